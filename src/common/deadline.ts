@@ -1,0 +1,118 @@
+/** One absolute deadline for a whole call, handed down through queue, connect, wait and query. */
+import { ErrorCode, StormlampError } from './stormlamp-error.js';
+
+/** What every call that does IO takes last. */
+export interface CallOptions {
+  /** Stops the call with `ERR_ABORTED` when it fires. */
+  readonly signal?: AbortSignal | undefined;
+  /** Stops the call with `ERR_TIMEOUT` after so many milliseconds; 0 means no limit. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** A point in monotonic time after which a call must have ended, and the signal that may end it earlier. */
+export class Deadline {
+  /** Monotonic milliseconds (`performance.now()`), `Infinity` when there is no limit. */
+  readonly at: number;
+  /** The caller's signal. */
+  readonly signal: AbortSignal | undefined;
+  readonly #limitMs: number;
+
+  private constructor(limitMs: number, signal: AbortSignal | undefined) {
+    this.#limitMs = limitMs;
+    this.at = limitMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + limitMs;
+    this.signal = signal;
+  }
+
+  /** The deadline of a call: its own `timeoutMs`, else `defaultMs`; 0 means none. */
+  static of(options: CallOptions | undefined, defaultMs = 0): Deadline {
+    return new Deadline(options?.timeoutMs ?? defaultMs, options?.signal);
+  }
+
+  /** A deadline that is the sooner of this one and `limitMs` from now, with the same signal. */
+  within(limitMs: number): Deadline {
+    const remaining = this.remainingMs();
+    return new Deadline(
+      limitMs === 0 || remaining < limitMs
+        ? Number.isFinite(remaining)
+          ? Math.max(remaining, 0.001)
+          : 0
+        : limitMs,
+      this.signal,
+    );
+  }
+
+  /** Milliseconds left; `Infinity` without a limit, never negative. */
+  remainingMs(): number {
+    return Math.max(0, this.at - performance.now());
+  }
+
+  /** The reason to stop now, if there is one. `what` names the work in the message. */
+  expired(what: string): StormlampError | undefined {
+    if (this.signal?.aborted === true) return aborted(what, this.signal.reason);
+    return performance.now() >= this.at ? this.timeout(what) : undefined;
+  }
+
+  /** Throws when the deadline has passed or the signal has fired. */
+  check(what: string): void {
+    const reason = this.expired(what);
+    if (reason !== undefined) throw reason;
+  }
+
+  /**
+   * Settles as `work` does, or rejects at the deadline or abort, whichever is first.
+   * `late` then receives what `work` still delivers, so that a connection that arrives too late is not lost.
+   */
+  race<T>(what: string, work: Promise<T>, late?: (value: T) => void): Promise<T> {
+    const { signal } = this;
+    if (this.at === Number.POSITIVE_INFINITY && signal === undefined) return work;
+    return new Promise<T>((resolve, reject) => {
+      let settled = false;
+      let timer: NodeJS.Timeout | undefined;
+      const finish = (): boolean => {
+        if (settled) return false;
+        settled = true;
+        if (timer !== undefined) clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        return true;
+      };
+      const onAbort = (): void => {
+        if (finish()) reject(aborted(what, signal?.reason));
+      };
+      work.then(
+        (value) => {
+          if (finish()) resolve(value);
+          else late?.(value);
+        },
+        (error: unknown) => {
+          if (finish()) reject(error);
+        },
+      );
+      if (signal?.aborted === true) {
+        onAbort();
+        return;
+      }
+      signal?.addEventListener('abort', onAbort, { once: true });
+      if (this.at !== Number.POSITIVE_INFINITY) {
+        timer = setTimeout(
+          () => {
+            if (finish()) reject(this.timeout(what));
+          },
+          Math.min(this.remainingMs(), 2_147_483_647),
+        );
+      }
+    });
+  }
+
+  /** The error of a passed deadline. */
+  timeout(what: string): StormlampError {
+    return new StormlampError(
+      ErrorCode.TIMEOUT,
+      `${what} did not finish within ${Math.round(this.#limitMs)} ms`,
+    );
+  }
+}
+
+/** The error of a fired signal. */
+export function aborted(what: string, reason: unknown): StormlampError {
+  return new StormlampError(ErrorCode.ABORTED, `${what} was aborted by the caller`, { cause: reason });
+}

@@ -1,0 +1,147 @@
+/** Immutable facts about one database node, as the last probe saw them. */
+import type { NodeAddress, NodeId } from '../common/node-address.js';
+
+/** The family of the server. */
+export type Flavor = 'mysql' | 'mariadb';
+
+/** What the node is to the cluster. Observed, not configured: see `describeTopology`. */
+export type NodeRole = 'primary' | 'replica' | 'unknown';
+
+/** What the configuration says the node is; it only breaks ties. */
+export type ConfiguredRole = 'primary' | 'replica' | 'any';
+
+/** What the configuration says about a node. */
+export interface NodeSeed {
+  /** The name of the node everywhere. */
+  readonly id: NodeId;
+  /** Where it listens. */
+  readonly address: NodeAddress;
+  /** The role it was configured with. */
+  readonly configuredRole: ConfiguredRole;
+  /** Share of reads relative to the others; 0 takes none while others can. */
+  readonly weight: number;
+  /** The zone it stands in, to prefer near nodes. */
+  readonly zone?: string | undefined;
+}
+
+/** One replication channel of a replica. */
+export interface ReplicationChannel {
+  /** Name of the channel or connection; '' for the default one. */
+  readonly name: string;
+  /** Host of the source, as the replica knows it. */
+  readonly sourceHost: string;
+  /** Port of the source, as the replica knows it. */
+  readonly sourcePort: number;
+  /** `server_id` of the source; 0 before the first connection. */
+  readonly sourceServerId: number;
+  /** State of the thread that receives. */
+  readonly io: 'yes' | 'connecting' | 'no';
+  /** Whether the thread that applies runs. */
+  readonly sql: boolean;
+  /** Lag in milliseconds as the server tells it; null is unknown, never zero. */
+  readonly lagMs: number | null;
+  /** Configured delay in milliseconds (`MASTER_DELAY`, `SOURCE_DELAY`). */
+  readonly delayMs: number;
+  /** Last error of either thread, '' when there is none. */
+  readonly error: string;
+}
+
+/** What a probe read from a server that answered. */
+export interface ServerFacts {
+  /** The family of the server. */
+  readonly flavor: Flavor;
+  /** The version as the server writes it, without a replication prefix. */
+  readonly version: string;
+  /** `@@server_id`. */
+  readonly serverId: number;
+  /** `@@server_uuid` (MySQL only). */
+  readonly serverUuid?: string | undefined;
+  /** Whether the server refuses the writes of ordinary users (`read_only`, `super_read_only` or `innodb_read_only`). */
+  readonly readOnly: boolean;
+  /** The sources that the server replicates from; empty when it has none. */
+  readonly channels: readonly ReplicationChannel[];
+  /** Executed GTID set (MySQL) or `gtid_current_pos` (MariaDB); '' when GTIDs are off. */
+  readonly gtid: string;
+  /** Whether replication status could be read with the monitor's privileges. */
+  readonly replicationVisible: boolean;
+}
+
+/** Why a probe failed. `refused` and `reset` mean that the process is dead; `access-denied` and `too-many` that it lives. */
+export type ProbeFailure =
+  | 'refused'
+  | 'reset'
+  | 'timeout-connect'
+  | 'timeout-query'
+  | 'access-denied'
+  | 'too-many'
+  | 'server-shutdown'
+  | 'protocol'
+  | 'other';
+
+/** What one probe of one node found. `at` is in monotonic milliseconds. */
+export type Observation =
+  | {
+      readonly node: NodeId;
+      readonly at: number;
+      readonly ok: true;
+      readonly latencyMs: number;
+      readonly facts: ServerFacts;
+    }
+  | {
+      readonly node: NodeId;
+      readonly at: number;
+      readonly ok: false;
+      readonly failure: ProbeFailure;
+      readonly error: Error;
+    };
+
+/** The lag of a replica at the time of a measurement. */
+export interface Lag {
+  /** Milliseconds behind the source; null is unknown. */
+  readonly ms: number | null;
+  /** When it was measured, monotonic milliseconds. */
+  readonly at: number;
+}
+
+/** The client's view of one node, the outcome of the last probes. */
+export type NodeDescription =
+  | (NodeSeed & { readonly state: 'new' })
+  | (NodeSeed & {
+      readonly state: 'up';
+      /** Role derived from the facts of all nodes. */
+      readonly role: NodeRole;
+      /** What the last probe read. */
+      readonly facts: ServerFacts;
+      /** Lag; null for a node without a source. */
+      readonly lag: Lag | null;
+      /** Moving average of the probe's round trip. */
+      readonly latencyMs: number;
+      /** When the last probe answered. */
+      readonly seenAt: number;
+    })
+  | (NodeSeed & {
+      readonly state: 'down';
+      /** Why the last probe failed. */
+      readonly failure: ProbeFailure;
+      /** What it failed with. */
+      readonly error: Error;
+      /** Failures in a row. */
+      readonly failures: number;
+      /** When the first failure in the row happened. */
+      readonly downSince: number;
+      /** The last facts, when the node ever answered. */
+      readonly lastFacts?: ServerFacts | undefined;
+      /** The last role, when the node ever answered. */
+      readonly lastRole?: NodeRole | undefined;
+    });
+
+/** The role of a node now: only a node that answers has one. */
+export function roleOf(node: NodeDescription): NodeRole {
+  return node.state === 'up' ? node.role : 'unknown';
+}
+
+/** Lag in milliseconds with the age of its measurement added; null when unknown or when the node has no source. */
+export function effectiveLagMs(node: NodeDescription, now: number): number | null {
+  if (node.state !== 'up' || node.lag === null || node.lag.ms === null) return null;
+  return node.lag.ms + Math.max(0, now - node.lag.at);
+}
