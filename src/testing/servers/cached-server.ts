@@ -1,0 +1,106 @@
+/** Makes server descriptions of the programs in an unpacked package folder. */
+import { join } from 'node:path';
+import { databaseLayout } from './database-layout.js';
+import type { FoundServer } from './installed-server.js';
+import { folderProgram, isFile, isFolder, newestName } from './package-folder.js';
+import {
+  isUnchanged,
+  type PackageManifest,
+  readManifest,
+  type VerifiedProgram,
+  verifiedProgram,
+  writeManifest,
+} from './package-manifest.js';
+import { extensionArgs, findExtensionArgs } from './php-extensions.js';
+import { askVersion } from './program-version.js';
+import type { ServerName, ServerProgram } from './server-binaries.js';
+
+/** Where the packages put each server's program. */
+export function findFolderProgram(folder: string, server: ServerName): string | undefined {
+  switch (server) {
+    case 'mariadb':
+      return ['usr/sbin/mariadbd', 'usr/sbin/mysqld'].find((path) => isFile(join(folder, path)));
+    case 'mysql':
+      return isFile(join(folder, 'usr/sbin/mysqld')) ? 'usr/sbin/mysqld' : undefined;
+    case 'memcached':
+      return isFile(join(folder, 'usr/bin/memcached')) ? 'usr/bin/memcached' : undefined;
+    case 'php':
+      return newestName(folder, 'usr/bin', /^php\d+\.\d+$/);
+  }
+}
+
+/**
+ * Runs a program of a folder and makes its manifest entry.
+ *
+ * @throws StormlampError `ERR_SERVER_MISSING` when it does not run, `ERR_ABORTED`.
+ */
+export async function verifyFolderProgram(
+  folder: string,
+  architecture: string,
+  server: ServerName,
+  signal?: AbortSignal,
+): Promise<VerifiedProgram | undefined> {
+  const path = findFolderProgram(folder, server);
+  const program = path === undefined ? undefined : folderProgram(folder, architecture, path);
+  if (path === undefined || program === undefined) return undefined;
+  const version = await askVersion(server, program, signal);
+  if (server === 'php') await findExtensionArgs(program, phpBaseArgs(folder), signal);
+  return verifiedProgram(folder, path, version);
+}
+
+/** A server of a finished package folder; `undefined` when the folder is not there or does not bring it. */
+export async function cachedServer(
+  name: ServerName,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<FoundServer | undefined> {
+  const manifest = readManifest(folder);
+  const noted = manifest?.programs[name];
+  if (manifest === undefined || noted === undefined) return undefined;
+  const verified = isUnchanged(folder, noted) ? noted : await verifyAgain(name, folder, manifest, signal);
+  const program =
+    verified === undefined ? undefined : folderProgram(folder, manifest.architecture, verified.path);
+  if (verified === undefined || program === undefined) return undefined;
+  const server: ServerProgram = { ...program, env: {}, version: verified.version, origin: 'cache' };
+  switch (name) {
+    case 'memcached':
+      return { name, binaries: server };
+    case 'php': {
+      const base = phpBaseArgs(folder);
+      const modules = { folder: phpExtensionFolder(folder) ?? '', loaded: [] };
+      return { name, binaries: { cli: server, extensionArgs: [...base, ...extensionArgs(modules, isFile)] } };
+    }
+    case 'mariadb':
+    case 'mysql': {
+      const layout = databaseLayout(join(folder, verified.path), isFile, isFolder);
+      return layout === undefined ? undefined : { name, binaries: { server, ...layout } };
+    }
+  }
+}
+
+// The system's own php.ini names extensions of the system's own PHP, so it must not be read.
+function phpBaseArgs(folder: string): readonly string[] {
+  const extensions = phpExtensionFolder(folder);
+  return ['-n', ...(extensions === undefined ? [] : ['-d', `extension_dir=${extensions}`])];
+}
+
+function phpExtensionFolder(folder: string): string | undefined {
+  const found = newestName(folder, 'usr/lib/php', /^\d{8}/);
+  return found === undefined ? undefined : join(folder, found);
+}
+
+async function verifyAgain(
+  name: ServerName,
+  folder: string,
+  manifest: PackageManifest,
+  signal: AbortSignal | undefined,
+): Promise<VerifiedProgram | undefined> {
+  const verified = await verifyFolderProgram(folder, manifest.architecture, name, signal);
+  if (verified === undefined) return undefined;
+  try {
+    writeManifest(folder, { ...manifest, programs: { ...manifest.programs, [name]: verified } });
+  } catch {
+    // A cache that may only be read works all the same, just a little slower.
+  }
+  return verified;
+}

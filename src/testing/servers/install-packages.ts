@@ -1,0 +1,216 @@
+/** Installs a package set into the cache: download, unpack, verify, and one rename at the end. */
+
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { aborted } from '../../common/deadline.js';
+import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { type AptRun, downloadPackages, packageNames, planPackages, updateIndexes } from './apt-client.js';
+import { keepAcquireSettings, writeAptConfiguration } from './apt-configuration.js';
+import { type AptSource, describeSource } from './apt-sources.js';
+import { packageFolderName } from './cache-folder.js';
+import { verifyFolderProgram } from './cached-server.js';
+import { type InstallLock, takeInstallLock } from './install-lock.js';
+import type { InstallProgressListener } from './install-progress.js';
+import type { AptSystem } from './operating-system.js';
+import { MANIFEST_FORMAT, readManifest, type VerifiedProgram, writeManifest } from './package-manifest.js';
+import { newestPackage, type PackageSet } from './package-sets.js';
+import { isAlive, ownIdentity, parseIdentity } from './process-identity.js';
+import { runProgram } from './run-program.js';
+import { unpackPackages } from './unpack-packages.js';
+
+/** What {@link installPackages} takes. */
+export interface InstallOptions {
+  /** The set to install. */
+  readonly set: PackageSet;
+  /** The system it is for. */
+  readonly system: AptSystem;
+  /** Debian's name of the machine's architecture. */
+  readonly architecture: string;
+  /** The repositories it is from. */
+  readonly sources: readonly AptSource[];
+  /** The cache's root. */
+  readonly root: string;
+  /** Gets the progress. */
+  readonly onProgress: InstallProgressListener;
+  /** Stops the work; nothing half is left. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What {@link installPackages} did. */
+export interface InstallResult {
+  /** The finished folder. */
+  readonly folder: string;
+  /** False when it was there already, or another process made it meanwhile. */
+  readonly installed: boolean;
+}
+
+const LOCK_TIMEOUT_MS = 900_000;
+const ASK_TIMEOUT_MS = 20_000;
+const OWNER_FILE = 'owner.json';
+
+/**
+ * Makes the folder of a package set, unless it is there. Two processes that want the same one make it once.
+ *
+ * @throws StormlampError `ERR_SERVER_MISSING` with the reason of apt or of a program that does not run,
+ * `ERR_TIMEOUT` when another process takes too long, `ERR_ABORTED`.
+ */
+export async function installPackages(options: InstallOptions): Promise<InstallResult> {
+  const { set, system, architecture, root, signal, onProgress } = options;
+  const name = packageFolderName({
+    distro: system.distro,
+    suite: set.suite ?? system.suite,
+    set: set.name,
+    architecture,
+  });
+  const folder = join(root, name);
+  if (isFinished(folder)) return { folder, installed: false };
+  makeRoot(root);
+  const lock: InstallLock = await takeInstallLock(join(root, `${name}.lock`), {
+    timeoutMs: LOCK_TIMEOUT_MS,
+    signal,
+    onWait: (waitedMs, holder) =>
+      onProgress({
+        phase: 'wait',
+        set: name,
+        done: Math.round(waitedMs),
+        total: LOCK_TIMEOUT_MS,
+        message: `Waiting for process ${holder?.pid ?? '?'}, which installs the same packages`,
+      }),
+  });
+  try {
+    if (isFinished(folder)) return { folder, installed: false };
+    sweepTemporaryFolders(root);
+    const temporary = join(root, `${name}.tmp-${randomUUID()}`);
+    try {
+      mkdirSync(temporary);
+      writeFileSync(join(temporary, OWNER_FILE), JSON.stringify(ownIdentity()));
+      await fill(temporary, name, options);
+      return { folder, installed: publish(temporary, folder) };
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+async function fill(temporary: string, name: string, options: InstallOptions): Promise<void> {
+  const { set, system, architecture, sources, onProgress, signal } = options;
+  const apt = join(temporary, 'apt');
+  const content = join(temporary, 'content');
+  mkdirSync(apt);
+  mkdirSync(content);
+  const dump = await runProgram('apt-config', ['dump'], { signal, timeoutMs: ASK_TIMEOUT_MS });
+  const configuration = writeAptConfiguration({
+    folder: apt,
+    sources,
+    architecture,
+    origin: system.family === 'ubuntu' ? 'Ubuntu' : 'Debian',
+    acquire: keepAcquireSettings(dump.stdout),
+  });
+  const run: AptRun = { configuration, set: name, onProgress, signal };
+  const complaints = await updateIndexes(run);
+  const requested = [...set.packages, ...(await newest(run, set, complaints))];
+  const plan = await planPackages(run, requested, complaints);
+  await downloadPackages(run, requested, plan);
+  await unpackPackages({
+    archives: configuration.archives,
+    into: content,
+    signal,
+    onUnpacked: (done, total) =>
+      onProgress({
+        phase: 'unpack',
+        set: name,
+        done,
+        total,
+        message: `Unpacking packages (${done} of ${total})`,
+      }),
+  });
+  const programs: Record<string, VerifiedProgram> = {};
+  for (const [index, server] of set.servers.entries()) {
+    const verified = await verifyFolderProgram(content, architecture, server, signal);
+    if (verified === undefined) {
+      throw new StormlampError(
+        ErrorCode.SERVER_MISSING,
+        `The packages ${requested.join(', ')} do not hold a ${server} program for ${architecture}`,
+      );
+    }
+    programs[server] = verified;
+    onProgress({
+      phase: 'verify',
+      set: name,
+      done: index + 1,
+      total: set.servers.length,
+      message: `${server} ${verified.version} runs`,
+    });
+  }
+  writeManifest(content, {
+    format: MANIFEST_FORMAT,
+    set: name,
+    architecture,
+    createdAt: new Date().toISOString(),
+    sources: sources.map(describeSource),
+    requested,
+    packages: Object.fromEntries(plan.map((entry) => [entry.name, entry.version])),
+    programs,
+  });
+  if (signal?.aborted === true) throw aborted('The installation', signal.reason);
+}
+
+async function newest(run: AptRun, set: PackageSet, complaints: string): Promise<readonly string[]> {
+  if (set.newestOf === undefined) return [];
+  const found = newestPackage(await packageNames(run, set.newestOf), set.newestOf);
+  if (found !== undefined) return [found];
+  throw new StormlampError(
+    ErrorCode.SERVER_MISSING,
+    `The package repositories have no ${set.newestOf}. ${complaints}`.trim(),
+  );
+}
+
+/** Puts the finished content in its place; false when another process was faster. */
+function publish(temporary: string, folder: string): boolean {
+  if (existsSync(folder) && !isFinished(folder)) rmSync(folder, { recursive: true, force: true });
+  try {
+    renameSync(join(temporary, 'content'), folder);
+    return true;
+  } catch (error) {
+    if (isFinished(folder)) return false;
+    throw error;
+  }
+}
+
+/** Removes what processes left that were killed while they installed. */
+function sweepTemporaryFolders(root: string): void {
+  for (const name of readdirSync(root)) {
+    if (!/\.tmp-[0-9a-f-]{36}$/.test(name)) continue;
+    const folder = join(root, name);
+    const owner = parseIdentity(textOf(join(folder, OWNER_FILE)));
+    if (owner === undefined || isAlive(owner) === 'no') rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function makeRoot(root: string): void {
+  try {
+    mkdirSync(root, { recursive: true });
+  } catch (cause) {
+    throw new StormlampError(
+      ErrorCode.SERVER_MISSING,
+      `The cache folder ${root} cannot be made; set STORMLAMP_CACHE to a folder that can be written`,
+      { cause },
+    );
+  }
+}
+
+function isFinished(folder: string): boolean {
+  return readManifest(folder) !== undefined;
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

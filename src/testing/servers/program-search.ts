@@ -1,0 +1,41 @@
+/** Looks for programs by name, as a shell does, and in the folders of system programs that a user's PATH lacks. */
+import { accessSync, constants, realpathSync } from 'node:fs';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { isFile } from './package-folder.js';
+
+/** Where servers are installed although a PATH of an ordinary user does not say so. */
+const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/libexec'] as const;
+
+/** Every executable file called `name` on `path` (a PATH variable) and in the system's folders, first choice first. */
+export function programsOnPath(
+  name: string,
+  path: string = process.env['PATH'] ?? '',
+  systemFolders: readonly string[] = SYSTEM_FOLDERS,
+): readonly string[] {
+  const folders = [...path.split(delimiter), ...systemFolders].filter((folder) => isAbsolute(folder));
+  const found = folders.map((folder) => join(folder, name)).filter(isExecutable);
+  const seen = new Set<string>();
+  return found.filter((file) => {
+    const real = realpathSync(file);
+    if (seen.has(real)) return false;
+    seen.add(real);
+    return true;
+  });
+}
+
+/** A path that a person gave: a name without a slash is looked up on the PATH. */
+export function givenProgram(given: string): string | undefined {
+  if (!given.includes('/')) return programsOnPath(given)[0];
+  const path = resolve(given);
+  return isExecutable(path) ? path : undefined;
+}
+
+function isExecutable(path: string): boolean {
+  if (!isFile(path)) return false;
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
