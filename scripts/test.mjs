@@ -1,0 +1,81 @@
+/**
+ * `npm test`: sets everything up, runs every check and every test, and ends with the line `N passed, N failed`.
+ * Arguments are passed to vitest; with any, only vitest runs: `npm test -- test/unit/php`.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureBuild, ensureDependencies, ROOT, run, runBin } from './workspace.mjs';
+
+let passed = 0;
+let failed = 0;
+
+function say(text) {
+  process.stdout.write(`${text}\n`);
+}
+
+async function check(name, work) {
+  const started = Date.now();
+  const ok = await work();
+  if (ok) passed += 1;
+  else failed += 1;
+  say(`${ok ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+  return ok;
+}
+
+async function succeeds(promise) {
+  const { code, text } = await promise;
+  if (code !== 0 && text !== '') process.stderr.write(text);
+  return code === 0;
+}
+
+async function vitest(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'stormlamp-test-'));
+  const report = join(folder, 'report.json');
+  try {
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+    const { code } = await runBin('vitest', ['run', ...reporters, ...args], { output: 'stdout' });
+    const result = JSON.parse(readFileSync(report, 'utf8'));
+    passed += result.numPassedTests;
+    failed += result.numFailedTests;
+    // A file that cannot be loaded, or an unhandled rejection, fails no test by itself.
+    const broken = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
+    failed += broken.length;
+    if (code !== 0 && result.numFailedTests + broken.length === 0) failed += 1;
+    const skipped = result.numPendingTests + result.numTodoTests;
+    if (skipped > 0) {
+      say(`${skipped} tests were skipped: a skipped test counts as failed here`);
+      failed += skipped;
+    }
+  } catch (error) {
+    say(`vitest gave no report: ${error.message}`);
+    failed += 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+await ensureDependencies();
+const only = process.argv.slice(2);
+if (await check('build', () => ensureBuild({ force: only.length === 0 }))) {
+  if (only.length === 0) {
+    await check('types of the tests', () => succeeds(runBin('tsc', ['-p', 'test'], { quiet: true })));
+    await check('lint', () => succeeds(runBin('biome', ['check', '--error-on-warnings', '.'], { quiet: true })));
+    await check('unused code', () => succeeds(runBin('knip', [], { quiet: true })));
+    await check('package contents (publint)', () => succeeds(runBin('publint', ['--strict'], { quiet: true })));
+    await check('package types (attw)', () =>
+      succeeds(runBin('attw', ['--pack', '.', '--profile', 'esm-only'], { quiet: true })),
+    );
+    await check('reference documentation', () => succeeds(runBin('typedoc', [], { quiet: true })));
+  }
+  const servers = only.length === 0 || only.some((argument) => /integration|docs|chaos/.test(argument));
+  const ready =
+    !servers ||
+    (await check('servers', () =>
+      succeeds(run(process.execPath, [join(ROOT, 'dist', 'cli', 'main.js'), 'servers', 'install', '--all'])),
+    ));
+  if (ready) await vitest(only);
+}
+say('');
+say(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,62 @@
+/** Three-way merge of sessions, variable by variable: what was loaded, what we made of it, and what is stored now. */
+
+/** What a save wants to change: a new value for a variable, or its removal. */
+export type VariableChange = { readonly kind: 'set'; readonly value: unknown } | { readonly kind: 'delete' };
+
+/** Two writers changed the same variable in different ways. */
+export interface VariableConflict {
+  /** Name of the variable. */
+  readonly name: string;
+  /** Its encoded bytes at load; undefined when it did not exist. */
+  readonly base: Buffer | undefined;
+  /** Its encoded bytes in the store now; undefined when it does not exist. */
+  readonly theirs: Buffer | undefined;
+  /** What this process wants. */
+  readonly ours: VariableChange;
+}
+
+/** The outcome of a merge. */
+export interface MergeResult {
+  /** The changes to apply to what is stored now. */
+  readonly apply: ReadonlyMap<string, VariableChange>;
+  /** Variables that somebody else changed meanwhile, too. */
+  readonly conflicts: readonly VariableConflict[];
+}
+
+/** Decides a conflict: `'ours'` keeps this process's change, `'theirs'` what is stored. */
+export type ConflictDecision = 'ours' | 'theirs';
+
+/**
+ * Finds out which of our changes can be applied to what is stored now. A variable that only we changed takes our
+ * change; one that both sides changed to something different is a conflict and is given to `decide`.
+ *
+ * @param bytesOfBase encoded bytes of a variable as it was loaded, undefined when absent
+ * @param bytesOfTheirs encoded bytes of a variable as it is stored now, undefined when absent
+ */
+export function mergeChanges(
+  changes: ReadonlyMap<string, VariableChange>,
+  bytesOfBase: (name: string) => Buffer | undefined,
+  bytesOfTheirs: (name: string) => Buffer | undefined,
+  decide: (conflict: VariableConflict) => ConflictDecision,
+): MergeResult {
+  const apply = new Map<string, VariableChange>();
+  const conflicts: VariableConflict[] = [];
+  for (const [name, ours] of changes) {
+    const base = bytesOfBase(name);
+    const theirs = bytesOfTheirs(name);
+    if (same(base, theirs)) {
+      apply.set(name, ours);
+      continue;
+    }
+    if (ours.kind === 'delete' && theirs === undefined) continue;
+    const conflict: VariableConflict = { name, base, theirs, ours };
+    conflicts.push(conflict);
+    if (decide(conflict) === 'ours') apply.set(name, ours);
+  }
+  return { apply, conflicts };
+}
+
+function same(a: Buffer | undefined, b: Buffer | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.equals(b);
+}

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { Deadline } from '../../../src/common/deadline.js';
+
+const never = new Promise<never>(() => {});
+
+test('a deadline without a limit and signal hands the work through', async () => {
+  const deadline = Deadline.of(undefined);
+  const work = Promise.resolve(1);
+  expect(deadline.race('work', work)).toBe(work);
+  expect(deadline.remainingMs()).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('work that outlives its deadline rejects with ERR_TIMEOUT and delivers its late value to the cleaner', async () => {
+  let finish: (value: string) => void = () => {};
+  const work = new Promise<string>((resolve) => {
+    finish = resolve;
+  });
+  const late: string[] = [];
+  const raced = Deadline.of({ timeoutMs: 5 }).race('Connecting to db1', work, (value) => late.push(value));
+  await expect(raced).rejects.toMatchObject({ code: 'ERR_TIMEOUT', message: 'Connecting to db1 did not finish within 5 ms' });
+  finish('connection');
+  await work;
+  expect(late).toEqual(['connection']);
+});
+
+test('a fired signal rejects with ERR_ABORTED and its reason as the cause', async () => {
+  const controller = new AbortController();
+  const raced = Deadline.of({ signal: controller.signal }).race('The query', never);
+  controller.abort('gone');
+  await expect(raced).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: 'gone' });
+  await expect(Deadline.of({ signal: controller.signal }).race('The query', never)).rejects.toMatchObject({
+    code: 'ERR_ABORTED',
+  });
+});
+
+test('a narrower deadline never outlives the wider one', () => {
+  const wide = Deadline.of({ timeoutMs: 50 });
+  expect(wide.within(10_000).at).toBeLessThanOrEqual(wide.at + 1);
+  expect(wide.within(10).at).toBeLessThan(wide.at);
+  expect(Deadline.of(undefined).within(0).at).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('check throws once the time is over', async () => {
+  const deadline = Deadline.of({ timeoutMs: 1 });
+  await expect(deadline.race('x', never)).rejects.toThrow();
+  expect(() => deadline.check('Saving')).toThrow('Saving did not finish within 1 ms');
+});

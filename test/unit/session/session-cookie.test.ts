@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { DEFAULT_SESSION_COOKIE, formatSessionCookie, readSessionCookie } from '../../../src/session/session-cookie.js';
+
+test.each([
+  [undefined, undefined],
+  ['', undefined],
+  ['PHPSESSID=abc', 'abc'],
+  ['a=1; PHPSESSID=abc; b=2', 'abc'],
+  ['PHPSESSID=first; PHPSESSID=second', 'first'],
+  ['PHPSESSID=a%2Cb', 'a,b'],
+  ['PHPSESSID=', undefined],
+  ['PHPSESSID[]=x', undefined],
+  ['XPHPSESSID=x', undefined],
+  ['phpsessid=x', undefined],
+  ['PHPSESSID=%ff', '%ff'],
+  ['PHPSESSID', undefined],
+])('the id in the header %j is %j', (header, id) => {
+  expect(readSessionCookie(header, 'PHPSESSID')).toBe(id);
+});
+
+test('the cookie has the order, case and encoding that PHP gives it', () => {
+  const now = Date.UTC(2026, 10, 20, 16, 42, 6);
+  const cookie = { ...DEFAULT_SESSION_COOKIE, lifetimeMs: 3_600_000, domain: 'shop.example', secure: true } as const;
+  expect(formatSessionCookie('a,b', cookie, { secureRequest: false, now })).toBe(
+    'PHPSESSID=a%2Cb; expires=Fri, 20 Nov 2026 17:42:06 GMT; Max-Age=3600; path=/; domain=shop.example; secure; HttpOnly; SameSite=Lax',
+  );
+});
+
+test('attributes that are off are left out, and secure follows the request by itself', () => {
+  const bare = { ...DEFAULT_SESSION_COOKIE, httpOnly: false, sameSite: '' } as const;
+  expect(formatSessionCookie('a', bare, { secureRequest: false, now: 0 })).toBe('PHPSESSID=a; path=/');
+  expect(formatSessionCookie('a', bare, { secureRequest: true, now: 0 })).toBe('PHPSESSID=a; path=/; secure');
+});
