@@ -1,0 +1,9 @@
+/** `stormlamp/php`: PHP's values, their serialization, and the containers of its sessions. */
+export { OrderedMap, type PhpKey } from './ordered-map.js';
+export { PhpArray } from './php-array.js';
+export { PhpFloat } from './php-float.js';
+export { DEFAULT_PHP_LIMITS, type PhpLimits, type ResolvedPhpLimits } from './php-limits.js';
+export { type PhpClassName, PhpCustomObject, PhpEnum, PhpObject, type PhpVisibility } from './php-object.js';
+export { PhpReference } from './php-reference.js';
+export { serialize } from './serialize.js';
+export { unserialize } from './unserialize.js';

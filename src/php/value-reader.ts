@@ -1,0 +1,317 @@
+/** Reads values in PHP's serialization format: one pass, no recursion, PHP's own rules of what is refused. */
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ContainerFrame } from './container-frame.js';
+import type { PhpKey } from './ordered-map.js';
+import { overLimit, type ResolvedPhpLimits } from './php-limits.js';
+import { type PhpClassName, PhpCustomObject, PhpEnum, PhpObject } from './php-object.js';
+import { PhpReference } from './php-reference.js';
+import { TokenReader } from './token-reader.js';
+
+const NO_SLOTS = new StormlampError(ErrorCode.UNSUPPORTED, 'References need slots');
+// What zend_is_valid_class_name accepts.
+const CLASS_NAME = /^[A-Za-z0-9_\x7f-\xff\\]+$/;
+const COLON = 58;
+const SEMICOLON = 59;
+
+/** A place that `R:` and `r:` can name by its number, counted from 1 in the order of the bytes. */
+export interface Slot {
+  /** The container of the value. */
+  readonly frame: ContainerFrame;
+  /** Its key there. */
+  readonly key: PhpKey;
+}
+
+/** An `R:` or `r:` in the bytes. */
+export interface ReferenceToken {
+  /** Offset of the first digit of the slot number. */
+  readonly start: number;
+  /** Offset behind the last digit. */
+  readonly end: number;
+  /** The slot number. */
+  readonly target: number;
+}
+
+/** What a reader keeps besides values. */
+export type SlotTracking = 'none' | 'all';
+
+/**
+ * Reads values one behind the other from the same bytes; slot numbers run through all of them.
+ *
+ * Slots are only remembered when asked for, because most data has no references: a reader without them throws when it
+ * meets one, and {@link withSlotsIfNeeded} reads again.
+ */
+export class ValueReader extends TokenReader {
+  /** How many slots were counted so far. */
+  slotCount = 0;
+  /** The slots in their order, empty when they are not tracked. */
+  readonly slots: Slot[] = [];
+  /** The references met, empty when slots are not tracked. */
+  readonly references: ReferenceToken[] = [];
+  readonly #tracked: boolean;
+  readonly #limits: ResolvedPhpLimits;
+
+  /**
+   * Makes a reader of `bytes`.
+   *
+   * @throws StormlampError `ERR_PHP_LIMIT` when there are more bytes than allowed.
+   */
+  constructor(bytes: Buffer, limits: ResolvedPhpLimits, tracking: SlotTracking) {
+    if (bytes.length > limits.maxBytes) {
+      throw overLimit(`The data is ${bytes.length} bytes long`, limits.maxBytes, 'maxBytes');
+    }
+    super(bytes);
+    this.#limits = limits;
+    this.#tracked = tracking === 'all';
+  }
+
+  /**
+   * Reads one value and places it at the present key of `root`.
+   *
+   * @throws StormlampError `ERR_PHP_SYNTAX` or `ERR_PHP_LIMIT`.
+   */
+  readInto(root: ContainerFrame): void {
+    let frame = root;
+    let depth = 0;
+    frame.remaining = 1;
+    for (;;) {
+      while (frame.remaining === 0) {
+        if (frame === root) return;
+        this.expect(125, 'the closing brace of the array or object');
+        const parent = frame.parent as ContainerFrame;
+        parent.child = undefined;
+        parent.place(closed(frame));
+        frame = parent;
+        depth -= 1;
+      }
+      frame.remaining -= 1;
+      if (frame !== root) this.#readKey(frame);
+      const child = this.#readValue(frame);
+      if (child === undefined) continue;
+      if (depth >= this.#limits.maxDepth) {
+        throw overLimit(
+          `Arrays and objects are nested too deeply at byte ${this.position}`,
+          this.#limits.maxDepth,
+          'maxDepth',
+        );
+      }
+      depth += 1;
+      frame.child = child;
+      frame = child;
+    }
+  }
+
+  /** Reads a scalar and places it, or begins a container and gives it back. */
+  #readValue(frame: ContainerFrame): ContainerFrame | undefined {
+    const { text, position } = this;
+    const tag = text.charCodeAt(position);
+    if (tag === 82) {
+      this.#readReference(frame);
+      return undefined;
+    }
+    this.#countSlot(frame);
+    if (tag === 78 && text.charCodeAt(position + 1) === SEMICOLON) {
+      this.position = position + 2;
+      frame.place(null);
+      return undefined;
+    }
+    if (text.charCodeAt(position + 1) !== COLON) throw this.syntax('a value');
+    this.position = position + 2;
+    switch (tag) {
+      case 115: {
+        const end = this.quoted(SEMICOLON);
+        frame.place(this.string(this.position, end));
+        this.position = end + 2;
+        return undefined;
+      }
+      case 105:
+        frame.place(this.integer());
+        return undefined;
+      case 97:
+        return this.#readArray(frame);
+      case 98:
+        frame.place(this.boolean());
+        return undefined;
+      case 100:
+        frame.place(this.float());
+        return undefined;
+      case 79:
+        return this.#readObject(frame);
+      case 114:
+        this.#readHandle(frame);
+        return undefined;
+      case 69:
+        frame.place(this.#enum());
+        return undefined;
+      case 67:
+        frame.place(this.#customObject());
+        return undefined;
+      case 83:
+        frame.place(this.escapedString());
+        return undefined;
+      default:
+        this.position = position;
+        throw this.syntax('a value');
+    }
+  }
+
+  #readKey(frame: ContainerFrame): void {
+    const { text, position } = this;
+    const tag = text.charCodeAt(position);
+    if (text.charCodeAt(position + 1) !== COLON || (tag !== 105 && tag !== 115 && tag !== 83)) {
+      throw this.syntax('an integer or string key');
+    }
+    this.position = position + 2;
+    if (tag === 105) {
+      frame.enterInteger(this.integer());
+      return;
+    }
+    let key: string | Buffer;
+    if (tag === 115) {
+      const end = this.quoted(SEMICOLON);
+      key = this.string(this.position, end);
+      this.position = end + 2;
+    } else {
+      key = this.escapedString();
+    }
+    if (typeof key === 'string') frame.enterText(key);
+    else frame.enterBytes(key);
+  }
+
+  #countSlot(frame: ContainerFrame): void {
+    this.slotCount += 1;
+    if (this.slotCount > this.#limits.maxValues) throw this.#tooMany();
+    if (this.#tracked) this.slots.push({ frame, key: frame.key });
+  }
+
+  #readArray(frame: ContainerFrame): ContainerFrame | undefined {
+    const count = this.digits();
+    this.expect(COLON, 'a colon');
+    this.expect(123, 'an opening brace');
+    this.#checkCount(count, this.position);
+    if (count > 0) return new ContainerFrame(count, frame);
+    this.expect(125, 'the closing brace of the empty array');
+    frame.place([]);
+    return undefined;
+  }
+
+  #readObject(frame: ContainerFrame): ContainerFrame {
+    const className = this.#className();
+    const quote = this.position - 2;
+    const count = this.signedDigits();
+    this.expect(COLON, 'a colon');
+    this.expect(123, 'an opening brace');
+    this.#checkCount(count, quote);
+    return new ContainerFrame(count, frame, new PhpObject(className));
+  }
+
+  #customObject(): PhpCustomObject {
+    const className = this.#className();
+    const size = this.signedDigits();
+    this.expect(COLON, 'a colon');
+    this.expect(123, 'an opening brace');
+    const end = this.position + size;
+    if (!(end < this.bytes.length)) throw this.syntax(`${size} more bytes`);
+    const data = Buffer.from(this.bytes.subarray(this.position, end));
+    this.position = end;
+    this.expect(125, 'a closing brace');
+    return new PhpCustomObject(className, data);
+  }
+
+  #enum(): PhpEnum {
+    const end = this.quoted(SEMICOLON);
+    const name = this.text.slice(this.position, end);
+    const colon = name.indexOf(':');
+    if (colon === -1) throw this.syntax('an enum and its case, separated by a colon');
+    if (!CLASS_NAME.test(name.slice(0, colon))) throw this.syntax('the name of an enum');
+    const className = this.string(this.position, this.position + colon);
+    const caseName = this.string(this.position + colon + 1, end);
+    if (typeof caseName !== 'string') throw this.syntax('a case name in UTF-8');
+    this.position = end + 2;
+    return new PhpEnum(className, caseName);
+  }
+
+  #className(): PhpClassName {
+    const end = this.quoted(COLON);
+    const name = this.text.slice(this.position, end);
+    if (!CLASS_NAME.test(name) || name.startsWith('\\')) throw this.syntax('a class name');
+    const className = this.string(this.position, end);
+    this.position = end + 2;
+    return className;
+  }
+
+  #readReference(frame: ContainerFrame): void {
+    const slot = this.#readTarget(frame, this.slotCount);
+    const open = slot.frame.child;
+    let box: PhpReference;
+    if (open !== undefined && slot.frame.key === slot.key) {
+      open.box ??= new PhpReference(open.object);
+      box = open.box;
+    } else {
+      const value = slot.frame.at(slot.key);
+      box = value instanceof PhpReference ? value : new PhpReference(value);
+      if (box !== value) slot.frame.put(slot.key, box);
+    }
+    frame.place(box);
+  }
+
+  #readHandle(frame: ContainerFrame): void {
+    this.position -= 2;
+    const before = this.position;
+    const slot = this.#readTarget(frame, this.slotCount - 1);
+    const open = slot.frame.child;
+    const found = open !== undefined && slot.frame.key === slot.key ? open.object : slot.frame.at(slot.key);
+    const object = found instanceof PhpReference ? found.value : found;
+    if (!(object instanceof PhpObject || object instanceof PhpCustomObject || object instanceof PhpEnum)) {
+      this.position = before;
+      throw this.syntax('the number of a slot that holds an object');
+    }
+    frame.place(object);
+  }
+
+  #readTarget(frame: ContainerFrame, known: number): Slot {
+    if (!this.#tracked) throw NO_SLOTS;
+    const before = this.position;
+    if (this.text.charCodeAt(before + 1) !== COLON) throw this.syntax('a value');
+    this.position = before + 2;
+    const target = this.digits();
+    const end = this.position;
+    this.expect(SEMICOLON, 'a semicolon');
+    const slot = target <= known ? this.slots[target - 1] : undefined;
+    if (slot === undefined || (slot.frame === frame && slot.key === frame.key)) {
+      this.position = before;
+      throw this.syntax('the number of an earlier slot');
+    }
+    this.references.push({ start: before + 2, end, target });
+    return slot;
+  }
+
+  #checkCount(count: number, from: number): void {
+    // PHP's own guard: an element takes two bytes at least.
+    if (count > Math.floor((this.bytes.length - from) / 2)) {
+      throw this.syntax(`${count} elements, for which the data is too short,`);
+    }
+    if (this.slotCount + count > this.#limits.maxValues) throw this.#tooMany();
+  }
+
+  #tooMany(): StormlampError {
+    const { maxValues } = this.#limits;
+    return overLimit(`The data holds too many values at byte ${this.position}`, maxValues, 'maxValues');
+  }
+}
+
+/** Reads without remembering slots, and once more with them when there are references. */
+export function withSlotsIfNeeded<T>(read: (tracking: SlotTracking) => T): T {
+  try {
+    return read('none');
+  } catch (error) {
+    if (error !== NO_SLOTS) throw error;
+    return read('all');
+  }
+}
+
+function closed(frame: ContainerFrame): unknown {
+  const { box, value } = frame;
+  if (box === undefined) return value;
+  box.value = value;
+  return box;
+}

@@ -1,0 +1,359 @@
+/** Writes values in PHP's serialization format, with PHP's numbering of references. No recursion. */
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { floatText } from './float-text.js';
+import { fitsInt64, integerOfKey } from './integer-key.js';
+import { OrderedMap, type PhpKey } from './ordered-map.js';
+import { PhpFloat } from './php-float.js';
+import { overLimit, type ResolvedPhpLimits } from './php-limits.js';
+import { type PhpClassName, PhpCustomObject, PhpEnum, PhpObject } from './php-object.js';
+import { PhpReference } from './php-reference.js';
+
+/** A container that is being written: its elements and how far we are. */
+type WriterFrame =
+  | { readonly kind: 'list'; readonly items: readonly unknown[]; at: number }
+  | {
+      readonly kind: 'record';
+      readonly record: Readonly<Record<string, unknown>>;
+      readonly keys: readonly string[];
+      at: number;
+    }
+  | {
+      readonly kind: 'map';
+      readonly entries: Iterator<[PhpKey, unknown]>;
+      key: PhpKey;
+    };
+
+/** What stands for "the same" when a value comes a second time: the object or reference itself, a name for an enum. */
+export type ValueIdentity = object | string;
+
+/** Collects the bytes of values written one behind the other; slot numbers run through all of them. */
+export class ValueWriter {
+  /** How many slots were written. */
+  slotCount = 0;
+  readonly #slots = new Map<ValueIdentity, number>();
+  readonly #limits: ResolvedPhpLimits;
+  readonly #chunks: Buffer[] = [];
+  readonly #stack: WriterFrame[] = [];
+  #flushed = 0;
+  #text = '';
+
+  /** Makes an empty writer. */
+  constructor(limits: ResolvedPhpLimits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Appends a value.
+   *
+   * @throws StormlampError `ERR_PHP_VALUE` when PHP has no such value, `ERR_PHP_LIMIT` when it is too deep or long.
+   */
+  write(value: unknown): void {
+    const stack = this.#stack;
+    stack.length = 0;
+    this.#value(value);
+    for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
+      if (!this.#nextElement(frame)) {
+        this.#text += '}';
+        stack.pop();
+      }
+    }
+  }
+
+  /** Appends bytes that are already in the format, or belong between values. */
+  writeBytes(bytes: Buffer): void {
+    this.#flush();
+    this.#chunks.push(bytes);
+    this.#flushed += bytes.length;
+    this.#checkSize();
+  }
+
+  /** Appends text that belongs between values. */
+  writeText(text: string): void {
+    this.#text += text;
+  }
+
+  /** The slot at which an object or reference was written, undefined when it was not. */
+  slotOf(identity: ValueIdentity): number | undefined {
+    return this.#slots.get(identity);
+  }
+
+  /** Says that `identity` stands at `slot`, in bytes that were appended as they are. */
+  register(identity: ValueIdentity, slot: number): void {
+    if (!this.#slots.has(identity)) this.#slots.set(identity, slot);
+  }
+
+  /** Everything written so far. */
+  toBuffer(): Buffer {
+    this.#flush();
+    return this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+  }
+
+  /** Writes elements until one is a container; false when there are no more. */
+  #nextElement(frame: WriterFrame): boolean {
+    const depth = this.#stack.length;
+    if (frame.kind === 'list') {
+      const { items } = frame;
+      while (frame.at < items.length) {
+        const index = frame.at;
+        frame.at += 1;
+        this.#text += `i:${index};`;
+        this.#value(items[index]);
+        if (this.#stack.length > depth) return true;
+      }
+      return false;
+    }
+    if (frame.kind === 'record') {
+      const { record, keys } = frame;
+      while (frame.at < keys.length) {
+        const key = keys[frame.at] as string;
+        frame.at += 1;
+        const value = record[key];
+        if (value === undefined) continue;
+        this.#arrayKey(key);
+        this.#value(value);
+        if (this.#stack.length > depth) return true;
+      }
+      return false;
+    }
+    for (let next = frame.entries.next(); next.done !== true; next = frame.entries.next()) {
+      const [key, value] = next.value;
+      frame.key = key;
+      this.#storedKey(key);
+      this.#value(value);
+      if (this.#stack.length > depth) return true;
+    }
+    return false;
+  }
+
+  #value(value: unknown): void {
+    switch (typeof value) {
+      case 'string':
+        this.#slot();
+        this.#string(value);
+        return;
+      case 'number':
+        this.#slot();
+        this.#text +=
+          Number.isSafeInteger(value) && !Object.is(value, -0) ? `i:${value};` : `d:${floatText(value)};`;
+        return;
+      case 'boolean':
+        this.#slot();
+        this.#text += value ? 'b:1;' : 'b:0;';
+        return;
+      case 'undefined':
+        this.#slot();
+        this.#text += 'N;';
+        return;
+      case 'bigint':
+        if (!fitsInt64(value)) throw this.#impossible(`the integer ${value}, which exceeds 64 bits`);
+        this.#slot();
+        this.#text += `i:${value};`;
+        return;
+      case 'object':
+        if (value === null) {
+          this.#slot();
+          this.#text += 'N;';
+        } else if (Array.isArray(value)) {
+          this.#slot();
+          this.#list(value);
+        } else {
+          this.#object(value);
+        }
+        return;
+      default:
+        throw this.#impossible(`a ${typeof value}`);
+    }
+  }
+
+  #object(value: object): void {
+    if (value instanceof PhpReference) {
+      this.#reference(value);
+      return;
+    }
+    const identity = identityOf(value);
+    if (identity !== undefined) {
+      const seen = this.#slots.get(identity);
+      this.#slot();
+      if (seen !== undefined) {
+        this.#text += `r:${seen};`;
+        return;
+      }
+      this.#slots.set(identity, this.slotCount);
+      this.#phpObject(value as PhpObject | PhpCustomObject | PhpEnum);
+      return;
+    }
+    this.#slot();
+    if (value instanceof PhpFloat) this.#text += `d:${floatText(value.value)};`;
+    else if (value instanceof Uint8Array) this.#bytes(value);
+    else if (value instanceof OrderedMap) this.#begin(`a:${value.size}`, mapFrame(value));
+    else if (isPlain(value)) this.#record(value);
+    else throw this.#impossible(`an object of class ${value.constructor?.name ?? 'unknown'}`);
+  }
+
+  #reference(reference: PhpReference): void {
+    let inner: PhpReference = reference;
+    // A reference to a reference is one reference in PHP.
+    for (let hops = 0; inner.value instanceof PhpReference; hops += 1) {
+      if (hops > 1000) throw this.#impossible('a reference to itself');
+      inner = inner.value;
+    }
+    // PHP counts a reference to an object as the object.
+    const identity = identityOf(inner.value) ?? inner;
+    const seen = this.#slots.get(identity);
+    if (seen !== undefined) {
+      this.#text += `R:${seen};`;
+      return;
+    }
+    if (identity === inner) this.#slots.set(identity, this.slotCount + 1);
+    this.#value(inner.value);
+  }
+
+  #phpObject(value: PhpObject | PhpCustomObject | PhpEnum): void {
+    if (value instanceof PhpObject) {
+      this.#className('O', value.className);
+      this.#begin(`${value.properties.size}`, mapFrame(value.properties));
+    } else if (value instanceof PhpCustomObject) {
+      this.#className('C', value.className);
+      this.#text += `${value.data.length}:{`;
+      this.writeBytes(value.data);
+      this.#text += '}';
+    } else {
+      const name = Buffer.concat([toBytes(value.className), Buffer.from(`:${value.caseName}`)]);
+      this.#text += `E:${name.length}:"`;
+      this.writeBytes(name);
+      this.#text += '";';
+    }
+  }
+
+  #className(tag: 'O' | 'C', className: PhpClassName): void {
+    const name = toBytes(className);
+    if (!isClassName(name)) throw this.#impossible('an object whose class name is not one');
+    this.#text += `${tag}:${name.length}:"`;
+    if (typeof className === 'string') this.#text += className;
+    else this.writeBytes(name);
+    this.#text += '":';
+  }
+
+  #list(items: readonly unknown[]): void {
+    for (let index = 0; index < items.length; index += 1) {
+      // Elements that were never set do not exist in PHP; the rest keep their places.
+      if (items[index] === undefined && !(index in items)) {
+        this.#record(items as unknown as Readonly<Record<string, unknown>>);
+        return;
+      }
+    }
+    this.#begin(`a:${items.length}`, { kind: 'list', items, at: 0 });
+  }
+
+  #record(record: Readonly<Record<string, unknown>>): void {
+    const keys = Object.keys(record);
+    let count = keys.length;
+    for (const key of keys) if (record[key] === undefined) count -= 1;
+    this.#begin(`a:${count}`, { kind: 'record', record, keys, at: 0 });
+  }
+
+  #begin(header: string, frame: WriterFrame): void {
+    this.#text += `${header}:{`;
+    this.#stack.push(frame);
+    this.#checkSize();
+    const { maxDepth } = this.#limits;
+    if (this.#stack.length <= maxDepth) return;
+    throw overLimit(
+      'The value is cyclic or nested more deeply than PHP could read it back',
+      maxDepth,
+      'maxDepth',
+    );
+  }
+
+  #arrayKey(key: string): void {
+    if (key.charCodeAt(0) <= 57 && integerOfKey(key) !== undefined) this.#text += `i:${key};`;
+    else this.#string(key);
+  }
+
+  #storedKey(key: PhpKey): void {
+    if (typeof key === 'string') this.#string(key);
+    else if (typeof key === 'object') this.#bytes(key);
+    else this.#text += `i:${key};`;
+  }
+
+  #string(value: string): void {
+    this.#text += `s:${byteLength(value)}:"${value}";`;
+    if (value.length > 1024) this.#checkSize();
+  }
+
+  #bytes(value: Uint8Array): void {
+    this.#text += `s:${value.length}:"`;
+    this.writeBytes(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+    this.#text += '";';
+  }
+
+  #slot(): void {
+    this.slotCount += 1;
+    const { maxValues } = this.#limits;
+    if (this.slotCount > maxValues) throw overLimit('There are too many values', maxValues, 'maxValues');
+  }
+
+  #checkSize(): void {
+    const { maxBytes } = this.#limits;
+    if (this.#flushed + this.#text.length > maxBytes) {
+      throw overLimit('The encoded value is too long', maxBytes, 'maxBytes');
+    }
+  }
+
+  #flush(): void {
+    if (this.#text === '') return;
+    const chunk = Buffer.from(this.#text, 'utf8');
+    this.#chunks.push(chunk);
+    this.#flushed += chunk.length;
+    this.#text = '';
+  }
+
+  #impossible(what: string): StormlampError {
+    const path = this.#stack.map(placeOf).join('.');
+    const place = path === '' ? 'the value' : `\`${path}\``;
+    return new StormlampError(
+      ErrorCode.PHP_VALUE,
+      `PHP has no counterpart of ${what}, found as ${place}; store text, numbers, arrays or plain objects`,
+    );
+  }
+}
+
+/** What an object handle is recognised by, undefined for everything that is not a PHP object. */
+export function identityOf(value: unknown): ValueIdentity | undefined {
+  if (value instanceof PhpObject || value instanceof PhpCustomObject) return value;
+  // There is one object per case of an enum.
+  if (value instanceof PhpEnum) return `${String(value.className)}:${value.caseName}`;
+  return undefined;
+}
+
+function mapFrame(map: OrderedMap): WriterFrame {
+  return { kind: 'map', entries: map.entries(), key: '' };
+}
+
+function placeOf(frame: WriterFrame): string {
+  if (frame.kind === 'list') return String(frame.at - 1);
+  return String(frame.kind === 'record' ? frame.keys[frame.at - 1] : frame.key);
+}
+
+function isPlain(value: object): value is Readonly<Record<string, unknown>> {
+  const prototype: object | null = Object.getPrototypeOf(value);
+  // Objects of other realms have an Object.prototype of their own.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function isClassName(name: Buffer): boolean {
+  return /^[A-Za-z0-9_\x7f-\xff\\]+$/.test(name.toString('latin1')) && name[0] !== 92;
+}
+
+function toBytes(text: string | Buffer): Buffer {
+  return typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
+}
+
+function byteLength(text: string): number {
+  const { length } = text;
+  if (length > 24) return Buffer.byteLength(text, 'utf8');
+  for (let index = 0; index < length; index += 1) {
+    if (text.charCodeAt(index) > 127) return Buffer.byteLength(text, 'utf8');
+  }
+  return length;
+}
