@@ -53,43 +53,11 @@ export class ContainerFrame {
     return shape.kind === 'list' ? shape.items : shape.kind === 'record' ? shape.record : shape.map;
   }
 
-  /** Begins the element of an integer key. */
-  enterInteger(key: number | bigint): void {
-    this.key = key;
-    if (this.#shape.kind === 'list') {
-      const { items } = this.#shape;
-      if (key === items.length || (typeof key === 'number' && key >= 0 && key < items.length)) return;
-      this.#toRecord(items);
-    }
-    if (this.#shape.kind !== 'record') return;
-    if (typeof key === 'number' && key >= 0 && key <= MAX_ORDERED_KEY) {
-      if (key > this.#lastIndex && !this.#sawText) this.#lastIndex = key;
-      else if (!Object.hasOwn(this.#shape.record, key)) this.#toMap();
-    } else {
-      this.#sawText = true;
-    }
-  }
-
-  /** Begins the element of a text key. In an array decimal text is an integer key, in an object it is not. */
-  enterText(key: string): void {
-    if (this.object === undefined) {
-      const first = key.charCodeAt(0);
-      const integer = first <= 57 ? integerOfKey(key) : undefined;
-      if (integer !== undefined) {
-        this.enterInteger(integer);
-        return;
-      }
-      if (this.#shape.kind === 'list') this.#toRecord(this.#shape.items);
-    }
-    this.key = key;
-    this.#sawText = true;
-  }
-
-  /** Begins the element of a key that is not UTF-8. */
-  enterBytes(key: Buffer): void {
-    this.key = key;
-    if (this.#shape.kind === 'list') this.#toRecord(this.#shape.items);
-    if (this.#shape.kind === 'record') this.#toMap();
+  /** Begins the element of a key. In an array decimal text is an integer key, in an object it is not. */
+  enter(key: PhpKey): void {
+    if (typeof key === 'string') this.#enterText(key);
+    else if (typeof key === 'object') this.#enterBytes(key);
+    else this.#enterInteger(key);
   }
 
   /** Puts a value at the present key. */
@@ -115,6 +83,42 @@ export class ContainerFrame {
     if (shape.kind === 'list') return shape.items[key as number];
     if (shape.kind === 'map') return shape.map.get(key);
     return Object.hasOwn(shape.record, key as string) ? shape.record[key as string] : undefined;
+  }
+
+  #enterInteger(key: number | bigint): void {
+    this.key = key;
+    if (this.#shape.kind === 'list') {
+      const { items } = this.#shape;
+      if (key === items.length || (typeof key === 'number' && key >= 0 && key < items.length)) return;
+      this.#toRecord(items);
+    }
+    if (this.#shape.kind !== 'record') return;
+    if (typeof key === 'number' && key >= 0 && key <= MAX_ORDERED_KEY) {
+      if (key > this.#lastIndex && !this.#sawText) this.#lastIndex = key;
+      else if (!Object.hasOwn(this.#shape.record, key)) this.#toMap();
+    } else {
+      this.#sawText = true;
+    }
+  }
+
+  #enterText(key: string): void {
+    if (this.object === undefined) {
+      const first = key.charCodeAt(0);
+      const integer = first <= 57 ? integerOfKey(key) : undefined;
+      if (integer !== undefined) {
+        this.#enterInteger(integer);
+        return;
+      }
+      if (this.#shape.kind === 'list') this.#toRecord(this.#shape.items);
+    }
+    this.key = key;
+    this.#sawText = true;
+  }
+
+  #enterBytes(key: Buffer): void {
+    this.key = key;
+    if (this.#shape.kind === 'list') this.#toRecord(this.#shape.items);
+    if (this.#shape.kind === 'record') this.#toMap();
   }
 
   #toRecord(items: unknown[]): void {

@@ -6,4 +6,7 @@ export { DEFAULT_PHP_LIMITS, type PhpLimits, type ResolvedPhpLimits } from './ph
 export { type PhpClassName, PhpCustomObject, PhpEnum, PhpObject, type PhpVisibility } from './php-object.js';
 export { PhpReference } from './php-reference.js';
 export { serialize } from './serialize.js';
+export { decodeSession, encodeSession } from './session-codec.js';
+export { SessionDocument, type VariableChange } from './session-document.js';
+export { SESSION_HANDLERS, type SessionHandler } from './session-handler.js';
 export { unserialize } from './unserialize.js';

@@ -26,7 +26,7 @@ import { ValueReader, withSlotsIfNeeded } from './value-reader.js';
 export function unserialize(data: Uint8Array | string, limits?: PhpLimits): unknown {
   const bytes = asBuffer(data);
   const resolved = resolvePhpLimits(limits);
-  return withSlotsIfNeeded((tracking) => {
+  return withSlotsIfNeeded('none', (tracking) => {
     const reader = new ValueReader(bytes, resolved, tracking);
     const root = new ContainerFrame(1, undefined);
     reader.readInto(root);

@@ -29,10 +29,15 @@ export interface ReferenceToken {
   readonly end: number;
   /** The slot number. */
   readonly target: number;
+  /** The slot that an `r:` itself takes; undefined for `R:`, which takes none. */
+  readonly slot: number | undefined;
 }
 
-/** What a reader keeps besides values. */
-export type SlotTracking = 'none' | 'all';
+/**
+ * What a reader keeps besides values: `none` stops at the first reference, `no-objects` at the first reference or
+ * object, `all` remembers every slot.
+ */
+export type SlotTracking = 'none' | 'no-objects' | 'all';
 
 /**
  * Reads values one behind the other from the same bytes; slot numbers run through all of them.
@@ -47,7 +52,7 @@ export class ValueReader extends TokenReader {
   readonly slots: Slot[] = [];
   /** The references met, empty when slots are not tracked. */
   readonly references: ReferenceToken[] = [];
-  readonly #tracked: boolean;
+  readonly #tracking: SlotTracking;
   readonly #limits: ResolvedPhpLimits;
 
   /**
@@ -61,17 +66,17 @@ export class ValueReader extends TokenReader {
     }
     super(bytes);
     this.#limits = limits;
-    this.#tracked = tracking === 'all';
+    this.#tracking = tracking;
   }
 
   /**
-   * Reads one value and places it at the present key of `root`.
+   * Reads one value and places it at the present key of `root`, which is `outerDepth` levels deep itself.
    *
    * @throws StormlampError `ERR_PHP_SYNTAX` or `ERR_PHP_LIMIT`.
    */
-  readInto(root: ContainerFrame): void {
+  readInto(root: ContainerFrame, outerDepth = 0): void {
     let frame = root;
-    let depth = 0;
+    let depth = outerDepth;
     frame.remaining = 1;
     for (;;) {
       while (frame.remaining === 0) {
@@ -84,7 +89,7 @@ export class ValueReader extends TokenReader {
         depth -= 1;
       }
       frame.remaining -= 1;
-      if (frame !== root) this.#readKey(frame);
+      if (frame !== root) frame.enter(this.readKey());
       const child = this.#readValue(frame);
       if (child === undefined) continue;
       if (depth >= this.#limits.maxDepth) {
@@ -98,6 +103,37 @@ export class ValueReader extends TokenReader {
       frame.child = child;
       frame = child;
     }
+  }
+
+  /** Reads the key of an element or property. */
+  readKey(): PhpKey {
+    const { text, position } = this;
+    const tag = text.charCodeAt(position);
+    if (text.charCodeAt(position + 1) !== COLON || (tag !== 105 && tag !== 115 && tag !== 83)) {
+      throw this.syntax('an integer or string key');
+    }
+    this.position = position + 2;
+    if (tag === 105) return this.integer();
+    if (tag === 83) return this.escapedString();
+    const end = this.quoted(SEMICOLON);
+    const key = this.string(this.position, end);
+    this.position = end + 2;
+    return key;
+  }
+
+  /**
+   * Reads `a:<count>:{` of a container that the caller reads element by element, and takes its slot.
+   *
+   * @throws StormlampError `ERR_PHP_SYNTAX` when there is something else.
+   */
+  beginArray(parent: ContainerFrame): ContainerFrame {
+    this.#countSlot(parent);
+    this.expect(97, 'an array');
+    this.expect(COLON, 'a colon');
+    const count = this.#arrayHeader();
+    const frame = new ContainerFrame(count, parent);
+    parent.child = frame;
+    return frame;
   }
 
   /** Reads a scalar and places it, or begins a container and gives it back. */
@@ -135,14 +171,17 @@ export class ValueReader extends TokenReader {
         frame.place(this.float());
         return undefined;
       case 79:
+        this.#needSlotsOfObjects();
         return this.#readObject(frame);
       case 114:
         this.#readHandle(frame);
         return undefined;
       case 69:
+        this.#needSlotsOfObjects();
         frame.place(this.#enum());
         return undefined;
       case 67:
+        this.#needSlotsOfObjects();
         frame.place(this.#customObject());
         return undefined;
       case 83:
@@ -154,40 +193,26 @@ export class ValueReader extends TokenReader {
     }
   }
 
-  #readKey(frame: ContainerFrame): void {
-    const { text, position } = this;
-    const tag = text.charCodeAt(position);
-    if (text.charCodeAt(position + 1) !== COLON || (tag !== 105 && tag !== 115 && tag !== 83)) {
-      throw this.syntax('an integer or string key');
-    }
-    this.position = position + 2;
-    if (tag === 105) {
-      frame.enterInteger(this.integer());
-      return;
-    }
-    let key: string | Buffer;
-    if (tag === 115) {
-      const end = this.quoted(SEMICOLON);
-      key = this.string(this.position, end);
-      this.position = end + 2;
-    } else {
-      key = this.escapedString();
-    }
-    if (typeof key === 'string') frame.enterText(key);
-    else frame.enterBytes(key);
-  }
-
   #countSlot(frame: ContainerFrame): void {
     this.slotCount += 1;
     if (this.slotCount > this.#limits.maxValues) throw this.#tooMany();
-    if (this.#tracked) this.slots.push({ frame, key: frame.key });
+    if (this.#tracking === 'all') this.slots.push({ frame, key: frame.key });
   }
 
-  #readArray(frame: ContainerFrame): ContainerFrame | undefined {
+  #needSlotsOfObjects(): void {
+    if (this.#tracking === 'no-objects') throw NO_SLOTS;
+  }
+
+  #arrayHeader(): number {
     const count = this.digits();
     this.expect(COLON, 'a colon');
     this.expect(123, 'an opening brace');
     this.#checkCount(count, this.position);
+    return count;
+  }
+
+  #readArray(frame: ContainerFrame): ContainerFrame | undefined {
+    const count = this.#arrayHeader();
     if (count > 0) return new ContainerFrame(count, frame);
     this.expect(125, 'the closing brace of the empty array');
     frame.place([]);
@@ -269,7 +294,7 @@ export class ValueReader extends TokenReader {
   }
 
   #readTarget(frame: ContainerFrame, known: number): Slot {
-    if (!this.#tracked) throw NO_SLOTS;
+    if (this.#tracking !== 'all') throw NO_SLOTS;
     const before = this.position;
     if (this.text.charCodeAt(before + 1) !== COLON) throw this.syntax('a value');
     this.position = before + 2;
@@ -281,7 +306,8 @@ export class ValueReader extends TokenReader {
       this.position = before;
       throw this.syntax('the number of an earlier slot');
     }
-    this.references.push({ start: before + 2, end, target });
+    const own = known < this.slotCount ? this.slotCount : undefined;
+    this.references.push({ start: before + 2, end, target, slot: own });
     return slot;
   }
 
@@ -300,9 +326,9 @@ export class ValueReader extends TokenReader {
 }
 
 /** Reads without remembering slots, and once more with them when there are references. */
-export function withSlotsIfNeeded<T>(read: (tracking: SlotTracking) => T): T {
+export function withSlotsIfNeeded<T>(first: 'none' | 'no-objects', read: (tracking: SlotTracking) => T): T {
   try {
-    return read('none');
+    return read(first);
   } catch (error) {
     if (error !== NO_SLOTS) throw error;
     return read('all');

@@ -3,6 +3,7 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { floatText } from './float-text.js';
 import { fitsInt64, integerOfKey } from './integer-key.js';
 import { OrderedMap, type PhpKey } from './ordered-map.js';
+import { originOf } from './origin.js';
 import { PhpFloat } from './php-float.js';
 import { overLimit, type ResolvedPhpLimits } from './php-limits.js';
 import { type PhpClassName, PhpCustomObject, PhpEnum, PhpObject } from './php-object.js';
@@ -32,14 +33,16 @@ export class ValueWriter {
   slotCount = 0;
   readonly #slots = new Map<ValueIdentity, number>();
   readonly #limits: ResolvedPhpLimits;
+  readonly #outerDepth: number;
   readonly #chunks: Buffer[] = [];
   readonly #stack: WriterFrame[] = [];
   #flushed = 0;
   #text = '';
 
-  /** Makes an empty writer. */
-  constructor(limits: ResolvedPhpLimits) {
+  /** Makes an empty writer of values that stand `outerDepth` levels deep in a container written by the caller. */
+  constructor(limits: ResolvedPhpLimits, outerDepth = 0) {
     this.#limits = limits;
+    this.#outerDepth = outerDepth;
   }
 
   /**
@@ -75,6 +78,11 @@ export class ValueWriter {
   /** The slot at which an object or reference was written, undefined when it was not. */
   slotOf(identity: ValueIdentity): number | undefined {
     return this.#slots.get(identity);
+  }
+
+  /** Counts slots that stand in bytes that were appended as they are. */
+  countSlots(count: number): void {
+    this.slotCount += count;
   }
 
   /** Says that `identity` stands at `slot`, in bytes that were appended as they are. */
@@ -198,13 +206,14 @@ export class ValueWriter {
       inner = inner.value;
     }
     // PHP counts a reference to an object as the object.
-    const identity = identityOf(inner.value) ?? inner;
+    const own = originOf(inner);
+    const identity = identityOf(inner.value) ?? own;
     const seen = this.#slots.get(identity);
     if (seen !== undefined) {
       this.#text += `R:${seen};`;
       return;
     }
-    if (identity === inner) this.#slots.set(identity, this.slotCount + 1);
+    if (identity === own) this.#slots.set(identity, this.slotCount + 1);
     this.#value(inner.value);
   }
 
@@ -257,7 +266,7 @@ export class ValueWriter {
     this.#stack.push(frame);
     this.#checkSize();
     const { maxDepth } = this.#limits;
-    if (this.#stack.length <= maxDepth) return;
+    if (this.#stack.length + this.#outerDepth <= maxDepth) return;
     throw overLimit(
       'The value is cyclic or nested more deeply than PHP could read it back',
       maxDepth,
@@ -320,7 +329,7 @@ export class ValueWriter {
 
 /** What an object handle is recognised by, undefined for everything that is not a PHP object. */
 export function identityOf(value: unknown): ValueIdentity | undefined {
-  if (value instanceof PhpObject || value instanceof PhpCustomObject) return value;
+  if (value instanceof PhpObject || value instanceof PhpCustomObject) return originOf(value);
   // There is one object per case of an enum.
   if (value instanceof PhpEnum) return `${String(value.className)}:${value.caseName}`;
   return undefined;

@@ -1,0 +1,54 @@
+/** Whole sessions, for those who do not need to change single variables. */
+import { OrderedMap, type PhpKey } from './ordered-map.js';
+import { PhpArray } from './php-array.js';
+import { type PhpLimits, resolvePhpLimits } from './php-limits.js';
+import { serialize } from './serialize.js';
+import { SessionDocument } from './session-document.js';
+import { checkSessionHandler, type SessionHandler, variableHead } from './session-handler.js';
+import { ValueWriter } from './value-writer.js';
+
+/**
+ * Writes `$_SESSION` as PHP does with `session.serialize_handler` set to `handler`.
+ *
+ * @throws StormlampError `ERR_PHP_VALUE` for a value that PHP does not have, and for a name with which PHP would lose
+ * the variable or the session: one with `|` (`php`), one that is an integer (`php`, `php_binary`), one of more than
+ * 127 bytes (`php_binary`). `ERR_PHP_LIMIT` beyond `limits`.
+ */
+export function encodeSession(
+  data: Readonly<Record<string, unknown>> | OrderedMap,
+  handler: SessionHandler,
+  limits?: PhpLimits,
+): Buffer {
+  const format = checkSessionHandler(handler);
+  if (format === 'php_serialize') {
+    return serialize(data instanceof OrderedMap ? new PhpArray(data) : { ...data }, limits);
+  }
+  const writer = new ValueWriter(resolvePhpLimits(limits));
+  for (const [name, value] of entriesOf(data)) {
+    if (value === undefined) continue;
+    writer.writeBytes(variableHead(name, format as 'php'));
+    writer.write(value);
+  }
+  return writer.toBuffer();
+}
+
+/**
+ * Reads `$_SESSION` as PHP does with `session.serialize_handler` set to `handler`; values are those of
+ * {@link unserialize}.
+ *
+ * @throws StormlampError `ERR_PHP_SYNTAX` where PHP could not decode it (and would delete the session),
+ * `ERR_PHP_LIMIT` beyond `limits`.
+ */
+export function decodeSession(
+  data: Uint8Array | string,
+  handler: SessionHandler,
+  limits?: PhpLimits,
+): Record<string, unknown> {
+  return SessionDocument.decode(data, handler, limits).toObject();
+}
+
+function entriesOf(
+  data: Readonly<Record<string, unknown>> | OrderedMap,
+): Iterable<readonly [PhpKey, unknown]> {
+  return data instanceof OrderedMap ? data : Object.entries(data);
+}

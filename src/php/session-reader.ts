@@ -1,0 +1,149 @@
+/** Takes a session container apart into its variables, without losing where each one's bytes are. */
+import { isUtf8 } from 'node:buffer';
+import { ContainerFrame } from './container-frame.js';
+import { integerOfKey } from './integer-key.js';
+import type { PhpKey } from './ordered-map.js';
+import { PhpArray } from './php-array.js';
+import type { ResolvedPhpLimits } from './php-limits.js';
+import { PhpReference } from './php-reference.js';
+import { phpSyntaxError } from './php-syntax-error.js';
+import { type ReferenceToken, type SlotTracking, ValueReader } from './value-reader.js';
+import { identityOf, type ValueIdentity } from './value-writer.js';
+
+/** A variable of a session and where it stands in the bytes. */
+export interface SessionVariable {
+  /** The name; a Buffer when it is not UTF-8. */
+  readonly name: PhpKey;
+  /** The decoded value. */
+  readonly value: unknown;
+  /** Offset of the name's first byte, with what marks it as a name. */
+  readonly headStart: number;
+  /** Offset of the value. */
+  readonly start: number;
+  /** Offset behind the value. */
+  readonly end: number;
+  /** Number of the value's first slot. */
+  readonly firstSlot: number;
+  /** How many slots the value takes. */
+  readonly slotCount: number;
+  /** The references inside the value. */
+  readonly references: readonly ReferenceToken[];
+}
+
+/** A session container taken apart. */
+export interface SessionParts {
+  /** Every occurrence of every variable, in the order of the bytes. */
+  readonly variables: readonly SessionVariable[];
+  /** Whether objects or references are in it, so that slots matter. */
+  readonly tracked: boolean;
+  /** The object or reference that stands at a slot, undefined for everything else. */
+  readonly identityAt: (slot: number) => ValueIdentity | undefined;
+  /** The reference that something inside has to `$_SESSION` itself (`php_serialize` only). */
+  readonly self: PhpReference | undefined;
+}
+
+type TextHandler = 'php' | 'php_serialize' | 'php_binary';
+type Draft = Omit<SessionVariable, 'value' | 'references'> & { readonly place: number };
+
+/**
+ * Reads a container.
+ *
+ * @throws StormlampError `ERR_PHP_SYNTAX` where PHP would fail to decode (and delete the session), `ERR_PHP_LIMIT`.
+ */
+export function readSession(
+  bytes: Buffer,
+  handler: TextHandler,
+  limits: ResolvedPhpLimits,
+  tracking: SlotTracking,
+): SessionParts {
+  const reader = new ValueReader(bytes, limits, tracking);
+  const session = new ContainerFrame(0, undefined);
+  const drafts: Draft[] = [];
+  let self: PhpReference | undefined;
+  if (handler === 'php_serialize') {
+    if (bytes.length > 0) self = readArray(reader, drafts, session);
+  } else {
+    while (reader.position < bytes.length) {
+      const headStart = reader.position;
+      const name = handler === 'php' ? readDelimited(reader) : readCounted(reader);
+      drafts.push(readVariable(reader, session, drafts.length, { name, headStart }, 0));
+    }
+  }
+  return {
+    variables: finish(drafts, session, reader),
+    tracked: tracking === 'all',
+    identityAt: (slot) => {
+      const place = reader.slots[slot - 1];
+      if (place === undefined) return undefined;
+      const value =
+        place.frame.parent === undefined && place.frame !== session ? self : place.frame.at(place.key);
+      if (!(value instanceof PhpReference)) return identityOf(value);
+      return identityOf(value.value) ?? value;
+    },
+    self,
+  };
+}
+
+function readArray(reader: ValueReader, drafts: Draft[], session: ContainerFrame): PhpReference | undefined {
+  const root = new ContainerFrame(1, undefined);
+  if (reader.text.startsWith('N;')) return undefined;
+  const outer = reader.beginArray(root);
+  const places = new PhpArray();
+  for (let left = outer.remaining; left > 0; left -= 1) {
+    const headStart = reader.position;
+    const key = reader.readKey();
+    const name = typeof key === 'string' ? (integerOfKey(key) ?? key) : key;
+    // A repeated key is the same place, to which references hold.
+    const place = (places.get(name) as number | undefined) ?? places.size;
+    places.set(name, place);
+    drafts.push(readVariable(reader, session, place, { name, headStart }, 1));
+  }
+  reader.expect(125, 'the closing brace of the session');
+  return outer.box;
+}
+
+function readVariable(
+  reader: ValueReader,
+  session: ContainerFrame,
+  place: number,
+  head: { readonly name: PhpKey; readonly headStart: number },
+  outerDepth: number,
+): Draft {
+  const start = reader.position;
+  const firstSlot = reader.slotCount + 1;
+  session.enter(place);
+  reader.readInto(session, outerDepth);
+  const slotCount = reader.slotCount - firstSlot + 1;
+  return { ...head, place, start, end: reader.position, firstSlot, slotCount };
+}
+
+function readDelimited(reader: ValueReader): PhpKey {
+  const end = reader.text.indexOf('|', reader.position);
+  if (end === -1) throw phpSyntaxError('a name followed by `|`', reader.position, reader.bytes.length);
+  return readName(reader, end, end + 1);
+}
+
+function readCounted(reader: ValueReader): PhpKey {
+  // PHP ignores the highest bit of the length.
+  const length = reader.text.charCodeAt(reader.position) & 0x7f;
+  if (reader.position + length >= reader.bytes.length) {
+    throw phpSyntaxError(`a name of ${length} bytes`, reader.position, reader.bytes.length);
+  }
+  reader.position += 1;
+  return readName(reader, reader.position + length, reader.position + length);
+}
+
+function readName(reader: ValueReader, end: number, next: number): PhpKey {
+  const bytes = reader.bytes.subarray(reader.position, end);
+  reader.position = next;
+  return isUtf8(bytes) ? bytes.toString('utf8') : Buffer.from(bytes);
+}
+
+function finish(drafts: readonly Draft[], session: ContainerFrame, reader: ValueReader): SessionVariable[] {
+  let next = 0;
+  return drafts.map(({ place, ...draft }) => {
+    const first = next;
+    while (next < reader.references.length && (reader.references[next]?.start ?? 0) < draft.end) next += 1;
+    return { ...draft, value: session.at(place), references: reader.references.slice(first, next) };
+  });
+}
