@@ -32,14 +32,13 @@ const DOWNLOAD_TIMEOUT_MS = 1_800_000;
 
 /** Reads the indexes. Answers what apt complained about; whether that matters shows when packages are looked for. */
 export async function updateIndexes(run: AptRun): Promise<string> {
-  const report = (percent: number): void =>
-    run.onProgress({
-      phase: 'index',
-      set: run.set,
-      done: percent,
-      total: 100,
-      message: `Reading package indexes (${percent} %)`,
-    });
+  let last = -1;
+  const report = (percent: number): void => {
+    if (percent <= last) return;
+    last = percent;
+    const message = `Reading package indexes (${percent} %)`;
+    run.onProgress({ phase: 'index', set: run.set, done: percent, total: 100, message });
+  };
   report(0);
   const result = await runProgram('apt-get', ['update', '-o', 'APT::Status-Fd=3'], {
     env: { APT_CONFIG: run.configuration.file },
@@ -96,7 +95,10 @@ export async function downloadPackages(
   plan: readonly PlannedPackage[],
 ): Promise<void> {
   const total = plan.reduce((sum, { bytes }) => sum + bytes, 0);
+  let last = -1;
   const report = (percent: number): void => {
+    if (percent <= last) return;
+    last = percent;
     const done = Math.round((total * percent) / 100);
     const message = `Downloading ${plan.length} packages (${megabytes(done)} of ${megabytes(total)} MB)`;
     run.onProgress({ phase: 'download', set: run.set, done, total, message });
@@ -135,12 +137,9 @@ export function parseStatusPercent(line: string): number | undefined {
 }
 
 function onPercent(report: (percent: number) => void): (line: string) => void {
-  let last = 0;
   return (line) => {
     const percent = parseStatusPercent(line);
-    if (percent === undefined || percent <= last) return;
-    last = percent;
-    report(percent);
+    if (percent !== undefined) report(percent);
   };
 }
 

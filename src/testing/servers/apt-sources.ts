@@ -10,6 +10,8 @@ export interface AptSource {
   readonly components: readonly string[];
   /** Paths of keyrings, fingerprints, or a whole armored key that sign it; apt's own keyrings when left out. */
   readonly signedBy?: string;
+  /** The architectures it is for; all of the machine's when left out. */
+  readonly architectures?: readonly string[];
   /** The machine's own word on whether an index may be past its date. */
   readonly checkValidUntil?: string;
 }
@@ -32,6 +34,7 @@ export function parseSourcesList(text: string): readonly AptSource[] {
       sourceOf(uri, suite, words(componentText), {
         signedBy: options.get('signed-by')?.replaceAll(',', ' '),
         checkValidUntil: options.get('check-valid-until'),
+        architectures: options.get('arch')?.split(','),
       }),
     );
   }
@@ -47,12 +50,14 @@ export function parseDeb822Sources(text: string): readonly AptSource[] {
     if (['no', 'false', '0', 'off', 'without', 'disable'].includes(enabled)) continue;
     if (!words(fields.get('types') ?? '').includes('deb')) continue;
     const components = words(fields.get('components') ?? '');
+    const architectures = fields.get('architectures');
     for (const uri of words(fields.get('uris') ?? '')) {
       for (const suite of words(fields.get('suites') ?? '')) {
         sources.push(
           sourceOf(uri, suite, components, {
             signedBy: fields.get('signed-by')?.trim(),
             checkValidUntil: fields.get('check-valid-until')?.trim(),
+            architectures: architectures === undefined ? undefined : words(architectures),
           }),
         );
       }
@@ -88,15 +93,20 @@ function sourceOf(
   uri: string,
   suite: string,
   components: readonly string[],
-  options: { signedBy: string | undefined; checkValidUntil: string | undefined },
+  options: {
+    signedBy: string | undefined;
+    checkValidUntil: string | undefined;
+    architectures: readonly string[] | undefined;
+  },
 ): AptSource {
-  const { signedBy, checkValidUntil } = options;
+  const { signedBy, checkValidUntil, architectures } = options;
   return {
     uri,
     suite,
     components,
     ...(signedBy === undefined || signedBy === '' ? {} : { signedBy }),
     ...(checkValidUntil === undefined || checkValidUntil === '' ? {} : { checkValidUntil }),
+    ...(architectures === undefined ? {} : { architectures }),
   };
 }
 

@@ -33,11 +33,14 @@ export function readAptSources(etc = '/etc/apt'): readonly AptSource[] {
  */
 export function distroSources(
   all: readonly AptSource[],
-  system: Pick<AptSystem, 'family' | 'suite'>,
+  system: Pick<AptSystem, 'family' | 'suite'> & { readonly architecture: string },
   suite?: string,
 ): readonly AptSource[] {
   const usable = all.filter(
-    ({ uri, components }) => components.includes('main') && !uri.startsWith('cdrom:'),
+    ({ uri, components, architectures }) =>
+      components.includes('main') &&
+      !uri.startsWith('cdrom:') &&
+      (architectures ?? [system.architecture]).includes(system.architecture),
   );
   const components = system.family === 'ubuntu' ? ['main', 'universe'] : ['main'];
   for (const base of [system.suite, ...ALIASES]) {

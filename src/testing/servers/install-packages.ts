@@ -1,11 +1,20 @@
 /** Installs a package set into the cache: download, unpack, verify, and one rename at the end. */
 
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { aborted } from '../../common/deadline.js';
-import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import { type AptRun, downloadPackages, packageNames, planPackages, updateIndexes } from './apt-client.js';
 import { keepAcquireSettings, writeAptConfiguration } from './apt-configuration.js';
 import { type AptSource, describeSource } from './apt-sources.js';
@@ -49,6 +58,10 @@ export interface InstallResult {
 const LOCK_TIMEOUT_MS = 900_000;
 const ASK_TIMEOUT_MS = 20_000;
 const OWNER_FILE = 'owner.json';
+/** Folders that are being filled, and locks that were about to be taken. */
+const TEMPORARY = /\.(?:tmp-|lock\.)[0-9a-f-]{36}$/;
+const UNOWNED_AGE_MS = 60_000;
+const FOREIGN_AGE_MS = 86_400_000;
 
 /**
  * Makes the folder of a package set, unless it is there. Two processes that want the same one make it once.
@@ -184,10 +197,15 @@ function publish(temporary: string, folder: string): boolean {
 /** Removes what processes left that were killed while they installed. */
 function sweepTemporaryFolders(root: string): void {
   for (const name of readdirSync(root)) {
-    if (!/\.tmp-[0-9a-f-]{36}$/.test(name)) continue;
-    const folder = join(root, name);
-    const owner = parseIdentity(textOf(join(folder, OWNER_FILE)));
-    if (owner === undefined || isAlive(owner) === 'no') rmSync(folder, { recursive: true, force: true });
+    if (!TEMPORARY.test(name)) continue;
+    const path = join(root, name);
+    const owner = parseIdentity(textOf(join(path, OWNER_FILE)));
+    const alive = owner === undefined ? 'unknown' : isAlive(owner);
+    const ageMs = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    // One without a readable owner was just made, or is left over for good; one of another machine may be in use there.
+    const bound = owner === undefined ? UNOWNED_AGE_MS : FOREIGN_AGE_MS;
+    if (alive === 'no' || (alive === 'unknown' && ageMs > bound))
+      rmSync(path, { recursive: true, force: true });
   }
 }
 
@@ -197,7 +215,7 @@ function makeRoot(root: string): void {
   } catch (cause) {
     throw new StormlampError(
       ErrorCode.SERVER_MISSING,
-      `The cache folder ${root} cannot be made; set STORMLAMP_CACHE to a folder that can be written`,
+      `The cache folder ${root} cannot be made (${describeError(cause)}); set STORMLAMP_CACHE to a folder that can be written`,
       { cause },
     );
   }

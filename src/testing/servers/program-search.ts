@@ -3,16 +3,16 @@ import { accessSync, constants, realpathSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { isFile } from './package-folder.js';
 
-/** Where servers are installed although a PATH of an ordinary user does not say so. */
-const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/libexec'] as const;
-
-/** Every executable file called `name` on `path` (a PATH variable) and in the system's folders, first choice first. */
+/**
+ * Every executable file called `name` on `path` (a PATH variable) and then in `systemFolders`, first choice first.
+ * The same file under two paths is named once.
+ */
 export function programsOnPath(
   name: string,
-  path: string = process.env['PATH'] ?? '',
-  systemFolders: readonly string[] = SYSTEM_FOLDERS,
+  path: string | undefined,
+  systemFolders: readonly string[],
 ): readonly string[] {
-  const folders = [...path.split(delimiter), ...systemFolders].filter((folder) => isAbsolute(folder));
+  const folders = [...(path ?? '').split(delimiter), ...systemFolders].filter((folder) => isAbsolute(folder));
   const found = folders.map((folder) => join(folder, name)).filter(isExecutable);
   const seen = new Set<string>();
   return found.filter((file) => {
@@ -24,10 +24,15 @@ export function programsOnPath(
 }
 
 /** A path that a person gave: a name without a slash is looked up on the PATH. */
-export function givenProgram(given: string): string | undefined {
-  if (!given.includes('/')) return programsOnPath(given)[0];
-  const path = resolve(given);
-  return isExecutable(path) ? path : undefined;
+export function givenProgram(
+  given: string,
+  path: string | undefined,
+  systemFolders: readonly string[],
+): string | undefined {
+  if (given === '') return undefined;
+  if (!given.includes('/')) return programsOnPath(given, path, systemFolders)[0];
+  const file = resolve(given);
+  return isExecutable(file) ? file : undefined;
 }
 
 function isExecutable(path: string): boolean {

@@ -40,7 +40,7 @@ export function parseVersion(server: ServerName, text: string): string | undefin
   const isMariadb = /mariadb/i.test(text);
   switch (server) {
     case 'mariadb':
-      return isMariadb ? /\bVer\s+(?:\d+\.\d+\s+Distrib\s+)?(\d+\.\d+\.\d+)/.exec(text)?.[1] : undefined;
+      return isMariadb ? /\b(?:Ver|from)\s+(\d+\.\d+\.\d+)/.exec(text)?.[1] : undefined;
     case 'mysql':
       return isMariadb ? undefined : /\bVer\s+(\d+\.\d+\.\d+)/.exec(text)?.[1];
     case 'memcached':

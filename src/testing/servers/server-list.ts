@@ -1,0 +1,90 @@
+/** Tells which servers are there, without installing any: what `stormlamp servers list` prints. */
+import { describeError, ErrorCode, isStormlampError } from '../../common/stormlamp-error.js';
+import { cacheRoot } from './cache-folder.js';
+import { programOf } from './installed-server.js';
+import { type Machine, thisMachine } from './machine.js';
+import { checkServerOptions, type ResolveServersOptions, SERVER_NAMES } from './resolve-servers.js';
+import type { ServerName, ServerProgram } from './server-binaries.js';
+import { cachedFolder, findServer } from './server-search.js';
+
+/** How {@link listServers} searches. */
+export type ListServersOptions = Pick<ResolveServersOptions, 'binaries' | 'cacheDir' | 'signal'>;
+
+/** A server that is there. */
+export interface PresentServer {
+  /** Tells it from {@link AbsentServer}. */
+  readonly found: true;
+  /** The server. */
+  readonly name: ServerName;
+  /** What it told of itself. */
+  readonly version: string;
+  /** Who brought it. */
+  readonly origin: ServerProgram['origin'];
+  /** The program's own file. */
+  readonly path: string;
+}
+
+/** A server that is not there, or not usable. */
+export interface AbsentServer {
+  /** Tells it from {@link PresentServer}. */
+  readonly found: false;
+  /** The server. */
+  readonly name: ServerName;
+  /** Why the programs that were looked at were not taken; empty when there was none. */
+  readonly rejected: readonly string[];
+  /** The folder that an installation would make; `undefined` when this system cannot install it. */
+  readonly wouldInstallInto?: string;
+}
+
+/** One line of a {@link ServerList}. */
+export type ListedServer = PresentServer | AbsentServer;
+
+/** What is there. */
+export interface ServerList {
+  /** The cache's root, whether it exists or not. */
+  readonly cacheDir: string;
+  /** Every server that the package knows. */
+  readonly servers: readonly ListedServer[];
+}
+
+/**
+ * Looks for every server in the places that `resolveServers` takes it from.
+ * An explicit path that is wrong is told in `rejected`.
+ *
+ * @throws StormlampError `ERR_ABORTED`, `ERR_INVALID_OPTION`.
+ */
+export function listServers(options: ListServersOptions = {}): Promise<ServerList> {
+  return listServersOn(thisMachine(), options);
+}
+
+/** {@link listServers} on a given machine. */
+export async function listServersOn(machine: Machine, options: ListServersOptions = {}): Promise<ServerList> {
+  checkServerOptions(options);
+  const root = cacheRoot(options.cacheDir, machine.env);
+  const servers = await Promise.all(SERVER_NAMES.map((name) => listOne(name, machine, root, options)));
+  return { cacheDir: root, servers };
+}
+
+async function listOne(
+  name: ServerName,
+  machine: Machine,
+  root: string,
+  { binaries = {}, signal }: ListServersOptions,
+): Promise<ListedServer> {
+  const folder = cachedFolder(name, machine, root);
+  const absent = (rejected: readonly string[]): AbsentServer => ({
+    found: false,
+    name,
+    rejected,
+    ...(folder === undefined ? {} : { wouldInstallInto: folder }),
+  });
+  try {
+    const { found, rejected } = await findServer(name, { machine, binaries, root, signal });
+    if (found === undefined) return absent(rejected);
+    const { command, prefixArgs, version, origin } = programOf(found);
+    return { found: true, name, version, origin, path: prefixArgs.at(-1) ?? command };
+  } catch (error) {
+    if (isStormlampError(error, ErrorCode.ABORTED)) throw error;
+    return absent([describeError(error)]);
+  }
+}
