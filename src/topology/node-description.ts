@@ -62,6 +62,8 @@ export interface ServerFacts {
   readonly channels: readonly ReplicationChannel[];
   /** Executed GTID set (MySQL) or `gtid_current_pos` (MariaDB); '' when GTIDs are off. */
   readonly gtid: string;
+  /** `gtid_binlog_state` (MariaDB only): proves, where `gtid` cannot, that one server has all that another one has. */
+  readonly gtidState?: string | undefined;
   /** Whether replication status could be read with the monitor's privileges. */
   readonly replicationVisible: boolean;
 }
@@ -103,6 +105,24 @@ export interface Lag {
   readonly at: number;
 }
 
+/** What was known about a replica when its source went away. */
+export interface SourceLost {
+  /** How far behind it was at most, milliseconds. */
+  readonly lagMs: number;
+  /** When the loss was seen, monotonic milliseconds. */
+  readonly at: number;
+}
+
+/** Why nothing new is known about a server that lives. */
+export interface Blind {
+  /** What the probes meet. */
+  readonly failure: ProbeFailure;
+  /** What the last probe failed with. */
+  readonly error: Error;
+  /** Since when. */
+  readonly since: number;
+}
+
 /** The client's view of one node, the outcome of the last probes. */
 export type NodeDescription =
   | (NodeSeed & { readonly state: 'new' })
@@ -118,6 +138,16 @@ export type NodeDescription =
       readonly latencyMs: number;
       /** When the last probe answered. */
       readonly seenAt: number;
+      /** When the first probe in a row answered; a node that just came back takes its share of reads gradually. */
+      readonly upSince?: number | undefined;
+      /** The known nodes that its data comes from, nearest first; empty when it has no source, or an unknown one. */
+      readonly upstream?: readonly NodeId[] | undefined;
+      /** Set while a replica that was in step lost its source: how far it was behind then. */
+      readonly sourceLost?: SourceLost | undefined;
+      /** Set while the server lives but lets the monitor read nothing (`too-many`, `access-denied`): the facts are old. */
+      readonly blind?: Blind | undefined;
+      /** The primary beside which this node stood writable and alone: its death does not promote this node. */
+      readonly strayOf?: NodeId | undefined;
     })
   | (NodeSeed & {
       readonly state: 'down';

@@ -8,10 +8,29 @@ export type WriterState =
   | { readonly kind: 'no-primary' }
   | { readonly kind: 'split-brain'; readonly nodes: readonly NodeId[] };
 
+/** The kinds of trouble that a topology can show. */
+export type TopologyWarningCode =
+  /** A replica accepts writes of ordinary users. */
+  | 'writable-replica'
+  /** The primary refuses writes. */
+  | 'read-only-primary'
+  /** The monitor's account may not see replication. */
+  | 'unchecked-replication'
+  /** Two nodes have the same `server_id`. */
+  | 'duplicate-server-id'
+  /** A node is taken, or would be taken, for the primary although no node follows it. */
+  | 'unfollowed-primary'
+  /** A former primary is writable although the others follow a newer one. */
+  | 'stale-primary'
+  /** A writable node without source and followers that nobody configured as primary: it is not used. */
+  | 'stray-node'
+  /** A server that lives lets the monitor read nothing. */
+  | 'blind-monitor';
+
 /** Something that deserves an operator's eye. */
 export interface TopologyWarning {
   /** The kind of trouble. */
-  readonly code: 'writable-replica' | 'read-only-primary' | 'unchecked-replication' | 'duplicate-server-id';
+  readonly code: TopologyWarningCode;
   /** The node that it is about. */
   readonly node: NodeId;
   /** The trouble in words. */
@@ -20,7 +39,7 @@ export interface TopologyWarning {
 
 /** An immutable picture of the cluster. */
 export interface TopologyDescription {
-  /** Grows by one with every change of the writer. */
+  /** Grows by one whenever the primary is another node than the last known one; the first known primary makes it 1. */
   readonly epoch: number;
   /** All known nodes, in the order of configuration and discovery. */
   readonly nodes: readonly NodeDescription[];
@@ -28,6 +47,8 @@ export interface TopologyDescription {
   readonly writer: WriterState;
   /** Present troubles. */
   readonly warnings: readonly TopologyWarning[];
+  /** The primary, or the last known one while there is none. */
+  readonly lastPrimary?: NodeId | undefined;
 }
 
 /** The node called `id`, if it is known. */

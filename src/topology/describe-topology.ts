@@ -1,0 +1,116 @@
+/** The one reducer of the cluster's picture: a topology and an observation give the next topology. */
+import type { NodeId } from '../common/node-address.js';
+import { deriveWriter } from './derive-writer.js';
+import type { NodeDescription, NodeRole, NodeSeed, Observation } from './node-description.js';
+import { type ReplicationGraph, replicationGraph } from './replication-graph.js';
+import { standingWarnings } from './standing-warnings.js';
+import type { TopologyDescription, TopologyWarning, WriterState } from './topology-description.js';
+import { lastLookAt, ownLagMs, updateNode } from './update-node.js';
+
+/** The picture before anything was looked at. */
+export function initialTopology(seeds: readonly NodeSeed[]): TopologyDescription {
+  return {
+    epoch: 0,
+    nodes: seeds.map((seed) => ({ ...seed, state: 'new' })),
+    writer: { kind: 'no-primary' },
+    warnings: [],
+  };
+}
+
+/**
+ * The picture after one more observation. Pure; nodes that the observation does not touch keep their identity.
+ * An observation of an unknown node, or one older than what is known, changes nothing and gives the same object.
+ */
+export function observe(topology: TopologyDescription, observation: Observation): TopologyDescription {
+  const index = topology.nodes.findIndex((node) => node.id === observation.node);
+  const before = topology.nodes[index];
+  if (before === undefined || observation.at < lastLookAt(before)) return topology;
+  return derived(topology, topology.nodes.with(index, updateNode(before, observation)));
+}
+
+/** The picture with one more node, not looked at yet; the same object when the node is known. */
+export function withNode(topology: TopologyDescription, seed: NodeSeed): TopologyDescription {
+  if (topology.nodes.some((node) => node.id === seed.id)) return topology;
+  return derived(topology, [...topology.nodes, { ...seed, state: 'new' }]);
+}
+
+function derived(before: TopologyDescription, updated: readonly NodeDescription[]): TopologyDescription {
+  const graph = replicationGraph(updated);
+  const verdict = deriveWriter(updated, graph);
+  const writer = same(before.writer, verdict.writer) ? before.writer : verdict.writer;
+  const primary = writer.kind === 'primary' ? writer.node : undefined;
+  const resting = primary === undefined ? restingPrimary(updated, graph) : undefined;
+  const nodes = updated.map((node) => placed(node, updated, graph, writer, resting));
+  const found: TopologyWarning[] = standingWarnings(nodes, resting, verdict.warnings);
+  const changed = primary !== undefined && primary !== before.lastPrimary;
+  return {
+    epoch: before.epoch + (changed ? 1 : 0),
+    nodes,
+    writer,
+    warnings: same(before.warnings, found) ? before.warnings : found,
+    lastPrimary: primary ?? before.lastPrimary,
+  };
+}
+
+/** A primary that only refuses writes: followed or configured, without a source, and nobody follows another server. */
+function restingPrimary(nodes: readonly NodeDescription[], graph: ReplicationGraph): NodeId | undefined {
+  const up = nodes.filter((node) => node.state === 'up');
+  const found = up.filter((node) => {
+    if (!node.facts.readOnly || node.facts.channels.length > 0 || !node.facts.replicationVisible)
+      return false;
+    const others = up.filter((other) => other !== node && other.facts.channels.length > 0);
+    const followers = others.filter((other) => graph.upstreamOf(other.id).includes(node.id));
+    return followers.length === others.length && (followers.length > 0 || node.configuredRole === 'primary');
+  });
+  return found.length === 1 ? found[0]?.id : undefined;
+}
+
+/** The node with its role, the nodes above it and the lag along them. */
+function placed(
+  node: NodeDescription,
+  nodes: readonly NodeDescription[],
+  graph: ReplicationGraph,
+  writer: WriterState,
+  resting: NodeId | undefined,
+): NodeDescription {
+  if (node.state !== 'up') return node;
+  const primary = writer.kind === 'primary' ? writer.node : undefined;
+  const hasSource = node.facts.channels.length > 0;
+  const isHead = node.id === primary || node.id === resting;
+  const unchecked = !node.facts.replicationVisible && node.configuredRole === 'replica';
+  const role: NodeRole = isHead ? 'primary' : hasSource || unchecked ? 'replica' : 'unknown';
+  const upstream = graph.upstreamOf(node.id);
+  const lag = hasSource && !isHead ? lagThrough(node, upstream, nodes, primary) : null;
+  const isStray = role === 'unknown' && !node.facts.readOnly && primary !== undefined;
+  const strayOf = isStray ? primary : role === 'unknown' ? node.strayOf : undefined;
+  const next = { ...node, role, upstream, lag, strayOf };
+  return same(comparable(node), comparable(next)) ? node : next;
+}
+
+/** The lag of a replica behind the head of its chain: what each replica above it lacks is lacking here too. */
+function lagThrough(
+  node: Extract<NodeDescription, { state: 'up' }>,
+  upstream: readonly NodeId[],
+  nodes: readonly NodeDescription[],
+  primary: NodeId | undefined,
+): { readonly ms: number | null; readonly at: number } {
+  let ms = ownLagMs(node.facts);
+  let at = node.seenAt;
+  for (const id of upstream) {
+    if (id === node.id) break;
+    const above = nodes.find((other) => other.id === id);
+    if (id === primary || above?.state !== 'up' || above.facts.channels.length === 0) continue;
+    const aboveMs = ownLagMs(above.facts);
+    ms = ms === null || aboveMs === null ? null : ms + aboveMs;
+    at = Math.min(at, above.seenAt);
+  }
+  return { ms, at };
+}
+
+function comparable(node: Extract<NodeDescription, { state: 'up' }>): unknown {
+  return [node.role, node.upstream ?? null, node.lag, node.strayOf ?? null];
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,25 @@
+/** Power of two choices: of two nodes picked at random the less busy one, which evens load out without a herd. */
+import { type BalanceContext, shareOf } from './balance.js';
+import type { NodeDescription } from './node-description.js';
+import { pickWeighted } from './weighted.js';
+
+/** Picks two different nodes in proportion to their shares, and of these the one with fewer calls per share in flight. */
+export function pickLeastInFlight(
+  candidates: readonly NodeDescription[],
+  context: BalanceContext,
+): NodeDescription | undefined {
+  const first = pickWeighted(candidates, context);
+  if (first === undefined || candidates.length < 2) return first;
+  const second = pickWeighted(
+    candidates.length === 2
+      ? candidates.slice(first === candidates[0] ? 1 : 0).slice(0, 1)
+      : candidates.filter((node) => node !== first),
+    context,
+  );
+  if (second === undefined) return first;
+  return loadOf(second, context) < loadOf(first, context) ? second : first;
+}
+
+function loadOf(node: NodeDescription, context: BalanceContext): number {
+  return context.inFlight(node.id) / shareOf(node, context.now);
+}

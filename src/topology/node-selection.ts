@@ -1,0 +1,177 @@
+/** Which nodes may take a call, as a pure function of the topology; who of them takes it is decided by a balance. */
+import type { NodeId } from '../common/node-address.js';
+import { gtidReached } from './gtid-position.js';
+import type { NodeDescription } from './node-description.js';
+import type { ReadPreference } from './read-preference.js';
+import { unfitness } from './replica-freshness.js';
+import type { TopologyDescription } from './topology-description.js';
+
+/** A node that answers. */
+type UpNode = Extract<NodeDescription, { state: 'up' }>;
+
+/** What a call asks of a node. */
+export interface SelectionCriteria {
+  /** Which roles may serve. */
+  readonly preference: ReadPreference;
+  /** How far a replica may be behind, the age of the measurement included, milliseconds; `Infinity` asks nothing of it. */
+  readonly maxLagMs: number;
+  /** Monotonic milliseconds. */
+  readonly now: number;
+  /** Whether the node's breaker and pool take calls. Must be free to ask. */
+  readonly allows: (node: NodeId) => boolean;
+  /** Nodes that this call already tried: taken again only when nothing else is left. */
+  readonly avoid?: ReadonlySet<NodeId> | undefined;
+  /** Nodes of this zone are preferred among equals. */
+  readonly zone?: string | undefined;
+  /** The node that serves as long as it may, whatever its role: "this web server reads from the primary". */
+  readonly affinity?: NodeId | undefined;
+  /** GTID position that the node must have applied, as the monitor last saw it. */
+  readonly requireGtid?: string | undefined;
+  /** With `nearest`: nodes that are slower than the fastest by more than this do not serve. Default 15. */
+  readonly latencyWindowMs?: number | undefined;
+}
+
+/** A node that was not taken. */
+export interface RejectedNode {
+  /** The node. */
+  readonly node: NodeId;
+  /** Why, in words that follow the node's name. */
+  readonly reason: string;
+}
+
+/** The nodes that may take the call. */
+export interface Selection {
+  /** Any of these may take it; empty when none may. */
+  readonly candidates: readonly NodeDescription[];
+  /** All other nodes, worked out when asked for. */
+  readonly rejected: readonly RejectedNode[];
+}
+
+/** Default of {@link SelectionCriteria.latencyWindowMs}. */
+export const LATENCY_WINDOW_MS = 15;
+
+/** Finds the nodes of `topology` that satisfy `criteria`. */
+export function selectNodes(topology: TopologyDescription, criteria: SelectionCriteria): Selection {
+  const candidates = candidatesOf(topology, criteria);
+  let rejected: readonly RejectedNode[] | undefined;
+  return {
+    candidates,
+    get rejected() {
+      rejected ??= rejections(topology, criteria, candidates);
+      return rejected;
+    },
+  };
+}
+
+function candidatesOf(topology: TopologyDescription, criteria: SelectionCriteria): readonly UpNode[] {
+  const { preference, avoid } = criteria;
+  const tiers = tiersOf(topology, criteria);
+  if (criteria.affinity !== undefined) {
+    const near = tiers.flat().find((node) => node.id === criteria.affinity);
+    if (near !== undefined && avoid?.has(near.id) !== true) return [near];
+  }
+  if (avoid !== undefined && avoid.size > 0) {
+    for (const tier of tiers) {
+      const untried = tier.filter((node) => !avoid.has(node.id));
+      if (untried.length > 0) return narrowed(untried, criteria, preference);
+    }
+  }
+  return narrowed(tiers.find((tier) => tier.length > 0) ?? [], criteria, preference);
+}
+
+/** The nodes that may serve, in groups of falling preference. */
+function tiersOf(topology: TopologyDescription, criteria: SelectionCriteria): UpNode[][] {
+  const replicas: UpNode[] = [];
+  const primary: UpNode[] = [];
+  for (const node of topology.nodes) {
+    if (node.state !== 'up' || obstacle(node, topology, criteria) !== undefined) continue;
+    (node.role === 'replica' ? replicas : primary).push(node);
+  }
+  switch (criteria.preference) {
+    case 'primary':
+      return [primary];
+    case 'replica':
+      return [replicas];
+    case 'primary-preferred':
+      return [primary, replicas];
+    case 'replica-preferred':
+      return [replicas, primary];
+    case 'nearest':
+      return [[...replicas, ...primary]];
+  }
+}
+
+/** Why the node may not serve under `criteria`; undefined when it may. */
+function obstacle(
+  node: UpNode,
+  topology: TopologyDescription,
+  criteria: SelectionCriteria,
+): string | undefined {
+  const { preference } = criteria;
+  if (node.role === 'unknown') return 'it is neither the primary nor a replica';
+  if (node.role === 'replica') {
+    if (preference === 'primary') return 'it is a replica';
+    const unfit = unfitness(node, topology, criteria.maxLagMs, criteria.now);
+    if (unfit !== undefined) return unfit;
+  } else {
+    if (preference === 'replica') return 'it is the primary';
+    // A primary that refuses writes still has the newest data.
+    if (preference === 'primary' && topology.writer.kind !== 'primary') return 'it takes no writes';
+  }
+  if (!criteria.allows(node.id)) return 'its breaker is open';
+  const { requireGtid } = criteria;
+  if (
+    requireGtid !== undefined &&
+    node.role === 'replica' &&
+    !gtidReached(node.facts.flavor, node.facts.gtid, requireGtid)
+  ) {
+    return `it was not yet seen at ${requireGtid}`;
+  }
+  return undefined;
+}
+
+function narrowed(
+  nodes: readonly UpNode[],
+  criteria: SelectionCriteria,
+  preference: ReadPreference,
+): readonly UpNode[] {
+  if (nodes.length < 2) return nodes;
+  let left = preferring(nodes, (node) => node.weight > 0);
+  if (criteria.zone !== undefined) left = preferring(left, (node) => node.zone === criteria.zone);
+  if (preference === 'nearest') {
+    const window = criteria.latencyWindowMs ?? LATENCY_WINDOW_MS;
+    const fastest = Math.min(...left.map((node) => node.latencyMs));
+    left = left.filter((node) => node.latencyMs <= fastest + window);
+  }
+  return left;
+}
+
+/** The nodes that satisfy `wish`, or all of them when none does. */
+function preferring(nodes: readonly UpNode[], wish: (node: UpNode) => boolean): readonly UpNode[] {
+  if (nodes.every(wish)) return nodes;
+  const wished = nodes.filter(wish);
+  return wished.length > 0 ? wished : nodes;
+}
+
+function rejections(
+  topology: TopologyDescription,
+  criteria: SelectionCriteria,
+  candidates: readonly NodeDescription[],
+): readonly RejectedNode[] {
+  return topology.nodes
+    .filter((node) => !candidates.includes(node))
+    .map((node) => ({ node: node.id, reason: reasonAgainst(node, topology, criteria) }));
+}
+
+function reasonAgainst(
+  node: NodeDescription,
+  topology: TopologyDescription,
+  criteria: SelectionCriteria,
+): string {
+  if (node.state === 'new') return 'it was not looked at yet';
+  if (node.state === 'down') return `it is down (${node.failure}): ${node.error.message}`;
+  const reason = obstacle(node, topology, criteria);
+  if (reason !== undefined) return reason;
+  if (criteria.avoid?.has(node.id) === true) return 'it was already tried';
+  return 'another node is preferred';
+}

@@ -1,0 +1,65 @@
+/** Whether a replica may serve a read now, and if not, why. */
+import type { NodeDescription } from './node-description.js';
+import { effectiveLagMs } from './node-description.js';
+import type { TopologyDescription } from './topology-description.js';
+
+/** A node that answers. */
+type UpNode = Extract<NodeDescription, { state: 'up' }>;
+
+/**
+ * How far `replica` may be behind at `now`, in milliseconds; null is unknown.
+ *
+ * While nobody takes writes and the primary that the replica followed is down, nothing newer can be written anywhere. A replica
+ * that was in step when it lost that primary then gets no staler as time passes: its lag stands still at what it was when the
+ * primary went down. As soon as there is a primary again the age counts again.
+ */
+export function staleness(
+  replica: NodeDescription,
+  topology: TopologyDescription,
+  now: number,
+): number | null {
+  const lag = effectiveLagMs(replica, now);
+  if (lag !== null || replica.state !== 'up' || replica.sourceLost === undefined) return lag;
+  if (topology.writer.kind !== 'no-primary') return null;
+  const lost = replica.sourceLost;
+  const head = topology.nodes.find((node) => node.id === replica.upstream?.at(-1));
+  if (head?.state !== 'down') return null;
+  // Until it was seen to be down it may have taken writes that the replica never got.
+  return lost.lagMs + Math.max(0, head.downSince - lost.at);
+}
+
+/** Why `replica` may not serve a read that tolerates `maxLagMs`; undefined when it may. */
+export function unfitness(
+  replica: UpNode,
+  topology: TopologyDescription,
+  maxLagMs: number,
+  now: number,
+): string | undefined {
+  if (maxLagMs === Number.POSITIVE_INFINITY) return undefined;
+  const { writer } = topology;
+  const { facts } = replica;
+  if (!facts.replicationVisible) return 'its replication status cannot be read';
+  if (writer.kind === 'primary' && replica.upstream?.includes(writer.node) === false) {
+    const channel = facts.channels[0];
+    const source = channel === undefined ? 'nothing' : `${channel.sourceHost}:${channel.sourcePort}`;
+    return `it replicates from ${source}, not from the primary ${writer.node}`;
+  }
+  for (const channel of facts.channels) {
+    const name = channel.name === '' ? '' : ` of channel '${channel.name}'`;
+    if (!channel.sql) return `the applying thread${name} is stopped${because(channel.error)}`;
+    if (channel.delayMs > maxLagMs)
+      return `it is delayed on purpose by ${channel.delayMs} ms, more than ${maxLagMs} ms`;
+  }
+  const lag = staleness(replica, topology, now);
+  if (lag === null) {
+    const broken = facts.channels.find((channel) => channel.io !== 'yes');
+    return broken === undefined
+      ? 'its lag is unknown'
+      : `its lag is unknown: the receiving thread is ${broken.io === 'no' ? 'stopped' : 'not connected'}${because(broken.error)}`;
+  }
+  return lag > maxLagMs ? `it may be ${Math.round(lag)} ms behind, more than ${maxLagMs} ms` : undefined;
+}
+
+function because(error: string): string {
+  return error === '' ? '' : ` (${error.length > 160 ? `${error.slice(0, 157)}...` : error})`;
+}

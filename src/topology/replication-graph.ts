@@ -1,0 +1,61 @@
+/** Who replicates from whom, as far as the known nodes tell. */
+import type { NodeId } from '../common/node-address.js';
+import type { NodeDescription, ReplicationChannel, ServerFacts } from './node-description.js';
+
+/** The sources of all nodes, direct and indirect. */
+export interface ReplicationGraph {
+  /** The known nodes that the data of `id` comes from, nearest first; contains `id` itself in a ring. */
+  upstreamOf(id: NodeId): readonly NodeId[];
+  /** The known node that a channel replicates from. */
+  sourceOf(channel: ReplicationChannel): NodeId | undefined;
+}
+
+/** What is known about a node's server, also when it is down now. */
+export function knownFacts(node: NodeDescription): ServerFacts | undefined {
+  if (node.state === 'up') return node.facts;
+  return node.state === 'down' ? node.lastFacts : undefined;
+}
+
+/**
+ * Builds the graph. A channel's source is the node with that `server_id`, else the node with that address: replicas may know
+ * their source by an address that clients never see.
+ */
+export function replicationGraph(nodes: readonly NodeDescription[]): ReplicationGraph {
+  const byServerId = new Map<number, NodeId | null>();
+  const byAddress = new Map<string, NodeId>();
+  for (const node of nodes) {
+    const { host, port } = node.address;
+    if (host !== undefined) byAddress.set(addressKey(host, port), node.id);
+    const serverId = knownFacts(node)?.serverId ?? 0;
+    // Two nodes with one id: the id names neither.
+    if (serverId !== 0) byServerId.set(serverId, byServerId.has(serverId) ? null : node.id);
+  }
+  const sourceOf = (channel: ReplicationChannel): NodeId | undefined =>
+    byServerId.get(channel.sourceServerId) ??
+    byAddress.get(addressKey(channel.sourceHost, channel.sourcePort));
+
+  const direct = new Map<NodeId, readonly NodeId[]>();
+  for (const node of nodes) {
+    const sources = (knownFacts(node)?.channels ?? []).map(sourceOf);
+    direct.set(node.id, [...new Set(sources.filter((source) => source !== undefined))]);
+  }
+  const closed = new Map<NodeId, readonly NodeId[]>();
+  return {
+    sourceOf,
+    upstreamOf(id) {
+      let upstream = closed.get(id);
+      if (upstream === undefined) {
+        const seen = new Set(direct.get(id));
+        // A Set's iterator also visits what is added while it runs.
+        for (const next of seen) for (const source of direct.get(next) ?? []) seen.add(source);
+        upstream = [...seen];
+        closed.set(id, upstream);
+      }
+      return upstream;
+    },
+  };
+}
+
+function addressKey(host: string, port: number): string {
+  return `${host.toLowerCase()}:${port}`;
+}

@@ -1,0 +1,66 @@
+/** Troubles that can be read off the nodes themselves, however the primary was found. */
+import type { NodeId } from '../common/node-address.js';
+import type { NodeDescription } from './node-description.js';
+import { knownFacts } from './replication-graph.js';
+import type { TopologyWarning } from './topology-description.js';
+
+/** All warnings: those `about` the choice of the primary and those about single nodes; `resting` is a primary that only refuses writes. */
+export function standingWarnings(
+  nodes: readonly NodeDescription[],
+  resting: NodeId | undefined,
+  about: readonly TopologyWarning[],
+): TopologyWarning[] {
+  const warnings: TopologyWarning[] = [...about];
+  const byServerId = new Map<number, NodeId>();
+  for (const node of nodes) {
+    const warn = (code: TopologyWarning['code'], message: string): void => {
+      warnings.push({ code, node: node.id, message });
+    };
+    const serverId = knownFacts(node)?.serverId ?? 0;
+    const twin = byServerId.get(serverId);
+    if (serverId !== 0 && twin !== undefined) {
+      warn(
+        'duplicate-server-id',
+        `${node.id} and ${twin} have the same server_id ${serverId}; replication between them cannot work, and they may be one server under two names.`,
+      );
+    } else if (serverId !== 0) byServerId.set(serverId, node.id);
+    if (node.state !== 'up') continue;
+    const { readOnly, replicationVisible } = node.facts;
+    if (node.role === 'replica' && !readOnly && replicationVisible) {
+      warn(
+        'writable-replica',
+        `${node.id} is a replica but accepts writes; set read_only=1 on it, so that a mistake cannot make it differ from the primary.`,
+      );
+    }
+    if (node.id === resting) {
+      warn(
+        'read-only-primary',
+        `${node.id} is the primary but read-only; writes are refused until read_only is 0 or another node is promoted.`,
+      );
+    }
+    if (!replicationVisible) {
+      warn(
+        'unchecked-replication',
+        `The monitor's account may not read the replication status of ${node.id}; its role and lag are unknown.`,
+      );
+    }
+    if (
+      node.role === 'unknown' &&
+      !readOnly &&
+      replicationVisible &&
+      !about.some((warning) => warning.node === node.id)
+    ) {
+      warn(
+        'stray-node',
+        `${node.id} is writable, has no source and no replica follows it; it is not used. If it was promoted, let the replicas follow it or configure it as primary; if not, make it a replica again.`,
+      );
+    }
+    if (node.blind !== undefined) {
+      warn(
+        'blind-monitor',
+        `${node.id} lives but answers the monitor with ${node.blind.failure}; what is known about it is old.`,
+      );
+    }
+  }
+  return warnings;
+}
