@@ -9,4 +9,5 @@ export { serialize } from './serialize.js';
 export { decodeSession, encodeSession } from './session-codec.js';
 export { SessionDocument, type VariableChange } from './session-document.js';
 export { SESSION_HANDLERS, type SessionHandler } from './session-handler.js';
+export { SessionView } from './session-view.js';
 export { unserialize } from './unserialize.js';

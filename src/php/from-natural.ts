@@ -1,0 +1,178 @@
+/** Natural JavaScript values back in the form in which PHP's own distinctions are kept. */
+import { setOwn } from './container-frame.js';
+import type { NaturalMemory } from './natural-memory.js';
+import { OrderedMap, type PhpKey } from './ordered-map.js';
+import { setOrigin } from './origin.js';
+import { PhpArray } from './php-array.js';
+import { PhpFloat } from './php-float.js';
+import { PhpObject } from './php-object.js';
+import { PhpReference } from './php-reference.js';
+
+/**
+ * Restores natural values; one restorer serves all variables of a session, so that what they share stays shared.
+ *
+ * A number becomes a float where there was a float before. "Where" follows a container wherever it is moved to, and
+ * a path when a container was replaced by a new one. Arrays whose order only a {@link PhpArray} can hold get it back,
+ * with new keys at the end; places that PHP had bound with & are bound again.
+ */
+export class NaturalRestorer {
+  readonly #memory: NaturalMemory;
+  readonly #restored = new Map<object, object>();
+  readonly #references = new Map<PhpReference, { readonly box: PhpReference; natural: unknown }>();
+  readonly #pending: (() => void)[] = [];
+
+  /** Makes a restorer of values that `memory` knows. */
+  constructor(memory: NaturalMemory) {
+    this.#memory = memory;
+  }
+
+  /** The faithful form of `natural`, which stands where `original` was (undefined at a new place). */
+  restore(natural: unknown, original: unknown): unknown {
+    const result = this.#convert(natural, original);
+    for (let next = this.#pending.pop(); next !== undefined; next = this.#pending.pop()) next();
+    return result;
+  }
+
+  #convert(natural: unknown, original: unknown): unknown {
+    if (original instanceof PhpReference) return this.#convertReference(natural, original);
+    if (typeof natural === 'number') return restoreNumber(natural, isFloat(original));
+    if (typeof natural !== 'object' || natural === null) return natural;
+    const known = this.#restored.get(natural);
+    if (known !== undefined) return known;
+    const source = this.#memory.sources.get(natural) ?? (isContainer(original) ? original : undefined);
+    const target = this.#begin(natural, source);
+    if (target !== natural) this.#restored.set(natural, target);
+    return target;
+  }
+
+  #convertReference(natural: unknown, original: PhpReference): PhpReference {
+    const known = this.#references.get(original);
+    if (known === undefined) {
+      const box = new PhpReference();
+      setOrigin(box, original);
+      this.#references.set(original, { box, natural });
+      box.value = this.#convert(natural, original.value);
+      return box;
+    }
+    // Of two places that share a variable the one that was changed counts.
+    const before = this.#memory.references.get(original);
+    if (!Object.is(known.natural, natural) && Object.is(known.natural, before)) {
+      known.natural = natural;
+      known.box.value = this.#convert(natural, original.value);
+    }
+    return known.box;
+  }
+
+  /** Makes the faithful container and plans to fill it; anything that is no container is its own faithful form. */
+  #begin(natural: object, source: object | undefined): object {
+    if (Array.isArray(natural)) return this.#beginArray(natural, source);
+    if (natural instanceof PhpObject) {
+      const target = new PhpObject(natural.className);
+      setOrigin(target, natural);
+      const before = source instanceof PhpObject ? source.properties : undefined;
+      this.#fillMap(target.properties, natural.properties, before);
+      return target;
+    }
+    if (natural instanceof OrderedMap) {
+      const target = new PhpArray();
+      this.#fillMap(target, natural, source);
+      return target;
+    }
+    if (natural instanceof PhpReference) {
+      const target = new PhpReference();
+      setOrigin(target, natural);
+      this.#pending.push(() => {
+        target.value = this.#convert(natural.value, undefined);
+      });
+      return target;
+    }
+    const prototype: unknown = Object.getPrototypeOf(natural);
+    if (prototype !== Object.prototype && prototype !== null) return natural;
+    return this.#beginRecord(natural as Record<string, unknown>, source);
+  }
+
+  #beginArray(natural: readonly unknown[], source: object | undefined): object {
+    if (!isDense(natural, source)) {
+      return this.#beginRecord(natural as unknown as Record<string, unknown>, source);
+    }
+    const target: unknown[] = [];
+    this.#pending.push(() => {
+      const before = Array.isArray(source) ? source : undefined;
+      const moved = before !== undefined && before.length !== natural.length;
+      // When a list of numbers grew or shrank, places mean nothing: it is one of floats or it is not.
+      const allFloats = moved && before.length > 0 && before.every(isFloat);
+      for (const [index, item] of natural.entries()) {
+        if (typeof item === 'number' && moved) {
+          target.push(
+            restoreNumber(item, allFloats || (isFloat(before[index]) && numberOf(before[index]) === item)),
+          );
+        } else {
+          target.push(this.#convert(item, lookUp(source, index)));
+        }
+      }
+    });
+    return target;
+  }
+
+  #beginRecord(natural: Readonly<Record<string, unknown>>, source: object | undefined): object {
+    if (source instanceof PhpArray) {
+      const target = new PhpArray();
+      const entries = new PhpArray(Object.entries(natural).filter(([, value]) => value !== undefined));
+      const kept = Array.from(source.keys()).filter((key) => entries.has(key));
+      const ordered = new PhpArray(kept.map((key) => [key, entries.get(key)]));
+      for (const [key, value] of entries) ordered.set(key, value);
+      this.#fillMap(target, ordered, source);
+      return target;
+    }
+    const target: Record<string, unknown> = {};
+    this.#pending.push(() => {
+      for (const key of Object.keys(natural)) {
+        setOwn(target, key, this.#convert(natural[key], lookUp(source, key)));
+      }
+    });
+    return target;
+  }
+
+  #fillMap(target: OrderedMap, natural: OrderedMap, source: object | undefined): void {
+    this.#pending.push(() => {
+      for (const [key, item] of natural) target.set(key, this.#convert(item, lookUp(source, key)));
+    });
+  }
+}
+
+function restoreNumber(value: number, float: boolean): number | PhpFloat {
+  if (!float) return value === 0 ? 0 : value;
+  return Number.isInteger(value) ? new PhpFloat(value) : value;
+}
+
+function isFloat(original: unknown): boolean {
+  return original instanceof PhpFloat || (typeof original === 'number' && !Number.isInteger(original));
+}
+
+function numberOf(original: unknown): unknown {
+  return original instanceof PhpFloat ? original.value : original;
+}
+
+function isContainer(value: unknown): value is object {
+  return (
+    typeof value === 'object' && value !== null && !(value instanceof PhpFloat) && !Buffer.isBuffer(value)
+  );
+}
+
+function lookUp(source: object | undefined, key: PhpKey): unknown {
+  if (source === undefined) return undefined;
+  if (source instanceof OrderedMap) return source.get(key);
+  if (typeof key === 'object' || source instanceof PhpObject) return undefined;
+  const name = String(key);
+  return Object.hasOwn(source, name) ? (source as Record<string, unknown>)[name] : undefined;
+}
+
+/** Whether an array has all its elements and nothing else. An array that PHP had empty may have got names. */
+function isDense(natural: readonly unknown[], source: object | undefined): boolean {
+  const wasEmpty = Array.isArray(source) && source.length === 0;
+  if (natural.length === 0 || wasEmpty) return Object.keys(natural).length === natural.length;
+  for (let index = 0; index < natural.length; index += 1) {
+    if (natural[index] === undefined && !(index in natural)) return false;
+  }
+  return true;
+}

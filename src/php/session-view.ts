@@ -1,0 +1,70 @@
+/** The variables of a session as plain JavaScript data, and what was changed in them. */
+import { setOwn } from './container-frame.js';
+import { NaturalRestorer } from './from-natural.js';
+import { NaturalMemory } from './natural-memory.js';
+import { serialize } from './serialize.js';
+import type { SessionDocument, VariableChange } from './session-document.js';
+import { toNatural } from './to-natural.js';
+
+/**
+ * A session to work with: `data` is plain and mutable, and a number next to an edit is still the float that PHP stored.
+ *
+ * | PHP | in `data` |
+ * |---|---|
+ * | float | number; stays a float when it is changed to an integral number |
+ * | list, other array | array, plain object (an ordered array gets its order back) |
+ * | int beyond 2^53, bytes that are not UTF-8 | BigInt, Buffer |
+ * | object, enum | PhpObject, PhpEnum |
+ * | variables bound with & | one shared array or object; of two numbers or texts the changed one counts |
+ */
+export class SessionView {
+  /** The variables. */
+  readonly data: Record<string, unknown> = {};
+  readonly #memory: NaturalMemory = new NaturalMemory();
+  #document: SessionDocument;
+
+  /** Opens a view of `document`, which it never changes. */
+  constructor(document: SessionDocument) {
+    this.#document = document;
+    const natural = toNatural(document.toObject(), this.#memory) as Record<string, unknown>;
+    for (const key of document.keys) setOwn(this.data, key, natural[key]);
+  }
+
+  /** The document that changes are found against. */
+  get document(): SessionDocument {
+    return this.#document;
+  }
+
+  /**
+   * What must be given to {@link SessionDocument.encodeWith} to store `data`: variables that differ, were added, or are
+   * gone (deleted, or set to `undefined`).
+   *
+   * @throws StormlampError `ERR_PHP_VALUE` when a variable holds what PHP does not have, `ERR_PHP_LIMIT` when it is
+   * cyclic or too large.
+   */
+  changes(): Map<string, VariableChange> {
+    const restorer = new NaturalRestorer(this.#memory);
+    const document = this.#document;
+    const restored = Object.keys(this.data).map(
+      (key) => [key, restorer.restore(this.data[key], document.get(key))] as const,
+    );
+    const changes = new Map<string, VariableChange>();
+    for (const [key, value] of restored) {
+      if (this.data[key] === undefined) continue;
+      if (!this.#unchanged(key, value)) changes.set(key, { kind: 'set', value });
+    }
+    for (const key of document.keys) {
+      const gone = !Object.hasOwn(this.data, key) || this.data[key] === undefined;
+      if (gone) changes.set(key, { kind: 'delete' });
+    }
+    return changes;
+  }
+
+  #unchanged(key: string, value: unknown): boolean {
+    const stored = this.#document.bytesOf(key);
+    if (stored === undefined) return false;
+    const bytes = serialize(value);
+    // PHP may have written the same value in another way, a float with more digits for instance.
+    return bytes.equals(stored) || bytes.equals(serialize(this.#document.get(key)));
+  }
+}

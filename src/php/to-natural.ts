@@ -1,0 +1,78 @@
+/** Decoded PHP values as a JavaScript programmer expects them. */
+import { setOwn } from './container-frame.js';
+import type { NaturalMemory } from './natural-memory.js';
+import { OrderedMap } from './ordered-map.js';
+import { setOrigin } from './origin.js';
+import { PhpArray } from './php-array.js';
+import { PhpFloat } from './php-float.js';
+import { PhpObject } from './php-object.js';
+import { PhpReference } from './php-reference.js';
+
+type Fill = () => void;
+
+/**
+ * Makes a mutable copy in natural form: floats are numbers, ordered arrays plain objects, references the value that
+ * they share (one and the same container at all their places). BigInts, Buffers, PHP objects and enums keep their
+ * kind. `memory` learns what each container was made of, so that {@link fromNatural} can undo it.
+ */
+export function toNatural(value: unknown, memory: NaturalMemory): unknown {
+  const pending: Fill[] = [];
+  const copies = new Map<object, object>();
+
+  const convert = (source: unknown): unknown => {
+    if (typeof source !== 'object' || source === null) return source;
+    if (source instanceof PhpFloat) return source.value;
+    if (source instanceof PhpReference) return convertReference(source);
+    if (Buffer.isBuffer(source)) return Buffer.from(source);
+    const known = copies.get(source);
+    if (known !== undefined) return known;
+    const copy = copyOf(source);
+    if (copy === source) return source;
+    copies.set(source, copy);
+    memory.sources.set(copy, source);
+    pending.push(() => fill(source, copy));
+    return copy;
+  };
+
+  const convertReference = (reference: PhpReference): unknown => {
+    if (memory.references.has(reference)) return memory.references.get(reference);
+    const natural = convert(reference.value);
+    memory.references.set(reference, natural);
+    return natural;
+  };
+
+  const fill = (source: object, copy: object): void => {
+    if (Array.isArray(source)) {
+      const target = copy as unknown[];
+      for (const item of source) target.push(convert(item));
+    } else if (source instanceof PhpObject) {
+      const { properties } = copy as PhpObject;
+      for (const [key, item] of source.properties) properties.set(key, convert(item));
+    } else if (copy instanceof OrderedMap) {
+      for (const [key, item] of source as OrderedMap) copy.set(key, convert(item));
+    } else {
+      const entries = source instanceof OrderedMap ? source : Object.entries(source);
+      for (const [key, item] of entries) setOwn(copy as Record<string, unknown>, String(key), convert(item));
+    }
+  };
+
+  const natural = convert(value);
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) next();
+  return natural;
+}
+
+/** An empty container for the natural form of `source`; `source` itself when it has no other form. */
+function copyOf(source: object): object {
+  if (Array.isArray(source)) return [];
+  if (source instanceof PhpObject) {
+    const copy = new PhpObject(source.className);
+    setOrigin(copy, source);
+    return copy;
+  }
+  if (source instanceof OrderedMap) {
+    // Names that are no text cannot be those of a plain object.
+    for (const key of source.keys()) if (typeof key === 'object') return new PhpArray();
+    return {};
+  }
+  return Object.getPrototypeOf(source) === Object.prototype ? {} : source;
+}
