@@ -112,6 +112,20 @@ export class SessionDocument {
   }
 
   /**
+   * Whether storing `value` would leave the variable as it is. PHP may have written the same value in another way,
+   * a float with more digits for instance; that is no change.
+   *
+   * @throws StormlampError `ERR_PHP_VALUE` or `ERR_PHP_LIMIT` when `value` cannot be stored at all.
+   */
+  holds(key: string, value: unknown): boolean {
+    const stored = this.bytesOf(key);
+    const bytes = serialize(value, this.#limits);
+    return (
+      stored !== undefined && (bytes.equals(stored) || bytes.equals(serialize(this.get(key), this.#limits)))
+    );
+  }
+
+  /**
    * The session with some variables changed. All others keep their very bytes, except that the numbers inside
    * references follow what moved; one that refers to something inside a changed variable is encoded anew. Without
    * effective changes the result is {@link SessionDocument.bytes}.

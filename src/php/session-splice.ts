@@ -1,5 +1,9 @@
 /** Writes a session in which some variables changed, out of the bytes of those that did not. */
+import { OrderedMap } from './ordered-map.js';
+import { originOf } from './origin.js';
 import type { ResolvedPhpLimits } from './php-limits.js';
+import { PhpObject } from './php-object.js';
+import { PhpReference } from './php-reference.js';
 import type { VariableChange } from './session-document.js';
 import { variableHead } from './session-handler.js';
 import type { SessionParts, SessionVariable } from './session-reader.js';
@@ -20,13 +24,14 @@ export function spliceSession(
 ): Buffer {
   const entries = arrange(bytes, handler, parts, variables, changes);
   const inArray = handler === 'php_serialize';
-  const writer = new ValueWriter(limits, inArray ? 1 : 0);
+  const substitutes = parts.tracked ? copiesIn(entries) : new Map<object, object>();
+  const writer = new ValueWriter(limits, inArray ? 1 : 0, substitutes);
   if (inArray) {
     writer.writeText(`a:${entries.length}:{`);
     writer.countSlots(1);
     if (parts.self !== undefined) writer.register(parts.self, 1);
   }
-  const splicer = new Splicer(bytes, parts, writer);
+  const splicer = new Splicer(bytes, parts, writer, substitutes);
   for (const entry of entries) {
     if (entry.kind === 'kept') {
       splicer.keep(entry.variable);
@@ -71,6 +76,26 @@ function arrange(
   return entries;
 }
 
+/** The edited copies of decoded objects and references in new values, by what they are copies of. */
+function copiesIn(entries: readonly Entry[]): Map<object, object> {
+  const copies = new Map<object, object>();
+  const visited = new Set<object>();
+  const pending: unknown[] = entries.flatMap((entry) => (entry.kind === 'written' ? [entry.value] : []));
+  while (pending.length > 0) {
+    const value = pending.pop();
+    if (typeof value !== 'object' || value === null || value instanceof Uint8Array || visited.has(value))
+      continue;
+    visited.add(value);
+    const origin = originOf(value);
+    if (origin !== value && !copies.has(origin)) copies.set(origin, value);
+    if (value instanceof PhpReference) pending.push(value.value);
+    else if (value instanceof PhpObject) for (const item of value.properties.values()) pending.push(item);
+    else if (value instanceof OrderedMap) for (const item of value.values()) pending.push(item);
+    else for (const item of Object.values(value)) pending.push(item);
+  }
+  return copies;
+}
+
 /** Copies variables and keeps their references pointing at what they pointed at. */
 class Splicer {
   readonly #bytes: Buffer;
@@ -79,7 +104,15 @@ class Splicer {
   /** The new numbers of the slots that were copied. */
   readonly #moved = new Map<number, number>();
 
-  constructor(bytes: Buffer, parts: SessionParts, writer: ValueWriter) {
+  readonly #substitutes: ReadonlyMap<object, object>;
+
+  constructor(
+    bytes: Buffer,
+    parts: SessionParts,
+    writer: ValueWriter,
+    substitutes: ReadonlyMap<object, object>,
+  ) {
+    this.#substitutes = substitutes;
     this.#bytes = bytes;
     this.#parts = parts;
     this.#writer = writer;
@@ -120,6 +153,8 @@ class Splicer {
     for (let slot = variable.firstSlot; slot < end; slot += 1) {
       if (handles.has(slot)) continue;
       const identity = this.#parts.identityAt(slot);
+      // An edit of a shared object counts at all its places, whichever variable it came with.
+      if (typeof identity === 'object' && this.#substitutes.has(identity)) return undefined;
       // What was already written, inside a changed variable, must not be defined a second time.
       if (identity !== undefined && this.#writer.slotOf(identity) !== undefined) return undefined;
     }

@@ -2,7 +2,6 @@
 import { setOwn } from './container-frame.js';
 import { NaturalRestorer } from './from-natural.js';
 import { NaturalMemory } from './natural-memory.js';
-import { serialize } from './serialize.js';
 import type { SessionDocument, VariableChange } from './session-document.js';
 import { toNatural } from './to-natural.js';
 
@@ -51,20 +50,12 @@ export class SessionView {
     const changes = new Map<string, VariableChange>();
     for (const [key, value] of restored) {
       if (this.data[key] === undefined) continue;
-      if (!this.#unchanged(key, value)) changes.set(key, { kind: 'set', value });
+      if (!document.holds(key, value)) changes.set(key, { kind: 'set', value });
     }
     for (const key of document.keys) {
       const gone = !Object.hasOwn(this.data, key) || this.data[key] === undefined;
       if (gone) changes.set(key, { kind: 'delete' });
     }
     return changes;
-  }
-
-  #unchanged(key: string, value: unknown): boolean {
-    const stored = this.#document.bytesOf(key);
-    if (stored === undefined) return false;
-    const bytes = serialize(value);
-    // PHP may have written the same value in another way, a float with more digits for instance.
-    return bytes.equals(stored) || bytes.equals(serialize(this.#document.get(key)));
   }
 }

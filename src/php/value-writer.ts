@@ -9,6 +9,8 @@ import { overLimit, type ResolvedPhpLimits } from './php-limits.js';
 import { type PhpClassName, PhpCustomObject, PhpEnum, PhpObject } from './php-object.js';
 import { PhpReference } from './php-reference.js';
 
+const NO_SUBSTITUTES: ReadonlyMap<object, object> = new Map();
+
 /** A container that is being written: its elements and how far we are. */
 type WriterFrame =
   | { readonly kind: 'list'; readonly items: readonly unknown[]; at: number }
@@ -33,14 +35,23 @@ export class ValueWriter {
   slotCount = 0;
   readonly #slots = new Map<ValueIdentity, number>();
   readonly #limits: ResolvedPhpLimits;
+  readonly #substitutes: ReadonlyMap<object, object>;
   readonly #outerDepth: number;
   readonly #chunks: Buffer[] = [];
   readonly #stack: WriterFrame[] = [];
   #flushed = 0;
   #text = '';
 
-  /** Makes an empty writer of values that stand `outerDepth` levels deep in a container written by the caller. */
-  constructor(limits: ResolvedPhpLimits, outerDepth = 0) {
+  /**
+   * Makes an empty writer of values that stand `outerDepth` levels deep in a container written by the caller.
+   * `substitutes` names what is written in the place of decoded objects and references.
+   */
+  constructor(
+    limits: ResolvedPhpLimits,
+    outerDepth = 0,
+    substitutes: ReadonlyMap<object, object> = NO_SUBSTITUTES,
+  ) {
+    this.#substitutes = substitutes;
     this.#limits = limits;
     this.#outerDepth = outerDepth;
   }
@@ -173,7 +184,8 @@ export class ValueWriter {
     }
   }
 
-  #object(value: object): void {
+  #object(given: object): void {
+    const value = this.#substitutes.size === 0 ? given : (this.#substitutes.get(originOf(given)) ?? given);
     if (value instanceof PhpReference) {
       this.#reference(value);
       return;
