@@ -1,6 +1,6 @@
 /** Natural JavaScript values back in the form in which PHP's own distinctions are kept. */
 import { setOwn } from './container-frame.js';
-import type { NaturalMemory } from './natural-memory.js';
+import { type NaturalScope, sourceOf } from './natural-scope.js';
 import { OrderedMap, type PhpKey } from './ordered-map.js';
 import { setOrigin } from './origin.js';
 import { PhpArray } from './php-array.js';
@@ -16,14 +16,14 @@ import { PhpReference } from './php-reference.js';
  * with new keys at the end; places that PHP had bound with & are bound again.
  */
 export class NaturalRestorer {
-  readonly #memory: NaturalMemory;
+  readonly #scope: NaturalScope;
   readonly #restored = new Map<object, object>();
   readonly #references = new Map<PhpReference, { readonly box: PhpReference; natural: unknown }>();
   readonly #pending: (() => void)[] = [];
 
-  /** Makes a restorer of values that `memory` knows. */
-  constructor(memory: NaturalMemory) {
-    this.#memory = memory;
+  /** Makes a restorer of values that were viewed in `scope`. */
+  constructor(scope: NaturalScope) {
+    this.#scope = scope;
   }
 
   /** The faithful form of `natural`, which stands where `original` was (undefined at a new place). */
@@ -39,7 +39,7 @@ export class NaturalRestorer {
     if (typeof natural !== 'object' || natural === null) return natural;
     const known = this.#restored.get(natural);
     if (known !== undefined) return known;
-    const source = this.#memory.sources.get(natural) ?? (isContainer(original) ? original : undefined);
+    const source = sourceOf(natural) ?? (isContainer(original) ? original : undefined);
     const target = this.#begin(natural, source);
     if (target !== natural) this.#restored.set(natural, target);
     return target;
@@ -55,7 +55,7 @@ export class NaturalRestorer {
       return box;
     }
     // Of two places that share a variable the one that was changed counts.
-    const before = this.#memory.references.get(original);
+    const before = this.#scope.references.get(original);
     if (!Object.is(known.natural, natural) && Object.is(known.natural, before)) {
       known.natural = natural;
       known.box.value = this.#convert(natural, original.value);

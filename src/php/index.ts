@@ -1,5 +1,6 @@
 /** `stormlamp/php`: PHP's values, their serialization, and the containers of its sessions. */
 export { encodeNatural, naturalView } from './natural.js';
+export { NaturalScope } from './natural-scope.js';
 export { OrderedMap, type PhpKey } from './ordered-map.js';
 export { PhpArray } from './php-array.js';
 export { PhpFloat } from './php-float.js';

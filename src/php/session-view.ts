@@ -1,7 +1,7 @@
 /** The variables of a session as plain JavaScript data, and what was changed in them. */
 import { setOwn } from './container-frame.js';
 import { NaturalRestorer } from './from-natural.js';
-import { NaturalMemory } from './natural-memory.js';
+import { NaturalScope } from './natural-scope.js';
 import type { SessionDocument, VariableChange } from './session-document.js';
 import { toNatural } from './to-natural.js';
 
@@ -19,13 +19,13 @@ import { toNatural } from './to-natural.js';
 export class SessionView {
   /** The variables. */
   readonly data: Record<string, unknown> = {};
-  readonly #memory: NaturalMemory = new NaturalMemory();
+  readonly #scope: NaturalScope = new NaturalScope();
   #document: SessionDocument;
 
   /** Opens a view of `document`, which it never changes. */
   constructor(document: SessionDocument) {
     this.#document = document;
-    const natural = toNatural(document.toObject(), this.#memory) as Record<string, unknown>;
+    const natural = toNatural(document.toObject(), this.#scope) as Record<string, unknown>;
     for (const key of document.keys) setOwn(this.data, key, natural[key]);
   }
 
@@ -42,7 +42,7 @@ export class SessionView {
    * cyclic or too large.
    */
   changes(): Map<string, VariableChange> {
-    const restorer = new NaturalRestorer(this.#memory);
+    const restorer = new NaturalRestorer(this.#scope);
     const document = this.#document;
     const restored = Object.keys(this.data).map(
       (key) => [key, restorer.restore(this.data[key], document.get(key))] as const,

@@ -1,6 +1,6 @@
 /** Decoded PHP values as a JavaScript programmer expects them. */
 import { setOwn } from './container-frame.js';
-import type { NaturalMemory } from './natural-memory.js';
+import { type NaturalScope, setSource } from './natural-scope.js';
 import { OrderedMap } from './ordered-map.js';
 import { setOrigin } from './origin.js';
 import { PhpArray } from './php-array.js';
@@ -13,31 +13,30 @@ type Fill = () => void;
 /**
  * Makes a mutable copy in natural form: floats are numbers, ordered arrays plain objects, references the value that
  * they share (one and the same container at all their places). BigInts, Buffers, PHP objects and enums keep their
- * kind. `memory` learns what each container was made of, so that {@link fromNatural} can undo it.
+ * kind. What each container was made of is remembered, so that a restorer can undo it.
  */
-export function toNatural(value: unknown, memory: NaturalMemory): unknown {
+export function toNatural(value: unknown, scope: NaturalScope): unknown {
   const pending: Fill[] = [];
-  const copies = new Map<object, object>();
 
   const convert = (source: unknown): unknown => {
     if (typeof source !== 'object' || source === null) return source;
     if (source instanceof PhpFloat) return source.value;
     if (source instanceof PhpReference) return convertReference(source);
     if (Buffer.isBuffer(source)) return Buffer.from(source);
-    const known = copies.get(source);
+    const known = source instanceof PhpObject ? scope.objects.get(source) : undefined;
     if (known !== undefined) return known;
     const copy = copyOf(source);
     if (copy === source) return source;
-    copies.set(source, copy);
-    memory.sources.set(copy, source);
+    if (source instanceof PhpObject) scope.objects.set(source, copy as PhpObject);
+    setSource(copy, source);
     pending.push(() => fill(source, copy));
     return copy;
   };
 
   const convertReference = (reference: PhpReference): unknown => {
-    if (memory.references.has(reference)) return memory.references.get(reference);
+    if (scope.references.has(reference)) return scope.references.get(reference);
     const natural = convert(reference.value);
-    memory.references.set(reference, natural);
+    scope.references.set(reference, natural);
     return natural;
   };
 
