@@ -35,7 +35,7 @@ const LAMP: PackageSet = {
 };
 
 /** The sets of a system: MariaDB, memcached and PHP of its own release, and the newest MySQL that it can run. */
-export function packageSets(system: Pick<AptSystem, 'family' | 'distro'>): readonly PackageSet[] {
+export function packageSets(system: Pick<AptSystem, 'family'>): readonly PackageSet[] {
   const mysql: PackageSet = {
     name: 'mysql',
     packages: [],

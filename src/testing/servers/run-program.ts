@@ -10,6 +10,8 @@ export interface RunProgramOptions {
   readonly signal?: AbortSignal | undefined;
   /** Stops the program and rejects with `ERR_TIMEOUT` after so many milliseconds. */
   readonly timeoutMs: number;
+  /** How long after asking it to end the program is ended by force. Default 2000. */
+  readonly killAfterMs?: number | undefined;
   /** Variables added to this process's environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Gets every line that the program writes to its file descriptor 3. */
@@ -40,7 +42,7 @@ export function runProgram(
   args: readonly string[],
   options: RunProgramOptions,
 ): Promise<ProgramResult> {
-  const { signal, timeoutMs, onStatusLine } = options;
+  const { signal, timeoutMs, killAfterMs = KILL_AFTER_MS, onStatusLine } = options;
   if (signal?.aborted === true) return Promise.reject(aborted(`Running ${command}`, signal.reason));
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -57,7 +59,7 @@ export function runProgram(
       if (stopped !== undefined) return;
       stopped = reason;
       child.kill('SIGTERM');
-      killTimer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+      killTimer = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
     };
     const onAbort = (): void => stop(aborted(`Running ${command}`, signal?.reason));
     const timer = setTimeout(
