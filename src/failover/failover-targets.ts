@@ -1,0 +1,16 @@
+/** What the failover manager does to the calls of this process. */
+import type { NodeId } from '../common/node-address.js';
+
+/** What the manager needs from whoever sends calls to the nodes. */
+export interface FailoverTargets {
+  /** Sends no calls to `node` until the returned function is called. */
+  isolate(node: NodeId, reason: string): () => void;
+}
+
+/** How a node is taken out. */
+export interface IsolateOptions {
+  /** Shown to callers and in the journal. Default `isolated by an operator`. */
+  readonly reason?: string | undefined;
+  /** Ends by itself after so many milliseconds; without it only the returned object ends it. */
+  readonly ttlMs?: number | undefined;
+}

@@ -1,0 +1,216 @@
+/** The failover manager that only follows: it turns changes of the topology into events, hooks and a journal. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../common/clock.js';
+import type { NodeId } from '../common/node-address.js';
+import { rejectUnknownOptions } from '../common/option-reader.js';
+import { SafeEmitter } from '../common/safe-emitter.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { TopologyWatcher } from '../health/topology-watcher.js';
+import { type Observation, roleOf } from '../topology/node-description.js';
+import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
+import type { ClusterSnapshot } from './cluster-snapshot.js';
+import type { FailoverEvents } from './failover-events.js';
+import type { Evidence, FailoverHooks, FollowedChange, HookContext } from './failover-hooks.js';
+import { FailoverJournal, type JournalKind, type JournalRecord } from './failover-journal.js';
+import { type FailoverOptions, failoverDefaults } from './failover-options.js';
+import type { FailoverTargets, IsolateOptions } from './failover-targets.js';
+import { type FailureKind, failureKindOf } from './failure-kind.js';
+import { HookRunner } from './hook-runner.js';
+import { suspicionOf } from './suspicion.js';
+
+/** Evidence that is kept per node. */
+const EVIDENCE_PER_NODE = 3;
+
+/** The manager in mode `follow`; see `FailoverManager`. */
+export class FollowingManager extends SafeEmitter<FailoverEvents> {
+  readonly #watcher: TopologyWatcher;
+  readonly #targets: FailoverTargets;
+  readonly #cluster: string;
+  readonly #clock: Clock;
+  readonly #options: FailoverOptions;
+  readonly #journal = new FailoverJournal();
+  readonly #runner: HookRunner;
+  readonly #evidence = new Map<NodeId, Evidence[]>();
+  readonly #isolated = new Map<symbol, { readonly node: NodeId; readonly release: () => void }>();
+  #outage: { readonly opId: string; readonly kind: FailureKind; readonly since: number } | undefined;
+  #lastPrimary: NodeId | null;
+  #closed = false;
+
+  constructor(
+    watcher: TopologyWatcher,
+    targets: FailoverTargets,
+    cluster: string,
+    clock: Clock,
+    options: FailoverOptions,
+  ) {
+    super();
+    this.#watcher = watcher;
+    this.#targets = targets;
+    this.#cluster = cluster;
+    this.#clock = clock;
+    this.#options = options;
+    this.#lastPrimary = watcher.topology.lastPrimary ?? null;
+    this.#runner = new HookRunner(
+      {
+        failed: (hook, error) => {
+          this.#record('hook-failed', this.#outage?.opId ?? 'hooks', [], `Hook '${hook}': ${error.message}`);
+          this.publish('hook-failed', { hook, error });
+        },
+        logged: (hook, message) =>
+          this.#record('hook-logged', this.#outage?.opId ?? 'hooks', [], `${hook}: ${message}`),
+      },
+      clock,
+    );
+    watcher.on('node-observed', this.#onObserved);
+    watcher.on('topology-changed', this.#onChanged);
+  }
+
+  get state(): ClusterSnapshot {
+    const { topology } = this.#watcher;
+    const now = this.#clock.now();
+    const isolated = new Set([...this.#isolated.values()].map(({ node }) => node));
+    return {
+      mode: this.#options.mode ?? failoverDefaults.mode,
+      writer: topology.writer,
+      epoch: topology.epoch,
+      failure: topology.writer.kind === 'primary' ? null : failureKindOf(topology, this.#lastPrimary),
+      nodes: topology.nodes.map((node) => ({
+        node: node.id,
+        role: roleOf(node),
+        suspicion: isolated.has(node.id) ? 'isolated' : suspicionOf(node, topology, now),
+      })),
+    };
+  }
+
+  isolate(node: NodeId, options: IsolateOptions = {}): Disposable {
+    if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The failover manager was closed');
+    rejectUnknownOptions('isolate', options, ['reason', 'ttlMs']);
+    if (nodeIn(this.#watcher.topology, node) === undefined) {
+      const known = this.#watcher.topology.nodes.map(({ id }) => id).join(', ');
+      throw new StormlampError(ErrorCode.INVALID_OPTION, `No node is called ${node}; known are: ${known}`);
+    }
+    const { reason = 'isolated by an operator', ttlMs } = options;
+    const opId = randomUUID();
+    const key = Symbol(node);
+    const release = this.#targets.isolate(node, reason);
+    this.#isolated.set(key, { node, release });
+    this.#record('node-isolated', opId, [node], `${node} takes no calls: ${reason}`);
+    const end = (): void => {
+      clearTimeout(timer);
+      if (!this.#isolated.delete(key)) return;
+      release();
+      this.#record('node-released', opId, [node], `${node} takes calls again`);
+    };
+    const timer = ttlMs === undefined ? undefined : setTimeout(end, ttlMs);
+    timer?.unref();
+    return { [Symbol.dispose]: end };
+  }
+
+  async history(count = Number.POSITIVE_INFINITY): Promise<readonly JournalRecord[]> {
+    return this.#journal.newest(count);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#watcher.off('node-observed', this.#onObserved);
+    this.#watcher.off('topology-changed', this.#onChanged);
+    for (const { release } of this.#isolated.values()) release();
+    this.#isolated.clear();
+    await this.#runner.close();
+  }
+
+  readonly #onObserved = (observation: Observation): void => {
+    const kept = this.#evidence.get(observation.node) ?? [];
+    kept.push({
+      node: observation.node,
+      at: this.#clock.wall(),
+      kind: observation.ok ? 'ok' : observation.failure,
+      detail: observation.ok ? '' : observation.error.message,
+    });
+    if (kept.length > EVIDENCE_PER_NODE) kept.shift();
+    this.#evidence.set(observation.node, kept);
+  };
+
+  readonly #onChanged = ({
+    before,
+    after,
+  }: {
+    readonly before: TopologyDescription;
+    readonly after: TopologyDescription;
+  }): void => {
+    if (before.writer === after.writer) return;
+    if (after.writer.kind === 'primary') this.#gained(after.writer.node, after);
+    else this.#lost(after);
+  };
+
+  #lost(topology: TopologyDescription): void {
+    const kind = failureKindOf(topology, this.#lastPrimary);
+    const opId = this.#outage?.opId ?? randomUUID();
+    const since = this.#outage?.since ?? this.#clock.now();
+    const known = this.#outage !== undefined;
+    this.#outage = { opId, kind, since };
+    const { epoch, writer } = topology;
+    const evidence = [...this.#evidence.values()].flat();
+    if (writer.kind === 'split-brain') {
+      this.#record(
+        'split-brain',
+        opId,
+        writer.nodes,
+        `${writer.nodes.join(' and ')} all claim to be the primary`,
+      );
+      this.publish('split-brain', { opId, nodes: writer.nodes, epoch });
+    } else if (!known && this.#lastPrimary !== null) {
+      const node = this.#lastPrimary;
+      this.#record('primary-lost', opId, [node], `${node} takes no writes: ${kind}`);
+      this.publish('primary-lost', { opId, node, kind, epoch, evidence });
+    }
+    this.#call('onDetected', { kind, evidence });
+  }
+
+  #gained(node: NodeId, { epoch }: TopologyDescription): void {
+    const outage = this.#outage;
+    const from = this.#lastPrimary;
+    const opId = outage?.opId ?? randomUUID();
+    const outageMs = outage === undefined ? 0 : this.#clock.now() - outage.since;
+    this.#outage = undefined;
+    this.#lastPrimary = node;
+    if (from === null) {
+      this.#record('primary-found', opId, [node], `${node} takes writes`);
+      return;
+    }
+    const after = `after ${Math.round(outageMs)} ms without a writer`;
+    if (from === node) {
+      this.#record('primary-returned', opId, [node], `${node} takes writes again ${after}`);
+      this.publish('primary-returned', { opId, node, epoch, outageMs });
+      return;
+    }
+    const change: FollowedChange = {
+      opId,
+      cluster: this.#cluster,
+      from,
+      to: node,
+      epoch,
+      reason: outage?.kind ?? null,
+      outageMs,
+    };
+    this.#record('primary-followed', opId, [from, node], `writes go from ${from} to ${node} ${after}`);
+    this.publish('primary-followed', change);
+    this.#call('afterPromote', change);
+    this.#call('afterFailover', change);
+  }
+
+  #call<K extends keyof FailoverHooks>(
+    name: K,
+    event: Omit<Parameters<NonNullable<FailoverHooks[K]>>[0], keyof HookContext>,
+  ): void {
+    const hook = this.#options.hooks?.[name] as ((event: object) => unknown) | undefined;
+    const limit = this.#options.hookPolicy?.timeoutMs?.[name] ?? failoverDefaults.hookTimeoutMs;
+    void this.#runner.run(name, hook, event, limit);
+  }
+
+  #record(kind: JournalKind, opId: string, nodes: readonly NodeId[], message: string): void {
+    const { epoch } = this.#watcher.topology;
+    this.#journal.add({ opId, at: this.#clock.wall(), kind, nodes, epoch, message });
+  }
+}

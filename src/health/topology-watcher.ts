@@ -1,0 +1,209 @@
+/** Keeps the picture of the cluster: one monitor per node feeds one pure reducer, and whoever needs a writer can wait here. */
+import { type Clock, systemClock } from '../common/clock.js';
+import type { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import { SafeEmitter } from '../common/safe-emitter.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import { publish } from '../diagnostics/channels.js';
+import { initialTopology, observe, withNode } from '../topology/describe-topology.js';
+import {
+  type NodeDescription,
+  type NodeSeed,
+  type Observation,
+  roleOf,
+} from '../topology/node-description.js';
+import { noWriterError } from '../topology/routing-error.js';
+import type { TopologyDescription } from '../topology/topology-description.js';
+import { hasNewShape } from '../topology/topology-shape.js';
+import type { HealthProbe } from './health-probe.js';
+import { NodeMonitor } from './node-monitor.js';
+
+/** The events of a {@link TopologyWatcher}. */
+export interface TopologyEvents {
+  /** The writer, a node's state or role, the warnings, or the list of nodes changed; not told for mere lag and latency. */
+  'topology-changed': { readonly before: TopologyDescription; readonly after: TopologyDescription };
+  /** Writes go to another node, or to none (null), or to the same one again. */
+  'primary-changed': {
+    readonly before: NodeId | null;
+    readonly after: NodeId | null;
+    readonly epoch: number;
+  };
+  /** A probe ended, well or not. */
+  'node-observed': Observation;
+  /** The state or role of one node changed. */
+  'node-changed': { readonly before: NodeDescription; readonly after: NodeDescription };
+}
+
+/** Options of a {@link TopologyWatcher}. */
+export interface TopologyWatcherOptions {
+  /** The nodes to begin with. */
+  readonly seeds: readonly NodeSeed[];
+  /** Makes the probe of a node; it is closed with the watcher. */
+  readonly createProbe: (seed: NodeSeed) => HealthProbe;
+  /** Longest time between two probes of a node, milliseconds. */
+  readonly intervalMs: number;
+  /** Longest time that a probe may take, milliseconds. */
+  readonly timeoutMs: number;
+  /** Source of time. */
+  readonly clock?: Clock | undefined;
+}
+
+/** How long the search for a lost writer goes on at the fast pace, milliseconds. */
+export const HURRY_MS = 30_000;
+
+/** Watches the nodes of one cluster. */
+export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
+  readonly #options: TopologyWatcherOptions;
+  readonly #clock: Clock;
+  readonly #monitors = new Map<NodeId, NodeMonitor>();
+  readonly #waiting = new Set<() => void>();
+  #topology: TopologyDescription;
+  #state: 'idle' | 'started' | 'closed' = 'idle';
+
+  /** Makes a watcher that looks at nothing until it is started or asked. */
+  constructor(options: TopologyWatcherOptions) {
+    super();
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#topology = initialTopology(options.seeds);
+    for (const seed of options.seeds) this.#watch(seed);
+  }
+
+  /** The present picture. */
+  get topology(): TopologyDescription {
+    return this.#topology;
+  }
+
+  /** Begins to look at all nodes, at once. */
+  start(): void {
+    if (this.#state !== 'idle') return;
+    this.#state = 'started';
+    for (const monitor of this.#monitors.values()) monitor.start();
+  }
+
+  /** Adds a node, which is watched from now on; nothing happens when it is known. */
+  add(seed: NodeSeed): void {
+    if (this.#state === 'closed' || this.#monitors.has(seed.id)) return;
+    this.#watch(seed);
+    this.#replace(withNode(this.#topology, seed));
+    if (this.#state === 'started') this.#monitors.get(seed.id)?.start();
+  }
+
+  /**
+   * Resolves when every node has been looked at once, whatever was found.
+   *
+   * @throws StormlampError `ERR_TIMEOUT`, `ERR_ABORTED` or `ERR_CLOSED`.
+   */
+  async ready(deadline: Deadline): Promise<TopologyDescription> {
+    while (this.#topology.nodes.some((node) => node.state === 'new')) {
+      this.#checkOpen();
+      await this.#next('The first look at all nodes', deadline);
+    }
+    return this.#topology;
+  }
+
+  /** Looks at a node, or at all of them, now. Resolves when that is done; never rejects. Callers at one time share one probe. */
+  async refresh(node?: NodeId): Promise<void> {
+    const monitors = node === undefined ? [...this.#monitors.values()] : [this.#monitors.get(node)];
+    await Promise.all(monitors.map((monitor) => monitor?.checkNow()));
+  }
+
+  /** Probes all nodes every 100 to 250 ms until there is a writer, for 30 seconds at most. Nothing happens while there is one. */
+  hurry(): void {
+    if (this.#topology.writer.kind === 'primary') return;
+    const until = this.#clock.now() + HURRY_MS;
+    for (const monitor of this.#monitors.values()) monitor.hurryUntil(until);
+  }
+
+  /**
+   * The node that takes writes, as soon as there is one; looks for it at the fast pace meanwhile.
+   *
+   * @throws RoutingError `ERR_NO_PRIMARY` or `ERR_SPLIT_BRAIN` at the deadline, naming every node, why it is not the primary,
+   * and what to do; StormlampError `ERR_ABORTED` or `ERR_CLOSED`.
+   */
+  async waitForWriter(deadline: Deadline): Promise<NodeId> {
+    for (;;) {
+      this.#checkOpen();
+      const { writer } = this.#topology;
+      if (writer.kind === 'primary') return writer.node;
+      this.hurry();
+      try {
+        deadline.check('Waiting for a primary');
+        await this.#next('Waiting for a primary', deadline);
+      } catch (error) {
+        throw isStormlampError(error, ErrorCode.TIMEOUT) ? noWriterError(this.#topology) : error;
+      }
+    }
+  }
+
+  /** Stops looking and closes the probes; who waits gets `ERR_CLOSED`. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    for (const monitor of this.#monitors.values()) monitor.close();
+    this.#wake();
+  }
+
+  #watch(seed: NodeSeed): void {
+    const { createProbe, intervalMs, timeoutMs, clock } = this.#options;
+    const probe = createProbe(seed);
+    const onObservation = (observation: Observation): void => this.#take(observation);
+    this.#monitors.set(
+      seed.id,
+      new NodeMonitor({ seed, probe, intervalMs, timeoutMs, onObservation, clock }),
+    );
+  }
+
+  #take(observation: Observation): void {
+    if (this.#state === 'closed') return;
+    this.#replace(observe(this.#topology, observation), observation);
+  }
+
+  #replace(after: TopologyDescription, observation?: Observation): void {
+    const before = this.#topology;
+    this.#topology = after;
+    // The evidence comes before the verdict.
+    if (observation !== undefined) this.publish('node-observed', observation);
+    if (hasNewShape(before, after)) this.#tell(before, after);
+    this.#wake();
+  }
+
+  #tell(before: TopologyDescription, after: TopologyDescription): void {
+    const was = before.writer.kind === 'primary' ? before.writer.node : null;
+    const is = after.writer.kind === 'primary' ? after.writer.node : null;
+    const firstLookIsOver = before.nodes.every((node) => node.state !== 'new');
+    if (this.#state === 'started' && firstLookIsOver && before.writer !== after.writer) {
+      // What the other nodes said a moment ago may be from before the change.
+      void this.refresh();
+      if (is === null) this.hurry();
+      else for (const monitor of this.#monitors.values()) monitor.hurryUntil(Number.NEGATIVE_INFINITY);
+    }
+    publish('topology', () => ({ before, after }));
+    after.nodes.forEach((node, index) => {
+      const old = before.nodes[index];
+      if (old !== undefined && (old.state !== node.state || roleOf(old) !== roleOf(node)))
+        this.publish('node-changed', { before: old, after: node });
+    });
+    this.publish('topology-changed', { before, after });
+    if (was !== is) this.publish('primary-changed', { before: was, after: is, epoch: after.epoch });
+  }
+
+  #next(what: string, deadline: Deadline): Promise<void> {
+    let wake = (): void => {};
+    const changed = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    this.#waiting.add(wake);
+    return deadline.race(what, changed).finally(() => this.#waiting.delete(wake));
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+
+  #checkOpen(): void {
+    if (this.#state === 'closed')
+      throw new StormlampError(ErrorCode.CLOSED, 'The cluster was closed; no node is watched any more');
+  }
+}
