@@ -45,6 +45,8 @@ export const ErrorCode = {
   LEASE_LOST: 'ERR_LEASE_LOST',
   /** The operation is not supported, and the message says what to use instead. */
   UNSUPPORTED: 'ERR_UNSUPPORTED',
+  /** The key is too long for memcached, or holds characters that it does not take. Nothing was sent. */
+  INVALID_KEY: 'ERR_INVALID_KEY',
   /** memcached answered a request with an error status. */
   MEMCACHED: 'ERR_MEMCACHED',
   /** None of the nodes that may hold the key can be asked. */

@@ -1,0 +1,365 @@
+/** The calls of a {@link MemcachedNode} as requests of the binary protocol, over a connection that is remade after every fault. */
+import type { BreakerTicket, NodeBreaker } from '../breaker/node-breaker.js';
+import { aborted, type CallOptions, Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import { invalidOption } from '../common/option-reader.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { MAX_EXPTIME } from './exptime.js';
+import { DEFAULT_ITEM_BYTES, maxValueBytes } from './item-size.js';
+import { assertKey } from './memcached-key.js';
+import type { MemcachedItem, MemcachedNode, StoreOptions, StoreResult } from './memcached-node.js';
+import type { ResolvedMemcachedNodeOptions } from './memcached-node-options.js';
+import { Status, statusError } from './memcached-status.js';
+import type { ConnectNode, NodeConnection } from './node-connection.js';
+import { Opcode } from './opcode.js';
+import { MORE, PendingCall } from './pending-call.js';
+import { NO_BYTES, type WireRequest, type WireResponse } from './wire-message.js';
+
+/** Values up to this size fit into every memcached, however small its `-I`. */
+const SMALL_VALUE_BYTES = 512;
+/** Room for the key and the fields of an answer beside its value. */
+const BODY_MARGIN = 1024;
+/** Larger items than this are taken only when `maxItemBytes` says so: a hostile server could name any size. */
+const LEARNED_ITEM_LIMIT = 128 * 1024 * 1024;
+const STATS_LIMIT = 10_000;
+const UINT64_MAX = 0xffff_ffff_ffff_ffffn;
+
+/** A memcached node over one connection at a time. */
+export class BinaryNode implements MemcachedNode {
+  readonly id: NodeId;
+  readonly #options: ResolvedMemcachedNodeOptions;
+  readonly #connect: ConnectNode;
+  #connection: NodeConnection | undefined;
+  #itemBytes: number | undefined;
+  #learning: Promise<void> = Promise.resolve();
+  #running = 0;
+  #onIdle: (() => void) | undefined;
+  #closed = false;
+
+  /** Connects at the first call. */
+  constructor(options: ResolvedMemcachedNodeOptions, connect: ConnectNode) {
+    this.id = options.id;
+    this.#options = options;
+    this.#connect = connect;
+    this.#itemBytes = options.maxItemBytes;
+  }
+
+  get available(): boolean {
+    if (this.#closed) return false;
+    const { breakers } = this.#options;
+    return breakers === undefined || (breakers.get.allows && breakers.set.allows);
+  }
+
+  async get(key: string, options?: CallOptions): Promise<MemcachedItem | null> {
+    assertKey(key);
+    return await this.#call('get', 'get', { ...BARE, opcode: Opcode.GET, key }, options, (response) =>
+      this.#item('get', response),
+    );
+  }
+
+  async getAndTouch(key: string, exptime: number, options?: CallOptions): Promise<MemcachedItem | null> {
+    assertKey(key);
+    const request = { ...BARE, opcode: Opcode.GET_AND_TOUCH, key, extras: exptimeExtras(exptime) };
+    return await this.#call('set', 'get-and-touch', request, options, (response) =>
+      this.#item('get-and-touch', response),
+    );
+  }
+
+  async set(key: string, value: Buffer, options: StoreOptions): Promise<StoreResult> {
+    return await this.#store(Opcode.SET, 'set', key, value, options);
+  }
+
+  async add(key: string, value: Buffer, options: StoreOptions): Promise<StoreResult> {
+    return await this.#store(Opcode.ADD, 'add', key, value, options);
+  }
+
+  async replace(key: string, value: Buffer, options: StoreOptions): Promise<StoreResult> {
+    return await this.#store(Opcode.REPLACE, 'replace', key, value, options);
+  }
+
+  async delete(
+    key: string,
+    options?: CallOptions & { readonly cas?: bigint },
+  ): Promise<'deleted' | 'not-found' | 'exists'> {
+    assertKey(key);
+    const request = { ...BARE, opcode: Opcode.DELETE, key, cas: this.#comparable(options?.cas) };
+    return await this.#call('set', 'delete', request, options, ({ header: { status } }) => {
+      if (status === Status.OK) return 'deleted';
+      if (status === Status.NOT_FOUND) return 'not-found';
+      if (status === Status.EXISTS) return 'exists';
+      throw statusError(this.id, 'delete', status);
+    });
+  }
+
+  async touch(key: string, exptime: number, options?: CallOptions): Promise<'touched' | 'not-found'> {
+    assertKey(key);
+    const request = { ...BARE, opcode: Opcode.TOUCH, key, extras: exptimeExtras(exptime) };
+    return await this.#call('set', 'touch', request, options, ({ header: { status } }) => {
+      if (status === Status.OK) return 'touched';
+      if (status === Status.NOT_FOUND) return 'not-found';
+      throw statusError(this.id, 'touch', status);
+    });
+  }
+
+  async increment(
+    key: string,
+    delta: bigint,
+    options: CallOptions & { readonly initial: bigint; readonly exptime: number },
+  ): Promise<bigint> {
+    assertKey(key);
+    const extras = Buffer.alloc(20);
+    extras.writeBigUInt64BE(counter('delta', delta), 0);
+    extras.writeBigUInt64BE(counter('initial', options.initial), 8);
+    extras.writeUInt32BE(checkedExptime(options.exptime), 16);
+    const request = { ...BARE, opcode: Opcode.INCREMENT, key, extras };
+    return await this.#call('set', 'increment', request, options, ({ header: { status }, val }) => {
+      if (status !== Status.OK) throw statusError(this.id, 'increment', status);
+      if (val.length !== 8) throw this.#nonsense('increment');
+      return val.readBigUInt64BE(0);
+    });
+  }
+
+  async version(options?: CallOptions): Promise<string> {
+    const request = { ...BARE, opcode: Opcode.VERSION };
+    return await this.#call('get', 'version', request, options, ({ header: { status }, val }) => {
+      if (status !== Status.OK) throw statusError(this.id, 'version', status);
+      return val.toString('latin1', 0, 256);
+    });
+  }
+
+  async stats(options?: CallOptions & { readonly group?: string }): Promise<ReadonlyMap<string, string>> {
+    const group = options?.group ?? '';
+    if (group !== '') assertKey(group);
+    return await this.#call('get', 'stats', statsRequest(group), options, this.#statsReader());
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        const before = this.#onIdle;
+        this.#onIdle = () => {
+          before?.();
+          resolve();
+        };
+      });
+    }
+    this.#connection?.end();
+    this.#connection = undefined;
+  }
+
+  destroy(): void {
+    this.#closed = true;
+    this.#connection?.fault(this.#closedError());
+    this.#connection = undefined;
+  }
+
+  async #store(
+    opcode: Opcode,
+    what: string,
+    key: string,
+    value: Buffer,
+    options: StoreOptions,
+  ): Promise<StoreResult> {
+    assertKey(key);
+    const { flags = 0 } = options;
+    if (!Number.isInteger(flags) || flags < 0 || flags > 0xffff_ffff) {
+      throw invalidOption('flags', 'an integer from 0 to 4294967295', flags);
+    }
+    const extras = Buffer.alloc(8);
+    extras.writeUInt32BE(flags, 0);
+    extras.writeUInt32BE(checkedExptime(options.exptime), 4);
+    const request = { opcode, key, extras, value, cas: this.#comparable(options.cas) };
+    if (this.#itemBytes === undefined && value.length > SMALL_VALUE_BYTES) {
+      return await this.#storeWhenLearned(what, request, options);
+    }
+    this.#assertFits(key, value);
+    return await this.#call('set', what, request, options, (response) => this.#stored(what, response));
+  }
+
+  // Only before the first answer of the first connection: how large an item may be is not known yet.
+  async #storeWhenLearned(what: string, request: WireRequest, options: StoreOptions): Promise<StoreResult> {
+    const deadline = Deadline.of(options, this.#options.timeoutMs);
+    if (this.#options.breakers?.set.allows !== false && !this.#closed) {
+      this.#connected();
+      await deadline.race(`${what} on memcached ${this.id}`, this.#learning);
+    }
+    this.#assertFits(request.key, request.value);
+    const leftMs = deadline.remainingMs();
+    const rest = { signal: options.signal, timeoutMs: Number.isFinite(leftMs) ? Math.max(1, leftMs) : 0 };
+    return await this.#call('set', what, request, rest, (response) => this.#stored(what, response));
+  }
+
+  #stored(what: string, { header: { status, cas } }: WireResponse): StoreResult {
+    if (status === Status.OK) return { status: 'stored', cas: cas.readBigUInt64BE(0) };
+    if (status === Status.EXISTS) return { status: 'exists' };
+    if (status === Status.NOT_FOUND) return { status: 'not-found' };
+    throw statusError(this.id, what, status);
+  }
+
+  #item(what: string, { header: { status, cas }, extras, val }: WireResponse): MemcachedItem | null {
+    if (status === Status.NOT_FOUND) return null;
+    if (status !== Status.OK) throw statusError(this.id, what, status);
+    if (extras.length !== 4) throw this.#nonsense(what);
+    return { value: val, flags: extras.readUInt32BE(0), cas: cas.readBigUInt64BE(0) };
+  }
+
+  #statsReader(): (response: WireResponse) => ReadonlyMap<string, string> | typeof MORE {
+    const found = new Map<string, string>();
+    return ({ header, key, val }) => {
+      if (header.status !== Status.OK) throw statusError(this.id, 'stats', header.status);
+      if (header.totalBodyLength === 0) return found;
+      found.set(key.toString('latin1'), val.toString('latin1'));
+      if (found.size > STATS_LIMIT) throw this.#nonsense('stats');
+      return MORE;
+    };
+  }
+
+  #call<T>(
+    gate: 'get' | 'set',
+    what: string,
+    request: WireRequest,
+    options: CallOptions | undefined,
+    read: (response: WireResponse) => T | typeof MORE,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#closed) throw this.#closedError();
+      const label = `${what} on memcached ${this.id}`;
+      if (options?.signal?.aborted === true) throw aborted(label, options.signal.reason);
+      const breaker: NodeBreaker | undefined = this.#options.breakers?.[gate];
+      const ticket = breaker?.admit();
+      const connection = this.#connected(ticket);
+      this.#running += 1;
+      const call = new PendingCall<T>({
+        what: label,
+        node: this.id,
+        options,
+        timeoutMs: this.#options.timeoutMs,
+        ticket,
+        read,
+        resolve: (value) => {
+          this.#done();
+          resolve(value);
+        },
+        reject: (error) => {
+          this.#done();
+          reject(error);
+        },
+      });
+      connection.send(request, call as PendingCall);
+    });
+  }
+
+  #connected(ticket?: BreakerTicket): NodeConnection {
+    try {
+      this.#connection ??= this.#open();
+      return this.#connection;
+    } catch (error) {
+      // Node refuses some TLS options only when they are used.
+      ticket?.failure(error);
+      throw new StormlampError(
+        ErrorCode.NODE_UNREACHABLE,
+        `No connection to memcached ${this.id}: ${describeError(error)}`,
+        { cause: error, node: this.id },
+      );
+    }
+  }
+
+  #open(): NodeConnection {
+    const connection = this.#connect((ended) => {
+      if (this.#connection === ended) this.#connection = undefined;
+    });
+    connection.bodyLimit = (this.#itemBytes ?? DEFAULT_ITEM_BYTES) + BODY_MARGIN;
+    if (this.#options.maxItemBytes === undefined) this.#learning = this.#learn(connection);
+    return connection;
+  }
+
+  // The first request of every connection: a server that was restarted may take other sizes than before.
+  #learn(connection: NodeConnection): Promise<void> {
+    return new Promise((resolve) => {
+      const call = new PendingCall({
+        what: `stats on memcached ${this.id}`,
+        node: this.id,
+        options: undefined,
+        timeoutMs: 0,
+        ticket: undefined,
+        read: this.#statsReader(),
+        resolve: (settings) => {
+          const bytes = Number(settings.get('item_size_max'));
+          this.#itemBytes =
+            Number.isSafeInteger(bytes) && bytes >= 1024
+              ? Math.min(bytes, LEARNED_ITEM_LIMIT)
+              : DEFAULT_ITEM_BYTES;
+          connection.bodyLimit = this.#itemBytes + BODY_MARGIN;
+          resolve();
+        },
+        reject: () => resolve(),
+      });
+      connection.send(statsRequest('settings'), call as PendingCall);
+    });
+  }
+
+  #done(): void {
+    this.#running -= 1;
+    if (this.#running === 0) this.#onIdle?.();
+  }
+
+  #assertFits(key: string, value: Buffer): void {
+    const limit = maxValueBytes(this.#itemBytes ?? DEFAULT_ITEM_BYTES, Buffer.byteLength(key));
+    if (value.length <= limit) return;
+    throw new StormlampError(
+      ErrorCode.SESSION_TOO_LARGE,
+      `A value of ${value.length} bytes does not fit into memcached ${this.id}, which takes ${limit}. Nothing was sent; store less, or start memcached with a larger -I`,
+      { node: this.id },
+    );
+  }
+
+  #comparable(cas: bigint | undefined): bigint {
+    if (cas === undefined) return 0n;
+    if (typeof cas === 'bigint' && cas > 0n && cas <= UINT64_MAX) return cas;
+    if (cas === 0n) {
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `memcached ${this.id} gives its items no versions to compare; start it without -C`,
+        { node: this.id },
+      );
+    }
+    throw invalidOption('cas', 'a version of an item', cas);
+  }
+
+  #nonsense(what: string): StormlampError {
+    return new StormlampError(
+      ErrorCode.PROTOCOL,
+      `The answer to ${what} of ${this.id} is not what memcached sends`,
+      { node: this.id },
+    );
+  }
+
+  #closedError(): StormlampError {
+    return new StormlampError(ErrorCode.CLOSED, `The client of memcached ${this.id} is closed`, {
+      node: this.id,
+    });
+  }
+}
+
+const BARE = { key: '', extras: NO_BYTES, value: NO_BYTES, cas: 0n } as const;
+
+function statsRequest(group: string): WireRequest {
+  return { ...BARE, opcode: Opcode.STAT, key: group };
+}
+
+function exptimeExtras(exptime: number): Buffer {
+  const extras = Buffer.alloc(4);
+  extras.writeUInt32BE(checkedExptime(exptime), 0);
+  return extras;
+}
+
+function checkedExptime(exptime: number): number {
+  if (Number.isInteger(exptime) && exptime >= 0 && exptime <= MAX_EXPTIME) return exptime;
+  throw invalidOption('exptime', 'an integer from 0 to 4294967295', exptime);
+}
+
+function counter(name: string, value: bigint): bigint {
+  if (typeof value === 'bigint' && value >= 0n && value <= UINT64_MAX) return value;
+  throw invalidOption(name, 'a bigint from 0 to 18446744073709551615', value);
+}

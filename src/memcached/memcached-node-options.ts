@@ -1,0 +1,107 @@
+/** Options of a memcached node, their defaults and their checks. */
+import type { ConnectionOptions } from 'node:tls';
+import type { NodeBreaker } from '../breaker/node-breaker.js';
+import { type NodeAddress, type NodeId, nodeIdOf } from '../common/node-address.js';
+import { invalidOption, readNumber, rejectUnknownOptions } from '../common/option-reader.js';
+
+/** How one memcached server is reached. */
+export interface MemcachedNodeOptions {
+  /** Where it listens: TCP over IPv4 or IPv6, or a unix socket. */
+  readonly address: NodeAddress;
+  /** Its name in errors and events. Default: its address. */
+  readonly id?: NodeId;
+  /** Deadline of one call in milliseconds, when the call brings none, and the longest silence after which a connection is thrown away. Default 500; 0 is none. */
+  readonly timeoutMs?: number;
+  /** Limit for making a connection, TLS and SASL included, in milliseconds. Default 1000. */
+  readonly connectTimeoutMs?: number;
+  /** Gates for reads and for writes, asked before every call and told how it ended. Default: none. */
+  readonly breakers?: { readonly get: NodeBreaker; readonly set: NodeBreaker };
+  /** Largest item in bytes, key and memcached's own bytes included: its `-I`. Default: asked from the server (`item_size_max`). */
+  readonly maxItemBytes?: number;
+  /** User name for SASL PLAIN. Default: no authentication. */
+  readonly username?: string;
+  /** Password for SASL PLAIN. */
+  readonly password?: string;
+  /** Speak TLS: true, or options of `tls.connect`. Default false. */
+  readonly tls?: boolean | ConnectionOptions;
+}
+
+/** {@link MemcachedNodeOptions} with every default filled in. */
+export interface ResolvedMemcachedNodeOptions {
+  /** Where it listens. */
+  readonly address: NodeAddress;
+  /** Its name. */
+  readonly id: NodeId;
+  /** Deadline of one call. */
+  readonly timeoutMs: number;
+  /** Limit for making a connection. */
+  readonly connectTimeoutMs: number;
+  /** Gates. */
+  readonly breakers: { readonly get: NodeBreaker; readonly set: NodeBreaker } | undefined;
+  /** Largest item, or undefined to ask the server. */
+  readonly maxItemBytes: number | undefined;
+  /** SASL credentials. */
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** TLS options, or undefined for none. */
+  readonly tls: ConnectionOptions | undefined;
+}
+
+/** The defaults of {@link MemcachedNodeOptions}. */
+export const DEFAULT_MEMCACHED_NODE_OPTIONS: {
+  readonly timeoutMs: number;
+  readonly connectTimeoutMs: number;
+} = Object.freeze({ timeoutMs: 500, connectTimeoutMs: 1000 });
+
+const NAMES = [
+  'address',
+  'id',
+  'timeoutMs',
+  'connectTimeoutMs',
+  'breakers',
+  'maxItemBytes',
+  'username',
+  'password',
+  'tls',
+];
+
+/**
+ * Fills in defaults and checks.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function resolveMemcachedNodeOptions(options: MemcachedNodeOptions): ResolvedMemcachedNodeOptions {
+  rejectUnknownOptions('options', options, NAMES);
+  const { address, username, password, tls } = options;
+  if (typeof address !== 'object' || address === null) throw invalidOption('address', 'an object', address);
+  if ((username === undefined) !== (password === undefined)) {
+    throw invalidOption(
+      'password',
+      'given together with `username`',
+      username === undefined ? password : undefined,
+    );
+  }
+  return Object.freeze({
+    address,
+    id: options.id ?? nodeIdOf(address),
+    timeoutMs: readNumber('timeoutMs', options.timeoutMs, DEFAULT_MEMCACHED_NODE_OPTIONS.timeoutMs, {
+      min: 0,
+    }),
+    connectTimeoutMs: readNumber(
+      'connectTimeoutMs',
+      options.connectTimeoutMs,
+      DEFAULT_MEMCACHED_NODE_OPTIONS.connectTimeoutMs,
+      { min: 1 },
+    ),
+    breakers: options.breakers,
+    maxItemBytes:
+      options.maxItemBytes === undefined
+        ? undefined
+        : readNumber('maxItemBytes', options.maxItemBytes, 0, {
+            min: 1024,
+            max: 1_073_741_824,
+            integer: true,
+          }),
+    credentials: username === undefined || password === undefined ? undefined : { username, password },
+    tls: tls === undefined || tls === false ? undefined : tls === true ? {} : tls,
+  });
+}
