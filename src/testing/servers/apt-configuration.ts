@@ -42,7 +42,7 @@ export function writeAptConfiguration(options: AptConfigurationOptions): AptConf
   writeFileSync(at('state/status'), '');
   // Sources and settings may hold a password for a mirror or a proxy.
   const secret = { mode: 0o600 };
-  writeFileSync(at('sources/distribution.sources'), formatDeb822Sources(sources), secret);
+  writeFileSync(at('sources/distribution.sources'), formatDeb822Sources(sources.map(copied)), secret);
   writeFileSync(at('preferences'), `Package: *\nPin: release o=${origin}\nPin-Priority: 990\n`);
   const settings: readonly (readonly [name: string, value: string])[] = [
     // The machine's own configuration may run programs after every download, or ask for indexes of no use here.
@@ -74,6 +74,11 @@ export function writeAptConfiguration(options: AptConfigurationOptions): AptConf
   const lines = [...acquire, ...settings.map(([name, value]) => `${name} "${value}";`)];
   writeFileSync(at('apt.conf'), `${lines.join('\n')}\n`, secret);
   return { file: at('apt.conf'), archives: at('cache/archives') };
+}
+
+// Packages of a local folder are used where they are, unless apt is told to copy them.
+function copied(source: AptSource): AptSource {
+  return { ...source, uri: source.uri.replace(/^file:/, 'copy:') };
 }
 
 /**
