@@ -7,8 +7,8 @@ import { PhpArray } from './php-array.js';
 import type { ResolvedPhpLimits } from './php-limits.js';
 import { PhpReference } from './php-reference.js';
 import { phpSyntaxError } from './php-syntax-error.js';
+import { identityOf, type ValueIdentity } from './value-identity.js';
 import { type ReferenceToken, type SlotTracking, ValueReader } from './value-reader.js';
-import { identityOf, type ValueIdentity } from './value-writer.js';
 
 /** A variable of a session and where it stands in the bytes. */
 export interface SessionVariable {

@@ -1,33 +1,26 @@
 /** Writes values in PHP's serialization format, with PHP's numbering of references. No recursion. */
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { floatText } from './float-text.js';
 import { fitsInt64, integerOfKey } from './integer-key.js';
 import { OrderedMap, type PhpKey } from './ordered-map.js';
 import { originOf } from './origin.js';
 import { PhpFloat } from './php-float.js';
 import { overLimit, type ResolvedPhpLimits } from './php-limits.js';
-import { type PhpClassName, PhpCustomObject, PhpEnum, PhpObject } from './php-object.js';
+import { type PhpClassName, PhpCustomObject, type PhpEnum, PhpObject } from './php-object.js';
 import { PhpReference } from './php-reference.js';
+import { identityOf, innermost, type ValueIdentity } from './value-identity.js';
+import {
+  type ArrayFrame,
+  arrayFrame,
+  classNameBytes,
+  countOf,
+  isPlain,
+  mapFrame,
+  noCounterpart,
+  recordFrame,
+  type WriterFrame,
+} from './writer-frame.js';
 
 const NO_SUBSTITUTES: ReadonlyMap<object, object> = new Map();
-
-/** A container that is being written: its elements and how far we are. */
-type WriterFrame =
-  | { readonly kind: 'list'; readonly items: readonly unknown[]; at: number }
-  | {
-      readonly kind: 'record';
-      readonly record: Readonly<Record<string, unknown>>;
-      readonly keys: readonly string[];
-      at: number;
-    }
-  | {
-      readonly kind: 'map';
-      readonly entries: Iterator<[PhpKey, unknown]>;
-      key: PhpKey;
-    };
-
-/** What stands for "the same" when a value comes a second time: the object or reference itself, a name for an enum. */
-export type ValueIdentity = object | string;
 
 /** Collects the bytes of values written one behind the other; slot numbers run through all of them. */
 export class ValueWriter {
@@ -164,7 +157,8 @@ export class ValueWriter {
         this.#text += 'N;';
         return;
       case 'bigint':
-        if (!fitsInt64(value)) throw this.#impossible(`the integer ${value}, which exceeds 64 bits`);
+        if (!fitsInt64(value))
+          throw noCounterpart(`the integer ${value}, which exceeds 64 bits`, this.#stack);
         this.#slot();
         this.#text += `i:${value};`;
         return;
@@ -174,13 +168,13 @@ export class ValueWriter {
           this.#text += 'N;';
         } else if (Array.isArray(value)) {
           this.#slot();
-          this.#list(value);
+          this.#array(arrayFrame(value));
         } else {
           this.#object(value);
         }
         return;
       default:
-        throw this.#impossible(`a ${typeof value}`);
+        throw noCounterpart(`a ${typeof value}`, this.#stack);
     }
   }
 
@@ -206,17 +200,13 @@ export class ValueWriter {
     if (value instanceof PhpFloat) this.#text += `d:${floatText(value.value)};`;
     else if (value instanceof Uint8Array) this.#bytes(value);
     else if (value instanceof OrderedMap) this.#begin(`a:${value.size}`, mapFrame(value));
-    else if (isPlain(value)) this.#record(value);
-    else throw this.#impossible(`an object of class ${value.constructor?.name ?? 'unknown'}`);
+    else if (isPlain(value)) this.#array(recordFrame(value));
+    else throw noCounterpart(`an object of class ${value.constructor?.name ?? 'unknown'}`, this.#stack);
   }
 
   #reference(reference: PhpReference): void {
-    let inner: PhpReference = reference;
-    // A reference to a reference is one reference in PHP.
-    for (let hops = 0; inner.value instanceof PhpReference; hops += 1) {
-      if (hops > 1000) throw this.#impossible('a reference to itself');
-      inner = inner.value;
-    }
+    const inner = innermost(reference);
+    if (inner === undefined) throw noCounterpart('a reference to itself', this.#stack);
     // PHP counts a reference to an object as the object.
     const own = originOf(inner);
     const identity = identityOf(inner.value) ?? own;
@@ -239,7 +229,8 @@ export class ValueWriter {
       this.writeBytes(value.data);
       this.#text += '}';
     } else {
-      const name = Buffer.concat([toBytes(value.className), Buffer.from(`:${value.caseName}`)]);
+      const className = classNameBytes(value.className, this.#stack);
+      const name = Buffer.concat([className, Buffer.from(`:${value.caseName}`)]);
       this.#text += `E:${name.length}:"`;
       this.writeBytes(name);
       this.#text += '";';
@@ -247,30 +238,15 @@ export class ValueWriter {
   }
 
   #className(tag: 'O' | 'C', className: PhpClassName): void {
-    const name = toBytes(className);
-    if (!isClassName(name)) throw this.#impossible('an object whose class name is not one');
+    const name = classNameBytes(className, this.#stack);
     this.#text += `${tag}:${name.length}:"`;
     if (typeof className === 'string') this.#text += className;
     else this.writeBytes(name);
     this.#text += '":';
   }
 
-  #list(items: readonly unknown[]): void {
-    for (let index = 0; index < items.length; index += 1) {
-      // Elements that were never set do not exist in PHP; the rest keep their places.
-      if (items[index] === undefined && !(index in items)) {
-        this.#record(items as unknown as Readonly<Record<string, unknown>>);
-        return;
-      }
-    }
-    this.#begin(`a:${items.length}`, { kind: 'list', items, at: 0 });
-  }
-
-  #record(record: Readonly<Record<string, unknown>>): void {
-    const keys = Object.keys(record);
-    let count = keys.length;
-    for (const key of keys) if (record[key] === undefined) count -= 1;
-    this.#begin(`a:${count}`, { kind: 'record', record, keys, at: 0 });
+  #array(frame: ArrayFrame): void {
+    this.#begin(`a:${countOf(frame)}`, frame);
   }
 
   #begin(header: string, frame: WriterFrame): void {
@@ -328,46 +304,6 @@ export class ValueWriter {
     this.#flushed += chunk.length;
     this.#text = '';
   }
-
-  #impossible(what: string): StormlampError {
-    const path = this.#stack.map(placeOf).join('.');
-    const place = path === '' ? 'the value' : `\`${path}\``;
-    return new StormlampError(
-      ErrorCode.PHP_VALUE,
-      `PHP has no counterpart of ${what}, found as ${place}; store text, numbers, arrays or plain objects`,
-    );
-  }
-}
-
-/** What an object handle is recognised by, undefined for everything that is not a PHP object. */
-export function identityOf(value: unknown): ValueIdentity | undefined {
-  if (value instanceof PhpObject || value instanceof PhpCustomObject) return originOf(value);
-  // There is one object per case of an enum.
-  if (value instanceof PhpEnum) return `${String(value.className)}:${value.caseName}`;
-  return undefined;
-}
-
-function mapFrame(map: OrderedMap): WriterFrame {
-  return { kind: 'map', entries: map.entries(), key: '' };
-}
-
-function placeOf(frame: WriterFrame): string {
-  if (frame.kind === 'list') return String(frame.at - 1);
-  return String(frame.kind === 'record' ? frame.keys[frame.at - 1] : frame.key);
-}
-
-function isPlain(value: object): value is Readonly<Record<string, unknown>> {
-  const prototype: object | null = Object.getPrototypeOf(value);
-  // Objects of other realms have an Object.prototype of their own.
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-function isClassName(name: Buffer): boolean {
-  return /^[A-Za-z0-9_\x7f-\xff\\]+$/.test(name.toString('latin1')) && name[0] !== 92;
-}
-
-function toBytes(text: string | Buffer): Buffer {
-  return typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
 }
 
 function byteLength(text: string): number {
