@@ -1,2 +1,30 @@
 /** Real servers and faults for tests: what `stormlamp/testing` exports. */
+export type { LocalAccount, LocalAccounts } from './database/local-accounts.js';
+export type {
+  Fault,
+  FaultDirection,
+  FaultKind,
+  LatencyOptions,
+  NodeFaults,
+  PartitionOptions,
+  SliceOptions,
+  ThrottleOptions,
+} from './faults/node-faults.js';
+export type { LocalCluster, LocalConnectionOptions } from './local-cluster.js';
+export type { LocalClusterOptions, LocalImages, LocalServerArgs } from './local-cluster-options.js';
+export type { LocalProgress, LocalProgressListener } from './local-progress.js';
+export type {
+  DatabaseRow,
+  LocalDatabaseNode,
+  LocalNode,
+  LocalNodeState,
+  LocalPhpSite,
+} from './nodes/local-node.js';
+export type { PhpIni } from './php/php-ini.js';
+export type { PhpOptions, PhpResult } from './php/php-runner.js';
+export type { PhpSiteOptions, PhpSiteSource } from './php/php-site.js';
+export type { LocalServerVersion } from './process/server-launcher.js';
+export type { InstallProgress, InstallProgressListener } from './servers/install-progress.js';
 export type { ServerBinaries, ServerName, ServerProgram } from './servers/server-binaries.js';
+export type { ServerPaths } from './servers/server-search.js';
+export { startLocalCluster } from './start-local-cluster.js';

@@ -1,0 +1,210 @@
+/** Options of {@link startLocalCluster}. */
+import {
+  invalidOption,
+  readBoolean,
+  readChoice,
+  readNumber,
+  readString,
+  readStrings,
+  rejectUnknownOptions,
+} from '../common/option-reader.js';
+import type { LocalProgressListener } from './local-progress.js';
+import type { ServerPaths } from './servers/server-search.js';
+
+/** More arguments for the servers, after the cluster's own. */
+export interface LocalServerArgs {
+  /** For every MariaDB or MySQL server, like `--innodb-lock-wait-timeout=2`. */
+  readonly mysql?: readonly string[];
+  /** For every memcached server, like `-I 2m` as `['-I', '2m']`. */
+  readonly memcached?: readonly string[];
+}
+
+/** Images that containers are made from. */
+export interface LocalImages {
+  /** Default `mariadb:11.8`. */
+  readonly mariadb?: string;
+  /** Default `mysql:9`. */
+  readonly mysql?: string;
+  /** Default `memcached:1.6`. */
+  readonly memcached?: string;
+  /** An image whose PHP has the memcached extension. Default `thecodingmachine/php:8.2-v5-cli`. */
+  readonly php?: string;
+}
+
+/** What a local cluster is made of; everything has a default. */
+export interface LocalClusterOptions {
+  /** The kind of database. Default `'mariadb'`. */
+  readonly flavor?: 'mariadb' | 'mysql';
+  /** How many replicas the primary has. Default 2. */
+  readonly replicas?: number;
+  /** How many memcached nodes there are. Default 2. */
+  readonly memcached?: number;
+  /** Whether PHP is there. Default true. */
+  readonly php?: boolean;
+  /** Whether the databases are there. Default true. */
+  readonly databases?: boolean;
+  /** `'native'`: processes of this machine; `'docker'`: containers, through testcontainers. Default `'native'`. */
+  readonly driver?: 'native' | 'docker';
+  /** Programs to use instead of those that would be found or installed. */
+  readonly binaries?: ServerPaths;
+  /** Images for `driver: 'docker'`. */
+  readonly images?: LocalImages;
+  /** More arguments for the servers. */
+  readonly serverArgs?: LocalServerArgs;
+  /** The name of the application's database. Default `'shop'`. */
+  readonly database?: string;
+  /** The application's user. Default `'app'`. */
+  readonly user?: string;
+  /** The application's password. Default: made by chance. */
+  readonly password?: string;
+  /** Leaves the folder with data and logs behind on close, for looking at. Default false. */
+  readonly keepFolder?: boolean;
+  /** Told what is being done. */
+  readonly onProgress?: LocalProgressListener;
+  /** Stops the start; nothing is left then. */
+  readonly signal?: AbortSignal;
+}
+
+/** {@link LocalClusterOptions} with everything filled in. */
+export interface ResolvedLocalClusterOptions {
+  readonly flavor: 'mariadb' | 'mysql';
+  readonly replicas: number;
+  readonly memcached: number;
+  readonly php: boolean;
+  readonly databases: boolean;
+  readonly driver: 'native' | 'docker';
+  readonly binaries: ServerPaths | undefined;
+  readonly images: Required<LocalImages>;
+  readonly serverArgs: Required<LocalServerArgs>;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string | undefined;
+  readonly keepFolder: boolean;
+  readonly onProgress: LocalProgressListener;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What a local cluster is made of when nothing is said. */
+export const LOCAL_CLUSTER_DEFAULTS: Readonly<{
+  flavor: 'mariadb';
+  replicas: 2;
+  memcached: 2;
+  php: true;
+  databases: true;
+  driver: 'native';
+  database: 'shop';
+  user: 'app';
+  keepFolder: false;
+  images: Required<LocalImages>;
+}> = Object.freeze({
+  flavor: 'mariadb',
+  replicas: 2,
+  memcached: 2,
+  php: true,
+  databases: true,
+  driver: 'native',
+  database: 'shop',
+  user: 'app',
+  keepFolder: false,
+  images: Object.freeze({
+    mariadb: 'mariadb:11.8',
+    mysql: 'mysql:9',
+    memcached: 'memcached:1.6',
+    php: 'thecodingmachine/php:8.2-v5-cli',
+  }),
+});
+
+const NAMES: readonly (keyof LocalClusterOptions)[] = [
+  'flavor',
+  'replicas',
+  'memcached',
+  'php',
+  'databases',
+  'driver',
+  'binaries',
+  'images',
+  'serverArgs',
+  'database',
+  'user',
+  'password',
+  'keepFolder',
+  'onProgress',
+  'signal',
+];
+const SERVERS = ['mariadb', 'mysql', 'memcached', 'php'] as const;
+const RESERVED_USERS = ['admin', 'monitor', 'repl', 'root'];
+
+/**
+ * Checks `options` and fills in what is left out.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` naming the option.
+ */
+export function readLocalClusterOptions(options: LocalClusterOptions): ResolvedLocalClusterOptions {
+  const defaults = LOCAL_CLUSTER_DEFAULTS;
+  rejectUnknownOptions('options', options, NAMES);
+  rejectUnknownOptions('options.binaries', options.binaries ?? {}, SERVERS);
+  rejectUnknownOptions('options.serverArgs', options.serverArgs ?? {}, ['mysql', 'memcached']);
+  const images = options.images ?? {};
+  rejectUnknownOptions('options.images', images, SERVERS);
+  return {
+    flavor: readChoice('options.flavor', options.flavor, ['mariadb', 'mysql'], defaults.flavor),
+    replicas: readNumber('options.replicas', options.replicas, defaults.replicas, {
+      integer: true,
+      min: 0,
+      max: 9,
+    }),
+    memcached: readNumber('options.memcached', options.memcached, defaults.memcached, {
+      integer: true,
+      min: 0,
+      max: 16,
+    }),
+    php: readBoolean('options.php', options.php, defaults.php),
+    databases: readBoolean('options.databases', options.databases, defaults.databases),
+    driver: readChoice('options.driver', options.driver, ['native', 'docker'], defaults.driver),
+    binaries: options.binaries,
+    images: {
+      mariadb: readString('options.images.mariadb', images.mariadb, defaults.images.mariadb),
+      mysql: readString('options.images.mysql', images.mysql, defaults.images.mysql),
+      memcached: readString('options.images.memcached', images.memcached, defaults.images.memcached),
+      php: readString('options.images.php', images.php, defaults.images.php),
+    },
+    serverArgs: {
+      mysql: readStrings('options.serverArgs.mysql', options.serverArgs?.mysql, []),
+      memcached: readStrings('options.serverArgs.memcached', options.serverArgs?.memcached, []),
+    },
+    database: readDatabase(options.database),
+    user: readUser(options.user),
+    password:
+      options.password === undefined ? undefined : readString('options.password', options.password, ''),
+    keepFolder: readBoolean('options.keepFolder', options.keepFolder, defaults.keepFolder),
+    onProgress: readListener(options.onProgress),
+    signal: readSignal(options.signal),
+  };
+}
+
+function readDatabase(value: unknown): string {
+  const name = readString('options.database', value, LOCAL_CLUSTER_DEFAULTS.database);
+  if (/^[A-Za-z0-9_]{1,64}$/.test(name)) return name;
+  throw invalidOption('options.database', 'at most 64 letters, digits and underscores', name);
+}
+
+function readUser(value: unknown): string {
+  const name = readString('options.user', value, LOCAL_CLUSTER_DEFAULTS.user);
+  if (/^[A-Za-z0-9_.-]{1,32}$/.test(name) && !RESERVED_USERS.includes(name)) return name;
+  throw invalidOption(
+    'options.user',
+    `1 to 32 letters and digits, none of ${RESERVED_USERS.join(', ')}`,
+    name,
+  );
+}
+
+function readListener(value: unknown): LocalProgressListener {
+  if (value === undefined) return () => undefined;
+  if (typeof value === 'function') return value as LocalProgressListener;
+  throw invalidOption('options.onProgress', 'a function', value);
+}
+
+function readSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value;
+  throw invalidOption('options.signal', 'an AbortSignal', value);
+}

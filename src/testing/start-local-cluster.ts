@@ -1,0 +1,84 @@
+/** Starts real servers for a test or a demonstration. */
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { aborted } from '../common/deadline.js';
+import type { LocalCluster } from './local-cluster.js';
+import {
+  type LocalClusterOptions,
+  type ResolvedLocalClusterOptions,
+  readLocalClusterOptions,
+} from './local-cluster-options.js';
+import { Guardian } from './process/guardian.js';
+import { NativeLauncher } from './process/native-launcher.js';
+import type { ServerLauncher } from './process/server-launcher.js';
+import { resolveServers } from './servers/resolve-servers.js';
+import type { ServerName } from './servers/server-binaries.js';
+import { StartedCluster } from './started-cluster.js';
+
+/** A unix socket's path has at most 107 bytes on Linux, and the node's part of it is short. */
+const LONGEST_FOLDER = 80;
+
+/**
+ * Starts a primary with its replicas, memcached nodes and PHP, each on a free port of 127.0.0.1 and in a folder of its
+ * own, and resolves when all of them answer and the replicas have everything. Servers that this machine lacks are
+ * got first (see `resolveServers`).
+ *
+ * When this process ends without `close()`, even by SIGKILL, all processes and files of the cluster are removed.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`; `ERR_SERVER_MISSING` with what to install; `ERR_SERVER_START` with the
+ * end of the server's log; `ERR_ABORTED`. Nothing is left then.
+ */
+export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
+  const resolved = readLocalClusterOptions(options);
+  const { signal } = resolved;
+  checkAborted(signal);
+  const folder = mkdtempSync(join(shortTmpdir(), 'stormlamp-'));
+  let guardian: Guardian | undefined;
+  let launcher: ServerLauncher | undefined;
+  try {
+    guardian = new Guardian(folder, randomUUID());
+    launcher = await openLauncher(resolved, guardian);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    await guardian?.end();
+    throw error;
+  }
+  const cluster = new StartedCluster({ options: resolved, folder, guardian, launcher });
+  try {
+    await cluster.start();
+    checkAborted(signal);
+    return cluster;
+  } catch (error) {
+    await cluster.close();
+    throw error;
+  }
+}
+
+async function openLauncher(
+  options: ResolvedLocalClusterOptions,
+  guardian: Guardian,
+): Promise<ServerLauncher> {
+  const names: ServerName[] = [];
+  if (options.databases) names.push(options.flavor);
+  if (options.memcached > 0) names.push('memcached');
+  if (options.php) names.push('php');
+  const { onProgress, binaries, signal } = options;
+  const found = await resolveServers(names, {
+    onProgress: (install) => onProgress({ phase: 'install', message: install.message, install }),
+    ...(binaries === undefined ? {} : { binaries }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return new NativeLauncher(found, guardian);
+}
+
+function checkAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw aborted('Starting the local cluster', signal.reason);
+}
+
+function shortTmpdir(): string {
+  const folder = tmpdir();
+  return Buffer.byteLength(folder) > LONGEST_FOLDER ? '/tmp' : folder;
+}
