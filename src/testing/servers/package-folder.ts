@@ -1,5 +1,5 @@
 /** How programs of an unpacked package folder are run: through the folder's own loader and libraries. */
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 
 /** Command and first arguments of a program of a package folder. */
@@ -72,12 +72,21 @@ export function newestName(folder: string, at: string, pattern: RegExp): string 
   return found === undefined ? undefined : `${at}/${found}`;
 }
 
-/** Whether `path` is a file, links followed. */
+/** Whether `path` is a file, links followed. What may not be looked at is none. */
 export function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  return statOf(path)?.isFile() ?? false;
 }
 
-/** Whether `path` is a folder, links followed. */
+/** Whether `path` is a folder, links followed. What may not be looked at is none. */
 export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statOf(path)?.isDirectory() ?? false;
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    // A PATH may name folders of other users, and of files.
+    return undefined;
+  }
 }

@@ -34,6 +34,13 @@ test('files that cannot be executed, folders and relative parts of a PATH do not
   expect(programsOnPath('sh', undefined, [])).toEqual([]);
 });
 
+test('parts of a PATH that cannot be looked into do not stop the search', () => {
+  const file = putSpeaker(folder, 'bin/mysqld', '');
+  // Like a folder of another user, a link to itself is an error other than "not there", also for root.
+  symlinkSync('loop', join(folder, 'loop'));
+  expect(programsOnPath('mysqld', `${join(folder, 'loop')}:${join(folder, 'bin')}`, [])).toEqual([file]);
+});
+
 test('a given name without a slash is looked up, with one it is a path', () => {
   const file = putSpeaker(folder, 'memcached', '');
   expect(givenProgram('memcached', folder, [])).toBe(file);
