@@ -1,0 +1,232 @@
+/** Makes connections to one node: the only place where mysql2 is called to connect. */
+import mysql, { type Connection, type ConnectionOptions } from 'mysql2';
+import type { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import { invalidOption } from '../common/option-reader.js';
+import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import type { Flavor } from '../topology/node-description.js';
+import { connectError } from './connect-error.js';
+import type { MysqlNodeConfig } from './connection-options.js';
+import type { MysqlCredentials } from './connection-settings.js';
+import { PhysicalConnection, socketOf } from './physical-connection.js';
+import { classifyServerError } from './server-error.js';
+import { parseServerVersion, type ServerVersion } from './server-version.js';
+import { type SessionSetup, sessionSetupSql } from './session-setup.js';
+
+/** Makes connections to one node. */
+export interface ConnectionFactory {
+  /** The node. */
+  readonly node: NodeId;
+  /** The options that the connections are made with. */
+  readonly config: MysqlNodeConfig;
+  /**
+   * A new connection, logged in and set up, at the latest at the deadline (and within `connectTimeout` in any case).
+   *
+   * Rejects with `ERR_NODE_UNREACHABLE`, `ERR_ACCESS_DENIED`, `ERR_PROTOCOL` or `ERR_ABORTED`, the driver's error as cause.
+   */
+  connect(deadline: Deadline): Promise<PhysicalConnection>;
+}
+
+/** Default of `connectTimeout`, in milliseconds. */
+export const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Makes the factory of one node. Nothing is connected yet.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` for a character set that the driver does not know.
+ */
+export function createConnectionFactory(config: MysqlNodeConfig): ConnectionFactory {
+  const { seed, connection } = config;
+  const setup: SessionSetup = {
+    collation: collationOf(connection.charset),
+    variables: config.session,
+    ignoreSpace: connection.flags?.includes('-IGNORE_SPACE') !== true,
+  };
+  const limitMs = connection.connectTimeout ?? CONNECT_TIMEOUT_MS;
+  const base = driverOptions(config);
+  return Object.freeze({
+    node: seed.id,
+    config,
+    connect: (deadline: Deadline) => connect(config, base, setup, deadline.within(limitMs)),
+  });
+}
+
+async function connect(
+  config: MysqlNodeConfig,
+  base: ConnectionOptions,
+  setup: SessionSetup,
+  deadline: Deadline,
+): Promise<PhysicalConnection> {
+  const node = config.seed.id;
+  const credentials = await currentCredentials(config, deadline);
+  const user = credentials?.user ?? config.connection.user;
+  try {
+    const { raw, version } = await logIn({ ...base, ...credentials }, deadline);
+    return await setUp(node, raw, version, setup, deadline);
+  } catch (error) {
+    const late = isStormlampError(error, ErrorCode.TIMEOUT);
+    throw connectError({ node, user, error: late ? timedOut(true) : error });
+  }
+}
+
+async function currentCredentials(
+  config: MysqlNodeConfig,
+  deadline: Deadline,
+): Promise<MysqlCredentials | undefined> {
+  const { credentials, seed } = config;
+  if (credentials === undefined) return undefined;
+  try {
+    const work = Promise.resolve(credentials());
+    const { user, password } = await deadline.race(`Asking for the credentials of ${seed.id}`, work);
+    return { user, password };
+  } catch (error) {
+    if (isStormlampError(error, ErrorCode.ABORTED)) throw error;
+    throw new StormlampError(
+      ErrorCode.ACCESS_DENIED,
+      `The \`credentials\` function of node ${seed.id} gave nothing to log in with: ${describeError(error)}`,
+      { cause: error, node: seed.id },
+    );
+  }
+}
+
+interface LoggedIn {
+  readonly raw: Connection;
+  readonly version: ServerVersion;
+}
+
+function logIn(options: ConnectionOptions, deadline: Deadline): Promise<LoggedIn> {
+  return new Promise((resolve, reject) => {
+    const raw = mysql.createConnection(options);
+    const socket = socketOf(raw);
+    let open = false;
+    let timer: NodeJS.Timeout | undefined;
+    const finish = (): void => {
+      clearTimeout(timer);
+      deadline.signal?.removeEventListener('abort', onAbort);
+      socket.off('data', onFirstBytes);
+    };
+    const fail = (error: unknown): void => {
+      finish();
+      raw.destroy();
+      socketOf(raw).destroy();
+      reject(error instanceof Error ? error : new Error(describeError(error)));
+    };
+    const onAbort = (): void => fail(deadline.expired('Connecting') ?? deadline.timeout('Connecting'));
+    const onFirstBytes = (bytes: Buffer): void => {
+      socket.off('data', onFirstBytes);
+      if (!isGreeting(bytes)) fail(notMysql());
+    };
+    // Stays for the life of the connection: whatever the driver reports later must not end the process.
+    raw.on('error', fail);
+    raw.once('connect', (handshake: { readonly serverVersion?: string }) => {
+      finish();
+      raw.off('error', fail);
+      raw.on('error', () => undefined);
+      resolve({ raw, version: parseServerVersion(String(handshake.serverVersion ?? '')) });
+    });
+    socket.once('connect', () => {
+      open = true;
+    });
+    // Before the driver reads them: it would take a foreign greeting for a very long packet and wait.
+    socket.prependListener('data', onFirstBytes);
+    deadline.signal?.addEventListener('abort', onAbort, { once: true });
+    timer = setTimeout(() => fail(timedOut(open)), Math.min(deadline.remainingMs(), 2_147_483_647));
+    if (deadline.signal?.aborted === true) onAbort();
+  });
+}
+
+async function setUp(
+  node: NodeId,
+  raw: Connection,
+  version: ServerVersion,
+  setup: SessionSetup,
+  deadline: Deadline,
+): Promise<PhysicalConnection> {
+  const as = (flavor: Flavor): PhysicalConnection =>
+    new PhysicalConnection({
+      node,
+      raw,
+      version: { ...version, flavor },
+      setupSql: sessionSetupSql(flavor, setup),
+    });
+  const connection = as(version.flavor);
+  try {
+    await connection.setUp(deadline);
+    return connection;
+  } catch (error) {
+    // A proxy in between may greet with the version of another family than that of the server behind it.
+    const other = isUnknownTracker(error) ? as(version.flavor === 'mysql' ? 'mariadb' : 'mysql') : undefined;
+    try {
+      await other?.setUp(deadline);
+    } catch {
+      connection.destroy();
+      throw error;
+    }
+    if (other !== undefined) return other;
+    connection.destroy();
+    const ours = Object.keys(setup.variables).length > 0;
+    if (!ours || classifyServerError(error, version.flavor).kind !== 'statement') throw error;
+    throw new StormlampError(
+      ErrorCode.INVALID_OPTION,
+      `Node ${node} refused the \`session\` variables of its options: ${describeError(error)}`,
+      { cause: error, node },
+    );
+  }
+}
+
+function isUnknownTracker(error: unknown): boolean {
+  const { errno, message } = error as { errno?: unknown; message?: unknown };
+  return errno === 1193 && /session_track/.test(String(message));
+}
+
+/** A first packet has number 0, and is a greeting of protocol 10 (or 9) or an error. */
+function isGreeting(bytes: Buffer): boolean {
+  if (bytes.length > 3 && bytes[3] !== 0) return false;
+  const kind = bytes[4];
+  return kind === undefined || kind === 0x0a || kind === 0x09 || kind === 0xff;
+}
+
+function notMysql(): Error {
+  const error = new Error('its first bytes are not a greeting of MySQL');
+  return Object.assign(error, { code: 'HANDSHAKE_NOT_MYSQL', fatal: true });
+}
+
+function timedOut(open: boolean): Error {
+  const error = new Error(
+    open
+      ? 'connect ETIMEDOUT (it accepted the connection, but did not complete the login in time)'
+      : 'connect ETIMEDOUT',
+  );
+  return Object.assign(error, { code: 'ETIMEDOUT', syscall: 'connect', fatal: true });
+}
+
+function driverOptions(config: MysqlNodeConfig): ConnectionOptions {
+  const { seed, connection } = config;
+  const { ssl, ...rest } = connection;
+  const { address } = seed;
+  const where =
+    address.socketPath === undefined
+      ? { host: address.host, port: address.port }
+      : { socketPath: address.socketPath };
+  const tls = ssl === undefined || ssl === false ? {} : { ssl: tlsOptions(ssl) };
+  // The limit of connecting is ours: the driver's does not know the deadline.
+  return { ...rest, ...where, ...tls, connectTimeout: 0 } as unknown as ConnectionOptions;
+}
+
+/** One object per factory: the driver changes it, and keeps what it parsed of it under its identity. */
+function tlsOptions(ssl: object | string | true): object | string {
+  if (ssl === true) return {};
+  return typeof ssl === 'string' ? ssl : { ...ssl };
+}
+
+function collationOf(charset: string | undefined): string {
+  const known = mysql.Charsets as unknown as Readonly<Record<string, number>>;
+  const name = (charset ?? 'UTF8MB4_UNICODE_CI').toUpperCase();
+  const number = Object.hasOwn(known, name) ? known[name] : undefined;
+  if (number === undefined) {
+    throw invalidOption('charset', "a character set or collation such as 'utf8mb4'", charset);
+  }
+  // A character set stands for its default collation, which is listed before the short names.
+  const collation = Object.keys(known).find((each) => known[each] === number) ?? name;
+  return collation.toLowerCase();
+}

@@ -1,0 +1,157 @@
+/** One real connection to one node, with what the pool and the borrowers need to know about it. */
+import type { Socket } from 'node:net';
+import type { Connection, QueryError, RowDataPacket } from 'mysql2';
+import type { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { Flavor } from '../topology/node-description.js';
+import { isAtLeast, type ServerVersion } from './server-version.js';
+
+/** What a {@link PhysicalConnection} is made of. */
+export interface PhysicalConnectionParts {
+  /** The node. */
+  readonly node: NodeId;
+  /** The driver's connection, already logged in. */
+  readonly raw: Connection;
+  /** What the server said of itself in the handshake. */
+  readonly version: ServerVersion;
+  /** The statement that sets the session up. */
+  readonly setupSql: string;
+}
+
+/** A connection of mysql2's callback API that never crashes the process and knows when it is lost. */
+export class PhysicalConnection {
+  /** The node. */
+  readonly node: NodeId;
+  /** The driver's connection. */
+  readonly raw: Connection;
+  /** The id of the session on the server, as `KILL` wants it. */
+  readonly threadId: number;
+  /** The family of the server. */
+  readonly flavor: Flavor;
+  /** The version of the server. */
+  readonly version: ServerVersion;
+  /** The generation of the pool that made it; a pool that was retired takes none of an earlier one back. */
+  generation = 0;
+  /** Set by a borrower who may have left something in the session; the pool then resets it before the next one. */
+  touched = false;
+  readonly #setupSql: string;
+  #lost: Error | undefined;
+  #listeners: ((error: Error) => void)[] = [];
+
+  /** Takes over a connection that is logged in; the session is not set up yet. */
+  constructor(parts: PhysicalConnectionParts) {
+    this.node = parts.node;
+    this.raw = parts.raw;
+    this.threadId = parts.raw.threadId;
+    this.version = parts.version;
+    this.flavor = parts.version.flavor;
+    this.#setupSql = parts.setupSql;
+    // Without a listener an idle connection that the server kills would end the process.
+    this.raw.on('error', (error: Error) => this.#lose(error));
+    this.raw.on('end', () => this.#lose(undefined));
+    socketOf(this.raw).once('close', () => this.#lose(undefined));
+  }
+
+  /** Why the connection cannot be used any more; undefined while it can, as far as is known. */
+  get lost(): Error | undefined {
+    return this.#lost;
+  }
+
+  /** Calls `listener` once when the connection is lost; at once if it already is. */
+  onLost(listener: (error: Error) => void): void {
+    if (this.#lost === undefined) this.#listeners.push(listener);
+    else listener(this.#lost);
+  }
+
+  /** Brings the session into the state that every borrower expects. Rejects with the server's error. */
+  async setUp(deadline: Deadline): Promise<void> {
+    await this.ask(this.#setupSql, deadline);
+  }
+
+  /**
+   * Forgets whatever the last borrower left in the session, and sets it up again. The connection must be idle; after a
+   * rejection it must not be used again.
+   */
+  async reset(deadline: Deadline): Promise<void> {
+    if (!canReset(this.version)) {
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `Node ${this.node} (${this.version.text}) cannot reset a connection; it is replaced instead`,
+        { node: this.node },
+      );
+    }
+    const forgotten = this.#command(deadline, 'The reset', (done) => this.raw.reset(done));
+    // Queued behind the reset at once: one pass through the event loop less.
+    const ready = this.setUp(deadline);
+    const [first, second] = await Promise.allSettled([forgotten, ready]);
+    if (first.status === 'rejected') throw first.reason;
+    if (second.status === 'rejected') throw second.reason;
+    this.touched = false;
+  }
+
+  /** Resolves when the server gives a sign of life. After a rejection the connection must not be used again. */
+  async ping(deadline: Deadline): Promise<void> {
+    await this.#command(deadline, 'The ping', (done) => this.raw.ping(done));
+  }
+
+  /** The rows of one statement as the driver gives them. After `ERR_TIMEOUT` or `ERR_ABORTED` it may still be running. */
+  ask(sql: string, deadline: Deadline): Promise<readonly RowDataPacket[]> {
+    const work = new Promise<readonly RowDataPacket[]>((resolve, reject) => {
+      // The caller's own conversions must not change what we read.
+      const options = { sql, rowsAsArray: false, nestTables: false, typeCast: true, dateStrings: false };
+      this.raw.query<RowDataPacket[]>(options, (error, rows) => (error ? reject(error) : resolve(rows)));
+    });
+    return deadline.race('The statement', work);
+  }
+
+  /** Says goodbye to the server, and closes the socket at the latest at the deadline. Never rejects. */
+  async end(deadline: Deadline): Promise<void> {
+    if (this.#lost === undefined) {
+      await this.#command(deadline, 'The end', (done) => this.raw.end(done)).catch(() => undefined);
+    }
+    this.destroy();
+  }
+
+  /** Closes the socket at once. */
+  destroy(): void {
+    this.raw.destroy();
+    // The driver only half-closes; a server that does not answer would keep the socket for ever.
+    socketOf(this.raw).destroy();
+  }
+
+  #command(
+    deadline: Deadline,
+    what: string,
+    send: (done: (error: QueryError | null) => void) => void,
+  ): Promise<void> {
+    const work = new Promise<void>((resolve, reject) => {
+      send((error) => (error ? reject(error) : resolve()));
+    });
+    return deadline.race(what, work);
+  }
+
+  #lose(error: Error | undefined): void {
+    if (this.#lost !== undefined) return;
+    const reason = error ?? closedByServer();
+    this.#lost = reason;
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    for (const listener of listeners) listener(reason);
+  }
+}
+
+/** The socket of a connection of the driver, whose types do not show it. With TLS it is the encrypted one. */
+export function socketOf(raw: Connection): Socket {
+  return (raw as unknown as { readonly stream: Socket }).stream;
+}
+
+/** COM_RESET_CONNECTION; the driver takes the refusal of an older server for success. */
+function canReset(version: ServerVersion): boolean {
+  return version.flavor === 'mysql' ? isAtLeast(version, 5, 7, 3) : isAtLeast(version, 10, 2, 4);
+}
+
+function closedByServer(): Error {
+  const error = new Error('Connection lost: The server closed the connection.');
+  return Object.assign(error, { code: 'PROTOCOL_CONNECTION_LOST', fatal: true });
+}
