@@ -1,0 +1,65 @@
+/** Builds classifications: immutable, small, and the same object for the commonest answers. */
+import type {
+  Classification,
+  Pin,
+  PinTarget,
+  Route,
+  SessionSetting,
+  StatementKind,
+  TransactionEffect,
+} from './classification.js';
+
+const NONE: readonly never[] = Object.freeze([]);
+
+/** The parts of an answer that most statements do not have. */
+export interface AnswerDetails {
+  /** The effect on the transaction. */
+  readonly transaction?: TransactionEffect | undefined;
+  /** Whether an open transaction is committed. */
+  readonly implicitCommit?: boolean;
+  /** What is pinned. */
+  readonly pinned?: readonly PinTarget[] | undefined;
+  /** What is released. */
+  readonly unpinned?: readonly PinTarget[] | undefined;
+  /** What `unpins` says, when it is not the kinds of `unpinned`. */
+  readonly unpins?: readonly Pin[];
+  /** The settings to replay. */
+  readonly settings?: readonly SessionSetting[] | undefined;
+}
+
+/** An answer; pins follow from what is pinned. */
+export function answer(
+  kind: StatementKind,
+  route: Route,
+  because: string,
+  details: AnswerDetails = {},
+): Classification {
+  const { transaction, pinned = NONE, unpinned = NONE, settings = NONE } = details;
+  return Object.freeze({
+    kind,
+    route,
+    ...(transaction === undefined ? {} : { transaction }),
+    implicitCommit: details.implicitCommit ?? false,
+    pins: pinKinds(pinned),
+    unpins: details.unpins ?? pinKinds(unpinned),
+    because,
+    ...(pinned.length === 0 ? {} : { pinned }),
+    ...(unpinned.length === 0 ? {} : { unpinned }),
+    ...(settings.length === 0 ? {} : { settings }),
+  });
+}
+
+/** One pinned or released thing. */
+export function target(pin: Pin, name?: string): PinTarget {
+  return { pin, name };
+}
+
+/** The kinds of some targets, each once, in the order of their first. */
+export function pinKinds(targets: readonly PinTarget[]): readonly Pin[] {
+  return targets.length === 0 ? NONE : [...new Set(targets.map(({ pin }) => pin))];
+}
+
+/** The same answer, but on the primary, for this reason. */
+export function onPrimary(given: Classification, because: string): Classification {
+  return given.route === 'primary' ? given : Object.freeze({ ...given, route: 'primary', because });
+}

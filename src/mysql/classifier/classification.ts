@@ -1,0 +1,112 @@
+/** What a statement is, where it may run, and what it leaves behind in the session: the words that the router acts on. */
+
+/**
+ * What a text does.
+ *
+ * - `read`: reads only; may be sent again after a lost connection.
+ * - `write`: changes data, definitions, accounts or the server itself.
+ * - `transaction`: begins, ends or prepares a transaction and does nothing else.
+ * - `session`: changes only the state of its own connection (variables, locks, cursors, prepared statements).
+ * - `unknown`: may be anything, also a change of session state that no pin names (procedures, dynamic SQL, text that
+ *   is not understood). Treat it as a write, and reset the connection before somebody else gets it.
+ */
+export type StatementKind = 'read' | 'write' | 'transaction' | 'session' | 'unknown';
+
+/**
+ * Where a text must run.
+ *
+ * - `replica`: a replica may serve it (the primary may, too).
+ * - `primary`: only the primary, whatever a hint says.
+ * - `same`: the connection that ran the statement before; the primary when there is none.
+ * - `all`: the setting belongs to the session and is replayed on every connection that the session takes later.
+ */
+export type Route = 'replica' | 'primary' | 'same' | 'all';
+
+/**
+ * What a text does to the transaction state. `autocommit-on` ends an open transaction only when autocommit was off.
+ * `autocommit-off` also stands for a value that cannot be told from the text.
+ */
+export type TransactionEffect =
+  | 'begin'
+  | 'begin-read-only'
+  | 'begin-read-write'
+  | 'commit'
+  | 'rollback'
+  | 'savepoint'
+  | 'autocommit-on'
+  | 'autocommit-off'
+  | 'next-transaction';
+
+/** A kind of session state that ties the session to one connection. */
+export type Pin =
+  | 'temp-table'
+  | 'user-variable'
+  | 'named-lock'
+  | 'table-lock'
+  | 'prepared'
+  | 'found-rows'
+  | 'handler'
+  | 'session-variable'
+  | 'xa';
+
+/** One thing that is pinned or released. */
+export interface PinTarget {
+  /** The kind of state. */
+  readonly pin: Pin;
+  /**
+   * Which one: the table of a `temp-table` or `handler`, the lock of a `named-lock`, the statement of a `prepared`,
+   * `tables`, `instance` or `backup` of a `table-lock`; in lower case where the server ignores case. `undefined` in
+   * `pinned`: cannot be told, so only a release of the whole kind or a reset lets go. `undefined` in `unpinned`: the
+   * whole kind is released.
+   */
+  readonly name: string | undefined;
+}
+
+/** A setting that the session replays on its next connection instead of being pinned by it. */
+export type SessionSetting = 'charset' | 'time-zone' | 'sql-mode' | 'isolation' | 'access-mode' | 'database';
+
+/** The answer of the classifier; immutable, and shared between equal texts. */
+export interface Classification {
+  /** What the text does. */
+  readonly kind: StatementKind;
+  /** Where it must run. */
+  readonly route: Route;
+  /** What it does to the transaction state; absent when nothing. Applied after {@link implicitCommit}. */
+  readonly transaction?: TransactionEffect;
+  /** Whether an open transaction is committed by it although it is no `COMMIT`. Only true where that is certain. */
+  readonly implicitCommit: boolean;
+  /** The kinds of session state that it creates. */
+  readonly pins: readonly Pin[];
+  /** The kinds of session state that it lets go of; which ones of them, {@link unpinned} tells. */
+  readonly unpins: readonly Pin[];
+  /** One short sentence for people: why. */
+  readonly because: string;
+  /** What exactly is pinned, one entry per thing, where the text tells. */
+  readonly pinned?: readonly PinTarget[];
+  /** What exactly is released. A plain `DROP TABLE` names its tables here, too: one of them may be temporary. */
+  readonly unpinned?: readonly PinTarget[];
+  /** The settings that route `all` is about (also present when something else forced another route). */
+  readonly settings?: readonly SessionSetting[];
+}
+
+/** Options of `classify`. */
+export interface ClassifyOptions {
+  /** The server's family. Default: not known, the stricter answer of both counts. */
+  readonly flavor?: 'mysql' | 'mariadb' | undefined;
+  /**
+   * The session's `sql_mode`, as a list. `ANSI_QUOTES`, `NO_BACKSLASH_ESCAPES`, `ORACLE` and the modes that imply them
+   * matter. Default: not known, the stricter answer counts.
+   */
+  readonly sqlMode?: readonly string[] | undefined;
+  /** What is known about the functions of the schema. */
+  readonly functions?: FunctionOptions | undefined;
+}
+
+/** What the caller promises about stored and loadable functions. */
+export interface FunctionOptions {
+  /**
+   * Functions that only read, as `name` or `schema.name`, in any case. A call of any other function that is not built in
+   * goes to the primary. Default: none.
+   */
+  readonly readOnly?: readonly string[] | undefined;
+}

@@ -1,0 +1,129 @@
+/** Puts the answers for several statements, or for several readings of one text, together. */
+import { answer, pinKinds } from './answer.js';
+import type {
+  Classification,
+  PinTarget,
+  Route,
+  SessionSetting,
+  StatementKind,
+  TransactionEffect,
+} from './classification.js';
+
+const KINDS: readonly StatementKind[] = ['read', 'session', 'transaction', 'write', 'unknown'];
+const ROUTES: readonly Route[] = ['replica', 'all', 'same', 'primary'];
+
+/** The answer for statements that are executed one after the other. */
+export function inSequence(parts: readonly Classification[]): Classification | undefined {
+  const [first, ...rest] = parts;
+  if (first === undefined || rest.length === 0) return first;
+  const pinned = parts.flatMap((part) => part.pinned ?? []);
+  const pins = pinKinds(pinned);
+  // Which of them is the last word on a kind that is both pinned and released is not worth telling: it stays pinned.
+  const unpinned = parts.flatMap((part) => part.unpinned ?? []).filter(({ pin }) => !pins.includes(pin));
+  const unpins = [...new Set(parts.flatMap((part) => part.unpins))].filter((pin) => !pins.includes(pin));
+  const route = sequenceRoute(parts);
+  const decisive = parts.find((part) => part.route === route) ?? first;
+  return answer(
+    strictest(KINDS, parts, ({ kind }) => kind),
+    route,
+    `of ${parts.length} statements: ${decisive.because}`,
+    {
+      transaction: lastEffect(parts),
+      implicitCommit: parts.some((part) => part.implicitCommit),
+      pinned,
+      unpinned,
+      unpins,
+      settings: allSettings(parts),
+    },
+  );
+}
+
+/** The answer for one text that may be read in several ways: the stricter one in everything. */
+export function eitherWay(readings: readonly Classification[]): Classification | undefined {
+  const [first, ...rest] = readings;
+  if (first === undefined || rest.length === 0) return first;
+  const route = sequenceRoute(readings);
+  const decisive = readings.find((reading) => reading.route === route) ?? first;
+  const isSame = readings.every(
+    ({ kind, transaction }) => kind === first.kind && transaction === first.transaction,
+  );
+  const inAll = (key: 'unpins') =>
+    first[key].filter((pin) => rest.every((reading) => reading[key].includes(pin)));
+  const unpins = inAll('unpins');
+  return answer(
+    isSame ? first.kind : 'unknown',
+    route,
+    `the text can be read in ${readings.length} ways; in one ${decisive.because}`,
+    {
+      transaction: strictestEffect(readings),
+      implicitCommit: readings.every((reading) => reading.implicitCommit),
+      pinned: distinct(readings.flatMap((reading) => reading.pinned ?? [])),
+      unpins,
+      unpinned: (first.unpinned ?? []).filter(({ pin }) => unpins.includes(pin)),
+      settings: allSettings(readings),
+    },
+  );
+}
+
+function strictest<T>(
+  order: readonly T[],
+  parts: readonly Classification[],
+  of: (part: Classification) => T,
+): T {
+  return parts.map(of).reduce((a, b) => (order.indexOf(a) >= order.indexOf(b) ? a : b));
+}
+
+/** A setting is replayed as the text that made it, so a text that does more than that stays on the primary. */
+function sequenceRoute(parts: readonly Classification[]): Route {
+  const route = strictest(ROUTES, parts, (part) => part.route);
+  const mixes = parts.some((part) => part.route === 'all') && parts.some((part) => part.route !== 'all');
+  return mixes ? 'primary' : route;
+}
+
+function allSettings(parts: readonly Classification[]): SessionSetting[] {
+  return [...new Set(parts.flatMap((part) => part.settings ?? []))];
+}
+
+function distinct(targets: readonly PinTarget[]): PinTarget[] {
+  return targets.filter(
+    ({ pin, name }, index) =>
+      targets.findIndex((other) => other.pin === pin && other.name === name) === index,
+  );
+}
+
+/** What a sequence leaves: autocommit that is off before anything else, then an open transaction, then its end. */
+function lastEffect(parts: readonly Classification[]): TransactionEffect | undefined {
+  let autocommit: TransactionEffect | undefined;
+  let state: TransactionEffect | undefined;
+  let minor: TransactionEffect | undefined;
+  for (const { transaction, implicitCommit } of parts) {
+    if (implicitCommit) state = undefined;
+    if (transaction === 'autocommit-on' || transaction === 'autocommit-off') autocommit = transaction;
+    else if (transaction === 'savepoint' || transaction === 'next-transaction') minor = transaction;
+    else if (transaction !== undefined) {
+      state = transaction;
+      minor = undefined;
+    }
+  }
+  if (autocommit === 'autocommit-off') return autocommit;
+  if (minor === 'next-transaction') return minor;
+  return state ?? autocommit ?? minor;
+}
+
+/** From the effect after which most has to stay on the primary to the one after which least has to. */
+const EFFECTS: readonly (TransactionEffect | undefined)[] = [
+  'commit',
+  'rollback',
+  'autocommit-on',
+  undefined,
+  'savepoint',
+  'begin-read-only',
+  'next-transaction',
+  'begin',
+  'begin-read-write',
+  'autocommit-off',
+];
+
+function strictestEffect(readings: readonly Classification[]): TransactionEffect | undefined {
+  return strictest(EFFECTS, readings, (reading) => reading.transaction);
+}

@@ -1,0 +1,62 @@
+/** Statements that define things, and the temporary tables among them. */
+import { answer, target } from './answer.js';
+import type { Classification, PinTarget } from './classification.js';
+import { classifyDeallocate } from './session-rule.js';
+import type { StatementContext } from './statement-context.js';
+import type { StatementCursor } from './statement-cursor.js';
+import { Feature } from './statement-scan.js';
+
+const DEFINES = 'it changes definitions, and commits first';
+
+/** More tables are not told apart by name. */
+const NAME_LIMIT = 64;
+
+/** `CREATE …`. */
+export function classifyCreate({ cursor, scan }: StatementContext): Classification | undefined {
+  const at = cursor();
+  at.take('create');
+  at.take('or', 'replace');
+  const variables = scan.isProgram ? [] : variablesOf(scan.features);
+  if (!at.take('temporary'))
+    return answer('write', 'primary', DEFINES, { implicitCommit: true, pinned: variables });
+  if (at.takeOne('table', 'sequence') === undefined) return undefined;
+  at.take('if', 'not', 'exists');
+  const table = target('temp-table', at.takeName(false));
+  return answer('write', 'primary', 'it creates a temporary table', { pinned: [table, ...variables] });
+}
+
+/** `DROP …`. */
+export function classifyDrop(context: StatementContext): Classification | undefined {
+  const at = context.cursor();
+  at.take('drop');
+  if (at.word === 'prepare') return classifyDeallocate(context);
+  const isTemporary = at.take('temporary');
+  if (at.takeOne('table', 'tables', 'sequence') === undefined)
+    return isTemporary ? undefined : answer('write', 'primary', DEFINES, { implicitCommit: true });
+  at.take('if', 'exists');
+  const unpinned = tables(at);
+  // A table that was not created as a temporary one is none of the session's, so nothing is said to be released.
+  if (!isTemporary)
+    return answer('write', 'primary', DEFINES, { implicitCommit: true, unpinned, unpins: [] });
+  return answer('write', 'primary', 'it drops a temporary table', { unpinned });
+}
+
+/** Any other statement that changes definitions and commits first. */
+export function classifyDefinition({ scan }: StatementContext): Classification {
+  const pinned = scan.isProgram ? [] : variablesOf(scan.features);
+  return answer('write', 'primary', DEFINES, { implicitCommit: true, pinned });
+}
+
+function variablesOf(features: number): PinTarget[] {
+  return (features & Feature.USER_VARIABLE) === 0 ? [] : [target('user-variable')];
+}
+
+function tables(at: StatementCursor): PinTarget[] {
+  const found: PinTarget[] = [];
+  do {
+    const name = at.takeName(false);
+    if (name === undefined || found.length >= NAME_LIMIT) break;
+    found.push(target('temp-table', name));
+  } while (at.takeSign(','));
+  return found;
+}

@@ -1,0 +1,78 @@
+/** Statements that read: where they may run follows from what is in them. */
+import { answer, target } from './answer.js';
+import type { Classification, PinTarget, Route, StatementKind } from './classification.js';
+import { lockTarget } from './lock-functions.js';
+import type { StatementContext } from './statement-context.js';
+import type { StatementCursor } from './statement-cursor.js';
+import { Feature } from './statement-scan.js';
+
+/** The answer for a read without anything special in it. */
+export const PLAIN_READ: Classification = answer('read', 'replica', 'it only reads');
+
+/** The answer for `SELECT`, `TABLE`, `VALUES`, `WITH`, and everything else that may run on a replica. */
+export function classifyQuery(
+  { scan, text, cursor }: StatementContext,
+  features: number = scan.features,
+): Classification {
+  if (features === 0) return PLAIN_READ;
+  const pinned = pinnedBy(features, cursor);
+  if ((features & Feature.INTO_FILE) !== 0)
+    return answer('write', 'primary', 'it writes a file on the server', { pinned });
+  if ((features & Feature.WRITE_WORD) !== 0) return answer('write', 'primary', 'it writes', { pinned });
+  if ((features & Feature.SEQUENCE_WRITE) !== 0)
+    return answer('write', 'primary', 'it advances a sequence', { pinned });
+  if ((features & Feature.UNKNOWN_FUNCTION) !== 0) {
+    const name = text.slice(scan.functionStart, Math.min(scan.functionEnd, scan.functionStart + 64));
+    return answer('unknown', 'primary', `it calls ${name}(), which is not known to only read`, { pinned });
+  }
+  if ((features & Feature.INTO) !== 0 && (features & Feature.USER_VARIABLE) === 0)
+    return answer('unknown', 'primary', 'it stores its result somewhere', { pinned });
+  const [kind, route, because] = readReason(features);
+  return answer(kind, route, because, { pinned, unpinned: releasedBy(features, cursor) });
+}
+
+function readReason(features: number): [StatementKind, Route, string] {
+  if ((features & Feature.NAMED_LOCK) !== 0) return ['session', 'primary', 'it takes a named lock'];
+  if ((features & (Feature.USER_VARIABLE | Feature.ACCOUNT)) !== 0)
+    return ['read', 'primary', 'it uses a user variable of its connection'];
+  if ((features & Feature.ASSIGN) !== 0) return ['read', 'primary', 'it assigns a variable'];
+  if ((features & Feature.CALC_FOUND_ROWS) !== 0)
+    return ['read', 'primary', 'FOUND_ROWS() may follow on its connection'];
+  if ((features & Feature.LOCKING) !== 0) return ['read', 'primary', 'it locks the rows that it reads'];
+  if ((features & Feature.LAST_WRITE) !== 0)
+    return ['read', 'primary', 'it asks for the last write of its connection'];
+  if ((features & Feature.LOCAL) !== 0)
+    return ['read', 'primary', 'it reads what every server has for itself'];
+  if ((features & Feature.FOR_CONNECTION) !== 0)
+    return ['read', 'primary', 'it looks at another connection of the same server'];
+  if ((features & (Feature.LOCK_RELEASE | Feature.ALL_LOCKS_RELEASE)) !== 0)
+    return ['session', 'same', 'it releases a named lock of its connection'];
+  return ['read', 'same', 'it asks about the statement before on its connection'];
+}
+
+/** What the features of a statement of any kind pin. */
+export function pinnedBy(features: number, cursor: () => StatementCursor): PinTarget[] {
+  const pinned: PinTarget[] = [];
+  if ((features & (Feature.USER_VARIABLE | Feature.ACCOUNT)) !== 0) pinned.push(target('user-variable'));
+  if ((features & Feature.NAMED_LOCK) !== 0)
+    pinned.push(lockTarget(cursor(), 'get_lock') ?? target('named-lock'));
+  if ((features & Feature.CALC_FOUND_ROWS) !== 0) pinned.push(target('found-rows'));
+  if ((features & Feature.SETS_INSERT_ID) !== 0) pinned.push(target('session-variable'));
+  return pinned;
+}
+
+function releasedBy(features: number, cursor: () => StatementCursor): PinTarget[] {
+  const released: PinTarget[] = [];
+  if ((features & Feature.FOUND_ROWS) !== 0 && (features & Feature.CALC_FOUND_ROWS) === 0)
+    released.push(target('found-rows'));
+  // A release that may not be executed must not let go, so only statements that do nothing else count.
+  if ((features & Feature.LOCK_RELEASE) !== 0) {
+    const lock = lockTarget(cursor(), 'release_lock');
+    if (lock !== undefined) released.push(lock);
+  }
+  if ((features & Feature.ALL_LOCKS_RELEASE) !== 0) {
+    const all = lockTarget(cursor(), 'release_all_locks');
+    if (all !== undefined) released.push(all);
+  }
+  return released;
+}

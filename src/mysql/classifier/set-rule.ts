@@ -1,0 +1,207 @@
+/** `SET` in all its forms. */
+import { answer, onPrimary, target } from './answer.js';
+import type { Classification } from './classification.js';
+import { SetEffects } from './set-effects.js';
+import { STATEMENT_VARIABLES, variableRole } from './set-variables.js';
+import type { StatementContext } from './statement-context.js';
+import type { StatementCursor } from './statement-cursor.js';
+import { Token } from './statement-lexer.js';
+import { Feature } from './statement-scan.js';
+
+/** Whose value an assignment changes; `default` is a name without a scope, `bare` a `@@name` without one. */
+type Scope = 'global' | 'session' | 'default' | 'bare';
+
+const SCOPES: readonly string[] = ['global', 'session', 'local', 'persist', 'persist_only'];
+
+/** What in a value makes it mean something else on another connection. */
+const NOT_REPLAYABLE: number = ~(Feature.ASSIGN | Feature.ACCOUNT);
+
+/** The answer for any `SET`; `undefined` for a form that is not understood. */
+export function classifySet(context: StatementContext): Classification | undefined {
+  const at = context.cursor();
+  at.take('set');
+  if (at.word === 'statement') {
+    at.advance();
+    if (!isAssignment(at)) return setStatement(at, context);
+    return assignments(context, at, 'statement');
+  }
+  if (at.takeOne('password') !== undefined)
+    return answer('write', 'primary', 'it changes a password, and commits first', { implicitCommit: true });
+  if (at.takeOne('default') !== undefined)
+    return at.word === 'role' ? answer('write', 'primary', 'it changes the roles of an account') : undefined;
+  if (at.takeOne('role') !== undefined) return pinning('it changes the roles of its connection');
+  if (at.take('resource'))
+    return at.word === 'group' ? pinning('it moves its connection to a group') : undefined;
+  return assignments(context, at);
+}
+
+function pinning(because: string): Classification {
+  return answer('session', 'primary', because, { pinned: [target('session-variable')] });
+}
+
+function assignments(
+  context: StatementContext,
+  at: StatementCursor,
+  firstName?: string,
+): Classification | undefined {
+  const effects = new SetEffects();
+  const { features } = context.scan;
+  let name = firstName;
+  let isGlobalBefore = false;
+  let isFirst = firstName === undefined;
+  do {
+    const word = name === undefined ? at.takeOne(...SCOPES) : undefined;
+    let scope: Scope =
+      word === undefined ? 'default' : word === 'session' || word === 'local' ? 'session' : 'global';
+    if (isFirst && at.take('transaction')) return setTransaction(at, scope);
+    isFirst = false;
+    if (word === undefined && name === undefined && takesCharset(at)) {
+      effects.setting('charset');
+      if (!skipValue(at, features).isReplayable) effects.sessionVariable();
+      continue;
+    }
+    if (at.kind === Token.USER_VARIABLE && name === undefined) {
+      effects.userVariable();
+      at.advance();
+    } else if (at.kind === Token.SYSTEM_VARIABLE && name === undefined) {
+      [scope, name] = systemVariable(at.text);
+      at.advance();
+    } else name ??= at.takeName();
+    if (!isAssignment(at)) return undefined;
+    at.advance();
+    const value = skipValue(at, features);
+    if (name !== undefined) assign(effects, scope, name, value);
+    // A scope may hold on for the names behind it, so those are taken both ways.
+    if (scope === 'default' && isGlobalBefore) effects.write();
+    if (scope === 'global') isGlobalBefore = true;
+    name = undefined;
+  } while (at.takeSign(','));
+  if (!at.isAtEnd) return undefined;
+  if ((features & (Feature.USER_VARIABLE | Feature.NAMED_LOCK)) !== 0) effects.userVariable();
+  if ((features & (Feature.UNKNOWN_FUNCTION | Feature.NAMED_LOCK | Feature.SEQUENCE_WRITE)) === 0)
+    return effects.toClassification();
+  const { transaction, pinned } = effects.toClassification();
+  const isLock = (features & Feature.NAMED_LOCK) !== 0;
+  return answer('unknown', 'primary', 'it calls a function that is not known to only read', {
+    transaction,
+    pinned: [...(pinned ?? []), ...(isLock ? [target('named-lock')] : [])],
+  });
+}
+
+function assign(effects: SetEffects, scope: Scope, name: string, value: Value): void {
+  if (scope === 'global') {
+    effects.write();
+    return;
+  }
+  const variable = variableRole(name);
+  switch (variable.role) {
+    case 'autocommit':
+      effects.transaction(isOn(value.literal) ? 'autocommit-on' : 'autocommit-off');
+      return;
+    case 'replayed':
+      effects.setting(variable.setting);
+      if (!value.isReplayable) effects.sessionVariable();
+      return;
+    case 'transaction':
+      if (scope === 'bare') {
+        effects.transaction('next-transaction');
+        return;
+      }
+      effects.setting(variable.setting);
+      if (!isHarmless(variable.setting, value)) effects.sessionVariable();
+      return;
+    default:
+      effects.sessionVariable();
+  }
+}
+
+/** SERIALIZABLE makes locks of reads, so a session that may have it stays where it is. */
+function isHarmless(setting: 'isolation' | 'access-mode', { literal }: Value): boolean {
+  if (literal === undefined) return false;
+  if (setting === 'access-mode') return literal !== 'default';
+  return ['read-uncommitted', 'read-committed', 'repeatable-read'].includes(literal);
+}
+
+function isOn(literal: string | undefined): boolean {
+  return literal === '1' || literal === 'on' || literal === 'true';
+}
+
+function isAssignment(at: StatementCursor): boolean {
+  return at.kind === Token.ASSIGN || at.sign === '=';
+}
+
+function takesCharset(at: StatementCursor): boolean {
+  if (at.take('names')) return !isAssignment(at);
+  if (at.takeOne('charset') !== undefined) return !isAssignment(at);
+  return at.take('character') && at.take('set');
+}
+
+/** `@@scope.name`, taken apart. */
+function systemVariable(text: string): [Scope, string] {
+  const parts = text.slice(2).toLowerCase().replaceAll('`', '').split('.');
+  const [first = '', ...rest] = parts;
+  if (rest.length === 0 || !SCOPES.includes(first)) return ['bare', parts.join('.')];
+  return [first === 'session' || first === 'local' ? 'session' : 'global', rest.join('.')];
+}
+
+/** What is known of the right side of an assignment. */
+interface Value {
+  /** A lone word, number or string, in lower case. */
+  readonly literal: string | undefined;
+  /** Whether the expression means the same on every connection. */
+  readonly isReplayable: boolean;
+}
+
+function skipValue(at: StatementCursor, features: number): Value {
+  const literal = at.kind === Token.NUMBER ? at.text : at.name?.toLowerCase();
+  let isReplayable = (features & NOT_REPLAYABLE) === 0;
+  let tokens = 0;
+  for (let depth = 0; !at.isAtEnd && (depth > 0 || at.sign !== ','); at.advance()) {
+    tokens += 1;
+    if (at.sign === '(') depth += 1;
+    if (at.sign === ')') depth -= 1;
+    if (at.word === 'from') isReplayable = false;
+  }
+  return { literal: tokens === 1 ? literal : undefined, isReplayable: isReplayable && tokens > 0 };
+}
+
+function setTransaction(at: StatementCursor, scope: Scope): Classification | undefined {
+  const effects = new SetEffects();
+  do {
+    if (at.take('isolation')) {
+      if (!at.take('level')) return undefined;
+      const level = at.takeOne('read', 'repeatable', 'serializable');
+      if (level === undefined) return undefined;
+      if (level !== 'serializable' && at.takeOne('committed', 'uncommitted', 'read') === undefined)
+        return undefined;
+      effects.setting('isolation');
+      if (level === 'serializable') effects.sessionVariable();
+    } else {
+      if (!at.take('read') || at.takeOne('only', 'write') === undefined) return undefined;
+      effects.setting('access-mode');
+    }
+  } while (at.takeSign(','));
+  if (!at.isAtEnd) return undefined;
+  if (scope === 'session') return effects.toClassification();
+  const other = new SetEffects();
+  if (scope === 'global') other.write();
+  else other.transaction('next-transaction');
+  return other.toClassification();
+}
+
+/** MariaDB's `SET STATEMENT variable = value, … FOR statement`. */
+function setStatement(at: StatementCursor, { inner }: StatementContext): Classification | undefined {
+  let isHarmless = true;
+  let wantsName = true;
+  let depth = 0;
+  for (; !at.isAtEnd && (depth > 0 || at.word !== 'for'); at.advance()) {
+    if (wantsName) isHarmless &&= STATEMENT_VARIABLES.has(at.word);
+    if (at.sign === '(') depth += 1;
+    if (at.sign === ')') depth -= 1;
+    wantsName = depth === 0 && at.sign === ',';
+  }
+  if (at.isAtEnd) return undefined;
+  const given = inner(at.start + 'for'.length);
+  if (given === undefined || isHarmless) return given;
+  return onPrimary(given, 'it sets variables that may change what the statement does');
+}

@@ -1,0 +1,156 @@
+/** Tells what a text of SQL does and where it may run: a lexer with tables, linear in the text, that never throws. */
+import { answer } from './answer.js';
+import type { Classification, ClassifyOptions } from './classification.js';
+import { eitherWay, inSequence } from './combine.js';
+import { classifyQuery } from './query-rule.js';
+import { Doubt, likeliestReading, otherReading, type Reading } from './reading.js';
+import type { StatementContext } from './statement-context.js';
+import { StatementCursor } from './statement-cursor.js';
+import { Notice, Token } from './statement-lexer.js';
+import { ruleFor } from './statement-rules.js';
+import { type KnownFunctions, StatementScanner } from './statement-scan.js';
+import { Word, WordFlag } from './words.js';
+
+export type {
+  Classification,
+  ClassifyOptions,
+  FunctionOptions,
+  Pin,
+  PinTarget,
+  Route,
+  SessionSetting,
+  StatementKind,
+  TransactionEffect,
+} from './classification.js';
+
+const EMPTY = answer('unknown', 'primary', 'there is no statement in it');
+const BROKEN = answer('unknown', 'primary', 'a string, a name, a comment or a block has no end');
+const ODD = answer('unknown', 'primary', 'it has characters or comments that servers read differently');
+const UNKNOWN = answer('unknown', 'primary', 'it is not a statement that is known');
+
+/**
+ * Tells what `sql` does, where it may run, and what it leaves behind in its session.
+ *
+ * What is not recognised is `unknown` and goes to the primary; so does what pins. It reads the text once, or a small
+ * fixed number of times when the options leave open how strings and comments are to be read. It never throws.
+ */
+export function classify(sql: string, options: ClassifyOptions = {}): Classification {
+  return createClassifier(options)(sql);
+}
+
+/** A {@link classify} with its options already read, for the hot path. */
+export function createClassifier(options: ClassifyOptions = {}): (sql: string) => Classification {
+  const reading = likeliestReading(options);
+  const functions = knownFunctions(options);
+  return (sql) => classifyText(sql, reading, functions);
+}
+
+function knownFunctions({ flavor, functions }: ClassifyOptions): KnownFunctions {
+  const onMysql = flavor === 'mariadb' ? 0 : 1;
+  const onMariadb = flavor === 'mysql' ? 0 : 1;
+  return {
+    reads: onMysql * WordFlag.READS_ON_MYSQL + onMariadb * WordFlag.READS_ON_MARIADB,
+    plain: onMysql * WordFlag.PLAIN_ON_MYSQL + onMariadb * WordFlag.PLAIN_ON_MARIADB,
+    readOnly: new Set(functions?.readOnly?.map((name) => name.toLowerCase().replaceAll('`', ''))),
+  };
+}
+
+/** One reading of a text. */
+interface Read {
+  readonly answer: Classification;
+  /** Whether every server refuses the text as a whole, so that it does nothing. */
+  readonly isRefused: boolean;
+  readonly doubts: number;
+}
+
+function classifyText(sql: string, reading: Reading, functions: KnownFunctions): Classification {
+  const likeliest = read(sql, reading, functions);
+  if (likeliest.doubts === 0) return likeliest.answer;
+  const reads = [likeliest];
+  const done = new Set([0]);
+  let doubts = likeliest.doubts;
+  // A reading may raise doubts that another did not have, so the list grows while it is walked.
+  for (let flips = 1; flips <= (Doubt.BACKSLASH | Doubt.DOUBLE_QUOTE | Doubt.COMMENT); flips += 1) {
+    if (done.has(flips) || (flips & ~doubts) !== 0) continue;
+    done.add(flips);
+    const other = read(sql, otherReading(reading, flips), functions);
+    reads.push(other);
+    if ((other.doubts & ~doubts) !== 0) {
+      doubts |= other.doubts;
+      flips = 0;
+    }
+  }
+  const possible = reads.filter(({ isRefused }) => !isRefused);
+  return eitherWay((possible.length === 0 ? reads : possible).map((each) => each.answer)) ?? EMPTY;
+}
+
+function read(sql: string, reading: Reading, functions: KnownFunctions): Read {
+  const scan = new StatementScanner(sql, reading, functions);
+  let first: Classification | undefined;
+  let parts: Classification[] | undefined;
+  let isBroken = false;
+  while (scan.next()) {
+    if ((scan.notices & Notice.BROKEN) !== 0) isBroken = true;
+    if (scan.headStart < 0 && scan.nesting === 0 && scan.notices === 0) continue;
+    const part = classifyScanned(sql, reading, functions, scan, true);
+    if (first === undefined) first = part;
+    else if (parts === undefined) parts = [first, part];
+    else parts.push(part);
+  }
+  return {
+    answer: (parts === undefined ? first : inSequence(parts)) ?? EMPTY,
+    isRefused: isBroken && parts === undefined,
+    doubts: scan.doubts,
+  };
+}
+
+function classifyScanned(
+  text: string,
+  reading: Reading,
+  functions: KnownFunctions,
+  scan: StatementScanner,
+  mayHoldAnother: boolean,
+): Classification {
+  const { notices } = scan;
+  if ((notices & Notice.BROKEN) !== 0 || scan.isUnfinished) return BROKEN;
+  const context: StatementContext = {
+    text,
+    scan,
+    cursor: () => new StatementCursor(text, reading, scan.headStart, scan.end, scan.headInComment),
+    inner: (position) => {
+      if (!mayHoldAnother) return undefined;
+      const inside = new StatementScanner(text, reading, functions, position);
+      inside.next();
+      return classifyScanned(text, reading, functions, inside, false);
+    },
+  };
+  const given = decide(context) ?? UNKNOWN;
+  if ((notices & Notice.ODD) !== 0) return strict(given, ODD.because);
+  if ((notices & Notice.EXECUTABLE_COMMENT) !== 0)
+    return strict(given, 'it has comments that some servers execute', given.kind);
+  return given;
+}
+
+function strict(
+  given: Classification,
+  because: string,
+  kind: Classification['kind'] = 'unknown',
+): Classification {
+  return Object.freeze({ ...given, kind, route: 'primary', because });
+}
+
+function decide(context: StatementContext): Classification | undefined {
+  const { scan, text } = context;
+  switch (scan.head) {
+    case Word.SELECT:
+    case Word.WITH:
+    case Word.VALUES:
+    case Word.TABLE:
+      return classifyQuery(context);
+    default:
+  }
+  if (scan.nesting > 0 || scan.headKind !== Token.WORD || scan.headEnd - scan.headStart > 16)
+    return undefined;
+  if (scan.isCompound) return undefined;
+  return ruleFor(text.slice(scan.headStart, scan.headEnd).toLowerCase())?.(context);
+}

@@ -1,0 +1,131 @@
+/** Which rule decides about a statement: the table from first words to rules. */
+import { answer, onPrimary } from './answer.js';
+import type { Classification } from './classification.js';
+import { classifyCreate, classifyDefinition, classifyDrop } from './definition-rule.js';
+import { classifyQuery, pinnedBy } from './query-rule.js';
+import {
+  classifyBackup,
+  classifyDeallocate,
+  classifyExecute,
+  classifyFlush,
+  classifyGet,
+  classifyHandler,
+  classifyLock,
+  classifyPrepare,
+  classifyUnlock,
+  classifyUse,
+} from './session-rule.js';
+import { classifySet } from './set-rule.js';
+import { classifyAnalyze, classifyExplain, classifyShow } from './show-rule.js';
+import type { StatementContext, StatementRule } from './statement-context.js';
+import { Feature } from './statement-scan.js';
+import {
+  classifyBegin,
+  classifyCommit,
+  classifyRelease,
+  classifyRollback,
+  classifySavepoint,
+  classifyStart,
+  classifyXa,
+} from './transaction-rule.js';
+
+const WRITE = answer('write', 'primary', 'it writes');
+
+function classifyWrite({ scan, cursor }: StatementContext): Classification {
+  // LAST_INSERT_ID(…) in a write is what an insert leaves anyway.
+  const pinned = pinnedBy(scan.features & ~Feature.SETS_INSERT_ID, cursor);
+  return pinned.length === 0 ? WRITE : answer('write', 'primary', 'it writes', { pinned });
+}
+
+function classifyLoad(context: StatementContext): Classification {
+  const at = context.cursor();
+  at.take('load');
+  if (at.word !== 'index') return classifyWrite(context);
+  return answer('write', 'primary', 'it fills a cache of the server, and commits first', {
+    implicitCommit: true,
+  });
+}
+
+function classifyCall({ scan, cursor }: StatementContext): Classification {
+  return answer('unknown', 'primary', 'a procedure may do anything', {
+    pinned: pinnedBy(scan.features & ~Feature.SETS_INSERT_ID, cursor),
+  });
+}
+
+function classifyDo(context: StatementContext): Classification {
+  const given = classifyQuery(context);
+  return given.route === 'same' ? given : onPrimary(given, 'it evaluates expressions for what they do');
+}
+
+const maintenance = fixed('it maintains tables, and commits first', true);
+const administration = fixed('it administers the server', false);
+const committingAdministration = fixed('it administers the server, and commits first', true);
+
+function fixed(because: string, implicitCommit: boolean): StatementRule {
+  const given = answer('write', 'primary', because, { implicitCommit });
+  return () => given;
+}
+
+/** The rules for first words that no read starts with. */
+const RULES: ReadonlyMap<string, StatementRule> = new Map<string, StatementRule>([
+  ['insert', classifyWrite],
+  ['update', classifyWrite],
+  ['delete', classifyWrite],
+  ['replace', classifyWrite],
+  ['load', classifyLoad],
+  ['call', classifyCall],
+  ['do', classifyDo],
+  ['help', classifyQuery],
+  ['checksum', classifyQuery],
+  ['show', classifyShow],
+  ['explain', classifyExplain],
+  ['describe', classifyExplain],
+  ['desc', classifyExplain],
+  ['analyze', classifyAnalyze],
+  ['set', classifySet],
+  ['begin', classifyBegin],
+  ['start', classifyStart],
+  ['commit', classifyCommit],
+  ['rollback', classifyRollback],
+  ['savepoint', classifySavepoint],
+  ['release', classifyRelease],
+  ['xa', classifyXa],
+  ['lock', classifyLock],
+  ['unlock', classifyUnlock],
+  ['flush', classifyFlush],
+  ['backup', classifyBackup],
+  ['handler', classifyHandler],
+  ['prepare', classifyPrepare],
+  ['execute', classifyExecute],
+  ['deallocate', classifyDeallocate],
+  ['use', classifyUse],
+  ['get', classifyGet],
+  ['create', classifyCreate],
+  ['drop', classifyDrop],
+  ['alter', classifyDefinition],
+  ['rename', classifyDefinition],
+  ['truncate', classifyDefinition],
+  ['grant', classifyDefinition],
+  ['revoke', classifyDefinition],
+  ['check', maintenance],
+  ['optimize', maintenance],
+  ['repair', maintenance],
+  ['cache', committingAdministration],
+  ['install', committingAdministration],
+  ['uninstall', committingAdministration],
+  ['change', committingAdministration],
+  ['stop', administration],
+  ['reset', administration],
+  ['purge', administration],
+  ['binlog', administration],
+  ['clone', administration],
+  ['import', administration],
+  ['kill', administration],
+  ['restart', administration],
+  ['shutdown', administration],
+]);
+
+/** The rule for a first word in lower case. */
+export function ruleFor(word: string): StatementRule | undefined {
+  return RULES.get(word);
+}

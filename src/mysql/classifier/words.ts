@@ -1,0 +1,104 @@
+/** The words that the one-pass scan tells apart, and what is known of each, packed into one number per word. */
+import { LOCAL_FUNCTIONS, MARIADB_FUNCTIONS, MYSQL_FUNCTIONS } from './builtin-functions.js';
+import { NEVER_CALLED, NEVER_CALLED_ON_MARIADB, NEVER_CALLED_ON_MYSQL } from './never-called-words.js';
+import { WordTable } from './word-table.js';
+
+/** Numbers of the words that the scan asks for by name. */
+export const Word = {
+  NONE: 0,
+  ALTER: 1,
+  AS: 2,
+  BEGIN: 3,
+  CASE: 4,
+  CONNECTION: 5,
+  CONNECTION_ID: 6,
+  CREATE: 7,
+  CURRVAL: 8,
+  DELETE: 9,
+  DUMPFILE: 10,
+  END: 11,
+  EVENT: 12,
+  FOR: 13,
+  FOUND_ROWS: 14,
+  FROM: 15,
+  FUNCTION: 16,
+  GET_LOCK: 17,
+  IF: 18,
+  IN: 19,
+  INSERT: 20,
+  INTO: 21,
+  LAST_INSERT_ID: 22,
+  LASTVAL: 23,
+  LOCK: 24,
+  LOOP: 25,
+  NEXT: 26,
+  NEXTVAL: 27,
+  OUTFILE: 28,
+  PACKAGE: 29,
+  PERFORMANCE_SCHEMA: 30,
+  PREVIOUS: 31,
+  PROCEDURE: 32,
+  RECURSIVE: 33,
+  RELEASE_ALL_LOCKS: 34,
+  RELEASE_LOCK: 35,
+  REPEAT: 36,
+  REPLACE: 37,
+  ROW_COUNT: 38,
+  SELECT: 39,
+  SETVAL: 40,
+  SHARE: 41,
+  SQL_CALC_FOUND_ROWS: 42,
+  TABLE: 43,
+  TRIGGER: 44,
+  UPDATE: 45,
+  VALUE: 46,
+  VALUES: 47,
+  WHILE: 48,
+  WITH: 49,
+  WORK: 50,
+} as const;
+
+/** Bits above the word's number. */
+export const WordFlag = {
+  /** Masks the word's number out of its value. */
+  NUMBER: 0x3ff,
+  /** A built-in function of MySQL that only reads, with the same answer on every server. */
+  READS_ON_MYSQL: 1 << 10,
+  /** The same for MariaDB. */
+  READS_ON_MARIADB: 1 << 11,
+  /** In MySQL, this word before a parenthesis is never a call. */
+  PLAIN_ON_MYSQL: 1 << 12,
+  /** The same for MariaDB. */
+  PLAIN_ON_MARIADB: 1 << 13,
+  /** A built-in function that only reads, but what it reads is the server it runs on. */
+  LOCAL: 1 << 14,
+  /** A system variable about the statement before. */
+  LAST_STATEMENT: 1 << 15,
+  /** A system variable about the last write of this connection. */
+  LAST_WRITE: 1 << 16,
+  /** What a `CREATE` or `ALTER` is about, when it is no stored program. */
+  OBJECT: 1 << 17,
+} as const;
+
+const LAST_STATEMENT = 'warning_count error_count in_transaction';
+const LAST_WRITE = 'last_insert_id identity insert_id last_gtid';
+const OBJECTS =
+  'table view database schema index unique fulltext spatial user role server sequence tablespace logfile undo resource instance algorithm temporary';
+
+/** All words of the scan. */
+export const WORDS: WordTable = new WordTable([
+  ...Object.entries(Word).filter(([, number]) => number !== Word.NONE),
+  ...flagged(MYSQL_FUNCTIONS, WordFlag.READS_ON_MYSQL),
+  ...flagged(MARIADB_FUNCTIONS, WordFlag.READS_ON_MARIADB),
+  ...flagged(LOCAL_FUNCTIONS, WordFlag.LOCAL),
+  ...flagged(NEVER_CALLED, WordFlag.PLAIN_ON_MYSQL | WordFlag.PLAIN_ON_MARIADB),
+  ...flagged(NEVER_CALLED_ON_MYSQL, WordFlag.PLAIN_ON_MYSQL),
+  ...flagged(NEVER_CALLED_ON_MARIADB, WordFlag.PLAIN_ON_MARIADB),
+  ...flagged(LAST_STATEMENT, WordFlag.LAST_STATEMENT),
+  ...flagged(LAST_WRITE, WordFlag.LAST_WRITE),
+  ...flagged(OBJECTS, WordFlag.OBJECT),
+]);
+
+function flagged(words: string, flag: number): [string, number][] {
+  return words.split(' ').map((word) => [word, flag]);
+}
