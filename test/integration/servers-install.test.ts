@@ -14,6 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import ts from 'typescript';
@@ -220,6 +221,19 @@ describe('an installation', () => {
     await expect(install({ set })).rejects.toMatchObject({
       code: 'ERR_SERVER_MISSING',
       message: expect.stringContaining('Unable to locate package no-such-package'),
+    });
+    expect(readdirSync(cache)).toEqual([]);
+  });
+
+  test('from sources that cannot be reached tells which one and why', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    const uri = `http://127.0.0.1:${port}/debian`;
+    await expect(install({ sources: [{ ...source, uri }] })).rejects.toMatchObject({
+      code: 'ERR_SERVER_MISSING',
+      message: expect.stringContaining(`Failed to fetch ${uri}`),
     });
     expect(readdirSync(cache)).toEqual([]);
   });

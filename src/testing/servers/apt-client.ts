@@ -2,6 +2,7 @@
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { AptConfiguration } from './apt-configuration.js';
 import type { InstallProgressListener } from './install-progress.js';
+import { SERVER_VARIABLES } from './missing-server.js';
 import { type ProgramResult, runProgram } from './run-program.js';
 
 /** One package of a plan. */
@@ -81,7 +82,11 @@ export async function planPackages(
   );
   const plan = parsePrintedUris(result.stdout);
   if (result.code === 0 && plan.length > 0) return plan;
-  throw failed(`find the packages ${packages.join(', ')}`, [complaints(result), indexComplaints]);
+  // Without its indexes apt knows no package at all, so what went wrong with them is the real reason.
+  if (/Failed to fetch|not signed|repository/i.test(indexComplaints)) {
+    throw failed('read the package indexes', indexComplaints);
+  }
+  throw failed(`find the packages ${packages.join(', ')}`, complaints(result));
 }
 
 /**
@@ -114,7 +119,7 @@ export async function downloadPackages(
       onStatusLine: onPercent(report),
     },
   );
-  if (result.code !== 0) throw failed(`download the packages ${packages.join(', ')}`, [complaints(result)]);
+  if (result.code !== 0) throw failed(`download the packages ${packages.join(', ')}`, complaints(result));
   report(100);
 }
 
@@ -144,20 +149,28 @@ function onPercent(report: (percent: number) => void): (line: string) => void {
 }
 
 function complaints(result: ProgramResult): string {
-  return result.stderr
-    .split('\n')
-    .filter((line) => /^[EW]:/.test(line))
-    .slice(0, 6)
-    .map((line) => line.replace(/\/\/[^/@\s]*@/g, '//'))
-    .join(' ');
+  return (
+    result.stderr
+      .split('\n')
+      .filter((line) => /^[EW]:/.test(line))
+      .slice(0, 3)
+      // The address of a mirror or a proxy may hold a password.
+      .map((line) =>
+        line
+          .slice(2)
+          .trim()
+          .replace(/\/\/[^/@\s]*@/g, '//'),
+      )
+      .join('; ')
+  );
 }
 
-function failed(what: string, reasons: readonly string[]): StormlampError {
-  const reason = reasons.filter((text) => text !== '').join(' ');
+function failed(what: string, reason: string): StormlampError {
   return new StormlampError(
     ErrorCode.SERVER_MISSING,
     `apt could not ${what}: ${reason === '' ? 'it gave no reason' : reason} ` +
-      'Check that this machine reaches its package repositories, or give the paths of installed servers.',
+      'Check that this machine reaches its package repositories (also through a proxy, if it has one), ' +
+      `or name the paths of installed servers with ${Object.values(SERVER_VARIABLES).join(', ')}.`,
   );
 }
 

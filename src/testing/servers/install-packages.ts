@@ -212,10 +212,11 @@ function sweepTemporaryFolders(root: string): void {
 function makeRoot(root: string): void {
   try {
     mkdirSync(root, { recursive: true });
+    accessSync(root, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw new StormlampError(
       ErrorCode.SERVER_MISSING,
-      `The cache folder ${root} cannot be made (${describeError(cause)}); set STORMLAMP_CACHE to a folder that can be written`,
+      `The cache folder ${root} cannot be used (${describeError(cause)}); set STORMLAMP_CACHE to a folder that can be written`,
       { cause },
     );
   }
