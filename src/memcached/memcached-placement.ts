@@ -1,0 +1,65 @@
+/** libmemcached's distributions, as php-memcached's session handler uses them. */
+import { HashRing, type RingPoint } from './hash-ring.js';
+import { type KeyHash, md5Hash, md5Words, oneAtATime } from './key-hash.js';
+import type { Placement, PlacementNode } from './placement.js';
+
+const POINTS = 100;
+const WEIGHTED_POINTS = 160;
+const POINTS_PER_DIGEST = 4;
+const DEFAULT_PORT = 11_211;
+
+/** Makes the placement of `nodes`; replicas follow the first node in the order of the list. */
+export function createMemcachedPlacement(
+  nodes: readonly PlacementNode[],
+  distribution: 'ketama' | 'ketama_weighted' | 'modula',
+): Placement {
+  const count = nodes.length;
+  const first = firstNode(nodes, distribution);
+  return {
+    nodesFor(key, copies) {
+      const start = count === 1 ? 0 : first(Buffer.isBuffer(key) ? key : Buffer.from(key));
+      return Array.from({ length: Math.min(copies, count) }, (_, index) => (start + index) % count);
+    },
+  };
+}
+
+function firstNode(
+  nodes: readonly PlacementNode[],
+  distribution: 'ketama' | 'ketama_weighted' | 'modula',
+): (key: Buffer) => number {
+  if (distribution === 'modula') return (key) => oneAtATime(key) % nodes.length;
+  const weighted = distribution === 'ketama_weighted';
+  const ring = new HashRing(weighted ? weightedPoints(nodes) : plainPoints(nodes));
+  const hash: KeyHash = weighted ? md5Hash : oneAtATime;
+  return (key) => ring.nodeAt(hash(key));
+}
+
+function plainPoints(nodes: readonly PlacementNode[]): RingPoint[] {
+  return nodes.flatMap((node, index) =>
+    Array.from({ length: POINTS }, (_, point) => ({
+      value: oneAtATime(pointText(node, point)),
+      node: index,
+    })),
+  );
+}
+
+function weightedPoints(nodes: readonly PlacementNode[]): RingPoint[] {
+  const total = nodes.reduce((sum, { weight = 1 }) => sum + weight, 0);
+  return nodes.flatMap((node, index) => {
+    const digests = digestCount(node.weight ?? 1, total, nodes.length);
+    return Array.from({ length: digests }, (_, point) => md5Words(pointText(node, point)))
+      .flat()
+      .map((value) => ({ value, node: index }));
+  });
+}
+
+// The library computes in single precision, and a different rounding would move a tenth of a percent of the keys.
+function digestCount(weight: number, total: number, count: number): number {
+  const share = Math.fround(Math.fround(weight) / Math.fround(total));
+  const perNode = Math.fround(Math.fround(share * WEIGHTED_POINTS) / POINTS_PER_DIGEST);
+  return Math.floor(Math.fround(Math.fround(perNode * count) + Math.fround(1e-10)));
+}
+
+function pointText({ host, port }: PlacementNode, point: number): Buffer {
+  return Buffer.from(port === DEFAULT_PORT ? `${host}-${point}` : `${host}:${port}-${point}`);
+}
