@@ -1,4 +1,5 @@
 /** `stormlamp/php`: PHP's values, their serialization, and the containers of its sessions. */
+export { serializeIgbinary, unserializeIgbinary } from './igbinary.js';
 export { encodeNatural, naturalView } from './natural.js';
 export { NaturalScope } from './natural-scope.js';
 export { OrderedMap, type PhpKey } from './ordered-map.js';

@@ -1,17 +1,23 @@
 /** Whole sessions, for those who do not need to change single variables. */
+import { serializeIgbinary } from './igbinary.js';
 import { OrderedMap, type PhpKey } from './ordered-map.js';
 import { PhpArray } from './php-array.js';
 import { type PhpLimits, resolvePhpLimits } from './php-limits.js';
 import { serialize } from './serialize.js';
 import { SessionDocument } from './session-document.js';
-import { checkSessionHandler, type SessionHandler, variableHead } from './session-handler.js';
+import {
+  checkSessionHandler,
+  refuseIntegerName,
+  type SessionHandler,
+  variableHead,
+} from './session-handler.js';
 import { ValueWriter } from './value-writer.js';
 
 /**
  * Writes `$_SESSION` as PHP does with `session.serialize_handler` set to `handler`.
  *
  * @throws StormlampError `ERR_PHP_VALUE` for a value that PHP does not have, and for a name with which PHP would lose
- * the variable or the session: one with `|` (`php`), one that is an integer (`php`, `php_binary`), one of more than
+ * the variable or the session: one with `|` (`php`), one that is an integer (all but `php_serialize`), one of more than
  * 127 bytes (`php_binary`). `ERR_PHP_LIMIT` beyond `limits`.
  */
 export function encodeSession(
@@ -23,10 +29,18 @@ export function encodeSession(
   if (format === 'php_serialize') {
     return serialize(data instanceof OrderedMap ? new PhpArray(data) : { ...data }, limits);
   }
+  if (format === 'igbinary') {
+    const session = new OrderedMap();
+    for (const [name, value] of entriesOf(data)) {
+      refuseIntegerName(name, format);
+      if (value !== undefined) session.set(name, value);
+    }
+    return serializeIgbinary(session, limits);
+  }
   const writer = new ValueWriter(resolvePhpLimits(limits));
   for (const [name, value] of entriesOf(data)) {
     if (value === undefined) continue;
-    writer.writeBytes(variableHead(name, format as 'php'));
+    writer.writeBytes(variableHead(name, format));
     writer.write(value);
   }
   return writer.toBuffer();

@@ -1,10 +1,10 @@
 /** A session as PHP stored it, in which single variables can be changed while all other bytes stay as they are. */
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { setOwn } from './container-frame.js';
+import { type IgbinaryVariable, readIgbinarySession, writeIgbinarySession } from './igbinary-session.js';
 import { type PhpLimits, type ResolvedPhpLimits, resolvePhpLimits } from './php-limits.js';
 import { serialize } from './serialize.js';
 import { checkSessionHandler, type SessionHandler } from './session-handler.js';
-import { readSession, type SessionParts, type SessionVariable } from './session-reader.js';
+import { readSession, type SessionParts, type TextHandler } from './session-reader.js';
 import { spliceSession } from './session-splice.js';
 import { asBuffer } from './unserialize.js';
 import { withSlotsIfNeeded } from './value-reader.js';
@@ -22,6 +22,11 @@ export type VariableChange =
       readonly kind: 'delete';
     };
 
+/** What a document was made of: bytes that can be copied, or values that have to be written again. */
+type DocumentSource =
+  | { readonly kind: 'text'; readonly format: TextHandler; readonly parts: SessionParts }
+  | { readonly kind: 'igbinary'; readonly variables: readonly IgbinaryVariable[] };
+
 /**
  * A decoded session. It is immutable: do not change the values that it hands out, give the changes to
  * {@link SessionDocument.encodeWith}.
@@ -35,29 +40,28 @@ export class SessionDocument {
   readonly bytes: Buffer;
   /** The names of the variables in their order. Integer names (`php_serialize`) appear as text. */
   readonly keys: readonly string[];
-  readonly #variables: ReadonlyMap<string, SessionVariable>;
-  readonly #parts: SessionParts;
+  readonly #values: ReadonlyMap<string, unknown>;
+  readonly #source: DocumentSource;
   readonly #limits: ResolvedPhpLimits;
   #record: Record<string, unknown> | undefined;
 
   private constructor(
     bytes: Buffer,
     handler: SessionHandler,
-    parts: SessionParts,
+    source: DocumentSource,
     limits: ResolvedPhpLimits,
   ) {
     this.bytes = bytes;
     this.handler = handler;
-    this.#parts = parts;
+    this.#source = source;
     this.#limits = limits;
-    const variables = new Map<string, SessionVariable>();
+    const values = new Map<string, unknown>();
     // PHP lets the last of repeated variables win, at the place of the first.
-    for (const variable of parts.variables) {
-      if (typeof variable.name !== 'object') variables.set(String(variable.name), variable);
-    }
-    this.#variables = variables;
-    this.keys = [...variables.keys()];
-    if (parts.self !== undefined) parts.self.value = this.toObject();
+    const variables = source.kind === 'text' ? source.parts.variables : source.variables;
+    for (const { name, value } of variables) if (typeof name !== 'object') values.set(String(name), value);
+    this.#values = values;
+    this.keys = [...values.keys()];
+    if (source.kind === 'text' && source.parts.self !== undefined) source.parts.self.value = this.toObject();
   }
 
   /**
@@ -70,44 +74,44 @@ export class SessionDocument {
     const resolved = resolvePhpLimits(limits);
     const format = checkSessionHandler(handler);
     if (format === 'igbinary') {
-      throw new StormlampError(
-        ErrorCode.UNSUPPORTED,
-        'The igbinary format is not supported yet; use another handler',
-      );
+      const variables = readIgbinarySession(bytes, resolved);
+      return new SessionDocument(bytes, format, { kind: 'igbinary', variables }, resolved);
     }
     const parts = withSlotsIfNeeded('no-objects', (tracking) =>
       readSession(bytes, format, resolved, tracking),
     );
-    return new SessionDocument(bytes, format, parts, resolved);
+    return new SessionDocument(bytes, format, { kind: 'text', format, parts }, resolved);
   }
 
   /** Whether there is a variable of this name. */
   has(key: string): boolean {
-    return this.#variables.has(key);
+    return this.#values.has(key);
   }
 
   /** The value of a variable, undefined when there is none. */
   get(key: string): unknown {
-    return this.#variables.get(key)?.value;
+    return this.#values.get(key);
   }
 
   /** All variables as one object, with the values that {@link unserialize} would give. */
   toObject(): Record<string, unknown> {
     if (this.#record === undefined) {
       this.#record = {};
-      for (const [key, { value }] of this.#variables) setOwn(this.#record, key, value);
+      for (const [key, value] of this.#values) setOwn(this.#record, key, value);
     }
     return this.#record;
   }
 
   /**
-   * The encoded value of a variable, undefined when there is none: two variables with equal bytes are equal, in
-   * different sessions, too. References are numbered as if the variable stood alone.
+   * The encoded value of a variable as {@link serialize} writes it (in an igbinary session, too), undefined when there
+   * is none: two variables with equal bytes are equal, in different sessions, too. References are numbered as if the
+   * variable stood alone.
    */
   bytesOf(key: string): Buffer | undefined {
-    const variable = this.#variables.get(key);
-    if (variable === undefined) return undefined;
-    if (variable.references.length > 0) return serialize(variable.value, this.#limits);
+    if (!this.#values.has(key)) return undefined;
+    const variable = this.#source.kind === 'text' ? this.#source.parts.byName.get(key) : undefined;
+    if (variable === undefined || variable.references.length > 0)
+      return serialize(this.get(key), this.#limits);
     return this.bytes.subarray(variable.start, variable.end);
   }
 
@@ -127,7 +131,8 @@ export class SessionDocument {
 
   /**
    * The session with some variables changed. All others keep their very bytes, except that the numbers inside
-   * references follow what moved; one that refers to something inside a changed variable is encoded anew. Without
+   * references follow what moved; one that refers to something inside a changed variable is encoded anew. (igbinary
+   * numbers strings through the whole session: there all variables are written again, as PHP does.) Without
    * effective changes the result is {@link SessionDocument.bytes}.
    *
    * @throws StormlampError `ERR_PHP_VALUE` for a value or a name that PHP could not read back, `ERR_PHP_LIMIT`.
@@ -135,7 +140,7 @@ export class SessionDocument {
   encodeWith(changes: ReadonlyMap<string, VariableChange>): Buffer {
     const effective = new Map<string, VariableChange>();
     for (const [key, change] of changes) {
-      if (change.kind === 'set' || this.#variables.has(key)) effective.set(key, change);
+      if (change.kind === 'set' || this.#values.has(key)) effective.set(key, change);
     }
     if (effective.size === 0) return this.bytes;
     return spliceSession(

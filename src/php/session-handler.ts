@@ -27,7 +27,7 @@ export function checkSessionHandler(handler: unknown): SessionHandler {
  *
  * @throws StormlampError `ERR_PHP_VALUE` for a name with which PHP would lose the variable, or the whole session.
  */
-export function variableHead(name: PhpKey, handler: 'php' | 'php_serialize' | 'php_binary'): Buffer {
+export function variableHead(name: PhpKey, handler: Exclude<SessionHandler, 'igbinary'>): Buffer {
   if (handler === 'php_serialize') {
     const integer =
       typeof name === 'string' ? integerOfKey(name) : typeof name === 'object' ? undefined : name;
@@ -52,6 +52,16 @@ export function variableHead(name: PhpKey, handler: 'php' | 'php_serialize' | 'p
     throw unusable(name, `names in the php_binary format have at most ${MAX_BINARY_NAME} bytes`);
   }
   return Buffer.concat([Buffer.from([bytes.length]), bytes]);
+}
+
+/**
+ * Refuses a name that PHP would turn into an integer, and the variable with it into nothing.
+ *
+ * @throws StormlampError `ERR_PHP_VALUE`.
+ */
+export function refuseIntegerName(name: PhpKey, handler: SessionHandler): void {
+  if (typeof name === 'object' || integerOfKey(String(name)) === undefined) return;
+  throw unusable(name, `PHP drops variables whose name is an integer from sessions of the ${handler} format`);
 }
 
 function toBytes(name: PhpKey): Buffer {

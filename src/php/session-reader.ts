@@ -34,6 +34,8 @@ export interface SessionVariable {
 export interface SessionParts {
   /** Every occurrence of every variable, in the order of the bytes. */
   readonly variables: readonly SessionVariable[];
+  /** The variables that count, by name: the last of those that are repeated. */
+  readonly byName: ReadonlyMap<string, SessionVariable>;
   /** Whether objects or references are in it, so that slots matter. */
   readonly tracked: boolean;
   /** The object or reference that stands at a slot, undefined for everything else. */
@@ -42,7 +44,8 @@ export interface SessionParts {
   readonly self: PhpReference | undefined;
 }
 
-type TextHandler = 'php' | 'php_serialize' | 'php_binary';
+/** A format of which single variables can be copied. */
+export type TextHandler = 'php' | 'php_serialize' | 'php_binary';
 type Draft = Omit<SessionVariable, 'value' | 'references'> & { readonly place: number };
 
 /**
@@ -69,8 +72,14 @@ export function readSession(
       drafts.push(readVariable(reader, session, drafts.length, { name, headStart }, 0));
     }
   }
+  const variables = finish(drafts, session, reader);
+  const byName = new Map<string, SessionVariable>();
+  for (const variable of variables) {
+    if (typeof variable.name !== 'object') byName.set(String(variable.name), variable);
+  }
   return {
-    variables: finish(drafts, session, reader),
+    variables,
+    byName,
     tracked: tracking === 'all',
     identityAt: (slot) => {
       const place = reader.slots[slot - 1];

@@ -1,12 +1,9 @@
 /** Writes a session in which some variables changed, out of the bytes of those that did not. */
-import { OrderedMap } from './ordered-map.js';
-import { originOf } from './origin.js';
+import { copiesIn } from './edited-copies.js';
 import type { ResolvedPhpLimits } from './php-limits.js';
-import { PhpObject } from './php-object.js';
-import { PhpReference } from './php-reference.js';
 import type { VariableChange } from './session-document.js';
 import { variableHead } from './session-handler.js';
-import type { SessionParts, SessionVariable } from './session-reader.js';
+import type { SessionParts, SessionVariable, TextHandler } from './session-reader.js';
 import { ValueWriter } from './value-writer.js';
 
 type Entry =
@@ -16,15 +13,16 @@ type Entry =
 /** The new bytes. Variables keep their places, new ones come last. */
 export function spliceSession(
   bytes: Buffer,
-  handler: 'php' | 'php_serialize' | 'php_binary',
+  handler: TextHandler,
   parts: SessionParts,
-  variables: ReadonlyMap<string, SessionVariable>,
   changes: ReadonlyMap<string, VariableChange>,
   limits: ResolvedPhpLimits,
 ): Buffer {
-  const entries = arrange(bytes, handler, parts, variables, changes);
+  const entries = arrange(bytes, handler, parts, changes);
   const inArray = handler === 'php_serialize';
-  const substitutes = parts.tracked ? copiesIn(entries) : new Map<object, object>();
+  const substitutes = parts.tracked
+    ? copiesIn(entries.flatMap((entry) => (entry.kind === 'written' ? [entry.value] : [])))
+    : new Map<object, object>();
   const writer = new ValueWriter(limits, inArray ? 1 : 0, substitutes);
   if (inArray) {
     writer.writeText(`a:${entries.length}:{`);
@@ -46,9 +44,8 @@ export function spliceSession(
 
 function arrange(
   bytes: Buffer,
-  handler: 'php' | 'php_serialize' | 'php_binary',
+  handler: TextHandler,
   parts: SessionParts,
-  variables: ReadonlyMap<string, SessionVariable>,
   changes: ReadonlyMap<string, VariableChange>,
 ): Entry[] {
   const entries: Entry[] = [];
@@ -63,7 +60,7 @@ function arrange(
     named.add(key);
     const change = changes.get(key);
     if (change === undefined) {
-      entries.push({ kind: 'kept', variable: variables.get(key) ?? variable });
+      entries.push({ kind: 'kept', variable: parts.byName.get(key) ?? variable });
     } else if (change.kind === 'set') {
       const head = bytes.subarray(variable.headStart, variable.start);
       entries.push({ kind: 'written', head, value: change.value });
@@ -74,26 +71,6 @@ function arrange(
     entries.push({ kind: 'written', head: variableHead(key, handler), value: change.value });
   }
   return entries;
-}
-
-/** The edited copies of decoded objects and references in new values, by what they are copies of. */
-function copiesIn(entries: readonly Entry[]): Map<object, object> {
-  const copies = new Map<object, object>();
-  const visited = new Set<object>();
-  const pending: unknown[] = entries.flatMap((entry) => (entry.kind === 'written' ? [entry.value] : []));
-  while (pending.length > 0) {
-    const value = pending.pop();
-    if (typeof value !== 'object' || value === null || value instanceof Uint8Array || visited.has(value))
-      continue;
-    visited.add(value);
-    const origin = originOf(value);
-    if (origin !== value && !copies.has(origin)) copies.set(origin, value);
-    if (value instanceof PhpReference) pending.push(value.value);
-    else if (value instanceof PhpObject) for (const item of value.properties.values()) pending.push(item);
-    else if (value instanceof OrderedMap) for (const item of value.values()) pending.push(item);
-    else for (const item of Object.values(value)) pending.push(item);
-  }
-  return copies;
 }
 
 /** Copies variables and keeps their references pointing at what they pointed at. */
