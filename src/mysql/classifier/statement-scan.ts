@@ -9,45 +9,45 @@ export const Feature = {
   /** `FOR UPDATE`, `FOR SHARE`, `LOCK IN SHARE MODE`. */
   LOCKING: 1,
   /** `INTO`. */
-  INTO: 1 << 1,
+  INTO: 0x2,
   /** `INTO OUTFILE`, `INTO DUMPFILE`. */
-  INTO_FILE: 1 << 2,
+  INTO_FILE: 0x4,
   /** `INSERT`, `UPDATE`, `DELETE` or `REPLACE` as a keyword behind the first word. */
-  WRITE_WORD: 1 << 3,
+  WRITE_WORD: 0x8,
   /** `NEXT VALUE FOR`, `NEXTVAL`, `SETVAL`. */
-  SEQUENCE_WRITE: 1 << 4,
+  SEQUENCE_WRITE: 0x10,
   /** `PREVIOUS VALUE FOR`, `LASTVAL`. */
-  SEQUENCE_READ: 1 << 5,
+  SEQUENCE_READ: 0x20,
   /** `@name`. */
-  USER_VARIABLE: 1 << 6,
+  USER_VARIABLE: 0x40,
   /** `name@host`, which in some statements is an account. */
-  ACCOUNT: 1 << 7,
+  ACCOUNT: 0x80,
   /** `:=`. */
-  ASSIGN: 1 << 8,
+  ASSIGN: 0x100,
   /** `SQL_CALC_FOUND_ROWS`. */
-  CALC_FOUND_ROWS: 1 << 9,
+  CALC_FOUND_ROWS: 0x200,
   /** `ROW_COUNT()`, `@@warning_count` and the like. */
-  LAST_STATEMENT: 1 << 10,
+  LAST_STATEMENT: 0x400,
   /** `FOUND_ROWS()`. */
-  FOUND_ROWS: 1 << 11,
+  FOUND_ROWS: 0x800,
   /** `LAST_INSERT_ID()`, `@@last_gtid` and the like. */
-  LAST_WRITE: 1 << 12,
+  LAST_WRITE: 0x1000,
   /** `LAST_INSERT_ID(…)` with an argument. */
-  SETS_INSERT_ID: 1 << 13,
+  SETS_INSERT_ID: 0x2000,
   /** `GET_LOCK()`. */
-  NAMED_LOCK: 1 << 14,
+  NAMED_LOCK: 0x4000,
   /** `RELEASE_LOCK()`. */
-  LOCK_RELEASE: 1 << 15,
+  LOCK_RELEASE: 0x8000,
   /** A function that is not on the list. */
-  UNKNOWN_FUNCTION: 1 << 16,
+  UNKNOWN_FUNCTION: 0x10000,
   /** A function or schema whose content belongs to one server. */
-  LOCAL: 1 << 17,
+  LOCAL: 0x20000,
   /** `FOR CONNECTION`. */
-  FOR_CONNECTION: 1 << 18,
+  FOR_CONNECTION: 0x40000,
   /** `CONNECTION_ID()`. */
-  CONNECTION_ID: 1 << 19,
+  CONNECTION_ID: 0x80000,
   /** `RELEASE_ALL_LOCKS()`. */
-  ALL_LOCKS_RELEASE: 1 << 20,
+  ALL_LOCKS_RELEASE: 0x100000,
 } as const;
 
 /** What is allowed to be called: the flags of built-in functions that must be set, and the user's own list. */

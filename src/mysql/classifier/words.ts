@@ -63,21 +63,21 @@ export const WordFlag = {
   /** Masks the word's number out of its value. */
   NUMBER: 0x3ff,
   /** A built-in function of MySQL that only reads, with the same answer on every server. */
-  READS_ON_MYSQL: 1 << 10,
+  READS_ON_MYSQL: 0x400,
   /** The same for MariaDB. */
-  READS_ON_MARIADB: 1 << 11,
+  READS_ON_MARIADB: 0x800,
   /** In MySQL, this word before a parenthesis is never a call. */
-  PLAIN_ON_MYSQL: 1 << 12,
+  PLAIN_ON_MYSQL: 0x1000,
   /** The same for MariaDB. */
-  PLAIN_ON_MARIADB: 1 << 13,
+  PLAIN_ON_MARIADB: 0x2000,
   /** A built-in function that only reads, but what it reads is the server it runs on. */
-  LOCAL: 1 << 14,
+  LOCAL: 0x4000,
   /** A system variable about the statement before. */
-  LAST_STATEMENT: 1 << 15,
+  LAST_STATEMENT: 0x8000,
   /** A system variable about the last write of this connection. */
-  LAST_WRITE: 1 << 16,
+  LAST_WRITE: 0x10000,
   /** What a `CREATE` or `ALTER` is about, when it is no stored program. */
-  OBJECT: 1 << 17,
+  OBJECT: 0x20000,
 } as const;
 
 const LAST_STATEMENT = 'warning_count error_count in_transaction';
