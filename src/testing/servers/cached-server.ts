@@ -16,7 +16,7 @@ import { askVersion } from './program-version.js';
 import type { ServerName, ServerProgram } from './server-binaries.js';
 
 /** Where the packages put each server's program. */
-export function findFolderProgram(folder: string, server: ServerName): string | undefined {
+function findFolderProgram(folder: string, server: ServerName): string | undefined {
   switch (server) {
     case 'mariadb':
       return ['usr/sbin/mariadbd', 'usr/sbin/mysqld'].find((path) => isFile(join(folder, path)));

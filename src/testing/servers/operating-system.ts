@@ -16,7 +16,7 @@ export interface AptSystem {
 }
 
 /** A system on which nothing can be unpacked: its own package manager or Docker has to help. */
-export interface OtherSystem {
+interface OtherSystem {
   /** Tells it from {@link AptSystem}. */
   readonly kind: 'other';
   /** What people call it. */

@@ -11,7 +11,7 @@ import { cachedFolder, findServer } from './server-search.js';
 export type ListServersOptions = Pick<ResolveServersOptions, 'binaries' | 'cacheDir' | 'signal'>;
 
 /** A server that is there. */
-export interface PresentServer {
+interface PresentServer {
   /** Tells it from {@link AbsentServer}. */
   readonly found: true;
   /** The server. */
@@ -25,7 +25,7 @@ export interface PresentServer {
 }
 
 /** A server that is not there, or not usable. */
-export interface AbsentServer {
+interface AbsentServer {
   /** Tells it from {@link PresentServer}. */
   readonly found: false;
   /** The server. */
@@ -37,7 +37,7 @@ export interface AbsentServer {
 }
 
 /** One line of a {@link ServerList}. */
-export type ListedServer = PresentServer | AbsentServer;
+type ListedServer = PresentServer | AbsentServer;
 
 /** What is there. */
 export interface ServerList {

@@ -19,6 +19,7 @@ export interface UnpackOptions {
 
 /** Unpacking is bound by decompression; more than this gains nothing on a small machine. */
 const PARALLEL = 2;
+const DPKG = 'dpkg-deb';
 /** Read by people only, and a third of all files. */
 const LEFT_OUT = ['./usr/share/man/*', './usr/share/info/*', './usr/share/locale/*/LC_MESSAGES/*'] as const;
 
@@ -64,7 +65,7 @@ function unpack(file: string, into: string): Promise<void> {
       ],
       { stdio: ['pipe', 'ignore', 'pipe'] },
     );
-    const dpkg = spawn('dpkg-deb', ['--fsys-tarfile', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const dpkg = spawn(DPKG, ['--fsys-tarfile', file], { stdio: ['ignore', 'pipe', 'pipe'] });
     let complaint = '';
     const note = (text: Buffer): void => {
       complaint = (complaint + text.toString('utf8')).slice(0, 2_000);
