@@ -143,13 +143,9 @@ export class SessionDocument {
       if (change.kind === 'set' || this.#values.has(key)) effective.set(key, change);
     }
     if (effective.size === 0) return this.bytes;
-    return spliceSession(
-      this.bytes,
-      this.handler as 'php',
-      this.#parts,
-      this.#variables,
-      effective,
-      this.#limits,
-    );
+    const source = this.#source;
+    return source.kind === 'text'
+      ? spliceSession(this.bytes, source.format, source.parts, effective, this.#limits)
+      : writeIgbinarySession(source.variables, effective, this.#limits);
   }
 }
