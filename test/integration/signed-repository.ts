@@ -9,6 +9,8 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { dirname, join } from 'node:path';
 import type { AptSource } from '../../src/testing/servers/apt-sources.js';
 
+const DPKG = 'dpkg-deb';
+
 /** A package to put into the repository. */
 export interface TestPackage {
   readonly name: string;
@@ -70,13 +72,9 @@ function buildPackage(folder: string, { name, version, depends, files }: TestPac
   }
   const file = `pool/${name}_${version}_${architecture}.deb`;
   mkdirSync(join(folder, 'pool'), { recursive: true });
-  const result = spawnSync(
-    'dpkg-deb',
-    ['--root-owner-group', '-Zgzip', '-z1', '-b', tree, join(folder, file)],
-    {
-      encoding: 'utf8',
-    },
-  );
+  const result = spawnSync(DPKG, ['--root-owner-group', '-Zgzip', '-z1', '-b', tree, join(folder, file)], {
+    encoding: 'utf8',
+  });
   rmSync(tree, { recursive: true });
   if (result.status !== 0) throw new Error(`dpkg-deb failed: ${result.stderr}`);
   const size = statSync(join(folder, file)).size;
