@@ -1,6 +1,6 @@
 /** Who is the primary, decided from what all nodes say about themselves; a pure function, so that every process agrees. */
 import type { NodeId } from '../common/node-address.js';
-import { gtidsContained } from './gtid-position.js';
+import { gtidReached, gtidsContained } from './gtid-position.js';
 import type { NodeDescription } from './node-description.js';
 import type { ReplicationGraph } from './replication-graph.js';
 import type { TopologyWarning, WriterState } from './topology-description.js';
@@ -19,15 +19,22 @@ export interface WriterVerdict {
 /**
  * Finds the primary among `nodes`.
  *
- * - A writable node without a source claims to be the primary when others follow it or when it is configured as primary.
+ * - A writable node without a source claims to be the primary when others follow it, when it is configured as primary, or when
+ *   it was the last primary.
  * - In a ring (circular replication) the configured primary claims; if that one is read-only and exactly one other is
  *   writable, that other does.
- * - A claim by configuration alone is void while the nodes that answer follow somebody else: that is an old primary that came back.
+ * - A sole claim that no node follows is void while nodes that answer follow somebody else: that is an old primary that came back.
+ *   It is disputed by a writable node without a source that has more transactions: that may be its successor.
  * - Without any claim, a single writable node without a source is taken if no node that answers contradicts it and it did not
  *   already stand beside a living primary: a two-node cluster after a promotion by hand.
- * - Two claims are a split brain, unless all followers follow one of them and the others provably have nothing that it lacks.
+ * - Two claims are a split brain, unless one is followed by all (or was the last primary, and none follow another) and the
+ *   others provably have nothing that it lacks: those are stale.
  */
-export function deriveWriter(nodes: readonly NodeDescription[], graph: ReplicationGraph): WriterVerdict {
+export function deriveWriter(
+  nodes: readonly NodeDescription[],
+  graph: ReplicationGraph,
+  lastPrimary: NodeId | undefined,
+): WriterVerdict {
   const up = nodes.filter((node) => node.state === 'up');
   const warnings: TopologyWarning[] = [];
   const followersOf = (id: NodeId): UpNode[] =>
@@ -45,29 +52,36 @@ export function deriveWriter(nodes: readonly NodeDescription[], graph: Replicati
   );
   const claims: UpNode[] = ringPrimaries(up, graph);
   for (const node of alone) {
-    if (followersOf(node.id).length > 0) claims.push(node);
-    else if (node.configuredRole === 'primary') {
-      const elsewhere = othersFollowElsewhere(node.id);
-      if (elsewhere.length === 0) claims.push(node);
-      else
-        warnings.push({
-          code: 'unfollowed-primary',
-          node: node.id,
-          message:
-            `${node.id} is configured as primary and writable, but ${list(elsewhere)} ` +
-            `replicate${elsewhere.length === 1 ? 's' : ''} from another server; it is not written to. ` +
-            'Make it a replica of the new primary, or point the replicas at it.',
-        });
+    const isClaim =
+      node.configuredRole === 'primary' || node.id === lastPrimary || followersOf(node.id).length > 0;
+    if (isClaim) claims.push(node);
+  }
+  const [first] = claims;
+  if (first !== undefined && claims.length === 1 && followersOf(first.id).length === 0) {
+    claims.push(...alone.filter((node) => node.strayOf === undefined && isAhead(node, first)));
+  }
+  const [sole] = claims;
+  if (sole !== undefined && claims.length === 1) {
+    const elsewhere = othersFollowElsewhere(sole.id);
+    if (followersOf(sole.id).length > 0 || elsewhere.length === 0) {
+      return { writer: { kind: 'primary', node: sole.id }, warnings };
     }
+    warnings.push({
+      code: 'unfollowed-primary',
+      node: sole.id,
+      message:
+        `${sole.id} is configured as primary and writable, but ${list(elsewhere)} ` +
+        `replicate${elsewhere.length === 1 ? 's' : ''} from another server; it is not written to. ` +
+        'Make it a replica of the new primary, or point the replicas at it.',
+    });
+    return { writer: { kind: 'no-primary' }, warnings };
   }
 
   if (claims.length === 0) {
     const [only, second] = alone;
-    const everyOtherLooked = nodes.every((node) => node.state !== 'new');
     if (
       only !== undefined &&
       second === undefined &&
-      everyOtherLooked &&
       only.strayOf === undefined &&
       othersFollowElsewhere(only.id).length === 0
     ) {
@@ -82,13 +96,10 @@ export function deriveWriter(nodes: readonly NodeDescription[], graph: Replicati
     }
     return { writer: { kind: 'no-primary' }, warnings };
   }
-  const [first, ...rest] = claims;
-  if (first !== undefined && rest.length === 0)
-    return { writer: { kind: 'primary', node: first.id }, warnings };
 
   const winner = claims.find(
     (claim) =>
-      followersOf(claim.id).length > 0 &&
+      (followersOf(claim.id).length > 0 || claim.id === lastPrimary) &&
       othersFollowElsewhere(claim.id).length === 0 &&
       claims.every(
         (other) =>
@@ -104,7 +115,7 @@ export function deriveWriter(nodes: readonly NodeDescription[], graph: Replicati
       code: 'stale-primary',
       node: stale.id,
       message:
-        `${stale.id} is writable, but every replica that answers follows ${winner.id}, which has all of its transactions; ` +
+        `${stale.id} is writable, but no replica follows it and ${winner.id} has all of its transactions; ` +
         `${winner.id} is the primary. Make ${stale.id} read-only and a replica before somebody writes to it.`,
     });
   }
@@ -133,6 +144,15 @@ function ringPrimaries(up: readonly UpNode[], graph: ReplicationGraph): UpNode[]
     if (claim !== undefined) claims.push(claim);
   }
   return claims;
+}
+
+/** Whether `node` has applied all that `other` has, and more, as far as their positions tell. */
+function isAhead(node: UpNode, other: UpNode): boolean {
+  const [mine, theirs] = [node.facts, other.facts];
+  if (node === other || mine.flavor !== theirs.flavor || mine.gtid === '' || theirs.gtid === '') return false;
+  return (
+    gtidReached(mine.flavor, mine.gtid, theirs.gtid) && !gtidReached(mine.flavor, theirs.gtid, mine.gtid)
+  );
 }
 
 function list(nodes: readonly UpNode[]): string {

@@ -36,18 +36,22 @@ export function withNode(topology: TopologyDescription, seed: NodeSeed): Topolog
 
 function derived(before: TopologyDescription, updated: readonly NodeDescription[]): TopologyDescription {
   const graph = replicationGraph(updated);
-  const verdict = deriveWriter(updated, graph);
-  const writer = same(before.writer, verdict.writer) ? before.writer : verdict.writer;
+  const verdict = deriveWriter(updated, graph, before.lastPrimary);
+  // A node that was not looked at yet may be the real primary; only a known primary stays what it is meanwhile.
+  const hasBlanks = updated.some((node) => node.state === 'new');
+  const isNew = verdict.writer.kind === 'primary' && verdict.writer.node !== before.lastPrimary;
+  const found: WriterState = hasBlanks && isNew ? { kind: 'no-primary' } : verdict.writer;
+  const writer = same(before.writer, found) ? before.writer : found;
   const primary = writer.kind === 'primary' ? writer.node : undefined;
   const resting = primary === undefined ? restingPrimary(updated, graph) : undefined;
   const nodes = updated.map((node) => placed(node, updated, graph, writer, resting));
-  const found: TopologyWarning[] = standingWarnings(nodes, resting, verdict.warnings);
+  const warnings: TopologyWarning[] = standingWarnings(nodes, resting, verdict.warnings);
   const changed = primary !== undefined && primary !== before.lastPrimary;
   return {
     epoch: before.epoch + (changed ? 1 : 0),
     nodes,
     writer,
-    warnings: same(before.warnings, found) ? before.warnings : found,
+    warnings: same(before.warnings, warnings) ? before.warnings : warnings,
     lastPrimary: primary ?? before.lastPrimary,
   };
 }
@@ -81,9 +85,16 @@ function placed(
   const role: NodeRole = isHead ? 'primary' : hasSource || unchecked ? 'replica' : 'unknown';
   const upstream = graph.upstreamOf(node.id);
   const lag = hasSource && !isHead ? lagThrough(node, upstream, nodes, primary) : null;
-  const isStray = role === 'unknown' && !node.facts.readOnly && primary !== undefined;
-  const strayOf = isStray ? primary : role === 'unknown' ? node.strayOf : undefined;
-  const next = { ...node, role, upstream, lag, strayOf };
+  const isAlone = role === 'unknown' && !node.facts.readOnly;
+  const aloneSince = isAlone ? (node.aloneSince ?? node.seenAt) : undefined;
+  const next = {
+    ...node,
+    role,
+    upstream,
+    lag,
+    aloneSince,
+    strayOf: strayOf(node, aloneSince, nodes, primary),
+  };
   return same(comparable(node), comparable(next)) ? node : next;
 }
 
@@ -107,8 +118,20 @@ function lagThrough(
   return { ms, at };
 }
 
+/** The primary that lives on beside a node that stands alone; remembered while the node does. */
+function strayOf(
+  node: Extract<NodeDescription, { state: 'up' }>,
+  aloneSince: number | undefined,
+  nodes: readonly NodeDescription[],
+  primary: NodeId | undefined,
+): NodeId | undefined {
+  if (aloneSince === undefined) return undefined;
+  const living = nodes.find((other) => other.id === primary);
+  return living?.state === 'up' && living.seenAt > aloneSince ? living.id : node.strayOf;
+}
+
 function comparable(node: Extract<NodeDescription, { state: 'up' }>): unknown {
-  return [node.role, node.upstream ?? null, node.lag, node.strayOf ?? null];
+  return [node.role, node.upstream ?? null, node.lag, node.aloneSince ?? null, node.strayOf ?? null];
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -146,7 +146,9 @@ export type NodeDescription =
       readonly sourceLost?: SourceLost | undefined;
       /** Set while the server lives but lets the monitor read nothing (`too-many`, `access-denied`): the facts are old. */
       readonly blind?: Blind | undefined;
-      /** The primary beside which this node stood writable and alone: its death does not promote this node. */
+      /** Since when it was seen writable without a source and without being the primary. */
+      readonly aloneSince?: number | undefined;
+      /** The primary that was seen alive after `aloneSince`: its death later does not promote this node. */
       readonly strayOf?: NodeId | undefined;
     })
   | (NodeSeed & {
