@@ -16,7 +16,10 @@ export interface SessionIdFormat {
  * Makes a new id in PHP's manner: `length` random bytes are read as a stream of bits, low bits first
  * (php-src ext/session/session.c, `bin_to_readable`).
  */
-export function createSessionId(format: SessionIdFormat, random: (size: number) => Uint8Array = randomBytes): string {
+export function createSessionId(
+  format: SessionIdFormat,
+  random: (size: number) => Uint8Array = randomBytes,
+): string {
   const { length, bitsPerCharacter } = format;
   const bytes = random(length);
   const mask = (1 << bitsPerCharacter) - 1;

@@ -1,7 +1,6 @@
 /** Three-way merge of sessions, variable by variable: what was loaded, what we made of it, and what is stored now. */
 
-/** What a save wants to change: a new value for a variable, or its removal. */
-export type VariableChange = { readonly kind: 'set'; readonly value: unknown } | { readonly kind: 'delete' };
+import type { VariableChange } from '../php/session-document.js';
 
 /** Two writers changed the same variable in different ways. */
 export interface VariableConflict {

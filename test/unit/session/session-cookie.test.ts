@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { DEFAULT_SESSION_COOKIE, formatSessionCookie, readSessionCookie } from '../../../src/session/session-cookie.js';
+import {
+  DEFAULT_SESSION_COOKIE,
+  formatSessionCookie,
+  readSessionCookie,
+} from '../../../src/session/session-cookie.js';
 
 test.each([
   [undefined, undefined],
@@ -20,7 +24,12 @@ test.each([
 
 test('the cookie has the order, case and encoding that PHP gives it', () => {
   const now = Date.UTC(2026, 10, 20, 16, 42, 6);
-  const cookie = { ...DEFAULT_SESSION_COOKIE, lifetimeMs: 3_600_000, domain: 'shop.example', secure: true } as const;
+  const cookie = {
+    ...DEFAULT_SESSION_COOKIE,
+    lifetimeMs: 3_600_000,
+    domain: 'shop.example',
+    secure: true,
+  } as const;
   expect(formatSessionCookie('a,b', cookie, { secureRequest: false, now })).toBe(
     'PHPSESSID=a%2Cb; expires=Fri, 20 Nov 2026 17:42:06 GMT; Max-Age=3600; path=/; domain=shop.example; secure; HttpOnly; SameSite=Lax',
   );

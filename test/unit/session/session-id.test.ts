@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import { assertSessionId, createSessionId } from '../../../src/session/session-id.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 
-const bytes = (...values: number[]) => (size: number) => Uint8Array.from({ length: size }, (_, index) => values[index % values.length] ?? 0);
+const bytes =
+  (...values: number[]) =>
+  (size: number) =>
+    Uint8Array.from({ length: size }, (_, index) => values[index % values.length] ?? 0);
 
 test.each([
   [4, bytes(0x12, 0xef), '21fe21fe21fe21fe21fe21'],
@@ -14,7 +17,9 @@ test.each([
 
 test('five bits: the second character takes three bits of the first byte and two of the second', () => {
   // 0xff, 0x03 -> 11111 | 11111 | 00000 ...
-  expect(createSessionId({ length: 22, bitsPerCharacter: 5 }, bytes(0xff, 0x03, 0, 0, 0)).slice(0, 3)).toBe('vv0');
+  expect(createSessionId({ length: 22, bitsPerCharacter: 5 }, bytes(0xff, 0x03, 0, 0, 0)).slice(0, 3)).toBe(
+    'vv0',
+  );
 });
 
 test('ids use only the alphabet of their width', () => {
@@ -25,9 +30,14 @@ test('ids use only the alphabet of their width', () => {
   }
 });
 
-test.each(['lock.abc', '', 'a b', 'a\nb', '../x', 'é', 'x'.repeat(232), 'a_b', '__proto__'])('%j never reaches a key', (id) => {
-  expect(() => assertSessionId(id, DEFAULT_SESSION_OPTIONS.accept)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_ID' }));
-});
+test.each(['lock.abc', '', 'a b', 'a\nb', '../x', 'é', 'x'.repeat(232), 'a_b', '__proto__'])(
+  '%j never reaches a key',
+  (id) => {
+    expect(() => assertSessionId(id, DEFAULT_SESSION_OPTIONS.accept)).toThrow(
+      expect.objectContaining({ code: 'ERR_SESSION_ID' }),
+    );
+  },
+);
 
 test('the message of a refused id does not repeat it', () => {
   expect(() => assertSessionId('lock.victim', DEFAULT_SESSION_OPTIONS.accept)).toThrow(/^(?!.*victim)/);

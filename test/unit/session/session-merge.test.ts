@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { mergeChanges, type VariableChange } from '../../../src/session/session-merge.js';
+import type { VariableChange } from '../../../src/php/session-document.js';
+import { mergeChanges } from '../../../src/session/session-merge.js';
 
-const bytes = (text: string | undefined): Buffer | undefined => (text === undefined ? undefined : Buffer.from(text));
+const bytes = (text: string | undefined): Buffer | undefined =>
+  text === undefined ? undefined : Buffer.from(text);
 const lookup = (state: Readonly<Record<string, string>>) => (name: string) => bytes(state[name]);
 const set = (value: string): VariableChange => ({ kind: 'set', value });
 const remove: VariableChange = { kind: 'delete' };
@@ -10,7 +12,12 @@ const ours = () => 'ours' as const;
 const theirs = () => 'theirs' as const;
 
 test('a variable that only we changed takes our change', () => {
-  const merged = mergeChanges(new Map([['a', set('2')]]), lookup({ a: '1' }), lookup({ a: '1', b: '9' }), theirs);
+  const merged = mergeChanges(
+    new Map([['a', set('2')]]),
+    lookup({ a: '1' }),
+    lookup({ a: '1', b: '9' }),
+    theirs,
+  );
   expect(merged).toEqual({ apply: new Map([['a', set('2')]]), conflicts: [] });
 });
 
@@ -23,11 +30,16 @@ test('a variable that both changed is a conflict, decided by the caller', () => 
 });
 
 test('two who remove the same variable agree', () => {
-  expect(mergeChanges(new Map([['a', remove]]), lookup({ a: '1' }), lookup({}), theirs)).toEqual({ apply: new Map(), conflicts: [] });
+  expect(mergeChanges(new Map([['a', remove]]), lookup({ a: '1' }), lookup({}), theirs)).toEqual({
+    apply: new Map(),
+    conflicts: [],
+  });
 });
 
 test('a variable that we changed and somebody removed is a conflict', () => {
-  expect(mergeChanges(new Map([['a', set('2')]]), lookup({ a: '1' }), lookup({}), ours).conflicts).toHaveLength(1);
+  expect(
+    mergeChanges(new Map([['a', set('2')]]), lookup({ a: '1' }), lookup({}), ours).conflicts,
+  ).toHaveLength(1);
 });
 
 test('whatever the others did to other variables, our change to an untouched one is applied', () => {

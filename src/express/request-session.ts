@@ -1,0 +1,127 @@
+/** `req.session`: the variables of PHP's `$_SESSION` as plain properties, and what can be done with the session as a whole. */
+import type { CallOptions } from '../common/deadline.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { type Session, setVariable } from '../session/session.js';
+import type { SessionStore } from '../session/session-store.js';
+
+/** How a {@link RequestSession} reaches the rest of its request. */
+export interface RequestSessionPort {
+  /** The store. */
+  readonly store: SessionStore;
+  /** Whether `Set-Cookie` can still be sent. */
+  cookieCanBeSent(): boolean;
+}
+
+/**
+ * The session of one request. Every variable of PHP's `$_SESSION` is a property that may be read, set and deleted;
+ * what was changed is saved when the response ends.
+ *
+ * A variable that is called like one of the members below (`$_SESSION['id']`, say) is in {@link RequestSession.reserved}.
+ */
+export class RequestSession {
+  /** The variables of the session. */
+  [variable: string]: unknown;
+  readonly #port: RequestSessionPort;
+  #session: Session;
+  #reserved: Record<string, unknown> = {};
+  #phase: 'live' | 'destroyed' = 'live';
+
+  /** @internal */
+  constructor(session: Session, port: RequestSessionPort) {
+    this.#port = port;
+    this.#session = session;
+    this.#show();
+  }
+
+  /** The session's id: the value of the cookie. */
+  get id(): string {
+    return this.#session.id;
+  }
+
+  /** Whether the session is not in the store yet. It gets there, and the browser gets a cookie, once it has a variable. */
+  get isNew(): boolean {
+    return !this.#session.exists;
+  }
+
+  /** Variables whose names are taken by the members of this class. */
+  get reserved(): Record<string, unknown> {
+    return this.#reserved;
+  }
+
+  /** Saves what was changed now, instead of when the response ends. Errors: as `SessionStore.save`. */
+  async save(options?: CallOptions): Promise<void> {
+    if (this.#phase === 'destroyed') return;
+    this.#collect();
+    await this.#port.store.save(this.#session, options);
+    this.#show();
+  }
+
+  /** Forgets what was changed here and reads the session again. */
+  async reload(options?: CallOptions): Promise<void> {
+    this.#session = await this.#port.store.load(this.#session.id, options);
+    this.#phase = 'live';
+    this.#show();
+  }
+
+  /** Renews the session's expiry on every copy. */
+  async touch(options?: CallOptions): Promise<void> {
+    if (this.#session.exists) await this.#port.store.touch(this.#session.id, options);
+  }
+
+  /**
+   * Moves the variables to a new id and removes the old session: do this at every login.
+   *
+   * @throws StormlampError `ERR_UNSUPPORTED` when the headers are already sent, since the browser could not learn the new id.
+   */
+  async regenerate(options?: CallOptions): Promise<void> {
+    this.#assertCookie('regenerate()');
+    this.#collect();
+    this.#session = await this.#port.store.regenerate(this.#session, options);
+    this.#phase = 'live';
+    this.#show();
+  }
+
+  /** Removes the session from every copy. Variables set afterwards are not saved. */
+  async destroy(options?: CallOptions): Promise<void> {
+    await this.#port.store.destroy(this.#session.id, options);
+    this.#phase = 'destroyed';
+    for (const name of Object.keys(this.#session.data)) delete this.#session.data[name];
+    this.#show();
+  }
+
+  /** @internal What the middleware has to do at the end of the response. */
+  get pending(): 'nothing' | 'touch' | 'save' {
+    if (this.#phase === 'destroyed') return 'nothing';
+    this.#collect();
+    if (this.#session.changed) return 'save';
+    return this.#session.exists ? 'touch' : 'nothing';
+  }
+
+  #assertCookie(what: string): void {
+    if (!this.#port.cookieCanBeSent()) {
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `session.${what} was called after the response's headers were sent; call it before the first write`,
+      );
+    }
+  }
+
+  #collect(): void {
+    const { data } = this.#session;
+    for (const name of Object.keys(data)) {
+      if (!Object.hasOwn(RESERVED.has(name) ? this.#reserved : this, name)) delete data[name];
+    }
+    for (const name of Object.keys(this)) setVariable(data, name, this[name]);
+    for (const name of Object.keys(this.#reserved)) setVariable(data, name, this.#reserved[name]);
+  }
+
+  #show(): void {
+    for (const name of Object.keys(this)) delete this[name];
+    this.#reserved = {};
+    for (const [name, value] of Object.entries(this.#session.data)) {
+      setVariable(RESERVED.has(name) ? this.#reserved : this, name, value);
+    }
+  }
+}
+
+const RESERVED: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(RequestSession.prototype));

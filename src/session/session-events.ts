@@ -1,0 +1,22 @@
+/** What a session store tells; ids are secrets and never in an event. */
+
+import type { BreakerChange } from '../breaker/node-breaker.js';
+import type { NodeId } from '../common/node-address.js';
+
+/** Events of a `SessionStore`. */
+export interface SessionStoreEvents {
+  /** A copy could not be read, written or removed; the others hold the session. */
+  'copy-missed': {
+    readonly operation: 'load' | 'save' | 'touch' | 'destroy';
+    readonly node: NodeId;
+    readonly error: Error;
+  };
+  /** Another request changed the same variable meanwhile. */
+  'conflict-decided': { readonly variable: string; readonly kept: 'ours' | 'theirs' };
+  /** The session lock was no longer ours when we gave it back. */
+  'lock-lost': { readonly node: NodeId | undefined };
+  /** The breaker of a node changed its phase. */
+  'breaker-changed': BreakerChange;
+  /** A session that was changed could not be saved by the middleware. */
+  'save-failed': { readonly error: Error };
+}

@@ -1,0 +1,379 @@
+/** PHP's sessions for Node: loads, saves by merge, touches and destroys them on replicated memcached nodes. */
+import { type CallOptions, Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import { SafeEmitter } from '../common/safe-emitter.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { publish } from '../diagnostics/channels.js';
+import { exptimeOf } from '../memcached/exptime.js';
+import { MemcachedMonitor } from '../memcached/memcached-monitor.js';
+import type { MemcachedItem, MemcachedNode } from '../memcached/memcached-node.js';
+import {
+  type CopyKey,
+  type CopyReport,
+  ReplicatedCopies,
+  storeDown,
+} from '../memcached/replicated-copies.js';
+import { SessionDocument, type VariableChange } from '../php/session-document.js';
+import { Session } from './session.js';
+import type { SessionStoreEvents } from './session-events.js';
+import { assertSessionId, createSessionId } from './session-id.js';
+import { sessionDataKey, sessionLockKey, sessionPlacement } from './session-keys.js';
+import { memcachedLock, memcacheLock, SessionLocks } from './session-lock.js';
+import { mergeChanges } from './session-merge.js';
+import { createSessionNode, type SessionNode } from './session-node.js';
+import type { ResolvedSessionOptions } from './session-options.js';
+
+/** What a save did. */
+export interface SaveResult {
+  /** What happened to the stored session; `gone` means that it was destroyed meanwhile and not recreated. */
+  readonly outcome: 'saved' | 'unchanged' | 'gone';
+  /** Nodes that hold the saved bytes. */
+  readonly copies: readonly NodeId[];
+}
+
+/** The state of one node of the store, for people. */
+export interface SessionNodeStatus {
+  /** The node. */
+  readonly node: NodeId;
+  /** Phase of the breaker for reads. */
+  readonly reads: string;
+  /** Phase of the breaker for writes. */
+  readonly writes: string;
+}
+
+/** Sessions on memcached nodes, byte-compatible with PHP's own. Made by `createSessionStore`. */
+export class SessionStore extends SafeEmitter<SessionStoreEvents> {
+  /** The options in force. */
+  readonly options: ResolvedSessionOptions;
+  readonly #nodes: readonly SessionNode[];
+  readonly #copies: ReplicatedCopies;
+  readonly #locks: SessionLocks;
+  readonly #monitor: MemcachedMonitor;
+  readonly #background = new Set<Promise<unknown>>();
+  #closed = false;
+
+  /** @internal */
+  constructor(options: ResolvedSessionOptions) {
+    super();
+    this.options = options;
+    this.#nodes = options.nodes.map((seed) =>
+      createSessionNode(seed, options, (change) => this.publish('breaker-changed', change)),
+    );
+    const nodes = this.#nodes.map(({ node }) => node);
+    this.#copies = new ReplicatedCopies(nodes, sessionPlacement(options));
+    const protocol = options.handler === 'memcached' ? memcachedLock : memcacheLock;
+    this.#locks = new SessionLocks(this.#copies, protocol, options.lockWaitMs);
+    this.#monitor = new MemcachedMonitor(nodes, {
+      intervalMs: options.monitorIntervalMs,
+      timeoutMs: options.operationTimeoutMs,
+    });
+    this.#monitor.on('node-observed', (seen) => {
+      this.#nodes.find(({ node }) => node.id === seen.node)?.observed(seen);
+    });
+  }
+
+  /**
+   * Looks at every node once, and goes on looking.
+   *
+   * @internal
+   */
+  async start(): Promise<void> {
+    const seen = await this.#monitor.checkAll();
+    const failures = seen.flatMap((one) => (one.ok ? [] : [{ node: one.node, error: one.error }]));
+    // A wrong password or a port of another service is a mistake, not an outage: say so now.
+    const mistake = failures.find(({ error }) => isMistake(error));
+    if (mistake !== undefined) throw mistake.error;
+    if (failures.length === seen.length && this.options.onStoreDown === 'error')
+      throw storeDown(failures, 'No memcached node of the session store can be reached');
+    this.#monitor.start();
+  }
+
+  /** A session that is not in the store: it gets there by `save`, once it has a variable. */
+  create(): Session {
+    return Session.absent(createSessionId(this.options.idFormat), this.options.serialize);
+  }
+
+  /**
+   * Reads a session. The first node in PHP's order decides; only when it cannot answer is the next one asked.
+   * A session that is not there is returned with `exists` false and the id that was asked for.
+   *
+   * @throws StormlampError `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_PHP_SYNTAX` (what is stored is not a session),
+   * `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`.
+   */
+  async load(id: string, options?: CallOptions): Promise<Session> {
+    const { item, node } = await this.#read(id, options);
+    publish('session', () => ({ operation: 'load', node: node.id, detail: item === null ? 'miss' : 'hit' }));
+    return item === null
+      ? Session.absent(id, this.options.serialize)
+      : Session.stored(id, this.#decode(item.value));
+  }
+
+  /** Reads the stored bytes of a session, undecoded; null when it is not there. Errors: as `load`. */
+  async readRaw(id: string, options?: CallOptions): Promise<Buffer | null> {
+    return (await this.#read(id, options)).item?.value ?? null;
+  }
+
+  /**
+   * Stores the variables that were changed since the session was loaded.
+   *
+   * Takes the lock that PHP takes, reads what is stored now, merges variable by variable, compares and sets on the
+   * first node, writes the same bytes to the other copies, and unlocks. An unchanged session writes nothing.
+   *
+   * @throws StormlampError `ERR_SESSION_LOCKED`, `ERR_STORE_DOWN`, `ERR_SESSION_TOO_LARGE`, `ERR_PHP_VALUE` (a value
+   * that PHP has no counterpart for), `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`. After an error nothing in `session` is lost.
+   */
+  async save(session: Session, options?: CallOptions): Promise<SaveResult> {
+    this.#assertOpen();
+    const { id } = session;
+    assertSessionId(id, this.options.accept);
+    const changes = session.pendingChanges();
+    if (changes === undefined) return { outcome: 'unchanged', copies: [] };
+    const deadline = Deadline.of(options);
+    if (this.options.conflict === 'last-write-wins') return this.#overwrite(session, changes, deadline);
+    return this.#locked(id, deadline, () => this.#mergeAndSet(session, changes, deadline));
+  }
+
+  /** Stores bytes as they are on every copy, under the lock. For tools that move sessions; `save` is for applications. */
+  async writeRaw(id: string, bytes: Buffer, options?: CallOptions): Promise<SaveResult> {
+    this.#assertOpen();
+    assertSessionId(id, this.options.accept);
+    // What PHP cannot decode it deletes, so it must not get there.
+    this.#decode(bytes);
+    const deadline = Deadline.of(options);
+    return this.#locked(id, deadline, () => this.#storeEverywhere(id, bytes, deadline));
+  }
+
+  /** Renews the expiry of every copy. Errors: `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_CLOSED`. */
+  async touch(id: string, options?: CallOptions): Promise<void> {
+    this.#assertOpen();
+    const key = this.#key(id);
+    const report = await this.#copies.touch(key, this.#exptime(), Deadline.of(options));
+    this.#tellMissed('touch', report);
+    if (report.reached.length === 0) throw storeDown(report.missed);
+  }
+
+  /** `touch` that nobody waits for; `close` does. */
+  touchLater(id: string): void {
+    if (this.#closed) return;
+    const work: Promise<unknown> = this.touch(id).catch(() => undefined);
+    this.#background.add(work);
+    void work.then(() => this.#background.delete(work));
+  }
+
+  /**
+   * Removes every copy, under the lock.
+   *
+   * @throws StormlampError `ERR_STORE_DOWN` when no copy could be removed; a copy that was missed is the event `copy-missed`.
+   */
+  async destroy(id: string, options?: CallOptions): Promise<void> {
+    this.#assertOpen();
+    const key = this.#key(id);
+    const deadline = Deadline.of(options);
+    await this.#locked(id, deadline, async () => {
+      const report = await this.#copies.delete(key, deadline);
+      this.#tellMissed('destroy', report);
+      if (report.reached.length === 0) throw storeDown(report.missed);
+    });
+    publish('session', () => ({ operation: 'destroy', node: undefined, detail: '' }));
+  }
+
+  /** Saves the session's variables under a new id and removes the old session; the session with the new id. Errors: as `save`. */
+  async regenerate(session: Session, options?: CallOptions): Promise<Session> {
+    this.#assertOpen();
+    const fresh = session.renamed(createSessionId(this.options.idFormat));
+    await this.save(fresh, options);
+    if (session.exists) await this.destroy(session.id, options);
+    return fresh;
+  }
+
+  /** Tells listeners of `save-failed` about a save whose caller cannot be told any more. */
+  reportSaveFailure(error: unknown): void {
+    this.publish('save-failed', { error: error instanceof Error ? error : new Error(describeError(error)) });
+  }
+
+  /** The nodes and the phases of their breakers. */
+  status(): readonly SessionNodeStatus[] {
+    return this.#nodes.map(({ node, get, set }) => ({
+      node: node.id,
+      reads: get.state.phase,
+      writes: set.state.phase,
+    }));
+  }
+
+  /** The nodes that hold the copies of a session, the deciding one first. */
+  holders(id: string): readonly NodeId[] {
+    return this.#copies.holders(this.#key(id)).map((node) => node.id);
+  }
+
+  /** Waits for what is under way, then closes the connections. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#monitor.close();
+    await Promise.all(this.#background);
+    await Promise.all(this.#nodes.map(({ node }) => node.close()));
+    for (const { get, set } of this.#nodes) {
+      get.close();
+      set.close();
+    }
+  }
+
+  /** Same as {@link SessionStore.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #read(
+    id: string,
+    options: CallOptions | undefined,
+  ): Promise<{ item: MemcachedItem | null; node: MemcachedNode }> {
+    this.#assertOpen();
+    const key = this.#key(id);
+    const read = await this.#copies.read(key, Deadline.of(options));
+    const first = this.#copies.holders(key)[0];
+    if (first !== undefined && first !== read.node && this.listenerCount('copy-missed') > 0) {
+      const error = new StormlampError(
+        ErrorCode.NODE_UNREACHABLE,
+        `${first.id} did not answer; ${read.node.id} was asked`,
+      );
+      this.publish('copy-missed', { operation: 'load', node: first.id, error });
+    }
+    return read;
+  }
+
+  async #locked<T>(id: string, deadline: Deadline, work: () => Promise<T>): Promise<T> {
+    const lock = await this.#locks.acquire(sessionLockKey(this.options, id), deadline);
+    try {
+      return await work();
+    } finally {
+      if (!(await lock.release())) this.publish('lock-lost', { node: undefined });
+    }
+  }
+
+  async #mergeAndSet(
+    session: Session,
+    changes: ReadonlyMap<string, VariableChange>,
+    deadline: Deadline,
+  ): Promise<SaveResult> {
+    const key = this.#key(session.id);
+    for (;;) {
+      deadline.check('Saving the session');
+      const { item, node } = await this.#copies.read(key, deadline);
+      if (item === null && session.exists && this.options.onGone === 'drop')
+        return { outcome: 'gone', copies: [] };
+      const { base } = session;
+      const stored = item === null ? undefined : this.#decode(item.value);
+      // Recreated from what was loaded, a vanished session gets all its variables back, not only the changed ones.
+      const merged =
+        stored === undefined
+          ? { apply: changes, conflicts: [] }
+          : mergeChanges(
+              changes,
+              (name) => base.bytesOf(name),
+              (name) => stored.bytesOf(name),
+              this.options.onConflict,
+            );
+      for (const { name } of merged.conflicts) {
+        this.publish('conflict-decided', {
+          variable: name,
+          kept: merged.apply.has(name) ? 'ours' : 'theirs',
+        });
+      }
+      const bytes = (stored ?? base).encodeWith(merged.apply);
+      const result = await this.#setOn(node, key, bytes, item, deadline);
+      if (result === 'raced') continue;
+      const report = await this.#copies.store(key, bytes, { exptime: this.#exptime() }, deadline, node);
+      return this.#saved(session, changes, bytes, {
+        reached: [node.id, ...report.reached],
+        missed: report.missed,
+      });
+    }
+  }
+
+  async #setOn(
+    node: MemcachedNode,
+    key: CopyKey,
+    bytes: Buffer,
+    item: MemcachedItem | null,
+    deadline: Deadline,
+  ): Promise<'stored' | 'raced'> {
+    const options = { exptime: this.#exptime(), signal: deadline.signal };
+    const result =
+      item === null
+        ? await node.add(key.key, bytes, options)
+        : await node.set(key.key, bytes, { ...options, cas: item.cas });
+    return result.status === 'stored' ? 'stored' : 'raced';
+  }
+
+  async #overwrite(
+    session: Session,
+    changes: ReadonlyMap<string, VariableChange>,
+    deadline: Deadline,
+  ): Promise<SaveResult> {
+    const bytes = session.base.encodeWith(changes);
+    const report = await this.#copies.store(
+      this.#key(session.id),
+      bytes,
+      { exptime: this.#exptime() },
+      deadline,
+    );
+    return this.#saved(session, changes, bytes, report);
+  }
+
+  async #storeEverywhere(id: string, bytes: Buffer, deadline: Deadline): Promise<SaveResult> {
+    const report = await this.#copies.store(this.#key(id), bytes, { exptime: this.#exptime() }, deadline);
+    this.#assertAcknowledged(report);
+    return { outcome: 'saved', copies: report.reached };
+  }
+
+  #saved(
+    session: Session,
+    changes: ReadonlyMap<string, VariableChange>,
+    bytes: Buffer,
+    report: CopyReport,
+  ): SaveResult {
+    this.#assertAcknowledged(report);
+    session.wrote(this.#decode(bytes), this.#decode(session.base.encodeWith(changes)));
+    publish('session', () => ({
+      operation: 'save',
+      node: report.reached[0],
+      detail: `${report.reached.length} copies`,
+    }));
+    return { outcome: 'saved', copies: report.reached };
+  }
+
+  #assertAcknowledged(report: CopyReport): void {
+    this.#tellMissed('save', report);
+    const copies = report.reached.length + report.missed.length;
+    const needed = { one: 1, majority: Math.floor(copies / 2) + 1, all: copies }[this.options.acks];
+    if (report.reached.length < needed) throw storeDown(report.missed, 'Too few copies took the session');
+  }
+
+  #tellMissed(operation: 'save' | 'touch' | 'destroy', report: CopyReport): void {
+    for (const { node, error } of report.missed) this.publish('copy-missed', { operation, node, error });
+  }
+
+  #decode(bytes: Buffer): SessionDocument {
+    return SessionDocument.decode(bytes, this.options.serialize);
+  }
+
+  #key(id: string): CopyKey {
+    assertSessionId(id, this.options.accept);
+    return sessionDataKey(this.options, id);
+  }
+
+  #exptime(): number {
+    return exptimeOf(this.options.lifetimeMs, this.options.handler);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The session store is closed');
+  }
+}
+
+function isMistake(error: unknown): boolean {
+  return (
+    error instanceof StormlampError &&
+    (error.code === ErrorCode.PROTOCOL || error.code === ErrorCode.ACCESS_DENIED)
+  );
+}

@@ -1,0 +1,84 @@
+/** One session in this process: its variables as plain data, and what they were when they were loaded. */
+import { SessionDocument, type VariableChange } from '../php/session-document.js';
+import type { SessionHandler } from '../php/session-handler.js';
+import { SessionView } from '../php/session-view.js';
+
+/** A loaded or new session. `data` may be changed freely; `SessionStore.save` finds out what changed. */
+export class Session {
+  /** The id that the browser's cookie holds. */
+  readonly id: string;
+  #view: SessionView;
+  #stored: boolean;
+  #mustWrite = false;
+
+  private constructor(id: string, view: SessionView, stored: boolean) {
+    this.id = id;
+    this.#view = view;
+    this.#stored = stored;
+  }
+
+  /** @internal A session that the store does not hold. */
+  static absent(id: string, handler: SessionHandler): Session {
+    return new Session(id, new SessionView(SessionDocument.decode('', handler)), false);
+  }
+
+  /** @internal A session that the store holds. */
+  static stored(id: string, document: SessionDocument): Session {
+    return new Session(id, new SessionView(document), true);
+  }
+
+  /** The variables of `$_SESSION`: lists are arrays, maps plain objects, numbers numbers. */
+  get data(): Record<string, unknown> {
+    return this.#view.data;
+  }
+
+  /** Whether the store held the session when it was loaded or last saved. */
+  get exists(): boolean {
+    return this.#stored;
+  }
+
+  /** Whether a save would write anything. Reading it throws `ERR_PHP_VALUE` for a value that PHP has no counterpart for. */
+  get changed(): boolean {
+    return this.#mustWrite || this.#view.changes().size > 0;
+  }
+
+  /** @internal What was stored when the session was loaded. */
+  get base(): SessionDocument {
+    return this.#view.document;
+  }
+
+  /** @internal What a save has to write; undefined when there is nothing to write. */
+  pendingChanges(): ReadonlyMap<string, VariableChange> | undefined {
+    const changes = this.#view.changes();
+    return changes.size > 0 || this.#mustWrite ? changes : undefined;
+  }
+
+  /** @internal The same variables under a new id, to be written even when none is changed. */
+  renamed(id: string): Session {
+    const session = new Session(id, this.#view, false);
+    session.#mustWrite = true;
+    return session;
+  }
+
+  /**
+   * @internal Takes over what a save wrote. Values that were written as they are here stay the same objects, so that
+   * references that the application holds stay live; what others had changed is new.
+   */
+  wrote(written: SessionDocument, ours: SessionDocument): void {
+    const before = this.#view.data;
+    this.#view = new SessionView(written);
+    for (const name of written.keys) {
+      const here = ours.bytesOf(name);
+      if (here === undefined || !Object.hasOwn(before, name) || written.bytesOf(name)?.equals(here) !== true)
+        continue;
+      setVariable(this.#view.data, name, before[name]);
+    }
+    this.#stored = true;
+    this.#mustWrite = false;
+  }
+}
+
+/** Sets a variable whatever its name is; plain assignment of `__proto__` would set the prototype. */
+export function setVariable(data: object, name: string, value: unknown): void {
+  Object.defineProperty(data, name, { value, enumerable: true, configurable: true, writable: true });
+}

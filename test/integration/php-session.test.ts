@@ -1,0 +1,452 @@
+/** PHP and Node share sessions: the same bytes, the same nodes, the same lock. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type PhpSessionRequest, phpSession } from '../../src/express/index.js';
+import { createSessionStore } from '../../src/session/create-session-store.js';
+import type { SessionOptions } from '../../src/session/session-options.js';
+import type { SessionStore } from '../../src/session/session-store.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+
+let servers: LocalCluster;
+const stores: SessionStore[] = [];
+const sites: Server[] = [];
+
+beforeAll(async () => {
+  servers = await startLocalCluster({ databases: false });
+});
+afterAll(async () => {
+  await servers?.close();
+});
+afterEach(async () => {
+  await Promise.all(sites.splice(0).map((site) => new Promise((done) => site.close(done))));
+  await Promise.all(stores.splice(0).map((store) => store.close()));
+  for (const node of servers.memcached) {
+    await node.faults.heal();
+    if (!node.running) await node.start();
+  }
+});
+
+async function openStore(options: Partial<SessionOptions> = {}): Promise<SessionStore> {
+  const store = await createSessionStore({ nodes: servers.memcached.map((node) => node.id), ...options });
+  stores.push(store);
+  return store;
+}
+
+let ids = 0;
+function newId(): string {
+  ids += 1;
+  return `abcdefghijklmnopqr${String(ids).padStart(8, '0')}`;
+}
+
+/** Runs PHP code inside an open session and gives what it echoes. */
+async function php(id: string, code: string, ini: Readonly<Record<string, string>> = {}): Promise<string> {
+  const script = `<?php session_id('${id}'); if (!session_start()) { echo 'NO SESSION'; exit; } ${code}`;
+  const { stdout, stderr, exitCode } = await servers.php(script, { ini });
+  expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
+  return stdout;
+}
+
+/** The value under a key of one memcached node, as PHP's own client reads it. */
+async function rawOn(node: { host: string; port: number }, key: string): Promise<string> {
+  const script = `<?php $m = new Memcached(); $m->addServer('${node.host}', ${node.port}); $v = $m->get('${key}'); echo $v === false ? 'MISS' : $v;`;
+  return (await servers.php(script)).stdout;
+}
+
+async function listen(app: express.Express): Promise<string> {
+  const site = createServer(app);
+  sites.push(site);
+  await new Promise<void>((done) => site.listen(0, '127.0.0.1', done));
+  return `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+}
+
+describe.each(['php', 'php_serialize'] as const)('with the container %s', (serialize) => {
+  const ini = { 'session.serialize_handler': serialize };
+
+  test('Node reads what PHP wrote, changes one variable, and PHP reads it back with the rest untouched', async () => {
+    const store = await openStore({ serialize });
+    const id = newId();
+    await php(
+      id,
+      "$_SESSION = ['user' => ['name' => 'ada', 'balance' => 100.0], 'tags' => ['a', 'b'], 'n' => 1, 'o' => new ArrayObject([1])];",
+      ini,
+    );
+    const before = await store.readRaw(id);
+    const session = await store.load(id);
+    expect(session.exists).toBe(true);
+    expect(session.data).toMatchObject({ user: { name: 'ada', balance: 100 }, tags: ['a', 'b'], n: 1 });
+    session.data['n'] = 2;
+    session.data['node'] = { list: [1, 2.5, 'x'], none: null };
+    const { outcome, copies } = await store.save(session);
+    expect(outcome).toBe('saved');
+    expect(copies).toHaveLength(2);
+    const after = await store.readRaw(id);
+    const text = (bytes: Buffer | null): string => bytes?.toString('latin1') ?? '';
+    expect(text(after)).toContain(text(before).match(/a:2:\{s:4:"name";.*?d:100;\}/s)?.[0]);
+    const seen = await php(
+      id,
+      "echo json_encode([$_SESSION['n'], $_SESSION['node'], is_float($_SESSION['user']['balance']), get_class($_SESSION['o'])]);",
+      ini,
+    );
+    expect(JSON.parse(seen)).toEqual([2, { list: [1, 2.5, 'x'], none: null }, true, 'ArrayObject']);
+  });
+
+  test('what Node saved without a change is byte for byte what PHP wrote', async () => {
+    const store = await openStore({ serialize });
+    const id = newId();
+    await php(
+      id,
+      "$a = [1]; $_SESSION = ['f' => 0.1, 'r' => &$a, 'q' => &$a, 'e' => [], 'big' => PHP_INT_MAX];",
+      ini,
+    );
+    const before = await store.readRaw(id);
+    const session = await store.load(id);
+    expect(session.changed).toBe(false);
+    expect(await store.save(session)).toEqual({ outcome: 'unchanged', copies: [] });
+    expect(await store.readRaw(id)).toEqual(before);
+  });
+});
+
+test('both copies hold the same bytes, under the key that PHP uses', async () => {
+  const store = await openStore();
+  const session = store.create();
+  session.data['user'] = 'ada';
+  await store.save(session);
+  const copies = await Promise.all(
+    servers.memcached.map((node) => rawOn(node, `memc.sess.key.${session.id}`)),
+  );
+  expect(copies).toEqual(['user|s:3:"ada";', 'user|s:3:"ada";']);
+  expect(await php(session.id, "echo $_SESSION['user'];")).toBe('ada');
+});
+
+test('the first node of a session in PHP is the first one here, for data and for the lock', async () => {
+  const store = await openStore({ copies: 1 });
+  for (let round = 0; round < 10; round += 1) {
+    const id = newId();
+    await php(id, "$_SESSION['a'] = 1;", { 'memcached.sess_number_of_replicas': '0' });
+    expect((await store.load(id)).data).toEqual({ a: 1 });
+  }
+});
+
+test('when the first node of a session is dead, the second one answers and takes saves', async () => {
+  const store = await openStore();
+  const session = store.create();
+  session.data['user'] = 'ada';
+  await store.save(session);
+  const first = servers.memcached.find((node) => node.id === store.holders(session.id)[0]);
+  await first?.kill();
+  const again = await store.load(session.id);
+  expect(again.data).toEqual({ user: 'ada' });
+  again.data['cart'] = ['lamp'];
+  const { copies } = await store.save(again);
+  expect(copies).toEqual([store.holders(session.id)[1]]);
+  expect((await store.load(session.id)).data).toEqual({ user: 'ada', cart: ['lamp'] });
+});
+
+test('a dead node opens its breakers, and they close when it is back', async () => {
+  const store = await openStore({ monitorIntervalMs: 50 });
+  const victim = servers.memcached[0];
+  const phase = () => store.status().find((node) => node.node === victim?.id)?.reads;
+  await victim?.kill();
+  await expect.poll(phase, { timeout: 10_000 }).toBe('open');
+  await victim?.start();
+  await expect.poll(phase, { timeout: 20_000 }).toBe('closed');
+});
+
+test('a frozen node costs its deadline once, not the session', async () => {
+  const store = await openStore({ operationTimeoutMs: 200 });
+  const session = store.create();
+  session.data['user'] = 'ada';
+  await store.save(session);
+  const first = servers.memcached.find((node) => node.id === store.holders(session.id)[0]);
+  await first?.pause();
+  try {
+    expect((await store.load(session.id)).data).toEqual({ user: 'ada' });
+  } finally {
+    await first?.resume();
+  }
+});
+
+test('no node at all is ERR_STORE_DOWN that names every one', async () => {
+  const store = await openStore();
+  for (const node of servers.memcached) await node.kill();
+  const error = await store.load(newId()).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'ERR_STORE_DOWN' });
+  for (const node of servers.memcached) expect((error as Error).message).toContain(node.id);
+});
+
+test('two who change different variables of one session lose nothing', async () => {
+  const store = await openStore();
+  const id = newId();
+  await php(id, "$_SESSION = ['a' => 1, 'b' => 1];");
+  const mine = await store.load(id);
+  const other = await store.load(id);
+  mine.data['a'] = 2;
+  other.data['b'] = 2;
+  delete other.data['none'];
+  await Promise.all([store.save(mine), store.save(other)]);
+  expect((await store.load(id)).data).toEqual({ a: 2, b: 2 });
+});
+
+test('the same variable changed twice is a conflict that the option decides', async () => {
+  const id = newId();
+  for (const [decision, expected] of [
+    ['ours', 3],
+    ['theirs', 2],
+  ] as const) {
+    const store = await openStore({ onConflict: () => decision });
+    await php(id, "$_SESSION['a'] = 1;");
+    const first = await store.load(id);
+    const second = await store.load(id);
+    first.data['a'] = 2;
+    second.data['a'] = 3;
+    await store.save(first);
+    await store.save(second);
+    expect((await store.load(id)).data).toEqual({ a: expected });
+  }
+});
+
+test('a save waits for the PHP request that holds the lock, and then merges with what it wrote', async () => {
+  const store = await openStore();
+  const id = newId();
+  await php(id, "$_SESSION = ['php' => 0, 'node' => 0];");
+  const session = await store.load(id);
+  session.data['node'] = 1;
+  const slow = php(id, "usleep(700000); $_SESSION['php'] = 1;");
+  const lockKey = `memc.sess.key.lock.${id}`;
+  await expect
+    .poll(
+      async () => (await Promise.all(servers.memcached.map((node) => rawOn(node, lockKey)))).includes('1'),
+      { timeout: 5_000 },
+    )
+    .toBe(true);
+  await store.save(session);
+  await slow;
+  expect((await store.load(id)).data).toEqual({ php: 1, node: 1 });
+});
+
+test('a lock that nobody gives back is ERR_SESSION_LOCKED, and nothing in memory is lost', async () => {
+  const store = await openStore({ lockWaitMs: 50 });
+  const id = newId();
+  await php(id, "$_SESSION['a'] = 1;");
+  const session = await store.load(id);
+  session.data['a'] = 2;
+  // PHP's command line sets no expiry on its lock: killed, it leaves the lock behind.
+  const script = `<?php session_id('${id}'); session_start(); fwrite(STDOUT, 'held'); fflush(STDOUT); $pid = getmypid(); shell_exec("kill -9 $pid");`;
+  await servers.php(script);
+  await expect(store.save(session)).rejects.toMatchObject({ code: 'ERR_SESSION_LOCKED' });
+  expect(session.data).toEqual({ a: 2 });
+});
+
+test('a session that PHP destroyed meanwhile stays destroyed, unless it shall be recreated', async () => {
+  const id = newId();
+  for (const [onGone, outcome] of [
+    ['drop', 'gone'],
+    ['recreate', 'saved'],
+  ] as const) {
+    const store = await openStore({ onGone });
+    await php(id, "$_SESSION = ['a' => 1, 'b' => 1];");
+    const session = await store.load(id);
+    session.data['a'] = 2;
+    await php(id, 'session_destroy();');
+    expect((await store.save(session)).outcome).toBe(outcome);
+    const now = await store.load(id);
+    expect(now.data).toEqual(outcome === 'gone' ? {} : { a: 2, b: 1 });
+  }
+});
+
+test('touch renews every copy', async () => {
+  const store = await openStore({ lifetimeMs: 2_000 });
+  const session = store.create();
+  session.data['a'] = 1;
+  await store.save(session);
+  const long = await openStore({ lifetimeMs: 600_000 });
+  await long.touch(session.id);
+  const ttl = async (node: { host: string; port: number }): Promise<string> => {
+    const script = `<?php $s = fsockopen('${node.host}', ${node.port}); fwrite($s, "mg memc.sess.key.${session.id} t\\r\\n"); echo fgets($s);`;
+    return (await servers.php(script)).stdout;
+  };
+  for (const node of servers.memcached)
+    expect(Number(/t(\d+)/.exec(await ttl(node))?.[1])).toBeGreaterThan(500);
+});
+
+test('a session too large for memcached is refused before anything is written', async () => {
+  const store = await openStore();
+  const session = store.create();
+  session.data['a'] = 1;
+  await store.save(session);
+  session.data['blob'] = 'x'.repeat(1_100_000);
+  await expect(store.save(session)).rejects.toMatchObject({ code: 'ERR_SESSION_TOO_LARGE' });
+  expect((await store.load(session.id)).data).toEqual({ a: 1 });
+});
+
+test('a value that PHP has no counterpart for is refused by name, before anything is sent', async () => {
+  const store = await openStore();
+  const session = store.create();
+  session.data['f'] = () => 1;
+  await expect(store.save(session)).rejects.toMatchObject({ code: 'ERR_PHP_VALUE' });
+});
+
+test('pecl-memcache sessions are shared, too', async () => {
+  const store = await openStore({ handler: 'memcache' });
+  const path = servers.memcached.map(({ host, port }) => `tcp://${host}:${port}`).join(',');
+  const ini = { 'session.save_handler': 'memcache', 'session.save_path': path };
+  const id = newId();
+  await php(id, "$_SESSION = ['a' => 1, 'b' => 1];", ini);
+  const session = await store.load(id);
+  expect(session.data).toEqual({ a: 1, b: 1 });
+  session.data['a'] = 2;
+  await store.save(session);
+  expect(await php(id, 'echo json_encode($_SESSION);', ini)).toBe('{"a":2,"b":1}');
+});
+
+describe('the middleware', () => {
+  function shop(store: SessionStore): express.Express {
+    const app = express();
+    app.use(phpSession(store));
+    const session = (req: unknown) => (req as PhpSessionRequest).session;
+    app.get('/me', (req, res) => void res.json({ user: session(req)['user'] ?? null, id: session(req).id }));
+    app.get('/set', (req, res) => {
+      session(req)['user'] = req.query['user'];
+      res.json({ ok: true });
+    });
+    app.get('/login', async (req, res) => {
+      session(req)['user'] = 'ada';
+      await session(req).regenerate();
+      res.json({ ok: true });
+    });
+    app.get('/logout', async (req, res) => {
+      await session(req).destroy();
+      res.json({ ok: true });
+    });
+    app.get('/stream', (req, res) => {
+      res.write('first');
+      session(req)['late'] = true;
+      res.end('last');
+    });
+    app.get('/bad', (req, res) => {
+      session(req)['f'] = Symbol('x');
+      res.json({ ok: true });
+    });
+    app.use((error: Error, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
+      res.status(503).json({ error: (error as Error & { code?: string }).code });
+    });
+    return app;
+  }
+  const cookieOf = (answer: Response): string | undefined =>
+    /^PHPSESSID=([^;]+)/.exec(answer.headers.getSetCookie()[0] ?? '')?.[1];
+  const withId = (id: string): RequestInit => ({ headers: { cookie: `PHPSESSID=${id}` } });
+
+  test('reads the session of the raw PHPSESSID cookie that PHP made', async () => {
+    const store = await openStore();
+    const url = await listen(shop(store));
+    const id = newId();
+    await php(id, "$_SESSION['user'] = 'ada';");
+    const answer = await fetch(`${url}/me`, withId(id));
+    expect(await answer.json()).toEqual({ user: 'ada', id });
+    expect(answer.headers.getSetCookie()).toEqual([]);
+  });
+
+  test('makes a session and a cookie only when there is a variable, and PHP reads it', async () => {
+    const store = await openStore();
+    const url = await listen(shop(store));
+    expect((await fetch(`${url}/me`)).headers.getSetCookie()).toEqual([]);
+    const answer = await fetch(`${url}/set?user=grace`);
+    const id = cookieOf(answer);
+    expect(answer.headers.getSetCookie()).toEqual([`PHPSESSID=${id}; path=/; HttpOnly; SameSite=Lax`]);
+    expect(await php(id ?? '', "echo $_SESSION['user'];")).toBe('grace');
+  });
+
+  test('does not adopt an id that the store does not know', async () => {
+    const store = await openStore();
+    const url = await listen(shop(store));
+    const chosen = 'chosenbytheattacker0000000';
+    const answer = await fetch(`${url}/set?user=victim`, withId(chosen));
+    expect(cookieOf(answer)).not.toBe(chosen);
+    expect(await store.readRaw(chosen)).toBeNull();
+  });
+
+  test('an id that PHP could not have made never reaches memcached', async () => {
+    const store = await openStore();
+    const url = await listen(shop(store));
+    expect((await fetch(`${url}/me`, withId('lock.victim'))).status).toBe(200);
+    expect((await fetch(`${url}/me`, withId('x'.repeat(4000)))).status).toBe(200);
+  });
+
+  test('a login gets a new id, the old one is gone, and the variables went with it', async () => {
+    const store = await openStore();
+    const url = await listen(shop(store));
+    const old = newId();
+    await php(old, "$_SESSION['cart'] = ['lamp'];");
+    const fresh = cookieOf(await fetch(`${url}/login`, withId(old)));
+    expect(fresh).toBeDefined();
+    expect(fresh).not.toBe(old);
+    expect(await store.readRaw(old)).toBeNull();
+    expect(await php(fresh ?? '', 'echo json_encode($_SESSION);')).toBe('{"cart":["lamp"],"user":"ada"}');
+  });
+
+  test('a logout on Node is a logout in PHP', async () => {
+    const store = await openStore();
+    const url = await listen(shop(store));
+    const id = newId();
+    await php(id, "$_SESSION['user'] = 'ada';");
+    await fetch(`${url}/logout`, withId(id));
+    expect(await php(id, 'echo count($_SESSION);')).toBe('0');
+  });
+
+  test('a change after the first byte of the body is saved in a session that the browser has', async () => {
+    const store = await openStore();
+    const url = await listen(shop(store));
+    const id = newId();
+    await php(id, "$_SESSION['user'] = 'ada';");
+    expect(await (await fetch(`${url}/stream`, withId(id))).text()).toBe('firstlast');
+    expect((await store.load(id)).data).toEqual({ user: 'ada', late: true });
+  });
+
+  test('a new session that starts after the headers is told to listeners, since the browser cannot learn of it', async () => {
+    const store = await openStore();
+    const failures: string[] = [];
+    store.on('save-failed', ({ error }) => void failures.push(error.message));
+    const url = await listen(shop(store));
+    expect(await (await fetch(`${url}/stream`)).text()).toBe('firstlast');
+    expect(failures).toHaveLength(1);
+  });
+
+  test('a save that fails before the headers are sent goes to the error handler, not to the browser as success', async () => {
+    const store = await openStore();
+    const url = await listen(shop(store));
+    const answer = await fetch(`${url}/bad`);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({ error: 'ERR_PHP_VALUE' });
+  });
+
+  test('without a store a request gets an error, or an anonymous session, as the option says', async () => {
+    const strict = await listen(shop(await openStore()));
+    const lenient = await listen(shop(await openStore({ onStoreDown: 'anonymous' })));
+    for (const node of servers.memcached) await node.kill();
+    const id = newId();
+    expect((await fetch(`${strict}/me`, withId(id))).status).toBe(503);
+    const answer = await fetch(`${lenient}/me`, withId(id));
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ user: null });
+  });
+});
+
+describe('a mistake in the options', () => {
+  test('a port that is not memcached is ERR_PROTOCOL naming the node', async () => {
+    const site = await listen(express());
+    const wrong = new URL(site).host;
+    await expect(createSessionStore({ nodes: [wrong] })).rejects.toMatchObject({
+      code: 'ERR_PROTOCOL',
+      node: wrong,
+    });
+  });
+
+  test('nodes of which none answers are ERR_STORE_DOWN naming them', async () => {
+    await expect(createSessionStore({ nodes: ['127.0.0.1:1'] })).rejects.toMatchObject({
+      code: 'ERR_STORE_DOWN',
+      node: '127.0.0.1:1',
+    });
+  });
+});
