@@ -4,6 +4,7 @@ export type {
   Fault,
   FaultDirection,
   FaultKind,
+  FaultOptions,
   LatencyOptions,
   NodeFaults,
   PartitionOptions,

@@ -1,7 +1,7 @@
 /** A cluster of real servers on this machine. */
 import type { CallOptions } from '../common/deadline.js';
 import type { LocalAccounts } from './database/local-accounts.js';
-import type { NodeFaults } from './faults/node-faults.js';
+import type { Fault, NodeFaults } from './faults/node-faults.js';
 import type { LocalDatabaseNode, LocalNode, LocalPhpSite } from './nodes/local-node.js';
 import type { PhpOptions, PhpResult } from './php/php-runner.js';
 import type { PhpSiteOptions, PhpSiteSource } from './php/php-site.js';
@@ -53,6 +53,11 @@ export interface LocalCluster extends AsyncDisposable {
   node(name: string): LocalNode;
   /** Faults of all nodes at once. */
   readonly faults: NodeFaults;
+  /**
+   * Cuts `node` off from everybody: its clients, its replicas and, if it is a replica, its source. Only a fault of a
+   * proxy: the processes themselves see silence.
+   */
+  isolate(node: LocalNode): Fault;
   /** What to pass to `createCluster`, with the roles of this moment. */
   options(): LocalConnectionOptions;
   /** The text of a `php.ini` that makes PHP keep its sessions in this cluster. */

@@ -39,7 +39,8 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   let guardian: Guardian | undefined;
   let launcher: ServerLauncher | undefined;
   try {
-    guardian = new Guardian(folder, randomUUID());
+    guardian = new Guardian(randomUUID());
+    if (!resolved.keepFolder) guardian.watchFolder(folder);
     launcher = await openLauncher(resolved, guardian);
   } catch (error) {
     await rm(folder, { recursive: true, force: true });

@@ -11,8 +11,8 @@ import { DatabaseNode } from './database/database-node.js';
 import { type LocalAccounts, localAccounts } from './database/local-accounts.js';
 import { mariadbFlavor } from './database/mariadb-flavor.js';
 import { mysqlFlavor } from './database/mysql-flavor.js';
-import { FaultGroup } from './faults/fault-group.js';
-import type { NodeFaults } from './faults/node-faults.js';
+import { FaultGroup, joinFaults } from './faults/fault-group.js';
+import type { Fault, NodeFaults } from './faults/node-faults.js';
 import type { LocalCluster, LocalConnectionOptions } from './local-cluster.js';
 import type { ResolvedLocalClusterOptions } from './local-cluster-options.js';
 import type { LocalDatabaseNode, LocalNode, LocalPhpSite } from './nodes/local-node.js';
@@ -143,6 +143,18 @@ export class StartedCluster implements LocalCluster {
 
   rejoin(node: LocalDatabaseNode): Promise<void> {
     return this.#databases.rejoin(this.#own(node));
+  }
+
+  isolate(node: LocalNode): Fault {
+    const own = this.#managed().find((each) => each === node);
+    if (own === undefined) throw invalidOption('node', 'a node of this cluster', node);
+    const links =
+      own instanceof DatabaseNode
+        ? this.#databases.nodes
+            .filter((each) => each !== own)
+            .map((each) => each.proxy.partitionReplica(own.serverId))
+        : [];
+    return joinFaults('partition', [own.faults.partition(), ...links]);
   }
 
   waitForReplication(options: CallOptions = {}): Promise<void> {

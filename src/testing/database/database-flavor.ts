@@ -41,10 +41,14 @@ export interface DatabaseFlavor {
   positionSql(): string;
   /** A query whose column `reached` is 1 when the replica has executed `position` within `seconds`. */
   waitSql(position: string, seconds: number): string;
-  /** A query whose column `failure` is why replication does not run, empty when it runs; no row: no replica. */
-  replicationFailure(status: Readonly<Record<string, unknown>>): string | undefined;
-  /** The query whose row {@link DatabaseFlavor.replicationFailure} reads. */
+  /** A query that gives the state of replication in one row; no row: not a replica. */
   readonly statusSql: string;
+  /** Why replication does not run, by that row; `undefined` when it runs. */
+  replicationFailure(status: Readonly<Record<string, unknown>>): string | undefined;
+  /** What the replica has received, executed or not, by that row. */
+  retrievedPosition(status: Readonly<Record<string, unknown>>): string;
+  /** Statements that stop receiving and leave executing alone. */
+  stopReceivingSql(): readonly string[];
 }
 
 /** Arguments that both kinds take: fast instead of safe against power cuts, and quiet. */

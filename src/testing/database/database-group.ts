@@ -62,6 +62,7 @@ export class DatabaseGroup {
       await this.#waitFor([node], await this.#position(old), Deadline.of(options, REPLICATION_TIMEOUT_MS));
       old.startsReadOnly = true;
     }
+    await this.#drain(node, Deadline.of(options, REPLICATION_TIMEOUT_MS));
     await node.run([...this.#flavor.unfollowSql(), ...this.#flavor.readOnlySql(false)]);
     node.startsReadOnly = false;
     node.role = 'primary';
@@ -86,6 +87,13 @@ export class DatabaseGroup {
     const deadline = Deadline.of(options, REPLICATION_TIMEOUT_MS);
     const running = this.replicas.filter((replica) => replica.running);
     await this.#waitFor(running, await this.#position(this.primary), deadline);
+  }
+
+  /** Lets a replica execute what it has received: forgetting its source would throw that away. */
+  async #drain(node: DatabaseNode, deadline: Deadline): Promise<void> {
+    await node.run(this.#flavor.stopReceivingSql());
+    const [status] = await node.query(this.#flavor.statusSql);
+    if (status !== undefined) await this.#waitFor([node], this.#flavor.retrievedPosition(status), deadline);
   }
 
   async #follow(replica: DatabaseNode, source: DatabaseNode): Promise<void> {

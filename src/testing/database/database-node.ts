@@ -55,7 +55,7 @@ export class DatabaseNode extends ManagedNode implements LocalDatabaseNode {
     const initSql = flavor.initSql(accounts).map((statement) => `${statement};\n`);
     writeFileSync(initFile, initSql.join(''), { mode: 0o600 });
     await copyData(options.template, dataDir);
-    const proxy: FaultProxy = await FaultProxy.open(() => node.realPort);
+    const proxy: FaultProxy = await FaultProxy.open(() => node.realPort, accounts.repl.user);
     const socketPath = join(folder, 's.sock');
     const node: DatabaseNode = new DatabaseNode(
       options,

@@ -31,13 +31,15 @@ export const mariadbFlavor: DatabaseFlavor = Object.freeze<DatabaseFlavor>({
     'STOP SLAVE',
     // A server that wrote itself has its own transactions only in its binary log; a replica starts from this variable.
     'SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_current_pos',
-    `CHANGE MASTER TO MASTER_HOST=${sqlText(source.host)}, MASTER_PORT=${source.port}, MASTER_USER=${sqlText(repl.user)}, MASTER_PASSWORD=${sqlText(repl.password)}, MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1`,
+    `CHANGE MASTER TO MASTER_HOST=${sqlText(source.host)}, MASTER_PORT=${source.port}, MASTER_USER=${sqlText(repl.user)}, MASTER_PASSWORD=${sqlText(repl.password)}, MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1, MASTER_SSL=0`,
     'START SLAVE',
   ],
   unfollowSql: () => ['STOP SLAVE', 'RESET SLAVE ALL'],
   readOnlySql: (readOnly) => [`SET GLOBAL read_only=${readOnly ? 1 : 0}`],
   positionSql: () => 'SELECT @@GLOBAL.gtid_current_pos AS position',
   waitSql: (position, seconds) => `SELECT MASTER_GTID_WAIT(${sqlText(position)}, ${seconds}) = 0 AS reached`,
+  retrievedPosition: (row) => String(row['Gtid_IO_Pos'] ?? ''),
+  stopReceivingSql: () => ['STOP SLAVE IO_THREAD'],
   statusSql: 'SHOW SLAVE STATUS',
   replicationFailure: (row) =>
     row['Slave_IO_Running'] === 'Yes' && row['Slave_SQL_Running'] === 'Yes'

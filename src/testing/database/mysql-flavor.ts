@@ -8,6 +8,7 @@ export const mysqlFlavor: DatabaseFlavor = Object.freeze<DatabaseFlavor>({
   serverArgs: (plan) => [
     // The row format is the only one that newer versions know; they warn when it is named.
     ...sharedServerArgs(plan).filter((argument) => argument !== '--binlog-format=ROW'),
+    `--super-read-only=${plan.readOnly ? 1 : 0}`,
     '--gtid-mode=ON',
     '--enforce-gtid-consistency=ON',
     '--log-replica-updates=ON',
@@ -42,7 +43,7 @@ export const mysqlFlavor: DatabaseFlavor = Object.freeze<DatabaseFlavor>({
   ],
   followSql: (source, repl) => [
     'STOP REPLICA',
-    `CHANGE REPLICATION SOURCE TO SOURCE_HOST=${sqlText(source.host)}, SOURCE_PORT=${source.port}, SOURCE_USER=${sqlText(repl.user)}, SOURCE_PASSWORD=${sqlText(repl.password)}, SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=86400, SOURCE_HEARTBEAT_PERIOD=1`,
+    `CHANGE REPLICATION SOURCE TO SOURCE_HOST=${sqlText(source.host)}, SOURCE_PORT=${source.port}, SOURCE_USER=${sqlText(repl.user)}, SOURCE_PASSWORD=${sqlText(repl.password)}, SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=86400, SOURCE_HEARTBEAT_PERIOD=1, SOURCE_SSL=0`,
     'START REPLICA',
   ],
   unfollowSql: () => ['STOP REPLICA', 'RESET REPLICA ALL'],
@@ -51,6 +52,8 @@ export const mysqlFlavor: DatabaseFlavor = Object.freeze<DatabaseFlavor>({
   positionSql: () => 'SELECT @@GLOBAL.gtid_executed AS position',
   waitSql: (position, seconds) =>
     `SELECT WAIT_FOR_EXECUTED_GTID_SET(${sqlText(position)}, ${seconds}) = 0 AS reached`,
+  retrievedPosition: (row) => String(row['Retrieved_Gtid_Set'] ?? '').replaceAll('\n', ''),
+  stopReceivingSql: () => ['STOP REPLICA IO_THREAD'],
   statusSql: 'SHOW REPLICA STATUS',
   replicationFailure: (row) =>
     row['Replica_IO_Running'] === 'Yes' && row['Replica_SQL_Running'] === 'Yes'

@@ -32,6 +32,7 @@ export class BytePipe {
     this.#target = target;
     this.#conditions = conditions;
     source.on('data', (bytes: Buffer) => {
+      if (this.#done) return;
       this.#heldBytes += bytes.length;
       this.#pieces.push({ bytes, releaseAt: this.#nextRelease() });
       this.#pump();

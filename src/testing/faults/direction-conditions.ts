@@ -1,8 +1,12 @@
 /** What the faults in force mean for the bytes that go one way: pure sums over a list of faults. */
 import type { FaultDirection } from './node-faults.js';
+import type { TrafficFilter } from './traffic.js';
 
 /** A fault as the proxy sees it. */
-export type FaultRule =
+export type FaultRule = {
+  /** Which connections it is for. */
+  readonly only: TrafficFilter;
+} & (
   | {
       readonly kind: 'latency';
       readonly direction: FaultDirection;
@@ -13,7 +17,8 @@ export type FaultRule =
   | { readonly kind: 'throttle'; readonly direction: FaultDirection; readonly bytesPerSecond: number }
   | { readonly kind: 'slice'; readonly direction: FaultDirection; readonly bytes: number }
   | { readonly kind: 'reset' }
-  | { readonly kind: 'half-open' };
+  | { readonly kind: 'half-open' }
+);
 
 /** How bytes are passed on in one direction. */
 export interface DirectionConditions {

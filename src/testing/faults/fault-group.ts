@@ -2,6 +2,7 @@
 import type {
   Fault,
   FaultKind,
+  FaultOptions,
   LatencyOptions,
   NodeFaults,
   PartitionOptions,
@@ -26,12 +27,12 @@ export class FaultGroup implements NodeFaults {
     return this.#every('partition', (node) => node.partition(options));
   }
 
-  reset(): Fault {
-    return this.#every('reset', (node) => node.reset());
+  reset(options?: FaultOptions): Fault {
+    return this.#every('reset', (node) => node.reset(options));
   }
 
-  halfOpen(): Fault {
-    return this.#every('half-open', (node) => node.halfOpen());
+  halfOpen(options?: FaultOptions): Fault {
+    return this.#every('half-open', (node) => node.halfOpen(options));
   }
 
   throttle(options: ThrottleOptions): Fault {
@@ -51,17 +52,21 @@ export class FaultGroup implements NodeFaults {
   }
 
   #every(kind: FaultKind, make: (node: NodeFaults) => Fault): Fault {
-    const faults = this.#members().map(make);
-    const heal = (): void => {
-      for (const fault of faults) fault.heal();
-    };
-    return {
-      kind,
-      get active() {
-        return faults.some((fault) => fault.active);
-      },
-      heal,
-      [Symbol.dispose]: heal,
-    };
+    return joinFaults(kind, this.#members().map(make));
   }
+}
+
+/** Several faults as one, which is in force while one of them is. */
+export function joinFaults(kind: FaultKind, faults: readonly Fault[]): Fault {
+  const heal = (): void => {
+    for (const fault of faults) fault.heal();
+  };
+  return {
+    kind,
+    get active() {
+      return faults.some((fault) => fault.active);
+    },
+    heal,
+    [Symbol.dispose]: heal,
+  };
 }

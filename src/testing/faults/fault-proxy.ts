@@ -9,6 +9,7 @@ import type {
   Fault,
   FaultDirection,
   FaultKind,
+  FaultOptions,
   LatencyOptions,
   NodeFaults,
   PartitionOptions,
@@ -16,8 +17,10 @@ import type {
   ThrottleOptions,
 } from './node-faults.js';
 import { ProxiedConnection } from './proxied-connection.js';
+import { TrafficDetector } from './traffic.js';
 
 const DIRECTIONS: readonly FaultDirection[] = ['to-server', 'to-client', 'both'];
+const FILTERS: readonly ('all' | 'clients' | 'replication')[] = ['all', 'clients', 'replication'];
 const REOPEN_TIMEOUT_MS = 5_000;
 const REOPEN_PAUSE_MS = 50;
 
@@ -27,18 +30,28 @@ export class FaultProxy implements NodeFaults {
   readonly port: number;
   #listener: Server | undefined;
   readonly #serverPort: () => number;
+  readonly #replicationUser: string | undefined;
   readonly #rules: Set<FaultRule> = new Set();
   readonly #connections: Set<ProxiedConnection> = new Set();
 
-  /** Makes a proxy on a free port. `serverPort` tells where the server listens at the moment. */
-  static async open(serverPort: () => number): Promise<FaultProxy> {
+  /**
+   * Makes a proxy on a free port. `serverPort` tells where the server listens at the moment; `replicationUser` is whom
+   * replicas log in as, if the server is a database.
+   */
+  static async open(serverPort: () => number, replicationUser?: string): Promise<FaultProxy> {
     const listener = createServer({ allowHalfOpen: true });
-    return new FaultProxy(await listenOnFreePort(listener), listener, serverPort);
+    return new FaultProxy(await listenOnFreePort(listener), listener, serverPort, replicationUser);
   }
 
-  private constructor(port: number, listener: Server, serverPort: () => number) {
+  private constructor(
+    port: number,
+    listener: Server,
+    serverPort: () => number,
+    replicationUser: string | undefined,
+  ) {
     this.port = port;
     this.#serverPort = serverPort;
+    this.#replicationUser = replicationUser;
     this.#attach(listener);
   }
 
@@ -86,9 +99,10 @@ export class FaultProxy implements NodeFaults {
 
   /** {@inheritDoc NodeFaults.latency} */
   latency(options: LatencyOptions): Fault {
-    rejectUnknownOptions('latency', options, ['ms', 'jitterMs', 'direction']);
+    rejectUnknownOptions('latency', options, ['ms', 'jitterMs', 'direction', 'only']);
     return this.#add({
       kind: 'latency',
+      only: readFilter('latency', options),
       ms: readNumber('latency.ms', options.ms ?? null, 0, { min: 0, max: 600_000 }),
       jitterMs: readNumber('latency.jitterMs', options.jitterMs, 0, { min: 0, max: 600_000 }),
       direction: readChoice('latency.direction', options.direction, DIRECTIONS, 'to-client'),
@@ -97,26 +111,34 @@ export class FaultProxy implements NodeFaults {
 
   /** {@inheritDoc NodeFaults.partition} */
   partition(options: PartitionOptions = {}): Fault {
-    rejectUnknownOptions('partition', options, ['direction']);
+    rejectUnknownOptions('partition', options, ['direction', 'only']);
     const direction = readChoice('partition.direction', options.direction, DIRECTIONS, 'both');
-    return this.#add({ kind: 'partition', direction });
+    return this.#add({ kind: 'partition', direction, only: readFilter('partition', options) });
   }
 
   /** {@inheritDoc NodeFaults.reset} */
-  reset(): Fault {
-    return this.#add({ kind: 'reset' });
+  reset(options: FaultOptions = {}): Fault {
+    rejectUnknownOptions('reset', options, ['only']);
+    return this.#add({ kind: 'reset', only: readFilter('reset', options) });
   }
 
   /** {@inheritDoc NodeFaults.halfOpen} */
-  halfOpen(): Fault {
-    return this.#add({ kind: 'half-open' });
+  halfOpen(options: FaultOptions = {}): Fault {
+    rejectUnknownOptions('halfOpen', options, ['only']);
+    return this.#add({ kind: 'half-open', only: readFilter('halfOpen', options) });
+  }
+
+  /** Holds what the replica with the `server_id` `replica` reads from this server. */
+  partitionReplica(replica: number): Fault {
+    return this.#add({ kind: 'partition', direction: 'both', only: { replica } });
   }
 
   /** {@inheritDoc NodeFaults.throttle} */
   throttle(options: ThrottleOptions): Fault {
-    rejectUnknownOptions('throttle', options, ['bytesPerSecond', 'direction']);
+    rejectUnknownOptions('throttle', options, ['bytesPerSecond', 'direction', 'only']);
     return this.#add({
       kind: 'throttle',
+      only: readFilter('throttle', options),
       bytesPerSecond: readNumber('throttle.bytesPerSecond', options.bytesPerSecond ?? null, 0, { min: 1 }),
       direction: readChoice('throttle.direction', options.direction, DIRECTIONS, 'both'),
     });
@@ -124,9 +146,10 @@ export class FaultProxy implements NodeFaults {
 
   /** {@inheritDoc NodeFaults.slice} */
   slice(options: SliceOptions): Fault {
-    rejectUnknownOptions('slice', options, ['bytes', 'direction']);
+    rejectUnknownOptions('slice', options, ['bytes', 'direction', 'only']);
     return this.#add({
       kind: 'slice',
+      only: readFilter('slice', options),
       bytes: readNumber('slice.bytes', options.bytes ?? null, 0, { min: 1, integer: true }),
       direction: readChoice('slice.direction', options.direction, DIRECTIONS, 'both'),
     });
@@ -151,6 +174,8 @@ export class FaultProxy implements NodeFaults {
         client,
         server: { host: LOCAL_HOST, port: this.#serverPort() },
         rules: [...this.#rules],
+        detector:
+          this.#replicationUser === undefined ? undefined : new TrafficDetector(this.#replicationUser),
         onClose: () => this.#connections.delete(connection),
       });
       this.#connections.add(connection);
@@ -179,4 +204,8 @@ export class FaultProxy implements NodeFaults {
     const rules = [...this.#rules];
     for (const connection of [...this.#connections]) connection.update(rules);
   }
+}
+
+function readFilter(path: string, options: FaultOptions): 'all' | 'clients' | 'replication' {
+  return readChoice(`${path}.only`, options.only, FILTERS, 'all');
 }

@@ -16,8 +16,17 @@ export interface Fault extends Disposable {
   heal(): void;
 }
 
+/** What every fault can be limited to. */
+export interface FaultOptions {
+  /**
+   * Of a database's connections only those of `'clients'`, or only those by which replicas read its binary log
+   * (`'replication'`). Default: all. A new connection is known as one or the other when its client logs in.
+   */
+  readonly only?: 'clients' | 'replication';
+}
+
 /** A slow network. */
-export interface LatencyOptions {
+export interface LatencyOptions extends FaultOptions {
   /** Milliseconds that every piece of data is held back. */
   readonly ms: number;
   /** At most so many milliseconds more, by chance, without changing the order. Default 0. */
@@ -27,13 +36,13 @@ export interface LatencyOptions {
 }
 
 /** A cut network. */
-export interface PartitionOptions {
+export interface PartitionOptions extends FaultOptions {
   /** Default `'both'`. */
   readonly direction?: FaultDirection;
 }
 
 /** A narrow network. */
-export interface ThrottleOptions {
+export interface ThrottleOptions extends FaultOptions {
   /** How many bytes a second pass on each connection. */
   readonly bytesPerSecond: number;
   /** Default `'both'`. */
@@ -41,7 +50,7 @@ export interface ThrottleOptions {
 }
 
 /** A network that tears data into small pieces. */
-export interface SliceOptions {
+export interface SliceOptions extends FaultOptions {
   /** The size of the largest piece. */
   readonly bytes: number;
   /** Default `'both'`. */
@@ -58,12 +67,12 @@ export interface NodeFaults {
    */
   partition(options?: PartitionOptions): Fault;
   /** Resets (RST) every connection, and every new one as soon as it is there. */
-  reset(): Fault;
+  reset(options?: FaultOptions): Fault;
   /**
    * The server forgets every connection and the client is not told: it can write, and gets no answer. New connections
    * are accepted and never reach the server. When healed, they are reset.
    */
-  halfOpen(): Fault;
+  halfOpen(options?: FaultOptions): Fault;
   /** Lets only so many bytes a second through. */
   throttle(options: ThrottleOptions): Fault;
   /** Passes data in pieces, each in a packet of its own. */

@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { BytePipe } from './byte-pipe.js';
 import { conditionsOf, type FaultRule } from './direction-conditions.js';
+import { concerns, type Traffic, type TrafficDetector } from './traffic.js';
 
 /**
  * `waiting`: accepted, the server does not know of it. `orphan`: the server has forgotten it. `closed`: both ends gone.
@@ -25,6 +26,8 @@ export interface ProxiedConnectionOptions {
   readonly server: { readonly host: string; readonly port: number };
   /** The faults in force. */
   readonly rules: readonly FaultRule[];
+  /** Finds out whose connection it is; left out where all are clients'. */
+  readonly detector: TrafficDetector | undefined;
   /** Called once when both ends are gone. */
   readonly onClose: () => void;
 }
@@ -34,6 +37,8 @@ export class ProxiedConnection {
   readonly #client: Socket;
   readonly #address: { readonly host: string; readonly port: number };
   readonly #onClose: () => void;
+  readonly #detector: TrafficDetector | undefined;
+  #traffic: Traffic;
   #rules: readonly FaultRule[];
   #phase: Phase = { name: 'waiting' };
   /** An end that broke while nothing passed: the other one is told when something passes again. */
@@ -45,6 +50,8 @@ export class ProxiedConnection {
     this.#address = options.server;
     this.#rules = options.rules;
     this.#onClose = options.onClose;
+    this.#detector = options.detector;
+    this.#traffic = { kind: options.detector === undefined ? 'clients' : 'unknown' };
     this.#client.setNoDelay(true);
     this.#client.on('error', () => undefined);
     this.#client.once('close', (failed) => this.#clientClosed(failed));
@@ -73,7 +80,8 @@ export class ProxiedConnection {
   #apply(): void {
     const phase = this.#phase;
     if (phase.name === 'closed') return;
-    const has = (kind: FaultRule['kind']): boolean => this.#rules.some((rule) => rule.kind === kind);
+    const rules = this.#concerning();
+    const has = (kind: FaultRule['kind']): boolean => rules.some((rule) => rule.kind === kind);
     if (has('reset')) {
       this.reset();
     } else if (has('half-open')) {
@@ -82,24 +90,37 @@ export class ProxiedConnection {
       this.reset();
     } else if (phase.name === 'waiting') {
       // A server that cannot be reached does not see the connection being made.
-      if (!conditionsOf(this.#rules, 'to-server').held) this.#open();
+      if (!conditionsOf(rules, 'to-server').held) this.#open(rules);
       else this.#client.pause();
     } else {
-      phase.toServer.update(conditionsOf(this.#rules, 'to-server'));
-      phase.toClient.update(conditionsOf(this.#rules, 'to-client'));
+      phase.toServer.update(conditionsOf(rules, 'to-server'));
+      phase.toClient.update(conditionsOf(rules, 'to-client'));
       if (this.#brokenEnd && !phase.toServer.held && !phase.toClient.held) this.reset();
     }
   }
 
-  #open(): void {
+  #concerning(): readonly FaultRule[] {
+    return this.#rules.filter((rule) => concerns(rule.only, this.#traffic));
+  }
+
+  #learn(bytes: Buffer): void {
+    if (this.#detector === undefined || this.#detector.done) return;
+    const before = this.#traffic;
+    this.#traffic = this.#detector.read(bytes);
+    if (before !== this.#traffic && this.#rules.length > 0) this.#apply();
+  }
+
+  #open(rules: readonly FaultRule[]): void {
+    // Before the pipe listens, so that a fault is in force for the very bytes that tell whom it concerns.
+    if (this.#detector !== undefined) this.#client.on('data', (bytes: Buffer) => this.#learn(bytes));
     const server = connect({ ...this.#address, allowHalfOpen: true, noDelay: true });
     server.on('error', () => undefined);
     server.once('close', (failed) => this.#serverClosed(server, failed));
     this.#phase = {
       name: 'open',
       server,
-      toServer: new BytePipe(this.#client, server, conditionsOf(this.#rules, 'to-server')),
-      toClient: new BytePipe(server, this.#client, conditionsOf(this.#rules, 'to-client')),
+      toServer: new BytePipe(this.#client, server, conditionsOf(rules, 'to-server')),
+      toClient: new BytePipe(server, this.#client, conditionsOf(rules, 'to-client')),
     };
   }
 

@@ -83,6 +83,11 @@ export class ManagedNode implements LocalNode {
     return this.#options.proxy;
   }
 
+  /** The proxy in front of it. */
+  get proxy(): FaultProxy {
+    return this.#options.proxy;
+  }
+
   kill(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#server?.kill();

@@ -18,6 +18,8 @@ export function sessionIni(nodes: readonly string[], folder: string): PhpIni {
     ...handler,
     'session.serialize_handler': 'php',
     'session.gc_maxlifetime': 1_440,
+    // As under PHP-FPM. The command line's own value, no limit, makes session locks that never expire.
+    max_execution_time: 30,
     display_errors: 'stderr',
     error_reporting: 32_767,
     log_errors: 0,

@@ -3,7 +3,7 @@
  * compiled and from uncompiled sources, in a few milliseconds and one megabyte, and must outlive whatever is wrong
  * with the Node process that it watches.
  *
- * `$1` is the cluster's folder, `$2` a text that every process of the cluster has in its environment. Lines on the
+ * `$1` is a text that every process of the cluster has in its environment. Lines on the
  * standard input: `pid <id> <start>` adds a process group, `dir <path>` a folder, `done` ends the watch. When the input
  * ends without `done`, the parent is dead: everything that was named is killed and removed.
  */
@@ -11,7 +11,7 @@ export const GUARDIAN_SCRIPT: string = `
 trap '' HUP INT QUIT TERM PIPE
 newline='
 '
-folder=$1 marker=$2 processes= folders=$1
+marker=$1 processes= folders=
 
 # The start of a process in the kernel's ticks; the program's name in parentheses may hold anything. Without /proc: ps.
 start_of() {

@@ -1,9 +1,9 @@
 /** Cleans up after this process when it dies without doing so itself: Ctrl-C, SIGTERM, kill -9, a crash. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import { GUARDIAN_SCRIPT } from './guardian-script.js';
+import { processStart } from './process-stat.js';
 
 const END_TIMEOUT_MS = 5_000;
 /** The variable by which a guardian recognises the processes of its cluster. */
@@ -20,22 +20,18 @@ export class Guardian {
   #ended = false;
 
   /**
-   * Starts the watch over `folder`.
+   * Starts the watch. `mark` is a text that no other cluster has.
    *
    * @throws StormlampError `ERR_SERVER_START` when `/bin/sh` cannot be run.
    */
-  constructor(folder: string, mark: string) {
+  constructor(mark: string) {
     this.env = { [MARKER]: mark };
-    this.#child = spawn(
-      '/bin/sh',
-      ['-c', GUARDIAN_SCRIPT, 'stormlamp-guardian', folder, `${MARKER}=${mark}`],
-      {
-        detached: true,
-        stdio: ['pipe', 'ignore', 'ignore'],
-        cwd: '/',
-        env: { PATH: `${process.env['PATH'] ?? ''}:/usr/bin:/bin`, LC_ALL: 'C' },
-      },
-    );
+    this.#child = spawn('/bin/sh', ['-c', GUARDIAN_SCRIPT, 'stormlamp-guardian', `${MARKER}=${mark}`], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      cwd: '/',
+      env: { PATH: `${process.env['PATH'] ?? ''}:/usr/bin:/bin`, LC_ALL: 'C' },
+    });
     // The exit is looked at where it matters; a failed write means that the guardian is gone.
     this.#child.once('error', () => undefined);
     this.#child.once('exit', () => {
@@ -60,7 +56,7 @@ export class Guardian {
 
   /** Adds a process, which must lead its own process group and must not have been waited for yet. */
   watchProcess(pid: number): void {
-    this.#tell(`pid ${pid} ${startTicks(pid) ?? '-'}`);
+    this.#tell(`pid ${pid} ${processStart(pid) ?? '-'}`);
   }
 
   /** Adds a folder to remove. */
@@ -87,19 +83,9 @@ export class Guardian {
     if (line.includes('\n')) {
       throw new StormlampError(
         ErrorCode.SERVER_START,
-        `The folder ${describeError(line)} has a newline in its name`,
+        'The folder for temporary files, or the cache folder, has a line end in its name; set TMPDIR or STORMLAMP_CACHE',
       );
     }
     this.#child.stdin?.write(`${line}\n`);
-  }
-}
-
-/** When a process started, in the kernel's ticks; `undefined` where there is no `/proc`. */
-function startTicks(pid: number): string | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
   }
 }

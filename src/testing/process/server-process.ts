@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { ServerProgram } from '../servers/server-binaries.js';
 import type { Guardian } from './guardian.js';
+import { processState } from './process-stat.js';
 import type { RunningServer } from './running-server.js';
 import type { LaunchSpec } from './server-launcher.js';
 
@@ -13,6 +14,8 @@ export interface ServerProcessSpec extends LaunchSpec {
   /** The program. */
   readonly program: ServerProgram;
 }
+
+const PAUSE_TIMEOUT_MS = 2_000;
 
 /** A child process that is a server. */
 export class ServerProcess implements RunningServer {
@@ -102,6 +105,10 @@ export class ServerProcess implements RunningServer {
 
   async pause(): Promise<void> {
     this.signal('SIGSTOP');
+    const until = performance.now() + PAUSE_TIMEOUT_MS;
+    const { pid } = this.#child;
+    // The signal is delivered when each thread gets to run next.
+    while (pid !== undefined && processState(pid) !== 'T' && performance.now() < until) await sleep(2);
   }
 
   async resume(): Promise<void> {
