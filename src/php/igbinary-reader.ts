@@ -3,6 +3,7 @@ import { ContainerFrame } from './container-frame.js';
 import { IgbinaryTag as Tag } from './igbinary-format.js';
 import { fitsInt64 } from './integer-key.js';
 import type { PhpKey } from './ordered-map.js';
+import { setOrigin } from './origin.js';
 import { PhpFloat } from './php-float.js';
 import { overLimit, type ResolvedPhpLimits } from './php-limits.js';
 import { type PhpClassName, PhpCustomObject, PhpEnum, PhpObject } from './php-object.js';
@@ -78,6 +79,8 @@ export class IgbinaryReader extends TokenReader {
     const entry = this.#open.pop() as Entry;
     const parent = frame.parent as ContainerFrame;
     entry.value = frame.value;
+    // Which of the empty arrays are one to PHP is only told by their origin: a caller may fill them one by one.
+    if (isEmptyArray(entry.value)) setOrigin(entry.value, {});
     entry.size = this.#valueCount - entry.size;
     if (entry.box !== undefined) entry.box.value = frame.value;
     parent.place(frame.box ?? frame.value);
@@ -259,7 +262,7 @@ export class IgbinaryReader extends TokenReader {
     if (value === undefined) throw this.syntax('an array that is not inside itself');
     // To whoever walks the result, each place of a shared array counts in full: it could double at every level.
     if (identityOf(value) === undefined && typeof value === 'object') this.#count(entry.size);
-    frame.place(value);
+    frame.place(isEmptyArray(value) ? sameEmptyArray(value) : value);
   }
 
   #box(entry: Entry): PhpReference {
@@ -299,4 +302,14 @@ export class IgbinaryReader extends TokenReader {
     const { maxValues } = this.#limits;
     return overLimit(`The data holds too many values at byte ${this.position}`, maxValues, 'maxValues');
   }
+}
+
+function isEmptyArray(value: unknown): value is unknown[] {
+  return Array.isArray(value) && value.length === 0;
+}
+
+function sameEmptyArray(value: unknown[]): unknown[] {
+  const copy: unknown[] = [];
+  setOrigin(copy, value);
+  return copy;
 }

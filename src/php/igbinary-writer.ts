@@ -21,9 +21,6 @@ import {
   type WriterFrame,
 } from './writer-frame.js';
 
-// PHP has one empty array for all places.
-const EMPTY_ARRAY = 'empty array';
-
 /** Collects the bytes of one igbinary document. */
 export class IgbinaryWriter {
   readonly #limits: ResolvedPhpLimits;
@@ -170,7 +167,7 @@ export class IgbinaryWriter {
     else if (!(value instanceof OrderedMap) && isPlain(value)) frame = recordFrame(value);
     else if (!(value instanceof OrderedMap)) return false;
     const count = frame === undefined ? (value as OrderedMap).size : countOf(frame);
-    const key: ValueIdentity = count === 0 && identity === value ? EMPTY_ARRAY : identity;
+    const key = count === 0 && identity === value ? emptyArrayIdentity(value) : identity;
     // PHP never takes the outermost array for one that it has seen.
     if (this.#referenceCount === 0) this.#referenceCount = 1;
     else if (this.#seen(key, Tag.REF8)) {
@@ -318,4 +315,10 @@ export class IgbinaryWriter {
 function sourceOf(frame: WriterFrame): object | undefined {
   if (frame.kind === 'list') return frame.items;
   return frame.kind === 'record' ? frame.record : undefined;
+}
+
+function emptyArrayIdentity(value: object): ValueIdentity {
+  const origin = originOf(value);
+  // PHP has one empty array for all places, but for those that came to be empty in another way.
+  return origin === value ? 'empty array' : origin;
 }
