@@ -107,7 +107,7 @@ export class PhysicalConnection {
 
   /** Says goodbye to the server, and closes the socket at the latest at the deadline. Never rejects. */
   async end(deadline: Deadline): Promise<void> {
-    if (this.#lost === undefined) {
+    if (this.#lost === undefined && !socketOf(this.raw).destroyed) {
       await this.#command(deadline, 'The end', (done) => this.raw.end(done)).catch(() => undefined);
     }
     this.destroy();
