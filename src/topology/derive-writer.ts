@@ -58,7 +58,7 @@ export function deriveWriter(
   }
   const [first] = claims;
   if (first !== undefined && claims.length === 1 && followersOf(first.id).length === 0) {
-    claims.push(...alone.filter((node) => node.strayOf === undefined && isAhead(node, first)));
+    claims.push(...alone.filter((node) => node.alone?.beside === undefined && isAhead(node, first)));
   }
   const [sole] = claims;
   if (sole !== undefined && claims.length === 1) {
@@ -82,7 +82,7 @@ export function deriveWriter(
     if (
       only !== undefined &&
       second === undefined &&
-      only.strayOf === undefined &&
+      only.alone?.beside === undefined &&
       othersFollowElsewhere(only.id).length === 0
     ) {
       if (nodes.length > 1) {

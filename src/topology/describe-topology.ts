@@ -1,7 +1,7 @@
 /** The one reducer of the cluster's picture: a topology and an observation give the next topology. */
 import type { NodeId } from '../common/node-address.js';
 import { deriveWriter } from './derive-writer.js';
-import type { NodeDescription, NodeRole, NodeSeed, Observation } from './node-description.js';
+import type { Alone, NodeDescription, NodeRole, NodeSeed, Observation } from './node-description.js';
 import { type ReplicationGraph, replicationGraph } from './replication-graph.js';
 import { standingWarnings } from './standing-warnings.js';
 import type { TopologyDescription, TopologyWarning, WriterState } from './topology-description.js';
@@ -44,7 +44,9 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
   const writer = same(before.writer, found) ? before.writer : found;
   const primary = writer.kind === 'primary' ? writer.node : undefined;
   const resting = primary === undefined ? restingPrimary(updated, graph) : undefined;
-  const nodes = updated.map((node) => placed(node, updated, graph, writer, resting));
+  const nodes = updated.map((node, index) =>
+    placed(node, before.nodes[index], updated, graph, writer, resting),
+  );
   const warnings: TopologyWarning[] = standingWarnings(nodes, resting, verdict.warnings);
   const changed = primary !== undefined && primary !== before.lastPrimary;
   return {
@@ -72,6 +74,7 @@ function restingPrimary(nodes: readonly NodeDescription[], graph: ReplicationGra
 /** The node with its role, the nodes above it and the lag along them. */
 function placed(
   node: NodeDescription,
+  was: NodeDescription | undefined,
   nodes: readonly NodeDescription[],
   graph: ReplicationGraph,
   writer: WriterState,
@@ -86,15 +89,8 @@ function placed(
   const upstream = graph.upstreamOf(node.id);
   const lag = hasSource && !isHead ? lagThrough(node, upstream, nodes, primary) : null;
   const isAlone = role === 'unknown' && !node.facts.readOnly;
-  const aloneSince = isAlone ? (node.aloneSince ?? node.seenAt) : undefined;
-  const next = {
-    ...node,
-    role,
-    upstream,
-    lag,
-    aloneSince,
-    strayOf: strayOf(node, aloneSince, nodes, primary),
-  };
+  const alone = isAlone ? aloneBeside(node, was, nodes, primary) : undefined;
+  const next = { ...node, role, upstream, lag, alone };
   return same(comparable(node), comparable(next)) ? node : next;
 }
 
@@ -118,20 +114,21 @@ function lagThrough(
   return { ms, at };
 }
 
-/** The primary that lives on beside a node that stands alone; remembered while the node does. */
-function strayOf(
+/** How long a node has stood alone, and beside whom; remembered while it does. */
+function aloneBeside(
   node: Extract<NodeDescription, { state: 'up' }>,
-  aloneSince: number | undefined,
+  was: NodeDescription | undefined,
   nodes: readonly NodeDescription[],
   primary: NodeId | undefined,
-): NodeId | undefined {
-  if (aloneSince === undefined) return undefined;
+): Alone {
+  const notBefore = was?.state === 'up' ? was.seenAt : Number.NEGATIVE_INFINITY;
+  const alone: Alone = node.alone ?? { notBefore, since: node.seenAt };
   const living = nodes.find((other) => other.id === primary);
-  return living?.state === 'up' && living.seenAt > aloneSince ? living.id : node.strayOf;
+  return living?.state === 'up' && living.seenAt > alone.since ? { ...alone, beside: living.id } : alone;
 }
 
 function comparable(node: Extract<NodeDescription, { state: 'up' }>): unknown {
-  return [node.role, node.upstream ?? null, node.lag, node.aloneSince ?? null, node.strayOf ?? null];
+  return [node.role, node.upstream ?? null, node.lag, node.alone ?? null];
 }
 
 function same(a: unknown, b: unknown): boolean {

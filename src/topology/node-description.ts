@@ -113,6 +113,16 @@ export interface SourceLost {
   readonly at: number;
 }
 
+/** How long a writable node without a source has stood beside the cluster. */
+export interface Alone {
+  /** When it was last seen otherwise, monotonic milliseconds; `-Infinity` when it never was. */
+  readonly notBefore: number;
+  /** When it was first seen so, monotonic milliseconds. */
+  readonly since: number;
+  /** The primary that was seen alive after `since`: its death later does not promote this node. */
+  readonly beside?: NodeId | undefined;
+}
+
 /** Why nothing new is known about a server that lives. */
 export interface Blind {
   /** What the probes meet. */
@@ -146,10 +156,8 @@ export type NodeDescription =
       readonly sourceLost?: SourceLost | undefined;
       /** Set while the server lives but lets the monitor read nothing (`too-many`, `access-denied`): the facts are old. */
       readonly blind?: Blind | undefined;
-      /** Since when it was seen writable without a source and without being the primary. */
-      readonly aloneSince?: number | undefined;
-      /** The primary that was seen alive after `aloneSince`: its death later does not promote this node. */
-      readonly strayOf?: NodeId | undefined;
+      /** Set while it takes writes of others without being the primary: writable, and without a source. */
+      readonly alone?: Alone | undefined;
     })
   | (NodeSeed & {
       readonly state: 'down';

@@ -9,11 +9,12 @@ type UpNode = Extract<NodeDescription, { state: 'up' }>;
 /**
  * How far `replica` may be behind at `now`, in milliseconds; null is unknown.
  *
- * While nobody takes writes and the primary that the replica followed is down, nothing newer can be written anywhere. A replica
- * that was in step when it lost that primary then gets no staler as time passes: its lag stands still at what it was when the
- * primary went down. As soon as there is a primary again the age counts again.
+ * While the primary that the replica followed is down and no other node takes writes, nothing newer can be written anywhere. A
+ * replica that was in step when it lost that primary then gets no staler as time passes: its lag stands still at what it was
+ * when the primary went down. It grows again from the moment when another node may have become writable, and is unknown again
+ * as soon as there is a new primary that the replica does not follow.
  */
-export function staleness(
+export function stalenessMs(
   replica: NodeDescription,
   topology: TopologyDescription,
   now: number,
@@ -25,7 +26,14 @@ export function staleness(
   const head = topology.nodes.find((node) => node.id === replica.upstream?.at(-1));
   if (head?.state !== 'down') return null;
   // Until it was seen to be down it may have taken writes that the replica never got.
-  return lost.lagMs + Math.max(0, head.downSince - lost.at);
+  const untilItsDeath = Math.max(0, head.downSince - lost.at);
+  let sinceAnother = 0;
+  for (const node of topology.nodes) {
+    if (node.state === 'up' && node.alone !== undefined)
+      sinceAnother = Math.max(sinceAnother, now - node.alone.notBefore);
+  }
+  const ms = lost.lagMs + untilItsDeath + sinceAnother;
+  return Number.isFinite(ms) ? ms : null;
 }
 
 /** Why `replica` may not serve a read that tolerates `maxLagMs`; undefined when it may. */
@@ -50,7 +58,7 @@ export function unfitness(
     if (channel.delayMs > maxLagMs)
       return `it is delayed on purpose by ${channel.delayMs} ms, more than ${maxLagMs} ms`;
   }
-  const lag = staleness(replica, topology, now);
+  const lag = stalenessMs(replica, topology, now);
   if (lag === null) {
     const broken = facts.channels.find((channel) => channel.io !== 'yes');
     return broken === undefined

@@ -22,8 +22,7 @@ export function updateNode(before: NodeDescription, observation: Observation): N
       seenAt: at,
       upSince: was?.upSince ?? at,
       sourceLost: was === undefined ? undefined : sourceLostAfter(was, facts, at),
-      aloneSince: was?.aloneSince,
-      strayOf: was?.strayOf,
+      alone: was?.alone,
     };
   }
   const { failure, error } = observation;
