@@ -12,6 +12,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -25,7 +26,9 @@ import { type InstallOptions, installPackages } from '../../src/testing/servers/
 import type { InstallProgress } from '../../src/testing/servers/install-progress.js';
 import { programOf } from '../../src/testing/servers/installed-server.js';
 import { type Machine, thisMachine } from '../../src/testing/servers/machine.js';
+import { folderProgram } from '../../src/testing/servers/package-folder.js';
 import { readManifest } from '../../src/testing/servers/package-manifest.js';
+import { addOwnTimeZones, withTimeZones } from '../../src/testing/servers/php-time-zones.js';
 import { resolveServers, resolveServersOn } from '../../src/testing/servers/resolve-servers.js';
 import { runProgram } from '../../src/testing/servers/run-program.js';
 import type { ServerProgram } from '../../src/testing/servers/server-binaries.js';
@@ -73,6 +76,32 @@ describe('all servers of this machine', () => {
     expect(await run(php.cli, [...php.extensionArgs, '-r', script])).toBe(
       `igbinary msgpack ${new Date().getUTCFullYear()}`,
     );
+  });
+
+  test('PHP of the packages knows time zones on a machine that has none', async () => {
+    const { php } = await resolveServersOn(bareMachine(), ['php']);
+    const program = php?.cli.prefixArgs.at(-1)?.replace(/-own-zoneinfo$/, '') ?? '';
+    const packages = dirname(dirname(dirname(program)));
+    const folder = mkdtempSync(join(tmpdir(), 'stormlamp-zones-'));
+    try {
+      mkdirSync(join(folder, 'usr/share'), { recursive: true });
+      symlinkSync(join(packages, 'usr/share/zoneinfo'), join(folder, 'usr/share/zoneinfo'));
+      cpSync(program, join(folder, 'php'));
+      addOwnTimeZones(folder, 'php');
+      const { architecture } = thisMachine();
+      const plain = folderProgram(packages, architecture ?? '', program.slice(packages.length + 1));
+      const own = {
+        command: plain?.command ?? '',
+        prefixArgs: [...(plain?.prefixArgs.slice(0, -1) ?? []), join(folder, 'php')],
+      };
+      const { command, prefixArgs } = withTimeZones(folder, own, '/nowhere');
+      expect(prefixArgs.at(-1)).toBe(join(folder, 'php-own-zoneinfo'));
+      const script = 'date_default_timezone_set("Asia/Tokyo"); echo date("c T", 0);';
+      const { code, stdout } = await runProgram(command, [...prefixArgs, '-n', '-r', script], { timeoutMs });
+      expect({ code, stdout }).toEqual({ code: 0, stdout: '1970-01-01T09:00:00+09:00 JST' });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('are listed as they were found', async () => {

@@ -12,11 +12,12 @@ import {
   writeManifest,
 } from './package-manifest.js';
 import { extensionArgs, findExtensionArgs } from './php-extensions.js';
+import { withTimeZones } from './php-time-zones.js';
 import { askVersion } from './program-version.js';
 import type { ServerName, ServerProgram } from './server-binaries.js';
 
 /** Where the packages put each server's program. */
-function findFolderProgram(folder: string, server: ServerName): string | undefined {
+export function findFolderProgram(folder: string, server: ServerName): string | undefined {
   switch (server) {
     case 'mariadb':
       return ['usr/sbin/mariadbd', 'usr/sbin/mysqld'].find((path) => isFile(join(folder, path)));
@@ -41,8 +42,9 @@ export async function verifyFolderProgram(
   signal?: AbortSignal,
 ): Promise<VerifiedProgram | undefined> {
   const path = findFolderProgram(folder, server);
-  const program = path === undefined ? undefined : folderProgram(folder, architecture, path);
-  if (path === undefined || program === undefined) return undefined;
+  const plain = path === undefined ? undefined : folderProgram(folder, architecture, path);
+  if (path === undefined || plain === undefined) return undefined;
+  const program = server === 'php' ? withTimeZones(folder, plain) : plain;
   const version = await askVersion(server, program, signal);
   if (server === 'php') await findExtensionArgs(program, phpBaseArgs(folder), signal);
   return verifiedProgram(folder, path, version);
@@ -58,9 +60,10 @@ export async function cachedServer(
   const noted = manifest?.programs[name];
   if (manifest === undefined || noted === undefined) return undefined;
   const verified = isUnchanged(folder, noted) ? noted : await verifyAgain(name, folder, manifest, signal);
-  const program =
+  const plain =
     verified === undefined ? undefined : folderProgram(folder, manifest.architecture, verified.path);
-  if (verified === undefined || program === undefined) return undefined;
+  if (verified === undefined || plain === undefined) return undefined;
+  const program = name === 'php' ? withTimeZones(folder, plain) : plain;
   const server: ServerProgram = { ...program, env: {}, version: verified.version, origin: 'cache' };
   switch (name) {
     case 'memcached':

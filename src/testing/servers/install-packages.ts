@@ -21,12 +21,13 @@ import { type AptRun, downloadPackages, packageNames, planPackages, updateIndexe
 import { keepAcquireSettings, writeAptConfiguration } from './apt-configuration.js';
 import { type AptSource, describeSource } from './apt-sources.js';
 import { packageFolderName } from './cache-folder.js';
-import { verifyFolderProgram } from './cached-server.js';
+import { findFolderProgram, verifyFolderProgram } from './cached-server.js';
 import { type InstallLock, takeInstallLock } from './install-lock.js';
 import type { InstallProgressListener } from './install-progress.js';
 import type { AptSystem } from './operating-system.js';
 import { MANIFEST_FORMAT, readManifest, type VerifiedProgram, writeManifest } from './package-manifest.js';
 import { newestPackage, type PackageSet } from './package-sets.js';
+import { addOwnTimeZones } from './php-time-zones.js';
 import { isAlive, ownIdentity, parseIdentity } from './process-identity.js';
 import { runProgram } from './run-program.js';
 import { unpackPackages } from './unpack-packages.js';
@@ -59,6 +60,8 @@ export interface InstallResult {
 
 const LOCK_TIMEOUT_MS = 900_000;
 const ASK_TIMEOUT_MS = 20_000;
+/** Programs that were just ended may still have written a last file. */
+const REMOVE = { recursive: true, force: true, maxRetries: 5, retryDelay: 100 } as const;
 const OWNER_FILE = 'owner.json';
 /** Folders that are being filled, and locks that were about to be taken. */
 const TEMPORARY = /\.(?:tmp-|lock\.)[0-9a-f-]{36}$/;
@@ -104,7 +107,8 @@ export async function installPackages(options: InstallOptions): Promise<InstallR
       await fill(temporary, name, options);
       return { folder, installed: publish(temporary, folder) };
     } finally {
-      await rm(temporary, { recursive: true, force: true });
+      // What cannot be removed now is swept by the next installation, and must not hide why this one failed.
+      await rm(temporary, REMOVE).catch(() => undefined);
     }
   } finally {
     lock.release();
@@ -143,6 +147,8 @@ async function fill(temporary: string, name: string, options: InstallOptions): P
         message: `Unpacking packages (${done} of ${total})`,
       }),
   });
+  const php = set.servers.includes('php') ? findFolderProgram(content, 'php') : undefined;
+  if (php !== undefined) addOwnTimeZones(content, php);
   const programs: Record<string, VerifiedProgram> = {};
   for (const [index, server] of set.servers.entries()) {
     const verified = await verifyFolderProgram(content, architecture, server, signal);
@@ -206,8 +212,15 @@ function sweepTemporaryFolders(root: string): void {
     const ageMs = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
     // One without a readable owner was just made, or is left over for good; one of another machine may be in use there.
     const bound = owner === undefined ? UNOWNED_AGE_MS : FOREIGN_AGE_MS;
-    if (alive === 'no' || (alive === 'unknown' && ageMs > bound))
-      rmSync(path, { recursive: true, force: true });
+    if (alive === 'no' || (alive === 'unknown' && ageMs > bound)) removeQuietly(path);
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, REMOVE);
+  } catch {
+    // A program that outlived its killed parent may still write there; the next installation tries again.
   }
 }
 

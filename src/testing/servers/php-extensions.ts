@@ -23,7 +23,7 @@ const EXTENSIONS = [
 const REQUIRED = ['session', 'memcached'] as const;
 const ASK_TIMEOUT_MS = 20_000;
 const ANSWER = 'stormlamp:';
-const QUESTION = `echo "\\n${ANSWER}", json_encode(["dir" => ini_get("extension_dir"), "loaded" => get_loaded_extensions()]), "\\n";`;
+const QUESTION = `date("c"); echo "\\n${ANSWER}", json_encode(["dir" => ini_get("extension_dir"), "loaded" => get_loaded_extensions()]), "\\n";`;
 
 /** What a PHP program has. */
 export interface PhpExtensions {
@@ -75,7 +75,7 @@ async function askExtensions(
   if (found !== undefined) return found;
   throw new StormlampError(
     ErrorCode.SERVER_MISSING,
-    `${program.prefixArgs.at(-1) ?? program.command} did not tell its extensions (exit code ${result.code ?? 'none'})`,
+    `${program.prefixArgs.at(-1) ?? program.command} did not tell its extensions (${result.code === null ? 'it crashed' : `exit code ${result.code}`})`,
   );
 }
 
