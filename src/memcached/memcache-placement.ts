@@ -5,6 +5,8 @@ import type { Placement, PlacementNode } from './placement.js';
 
 const POINTS_PER_WEIGHT = 160;
 const BUCKETS = 1024;
+/** The extension itself would walk for ever when it cannot meet enough nodes. */
+const MAX_ATTEMPTS = 100_000;
 const BUCKET_STEP = Math.floor(0xffff_ffff / BUCKETS);
 
 /** How the extension is configured. */
@@ -13,47 +15,51 @@ export interface MemcachePlacementSettings {
   readonly strategy: 'consistent' | 'standard';
   /** `memcache.hash_function`. */
   readonly hash: 'crc32' | 'fnv';
-  /** `memcache.max_failover_attempts`. */
-  readonly maxFailoverAttempts: number;
 }
 
-/** Finds the node of a key as the extension's plain calls do. */
-export type FindNode = (key: Buffer) => number;
-
-/** Makes the placement of `nodes`: the copies of `key` are where `key-0`, `key-1`, … lie, nodes that were already met left out. */
+/** Makes the placement of `nodes`: the copies of `key` are where `key-0`, `key-1`, … lie, each node taken once. */
 export function createMemcachePlacement(
   nodes: readonly PlacementNode[],
   settings: MemcachePlacementSettings,
 ): Placement {
-  const find = memcacheFindNode(nodes, settings);
+  const { buckets, nodeOf } = new Buckets(nodes, settings);
+  const reachable = new Set(buckets).size;
   return {
     nodesFor(key, copies) {
-      const met: number[] = [];
-      let attempt = 0;
-      // The extension counts its attempts over all copies, and when they are used up takes a node that it already met.
-      while (met.length < Math.min(copies, nodes.length)) {
-        let node: number;
-        do {
-          node = find(withNumber(key, attempt));
-          attempt += 1;
-        } while (met.includes(node) && attempt < settings.maxFailoverAttempts);
-        met.push(node);
+      const found: number[] = [];
+      const wanted = Math.min(copies, reachable);
+      for (let attempt = 0; found.length < wanted && attempt < MAX_ATTEMPTS; attempt += 1) {
+        const node = nodeOf(withNumber(key, attempt));
+        if (!found.includes(node)) found.push(node);
       }
-      return [...new Set(met)];
+      return found;
     },
   };
 }
 
-/** The node of a bare key. */
+/** Finds the node of a bare key, as the extension's plain calls do. */
 export function memcacheFindNode(
   nodes: readonly PlacementNode[],
-  { strategy, hash }: Pick<MemcachePlacementSettings, 'strategy' | 'hash'>,
-): FindNode {
-  if (nodes.length === 1) return () => 0;
-  const hashOf = hash === 'crc32' ? crc32Hash : fnv1aHash;
-  const buckets = strategy === 'consistent' ? consistentBuckets(nodes, hashOf) : standardBuckets(nodes);
-  const fold = strategy === 'consistent' ? (value: number) => value : folded;
-  return (key) => buckets[fold(hashOf(key)) % buckets.length] ?? 0;
+  settings: MemcachePlacementSettings,
+): (key: Buffer) => number {
+  return new Buckets(nodes, settings).nodeOf;
+}
+
+class Buckets {
+  readonly buckets: readonly number[];
+  readonly nodeOf: (key: Buffer) => number;
+
+  constructor(nodes: readonly PlacementNode[], { strategy, hash }: MemcachePlacementSettings) {
+    const hashOf = hash === 'crc32' ? crc32Hash : fnv1aHash;
+    const consistent = strategy === 'consistent';
+    const buckets =
+      nodes.length === 1 ? [0] : consistent ? consistentBuckets(nodes, hashOf) : standardBuckets(nodes);
+    this.buckets = buckets;
+    this.nodeOf = (key) => {
+      const value = hashOf(key);
+      return buckets[(consistent ? value : folded(value)) % buckets.length] ?? 0;
+    };
+  }
 }
 
 function consistentBuckets(nodes: readonly PlacementNode[], hashOf: KeyHash): readonly number[] {

@@ -2,7 +2,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { NodeBreaker } from '../breaker/node-breaker.js';
 import { type NodeAddress, type NodeId, nodeIdOf } from '../common/node-address.js';
-import { invalidOption, readNumber, rejectUnknownOptions } from '../common/option-reader.js';
+import { invalidOption, readNumber, readString, rejectUnknownOptions } from '../common/option-reader.js';
 
 /** How one memcached server is reached. */
 export interface MemcachedNodeOptions {
@@ -72,7 +72,7 @@ const NAMES = [
 export function resolveMemcachedNodeOptions(options: MemcachedNodeOptions): ResolvedMemcachedNodeOptions {
   rejectUnknownOptions('options', options, NAMES);
   const { address, username, password, tls } = options;
-  if (typeof address !== 'object' || address === null) throw invalidOption('address', 'an object', address);
+  checkAddress(address);
   if ((username === undefined) !== (password === undefined)) {
     throw invalidOption(
       'password',
@@ -104,4 +104,13 @@ export function resolveMemcachedNodeOptions(options: MemcachedNodeOptions): Reso
     credentials: username === undefined || password === undefined ? undefined : { username, password },
     tls: tls === undefined || tls === false ? undefined : tls === true ? {} : tls,
   });
+}
+
+function checkAddress(address: NodeAddress): void {
+  if (typeof address !== 'object' || address === null) throw invalidOption('address', 'an object', address);
+  if (address.socketPath !== undefined) readString('address.socketPath', address.socketPath, '');
+  else {
+    readString('address.host', address.host ?? null, '');
+    readNumber('address.port', address.port ?? null, 0, { min: 1, max: 65_535, integer: true });
+  }
 }

@@ -7,7 +7,7 @@ import { createMemcachedPlacement } from './memcached-placement.js';
 export interface PlacementNode {
   /** The host's text, for a unix socket what the extension makes of it: php-memcached the path, pecl-memcache `unix://` and the path. */
   readonly host: string;
-  /** The port; for a unix socket 11211 with php-memcached and 0 with pecl-memcache. */
+  /** The port; 0 for a unix socket. */
   readonly port: number;
   /** The weight. Default 1. */
   readonly weight?: number;
@@ -33,8 +33,6 @@ export interface MemcachePlacementOptions {
   readonly strategy?: 'consistent' | 'standard';
   /** `memcache.hash_function`. Default `'crc32'`. */
   readonly hash?: 'crc32' | 'fnv';
-  /** `memcache.max_failover_attempts`: how many times the walk looks for one more node. Default 20. */
-  readonly maxFailoverAttempts?: number;
 }
 
 /** How a PHP extension places keys. */
@@ -47,7 +45,7 @@ export interface Placement {
    * php-memcached hashes the key without its prefix, and a lock by its own key (`lock.<id>`); pecl-memcache hashes the whole
    * data key, and puts the lock beside the data.
    *
-   * @param copies how many nodes are wanted; never more than there are come back
+   * @param copies how many nodes are wanted; fewer come back when there are fewer, or when pecl-memcache's buckets name fewer
    */
   nodesFor(key: string | Buffer, copies: number): readonly number[];
 }
@@ -63,7 +61,7 @@ export function createPlacement(options: PlacementOptions): Placement {
     throw invalidOption('nodes', 'a list of at least one node', nodes);
   nodes.forEach((node: PlacementNode, index) => {
     readNumber(`nodes[${index}].port`, node.port, 0, { min: 0, max: 65_535, integer: true });
-    readNumber(`nodes[${index}].weight`, node.weight, 1, { min: 1, max: 1_000_000, integer: true });
+    readNumber(`nodes[${index}].weight`, node.weight, 1, { min: 1, max: 10_000, integer: true });
   });
   if (extension === 'memcached') {
     rejectUnknownOptions('options', options, ['extension', 'nodes', 'distribution']);
@@ -76,14 +74,9 @@ export function createPlacement(options: PlacementOptions): Placement {
     return createMemcachedPlacement(nodes, distribution);
   }
   if (extension !== 'memcache') throw invalidOption('extension', "'memcached' or 'memcache'", extension);
-  rejectUnknownOptions('options', options, ['extension', 'nodes', 'strategy', 'hash', 'maxFailoverAttempts']);
+  rejectUnknownOptions('options', options, ['extension', 'nodes', 'strategy', 'hash']);
   return createMemcachePlacement(nodes, {
     strategy: readChoice('strategy', options.strategy, ['consistent', 'standard'], 'consistent'),
     hash: readChoice('hash', options.hash, ['crc32', 'fnv'], 'crc32'),
-    maxFailoverAttempts: readNumber('maxFailoverAttempts', options.maxFailoverAttempts, 20, {
-      min: 1,
-      max: 1000,
-      integer: true,
-    }),
   });
 }
