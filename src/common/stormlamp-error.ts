@@ -35,6 +35,8 @@ export const ErrorCode = {
   OUTCOME_UNKNOWN: 'ERR_OUTCOME_UNKNOWN',
   /** The transaction that this connection was in is gone; roll back before going on. */
   TRANSACTION_LOST: 'ERR_TRANSACTION_LOST',
+  /** The connection that this session was tied to (by a temporary table, a lock, …) is gone, and that state with it. */
+  CONNECTION_LOST: 'ERR_CONNECTION_LOST',
   /** All connections of the node's pool were in use until the deadline. */
   POOL_TIMEOUT: 'ERR_POOL_TIMEOUT',
   /** Too many callers are already waiting for a connection of the node's pool. */

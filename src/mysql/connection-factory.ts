@@ -1,5 +1,5 @@
 /** Makes connections to one node: the only place where mysql2 is called to connect. */
-import mysql, { type Connection, type ConnectionOptions } from 'mysql2';
+import mysql, { type Connection, type ConnectionOptions, type SqlValue, type Timezone } from 'mysql2';
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { invalidOption } from '../common/option-reader.js';
@@ -229,4 +229,24 @@ function collationOf(charset: string | undefined): string {
   // A character set stands for its default collation, which is listed before the short names.
   const collation = Object.keys(known).find((each) => known[each] === number) ?? name;
   return collation.toLowerCase();
+}
+
+/** A value as SQL text, as the driver writes it. */
+export function escapeText(value: unknown, stringifyObjects: boolean, timezone: string): string {
+  return mysql.escape(value as SqlValue, stringifyObjects, timezone as Timezone);
+}
+
+/** A name, or several, as SQL text. */
+export function escapeIdText(name: string | string[]): string {
+  return mysql.escapeId(name, false);
+}
+
+/** A text with its values put in for `?` and `??`. */
+export function formatText(
+  sql: string,
+  values: unknown,
+  stringifyObjects: boolean,
+  timezone: string,
+): string {
+  return mysql.format(sql, values as SqlValue, stringifyObjects, timezone as Timezone);
 }
