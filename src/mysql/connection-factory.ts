@@ -8,9 +8,10 @@ import type { Flavor } from '../topology/node-description.js';
 import { connectError } from './connect-error.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import type { MysqlCredentials } from './connection-settings.js';
-import { PhysicalConnection, socketOf } from './physical-connection.js';
+import { logIn, timedOut } from './log-in.js';
+import { PhysicalConnection } from './physical-connection.js';
 import { classifyServerError } from './server-error.js';
-import { parseServerVersion, type ServerVersion } from './server-version.js';
+import type { ServerVersion } from './server-version.js';
 import { type SessionSetup, sessionSetupSql } from './session-setup.js';
 
 /** Makes connections to one node. */
@@ -61,11 +62,12 @@ async function connect(
   const credentials = await currentCredentials(config, deadline);
   const user = credentials?.user ?? config.connection.user;
   try {
-    const { raw, version } = await logIn({ ...base, ...credentials }, deadline);
+    const raw = mysql.createConnection({ ...base, ...credentials });
+    const version = await logIn(raw, deadline);
     return await setUp(node, raw, version, setup, deadline);
   } catch (error) {
     const late = isStormlampError(error, ErrorCode.TIMEOUT);
-    throw connectError({ node, user, error: late ? timedOut(true) : error });
+    throw connectError({ node, user, error: late ? timedOut('greeted') : error });
   }
 }
 
@@ -87,52 +89,6 @@ async function currentCredentials(
       { cause: error, node: seed.id },
     );
   }
-}
-
-interface LoggedIn {
-  readonly raw: Connection;
-  readonly version: ServerVersion;
-}
-
-function logIn(options: ConnectionOptions, deadline: Deadline): Promise<LoggedIn> {
-  return new Promise((resolve, reject) => {
-    const raw = mysql.createConnection(options);
-    const socket = socketOf(raw);
-    let open = false;
-    let timer: NodeJS.Timeout | undefined;
-    const finish = (): void => {
-      clearTimeout(timer);
-      deadline.signal?.removeEventListener('abort', onAbort);
-      socket.off('data', onFirstBytes);
-    };
-    const fail = (error: unknown): void => {
-      finish();
-      raw.destroy();
-      socketOf(raw).destroy();
-      reject(error instanceof Error ? error : new Error(describeError(error)));
-    };
-    const onAbort = (): void => fail(deadline.expired('Connecting') ?? deadline.timeout('Connecting'));
-    const onFirstBytes = (bytes: Buffer): void => {
-      socket.off('data', onFirstBytes);
-      if (!isGreeting(bytes)) fail(notMysql());
-    };
-    // Stays for the life of the connection: whatever the driver reports later must not end the process.
-    raw.on('error', fail);
-    raw.once('connect', (handshake: { readonly serverVersion?: string }) => {
-      finish();
-      raw.off('error', fail);
-      raw.on('error', () => undefined);
-      resolve({ raw, version: parseServerVersion(String(handshake.serverVersion ?? '')) });
-    });
-    socket.once('connect', () => {
-      open = true;
-    });
-    // Before the driver reads them: it would take a foreign greeting for a very long packet and wait.
-    socket.prependListener('data', onFirstBytes);
-    deadline.signal?.addEventListener('abort', onAbort, { once: true });
-    timer = setTimeout(() => fail(timedOut(open)), Math.min(deadline.remainingMs(), 2_147_483_647));
-    if (deadline.signal?.aborted === true) onAbort();
-  });
 }
 
 async function setUp(
@@ -177,27 +133,6 @@ async function setUp(
 function isUnknownTracker(error: unknown): boolean {
   const { errno, message } = error as { errno?: unknown; message?: unknown };
   return errno === 1193 && /session_track/.test(String(message));
-}
-
-/** A first packet has number 0, and is a greeting of protocol 10 (or 9) or an error. */
-function isGreeting(bytes: Buffer): boolean {
-  if (bytes.length > 3 && bytes[3] !== 0) return false;
-  const kind = bytes[4];
-  return kind === undefined || kind === 0x0a || kind === 0x09 || kind === 0xff;
-}
-
-function notMysql(): Error {
-  const error = new Error('its first bytes are not a greeting of MySQL');
-  return Object.assign(error, { code: 'HANDSHAKE_NOT_MYSQL', fatal: true });
-}
-
-function timedOut(open: boolean): Error {
-  const error = new Error(
-    open
-      ? 'connect ETIMEDOUT (it accepted the connection, but did not complete the login in time)'
-      : 'connect ETIMEDOUT',
-  );
-  return Object.assign(error, { code: 'ETIMEDOUT', syscall: 'connect', fatal: true });
 }
 
 function driverOptions(config: MysqlNodeConfig): ConnectionOptions {

@@ -206,7 +206,9 @@ export class NodePool {
 
   /** Never rejects, and never takes long: generic-pool has no answer to either. */
   async #validate(slot: PoolSlot | FailedSlot): Promise<boolean> {
-    if (slot instanceof FailedSlot || !this.#isFit(slot, this.#clock.now())) return false;
+    // A failure must pass for good: refusing it would make generic-pool try again at once.
+    if (slot instanceof FailedSlot || slot.state === 'new') return true;
+    if (!this.#isFit(slot, this.#clock.now())) return false;
     this.#slots.move(slot, 'busy');
     try {
       await slot.connection.ping(limit());
@@ -246,22 +248,20 @@ export class NodePool {
 
   #open(): void {
     this.#coming += 1;
-    const over = (): void => {
+    const refused = (): void => {
       this.#coming -= 1;
     };
-    this.#store.acquire().then((slot) => {
-      over();
-      this.#arrived(slot);
-    }, over);
+    this.#store.acquire().then((slot) => this.#arrived(slot), refused);
   }
 
   #arrived(slot: PoolSlot | FailedSlot): void {
+    this.#coming -= 1;
     if (slot instanceof FailedSlot) {
       void this.#store.destroy(slot);
       this.#failed(slot.error);
       return;
     }
-    if (this.#slots.of(slot.connection) === undefined && slot.state === 'busy') {
+    if (slot.state === 'new') {
       this.#slots.add(slot);
       slot.connection.onLost(() => {
         if (this.#closeIdle(slot)) this.#openForWaiters();
@@ -326,7 +326,8 @@ export class NodePool {
   /** Takes a slot that is not in the store out of the pool. */
   #drop(slot: PoolSlot): void {
     this.#slots.move(slot, 'gone');
-    void this.#store.destroy(slot);
+    // It refuses what it destroyed or is still checking; both end by themselves.
+    this.#store.destroy(slot).catch(() => undefined);
   }
 
   /** Closes a connection that nobody uses; false for the others. */
@@ -379,6 +380,7 @@ export class NodePool {
 
   async #empty(): Promise<void> {
     this.#phase = 'closed';
+    this.#onQuiet?.();
     this.#timers.stop();
     this.#queue.turnAway(poolClosed(this.node));
     this.#abort.abort();

@@ -5,7 +5,9 @@ import type { PhysicalConnection } from './physical-connection.js';
 export type SlotState =
   /** With a borrower. */
   | 'lent'
-  /** Neither lent nor ready: it is new, or being reset or asked for a sign of life. */
+  /** Just made. */
+  | 'new'
+  /** Neither lent nor ready: it is being reset or asked for a sign of life. */
   | 'busy'
   /** Used a moment ago: may be lent without a question. */
   | 'hot'
@@ -21,7 +23,7 @@ export class PoolSlot {
   /** When the connection is too old to be lent again. */
   readonly expiresAt: number;
   /** Where it is; changed by {@link PoolSlots} only. */
-  state: SlotState = 'busy';
+  state: SlotState = 'new';
   /** When it was given back. */
   idleSince = 0;
   /** When it was lent. */
@@ -73,7 +75,7 @@ export class PoolSlots {
   /** Takes a new slot in, as `busy`. */
   add(slot: PoolSlot): void {
     this.#slots.set(slot.connection, slot);
-    this.busy += 1;
+    this.move(slot, 'busy');
   }
 
   /** Remembers who borrows the connection that `waiting` brings. */

@@ -12,28 +12,30 @@ export interface SessionSetup {
   readonly ignoreSpace: boolean;
 }
 
+/** System variables whose changes the server reports; the driver needs the character set to encode as the server reads. */
+const TRACKED = 'autocommit,character_set_client,character_set_connection,character_set_results,time_zone';
+
 /**
  * One `SET` statement, so that set-up is one round trip. It is also right after a reset, which leaves the server with its
- * global settings (MySQL even with the global character set, while the driver goes on encoding as before): therefore the
- * character set comes first. Trackers report the GTID of every commit with its OK packet, at no cost.
+ * global settings (MySQL even with the global character set), while the driver goes on encoding as before. Trackers report
+ * the GTID of every commit with its OK packet, at no cost.
  */
 export function sessionSetupSql(flavor: Flavor, setup: SessionSetup): string {
   const { collation, variables, ignoreSpace } = setup;
-  const charset = collation.split('_', 1)[0] ?? collation;
-  const parts = [charset === collation ? `NAMES ${charset}` : `NAMES ${charset} COLLATE ${collation}`];
   const named = new Set(Object.keys(variables).map((name) => name.toLowerCase()));
-  if (flavor === 'mysql') {
-    if (!named.has('session_track_gtids')) parts.push("session_track_gtids = 'OWN_GTID'");
-  } else {
-    if (!named.has('session_track_system_variables')) {
-      parts.push(
-        "session_track_system_variables = CONCAT(@@global.session_track_system_variables, ',last_gtid')",
-      );
-    }
-    // Only the handshake sets it on MariaDB: a reset would lose it, and `COUNT (*)` with it.
-    if (ignoreSpace && !named.has('sql_mode')) {
-      parts.push("sql_mode = CONCAT(@@global.sql_mode, ',IGNORE_SPACE')");
-    }
+  const parts: string[] = [];
+  // Trackers come first: MariaDB forgets changes that the same statement made before the list was set, and the driver
+  // would not hear of the character set.
+  if (!named.has('session_track_system_variables')) {
+    const tracked = flavor === 'mysql' ? TRACKED : `${TRACKED},last_gtid`;
+    parts.push(`session_track_system_variables = '${tracked}'`);
+  }
+  if (flavor === 'mysql' && !named.has('session_track_gtids')) parts.push("session_track_gtids = 'OWN_GTID'");
+  const charset = collation.split('_', 1)[0] ?? collation;
+  parts.push(charset === collation ? `NAMES ${charset}` : `NAMES ${charset} COLLATE ${collation}`);
+  // Only the handshake sets it on MariaDB: a reset would lose it, and `COUNT (*)` with it.
+  if (flavor === 'mariadb' && ignoreSpace && !named.has('sql_mode')) {
+    parts.push("sql_mode = CONCAT(@@global.sql_mode, ',IGNORE_SPACE')");
   }
   for (const [name, value] of Object.entries(variables)) parts.push(`${name} = ${literal(value)}`);
   return `SET ${parts.join(', ')}`;
