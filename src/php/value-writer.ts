@@ -1,4 +1,5 @@
 /** Writes values in PHP's serialization format, with PHP's numbering of references. No recursion. */
+import { ByteSink } from './byte-sink.js';
 import { floatText } from './float-text.js';
 import { fitsInt64, integerOfKey } from './integer-key.js';
 import { OrderedMap, type PhpKey } from './ordered-map.js';
@@ -20,6 +21,7 @@ import {
   type WriterFrame,
 } from './writer-frame.js';
 
+const CLOSING_BRACE = 125;
 const NO_SUBSTITUTES: ReadonlyMap<object, object> = new Map();
 
 /** Collects the bytes of values written one behind the other; slot numbers run through all of them. */
@@ -30,10 +32,8 @@ export class ValueWriter {
   readonly #limits: ResolvedPhpLimits;
   readonly #substitutes: ReadonlyMap<object, object>;
   readonly #outerDepth: number;
-  readonly #chunks: Buffer[] = [];
+  readonly #sink: ByteSink;
   readonly #stack: WriterFrame[] = [];
-  #flushed = 0;
-  #text = '';
 
   /**
    * Makes an empty writer of values that stand `outerDepth` levels deep in a container written by the caller.
@@ -46,6 +46,7 @@ export class ValueWriter {
   ) {
     this.#substitutes = substitutes;
     this.#limits = limits;
+    this.#sink = new ByteSink(limits.maxBytes);
     this.#outerDepth = outerDepth;
   }
 
@@ -60,7 +61,7 @@ export class ValueWriter {
     this.#value(value);
     for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
       if (!this.#nextElement(frame)) {
-        this.#text += '}';
+        this.#sink.byte(CLOSING_BRACE);
         stack.pop();
       }
     }
@@ -68,15 +69,12 @@ export class ValueWriter {
 
   /** Appends bytes that are already in the format, or belong between values. */
   writeBytes(bytes: Buffer): void {
-    this.#flush();
-    this.#chunks.push(bytes);
-    this.#flushed += bytes.length;
-    this.#checkSize();
+    this.#sink.bytes(bytes);
   }
 
-  /** Appends text that belongs between values. */
+  /** Appends ASCII text that belongs between values. */
   writeText(text: string): void {
-    this.#text += text;
+    this.#sink.ascii(text);
   }
 
   /** The slot at which an object or reference was written, undefined when it was not. */
@@ -94,10 +92,9 @@ export class ValueWriter {
     if (!this.#slots.has(identity)) this.#slots.set(identity, slot);
   }
 
-  /** Everything written so far. */
+  /** Everything written. The writer must not be used any more. */
   toBuffer(): Buffer {
-    this.#flush();
-    return this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+    return this.#sink.take();
   }
 
   /** Writes elements until one is a container; false when there are no more. */
@@ -108,7 +105,7 @@ export class ValueWriter {
       while (frame.at < items.length) {
         const index = frame.at;
         frame.at += 1;
-        this.#text += `i:${index};`;
+        this.#sink.integer(index);
         this.#value(items[index]);
         if (this.#stack.length > depth) return true;
       }
@@ -141,31 +138,31 @@ export class ValueWriter {
     switch (typeof value) {
       case 'string':
         this.#slot();
-        this.#string(value);
+        this.#sink.string(value);
         return;
       case 'number':
         this.#slot();
-        this.#text +=
-          Number.isSafeInteger(value) && !Object.is(value, -0) ? `i:${value};` : `d:${floatText(value)};`;
+        if (Number.isSafeInteger(value) && (value !== 0 || !Object.is(value, -0))) this.#sink.integer(value);
+        else this.#sink.ascii(`d:${floatText(value)};`);
         return;
       case 'boolean':
         this.#slot();
-        this.#text += value ? 'b:1;' : 'b:0;';
+        this.#sink.ascii(value ? 'b:1;' : 'b:0;');
         return;
       case 'undefined':
         this.#slot();
-        this.#text += 'N;';
+        this.#sink.ascii('N;');
         return;
       case 'bigint':
         if (!fitsInt64(value))
           throw noCounterpart(`the integer ${value}, which exceeds 64 bits`, this.#stack);
         this.#slot();
-        this.#text += `i:${value};`;
+        this.#sink.ascii(`i:${value};`);
         return;
       case 'object':
         if (value === null) {
           this.#slot();
-          this.#text += 'N;';
+          this.#sink.ascii('N;');
         } else if (Array.isArray(value)) {
           this.#slot();
           this.#array(arrayFrame(value));
@@ -189,7 +186,7 @@ export class ValueWriter {
       const seen = this.#slots.get(identity);
       this.#slot();
       if (seen !== undefined) {
-        this.#text += `r:${seen};`;
+        this.#sink.ascii(`r:${seen};`);
         return;
       }
       this.#slots.set(identity, this.slotCount);
@@ -197,7 +194,7 @@ export class ValueWriter {
       return;
     }
     this.#slot();
-    if (value instanceof PhpFloat) this.#text += `d:${floatText(value.value)};`;
+    if (value instanceof PhpFloat) this.#sink.ascii(`d:${floatText(value.value)};`);
     else if (value instanceof Uint8Array) this.#bytes(value);
     else if (value instanceof OrderedMap) this.#begin(`a:${value.size}`, mapFrame(value));
     else if (isPlain(value)) this.#array(recordFrame(value));
@@ -212,7 +209,7 @@ export class ValueWriter {
     const identity = identityOf(inner.value) ?? own;
     const seen = this.#slots.get(identity);
     if (seen !== undefined) {
-      this.#text += `R:${seen};`;
+      this.#sink.ascii(`R:${seen};`);
       return;
     }
     if (identity === own) this.#slots.set(identity, this.slotCount + 1);
@@ -225,24 +222,24 @@ export class ValueWriter {
       this.#begin(`${value.properties.size}`, mapFrame(value.properties));
     } else if (value instanceof PhpCustomObject) {
       this.#className('C', value.className);
-      this.#text += `${value.data.length}:{`;
+      this.#sink.ascii(`${value.data.length}:{`);
       this.writeBytes(value.data);
-      this.#text += '}';
+      this.#sink.ascii('}');
     } else {
       const className = classNameBytes(value.className, this.#stack);
       const name = Buffer.concat([className, Buffer.from(`:${value.caseName}`)]);
-      this.#text += `E:${name.length}:"`;
+      this.#sink.ascii(`E:${name.length}:"`);
       this.writeBytes(name);
-      this.#text += '";';
+      this.#sink.ascii('";');
     }
   }
 
   #className(tag: 'O' | 'C', className: PhpClassName): void {
     const name = classNameBytes(className, this.#stack);
-    this.#text += `${tag}:${name.length}:"`;
-    if (typeof className === 'string') this.#text += className;
+    this.#sink.ascii(`${tag}:${name.length}:"`);
+    if (typeof className === 'string') this.#sink.utf8(className, name.length);
     else this.writeBytes(name);
-    this.#text += '":';
+    this.#sink.ascii('":');
   }
 
   #array(frame: ArrayFrame): void {
@@ -250,9 +247,8 @@ export class ValueWriter {
   }
 
   #begin(header: string, frame: WriterFrame): void {
-    this.#text += `${header}:{`;
+    this.#sink.ascii(`${header}:{`);
     this.#stack.push(frame);
-    this.#checkSize();
     const { maxDepth } = this.#limits;
     if (this.#stack.length + this.#outerDepth <= maxDepth) return;
     throw overLimit(
@@ -263,25 +259,20 @@ export class ValueWriter {
   }
 
   #arrayKey(key: string): void {
-    if (key.charCodeAt(0) <= 57 && integerOfKey(key) !== undefined) this.#text += `i:${key};`;
-    else this.#string(key);
+    if (key.charCodeAt(0) <= 57 && integerOfKey(key) !== undefined) this.#sink.ascii(`i:${key};`);
+    else this.#sink.string(key);
   }
 
   #storedKey(key: PhpKey): void {
-    if (typeof key === 'string') this.#string(key);
+    if (typeof key === 'string') this.#sink.string(key);
     else if (typeof key === 'object') this.#bytes(key);
-    else this.#text += `i:${key};`;
-  }
-
-  #string(value: string): void {
-    this.#text += `s:${byteLength(value)}:"${value}";`;
-    if (value.length > 1024) this.#checkSize();
+    else this.#sink.ascii(`i:${key};`);
   }
 
   #bytes(value: Uint8Array): void {
-    this.#text += `s:${value.length}:"`;
-    this.writeBytes(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
-    this.#text += '";';
+    this.#sink.ascii(`s:${value.length}:"`);
+    this.#sink.bytes(value);
+    this.#sink.ascii('";');
   }
 
   #slot(): void {
@@ -289,28 +280,4 @@ export class ValueWriter {
     const { maxValues } = this.#limits;
     if (this.slotCount > maxValues) throw overLimit('There are too many values', maxValues, 'maxValues');
   }
-
-  #checkSize(): void {
-    const { maxBytes } = this.#limits;
-    if (this.#flushed + this.#text.length > maxBytes) {
-      throw overLimit('The encoded value is too long', maxBytes, 'maxBytes');
-    }
-  }
-
-  #flush(): void {
-    if (this.#text === '') return;
-    const chunk = Buffer.from(this.#text, 'utf8');
-    this.#chunks.push(chunk);
-    this.#flushed += chunk.length;
-    this.#text = '';
-  }
-}
-
-function byteLength(text: string): number {
-  const { length } = text;
-  if (length > 24) return Buffer.byteLength(text, 'utf8');
-  for (let index = 0; index < length; index += 1) {
-    if (text.charCodeAt(index) > 127) return Buffer.byteLength(text, 'utf8');
-  }
-  return length;
 }
