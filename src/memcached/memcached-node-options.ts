@@ -24,6 +24,12 @@ export interface MemcachedNodeOptions {
   readonly password?: string;
   /** Speak TLS: true, or options of `tls.connect`. Default false. */
   readonly tls?: boolean | ConnectionOptions;
+  /**
+   * The number of the first request of a connection, for tests of the wrap.
+   *
+   * @internal
+   */
+  readonly firstSequence?: number;
 }
 
 /** {@link MemcachedNodeOptions} with every default filled in. */
@@ -44,6 +50,8 @@ export interface ResolvedMemcachedNodeOptions {
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
   /** TLS options, or undefined for none. */
   readonly tls: ConnectionOptions | undefined;
+  /** The number of the first request of a connection. */
+  readonly firstSequence: number;
 }
 
 /** The defaults of {@link MemcachedNodeOptions}. */
@@ -62,6 +70,7 @@ const NAMES = [
   'username',
   'password',
   'tls',
+  'firstSequence',
 ];
 
 /**
@@ -103,6 +112,7 @@ export function resolveMemcachedNodeOptions(options: MemcachedNodeOptions): Reso
           }),
     credentials: username === undefined || password === undefined ? undefined : { username, password },
     tls: tls === undefined || tls === false ? undefined : tls === true ? {} : tls,
+    firstSequence: options.firstSequence ?? 1,
   });
 }
 

@@ -34,8 +34,11 @@ export type StoreResult =
  * One memcached server. Every call ends by its deadline, whatever the server does; a connection that faulted is thrown away.
  *
  * All calls reject with StormlampError: `ERR_NODE_UNREACHABLE`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_BREAKER_OPEN`,
- * `ERR_PROTOCOL` (the peer is not memcached), `ERR_MEMCACHED` (an error status), `ERR_SESSION_TOO_LARGE`
- * (the value is larger than the server takes; nothing was sent) or `ERR_CLOSED`.
+ * `ERR_PROTOCOL` (the peer is not memcached), `ERR_MEMCACHED` (an error status), `ERR_ACCESS_DENIED` (SASL),
+ * `ERR_SESSION_TOO_LARGE` (the value is larger than the server takes; nothing was sent), `ERR_INVALID_KEY`, `ERR_INVALID_OPTION`,
+ * `ERR_UNSUPPORTED` (a version to compare with of a server that keeps none) or `ERR_CLOSED`.
+ *
+ * A change that ends with `ERR_NODE_UNREACHABLE` or `ERR_TIMEOUT` may have happened, or may happen still; it is never sent twice.
  */
 export interface MemcachedNode {
   /** The node's name. */
@@ -44,6 +47,8 @@ export interface MemcachedNode {
   readonly available: boolean;
   /** Reads an item; null is a miss. */
   get(key: string, options?: CallOptions): Promise<MemcachedItem | null>;
+  /** Reads an item and renews its expiry; null is a miss. */
+  getAndTouch(key: string, exptime: number, options?: CallOptions): Promise<MemcachedItem | null>;
   /** Stores, or compares and sets. */
   set(key: string, value: Buffer, options: StoreOptions): Promise<StoreResult>;
   /** Stores only when the key does not exist. Never retried: `exists` means that somebody else has it. */
@@ -65,8 +70,8 @@ export interface MemcachedNode {
   ): Promise<bigint>;
   /** The server's version; the cheapest proof of life. */
   version(options?: CallOptions): Promise<string>;
-  /** The server's general statistics. */
-  stats(options?: CallOptions): Promise<ReadonlyMap<string, string>>;
+  /** The server's statistics: the general ones, or those of `group` (`settings`, `items`, `slabs`, `sizes`, …). */
+  stats(options?: CallOptions & { readonly group?: string }): Promise<ReadonlyMap<string, string>>;
   /** Waits for running calls, then closes. */
   close(): Promise<void>;
   /** Closes now; running calls reject with `ERR_CLOSED`. */

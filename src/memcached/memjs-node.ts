@@ -18,7 +18,7 @@ import {
 import { Status } from './memcached-status.js';
 import type { NodeConnection } from './node-connection.js';
 import { Opcode } from './opcode.js';
-import type { PendingCall } from './pending-call.js';
+import type { CallCarrier, PendingCall } from './pending-call.js';
 import { type FrameFault, ResponseFrames } from './response-frames.js';
 import type { WireRequest } from './wire-message.js';
 
@@ -58,7 +58,8 @@ class MemjsClient extends Client {
   }
 }
 
-class MemjsConnection extends Server implements NodeConnection {
+class MemjsConnection extends Server implements NodeConnection, CallCarrier {
+  heard = false;
   readonly #options: ResolvedMemcachedNodeOptions;
   readonly #onEnd: (connection: NodeConnection) => void;
   readonly #client: Client;
@@ -69,7 +70,6 @@ class MemjsConnection extends Server implements NodeConnection {
   #flushing = false;
   #ready = false;
   #ended = false;
-  #heard = false;
   #current: { readonly seq: number; readonly call: PendingCall } | undefined;
 
   constructor(options: ResolvedMemcachedNodeOptions, onEnd: (connection: NodeConnection) => void) {
@@ -80,6 +80,7 @@ class MemjsConnection extends Server implements NodeConnection {
     this.username = options.credentials?.username;
     this.password = options.credentials?.password;
     this.#client = new MemjsClient(this);
+    this.#client.seq = options.firstSequence - 1;
     this.#socket = this.#dial();
   }
 
@@ -203,7 +204,7 @@ class MemjsConnection extends Server implements NodeConnection {
   }
 
   #take(frame: Buffer): void {
-    this.#heard = true;
+    this.heard = true;
     const opcode = frame[1];
     if (opcode === SASL_LIST || opcode === SASL_AUTH) {
       const status = frame.readUInt16BE(6);
@@ -293,9 +294,7 @@ class MemjsConnection extends Server implements NodeConnection {
       ? `The connection to memcached ${id} was lost: ${describeError(cause)}`
       : `No connection to memcached ${id}: ${describeError(cause)}; check that memcached runs there`;
     const hint =
-      this.#ready && !this.#heard
-        ? ' (it never answered: is it memcached, with its binary protocol on?)'
-        : '';
+      this.#ready && !this.heard ? ' (it never answered: is it memcached, with its binary protocol on?)' : '';
     this.fault(new StormlampError(ErrorCode.NODE_UNREACHABLE, what + hint, { cause, node: id }));
   }
 
@@ -305,7 +304,7 @@ class MemjsConnection extends Server implements NodeConnection {
     const text =
       kind === 'length'
         ? `${id} sent an answer whose lengths are impossible or larger than items may be there; the connection was thrown away`
-        : this.#heard
+        : this.heard
           ? `${id} sent bytes that are not memcached's binary protocol; the connection was thrown away`
           : `The server at ${id} does not look like memcached${peer === undefined ? '' : `: it answers like ${peer}`}; check the port`;
     return new StormlampError(ErrorCode.PROTOCOL, text, { node: id });

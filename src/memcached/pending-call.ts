@@ -12,6 +12,8 @@ import type { WireResponse } from './wire-message.js';
 export interface CallCarrier {
   /** Throws the connection away: it did not answer in time. */
   fault(error: StormlampError): void;
+  /** Whether it ever brought an answer. */
+  readonly heard: boolean;
 }
 
 /** How a call is made. */
@@ -36,6 +38,9 @@ export interface PendingCallOptions<T> {
 
 /** Told by a reader of answers that come in several parts. */
 export const MORE: unique symbol = Symbol('more parts follow');
+
+const SILENCE =
+  '; it never answered on this connection: does memcached listen there, with its binary protocol on?';
 
 /** A call between its start and the later of its two ends. */
 export class PendingCall<T = unknown> {
@@ -114,10 +119,10 @@ export class PendingCall<T = unknown> {
   #expired(): void {
     if (this.#over) return;
     const { what, node, timeoutMs } = this.#call;
+    const limit = `${Math.round(this.#limitMs)} ms`;
+    const hint = this.#carrier?.heard === false ? SILENCE : '';
     this.#abandon(
-      new StormlampError(ErrorCode.TIMEOUT, `${what} did not finish within ${Math.round(this.#limitMs)} ms`, {
-        node,
-      }),
+      new StormlampError(ErrorCode.TIMEOUT, `${what} did not finish within ${limit}${hint}`, { node }),
     );
     if (this.#carrier === undefined || timeoutMs === 0) return;
     // Timers may fire up to a millisecond early.
