@@ -70,14 +70,29 @@ export class ByteSink {
     buffer[this.#at] = 105;
     buffer[this.#at + 1] = COLON;
     this.#at += 2;
-    if (value >= 0 && value < 10) {
-      buffer[this.#at] = 48 + value;
-      this.#at += 1;
-    } else {
-      this.#digits(value);
-    }
+    this.#digits(value);
     buffer[this.#at] = SEMICOLON;
     this.#at += 1;
+  }
+
+  /** Appends `d:<text>;`. */
+  float(text: string): void {
+    this.room(text.length + 3);
+    this.#buffer[this.#at] = 100;
+    this.#buffer[this.#at + 1] = COLON;
+    this.#at += 2;
+    this.ascii(text);
+    this.#buffer[this.#at] = SEMICOLON;
+    this.#at += 1;
+  }
+
+  /** Appends `<count>:{`. */
+  count(count: number): void {
+    this.room(20);
+    this.#digits(count);
+    this.#buffer[this.#at] = COLON;
+    this.#buffer[this.#at + 1] = 123;
+    this.#at += 2;
   }
 
   /** Appends `s:<length>:"<text>";`. */
@@ -133,8 +148,8 @@ export class ByteSink {
       return;
     }
     const buffer = this.#buffer;
-    let length = 1;
-    for (let power = 10; power <= value; power *= 10) length += 1;
+    let length = value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : value < 10_000 ? 4 : 5;
+    for (let power = 100_000; power <= value; power *= 10) length += 1;
     let rest = value;
     for (let at = this.#at + length - 1; at >= this.#at; at -= 1) {
       const next = (rest / 10) | 0;

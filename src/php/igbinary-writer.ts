@@ -78,7 +78,7 @@ export class IgbinaryWriter {
         this.#value(frame.items[at]);
       } else {
         const key = frame.keys[at] as string;
-        const value = frame.record[key];
+        const value = frame.values[at];
         if (value === undefined) continue;
         this.#key(integerOfKey(key) ?? key);
         this.#value(value);

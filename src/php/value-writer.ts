@@ -29,9 +29,9 @@ export class ValueWriter {
   /** How many slots were written. */
   slotCount = 0;
   readonly #slots = new Map<ValueIdentity, number>();
-  readonly #limits: ResolvedPhpLimits;
+  readonly #maxDepth: number;
+  readonly #maxValues: number;
   readonly #substitutes: ReadonlyMap<object, object>;
-  readonly #outerDepth: number;
   readonly #sink: ByteSink;
   readonly #stack: WriterFrame[] = [];
 
@@ -45,9 +45,9 @@ export class ValueWriter {
     substitutes: ReadonlyMap<object, object> = NO_SUBSTITUTES,
   ) {
     this.#substitutes = substitutes;
-    this.#limits = limits;
+    this.#maxDepth = limits.maxDepth - outerDepth;
+    this.#maxValues = limits.maxValues;
     this.#sink = new ByteSink(limits.maxBytes);
-    this.#outerDepth = outerDepth;
   }
 
   /**
@@ -112,11 +112,11 @@ export class ValueWriter {
       return false;
     }
     if (frame.kind === 'record') {
-      const { record, keys } = frame;
+      const { values, keys } = frame;
       while (frame.at < keys.length) {
         const key = keys[frame.at] as string;
+        const value = values[frame.at];
         frame.at += 1;
-        const value = record[key];
         if (value === undefined) continue;
         this.#arrayKey(key);
         this.#value(value);
@@ -143,7 +143,7 @@ export class ValueWriter {
       case 'number':
         this.#slot();
         if (Number.isSafeInteger(value) && (value !== 0 || !Object.is(value, -0))) this.#sink.integer(value);
-        else this.#sink.ascii(`d:${floatText(value)};`);
+        else this.#sink.float(floatText(value));
         return;
       case 'boolean':
         this.#slot();
@@ -176,6 +176,12 @@ export class ValueWriter {
   }
 
   #object(given: object): void {
+    // By far the most objects are plain: the rest of the questions is not asked for them.
+    if (Object.getPrototypeOf(given) === Object.prototype) {
+      this.#slot();
+      this.#array(recordFrame(given as Readonly<Record<string, unknown>>));
+      return;
+    }
     const value = this.#substitutes.size === 0 ? given : (this.#substitutes.get(originOf(given)) ?? given);
     if (value instanceof PhpReference) {
       this.#reference(value);
@@ -194,10 +200,12 @@ export class ValueWriter {
       return;
     }
     this.#slot();
-    if (value instanceof PhpFloat) this.#sink.ascii(`d:${floatText(value.value)};`);
+    if (value instanceof PhpFloat) this.#sink.float(floatText(value.value));
     else if (value instanceof Uint8Array) this.#bytes(value);
-    else if (value instanceof OrderedMap) this.#begin(`a:${value.size}`, mapFrame(value));
-    else if (isPlain(value)) this.#array(recordFrame(value));
+    else if (value instanceof OrderedMap) {
+      this.#sink.ascii('a:');
+      this.#begin(mapFrame(value), value.size);
+    } else if (isPlain(value)) this.#array(recordFrame(value));
     else throw noCounterpart(`an object of class ${value.constructor?.name ?? 'unknown'}`, this.#stack);
   }
 
@@ -219,7 +227,7 @@ export class ValueWriter {
   #phpObject(value: PhpObject | PhpCustomObject | PhpEnum): void {
     if (value instanceof PhpObject) {
       this.#className('O', value.className);
-      this.#begin(`${value.properties.size}`, mapFrame(value.properties));
+      this.#begin(mapFrame(value.properties), value.properties.size);
     } else if (value instanceof PhpCustomObject) {
       this.#className('C', value.className);
       this.#sink.ascii(`${value.data.length}:{`);
@@ -243,17 +251,17 @@ export class ValueWriter {
   }
 
   #array(frame: ArrayFrame): void {
-    this.#begin(`a:${countOf(frame)}`, frame);
+    this.#sink.ascii('a:');
+    this.#begin(frame, countOf(frame));
   }
 
-  #begin(header: string, frame: WriterFrame): void {
-    this.#sink.ascii(`${header}:{`);
+  #begin(frame: WriterFrame, count: number): void {
+    this.#sink.count(count);
     this.#stack.push(frame);
-    const { maxDepth } = this.#limits;
-    if (this.#stack.length + this.#outerDepth <= maxDepth) return;
+    if (this.#stack.length <= this.#maxDepth) return;
     throw overLimit(
       'The value is cyclic or nested more deeply than PHP could read it back',
-      maxDepth,
+      this.#maxDepth,
       'maxDepth',
     );
   }
@@ -277,7 +285,8 @@ export class ValueWriter {
 
   #slot(): void {
     this.slotCount += 1;
-    const { maxValues } = this.#limits;
-    if (this.slotCount > maxValues) throw overLimit('There are too many values', maxValues, 'maxValues');
+    if (this.slotCount > this.#maxValues) {
+      throw overLimit('There are too many values', this.#maxValues, 'maxValues');
+    }
   }
 }

@@ -20,7 +20,9 @@ export type ArrayFrame =
       /** A plain object, or an array with gaps. */
       readonly kind: 'record';
       /** The object. */
-      readonly record: Readonly<Record<string, unknown>>;
+      readonly record: object;
+      /** The values of the keys. */
+      readonly values: readonly unknown[];
       /** Its keys. */
       readonly keys: readonly string[];
       /** The key that comes next. */
@@ -49,7 +51,7 @@ export function arrayFrame(items: readonly unknown[]): ArrayFrame {
 
 /** The frame of a plain object. */
 export function recordFrame(record: Readonly<Record<string, unknown>>): ArrayFrame {
-  return { kind: 'record', record, keys: Object.keys(record), at: 0 };
+  return { kind: 'record', record, values: Object.values(record), keys: Object.keys(record), at: 0 };
 }
 
 /** The frame of a map with PHP's keys. */
@@ -61,7 +63,7 @@ export function mapFrame(map: OrderedMap): MapFrame {
 export function countOf(frame: ArrayFrame): number {
   if (frame.kind === 'list') return frame.items.length;
   let count = frame.keys.length;
-  for (const key of frame.keys) if (frame.record[key] === undefined) count -= 1;
+  for (const value of frame.values) if (value === undefined) count -= 1;
   return count;
 }
 
