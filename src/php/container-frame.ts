@@ -8,11 +8,6 @@ import type { PhpReference } from './php-reference.js';
 /** The largest key that JavaScript objects keep in ascending order before all others. */
 const MAX_ORDERED_KEY = 4294967294;
 
-type Shape =
-  | { readonly kind: 'list'; readonly items: unknown[] }
-  | { readonly kind: 'record'; readonly record: Record<string, unknown> }
-  | { readonly kind: 'map'; readonly map: OrderedMap };
-
 /**
  * Collects the elements of one container in the order in which they are read.
  *
@@ -33,7 +28,10 @@ export class ContainerFrame {
   remaining: number;
   /** The key whose value is being read. */
   key: PhpKey = 0;
-  #shape: Shape;
+  // Exactly one of them is there.
+  #list: unknown[] | undefined;
+  #record: Record<string, unknown> | undefined;
+  #map: OrderedMap | undefined;
   #lastIndex = -1;
   #sawText = false;
 
@@ -42,15 +40,13 @@ export class ContainerFrame {
     this.remaining = count;
     this.parent = parent;
     this.object = object;
-    this.#shape =
-      object === undefined ? { kind: 'list', items: [] } : { kind: 'map', map: object.properties };
+    this.#list = object === undefined ? [] : undefined;
+    this.#map = object?.properties;
   }
 
   /** The finished value. */
   get value(): unknown {
-    if (this.object !== undefined) return this.object;
-    const shape = this.#shape;
-    return shape.kind === 'list' ? shape.items : shape.kind === 'record' ? shape.record : shape.map;
+    return this.object ?? this.#list ?? this.#record ?? this.#map;
   }
 
   /** Begins the element of a key. In an array decimal text is an integer key, in an object it is not. */
@@ -65,37 +61,50 @@ export class ContainerFrame {
     this.put(this.key, value);
   }
 
+  /** Adds the element of an integer key. */
+  addInteger(key: number | bigint, value: unknown): void {
+    const list = this.#list;
+    if (list !== undefined && key === list.length) {
+      list.push(value);
+      return;
+    }
+    this.#enterInteger(key);
+    this.put(this.key, value);
+  }
+
+  /** Adds the element of a text key. */
+  addText(key: string, value: unknown): void {
+    this.#enterText(key);
+    this.put(this.key, value);
+  }
+
   /** Puts a value at a key that was entered before. */
   put(key: PhpKey, value: unknown): void {
-    const shape = this.#shape;
-    if (shape.kind === 'list') {
-      shape.items[key as number] = value;
-    } else if (shape.kind === 'record') {
-      setOwn(shape.record, key as string, value);
-    } else {
-      shape.map.set(key, value);
-    }
+    if (this.#list !== undefined) this.#list[key as number] = value;
+    else if (this.#record !== undefined) setOwn(this.#record, key as string, value);
+    else this.#map?.set(key, value);
   }
 
   /** What stands at a key that was entered before. */
   at(key: PhpKey): unknown {
-    const shape = this.#shape;
-    if (shape.kind === 'list') return shape.items[key as number];
-    if (shape.kind === 'map') return shape.map.get(key);
-    return Object.hasOwn(shape.record, key as string) ? shape.record[key as string] : undefined;
+    if (this.#list !== undefined) return this.#list[key as number];
+    if (this.#map !== undefined) return this.#map.get(key);
+    const record = this.#record;
+    return record !== undefined && Object.hasOwn(record, key as string) ? record[key as string] : undefined;
   }
 
   #enterInteger(key: number | bigint): void {
     this.key = key;
-    if (this.#shape.kind === 'list') {
-      const { items } = this.#shape;
-      if (key === items.length || (typeof key === 'number' && key >= 0 && key < items.length)) return;
-      this.#toRecord(items);
+    const list = this.#list;
+    if (list !== undefined) {
+      if (key === list.length || (typeof key === 'number' && key >= 0 && key < list.length)) return;
+      this.#toRecord(list);
     }
-    if (this.#shape.kind !== 'record') return;
+    const record = this.#record;
+    if (record === undefined) return;
     if (typeof key === 'number' && key >= 0 && key <= MAX_ORDERED_KEY) {
       if (key > this.#lastIndex && !this.#sawText) this.#lastIndex = key;
-      else if (!Object.hasOwn(this.#shape.record, key)) this.#toMap();
+      else if (!Object.hasOwn(record, key)) this.#toMap();
     } else {
       this.#sawText = true;
     }
@@ -103,13 +112,12 @@ export class ContainerFrame {
 
   #enterText(key: string): void {
     if (this.object === undefined) {
-      const first = key.charCodeAt(0);
-      const integer = first <= 57 ? integerOfKey(key) : undefined;
+      const integer = key.charCodeAt(0) <= 57 ? integerOfKey(key) : undefined;
       if (integer !== undefined) {
         this.#enterInteger(integer);
         return;
       }
-      if (this.#shape.kind === 'list') this.#toRecord(this.#shape.items);
+      if (this.#list !== undefined) this.#toRecord(this.#list);
     }
     this.key = key;
     this.#sawText = true;
@@ -117,23 +125,21 @@ export class ContainerFrame {
 
   #enterBytes(key: Buffer): void {
     this.key = key;
-    if (this.#shape.kind === 'list') this.#toRecord(this.#shape.items);
-    if (this.#shape.kind === 'record') this.#toMap();
+    if (this.#list !== undefined) this.#toRecord(this.#list);
+    if (this.#record !== undefined) this.#toMap();
   }
 
   #toRecord(items: unknown[]): void {
     const record: Record<string, unknown> = {};
     for (let index = 0; index < items.length; index += 1) record[index] = items[index];
     this.#lastIndex = items.length - 1;
-    this.#shape = { kind: 'record', record };
+    this.#list = undefined;
+    this.#record = record;
   }
 
   #toMap(): void {
-    const map = new PhpArray();
-    if (this.#shape.kind === 'record') {
-      for (const [key, value] of Object.entries(this.#shape.record)) map.set(key, value);
-    }
-    this.#shape = { kind: 'map', map };
+    this.#map = new PhpArray(Object.entries(this.#record ?? {}));
+    this.#record = undefined;
   }
 }
 

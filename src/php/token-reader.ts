@@ -18,13 +18,14 @@ export class TokenReader {
   readonly bytes: Buffer;
   /** The input with one character per byte. */
   readonly text: string;
-  readonly #ascii: boolean;
+  /** Whether all of the input is ASCII. */
+  readonly ascii: boolean;
 
   /** Makes a reader that stands at the first byte. */
   constructor(bytes: Buffer) {
     this.bytes = bytes;
     this.text = bytes.toString('latin1');
-    this.#ascii = isAscii(bytes);
+    this.ascii = isAscii(bytes);
   }
 
   /** `0;` or `1;`. */
@@ -122,7 +123,7 @@ export class TokenReader {
   /** The bytes between two offsets: text when they are UTF-8, else a copy. */
   string(start: number, end: number): string | Buffer {
     const text = this.text.slice(start, end);
-    if (this.#ascii || !hasHighByte(text)) return text;
+    if (this.ascii || !hasHighByte(text)) return text;
     const part = this.bytes.subarray(start, end);
     return isUtf8(part) ? part.toString('utf8') : Buffer.from(part);
   }

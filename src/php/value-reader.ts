@@ -5,6 +5,7 @@ import type { PhpKey } from './ordered-map.js';
 import { overLimit, type ResolvedPhpLimits } from './php-limits.js';
 import { type PhpClassName, PhpCustomObject, PhpEnum, PhpObject } from './php-object.js';
 import { PhpReference } from './php-reference.js';
+import { readScalarRun } from './scalar-run.js';
 import { TokenReader } from './token-reader.js';
 
 const NO_SLOTS = new StormlampError(ErrorCode.UNSUPPORTED, 'References need slots');
@@ -77,8 +78,10 @@ export class ValueReader extends TokenReader {
   readInto(root: ContainerFrame, outerDepth = 0): void {
     let frame = root;
     let depth = outerDepth;
+    const fast = this.#tracking !== 'all';
     frame.remaining = 1;
     for (;;) {
+      if (fast && frame !== root) this.#skipScalars(frame);
       while (frame.remaining === 0) {
         if (frame === root) return;
         this.expect(125, 'the closing brace of the array or object');
@@ -191,6 +194,13 @@ export class ValueReader extends TokenReader {
         this.position = position;
         throw this.syntax('a value');
     }
+  }
+
+  #skipScalars(frame: ContainerFrame): void {
+    const before = frame.remaining;
+    readScalarRun(this, frame);
+    this.slotCount += before - frame.remaining;
+    if (this.slotCount > this.#limits.maxValues) throw this.#tooMany();
   }
 
   #countSlot(frame: ContainerFrame): void {
