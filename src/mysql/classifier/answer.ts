@@ -49,6 +49,24 @@ export function answer(
   });
 }
 
+const EVERY_PIN: readonly Pin[] = [
+  'temp-table',
+  'user-variable',
+  'named-lock',
+  'table-lock',
+  'prepared',
+  'found-rows',
+  'handler',
+  'session-variable',
+  'xa',
+];
+
+/** The strictest answer there is, for what is too long to be looked through. */
+export function anything(because: string): Classification {
+  const pinned = EVERY_PIN.map((pin) => target(pin));
+  return answer('unknown', 'primary', because, { transaction: 'autocommit-off', pinned });
+}
+
 /** One pinned or released thing. */
 export function target(pin: Pin, name?: string): PinTarget {
   return { pin, name };

@@ -44,6 +44,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
   if (first === undefined || rest.length === 0) return first;
   const route = sequenceRoute(readings);
   const decisive = readings.find((reading) => reading.route === route) ?? first;
+  // What is not certain is unknown, and what is unknown goes to the primary.
   const isSame = readings.every(
     ({ kind, transaction }) => kind === first.kind && transaction === first.transaction,
   );
@@ -52,7 +53,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
   const unpins = inAll('unpins');
   return answer(
     isSame ? first.kind : 'unknown',
-    route,
+    isSame ? route : 'primary',
     `the text can be read in ${readings.length} ways; in one ${decisive.because}`,
     {
       transaction: strictestEffect(readings),

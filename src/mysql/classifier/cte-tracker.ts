@@ -1,10 +1,7 @@
 /** Follows the lists of common table expressions, to tell `WITH x (a, b) AS (…)` from a call of a function `x`. */
+import { Character } from './characters.js';
 import { Token } from './statement-lexer.js';
 import { Word } from './words.js';
-
-const OPEN = 40;
-const CLOSE = 41;
-const COMMA = 44;
 
 /** Where in `WITH name (columns) AS (body), …` the innermost list is. */
 const Place = {
@@ -54,25 +51,25 @@ export class CteTracker {
         if (number !== Word.RECURSIVE || kind !== Token.WORD) this.#place = Place.AFTER_NAME;
         return true;
       case Place.AFTER_NAME:
-        if (punctuation === OPEN) this.#place = Place.COLUMNS;
+        if (punctuation === Character.OPEN) this.#place = Place.COLUMNS;
         else if (number === Word.AS) this.#place = Place.BODY_OPEN;
         else return false;
         return true;
       case Place.COLUMNS:
-        if (punctuation === CLOSE && depth === this.#depth) this.#place = Place.AS;
+        if (punctuation === Character.CLOSE && depth === this.#depth) this.#place = Place.AS;
         return true;
       case Place.AS:
         this.#place = Place.BODY_OPEN;
         return number === Word.AS;
       case Place.BODY_OPEN:
         this.#place = Place.BODY;
-        return punctuation === OPEN;
+        return punctuation === Character.OPEN;
       case Place.BODY:
-        if (punctuation === CLOSE && depth <= this.#depth) this.#place = Place.AFTER_BODY;
+        if (punctuation === Character.CLOSE && depth <= this.#depth) this.#place = Place.AFTER_BODY;
         return true;
       default:
         this.#place = Place.NAME;
-        return punctuation === COMMA && depth === this.#depth;
+        return punctuation === Character.COMMA && depth === this.#depth;
     }
   }
 }

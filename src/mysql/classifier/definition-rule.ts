@@ -1,10 +1,10 @@
 /** Statements that define things, and the temporary tables among them. */
 import { answer, target } from './answer.js';
 import type { Classification, PinTarget } from './classification.js';
+import { Feature } from './features.js';
 import { classifyDeallocate } from './session-rule.js';
 import type { StatementContext } from './statement-context.js';
 import type { StatementCursor } from './statement-cursor.js';
-import { Feature } from './statement-scan.js';
 
 const DEFINES = 'it changes definitions, and commits first';
 

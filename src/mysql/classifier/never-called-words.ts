@@ -5,15 +5,11 @@
 
 /** Such words of both families. */
 export const NEVER_CALLED: string =
-  'all and as between binary by case collate cross delayed distinct distinctrow div else escape except exists explain ' +
-  'force for from group having ignore in index inner intersect into is join key keys lateral left like limit lock ' +
-  'match natural not on or order outer over partition range recursive regexp right rlike row rows select sql_big_result ' +
-  'sql_calc_found_rows sql_small_result straight_join table then to union unique update use using values varchar ' +
-  'varbinary decimal dec numeric float double int integer bigint smallint tinyint mediumint when where while window ' +
-  'with xor';
+  'all analyze and any as between bigint binary by case collate cross dec decimal delayed desc describe distinct distinctrow div double else ' +
+  'except exists explain float for force from group having ignore in index inner int integer intersect into is join key ' +
+  'keys left like limit lock match mediumint natural not numeric on or order outer over partition range recursive regexp ' +
+  'right rlike row rows select smallint some sql_big_result sql_calc_found_rows sql_small_result straight_join table then ' +
+  'tinyint to union unique update use using values varbinary varchar when where while window with xor';
 
 /** Such words of MySQL alone. */
-export const NEVER_CALLED_ON_MYSQL: string = 'of lateral grouping';
-
-/** Such words of MariaDB alone. */
-export const NEVER_CALLED_ON_MARIADB: string = 'minus';
+export const NEVER_CALLED_ON_MYSQL: string = 'escape lateral of';

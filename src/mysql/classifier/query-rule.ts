@@ -1,10 +1,10 @@
 /** Statements that read: where they may run follows from what is in them. */
 import { answer, target } from './answer.js';
 import type { Classification, PinTarget, Route, StatementKind } from './classification.js';
+import { Feature } from './features.js';
 import { lockTarget } from './lock-functions.js';
 import type { StatementContext } from './statement-context.js';
 import type { StatementCursor } from './statement-cursor.js';
-import { Feature } from './statement-scan.js';
 
 /** The answer for a read without anything special in it. */
 export const PLAIN_READ: Classification = answer('read', 'replica', 'it only reads');
@@ -22,7 +22,9 @@ export function classifyQuery(
   if ((features & Feature.SEQUENCE_WRITE) !== 0)
     return answer('write', 'primary', 'it advances a sequence', { pinned });
   if ((features & Feature.UNKNOWN_FUNCTION) !== 0) {
-    const name = text.slice(scan.functionStart, Math.min(scan.functionEnd, scan.functionStart + 64));
+    const { functionStart, functionEnd } = scan;
+    const name =
+      functionStart < 0 ? 'json_table' : text.slice(functionStart, Math.min(functionEnd, functionStart + 64));
     return answer('unknown', 'primary', `it calls ${name}(), which is not known to only read`, { pinned });
   }
   if ((features & Feature.INTO) !== 0 && (features & Feature.USER_VARIABLE) === 0)

@@ -1,17 +1,20 @@
 /** `SET` in all its forms. */
-import { answer, onPrimary, target } from './answer.js';
+import { answer, anything, onPrimary, target } from './answer.js';
 import type { Classification } from './classification.js';
+import { Feature } from './features.js';
 import { SetEffects } from './set-effects.js';
 import { STATEMENT_VARIABLES, variableRole } from './set-variables.js';
 import type { StatementContext } from './statement-context.js';
 import type { StatementCursor } from './statement-cursor.js';
 import { Token } from './statement-lexer.js';
-import { Feature } from './statement-scan.js';
 
 /** Whose value an assignment changes; `default` is a name without a scope, `bare` a `@@name` without one. */
 type Scope = 'global' | 'session' | 'default' | 'bare';
 
 const SCOPES: readonly string[] = ['global', 'session', 'local', 'persist', 'persist_only'];
+
+/** A `SET` with more assignments is not looked through. */
+const ASSIGNMENT_LIMIT = 1000;
 
 /** What in a value makes it mean something else on another connection. */
 const NOT_REPLAYABLE: number = ~(Feature.ASSIGN | Feature.ACCOUNT);
@@ -49,13 +52,18 @@ function assignments(
   let name = firstName;
   let isGlobalBefore = false;
   let isFirst = firstName === undefined;
+  let count = 0;
   do {
+    count += 1;
+    if (count > ASSIGNMENT_LIMIT) return anything('it sets more than is looked through');
     const word = name === undefined ? at.takeOne(...SCOPES) : undefined;
     let scope: Scope =
       word === undefined ? 'default' : word === 'session' || word === 'local' ? 'session' : 'global';
     if (isFirst && at.take('transaction')) return setTransaction(at, scope);
     isFirst = false;
     if (word === undefined && name === undefined && takesCharset(at)) {
+      // `SET names = …` is refused by the servers.
+      if (isAssignment(at)) return undefined;
       effects.setting('charset');
       if (!skipValue(at, features).isReplayable) effects.sessionVariable();
       continue;
@@ -64,8 +72,7 @@ function assignments(
       effects.userVariable();
       at.advance();
     } else if (at.kind === Token.SYSTEM_VARIABLE && name === undefined) {
-      [scope, name] = systemVariable(at.text);
-      at.advance();
+      [scope, name] = takeSystemVariable(at);
     } else name ??= at.takeName();
     if (!isAssignment(at)) return undefined;
     at.advance();
@@ -118,7 +125,7 @@ function assign(effects: SetEffects, scope: Scope, name: string, value: Value): 
 /** SERIALIZABLE makes locks of reads, so a session that may have it stays where it is. */
 function isHarmless(setting: 'isolation' | 'access-mode', { literal }: Value): boolean {
   if (literal === undefined) return false;
-  if (setting === 'access-mode') return literal !== 'default';
+  if (setting === 'access-mode') return ['0', '1', 'on', 'off', 'true', 'false'].includes(literal);
   return ['read-uncommitted', 'read-committed', 'repeatable-read'].includes(literal);
 }
 
@@ -131,14 +138,14 @@ function isAssignment(at: StatementCursor): boolean {
 }
 
 function takesCharset(at: StatementCursor): boolean {
-  if (at.take('names')) return !isAssignment(at);
-  if (at.takeOne('charset') !== undefined) return !isAssignment(at);
-  return at.take('character') && at.take('set');
+  return at.takeOne('names', 'charset') !== undefined || at.take('character', 'set');
 }
 
-/** `@@scope.name`, taken apart. */
-function systemVariable(text: string): [Scope, string] {
-  const parts = text.slice(2).toLowerCase().replaceAll('`', '').split('.');
+/** Goes past `@@scope.name`, which may have blanks around its points, and takes it apart. */
+function takeSystemVariable(at: StatementCursor): [Scope, string] {
+  const parts = at.text.slice(2).toLowerCase().replaceAll('`', '').split('.');
+  at.advance();
+  while (at.takeSign('.')) parts.push(at.takeName() ?? '');
   const [first = '', ...rest] = parts;
   if (rest.length === 0 || !SCOPES.includes(first)) return ['bare', parts.join('.')];
   return [first === 'session' || first === 'local' ? 'session' : 'global', rest.join('.')];

@@ -1,9 +1,9 @@
 /** `SHOW …` and its relatives: some of it is about the data, some about one server, some about the statement before. */
 import { answer, onPrimary } from './answer.js';
 import type { Classification } from './classification.js';
+import { Feature } from './features.js';
 import { classifyQuery } from './query-rule.js';
 import type { StatementContext } from './statement-context.js';
-import { Feature } from './statement-scan.js';
 
 /** What is the same on every server, or is asked of a replica on purpose. */
 const ON_REPLICA: ReadonlySet<string> = new Set(

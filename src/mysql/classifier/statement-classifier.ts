@@ -1,14 +1,15 @@
 /** Tells what a text of SQL does and where it may run: a lexer with tables, linear in the text, that never throws. */
-import { answer } from './answer.js';
+import { answer, anything } from './answer.js';
 import type { Classification, ClassifyOptions } from './classification.js';
 import { eitherWay, inSequence } from './combine.js';
+import type { KnownFunctions } from './function-calls.js';
 import { classifyQuery } from './query-rule.js';
 import { Doubt, likeliestReading, otherReading, type Reading } from './reading.js';
 import type { StatementContext } from './statement-context.js';
 import { StatementCursor } from './statement-cursor.js';
 import { Notice, Token } from './statement-lexer.js';
 import { ruleFor } from './statement-rules.js';
-import { type KnownFunctions, StatementScanner } from './statement-scan.js';
+import { StatementScanner } from './statement-scan.js';
 import { Word, WordFlag } from './words.js';
 
 export type {
@@ -23,6 +24,10 @@ export type {
   TransactionEffect,
 } from './classification.js';
 
+/** More statements in one text are not looked at; a real text that long is a dump. */
+const STATEMENT_LIMIT = 10_000;
+
+const TOO_MANY = anything('it has more statements than are looked at');
 const EMPTY = answer('unknown', 'primary', 'there is no statement in it');
 const BROKEN = answer('unknown', 'primary', 'a string, a name, a comment or a block has no end');
 const ODD = answer('unknown', 'primary', 'it has characters or comments that servers read differently');
@@ -96,6 +101,8 @@ function read(sql: string, reading: Reading, functions: KnownFunctions): Read {
     if (first === undefined) first = part;
     else if (parts === undefined) parts = [first, part];
     else parts.push(part);
+    if (parts !== undefined && parts.length > STATEMENT_LIMIT)
+      return { answer: TOO_MANY, isRefused: false, doubts: scan.doubts };
   }
   return {
     answer: (parts === undefined ? first : inSequence(parts)) ?? EMPTY,

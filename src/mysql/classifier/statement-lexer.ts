@@ -1,4 +1,5 @@
 /** Cuts a text into the tokens that a server would see under one reading, forward only, without making strings. */
+import { Character, CharacterClass, CLASSES, isDigit, isHexDigit, isNameCharacter } from './characters.js';
 import { commentUse, Doubt, type Reading } from './reading.js';
 import { hashStep, LONGEST_WORD } from './word-table.js';
 import { WORDS } from './words.js';
@@ -38,32 +39,6 @@ export const Notice = {
   /** A comment that some server executes. */
   EXECUTABLE_COMMENT: 4,
 } as const;
-
-const SPACE = 1;
-const IDENT = 2;
-const DIGIT = 3;
-const CLASSES = new Uint8Array(128);
-for (const code of [9, 10, 11, 12, 13, 32]) CLASSES[code] = SPACE;
-for (let code = 48; code <= 57; code += 1) CLASSES[code] = DIGIT;
-for (let code = 65; code <= 90; code += 1) CLASSES[code] = CLASSES[code + 32] = IDENT;
-CLASSES[36] = CLASSES[95] = IDENT;
-
-const NEWLINE = 10;
-const DOUBLE_QUOTE = 34;
-const HASH = 35;
-const DOLLAR = 36;
-const QUOTE = 39;
-const STAR = 42;
-const PLUS = 43;
-const MINUS = 45;
-const POINT = 46;
-const SLASH = 47;
-const COLON = 58;
-const EQUALS = 61;
-const AT = 64;
-const BACKSLASH = 92;
-const BACKTICK = 96;
-const NO_BREAK_SPACE = 160;
 
 /** Reads tokens one after the other; the fields describe the token that `next` returned last. */
 export class StatementLexer {
@@ -110,57 +85,59 @@ export class StatementLexer {
       const at = this.#position;
       if (at >= text.length) return this.#finish();
       const code = text.charCodeAt(at);
-      const kind = code < 128 ? CLASSES[code] : IDENT;
-      if (kind === SPACE) {
+      const kind = code < 128 ? CLASSES[code] : CharacterClass.NAME;
+      if (kind === CharacterClass.SPACE) {
         this.#position = at + 1;
         continue;
       }
       this.start = at;
-      if (kind === IDENT) return this.#word(at, this.#pointAt === at - 1 ? Token.NAME : Token.WORD);
-      if (kind === DIGIT) return this.#pointAt === at - 1 ? this.#word(at, Token.NAME) : this.#number(at);
+      if (kind === CharacterClass.NAME)
+        return this.#word(at, this.#pointAt === at - 1 ? Token.NAME : Token.WORD);
+      if (kind === CharacterClass.DIGIT)
+        return this.#pointAt === at - 1 ? this.#word(at, Token.NAME) : this.#number(at);
       switch (code) {
-        case QUOTE:
-          return this.#quoted(at, QUOTE, Token.STRING);
-        case DOUBLE_QUOTE:
+        case Character.QUOTE:
+          return this.#quoted(at, Character.QUOTE, Token.STRING);
+        case Character.DOUBLE_QUOTE:
           return this.#doubleQuoted(at);
-        case BACKTICK:
-          return this.#quoted(at, BACKTICK, Token.NAME);
-        case POINT:
+        case Character.BACKTICK:
+          return this.#quoted(at, Character.BACKTICK, Token.NAME);
+        case Character.POINT:
           return this.#point(at);
-        case AT:
+        case Character.AT:
           return this.#variable(at);
-        case HASH:
+        case Character.HASH:
           this.#lineComment(at + 1);
           continue;
-        case MINUS:
-          if (text.charCodeAt(at + 1) === MINUS && this.#endsDashes(at + 2)) {
+        case Character.MINUS:
+          if (text.charCodeAt(at + 1) === Character.MINUS && this.#endsDashes(at + 2)) {
             this.#lineComment(at + 2);
             continue;
           }
           return this.#single(at, code);
-        case SLASH:
-          if (text.charCodeAt(at + 1) === STAR) {
+        case Character.SLASH:
+          if (text.charCodeAt(at + 1) === Character.STAR) {
             this.#blockComment(at + 2);
             continue;
           }
           return this.#single(at, code);
-        case STAR:
-          if (this.inComment && text.charCodeAt(at + 1) === SLASH) {
+        case Character.STAR:
+          if (this.inComment && text.charCodeAt(at + 1) === Character.SLASH) {
             this.inComment = false;
             this.#position = at + 2;
             continue;
           }
           return this.#single(at, code);
-        case COLON:
-          if (text.charCodeAt(at + 1) === EQUALS) return this.#token(at, at + 2, Token.ASSIGN);
+        case Character.COLON:
+          if (text.charCodeAt(at + 1) === Character.EQUALS) return this.#token(at, at + 2, Token.ASSIGN);
           return this.#single(at, code);
-        case 59:
+        case Character.SEMICOLON:
           return this.#token(at, at + 1, Token.SEMICOLON);
-        case BACKSLASH:
+        case Character.BACKSLASH:
           // `\N` is NULL for MariaDB and MySQL 5.7; nothing else is allowed after a backslash.
-          this.notices |= (text.charCodeAt(at + 1) | 32) === 110 ? Notice.ODD : Notice.BROKEN;
+          this.notices |= (text.charCodeAt(at + 1) | 32) === Character.SMALL_N ? Notice.ODD : Notice.BROKEN;
           return this.#single(at, code);
-        case 0:
+        case Character.NUL:
           this.notices |= Notice.ODD;
           return this.#single(at, code);
         default:
@@ -189,15 +166,15 @@ export class StatementLexer {
   #word(at: number, kind: number): number {
     const text = this.#text;
     // MySQL 9 reads `$tag$ … $tag$` as a string.
-    if (kind === Token.WORD && text.charCodeAt(at) === DOLLAR) this.notices |= Notice.ODD;
+    if (kind === Token.WORD && text.charCodeAt(at) === Character.DOLLAR) this.notices |= Notice.ODD;
     let hash = 0;
     let end = at;
     for (; end < text.length; end += 1) {
       const code = text.charCodeAt(end);
       if (code >= 128) {
         // A blank for servers that read the text as a single-byte character set.
-        if (code === NO_BREAK_SPACE) this.notices |= Notice.ODD;
-      } else if ((CLASSES[code] ?? 0) < IDENT) break;
+        if (code === Character.NO_BREAK_SPACE) this.notices |= Notice.ODD;
+      } else if ((CLASSES[code] ?? 0) < CharacterClass.NAME) break;
       hash = hashStep(hash, code);
     }
     this.word = end - at <= LONGEST_WORD ? WORDS.find(text, at, end, hash) : 0;
@@ -208,34 +185,35 @@ export class StatementLexer {
   #number(at: number): number {
     const text = this.#text;
     let end = at + 1;
-    if (text.charCodeAt(at) === 48) {
+    if (text.charCodeAt(at) === Character.ZERO) {
       const prefix = text.charCodeAt(end) | 32;
       // The prefixes are lower case only: `0X1` is a name.
-      if ((prefix === 120 || prefix === 98) && text.charCodeAt(end) === prefix) {
+      if ((prefix === Character.SMALL_X || prefix === Character.SMALL_B) && text.charCodeAt(end) === prefix) {
         end += 1;
-        while (isHexDigit(text.charCodeAt(end), prefix === 98)) end += 1;
-        if (end > at + 2 && !isIdent(text.charCodeAt(end))) return this.#token(at, end, Token.NUMBER);
+        while (prefix === Character.SMALL_B ? isBit(text.charCodeAt(end)) : isHexDigit(text.charCodeAt(end)))
+          end += 1;
+        if (end > at + 2 && !isNameCharacter(text.charCodeAt(end))) return this.#token(at, end, Token.NUMBER);
         return this.#word(at, Token.WORD);
       }
     }
     while (isDigit(text.charCodeAt(end))) end += 1;
     const code = text.charCodeAt(end);
-    if (code === POINT) return this.#fraction(at, end + 1);
-    if ((code | 32) === 101) {
+    if (code === Character.POINT) return this.#fraction(at, end + 1);
+    if ((code | 32) === Character.SMALL_E) {
       const sign = text.charCodeAt(end + 1);
-      const digits = sign === PLUS || sign === MINUS ? end + 2 : end + 1;
+      const digits = sign === Character.PLUS || sign === Character.MINUS ? end + 2 : end + 1;
       if (isDigit(text.charCodeAt(digits))) return this.#token(at, this.#digits(digits), Token.NUMBER);
     }
-    if (isIdent(code)) return this.#word(at, Token.WORD);
+    if (isNameCharacter(code)) return this.#word(at, Token.WORD);
     return this.#token(at, end, Token.NUMBER);
   }
 
   #fraction(at: number, from: number): number {
     const text = this.#text;
     let end = this.#digits(from);
-    if ((text.charCodeAt(end) | 32) === 101) {
+    if ((text.charCodeAt(end) | 32) === Character.SMALL_E) {
       const sign = text.charCodeAt(end + 1);
-      const digits = sign === PLUS || sign === MINUS ? end + 2 : end + 1;
+      const digits = sign === Character.PLUS || sign === Character.MINUS ? end + 2 : end + 1;
       if (isDigit(text.charCodeAt(digits))) end = this.#digits(digits);
       else this.notices |= Notice.ODD;
     }
@@ -253,22 +231,22 @@ export class StatementLexer {
     // `t.5` is a column, ` .5` a number: only a point right behind an unquoted name makes digits a name.
     if (isDigit(after) && this.#nameEnd !== at) return this.#fraction(at, at + 1);
     this.#pointAt = at;
-    return this.#single(at, POINT);
+    return this.#single(at, Character.POINT);
   }
 
   #variable(at: number): number {
     const text = this.#text;
-    if (text.charCodeAt(at + 1) === AT) return this.#systemVariable(at);
+    if (text.charCodeAt(at + 1) === Character.AT) return this.#systemVariable(at);
     const code = text.charCodeAt(at + 1);
-    if (code === QUOTE || code === BACKTICK || code === DOUBLE_QUOTE) {
-      if (code === DOUBLE_QUOTE) this.#doubleQuoted(at + 1);
+    if (code === Character.QUOTE || code === Character.BACKTICK || code === Character.DOUBLE_QUOTE) {
+      if (code === Character.DOUBLE_QUOTE) this.#doubleQuoted(at + 1);
       else this.#quoted(at + 1, code, Token.STRING);
       return this.#token(at, this.end, Token.USER_VARIABLE);
     }
     let end = at + 1;
     for (; end < text.length; end += 1) {
       const part = text.charCodeAt(end);
-      if (part >= 128 || ((CLASSES[part] ?? 0) < IDENT && part !== POINT)) break;
+      if (part >= 128 || ((CLASSES[part] ?? 0) < CharacterClass.NAME && part !== Character.POINT)) break;
     }
     return this.#token(at, end, Token.USER_VARIABLE);
   }
@@ -277,9 +255,9 @@ export class StatementLexer {
     const text = this.#text;
     let last = at + 2;
     for (;;) {
-      if (text.charCodeAt(last) === BACKTICK) this.#quoted(last, BACKTICK, Token.NAME);
+      if (text.charCodeAt(last) === Character.BACKTICK) this.#quoted(last, Character.BACKTICK, Token.NAME);
       else this.#word(last, Token.NAME);
-      if (text.charCodeAt(this.end) !== POINT) break;
+      if (text.charCodeAt(this.end) !== Character.POINT) break;
       last = this.end + 1;
     }
     for (let index = last; index < this.end; index += 1) {
@@ -291,13 +269,17 @@ export class StatementLexer {
 
   #doubleQuoted(at: number): number {
     const { ansiQuotes } = this.#reading;
-    if (ansiQuotes === true) return this.#quoted(at, DOUBLE_QUOTE, Token.NAME);
-    return this.#quoted(at, DOUBLE_QUOTE, ansiQuotes === false ? Token.STRING : Token.STRING_OR_NAME);
+    if (ansiQuotes === true) return this.#quoted(at, Character.DOUBLE_QUOTE, Token.NAME);
+    return this.#quoted(
+      at,
+      Character.DOUBLE_QUOTE,
+      ansiQuotes === false ? Token.STRING : Token.STRING_OR_NAME,
+    );
   }
 
   #quoted(at: number, quote: number, kind: number): number {
     const text = this.#text;
-    const escapes = kind !== Token.NAME && quote !== BACKTICK;
+    const escapes = kind !== Token.NAME && quote !== Character.BACKTICK;
     const { backslashEscapes, open } = this.#reading;
     let hash = 0;
     let index = at + 1;
@@ -310,8 +292,8 @@ export class StatementLexer {
           return this.#token(at, index + 1, kind);
         }
         index += 1;
-      } else if (code === BACKSLASH && quote !== BACKTICK) {
-        if (quote === DOUBLE_QUOTE) this.doubts |= open & Doubt.DOUBLE_QUOTE;
+      } else if (code === Character.BACKSLASH && quote !== Character.BACKTICK) {
+        if (quote === Character.DOUBLE_QUOTE) this.doubts |= open & Doubt.DOUBLE_QUOTE;
         if (escapes) {
           this.doubts |= open & Doubt.BACKSLASH;
           if (backslashEscapes) index += 1;
@@ -327,7 +309,7 @@ export class StatementLexer {
   #endsDashes(at: number): boolean {
     const code = this.#text.charCodeAt(at);
     // Blank or control character only for servers that read the text as a single-byte character set.
-    if (code > 127 && code <= NO_BREAK_SPACE) this.notices |= Notice.ODD;
+    if (code > 127 && code <= Character.NO_BREAK_SPACE) this.notices |= Notice.ODD;
     return !(code > 32) || code === 127;
   }
 
@@ -336,8 +318,8 @@ export class StatementLexer {
     let index = from;
     for (; index < text.length; index += 1) {
       const code = text.charCodeAt(index);
-      if (code === NEWLINE) break;
-      if (code === 0) this.notices |= Notice.ODD;
+      if (code === Character.NEWLINE) break;
+      if (code === Character.NUL) this.notices |= Notice.ODD;
     }
     this.#position = index;
   }
@@ -345,8 +327,8 @@ export class StatementLexer {
   #blockComment(from: number): void {
     const text = this.#text;
     const first = text.charCodeAt(from);
-    const maria = (first | 32) === 109 && text.charCodeAt(from + 1) === 33;
-    if (first !== 33 && !maria) {
+    const maria = (first | 32) === Character.SMALL_M && text.charCodeAt(from + 1) === Character.EXCLAMATION;
+    if (first !== Character.EXCLAMATION && !maria) {
       this.#skipComment(from, false);
       return;
     }
@@ -376,14 +358,19 @@ export class StatementLexer {
     let depth = 1;
     for (let index = from; index < text.length; index += 1) {
       const code = text.charCodeAt(index);
-      if (code === STAR && text.charCodeAt(index + 1) === SLASH) {
+      if (code === Character.STAR && text.charCodeAt(index + 1) === Character.SLASH) {
         depth -= 1;
         index += 1;
         if (depth === 0) {
           this.#position = index + 1;
           return;
         }
-      } else if (mayNest && depth === 1 && code === SLASH && text.charCodeAt(index + 1) === STAR) {
+      } else if (
+        mayNest &&
+        depth === 1 &&
+        code === Character.SLASH &&
+        text.charCodeAt(index + 1) === Character.STAR
+      ) {
         depth = 2;
         index += 1;
       }
@@ -393,15 +380,6 @@ export class StatementLexer {
   }
 }
 
-function isDigit(code: number): boolean {
-  return code >= 48 && code <= 57;
-}
-
-function isHexDigit(code: number, binary: boolean): boolean {
-  if (binary) return code === 48 || code === 49;
-  return isDigit(code) || ((code | 32) >= 97 && (code | 32) <= 102);
-}
-
-function isIdent(code: number): boolean {
-  return code >= 128 || (CLASSES[code] ?? 0) >= IDENT;
+function isBit(code: number): boolean {
+  return code === Character.ZERO || code === Character.ZERO + 1;
 }

@@ -2,6 +2,7 @@
 import { answer, onPrimary } from './answer.js';
 import type { Classification } from './classification.js';
 import { classifyCreate, classifyDefinition, classifyDrop } from './definition-rule.js';
+import { Feature } from './features.js';
 import { classifyQuery, pinnedBy } from './query-rule.js';
 import {
   classifyBackup,
@@ -18,7 +19,6 @@ import {
 import { classifySet } from './set-rule.js';
 import { classifyAnalyze, classifyExplain, classifyShow } from './show-rule.js';
 import type { StatementContext, StatementRule } from './statement-context.js';
-import { Feature } from './statement-scan.js';
 import {
   classifyBegin,
   classifyCommit,

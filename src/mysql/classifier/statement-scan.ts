@@ -1,69 +1,14 @@
 /** Walks over one statement after the other and notes what in them matters for routing. */
+
+import { BlockCounter } from './block-counter.js';
+import { Character } from './characters.js';
 import { CteTracker } from './cte-tracker.js';
+import { Feature } from './features.js';
+import { callFeatures, type KnownFunctions } from './function-calls.js';
+import { JsonTableTracker } from './json-table-tracker.js';
 import type { Reading } from './reading.js';
 import { StatementLexer, Token } from './statement-lexer.js';
 import { Word, WordFlag } from './words.js';
-
-/** What a statement contains, anywhere in it. */
-export const Feature = {
-  /** `FOR UPDATE`, `FOR SHARE`, `LOCK IN SHARE MODE`. */
-  LOCKING: 1,
-  /** `INTO`. */
-  INTO: 0x2,
-  /** `INTO OUTFILE`, `INTO DUMPFILE`. */
-  INTO_FILE: 0x4,
-  /** `INSERT`, `UPDATE`, `DELETE` or `REPLACE` as a keyword behind the first word. */
-  WRITE_WORD: 0x8,
-  /** `NEXT VALUE FOR`, `NEXTVAL`, `SETVAL`. */
-  SEQUENCE_WRITE: 0x10,
-  /** `PREVIOUS VALUE FOR`, `LASTVAL`. */
-  SEQUENCE_READ: 0x20,
-  /** `@name`. */
-  USER_VARIABLE: 0x40,
-  /** `name@host`, which in some statements is an account. */
-  ACCOUNT: 0x80,
-  /** `:=`. */
-  ASSIGN: 0x100,
-  /** `SQL_CALC_FOUND_ROWS`. */
-  CALC_FOUND_ROWS: 0x200,
-  /** `ROW_COUNT()`, `@@warning_count` and the like. */
-  LAST_STATEMENT: 0x400,
-  /** `FOUND_ROWS()`. */
-  FOUND_ROWS: 0x800,
-  /** `LAST_INSERT_ID()`, `@@last_gtid` and the like. */
-  LAST_WRITE: 0x1000,
-  /** `LAST_INSERT_ID(…)` with an argument. */
-  SETS_INSERT_ID: 0x2000,
-  /** `GET_LOCK()`. */
-  NAMED_LOCK: 0x4000,
-  /** `RELEASE_LOCK()`. */
-  LOCK_RELEASE: 0x8000,
-  /** A function that is not on the list. */
-  UNKNOWN_FUNCTION: 0x10000,
-  /** A function or schema whose content belongs to one server. */
-  LOCAL: 0x20000,
-  /** `FOR CONNECTION`. */
-  FOR_CONNECTION: 0x40000,
-  /** `CONNECTION_ID()`. */
-  CONNECTION_ID: 0x80000,
-  /** `RELEASE_ALL_LOCKS()`. */
-  ALL_LOCKS_RELEASE: 0x100000,
-} as const;
-
-/** What is allowed to be called: the flags of built-in functions that must be set, and the user's own list. */
-export interface KnownFunctions {
-  /** {@link WordFlag} bits that a built-in function must have. */
-  readonly reads: number;
-  /** {@link WordFlag} bits of a word that is never a call. */
-  readonly plain: number;
-  /** The user's functions in lower case, as `name` or `schema.name`. */
-  readonly readOnly: ReadonlySet<string>;
-}
-
-const OPEN = 40;
-const CLOSE = 41;
-const POINT = 46;
-const COLON = 58;
 
 /** Scans the statements of one text; the fields describe the statement that `next` found last. */
 export class StatementScanner {
@@ -124,112 +69,104 @@ export class StatementScanner {
   /** Scans the next statement; `false` when there is none. Empty statements count. */
   next(): boolean {
     if (!this.#hasNext) return false;
+    const text = this.#text;
     const lexer = this.#lexer;
+    const functions = this.#functions;
     this.#clear();
     let cte: CteTracker | undefined;
+    let jsonTable: JsonTableTracker | undefined;
+    let blocks: BlockCounter | undefined;
     let index = -1;
     let depth = 0;
-    let blocks = 0;
     let isObjectKnown = false;
-    let afterEnd = false;
     let maybeWrite = false;
     let maybeSetsId = false;
+    // The tokens before this one, the nearest with a 1.
     let kind1 = 0;
+    let kind2 = 0;
     let value1 = 0;
     let code1 = 0;
+    let code2 = 0;
     let start1 = 0;
     let end1 = 0;
     let number1 = 0;
     let number2 = 0;
-    let wasAlias = false;
-    let wasQualified = false;
     for (;;) {
       const kind = lexer.next();
       const value = lexer.word;
       const number = kind === Token.WORD ? value & WordFlag.NUMBER : 0;
       const code = kind === Token.PUNCTUATION ? lexer.code : 0;
-      if (index < 0) {
-        if (code === OPEN) {
-          depth += 1;
-          this.nesting += 1;
-        } else if (kind !== Token.END && kind !== Token.SEMICOLON) {
-          index = 0;
-          this.head = number;
-          this.headKind = kind;
-          this.headInComment = lexer.inComment;
-          this.headStart = lexer.start;
-          this.headEnd = lexer.end;
-        }
-      } else {
-        index += 1;
+      const isLast = kind === Token.END || kind === Token.SEMICOLON;
+      if (index >= 0) index += 1;
+      else if (code === Character.OPEN) this.nesting += 1;
+      else if (!isLast) {
+        index = 0;
+        this.#head(kind, number);
       }
 
-      if (index === 1 && kind !== Token.END && kind !== Token.SEMICOLON) {
-        if (this.head === Word.BEGIN && number !== Word.WORK) {
-          this.isCompound = true;
-          blocks += 1;
-        } else if (code === COLON) this.isCompound = true;
-      }
-      if (afterEnd) {
-        afterEnd = false;
-        if (!isBlockWord(number)) blocks -= 1;
-      }
-      if (this.isProgram || this.isCompound) {
-        if (number === Word.END) afterEnd = true;
-        else if (number === Word.BEGIN || (number === Word.CASE && number1 !== Word.END)) blocks += 1;
-        if (kind === Token.SEMICOLON && blocks > 0) {
+      if (index === 1 && !isLast) blocks = this.#compound(number, code);
+      if (blocks !== undefined) {
+        blocks.step(number);
+        if (kind === Token.SEMICOLON && blocks.isInside) {
           kind1 = value1 = code1 = number1 = number2 = 0;
           continue;
         }
       }
       if (maybeWrite) {
         maybeWrite = false;
-        if (code !== OPEN) this.features |= Feature.WRITE_WORD;
+        if (code !== Character.OPEN) this.features |= Feature.WRITE_WORD;
       }
-      if (maybeSetsId && code1 === OPEN) {
+      if (maybeSetsId) {
         maybeSetsId = false;
-        if (code !== CLOSE) this.features |= Feature.SETS_INSERT_ID;
+        if (code !== Character.CLOSE) this.features |= Feature.SETS_INSERT_ID;
       }
-      if (kind === Token.END || kind === Token.SEMICOLON) {
+      if (isLast) {
         this.#hasNext = kind === Token.SEMICOLON;
-        if (afterEnd) blocks -= 1;
         this.end = lexer.start;
         this.notices = lexer.notices;
-        this.isUnfinished = blocks > 0;
+        this.isUnfinished = blocks?.isInside ?? false;
         return true;
       }
-
       if (!isObjectKnown && index > 0 && (this.head === Word.CREATE || this.head === Word.ALTER)) {
-        if (isProgramWord(number)) isObjectKnown = this.isProgram = true;
-        else if (kind === Token.WORD && (value & WordFlag.OBJECT) !== 0) isObjectKnown = true;
+        if (isProgramWord(number)) {
+          isObjectKnown = this.isProgram = true;
+          blocks = new BlockCounter(0);
+        } else if (kind === Token.WORD && (value & WordFlag.OBJECT) !== 0) isObjectKnown = true;
       }
 
-      const isPlace = wasAlias;
-      wasAlias = false;
-      if (code !== 0) {
-        if (code === OPEN) {
-          if (isName(kind1) && !isPlace && !(cte?.atColumns ?? false)) {
-            if (this.#call(kind1, value1, start1, end1, wasQualified) === Word.LAST_INSERT_ID)
-              maybeSetsId = true;
-          }
-          if (index >= 0) depth += 1;
-        } else if (code === CLOSE) depth -= 1;
-        wasQualified = false;
-      } else if (kind === Token.WORD || kind === Token.NAME || kind === Token.STRING_OR_NAME) {
+      if (code === Character.OPEN) {
         // Behind AS stands an alias or a type, behind a closing parenthesis an alias or an operator.
-        wasAlias = number1 === Word.AS || code1 === CLOSE;
-        wasQualified = code1 === POINT;
+        const isPlace = number2 === Word.AS || code2 === Character.CLOSE || (cte?.atColumns ?? false);
+        if (jsonTable?.isOpen) jsonTable.openInside(number1, kind2, code2, depth);
+        if (isName(kind1) && !isPlace && !jsonTable?.isInColumns) {
+          if (number1 === Word.JSON_TABLE && code2 !== Character.POINT && !jsonTable?.isOpen) {
+            jsonTable ??= new JsonTableTracker();
+            jsonTable.open(depth);
+          } else {
+            const touches = end1 === lexer.start;
+            const isQualified = code2 === Character.POINT;
+            const found = callFeatures(text, functions, kind1, value1, start1, end1, touches, isQualified);
+            this.features |= found;
+            maybeSetsId = found === Feature.LAST_WRITE;
+            if (found === Feature.UNKNOWN_FUNCTION && this.functionStart < 0) {
+              this.functionStart = start1;
+              this.functionEnd = end1;
+            }
+          }
+        }
+        depth += 1;
+      } else if (code === Character.CLOSE) {
+        depth -= 1;
+        if (jsonTable?.isOpen && !jsonTable.close(depth)) this.features |= Feature.UNKNOWN_FUNCTION;
+      } else if (isName(kind)) {
         if (value !== 0) {
           if (number !== 0 && this.#word(number, number1, number2, index)) maybeWrite = true;
           this.#names(value, kind, code1);
         }
       } else if (kind === Token.USER_VARIABLE) {
-        const isAccount =
-          kind1 === Token.STRING ||
-          kind1 === Token.NAME ||
-          kind1 === Token.STRING_OR_NAME ||
-          (kind1 === Token.WORD && number1 === 0 && end1 === lexer.start);
-        this.features |= isAccount ? Feature.ACCOUNT : Feature.USER_VARIABLE;
+        const isAccount = isName(kind1) || kind1 === Token.STRING;
+        const isWord = kind1 === Token.WORD && (number1 !== 0 || end1 !== lexer.start);
+        this.features |= isAccount && !isWord ? Feature.ACCOUNT : Feature.USER_VARIABLE;
       } else if (kind === Token.SYSTEM_VARIABLE) {
         this.#sawSystemVariable = true;
         this.#names(value, kind, 0);
@@ -238,16 +175,34 @@ export class StatementScanner {
       if (number === Word.WITH) {
         cte ??= new CteTracker();
         cte.begin(depth);
-      } else if (cte !== undefined) cte.step(kind, number, code, code === OPEN ? depth - 1 : depth);
+      } else if (cte !== undefined) cte.step(kind, number, code, code === Character.OPEN ? depth - 1 : depth);
 
+      kind2 = kind1;
       kind1 = kind;
       value1 = value;
+      code2 = code1;
       code1 = code;
       start1 = lexer.start;
       end1 = lexer.end;
       number2 = number1;
       number1 = number;
     }
+  }
+
+  #head(kind: number, number: number): void {
+    const lexer = this.#lexer;
+    this.head = number;
+    this.headKind = kind;
+    this.headInComment = lexer.inComment;
+    this.headStart = lexer.start;
+    this.headEnd = lexer.end;
+  }
+
+  /** Looks at the second token for a compound statement: a block without a program, or a label. */
+  #compound(number: number, code: number): BlockCounter | undefined {
+    const isBlock = this.head === Word.BEGIN && number !== Word.WORK;
+    this.isCompound = isBlock || code === Character.COLON;
+    return this.isCompound ? new BlockCounter(isBlock ? 1 : 0) : undefined;
   }
 
   #clear(): void {
@@ -305,7 +260,7 @@ export class StatementScanner {
   #names(value: number, kind: number, before: number): void {
     const number = value & WordFlag.NUMBER;
     if (number === Word.PERFORMANCE_SCHEMA) this.features |= Feature.LOCAL;
-    if (kind === Token.NAME || before === POINT) {
+    if (kind === Token.NAME || before === Character.POINT) {
       // Oracle mode: `sequence.NEXTVAL`.
       if (number === Word.NEXTVAL) this.features |= Feature.SEQUENCE_WRITE;
       if (number === Word.CURRVAL) this.features |= Feature.SEQUENCE_READ;
@@ -314,54 +269,7 @@ export class StatementScanner {
     if ((value & WordFlag.LAST_STATEMENT) !== 0) this.features |= Feature.LAST_STATEMENT;
     if ((value & WordFlag.LAST_WRITE) !== 0) this.features |= Feature.LAST_WRITE;
   }
-
-  /** Notes a call of the function at `start`; returns its number when it has one. */
-  #call(kind: number, value: number, start: number, end: number, isQualified: boolean): number {
-    if (kind !== Token.WORD || isQualified) {
-      this.#foreignCall(start, end, isQualified);
-      return Word.NONE;
-    }
-    const number = value & WordFlag.NUMBER;
-    const special = SPECIAL_FUNCTIONS[number];
-    if (special !== undefined) {
-      this.features |= special;
-      return number;
-    }
-    const { reads, plain } = this.#functions;
-    if ((value & reads) === reads || (value & plain) === plain) return number;
-    if ((value & WordFlag.LOCAL) !== 0) this.features |= Feature.LOCAL;
-    else this.#foreignCall(start, end, false);
-    return number;
-  }
-
-  #foreignCall(start: number, end: number, isQualified: boolean): void {
-    const { readOnly } = this.#functions;
-    if (readOnly.size > 0) {
-      const name = bareName(this.#text, start, end);
-      if (readOnly.has(name)) return;
-      if (isQualified && readOnly.has(`${schemaBefore(this.#text, start)}.${name}`)) return;
-    }
-    this.features |= Feature.UNKNOWN_FUNCTION;
-    if (this.functionStart >= 0) return;
-    this.functionStart = start;
-    this.functionEnd = end;
-  }
 }
-
-const SPECIAL_FUNCTIONS: readonly (number | undefined)[] = (() => {
-  const features: (number | undefined)[] = new Array(64).fill(undefined);
-  features[Word.GET_LOCK] = Feature.NAMED_LOCK;
-  features[Word.RELEASE_LOCK] = Feature.LOCK_RELEASE;
-  features[Word.RELEASE_ALL_LOCKS] = Feature.ALL_LOCKS_RELEASE;
-  features[Word.LAST_INSERT_ID] = Feature.LAST_WRITE;
-  features[Word.FOUND_ROWS] = Feature.FOUND_ROWS;
-  features[Word.ROW_COUNT] = Feature.LAST_STATEMENT;
-  features[Word.NEXTVAL] = Feature.SEQUENCE_WRITE;
-  features[Word.SETVAL] = Feature.SEQUENCE_WRITE;
-  features[Word.LASTVAL] = Feature.SEQUENCE_READ;
-  features[Word.CONNECTION_ID] = Feature.CONNECTION_ID;
-  return features;
-})();
 
 function isName(kind: number): boolean {
   return kind === Token.WORD || kind === Token.NAME || kind === Token.STRING_OR_NAME;
@@ -375,41 +283,4 @@ function isProgramWord(number: number): boolean {
     number === Word.EVENT ||
     number === Word.PACKAGE
   );
-}
-
-function isBlockWord(number: number): boolean {
-  return (
-    number === Word.IF ||
-    number === Word.LOOP ||
-    number === Word.REPEAT ||
-    number === Word.WHILE ||
-    number === Word.FOR
-  );
-}
-
-const NAME_LIMIT = 130;
-
-/** The name at `start`, without its quotes, in lower case; empty when it is too long to be one. */
-function bareName(text: string, start: number, end: number): string {
-  if (end - start > NAME_LIMIT) return '';
-  const first = text.charCodeAt(start);
-  const isQuoted = first === 96 || first === 34;
-  return (isQuoted ? text.slice(start + 1, end - 1) : text.slice(start, end)).toLowerCase();
-}
-
-/** The name before the point that ends before `start`; only where no blank is in between. */
-function schemaBefore(text: string, start: number): string {
-  const end = start - 1;
-  const last = text.charCodeAt(end - 1);
-  if (text.charCodeAt(end) !== POINT) return '';
-  const isQuoted = last === 96 || last === 34;
-  const low = Math.max(0, end - NAME_LIMIT);
-  let begin = isQuoted ? end - 2 : end - 1;
-  while (
-    begin >= low &&
-    (isQuoted ? text.charCodeAt(begin) !== last : /[\w$\u0080-\uffff]/.test(text[begin] ?? ''))
-  ) {
-    begin -= 1;
-  }
-  return (isQuoted ? text.slice(begin + 1, end - 1) : text.slice(begin + 1, end)).toLowerCase();
 }

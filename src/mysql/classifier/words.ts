@@ -1,6 +1,13 @@
 /** The words that the one-pass scan tells apart, and what is known of each, packed into one number per word. */
-import { LOCAL_FUNCTIONS, MARIADB_FUNCTIONS, MYSQL_FUNCTIONS } from './builtin-functions.js';
-import { NEVER_CALLED, NEVER_CALLED_ON_MARIADB, NEVER_CALLED_ON_MYSQL } from './never-called-words.js';
+import {
+  LOCAL_FUNCTIONS,
+  MARIADB_FUNCTIONS,
+  MARIADB_VERSION_FUNCTIONS,
+  MYSQL_FUNCTIONS,
+  MYSQL_VERSION_FUNCTIONS,
+  TOUCHING_FUNCTIONS,
+} from './builtin-functions.js';
+import { NEVER_CALLED, NEVER_CALLED_ON_MYSQL } from './never-called-words.js';
 import { WordTable } from './word-table.js';
 
 /** Numbers of the words that the scan asks for by name. */
@@ -56,6 +63,8 @@ export const Word = {
   WHILE: 48,
   WITH: 49,
   WORK: 50,
+  COLUMNS: 51,
+  JSON_TABLE: 52,
 } as const;
 
 /** Bits above the word's number. */
@@ -76,6 +85,8 @@ export const WordFlag = {
   LAST_STATEMENT: 0x8000,
   /** A system variable about the last write of this connection. */
   LAST_WRITE: 0x10000,
+  /** A built-in function that is only meant when the parenthesis touches the name. */
+  TOUCHING: 0x40000,
   /** What a `CREATE` or `ALTER` is about, when it is no stored program. */
   OBJECT: 0x20000,
 } as const;
@@ -89,11 +100,14 @@ const OBJECTS =
 export const WORDS: WordTable = new WordTable([
   ...Object.entries(Word).filter(([, number]) => number !== Word.NONE),
   ...flagged(MYSQL_FUNCTIONS, WordFlag.READS_ON_MYSQL),
+  // A name that some version has built in is taken for that function on all of them.
+  ...flagged(MYSQL_VERSION_FUNCTIONS, WordFlag.READS_ON_MYSQL),
   ...flagged(MARIADB_FUNCTIONS, WordFlag.READS_ON_MARIADB),
+  ...flagged(MARIADB_VERSION_FUNCTIONS, WordFlag.READS_ON_MARIADB),
+  ...flagged(TOUCHING_FUNCTIONS, WordFlag.TOUCHING),
   ...flagged(LOCAL_FUNCTIONS, WordFlag.LOCAL),
   ...flagged(NEVER_CALLED, WordFlag.PLAIN_ON_MYSQL | WordFlag.PLAIN_ON_MARIADB),
   ...flagged(NEVER_CALLED_ON_MYSQL, WordFlag.PLAIN_ON_MYSQL),
-  ...flagged(NEVER_CALLED_ON_MARIADB, WordFlag.PLAIN_ON_MARIADB),
   ...flagged(LAST_STATEMENT, WordFlag.LAST_STATEMENT),
   ...flagged(LAST_WRITE, WordFlag.LAST_WRITE),
   ...flagged(OBJECTS, WordFlag.OBJECT),

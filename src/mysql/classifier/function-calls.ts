@@ -1,0 +1,87 @@
+/** What a call of a function means for routing. */
+import { Feature } from './features.js';
+import { Token } from './statement-lexer.js';
+import { Word, WordFlag } from './words.js';
+
+/** What is allowed to be called: the flags of built-in functions that must be set, and the user's own list. */
+export interface KnownFunctions {
+  /** {@link WordFlag} bits that a built-in function must have. */
+  readonly reads: number;
+  /** {@link WordFlag} bits of a word that is never a call. */
+  readonly plain: number;
+  /** The user's functions in lower case, as `name` or `schema.name`. */
+  readonly readOnly: ReadonlySet<string>;
+}
+
+const SPECIAL: readonly number[] = (() => {
+  const features: number[] = Array.from({ length: 64 }, () => 0);
+  features[Word.GET_LOCK] = Feature.NAMED_LOCK;
+  features[Word.RELEASE_LOCK] = Feature.LOCK_RELEASE;
+  features[Word.RELEASE_ALL_LOCKS] = Feature.ALL_LOCKS_RELEASE;
+  features[Word.LAST_INSERT_ID] = Feature.LAST_WRITE;
+  features[Word.FOUND_ROWS] = Feature.FOUND_ROWS;
+  features[Word.ROW_COUNT] = Feature.LAST_STATEMENT;
+  features[Word.NEXTVAL] = Feature.SEQUENCE_WRITE;
+  features[Word.SETVAL] = Feature.SEQUENCE_WRITE;
+  features[Word.LASTVAL] = Feature.SEQUENCE_READ;
+  features[Word.CONNECTION_ID] = Feature.CONNECTION_ID;
+  return features;
+})();
+
+const POINT = 46;
+const QUOTES: readonly number[] = [34, 96];
+
+/** No longer names are looked at. */
+const NAME_LIMIT = 130;
+
+/**
+ * The {@link Feature} bits of a call, 0 when there is nothing special about it.
+ *
+ * @param kind the kind of the name's token
+ * @param value what the word table knows of it
+ * @param start where it starts
+ * @param end where it ends
+ * @param touches whether the parenthesis follows at once
+ * @param isQualified whether a point stands before it
+ */
+export function callFeatures(
+  text: string,
+  functions: KnownFunctions,
+  kind: number,
+  value: number,
+  start: number,
+  end: number,
+  touches: boolean,
+  isQualified: boolean,
+): number {
+  const { reads, plain, readOnly } = functions;
+  if (kind === Token.WORD && !isQualified) {
+    const special = SPECIAL[value & WordFlag.NUMBER] ?? 0;
+    if (special !== 0) return special;
+    const isMeant = touches || (value & WordFlag.TOUCHING) === 0;
+    if ((value & reads) === reads && isMeant) return 0;
+    if ((value & plain) === plain) return 0;
+    if ((value & WordFlag.LOCAL) !== 0) return Feature.LOCAL;
+  }
+  if (readOnly.size > 0) {
+    const name = bareName(text, start, end);
+    if (readOnly.has(name)) return 0;
+    if (isQualified && readOnly.has(`${schemaBefore(text, start)}.${name}`)) return 0;
+  }
+  return Feature.UNKNOWN_FUNCTION;
+}
+
+/** The name at `start`, without its quotes, in lower case; empty when it is too long to be one. */
+function bareName(text: string, start: number, end: number): string {
+  if (end - start > NAME_LIMIT) return '';
+  const isQuoted = QUOTES.includes(text.charCodeAt(start));
+  return (isQuoted ? text.slice(start + 1, end - 1) : text.slice(start, end)).toLowerCase();
+}
+
+/** The name before the point that ends before `start`; only where no blank is in between. */
+function schemaBefore(text: string, start: number): string {
+  if (text.charCodeAt(start - 1) !== POINT) return '';
+  const before = text.slice(Math.max(0, start - 1 - NAME_LIMIT), start - 1);
+  const match = /`([^`]+)`$|"([^"]+)"$|([\w$\u0080-\uffff]+)$/.exec(before);
+  return (match?.[1] ?? match?.[2] ?? match?.[3] ?? '').toLowerCase();
+}
