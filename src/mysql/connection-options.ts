@@ -83,6 +83,38 @@ export function withCredentials(
   return { ...config, credentials: undefined, connection: { ...config.connection, user, password } };
 }
 
+/** The settings that matter for reaching a server; how an application wants its values does not. */
+const NETWORK_SETTINGS = [
+  'user',
+  'password',
+  'password2',
+  'password3',
+  'localAddress',
+  'ssl',
+  'connectTimeout',
+  'enableKeepAlive',
+  'keepAliveInitialDelay',
+  'enableCleartextPlugin',
+] as const satisfies readonly (keyof MysqlConnectionSettings)[];
+
+/**
+ * The same node for connections that look at the server and not at data: no database (which the account need not be allowed to
+ * use), none of the application's conversions and session variables, and another account if given.
+ */
+export function forAdministration(
+  config: MysqlNodeConfig,
+  credentials?: MysqlCredentials | CredentialsSource,
+): MysqlNodeConfig {
+  const chosen = credentials === undefined ? config : withCredentials(config, credentials);
+  const entries = NETWORK_SETTINGS.map((name) => [name, chosen.connection[name]] as const);
+  const connection = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  return {
+    ...chosen,
+    connection: { ...connection, connectAttributes: { program_name: 'stormlamp' } },
+    session: {},
+  };
+}
+
 function configOf(path: string, options: MysqlNodeOptions, configuredRole: ConfiguredRole): MysqlNodeConfig {
   const address = addressOf(path, options);
   const zone = options.zone === undefined ? undefined : readString(`${path}.zone`, options.zone, '');

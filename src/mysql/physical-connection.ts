@@ -31,6 +31,8 @@ export class PhysicalConnection {
   readonly flavor: Flavor;
   /** The version of the server. */
   readonly version: ServerVersion;
+  /** When it was made, in monotonic milliseconds. */
+  readonly madeAt: number = performance.now();
   /** The generation of the pool that made it; a pool that was retired takes none of an earlier one back. */
   generation = 0;
   /** Set by a borrower who may have left something in the session; the pool then resets it before the next one. */

@@ -1,0 +1,33 @@
+/** Names the GRANT that an account lacks which may not see replication. */
+import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { isAtLeast, type ServerVersion } from './server-version.js';
+
+/** The privilege that shows replication status on a server of this version. */
+export function monitorPrivilege(version: ServerVersion): string {
+  if (version.flavor === 'mysql' || !isAtLeast(version, 10, 5, 2)) return 'REPLICATION CLIENT';
+  // MariaDB 10.5.2 took the status out of REPLICATION CLIENT; 10.5.9 gave it a privilege of its own.
+  return isAtLeast(version, 10, 5, 9) ? 'SLAVE MONITOR' : 'REPLICATION SLAVE ADMIN';
+}
+
+/** The `ERR_MISSING_PRIVILEGE` for `account` (as `CURRENT_USER()` tells it: `user@host`). */
+export function missingPrivilegeError(
+  node: NodeId,
+  version: ServerVersion,
+  account: string,
+  cause?: unknown,
+): StormlampError {
+  const grant = `GRANT ${monitorPrivilege(version)} ON *.* TO ${quoted(account)}`;
+  return new StormlampError(
+    ErrorCode.MISSING_PRIVILEGE,
+    `Account ${quoted(account)} may not see replication on node ${node} (${version.flavor} ${version.text}), so nobody knows how old its data is; ` +
+      `run \`${grant}\` on the primary, or give another account as \`monitor.credentials\`, or set \`monitor.lagSource\` to 'unchecked' to read from replicas of any age`,
+    { node, cause },
+  );
+}
+
+function quoted(account: string): string {
+  const at = account.lastIndexOf('@');
+  const parts = at < 0 ? [account, '%'] : [account.slice(0, at), account.slice(at + 1)];
+  return parts.map((part) => `'${part.replaceAll("'", "''")}'`).join('@');
+}

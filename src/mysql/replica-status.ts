@@ -1,0 +1,72 @@
+/** Reads the answer of `SHOW ... STATUS` about replication: the same facts under the names of every server version. */
+import type { Flavor, ReplicationChannel } from '../topology/node-description.js';
+import { isAtLeast, type ServerVersion } from './server-version.js';
+
+/** One row of an answer, by column name. */
+export type StatusRow = Readonly<Record<string, unknown>>;
+
+/** The statements that show replication, the one to try first at the front. */
+export function replicaStatusStatements(version: ServerVersion): readonly [string, string] {
+  // Of MariaDB's two forms only this one shows named connections; their newer spelling brings no other columns.
+  if (version.flavor === 'mariadb') return ['SHOW ALL SLAVES STATUS', 'SHOW ALL REPLICAS STATUS'];
+  return isAtLeast(version, 8, 0, 22)
+    ? ['SHOW REPLICA STATUS', 'SHOW SLAVE STATUS']
+    : ['SHOW SLAVE STATUS', 'SHOW REPLICA STATUS'];
+}
+
+/**
+ * The channels in the rows of such a statement. The lag is in whole seconds there, and may be a second too high; NULL
+ * stays null, because a replica whose threads do not run is behind by nobody knows how much.
+ */
+export function readReplicaStatus(rows: readonly StatusRow[], flavor: Flavor): readonly ReplicationChannel[] {
+  return rows.map((row) => channelOf(row, flavor)).filter(isOwnChannel);
+}
+
+function channelOf(row: StatusRow, flavor: Flavor): ReplicationChannel {
+  const named = flavor === 'mariadb' ? row['Connection_name'] : row['Channel_Name'];
+  return {
+    name: textOf(named),
+    sourceHost: textOf(row['Source_Host'] ?? row['Master_Host']),
+    sourcePort: countOf(row['Source_Port'] ?? row['Master_Port']),
+    sourceServerId: countOf(row['Source_Server_Id'] ?? row['Master_Server_Id']),
+    io: ioOf(textOf(row['Replica_IO_Running'] ?? row['Slave_IO_Running'])),
+    sql: textOf(row['Replica_SQL_Running'] ?? row['Slave_SQL_Running']).toLowerCase() === 'yes',
+    lagMs: lagOf(row['Seconds_Behind_Source'] ?? row['Seconds_Behind_Master']),
+    delayMs: countOf(row['SQL_Delay']) * 1_000,
+    error: textOf(row['Last_SQL_Error']) || textOf(row['Last_IO_Error']),
+  };
+}
+
+/** Group Replication shows channels of its own, without a source; they say nothing about lag. */
+function isOwnChannel(channel: ReplicationChannel): boolean {
+  return channel.sourceHost !== '' && !channel.name.startsWith('group_replication_');
+}
+
+function ioOf(state: string): ReplicationChannel['io'] {
+  switch (state.toLowerCase()) {
+    case 'yes':
+      return 'yes';
+    case 'connecting':
+    case 'preparing':
+      return 'connecting';
+    default:
+      return 'no';
+  }
+}
+
+function lagOf(seconds: unknown): number | null {
+  if (seconds === null || seconds === undefined || seconds === '') return null;
+  const number = Number(seconds);
+  return Number.isFinite(number) && number >= 0 ? number * 1_000 : null;
+}
+
+function countOf(value: unknown): number {
+  const number = Number(value ?? 0);
+  return Number.isSafeInteger(number) && number >= 0 ? number : 0;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (Buffer.isBuffer(value)) return value.toString('utf8');
+  return value === null || value === undefined ? '' : String(value);
+}

@@ -1,0 +1,170 @@
+/** Looks at one database server over a connection of its own: variables and replication, in two round trips. */
+import { Deadline } from '../common/deadline.js';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import type { HealthProbe } from '../health/health-probe.js';
+import type { ReplicationChannel, ServerFacts } from '../topology/node-description.js';
+import { type ConnectionFactory, createConnectionFactory } from './connection-factory.js';
+import { forAdministration, type MysqlNodeConfig } from './connection-options.js';
+import type { CredentialsSource, MysqlCredentials } from './connection-settings.js';
+import { missingPrivilegeError } from './missing-privilege.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import { readReplicaStatus, replicaStatusStatements, type StatusRow } from './replica-status.js';
+import { classifyServerError } from './server-error.js';
+import {
+  canTellFineLag,
+  readFineLag,
+  readServerVariables,
+  serverVariablesSql,
+  withFineLag,
+} from './server-variables.js';
+import { parseServerVersion, type ServerVersion } from './server-version.js';
+
+/** How a replication probe looks. */
+export interface ReplicationProbeOptions {
+  /** The node. */
+  readonly config: MysqlNodeConfig;
+  /** The account to look with. Default: that of the node. */
+  readonly credentials?: MysqlCredentials | CredentialsSource | undefined;
+  /**
+   * `'unchecked'`: an account that may not see replication is no error; the facts then say `replicationVisible: false`.
+   * Default `'auto'`.
+   */
+  readonly lagSource?: 'auto' | 'unchecked' | undefined;
+}
+
+/** Makes the probe of one node; it connects when it is first asked, and again whenever it has to. */
+export function createReplicationProbe(options: ReplicationProbeOptions): HealthProbe {
+  const config = forAdministration(options.config, options.credentials);
+  return new ReplicationProbe(createConnectionFactory(config), options.lagSource === 'unchecked');
+}
+
+/** What is learnt once per connection. */
+interface Session {
+  readonly connection: PhysicalConnection;
+  readonly version: ServerVersion;
+  /** The statement that shows replication; the other spelling is tried when the server does not know it. */
+  status: string;
+  fineLag: boolean;
+}
+
+class ReplicationProbe implements HealthProbe {
+  readonly #factory: ConnectionFactory;
+  readonly #unchecked: boolean;
+  readonly #closing = new AbortController();
+  #session: Session | undefined;
+
+  constructor(factory: ConnectionFactory, unchecked: boolean) {
+    this.#factory = factory;
+    this.#unchecked = unchecked;
+  }
+
+  async probe(options: { readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<ServerFacts> {
+    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    const deadline = Deadline.of({ timeoutMs: options.timeoutMs, signal });
+    deadline.check(`The probe of node ${this.#factory.node}`);
+    const session = await this.#open(deadline);
+    try {
+      return await this.#look(session, deadline);
+    } catch (error) {
+      // An answer of the server leaves the connection as it was; anything else may leave it in the middle of something.
+      const { answered, connection } = classifyServerError(error, session.version.flavor);
+      if (!answered || connection === 'lost' || isStormlampError(error, ErrorCode.TIMEOUT))
+        this.#drop(session);
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+    if (this.#session !== undefined) this.#drop(this.#session);
+  }
+
+  async #open(deadline: Deadline): Promise<Session> {
+    const known = this.#session;
+    if (known !== undefined && known.connection.lost === undefined) return known;
+    if (known !== undefined) this.#drop(known);
+    const connection = await this.#factory.connect(deadline);
+    try {
+      // A proxy may greet with a version of its own.
+      const [row] = await connection.ask('SELECT VERSION() AS version', deadline);
+      const version = parseServerVersion(String(row?.['version'] ?? connection.version.text));
+      const [status] = replicaStatusStatements(version);
+      const session: Session = { connection, version, status, fineLag: canTellFineLag(version) };
+      this.#session = session;
+      return session;
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
+  async #look(session: Session, deadline: Deadline): Promise<ServerFacts> {
+    // Both are sent at once: the second waits in the driver for the answer to the first.
+    const [variables, status] = await Promise.allSettled([
+      this.#variables(session, deadline),
+      this.#channels(session, deadline),
+    ]);
+    if (variables.status === 'rejected') throw variables.reason;
+    if (status.status === 'rejected') throw status.reason;
+    const row = variables.value;
+    const channels = status.value;
+    return {
+      ...readServerVariables(row),
+      channels: withFineLag(channels ?? [], readFineLag(row)),
+      replicationVisible: channels !== undefined,
+    };
+  }
+
+  async #variables(session: Session, deadline: Deadline): Promise<StatusRow> {
+    const { connection, version, fineLag } = session;
+    try {
+      const [row] = await connection.ask(serverVariablesSql(version, fineLag), deadline);
+      return row ?? {};
+    } catch (error) {
+      // Reading performance_schema is a privilege of its own, and it can be switched off.
+      if (!fineLag || !isRefusal(error)) throw error;
+      session.fineLag = false;
+      const [row] = await connection.ask(serverVariablesSql(version, false), deadline);
+      return row ?? {};
+    }
+  }
+
+  /** The channels; undefined when they may not be seen and nobody minds. */
+  async #channels(session: Session, deadline: Deadline): Promise<readonly ReplicationChannel[] | undefined> {
+    try {
+      const rows = await this.#status(session, deadline);
+      return readReplicaStatus(rows, session.version.flavor);
+    } catch (error) {
+      if (classifyServerError(error, session.version.flavor).kind !== 'access') throw error;
+      if (this.#unchecked) return undefined;
+      const [row] = await session.connection.ask('SELECT CURRENT_USER() AS account', deadline);
+      throw missingPrivilegeError(this.#factory.node, session.version, String(row?.['account'] ?? ''), error);
+    }
+  }
+
+  async #status(session: Session, deadline: Deadline): Promise<readonly StatusRow[]> {
+    try {
+      return await session.connection.ask(session.status, deadline);
+    } catch (error) {
+      if ((error as { errno?: unknown }).errno !== 1064) throw error;
+      const other = replicaStatusStatements(session.version).find(
+        (statement) => statement !== session.status,
+      );
+      if (other === undefined) throw error;
+      const rows = await session.connection.ask(other, deadline);
+      session.status = other;
+      return rows;
+    }
+  }
+
+  #drop(session: Session): void {
+    session.connection.destroy();
+    if (this.#session === session) this.#session = undefined;
+  }
+}
+
+/** An account that may not read, or a table, column or function that this server does not have. */
+function isRefusal(error: unknown): boolean {
+  const { errno } = error as { errno?: unknown };
+  return typeof errno === 'number' && [1044, 1054, 1109, 1142, 1143, 1146, 1227, 1305, 1683].includes(errno);
+}
