@@ -14,6 +14,8 @@ export interface SessionCookieOptions {
   readonly httpOnly?: boolean;
   /** `SameSite` attribute; left out when `''`. */
   readonly sameSite?: 'Lax' | 'Strict' | 'None' | '';
+  /** `partitioned` attribute (PHP 8.5); browsers demand `secure` with it. */
+  readonly partitioned?: boolean;
   /** Life of the cookie in milliseconds; 0 lets it end with the browser session. */
   readonly lifetimeMs?: number;
 }
@@ -29,6 +31,7 @@ export const DEFAULT_SESSION_COOKIE: ResolvedSessionCookie = {
   secure: 'auto',
   httpOnly: true,
   sameSite: 'Lax',
+  partitioned: false,
   lifetimeMs: 0,
 };
 
@@ -62,6 +65,7 @@ export function formatSessionCookie(
   text += `; path=${cookie.path}`;
   if (cookie.domain !== '') text += `; domain=${cookie.domain}`;
   if (cookie.secure === true || (cookie.secure === 'auto' && context.secureRequest)) text += '; secure';
+  if (cookie.partitioned) text += '; partitioned';
   if (cookie.httpOnly) text += '; HttpOnly';
   if (cookie.sameSite !== '') text += `; SameSite=${cookie.sameSite}`;
   return text;

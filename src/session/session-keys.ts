@@ -1,5 +1,5 @@
 /** The memcached keys of a session, as each PHP extension names and places them (measured; php-memcached, pecl-memcache). */
-import { createPlacement } from '../memcached/placement.js';
+import { createPlacement, type PlacementOptions } from '../memcached/placement.js';
 import type { CopyKey } from '../memcached/replicated-copies.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 
@@ -23,13 +23,15 @@ export function sessionPlacement({
   handler,
   nodes,
   copies,
-}: Pick<ResolvedSessionOptions, 'handler' | 'nodes' | 'copies'>): (place: string) => readonly number[] {
-  const placement = createPlacement({
-    extension: handler,
-    nodes: nodes.map(({ address }) =>
-      address.socketPath === undefined ? address : socketPlace(handler, address.socketPath),
-    ),
-  });
+  placement: { weights, ...rest },
+}: Pick<ResolvedSessionOptions, 'handler' | 'nodes' | 'copies' | 'placement'>): (
+  place: string,
+) => readonly number[] {
+  const placed = nodes.map(({ address }, index) => ({
+    ...(address.socketPath === undefined ? address : socketPlace(handler, address.socketPath)),
+    weight: weights?.[index] ?? 1,
+  }));
+  const placement = createPlacement({ extension: handler, nodes: placed, ...rest } as PlacementOptions);
   return (place) => placement.nodesFor(place, copies);
 }
 

@@ -5,6 +5,7 @@ import type { NodeAddress, NodeId } from '../common/node-address.js';
 import type { MemcachedObservation } from '../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import { createMemcachedNode, isNodeFault } from '../memcached/memjs-node.js';
+import type { ResolvedSessionOptions } from './session-options.js';
 
 /** A node and its breakers. */
 export interface SessionNode {
@@ -21,7 +22,7 @@ export interface SessionNode {
 /** Makes the node at `address` and its breakers. */
 export function createSessionNode(
   seed: { readonly id: NodeId; readonly address: NodeAddress },
-  options: { readonly operationTimeoutMs: number },
+  options: Pick<ResolvedSessionOptions, 'operationTimeoutMs' | 'credentials'>,
   onChange: (change: BreakerChange) => void,
 ): SessionNode {
   const breaker = (operation: 'get' | 'set'): NodeBreaker =>
@@ -33,6 +34,7 @@ export function createSessionNode(
     address: seed.address,
     timeoutMs: options.operationTimeoutMs,
     breakers: { get, set },
+    ...options.credentials,
   });
   return {
     node,

@@ -2,13 +2,16 @@
 import { type NodeAddress, nodeIdOf, parseNodeAddress } from '../common/node-address.js';
 import {
   invalidOption,
+  readBoolean,
   readChoice,
   readNumber,
   readString,
   readStrings,
   rejectUnknownOptions,
 } from '../common/option-reader.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { SessionHandler } from '../php/session-handler.js';
+import { withPhpIni } from './php-ini.js';
 import {
   DEFAULT_SESSION_COOKIE,
   type ResolvedSessionCookie,
@@ -27,10 +30,27 @@ export interface SessionIdOptions {
   readonly bitsPerCharacter?: 4 | 5 | 6;
 }
 
+/** How keys are spread over nodes; PHP's settings of the same meaning must be followed exactly. */
+export interface SessionPlacementOptions {
+  /** php-memcached: `memcached.sess_consistent_hash_type`, or `'modula'` when `memcached.sess_consistent_hash` is off. */
+  readonly distribution?: 'ketama' | 'ketama_weighted' | 'modula';
+  /** pecl-memcache: `memcache.hash_strategy`. */
+  readonly strategy?: 'consistent' | 'standard';
+  /** pecl-memcache: `memcache.hash_function`. */
+  readonly hash?: 'crc32' | 'fnv';
+  /** Weights of the nodes, in their order; 1 each when left out. */
+  readonly weights?: readonly number[];
+}
+
 /** How the session store finds, reads and writes PHP's sessions. */
 export interface SessionOptions {
   /** The memcached nodes as `host:port`, in the order and with the very host text of PHP's `session.save_path`. */
-  readonly nodes: readonly string[];
+  readonly nodes?: readonly string[];
+  /**
+   * PHP's own configuration instead: the path of a php.ini (a `conf.d` beside it is read, too), of a file with the
+   * output of `php -i`, or a list of files and folders. Options that are given beside it win.
+   */
+  readonly phpIni?: string | readonly string[];
   /** How many nodes hold each session: PHP's `memcached.sess_number_of_replicas` + 1, or `memcache.session_redundancy`. */
   readonly copies?: number;
   /** How many copies must have taken a save before it is acknowledged. */
@@ -39,6 +59,12 @@ export interface SessionOptions {
   readonly handler?: 'memcached' | 'memcache';
   /** PHP's `session.serialize_handler`. */
   readonly serialize?: SessionHandler;
+  /** How keys are spread over the nodes. */
+  readonly placement?: SessionPlacementOptions;
+  /** SASL user name, `memcached.sess_sasl_username`. */
+  readonly username?: string;
+  /** SASL password, `memcached.sess_sasl_password`. */
+  readonly password?: string;
   /** Key prefix: `memcached.sess_prefix`, or `memcache.session_prefix_static_key`. */
   readonly prefix?: string;
   /** Life of an unused session in milliseconds, PHP's `session.gc_maxlifetime` × 1000. */
@@ -73,6 +99,10 @@ export interface ResolvedSessionOptions {
   readonly acks: 'one' | 'majority' | 'all';
   /** PHP extension. */
   readonly handler: 'memcached' | 'memcache';
+  /** How keys are spread. */
+  readonly placement: SessionPlacementOptions;
+  /** SASL credentials, when there are any. */
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
   /** Container. */
   readonly serialize: SessionHandler;
   /** Key prefix. */
@@ -136,10 +166,14 @@ export const DEFAULT_SESSION_OPTIONS: {
 
 const KNOWN = [
   'nodes',
+  'phpIni',
   'copies',
   'acks',
   'handler',
   'serialize',
+  'placement',
+  'username',
+  'password',
   'prefix',
   'lifetimeMs',
   'conflict',
@@ -158,9 +192,10 @@ const KNOWN = [
  *
  * @throws StormlampError `ERR_INVALID_OPTION` naming the option.
  */
-export function resolveSessionOptions(options: SessionOptions, path = 'sessions'): ResolvedSessionOptions {
+export function resolveSessionOptions(given: SessionOptions, path = 'sessions'): ResolvedSessionOptions {
   const d = DEFAULT_SESSION_OPTIONS;
-  rejectUnknownOptions(path, options, KNOWN);
+  rejectUnknownOptions(path, given, KNOWN);
+  const options = withPhpIni(given, path);
   const texts = readStrings(`${path}.nodes`, options.nodes, []);
   if (texts.length === 0)
     throw invalidOption(`${path}.nodes`, "a list of 'host:port' with at least one node", options.nodes);
@@ -179,6 +214,8 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
     ),
     acks: readChoice(`${path}.acks`, options.acks, ['one', 'majority', 'all'], d.acks),
     handler,
+    placement: resolvePlacement(`${path}.placement`, options.placement ?? {}, handler, nodes.length),
+    credentials: resolveCredentials(path, options),
     serialize: readChoice(
       `${path}.serialize`,
       options.serialize,
@@ -212,6 +249,41 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
       { min: 50 },
     ),
   };
+}
+
+function resolvePlacement(
+  path: string,
+  options: SessionPlacementOptions,
+  handler: 'memcached' | 'memcache',
+  nodes: number,
+): SessionPlacementOptions {
+  // A setting of the other extension would be ignored in silence, and every session be somewhere else.
+  rejectUnknownOptions(
+    path,
+    options,
+    handler === 'memcached' ? ['distribution', 'weights'] : ['strategy', 'hash', 'weights'],
+  );
+  const { weights } = options;
+  const fit =
+    weights === undefined ||
+    (weights.length === nodes && weights.every((weight) => Number.isInteger(weight) && weight > 0));
+  if (!fit) throw invalidOption(`${path}.weights`, `${nodes} positive integers, one for each node`, weights);
+  return options;
+}
+
+function resolveCredentials(
+  path: string,
+  { username, password }: SessionOptions,
+): ResolvedSessionOptions['credentials'] {
+  if (username === undefined && password === undefined) return undefined;
+  const name = readString(`${path}.username`, username, '');
+  if (typeof password !== 'string' || password === '' || name === '') {
+    throw new StormlampError(
+      ErrorCode.INVALID_OPTION,
+      `Expected \`${path}.username\` and \`${path}.password\` to be given together`,
+    );
+  }
+  return { username: name, password };
 }
 
 /** Checks cookie options and fills in the defaults. */
@@ -248,6 +320,7 @@ export function resolveSessionCookie(
     secure,
     httpOnly,
     sameSite: readChoice(`${path}.sameSite`, options.sameSite, ['Lax', 'Strict', 'None', ''], d.sameSite),
+    partitioned: readBoolean(`${path}.partitioned`, options.partitioned, d.partitioned),
     lifetimeMs: readNumber(`${path}.lifetimeMs`, options.lifetimeMs, d.lifetimeMs, { min: 0 }),
   };
 }
