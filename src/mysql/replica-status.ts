@@ -24,14 +24,18 @@ export function readReplicaStatus(rows: readonly StatusRow[], flavor: Flavor): r
 
 function channelOf(row: StatusRow, flavor: Flavor): ReplicationChannel {
   const named = flavor === 'mariadb' ? row['Connection_name'] : row['Channel_Name'];
+  const io = ioOf(textOf(row['Replica_IO_Running'] ?? row['Slave_IO_Running']));
+  const sql = textOf(row['Replica_SQL_Running'] ?? row['Slave_SQL_Running']).toLowerCase() === 'yes';
+  const seconds = row['Seconds_Behind_Source'] ?? row['Seconds_Behind_Master'];
   return {
     name: textOf(named),
     sourceHost: textOf(row['Source_Host'] ?? row['Master_Host']),
     sourcePort: countOf(row['Source_Port'] ?? row['Master_Port']),
     sourceServerId: countOf(row['Source_Server_Id'] ?? row['Master_Server_Id']),
-    io: ioOf(textOf(row['Replica_IO_Running'] ?? row['Slave_IO_Running'])),
-    sql: textOf(row['Replica_SQL_Running'] ?? row['Slave_SQL_Running']).toLowerCase() === 'yes',
-    lagMs: lagOf(row['Seconds_Behind_Source'] ?? row['Seconds_Behind_Master']),
+    io,
+    sql,
+    // While MySQL still applies what it has, it tells a number although nothing more comes in.
+    lagMs: io === 'yes' && sql ? lagOf(seconds) : null,
     delayMs: countOf(row['SQL_Delay']) * 1_000,
     error: textOf(row['Last_SQL_Error']) || textOf(row['Last_IO_Error']),
   };
