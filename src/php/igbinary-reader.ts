@@ -43,7 +43,7 @@ export class IgbinaryReader extends TokenReader {
     if (bytes.length > limits.maxBytes) {
       throw overLimit(`The data is ${bytes.length} bytes long`, limits.maxBytes, 'maxBytes');
     }
-    super(bytes);
+    super(bytes, false);
     this.#limits = limits;
   }
 

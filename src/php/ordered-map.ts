@@ -1,5 +1,6 @@
 /** An ordered map with the keys that PHP has: integers and byte strings. */
 import { isUtf8 } from 'node:buffer';
+import { inspect } from 'node:util';
 
 /**
  * A key of a PHP array or the raw name of a property: an integer (a BigInt beyond 2^53), text, or a Buffer for bytes
@@ -65,7 +66,7 @@ export class OrderedMap implements Iterable<[PhpKey, unknown]> {
   }
 
   /** How `console.log` and the messages of failed assertions show it. */
-  [Symbol.for('nodejs.util.inspect.custom')](): unknown {
+  [inspect.custom](): unknown {
     return { [this.constructor.name]: [...this.#entries] };
   }
 

@@ -69,7 +69,7 @@ export function readSession(
     while (reader.position < bytes.length) {
       const headStart = reader.position;
       const name = handler === 'php' ? readDelimited(reader) : readCounted(reader);
-      drafts.push(readVariable(reader, session, drafts.length, { name, headStart }, 0));
+      drafts.push(readVariable(reader, session, drafts.length, name, headStart, 0));
     }
   }
   const variables = finish(drafts, session, reader);
@@ -105,7 +105,7 @@ function readArray(reader: ValueReader, drafts: Draft[], session: ContainerFrame
     // A repeated key is the same place, to which references hold.
     const place = (places.get(name) as number | undefined) ?? places.size;
     places.set(name, place);
-    drafts.push(readVariable(reader, session, place, { name, headStart }, 1));
+    drafts.push(readVariable(reader, session, place, name, headStart, 1));
   }
   reader.expect(125, 'the closing brace of the session');
   return outer.box;
@@ -115,7 +115,8 @@ function readVariable(
   reader: ValueReader,
   session: ContainerFrame,
   place: number,
-  head: { readonly name: PhpKey; readonly headStart: number },
+  name: PhpKey,
+  headStart: number,
   outerDepth: number,
 ): Draft {
   const start = reader.position;
@@ -123,7 +124,7 @@ function readVariable(
   session.enter(place);
   reader.readInto(session, outerDepth);
   const slotCount = reader.slotCount - firstSlot + 1;
-  return { ...head, place, start, end: reader.position, firstSlot, slotCount };
+  return { name, headStart, place, start, end: reader.position, firstSlot, slotCount };
 }
 
 function readDelimited(reader: ValueReader): PhpKey {
@@ -150,9 +151,10 @@ function readName(reader: ValueReader, end: number, next: number): PhpKey {
 
 function finish(drafts: readonly Draft[], session: ContainerFrame, reader: ValueReader): SessionVariable[] {
   let next = 0;
-  return drafts.map(({ place, ...draft }) => {
+  return drafts.map(({ name, place, headStart, start, end, firstSlot, slotCount }) => {
     const first = next;
-    while (next < reader.references.length && (reader.references[next]?.start ?? 0) < draft.end) next += 1;
-    return { ...draft, value: session.at(place), references: reader.references.slice(first, next) };
+    while (next < reader.references.length && (reader.references[next]?.start ?? 0) < end) next += 1;
+    const references = reader.references.slice(first, next);
+    return { name, value: session.at(place), headStart, start, end, firstSlot, slotCount, references };
   });
 }

@@ -1,6 +1,7 @@
 /** The variables of a session as plain JavaScript data, and what was changed in them. */
 import { setOwn } from './container-frame.js';
 import { NaturalRestorer } from './from-natural.js';
+import { isUntouched } from './natural-comparison.js';
 import { NaturalScope } from './natural-scope.js';
 import type { SessionDocument, VariableChange } from './session-document.js';
 import { toNatural } from './to-natural.js';
@@ -44,14 +45,18 @@ export class SessionView {
   changes(): Map<string, VariableChange> {
     const restorer = new NaturalRestorer(this.#scope);
     const document = this.#document;
-    const restored = Object.keys(this.data).map(
+    const touched = Object.keys(this.data).filter(
+      (key) =>
+        this.data[key] !== undefined &&
+        !(document.has(key) && isUntouched(this.data[key], document.get(key))),
+    );
+    // All are restored before the first is compared: what they share is only known then.
+    const restored = touched.map(
       (key) => [key, restorer.restore(this.data[key], document.get(key))] as const,
     );
     const changes = new Map<string, VariableChange>();
-    for (const [key, value] of restored) {
-      if (this.data[key] === undefined) continue;
+    for (const [key, value] of restored)
       if (!document.holds(key, value)) changes.set(key, { kind: 'set', value });
-    }
     for (const key of document.keys) {
       const gone = !Object.hasOwn(this.data, key) || this.data[key] === undefined;
       if (gone) changes.set(key, { kind: 'delete' });

@@ -20,9 +20,12 @@ export class TokenReader {
   readonly text: string;
   /** Whether all of the input is ASCII. */
   readonly ascii: boolean;
+  readonly #delimited: boolean;
+  #utf8: boolean | undefined;
 
-  /** Makes a reader that stands at the first byte. */
-  constructor(bytes: Buffer) {
+  /** Makes a reader that stands at the first byte. `delimited` says that ASCII stands around all text. */
+  constructor(bytes: Buffer, delimited: boolean) {
+    this.#delimited = delimited;
     this.bytes = bytes;
     this.text = bytes.toString('latin1');
     this.ascii = isAscii(bytes);
@@ -124,6 +127,9 @@ export class TokenReader {
   string(start: number, end: number): string | Buffer {
     const text = this.text.slice(start, end);
     if (this.ascii || !hasHighByte(text)) return text;
+    // Between two quotes inside of what is UTF-8 as a whole there is UTF-8.
+    this.#utf8 ??= this.#delimited && isUtf8(this.bytes);
+    if (this.#utf8) return this.bytes.toString('utf8', start, end);
     const part = this.bytes.subarray(start, end);
     return isUtf8(part) ? part.toString('utf8') : Buffer.from(part);
   }

@@ -65,7 +65,7 @@ export class ValueReader extends TokenReader {
     if (bytes.length > limits.maxBytes) {
       throw overLimit(`The data is ${bytes.length} bytes long`, limits.maxBytes, 'maxBytes');
     }
-    super(bytes);
+    super(bytes, true);
     this.#limits = limits;
     this.#tracking = tracking;
   }
