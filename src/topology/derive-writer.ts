@@ -36,89 +36,113 @@ export function deriveWriter(
   lastPrimary: NodeId | undefined,
 ): WriterVerdict {
   const up = nodes.filter((node) => node.state === 'up');
-  const warnings: TopologyWarning[] = [];
-  const followersOf = (id: NodeId): UpNode[] =>
-    up.filter((node) => node.id !== id && graph.upstreamOf(node.id).includes(id));
-  const othersFollowElsewhere = (id: NodeId): UpNode[] =>
-    up.filter(
-      (node) => node.id !== id && node.facts.channels.length > 0 && !graph.upstreamOf(node.id).includes(id),
-    );
-
+  const stance = new Stance(up, graph);
   const alone = up.filter(
-    (node) =>
-      !node.facts.readOnly &&
-      node.facts.channels.length === 0 &&
-      (node.facts.replicationVisible || node.configuredRole === 'primary'),
+    ({ facts, configuredRole }) =>
+      !facts.readOnly &&
+      facts.channels.length === 0 &&
+      (facts.replicationVisible || configuredRole === 'primary'),
   );
-  const claims: UpNode[] = ringPrimaries(up, graph);
+  const claims = ringPrimaries(up, graph);
   for (const node of alone) {
     const isClaim =
-      node.configuredRole === 'primary' || node.id === lastPrimary || followersOf(node.id).length > 0;
+      node.configuredRole === 'primary' || node.id === lastPrimary || stance.followers(node).length > 0;
     if (isClaim) claims.push(node);
   }
   const [first] = claims;
-  if (first !== undefined && claims.length === 1 && followersOf(first.id).length === 0) {
+  if (first !== undefined && claims.length === 1 && stance.followers(first).length === 0) {
     claims.push(...alone.filter((node) => node.alone?.beside === undefined && isAhead(node, first)));
   }
   const [sole] = claims;
-  if (sole !== undefined && claims.length === 1) {
-    const elsewhere = othersFollowElsewhere(sole.id);
-    if (followersOf(sole.id).length > 0 || elsewhere.length === 0) {
-      return { writer: { kind: 'primary', node: sole.id }, warnings };
-    }
-    warnings.push({
-      code: 'unfollowed-primary',
-      node: sole.id,
-      message:
-        `${sole.id} is configured as primary and writable, but ${list(elsewhere)} ` +
-        `replicate${elsewhere.length === 1 ? 's' : ''} from another server; it is not written to. ` +
-        'Make it a replica of the new primary, or point the replicas at it.',
-    });
-    return { writer: { kind: 'no-primary' }, warnings };
+  if (sole === undefined) return withoutClaim(alone, stance, nodes.length);
+  if (claims.length === 1) return soleClaim(sole, stance, nodes.length);
+  return disputed(claims, stance, lastPrimary);
+}
+
+/** What the replication of the nodes that answer says about a claim. */
+class Stance {
+  readonly #up: readonly UpNode[];
+  readonly #graph: ReplicationGraph;
+
+  constructor(up: readonly UpNode[], graph: ReplicationGraph) {
+    this.#up = up;
+    this.#graph = graph;
   }
 
-  if (claims.length === 0) {
-    const [only, second] = alone;
-    if (
-      only !== undefined &&
-      second === undefined &&
-      only.alone?.beside === undefined &&
-      othersFollowElsewhere(only.id).length === 0
-    ) {
-      if (nodes.length > 1) {
-        warnings.push({
-          code: 'unfollowed-primary',
-          node: only.id,
-          message: `${only.id} is taken for the primary because it is the only writable node without a source; no replica confirms it.`,
-        });
-      }
-      return { writer: { kind: 'primary', node: only.id }, warnings };
-    }
-    return { writer: { kind: 'no-primary' }, warnings };
+  /** The nodes whose data comes from `node`. */
+  followers(node: UpNode): UpNode[] {
+    return this.#up.filter((other) => other !== node && this.#graph.upstreamOf(other.id).includes(node.id));
   }
 
+  /** The replicas whose data does not come from `node`. */
+  opponents(node: UpNode): UpNode[] {
+    return this.#up.filter(
+      (other) =>
+        other !== node &&
+        other.facts.channels.length > 0 &&
+        !this.#graph.upstreamOf(other.id).includes(node.id),
+    );
+  }
+}
+
+function withoutClaim(alone: readonly UpNode[], stance: Stance, known: number): WriterVerdict {
+  const [only, second] = alone;
+  const isSuccessor =
+    only !== undefined &&
+    second === undefined &&
+    only.alone?.beside === undefined &&
+    stance.opponents(only).length === 0;
+  return isSuccessor ? taken(only, stance, known) : { writer: { kind: 'no-primary' }, warnings: [] };
+}
+
+function soleClaim(node: UpNode, stance: Stance, known: number): WriterVerdict {
+  const opponents = stance.opponents(node);
+  if (stance.followers(node).length > 0 || opponents.length === 0) return taken(node, stance, known);
+  const claim = node.configuredRole === 'primary' ? 'is configured as primary' : 'was the primary';
+  const warning: TopologyWarning = {
+    code: 'unfollowed-primary',
+    node: node.id,
+    message:
+      `${node.id} ${claim} and is writable, but ${opponents.map(({ id }) => id).join(' and ')} ` +
+      `replicate${opponents.length === 1 ? 's' : ''} from another server; it is not written to. ` +
+      'Make it a replica of the new primary, or point the replicas at it.',
+  };
+  return { writer: { kind: 'no-primary' }, warnings: [warning] };
+}
+
+function taken(node: UpNode, stance: Stance, known: number): WriterVerdict {
+  const confirmed = known === 1 || node.configuredRole === 'primary' || stance.followers(node).length > 0;
+  const warning: TopologyWarning = {
+    code: 'unfollowed-primary',
+    node: node.id,
+    message: `${node.id} is taken for the primary because it is the only writable node without a source; no replica confirms it.`,
+  };
+  return { writer: { kind: 'primary', node: node.id }, warnings: confirmed ? [] : [warning] };
+}
+
+function disputed(claims: readonly UpNode[], stance: Stance, lastPrimary: NodeId | undefined): WriterVerdict {
+  const isStale = (node: UpNode, winner: UpNode): boolean =>
+    stance.followers(node).length === 0 && gtidsContained(node.facts, winner.facts);
   const winner = claims.find(
     (claim) =>
-      (followersOf(claim.id).length > 0 || claim.id === lastPrimary) &&
-      othersFollowElsewhere(claim.id).length === 0 &&
-      claims.every(
-        (other) =>
-          other === claim || (followersOf(other.id).length === 0 && gtidsContained(other.facts, claim.facts)),
-      ),
+      (stance.followers(claim).length > 0 || claim.id === lastPrimary) &&
+      stance.opponents(claim).length === 0 &&
+      claims.every((other) => other === claim || isStale(other, claim)),
   );
   if (winner === undefined) {
-    return { writer: { kind: 'split-brain', nodes: claims.map((node) => node.id).sort() }, warnings };
+    return { writer: { kind: 'split-brain', nodes: claims.map(({ id }) => id).sort() }, warnings: [] };
   }
-  for (const stale of claims) {
-    if (stale === winner) continue;
-    warnings.push({
-      code: 'stale-primary',
-      node: stale.id,
-      message:
-        `${stale.id} is writable, but no replica follows it and ${winner.id} has all of its transactions; ` +
-        `${winner.id} is the primary. Make ${stale.id} read-only and a replica before somebody writes to it.`,
-    });
-  }
+  const warnings = claims
+    .filter((claim) => claim !== winner)
+    .map(
+      ({ id }): TopologyWarning => ({
+        code: 'stale-primary',
+        node: id,
+        message:
+          `${id} is writable, but no replica follows it and ${winner.id} has all of its transactions; ` +
+          `${winner.id} is the primary. Make ${id} read-only and a replica before somebody writes to it.`,
+      }),
+    );
   return { writer: { kind: 'primary', node: winner.id }, warnings };
 }
 
@@ -153,8 +177,4 @@ function isAhead(node: UpNode, other: UpNode): boolean {
   return (
     gtidReached(mine.flavor, mine.gtid, theirs.gtid) && !gtidReached(mine.flavor, theirs.gtid, mine.gtid)
   );
-}
-
-function list(nodes: readonly UpNode[]): string {
-  return nodes.map((node) => node.id).join(' and ');
 }

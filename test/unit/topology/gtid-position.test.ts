@@ -1,0 +1,94 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { gtidReached, gtidsContained, mysqlGtidSet } from '../../../src/topology/gtid-position.js';
+import type { ServerFacts } from '../../../src/topology/node-description.js';
+import { master } from '../../spec/topology/made-up-servers.js';
+
+const A = '11111111-2222-3333-4444-555555555555';
+const B = 'AAAAAAAA-2222-3333-4444-555555555555';
+const mysql = (gtid: string): ServerFacts => master('a', { gtid });
+const mariadb = (gtid: string, gtidState?: string): ServerFacts =>
+  master('a', { flavor: 'mariadb', gtid, ...(gtidState === undefined ? {} : { gtidState }) });
+
+describe('on MySQL', () => {
+  test.each([
+    [`${A}:1-10`, `${A}:5`, true],
+    [`${A}:1-10`, `${A}:10-11`, false],
+    [`${A}:1-4:6-10`, `${A}:4-6`, false],
+    [`${A}:1-4:5-10`, `${A}:4-6`, true],
+    [`${A}:6-10:1-5`, `${A}:1-10`, true],
+    [`${A}:1-10`, `${B}:1`, false],
+    [`${A}:1-10,\n${B}:1-3`, `${B.toLowerCase()}:2,${A}:1`, true],
+    [`${A}:tag:1-3`, `${A}:1`, false],
+    [`${A}:1-5:tag:1-3`, `${A}:TAG:2:3`, true],
+    [`${A}:1-10`, '', true],
+    ['', `${A}:1`, false],
+    [`${A}:9223372036854775800-9223372036854775807`, `${A}:9223372036854775806`, true],
+    [`${A}:9007199254740992`, `${A}:9007199254740993`, false],
+  ])('a server at %j has reached %j: %s', (position, token, reached) => {
+    expect(gtidReached('mysql', position, token)).toBe(reached);
+  });
+
+  test.each(['garbage', A, `${A}:`, `${A}:0`, `${A}:5-3`, `${A}:1-2-3`, `${A}:-1`, '0-1-5', `${A}:1;${B}:1`])(
+    'a set that cannot be read proves nothing: %j',
+    (text) => {
+      expect(mysqlGtidSet(text)).toBeUndefined();
+      expect(gtidReached('mysql', `${A}:1-10`, text)).toBe(false);
+      expect(gtidReached('mysql', text, `${A}:1`)).toBe(false);
+    },
+  );
+
+  test('a position contains exactly the numbers in it', () => {
+    const numbers = fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { maxLength: 25 });
+    fc.assert(
+      fc.property(numbers, numbers, (whole, part) => {
+        const set = (values: number[]): string => (values.length === 0 ? '' : `${A}:${values.join(':')}`);
+        expect(gtidReached('mysql', set(whole), set(part))).toBe(part.every((n) => whole.includes(n)));
+      }),
+    );
+  });
+
+  test('a very long set is read in linear time', () => {
+    const text = `${A}:${Array.from({ length: 50_000 }, (_, n) => `${2 * n + 1}`).join(':')}`;
+    expect(gtidReached('mysql', text, `${A}:99999`)).toBe(true);
+  });
+});
+
+describe('on MariaDB', () => {
+  test.each([
+    ['0-1-10', '0-1-10', true],
+    ['0-1-10', '0-1-11', false],
+    ['0-2-10', '0-1-9', true],
+    ['0-1-10', '1-1-1', false],
+    ['0-1-10, 1-5-7', '1-9-7', true],
+    ['0-1-10', '0-1-5,1-1-1', false],
+    ['0-1-10', '', true],
+    ['', '0-1-1', false],
+    ['0-1-10', '0-1', false],
+    ['0-1-10', 'x', false],
+    ['0-1-18446744073709551615', '0-1-18446744073709551614', true],
+  ])('a server at %j has reached %j: %s', (position, token, reached) => {
+    expect(gtidReached('mariadb', position, token)).toBe(reached);
+  });
+});
+
+describe('a proof that a newer server has all of an older one', () => {
+  test('MySQL sets prove it', () => {
+    expect(gtidsContained(mysql(`${A}:1-5`), mysql(`${A}:1-5,${B}:1`))).toBe(true);
+    expect(gtidsContained(mysql(`${A}:1-6`), mysql(`${A}:1-5,${B}:1`))).toBe(false);
+  });
+
+  test('on MariaDB the binlog state proves it, a higher sequence of another server does not', () => {
+    expect(gtidsContained(mariadb('0-1-5'), mariadb('0-2-9'))).toBe(false);
+    expect(gtidsContained(mariadb('0-1-5'), mariadb('0-1-9'))).toBe(true);
+    expect(gtidsContained(mariadb('0-1-5', '0-1-5'), mariadb('0-2-9', '0-1-5,0-2-9'))).toBe(true);
+    expect(gtidsContained(mariadb('0-1-7', '0-1-7'), mariadb('0-2-9', '0-1-5,0-2-9'))).toBe(false);
+  });
+
+  test('without GTIDs, or between flavors, there is none', () => {
+    expect(gtidsContained(mysql(''), mysql(`${A}:1-5`))).toBe(false);
+    expect(gtidsContained(mysql(`${A}:1-5`), mysql(''))).toBe(false);
+    expect(gtidsContained(mysql(''), mysql(''))).toBe(false);
+    expect(gtidsContained(mariadb('0-1-5'), mysql(`${A}:1-5`))).toBe(false);
+  });
+});
