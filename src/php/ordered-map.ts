@@ -1,12 +1,13 @@
 /** An ordered map with the keys that PHP has: integers and byte strings. */
 import { isUtf8 } from 'node:buffer';
-import { inspect } from 'node:util';
 
 /**
  * A key of a PHP array or the raw name of a property: an integer (a BigInt beyond 2^53), text, or a Buffer for bytes
  * that are not UTF-8.
  */
 export type PhpKey = number | bigint | string | Buffer;
+
+const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
 
 /** Insertion-ordered entries; setting a key that exists keeps its place, as in PHP. */
 export class OrderedMap implements Iterable<[PhpKey, unknown]> {
@@ -66,7 +67,7 @@ export class OrderedMap implements Iterable<[PhpKey, unknown]> {
   }
 
   /** How `console.log` and the messages of failed assertions show it. */
-  [inspect.custom](): unknown {
+  [INSPECT](): unknown {
     return { [this.constructor.name]: [...this.#entries] };
   }
 
