@@ -11,6 +11,6 @@ export interface FailoverTargets {
 export interface IsolateOptions {
   /** Shown to callers and in the journal. Default `isolated by an operator`. */
   readonly reason?: string | undefined;
-  /** Ends by itself after so many milliseconds; without it only the returned object ends it. */
+  /** Ends by itself after so many milliseconds; 0, the default, never. */
   readonly ttlMs?: number | undefined;
 }

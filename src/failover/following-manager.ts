@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../common/clock.js';
 import type { NodeId } from '../common/node-address.js';
-import { rejectUnknownOptions } from '../common/option-reader.js';
+import { readNumber, readString, rejectUnknownOptions } from '../common/option-reader.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { TopologyWatcher } from '../health/topology-watcher.js';
@@ -31,11 +31,12 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   readonly #journal = new FailoverJournal();
   readonly #runner: HookRunner;
   readonly #evidence = new Map<NodeId, Evidence[]>();
-  readonly #isolated = new Map<symbol, { readonly node: NodeId; readonly release: () => void }>();
+  readonly #isolated = new Map<symbol, { readonly node: NodeId; readonly end: () => void }>();
   #outage: { readonly opId: string; readonly kind: FailureKind; readonly since: number } | undefined;
   #lastPrimary: NodeId | null;
   #closed = false;
 
+  /** Begins to listen to the watcher. */
   constructor(
     watcher: TopologyWatcher,
     targets: FailoverTargets,
@@ -65,6 +66,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     watcher.on('topology-changed', this.#onChanged);
   }
 
+  /** The cluster as it is now. */
   get state(): ClusterSnapshot {
     const { topology } = this.#watcher;
     const now = this.#clock.now();
@@ -82,6 +84,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     };
   }
 
+  /** Takes a node out in this process; see `FailoverManager`. */
   isolate(node: NodeId, options: IsolateOptions = {}): Disposable {
     if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The failover manager was closed');
     rejectUnknownOptions('isolate', options, ['reason', 'ttlMs']);
@@ -89,11 +92,11 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
       const known = this.#watcher.topology.nodes.map(({ id }) => id).join(', ');
       throw new StormlampError(ErrorCode.INVALID_OPTION, `No node is called ${node}; known are: ${known}`);
     }
-    const { reason = 'isolated by an operator', ttlMs } = options;
+    const reason = readString('isolate.reason', options.reason, 'isolated by an operator');
+    const ttlMs = readNumber('isolate.ttlMs', options.ttlMs, 0, { min: 0, max: 2_147_483_647 });
     const opId = randomUUID();
     const key = Symbol(node);
     const release = this.#targets.isolate(node, reason);
-    this.#isolated.set(key, { node, release });
     this.#record('node-isolated', opId, [node], `${node} takes no calls: ${reason}`);
     const end = (): void => {
       clearTimeout(timer);
@@ -101,22 +104,24 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
       release();
       this.#record('node-released', opId, [node], `${node} takes calls again`);
     };
-    const timer = ttlMs === undefined ? undefined : setTimeout(end, ttlMs);
+    const timer = ttlMs === 0 ? undefined : setTimeout(end, ttlMs);
     timer?.unref();
+    this.#isolated.set(key, { node, end });
     return { [Symbol.dispose]: end };
   }
 
-  async history(count = Number.POSITIVE_INFINITY): Promise<readonly JournalRecord[]> {
-    return this.#journal.newest(count);
+  /** The newest records of the journal, newest first; all of them without `count`. */
+  async history(count?: number): Promise<readonly JournalRecord[]> {
+    return this.#journal.newest(count ?? Number.POSITIVE_INFINITY);
   }
 
+  /** Lets all isolated nodes in, gives up the running hook, and stops. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#watcher.off('node-observed', this.#onObserved);
     this.#watcher.off('topology-changed', this.#onChanged);
-    for (const { release } of this.#isolated.values()) release();
-    this.#isolated.clear();
+    for (const { end } of [...this.#isolated.values()]) end();
     await this.#runner.close();
   }
 
