@@ -19,10 +19,15 @@ export function classifyCreate({ cursor, scan }: StatementContext): Classificati
   const variables = scan.isProgram ? [] : variablesOf(scan.features);
   if (!at.take('temporary'))
     return answer('write', 'primary', DEFINES, { implicitCommit: true, pinned: variables });
-  if (at.takeOne('table', 'sequence') === undefined) return undefined;
+  const what = at.takeOne('table', 'sequence');
+  if (what === undefined) return undefined;
   at.take('if', 'not', 'exists');
   const table = target('temp-table', at.takeName(false));
-  return answer('write', 'primary', 'it creates a temporary table', { pinned: [table, ...variables] });
+  return answer('write', 'primary', `it creates a temporary ${what}`, {
+    // Unlike tables, temporary sequences commit.
+    implicitCommit: what === 'sequence',
+    pinned: [table, ...variables],
+  });
 }
 
 /** `DROP …`. */

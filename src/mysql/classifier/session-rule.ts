@@ -58,9 +58,13 @@ export function classifyBackup({ cursor }: StatementContext): Classification | u
   const isStage = at.take('stage');
   const action = at.word;
   if (action === 'end' || action === 'unlock')
-    return answer('session', 'primary', 'it ends a backup', { unpinned: [target('table-lock', 'backup')] });
+    return answer('session', 'primary', 'it ends a backup', {
+      implicitCommit: true,
+      unpinned: [target('table-lock', 'backup')],
+    });
   if (!isStage && action !== 'lock') return undefined;
   return answer('session', 'primary', 'it locks the server for a backup', {
+    implicitCommit: true,
     pinned: [target('table-lock', 'backup')],
   });
 }

@@ -19,6 +19,10 @@ const ASSIGNMENT_LIMIT = 1000;
 /** What in a value makes it mean something else on another connection. */
 const NOT_REPLAYABLE: number = ~(Feature.ASSIGN | Feature.ACCOUNT);
 
+const ROLE_OF_ACCOUNT = answer('write', 'primary', 'it changes the roles of an account, and commits first', {
+  implicitCommit: true,
+});
+
 /** The answer for any `SET`; `undefined` for a form that is not understood. */
 export function classifySet(context: StatementContext): Classification | undefined {
   const at = context.cursor();
@@ -30,8 +34,7 @@ export function classifySet(context: StatementContext): Classification | undefin
   }
   if (at.takeOne('password') !== undefined)
     return answer('write', 'primary', 'it changes a password, and commits first', { implicitCommit: true });
-  if (at.takeOne('default') !== undefined)
-    return at.word === 'role' ? answer('write', 'primary', 'it changes the roles of an account') : undefined;
+  if (at.takeOne('default') !== undefined) return at.word === 'role' ? ROLE_OF_ACCOUNT : undefined;
   if (at.takeOne('role') !== undefined) return pinning('it changes the roles of its connection');
   if (at.take('resource'))
     return at.word === 'group' ? pinning('it moves its connection to a group') : undefined;

@@ -29,6 +29,7 @@ import {
   classifyXa,
 } from './transaction-rule.js';
 
+const FILLS_CACHE = answer('write', 'primary', 'it fills a cache of the server');
 const WRITE = answer('write', 'primary', 'it writes');
 
 function classifyWrite({ scan, cursor }: StatementContext): Classification {
@@ -41,9 +42,7 @@ function classifyLoad(context: StatementContext): Classification {
   const at = context.cursor();
   at.take('load');
   if (at.word !== 'index') return classifyWrite(context);
-  return answer('write', 'primary', 'it fills a cache of the server, and commits first', {
-    implicitCommit: true,
-  });
+  return FILLS_CACHE;
 }
 
 function classifyCall({ scan, cursor }: StatementContext): Classification {
@@ -55,6 +54,13 @@ function classifyCall({ scan, cursor }: StatementContext): Classification {
 function classifyDo(context: StatementContext): Classification {
   const given = classifyQuery(context);
   return given.route === 'same' ? given : onPrimary(given, 'it evaluates expressions for what they do');
+}
+
+/** MySQL's `CHANGE REPLICATION …` commits, MariaDB's `CHANGE MASTER …` does not. */
+function classifyChange({ cursor }: StatementContext): Classification {
+  const at = cursor();
+  at.take('change');
+  return answer('write', 'primary', 'it controls replication', { implicitCommit: at.word === 'replication' });
 }
 
 const maintenance = fixed('it maintains tables, and commits first', true);
@@ -110,16 +116,16 @@ const RULES: ReadonlyMap<string, StatementRule> = new Map<string, StatementRule>
   ['check', maintenance],
   ['optimize', maintenance],
   ['repair', maintenance],
-  ['cache', committingAdministration],
+  ['cache', administration],
   ['install', committingAdministration],
   ['uninstall', committingAdministration],
-  ['change', committingAdministration],
+  ['change', classifyChange],
   ['stop', administration],
   ['reset', administration],
   ['purge', administration],
   ['binlog', administration],
-  ['clone', administration],
-  ['import', administration],
+  ['clone', committingAdministration],
+  ['import', committingAdministration],
   ['kill', administration],
   ['restart', administration],
   ['shutdown', administration],
