@@ -1,6 +1,7 @@
 /** The variables of a session as plain JavaScript data, and what was changed in them. */
 import { setOwn } from './container-frame.js';
 import { NaturalRestorer } from './from-natural.js';
+import { adopt } from './natural-adoption.js';
 import { isUntouched } from './natural-comparison.js';
 import { NaturalScope } from './natural-scope.js';
 import type { SessionDocument, VariableChange } from './session-document.js';
@@ -21,7 +22,7 @@ export class SessionView {
   /** The variables. */
   readonly data: Record<string, unknown> = {};
   readonly #scope: NaturalScope = new NaturalScope();
-  #document: SessionDocument;
+  readonly #document: SessionDocument;
 
   /** Opens a view of `document`, which it never changes. */
   constructor(document: SessionDocument) {
@@ -33,6 +34,15 @@ export class SessionView {
   /** The document that changes are found against. */
   get document(): SessionDocument {
     return this.#document;
+  }
+
+  /**
+   * Puts a value that the application already holds, from an earlier view, in the place of a variable that is equal to
+   * it: whatever else refers to it stays live, and it still is what PHP stored.
+   */
+  adopt(name: string, value: unknown): void {
+    setOwn(this.data, name, value);
+    adopt(value, this.#document.get(name), this.#scope);
   }
 
   /**
