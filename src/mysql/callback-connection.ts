@@ -1,0 +1,280 @@
+/** The callback face of a checked-out connection: what mysql2's callback API calls a `PoolConnection`. */
+import { EventEmitter } from 'node:events';
+import type {
+  ConnectionOptions,
+  ConnectionState,
+  PrepareStatementInfo,
+  QueryError,
+  QueryOptions,
+} from 'mysql2';
+import { DeferredCommand } from './deferred-command.js';
+import type { PreparedHandle } from './prepared-statement.js';
+import type { ConnectionFaces, MysqlConnection } from './promise-connection.js';
+import {
+  readStatementCall,
+  type Statement,
+  type StatementAnswer,
+  type StatementCallback,
+  type StatementMode,
+  type StatementOptions,
+  type StatementValues,
+} from './statement.js';
+
+/** A callback that is told whether something worked. */
+export type DoneCallback = (error: QueryError | null) => unknown;
+
+/** Runs a statement of the callback API: an answer for the callback, or rows for the listeners of the returned command. */
+export function runCallback(
+  mode: StatementMode,
+  sql: string | StatementOptions,
+  values: StatementValues | StatementCallback | undefined,
+  callback: StatementCallback | undefined,
+  run: (statement: Statement, command: DeferredCommand | undefined) => Promise<StatementAnswer>,
+): DeferredCommand {
+  const call = readStatementCall(mode, sql, values, callback);
+  const command = new DeferredCommand(call.statement);
+  const done = call.callback;
+  run(call.statement, done === undefined ? command : undefined).then(
+    ([rows, fields]) => settle(command, undefined, done, rows, fields),
+    (error: unknown) => settle(command, error, done),
+  );
+  return command;
+}
+
+/** Calls back from outside the promise, so that what the callback throws is the process's concern and not ours. */
+export function callBack(work: Promise<unknown>, callback: DoneCallback | undefined): void {
+  work.then(
+    () => process.nextTick(() => callback?.(null)),
+    (error: unknown) => process.nextTick(() => callback?.(error as QueryError)),
+  );
+}
+
+function settle(
+  command: DeferredCommand,
+  error: unknown,
+  callback: StatementCallback | undefined,
+  rows?: StatementAnswer[0],
+  fields?: StatementAnswer[1],
+): void {
+  process.nextTick(() => {
+    if (callback === undefined) {
+      command.settle(error);
+      return;
+    }
+    if (error === undefined) callback(null, rows, fields);
+    else callback(error as QueryError);
+    command.emit('end');
+  });
+}
+
+/**
+ * A connection that one caller has to itself, in the form of mysql2's callback API. See {@link MysqlConnection} for where
+ * its statements run.
+ */
+export class CallbackConnection extends EventEmitter {
+  /** What validating pools look at; a virtual connection is not broken by the loss of a physical one. */
+  readonly _fatalError: null = null;
+  /** See {@link CallbackConnection._fatalError}. */
+  readonly _protocolError: null = null;
+  readonly #faces: ConnectionFaces;
+
+  /** @internal */
+  constructor(faces: ConnectionFaces) {
+    super();
+    this.#faces = faces;
+  }
+
+  /** Itself, as drivers' tools expect it here. */
+  get connection(): this {
+    return this;
+  }
+
+  /** Whether it was released or destroyed. */
+  get _closing(): boolean {
+    return !this.#faces.virtual.isOpen;
+  }
+
+  /** As much of a socket as validating pools look at. */
+  get stream(): { readonly destroyed: boolean } {
+    return { destroyed: !this.#faces.virtual.isOpen };
+  }
+
+  /** The options of the nodes' connections, without secrets. */
+  get config(): ConnectionOptions {
+    return this.#faces.config;
+  }
+
+  /** The server's id of the session; undefined while it is bound to no server. */
+  get threadId(): number | undefined {
+    return this.#faces.virtual.threadId;
+  }
+
+  /** Whether it can be used. */
+  get authorized(): boolean {
+    return this.#faces.virtual.isOpen;
+  }
+
+  /** `'authenticated'` until it is released. */
+  get state(): ConnectionState {
+    return this.#faces.virtual.isOpen ? 'authenticated' : 'disconnected';
+  }
+
+  /** The promise face of the same connection. */
+  promise(): MysqlConnection {
+    return this.#faces.promise();
+  }
+
+  /** Runs a statement as text. Without a callback the returned command has the rows as events, or as a stream. */
+  query(
+    sql: string | StatementOptions,
+    values?: StatementValues | StatementCallback,
+    callback?: StatementCallback,
+  ): DeferredCommand {
+    return this.#run('query', sql, values, callback);
+  }
+
+  /** Runs a prepared statement. */
+  execute(
+    sql: string | StatementOptions,
+    values?: StatementValues | StatementCallback,
+    callback?: StatementCallback,
+  ): DeferredCommand {
+    return this.#run('execute', sql, values, callback);
+  }
+
+  /** Begins a read-write transaction on the primary. */
+  beginTransaction(callback?: DoneCallback): void {
+    callBack(this.#faces.virtual.command('START TRANSACTION'), callback);
+  }
+
+  /** Commits. */
+  commit(callback?: DoneCallback): void {
+    callBack(this.#faces.virtual.command('COMMIT'), callback);
+  }
+
+  /** Rolls back. */
+  rollback(callback?: DoneCallback): void {
+    callBack(this.#faces.virtual.command('ROLLBACK'), callback);
+  }
+
+  /** Prepares a statement on the primary; the connection stays with it until the statement is closed. */
+  prepare(
+    options: string | QueryOptions,
+    callback?: (error: QueryError | null, statement?: CallbackStatement) => unknown,
+  ): void {
+    this.#faces.virtual.prepare(typeof options === 'string' ? { sql: options } : options).then(
+      (handle) => process.nextTick(() => callback?.(null, statementOf(handle))),
+      (error: unknown) => process.nextTick(() => callback?.(error as QueryError)),
+    );
+  }
+
+  /** Lets the driver forget a statement that `execute` prepared. */
+  unprepare(sql: string): PrepareStatementInfo | undefined {
+    return this.#faces.virtual.unprepare(sql);
+  }
+
+  /** Asks for a sign of life. */
+  ping(callback?: DoneCallback): void {
+    callBack(this.#faces.virtual.ping(), callback);
+  }
+
+  /** Forgets all session state. */
+  reset(callback?: DoneCallback): void {
+    callBack(this.#faces.virtual.reset(), callback);
+  }
+
+  /** Continues as another user, on the primary, until it is released. */
+  changeUser(options: ConnectionOptions, callback?: DoneCallback): void {
+    callBack(this.#faces.virtual.changeUser(options), callback);
+  }
+
+  /** Nothing: it connects when a statement needs it. */
+  connect(callback?: DoneCallback): void {
+    callBack(Promise.resolve(), callback);
+  }
+
+  /** Same as {@link CallbackConnection.release}. */
+  end(options?: unknown, callback?: DoneCallback): void {
+    this.release();
+    callBack(Promise.resolve(), typeof options === 'function' ? (options as DoneCallback) : callback);
+  }
+
+  /** Gives the connection back when the statements that were begun are done. */
+  release(): void {
+    this.#faces.virtual.release();
+  }
+
+  /** Closes the physical connection at once. */
+  destroy(): void {
+    this.#faces.virtual.destroy();
+  }
+
+  /** Same as {@link CallbackConnection.destroy}. */
+  close(): void {
+    this.#faces.virtual.destroy();
+  }
+
+  /** Stops reading from the server, while it is bound to one. */
+  pause(): void {
+    this.#faces.virtual.raw?.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#faces.virtual.raw?.resume();
+  }
+
+  /** A value as SQL text. */
+  escape(value: unknown): string {
+    return this.#faces.text.escape(value);
+  }
+
+  /** A name as SQL text. */
+  escapeId(name: string | string[]): string {
+    return this.#faces.text.escapeId(name);
+  }
+
+  /** A text with its values put in. */
+  format(sql: string, values?: unknown): string {
+    return this.#faces.text.format(sql, values);
+  }
+
+  /** Same as {@link CallbackConnection.release}. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  #run(
+    mode: StatementMode,
+    sql: string | StatementOptions,
+    values: StatementValues | StatementCallback | undefined,
+    callback: StatementCallback | undefined,
+  ): DeferredCommand {
+    const { virtual } = this.#faces;
+    return runCallback(mode, sql, values, callback, (statement, command) => virtual.run(statement, command));
+  }
+}
+
+/** A prepared statement of the callback API. */
+export interface CallbackStatement {
+  /** Runs it; the callback may stand in place of the values. */
+  execute(values?: StatementValues | StatementCallback, callback?: StatementCallback): void;
+  /** Gives it up. */
+  close(): void;
+}
+
+function statementOf(handle: PreparedHandle): CallbackStatement {
+  return {
+    execute(values, callback) {
+      const inPlace = typeof values === 'function';
+      const done = inPlace ? (values as StatementCallback) : callback;
+      handle.execute(inPlace ? undefined : values).then(
+        ([rows, fields]) => process.nextTick(() => done?.(null, rows, fields)),
+        (error: unknown) => process.nextTick(() => done?.(error as QueryError)),
+      );
+    },
+    close() {
+      handle.close().catch(() => undefined);
+    },
+  };
+}

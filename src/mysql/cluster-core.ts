@@ -1,0 +1,227 @@
+/** The machinery behind one MySQL client: watcher, nodes, router and scopes, plugged together. */
+import type { BreakerChange } from '../breaker/node-breaker.js';
+import { type CallOptions, Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { isObserved, publish } from '../diagnostics/channels.js';
+import { TopologyWatcher } from '../health/topology-watcher.js';
+import { type Flavor, type Observation, roleOf } from '../topology/node-description.js';
+import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
+import type { Classification } from './classifier/classification.js';
+import { ClassificationCache } from './classifier/classification-cache.js';
+import { ClusterNode } from './cluster-node.js';
+import { createConnectionFactory } from './connection-factory.js';
+import type { MysqlNodeConfig } from './connection-options.js';
+import { killQuery } from './kill-query.js';
+import type { ResolvedMysqlOptions } from './mysql-options.js';
+import { NodePool } from './node-pool.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import { QueryRouter } from './query-router.js';
+import { createReplicationProbe } from './replication-probe.js';
+import { Scopes } from './scope.js';
+import type { CallContext, RouteEvent } from './session-ports.js';
+import type { ConnectionHost } from './virtual-connection.js';
+
+/** Who is told what happens inside. */
+export interface CoreListeners {
+  /** Whether somebody wants to know about routes; asked for every statement. */
+  wantsRoutes(): boolean;
+  /** A statement was given a node. */
+  onRoute(event: RouteEvent): void;
+  /** A breaker changed its phase. */
+  onBreakerChange(change: BreakerChange): void;
+  /** A connection could not be made. */
+  onConnectError(node: NodeId, error: Error): void;
+}
+
+const NO_LIMIT: Deadline = Deadline.of(undefined);
+
+/** Everything that statements need, for one cluster. */
+export class ClusterCore implements ConnectionHost {
+  /** The options. */
+  readonly options: ResolvedMysqlOptions;
+  /** Watches the nodes. */
+  readonly watcher: TopologyWatcher;
+  /** Chooses nodes. */
+  readonly router: QueryRouter;
+  /** The scopes of this cluster. */
+  readonly scopes: Scopes;
+  /** The nodes by id. */
+  readonly nodes: ReadonlyMap<NodeId, ClusterNode>;
+  readonly #listeners: CoreListeners;
+  #classifications: ClassificationCache;
+  #flavor: Flavor | undefined;
+  #breakerVersion = 0;
+  #closed = false;
+
+  /** Plugs the parts together; nothing is connected yet. */
+  constructor(options: ResolvedMysqlOptions, listeners: CoreListeners) {
+    this.options = options;
+    this.#listeners = listeners;
+    this.scopes = new Scopes(options.consistency);
+    this.#classifications = new ClassificationCache({ functions: options.functions });
+    this.watcher = this.#createWatcher();
+    this.nodes = new Map(options.nodes.map((config) => [config.seed.id, this.#createNode(config)]));
+    const unchecked = options.monitor.lagSource === 'unchecked';
+    const reads = unchecked ? { ...options.reads, maxLagMs: Number.POSITIVE_INFINITY } : options.reads;
+    this.router = new QueryRouter(reads, {
+      topology: () => this.watcher.topology,
+      allows: (node) => this.node(node).allows('read'),
+      breakerVersion: () => this.#breakerVersion,
+      inFlight: (node) => this.node(node).inFlight,
+    });
+    this.watcher.on('node-observed', (observation) => this.#observed(observation));
+    this.watcher.on('primary-changed', ({ before, after }) => {
+      for (const id of [before, after]) if (id !== null) this.nodes.get(id)?.pool.retire();
+    });
+  }
+
+  /** See `MysqlOptions.blockMs`. */
+  get blockMs(): number {
+    return this.options.blockMs;
+  }
+
+  /** Whether no new call is taken. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** The present picture of the cluster. */
+  get topology(): TopologyDescription {
+    return this.watcher.topology;
+  }
+
+  checkOpen(): void {
+    if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The cluster was closed');
+  }
+
+  classify(sql: string): Classification {
+    return this.#classifications.classify(sql);
+  }
+
+  node(id: NodeId): ClusterNode {
+    const node = this.nodes.get(id);
+    if (node !== undefined) return node;
+    const message = `There is no node ${id}; the nodes are ${[...this.nodes.keys()].join(', ')}`;
+    throw new StormlampError(ErrorCode.INVALID_OPTION, message);
+  }
+
+  contextOf(limits: CallOptions | undefined): CallContext {
+    const { timeoutMs } = this.options;
+    const deadline = limits === undefined && timeoutMs === 0 ? NO_LIMIT : Deadline.of(limits, timeoutMs);
+    return { deadline, scope: this.scopes.current };
+  }
+
+  waitForWriter(deadline: Deadline): Promise<NodeId> {
+    return this.watcher.waitForWriter(deadline);
+  }
+
+  async refresh(node: NodeId): Promise<void> {
+    this.watcher.hurry();
+    await this.watcher.refresh(node);
+    this.watcher.hurry();
+  }
+
+  cancel(connection: PhysicalConnection, sql: string): void {
+    const config = this.options.nodes.find(({ seed }) => seed.id === connection.node);
+    if (config !== undefined) void killQuery(connection, config, sql);
+  }
+
+  release(connection: PhysicalConnection): void {
+    this.node(connection.node).pool.release(connection);
+  }
+
+  discard(connection: PhysicalConnection): void {
+    this.node(connection.node).pool.discard(connection);
+  }
+
+  routed(sql: string, classification: Classification, node: NodeId, because: string): void {
+    const wanted = this.#listeners.wantsRoutes();
+    if (!wanted && !isObserved('route')) return;
+    const description = nodeIn(this.topology, node);
+    const role = description === undefined ? 'unknown' : roleOf(description);
+    const event: RouteEvent = { sql, kind: classification.kind, node, role, because };
+    if (wanted) this.#listeners.onRoute(event);
+    publish('route', () => event);
+  }
+
+  /** Takes no new calls, waits for those that are there, then closes every connection; at the latest at the deadline. */
+  async close(deadline: Deadline): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.nodes.values()].map((node) => node.pool.close(deadline)));
+    this.#end();
+  }
+
+  /** Closes everything now. */
+  destroy(): void {
+    this.#closed = true;
+    for (const node of this.nodes.values()) node.pool.destroy();
+    this.#end();
+  }
+
+  #end(): void {
+    this.watcher.close();
+    for (const node of this.nodes.values()) node.closeBreakers();
+  }
+
+  #createWatcher(): TopologyWatcher {
+    const { nodes, monitor } = this.options;
+    const configs = new Map(nodes.map((config) => [config.seed.id, config]));
+    return new TopologyWatcher({
+      seeds: nodes.map(({ seed }) => seed),
+      intervalMs: monitor.intervalMs,
+      timeoutMs: monitor.timeoutMs,
+      createProbe: ({ id }) => {
+        const config = configs.get(id);
+        if (config === undefined)
+          throw new StormlampError(ErrorCode.INVALID_OPTION, `There is no node ${id}`);
+        const { credentials, lagSource } = monitor;
+        return createReplicationProbe({ config, credentials, lagSource });
+      },
+    });
+  }
+
+  #createNode(config: MysqlNodeConfig): ClusterNode {
+    const { id } = config.seed;
+    return new ClusterNode({
+      id,
+      createPool: (hooks) =>
+        new NodePool({
+          node: id,
+          factory: createConnectionFactory(config),
+          settings: this.options.pool,
+          ...hooks,
+        }),
+      canBeSpared: () => [...this.nodes.values()].some((other) => other.id !== id && other.allows('read')),
+      onBreakerChange: (change) => {
+        this.#breakerVersion += 1;
+        this.#listeners.onBreakerChange(change);
+      },
+      onConnectError: (error) => {
+        void this.refresh(id);
+        this.#listeners.onConnectError(id, error);
+      },
+    });
+  }
+
+  #observed(observation: Observation): void {
+    const node = this.nodes.get(observation.node);
+    if (node === undefined) return;
+    node.probed(observation.ok ? { ok: true } : { ok: false, error: observation.error });
+    if (observation.ok) this.#noteFlavor();
+  }
+
+  /** Knowing the family of all nodes, the classifier need not take the stricter answer of both. */
+  #noteFlavor(): void {
+    const flavors = new Set<Flavor>();
+    for (const node of this.topology.nodes) {
+      if (node.state === 'up') flavors.add(node.facts.flavor);
+      else if (node.state === 'down' && node.lastFacts !== undefined) flavors.add(node.lastFacts.flavor);
+    }
+    const [flavor] = flavors;
+    const certain = flavors.size === 1 && flavor !== undefined ? flavor : undefined;
+    if (certain === this.#flavor) return;
+    this.#flavor = certain;
+    this.#classifications = new ClassificationCache({ flavor: certain, functions: this.options.functions });
+  }
+}

@@ -1,0 +1,208 @@
+/** One database node as the client uses it: its pool, its breakers, and what it is working on. */
+
+import type { BreakerChange, BreakerState, BreakerTicket, NodeBreaker } from '../breaker/node-breaker.js';
+import { createNodeBreaker } from '../breaker/opossum-breaker.js';
+import type { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import type { ConnectHooks } from './connection-maker.js';
+import type { NodePool } from './node-pool.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import type { PoolStats } from './pool-errors.js';
+import { isNodeFault } from './server-error.js';
+
+/** What a statement is to a node. */
+export type Operation = 'read' | 'write';
+
+/** Counters and gauges of one node, for people and metrics. */
+export interface NodeStats {
+  /** The node. */
+  readonly node: NodeId;
+  /** Statements that are under way. */
+  readonly inFlight: number;
+  /** Statements sent as reads since the start. */
+  readonly reads: number;
+  /** Statements sent as writes, or to the primary for another reason, since the start. */
+  readonly writes: number;
+  /** Statements that failed in a way that speaks against the node, since the start. */
+  readonly faults: number;
+  /** The connections. */
+  readonly pool: PoolStats;
+  /** The phase of each breaker. */
+  readonly breakers: Readonly<Record<'connect' | Operation, BreakerState>>;
+}
+
+/** What a {@link ClusterNode} is made of. */
+export interface ClusterNodeParts {
+  /** The node. */
+  readonly id: NodeId;
+  /** Makes its pool, which asks and tells the node's breaker about connections. */
+  readonly createPool: (hooks: ConnectHooks) => NodePool;
+  /** Told when a breaker changes its phase. */
+  readonly onBreakerChange: (change: BreakerChange) => void;
+  /** Told when a connection could not be made. */
+  readonly onConnectError: (error: Error) => void;
+  /** Whether another node could serve if this one did not; the last one is never ejected. */
+  readonly canBeSpared: () => boolean;
+}
+
+/** After a fault, the successes of this long are counted, too, so that the error rate is right while it matters. */
+const WATCHFUL_MS = 10_000;
+
+/** A statement is never a fault for being slow: the monitor finds out whether the node hangs. */
+const CALL_TIMEOUT_MS = 2_147_483_647;
+
+const UNCOUNTED: BreakerTicket = Object.freeze({ success: () => undefined, failure: () => undefined });
+
+/** A node of the cluster. */
+export class ClusterNode {
+  /** The node. */
+  readonly id: NodeId;
+  /** Its connections. */
+  readonly pool: NodePool;
+  readonly #breakers: Readonly<Record<'connect' | Operation, NodeBreaker>>;
+  readonly #counts: Record<Operation, number> = { read: 0, write: 0 };
+  #faults = 0;
+  #inFlight = 0;
+  #watchfulUntil = 0;
+
+  /** Makes the node. */
+  constructor(parts: ClusterNodeParts) {
+    const { id, onBreakerChange, canBeSpared } = parts;
+    this.id = id;
+    const options = { node: id, callTimeoutMs: CALL_TIMEOUT_MS, onChange: onBreakerChange };
+    const connect = createNodeBreaker({
+      ...options,
+      operation: 'connect',
+      isNodeFault,
+      canOpen: canBeSpared,
+    });
+    this.#breakers = {
+      connect,
+      read: createNodeBreaker({
+        ...options,
+        operation: 'read',
+        isNodeFault: isStatementFault,
+        canOpen: canBeSpared,
+      }),
+      write: createNodeBreaker({ ...options, operation: 'write', isNodeFault: isStatementFault }),
+    };
+    this.pool = parts.createPool({
+      admitConnect: () => connect.admit(),
+      onConnectError: parts.onConnectError,
+    });
+  }
+
+  /** Statements that are under way or wait for a connection. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Whether the breakers let calls of this kind through. */
+  allows(operation: Operation): boolean {
+    return this.#breakers[operation].allows && this.#breakers.connect.allows;
+  }
+
+  /** A connection that can be had at once; undefined when that needs a wait, or when the breaker is open. */
+  tryAcquire(operation: Operation): PhysicalConnection | undefined {
+    return this.#breakers[operation].allows ? this.pool.tryAcquire() : undefined;
+  }
+
+  /**
+   * A connection for one call.
+   *
+   * Rejects with `ERR_BREAKER_OPEN`, or as {@link NodePool.acquire} does.
+   */
+  async acquire(operation: Operation, deadline: Deadline): Promise<PhysicalConnection> {
+    const breaker = this.#breakers[operation];
+    if (!breaker.allows) breaker.admit();
+    return this.pool.acquire(deadline);
+  }
+
+  /** Notes the start of a statement. The ticket is settled by {@link ClusterNode.finished} or {@link ClusterNode.failed}. */
+  started(operation: Operation): BreakerTicket {
+    this.#inFlight += 1;
+    this.#counts[operation] += 1;
+    if (this.#watchfulUntil === 0) return UNCOUNTED;
+    if (performance.now() > this.#watchfulUntil) {
+      this.#watchfulUntil = 0;
+      return UNCOUNTED;
+    }
+    const breaker = this.#breakers[operation];
+    return breaker.allows ? breaker.admit() : UNCOUNTED;
+  }
+
+  /** Notes that the node answered a statement, with whatever. */
+  finished(ticket: BreakerTicket): void {
+    this.#inFlight -= 1;
+    ticket.success();
+  }
+
+  /** Notes that a statement failed. */
+  failed(operation: Operation, ticket: BreakerTicket, error: unknown): void {
+    this.#inFlight -= 1;
+    this.#failed(operation, ticket, error);
+  }
+
+  /** Notes what a health probe found. */
+  probed(outcome: { readonly ok: true } | { readonly ok: false; readonly error: unknown }): void {
+    for (const breaker of this.#all()) breaker.probed(outcome);
+    if (outcome.ok) this.pool.nodeReachable();
+  }
+
+  /** Keeps all calls away until the returned function is called. */
+  isolate(reason: string): () => void {
+    const releases = this.#all().map((breaker) => breaker.isolate(reason));
+    return () => {
+      for (const release of releases) release();
+    };
+  }
+
+  /** Counters and gauges. */
+  stats(): NodeStats {
+    return {
+      node: this.id,
+      inFlight: this.#inFlight,
+      reads: this.#counts.read,
+      writes: this.#counts.write,
+      faults: this.#faults,
+      pool: this.pool.stats,
+      breakers: {
+        connect: this.#breakers.connect.state,
+        read: this.#breakers.read.state,
+        write: this.#breakers.write.state,
+      },
+    };
+  }
+
+  /** Stops the breakers; the pool is closed by its owner. */
+  closeBreakers(): void {
+    for (const breaker of this.#all()) breaker.close();
+  }
+
+  #all(): readonly NodeBreaker[] {
+    return [this.#breakers.connect, this.#breakers.read, this.#breakers.write];
+  }
+
+  #failed(operation: Operation, ticket: BreakerTicket, error: unknown): void {
+    if (!isStatementFault(error)) {
+      ticket.success();
+      return;
+    }
+    this.#faults += 1;
+    this.#watchfulUntil = performance.now() + WATCHFUL_MS;
+    if (ticket !== UNCOUNTED) {
+      ticket.failure(error);
+      return;
+    }
+    const breaker = this.#breakers[operation];
+    if (breaker.allows) breaker.admit().failure(error);
+  }
+}
+
+/** Whether an error of a statement or of its connection speaks against the node: a slow statement does not. */
+function isStatementFault(error: unknown): boolean {
+  if (isStormlampError(error, ErrorCode.TIMEOUT) || isStormlampError(error, ErrorCode.ABORTED)) return false;
+  if ((error as { code?: unknown } | null)?.code === 'PROTOCOL_SEQUENCE_TIMEOUT') return false;
+  return isNodeFault(error);
+}

@@ -1,0 +1,158 @@
+/** Finds a physical connection for a need: chooses a node, goes on to the next one when it cannot be reached, waits for a primary. */
+import { backoffMs, pause } from '../common/backoff.js';
+import type { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import { noWriterError } from '../topology/routing-error.js';
+import { writeRefused } from './lost-errors.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import type { CallContext, SessionPorts } from './session-ports.js';
+
+/** A connection and why it is this one. */
+export interface Bound {
+  /** The connection, lent to the caller. */
+  readonly connection: PhysicalConnection;
+  /** Why this node, when that does not go without saying. */
+  readonly because: string;
+}
+
+/** The nodes that a statement already tried. */
+export interface Tried {
+  /** Undefined until a node failed. */
+  nodes: Set<NodeId> | undefined;
+}
+
+/** So often a server may refuse a write although the monitor sees that it takes writes. */
+const REFUSAL_LIMIT = 5;
+
+/** Pause between two such refusals, in milliseconds. */
+const REFUSAL_PAUSE_MS = 100;
+
+/** Pauses between attempts to reach a primary that the monitor takes for alive. */
+const RETRY = { firstMs: 40, maxMs: 500 };
+
+/**
+ * A connection to a node that may serve a read, if one can be had at once: the hot path, without a promise.
+ *
+ * @throws RoutingError as {@link bindReader} rejects, when no node may serve the read.
+ */
+export function tryBindReader(ports: SessionPorts, { scope }: CallContext, tried: Tried): Bound | undefined {
+  if (ports.router.preferenceIn(scope) === 'primary') return tryBindWriter(ports);
+  const { node, because } = ports.router.reader(scope, tried.nodes);
+  const connection = ports.node(node).tryAcquire('read');
+  return connection === undefined ? undefined : { connection, because };
+}
+
+/** A connection to the primary, if there is one and it can be had at once. */
+export function tryBindWriter(ports: SessionPorts): Bound | undefined {
+  const { writer } = ports.router;
+  if (writer === undefined) return undefined;
+  const connection = ports.node(writer).tryAcquire('write');
+  return connection === undefined ? undefined : { connection, because: '' };
+}
+
+/**
+ * A connection to a node that may serve a read. `tried` collects the nodes that could not be reached.
+ *
+ * Rejects with `ERR_NO_REPLICA` naming every node, or with the error of the pool when that is not about the node.
+ */
+export async function bindReader(ports: SessionPorts, context: CallContext, tried: Tried): Promise<Bound> {
+  const { scope, deadline } = context;
+  for (let cause: unknown; ; ) {
+    if (ports.router.preferenceIn(scope) === 'primary') return bindWriter(ports, context);
+    const { node, because } = ports.router.reader(scope, tried.nodes);
+    if (cause !== undefined && tried.nodes?.has(node) === true) {
+      throw ports.router.noReader(scope, tried.nodes, cause);
+    }
+    try {
+      return { connection: await ports.node(node).acquire('read', deadline), because };
+    } catch (error) {
+      if (!isNodeTrouble(error)) throw error;
+      ports.checkOpen();
+      deadline.check('Connecting');
+      addTried(tried, node);
+      cause = error;
+      void ports.refresh(node);
+    }
+  }
+}
+
+/**
+ * A connection to the primary. While there is none, waits for one within `blockMs` and the deadline.
+ *
+ * Rejects with `ERR_NO_PRIMARY` or `ERR_SPLIT_BRAIN` naming every node, or with the error of the last attempt.
+ */
+export async function bindWriter(ports: SessionPorts, context: CallContext): Promise<Bound> {
+  const { deadline } = context;
+  let patience: Deadline | undefined;
+  for (let attempt = 0; ; attempt += 1) {
+    let node = ports.router.writer;
+    if (node === undefined) {
+      patience ??= patienceOf(ports, deadline);
+      try {
+        node = await ports.waitForWriter(patience);
+      } catch (error) {
+        deadline.check('Waiting for a primary');
+        throw error;
+      }
+    }
+    try {
+      return { connection: await ports.node(node).acquire('write', deadline), because: '' };
+    } catch (error) {
+      if (!isNodeTrouble(error)) throw error;
+      ports.checkOpen();
+      deadline.check('Connecting');
+      patience ??= patienceOf(ports, deadline);
+      const waits = [
+        ports.refresh(node),
+        pause(Math.min(backoffMs(attempt, RETRY), patience.remainingMs()), deadline.signal),
+      ];
+      await patience.race('Connecting', Promise.all(waits)).catch(() => undefined);
+      deadline.check('Connecting');
+      if (patience.remainingMs() === 0) {
+        throw ports.router.writer === undefined ? noWriterError(ports.router.topology) : error;
+      }
+    }
+  }
+}
+
+/** Whether the failure to get a connection is about the node, so that another node, or a little time, may help. */
+export function isNodeTrouble(error: unknown): boolean {
+  return (
+    isStormlampError(error, ErrorCode.NODE_UNREACHABLE) ||
+    isStormlampError(error, ErrorCode.BREAKER_OPEN) ||
+    isStormlampError(error, ErrorCode.PROTOCOL) ||
+    isStormlampError(error, ErrorCode.CLOSED)
+  );
+}
+
+/**
+ * Waits until it is known who is the primary, after `node` refused a write as read-only. `attempts` is how often the
+ * statement was refused so far.
+ *
+ * Rejects with `ERR_WRITE_REFUSED` when the monitor keeps seeing a writable primary there.
+ */
+export async function awaitRoleChange(
+  ports: SessionPorts,
+  node: NodeId,
+  { deadline }: CallContext,
+  attempts: number,
+  error: unknown,
+): Promise<void> {
+  await deadline.race('Looking for the primary', ports.refresh(node));
+  if (ports.router.writer !== node) return;
+  // The monitor sees a writable server, the statement did not: do not turn in circles for ever.
+  if (attempts >= REFUSAL_LIMIT) throw writeRefused(node, error);
+  await pause(Math.min(REFUSAL_PAUSE_MS, deadline.remainingMs()), deadline.signal);
+}
+
+/** Notes that `node` was tried. */
+export function addTried(tried: Tried, node: NodeId): void {
+  tried.nodes ??= new Set();
+  tried.nodes.add(node);
+}
+
+function patienceOf(ports: SessionPorts, deadline: Deadline): Deadline {
+  // A limit of 0 means none to a deadline; here it means not to wait.
+  return deadline.within(Math.max(ports.blockMs, 0.001));
+}

@@ -1,0 +1,127 @@
+/** What the callback API returns at once, before a connection is known: it becomes mysql2's own command later. */
+import { EventEmitter } from 'node:events';
+import { Readable } from 'node:stream';
+import type { FieldPacket, Query } from 'mysql2';
+
+import { describeError } from '../common/stormlamp-error.js';
+import type { Statement } from './statement.js';
+
+/** Options of mysql2's `stream()`. */
+type StreamOptions = Parameters<Query['stream']>[0];
+
+/**
+ * Stands for mysql2's `Query` until one exists. It has the events `fields`, `result`, `error` and `end`,
+ * and {@link DeferredCommand.stream}.
+ */
+export class DeferredCommand extends EventEmitter {
+  /** The text of the statement. */
+  readonly sql: string;
+  /** The values of the statement. */
+  readonly values: unknown;
+  /** Called when a stream was given up before its end, so that the rest of the rows need not be read. */
+  onAbandoned: (() => void) | undefined;
+  /** Whether anything that the server sent has reached the caller. */
+  delivered = false;
+  #stream: Readable | undefined;
+  #source: Readable | undefined;
+  #ended = false;
+
+  /** Makes the stand-in for `statement`. */
+  constructor(statement: Statement) {
+    super();
+    this.sql = statement.sql;
+    this.values = statement.values;
+  }
+
+  /** The rows as a stream of objects; reading slowly slows the server down. */
+  stream(options?: StreamOptions): Readable {
+    if (this.#stream !== undefined) return this.#stream;
+    const stream = new Readable({
+      ...options,
+      objectMode: true,
+      read: () => {
+        this.#source?.resume();
+      },
+      destroy: (error, done) => {
+        this.#source?.destroy();
+        if (!this.#ended) this.onAbandoned?.();
+        done(error);
+      },
+    });
+    // Callers of mysql2 wait for 'end' also when they destroyed the stream themselves.
+    stream.once('close', () => {
+      if (!stream.readableEnded) stream.emit('end');
+    });
+    this.#stream = stream;
+    return stream;
+  }
+
+  /** Whether a stream was asked for and is already destroyed. */
+  get abandoned(): boolean {
+    return this.#stream?.destroyed === true;
+  }
+
+  /** Passes on what the driver's `command` delivers from now on; errors and the end are told by {@link settle}. */
+  attach(command: Query): void {
+    command.on('fields', (fields: FieldPacket) => {
+      this.delivered = true;
+      this.emit('fields', fields);
+      this.#stream?.emit('fields', fields);
+    });
+    if (this.#stream === undefined) {
+      command.on('result', (row: unknown, index: number) => {
+        this.delivered = true;
+        this.emit('result', row, index);
+      });
+      return;
+    }
+    const target = this.#stream;
+    const source = command.stream({ highWaterMark: 1 });
+    this.#source = source;
+    source.on('data', (row: unknown) => {
+      this.delivered = true;
+      target.emit('result', row, 0);
+      this.emit('result', row, 0);
+      if (!target.push(row)) source.pause();
+    });
+    // The command's own error event is what ends the call; the stream's copy of it must not be thrown.
+    source.on('error', () => undefined);
+    if (target.destroyed) source.destroy();
+  }
+
+  /** Ends the command, for the caller and for the stream. */
+  settle(error: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const stream = this.#stream;
+    // Who gave the stream up does not want to hear how it ended.
+    const unwanted = this.abandoned;
+    if (error === undefined) {
+      if (stream !== undefined && !stream.destroyed) this.#endStream(stream);
+    } else if (stream !== undefined) {
+      if (!stream.destroyed) stream.destroy(error instanceof Error ? error : new Error(describeError(error)));
+    }
+    if (error !== undefined && !unwanted) {
+      if (this.listenerCount('error') > 0) this.emit('error', error);
+      else if (stream === undefined) warn(error);
+    }
+    this.emit('end');
+  }
+
+  /** Ends the stream after the rows that are still on their way to it. */
+  #endStream(stream: Readable): void {
+    const source = this.#source;
+    if (source === undefined || source.readableEnded || source.destroyed) stream.push(null);
+    else {
+      source.once('end', () => {
+        if (!stream.destroyed) stream.push(null);
+      });
+    }
+  }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`Nobody listens to the error of a statement: ${describeError(error)}`, {
+    type: 'StormlampUnhandledError',
+  });
+}

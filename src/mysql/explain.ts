@@ -1,0 +1,76 @@
+/** Where a statement would go, and why, without sending it. */
+import type { NodeId } from '../common/node-address.js';
+import { describeError } from '../common/stormlamp-error.js';
+import { type NodeRole, roleOf } from '../topology/node-description.js';
+import type { Selection } from '../topology/node-selection.js';
+import { nodeIn } from '../topology/topology-description.js';
+import type { Classification } from './classifier/classification.js';
+import type { ClusterCore } from './cluster-core.js';
+import { FRESH_SESSION, needOf } from './session-state.js';
+
+/** A node as it was considered for a statement. */
+export interface ConsideredNode {
+  /** The node. */
+  readonly node: NodeId;
+  /** Its role. */
+  readonly role: NodeRole;
+  /** Whether it may take the statement. */
+  readonly fit: boolean;
+  /** Why it may not, or was not preferred; '' when it may. */
+  readonly reason: string;
+}
+
+/** What `explain()` answers. */
+export interface RouteExplanation {
+  /** The statement. */
+  readonly sql: string;
+  /** What it does. */
+  readonly kind: string;
+  /** A node that would take it now; undefined when none would. */
+  readonly node: NodeId | undefined;
+  /** The role of that node. */
+  readonly role: NodeRole;
+  /** Why it goes to a node of that role. */
+  readonly because: string;
+  /** What the statement is, in full. */
+  readonly classification: Classification;
+  /** Every node. */
+  readonly considered: readonly ConsideredNode[];
+}
+
+/** Explains where a statement outside a transaction would go in the present scope. */
+export function explainRoute(core: ClusterCore, sql: string): RouteExplanation {
+  const classification = core.classify(sql);
+  const scope = core.scopes.current;
+  const need = needOf(FRESH_SESSION, classification, false);
+  const reads = need.place === 'read' || need.place === 'any';
+  const preference = core.router.preferenceIn(scope);
+  const selection = reads ? core.router.considered(scope) : core.router.consideredForWrite();
+  const known = { sql, kind: classification.kind, classification, considered: listed(core, selection) };
+  let because = need.because;
+  if (reads && scope?.readsFromPrimary === true) because = 'the scope wrote before, and reads its own writes';
+  else if (reads && preference === 'primary') because = "the read preference is 'primary'";
+  try {
+    const choice = reads && preference !== 'primary' ? core.router.reader(scope) : undefined;
+    const node = choice === undefined ? core.router.writer : choice.node;
+    const role = node === undefined ? 'unknown' : roleIn(core, node);
+    if (choice !== undefined && choice.because !== '') because = choice.because;
+    return { ...known, node, role, because };
+  } catch (error) {
+    return { ...known, node: undefined, role: 'unknown', because: describeError(error) };
+  }
+}
+
+function listed(core: ClusterCore, { candidates, rejected }: Selection): readonly ConsideredNode[] {
+  return core.topology.nodes.map((node) => {
+    const role = roleOf(node);
+    if (candidates.some(({ id }) => id === node.id)) return { node: node.id, role, fit: true, reason: '' };
+    const reason = rejected.find((entry) => entry.node === node.id)?.reason ?? '';
+    return { node: node.id, role, fit: false, reason };
+  });
+}
+
+function roleIn(core: ClusterCore, id: NodeId): NodeRole {
+  const node = nodeIn(core.topology, id);
+  return node === undefined ? 'unknown' : roleOf(node);
+}

@@ -1,0 +1,107 @@
+/** What may be done about a statement that failed, decided from what is certain: a pure function. */
+
+import { isStormlampError } from '../common/stormlamp-error.js';
+import type { Classification } from './classifier/classification.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import { classifyServerError, type ServerErrorMeaning } from './server-error.js';
+import { isTied, type SessionState } from './session-state.js';
+
+/** What to do about a failed statement. */
+export type Remedy =
+  /** The error is about the statement: the caller gets it as it came. */
+  | 'pass'
+  /** It cannot have had an effect, or its effect does not matter: once more, on another node if there is one. */
+  | 'retry-read'
+  /** Nothing was written to a socket: once more, on whichever connection. */
+  | 'resend'
+  /** The server was not the primary and did not execute it: once more on the node that is. */
+  | 'retry-on-primary'
+  /** The server refused a write, and what came before it cannot be moved to another node. */
+  | 'write-refused'
+  /** It may or may not have happened. */
+  | 'outcome-unknown'
+  /** The transaction that it was part of is gone, without a trace. */
+  | 'transaction-lost'
+  /** The state that the session had on its connection is gone. */
+  | 'connection-lost';
+
+/** How a statement failed. */
+export interface Failure {
+  /** What the error means. */
+  readonly meaning: ServerErrorMeaning;
+  /** False when certainly nothing was written to a socket. */
+  readonly written: boolean;
+  /** Whether a part of the answer has reached the caller. */
+  readonly delivered: boolean;
+  /** Whether the caller's own limit ended it. */
+  readonly interrupted: boolean;
+  /** The server's error number, when it answered. */
+  readonly errno: number | undefined;
+}
+
+/** What the error of a statement on `connection` says. */
+export function failureOf(error: unknown, connection: PhysicalConnection, delivered: boolean): Failure {
+  const known = classifyServerError(error, connection.flavor);
+  const { errno, code } = error as { errno?: unknown; code?: unknown };
+  return {
+    // What neither the server nor the system said comes out of the driver's own parsing: nobody knows what is left to read.
+    meaning: known.answered ? known : { ...known, connection: 'lost' },
+    // The driver says so when the connection was already closed: it did not even try.
+    written: !(error instanceof Error && /in closed state$/.test(error.message)),
+    delivered,
+    interrupted: isStormlampError(error) || code === 'PROTOCOL_SEQUENCE_TIMEOUT',
+    errno: typeof errno === 'number' ? errno : undefined,
+  };
+}
+
+/** What may be done about the failure of a statement that ran in `state` (as it was before the statement). */
+export function remedyFor(classification: Classification, state: SessionState, failure: Failure): Remedy {
+  const { meaning, written, delivered, interrupted } = failure;
+  if (meaning.kind === 'read-only' && meaning.readOnlyRole === true)
+    return readOnlyRemedy(classification, state);
+  if (meaning.connection === 'usable') return 'pass';
+  // The server closes the connection after some answers; they are answers all the same.
+  if (meaning.answered && meaning.kind !== 'connection-lost' && meaning.kind !== 'shutdown') return 'pass';
+  const inTransaction = state.transaction !== 'none' || !state.autocommit;
+  if (inTransaction) {
+    return written && state.transaction !== 'read-only' && mayCommit(classification)
+      ? 'outcome-unknown'
+      : 'transaction-lost';
+  }
+  const harmless = isHarmless(classification);
+  if (written && !harmless) return 'outcome-unknown';
+  if (interrupted) return 'pass';
+  if (isTied(state)) return 'connection-lost';
+  if (!written) return 'resend';
+  return delivered ? 'pass' : 'retry-read';
+}
+
+/** Whether a statement outside a transaction leaves nothing behind on a connection that is gone. */
+export function isHarmless(classification: Classification): boolean {
+  return (
+    classification.kind === 'read' ||
+    classification.kind === 'session' ||
+    classification.kind === 'transaction'
+  );
+}
+
+/** Whether a statement inside a transaction may have committed it before the connection was lost. */
+export function mayCommit(classification: Classification): boolean {
+  if (classification.implicitCommit || classification.kind === 'unknown') return true;
+  switch (classification.transaction) {
+    case 'commit':
+    case 'begin':
+    case 'begin-read-only':
+    case 'begin-read-write':
+    case 'autocommit-on':
+      return true;
+    default:
+      return false;
+  }
+}
+
+function readOnlyRemedy(classification: Classification, state: SessionState): Remedy {
+  if (state.transaction === 'read-only') return 'pass';
+  if (isTied(state)) return 'write-refused';
+  return classification.transaction === 'commit' ? 'write-refused' : 'retry-on-primary';
+}

@@ -1,0 +1,84 @@
+/** The errors of statements whose connection, transaction or outcome was lost: they say what is certain and what to do. */
+import type { NodeId } from '../common/node-address.js';
+import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import type { Classification, PinTarget } from './classifier/classification.js';
+import type { Remedy } from './failure-policy.js';
+import { pinNames } from './session-state.js';
+
+/** Nothing of the transaction was committed. */
+export function transactionGone(node: NodeId, cause: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.TRANSACTION_LOST,
+    `The transaction on ${node} is gone, nothing of it was committed: ${describeError(cause)}. ` +
+      'Roll back, then run it again from the beginning',
+    { cause, node },
+  );
+}
+
+/** The session had state on its connection that no other connection has. */
+export function connectionGone(node: NodeId, pins: readonly PinTarget[], cause: unknown): StormlampError {
+  const names = pinNames(pins);
+  const what = names.length === 0 ? 'autocommit = 0' : names.join(', ');
+  return new StormlampError(
+    ErrorCode.CONNECTION_LOST,
+    `The connection to ${node} is gone, and with it what this session had there (${what}): ${describeError(cause)}. ` +
+      'Release this connection and take another one',
+    { cause, node },
+  );
+}
+
+/** The server refused a write, and the session cannot go to another one with what it already did. */
+export function writeRefused(node: NodeId, cause: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.WRITE_REFUSED,
+    `${node} refused a write and did not execute it: ${describeError(cause)}. ` +
+      'It is not the primary, or no longer; run the transaction again from the beginning',
+    { cause, node },
+  );
+}
+
+/**
+ * A write was under way when the connection was lost. When the caller's own deadline or signal was the reason, a plain
+ * write keeps that error, and the unknown outcome is its cause; a commit is always `ERR_OUTCOME_UNKNOWN`.
+ */
+export function outcomeUnknown(node: NodeId, classification: Classification, cause: unknown): StormlampError {
+  const commit = classification.transaction === 'commit';
+  const unknown = new StormlampError(
+    ErrorCode.OUTCOME_UNKNOWN,
+    `${commit ? 'A COMMIT' : 'A write'} was under way on ${node} when its connection was lost; it may or may not have happened: ` +
+      `${describeError(cause)}. Look at the data before doing it again`,
+    { cause, node },
+  );
+  const stopped = isStormlampError(cause, ErrorCode.TIMEOUT) || isStormlampError(cause, ErrorCode.ABORTED);
+  if (!stopped || commit) return unknown;
+  return new StormlampError(
+    cause.code,
+    `${cause.message}; the write may or may not have happened on ${node}`,
+    {
+      cause: unknown,
+      node,
+    },
+  );
+}
+
+/** The error that a caller gets for a statement with this remedy; `loss` is that of the session, when it has one. */
+export function lossError(
+  remedy: Remedy | 'as-text',
+  node: NodeId,
+  classification: Classification,
+  error: unknown,
+  loss: Error | undefined,
+): Error {
+  switch (remedy) {
+    case 'write-refused':
+      return writeRefused(node, error);
+    case 'outcome-unknown':
+      return outcomeUnknown(node, classification, error);
+    case 'transaction-lost':
+    case 'connection-lost':
+      // Who stopped the statement knows; the next one is told what is lost.
+      return isStormlampError(error) ? error : (loss ?? (error as Error));
+    default:
+      return error as Error;
+  }
+}

@@ -1,0 +1,299 @@
+/** The MySQL client: one object in place of a mysql2 pool, over a primary and its replicas. */
+import type {
+  ConnectionOptions,
+  Pool as CorePool,
+  ExecuteValues,
+  FieldPacket,
+  QueryResult,
+  QueryValues,
+} from 'mysql2';
+import type { PoolConnection } from 'mysql2/promise';
+import type { BreakerState } from '../breaker/node-breaker.js';
+import { type CallOptions, Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import type { TopologyWatcher } from '../health/topology-watcher.js';
+import type { TopologyDescription } from '../topology/topology-description.js';
+import { CallbackPool } from './callback-pool.js';
+import { CheckedOut, limitedHost } from './checked-out.js';
+import { ClusterCore } from './cluster-core.js';
+import type { NodeStats } from './cluster-node.js';
+import type { MysqlConnectionSettings } from './connection-settings.js';
+import type { DeferredCommand } from './deferred-command.js';
+import { explainRoute, type RouteExplanation } from './explain.js';
+import type { MysqlClusterEvents } from './mysql-events.js';
+import { type MysqlOptions, type ResolvedMysqlOptions, resolveMysqlOptions } from './mysql-options.js';
+import { PoolOnly, strayBegin } from './pool-only.js';
+import type { MysqlConnection } from './promise-connection.js';
+import type { MysqlScope } from './scope.js';
+import { SqlText } from './sql-text.js';
+import { checkStart } from './start-check.js';
+import { readStatement, type Statement, type StatementAnswer, type StatementOptions } from './statement.js';
+import { type TransactionOptions, Transactions } from './transaction.js';
+import type { ConnectionHost } from './virtual-connection.js';
+import { VirtualSession } from './virtual-session.js';
+
+/** How long `close()` waits for what is under way, in milliseconds, unless it is told. */
+const DRAIN_MS = 5_000;
+
+/**
+ * Sends writes to the primary and spreads reads over fresh replicas, with the methods of a `mysql2/promise` pool, to
+ * whose type it is assignable. Made by {@link createMysqlCluster}.
+ */
+export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
+  readonly #core: ClusterCore;
+  readonly #text: SqlText;
+  readonly #config: ConnectionOptions;
+  readonly #transactions: Transactions;
+  #callbackPool: CallbackPool | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(options: ResolvedMysqlOptions) {
+    super();
+    this.#core = new ClusterCore(options, {
+      wantsRoutes: () => this.listenerCount('route') > 0,
+      onRoute: (event) => this.publish('route', event),
+      onBreakerChange: (change) => this.publish('breaker-changed', change),
+      onConnectError: (node, error) => this.publish('connect-failed', { node, error }),
+    });
+    this.#config = publicConfig(options.nodes[0]?.connection ?? {});
+    this.#text = new SqlText(this.#config);
+    this.#transactions = new Transactions({
+      open: (deadline) => this.#checkOut(limitedHost(this.#core, deadline), () => undefined),
+      refresh: (node) => this.#core.refresh(node),
+    });
+    const { watcher } = this.#core;
+    watcher.on('topology-changed', (change) => this.publish('topology-changed', change));
+    watcher.on('primary-changed', (change) => this.publish('primary-changed', change));
+    watcher.on('node-changed', (change) => this.publish('node-changed', change));
+  }
+
+  /** @internal */
+  async start(): Promise<void> {
+    const core = this.#core;
+    try {
+      await checkStart(core, Deadline.of({ timeoutMs: core.options.startTimeoutMs }));
+    } catch (error) {
+      core.destroy();
+      throw error;
+    }
+    // Listeners are attached when the caller has the cluster.
+    setImmediate(() => {
+      for (const after of core.topology.nodes) {
+        if (after.state !== 'down') continue;
+        const { id, address, configuredRole, weight, zone } = after;
+        const before = { id, address, configuredRole, weight, zone, state: 'new' } as const;
+        this.publish('node-changed', { before, after });
+      }
+    });
+  }
+
+  /** Runs a statement as text. */
+  query<T extends QueryResult>(sql: string, values?: QueryValues): Promise<[T, FieldPacket[]]>;
+  /** Runs a statement as text, with options. */
+  query<T extends QueryResult>(options: StatementOptions, values?: QueryValues): Promise<[T, FieldPacket[]]>;
+  async query<T extends QueryResult>(
+    sql: string | StatementOptions,
+    values?: QueryValues,
+  ): Promise<[T, FieldPacket[]]> {
+    return (await this.#run(readStatement('query', sql, values))) as [T, FieldPacket[]];
+  }
+
+  /** Runs a prepared statement. */
+  execute<T extends QueryResult>(sql: string, values?: ExecuteValues): Promise<[T, FieldPacket[]]>;
+  /** Runs a prepared statement, with options. */
+  execute<T extends QueryResult>(
+    options: StatementOptions,
+    values?: ExecuteValues,
+  ): Promise<[T, FieldPacket[]]>;
+  async execute<T extends QueryResult>(
+    sql: string | StatementOptions,
+    values?: ExecuteValues,
+  ): Promise<[T, FieldPacket[]]> {
+    return (await this.#run(readStatement('execute', sql, values))) as [T, FieldPacket[]];
+  }
+
+  /** Checks a connection out. Nothing is connected by that: its statements choose their node when they run. */
+  async getConnection(): Promise<PoolConnection & MysqlConnection> {
+    this.#core.checkOpen();
+    const { face } = this.#checkOut(this.#core, (released) => this.publish('release', released));
+    this.publish('connection', face);
+    this.publish('acquire', face);
+    return face as PoolConnection & MysqlConnection;
+  }
+
+  /** Gives a connection back. */
+  releaseConnection(connection: { release(): void }): void {
+    connection.release();
+  }
+
+  /**
+   * Runs `fn` as a transaction: commits when it resolves, rolls back when it rejects, and runs it again after a deadlock
+   * or another conflict. Calls inside `fn` are savepoints. Everything that belongs to the transaction goes through the
+   * connection that `fn` gets.
+   *
+   * Rejects with what `fn` rejects with, with `ERR_OUTCOME_UNKNOWN` when the connection was lost during the commit, or
+   * as `query` does.
+   */
+  async transaction<T>(
+    fn: (connection: MysqlConnection) => Promise<T> | T,
+    options: TransactionOptions = {},
+  ): Promise<T> {
+    this.#core.checkOpen();
+    return this.#transactions.run(fn, options, this.#core.contextOf(options).deadline);
+  }
+
+  /** Where `sql` would go now, outside a transaction, and what speaks against each other node. Nothing is sent. */
+  explain(sql: string): RouteExplanation {
+    return explainRoute(this.#core, sql);
+  }
+
+  /**
+   * Runs `fn` in a scope: one request, or one job. Within it the given limits hold for reads, and once it has written,
+   * its reads see that write: they go to the primary from then on (`consistency: 'eventual'` lets them go to replicas).
+   * Outside a scope nothing sticks: a read may go to a replica that has not got an earlier write yet.
+   *
+   * @throws StormlampError `ERR_INVALID_OPTION`, and whatever `fn` throws.
+   */
+  run<T>(scope: MysqlScope, fn: () => T): T {
+    return this.#core.scopes.run(scope, fn);
+  }
+
+  /** The same cluster with the methods of mysql2's callback pool. */
+  callbackPool(): CallbackPool {
+    this.#callbackPool ??= new CallbackPool({
+      cluster: this,
+      run: (statement, command) => this.#run(statement, command),
+      faceOf: (connection) => connection.connection as never,
+    });
+    return this.#callbackPool;
+  }
+
+  /** {@link MysqlCluster.callbackPool}, where tools for mysql2 look for it. */
+  get pool(): CorePool {
+    return this.callbackPool() as unknown as CorePool;
+  }
+
+  /** The present picture of the nodes. */
+  topology(): TopologyDescription {
+    return this.#core.topology;
+  }
+
+  /** Counters and gauges of every node. */
+  stats(): readonly NodeStats[] {
+    return [...this.#core.nodes.values()].map((node) => node.stats());
+  }
+
+  /**
+   * The phase of a node's breakers; when they differ, the one that lets fewer calls through.
+   *
+   * @throws StormlampError `ERR_INVALID_OPTION` for a node that is not known.
+   */
+  breakerOf(node: NodeId): BreakerState['phase'] {
+    const { breakers } = this.#core.node(node).stats();
+    const phases = Object.values(breakers).map(({ phase }) => phase);
+    return (['isolated', 'open', 'half-open'] as const).find((phase) => phases.includes(phase)) ?? 'closed';
+  }
+
+  /** What the failover manager watches, and what it may do to the calls of this process. */
+  failoverPorts(): {
+    readonly watcher: TopologyWatcher;
+    readonly targets: { isolate(node: NodeId, reason: string): () => void };
+  } {
+    const core = this.#core;
+    return { watcher: core.watcher, targets: { isolate: (node, reason) => core.node(node).isolate(reason) } };
+  }
+
+  /** Takes no new calls, waits for what is under way (5 s unless told), then closes every connection. Safe to call twice. */
+  close(options: CallOptions = {}): Promise<void> {
+    this.#closing ??= this.#core.close(Deadline.of(options, DRAIN_MS));
+    return this.#closing;
+  }
+
+  /** Same as {@link MysqlCluster.close}. */
+  async end(): Promise<void> {
+    await this.close();
+  }
+
+  /** Asks a node that serves reads for a sign of life. */
+  async ping(): Promise<void> {
+    const { virtual } = this.#checkOut(this.#core, () => undefined);
+    try {
+      await virtual.ping();
+    } finally {
+      virtual.release();
+    }
+  }
+
+  /** Closes every connection now; statements that are under way fail. */
+  destroy(): void {
+    this.#core.destroy();
+  }
+
+  /** Same as {@link MysqlCluster.close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** A value as SQL text. */
+  escape(value: unknown): string {
+    return this.#text.escape(value);
+  }
+
+  /** A name as SQL text. */
+  escapeId(name: string | string[]): string {
+    return this.#text.escapeId(name);
+  }
+
+  /** A text with its values put in. */
+  format(sql: string, values?: unknown): string {
+    return this.#text.format(sql, values);
+  }
+
+  /** The options of the nodes' connections, without secrets. */
+  get config(): ConnectionOptions {
+    return this.#config;
+  }
+
+  #checkOut(host: ConnectionHost, onDone: (face: MysqlConnection) => void): CheckedOut {
+    return new CheckedOut(host, this.#text, this.#config, onDone);
+  }
+
+  async #run(statement: Statement, command?: DeferredCommand): Promise<StatementAnswer> {
+    const core = this.#core;
+    core.checkOpen();
+    const { transaction } = core.classify(statement.sql);
+    if (transaction?.startsWith('begin') === true) throw strayBegin();
+    const context = core.contextOf(statement.limits);
+    // Who streams says so right after the call.
+    if (command !== undefined) await undefined;
+    const session = new VirtualSession(core);
+    try {
+      return await session.run(statement, context, command);
+    } finally {
+      session.giveBack();
+    }
+  }
+}
+
+/**
+ * Looks at all nodes once, and connects to those that answer.
+ *
+ * A node that is down while others answer does not stop the start; it is told as a `node-changed` event right after.
+ * What is certainly a mistake does stop it, and then nothing is left running.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` or `ERR_UNSUPPORTED` naming the option; `ERR_ACCESS_DENIED`,
+ * `ERR_MISSING_PRIVILEGE` or `ERR_PROTOCOL` naming the node and the remedy; `ERR_NODE_UNREACHABLE` naming every node when
+ * none answers.
+ */
+export async function createMysqlCluster(options: MysqlOptions): Promise<MysqlCluster> {
+  const resolved = resolveMysqlOptions(options);
+  const cluster = new MysqlCluster(resolved);
+  await cluster.start();
+  return cluster;
+}
+
+function publicConfig(settings: MysqlConnectionSettings): ConnectionOptions {
+  const { password: _1, password2: _2, password3: _3, ssl: _4, ...rest } = settings;
+  return Object.freeze({ ...rest }) as unknown as ConnectionOptions;
+}

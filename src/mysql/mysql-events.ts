@@ -1,0 +1,23 @@
+/** The events of the MySQL client. */
+import type { BreakerChange } from '../breaker/node-breaker.js';
+import type { NodeId } from '../common/node-address.js';
+import type { TopologyEvents } from '../health/topology-watcher.js';
+import type { MysqlConnection } from './promise-connection.js';
+import type { RouteEvent } from './session-ports.js';
+
+/** The events of a `MysqlCluster`. */
+export interface MysqlClusterEvents
+  extends Pick<TopologyEvents, 'topology-changed' | 'primary-changed' | 'node-changed'> {
+  /** A statement was given a node. */
+  readonly route: RouteEvent;
+  /** A breaker changed its phase. */
+  readonly 'breaker-changed': BreakerChange;
+  /** A connection to a node could not be made. */
+  readonly 'connect-failed': { readonly node: NodeId; readonly error: Error };
+  /** A connection is about to be checked out: session settings made here hold for it wherever it goes. */
+  readonly connection: MysqlConnection;
+  /** A connection was checked out. */
+  readonly acquire: MysqlConnection;
+  /** A connection was given back. */
+  readonly release: MysqlConnection;
+}

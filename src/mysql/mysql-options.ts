@@ -1,0 +1,207 @@
+/** What `createMysqlCluster` takes, checked and with every default filled in. */
+import {
+  invalidOption,
+  readChoice,
+  readNumber,
+  readStrings,
+  rejectUnknownOptions,
+} from '../common/option-reader.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { ConfiguredRole } from '../topology/node-description.js';
+import type { FunctionOptions } from './classifier/classification.js';
+import { type MysqlNodeConfig, type MysqlNodeOptions, parseMysqlNode } from './connection-options.js';
+import {
+  type MonitorOptions,
+  type ResolvedMonitorOptions,
+  resolveMonitorOptions,
+} from './monitor-options.js';
+import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from './pool-options.js';
+import { type ReadOptions, type ResolvedReadOptions, resolveReadOptions } from './read-options.js';
+import { CONSISTENCIES, type Consistency } from './scope.js';
+
+/** A node as a URL, or as an object. */
+export type MysqlNodeInput = string | MysqlNodeOptions;
+
+/** What scopes are like unless they say otherwise. */
+export interface ScopeOptions {
+  /**
+   * `'session'`: a scope that wrote sees its own writes. `'eventual'`: it need not.
+   *
+   * @defaultValue `'session'`
+   */
+  readonly consistency?: Consistency | undefined;
+}
+
+/** Options of `createMysqlCluster`. */
+export interface MysqlOptions {
+  /** The node that is the primary as far as you know. What the servers say about themselves counts more. */
+  readonly primary?: MysqlNodeInput | undefined;
+  /** The nodes that are replicas as far as you know. */
+  readonly replicas?: readonly MysqlNodeInput[] | undefined;
+  /** Nodes about whose role nothing is said. */
+  readonly nodes?: readonly MysqlNodeInput[] | undefined;
+  /** Finding nodes that are not listed. This version does not: only `false` is accepted. */
+  readonly discover?: false | undefined;
+  /** Connections per node. */
+  readonly pool?: PoolOptions | undefined;
+  /** Where reads go. */
+  readonly reads?: ReadOptions | undefined;
+  /** What scopes (`run`) are like. */
+  readonly scope?: ScopeOptions | undefined;
+  /** How nodes are watched. */
+  readonly monitor?: MonitorOptions | undefined;
+  /**
+   * Limit of every call in milliseconds, over queue, connect, wait and query; a call's own `timeoutMs` replaces it.
+   * 0 means no limit.
+   *
+   * @defaultValue 0
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * How long a write waits for a primary when there is none, in milliseconds; a sooner deadline of the call wins.
+   *
+   * @defaultValue 10000
+   */
+  readonly blockMs?: number | undefined;
+  /**
+   * Limit of the start, in milliseconds.
+   *
+   * @defaultValue 15000
+   */
+  readonly startTimeoutMs?: number | undefined;
+  /** What is known about stored functions. */
+  readonly functions?: FunctionOptions | undefined;
+}
+
+/** {@link MysqlOptions} with every default filled in. */
+export interface ResolvedMysqlOptions {
+  /** The nodes, primary first. */
+  readonly nodes: readonly MysqlNodeConfig[];
+  /** See {@link MysqlOptions.pool}. */
+  readonly pool: ResolvedPoolOptions;
+  /** See {@link MysqlOptions.reads}. */
+  readonly reads: ResolvedReadOptions;
+  /** See {@link ScopeOptions.consistency}. */
+  readonly consistency: Consistency;
+  /** See {@link MysqlOptions.monitor}. */
+  readonly monitor: ResolvedMonitorOptions;
+  /** See {@link MysqlOptions.timeoutMs}. */
+  readonly timeoutMs: number;
+  /** See {@link MysqlOptions.blockMs}. */
+  readonly blockMs: number;
+  /** See {@link MysqlOptions.startTimeoutMs}. */
+  readonly startTimeoutMs: number;
+  /** See {@link MysqlOptions.functions}. */
+  readonly functions: FunctionOptions;
+}
+
+/** The defaults of the scalar options of {@link MysqlOptions}. */
+export const MYSQL_DEFAULTS: {
+  readonly timeoutMs: number;
+  readonly blockMs: number;
+  readonly startTimeoutMs: number;
+  readonly consistency: Consistency;
+} = Object.freeze({ timeoutMs: 0, blockMs: 10_000, startTimeoutMs: 15_000, consistency: 'session' });
+
+const NAMES: readonly (keyof MysqlOptions)[] = [
+  'primary',
+  'replicas',
+  'nodes',
+  'discover',
+  'pool',
+  'reads',
+  'scope',
+  'monitor',
+  'timeoutMs',
+  'blockMs',
+  'startTimeoutMs',
+  'functions',
+];
+
+/** Names that are reserved, with what to do meanwhile. */
+const RESERVED: Readonly<Record<string, string>> = {
+  discover: 'list every node in `primary`, `replicas` or `nodes`',
+  addressMap: 'give the nodes the addresses that this process can reach',
+};
+
+/**
+ * Reads the options.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`, or `ERR_UNSUPPORTED` for an option that this version does not have yet.
+ */
+export function resolveMysqlOptions(options: MysqlOptions): ResolvedMysqlOptions {
+  refuseReserved(options);
+  rejectUnknownOptions('mysql', options, NAMES);
+  const d = MYSQL_DEFAULTS;
+  const reads = resolveReadOptions(options.reads);
+  const scope = options.scope ?? {};
+  rejectUnknownOptions('mysql.scope', scope, ['consistency']);
+  const functions = options.functions ?? {};
+  rejectUnknownOptions('mysql.functions', functions, ['readOnly']);
+  const milliseconds = (name: 'timeoutMs' | 'blockMs' | 'startTimeoutMs', min: number): number =>
+    readNumber(`mysql.${name}`, options[name], d[name], { min });
+  return Object.freeze({
+    nodes: readNodes(options, reads),
+    pool: resolvePoolOptions('mysql.pool', options.pool),
+    reads,
+    consistency: readChoice('mysql.scope.consistency', scope.consistency, CONSISTENCIES, d.consistency),
+    monitor: resolveMonitorOptions(options.monitor),
+    timeoutMs: milliseconds('timeoutMs', 0),
+    blockMs: milliseconds('blockMs', 0),
+    startTimeoutMs: milliseconds('startTimeoutMs', 1),
+    functions: { readOnly: readStrings('mysql.functions.readOnly', functions.readOnly, []) },
+  });
+}
+
+function refuseReserved(options: object): void {
+  if (typeof options !== 'object' || options === null) return;
+  const given = new Map<string, unknown>(Object.entries(options));
+  for (const [name, advice] of Object.entries(RESERVED)) {
+    const value = given.get(name);
+    if (value === undefined || (name === 'discover' && value === false)) continue;
+    throw new StormlampError(
+      ErrorCode.UNSUPPORTED,
+      `\`mysql.${name}\` is not supported by this version; ${advice}`,
+    );
+  }
+}
+
+function readNodes(options: MysqlOptions, reads: ResolvedReadOptions): readonly MysqlNodeConfig[] {
+  const { primary } = options;
+  const nodes: MysqlNodeConfig[] = [];
+  if (primary !== undefined) nodes.push(parseMysqlNode('mysql.primary', primary, 'primary'));
+  nodes.push(...readList('mysql.replicas', options.replicas, 'replica'));
+  nodes.push(...readList('mysql.nodes', options.nodes, 'any'));
+  if (nodes.length === 0) {
+    throw invalidOption('mysql.primary', "a URL like 'mysql://user:password@host:3306/database'", primary);
+  }
+  const byId = new Map<string, MysqlNodeConfig>();
+  for (const node of nodes) {
+    const { id } = node.seed;
+    if (byId.has(id)) throw invalidOption('mysql', 'a list of different nodes', `${id} twice`);
+    byId.set(id, node);
+  }
+  for (const id of [
+    ...Object.keys(reads.weights),
+    ...(reads.affinity === undefined ? [] : [reads.affinity]),
+  ]) {
+    if (!byId.has(id)) {
+      throw invalidOption('mysql.reads', `about the nodes ${[...byId.keys()].join(', ')}`, id);
+    }
+  }
+  return nodes.map((node) => weighted(node, reads.weights[node.seed.id]));
+}
+
+function readList(
+  path: string,
+  inputs: readonly MysqlNodeInput[] | undefined,
+  role: ConfiguredRole,
+): readonly MysqlNodeConfig[] {
+  if (inputs === undefined) return [];
+  if (!Array.isArray(inputs)) throw invalidOption(path, 'an array of nodes', inputs);
+  return inputs.map((input: MysqlNodeInput, index) => parseMysqlNode(`${path}[${index}]`, input, role));
+}
+
+function weighted(node: MysqlNodeConfig, weight: number | undefined): MysqlNodeConfig {
+  return weight === undefined ? node : { ...node, seed: Object.freeze({ ...node.seed, weight }) };
+}

@@ -1,0 +1,209 @@
+/** Finds the node for a statement in the present picture of the cluster; synchronous, and cheap while nothing changes. */
+import type { NodeId } from '../common/node-address.js';
+import { describeError } from '../common/stormlamp-error.js';
+import type { Balance, BalanceContext } from '../topology/balance.js';
+import { createBalance } from '../topology/choose-balance.js';
+import type { NodeDescription, NodeRole } from '../topology/node-description.js';
+import { type Selection, selectNodes } from '../topology/node-selection.js';
+import type { ReadPreference } from '../topology/read-preference.js';
+import { stalenessMs } from '../topology/replica-freshness.js';
+import { noReaderError, noWriterError, type RoutingError } from '../topology/routing-error.js';
+import type { TopologyDescription } from '../topology/topology-description.js';
+import { PrimaryBudget } from './primary-budget.js';
+import type { ResolvedReadOptions } from './read-options.js';
+import type { ActiveScope } from './scope.js';
+
+/** What the router looks at. */
+export interface RouterView {
+  /** The present picture of the cluster. */
+  topology(): TopologyDescription;
+  /** Whether the breakers of a node let reads through. */
+  allows(node: NodeId): boolean;
+  /** A number that changes whenever an answer of {@link RouterView.allows} may have changed. */
+  breakerVersion(): number;
+  /** Statements of this process that the node works on. */
+  inFlight(node: NodeId): number;
+}
+
+/** The node for a statement. */
+export interface RouteChoice {
+  /** The node. */
+  readonly node: NodeId;
+  /** Its role in the picture. */
+  readonly role: NodeRole;
+  /** Why this node and not another kind of node, '' when that goes without saying. */
+  readonly because: string;
+}
+
+/** Nodes that may serve reads of one kind, until the picture changes or one of them becomes too stale. */
+interface CachedSelection {
+  readonly topology: TopologyDescription;
+  readonly breakerVersion: number;
+  readonly preference: ReadPreference;
+  readonly maxLagMs: number;
+  readonly candidates: readonly NodeDescription[];
+  readonly validUntil: number;
+}
+
+/** A selection is looked at again after this time, because shares and delays change without an event. */
+const CACHE_MS = 250;
+
+/** Chooses nodes for one cluster. */
+export class QueryRouter {
+  readonly #reads: ResolvedReadOptions;
+  readonly #view: RouterView;
+  readonly #balance: Balance;
+  readonly #budget: PrimaryBudget;
+  readonly #context: { now: number } & BalanceContext;
+  #cached: CachedSelection | undefined;
+
+  /** Makes a router over `view`. */
+  constructor(reads: ResolvedReadOptions, view: RouterView) {
+    this.#reads = reads;
+    this.#view = view;
+    this.#balance = createBalance(reads.balance);
+    this.#budget = new PrimaryBudget(reads.primaryShareLimit);
+    this.#context = { now: 0, random: Math.random, inFlight: (node) => view.inFlight(node) };
+  }
+
+  /** The present picture of the cluster. */
+  get topology(): TopologyDescription {
+    return this.#view.topology();
+  }
+
+  /** The preference that holds for a read in `scope`. */
+  preferenceIn(scope: ActiveScope | undefined): ReadPreference {
+    if (scope === undefined) return this.#reads.preference;
+    return scope.readsFromPrimary ? 'primary' : (scope.preference ?? this.#reads.preference);
+  }
+
+  /**
+   * A node for a read. `avoid` are nodes that this statement already tried; one of them is only taken again when no
+   * other can serve.
+   *
+   * @throws RoutingError `ERR_NO_REPLICA` naming every node and why it cannot serve; `ERR_NO_PRIMARY` when only the
+   * primary would do.
+   */
+  reader(scope: ActiveScope | undefined, avoid?: ReadonlySet<NodeId>): RouteChoice {
+    const now = performance.now();
+    const topology = this.#view.topology();
+    const preference = this.preferenceIn(scope);
+    const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
+    const candidates =
+      avoid === undefined || avoid.size === 0
+        ? this.#candidates(topology, preference, maxLagMs, now)
+        : this.#select(topology, preference, maxLagMs, now, avoid).candidates;
+    this.#context.now = now;
+    const chosen = candidates.length === 1 ? candidates[0] : this.#balance(candidates, this.#context);
+    if (chosen === undefined) throw this.noReader(scope, avoid, undefined);
+    const role = chosen.state === 'up' ? chosen.role : 'unknown';
+    if (role === 'replica') {
+      this.#budget.servedByReplica(now);
+      return { node: chosen.id, role, because: '' };
+    }
+    const fallback = preference === 'replica-preferred' || preference === 'nearest';
+    if (preference === 'replica-preferred' && !this.#budget.mayFallBack(now)) {
+      throw this.#overBudget(topology, maxLagMs, now);
+    }
+    return { node: chosen.id, role, because: fallback ? 'no replica is fit' : '' };
+  }
+
+  /** Whether `node` may serve a read in `scope` now, so that a connection to it need not be given back. */
+  serves(node: NodeId, scope: ActiveScope | undefined): boolean {
+    const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
+    const topology = this.#view.topology();
+    const preference = this.preferenceIn(scope);
+    return this.#candidates(topology, preference, maxLagMs, performance.now()).some(({ id }) => id === node);
+  }
+
+  /** The primary; undefined while there is none, or more than one. */
+  get writer(): NodeId | undefined {
+    const { writer } = this.#view.topology();
+    return writer.kind === 'primary' ? writer.node : undefined;
+  }
+
+  /** The error of a read that no node can serve. */
+  noReader(
+    scope: ActiveScope | undefined,
+    avoid: ReadonlySet<NodeId> | undefined,
+    cause: unknown,
+  ): RoutingError {
+    const topology = this.#view.topology();
+    const preference = this.preferenceIn(scope);
+    if (preference === 'primary' && topology.writer.kind !== 'primary') return noWriterError(topology);
+    const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
+    const { candidates, rejected } = this.#select(topology, preference, maxLagMs, performance.now());
+    const why = cause === undefined ? 'it was already tried' : describeError(cause);
+    const tried = candidates
+      .filter(({ id }) => avoid?.has(id) === true)
+      .map(({ id }) => ({ node: id, reason: why }));
+    return noReaderError(topology, { preference, maxLagMs }, [...tried, ...rejected]);
+  }
+
+  /** All nodes and what speaks against each, for a read in `scope`. */
+  considered(scope: ActiveScope | undefined): Selection {
+    const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
+    return this.#select(this.#view.topology(), this.preferenceIn(scope), maxLagMs, performance.now());
+  }
+
+  /** All nodes and what speaks against each, for a write. */
+  consideredForWrite(): Selection {
+    return this.#select(this.#view.topology(), 'primary', Number.POSITIVE_INFINITY, performance.now());
+  }
+
+  #candidates(
+    topology: TopologyDescription,
+    preference: ReadPreference,
+    maxLagMs: number,
+    now: number,
+  ): readonly NodeDescription[] {
+    const cached = this.#cached;
+    const breakerVersion = this.#view.breakerVersion();
+    if (
+      cached !== undefined &&
+      cached.topology === topology &&
+      cached.validUntil > now &&
+      cached.breakerVersion === breakerVersion &&
+      cached.preference === preference &&
+      cached.maxLagMs === maxLagMs
+    ) {
+      return cached.candidates;
+    }
+    const { candidates } = this.#select(topology, preference, maxLagMs, now);
+    let validUntil = now + CACHE_MS;
+    for (const node of candidates) {
+      const lag = stalenessMs(node, topology, now);
+      if (lag !== null) validUntil = Math.min(validUntil, now + maxLagMs - lag);
+    }
+    this.#cached = { topology, breakerVersion, preference, maxLagMs, candidates, validUntil };
+    return candidates;
+  }
+
+  #select(
+    topology: TopologyDescription,
+    preference: ReadPreference,
+    maxLagMs: number,
+    now: number,
+    avoid?: ReadonlySet<NodeId>,
+  ): Selection {
+    const { zone, affinity } = this.#reads;
+    return selectNodes(topology, {
+      preference,
+      maxLagMs,
+      now,
+      zone,
+      affinity,
+      avoid,
+      allows: (node) => this.#view.allows(node),
+    });
+  }
+
+  #overBudget(topology: TopologyDescription, maxLagMs: number, now: number): RoutingError {
+    const { rejected } = this.#select(topology, 'replica', maxLagMs, now);
+    const share = `its share of reads is used up (primaryShareLimit ${this.#reads.primaryShareLimit})`;
+    const all = rejected.map((entry) =>
+      entry.reason === 'it is the primary' ? { ...entry, reason: share } : entry,
+    );
+    return noReaderError(topology, { preference: 'replica-preferred', maxLagMs }, all);
+  }
+}

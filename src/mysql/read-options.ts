@@ -1,0 +1,113 @@
+/** Where reads may go: the `reads` options of the MySQL client. */
+import {
+  invalidOption,
+  readChoice,
+  readNumber,
+  readString,
+  rejectUnknownOptions,
+} from '../common/option-reader.js';
+import type { BalanceName } from '../topology/balance.js';
+import { type ReadPreference, readPreferences } from '../topology/read-preference.js';
+
+/** Options that decide where reads go. */
+export interface ReadOptions {
+  /**
+   * Which roles may serve reads.
+   *
+   * @defaultValue `'replica-preferred'`
+   */
+  readonly preference?: ReadPreference | undefined;
+  /**
+   * How far behind a replica may be, the age of the measurement included, in milliseconds.
+   *
+   * @defaultValue 5000
+   */
+  readonly maxLagMs?: number | undefined;
+  /**
+   * How one of several fit nodes is chosen.
+   *
+   * @defaultValue `'least-in-flight'`
+   */
+  readonly balance?: BalanceName | undefined;
+  /** Nodes of this zone are preferred; a node tells its zone in its own options. Default: no preference. */
+  readonly zone?: string | undefined;
+  /** The id (`host:port`) of a node that serves all reads as long as it may, whatever its role. Default: none. */
+  readonly affinity?: string | undefined;
+  /** Share of reads by node id, relative to the others; a node with 0 serves only when no other can. Default 1 each. */
+  readonly weights?: Readonly<Record<string, number>> | undefined;
+  /**
+   * Share of reads that may fall back to the primary when no replica is fit, 0 to 1, over about ten seconds. Above it
+   * such reads fail with `ERR_NO_REPLICA`, which protects the primary when all replicas are gone.
+   *
+   * @defaultValue 1
+   */
+  readonly primaryShareLimit?: number | undefined;
+}
+
+/** {@link ReadOptions} with the defaults filled in. */
+export interface ResolvedReadOptions {
+  /** See {@link ReadOptions.preference}. */
+  readonly preference: ReadPreference;
+  /** See {@link ReadOptions.maxLagMs}. */
+  readonly maxLagMs: number;
+  /** See {@link ReadOptions.balance}. */
+  readonly balance: BalanceName;
+  /** See {@link ReadOptions.zone}. */
+  readonly zone: string | undefined;
+  /** See {@link ReadOptions.affinity}. */
+  readonly affinity: string | undefined;
+  /** See {@link ReadOptions.weights}. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** See {@link ReadOptions.primaryShareLimit}. */
+  readonly primaryShareLimit: number;
+}
+
+/** The defaults of {@link ReadOptions}. */
+export const READ_DEFAULTS: ResolvedReadOptions = Object.freeze({
+  preference: 'replica-preferred',
+  maxLagMs: 5_000,
+  balance: 'least-in-flight',
+  zone: undefined,
+  affinity: undefined,
+  weights: Object.freeze({}),
+  primaryShareLimit: 1,
+});
+
+/** The names that `reads.balance` takes. */
+const BALANCES: readonly BalanceName[] = ['least-in-flight', 'round-robin', 'weighted', 'latency'];
+
+/**
+ * Reads the `reads` options.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptions {
+  rejectUnknownOptions('mysql.reads', options, Object.keys(READ_DEFAULTS));
+  const d = READ_DEFAULTS;
+  return Object.freeze({
+    preference: readChoice('mysql.reads.preference', options.preference, readPreferences, d.preference),
+    maxLagMs: readNumber('mysql.reads.maxLagMs', options.maxLagMs, d.maxLagMs, { min: 0 }),
+    balance: readChoice('mysql.reads.balance', options.balance, BALANCES, d.balance),
+    zone: options.zone === undefined ? undefined : readString('mysql.reads.zone', options.zone, ''),
+    affinity:
+      options.affinity === undefined ? undefined : readString('mysql.reads.affinity', options.affinity, ''),
+    weights: readWeights(options.weights),
+    primaryShareLimit: readNumber(
+      'mysql.reads.primaryShareLimit',
+      options.primaryShareLimit,
+      d.primaryShareLimit,
+      { min: 0, max: 1 },
+    ),
+  });
+}
+
+function readWeights(weights: ReadOptions['weights']): Readonly<Record<string, number>> {
+  if (weights === undefined) return READ_DEFAULTS.weights;
+  if (typeof weights !== 'object' || weights === null || Array.isArray(weights)) {
+    throw invalidOption('mysql.reads.weights', 'an object of numbers by node id', weights);
+  }
+  for (const [node, weight] of Object.entries(weights)) {
+    readNumber(`mysql.reads.weights['${node}']`, weight, 1, { min: 0 });
+  }
+  return Object.freeze({ ...weights });
+}

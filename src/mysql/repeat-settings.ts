@@ -1,0 +1,25 @@
+/** Brings another connection into the state that a session has set up before. */
+import type { PhysicalConnection } from './physical-connection.js';
+import { NotSent, sendStatement } from './send-statement.js';
+import type { CallContext, SessionPorts } from './session-ports.js';
+import type { Statement } from './statement.js';
+
+/** How long it may take when the call has no limit of its own, in milliseconds. */
+const LIMIT_MS = 10_000;
+
+/** Sends `settings` in order. When one fails, the connection is closed, and the error is the caller's. */
+export async function repeatSettings(
+  ports: SessionPorts,
+  connection: PhysicalConnection,
+  settings: readonly Statement[],
+  { deadline }: CallContext,
+): Promise<void> {
+  connection.touched = true;
+  const limit = deadline.within(LIMIT_MS);
+  try {
+    for (const setting of settings) await sendStatement(connection, setting, limit);
+  } catch (error) {
+    ports.discard(connection);
+    throw error instanceof NotSent ? error.error : error;
+  }
+}

@@ -1,0 +1,177 @@
+/** Sends one statement over one physical connection, by mysql2's callback API, and stops waiting at the deadline. */
+import type { ExecuteValues, FieldPacket, Query, QueryResult, QueryValues, ResultSetHeader } from 'mysql2';
+import { aborted, type Deadline } from '../common/deadline.js';
+import type { DeferredCommand } from './deferred-command.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import type { Statement, StatementAnswer } from './statement.js';
+
+/** The driver refused the arguments of a statement; the connection did not notice. */
+export class NotSent {
+  /** What the driver threw. */
+  readonly error: unknown;
+
+  /** Wraps what the driver threw. */
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+type Done = (error: unknown, rows?: QueryResult, fields?: FieldPacket[]) => void;
+
+/**
+ * The whole answer of `statement`.
+ *
+ * Rejects with the driver's error as it came, or with `ERR_TIMEOUT` or `ERR_ABORTED` when the deadline was first: then the
+ * statement may still be running, and the connection must not be used again.
+ */
+export function sendStatement(
+  connection: PhysicalConnection,
+  statement: Statement,
+  deadline: Deadline,
+): Promise<StatementAnswer> {
+  return new Promise((resolve, reject) => {
+    const pending = pendingOf(connection);
+    const fail = (error: unknown): void => {
+      pending.fail = undefined;
+      limit?.stop();
+      reject(error);
+    };
+    const limit = startLimit(deadline, fail);
+    pending.fail = fail;
+    try {
+      submit(connection, statement, (error, rows, fields) => {
+        if (pending.fail === fail) pending.fail = undefined;
+        limit?.stop();
+        // The fields of an OK packet are undefined at run time, whatever the types of mysql2 say.
+        if (error) reject(error);
+        else resolve([rows, fields] as StatementAnswer);
+      });
+    } catch (error) {
+      fail(new NotSent(error));
+    }
+  });
+}
+
+/**
+ * Feeds the rows of `statement` to `command` as they come. Resolves at the end, when everything was read, with the status
+ * header if there was one; rejects as {@link sendStatement} does.
+ */
+export function streamStatement(
+  connection: PhysicalConnection,
+  statement: Statement,
+  deadline: Deadline,
+  command: DeferredCommand,
+): Promise<StatementAnswer> {
+  return new Promise((resolve, reject) => {
+    const pending = pendingOf(connection);
+    let header: unknown;
+    let refusal: { readonly error: unknown } | undefined;
+    const over = (): void => {
+      if (pending.fail === fail) pending.fail = undefined;
+      limit?.stop();
+    };
+    const fail = (error: unknown): void => {
+      over();
+      reject(error);
+    };
+    const limit = startLimit(deadline, fail);
+    pending.fail = fail;
+    try {
+      const sent = submit(connection, statement, undefined);
+      sent.on('error', (error) => {
+        refusal = { error };
+      });
+      sent.on('result', (row) => {
+        if (isHeader(row)) header = row;
+      });
+      sent.on('end', () => {
+        over();
+        if (refusal !== undefined) reject(refusal.error);
+        else resolve([header, undefined] as unknown as StatementAnswer);
+      });
+      command.attach(sent);
+    } catch (error) {
+      fail(new NotSent(error));
+    }
+  });
+}
+
+/** The status bits after a statement, as far as its answer shows them: of several results the last one counts. */
+export function statusOf([rows, fields]: StatementAnswer): number | undefined {
+  // The driver gives no fields for an OK packet; for several results there is a list with a gap for each of them.
+  const header: unknown =
+    fields === undefined
+      ? rows
+      : fields.at(-1) === undefined && Array.isArray(rows)
+        ? rows.at(-1)
+        : undefined;
+  return isHeader(header) ? header.serverStatus : undefined;
+}
+
+function isHeader(value: unknown): value is ResultSetHeader {
+  return typeof value === 'object' && value !== null && value.constructor?.name === 'ResultSetHeader';
+}
+
+function submit(
+  { raw: connection }: PhysicalConnection,
+  statement: Statement,
+  done: Done | undefined,
+): Query {
+  const { form, values, prepared } = statement;
+  if (prepared !== undefined) return prepared.execute(values ?? [], done);
+  if (statement.mode === 'execute') {
+    return typeof form === 'string'
+      ? connection.execute(form, values as ExecuteValues, done)
+      : connection.execute(form, values as ExecuteValues, done);
+  }
+  return typeof form === 'string'
+    ? connection.query(form, values as QueryValues, done)
+    : connection.query(form, values as QueryValues, done);
+}
+
+interface Limit {
+  stop(): void;
+}
+
+/** Calls `onExpired` when `deadline` passes or its signal fires; undefined when it has neither. */
+function startLimit(deadline: Deadline, onExpired: (error: Error) => void): Limit | undefined {
+  const { at, signal } = deadline;
+  if (at === Number.POSITIVE_INFINITY && signal === undefined) return undefined;
+  const what = 'The statement';
+  const onAbort = (): void => {
+    stop();
+    onExpired(aborted(what, signal?.reason));
+  };
+  const timer =
+    at === Number.POSITIVE_INFINITY
+      ? undefined
+      : setTimeout(
+          () => {
+            stop();
+            onExpired(deadline.timeout(what));
+          },
+          Math.min(deadline.remainingMs(), 2_147_483_647),
+        );
+  const stop = (): void => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  return { stop };
+}
+
+/** The statement that a connection is working on; a connection that we close ourselves tells nobody else. */
+interface Pending {
+  fail: ((error: unknown) => void) | undefined;
+}
+
+const PENDING = new WeakMap<PhysicalConnection, Pending>();
+
+function pendingOf(connection: PhysicalConnection): Pending {
+  const known = PENDING.get(connection);
+  if (known !== undefined) return known;
+  const pending: Pending = { fail: undefined };
+  PENDING.set(connection, pending);
+  connection.onLost((error) => pending.fail?.(error));
+  return pending;
+}

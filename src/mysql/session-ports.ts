@@ -1,0 +1,64 @@
+/** What a session needs of the cluster that it belongs to. */
+import type { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import type { Classification } from './classifier/classification.js';
+import type { ClusterNode } from './cluster-node.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import type { QueryRouter } from './query-router.js';
+import type { ActiveScope } from './scope.js';
+
+/** A statement was given a node. */
+export interface RouteEvent {
+  /** The text, with its placeholders. */
+  readonly sql: string;
+  /** What the text does. */
+  readonly kind: string;
+  /** The node that it goes to. */
+  readonly node: NodeId;
+  /** The role of that node. */
+  readonly role: string;
+  /** Why. */
+  readonly because: string;
+}
+
+/** The cluster as its sessions see it. */
+export interface SessionPorts {
+  /** Chooses nodes. */
+  readonly router: QueryRouter;
+  /** How long a write waits for a primary, in milliseconds. */
+  readonly blockMs: number;
+  /**
+   * Throws when the cluster was closed.
+   *
+   * @throws StormlampError `ERR_CLOSED`.
+   */
+  checkOpen(): void;
+  /** What a text is; cached. */
+  classify(sql: string): Classification;
+  /** The node called `id`; it is one of the topology's. */
+  node(id: NodeId): ClusterNode;
+  /**
+   * The primary, as soon as there is one.
+   *
+   * Rejects with `ERR_NO_PRIMARY` or `ERR_SPLIT_BRAIN` at the deadline.
+   */
+  waitForWriter(deadline: Deadline): Promise<NodeId>;
+  /** Looks at a node now; resolves when that is done, never rejects. */
+  refresh(node: NodeId): Promise<void>;
+  /** Ends the statement `sql` that `connection` is working on, from the side; the connection is not used again. */
+  cancel(connection: PhysicalConnection, sql: string): void;
+  /** Gives a connection back to its pool. */
+  release(connection: PhysicalConnection): void;
+  /** Closes a connection that cannot be lent again. */
+  discard(connection: PhysicalConnection): void;
+  /** Tells who wants to know that a statement was given a node. */
+  routed(sql: string, classification: Classification, node: NodeId, because: string): void;
+}
+
+/** What a statement is run with besides itself. */
+export interface CallContext {
+  /** The limit of the whole call. */
+  readonly deadline: Deadline;
+  /** The scope in which the call was made. */
+  readonly scope: ActiveScope | undefined;
+}

@@ -1,0 +1,253 @@
+/**
+ * What the statements of one virtual connection have left behind on the server, as a pure state machine: it decides
+ * whether the next statement may go elsewhere, and what another connection must be told before it takes over.
+ */
+import type { Classification, Pin, PinTarget } from './classifier/classification.js';
+import type { Statement } from './statement.js';
+
+/** The transaction that is open, as far as the client knows. */
+export type TransactionPhase = 'none' | 'read-write' | 'read-only';
+
+/** The state of a session; replaced as a whole after every statement that changes it. */
+export interface SessionState {
+  /** The open transaction. */
+  readonly transaction: TransactionPhase;
+  /** False after `SET autocommit = 0`: every statement then belongs to a transaction. */
+  readonly autocommit: boolean;
+  /** What ties the session to its physical connection. */
+  readonly pins: readonly PinTarget[];
+  /** Whether the session wrote: from then on it stays with the primary until it is released. */
+  readonly wrote: boolean;
+  /** Settings (`SET NAMES`, `SET time_zone`, `USE`, …) that another connection must be given first, in order. */
+  readonly settings: readonly Statement[];
+}
+
+/** The state of a session that has done nothing yet. */
+export const FRESH_SESSION: SessionState = Object.freeze({
+  transaction: 'none',
+  autocommit: true,
+  pins: Object.freeze([]),
+  wrote: false,
+  settings: Object.freeze([]),
+});
+
+/** Settings are repeated on every change of connection; a session that makes more of them stays where it is. */
+const SETTINGS_LIMIT = 16;
+
+/** How many pinned things are known by name. */
+const PINS_LIMIT = 256;
+
+/** Where the next statement of a session has to run. */
+export type Need =
+  /** On the connection that is held, and on no other. */
+  | { readonly place: 'held'; readonly because: string }
+  /** On the primary. */
+  | { readonly place: 'primary'; readonly because: string }
+  /** Wherever reads may go. */
+  | { readonly place: 'read'; readonly because: string }
+  /** Wherever the session happens to be. */
+  | { readonly place: 'any'; readonly because: string };
+
+/** Whether the session cannot leave its physical connection. */
+export function isTied(state: SessionState): boolean {
+  return state.transaction !== 'none' || !state.autocommit || state.pins.length > 0;
+}
+
+/** Where a statement has to run, given what the session did before and whether it holds a connection. */
+export function needOf(state: SessionState, classification: Classification, holds: boolean): Need {
+  if (holds && isTied(state)) return { place: 'held', because: tieOf(state) };
+  if (state.wrote) return { place: 'primary', because: 'this connection wrote before' };
+  const { because } = classification;
+  if (classification.pins.length > 0) return { place: 'primary', because };
+  switch (classification.transaction) {
+    case 'begin-read-only':
+      return { place: 'read', because };
+    case 'begin':
+    case 'begin-read-write':
+    case 'autocommit-off':
+    case 'next-transaction':
+      return { place: 'primary', because };
+    default:
+  }
+  switch (classification.route) {
+    case 'replica':
+      return { place: 'read', because };
+    case 'primary':
+      return { place: 'primary', because };
+    case 'same':
+      return { place: holds ? 'held' : 'primary', because };
+    case 'all':
+      return { place: 'any', because };
+  }
+}
+
+/** Whether the session stays with the primary once this statement was sent there. */
+export function bindsToPrimary(classification: Classification): boolean {
+  if (classification.pins.length > 0) return true;
+  switch (classification.transaction) {
+    case 'begin':
+    case 'begin-read-write':
+    case 'autocommit-off':
+    case 'next-transaction':
+      return true;
+    default:
+      return classification.kind === 'write' || classification.kind === 'unknown';
+  }
+}
+
+/** Whether a statement may leave something on its connection that the next borrower must not find. */
+export function leavesTrace(classification: Classification): boolean {
+  if (classification.pins.length > 0 || classification.transaction !== undefined) return true;
+  if (classification.settings !== undefined && classification.settings.length > 0) return true;
+  return classification.kind !== 'read' && classification.kind !== 'write';
+}
+
+/** Whether another database is chosen: a reset keeps it, so such a connection cannot be lent to others. */
+export function changesDatabase(classification: Classification): boolean {
+  return classification.settings?.includes('database') === true;
+}
+
+/** How a statement ended, as far as the session is concerned. */
+export type Ending =
+  /** The server accepted it; `status` are the status bits of its OK packet, when it had one. */
+  | { readonly ok: true; readonly status: number | undefined }
+  /** The server refused it. */
+  | { readonly ok: false; readonly errno: number | undefined };
+
+/** Status bits of an OK packet. */
+const IN_TRANSACTION = 0x0001;
+const AUTOCOMMIT = 0x0002;
+const IN_READ_ONLY_TRANSACTION = 0x2000;
+
+/**
+ * Errors after which the server has rolled back the whole transaction: a row that changed under a snapshot (MariaDB), a
+ * deadlock, and a commit that was refused by `read_only`, by a hook, or by certification.
+ */
+const ENDS_TRANSACTION: ReadonlySet<number> = new Set([1020, 1213, 3100, 3101]);
+const ENDS_AT_COMMIT: ReadonlySet<number> = new Set([1290, 1836]);
+
+/** The state after a statement. `statement` is only kept when it is a setting that can be repeated. */
+export function afterStatement(
+  state: SessionState,
+  classification: Classification,
+  statement: Statement,
+  ending: Ending,
+): SessionState {
+  const transaction = transactionAfter(state, classification, ending);
+  const autocommit = autocommitAfter(state, classification, ending);
+  let pins = pinsAfter(state.pins, classification, ending.ok);
+  let { settings } = state;
+  if (classification.settings !== undefined && classification.settings.length > 0) {
+    if (!isSetting(classification)) pins = withPin(pins, { pin: 'session-variable', name: undefined });
+    else if (!ending.ok) pins = state.pins;
+    else if (settings.length < SETTINGS_LIMIT) settings = [...settings, statement];
+    else pins = withPin(pins, { pin: 'session-variable', name: undefined });
+  }
+  const wrote = state.wrote || bindsToPrimary(classification);
+  const changed =
+    transaction !== state.transaction ||
+    autocommit !== state.autocommit ||
+    pins !== state.pins ||
+    settings !== state.settings ||
+    wrote !== state.wrote;
+  return changed ? { transaction, autocommit, pins, wrote, settings } : state;
+}
+
+/** Whether a statement only changes settings that can be made again on another connection. */
+export function isSetting(classification: Classification): boolean {
+  return (
+    classification.kind === 'session' &&
+    classification.route === 'all' &&
+    classification.pins.length === 0 &&
+    classification.unpins.length === 0 &&
+    classification.transaction === undefined
+  );
+}
+
+function transactionAfter(
+  state: SessionState,
+  classification: Classification,
+  ending: Ending,
+): TransactionPhase {
+  const { transaction: effect, implicitCommit } = classification;
+  const base = implicitCommit ? 'none' : state.transaction;
+  if (!ending.ok) {
+    if (ending.errno !== undefined) {
+      if (ENDS_TRANSACTION.has(ending.errno)) return 'none';
+      if (effect === 'commit' && ENDS_AT_COMMIT.has(ending.errno)) return 'none';
+    }
+    return base;
+  }
+  if (ending.status !== undefined) {
+    // The server's own word is better than what the text says, for example after CALL.
+    if ((ending.status & IN_TRANSACTION) === 0) return 'none';
+    if ((ending.status & IN_READ_ONLY_TRANSACTION) !== 0) return 'read-only';
+    return base === 'read-only' && effect !== 'begin-read-write' && effect !== 'begin'
+      ? 'read-only'
+      : 'read-write';
+  }
+  switch (effect) {
+    case 'begin':
+    case 'begin-read-write':
+      return 'read-write';
+    case 'begin-read-only':
+      return 'read-only';
+    case 'commit':
+    case 'rollback':
+    case 'autocommit-on':
+      return 'none';
+    default:
+      return base;
+  }
+}
+
+function autocommitAfter(state: SessionState, classification: Classification, ending: Ending): boolean {
+  if (!ending.ok) return state.autocommit;
+  if (ending.status !== undefined) return (ending.status & AUTOCOMMIT) !== 0;
+  if (classification.transaction === 'autocommit-on') return true;
+  if (classification.transaction === 'autocommit-off') return false;
+  return state.autocommit;
+}
+
+function pinsAfter(
+  pins: readonly PinTarget[],
+  classification: Classification,
+  ok: boolean,
+): readonly PinTarget[] {
+  let next = pins;
+  if (ok && pins.length > 0 && classification.unpinned !== undefined) {
+    const { unpinned } = classification;
+    const kept = pins.filter((held) => !unpinned.some((free) => releases(free, held)));
+    if (kept.length < pins.length) next = kept;
+  }
+  // A statement that pins does so even when it failed: SQL_CALC_FOUND_ROWS does, and for the others it costs little.
+  for (const target of classification.pinned ?? []) next = withPin(next, target);
+  for (const pin of classification.pins) {
+    if (classification.pinned?.some((target) => target.pin === pin) === true) continue;
+    next = withPin(next, { pin, name: undefined });
+  }
+  return next;
+}
+
+function releases(free: PinTarget, held: PinTarget): boolean {
+  return free.pin === held.pin && (free.name === undefined || free.name === held.name);
+}
+
+function withPin(pins: readonly PinTarget[], added: PinTarget): readonly PinTarget[] {
+  if (pins.some((held) => held.pin === added.pin && held.name === added.name)) return pins;
+  // A session with hundreds of named things is tied by their kinds: names are only kept to let go of them one by one.
+  if (pins.length >= PINS_LIMIT) return pinNames([...pins, added]).map((pin) => ({ pin, name: undefined }));
+  return [...pins, added];
+}
+
+function tieOf(state: SessionState): string {
+  if (state.transaction === 'read-write') return 'inside a read-write transaction';
+  if (state.transaction === 'read-only') return 'inside a read-only transaction';
+  if (!state.autocommit) return 'autocommit is off';
+  return `this connection is tied by ${pinNames(state.pins).join(', ')}`;
+}
+
+/** The kinds of state that tie the session, each once. */
+export function pinNames(pins: readonly PinTarget[]): readonly Pin[] {
+  return [...new Set(pins.map((target) => target.pin))];
+}

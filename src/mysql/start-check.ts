@@ -1,0 +1,85 @@
+/** The first look at all nodes: what is certainly a mistake stops the start, a node that is merely down does not. */
+import type { Deadline } from '../common/deadline.js';
+import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import type { NodeDescription } from '../topology/node-description.js';
+import type { ClusterCore } from './cluster-core.js';
+
+type DownNode = Extract<NodeDescription, { state: 'down' }>;
+
+/** Mistakes that time does not mend. */
+const FATAL: readonly ErrorCode[] = [
+  ErrorCode.ACCESS_DENIED,
+  ErrorCode.MISSING_PRIVILEGE,
+  ErrorCode.PROTOCOL,
+  ErrorCode.INVALID_OPTION,
+];
+
+/** A first look that nobody answered in time is repeated so often: the machine may just be starting, too. */
+const LOOKS = 3;
+
+/**
+ * Looks at every node, and logs in to every node that answers.
+ *
+ * @throws StormlampError `ERR_ACCESS_DENIED`, `ERR_MISSING_PRIVILEGE` or `ERR_PROTOCOL` naming the node and the remedy;
+ * `ERR_NODE_UNREACHABLE` naming every node when none answers; `ERR_TIMEOUT`.
+ */
+export async function checkStart(core: ClusterCore, deadline: Deadline): Promise<void> {
+  const { watcher } = core;
+  watcher.start();
+  await watcher.ready(deadline);
+  for (let look = 1; look < LOOKS && mayAnswerLater(core.topology.nodes); look += 1) {
+    await deadline.race('The start', watcher.refresh());
+  }
+  const { nodes } = core.topology;
+  const down = nodes.filter((node) => node.state === 'down');
+  for (const node of down) refuseMistake(node);
+  if (down.length === nodes.length) throw nobodyAnswers(down);
+  const up = nodes.filter((node) => node.state === 'up');
+  await Promise.all(up.map(({ id }) => logIn(core, id, deadline)));
+}
+
+/** The monitor's account may be another one than that of the statements, and it uses no database. */
+async function logIn(core: ClusterCore, id: string, deadline: Deadline): Promise<void> {
+  const { pool } = core.node(id);
+  try {
+    pool.release(await pool.acquire(deadline));
+  } catch (error) {
+    if (FATAL.some((code) => isStormlampError(error, code))) throw error;
+  }
+}
+
+function mayAnswerLater(nodes: readonly NodeDescription[]): boolean {
+  return nodes.every(
+    (node) =>
+      node.state === 'down' && (node.failure === 'timeout-connect' || node.failure === 'timeout-query'),
+  );
+}
+
+function refuseMistake(node: DownNode): void {
+  const { error, failure, id } = node;
+  if (FATAL.some((code) => isStormlampError(error, code))) throw error;
+  if (failure === 'access-denied') {
+    throw new StormlampError(
+      ErrorCode.ACCESS_DENIED,
+      `Node ${id} refused the account of the monitor: ${describeError(error)}; check user and password`,
+      { cause: error, node: id },
+    );
+  }
+  if (failure === 'protocol') {
+    throw new StormlampError(
+      ErrorCode.PROTOCOL,
+      `Node ${id} does not speak the MySQL protocol: ${describeError(error)}; check its port`,
+      { cause: error, node: id },
+    );
+  }
+}
+
+function nobodyAnswers(down: readonly DownNode[]): StormlampError {
+  const [first] = down;
+  const told = down.map(({ id, error }) => `${id}: ${describeError(error)}`).join('; ');
+  return new StormlampError(
+    ErrorCode.NODE_UNREACHABLE,
+    `No database node can be reached (${told}). Start the servers, or correct their addresses in \`mysql\``,
+    { cause: first?.error, node: first?.id },
+  );
+}

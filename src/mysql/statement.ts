@@ -1,0 +1,105 @@
+/** The argument forms in which mysql2's `query` and `execute` take a statement, read once into one shape. */
+import type {
+  ExecuteValues,
+  FieldPacket,
+  PrepareStatementInfo,
+  QueryError,
+  QueryOptions,
+  QueryResult,
+  QueryValues,
+} from 'mysql2';
+import type { CallOptions } from '../common/deadline.js';
+import { invalidOption } from '../common/option-reader.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+
+/** mysql2's statement options plus a limit for the whole call and a signal that ends it. */
+export interface StatementOptions extends QueryOptions, CallOptions {}
+
+/** Values of either protocol. */
+export type StatementValues = QueryValues | ExecuteValues;
+
+/** How the statement goes to the server: as text, or prepared by the driver and sent in binary. */
+export type StatementMode = 'query' | 'execute';
+
+/** What a statement answers, in the shape that mysql2's promise API gives it. */
+export type StatementAnswer = [QueryResult, FieldPacket[]];
+
+/** The callback of mysql2's callback API. */
+export type StatementCallback = (
+  error: QueryError | null,
+  result?: QueryResult,
+  fields?: FieldPacket[],
+) => unknown;
+
+/** One statement as a caller gave it. */
+export interface Statement {
+  /** The protocol to use. */
+  readonly mode: StatementMode;
+  /** The text with its placeholders. */
+  readonly sql: string;
+  /** What the driver gets first: the text, or the caller's options without the names that only we know. */
+  readonly form: string | QueryOptions;
+  /** What the driver gets second. */
+  readonly values: StatementValues | undefined;
+  /** The limits of this call; undefined when the caller set none. */
+  readonly limits: CallOptions | undefined;
+  /** The prepared statement to execute, when the caller prepared it on this connection. */
+  readonly prepared?: PrepareStatementInfo | undefined;
+  /** What has to be sent on the same connection right before. */
+  readonly preamble?: Statement | undefined;
+}
+
+/**
+ * Reads the arguments of a promise call.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` when there is no SQL text, `ERR_UNSUPPORTED` when a callback is given.
+ */
+export function readStatement(
+  mode: StatementMode,
+  sql: string | StatementOptions,
+  values: StatementValues | undefined,
+): Statement {
+  if (typeof values === 'function') {
+    throw new StormlampError(
+      ErrorCode.UNSUPPORTED,
+      `\`${mode}\` returns a promise and takes no callback; callbackPool() has the callback form`,
+    );
+  }
+  if (typeof sql === 'string') return { mode, sql, form: sql, values, limits: undefined };
+  if (typeof sql !== 'object' || sql === null)
+    throw invalidOption('sql', 'a string or an options object', sql);
+  if (typeof sql.sql !== 'string') throw invalidOption('sql.sql', 'a string', sql.sql);
+  const { timeoutMs, signal, ...form } = sql;
+  const limits = timeoutMs === undefined && signal === undefined ? undefined : { timeoutMs, signal };
+  return { mode, sql: form.sql, form, values, limits };
+}
+
+/** A statement and the callback that came with it. */
+export interface StatementCall {
+  /** The statement. */
+  readonly statement: Statement;
+  /** The caller's callback; without one the answer goes to the listeners of the returned command. */
+  readonly callback: StatementCallback | undefined;
+}
+
+/**
+ * Reads the arguments of a callback call: the callback may stand in place of the values.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` when there is no SQL text.
+ */
+export function readStatementCall(
+  mode: StatementMode,
+  sql: string | StatementOptions,
+  values: StatementValues | StatementCallback | undefined,
+  callback: StatementCallback | undefined,
+): StatementCall {
+  if (typeof values === 'function') {
+    return { statement: readStatement(mode, sql, undefined), callback: values as StatementCallback };
+  }
+  return { statement: readStatement(mode, sql, values), callback };
+}
+
+/** The same statement with its values put into the text, for a server that prepares no more statements. */
+export function asText(statement: Statement): Statement {
+  return { ...statement, mode: 'query' };
+}

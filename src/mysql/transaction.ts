@@ -1,0 +1,227 @@
+/** Functions that run as a transaction: committed at the end, rolled back on errors, run again when that is certainly right. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { backoffMs, pause } from '../common/backoff.js';
+import type { CallOptions, Deadline } from '../common/deadline.js';
+import {
+  invalidOption,
+  readBoolean,
+  readChoice,
+  readNumber,
+  rejectUnknownOptions,
+} from '../common/option-reader.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import type { MysqlConnection } from './promise-connection.js';
+import { classifyServerError } from './server-error.js';
+import type { VirtualConnection } from './virtual-connection.js';
+
+/** Isolation levels by the names that SQL has for them. */
+export type IsolationLevel = 'READ UNCOMMITTED' | 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE';
+
+/** Options of `transaction()`. `timeoutMs` and `signal` hold for all attempts together. */
+export interface TransactionOptions extends CallOptions {
+  /**
+   * Whether it only reads: then it runs as a whole on one node that may serve reads.
+   *
+   * @defaultValue false
+   */
+  readonly readOnly?: boolean | undefined;
+  /** The isolation level. Default: the server's. */
+  readonly isolation?: IsolationLevel | undefined;
+  /**
+   * How often the function is run again after a deadlock or another serialization failure.
+   *
+   * @defaultValue 3
+   */
+  readonly retries?: number | undefined;
+  /**
+   * Whether the function is also run again when the connection was lost before the commit was sent. Nothing of the
+   * transaction was committed then, but what the function did elsewhere is done twice.
+   *
+   * @defaultValue false
+   */
+  readonly retryLostConnection?: boolean | undefined;
+}
+
+/** What a transaction needs of its cluster. */
+export interface TransactionHost {
+  /** A checkout whose statements all end with `deadline`. */
+  open(deadline: Deadline): { readonly virtual: VirtualConnection; readonly face: MysqlConnection };
+  /** Looks at a node now; resolves when that is done, never rejects. */
+  refresh(node: string): Promise<void>;
+}
+
+/** Delays before the function is run again. */
+const BACKOFF = { firstMs: 20, maxMs: 1_000 };
+
+/** So often the function is run again because the primary turned out not to be one. */
+const ROLE_CHANGE_LIMIT = 10;
+
+const LEVELS: readonly IsolationLevel[] = [
+  'READ UNCOMMITTED',
+  'READ COMMITTED',
+  'REPEATABLE READ',
+  'SERIALIZABLE',
+];
+
+/** A transaction that is running. */
+interface Active {
+  readonly face: MysqlConnection;
+  readonly virtual: VirtualConnection;
+  readonly readOnly: boolean;
+  isOpen: boolean;
+  savepoints: number;
+}
+
+/** The transactions of one cluster. */
+export class Transactions {
+  readonly #host: TransactionHost;
+  readonly #active = new AsyncLocalStorage<Active>();
+
+  /** Makes them for `host`. */
+  constructor(host: TransactionHost) {
+    this.#host = host;
+  }
+
+  /** Runs `fn` as a transaction; inside another one of the same cluster, as a savepoint of it. */
+  run<T>(
+    fn: (connection: MysqlConnection) => Promise<T> | T,
+    options: TransactionOptions,
+    deadline: Deadline,
+  ): Promise<T> {
+    checkOptions(fn, options);
+    const outer = this.#active.getStore();
+    if (outer?.isOpen === true) return nested(outer, fn, options);
+    return this.#attempts(fn, options, deadline);
+  }
+
+  async #attempts<T>(
+    fn: (connection: MysqlConnection) => Promise<T> | T,
+    options: TransactionOptions,
+    deadline: Deadline,
+  ): Promise<T> {
+    const { retries = 3, retryLostConnection = false } = options;
+    let conflicts = 0;
+    let roleChanges = 0;
+    for (;;) {
+      const outcome = await this.#once(fn, options, deadline);
+      if ('value' in outcome) return outcome.value;
+      const { error, replay } = outcome;
+      if (deadline.expired('The transaction') !== undefined) throw error;
+      if (replay === 'role-change') {
+        roleChanges += 1;
+        if (roleChanges > ROLE_CHANGE_LIMIT) throw error;
+      } else if (replay === 'conflict' || (replay === 'lost' && retryLostConnection)) {
+        conflicts += 1;
+        if (conflicts > retries) throw error;
+      } else throw error;
+      const node = (error as { node?: unknown }).node;
+      if (replay !== 'conflict' && typeof node === 'string') await this.#host.refresh(node);
+      const delay = backoffMs(conflicts + roleChanges - 1, BACKOFF);
+      await pause(Math.min(delay, deadline.remainingMs()), deadline.signal);
+      deadline.check('The transaction');
+    }
+  }
+
+  async #once<T>(
+    fn: (connection: MysqlConnection) => Promise<T> | T,
+    options: TransactionOptions,
+    deadline: Deadline,
+  ): Promise<{ readonly value: T } | { readonly error: unknown; readonly replay: Replay }> {
+    const { virtual, face } = this.#host.open(deadline);
+    const { readOnly = false, isolation } = options;
+    const active: Active = { virtual, face, readOnly, isOpen: true, savepoints: 0 };
+    virtual.session.beStrict();
+    try {
+      const begin = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION READ WRITE';
+      const level = isolation === undefined ? undefined : `SET TRANSACTION ISOLATION LEVEL ${isolation}`;
+      await virtual.command(begin, undefined, level);
+      const work = this.#active.run(active, async () => fn(face));
+      const value = await deadline.race('The transaction', work);
+      active.isOpen = false;
+      await virtual.command('COMMIT');
+      return { value };
+    } catch (error) {
+      active.isOpen = false;
+      // What a statement of the function committed on the way would be done twice.
+      const replay = virtual.session.hasCommitted ? undefined : replayReason(error);
+      await rollBack(virtual, error);
+      return { error, replay };
+    } finally {
+      virtual.release();
+    }
+  }
+}
+
+/** Why a transaction may be run again; undefined when it must not be. */
+type Replay = 'conflict' | 'role-change' | 'lost' | undefined;
+
+async function nested<T>(
+  outer: Active,
+  fn: (connection: MysqlConnection) => Promise<T> | T,
+  options: TransactionOptions,
+): Promise<T> {
+  if (options.isolation !== undefined || (outer.readOnly && options.readOnly === false)) {
+    throw new StormlampError(
+      ErrorCode.UNSUPPORTED,
+      'A transaction inside a transaction is a savepoint of it: it can have no isolation level of its own, ' +
+        'and cannot write when the outer one is read-only',
+    );
+  }
+  outer.savepoints += 1;
+  const name = `stormlamp_${outer.savepoints}`;
+  await outer.virtual.command(`SAVEPOINT ${name}`);
+  try {
+    const result = await fn(outer.face);
+    await outer.virtual.command(`RELEASE SAVEPOINT ${name}`);
+    return result;
+  } catch (error) {
+    // When the whole transaction is gone, so is the savepoint: the first error says more.
+    await outer.virtual.command(`ROLLBACK TO SAVEPOINT ${name}`).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function rollBack(virtual: VirtualConnection, error: unknown): Promise<void> {
+  const stopped = isStormlampError(error, ErrorCode.TIMEOUT) || isStormlampError(error, ErrorCode.ABORTED);
+  // A function that did not end may still be waiting for its statement: only closing the connection ends that.
+  if (stopped) virtual.destroy();
+  else if (virtual.session.state.transaction !== 'none') {
+    await virtual.command('ROLLBACK').catch(() => virtual.destroy());
+  }
+}
+
+/** Why a transaction was certainly rolled back. Looks at the causes, too, because callers wrap errors. */
+function replayReason(thrown: unknown): Replay {
+  let found: Replay;
+  let error = thrown;
+  for (let depth = 0; depth < 8 && typeof error === 'object' && error !== null; depth += 1) {
+    if (isStormlampError(error, ErrorCode.OUTCOME_UNKNOWN)) return undefined;
+    if (isStormlampError(error, ErrorCode.WRITE_REFUSED)) return 'role-change';
+    if (isStormlampError(error, ErrorCode.TRANSACTION_LOST)) found = 'lost';
+    else if (!isStormlampError(error) && isConflict(error)) return 'conflict';
+    ({ cause: error } = error as { cause?: unknown });
+  }
+  return found;
+}
+
+/** 1020 is MariaDB's answer to a write of a row that changed since the snapshot was taken. */
+function isConflict(error: unknown): boolean {
+  return classifyServerError(error).kind === 'deadlock' || (error as { errno?: unknown }).errno === 1020;
+}
+
+function checkOptions(fn: unknown, options: TransactionOptions): void {
+  if (typeof fn !== 'function') throw invalidOption('fn', 'a function', fn);
+  rejectUnknownOptions('transaction', options, [
+    'readOnly',
+    'isolation',
+    'retries',
+    'retryLostConnection',
+    'timeoutMs',
+    'signal',
+  ]);
+  readBoolean('transaction.readOnly', options.readOnly, false);
+  readBoolean('transaction.retryLostConnection', options.retryLostConnection, false);
+  readNumber('transaction.retries', options.retries, 3, { min: 0, integer: true });
+  readNumber('transaction.timeoutMs', options.timeoutMs, 0, { min: 0 });
+  readChoice('transaction.isolation', options.isolation, LEVELS, 'REPEATABLE READ');
+}

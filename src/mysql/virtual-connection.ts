@@ -1,0 +1,205 @@
+/** A connection as callers check it out: statements run one after the other, on whichever physical connection each one needs. */
+import type { Connection, ConnectionOptions, PrepareStatementInfo, QueryOptions } from 'mysql2';
+import type { CallOptions, Deadline } from '../common/deadline.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { DeferredCommand } from './deferred-command.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import { type PreparedHandle, prepareOn } from './prepared-statement.js';
+import type { CallContext, SessionPorts } from './session-ports.js';
+import { readStatement, type Statement, type StatementAnswer } from './statement.js';
+import { VirtualSession } from './virtual-session.js';
+
+/** What a virtual connection needs of its cluster. */
+export interface ConnectionHost extends SessionPorts {
+  /** The limits of a call that starts now. */
+  contextOf(limits: CallOptions | undefined): CallContext;
+}
+
+/** One checkout. It is never used again after it was released. */
+export class VirtualConnection {
+  readonly #host: ConnectionHost;
+  readonly #session: VirtualSession;
+  readonly #turns: (() => void)[] = [];
+  readonly #onDone: () => void;
+  #busy = false;
+  #handles = 0;
+  #phase: 'open' | 'released' | 'destroyed' = 'open';
+
+  /** Makes a connection that is bound to nothing yet; `onDone` is called once, when it was released or destroyed. */
+  constructor(host: ConnectionHost, onDone: () => void) {
+    this.#host = host;
+    this.#session = new VirtualSession(host);
+    this.#onDone = onDone;
+  }
+
+  /** Whether it can still be used. */
+  get isOpen(): boolean {
+    return this.#phase === 'open';
+  }
+
+  /** The id of the server's session that it is bound to now; undefined while it is bound to none. */
+  get threadId(): number | undefined {
+    return this.#session.held?.threadId;
+  }
+
+  /** The node that it is bound to now; undefined while it is bound to none. */
+  get node(): string | undefined {
+    return this.#session.held?.node;
+  }
+
+  /** The driver's connection that it is bound to now. */
+  get raw(): Connection | undefined {
+    return this.#session.held?.raw;
+  }
+
+  /** What the session left on its connection so far. */
+  get session(): VirtualSession {
+    return this.#session;
+  }
+
+  /** Runs a statement after those before it. */
+  run(statement: Statement, command?: DeferredCommand): Promise<StatementAnswer> {
+    const context = this.#host.contextOf(statement.limits);
+    return this.#inTurn(context.deadline, async () => {
+      // Who streams says so right after the call.
+      if (command !== undefined) await undefined;
+      return this.#session.run(statement, context, command);
+    });
+  }
+
+  /** Runs a statement that is ours and not the caller's. */
+  async command(sql: string, limits?: CallOptions, preamble?: string): Promise<void> {
+    const statement = { ...readStatement('query', sql, undefined), limits };
+    if (preamble === undefined) await this.run(statement);
+    else await this.run({ ...statement, preamble: readStatement('query', preamble, undefined) });
+  }
+
+  /** Asks the server that it is bound to, or one that serves reads, for a sign of life. */
+  ping(limits?: CallOptions): Promise<void> {
+    const context = this.#host.contextOf(limits);
+    return this.#inTurn(context.deadline, () =>
+      this.#session.borrow('read', context, (connection) => connection.ping(context.deadline)),
+    );
+  }
+
+  /** Forgets all session state: transaction, variables, temporary tables, locks, settings. */
+  reset(): Promise<void> {
+    return this.#inTurn(this.#host.contextOf(undefined).deadline, async () => this.#session.clear());
+  }
+
+  /** Continues as another user or in another database, on the primary, until it is released. */
+  changeUser(options: ConnectionOptions, limits?: CallOptions): Promise<void> {
+    const context = this.#host.contextOf(limits);
+    return this.#inTurn(context.deadline, async () => {
+      this.#session.clear();
+      await this.#session.borrow('primary', context, (connection) => {
+        this.#session.spoil();
+        return context.deadline.race('Changing the user', changeUserOn(connection, options));
+      });
+      this.#session.tie('session-variable', 'user');
+    });
+  }
+
+  /** Prepares a statement on the primary; the connection stays with it until the handle is closed. */
+  prepare(options: QueryOptions, limits?: CallOptions): Promise<PreparedHandle> {
+    const context = this.#host.contextOf(limits);
+    return this.#inTurn(context.deadline, () =>
+      this.#session.borrow('primary', context, async (connection) => {
+        const info = await context.deadline.race('Preparing', prepareOn(connection, options));
+        const id = `binary ${String((info as unknown as { readonly id?: unknown }).id)} `;
+        this.#handles += 1;
+        const name = `${id}${this.#handles}`;
+        this.#session.tie('prepared', name);
+        return this.#handleOf(options, info, connection, { id, name });
+      }),
+    );
+  }
+
+  /** Lets the driver forget a statement that `execute` prepared on the connection that is held now. */
+  unprepare(sql: string): PrepareStatementInfo | undefined {
+    return this.#session.held?.raw.unprepare(sql);
+  }
+
+  /** Gives the connection back when the statements that were begun are done. Again: nothing. */
+  release(): void {
+    if (this.#phase !== 'open') return;
+    this.#phase = 'released';
+    if (!this.#busy) this.#session.giveBack();
+    this.#onDone();
+  }
+
+  /** Closes the physical connection at once; statements that were begun fail. */
+  destroy(): void {
+    if (this.#phase === 'destroyed') return;
+    const wasOpen = this.#phase === 'open';
+    this.#phase = 'destroyed';
+    this.#session.destroy();
+    if (wasOpen) this.#onDone();
+  }
+
+  #handleOf(
+    options: QueryOptions,
+    prepared: PrepareStatementInfo,
+    connection: PhysicalConnection,
+    { id, name }: { readonly id: string; readonly name: string },
+  ): PreparedHandle {
+    let open = true;
+    return {
+      execute: (values, limits) => {
+        if (!open) return Promise.reject(closed('This prepared statement was closed'));
+        return this.run({ mode: 'execute', sql: options.sql, form: options, values, limits, prepared });
+      },
+      close: () => {
+        if (!open) return Promise.resolve();
+        open = false;
+        return this.#inTurn(this.#host.contextOf(undefined).deadline, async () => {
+          if (this.#session.held !== connection) return;
+          this.#session.untie('prepared', name);
+          // The driver keeps one statement per text: another handle may still need it.
+          const shared = this.#session.state.pins.some((held) => held.name?.startsWith(id) === true);
+          if (!shared) connection.raw.unprepare(options as unknown as string);
+        });
+      },
+    };
+  }
+
+  async #inTurn<T>(deadline: Deadline, work: () => Promise<T>): Promise<T> {
+    if (this.#phase !== 'open')
+      throw closed('This connection was released; take another one with getConnection()');
+    if (this.#busy) {
+      const turn = new Promise<void>((resolve) => this.#turns.push(resolve));
+      await deadline.race('Waiting for the statements before it', turn, () => this.#next());
+    } else this.#busy = true;
+    try {
+      this.#checkAlive();
+      return await work();
+    } finally {
+      this.#next();
+    }
+  }
+
+  #checkAlive(): void {
+    if (this.#phase === 'destroyed') throw closed('This connection was destroyed');
+  }
+
+  #next(): void {
+    const turn = this.#turns.shift();
+    if (turn !== undefined) {
+      turn();
+      return;
+    }
+    this.#busy = false;
+    if (this.#phase === 'released') this.#session.giveBack();
+    else if (this.#phase === 'destroyed') this.#session.destroy();
+  }
+}
+
+function changeUserOn(connection: PhysicalConnection, options: ConnectionOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    connection.raw.changeUser(options, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function closed(message: string): StormlampError {
+  return new StormlampError(ErrorCode.CLOSED, message);
+}

@@ -1,0 +1,391 @@
+/**
+ * One session of a caller over changing physical connections: binds late, stays where its state is, and recovers from
+ * failures as far as that is certainly right. It runs one statement at a time; who orders them is the caller's concern.
+ */
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import type { Classification } from './classifier/classification.js';
+import {
+  addTried,
+  awaitRoleChange,
+  type Bound,
+  bindReader,
+  bindWriter,
+  type Tried,
+  tryBindReader,
+  tryBindWriter,
+} from './connection-binder.js';
+import type { DeferredCommand } from './deferred-command.js';
+import { failureOf, mayCommit, type Remedy, remedyFor } from './failure-policy.js';
+import { connectionGone, lossError, transactionGone } from './lost-errors.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import { repeatSettings } from './repeat-settings.js';
+import { NotSent, sendStatement, statusOf, streamStatement } from './send-statement.js';
+import type { CallContext, SessionPorts } from './session-ports.js';
+import {
+  afterStatement,
+  changesDatabase,
+  FRESH_SESSION,
+  isTied,
+  leavesTrace,
+  type Need,
+  needOf,
+  type SessionState,
+} from './session-state.js';
+import { asText, type Statement, type StatementAnswer } from './statement.js';
+
+/** What is gone for good, and the error that every later statement gets. */
+interface Loss {
+  readonly what: 'transaction' | 'connection';
+  readonly error: Error;
+}
+
+/** The answer of a statement that nothing was left to do for. */
+const NOTHING_DONE = [
+  Object.freeze({
+    affectedRows: 0,
+    changedRows: 0,
+    fieldCount: 0,
+    info: '',
+    insertId: 0,
+    serverStatus: 2,
+    warningStatus: 0,
+  }),
+  undefined,
+] as unknown as StatementAnswer;
+
+/** The server has no room for another prepared statement. */
+const TOO_MANY_PREPARED = 1461;
+
+/** A read whose connection was lost is sent once more. */
+const READ_RETRY_LIMIT = 1;
+
+/** So often a statement may meet a connection that was closed before anything was written to it. */
+const RESEND_LIMIT = 3;
+
+/** A session over the nodes of a cluster. */
+export class VirtualSession {
+  readonly #ports: SessionPorts;
+  #state: SessionState = FRESH_SESSION;
+  #held: PhysicalConnection | undefined;
+  /** A connection whose account or database was changed is never lent again. */
+  #spoilt = false;
+  #loss: Loss | undefined;
+  #isDestroyed = false;
+  #isStrict = false;
+  #hasCommitted = false;
+
+  /** Makes a session that holds nothing yet. */
+  constructor(ports: SessionPorts) {
+    this.#ports = ports;
+  }
+
+  /** What the session has left on its connection. */
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** The connection that the session holds now. */
+  get held(): PhysicalConnection | undefined {
+    return this.#held;
+  }
+
+  /** Whether a statement has committed a read-write transaction of this session, on purpose or by the way. */
+  get hasCommitted(): boolean {
+    return this.#hasCommitted;
+  }
+
+  /** From now on, a transaction that the server rolled back by itself takes no more statements until it is rolled back. */
+  beStrict(): void {
+    this.#isStrict = true;
+  }
+
+  /**
+   * Runs one statement and gives its answer, or feeds its rows to `command`.
+   *
+   * Rejects with the server's error as it came, or with `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NO_PRIMARY`, `ERR_NO_REPLICA`,
+   * `ERR_SPLIT_BRAIN`, `ERR_WRITE_REFUSED`, `ERR_OUTCOME_UNKNOWN`, `ERR_TRANSACTION_LOST`, `ERR_CONNECTION_LOST`,
+   * or the pool's errors.
+   */
+  async run(statement: Statement, context: CallContext, command?: DeferredCommand): Promise<StatementAnswer> {
+    const ports = this.#ports;
+    const classification = ports.classify(statement.sql);
+    const { deadline, scope } = context;
+    if (this.#loss !== undefined && this.#acknowledges(classification)) return NOTHING_DONE;
+    const tried: Tried = { nodes: undefined };
+    let current = statement;
+    let attempts = 0;
+    let primaryOnly = false;
+    for (;;) {
+      deadline.check('The statement');
+      if (attempts > 0) ports.checkOpen();
+      this.#checkPrimary();
+      const wanted = needOf(this.#state, classification, this.#held !== undefined);
+      const need: Need =
+        primaryOnly && wanted.place !== 'held'
+          ? { place: 'primary', because: 'a replica refused it' }
+          : wanted;
+      const bound = this.#bind(need, context, tried);
+      const { connection, because } = bound instanceof Promise ? await bound : bound;
+      if (this.#isDestroyed) throw new StormlampError(ErrorCode.CLOSED, 'This connection was destroyed');
+      if (classification.kind === 'write' || classification.kind === 'unknown') scope?.markWritten();
+      ports.routed(statement.sql, classification, connection.node, because === '' ? need.because : because);
+      const outcome = await this.#send(connection, current, classification, need, context, command);
+      if ('answer' in outcome) return outcome.answer;
+      const { error, remedy } = outcome;
+      attempts += 1;
+      if (this.#isDestroyed || command?.abandoned === true) throw error;
+      if (remedy === 'as-text') current = asText(statement);
+      else if (remedy === 'resend' && attempts <= RESEND_LIMIT) continue;
+      else if (remedy === 'retry-read' && attempts <= READ_RETRY_LIMIT) addTried(tried, connection.node);
+      else if (remedy === 'retry-on-primary') {
+        primaryOnly = true;
+        this.giveBack();
+        await awaitRoleChange(ports, connection.node, context, attempts, error);
+      } else throw error;
+    }
+  }
+
+  /** Runs `work` on a connection for `need`, inside the session: for what is not a statement, such as a ping. */
+  async borrow<T>(
+    place: 'read' | 'primary',
+    context: CallContext,
+    work: (connection: PhysicalConnection) => Promise<T>,
+  ): Promise<T> {
+    if (this.#loss !== undefined) throw this.#loss.error;
+    this.#checkPrimary();
+    const held = this.#held !== undefined && isTied(this.#state);
+    const need: Need = { place: held ? 'held' : place, because: '' };
+    const { connection } = await this.#bind(need, context, { nodes: undefined });
+    try {
+      return await work(connection);
+    } catch (error) {
+      if (failureOf(error, connection, false).meaning.connection === 'lost') this.#lose(connection, error);
+      throw error;
+    }
+  }
+
+  /** Ties the session to the connection that it holds, for a reason that no statement shows. */
+  tie(pin: 'prepared' | 'session-variable', name: string): void {
+    const target = { pin, name };
+    this.#state = { ...this.#state, wrote: true, pins: [...this.#state.pins, target] };
+    if (this.#held !== undefined) this.#held.touched = true;
+  }
+
+  /** Takes a tie of {@link VirtualSession.tie} back. */
+  untie(pin: 'prepared' | 'session-variable', name: string): void {
+    const pins = this.#state.pins.filter((held) => held.pin !== pin || held.name !== name);
+    this.#state = { ...this.#state, pins };
+  }
+
+  /** Makes sure that the connection is closed and not lent again when the session is done with it. */
+  spoil(): void {
+    this.#spoilt = true;
+  }
+
+  /** Forgets all session state: the connection goes back and is reset there. */
+  clear(): void {
+    this.giveBack();
+    this.#state = FRESH_SESSION;
+    this.#loss = undefined;
+  }
+
+  /** Gives the held connection back; what it was left with is reset by the pool. */
+  giveBack(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    if (isTied(this.#state) || this.#state.settings.length > 0) held.touched = true;
+    if (this.#spoilt) this.#ports.discard(held);
+    else this.#ports.release(held);
+    this.#spoilt = false;
+  }
+
+  /** Closes the held connection at once; nothing is tried again. */
+  destroy(): void {
+    this.#isDestroyed = true;
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.#ports.discard(held);
+  }
+
+  /** Sends the statement; an answer, or what went wrong and what may be done about it. */
+  async #send(
+    connection: PhysicalConnection,
+    statement: Statement,
+    classification: Classification,
+    need: Need,
+    { deadline }: CallContext,
+    command: DeferredCommand | undefined,
+  ): Promise<
+    { readonly answer: StatementAnswer } | { readonly error: unknown; readonly remedy: Remedy | 'as-text' }
+  > {
+    const node = this.#ports.node(connection.node);
+    const operation = need.place === 'read' || need.place === 'any' ? 'read' : 'write';
+    const ticket = node.started(operation);
+    const before = this.#state;
+    if (command !== undefined && !isTied(before)) {
+      // The rest of the rows need not be read; with state on the connection they must be.
+      command.onAbandoned = () => {
+        this.#ports.cancel(connection, statement.sql);
+        this.#ports.discard(connection);
+      };
+    }
+    try {
+      if (statement.preamble !== undefined) await sendStatement(connection, statement.preamble, deadline);
+      const answer =
+        command === undefined
+          ? await sendStatement(connection, statement, deadline)
+          : await streamStatement(connection, statement, deadline, command);
+      node.finished(ticket);
+      const ending = { ok: true, status: statusOf(answer) } as const;
+      this.#state = afterStatement(before, classification, statement, ending);
+      this.#noteTrace(connection, classification);
+      if (before.transaction === 'read-write' && this.#committed(classification)) this.#hasCommitted = true;
+      return { answer };
+    } catch (thrown) {
+      if (thrown instanceof NotSent) {
+        node.finished(ticket);
+        return { error: thrown.error, remedy: 'pass' };
+      }
+      node.failed(operation, ticket, thrown);
+      return this.#afterFailure(connection, classification, statement, before, thrown, command);
+    }
+  }
+
+  #afterFailure(
+    connection: PhysicalConnection,
+    classification: Classification,
+    statement: Statement,
+    before: SessionState,
+    error: unknown,
+    command: DeferredCommand | undefined,
+  ): { readonly error: unknown; readonly remedy: Remedy | 'as-text' } {
+    const failure = failureOf(error, connection, command?.delivered === true);
+    const { meaning, errno, interrupted } = failure;
+    if (interrupted) this.#ports.cancel(connection, statement.sql);
+    const remedy = remedyFor(classification, before, failure);
+    if (meaning.connection === 'lost') {
+      this.#lose(connection, error);
+      const told = lossError(remedy, connection.node, classification, error, this.#loss?.error);
+      if (remedy === 'outcome-unknown') this.#noteUnknown(classification, told);
+      return { error: told, remedy };
+    }
+    this.#state = afterStatement(before, classification, statement, { ok: false, errno });
+    this.#noteTrace(connection, classification);
+    if (before.transaction !== 'none' && this.#state.transaction === 'none') {
+      if (mayCommit(classification) && classification.transaction !== 'commit') this.#hasCommitted = true;
+      else if (this.#isStrict) {
+        this.#loss = { what: 'transaction', error: transactionGone(connection.node, error) };
+      }
+    }
+    if (errno === TOO_MANY_PREPARED && statement.mode === 'execute') return { error, remedy: 'as-text' };
+    return { error: lossError(remedy, connection.node, classification, error, undefined), remedy };
+  }
+
+  /** Whatever became of the transaction, it is over when the statement was to end it; else nothing may follow. */
+  #noteUnknown(classification: Classification, error: Error): void {
+    if (this.#loss?.what !== 'transaction') return;
+    const { transaction, implicitCommit } = classification;
+    const ended = transaction === 'commit' || transaction === 'autocommit-on' || implicitCommit;
+    this.#loss = ended ? undefined : { what: 'transaction', error };
+  }
+
+  #committed(classification: Classification): boolean {
+    if (classification.kind === 'unknown') return this.#state.transaction === 'none';
+    return mayCommit(classification);
+  }
+
+  /** The held connection, or another one that satisfies `need`; settings are repeated there. */
+  #bind(need: Need, context: CallContext, tried: Tried): Bound | Promise<Bound> {
+    const held = this.#held;
+    if (held !== undefined) {
+      if (held.lost === undefined && this.#mayStay(need, held, context, tried)) {
+        return { connection: held, because: '' };
+      }
+      if (held.lost === undefined) this.giveBack();
+      else this.#lose(held, held.lost);
+      if (this.#loss !== undefined) throw this.#loss.error;
+    }
+    const atOnce =
+      need.place === 'primary' || need.place === 'held'
+        ? tryBindWriter(this.#ports)
+        : tryBindReader(this.#ports, context, tried);
+    if (atOnce === undefined || this.#state.settings.length > 0)
+      return this.#bindSlowly(need, context, tried, atOnce);
+    this.#held = atOnce.connection;
+    return atOnce;
+  }
+
+  async #bindSlowly(
+    need: Need,
+    context: CallContext,
+    tried: Tried,
+    atOnce: Bound | undefined,
+  ): Promise<Bound> {
+    const bound =
+      atOnce ??
+      (need.place === 'primary' || need.place === 'held'
+        ? await bindWriter(this.#ports, context)
+        : await bindReader(this.#ports, context, tried));
+    const { connection } = bound;
+    const { settings } = this.#state;
+    if (settings.length > 0) {
+      await repeatSettings(this.#ports, connection, settings, context);
+      this.#spoilt = settings.some(({ sql }) => changesDatabase(this.#ports.classify(sql)));
+    }
+    this.#held = connection;
+    return bound;
+  }
+
+  #mayStay(need: Need, held: PhysicalConnection, { scope }: CallContext, tried: Tried): boolean {
+    switch (need.place) {
+      case 'held':
+      case 'any':
+        return true;
+      case 'primary':
+        return this.#ports.router.writer === held.node;
+      case 'read':
+        return tried.nodes?.has(held.node) !== true && this.#ports.router.serves(held.node, scope);
+    }
+  }
+
+  /** A transaction on a server that is no longer the primary can only do harm. */
+  #checkPrimary(): void {
+    const held = this.#held;
+    if (held === undefined || !isTied(this.#state) || this.#state.transaction === 'read-only') return;
+    const { writer } = this.#ports.router;
+    if (writer === undefined || writer === held.node) return;
+    this.#lose(held, new Error(`${writer} is the primary now`));
+    if (this.#loss !== undefined) throw this.#loss.error;
+  }
+
+  /** A rollback of a transaction that is already gone; everything else gets the error of the loss. */
+  #acknowledges(classification: Classification): boolean {
+    const loss = this.#loss;
+    if (loss === undefined) return false;
+    if (loss.what === 'connection' || classification.transaction !== 'rollback') throw loss.error;
+    this.#loss = undefined;
+    return true;
+  }
+
+  #noteTrace(connection: PhysicalConnection, classification: Classification): void {
+    if (leavesTrace(classification)) connection.touched = true;
+    if (changesDatabase(classification)) this.#spoilt = true;
+  }
+
+  /** The connection is gone, and with it what the session had there. */
+  #lose(connection: PhysicalConnection, error: unknown): void {
+    const state = this.#state;
+    if (this.#held === connection) this.#held = undefined;
+    this.#ports.discard(connection);
+    this.#spoilt = false;
+    if (state.transaction !== 'none') {
+      this.#loss = { what: 'transaction', error: transactionGone(connection.node, error) };
+    }
+    if (state.pins.length > 0 || !state.autocommit) {
+      this.#loss = { what: 'connection', error: connectionGone(connection.node, state.pins, error) };
+    }
+    this.#state = { ...FRESH_SESSION, wrote: state.wrote, settings: state.settings };
+    if (!isStormlampError(error, ErrorCode.ABORTED)) void this.#ports.refresh(connection.node);
+  }
+}

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { isStormlampError } from '../../../src/common/stormlamp-error.js';
+import { readStatement, readStatementCall } from '../../../src/mysql/statement.js';
+
+test('text and values go to the driver as they are, without a copy', () => {
+  const values = [1];
+  const statement = readStatement('query', 'SELECT ?', values);
+  expect(statement).toEqual({
+    mode: 'query',
+    sql: 'SELECT ?',
+    form: 'SELECT ?',
+    values: [1],
+    limits: undefined,
+  });
+  expect(statement.values).toBe(values);
+});
+
+test('an options object keeps the names of the driver and loses ours', () => {
+  const { signal } = new AbortController();
+  const statement = readStatement(
+    'execute',
+    { sql: 'SELECT 1', rowsAsArray: true, timeout: 50, timeoutMs: 9, signal },
+    undefined,
+  );
+  expect(statement.form).toEqual({ sql: 'SELECT 1', rowsAsArray: true, timeout: 50 });
+  expect(statement.limits).toEqual({ timeoutMs: 9, signal });
+});
+
+test('an options object is not changed', () => {
+  const options = Object.freeze({ sql: 'SELECT 1', timeoutMs: 9 });
+  readStatement('query', options, undefined);
+  expect(options).toEqual({ sql: 'SELECT 1', timeoutMs: 9 });
+});
+
+test.each([[undefined], [null], [7], [{}], [{ sql: 7 }]])('%j is not a statement', (sql) => {
+  expect(() => readStatement('query', sql as never, undefined)).toThrow(/Expected `sql/);
+});
+
+test('a callback in the promise form is refused with the place that takes one', () => {
+  const call = (): unknown => readStatement('query', 'SELECT 1', (() => 0) as never);
+  expect(call).toThrow(/callbackPool\(\)/);
+  try {
+    call();
+  } catch (error) {
+    expect(isStormlampError(error, 'ERR_UNSUPPORTED')).toBe(true);
+  }
+});
+
+test('the callback form takes the callback second or third', () => {
+  const callback = (): void => undefined;
+  expect(readStatementCall('query', 'SELECT 1', callback, undefined)).toMatchObject({
+    statement: { sql: 'SELECT 1', values: undefined },
+    callback,
+  });
+  expect(readStatementCall('query', { sql: 'SELECT ?' }, [1], callback)).toMatchObject({
+    statement: { sql: 'SELECT ?', values: [1] },
+    callback,
+  });
+  expect(readStatementCall('query', 'SELECT 1', undefined, undefined).callback).toBeUndefined();
+});
