@@ -3,11 +3,11 @@
  * request that each belongs to. Sockets, deadlines and faults are ours: one memjs client and server per connection, thrown away
  * together, so that nothing of a faulted connection survives in memjs.
  */
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import { Client, type Response, type ResponseCallback, Server, Utils } from 'memjs';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { BinaryNode } from './binary-node.js';
+import { dialNode } from './dial-node.js';
 import { foreignPeer } from './foreign-peer.js';
 import type { MemcachedNode } from './memcached-node.js';
 import {
@@ -43,7 +43,6 @@ const SASL_LIST = 0x20;
 const SASL_AUTH = 0x21;
 /** The server was built or started without SASL: it takes everybody. */
 const SASL_UNKNOWN_COMMAND = 0x81;
-const KEEP_ALIVE_MS = 30_000;
 /** Requests of one turn up to this many bytes are copied into one buffer: cheaper than one vector per request. */
 const JOIN_BYTES = 65_536;
 
@@ -159,25 +158,12 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
   }
 
   #dial(): Socket {
-    const { address, tls, connectTimeoutMs } = this.#options;
-    const target =
-      address.socketPath !== undefined
-        ? { path: address.socketPath }
-        : {
-            host: address.host,
-            port: address.port,
-            noDelay: true,
-            keepAlive: true,
-            keepAliveInitialDelay: KEEP_ALIVE_MS,
-          };
-    // A name is sent to the server only when it is one: an address is no valid server name in TLS.
-    const named = address.host !== undefined && isIP(address.host) === 0 ? { servername: address.host } : {};
-    const socket = tls === undefined ? connectTcp(target) : connectTls({ ...named, ...tls, ...target });
+    const { connectTimeoutMs } = this.#options;
+    const socket = dialNode(this.#options, () => this.#authenticate());
     this.#connectTimer = setTimeout(
       () => this.#lost(new Error(`no connection within ${connectTimeoutMs} ms`)),
       connectTimeoutMs,
     );
-    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => this.#authenticate());
     socket.on('data', (chunk) => this.#received(chunk));
     socket.on('error', (error) => this.#lost(error));
     socket.on('end', () => this.#lost(new Error('the server closed the connection')));

@@ -1,0 +1,320 @@
+/**
+ * A short-lived connection of memcached's text protocol, for what the binary one cannot say: which items there are, and how
+ * long each still lives. One command at a time; whoever opened it closes it soon.
+ */
+import type { Socket } from 'node:net';
+import { type CallOptions, Deadline } from '../common/deadline.js';
+import { type NodeId, nodeIdOf } from '../common/node-address.js';
+import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import { dialNode } from './dial-node.js';
+import { foreignPeer } from './foreign-peer.js';
+import { DEFAULT_ITEM_BYTES } from './item-size.js';
+import { assertKey } from './memcached-key.js';
+import type { MemcachedItem } from './memcached-node.js';
+import { type MemcachedNodeOptions, resolveMemcachedNodeOptions } from './memcached-node-options.js';
+import { type MetadumpEntry, parseMetadumpLine } from './metadump-entry.js';
+import { TextInput, TextInputEnd } from './text-input.js';
+
+/** How a text connection is opened: as its node, without what only the binary protocol has. */
+export type TextConnectionOptions = Pick<
+  MemcachedNodeOptions,
+  'address' | 'id' | 'timeoutMs' | 'connectTimeoutMs' | 'tls' | 'maxItemBytes'
+>;
+
+/** An item with the time that it still lives. */
+export interface LivingItem extends MemcachedItem {
+  /** The seconds it still lives by the server's own clock; undefined for ever. */
+  readonly remainingSeconds: number | undefined;
+}
+
+/** Which items a dump names. */
+export interface MetadumpOptions extends CallOptions {
+  /** Only keys that begin with one of these. Default: all. */
+  readonly prefixes?: readonly string[];
+}
+
+const ITEM_LINE = /^VA (\d{1,10}) t(-?\d{1,10}) f(\d{1,10}) c(\d{1,20})$/;
+const STATS_LIMIT = 10_000;
+
+/** An open text connection. */
+export class TextConnection implements AsyncDisposable {
+  /** The node's name. */
+  readonly id: NodeId;
+  readonly #socket: Socket;
+  readonly #input: TextInput;
+  readonly #timeoutMs: number;
+  readonly #maxItemBytes: number;
+  #busy = false;
+
+  private constructor(id: NodeId, socket: Socket, timeoutMs: number, maxItemBytes: number) {
+    this.id = id;
+    this.#socket = socket;
+    this.#input = new TextInput(socket);
+    this.#timeoutMs = timeoutMs;
+    this.#maxItemBytes = maxItemBytes;
+  }
+
+  /**
+   * Connects, and makes sure that a memcached with the text protocol answers.
+   *
+   * @throws StormlampError `ERR_NODE_UNREACHABLE`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_PROTOCOL`; `ERR_UNSUPPORTED` when the
+   * server only speaks the binary protocol, as one with SASL does; `ERR_INVALID_OPTION`.
+   */
+  static async open(options: TextConnectionOptions, call?: CallOptions): Promise<TextConnection> {
+    const { address, tls, timeoutMs, connectTimeoutMs, maxItemBytes } = resolveMemcachedNodeOptions(options);
+    const id = options.id ?? nodeIdOf(address);
+    const deadline = Deadline.of(call, 0).within(connectTimeoutMs);
+    const socket = await connected(id, deadline, (ready) => dialNode({ address, tls }, ready));
+    const connection = new TextConnection(id, socket, timeoutMs, maxItemBytes ?? DEFAULT_ITEM_BYTES);
+    try {
+      await connection.#greet(deadline);
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
+  /** The server's statistics: the general ones, or those of `group`. */
+  async stats(options: CallOptions & { readonly group?: string } = {}): Promise<ReadonlyMap<string, string>> {
+    const { group } = options;
+    if (group !== undefined) assertKey(group);
+    return await this.#exclusive('stats', options, async (deadline) => {
+      this.#write(group === undefined ? 'stats\r\n' : `stats ${group}\r\n`);
+      const found = new Map<string, string>();
+      for (;;) {
+        const line = (await this.#line('stats', deadline)).toString('latin1');
+        if (line === 'END' || line === 'RESET') return found;
+        const match = /^STAT ([^ ]+) ?(.*)$/.exec(line);
+        if (match === null || found.size >= STATS_LIMIT) throw this.#refusal('stats', line);
+        found.set(match[1] ?? '', match[2] ?? '');
+      }
+    });
+  }
+
+  /**
+   * Items with the time that each still lives, in the order of `keys`; null is a miss. Sent as one pipeline.
+   * Reading them counts as a use, as any read does.
+   */
+  async items(keys: readonly string[], options: CallOptions = {}): Promise<readonly (LivingItem | null)[]> {
+    for (const key of keys) assertKey(key);
+    if (keys.length === 0) return [];
+    return await this.#exclusive('reading items', options, async (deadline) => {
+      this.#write(keys.map((key) => `mg ${key} v t f c\r\n`).join(''));
+      const found: (LivingItem | null)[] = [];
+      for (const _key of keys) found.push(await this.#item(deadline));
+      return found;
+    });
+  }
+
+  /**
+   * Every item that the server holds, value left out, in no order; what is stored or removed meanwhile may or may not be named.
+   * The server makes one dump at a time: read on, and close the connection when you stop before the end.
+   * Items whose keys are no text, and so not ours, are left out.
+   *
+   * @throws StormlampError `ERR_MEMCACHED` when another dump is being made (try again), `ERR_UNSUPPORTED` when the server was
+   * started with dumps forbidden (`-X`) or without its crawler.
+   */
+  async *metadump(options: MetadumpOptions = {}): AsyncGenerator<MetadumpEntry, void, void> {
+    const { prefixes } = options;
+    const leave = this.#enter();
+    let finished = false;
+    try {
+      for (const mode of ['hash', 'all']) {
+        this.#write(`lru_crawler metadump ${mode}\r\n`);
+        const first = await this.#dumpStart(options);
+        // Very old servers walk their queues only.
+        if (first === undefined) continue;
+        for (let line = first; line !== 'END'; line = await this.#dumpLine(options)) {
+          const entry = parseMetadumpLine(line);
+          if (entry === undefined) throw this.#refusal('metadump', line);
+          if (entry === 'foreign' || prefixes?.some((prefix) => entry.key.startsWith(prefix)) === false)
+            continue;
+          yield entry;
+        }
+        finished = true;
+        return;
+      }
+      throw this.#refusal('metadump', 'ERROR');
+    } catch (error) {
+      throw this.#explained('metadump', error);
+    } finally {
+      leave();
+      // The server would go on sending the dump that nobody reads.
+      if (!finished) this.destroy();
+    }
+  }
+
+  /** Says goodbye. */
+  async close(): Promise<void> {
+    if (this.#socket.destroyed) return;
+    await new Promise<void>((resolve) => {
+      this.#socket.once('close', () => resolve());
+      this.#socket.end('quit\r\n');
+      this.#socket.destroySoon();
+    });
+  }
+
+  /** The same as {@link TextConnection.close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Closes at once; what is under way fails with `ERR_CLOSED`. */
+  destroy(): void {
+    this.#input.fail(
+      new StormlampError(ErrorCode.CLOSED, `The text connection to memcached ${this.id} is closed`, {
+        node: this.id,
+      }),
+    );
+    this.#socket.destroy();
+  }
+
+  // Three times, because a server that only knows the binary protocol waits for 24 bytes before it hangs up.
+  async #greet(deadline: Deadline): Promise<void> {
+    await this.#exclusive('version', deadline, async () => {
+      this.#write('version\r\n'.repeat(3));
+      for (let count = 0; count < 3; count += 1) {
+        const line = await this.#greeting(deadline);
+        if (!line.subarray(0, 8).equals(Buffer.from('VERSION '))) throw this.#foreign(line);
+      }
+    });
+  }
+
+  async #greeting(deadline: Deadline): Promise<Buffer> {
+    try {
+      return await this.#input.line(`version on memcached ${this.id}`, deadline.within(this.#timeoutMs));
+    } catch (error) {
+      if (!(error instanceof TextInputEnd)) throw error;
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `memcached ${this.id} closed the connection of the text protocol: it only speaks the binary one, as with SASL (-S); what needs the text protocol, like refilling a restarted node, is not available there`,
+        { cause: error, node: this.id },
+      );
+    }
+  }
+
+  #foreign(line: Buffer): StormlampError {
+    const peer = foreignPeer(line);
+    return new StormlampError(
+      ErrorCode.PROTOCOL,
+      `The server at ${this.id} does not look like memcached${peer === undefined ? '' : `: it answers like ${peer}`}; check the port`,
+      { node: this.id },
+    );
+  }
+
+  async #item(deadline: Deadline): Promise<LivingItem | null> {
+    const what = 'reading items';
+    const line = (await this.#line(what, deadline)).toString('latin1');
+    if (line === 'EN') return null;
+    const match = ITEM_LINE.exec(line);
+    const [, length, ttl, flags, cas = '0'] = match ?? [];
+    if (match === null || Number(length) > this.#maxItemBytes) throw this.#refusal(what, line);
+    const bytes = await this.#input.take(Number(length) + 2, what, deadline.within(this.#timeoutMs));
+    const seconds = Number(ttl);
+    return {
+      value: bytes.subarray(0, -2),
+      flags: Number(flags),
+      cas: BigInt(cas),
+      remainingSeconds: seconds < 0 ? undefined : seconds,
+    };
+  }
+
+  async #dumpStart(options: CallOptions): Promise<string | undefined> {
+    const line = await this.#dumpLine(options);
+    if (line === 'OK') return await this.#dumpLine(options);
+    if (line === 'ERROR' || line.startsWith('BADCLASS')) return undefined;
+    return line;
+  }
+
+  // The silence between two lines is limited, not the whole dump, unless the caller does it by its signal.
+  async #dumpLine(options: CallOptions): Promise<string> {
+    const line = this.#input.lineAtHand();
+    if (line !== undefined && options.signal?.aborted !== true) return line.toString('latin1');
+    const deadline = Deadline.of(options, this.#timeoutMs);
+    deadline.check(`metadump on memcached ${this.id}`);
+    return (await this.#input.line(`metadump on memcached ${this.id}`, deadline)).toString('latin1');
+  }
+
+  async #line(what: string, deadline: Deadline): Promise<Buffer> {
+    return await this.#input.line(`${what} on memcached ${this.id}`, deadline.within(this.#timeoutMs));
+  }
+
+  #write(text: string): void {
+    this.#socket.write(text);
+  }
+
+  async #exclusive<T>(
+    what: string,
+    call: CallOptions | Deadline,
+    work: (deadline: Deadline) => Promise<T>,
+  ): Promise<T> {
+    const leave = this.#enter();
+    try {
+      const deadline = call instanceof Deadline ? call : Deadline.of(call, 0);
+      deadline.check(`${what} on memcached ${this.id}`);
+      return await work(deadline);
+    } catch (error) {
+      // Whatever is still to come belongs to a question that nobody asks any more.
+      this.destroy();
+      throw this.#explained(what, error);
+    } finally {
+      leave();
+    }
+  }
+
+  #enter(): () => void {
+    if (this.#busy) {
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `The text connection to memcached ${this.id} does one command at a time; open another one`,
+        { node: this.id },
+      );
+    }
+    this.#busy = true;
+    return () => {
+      this.#busy = false;
+    };
+  }
+
+  #refusal(what: string, line: string): StormlampError {
+    const text = line.slice(0, 100).replace(/[^\x20-\x7e]/g, '?');
+    const forbidden = /not allowed|disabled/.test(line);
+    const known = /^(ERROR|CLIENT_ERROR|SERVER_ERROR|BUSY|BADCLASS)/.test(line);
+    // A line that is no known refusal may hold a key: it is not shown.
+    return new StormlampError(
+      forbidden ? ErrorCode.UNSUPPORTED : known ? ErrorCode.MEMCACHED : ErrorCode.PROTOCOL,
+      known
+        ? `memcached ${this.id} refused ${what}: ${text}`
+        : `The answer to ${what} of ${this.id} is not what memcached sends`,
+      { node: this.id },
+    );
+  }
+
+  #explained(what: string, error: unknown): unknown {
+    if (isStormlampError(error)) return error;
+    const code = error instanceof RangeError ? ErrorCode.PROTOCOL : ErrorCode.NODE_UNREACHABLE;
+    return new StormlampError(code, `${what} on memcached ${this.id} failed: ${describeError(error)}`, {
+      cause: error,
+      node: this.id,
+    });
+  }
+}
+
+function connected(id: NodeId, deadline: Deadline, dial: (ready: () => void) => Socket): Promise<Socket> {
+  let socket: Socket | undefined;
+  const attempt = new Promise<Socket>((resolve, reject) => {
+    const dialled = dial(() => resolve(dialled));
+    socket = dialled;
+    dialled.on('error', reject);
+  });
+  return deadline.race(`Connecting to memcached ${id}`, attempt).catch((error: unknown) => {
+    socket?.destroy();
+    if (isStormlampError(error)) throw error;
+    throw new StormlampError(
+      ErrorCode.NODE_UNREACHABLE,
+      `No connection to memcached ${id}: ${describeError(error)}; check that memcached runs there`,
+      { cause: error, node: id },
+    );
+  });
+}
