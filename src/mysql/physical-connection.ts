@@ -115,8 +115,9 @@ export class PhysicalConnection {
     this.destroy();
   }
 
-  /** Closes the socket at once. */
+  /** Closes the socket at once; the connection counts as lost from now on. */
   destroy(): void {
+    this.#lose(connectionLost('The connection was closed by this process.'));
     this.raw.destroy();
     // The driver only half-closes; a server that does not answer would keep the socket for ever.
     socketOf(this.raw).destroy();
@@ -135,7 +136,7 @@ export class PhysicalConnection {
 
   #lose(error: Error | undefined): void {
     if (this.#lost !== undefined) return;
-    const reason = error ?? closedByServer();
+    const reason = error ?? connectionLost('Connection lost: The server closed the connection.');
     this.#lost = reason;
     const listeners = this.#listeners;
     this.#listeners = [];
@@ -153,7 +154,6 @@ function canReset(version: ServerVersion): boolean {
   return version.flavor === 'mysql' ? isAtLeast(version, 5, 7, 3) : isAtLeast(version, 10, 2, 4);
 }
 
-function closedByServer(): Error {
-  const error = new Error('Connection lost: The server closed the connection.');
-  return Object.assign(error, { code: 'PROTOCOL_CONNECTION_LOST', fatal: true });
+function connectionLost(message: string): Error {
+  return Object.assign(new Error(message), { code: 'PROTOCOL_CONNECTION_LOST', fatal: true });
 }
