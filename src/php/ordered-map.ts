@@ -7,8 +7,6 @@ import { isUtf8 } from 'node:buffer';
  */
 export type PhpKey = number | bigint | string | Buffer;
 
-const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
-
 /** Insertion-ordered entries; setting a key that exists keeps its place, as in PHP. */
 export class OrderedMap implements Iterable<[PhpKey, unknown]> {
   readonly #entries = new Map<PhpKey, unknown>();
@@ -66,11 +64,6 @@ export class OrderedMap implements Iterable<[PhpKey, unknown]> {
     return this.#entries.entries();
   }
 
-  /** How `console.log` and the messages of failed assertions show it. */
-  [INSPECT](): unknown {
-    return { [this.constructor.name]: [...this.#entries] };
-  }
-
   /** The form of a key that is stored; a subclass may fold more keys together. */
   protected normalize(key: PhpKey): PhpKey {
     if (typeof key !== 'bigint') return key;
@@ -93,3 +86,10 @@ export class OrderedMap implements Iterable<[PhpKey, unknown]> {
     return known;
   }
 }
+
+// The entries are private: without this, `console.log` and failed assertions would show nothing of them.
+Object.defineProperty(OrderedMap.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value(this: OrderedMap): unknown {
+    return { [this.constructor.name]: [...this] };
+  },
+});

@@ -1,4 +1,5 @@
 /** Writes a session in which some variables changed, out of the bytes of those that did not. */
+import { cannotMove } from './custom-object-slots.js';
 import { copiesIn } from './edited-copies.js';
 import type { ResolvedPhpLimits } from './php-limits.js';
 import type { VariableChange } from './session-document.js';
@@ -100,12 +101,14 @@ class Splicer {
     const firstSlot = writer.slotCount + 1;
     const numbers = this.#renumber(variable, firstSlot);
     if (numbers === undefined) {
+      if (variable.references.some(({ fixed }) => fixed)) throw cannotMove();
       writer.writeBytes(this.#bytes.subarray(variable.headStart, variable.start));
       writer.write(variable.value);
       return;
     }
     let from = variable.headStart;
-    for (const [index, { start, end }] of variable.references.entries()) {
+    for (const [index, { start, end, fixed }] of variable.references.entries()) {
+      if (fixed) continue;
       writer.writeBytes(this.#bytes.subarray(from, start));
       writer.writeText(String(numbers[index]));
       from = end;
@@ -136,10 +139,10 @@ class Splicer {
       if (identity !== undefined && this.#writer.slotOf(identity) !== undefined) return undefined;
     }
     const numbers: number[] = [];
-    for (const { target } of variable.references) {
+    for (const { target, fixed } of variable.references) {
       const inside = target >= variable.firstSlot && target < end;
       const number = inside ? target + shift : this.#slotNow(target);
-      if (number === undefined) return undefined;
+      if (number === undefined || (fixed && number !== target)) return undefined;
       numbers.push(number);
     }
     return numbers;

@@ -1,6 +1,7 @@
 /** Reads values in PHP's serialization format: one pass, no recursion, PHP's own rules of what is refused. */
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { ContainerFrame } from './container-frame.js';
+import { rememberSlots } from './custom-object-slots.js';
 import type { PhpKey } from './ordered-map.js';
 import { overLimit, type ResolvedPhpLimits } from './php-limits.js';
 import { type PhpClassName, PhpCustomObject, PhpEnum, PhpObject } from './php-object.js';
@@ -11,6 +12,8 @@ import { TokenReader } from './token-reader.js';
 const NO_SLOTS = new StormlampError(ErrorCode.UNSUPPORTED, 'References need slots');
 // What zend_is_valid_class_name accepts.
 const CLASS_NAME = /^[A-Za-z0-9_\x7f-\xff\\]+$/;
+// Deeper ones are taken as opaque; every level is read once more.
+const MAX_NESTED_CONTENTS = 8;
 const COLON = 58;
 const SEMICOLON = 59;
 
@@ -32,6 +35,8 @@ export interface ReferenceToken {
   readonly target: number;
   /** The slot that an `r:` itself takes; undefined for `R:`, which takes none. */
   readonly slot: number | undefined;
+  /** Whether it stands inside the opaque contents of an object, where its number cannot be changed. */
+  readonly fixed: boolean;
 }
 
 /**
@@ -48,26 +53,30 @@ export type SlotTracking = 'none' | 'no-objects' | 'all';
  */
 export class ValueReader extends TokenReader {
   /** How many slots were counted so far. */
-  slotCount = 0;
+  slotCount: number;
   /** The slots in their order, empty when they are not tracked. */
-  readonly slots: Slot[] = [];
+  readonly slots: Slot[];
   /** The references met, empty when slots are not tracked. */
   readonly references: ReferenceToken[] = [];
   readonly #tracking: SlotTracking;
+  readonly #nesting: number;
   readonly #limits: ResolvedPhpLimits;
 
   /**
-   * Makes a reader of `bytes`.
+   * Makes a reader of `bytes`; one that reads what stands inside of another's bytes goes on with its slots.
    *
    * @throws StormlampError `ERR_PHP_LIMIT` when there are more bytes than allowed.
    */
-  constructor(bytes: Buffer, limits: ResolvedPhpLimits, tracking: SlotTracking) {
+  constructor(bytes: Buffer, limits: ResolvedPhpLimits, tracking: SlotTracking, outer?: ValueReader) {
     if (bytes.length > limits.maxBytes) {
       throw overLimit(`The data is ${bytes.length} bytes long`, limits.maxBytes, 'maxBytes');
     }
     super(bytes, true);
     this.#limits = limits;
     this.#tracking = tracking;
+    this.slots = outer?.slots ?? [];
+    this.slotCount = outer?.slotCount ?? 0;
+    this.#nesting = outer === undefined ? 0 : outer.#nesting + 1;
   }
 
   /**
@@ -247,9 +256,31 @@ export class ValueReader extends TokenReader {
     const end = this.position + size;
     if (!(end < this.bytes.length)) throw this.syntax(`${size} more bytes`);
     const data = Buffer.from(this.bytes.subarray(this.position, end));
+    const object = new PhpCustomObject(className, data);
+    if (this.#tracking === 'all') this.#readContents(object);
     this.position = end;
     this.expect(125, 'a closing brace');
-    return new PhpCustomObject(className, data);
+    return object;
+  }
+
+  /** Counts the slots of contents that are serialized values themselves; any other contents take none. */
+  #readContents(object: PhpCustomObject): void {
+    const own = this.slotCount;
+    if (this.#nesting >= MAX_NESTED_CONTENTS) return;
+    const inner = new ValueReader(object.data, this.#limits, 'all', this);
+    try {
+      while (inner.position < object.data.length) inner.readInto(new ContainerFrame(1, undefined));
+    } catch (error) {
+      if (!(error instanceof StormlampError)) throw error;
+      this.slots.length = own;
+      return;
+    }
+    this.slotCount = inner.slotCount;
+    const onlyAt = inner.references.length > 0 ? own : undefined;
+    rememberSlots(object, { count: inner.slotCount - own, onlyAt });
+    for (const { target, slot } of inner.references) {
+      this.references.push({ start: this.position, end: this.position, target, slot, fixed: true });
+    }
   }
 
   #enum(): PhpEnum {
@@ -317,7 +348,7 @@ export class ValueReader extends TokenReader {
       throw this.syntax('the number of an earlier slot');
     }
     const own = known < this.slotCount ? this.slotCount : undefined;
-    this.references.push({ start: before + 2, end, target, slot: own });
+    this.references.push({ start: before + 2, end, target, slot: own, fixed: false });
     return slot;
   }
 

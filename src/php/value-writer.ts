@@ -1,5 +1,7 @@
 /** Writes values in PHP's serialization format, with PHP's numbering of references. No recursion. */
 import { ByteSink } from './byte-sink.js';
+import { slotsOf } from './custom-object-contents.js';
+import { cannotMove } from './custom-object-slots.js';
 import { floatText } from './float-text.js';
 import { fitsInt64, integerOfKey } from './integer-key.js';
 import { OrderedMap, type PhpKey } from './ordered-map.js';
@@ -229,10 +231,7 @@ export class ValueWriter {
       this.#className('O', value.className);
       this.#begin(mapFrame(value.properties), value.properties.size);
     } else if (value instanceof PhpCustomObject) {
-      this.#className('C', value.className);
-      this.#sink.ascii(`${value.data.length}:{`);
-      this.writeBytes(value.data);
-      this.#sink.ascii('}');
+      this.#customObject(value);
     } else {
       const className = classNameBytes(value.className, this.#stack);
       const name = Buffer.concat([className, Buffer.from(`:${value.caseName}`)]);
@@ -240,6 +239,16 @@ export class ValueWriter {
       this.writeBytes(name);
       this.#sink.ascii('";');
     }
+  }
+
+  #customObject(object: PhpCustomObject): void {
+    const { count, onlyAt } = slotsOf(object);
+    if (onlyAt !== undefined && onlyAt !== this.slotCount) throw cannotMove();
+    this.#className('C', object.className);
+    this.#sink.count(object.data.length);
+    this.#sink.bytes(object.data);
+    this.#sink.byte(CLOSING_BRACE);
+    this.slotCount += count;
   }
 
   #className(tag: 'O' | 'C', className: PhpClassName): void {
