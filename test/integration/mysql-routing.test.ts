@@ -1,0 +1,268 @@
+/** Reads on replicas, writes on the primary, and everything that ties a session to one connection. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from './eventually.js';
+
+type Row = Record<string, unknown>;
+
+async function rowsOf(db: Pick<MysqlConnection, 'query'>, sql: string, values?: unknown[]): Promise<Row[]> {
+  const [rows] = await db.query(sql, values as never);
+  return rows as unknown as Row[];
+}
+
+async function serverOf(db: Pick<MysqlConnection, 'query'>): Promise<number> {
+  const [row] = await rowsOf(db, 'SELECT @@server_id AS id');
+  return row?.['id'] as number;
+}
+
+describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
+  let servers: LocalCluster;
+  let cluster: MysqlCluster;
+  let primary: number;
+
+  beforeAll(async () => {
+    servers = await startLocalCluster({ flavor, memcached: 0, php: false });
+    primary = servers.primary.serverId;
+    await servers.primary.query('CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(40))');
+    await servers.waitForReplication();
+    cluster = await createMysqlCluster({
+      ...servers.options().mysql,
+      pool: { max: 3 },
+    });
+  });
+
+  afterAll(async () => {
+    await cluster?.close();
+    await servers?.close();
+  });
+
+  async function poolIsIdle(): Promise<void> {
+    await eventually('all connections are back', () =>
+      cluster.stats().every(({ inFlight, pool }) => inFlight === 0 && pool.borrowed === 0),
+    );
+  }
+
+  test('reads run on every replica and never on the primary', async () => {
+    const seen = new Set<number>();
+    for (let call = 0; call < 40; call += 1) seen.add(await serverOf(cluster));
+    expect([...seen].sort()).toEqual(servers.replicas.map(({ serverId }) => serverId).sort());
+  });
+
+  test('what is written through execute is on the primary at once and on the replicas soon', async () => {
+    const [header] = await cluster.execute('INSERT INTO t (v) VALUES (?)', ['first']);
+    const { insertId } = header as unknown as { insertId: number };
+    const onPrimary = await servers.primary.query('SELECT v FROM shop.t WHERE id = ?', [insertId]);
+    expect(onPrimary).toEqual([{ v: 'first' }]);
+    await servers.waitForReplication();
+    const [row] = await rowsOf(cluster, 'SELECT v, @@server_id AS id FROM t WHERE id = ?', [insertId]);
+    expect(row?.['v']).toBe('first');
+    expect(row?.['id']).not.toBe(primary);
+  });
+
+  test('a statement that is not understood goes to the primary', async () => {
+    const [row] = await rowsOf(
+      cluster,
+      'SELECT CONNECTION_ID() AS c, @@server_id AS id, GET_LOCK("x", 0) AS l',
+    );
+    expect(row?.['id']).toBe(primary);
+  });
+
+  test('a connection reads from a replica until its first write, and from the primary after it', async () => {
+    const connection = await cluster.getConnection();
+    expect(connection.threadId).toBeUndefined();
+    expect(await serverOf(connection)).not.toBe(primary);
+    expect(connection.threadId).toBeTypeOf('number');
+    await connection.query('INSERT INTO t (v) VALUES ("second")');
+    const thread = connection.threadId;
+    expect(await serverOf(connection)).toBe(primary);
+    const [row] = await rowsOf(connection, 'SELECT v FROM t WHERE id = LAST_INSERT_ID()');
+    expect(row).toEqual({ v: 'second' });
+    expect(connection.threadId).toBe(thread);
+    connection.release();
+    await poolIsIdle();
+  });
+
+  test('every checkout is a fresh object', async () => {
+    const first = await cluster.getConnection();
+    first.release();
+    const second = await cluster.getConnection();
+    expect(second).not.toBe(first);
+    await expect(first.query('SELECT 1')).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    second.release();
+  });
+
+  test('a transaction in text stays on the primary from BEGIN to COMMIT', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('BEGIN');
+    const ids = [await serverOf(connection)];
+    await connection.query('INSERT INTO t (v) VALUES ("third")');
+    ids.push(await serverOf(connection));
+    await connection.query('COMMIT');
+    connection.release();
+    expect(ids).toEqual([primary, primary]);
+  });
+
+  test('a read-only transaction takes one replica as a whole', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('START TRANSACTION READ ONLY');
+    const threads: unknown[] = [];
+    for (let call = 0; call < 5; call += 1) {
+      expect(await serverOf(connection)).not.toBe(primary);
+      threads.push(connection.threadId);
+    }
+    await connection.query('COMMIT');
+    connection.release();
+    expect(new Set(threads).size).toBe(1);
+  });
+
+  test('autocommit off keeps everything on the primary until it is on again', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('SET autocommit = 0');
+    expect(await serverOf(connection)).toBe(primary);
+    await connection.query('INSERT INTO t (v) VALUES ("gone")');
+    connection.release();
+    await poolIsIdle();
+    expect(await servers.primary.query('SELECT v FROM shop.t WHERE v = "gone"')).toEqual([]);
+  });
+
+  test('nothing of one borrower reaches the next: variables, temporary tables, transactions, database', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('SET @secret = 42');
+    await connection.query('CREATE TEMPORARY TABLE mine (n INT)');
+    await connection.query('BEGIN');
+    await connection.query('INSERT INTO t (v) VALUES ("open")');
+    connection.release();
+    await poolIsIdle();
+    const others = await Promise.all([1, 2, 3].map(() => cluster.getConnection()));
+    for (const other of others) {
+      await other.query('INSERT INTO t (v) VALUES ("other")');
+      expect(await rowsOf(other, 'SELECT @secret AS s')).toEqual([{ s: null }]);
+      await expect(other.query('SELECT * FROM mine')).rejects.toMatchObject({ errno: 1146 });
+      other.release();
+    }
+    expect(await servers.primary.query('SELECT v FROM shop.t WHERE v = "open"')).toEqual([]);
+
+    const wanderer = await cluster.getConnection();
+    await wanderer.query('USE information_schema');
+    await wanderer.query('SELECT 1');
+    wanderer.release();
+    await poolIsIdle();
+    for (let call = 0; call < 9; call += 1) {
+      expect(await rowsOf(cluster, 'SELECT DATABASE() AS d')).toEqual([{ d: servers.database }]);
+    }
+  });
+
+  test('settings follow a connection from the replica to the primary', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('SET time_zone = "+05:30"');
+    await connection.query('SET NAMES latin1');
+    const settings = 'SELECT @@session.time_zone AS z, @@character_set_client AS c, @@server_id AS id';
+    const [before] = await rowsOf(connection, settings);
+    await connection.query('INSERT INTO t (v) VALUES ("settled")');
+    const [after] = await rowsOf(connection, settings);
+    connection.release();
+    expect(before).toMatchObject({ z: '+05:30', c: 'latin1' });
+    expect(before?.['id']).not.toBe(primary);
+    expect(after).toMatchObject({ z: '+05:30', c: 'latin1', id: primary });
+    await poolIsIdle();
+    const [fresh] = await rowsOf(cluster, settings);
+    expect(fresh).toMatchObject({ c: 'utf8mb4' });
+    expect(fresh?.['z']).not.toBe('+05:30');
+  });
+
+  test('a user variable ties the connection to the primary', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('SET @a = 5');
+    expect(await rowsOf(connection, 'SELECT @a AS a, @@server_id AS id')).toEqual([{ a: 5, id: primary }]);
+    connection.release();
+  });
+
+  test('SHOW WARNINGS belongs to the statement before it', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('SELECT CAST("1x" AS SIGNED)');
+    const warnings = await rowsOf(connection, 'SHOW WARNINGS');
+    connection.release();
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('statements of one connection run in the order of their calls', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('CREATE TEMPORARY TABLE steps (n INT AUTO_INCREMENT PRIMARY KEY, v INT)');
+    const calls = Array.from({ length: 50 }, (_, v) =>
+      connection.query(v % 3 === 0 ? 'SELECT ?' : 'INSERT INTO steps (v) VALUES (?)', [v]),
+    );
+    await Promise.all(calls);
+    const rows = await rowsOf(connection, 'SELECT v FROM steps ORDER BY n');
+    connection.release();
+    const expected = Array.from({ length: 50 }, (_, v) => v).filter((v) => v % 3 !== 0);
+    expect(rows.map(({ v }) => v)).toEqual(expected);
+  });
+
+  test('many holders of replica connections that all turn to writing cannot block each other', async () => {
+    const holders = await Promise.all(Array.from({ length: 12 }, () => cluster.getConnection()));
+    const work = holders.map(async (holder) => {
+      await serverOf(holder);
+      await holder.query({ sql: 'INSERT INTO t (v) VALUES ("held")', timeoutMs: 10_000 });
+      const id = await serverOf(holder);
+      holder.release();
+      return id;
+    });
+    expect(new Set(await Promise.all(work))).toEqual(new Set([primary]));
+    await poolIsIdle();
+  });
+
+  test('a scope that wrote reads its own writes; outside a scope nothing sticks', async () => {
+    await cluster.run({}, async () => {
+      expect(await serverOf(cluster)).not.toBe(primary);
+      await cluster.query('INSERT INTO t (v) VALUES ("scoped")');
+      expect(await serverOf(cluster)).toBe(primary);
+      await cluster.run({ maxLagMs: 60_000 }, async () => expect(await serverOf(cluster)).toBe(primary));
+    });
+    await cluster.query('INSERT INTO t (v) VALUES ("unscoped")');
+    expect(await serverOf(cluster)).not.toBe(primary);
+    await cluster.run({ consistency: 'eventual' }, async () => {
+      await cluster.query('INSERT INTO t (v) VALUES ("eventual")');
+      expect(await serverOf(cluster)).not.toBe(primary);
+    });
+    await cluster.run({ preference: 'primary' }, async () => expect(await serverOf(cluster)).toBe(primary));
+  });
+
+  test('explain says what happens, and the route event says that it happened', async () => {
+    const routes: unknown[] = [];
+    const listen = (event: unknown): number => routes.push(event);
+    cluster.on('route', listen);
+    await cluster.query('SELECT 1 + ?', [1]);
+    cluster.off('route', listen);
+    const explained = cluster.explain('SELECT 1 + ?');
+    expect(explained).toMatchObject({ kind: 'read', role: 'replica', because: 'it only reads' });
+    expect(explained.considered.map(({ fit }) => fit)).toEqual([false, true, true]);
+    expect(routes).toHaveLength(1);
+    expect(routes[0]).toMatchObject({
+      sql: 'SELECT 1 + ?',
+      kind: 'read',
+      role: 'replica',
+      because: 'it only reads',
+    });
+    expect(cluster.explain('DELETE FROM t')).toMatchObject({ kind: 'write', role: 'primary' });
+  });
+
+  test('a statement that begins a transaction is refused on the pool itself', async () => {
+    await expect(cluster.query('BEGIN')).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    await expect(cluster.beginTransaction()).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+  });
+
+  test('errors of the server come as the driver gives them, and the connection serves on', async () => {
+    const connection = await cluster.getConnection();
+    await expect(connection.query('SELECT * FROM missing')).rejects.toMatchObject({
+      code: 'ER_NO_SUCH_TABLE',
+      errno: 1146,
+    });
+    expect(await rowsOf(connection, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    await expect(connection.execute('SELECT ?', [undefined as never])).rejects.toThrow(/undefined/);
+    expect(await rowsOf(connection, 'SELECT 2 AS two')).toEqual([{ two: 2 }]);
+    connection.release();
+    await poolIsIdle();
+  });
+});
