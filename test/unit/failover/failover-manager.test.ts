@@ -1,0 +1,352 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ErrorCode } from '../../../src/common/stormlamp-error.js';
+import {
+  createFailoverManager,
+  type FailoverManager,
+  type FailoverManagerOptions,
+} from '../../../src/failover/failover-manager.js';
+import type { FailoverOptions } from '../../../src/failover/failover-options.js';
+import { TopologyWatcher } from '../../../src/health/topology-watcher.js';
+import { master, orphan, seeds, slave } from '../../spec/topology/made-up-servers.js';
+import { type Answer, ScriptedProbe } from '../health/scripted-probe.js';
+
+const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+const healthy = { a: master('a'), b: slave('b', 'a'), c: slave('c', 'a') };
+const dead = { a: refused, b: orphan('b', 'a'), c: orphan('c', 'a') };
+const promoted = { a: refused, b: master('b'), c: slave('c', 'b') };
+
+let watcher: TopologyWatcher;
+let manager: FailoverManager;
+let probes: Map<string, ScriptedProbe>;
+let told: { name: string; payload: Record<string, unknown> }[];
+let isolated: string[];
+
+const wait = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+async function become(answers: Readonly<Record<string, Answer>>, ms = 2_500): Promise<void> {
+  for (const [id, answer] of Object.entries(answers)) {
+    const probe = probes.get(id);
+    if (probe !== undefined) probe.answer = answer;
+  }
+  await wait(ms);
+}
+async function manage(options: FailoverOptions = {}): Promise<void> {
+  probes = new Map(Object.entries(healthy).map(([id, facts]) => [id, new ScriptedProbe(facts)]));
+  watcher = new TopologyWatcher({
+    seeds: seeds({ a: 'primary', b: 'replica', c: 'replica' }),
+    createProbe: ({ id }) => probes.get(id) ?? new ScriptedProbe(refused),
+    intervalMs: 1000,
+    timeoutMs: 500,
+  });
+  told = [];
+  isolated = [];
+  manager = createFailoverManager({
+    ...options,
+    watcher,
+    targets: {
+      isolate(node, reason) {
+        isolated.push(`${node} ${reason}`);
+        return () => isolated.push(`${node} released`);
+      },
+    },
+  });
+  for (const name of [
+    'primary-followed',
+    'primary-lost',
+    'primary-returned',
+    'split-brain',
+    'hook-failed',
+  ] as const) {
+    manager.on(name, (payload: object) => told.push({ name, payload: { ...payload } }));
+  }
+  watcher.start();
+  await wait(100);
+}
+const names = (): string[] => told.map(({ name }) => name);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(async () => {
+  const closing = manager.close();
+  await wait(0);
+  await closing;
+  watcher.close();
+  await wait(1000);
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+describe('following', () => {
+  test('the first primary is found without an alarm', async () => {
+    await manage();
+    expect(names()).toEqual([]);
+    expect(await manager.history()).toMatchObject([{ kind: 'primary-found', nodes: ['a'], epoch: 1 }]);
+  });
+
+  test('a dead primary is told once, with the kind and the evidence', async () => {
+    await manage();
+    await become(dead, 10_000);
+    expect(names()).toEqual(['primary-lost']);
+    expect(told[0]?.payload).toMatchObject({ node: 'a', kind: 'dead-primary', epoch: 1 });
+    expect(told[0]?.payload['evidence']).toContainEqual(
+      expect.objectContaining({ node: 'a', kind: 'refused', detail: 'connect ECONNREFUSED' }),
+    );
+  });
+
+  test('a promotion by somebody else is followed, with the time without a writer', async () => {
+    await manage();
+    await become(dead, 5_000);
+    await become(promoted, 500);
+    expect(names()).toEqual(['primary-lost', 'primary-followed']);
+    const payload: Record<string, unknown> = told[1]?.payload ?? {};
+    expect(payload).toMatchObject({
+      from: 'a',
+      to: 'b',
+      epoch: 2,
+      reason: 'dead-primary',
+      cluster: 'stormlamp',
+    });
+    expect(payload['outageMs']).toBeGreaterThan(3_900);
+    expect(payload['outageMs']).toBeLessThan(5_600);
+    expect(payload['opId']).toBe(told[0]?.payload['opId']);
+  });
+
+  test('a primary that comes back is told as returned, in the same epoch', async () => {
+    await manage();
+    await become(dead);
+    await become(healthy);
+    expect(names()).toEqual(['primary-lost', 'primary-returned']);
+    expect(told[1]?.payload).toMatchObject({ node: 'a', epoch: 1 });
+  });
+
+  test.each([
+    ['a silent primary', { ...dead, a: 'silence' as const }, 'unreachable-primary'],
+    ['a read-only primary', { a: master('a', { readOnly: true }) }, 'read-only-primary'],
+    ['a demoted primary', { a: slave('a', 'z') }, 'no-primary'],
+  ])('%s is told by its kind', async (_, answers, kind) => {
+    await manage();
+    await become(answers, 3_000);
+    expect(told[0]).toMatchObject({ name: 'primary-lost', payload: { kind } });
+  });
+
+  test('two claimants are told as a split brain with both names', async () => {
+    await manage();
+    await become({ b: master('b'), c: slave('c', 'b') });
+    expect(names()).toContain('split-brain');
+    expect(told.find(({ name }) => name === 'split-brain')?.payload).toMatchObject({ nodes: ['a', 'b'] });
+    expect(manager.state).toMatchObject({ failure: 'split-brain', writer: { kind: 'split-brain' } });
+  });
+
+  test('each new outage has a name of its own', async () => {
+    await manage();
+    await become(dead);
+    await become(healthy);
+    await become(dead);
+    const [first, , second] = told;
+    expect(first?.payload['opId']).not.toBe(second?.payload['opId']);
+  });
+});
+
+describe('the state', () => {
+  test('it shows mode, writer, epoch and how far each node is believed to be down', async () => {
+    await manage();
+    expect(manager.state).toEqual({
+      mode: 'follow',
+      writer: { kind: 'primary', node: 'a' },
+      epoch: 1,
+      failure: null,
+      nodes: [
+        { node: 'a', role: 'primary', suspicion: 'up' },
+        { node: 'b', role: 'replica', suspicion: 'up' },
+        { node: 'c', role: 'replica', suspicion: 'up' },
+      ],
+    });
+  });
+
+  test('suspect, then objectively down when the replicas lost it too', async () => {
+    await manage();
+    await become(dead, 1_200);
+    expect(manager.state.nodes[0]).toMatchObject({ suspicion: 'suspect' });
+    await wait(4_000);
+    expect(manager.state.nodes[0]).toMatchObject({ suspicion: 'objectively-down' });
+    expect(manager.state.failure).toBe('dead-primary');
+  });
+
+  test('down only in our eyes while a replica still hears from it', async () => {
+    await manage();
+    await become({ a: refused }, 6_000);
+    expect(manager.state.nodes[0]).toMatchObject({ suspicion: 'down' });
+  });
+});
+
+describe('isolation', () => {
+  test('it is forwarded, shown, journaled and ended by disposing, once', async () => {
+    await manage();
+    const hold = manager.isolate('b', { reason: 'kernel update' });
+    expect(isolated).toEqual(['b kernel update']);
+    expect(manager.state.nodes[1]).toMatchObject({ suspicion: 'isolated' });
+    hold[Symbol.dispose]();
+    hold[Symbol.dispose]();
+    expect(isolated).toEqual(['b kernel update', 'b released']);
+    expect((await manager.history(2)).map(({ kind }) => kind)).toEqual(['node-released', 'node-isolated']);
+  });
+
+  test('it ends by itself after its time', async () => {
+    await manage();
+    manager.isolate('b', { ttlMs: 1_000 });
+    await wait(999);
+    expect(isolated.length).toBe(1);
+    await wait(1);
+    expect(isolated).toEqual(['b isolated by an operator', 'b released']);
+  });
+
+  test('an unknown node is refused by name, with the known ones', async () => {
+    await manage();
+    expect(() => manager.isolate('x')).toThrow(/x; known are: a, b, c/);
+    expect(() => manager.isolate('b', { ttl: 1 } as never)).toThrow(/did you mean `ttlMs`/);
+  });
+
+  test('closing lets all nodes in and refuses more', async () => {
+    await manage();
+    manager.isolate('b', { ttlMs: 60_000 });
+    manager.isolate('c');
+    await manager.close();
+    expect(isolated.filter((entry) => entry.endsWith('released'))).toEqual(['b released', 'c released']);
+    expect(() => manager.isolate('b')).toThrow(expect.objectContaining({ code: ErrorCode.CLOSED }));
+  });
+});
+
+describe('hooks', () => {
+  test('they are called in order, one after the other, with the change and a deadline', async () => {
+    const calls: string[] = [];
+    const slow = (name: string) => async (event: object) => {
+      calls.push(`${name} begins`);
+      expect(event).toMatchObject({ signal: expect.any(AbortSignal), deadline: expect.any(Number) });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      calls.push(`${name} ends`);
+    };
+    await manage({
+      hooks: { onDetected: slow('detected'), afterPromote: slow('promote'), afterFailover: slow('failover') },
+    });
+    await become(dead, 1_200);
+    await become(promoted, 2_000);
+    expect(calls).toEqual(
+      ['detected', 'promote', 'failover'].flatMap((name) => [`${name} begins`, `${name} ends`]),
+    );
+  });
+
+  test('a hook that throws or rejects is told and stops nothing', async () => {
+    const called: string[] = [];
+    await manage({
+      hooks: {
+        onDetected: () => {
+          throw new Error('pager is off');
+        },
+        afterPromote: () => Promise.reject(new Error('consul is away')),
+        afterFailover: ({ to }) => {
+          called.push(to);
+        },
+      },
+    });
+    await become(dead);
+    await become(promoted);
+    expect(told.filter(({ name }) => name === 'hook-failed').map(({ payload }) => payload['hook'])).toEqual([
+      'onDetected',
+      'afterPromote',
+    ]);
+    expect(called).toEqual(['b']);
+    expect((await manager.history()).map(({ message }) => message)).toContain(
+      "Hook 'onDetected': pager is off",
+    );
+  });
+
+  test('a hook that never ends is given up after its time, and its signal fires', async () => {
+    let signal: AbortSignal | undefined;
+    await manage({
+      hooks: {
+        onDetected: (event) => {
+          signal = event.signal;
+          return new Promise(() => {});
+        },
+      },
+      hookPolicy: { timeoutMs: { onDetected: 1_000 } },
+    });
+    await become(dead, 3_000);
+    expect(signal?.aborted).toBe(true);
+    expect(told.at(-1)).toMatchObject({
+      name: 'hook-failed',
+      payload: { hook: 'onDetected', error: { message: expect.stringContaining('within 1000 ms') } },
+    });
+  });
+
+  test('what a hook logs is in the journal', async () => {
+    await manage({ hooks: { onDetected: ({ log }) => log('paged the operator') } });
+    await become(dead);
+    expect((await manager.history())[0]).toMatchObject({
+      kind: 'hook-logged',
+      message: 'onDetected: paged the operator',
+    });
+  });
+
+  test('no hook begins after closing, and the running one is aborted', async () => {
+    let signal: AbortSignal | undefined;
+    const late = vi.fn();
+    await manage({
+      hooks: {
+        onDetected: (event) => {
+          signal = event.signal;
+          return new Promise(() => {});
+        },
+        afterPromote: late,
+      },
+    });
+    await become(dead);
+    await become(promoted);
+    await manager.close();
+    await wait(60_000);
+    expect(signal?.aborted).toBe(true);
+    expect(late).not.toHaveBeenCalled();
+  });
+});
+
+describe('the end', () => {
+  test('nothing is told after closing, and the watcher lives on', async () => {
+    await manage();
+    await manager.close();
+    await manager.close();
+    await become(dead);
+    expect(names()).toEqual([]);
+    expect(watcher.topology.writer.kind).toBe('no-primary');
+  });
+});
+
+describe('options', () => {
+  const parts = {
+    watcher: undefined as unknown as TopologyWatcher,
+    targets: { isolate: () => () => {} },
+  };
+  const make = (options: object): unknown =>
+    createFailoverManager({ ...parts, watcher, ...options } as FailoverManagerOptions);
+
+  test.each(['approve', 'auto'])("mode '%s' is refused with what to do instead", async (mode) => {
+    await manage();
+    expect(() => make({ mode })).toThrow(
+      expect.objectContaining({
+        code: ErrorCode.UNSUPPORTED,
+        message: expect.stringContaining("Use 'follow'"),
+      }),
+    );
+  });
+
+  test.each([
+    [{ mode: 'folow' }, /failover.mode/],
+    [{ modes: 'follow' }, /did you mean `mode`/],
+    [{ hooks: { onDetect: () => {} } }, /did you mean `onDetected`/],
+    [{ hooks: { onDetected: 'x' } }, /failover.hooks.onDetected` to be a function/],
+    [{ hookPolicy: { timeoutMs: { onDetected: 0 } } }, /failover.hookPolicy.timeoutMs.onDetected/],
+    [{ hookPolicy: { timeout: {} } }, /did you mean `timeoutMs`/],
+  ])('%j is refused by name', async (options, message) => {
+    await manage();
+    expect(() => make(options)).toThrow(message);
+  });
+});
