@@ -27,7 +27,7 @@ const FLOORS: Record<string, number> = {
 };
 /** The only file that may import each library. */
 const FRONTS: Record<string, RegExp> = {
-  mysql2: /^mysql\/connection-factory\.ts$/,
+  mysql2: /^(mysql\/connection-factory|testing\/admin-connection)\.ts$/,
   'generic-pool': /^mysql\/node-pool\.ts$/,
   opossum: /^breaker\/opossum-breaker\.ts$/,
   memjs: /^memcached\/memjs-node\.ts$/,

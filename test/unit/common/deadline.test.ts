@@ -1,3 +1,4 @@
+import { getMaxListeners, setMaxListeners } from 'node:events';
 import { expect, test } from 'vitest';
 import { Deadline } from '../../../src/common/deadline.js';
 
@@ -17,7 +18,10 @@ test('work that outlives its deadline rejects with ERR_TIMEOUT and delivers its 
   });
   const late: string[] = [];
   const raced = Deadline.of({ timeoutMs: 5 }).race('Connecting to db1', work, (value) => late.push(value));
-  await expect(raced).rejects.toMatchObject({ code: 'ERR_TIMEOUT', message: 'Connecting to db1 did not finish within 5 ms' });
+  await expect(raced).rejects.toMatchObject({
+    code: 'ERR_TIMEOUT',
+    message: 'Connecting to db1 did not finish within 5 ms',
+  });
   finish('connection');
   await work;
   expect(late).toEqual(['connection']);
@@ -44,4 +48,21 @@ test('check throws once the time is over', async () => {
   const deadline = Deadline.of({ timeoutMs: 1 });
   await expect(deadline.race('x', never)).rejects.toThrow();
   expect(() => deadline.check('Saving')).toThrow('Saving did not finish within 1 ms');
+});
+
+test('many calls may share one signal without a warning, and a limit that its owner set stays', async () => {
+  const warnings: string[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning.name);
+  process.on('warning', onWarning);
+  const controller = new AbortController();
+  const calls = Array.from({ length: 50 }, () => Deadline.of({ signal: controller.signal }).race('x', never));
+  const owned = new AbortController();
+  setMaxListeners(7, owned.signal);
+  Deadline.of({ signal: owned.signal });
+  expect(getMaxListeners(owned.signal)).toBe(7);
+  controller.abort();
+  await Promise.allSettled(calls);
+  await new Promise((done) => setImmediate(done));
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
 });

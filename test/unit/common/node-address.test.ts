@@ -13,6 +13,11 @@ test.each([
   expect(nodeIdOf(parsed)).toBe(id);
 });
 
-test.each(['', 'a b', 'host:0', 'host:65536', 'host:port', '::1', 'user@host:1', 7, undefined])('%s is none', (text) => {
-  expect(() => parseNodeAddress('sessions.nodes[0]', text, 11_211)).toThrow("Expected `sessions.nodes[0]` to be an address like 'host:port'");
-});
+test.each(['', 'a b', 'host:0', 'host:65536', 'host:port', '::1', 'user@host:1', 7, undefined])(
+  '%s is none',
+  (text) => {
+    expect(() => parseNodeAddress('sessions.nodes[0]', text, 11_211)).toThrow(
+      "Expected `sessions.nodes[0]` to be an address like 'host:port'",
+    );
+  },
+);

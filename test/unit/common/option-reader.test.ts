@@ -17,10 +17,16 @@ describe('option reader', () => {
   });
 
   test.each([
-    [() => readNumber('maxLagMs', -1, 5, { min: 0 }), 'Expected `maxLagMs` to be a finite number >= 0, got `-1` (number)'],
+    [
+      () => readNumber('maxLagMs', -1, 5, { min: 0 }),
+      'Expected `maxLagMs` to be a finite number >= 0, got `-1` (number)',
+    ],
     [() => readNumber('n', 1.5, 5, { integer: true }), 'Expected `n` to be an integer, got `1.5` (number)'],
     [() => readNumber('n', Number.NaN, 5), 'Expected `n` to be a finite number, got `NaN` (number)'],
-    [() => readNumber('n', 11, 5, { min: 1, max: 10 }), 'Expected `n` to be a finite number >= 1 and <= 10, got `11` (number)'],
+    [
+      () => readNumber('n', 11, 5, { min: 1, max: 10 }),
+      'Expected `n` to be a finite number >= 1 and <= 10, got `11` (number)',
+    ],
     [() => readNumber('n', '5', 5), 'Expected `n` to be a finite number, got `5` (string)'],
     [() => readString('s', '', 'x'), 'Expected `s` to be a non-empty string, got `` (string)'],
     [() => readChoice('c', 'b', ['a'], 'a'), "Expected `c` to be one of 'a', got `b` (string)"],
@@ -38,7 +44,9 @@ describe('option reader', () => {
     expect(() => rejectUnknownOptions('mysql', { zzzzzz: 1 }, ['primary', 'replicas'])).toThrow(
       'Unknown option `mysql.zzzzzz`; known options: primary, replicas',
     );
-    expect(() => rejectUnknownOptions('mysql', { ['x'.repeat(100_000)]: 1 }, ['primary'])).toThrow('known options');
+    expect(() => rejectUnknownOptions('mysql', { ['x'.repeat(100_000)]: 1 }, ['primary'])).toThrow(
+      'known options',
+    );
   });
 
   test('refuses what is no object', () => {

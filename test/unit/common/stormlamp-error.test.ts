@@ -4,14 +4,22 @@ import { describeError, isStormlampError, StormlampError } from '../../../src/co
 test('an error carries its code, node and cause', () => {
   const cause = new Error('refused');
   const error = new StormlampError('ERR_NODE_UNREACHABLE', 'db1 is down', { cause, node: 'db1:3306' });
-  expect(error).toMatchObject({ name: 'StormlampError', code: 'ERR_NODE_UNREACHABLE', node: 'db1:3306', cause });
+  expect(error).toMatchObject({
+    name: 'StormlampError',
+    code: 'ERR_NODE_UNREACHABLE',
+    node: 'db1:3306',
+    cause,
+  });
   expect(isStormlampError(error, 'ERR_NODE_UNREACHABLE')).toBe(true);
   expect(isStormlampError(error, 'ERR_TIMEOUT')).toBe(false);
   expect(isStormlampError(new Error('x'))).toBe(false);
 });
 
 test('an error of another copy of the package is recognised by its brand', () => {
-  const foreign = Object.assign(new Error('x'), { code: 'ERR_TIMEOUT', [Symbol.for('stormlamp.error')]: true });
+  const foreign = Object.assign(new Error('x'), {
+    code: 'ERR_TIMEOUT',
+    [Symbol.for('stormlamp.error')]: true,
+  });
   expect(foreign instanceof StormlampError).toBe(true);
   expect({} instanceof StormlampError).toBe(false);
 });

@@ -1,0 +1,140 @@
+/** The demo's live picture: who serves reads, lag, breakers, sessions and the story so far, as lines of text. */
+
+/** A database node in the picture. */
+export interface DatabaseLine {
+  /** Short name. */
+  readonly name: string;
+  /** Role as the client sees it. */
+  readonly role: string;
+  /** Whether it answers. */
+  readonly up: boolean;
+  /** Lag in milliseconds with the age of the measurement; null when it has none or it is unknown. */
+  readonly lagMs: number | null;
+  /** Statements sent there since the last picture. */
+  readonly reads: number;
+  /** Writes sent there since the last picture. */
+  readonly writes: number;
+  /** Phase of the breaker for reads. */
+  readonly breaker: string;
+}
+
+/** A memcached node in the picture. */
+export interface CacheLine {
+  /** Short name. */
+  readonly name: string;
+  /** Phase of the breaker for reads. */
+  readonly breaker: string;
+  /** Items that it holds, the copies of sessions; null when it does not answer. */
+  readonly items: number | null;
+}
+
+/** A step of the story in the picture. */
+export interface StepLine {
+  /** What happens, in words. */
+  readonly title: string;
+  /** How far it is. */
+  readonly state: 'waiting' | 'running' | 'verified' | 'failed';
+  /** Milliseconds it took, or takes so far. */
+  readonly ms: number;
+  /** What was found, in words. */
+  readonly detail: string;
+}
+
+/** Everything that the picture shows. */
+export interface DemoPicture {
+  /** The site's address; undefined before it listens. */
+  readonly url: string | undefined;
+  /** Versions of the servers. */
+  readonly versions: string;
+  /** Database nodes. */
+  readonly databases: readonly DatabaseLine[];
+  /** memcached nodes. */
+  readonly caches: readonly CacheLine[];
+  /** The story. */
+  readonly steps: readonly StepLine[];
+  /** A last line: what to do now. */
+  readonly footer: string;
+}
+
+/** Colours text; the identity when colours are off. */
+export type Paint = (style: 'bold' | 'dim' | 'green' | 'yellow' | 'red', text: string) => string;
+
+const CODES = { bold: 1, dim: 2, green: 32, yellow: 33, red: 31 } as const;
+
+/** ANSI colours. */
+export const ansiPaint: Paint = (style, text) => `\u001b[${CODES[style]}m${text}\u001b[0m`;
+/** No colours. */
+export const plainPaint: Paint = (_style, text) => text;
+
+/** The picture as lines no wider than `width` columns. */
+export function renderDemo(picture: DemoPicture, width: number, paint: Paint): readonly string[] {
+  const lines: string[] = [];
+  const add = (text: string, style?: Parameters<Paint>[0]): void => {
+    const cut = text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
+    lines.push(style === undefined ? cut : paint(style, cut));
+  };
+  add(`stormlamp demo  ${picture.url ?? 'starting …'}`, 'bold');
+  add(picture.versions, 'dim');
+  if (picture.databases.length > 0) {
+    add('');
+    add('  MySQL   role      lag        reads writes  breaker', 'dim');
+    for (const node of picture.databases) {
+      const lag = node.lagMs === null ? '-' : `${Math.round(node.lagMs)} ms`;
+      const row = `  ${node.name.padEnd(8)}${node.role.padEnd(10)}${lag.padEnd(11)}${bar(node.reads)}${String(node.writes).padStart(6)}  ${node.breaker}`;
+      add(row, node.up ? (node.role === 'primary' ? 'green' : undefined) : 'red');
+    }
+  }
+  if (picture.caches.length > 0) {
+    add('');
+    add('  memcached  sessions  breaker', 'dim');
+    for (const node of picture.caches) {
+      const row = `  ${node.name.padEnd(11)}${String(node.items ?? '-').padEnd(10)}${node.breaker}`;
+      add(row, node.items === null ? 'red' : undefined);
+    }
+  }
+  add('');
+  for (const step of picture.steps) add(stepText(step), STEP_STYLE[step.state]);
+  if (picture.footer !== '') {
+    add('');
+    add(picture.footer, 'dim');
+  }
+  return lines;
+}
+
+const STEP_STYLE = { waiting: 'dim', running: 'yellow', verified: 'green', failed: 'red' } as const;
+const STEP_MARK = { waiting: '·', running: '>', verified: '✓', failed: '✗' } as const;
+
+function stepText({ title, state, ms, detail }: StepLine): string {
+  const time = state === 'waiting' ? '' : ` (${Math.round(ms)} ms)`;
+  return ` ${STEP_MARK[state]} ${title}${time}${detail === '' ? '' : `: ${detail}`}`;
+}
+
+function bar(count: number): string {
+  return `${String(count).padStart(5)} `;
+}
+
+/** Draws pictures over each other on a terminal. */
+export class DemoScreen {
+  readonly #out: NodeJS.WriteStream;
+  #height = 0;
+
+  /** @param out the terminal */
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+  }
+
+  /** Replaces the last picture. */
+  draw(lines: readonly string[]): void {
+    // A picture higher than the terminal cannot be drawn over: its head has scrolled away.
+    const room = Math.max(5, (this.#out.rows ?? 24) - 1);
+    const shown = lines.length > room ? lines.slice(lines.length - room) : lines;
+    const up = this.#height > 0 ? `\u001b[${this.#height}A\r\u001b[J` : '';
+    this.#out.write(`${up}${shown.join('\n')}\n`);
+    this.#height = shown.length;
+  }
+
+  /** Leaves the last picture where it is. */
+  release(): void {
+    this.#height = 0;
+  }
+}

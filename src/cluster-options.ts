@@ -1,0 +1,74 @@
+/** What `createCluster` takes, from code or from the environment. */
+import { invalidOption, rejectUnknownOptions } from './common/option-reader.js';
+import { ErrorCode, StormlampError } from './common/stormlamp-error.js';
+import type { FailoverOptions } from './failover/failover-options.js';
+import type { MysqlOptions } from './mysql/mysql-options.js';
+import type { SessionOptions } from './session/session-options.js';
+
+/** Options of `createCluster`; leave out the parts that are not used. */
+export interface ClusterOptions {
+  /** The database nodes. */
+  readonly mysql?: MysqlOptions;
+  /** The memcached nodes that hold PHP's sessions. */
+  readonly sessions?: SessionOptions;
+  /** What happens when the primary changes. Default `{ mode: 'follow' }`. */
+  readonly failover?: FailoverOptions;
+}
+
+/** The environment variables that stand in for options. */
+export const CLUSTER_VARIABLES: {
+  readonly primary: string;
+  readonly replicas: string;
+  readonly memcached: string;
+} = {
+  /** URL of the primary. */
+  primary: 'STORMLAMP_MYSQL_PRIMARY',
+  /** URLs of replicas, separated by commas or blanks. */
+  replicas: 'STORMLAMP_MYSQL_REPLICAS',
+  /** memcached nodes as `host:port`, separated by commas or blanks, in the order of PHP's `session.save_path`. */
+  memcached: 'STORMLAMP_MEMCACHED',
+};
+
+/**
+ * The options that the environment gives.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` when no variable is set.
+ */
+export function clusterOptionsFromEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+): ClusterOptions {
+  const primary = env[CLUSTER_VARIABLES.primary];
+  const replicas = words(env[CLUSTER_VARIABLES.replicas]);
+  const nodes = words(env[CLUSTER_VARIABLES.memcached]);
+  if ((primary === undefined || primary === '') && replicas.length === 0 && nodes.length === 0) {
+    throw new StormlampError(
+      ErrorCode.INVALID_OPTION,
+      `createCluster() got no options, and none of ${Object.values(CLUSTER_VARIABLES).join(', ')} is set; pass options or set them`,
+    );
+  }
+  if ((primary === undefined || primary === '') && replicas.length > 0) {
+    throw new StormlampError(
+      ErrorCode.INVALID_OPTION,
+      `${CLUSTER_VARIABLES.replicas} is set, but ${CLUSTER_VARIABLES.primary} is not`,
+    );
+  }
+  return {
+    ...(primary === undefined || primary === '' ? {} : { mysql: { primary, replicas } }),
+    ...(nodes.length === 0 ? {} : { sessions: { nodes } }),
+  };
+}
+
+/** Refuses unknown parts and a cluster of nothing. */
+export function checkClusterOptions(options: ClusterOptions): void {
+  rejectUnknownOptions('options', options, ['mysql', 'sessions', 'failover']);
+  if (options.mysql === undefined && options.sessions === undefined) {
+    throw invalidOption('options', 'an object with `mysql`, `sessions`, or both', options);
+  }
+  if (options.failover !== undefined && options.mysql === undefined) {
+    throw invalidOption('options.failover', 'left out when there is no `mysql`', options.failover);
+  }
+}
+
+function words(text: string | undefined): readonly string[] {
+  return (text ?? '').split(/[\s,]+/).filter((word) => word !== '');
+}

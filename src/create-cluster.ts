@@ -1,0 +1,107 @@
+/** The composition root: plugs the rooms together and takes them apart in the right order. */
+import {
+  type ClusterOptions,
+  checkClusterOptions,
+  clusterOptionsFromEnvironment,
+} from './cluster-options.js';
+import { ErrorCode, StormlampError } from './common/stormlamp-error.js';
+import { createFailoverManager, type FailoverManager } from './failover/failover-manager.js';
+import { createMysqlCluster, type MysqlCluster } from './mysql/mysql-cluster.js';
+import { createSessionStore } from './session/create-session-store.js';
+import type { SessionStore } from './session/session-store.js';
+import type { TopologyDescription } from './topology/topology-description.js';
+
+/** One object for everything that a service shares with PHP. Made by {@link createCluster}. */
+export class Cluster {
+  readonly #mysql: MysqlCluster | undefined;
+  readonly #sessions: SessionStore | undefined;
+  readonly #failover: FailoverManager | undefined;
+
+  /** @internal */
+  constructor(parts: {
+    readonly mysql: MysqlCluster | undefined;
+    readonly sessions: SessionStore | undefined;
+    readonly failover: FailoverManager | undefined;
+  }) {
+    this.#mysql = parts.mysql;
+    this.#sessions = parts.sessions;
+    this.#failover = parts.failover;
+  }
+
+  /** The MySQL client. Reading it throws `ERR_INVALID_OPTION` when the cluster was made without `mysql`. */
+  get mysql(): MysqlCluster {
+    return configured(this.#mysql, 'mysql');
+  }
+
+  /** The session store. Reading it throws `ERR_INVALID_OPTION` when the cluster was made without `sessions`. */
+  get sessions(): SessionStore {
+    return configured(this.#sessions, 'sessions');
+  }
+
+  /** The failover manager. Reading it throws `ERR_INVALID_OPTION` when the cluster was made without `mysql`. */
+  get failover(): FailoverManager {
+    return configured(this.#failover, 'mysql');
+  }
+
+  /** The present picture of the database nodes. Throws `ERR_INVALID_OPTION` when the cluster was made without `mysql`. */
+  topology(): TopologyDescription {
+    return this.mysql.topology();
+  }
+
+  /** Waits for what is under way, then closes every connection. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.#failover?.close();
+    await Promise.all([this.#mysql?.close(), this.#sessions?.close()]);
+  }
+
+  /** Same as {@link Cluster.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * Connects to the database and session nodes and starts to watch them. Without options the environment is read:
+ * `STORMLAMP_MYSQL_PRIMARY`, `STORMLAMP_MYSQL_REPLICAS`, `STORMLAMP_MEMCACHED`.
+ *
+ * A node that is down while others answer does not stop the start. What is certainly a mistake does, and then nothing
+ * is left running.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` naming the option; `ERR_ACCESS_DENIED`, `ERR_MISSING_PRIVILEGE` or
+ * `ERR_PROTOCOL` naming the node; `ERR_NODE_UNREACHABLE` when no database node answers; `ERR_STORE_DOWN` when no
+ * session node does.
+ */
+export async function createCluster(options?: ClusterOptions): Promise<Cluster> {
+  const wanted = options ?? clusterOptionsFromEnvironment(process.env);
+  checkClusterOptions(wanted);
+  const [mysql, sessions] = await startTogether(wanted);
+  try {
+    const failover =
+      mysql === undefined
+        ? undefined
+        : createFailoverManager({ ...mysql.failoverPorts(), ...wanted.failover });
+    return new Cluster({ mysql, sessions, failover });
+  } catch (error) {
+    await Promise.all([mysql?.close(), sessions?.close()]);
+    throw error;
+  }
+}
+
+async function startTogether(
+  options: ClusterOptions,
+): Promise<[MysqlCluster | undefined, SessionStore | undefined]> {
+  const [mysql, sessions] = await Promise.allSettled([
+    options.mysql === undefined ? undefined : createMysqlCluster(options.mysql),
+    options.sessions === undefined ? undefined : createSessionStore(options.sessions),
+  ]);
+  if (mysql.status === 'fulfilled' && sessions.status === 'fulfilled') return [mysql.value, sessions.value];
+  if (mysql.status === 'fulfilled') await mysql.value?.close();
+  if (sessions.status === 'fulfilled') await sessions.value?.close();
+  throw mysql.status === 'rejected' ? mysql.reason : (sessions as PromiseRejectedResult).reason;
+}
+
+function configured<T>(part: T | undefined, option: string): T {
+  if (part !== undefined) return part;
+  const message = `The cluster was created without \`${option}\`; pass \`${option}\` to createCluster()`;
+  throw new StormlampError(ErrorCode.INVALID_OPTION, message);
+}

@@ -1,0 +1,91 @@
+/** What the README shows works when it is pasted. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { ROOT, startNode } from '../support/run-node.js';
+
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+let servers: LocalCluster;
+let folder: string;
+
+beforeAll(async () => {
+  servers = await startLocalCluster();
+  // Inside the project, so that `stormlamp` and `express` are found as in an application that installed them.
+  folder = mkdtempSync(join(ROOT, '.stormlamp-readme-'));
+});
+afterAll(async () => {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  await servers?.close();
+});
+
+function blocks(language: string): string[] {
+  return [...README.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].flatMap((match) =>
+    match[1] === language ? [match[2] ?? ''] : [],
+  );
+}
+
+test('every npm script that the README names exists', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  for (const [, name] of README.matchAll(/npm run ([a-z:]+)/g)) expect(scripts).toHaveProperty([name ?? '']);
+  expect(blocks('sh').length).toBeGreaterThan(0);
+});
+
+test('it has no figure left to fill in, and says master/slave once', () => {
+  expect(README).not.toMatch(/@[A-Z_]+@/);
+  expect(README.match(/master|slave/gi)).toHaveLength(2);
+});
+
+test('the code block serves a PHP login and the cart', async () => {
+  const [code, ...more] = blocks('js');
+  expect(more).toEqual([]);
+  await servers.primary.query(
+    'CREATE TABLE shop.cart (id INT AUTO_INCREMENT PRIMARY KEY, owner VARCHAR(50), item VARCHAR(50))',
+  );
+  await servers.waitForReplication();
+  const { user, password } = servers.accounts.app;
+  // The pasted code has the application's own hosts; everything else stays as it is.
+  await servers.primary.query(
+    `GRANT ${servers.flavor === 'mysql' ? 'REPLICATION CLIENT' : 'REPLICA MONITOR'} ON *.* TO '${user}'@'%'`,
+  );
+  const url = (node: { id: string }): string =>
+    `mysql://${user}:${encodeURIComponent(password)}@${node.id}/shop`;
+  const [db1, db2, db3] = servers.databases;
+  const [cache1, cache2] = servers.memcached;
+  if (!code || !db1 || !db2 || !db3 || !cache1 || !cache2)
+    throw new Error('the example or the cluster is not what this test expects');
+  const program = code
+    .replace('mysql://app:secret@db1/shop', url(db1))
+    .replace('mysql://app:secret@db2/shop', url(db2))
+    .replace('mysql://app:secret@db3/shop', url(db3))
+    .replace('cache1:11211', cache1.id)
+    .replace('cache2:11211', cache2.id)
+    .replace(
+      'app.listen(3000)',
+      "const server = app.listen(0, '127.0.0.1', () => console.log('port=' + server.address().port))",
+    );
+  const file = join(folder, 'app.mjs');
+  writeFileSync(file, program);
+  await servers.waitForReplication();
+  const app = startNode([file]);
+  try {
+    await expect.poll(() => /port=\d+/.test(app.output()), { timeout: 20_000 }).toBe(true);
+    const port = /port=(\d+)/.exec(app.output())?.[1];
+    const { stdout: id } = await servers.php(
+      "<?php session_start(); $_SESSION['user'] = ['name' => 'ada']; echo session_id();",
+    );
+    const headers = { cookie: `PHPSESSID=${id}` };
+    const me = await fetch(`http://127.0.0.1:${port}/me`, { headers });
+    expect(await me.json()).toEqual({ user: { name: 'ada' } });
+    const cart = await fetch(`http://127.0.0.1:${port}/cart/lamp`, { method: 'POST', headers });
+    expect(cart.status).toBe(200);
+    expect(await servers.primary.query('SELECT owner, item FROM shop.cart')).toEqual([
+      { owner: 'ada', item: 'lamp' },
+    ]);
+  } finally {
+    app.child.kill();
+    await app.finished;
+  }
+});

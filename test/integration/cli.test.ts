@@ -1,0 +1,114 @@
+/** The command line program as a user meets it. */
+import { readdirSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { DEMO_STEPS } from '../../src/cli/demo/demo-story.js';
+import { startNode, stormlamp } from '../support/run-node.js';
+
+interface DemoResult {
+  readonly ok: boolean;
+  readonly steps: readonly { name: string; verified: boolean; ms: number; nodes: string[] }[];
+}
+
+const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('stormlamp-'));
+
+describe.each(['mariadb', 'mysql'])('the demo on %s', (flavor) => {
+  test('verifies every step from real state, and leaves nothing behind', async () => {
+    const before = folders();
+    const { code, stdout, stderr } = await stormlamp(['demo', '--once', '--json', '--flavor', flavor], {
+      timeoutMs: 150_000,
+    });
+    const result = JSON.parse(stdout) as DemoResult;
+    const failed = result.steps.filter((step) => !step.verified);
+    expect({ failed, code, stderr: failed.length > 0 ? stderr : '' }).toEqual({
+      failed: [],
+      code: 0,
+      stderr: '',
+    });
+    expect(result.ok).toBe(true);
+    expect(result.steps.map((step) => step.name)).toEqual([
+      'servers-start',
+      ...DEMO_STEPS.map((step) => step.name),
+    ]);
+    for (const step of result.steps) {
+      expect(step.nodes.length, step.name).toBeGreaterThan(0);
+      expect(Number.isInteger(step.ms)).toBe(true);
+    }
+    expect(folders()).toEqual(before);
+  }, 180_000);
+});
+
+test('Ctrl-C during the demo ends it with 130, one JSON document, and nothing left behind', async () => {
+  const before = folders();
+  const demo = startNode(['dist/cli/main.js', 'demo', '--once', '--json']);
+  await expect.poll(() => demo.output().includes('The shop is open'), { timeout: 60_000 }).toBe(true);
+  demo.child.kill('SIGINT');
+  const { code, stdout } = await demo.finished;
+  expect(code).toBe(130);
+  expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: 'ERR_ABORTED' } });
+  expect(folders()).toEqual(before);
+}, 120_000);
+
+test('a busy port is one error that names it and says what to do', async () => {
+  const before = folders();
+  const squatter = createServer();
+  await new Promise<void>((done) => squatter.listen(0, '127.0.0.1', done));
+  const { port } = squatter.address() as AddressInfo;
+  const { code, stdout, stderr } = await stormlamp(['demo', '--once', '--json', '--port', String(port)]);
+  squatter.close();
+  expect(code).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: 'ERR_PORT_IN_USE' } });
+  expect(stderr.match(/ERR_PORT_IN_USE/g)).toHaveLength(1);
+  expect(stderr).toContain(
+    `Port ${port} of 127.0.0.1 is used by another process; choose another with --port`,
+  );
+  expect(folders()).toEqual(before);
+}, 120_000);
+
+test.each([
+  [['demo', '--port', 'abc'], 'Expected `--port` to be a port number from 1 to 65535, got `abc` (string)'],
+  [
+    ['demo', '--flavor', 'oracle'],
+    "Expected `--flavor` to be one of 'mariadb', 'mysql', got `oracle` (string)",
+  ],
+  [['demo', 'now'], 'Expected `demo <argument>` to be left out, got `now` (string)'],
+  [['demo', '--onec'], "Unknown option '--onec'"],
+  [['dmeo'], "Unknown command 'dmeo'."],
+  [['servers', 'upgrade'], "Expected `servers <action>` to be 'install' or 'list', got `upgrade` (string)"],
+  [['servers', 'install', 'oracle'], 'one of mariadb, mysql, memcached, php'],
+])('%j is wrong usage: exit code 2, one message, no stack', async (args, message) => {
+  const { code, stdout, stderr } = await stormlamp(args);
+  expect(code).toBe(2);
+  expect(stderr).toContain(message);
+  expect(stderr).not.toContain('    at ');
+  expect(stdout).toBe('');
+});
+
+test('help and version', async () => {
+  expect((await stormlamp(['--help'])).stdout).toContain('Usage: stormlamp <command> [options]');
+  expect((await stormlamp([])).code).toBe(2);
+  for (const command of ['demo', 'servers']) {
+    const { code, stdout } = await stormlamp([command, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Usage: stormlamp [\s\S]*Examples:/);
+  }
+  expect((await stormlamp(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test('servers list tells where every server comes from', async () => {
+  const { code, stdout } = await stormlamp(['servers', 'list', '--json']);
+  expect(code).toBe(0);
+  const { servers } = JSON.parse(stdout) as { servers: { name: string; found: boolean; version: string }[] };
+  expect(servers.map((server) => server.name)).toEqual(['mariadb', 'mysql', 'memcached', 'php']);
+  for (const server of servers) expect(server.version).toMatch(/^\d+\.\d+/);
+});
+
+test('a server program that is not there is one error that names the variable', async () => {
+  const { code, stderr } = await stormlamp(['demo', '--once'], {
+    env: { STORMLAMP_MEMCACHED: '/nowhere/memcached' },
+  });
+  expect(code).toBe(1);
+  expect(stderr).toContain('ERR_SERVER_MISSING: `STORMLAMP_MEMCACHED` names /nowhere/memcached');
+});
