@@ -178,7 +178,7 @@ function fromUrl(path: string, text: string): MysqlNodeOptions {
   if (url === undefined || (url.protocol !== 'mysql:' && url.protocol !== 'mariadb:') || url.host === '') {
     throw new StormlampError(
       ErrorCode.INVALID_OPTION,
-      `Expected \`${path}\` to be a URL like 'mysql://user:password@host:3306/database', got \`${withoutSecrets(text)}\`; ` +
+      `Expected \`${path}\` to be a URL like 'mysql://user:password@host:3306/database', got ${withoutSecrets(text)}; ` +
         'characters such as # / ? @ : % in user and password must be percent-encoded',
     );
   }
@@ -217,9 +217,9 @@ function decoded(path: string, text: string): string {
   }
 }
 
-/** Cuts out whatever could be a password, however broken the URL is. */
+/** What can be shown of a text that could hold a password anywhere. */
 function withoutSecrets(text: string): string {
-  const [before = ''] = text.split('?', 1);
-  const safe = before.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1***@');
-  return safe.length > 120 ? `${safe.slice(0, 117)}...` : safe;
+  const scheme = /^[a-z][a-z0-9+.-]{0,15}:\/\//i.exec(text)?.[0];
+  const size = `${text.length} characters`;
+  return scheme === undefined ? `a text of ${size}` : `a text of ${size} that begins with '${scheme}'`;
 }
