@@ -76,7 +76,10 @@ function assignments(
       at.advance();
     } else if (at.kind === Token.SYSTEM_VARIABLE && name === undefined) {
       [scope, name] = takeSystemVariable(at);
-    } else name ??= at.takeName();
+    } else {
+      name ??= at.takeName();
+      if (name === undefined) return undefined;
+    }
     if (!isAssignment(at)) return undefined;
     at.advance();
     const value = skipValue(at, features);

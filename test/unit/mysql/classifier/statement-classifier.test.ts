@@ -1,0 +1,233 @@
+/** What holds for every text, whatever it says. The tables of single statements are in test/spec. */
+import fc from 'fast-check';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import {
+  type Classification,
+  classify,
+  createClassifier,
+} from '../../../../src/mysql/classifier/statement-classifier.js';
+import { StatementLexer } from '../../../../src/mysql/classifier/statement-lexer.js';
+import { ALL_ROWS } from '../../../spec/classifier/all-rows.js';
+import { mash, mutation } from '../../../spec/classifier/fragments.js';
+
+const KINDS = ['read', 'write', 'transaction', 'session', 'unknown'];
+const ROUTES = ['replica', 'all', 'same', 'primary'];
+const STATEMENTS = ALL_ROWS.map(([sql]) => sql);
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.string({ unit: 'binary-ascii', maxLength: 200 }),
+  mash,
+  mutation(STATEMENTS),
+);
+
+function strictness({ route }: Classification): number {
+  return ROUTES.indexOf(route);
+}
+
+/** Everything but the sentence and the case of names. */
+function meaning({ because: _, ...rest }: Classification): string {
+  return JSON.stringify(rest).toLowerCase();
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test('any text has an answer, and what pins or is not known goes to the primary', () => {
+  fc.assert(
+    fc.property(anyText, fc.constantFrom('mysql', 'mariadb', undefined), (sql, flavor) => {
+      const given = classify(sql, { flavor });
+      expect(KINDS).toContain(given.kind);
+      expect(ROUTES).toContain(given.route);
+      if (given.kind === 'unknown' || given.kind === 'write') expect(given.route).toBe('primary');
+      if (given.pins.length > 0) expect(['primary', 'same']).toContain(given.route);
+      if (given.route === 'all') expect(given.settings?.length).toBeGreaterThan(0);
+      expect(new Set(given.pins).size).toBe(given.pins.length);
+      expect(Object.isFrozen(given)).toBe(true);
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+test('the same text has the same answer, however often it is asked for', () => {
+  const again = createClassifier();
+  fc.assert(
+    fc.property(anyText, (sql) => {
+      expect(again(sql)).toEqual(classify(sql));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+describe('the text is read a bounded number of times', () => {
+  const pieces = [
+    '(',
+    ')',
+    "'",
+    '"',
+    '`',
+    "\\'",
+    '"\\" ',
+    ';',
+    '/*',
+    '/**/',
+    '/*!80000 ',
+    '/*!80000 */',
+    '/*!',
+    '-',
+    '-- \n',
+    '#',
+    '\0',
+    '@',
+    '@@a.',
+    'a',
+    '1',
+    '.',
+    '1.',
+    '1e',
+    'a=1,',
+    'a,',
+    'f(',
+    'a.f(',
+    'with a as (',
+    'with a (b) as (',
+    'json_table(',
+    'begin ',
+    'begin;',
+    'end ',
+    'case ',
+    'select 1;',
+    'set autocommit=0;',
+    "select get_lock('a',1);",
+    'set statement a=1 for ',
+    'explain ',
+    'drop table a;',
+    'for ',
+    'insert ',
+    ',',
+  ];
+  const heads = [
+    '',
+    'select ',
+    "select '",
+    'set ',
+    'drop table ',
+    'create procedure p() begin ',
+    'lock tables ',
+    'set statement a=1, ',
+  ];
+
+  test.each(heads)('%j and a long tail', (head) => {
+    const next = StatementLexer.prototype.next;
+    for (const piece of pieces) {
+      const sql = head + piece.repeat(Math.ceil(10_000 / piece.length));
+      let steps = 0;
+      vi.spyOn(StatementLexer.prototype, 'next').mockImplementation(function (this: StatementLexer) {
+        const before = this.position;
+        const kind = next.call(this);
+        steps += this.position - before + 1;
+        return kind;
+      });
+      classify(sql, { functions: { readOnly: ['g', 'a.h'] } });
+      vi.restoreAllMocks();
+      // Eight readings, each scanned once, and some statements gone over once more.
+      expect(steps, piece).toBeLessThan(40 * sql.length);
+    }
+  });
+});
+
+test('a text longer than any statement is refused judgement instead of being looked through', () => {
+  const statements = classify('set autocommit = 1;'.repeat(20_000));
+  expect(statements).toMatchObject({ kind: 'unknown', route: 'primary', transaction: 'autocommit-off' });
+  expect(statements.pins).toHaveLength(9);
+  const assignments = classify(`set ${'a = 1, '.repeat(2000)} b = 2`);
+  expect(assignments).toMatchObject({ kind: 'unknown', route: 'primary', transaction: 'autocommit-off' });
+});
+
+test('neither case nor blanks nor comments between words matter', () => {
+  const simple = ALL_ROWS.filter(([sql]) => /^[\w \n\t,*()=.:?;]+$/.test(sql) && /\w/.test(sql));
+  const gap = fc.constantFrom(' ', '\n', '\t ', ' \r\n ', '/**/', ' /* x */ ', ' -- x\n', '#\n');
+  const flip = (text: string, bits: number): string =>
+    [...text]
+      .map((letter, i) => (((bits >> (i % 31)) & 1) === 0 ? letter.toLowerCase() : letter.toUpperCase()))
+      .join('');
+  expect(simple.length).toBeGreaterThan(300);
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...simple),
+      fc.array(gap, { minLength: 40, maxLength: 40 }),
+      fc.nat(),
+      (row, gaps, bits) => {
+        const [sql, , { flavor, sqlMode, functions } = {}] = row;
+        const options = { flavor, sqlMode, functions: { readOnly: functions } };
+        let index = 0;
+        const words = flip(sql, bits);
+        const other = words.trim().replace(/\s+/g, () => gaps[index++ % gaps.length] ?? ' ');
+        expect(meaning(classify(`${gaps[0]}${other}${gaps[1]}`, options))).toEqual(
+          meaning(classify(sql, options)),
+        );
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+test('parentheses never make a read of what was none', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(anyText, fc.constantFrom(...STATEMENTS)),
+      fc.integer({ min: 1, max: 3 }),
+      (sql, depth) => {
+        if (classify(sql).route === 'replica') return;
+        expect(classify(`${'('.repeat(depth)}${sql}\n${')'.repeat(depth)}`).route).not.toBe('replica');
+      },
+    ),
+    { numRuns: 1500 },
+  );
+});
+
+test('two statements are as strict as the stricter of them, and pin what both pin', () => {
+  const whole = STATEMENTS.filter(
+    (sql) => !/\/\*|\\/.test(sql) && (sql.match(/['"`]/g) ?? []).length % 2 === 0,
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...whole), fc.constantFrom(...whole), (first, second) => {
+      // A statement of blanks only is none when others are there.
+      const parts = [first, second]
+        .filter((sql) => classify(sql).because !== 'there is no statement in it')
+        .map((sql) => classify(sql));
+      const both = classify(`${first}\n;${second}`);
+      for (const part of parts) {
+        expect(strictness(both)).toBeGreaterThanOrEqual(strictness(part));
+        // The body of a block that is not closed takes the rest of the text along.
+        if (both.kind === 'unknown') continue;
+        expect(both.pins).toEqual(expect.arrayContaining([...part.pins]));
+        if (part.implicitCommit) expect(both.implicitCommit).toBe(true);
+      }
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+test('without a known sql_mode the answer is as strict as under each one that makes sense of the text', () => {
+  const modes = [[], ['ANSI_QUOTES'], ['NO_BACKSLASH_ESCAPES'], ['ANSI_QUOTES', 'NO_BACKSLASH_ESCAPES']];
+  fc.assert(
+    fc.property(anyText, fc.constantFrom(...modes), (sql, sqlMode) => {
+      const known = classify(sql, { sqlMode });
+      // A text with a string that has no end is refused as a whole.
+      if (known.because.includes('has no end')) return;
+      const open = classify(sql);
+      expect(strictness(open)).toBeGreaterThanOrEqual(strictness(known));
+      expect(open.pins).toEqual(expect.arrayContaining([...known.pins]));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('the sentence names the function that is not known', () => {
+  expect(classify('select app.rebuild(1)').because).toBe(
+    'it calls rebuild(), which is not known to only read',
+  );
+  expect(classify("select json_table('[]', '$')", { flavor: 'mariadb' }).because).toContain('json_table()');
+  expect(classify(`select ${'f'.repeat(5000)}(1)`).because.length).toBeLessThan(120);
+});
