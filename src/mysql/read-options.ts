@@ -18,7 +18,8 @@ export interface ReadOptions {
    */
   readonly preference?: ReadPreference | undefined;
   /**
-   * How far behind a replica may be, the age of the measurement included, in milliseconds.
+   * How far behind a replica may be, the age of the measurement included, in milliseconds. `Infinity` asks nothing of it:
+   * then a replica also serves while its lag is unknown, for example because the primary is gone.
    *
    * @defaultValue 5000
    */
@@ -86,7 +87,7 @@ export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptio
   const d = READ_DEFAULTS;
   return Object.freeze({
     preference: readChoice('mysql.reads.preference', options.preference, readPreferences, d.preference),
-    maxLagMs: readNumber('mysql.reads.maxLagMs', options.maxLagMs, d.maxLagMs, { min: 0 }),
+    maxLagMs: readMaxLagMs('mysql.reads.maxLagMs', options.maxLagMs, d.maxLagMs),
     balance: readChoice('mysql.reads.balance', options.balance, BALANCES, d.balance),
     zone: options.zone === undefined ? undefined : readString('mysql.reads.zone', options.zone, ''),
     affinity:
@@ -99,6 +100,15 @@ export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptio
       { min: 0, max: 1 },
     ),
   });
+}
+
+/**
+ * Milliseconds of lag that are allowed: a number >= 0, or `Infinity`.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` naming `path`.
+ */
+export function readMaxLagMs(path: string, value: unknown, fallback: number): number {
+  return value === Number.POSITIVE_INFINITY ? value : readNumber(path, value, fallback, { min: 0 });
 }
 
 function readWeights(weights: ReadOptions['weights']): Readonly<Record<string, number>> {

@@ -1,7 +1,8 @@
 /** One request or job: what its reads may look like, and whether it wrote. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { readChoice, readNumber, rejectUnknownOptions } from '../common/option-reader.js';
+import { readChoice, rejectUnknownOptions } from '../common/option-reader.js';
 import { type ReadPreference, readPreferences } from '../topology/read-preference.js';
+import { readMaxLagMs } from './read-options.js';
 
 /** What `run(scope, fn)` says about the statements of `fn`. */
 export interface MysqlScope {
@@ -82,7 +83,7 @@ export class Scopes {
    */
   run<T>(options: MysqlScope, fn: () => T): T {
     rejectUnknownOptions('scope', options, ['maxLagMs', 'preference', 'consistency']);
-    if (options.maxLagMs !== undefined) readNumber('scope.maxLagMs', options.maxLagMs, 0, { min: 0 });
+    readMaxLagMs('scope.maxLagMs', options.maxLagMs, 0);
     if (options.preference !== undefined) {
       readChoice('scope.preference', options.preference, readPreferences, 'primary');
     }

@@ -1,0 +1,309 @@
+/** Functions as transactions: commit, rollback, replay after conflicts, savepoints, and the unknown outcome of a lost commit. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { isStormlampError } from '../../src/common/stormlamp-error.js';
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from './eventually.js';
+
+type Row = Record<string, unknown>;
+
+describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
+  let servers: LocalCluster;
+  let cluster: MysqlCluster;
+  let primary: number;
+
+  beforeAll(async () => {
+    servers = await startLocalCluster({ flavor, replicas: 1, memcached: 0, php: false });
+    primary = servers.primary.serverId;
+    await servers.primary.query(
+      'CREATE TABLE shop.account (id INT PRIMARY KEY, n INT NOT NULL) ENGINE=InnoDB',
+    );
+    await servers.waitForReplication();
+    cluster = await createMysqlCluster({ ...servers.options().mysql, pool: { max: 4 } });
+  });
+
+  afterAll(async () => {
+    await cluster?.close();
+    await servers?.close();
+  });
+
+  beforeEach(async () => {
+    await servers.primary.query('REPLACE INTO shop.account VALUES (1, 100), (2, 100)');
+  });
+
+  async function balances(): Promise<unknown[]> {
+    const rows = await servers.primary.query('SELECT n FROM shop.account ORDER BY id');
+    return rows.map(({ n }) => n);
+  }
+
+  async function poolIsIdle(): Promise<void> {
+    await eventually('all connections are back', () =>
+      cluster.stats().every(({ inFlight, pool }) => inFlight === 0 && pool.borrowed === 0),
+    );
+  }
+
+  test('commits what the function did and gives what it returned', async () => {
+    const result = await cluster.transaction(async (db) => {
+      await db.query('UPDATE account SET n = n - 10 WHERE id = 1');
+      await db.query('UPDATE account SET n = n + 10 WHERE id = 2');
+      const [rows] = await db.query('SELECT @@server_id AS id');
+      return (rows as unknown as Row[])[0]?.['id'];
+    });
+    expect(result).toBe(primary);
+    expect(await balances()).toEqual([90, 110]);
+    await poolIsIdle();
+  });
+
+  test('rolls back when the function fails, and passes its error on', async () => {
+    const refusal = new Error('not enough');
+    const work = cluster.transaction(async (db) => {
+      await db.query('UPDATE account SET n = 0');
+      throw refusal;
+    });
+    await expect(work).rejects.toBe(refusal);
+    expect(await balances()).toEqual([100, 100]);
+    await poolIsIdle();
+  });
+
+  test('a read-only transaction runs on a replica and refuses writes', async () => {
+    const id = await cluster.transaction(
+      async (db) => {
+        const [rows] = await db.query('SELECT @@server_id AS id');
+        await expect(db.query('UPDATE account SET n = 0')).rejects.toMatchObject({
+          errno: expect.any(Number),
+        });
+        return (rows as unknown as Row[])[0]?.['id'];
+      },
+      { readOnly: true },
+    );
+    expect(id).toBe(servers.replicas[0]?.serverId);
+    expect(await balances()).toEqual([100, 100]);
+  });
+
+  test('the isolation level holds for this transaction only', async () => {
+    const variable = flavor === 'mysql' ? '@@transaction_isolation' : '@@tx_isolation';
+    const seen = await cluster.transaction(
+      async (db) => {
+        await db.query('SELECT n FROM account WHERE id = 1');
+        await servers.primary.query('UPDATE shop.account SET n = 55 WHERE id = 1');
+        const [rows] = await db.query('SELECT n FROM account WHERE id = 1');
+        return (rows as unknown as Row[])[0]?.['n'];
+      },
+      { isolation: 'READ COMMITTED' },
+    );
+    expect(seen).toBe(55);
+    const [rows] = await cluster.query(`SELECT ${variable} AS level`);
+    expect(rows).toEqual([{ level: 'REPEATABLE-READ' }]);
+  });
+
+  test('two transactions that deadlock both succeed, because the victim is run again', async () => {
+    const attempts = [0, 0];
+    let bothHold: () => void = () => undefined;
+    const together = new Promise<void>((resolve) => {
+      bothHold = resolve;
+    });
+    let holders = 0;
+    const move = (index: number, from: number, to: number): Promise<void> =>
+      cluster.transaction(async (db) => {
+        attempts[index] = (attempts[index] ?? 0) + 1;
+        await db.query('UPDATE account SET n = n - 1 WHERE id = ?', [from]);
+        holders += 1;
+        if (holders === 2) bothHold();
+        await together;
+        await db.query('UPDATE account SET n = n + 1 WHERE id = ?', [to]);
+      });
+    await Promise.all([move(0, 1, 2), move(1, 2, 1)]);
+    expect(attempts.toSorted()).toEqual([1, 2]);
+    expect(await balances()).toEqual([100, 100]);
+    await poolIsIdle();
+  });
+
+  test('after a deadlock nothing of the function is executed outside the transaction', async () => {
+    let attempt = 0;
+    let bothHold: () => void = () => undefined;
+    const together = new Promise<void>((resolve) => {
+      bothHold = resolve;
+    });
+    const other = await cluster.getConnection();
+    await other.beginTransaction();
+    // More rows make the other side the heavier one, so that the function is the victim.
+    await other.query('UPDATE account SET n = n + 0');
+    await other.query(
+      'REPLACE INTO account SELECT seq, 1 FROM (SELECT 3 AS seq UNION SELECT 4 UNION SELECT 5) s',
+    );
+    await other.query('ROLLBACK');
+    await other.beginTransaction();
+    await other.query('REPLACE INTO account VALUES (11, 1), (12, 1), (13, 1), (14, 1)');
+    await other.query('UPDATE account SET n = n + 5 WHERE id = 2');
+    const work = cluster.transaction(
+      async (db) => {
+        attempt += 1;
+        await db.query('UPDATE account SET n = n + 7 WHERE id = 1');
+        bothHold();
+        await db.query('UPDATE account SET n = n + 7 WHERE id = 2').catch(async () => {
+          // A careless function goes on after the deadlock: this must not become a write of its own.
+          await db.query('UPDATE account SET n = 0 WHERE id = 1').catch(() => undefined);
+        });
+      },
+      { retries: 0 },
+    );
+    const outcome = work.then(
+      () => 'committed',
+      (error: unknown) => (isStormlampError(error) ? error.code : 'other'),
+    );
+    await together;
+    await other.query('UPDATE account SET n = n + 5 WHERE id = 1');
+    await other.query('COMMIT');
+    other.release();
+    expect(await outcome).toBe('ERR_TRANSACTION_LOST');
+    expect(attempt).toBe(1);
+    expect((await balances()).slice(0, 2)).toEqual([105, 105]);
+    await servers.primary.query('DELETE FROM shop.account WHERE id > 2');
+    await poolIsIdle();
+  });
+
+  test('a transaction inside a transaction is a savepoint', async () => {
+    await cluster.transaction(async (db) => {
+      await db.query('UPDATE account SET n = 1 WHERE id = 1');
+      const inner = cluster.transaction(async (same) => {
+        await same.query('UPDATE account SET n = 2 WHERE id = 1');
+        await same.query('UPDATE account SET n = 2 WHERE id = 2');
+        throw new Error('inner');
+      });
+      await expect(inner).rejects.toThrow('inner');
+      await cluster.transaction((same) => same.query('UPDATE account SET n = 3 WHERE id = 2'));
+    });
+    expect(await balances()).toEqual([1, 3]);
+    await poolIsIdle();
+  });
+
+  test('a nested transaction that wants what a savepoint cannot give is refused', async () => {
+    const work = cluster.transaction(() =>
+      cluster.transaction(() => undefined, { isolation: 'SERIALIZABLE' }),
+    );
+    await expect(work).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+  });
+
+  test('the deadline ends a function that waits for a lock, and nothing of it stays', async () => {
+    const blocker = await cluster.getConnection();
+    await blocker.beginTransaction();
+    await blocker.query('UPDATE account SET n = 7 WHERE id = 1');
+    const work = cluster.transaction(
+      async (db) => {
+        await db.query('UPDATE account SET n = 8 WHERE id = 2');
+        await db.query('UPDATE account SET n = 8 WHERE id = 1');
+      },
+      { timeoutMs: 300 },
+    );
+    await expect(work).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+    await blocker.rollback();
+    blocker.release();
+    expect(await balances()).toEqual([100, 100]);
+    await poolIsIdle();
+  });
+
+  test('a signal ends a function that does not end by itself', async () => {
+    const controller = new AbortController();
+    const work = cluster.transaction(
+      async (db) => {
+        await db.query('UPDATE account SET n = 9');
+        controller.abort(new Error('enough'));
+        await new Promise(() => undefined);
+      },
+      { signal: controller.signal },
+    );
+    await expect(work).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(await balances()).toEqual([100, 100]);
+    await poolIsIdle();
+  });
+
+  test('a killed session is a lost transaction: later statements are refused, rollback acknowledges it', async () => {
+    const connection = await cluster.getConnection();
+    await connection.beginTransaction();
+    await connection.query('UPDATE account SET n = 5');
+    await servers.primary.query(`KILL ${connection.threadId}`);
+    const lost = connection.query('UPDATE account SET n = 6');
+    await expect(lost).rejects.toMatchObject({ code: 'ERR_TRANSACTION_LOST', node: servers.primary.id });
+    await expect(connection.query('SELECT 1')).rejects.toMatchObject({ code: 'ERR_TRANSACTION_LOST' });
+    await expect(connection.commit()).rejects.toMatchObject({ code: 'ERR_TRANSACTION_LOST' });
+    await connection.rollback();
+    const [rows] = await connection.query('SELECT 1 AS one');
+    expect(rows).toEqual([{ one: 1 }]);
+    connection.release();
+    expect(await balances()).toEqual([100, 100]);
+    await poolIsIdle();
+  });
+
+  test('a function whose session is killed is run again only when that was asked for', async () => {
+    const killed = async (retryLostConnection: boolean): Promise<number> => {
+      let attempts = 0;
+      await cluster.transaction(
+        async (db) => {
+          attempts += 1;
+          await db.query('UPDATE account SET n = n + 1 WHERE id = 1');
+          if (attempts === 1) await servers.primary.query(`KILL ${db.threadId}`);
+          await db.query('UPDATE account SET n = n + 1 WHERE id = 2');
+        },
+        { retryLostConnection },
+      );
+      return attempts;
+    };
+    await expect(killed(false)).rejects.toMatchObject({ code: 'ERR_TRANSACTION_LOST' });
+    expect(await balances()).toEqual([100, 100]);
+    expect(await killed(true)).toBe(2);
+    expect(await balances()).toEqual([101, 101]);
+    await poolIsIdle();
+  });
+
+  test('a session that is tied by a temporary table and killed says what is gone', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('CREATE TEMPORARY TABLE mine (n INT)');
+    await servers.primary.query(`KILL ${connection.threadId}`);
+    await expect(connection.query('SELECT * FROM mine')).rejects.toMatchObject({
+      code: 'ERR_CONNECTION_LOST',
+      message: expect.stringContaining('temp-table'),
+    });
+    await expect(connection.rollback()).rejects.toMatchObject({ code: 'ERR_CONNECTION_LOST' });
+    await connection.reset();
+    const [rows] = await connection.query('SELECT 1 AS one');
+    expect(rows).toEqual([{ one: 1 }]);
+    connection.release();
+  });
+
+  test('a commit whose answer is lost has an unknown outcome and is not run again', async () => {
+    let attempts = 0;
+    const work = cluster.transaction(async (db) => {
+      attempts += 1;
+      await db.query('UPDATE account SET n = 42 WHERE id = 1');
+      servers.primary.faults.partition({ direction: 'to-client' });
+      // The commit is sent and executed, its answer never comes; then the connection dies.
+      void eventually('it is committed', async () => (await balances())[0] === 42).then(() =>
+        servers.primary.faults.reset(),
+      );
+    });
+    try {
+      await expect(work).rejects.toMatchObject({ code: 'ERR_OUTCOME_UNKNOWN', node: servers.primary.id });
+    } finally {
+      servers.primary.faults.heal();
+    }
+    expect(attempts).toBe(1);
+    expect((await balances())[0]).toBe(42);
+    await eventually('the primary is back', () => cluster.topology().writer.kind === 'primary');
+  });
+
+  test('a commit that a demoted primary refuses is a known rollback, and is run again on the new primary', async () => {
+    let attempts = 0;
+    await cluster.transaction(async (db) => {
+      attempts += 1;
+      await db.query('UPDATE account SET n = n + 1 WHERE id = 1');
+      if (attempts > 1) return;
+      await servers.primary.query('SET GLOBAL read_only = 1');
+      void eventually('the refusal was seen', () => cluster.topology().writer.kind !== 'primary').then(() =>
+        servers.primary.query('SET GLOBAL read_only = 0'),
+      );
+    });
+    expect(attempts).toBeGreaterThan(1);
+    expect(await balances()).toEqual([101, 100]);
+    await poolIsIdle();
+  });
+});
