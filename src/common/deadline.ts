@@ -1,5 +1,5 @@
 /** One absolute deadline for a whole call, handed down through queue, connect, wait and query. */
-import { getMaxListeners, setMaxListeners } from 'node:events';
+import { allowManyListeners } from './shared-signal.js';
 import { ErrorCode, StormlampError } from './stormlamp-error.js';
 
 /** What every call that does IO takes last. */
@@ -9,9 +9,6 @@ export interface CallOptions {
   /** Stops the call with `ERR_TIMEOUT` after so many milliseconds; 0 means no limit. */
   readonly timeoutMs?: number | undefined;
 }
-
-/** Node's limit for event targets whose owner has not set one. */
-const EVENT_TARGET_DEFAULT = 10;
 
 /** A point in monotonic time after which a call must have ended, and the signal that may end it earlier. */
 export class Deadline {
@@ -25,8 +22,7 @@ export class Deadline {
     this.#limitMs = limitMs;
     this.at = limitMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + limitMs;
     this.signal = signal;
-    // Many calls may share one signal; Node would warn of a leak at the eleventh.
-    if (signal !== undefined && getMaxListeners(signal) === EVENT_TARGET_DEFAULT) setMaxListeners(0, signal);
+    if (signal !== undefined) allowManyListeners(signal);
   }
 
   /** The deadline of a call: its own `timeoutMs`, else `defaultMs`; 0 means none. */
