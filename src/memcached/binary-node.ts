@@ -1,5 +1,5 @@
 /** The calls of a {@link MemcachedNode} as requests of the binary protocol, over a connection that is remade after every fault. */
-import type { BreakerTicket, NodeBreaker } from '../breaker/node-breaker.js';
+import type { BreakerTicket } from '../breaker/node-breaker.js';
 import { aborted, type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { invalidOption } from '../common/option-reader.js';
@@ -12,7 +12,7 @@ import type { ResolvedMemcachedNodeOptions } from './memcached-node-options.js';
 import { Status, statusError } from './memcached-status.js';
 import type { ConnectNode, NodeConnection } from './node-connection.js';
 import { Opcode } from './opcode.js';
-import { MORE, PendingCall } from './pending-call.js';
+import { type CallOwner, MORE, PendingCall } from './pending-call.js';
 import { NO_BYTES, type WireRequest, type WireResponse } from './wire-message.js';
 
 /** Values up to this size fit into every memcached, however small its `-I`. */
@@ -29,6 +29,8 @@ export class BinaryNode implements MemcachedNode {
   readonly id: NodeId;
   readonly #options: ResolvedMemcachedNodeOptions;
   readonly #connect: ConnectNode;
+  readonly #owner: CallOwner;
+  readonly #readItem = (response: WireResponse): MemcachedItem | null => this.#item('get', response);
   #connection: NodeConnection | undefined;
   #itemBytes: number | undefined;
   #learning: Promise<void> = Promise.resolve();
@@ -42,6 +44,7 @@ export class BinaryNode implements MemcachedNode {
     this.#options = options;
     this.#connect = connect;
     this.#itemBytes = options.maxItemBytes;
+    this.#owner = { id: options.id, timeoutMs: options.timeoutMs, settled: () => this.#done() };
   }
 
   get available(): boolean {
@@ -50,40 +53,41 @@ export class BinaryNode implements MemcachedNode {
     return breakers === undefined || (breakers.get.allows && breakers.set.allows);
   }
 
-  async get(key: string, options?: CallOptions): Promise<MemcachedItem | null> {
-    assertKey(key);
-    return await this.#call('get', 'get', { ...BARE, opcode: Opcode.GET, key }, options, (response) =>
-      this.#item('get', response),
-    );
+  get(key: string, options?: CallOptions): Promise<MemcachedItem | null> {
+    return this.#call('get', 'get', () => keyed(Opcode.GET, key), options, this.#readItem);
   }
 
-  async getAndTouch(key: string, exptime: number, options?: CallOptions): Promise<MemcachedItem | null> {
-    assertKey(key);
-    const request = { ...BARE, opcode: Opcode.GET_AND_TOUCH, key, extras: exptimeExtras(exptime) };
-    return await this.#call('set', 'get-and-touch', request, options, (response) =>
+  getAndTouch(key: string, exptime: number, options?: CallOptions): Promise<MemcachedItem | null> {
+    const request = (): WireRequest => ({
+      ...keyed(Opcode.GET_AND_TOUCH, key),
+      extras: exptimeExtras(exptime),
+    });
+    return this.#call('set', 'get-and-touch', request, options, (response) =>
       this.#item('get-and-touch', response),
     );
   }
 
-  async set(key: string, value: Buffer, options: StoreOptions): Promise<StoreResult> {
-    return await this.#store(Opcode.SET, 'set', key, value, options);
+  set(key: string, value: Buffer, options: StoreOptions): Promise<StoreResult> {
+    return this.#store(Opcode.SET, 'set', key, value, options);
   }
 
-  async add(key: string, value: Buffer, options: StoreOptions): Promise<StoreResult> {
-    return await this.#store(Opcode.ADD, 'add', key, value, options);
+  add(key: string, value: Buffer, options: StoreOptions): Promise<StoreResult> {
+    return this.#store(Opcode.ADD, 'add', key, value, options);
   }
 
-  async replace(key: string, value: Buffer, options: StoreOptions): Promise<StoreResult> {
-    return await this.#store(Opcode.REPLACE, 'replace', key, value, options);
+  replace(key: string, value: Buffer, options: StoreOptions): Promise<StoreResult> {
+    return this.#store(Opcode.REPLACE, 'replace', key, value, options);
   }
 
-  async delete(
+  delete(
     key: string,
     options?: CallOptions & { readonly cas?: bigint },
   ): Promise<'deleted' | 'not-found' | 'exists'> {
-    assertKey(key);
-    const request = { ...BARE, opcode: Opcode.DELETE, key, cas: this.#comparable(options?.cas) };
-    return await this.#call('set', 'delete', request, options, ({ header: { status } }) => {
+    const request = (): WireRequest => ({
+      ...keyed(Opcode.DELETE, key),
+      cas: this.#comparable(options?.cas),
+    });
+    return this.#call('set', 'delete', request, options, ({ header: { status } }) => {
       if (status === Status.OK) return 'deleted';
       if (status === Status.NOT_FOUND) return 'not-found';
       if (status === Status.EXISTS) return 'exists';
@@ -91,46 +95,46 @@ export class BinaryNode implements MemcachedNode {
     });
   }
 
-  async touch(key: string, exptime: number, options?: CallOptions): Promise<'touched' | 'not-found'> {
-    assertKey(key);
-    const request = { ...BARE, opcode: Opcode.TOUCH, key, extras: exptimeExtras(exptime) };
-    return await this.#call('set', 'touch', request, options, ({ header: { status } }) => {
+  touch(key: string, exptime: number, options?: CallOptions): Promise<'touched' | 'not-found'> {
+    const request = (): WireRequest => ({ ...keyed(Opcode.TOUCH, key), extras: exptimeExtras(exptime) });
+    return this.#call('set', 'touch', request, options, ({ header: { status } }) => {
       if (status === Status.OK) return 'touched';
       if (status === Status.NOT_FOUND) return 'not-found';
       throw statusError(this.id, 'touch', status);
     });
   }
 
-  async increment(
+  increment(
     key: string,
     delta: bigint,
     options: CallOptions & { readonly initial: bigint; readonly exptime: number },
   ): Promise<bigint> {
-    assertKey(key);
-    const extras = Buffer.alloc(20);
-    extras.writeBigUInt64BE(counter('delta', delta), 0);
-    extras.writeBigUInt64BE(counter('initial', options.initial), 8);
-    extras.writeUInt32BE(checkedExptime(options.exptime), 16);
-    const request = { ...BARE, opcode: Opcode.INCREMENT, key, extras };
-    return await this.#call('set', 'increment', request, options, ({ header: { status }, val }) => {
+    const request = (): WireRequest => ({
+      ...keyed(Opcode.INCREMENT, key),
+      extras: counterExtras(delta, options),
+    });
+    return this.#call('set', 'increment', request, options, ({ header: { status }, val }) => {
       if (status !== Status.OK) throw statusError(this.id, 'increment', status);
       if (val.length !== 8) throw this.#nonsense('increment');
       return val.readBigUInt64BE(0);
     });
   }
 
-  async version(options?: CallOptions): Promise<string> {
-    const request = { ...BARE, opcode: Opcode.VERSION };
-    return await this.#call('get', 'version', request, options, ({ header: { status }, val }) => {
-      if (status !== Status.OK) throw statusError(this.id, 'version', status);
-      return val.toString('latin1', 0, 256);
-    });
+  version(options?: CallOptions): Promise<string> {
+    return this.#call(
+      'get',
+      'version',
+      () => bare(Opcode.VERSION),
+      options,
+      ({ header: { status }, val }) => {
+        if (status !== Status.OK) throw statusError(this.id, 'version', status);
+        return val.toString('latin1', 0, 256);
+      },
+    );
   }
 
-  async stats(options?: CallOptions & { readonly group?: string }): Promise<ReadonlyMap<string, string>> {
-    const group = options?.group ?? '';
-    if (group !== '') assertKey(group);
-    return await this.#call('get', 'stats', statsRequest(group), options, this.#statsReader());
+  stats(options?: CallOptions & { readonly group?: string }): Promise<ReadonlyMap<string, string>> {
+    return this.#call('get', 'stats', () => statsRequest(options?.group ?? ''), options, this.#statsReader());
   }
 
   async close(): Promise<void> {
@@ -154,40 +158,40 @@ export class BinaryNode implements MemcachedNode {
     this.#connection = undefined;
   }
 
-  async #store(
+  #store(
     opcode: Opcode,
     what: string,
     key: string,
     value: Buffer,
     options: StoreOptions,
   ): Promise<StoreResult> {
-    assertKey(key);
-    const { flags = 0 } = options;
-    if (!Number.isInteger(flags) || flags < 0 || flags > 0xffff_ffff) {
-      throw invalidOption('flags', 'an integer from 0 to 4294967295', flags);
-    }
-    const extras = Buffer.alloc(8);
-    extras.writeUInt32BE(flags, 0);
-    extras.writeUInt32BE(checkedExptime(options.exptime), 4);
-    const request = { opcode, key, extras, value, cas: this.#comparable(options.cas) };
-    if (this.#itemBytes === undefined && value.length > SMALL_VALUE_BYTES) {
-      return await this.#storeWhenLearned(what, request, options);
-    }
-    this.#assertFits(key, value);
-    return await this.#call('set', what, request, options, (response) => this.#stored(what, response));
+    const request = (): WireRequest => {
+      const extras = storeExtras(options);
+      const checked = { ...keyed(opcode, key), extras, value, cas: this.#comparable(options.cas) };
+      this.#assertFits(key, value);
+      return checked;
+    };
+    const read = (response: WireResponse): StoreResult => this.#stored(what, response);
+    return this.#itemBytes === undefined && value.length > SMALL_VALUE_BYTES
+      ? this.#storeWhenLearned(what, request, options, read)
+      : this.#call('set', what, request, options, read);
   }
 
   // Only before the first answer of the first connection: how large an item may be is not known yet.
-  async #storeWhenLearned(what: string, request: WireRequest, options: StoreOptions): Promise<StoreResult> {
+  async #storeWhenLearned(
+    what: string,
+    request: () => WireRequest,
+    options: StoreOptions,
+    read: (response: WireResponse) => StoreResult,
+  ): Promise<StoreResult> {
     const deadline = Deadline.of(options, this.#options.timeoutMs);
     if (this.#options.breakers?.set.allows !== false && !this.#closed) {
       this.#connected();
       await deadline.race(`${what} on memcached ${this.id}`, this.#learning);
     }
-    this.#assertFits(request.key, request.value);
     const leftMs = deadline.remainingMs();
     const rest = { signal: options.signal, timeoutMs: Number.isFinite(leftMs) ? Math.max(1, leftMs) : 0 };
-    return await this.#call('set', what, request, rest, (response) => this.#stored(what, response));
+    return await this.#call('set', what, request, rest, read);
   }
 
   #stored(what: string, { header: { status, cas } }: WireResponse): StoreResult {
@@ -218,35 +222,21 @@ export class BinaryNode implements MemcachedNode {
   #call<T>(
     gate: 'get' | 'set',
     what: string,
-    request: WireRequest,
+    request: () => WireRequest,
     options: CallOptions | undefined,
     read: (response: WireResponse) => T | typeof MORE,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      const { signal } = options ?? {};
       if (this.#closed) throw this.#closedError();
-      const label = `${what} on memcached ${this.id}`;
-      if (options?.signal?.aborted === true) throw aborted(label, options.signal.reason);
-      const breaker: NodeBreaker | undefined = this.#options.breakers?.[gate];
-      const ticket = breaker?.admit();
+      const wire = request();
+      if (signal?.aborted === true) throw aborted(`${what} on memcached ${this.id}`, signal.reason);
+      const ticket = this.#options.breakers?.[gate].admit();
       const connection = this.#connected(ticket);
       this.#running += 1;
-      const call = new PendingCall<T>({
-        what: label,
-        node: this.id,
-        options,
-        timeoutMs: this.#options.timeoutMs,
-        ticket,
-        read,
-        resolve: (value) => {
-          this.#done();
-          resolve(value);
-        },
-        reject: (error) => {
-          this.#done();
-          reject(error);
-        },
-      });
-      connection.send(request, call as PendingCall);
+      const owner = this.#owner;
+      const call = new PendingCall<T>({ owner, what, options, ticket, read, resolve, reject });
+      connection.send(wire, call as PendingCall);
     });
   }
 
@@ -278,10 +268,9 @@ export class BinaryNode implements MemcachedNode {
   #learn(connection: NodeConnection): Promise<void> {
     return new Promise((resolve) => {
       const call = new PendingCall({
-        what: `stats on memcached ${this.id}`,
-        node: this.id,
+        owner: { id: this.id, timeoutMs: 0, settled: () => undefined },
+        what: 'stats',
         options: undefined,
-        timeoutMs: 0,
         ticket: undefined,
         read: this.#statsReader(),
         resolve: (settings) => {
@@ -342,10 +331,38 @@ export class BinaryNode implements MemcachedNode {
   }
 }
 
-const BARE = { key: '', extras: NO_BYTES, value: NO_BYTES, cas: 0n } as const;
+function bare(opcode: Opcode): WireRequest {
+  return { opcode, key: '', extras: NO_BYTES, value: NO_BYTES, cas: 0n };
+}
+
+function keyed(opcode: Opcode, key: string): WireRequest {
+  assertKey(key);
+  return { opcode, key, extras: NO_BYTES, value: NO_BYTES, cas: 0n };
+}
 
 function statsRequest(group: string): WireRequest {
-  return { ...BARE, opcode: Opcode.STAT, key: group };
+  return group === '' ? bare(Opcode.STAT) : keyed(Opcode.STAT, group);
+}
+
+function storeExtras({ flags = 0, exptime }: StoreOptions): Buffer {
+  if (!Number.isInteger(flags) || flags < 0 || flags > 0xffff_ffff) {
+    throw invalidOption('flags', 'an integer from 0 to 4294967295', flags);
+  }
+  const extras = Buffer.allocUnsafe(8);
+  extras.writeUInt32BE(flags, 0);
+  extras.writeUInt32BE(checkedExptime(exptime), 4);
+  return extras;
+}
+
+function counterExtras(
+  delta: bigint,
+  options: { readonly initial: bigint; readonly exptime: number },
+): Buffer {
+  const extras = Buffer.allocUnsafe(20);
+  extras.writeBigUInt64BE(counter('delta', delta), 0);
+  extras.writeBigUInt64BE(counter('initial', options.initial), 8);
+  extras.writeUInt32BE(checkedExptime(options.exptime), 16);
+  return extras;
 }
 
 function exptimeExtras(exptime: number): Buffer {

@@ -244,11 +244,12 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
     if (this.#ended) return;
     const requests: Buffer[] = [];
     let bytes = 0;
+    const now = performance.now();
     const outgoing = this.#outgoing;
     this.#outgoing = [];
     for (const { request, seq, call } of outgoing) {
       if (call.waiting) {
-        call.sent(this);
+        call.sent(this, now);
         requests.push(request);
         bytes += request.length;
       } else {

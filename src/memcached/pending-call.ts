@@ -16,16 +16,24 @@ export interface CallCarrier {
   readonly heard: boolean;
 }
 
-/** How a call is made. */
-export interface PendingCallOptions<T> {
-  /** What is done, for messages: `get on memcached cache1:11211`. */
-  readonly what: string;
-  /** The node. */
-  readonly node: string;
-  /** The caller's deadline and signal. */
-  readonly options: CallOptions | undefined;
+/** The node that makes a call. */
+export interface CallOwner {
+  /** The node's name. */
+  readonly id: string;
   /** The node's deadline: the caller's when it gave none, and how long a request may go unanswered before its connection is thrown away; 0 is none. */
   readonly timeoutMs: number;
+  /** The caller of one of its calls waits no more. */
+  settled(): void;
+}
+
+/** How a call is made. */
+export interface PendingCallOptions<T> {
+  /** The node. */
+  readonly owner: CallOwner;
+  /** What is done, for messages: `get`. */
+  readonly what: string;
+  /** The caller's deadline and signal. */
+  readonly options: CallOptions | undefined;
   /** The breaker's permission. */
   readonly ticket: BreakerTicket | undefined;
   /** Reads the answer; MORE when further parts follow. What it throws rejects the call. */
@@ -48,19 +56,20 @@ export class PendingCall<T = unknown> {
   readonly #limitMs: number;
   #carrier: CallCarrier | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #onAbort: (() => void) | undefined;
   #sentAt = 0;
   #waiting = true;
   #over = false;
-  readonly #onAbort = (): void => {
-    this.#abandon(aborted(this.#call.what, this.#call.options?.signal?.reason));
-  };
 
   /** Starts the call's clock. */
   constructor(call: PendingCallOptions<T>) {
     this.#call = call;
-    this.#limitMs = call.options?.timeoutMs ?? call.timeoutMs;
+    this.#limitMs = call.options?.timeoutMs ?? call.owner.timeoutMs;
     this.#arm(this.#limitMs);
-    call.options?.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    const signal = call.options?.signal;
+    if (signal === undefined) return;
+    this.#onAbort = () => this.#abandon(aborted(`${call.what} on memcached ${call.owner.id}`, signal.reason));
+    signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** Whether the caller still waits: a request of one who does not must not be sent any more. */
@@ -68,10 +77,10 @@ export class PendingCall<T = unknown> {
     return this.#waiting;
   }
 
-  /** The request is being written to `carrier`. */
-  sent(carrier: CallCarrier): void {
+  /** The request is being written to `carrier`, at `now` by the monotonic clock. */
+  sent(carrier: CallCarrier, now: number): void {
     this.#carrier = carrier;
-    this.#sentAt = performance.now();
+    this.#sentAt = now;
   }
 
   /** The connection stands, and the request was not written because nobody waits for it any more. */
@@ -90,7 +99,7 @@ export class PendingCall<T = unknown> {
         this.#carrier?.fault(error);
       } else if (this.#end()) {
         this.#call.ticket?.success();
-        this.#settle(() => this.#call.reject(error));
+        if (this.#stopWaiting()) this.#call.reject(error);
       }
       return true;
     }
@@ -98,7 +107,7 @@ export class PendingCall<T = unknown> {
     const result = value;
     if (this.#end()) {
       this.#call.ticket?.success();
-      this.#settle(() => this.#call.resolve(result));
+      if (this.#stopWaiting()) this.#call.resolve(result);
     }
     return true;
   }
@@ -107,23 +116,30 @@ export class PendingCall<T = unknown> {
   failed(error: unknown): void {
     if (!this.#end()) return;
     this.#call.ticket?.failure(error);
-    this.#settle(() => this.#call.reject(error));
+    if (this.#stopWaiting()) this.#call.reject(error);
   }
 
   #arm(ms: number): void {
-    if (ms > 0)
-      this.#timer = setTimeout(() => setImmediate(() => this.#expired()), Math.min(ms, 2_147_483_647));
+    if (ms > 0) this.#timer = setTimeout(PendingCall.#onTimer<T>, Math.min(ms, 2_147_483_647), this);
   }
 
-  // Reached one turn of the event loop after the timer, so that an answer that arrived while this process was busy counts.
+  // An answer that arrived while this process was busy counts: it is read before the next turn of the event loop.
+  static #onTimer<T>(call: PendingCall<T>): void {
+    setImmediate(PendingCall.#onTurn<T>, call);
+  }
+
+  static #onTurn<T>(call: PendingCall<T>): void {
+    call.#expired();
+  }
+
   #expired(): void {
     if (this.#over) return;
-    const { what, node, timeoutMs } = this.#call;
+    const { what, owner } = this.#call;
+    const { id: node, timeoutMs } = owner;
     const limit = `${Math.round(this.#limitMs)} ms`;
     const hint = this.#carrier?.heard === false ? SILENCE : '';
-    this.#abandon(
-      new StormlampError(ErrorCode.TIMEOUT, `${what} did not finish within ${limit}${hint}`, { node }),
-    );
+    const text = `${what} on memcached ${node} did not finish within ${limit}${hint}`;
+    this.#abandon(new StormlampError(ErrorCode.TIMEOUT, text, { node }));
     if (this.#carrier === undefined || timeoutMs === 0) return;
     // Timers may fire up to a millisecond early.
     if (performance.now() - this.#sentAt < timeoutMs - 1) return;
@@ -138,20 +154,21 @@ export class PendingCall<T = unknown> {
 
   #abandon(error: StormlampError): void {
     if (!this.#waiting) return;
-    this.#settle(() => this.#call.reject(error));
-    const { timeoutMs } = this.#call;
+    if (this.#stopWaiting()) this.#call.reject(error);
+    const { timeoutMs } = this.#call.owner;
     // The connection still has to show that it answers.
     if (this.#carrier !== undefined && timeoutMs > 0) {
       this.#arm(Math.max(1, timeoutMs - (performance.now() - this.#sentAt)));
     }
   }
 
-  #settle(how: () => void): void {
-    if (!this.#waiting) return;
+  #stopWaiting(): boolean {
+    if (!this.#waiting) return false;
     this.#waiting = false;
     clearTimeout(this.#timer);
-    this.#call.options?.signal?.removeEventListener('abort', this.#onAbort);
-    how();
+    if (this.#onAbort !== undefined) this.#call.options?.signal?.removeEventListener('abort', this.#onAbort);
+    this.#call.owner.settled();
+    return true;
   }
 
   #end(): boolean {
