@@ -194,6 +194,15 @@ describe('waiting', () => {
     expect(pool.stats.waiting).toBe(3);
   });
 
+  test('a connection that is discarded makes room for whoever waits', async () => {
+    open({ max: 1 });
+    const [held] = await lend(1);
+    if (held === undefined) throw new Error('unreachable');
+    const waiting = pool.acquire(NO_LIMIT);
+    pool.discard(held);
+    expect(await waiting).not.toBe(held);
+  });
+
   test('an aborted signal never waits', async () => {
     open({ max: 1 });
     await lend(1);
