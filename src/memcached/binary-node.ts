@@ -122,7 +122,7 @@ export class BinaryNode implements MemcachedNode {
 
   version(options?: CallOptions): Promise<string> {
     return this.#call(
-      'get',
+      'none',
       'version',
       () => bare(Opcode.VERSION),
       options,
@@ -134,7 +134,13 @@ export class BinaryNode implements MemcachedNode {
   }
 
   stats(options?: CallOptions & { readonly group?: string }): Promise<ReadonlyMap<string, string>> {
-    return this.#call('get', 'stats', () => statsRequest(options?.group ?? ''), options, this.#statsReader());
+    return this.#call(
+      'none',
+      'stats',
+      () => statsRequest(options?.group ?? ''),
+      options,
+      this.#statsReader(),
+    );
   }
 
   async close(): Promise<void> {
@@ -220,7 +226,7 @@ export class BinaryNode implements MemcachedNode {
   }
 
   #call<T>(
-    gate: 'get' | 'set',
+    gate: 'get' | 'set' | 'none',
     what: string,
     request: () => WireRequest,
     options: CallOptions | undefined,
@@ -231,7 +237,7 @@ export class BinaryNode implements MemcachedNode {
       if (this.#closed) throw this.#closedError();
       const wire = request();
       if (signal?.aborted === true) throw aborted(`${what} on memcached ${this.id}`, signal.reason);
-      const ticket = this.#options.breakers?.[gate].admit();
+      const ticket = gate === 'none' ? undefined : this.#options.breakers?.[gate].admit();
       const connection = this.#connected(ticket);
       this.#running += 1;
       const owner = this.#owner;

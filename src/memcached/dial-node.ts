@@ -18,15 +18,23 @@ export function dialNode({ address, tls }: DialOptions, onReady: () => void): So
   const target =
     address.socketPath !== undefined
       ? { path: address.socketPath }
-      : {
-          host: address.host,
-          port: address.port,
-          noDelay: true,
-          keepAlive: true,
-          keepAliveInitialDelay: KEEP_ALIVE_MS,
-        };
+      : { host: address.host, port: address.port };
+  const socket = open(target, tls, onReady);
+  if (address.socketPath === undefined) {
+    // Requests of one turn are already put together: waiting for more of them would only cost time.
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  }
+  return socket;
+}
+
+function open(
+  target: { readonly path: string } | { readonly host: string; readonly port: number },
+  tls: ConnectionOptions | undefined,
+  onReady: () => void,
+): Socket {
   if (tls === undefined) return connectTcp(target, onReady);
   // A name is sent to the server only when it is one: an address is no valid server name in TLS.
-  const named = address.host !== undefined && isIP(address.host) === 0 ? { servername: address.host } : {};
+  const named = 'host' in target && isIP(target.host) === 0 ? { servername: target.host } : {};
   return connectTls({ ...named, ...tls, ...target }, onReady);
 }

@@ -10,11 +10,11 @@ export const MAX_EXPTIME = 0xffff_ffff;
 /**
  * The expiry of an item that shall live for `lifetimeMs`, as the PHP extension would send it.
  *
- * php-memcached sends up to 30 days as a duration and more as a date, so that the clock of the server matters only for the
- * long ones; pecl-memcache's session handler always sends a date. 0 never expires. Fractions of a second are rounded up, so
- * that nothing expires early and a short life does not become an endless one.
+ * php-memcached sends up to 30 days as a duration and more as a date, so that the server's clock matters only for the long ones;
+ * pecl-memcache's session handler always sends a date. 0 never expires. Fractions of a second are rounded up, so that nothing
+ * expires early and a short life does not become an endless one.
  *
- * @param nowMs wall clock, milliseconds since 1970
+ * @param nowMs the server's wall clock, milliseconds since 1970; see {@link serverClockOffsetMs}. Default: this machine's
  * @throws StormlampError `ERR_INVALID_OPTION` for a lifetime that is negative or ends after the year 2106.
  */
 export function exptimeOf(
@@ -32,4 +32,24 @@ export function exptimeOf(
     );
   }
   return extension === 'memcached' && seconds <= RELATIVE_EXPTIME_LIMIT ? seconds : date;
+}
+
+/** The expiry of an item that lives `remainingSeconds` on another node, for a copy of it; undefined is for ever. */
+export function exptimeOfRemaining(remainingSeconds: number | undefined, nowMs: number = Date.now()): number {
+  if (remainingSeconds === undefined) return 0;
+  // An item in its last second is told as having none left; 0 would make the copy live for ever.
+  return exptimeOf(Math.max(1, remainingSeconds) * 1000, 'memcached', nowMs);
+}
+
+/**
+ * How far a server's clock is ahead of this machine's, in milliseconds, from its general statistics: to within the second that
+ * they are told in. Undefined when they do not tell the time.
+ */
+export function serverClockOffsetMs(
+  stats: ReadonlyMap<string, string>,
+  nowMs: number = Date.now(),
+): number | undefined {
+  const seconds = Number(stats.get('time'));
+  if (!Number.isSafeInteger(seconds) || seconds <= 0) return undefined;
+  return (seconds - Math.floor(nowMs / 1000)) * 1000;
 }

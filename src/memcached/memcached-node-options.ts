@@ -14,7 +14,7 @@ export interface MemcachedNodeOptions {
   readonly timeoutMs?: number;
   /** Limit for making a connection, TLS and SASL included, in milliseconds. Default 1000. */
   readonly connectTimeoutMs?: number;
-  /** Gates for reads and for writes, asked before every call and told how it ended. Default: none. */
+  /** Gates for reads and for writes, asked before every call but `version` and `stats`, and told how it ended. Default: none. */
   readonly breakers?: { readonly get: NodeBreaker; readonly set: NodeBreaker };
   /** Largest item in bytes, key and memcached's own bytes included: its `-I`. Default: asked from the server (`item_size_max`). */
   readonly maxItemBytes?: number;

@@ -68,9 +68,9 @@ export interface MemcachedNode {
     delta: bigint,
     options: CallOptions & { readonly initial: bigint; readonly exptime: number },
   ): Promise<bigint>;
-  /** The server's version; the cheapest proof of life. */
+  /** The server's version; the cheapest proof of life. Not held back by breakers: they close again by such probes. */
   version(options?: CallOptions): Promise<string>;
-  /** The server's statistics: the general ones, or those of `group` (`settings`, `items`, `slabs`, `sizes`, …). */
+  /** The server's statistics: the general ones, or those of `group` (`settings`, `items`, `slabs`, `sizes`, …). Not held back by breakers. */
   stats(options?: CallOptions & { readonly group?: string }): Promise<ReadonlyMap<string, string>>;
   /** Waits for running calls, then closes. */
   close(): Promise<void>;

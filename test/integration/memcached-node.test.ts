@@ -338,6 +338,39 @@ describe('ways to go away', () => {
     await proxy.close();
   });
 
+  test('a link that is cut at any byte, again and again, never gives one call the answer of another', async () => {
+    const direct = client(shared);
+    const value = (key: string): Buffer => Buffer.alloc(50 + ((Number(key.slice(3)) * 97) % 900), `${key};`);
+    const keys = Array.from({ length: 200 }, (_, index) => `cut${index}`);
+    await Promise.all(keys.map((key) => direct.set(key, value(key), { exptime: 0 })));
+    let seed = 7;
+    const proxy = await dribble(shared, () => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return 500 + (seed % 40_000);
+    });
+    const node = createMemcachedNode({ address: { host: '127.0.0.1', port: proxy.port }, timeoutMs: 5000 });
+    nodes.push(node);
+    const tally = { right: 0, failed: 0, wrong: 0 };
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, worker) => {
+        for (let turn = 0; turn < 60; turn += 1) {
+          const key = keys[(worker * 60 + turn) % keys.length] ?? '';
+          try {
+            if ((await node.get(key))?.value.equals(value(key)) === true) tally.right += 1;
+            else tally.wrong += 1;
+          } catch (error) {
+            if (!(error instanceof StormlampError) || error.code !== ErrorCode.NODE_UNREACHABLE) throw error;
+            tally.failed += 1;
+          }
+        }
+      }),
+    );
+    expect(tally.wrong).toBe(0);
+    expect(tally.failed).toBeGreaterThan(20);
+    expect(tally.right).toBeGreaterThan(100);
+    await proxy.close();
+  });
+
   test('close leaves nothing behind: no socket here, no connection there', async () => {
     const server = await servers.start();
     const observer = client(server);
@@ -367,8 +400,11 @@ async function ttlOf({ host, port }: TestMemcached, key: string): Promise<number
   });
 }
 
-/** A proxy that passes on what the server says in pieces of 1 to 700 bytes. */
-async function dribble({ host, port }: TestMemcached): Promise<{ port: number; close(): Promise<void> }> {
+/** A proxy that passes on what the server says in pieces of 1 to 700 bytes, and cuts each connection after `life()` of them. */
+async function dribble(
+  { host, port }: TestMemcached,
+  life = (): number => Number.POSITIVE_INFINITY,
+): Promise<{ port: number; close(): Promise<void> }> {
   const { connect } = await import('node:net');
   const sockets = new Set<Socket>();
   const proxy = createTcpServer((downstream) => {
@@ -381,12 +417,20 @@ async function dribble({ host, port }: TestMemcached): Promise<{ port: number; c
     downstream.pipe(upstream);
     let pending = Buffer.alloc(0);
     let size = 1;
+    let left = life();
     const pass = (): void => {
       if (pending.length === 0) return;
       size = (size * 7 + 3) % 700;
-      const piece = pending.subarray(0, size + 1);
-      pending = pending.subarray(size + 1);
-      downstream.write(piece, () => setImmediate(pass));
+      const piece = pending.subarray(0, Math.min(size + 1, left));
+      pending = pending.subarray(piece.length);
+      left -= piece.length;
+      downstream.write(piece, () => {
+        if (left > 0) setImmediate(pass);
+        else {
+          upstream.destroy();
+          downstream.destroy();
+        }
+      });
     };
     upstream.on('data', (data) => {
       const idle = pending.length === 0;

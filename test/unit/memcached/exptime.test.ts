@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { exptimeOf, MAX_EXPTIME, RELATIVE_EXPTIME_LIMIT } from '../../../src/memcached/exptime.js';
+import {
+  exptimeOf,
+  exptimeOfRemaining,
+  MAX_EXPTIME,
+  RELATIVE_EXPTIME_LIMIT,
+  serverClockOffsetMs,
+} from '../../../src/memcached/exptime.js';
 
 const NOW = Date.UTC(2026, 10, 20, 12, 0, 0, 999);
 const NOW_S = Math.floor(NOW / 1000);
@@ -53,4 +59,19 @@ test('every lifetime ends neither early nor more than a second late, as memcache
       },
     ),
   );
+});
+
+test('a copy lives as long as the item it was made of', () => {
+  expect(exptimeOfRemaining(undefined, NOW)).toBe(0);
+  expect(exptimeOfRemaining(1440, NOW)).toBe(1440);
+  expect(exptimeOfRemaining(2_592_001, NOW)).toBe(NOW_S + 2_592_001);
+  // Its last second is told as none; for ever it must not become.
+  expect(exptimeOfRemaining(0, NOW)).toBe(1);
+});
+
+test('the clock of the server comes from its statistics', () => {
+  expect(serverClockOffsetMs(new Map([['time', `${NOW_S + 90}`]]), NOW)).toBe(90_000);
+  expect(serverClockOffsetMs(new Map([['time', `${NOW_S}`]]), NOW)).toBe(0);
+  expect(serverClockOffsetMs(new Map(), NOW)).toBeUndefined();
+  expect(serverClockOffsetMs(new Map([['time', 'x']]), NOW)).toBeUndefined();
 });

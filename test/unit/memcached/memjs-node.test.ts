@@ -495,8 +495,10 @@ test('breakers are asked before a call and told how the node did', async () => {
   node.destroy();
 });
 
-test('an open breaker refuses before anything is sent', async () => {
-  await using peer = await openPeer(() => undefined);
+test('an open breaker refuses before anything is sent, but lets the probes through that close it again', async () => {
+  await using peer = await openPeer((request, { socket }) => {
+    socket.write(answer(request, { value: Buffer.from(request.opcode === 0x0b ? '1.6.18' : '') }));
+  });
   const shut = {
     allows: false,
     admit: () => {
@@ -508,6 +510,9 @@ test('an open breaker refuses before anything is sent', async () => {
   expect(await codeOf(node.get('k'))).toBe(ErrorCode.BREAKER_OPEN);
   expect(await codeOf(node.set('k', Buffer.alloc(5000), { exptime: 0 }))).toBe(ErrorCode.BREAKER_OPEN);
   expect(peer.connections).toEqual([]);
+  expect(await node.version()).toBe('1.6.18');
+  expect((await node.stats()).size).toBe(0);
+  node.destroy();
 });
 
 test('an option that is impossible is named', () => {
