@@ -2,7 +2,7 @@
 import { backoffMs, pause } from '../common/backoff.js';
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
-import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { noWriterError } from '../topology/routing-error.js';
 import { writeRefused } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
@@ -67,7 +67,7 @@ export async function bindReader(ports: SessionPorts, context: CallContext, trie
     try {
       return { connection: await ports.node(node).acquire('read', deadline), because };
     } catch (error) {
-      if (!isNodeTrouble(error)) throw error;
+      if (!isNodeTrouble(error)) throw timelyError(error, deadline);
       ports.checkOpen();
       deadline.check('Connecting');
       addTried(tried, node);
@@ -99,7 +99,7 @@ export async function bindWriter(ports: SessionPorts, context: CallContext): Pro
     try {
       return { connection: await ports.node(node).acquire('write', deadline), because: '' };
     } catch (error) {
-      if (!isNodeTrouble(error)) throw error;
+      if (!isNodeTrouble(error)) throw timelyError(error, deadline);
       ports.checkOpen();
       deadline.check('Connecting');
       patience ??= patienceOf(ports, deadline);
@@ -150,6 +150,15 @@ export async function awaitRoleChange(
 export function addTried(tried: Tried, node: NodeId): void {
   tried.nodes ??= new Set();
   tried.nodes.add(node);
+}
+
+/** A pool that was waited for until the call's own deadline: the call hears of its deadline, and why it was not enough. */
+function timelyError(error: unknown, deadline: Deadline): unknown {
+  if (!isStormlampError(error, ErrorCode.POOL_TIMEOUT)) return error;
+  // Timers may fire a little early.
+  if (deadline.remainingMs() > 2) return error;
+  const message = `${deadline.timeout('Waiting for a connection').message}; nothing was sent. ${error.message}`;
+  return new StormlampError(ErrorCode.TIMEOUT, message, { cause: error, node: error.node });
 }
 
 function patienceOf(ports: SessionPorts, deadline: Deadline): Deadline {
