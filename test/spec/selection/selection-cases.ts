@@ -312,6 +312,21 @@ export const selectionCases: readonly SelectionCase[] = [
     serves: ['b', 'c'],
   },
   {
+    name: 'the primary died: they serve on however often they are looked at',
+    see: [healthy, dead, dead, dead, dead, dead, dead, dead],
+    serves: ['b', 'c'],
+  },
+  {
+    name: 'the primary died and two others claim its place: nothing is known about the rest',
+    nodes: { a: 'replica', b: 'primary', c: 'replica', d: 'primary' },
+    see: [
+      { ...healthy, d: slave('d', 'a') },
+      { ...dead, b: master('b'), d: master('d') },
+    ],
+    serves: [],
+    against: { c: /lag is unknown/ },
+  },
+  {
     name: 'the primary died: a replica that was too far behind stays out',
     see: [{ ...healthy, b: behind('b', 4500) }, dead],
     serves: ['c'],

@@ -404,6 +404,49 @@ export const topologyCases: readonly TopologyCase[] = [
     ],
   },
   {
+    name: 'a primary that a node still follows is not stale, although it holds nothing of its own',
+    nodes: three,
+    rounds: [
+      {
+        see: {
+          a: master('a', { gtid: gtids({ a: 9 }) }),
+          b: master('b', { gtid: gtids({ a: 9, b: 3 }) }),
+          c: master('c', { channels: [channel('a'), channel('b', { name: 'other' })] }),
+        },
+        writer: ['a', 'b'],
+      },
+    ],
+  },
+  {
+    name: 'nothing is stale while a replica follows a third server',
+    nodes: { ...three, d: 'replica' },
+    rounds: [
+      {
+        see: {
+          a: master('a', { gtid: gtids({ a: 9 }) }),
+          b: master('b', { gtid: gtids({ a: 9, b: 3 }) }),
+          c: slave('c', 'b'),
+          d: slave('d', 'z'),
+        },
+        writer: ['a', 'b'],
+      },
+    ],
+  },
+  {
+    name: 'an id that two nodes share names neither: the address decides',
+    nodes: anyThree,
+    rounds: [
+      {
+        see: {
+          a: master('a', { serverId: 7 }),
+          b: master('b', { serverId: 7 }),
+          c: slave('c', 'a', { sourceServerId: 7, sourceHost: 'proxy', sourcePort: 4001 }),
+        },
+        writer: 'a',
+      },
+    ],
+  },
+  {
     name: 'without GTIDs nothing is proven',
     nodes: three,
     rounds: [{ see: { a: master('a'), b: master('b'), c: slave('c', 'b') }, writer: ['a', 'b'] }],

@@ -7,6 +7,7 @@ import {
 } from '../../../src/failover/failover-manager.js';
 import type { FailoverOptions } from '../../../src/failover/failover-options.js';
 import { TopologyWatcher } from '../../../src/health/topology-watcher.js';
+import type { ConfiguredRole } from '../../../src/topology/node-description.js';
 import { master, orphan, seeds, slave } from '../../spec/topology/made-up-servers.js';
 import { type Answer, ScriptedProbe } from '../health/scripted-probe.js';
 
@@ -14,6 +15,9 @@ const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNR
 const healthy = { a: master('a'), b: slave('b', 'a'), c: slave('c', 'a') };
 const dead = { a: refused, b: orphan('b', 'a'), c: orphan('c', 'a') };
 const promoted = { a: refused, b: master('b'), c: slave('c', 'b') };
+
+type Roles = Readonly<Record<string, ConfiguredRole>>;
+const usual: Roles = { a: 'primary', b: 'replica', c: 'replica' };
 
 let watcher: TopologyWatcher;
 let manager: FailoverManager;
@@ -29,10 +33,10 @@ async function become(answers: Readonly<Record<string, Answer>>, ms = 2_500): Pr
   }
   await wait(ms);
 }
-async function manage(options: FailoverOptions = {}): Promise<void> {
+async function manage(options: FailoverOptions = {}, roles: Roles = usual): Promise<void> {
   probes = new Map(Object.entries(healthy).map(([id, facts]) => [id, new ScriptedProbe(facts)]));
   watcher = new TopologyWatcher({
-    seeds: seeds({ a: 'primary', b: 'replica', c: 'replica' }),
+    seeds: seeds(roles),
     createProbe: ({ id }) => probes.get(id) ?? new ScriptedProbe(refused),
     intervalMs: 1000,
     timeoutMs: 500,
@@ -137,6 +141,16 @@ describe('following', () => {
     expect(manager.state).toMatchObject({ failure: 'split-brain', writer: { kind: 'split-brain' } });
   });
 
+  test('one outage has one name and is told lost once, whatever it looks like meanwhile', async () => {
+    await manage({}, { ...usual, b: 'primary' });
+    await become(dead);
+    await become({ b: master('b') });
+    await become({ a: master('a') });
+    await become({ a: refused });
+    expect(names()).toEqual(['primary-lost', 'split-brain']);
+    expect(new Set(told.map(({ payload }) => payload['opId'])).size).toBe(1);
+  });
+
   test('each new outage has a name of its own', async () => {
     await manage();
     await become(dead);
@@ -170,6 +184,12 @@ describe('the state', () => {
     await wait(4_000);
     expect(manager.state.nodes[0]).toMatchObject({ suspicion: 'objectively-down' });
     expect(manager.state.failure).toBe('dead-primary');
+  });
+
+  test('without a replica that answers nobody can confirm that it is down', async () => {
+    await manage();
+    await become({ a: refused, b: refused, c: refused }, 6_000);
+    expect(manager.state.nodes[0]).toMatchObject({ suspicion: 'down' });
   });
 
   test('down only in our eyes while a replica still hears from it', async () => {

@@ -180,6 +180,30 @@ describe('looking at once', () => {
     expect(told.slice(-2)).toContainEqual('primary null>b 2');
   });
 
+  test('it does so before the pace of the hurry would', async () => {
+    watch(healthy).start();
+    await wait(200);
+    answer('a', refused);
+    const asked = watcher.refresh('a');
+    const before = looks();
+    await wait(20);
+    await asked;
+    expect(looks() - before).toBe(3);
+  });
+
+  test('the hurry ends when there is a writer again', async () => {
+    watch(healthy).start();
+    await wait(200);
+    answer('a', refused);
+    await watcherRefresh('a');
+    await wait(1_000);
+    answer('a', master('a'));
+    await wait(1_000);
+    const before = looks();
+    await wait(5_000);
+    expect(looks() - before).toBeLessThanOrEqual(3 * 7);
+  });
+
   test('while there is no writer it looks faster, for 30 seconds', async () => {
     watch(healthy).start();
     await wait(200);

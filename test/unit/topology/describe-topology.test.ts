@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest';
+import { initialTopology, observe, withNode } from '../../../src/topology/describe-topology.js';
+import type { NodeSeed, Observation } from '../../../src/topology/node-description.js';
+import { selectNodes } from '../../../src/topology/node-selection.js';
+import type { TopologyDescription } from '../../../src/topology/topology-description.js';
+import { master, observationOf, seeds, slave } from '../../spec/topology/made-up-servers.js';
+
+const start = initialTopology(seeds({ a: 'primary', b: 'replica' }));
+const tell = (topology: TopologyDescription, ...observations: Observation[]): TopologyDescription =>
+  observations.reduce(observe, topology);
+const healthy = tell(
+  start,
+  observationOf('a', master('a'), 1000),
+  observationOf('b', slave('b', 'a', { lagMs: 40 }), 1000),
+);
+
+test('an observation of an unknown node changes nothing', () => {
+  expect(observe(healthy, observationOf('x', master('x'), 2000))).toBe(healthy);
+});
+
+test('an observation that is older than what is known changes nothing', () => {
+  expect(observe(healthy, observationOf('a', 'refused', 999))).toBe(healthy);
+});
+
+test('lag and latency are always the newest, the latency as a moving average', () => {
+  const observation = observationOf('b', slave('b', 'a', { lagMs: 70 }), 2000);
+  const after = observe(healthy, observation.ok ? { ...observation, latencyMs: 11 } : observation);
+  expect(after.nodes[1]).toMatchObject({
+    lag: { ms: 70, at: 2000 },
+    latencyMs: 3,
+    seenAt: 2000,
+    upSince: 1000,
+  });
+  expect(after.nodes[0]).toBe(healthy.nodes[0]);
+});
+
+test('failures are counted from the first one on, and the last facts are kept', () => {
+  const after = tell(healthy, ...[2000, 3000, 4000].map((at) => observationOf('b', 'timeout-query', at)));
+  expect(after.nodes[1]).toMatchObject({
+    state: 'down',
+    failures: 3,
+    downSince: 2000,
+    lastRole: 'replica',
+    lastFacts: { serverId: 2 },
+  });
+});
+
+test('a node that comes back begins anew: its time up, its latency', () => {
+  const after = tell(healthy, observationOf('b', 'refused', 2000), observationOf('b', slave('b', 'a'), 3000));
+  expect(after.nodes[1]).toMatchObject({ state: 'up', upSince: 3000, latencyMs: 1, role: 'replica' });
+});
+
+test('a node that turns the monitor away keeps its old measurements, which age', () => {
+  const after = tell(healthy, observationOf('b', 'too-many', 3000), observationOf('b', 'too-many', 4000));
+  expect(after.nodes[1]).toMatchObject({
+    state: 'up',
+    lag: { ms: 40, at: 1000 },
+    seenAt: 1000,
+    blind: { failure: 'too-many', since: 3000 },
+  });
+});
+
+test('a node is added once and does not take the writer away', () => {
+  const [seed] = seeds({ c: 'any' }) as [NodeSeed];
+  const after = withNode(healthy, seed);
+  expect(after.nodes.map(({ id, state }) => `${id} ${state}`)).toEqual(['a up', 'b up', 'c new']);
+  expect(after.writer).toBe(healthy.writer);
+  expect(withNode(after, seed)).toBe(after);
+});
+
+test('nearest leaves out what is slower than the fastest by more than the window', () => {
+  const slow = observationOf('b', slave('b', 'a'), 2000);
+  const topology = observe(start, observationOf('a', master('a'), 2000));
+  const after = observe(topology, slow.ok ? { ...slow, latencyMs: 20 } : slow);
+  const nearest = (latencyWindowMs?: number): string[] =>
+    selectNodes(after, {
+      preference: 'nearest',
+      maxLagMs: 5000,
+      now: 2000,
+      allows: () => true,
+      ...(latencyWindowMs === undefined ? {} : { latencyWindowMs }),
+    }).candidates.map(({ id }) => id);
+  expect(nearest()).toEqual(['a']);
+  expect(nearest(30)).toEqual(['b', 'a']);
+});
