@@ -1,0 +1,260 @@
+/** In place of a mysql2 pool: the same types, the callback API, streams, prepared statements, and the options of statements. */
+import type { Pool as CallbackPoolType, RowDataPacket } from 'mysql2';
+import type { Pool, PoolConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from './eventually.js';
+
+let servers: LocalCluster;
+let cluster: MysqlCluster;
+/** The cluster where mysql2's own type is expected. */
+let pool: Pool;
+let callbacks: CallbackPoolType;
+let primary: number;
+
+const ROWS = 3000;
+
+beforeAll(async () => {
+  servers = await startLocalCluster({ replicas: 1, memcached: 0, php: false });
+  primary = servers.primary.serverId;
+  await servers.primary.query('CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(200))');
+  await servers.primary.query(`INSERT INTO shop.t (v) SELECT REPEAT('x', 200) FROM shop.seq_1_to_${ROWS}`);
+  await servers.waitForReplication();
+  const options = servers.options().mysql;
+  const primaryUrl = `${options.primary}?multipleStatements=true`;
+  const [replicaUrl] = options.replicas;
+  cluster = await createMysqlCluster({
+    ...options,
+    primary: primaryUrl,
+    replicas: [`${replicaUrl}?multipleStatements=true`],
+    pool: { max: 3 },
+  });
+  pool = cluster;
+  callbacks = pool.pool;
+});
+
+afterAll(async () => {
+  await cluster?.close();
+  await servers?.close();
+});
+
+function poolIsIdle(): Promise<unknown> {
+  return eventually('all connections are back', () =>
+    cluster.stats().every(({ inFlight, pool: { borrowed } }) => inFlight === 0 && borrowed === 0),
+  );
+}
+
+function called<T>(work: (done: (error: unknown, value?: T) => void) => void): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    work((error, value) => (error ? reject(error) : resolve(value)));
+  });
+}
+
+test('the cluster and its connections have the types of mysql2', async () => {
+  const connection: PoolConnection = await pool.getConnection();
+  const typed: MysqlConnection & PoolConnection = await cluster.getConnection();
+  const [rows] = await connection.query<RowDataPacket[]>('SELECT 1 AS one');
+  expect(rows[0]?.['one']).toBe(1);
+  connection.release();
+  pool.releaseConnection(typed);
+  await poolIsIdle();
+});
+
+test('the options of a statement are honoured', async () => {
+  const [arrays] = await pool.query({ sql: 'SELECT 1 AS a, 2 AS b', rowsAsArray: true });
+  expect(arrays).toEqual([[1, 2]]);
+  const [nested] = await pool.query({ sql: 'SELECT t.id FROM t WHERE id = 1', nestTables: true });
+  expect(nested).toEqual([{ t: { id: 1 } }]);
+  const [cast] = await pool.query({
+    sql: 'SELECT id FROM t WHERE id = 1',
+    typeCast: (field, next) => (field.name === 'id' ? `#${field.string()}` : next()),
+  });
+  expect(cast).toEqual([{ id: '#1' }]);
+  const [named] = await pool.query({
+    sql: 'SELECT :x AS x, :y AS y',
+    values: { x: 1, y: 'z' },
+    namedPlaceholders: true,
+  });
+  expect(named).toEqual([{ x: 1, y: 'z' }]);
+  const [executed] = await pool.execute({ sql: 'SELECT ? AS x', rowsAsArray: true }, [7]);
+  expect(executed).toEqual([[7]]);
+  const [several] = await pool.query('SELECT 1 AS one; SELECT 2 AS two');
+  expect(several).toEqual([[{ one: 1 }], [{ two: 2 }]]);
+});
+
+test('escaping is that of the driver', () => {
+  expect(pool.escape("it's")).toBe("'it\\'s'");
+  expect(pool.escapeId('a.b')).toBe('`a`.`b`');
+  expect(pool.format('SELECT ?? FROM ?? WHERE x = ?', ['a', 't', 1])).toBe('SELECT `a` FROM `t` WHERE x = 1');
+  expect(callbacks.format('?', [new Date(0)])).toBe(pool.format('?', [new Date(0)]));
+});
+
+test('the callback pool answers callbacks, with values or without', async () => {
+  const rows = await called((done) => callbacks.query('SELECT @@server_id AS id', done));
+  expect(rows).toEqual([{ id: servers.replicas[0]?.serverId }]);
+  const more = await called((done) => callbacks.execute('SELECT ? AS v', [3], done));
+  expect(more).toEqual([{ v: 3 }]);
+  await expect(called((done) => callbacks.query('SELECT * FROM missing', done))).rejects.toMatchObject({
+    errno: 1146,
+  });
+  expect(callbacks.promise()).toBe(cluster);
+});
+
+test('a callback connection reads from a replica, then writes and reads on the primary', async () => {
+  const connection = await called<import('mysql2').PoolConnection>((done) => callbacks.getConnection(done));
+  if (connection === undefined) throw new Error('no connection');
+  const id = 'SELECT @@server_id AS id';
+  expect(await called((done) => connection.query(id, done))).toEqual([{ id: servers.replicas[0]?.serverId }]);
+  await called((done) => connection.beginTransaction(done));
+  await called((done) => connection.query('INSERT INTO t (v) VALUES (?)', ['cb'], done));
+  expect(await called((done) => connection.query(id, done))).toEqual([{ id: primary }]);
+  await called((done) => connection.rollback(done));
+  await called((done) => connection.ping(done));
+  connection.release();
+  await poolIsIdle();
+});
+
+test('what a callback throws is the process’s concern, and the connection serves on', async () => {
+  const before = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  const thrown = new Promise((resolve) => process.once('uncaughtException', resolve));
+  callbacks.query('SELECT * FROM missing', () => {
+    throw new Error('careless');
+  });
+  expect(await thrown).toMatchObject({ message: 'careless' });
+  for (const listener of before) process.on('uncaughtException', listener);
+  await poolIsIdle();
+  const [rows] = await pool.query('SELECT 1 AS one');
+  expect(rows).toEqual([{ one: 1 }]);
+});
+
+test('rows come as events, and as a stream that a slow reader slows down', async () => {
+  const events: number[] = [];
+  await new Promise<void>((resolve, reject) => {
+    callbacks
+      .query('SELECT id FROM t ORDER BY id LIMIT 5')
+      .on('result', (row) => events.push((row as unknown as { id: number }).id))
+      .on('error', reject)
+      .on('end', () => resolve());
+  });
+  expect(events).toEqual([1, 2, 3, 4, 5]);
+
+  let read = 0;
+  let held = 0;
+  const stream = callbacks.query('SELECT * FROM t ORDER BY id').stream({ highWaterMark: 10 });
+  for await (const row of stream) {
+    read += 1;
+    if (read === 1) held = stream.readableLength;
+    expect((row as { id: number }).id).toBe(read);
+  }
+  expect(read).toBe(ROWS);
+  expect(held).toBeLessThan(ROWS / 2);
+  await poolIsIdle();
+});
+
+test('a stream inside a connection holds its place in the queue', async () => {
+  const connection = await called<import('mysql2').PoolConnection>((done) => callbacks.getConnection(done));
+  if (connection === undefined) throw new Error('no connection');
+  const seen: string[] = [];
+  const stream = connection.query('SELECT id FROM t LIMIT 50').stream();
+  const after = called((done) => connection.query('SELECT 1 AS one', done)).then(() => seen.push('after'));
+  for await (const row of stream) if ((row as { id: number }).id > 0) seen.push('row');
+  await after;
+  expect(seen).toEqual([...Array.from({ length: 50 }, () => 'row'), 'after']);
+  connection.release();
+  await poolIsIdle();
+});
+
+test('a stream that is given up frees its connection soon, without an error', async () => {
+  const sql = 'SELECT a.id FROM t a JOIN t b JOIN t c';
+  const stream = callbacks.query(sql).stream();
+  for await (const _ of stream) break;
+  await poolIsIdle();
+  await eventually('the server has ended it', async () => {
+    const running = await servers.replicas[0]?.query(
+      "SELECT * FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT a.id FROM t a%'",
+    );
+    return running?.length === 0;
+  });
+});
+
+test('the error of a stream reaches its reader', async () => {
+  const stream = callbacks.query('SELECT * FROM missing').stream();
+  const reading = (async () => {
+    for await (const _ of stream) throw new Error('there are no rows');
+  })();
+  await expect(reading).rejects.toMatchObject({ errno: 1146 });
+  await poolIsIdle();
+});
+
+test('a prepared statement ties its connection until it is closed', async () => {
+  const connection = await cluster.getConnection();
+  const statement = await connection.prepare('SELECT ? + 1 AS n, @@server_id AS id');
+  const same = await connection.prepare('SELECT ? + 1 AS n, @@server_id AS id');
+  expect((await statement.execute([1]))[0]).toEqual([{ n: 2, id: primary }]);
+  await statement.close();
+  await expect(statement.execute([1])).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  expect((await same.execute([2]))[0]).toEqual([{ n: 3, id: primary }]);
+  await same.close();
+  connection.release();
+  await poolIsIdle();
+});
+
+test('another user, and another database, end with the checkout', async () => {
+  await servers.primary.query("CREATE USER other@'%' IDENTIFIED BY 'pw'");
+  await servers.primary.query("GRANT SELECT ON shop.* TO other@'%'");
+  const connection = await cluster.getConnection();
+  await connection.changeUser({ user: 'other', password: 'pw', database: 'information_schema' });
+  const who = 'SELECT SUBSTRING_INDEX(CURRENT_USER(), "@", 1) AS user, DATABASE() AS db';
+  expect((await connection.query(who))[0]).toEqual([{ user: 'other', db: 'information_schema' }]);
+  connection.release();
+  await poolIsIdle();
+  for (let call = 0; call < 4; call += 1) {
+    const next = await cluster.getConnection();
+    const [rows] = await next.query(`${who} FOR UPDATE`);
+    expect(rows).toEqual([{ user: servers.accounts.app.user, db: servers.database }]);
+    next.release();
+  }
+});
+
+test('reset forgets what the session had, and keeps the checkout', async () => {
+  const connection = await cluster.getConnection();
+  await connection.query('SET @a = 1');
+  await connection.reset();
+  expect((await connection.query('SELECT @a AS a'))[0]).toEqual([{ a: null }]);
+  connection.release();
+});
+
+test('settings made in a connection listener hold for every checkout, wherever it goes', async () => {
+  const listener = (connection: MysqlConnection): unknown => connection.query('SET time_zone = "+03:00"');
+  cluster.on('connection', listener);
+  const connection = await cluster.getConnection();
+  cluster.off('connection', listener);
+  const zone = 'SELECT @@session.time_zone AS z, @@server_id AS id';
+  const [before] = await connection.query(zone);
+  await connection.query('INSERT INTO t (v) VALUES ("z")');
+  const [after] = await connection.query(zone);
+  connection.release();
+  expect(before).toEqual([{ z: '+03:00', id: servers.replicas[0]?.serverId }]);
+  expect(after).toEqual([{ z: '+03:00', id: primary }]);
+});
+
+test('a statement that the server has no room to prepare is sent as text', async () => {
+  await servers.primary.query('SET GLOBAL max_prepared_stmt_count = 0');
+  try {
+    const [header] = await pool.execute('INSERT INTO t (v) VALUES (?)', ['as text']);
+    expect(header).toMatchObject({ affectedRows: 1 });
+  } finally {
+    await servers.primary.query('SET GLOBAL max_prepared_stmt_count = 16382');
+  }
+});
+
+test('await using gives a connection back', async () => {
+  {
+    await using connection = await cluster.getConnection();
+    await connection.query('INSERT INTO t (v) VALUES ("using")');
+  }
+  await poolIsIdle();
+});
