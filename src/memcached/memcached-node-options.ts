@@ -55,7 +55,7 @@ export interface ResolvedMemcachedNodeOptions {
 }
 
 /** The defaults of {@link MemcachedNodeOptions}. */
-export const DEFAULT_MEMCACHED_NODE_OPTIONS: {
+const DEFAULT_MEMCACHED_NODE_OPTIONS: {
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
 } = Object.freeze({ timeoutMs: 500, connectTimeoutMs: 1000 });

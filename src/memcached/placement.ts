@@ -14,7 +14,7 @@ export interface PlacementNode {
 }
 
 /** Placement as php-memcached does it, over libmemcached. */
-export interface MemcachedPlacementOptions {
+interface MemcachedPlacementOptions {
   /** The PHP extension. */
   readonly extension: 'memcached';
   /** The nodes in the order of `save_path`, which is also the order of replicas. */
@@ -24,7 +24,7 @@ export interface MemcachedPlacementOptions {
 }
 
 /** Placement as pecl-memcache does it. */
-export interface MemcachePlacementOptions {
+interface MemcachePlacementOptions {
   /** The PHP extension. */
   readonly extension: 'memcache';
   /** The nodes in the order of `save_path`. */

@@ -1,7 +1,7 @@
 /** Cuts what a server sends into whole answers, and refuses what no memcached sends before it is kept in memory. */
 
 /** Bytes of the header of an answer. */
-export const HEADER_BYTES = 24;
+const HEADER_BYTES = 24;
 
 const ANSWER_MAGIC = 0x81;
 const MAX_PARTS = 256;

@@ -1,7 +1,6 @@
 /** One memcached node on real servers: every call, every way to reach it, and every way in which it can go away. */
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createServer as createTcpServer, type Socket } from 'node:net';
+import { writeFileSync } from 'node:fs';
+import { connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorCode, StormlampError } from '../../src/common/stormlamp-error.js';
@@ -12,6 +11,7 @@ import { createMemcachedNode } from '../../src/memcached/memjs-node.js';
 import { listenOnFreePort } from '../../src/testing/process/free-port.js';
 import { eventually } from './eventually.js';
 import { MemcachedServers, type TestMemcached } from './memcached-servers.js';
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from './tls-certificate.js';
 
 let servers: MemcachedServers;
 let shared: TestMemcached;
@@ -214,9 +214,12 @@ describe('ways to reach it', () => {
   });
 
   test('TLS, with a certificate that is checked', async () => {
-    const { key, certificate } = makeCertificate(servers.folder);
+    const certificate = join(servers.folder, 'certificate.pem');
+    const key = join(servers.folder, 'key.pem');
+    writeFileSync(certificate, TEST_CERTIFICATE);
+    writeFileSync(key, TEST_CERTIFICATE_KEY);
     const server = await servers.start(['-Z', '-o', `ssl_chain_cert=${certificate},ssl_key=${key}`]);
-    const ca = readFileSync(certificate);
+    const ca = TEST_CERTIFICATE;
     const trusting = client(server, {
       timeoutMs: 5000,
       connectTimeoutMs: 5000,
@@ -389,7 +392,6 @@ describe('ways to go away', () => {
 
 /** The remaining seconds of an item as the server tells them; -1 for none. */
 async function ttlOf({ host, port }: TestMemcached, key: string): Promise<number> {
-  const { connect } = await import('node:net');
   return await new Promise((resolve, reject) => {
     const socket: Socket = connect(port, host, () => socket.write(`mg ${key} t\r\n`));
     socket.once('error', reject);
@@ -405,7 +407,6 @@ async function dribble(
   { host, port }: TestMemcached,
   life = (): number => Number.POSITIVE_INFINITY,
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const { connect } = await import('node:net');
   const sockets = new Set<Socket>();
   const proxy = createTcpServer((downstream) => {
     const upstream = connect(port, host);
@@ -446,33 +447,4 @@ async function dribble(
       await new Promise((resolve) => proxy.close(resolve));
     },
   };
-}
-
-function makeCertificate(folder: string): { key: string; certificate: string } {
-  const key = join(folder, 'key.pem');
-  const certificate = join(folder, 'certificate.pem');
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=localhost',
-      '-addext',
-      'subjectAltName=DNS:localhost,IP:127.0.0.1',
-      '-keyout',
-      key,
-      '-out',
-      certificate,
-    ],
-    { stdio: 'ignore' },
-  );
-  return { key, certificate };
 }

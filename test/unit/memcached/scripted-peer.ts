@@ -12,7 +12,7 @@ export interface PeerRequest {
 }
 
 /** One connection to the peer. */
-export interface PeerConnection {
+interface PeerConnection {
   readonly socket: Socket;
   /** Requests so far, without the question for the settings that opens every connection. */
   readonly requests: PeerRequest[];
