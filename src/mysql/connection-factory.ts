@@ -29,7 +29,7 @@ export interface ConnectionFactory {
 }
 
 /** Default of `connectTimeout`, in milliseconds. */
-export const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * Makes the factory of one node. Nothing is connected yet.

@@ -90,6 +90,6 @@ export class ConnectionMaker {
 }
 
 /** The end of a connection's life: `lifetimeMs` from `now` less up to a tenth; never when `lifetimeMs` is 0. */
-export function expiryOf(now: number, lifetimeMs: number, random: () => number = Math.random): number {
+function expiryOf(now: number, lifetimeMs: number, random: () => number = Math.random): number {
   return lifetimeMs === 0 ? Number.POSITIVE_INFINITY : now + lifetimeMs * (1 - 0.1 * random());
 }

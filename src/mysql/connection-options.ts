@@ -47,7 +47,7 @@ export interface MysqlNodeConfig {
 }
 
 /** The port of MySQL and MariaDB. */
-export const DEFAULT_MYSQL_PORT = 3306;
+const DEFAULT_MYSQL_PORT = 3306;
 
 const OWN_NAMES = ['url', 'host', 'port', 'socketPath', 'credentials', 'session', 'weight', 'zone'] as const;
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;

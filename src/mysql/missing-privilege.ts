@@ -4,7 +4,7 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { isAtLeast, type ServerVersion } from './server-version.js';
 
 /** The privilege that shows replication status on a server of this version. */
-export function monitorPrivilege(version: ServerVersion): string {
+function monitorPrivilege(version: ServerVersion): string {
   if (version.flavor === 'mysql' || !isAtLeast(version, 10, 5, 2)) return 'REPLICATION CLIENT';
   // MariaDB 10.5.2 took the status out of REPLICATION CLIENT; 10.5.9 gave it a privilege of its own.
   return isAtLeast(version, 10, 5, 9) ? 'SLAVE MONITOR' : 'REPLICATION SLAVE ADMIN';

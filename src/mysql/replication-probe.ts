@@ -1,6 +1,6 @@
 /** Looks at one database server over a connection of its own: variables and replication, in two round trips. */
 import { Deadline } from '../common/deadline.js';
-import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { HealthProbe } from '../health/health-probe.js';
 import type { ReplicationChannel, ServerFacts } from '../topology/node-description.js';
 import { type ConnectionFactory, createConnectionFactory } from './connection-factory.js';
@@ -50,7 +50,7 @@ interface Session {
 class ReplicationProbe implements HealthProbe {
   readonly #factory: ConnectionFactory;
   readonly #unchecked: boolean;
-  readonly #closing = new AbortController();
+  #closed = false;
   #session: Session | undefined;
 
   constructor(factory: ConnectionFactory, unchecked: boolean) {
@@ -59,8 +59,7 @@ class ReplicationProbe implements HealthProbe {
   }
 
   async probe(options: { readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<ServerFacts> {
-    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    const deadline = Deadline.of({ timeoutMs: options.timeoutMs, signal });
+    const deadline = Deadline.of(options);
     deadline.check(`The probe of node ${this.#factory.node}`);
     const session = await this.#open(deadline);
     try {
@@ -75,7 +74,7 @@ class ReplicationProbe implements HealthProbe {
   }
 
   close(): void {
-    this.#closing.abort();
+    this.#closed = true;
     if (this.#session !== undefined) this.#drop(this.#session);
   }
 
@@ -90,6 +89,8 @@ class ReplicationProbe implements HealthProbe {
       const version = parseServerVersion(String(row?.['version'] ?? connection.version.text));
       const [status] = replicaStatusStatements(version);
       const session: Session = { connection, version, status, fineLag: canTellFineLag(version) };
+      if (this.#closed)
+        throw new StormlampError(ErrorCode.CLOSED, `The probe of node ${this.#factory.node} is closed`);
       this.#session = session;
       return session;
     } catch (error) {

@@ -230,6 +230,27 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
     pool.release(await pool.acquire(soon()));
   });
 
+  test('a network that tears the login to pieces is no foreign peer', async () => {
+    cluster.primary.faults.slice({ bytes: 1 });
+    const pool = open();
+    const connection = await pool.acquire(soon());
+    expect(await read(connection, 'DATABASE()')).toBe(cluster.database);
+    pool.release(connection);
+  });
+
+  test('a network that resets every connection: those at rest are gone, new ones fail with the reason', async () => {
+    const pool = open({ max: 2 });
+    pool.release(await pool.acquire(soon()));
+    cluster.primary.faults.reset();
+    await eventually(() => expect(pool.stats.total).toBe(0));
+    await expect(pool.acquire(soon())).rejects.toMatchObject({
+      code: ErrorCode.NODE_UNREACHABLE,
+      cause: expect.any(Error),
+    });
+    cluster.primary.faults.heal();
+    await eventually(async () => pool.release(await pool.acquire(soon())));
+  });
+
   test('a full server: callers wait for the connections that there are', async () => {
     const [row] = await cluster.primary.query('SELECT @@GLOBAL.max_connections AS value');
     await cluster.primary.query('SET GLOBAL max_connections = 10');
@@ -313,6 +334,28 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
     });
     await expect(open({}, { ssl: true }).acquire(soon())).rejects.toMatchObject({ code: ErrorCode.PROTOCOL });
   });
+
+  if (flavor === 'mysql') {
+    test('TLS: connections are encrypted, and killing them while idle harms nobody', async () => {
+      const pool = open({ max: 1 }, { ssl: { rejectUnauthorized: false } });
+      const connection = await pool.acquire(soon());
+      const [row] = await connection.ask("SHOW STATUS LIKE 'Ssl_cipher'", soon());
+      expect(row?.['Value']).toMatch(/./);
+      connection.touched = true;
+      pool.release(connection);
+      const again = await pool.acquire(soon());
+      expect(again).toBe(connection);
+      pool.release(again);
+      await cluster.primary.query(`KILL ${connection.threadId}`);
+      await eventually(() => expect(pool.stats.total).toBe(0));
+      const next = await pool.acquire(soon());
+      await cluster.primary.pause();
+      next.destroy();
+      pool.release(next);
+      await cluster.primary.resume();
+      expect(pool.stats.total).toBe(0);
+    });
+  }
 
   test('a unix socket serves as well', async () => {
     const pool = open({}, { socketPath: cluster.primary.socketPath });
