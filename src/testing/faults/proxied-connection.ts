@@ -73,8 +73,8 @@ export class ProxiedConnection {
     const phase = this.#phase;
     if (phase.name === 'closed') return;
     this.#close();
-    this.#client.resetAndDestroy();
-    if (phase.name === 'open') phase.server.resetAndDestroy();
+    resetSocket(this.#client);
+    if (phase.name === 'open') resetSocket(phase.server);
   }
 
   #apply(): void {
@@ -160,7 +160,7 @@ export class ProxiedConnection {
       return;
     }
     this.#close();
-    other.resetAndDestroy();
+    resetSocket(other);
   }
 
   #close(): void {
@@ -173,4 +173,12 @@ export class ProxiedConnection {
     }
     this.#onClose();
   }
+}
+
+/** Ends a socket with a reset, or without one when it was already told to end. */
+function resetSocket(socket: Socket): void {
+  // The system refuses to reset a socket that is shutting down, and Node then loses the handle: the process would
+  // spin at its exit for ever.
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
