@@ -1,0 +1,183 @@
+/** The topology of real servers: what breaks is seen at the next look, what is mended serves again, and a promotion is followed. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Deadline } from '../../src/common/deadline.js';
+import { createFailoverManager, type FailoverManager } from '../../src/failover/failover-manager.js';
+import { TopologyWatcher } from '../../src/health/topology-watcher.js';
+import { parseMysqlNode } from '../../src/mysql/connection-options.js';
+import { createReplicationProbe } from '../../src/mysql/replication-probe.js';
+import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
+import { roleOf } from '../../src/topology/node-description.js';
+import { selectNodes } from '../../src/topology/node-selection.js';
+import { eventually } from './eventually.js';
+
+describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
+  let cluster: LocalCluster;
+  let watcher: TopologyWatcher;
+  let manager: FailoverManager;
+  let first: LocalDatabaseNode;
+  let second: LocalDatabaseNode;
+  let third: LocalDatabaseNode;
+  const told: string[] = [];
+  const word = flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
+
+  beforeAll(async () => {
+    cluster = await startLocalCluster({ flavor, replicas: 2, memcached: 0, php: false });
+    const { primary, replicas } = cluster;
+    const [one, two] = replicas;
+    if (one === undefined || two === undefined) throw new Error('There are no two replicas');
+    [first, second, third] = [primary, one, two];
+    const configs = new Map(
+      [first, second, third].map((node, index) => {
+        const { host, port } = node;
+        const role = index === 0 ? 'primary' : 'replica';
+        return [node.id, parseMysqlNode(node.name, { host, port }, role)] as const;
+      }),
+    );
+    watcher = new TopologyWatcher({
+      seeds: [...configs.values()].map(({ seed }) => seed),
+      createProbe: ({ id }) => {
+        const config = configs.get(id);
+        if (config === undefined) throw new Error(`No node ${id}`);
+        return createReplicationProbe({ config, credentials: cluster.accounts.monitor });
+      },
+      intervalMs: 500,
+      timeoutMs: 1_000,
+    });
+    manager = createFailoverManager({ watcher, targets: { isolate: () => () => {} } });
+    for (const name of ['primary-lost', 'primary-returned', 'primary-followed', 'split-brain'] as const) {
+      manager.on(name, () => told.push(name));
+    }
+    watcher.start();
+    await watcher.ready(Deadline.of({ timeoutMs: 10_000 }));
+  });
+  afterAll(async () => {
+    await manager?.close();
+    watcher?.close();
+    await cluster?.close();
+  });
+
+  const writer = (): string => {
+    const { writer } = watcher.topology;
+    return writer.kind === 'primary' ? writer.node : writer.kind;
+  };
+  const warnings = (): string[] => watcher.topology.warnings.map(({ code, node }) => `${code} ${node}`);
+  function readers(later = 0): string[] {
+    const criteria = { maxLagMs: 3_000, now: performance.now() + later, allows: () => true };
+    return selectNodes(watcher.topology, { ...criteria, preference: 'replica' }).candidates.map(
+      ({ id }) => id,
+    );
+  }
+  /** Waits for `state`, and tells how many looks at `node` it took from now. */
+  async function looksUntil(what: string, node: LocalDatabaseNode, state: () => boolean): Promise<number> {
+    let looks = 0;
+    const count = ({ node: seen }: { readonly node: string }): void => {
+      if (seen === node.id && !reached) looks += 1;
+    };
+    let reached = state();
+    const note = (): void => {
+      reached ||= state();
+    };
+    watcher.on('node-observed', count);
+    watcher.on('node-observed', note);
+    await eventually(what, () => reached);
+    watcher.off('node-observed', count);
+    watcher.off('node-observed', note);
+    return looks;
+  }
+  const bothRead = (): boolean => readers().length === 2;
+
+  test('roles, lag and versions are seen at the first look', () => {
+    expect(writer()).toBe(first.id);
+    expect(watcher.topology.nodes.map(roleOf)).toEqual(['primary', 'replica', 'replica']);
+    expect(watcher.topology.nodes[1]).toMatchObject({ upstream: [first.id], facts: { flavor } });
+    expect(watcher.topology.warnings).toEqual([]);
+    expect(bothRead()).toBe(true);
+  });
+
+  test.each([
+    ['its applying thread is stopped', 'STOP %s SQL_THREAD', 'START %s SQL_THREAD'],
+    ['its receiving thread is stopped', 'STOP %s IO_THREAD', 'START %s IO_THREAD'],
+    ['replication is stopped', 'STOP %s', 'START %s'],
+  ])('a replica serves no reads when %s, and serves again when it is started', async (_, stop, start) => {
+    await second.query(stop.replace('%s', word));
+    expect(
+      await looksUntil('the replica is left out', second, () => !readers().includes(second.id)),
+    ).toBeLessThanOrEqual(2);
+    await second.query(start.replace('%s', word));
+    await eventually('the replica serves again', bothRead);
+  });
+
+  test('a frozen replica is left out at the first look, and serves again afterwards', async () => {
+    await second.pause();
+    expect(
+      await looksUntil('the replica is left out', second, () => !readers().includes(second.id)),
+    ).toBeLessThanOrEqual(2);
+    expect(writer()).toBe(first.id);
+    await second.resume();
+    await eventually('the replica serves again', bothRead);
+  });
+
+  test('a replica without read_only is a replica, with a warning', async () => {
+    await second.query('SET GLOBAL read_only = 0');
+    if (flavor === 'mysql') await second.query('SET GLOBAL super_read_only = 0');
+    await eventually('the warning', () => warnings().includes(`writable-replica ${second.id}`));
+    expect(writer()).toBe(first.id);
+    await second.query(`SET GLOBAL ${flavor === 'mysql' ? 'super_read_only' : 'read_only'} = 1`);
+    await eventually('no warning', () => warnings().length === 0);
+  });
+
+  test('a read-only primary takes no writes until it is writable again', async () => {
+    await first.query('SET GLOBAL read_only = 1');
+    expect(await looksUntil('no writer', first, () => writer() === 'no-primary')).toBeLessThanOrEqual(2);
+    expect(warnings()).toEqual([`read-only-primary ${first.id}`]);
+    await first.query('SET GLOBAL read_only = 0');
+    await eventually('the writer is back', () => writer() === first.id);
+    expect(watcher.topology.epoch).toBe(1);
+  });
+
+  test('a dead primary leaves no writer, and the replicas that were in step serve on for as long as it takes', async () => {
+    await first.query(`CREATE TABLE ${cluster.database}.t (id INT PRIMARY KEY)`);
+    await cluster.waitForReplication();
+    await eventually('both serve', bothRead);
+    told.length = 0;
+    await first.kill();
+    expect(await looksUntil('no writer', first, () => writer() === 'no-primary')).toBeLessThanOrEqual(2);
+    await eventually('the replicas noticed', () =>
+      watcher.topology.nodes.slice(1).every((node) => node.state === 'up' && node.sourceLost !== undefined),
+    );
+    expect(readers(3_600_000)).toEqual([second.id, third.id]);
+    expect(told).toEqual(['primary-lost']);
+    expect(manager.state.failure).toBe('dead-primary');
+    const failed = watcher.waitForWriter(Deadline.of({ timeoutMs: 300 }));
+    await expect(failed).rejects.toMatchObject({
+      code: 'ERR_NO_PRIMARY',
+      message: expect.stringContaining(first.id),
+    });
+  });
+
+  test('a promotion by hand is followed, the other replica serves on', async () => {
+    const found = watcher.waitForWriter(Deadline.of({ timeoutMs: 30_000 }));
+    await cluster.promote(second);
+    expect(await found).toBe(second.id);
+    await eventually('the other replica serves', () => readers().includes(third.id));
+    expect(told).toEqual(['primary-lost', 'primary-followed']);
+    expect(watcher.topology.epoch).toBe(2);
+  });
+
+  test('the old primary that comes back writable is proven stale and takes no writes', async () => {
+    await second.query(`INSERT INTO ${cluster.database}.t VALUES (1)`);
+    await first.start();
+    await eventually('the old primary is seen', () => warnings().includes(`stale-primary ${first.id}`));
+    expect(writer()).toBe(second.id);
+    expect(readers()).toEqual([third.id]);
+  });
+
+  test('a write to it by somebody else stops all writes, until it is read-only', async () => {
+    await first.query(`INSERT INTO ${cluster.database}.t VALUES (99)`);
+    await eventually('the split brain', () => writer() === 'split-brain');
+    expect(told).toContain('split-brain');
+    await first.query('SET GLOBAL read_only = 1');
+    await eventually('writes again', () => writer() === second.id);
+    expect(watcher.topology.epoch).toBe(2);
+  });
+});
