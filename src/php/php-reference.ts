@@ -13,8 +13,16 @@ export class PhpReference {
     this.value = value;
   }
 
-  /** The value, for `JSON.stringify`. */
-  toJSON(): unknown {
-    return this.value;
+  /** The value in its own JSON form, for `JSON.stringify`. */
+  toJSON(key?: string): unknown {
+    const { value } = this;
+    // JSON.stringify asks only once.
+    return hasToJson(value) ? value.toJSON(key) : value;
   }
+}
+
+function hasToJson(value: unknown): value is { toJSON(key?: string): unknown } {
+  return (
+    typeof value === 'object' && value !== null && 'toJSON' in value && typeof value.toJSON === 'function'
+  );
 }

@@ -266,7 +266,9 @@ export class ValueReader extends TokenReader {
   /** Counts the slots of contents that are serialized values themselves; any other contents take none. */
   #readContents(object: PhpCustomObject): void {
     const own = this.slotCount;
-    if (this.#nesting >= MAX_NESTED_CONTENTS) return;
+    const last = object.data.at(-1);
+    // Whatever a serialized value is, it ends with one of these.
+    if ((last !== SEMICOLON && last !== 125) || this.#nesting >= MAX_NESTED_CONTENTS) return;
     const inner = new ValueReader(object.data, this.#limits, 'all', this);
     try {
       while (inner.position < object.data.length) inner.readInto(new ContainerFrame(1, undefined));

@@ -1,0 +1,273 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ErrorCode } from '../../../src/common/stormlamp-error.js';
+import {
+  encodeNatural,
+  encodeSession,
+  NaturalScope,
+  naturalView,
+  PhpEnum,
+  PhpFloat,
+  PhpObject,
+  PhpReference,
+  SESSION_HANDLERS,
+  SessionDocument,
+  SessionView,
+  serialize,
+  unserialize,
+} from '../../../src/php/index.js';
+import { phpValue } from './php-values.js';
+
+/** Variables that a test takes for lists or maps as it pleases. */
+type Loose = Record<string, Record<string, unknown> & unknown[]>;
+
+/** Opens a session, edits it and gives its new bytes. */
+function edit(data: string, work: (session: Loose) => unknown): string {
+  const document = SessionDocument.decode(Buffer.from(data, 'latin1'), 'php');
+  const view = new SessionView(document);
+  work(view.data as Loose);
+  return document.encodeWith(view.changes()).toString('latin1');
+}
+
+describe('the natural view', () => {
+  test('is plain data', () => {
+    const document = SessionDocument.decode(
+      'f|d:100;l|a:2:{i:0;d:1;i:1;i:2;}m|a:2:{i:5;i:1;i:3;i:2;}e|a:0:{}n|N;big|i:9007199254740993;',
+      'php',
+    );
+    expect(new SessionView(document).data).toStrictEqual({
+      f: 100,
+      l: [1, 2],
+      m: { 3: 2, 5: 1 },
+      e: [],
+      n: null,
+      big: 9007199254740993n,
+    });
+  });
+
+  test('keeps objects, enums and bytes as what they are', () => {
+    const data = 'o|O:1:"A":1:{s:1:"x";d:1;}s|E:3:"S:A";b|s:1:"\u00ff";';
+    const view = new SessionView(SessionDocument.decode(Buffer.from(data, 'latin1'), 'php'));
+    expect(view.data['o']).toStrictEqual(new PhpObject('A', { x: 1 }));
+    expect(view.data['s']).toStrictEqual(new PhpEnum('S', 'A'));
+    expect(view.data['b']).toStrictEqual(Buffer.from([255]));
+  });
+
+  test('changes nothing that is stored', () => {
+    const document = SessionDocument.decode('l|a:1:{i:0;a:1:{i:0;i:1;}}o|O:1:"A":1:{s:1:"x";i:1;}', 'php');
+    const { data } = new SessionView(document);
+    (data['l'] as unknown[]).push(2);
+    (data['o'] as PhpObject).set('x', 2);
+    expect(document.toObject()).toStrictEqual({ l: [[1]], o: new PhpObject('A', { x: 1 }) });
+  });
+
+  test('finds no change in any session that nobody changed', () => {
+    fc.assert(
+      fc.property(phpValue, phpValue, fc.constantFrom(...SESSION_HANDLERS), (a, b, handler) => {
+        const document = SessionDocument.decode(encodeSession({ a, b }, handler), handler);
+        expect(new SessionView(document).changes().size).toBe(0);
+      }),
+    );
+  });
+
+  test('gives every value back as it was', () => {
+    fc.assert(
+      fc.property(phpValue, (value) => {
+        const decoded = unserialize(serialize(value));
+        const scope = new NaturalScope();
+        const restored = encodeNatural(naturalView(decoded, scope), decoded, scope);
+        expect(serialize(restored)).toEqual(serialize(decoded));
+      }),
+    );
+  });
+});
+
+describe('floats', () => {
+  test('stay floats where they are', () => {
+    expect(edit('a|a:2:{s:1:"f";d:100;s:1:"n";i:1;}', (s) => Object.assign(s['a'] ?? {}, { n: 2 }))).toBe(
+      'a|a:2:{s:1:"f";d:100;s:1:"n";i:2;}',
+    );
+  });
+
+  test('stay floats when they become integral', () => {
+    const work = (s: Loose): unknown => Object.assign(s['a'] ?? {}, { f: 100 });
+    expect(edit('a|a:1:{s:1:"f";d:99.5;}', work)).toBe('a|a:1:{s:1:"f";d:100;}');
+    expect(edit('a|a:1:{s:1:"f";i:99;}', work)).toBe('a|a:1:{s:1:"f";i:100;}');
+  });
+
+  test('are floats in a copy of the array that they are in', () => {
+    const work = (s: Loose): unknown => Object.assign(s, { a: { ...s['a'], g: 1 } });
+    expect(edit('a|a:1:{s:1:"f";d:100;}', work)).toBe('a|a:2:{s:1:"f";d:100;s:1:"g";i:1;}');
+  });
+
+  test('move with the array that they are in', () => {
+    const data = 'rows|a:2:{i:0;a:1:{s:1:"p";d:1;}i:1;a:1:{s:1:"p";i:2;}}';
+    expect(edit(data, (s) => s['rows']?.reverse())).toBe(
+      'rows|a:2:{i:0;a:1:{s:1:"p";i:2;}i:1;a:1:{s:1:"p";d:1;}}',
+    );
+    expect(edit(data, (s) => s['rows']?.shift())).toBe('rows|a:1:{i:0;a:1:{s:1:"p";i:2;}}');
+  });
+
+  test('are floats in a list of floats that grows or shrinks', () => {
+    const work = (s: Loose): unknown => s['l']?.push(9);
+    expect(edit('l|a:2:{i:0;d:1;i:1;d:1.5;}', work)).toBe('l|a:3:{i:0;d:1;i:1;d:1.5;i:2;d:9;}');
+    expect(edit('l|a:2:{i:0;i:1;i:1;i:2;}', work)).toBe('l|a:3:{i:0;i:1;i:1;i:2;i:2;i:9;}');
+    expect(edit('l|a:2:{i:0;d:1;i:1;i:2;}', work)).toBe('l|a:3:{i:0;d:1;i:1;i:2;i:2;i:9;}');
+  });
+
+  test('are not made of an integer by a zero with a sign', () => {
+    expect(edit('n|i:1;f|d:1;', (s) => Object.assign(s, { n: -0, f: -0 }))).toBe('n|i:0;f|d:-0;');
+  });
+});
+
+describe('arrays', () => {
+  test('get the order back that a plain object cannot hold, with new keys behind', () => {
+    const work = (s: Loose): unknown => Object.assign(s['m'] ?? {}, { 1: 'new', 5: 'changed' });
+    expect(edit('m|a:2:{i:5;i:1;i:3;i:2;}', work)).toBe('m|a:3:{i:5;s:7:"changed";i:3;i:2;i:1;s:3:"new";}');
+    expect(edit('m|a:2:{i:5;i:1;i:3;i:2;}', (s) => delete s['m']?.[5])).toBe('m|a:1:{i:3;i:2;}');
+  });
+
+  test('that were empty take names as well as elements', () => {
+    expect(edit('e|a:0:{}', (s) => Object.assign(s['e'] ?? {}, { sku: 1 }))).toBe('e|a:1:{s:3:"sku";i:1;}');
+    expect(edit('e|a:0:{}', (s) => s['e']?.push('x'))).toBe('e|a:1:{i:0;s:1:"x";}');
+    expect(edit('e|a:0:{}', (s) => Object.assign(s['e'] ?? {}, { 17: 1 }))).toBe('e|a:1:{i:17;i:1;}');
+    expect(edit('e|a:0:{}', (s) => Object.assign(s, { e: {} }))).toBe('e|a:0:{}');
+  });
+
+  test('that igbinary shares are changed one by one', () => {
+    const shared = Buffer.from('00000002140211016114010600060111016201 01'.replaceAll(' ', ''), 'hex');
+    const document = SessionDocument.decode(shared, 'igbinary');
+    const view = new SessionView(document);
+    (view.data['a'] as unknown[]).push(2);
+    expect(view.data['b']).toEqual([1]);
+    expect(SessionDocument.decode(document.encodeWith(view.changes()), 'igbinary').toObject()).toEqual({
+      a: [1, 2],
+      b: [1],
+    });
+  });
+});
+
+describe('what PHP shares', () => {
+  test('is one array or object in the view', () => {
+    const view = new SessionView(SessionDocument.decode('a|a:1:{i:0;i:1;}b|R:1;o|O:1:"A":0:{}p|r:3;', 'php'));
+    expect(view.data['b']).toBe(view.data['a']);
+    expect(view.data['p']).toBe(view.data['o']);
+  });
+
+  test('stays shared when it is edited', () => {
+    const data = 'a|a:1:{i:0;i:1;}b|R:1;o|O:1:"A":1:{s:1:"x";i:1;}p|r:3;';
+    expect(edit(data, (s) => s['b']?.push(2))).toBe(
+      'a|a:2:{i:0;i:1;i:1;i:2;}b|R:1;o|O:1:"A":1:{s:1:"x";i:1;}p|r:4;',
+    );
+    expect(edit(data, (s) => (s['p'] as unknown as PhpObject).set('x', 2))).toBe(
+      'a|a:1:{i:0;i:1;}b|R:1;o|O:1:"A":1:{s:1:"x";i:2;}p|r:3;',
+    );
+  });
+
+  test('takes the changed one of two numbers', () => {
+    expect(edit('a|i:1;b|R:1;', (s) => Object.assign(s, { a: 5 }))).toBe('a|i:5;b|R:1;');
+    expect(edit('a|i:1;b|R:1;', (s) => Object.assign(s, { b: 5 }))).toBe('a|i:5;b|R:1;');
+  });
+
+  test('is let go of by a place that is removed', () => {
+    expect(edit('a|i:1;b|R:1;', (s) => delete s['a'])).toBe('b|i:1;');
+  });
+
+  test('connects a new variable with an object of the session', () => {
+    expect(edit('n|i:1;o|O:1:"A":0:{}', (s) => Object.assign(s, { x: [s['o']] }))).toBe(
+      'n|i:1;o|O:1:"A":0:{}x|a:1:{i:0;r:2;}',
+    );
+  });
+
+  test('survives arrays that hold themselves', () => {
+    const data = 'a|a:1:{i:0;R:1;}';
+    expect(edit(data, () => undefined)).toBe(data);
+    expect(edit(data, (s) => s['a']?.push(1))).toBe('a|a:2:{i:0;R:1;i:1;i:1;}');
+  });
+});
+
+describe('changes', () => {
+  const document = SessionDocument.decode('a|i:1;b|a:1:{i:0;d:1;}', 'php');
+
+  test('name what is new, different and gone', () => {
+    const view = new SessionView(document);
+    Object.assign(view.data, { a: undefined, b: [2], c: 'new', d: undefined });
+    expect([...view.changes()]).toStrictEqual([
+      ['b', { kind: 'set', value: [new PhpFloat(2)] }],
+      ['c', { kind: 'set', value: 'new' }],
+      ['a', { kind: 'delete' }],
+    ]);
+  });
+
+  test('are none when a value is replaced by an equal one', () => {
+    const view = new SessionView(document);
+    Object.assign(view.data, { b: [1], a: 1 });
+    expect(view.changes().size).toBe(0);
+  });
+
+  test('are none when PHP wrote the same value in other words', () => {
+    const other = SessionDocument.decode('a|a:1:{i:0;d:0.10000000000000001;}', 'php');
+    const view = new SessionView(other);
+    view.data['a'] = [0.1];
+    expect(view.changes().size).toBe(0);
+  });
+
+  test('include a change of nothing but the order', () => {
+    const view = new SessionView(SessionDocument.decode('m|a:2:{s:1:"a";i:1;s:1:"b";i:2;}', 'php'));
+    view.data['m'] = { b: 2, a: 1 };
+    expect(view.changes().size).toBe(1);
+  });
+
+  test('cannot be had for values that PHP does not have', () => {
+    const view = new SessionView(document);
+    view.data['b'] = { when: new Date(0) };
+    expect(() => view.changes()).toThrow(expect.objectContaining({ code: ErrorCode.PHP_VALUE }));
+  });
+
+  test('cannot be had for a cycle', () => {
+    const view = new SessionView(document);
+    const cycle: Record<string, unknown> = {};
+    cycle['self'] = cycle;
+    view.data['b'] = cycle;
+    expect(() => view.changes()).toThrow(expect.objectContaining({ code: ErrorCode.PHP_LIMIT }));
+  });
+});
+
+describe('a value that is taken over from an earlier view', () => {
+  test('is what the new document stores', () => {
+    const data = 'r|a:1:{s:1:"p";d:1;}o|O:1:"A":1:{s:1:"x";d:1;}p|r:3;';
+    const before = new SessionView(SessionDocument.decode(data, 'php'));
+    const document = SessionDocument.decode(data, 'php');
+    const view = new SessionView(document);
+    for (const name of document.keys) view.adopt(name, before.data[name]);
+    expect(view.data['r']).toBe(before.data['r']);
+    expect(view.changes().size).toBe(0);
+    Object.assign(before.data['r'] as object, { p: 2 });
+    (before.data['o'] as PhpObject).set('x', 3);
+    expect(document.encodeWith(view.changes()).toString()).toBe(
+      'r|a:1:{s:1:"p";d:2;}o|O:1:"A":1:{s:1:"x";d:3;}p|r:3;',
+    );
+  });
+
+  test('keeps what it shares', () => {
+    const data = 'a|a:1:{i:0;i:1;}b|R:1;';
+    const before = new SessionView(SessionDocument.decode(data, 'php'));
+    const document = SessionDocument.decode(data, 'php');
+    const view = new SessionView(document);
+    for (const name of document.keys) view.adopt(name, before.data[name]);
+    (before.data['b'] as unknown[]).push(2);
+    expect(document.encodeWith(view.changes()).toString()).toBe('a|a:2:{i:0;i:1;i:1;i:2;}b|R:1;');
+  });
+});
+
+describe('encodeNatural', () => {
+  test('takes values of PHP among natural ones', () => {
+    expect(serialize(encodeNatural([new PhpFloat(1), 5n, new PhpReference(1)], undefined)).toString()).toBe(
+      'a:3:{i:0;d:1;i:1;i:5;i:2;i:1;}',
+    );
+  });
+
+  test('treats a value without an original as new', () => {
+    expect(encodeNatural({ a: [1, 1.5] }, undefined)).toStrictEqual({ a: [1, 1.5] });
+  });
+});
