@@ -1,9 +1,9 @@
 /** What `createCluster` takes, from code or from the environment. */
 import { invalidOption, rejectUnknownOptions } from './common/option-reader.js';
 import { ErrorCode, StormlampError } from './common/stormlamp-error.js';
-import type { FailoverOptions } from './failover/failover-options.js';
-import type { MysqlOptions } from './mysql/mysql-options.js';
-import type { SessionOptions } from './session/session-options.js';
+import { checkFailoverOptions, type FailoverOptions } from './failover/failover-options.js';
+import { type MysqlOptions, resolveMysqlOptions } from './mysql/mysql-options.js';
+import { resolveSessionOptions, type SessionOptions } from './session/session-options.js';
 
 /** Options of `createCluster`; leave out the parts that are not used. */
 export interface ClusterOptions {
@@ -58,7 +58,7 @@ export function clusterOptionsFromEnvironment(
   };
 }
 
-/** Refuses unknown parts and a cluster of nothing. */
+/** Checks all options, and refuses unknown parts and a cluster of nothing. Errors: `ERR_INVALID_OPTION`, `ERR_UNSUPPORTED`. */
 export function checkClusterOptions(options: ClusterOptions): void {
   rejectUnknownOptions('options', options, ['mysql', 'sessions', 'failover']);
   if (options.mysql === undefined && options.sessions === undefined) {
@@ -67,6 +67,10 @@ export function checkClusterOptions(options: ClusterOptions): void {
   if (options.failover !== undefined && options.mysql === undefined) {
     throw invalidOption('options.failover', 'left out when there is no `mysql`', options.failover);
   }
+  // All of them before anything is connected, so that a mistake in one part is not hidden by an outage in another.
+  if (options.mysql !== undefined) resolveMysqlOptions(options.mysql);
+  if (options.sessions !== undefined) resolveSessionOptions(options.sessions);
+  if (options.failover !== undefined) checkFailoverOptions('failover', options.failover);
 }
 
 function words(text: string | undefined): readonly string[] {

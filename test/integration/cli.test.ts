@@ -1,9 +1,10 @@
 /** The command line program as a user meets it. */
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { describe, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DEMO_STEPS } from '../../src/cli/demo/demo-story.js';
 import { startNode, stormlamp } from '../support/run-node.js';
 
@@ -12,13 +13,21 @@ interface DemoResult {
   readonly steps: readonly { name: string; verified: boolean; ms: number; nodes: string[] }[];
 }
 
-const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('stormlamp-'));
+/** A folder for temporary files of one test, to see that nothing stays in it. */
+let temporary: string;
+beforeEach(() => {
+  temporary = mkdtempSync(join(tmpdir(), 'cli-'));
+});
+afterEach(() => {
+  rmSync(temporary, { recursive: true, force: true });
+});
+const left = (): readonly string[] => readdirSync(temporary);
 
 describe.each(['mariadb', 'mysql'])('the demo on %s', (flavor) => {
   test('verifies every step from real state, and leaves nothing behind', async () => {
-    const before = folders();
     const { code, stdout, stderr } = await stormlamp(['demo', '--once', '--json', '--flavor', flavor], {
       timeoutMs: 150_000,
+      env: { TMPDIR: temporary },
     });
     const result = JSON.parse(stdout) as DemoResult;
     const failed = result.steps.filter((step) => !step.verified);
@@ -36,27 +45,27 @@ describe.each(['mariadb', 'mysql'])('the demo on %s', (flavor) => {
       expect(step.nodes.length, step.name).toBeGreaterThan(0);
       expect(Number.isInteger(step.ms)).toBe(true);
     }
-    expect(folders()).toEqual(before);
+    expect(left()).toEqual([]);
   }, 180_000);
 });
 
 test('Ctrl-C during the demo ends it with 130, one JSON document, and nothing left behind', async () => {
-  const before = folders();
-  const demo = startNode(['dist/cli/main.js', 'demo', '--once', '--json']);
+  const demo = startNode(['dist/cli/main.js', 'demo', '--once', '--json'], { env: { TMPDIR: temporary } });
   await expect.poll(() => demo.output().includes('The shop is open'), { timeout: 60_000 }).toBe(true);
   demo.child.kill('SIGINT');
   const { code, stdout } = await demo.finished;
   expect(code).toBe(130);
   expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: 'ERR_ABORTED' } });
-  expect(folders()).toEqual(before);
+  expect(left()).toEqual([]);
 }, 120_000);
 
 test('a busy port is one error that names it and says what to do', async () => {
-  const before = folders();
   const squatter = createServer();
   await new Promise<void>((done) => squatter.listen(0, '127.0.0.1', done));
   const { port } = squatter.address() as AddressInfo;
-  const { code, stdout, stderr } = await stormlamp(['demo', '--once', '--json', '--port', String(port)]);
+  const { code, stdout, stderr } = await stormlamp(['demo', '--once', '--json', '--port', String(port)], {
+    env: { TMPDIR: temporary },
+  });
   squatter.close();
   expect(code).toBe(1);
   expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: 'ERR_PORT_IN_USE' } });
@@ -64,7 +73,7 @@ test('a busy port is one error that names it and says what to do', async () => {
   expect(stderr).toContain(
     `Port ${port} of 127.0.0.1 is used by another process; choose another with --port`,
   );
-  expect(folders()).toEqual(before);
+  expect(left()).toEqual([]);
 }, 120_000);
 
 test.each([
@@ -110,5 +119,7 @@ test('a server program that is not there is one error that names the variable', 
     env: { STORMLAMP_MEMCACHED: '/nowhere/memcached' },
   });
   expect(code).toBe(1);
-  expect(stderr).toContain('ERR_SERVER_MISSING: `STORMLAMP_MEMCACHED` names /nowhere/memcached');
+  expect(stderr).toContain(
+    'ERR_SERVER_MISSING: `STORMLAMP_MEMCACHED` names `/nowhere/memcached`, which is not an executable file',
+  );
 });

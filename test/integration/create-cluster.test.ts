@@ -60,9 +60,12 @@ test('one object gives queries on the right nodes, sessions, the picture and the
 
 test('the environment stands in for options', async () => {
   const { mysql, sessions } = servers.options();
-  const admin = servers.accounts.monitor;
-  const withMonitor = (url: string): string =>
-    url.replace(/\/\/[^@]*@/, `//${admin.user}:${encodeURIComponent(admin.password)}@`);
+  // One account for everything, as a URL gives it.
+  await servers.primary.query("CREATE USER 'both'@'%' IDENTIFIED BY 'both'");
+  await servers.primary.query("GRANT ALL ON shop.* TO 'both'@'%'");
+  await servers.primary.query("GRANT REPLICA MONITOR ON *.* TO 'both'@'%'");
+  await servers.waitForReplication();
+  const withMonitor = (url: string): string => url.replace(/\/\/[^@]*@/, '//both:both@');
   Object.assign(process.env, {
     STORMLAMP_MYSQL_PRIMARY: withMonitor(mysql.primary),
     STORMLAMP_MYSQL_REPLICAS: mysql.replicas.map(withMonitor).join(','),

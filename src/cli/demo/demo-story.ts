@@ -167,6 +167,8 @@ export const DEMO_STEPS: readonly DemoStep[] = [
         "SELECT item FROM shop.cart WHERE owner = 'ada' ORDER BY id",
       );
       const items = rows.map((row) => row.item);
+      // The page reads from a replica, which may be some milliseconds behind the order of a moment ago.
+      await servers.waitForReplication({ signal });
       const { body } = await customer.ask('GET', '/node/cart', signal);
       const expected = ['lamp', 'shade', 'bulb'];
       const verified = same(items, expected) && same(body['items'], expected);
