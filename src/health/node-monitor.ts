@@ -26,7 +26,7 @@ export interface NodeMonitorOptions {
 }
 
 /** Probes asked for at once are at least this far apart, milliseconds, however many ask. */
-export const MIN_SPACING_MS = 50;
+const MIN_SPACING_MS = 50;
 
 /** So many probes in a row that were spoilt by a stall of this process are not held against the node. */
 const MAX_STALLS = 3;

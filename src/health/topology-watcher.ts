@@ -49,7 +49,7 @@ export interface TopologyWatcherOptions {
 }
 
 /** How long the search for a lost writer goes on at the fast pace, milliseconds. */
-export const HURRY_MS = 30_000;
+const HURRY_MS = 30_000;
 
 /** Watches the nodes of one cluster. */
 export class TopologyWatcher extends SafeEmitter<TopologyEvents> {

@@ -22,10 +22,10 @@ export type Balance = (
 export type BalanceName = 'least-in-flight' | 'round-robin' | 'weighted' | 'latency';
 
 /** Milliseconds over which a node that came back takes up its share. */
-export const RAMP_MS = 10_000;
+const RAMP_MS = 10_000;
 
 /**
- * The share of calls that a node takes relative to the others: its weight, and while it is back for less than {@link RAMP_MS}
+ * The share of calls that a node takes relative to the others: its weight, and while it is back for less than ten seconds
  * a part of it that grows from a tenth to the whole. Weight 0 counts as equal among nodes that all have weight 0.
  */
 export function shareOf(node: NodeDescription, now: number): number {

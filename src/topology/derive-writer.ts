@@ -6,7 +6,7 @@ import type { ReplicationGraph } from './replication-graph.js';
 import type { TopologyWarning, WriterState } from './topology-description.js';
 
 /** A node that answers. */
-export type UpNode = Extract<NodeDescription, { state: 'up' }>;
+type UpNode = Extract<NodeDescription, { state: 'up' }>;
 
 /** The writer and what is odd about it. */
 export interface WriterVerdict {

@@ -48,7 +48,7 @@ export interface Selection {
 }
 
 /** Default of {@link SelectionCriteria.latencyWindowMs}. */
-export const LATENCY_WINDOW_MS = 15;
+const LATENCY_WINDOW_MS = 15;
 
 /** Finds the nodes of `topology` that satisfy `criteria`. */
 export function selectNodes(topology: TopologyDescription, criteria: SelectionCriteria): Selection {

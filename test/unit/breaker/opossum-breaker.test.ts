@@ -1,6 +1,10 @@
 import CircuitBreaker from 'opossum';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { NodeBreakerOptions } from '../../../src/breaker/breaker-options.js';
+import {
+  breakerDefaults,
+  type NodeBreakerOptions,
+  readBreakerPolicy,
+} from '../../../src/breaker/breaker-options.js';
 import { rotation } from '../../../src/breaker/breaker-pulse.js';
 import type { BreakerChange, NodeBreaker } from '../../../src/breaker/node-breaker.js';
 import { createNodeBreaker } from '../../../src/breaker/opossum-breaker.js';
@@ -495,6 +499,19 @@ describe('harmlessness', () => {
 describe('options', () => {
   test('an unknown option is named', () => {
     expect(() => breaker({ consecutiveFailure: 3 } as never)).toThrow(/did you mean `consecutiveFailures`/);
+  });
+
+  test('the defaults are those that the options name', () => {
+    expect(breakerDefaults).toEqual({
+      consecutiveFailures: 3,
+      errorThresholdPercentage: 50,
+      volumeThreshold: 10,
+      windowMs: 10_000,
+      callTimeoutMs: 60_000,
+      probeBackoff: { firstMs: 500, maxMs: 30_000 },
+      closeAfterSuccesses: 2,
+    });
+    expect(readBreakerPolicy({ node: 'a', operation: 'get', isNodeFault })).toEqual(breakerDefaults);
   });
 
   test('a volume threshold that would let one failure open it is refused (T1)', () => {
