@@ -72,8 +72,14 @@ export function remedyFor(classification: Classification, state: SessionState, f
   if (written && !harmless) return 'outcome-unknown';
   if (interrupted) return 'pass';
   if (isTied(state)) return 'connection-lost';
+  if (state.wrote && asksAboutConnection(classification)) return 'pass';
   if (!written) return 'resend';
   return delivered ? 'pass' : 'retry-read';
+}
+
+/** Whether a read asks for what earlier statements left on its connection, so that another one would answer something else. */
+export function asksAboutConnection(classification: Classification): boolean {
+  return classification.kind === 'read' && classification.route !== 'replica';
 }
 
 /** Whether a statement outside a transaction leaves nothing behind on a connection that is gone. */

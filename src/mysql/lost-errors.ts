@@ -1,9 +1,8 @@
 /** The errors of statements whose connection, transaction or outcome was lost: they say what is certain and what to do. */
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
-import type { Classification, PinTarget } from './classifier/classification.js';
+import type { Classification } from './classifier/classification.js';
 import type { Remedy } from './failure-policy.js';
-import { pinNames } from './session-state.js';
 
 /** Nothing of the transaction was committed. */
 export function transactionGone(node: NodeId, cause: unknown): StormlampError {
@@ -15,10 +14,8 @@ export function transactionGone(node: NodeId, cause: unknown): StormlampError {
   );
 }
 
-/** The session had state on its connection that no other connection has. */
-export function connectionGone(node: NodeId, pins: readonly PinTarget[], cause: unknown): StormlampError {
-  const names = pinNames(pins);
-  const what = names.length === 0 ? 'autocommit = 0' : names.join(', ');
+/** The session had something on its connection that no other connection has. */
+export function connectionGone(node: NodeId, what: string, cause: unknown): StormlampError {
   return new StormlampError(
     ErrorCode.CONNECTION_LOST,
     `The connection to ${node} is gone, and with it what this session had there (${what}): ${describeError(cause)}. ` +

@@ -103,3 +103,17 @@ export function readStatementCall(
 export function asText(statement: Statement): Statement {
   return { ...statement, mode: 'query' };
 }
+
+/** The answer of a statement that nothing was left to do for. */
+export const nothingDone: StatementAnswer = [
+  Object.freeze({
+    affectedRows: 0,
+    changedRows: 0,
+    fieldCount: 0,
+    info: '',
+    insertId: 0,
+    serverStatus: 2,
+    warningStatus: 0,
+  }),
+  undefined,
+] as unknown as StatementAnswer;

@@ -15,7 +15,7 @@ import {
   tryBindWriter,
 } from './connection-binder.js';
 import type { DeferredCommand } from './deferred-command.js';
-import { failureOf, mayCommit, type Remedy, remedyFor } from './failure-policy.js';
+import { asksAboutConnection, failureOf, mayCommit, type Remedy, remedyFor } from './failure-policy.js';
 import { connectionGone, lossError, transactionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { repeatSettings } from './repeat-settings.js';
@@ -29,29 +29,16 @@ import {
   leavesTrace,
   type Need,
   needOf,
+  pinNames,
   type SessionState,
 } from './session-state.js';
-import { asText, type Statement, type StatementAnswer } from './statement.js';
+import { asText, nothingDone, type Statement, type StatementAnswer } from './statement.js';
 
 /** What is gone for good, and the error that every later statement gets. */
 interface Loss {
   readonly what: 'transaction' | 'connection';
   readonly error: Error;
 }
-
-/** The answer of a statement that nothing was left to do for. */
-const NOTHING_DONE = [
-  Object.freeze({
-    affectedRows: 0,
-    changedRows: 0,
-    fieldCount: 0,
-    info: '',
-    insertId: 0,
-    serverStatus: 2,
-    warningStatus: 0,
-  }),
-  undefined,
-] as unknown as StatementAnswer;
 
 /** The server has no room for another prepared statement. */
 const TOO_MANY_PREPARED = 1461;
@@ -70,6 +57,7 @@ export class VirtualSession {
   /** A connection whose account or database was changed is never lent again. */
   #spoilt = false;
   #loss: Loss | undefined;
+  #wroteOn: PhysicalConnection | undefined;
   #isDestroyed = false;
   #isStrict = false;
   #hasCommitted = false;
@@ -110,7 +98,7 @@ export class VirtualSession {
     const ports = this.#ports;
     const classification = ports.classify(statement.sql);
     const { deadline, scope } = context;
-    if (this.#loss !== undefined && this.#acknowledges(classification)) return NOTHING_DONE;
+    if (this.#loss !== undefined && this.#acknowledges(classification)) return nothingDone;
     const tried: Tried = { nodes: undefined };
     let current = statement;
     let attempts = 0;
@@ -119,6 +107,7 @@ export class VirtualSession {
       deadline.check('The statement');
       if (attempts > 0) ports.checkOpen();
       this.#checkPrimary();
+      if (asksAboutConnection(classification)) this.#checkWroteHere();
       const wanted = needOf(this.#state, classification, this.#held !== undefined);
       const need: Need =
         primaryOnly && wanted.place !== 'held'
@@ -187,6 +176,7 @@ export class VirtualSession {
     this.giveBack();
     this.#state = FRESH_SESSION;
     this.#loss = undefined;
+    this.#wroteOn = undefined;
   }
 
   /** Gives the held connection back; what it was left with is reset by the pool. */
@@ -359,6 +349,13 @@ export class VirtualSession {
     if (this.#loss !== undefined) throw this.#loss.error;
   }
 
+  /** What the last write left (`LAST_INSERT_ID()`) is known to its own connection only: another one would answer 0. */
+  #checkWroteHere(): void {
+    const connection = this.#wroteOn;
+    if (connection === undefined || (connection === this.#held && connection.lost === undefined)) return;
+    throw connectionGone(connection.node, 'what its last write left', connection.lost ?? 'it was given back');
+  }
+
   /** A rollback of a transaction that is already gone; everything else gets the error of the loss. */
   #acknowledges(classification: Classification): boolean {
     const loss = this.#loss;
@@ -371,6 +368,7 @@ export class VirtualSession {
   #noteTrace(connection: PhysicalConnection, classification: Classification): void {
     if (leavesTrace(classification)) connection.touched = true;
     if (changesDatabase(classification)) this.#spoilt = true;
+    if (classification.kind === 'write' || classification.kind === 'unknown') this.#wroteOn = connection;
   }
 
   /** The connection is gone, and with it what the session had there. */
@@ -383,7 +381,8 @@ export class VirtualSession {
       this.#loss = { what: 'transaction', error: transactionGone(connection.node, error) };
     }
     if (state.pins.length > 0 || !state.autocommit) {
-      this.#loss = { what: 'connection', error: connectionGone(connection.node, state.pins, error) };
+      const what = state.autocommit ? pinNames(state.pins).join(', ') : 'autocommit = 0';
+      this.#loss = { what: 'connection', error: connectionGone(connection.node, what, error) };
     }
     this.#state = { ...FRESH_SESSION, wrote: state.wrote, settings: state.settings };
     if (!isStormlampError(error, ErrorCode.ABORTED)) void this.#ports.refresh(connection.node);

@@ -270,6 +270,21 @@ describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
     connection.release();
   });
 
+  test('what the last write left is not asked of another connection', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('UPDATE account SET n = LAST_INSERT_ID(77) WHERE id = 1');
+    await servers.primary.query(`KILL ${connection.threadId}`);
+    const [rows] = await connection.query('SELECT n FROM account WHERE id = 1');
+    expect(rows).toEqual([{ n: 77 }]);
+    await expect(connection.query('SELECT LAST_INSERT_ID() AS id')).rejects.toMatchObject({
+      code: 'ERR_CONNECTION_LOST',
+    });
+    await connection.query('UPDATE account SET n = LAST_INSERT_ID(78) WHERE id = 1');
+    expect((await connection.query('SELECT LAST_INSERT_ID() AS id'))[0]).toEqual([{ id: 78 }]);
+    connection.release();
+    await poolIsIdle();
+  });
+
   test('a commit whose answer is lost has an unknown outcome and is not run again', async () => {
     let attempts = 0;
     const work = cluster.transaction(async (db) => {

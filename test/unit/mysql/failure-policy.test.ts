@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest';
+import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
+import { classify } from '../../../src/mysql/classifier/statement-classifier.js';
+import { type Failure, failureOf, remedyFor } from '../../../src/mysql/failure-policy.js';
+import type { PhysicalConnection } from '../../../src/mysql/physical-connection.js';
+import { FRESH_SESSION, type SessionState } from '../../../src/mysql/session-state.js';
+
+const connection = { flavor: 'mysql', node: 'db1:3306' } as PhysicalConnection;
+
+const LOST = Object.assign(new Error('Connection lost'), { code: 'PROTOCOL_CONNECTION_LOST', fatal: true });
+const CLOSED = Object.assign(new Error("Can't add new command when connection is in closed state"), {
+  fatal: true,
+});
+const server = (errno: number, message = ''): Error =>
+  Object.assign(new Error(message), { errno, code: `ER_${errno}`, sqlState: 'HY000' });
+const READ_ONLY = server(1290, 'The server is running with the --read-only option');
+
+const free = FRESH_SESSION;
+const wrote: SessionState = { ...free, wrote: true };
+const readWrite: SessionState = { ...wrote, transaction: 'read-write' };
+const readOnly: SessionState = { ...free, transaction: 'read-only' };
+const manual: SessionState = { ...wrote, autocommit: false };
+const pinned: SessionState = { ...wrote, pins: [{ pin: 'temp-table', name: 'a' }] };
+
+function remedy(sql: string, state: SessionState, error: Error, delivered = false): string {
+  return remedyFor(classify(sql), state, failureOf(error, connection, delivered));
+}
+
+describe('a connection that was lost while the statement was under way', () => {
+  test.each([
+    ['SELECT 1', free, 'retry-read'],
+    ['SELECT 1', wrote, 'retry-read'],
+    ['SELECT LAST_INSERT_ID()', wrote, 'pass'],
+    ['SET NAMES latin1', free, 'retry-read'],
+    ['BEGIN', free, 'retry-read'],
+    ['INSERT INTO t VALUES (1)', free, 'outcome-unknown'],
+    ['CALL p()', free, 'outcome-unknown'],
+    ['something odd', free, 'outcome-unknown'],
+    ['INSERT INTO t VALUES (1)', readWrite, 'transaction-lost'],
+    ['SELECT 1', readWrite, 'transaction-lost'],
+    ['COMMIT', readWrite, 'outcome-unknown'],
+    ['COMMIT AND CHAIN', readWrite, 'outcome-unknown'],
+    ['BEGIN', readWrite, 'outcome-unknown'],
+    ['CREATE TABLE x (i INT)', readWrite, 'outcome-unknown'],
+    ['CALL p()', readWrite, 'outcome-unknown'],
+    ['ROLLBACK', readWrite, 'transaction-lost'],
+    ['SAVEPOINT a', readWrite, 'transaction-lost'],
+    ['SELECT 1', readOnly, 'transaction-lost'],
+    ['COMMIT', readOnly, 'transaction-lost'],
+    ['INSERT INTO t VALUES (1)', manual, 'transaction-lost'],
+    ['COMMIT', manual, 'outcome-unknown'],
+    ['SELECT 1', pinned, 'connection-lost'],
+    ['INSERT INTO t VALUES (1)', pinned, 'outcome-unknown'],
+  ])('%s', (sql, state, expected) => {
+    expect(remedy(sql, state, LOST)).toBe(expected);
+  });
+
+  test('a read of which rows were delivered is not begun again', () => {
+    expect(remedy('SELECT 1', free, LOST, true)).toBe('pass');
+  });
+
+  test('a server that shuts down leaves a write unknown, and a read to be retried', () => {
+    expect(remedy('INSERT INTO t VALUES (1)', free, server(1053))).toBe('outcome-unknown');
+    expect(remedy('SELECT 1', free, server(1053))).toBe('retry-read');
+  });
+});
+
+describe('a connection that was closed before anything was written to it', () => {
+  test.each([
+    ['INSERT INTO t VALUES (1)', free, 'resend'],
+    ['SELECT 1', free, 'resend'],
+    ['COMMIT', readWrite, 'transaction-lost'],
+    ['INSERT INTO t VALUES (1)', pinned, 'connection-lost'],
+  ])('%s', (sql, state, expected) => {
+    expect(remedy(sql, state, CLOSED)).toBe(expected);
+  });
+});
+
+describe('a server that is read-only', () => {
+  test.each([
+    ['INSERT INTO t VALUES (1)', free, 'retry-on-primary'],
+    ['INSERT INTO t VALUES (1)', wrote, 'retry-on-primary'],
+    ['SELECT odd()', free, 'retry-on-primary'],
+    ['START TRANSACTION READ WRITE', free, 'retry-on-primary'],
+    ['INSERT INTO t VALUES (1)', readWrite, 'write-refused'],
+    ['COMMIT', readWrite, 'write-refused'],
+    ['INSERT INTO t VALUES (1)', pinned, 'write-refused'],
+    ['INSERT INTO t VALUES (1)', readOnly, 'pass'],
+  ])('%s', (sql, state, expected) => {
+    expect(remedy(sql, state, READ_ONLY)).toBe(expected);
+  });
+
+  test('other options that forbid a statement are the caller’s concern', () => {
+    const error = server(1290, 'The server is running with the --secure-file-priv option');
+    expect(remedy("SELECT 1 INTO OUTFILE 'x'", free, error)).toBe('pass');
+  });
+});
+
+test.each([[1062], [1064], [1146], [1205], [1213], [1317], [1792], [3024]])(
+  'error %i is an answer and goes to the caller',
+  (errno) => {
+    for (const state of [free, readWrite, pinned]) {
+      expect(remedy('INSERT INTO t VALUES (1)', state, server(errno))).toBe('pass');
+    }
+  },
+);
+
+test('a packet that is too large is an answer, although the server closes the connection after it', () => {
+  const failure = failureOf(server(1153), connection, false);
+  expect(failure.meaning.connection).toBe('lost');
+  expect(remedy('INSERT INTO t VALUES (1)', free, server(1153))).toBe('pass');
+});
+
+describe('a call that its caller stopped', () => {
+  const timeout = new StormlampError(ErrorCode.TIMEOUT, 'too long');
+  const abort = new StormlampError(ErrorCode.ABORTED, 'no more', { cause: new Error('x') });
+
+  test.each([[timeout], [abort]])('%s', (error) => {
+    expect(remedy('SELECT 1', free, error)).toBe('pass');
+    expect(remedy('INSERT INTO t VALUES (1)', free, error)).toBe('outcome-unknown');
+    expect(remedy('UPDATE t SET a = 1', readWrite, error)).toBe('transaction-lost');
+    expect(remedy('COMMIT', readWrite, error)).toBe('outcome-unknown');
+    expect(failureOf(error, connection, false)).toMatchObject<Partial<Failure>>({ interrupted: true });
+  });
+});
+
+test('what comes out of the driver’s own parsing makes the connection unusable', () => {
+  const failure = failureOf(new TypeError('a conversion of a column failed'), connection, false);
+  expect(failure.meaning.connection).toBe('lost');
+});

@@ -1,0 +1,213 @@
+import { describe, expect, test } from 'vitest';
+import { classify } from '../../../src/mysql/classifier/statement-classifier.js';
+import {
+  afterStatement,
+  bindsToPrimary,
+  type Ending,
+  FRESH_SESSION,
+  isTied,
+  leavesTrace,
+  needOf,
+  pinNames,
+  type SessionState,
+} from '../../../src/mysql/session-state.js';
+import { readStatement } from '../../../src/mysql/statement.js';
+
+const OK: Ending = { ok: true, status: undefined };
+const refused = (errno: number): Ending => ({ ok: false, errno });
+
+/** Status bits of OK packets, as both servers set them. */
+const AUTOCOMMIT = 0x0002;
+const IN_TRANSACTION = 0x0001 | AUTOCOMMIT;
+const IN_READ_ONLY = IN_TRANSACTION | 0x2000;
+const withStatus = (status: number): Ending => ({ ok: true, status });
+
+function next(state: SessionState, sql: string, ending: Ending = OK): SessionState {
+  return afterStatement(state, classify(sql), readStatement('query', sql, undefined), ending);
+}
+
+function following(...texts: string[]): SessionState {
+  return texts.reduce((state, sql) => next(state, sql), FRESH_SESSION);
+}
+
+function placeOf(state: SessionState, sql: string, holds = true): string {
+  return needOf(state, classify(sql), holds).place;
+}
+
+describe('where a statement has to run', () => {
+  test.each([
+    ['SELECT 1', 'read'],
+    ['INSERT INTO t VALUES (1)', 'primary'],
+    ['SELECT * FROM t FOR UPDATE', 'primary'],
+    ['CALL p()', 'primary'],
+    ['SET @a = 1', 'primary'],
+    ['CREATE TEMPORARY TABLE x (i INT)', 'primary'],
+    ['START TRANSACTION', 'primary'],
+    ['START TRANSACTION READ WRITE', 'primary'],
+    ['START TRANSACTION READ ONLY', 'read'],
+    ['SET autocommit = 0', 'primary'],
+    ['SET TRANSACTION ISOLATION LEVEL SERIALIZABLE', 'primary'],
+    ['SET NAMES utf8mb4', 'any'],
+    ['USE shop', 'any'],
+    ['SHOW WARNINGS', 'primary'],
+    ['something odd', 'primary'],
+  ])('%s in a fresh session without a connection: %s', (sql, place) => {
+    expect(placeOf(FRESH_SESSION, sql, false)).toBe(place);
+  });
+
+  test('what belongs to the statement before runs on the connection that is held', () => {
+    expect(placeOf(FRESH_SESSION, 'SHOW WARNINGS', true)).toBe('held');
+  });
+
+  test('after a write everything needs the primary', () => {
+    const state = following('UPDATE t SET a = 1');
+    expect(state.wrote).toBe(true);
+    expect(placeOf(state, 'SELECT 1')).toBe('primary');
+    expect(placeOf(state, 'START TRANSACTION READ ONLY')).toBe('primary');
+  });
+
+  test.each([
+    ['BEGIN'],
+    ['START TRANSACTION READ ONLY'],
+    ['SET autocommit = 0'],
+    ['SET @a = 1'],
+    ['CREATE TEMPORARY TABLE x (i INT)'],
+    ['LOCK TABLES t WRITE'],
+    ["SELECT GET_LOCK('a', 1)"],
+    ["PREPARE s FROM 'SELECT 1'"],
+    ['SELECT SQL_CALC_FOUND_ROWS * FROM t LIMIT 1'],
+    ['HANDLER t OPEN'],
+    ["XA START 'x'"],
+    ['SET SESSION wait_timeout = 5'],
+  ])('%s ties the session to its connection', (sql) => {
+    const state = following(sql);
+    expect(isTied(state)).toBe(true);
+    expect(placeOf(state, 'SELECT 1')).toBe('held');
+    expect(placeOf(state, 'INSERT INTO t VALUES (1)')).toBe('held');
+  });
+});
+
+describe('transactions', () => {
+  test.each([
+    [['BEGIN', 'COMMIT'], 'none'],
+    [['BEGIN', 'ROLLBACK'], 'none'],
+    [['BEGIN', 'SAVEPOINT a', 'ROLLBACK TO a', 'RELEASE SAVEPOINT a'], 'read-write'],
+    [['BEGIN', 'COMMIT AND CHAIN'], 'read-write'],
+    [['BEGIN', 'CREATE TABLE x (i INT)'], 'none'],
+    [['START TRANSACTION READ ONLY'], 'read-only'],
+    [['START TRANSACTION READ ONLY', 'START TRANSACTION'], 'read-write'],
+    [['SET autocommit = 0', 'SET autocommit = 1'], 'none'],
+  ])('%j leaves the phase %s', (texts, phase) => {
+    expect(following(...texts).transaction).toBe(phase);
+  });
+
+  test('the status bits of the server are believed more than the text', () => {
+    const open = next(FRESH_SESSION, 'CALL starts_one()', withStatus(IN_TRANSACTION));
+    expect(open.transaction).toBe('read-write');
+    expect(next(open, 'CALL ends_it()', withStatus(AUTOCOMMIT)).transaction).toBe('none');
+    expect(next(FRESH_SESSION, 'START TRANSACTION READ ONLY', withStatus(IN_READ_ONLY)).transaction).toBe(
+      'read-only',
+    );
+    expect(next(FRESH_SESSION, 'CALL p()', withStatus(0)).autocommit).toBe(false);
+  });
+
+  test.each([
+    [1213, 'UPDATE t SET a = 1', 'none'],
+    [1020, 'UPDATE t SET a = 1', 'none'],
+    [3101, 'COMMIT', 'none'],
+    [1290, 'COMMIT', 'none'],
+    [1290, 'UPDATE t SET a = 1', 'read-write'],
+    [1205, 'UPDATE t SET a = 1', 'read-write'],
+    [1062, 'INSERT INTO t VALUES (1)', 'read-write'],
+    [1050, 'CREATE TABLE x (i INT)', 'none'],
+    [1064, 'nonsense', 'read-write'],
+  ])('after error %i of %s in a transaction: %s', (errno, sql, phase) => {
+    expect(next(following('BEGIN'), sql, refused(errno)).transaction).toBe(phase);
+  });
+
+  test('a BEGIN that was refused began nothing', () => {
+    expect(next(FRESH_SESSION, 'BEGIN', refused(1290)).transaction).toBe('none');
+  });
+});
+
+describe('pins', () => {
+  test('are let go one by one where they have names', () => {
+    let state = following('CREATE TEMPORARY TABLE a (i INT)', 'CREATE TEMPORARY TABLE b (i INT)');
+    state = next(state, 'DROP TABLE a');
+    expect(isTied(state)).toBe(true);
+    state = next(state, 'DROP TEMPORARY TABLE b');
+    expect(isTied(state)).toBe(false);
+    expect(state.wrote).toBe(true);
+  });
+
+  test('stay when the statement that would let go failed', () => {
+    const state = next(following("SELECT GET_LOCK('a', 1)"), "SELECT RELEASE_LOCK('a')", refused(1317));
+    expect(pinNames(state.pins)).toEqual(['named-lock']);
+  });
+
+  test('hold also when the statement that pins failed', () => {
+    const state = next(FRESH_SESSION, 'SELECT SQL_CALC_FOUND_ROWS * FROM t', refused(1146));
+    expect(pinNames(state.pins)).toEqual(['found-rows']);
+  });
+
+  test('a session with very many named things is tied by their kind, within bounds', () => {
+    let state = FRESH_SESSION;
+    for (let index = 0; index < 1000; index += 1)
+      state = next(state, `CREATE TEMPORARY TABLE t${index} (i INT)`);
+    expect(state.pins.length).toBeLessThanOrEqual(257);
+    expect(isTied(next(state, 'DROP TEMPORARY TABLE t999'))).toBe(true);
+  });
+});
+
+describe('settings', () => {
+  test('are remembered in order for the next connection, and do not tie', () => {
+    const state = following('SET NAMES latin1', "SET time_zone = '+01:00'", 'USE other');
+    expect(isTied(state)).toBe(false);
+    expect(state.settings.map(({ sql }) => sql)).toEqual([
+      'SET NAMES latin1',
+      "SET time_zone = '+01:00'",
+      'USE other',
+    ]);
+  });
+
+  test('that were refused are not remembered', () => {
+    expect(next(FRESH_SESSION, 'USE nowhere', refused(1049))).toBe(FRESH_SESSION);
+  });
+
+  test('too many of them tie the session instead', () => {
+    let state = FRESH_SESSION;
+    for (let index = 0; index < 100; index += 1) state = next(state, `USE db${index}`);
+    expect(state.settings.length).toBeLessThanOrEqual(16);
+    expect(pinNames(state.pins)).toEqual(['session-variable']);
+  });
+
+  test('together with something else in one text they tie', () => {
+    const state = following('SET NAMES latin1; INSERT INTO t VALUES (1)');
+    expect(state.settings).toEqual([]);
+    expect(isTied(state)).toBe(true);
+  });
+});
+
+test('a read leaves the state as it is, the very same object', () => {
+  expect(next(FRESH_SESSION, 'SELECT 1')).toBe(FRESH_SESSION);
+});
+
+test.each([
+  ['SELECT 1', false],
+  ['INSERT INTO t VALUES (1)', false],
+  ['CALL p()', true],
+  ['SET @a = 1', true],
+  ['SET NAMES latin1', true],
+  ['BEGIN', true],
+  ["SELECT GET_LOCK('a', 1)", true],
+])('%s leaves a trace on its connection: %s', (sql, trace) => {
+  expect(leavesTrace(classify(sql))).toBe(trace);
+});
+
+test('what writes, pins or is not understood keeps the session on the primary', () => {
+  expect(bindsToPrimary(classify('SELECT 1'))).toBe(false);
+  expect(bindsToPrimary(classify('SET NAMES latin1'))).toBe(false);
+  expect(bindsToPrimary(classify('DELETE FROM t'))).toBe(true);
+  expect(bindsToPrimary(classify('SET @a = 1'))).toBe(true);
+  expect(bindsToPrimary(classify('something odd'))).toBe(true);
+});
