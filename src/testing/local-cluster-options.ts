@@ -8,6 +8,7 @@ import {
   readStrings,
   rejectUnknownOptions,
 } from '../common/option-reader.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { LocalProgressListener } from './local-progress.js';
 import type { ServerPaths } from './servers/server-search.js';
 
@@ -174,8 +175,7 @@ export function readLocalClusterOptions(options: LocalClusterOptions): ResolvedL
     },
     database: readDatabase(options.database),
     user: readUser(options.user),
-    password:
-      options.password === undefined ? undefined : readString('options.password', options.password, ''),
+    password: readPassword(options.password),
     keepFolder: readBoolean('options.keepFolder', options.keepFolder, defaults.keepFolder),
     onProgress: readListener(options.onProgress),
     signal: readSignal(options.signal),
@@ -195,6 +195,15 @@ function readUser(value: unknown): string {
     'options.user',
     `1 to 32 letters and digits, none of ${RESERVED_USERS.join(', ')}`,
     name,
+  );
+}
+
+function readPassword(value: unknown): string | undefined {
+  if (value === undefined || (typeof value === 'string' && /^[^\\\n\r\0]+$/.test(value))) return value;
+  // Without the value: it may be a secret.
+  throw new StormlampError(
+    ErrorCode.INVALID_OPTION,
+    'Expected `options.password` to be a non-empty string without backslashes and line ends',
   );
 }
 

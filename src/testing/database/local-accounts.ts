@@ -1,5 +1,6 @@
 /** The accounts of a local cluster. */
 import { randomBytes } from 'node:crypto';
+import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 
 /** A name and its password. */
 export interface LocalAccount {
@@ -35,12 +36,20 @@ export function localAccounts(app: { readonly user: string; readonly password?: 
   };
 }
 
-/** A text as an SQL literal that no `sql_mode` reads differently. */
+/**
+ * A text as an SQL literal that no `sql_mode` reads differently.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` for a text with a backslash or a line end, which cannot be written so.
+ */
 export function sqlText(value: string): string {
-  // Doubled quotes are right in every mode; a backslash is not, so texts that have one are written as bytes.
-  return value.includes('\\')
-    ? `x'${Buffer.from(value, 'utf8').toString('hex')}'`
-    : `'${value.replaceAll("'", "''")}'`;
+  if (/[\\\n\r\0]/.test(value)) {
+    // Without the text: it may be a password.
+    throw new StormlampError(
+      ErrorCode.INVALID_OPTION,
+      'A name or password has a backslash or a line end in it, which differs between SQL modes; use another one',
+    );
+  }
+  return `'${value.replaceAll("'", "''")}'`;
 }
 
 /** The account `user@host`. */

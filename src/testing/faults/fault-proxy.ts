@@ -67,12 +67,12 @@ export class FaultProxy implements NodeFaults {
   }
 
   /**
-   * Accepts connections again, on the same port.
+   * Accepts connections again, on the same port. When another process has it, waits for at most `patienceMs`.
    *
    * @throws StormlampError `ERR_PORT_IN_USE` when another process has taken the port meanwhile and keeps it.
    */
-  async accept(): Promise<void> {
-    const until = performance.now() + REOPEN_TIMEOUT_MS;
+  async accept(patienceMs: number = REOPEN_TIMEOUT_MS): Promise<void> {
+    const until = performance.now() + patienceMs;
     while (this.#listener === undefined) {
       const listener = createServer({ allowHalfOpen: true });
       try {

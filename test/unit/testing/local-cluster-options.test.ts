@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { type LocalClusterOptions, startLocalCluster } from '../../../src/testing/index.js';
+import { readLocalClusterOptions } from '../../../src/testing/local-cluster-options.js';
+
+test('nothing said gives a MariaDB trio, two memcached nodes and PHP', () => {
+  expect(readLocalClusterOptions({})).toMatchObject({
+    flavor: 'mariadb',
+    replicas: 2,
+    memcached: 2,
+    php: true,
+    databases: true,
+    driver: 'native',
+    database: 'shop',
+    user: 'app',
+    password: undefined,
+    keepFolder: false,
+    serverArgs: { mysql: [], memcached: [] },
+  });
+});
+
+test.each<[object, string]>([
+  [{ replica: 1 }, 'did you mean `replicas`?'],
+  [{ flavor: 'postgres' }, 'options.flavor'],
+  [{ replicas: -1 }, 'options.replicas'],
+  [{ replicas: 1.5 }, 'options.replicas'],
+  [{ memcached: '2' }, 'options.memcached'],
+  [{ php: 1 }, 'options.php'],
+  [{ driver: 'podman' }, 'options.driver'],
+  [{ binaries: { mysqld: '/x' } }, 'options.binaries.mysqld'],
+  [{ images: { php: '' } }, 'options.images.php'],
+  [{ serverArgs: { mysql: '--x' } }, 'options.serverArgs.mysql'],
+  [{ serverArgs: { mariadb: [] } }, 'options.serverArgs.mariadb'],
+  [{ database: 'a`b' }, 'options.database'],
+  [{ user: 'root' }, 'options.user'],
+  [{ user: "a'b" }, 'options.user'],
+  [{ password: '' }, 'options.password'],
+  [{ onProgress: true }, 'options.onProgress'],
+  [{ signal: {} }, 'options.signal'],
+])('%j is refused before anything is started, naming the option', async (options, part) => {
+  await expect(startLocalCluster(options as LocalClusterOptions)).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringContaining(part),
+  });
+});
+
+test('a signal that has fired stops it before anything is started', async () => {
+  await expect(startLocalCluster({ signal: AbortSignal.abort(new Error('no')) })).rejects.toMatchObject({
+    code: 'ERR_ABORTED',
+  });
+});
