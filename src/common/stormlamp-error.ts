@@ -69,6 +69,18 @@ export const ErrorCode = {
   PHP_LIMIT: 'ERR_PHP_LIMIT',
   /** The JavaScript value has no PHP counterpart. */
   PHP_VALUE: 'ERR_PHP_VALUE',
+  /** A mount cannot be used: it is missing, not the one that was marked, hung, or its storage fails. */
+  MOUNT_DOWN: 'ERR_MOUNT_DOWN',
+  /** The name is not one that a shared folder may hold: it could leave the folder. Nothing was touched. */
+  FILE_NAME: 'ERR_FILE_NAME',
+  /** None of the mounts holds a file of this name. */
+  FILE_MISSING: 'ERR_FILE_MISSING',
+  /** The file was replaced while it was read, so that what was delivered and what is left do not belong together. */
+  FILE_CHANGED: 'ERR_FILE_CHANGED',
+  /** Another process kept the file's lock. Nothing was changed. */
+  FILE_LOCKED: 'ERR_FILE_LOCKED',
+  /** The bytes do not have the expected checksum. */
+  CHECKSUM: 'ERR_CHECKSUM',
   /** A server program that is needed was not found. */
   SERVER_MISSING: 'ERR_SERVER_MISSING',
   /** A server program did not start, or ended by itself. */
