@@ -26,6 +26,8 @@ export interface ClusterSnapshot {
   readonly epoch: number;
   /** What is wrong, while there is no writer. */
   readonly failure: FailureKind | null;
+  /** Whether this process stalled or its clock jumped lately, so that it does not trust what it saw of the nodes. */
+  readonly tilted: boolean;
   /** All nodes. */
   readonly nodes: readonly NodeSnapshot[];
 }

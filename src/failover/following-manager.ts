@@ -5,6 +5,7 @@ import type { NodeId } from '../common/node-address.js';
 import { readNumber, readString, rejectUnknownOptions } from '../common/option-reader.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { SelfHealth } from '../health/self-health.js';
 import type { TopologyWatcher } from '../health/topology-watcher.js';
 import { type Observation, roleOf } from '../topology/node-description.js';
 import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
@@ -30,6 +31,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   readonly #options: FailoverOptions;
   readonly #journal = new FailoverJournal();
   readonly #runner: HookRunner;
+  readonly #self: SelfHealth;
   readonly #evidence = new Map<NodeId, Evidence[]>();
   readonly #isolated = new Map<symbol, { readonly node: NodeId; readonly end: () => void }>();
   #outage: { readonly opId: string; readonly kind: FailureKind; readonly since: number } | undefined;
@@ -62,6 +64,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
       },
       clock,
     );
+    this.#self = new SelfHealth(clock);
     watcher.on('node-observed', this.#onObserved);
     watcher.on('topology-changed', this.#onChanged);
   }
@@ -70,16 +73,18 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   get state(): ClusterSnapshot {
     const { topology } = this.#watcher;
     const now = this.#clock.now();
+    const { tilted } = this.#self;
     const isolated = new Set([...this.#isolated.values()].map(({ node }) => node));
     return {
       mode: this.#options.mode ?? failoverDefaults.mode,
       writer: topology.writer,
       epoch: topology.epoch,
       failure: topology.writer.kind === 'primary' ? null : failureKindOf(topology, this.#lastPrimary),
+      tilted,
       nodes: topology.nodes.map((node) => ({
         node: node.id,
         role: roleOf(node),
-        suspicion: isolated.has(node.id) ? 'isolated' : suspicionOf(node, topology, now),
+        suspicion: isolated.has(node.id) ? 'isolated' : suspicionOf(node, topology, now, tilted),
       })),
     };
   }
@@ -119,6 +124,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#self.close();
     this.#watcher.off('node-observed', this.#onObserved);
     this.#watcher.off('topology-changed', this.#onChanged);
     for (const { end } of [...this.#isolated.values()]) end();

@@ -14,11 +14,17 @@ const DOWN_AFTER_MS = 3_000;
 /**
  * Judges a node: one failed probe makes it suspect; three in a row over three seconds make it down in this process's eyes; when
  * moreover every replica of it that answers has lost its connection to it, and there is at least one, it is objectively down.
+ * A process that is `tilted` suspects its own eyes first: it never goes beyond suspect.
  */
-export function suspicionOf(node: NodeDescription, topology: TopologyDescription, now: number): Suspicion {
+export function suspicionOf(
+  node: NodeDescription,
+  topology: TopologyDescription,
+  now: number,
+  tilted: boolean,
+): Suspicion {
   if (node.state === 'new') return 'unknown';
   if (node.state === 'up') return node.blind === undefined ? 'up' : 'suspect';
-  if (node.failures < DOWN_AFTER_FAILURES || now - node.downSince < DOWN_AFTER_MS) return 'suspect';
+  if (tilted || node.failures < DOWN_AFTER_FAILURES || now - node.downSince < DOWN_AFTER_MS) return 'suspect';
   return replicasLost(node.id, topology) ? 'objectively-down' : 'down';
 }
 

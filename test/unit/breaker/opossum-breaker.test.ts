@@ -474,6 +474,43 @@ describe('harmlessness', () => {
     fired.mockRestore();
   });
 
+  test('nothing of opossum is in use that leads to T2, T3, T8, T13, T14, T19, T23 or T25', () => {
+    const fired = vi.spyOn(CircuitBreaker.prototype, 'fire');
+    breaker().admit().success();
+    const { options } = fired.mock.contexts[0] as unknown as { options: Record<string, unknown> };
+    fired.mockRestore();
+    expect(options).toMatchObject({
+      timeout: false,
+      resetTimeout: 2_147_483_647,
+      coalesce: false,
+      capacity: Number.MAX_SAFE_INTEGER,
+      enableSnapshots: false,
+      rollingPercentilesEnabled: false,
+    });
+    for (const name of [
+      'abortController',
+      'autoRenewAbortController',
+      'cache',
+      'state',
+      'status',
+      'allowWarmUp',
+    ]) {
+      expect(options[name], name).toBeUndefined();
+    }
+  });
+
+  test('opossum never runs a health check of its own (T10, T12)', async () => {
+    const checked = vi.spyOn(
+      CircuitBreaker.prototype as unknown as { healthCheck: () => void },
+      'healthCheck',
+    );
+    const gate = breaker();
+    fail(gate, 3);
+    await wait(60_000);
+    expect(checked).not.toHaveBeenCalled();
+    checked.mockRestore();
+  });
+
   test('a call that is under way holds no timer (T21, T24)', () => {
     const gate = breaker();
     for (let n = 0; n < 100; n += 1) gate.admit();

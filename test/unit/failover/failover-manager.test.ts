@@ -169,6 +169,7 @@ describe('the state', () => {
       writer: { kind: 'primary', node: 'a' },
       epoch: 1,
       failure: null,
+      tilted: false,
       nodes: [
         { node: 'a', role: 'primary', suspicion: 'up' },
         { node: 'b', role: 'replica', suspicion: 'up' },
@@ -184,6 +185,26 @@ describe('the state', () => {
     await wait(4_000);
     expect(manager.state.nodes[0]).toMatchObject({ suspicion: 'objectively-down' });
     expect(manager.state.failure).toBe('dead-primary');
+  });
+
+  test('a process that stalled does not call a node down: it suspects its own eyes first', async () => {
+    await manage();
+    await become(dead, 6_000);
+    expect(manager.state).toMatchObject({
+      tilted: false,
+      nodes: [{ suspicion: 'objectively-down' }, {}, {}],
+    });
+    const now = performance.now.bind(performance);
+    const stall = vi.spyOn(performance, 'now').mockImplementation(() => now() + 1_000);
+    expect(manager.state).toMatchObject({ tilted: true, nodes: [{ suspicion: 'suspect' }, {}, {}] });
+    await wait(300);
+    expect(manager.state.tilted).toBe(true);
+    await wait(12_000);
+    expect(manager.state).toMatchObject({
+      tilted: false,
+      nodes: [{ suspicion: 'objectively-down' }, {}, {}],
+    });
+    stall.mockRestore();
   });
 
   test('without a replica that answers nobody can confirm that it is down', async () => {

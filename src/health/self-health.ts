@@ -1,0 +1,87 @@
+/** Whether this process can trust its own eyes: one that stalls or whose clock jumps sees dead nodes everywhere. */
+import { type Clock, systemClock } from '../common/clock.js';
+
+/** How often the process looks at itself, milliseconds. */
+const SAMPLE_MS = 250;
+/** A timer that is later than this makes the process tilt at once, milliseconds. */
+const DRIFT_LIMIT_MS = 500;
+/** Lateness that two of the last hundred samples may not exceed, milliseconds. */
+const FREQUENT_DRIFT_MS = 250;
+/** Samples that are kept. */
+const SAMPLES = 100;
+/** Difference between the advances of the wall clock and the monotonic clock that shows a jump or a suspended machine. */
+const CLOCK_JUMP_MS = 2_000;
+/** Shortest tilt, milliseconds. */
+const TILT_MS = 5_000;
+
+/** What the process knows about itself. */
+export interface SelfView {
+  /** Lateness of the last samples, newest last, milliseconds. */
+  readonly drifts: readonly number[];
+  /** Until when it does not trust itself, monotonic milliseconds; `-Infinity` when it does. */
+  readonly tiltedUntil: number;
+}
+
+/** One look at itself. */
+export interface SelfSample {
+  /** When it was made, monotonic milliseconds. */
+  readonly at: number;
+  /** How late its timer fired, milliseconds. */
+  readonly driftMs: number;
+  /** How much more the wall clock advanced than the monotonic one since the last sample, milliseconds. */
+  readonly jumpMs: number;
+}
+
+/** The view of a process that just started. */
+export const initialSelfView: SelfView = Object.freeze({ drifts: [], tiltedUntil: Number.NEGATIVE_INFINITY });
+
+/** The view after one more sample: a long stall, frequent shorter ones or a jump of the clock tilt it for a while. */
+export function afterSample(before: SelfView, sample: SelfSample): SelfView {
+  const drifts = [...before.drifts.slice(-(SAMPLES - 1)), sample.driftMs];
+  const frequent = drifts.filter((drift) => drift > FREQUENT_DRIFT_MS).length > 1;
+  const tilts =
+    sample.driftMs > DRIFT_LIMIT_MS ||
+    Math.abs(sample.jumpMs) > CLOCK_JUMP_MS ||
+    (frequent && sample.driftMs > FREQUENT_DRIFT_MS);
+  if (!tilts) return { drifts, tiltedUntil: before.tiltedUntil };
+  const lasts = Math.max(TILT_MS, 10 * sample.driftMs);
+  return { drifts, tiltedUntil: Math.max(before.tiltedUntil, sample.at + lasts) };
+}
+
+/** Watches this process until it is closed. */
+export class SelfHealth {
+  readonly #clock: Clock;
+  #view = initialSelfView;
+  #timer: NodeJS.Timeout | undefined;
+  #last: { readonly at: number; readonly wall: number };
+
+  /** Begins to watch; the timer does not keep the process alive. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+    this.#last = { at: clock.now(), wall: clock.wall() };
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+    this.#timer.unref();
+  }
+
+  /** Whether what this process saw of other machines lately may be its own fault. */
+  get tilted(): boolean {
+    const now = this.#clock.now();
+    // A stall that is not over yet has no sample: the sample itself is late.
+    return now < this.#view.tiltedUntil || now - this.#last.at > SAMPLE_MS + DRIFT_LIMIT_MS;
+  }
+
+  /** Stops watching. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #sample(): void {
+    const at = this.#clock.now();
+    const wall = this.#clock.wall();
+    const elapsed = at - this.#last.at;
+    const driftMs = Math.max(0, elapsed - SAMPLE_MS);
+    this.#view = afterSample(this.#view, { at, driftMs, jumpMs: wall - this.#last.wall - elapsed });
+    this.#last = { at, wall };
+  }
+}
