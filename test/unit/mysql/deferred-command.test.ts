@@ -1,0 +1,92 @@
+import { EventEmitter } from 'node:events';
+import { Readable } from 'node:stream';
+import type { Query } from 'mysql2';
+import { afterEach, expect, test, vi } from 'vitest';
+import { DeferredCommand } from '../../../src/mysql/deferred-command.js';
+import { readStatement } from '../../../src/mysql/statement.js';
+
+/** As much of the driver's command as is needed. */
+class MadeUpCommand extends EventEmitter {
+  source: Readable | undefined;
+
+  stream(): Readable {
+    this.source = new Readable({ objectMode: true, read: () => undefined });
+    return this.source;
+  }
+}
+
+function made(): { command: DeferredCommand; driver: MadeUpCommand & Query } {
+  const command = new DeferredCommand(readStatement('query', 'SELECT 1', undefined));
+  return { command, driver: new MadeUpCommand() as MadeUpCommand & Query };
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test('rows and fields are passed on as events, then the end', () => {
+  const { command, driver } = made();
+  const seen: unknown[] = [];
+  command.on('fields', (fields) => seen.push(fields));
+  command.on('result', (row) => seen.push(row));
+  command.on('end', () => seen.push('end'));
+  expect(command.delivered).toBe(false);
+  command.attach(driver);
+  driver.emit('fields', ['f']);
+  driver.emit('result', { a: 1 }, 0);
+  expect(command.delivered).toBe(true);
+  command.settle(undefined);
+  command.settle(undefined);
+  expect(seen).toEqual([['f'], { a: 1 }, 'end']);
+});
+
+test('an error goes to its listeners, and to a warning when there are none', () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const heard = made().command;
+  const errors: unknown[] = [];
+  heard.on('error', (error) => errors.push(error));
+  heard.settle(new Error('heard'));
+  expect(errors).toHaveLength(1);
+  expect(warn).not.toHaveBeenCalled();
+  made().command.settle(new Error('unheard'));
+  expect(warn).toHaveBeenCalledWith(expect.stringContaining('unheard'), expect.anything());
+});
+
+test('the stream is there before the driver’s command is', async () => {
+  const { command, driver } = made();
+  const stream = command.stream();
+  expect(command.stream()).toBe(stream);
+  const reading = stream.toArray();
+  command.attach(driver);
+  driver.source?.push({ a: 1 });
+  driver.source?.push({ a: 2 });
+  driver.source?.push(null);
+  command.settle(undefined);
+  expect(await reading).toEqual([{ a: 1 }, { a: 2 }]);
+});
+
+test('a failure destroys the stream with its error', async () => {
+  const { command, driver } = made();
+  const reading = command.stream().toArray();
+  command.attach(driver);
+  command.settle(new Error('gone'));
+  await expect(reading).rejects.toThrow('gone');
+});
+
+test('giving the stream up is told once, and is no error', async () => {
+  const { command, driver } = made();
+  const stream = command.stream();
+  let abandoned = 0;
+  command.onAbandoned = () => {
+    abandoned += 1;
+  };
+  command.attach(driver);
+  const errors: unknown[] = [];
+  command.on('error', (error) => errors.push(error));
+  stream.destroy();
+  await new Promise((resolve) => stream.once('close', resolve));
+  command.settle(new Error('killed'));
+  expect(abandoned).toBe(1);
+  expect(errors).toEqual([]);
+  expect(command.abandoned).toBe(true);
+});

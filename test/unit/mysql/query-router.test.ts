@@ -1,0 +1,173 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { QueryRouter } from '../../../src/mysql/query-router.js';
+import { type ReadOptions, resolveReadOptions } from '../../../src/mysql/read-options.js';
+import { ActiveScope } from '../../../src/mysql/scope.js';
+import { initialTopology, observe } from '../../../src/topology/describe-topology.js';
+import type { TopologyDescription } from '../../../src/topology/topology-description.js';
+import { type Finding, master, observationOf, seeds, slave } from '../../spec/topology/made-up-servers.js';
+
+let topology: TopologyDescription;
+let shut: Set<string>;
+let version: number;
+let busy: Record<string, number>;
+
+const healthy: Readonly<Record<string, Finding>> = {
+  a: master('a'),
+  b: slave('b', 'a'),
+  c: slave('c', 'a'),
+};
+
+function see(findings: Readonly<Record<string, Finding>>): void {
+  const now = performance.now();
+  topology = Object.entries(findings).reduce(
+    (before, [node, finding]) => observe(before, observationOf(node, finding, now)),
+    initialTopology(seeds({ a: 'primary', b: 'replica', c: 'replica' })),
+  );
+}
+
+function routerOf(options: ReadOptions = {}): QueryRouter {
+  return new QueryRouter(resolveReadOptions(options), {
+    topology: () => topology,
+    allows: (node) => !shut.has(node),
+    breakerVersion: () => version,
+    inFlight: (node) => busy[node] ?? 0,
+  });
+}
+
+function chosen(router: QueryRouter, calls = 60, scope?: ActiveScope): string[] {
+  const seen = new Set<string>();
+  for (let call = 0; call < calls; call += 1) seen.add(router.reader(scope).node);
+  return [...seen].sort();
+}
+
+beforeEach(() => {
+  shut = new Set();
+  version = 0;
+  busy = {};
+  see(healthy);
+});
+
+describe('reads', () => {
+  test('go to all fit replicas, and not to the primary', () => {
+    expect(chosen(routerOf())).toEqual(['b', 'c']);
+    expect(routerOf().reader(undefined)).toMatchObject({ role: 'replica', because: '' });
+  });
+
+  test('go to the less busy replica', () => {
+    busy = { b: 50 };
+    expect(chosen(routerOf())).toEqual(['c']);
+  });
+
+  test('leave a replica as soon as its breaker opens, although the picture is the same', () => {
+    const router = routerOf();
+    expect(chosen(router)).toEqual(['b', 'c']);
+    shut.add('b');
+    version += 1;
+    expect(chosen(router)).toEqual(['c']);
+  });
+
+  test('leave a replica as soon as its measurement is too old, although nothing was told', async () => {
+    const now = performance.now();
+    see({ ...healthy, b: slave('b', 'a', { lagMs: 1000 }) });
+    const router = routerOf({ maxLagMs: 1000 + (performance.now() - now) + 30 });
+    expect(chosen(router)).toContain('b');
+    await expect.poll(() => chosen(router)).toEqual(['c']);
+  });
+
+  test('fall back to the primary with a reason, and say so of no read that wanted the primary', () => {
+    see({ ...healthy, b: 'refused', c: slave('c', 'a', { sql: false }) });
+    expect(routerOf().reader(undefined)).toEqual({
+      node: 'a',
+      role: 'primary',
+      because: 'no replica is fit',
+    });
+    expect(routerOf({ preference: 'primary' }).reader(undefined)).toMatchObject({ node: 'a', because: '' });
+  });
+
+  test('that no node may serve name every node and why', () => {
+    see({ a: 'refused', b: 'timeout-query', c: slave('c', 'a', { sql: false }) });
+    expect(() => routerOf().reader(undefined)).toThrow(
+      /a: it is down.*b: it is down.*c: the applying thread/,
+    );
+  });
+
+  test('take a tried node again only when there is no other', () => {
+    const router = routerOf();
+    expect(router.reader(undefined, new Set(['b'])).node).toBe('c');
+    expect(router.reader(undefined, new Set(['b', 'c'])).node).toBe('a');
+    expect(['b', 'c']).toContain(router.reader(undefined, new Set(['a', 'b', 'c'])).node);
+    const error = router.noReader(undefined, new Set(['b']), new Error('it hung up'));
+    expect(error.message).toContain('b: it hung up');
+  });
+});
+
+describe('a scope', () => {
+  test('may ask for fresher replicas, or for another role', () => {
+    see({ ...healthy, b: slave('b', 'a', { lagMs: 2000 }) });
+    const router = routerOf();
+    expect(chosen(router)).toEqual(['b', 'c']);
+    const fresher = new ActiveScope({ maxLagMs: 1000 }, undefined, 'session');
+    expect(chosen(router, 60, fresher)).toEqual(['c']);
+    const primary = new ActiveScope({ preference: 'primary' }, undefined, 'session');
+    expect(chosen(router, 5, primary)).toEqual(['a']);
+  });
+
+  test('that wrote reads from the primary, unless it need not see its writes', () => {
+    const router = routerOf();
+    const scope = new ActiveScope({}, undefined, 'session');
+    const eventual = new ActiveScope({ consistency: 'eventual' }, scope, 'session');
+    expect(router.preferenceIn(scope)).toBe('replica-preferred');
+    eventual.markWritten();
+    expect(router.preferenceIn(scope)).toBe('primary');
+    expect(router.preferenceIn(eventual)).toBe('replica-preferred');
+  });
+
+  test('decides whether a connection may be kept', () => {
+    const router = routerOf();
+    expect(router.serves('b', undefined)).toBe(true);
+    expect(router.serves('a', undefined)).toBe(false);
+    const scope = new ActiveScope({}, undefined, 'session');
+    scope.markWritten();
+    expect(router.serves('b', scope)).toBe(false);
+    expect(router.serves('a', scope)).toBe(true);
+  });
+});
+
+describe('the share of the primary', () => {
+  test('0 lets no read fall back', () => {
+    see({ ...healthy, b: 'refused', c: 'refused' });
+    expect(() => routerOf({ primaryShareLimit: 0 }).reader(undefined)).toThrow(/primaryShareLimit 0/);
+  });
+
+  test('a limit lets that share of reads through', () => {
+    see({ ...healthy, b: 'refused', c: 'refused' });
+    const router = routerOf({ primaryShareLimit: 0.25 });
+    let served = 0;
+    for (let call = 0; call < 400; call += 1) {
+      try {
+        router.reader(undefined);
+        served += 1;
+      } catch {
+        // Over the budget.
+      }
+    }
+    expect(served).toBeGreaterThan(80);
+    expect(served).toBeLessThanOrEqual(100);
+  });
+});
+
+describe('writes', () => {
+  test('go to the one primary, and to nobody when there are two or none', () => {
+    expect(routerOf().writer).toBe('a');
+    see({ a: 'refused', b: slave('b', 'a'), c: slave('c', 'a') });
+    expect(routerOf().writer).toBeUndefined();
+  });
+});
+
+test('a node with affinity serves while it may, whatever its role', () => {
+  const router = routerOf({ affinity: 'a' });
+  expect(chosen(router)).toEqual(['a']);
+  shut.add('a');
+  version += 1;
+  expect(chosen(router)).toEqual(['b', 'c']);
+});

@@ -1,0 +1,57 @@
+import { setTimeout as later } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { Scopes } from '../../../src/mysql/scope.js';
+
+test('a scope is there during its function, also after waiting, and nowhere else', async () => {
+  const scopes = new Scopes('session');
+  const [first, second] = await Promise.all([
+    scopes.run({ maxLagMs: 1 }, async () => {
+      await later(1);
+      return scopes.current?.maxLagMs;
+    }),
+    scopes.run({ maxLagMs: 2 }, async () => scopes.current?.maxLagMs),
+  ]);
+  expect([first, second, scopes.current]).toEqual([1, 2, undefined]);
+});
+
+test('an inner scope takes over what it does not say, and both know of each other’s writes', () => {
+  const scopes = new Scopes('session');
+  scopes.run({ maxLagMs: 7, preference: 'nearest' }, () => {
+    const outer = scopes.current;
+    scopes.run({ maxLagMs: 9 }, () => {
+      expect(scopes.current).toMatchObject({ maxLagMs: 9, preference: 'nearest' });
+      scopes.current?.markWritten();
+    });
+    expect(outer?.readsFromPrimary).toBe(true);
+  });
+});
+
+test('two requests do not share their writes', () => {
+  const scopes = new Scopes('session');
+  scopes.run({}, () => scopes.current?.markWritten());
+  scopes.run({}, () => expect(scopes.current?.readsFromPrimary).toBe(false));
+});
+
+test('a scope may do without reading its own writes', () => {
+  const scopes = new Scopes('eventual');
+  scopes.run({}, () => {
+    scopes.current?.markWritten();
+    expect(scopes.current?.readsFromPrimary).toBe(false);
+    scopes.run({ consistency: 'session' }, () => expect(scopes.current?.readsFromPrimary).toBe(true));
+  });
+});
+
+test.each([
+  [{ maxLag: 1 }],
+  [{ maxLagMs: -1 }],
+  [{ preference: 'any' }],
+  [{ consistency: 'strong' }],
+  [null],
+])('%j is refused', (options) => {
+  expect(() => new Scopes('session').run(options as never, () => 0)).toThrow(/scope/);
+});
+
+test('two clusters have scopes of their own', () => {
+  const [one, two] = [new Scopes('session'), new Scopes('session')];
+  one.run({ maxLagMs: 1 }, () => expect(two.current).toBeUndefined());
+});
