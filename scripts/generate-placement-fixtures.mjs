@@ -31,6 +31,9 @@ const WEIGHTS = [
   [7, 1, 1],
   [1, 1, 1, 1, 10],
   [2, 3, 5, 7, 11],
+  // Where single and double precision give different numbers of points.
+  [1, 1, 5, 9, 9],
+  [1, 3, 7, 7, 7],
 ];
 
 function keys() {
