@@ -6,8 +6,8 @@ import { serialize } from './serialize.js';
 import { checkSessionHandler, type SessionHandler } from './session-handler.js';
 import { readSession, type SessionParts, type TextHandler } from './session-reader.js';
 import { spliceSession } from './session-splice.js';
+import { withSlotsIfNeeded } from './slot-tracking.js';
 import { asBuffer } from './unserialize.js';
-import { withSlotsIfNeeded } from './value-reader.js';
 
 /** What becomes of a variable: a new value (in the form that {@link serialize} takes), or its removal. */
 export type VariableChange =

@@ -7,8 +7,9 @@ import { PhpArray } from './php-array.js';
 import type { ResolvedPhpLimits } from './php-limits.js';
 import { PhpReference } from './php-reference.js';
 import { phpSyntaxError } from './php-syntax-error.js';
+import type { SlotTracking } from './slot-tracking.js';
 import { identityOf, type ValueIdentity } from './value-identity.js';
-import { type ReferenceToken, type SlotTracking, ValueReader } from './value-reader.js';
+import { type ReferenceToken, ValueReader } from './value-reader.js';
 
 /** A variable of a session and where it stands in the bytes. */
 export interface SessionVariable {
@@ -80,7 +81,7 @@ export function readSession(
   return {
     variables,
     byName,
-    tracked: tracking === 'all',
+    tracked: tracking === 'all' || tracking === 'opaque',
     identityAt: (slot) => {
       const place = reader.slots[slot - 1];
       if (place === undefined) return undefined;

@@ -2,7 +2,8 @@
 import { ContainerFrame } from './container-frame.js';
 import { type PhpLimits, resolvePhpLimits } from './php-limits.js';
 import { PhpReference } from './php-reference.js';
-import { ValueReader, withSlotsIfNeeded } from './value-reader.js';
+import { withSlotsIfNeeded } from './slot-tracking.js';
+import { ValueReader } from './value-reader.js';
 
 /**
  * Reads what PHP's `serialize()` wrote.

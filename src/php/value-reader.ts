@@ -1,5 +1,5 @@
 /** Reads values in PHP's serialization format: one pass, no recursion, PHP's own rules of what is refused. */
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { StormlampError } from '../common/stormlamp-error.js';
 import { ContainerFrame } from './container-frame.js';
 import { rememberSlots } from './custom-object-slots.js';
 import type { PhpKey } from './ordered-map.js';
@@ -7,9 +7,9 @@ import { overLimit, type ResolvedPhpLimits } from './php-limits.js';
 import { type PhpClassName, PhpCustomObject, PhpEnum, PhpObject } from './php-object.js';
 import { PhpReference } from './php-reference.js';
 import { readScalarRun } from './scalar-run.js';
+import { NO_SLOTS, type SlotTracking } from './slot-tracking.js';
 import { TokenReader } from './token-reader.js';
 
-const NO_SLOTS = new StormlampError(ErrorCode.UNSUPPORTED, 'References need slots');
 // What zend_is_valid_class_name accepts.
 const CLASS_NAME = /^[A-Za-z0-9_\x7f-\xff\\]+$/;
 // Deeper ones are taken as opaque; every level is read once more.
@@ -40,12 +40,6 @@ export interface ReferenceToken {
 }
 
 /**
- * What a reader keeps besides values: `none` stops at the first reference, `no-objects` at the first reference or
- * object, `all` remembers every slot.
- */
-export type SlotTracking = 'none' | 'no-objects' | 'all';
-
-/**
  * Reads values one behind the other from the same bytes; slot numbers run through all of them.
  *
  * Slots are only remembered when asked for, because most data has no references: a reader without them throws when it
@@ -59,6 +53,7 @@ export class ValueReader extends TokenReader {
   /** The references met, empty when slots are not tracked. */
   readonly references: ReferenceToken[] = [];
   readonly #tracking: SlotTracking;
+  readonly #remembers: boolean;
   readonly #nesting: number;
   readonly #limits: ResolvedPhpLimits;
 
@@ -74,6 +69,7 @@ export class ValueReader extends TokenReader {
     super(bytes, true);
     this.#limits = limits;
     this.#tracking = tracking;
+    this.#remembers = tracking === 'all' || tracking === 'opaque';
     this.slots = outer?.slots ?? [];
     this.slotCount = outer?.slotCount ?? 0;
     this.#nesting = outer === undefined ? 0 : outer.#nesting + 1;
@@ -87,7 +83,7 @@ export class ValueReader extends TokenReader {
   readInto(root: ContainerFrame, outerDepth = 0): void {
     let frame = root;
     let depth = outerDepth;
-    const fast = this.#tracking !== 'all';
+    const fast = !this.#remembers;
     frame.remaining = 1;
     for (;;) {
       if (fast && frame !== root) this.#skipScalars(frame);
@@ -215,7 +211,7 @@ export class ValueReader extends TokenReader {
   #countSlot(frame: ContainerFrame): void {
     this.slotCount += 1;
     if (this.slotCount > this.#limits.maxValues) throw this.#tooMany();
-    if (this.#tracking === 'all') this.slots.push({ frame, key: frame.key });
+    if (this.#remembers) this.slots.push({ frame, key: frame.key });
   }
 
   #needSlotsOfObjects(): void {
@@ -257,7 +253,7 @@ export class ValueReader extends TokenReader {
     if (!(end < this.bytes.length)) throw this.syntax(`${size} more bytes`);
     const data = Buffer.from(this.bytes.subarray(this.position, end));
     const object = new PhpCustomObject(className, data);
-    if (this.#tracking === 'all') this.#readContents(object);
+    if (this.#remembers) this.#readContents(object);
     this.position = end;
     this.expect(125, 'a closing brace');
     return object;
@@ -266,6 +262,8 @@ export class ValueReader extends TokenReader {
   /** Counts the slots of contents that are serialized values themselves; any other contents take none. */
   #readContents(object: PhpCustomObject): void {
     const own = this.slotCount;
+    rememberSlots(object, { count: 0, onlyAt: undefined });
+    if (this.#tracking === 'opaque') return;
     const last = object.data.at(-1);
     // Whatever a serialized value is, it ends with one of these.
     if ((last !== SEMICOLON && last !== 125) || this.#nesting >= MAX_NESTED_CONTENTS) return;
@@ -337,7 +335,7 @@ export class ValueReader extends TokenReader {
   }
 
   #readTarget(frame: ContainerFrame, known: number): Slot {
-    if (this.#tracking !== 'all') throw NO_SLOTS;
+    if (!this.#remembers) throw NO_SLOTS;
     const before = this.position;
     if (this.text.charCodeAt(before + 1) !== COLON) throw this.syntax('a value');
     this.position = before + 2;
@@ -365,16 +363,6 @@ export class ValueReader extends TokenReader {
   #tooMany(): StormlampError {
     const { maxValues } = this.#limits;
     return overLimit(`The data holds too many values at byte ${this.position}`, maxValues, 'maxValues');
-  }
-}
-
-/** Reads without remembering slots, and once more with them when there are references. */
-export function withSlotsIfNeeded<T>(first: 'none' | 'no-objects', read: (tracking: SlotTracking) => T): T {
-  try {
-    return read(first);
-  } catch (error) {
-    if (error !== NO_SLOTS) throw error;
-    return read('all');
   }
 }
 

@@ -76,13 +76,14 @@ function random_value(int $depth, array &$pool): mixed
     }
     if ($kind === 10 && $pool['objects']) return $pool['objects'][array_rand($pool['objects'])];
     if ($kind === 11) return [Suit::Hearts, Suit::Spades, Flag::On][mt_rand(0, 2)];
-    switch (mt_rand(0, 5)) {
+    switch (mt_rand(0, 6)) {
         case 0: $object = new stdClass(); foreach (['a', '5', 'é', '__proto__'] as $name) if (mt_rand(0, 1)) $object->$name = random_value($depth - 1, $pool); break;
         case 1: $object = new Point(random_value($depth - 1, $pool), random_scalar(), random_scalar()); break;
         case 2: $object = new Child3D(random_value($depth - 1, $pool)); $object->extra = random_value($depth - 1, $pool); break;
         case 3: $object = new Modern(); $object->data = ['k' => random_value($depth - 1, $pool), 5 => random_scalar()]; break;
         case 4: $object = new ArrayObject([random_value($depth - 1, $pool)]); break;
-        default: $object = new Opaque(); $object->raw = random_text(); break;
+        case 5: $object = new Opaque(); $object->raw = 'raw:' . random_text(); break;
+        default: $object = new Nested(); $object->inner = [random_scalar(), random_scalar()]; break;
     }
     $pool['objects'][] = $object;
     if ($object instanceof stdClass && mt_rand(0, 2) === 0) $object->self = $object;
