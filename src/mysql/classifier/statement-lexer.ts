@@ -327,7 +327,7 @@ export class StatementLexer {
   #blockComment(from: number): void {
     const text = this.#text;
     const first = text.charCodeAt(from);
-    const maria = (first | 32) === Character.SMALL_M && text.charCodeAt(from + 1) === Character.EXCLAMATION;
+    const maria = first === Character.LARGE_M && text.charCodeAt(from + 1) === Character.EXCLAMATION;
     if (first !== Character.EXCLAMATION && !maria) {
       this.#skipComment(from, false);
       return;

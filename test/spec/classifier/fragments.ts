@@ -6,7 +6,7 @@ const WORDS =
   'with recursive x union set autocommit session global names begin end not atomic start transaction read only write commit ' +
   'rollback work and chain release savepoint to case when then else if create temporary drop procedure call do show tables ' +
   'warnings explain describe analyze handler open close prepare execute immediate deallocate use xa statement next previous ' +
-  'count max now sum left sleep get_lock release_lock last_insert_id found_rows row_count nextval lastval json_table columns ' +
+  'count max now sum left get_lock release_lock last_insert_id found_rows row_count nextval lastval json_table columns ' +
   'path over partition window limit order group having on join lateral fn_writes sql_calc_found_rows distinct null like';
 
 const SIGNS = [

@@ -19,6 +19,7 @@ export const COMMENTS: readonly Row[] = [
     'SELECT 1 /*!999999 FOR UPDATE */',
     'SELECT 1 /* ! FOR UPDATE */',
     'SELECT 1 /*+ FOR UPDATE */',
+    'SELECT 1 /*m! FOR UPDATE */',
     'SELECT 1 /**/',
     'SELECT 1 /* /* */',
   ]),
