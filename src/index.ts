@@ -1,5 +1,9 @@
 /** stormlamp: MySQL routing, PHP-compatible sessions and failover in one object. */
-export { CLUSTER_VARIABLES, type ClusterOptions } from './cluster-options.js';
+export type { BreakerChange, BreakerState, OperationClass } from './breaker/node-breaker.js';
+export type { ClusterOptions } from './cluster-options.js';
+export type { CallOptions } from './common/deadline.js';
+export type { NodeAddress, NodeId } from './common/node-address.js';
+export type { SafeEmitter } from './common/safe-emitter.js';
 export {
   ErrorCode,
   isStormlampError,
@@ -7,4 +11,83 @@ export {
   type StormlampErrorDetails,
 } from './common/stormlamp-error.js';
 export { Cluster, createCluster } from './create-cluster.js';
-export { classify } from './mysql/classifier/statement-classifier.js';
+export type { ClusterSnapshot, NodeSnapshot } from './failover/cluster-snapshot.js';
+export type { FailoverEvents } from './failover/failover-events.js';
+export type { Evidence, FailoverHooks, FollowedChange, HookContext } from './failover/failover-hooks.js';
+export type { JournalKind, JournalRecord } from './failover/failover-journal.js';
+export type { FailoverManager } from './failover/failover-manager.js';
+export type { FailoverMode, FailoverOptions, HookPolicy } from './failover/failover-options.js';
+export type { IsolateOptions } from './failover/failover-targets.js';
+export type { FailureKind } from './failover/failure-kind.js';
+export type { Suspicion } from './failover/suspicion.js';
+export type { DoneCallback } from './mysql/callback-connection.js';
+export type { CallbackPool } from './mysql/callback-pool.js';
+export type { PinTarget, SessionSetting } from './mysql/classifier/classification.js';
+export {
+  type Classification,
+  type ClassifyOptions,
+  classify,
+  type FunctionOptions,
+  type Pin,
+  type Route,
+  type StatementKind,
+  type TransactionEffect,
+} from './mysql/classifier/statement-classifier.js';
+export type { NodeStats, Operation } from './mysql/cluster-node.js';
+export type { MysqlNodeOptions } from './mysql/connection-options.js';
+export type {
+  CredentialsSource,
+  MysqlCredentials,
+  SessionValue,
+  TlsSettings,
+} from './mysql/connection-settings.js';
+export type { DeferredCommand } from './mysql/deferred-command.js';
+export type { ConsideredNode, RouteExplanation } from './mysql/explain.js';
+export type { LagSource, MonitorOptions } from './mysql/monitor-options.js';
+export type { MysqlCluster } from './mysql/mysql-cluster.js';
+export { createMysqlCluster } from './mysql/mysql-cluster.js';
+export type { MysqlClusterEvents } from './mysql/mysql-events.js';
+export type { MysqlNodeInput, MysqlOptions, ScopeOptions } from './mysql/mysql-options.js';
+export type { PoolStats } from './mysql/pool-errors.js';
+export type { PoolOptions } from './mysql/pool-options.js';
+export type { MysqlConnection } from './mysql/promise-connection.js';
+export type { ReadOptions } from './mysql/read-options.js';
+export type { Consistency, MysqlScope } from './mysql/scope.js';
+export type { RouteEvent } from './mysql/session-ports.js';
+export type { StatementCallback, StatementOptions, StatementValues } from './mysql/statement.js';
+export type { IsolationLevel, TransactionOptions } from './mysql/transaction.js';
+export { createSessionStore } from './session/create-session-store.js';
+export type { Session } from './session/session.js';
+export type { ResolvedSessionCookie, SessionCookieOptions } from './session/session-cookie.js';
+export type { SessionStoreEvents } from './session/session-events.js';
+export type { SessionIdFormat } from './session/session-id.js';
+export type { ConflictDecision, VariableConflict } from './session/session-merge.js';
+export type {
+  ResolvedSessionOptions,
+  SessionIdOptions,
+  SessionOptions,
+  SessionPlacementOptions,
+} from './session/session-options.js';
+export type { SaveResult, SessionNodeStatus, SessionStore } from './session/session-store.js';
+export type { BalanceName } from './topology/balance.js';
+export type {
+  Alone,
+  Blind,
+  ConfiguredRole,
+  Flavor,
+  Lag,
+  NodeDescription,
+  NodeRole,
+  NodeSeed,
+  ProbeFailure,
+  ReplicationChannel,
+  ServerFacts,
+  SourceLost,
+} from './topology/node-description.js';
+export type { ReadPreference } from './topology/read-preference.js';
+export type {
+  TopologyDescription,
+  TopologyWarning,
+  TopologyWarningCode,
+  WriterState,
+} from './topology/topology-description.js';

@@ -92,7 +92,8 @@ export async function bindWriter(ports: SessionPorts, context: CallContext): Pro
       try {
         node = await ports.waitForWriter(patience);
       } catch (error) {
-        deadline.check('Waiting for a primary');
+        if (deadline.signal?.aborted === true) deadline.check('Waiting for a primary');
+        // That there is no primary says more than that the time is over, even when both are true.
         throw error;
       }
     }

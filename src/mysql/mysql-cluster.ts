@@ -195,7 +195,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     return (['isolated', 'open', 'half-open'] as const).find((phase) => phases.includes(phase)) ?? 'closed';
   }
 
-  /** What the failover manager watches, and what it may do to the calls of this process. */
+  /** @internal What the failover manager watches, and what it may do to the calls of this process. */
   failoverPorts(): {
     readonly watcher: TopologyWatcher;
     readonly targets: { isolate(node: NodeId, reason: string): () => void };

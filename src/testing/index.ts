@@ -26,6 +26,13 @@ export type { PhpOptions, PhpResult } from './php/php-runner.js';
 export type { PhpSiteOptions, PhpSiteSource } from './php/php-site.js';
 export type { LocalServerVersion } from './process/server-launcher.js';
 export type { InstallProgress, InstallProgressListener } from './servers/install-progress.js';
-export type { ServerBinaries, ServerName, ServerProgram } from './servers/server-binaries.js';
+export type {
+  MariadbBinaries,
+  MysqlBinaries,
+  PhpBinaries,
+  ServerBinaries,
+  ServerName,
+  ServerProgram,
+} from './servers/server-binaries.js';
 export type { ServerPaths } from './servers/server-search.js';
 export { startLocalCluster } from './start-local-cluster.js';

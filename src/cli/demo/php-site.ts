@@ -1,18 +1,6 @@
 /** The PHP half of the demo's shop: plain PHP that knows nothing of Node, with a login, a cart and a logout. */
 
-/** Where the PHP pages find the database; tried in order, as such sites do. */
-export interface PhpDatabase {
-  /** Hosts and ports. */
-  readonly nodes: readonly { readonly host: string; readonly port: number }[];
-  /** Account. */
-  readonly user: string;
-  /** Password of the account. */
-  readonly password: string;
-  /** Schema. */
-  readonly database: string;
-}
-
-/** The text of the router script for `php -S`. The database's password goes in by the environment, not by this text. */
+/** The text of the router script for `php -S`. `SHOP_DATABASE` in its environment is JSON: `{ nodes: [{ host, port }], user, password, database }`; the nodes are tried in order. */
 export const PHP_SITE = `<?php
 ini_set('display_errors', '0');
 mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT);
