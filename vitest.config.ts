@@ -2,6 +2,18 @@ import { defineConfig } from 'vitest/config';
 
 const fast = { environment: 'node' as const, testTimeout: 20_000 };
 
+/** The long runs of `npm run chaos`; their short forms are among the integration tests. */
+const chaos = {
+  test: {
+    name: 'chaos',
+    environment: 'node' as const,
+    include: ['test/chaos/**/*.test.ts'],
+    fileParallelism: false,
+    testTimeout: 2 * 3_600_000,
+    hookTimeout: 300_000,
+  },
+};
+
 export default defineConfig({
   test: {
     reporters: ['default'],
@@ -18,6 +30,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      ...(process.env['STORMLAMP_CHAOS'] === '1' ? [chaos] : []),
     ],
   },
 });

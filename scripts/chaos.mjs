@@ -1,0 +1,59 @@
+/**
+ * `npm run chaos`: the long runs of `test/chaos`, all of them or those that are named: `npm run chaos -- sessions`.
+ * `--seconds=N` and `--workers=N` change how long and how hard.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ensureBuild, ensureDependencies, ROOT, run, runBin } from './workspace.mjs';
+
+const FOLDER = join(ROOT, 'test', 'chaos');
+const stories = readdirSync(FOLDER)
+  .filter((file) => file.endsWith('.test.ts'))
+  .map((file) => file.slice(0, -'.test.ts'.length))
+  .sort();
+
+function refuse(message) {
+  process.stderr.write(
+    `${message}\nThe runs are: ${stories.join(', ')}. Options: --seconds=N, --workers=N\n`,
+  );
+  process.exit(2);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { seconds: { type: 'string' }, workers: { type: 'string' } },
+    });
+  } catch (error) {
+    return refuse(error.message);
+  }
+}
+
+const { positionals, values } = readArguments();
+const unknown = positionals.filter((name) => !existsSync(join(FOLDER, `${name}.test.ts`)));
+if (unknown.length > 0) refuse(`There is no run called ${unknown.join(', ')}`);
+const env = { STORMLAMP_CHAOS: '1' };
+for (const [name, value] of Object.entries(values)) {
+  if (!/^[1-9]\d*$/.test(value)) refuse(`--${name} is a whole number of at least 1`);
+  env[`STORMLAMP_CHAOS_${name.toUpperCase()}`] = value;
+}
+
+await ensureDependencies();
+if (!(await ensureBuild())) process.exit(1);
+const install = await run(process.execPath, [
+  join(ROOT, 'dist', 'cli', 'main.js'),
+  'servers',
+  'install',
+  '--all',
+]);
+if (install.code !== 0) process.exit(1);
+const files = (positionals.length === 0 ? stories : positionals).map((name) =>
+  join(FOLDER, `${name}.test.ts`),
+);
+const { code } = await runBin('vitest', ['run', '--project', 'chaos', ...files], {
+  output: 'stdout',
+  env,
+});
+process.exitCode = code;

@@ -1,0 +1,181 @@
+/** PHP and Node workers that change the same few sessions as fast as they can, and keep count of what they were told was saved. */
+import { createSessionStore } from '../../src/session/create-session-store.js';
+import type { SessionOptions } from '../../src/session/session-options.js';
+import type { SessionStore } from '../../src/session/session-store.js';
+import type { LocalCluster } from '../../src/testing/index.js';
+
+/** How hard is hammered. */
+export interface HammerSize {
+  /** PHP processes. */
+  readonly php: number;
+  /** Workers in Node, each with a store and connections of its own. */
+  readonly node: number;
+  /** How many sessions they share. */
+  readonly sessions: number;
+  /** For how long. */
+  readonly durationMs: number;
+}
+
+/** What came of it. */
+export interface HammerReport {
+  /** Increments that PHP was told had been saved. */
+  readonly phpSaved: number;
+  /** Times that PHP's `session_start()` or `session_write_close()` gave up. */
+  readonly phpRefused: number;
+  /** Increments that Node was told had been saved. */
+  readonly nodeSaved: number;
+  /** Saves of Node that ended with an error. */
+  readonly nodeRefused: number;
+  /** What was acknowledged and is not there, as sentences. */
+  readonly lost: readonly string[];
+}
+
+interface Tally {
+  saved: number;
+  refused: number;
+  /** By session and variable: the last value whose save was acknowledged. */
+  readonly acknowledged: Map<string, number>;
+  readonly lost: string[];
+}
+
+type Handler = 'memcached' | 'memcache';
+
+/** Every worker has one variable in each session and is the only one to change it, so nobody else can explain a step back. */
+const PHP_WORKER = `<?php
+[, $me, $until, $ids] = $argv;
+$ids = explode(' ', $ids);
+$acknowledged = $lost = [];
+$saved = $refused = 0;
+while (microtime(true) < (float) $until) {
+  $id = $ids[random_int(0, count($ids) - 1)];
+  session_id($id);
+  if (!@session_start()) { $refused++; continue; }
+  $before = $acknowledged[$id] ?? 0;
+  $seen = $_SESSION[$me] ?? 0;
+  if ($seen < $before) $lost[] = "$me: $before was acknowledged, $seen was read";
+  $_SESSION[$me] = $seen + 1;
+  if (@session_write_close()) { $acknowledged[$id] = $seen + 1; $saved++; } else { $refused++; }
+  $_SESSION = [];
+}
+echo json_encode(['saved' => $saved, 'refused' => $refused, 'acknowledged' => (object) $acknowledged, 'lost' => $lost]);
+`;
+
+/** Runs the workers and compares, at the end, every acknowledged increment with what is stored. */
+export async function hammerSessions(
+  servers: LocalCluster,
+  handler: Handler,
+  size: HammerSize,
+  options: Partial<SessionOptions> = {},
+): Promise<HammerReport> {
+  const ids = Array.from({ length: size.sessions }, (_, index) => `hammer${handler}${Date.now()}x${index}`);
+  const stores = await Promise.all(
+    Array.from({ length: size.node }, () =>
+      createSessionStore({
+        nodes: servers.memcached.map((node) => node.id),
+        handler,
+        operationTimeoutMs: 5_000,
+        ...options,
+      }),
+    ),
+  );
+  try {
+    const [first] = stores;
+    if (first === undefined) throw new Error('a hammer needs a worker in Node');
+    for (const id of ids) await first.writeRaw(id, Buffer.from('start|i:1;'));
+    const until = Date.now() + size.durationMs;
+    const tallies = await Promise.all([
+      ...Array.from({ length: size.php }, (_, index) =>
+        phpWorker(servers, handler, `php${index}`, until, ids),
+      ),
+      ...stores.map((store, index) => nodeWorker(store, `node${index}`, until, ids)),
+    ]);
+    const lost = tallies.flatMap((tally) => tally.lost);
+    for (const id of ids) {
+      const { data } = await first.load(id);
+      if (data['start'] !== 1) lost.push(`${id}: the variable of the beginning is gone`);
+      for (const { acknowledged } of tallies) {
+        for (const [place, value] of acknowledged) {
+          const [session, variable = ''] = place.split(' ');
+          const stored = Number(data[variable] ?? 0);
+          if (session === id && stored < value)
+            lost.push(`${variable}: ${value} was acknowledged, ${stored} is stored`);
+        }
+      }
+    }
+    const sum = (which: readonly Tally[], what: 'saved' | 'refused'): number =>
+      which.reduce((total, tally) => total + tally[what], 0);
+    const [php, node] = [tallies.slice(0, size.php), tallies.slice(size.php)];
+    return {
+      phpSaved: sum(php, 'saved'),
+      phpRefused: sum(php, 'refused'),
+      nodeSaved: sum(node, 'saved'),
+      nodeRefused: sum(node, 'refused'),
+      lost,
+    };
+  } finally {
+    await Promise.all(stores.map((store) => store.close()));
+  }
+}
+
+async function phpWorker(
+  servers: LocalCluster,
+  handler: Handler,
+  me: string,
+  until: number,
+  ids: readonly string[],
+): Promise<Tally> {
+  const path =
+    handler === 'memcached'
+      ? servers.memcached.map(({ id }) => id).join(',')
+      : servers.memcached.map(({ id }) => `tcp://${id}`).join(',');
+  const { stdout, stderr } = await servers.php(PHP_WORKER, {
+    args: [me, String(until / 1000), ids.join(' ')],
+    ini: {
+      'session.save_handler': handler,
+      'session.save_path': path,
+      'session.use_cookies': false,
+      'session.cache_limiter': '',
+      // The limit is for one request; this process answers many.
+      max_execution_time: 0,
+      'memcached.sess_lock_expire': 30,
+    },
+    timeoutMs: until - Date.now() + 90_000,
+  });
+  if (!stdout.startsWith('{')) throw new Error(`the PHP worker ${me} failed: ${stdout}${stderr}`);
+  const told = JSON.parse(stdout) as {
+    saved: number;
+    refused: number;
+    acknowledged: Record<string, number>;
+    lost: string[];
+  };
+  return {
+    ...told,
+    acknowledged: new Map(Object.entries(told.acknowledged).map(([id, value]) => [`${id} ${me}`, value])),
+  };
+}
+
+async function nodeWorker(
+  store: SessionStore,
+  me: string,
+  until: number,
+  ids: readonly string[],
+): Promise<Tally> {
+  const tally: Tally = { saved: 0, refused: 0, acknowledged: new Map(), lost: [] };
+  while (Date.now() < until) {
+    const id = ids[Math.floor(Math.random() * ids.length)] ?? '';
+    const before = tally.acknowledged.get(`${id} ${me}`) ?? 0;
+    const session = await store.load(id);
+    const seen = Number(session.data[me] ?? 0);
+    if (seen < before) tally.lost.push(`${me}: ${before} was acknowledged, ${seen} was read`);
+    session.data[me] = seen + 1;
+    try {
+      const { outcome } = await store.save(session);
+      if (outcome !== 'saved') throw new Error(`a save ended ${outcome}`);
+      tally.acknowledged.set(`${id} ${me}`, seen + 1);
+      tally.saved += 1;
+    } catch {
+      tally.refused += 1;
+    }
+  }
+  return tally;
+}
