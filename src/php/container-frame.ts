@@ -143,11 +143,15 @@ export class ContainerFrame {
   }
 }
 
-/** Sets an own property even when its name is `__proto__`. */
+/** Sets an own property whatever its name is, `__proto__` and the names of a frozen `Object.prototype` included. */
 export function setOwn(record: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') {
-    Object.defineProperty(record, key, { value, writable: true, enumerable: true, configurable: true });
-  } else {
-    record[key] = value;
+  if (key !== '__proto__') {
+    try {
+      record[key] = value;
+      return;
+    } catch {
+      // Assigning a name that a frozen prototype has throws; defining it does not.
+    }
   }
+  Object.defineProperty(record, key, { value, writable: true, enumerable: true, configurable: true });
 }

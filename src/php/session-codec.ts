@@ -48,7 +48,8 @@ export function encodeSession(
 
 /**
  * Reads `$_SESSION` as PHP does with `session.serialize_handler` set to `handler`; values are those of
- * {@link unserialize}.
+ * {@link unserialize}. An array that an igbinary session shares between places is one JavaScript array: copy it before
+ * you change it, or work with a {@link SessionView}.
  *
  * @throws StormlampError `ERR_PHP_SYNTAX` where PHP could not decode it (and would delete the session),
  * `ERR_PHP_LIMIT` beyond `limits`.

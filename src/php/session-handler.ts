@@ -11,7 +11,7 @@ export type SessionHandler = 'php' | 'php_serialize' | 'php_binary' | 'igbinary'
 export const SESSION_HANDLERS: readonly SessionHandler[] = ['php', 'php_serialize', 'php_binary', 'igbinary'];
 
 /** The longest name that `php_binary` can hold, in bytes. */
-export const MAX_BINARY_NAME = 127;
+const MAX_BINARY_NAME = 127;
 
 /**
  * Checks the name of a handler.

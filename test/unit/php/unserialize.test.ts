@@ -7,6 +7,7 @@ import {
   PhpFloat,
   PhpObject,
   PhpReference,
+  serialize,
   unserialize,
 } from '../../../src/php/index.js';
 
@@ -106,6 +107,27 @@ describe('unserialize', () => {
     expect(Object.getOwnPropertyDescriptor(value, '__proto__')?.value).toEqual({ polluted: true });
   });
 
+  test('sets such names where their prototype is frozen', () => {
+    const before = Object.getOwnPropertyDescriptor(Object.prototype, 'toString') ?? {};
+    Object.defineProperty(Object.prototype, 'toString', { ...before, writable: false });
+    let value: unknown;
+    try {
+      value = unserialize('a:1:{s:8:"toString";i:2;}');
+    } finally {
+      Object.defineProperty(Object.prototype, 'toString', before);
+    }
+    expect(Object.entries(value as object)).toEqual([['toString', 2]]);
+  });
+
+  test('tells thousands of short names apart', () => {
+    const record = Object.fromEntries(
+      Array.from({ length: 20_000 }, (_, index) => [`k${(index * 7919) % 20_000}`, index]),
+    );
+    const data = serialize(record);
+    expect(unserialize(data)).toEqual(record);
+    expect(unserialize(data)).toEqual(record);
+  });
+
   test('reads properties of every visibility', () => {
     const object = unserialize(
       latin1('O:5:"Child":4:{s:1:"a";i:1;s:4:"\0*\0b";i:2;s:8:"\0Child\0c";i:3;s:7:"\0Base\0d";i:4;}'),
@@ -152,6 +174,12 @@ describe('unserialize', () => {
       'a:3:{i:0;C:6:"Nested":22:{a:2:{i:0;i:1;i:1;i:2;}}i:1;O:1:"A":0:{}i:2;r:6;}',
     ) as unknown[];
     expect(values[2]).toBe(values[1]);
+  });
+
+  test('does not count what only looks like serialized values', () => {
+    const values = unserialize('a:3:{i:0;C:1:"A":4:{i:1;}i:1;O:1:"B":0:{}i:2;r:3;}') as unknown[];
+    expect(values[2]).toBe(values[1]);
+    expect(serialize(values).toString()).toBe('a:3:{i:0;C:1:"A":4:{i:1;}i:1;O:1:"B":0:{}i:2;r:3;}');
   });
 
   test('reads a reference to an array that is still being read', () => {
