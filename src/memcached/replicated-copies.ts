@@ -1,5 +1,5 @@
 /** The copies of one item on several memcached nodes, in PHP's placement order: the first that can answer decides. */
-import type { Deadline } from '../common/deadline.js';
+import type { CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode, StoreOptions } from './memcached-node.js';
@@ -40,14 +40,21 @@ export interface CopyReport {
 export class ReplicatedCopies {
   readonly #nodes: readonly MemcachedNode[];
   readonly #place: (place: string) => readonly number[];
+  readonly #operationTimeoutMs: number;
 
   /**
    * @param nodes all nodes, in the order of PHP's `save_path`
    * @param place indexes of the nodes that hold the copies of a key, the deciding one first
+   * @param operationTimeoutMs how long one node may take, so that a silent one leaves time to ask the next
    */
-  constructor(nodes: readonly MemcachedNode[], place: (place: string) => readonly number[]) {
+  constructor(
+    nodes: readonly MemcachedNode[],
+    place: (place: string) => readonly number[],
+    operationTimeoutMs: number,
+  ) {
     this.#nodes = nodes;
     this.#place = place;
+    this.#operationTimeoutMs = operationTimeoutMs;
   }
 
   /** The nodes that hold the copies of `key`, the deciding one first. */
@@ -62,7 +69,7 @@ export class ReplicatedCopies {
    */
   read(key: CopyKey, deadline: Deadline): Promise<CopyRead> {
     return this.onFirst(key, deadline, async (node) => ({
-      item: await node.get(key.key, within(deadline)),
+      item: await node.get(key.key, this.#within(deadline)),
       node,
     }));
   }
@@ -91,22 +98,27 @@ export class ReplicatedCopies {
     except?: MemcachedNode,
   ): Promise<CopyReport> {
     return this.#onAll(key, except, async (node) => {
-      await node.set(key.key, value, { ...options, ...within(deadline) });
+      await node.set(key.key, value, { ...options, ...this.#within(deadline) });
     });
   }
 
   /** Renews the expiry of every copy. Never rejects. */
   touch(key: CopyKey, exptime: number, deadline: Deadline): Promise<CopyReport> {
     return this.#onAll(key, undefined, async (node) => {
-      await node.touch(key.key, exptime, within(deadline));
+      await node.touch(key.key, exptime, this.#within(deadline));
     });
   }
 
   /** Removes every copy. Never rejects. */
   delete(key: CopyKey, deadline: Deadline): Promise<CopyReport> {
     return this.#onAll(key, undefined, async (node) => {
-      await node.delete(key.key, within(deadline));
+      await node.delete(key.key, this.#within(deadline));
     });
+  }
+
+  #within(deadline: Deadline): CallOptions {
+    const timeoutMs = Math.max(1, Math.min(this.#operationTimeoutMs, Math.ceil(deadline.remainingMs())));
+    return { signal: deadline.signal, timeoutMs };
   }
 
   async #onAll(
@@ -159,14 +171,3 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   ErrorCode.PROTOCOL,
   ErrorCode.ACCESS_DENIED,
 ]);
-
-function within(deadline: Deadline): {
-  readonly signal: AbortSignal | undefined;
-  readonly timeoutMs?: number;
-} {
-  const left = deadline.remainingMs();
-  // Without a limit of the caller the node's own per-operation deadline applies.
-  return Number.isFinite(left)
-    ? { signal: deadline.signal, timeoutMs: Math.max(1, Math.ceil(left)) }
-    : { signal: deadline.signal };
-}

@@ -27,17 +27,7 @@ export function sessionPlacement({
 }: Pick<ResolvedSessionOptions, 'handler' | 'nodes' | 'copies' | 'placement'>): (
   place: string,
 ) => readonly number[] {
-  const placed = nodes.map(({ address }, index) => ({
-    ...(address.socketPath === undefined ? address : socketPlace(handler, address.socketPath)),
-    weight: weights?.[index] ?? 1,
-  }));
+  const placed = nodes.map(({ place }, index) => ({ ...place, weight: weights?.[index] ?? 1 }));
   const placement = createPlacement({ extension: handler, nodes: placed, ...rest } as PlacementOptions);
   return (place) => placement.nodesFor(place, copies);
-}
-
-function socketPlace(
-  handler: KeyOptions['handler'],
-  path: string,
-): { readonly host: string; readonly port: number } {
-  return handler === 'memcached' ? { host: path, port: 11_211 } : { host: `unix://${path}`, port: 0 };
 }

@@ -91,8 +91,12 @@ export interface SessionOptions {
 
 /** The session options with every default filled in. */
 export interface ResolvedSessionOptions {
-  /** Nodes with the host text that placement hashes. */
-  readonly nodes: readonly { readonly id: string; readonly address: NodeAddress }[];
+  /** Nodes with what placement hashes: the host as it was written, and a port that is 0 for a unix socket. */
+  readonly nodes: readonly {
+    readonly id: string;
+    readonly address: NodeAddress;
+    readonly place: { readonly host: string; readonly port: number };
+  }[];
   /** Copies of each session, never more than there are nodes. */
   readonly copies: number;
   /** Copies that must have taken a save. */
@@ -199,13 +203,13 @@ export function resolveSessionOptions(given: SessionOptions, path = 'sessions'):
   const texts = readStrings(`${path}.nodes`, options.nodes, []);
   if (texts.length === 0)
     throw invalidOption(`${path}.nodes`, "a list of 'host:port' with at least one node", options.nodes);
+  const handler = readChoice(`${path}.handler`, options.handler, ['memcached', 'memcache'], d.handler);
   const nodes = texts.map((text, index) => {
     const address = parseNodeAddress(`${path}.nodes[${index}]`, text, 11_211);
-    return { id: nodeIdOf(address), address };
+    return { id: nodeIdOf(address), address, place: placeOf(text, address, handler) };
   });
   const twice = nodes.find((node, index) => nodes.findIndex((other) => other.id === node.id) !== index);
   if (twice !== undefined) throw invalidOption(`${path}.nodes`, 'a list without repeated nodes', twice.id);
-  const handler = readChoice(`${path}.handler`, options.handler, ['memcached', 'memcache'], d.handler);
   return {
     nodes,
     copies: Math.min(
@@ -249,6 +253,19 @@ export function resolveSessionOptions(given: SessionOptions, path = 'sessions'):
       { min: 50 },
     ),
   };
+}
+
+/** What PHP's extensions hash of a node: the text of `save_path`, brackets of IPv6 included (measured). */
+function placeOf(
+  text: string,
+  address: NodeAddress,
+  handler: 'memcached' | 'memcache',
+): { host: string; port: number } {
+  if (address.socketPath !== undefined) {
+    return { host: handler === 'memcached' ? address.socketPath : `unix://${address.socketPath}`, port: 0 };
+  }
+  const host = text.startsWith('[') ? text.slice(0, text.indexOf(']') + 1) : address.host;
+  return { host, port: address.port };
 }
 
 function resolvePlacement(

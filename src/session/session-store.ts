@@ -60,7 +60,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
       createSessionNode(seed, options, (change) => this.publish('breaker-changed', change)),
     );
     const nodes = this.#nodes.map(({ node }) => node);
-    this.#copies = new ReplicatedCopies(nodes, sessionPlacement(options));
+    this.#copies = new ReplicatedCopies(nodes, sessionPlacement(options), options.operationTimeoutMs);
     const protocol = options.handler === 'memcached' ? memcachedLock : memcacheLock;
     this.#locks = new SessionLocks(this.#copies, protocol, options.lockWaitMs);
     this.#monitor = new MemcachedMonitor(nodes, {

@@ -450,3 +450,17 @@ describe('a mistake in the options', () => {
     });
   });
 });
+
+test("a silent first node leaves time to ask the second within the caller's limit", async () => {
+  const store = await openStore({ operationTimeoutMs: 200 });
+  const session = store.create();
+  session.data['user'] = 'ada';
+  await store.save(session);
+  const first = servers.memcached.find((node) => node.id === store.holders(session.id)[0]);
+  await first?.pause();
+  try {
+    expect((await store.load(session.id, { timeoutMs: 5_000 })).data).toEqual({ user: 'ada' });
+  } finally {
+    await first?.resume();
+  }
+});
