@@ -24,6 +24,16 @@ export function connectionGone(node: NodeId, what: string, cause: unknown): Stor
   );
 }
 
+/** A procedure that commits and writes would fork a replica's data, even inside a read-only transaction. */
+export function notOnReplica(node: NodeId | undefined, { because }: Classification): StormlampError {
+  return new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    `A statement was not sent, because ${because}, and this read-only transaction is on the replica ${node}; ` +
+      'run it outside the transaction, or in a read-write one',
+    { node },
+  );
+}
+
 /** The server refused a write, and the session cannot go to another one with what it already did. */
 export function writeRefused(node: NodeId, cause: unknown): StormlampError {
   return new StormlampError(

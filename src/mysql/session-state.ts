@@ -53,6 +53,15 @@ export function isTied(state: SessionState): boolean {
   return state.transaction !== 'none' || !state.autocommit || state.pins.length > 0;
 }
 
+/**
+ * Whether a statement ends a read-only transaction by beginning something else. Nothing has to be committed then, and what
+ * begins may belong to another node: a read-write transaction must not begin on the replica of the one before.
+ */
+export function leavesReadOnlyTransaction(state: SessionState, classification: Classification): boolean {
+  if (state.transaction !== 'read-only' || !state.autocommit || state.pins.length > 0) return false;
+  return classification.implicitCommit || classification.transaction?.startsWith('begin') === true;
+}
+
 /** Where a statement has to run, given what the session did before and whether it holds a connection. */
 export function needOf(state: SessionState, classification: Classification, holds: boolean): Need {
   if (holds && isTied(state)) return { place: 'held', because: tieOf(state) };
@@ -143,7 +152,9 @@ export function afterStatement(
     else if (settings.length < SETTINGS_LIMIT) settings = [...settings, statement];
     else pins = withPin(pins, { pin: 'session-variable', name: undefined });
   }
-  const wrote = state.wrote || bindsToPrimary(classification);
+  // Inside a read-only transaction nothing is written, whatever is tried.
+  const inReadOnly = state.transaction === 'read-only' && transaction === 'read-only';
+  const wrote = state.wrote || (bindsToPrimary(classification) && !inReadOnly);
   const changed =
     transaction !== state.transaction ||
     autocommit !== state.autocommit ||

@@ -16,29 +16,24 @@ import {
 } from './connection-binder.js';
 import type { DeferredCommand } from './deferred-command.js';
 import { asksAboutConnection, failureOf, mayCommit, type Remedy, remedyFor } from './failure-policy.js';
-import { connectionGone, lossError, transactionGone } from './lost-errors.js';
+import { connectionGone, lossError, notOnReplica, transactionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { repeatSettings } from './repeat-settings.js';
 import { NotSent, sendStatement, statusOf, streamStatement } from './send-statement.js';
+import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from './session-loss.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
 import {
   afterStatement,
   changesDatabase,
   FRESH_SESSION,
   isTied,
+  leavesReadOnlyTransaction,
   leavesTrace,
   type Need,
   needOf,
-  pinNames,
   type SessionState,
 } from './session-state.js';
 import { asText, nothingDone, type Statement, type StatementAnswer } from './statement.js';
-
-/** What is gone for good, and the error that every later statement gets. */
-interface Loss {
-  readonly what: 'transaction' | 'connection';
-  readonly error: Error;
-}
 
 /** The server has no room for another prepared statement. */
 const TOO_MANY_PREPARED = 1461;
@@ -56,7 +51,7 @@ export class VirtualSession {
   #held: PhysicalConnection | undefined;
   /** A connection whose account or database was changed is never lent again. */
   #spoilt = false;
-  #loss: Loss | undefined;
+  #loss: SessionLoss | undefined;
   #wroteOn: PhysicalConnection | undefined;
   #isDestroyed = false;
   #isStrict = false;
@@ -98,7 +93,10 @@ export class VirtualSession {
     const ports = this.#ports;
     const classification = ports.classify(statement.sql);
     const { deadline, scope } = context;
-    if (this.#loss !== undefined && this.#acknowledges(classification)) return nothingDone;
+    if (this.#loss !== undefined && isAcknowledgement(this.#loss, classification)) {
+      this.#loss = undefined;
+      return nothingDone;
+    }
     const tried: Tried = { nodes: undefined };
     let current = statement;
     let attempts = 0;
@@ -108,6 +106,7 @@ export class VirtualSession {
       if (attempts > 0) ports.checkOpen();
       this.#checkPrimary();
       if (asksAboutConnection(classification)) this.#checkWroteHere();
+      if (this.#state.transaction === 'read-only') this.#leaveOrStay(classification);
       const wanted = needOf(this.#state, classification, this.#held !== undefined);
       const need: Need =
         primaryOnly && wanted.place !== 'held'
@@ -257,7 +256,7 @@ export class VirtualSession {
     if (meaning.connection === 'lost') {
       this.#lose(connection, error);
       const told = lossError(remedy, connection.node, classification, error, this.#loss?.error);
-      if (remedy === 'outcome-unknown') this.#noteUnknown(classification, told);
+      if (remedy === 'outcome-unknown') this.#loss = afterUnknownOutcome(this.#loss, classification, told);
       return { error: told, remedy };
     }
     this.#state = afterStatement(before, classification, statement, { ok: false, errno });
@@ -270,14 +269,6 @@ export class VirtualSession {
     }
     if (errno === TOO_MANY_PREPARED && statement.mode === 'execute') return { error, remedy: 'as-text' };
     return { error: lossError(remedy, connection.node, classification, error, undefined), remedy };
-  }
-
-  /** Whatever became of the transaction, it is over when the statement was to end it; else nothing may follow. */
-  #noteUnknown(classification: Classification, error: Error): void {
-    if (this.#loss?.what !== 'transaction') return;
-    const { transaction, implicitCommit } = classification;
-    const ended = transaction === 'commit' || transaction === 'autocommit-on' || implicitCommit;
-    this.#loss = ended ? undefined : { what: 'transaction', error };
   }
 
   #committed(classification: Classification): boolean {
@@ -349,20 +340,25 @@ export class VirtualSession {
     if (this.#loss !== undefined) throw this.#loss.error;
   }
 
+  /** A read-only transaction on a replica: left for what begins something else, closed for what may do anything. */
+  #leaveOrStay(classification: Classification): void {
+    if (leavesReadOnlyTransaction(this.#state, classification)) {
+      this.giveBack();
+      this.#state = { ...this.#state, transaction: 'none' };
+      return;
+    }
+    const mayDoAnything =
+      classification.kind === 'unknown' || classification.transaction === 'autocommit-off';
+    if (mayDoAnything && this.#held?.node !== this.#ports.router.writer) {
+      throw notOnReplica(this.#held?.node, classification);
+    }
+  }
+
   /** What the last write left (`LAST_INSERT_ID()`) is known to its own connection only: another one would answer 0. */
   #checkWroteHere(): void {
     const connection = this.#wroteOn;
     if (connection === undefined || (connection === this.#held && connection.lost === undefined)) return;
     throw connectionGone(connection.node, 'what its last write left', connection.lost ?? 'it was given back');
-  }
-
-  /** A rollback of a transaction that is already gone; everything else gets the error of the loss. */
-  #acknowledges(classification: Classification): boolean {
-    const loss = this.#loss;
-    if (loss === undefined) return false;
-    if (loss.what === 'connection' || classification.transaction !== 'rollback') throw loss.error;
-    this.#loss = undefined;
-    return true;
   }
 
   #noteTrace(connection: PhysicalConnection, classification: Classification): void {
@@ -377,13 +373,7 @@ export class VirtualSession {
     if (this.#held === connection) this.#held = undefined;
     this.#ports.discard(connection);
     this.#spoilt = false;
-    if (state.transaction !== 'none') {
-      this.#loss = { what: 'transaction', error: transactionGone(connection.node, error) };
-    }
-    if (state.pins.length > 0 || !state.autocommit) {
-      const what = state.autocommit ? pinNames(state.pins).join(', ') : 'autocommit = 0';
-      this.#loss = { what: 'connection', error: connectionGone(connection.node, what, error) };
-    }
+    this.#loss = lossOf(state, connection.node, error) ?? this.#loss;
     this.#state = { ...FRESH_SESSION, wrote: state.wrote, settings: state.settings };
     if (!isStormlampError(error, ErrorCode.ABORTED)) void this.#ports.refresh(connection.node);
   }

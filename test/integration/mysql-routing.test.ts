@@ -117,6 +117,28 @@ describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
     expect(new Set(threads).size).toBe(1);
   });
 
+  test('a read-write transaction never begins on the replica of a read-only one', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('START TRANSACTION READ ONLY');
+    expect(await serverOf(connection)).not.toBe(primary);
+    await connection.query('START TRANSACTION');
+    expect(await serverOf(connection)).toBe(primary);
+    await connection.query('INSERT INTO t (v) VALUES ("fourth")');
+    await connection.query('COMMIT');
+    connection.release();
+    expect(await servers.primary.query('SELECT v FROM shop.t WHERE v = "fourth"')).toHaveLength(1);
+  });
+
+  test('a procedure is not called on the replica of a read-only transaction', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('START TRANSACTION READ ONLY');
+    await connection.query('SELECT 1');
+    await expect(connection.query('CALL anything()')).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    await connection.query('COMMIT');
+    connection.release();
+    await poolIsIdle();
+  });
+
   test('autocommit off keeps everything on the primary until it is on again', async () => {
     const connection = await cluster.getConnection();
     await connection.query('SET autocommit = 0');

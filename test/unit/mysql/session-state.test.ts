@@ -6,6 +6,7 @@ import {
   type Ending,
   FRESH_SESSION,
   isTied,
+  leavesReadOnlyTransaction,
   leavesTrace,
   needOf,
   pinNames,
@@ -123,6 +124,21 @@ describe('transactions', () => {
     [1064, 'nonsense', 'read-write'],
   ])('after error %i of %s in a transaction: %s', (errno, sql, phase) => {
     expect(next(following('BEGIN'), sql, refused(errno)).transaction).toBe(phase);
+  });
+
+  test('a read-only transaction is left for what begins something else, unless the session is tied', () => {
+    const state = following('START TRANSACTION READ ONLY');
+    expect(leavesReadOnlyTransaction(state, classify('BEGIN'))).toBe(true);
+    expect(leavesReadOnlyTransaction(state, classify('CREATE TABLE x (i INT)'))).toBe(true);
+    expect(leavesReadOnlyTransaction(state, classify('COMMIT'))).toBe(false);
+    expect(leavesReadOnlyTransaction(state, classify('SELECT 1'))).toBe(false);
+    expect(leavesReadOnlyTransaction(next(state, 'SET @a = 1'), classify('BEGIN'))).toBe(false);
+    expect(leavesReadOnlyTransaction(following('BEGIN'), classify('BEGIN'))).toBe(false);
+  });
+
+  test('a write that a read-only transaction refuses keeps nobody on the primary', () => {
+    const state = next(following('START TRANSACTION READ ONLY'), 'UPDATE t SET a = 1', refused(1792));
+    expect(state).toMatchObject({ transaction: 'read-only', wrote: false });
   });
 
   test('a BEGIN that was refused began nothing', () => {

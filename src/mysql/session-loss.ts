@@ -1,0 +1,47 @@
+/** What a session lost together with its connection, and when it may go on. */
+import type { NodeId } from '../common/node-address.js';
+import type { Classification } from './classifier/classification.js';
+import { connectionGone, transactionGone } from './lost-errors.js';
+import { pinNames, type SessionState } from './session-state.js';
+
+/** What is gone for good, and the error that every later statement gets. */
+export interface SessionLoss {
+  /** A transaction is acknowledged by a rollback; anything else only by a reset or a new checkout. */
+  readonly what: 'transaction' | 'connection';
+  /** The error. */
+  readonly error: Error;
+}
+
+/** What a session in `state` loses with its connection to `node`; undefined when another connection does as well. */
+export function lossOf(state: SessionState, node: NodeId, cause: unknown): SessionLoss | undefined {
+  if (state.pins.length > 0 || !state.autocommit) {
+    const what = state.autocommit ? pinNames(state.pins).join(', ') : 'autocommit = 0';
+    return { what: 'connection', error: connectionGone(node, what, cause) };
+  }
+  if (state.transaction === 'none') return undefined;
+  return { what: 'transaction', error: transactionGone(node, cause) };
+}
+
+/**
+ * Whether `classification` is the rollback of the transaction that is already gone.
+ *
+ * @throws the error of the loss for every other statement.
+ */
+export function isAcknowledgement(loss: SessionLoss, classification: Classification): boolean {
+  if (loss.what === 'connection' || classification.transaction !== 'rollback') throw loss.error;
+  return true;
+}
+
+/**
+ * The loss after a statement whose outcome is unknown. Whatever became of the transaction, it is over when the statement
+ * was to end it; else nothing may follow.
+ */
+export function afterUnknownOutcome(
+  loss: SessionLoss | undefined,
+  { transaction, implicitCommit }: Classification,
+  error: Error,
+): SessionLoss | undefined {
+  if (loss?.what !== 'transaction') return loss;
+  const ended = transaction === 'commit' || transaction === 'autocommit-on' || implicitCommit;
+  return ended ? undefined : { what: 'transaction', error };
+}
