@@ -13,8 +13,13 @@ export interface SessionStoreEvents {
   };
   /** Another request changed the same variable meanwhile. */
   'conflict-decided': { readonly variable: string; readonly kept: 'ours' | 'theirs' };
-  /** The session lock was no longer ours when we gave it back. */
-  'lock-lost': { readonly node: NodeId | undefined };
+  /** The session lock was no longer ours: it expired, or PHP's unlock, which asks for no owner, removed it. */
+  'lock-lost': { readonly node: NodeId };
+  /**
+   * A lock without expiry, which a killed PHP process had left behind, was removed after it had been the same item for
+   * `heldMs` (`lockBreakMs` at least).
+   */
+  'lock-broken': { readonly node: NodeId; readonly heldMs: number };
   /** The breaker of a node changed its phase. */
   'breaker-changed': BreakerChange;
   /** A session that was changed could not be saved by the middleware. */

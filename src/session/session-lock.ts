@@ -1,92 +1,116 @@
 /** The session lock as both PHP extensions take it, so that a PHP request and a Node save keep each other out. */
-import { randomBytes } from 'node:crypto';
 import { backoffMs, pause } from '../common/backoff.js';
+import { type Clock, systemClock } from '../common/clock.js';
 import type { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import type { CopyKey, ReplicatedCopies } from '../memcached/replicated-copies.js';
+import { HeldLock } from './held-lock.js';
+import type { LockProtocol, TakenLock } from './lock-protocol.js';
+import { LockSightings } from './lock-sightings.js';
 
-/** A lock that is held. */
-export interface HeldLock {
-  /** Gives the lock back; false when it was no longer ours (it expired, or PHP's unlock removed it). Never rejects. */
-  release(): Promise<boolean>;
+/** How locks are waited for. */
+export interface SessionLockOptions {
+  /** How the PHP extension locks. */
+  readonly protocol: LockProtocol;
+  /** How long a lock is waited for, in milliseconds. */
+  readonly waitMs: number;
+  /** How long one and the same lock must have been there before it counts as left behind, in milliseconds; 0 breaks none. */
+  readonly breakMs: number;
+  /** Told of a lock that was broken. */
+  readonly onBroken: (broken: { readonly node: NodeId; readonly heldMs: number }) => void;
+  /** Told of a lock that was no longer ours. */
+  readonly onLost: (lost: { readonly node: NodeId }) => void;
+  /** The time. */
+  readonly clock?: Clock;
 }
 
-/** How one PHP extension locks. */
-export interface LockProtocol {
-  /** Tries once on one node: a way to unlock, or undefined when somebody else holds the lock. */
-  tryLock(node: MemcachedNode, key: string): Promise<(() => Promise<boolean>) | undefined>;
-}
-
-/** How long a lock of ours lives when this process dies holding it, in seconds. */
-export const LOCK_EXPIRE_SECONDS = 30;
-
-/**
- * The lock of php-memcached: `add` of a key of its own, deleted at the end (php_memcached session handler, measured).
- * Ours holds an owner mark, expires, and is deleted only in the very version that we added.
- */
-export const memcachedLock: LockProtocol = {
-  async tryLock(node, key) {
-    const owner = Buffer.from(`stormlamp-${process.pid}-${randomBytes(6).toString('hex')}`);
-    const added = await node.add(key, owner, { exptime: LOCK_EXPIRE_SECONDS });
-    if (added.status !== 'stored') return undefined;
-    return async () => (await node.delete(key, { cas: added.cas })) === 'deleted';
-  },
-};
-
-/** Seconds that pecl-memcache gives a lock (`memcache.lock_timeout`). */
-const MEMCACHE_LOCK_SECONDS = 15;
-/** Client flags that pecl-memcache stores with its lock: an integer. */
-const MEMCACHE_LOCK_FLAGS = 768;
-
-/** The lock of pecl-memcache: a counter that is 1 for the holder and set to 0 to unlock (memcache_session.c, measured). */
-export const memcacheLock: LockProtocol = {
-  async tryLock(node, key) {
-    const count = await node.increment(key, 1n, { initial: 1n, exptime: MEMCACHE_LOCK_SECONDS });
-    if (count !== 1n) return undefined;
-    return async () => {
-      const options = { exptime: MEMCACHE_LOCK_SECONDS, flags: MEMCACHE_LOCK_FLAGS };
-      return (await node.set(key, Buffer.from('0'), options)).status === 'stored';
-    };
-  },
-};
+/** How often the lock of somebody else is looked at while it is waited for. */
+const LOOK_EVERY_MS = 1_000;
 
 /** Takes session locks. */
 export class SessionLocks {
   readonly #copies: ReplicatedCopies;
-  readonly #protocol: LockProtocol;
-  readonly #waitMs: number;
+  readonly #options: SessionLockOptions;
+  readonly #clock: Clock;
+  readonly #sightings = new LockSightings();
+  readonly #held = new Set<HeldLock>();
 
-  /** @param waitMs how long a lock is waited for */
-  constructor(copies: ReplicatedCopies, protocol: LockProtocol, waitMs: number) {
+  /** @param copies where locks are */
+  constructor(copies: ReplicatedCopies, options: SessionLockOptions) {
     this.#copies = copies;
-    this.#protocol = protocol;
-    this.#waitMs = waitMs;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /**
    * Waits for the lock at `key`, on the first node that holds it in PHP's order and can be reached.
    *
+   * A lock without expiry, which a killed PHP process leaves behind, is broken once it has been the very same item for
+   * `breakMs`: by deleting that version of it, so that a lock that was taken since is never hit.
+   *
    * @throws StormlampError `ERR_SESSION_LOCKED` when somebody else keeps it, `ERR_STORE_DOWN`, `ERR_TIMEOUT`, `ERR_ABORTED`.
    */
   async acquire(key: CopyKey, deadline: Deadline): Promise<HeldLock> {
-    const patience = deadline.within(this.#waitMs);
+    const { protocol, waitMs, breakMs } = this.#options;
+    const patience = deadline.within(waitMs);
+    let lookAt = this.#clock.now();
     for (let attempt = 0; ; attempt += 1) {
-      const unlock = await this.#copies.onFirst(key, deadline, (node) =>
-        this.#protocol.tryLock(node, key.key),
-      );
-      if (unlock !== undefined) return { release: () => unlock().catch(() => false) };
+      const look = this.#clock.now() >= lookAt;
+      if (look) lookAt += Math.min(LOOK_EVERY_MS, breakMs / 2);
+      const held = await this.#copies.onFirst(key, deadline, (node) => this.#tryOn(node, key.key, look));
+      if (held !== undefined) return held;
       deadline.check('Waiting for the session lock');
       if (patience.remainingMs() === 0) {
         throw new StormlampError(
           ErrorCode.SESSION_LOCKED,
-          `Another request kept the session locked for ${this.#waitMs} ms; nothing was written. A PHP page holds the lock until it ends or calls session_write_close()`,
+          `Another request kept the session locked for ${waitMs} ms; nothing was written. A PHP page holds the lock until it ends or calls session_write_close()`,
         );
       }
-      await pause(
-        Math.min(backoffMs(attempt, { firstMs: 4, maxMs: 100 }), patience.remainingMs()),
-        deadline.signal,
-      );
+      await pause(Math.min(backoffMs(attempt, protocol.wait), patience.remainingMs()), deadline.signal);
     }
+  }
+
+  /** Gives back every lock that is held. */
+  async releaseAll(): Promise<void> {
+    await Promise.all([...this.#held].map((lock) => lock.release()));
+  }
+
+  async #tryOn(node: MemcachedNode, key: string, look: boolean): Promise<HeldLock | undefined> {
+    const { protocol } = this.#options;
+    try {
+      const taken = await protocol.tryLock(node, key);
+      if (taken !== undefined) return this.#hold(node, taken);
+      if (!look || !(await this.#breakStale(node, key))) return undefined;
+      const freed = await protocol.tryLock(node, key);
+      return freed === undefined ? undefined : this.#hold(node, freed);
+    } catch (error) {
+      // The node may have started anew, and count its versions from the beginning.
+      this.#sightings.forget(`${node.id} `);
+      throw error;
+    }
+  }
+
+  async #breakStale(node: MemcachedNode, key: string): Promise<boolean> {
+    const { protocol, breakMs, onBroken } = this.#options;
+    if (breakMs === 0) return false;
+    const version = await protocol.versionOf(node, key);
+    const heldMs = this.#sightings.heldMs(`${node.id} ${key}`, version, this.#clock.now());
+    if (version === undefined || heldMs < breakMs) return false;
+    if ((await node.delete(key, { cas: version })) !== 'deleted') return false;
+    onBroken({ node: node.id, heldMs });
+    return true;
+  }
+
+  #hold(node: MemcachedNode, taken: TakenLock): HeldLock {
+    const { protocol, onLost } = this.#options;
+    const lock = new HeldLock(taken, {
+      renewEveryMs: protocol.renewEveryMs,
+      onLost: () => onLost({ node: node.id }),
+      onReleased: () => this.#held.delete(lock),
+    });
+    this.#held.add(lock);
+    return lock;
   }
 }

@@ -83,6 +83,13 @@ export interface SessionOptions {
   readonly ids?: SessionIdOptions;
   /** How long a save waits for the session lock, in milliseconds. */
   readonly lockWaitMs?: number;
+  /**
+   * How long one and the same lock must have been seen before it counts as left behind by a killed PHP process and is
+   * removed, in milliseconds; 0 removes none. PHP's own locks expire after `memcached.sess_lock_expire`, else after
+   * `max_execution_time`; only where both are 0, as on the command line by default, do they last for ever. It must be
+   * longer than any script may keep a session open. The default is twice PHP's default `max_execution_time`.
+   */
+  readonly lockBreakMs?: number;
   /** Deadline of one memcached operation, in milliseconds. */
   readonly operationTimeoutMs?: number;
   /** How often each node is looked at, in milliseconds. */
@@ -129,6 +136,8 @@ export interface ResolvedSessionOptions {
   readonly idFormat: SessionIdFormat;
   /** Patience for the lock. */
   readonly lockWaitMs: number;
+  /** Age at which a lock counts as left behind. */
+  readonly lockBreakMs: number;
   /** Deadline of one memcached operation. */
   readonly operationTimeoutMs: number;
   /** Pause between looks at a node. */
@@ -149,6 +158,7 @@ export const DEFAULT_SESSION_OPTIONS: {
   readonly accept: RegExp;
   readonly idFormat: SessionIdFormat;
   readonly lockWaitMs: number;
+  readonly lockBreakMs: number;
   readonly operationTimeoutMs: number;
   readonly monitorIntervalMs: number;
 } = {
@@ -164,6 +174,7 @@ export const DEFAULT_SESSION_OPTIONS: {
   accept: /^[A-Za-z0-9,-]{1,231}$/,
   idFormat: { length: 32, bitsPerCharacter: 5 },
   lockWaitMs: 10_000,
+  lockBreakMs: 60_000,
   operationTimeoutMs: 500,
   monitorIntervalMs: 1_000,
 };
@@ -187,6 +198,7 @@ const KNOWN = [
   'cookie',
   'ids',
   'lockWaitMs',
+  'lockBreakMs',
   'operationTimeoutMs',
   'monitorIntervalMs',
 ] as const;
@@ -240,6 +252,7 @@ export function resolveSessionOptions(given: SessionOptions, path = 'sessions'):
     cookie: resolveSessionCookie(`${path}.cookie`, options.cookie),
     ...resolveIds(`${path}.ids`, options.ids ?? {}),
     lockWaitMs: readNumber(`${path}.lockWaitMs`, options.lockWaitMs, d.lockWaitMs, { min: 0 }),
+    lockBreakMs: readNumber(`${path}.lockBreakMs`, options.lockBreakMs, d.lockBreakMs, { min: 0 }),
     operationTimeoutMs: readNumber(
       `${path}.operationTimeoutMs`,
       options.operationTimeoutMs,

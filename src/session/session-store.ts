@@ -14,11 +14,12 @@ import {
   storeDown,
 } from '../memcached/replicated-copies.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
+import { memcachedLock, memcacheLock } from './lock-protocol.js';
 import { Session } from './session.js';
 import type { SessionStoreEvents } from './session-events.js';
 import { assertSessionId, createSessionId } from './session-id.js';
 import { sessionDataKey, sessionLockKey, sessionPlacement } from './session-keys.js';
-import { memcachedLock, memcacheLock, SessionLocks } from './session-lock.js';
+import { SessionLocks } from './session-lock.js';
 import { mergeChanges } from './session-merge.js';
 import { createSessionNode, type SessionNode } from './session-node.js';
 import type { ResolvedSessionOptions } from './session-options.js';
@@ -61,8 +62,13 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     );
     const nodes = this.#nodes.map(({ node }) => node);
     this.#copies = new ReplicatedCopies(nodes, sessionPlacement(options), options.operationTimeoutMs);
-    const protocol = options.handler === 'memcached' ? memcachedLock : memcacheLock;
-    this.#locks = new SessionLocks(this.#copies, protocol, options.lockWaitMs);
+    this.#locks = new SessionLocks(this.#copies, {
+      protocol: options.handler === 'memcached' ? memcachedLock : memcacheLock,
+      waitMs: options.lockWaitMs,
+      breakMs: options.lockBreakMs,
+      onBroken: (broken) => this.publish('lock-broken', broken),
+      onLost: (lost) => this.publish('lock-lost', lost),
+    });
     this.#monitor = new MemcachedMonitor(nodes, {
       intervalMs: options.monitorIntervalMs,
       timeoutMs: options.operationTimeoutMs,
@@ -246,7 +252,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     try {
       return await work();
     } finally {
-      if (!(await lock.release())) this.publish('lock-lost', { node: undefined });
+      await lock.release();
     }
   }
 

@@ -20,6 +20,8 @@ export interface HammerSize {
 export interface HammerReport {
   /** Increments that PHP was told had been saved. */
   readonly phpSaved: number;
+  /** The longest time that `session_start()` of PHP took. */
+  readonly phpLongestStartMs: number;
   /** Times that PHP's `session_start()` or `session_write_close()` gave up. */
   readonly phpRefused: number;
   /** Increments that Node was told had been saved. */
@@ -36,6 +38,7 @@ interface Tally {
   /** By session and variable: the last value whose save was acknowledged. */
   readonly acknowledged: Map<string, number>;
   readonly lost: string[];
+  readonly longest?: number;
 }
 
 type Handler = 'memcached' | 'memcache';
@@ -45,11 +48,14 @@ const PHP_WORKER = `<?php
 [, $me, $until, $ids] = $argv;
 $ids = explode(' ', $ids);
 $acknowledged = $lost = [];
-$saved = $refused = 0;
+$saved = $refused = $longest = 0;
 while (microtime(true) < (float) $until) {
   $id = $ids[random_int(0, count($ids) - 1)];
   session_id($id);
-  if (!@session_start()) { $refused++; continue; }
+  $begin = microtime(true);
+  $open = @session_start();
+  $longest = max($longest, microtime(true) - $begin);
+  if (!$open) { $refused++; continue; }
   $before = $acknowledged[$id] ?? 0;
   $seen = $_SESSION[$me] ?? 0;
   if ($seen < $before) $lost[] = "$me: $before was acknowledged, $seen was read";
@@ -57,7 +63,7 @@ while (microtime(true) < (float) $until) {
   if (@session_write_close()) { $acknowledged[$id] = $seen + 1; $saved++; } else { $refused++; }
   $_SESSION = [];
 }
-echo json_encode(['saved' => $saved, 'refused' => $refused, 'acknowledged' => (object) $acknowledged, 'lost' => $lost]);
+echo json_encode(['saved' => $saved, 'refused' => $refused, 'longest' => round($longest * 1000), 'acknowledged' => (object) $acknowledged, 'lost' => $lost]);
 `;
 
 /** Runs the workers and compares, at the end, every acknowledged increment with what is stored. */
@@ -108,6 +114,7 @@ export async function hammerSessions(
     return {
       phpSaved: sum(php, 'saved'),
       phpRefused: sum(php, 'refused'),
+      phpLongestStartMs: Math.max(0, ...php.map(({ longest = 0 }) => longest)),
       nodeSaved: sum(node, 'saved'),
       nodeRefused: sum(node, 'refused'),
       lost,
@@ -145,6 +152,7 @@ async function phpWorker(
   const told = JSON.parse(stdout) as {
     saved: number;
     refused: number;
+    longest: number;
     acknowledged: Record<string, number>;
     lost: string[];
   };
