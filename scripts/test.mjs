@@ -39,7 +39,9 @@ async function vitest(args) {
     passed += result.numPassedTests;
     failed += result.numFailedTests;
     // A file that cannot be loaded, or an unhandled rejection, fails no test by itself.
-    const broken = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
+    const broken = result.testResults.filter(
+      (file) => file.status === 'failed' && file.assertionResults.length === 0,
+    );
     failed += broken.length;
     if (code !== 0 && result.numFailedTests + broken.length === 0) failed += 1;
     const skipped = result.numPendingTests + result.numTodoTests;
@@ -60,9 +62,13 @@ const only = process.argv.slice(2);
 if (await check('build', () => ensureBuild({ force: only.length === 0 }))) {
   if (only.length === 0) {
     await check('types of the tests', () => succeeds(runBin('tsc', ['-p', 'test'], { quiet: true })));
-    await check('lint', () => succeeds(runBin('biome', ['check', '--error-on-warnings', '.'], { quiet: true })));
+    await check('lint', () =>
+      succeeds(runBin('biome', ['check', '--error-on-warnings', '.'], { quiet: true })),
+    );
     await check('unused code', () => succeeds(runBin('knip', [], { quiet: true })));
-    await check('package contents (publint)', () => succeeds(runBin('publint', ['--strict'], { quiet: true })));
+    await check('package contents (publint)', () =>
+      succeeds(runBin('publint', ['--strict'], { quiet: true })),
+    );
     await check('package types (attw)', () =>
       succeeds(runBin('attw', ['--pack', '.', '--profile', 'esm-only'], { quiet: true })),
     );

@@ -53,12 +53,16 @@ export async function ensureDependencies() {
   // npm draws no progress without a terminal, so say at least that it is still at work.
   const started = Date.now();
   const alive = setInterval(() => {
-    process.stderr.write(`  ... still installing npm packages (${Math.round((Date.now() - started) / 1000)} s)\n`);
+    process.stderr.write(
+      `  ... still installing npm packages (${Math.round((Date.now() - started) / 1000)} s)\n`,
+    );
   }, 10_000);
   const { code } = await npm(['ci', '--loglevel=error', '--no-fund', '--no-audit']);
   clearInterval(alive);
   if (code !== 0) {
-    process.stderr.write('npm ci failed: see its message above. The npm registry must be reachable the first time.\n');
+    process.stderr.write(
+      'npm ci failed: see its message above. The npm registry must be reachable the first time.\n',
+    );
     process.exit(1);
   }
 }
