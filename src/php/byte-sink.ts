@@ -75,6 +75,25 @@ export class ByteSink {
     this.#at += 1;
   }
 
+  /** Appends `i:<index>;i:<value>;`, the element of a list, for a value that is not negative. */
+  element(index: number, value: number): void {
+    this.room(40);
+    const buffer = this.#buffer;
+    let at = this.#at;
+    buffer[at] = 105;
+    buffer[at + 1] = COLON;
+    this.#at = at + 2;
+    this.#digits(index);
+    at = this.#at;
+    buffer[at] = SEMICOLON;
+    buffer[at + 1] = 105;
+    buffer[at + 2] = COLON;
+    this.#at = at + 3;
+    this.#digits(value);
+    buffer[this.#at] = SEMICOLON;
+    this.#at += 1;
+  }
+
   /** Appends `d:<text>;`. */
   float(text: string): void {
     this.room(text.length + 3);

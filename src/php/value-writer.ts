@@ -106,9 +106,16 @@ export class ValueWriter {
       const { items } = frame;
       while (frame.at < items.length) {
         const index = frame.at;
+        const value = items[index];
         frame.at += 1;
+        // Lists of counts and ids are common enough for a lane of their own.
+        if (typeof value === 'number' && value > 0 && Number.isSafeInteger(value)) {
+          this.#slot();
+          this.#sink.element(index, value);
+          continue;
+        }
         this.#sink.integer(index);
-        this.#value(items[index]);
+        this.#value(value);
         if (this.#stack.length > depth) return true;
       }
       return false;
