@@ -2,7 +2,7 @@
 import type { BreakerChange } from '../breaker/node-breaker.js';
 import { type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { isObserved, publish } from '../diagnostics/channels.js';
 import { TopologyWatcher } from '../health/topology-watcher.js';
 import { type Flavor, type Observation, roleOf } from '../topology/node-description.js';
@@ -33,6 +33,9 @@ export interface CoreListeners {
   /** A connection could not be made. */
   onConnectError(node: NodeId, error: Error): void;
 }
+
+/** After so many probes in a row that nobody answered, statements that are under way are given up. */
+const SILENT_PROBES = 3;
 
 const NO_LIMIT: Deadline = Deadline.of(undefined);
 
@@ -73,6 +76,8 @@ export class ClusterCore implements ConnectionHost {
     this.watcher.on('node-observed', (observation) => this.#observed(observation));
     this.watcher.on('primary-changed', ({ before, after }) => {
       for (const id of [before, after]) if (id !== null) this.nodes.get(id)?.pool.retire();
+      if (before !== null)
+        this.nodes.get(before)?.sendAway(unavailable(before, 'it is not the primary any more'));
     });
   }
 
@@ -91,14 +96,17 @@ export class ClusterCore implements ConnectionHost {
     return this.watcher.topology;
   }
 
+  /** Throws `ERR_CLOSED` when the cluster was closed. */
   checkOpen(): void {
     if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The cluster was closed');
   }
 
+  /** What a text is. */
   classify(sql: string): Classification {
     return this.#classifications.classify(sql);
   }
 
+  /** The node called `id`; throws `ERR_INVALID_OPTION` for one that is not known. */
   node(id: NodeId): ClusterNode {
     const node = this.nodes.get(id);
     if (node !== undefined) return node;
@@ -106,35 +114,42 @@ export class ClusterCore implements ConnectionHost {
     throw new StormlampError(ErrorCode.INVALID_OPTION, message);
   }
 
+  /** The limits and the scope of a call that starts now. */
   contextOf(limits: CallOptions | undefined): CallContext {
     const { timeoutMs } = this.options;
     const deadline = limits === undefined && timeoutMs === 0 ? NO_LIMIT : Deadline.of(limits, timeoutMs);
     return { deadline, scope: this.scopes.current };
   }
 
+  /** The primary, as soon as there is one. */
   waitForWriter(deadline: Deadline): Promise<NodeId> {
     return this.watcher.waitForWriter(deadline);
   }
 
+  /** Looks at a node now, and at all of them often while there is no primary. */
   async refresh(node: NodeId): Promise<void> {
     this.watcher.hurry();
     await this.watcher.refresh(node);
     this.watcher.hurry();
   }
 
+  /** Ends a statement on the server from the side. */
   cancel(connection: PhysicalConnection, sql: string): void {
     const config = this.options.nodes.find(({ seed }) => seed.id === connection.node);
     if (config !== undefined) void killQuery(connection, config, sql);
   }
 
+  /** Gives a connection back. */
   release(connection: PhysicalConnection): void {
     this.node(connection.node).pool.release(connection);
   }
 
+  /** Closes a connection. */
   discard(connection: PhysicalConnection): void {
     this.node(connection.node).pool.discard(connection);
   }
 
+  /** Tells listeners and the diagnostics channel where a statement goes; costs nothing when there are none. */
   routed(sql: string, classification: Classification, node: NodeId, because: string): void {
     const wanted = this.#listeners.wantsRoutes();
     if (!wanted && !isObserved('route')) return;
@@ -208,7 +223,21 @@ export class ClusterCore implements ConnectionHost {
     const node = this.nodes.get(observation.node);
     if (node === undefined) return;
     node.probed(observation.ok ? { ok: true } : { ok: false, error: observation.error });
-    if (observation.ok) this.#noteFlavor();
+    if (observation.ok) {
+      this.#noteFlavor();
+      return;
+    }
+    const { node: id, error } = observation;
+    if (nodeIn(this.topology, id)?.state === 'down')
+      node.sendAway(unavailable(id, describeError(error), error));
+    if (this.#isSilent(id)) node.abandon();
+  }
+
+  /** A dead process resets its connections; only one that hangs, or is cut off, leaves callers waiting for ever. */
+  #isSilent(id: NodeId): boolean {
+    const node = nodeIn(this.topology, id);
+    if (node?.state !== 'down' || node.failures < SILENT_PROBES) return false;
+    return node.failure === 'timeout-connect' || node.failure === 'timeout-query';
   }
 
   /** Knowing the family of all nodes, the classifier need not take the stricter answer of both. */
@@ -224,4 +253,9 @@ export class ClusterCore implements ConnectionHost {
     this.#flavor = certain;
     this.#classifications = new ClassificationCache({ flavor: certain, functions: this.options.functions });
   }
+}
+
+function unavailable(node: NodeId, why: string, cause?: Error): StormlampError {
+  const message = `No connection to node ${node} is waited for any longer: ${why}`;
+  return new StormlampError(ErrorCode.NODE_UNREACHABLE, message, { cause, node });
 }

@@ -4,7 +4,7 @@ import type { BreakerChange, BreakerState, BreakerTicket, NodeBreaker } from '..
 import { createNodeBreaker } from '../breaker/opossum-breaker.js';
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
-import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, type StormlampError } from '../common/stormlamp-error.js';
 import type { ConnectHooks } from './connection-maker.js';
 import type { NodePool } from './node-pool.js';
 import type { PhysicalConnection } from './physical-connection.js';
@@ -62,6 +62,8 @@ export class ClusterNode {
   readonly pool: NodePool;
   readonly #breakers: Readonly<Record<'connect' | Operation, NodeBreaker>>;
   readonly #counts: Record<Operation, number> = { read: 0, write: 0 };
+  readonly #working = new Set<PhysicalConnection>();
+  readonly #waiting = new Set<(reason: unknown) => void>();
   #faults = 0;
   #inFlight = 0;
   #watchfulUntil = 0;
@@ -111,16 +113,35 @@ export class ClusterNode {
   /**
    * A connection for one call.
    *
-   * Rejects with `ERR_BREAKER_OPEN`, or as {@link NodePool.acquire} does.
+   * Rejects with `ERR_BREAKER_OPEN`, with the reason of {@link ClusterNode.sendAway}, or as {@link NodePool.acquire} does.
    */
-  async acquire(operation: Operation, deadline: Deadline): Promise<PhysicalConnection> {
-    const breaker = this.#breakers[operation];
-    if (!breaker.allows) breaker.admit();
-    return this.pool.acquire(deadline);
+  acquire(operation: Operation, deadline: Deadline): Promise<PhysicalConnection> {
+    return new Promise((resolve, reject) => {
+      const breaker = this.#breakers[operation];
+      if (!breaker.allows) breaker.admit();
+      this.#waiting.add(reject);
+      this.pool.acquire(deadline).then(
+        (connection) => {
+          if (this.#waiting.delete(reject)) resolve(connection);
+          else this.pool.release(connection);
+        },
+        (error: unknown) => {
+          this.#waiting.delete(reject);
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Sends those away who wait for a connection: nothing of theirs was sent, and another node may serve them. */
+  sendAway(reason: StormlampError): void {
+    for (const reject of this.#waiting) reject(reason);
+    this.#waiting.clear();
   }
 
   /** Notes the start of a statement. The ticket is settled by {@link ClusterNode.finished} or {@link ClusterNode.failed}. */
-  started(operation: Operation): BreakerTicket {
+  started(operation: Operation, connection: PhysicalConnection): BreakerTicket {
+    this.#working.add(connection);
     this.#inFlight += 1;
     this.#counts[operation] += 1;
     if (this.#watchfulUntil === 0) return UNCOUNTED;
@@ -133,13 +154,15 @@ export class ClusterNode {
   }
 
   /** Notes that the node answered a statement, with whatever. */
-  finished(ticket: BreakerTicket): void {
+  finished(ticket: BreakerTicket, connection: PhysicalConnection): void {
+    this.#working.delete(connection);
     this.#inFlight -= 1;
     ticket.success();
   }
 
   /** Notes that a statement failed. */
-  failed(operation: Operation, ticket: BreakerTicket, error: unknown): void {
+  failed(operation: Operation, ticket: BreakerTicket, error: unknown, connection: PhysicalConnection): void {
+    this.#working.delete(connection);
     this.#inFlight -= 1;
     this.#failed(operation, ticket, error);
   }
@@ -148,6 +171,14 @@ export class ClusterNode {
   probed(outcome: { readonly ok: true } | { readonly ok: false; readonly error: unknown }): void {
     for (const breaker of this.#all()) breaker.probed(outcome);
     if (outcome.ok) this.pool.nodeReachable();
+  }
+
+  /**
+   * Gives up what is under way, because the node has not answered anybody for a while and nobody knows whether it ever
+   * will: reads are then sent to another node, and writes have an unknown outcome.
+   */
+  abandon(): void {
+    for (const connection of this.#working) connection.destroy();
   }
 
   /** Keeps all calls away until the returned function is called. */

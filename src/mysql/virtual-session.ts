@@ -144,11 +144,17 @@ export class VirtualSession {
     const held = this.#held !== undefined && isTied(this.#state);
     const need: Need = { place: held ? 'held' : place, because: '' };
     const { connection } = await this.#bind(need, context, { nodes: undefined });
+    const node = this.#ports.node(connection.node);
+    const ticket = node.started('read', connection);
     try {
-      return await work(connection);
+      // A connection that we close ourselves answers nobody.
+      const lost = new Promise<never>((_, reject) => connection.onLost(reject));
+      return await Promise.race([work(connection), lost]);
     } catch (error) {
       if (failureOf(error, connection, false).meaning.connection === 'lost') this.#lose(connection, error);
       throw error;
+    } finally {
+      node.finished(ticket, connection);
     }
   }
 
@@ -210,7 +216,7 @@ export class VirtualSession {
   > {
     const node = this.#ports.node(connection.node);
     const operation = need.place === 'read' || need.place === 'any' ? 'read' : 'write';
-    const ticket = node.started(operation);
+    const ticket = node.started(operation, connection);
     const before = this.#state;
     if (command !== undefined && !isTied(before)) {
       // The rest of the rows need not be read; with state on the connection they must be.
@@ -225,7 +231,7 @@ export class VirtualSession {
         command === undefined
           ? await sendStatement(connection, statement, deadline)
           : await streamStatement(connection, statement, deadline, command);
-      node.finished(ticket);
+      node.finished(ticket, connection);
       const ending = { ok: true, status: statusOf(answer) } as const;
       this.#state = afterStatement(before, classification, statement, ending);
       this.#noteTrace(connection, classification);
@@ -233,10 +239,10 @@ export class VirtualSession {
       return { answer };
     } catch (thrown) {
       if (thrown instanceof NotSent) {
-        node.finished(ticket);
+        node.finished(ticket, connection);
         return { error: thrown.error, remedy: 'pass' };
       }
-      node.failed(operation, ticket, thrown);
+      node.failed(operation, ticket, thrown, connection);
       return this.#afterFailure(connection, classification, statement, before, thrown, command);
     }
   }

@@ -277,6 +277,56 @@ describe('deadlines', () => {
   });
 });
 
+describe('a node that hangs', () => {
+  test('does not keep callers without a deadline for ever: reads go elsewhere, a write is unknown', async () => {
+    await start('mariadb');
+    const [first] = servers.replicas;
+    const sleepy = 'SELECT @@server_id AS id, SLEEP(0.4) AS s';
+    const reads = Array.from({ length: 10 }, () => cluster.query(sleepy));
+    await eventually('some read on each replica', () =>
+      cluster.stats().every(({ node, inFlight }) => node === servers.primary.id || inFlight > 0),
+    );
+    await first?.pause();
+    const ids = (await Promise.all(reads)).map(([rows]) => (rows as unknown as { id: number }[])[0]?.id);
+    expect(ids).toHaveLength(10);
+    await first?.resume();
+
+    await insert(1);
+    await servers.primary.pause();
+    await expect(cluster.query('INSERT INTO t VALUES (2, 2)')).rejects.toMatchObject({
+      code: 'ERR_OUTCOME_UNKNOWN',
+    });
+    await servers.primary.resume();
+    await eventually('it is back', () => cluster.topology().writer.kind === 'primary');
+    await poolIsIdle();
+  });
+
+  test('does not keep writes that wait for a connection to it when there is another primary', async () => {
+    await start('mariadb', { pool: { max: 1 }, blockMs: 30_000 });
+    const old = servers.primary;
+    const [next] = servers.replicas;
+    if (next === undefined) throw new Error('a replica is needed');
+    await insert(1);
+    await old.pause();
+    const writes = Array.from({ length: 4 }, (_, index) => insert(index + 2));
+    const outcomes = Promise.allSettled(writes);
+    await eventually('the others wait', () => cluster.stats().some(({ pool }) => pool.waiting > 0));
+    await servers.promote(next, { timeoutMs: 20_000 });
+    const ended = (await outcomes).map((outcome) =>
+      outcome.status === 'fulfilled' ? 'done' : (outcome.reason as { code: string }).code,
+    );
+    // The first one was sent to the server that hangs; nobody knows what became of it.
+    expect(ended).toEqual(['ERR_OUTCOME_UNKNOWN', 'done', 'done', 'done']);
+    expect(await next.query('SELECT id FROM shop.t WHERE id > 2 ORDER BY id')).toEqual([
+      { id: 3 },
+      { id: 4 },
+      { id: 5 },
+    ]);
+    await old.resume();
+    await poolIsIdle();
+  });
+});
+
 describe('closing', () => {
   test('close waits for what runs, destroy does not, and both leave nothing', async () => {
     await start('mariadb');
