@@ -18,6 +18,7 @@ export const Character = {
   DOUBLE_QUOTE: 34,
   HASH: 35,
   DOLLAR: 36,
+  PERCENT: 37,
   QUOTE: 39,
   OPEN: 40,
   CLOSE: 41,

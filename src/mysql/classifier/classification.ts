@@ -94,8 +94,8 @@ export interface ClassifyOptions {
   /** The server's family. Default: not known, the stricter answer of both counts. */
   readonly flavor?: 'mysql' | 'mariadb' | undefined;
   /**
-   * The session's `sql_mode`, as a list. `ANSI_QUOTES`, `NO_BACKSLASH_ESCAPES`, `ORACLE` and the modes that imply them
-   * matter. Default: not known, the stricter answer counts.
+   * The session's `sql_mode`, as a list. `ANSI_QUOTES`, `NO_BACKSLASH_ESCAPES`, `IGNORE_SPACE` and the modes
+   * that imply double quotes around names matter. Default: not known, the stricter answer counts.
    */
   readonly sqlMode?: readonly string[] | undefined;
   /** What is known about the functions of the schema. */

@@ -9,6 +9,8 @@ export interface KnownFunctions {
   readonly reads: number;
   /** {@link WordFlag} bits of a word that is never a call. */
   readonly plain: number;
+  /** Whether `sql_mode` allows a blank between the name of any built-in function and its parenthesis. */
+  readonly ignoresSpace: boolean;
   /** The user's functions in lower case, as `name` or `schema.name`. */
   readonly readOnly: ReadonlySet<string>;
 }
@@ -54,11 +56,11 @@ export function callFeatures(
   touches: boolean,
   isQualified: boolean,
 ): number {
-  const { reads, plain, readOnly } = functions;
+  const { reads, plain, ignoresSpace, readOnly } = functions;
   if (kind === Token.WORD && !isQualified) {
     const special = SPECIAL[value & WordFlag.NUMBER] ?? 0;
     if (special !== 0) return special;
-    const isMeant = touches || (value & WordFlag.TOUCHING) === 0;
+    const isMeant = touches || ignoresSpace || (value & WordFlag.TOUCHING) === 0;
     if ((value & reads) === reads && isMeant) return 0;
     if ((value & plain) === plain) return 0;
     if ((value & WordFlag.LOCAL) !== 0) return Feature.LOCAL;

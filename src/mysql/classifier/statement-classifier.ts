@@ -50,12 +50,13 @@ export function createClassifier(options: ClassifyOptions = {}): (sql: string) =
   return (sql) => classifyText(sql, reading, functions);
 }
 
-function knownFunctions({ flavor, functions }: ClassifyOptions): KnownFunctions {
+function knownFunctions({ flavor, sqlMode, functions }: ClassifyOptions): KnownFunctions {
   const onMysql = flavor === 'mariadb' ? 0 : 1;
   const onMariadb = flavor === 'mysql' ? 0 : 1;
   return {
     reads: onMysql * WordFlag.READS_ON_MYSQL + onMariadb * WordFlag.READS_ON_MARIADB,
     plain: onMysql * WordFlag.PLAIN_ON_MYSQL + onMariadb * WordFlag.PLAIN_ON_MARIADB,
+    ignoresSpace: sqlMode?.some((mode) => mode.trim().toUpperCase() === 'IGNORE_SPACE') ?? false,
     readOnly: new Set(functions?.readOnly?.map((name) => name.toLowerCase().replaceAll('`', ''))),
   };
 }

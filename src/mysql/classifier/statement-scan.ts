@@ -265,6 +265,8 @@ export class StatementScanner {
       if (number === Word.NEXTVAL) this.features |= Feature.SEQUENCE_WRITE;
       if (number === Word.CURRVAL) this.features |= Feature.SEQUENCE_READ;
     }
+    // Oracle mode: `SQL%ROWCOUNT`.
+    if (number === Word.ROWCOUNT && before === Character.PERCENT) this.features |= Feature.LAST_STATEMENT;
     if (!this.#sawSystemVariable) return;
     if ((value & WordFlag.LAST_STATEMENT) !== 0) this.features |= Feature.LAST_STATEMENT;
     if ((value & WordFlag.LAST_WRITE) !== 0) this.features |= Feature.LAST_WRITE;

@@ -65,6 +65,7 @@ export const Word = {
   WORK: 50,
   COLUMNS: 51,
   JSON_TABLE: 52,
+  ROWCOUNT: 53,
 } as const;
 
 /** Bits above the word's number. */

@@ -184,6 +184,8 @@ export const SPECIAL_FUNCTIONS: readonly Row[] = [
   ...rows('read same', {}, [
     'SELECT ROW_COUNT()',
     'SELECT row_count ()',
+    'SELECT SQL%ROWCOUNT',
+    'SELECT sql % rowcount',
     'SELECT @@warning_count',
     'SELECT @@session.error_count',
     'SELECT @@in_transaction',
@@ -261,6 +263,8 @@ export const UNKNOWN_FUNCTIONS: readonly Row[] = [
   ['SELECT POINT() FROM t', 'unknown primary', { flavor: 'mariadb' }],
   ['SELECT columns(1)', 'unknown primary', { flavor: 'mariadb' }],
   ['SELECT escape(1)', 'unknown primary', { flavor: 'mariadb' }],
+  ['SELECT count (*), now () FROM t', 'read replica', { sqlMode: ['IGNORE_SPACE'] }],
+  ['SELECT count (*), now () FROM t', 'unknown primary', { sqlMode: ['STRICT_TRANS_TABLES'] }],
   ['SELECT "fn"(1)', 'unknown primary', { sqlMode: ['ANSI_QUOTES'] }],
   ...rows('read replica', { functions: ['Total', 'app.sum_up'] }, [
     'SELECT total(1)',
