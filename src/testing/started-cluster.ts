@@ -137,12 +137,12 @@ export class StartedCluster implements LocalCluster {
     return site;
   }
 
-  promote(node: LocalDatabaseNode, options: CallOptions = {}): Promise<void> {
-    return this.#databases.promote(this.#own(node), options);
+  async promote(node: LocalDatabaseNode, options: CallOptions = {}): Promise<void> {
+    await this.#databases.promote(this.#own(node), options);
   }
 
-  rejoin(node: LocalDatabaseNode): Promise<void> {
-    return this.#databases.rejoin(this.#own(node));
+  async rejoin(node: LocalDatabaseNode): Promise<void> {
+    await this.#databases.rejoin(this.#own(node));
   }
 
   isolate(node: LocalNode): Fault {

@@ -27,6 +27,8 @@ export interface DatabaseFlavor {
   readonly name: 'mariadb' | 'mysql';
   /** The server's arguments, without those that tell where its files are. */
   serverArgs(plan: DatabaseNodePlan): readonly string[];
+  /** Whether a file of the data folder is removed before a start. */
+  isDisposable(file: string): boolean;
   /** Statements, one a line, that every node runs at every start and that are not replicated. */
   initSql(accounts: LocalAccounts): readonly string[];
   /** Statements that the first primary runs once and that are replicated. */

@@ -1,5 +1,5 @@
 /** A database server of a local cluster. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AdminConnection } from '../admin-connection.js';
 import { FaultProxy } from '../faults/fault-proxy.js';
@@ -64,8 +64,11 @@ export class DatabaseNode extends ManagedNode implements LocalDatabaseNode {
       {
         proxy,
         logFile: join(folder, 'server.log'),
-        launch: (port) =>
-          launcher.launch({
+        launch: async (port) => {
+          for (const file of readdirSync(dataDir).filter((each) => flavor.isDisposable(each))) {
+            rmSync(join(dataDir, file), { force: true });
+          }
+          return await launcher.launch({
             server: flavor.name,
             name,
             folder,
@@ -84,7 +87,8 @@ export class DatabaseNode extends ManagedNode implements LocalDatabaseNode {
               }),
               ...options.serverArgs,
             ],
-          }),
+          });
+        },
       },
     );
     return node;

@@ -8,10 +8,14 @@ export const mariadbFlavor: DatabaseFlavor = Object.freeze<DatabaseFlavor>({
   serverArgs: (plan) => [
     ...sharedServerArgs(plan),
     '--log-slave-updates',
+    '--relay-log=relay',
     '--gtid-strict-mode=ON',
     '--slave-net-timeout=6',
     '--innodb-log-file-size=16M',
   ],
+  // A server that was killed while it began to replicate can name a relay log that it has removed already, and then
+  // refuses to replicate until somebody resets it. With GTIDs it would fetch these logs anew in any case.
+  isDisposable: (file) => file === 'relay-log.info' || /^relay\.(\d+|index)$/.test(file),
   initSql: ({ admin }) => [
     'SET SESSION sql_log_bin=0',
     `CREATE USER IF NOT EXISTS ${accountName(admin)} IDENTIFIED BY ${sqlText(admin.password)}`,
@@ -44,5 +48,9 @@ export const mariadbFlavor: DatabaseFlavor = Object.freeze<DatabaseFlavor>({
   replicationFailure: (row) =>
     row['Slave_IO_Running'] === 'Yes' && row['Slave_SQL_Running'] === 'Yes'
       ? undefined
-      : String(row['Last_IO_Error'] || row['Last_SQL_Error'] || `IO thread: ${row['Slave_IO_Running']}`),
+      : String(
+          row['Last_IO_Error'] ||
+            row['Last_SQL_Error'] ||
+            `Slave_IO_Running: ${row['Slave_IO_Running']}, Slave_SQL_Running: ${row['Slave_SQL_Running']}`,
+        ),
 });

@@ -26,6 +26,7 @@ export const mysqlFlavor: DatabaseFlavor = Object.freeze<DatabaseFlavor>({
     '--performance-schema-events-statements-history-long-size=100',
     '--performance-schema-digests-size=500',
   ],
+  isDisposable: () => false,
   initSql: ({ admin }) => [
     'SET SESSION sql_log_bin=0',
     `CREATE USER IF NOT EXISTS ${accountName(admin)} IDENTIFIED BY ${sqlText(admin.password)}`,
@@ -49,7 +50,7 @@ export const mysqlFlavor: DatabaseFlavor = Object.freeze<DatabaseFlavor>({
   unfollowSql: () => ['STOP REPLICA', 'RESET REPLICA ALL'],
   readOnlySql: (readOnly) =>
     readOnly ? ['SET GLOBAL super_read_only=1'] : ['SET GLOBAL super_read_only=0', 'SET GLOBAL read_only=0'],
-  positionSql: () => 'SELECT @@GLOBAL.gtid_executed AS position',
+  positionSql: () => "SELECT REPLACE(@@GLOBAL.gtid_executed, CHAR(10), '') AS position",
   waitSql: (position, seconds) =>
     `SELECT WAIT_FOR_EXECUTED_GTID_SET(${sqlText(position)}, ${seconds}) = 0 AS reached`,
   retrievedPosition: (row) => String(row['Retrieved_Gtid_Set'] ?? '').replaceAll('\n', ''),
@@ -58,5 +59,9 @@ export const mysqlFlavor: DatabaseFlavor = Object.freeze<DatabaseFlavor>({
   replicationFailure: (row) =>
     row['Replica_IO_Running'] === 'Yes' && row['Replica_SQL_Running'] === 'Yes'
       ? undefined
-      : String(row['Last_IO_Error'] || row['Last_SQL_Error'] || `IO thread: ${row['Replica_IO_Running']}`),
+      : String(
+          row['Last_IO_Error'] ||
+            row['Last_SQL_Error'] ||
+            `Replica_IO_Running: ${row['Replica_IO_Running']}, Replica_SQL_Running: ${row['Replica_SQL_Running']}`,
+        ),
 });
