@@ -1,0 +1,31 @@
+/** What is done with a copy whose mount missed a write: a pure choice between two copies. */
+import { type CopyVersion, isSuperseded, type MissedWrite } from './missed-writes.js';
+
+/** What is done with a mount that missed a write. */
+export type RepairDecision =
+  /** The mount holds what the others hold. */
+  | 'equal'
+  /** The mount gets what the others hold. */
+  | 'take-theirs'
+  /** The mount's copy was written or removed by somebody else since: the others follow it. */
+  | 'give-own'
+  /** The mount's copy was written by somebody else, earlier, and was never seen: the others win, and it is reported. */
+  | 'overrule';
+
+/**
+ * Decides between the copy of the mount that missed a write and the copy of the others.
+ *
+ * @param removalStands whether a file that vanished from the mount without our doing is meant to be gone. For a session
+ * it is: that was a logout in PHP.
+ */
+export function decideRepair(
+  own: CopyVersion,
+  others: CopyVersion,
+  missed: MissedWrite,
+  removalStands: boolean,
+): RepairDecision {
+  if (own.version === others.version) return 'equal';
+  if (isSuperseded(own, missed)) return 'take-theirs';
+  if (own.version === null) return removalStands ? 'give-own' : 'take-theirs';
+  return own.modifiedMs > missed.at ? 'give-own' : 'overrule';
+}

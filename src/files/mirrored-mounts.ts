@@ -1,0 +1,289 @@
+/**
+ * A list of mounts that mirror each other: who is healthy, what each missed, and the loop that looks and repairs.
+ *
+ * The order of the list decides: reads are answered by the first mount that is healthy and did not miss the file, locks
+ * are taken in this order. How a file is written and repaired is its owner's business.
+ */
+import { resolve } from 'node:path';
+import { invalidOption, readStrings } from '../common/option-reader.js';
+import { SafeEmitter } from '../common/safe-emitter.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { KeyedQueue } from './keyed-queue.js';
+import { findMissed, forgetMissed, listMissed, type MissedWrite, rememberMissed } from './missed-writes.js';
+import { Mount, type MountChange } from './mount.js';
+import { callsPerMount, poolThreads } from './mount-gate.js';
+import type { MountHealth } from './mount-health.js';
+import { markPath, newMarks, writeMark } from './mount-mark.js';
+
+/** How the mounts are watched. */
+export interface MirroredMountsOptions {
+  /** The folders, in the order that decides. */
+  readonly mounts: readonly string[];
+  /** The name of the option, for messages. */
+  readonly optionPath: string;
+  /** Deadline of one file call in milliseconds. */
+  readonly operationTimeoutMs: number;
+  /** Pause between two looks at the mounts, in milliseconds. */
+  readonly monitorIntervalMs: number;
+}
+
+/** What became of a missed write. */
+export type RepairOutcome =
+  /** The mount holds now what the others hold. */
+  | 'repaired'
+  /** The mount's own copy was newer and went to the others. */
+  | 'kept'
+  /** Not now; it is tried again. */
+  | 'postponed';
+
+/** Whoever owns the files repairs them. */
+export interface MountRepairer {
+  /** Brings a file of `mount` up to date. */
+  repair(mount: Mount, missed: MissedWrite): Promise<RepairOutcome>;
+}
+
+/** Events of {@link MirroredMounts}. */
+export interface MirroredMountsEvents {
+  /** A mount changed its state. */
+  'mount-changed': MountChange;
+  /** A mount got what it had missed. */
+  'mount-repaired': { readonly mount: string; readonly repaired: number; readonly postponed: number };
+  /** A repair failed; it is tried again. */
+  'repair-failed': { readonly mount: string; readonly error: Error };
+}
+
+/** The state of one mount, for people. */
+export interface MountStatus {
+  /** The folder. */
+  readonly mount: string;
+  /** Its state. */
+  readonly health: MountHealth;
+}
+
+/** See the head of this file. */
+export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
+  /** The mounts in their order. */
+  readonly mounts: readonly Mount[];
+  /** Takes turns on names within this process, so that its own writers do not poll for each other's locks. */
+  readonly turns: KeyedQueue = new KeyedQueue();
+  readonly #options: MirroredMountsOptions;
+  #repairer: MountRepairer | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> | undefined;
+  #closed = false;
+
+  private constructor(options: MirroredMountsOptions) {
+    super();
+    this.#options = options;
+    const limit = callsPerMount(poolThreads(), options.mounts.length);
+    this.mounts = options.mounts.map(
+      (path) =>
+        new Mount({
+          path,
+          limit,
+          timeoutMs: options.operationTimeoutMs,
+          onChange: (change) => this.publish('mount-changed', change),
+        }),
+    );
+  }
+
+  /**
+   * Looks at every mount; marks them all when none is marked yet.
+   *
+   * @throws StormlampError `ERR_INVALID_OPTION` for a list that cannot be meant, `ERR_STORE_DOWN` when no mount can be used.
+   */
+  static async open(options: MirroredMountsOptions): Promise<MirroredMounts> {
+    const mirrored = new MirroredMounts(options);
+    await mirrored.#identify();
+    await Promise.all(mirrored.mounts.map((mount) => mount.check()));
+    if (!mirrored.mounts.some((mount) => mount.readable))
+      throw mirrored.allDown('None of the mounts can be used');
+    return mirrored;
+  }
+
+  /** The mounts that can be asked, in their order. */
+  readable(): readonly Mount[] {
+    return this.mounts.filter((mount) => mount.readable);
+  }
+
+  /** The mounts that writes are sent to, in their order. */
+  writable(): readonly Mount[] {
+    return this.mounts.filter((mount) => mount.writable);
+  }
+
+  /** The mounts and their states. */
+  status(): readonly MountStatus[] {
+    return this.mounts.map(({ path, health }) => ({ mount: path, health }));
+  }
+
+  /** What a mount missed of a file, as the other mounts remember it. */
+  async missedBy(misser: Mount, name: string): Promise<MissedWrite | undefined> {
+    for (const holder of this.readable()) {
+      if (holder === misser) continue;
+      const missed = await findMissed(holder, misser, name).catch(() => undefined);
+      if (missed !== undefined) return missed;
+    }
+    return undefined;
+  }
+
+  /**
+   * Remembers on `holders` that a mount missed a write.
+   *
+   * @param seen as in `rememberMissed`
+   * @throws StormlampError `ERR_STORE_DOWN` when no holder could write it down: the write must not be acknowledged then.
+   */
+  async remember(
+    holders: readonly Mount[],
+    misser: Mount,
+    missed: MissedWrite,
+    seen: boolean,
+  ): Promise<void> {
+    const results = await Promise.allSettled(
+      holders.map((holder) => rememberMissed(holder, misser, missed, seen)),
+    );
+    if (results.some(({ status }) => status === 'fulfilled')) return;
+    const cause = (results[0] as PromiseRejectedResult | undefined)?.reason;
+    const message = `${misser.path} missed a write, and no other mount can remember it: ${describeError(cause)}`;
+    throw new StormlampError(ErrorCode.STORE_DOWN, message, { cause, node: misser.path });
+  }
+
+  /** Forgets what a mount missed of a file, wherever it is remembered. Never rejects. */
+  async forget(misser: Mount, name: string): Promise<void> {
+    const holders = this.writable().filter((holder) => holder !== misser);
+    await Promise.allSettled(holders.map((holder) => forgetMissed(holder, misser, name)));
+  }
+
+  /** Starts to look at the mounts regularly, and to repair what they missed. */
+  watch(repairer: MountRepairer): void {
+    this.#repairer = repairer;
+    this.#schedule();
+  }
+
+  /** Looks at every mount now and repairs what can be repaired; never rejects. */
+  async checkNow(): Promise<void> {
+    this.#round ??= this.#lookAndRepair().finally(() => {
+      this.#round = undefined;
+    });
+    await this.#round;
+  }
+
+  /** Lets a new or emptied mount take part: it takes writes from now on, `fill` brings the rest, then it answers reads. */
+  async admit(path: string, fill: (mount: Mount) => Promise<void>): Promise<void> {
+    const mount = this.mounts.find((one) => one.path === path);
+    if (mount === undefined)
+      throw invalidOption('mount', `one of ${this.mounts.map((one) => one.path).join(', ')}`, path);
+    const members = this.mounts.map(({ id }) => id);
+    await mount.reach('Marking', () => writeMark(mount.path, { id: mount.id, members, filled: false }));
+    await mount.check();
+    await fill(mount);
+    await mount.reach('Marking', () => writeMark(mount.path, { id: mount.id, members, filled: true }));
+    await mount.check();
+  }
+
+  /** An `ERR_STORE_DOWN` that names every mount and what is wrong with it. */
+  allDown(what: string, failures: ReadonlyMap<Mount, unknown> = new Map()): StormlampError {
+    const said = this.mounts.map((mount) => {
+      const failure = failures.get(mount);
+      const { health } = mount;
+      const why = 'error' in health ? `${health.why}, ${health.error.message}` : health.phase;
+      return `${mount.path}: ${failure === undefined ? why : describeError(failure)}`;
+    });
+    const first = this.mounts.find((mount) => failures.has(mount)) ?? this.mounts[0];
+    const cause = first === undefined ? undefined : failures.get(first);
+    return new StormlampError(ErrorCode.STORE_DOWN, `${what} (${said.join('; ')})`, {
+      cause: cause ?? (first !== undefined && 'error' in first.health ? first.health.error : undefined),
+      node: first?.path,
+    });
+  }
+
+  /** Ends the loop and waits for the round that is under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#round;
+  }
+
+  async #identify(): Promise<void> {
+    const marks = await Promise.all(this.mounts.map((mount) => mount.readMark().catch(() => undefined)));
+    const known = marks.find((mark) => mark !== undefined);
+    const { optionPath } = this.#options;
+    if (known === undefined) {
+      for (const [index, mark] of newMarks(this.mounts.length).entries()) {
+        const mount = this.mounts[index];
+        if (mount === undefined) continue;
+        mount.identify(mark.id);
+        // A mount that cannot be marked is down, which the look at it will tell; it can be admitted later.
+        await mount.reach('Marking', () => writeMark(mount.path, mark)).catch(() => undefined);
+      }
+      return;
+    }
+    if (known.members.length !== this.mounts.length) {
+      throw new StormlampError(
+        ErrorCode.INVALID_OPTION,
+        `\`${optionPath}\` lists ${this.mounts.length} mounts, but they were marked as a set of ${known.members.length}; list them all, or remove ${markPath('<mount>')} on every one to mark them anew`,
+      );
+    }
+    for (const [index, mount] of this.mounts.entries()) {
+      const mark = marks[index];
+      const id = known.members[index] ?? '';
+      if (mark !== undefined && (mark.id !== id || mark.members.join() !== known.members.join())) {
+        throw new StormlampError(
+          ErrorCode.INVALID_OPTION,
+          `\`${optionPath}\` lists ${mount.path} at place ${index + 1}, where its set has another mount; every process must list the same mounts in the same order (the mark is ${markPath(mount.path)}; a copied mark must be removed)`,
+        );
+      }
+      mount.identify(id);
+    }
+  }
+
+  #schedule(): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      void this.checkNow().then(() => this.#schedule());
+    }, this.#options.monitorIntervalMs);
+    this.#timer.unref();
+  }
+
+  async #lookAndRepair(): Promise<void> {
+    await Promise.all(this.mounts.map((mount) => mount.check()));
+    for (const mount of this.mounts) {
+      if (mount.health.phase === 'healthy') await this.#repairAll(mount);
+    }
+  }
+
+  async #repairAll(mount: Mount): Promise<void> {
+    const counts = { repaired: 0, postponed: 0 };
+    for (const holder of this.readable()) {
+      if (holder === mount || this.#closed) continue;
+      try {
+        for await (const missed of listMissed(holder, mount)) {
+          if (this.#closed || mount.health.phase !== 'healthy') break;
+          const outcome = (await this.#repairer?.repair(mount, missed)) ?? 'postponed';
+          counts[outcome === 'postponed' ? 'postponed' : 'repaired'] += 1;
+        }
+      } catch (error) {
+        const failure = error instanceof Error ? error : new Error(describeError(error));
+        this.publish('repair-failed', { mount: mount.path, error: failure });
+      }
+    }
+    if (counts.repaired + counts.postponed > 0)
+      this.publish('mount-repaired', { mount: mount.path, ...counts });
+  }
+}
+
+/**
+ * Checks a list of mounts: none twice, none inside another. (Two names of one folder are found out by their mark.)
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function checkMountPaths(optionPath: string, given: unknown): readonly string[] {
+  const paths = readStrings(optionPath, given, []).map((path) => resolve(path));
+  if (paths.length === 0) throw invalidOption(optionPath, 'a list of at least one folder', given);
+  for (const [index, path] of paths.entries()) {
+    const inside = paths.some(
+      (other, place) => place !== index && (path === other || path.startsWith(`${other}/`)),
+    );
+    if (inside) throw invalidOption(optionPath, 'a list of different folders, none inside another', path);
+  }
+  return paths;
+}

@@ -1,0 +1,125 @@
+/**
+ * What a mount missed, remembered on the mounts that took it.
+ *
+ * A missed write is a small file `.stormlamp/missed/<id of the mount that missed it>/<hash of the name>`. It holds the
+ * version that was superseded: the bytes that the mount that missed the write presumably still has. A copy of that
+ * version is stale and answers nobody; a copy of any other version was written since by somebody who knew nothing of
+ * us (PHP), and is not overruled.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, opendir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Mount } from './mount.js';
+import { unlessMissing } from './mount-health.js';
+import { OWN_FOLDER } from './mount-mark.js';
+import { isUnfinished, replaceFile } from './replace-file.js';
+
+/** A write that a mount did not get. */
+export interface MissedWrite {
+  /** The file, relative to the mount. */
+  readonly name: string;
+  /** What was missed. */
+  readonly kind: 'write' | 'delete';
+  /** The version that the mount presumably holds; null when it presumably holds none. */
+  readonly superseded: string | null;
+  /** When the last of the missed writes was made, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** What a copy is, as far as missed writes are concerned. */
+export interface CopyVersion {
+  /** Its version; null when there is no file. */
+  readonly version: string | null;
+  /** When it was last written, in milliseconds since 1970. */
+  readonly modifiedMs: number;
+}
+
+/** Whether a copy is what a missed write superseded, so that it must answer nobody. */
+export function isSuperseded(copy: CopyVersion, missed: MissedWrite): boolean {
+  if (copy.version === missed.superseded) return true;
+  // Whoever deletes a file means all that was in it until then, seen or not.
+  return missed.kind === 'delete' && copy.version !== null && copy.modifiedMs <= missed.at;
+}
+
+/**
+ * Remembers on `holder` what `misser` missed. Errors: as `Mount.run`.
+ *
+ * @param seen whether `missed.superseded` is what the mount was seen to hold; otherwise an earlier record knows better,
+ * since the mount still holds what the first of several missed writes superseded
+ */
+export async function rememberMissed(
+  holder: Mount,
+  misser: Mount,
+  missed: MissedWrite,
+  seen = false,
+): Promise<void> {
+  const before = seen ? undefined : await findMissed(holder, misser, missed.name);
+  const record = before === undefined ? missed : { ...missed, superseded: before.superseded };
+  await holder.run('Remembering a missed write', async () => {
+    await mkdir(folderOf(holder, misser), { recursive: true, mode: 0o700 });
+    await replaceFile(pathOf(holder, misser, missed.name), JSON.stringify(record));
+  });
+}
+
+/** What `misser` missed of a file, as `holder` remembers it. Errors: as `Mount.run`. */
+export function findMissed(holder: Mount, misser: Mount, name: string): Promise<MissedWrite | undefined> {
+  return holder.run('Looking for a missed write', () => readMissed(pathOf(holder, misser, name)));
+}
+
+/** Forgets what `misser` missed of a file. Errors: as `Mount.run`. */
+export async function forgetMissed(holder: Mount, misser: Mount, name: string): Promise<void> {
+  await holder.run('Forgetting a missed write', () => unlessMissing(unlink(pathOf(holder, misser, name))));
+}
+
+/** Everything that `misser` missed, as `holder` remembers it. Errors: as `Mount.run`. */
+export async function* listMissed(holder: Mount, misser: Mount): AsyncGenerator<MissedWrite> {
+  const folder = folderOf(holder, misser);
+  const names = await holder.run('Listing missed writes', async () => {
+    const opened = await unlessMissing(opendir(folder));
+    const found: string[] = [];
+    if (opened !== undefined) for await (const entry of opened) found.push(entry.name);
+    return found;
+  });
+  for (const name of names) {
+    if (isUnfinished(name)) continue;
+    const missed = await holder.run('Reading a missed write', () => readMissed(join(folder, name)));
+    if (missed !== undefined) yield missed;
+  }
+}
+
+/** What the text of such a file says, undefined when it is not one. */
+export function parseMissed(text: string): MissedWrite | undefined {
+  try {
+    const { name, kind, superseded, at } = JSON.parse(text) as Record<string, unknown>;
+    const sound =
+      typeof name === 'string' &&
+      (kind === 'write' || kind === 'delete') &&
+      (superseded === null || typeof superseded === 'string') &&
+      typeof at === 'number';
+    return sound ? { name, kind, superseded, at } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Longest record that is read: a name of 4096 bytes, and the rest. */
+const MAX_BYTES = 32_768;
+
+async function readMissed(path: string): Promise<MissedWrite | undefined> {
+  const file = await unlessMissing(open(path, 'r'));
+  if (file === undefined) return undefined;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
+    return parseMissed(buffer.toString('utf8', 0, bytesRead));
+  } finally {
+    await file.close();
+  }
+}
+
+function folderOf(holder: Mount, misser: Mount): string {
+  return holder.at(OWN_FOLDER, 'missed', misser.id);
+}
+
+function pathOf(holder: Mount, misser: Mount, name: string): string {
+  return join(folderOf(holder, misser), createHash('sha256').update(name).digest('hex'));
+}

@@ -1,0 +1,188 @@
+/** One mount of a set: what is known about it, and the only way to its files. */
+import { stat, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import { MountGate, type MountGateOptions } from './mount-gate.js';
+import { errnoOf, type MountHealth, mountDown, mountHealthAfter } from './mount-health.js';
+import { type MountMark, markPath, OWN_FOLDER, readMark } from './mount-mark.js';
+
+/** A mount changed its state. */
+export interface MountChange {
+  /** The mount's path. */
+  readonly mount: string;
+  /** What it was. */
+  readonly before: MountHealth;
+  /** What it is. */
+  readonly after: MountHealth;
+}
+
+/** How a mount is made. */
+export interface MountOptions extends MountGateOptions {
+  /** Told every change of the mount's state. */
+  readonly onChange: (change: MountChange) => void;
+}
+
+/** See the head of this file. */
+export class Mount {
+  /** Where it is, and how it is called in events and errors. */
+  readonly path: string;
+  readonly #gate: MountGate;
+  readonly #onChange: (change: MountChange) => void;
+  #health: MountHealth = { phase: 'unknown' };
+  #id: string | undefined;
+
+  /** Makes a mount; nothing is looked at yet. */
+  constructor(options: MountOptions) {
+    this.path = options.path;
+    this.#gate = new MountGate(options);
+    this.#onChange = options.onChange;
+  }
+
+  /** What is known about it. */
+  get health(): MountHealth {
+    return this.#health;
+  }
+
+  /** The id that its mark holds or will hold. */
+  get id(): string {
+    return this.#id ?? '';
+  }
+
+  /** Whether it can be asked. */
+  get readable(): boolean {
+    return this.#health.phase === 'healthy' || this.#health.phase === 'impaired';
+  }
+
+  /** Whether writes to it are tried. */
+  get writable(): boolean {
+    return this.readable || this.#health.phase === 'filling';
+  }
+
+  /** @internal Tells the mount its id. */
+  identify(id: string): void {
+    this.#id = id;
+  }
+
+  /** A path on the mount. */
+  at(...segments: readonly string[]): string {
+    return join(this.path, ...segments);
+  }
+
+  /**
+   * Runs file calls on the mount, within its deadline. Errors that speak about the mount change its state.
+   *
+   * @param late gets the result of a call that came back too late, to undo it
+   * @throws StormlampError `ERR_MOUNT_DOWN`, `ERR_TIMEOUT`; NodeJS.ErrnoException of the call.
+   */
+  async run<T>(what: string, work: () => Promise<T>, late?: (value: T) => void): Promise<T> {
+    if (!this.writable) throw mountDown(this.path, this.#health);
+    try {
+      return await this.#gate.run(what, work, late);
+    } catch (error) {
+      this.learnFrom(error);
+      throw error;
+    }
+  }
+
+  /** Changes the state as far as `error` speaks about the mount. */
+  learnFrom(error: unknown): void {
+    if (isStormlampError(error, ErrorCode.TIMEOUT) && error.node === this.path) {
+      this.become({ phase: 'down', why: 'hung', error });
+      return;
+    }
+    const after = mountHealthAfter(error);
+    if (after === undefined) return;
+    // A mount that takes only writes must not begin to answer reads because a write failed.
+    if (after.phase === 'impaired' && this.#health.phase === 'filling') return;
+    this.become(after);
+  }
+
+  /**
+   * Makes sure that the mount is still there. Without this a missing file, or a successful write, may be one of the
+   * folder that the mount once covered.
+   *
+   * @throws StormlampError `ERR_MOUNT_DOWN`, `ERR_TIMEOUT`.
+   */
+  async confirm(): Promise<void> {
+    const there = await this.run('Looking for the mark', async () => {
+      try {
+        await stat(markPath(this.path));
+        return undefined;
+      } catch (error) {
+        if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return error;
+        throw error;
+      }
+    });
+    if (!(there instanceof Error)) return;
+    this.become({ phase: 'down', why: 'unmarked', error: there });
+    throw mountDown(this.path, this.#health);
+  }
+
+  /** Reads the mark, whatever the state is. Errors: as `readMark`, `ERR_TIMEOUT`. */
+  readMark(): Promise<MountMark | undefined> {
+    return this.#gate.run('Reading the mark', () => readMark(this.path));
+  }
+
+  /** Runs a call whatever the state is. */
+  reach<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return this.#gate.run(what, work);
+  }
+
+  /** Looks at the mount, mark first, then with a small write; never rejects. */
+  async check(): Promise<MountHealth> {
+    this.become(await this.#look());
+    return this.#health;
+  }
+
+  /** Enters a state. */
+  become(after: MountHealth): void {
+    const before = this.#health;
+    this.#health = after;
+    if (!sameHealth(before, after)) this.#onChange({ mount: this.path, before, after });
+  }
+
+  async #look(): Promise<MountHealth> {
+    let mark: MountMark | undefined;
+    try {
+      mark = await this.readMark();
+      if (mark === undefined) return await this.#unmarked();
+      if (this.#id !== undefined && mark.id !== this.#id)
+        return { phase: 'down', why: 'unmarked', error: new Error('another mount is mounted there') };
+    } catch (error) {
+      return this.#downAfter(error);
+    }
+    const probe = this.at(OWN_FOLDER, `probe-${process.pid}`);
+    try {
+      await this.#gate.run('A probing write', async () => {
+        await writeFile(probe, 'probe', { mode: 0o600 });
+        await unlink(probe);
+      });
+    } catch (error) {
+      const after = mountHealthAfter(error) ?? this.#denied(error) ?? this.#downAfter(error);
+      return after.phase === 'impaired' && !mark.filled ? { phase: 'filling' } : after;
+    }
+    return { phase: mark.filled ? 'healthy' : 'filling' };
+  }
+
+  async #unmarked(): Promise<MountHealth> {
+    const found = await this.#gate.run('Looking at the folder', () => stat(this.path));
+    const what = found.isDirectory() ? 'there is no mark in it' : 'it is not a folder';
+    return { phase: 'down', why: 'unmarked', error: new Error(what) };
+  }
+
+  #denied(error: unknown): MountHealth | undefined {
+    const code = errnoOf(error);
+    if ((code !== 'EACCES' && code !== 'EPERM') || !(error instanceof Error)) return undefined;
+    return { phase: 'impaired', why: 'denied', error };
+  }
+
+  #downAfter(cause: unknown): MountHealth {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    if (isStormlampError(error, ErrorCode.TIMEOUT)) return { phase: 'down', why: 'hung', error };
+    return { phase: 'down', why: errnoOf(error) === 'ENOENT' ? 'missing' : 'failing', error };
+  }
+}
+
+function sameHealth(a: MountHealth, b: MountHealth): boolean {
+  return a.phase === b.phase && ('why' in a ? a.why : '') === ('why' in b ? b.why : '');
+}

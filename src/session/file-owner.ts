@@ -1,0 +1,66 @@
+/** Whether PHP will be able to read what we write: its files handler opens only files of its own user or of root. */
+import type { Stats } from 'node:fs';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { FileOwner } from './file-session-options.js';
+
+/** The user of a process. */
+export interface ProcessUser {
+  /** User id. */
+  readonly uid: number;
+  /** Group id. */
+  readonly gid: number;
+}
+
+/** The user of this process; root's ids on systems without users. */
+export function processUser(): ProcessUser {
+  return { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+}
+
+/**
+ * Whom new session files must be given to; undefined for this process's own user.
+ *
+ * @param folder the folder that PHP's `session.save_path` names
+ * @throws StormlampError `ERR_ACCESS_DENIED` when PHP could not read what this process writes, or its user cannot be known.
+ */
+export function newFileOwner(
+  folder: Pick<Stats, 'uid' | 'gid' | 'mode'>,
+  wanted: FileOwner | undefined,
+  self: ProcessUser,
+  path: string,
+): FileOwner | undefined {
+  if (wanted !== undefined) {
+    if (wanted.uid === self.uid) return undefined;
+    if (self.uid === 0) return wanted;
+    throw denied(
+      `\`sessions.owner\` is uid ${wanted.uid}, but this process is uid ${self.uid} and cannot give files away`,
+    );
+  }
+  if (self.uid !== 0) return undefined;
+  if (folder.uid !== 0) return { uid: folder.uid, gid: folder.gid };
+  // Debian's /var/lib/php/sessions: root's own, and everybody may put files there.
+  if ((folder.mode & 0o002) !== 0) {
+    throw denied(
+      `${path} belongs to root and is open to everybody, so PHP's user cannot be told from it; set \`sessions.owner\``,
+    );
+  }
+  return undefined;
+}
+
+/**
+ * Refuses a session file as PHP does: it must belong to this user or to root, unless this is root.
+ *
+ * @throws StormlampError `ERR_ACCESS_DENIED` with the remedy.
+ */
+export function assertOwnFile(file: Pick<Stats, 'uid'>, self: ProcessUser): void {
+  if (self.uid === 0 || file.uid === 0 || file.uid === self.uid) return;
+  throw denied(`The session file belongs to uid ${file.uid}, and this process is uid ${self.uid}`);
+}
+
+/** The error for a file or folder that this user may not open. */
+export function denied(what: string, cause?: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.ACCESS_DENIED,
+    `${what}. PHP's files handler reads only files of its own user or of root, with mode 0600: run Node as the user that PHP runs as`,
+    { cause },
+  );
+}

@@ -1,0 +1,15 @@
+/** What a session store in files tells; ids are secrets and never in an event. */
+import type { MountChange } from '../files/mount.js';
+import type { SessionStoreEvents } from './session-events.js';
+
+/** Events of a `FileSessionStore`. */
+export interface FileSessionStoreEvents extends SessionStoreEvents {
+  /** A mount changed its state. */
+  'mount-changed': MountChange;
+  /** A mount that was away got what it had missed. */
+  'mount-repaired': { readonly mount: string; readonly repaired: number; readonly postponed: number };
+  /** A repair failed; it is tried again. */
+  'repair-failed': { readonly mount: string; readonly error: Error };
+  /** Two mounts hold different sessions that nobody can put in an order; the later one was kept on all. */
+  'copies-differed': { readonly mount: string; readonly kept: 'its own' | 'the others' };
+}

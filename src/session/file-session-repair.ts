@@ -1,0 +1,204 @@
+/** Mends copies of session files: what a mount missed, what PHP wrote on the first mount only, what ended. */
+import { opendir, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Deadline } from '../common/deadline.js';
+import { decideRepair } from '../files/decide-repair.js';
+import type { MountRepairer, RepairOutcome } from '../files/mirrored-mounts.js';
+import type { MissedWrite } from '../files/missed-writes.js';
+import type { Mount } from '../files/mount.js';
+import { unlessMissing } from '../files/mount-health.js';
+import { SESSION_FILE_PREFIX } from './file-save-path.js';
+import type { LockedCopies } from './locked-copies.js';
+import { isLockedError, type SessionFiles } from './session-files.js';
+
+/** How long a repair waits for a session that is in use; it comes back later. */
+const REPAIR_LOCK_WAIT_MS = 50;
+
+/** What a {@link FileSessionRepair.resync} did. */
+export interface FileSessionResync {
+  /** Sessions that were looked at. */
+  readonly looked: number;
+  /** Copies that were brought up to date. */
+  readonly copied: number;
+  /** Copies that were removed. */
+  readonly removed: number;
+  /** Sessions that were in use; look again later. */
+  readonly postponed: number;
+}
+
+/** What {@link FileSessionRepair} tells. */
+export type CopiesDiffered = (event: { mount: string; kept: 'its own' | 'the others' }) => void;
+
+/** See the head of this file. */
+export class FileSessionRepair implements MountRepairer {
+  readonly #files: SessionFiles;
+  readonly #depth: number;
+  readonly #differed: CopiesDiffered;
+
+  /** Makes it; nothing runs. */
+  constructor(files: SessionFiles, depth: number, differed: CopiesDiffered) {
+    this.#files = files;
+    this.#depth = depth;
+    this.#differed = differed;
+  }
+
+  /** Brings the copy of a mount that missed a write up to date. */
+  repair(mount: Mount, missed: MissedWrite): Promise<RepairOutcome> {
+    if (!isSessionFile(missed.name, this.#depth)) return Promise.resolve('postponed');
+    return this.#locked(missed.name, 'postponed', async (copies) => {
+      const { mirrored } = this.#files;
+      const own = copies.of(mount);
+      if (own === undefined) return 'postponed';
+      const others = await copies.deciding(mount);
+      const decision = decideRepair(own, others, missed, true);
+      if (decision === 'give-own' || decision === 'overrule') {
+        this.#differed({ mount: mount.path, kept: decision === 'give-own' ? 'its own' : 'the others' });
+      }
+      if (decision === 'give-own') {
+        for (const other of mirrored.writable()) if (other !== mount) await copies.bring(other, own);
+      } else if (decision !== 'equal') await copies.bring(mount, others);
+      await mirrored.forget(mount, missed.name);
+      return decision === 'give-own' ? 'kept' : 'repaired';
+    });
+  }
+
+  /**
+   * Brings every copy to what the deciding mount holds: PHP writes its sessions on the first mount only. Where nothing
+   * differs, nothing is locked.
+   *
+   * @param only brings only this mount's copies
+   */
+  async resync(only?: Mount, progress?: (done: FileSessionResync) => void): Promise<FileSessionResync> {
+    const { mirrored } = this.#files;
+    const counts = { looked: 0, copied: 0, removed: 0, postponed: 0 };
+    for (const name of await this.#names()) {
+      counts.looked += 1;
+      if (!(await this.#alike(name))) {
+        await this.#locked(name, undefined, async (copies) => {
+          const truth = await copies.deciding();
+          for (const mount of only === undefined ? mirrored.writable() : [only]) {
+            const copy = copies.of(mount);
+            if (
+              copy === undefined ||
+              (copy.version === truth.version && copy.modifiedMs === truth.modifiedMs)
+            )
+              continue;
+            await copies.bring(mount, truth);
+            if (copy.version !== truth.version) counts[truth.bytes === null ? 'removed' : 'copied'] += 1;
+            await mirrored.forget(mount, name);
+          }
+          return 'done';
+        }).then((outcome) => {
+          if (outcome === undefined) counts.postponed += 1;
+        });
+      }
+      if (counts.looked % 100 === 0) progress?.({ ...counts });
+    }
+    progress?.({ ...counts });
+    return counts;
+  }
+
+  /** Removes sessions that nobody used for `lifetimeMs`, on every mount; how many. */
+  async collect(lifetimeMs: number, now: number = Date.now()): Promise<number> {
+    let removed = 0;
+    for (const name of await this.#names()) {
+      if (now - (await this.#lastUse(name)) <= lifetimeMs) continue;
+      const gone = await this.#locked(name, false, async (copies) => {
+        // Used while we waited for it.
+        if (now - (await this.#lastUse(name)) <= lifetimeMs) return false;
+        await copies.remove(await copies.deciding());
+        return true;
+      });
+      if (gone) removed += 1;
+    }
+    return removed;
+  }
+
+  /** Renews a session's files, as PHP does with `utime`; the mounts that did not answer. */
+  async touch(
+    name: string,
+    at: Date = new Date(),
+  ): Promise<{ reached: Mount[]; missed: Map<Mount, unknown> }> {
+    const reached: Mount[] = [];
+    const missed = new Map<Mount, unknown>();
+    for (const mount of this.#files.mirrored.mounts) {
+      try {
+        const found = await mount.run('Touching', () =>
+          unlessMissing(utimes(mount.at(name), at, at).then(() => true)),
+        );
+        if (found === undefined) await mount.confirm();
+        reached.push(mount);
+      } catch (error) {
+        missed.set(mount, error);
+      }
+    }
+    return { reached, missed };
+  }
+
+  async #locked<T>(name: string, otherwise: T, work: (copies: LockedCopies) => Promise<T>): Promise<T> {
+    try {
+      return await this.#files.lockedFile(name, Deadline.of(undefined), work, REPAIR_LOCK_WAIT_MS);
+    } catch (error) {
+      if (isLockedError(error)) return otherwise;
+      throw error;
+    }
+  }
+
+  /** Whether all copies have the same size and date; then they are not opened. */
+  async #alike(name: string): Promise<boolean> {
+    const seen = new Set<string>();
+    for (const mount of this.#files.mirrored.writable()) {
+      const found = await mount.run('Looking', () => unlessMissing(stat(mount.at(name))));
+      seen.add(found === undefined ? 'none' : `${found.size} ${Math.round(found.mtimeMs)}`);
+    }
+    return seen.size <= 1;
+  }
+
+  async #lastUse(name: string): Promise<number> {
+    let last = 0;
+    for (const mount of this.#files.mirrored.readable()) {
+      const found = await mount.run('Looking', () => unlessMissing(stat(mount.at(name))));
+      if (found !== undefined) last = Math.max(last, found.mtimeMs);
+    }
+    return last;
+  }
+
+  /** Names of session files on any mount. */
+  async #names(): Promise<ReadonlySet<string>> {
+    const names = new Set<string>();
+    for (const mount of this.#files.mirrored.readable()) {
+      for (const name of await sessionFilesBelow(mount, '', this.#depth)) names.add(name);
+    }
+    return names;
+  }
+}
+
+async function sessionFilesBelow(mount: Mount, folder: string, depth: number): Promise<readonly string[]> {
+  const entries = await mount.run('Listing', async () => {
+    const opened = await unlessMissing(opendir(mount.at(folder)));
+    const found: string[] = [];
+    if (opened === undefined) return found;
+    for await (const entry of opened) {
+      const wanted =
+        depth === 0
+          ? entry.isFile() && entry.name.startsWith(SESSION_FILE_PREFIX)
+          : entry.isDirectory() && /^[A-Za-z0-9,-]$/.test(entry.name);
+      if (wanted) found.push(join(folder, entry.name));
+    }
+    return found;
+  });
+  if (depth === 0) return entries;
+  const deeper: string[] = [];
+  for (const entry of entries) deeper.push(...(await sessionFilesBelow(mount, entry, depth - 1)));
+  return deeper;
+}
+
+function isSessionFile(name: string, depth: number): boolean {
+  const parts = name.split('/');
+  const last = parts.at(-1) ?? '';
+  return (
+    parts.length === depth + 1 &&
+    parts.slice(0, -1).every((part) => /^[A-Za-z0-9,-]$/.test(part)) &&
+    /^sess_[A-Za-z0-9,-]+$/.test(last)
+  );
+}

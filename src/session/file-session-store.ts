@@ -1,0 +1,330 @@
+/**
+ * PHP's sessions in files, as its files handler keeps them: `sess_<id>`, locked with `flock`, on one folder or on
+ * several mounts that mirror each other.
+ */
+import { stat } from 'node:fs/promises';
+import { type CallOptions, Deadline } from '../common/deadline.js';
+import { SafeEmitter } from '../common/safe-emitter.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { publish } from '../diagnostics/channels.js';
+import { findFlock } from '../files/flock.js';
+import { MirroredMounts, type MountStatus } from '../files/mirrored-mounts.js';
+import { SessionDocument, type VariableChange } from '../php/session-document.js';
+import type { FileCopy } from './file-copy.js';
+import { newFileOwner, processUser } from './file-owner.js';
+import { sessionFileName } from './file-save-path.js';
+import type { FileSessionStoreEvents } from './file-session-events.js';
+import {
+  type FileSessionOptions,
+  type ResolvedFileSessionOptions,
+  resolveFileSessionOptions,
+} from './file-session-options.js';
+import { FileSessionRepair, type FileSessionResync } from './file-session-repair.js';
+import type { CopiesWritten, LockedCopies } from './locked-copies.js';
+import { Session } from './session.js';
+import { type SessionFileRead, SessionFiles } from './session-files.js';
+import { assertSessionId, createSessionId } from './session-id.js';
+import { mergeChanges } from './session-merge.js';
+import type { SessionSaveResult, SessionStorePort } from './session-store-port.js';
+
+/** Sessions in files, byte-compatible with PHP's own. Made by {@link createFileSessionStore}. */
+export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implements SessionStorePort {
+  /** The options in force. */
+  readonly options: ResolvedFileSessionOptions;
+  readonly #files: SessionFiles;
+  readonly #mirrored: MirroredMounts;
+  readonly #repair: FileSessionRepair;
+  readonly #background = new Set<Promise<unknown>>();
+  readonly #collector: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** @internal */
+  constructor(options: ResolvedFileSessionOptions, files: SessionFiles) {
+    super();
+    this.options = options;
+    this.#files = files;
+    this.#mirrored = files.mirrored;
+    this.#repair = new FileSessionRepair(files, options.depth, (event) =>
+      this.publish('copies-differed', event),
+    );
+    this.#mirrored.on('mount-changed', (change) => void this.publish('mount-changed', change));
+    this.#mirrored.on('mount-repaired', (event) => void this.publish('mount-repaired', event));
+    this.#mirrored.on('repair-failed', (event) => void this.publish('repair-failed', event));
+    this.#mirrored.watch(this.#repair);
+    if (options.gcIntervalMs > 0) {
+      this.#collector = setInterval(() => this.#later(this.collect()), options.gcIntervalMs);
+      this.#collector.unref();
+    }
+  }
+
+  /** A session that is not in the store: it gets there by `save`, once it has a variable. */
+  create(): Session {
+    return Session.absent(createSessionId(this.options.idFormat), this.options.serialize);
+  }
+
+  /**
+   * Reads a session, without waiting for a PHP page that has it locked. The first mount decides; only when it cannot
+   * answer, or missed a write of this session, is the next one asked.
+   *
+   * @throws StormlampError `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_ACCESS_DENIED` (PHP runs as another user),
+   * `ERR_PHP_SYNTAX` (what is stored is not a session), `ERR_SESSION_LOCKED`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`.
+   */
+  async load(id: string, options?: CallOptions): Promise<Session> {
+    const { copy, mount } = await this.#read(id, options);
+    publish('session', () => ({
+      operation: 'load',
+      node: mount.path,
+      detail: copy.bytes === null ? 'miss' : 'hit',
+    }));
+    return copy.bytes === null
+      ? Session.absent(id, this.options.serialize)
+      : Session.stored(id, this.#decode(copy.bytes));
+  }
+
+  /** Reads the stored bytes of a session, undecoded; null when it is not there. Errors: as `load`. */
+  async readRaw(id: string, options?: CallOptions): Promise<Buffer | null> {
+    return (await this.#read(id, options)).copy.bytes;
+  }
+
+  /**
+   * Stores the variables that were changed since the session was loaded: takes PHP's lock, reads what is there now, merges
+   * variable by variable, writes in place on every mount, and unlocks. An unchanged session writes nothing.
+   *
+   * @throws StormlampError `ERR_SESSION_LOCKED`, `ERR_STORE_DOWN` (no mount, or fewer than `acks` asks for, took it),
+   * `ERR_ACCESS_DENIED`, `ERR_SESSION_TOO_LARGE`, `ERR_PHP_VALUE`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`. After an
+   * error nothing in `session` is lost.
+   */
+  async save(session: Session, options?: CallOptions): Promise<SessionSaveResult> {
+    this.#assertOpen();
+    assertSessionId(session.id, this.options.accept);
+    const changes = session.pendingChanges();
+    if (changes === undefined) return { outcome: 'unchanged', copies: [] };
+    return this.#files.locked(session.id, Deadline.of(options), (copies) =>
+      this.#mergeAndWrite(session, changes, copies),
+    );
+  }
+
+  /** Stores bytes as they are on every mount, under the lock. For tools that move sessions; `save` is for applications. */
+  async writeRaw(id: string, bytes: Buffer, options?: CallOptions): Promise<SessionSaveResult> {
+    this.#assertOpen();
+    assertSessionId(id, this.options.accept);
+    // What PHP cannot decode it deletes, so it must not get there.
+    this.#decode(bytes);
+    return this.#files.locked(id, Deadline.of(options), async (copies) =>
+      this.#write(copies, bytes, await copies.deciding()),
+    );
+  }
+
+  /** Renews a session's life by the date of its files, as PHP does. Errors: `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_CLOSED`. */
+  async touch(id: string, options?: CallOptions): Promise<void> {
+    this.#assertOpen();
+    assertSessionId(id, this.options.accept);
+    const name = sessionFileName(id, this.options.depth);
+    const { reached, missed } = await Deadline.of(options).race(
+      'Touching the session',
+      this.#repair.touch(name),
+    );
+    for (const [mount, error] of missed) this.#tellMissed('touch', mount.path, error);
+    if (reached.length === 0) throw this.#mirrored.allDown('No mount could be touched', missed);
+  }
+
+  /** `touch` that nobody waits for; `close` does. */
+  touchLater(id: string): void {
+    if (!this.#closed) this.#later(this.touch(id));
+  }
+
+  /**
+   * Removes every copy, under the lock.
+   *
+   * @throws StormlampError `ERR_STORE_DOWN` when no copy could be removed; a copy that was missed is the event
+   * `copy-missed`, and is removed when its mount is back.
+   */
+  async destroy(id: string, options?: CallOptions): Promise<void> {
+    this.#assertOpen();
+    assertSessionId(id, this.options.accept);
+    await this.#files.locked(id, Deadline.of(options), async (copies) => {
+      this.#tellAll('destroy', await copies.remove(await copies.deciding()));
+    });
+    publish('session', () => ({ operation: 'destroy', node: undefined, detail: '' }));
+  }
+
+  /** Saves the session's variables under a new id and removes the old session; the session with the new id. Errors: as `save`. */
+  async regenerate(session: Session, options?: CallOptions): Promise<Session> {
+    this.#assertOpen();
+    const fresh = session.renamed(createSessionId(this.options.idFormat));
+    await this.save(fresh, options);
+    if (session.exists) await this.destroy(session.id, options);
+    return fresh;
+  }
+
+  /**
+   * Repairs what mounts missed, then brings every mount to what the deciding one holds: PHP writes its sessions on the
+   * first mount only, so call this as often as a copy may lag behind.
+   */
+  async resync(progress?: (done: FileSessionResync) => void): Promise<FileSessionResync> {
+    this.#assertOpen();
+    await this.#mirrored.checkNow();
+    return this.#repair.resync(undefined, progress);
+  }
+
+  /** Lets a new or emptied mount take part, after filling it from the others. Errors: as `save`. */
+  async fill(mount: string): Promise<void> {
+    this.#assertOpen();
+    await this.#mirrored.admit(mount, async (filling) => void (await this.#repair.resync(filling)));
+  }
+
+  /** Removes the files of sessions that nobody used for `lifetimeMs`; how many. PHP or cron usually does this. */
+  async collect(): Promise<number> {
+    this.#assertOpen();
+    return this.#repair.collect(this.options.lifetimeMs);
+  }
+
+  /** Looks at every mount now, and repairs what can be repaired. Never rejects. */
+  checkMounts(): Promise<void> {
+    return this.#mirrored.checkNow();
+  }
+
+  /** Tells listeners of `save-failed` about a save whose caller cannot be told any more. */
+  reportSaveFailure(error: unknown): void {
+    this.publish('save-failed', { error: asError(error) });
+  }
+
+  /** The mounts and their states. */
+  status(): readonly MountStatus[] {
+    return this.#mirrored.status();
+  }
+
+  /** Waits for what is under way, and stops looking at the mounts. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#collector);
+    await this.#mirrored.close();
+    await Promise.all(this.#background);
+  }
+
+  /** Same as {@link FileSessionStore.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #read(id: string, options: CallOptions | undefined): Promise<SessionFileRead> {
+    this.#assertOpen();
+    assertSessionId(id, this.options.accept);
+    const deadline = Deadline.of(options);
+    const read = await deadline.race('Reading the session', this.#files.read(id, deadline));
+    for (const { mount, error } of read.passed) this.#tellMissed('load', mount.path, error);
+    return read;
+  }
+
+  async #mergeAndWrite(
+    session: Session,
+    changes: ReadonlyMap<string, VariableChange>,
+    copies: LockedCopies,
+  ): Promise<SessionSaveResult> {
+    const now = await copies.deciding();
+    if (now.bytes === null && session.exists && this.options.onGone === 'drop')
+      return { outcome: 'gone', copies: [] };
+    const { base } = session;
+    const stored = now.bytes === null ? undefined : this.#decode(now.bytes);
+    // Recreated from what was loaded, a vanished session gets all its variables back, not only the changed ones.
+    const merged =
+      stored === undefined || this.options.conflict === 'last-write-wins'
+        ? { apply: changes, conflicts: [] }
+        : mergeChanges(
+            changes,
+            (name) => base.bytesOf(name),
+            (name) => stored.bytesOf(name),
+            this.options.onConflict,
+          );
+    for (const { name } of merged.conflicts) {
+      this.publish('conflict-decided', { variable: name, kept: merged.apply.has(name) ? 'ours' : 'theirs' });
+    }
+    const onto = this.options.conflict === 'last-write-wins' ? base : (stored ?? base);
+    const bytes = onto.encodeWith(merged.apply);
+    const result = await this.#write(copies, bytes, now);
+    session.wrote(this.#decode(bytes), this.#decode(base.encodeWith(changes)));
+    return result;
+  }
+
+  async #write(copies: LockedCopies, bytes: Buffer, before: FileCopy): Promise<SessionSaveResult> {
+    if (bytes.length > this.options.maxBytes) {
+      throw new StormlampError(
+        ErrorCode.SESSION_TOO_LARGE,
+        `The session has ${bytes.length} bytes, more than \`sessions.maxBytes\` (${this.options.maxBytes}); nothing was written`,
+      );
+    }
+    const written = await copies.write(bytes, before);
+    this.#tellAll('save', written);
+    const all = this.#mirrored.mounts.length;
+    const needed = { one: 1, majority: Math.floor(all / 2) + 1, all }[this.options.acks];
+    if (written.reached.length < needed) {
+      const failures = new Map(written.missed.map(({ mount, error }) => [mount, error]));
+      throw this.#mirrored.allDown('Too few mounts took the session', failures);
+    }
+    const paths = written.reached.map(({ path }) => path);
+    publish('session', () => ({ operation: 'save', node: paths[0], detail: `${paths.length} copies` }));
+    return { outcome: 'saved', copies: paths };
+  }
+
+  #tellAll(operation: 'save' | 'destroy', { missed }: CopiesWritten): void {
+    for (const { mount, error } of missed) this.#tellMissed(operation, mount.path, error);
+  }
+
+  #tellMissed(operation: 'load' | 'save' | 'touch' | 'destroy', node: string, error: unknown): void {
+    this.publish('copy-missed', { operation, node, error: asError(error) });
+  }
+
+  #later(work: Promise<unknown>): void {
+    const settled: Promise<unknown> = work.catch(() => undefined);
+    this.#background.add(settled);
+    void settled.then(() => this.#background.delete(settled));
+  }
+
+  #decode(bytes: Buffer): SessionDocument {
+    return SessionDocument.decode(bytes, this.options.serialize);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The session store is closed');
+  }
+}
+
+/**
+ * Opens the session files of PHP's files handler.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`; `ERR_UNSUPPORTED` where files cannot be locked; `ERR_ACCESS_DENIED` when PHP
+ * could not read what this process writes; `ERR_STORE_DOWN` when no mount can be used.
+ */
+export async function createFileSessionStore(options: FileSessionOptions): Promise<FileSessionStore> {
+  const resolved = resolveFileSessionOptions(options);
+  const flock = await findFlock();
+  const mirrored = await MirroredMounts.open({ ...resolved, optionPath: 'sessions.mounts' });
+  const first = mirrored.readable()[0];
+  const path = first?.path ?? '';
+  const folder = await (first?.run('Looking at the folder', () => stat(path)) ?? stat(path));
+  const owner = newFileOwner(folder, resolved.owner, processUser(), path);
+  const files = new SessionFiles({
+    mirrored,
+    flock,
+    depth: resolved.depth,
+    creation: { mode: resolved.mode, owner },
+    maxBytes: resolved.maxBytes,
+    lockWaitMs: resolved.lockWaitMs,
+    sound: (bytes) => isSession(bytes, resolved),
+  });
+  return new FileSessionStore(resolved, files);
+}
+
+function isSession(bytes: Buffer, { serialize }: ResolvedFileSessionOptions): boolean {
+  try {
+    SessionDocument.decode(bytes, serialize);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(describeError(error));
+}

@@ -1,0 +1,247 @@
+/** All copies of one session file, open and locked: what a save, a removal or a repair works on. */
+import { unlink } from 'node:fs/promises';
+import type { Deadline } from '../common/deadline.js';
+import type { Flock } from '../files/flock.js';
+import { closeQuietly, type FileCreation, type LockedFile, openLocked } from '../files/locked-file.js';
+import type { MirroredMounts } from '../files/mirrored-mounts.js';
+import { isSuperseded } from '../files/missed-writes.js';
+import type { Mount } from '../files/mount.js';
+import { unlessMissing } from '../files/mount-health.js';
+import { writeInPlace } from '../files/write-in-place.js';
+import { type FileCopy, NO_COPY, readCopy, versionOf } from './file-copy.js';
+
+/** What the copies need to know of their store. */
+export interface LockedCopiesOptions {
+  /** The mounts. */
+  readonly mirrored: MirroredMounts;
+  /** Takes locks. */
+  readonly flock: Flock;
+  /** The file, relative to a mount. */
+  readonly name: string;
+  /** How files are made. */
+  readonly creation: FileCreation;
+  /** Largest session. */
+  readonly maxBytes: number;
+  /** How long locks are waited for. */
+  readonly patience: Deadline;
+}
+
+/** What a write did. */
+export interface CopiesWritten {
+  /** Mounts that took it. */
+  readonly reached: readonly Mount[];
+  /** Mounts that did not; it is remembered that they missed it. */
+  readonly missed: readonly { readonly mount: Mount; readonly error: unknown }[];
+}
+
+interface OpenCopy {
+  readonly mount: Mount;
+  file: LockedFile | undefined;
+  copy: FileCopy;
+}
+
+/** See the head of this file. */
+export class LockedCopies {
+  readonly #options: LockedCopiesOptions;
+  readonly #open: OpenCopy[] = [];
+  readonly #failures = new Map<Mount, unknown>();
+
+  private constructor(options: LockedCopiesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Locks every copy that can be reached, in the order of the mounts, which is the same for everybody.
+   *
+   * All of them, and not only the first: machines may see different mounts, and whoever shares one mount with another
+   * must wait for it.
+   *
+   * @returns `'busy'` when one of the locks could not be had; nothing is locked then
+   * @throws StormlampError `ERR_STORE_DOWN` when no copy can be reached; what a file says for itself (denied, too large).
+   */
+  static async acquire(options: LockedCopiesOptions): Promise<LockedCopies | 'busy'> {
+    const copies = new LockedCopies(options);
+    try {
+      for (const mount of options.mirrored.writable()) {
+        if ((await copies.#add(mount)) === 'busy') {
+          await copies.release();
+          return 'busy';
+        }
+      }
+      if (!copies.#open.some(({ mount }) => mount.readable)) throw copies.#down();
+      return copies;
+    } catch (error) {
+      await copies.release();
+      throw error;
+    }
+  }
+
+  /** What went wrong on the mounts whose copies are not among these. */
+  get failures(): ReadonlyMap<Mount, unknown> {
+    return this.#failures;
+  }
+
+  /** A mount's own copy; undefined when it is not among these. */
+  of(mount: Mount): FileCopy | undefined {
+    return this.#open.find((one) => one.mount === mount)?.copy;
+  }
+
+  /**
+   * The copy that counts: of the first mount that did not miss a write of it.
+   *
+   * @param but a mount that is not asked
+   * @throws StormlampError `ERR_STORE_DOWN` when no mount is left to ask: that is not the same as a missing file.
+   */
+  async deciding(but?: Mount): Promise<FileCopy> {
+    const asked = this.#open.filter(({ mount }) => mount.readable && mount !== but);
+    for (const { mount, copy } of asked) {
+      const missed = await this.#options.mirrored.missedBy(mount, this.#options.name);
+      if (missed === undefined || !isSuperseded(copy, missed)) return copy;
+    }
+    const first = asked[0];
+    if (first === undefined) throw this.#down();
+    return first.copy;
+  }
+
+  /**
+   * Writes the same bytes to every copy.
+   *
+   * @param before the copy that counted, which the mounts that are down presumably hold
+   * @throws StormlampError `ERR_STORE_DOWN` when no mount took it, or what was missed could not be remembered.
+   */
+  write(bytes: Buffer, before: FileCopy, at: Date = new Date()): Promise<CopiesWritten> {
+    return this.#change('write', before, at, (one) => this.#writeOne(one, bytes, at));
+  }
+
+  /** Removes every copy. Arguments and errors: as {@link LockedCopies.write}. */
+  remove(before: FileCopy, at: Date = new Date()): Promise<CopiesWritten> {
+    return this.#change('delete', before, at, ({ mount, file }) =>
+      mount.run('Removing', async () => {
+        if (file !== undefined) await unlessMissing(unlink(file.path));
+      }),
+    );
+  }
+
+  /** Brings one mount's copy to `copy`, whatever the others hold. */
+  async bring(mount: Mount, copy: FileCopy): Promise<void> {
+    const one = this.#open.find((open) => open.mount === mount);
+    if (one === undefined) throw this.#failures.get(mount) ?? this.#down();
+    if (copy.bytes !== null) await this.#writeOne(one, copy.bytes, new Date(copy.modifiedMs));
+    else if (one.file !== undefined) {
+      const { path } = one.file;
+      await mount.run('Removing', () => unlessMissing(unlink(path)));
+    }
+    await mount.confirm();
+  }
+
+  /** Gives all locks back. Never rejects. */
+  async release(): Promise<void> {
+    for (const { file } of this.#open.reverse()) if (file !== undefined) await closeQuietly(file.handle);
+  }
+
+  async #add(mount: Mount): Promise<'added' | 'busy'> {
+    const { flock, name, maxBytes, patience } = this.#options;
+    let file: LockedFile | undefined;
+    try {
+      const opened = await openLocked({ mount, path: mount.at(name), flock, patience });
+      if (opened === 'busy') return 'busy';
+      file = opened === 'absent' ? undefined : opened;
+      const handle = file?.handle;
+      const copy =
+        handle === undefined ? NO_COPY : await mount.run('Reading', () => readCopy(handle, maxBytes));
+      this.#open.push({ mount, file, copy });
+    } catch (error) {
+      if (file !== undefined) await closeQuietly(file.handle);
+      // A mount that broke down is done without; anything else is about this file, and for the caller.
+      if (mount.writable) throw error;
+      this.#failures.set(mount, error);
+    }
+    return 'added';
+  }
+
+  async #change(
+    kind: 'write' | 'delete',
+    before: FileCopy,
+    at: Date,
+    change: (one: OpenCopy) => Promise<unknown>,
+  ): Promise<CopiesWritten> {
+    const { mirrored, name } = this.#options;
+    const open = [...this.#open];
+    const holders = open.map(({ mount }) => mount);
+    const absent = mirrored.mounts.filter((mount) => !holders.includes(mount));
+    const record = (superseded: string | null) => ({ name, kind, superseded, at: at.getTime() });
+    // Written down first: were this process to die after the write, nobody would know that a copy is stale.
+    for (const misser of absent) await mirrored.remember(holders, misser, record(before.version), false);
+    const reached: Mount[] = [];
+    const failed: { one: OpenCopy; error: unknown }[] = [];
+    for (const one of open) {
+      try {
+        await change(one);
+        await one.mount.confirm();
+        reached.push(one.mount);
+      } catch (error) {
+        failed.push({ one, error });
+      }
+    }
+    const failures = new Map(this.#failures);
+    for (const { one, error } of failed) failures.set(one.mount, error);
+    if (reached.length === 0) throw mirrored.allDown('No mount took the session', failures);
+    for (const { one } of failed) {
+      const held = await this.#heldBy(one);
+      await mirrored.remember(reached, one.mount, record(held), true);
+    }
+    const missed = [...absent, ...failed.map(({ one }) => one.mount)].map((mount) => ({
+      mount,
+      error: failures.get(mount) ?? ('error' in mount.health ? mount.health.error : undefined),
+    }));
+    return { reached, missed };
+  }
+
+  async #writeOne(one: OpenCopy, bytes: Buffer, at: Date): Promise<void> {
+    const { mount } = one;
+    const file = one.file ?? (await this.#create(one));
+    if (file.readOnly)
+      throw noted(mount, Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' }));
+    try {
+      await mount.run('Writing', async () => {
+        await writeInPlace(file.handle, bytes, one.copy.bytes ?? Buffer.alloc(0));
+        await file.handle.utimes(at, at);
+      });
+    } catch (error) {
+      // An empty file would be an empty session to PHP; where there was none, there is none.
+      if (file.created) await mount.run('Removing', () => unlessMissing(unlink(file.path))).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #create(one: OpenCopy): Promise<LockedFile> {
+    const { flock, name, creation, patience, maxBytes } = this.#options;
+    const { mount } = one;
+    await mount.confirm();
+    const opened = await openLocked({ mount, path: mount.at(name), flock, create: creation, patience });
+    if (typeof opened === 'string') throw new Error(`The session file was ${opened} when it was to be made`);
+    one.file = opened;
+    // Made by somebody else meanwhile, who may have written: what is longer than our bytes has to be cut.
+    if (!opened.created) one.copy = await mount.run('Reading', () => readCopy(opened.handle, maxBytes));
+    return opened;
+  }
+
+  /** The version that a copy has after a write that failed. */
+  async #heldBy({ mount, file, copy }: OpenCopy): Promise<string | null> {
+    if (file === undefined || file.created) return versionOf(copy.bytes);
+    try {
+      return (await mount.run('Reading', () => readCopy(file.handle, this.#options.maxBytes))).version;
+    } catch {
+      return copy.version;
+    }
+  }
+
+  #down(): Error {
+    return this.#options.mirrored.allDown('No mount that holds the session can be reached', this.#failures);
+  }
+}
+
+function noted(mount: Mount, error: Error): Error {
+  mount.learnFrom(error);
+  return error;
+}

@@ -1,0 +1,148 @@
+/** Session files on mirrored mounts, as bytes: where a session is, how it is read, and how its lock is had. */
+import type { Deadline } from '../common/deadline.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import type { Flock } from '../files/flock.js';
+import type { FileCreation } from '../files/locked-file.js';
+import type { MirroredMounts } from '../files/mirrored-mounts.js';
+import { isSuperseded } from '../files/missed-writes.js';
+import type { Mount } from '../files/mount.js';
+import { explainDenied, type FileCopy, NO_COPY, peekCopy } from './file-copy.js';
+import { sessionFileName } from './file-save-path.js';
+import { LockedCopies } from './locked-copies.js';
+
+/** What {@link SessionFiles} is made of. */
+export interface SessionFilesOptions {
+  /** The mounts. */
+  readonly mirrored: MirroredMounts;
+  /** Takes locks. */
+  readonly flock: Flock;
+  /** Folders between a mount and a file. */
+  readonly depth: number;
+  /** How files are made. */
+  readonly creation: FileCreation;
+  /** Largest session. */
+  readonly maxBytes: number;
+  /** How long locks are waited for, in milliseconds. */
+  readonly lockWaitMs: number;
+  /** Whether bytes are a session. */
+  readonly sound: (bytes: Buffer) => boolean;
+}
+
+/** A session's bytes and where they are from. */
+export interface SessionFileRead {
+  /** The copy that counts. */
+  readonly copy: FileCopy;
+  /** The mount it is from. */
+  readonly mount: Mount;
+  /** The mounts before it that could not answer. */
+  readonly passed: readonly { readonly mount: Mount; readonly error: unknown }[];
+}
+
+/** See the head of this file. */
+export class SessionFiles {
+  /** The mounts. */
+  readonly mirrored: MirroredMounts;
+  readonly #options: SessionFilesOptions;
+
+  /** Makes it; nothing is opened. */
+  constructor(options: SessionFilesOptions) {
+    this.#options = options;
+    this.mirrored = options.mirrored;
+  }
+
+  /**
+   * Reads a session: from the first mount that answers and did not miss a write of it.
+   *
+   * @throws StormlampError `ERR_STORE_DOWN`, `ERR_SESSION_LOCKED` (only where the file cannot be understood without its
+   * lock), `ERR_ACCESS_DENIED`, `ERR_SESSION_ID`, `ERR_TIMEOUT`, `ERR_ABORTED`.
+   */
+  async read(id: string, deadline: Deadline): Promise<SessionFileRead> {
+    const name = sessionFileName(id, this.#options.depth);
+    const failures = new Map<Mount, unknown>();
+    const passed: { mount: Mount; error: unknown }[] = [];
+    let stale: SessionFileRead | undefined;
+    for (const mount of this.mirrored.mounts) {
+      deadline.check('Reading the session');
+      if (!mount.readable) {
+        passed.push({ mount, error: 'error' in mount.health ? mount.health.error : undefined });
+        continue;
+      }
+      try {
+        const copy = await this.#copyOn(mount, name, id, deadline);
+        const read = { copy, mount, passed: [...passed] };
+        const missed = await this.mirrored.missedBy(mount, name);
+        if (missed === undefined || !isSuperseded(copy, missed)) return read;
+        stale ??= read;
+      } catch (error) {
+        // A mount that broke down is passed by; anything else is about this session.
+        if (mount.readable) throw explainDenied(error);
+        failures.set(mount, error);
+        passed.push({ mount, error });
+      }
+    }
+    if (stale !== undefined) return stale;
+    throw this.mirrored.allDown('No mount that holds the session can be reached', failures);
+  }
+
+  /**
+   * Runs `work` with all reachable copies of a session locked, as PHP locks them.
+   *
+   * @throws StormlampError `ERR_SESSION_LOCKED` when a lock could not be had in time; otherwise as {@link SessionFiles.read}.
+   */
+  async locked<T>(
+    id: string,
+    deadline: Deadline,
+    work: (copies: LockedCopies) => Promise<T>,
+    waitMs: number = this.#options.lockWaitMs,
+  ): Promise<T> {
+    return this.lockedFile(sessionFileName(id, this.#options.depth), deadline, work, waitMs);
+  }
+
+  /** The same for a file that is named by its path, relative to a mount. */
+  lockedFile<T>(
+    name: string,
+    deadline: Deadline,
+    work: (copies: LockedCopies) => Promise<T>,
+    waitMs: number = this.#options.lockWaitMs,
+  ): Promise<T> {
+    const patience = deadline.within(Math.max(1, waitMs));
+    return this.mirrored.turns.run(name, async () => {
+      let copies: LockedCopies | 'busy';
+      try {
+        copies = await LockedCopies.acquire({ ...this.#options, name, patience });
+      } catch (error) {
+        throw explainDenied(error);
+      }
+      if (copies === 'busy') {
+        deadline.check('Waiting for the session lock');
+        throw lockedFor(waitMs);
+      }
+      try {
+        return await work(copies);
+      } catch (error) {
+        throw explainDenied(error);
+      } finally {
+        await copies.release();
+      }
+    });
+  }
+
+  async #copyOn(mount: Mount, name: string, id: string, deadline: Deadline): Promise<FileCopy> {
+    const { flock, maxBytes, sound } = this.#options;
+    const copy = await peekCopy(mount, mount.at(name), flock, maxBytes, sound);
+    if (copy !== 'unsure') return copy;
+    return this.locked(id, deadline, async (copies) => copies.of(mount) ?? NO_COPY);
+  }
+}
+
+/** Whether an error says that somebody else kept the lock. */
+export function isLockedError(error: unknown): boolean {
+  return isStormlampError(error, ErrorCode.SESSION_LOCKED);
+}
+
+function lockedFor(waitMs: number): StormlampError {
+  return new StormlampError(
+    ErrorCode.SESSION_LOCKED,
+    `Another request kept the session locked for ${waitMs} ms; nothing was written. A PHP page holds the lock until it ends or calls session_write_close()`,
+  );
+}

@@ -1,0 +1,50 @@
+/** What the middleware and other users of sessions need of a store, whatever keeps the sessions. */
+import type { CallOptions } from '../common/deadline.js';
+import type { Session } from './session.js';
+import type { ResolvedSessionCookie } from './session-cookie.js';
+
+/** What a save did. */
+export interface SessionSaveResult {
+  /** What happened to the stored session; `gone` means that it was destroyed meanwhile and not recreated. */
+  readonly outcome: 'saved' | 'unchanged' | 'gone';
+  /** Nodes or mounts that hold the saved bytes. */
+  readonly copies: readonly string[];
+}
+
+/** The options of a store that its users look at. */
+export interface SessionStorePortOptions {
+  /** Cookie attributes. */
+  readonly cookie: ResolvedSessionCookie;
+  /** Which ids are let in. */
+  readonly accept: RegExp;
+  /** What a request gets without a store. */
+  readonly onStoreDown: 'error' | 'anonymous';
+}
+
+/** A store of PHP's sessions: on memcached nodes, or in files. */
+export interface SessionStorePort {
+  /** The options in force. */
+  readonly options: SessionStorePortOptions;
+  /** A session that is not in the store: it gets there by `save`, once it has a variable. */
+  create(): Session;
+  /** Reads a session. One that is not there is returned with `exists` false and the id that was asked for. */
+  load(id: string, options?: CallOptions): Promise<Session>;
+  /** Stores the variables that were changed since the session was loaded. After an error nothing in `session` is lost. */
+  save(session: Session, options?: CallOptions): Promise<SessionSaveResult>;
+  /** Renews the life of every copy. */
+  touch(id: string, options?: CallOptions): Promise<void>;
+  /** `touch` that nobody waits for; `close` does. */
+  touchLater(id: string): void;
+  /** Removes every copy. */
+  destroy(id: string, options?: CallOptions): Promise<void>;
+  /** Saves the session's variables under a new id and removes the old session; the session with the new id. */
+  regenerate(session: Session, options?: CallOptions): Promise<Session>;
+  /** Reads the stored bytes of a session, undecoded; null when it is not there. */
+  readRaw(id: string, options?: CallOptions): Promise<Buffer | null>;
+  /** Stores bytes as they are on every copy, under the lock. */
+  writeRaw(id: string, bytes: Buffer, options?: CallOptions): Promise<SessionSaveResult>;
+  /** Tells listeners of `save-failed` about a save whose caller cannot be told any more. */
+  reportSaveFailure(error: unknown): void;
+  /** Waits for what is under way, then lets go of everything. */
+  close(): Promise<void>;
+}
