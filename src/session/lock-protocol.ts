@@ -71,14 +71,17 @@ export const memcacheLock: LockProtocol = {
     const count = await node.increment(key, 1n, { initial: 1n, exptime: MEMCACHE_LOCK_SECONDS });
     if (count !== 1n) return undefined;
     const renew = async (): Promise<boolean> => (await node.touch(key, MEMCACHE_LOCK_SECONDS)) === 'touched';
-    if (!(await renew())) return undefined;
+    // Not waited for: every round trip with the lock held is one that a waiting PHP page pays for.
+    const renewed = renew().catch(() => false);
     return {
       renew,
       async release() {
-        const held = await node.get(key);
-        if (held === null || held.value.toString('latin1').trim() === '0') return false;
+        await renewed;
+        // Where the lock was lost, setting it to 0 once more changes nothing, so the answer to the first need not be waited for.
         const options = { exptime: MEMCACHE_LOCK_SECONDS, flags: MEMCACHE_LOCK_FLAGS };
-        return (await node.set(key, Buffer.from('0'), options)).status === 'stored';
+        const [held, set] = await Promise.all([node.get(key), node.set(key, Buffer.from('0'), options)]);
+        const ours = held !== null && held.value.toString('latin1').trim() !== '0';
+        return ours && set.status === 'stored';
       },
     };
   },

@@ -1,4 +1,5 @@
 /** PHP and Node workers that change the same few sessions as fast as they can, and keep count of what they were told was saved. */
+import { describeError, isStormlampError } from '../../src/common/stormlamp-error.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { SessionOptions } from '../../src/session/session-options.js';
 import type { SessionStore } from '../../src/session/session-store.js';
@@ -26,8 +27,10 @@ export interface HammerReport {
   readonly phpRefused: number;
   /** Increments that Node was told had been saved. */
   readonly nodeSaved: number;
-  /** Saves of Node that ended with an error. */
-  readonly nodeRefused: number;
+  /** Saves of Node that ended with an error, by its code. */
+  readonly nodeRefused: Readonly<Record<string, number>>;
+  /** Events of Node's stores that tell of trouble, by name. */
+  readonly nodeTrouble: Readonly<Record<string, number>>;
   /** What was acknowledged and is not there, as sentences. */
   readonly lost: readonly string[];
 }
@@ -73,11 +76,13 @@ export async function hammerSessions(
   size: HammerSize,
   options: Partial<SessionOptions> = {},
 ): Promise<HammerReport> {
+  // Past the proxies: they live in this process, and all that PHP and Node say would have to go through one event loop.
+  const nodes = servers.memcached.map(({ host, realPort }) => `${host}:${realPort}`);
   const ids = Array.from({ length: size.sessions }, (_, index) => `hammer${handler}${Date.now()}x${index}`);
   const stores = await Promise.all(
     Array.from({ length: size.node }, () =>
       createSessionStore({
-        nodes: servers.memcached.map((node) => node.id),
+        nodes,
         handler,
         operationTimeoutMs: 5_000,
         ...options,
@@ -85,15 +90,28 @@ export async function hammerSessions(
     ),
   );
   try {
+    const refusals: Record<string, number> = {};
+    const trouble: Record<string, number> = {};
+    for (const store of stores) {
+      for (const event of [
+        'lock-lost',
+        'lock-broken',
+        'copy-missed',
+        'conflict-decided',
+        'breaker-changed',
+      ] as const) {
+        store.on(event, () => count(trouble, event));
+      }
+    }
     const [first] = stores;
     if (first === undefined) throw new Error('a hammer needs a worker in Node');
     for (const id of ids) await first.writeRaw(id, Buffer.from('start|i:1;'));
     const until = Date.now() + size.durationMs;
     const tallies = await Promise.all([
       ...Array.from({ length: size.php }, (_, index) =>
-        phpWorker(servers, handler, `php${index}`, until, ids),
+        phpWorker(servers, nodes, handler, `php${index}`, until, ids),
       ),
-      ...stores.map((store, index) => nodeWorker(store, `node${index}`, until, ids)),
+      ...stores.map((store, index) => nodeWorker(store, `node${index}`, until, ids, refusals)),
     ]);
     const lost = tallies.flatMap((tally) => tally.lost);
     for (const id of ids) {
@@ -116,7 +134,8 @@ export async function hammerSessions(
       phpRefused: sum(php, 'refused'),
       phpLongestStartMs: Math.max(0, ...php.map(({ longest = 0 }) => longest)),
       nodeSaved: sum(node, 'saved'),
-      nodeRefused: sum(node, 'refused'),
+      nodeRefused: refusals,
+      nodeTrouble: trouble,
       lost,
     };
   } finally {
@@ -124,17 +143,19 @@ export async function hammerSessions(
   }
 }
 
+function count(counts: Record<string, number>, what: string): void {
+  counts[what] = (counts[what] ?? 0) + 1;
+}
+
 async function phpWorker(
   servers: LocalCluster,
+  nodes: readonly string[],
   handler: Handler,
   me: string,
   until: number,
   ids: readonly string[],
 ): Promise<Tally> {
-  const path =
-    handler === 'memcached'
-      ? servers.memcached.map(({ id }) => id).join(',')
-      : servers.memcached.map(({ id }) => `tcp://${id}`).join(',');
+  const path = handler === 'memcached' ? nodes.join(',') : nodes.map((node) => `tcp://${node}`).join(',');
   const { stdout, stderr } = await servers.php(PHP_WORKER, {
     args: [me, String(until / 1000), ids.join(' ')],
     ini: {
@@ -167,6 +188,7 @@ async function nodeWorker(
   me: string,
   until: number,
   ids: readonly string[],
+  refusals: Record<string, number>,
 ): Promise<Tally> {
   const tally: Tally = { saved: 0, refused: 0, acknowledged: new Map(), lost: [] };
   while (Date.now() < until) {
@@ -181,7 +203,8 @@ async function nodeWorker(
       if (outcome !== 'saved') throw new Error(`a save ended ${outcome}`);
       tally.acknowledged.set(`${id} ${me}`, seen + 1);
       tally.saved += 1;
-    } catch {
+    } catch (error) {
+      count(refusals, isStormlampError(error) ? error.code : describeError(error));
       tally.refused += 1;
     }
   }
