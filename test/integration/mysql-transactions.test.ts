@@ -202,6 +202,26 @@ describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
     await poolIsIdle();
   });
 
+  test('a statement may have a limit of its own inside a transaction', async () => {
+    const blocker = await cluster.getConnection();
+    await blocker.beginTransaction();
+    await blocker.query('UPDATE account SET n = 7 WHERE id = 1');
+    const work = cluster.transaction(
+      async (db) => {
+        const sql = 'UPDATE account SET n = 8 WHERE id = 1';
+        await expect(db.query({ sql, timeoutMs: 100 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+        await db.query('SELECT 1');
+      },
+      { timeoutMs: 10_000 },
+    );
+    // The connection of a statement that was stopped is not used again, and with it goes the transaction.
+    await expect(work).rejects.toMatchObject({ code: 'ERR_TRANSACTION_LOST' });
+    await blocker.rollback();
+    blocker.release();
+    expect(await balances()).toEqual([100, 100]);
+    await poolIsIdle();
+  });
+
   test('a signal ends a function that does not end by itself', async () => {
     const controller = new AbortController();
     const work = cluster.transaction(

@@ -1,0 +1,150 @@
+/** What keeps calls away from nodes: two primaries, none, isolation, and a function that was promised to only read. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
+import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from './eventually.js';
+
+let servers: LocalCluster;
+let cluster: MysqlCluster;
+
+beforeAll(async () => {
+  servers = await startLocalCluster({ replicas: 3, memcached: 0, php: false });
+  await servers.primary.query('CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)');
+  await servers.primary.query(
+    'CREATE FUNCTION shop.sneaky() RETURNS INT MODIFIES SQL DATA DETERMINISTIC BEGIN INSERT INTO shop.t (v) VALUES (7); RETURN 7; END',
+  );
+  await servers.primary.query('CREATE FUNCTION shop.honest() RETURNS INT DETERMINISTIC RETURN 5');
+  await servers.waitForReplication();
+  cluster = await start();
+});
+
+afterAll(async () => {
+  await cluster?.close();
+  await servers?.close();
+});
+
+function start(options: MysqlOptions = {}): Promise<MysqlCluster> {
+  return createMysqlCluster({ ...servers.options().mysql, ...options });
+}
+
+async function serverOf(db: MysqlCluster, sql = 'SELECT @@server_id AS id'): Promise<unknown> {
+  const [rows] = await db.query(sql);
+  return (rows as unknown as { id: number }[])[0]?.id;
+}
+
+function replica(index: number): LocalDatabaseNode {
+  const node = servers.replicas[index];
+  if (node === undefined) throw new Error(`replica ${index} is needed`);
+  return node;
+}
+
+test('a stored function goes to the primary, unless it was promised to only read', async () => {
+  const trusting = await start({ functions: { readOnly: ['honest'] } });
+  const sql = 'SELECT honest(), @@server_id AS id';
+  expect(await serverOf(cluster, sql)).toBe(servers.primary.serverId);
+  expect(await serverOf(trusting, sql)).not.toBe(servers.primary.serverId);
+  await trusting.close();
+});
+
+test('a function that was promised to only read and writes is refused by the replica, and run on the primary', async () => {
+  const deceived = await start({ functions: { readOnly: ['sneaky'] } });
+  const routes: string[] = [];
+  deceived.on('route', ({ role }) => routes.push(role));
+  expect(await serverOf(deceived, 'SELECT sneaky(), @@server_id AS id')).toBe(servers.primary.serverId);
+  expect(routes).toEqual(['replica', 'primary']);
+  expect(await servers.primary.query('SELECT COUNT(*) AS n FROM shop.t WHERE v = 7')).toEqual([{ n: 1 }]);
+  await deceived.close();
+});
+
+test('weights and affinity decide who serves', async () => {
+  const only = replica(1);
+  const weighted = await start({ reads: { weights: { [replica(0).id]: 0, [replica(2).id]: 0 } } });
+  for (let call = 0; call < 10; call += 1) expect(await serverOf(weighted)).toBe(only.serverId);
+  await weighted.close();
+  const near = await start({ reads: { affinity: servers.primary.id } });
+  expect(await serverOf(near)).toBe(servers.primary.serverId);
+  await near.close();
+});
+
+test('an isolated node gets no calls until it is released', async () => {
+  const { targets, watcher } = cluster.failoverPorts();
+  expect(watcher.topology).toBe(cluster.topology());
+  const release = [0, 1].map((index) => targets.isolate(replica(index).id, 'it is being upgraded'));
+  for (let call = 0; call < 10; call += 1) expect(await serverOf(cluster)).toBe(replica(2).serverId);
+  expect(cluster.breakerOf(replica(0).id)).toBe('isolated');
+  for (const each of release) each();
+  expect(cluster.breakerOf(replica(0).id)).toBe('closed');
+  await eventually('it serves again', async () => (await serverOf(cluster)) === replica(0).serverId);
+  expect(() => cluster.breakerOf('db9:1')).toThrow(/There is no node db9:1/);
+});
+
+test('an isolated primary takes no writes: they wait, and go when it is released', async () => {
+  const { targets } = cluster.failoverPorts();
+  const release = targets.isolate(servers.primary.id, 'it is being looked at');
+  const refused = cluster.query({ sql: 'INSERT INTO t (v) VALUES (1)', timeoutMs: 200 });
+  await expect(refused).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+  const waiting = cluster.query('INSERT INTO t (v) VALUES (2)');
+  release();
+  await waiting;
+  const rows = await servers.primary.query('SELECT v FROM shop.t WHERE v IN (1, 2)');
+  expect(rows).toEqual([{ v: 2 }]);
+});
+
+test('checkouts are told as events, on both faces', async () => {
+  const told: string[] = [];
+  const pool = cluster.callbackPool();
+  for (const event of ['connection', 'acquire', 'release'] as const) {
+    cluster.on(event, () => told.push(event));
+    pool.on(event, () => told.push(`callback ${event}`));
+  }
+  const connection = await cluster.getConnection();
+  connection.release();
+  connection.release();
+  for (const event of ['connection', 'acquire', 'release'] as const) cluster.removeAllListeners(event);
+  expect(told.filter((each) => !each.startsWith('callback'))).toEqual(['connection', 'acquire', 'release']);
+  expect(told.filter((each) => each.startsWith('callback'))).toHaveLength(3);
+});
+
+test('a replica that dies is told as an event, and its breaker does not open the last way out', async () => {
+  const told = new Promise((resolve) => cluster.once('node-changed', ({ after }) => resolve(after)));
+  await replica(0).kill();
+  expect(await told).toMatchObject({ id: replica(0).id, state: 'down' });
+  await replica(0).start();
+  await eventually('it serves again', async () => (await serverOf(cluster)) === replica(0).serverId);
+});
+
+test('without a primary a write fails at once when it may not wait', async () => {
+  const hasty = await start({ blockMs: 0 });
+  await servers.primary.query('SET GLOBAL read_only = 1');
+  await eventually('it is seen', () => hasty.topology().writer.kind === 'no-primary');
+  const write = hasty.query('INSERT INTO t (v) VALUES (3)');
+  await expect(write).rejects.toMatchObject({
+    code: 'ERR_NO_PRIMARY',
+    rejected: expect.arrayContaining([expect.objectContaining({ node: servers.primary.id })]),
+  });
+  await servers.primary.query('SET GLOBAL read_only = 0');
+  await hasty.close();
+});
+
+test('two primaries get no writes, and both are named', async () => {
+  const careful = await start({ blockMs: 100 });
+  const [usurper, follower] = [replica(0), replica(1)];
+  await usurper.query('STOP SLAVE');
+  await usurper.query('RESET SLAVE ALL');
+  await usurper.query('SET GLOBAL read_only = 0');
+  const { user, password } = servers.accounts.repl;
+  await follower.query('STOP SLAVE');
+  await follower.query(
+    `CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=${usurper.realPort}, MASTER_USER='${user}', MASTER_PASSWORD='${password}', MASTER_USE_GTID=slave_pos`,
+  );
+  await follower.query('START SLAVE');
+  await eventually('it is seen', () => careful.topology().writer.kind === 'split-brain');
+  const write = careful.query('INSERT INTO t (v) VALUES (4)');
+  await expect(write).rejects.toMatchObject({ code: 'ERR_SPLIT_BRAIN' });
+  await expect(write).rejects.toThrow(servers.primary.id);
+  await expect(write).rejects.toThrow(usurper.id);
+  expect(await servers.primary.query('SELECT v FROM shop.t WHERE v = 4')).toEqual([]);
+  expect(await usurper.query('SELECT v FROM shop.t WHERE v = 4')).toEqual([]);
+  await careful.close();
+});
