@@ -40,6 +40,10 @@ const WRITING_FUNCTIONS = [
 /** Statements that would end the test instead of being part of it. */
 const DANGEROUS = /local\s+infile|password|shutdown|restart|kill|sleep|benchmark|get_lock\s*\(\s*'?[^ab')]/i;
 
+/** Statements that an administrator had better not run. */
+const DISRUPTIVE =
+  /file|shutdown|restart|kill|purge|reset|change|clone|import|password|global|persist|binlog|sql_log_bin|replica|slave|group_replication|install|identified|sleep/i;
+
 const FORMS: Readonly<Record<string, string>> = {
   cast: 'cast(1 as char)',
   convert: 'convert(1, char)',
@@ -221,6 +225,38 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
       }),
       { numRuns: RUNS },
     );
+  });
+
+  test('a statement of the tables commits an open transaction when it is said to, and else leaves it open', async () => {
+    const wrong: string[] = [];
+    let committing = 0;
+    let isSpoilt = true;
+    for (const [sql] of ALL_ROWS) {
+      const given = classify(sql, { flavor, sqlMode });
+      if (given.kind === 'read' || DISRUPTIVE.test(sql) || isOpenAfter(given, true) === undefined) continue;
+      await admin.reset();
+      if (isSpoilt) {
+        await admin.run('DROP DATABASE IF EXISTS commits; CREATE DATABASE commits');
+        await admin.run(
+          'CREATE TABLE commits.t (a INT, b INT, id INT); CREATE TABLE commits.u LIKE commits.t',
+        );
+      }
+      await admin.run('USE commits; BEGIN; INSERT INTO t VALUES (1, 2, 3)');
+      const { errno } = await admin.run(sql);
+      isSpoilt = given.implicitCommit && errno === 0;
+      // Some end their connection, too.
+      const isOpen = errno === 0 ? await admin.isInTransaction().catch(() => undefined) : undefined;
+      if (isOpen === undefined) continue;
+      const foreseen = isOpenAfter(given, true) ?? false;
+      if (given.implicitCommit) committing += 1;
+      // Where the families differ, or of several statements, a transaction is taken for open.
+      const isUncertain = given.because.startsWith('of ') || /^(load|cache) index/i.test(sql);
+      if (isOpen !== foreseen && !(foreseen && isUncertain)) wrong.push(sql);
+    }
+    await admin.reset();
+    await admin.run('DROP DATABASE IF EXISTS commits');
+    expect(wrong).toEqual([]);
+    expect(committing).toBeGreaterThan(30);
   });
 
   test('what it says of transactions and pins is what the primary does', async () => {

@@ -19,7 +19,6 @@ export type {
   Pin,
   PinTarget,
   Route,
-  SessionSetting,
   StatementKind,
   TransactionEffect,
 } from './classification.js';
