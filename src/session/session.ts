@@ -3,6 +3,12 @@ import { SessionDocument, type VariableChange } from '../php/session-document.js
 import type { SessionHandler } from '../php/session-handler.js';
 import { SessionView } from '../php/session-view.js';
 
+/** A lock of the store that a session holds. */
+export interface HeldSessionLock {
+  /** Gives it back. Never rejects; again: nothing. */
+  release(): Promise<void>;
+}
+
 /** A loaded or new session. `data` may be changed freely; `SessionStore.save` finds out what changed. */
 export class Session {
   /** The id that the browser's cookie holds. */
@@ -10,6 +16,7 @@ export class Session {
   #view: SessionView;
   #stored: boolean;
   #mustWrite = false;
+  #lock: HeldSessionLock | undefined;
 
   private constructor(id: string, view: SessionView, stored: boolean) {
     this.id = id;
@@ -37,9 +44,31 @@ export class Session {
     return this.#stored;
   }
 
+  /** Whether the session was loaded with PHP's session lock, which nobody else gets until it is saved or released. */
+  get locked(): boolean {
+    return this.#lock !== undefined;
+  }
+
+  /** Gives the session lock back without saving. What is changed can still be saved. Never rejects; without a lock: nothing. */
+  async release(): Promise<void> {
+    await this.takeLock()?.release();
+  }
+
   /** Whether a save would write anything. Reading it throws `ERR_PHP_VALUE` for a value that PHP has no counterpart for. */
   get changed(): boolean {
     return this.#mustWrite || this.#view.changes().size > 0;
+  }
+
+  /** @internal Holds a lock from now on. */
+  holdLock(lock: HeldSessionLock): void {
+    this.#lock = lock;
+  }
+
+  /** @internal Hands the lock over to whoever gives it back. */
+  takeLock(): HeldSessionLock | undefined {
+    const lock = this.#lock;
+    this.#lock = undefined;
+    return lock;
   }
 
   /** @internal What was stored when the session was loaded. */
@@ -71,7 +100,7 @@ export class Session {
       const here = ours.bytesOf(name);
       if (here === undefined || !Object.hasOwn(before, name) || written.bytesOf(name)?.equals(here) !== true)
         continue;
-      setVariable(this.#view.data, name, before[name]);
+      this.#view.adopt(name, before[name]);
     }
     this.#stored = true;
     this.#mustWrite = false;
