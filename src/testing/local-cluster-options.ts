@@ -28,7 +28,7 @@ export interface LocalImages {
   readonly mysql?: string;
   /** Default `memcached:1.6`. */
   readonly memcached?: string;
-  /** An image whose PHP has the memcached extension. Default `thecodingmachine/php:8.2-v5-cli`. */
+  /** An image whose PHP has the memcached extension. Default: one is built from Debian 12's packages. */
   readonly php?: string;
 }
 
@@ -75,7 +75,7 @@ export interface ResolvedLocalClusterOptions {
   readonly databases: boolean;
   readonly driver: 'native' | 'docker';
   readonly binaries: ServerPaths | undefined;
-  readonly images: Required<LocalImages>;
+  readonly images: LocalImages;
   readonly serverArgs: Required<LocalServerArgs>;
   readonly database: string;
   readonly user: string;
@@ -96,7 +96,7 @@ export const LOCAL_CLUSTER_DEFAULTS: Readonly<{
   database: 'shop';
   user: 'app';
   keepFolder: false;
-  images: Required<LocalImages>;
+  images: Readonly<Record<'mariadb' | 'mysql' | 'memcached', string>>;
 }> = Object.freeze({
   flavor: 'mariadb',
   replicas: 2,
@@ -111,7 +111,6 @@ export const LOCAL_CLUSTER_DEFAULTS: Readonly<{
     mariadb: 'mariadb:11.8',
     mysql: 'mysql:9',
     memcached: 'memcached:1.6',
-    php: 'thecodingmachine/php:8.2-v5-cli',
   }),
 });
 
@@ -167,7 +166,7 @@ export function readLocalClusterOptions(options: LocalClusterOptions): ResolvedL
       mariadb: readString('options.images.mariadb', images.mariadb, defaults.images.mariadb),
       mysql: readString('options.images.mysql', images.mysql, defaults.images.mysql),
       memcached: readString('options.images.memcached', images.memcached, defaults.images.memcached),
-      php: readString('options.images.php', images.php, defaults.images.php),
+      ...(images.php === undefined ? {} : { php: readString('options.images.php', images.php, '') }),
     },
     serverArgs: {
       mysql: readStrings('options.serverArgs.mysql', options.serverArgs?.mysql, []),

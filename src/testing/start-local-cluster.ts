@@ -41,7 +41,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   try {
     guardian = new Guardian(randomUUID());
     if (!resolved.keepFolder) guardian.watchFolder(folder);
-    launcher = await openLauncher(resolved, guardian);
+    launcher = await openLauncher(resolved, folder, guardian);
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     await guardian?.end();
@@ -60,13 +60,18 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
 
 async function openLauncher(
   options: ResolvedLocalClusterOptions,
+  folder: string,
   guardian: Guardian,
 ): Promise<ServerLauncher> {
   const names: ServerName[] = [];
   if (options.databases) names.push(options.flavor);
   if (options.memcached > 0) names.push('memcached');
   if (options.php) names.push('php');
-  const { onProgress, binaries, signal } = options;
+  const { onProgress, binaries, images, signal } = options;
+  if (options.driver === 'docker') {
+    const { DockerLauncher } = await import('./docker/docker-launcher.js');
+    return await DockerLauncher.open({ servers: names, images: { ...images }, folder, onProgress });
+  }
   const found = await resolveServers(names, {
     onProgress: (install) => onProgress({ phase: 'install', message: install.message, install }),
     ...(binaries === undefined ? {} : { binaries }),

@@ -56,7 +56,7 @@ export class DatabaseNode extends ManagedNode implements LocalDatabaseNode {
     writeFileSync(initFile, initSql.join(''), { mode: 0o600 });
     await copyData(options.template, dataDir);
     const proxy: FaultProxy = await FaultProxy.open(() => node.realPort, accounts.repl.user);
-    const socketPath = join(folder, 's.sock');
+    const socketPath = launcher.socketPath(folder);
     const node: DatabaseNode = new DatabaseNode(
       options,
       socketPath,

@@ -19,7 +19,7 @@ export interface LocalNode {
   readonly port: number;
   /** The server's own port, behind the proxy. It changes only when another process takes it while the node is down. */
   readonly realPort: number;
-  /** The server's process id while there is a process. */
+  /** The server's process id while there is a process; `undefined` with `driver: 'docker'`. */
   readonly pid: number | undefined;
   /** Where it is in its life. */
   readonly state: LocalNodeState;
@@ -68,7 +68,7 @@ export interface LocalDatabaseNode extends LocalNode {
   readonly role: 'primary' | 'replica';
   /** The server's `server_id`. */
   readonly serverId: number;
-  /** The server's unix socket. */
+  /** The server's unix socket; with `driver: 'docker'` a path inside its container. */
   readonly socketPath: string;
   /**
    * Runs one statement as the administrator, past the proxy and its faults. `params` fill `?`.

@@ -51,6 +51,7 @@ export class PhpSiteNode extends ManagedNode implements LocalPhpSite {
           name,
           folder,
           logFile,
+          shared: typeof source === 'string' ? [] : [source.dir],
           args: [...iniArgs({ ...runner.ini, ...options.ini }), '-S', `${LOCAL_HOST}:${port}`, ...served],
           env: { ...options.env, ...(workers === 1 ? {} : { PHP_CLI_SERVER_WORKERS: String(workers) }) },
         }),

@@ -67,6 +67,10 @@ export class NativeLauncher implements ServerLauncher {
     ];
   }
 
+  socketPath(folder: string): string {
+    return join(folder, 's.sock');
+  }
+
   async makeData(server: 'mariadb' | 'mysql', data: string, folder: string): Promise<void> {
     const logFile = join(folder, 'make.log');
     const tmpDir = join(folder, 'tmp');

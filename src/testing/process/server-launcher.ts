@@ -18,6 +18,8 @@ export interface LaunchSpec {
   readonly outFile?: string | undefined;
   /** The file that it reads as its standard input; none by default. */
   readonly stdinFile?: string | undefined;
+  /** Folders outside the cluster's that it reads or writes. */
+  readonly shared?: readonly string[] | undefined;
   /** More variables for its environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
 }
@@ -44,6 +46,8 @@ export interface ServerLauncher {
   launch(spec: LaunchSpec): Promise<RunningServer>;
   /** Arguments that come before all others and tell a database server where its own files are. */
   databaseArgs(server: 'mariadb' | 'mysql'): readonly string[];
+  /** Where a database server whose files are in `folder` has its unix socket. */
+  socketPath(folder: string): string;
   /** Fills the empty folder `data` with what an empty database has. `folder` is for temporary files. */
   makeData(server: 'mariadb' | 'mysql', data: string, folder: string): Promise<void>;
   /** Everything that makes {@link ServerLauncher.makeData} give another result. */
