@@ -1,0 +1,240 @@
+/** Two mirrored mounts of PHP's sessions, of which one goes wrong under load: made read-only, full, taken away. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createFileSessionStore, type FileSessionStore } from '../../src/session/file-session-store.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from './eventually.js';
+import { type FaultyMount, MountRoom } from './mount-room.js';
+
+let servers: LocalCluster;
+let room: MountRoom;
+let a: FaultyMount;
+let b: FaultyMount;
+let store: FileSessionStore;
+let load: Load | undefined;
+
+beforeAll(async () => {
+  servers = await startLocalCluster({ databases: false, memcached: 0 });
+});
+afterAll(async () => {
+  await servers?.close();
+});
+beforeEach(async () => {
+  room = await MountRoom.open();
+  [a, b] = [await room.add('a', '400k'), await room.add('b', '4m')];
+  store = await createFileSessionStore({ mounts: [a.path, b.path], monitorIntervalMs: 60_000 });
+});
+afterEach(async () => {
+  await load?.stop();
+  load = undefined;
+  await store?.close();
+  await room?.close();
+});
+
+async function php(mount: FaultyMount, id: string, code: string): Promise<string> {
+  const script = `<?php session_id('${id}'); if (!session_start()) { echo 'NO SESSION'; exit; } ${code}`;
+  return (await servers.php(script, { ini: { 'session.save_path': mount.path } })).stdout;
+}
+function phaseOf(mount: FaultyMount): string {
+  const health = store.status().find((one) => one.mount === mount.path)?.health;
+  return health === undefined ? '' : 'why' in health ? `${health.phase} ${health.why}` : health.phase;
+}
+
+/** Sessions whose counter goes up until they are told to stop, and how far each was acknowledged. */
+class Load {
+  readonly acknowledged = new Map<string, number>();
+  readonly failures: unknown[] = [];
+  #running = true;
+  readonly #workers: Promise<void>[];
+
+  constructor(ids: readonly string[]) {
+    this.#workers = ids.map((id) => this.#work(id));
+  }
+
+  /** Waits until every session was acknowledged so many times more. */
+  async more(count: number): Promise<void> {
+    const wanted = new Map([...this.acknowledged].map(([id, n]) => [id, n + count]));
+    await eventually('the load goes on', () =>
+      [...wanted].every(([id, n]) => (this.acknowledged.get(id) ?? 0) >= n),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await Promise.all(this.#workers);
+  }
+
+  async #work(id: string): Promise<void> {
+    this.acknowledged.set(id, 0);
+    while (this.#running) {
+      try {
+        const session = await store.load(id);
+        const n = Number(session.data['n'] ?? 0) + 1;
+        // It grows and shrinks, so that a full disk is felt.
+        Object.assign(session.data, { n, pad: 'x'.repeat((n % 40) * 200) });
+        if ((await store.save(session)).outcome === 'saved') this.acknowledged.set(id, n);
+      } catch (error) {
+        this.failures.push(error);
+      }
+      // Gaps, in which nobody has a file open for writing: only then the kernel makes a mount read-only.
+      await sleep(5);
+    }
+  }
+}
+
+async function startLoad(): Promise<Load> {
+  const ids = ['one', 'two', 'three', 'four'];
+  for (const id of ids) await php(a, id, "$_SESSION['n'] = 0;");
+  const started = new Load(ids);
+  load = started;
+  await started.more(3);
+  return started;
+}
+
+/** Every acknowledged count is there, for Node, and for PHP on both mounts. */
+async function expectNothingLost({ acknowledged }: Load): Promise<void> {
+  for (const [id, n] of acknowledged) {
+    expect((await store.load(id)).data['n'], id).toBe(n);
+    for (const mount of [a, b]) expect(await php(mount, id, "echo $_SESSION['n'];"), id).toBe(String(n));
+  }
+}
+
+const FAULTS = {
+  'made read-only': ['impaired read-only', 'readOnly', 'writable'],
+  full: ['impaired full', 'fill', 'empty'],
+  'taken away': ['down unmarked', 'unmount', 'mount'],
+} as const;
+
+for (const [name, [phase, harm, heal]] of Object.entries(FAULTS)) {
+  for (const which of ['first', 'second'] as const) {
+    test(`the ${which} of two mounts is ${name} under load: nothing acknowledged is lost, and it is mended`, async () => {
+      const victim = which === 'first' ? a : b;
+      const running = await startLoad();
+      await victim[harm]();
+      await eventually('the fault is seen', () => phaseOf(victim) === phase);
+      await running.more(10);
+      const created = store.create();
+      created.data['n'] = 1;
+      const { copies } = await store.save(created);
+      expect(copies).toEqual([which === 'first' ? b.path : a.path]);
+      await victim[heal]();
+      await eventually('the mount is mended', async () => {
+        await store.checkMounts();
+        return phaseOf(victim) === 'healthy';
+      });
+      await running.more(3);
+      await running.stop();
+      running.acknowledged.set(created.id, 1);
+      expect(running.failures).toEqual([]);
+      await store.checkMounts();
+      await expectNothingLost(running);
+      for (const id of running.acknowledged.keys())
+        expect(readFileSync(join(a.path, `sess_${id}`))).toEqual(readFileSync(join(b.path, `sess_${id}`)));
+      expect(await store.resync()).toMatchObject({ copied: 0, removed: 0 });
+    });
+  }
+}
+
+test('a session destroyed while a mount is away does not come back with it', async () => {
+  await php(a, 'victim', "$_SESSION['user'] = 'ada';");
+  await store.resync();
+  await a.unmount();
+  const session = await store.load('victim');
+  expect(session.data).toEqual({ user: 'ada' });
+  await store.destroy('victim');
+  await a.mount();
+  expect((await store.load('victim')).exists).toBe(false);
+  await store.checkMounts();
+  expect((await store.load('victim')).exists).toBe(false);
+  expect(existsSync(join(a.path, 'sess_victim'))).toBe(false);
+  expect(await php(a, 'victim', 'echo count($_SESSION);')).toBe('0');
+});
+
+test('a logout in PHP stands over a save that its mount missed', async () => {
+  await php(a, 'user', "$_SESSION['user'] = 'ada';");
+  await store.resync();
+  const session = await store.load('user');
+  await a.readOnly();
+  session.data['cart'] = 1;
+  expect((await store.save(session)).copies).toEqual([b.path]);
+  await a.writable();
+  await php(a, 'user', 'session_destroy();');
+  expect((await store.load('user')).exists).toBe(false);
+  await store.checkMounts();
+  expect((await store.load('user')).exists).toBe(false);
+  expect(existsSync(join(b.path, 'sess_user'))).toBe(false);
+});
+
+test('what PHP wrote on a mount that had missed a save is newer, and is kept', async () => {
+  await php(a, 'user', "$_SESSION['user'] = 'ada';");
+  await store.resync();
+  const session = await store.load('user');
+  await a.unmount();
+  session.data['cart'] = 1;
+  await store.save(session);
+  await a.mount();
+  const events: unknown[] = [];
+  store.on('copies-differed', (event) => void events.push(event));
+  await php(a, 'user', "$_SESSION['user'] = 'grace';");
+  await store.checkMounts();
+  expect((await store.load('user')).data).toEqual({ user: 'grace' });
+  expect(events).toEqual([{ mount: a.path, kept: 'its own' }]);
+  expect(await php(b, 'user', 'echo $_SESSION["user"];')).toBe('grace');
+});
+
+test('an empty folder where a mount should be takes nothing and answers nothing', async () => {
+  await php(a, 'user', "$_SESSION['user'] = 'ada';");
+  await store.resync();
+  await a.unmount();
+  expect((await store.load('user')).data).toEqual({ user: 'ada' });
+  const session = store.create();
+  session.data['n'] = 1;
+  await store.save(session);
+  expect(existsSync(join(a.path, `sess_${session.id}`))).toBe(false);
+  expect(existsSync(join(a.path, '.stormlamp'))).toBe(false);
+  expect(phaseOf(a)).toBe('down unmarked');
+});
+
+test('with no mount left a save is ERR_STORE_DOWN that names every one, and nothing in memory is lost', async () => {
+  const session = store.create();
+  session.data['n'] = 1;
+  await store.save(session);
+  session.data['n'] = 2;
+  await Promise.all([a.unmount(), b.readOnly()]);
+  const error = await store.save(session).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'ERR_STORE_DOWN' });
+  for (const mount of [a, b]) expect(String(error)).toContain(mount.path);
+  expect(session.data).toEqual({ n: 2 });
+  await b.writable();
+  await store.checkMounts();
+  expect((await store.save(session)).copies).toEqual([b.path]);
+});
+
+test('a store that starts while a mount is away remembers what it missed', async () => {
+  await php(a, 'user', "$_SESSION['n'] = 1;");
+  await store.resync();
+  await store.close();
+  await a.unmount();
+  store = await createFileSessionStore({ mounts: [a.path, b.path], monitorIntervalMs: 60_000 });
+  const session = await store.load('user');
+  session.data['n'] = 2;
+  await store.save(session);
+  await a.mount();
+  await store.checkMounts();
+  expect(await php(a, 'user', "echo $_SESSION['n'];")).toBe('2');
+});
+
+test('a new, empty mount answers nobody until it is filled', async () => {
+  for (const id of ['one', 'two', 'three']) await php(a, id, "$_SESSION['n'] = 1;");
+  await store.resync();
+  const fresh = await room.add('fresh', '1m');
+  await store.close();
+  store = await createFileSessionStore({ mounts: [fresh.path, b.path], monitorIntervalMs: 60_000 });
+  expect(phaseOf(fresh)).toBe('down unmarked');
+  expect((await store.load('one')).data).toEqual({ n: 1 });
+  await store.fill(fresh.path);
+  expect(phaseOf(fresh)).toBe('healthy');
+  for (const id of ['one', 'two', 'three']) expect(await php(fresh, id, "echo $_SESSION['n'];")).toBe('1');
+});
