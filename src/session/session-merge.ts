@@ -1,6 +1,6 @@
 /** Three-way merge of sessions, variable by variable: what was loaded, what we made of it, and what is stored now. */
 
-import type { VariableChange } from '../php/session-document.js';
+import type { SessionDocument, VariableChange } from '../php/session-document.js';
 
 /** Two writers changed the same variable in different ways. */
 export interface VariableConflict {
@@ -53,6 +53,37 @@ export function mergeChanges(
     if (decide(conflict) === 'ours') apply.set(name, ours);
   }
   return { apply, conflicts };
+}
+
+/** A session as it shall be stored. */
+export interface MergedSession {
+  /** Its bytes. */
+  readonly bytes: Buffer;
+  /** Which variables both sides had changed, and whose change is in the bytes. */
+  readonly decided: readonly { readonly variable: string; readonly kept: 'ours' | 'theirs' }[];
+}
+
+/**
+ * The bytes to store: our `changes` to `base`, merged into what is `stored` now. When nothing is stored, the session is
+ * recreated from what was loaded, with all its variables and not only the changed ones.
+ */
+export function mergeSession(
+  base: SessionDocument,
+  changes: ReadonlyMap<string, VariableChange>,
+  stored: SessionDocument | undefined,
+  decide: (conflict: VariableConflict) => ConflictDecision,
+): MergedSession {
+  if (stored === undefined) return { bytes: base.encodeWith(changes), decided: [] };
+  const { apply, conflicts } = mergeChanges(
+    changes,
+    (name) => base.bytesOf(name),
+    (name) => stored.bytesOf(name),
+    decide,
+  );
+  return {
+    bytes: stored.encodeWith(apply),
+    decided: conflicts.map(({ name }) => ({ variable: name, kept: apply.has(name) ? 'ours' : 'theirs' })),
+  };
 }
 
 function same(a: Buffer | undefined, b: Buffer | undefined): boolean {

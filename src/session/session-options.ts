@@ -69,8 +69,12 @@ export interface SessionOptions {
   readonly prefix?: string;
   /** Life of an unused session in milliseconds, PHP's `session.gc_maxlifetime` × 1000. */
   readonly lifetimeMs?: number;
-  /** `'merge'` saves under PHP's lock, variable by variable; `'last-write-wins'` overwrites without it. */
-  readonly conflict?: 'merge' | 'last-write-wins';
+  /**
+   * How requests that use one session at the same time meet. `'merge'` takes PHP's lock only for the moment of a save, and
+   * merges variable by variable; `'lock'` holds it from load to save, as PHP does, so that they run one after the other;
+   * `'last-write-wins'` overwrites without it.
+   */
+  readonly conflict?: 'merge' | 'lock' | 'last-write-wins';
   /** Decides when two requests changed the same variable; by default the later save wins. */
   readonly onConflict?: (conflict: VariableConflict) => ConflictDecision;
   /** What a save does with a session that existed at load and is gone now. */
@@ -121,7 +125,7 @@ export interface ResolvedSessionOptions {
   /** Life of an unused session. */
   readonly lifetimeMs: number;
   /** How saves meet. */
-  readonly conflict: 'merge' | 'last-write-wins';
+  readonly conflict: 'merge' | 'lock' | 'last-write-wins';
   /** Decides conflicts. */
   readonly onConflict: (conflict: VariableConflict) => ConflictDecision;
   /** What a save does with a vanished session. */
@@ -240,7 +244,12 @@ export function resolveSessionOptions(given: SessionOptions, path = 'sessions'):
     ),
     prefix: readPrefix(`${path}.prefix`, options.prefix, handler === 'memcached' ? d.prefix : ''),
     lifetimeMs: readNumber(`${path}.lifetimeMs`, options.lifetimeMs, d.lifetimeMs, { min: 1000 }),
-    conflict: readChoice(`${path}.conflict`, options.conflict, ['merge', 'last-write-wins'], d.conflict),
+    conflict: readChoice(
+      `${path}.conflict`,
+      options.conflict,
+      ['merge', 'lock', 'last-write-wins'],
+      d.conflict,
+    ),
     onConflict: readFunction(`${path}.onConflict`, options.onConflict, () => 'ours'),
     onGone: readChoice(`${path}.onGone`, options.onGone, ['drop', 'recreate'], d.onGone),
     onStoreDown: readChoice(

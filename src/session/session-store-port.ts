@@ -3,6 +3,15 @@ import type { CallOptions } from '../common/deadline.js';
 import type { Session } from './session.js';
 import type { ResolvedSessionCookie } from './session-cookie.js';
 
+/** How a session is loaded. */
+export interface LoadOptions extends CallOptions {
+  /**
+   * Whether PHP's session lock is taken with it, and held until the session is saved, destroyed or released.
+   * Default: true where the store's `conflict` is `'lock'`.
+   */
+  readonly lock?: boolean | undefined;
+}
+
 /** What a save did. */
 export interface SessionSaveResult {
   /** What happened to the stored session; `gone` means that it was destroyed meanwhile and not recreated. */
@@ -28,7 +37,7 @@ export interface SessionStorePort {
   /** A session that is not in the store: it gets there by `save`, once it has a variable. */
   create(): Session;
   /** Reads a session. One that is not there is returned with `exists` false and the id that was asked for. */
-  load(id: string, options?: CallOptions): Promise<Session>;
+  load(id: string, options?: LoadOptions): Promise<Session>;
   /** Stores the variables that were changed since the session was loaded. After an error nothing in `session` is lost. */
   save(session: Session, options?: CallOptions): Promise<SessionSaveResult>;
   /** Renews the life of every copy. */

@@ -20,9 +20,10 @@ import type { SessionStoreEvents } from './session-events.js';
 import { assertSessionId, createSessionId } from './session-id.js';
 import { sessionDataKey, sessionLockKey, sessionPlacement } from './session-keys.js';
 import { SessionLocks } from './session-lock.js';
-import { mergeChanges } from './session-merge.js';
+import { mergeSession } from './session-merge.js';
 import { createSessionNode, type SessionNode } from './session-node.js';
 import type { ResolvedSessionOptions } from './session-options.js';
+import type { LoadOptions } from './session-store-port.js';
 
 /** What a save did. */
 export interface SaveResult {
@@ -101,12 +102,29 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
 
   /**
    * Reads a session. The first node in PHP's order decides; only when it cannot answer is the next one asked.
-   * A session that is not there is returned with `exists` false and the id that was asked for.
+   * A session that is not there is returned with `exists` false and the id that was asked for, without a lock.
    *
-   * @throws StormlampError `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_PHP_SYNTAX` (what is stored is not a session),
+   * @throws StormlampError `ERR_SESSION_ID`, `ERR_SESSION_LOCKED` (with `lock`), `ERR_STORE_DOWN`, `ERR_PHP_SYNTAX` (what is stored is not a session),
    * `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`.
    */
-  async load(id: string, options?: CallOptions): Promise<Session> {
+  async load(id: string, options?: LoadOptions): Promise<Session> {
+    if (!(options?.lock ?? this.options.conflict === 'lock')) return this.#load(id, options);
+    this.#assertOpen();
+    assertSessionId(id, this.options.accept);
+    const lock = await this.#locks.acquire(sessionLockKey(this.options, id), Deadline.of(options));
+    lock.keep();
+    try {
+      const session = await this.#load(id, options);
+      if (session.exists) session.holdLock(lock);
+      else await lock.release();
+      return session;
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  async #load(id: string, options: CallOptions | undefined): Promise<Session> {
     const { item, node } = await this.#read(id, options);
     publish('session', () => ({ operation: 'load', node: node.id, detail: item === null ? 'miss' : 'hit' }));
     return item === null
@@ -123,7 +141,8 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
    * Stores the variables that were changed since the session was loaded.
    *
    * Takes the lock that PHP takes, reads what is stored now, merges variable by variable, compares and sets on the
-   * first node, writes the same bytes to the other copies, and unlocks. An unchanged session writes nothing.
+   * first node, writes the same bytes to the other copies, and unlocks. An unchanged session writes nothing. A session
+   * that was loaded with its lock is unlocked by this, whatever the outcome; another save takes the lock anew.
    *
    * @throws StormlampError `ERR_SESSION_LOCKED`, `ERR_STORE_DOWN`, `ERR_SESSION_TOO_LARGE`, `ERR_PHP_VALUE` (a value
    * that PHP has no counterpart for), `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`. After an error nothing in `session` is lost.
@@ -133,10 +152,14 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     const { id } = session;
     assertSessionId(id, this.options.accept);
     const changes = session.pendingChanges();
-    if (changes === undefined) return { outcome: 'unchanged', copies: [] };
+    if (changes === undefined) {
+      await session.release();
+      return { outcome: 'unchanged', copies: [] };
+    }
     const deadline = Deadline.of(options);
-    if (this.options.conflict === 'last-write-wins') return this.#overwrite(session, changes, deadline);
-    return this.#locked(id, deadline, () => this.#mergeAndSet(session, changes, deadline));
+    if (this.options.conflict === 'last-write-wins')
+      return this.#overwrite(session, changes, deadline).finally(() => session.release());
+    return this.#locked(session, deadline, () => this.#mergeAndSet(session, changes, deadline));
   }
 
   /** Stores bytes as they are on every copy, under the lock. For tools that move sessions; `save` is for applications. */
@@ -167,15 +190,15 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   }
 
   /**
-   * Removes every copy, under the lock.
+   * Removes every copy, under the lock; a session that was loaded with its lock is given as it is, not by its id.
    *
    * @throws StormlampError `ERR_STORE_DOWN` when no copy could be removed; a copy that was missed is the event `copy-missed`.
    */
-  async destroy(id: string, options?: CallOptions): Promise<void> {
+  async destroy(target: string | Session, options?: CallOptions): Promise<void> {
     this.#assertOpen();
-    const key = this.#key(id);
+    const key = this.#key(typeof target === 'string' ? target : target.id);
     const deadline = Deadline.of(options);
-    await this.#locked(id, deadline, async () => {
+    await this.#locked(target, deadline, async () => {
       const report = await this.#copies.delete(key, deadline);
       this.#tellMissed('destroy', report);
       if (report.reached.length === 0) throw storeDown(report.missed);
@@ -188,7 +211,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     this.#assertOpen();
     const fresh = session.renamed(createSessionId(this.options.idFormat));
     await this.save(fresh, options);
-    if (session.exists) await this.destroy(session.id, options);
+    if (session.exists) await this.destroy(session, options);
     return fresh;
   }
 
@@ -217,6 +240,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     this.#closed = true;
     await this.#monitor.close();
     await Promise.all(this.#background);
+    await this.#locks.releaseAll();
     await Promise.all(this.#nodes.map(({ node }) => node.close()));
     for (const { get, set } of this.#nodes) {
       get.close();
@@ -247,8 +271,10 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     return read;
   }
 
-  async #locked<T>(id: string, deadline: Deadline, work: () => Promise<T>): Promise<T> {
-    const lock = await this.#locks.acquire(sessionLockKey(this.options, id), deadline);
+  async #locked<T>(target: string | Session, deadline: Deadline, work: () => Promise<T>): Promise<T> {
+    const id = typeof target === 'string' ? target : target.id;
+    const held = typeof target === 'string' ? undefined : target.takeLock();
+    const lock = held ?? (await this.#locks.acquire(sessionLockKey(this.options, id), deadline));
     try {
       return await work();
     } finally {
@@ -267,25 +293,9 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
       const { item, node } = await this.#copies.read(key, deadline);
       if (item === null && session.exists && this.options.onGone === 'drop')
         return { outcome: 'gone', copies: [] };
-      const { base } = session;
       const stored = item === null ? undefined : this.#decode(item.value);
-      // Recreated from what was loaded, a vanished session gets all its variables back, not only the changed ones.
-      const merged =
-        stored === undefined
-          ? { apply: changes, conflicts: [] }
-          : mergeChanges(
-              changes,
-              (name) => base.bytesOf(name),
-              (name) => stored.bytesOf(name),
-              this.options.onConflict,
-            );
-      for (const { name } of merged.conflicts) {
-        this.publish('conflict-decided', {
-          variable: name,
-          kept: merged.apply.has(name) ? 'ours' : 'theirs',
-        });
-      }
-      const bytes = (stored ?? base).encodeWith(merged.apply);
+      const { bytes, decided } = mergeSession(session.base, changes, stored, this.options.onConflict);
+      for (const decision of decided) this.publish('conflict-decided', decision);
       const result = await this.#setOn(node, key, bytes, item, deadline);
       if (result === 'raced') continue;
       const report = await this.#copies.store(key, bytes, { exptime: this.#exptime() }, deadline, node);

@@ -1,6 +1,8 @@
 /** The session lock beside real PHP: a lock that PHP took away is noticed, and one that a killed PHP left behind is removed. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createSessionStore } from '../../src/session/create-session-store.js';
+import { memcachedLock, memcacheLock } from '../../src/session/lock-protocol.js';
+import type { Session } from '../../src/session/session.js';
 import type { SessionOptions } from '../../src/session/session-options.js';
 import type { SessionStore } from '../../src/session/session-store.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
@@ -101,8 +103,8 @@ test('locks of PHP requests that follow one another are never taken for one that
   let busy = true;
   const pages = php(
     id,
-    "for ($i = 0; $i < 8; $i++) { $_SESSION['n'] = $i; usleep(250000); session_write_close(); session_start(); }",
-    { 'session.use_cookies': 0, 'session.cache_limiter': '' },
+    "for ($i = 0; $i < 8; $i++) { $_SESSION['n'] = $i; usleep(250000); session_write_close(); session_start(); } echo 'done';",
+    { 'session.use_cookies': 0, 'session.cache_limiter': '', 'memcached.sess_lock_retries': 500 },
   ).finally(() => {
     busy = false;
   });
@@ -111,6 +113,127 @@ test('locks of PHP requests that follow one another are never taken for one that
     session.data['node'] = Number(session.data['node'] ?? 0) + 1;
     await store.save(session).catch(() => undefined);
   }
-  await pages;
+  expect(await pages).toBe('done');
   expect(broken).toBe(0);
 });
+
+describe("with conflict 'lock'", () => {
+  test('a page of PHP waits while Node has the session loaded, and sees what Node saved', async () => {
+    const store = await openStore({ conflict: 'lock' });
+    const id = newId();
+    await php(id, "$_SESSION['n'] = 1;");
+    const session = await store.load(id);
+    expect(session.locked).toBe(true);
+    // php-memcached gives up after its retries: an application would take the user for logged out.
+    expect(await php(id, "echo 'open';", { 'memcached.sess_lock_retries': 1 })).toBe('NO SESSION');
+    const waiting = php(id, "echo $_SESSION['n'];", { 'memcached.sess_lock_retries': 200 });
+    session.data['n'] = 2;
+    await store.save(session);
+    expect(session.locked).toBe(false);
+    expect(await waiting).toBe('2');
+  });
+
+  test('requests of Node that use one session run one after the other', async () => {
+    const store = await openStore({ conflict: 'lock' });
+    const id = newId();
+    await php(id, "$_SESSION['n'] = 0;");
+    await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const session = await store.load(id);
+        session.data['n'] = Number(session.data['n']) + 1;
+        await store.save(session);
+      }),
+    );
+    expect((await store.load(id, { lock: false })).data).toEqual({ n: 5 });
+  });
+
+  test('an unchanged save, a destroy, a regenerate, a release and a close give the lock back', async () => {
+    const store = await openStore({ conflict: 'lock' });
+    const ends = {
+      save: async (id: string) => void (await store.save(await store.load(id))),
+      destroy: async (id: string) => store.destroy(await store.load(id)),
+      regenerate: async (id: string) => void (await store.regenerate(await store.load(id))),
+      release: async (id: string) => (await store.load(id)).release(),
+      close: async (id: string) => {
+        const other = await openStore({ conflict: 'lock' });
+        await other.load(id);
+        await other.close();
+      },
+    };
+    for (const [name, end] of Object.entries(ends)) {
+      const id = newId();
+      await php(id, "$_SESSION['n'] = 1;");
+      await end(id);
+      expect(await php(id, "echo 'open';", { 'memcached.sess_lock_retries': 0 }), name).toBe('open');
+    }
+  });
+
+  test('a session that is not there is not locked', async () => {
+    const store = await openStore({ conflict: 'lock' });
+    const id = newId();
+    expect((await store.load(id)).locked).toBe(false);
+    expect(await php(id, "echo 'open';", { 'memcached.sess_lock_retries': 0 })).toBe('open');
+  });
+
+  test('a lock that the unlock of PHP removed is told, and the save still merges', async () => {
+    const store = await openStore({ conflict: 'lock' });
+    const lost: string[] = [];
+    store.on('lock-lost', ({ node }) => void lost.push(node));
+    const id = newId();
+    await php(id, "$_SESSION = ['php' => 0, 'node' => 0];");
+    // PHP's own lock expires after a second; at its end PHP unlocks all the same, and takes ours away.
+    const slow = php(id, "sleep(3); $_SESSION['php'] = 1;", { 'memcached.sess_lock_expire': 1 });
+    const session = await eventuallyLocked(store, id);
+    session.data['node'] = 1;
+    await slow;
+    await store.save(session);
+    expect(lost).toHaveLength(1);
+    expect((await store.load(id, { lock: false })).data).toEqual({ php: 1, node: 1 });
+  });
+
+  test.each(['memcached', 'memcache'] as const)(
+    'a lock of %s that is held for longer than it lives is renewed',
+    async (handler) => {
+      const store = await openStore({ conflict: 'lock', handler });
+      const id = newId();
+      await store.writeRaw(id, Buffer.from('n|i:1;'));
+      const { renewEveryMs } = handler === 'memcached' ? memcachedLock : memcacheLock;
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+      try {
+        const session = await store.load(id);
+        const key = handler === 'memcached' ? `memc.sess.key.lock.${id}` : `${id}.lock`;
+        await shortenLife(key);
+        vi.advanceTimersByTime(renewEveryMs);
+        await expect.poll(() => lifeOf(key)).toBeGreaterThan(5);
+        await session.release();
+        expect(await lifeOf(key)).toBe(handler === 'memcached' ? -1 : 15);
+      } finally {
+        vi.useRealTimers();
+      }
+    },
+  );
+});
+
+/** Loads with the lock as soon as PHP has the session open and its own lock has expired. */
+async function eventuallyLocked(store: SessionStore, id: string): Promise<Session> {
+  const key = `memc.sess.key.lock.${id}`;
+  await expect.poll(() => lifeOf(key), { timeout: 5_000 }).toBeGreaterThan(-1);
+  return store.load(id);
+}
+
+/** Says one line to every memcached, past all clients, and gives the answers. */
+async function say(line: string): Promise<string[]> {
+  const ports = servers.memcached.map((node) => node.port).join(' ');
+  const script = `<?php foreach (explode(' ', $argv[1]) as $port) { $s = fsockopen('127.0.0.1', (int) $port); fwrite($s, $argv[2] . "\r\n"); echo fgets($s); }`;
+  return (await servers.php(script, { args: [ports, line] })).stdout.trim().split('\r\n');
+}
+
+/** Seconds that a key has left on the node that holds it; -1 when none does. */
+async function lifeOf(key: string): Promise<number> {
+  const answers = await say(`mg ${key} t`);
+  return Math.max(...answers.map((answer) => Number(/^HD t(-?\d+)/.exec(answer)?.[1] ?? -1)));
+}
+
+async function shortenLife(key: string): Promise<void> {
+  expect(await say(`touch ${key} 4`)).toContain('TOUCHED');
+}

@@ -21,6 +21,8 @@ export interface HammerSize {
 export interface HammerReport {
   /** Increments that PHP was told had been saved. */
   readonly phpSaved: number;
+  /** Times that a PHP process died by a signal and was started again. */
+  readonly phpCrashed: number;
   /** The longest time that `session_start()` of PHP took. */
   readonly phpLongestStartMs: number;
   /** Times that PHP's `session_start()` or `session_write_close()` gave up. */
@@ -41,7 +43,8 @@ interface Tally {
   /** By session and variable: the last value whose save was acknowledged. */
   readonly acknowledged: Map<string, number>;
   readonly lost: string[];
-  readonly longest?: number;
+  longest: number;
+  crashed: number;
 }
 
 type Handler = 'memcached' | 'memcache';
@@ -50,23 +53,25 @@ type Handler = 'memcached' | 'memcache';
 const PHP_WORKER = `<?php
 [, $me, $until, $ids] = $argv;
 $ids = explode(' ', $ids);
-$acknowledged = $lost = [];
-$saved = $refused = $longest = 0;
+$acknowledged = [];
+$longest = 0;
+$say = fn (string ...$words) => fwrite(STDOUT, implode(' ', $words) . "\n");
 while (microtime(true) < (float) $until) {
   $id = $ids[random_int(0, count($ids) - 1)];
   session_id($id);
   $begin = microtime(true);
   $open = @session_start();
   $longest = max($longest, microtime(true) - $begin);
-  if (!$open) { $refused++; continue; }
+  if (!$open) { $say('refused'); continue; }
   $before = $acknowledged[$id] ?? 0;
   $seen = $_SESSION[$me] ?? 0;
-  if ($seen < $before) $lost[] = "$me: $before was acknowledged, $seen was read";
+  if ($seen < $before) $say('lost', "$me: $before was acknowledged, $seen was read");
   $_SESSION[$me] = $seen + 1;
-  if (@session_write_close()) { $acknowledged[$id] = $seen + 1; $saved++; } else { $refused++; }
+  if (@session_write_close()) { $acknowledged[$id] = $seen + 1; $say('saved', $id, $seen + 1); } else { $say('refused'); }
   $_SESSION = [];
 }
-echo json_encode(['saved' => $saved, 'refused' => $refused, 'longest' => round($longest * 1000), 'acknowledged' => (object) $acknowledged, 'lost' => $lost]);
+$say('longest', round($longest * 1000));
+$say('end');
 `;
 
 /** Runs the workers and compares, at the end, every acknowledged increment with what is stored. */
@@ -126,13 +131,14 @@ export async function hammerSessions(
         }
       }
     }
-    const sum = (which: readonly Tally[], what: 'saved' | 'refused'): number =>
+    const sum = (which: readonly Tally[], what: 'saved' | 'refused' | 'crashed'): number =>
       which.reduce((total, tally) => total + tally[what], 0);
     const [php, node] = [tallies.slice(0, size.php), tallies.slice(size.php)];
     return {
       phpSaved: sum(php, 'saved'),
       phpRefused: sum(php, 'refused'),
-      phpLongestStartMs: Math.max(0, ...php.map(({ longest = 0 }) => longest)),
+      phpCrashed: sum(php, 'crashed'),
+      phpLongestStartMs: Math.max(0, ...php.map(({ longest }) => longest)),
       nodeSaved: sum(node, 'saved'),
       nodeRefused: refusals,
       nodeTrouble: trouble,
@@ -156,31 +162,35 @@ async function phpWorker(
   ids: readonly string[],
 ): Promise<Tally> {
   const path = handler === 'memcached' ? nodes.join(',') : nodes.map((node) => `tcp://${node}`).join(',');
-  const { stdout, stderr } = await servers.php(PHP_WORKER, {
-    args: [me, String(until / 1000), ids.join(' ')],
-    ini: {
-      'session.save_handler': handler,
-      'session.save_path': path,
-      'session.use_cookies': false,
-      'session.cache_limiter': '',
-      // The limit is for one request; this process answers many.
-      max_execution_time: 0,
-      'memcached.sess_lock_expire': 30,
-    },
-    timeoutMs: until - Date.now() + 90_000,
-  });
-  if (!stdout.startsWith('{')) throw new Error(`the PHP worker ${me} failed: ${stdout}${stderr}`);
-  const told = JSON.parse(stdout) as {
-    saved: number;
-    refused: number;
-    longest: number;
-    acknowledged: Record<string, number>;
-    lost: string[];
-  };
-  return {
-    ...told,
-    acknowledged: new Map(Object.entries(told.acknowledged).map(([id, value]) => [`${id} ${me}`, value])),
-  };
+  const tally: Tally = { saved: 0, refused: 0, longest: 0, crashed: 0, acknowledged: new Map(), lost: [] };
+  for (;;) {
+    const { stdout, stderr, exitCode } = await servers.php(PHP_WORKER, {
+      args: [me, String(until / 1000), ids.join(' ')],
+      ini: {
+        'session.save_handler': handler,
+        'session.save_path': path,
+        'session.use_cookies': false,
+        'session.cache_limiter': '',
+        // The limit is for one request; this process answers many.
+        max_execution_time: 0,
+        'memcached.sess_lock_expire': 30,
+      },
+      timeoutMs: Math.max(0, until - Date.now()) + 90_000,
+    });
+    for (const line of stdout.split('\n')) {
+      const [what, place = '', value] = line.split(' ');
+      if (what === 'refused') tally.refused += 1;
+      if (what === 'longest') tally.longest = Math.max(tally.longest, Number(place));
+      if (what === 'lost') tally.lost.push(line);
+      if (what !== 'saved') continue;
+      tally.saved += 1;
+      tally.acknowledged.set(`${place} ${me}`, Number(value));
+    }
+    if (stdout.endsWith('end\n')) return tally;
+    if (exitCode !== -1) throw new Error(`the PHP worker ${me} failed: ${stderr}`);
+    // A crash of PHP itself; what it was told before counts all the same.
+    tally.crashed += 1;
+  }
 }
 
 async function nodeWorker(
@@ -190,7 +200,7 @@ async function nodeWorker(
   ids: readonly string[],
   refusals: Record<string, number>,
 ): Promise<Tally> {
-  const tally: Tally = { saved: 0, refused: 0, acknowledged: new Map(), lost: [] };
+  const tally: Tally = { saved: 0, refused: 0, longest: 0, crashed: 0, acknowledged: new Map(), lost: [] };
   while (Date.now() < until) {
     const id = ids[Math.floor(Math.random() * ids.length)] ?? '';
     const before = tally.acknowledged.get(`${id} ${me}`) ?? 0;
