@@ -57,7 +57,8 @@ export interface PinTarget {
    * Which one: the table of a `temp-table` or `handler`, the lock of a `named-lock`, the statement of a `prepared`,
    * `tables`, `instance` or `backup` of a `table-lock`; in lower case where the server ignores case. `undefined` in
    * `pinned`: cannot be told, so only a release of the whole kind or a reset lets go. `undefined` in `unpinned`: the
-   * whole kind is released.
+   * whole kind is released. The server counts how often a `named-lock` is taken and wants as many releases; everything
+   * else is there or not.
    */
   readonly name: string | undefined;
 }
