@@ -5,12 +5,8 @@ import { systemClock } from '../common/clock.js';
 export interface Progress {
   /** What is being done. */
   readonly phase: string;
-  /** The work in words. */
+  /** The work, and how far it is, in words. */
   readonly message: string;
-  /** How much of `total` is done. */
-  readonly done?: number;
-  /** What `done` will be at the end. */
-  readonly total?: number;
 }
 
 /** A pause between two lines of the same phase where lines cannot be drawn over, in milliseconds. */
@@ -32,10 +28,7 @@ export class ProgressPrinter {
 
   /** Shows a report. */
   show(progress: Progress): void {
-    const { done, total, phase } = progress;
-    const percent =
-      done === undefined || total === undefined || total <= 0 ? '' : ` ${Math.floor((100 * done) / total)} %`;
-    const line = `${progress.message}${percent}`;
+    const { phase, message: line } = progress;
     if (this.#interactive) {
       const width = Math.max(20, (this.#out.columns ?? 80) - 1);
       this.#out.write(`\r\u001b[K${line.length > width ? `${line.slice(0, width - 1)}…` : line}`);

@@ -60,7 +60,7 @@ async function install(context: CommandContext, names: readonly ServerName[]): P
   try {
     servers = await resolveServers(names, {
       signal: context.signal,
-      onProgress: (event) => printer.show(event),
+      onProgress: ({ phase, message }) => printer.show({ phase, message }),
     });
   } finally {
     printer.end();

@@ -106,7 +106,9 @@ export class DemoRun {
       this.#servers = await startLocalCluster({
         flavor: this.#settings.flavor,
         signal,
-        onProgress: (event) => printer.show(event.install ?? event),
+        // An installation's message says how far it is.
+        onProgress: ({ phase, message, install }) =>
+          printer.show({ phase: install?.phase ?? phase, message }),
       });
     } finally {
       printer.end();
