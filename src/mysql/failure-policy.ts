@@ -106,6 +106,16 @@ export function mayCommit(classification: Classification): boolean {
   }
 }
 
+/** Whether a statement that succeeded has committed the read-write transaction that was open before it. */
+export function hasCommitted(
+  before: SessionState,
+  classification: Classification,
+  after: SessionState,
+): boolean {
+  if (before.transaction !== 'read-write') return false;
+  return classification.kind === 'unknown' ? after.transaction === 'none' : mayCommit(classification);
+}
+
 function readOnlyRemedy(classification: Classification, state: SessionState): Remedy {
   if (state.transaction === 'read-only') return 'pass';
   if (isTied(state)) return 'write-refused';

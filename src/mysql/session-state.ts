@@ -20,6 +20,8 @@ export interface SessionState {
   readonly wrote: boolean;
   /** Settings (`SET NAMES`, `SET time_zone`, `USE`, …) that another connection must be given first, in order. */
   readonly settings: readonly Statement[];
+  /** What was said about the next transaction (`SET TRANSACTION …`) and is told to the node that it begins on. */
+  readonly announced: readonly Statement[];
 }
 
 /** The state of a session that has done nothing yet. */
@@ -29,10 +31,14 @@ export const FRESH_SESSION: SessionState = Object.freeze({
   pins: Object.freeze([]),
   wrote: false,
   settings: Object.freeze([]),
+  announced: Object.freeze([]),
 });
 
 /** Settings are repeated on every change of connection; a session that makes more of them stays where it is. */
 const SETTINGS_LIMIT = 16;
+
+/** Isolation level and access mode may be announced apart, and again: the last few are what counts. */
+const ANNOUNCED_LIMIT = 7;
 
 /** How many pinned things are known by name. */
 const PINS_LIMIT = 256;
@@ -47,6 +53,26 @@ export type Need =
   | { readonly place: 'read'; readonly because: string }
   /** Wherever the session happens to be. */
   | { readonly place: 'any'; readonly because: string };
+
+/**
+ * Whether a statement only says something about the next transaction, so that it need not be sent before it is known where
+ * that begins. Inside a transaction the server has to refuse it.
+ */
+export function isAnnouncement(state: SessionState, classification: Classification): boolean {
+  if (classification.transaction !== 'next-transaction' || isTied(state)) return false;
+  return classification.kind === 'transaction' && classification.pins.length === 0;
+}
+
+/** The state after an announcement. */
+export function afterAnnouncement(state: SessionState, statement: Statement): SessionState {
+  return { ...state, announced: [...state.announced.slice(-ANNOUNCED_LIMIT), statement] };
+}
+
+/** Whether a statement is, or begins, the transaction that was announced. */
+export function usesAnnouncement(classification: Classification): boolean {
+  if (classification.transaction?.startsWith('begin') === true) return true;
+  return classification.kind !== 'session' && classification.kind !== 'transaction';
+}
 
 /** Whether the session cannot leave its physical connection. */
 export function isTied(state: SessionState): boolean {
@@ -155,13 +181,15 @@ export function afterStatement(
   // Inside a read-only transaction nothing is written, whatever is tried.
   const inReadOnly = state.transaction === 'read-only' && transaction === 'read-only';
   const wrote = state.wrote || (bindsToPrimary(classification) && !inReadOnly);
+  const announced = ending.ok && usesAnnouncement(classification) ? FRESH_SESSION.announced : state.announced;
   const changed =
+    announced.length !== state.announced.length ||
     transaction !== state.transaction ||
     autocommit !== state.autocommit ||
     pins !== state.pins ||
     settings !== state.settings ||
     wrote !== state.wrote;
-  return changed ? { transaction, autocommit, pins, wrote, settings } : state;
+  return changed ? { transaction, autocommit, pins, wrote, settings, announced } : state;
 }
 
 /** Whether a statement only changes settings that can be made again on another connection. */

@@ -45,8 +45,6 @@ export interface Statement {
   readonly limits: CallOptions | undefined;
   /** The prepared statement to execute, when the caller prepared it on this connection. */
   readonly prepared?: PrepareStatementInfo | undefined;
-  /** What has to be sent on the same connection right before. */
-  readonly preamble?: Statement | undefined;
 }
 
 /**

@@ -133,8 +133,8 @@ export class Transactions {
     virtual.session.beStrict();
     try {
       const begin = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION READ WRITE';
-      const level = isolation === undefined ? undefined : `SET TRANSACTION ISOLATION LEVEL ${isolation}`;
-      await virtual.command(begin, undefined, level);
+      if (isolation !== undefined) await virtual.command(`SET TRANSACTION ISOLATION LEVEL ${isolation}`);
+      await virtual.command(begin);
       const work = this.#active.run(active, async () => fn(face));
       const value = await deadline.race('The transaction', work);
       active.isOpen = false;

@@ -68,10 +68,8 @@ export class VirtualConnection {
   }
 
   /** Runs a statement that is ours and not the caller's. */
-  async command(sql: string, limits?: CallOptions, preamble?: string): Promise<void> {
-    const statement = { ...readStatement('query', sql, undefined), limits };
-    if (preamble === undefined) await this.run(statement);
-    else await this.run({ ...statement, preamble: readStatement('query', preamble, undefined) });
+  async command(sql: string, limits?: CallOptions): Promise<void> {
+    await this.run({ ...readStatement('query', sql, undefined), limits });
   }
 
   /** Asks the server that it is bound to, or one that serves reads, for a sign of life. */

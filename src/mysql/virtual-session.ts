@@ -15,7 +15,14 @@ import {
   tryBindWriter,
 } from './connection-binder.js';
 import type { DeferredCommand } from './deferred-command.js';
-import { asksAboutConnection, failureOf, mayCommit, type Remedy, remedyFor } from './failure-policy.js';
+import {
+  asksAboutConnection,
+  failureOf,
+  hasCommitted,
+  mayCommit,
+  type Remedy,
+  remedyFor,
+} from './failure-policy.js';
 import { connectionGone, lossError, notOnReplica, transactionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { repeatSettings } from './repeat-settings.js';
@@ -23,15 +30,18 @@ import { NotSent, sendStatement, statusOf, streamStatement } from './send-statem
 import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from './session-loss.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
 import {
+  afterAnnouncement,
   afterStatement,
   changesDatabase,
   FRESH_SESSION,
+  isAnnouncement,
   isTied,
   leavesReadOnlyTransaction,
   leavesTrace,
   type Need,
   needOf,
   type SessionState,
+  usesAnnouncement,
 } from './session-state.js';
 import { asText, nothingDone, type Statement, type StatementAnswer } from './statement.js';
 
@@ -95,6 +105,10 @@ export class VirtualSession {
     const { deadline, scope } = context;
     if (this.#loss !== undefined && isAcknowledgement(this.#loss, classification)) {
       this.#loss = undefined;
+      return nothingDone;
+    }
+    if (isAnnouncement(this.#state, classification)) {
+      this.#state = afterAnnouncement(this.#state, statement);
       return nothingDone;
     }
     const tried: Tried = { nodes: undefined };
@@ -226,7 +240,10 @@ export class VirtualSession {
       };
     }
     try {
-      if (statement.preamble !== undefined) await sendStatement(connection, statement.preamble, deadline);
+      if (before.announced.length > 0 && usesAnnouncement(classification)) {
+        connection.touched = true;
+        for (const each of before.announced) await sendStatement(connection, each, deadline);
+      }
       const answer =
         command === undefined
           ? await sendStatement(connection, statement, deadline)
@@ -235,7 +252,7 @@ export class VirtualSession {
       const ending = { ok: true, status: statusOf(answer) } as const;
       this.#state = afterStatement(before, classification, statement, ending);
       this.#noteTrace(connection, classification);
-      if (before.transaction === 'read-write' && this.#committed(classification)) this.#hasCommitted = true;
+      if (hasCommitted(before, classification, this.#state)) this.#hasCommitted = true;
       return { answer };
     } catch (thrown) {
       if (thrown instanceof NotSent) {
@@ -275,11 +292,6 @@ export class VirtualSession {
     }
     if (errno === TOO_MANY_PREPARED && statement.mode === 'execute') return { error, remedy: 'as-text' };
     return { error: lossError(remedy, connection.node, classification, error, undefined), remedy };
-  }
-
-  #committed(classification: Classification): boolean {
-    if (classification.kind === 'unknown') return this.#state.transaction === 'none';
-    return mayCommit(classification);
   }
 
   /** The held connection, or another one that satisfies `need`; settings are repeated there. */
@@ -380,7 +392,12 @@ export class VirtualSession {
     this.#ports.discard(connection);
     this.#spoilt = false;
     this.#loss = lossOf(state, connection.node, error) ?? this.#loss;
-    this.#state = { ...FRESH_SESSION, wrote: state.wrote, settings: state.settings };
+    this.#state = {
+      ...FRESH_SESSION,
+      wrote: state.wrote,
+      settings: state.settings,
+      announced: state.announced,
+    };
     if (!isStormlampError(error, ErrorCode.ABORTED)) void this.#ports.refresh(connection.node);
   }
 }

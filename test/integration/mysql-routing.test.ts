@@ -117,6 +117,24 @@ describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
     expect(new Set(threads).size).toBe(1);
   });
 
+  test('what is announced for the next transaction is known to the node that it begins on', async () => {
+    const seesCommitted = async (begin: string): Promise<unknown> => {
+      const connection = await cluster.getConnection();
+      await connection.query('SET TRANSACTION ISOLATION LEVEL READ COMMITTED');
+      await connection.query(begin);
+      const before = await rowsOf(connection, 'SELECT COUNT(*) AS n FROM t');
+      const id = await serverOf(connection);
+      await servers.primary.query('INSERT INTO shop.t (v) VALUES ("meanwhile")');
+      await servers.waitForReplication();
+      const [after] = await rowsOf(connection, 'SELECT COUNT(*) AS n FROM t');
+      await connection.query('COMMIT');
+      connection.release();
+      return { replica: id !== primary, more: Number(after?.['n']) - Number(before[0]?.['n']) };
+    };
+    expect(await seesCommitted('START TRANSACTION READ ONLY')).toEqual({ replica: true, more: 1 });
+    expect(await seesCommitted('START TRANSACTION')).toEqual({ replica: false, more: 1 });
+  });
+
   test('a read-write transaction never begins on the replica of a read-only one', async () => {
     const connection = await cluster.getConnection();
     await connection.query('START TRANSACTION READ ONLY');

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { classify } from '../../../src/mysql/classifier/statement-classifier.js';
 import {
+  afterAnnouncement,
   afterStatement,
   bindsToPrimary,
   type Ending,
   FRESH_SESSION,
+  isAnnouncement,
   isTied,
   leavesReadOnlyTransaction,
   leavesTrace,
@@ -143,6 +145,35 @@ describe('transactions', () => {
 
   test('a BEGIN that was refused began nothing', () => {
     expect(next(FRESH_SESSION, 'BEGIN', refused(1290)).transaction).toBe('none');
+  });
+});
+
+describe('what is announced for the next transaction', () => {
+  const announcement = readStatement('query', 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED', undefined);
+  const announced = afterAnnouncement(FRESH_SESSION, announcement);
+
+  test('is not sent before that begins, and is refused by the server inside one', () => {
+    expect(isAnnouncement(FRESH_SESSION, classify(announcement.sql))).toBe(true);
+    expect(isAnnouncement(following('BEGIN'), classify(announcement.sql))).toBe(false);
+    expect(isAnnouncement(FRESH_SESSION, classify('SET SESSION TRANSACTION READ ONLY'))).toBe(false);
+  });
+
+  test.each([
+    ['BEGIN', 0],
+    ['START TRANSACTION READ ONLY', 0],
+    ['SELECT 1', 0],
+    ['INSERT INTO t VALUES (1)', 0],
+    ['SET NAMES latin1', 1],
+    ['ROLLBACK', 1],
+  ])('after %s, %i are left', (sql, left) => {
+    expect(next(announced, sql).announced).toHaveLength(left);
+    expect(next(announced, sql, refused(1064)).announced).toHaveLength(1);
+  });
+
+  test('is kept within bounds', () => {
+    let state = FRESH_SESSION;
+    for (let index = 0; index < 100; index += 1) state = afterAnnouncement(state, announcement);
+    expect(state.announced.length).toBeLessThan(10);
   });
 });
 
