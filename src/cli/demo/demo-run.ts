@@ -143,12 +143,19 @@ export class DemoRun {
     const show = (state: StepLine['state'], detail: string): void => {
       this.#steps[index] = { title: step.title, state, ms: systemClock.now() - started, detail };
     };
+    const lines = new ProgressPrinter(false);
     const ticking = setInterval(() => show('running', this.#steps[index]?.detail ?? ''), REDRAW_MS);
     show('running', '');
     this.#note(`> ${step.title}`);
     let outcome: StepOutcome;
     try {
-      outcome = await step.run({ ...world, tell: (detail) => show('running', detail) });
+      outcome = await step.run({
+        ...world,
+        tell: (detail) => {
+          show('running', detail);
+          if (!this.#context.interactive) lines.show({ phase: step.name, message: `  ${detail}` });
+        },
+      });
     } catch (error) {
       world.signal.throwIfAborted();
       outcome = { verified: false, nodes: [], detail: describeError(error) };
