@@ -99,7 +99,7 @@ export class NativeLauncher implements ServerLauncher {
     const version = this.versions[server];
     const made =
       server === 'mariadb' ? [await this.#bootstrapSql(), ...MARIADB_BOOTSTRAP_ARGS] : MYSQL_INITIALIZE_ARGS;
-    return [server, version?.version ?? '', version?.from ?? '', process.arch, ...made];
+    return [server, version?.version ?? '', process.arch, ...made];
   }
 
   async close(): Promise<void> {}
