@@ -4,16 +4,7 @@
  */
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { Classification } from './classifier/classification.js';
-import {
-  addTried,
-  awaitRoleChange,
-  type Bound,
-  bindReader,
-  bindWriter,
-  type Tried,
-  tryBindReader,
-  tryBindWriter,
-} from './connection-binder.js';
+import { addTried, awaitRoleChange, type Bound, type Tried } from './connection-binder.js';
 import type { DeferredCommand } from './deferred-command.js';
 import {
   asksAboutConnection,
@@ -23,9 +14,9 @@ import {
   type Remedy,
   remedyFor,
 } from './failure-policy.js';
+import { HeldConnection } from './held-connection.js';
 import { connectionGone, lossError, notOnReplica, transactionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
-import { repeatSettings } from './repeat-settings.js';
 import { NotSent, sendStatement, statusOf, streamStatement } from './send-statement.js';
 import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from './session-loss.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
@@ -58,9 +49,7 @@ const RESEND_LIMIT = 3;
 export class VirtualSession {
   readonly #ports: SessionPorts;
   #state: SessionState = FRESH_SESSION;
-  #held: PhysicalConnection | undefined;
-  /** A connection whose account or database was changed is never lent again. */
-  #spoilt = false;
+  readonly #holder: HeldConnection;
   #loss: SessionLoss | undefined;
   #wroteOn: PhysicalConnection | undefined;
   #isDestroyed = false;
@@ -70,6 +59,7 @@ export class VirtualSession {
   /** Makes a session that holds nothing yet. */
   constructor(ports: SessionPorts) {
     this.#ports = ports;
+    this.#holder = new HeldConnection(ports);
   }
 
   /** What the session has left on its connection. */
@@ -79,7 +69,7 @@ export class VirtualSession {
 
   /** The connection that the session holds now. */
   get held(): PhysicalConnection | undefined {
-    return this.#held;
+    return this.#holder.connection;
   }
 
   /** Whether a statement has committed a read-write transaction of this session, on purpose or by the way. */
@@ -121,7 +111,7 @@ export class VirtualSession {
       this.#checkPrimary();
       if (asksAboutConnection(classification)) this.#checkWroteHere();
       if (this.#state.transaction === 'read-only') this.#leaveOrStay(classification);
-      const wanted = needOf(this.#state, classification, this.#held !== undefined);
+      const wanted = needOf(this.#state, classification, this.held !== undefined);
       const need: Need =
         primaryOnly && wanted.place !== 'held'
           ? { place: 'primary', because: 'a replica refused it' }
@@ -155,7 +145,7 @@ export class VirtualSession {
   ): Promise<T> {
     if (this.#loss !== undefined) throw this.#loss.error;
     this.#checkPrimary();
-    const held = this.#held !== undefined && isTied(this.#state);
+    const held = this.held !== undefined && isTied(this.#state);
     const need: Need = { place: held ? 'held' : place, because: '' };
     const { connection } = await this.#bind(need, context, { nodes: undefined });
     const node = this.#ports.node(connection.node);
@@ -176,7 +166,7 @@ export class VirtualSession {
   tie(pin: 'prepared' | 'session-variable', name: string): void {
     const target = { pin, name };
     this.#state = { ...this.#state, wrote: true, pins: [...this.#state.pins, target] };
-    if (this.#held !== undefined) this.#held.touched = true;
+    if (this.held !== undefined) this.held.touched = true;
   }
 
   /** Takes a tie of {@link VirtualSession.tie} back. */
@@ -187,7 +177,7 @@ export class VirtualSession {
 
   /** Makes sure that the connection is closed and not lent again when the session is done with it. */
   spoil(): void {
-    this.#spoilt = true;
+    this.#holder.spoil();
   }
 
   /** Forgets all session state: the connection goes back and is reset there. */
@@ -200,21 +190,16 @@ export class VirtualSession {
 
   /** Gives the held connection back; what it was left with is reset by the pool. */
   giveBack(): void {
-    const held = this.#held;
+    const { held } = this;
     if (held === undefined) return;
-    this.#held = undefined;
     if (isTied(this.#state) || this.#state.settings.length > 0) held.touched = true;
-    if (this.#spoilt) this.#ports.discard(held);
-    else this.#ports.release(held);
-    this.#spoilt = false;
+    this.#holder.giveBack();
   }
 
   /** Closes the held connection at once; nothing is tried again. */
   destroy(): void {
     this.#isDestroyed = true;
-    const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined) this.#ports.discard(held);
+    if (this.held !== undefined) this.#holder.discard(this.held);
   }
 
   /** Sends the statement; an answer, or what went wrong and what may be done about it. */
@@ -294,63 +279,21 @@ export class VirtualSession {
     return { error: lossError(remedy, connection.node, classification, error, undefined), remedy };
   }
 
-  /** The held connection, or another one that satisfies `need`; settings are repeated there. */
+  /** The held connection, or another one that satisfies `need`. */
   #bind(need: Need, context: CallContext, tried: Tried): Bound | Promise<Bound> {
-    const held = this.#held;
+    const held = this.held;
     if (held !== undefined) {
-      if (held.lost === undefined && this.#mayStay(need, held, context, tried)) {
-        return { connection: held, because: '' };
-      }
-      if (held.lost === undefined) this.giveBack();
-      else this.#lose(held, held.lost);
+      if (held.lost !== undefined) this.#lose(held, held.lost);
+      else if (this.#holder.satisfies(need, context, tried)) return { connection: held, because: '' };
+      else this.giveBack();
       if (this.#loss !== undefined) throw this.#loss.error;
     }
-    const atOnce =
-      need.place === 'primary' || need.place === 'held'
-        ? tryBindWriter(this.#ports)
-        : tryBindReader(this.#ports, context, tried);
-    if (atOnce === undefined || this.#state.settings.length > 0)
-      return this.#bindSlowly(need, context, tried, atOnce);
-    this.#held = atOnce.connection;
-    return atOnce;
-  }
-
-  async #bindSlowly(
-    need: Need,
-    context: CallContext,
-    tried: Tried,
-    atOnce: Bound | undefined,
-  ): Promise<Bound> {
-    const bound =
-      atOnce ??
-      (need.place === 'primary' || need.place === 'held'
-        ? await bindWriter(this.#ports, context)
-        : await bindReader(this.#ports, context, tried));
-    const { connection } = bound;
-    const { settings } = this.#state;
-    if (settings.length > 0) {
-      await repeatSettings(this.#ports, connection, settings, context);
-      this.#spoilt = settings.some(({ sql }) => changesDatabase(this.#ports.classify(sql)));
-    }
-    this.#held = connection;
-    return bound;
-  }
-
-  #mayStay(need: Need, held: PhysicalConnection, { scope }: CallContext, tried: Tried): boolean {
-    switch (need.place) {
-      case 'held':
-      case 'any':
-        return true;
-      case 'primary':
-        return this.#ports.router.writer === held.node;
-      case 'read':
-        return tried.nodes?.has(held.node) !== true && this.#ports.router.serves(held.node, scope);
-    }
+    return this.#holder.take(need, this.#state.settings, context, tried);
   }
 
   /** A transaction on a server that is no longer the primary can only do harm. */
   #checkPrimary(): void {
-    const held = this.#held;
+    const held = this.held;
     if (held === undefined || !isTied(this.#state) || this.#state.transaction === 'read-only') return;
     const { writer } = this.#ports.router;
     if (writer === undefined || writer === held.node) return;
@@ -367,30 +310,28 @@ export class VirtualSession {
     }
     const mayDoAnything =
       classification.kind === 'unknown' || classification.transaction === 'autocommit-off';
-    if (mayDoAnything && this.#held?.node !== this.#ports.router.writer) {
-      throw notOnReplica(this.#held?.node, classification);
+    if (mayDoAnything && this.held?.node !== this.#ports.router.writer) {
+      throw notOnReplica(this.held?.node, classification);
     }
   }
 
   /** What the last write left (`LAST_INSERT_ID()`) is known to its own connection only: another one would answer 0. */
   #checkWroteHere(): void {
     const connection = this.#wroteOn;
-    if (connection === undefined || (connection === this.#held && connection.lost === undefined)) return;
+    if (connection === undefined || (connection === this.held && connection.lost === undefined)) return;
     throw connectionGone(connection.node, 'what its last write left', connection.lost ?? 'it was given back');
   }
 
   #noteTrace(connection: PhysicalConnection, classification: Classification): void {
     if (leavesTrace(classification)) connection.touched = true;
-    if (changesDatabase(classification)) this.#spoilt = true;
+    if (changesDatabase(classification)) this.#holder.spoil();
     if (classification.kind === 'write' || classification.kind === 'unknown') this.#wroteOn = connection;
   }
 
   /** The connection is gone, and with it what the session had there. */
   #lose(connection: PhysicalConnection, error: unknown): void {
     const state = this.#state;
-    if (this.#held === connection) this.#held = undefined;
-    this.#ports.discard(connection);
-    this.#spoilt = false;
+    this.#holder.discard(connection);
     this.#loss = lossOf(state, connection.node, error) ?? this.#loss;
     this.#state = {
       ...FRESH_SESSION,

@@ -1,0 +1,110 @@
+/** The one physical connection that a session may hold at a time: taken for a need, given back or closed. */
+import {
+  type Bound,
+  bindReader,
+  bindWriter,
+  type Tried,
+  tryBindReader,
+  tryBindWriter,
+} from './connection-binder.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import { repeatSettings } from './repeat-settings.js';
+import type { CallContext, SessionPorts } from './session-ports.js';
+import { changesDatabase, type Need } from './session-state.js';
+import type { Statement } from './statement.js';
+
+/** What a session holds, at most one connection. */
+export class HeldConnection {
+  readonly #ports: SessionPorts;
+  #connection: PhysicalConnection | undefined;
+  /** A connection whose account or database was changed is never lent again. */
+  #isSpoilt = false;
+
+  /** Holds nothing yet. */
+  constructor(ports: SessionPorts) {
+    this.#ports = ports;
+  }
+
+  /** The connection; undefined while none is held. */
+  get connection(): PhysicalConnection | undefined {
+    return this.#connection;
+  }
+
+  /** Whether the connection satisfies `need` now, so that no other one has to be taken. */
+  satisfies(need: Need, { scope }: CallContext, tried: Tried): boolean {
+    const held = this.#connection;
+    if (held === undefined) return false;
+    switch (need.place) {
+      case 'held':
+      case 'any':
+        return true;
+      case 'primary':
+        return this.#ports.router.writer === held.node;
+      case 'read':
+        return tried.nodes?.has(held.node) !== true && this.#ports.router.serves(held.node, scope);
+    }
+  }
+
+  /** Takes a connection for `need` and repeats `settings` on it; at once when that is possible. None must be held. */
+  take(
+    need: Need,
+    settings: readonly Statement[],
+    context: CallContext,
+    tried: Tried,
+  ): Bound | Promise<Bound> {
+    const atOnce = isForPrimary(need)
+      ? tryBindWriter(this.#ports)
+      : tryBindReader(this.#ports, context, tried);
+    if (atOnce === undefined || settings.length > 0) {
+      return this.#takeSlowly(need, settings, context, tried, atOnce);
+    }
+    this.#connection = atOnce.connection;
+    return atOnce;
+  }
+
+  /** Makes sure that the connection is closed and not lent again when it is given back. */
+  spoil(): void {
+    this.#isSpoilt = true;
+  }
+
+  /** Gives the connection back; the pool resets it when it was touched. */
+  giveBack(): void {
+    const held = this.#connection;
+    if (held === undefined) return;
+    if (this.#isSpoilt) this.discard(held);
+    else {
+      this.#connection = undefined;
+      this.#ports.release(held);
+    }
+  }
+
+  /** Closes `connection`, and lets go of it when it is the one that is held. */
+  discard(connection: PhysicalConnection): void {
+    if (this.#connection === connection) this.#connection = undefined;
+    this.#isSpoilt = false;
+    this.#ports.discard(connection);
+  }
+
+  async #takeSlowly(
+    need: Need,
+    settings: readonly Statement[],
+    context: CallContext,
+    tried: Tried,
+    atOnce: Bound | undefined,
+  ): Promise<Bound> {
+    const ports = this.#ports;
+    const bound =
+      atOnce ??
+      (isForPrimary(need) ? await bindWriter(ports, context) : await bindReader(ports, context, tried));
+    if (settings.length > 0) {
+      await repeatSettings(ports, bound.connection, settings, context);
+      this.#isSpoilt = settings.some(({ sql }) => changesDatabase(ports.classify(sql)));
+    }
+    this.#connection = bound.connection;
+    return bound;
+  }
+}
+
+function isForPrimary(need: Need): boolean {
+  return need.place === 'primary' || need.place === 'held';
+}
