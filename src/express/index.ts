@@ -1,7 +1,13 @@
 /** What `stormlamp/express` exports. */
 export {
+  type ExpressSessionData,
+  ExpressSessionStore,
+  type SessionCallback,
+  sessionStore,
+} from './express-session-store.js';
+export { HttpSession, loadSession, type PhpSessionOptions, type SessionSource } from './http-session.js';
+export {
   type PhpSessionMiddleware,
-  type PhpSessionOptions,
   type PhpSessionRequest,
   phpSession,
 } from './php-session.js';

@@ -2,12 +2,12 @@
 import type { CallOptions } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type Session, setVariable } from '../session/session.js';
-import type { SessionStore } from '../session/session-store.js';
+import type { SessionStorePort } from '../session/session-store-port.js';
 
 /** How a {@link RequestSession} reaches the rest of its request. */
 export interface RequestSessionPort {
   /** The store. */
-  readonly store: SessionStore;
+  readonly store: SessionStorePort;
   /** Whether `Set-Cookie` can still be sent. */
   cookieCanBeSent(): boolean;
 }
@@ -48,7 +48,17 @@ export class RequestSession {
     return this.#reserved;
   }
 
-  /** Saves what was changed now, instead of when the response ends. Errors: as `SessionStore.save`. */
+  /** Whether this request holds PHP's session lock, so that other requests with the session wait. */
+  get locked(): boolean {
+    return this.#session.locked;
+  }
+
+  /** Gives the session lock back before the response ends. What is changed afterwards is merged when it is saved. */
+  release(): Promise<void> {
+    return this.#session.release();
+  }
+
+  /** Saves what was changed now, instead of when the response ends, and gives the session lock back. Errors: as `SessionStore.save`. */
   async save(options?: CallOptions): Promise<void> {
     if (this.#phase === 'destroyed') return;
     this.#collect();
@@ -58,6 +68,7 @@ export class RequestSession {
 
   /** Forgets what was changed here and reads the session again. */
   async reload(options?: CallOptions): Promise<void> {
+    await this.release();
     this.#session = await this.#port.store.load(this.#session.id, options);
     this.#phase = 'live';
     this.#show();
@@ -76,13 +87,17 @@ export class RequestSession {
   async regenerate(options?: CallOptions): Promise<void> {
     this.#assertCookie('regenerate()');
     this.#collect();
-    this.#session = await this.#port.store.regenerate(this.#session, options);
+    const before = this.#session;
+    this.#session = await this.#port.store.regenerate(before, options);
+    await before.release();
     this.#phase = 'live';
     this.#show();
   }
 
   /** Removes the session from every copy. Variables set afterwards are not saved. */
   async destroy(options?: CallOptions): Promise<void> {
+    // The store takes the lock itself; with ours held it would wait for this very request.
+    await this.release();
     await this.#port.store.destroy(this.#session.id, options);
     this.#phase = 'destroyed';
     for (const name of Object.keys(this.#session.data)) delete this.#session.data[name];

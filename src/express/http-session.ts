@@ -1,0 +1,177 @@
+/** The session of one HTTP request: loaded from PHP's cookie, saved before the response ends. Works with plain `node:http`. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CallOptions } from '../common/deadline.js';
+import { rejectUnknownOptions } from '../common/option-reader.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import type { Session } from '../session/session.js';
+import { formatSessionCookie, readSessionCookie } from '../session/session-cookie.js';
+import type { SessionStorePort } from '../session/session-store-port.js';
+import { RequestSession } from './request-session.js';
+
+/** A store of sessions, or a cluster that has one. */
+export type SessionSource = SessionStorePort | { readonly sessions: SessionStorePort };
+
+/** Options of {@link loadSession} and `phpSession`. */
+export interface PhpSessionOptions {
+  /** Reads the session without ever locking, writing or touching it. Default false. */
+  readonly readOnly?: boolean;
+}
+
+/** What has to be done with a session when its response ends. */
+type Work =
+  | { readonly kind: 'nothing' | 'touch' | 'save' }
+  | { readonly kind: 'refuse'; readonly error: unknown };
+
+/** The session of one request, and the way to end it. Made by {@link loadSession}. */
+export class HttpSession {
+  /** The variables, and what can be done with the session as a whole. */
+  readonly session: RequestSession;
+  readonly #store: SessionStorePort;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #saves: boolean;
+  /** The id that the browser has, or gets with the headers. */
+  #announced: string | undefined;
+  #failed = false;
+
+  /** @internal */
+  constructor(
+    store: SessionStorePort,
+    request: IncomingMessage,
+    response: ServerResponse,
+    loaded: { readonly session: Session; readonly saves: boolean },
+  ) {
+    this.#store = store;
+    this.#request = request;
+    this.#response = response;
+    this.#saves = loaded.saves;
+    this.session = new RequestSession(loaded.session, {
+      store,
+      cookieCanBeSent: () => !response.headersSent,
+    });
+    this.#announced = this.session.isNew ? undefined : this.session.id;
+    // A connection that breaks off ends the request for everybody who waits for the lock.
+    response.once('close', () => void this.session.release());
+    if (response.destroyed) void this.session.release();
+  }
+
+  /**
+   * Ends the session: saves what was changed, tells the browser a new id, gives the lock back. Call it before
+   * `response.end()`, and before the headers are sent where a session may be new. An unchanged session is touched, which
+   * nobody waits for.
+   *
+   * @throws StormlampError as `SessionStore.save`, and `ERR_UNSUPPORTED` for a new session whose id the browser cannot learn
+   * any more.
+   */
+  async save(options?: CallOptions): Promise<void> {
+    try {
+      const work = this.#work();
+      if (work.kind === 'nothing') return;
+      if (work.kind === 'refuse') throw work.error;
+      if (work.kind === 'touch') {
+        this.#store.touchLater(this.session.id);
+        return;
+      }
+      if (this.#response.headersSent && this.session.id !== this.#announced) throw unannounced();
+      await this.session.save(options);
+      this.announce();
+    } catch (error) {
+      this.#failed = true;
+      throw error;
+    } finally {
+      await this.session.release();
+    }
+  }
+
+  /** @internal Adds the cookie to the headers when the browser does not have the id of a session that is, or will be, stored. */
+  announce(): void {
+    const { session } = this;
+    if (this.#response.headersSent || session.id === this.#announced) return;
+    if (session.isNew && (this.#failed || this.#work().kind !== 'save')) return;
+    const context = { secureRequest: isSecure(this.#request), now: Date.now() };
+    appendCookie(this.#response, formatSessionCookie(session.id, this.#store.options.cookie, context));
+    this.#announced = session.id;
+  }
+
+  /** @internal Whether the end of the response has to wait for {@link HttpSession.save}. */
+  get mustWait(): boolean {
+    const { kind } = this.#work();
+    return kind === 'save' || kind === 'refuse' || this.session.locked;
+  }
+
+  /** @internal Saves what a response that broke off has changed, as PHP does; nothing that the browser could not find again. */
+  async saveAfterBreak(): Promise<void> {
+    if (this.session.id === this.#announced || !this.session.isNew) await this.save();
+  }
+
+  #work(): Work {
+    if (!this.#saves) return { kind: 'nothing' };
+    try {
+      return { kind: this.session.pending };
+    } catch (error) {
+      return { kind: 'refuse', error };
+    }
+  }
+}
+
+/**
+ * Reads the session that the request's cookie names. A cookie whose id is not in the store is not adopted (no session
+ * fixation); a new id is made once a variable is set and saved. `phpSession` does the same for Express by itself.
+ *
+ * @throws StormlampError `ERR_STORE_DOWN` (unless `onStoreDown` is `'anonymous'`: then the session is empty and never
+ * saved), `ERR_PHP_SYNTAX`, `ERR_SESSION_LOCKED`, `ERR_CLOSED`.
+ */
+export async function loadSession(
+  source: SessionSource,
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: PhpSessionOptions = {},
+): Promise<HttpSession> {
+  rejectUnknownOptions('loadSession', options, ['readOnly']);
+  const store = storeOf(source);
+  const readOnly = options.readOnly ?? false;
+  const { session, usable } = await load(store, request, readOnly);
+  return new HttpSession(store, request, response, { session, saves: usable && !readOnly });
+}
+
+/** @internal The store itself. */
+export function storeOf(source: SessionSource): SessionStorePort {
+  return 'sessions' in source ? source.sessions : source;
+}
+
+async function load(
+  store: SessionStorePort,
+  request: IncomingMessage,
+  readOnly: boolean,
+): Promise<{ readonly session: Session; readonly usable: boolean }> {
+  const id = readSessionCookie(request.headers.cookie, store.options.cookie.name);
+  if (id === undefined || !store.options.accept.test(id)) return { session: store.create(), usable: true };
+  try {
+    const session = await store.load(id, readOnly ? { lock: false } : {});
+    return { session: session.exists ? session : store.create(), usable: true };
+  } catch (error) {
+    const anonymous =
+      store.options.onStoreDown === 'anonymous' && isStormlampError(error, ErrorCode.STORE_DOWN);
+    if (!anonymous) throw error;
+    return { session: store.create(), usable: false };
+  }
+}
+
+function unannounced(): StormlampError {
+  return new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    'A new session got its first variable after the response headers were sent, so the browser cannot learn its id; set the variable before the first write',
+  );
+}
+
+function appendCookie(response: ServerResponse, cookie: string): void {
+  const present = response.getHeader('Set-Cookie');
+  const list = present === undefined ? [] : Array.isArray(present) ? present : [String(present)];
+  response.setHeader('Set-Cookie', [...list, cookie]);
+}
+
+function isSecure(request: IncomingMessage & { readonly secure?: unknown }): boolean {
+  // Express computes `secure` with its trust-proxy setting.
+  if (typeof request.secure === 'boolean') return request.secure;
+  return (request.socket as { readonly encrypted?: unknown }).encrypted === true;
+}
