@@ -27,5 +27,5 @@ export function decideRepair(
   if (own.version === others.version) return 'equal';
   if (isSuperseded(own, missed)) return 'take-theirs';
   if (own.version === null) return removalStands ? 'give-own' : 'take-theirs';
-  return own.modifiedMs > missed.at ? 'give-own' : 'overrule';
+  return own.changedMs > missed.at ? 'give-own' : 'overrule';
 }

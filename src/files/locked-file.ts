@@ -134,13 +134,15 @@ async function createFile(
   const make = (): Promise<FileHandle> => open(path, flags | constants.O_CREAT | constants.O_EXCL, mode);
   let handle: FileHandle;
   try {
-    handle = await make();
+    handle = await make().catch(async (error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      await makeFolders(mount.path, dirname(path), { mode: 0o700, owner });
+      return make();
+    });
   } catch (error) {
     // Made by somebody else meanwhile.
     if (errnoOf(error) === 'EEXIST') return checked(options, await open(path, flags), false, false);
-    if (errnoOf(error) !== 'ENOENT') throw error;
-    await makeFolders(mount.path, dirname(path), { mode: 0o700, owner });
-    handle = await make();
+    throw error;
   }
   if (owner !== undefined) await handle.chown(owner.uid, owner.gid);
   return checked(options, handle, true, false);

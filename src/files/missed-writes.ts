@@ -32,13 +32,18 @@ export interface CopyVersion {
   readonly version: string | null;
   /** When it was last written, in milliseconds since 1970. */
   readonly modifiedMs: number;
+  /**
+   * When it came to be what it is there, in milliseconds since 1970: the system's own date of the last change, which
+   * programs that copy files with their old date cannot set.
+   */
+  readonly changedMs: number;
 }
 
 /** Whether a copy is what a missed write superseded, so that it must answer nobody. */
 export function isSuperseded(copy: CopyVersion, missed: MissedWrite): boolean {
   if (copy.version === missed.superseded) return true;
   // Whoever deletes a file means all that was in it until then, seen or not.
-  return missed.kind === 'delete' && copy.version !== null && copy.modifiedMs <= missed.at;
+  return missed.kind === 'delete' && copy.version !== null && copy.changedMs <= missed.at;
 }
 
 /**

@@ -18,7 +18,7 @@ export interface FileCopy extends CopyVersion {
 }
 
 /** No file. */
-export const NO_COPY: FileCopy = Object.freeze({ bytes: null, version: null, modifiedMs: 0 });
+export const NO_COPY: FileCopy = Object.freeze({ bytes: null, version: null, modifiedMs: 0, changedMs: 0 });
 
 /** The version of a session's bytes. */
 export function versionOf(bytes: Buffer | null): string | null {
@@ -27,7 +27,7 @@ export function versionOf(bytes: Buffer | null): string | null {
 
 /** Reads the file behind an open handle, which the caller has locked or is trying its luck with. */
 export async function readCopy(handle: FileHandle, maxBytes: number): Promise<FileCopy> {
-  const { mtimeMs } = await handle.stat();
+  const { mtimeMs, ctimeMs } = await handle.stat();
   const bytes = await readWhole(handle, maxBytes);
   if (bytes === undefined) {
     throw new StormlampError(
@@ -35,7 +35,7 @@ export async function readCopy(handle: FileHandle, maxBytes: number): Promise<Fi
       `The session file is larger than \`sessions.maxBytes\` (${maxBytes})`,
     );
   }
-  return { bytes, version: versionOf(bytes), modifiedMs: mtimeMs };
+  return { bytes, version: versionOf(bytes), modifiedMs: Math.round(mtimeMs), changedMs: ctimeMs };
 }
 
 /**

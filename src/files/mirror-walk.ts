@@ -1,0 +1,195 @@
+/** A walk over all files of the mounts, folder by folder, that makes them alike: what `rsync` from cron used to do. */
+import { opendir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Deadline } from '../common/deadline.js';
+import { describeError, isStormlampError } from '../common/stormlamp-error.js';
+import { isOwnName } from './entry-name.js';
+import { isSuperseded } from './missed-writes.js';
+import type { Mount } from './mount.js';
+import { unlessMissing } from './mount-health.js';
+import { withNameLocked } from './name-lock.js';
+import { isUnfinished } from './replace-file.js';
+import type { SharedFilesParts } from './shared-change.js';
+import { checksumOf, copyShared, lookAt, NO_SHARED_COPY, type SharedCopy } from './shared-copy.js';
+import { deletedAt } from './tombstones.js';
+import { planWalk, type WalkAction, type WalkMode } from './walk-plan.js';
+
+/** What a walk has done so far. */
+export interface WalkReport {
+  /** Files that were looked at. */
+  readonly looked: number;
+  /** Copies that were made (or would be, in a dry run). */
+  readonly copied: number;
+  /** Copies that were deleted (or would be). */
+  readonly deleted: number;
+  /** Bytes that were copied. */
+  readonly bytes: number;
+  /** What is neither a file nor a folder, and was left alone. */
+  readonly skipped: number;
+  /** Files that could not be mended. */
+  readonly failed: number;
+}
+
+/** A step of a walk. */
+export interface WalkProgress extends WalkReport {
+  /** The file. */
+  readonly name: string;
+  /** What is done with it. */
+  readonly action: 'nothing' | 'copy' | 'delete' | 'failed';
+  /** The mounts that it is done on. */
+  readonly mounts: readonly string[];
+  /** Why it failed. */
+  readonly error: Error | undefined;
+}
+
+/** What a walk is given. */
+export interface WalkSettings {
+  /** How. */
+  readonly mode: WalkMode;
+  /** The source of a one-way walk. */
+  readonly source: Mount;
+  /** Whether files that the source does not have are deleted, though nobody remembers that. */
+  readonly prune: boolean;
+  /** `'checksum'` reads every file on every mount instead of trusting size and date. */
+  readonly compare: 'date' | 'checksum';
+  /** Changes nothing. */
+  readonly dryRun: boolean;
+  /** Told about every file. */
+  readonly onProgress: (progress: WalkProgress) => void;
+  /** Ends the walk. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Age at which a file that never got its name is a leftover of a process that died. */
+const LEFTOVER_MS = 86_400_000;
+
+/** See the head of this file. */
+export class MirrorWalk {
+  readonly #parts: SharedFilesParts;
+  readonly #settings: WalkSettings;
+  readonly #mounts: readonly Mount[];
+  readonly #counts = { looked: 0, copied: 0, deleted: 0, bytes: 0, skipped: 0, failed: 0 };
+
+  /** Prepares a walk over the mounts that can be written now. */
+  constructor(parts: SharedFilesParts, settings: WalkSettings) {
+    this.#parts = parts;
+    this.#settings = settings;
+    this.#mounts = parts.mirrored.writable();
+  }
+
+  /** Walks. Errors about single files are counted; a mount that breaks down ends it. */
+  async run(): Promise<WalkReport> {
+    await this.#folder('');
+    return { ...this.#counts };
+  }
+
+  async #folder(folder: string): Promise<void> {
+    const files = new Set<string>();
+    const folders = new Set<string>();
+    for (const mount of this.#mounts) await this.#list(mount, folder, files, folders);
+    for (const name of [...files].sort()) await this.#file(join(folder, name));
+    for (const name of [...folders].sort()) await this.#folder(join(folder, name));
+  }
+
+  async #list(mount: Mount, folder: string, files: Set<string>, folders: Set<string>): Promise<void> {
+    await mount.run('Listing', async () => {
+      const opened = await unlessMissing(opendir(mount.at(folder)));
+      if (opened === undefined) return;
+      for await (const entry of opened) {
+        if (isUnfinished(entry.name) && entry.isFile()) await this.#sweep(mount.at(folder, entry.name));
+        if (isOwnName(entry.name)) continue;
+        if (entry.isFile()) files.add(entry.name);
+        else if (entry.isDirectory()) folders.add(entry.name);
+        else this.#counts.skipped += 1;
+      }
+    });
+  }
+
+  async #sweep(path: string): Promise<void> {
+    const found = await unlessMissing(stat(path));
+    if (this.#settings.dryRun || found === undefined || Date.now() - found.mtimeMs < LEFTOVER_MS) return;
+    await unlessMissing(unlink(path));
+  }
+
+  async #file(name: string): Promise<void> {
+    const deadline = Deadline.of({ signal: this.#settings.signal });
+    deadline.check('The walk');
+    this.#counts.looked += 1;
+    try {
+      const { action: seen } = await this.#plan(name);
+      if (seen.kind === 'nothing' || this.#settings.dryRun) {
+        if (seen.kind === 'copy') this.#counts.copied += seen.to.length;
+        if (seen.kind === 'delete') this.#counts.deleted += seen.on.length;
+        this.#tell(name, seen);
+        return;
+      }
+      // Seen without a lock; decided again with it.
+      await withNameLocked(this.#parts, name, deadline, async () => {
+        const { action, copies } = await this.#plan(name);
+        await this.#act(name, action, copies);
+        this.#tell(name, action);
+      });
+    } catch (error) {
+      if (isStormlampError(error, 'ERR_ABORTED') || this.#mounts.some((mount) => !mount.writable))
+        throw error;
+      this.#counts.failed += 1;
+      const failure = error instanceof Error ? error : new Error(describeError(error));
+      this.#settings.onProgress({ ...this.#counts, name, action: 'failed', mounts: [], error: failure });
+    }
+  }
+
+  async #plan(name: string): Promise<{ action: WalkAction; copies: readonly SharedCopy[] }> {
+    const { mode, prune, source } = this.#settings;
+    const copies: SharedCopy[] = [];
+    const facts: (SharedCopy & { stale: boolean })[] = [];
+    let deleted: number | undefined;
+    for (const mount of this.#mounts) {
+      const seen = await lookAt(mount, name);
+      const copy = await this.#compared(mount, name, seen);
+      const missed = await this.#parts.mirrored.missedBy(mount, name);
+      const at = await deletedAt(mount, name);
+      if (at !== undefined) deleted = Math.max(at, deleted ?? 0);
+      copies.push(copy);
+      facts.push({ ...copy, stale: missed !== undefined && isSuperseded(seen, missed) });
+    }
+    const place = this.#mounts.indexOf(source);
+    return { action: planWalk({ mode, source: place, prune, copies: facts, deletedAt: deleted }), copies };
+  }
+
+  /** With `compare: 'checksum'`, two copies are the same only when their bytes are. */
+  async #compared(mount: Mount, name: string, copy: SharedCopy): Promise<SharedCopy> {
+    if (this.#settings.compare === 'date' || copy.version === null) return copy;
+    const sha256 = await checksumOf(mount, name);
+    return sha256 === undefined ? NO_SHARED_COPY : { ...copy, version: `${copy.version}:${sha256}` };
+  }
+
+  async #act(name: string, action: WalkAction, copies: readonly SharedCopy[]): Promise<void> {
+    if (action.kind === 'nothing') return;
+    if (action.kind === 'delete') {
+      for (const mount of this.#at(action.on)) {
+        await mount.run('Deleting', () => unlessMissing(unlink(mount.at(name))));
+        this.#counts.deleted += 1;
+        await this.#parts.mirrored.forget(mount, name);
+      }
+      return;
+    }
+    const from = this.#mounts[action.from];
+    if (from === undefined || copies[action.from] === undefined) return;
+    const copy = await lookAt(from, name);
+    for (const mount of this.#at(action.to)) {
+      this.#counts.bytes += await copyShared(name, from, copy, mount);
+      this.#counts.copied += 1;
+      await this.#parts.mirrored.forget(mount, name);
+    }
+  }
+
+  #at(places: readonly number[]): readonly Mount[] {
+    return places.flatMap((place) => this.#mounts[place] ?? []);
+  }
+
+  #tell(name: string, action: WalkAction): void {
+    const places = action.kind === 'copy' ? action.to : action.kind === 'delete' ? action.on : [];
+    const mounts = this.#at(places).map(({ path }) => path);
+    this.#settings.onProgress({ ...this.#counts, name, action: action.kind, mounts, error: undefined });
+  }
+}

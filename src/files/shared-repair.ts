@@ -1,0 +1,91 @@
+/** Brings a shared file of a mount that missed a change up to date. */
+
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, unlink } from 'node:fs/promises';
+import { Deadline } from '../common/deadline.js';
+import { isStormlampError } from '../common/stormlamp-error.js';
+import { decideRepair } from './decide-repair.js';
+import { checkEntryName } from './entry-name.js';
+import type { MountRepairer, RepairOutcome } from './mirrored-mounts.js';
+import type { MissedWrite } from './missed-writes.js';
+import type { Mount } from './mount.js';
+import { unlessMissing } from './mount-health.js';
+import { OWN_FOLDER } from './mount-mark.js';
+import { withNameLocked } from './name-lock.js';
+import { decidingCopy, type PlacedCopy, type SharedFilesParts } from './shared-change.js';
+import { copyShared, lookAt } from './shared-copy.js';
+import { bury } from './tombstones.js';
+
+/** Told when two copies could not be put in an order. */
+export type SharedCopiesDiffered = (event: {
+  readonly name: string;
+  readonly mount: string;
+  readonly kept: 'its own' | 'the others';
+  /** Where the copy that lost is kept, on its mount. */
+  readonly aside: string | undefined;
+}) => void;
+
+/** How long a repair waits for a name that is in use; it comes back later. */
+const REPAIR_WAIT_MS = 200;
+
+/** See the head of this file. */
+export class SharedRepair implements MountRepairer {
+  readonly #parts: SharedFilesParts;
+  readonly #differed: SharedCopiesDiffered;
+
+  /** Makes it; nothing runs. */
+  constructor(parts: SharedFilesParts, differed: SharedCopiesDiffered) {
+    this.#parts = { ...parts, waitMs: Math.min(parts.waitMs, REPAIR_WAIT_MS) };
+    this.#differed = differed;
+  }
+
+  /** Repairs one file. */
+  async repair(mount: Mount, missed: MissedWrite): Promise<RepairOutcome> {
+    const { name } = missed;
+    try {
+      checkEntryName(name);
+      return await withNameLocked(this.#parts, name, Deadline.of(undefined), async (held) => {
+        if (!held.includes(mount)) return 'postponed';
+        const own = { mount, copy: await lookAt(mount, name) };
+        const rest = held.filter((other) => other !== mount);
+        const others = await decidingCopy(this.#parts.mirrored, rest, name);
+        return others === undefined ? 'postponed' : this.#mend(own, others, rest, missed);
+      });
+    } catch (error) {
+      if (isStormlampError(error, 'ERR_FILE_LOCKED')) return 'postponed';
+      throw error;
+    }
+  }
+
+  async #mend(
+    own: PlacedCopy,
+    others: PlacedCopy,
+    rest: readonly Mount[],
+    missed: MissedWrite,
+  ): Promise<RepairOutcome> {
+    const { name } = missed;
+    const { mount } = own;
+    const decision = decideRepair(own.copy, others.copy, missed, false);
+    if (decision === 'give-own') {
+      this.#differed({ name, mount: mount.path, kept: 'its own', aside: undefined });
+      for (const other of rest) await copyShared(name, mount, own.copy, other);
+    } else if (decision !== 'equal') {
+      if (decision === 'overrule') await this.#setAside(mount, name);
+      if (others.copy.version !== null) await copyShared(name, others.mount, others.copy, mount);
+      else await mount.run('Deleting', () => unlessMissing(unlink(mount.at(name))));
+      if (missed.kind === 'delete') await bury(mount, { name, at: missed.at });
+    }
+    await this.#parts.mirrored.forget(mount, name);
+    return decision === 'give-own' ? 'kept' : 'repaired';
+  }
+
+  /** Keeps a copy that loses, though nobody ever saw it. */
+  async #setAside(mount: Mount, name: string): Promise<void> {
+    const aside = mount.at(OWN_FOLDER, 'conflicts', randomUUID());
+    await mount.run('Setting a copy aside', async () => {
+      await mkdir(mount.at(OWN_FOLDER, 'conflicts'), { recursive: true, mode: 0o700 });
+      await rename(mount.at(name), aside);
+    });
+    this.#differed({ name, mount: mount.path, kept: 'the others', aside });
+  }
+}

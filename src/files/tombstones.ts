@@ -1,0 +1,73 @@
+/** What was deleted, remembered on every mount, so that a mount that was away does not bring it back. */
+import { createHash } from 'node:crypto';
+import { mkdir, opendir, readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Mount } from './mount.js';
+import { unlessMissing } from './mount-health.js';
+import { OWN_FOLDER } from './mount-mark.js';
+import { replaceFile } from './replace-file.js';
+
+/** A deleted file. */
+export interface Tombstone {
+  /** Its name. */
+  readonly name: string;
+  /** When it was deleted, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** Remembers a deletion on a mount. Errors: as `Mount.run`. */
+export function bury(mount: Mount, tombstone: Tombstone): Promise<void> {
+  return mount.run('Remembering a deletion', async () => {
+    await mkdir(folderOf(mount), { recursive: true, mode: 0o700 });
+    await replaceFile(pathOf(mount, tombstone.name), JSON.stringify(tombstone));
+  });
+}
+
+/** Forgets a deletion, because the file is there again. Errors: as `Mount.run`. */
+export async function unbury(mount: Mount, name: string): Promise<void> {
+  await mount.run('Forgetting a deletion', () => unlessMissing(unlink(pathOf(mount, name))));
+}
+
+/** When a file was deleted, as far as a mount knows. Errors: as `Mount.run`. */
+export function deletedAt(mount: Mount, name: string): Promise<number | undefined> {
+  return mount.run('Looking for a deletion', async () => {
+    const text = await unlessMissing(readFile(pathOf(mount, name), 'utf8'));
+    return text === undefined ? undefined : parseTombstone(text)?.at;
+  });
+}
+
+/** Forgets deletions before `before`; how many. */
+export async function sweepTombstones(mount: Mount, before: number): Promise<number> {
+  return mount.run('Forgetting old deletions', async () => {
+    const folder = await unlessMissing(opendir(folderOf(mount)));
+    let swept = 0;
+    if (folder === undefined) return swept;
+    for await (const entry of folder) {
+      const path = join(folderOf(mount), entry.name);
+      const text = await unlessMissing(readFile(path, 'utf8'));
+      const tombstone = text === undefined ? undefined : parseTombstone(text);
+      if (tombstone !== undefined && tombstone.at >= before) continue;
+      await unlessMissing(unlink(path));
+      swept += 1;
+    }
+    return swept;
+  });
+}
+
+/** What a tombstone's text says, undefined when it is none. */
+export function parseTombstone(text: string): Tombstone | undefined {
+  try {
+    const { name, at } = JSON.parse(text) as Record<string, unknown>;
+    return typeof name === 'string' && typeof at === 'number' ? { name, at } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function folderOf(mount: Mount): string {
+  return mount.at(OWN_FOLDER, 'deleted');
+}
+
+function pathOf(mount: Mount, name: string): string {
+  return join(folderOf(mount), createHash('sha256').update(name).digest('hex'));
+}

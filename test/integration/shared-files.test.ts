@@ -1,0 +1,276 @@
+/** Shared files on two real mounts, which go wrong: nothing acknowledged is lost, and what was deleted stays so. */
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createSharedFiles, type SharedFiles } from '../../src/files/shared-files.js';
+import { type FaultyMount, MountRoom } from './mount-room.js';
+
+let room: MountRoom;
+let a: FaultyMount;
+let b: FaultyMount;
+let files: SharedFiles;
+
+beforeEach(async () => {
+  room = await MountRoom.open();
+  [a, b] = [await room.add('a', '3m'), await room.add('b', '16m')];
+  files = await createSharedFiles({ mounts: [a.path, b.path], monitorIntervalMs: 60_000 });
+});
+afterEach(async () => {
+  await files?.close();
+  await room?.close();
+});
+
+const on = (mount: FaultyMount, name: string): string => join(mount.path, name);
+const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+test('a stream goes to every mount, and comes back, with its checksum', async () => {
+  const bytes = randomBytes(900_000);
+  const pieces = [bytes.subarray(0, 10), bytes.subarray(10, 600_000), bytes.subarray(600_000)];
+  const done = await files.write('uploads/2024/a.bin', Readable.from(pieces), { mode: 0o640 });
+  expect(done).toEqual({ size: bytes.length, sha256: sha(bytes), mounts: [a.path, b.path], missed: [] });
+  for (const mount of [a, b]) expect(readFileSync(on(mount, 'uploads/2024/a.bin'))).toEqual(bytes);
+  const read = await buffer(files.read('uploads/2024/a.bin', { sha256: sha(bytes) }));
+  expect(read.equals(bytes)).toBe(true);
+  expect(
+    (await buffer(files.read('uploads/2024/a.bin', { offset: 899_990 }))).equals(bytes.subarray(-10)),
+  ).toBe(true);
+  expect(await files.stat('uploads/2024/a.bin')).toMatchObject({
+    size: bytes.length,
+    mode: 0o640,
+    mount: a.path,
+  });
+  expect(await files.stat('uploads/none')).toBeUndefined();
+  expect([...(await files.checksums('uploads/2024/a.bin')).values()]).toEqual([sha(bytes), sha(bytes)]);
+  expect(statSync(on(a, 'uploads/2024/a.bin')).mtimeMs).toBe(statSync(on(b, 'uploads/2024/a.bin')).mtimeMs);
+});
+
+test('a wrong checksum and a source that fails leave the old file, and nothing beside it', async () => {
+  await files.write('page.html', 'old');
+  await expect(files.write('page.html', 'new', { sha256: sha(Buffer.from('other')) })).rejects.toMatchObject({
+    code: 'ERR_CHECKSUM',
+  });
+  async function* broken(): AsyncGenerator<string> {
+    yield 'half';
+    throw new Error('the browser went away');
+  }
+  await expect(files.write('page.html', broken())).rejects.toThrow('the browser went away');
+  expect(await text(files.read('page.html'))).toBe('old');
+  for (const mount of [a, b]) expect(readdirSync(mount.path).sort()).toEqual(['.stormlamp', 'page.html']);
+  await expect(text(files.read('page.html', { sha256: sha(Buffer.from('x')) }))).rejects.toMatchObject({
+    code: 'ERR_CHECKSUM',
+  });
+  await expect(text(files.read('none'))).rejects.toMatchObject({ code: 'ERR_FILE_MISSING' });
+});
+
+test('a reader of a file that is replaced gets the old one to its end', async () => {
+  const [old, fresh] = [randomBytes(1_000_000), randomBytes(1_000_000)];
+  await files.write('big', old);
+  const reading = files.read('big')[Symbol.asyncIterator]();
+  const first = (await reading.next()).value as Buffer;
+  await files.write('big', fresh);
+  const rest: Buffer[] = [first];
+  for (;;) {
+    const { done, value } = await reading.next();
+    if (done === true) break;
+    rest.push(value as Buffer);
+  }
+  expect(Buffer.concat(rest).equals(old)).toBe(true);
+  expect((await buffer(files.read('big'))).equals(fresh)).toBe(true);
+});
+
+test('a folder is listed over all mounts, without what was deleted and what is ours', async () => {
+  await files.write('z.txt', 'z');
+  await files.write('docs/a.txt', 'a');
+  await a.readOnly();
+  await files.write('docs/only-b.txt', 'b');
+  expect(await files.delete('z.txt')).toBe(true);
+  expect(await files.delete('never.txt')).toBe(false);
+  expect(await files.list()).toEqual([{ name: 'docs', kind: 'folder' }]);
+  expect((await files.list('docs')).map(({ name }) => name)).toEqual(['docs/a.txt', 'docs/only-b.txt']);
+  expect(await files.list('nothing')).toEqual([]);
+  await expect(text(files.read('z.txt'))).rejects.toMatchObject({ code: 'ERR_FILE_MISSING' });
+});
+
+describe.each([
+  ['read-only', 'readOnly', 'writable'],
+  ['full', 'fill', 'empty'],
+  ['away', 'unmount', 'mount'],
+] as const)('with the first mount %s', (_name, harm, heal) => {
+  test('files are written, replaced, read and deleted, and the mount gets it all when it is back', async () => {
+    const contents = new Map<string, Buffer>();
+    for (const name of ['kept', 'replaced', 'deleted']) {
+      contents.set(name, randomBytes(20_000));
+      await files.write(name, contents.get(name) ?? '');
+    }
+    await a[harm]();
+    const missed: string[] = [];
+    files.on('copy-missed', ({ name, mount }) => void missed.push(`${name} ${mount === a.path}`));
+    for (const name of ['replaced', 'new/file']) {
+      contents.set(name, randomBytes(30_000));
+      expect((await files.write(name, contents.get(name) ?? '')).mounts).toEqual([b.path]);
+    }
+    contents.delete('deleted');
+    expect(await files.delete('deleted')).toBe(true);
+    expect(missed.slice(0, 2)).toEqual(['replaced true', 'new/file true']);
+    for (const [name, bytes] of contents) expect(await buffer(files.read(name))).toEqual(bytes);
+    expect(await files.stat('deleted')).toBeUndefined();
+    await a[heal]();
+    for (const [name, bytes] of contents) expect(await buffer(files.read(name))).toEqual(bytes);
+    expect(await files.stat('deleted')).toBeUndefined();
+    await files.checkMounts();
+    expect(files.status().map(({ health }) => health.phase)).toEqual(['healthy', 'healthy']);
+    for (const [name, bytes] of contents) {
+      for (const mount of [a, b]) expect(readFileSync(on(mount, name))).toEqual(bytes);
+    }
+    for (const mount of [a, b]) expect(existsSync(on(mount, 'deleted'))).toBe(false);
+    const walked: unknown[] = [];
+    await files.walk({ mode: 'heal', onProgress: ({ name, action }) => walked.push(`${name} ${action}`) });
+    expect(walked).toEqual(['kept nothing', 'replaced nothing', 'new/file nothing']);
+  });
+});
+
+describe('a walk', () => {
+  test('one way: what a deployment put on the first mount gets to the others, with date and mode', async () => {
+    mkdirSync(on(a, 'site/css'), { recursive: true });
+    writeFileSync(on(a, 'site/index.php'), '<?php', { mode: 0o644 });
+    writeFileSync(on(a, 'site/css/main.css'), 'body{}');
+    const old = new Date('2020-01-02T03:04:05Z');
+    utimesSync(on(a, 'site/index.php'), old, old);
+    writeFileSync(on(b, 'extra'), 'only here');
+    const told: string[] = [];
+    const dry = await files.walk({
+      mode: 'one-way',
+      dryRun: true,
+      onProgress: (p) => told.push(`${p.name} ${p.action}`),
+    });
+    expect(dry).toMatchObject({ looked: 3, copied: 2, bytes: 0, deleted: 0 });
+    expect(told).toEqual(['extra nothing', 'site/index.php copy', 'site/css/main.css copy']);
+    expect(existsSync(on(b, 'site'))).toBe(false);
+    expect(await files.walk({ mode: 'one-way' })).toMatchObject({
+      looked: 3,
+      copied: 2,
+      bytes: 11,
+      failed: 0,
+    });
+    expect(readFileSync(on(b, 'site/css/main.css'), 'utf8')).toBe('body{}');
+    expect(statSync(on(b, 'site/index.php')).mtime).toEqual(old);
+    expect(existsSync(on(b, 'extra'))).toBe(true);
+    expect(await files.walk({ mode: 'one-way' })).toMatchObject({ copied: 0, deleted: 0 });
+    expect(await files.walk({ mode: 'one-way', prune: true })).toMatchObject({ deleted: 1 });
+    expect(existsSync(on(b, 'extra'))).toBe(false);
+  });
+
+  test('heal: every mount gets the latest, and what was deleted is not brought back by a mount that was away', async () => {
+    await files.write('gone', 'x');
+    await files.write('both', 'first');
+    await b.unmount();
+    await files.checkMounts();
+    await files.delete('gone');
+    await b.mount();
+    // The note that b missed the deletion is lost, as after a crash; the tombstone remains.
+    for (const id of readdirSync(on(a, '.stormlamp/missed')))
+      for (const note of readdirSync(on(a, `.stormlamp/missed/${id}`)))
+        unlinkSync(on(a, `.stormlamp/missed/${id}/${note}`));
+    const later = new Date(Date.now() + 5_000);
+    writeFileSync(on(b, 'both'), 'second');
+    utimesSync(on(b, 'both'), later, later);
+    writeFileSync(on(b, 'new'), 'n');
+    const report = await files.walk({ mode: 'heal' });
+    expect(report).toMatchObject({ copied: 2, deleted: 1, failed: 0 });
+    expect(readFileSync(on(a, 'both'), 'utf8')).toBe('second');
+    expect(readFileSync(on(a, 'new'), 'utf8')).toBe('n');
+    expect([existsSync(on(a, 'gone')), existsSync(on(b, 'gone'))]).toEqual([false, false]);
+  });
+
+  test('a file that is put back after its deletion stays, even with an old date', async () => {
+    await files.write('logo', 'x');
+    await files.delete('logo');
+    writeFileSync(on(a, 'logo'), 'again');
+    const old = new Date('2020-01-02T03:04:05Z');
+    utimesSync(on(a, 'logo'), old, old);
+    await files.walk({ mode: 'heal' });
+    expect(readFileSync(on(b, 'logo'), 'utf8')).toBe('again');
+  });
+
+  test('by checksum finds what size and date hide', async () => {
+    await files.write('table', 'good');
+    const { mtime } = statSync(on(b, 'table'));
+    writeFileSync(on(b, 'table'), 'rot!');
+    utimesSync(on(b, 'table'), mtime, mtime);
+    expect(await files.walk()).toMatchObject({ copied: 0 });
+    expect(await files.walk({ compare: 'checksum' })).toMatchObject({ copied: 1 });
+    expect(readFileSync(on(b, 'table'), 'utf8')).toBe('good');
+  });
+
+  test('can be ended, and leaves links alone', async () => {
+    await files.write('one', '1');
+    symlinkSync('/etc/passwd', on(a, 'link'));
+    expect(await files.walk()).toMatchObject({ looked: 1, skipped: 1 });
+    await files.write('two', '2');
+    const ending = new AbortController();
+    const walk = files.walk({ signal: ending.signal, onProgress: () => ending.abort() });
+    await expect(walk).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  });
+});
+
+describe('names', () => {
+  test.each([
+    '../x',
+    'a/../../x',
+    '/etc/passwd',
+    'a//b',
+    '',
+    '.',
+    'a\0b',
+    '.stormlamp/mount.json',
+    'a/.stormlamp-x',
+    'x'.repeat(256),
+    'a/',
+  ])('%j is refused', async (name) => {
+    for (const call of [files.write(name, 'x'), files.stat(name), files.delete(name)])
+      await expect(call).rejects.toMatchObject({ code: 'ERR_FILE_NAME' });
+    expect(() => files.read(name)).toThrow(expect.objectContaining({ code: 'ERR_FILE_NAME' }));
+  });
+
+  test('a link out of the folder is not followed, for writing, reading or listing', async () => {
+    symlinkSync('/etc', on(a, 'out'));
+    symlinkSync('/etc/hostname', on(a, 'file'));
+    await expect(files.write('out/x', 'x')).rejects.toMatchObject({ code: 'ERR_FILE_NAME' });
+    await expect(text(files.read('out/hostname'))).rejects.toMatchObject({ code: 'ERR_FILE_NAME' });
+    await expect(files.list('out')).rejects.toMatchObject({ code: 'ERR_FILE_NAME' });
+    await expect(text(files.read('file'))).rejects.toMatchObject({ code: 'ERR_FILE_MISSING' });
+    expect(existsSync('/etc/x')).toBe(false);
+  });
+});
+
+test('a set of mounts in another order, or with another member, is refused', async () => {
+  const wrong = createSharedFiles({ mounts: [b.path, a.path] });
+  await expect(wrong).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  await expect(createSharedFiles({ mounts: [a.path] })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+});
+
+test('two processes writing one name leave the same file on every mount', async () => {
+  const other = await createSharedFiles({ mounts: [a.path, b.path], monitorIntervalMs: 60_000 });
+  try {
+    const writers = [files, other].flatMap((one) =>
+      [1, 2, 3, 4].map((n) => one.write('same', `${n}`.repeat(5_000 + n))),
+    );
+    await Promise.all(writers);
+    expect(readFileSync(on(a, 'same'))).toEqual(readFileSync(on(b, 'same')));
+  } finally {
+    await other.close();
+  }
+});
