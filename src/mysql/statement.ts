@@ -11,6 +11,8 @@ import type {
 import type { CallOptions } from '../common/deadline.js';
 import { invalidOption } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { formatText } from './connection-factory.js';
+import { holdsRawSql } from './raw-values.js';
 
 /** mysql2's statement options plus a limit for the whole call and a signal that ends it. */
 export interface StatementOptions extends QueryOptions, CallOptions {}
@@ -35,7 +37,7 @@ export type StatementCallback = (
 export interface Statement {
   /** The protocol to use. */
   readonly mode: StatementMode;
-  /** The text with its placeholders. */
+  /** The text with its placeholders; with its values when some of them are SQL, since they count for where it may run. */
   readonly sql: string;
   /** What the driver gets first: the text, or the caller's options without the names that only we know. */
   readonly form: string | QueryOptions;
@@ -63,13 +65,21 @@ export function readStatement(
       `\`${mode}\` returns a promise and takes no callback; callbackPool() has the callback form`,
     );
   }
-  if (typeof sql === 'string') return { mode, sql, form: sql, values, limits: undefined };
+  if (typeof sql === 'string') {
+    return { mode, sql: textToJudge(mode, sql, values), form: sql, values, limits: undefined };
+  }
   if (typeof sql !== 'object' || sql === null)
     throw invalidOption('sql', 'a string or an options object', sql);
   if (typeof sql.sql !== 'string') throw invalidOption('sql.sql', 'a string', sql.sql);
   const { timeoutMs, signal, ...form } = sql;
   const limits = timeoutMs === undefined && signal === undefined ? undefined : { timeoutMs, signal };
-  return { mode, sql: form.sql, form, values, limits };
+  return { mode, sql: textToJudge(mode, form.sql, values ?? form.values), form, values, limits };
+}
+
+function textToJudge(mode: StatementMode, sql: string, values: StatementValues | undefined): string {
+  return mode === 'query' && values !== undefined && holdsRawSql(values)
+    ? formatText(sql, values, false, 'local')
+    : sql;
 }
 
 /** A statement and the callback that came with it. */
