@@ -33,6 +33,7 @@ export class HttpSession {
   /** The id that the browser has, or gets with the headers. */
   #announced: string | undefined;
   #failed = false;
+  #atClose: () => Promise<void> = () => this.session.release();
 
   /** @internal */
   constructor(
@@ -51,7 +52,7 @@ export class HttpSession {
     });
     this.#announced = this.session.isNew ? undefined : this.session.id;
     // A connection that breaks off ends the request for everybody who waits for the lock.
-    response.once('close', () => void this.session.release());
+    response.once('close', () => void this.#atClose());
     if (response.destroyed) void this.session.release();
   }
 
@@ -99,9 +100,16 @@ export class HttpSession {
     return kind === 'save' || kind === 'refuse' || this.session.locked;
   }
 
-  /** @internal Saves what a response that broke off has changed, as PHP does; nothing that the browser could not find again. */
-  async saveAfterBreak(): Promise<void> {
-    if (this.session.id === this.#announced || !this.session.isNew) await this.save();
+  /**
+   * @internal Saves, when the response's connection closes and `open()` says that nobody has saved yet, what was changed so
+   * far, as PHP does at an abort: nobody may ever end the response now. A session that the browser could not find is not made.
+   */
+  saveAtClose(open: () => boolean, report: (error: unknown) => void): void {
+    this.#atClose = async () => {
+      const findable = this.session.id === this.#announced || !this.session.isNew;
+      if (open() && findable) await this.save().catch(report);
+      else await this.session.release();
+    };
   }
 
   #work(): Work {

@@ -56,11 +56,7 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
     return this;
   } as ServerResponse['end'];
 
-  response.once('close', () => {
-    if (phase !== 'open') return;
-    // Nobody may ever call `end` now; what was changed so far is saved, as PHP does at an abort. A later `end` saves the rest.
-    http.saveAfterBreak().catch((error: unknown) => port.report(error));
-  });
+  http.saveAtClose(() => phase === 'open', port.report);
 }
 
 /** Turns headers given to `writeHead` into set headers, so that the cookie is added to them and not lost. */
