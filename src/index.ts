@@ -69,7 +69,7 @@ export type {
   SessionPlacementOptions,
 } from './session/session-options.js';
 export type { SaveResult, SessionNodeStatus, SessionStore } from './session/session-store.js';
-export type { LoadOptions } from './session/session-store-port.js';
+export type { LoadOptions, SessionStorePort } from './session/session-store-port.js';
 export type { BalanceName } from './topology/balance.js';
 export type {
   Alone,
