@@ -33,8 +33,12 @@ export interface FileSessionOptions {
   readonly serialize?: SessionHandler;
   /** Life of an unused session in milliseconds, PHP's `session.gc_maxlifetime` × 1000. Only `gcIntervalMs` uses it. */
   readonly lifetimeMs?: number;
-  /** `'merge'` saves variable by variable; `'last-write-wins'` overwrites. Both under PHP's lock. Default `'merge'`. */
-  readonly conflict?: 'merge' | 'last-write-wins';
+  /**
+   * How requests that use one session at the same time meet. `'merge'` takes PHP's lock for the moment of saving, and
+   * merges variable by variable; `'lock'` holds it from load to save, as PHP does; `'last-write-wins'` overwrites, under
+   * the lock for the moment of saving. Default `'merge'`.
+   */
+  readonly conflict?: 'merge' | 'lock' | 'last-write-wins';
   /** Decides when two requests changed the same variable; by default the later save wins. */
   readonly onConflict?: (conflict: VariableConflict) => ConflictDecision;
   /** What a save does with a session that existed at load and is gone now. Default `'drop'`. */

@@ -22,10 +22,10 @@ import {
 import { FileSessionRepair, type FileSessionResync } from './file-session-repair.js';
 import type { CopiesWritten, LockedCopies } from './locked-copies.js';
 import { Session } from './session.js';
-import { type SessionFileRead, SessionFiles } from './session-files.js';
+import { type HeldCopies, type SessionFileRead, SessionFiles } from './session-files.js';
 import { assertSessionId, createSessionId } from './session-id.js';
-import { mergeChanges } from './session-merge.js';
-import type { SessionSaveResult, SessionStorePort } from './session-store-port.js';
+import { mergeSession } from './session-merge.js';
+import type { LoadOptions, SessionSaveResult, SessionStorePort } from './session-store-port.js';
 
 /** Sessions in files, byte-compatible with PHP's own. Made by {@link createFileSessionStore}. */
 export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implements SessionStorePort {
@@ -34,6 +34,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   readonly #files: SessionFiles;
   readonly #mirrored: MirroredMounts;
   readonly #repair: FileSessionRepair;
+  readonly #holds = new WeakMap<Session, HeldCopies>();
   readonly #background = new Set<Promise<unknown>>();
   readonly #collector: NodeJS.Timeout | undefined;
   #closed = false;
@@ -64,12 +65,14 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
 
   /**
    * Reads a session, without waiting for a PHP page that has it locked. The first mount decides; only when it cannot
-   * answer, or missed a write of this session, is the next one asked.
+   * answer, or missed a write of this session, is the next one asked. With `lock` it waits for PHP, and PHP for it, until
+   * the session is saved, destroyed or released; a session that is not there is returned without a lock.
    *
    * @throws StormlampError `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_ACCESS_DENIED` (PHP runs as another user),
    * `ERR_PHP_SYNTAX` (what is stored is not a session), `ERR_SESSION_LOCKED`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`.
    */
-  async load(id: string, options?: CallOptions): Promise<Session> {
+  async load(id: string, options?: LoadOptions): Promise<Session> {
+    if (options?.lock ?? this.options.conflict === 'lock') return this.#loadLocked(id, options);
     const { copy, mount } = await this.#read(id, options);
     publish('session', () => ({
       operation: 'load',
@@ -88,7 +91,8 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
 
   /**
    * Stores the variables that were changed since the session was loaded: takes PHP's lock, reads what is there now, merges
-   * variable by variable, writes in place on every mount, and unlocks. An unchanged session writes nothing.
+   * variable by variable, writes in place on every mount, and unlocks. An unchanged session writes nothing. A session that
+   * was loaded with its lock is unlocked by this, whatever the outcome.
    *
    * @throws StormlampError `ERR_SESSION_LOCKED`, `ERR_STORE_DOWN` (no mount, or fewer than `acks` asks for, took it),
    * `ERR_ACCESS_DENIED`, `ERR_SESSION_TOO_LARGE`, `ERR_PHP_VALUE`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`. After an
@@ -98,8 +102,11 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     this.#assertOpen();
     assertSessionId(session.id, this.options.accept);
     const changes = session.pendingChanges();
-    if (changes === undefined) return { outcome: 'unchanged', copies: [] };
-    return this.#files.locked(session.id, Deadline.of(options), (copies) =>
+    if (changes === undefined) {
+      await session.release();
+      return { outcome: 'unchanged', copies: [] };
+    }
+    return this.#locked(session, Deadline.of(options), (copies) =>
       this.#mergeAndWrite(session, changes, copies),
     );
   }
@@ -134,15 +141,15 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   }
 
   /**
-   * Removes every copy, under the lock.
+   * Removes every copy, under the lock; a session that was loaded with its lock is given as it is, not by its id.
    *
    * @throws StormlampError `ERR_STORE_DOWN` when no copy could be removed; a copy that was missed is the event
    * `copy-missed`, and is removed when its mount is back.
    */
-  async destroy(id: string, options?: CallOptions): Promise<void> {
+  async destroy(target: string | Session, options?: CallOptions): Promise<void> {
     this.#assertOpen();
-    assertSessionId(id, this.options.accept);
-    await this.#files.locked(id, Deadline.of(options), async (copies) => {
+    assertSessionId(typeof target === 'string' ? target : target.id, this.options.accept);
+    await this.#locked(target, Deadline.of(options), async (copies) => {
       this.#tellAll('destroy', await copies.remove(await copies.deciding()));
     });
     publish('session', () => ({ operation: 'destroy', node: undefined, detail: '' }));
@@ -153,7 +160,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     this.#assertOpen();
     const fresh = session.renamed(createSessionId(this.options.idFormat));
     await this.save(fresh, options);
-    if (session.exists) await this.destroy(session.id, options);
+    if (session.exists) await this.destroy(session, options);
     return fresh;
   }
 
@@ -201,6 +208,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     clearInterval(this.#collector);
     await this.#mirrored.close();
     await Promise.all(this.#background);
+    await this.#files.releaseAll();
   }
 
   /** Same as {@link FileSessionStore.close}. */
@@ -217,6 +225,48 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     return read;
   }
 
+  async #loadLocked(id: string, options: CallOptions | undefined): Promise<Session> {
+    this.#assertOpen();
+    assertSessionId(id, this.options.accept);
+    const held = await this.#files.hold(id, Deadline.of(options));
+    try {
+      const { bytes } = await held.copies.deciding();
+      publish('session', () => ({
+        operation: 'load',
+        node: undefined,
+        detail: bytes === null ? 'miss' : 'hit',
+      }));
+      if (bytes === null) {
+        await held.release();
+        return Session.absent(id, this.options.serialize);
+      }
+      const session = Session.stored(id, this.#decode(bytes));
+      this.#holds.set(session, held);
+      session.holdLock(held);
+      return session;
+    } catch (error) {
+      await held.release();
+      throw error;
+    }
+  }
+
+  /** Runs `work` under the lock that the session holds, which is given back then, or under one taken for the moment. */
+  async #locked<T>(
+    target: string | Session,
+    deadline: Deadline,
+    work: (copies: LockedCopies) => Promise<T>,
+  ): Promise<T> {
+    if (typeof target === 'string') return this.#files.locked(target, deadline, work);
+    const lock = target.takeLock();
+    const held = lock === undefined ? undefined : this.#holds.get(target);
+    if (held === undefined) return this.#files.locked(target.id, deadline, work);
+    try {
+      return await work(held.copies);
+    } finally {
+      await held.release();
+    }
+  }
+
   async #mergeAndWrite(
     session: Session,
     changes: ReadonlyMap<string, VariableChange>,
@@ -227,21 +277,9 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
       return { outcome: 'gone', copies: [] };
     const { base } = session;
     const stored = now.bytes === null ? undefined : this.#decode(now.bytes);
-    // Recreated from what was loaded, a vanished session gets all its variables back, not only the changed ones.
-    const merged =
-      stored === undefined || this.options.conflict === 'last-write-wins'
-        ? { apply: changes, conflicts: [] }
-        : mergeChanges(
-            changes,
-            (name) => base.bytesOf(name),
-            (name) => stored.bytesOf(name),
-            this.options.onConflict,
-          );
-    for (const { name } of merged.conflicts) {
-      this.publish('conflict-decided', { variable: name, kept: merged.apply.has(name) ? 'ours' : 'theirs' });
-    }
-    const onto = this.options.conflict === 'last-write-wins' ? base : (stored ?? base);
-    const bytes = onto.encodeWith(merged.apply);
+    const onto = this.options.conflict === 'last-write-wins' ? undefined : stored;
+    const { bytes, decided } = mergeSession(base, changes, onto, this.options.onConflict);
+    for (const decision of decided) this.publish('conflict-decided', decision);
     const result = await this.#write(copies, bytes, now);
     session.wrote(this.#decode(bytes), this.#decode(base.encodeWith(changes)));
     return result;

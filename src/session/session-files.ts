@@ -9,6 +9,7 @@ import type { Mount } from '../files/mount.js';
 import { explainDenied, type FileCopy, NO_COPY, peekCopy } from './file-copy.js';
 import { sessionFileName } from './file-save-path.js';
 import { LockedCopies } from './locked-copies.js';
+import type { HeldSessionLock } from './session.js';
 
 /** What {@link SessionFiles} is made of. */
 export interface SessionFilesOptions {
@@ -38,11 +39,18 @@ export interface SessionFileRead {
   readonly passed: readonly { readonly mount: Mount; readonly error: unknown }[];
 }
 
+/** Copies that stay locked until they are released. */
+export interface HeldCopies extends HeldSessionLock {
+  /** The copies. */
+  readonly copies: LockedCopies;
+}
+
 /** See the head of this file. */
 export class SessionFiles {
   /** The mounts. */
   readonly mirrored: MirroredMounts;
   readonly #options: SessionFilesOptions;
+  readonly #held = new Set<HeldCopies>();
 
   /** Makes it; nothing is opened. */
   constructor(options: SessionFilesOptions) {
@@ -98,25 +106,54 @@ export class SessionFiles {
     return this.lockedFile(sessionFileName(id, this.#options.depth), deadline, work, waitMs);
   }
 
-  /** The same for a file that is named by its path, relative to a mount. */
-  lockedFile<T>(
+  /** Locks all reachable copies of a session until they are released. Errors: as {@link SessionFiles.locked}. */
+  hold(id: string, deadline: Deadline): Promise<HeldCopies> {
+    return new Promise((resolve, reject) => {
+      const held = this.locked(
+        id,
+        deadline,
+        (copies) =>
+          new Promise<void>((done) => {
+            const hold: HeldCopies = {
+              copies,
+              release: () => {
+                done();
+                this.#held.delete(hold);
+                return held.catch(() => undefined);
+              },
+            };
+            this.#held.add(hold);
+            resolve(hold);
+          }),
+      );
+      held.catch(reject);
+    });
+  }
+
+  /** Releases everything that is held. Never rejects. */
+  async releaseAll(): Promise<void> {
+    await Promise.all([...this.#held].map((hold) => hold.release()));
+  }
+
+  /** The same as {@link SessionFiles.locked} for a file that is named by its path, relative to a mount. */
+  async lockedFile<T>(
     name: string,
     deadline: Deadline,
     work: (copies: LockedCopies) => Promise<T>,
     waitMs: number = this.#options.lockWaitMs,
   ): Promise<T> {
     const patience = deadline.within(Math.max(1, waitMs));
-    return this.mirrored.turns.run(name, async () => {
-      let copies: LockedCopies | 'busy';
-      try {
-        copies = await LockedCopies.acquire({ ...this.#options, name, patience });
-      } catch (error) {
-        throw explainDenied(error);
-      }
-      if (copies === 'busy') {
-        deadline.check('Waiting for the session lock');
-        throw lockedFor(waitMs);
-      }
+    let turn: 'waited for' | 'there' | 'missed' = 'waited for';
+    let begin: () => void = () => undefined;
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const done = this.mirrored.turns.run(name, async () => {
+      if (turn === 'missed') throw lockedFor(waitMs);
+      turn = 'there';
+      begin();
+      const copies = await this.#acquire(name, patience);
+      if (copies === 'busy') throw lockedFor(waitMs);
       try {
         return await work(copies);
       } catch (error) {
@@ -125,6 +162,26 @@ export class SessionFiles {
         await copies.release();
       }
     });
+    try {
+      // Another call of this process may hold the lock for as long as its request runs.
+      await patience.race('Waiting for the session lock', Promise.race([begun, done]));
+    } catch (error) {
+      turn = 'missed';
+      done.catch(() => undefined);
+      deadline.check('Waiting for the session lock');
+      throw isStormlampError(error, ErrorCode.TIMEOUT) && error.node === undefined
+        ? lockedFor(waitMs)
+        : error;
+    }
+    return done;
+  }
+
+  async #acquire(name: string, patience: Deadline): Promise<LockedCopies | 'busy'> {
+    try {
+      return await LockedCopies.acquire({ ...this.#options, name, patience });
+    } catch (error) {
+      throw explainDenied(error);
+    }
   }
 
   async #copyOn(mount: Mount, name: string, id: string, deadline: Deadline): Promise<FileCopy> {

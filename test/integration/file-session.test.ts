@@ -172,6 +172,39 @@ test('a session locked by Node makes PHP wait', async () => {
   expect((await waiting).stdout).toBe('2');
 });
 
+test('a session loaded with its lock keeps PHP and other requests out until it is saved or released', async () => {
+  const store = await openStore({ conflict: 'lock', lockWaitMs: 60 });
+  const id = newId();
+  await php(id, "$_SESSION = ['n' => 0];");
+  const session = await store.load(id);
+  expect(session.locked).toBe(true);
+  await expect(store.load(id)).rejects.toMatchObject({ code: 'ERR_SESSION_LOCKED' });
+  const other = await openStore({ lockWaitMs: 60 });
+  const theirs = await other.load(id);
+  theirs.data['n'] = 9;
+  await expect(other.save(theirs)).rejects.toMatchObject({ code: 'ERR_SESSION_LOCKED' });
+  const waiting = php(id, "$_SESSION['n'] += 10; echo $_SESSION['n'];");
+  session.data['n'] = 1;
+  await store.save(session);
+  expect(session.locked).toBe(false);
+  expect(await waiting).toBe('11');
+  const again = await store.load(id);
+  await again.release();
+  const destroyed = await store.load(id);
+  await store.destroy(destroyed);
+  expect((await store.load(id)).locked).toBe(false);
+  expect(existsSync(fileOf(id))).toBe(false);
+});
+
+test('closing the store gives back what its sessions hold', async () => {
+  const store = await openStore({ conflict: 'lock' });
+  const id = newId();
+  await php(id, "$_SESSION = ['n' => 0];");
+  await store.load(id);
+  await store.close();
+  expect(await php(id, "echo $_SESSION['n'];")).toBe('0');
+});
+
 test('many PHP and Node writers of one session lose nothing that was acknowledged', async () => {
   const store = await openStore();
   const id = newId();
