@@ -1,4 +1,11 @@
 /** What `stormlamp/express` exports. */
+
+export type {
+  LoadOptions,
+  SessionSaveResult,
+  SessionStorePort,
+  SessionStorePortOptions,
+} from '../session/session-store-port.js';
 export {
   type ExpressSessionData,
   ExpressSessionStore,

@@ -1,8 +1,9 @@
 /** The session lock beside real PHP: a lock that PHP took away is noticed, and one that a killed PHP left behind is removed. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import { memcachedLock, memcacheLock } from '../../src/session/lock-protocol.js';
-import type { Session } from '../../src/session/session.js';
 import type { SessionOptions } from '../../src/session/session-options.js';
 import type { SessionStore } from '../../src/session/session-store.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
@@ -182,8 +183,12 @@ describe("with conflict 'lock'", () => {
     const id = newId();
     await php(id, "$_SESSION = ['php' => 0, 'node' => 0];");
     // PHP's own lock expires after a second; at its end PHP unlocks all the same, and takes ours away.
-    const slow = php(id, "sleep(3); $_SESSION['php'] = 1;", { 'memcached.sess_lock_expire': 1 });
-    const session = await eventuallyLocked(store, id);
+    const opened = join(servers.folder, `${id}.opened`);
+    const slow = php(id, `touch('${opened}'); sleep(4); $_SESSION['php'] = 1;`, {
+      'memcached.sess_lock_expire': 1,
+    });
+    await expect.poll(() => existsSync(opened), { timeout: 10_000 }).toBe(true);
+    const session = await store.load(id);
     session.data['node'] = 1;
     await slow;
     await store.save(session);
@@ -213,13 +218,6 @@ describe("with conflict 'lock'", () => {
     },
   );
 });
-
-/** Loads with the lock as soon as PHP has the session open and its own lock has expired. */
-async function eventuallyLocked(store: SessionStore, id: string): Promise<Session> {
-  const key = `memc.sess.key.lock.${id}`;
-  await expect.poll(() => lifeOf(key), { timeout: 5_000 }).toBeGreaterThan(-1);
-  return store.load(id);
-}
 
 /** Says one line to every memcached, past all clients, and gives the answers. */
 async function say(line: string): Promise<string[]> {
