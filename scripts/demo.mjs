@@ -1,20 +1,47 @@
 /** `npm run demo`: does everything that a fresh clone needs, then plays the demo of the command line program. */
-import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuild, ensureDependencies, ROOT } from './workspace.mjs';
 
+const WATCH_EVERY_MS = 300;
+
+/** The processes that npm started this one through: a shell and npm itself, where the system tells. */
+function launchers() {
+  const parent = process.ppid;
+  try {
+    const afterName = readFileSync(`/proc/${parent}/stat`, 'utf8').split(') ').at(-1);
+    const shell = /^\/?(?:.*\/)?(?:sh|bash|dash)$/.test(readFileSync(`/proc/${parent}/comm`, 'utf8').trim());
+    return shell ? [parent, Number(afterName.split(' ')[1])] : [parent];
+  } catch {
+    return [parent];
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+/** Ends the demo when npm is killed: nobody could press Ctrl-C any more. */
+function endWithLauncher() {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const watched = launchers();
+  const timer = setInterval(() => {
+    if (watched.every(isAlive)) return;
+    clearInterval(timer);
+    process.kill(process.pid, 'SIGTERM');
+  }, WATCH_EVERY_MS);
+  timer.unref();
+}
+
+endWithLauncher();
 await ensureDependencies();
 if (!(await ensureBuild())) process.exit(1);
-const child = spawn(
-  process.execPath,
-  [join(ROOT, 'dist', 'cli', 'main.js'), 'demo', ...process.argv.slice(2)],
-  {
-    stdio: 'inherit',
-  },
-);
-// The terminal sends Ctrl-C to the demo as well; it cleans up and tells how it ended.
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => child.kill('SIGTERM'));
-child.once('close', (code, signal) => {
-  process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 1);
-});
+// In this very process: killed with SIGKILL, it takes the demo with it, and the guardian cleans up.
+const program = join(ROOT, 'dist', 'cli', 'main.js');
+process.argv = [process.execPath, program, 'demo', ...process.argv.slice(2)];
+await import(program);

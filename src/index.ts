@@ -69,7 +69,12 @@ export type {
   SessionPlacementOptions,
 } from './session/session-options.js';
 export type { SaveResult, SessionNodeStatus, SessionStore } from './session/session-store.js';
-export type { LoadOptions, SessionStorePort } from './session/session-store-port.js';
+export type {
+  LoadOptions,
+  SessionSaveResult,
+  SessionStorePort,
+  SessionStorePortOptions,
+} from './session/session-store-port.js';
 export type { BalanceName } from './topology/balance.js';
 export type {
   Alone,

@@ -1,4 +1,5 @@
 /** One absolute deadline for a whole call, handed down through queue, connect, wait and query. */
+import { invalidOption } from './option-reader.js';
 import { allowManyListeners } from './shared-signal.js';
 import { ErrorCode, StormlampError } from './stormlamp-error.js';
 
@@ -25,9 +26,25 @@ export class Deadline {
     if (signal !== undefined) allowManyListeners(signal);
   }
 
-  /** The deadline of a call: its own `timeoutMs`, else `defaultMs`; 0 means none. */
+  /**
+   * The deadline of a call: its own `timeoutMs`, else `defaultMs`; 0 means none.
+   *
+   * @throws StormlampError `ERR_INVALID_OPTION` for a limit that is no number >= 0 and for a signal that is none.
+   */
   static of(options: CallOptions | undefined, defaultMs = 0): Deadline {
-    return new Deadline(options?.timeoutMs ?? defaultMs, options?.signal);
+    if (options === undefined) return new Deadline(defaultMs, undefined);
+    const { timeoutMs, signal } = options;
+    if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
+      throw invalidOption('timeoutMs', 'a number >= 0', timeoutMs);
+    }
+    if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+      throw invalidOption(
+        'signal',
+        'an AbortSignal (of an AbortController it is the property `signal`)',
+        signal,
+      );
+    }
+    return new Deadline(timeoutMs ?? defaultMs, signal);
   }
 
   /** A deadline that is the sooner of this one and `limitMs` from now, with the same signal. */

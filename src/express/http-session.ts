@@ -1,7 +1,7 @@
 /** The session of one HTTP request: loaded from PHP's cookie, saved before the response ends. Works with plain `node:http`. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CallOptions } from '../common/deadline.js';
-import { rejectUnknownOptions } from '../common/option-reader.js';
+import { invalidOption, readBoolean, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { Session } from '../session/session.js';
 import { formatSessionCookie, readSessionCookie } from '../session/session-cookie.js';
@@ -137,14 +137,28 @@ export async function loadSession(
 ): Promise<HttpSession> {
   rejectUnknownOptions('loadSession', options, ['readOnly']);
   const store = storeOf(source);
-  const readOnly = options.readOnly ?? false;
+  const readOnly = readBoolean('readOnly', options.readOnly, false);
   const { session, usable } = await load(store, request, readOnly);
   return new HttpSession(store, request, response, { session, saves: usable && !readOnly });
 }
 
 /** @internal The store itself. */
 export function storeOf(source: SessionSource): SessionStorePort {
-  return 'sessions' in source ? source.sessions : source;
+  const given: unknown = source;
+  if (given instanceof Promise) {
+    throw invalidOption('source', 'a cluster or a session store; write `await createCluster(…)`', given);
+  }
+  if (typeof given === 'object' && given !== null) {
+    const store = 'sessions' in given ? given.sessions : given;
+    if (isStore(store)) return store;
+  }
+  throw invalidOption('source', 'a cluster or a session store', given);
+}
+
+function isStore(value: unknown): value is SessionStorePort {
+  return (
+    typeof (value as Partial<SessionStorePort> | null)?.load === 'function' && 'options' in (value as object)
+  );
 }
 
 async function load(

@@ -1,6 +1,7 @@
 /** Express middleware that reads and writes the session that PHP keeps under the raw `PHPSESSID` cookie. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { rejectUnknownOptions } from '../common/option-reader.js';
+import { readBoolean, rejectUnknownOptions } from '../common/option-reader.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { loadSession, type PhpSessionOptions, type SessionSource, storeOf } from './http-session.js';
 import type { RequestSession } from './request-session.js';
 import { saveAtEnd } from './save-at-end.js';
@@ -31,12 +32,13 @@ export type PhpSessionMiddleware = (
  */
 export function phpSession(source: SessionSource, options: PhpSessionOptions = {}): PhpSessionMiddleware {
   rejectUnknownOptions('phpSession', options, ['readOnly']);
+  const readOnly = readBoolean('phpSession.readOnly', options.readOnly, false);
   const store = storeOf(source);
   return (req, res, next) => {
     loadSession(store, req, res, options).then(
       (http) => {
-        (req as PhpSessionRequest).session = http.session;
-        if (options.readOnly !== true) {
+        attach(req, http.session);
+        if (!readOnly) {
           saveAtEnd(http, res, { failed: next, report: (error) => store.reportSaveFailure(error) });
         }
         next();
@@ -44,4 +46,19 @@ export function phpSession(source: SessionSource, options: PhpSessionOptions = {
       (error: unknown) => next(error),
     );
   };
+}
+
+function attach(req: IncomingMessage, session: RequestSession): void {
+  Object.defineProperty(req, 'session', {
+    configurable: true,
+    enumerable: true,
+    get: () => session,
+    // What is put in its place would be lost in silence.
+    set() {
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        '`req.session` cannot be replaced; set its properties, or call `req.session.destroy()`',
+      );
+    },
+  });
 }

@@ -28,6 +28,12 @@ const REFUSAL_LIMIT = 5;
 /** Pause between two such refusals, in milliseconds. */
 const REFUSAL_PAUSE_MS = 100;
 
+/** How long a read waits while a primary is being replaced and no replica is known to be fresh, in milliseconds. */
+const READ_PATIENCE_MS = 3_000;
+
+/** Pause between two looks for a node that may serve such a read, in milliseconds. */
+const READ_POLL_MS = 25;
+
 /** Pauses between attempts to reach a primary that the monitor takes for alive. */
 const RETRY = { firstMs: 40, maxMs: 500 };
 
@@ -38,7 +44,12 @@ const RETRY = { firstMs: 40, maxMs: 500 };
  */
 export function tryBindReader(ports: SessionPorts, { scope }: CallContext, tried: Tried): Bound | undefined {
   if (ports.router.preferenceIn(scope) === 'primary') return tryBindWriter(ports);
-  const { node, because } = ports.router.reader(scope, tried.nodes);
+  const choice = readerNow(ports, scope, tried);
+  if (choice instanceof Error) {
+    if (mayPass(ports, choice)) return undefined;
+    throw choice;
+  }
+  const { node, because } = choice;
   const connection = ports.node(node).tryAcquire('read');
   return connection === undefined ? undefined : { connection, because };
 }
@@ -60,7 +71,7 @@ export async function bindReader(ports: SessionPorts, context: CallContext, trie
   const { scope, deadline } = context;
   for (let cause: unknown; ; ) {
     if (ports.router.preferenceIn(scope) === 'primary') return bindWriter(ports, context);
-    const { node, because } = ports.router.reader(scope, tried.nodes);
+    const { node, because } = await readerInTime(ports, context, tried);
     if (cause !== undefined && tried.nodes?.has(node) === true) {
       throw ports.router.noReader(scope, tried.nodes, cause);
     }
@@ -114,6 +125,44 @@ export async function bindWriter(ports: SessionPorts, context: CallContext): Pro
         throw ports.router.writer === undefined ? noWriterError(ports.router.topology) : error;
       }
     }
+  }
+}
+
+type Choice = ReturnType<SessionPorts['router']['reader']>;
+
+function readerNow(ports: SessionPorts, scope: CallContext['scope'], tried: Tried): Choice | Error {
+  try {
+    return ports.router.reader(scope, tried.nodes);
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** Between two primaries no node is known to be fresh for a moment; once there is a primary, that is over. */
+function mayPass(ports: SessionPorts, error: Error): boolean {
+  return ports.router.writer === undefined && isStormlampError(error, ErrorCode.NO_REPLICA);
+}
+
+/** The node for a read; while a primary is being replaced, waits a little for one. */
+async function readerInTime(
+  ports: SessionPorts,
+  { scope, deadline }: CallContext,
+  tried: Tried,
+): Promise<Choice> {
+  let patience: Deadline | undefined;
+  for (;;) {
+    const choice = readerNow(ports, scope, tried);
+    if (!(choice instanceof Error)) return choice;
+    if (!mayPass(ports, choice)) throw choice;
+    if (patience === undefined) {
+      patience = deadline.within(Math.max(0.001, Math.min(ports.blockMs, READ_PATIENCE_MS)));
+      // Whoever waits for a writer makes the monitors look more often.
+      ports.waitForWriter(patience).catch(() => undefined);
+    }
+    if (deadline.signal?.aborted === true) deadline.check('Waiting for a node that may serve reads');
+    if (patience.remainingMs() === 0) throw choice;
+    await pause(Math.min(READ_POLL_MS, patience.remainingMs()), deadline.signal);
+    ports.checkOpen();
   }
 }
 

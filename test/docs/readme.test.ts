@@ -81,6 +81,7 @@ test('the code block serves a PHP login and the cart', async () => {
     expect(await me.json()).toEqual({ user: { name: 'ada' } });
     const cart = await fetch(`http://127.0.0.1:${port}/cart/lamp`, { method: 'POST', headers });
     expect(cart.status).toBe(200);
+    expect(await cart.json()).toEqual({ items: 1 });
     expect(await servers.primary.query('SELECT owner, item FROM shop.cart')).toEqual([
       { owner: 'ada', item: 'lamp' },
     ]);

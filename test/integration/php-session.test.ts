@@ -434,6 +434,36 @@ describe('the middleware', () => {
 });
 
 describe('a mistake in the options', () => {
+  test.each([
+    [Promise.resolve({}), 'write `await createCluster(…)`'],
+    [{}, 'Expected `source` to be a cluster or a session store, got an object'],
+    [null, 'Expected `source` to be a cluster or a session store, got `null`'],
+    [undefined, 'Expected `source` to be a cluster or a session store, got `undefined`'],
+  ])('the middleware refuses %j at once', (source, message) => {
+    expect(() => phpSession(source as never)).toThrow(message);
+  });
+
+  test('the middleware refuses an option of the wrong type', async () => {
+    const store = await openStore();
+    expect(() => phpSession(store, { readOnly: 'yes' } as never)).toThrow(
+      'Expected `phpSession.readOnly` to be a boolean',
+    );
+  });
+
+  test('replacing req.session is an error and not a loss in silence', async () => {
+    const store = await openStore();
+    const app = express();
+    app.use(phpSession(store));
+    app.get('/', (req) => {
+      (req as unknown as { session: unknown }).session = { user: 'ada' };
+    });
+    app.use((error: Error, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
+      res.status(500).json({ error: error.message });
+    });
+    const answer = await fetch(await listen(app));
+    expect(await answer.text()).toContain('cannot be replaced');
+  });
+
   test('a port that is not memcached is ERR_PROTOCOL naming the node', async () => {
     const site = await listen(express());
     const wrong = new URL(site).host;

@@ -30,6 +30,7 @@ const FRONTS: Record<string, RegExp> = {
   mysql2: /^(mysql\/connection-factory|testing\/admin-connection)\.ts$/,
   'generic-pool': /^mysql\/node-pool\.ts$/,
   opossum: /^breaker\/opossum-breaker\.ts$/,
+  koffi: /^files\/koffi-flock\.ts$/,
   memjs: /^memcached\/memjs-node\.ts$/,
 };
 

@@ -66,3 +66,14 @@ test('many calls may share one signal without a warning, and a limit that its ow
   process.off('warning', onWarning);
   expect(warnings).toEqual([]);
 });
+
+test.each([
+  [{ signal: new AbortController() }, 'Expected `signal` to be an AbortSignal'],
+  [{ signal: {} }, 'Expected `signal` to be an AbortSignal'],
+  [{ signal: null }, 'Expected `signal` to be an AbortSignal'],
+  [{ timeoutMs: Number.NaN }, 'Expected `timeoutMs` to be a number >= 0, got `NaN` (number)'],
+  [{ timeoutMs: -5 }, 'Expected `timeoutMs` to be a number >= 0, got `-5` (number)'],
+  [{ timeoutMs: '5' }, 'Expected `timeoutMs` to be a number >= 0, got `5` (string)'],
+])('limits that are none are refused before anything starts: %j', (options, message) => {
+  expect(() => Deadline.of(options as never)).toThrow(message);
+});
