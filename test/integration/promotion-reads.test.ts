@@ -1,0 +1,32 @@
+/** Reads while the primary is being replaced: they wait a little, as writes do, and are not refused. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createMysqlCluster } from '../../src/index.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+
+let servers: LocalCluster;
+beforeAll(async () => {
+  servers = await startLocalCluster({ php: false, memcached: 0 });
+  // The primary is gone before anybody could see how far behind it the replicas were.
+  await servers.primary.kill();
+});
+afterAll(async () => {
+  await servers?.close();
+});
+
+test('a read that nobody may serve for long is refused with every node named', async () => {
+  await using mysql = await createMysqlCluster({ ...servers.options().mysql, blockMs: 100 });
+  const error = await mysql.query('SELECT 1').catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'ERR_NO_REPLICA' });
+  for (const node of servers.databases) expect((error as Error).message).toContain(node.id);
+});
+
+test('a read that comes between two primaries is answered once there is the next one', async () => {
+  await using mysql = await createMysqlCluster(servers.options().mysql);
+  const [next] = servers.replicas;
+  if (next === undefined) throw new Error('the cluster has no replica');
+  const read = mysql.query('SELECT @@server_id AS id');
+  await servers.promote(next);
+  const [rows] = await read;
+  const ids = servers.databases.filter((node) => node.running).map((node) => ({ id: node.serverId }));
+  expect(ids).toContainEqual((rows as unknown[])[0]);
+});
