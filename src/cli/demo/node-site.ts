@@ -117,7 +117,12 @@ function forward(req: IncomingMessage, res: ServerResponse, phpUrl: string): voi
       answer.pipe(res);
     },
   );
-  upstream.once('error', (error) => {
+  upstream.on('error', (error) => {
+    if (res.headersSent) {
+      // PHP's answer broke off in the middle: so does ours.
+      res.destroy();
+      return;
+    }
     res.writeHead(502, { 'content-type': 'application/json' });
     res.end(JSON.stringify({ error: `PHP does not answer: ${error.message}` }));
   });
