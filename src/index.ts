@@ -56,18 +56,19 @@ export type { Consistency, MysqlScope } from './mysql/scope.js';
 export type { RouteEvent } from './mysql/session-ports.js';
 export type { StatementCallback, StatementOptions, StatementValues } from './mysql/statement.js';
 export type { IsolationLevel, TransactionOptions } from './mysql/transaction.js';
+export type {
+  CommonSessionOptions,
+  ResolvedCommonSessionOptions,
+} from './session/common-session-options.js';
 export { createSessionStore } from './session/create-session-store.js';
 export type { Session } from './session/session.js';
-export type { ResolvedSessionCookie, SessionCookieOptions } from './session/session-cookie.js';
+export type { ResolvedSessionCookie, SessionCookieOptions } from './session/session-cookie-options.js';
 export type { SessionStoreEvents } from './session/session-events.js';
 export type { SessionIdFormat } from './session/session-id.js';
+export type { ResolvedSessionIds, SessionIdOptions } from './session/session-id-options.js';
 export type { ConflictDecision, VariableConflict } from './session/session-merge.js';
-export type {
-  ResolvedSessionOptions,
-  SessionIdOptions,
-  SessionOptions,
-  SessionPlacementOptions,
-} from './session/session-options.js';
+export type { ResolvedSessionOptions, SessionOptions } from './session/session-options.js';
+export type { PlacedNode, SessionPlacementOptions } from './session/session-placement-options.js';
 export type { SaveResult, SessionNodeStatus, SessionStore } from './session/session-store.js';
 export type {
   LoadOptions,

@@ -2,8 +2,9 @@
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { SESSION_HANDLERS, type SessionHandler } from '../php/session-handler.js';
 import type { PhpSettings } from './php-settings.js';
-import type { SessionCookieOptions } from './session-cookie.js';
-import type { SessionOptions, SessionPlacementOptions } from './session-options.js';
+import type { SessionCookieOptions } from './session-cookie-options.js';
+import type { SessionOptions } from './session-options.js';
+import type { SessionPlacementOptions } from './session-placement-options.js';
 
 /** Reads settings and collects what cannot be done, so that one error names everything. */
 class SettingsReader {

@@ -1,39 +1,6 @@
 /** The session cookie exactly as PHP reads and writes it (php-src ext/session, ext/standard/head.c; measured on PHP 8.2). */
 
-/** Attributes of the session cookie. */
-export interface SessionCookieOptions {
-  /** Name of the cookie, PHP's `session.name`. */
-  readonly name?: string;
-  /** `path` attribute. */
-  readonly path?: string;
-  /** `domain` attribute; left out when empty. */
-  readonly domain?: string;
-  /** `secure` attribute; `'auto'` sets it on requests that came over TLS. */
-  readonly secure?: boolean | 'auto';
-  /** `HttpOnly` attribute. */
-  readonly httpOnly?: boolean;
-  /** `SameSite` attribute; left out when `''`. */
-  readonly sameSite?: 'Lax' | 'Strict' | 'None' | '';
-  /** `partitioned` attribute (PHP 8.5); browsers demand `secure` with it. */
-  readonly partitioned?: boolean;
-  /** Life of the cookie in milliseconds; 0 lets it end with the browser session. */
-  readonly lifetimeMs?: number;
-}
-
-/** The cookie options with every default filled in. */
-export type ResolvedSessionCookie = Required<SessionCookieOptions>;
-
-/** Defaults: PHP's name and path, and the two attributes that PHP leaves off but no site should. */
-export const DEFAULT_SESSION_COOKIE: ResolvedSessionCookie = {
-  name: 'PHPSESSID',
-  path: '/',
-  domain: '',
-  secure: 'auto',
-  httpOnly: true,
-  sameSite: 'Lax',
-  partitioned: false,
-  lifetimeMs: 0,
-};
+import type { ResolvedSessionCookie } from './session-cookie-options.js';
 
 /**
  * The id in a `Cookie` header, or undefined.

@@ -1,7 +1,7 @@
 /** What the middleware and other users of sessions need of a store, whatever keeps the sessions. */
 import type { CallOptions } from '../common/deadline.js';
 import type { Session } from './session.js';
-import type { ResolvedSessionCookie } from './session-cookie.js';
+import type { ResolvedSessionCookie } from './session-cookie-options.js';
 
 /** How a session is loaded. */
 export interface LoadOptions extends CallOptions {

@@ -1,9 +1,6 @@
 import { expect, test } from 'vitest';
-import {
-  DEFAULT_SESSION_COOKIE,
-  formatSessionCookie,
-  readSessionCookie,
-} from '../../../src/session/session-cookie.js';
+import { formatSessionCookie, readSessionCookie } from '../../../src/session/session-cookie.js';
+import { DEFAULT_SESSION_COOKIE } from '../../../src/session/session-cookie-options.js';
 
 test.each([
   [undefined, undefined],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { assertSessionId, createSessionId } from '../../../src/session/session-id.js';
-import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
+import { DEFAULT_SESSION_IDS } from '../../../src/session/session-id-options.js';
 
 const bytes =
   (...values: number[]) =>
@@ -33,16 +33,16 @@ test('ids use only the alphabet of their width', () => {
 test.each(['lock.abc', '', 'a b', 'a\nb', '../x', 'é', 'x'.repeat(232), 'a_b', '__proto__'])(
   '%j never reaches a key',
   (id) => {
-    expect(() => assertSessionId(id, DEFAULT_SESSION_OPTIONS.accept)).toThrow(
+    expect(() => assertSessionId(id, DEFAULT_SESSION_IDS.accept)).toThrow(
       expect.objectContaining({ code: 'ERR_SESSION_ID' }),
     );
   },
 );
 
 test('the message of a refused id does not repeat it', () => {
-  expect(() => assertSessionId('lock.victim', DEFAULT_SESSION_OPTIONS.accept)).toThrow(/^(?!.*victim)/);
+  expect(() => assertSessionId('lock.victim', DEFAULT_SESSION_IDS.accept)).toThrow(/^(?!.*victim)/);
 });
 
 test.each(['a', 'abcdefghijklmnopqrstuv0123', 'A,-z'])('%s is accepted', (id) => {
-  expect(() => assertSessionId(id, DEFAULT_SESSION_OPTIONS.accept)).not.toThrow();
+  expect(() => assertSessionId(id, DEFAULT_SESSION_IDS.accept)).not.toThrow();
 });

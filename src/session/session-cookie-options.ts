@@ -1,0 +1,83 @@
+/** Options of the session cookie, their defaults and their checks. */
+import {
+  invalidOption,
+  readBoolean,
+  readChoice,
+  readNumber,
+  readString,
+  rejectUnknownOptions,
+} from '../common/option-reader.js';
+
+/** Attributes of the session cookie. */
+export interface SessionCookieOptions {
+  /** Name of the cookie, PHP's `session.name`. */
+  readonly name?: string;
+  /** `path` attribute. */
+  readonly path?: string;
+  /** `domain` attribute; left out when empty. */
+  readonly domain?: string;
+  /** `secure` attribute; `'auto'` sets it on requests that came over TLS. */
+  readonly secure?: boolean | 'auto';
+  /** `HttpOnly` attribute. */
+  readonly httpOnly?: boolean;
+  /** `SameSite` attribute; left out when `''`. */
+  readonly sameSite?: 'Lax' | 'Strict' | 'None' | '';
+  /** `partitioned` attribute (PHP 8.5); browsers demand `secure` with it. */
+  readonly partitioned?: boolean;
+  /** Life of the cookie in milliseconds; 0 lets it end with the browser session. */
+  readonly lifetimeMs?: number;
+}
+
+/** The cookie options with every default filled in. */
+export type ResolvedSessionCookie = Required<SessionCookieOptions>;
+
+/** Defaults: PHP's name and path, and the two attributes that PHP leaves off but no site should. */
+export const DEFAULT_SESSION_COOKIE: ResolvedSessionCookie = {
+  name: 'PHPSESSID',
+  path: '/',
+  domain: '',
+  secure: 'auto',
+  httpOnly: true,
+  sameSite: 'Lax',
+  partitioned: false,
+  lifetimeMs: 0,
+};
+
+/** Checks cookie options and fills in the defaults. */
+export function resolveSessionCookie(
+  path: string,
+  options: SessionCookieOptions = {},
+): ResolvedSessionCookie {
+  const d = DEFAULT_SESSION_COOKIE;
+  rejectUnknownOptions(path, options, Object.keys(d));
+  const name = readString(`${path}.name`, options.name, d.name);
+  // PHP refuses the same names; a numeric one would become an array index of $_COOKIE.
+  if (/[=,;.[ \t\r\n\v\f]/.test(name) || /^\d+$/.test(name)) {
+    throw invalidOption(
+      `${path}.name`,
+      'a cookie name that PHP accepts: not numeric, none of `=,;.[` or white space',
+      name,
+    );
+  }
+  const attribute = (key: 'path' | 'domain', fallback: string): string => {
+    const value = options[key] ?? fallback;
+    if (typeof value !== 'string' || /[;,\s\v\f]/.test(value))
+      throw invalidOption(`${path}.${key}`, 'a cookie attribute', value);
+    return value;
+  };
+  const secure = options.secure ?? d.secure;
+  if (typeof secure !== 'boolean' && secure !== 'auto')
+    throw invalidOption(`${path}.secure`, "a boolean or 'auto'", secure);
+  const httpOnly = options.httpOnly ?? d.httpOnly;
+  if (typeof httpOnly !== 'boolean') throw invalidOption(`${path}.httpOnly`, 'a boolean', httpOnly);
+  return {
+    name,
+    path: attribute('path', d.path),
+    domain: attribute('domain', d.domain),
+    secure,
+    httpOnly,
+    sameSite: readChoice(`${path}.sameSite`, options.sameSite, ['Lax', 'Strict', 'None', ''], d.sameSite),
+    partitioned: readBoolean(`${path}.partitioned`, options.partitioned, d.partitioned),
+    lifetimeMs: readNumber(`${path}.lifetimeMs`, options.lifetimeMs, d.lifetimeMs, { min: 0 }),
+  };
+}
