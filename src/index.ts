@@ -67,15 +67,17 @@ export type { SessionStoreEvents } from './session/session-events.js';
 export type { SessionIdFormat } from './session/session-id.js';
 export type { ResolvedSessionIds, SessionIdOptions } from './session/session-id-options.js';
 export type { ConflictDecision, VariableConflict } from './session/session-merge.js';
+export type { SessionNodeStatus } from './session/session-nodes.js';
 export type { ResolvedSessionOptions, SessionOptions } from './session/session-options.js';
 export type { PlacedNode, SessionPlacementOptions } from './session/session-placement-options.js';
-export type { SaveResult, SessionNodeStatus, SessionStore } from './session/session-store.js';
+export type { SessionStore } from './session/session-store.js';
 export type {
   LoadOptions,
   SessionSaveResult,
   SessionStorePort,
   SessionStorePortOptions,
 } from './session/session-store-port.js';
+export type { SaveResult } from './session/session-writer.js';
 export type { BalanceName } from './topology/balance.js';
 export type {
   Alone,

@@ -5,7 +5,6 @@ import { SafeEmitter } from '../common/safe-emitter.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
 import { exptimeOf } from '../memcached/exptime.js';
-import { MemcachedMonitor } from '../memcached/memcached-monitor.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached/memcached-node.js';
 import {
   type CopyKey,
@@ -13,44 +12,26 @@ import {
   ReplicatedCopies,
   storeDown,
 } from '../memcached/replicated-copies.js';
-import { SessionDocument, type VariableChange } from '../php/session-document.js';
+import { SessionDocument } from '../php/session-document.js';
 import { memcachedLock, memcacheLock } from './lock-protocol.js';
 import { Session } from './session.js';
 import type { SessionStoreEvents } from './session-events.js';
 import { assertSessionId, createSessionId } from './session-id.js';
 import { sessionDataKey, sessionLockKey, sessionPlacement } from './session-keys.js';
 import { SessionLocks } from './session-lock.js';
-import { mergeSession } from './session-merge.js';
-import { createSessionNode, type SessionNode } from './session-node.js';
+import { type SessionNodeStatus, SessionNodes } from './session-nodes.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 import type { LoadOptions } from './session-store-port.js';
-
-/** What a save did. */
-export interface SaveResult {
-  /** What happened to the stored session; `gone` means that it was destroyed meanwhile and not recreated. */
-  readonly outcome: 'saved' | 'unchanged' | 'gone';
-  /** Nodes that hold the saved bytes. */
-  readonly copies: readonly NodeId[];
-}
-
-/** The state of one node of the store, for people. */
-export interface SessionNodeStatus {
-  /** The node. */
-  readonly node: NodeId;
-  /** Phase of the breaker for reads. */
-  readonly reads: string;
-  /** Phase of the breaker for writes. */
-  readonly writes: string;
-}
+import { type SaveResult, SessionWriter } from './session-writer.js';
 
 /** Sessions on memcached nodes, byte-compatible with PHP's own. Made by `createSessionStore`. */
 export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   /** The options in force. */
   readonly options: ResolvedSessionOptions;
-  readonly #nodes: readonly SessionNode[];
+  readonly #nodes: SessionNodes;
   readonly #copies: ReplicatedCopies;
   readonly #locks: SessionLocks;
-  readonly #monitor: MemcachedMonitor;
+  readonly #writer: SessionWriter;
   readonly #background = new Set<Promise<unknown>>();
   #closed = false;
 
@@ -58,24 +39,24 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   constructor(options: ResolvedSessionOptions) {
     super();
     this.options = options;
-    this.#nodes = options.nodes.map((seed) =>
-      createSessionNode(seed, options, (change) => this.publish('breaker-changed', change)),
+    this.#nodes = new SessionNodes(options, (change) => this.publish('breaker-changed', change));
+    this.#copies = new ReplicatedCopies(
+      this.#nodes.nodes,
+      sessionPlacement(options),
+      options.operationTimeoutMs,
     );
-    const nodes = this.#nodes.map(({ node }) => node);
-    this.#copies = new ReplicatedCopies(nodes, sessionPlacement(options), options.operationTimeoutMs);
+    this.#writer = new SessionWriter({
+      store: options,
+      copies: this.#copies,
+      onConflict: (decision) => this.publish('conflict-decided', decision),
+      onReport: (report) => this.#tellMissed('save', report),
+    });
     this.#locks = new SessionLocks(this.#copies, {
       protocol: options.handler === 'memcached' ? memcachedLock : memcacheLock,
       waitMs: options.lockWaitMs,
       breakMs: options.lockBreakMs,
       onBroken: (broken) => this.publish('lock-broken', broken),
       onLost: (lost) => this.publish('lock-lost', lost),
-    });
-    this.#monitor = new MemcachedMonitor(nodes, {
-      intervalMs: options.monitorIntervalMs,
-      timeoutMs: options.operationTimeoutMs,
-    });
-    this.#monitor.on('node-observed', (seen) => {
-      this.#nodes.find(({ node }) => node.id === seen.node)?.observed(seen);
     });
   }
 
@@ -84,15 +65,8 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
    *
    * @internal
    */
-  async start(): Promise<void> {
-    const seen = await this.#monitor.checkAll();
-    const failures = seen.flatMap((one) => (one.ok ? [] : [{ node: one.node, error: one.error }]));
-    // A wrong password or a port of another service is a mistake, not an outage: say so now.
-    const mistake = failures.find(({ error }) => isMistake(error));
-    if (mistake !== undefined) throw mistake.error;
-    if (failures.length === seen.length && this.options.onStoreDown === 'error')
-      throw storeDown(failures, 'No memcached node of the session store can be reached');
-    this.#monitor.start();
+  start(): Promise<void> {
+    return this.#nodes.start();
   }
 
   /** A session that is not in the store: it gets there by `save`, once it has a variable. */
@@ -158,8 +132,8 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     }
     const deadline = Deadline.of(options);
     if (this.options.conflict === 'last-write-wins')
-      return this.#overwrite(session, changes, deadline).finally(() => session.release());
-    return this.#locked(session, deadline, () => this.#mergeAndSet(session, changes, deadline));
+      return this.#writer.overwrite(session, changes, deadline).finally(() => session.release());
+    return this.#locked(session, deadline, () => this.#writer.merge(session, changes, deadline));
   }
 
   /** Stores bytes as they are on every copy, under the lock. For tools that move sessions; `save` is for applications. */
@@ -169,7 +143,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     // What PHP cannot decode it deletes, so it must not get there.
     this.#decode(bytes);
     const deadline = Deadline.of(options);
-    return this.#locked(id, deadline, () => this.#storeEverywhere(id, bytes, deadline));
+    return this.#locked(id, deadline, () => this.#writer.raw(id, bytes, deadline));
   }
 
   /** Renews the expiry of every copy. Errors: `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_CLOSED`. */
@@ -222,11 +196,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
 
   /** The nodes and the phases of their breakers. */
   status(): readonly SessionNodeStatus[] {
-    return this.#nodes.map(({ node, get, set }) => ({
-      node: node.id,
-      reads: get.state.phase,
-      writes: set.state.phase,
-    }));
+    return this.#nodes.status();
   }
 
   /** The nodes that hold the copies of a session, the deciding one first. */
@@ -238,14 +208,10 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#monitor.close();
+    await this.#nodes.stop();
     await Promise.all(this.#background);
     await this.#locks.releaseAll();
-    await Promise.all(this.#nodes.map(({ node }) => node.close()));
-    for (const { get, set } of this.#nodes) {
-      get.close();
-      set.close();
-    }
+    await this.#nodes.close();
   }
 
   /** Same as {@link SessionStore.close}. */
@@ -282,89 +248,6 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     }
   }
 
-  async #mergeAndSet(
-    session: Session,
-    changes: ReadonlyMap<string, VariableChange>,
-    deadline: Deadline,
-  ): Promise<SaveResult> {
-    const key = this.#key(session.id);
-    for (;;) {
-      deadline.check('Saving the session');
-      const { item, node } = await this.#copies.read(key, deadline);
-      if (item === null && session.exists && this.options.onGone === 'drop')
-        return { outcome: 'gone', copies: [] };
-      const stored = item === null ? undefined : this.#decode(item.value);
-      const { bytes, decided } = mergeSession(session.base, changes, stored, this.options.onConflict);
-      for (const decision of decided) this.publish('conflict-decided', decision);
-      const result = await this.#setOn(node, key, bytes, item, deadline);
-      if (result === 'raced') continue;
-      const report = await this.#copies.store(key, bytes, { exptime: this.#exptime() }, deadline, node);
-      return this.#saved(session, changes, bytes, {
-        reached: [node.id, ...report.reached],
-        missed: report.missed,
-      });
-    }
-  }
-
-  async #setOn(
-    node: MemcachedNode,
-    key: CopyKey,
-    bytes: Buffer,
-    item: MemcachedItem | null,
-    deadline: Deadline,
-  ): Promise<'stored' | 'raced'> {
-    const options = { exptime: this.#exptime(), signal: deadline.signal };
-    const result =
-      item === null
-        ? await node.add(key.key, bytes, options)
-        : await node.set(key.key, bytes, { ...options, cas: item.cas });
-    return result.status === 'stored' ? 'stored' : 'raced';
-  }
-
-  async #overwrite(
-    session: Session,
-    changes: ReadonlyMap<string, VariableChange>,
-    deadline: Deadline,
-  ): Promise<SaveResult> {
-    const bytes = session.base.encodeWith(changes);
-    const report = await this.#copies.store(
-      this.#key(session.id),
-      bytes,
-      { exptime: this.#exptime() },
-      deadline,
-    );
-    return this.#saved(session, changes, bytes, report);
-  }
-
-  async #storeEverywhere(id: string, bytes: Buffer, deadline: Deadline): Promise<SaveResult> {
-    const report = await this.#copies.store(this.#key(id), bytes, { exptime: this.#exptime() }, deadline);
-    this.#assertAcknowledged(report);
-    return { outcome: 'saved', copies: report.reached };
-  }
-
-  #saved(
-    session: Session,
-    changes: ReadonlyMap<string, VariableChange>,
-    bytes: Buffer,
-    report: CopyReport,
-  ): SaveResult {
-    this.#assertAcknowledged(report);
-    session.wrote(this.#decode(bytes), this.#decode(session.base.encodeWith(changes)));
-    publish('session', () => ({
-      operation: 'save',
-      node: report.reached[0],
-      detail: `${report.reached.length} copies`,
-    }));
-    return { outcome: 'saved', copies: report.reached };
-  }
-
-  #assertAcknowledged(report: CopyReport): void {
-    this.#tellMissed('save', report);
-    const copies = report.reached.length + report.missed.length;
-    const needed = { one: 1, majority: Math.floor(copies / 2) + 1, all: copies }[this.options.acks];
-    if (report.reached.length < needed) throw storeDown(report.missed, 'Too few copies took the session');
-  }
-
   #tellMissed(operation: 'save' | 'touch' | 'destroy', report: CopyReport): void {
     for (const { node, error } of report.missed) this.publish('copy-missed', { operation, node, error });
   }
@@ -385,11 +268,4 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   #assertOpen(): void {
     if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The session store is closed');
   }
-}
-
-function isMistake(error: unknown): boolean {
-  return (
-    error instanceof StormlampError &&
-    (error.code === ErrorCode.PROTOCOL || error.code === ErrorCode.ACCESS_DENIED)
-  );
 }

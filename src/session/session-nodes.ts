@@ -1,0 +1,88 @@
+/** The memcached nodes of a session store with their breakers, and the monitor that looks at them. */
+import type { BreakerChange } from '../breaker/node-breaker.js';
+import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { MemcachedMonitor } from '../memcached/memcached-monitor.js';
+import type { MemcachedNode } from '../memcached/memcached-node.js';
+import { storeDown } from '../memcached/replicated-copies.js';
+import { createSessionNode, type SessionNode } from './session-node.js';
+import type { ResolvedSessionOptions } from './session-options.js';
+
+/** The state of one node of the store, for people. */
+export interface SessionNodeStatus {
+  /** The node. */
+  readonly node: NodeId;
+  /** Phase of the breaker for reads. */
+  readonly reads: string;
+  /** Phase of the breaker for writes. */
+  readonly writes: string;
+}
+
+/** See the head of this file. */
+export class SessionNodes {
+  /** The nodes in the order of PHP's `save_path`. */
+  readonly nodes: readonly MemcachedNode[];
+  readonly #nodes: readonly SessionNode[];
+  readonly #monitor: MemcachedMonitor;
+  readonly #onStoreDown: ResolvedSessionOptions['onStoreDown'];
+
+  /** Connects to nothing before `start`. */
+  constructor(options: ResolvedSessionOptions, onChange: (change: BreakerChange) => void) {
+    this.#nodes = options.nodes.map((seed) => createSessionNode(seed, options, onChange));
+    this.nodes = this.#nodes.map(({ node }) => node);
+    this.#onStoreDown = options.onStoreDown;
+    this.#monitor = new MemcachedMonitor(this.nodes, {
+      intervalMs: options.monitorIntervalMs,
+      timeoutMs: options.operationTimeoutMs,
+    });
+    this.#monitor.on('node-observed', (seen) => {
+      this.#nodes.find(({ node }) => node.id === seen.node)?.observed(seen);
+    });
+  }
+
+  /**
+   * Looks at every node once, and goes on looking.
+   *
+   * @throws StormlampError `ERR_PROTOCOL` or `ERR_ACCESS_DENIED` of a node; `ERR_STORE_DOWN` when none answers.
+   */
+  async start(): Promise<void> {
+    const seen = await this.#monitor.checkAll();
+    const failures = seen.flatMap((one) => (one.ok ? [] : [{ node: one.node, error: one.error }]));
+    // A wrong password or a port of another service is a mistake, not an outage: say so now.
+    const mistake = failures.find(({ error }) => isMistake(error));
+    if (mistake !== undefined) throw mistake.error;
+    if (failures.length === seen.length && this.#onStoreDown === 'error')
+      throw storeDown(failures, 'No memcached node of the session store can be reached');
+    this.#monitor.start();
+  }
+
+  /** The nodes and the phases of their breakers. */
+  status(): readonly SessionNodeStatus[] {
+    return this.#nodes.map(({ node, get, set }) => ({
+      node: node.id,
+      reads: get.state.phase,
+      writes: set.state.phase,
+    }));
+  }
+
+  /** Stops to look. */
+  stop(): Promise<void> {
+    return this.#monitor.close();
+  }
+
+  /** Closes the connections, after `stop`. */
+  async close(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.close()));
+    for (const { get, set } of this.#nodes) {
+      get.close();
+      set.close();
+    }
+  }
+}
+
+function isMistake(error: unknown): boolean {
+  return (
+    error instanceof StormlampError &&
+    (error.code === ErrorCode.PROTOCOL || error.code === ErrorCode.ACCESS_DENIED)
+  );
+}
