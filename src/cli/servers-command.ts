@@ -1,7 +1,12 @@
 /** `stormlamp servers`: gets the server programs of local clusters, or tells which ones are there. */
 import { invalidOption } from '../common/option-reader.js';
-import { resolveServers, SERVER_NAMES } from '../testing/servers/resolve-servers.js';
-import type { ServerBinaries, ServerName } from '../testing/servers/server-binaries.js';
+import { RELEASED_SERVERS, resolveServers, SERVER_NAMES } from '../testing/servers/resolve-servers.js';
+import type {
+  ServerBinaries,
+  ServerName,
+  ServerRelease,
+  ServerReleases,
+} from '../testing/servers/server-binaries.js';
 import { listServers } from '../testing/servers/server-list.js';
 import type { Command, CommandContext } from './command.js';
 import { ProgressPrinter } from './progress-printer.js';
@@ -12,23 +17,29 @@ const HELP = `Usage: stormlamp servers <install|list> [server ...] [options]
              folder, without root and without touching the system
   list       show what is there, and where it came from; installs nothing
 
-Servers: mariadb, mysql, memcached, php. install takes mariadb, memcached and php when none is named.
+Servers: mariadb, mysql, memcached, php, pt-heartbeat. install takes mariadb, memcached and php when none is named.
+mariadb@newest and memcached@newest are the newest releases that the distribution has, beside the system's own.
 
-  --all      every server, MySQL included
+  --all      all of these
   --json     one JSON document on standard output
   --help     this text
 
 Examples:
   stormlamp servers install
   stormlamp servers install mysql
+  stormlamp servers install mariadb@newest
   stormlamp servers list --json
 
-An explicit path comes first: STORMLAMP_MARIADBD, STORMLAMP_MYSQLD, STORMLAMP_MEMCACHED, STORMLAMP_PHP; then the
-PATH; then the cache (STORMLAMP_CACHE, or 'stormlamp' in the user's cache folder).
+An explicit path comes first: STORMLAMP_MARIADBD, STORMLAMP_MYSQLD, STORMLAMP_MEMCACHED, STORMLAMP_PHP,
+STORMLAMP_PT_HEARTBEAT; then the PATH; then the cache (STORMLAMP_CACHE, or 'stormlamp' in the user's cache folder).
 `;
 
 /** Servers that `install` gets when none is named: MySQL is large, and asked for by name. */
 const DEFAULT_SERVERS: readonly ServerName[] = ['mariadb', 'memcached', 'php'];
+
+const NEWEST = '@newest';
+
+type ReleasedServer = keyof ServerReleases;
 
 /** The command `servers`. */
 export const serversCommand: Command = {
@@ -44,46 +55,67 @@ export const serversCommand: Command = {
   },
 };
 
-function wanted(context: CommandContext, names: readonly string[]): readonly ServerName[] {
-  if (context.values['all'] === true) return SERVER_NAMES;
-  for (const name of names) {
-    if (!(SERVER_NAMES as readonly string[]).includes(name)) {
-      throw invalidOption('servers install <server>', `one of ${SERVER_NAMES.join(', ')}`, name);
-    }
-  }
-  return names.length === 0 ? DEFAULT_SERVERS : (names as readonly ServerName[]);
+/** What is installed: servers of the system's release, and newest ones. */
+interface Wanted {
+  readonly system: readonly ServerName[];
+  readonly newest: readonly ReleasedServer[];
 }
 
-async function install(context: CommandContext, names: readonly ServerName[]): Promise<number> {
+function wanted(context: CommandContext, words: readonly string[]): Wanted {
+  if (context.values['all'] === true) return { system: SERVER_NAMES, newest: RELEASED_SERVERS };
+  if (words.length === 0) return { system: DEFAULT_SERVERS, newest: [] };
+  const known = [...SERVER_NAMES, ...RELEASED_SERVERS.map((name) => `${name}${NEWEST}`)];
+  for (const word of words) {
+    if (!known.includes(word)) {
+      throw invalidOption('servers install <server>', `one of ${known.join(', ')}`, word);
+    }
+  }
+  return {
+    system: SERVER_NAMES.filter((name) => words.includes(name)),
+    newest: RELEASED_SERVERS.filter((name) => words.includes(`${name}${NEWEST}`)),
+  };
+}
+
+async function install(context: CommandContext, { system, newest }: Wanted): Promise<number> {
   const printer = new ProgressPrinter(context.interactive);
-  let servers: ServerBinaries;
-  try {
-    servers = await resolveServers(names, {
+  const get = (names: readonly ServerName[], versions: ServerReleases): Promise<ServerBinaries> =>
+    resolveServers(names, {
+      versions,
       signal: context.signal,
       onProgress: ({ phase, message }) => printer.show({ phase, message }),
     });
+  const rows: InstalledRow[] = [];
+  try {
+    rows.push(...describeServers(await get(system, {}), 'system'));
+    const releases = Object.fromEntries(newest.map((name) => [name, 'newest'] as const));
+    rows.push(...describeServers(await get(newest, releases), 'newest'));
   } finally {
     printer.end();
   }
-  const rows = describeServers(servers);
-  for (const { name, version, origin } of rows)
-    context.say(`${name.padEnd(10)} ${version.padEnd(12)} from ${origin}`);
+  for (const { name, release, version, origin } of rows)
+    context.say(`${label(name, release)} ${version.padEnd(12)} from ${origin}`);
   context.result({ ok: true, servers: rows });
   return 0;
 }
 
-/** Name, version and origin of every server. */
-export function describeServers(
-  servers: ServerBinaries,
-): { name: string; version: string; origin: string }[] {
+/** One server that is there now. */
+interface InstalledRow {
+  readonly name: string;
+  readonly release: ServerRelease;
+  readonly version: string;
+  readonly origin: string;
+}
+
+function describeServers(servers: ServerBinaries, release: ServerRelease): InstalledRow[] {
   const programs = {
     mariadb: servers.mariadb?.server,
     mysql: servers.mysql?.server,
     memcached: servers.memcached,
     php: servers.php?.cli,
+    'pt-heartbeat': servers['pt-heartbeat'],
   };
   return Object.entries(programs).flatMap(([name, program]) =>
-    program === undefined ? [] : [{ name, version: program.version, origin: program.origin }],
+    program === undefined ? [] : [{ name, release, version: program.version, origin: program.origin }],
   );
 }
 
@@ -91,16 +123,16 @@ async function list(context: CommandContext): Promise<number> {
   const found = await listServers({ signal: context.signal });
   context.say(`Cache: ${found.cacheDir}`);
   for (const server of found.servers) {
-    const name = server.name.padEnd(10);
+    const name = label(server.name, server.release);
     if (server.found)
       context.say(`${name} ${server.version.padEnd(12)} from ${server.origin.padEnd(12)} ${server.path}`);
     else {
       const how =
         server.wouldInstallInto === undefined
           ? 'cannot be installed here'
-          : `get it with: stormlamp servers install ${server.name}`;
+          : `get it with: stormlamp servers install ${name.trim()}`;
       context.say(`${name} ${'missing'.padEnd(12)} ${how}`);
-      for (const reason of server.rejected) context.say(`           ${reason}`);
+      for (const reason of server.rejected) context.say(`       ${reason}`);
     }
   }
   context.result({
@@ -109,4 +141,8 @@ async function list(context: CommandContext): Promise<number> {
     servers: found.servers,
   });
   return 0;
+}
+
+function label(name: string, release: ServerRelease): string {
+  return `${name}${release === 'newest' ? NEWEST : ''}`.padEnd(16);
 }

@@ -1,5 +1,6 @@
 /** Real servers and faults for tests: what `stormlamp/testing` exports. */
 export type { LocalAccount, LocalAccounts } from './database/local-accounts.js';
+export type { LocalPtHeartbeat, PtHeartbeatOptions } from './database/pt-heartbeat.js';
 export type {
   Fault,
   FaultDirection,
@@ -33,6 +34,8 @@ export type {
   ServerBinaries,
   ServerName,
   ServerProgram,
+  ServerRelease,
+  ServerReleases,
 } from './servers/server-binaries.js';
 export type { ServerPaths } from './servers/server-search.js';
 export { startLocalCluster } from './start-local-cluster.js';

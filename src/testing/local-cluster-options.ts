@@ -10,6 +10,8 @@ import {
 } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { LocalProgressListener } from './local-progress.js';
+import { readPaths, readReleases } from './servers/resolve-servers.js';
+import type { ServerReleases } from './servers/server-binaries.js';
 import type { ServerPaths } from './servers/server-search.js';
 
 /** More arguments for the servers, after the cluster's own. */
@@ -44,6 +46,13 @@ export interface LocalClusterOptions {
   readonly php?: boolean;
   /** Whether the databases are there. Default true. */
   readonly databases?: boolean;
+  /** Whether Percona's `pt-heartbeat` can be started beside the databases. Default false. */
+  readonly ptHeartbeat?: boolean;
+  /**
+   * Which releases of the servers are taken, with `driver: 'native'`. Default: those of the system's own release.
+   * A path in `binaries` or the environment goes before.
+   */
+  readonly versions?: ServerReleases;
   /** `'native'`: processes of this machine; `'docker'`: containers, through testcontainers. Default `'native'`. */
   readonly driver?: 'native' | 'docker';
   /** Programs to use instead of those that would be found or installed. */
@@ -73,6 +82,8 @@ export interface ResolvedLocalClusterOptions {
   readonly memcached: number;
   readonly php: boolean;
   readonly databases: boolean;
+  readonly ptHeartbeat: boolean;
+  readonly versions: ServerReleases;
   readonly driver: 'native' | 'docker';
   readonly binaries: ServerPaths | undefined;
   readonly images: LocalImages;
@@ -92,6 +103,7 @@ export const LOCAL_CLUSTER_DEFAULTS: Readonly<{
   memcached: 2;
   php: true;
   databases: true;
+  ptHeartbeat: false;
   driver: 'native';
   database: 'shop';
   user: 'app';
@@ -103,6 +115,7 @@ export const LOCAL_CLUSTER_DEFAULTS: Readonly<{
   memcached: 2,
   php: true,
   databases: true,
+  ptHeartbeat: false,
   driver: 'native',
   database: 'shop',
   user: 'app',
@@ -120,6 +133,8 @@ const NAMES: readonly (keyof LocalClusterOptions)[] = [
   'memcached',
   'php',
   'databases',
+  'ptHeartbeat',
+  'versions',
   'driver',
   'binaries',
   'images',
@@ -131,7 +146,7 @@ const NAMES: readonly (keyof LocalClusterOptions)[] = [
   'onProgress',
   'signal',
 ];
-const SERVERS = ['mariadb', 'mysql', 'memcached', 'php'] as const;
+const IMAGES = ['mariadb', 'mysql', 'memcached', 'php'] as const;
 const RESERVED_USERS = ['admin', 'monitor', 'repl', 'root'];
 
 /**
@@ -142,10 +157,11 @@ const RESERVED_USERS = ['admin', 'monitor', 'repl', 'root'];
 export function readLocalClusterOptions(options: LocalClusterOptions): ResolvedLocalClusterOptions {
   const defaults = LOCAL_CLUSTER_DEFAULTS;
   rejectUnknownOptions('options', options, NAMES);
-  rejectUnknownOptions('options.binaries', options.binaries ?? {}, SERVERS);
-  rejectUnknownOptions('options.serverArgs', options.serverArgs ?? {}, ['mysql', 'memcached']);
-  const images = options.images ?? {};
-  rejectUnknownOptions('options.images', images, SERVERS);
+  const { serverArgs = {}, images = {} } = options;
+  rejectUnknownOptions('options.serverArgs', serverArgs, ['mysql', 'memcached']);
+  rejectUnknownOptions('options.images', images, IMAGES);
+  const driver = readChoice('options.driver', options.driver, ['native', 'docker'], defaults.driver);
+  refuseForDocker(driver, options);
   return {
     flavor: readChoice('options.flavor', options.flavor, ['mariadb', 'mysql'], defaults.flavor),
     replicas: readNumber('options.replicas', options.replicas, defaults.replicas, {
@@ -160,8 +176,10 @@ export function readLocalClusterOptions(options: LocalClusterOptions): ResolvedL
     }),
     php: readBoolean('options.php', options.php, defaults.php),
     databases: readBoolean('options.databases', options.databases, defaults.databases),
-    driver: readChoice('options.driver', options.driver, ['native', 'docker'], defaults.driver),
-    binaries: options.binaries,
+    ptHeartbeat: readBoolean('options.ptHeartbeat', options.ptHeartbeat, defaults.ptHeartbeat),
+    versions: readReleases('options.versions', options.versions),
+    driver,
+    binaries: readPaths('options.binaries', options.binaries),
     images: {
       mariadb: readString('options.images.mariadb', images.mariadb, defaults.images.mariadb),
       mysql: readString('options.images.mysql', images.mysql, defaults.images.mysql),
@@ -169,8 +187,8 @@ export function readLocalClusterOptions(options: LocalClusterOptions): ResolvedL
       ...(images.php === undefined ? {} : { php: readString('options.images.php', images.php, '') }),
     },
     serverArgs: {
-      mysql: readStrings('options.serverArgs.mysql', options.serverArgs?.mysql, []),
-      memcached: readStrings('options.serverArgs.memcached', options.serverArgs?.memcached, []),
+      mysql: readStrings('options.serverArgs.mysql', serverArgs.mysql, []),
+      memcached: readStrings('options.serverArgs.memcached', serverArgs.memcached, []),
     },
     database: readDatabase(options.database),
     user: readUser(options.user),
@@ -179,6 +197,20 @@ export function readLocalClusterOptions(options: LocalClusterOptions): ResolvedL
     onProgress: readListener(options.onProgress),
     signal: readSignal(options.signal),
   };
+}
+
+function refuseForDocker(driver: 'native' | 'docker', options: LocalClusterOptions): void {
+  if (driver === 'native') return;
+  if (options.versions !== undefined) {
+    throw invalidOption(
+      'options.versions',
+      "left out with `driver: 'docker'`; name `images`",
+      options.versions,
+    );
+  }
+  if (options.ptHeartbeat === true) {
+    throw invalidOption('options.ptHeartbeat', "false with `driver: 'docker'`", true);
+  }
 }
 
 function readDatabase(value: unknown): string {

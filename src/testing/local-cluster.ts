@@ -1,6 +1,7 @@
 /** A cluster of real servers on this machine. */
 import type { CallOptions } from '../common/deadline.js';
 import type { LocalAccounts } from './database/local-accounts.js';
+import type { LocalPtHeartbeat, PtHeartbeatOptions } from './database/pt-heartbeat.js';
 import type { Fault, NodeFaults } from './faults/node-faults.js';
 import type { LocalDatabaseNode, LocalNode, LocalPhpSite } from './nodes/local-node.js';
 import type { PhpOptions, PhpResult } from './php/php-runner.js';
@@ -58,7 +59,11 @@ export interface LocalCluster extends AsyncDisposable {
    * proxy: the processes themselves see silence.
    */
   isolate(node: LocalNode): Fault;
-  /** What to pass to `createCluster`, with the roles of this moment. */
+  /**
+   * What to pass to `createCluster`, with the roles of this moment.
+   *
+   * @throws StormlampError `ERR_INVALID_OPTION` for a cluster that was started with `databases: false`.
+   */
   options(): LocalConnectionOptions;
   /** The text of a `php.ini` that makes PHP keep its sessions in this cluster. */
   phpIni(): string;
@@ -71,6 +76,13 @@ export interface LocalCluster extends AsyncDisposable {
   php(script: string, options?: PhpOptions): Promise<PhpResult>;
   /** Serves a folder, or a router script that answers every request, with the cluster's session settings. */
   phpSite(source: PhpSiteSource, options?: PhpSiteOptions): Promise<LocalPhpSite>;
+  /**
+   * Starts Percona's `pt-heartbeat`, which writes the time into a table; for clusters started with
+   * `ptHeartbeat: true`. It stays with its server whatever that becomes, and ends with the cluster.
+   *
+   * @throws StormlampError `ERR_SERVER_START` with what it wrote.
+   */
+  ptHeartbeat(options?: PtHeartbeatOptions): Promise<LocalPtHeartbeat>;
   /**
    * Makes `node` the primary with plain SQL, as an operator would who knows nothing of this package. The old primary,
    * if it is alive, becomes a read-only replica; everybody follows the new one.

@@ -67,13 +67,15 @@ async function openLauncher(
   if (options.databases) names.push(options.flavor);
   if (options.memcached > 0) names.push('memcached');
   if (options.php) names.push('php');
-  const { onProgress, binaries, images, signal } = options;
+  if (options.ptHeartbeat) names.push('pt-heartbeat');
+  const { onProgress, binaries, versions, images, signal } = options;
   if (options.driver === 'docker') {
     const { DockerLauncher } = await import('./docker/docker-launcher.js');
     return await DockerLauncher.open({ servers: names, images: { ...images }, folder, onProgress });
   }
   const found = await resolveServers(names, {
     onProgress: (install) => onProgress({ phase: 'install', message: install.message, install }),
+    versions,
     ...(binaries === undefined ? {} : { binaries }),
     ...(signal === undefined ? {} : { signal }),
   });

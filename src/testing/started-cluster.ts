@@ -11,6 +11,7 @@ import { DatabaseNode } from './database/database-node.js';
 import { type LocalAccounts, localAccounts } from './database/local-accounts.js';
 import { mariadbFlavor } from './database/mariadb-flavor.js';
 import { mysqlFlavor } from './database/mysql-flavor.js';
+import { type LocalPtHeartbeat, type PtHeartbeatOptions, startPtHeartbeat } from './database/pt-heartbeat.js';
 import { FaultGroup, joinFaults } from './faults/fault-group.js';
 import type { Fault, NodeFaults } from './faults/node-faults.js';
 import type { LocalCluster, LocalConnectionOptions } from './local-cluster.js';
@@ -48,6 +49,7 @@ export class StartedCluster implements LocalCluster {
   #databases: DatabaseGroup;
   #memcached: readonly ManagedNode[] = [];
   readonly #sites: PhpSiteNode[] = [];
+  #heartbeats = 0;
   #closing: Promise<void> | undefined;
 
   /** Makes an empty cluster. */
@@ -107,6 +109,12 @@ export class StartedCluster implements LocalCluster {
   }
 
   options(): LocalConnectionOptions {
+    if (!this.#given.options.databases) {
+      throw new StormlampError(
+        ErrorCode.INVALID_OPTION,
+        '`options()` tells databases, and this cluster was started with `databases: false`; name the session nodes with the `id` of each of `memcached`',
+      );
+    }
     const { app, monitor } = this.accounts;
     const url = (node: LocalNode): string =>
       `mysql://${encodeURIComponent(app.user)}:${encodeURIComponent(app.password)}@${node.id}/${this.database}`;
@@ -135,6 +143,22 @@ export class StartedCluster implements LocalCluster {
     this.#sites.push(site);
     await site.start();
     return site;
+  }
+
+  async ptHeartbeat(options?: PtHeartbeatOptions): Promise<LocalPtHeartbeat> {
+    this.#checkOpen();
+    this.#heartbeats += 1;
+    return await startPtHeartbeat(
+      {
+        name: `heartbeat${this.#heartbeats}`,
+        clusterFolder: this.folder,
+        database: this.database,
+        account: this.accounts.admin,
+        primary: this.primary,
+        launcher: this.#given.launcher,
+      },
+      options,
+    );
   }
 
   async promote(node: LocalDatabaseNode, options: CallOptions = {}): Promise<void> {

@@ -86,7 +86,11 @@ test.each([
   [['demo', '--onec'], "Unknown option '--onec'"],
   [['dmeo'], "Unknown command 'dmeo'."],
   [['servers', 'upgrade'], "Expected `servers <action>` to be 'install' or 'list', got `upgrade` (string)"],
-  [['servers', 'install', 'oracle'], 'one of mariadb, mysql, memcached, php'],
+  [
+    ['servers', 'install', 'oracle'],
+    'one of mariadb, mysql, memcached, php, pt-heartbeat, mariadb@newest, memcached@newest',
+  ],
+  [['servers', 'install', 'php@newest'], 'got `php@newest`'],
 ])('%j is wrong usage: exit code 2, one message, no stack', async (args, message) => {
   const { code, stdout, stderr } = await stormlamp(args);
   expect(code).toBe(2);
@@ -109,8 +113,18 @@ test('help and version', async () => {
 test('servers list tells where every server comes from', async () => {
   const { code, stdout } = await stormlamp(['servers', 'list', '--json']);
   expect(code).toBe(0);
-  const { servers } = JSON.parse(stdout) as { servers: { name: string; found: boolean; version: string }[] };
-  expect(servers.map((server) => server.name)).toEqual(['mariadb', 'mysql', 'memcached', 'php']);
+  const { servers } = JSON.parse(stdout) as {
+    servers: { name: string; release: string; found: boolean; version: string }[];
+  };
+  expect(servers.map(({ name, release }) => `${name} ${release}`)).toEqual([
+    'mariadb system',
+    'mysql system',
+    'memcached system',
+    'php system',
+    'pt-heartbeat system',
+    'mariadb newest',
+    'memcached newest',
+  ]);
   for (const server of servers) expect(server.version).toMatch(/^\d+\.\d+/);
 });
 

@@ -233,6 +233,8 @@ describe('when the start does not succeed', () => {
 
   test('a folder that shall be kept is kept', async () => {
     const cluster = await startLocalCluster({ databases: false, php: false, memcached: 1, keepFolder: true });
+    // Without databases there is nothing that `createCluster` could be told about them.
+    expect(() => cluster.options()).toThrow('`databases: false`; name the session nodes');
     await cluster.close();
     expect(existsSync(join(cluster.folder, 'cache1', 'server.log'))).toBe(true);
     expect(processesWith(temporary)).toEqual([]);

@@ -35,7 +35,7 @@ import type { ServerProgram } from '../../src/testing/servers/server-binaries.js
 import { listServers } from '../../src/testing/servers/server-list.js';
 import { makeRepository } from './signed-repository.js';
 
-const ALL = ['mariadb', 'mysql', 'memcached', 'php'] as const;
+const ALL = ['mariadb', 'mysql', 'memcached', 'php', 'pt-heartbeat'] as const;
 const timeoutMs = 20_000;
 
 /** This machine without the servers that are installed on it. */
@@ -106,15 +106,21 @@ describe('all servers of this machine', () => {
 
   test('are listed as they were found', async () => {
     const found = await resolveServers(ALL);
+    const newest = await resolveServers(['mariadb', 'memcached'], {
+      versions: { mariadb: 'newest', memcached: 'newest' },
+    });
     const { servers } = await listServers();
     const versions = Object.fromEntries(
-      servers.map((each) => [each.name, each.found ? each.version : undefined]),
+      servers.map((each) => [`${each.name} ${each.release}`, each.found ? each.version : undefined]),
     );
     expect(versions).toEqual({
-      mariadb: found.mariadb?.server.version,
-      mysql: found.mysql?.server.version,
-      memcached: found.memcached?.version,
-      php: found.php?.cli.version,
+      'mariadb system': found.mariadb?.server.version,
+      'mysql system': found.mysql?.server.version,
+      'memcached system': found.memcached?.version,
+      'php system': found.php?.cli.version,
+      'pt-heartbeat system': found['pt-heartbeat']?.version,
+      'mariadb newest': newest.mariadb?.server.version,
+      'memcached newest': newest.memcached?.version,
     });
   });
 

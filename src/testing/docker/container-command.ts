@@ -8,6 +8,7 @@ export const CONTAINER_PROGRAMS: Readonly<Record<ServerName, string>> = Object.f
   mysql: 'mysqld',
   memcached: 'memcached',
   php: 'php',
+  'pt-heartbeat': 'pt-heartbeat',
 });
 
 /** Replaces itself by the program, so that the program gets the engine's signals. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import { MARIADB_BOOTSTRAP_ARGS, mariadbBootstrapSql } from '../database/mariadb-data.js';
 import { MYSQL_INITIALIZE_ARGS } from '../database/mysql-data.js';
+import { SERVER_NAMES } from '../servers/resolve-servers.js';
 import type { ServerBinaries, ServerName, ServerProgram } from '../servers/server-binaries.js';
 import type { Guardian } from './guardian.js';
 import { logTail } from './log-tail.js';
@@ -25,9 +26,8 @@ export class NativeLauncher implements ServerLauncher {
   constructor(binaries: ServerBinaries, guardian: Guardian) {
     this.#binaries = binaries;
     this.#guardian = guardian;
-    const names: readonly ServerName[] = ['mariadb', 'mysql', 'memcached', 'php'];
     this.versions = Object.fromEntries(
-      names.flatMap((name) => {
+      SERVER_NAMES.flatMap((name) => {
         const program = this.#program(name);
         if (program === undefined) return [];
         const { version, origin, command, prefixArgs } = program;
@@ -114,7 +114,8 @@ export class NativeLauncher implements ServerLauncher {
       case 'mysql':
         return this.#binaries[server]?.server;
       case 'memcached':
-        return this.#binaries.memcached;
+      case 'pt-heartbeat':
+        return this.#binaries[server];
       case 'php':
         return this.#binaries.php?.cli;
     }

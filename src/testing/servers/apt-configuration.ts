@@ -16,6 +16,8 @@ export interface AptConfigurationOptions {
   readonly architecture: string;
   /** The `Origin` of the distribution's own repositories, preferred over everybody else's. */
   readonly origin: string;
+  /** Packages that shall not be got though others want them, and so neither what only they need. */
+  readonly without?: readonly string[];
   /** The machine's own settings about how to reach repositories; see {@link keepAcquireSettings}. */
   readonly acquire: readonly string[];
 }
@@ -33,13 +35,13 @@ const NETWORK_TIMEOUT_S = 20;
 
 /** Makes the folders and files of a private apt below `options.folder`. */
 export function writeAptConfiguration(options: AptConfigurationOptions): AptConfiguration {
-  const { folder, sources, architecture, origin, acquire } = options;
+  const { folder, sources, architecture, origin, acquire, without = [] } = options;
   const at = (...path: string[]): string => join(folder, ...path);
   for (const path of ['state/lists/partial', 'cache/archives/partial', 'sources', 'log']) {
     mkdirSync(at(path), { recursive: true });
   }
-  // An empty status means that nothing counts as installed, so every library comes along.
-  writeFileSync(at('state/status'), '');
+  // In an otherwise empty status nothing counts as installed, so every library comes along.
+  writeFileSync(at('state/status'), without.map((name) => pretendInstalled(name, architecture)).join(''));
   // Sources and settings may hold a password for a mirror or a proxy.
   const secret = { mode: 0o600 };
   writeFileSync(at('sources/distribution.sources'), formatDeb822Sources(sources.map(copied)), secret);
@@ -74,6 +76,19 @@ export function writeAptConfiguration(options: AptConfigurationOptions): AptConf
   const lines = [...acquire, ...settings.map(([name, value]) => `${name} "${value}";`)];
   writeFileSync(at('apt.conf'), `${lines.join('\n')}\n`, secret);
   return { file: at('apt.conf'), archives: at('cache/archives') };
+}
+
+/** The paragraph of a status file that makes apt believe in a package, newer than any. */
+function pretendInstalled(name: string, architecture: string): string {
+  return `Package: ${name}
+Status: install ok installed
+Architecture: ${architecture}
+Multi-Arch: allowed
+Version: 9999
+Maintainer: nobody
+Description: left out
+
+`;
 }
 
 // Packages of a local folder are used where they are, unless apt is told to copy them.

@@ -1,8 +1,8 @@
 /** Makes server descriptions of the programs in an unpacked package folder. */
 import { join } from 'node:path';
-import { databaseLayout } from './database-layout.js';
+import { databaseServer } from './database-server.js';
 import type { FoundServer } from './installed-server.js';
-import { folderProgram, isFile, isFolder, newestName } from './package-folder.js';
+import { type FolderProgram, folderProgram, isFile, newestName } from './package-folder.js';
 import {
   isUnchanged,
   type PackageManifest,
@@ -11,6 +11,7 @@ import {
   verifiedProgram,
   writeManifest,
 } from './package-manifest.js';
+import { perlEnvironment, perlScript } from './perl-script.js';
 import { extensionArgs, findExtensionArgs } from './php-extensions.js';
 import { withTimeZones } from './php-time-zones.js';
 import { askVersion } from './program-version.js';
@@ -27,6 +28,8 @@ export function findFolderProgram(folder: string, server: ServerName): string | 
       return isFile(join(folder, 'usr/bin/memcached')) ? 'usr/bin/memcached' : undefined;
     case 'php':
       return newestName(folder, 'usr/bin', /^php\d+\.\d+$/);
+    case 'pt-heartbeat':
+      return isFile(join(folder, 'usr/bin/pt-heartbeat')) ? 'usr/bin/pt-heartbeat' : undefined;
   }
 }
 
@@ -42,9 +45,8 @@ export async function verifyFolderProgram(
   signal?: AbortSignal,
 ): Promise<VerifiedProgram | undefined> {
   const path = findFolderProgram(folder, server);
-  const plain = path === undefined ? undefined : folderProgram(folder, architecture, path);
-  if (path === undefined || plain === undefined) return undefined;
-  const program = server === 'php' ? withTimeZones(folder, plain) : plain;
+  const program = path === undefined ? undefined : runnable(server, folder, architecture, path);
+  if (path === undefined || program === undefined) return undefined;
   const version = await askVersion(server, program, signal);
   if (server === 'php') await findExtensionArgs(program, phpBaseArgs(folder), signal);
   return verifiedProgram(folder, path, version);
@@ -60,13 +62,18 @@ export async function cachedServer(
   const noted = manifest?.programs[name];
   if (manifest === undefined || noted === undefined) return undefined;
   const verified = isUnchanged(folder, noted) ? noted : await verifyAgain(name, folder, manifest, signal);
-  const plain =
-    verified === undefined ? undefined : folderProgram(folder, manifest.architecture, verified.path);
-  if (verified === undefined || plain === undefined) return undefined;
-  const program = name === 'php' ? withTimeZones(folder, plain) : plain;
-  const server: ServerProgram = { ...program, env: {}, version: verified.version, origin: 'cache' };
+  const program =
+    verified === undefined ? undefined : runnable(name, folder, manifest.architecture, verified.path);
+  if (verified === undefined || program === undefined) return undefined;
+  const server: ServerProgram = {
+    ...program,
+    env: name === 'pt-heartbeat' ? perlEnvironment(program) : {},
+    version: verified.version,
+    origin: 'cache',
+  };
   switch (name) {
     case 'memcached':
+    case 'pt-heartbeat':
       return { name, binaries: server };
     case 'php': {
       const base = phpBaseArgs(folder);
@@ -74,11 +81,21 @@ export async function cachedServer(
       return { name, binaries: { cli: server, extensionArgs: [...base, ...extensionArgs(modules, isFile)] } };
     }
     case 'mariadb':
-    case 'mysql': {
-      const layout = databaseLayout(join(folder, verified.path), isFile, isFolder);
-      return layout === undefined ? undefined : { name, binaries: { server, ...layout } };
-    }
+    case 'mysql':
+      return databaseServer(name, server, join(folder, verified.path));
   }
+}
+
+/** How a server's program is run; `undefined` when the folder lacks what that needs. */
+function runnable(
+  server: ServerName,
+  folder: string,
+  architecture: string,
+  path: string,
+): FolderProgram | undefined {
+  if (server === 'pt-heartbeat') return perlScript(folder, architecture, path);
+  const program = folderProgram(folder, architecture, path);
+  return server === 'php' && program !== undefined ? withTimeZones(folder, program) : program;
 }
 
 // The system's own php.ini names extensions of the system's own PHP, so it must not be read.

@@ -29,6 +29,9 @@ const PLUGINS = [
   'lib64/plugin',
 ];
 
+/** Packagers' choices for Galera's library. */
+const GALERA_LIBRARIES = ['lib/galera', 'lib', 'lib64/galera-4', 'lib64/galera', 'lib/galera-4'];
+
 /**
  * The layout of the server whose program is `program`, with links resolved; `undefined` when the error messages,
  * without which it does not start, are nowhere near. `isFile` and `isFolder` look at the disk.
@@ -47,4 +50,9 @@ export function databaseLayout(
   const plugins = PLUGINS.map((path) => join(baseDir, path));
   const pluginDir = plugins.find(isFolder) ?? join(baseDir, PLUGINS[0] ?? '');
   return { baseDir, shareDir, pluginDir };
+}
+
+/** Galera's library below `baseDir`, for `wsrep_provider`; `undefined` when it is not there. */
+export function galeraLibrary(baseDir: string, isFile: (path: string) => boolean): string | undefined {
+  return GALERA_LIBRARIES.map((path) => join(baseDir, path, 'libgalera_smm.so')).find(isFile);
 }

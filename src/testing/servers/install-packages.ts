@@ -126,6 +126,7 @@ async function fill(temporary: string, name: string, options: InstallOptions): P
     folder: apt,
     sources,
     architecture,
+    without: set.without ?? [],
     origin: system.family === 'ubuntu' ? 'Ubuntu' : 'Debian',
     acquire: keepAcquireSettings(dump.stdout),
   });

@@ -1,8 +1,7 @@
 /** Makes a server description of one program that is installed on the system. */
 import { realpathSync } from 'node:fs';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
-import { databaseLayout } from './database-layout.js';
-import { isFile, isFolder } from './package-folder.js';
+import { databaseServer } from './database-server.js';
 import { findExtensionArgs } from './php-extensions.js';
 import { askVersion } from './program-version.js';
 import type {
@@ -17,7 +16,7 @@ import type {
 export type FoundServer =
   | { readonly name: 'mariadb'; readonly binaries: MariadbBinaries }
   | { readonly name: 'mysql'; readonly binaries: MysqlBinaries }
-  | { readonly name: 'memcached'; readonly binaries: ServerProgram }
+  | { readonly name: 'memcached' | 'pt-heartbeat'; readonly binaries: ServerProgram }
   | { readonly name: 'php'; readonly binaries: PhpBinaries };
 
 /** The program of a found server. */
@@ -27,6 +26,7 @@ export function programOf(found: FoundServer): ServerProgram {
     case 'mysql':
       return found.binaries.server;
     case 'memcached':
+    case 'pt-heartbeat':
       return found.binaries;
     case 'php':
       return found.binaries.cli;
@@ -49,6 +49,7 @@ export async function installedServer(
   const program: ServerProgram = { ...command, env: {}, version, origin };
   switch (name) {
     case 'memcached':
+    case 'pt-heartbeat':
       return { name, binaries: program };
     case 'php':
       return {
@@ -57,8 +58,8 @@ export async function installedServer(
       };
     case 'mariadb':
     case 'mysql': {
-      const layout = databaseLayout(realpathSync(path), isFile, isFolder);
-      if (layout !== undefined) return { name, binaries: { server: program, ...layout } };
+      const server = databaseServer(name, program, realpathSync(path));
+      if (server !== undefined) return server;
       throw new StormlampError(
         ErrorCode.SERVER_MISSING,
         `${path} runs, but its error messages (share/…/english/errmsg.sys) were not found near it`,

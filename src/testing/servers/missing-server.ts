@@ -10,6 +10,7 @@ const PACKAGES: Readonly<Record<PackageManager, Readonly<Partial<Record<ServerNa
     mysql: 'mysql-server',
     memcached: 'memcached',
     php: 'php-cli php-memcached php-memcache php-igbinary php-msgpack php-mysql',
+    'pt-heartbeat': 'percona-toolkit',
   },
   dnf: {
     mariadb: 'mariadb-server',
@@ -28,7 +29,13 @@ const PACKAGES: Readonly<Record<PackageManager, Readonly<Partial<Record<ServerNa
     memcached: 'memcached',
     php: 'php84 php84-session php84-pecl-memcached php84-pecl-memcache php84-mysqli',
   },
-  brew: { mariadb: 'mariadb', mysql: 'mysql', memcached: 'memcached', php: 'php' },
+  brew: {
+    mariadb: 'mariadb',
+    mysql: 'mysql',
+    memcached: 'memcached',
+    php: 'php',
+    'pt-heartbeat': 'percona-toolkit',
+  },
 };
 
 const COMMANDS: Readonly<Record<PackageManager, string>> = {
@@ -46,6 +53,7 @@ export const SERVER_VARIABLES: Readonly<Record<ServerName, string>> = Object.fre
   mysql: 'STORMLAMP_MYSQLD',
   memcached: 'STORMLAMP_MEMCACHED',
   php: 'STORMLAMP_PHP',
+  'pt-heartbeat': 'STORMLAMP_PT_HEARTBEAT',
 });
 
 /** `ERR_SERVER_MISSING` for servers that were found nowhere; `because` says why they were not installed. */

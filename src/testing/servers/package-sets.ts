@@ -1,6 +1,6 @@
 /** Which packages bring which servers, and which of them are unpacked together. */
 import type { AptSystem } from './operating-system.js';
-import type { ServerName } from './server-binaries.js';
+import type { ServerName, ServerRelease } from './server-binaries.js';
 
 /** Packages that are installed into one folder. */
 export interface PackageSet {
@@ -15,6 +15,10 @@ export interface PackageSet {
   readonly newestOf?: string;
   /** The suite to take instead of the system's own. */
   readonly suite?: string;
+  /** What it brings is newer than what another set brings under the same name. */
+  readonly newest?: true;
+  /** Packages that are wanted by those above and not needed to run them: they and what they need is left out. */
+  readonly without?: readonly string[];
   /** The servers it brings. */
   readonly servers: readonly ServerName[];
 }
@@ -34,17 +38,61 @@ const LAMP: PackageSet = {
   servers: ['mariadb', 'memcached', 'php'],
 };
 
-/** The sets of a system: MariaDB, memcached and PHP of its own release, and the newest MySQL that it can run. */
+/** Debian's unstable suite, whose packages bring their own C library with them. */
+const SID = { suite: 'sid' } as const;
+
+/** Debian releases keep what they were published with; unstable has the newest. */
+const NEWEST: readonly PackageSet[] = [
+  {
+    name: 'mariadb',
+    packages: ['mariadb-server-core', 'galera-4'],
+    servers: ['mariadb'],
+    newest: true,
+    ...SID,
+  },
+  {
+    name: 'memcached',
+    packages: ['memcached'],
+    without: ['perl', 'adduser', 'systemd'],
+    servers: ['memcached'],
+    newest: true,
+    ...SID,
+  },
+];
+
+/**
+ * The sets of a system: MariaDB, memcached and PHP of its own release, the newest MySQL and pt-heartbeat that it can
+ * run, and newer releases of its own servers where its distribution has some.
+ */
 export function packageSets(system: Pick<AptSystem, 'family'>): readonly PackageSet[] {
+  const isDebian = system.family === 'debian';
   const mysql: PackageSet = {
     name: 'mysql',
     packages: [],
     newestOf: 'mysql-server-core',
     servers: ['mysql'],
-    // Debian's stable releases have no MySQL; unstable has, and brings its own C library with it.
-    ...(system.family === 'debian' ? { suite: 'sid' } : {}),
+    // Debian's stable releases have no MySQL.
+    ...(isDebian ? SID : {}),
   };
-  return [LAMP, mysql];
+  const percona: PackageSet = {
+    name: 'percona',
+    packages: ['percona-toolkit'],
+    without: ['gdb', 'fdisk', 'procps'],
+    servers: ['pt-heartbeat'],
+    // Debian 12's does not know the words of MySQL 8.4 and newer.
+    ...(isDebian ? SID : {}),
+  };
+  return [LAMP, mysql, percona, ...(isDebian ? NEWEST : [])];
+}
+
+/** The set that brings `server` in that release, or in the only one that there is. */
+export function packageSetOf(
+  system: Pick<AptSystem, 'family'>,
+  server: ServerName,
+  release: ServerRelease,
+): PackageSet | undefined {
+  const sets = packageSets(system).filter((set) => set.servers.includes(server));
+  return sets.find((set) => (set.newest === true) === (release === 'newest')) ?? sets[0];
 }
 
 /** The newest of package names like `mysql-server-core-8.0`, `mysql-server-core-9.7` or plain `mysql-server-core`. */

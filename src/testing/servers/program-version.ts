@@ -10,6 +10,7 @@ const FLAGS: Readonly<Record<ServerName, readonly string[]>> = {
   mysql: ['--no-defaults', '--version'],
   memcached: ['-V'],
   php: ['-n', '-v'],
+  'pt-heartbeat': ['--version'],
 };
 
 /**
@@ -47,5 +48,7 @@ export function parseVersion(server: ServerName, text: string): string | undefin
       return /^memcached\s+(\d+\.\d+\.\d+)/m.exec(text)?.[1];
     case 'php':
       return /^PHP\s+(\d+\.\d+\.\d+)/m.exec(text)?.[1];
+    case 'pt-heartbeat':
+      return /^pt-heartbeat\s+(\d+\.\d+\.\d+)/m.exec(text)?.[1];
   }
 }

@@ -1,5 +1,5 @@
 /** Finds the server programs that are asked for, and installs those that are missing into a private folder. */
-import { invalidOption, readBoolean, rejectUnknownOptions } from '../../common/option-reader.js';
+import { invalidOption, readBoolean, readChoice, rejectUnknownOptions } from '../../common/option-reader.js';
 import { cacheRoot } from './cache-folder.js';
 import { cachedServer } from './cached-server.js';
 import { distroSources } from './distro-sources.js';
@@ -8,15 +8,17 @@ import type { InstallProgressListener } from './install-progress.js';
 import type { FoundServer } from './installed-server.js';
 import { type Machine, thisMachine } from './machine.js';
 import { missingServers } from './missing-server.js';
-import { packageSets } from './package-sets.js';
+import { packageSetOf, packageSets } from './package-sets.js';
 import { programsOnPath } from './program-search.js';
-import type { ServerBinaries, ServerName } from './server-binaries.js';
+import type { ServerBinaries, ServerName, ServerRelease, ServerReleases } from './server-binaries.js';
 import { findServer, type ServerPaths } from './server-search.js';
 
 /** How servers are looked for. */
 export interface ResolveServersOptions {
   /** Programs to use instead of any other; a path that is wrong is an error. */
   readonly binaries?: ServerPaths | undefined;
+  /** Which releases are wanted; an explicit path goes before. Default: the system's. */
+  readonly versions?: ServerReleases | undefined;
   /** Whether what is missing is installed into the cache. Default true. */
   readonly install?: boolean | undefined;
   /** Gets the progress of an installation. */
@@ -28,14 +30,23 @@ export interface ResolveServersOptions {
 }
 
 /** The names of all servers. */
-export const SERVER_NAMES: readonly ServerName[] = Object.freeze(['mariadb', 'mysql', 'memcached', 'php']);
+export const SERVER_NAMES: readonly ServerName[] = Object.freeze([
+  'mariadb',
+  'mysql',
+  'memcached',
+  'php',
+  'pt-heartbeat',
+]);
 
-const OPTION_NAMES = ['binaries', 'install', 'onProgress', 'cacheDir', 'signal'];
+/** The servers of which a newer release than the system's can be asked for. */
+export const RELEASED_SERVERS: readonly (keyof ServerReleases)[] = Object.freeze(['mariadb', 'memcached']);
+
+const OPTION_NAMES = ['binaries', 'versions', 'install', 'onProgress', 'cacheDir', 'signal'];
 
 /**
  * The programs of the servers `names`. Each one is taken from the first of these places that has it: an explicit path
- * (`binaries`, then the environment: `STORMLAMP_MARIADBD`, `STORMLAMP_MYSQLD`, `STORMLAMP_MEMCACHED`, `STORMLAMP_PHP`),
- * the PATH, the cache. What is still missing is installed into the cache, where the system's packages allow it.
+ * (`binaries`, then the environment: `STORMLAMP_MARIADBD`, `STORMLAMP_MYSQLD`, `STORMLAMP_MEMCACHED`, `STORMLAMP_PHP`,
+ * `STORMLAMP_PT_HEARTBEAT`), the PATH (unless a newer release is asked for), the cache. What is still missing is installed into the cache, where the system's packages allow it.
  *
  * @throws StormlampError `ERR_SERVER_MISSING` for an explicit path that is wrong and for a server that cannot be had,
  * with what to do; `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_INVALID_OPTION`.
@@ -63,7 +74,10 @@ export async function resolveServersOn(
   const root = cacheRoot(options.cacheDir, machine.env);
   const wanted = [...new Set(names)];
   const searches = await Promise.all(
-    wanted.map((name) => findServer(name, { machine, binaries, root, signal })),
+    wanted.map((name) => {
+      const release = releaseOf(name, options);
+      return findServer(name, { machine, binaries, root, release, signal });
+    }),
   );
   const found = searches.flatMap((search) => search.found ?? []);
   const missing = wanted.filter((name) => !found.some((server) => server.name === name));
@@ -81,8 +95,44 @@ export async function resolveServersOn(
  */
 export function checkServerOptions(options: ResolveServersOptions): void {
   rejectUnknownOptions('options', options, OPTION_NAMES);
-  rejectUnknownOptions('options.binaries', options.binaries ?? {}, SERVER_NAMES);
+  readPaths('options.binaries', options.binaries);
+  readReleases('options.versions', options.versions);
   readBoolean('options.install', options.install, true);
+}
+
+/**
+ * Checks paths of programs.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` naming the option.
+ */
+export function readPaths(path: string, paths: ServerPaths | undefined): ServerPaths | undefined {
+  if (paths === undefined) return undefined;
+  rejectUnknownOptions(path, paths, SERVER_NAMES);
+  for (const name of SERVER_NAMES) {
+    const given: unknown = paths[name];
+    if (given !== undefined && typeof given !== 'string') {
+      throw invalidOption(`${path}.${name}`, 'the path of a program', given);
+    }
+  }
+  return paths;
+}
+
+/**
+ * Checks which releases are wanted.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` naming the option.
+ */
+export function readReleases(path: string, releases: ServerReleases | undefined): ServerReleases {
+  if (releases === undefined) return {};
+  rejectUnknownOptions(path, releases, RELEASED_SERVERS);
+  for (const name of RELEASED_SERVERS) {
+    readChoice(`${path}.${name}`, releases[name], ['system', 'newest'], 'system');
+  }
+  return releases;
+}
+
+function releaseOf(name: ServerName, { versions }: ResolveServersOptions): ServerRelease {
+  return name === 'mariadb' || name === 'memcached' ? (versions?.[name] ?? 'system') : 'system';
 }
 
 async function installServers(
@@ -106,7 +156,9 @@ async function installServers(
   const sources = machine.aptSources();
   const found: FoundServer[] = [];
   for (const set of packageSets(system)) {
-    const wanted = names.filter((name) => set.servers.includes(name));
+    const wanted = names.filter(
+      (name) => packageSetOf(system, name, releaseOf(name, options))?.name === set.name,
+    );
     if (wanted.length === 0) continue;
     const own = distroSources(sources, { ...system, architecture }, set.suite);
     if (own.length === 0) throw missing(`no apt source of this machine is for ${system.suite}`);

@@ -24,6 +24,8 @@ export interface MariadbBinaries {
   readonly shareDir: string;
   /** `--plugin-dir`. */
   readonly pluginDir: string;
+  /** `wsrep_provider` of Galera, when the library is there. */
+  readonly galeraProvider?: string;
 }
 
 /** A MySQL server and the files it needs. */
@@ -56,7 +58,23 @@ export interface ServerBinaries {
   readonly memcached?: ServerProgram;
   /** PHP, when asked for. */
   readonly php?: PhpBinaries;
+  /** Percona's `pt-heartbeat`, when asked for: no server, but a program that works beside one. */
+  readonly 'pt-heartbeat'?: ServerProgram;
 }
 
 /** Names of servers that `resolveServers` can be asked for. */
 export type ServerName = keyof ServerBinaries;
+
+/** `'system'`: the release that the operating system has; `'newest'`: the newest that its distribution has anywhere. */
+export type ServerRelease = 'system' | 'newest';
+
+/**
+ * Which release of a server is taken, where there is a choice. MySQL and pt-heartbeat are always the newest that can
+ * be had, PHP always the system's.
+ */
+export interface ServerReleases {
+  /** Default `'system'`. */
+  readonly mariadb?: ServerRelease;
+  /** Default `'system'`. */
+  readonly memcached?: ServerRelease;
+}

@@ -3,9 +3,14 @@ import { describeError, ErrorCode, isStormlampError } from '../../common/stormla
 import { cacheRoot } from './cache-folder.js';
 import { programOf } from './installed-server.js';
 import { type Machine, thisMachine } from './machine.js';
-import { checkServerOptions, type ResolveServersOptions, SERVER_NAMES } from './resolve-servers.js';
-import type { ServerName, ServerProgram } from './server-binaries.js';
-import { cachedFolder, findServer } from './server-search.js';
+import {
+  checkServerOptions,
+  RELEASED_SERVERS,
+  type ResolveServersOptions,
+  SERVER_NAMES,
+} from './resolve-servers.js';
+import type { ServerName, ServerProgram, ServerRelease } from './server-binaries.js';
+import { cachedFolder, findServer, hasNewest } from './server-search.js';
 
 /** How {@link listServers} searches. */
 export type ListServersOptions = Pick<ResolveServersOptions, 'binaries' | 'cacheDir' | 'signal'>;
@@ -16,6 +21,8 @@ interface PresentServer {
   readonly found: true;
   /** The server. */
   readonly name: ServerName;
+  /** Which release of it. */
+  readonly release: ServerRelease;
   /** What it told of itself. */
   readonly version: string;
   /** Who brought it. */
@@ -30,6 +37,8 @@ interface AbsentServer {
   readonly found: false;
   /** The server. */
   readonly name: ServerName;
+  /** Which release of it. */
+  readonly release: ServerRelease;
   /** Why the programs that were looked at were not taken; empty when there was none. */
   readonly rejected: readonly string[];
   /** The folder that an installation would make; `undefined` when this system cannot install it. */
@@ -43,7 +52,7 @@ type ListedServer = PresentServer | AbsentServer;
 export interface ServerList {
   /** The cache's root, whether it exists or not. */
   readonly cacheDir: string;
-  /** Every server that the package knows. */
+  /** Every server that the package knows, and newer releases of those that have some on this machine. */
   readonly servers: readonly ListedServer[];
 }
 
@@ -61,28 +70,35 @@ export function listServers(options: ListServersOptions = {}): Promise<ServerLis
 export async function listServersOn(machine: Machine, options: ListServersOptions = {}): Promise<ServerList> {
   checkServerOptions(options);
   const root = cacheRoot(options.cacheDir, machine.env);
-  const servers = await Promise.all(SERVER_NAMES.map((name) => listOne(name, machine, root, options)));
+  const servers = await Promise.all([
+    ...SERVER_NAMES.map((name) => listOne(name, 'system', machine, root, options)),
+    ...RELEASED_SERVERS.filter((name) => hasNewest(name, machine)).map((name) =>
+      listOne(name, 'newest', machine, root, options),
+    ),
+  ]);
   return { cacheDir: root, servers };
 }
 
 async function listOne(
   name: ServerName,
+  release: ServerRelease,
   machine: Machine,
   root: string,
   { binaries = {}, signal }: ListServersOptions,
 ): Promise<ListedServer> {
-  const folder = cachedFolder(name, machine, root);
+  const folder = cachedFolder(name, release, machine, root);
   const absent = (rejected: readonly string[]): AbsentServer => ({
     found: false,
     name,
+    release,
     rejected,
     ...(folder === undefined ? {} : { wouldInstallInto: folder }),
   });
   try {
-    const { found, rejected } = await findServer(name, { machine, binaries, root, signal });
+    const { found, rejected } = await findServer(name, { machine, binaries, root, release, signal });
     if (found === undefined) return absent(rejected);
     const { command, prefixArgs, version, origin } = programOf(found);
-    return { found: true, name, version, origin, path: prefixArgs.at(-1) ?? command };
+    return { found: true, name, release, version, origin, path: prefixArgs.at(-1) ?? command };
   } catch (error) {
     if (isStormlampError(error, ErrorCode.ABORTED)) throw error;
     return absent([describeError(error)]);

@@ -7,9 +7,9 @@ import { cachedServer } from './cached-server.js';
 import { type FoundServer, installedServer } from './installed-server.js';
 import type { Machine } from './machine.js';
 import { SERVER_VARIABLES } from './missing-server.js';
-import { type PackageSet, packageSets } from './package-sets.js';
+import { packageSetOf } from './package-sets.js';
 import { givenProgram, programsOnPath } from './program-search.js';
-import type { ServerName } from './server-binaries.js';
+import type { ServerName, ServerRelease } from './server-binaries.js';
 
 /** Paths of programs that shall be used, by server. */
 export interface ServerPaths {
@@ -21,6 +21,8 @@ export interface ServerPaths {
   readonly memcached?: string | undefined;
   /** `php`, with memcached among its extensions. */
   readonly php?: string | undefined;
+  /** `pt-heartbeat`. */
+  readonly 'pt-heartbeat'?: string | undefined;
 }
 
 /** What a search needs. */
@@ -31,6 +33,8 @@ export interface ServerSearchOptions {
   readonly binaries: ServerPaths;
   /** The cache's root. */
   readonly root: string;
+  /** Which release of it is wanted. */
+  readonly release: ServerRelease;
   /** Stops the search. */
   readonly signal: AbortSignal | undefined;
 }
@@ -48,6 +52,7 @@ const PROGRAM_NAMES: Readonly<Record<ServerName, readonly string[]>> = {
   mysql: ['mysqld'],
   memcached: ['memcached'],
   php: ['php'],
+  'pt-heartbeat': ['pt-heartbeat'],
 };
 
 /**
@@ -58,9 +63,9 @@ const PROGRAM_NAMES: Readonly<Record<ServerName, readonly string[]>> = {
 export async function findServer(name: ServerName, options: ServerSearchOptions): Promise<ServerSearch> {
   const explicit = await findExplicit(name, options);
   if (explicit !== undefined) return { found: explicit, rejected: [] };
-  const { machine, root, signal } = options;
+  const { machine, root, release, signal } = options;
   const rejected: string[] = [];
-  for (const path of candidates(name, machine)) {
+  for (const path of candidates(name, machine, release)) {
     const profile =
       machine.appArmorFolder === undefined ? undefined : confiningProfile(path, machine.appArmorFolder);
     if (profile !== undefined) {
@@ -74,22 +79,34 @@ export async function findServer(name: ServerName, options: ServerSearchOptions)
       rejected.push(error.message);
     }
   }
-  const folder = cachedFolder(name, machine, root);
+  const folder = cachedFolder(name, release, machine, root);
   const cached = folder === undefined ? undefined : await cachedServer(name, folder, signal);
   return cached === undefined ? { rejected } : { found: cached, rejected };
 }
 
 /** The folder of the cache that brings a server, whether it is there or not; `undefined` on a system without any. */
-export function cachedFolder(name: ServerName, machine: Machine, root: string): string | undefined {
+export function cachedFolder(
+  name: ServerName,
+  release: ServerRelease,
+  machine: Machine,
+  root: string,
+): string | undefined {
   const { system, architecture } = machine;
   if (system.kind !== 'apt' || architecture === undefined) return undefined;
-  const set: PackageSet | undefined = packageSets(system).find((each) => each.servers.includes(name));
+  const set = packageSetOf(system, name, release);
   if (set === undefined) return undefined;
   const suite = set.suite ?? system.suite;
   return join(root, packageFolderName({ distro: system.distro, suite, set: set.name, architecture }));
 }
 
-function candidates(name: ServerName, machine: Machine): readonly string[] {
+/** Whether this machine's packages have a newer release of a server than the system's own. */
+export function hasNewest(name: ServerName, { system }: Machine): boolean {
+  return system.kind === 'apt' && packageSetOf(system, name, 'newest')?.newest === true;
+}
+
+function candidates(name: ServerName, machine: Machine, release: ServerRelease): readonly string[] {
+  // What is installed is the system's release.
+  if (release === 'newest' && hasNewest(name, machine)) return [];
   return PROGRAM_NAMES[name].flatMap((program) =>
     programsOnPath(program, machine.env['PATH'], machine.systemFolders),
   );

@@ -54,3 +54,21 @@ test('every place of the private apt is below its folder, and files that may hol
     rmSync(folder, { recursive: true });
   }
 });
+
+test('apt believes that what is left out is there already', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stormlamp-apt-'));
+  try {
+    const sources = [{ uri: 'http://mirror.test/debian', suite: 'sid', components: ['main'] }];
+    const plain = { folder, sources, architecture: 'arm64', origin: 'Debian', acquire: [] };
+    writeAptConfiguration({ ...plain, without: ['perl', 'systemd'] });
+    const status = readFileSync(join(folder, 'state', 'status'), 'utf8');
+    const paragraphs = status.trimEnd().split('\n\n');
+    expect(paragraphs.map((text) => /^Package: (.+)$/m.exec(text)?.[1])).toEqual(['perl', 'systemd']);
+    for (const text of paragraphs) {
+      expect(text).toMatch(/^Status: install ok installed$/m);
+      expect(text).toMatch(/^Architecture: arm64$/m);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { databaseLayout } from '../../../../src/testing/servers/database-layout.js';
+import { databaseLayout, galeraLibrary } from '../../../../src/testing/servers/database-layout.js';
 
 const layoutOf = (program: string, files: readonly string[], folders: readonly string[] = []) =>
   databaseLayout(
@@ -28,4 +28,10 @@ test('without any plugin the usual folder is named', () => {
   expect(layoutOf('/usr/sbin/mysqld', ['/usr/share/mysql/english/errmsg.sys'])?.pluginDir).toBe(
     '/usr/lib/mysql/plugin',
   );
+});
+
+test.each(['/usr/lib/galera', '/usr/lib64/galera-4'])('the library of Galera is found in %s', (folder) => {
+  const library = `${folder}/libgalera_smm.so`;
+  expect(galeraLibrary('/usr', (path) => path === library)).toBe(library);
+  expect(galeraLibrary('/usr', () => false)).toBeUndefined();
 });

@@ -47,15 +47,16 @@ export function putPhp(folder: string, builtIn: readonly string[], extensions: s
 export function fillCache(
   cacheDir: string,
   version: string,
+  name = 'debian-bookworm-lamp-amd64',
 ): { readonly folder: string; readonly runs: string } {
-  const folder = join(cacheDir, 'debian-bookworm-lamp-amd64');
+  const folder = join(cacheDir, name);
   const loader = 'usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2';
   putScript(folder, loader, 'shift 2; echo run >>"$0.runs"; exec "$@"');
   const path = putSpeaker(folder, 'usr/bin/memcached', `memcached ${version}`);
   const { mtimeMs, size } = statSync(path);
   writeManifest(folder, {
     format: MANIFEST_FORMAT,
-    set: 'debian-bookworm-lamp-amd64',
+    set: name,
     architecture: 'amd64',
     createdAt: '2026-01-01T00:00:00.000Z',
     sources: [],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { newestPackage, packageSets } from '../../../../src/testing/servers/package-sets.js';
+import { newestPackage, packageSetOf, packageSets } from '../../../../src/testing/servers/package-sets.js';
+import type { ServerName, ServerRelease } from '../../../../src/testing/servers/server-binaries.js';
 
 describe('the newest package of a name', () => {
   test.each<[readonly string[], string | undefined]>([
@@ -21,7 +22,26 @@ test('Debian takes MySQL from its unstable suite, Ubuntu from its own release', 
   expect(suiteOf('ubuntu')).toBeUndefined();
 });
 
-test('every server is in exactly one set', () => {
-  const servers = packageSets({ family: 'debian' }).flatMap((set) => set.servers);
-  expect([...servers].sort()).toEqual(['mariadb', 'memcached', 'mysql', 'php']);
+test('every server is in exactly one set, and MariaDB and memcached in a newer one too on Debian', () => {
+  const servers = (family: 'debian' | 'ubuntu', newest: boolean): readonly string[] =>
+    packageSets({ family })
+      .filter((set) => (set.newest === true) === newest)
+      .flatMap((set) => set.servers)
+      .toSorted();
+  for (const family of ['debian', 'ubuntu'] as const) {
+    expect(servers(family, false)).toEqual(['mariadb', 'memcached', 'mysql', 'php', 'pt-heartbeat']);
+  }
+  expect(servers('debian', true)).toEqual(['mariadb', 'memcached']);
+  expect(servers('ubuntu', true)).toEqual([]);
+});
+
+test.each<['debian' | 'ubuntu', ServerName, ServerRelease, string]>([
+  ['debian', 'mariadb', 'system', 'lamp'],
+  ['debian', 'mariadb', 'newest', 'mariadb'],
+  ['debian', 'memcached', 'newest', 'memcached'],
+  ['debian', 'mysql', 'newest', 'mysql'],
+  ['debian', 'php', 'newest', 'lamp'],
+  ['ubuntu', 'mariadb', 'newest', 'lamp'],
+])('on %s, %s of the %s release is from the set %s', (family, server, release, set) => {
+  expect(packageSetOf({ family }, server, release)?.name).toBe(set);
 });

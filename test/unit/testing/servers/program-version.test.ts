@@ -25,6 +25,8 @@ test.each<[ServerName, string, string | undefined]>([
   ['memcached', 'usage: something else', undefined],
   ['php', 'PHP 8.2.29 (cli) (built: Jul  3 2025 16:16:05) (NTS)\nCopyright (c) The PHP Group', '8.2.29'],
   ['php', 'HipHop VM 3.0', undefined],
+  ['pt-heartbeat', 'pt-heartbeat 3.7.1', '3.7.1'],
+  ['pt-heartbeat', 'pt-archiver 3.7.1', undefined],
 ])('%s that says %j is version %s', (server, text, version) => {
   expect(parseVersion(server, text)).toBe(version);
 });

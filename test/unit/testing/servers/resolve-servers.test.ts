@@ -64,6 +64,38 @@ describe('the order of places', () => {
   });
 });
 
+describe('the newest release', () => {
+  const versions = { memcached: 'newest' } as const;
+
+  test('is not the one on the PATH, which is the release of the system, but its own folder of the cache', async () => {
+    putSpeaker(bin, 'memcached', 'memcached 1.6.2');
+    fillCache(cacheDir, '1.6.1');
+    await expect(resolve(['memcached'], { versions })).rejects.toMatchObject({ code: 'ERR_SERVER_MISSING' });
+    fillCache(cacheDir, '1.6.99', 'debian-sid-memcached-amd64');
+    expect((await resolve(['memcached'], { versions })).memcached).toMatchObject({
+      version: '1.6.99',
+      origin: 'cache',
+    });
+    expect((await resolve(['memcached'])).memcached?.version).toBe('1.6.2');
+  });
+
+  test('gives way to an explicit path', async () => {
+    fillCache(cacheDir, '1.6.99', 'debian-sid-memcached-amd64');
+    const env = { PATH: bin, STORMLAMP_MEMCACHED: putSpeaker(folder, 'env/memcached', 'memcached 1.6.3') };
+    const byEnvironment = await resolve(['memcached'], { versions }, { env });
+    expect(byEnvironment.memcached).toMatchObject({ version: '1.6.3', origin: 'environment' });
+    const binaries = { memcached: putSpeaker(folder, 'option/memcached', 'memcached 1.6.4') };
+    const byOption = await resolve(['memcached'], { versions, binaries }, { env });
+    expect(byOption.memcached).toMatchObject({ version: '1.6.4', origin: 'option' });
+  });
+
+  test('is the one on the PATH where the system has no newer packages', async () => {
+    putSpeaker(bin, 'memcached', 'memcached 1.6.2');
+    const system = { kind: 'other', name: 'Fedora Linux 42', manager: 'dnf' } as const;
+    expect((await resolve(['memcached'], { versions }, { system })).memcached?.version).toBe('1.6.2');
+  });
+});
+
 describe('explicit paths', () => {
   test.each([
     ['a file that is not there', () => join(folder, 'nothing'), 'not an executable file'],
@@ -229,6 +261,11 @@ test.each<[string, ServerName[], object]>([
   ['an unknown server in binaries', ['memcached'], { binaries: { memcache: '/x' } }],
   ['an unknown server', ['redis' as ServerName], {}],
   ['a wrong type', ['memcached'], { install: 'yes' }],
+  ['null instead of paths', ['memcached'], { binaries: null }],
+  ['a path that is no text', ['memcached'], { binaries: { memcached: 1 } }],
+  ['null instead of versions', ['memcached'], { versions: null }],
+  ['an unknown release', ['memcached'], { versions: { memcached: '1.6' } }],
+  ['a release of a server that has only one', ['php'], { versions: { php: 'newest' } }],
 ])('%s is refused', async (_, names, options) => {
   await expect(resolve(names, options)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
 });

@@ -27,16 +27,25 @@ test('a list tells every server: what is there, what is not, and why', async () 
     binaries: { mysql: '/nowhere/mysqld' },
   });
   expect(servers).toEqual([
-    { found: true, name: 'mariadb', version: '10.11.14', origin: 'path', path: join(bin, 'mariadbd') },
+    {
+      found: true,
+      name: 'mariadb',
+      release: 'system',
+      version: '10.11.14',
+      origin: 'path',
+      path: join(bin, 'mariadbd'),
+    },
     {
       found: false,
       name: 'mysql',
+      release: 'system',
       rejected: [expect.stringContaining('`binaries.mysql`')],
       wouldInstallInto: join(cacheDir, 'debian-sid-mysql-amd64'),
     },
     {
       found: true,
       name: 'memcached',
+      release: 'system',
       version: '1.6.1',
       origin: 'cache',
       path: join(cacheDir, 'debian-bookworm-lamp-amd64/usr/bin/memcached'),
@@ -44,8 +53,30 @@ test('a list tells every server: what is there, what is not, and why', async () 
     {
       found: false,
       name: 'php',
+      release: 'system',
       rejected: [expect.stringContaining('memcached')],
       wouldInstallInto: join(cacheDir, 'debian-bookworm-lamp-amd64'),
+    },
+    {
+      found: false,
+      name: 'pt-heartbeat',
+      release: 'system',
+      rejected: [],
+      wouldInstallInto: join(cacheDir, 'debian-sid-percona-amd64'),
+    },
+    {
+      found: false,
+      name: 'mariadb',
+      release: 'newest',
+      rejected: [],
+      wouldInstallInto: join(cacheDir, 'debian-sid-mariadb-amd64'),
+    },
+    {
+      found: false,
+      name: 'memcached',
+      release: 'newest',
+      rejected: [],
+      wouldInstallInto: join(cacheDir, 'debian-sid-memcached-amd64'),
     },
   ]);
 });
