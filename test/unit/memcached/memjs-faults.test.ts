@@ -73,9 +73,10 @@ test('half an answer before a timeout: memjs puts the next answer behind it', as
     client.close();
   }
   await using peer = await openPeer(script());
-  const node = ours(peer.port, 100);
+  // The half must be there before the deadline, on a busy machine too: a late answer is not the matter of this test.
+  const node = ours(peer.port, 1_000);
   expect(await outcome(node.get('first'))).toBe(ErrorCode.TIMEOUT);
-  expect((await node.get('second'))?.value.toString()).toBe('VALUE');
+  expect((await node.get('second', { timeoutMs: 10_000 }))?.value.toString()).toBe('VALUE');
   node.destroy();
 });
 
