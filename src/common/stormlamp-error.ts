@@ -45,6 +45,10 @@ export const ErrorCode = {
   BREAKER_OPEN: 'ERR_BREAKER_OPEN',
   /** This client no longer holds the write lease. Nothing was sent. */
   LEASE_LOST: 'ERR_LEASE_LOST',
+  /** Too few voters could be reached or locked: somebody else may be at work, or they are down. Nothing was changed. */
+  NO_MAJORITY: 'ERR_NO_MAJORITY',
+  /** A change of the primary was refused before anything was done that cannot be undone. */
+  CHANGE_REFUSED: 'ERR_CHANGE_REFUSED',
   /** The operation is not supported, and the message says what to use instead. */
   UNSUPPORTED: 'ERR_UNSUPPORTED',
   /** The key is too long for memcached, or holds characters that it does not take. Nothing was sent. */

@@ -1,0 +1,18 @@
+/** The named locks of the protocol. They begin with its version, so that processes which disagree about it cannot both hold one. */
+
+/** What is locked. */
+export type LockPurpose =
+  /** Who works: kept by the elected manager for as long as it lives. */
+  | 'manager'
+  /** Somebody is about to change the primary: leases are short from now on. */
+  | 'change'
+  /** The primary is being changed: no lease is granted. */
+  | 'promote';
+
+/** Raised with every change that would make two versions disagree about who may do what. */
+const PROTOCOL = 1;
+
+/** The name of a lock on every voter. */
+export function lockName(cluster: string, purpose: LockPurpose | `lease:${string}`): string {
+  return `ha${PROTOCOL}:${cluster}:${purpose}`;
+}
