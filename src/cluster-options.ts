@@ -3,14 +3,15 @@ import { invalidOption, rejectUnknownOptions } from './common/option-reader.js';
 import { ErrorCode, StormlampError } from './common/stormlamp-error.js';
 import { checkFailoverOptions, type FailoverOptions } from './failover/failover-options.js';
 import { type MysqlOptions, resolveMysqlOptions } from './mysql/mysql-options.js';
-import { resolveSessionOptions, type SessionOptions } from './session/session-options.js';
+import type { SessionOptions } from './session/session-options.js';
+import { type AnySessionOptions, resolveStoreOptions } from './session/store-options.js';
 
 /** Options of `createCluster`; leave out the parts that are not used. */
-export interface ClusterOptions {
+export interface ClusterOptions<Sessions extends AnySessionOptions = SessionOptions> {
   /** The database nodes. */
   readonly mysql?: MysqlOptions;
-  /** The memcached nodes that hold PHP's sessions. */
-  readonly sessions?: SessionOptions;
+  /** Where PHP's sessions are: memcached `nodes`, `mounts` with files, or a `phpIni` that says it. */
+  readonly sessions?: Sessions;
   /** What happens when the primary changes. Default `{ mode: 'follow' }`. */
   readonly failover?: FailoverOptions;
 }
@@ -59,7 +60,7 @@ export function clusterOptionsFromEnvironment(
 }
 
 /** Checks all options, and refuses unknown parts and a cluster of nothing. Errors: `ERR_INVALID_OPTION`, `ERR_UNSUPPORTED`. */
-export function checkClusterOptions(options: ClusterOptions): void {
+export function checkClusterOptions(options: ClusterOptions<AnySessionOptions>): void {
   rejectUnknownOptions('options', options, ['mysql', 'sessions', 'failover']);
   if (options.mysql === undefined && options.sessions === undefined) {
     throw invalidOption('options', 'an object with `mysql`, `sessions`, or both', options);
@@ -69,7 +70,7 @@ export function checkClusterOptions(options: ClusterOptions): void {
   }
   // All of them before anything is connected, so that a mistake in one part is not hidden by an outage in another.
   if (options.mysql !== undefined) resolveMysqlOptions(options.mysql);
-  if (options.sessions !== undefined) resolveSessionOptions(options.sessions);
+  if (options.sessions !== undefined) resolveStoreOptions(options.sessions);
   if (options.failover !== undefined) checkFailoverOptions('failover', options.failover);
 }
 

@@ -7,20 +7,27 @@ import {
 import { ErrorCode, StormlampError } from './common/stormlamp-error.js';
 import { createFailoverManager, type FailoverManager } from './failover/failover-manager.js';
 import { createMysqlCluster, type MysqlCluster } from './mysql/mysql-cluster.js';
-import { createSessionStore } from './session/create-session-store.js';
+import { createSessionStore, type SessionStoreOf } from './session/create-session-store.js';
+import type { FileSessionStore } from './session/file-session-store.js';
+import type { SessionOptions } from './session/session-options.js';
 import type { SessionStore } from './session/session-store.js';
+import type { AnySessionOptions } from './session/store-options.js';
 import type { TopologyDescription } from './topology/topology-description.js';
 
-/** One object for everything that a service shares with PHP. Made by {@link createCluster}. */
-export class Cluster {
+/**
+ * One object for everything that a service shares with PHP. Made by {@link createCluster}.
+ *
+ * `Sessions` is the kind of its session store.
+ */
+export class Cluster<Sessions extends SessionStore | FileSessionStore = SessionStore> {
   readonly #mysql: MysqlCluster | undefined;
-  readonly #sessions: SessionStore | undefined;
+  readonly #sessions: Sessions | undefined;
   readonly #failover: FailoverManager | undefined;
 
   /** @internal */
   constructor(parts: {
     readonly mysql: MysqlCluster | undefined;
-    readonly sessions: SessionStore | undefined;
+    readonly sessions: Sessions | undefined;
     readonly failover: FailoverManager | undefined;
   }) {
     this.#mysql = parts.mysql;
@@ -34,7 +41,7 @@ export class Cluster {
   }
 
   /** The session store. Reading it throws `ERR_INVALID_OPTION` when the cluster was made without `sessions`. */
-  get sessions(): SessionStore {
+  get sessions(): Sessions {
     return configured(this.#sessions, 'sessions');
   }
 
@@ -71,8 +78,11 @@ export class Cluster {
  * `ERR_PROTOCOL` naming the node; `ERR_NODE_UNREACHABLE` when no database node answers; `ERR_STORE_DOWN` when no
  * session node does.
  */
-export async function createCluster(options?: ClusterOptions): Promise<Cluster> {
-  const wanted = options ?? clusterOptionsFromEnvironment(process.env);
+export async function createCluster<const S extends AnySessionOptions = SessionOptions>(
+  options?: ClusterOptions<S>,
+): Promise<Cluster<SessionStoreOf<S>>> {
+  // The environment names memcached nodes only, whose store is the one that `S` stands for without options.
+  const wanted = options ?? (clusterOptionsFromEnvironment(process.env) as ClusterOptions<S>);
   checkClusterOptions(wanted);
   const [mysql, sessions] = await startTogether(wanted);
   try {
@@ -87,9 +97,9 @@ export async function createCluster(options?: ClusterOptions): Promise<Cluster> 
   }
 }
 
-async function startTogether(
-  options: ClusterOptions,
-): Promise<[MysqlCluster | undefined, SessionStore | undefined]> {
+async function startTogether<const S extends AnySessionOptions>(
+  options: ClusterOptions<S>,
+): Promise<[MysqlCluster | undefined, SessionStoreOf<S> | undefined]> {
   const [mysql, sessions] = await Promise.allSettled([
     options.mysql === undefined ? undefined : createMysqlCluster(options.mysql),
     options.sessions === undefined ? undefined : createSessionStore(options.sessions),

@@ -20,6 +20,25 @@ export type { FailoverMode, FailoverOptions, HookPolicy } from './failover/failo
 export type { IsolateOptions } from './failover/failover-targets.js';
 export type { FailureKind } from './failover/failure-kind.js';
 export type { Suspicion } from './failover/suspicion.js';
+export type { SharedEntry } from './files/list-shared.js';
+export type { WalkProgress, WalkReport } from './files/mirror-walk.js';
+export type { MirroredMountsEvents, MountStatus } from './files/mirrored-mounts.js';
+export type { MountChange } from './files/mount.js';
+export type { MountHealth } from './files/mount-health.js';
+export type { MissedMount } from './files/shared-change.js';
+export {
+  createSharedFiles,
+  type ReadSharedOptions,
+  type SharedFileStat,
+  type SharedFiles,
+  type SharedFilesEvents,
+  type SharedWriteResult,
+  type WalkOptions,
+  type WriteSharedOptions,
+} from './files/shared-files.js';
+export type { ResolvedSharedFilesOptions, SharedFilesOptions } from './files/shared-files-options.js';
+export type { WalkMode } from './files/walk-plan.js';
+export type { SharedFileSource } from './files/write-shared.js';
 export type { DoneCallback } from './mysql/callback-connection.js';
 export type { CallbackPool } from './mysql/callback-pool.js';
 export type { PinTarget, SessionSetting } from './mysql/classifier/classification.js';
@@ -60,7 +79,15 @@ export type {
   CommonSessionOptions,
   ResolvedCommonSessionOptions,
 } from './session/common-session-options.js';
-export { createSessionStore } from './session/create-session-store.js';
+export { createSessionStore, type SessionStoreOf } from './session/create-session-store.js';
+export type { FileSessionStoreEvents } from './session/file-session-events.js';
+export type {
+  FileOwner,
+  FileSessionOptions,
+  ResolvedFileSessionOptions,
+} from './session/file-session-options.js';
+export type { FileSessionResync } from './session/file-session-repair.js';
+export type { FileSessionStore } from './session/file-session-store.js';
 export type { Session } from './session/session.js';
 export type { ResolvedSessionCookie, SessionCookieOptions } from './session/session-cookie-options.js';
 export type { SessionStoreEvents } from './session/session-events.js';
@@ -78,6 +105,7 @@ export type {
   SessionStorePortOptions,
 } from './session/session-store-port.js';
 export type { SaveResult } from './session/session-writer.js';
+export type { AnySessionOptions } from './session/store-options.js';
 export type { BalanceName } from './topology/balance.js';
 export type {
   Alone,

@@ -42,7 +42,7 @@ export interface MountRepairer {
   repair(mount: Mount, missed: MissedWrite): Promise<RepairOutcome>;
 }
 
-/** Events of {@link MirroredMounts}. */
+/** Events of mounts that mirror each other. */
 export interface MirroredMountsEvents {
   /** A mount changed its state. */
   'mount-changed': MountChange;

@@ -26,6 +26,11 @@ export interface FileSessionOptions extends CommonSessionOptions {
    */
   readonly mounts: readonly string[];
   /**
+   * PHP's own configuration for everything that is not given here: the path of a php.ini (a `conf.d` beside it is read,
+   * too), of a file with the output of `php -i`, or a list of files and folders.
+   */
+  readonly phpIni?: string | readonly string[];
+  /**
    * How often files of ended sessions are removed, in milliseconds. Default 0: never, because PHP or cron does it. With
    * a depth nobody but cron does, as in PHP, and this must be 0.
    */
@@ -63,8 +68,10 @@ export const DEFAULT_FILE_SESSION_OPTIONS: {
   readonly maxBytes: number;
 } = { operationTimeoutMs: 2_000, monitorIntervalMs: 5_000, gcIntervalMs: 0, maxBytes: 16_777_216 };
 
-const KNOWN: readonly (keyof FileSessionOptions)[] = [
+/** Their names. */
+export const FILE_SESSION_OPTION_NAMES: readonly (keyof FileSessionOptions)[] = [
   'mounts',
+  'phpIni',
   'gcIntervalMs',
   'owner',
   'maxBytes',
@@ -72,7 +79,7 @@ const KNOWN: readonly (keyof FileSessionOptions)[] = [
 ];
 
 /**
- * Checks the options and fills in the defaults.
+ * Checks the options of a store in files and fills in the defaults. `phpIni` was read before.
  *
  * @throws StormlampError `ERR_INVALID_OPTION` naming the option.
  */
@@ -81,7 +88,7 @@ export function resolveFileSessionOptions(
   path = 'sessions',
 ): ResolvedFileSessionOptions {
   const d = DEFAULT_FILE_SESSION_OPTIONS;
-  rejectUnknownOptions(path, given, KNOWN);
+  rejectUnknownOptions(path, given, FILE_SESSION_OPTION_NAMES);
   const { gcIntervalMs, owner, maxBytes } = given;
   const paths = readStrings(`${path}.mounts`, given.mounts, []).map((text, index) =>
     parseSavePath(`${path}.mounts[${index}]`, text),

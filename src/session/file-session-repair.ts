@@ -14,7 +14,7 @@ import { isLockedError, type SessionFiles } from './session-files.js';
 /** How long a repair waits for a session that is in use; it comes back later. */
 const REPAIR_LOCK_WAIT_MS = 50;
 
-/** What a {@link FileSessionRepair.resync} did. */
+/** What a `FileSessionStore.resync` did. */
 export interface FileSessionResync {
   /** Sessions that were looked at. */
   readonly looked: number;

@@ -14,11 +14,7 @@ import type { FileCopy } from './file-copy.js';
 import { newFileOwner, processUser } from './file-owner.js';
 import { sessionFileName } from './file-save-path.js';
 import type { FileSessionStoreEvents } from './file-session-events.js';
-import {
-  type FileSessionOptions,
-  type ResolvedFileSessionOptions,
-  resolveFileSessionOptions,
-} from './file-session-options.js';
+import type { ResolvedFileSessionOptions } from './file-session-options.js';
 import { FileSessionRepair, type FileSessionResync } from './file-session-repair.js';
 import type { CopiesWritten, LockedCopies } from './locked-copies.js';
 import { Session } from './session.js';
@@ -27,8 +23,10 @@ import { assertSessionId, createSessionId } from './session-id.js';
 import { mergeSession } from './session-merge.js';
 import type { LoadOptions, SessionSaveResult, SessionStorePort } from './session-store-port.js';
 
-/** Sessions in files, byte-compatible with PHP's own. Made by {@link createFileSessionStore}. */
+/** Sessions in files, byte-compatible with PHP's own. Made by `createSessionStore`. */
 export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implements SessionStorePort {
+  /** Tells it from a store on memcached. */
+  readonly kind: 'files' = 'files';
   /** The options in force. */
   readonly options: ResolvedFileSessionOptions;
   readonly #files: SessionFiles;
@@ -331,11 +329,10 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
 /**
  * Opens the session files of PHP's files handler.
  *
- * @throws StormlampError `ERR_INVALID_OPTION`; `ERR_UNSUPPORTED` where files cannot be locked; `ERR_ACCESS_DENIED` when PHP
- * could not read what this process writes; `ERR_STORE_DOWN` when no mount can be used.
+ * @throws StormlampError `ERR_UNSUPPORTED` where files cannot be locked; `ERR_ACCESS_DENIED` when PHP could not read what
+ * this process writes; `ERR_STORE_DOWN` when no mount can be used.
  */
-export async function createFileSessionStore(options: FileSessionOptions): Promise<FileSessionStore> {
-  const resolved = resolveFileSessionOptions(options);
+export async function openFileSessionStore(resolved: ResolvedFileSessionOptions): Promise<FileSessionStore> {
   const flock = await findFlock();
   const mirrored = await MirroredMounts.open({ ...resolved, optionPath: 'sessions.mounts' });
   const first = mirrored.readable()[0];

@@ -3,18 +3,21 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { invalidOption } from '../common/option-reader.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { FileSessionOptions } from './file-session-options.js';
 import { sessionOptionsFromPhp } from './php-session-options.js';
 import { type PhpSettings, parsePhpInfo, parsePhpIni } from './php-settings.js';
 import type { SessionOptions } from './session-options.js';
+import type { AnySessionOptions } from './store-options.js';
 
 /**
- * The options with `phpIni` replaced by what PHP's settings say. Options that are given beside it win.
+ * The options with `phpIni` replaced by what PHP's settings say. Options that are given beside it win; `nodes` or `mounts`
+ * among them say where the sessions are instead of `session.save_handler` and `session.save_path`.
  *
  * @throws StormlampError `ERR_INVALID_OPTION` for a file that cannot be read, `ERR_UNSUPPORTED` for settings that cannot
  * be followed.
  */
-export function withPhpIni(options: SessionOptions, path = 'sessions'): SessionOptions {
-  const { phpIni, ...own } = options;
+export function withPhpIni(options: AnySessionOptions, path = 'sessions'): AnySessionOptions {
+  const { phpIni, ...own } = options as SessionOptions & Partial<FileSessionOptions>;
   if (phpIni === undefined) return options;
   const files = typeof phpIni === 'string' ? [phpIni] : phpIni;
   if (
@@ -24,13 +27,15 @@ export function withPhpIni(options: SessionOptions, path = 'sessions'): SessionO
   ) {
     throw invalidOption(`${path}.phpIni`, 'the path of a php.ini, or a list of files and folders', phpIni);
   }
-  const fromPhp = sessionOptionsFromPhp(readPhpSettings(files, `${path}.phpIni`));
+  const placed = own.mounts !== undefined ? 'files' : own.nodes !== undefined ? 'memcached' : undefined;
+  const fromPhp = sessionOptionsFromPhp(readPhpSettings(files, `${path}.phpIni`), placed);
+  const { placement } = fromPhp as SessionOptions;
   return {
     ...fromPhp,
     ...own,
     cookie: { ...fromPhp.cookie, ...own.cookie },
     ids: { ...fromPhp.ids, ...own.ids },
-    ...(own.nodes === undefined ? {} : { placement: own.placement ?? {} }),
+    ...(placement === undefined ? {} : { placement: { ...placement, ...own.placement } }),
   };
 }
 

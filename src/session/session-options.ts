@@ -14,7 +14,6 @@ import {
   type ResolvedCommonSessionOptions,
   resolveCommonSessionOptions,
 } from './common-session-options.js';
-import { withPhpIni } from './php-ini.js';
 import {
   type PlacedNode,
   resolvePlacement,
@@ -22,7 +21,7 @@ import {
   type SessionPlacementOptions,
 } from './session-placement-options.js';
 
-/** How the session store finds, reads and writes PHP's sessions. */
+/** How a session store finds, reads and writes PHP's sessions on memcached nodes. */
 export interface SessionOptions extends CommonSessionOptions {
   /** The memcached nodes as `host:port`, in the order and with the very host text of PHP's `session.save_path`. */
   readonly nodes?: readonly string[];
@@ -88,7 +87,8 @@ export const DEFAULT_SESSION_OPTIONS: typeof DEFAULT_COMMON_SESSION_OPTIONS & {
   monitorIntervalMs: 1_000,
 };
 
-const KNOWN: readonly (keyof SessionOptions)[] = [
+/** Their names. */
+export const SESSION_OPTION_NAMES: readonly (keyof SessionOptions)[] = [
   'nodes',
   'phpIni',
   'copies',
@@ -102,14 +102,13 @@ const KNOWN: readonly (keyof SessionOptions)[] = [
 ];
 
 /**
- * Checks session options and fills in the defaults.
+ * Checks the options of a store on memcached and fills in the defaults. `phpIni` was read before.
  *
  * @throws StormlampError `ERR_INVALID_OPTION` naming the option.
  */
-export function resolveSessionOptions(given: SessionOptions, path = 'sessions'): ResolvedSessionOptions {
+export function resolveSessionOptions(options: SessionOptions, path = 'sessions'): ResolvedSessionOptions {
   const d = DEFAULT_SESSION_OPTIONS;
-  rejectUnknownOptions(path, given, KNOWN);
-  const options = withPhpIni(given, path);
+  rejectUnknownOptions(path, options, SESSION_OPTION_NAMES);
   const handler = readChoice(`${path}.handler`, options.handler, ['memcached', 'memcache'], d.handler);
   const nodes = resolveSessionNodes(`${path}.nodes`, options.nodes, handler);
   return {

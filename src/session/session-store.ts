@@ -26,6 +26,8 @@ import { type SaveResult, SessionWriter } from './session-writer.js';
 
 /** Sessions on memcached nodes, byte-compatible with PHP's own. Made by `createSessionStore`. */
 export class SessionStore extends SafeEmitter<SessionStoreEvents> {
+  /** Tells it from a store in files. */
+  readonly kind: 'memcached' = 'memcached';
   /** The options in force. */
   readonly options: ResolvedSessionOptions;
   readonly #nodes: SessionNodes;

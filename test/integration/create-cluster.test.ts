@@ -3,7 +3,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type Cluster, createCluster } from '../../src/index.js';
+import { type Cluster, type ClusterOptions, createCluster } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 
 let servers: LocalCluster;
@@ -26,7 +26,7 @@ afterEach(async () => {
   expect(unhandled).toEqual([]);
 });
 
-async function start(options: Parameters<typeof createCluster>[0] = servers.options()): Promise<Cluster> {
+async function start(options: ClusterOptions = servers.options()): Promise<Cluster> {
   const cluster = await createCluster(options);
   open.push(cluster);
   return cluster;

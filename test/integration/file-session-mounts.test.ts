@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createFileSessionStore, type FileSessionStore } from '../../src/session/file-session-store.js';
+import { createSessionStore } from '../../src/session/create-session-store.js';
+import type { FileSessionStore } from '../../src/session/file-session-store.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from './eventually.js';
 import { type FaultyMount, MountRoom } from './mount-room.js';
@@ -24,7 +25,7 @@ afterAll(async () => {
 beforeEach(async () => {
   room = await MountRoom.open();
   [a, b] = [await room.add('a', '400k'), await room.add('b', '4m')];
-  store = await createFileSessionStore({ mounts: [a.path, b.path], monitorIntervalMs: 60_000 });
+  store = await createSessionStore({ mounts: [a.path, b.path], monitorIntervalMs: 60_000 });
 });
 afterEach(async () => {
   await load?.stop();
@@ -217,7 +218,7 @@ test('a store that starts while a mount is away remembers what it missed', async
   await store.resync();
   await store.close();
   await a.unmount();
-  store = await createFileSessionStore({ mounts: [a.path, b.path], monitorIntervalMs: 60_000 });
+  store = await createSessionStore({ mounts: [a.path, b.path], monitorIntervalMs: 60_000 });
   const session = await store.load('user');
   session.data['n'] = 2;
   await store.save(session);
@@ -231,7 +232,7 @@ test('a new, empty mount answers nobody until it is filled', async () => {
   await store.resync();
   const fresh = await room.add('fresh', '1m');
   await store.close();
-  store = await createFileSessionStore({ mounts: [fresh.path, b.path], monitorIntervalMs: 60_000 });
+  store = await createSessionStore({ mounts: [fresh.path, b.path], monitorIntervalMs: 60_000 });
   expect(phaseOf(fresh)).toBe('down unmarked');
   expect((await store.load('one')).data).toEqual({ n: 1 });
   await store.fill(fresh.path);

@@ -10,11 +10,16 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createCluster } from '../../src/create-cluster.js';
+import { loadSession } from '../../src/express/index.js';
+import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { FileSessionOptions } from '../../src/session/file-session-options.js';
-import { createFileSessionStore, type FileSessionStore } from '../../src/session/file-session-store.js';
+import type { FileSessionStore } from '../../src/session/file-session-store.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from './eventually.js';
 
@@ -42,7 +47,7 @@ afterEach(async () => {
 });
 
 async function openStore(options: Partial<FileSessionOptions> = {}): Promise<FileSessionStore> {
-  const store = await createFileSessionStore({ mounts: [a, b], monitorIntervalMs: 60_000, ...options });
+  const store = await createSessionStore({ mounts: [a, b], monitorIntervalMs: 60_000, ...options });
   stores.push(store);
   return store;
 }
@@ -95,6 +100,35 @@ test.each(['php', 'php_serialize', 'php_binary', 'igbinary'] as const)(
     expect(seen).toBe('100.0["lamp"]');
   },
 );
+
+test('createCluster opens the sessions that a php.ini names, and the middleware serves them', async () => {
+  const ini = { 'session.save_path': `1;0640;${a}`, 'session.name': 'SHOP', 'session.gc_maxlifetime': '600' };
+  mkdirSync(join(a, 'k'), { mode: 0o700 });
+  const id = `k${newId()}`;
+  await php(id, "$_SESSION['user'] = 'ada';", ini);
+  const file = join(root, 'php.ini');
+  writeFileSync(
+    file,
+    Object.entries(ini)
+      .map(([name, value]) => `${name} = "${value}"\n`)
+      .join(''),
+  );
+  const cluster = await createCluster({ sessions: { phpIni: file } });
+  expect(cluster.sessions.kind).toBe('files');
+  const site = createServer(async (req, res) => {
+    const http = await loadSession(cluster, req, res);
+    http.session['seen'] = http.session['user'];
+    await http.save();
+    res.end(String(http.session['user']));
+  });
+  await new Promise<void>((done) => site.listen(0, '127.0.0.1', done));
+  const { port } = site.address() as AddressInfo;
+  const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { Cookie: `SHOP=${id}` } });
+  expect(await answer.text()).toBe('ada');
+  await new Promise((done) => site.close(done));
+  await cluster.close();
+  expect(await php(id, "echo $_SESSION['seen'];", ini)).toBe('ada');
+});
 
 test('what Node writes has the very bytes that PHP would write', async () => {
   const store = await openStore();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { sessionOptionsFromPhp } from '../../../src/session/php-session-options.js';
 import { resolveSessionOptions } from '../../../src/session/session-options.js';
+import { resolveStoreOptions } from '../../../src/session/store-options.js';
 
 const folders: string[] = [];
 afterEach(() => {
@@ -27,7 +28,7 @@ test('a php.ini and the conf.d beside it configure everything', () => {
     'conf.d/20-session.ini':
       'session.save_handler = memcached\nsession.save_path = "cache1:11211:2, /run/m.sock"\nmemcached.sess_number_of_replicas = 1\nsession.name = SHOP\nsession.cookie_secure = On\nsession.serialize_handler = php_serialize\nmemcached.sess_consistent_hash_type = ketama_weighted\n',
   });
-  expect(resolveSessionOptions({ phpIni: join(folder, 'php.ini') })).toMatchObject({
+  expect(resolveStoreOptions({ phpIni: join(folder, 'php.ini') }).options).toMatchObject({
     handler: 'memcached',
     nodes: [{ id: 'cache1:11211' }, { id: '/run/m.sock' }],
     placement: { distribution: 'ketama_weighted', weights: [2, 1] },
@@ -43,7 +44,7 @@ test('options beside it win', () => {
   const folder = phpFolder({
     'php.ini': 'session.save_handler = memcached\nsession.save_path = cache1:11211\n',
   });
-  const resolved = resolveSessionOptions({
+  const { options: resolved } = resolveStoreOptions({
     phpIni: join(folder, 'php.ini'),
     lifetimeMs: 5_000,
     cookie: { secure: true },
@@ -109,13 +110,13 @@ test('everything that cannot be followed is in one error', () => {
   expect(() => sessionOptionsFromPhp(wrong)).toThrow(
     /session\.serialize_handler = "wddx"[\s\S]*session\.gc_maxlifetime = "long"[\s\S]*session\.save_path = "a b c:x"[\s\S]*memcached\.sess_locking = ""/,
   );
-  expect(() => sessionOptionsFromPhp(settings({}))).toThrow(
-    'session.save_handler = "": only the handlers memcached and memcache',
+  expect(() => sessionOptionsFromPhp(settings({ 'session.save_handler': 'redis' }))).toThrow(
+    'session.save_handler = "redis": only files, memcached and memcache',
   );
 });
 
 test('a file that is not there is named', () => {
-  expect(() => resolveSessionOptions({ phpIni: '/nowhere/php.ini' })).toThrow(
+  expect(() => resolveStoreOptions({ phpIni: '/nowhere/php.ini' })).toThrow(
     '`sessions.phpIni` names /nowhere/php.ini, which cannot be read: ENOENT',
   );
 });

@@ -1,0 +1,46 @@
+/** The session options that the settings of pecl-memcache amount to (memcache.c). */
+import type { PhpSettingsReader } from './php-settings-reader.js';
+import type { SessionOptions } from './session-options.js';
+import type { SessionPlacementOptions } from './session-placement-options.js';
+
+/** See the head of this file. `placed` tells that the nodes are given elsewhere. */
+export function phpMemcacheOptions(reader: PhpSettingsReader, placed: boolean): SessionOptions {
+  const nodes: string[] = [];
+  const weights: number[] = [];
+  for (const entry of placed ? [] : reader.text('session.save_path', '').split(/[\s,]+/)) {
+    if (entry === '') continue;
+    const match =
+      /^(?:tcp:\/\/([^:/?]+|\[[^\]]+\])(?::(\d+))?|unix:\/\/(\/[^:?]+)(?::0)?)\/?(?:\?(.*))?$/.exec(entry);
+    if (match === null) {
+      reader.refuse('session.save_path', `the entry ${JSON.stringify(entry)} is not tcp://host:port`);
+      continue;
+    }
+    const [, host, port, socket, query] = match;
+    nodes.push(socket ?? `${host}:${port ?? reader.integer('memcache.default_port', 11_211)}`);
+    weights.push(Math.max(1, Number(new URLSearchParams(query ?? '').get('weight') ?? 1)));
+  }
+  if (!placed && nodes.length === 0) reader.refuse('session.save_path', 'it names no memcached server');
+  if (reader.flag('memcache.session_prefix_host_key', false)) {
+    reader.refuse(
+      'memcache.session_prefix_host_key',
+      'keys would depend on the host name of each request; turn it off',
+    );
+  }
+  const strategy = reader.text('memcache.hash_strategy', 'consistent');
+  const hash = reader.text('memcache.hash_function', 'crc32');
+  if (strategy !== 'consistent' && strategy !== 'standard')
+    reader.refuse('memcache.hash_strategy', 'it is consistent or standard');
+  if (hash !== 'crc32' && hash !== 'fnv') reader.refuse('memcache.hash_function', 'it is crc32 or fnv');
+  const placement: SessionPlacementOptions = {
+    strategy: strategy as 'consistent' | 'standard',
+    hash: hash as 'crc32' | 'fnv',
+    ...(placed ? {} : { weights }),
+  };
+  return {
+    handler: 'memcache',
+    ...(placed ? {} : { nodes }),
+    placement,
+    copies: reader.integer('memcache.session_redundancy', 2, 1),
+    prefix: reader.text('memcache.session_prefix_static_key', ''),
+  };
+}

@@ -1,0 +1,49 @@
+/** Reads PHP's settings by name and type, and collects what cannot be followed, so that one error names everything. */
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { PhpSettings } from './php-settings.js';
+
+/** See the head of this file. */
+export class PhpSettingsReader {
+  readonly #settings: PhpSettings;
+  readonly #troubles: string[] = [];
+
+  /** Reads from `settings`. */
+  constructor(settings: PhpSettings) {
+    this.#settings = settings;
+  }
+
+  /** The setting as it is. */
+  text(name: string, fallback: string): string {
+    return this.#settings.get(name) ?? fallback;
+  }
+
+  /** The setting as a boolean: whatever PHP's `(bool)` makes of it. */
+  flag(name: string, fallback: boolean): boolean {
+    const value = this.#settings.get(name);
+    return value === undefined ? fallback : value !== '' && value !== '0';
+  }
+
+  /** The setting as an integer; another value is refused. */
+  integer(name: string, fallback: number, min = 0): number {
+    const value = this.#settings.get(name);
+    if (value === undefined || value === '') return fallback;
+    const number = Number(value);
+    if (Number.isInteger(number) && number >= min) return number;
+    this.refuse(name, `it is not an integer of at least ${min}`);
+    return fallback;
+  }
+
+  /** Notes that a setting cannot be followed. */
+  refuse(name: string, why: string): void {
+    this.#troubles.push(`${name} = "${this.text(name, '')}": ${why}`);
+  }
+
+  /** Throws what was refused, all of it. */
+  finish(): void {
+    if (this.#troubles.length === 0) return;
+    throw new StormlampError(
+      ErrorCode.UNSUPPORTED,
+      `PHP's settings ask for what the session store cannot do:\n- ${this.#troubles.join('\n- ')}`,
+    );
+  }
+}
