@@ -12,8 +12,14 @@ export {
 } from './common/stormlamp-error.js';
 export { Cluster, createCluster } from './create-cluster.js';
 export type { ClusterSnapshot, NodeSnapshot } from './failover/cluster-snapshot.js';
+export type { Evidence } from './failover/detector/evidence.js';
 export type { FailoverEvents } from './failover/failover-events.js';
-export type { Evidence, FailoverHooks, FollowedChange, HookContext } from './failover/failover-hooks.js';
+export type {
+  DetectedFailure,
+  FailoverHooks,
+  FollowedChange,
+  HookContext,
+} from './failover/failover-hooks.js';
 export type { JournalKind, JournalRecord } from './failover/failover-journal.js';
 export type { FailoverManager } from './failover/failover-manager.js';
 export type { FailoverMode, FailoverOptions, HookPolicy } from './failover/failover-options.js';

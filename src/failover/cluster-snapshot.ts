@@ -14,6 +14,10 @@ export interface NodeSnapshot {
   readonly role: NodeRole;
   /** How far it is believed to be down. */
   readonly suspicion: Suspicion;
+  /** Why, in words. */
+  readonly because: string;
+  /** How improbable its present silence is (phi accrual); for people and graphs, nothing decides by it. */
+  readonly phi: number;
 }
 
 /** The cluster as the manager sees it. */
@@ -24,8 +28,12 @@ export interface ClusterSnapshot {
   readonly writer: WriterState;
   /** Grows with every new primary that this process sees. */
   readonly epoch: number;
-  /** What is wrong, while there is no writer. */
+  /** What is wrong with the primary; null when nothing is. Only two of the kinds can warrant a failover. */
   readonly failure: FailureKind | null;
+  /** The same in words, '' when nothing is wrong. */
+  readonly because: string;
+  /** Whether what this process saw warrants a failover, and why, or why not. In mode `follow` nobody acts on it. */
+  readonly failover: { readonly warranted: boolean; readonly because: string };
   /** Whether this process stalled or its clock jumped lately, so that it does not trust what it saw of the nodes. */
   readonly tilted: boolean;
   /** All nodes. */

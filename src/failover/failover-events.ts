@@ -1,7 +1,9 @@
 /** What the failover manager tells, after it happened. */
 import type { NodeId } from '../common/node-address.js';
-import type { Evidence, FollowedChange } from './failover-hooks.js';
+import type { Evidence } from './detector/evidence.js';
+import type { DetectedFailure, FollowedChange } from './failover-hooks.js';
 import type { FailureKind } from './failure-kind.js';
+import type { Suspicion } from './suspicion.js';
 
 /** The events of a failover manager. */
 export interface FailoverEvents {
@@ -24,6 +26,17 @@ export interface FailoverEvents {
   };
   /** Several nodes claim to be the primary; writes are refused. */
   'split-brain': { readonly opId: string; readonly nodes: readonly NodeId[]; readonly epoch: number };
+  /** Something is wrong with the primary, of another kind than before, or it became bad enough to warrant a failover. */
+  'failure-detected': DetectedFailure;
+  /** Nothing is wrong any more. */
+  'failure-cleared': { readonly opId: string; readonly kind: FailureKind; readonly node: NodeId | null };
+  /** A node is believed to be down more, or less, than before. */
+  'suspicion-changed': {
+    readonly node: NodeId;
+    readonly before: Suspicion;
+    readonly after: Suspicion;
+    readonly because: string;
+  };
   /** A hook threw, rejected or took too long. */
   'hook-failed': { readonly hook: string; readonly error: Error };
 }

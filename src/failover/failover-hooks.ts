@@ -1,18 +1,22 @@
 /** The user's functions that the manager calls and waits for; unlike event listeners they are awaited, in order and time-limited. */
 import type { NodeId } from '../common/node-address.js';
-import type { ProbeFailure } from '../topology/node-description.js';
+import type { Evidence } from './detector/evidence.js';
 import type { FailureKind } from './failure-kind.js';
 
-/** What one probe of a node found. */
-export interface Evidence {
-  /** The node that was looked at. */
-  readonly node: NodeId;
-  /** When, by the wall clock, milliseconds since 1970. */
-  readonly at: number;
-  /** What was found. */
-  readonly kind: ProbeFailure | 'ok';
-  /** The error's text, '' when the node answered. */
-  readonly detail: string;
+/** What the detector found wrong with the primary. */
+export interface DetectedFailure {
+  /** Names this trouble; the same in the journal, in events and in all hooks. */
+  readonly opId: string;
+  /** What is wrong. */
+  readonly kind: FailureKind;
+  /** The primary that it is about; null when none was ever known. */
+  readonly node: NodeId | null;
+  /** The same in words. */
+  readonly because: string;
+  /** Whether a failover is warranted: the primary is objectively down, confirmed by its replicas. */
+  readonly warranted: boolean;
+  /** The newest looks at all nodes, oldest first. */
+  readonly evidence: readonly Evidence[];
 }
 
 /** A change of the primary: in mode `follow` somebody else made it, and the manager saw it. */
@@ -45,12 +49,8 @@ export interface HookContext {
 
 /** The hooks. What one throws is reported as `hook-failed` and stops nothing. */
 export interface FailoverHooks {
-  /** No writer is known any more, or too many. */
-  readonly onDetected?:
-    | ((
-        event: { readonly kind: FailureKind; readonly evidence: readonly Evidence[] } & HookContext,
-      ) => void | Promise<void>)
-    | undefined;
+  /** Something is wrong with the primary: called for every new kind of trouble, and again when a failover becomes warranted. */
+  readonly onDetected?: ((event: DetectedFailure & HookContext) => void | Promise<void>) | undefined;
   /** Writes go to another node from now on: the place to tell service discovery. */
   readonly afterPromote?: ((event: FollowedChange & HookContext) => void | Promise<void>) | undefined;
   /** The change is complete; called after `afterPromote` ended. */

@@ -8,6 +8,8 @@ export type JournalKind =
   | 'primary-returned'
   | 'primary-followed'
   | 'split-brain'
+  | 'failure-detected'
+  | 'failure-cleared'
   | 'node-isolated'
   | 'node-released'
   | 'hook-failed'

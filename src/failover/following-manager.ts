@@ -5,22 +5,19 @@ import type { NodeId } from '../common/node-address.js';
 import { readNumber, readString, rejectUnknownOptions } from '../common/option-reader.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import { SelfHealth } from '../health/self-health.js';
 import type { TopologyWatcher } from '../health/topology-watcher.js';
-import { type Observation, roleOf } from '../topology/node-description.js';
+import { roleOf } from '../topology/node-description.js';
 import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
 import type { ClusterSnapshot } from './cluster-snapshot.js';
+import type { DetectorVerdict } from './detector/detector-verdict.js';
+import { FailureDetector } from './detector/failure-detector.js';
 import type { FailoverEvents } from './failover-events.js';
-import type { Evidence, FailoverHooks, FollowedChange, HookContext } from './failover-hooks.js';
+import type { FailoverHooks, FollowedChange, HookContext } from './failover-hooks.js';
 import { FailoverJournal, type JournalKind, type JournalRecord } from './failover-journal.js';
 import { type FailoverOptions, failoverDefaults } from './failover-options.js';
 import type { FailoverTargets, IsolateOptions } from './failover-targets.js';
-import { type FailureKind, failureKindOf } from './failure-kind.js';
+import type { FailureKind } from './failure-kind.js';
 import { HookRunner } from './hook-runner.js';
-import { suspicionOf } from './suspicion.js';
-
-/** Evidence that is kept per node. */
-const EVIDENCE_PER_NODE = 3;
 
 /** The manager in mode `follow`; see `FailoverManager`. */
 export class FollowingManager extends SafeEmitter<FailoverEvents> {
@@ -31,10 +28,10 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   readonly #options: FailoverOptions;
   readonly #journal = new FailoverJournal();
   readonly #runner: HookRunner;
-  readonly #self: SelfHealth;
-  readonly #evidence = new Map<NodeId, Evidence[]>();
+  readonly #detector: FailureDetector;
   readonly #isolated = new Map<symbol, { readonly node: NodeId; readonly end: () => void }>();
   #outage: { readonly opId: string; readonly kind: FailureKind; readonly since: number } | undefined;
+  #trouble: { readonly opId: string; readonly kind: FailureKind; readonly warranted: boolean } | undefined;
   #lastPrimary: NodeId | null;
   #closed = false;
 
@@ -64,28 +61,31 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
       },
       clock,
     );
-    this.#self = new SelfHealth(clock);
-    watcher.on('node-observed', this.#onObserved);
+    this.#detector = new FailureDetector({
+      watcher,
+      clock,
+      isolated: () => new Set([...this.#isolated.values()].map((each) => each.node)),
+    });
+    this.#detector.on('verdict-changed', ({ before, after }) => this.#judged(before, after));
     watcher.on('topology-changed', this.#onChanged);
   }
 
   /** The cluster as it is now. */
   get state(): ClusterSnapshot {
     const { topology } = this.#watcher;
-    const now = this.#clock.now();
-    const { tilted } = this.#self;
-    const isolated = new Set([...this.#isolated.values()].map(({ node }) => node));
+    const verdict = this.#detector.verdict();
     return {
       mode: this.#options.mode ?? failoverDefaults.mode,
       writer: topology.writer,
       epoch: topology.epoch,
-      failure: topology.writer.kind === 'primary' ? null : failureKindOf(topology, this.#lastPrimary),
-      tilted,
-      nodes: topology.nodes.map((node) => ({
-        node: node.id,
-        role: roleOf(node),
-        suspicion: isolated.has(node.id) ? 'isolated' : suspicionOf(node, topology, now, tilted),
-      })),
+      failure: verdict.failure,
+      because: verdict.because,
+      failover: verdict.failover,
+      tilted: verdict.tilted,
+      nodes: topology.nodes.map((node, index) => {
+        const { level = 'unknown', because = '', phi = 0 } = verdict.nodes[index] ?? {};
+        return { node: node.id, role: roleOf(node), suspicion: level, because, phi };
+      }),
     };
   }
 
@@ -124,24 +124,38 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#self.close();
-    this.#watcher.off('node-observed', this.#onObserved);
+    this.#detector.close();
     this.#watcher.off('topology-changed', this.#onChanged);
     for (const { end } of [...this.#isolated.values()]) end();
     await this.#runner.close();
   }
 
-  readonly #onObserved = (observation: Observation): void => {
-    const kept = this.#evidence.get(observation.node) ?? [];
-    kept.push({
-      node: observation.node,
-      at: this.#clock.wall(),
-      kind: observation.ok ? 'ok' : observation.failure,
-      detail: observation.ok ? '' : observation.error.message,
+  /** Tells what changed in the detector's eyes: levels of nodes, and what is wrong with the primary. */
+  #judged(before: DetectorVerdict, after: DetectorVerdict): void {
+    if (this.#closed) return;
+    after.nodes.forEach(({ node, level, because }, index) => {
+      const was = before.nodes[index]?.level ?? 'unknown';
+      if (was !== level) this.publish('suspicion-changed', { node, before: was, after: level, because });
     });
-    if (kept.length > EVIDENCE_PER_NODE) kept.shift();
-    this.#evidence.set(observation.node, kept);
-  };
+    const { failure: kind, because, evidence, primary } = after;
+    const { warranted } = after.failover;
+    const known = this.#trouble;
+    if (kind === null) {
+      this.#trouble = undefined;
+      if (known === undefined) return;
+      this.#record('failure-cleared', known.opId, nodesOf(primary), `${known.kind} is over`);
+      this.publish('failure-cleared', { opId: known.opId, kind: known.kind, node: primary });
+      return;
+    }
+    // Before a primary was known nothing is lost.
+    if (this.#lastPrimary === null && kind === 'no-primary') return;
+    if (known?.kind === kind && known.warranted === warranted) return;
+    const opId = known?.opId ?? this.#outage?.opId ?? randomUUID();
+    this.#trouble = { opId, kind, warranted };
+    this.#record('failure-detected', opId, nodesOf(primary), `${kind}: ${because}`);
+    this.publish('failure-detected', { opId, kind, node: primary, because, warranted, evidence });
+    this.#call('onDetected', { opId, kind, node: primary, because, warranted, evidence });
+  }
 
   readonly #onChanged = ({
     before,
@@ -156,13 +170,14 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   };
 
   #lost(topology: TopologyDescription): void {
-    const kind = failureKindOf(topology, this.#lastPrimary);
-    const opId = this.#outage?.opId ?? randomUUID();
+    const verdict = this.#detector.verdict();
+    const kind = verdict.failure ?? 'no-primary';
+    const opId = this.#outage?.opId ?? this.#trouble?.opId ?? randomUUID();
     const since = this.#outage?.since ?? this.#clock.now();
     const known = this.#outage !== undefined;
     this.#outage = { opId, kind, since };
     const { epoch, writer } = topology;
-    const evidence = [...this.#evidence.values()].flat();
+    const { evidence } = verdict;
     if (writer.kind === 'split-brain') {
       this.#record(
         'split-brain',
@@ -176,13 +191,12 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
       this.#record('primary-lost', opId, [node], `${node} takes no writes: ${kind}`);
       this.publish('primary-lost', { opId, node, kind, epoch, evidence });
     }
-    this.#call('onDetected', { kind, evidence });
   }
 
   #gained(node: NodeId, { epoch }: TopologyDescription): void {
     const outage = this.#outage;
     const from = this.#lastPrimary;
-    const opId = outage?.opId ?? randomUUID();
+    const opId = outage?.opId ?? this.#trouble?.opId ?? randomUUID();
     const outageMs = outage === undefined ? 0 : this.#clock.now() - outage.since;
     this.#outage = undefined;
     this.#lastPrimary = node;
@@ -224,4 +238,8 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     const { epoch } = this.#watcher.topology;
     this.#journal.add({ opId, at: this.#clock.wall(), kind, nodes, epoch, message });
   }
+}
+
+function nodesOf(node: NodeId | null): readonly NodeId[] {
+  return node === null ? [] : [node];
 }

@@ -10,6 +10,7 @@ import {
   type NodeDescription,
   type NodeSeed,
   type Observation,
+  type ProbeFailure,
   roleOf,
 } from '../topology/node-description.js';
 import { noWriterError } from '../topology/routing-error.js';
@@ -17,6 +18,7 @@ import type { TopologyDescription } from '../topology/topology-description.js';
 import { hasNewShape } from '../topology/topology-shape.js';
 import type { HealthProbe } from './health-probe.js';
 import { NodeMonitor } from './node-monitor.js';
+import { probeFailureOf } from './probe-failure.js';
 
 /** The events of a {@link TopologyWatcher}. */
 export interface TopologyEvents {
@@ -30,8 +32,20 @@ export interface TopologyEvents {
   };
   /** A probe ended, well or not. */
   'node-observed': Observation;
+  /** An application's connection was made (`failure` null), or not. */
+  'connection-observed': ObservedConnection;
   /** The state or role of one node changed. */
   'node-changed': { readonly before: NodeDescription; readonly after: NodeDescription };
+}
+
+/** What an application's own attempt to connect to a node found. */
+export interface ObservedConnection {
+  /** The node. */
+  readonly node: NodeId;
+  /** When, monotonic milliseconds. */
+  readonly at: number;
+  /** Why it could not be made; null when it was. */
+  readonly failure: ProbeFailure | null;
 }
 
 /** Options of a {@link TopologyWatcher}. */
@@ -134,6 +148,16 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
         throw isStormlampError(error, ErrorCode.TIMEOUT) ? noWriterError(this.#topology) : error;
       }
     }
+  }
+
+  /**
+   * Notes what an application's attempt to connect found (null: it succeeded). The monitor's own connection stays open, and so
+   * does not see that a node takes no new ones.
+   */
+  connectionObserved(node: NodeId, error: unknown): void {
+    if (this.#state === 'closed') return;
+    const failure = error === null ? null : probeFailureOf(error);
+    this.publish('connection-observed', { node, at: this.#clock.now(), failure });
   }
 
   /** Stops looking and closes the probes; who waits gets `ERR_CLOSED`. */

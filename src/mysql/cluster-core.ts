@@ -212,7 +212,9 @@ export class ClusterCore implements ConnectionHost {
         this.#breakerVersion += 1;
         this.#listeners.onBreakerChange(change);
       },
+      onConnected: () => this.watcher.connectionObserved(id, null),
       onConnectError: (error) => {
+        this.watcher.connectionObserved(id, error);
         void this.refresh(id);
         this.#listeners.onConnectError(id, error);
       },

@@ -42,6 +42,8 @@ export interface ClusterNodeParts {
   readonly onBreakerChange: (change: BreakerChange) => void;
   /** Told when a connection could not be made. */
   readonly onConnectError: (error: Error) => void;
+  /** Told when a connection was made. */
+  readonly onConnected: () => void;
   /** Whether another node could serve if this one did not; the last one is never ejected. */
   readonly canBeSpared: () => boolean;
 }
@@ -92,6 +94,7 @@ export class ClusterNode {
     this.pool = parts.createPool({
       admitConnect: () => connect.admit(),
       onConnectError: parts.onConnectError,
+      onConnected: parts.onConnected,
     });
   }
 

@@ -1,5 +1,5 @@
 /** Reads the answer of `SHOW ... STATUS` about replication: the same facts under the names of every server version. */
-import type { Flavor, ReplicationChannel } from '../topology/node-description.js';
+import type { Flavor, Reception, ReplicationChannel } from '../topology/node-description.js';
 import { isAtLeast, type ServerVersion } from './server-version.js';
 
 /** One row of an answer, by column name. */
@@ -38,6 +38,23 @@ function channelOf(row: StatusRow, flavor: Flavor): ReplicationChannel {
     lagMs: io === 'yes' && sql ? lagOf(seconds) : null,
     delayMs: countOf(row['SQL_Delay']) * 1_000,
     error: textOf(row['Last_SQL_Error']) || textOf(row['Last_IO_Error']),
+    reception: receptionOf(row),
+  };
+}
+
+/** MariaDB counts heartbeats here; MySQL does so in performance_schema only. */
+function receptionOf(row: StatusRow): Reception {
+  const heartbeats = row['Slave_received_heartbeats'];
+  const period = row['Slave_heartbeat_period'];
+  const gtids = textOf(row['Gtid_IO_Pos']) || textOf(row['Retrieved_Gtid_Set']);
+  const file = textOf(row['Source_Log_File'] ?? row['Master_Log_File']);
+  const offset = countOf(row['Read_Source_Log_Pos'] ?? row['Read_Master_Log_Pos']);
+  const place = file === '' ? '' : `${file}:${offset}`;
+  return {
+    position: `${place} ${gtids.replace(/\s+/g, '')}`.trim(),
+    heartbeats: heartbeats === undefined ? null : countOf(heartbeats),
+    heartbeatMs: period === undefined ? null : Math.round(Number(period) * 1_000),
+    errno: countOf(row['Last_IO_Errno']),
   };
 }
 

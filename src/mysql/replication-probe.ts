@@ -1,4 +1,4 @@
-/** Looks at one database server over a connection of its own: variables and replication, in two round trips. */
+/** Looks at one database server over a connection of its own: variables, replication and signs of life, in few round trips. */
 import { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { HealthProbe } from '../health/health-probe.js';
@@ -18,6 +18,7 @@ import {
   withFineLag,
 } from './server-variables.js';
 import { parseServerVersion, type ServerVersion } from './server-version.js';
+import { HEARTBEATS_SQL, readSemiSync, SEMI_SYNC_SQL, withHeartbeats } from './signs-of-life.js';
 
 /** How a replication probe looks. */
 export interface ReplicationProbeOptions {
@@ -45,6 +46,10 @@ interface Session {
   /** The statement that shows replication; the other spelling is tried when the server does not know it. */
   status: string;
   fineLag: boolean;
+  /** Whether the server's heartbeats must be, and may be, read apart. */
+  heartbeats: boolean;
+  /** Whether it replicated from somebody at the last look; undefined before the first. */
+  isReplica?: boolean;
 }
 
 class ReplicationProbe implements HealthProbe {
@@ -88,7 +93,8 @@ class ReplicationProbe implements HealthProbe {
       const [row] = await connection.ask('SELECT VERSION() AS version', deadline);
       const version = parseServerVersion(String(row?.['version'] ?? connection.version.text));
       const [status] = replicaStatusStatements(version);
-      const session: Session = { connection, version, status, fineLag: canTellFineLag(version) };
+      const fineLag = canTellFineLag(version);
+      const session: Session = { connection, version, status, fineLag, heartbeats: fineLag };
       if (this.#closed)
         throw new StormlampError(ErrorCode.CLOSED, `The probe of node ${this.#factory.node} is closed`);
       this.#session = session;
@@ -100,20 +106,39 @@ class ReplicationProbe implements HealthProbe {
   }
 
   async #look(session: Session, deadline: Deadline): Promise<ServerFacts> {
-    // Both are sent at once: the second waits in the driver for the answer to the first.
-    const [variables, status] = await Promise.allSettled([
+    // All are sent at once: the later ones wait in the driver for the answers to the earlier ones.
+    const [variables, status, signs] = await Promise.allSettled([
       this.#variables(session, deadline),
       this.#channels(session, deadline),
+      this.#signs(session, deadline),
     ]);
     if (variables.status === 'rejected') throw variables.reason;
     if (status.status === 'rejected') throw status.reason;
+    if (signs.status === 'rejected') throw signs.reason;
     const row = variables.value;
-    const channels = status.value;
+    const channels = status.value ?? [];
+    const semiSync = session.isReplica === false ? readSemiSync(signs.value) : undefined;
+    const timed = session.isReplica === true ? withHeartbeats(channels, signs.value) : channels;
+    session.isReplica = channels.length > 0;
     return {
       ...readServerVariables(row),
-      channels: withFineLag(channels ?? [], readFineLag(row)),
-      replicationVisible: channels !== undefined,
+      channels: withFineLag(timed, readFineLag(row)),
+      replicationVisible: status.value !== undefined,
+      ...(semiSync === undefined ? {} : { semiSync }),
     };
+  }
+
+  /** What the server was at the last look decides what else is asked; a change is caught up with by the next look. */
+  async #signs(session: Session, deadline: Deadline): Promise<readonly StatusRow[]> {
+    if (session.isReplica === false) return await session.connection.ask(SEMI_SYNC_SQL, deadline);
+    if (session.isReplica === undefined || !session.heartbeats) return [];
+    try {
+      return await session.connection.ask(HEARTBEATS_SQL, deadline);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      session.heartbeats = false;
+      return [];
+    }
   }
 
   async #variables(session: Session, deadline: Deadline): Promise<StatusRow> {

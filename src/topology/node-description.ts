@@ -44,6 +44,30 @@ export interface ReplicationChannel {
   readonly delayMs: number;
   /** Last error of either thread, '' when there is none. */
   readonly error: string;
+  /** What the receiving thread shows of its source; undefined where the server does not tell. */
+  readonly reception?: Reception | undefined;
+}
+
+/** What the receiving thread of a channel shows of its source: whatever changes here is a sign of life of the source. */
+export interface Reception {
+  /** How far it has received, in the server's own words; '' when that is unknown. */
+  readonly position: string;
+  /** Heartbeats received since the thread started; null when they cannot be counted. */
+  readonly heartbeats: number | null;
+  /** Milliseconds of silence after which the source sends a heartbeat; 0 never, null when that is unknown. */
+  readonly heartbeatMs: number | null;
+  /** Number of the thread's last error; 0 when there is none. */
+  readonly errno: number;
+}
+
+/** How a primary stands with semi-synchronous replication. */
+export interface SemiSync {
+  /** Whether commits wait for an acknowledgement now. */
+  readonly active: boolean;
+  /** Replicas that acknowledge. */
+  readonly acknowledgers: number;
+  /** Sessions whose commit waits for an acknowledgement. */
+  readonly waiting: number;
 }
 
 /** What a probe read from a server that answered. */
@@ -66,6 +90,8 @@ export interface ServerFacts {
   readonly gtidState?: string | undefined;
   /** Whether replication status could be read with the monitor's privileges. */
   readonly replicationVisible: boolean;
+  /** Semi-synchronous replication, where the server is the source of it. */
+  readonly semiSync?: SemiSync | undefined;
 }
 
 /** Why a probe failed. `refused` and `reset` mean that the process is dead; `access-denied` and `too-many` that it lives. */

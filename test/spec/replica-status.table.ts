@@ -22,6 +22,7 @@ const healthy: ReplicationChannel = {
   lagMs: 0,
   delayMs: 0,
   error: '',
+  reception: { position: '', heartbeats: null, heartbeatMs: null, errno: 0 },
 };
 
 /** Columns of MySQL before 8.0.22 and of every MariaDB. */
@@ -94,6 +95,50 @@ export const REPLICA_STATUS_CASES: readonly ReplicaStatusCase[] = [
     channels: [{ ...healthy, lagMs: 3_000 }],
   },
   {
+    name: 'signs of life of the source on MariaDB: position, heartbeats and their period in seconds',
+    flavor: 'mariadb',
+    rows: [
+      {
+        Connection_name: '',
+        ...masterRow,
+        Master_Log_File: 'bin.000004',
+        Read_Master_Log_Pos: 1729,
+        Gtid_IO_Pos: '0-1-77',
+        Slave_received_heartbeats: 12,
+        Slave_heartbeat_period: 1.5,
+      },
+    ],
+    channels: [
+      {
+        ...healthy,
+        reception: { position: 'bin.000004:1729 0-1-77', heartbeats: 12, heartbeatMs: 1_500, errno: 0 },
+      },
+    ],
+  },
+  {
+    name: 'signs of life of the source on MySQL: a set of transactions over several lines',
+    flavor: 'mysql',
+    rows: [
+      {
+        ...sourceRow,
+        Source_Log_File: 'bin.000002',
+        Read_Source_Log_Pos: 5,
+        Retrieved_Gtid_Set: '3e11fa47:1-5,\n4e11fa47:1-2',
+      },
+    ],
+    channels: [
+      {
+        ...healthy,
+        reception: {
+          position: 'bin.000002:5 3e11fa47:1-5,4e11fa47:1-2',
+          heartbeats: null,
+          heartbeatMs: null,
+          errno: 0,
+        },
+      },
+    ],
+  },
+  {
     name: 'a lag of several days',
     flavor: 'mysql',
     rows: [{ ...sourceRow, Seconds_Behind_Source: 400_000 }],
@@ -130,7 +175,13 @@ export const REPLICA_STATUS_CASES: readonly ReplicaStatusCase[] = [
       },
     ],
     channels: [
-      { ...healthy, io: 'connecting', lagMs: null, error: "error connecting to master 'repl@db1:3306'" },
+      {
+        ...healthy,
+        io: 'connecting',
+        lagMs: null,
+        error: "error connecting to master 'repl@db1:3306'",
+        reception: { position: '', heartbeats: null, heartbeatMs: null, errno: 2003 },
+      },
     ],
   },
   {

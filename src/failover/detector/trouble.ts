@@ -1,0 +1,103 @@
+/** What is wrong with the primary, by kind; the kinds that look like its death and are not come before it. */
+import { nodeIn } from '../../topology/topology-description.js';
+import type { FailureKind } from '../failure-kind.js';
+import { type DetectorInput, lacksMajority } from './detector-input.js';
+import type { DetectorPolicy } from './detector-policy.js';
+import type { NodeVerdict } from './detector-verdict.js';
+import type { NodeRecord } from './node-record.js';
+
+/** A kind of trouble with its reason in words. */
+export interface Trouble {
+  /** The kind. */
+  readonly kind: FailureKind;
+  /** Why. */
+  readonly because: string;
+}
+
+/** What is wrong, judged by the verdict `about` the primary, if one was ever known; undefined when nothing is. */
+export function troubleOf(
+  input: DetectorInput,
+  records: readonly NodeRecord[],
+  about: NodeVerdict | undefined,
+  policy: DetectorPolicy,
+): Trouble | undefined {
+  const { topology, voters } = input;
+  const { writer } = topology;
+  if (writer.kind === 'split-brain')
+    return { kind: 'split-brain', because: `${writer.nodes.join(' and ')} all claim to be the primary` };
+  const lost: Trouble | undefined = lacksMajority(voters)
+    ? {
+        kind: 'majority-lost',
+        because: `only ${voters?.reachable} of ${voters?.total} voters can be reached: the trouble may be on this side`,
+      }
+    : undefined;
+  if (about === undefined) {
+    if (lost !== undefined) return lost;
+    return writer.kind === 'primary'
+      ? undefined
+      : { kind: 'no-primary', because: 'no node claims to be the primary' };
+  }
+  const record = records.find(({ node }) => node === about.node);
+  const node = nodeIn(topology, about.node);
+  if (node?.state === 'down') return lost ?? deathOf(node.failure, about);
+  const crowd = record === undefined ? undefined : crowdOf(record, input.now, policy);
+  if (crowd !== undefined) return crowd;
+  if (writer.kind !== 'primary') {
+    if (node?.state === 'up' && node.facts.readOnly && node.facts.channels.length === 0)
+      return { kind: 'read-only-primary', because: `${about.node} answers and refuses writes` };
+    return (
+      lost ?? {
+        kind: 'no-primary',
+        because: `${about.node} is not the primary any more, and no other node is`,
+      }
+    );
+  }
+  return lost ?? lockOf(record, input.now, policy) ?? replicaTrouble(about, records, input.now, policy);
+}
+
+function deathOf(failure: string, { node, because }: NodeVerdict): Trouble {
+  const isDead = failure === 'refused' || failure === 'reset' || failure === 'server-shutdown';
+  return { kind: isDead ? 'dead-primary' : 'unreachable-primary', because: `${node}: ${because}` };
+}
+
+function crowdOf(record: NodeRecord, now: number, policy: DetectorPolicy): Trouble | undefined {
+  const { blind, crowdedAt, node } = record;
+  const isCrowded =
+    blind?.failure === 'too-many' || (crowdedAt !== null && now - crowdedAt <= policy.overloadMemoryMs);
+  return isCrowded
+    ? { kind: 'overloaded', because: `${node} lives and takes no more connections` }
+    : undefined;
+}
+
+function lockOf(record: NodeRecord | undefined, now: number, policy: DetectorPolicy): Trouble | undefined {
+  if (record === undefined || record.lockedSince === null) return undefined;
+  const forMs = now - record.lockedSince;
+  if (forMs < policy.troubleAfterMs) return undefined;
+  const { waiting = 0, acknowledgers = 0 } = record.said?.facts.semiSync ?? {};
+  return {
+    kind: 'locked-semisync',
+    because: `${waiting} commits on ${record.node} have waited for an acknowledgement for ${Math.round(forMs)} ms; ${acknowledgers} replicas acknowledge`,
+  };
+}
+
+function replicaTrouble(
+  { node, testimonies }: NodeVerdict,
+  records: readonly NodeRecord[],
+  now: number,
+  policy: DetectorPolicy,
+): Trouble | undefined {
+  if (testimonies.length === 0) return undefined;
+  const isBroken = (replica: string): boolean => {
+    const record = records.find((each) => each.node === replica);
+    const since = record?.failing?.since ?? brokenSince(record);
+    return since !== null && now - since >= policy.troubleAfterMs;
+  };
+  if (!testimonies.every(({ replica }) => isBroken(replica))) return undefined;
+  const names = testimonies.map(({ replica }) => replica).join(', ');
+  return { kind: 'all-replicas-broken', because: `${node} works, but no replica follows it: ${names}` };
+}
+
+function brokenSince(record: NodeRecord | undefined): number | null {
+  const since = [...(record?.receptions.values() ?? [])].map((reception) => reception.brokenSince);
+  return since.find((each) => each !== null) ?? null;
+}

@@ -1,0 +1,56 @@
+/** Counters that tell more of a replica's source, and of a source's replicas, than the replication status does. */
+import type { ReplicationChannel, SemiSync } from '../topology/node-description.js';
+import type { StatusRow } from './replica-status.js';
+
+/** MySQL's heartbeats by channel; needs SELECT on performance_schema. MariaDB has them in its status. */
+export const HEARTBEATS_SQL: string =
+  'SELECT s.CHANNEL_NAME AS name, s.COUNT_RECEIVED_HEARTBEATS AS heartbeats, c.HEARTBEAT_INTERVAL AS period ' +
+  'FROM performance_schema.replication_connection_status s ' +
+  'JOIN performance_schema.replication_connection_configuration c USING (CHANNEL_NAME)';
+
+/** How semi-synchronous replication does; no rows where the server has none. Needs no privilege. */
+export const SEMI_SYNC_SQL: string = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'";
+
+/** The channels with their heartbeats in the rows of {@link HEARTBEATS_SQL}. */
+export function withHeartbeats(
+  channels: readonly ReplicationChannel[],
+  rows: readonly StatusRow[],
+): readonly ReplicationChannel[] {
+  return channels.map((channel) => {
+    const row = rows.find(({ name }) => name === channel.name);
+    const { reception } = channel;
+    if (row === undefined || reception === undefined) return channel;
+    const heartbeats = numberOf(row['heartbeats']);
+    const period = numberOf(row['period']);
+    return {
+      ...channel,
+      reception: {
+        ...reception,
+        heartbeats,
+        heartbeatMs: period === null ? null : Math.round(period * 1_000),
+      },
+    };
+  });
+}
+
+/** The state in the rows of {@link SEMI_SYNC_SQL}; undefined where the server is no source of it. */
+export function readSemiSync(rows: readonly StatusRow[]): SemiSync | undefined {
+  const values = new Map<string, unknown>();
+  for (const row of rows) {
+    const name = String(row['Variable_name'] ?? '').toLowerCase();
+    // Both words for the side that sends are in use; the other side has one variable of no interest.
+    values.set(name.replace(/^rpl_semi_sync_(master|source)_/, ''), row['Value']);
+  }
+  if (!values.has('status')) return undefined;
+  return {
+    active: String(values.get('status')).toLowerCase() === 'on',
+    acknowledgers: numberOf(values.get('clients')) ?? 0,
+    waiting: numberOf(values.get('wait_sessions')) ?? 0,
+  };
+}
+
+function numberOf(value: unknown): number | null {
+  if (value === null || value === undefined || value === '') return null;
+  const number = Number(value);
+  return Number.isFinite(number) && number >= 0 ? number : null;
+}
