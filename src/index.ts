@@ -12,6 +12,7 @@ export {
 } from './common/stormlamp-error.js';
 export { Cluster, createCluster } from './create-cluster.js';
 export type { ClusterSnapshot, NodeSnapshot } from './failover/cluster-snapshot.js';
+export type { DetectorPolicy } from './failover/detector/detector-policy.js';
 export type { Evidence } from './failover/detector/evidence.js';
 export type { FailoverEvents } from './failover/failover-events.js';
 export type {

@@ -1,6 +1,7 @@
 /** What the failover manager can be told. */
 import { invalidOption, readChoice, readNumber, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { type DetectorPolicy, readDetectorPolicy } from './detector/detector-policy.js';
 import type { FailoverHooks } from './failover-hooks.js';
 
 /** What the manager may do: `follow` never changes a server. `approve` and `auto` are not available yet. */
@@ -20,6 +21,8 @@ export interface FailoverOptions {
   readonly hooks?: FailoverHooks | undefined;
   /** Limits of the hooks. */
   readonly hookPolicy?: HookPolicy | undefined;
+  /** When a node counts as down, and as up again; see {@link DetectorPolicy}. */
+  readonly detector?: Partial<DetectorPolicy> | undefined;
 }
 
 /** The defaults of {@link FailoverOptions}. */
@@ -35,7 +38,7 @@ const HOOKS: readonly (keyof FailoverHooks)[] = ['onDetected', 'afterPromote', '
  * @throws StormlampError `ERR_INVALID_OPTION`, or `ERR_UNSUPPORTED` for a mode that is not available.
  */
 export function checkFailoverOptions(path: string, options: FailoverOptions): void {
-  rejectUnknownOptions(path, options, ['mode', 'hooks', 'hookPolicy']);
+  rejectUnknownOptions(path, options, ['mode', 'hooks', 'hookPolicy', 'detector']);
   const mode = readChoice(`${path}.mode`, options.mode, MODES, failoverDefaults.mode);
   if (mode !== 'follow') {
     throw new StormlampError(
@@ -44,6 +47,7 @@ export function checkFailoverOptions(path: string, options: FailoverOptions): vo
         "Use 'follow' and let an operator or a failover tool promote; writes follow the new primary.",
     );
   }
+  readDetectorPolicy(`${path}.detector`, options.detector);
   if (options.hooks !== undefined) {
     rejectUnknownOptions(`${path}.hooks`, options.hooks, HOOKS);
     for (const name of HOOKS) {

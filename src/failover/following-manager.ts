@@ -9,6 +9,7 @@ import type { TopologyWatcher } from '../health/topology-watcher.js';
 import { roleOf } from '../topology/node-description.js';
 import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
 import type { ClusterSnapshot } from './cluster-snapshot.js';
+import { readDetectorPolicy } from './detector/detector-policy.js';
 import type { DetectorVerdict } from './detector/detector-verdict.js';
 import { FailureDetector } from './detector/failure-detector.js';
 import type { FailoverEvents } from './failover-events.js';
@@ -64,6 +65,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     this.#detector = new FailureDetector({
       watcher,
       clock,
+      policy: readDetectorPolicy('failover.detector', options.detector),
       isolated: () => new Set([...this.#isolated.values()].map((each) => each.node)),
     });
     this.#detector.on('verdict-changed', ({ before, after }) => this.#judged(before, after));
@@ -149,9 +151,9 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     }
     // Before a primary was known nothing is lost.
     if (this.#lastPrimary === null && kind === 'no-primary') return;
-    if (known?.kind === kind && known.warranted === warranted) return;
     const opId = known?.opId ?? this.#outage?.opId ?? randomUUID();
     this.#trouble = { opId, kind, warranted };
+    if (known?.kind === kind && (known.warranted || !warranted)) return;
     this.#record('failure-detected', opId, nodesOf(primary), `${kind}: ${because}`);
     this.publish('failure-detected', { opId, kind, node: primary, because, warranted, evidence });
     this.#call('onDetected', { opId, kind, node: primary, because, warranted, evidence });

@@ -86,7 +86,9 @@ function replicaTrouble(
   now: number,
   policy: DetectorPolicy,
 ): Trouble | undefined {
-  if (testimonies.length === 0) return undefined;
+  const answering = records.find((each) => each.node === node)?.answering;
+  // Replicas need a moment to find a primary that came back.
+  if (testimonies.length === 0 || now - (answering?.since ?? now) < policy.troubleAfterMs) return undefined;
   const isBroken = (replica: string): boolean => {
     const record = records.find((each) => each.node === replica);
     const since = record?.failing?.since ?? brokenSince(record);
@@ -97,7 +99,11 @@ function replicaTrouble(
   return { kind: 'all-replicas-broken', because: `${node} works, but no replica follows it: ${names}` };
 }
 
+/** Since when a thread stands, or the source is not heard although it should be. */
 function brokenSince(record: NodeRecord | undefined): number | null {
-  const since = [...(record?.receptions.values() ?? [])].map((reception) => reception.brokenSince);
-  return since.find((each) => each !== null) ?? null;
+  for (const { brokenSince, lostSince } of record?.receptions.values() ?? []) {
+    if (brokenSince !== null || lostSince !== null)
+      return Math.min(brokenSince ?? Number.POSITIVE_INFINITY, lostSince ?? Number.POSITIVE_INFINITY);
+  }
+  return null;
 }

@@ -381,6 +381,14 @@ const corroboration: readonly DetectorCase[] = [
     says: { b: 'lost', c: 'lost' },
   },
   {
+    name: 'replication hangs without an error: the primary answers, the replicas hear nothing',
+    nodes: three,
+    steps: [well, [10, { b: deaf('b'), c: deaf('c') }]],
+    failure: 'all-replicas-broken',
+    levels: { a: 'up' },
+    says: { b: 'silent', c: 'silent' },
+  },
+  {
     name: 'replication of one replica is cut: no trouble of the primary',
     nodes: three,
     steps: [well, [10, { b: cut('b') }]],

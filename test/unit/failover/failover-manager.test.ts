@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ErrorCode } from '../../../src/common/stormlamp-error.js';
+import type { DetectedFailure } from '../../../src/failover/failover-hooks.js';
 import {
   createFailoverManager,
   type FailoverManager,
@@ -322,6 +323,20 @@ describe('hooks', () => {
     });
   });
 
+  test('onDetected is called for a new trouble, and again when a failover is warranted, under one name', async () => {
+    const calls: DetectedFailure[] = [];
+    await manage({ hooks: { onDetected: (event) => void calls.push(event) } });
+    await become(dead, 6_000);
+    await become(healthy, 6_000);
+    expect(calls.map(({ kind, node, warranted }) => [kind, node, warranted])).toEqual([
+      ['dead-primary', 'a', false],
+      ['dead-primary', 'a', true],
+    ]);
+    const opIds = new Set([...calls.map(({ opId }) => opId), told[0]?.payload['opId']]);
+    expect(opIds.size).toBe(1);
+    expect((await manager.history()).map(({ kind }) => kind)).toContain('failure-cleared');
+  });
+
   test('what a hook logs is in the journal', async () => {
     await manage({ hooks: { onDetected: ({ log }) => log('paged the operator') } });
     await become(dead);
@@ -387,6 +402,7 @@ describe('options', () => {
     [{ hooks: { onDetect: () => {} } }, /did you mean `onDetected`/],
     [{ hooks: { onDetected: 'x' } }, /failover.hooks.onDetected` to be a function/],
     [{ hookPolicy: { timeoutMs: { onDetected: 0 } } }, /failover.hookPolicy.timeoutMs.onDetected/],
+    [{ detector: { downAfterMs: 1 } }, /failover.detector.downAfterMs/],
     [{ hookPolicy: { timeout: {} } }, /did you mean `timeoutMs`/],
   ])('%j is refused by name', async (options, message) => {
     await manage();

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { detectorDefaults, readDetectorPolicy } from '../../../../src/failover/detector/detector-policy.js';
+import {
+  type DetectorPolicy,
+  detectorDefaults,
+  readDetectorPolicy,
+} from '../../../../src/failover/detector/detector-policy.js';
 
 test('what is left out has its default', () => {
   expect(readDetectorPolicy('failover.detector')).toEqual(detectorDefaults);
@@ -16,5 +20,5 @@ test.each([
   [{ downAfter: 100 }, /did you mean `downAfterMs`/],
   [{ silentHeartbeats: 1 }, /failover.detector.silentHeartbeats/],
 ])('%j is refused by name', (options, message) => {
-  expect(() => readDetectorPolicy('failover.detector', options)).toThrow(message);
+  expect(() => readDetectorPolicy('failover.detector', options as Partial<DetectorPolicy>)).toThrow(message);
 });
