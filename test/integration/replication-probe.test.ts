@@ -8,7 +8,7 @@ import { parseMysqlNode } from '../../src/mysql/connection-options.js';
 import { killQuery } from '../../src/mysql/kill-query.js';
 import { createReplicationProbe } from '../../src/mysql/replication-probe.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
-import type { ServerFacts } from '../../src/topology/node-description.js';
+import type { Reception, ServerFacts } from '../../src/topology/node-description.js';
 
 /** Asks until it holds. */
 const eventually = (check: () => unknown): Promise<unknown> =>
@@ -89,12 +89,45 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
           lagMs: 0,
           delayMs: 0,
           error: '',
+          reception: expect.objectContaining({ errno: 0, position: expect.stringMatching(/^\S+:\d+ \S+$/) }),
         },
       ]);
     });
     expect(facts.gtid).toMatch(flavor === 'mysql' ? /^[0-9a-f-]{36}:/ : /^\d+-\d+-\d+/);
     if (flavor === 'mysql') expect(facts.serverUuid).toMatch(/^[0-9a-f-]{36}$/);
     else expect(facts.gtidState).toMatch(/^\d+-\d+-\d+/);
+  });
+
+  test('the source of a replica shows signs of life: its position moves with writes, heartbeats come without', async () => {
+    if (flavor === 'mysql')
+      await cluster.primary.query("GRANT SELECT ON performance_schema.* TO 'monitor'@'%'");
+    await cluster.waitForReplication();
+    const probe = probeOf(replica);
+    const reception = async (): Promise<Reception | undefined> => (await look(probe)).channels[0]?.reception;
+    await look(probe);
+    await eventually(async () => {
+      expect(await reception()).toMatchObject({ heartbeatMs: 1_000, heartbeats: expect.any(Number) });
+    });
+    const before = await reception();
+    await write();
+    await eventually(async () => expect((await reception())?.position).not.toBe(before?.position));
+    const idle = await reception();
+    await eventually(async () => {
+      const now = await reception();
+      expect(now?.heartbeats).toBeGreaterThan(idle?.heartbeats ?? 0);
+      expect(now?.position).toBe(idle?.position);
+    });
+    if (flavor === 'mysql')
+      await cluster.primary.query("REVOKE SELECT ON performance_schema.* FROM 'monitor'@'%'");
+  });
+
+  test('without the privilege to count heartbeats they are unknown, and nothing else is lost', async () => {
+    await cluster.waitForReplication();
+    const probe = probeOf(replica);
+    await look(probe);
+    const { channels } = await look(probe);
+    const heartbeats = flavor === 'mysql' ? null : expect.any(Number);
+    expect(channels).toMatchObject([{ io: 'yes', sql: true, reception: { heartbeats, errno: 0 } }]);
   });
 
   test('a flip of read_only is seen by the next look', async () => {
