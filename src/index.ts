@@ -124,7 +124,9 @@ export type {
   NodeRole,
   NodeSeed,
   ProbeFailure,
+  Reception,
   ReplicationChannel,
+  SemiSync,
   ServerFacts,
   SourceLost,
 } from './topology/node-description.js';
