@@ -41,6 +41,8 @@ export interface NodeBreaker {
   readonly state: BreakerState;
   /** Whether a call may go through now; free to ask. */
   readonly allows: boolean;
+  /** When calls were let through again last, monotonic milliseconds; `-Infinity` when they always were. */
+  readonly returnedAt: number;
   /**
    * Asks for permission for one call.
    *

@@ -124,6 +124,7 @@ class OpossumBreaker implements NodeBreaker {
   #phase: BreakerPhase = initialPhase;
   #generation: Generation;
   #probesFailedInARow = 0;
+  #returnedAt = Number.NEGATIVE_INFINITY;
   #ended = false;
 
   constructor(options: NodeBreakerOptions) {
@@ -149,6 +150,10 @@ class OpossumBreaker implements NodeBreaker {
 
   get allows(): boolean {
     return this.#ended || (this.#phase.phase === 'closed' && this.#isolations.size === 0);
+  }
+
+  get returnedAt(): number {
+    return this.#returnedAt;
   }
 
   admit(): BreakerTicket {
@@ -228,6 +233,7 @@ class OpossumBreaker implements NodeBreaker {
     change();
     const after = this.state;
     if (before.phase === after.phase) return;
+    if (after.phase === 'closed') this.#returnedAt = this.#clock.now();
     const event: BreakerChange = { node: this.node, operation: this.operation, before, after };
     publish('breaker', () => event);
     try {

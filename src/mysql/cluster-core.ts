@@ -72,6 +72,7 @@ export class ClusterCore implements ConnectionHost {
       allows: (node) => this.node(node).allows('read'),
       breakerVersion: () => this.#breakerVersion,
       inFlight: (node) => this.node(node).inFlight,
+      returnedAt: (node) => this.node(node).returnedAt,
     });
     this.watcher.on('node-observed', (observation) => this.#observed(observation));
     this.watcher.on('primary-changed', ({ before, after }) => {
@@ -207,7 +208,7 @@ export class ClusterCore implements ConnectionHost {
           settings: this.options.pool,
           ...hooks,
         }),
-      canBeSpared: () => [...this.nodes.values()].some((other) => other.id !== id && other.allows('read')),
+      canBeSpared: () => this.router.canSpare(id),
       onBreakerChange: (change) => {
         this.#breakerVersion += 1;
         this.#listeners.onBreakerChange(change);

@@ -103,6 +103,11 @@ export class ClusterNode {
     return this.#inFlight;
   }
 
+  /** When reads were let through again last, monotonic milliseconds; `-Infinity` when they always were. */
+  get returnedAt(): number {
+    return Math.max(this.#breakers.connect.returnedAt, this.#breakers.read.returnedAt);
+  }
+
   /** Whether the breakers let calls of this kind through. */
   allows(operation: Operation): boolean {
     return this.#breakers[operation].allows && this.#breakers.connect.allows;

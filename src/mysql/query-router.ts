@@ -23,6 +23,8 @@ export interface RouterView {
   breakerVersion(): number;
   /** Statements of this process that the node works on. */
   inFlight(node: NodeId): number;
+  /** When the breakers of a node let reads through again last, monotonic milliseconds. */
+  returnedAt(node: NodeId): number;
 }
 
 /** The node for a statement. */
@@ -63,7 +65,12 @@ export class QueryRouter {
     this.#view = view;
     this.#balance = createBalance(reads.balance);
     this.#budget = new PrimaryBudget(reads.primaryShareLimit);
-    this.#context = { now: 0, random: Math.random, inFlight: (node) => view.inFlight(node) };
+    this.#context = {
+      now: 0,
+      random: Math.random,
+      inFlight: (node) => view.inFlight(node),
+      returnedAt: (node) => view.returnedAt(node),
+    };
   }
 
   /** The present picture of the cluster. */
@@ -114,6 +121,14 @@ export class QueryRouter {
     const topology = this.#view.topology();
     const preference = this.preferenceIn(scope);
     return this.#candidates(topology, preference, maxLagMs, performance.now()).some(({ id }) => id === node);
+  }
+
+  /** Whether another node could serve reads if `node` did not: the last one that can is never shut off. */
+  canSpare(node: NodeId): boolean {
+    const { preference, maxLagMs } = this.#reads;
+    const now = performance.now();
+    const allows = (other: NodeId): boolean => other !== node && this.#view.allows(other);
+    return selectNodes(this.#view.topology(), { preference, maxLagMs, now, allows }).candidates.length > 0;
   }
 
   /** The primary; undefined while there is none, or more than one. */

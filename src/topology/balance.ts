@@ -10,6 +10,8 @@ export interface BalanceContext {
   readonly now: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** When a node's breaker let calls through again, monotonic milliseconds; `-Infinity` for a node that was never shut off. */
+  readonly returnedAt?: ((node: NodeId) => number) | undefined;
 }
 
 /** Chooses one of `candidates`, which has at least one member; undefined only for an empty list. */
@@ -26,11 +28,16 @@ const RAMP_MS = 10_000;
 
 /**
  * The share of calls that a node takes relative to the others: its weight, and while it is back for less than ten seconds
- * a part of it that grows from a tenth to the whole. Weight 0 counts as equal among nodes that all have weight 0.
+ * (it answers again, or its breaker closed) a part of it that grows from a tenth to the whole. Weight 0 counts as equal among
+ * nodes that all have weight 0.
  */
-export function shareOf(node: NodeDescription, now: number): number {
+export function shareOf(
+  node: NodeDescription,
+  { now, returnedAt }: Pick<BalanceContext, 'now' | 'returnedAt'>,
+): number {
   const weight = node.weight > 0 ? node.weight : 1;
-  if (node.state !== 'up' || node.upSince === undefined) return weight;
-  const age = now - node.upSince;
+  if (node.state !== 'up') return weight;
+  const back = returnedAt?.(node.id) ?? Number.NEGATIVE_INFINITY;
+  const age = now - Math.max(back, node.upSince ?? Number.NEGATIVE_INFINITY);
   return age >= RAMP_MS ? weight : weight * Math.max(0.1, age / RAMP_MS);
 }

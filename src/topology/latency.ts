@@ -5,12 +5,12 @@ import type { NodeDescription } from './node-description.js';
 /** Picks a node at random, in proportion to its share divided by the average round trip of its probes. */
 export function pickByLatency(
   candidates: readonly NodeDescription[],
-  context: Pick<BalanceContext, 'now' | 'random'>,
+  context: Pick<BalanceContext, 'now' | 'random' | 'returnedAt'>,
 ): NodeDescription | undefined {
   if (candidates.length < 2) return candidates[0];
   const pull = (node: NodeDescription): number =>
     // Below a tenth of a millisecond differences are noise.
-    shareOf(node, context.now) / Math.max(0.1, node.state === 'up' ? node.latencyMs : 1000);
+    shareOf(node, context) / Math.max(0.1, node.state === 'up' ? node.latencyMs : 1000);
   let rest = context.random() * candidates.reduce((sum, node) => sum + pull(node), 0);
   for (const node of candidates) {
     rest -= pull(node);

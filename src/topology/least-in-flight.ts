@@ -21,5 +21,5 @@ export function pickLeastInFlight(
 }
 
 function loadOf(node: NodeDescription, context: BalanceContext): number {
-  return context.inFlight(node.id) / shareOf(node, context.now);
+  return context.inFlight(node.id) / shareOf(node, context);
 }

@@ -5,12 +5,12 @@ import { type Balance, shareOf } from './balance.js';
 /** Makes a round robin with a memory of its own. */
 export function createRoundRobin(): Balance {
   const credit = new Map<NodeId, number>();
-  return (candidates, { now }) => {
+  return (candidates, context) => {
     if (candidates.length < 2) return candidates[0];
     let total = 0;
     let best = candidates[0];
     for (const node of candidates) {
-      const share = shareOf(node, now);
+      const share = shareOf(node, context);
       total += share;
       const has = (credit.get(node.id) ?? 0) + share;
       credit.set(node.id, has);

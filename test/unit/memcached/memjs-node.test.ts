@@ -464,6 +464,7 @@ test('breakers are asked before a call and told how the node did', async () => {
     operation: name,
     state: { phase: 'closed' },
     allows: true,
+    returnedAt: Number.NEGATIVE_INFINITY,
     admit(): BreakerTicket {
       return {
         success: () => told.push(`${name} good`),

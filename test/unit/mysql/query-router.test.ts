@@ -10,6 +10,7 @@ let topology: TopologyDescription;
 let shut: Set<string>;
 let version: number;
 let busy: Record<string, number>;
+let returned: Record<string, number>;
 
 const healthy: Readonly<Record<string, Finding>> = {
   a: master('a'),
@@ -17,11 +18,13 @@ const healthy: Readonly<Record<string, Finding>> = {
   c: slave('c', 'a'),
 };
 
+const roles = { a: 'primary', b: 'replica', c: 'replica' } as const;
+
 function see(findings: Readonly<Record<string, Finding>>): void {
   const now = performance.now();
   topology = Object.entries(findings).reduce(
     (before, [node, finding]) => observe(before, observationOf(node, finding, now)),
-    initialTopology(seeds({ a: 'primary', b: 'replica', c: 'replica' })),
+    initialTopology(seeds(roles)),
   );
 }
 
@@ -31,6 +34,7 @@ function routerOf(options: ReadOptions = {}): QueryRouter {
     allows: (node) => !shut.has(node),
     breakerVersion: () => version,
     inFlight: (node) => busy[node] ?? 0,
+    returnedAt: (node) => returned[node] ?? Number.NEGATIVE_INFINITY,
   });
 }
 
@@ -44,6 +48,7 @@ beforeEach(() => {
   shut = new Set();
   version = 0;
   busy = {};
+  returned = {};
   see(healthy);
 });
 
@@ -51,6 +56,41 @@ describe('reads', () => {
   test('go to all fit replicas, and not to the primary', () => {
     expect(chosen(routerOf())).toEqual(['b', 'c']);
     expect(routerOf().reader(undefined)).toMatchObject({ role: 'replica', because: '' });
+  });
+
+  test('a replica whose breaker closed a moment ago takes a small part of them', () => {
+    // Both have answered for a minute.
+    const now = performance.now();
+    for (const at of [now - 60_000, now])
+      for (const [node, facts] of Object.entries(healthy))
+        topology = observe(
+          at < now && node === 'a' ? initialTopology(seeds(roles)) : topology,
+          observationOf(node, facts, at),
+        );
+    returned = { b: now };
+    const router = routerOf({ balance: 'weighted' });
+    const taken = Array.from({ length: 600 }, () => router.reader(undefined).node);
+    const share = taken.filter((node) => node === 'b').length / taken.length;
+    expect(share).toBeGreaterThan(0);
+    expect(share).toBeLessThan(0.25);
+  });
+
+  test('a node can be spared only while another one could serve', () => {
+    const router = routerOf();
+    expect(router.canSpare('b')).toBe(true);
+    shut = new Set(['c']);
+    // The primary would take over.
+    expect(router.canSpare('b')).toBe(true);
+    expect(routerOf({ preference: 'replica' }).canSpare('b')).toBe(false);
+    expect(routerOf({ preference: 'primary' }).canSpare('a')).toBe(false);
+    shut = new Set(['a', 'c']);
+    expect(router.canSpare('b')).toBe(false);
+  });
+
+  test('a node whose neighbours are down or stale cannot be spared, whatever their breakers say', () => {
+    see({ a: 'refused', b: slave('b', 'a'), c: slave('c', 'a', { lagMs: 60_000 }) });
+    expect(routerOf().canSpare('b')).toBe(false);
+    expect(routerOf().canSpare('c')).toBe(true);
   });
 
   test('go to the less busy replica', () => {

@@ -138,5 +138,7 @@ test('latency gives the node that is ten times as fast ten times as much', () =>
 
 test('the share grows from a tenth to the whole within ten seconds', () => {
   const back = node('b', { weight: 4, upSince: 0 });
-  expect([0, 5_000, 10_000, 99_000].map((now) => shareOf(back, now))).toEqual([0.4, 2, 4, 4]);
+  expect([0, 5_000, 10_000, 99_000].map((now) => shareOf(back, { now }))).toEqual([0.4, 2, 4, 4]);
+  const closed = { returnedAt: () => 20_000 };
+  expect([20_000, 25_000, 30_000].map((now) => shareOf(back, { now, ...closed }))).toEqual([0.4, 2, 4]);
 });
