@@ -46,6 +46,10 @@ export {
 export type { ResolvedSharedFilesOptions, SharedFilesOptions } from './files/shared-files-options.js';
 export type { WalkMode } from './files/walk-plan.js';
 export type { SharedFileSource } from './files/write-shared.js';
+export type { NodeStanding } from './memcached/copies/node-standings.js';
+export type { NodeMemory } from './memcached/node-observation.js';
+export type { NodeResyncReport } from './memcached/resync/resync.js';
+export type { NodeResynced, ResyncEvents, ResyncProgress } from './memcached/resync/resync-events.js';
 export type { DoneCallback } from './mysql/callback-connection.js';
 export type { CallbackPool } from './mysql/callback-pool.js';
 export type { PinTarget, SessionSetting } from './mysql/classifier/classification.js';

@@ -60,6 +60,14 @@ export class Deadline {
     );
   }
 
+  /** Options of one step that may take `limitMs` at most, and not longer than what is left. */
+  callWithin(limitMs: number): CallOptions {
+    return {
+      signal: this.signal,
+      timeoutMs: Math.max(1, Math.min(limitMs, Math.ceil(this.remainingMs()))),
+    };
+  }
+
   /** Milliseconds left; `Infinity` without a limit, never negative. */
   remainingMs(): number {
     return Math.max(0, this.at - performance.now());

@@ -57,6 +57,10 @@ export class BinaryNode implements MemcachedNode {
     return this.#call('get', 'get', () => keyed(Opcode.GET, key), options, this.#readItem);
   }
 
+  peek(key: string, options?: CallOptions): Promise<MemcachedItem | null> {
+    return this.#call('none', 'get', () => keyed(Opcode.GET, key), options, this.#readItem);
+  }
+
   getAndTouch(key: string, exptime: number, options?: CallOptions): Promise<MemcachedItem | null> {
     const request = (): WireRequest => ({
       ...keyed(Opcode.GET_AND_TOUCH, key),

@@ -4,11 +4,13 @@ import { pause } from '../common/backoff.js';
 import { systemClock } from '../common/clock.js';
 import type { NodeId } from '../common/node-address.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
+import { allowManyListeners } from '../common/shared-signal.js';
 import type { MemcachedNode } from './memcached-node.js';
+import { askNode, type NodeAnswer } from './node-observation.js';
 
 /** What one look at a node found. */
 export type MemcachedObservation =
-  | { readonly node: NodeId; readonly ok: true; readonly latencyMs: number; readonly version: string }
+  | { readonly node: NodeId; readonly ok: true; readonly latencyMs: number; readonly answer: NodeAnswer }
   | { readonly node: NodeId; readonly ok: false; readonly error: unknown };
 
 /** Events of a {@link MemcachedMonitor}. */
@@ -17,28 +19,51 @@ export interface MemcachedMonitorEvents {
   'node-observed': MemcachedObservation;
 }
 
-/** One loop per node: ask for the version, report, wait. */
+/** How nodes are looked at. */
+export interface MemcachedMonitorOptions {
+  /** Pause between two looks at a node, in milliseconds. */
+  readonly intervalMs: number;
+  /** Limit of one look, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Where a node's marker is. */
+  readonly markerKey: string;
+}
+
+/** One loop per node: ask, report, wait. */
 export class MemcachedMonitor extends SafeEmitter<MemcachedMonitorEvents> {
   readonly #nodes: readonly MemcachedNode[];
-  readonly #intervalMs: number;
-  readonly #timeoutMs: number;
+  readonly #options: MemcachedMonitorOptions;
   readonly #stop = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
 
   /** Makes a monitor; it looks at nothing before `start`. */
-  constructor(
-    nodes: readonly MemcachedNode[],
-    options: { readonly intervalMs: number; readonly timeoutMs: number },
-  ) {
+  constructor(nodes: readonly MemcachedNode[], options: MemcachedMonitorOptions) {
     super();
     this.#nodes = nodes;
-    this.#intervalMs = options.intervalMs;
-    this.#timeoutMs = options.timeoutMs;
+    this.#options = options;
+    allowManyListeners(this.#stop.signal);
   }
 
   /** Looks at every node once, now. */
   checkAll(): Promise<readonly MemcachedObservation[]> {
-    return Promise.all(this.#nodes.map((node) => this.#check(node)));
+    return Promise.all(this.#nodes.map((node) => this.check(node)));
+  }
+
+  /** Looks at one node, now. Never rejects. */
+  async check(node: MemcachedNode): Promise<MemcachedObservation> {
+    const { timeoutMs, markerKey } = this.#options;
+    const started = systemClock.now();
+    let observation: MemcachedObservation;
+    try {
+      const others = this.#nodes.filter((other) => other !== node).map(({ id }) => id);
+      const call = { timeoutMs, signal: this.#stop.signal };
+      const answer = await askNode(node, markerKey, others, call);
+      observation = { node: node.id, ok: true, latencyMs: systemClock.now() - started, answer };
+    } catch (error) {
+      observation = { node: node.id, ok: false, error };
+    }
+    if (!this.#stop.signal.aborted) this.publish('node-observed', observation);
+    return observation;
   }
 
   /** Starts the loops. */
@@ -56,21 +81,8 @@ export class MemcachedMonitor extends SafeEmitter<MemcachedMonitorEvents> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       // Jitter keeps the processes of a fleet from asking all at once.
-      await pause(this.#intervalMs * (0.9 + 0.2 * Math.random()), signal);
-      if (!signal.aborted) await this.#check(node);
+      await pause(this.#options.intervalMs * (0.9 + 0.2 * Math.random()), signal);
+      if (!signal.aborted) await this.check(node);
     }
-  }
-
-  async #check(node: MemcachedNode): Promise<MemcachedObservation> {
-    const started = systemClock.now();
-    let observation: MemcachedObservation;
-    try {
-      const version = await node.version({ timeoutMs: this.#timeoutMs, signal: this.#stop.signal });
-      observation = { node: node.id, ok: true, latencyMs: systemClock.now() - started, version };
-    } catch (error) {
-      observation = { node: node.id, ok: false, error };
-    }
-    if (!this.#stop.signal.aborted) this.publish('node-observed', observation);
-    return observation;
   }
 }

@@ -108,6 +108,32 @@ export class TextConnection implements AsyncDisposable {
   }
 
   /**
+   * Sends commands that are answered by one line each, as one pipeline, and gives every answer to `read`, in order.
+   *
+   * @param read makes something of an answer; undefined is an answer that memcached does not give
+   */
+  async pipeline<T>(
+    what: string,
+    commands: string | Buffer,
+    count: number,
+    read: (line: string) => T | undefined,
+    options: CallOptions = {},
+  ): Promise<readonly T[]> {
+    if (count === 0) return [];
+    return await this.#exclusive(what, options, async (deadline) => {
+      this.#socket.write(commands);
+      const found: T[] = [];
+      for (let index = 0; index < count; index += 1) {
+        const text = (this.#input.lineAtHand() ?? (await this.#line(what, deadline))).toString('latin1');
+        const answer = read(text);
+        if (answer === undefined) throw this.#refusal(what, text);
+        found.push(answer);
+      }
+      return found;
+    });
+  }
+
+  /**
    * Every item that the server holds, value left out, in no order; what is stored or removed meanwhile may or may not be named.
    * The server makes one dump at a time: read on, and close the connection when you stop before the end.
    * Items whose keys are no text, and so not ours, are left out.

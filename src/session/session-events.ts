@@ -2,9 +2,10 @@
 
 import type { BreakerChange } from '../breaker/node-breaker.js';
 import type { NodeId } from '../common/node-address.js';
+import type { ResyncEvents } from '../memcached/resync/resync-events.js';
 
 /** Events of a `SessionStore`. */
-export interface SessionStoreEvents {
+export interface SessionStoreEvents extends ResyncEvents {
   /** A copy could not be read, written or removed; the others hold the session. */
   'copy-missed': {
     readonly operation: 'load' | 'save' | 'touch' | 'destroy';

@@ -1,6 +1,8 @@
 /** The memcached keys of a session, as each PHP extension names and places them (measured; php-memcached, pecl-memcache). */
+import type { CopyKey } from '../memcached/copies/copy-key.js';
+import { ringId } from '../memcached/copies/fill-marker.js';
 import { createPlacement, type PlacementOptions } from '../memcached/placement.js';
-import type { CopyKey } from '../memcached/replicated-copies.js';
+
 import type { ResolvedSessionOptions } from './session-options.js';
 
 type KeyOptions = Pick<ResolvedSessionOptions, 'handler' | 'prefix'>;
@@ -18,16 +20,38 @@ export function sessionLockKey({ handler, prefix }: KeyOptions, id: string): Cop
   return { key: `${prefix}${id}.lock`, place: prefix + id };
 }
 
-/** Which nodes hold the copies of a key, by its place: the choice of the PHP extension. */
+/** The place of a session by the key of its data; undefined for the keys of locks and for what is no session. */
+export function sessionPlaceOf(
+  { handler, prefix, accept }: KeyOptions & Pick<ResolvedSessionOptions, 'accept'>,
+  key: string,
+): string | undefined {
+  if (!key.startsWith(prefix)) return undefined;
+  const id = key.slice(prefix.length);
+  if (!accept.test(id) || (handler === 'memcached' ? id.startsWith('lock.') : id.endsWith('.lock')))
+    return undefined;
+  return sessionDataKey({ handler, prefix }, id).place;
+}
+
+/** All nodes of a place, in the order of the PHP extension: the first of them hold the copies. */
 export function sessionPlacement({
   handler,
   nodes,
-  copies,
   placement: { weights, ...rest },
-}: Pick<ResolvedSessionOptions, 'handler' | 'nodes' | 'copies' | 'placement'>): (
-  place: string,
-) => readonly number[] {
+}: Pick<ResolvedSessionOptions, 'handler' | 'nodes' | 'placement'>): (place: string) => readonly number[] {
   const placed = nodes.map(({ place }, index) => ({ ...place, weight: weights?.[index] ?? 1 }));
   const placement = createPlacement({ extension: handler, nodes: placed, ...rest } as PlacementOptions);
-  return (place) => placement.nodesFor(place, copies);
+  return (place) => placement.nodesFor(place, nodes.length);
+}
+
+/** The name of the sessions' nodes and of how sessions are spread over them, for the marker that says that a node is filled. */
+export function sessionRing({
+  handler,
+  nodes,
+  copies,
+  prefix,
+  placement,
+}: Pick<ResolvedSessionOptions, 'handler' | 'nodes' | 'copies' | 'prefix' | 'placement'>): string {
+  const { distribution, strategy, hash, weights } = placement;
+  const places = nodes.map(({ place: { host, port } }) => `${host}:${port}`);
+  return ringId([handler, places, copies, prefix, distribution, strategy, hash, weights]);
 }

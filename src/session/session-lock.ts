@@ -4,8 +4,9 @@ import { type Clock, systemClock } from '../common/clock.js';
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { CopyKey } from '../memcached/copies/copy-key.js';
+import type { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
-import type { CopyKey, ReplicatedCopies } from '../memcached/replicated-copies.js';
 import { HeldLock } from './held-lock.js';
 import type { LockProtocol, TakenLock } from './lock-protocol.js';
 import { LockSightings } from './lock-sightings.js';
@@ -59,7 +60,7 @@ export class SessionLocks {
     for (let attempt = 0; ; attempt += 1) {
       const look = this.#clock.now() >= lookAt;
       if (look) lookAt += Math.min(LOOK_EVERY_MS, breakMs / 2);
-      const held = await this.#copies.onFirst(key, deadline, (node) => this.#tryOn(node, key.key, look));
+      const held = await this.#copies.onArbiter(key, deadline, (node) => this.#tryOn(node, key.key, look));
       if (held !== undefined) return held;
       deadline.check('Waiting for the session lock');
       if (patience.remainingMs() === 0) {

@@ -22,7 +22,7 @@ export interface SessionNode {
 /** Makes the node at `address` and its breakers. */
 export function createSessionNode(
   seed: { readonly id: NodeId; readonly address: NodeAddress },
-  options: Pick<ResolvedSessionOptions, 'operationTimeoutMs' | 'credentials'>,
+  options: Pick<ResolvedSessionOptions, 'operationTimeoutMs' | 'credentials' | 'tls'>,
   onChange: (change: BreakerChange) => void,
 ): SessionNode {
   const breaker = (operation: 'get' | 'set'): NodeBreaker =>
@@ -34,6 +34,7 @@ export function createSessionNode(
     address: seed.address,
     timeoutMs: options.operationTimeoutMs,
     breakers: { get, set },
+    tls: options.tls,
     ...options.credentials,
   });
   return {

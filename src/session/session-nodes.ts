@@ -2,9 +2,13 @@
 import type { BreakerChange } from '../breaker/node-breaker.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { storeDown } from '../memcached/copies/copy-report.js';
+import { fillMarkerKey } from '../memcached/copies/fill-marker.js';
+import { type NodeStanding, NodeStandings } from '../memcached/copies/node-standings.js';
 import { MemcachedMonitor } from '../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
-import { storeDown } from '../memcached/replicated-copies.js';
+import type { NodeMemory } from '../memcached/node-observation.js';
+import { sessionRing } from './session-keys.js';
 import { createSessionNode, type SessionNode } from './session-node.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 
@@ -16,6 +20,10 @@ export interface SessionNodeStatus {
   readonly reads: string;
   /** Phase of the breaker for writes. */
   readonly writes: string;
+  /** Whether the node holds what it shall hold, missed writes, or is being filled. */
+  readonly standing: NodeStanding;
+  /** Its memory as it was told last; undefined when it never answered. */
+  readonly memory: NodeMemory | undefined;
 }
 
 /** See the head of this file. */
@@ -23,20 +31,31 @@ export class SessionNodes {
   /** The nodes in the order of PHP's `save_path`. */
   readonly nodes: readonly MemcachedNode[];
   readonly #nodes: readonly SessionNode[];
-  readonly #monitor: MemcachedMonitor;
+  /** Looks at them. */
+  readonly monitor: MemcachedMonitor;
+  /** What is known of them. */
+  readonly standings: NodeStandings;
+  readonly #memory = new Map<NodeId, NodeMemory>();
   readonly #onStoreDown: ResolvedSessionOptions['onStoreDown'];
 
   /** Connects to nothing before `start`. */
-  constructor(options: ResolvedSessionOptions, onChange: (change: BreakerChange) => void) {
+  constructor(
+    options: ResolvedSessionOptions,
+    onChange: (change: BreakerChange) => void,
+    onStanding: ConstructorParameters<typeof NodeStandings>[0],
+  ) {
+    this.standings = new NodeStandings(onStanding);
     this.#nodes = options.nodes.map((seed) => createSessionNode(seed, options, onChange));
     this.nodes = this.#nodes.map(({ node }) => node);
     this.#onStoreDown = options.onStoreDown;
-    this.#monitor = new MemcachedMonitor(this.nodes, {
+    this.monitor = new MemcachedMonitor(this.nodes, {
       intervalMs: options.monitorIntervalMs,
       timeoutMs: options.operationTimeoutMs,
+      markerKey: fillMarkerKey(sessionRing(options)),
     });
-    this.#monitor.on('node-observed', (seen) => {
+    this.monitor.on('node-observed', (seen) => {
       this.#nodes.find(({ node }) => node.id === seen.node)?.observed(seen);
+      if (seen.ok) this.#memory.set(seen.node, seen.answer.memory);
     });
   }
 
@@ -46,14 +65,14 @@ export class SessionNodes {
    * @throws StormlampError `ERR_PROTOCOL` or `ERR_ACCESS_DENIED` of a node; `ERR_STORE_DOWN` when none answers.
    */
   async start(): Promise<void> {
-    const seen = await this.#monitor.checkAll();
+    const seen = await this.monitor.checkAll();
     const failures = seen.flatMap((one) => (one.ok ? [] : [{ node: one.node, error: one.error }]));
     // A wrong password or a port of another service is a mistake, not an outage: say so now.
     const mistake = failures.find(({ error }) => isMistake(error));
     if (mistake !== undefined) throw mistake.error;
     if (failures.length === seen.length && this.#onStoreDown === 'error')
       throw storeDown(failures, 'No memcached node of the session store can be reached');
-    this.#monitor.start();
+    this.monitor.start();
   }
 
   /** The nodes and the phases of their breakers. */
@@ -62,12 +81,14 @@ export class SessionNodes {
       node: node.id,
       reads: get.state.phase,
       writes: set.state.phase,
+      standing: this.standings.of(node.id),
+      memory: this.#memory.get(node.id),
     }));
   }
 
   /** Stops to look. */
   stop(): Promise<void> {
-    return this.#monitor.close();
+    return this.monitor.close();
   }
 
   /** Closes the connections, after `stop`. */

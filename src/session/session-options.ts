@@ -1,4 +1,5 @@
 /** Options of the session store on memcached, their defaults and their checks. */
+import type { ConnectionOptions } from 'node:tls';
 import {
   invalidOption,
   readChoice,
@@ -19,6 +20,7 @@ import {
   resolvePlacement,
   resolveSessionNodes,
   type SessionPlacementOptions,
+  withAddressMap,
 } from './session-placement-options.js';
 
 /** How a session store finds, reads and writes PHP's sessions on memcached nodes. */
@@ -49,6 +51,15 @@ export interface SessionOptions extends CommonSessionOptions {
    * longer than any script may keep a session open. The default is twice PHP's default `max_execution_time`.
    */
   readonly lockBreakMs?: number;
+  /** How many sessions a second are copied at most to a node that came back empty; 0 is no limit. Default 50 000. */
+  readonly resyncItemsPerSecond?: number;
+  /**
+   * Where nodes are reached from here, by their name in `nodes`, when that is not where PHP reaches them: through a tunnel or out of a
+   * container. Sessions are spread by the names in `nodes` all the same.
+   */
+  readonly addressMap?: Readonly<Record<string, string>>;
+  /** Speak TLS to the nodes: true, or options of `tls.connect`. Default false. */
+  readonly tls?: boolean | ConnectionOptions;
 }
 
 /** The session options with every default filled in. */
@@ -67,6 +78,10 @@ export interface ResolvedSessionOptions extends ResolvedCommonSessionOptions {
   readonly prefix: string;
   /** Age at which a lock counts as left behind. */
   readonly lockBreakMs: number;
+  /** Speed of a refill. */
+  readonly resyncItemsPerSecond: number;
+  /** TLS. */
+  readonly tls: boolean | ConnectionOptions;
 }
 
 /** The defaults of {@link SessionOptions}; where PHP has a default, it is PHP's. */
@@ -75,6 +90,7 @@ export const DEFAULT_SESSION_OPTIONS: typeof DEFAULT_COMMON_SESSION_OPTIONS & {
   readonly handler: 'memcached';
   readonly prefix: string;
   readonly lockBreakMs: number;
+  readonly resyncItemsPerSecond: number;
   readonly operationTimeoutMs: number;
   readonly monitorIntervalMs: number;
 } = {
@@ -83,6 +99,7 @@ export const DEFAULT_SESSION_OPTIONS: typeof DEFAULT_COMMON_SESSION_OPTIONS & {
   handler: 'memcached',
   prefix: 'memc.sess.key.',
   lockBreakMs: 60_000,
+  resyncItemsPerSecond: 50_000,
   operationTimeoutMs: 500,
   monitorIntervalMs: 1_000,
 };
@@ -98,6 +115,9 @@ export const SESSION_OPTION_NAMES: readonly (keyof SessionOptions)[] = [
   'password',
   'prefix',
   'lockBreakMs',
+  'resyncItemsPerSecond',
+  'addressMap',
+  'tls',
   ...COMMON_SESSION_OPTION_NAMES,
 ];
 
@@ -110,7 +130,11 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
   const d = DEFAULT_SESSION_OPTIONS;
   rejectUnknownOptions(path, options, SESSION_OPTION_NAMES);
   const handler = readChoice(`${path}.handler`, options.handler, ['memcached', 'memcache'], d.handler);
-  const nodes = resolveSessionNodes(`${path}.nodes`, options.nodes, handler);
+  const nodes = withAddressMap(
+    `${path}.addressMap`,
+    resolveSessionNodes(`${path}.nodes`, options.nodes, handler),
+    options.addressMap,
+  );
   return {
     ...resolveCommonSessionOptions(path, options, d),
     nodes,
@@ -123,6 +147,13 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
     credentials: resolveCredentials(path, options),
     prefix: readPrefix(`${path}.prefix`, options.prefix, handler === 'memcached' ? d.prefix : ''),
     lockBreakMs: readNumber(`${path}.lockBreakMs`, options.lockBreakMs, d.lockBreakMs, { min: 0 }),
+    resyncItemsPerSecond: readNumber(
+      `${path}.resyncItemsPerSecond`,
+      options.resyncItemsPerSecond,
+      d.resyncItemsPerSecond,
+      { min: 0 },
+    ),
+    tls: readTls(`${path}.tls`, options.tls),
   };
 }
 
@@ -139,6 +170,12 @@ function resolveCredentials(
     );
   }
   return { username: name, password };
+}
+
+function readTls(path: string, value: unknown): boolean | ConnectionOptions {
+  if (value === undefined) return false;
+  if (typeof value === 'boolean' || (typeof value === 'object' && value !== null)) return value;
+  throw invalidOption(path, 'a boolean or options of tls.connect', value);
 }
 
 function readPrefix(path: string, value: unknown, fallback: string): string {

@@ -41,6 +41,27 @@ export function resolveSessionNodes(
   return nodes;
 }
 
+/** The nodes with the addresses of `addressMap` where it names one. */
+export function withAddressMap(
+  path: string,
+  nodes: readonly PlacedNode[],
+  addressMap: Readonly<Record<string, string>> | undefined,
+): readonly PlacedNode[] {
+  if (addressMap === undefined) return nodes;
+  if (typeof addressMap !== 'object' || addressMap === null)
+    throw invalidOption(path, 'an object of addresses by the names of nodes', addressMap);
+  rejectUnknownOptions(
+    path,
+    addressMap,
+    nodes.map(({ id }) => id),
+  );
+  return nodes.map((node) => {
+    const to = Object.hasOwn(addressMap, node.id) ? addressMap[node.id] : undefined;
+    if (to === undefined) return node;
+    return { ...node, address: parseNodeAddress(`${path}['${node.id}']`, to, 11_211) };
+  });
+}
+
 /** What PHP's extensions hash of a node: the text of `save_path`, brackets of IPv6 included (measured). */
 function placeOf(
   text: string,

@@ -4,23 +4,23 @@ import type { NodeId } from '../common/node-address.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
+import type { CopyKey } from '../memcached/copies/copy-key.js';
+import { type CopyReport, storeDown } from '../memcached/copies/copy-report.js';
+import { type CopyRead, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import { exptimeOf } from '../memcached/exptime.js';
-import type { MemcachedItem, MemcachedNode } from '../memcached/memcached-node.js';
-import {
-  type CopyKey,
-  type CopyReport,
-  ReplicatedCopies,
-  storeDown,
-} from '../memcached/replicated-copies.js';
+import type { NodeResyncReport, Resync } from '../memcached/resync/resync.js';
 import { SessionDocument } from '../php/session-document.js';
+import { BackgroundWork } from './background-work.js';
 import { memcachedLock, memcacheLock } from './lock-protocol.js';
+import { mergeRivals } from './merge-rivals.js';
 import { Session } from './session.js';
 import type { SessionStoreEvents } from './session-events.js';
 import { assertSessionId, createSessionId } from './session-id.js';
-import { sessionDataKey, sessionLockKey, sessionPlacement } from './session-keys.js';
+import { sessionDataKey, sessionLockKey, sessionPlacement, sessionRing } from './session-keys.js';
 import { SessionLocks } from './session-lock.js';
 import { type SessionNodeStatus, SessionNodes } from './session-nodes.js';
 import type { ResolvedSessionOptions } from './session-options.js';
+import { SessionResync } from './session-resync.js';
 import type { LoadOptions } from './session-store-port.js';
 import { type SaveResult, SessionWriter } from './session-writer.js';
 
@@ -34,19 +34,29 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   readonly #copies: ReplicatedCopies;
   readonly #locks: SessionLocks;
   readonly #writer: SessionWriter;
-  readonly #background = new Set<Promise<unknown>>();
+  readonly #resync: SessionResync;
+  readonly #background = new BackgroundWork();
   #closed = false;
 
   /** @internal */
   constructor(options: ResolvedSessionOptions) {
     super();
     this.options = options;
-    this.#nodes = new SessionNodes(options, (change) => this.publish('breaker-changed', change));
-    this.#copies = new ReplicatedCopies(
-      this.#nodes.nodes,
-      sessionPlacement(options),
-      options.operationTimeoutMs,
+    this.#nodes = new SessionNodes(
+      options,
+      (change) => this.publish('breaker-changed', change),
+      (node, before, after) => this.publish('node-standing', { node, before, after }),
     );
+    this.#copies = new ReplicatedCopies({
+      nodes: this.#nodes.nodes,
+      place: sessionPlacement(options),
+      copies: options.copies,
+      ring: sessionRing(options),
+      standings: this.#nodes.standings,
+      operationTimeoutMs: options.operationTimeoutMs,
+      noteLifetimeMs: noteLifetimeMs(options.lifetimeMs),
+      onDiffering: (key) => this.#resync.mendLater(key),
+    });
     this.#writer = new SessionWriter({
       store: options,
       copies: this.#copies,
@@ -60,6 +70,15 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
       onBroken: (broken) => this.publish('lock-broken', broken),
       onLost: (lost) => this.publish('lock-lost', lost),
     });
+    this.#resync = new SessionResync({
+      store: options,
+      copies: this.#copies,
+      standings: this.#nodes.standings,
+      monitor: this.#nodes.monitor,
+      locked: (key, deadline, work) => this.#locked(sessionIdOf(options, key), deadline, work),
+      onConflict: (decision) => this.publish('conflict-decided', decision),
+    });
+    forwardResyncEvents(this.#resync.resync, this);
   }
 
   /**
@@ -67,8 +86,10 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
    *
    * @internal
    */
-  start(): Promise<void> {
-    return this.#nodes.start();
+  async start(): Promise<void> {
+    this.#nodes.monitor.on('node-observed', (seen) => this.#resync.resync.observed(seen));
+    await this.#nodes.start();
+    await this.#resync.resync.start();
   }
 
   /** A session that is not in the store: it gets there by `save`, once it has a variable. */
@@ -102,15 +123,15 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
 
   async #load(id: string, options: CallOptions | undefined): Promise<Session> {
     const { item, node } = await this.#read(id, options);
-    publish('session', () => ({ operation: 'load', node: node.id, detail: item === null ? 'miss' : 'hit' }));
+    publish('session', () => ({ operation: 'load', node, detail: item === null ? 'miss' : 'hit' }));
     return item === null
       ? Session.absent(id, this.options.serialize)
-      : Session.stored(id, this.#decode(item.value));
+      : Session.stored(id, this.#decode(item));
   }
 
   /** Reads the stored bytes of a session, undecoded; null when it is not there. Errors: as `load`. */
   async readRaw(id: string, options?: CallOptions): Promise<Buffer | null> {
-    return (await this.#read(id, options)).item?.value ?? null;
+    return (await this.#read(id, options)).item;
   }
 
   /**
@@ -160,9 +181,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   /** `touch` that nobody waits for; `close` does. */
   touchLater(id: string): void {
     if (this.#closed) return;
-    const work: Promise<unknown> = this.touch(id).catch(() => undefined);
-    this.#background.add(work);
-    void work.then(() => this.#background.delete(work));
+    this.#background.add(this.touch(id));
   }
 
   /**
@@ -196,9 +215,26 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     this.publish('save-failed', { error: error instanceof Error ? error : new Error(describeError(error)) });
   }
 
-  /** The nodes and the phases of their breakers. */
+  /**
+   * Looks at all nodes now, and brings every one that can be reached up to date: one that came back empty is filled from the
+   * others, one that missed writes gets them. That happens by itself, too; this waits for it. How far it is, is told by the
+   * events `resync-started`, `resync-progress` and `resynced`.
+   *
+   * @returns what became of each node. Errors: `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`.
+   */
+  async resync(options?: CallOptions): Promise<readonly NodeResyncReport[]> {
+    this.#assertOpen();
+    return await this.#resync.resync.run(options);
+  }
+
+  /** The nodes, the phases of their breakers and how far they are to be trusted. */
   status(): readonly SessionNodeStatus[] {
     return this.#nodes.status();
+  }
+
+  /** @internal The copies of sessions, for what else serves them. */
+  get copies(): ReplicatedCopies {
+    return this.#copies;
   }
 
   /** The nodes that hold the copies of a session, the deciding one first. */
@@ -211,7 +247,8 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#nodes.stop();
-    await Promise.all(this.#background);
+    await this.#resync.close();
+    await this.#background.settled();
     await this.#locks.releaseAll();
     await this.#nodes.close();
   }
@@ -224,19 +261,24 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   async #read(
     id: string,
     options: CallOptions | undefined,
-  ): Promise<{ item: MemcachedItem | null; node: MemcachedNode }> {
+  ): Promise<{ readonly item: Buffer | null; readonly node: NodeId }> {
     this.#assertOpen();
     const key = this.#key(id);
     const read = await this.#copies.read(key, Deadline.of(options));
-    const first = this.#copies.holders(key)[0];
-    if (first !== undefined && first !== read.node && this.listenerCount('copy-missed') > 0) {
-      const error = new StormlampError(
-        ErrorCode.NODE_UNREACHABLE,
-        `${first.id} did not answer; ${read.node.id} was asked`,
-      );
-      this.publish('copy-missed', { operation: 'load', node: first.id, error });
-    }
-    return read;
+    this.#tellDecider(key, read);
+    const { item, node, rivals } = read;
+    if (item === null || rivals.length === 0) return { item: item?.value ?? null, node };
+    const others = rivals.map(({ value }) => value);
+    return { item: mergeRivals(item.value, others, this.options.serialize).bytes, node };
+  }
+
+  #tellDecider(key: CopyKey, { node }: CopyRead): void {
+    const first = this.#copies.holders(key)[0]?.id;
+    if (first === undefined || first === node || this.listenerCount('copy-missed') === 0) return;
+    const standing = this.#nodes.standings.of(first);
+    const why = standing === 'filled' ? 'did not answer' : `is ${standing}`;
+    const error = new StormlampError(ErrorCode.NODE_UNREACHABLE, `${first} ${why}; ${node} decided`);
+    this.publish('copy-missed', { operation: 'load', node: first, error });
   }
 
   async #locked<T>(target: string | Session, deadline: Deadline, work: () => Promise<T>): Promise<T> {
@@ -270,4 +312,21 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   #assertOpen(): void {
     if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The session store is closed');
   }
+}
+
+/** Notes outlive every copy that they are about, also one that PHP wrote with a life of its own. */
+function noteLifetimeMs(lifetimeMs: number): number {
+  return 2 * lifetimeMs + 86_400_000;
+}
+
+function sessionIdOf({ prefix }: ResolvedSessionOptions, { key }: CopyKey): string {
+  return key.slice(prefix.length);
+}
+
+function forwardResyncEvents(from: Resync, to: SessionStore): void {
+  from.on('resync-started', (event) => to.publish('resync-started', event));
+  from.on('resync-progress', (event) => to.publish('resync-progress', event));
+  from.on('resynced', (event) => to.publish('resynced', event));
+  from.on('resync-failed', (event) => to.publish('resync-failed', event));
+  from.on('memory-short', (event) => to.publish('memory-short', event));
 }

@@ -2,19 +2,15 @@
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { publish } from '../diagnostics/channels.js';
+import { type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
+import type { CurrentContent, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import { exptimeOf } from '../memcached/exptime.js';
-import type { MemcachedItem, MemcachedNode } from '../memcached/memcached-node.js';
-import {
-  type CopyKey,
-  type CopyReport,
-  type ReplicatedCopies,
-  storeDown,
-} from '../memcached/replicated-copies.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
+import { mergeRivals } from './merge-rivals.js';
 import type { Session } from './session.js';
 import type { SessionStoreEvents } from './session-events.js';
 import { sessionDataKey } from './session-keys.js';
-import { mergeSession } from './session-merge.js';
+import { type MergedSession, mergeSession } from './session-merge.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 
 /** What a save did. */
@@ -49,25 +45,22 @@ export class SessionWriter {
     this.#options = options;
   }
 
-  /** Merges `changes` into what is stored now, compares and sets on the deciding node, and brings the others to the same bytes. */
+  /** Merges `changes` into what is stored now, and brings every copy to the result. */
   async merge(session: Session, changes: SessionChanges, deadline: Deadline): Promise<SaveResult> {
     const { store, copies, onConflict } = this.#options;
-    const key = sessionDataKey(store, session.id);
-    for (;;) {
-      deadline.check('Saving the session');
-      const { item, node } = await copies.read(key, deadline);
-      if (item === null && session.exists && store.onGone === 'drop') return { outcome: 'gone', copies: [] };
-      const stored = item === null ? undefined : this.#decode(item.value);
-      const { bytes, decided } = mergeSession(session.base, changes, stored, store.onConflict);
-      for (const decision of decided) onConflict(decision);
-      const result = await this.#setOn(node, key, bytes, item, deadline);
-      if (result === 'raced') continue;
-      const report = await copies.store(key, bytes, { exptime: this.#exptime() }, deadline, node);
-      return this.#saved(session, changes, bytes, {
-        reached: [node.id, ...report.reached],
-        missed: report.missed,
-      });
-    }
+    let merged: MergedSession | undefined;
+    const report = await copies.change(
+      sessionDataKey(store, session.id),
+      (current) => {
+        if (current.item === null && session.exists && store.onGone === 'drop') return undefined;
+        merged = mergeSession(session.base, changes, this.#stored(current), store.onConflict);
+        return { value: merged.bytes, exptime: this.#exptime() };
+      },
+      deadline,
+    );
+    if (report === undefined || merged === undefined) return { outcome: 'gone', copies: [] };
+    for (const decision of merged.decided) onConflict(decision);
+    return this.#saved(session, changes, merged.bytes, report);
   }
 
   /** Stores what was loaded with `changes`, whatever is stored now. */
@@ -85,22 +78,20 @@ export class SessionWriter {
 
   #storeEverywhere(id: string, bytes: Buffer, deadline: Deadline): Promise<CopyReport> {
     const { store, copies } = this.#options;
-    return copies.store(sessionDataKey(store, id), bytes, { exptime: this.#exptime() }, deadline);
+    return copies.store(sessionDataKey(store, id), { value: bytes, exptime: this.#exptime() }, deadline);
   }
 
-  async #setOn(
-    node: MemcachedNode,
-    key: CopyKey,
-    bytes: Buffer,
-    item: MemcachedItem | null,
-    deadline: Deadline,
-  ): Promise<'stored' | 'raced'> {
-    const options = { exptime: this.#exptime(), signal: deadline.signal };
-    const result =
-      item === null
-        ? await node.add(key.key, bytes, options)
-        : await node.set(key.key, bytes, { ...options, cas: item.cas });
-    return result.status === 'stored' ? 'stored' : 'raced';
+  #stored({ item, rivals }: CurrentContent): SessionDocument | undefined {
+    if (item === null) return undefined;
+    if (rivals.length === 0) return this.#decode(item.value);
+    const { serialize } = this.#options.store;
+    return this.#decode(
+      mergeRivals(
+        item.value,
+        rivals.map(({ value }) => value),
+        serialize,
+      ).bytes,
+    );
   }
 
   #saved(session: Session, changes: SessionChanges, bytes: Buffer, report: CopyReport): SaveResult {
@@ -117,9 +108,8 @@ export class SessionWriter {
   #assertAcknowledged(report: CopyReport): void {
     const { store, onReport } = this.#options;
     onReport(report);
-    const copies = report.reached.length + report.missed.length;
-    const needed = { one: 1, majority: Math.floor(copies / 2) + 1, all: copies }[store.acks];
-    if (report.reached.length < needed) throw storeDown(report.missed, 'Too few copies took the session');
+    if (!isAcknowledged(store.acks, report.reached.length, store.copies))
+      throw storeDown(report.missed, 'Too few copies took the session');
   }
 
   #decode(bytes: Buffer): SessionDocument {

@@ -1,0 +1,236 @@
+/**
+ * Writes one content onto the copies of an item that were looked at: compare-and-set on the arbiter first, then on the others,
+ * so that of two writers who share a single node one notices the other, lock or no lock. Every node that misses it is named in
+ * hints, which reach a node before the content does, and before the write is acknowledged.
+ */
+import type { Deadline } from '../../common/deadline.js';
+import type { NodeId } from '../../common/node-address.js';
+import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
+import { type CopyHash, copyHash } from './copy-hash.js';
+import { type CopyKey, tombKey } from './copy-key.js';
+import { ANY_CONTENT, type MissedWrites } from './copy-notes.js';
+import type { CopyPlaces } from './copy-places.js';
+import { type CopyReport, type MissedCopy, meansMissed, storeDown } from './copy-report.js';
+import type { CopyDecision, CopySeen, ReachedCopy } from './decide-copies.js';
+import type { NoteWriter } from './note-writer.js';
+
+/** What is to be stored. */
+export interface NewContent {
+  /** The value. */
+  readonly value: Buffer;
+  /** Client flags; 0 when left out. */
+  readonly flags?: number | undefined;
+  /** As memcached takes it. */
+  readonly exptime: number;
+}
+
+/** A look and what was decided. */
+export interface CopiesSeen {
+  /** What the nodes said. */
+  readonly seen: readonly CopySeen[];
+  /** Which copy counts. */
+  readonly decision: CopyDecision;
+}
+
+interface Target {
+  readonly node: MemcachedNode;
+  readonly copy: ReachedCopy;
+}
+
+const MAX_RACES = 8;
+
+/** One write of one content. */
+export class Commit {
+  readonly #places: CopyPlaces;
+  readonly #notes: NoteWriter;
+  readonly #timeoutMs: number;
+  readonly #key: CopyKey;
+  readonly #deadline: Deadline;
+  /** Contents that this operation wrote and that lost: whoever still holds one is behind. */
+  readonly #own = new Set<CopyHash>();
+
+  /** Nodes that answer and take no writes: they arbitrate no more. */
+  readonly #refusing = new Set<NodeId>();
+
+  /** Writes nothing yet. */
+  constructor(
+    parts: { readonly places: CopyPlaces; readonly notes: NoteWriter; readonly operationTimeoutMs: number },
+    key: CopyKey,
+    deadline: Deadline,
+  ) {
+    this.#places = parts.places;
+    this.#notes = parts.notes;
+    this.#timeoutMs = parts.operationTimeoutMs;
+    this.#key = key;
+    this.#deadline = deadline;
+  }
+
+  /** What this operation wrote before and has to decide about anew. */
+  get own(): ReadonlySet<CopyHash> {
+    return this.#own;
+  }
+
+  /**
+   * Writes `content`.
+   *
+   * @returns the report, or `'raced'` when somebody else changed a copy: look again and decide anew
+   * @throws StormlampError `ERR_STORE_DOWN` when what was missed could be noted nowhere; what a node says for the content itself.
+   */
+  async write({ seen, decision }: CopiesSeen, content: NewContent): Promise<CopyReport | 'raced'> {
+    const targets = this.#targets(seen);
+    const absent = seen.flatMap((copy) => (copy.reached ? [] : [copy.node]));
+    const write: Write = {
+      content,
+      decision,
+      absent,
+      missed: seen.flatMap((copy) => (copy.reached ? [] : [{ node: copy.node, error: copy.error }])),
+      reached: [],
+      missedWrites: once(() => this.#missedWrites(decision, content)),
+      known: once(
+        () =>
+          new Set(seen.flatMap((copy) => (copy.reached && copy.item !== null ? [copyHash(copy.item)] : []))),
+      ),
+    };
+    const [arbiter, ...others] = targets;
+    if (arbiter === undefined) return write;
+    let won = await this.#attempt(arbiter, write, true);
+    // Without its arbiter a write has nobody to compare with: it looks again, and asks the next one.
+    if (won && write.reached.length === 0 && others.length > 0) won = false;
+    if (won) {
+      won = (await Promise.all(others.map((other) => this.#attempt(other, write, false)))).every((ok) => ok);
+    }
+    if (!won) {
+      this.#own.add(hashOf(content));
+      return 'raced';
+    }
+    await this.#tell(targets, write);
+    return write;
+  }
+
+  async #attempt(target: Target, write: Write, first: boolean): Promise<boolean> {
+    try {
+      const stored = await this.#writeOne(target, write, first);
+      if (stored) write.reached.push(target.node.id);
+      return stored;
+    } catch (error) {
+      if (!meansMissed(error)) throw error;
+      this.#deadline.check('Writing the copies');
+      this.#refusing.add(target.node.id);
+      write.missed.push({ node: target.node.id, error });
+      return true;
+    }
+  }
+
+  // The one that arbitrates for everybody is the first in placement order that nobody suspects.
+  #targets(seen: readonly CopySeen[]): readonly Target[] {
+    const targets = seen.flatMap((copy) => {
+      const node = copy.reached ? this.#places.node(copy.node) : undefined;
+      return copy.reached && node !== undefined ? [{ node, copy }] : [];
+    });
+    const rank = ({ node, copy }: Target): number =>
+      (this.#refusing.has(node.id) ? 2 : 0) + (copy.standing === 'suspect' ? 1 : 0);
+    return targets.sort((one, other) => rank(one) - rank(other));
+  }
+
+  #missedWrites(decision: CopyDecision, content: NewContent): MissedWrites {
+    if (decision.kind === 'destroyed') return { superseded: [ANY_CONTENT], lifted: decision.tombs };
+    const before = decision.kind === 'found' ? [copyHash(decision.item)] : [];
+    const now = hashOf(content);
+    return { superseded: [...before, ...this.#own].filter((hash) => hash !== now), lifted: [] };
+  }
+
+  async #writeOne({ node, copy }: Target, write: Write, first: boolean): Promise<boolean> {
+    const { absent, decision, content } = write;
+    const hinted =
+      absent.length === 0
+        ? undefined
+        : this.#notes.hint(node, this.#key, absent, write.missedWrites(), copy.hint, this.#deadline);
+    hinted?.catch(() => undefined);
+    const known = first ? undefined : write.known;
+    const stored = await this.#store(node, copy.item, content, known, decision);
+    await hinted;
+    if (stored && decision.kind === 'destroyed' && copy.tomb !== undefined) {
+      await node.delete(tombKey(this.#key.place), this.#deadline.callWithin(this.#timeoutMs));
+    }
+    return stored;
+  }
+
+  /** @param known contents that may be overwritten when the copy changed since it was seen; undefined: none */
+  async #store(
+    node: MemcachedNode,
+    seen: MemcachedItem | null,
+    { value, flags = 0, exptime }: NewContent,
+    known: (() => ReadonlySet<CopyHash>) | undefined,
+    decision: CopyDecision,
+  ): Promise<boolean> {
+    let item = seen;
+    for (let race = 0; race < MAX_RACES; race += 1) {
+      const call = this.#deadline.callWithin(this.#timeoutMs);
+      const options = { exptime, flags, ...call };
+      const { status } =
+        item === null
+          ? await node.add(this.#key.key, value, options)
+          : await node.set(this.#key.key, value, { ...options, cas: item.cas });
+      if (status === 'stored') return true;
+      if (known === undefined) return false;
+      const [now, tomb] = await Promise.all([
+        node.get(this.#key.key, call),
+        node.get(tombKey(this.#key.place), call),
+      ]);
+      // PHP's copies for replicas arrive late, and hold what was decided about already; anything else is news.
+      if (tomb !== null && decision.kind !== 'destroyed') return false;
+      if (now !== null && !known().has(copyHash(now))) return false;
+      item = now;
+    }
+    return false;
+  }
+
+  // An acknowledged write that somebody missed without a note would lose against the old copy when that node is back.
+  async #tell(targets: readonly Target[], { missed, absent, reached, missedWrites }: Write): Promise<void> {
+    const takers = targets.filter(({ node }) => reached.includes(node.id));
+    if (missed.length === 0) {
+      const retract = takers.map(({ node, copy }) =>
+        this.#notes.retract(node, this.#key, reached, copy.hint, this.#deadline),
+      );
+      await Promise.allSettled(retract);
+      return;
+    }
+    const late = missed.map(({ node }) => node).filter((node) => !absent.includes(node));
+    const noted = await Promise.allSettled(
+      takers.map(async ({ node }) => {
+        if (late.length > 0)
+          await this.#notes.hint(node, this.#key, late, missedWrites(), undefined, this.#deadline);
+        for (const misser of missed) await this.#notes.suspect(node, misser.node, this.#deadline);
+      }),
+    );
+    if (noted.length > 0 && noted.every(({ status }) => status === 'rejected'))
+      throw storeDown(missed, 'Some copies were missed, and that could be noted nowhere');
+  }
+}
+
+/** One write under way. */
+interface Write extends CopyReport {
+  readonly content: NewContent;
+  readonly decision: CopyDecision;
+  /** Nodes that did not answer before the write. */
+  readonly absent: readonly NodeId[];
+  readonly reached: NodeId[];
+  readonly missed: MissedCopy[];
+  /** What the hints say. */
+  readonly missedWrites: () => MissedWrites;
+  /** Contents that were seen, and may be overwritten wherever they turn up. */
+  readonly known: () => ReadonlySet<CopyHash>;
+}
+
+function hashOf({ value, flags = 0 }: NewContent): CopyHash {
+  return copyHash({ value, flags });
+}
+
+// Hashes are only needed when a copy is missed or a race is lost: most writes never ask.
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

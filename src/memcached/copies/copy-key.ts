@@ -1,0 +1,48 @@
+/** How an item and the notes about it are named. */
+import { createHash } from 'node:crypto';
+import type { NodeId } from '../../common/node-address.js';
+import { MAX_KEY_BYTES } from '../memcached-key.js';
+
+/** An item's key, and the text by which PHP places it (the key without its prefix). */
+export interface CopyKey {
+  /** The whole key. */
+  readonly key: string;
+  /** What placement hashes. */
+  readonly place: string;
+}
+
+/** All keys of our own begin with this; no key of PHP's does. */
+export const OWN_PREFIX = 'stormlamp:';
+/** Notes on the copies that took a write, about the nodes that missed it. */
+export const HINT_PREFIX = 'stormlamp:hint:';
+/** Notes about destroyed items. */
+export const TOMB_PREFIX = 'stormlamp:tomb:';
+const SUSPECT_PREFIX = 'stormlamp:suspect:';
+const LEASE_PREFIX = 'stormlamp:lease:';
+
+/** Where the hint about the item at `place` is. */
+export function hintKey(place: string): string {
+  return named(HINT_PREFIX, place);
+}
+
+/** Where the tombstone of the item at `place` is. */
+export function tombKey(place: string): string {
+  return named(TOMB_PREFIX, place);
+}
+
+/** Where it is said that `node` missed writes. */
+export function suspectKey(node: NodeId): string {
+  return named(SUSPECT_PREFIX, node);
+}
+
+/** Where the lease of the one process is that works on `node`. */
+export function leaseKey(node: NodeId): string {
+  return named(LEASE_PREFIX, node);
+}
+
+// A name that would make the key too long is named by its hash; `#` is in no id and no address.
+function named(prefix: string, name: string): string {
+  const key = prefix + name;
+  if (Buffer.byteLength(key) <= MAX_KEY_BYTES) return key;
+  return `${prefix}#${createHash('sha256').update(name).digest('base64url')}`;
+}

@@ -1,0 +1,58 @@
+/** What an operation on several copies reached, and whether that is enough. */
+import type { NodeId } from '../../common/node-address.js';
+import { describeError, ErrorCode, isStormlampError, StormlampError } from '../../common/stormlamp-error.js';
+
+/** A copy that an operation could not reach. */
+export interface MissedCopy {
+  /** The node without the change. */
+  readonly node: NodeId;
+  /** Why it was not reached. */
+  readonly error: Error;
+}
+
+/** How many copies took an operation, and which did not. */
+export interface CopyReport {
+  /** Nodes that took it. */
+  readonly reached: readonly NodeId[];
+  /** Nodes that did not. */
+  readonly missed: readonly MissedCopy[];
+}
+
+/** How many copies must have taken a change before it is acknowledged. */
+export type Acks = 'one' | 'majority' | 'all';
+
+/** Whether a change that reached `reached` of `copies` copies is acknowledged. */
+export function isAcknowledged(acks: Acks, reached: number, copies: number): boolean {
+  return reached >= { one: 1, majority: Math.floor(copies / 2) + 1, all: copies }[acks];
+}
+
+/** `ERR_STORE_DOWN` with every node that failed and its trouble in the message. */
+export function storeDown(
+  failures: readonly { readonly node: NodeId; readonly error: unknown }[],
+  what = 'No memcached node that holds this session can be reached',
+): StormlampError {
+  const list = failures.map(({ node, error }) => `${node}: ${describeError(error)}`).join('; ');
+  return new StormlampError(
+    ErrorCode.STORE_DOWN,
+    `${what} (${list}). Check that memcached runs there and that \`sessions.nodes\` is right`,
+    { cause: failures[0]?.error, node: failures[0]?.node },
+  );
+}
+
+/** Whether an error means that its node could not be asked, so that the next one is. */
+export function meansUnreachable(error: unknown): error is StormlampError {
+  return isStormlampError(error) && UNREACHABLE.has(error.code);
+}
+
+/** Whether an error of a change means that this copy missed it, and not that the change itself is wrong. */
+export function meansMissed(error: unknown): error is StormlampError {
+  return meansUnreachable(error) || isStormlampError(error, ErrorCode.MEMCACHED);
+}
+
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  ErrorCode.NODE_UNREACHABLE,
+  ErrorCode.TIMEOUT,
+  ErrorCode.BREAKER_OPEN,
+  ErrorCode.PROTOCOL,
+  ErrorCode.ACCESS_DENIED,
+]);

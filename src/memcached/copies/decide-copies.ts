@@ -1,0 +1,149 @@
+/**
+ * The one decision about the copies of an item: which of them counts. A pure function of what each node answered.
+ *
+ * The first node in placement order decides, misses included, as long as it is filled and no note speaks against its copy.
+ * A node that is warming or missed a write is only asked after the others.
+ */
+import type { NodeId } from '../../common/node-address.js';
+import type { MemcachedItem } from '../memcached-node.js';
+import { type CopyHash, copyHash, sameContent } from './copy-hash.js';
+import { ANY_CONTENT, type Hint, type Tomb } from './copy-notes.js';
+import type { NodeStanding } from './node-standings.js';
+
+/** What one node said about one item. */
+export type CopySeen = UnreachedCopy | ReachedCopy;
+
+/** A node that did not answer. */
+export interface UnreachedCopy {
+  /** The node. */
+  readonly node: NodeId;
+  /** It did not answer. */
+  readonly reached: false;
+  /** Why. */
+  readonly error: Error;
+}
+
+/** A node's answer. */
+export interface ReachedCopy {
+  /** The node. */
+  readonly node: NodeId;
+  /** It answered. */
+  readonly reached: true;
+  /** How far it is to be trusted; `filled` was made sure of when it has no item. */
+  readonly standing: NodeStanding;
+  /** Its copy. */
+  readonly item: MemcachedItem | null;
+  /** What it says that others missed, and the version of that note. */
+  readonly hint: { readonly note: Hint; readonly cas: bigint } | undefined;
+  /** Its tombstone. */
+  readonly tomb: Tomb | undefined;
+}
+
+/** What counts. */
+export type CopyDecision =
+  /** No node answered. */
+  | { readonly kind: 'down' }
+  /** It was destroyed: tombstones are in force. `left` are the nodes that hold a copy all the same. */
+  | { readonly kind: 'destroyed'; readonly tombs: readonly string[]; readonly left: readonly NodeId[] }
+  /** There is no such item. `left` are the nodes whose copies do not count. */
+  | { readonly kind: 'absent'; readonly left: readonly NodeId[] }
+  | {
+      readonly kind: 'found';
+      /** The node whose copy counts. */
+      readonly node: NodeId;
+      /** Its copy. */
+      readonly item: MemcachedItem;
+      /** Nodes that answered and hold something else, or nothing. */
+      readonly behind: readonly NodeId[];
+      /** Copies that missed a write and that nobody superseded: somebody without notes, as PHP, wrote them meanwhile. */
+      readonly rivals: readonly ReachedCopy[];
+    };
+
+type Claim = 'none' | 'missing' | 'superseded' | 'unexplained';
+
+/**
+ * Decides.
+ *
+ * @param seen what the nodes said, in placement order
+ * @param own contents that this very operation wrote and that lost a race: they explain a copy as a superseded content does
+ */
+export function decideCopies(
+  seen: readonly CopySeen[],
+  own: ReadonlySet<CopyHash> = new Set(),
+): CopyDecision {
+  const reached = seen.filter((copy) => copy.reached);
+  if (reached.length === 0) return { kind: 'down' };
+  const tombs = tombsInForce(reached);
+  if (tombs.length > 0) return { kind: 'destroyed', tombs, left: holders(reached) };
+  const judged = reached.map((copy) => ({ copy, claim: claimOn(copy, reached, own) }));
+  const winner = choose(judged);
+  if (winner === undefined) return { kind: 'absent', left: holders(reached) };
+  return {
+    kind: 'found',
+    node: winner.node,
+    item: winner.item,
+    behind: reached
+      .filter(({ item }) => item === null || !sameContent(item, winner.item))
+      .map(({ node }) => node),
+    rivals: judged.flatMap(({ copy, claim }) =>
+      claim === 'unexplained' &&
+      copy.node !== winner.node &&
+      !sameContent(copy.item ?? winner.item, winner.item)
+        ? [copy]
+        : [],
+    ),
+  };
+}
+
+function choose(
+  judged: readonly { readonly copy: ReachedCopy; readonly claim: Claim }[],
+): (ReachedCopy & { readonly item: MemcachedItem }) | undefined {
+  // Of a suspect node a hit counts where no hint speaks against it, a miss does not.
+  const decider = judged.find(
+    ({ copy, claim }) =>
+      claim === 'none' && (copy.standing === 'filled' || (copy.standing === 'suspect' && copy.item !== null)),
+  )?.copy;
+  if (decider !== undefined) return withItem(decider) ? decider : undefined;
+  const hits = judged.flatMap(({ copy, claim }) => (withItem(copy) ? [{ copy, claim }] : []));
+  const best = (claim: Claim) =>
+    hits.find((one) => one.claim === claim && one.copy.standing !== 'warming') ??
+    hits.find((one) => one.claim === claim);
+  return (best('none') ?? best('unexplained') ?? best('superseded'))?.copy;
+}
+
+// What the hints on the other nodes say against a copy. A hint without an item beside it has nothing to put in its place.
+function claimOn(copy: ReachedCopy, reached: readonly ReachedCopy[], own: ReadonlySet<CopyHash>): Claim {
+  const claims = reached.flatMap((other) => {
+    const missed = other.hint?.note.missed.get(copy.node);
+    return other.node === copy.node || other.item === null || missed === undefined
+      ? []
+      : [{ item: other.item, missed }];
+  });
+  if (claims.length === 0) return 'none';
+  const { item } = copy;
+  if (item === null) return 'missing';
+  if (claims.some((claim) => sameContent(claim.item, item))) return 'none';
+  const hash = copyHash(item);
+  const loses = ({ missed }: (typeof claims)[number]): boolean =>
+    missed.superseded.includes(hash) || missed.superseded.includes(ANY_CONTENT);
+  return own.has(hash) || claims.some(loses) ? 'superseded' : 'unexplained';
+}
+
+function tombsInForce(reached: readonly ReachedCopy[]): readonly string[] {
+  const ids = reached.flatMap(({ node, tomb }) => {
+    if (tomb === undefined) return [];
+    const lifted = reached.some(
+      ({ item, hint }) => item !== null && hint?.note.missed.get(node)?.lifted.includes(tomb.id) === true,
+    );
+    return lifted ? [] : [tomb.id];
+  });
+  return [...new Set(ids)];
+}
+
+function holders(reached: readonly ReachedCopy[]): readonly NodeId[] {
+  return reached.filter(withItem).map(({ node }) => node);
+}
+
+function withItem(copy: ReachedCopy): copy is ReachedCopy & { readonly item: MemcachedItem } {
+  return copy.item !== null;
+}

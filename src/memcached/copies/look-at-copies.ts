@@ -1,0 +1,101 @@
+/** Asks nodes for their copy of an item and for the notes about it. */
+import type { Deadline } from '../../common/deadline.js';
+import { describeError } from '../../common/stormlamp-error.js';
+import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
+import { type CopyKey, hintKey, tombKey } from './copy-key.js';
+import { decodeHint, decodeTomb } from './copy-notes.js';
+import type { CopyPlaces } from './copy-places.js';
+import { meansUnreachable } from './copy-report.js';
+import type { CopySeen, ReachedCopy } from './decide-copies.js';
+import type { NodeStanding, NodeStandings } from './node-standings.js';
+
+/** What a look needs. */
+export interface LookOptions {
+  /** Which nodes are asked. */
+  readonly places: CopyPlaces;
+  /** How far they are to be trusted. */
+  readonly standings: NodeStandings;
+  /** Where a node's marker is. */
+  readonly markerKey: string;
+  /** How long one node may take, so that a silent one leaves time to ask the next. */
+  readonly operationTimeoutMs: number;
+}
+
+/** See the head of this file. */
+export class CopyLook {
+  readonly #options: LookOptions;
+
+  /** @param options the nodes and what is known of them */
+  constructor(options: LookOptions) {
+    this.#options = options;
+  }
+
+  /** What every holder says, and as many spare nodes as holders do not answer. In placement order. Rejects only by the deadline. */
+  async all(key: CopyKey, deadline: Deadline): Promise<readonly CopySeen[]> {
+    const { places } = this.#options;
+    const seen: CopySeen[] = await Promise.all(
+      places.holders(key).map((node) => this.#one(node, key, deadline)),
+    );
+    let missing = seen.filter(({ reached }) => !reached).length;
+    for (const spare of missing === 0 ? [] : places.spares(key)) {
+      if (missing === 0) break;
+      const copy = await this.#one(spare, key, deadline, 'warming');
+      seen.push(copy);
+      if (copy.reached) missing -= 1;
+    }
+    deadline.check('The session store');
+    return seen;
+  }
+
+  /** Whether a miss that `node` just answered is one: it is filled, by the same marker as before it was asked. */
+  async confirmsMiss(node: MemcachedNode, deadline: Deadline): Promise<boolean> {
+    const { standings, markerKey, operationTimeoutMs } = this.#options;
+    const before = standings.markerOf(node.id);
+    const item = await node.get(markerKey, deadline.callWithin(operationTimeoutMs));
+    const marker = item?.value.toString('latin1');
+    standings.learnMarker(node.id, marker);
+    return marker !== undefined && marker === before;
+  }
+
+  async #one(node: MemcachedNode, key: CopyKey, deadline: Deadline, at?: NodeStanding): Promise<CopySeen> {
+    try {
+      const call = deadline.callWithin(this.#options.operationTimeoutMs);
+      const [item, hint, tomb] = await Promise.all([
+        node.get(key.key, call),
+        node.get(hintKey(key.place), call),
+        node.get(tombKey(key.place), call),
+      ]);
+      const standing = at ?? (await this.#standing(node, item, deadline));
+      return { node: node.id, reached: true, standing, item, hint: seenHint(hint), tomb: seenTomb(tomb) };
+    } catch (error) {
+      if (!meansUnreachable(error)) throw error;
+      deadline.check('The session store');
+      return { node: node.id, reached: false, error };
+    }
+  }
+
+  async #standing(
+    node: MemcachedNode,
+    item: MemcachedItem | null,
+    deadline: Deadline,
+  ): Promise<NodeStanding> {
+    const { standings } = this.#options;
+    const standing = standings.of(node.id);
+    if (item !== null || standing === 'warming') return standing;
+    return (await this.confirmsMiss(node, deadline)) ? standings.of(node.id) : 'warming';
+  }
+}
+
+function seenHint(item: MemcachedItem | null): ReachedCopy['hint'] {
+  const note = item === null ? undefined : decodeHint(item.value);
+  return note === undefined || item === null ? undefined : { note, cas: item.cas };
+}
+
+function seenTomb(item: MemcachedItem | null): ReachedCopy['tomb'] {
+  return item === null ? undefined : decodeTomb(item.value);
+}
+
+/** The error that a caller is told of a node that did not answer. */
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(describeError(error));
+}

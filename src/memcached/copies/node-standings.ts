@@ -1,0 +1,71 @@
+/** What this process knows about the trustworthiness of each node: whether it is filled, and whether it missed writes. */
+import type { NodeId } from '../../common/node-address.js';
+
+/**
+ * `filled`: the node holds what it shall hold, so that a miss is a miss. `suspect`: it is filled, and writes missed it.
+ * `warming`: it came back empty, or nobody said yet that it is filled.
+ */
+export type NodeStanding = 'filled' | 'suspect' | 'warming';
+
+interface Knowledge {
+  marker: string | undefined;
+  readonly suspectedBy: Set<NodeId>;
+}
+
+/** Learns from looks at the nodes; free to ask. */
+export class NodeStandings {
+  readonly #known = new Map<NodeId, Knowledge>();
+  readonly #onChange: (node: NodeId, before: NodeStanding, after: NodeStanding) => void;
+
+  /** @param onChange told of every change of a standing */
+  constructor(onChange: (node: NodeId, before: NodeStanding, after: NodeStanding) => void = () => undefined) {
+    this.#onChange = onChange;
+  }
+
+  /** The standing of a node; one that was never looked at is warming. */
+  of(node: NodeId): NodeStanding {
+    const known = this.#known.get(node);
+    if (known?.marker === undefined) return 'warming';
+    return known.suspectedBy.size > 0 ? 'suspect' : 'filled';
+  }
+
+  /** The text of the marker that the node had when it was looked at last; undefined for none. */
+  markerOf(node: NodeId): string | undefined {
+    return this.#known.get(node)?.marker;
+  }
+
+  /** The node's marker is `marker` now; undefined for none. */
+  learnMarker(node: NodeId, marker: string | undefined): void {
+    this.#change(node, (known) => {
+      known.marker = marker;
+    });
+  }
+
+  /** `reporter` says now that exactly `suspects`, of all `nodes`, missed writes. */
+  learnSuspects(reporter: NodeId, suspects: ReadonlySet<NodeId>, nodes: readonly NodeId[]): void {
+    for (const node of nodes) {
+      if (node === reporter) continue;
+      this.#change(node, ({ suspectedBy }) => {
+        if (suspects.has(node)) suspectedBy.add(reporter);
+        else suspectedBy.delete(reporter);
+      });
+    }
+  }
+
+  /** `reporter` holds a write now that `node` missed. */
+  suspect(node: NodeId, reporter: NodeId): void {
+    this.#change(node, ({ suspectedBy }) => suspectedBy.add(reporter));
+  }
+
+  #change(node: NodeId, change: (known: Knowledge) => void): void {
+    let known = this.#known.get(node);
+    if (known === undefined) {
+      known = { marker: undefined, suspectedBy: new Set() };
+      this.#known.set(node, known);
+    }
+    const before = this.of(node);
+    change(known);
+    const after = this.of(node);
+    if (before !== after) this.#onChange(node, before, after);
+  }
+}

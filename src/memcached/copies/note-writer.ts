@@ -1,0 +1,129 @@
+/** Writes the notes on the nodes that took a change: what others missed, who is suspect, what was destroyed. */
+import { randomUUID } from 'node:crypto';
+import type { CallOptions, Deadline } from '../../common/deadline.js';
+import type { NodeId } from '../../common/node-address.js';
+import { exptimeOf } from '../exptime.js';
+import type { MemcachedNode } from '../memcached-node.js';
+import { type CopyKey, hintKey, suspectKey, tombKey } from './copy-key.js';
+import {
+  decodeHint,
+  encodeHint,
+  encodeTomb,
+  type MissedWrites,
+  withMissed,
+  withoutNodes,
+} from './copy-notes.js';
+import type { ReachedCopy } from './decide-copies.js';
+import type { NodeStandings } from './node-standings.js';
+
+/** What notes need. */
+export interface NoteOptions {
+  /** Where suspicion is remembered. */
+  readonly standings: NodeStandings;
+  /** How long a note lives: at least as long as any copy that it is about, in milliseconds. */
+  readonly noteLifetimeMs: number;
+  /** How long one node may take. */
+  readonly operationTimeoutMs: number;
+}
+
+type SeenHint = ReachedCopy['hint'];
+
+const MAX_RACES = 20;
+/** A suspicion that is repeated this soon need not be written again. */
+const SUSPECT_AGAIN_MS = 500;
+
+/** See the head of this file. */
+export class NoteWriter {
+  readonly #options: NoteOptions;
+  readonly #suspected = new Map<string, number>();
+
+  /** @param options lifetimes and what is known of nodes */
+  constructor(options: NoteOptions) {
+    this.#options = options;
+  }
+
+  /** When notes written now expire. */
+  get exptime(): number {
+    return exptimeOf(this.#options.noteLifetimeMs);
+  }
+
+  /**
+   * Leaves a hint on `node` about what `missers` missed. Its first request is sent in this turn of the event loop, so that
+   * it arrives before whatever the caller sends after it.
+   *
+   * @param seen the hint as it was seen there
+   */
+  async hint(
+    node: MemcachedNode,
+    key: CopyKey,
+    missers: readonly NodeId[],
+    missed: MissedWrites,
+    seen: SeenHint,
+    deadline: Deadline,
+  ): Promise<void> {
+    const at = hintKey(key.place);
+    const call = (): CallOptions => deadline.callWithin(this.#options.operationTimeoutMs);
+    let known = seen;
+    for (let race = 0; race < MAX_RACES; race += 1) {
+      let note = known?.note;
+      for (const misser of missers) note = withMissed(note, key, misser, missed);
+      if (note === undefined) return;
+      const bytes = encodeHint(note);
+      const options = { exptime: this.exptime, ...call() };
+      const { status } =
+        known === undefined
+          ? await node.add(at, bytes, options)
+          : await node.set(at, bytes, { ...options, cas: known.cas });
+      if (status === 'stored') return;
+      const item = await node.get(at, call());
+      const there = item === null ? undefined : decodeHint(item.value);
+      known = there === undefined || item === null ? undefined : { note: there, cas: item.cas };
+      // Not one of ours, whatever it is: it must not keep the hint away.
+      if (known === undefined && item !== null) await node.delete(at, { ...call(), cas: item.cas });
+    }
+    throw new Error(`The hint on ${node.id} was changed by others again and again`);
+  }
+
+  /** Takes back what the hint on `node` says about nodes that hold the item now, unless the hint was changed since. */
+  async retract(
+    node: MemcachedNode,
+    key: CopyKey,
+    caughtUp: readonly NodeId[],
+    seen: SeenHint,
+    deadline: Deadline,
+  ): Promise<void> {
+    if (seen === undefined || !caughtUp.some((id) => seen.note.missed.has(id))) return;
+    const call = deadline.callWithin(this.#options.operationTimeoutMs);
+    const rest = withoutNodes(seen.note, caughtUp);
+    const at = hintKey(key.place);
+    if (rest === undefined) await node.delete(at, { ...call, cas: seen.cas });
+    else await node.set(at, encodeHint(rest), { ...call, exptime: this.exptime, cas: seen.cas });
+  }
+
+  /** Tells the other processes, through `node`, that writes missed `misser`. */
+  async suspect(node: MemcachedNode, misser: NodeId, deadline: Deadline): Promise<void> {
+    const { standings, operationTimeoutMs } = this.#options;
+    const pair = `${node.id} ${misser}`;
+    const now = performance.now();
+    if (now - (this.#suspected.get(pair) ?? Number.NEGATIVE_INFINITY) < SUSPECT_AGAIN_MS) return;
+    this.#suspected.set(pair, now);
+    standings.suspect(misser, node.id);
+    const mark = Buffer.from(randomUUID());
+    await node.set(suspectKey(misser), mark, {
+      ...deadline.callWithin(operationTimeoutMs),
+      exptime: this.exptime,
+    });
+  }
+
+  /** Marks the item as destroyed on `node`, and then removes it there with its hint. In one packet, in this order. */
+  async bury(node: MemcachedNode, key: CopyKey, deadline: Deadline): Promise<'deleted' | 'not-found'> {
+    const call = deadline.callWithin(this.#options.operationTimeoutMs);
+    const tomb = encodeTomb({ ...key, id: randomUUID() });
+    const [, , deleted] = await Promise.all([
+      node.set(tombKey(key.place), tomb, { ...call, exptime: this.exptime }),
+      node.delete(hintKey(key.place), call),
+      node.delete(key.key, call),
+    ]);
+    return deleted === 'deleted' ? 'deleted' : 'not-found';
+  }
+}

@@ -1,0 +1,345 @@
+/**
+ * The copies of items on several memcached nodes, in PHP's placement order: the first node decides while it is healthy and
+ * filled, whoever misses a write is named in hints, what is destroyed stays destroyed.
+ */
+import type { CallOptions, Deadline } from '../../common/deadline.js';
+import type { NodeId } from '../../common/node-address.js';
+import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
+import { Commit, type CopiesSeen, type NewContent } from './commit-copies.js';
+import { type CopyKey, hintKey, tombKey } from './copy-key.js';
+import { CopyPlaces } from './copy-places.js';
+import { type CopyReport, type MissedCopy, meansMissed, meansUnreachable, storeDown } from './copy-report.js';
+import { decideCopies, type ReachedCopy } from './decide-copies.js';
+import { fillMarkerKey } from './fill-marker.js';
+import { asError, CopyLook } from './look-at-copies.js';
+import type { NodeStandings } from './node-standings.js';
+import { NoteWriter } from './note-writer.js';
+
+/** What replicated copies are made of. */
+export interface ReplicatedCopiesOptions {
+  /** All nodes, in the order of PHP's `save_path`. */
+  readonly nodes: readonly MemcachedNode[];
+  /** All nodes of a place as indexes, in PHP's order; the first `copies` of them hold the item. */
+  readonly place: (place: string) => readonly number[];
+  /** How many copies each item has. */
+  readonly copies: number;
+  /** The name of this set of nodes and this way to spread keys; see `ringId`. */
+  readonly ring: string;
+  /** What is known of the nodes; whoever looks at them keeps it up to date. */
+  readonly standings: NodeStandings;
+  /** How long one node may take, so that a silent one leaves time to ask the next, in milliseconds. */
+  readonly operationTimeoutMs: number;
+  /** How long hints and tombstones live: longer than any item, in milliseconds. */
+  readonly noteLifetimeMs: number;
+  /** Told of an item whose copies were seen to differ; mending them is somebody else's work, under the item's lock. */
+  readonly onDiffering?: (key: CopyKey) => void;
+}
+
+/** What a reader is told. */
+export interface CopyRead {
+  /** The item; null when there is none, or it was destroyed. */
+  readonly item: MemcachedItem | null;
+  /** The node that decided. */
+  readonly node: NodeId;
+  /** Contents that were written meanwhile by somebody who leaves no notes, as PHP does, and that no rule decides about. */
+  readonly rivals: readonly MemcachedItem[];
+}
+
+/** What a change is made from. */
+export interface CurrentContent {
+  /** The item as it is now; null when there is none. */
+  readonly item: MemcachedItem | null;
+  /** Whether it was destroyed: whatever is stored now creates it anew. */
+  readonly destroyed: boolean;
+  /** As in {@link CopyRead}. */
+  readonly rivals: readonly MemcachedItem[];
+}
+
+/** A report, or `undefined` when the change was called off. */
+export type ChangeReport = CopyReport | undefined;
+
+/** What a removal did. */
+export interface RemovalReport extends CopyReport {
+  /** Whether any copy was there. */
+  readonly found: boolean;
+}
+
+/** Notes of other nodes are not waited for longer than this when the first node has answered. */
+const NOTES_TIMEOUT_MS = 250;
+
+/** See the head of this file. */
+export class ReplicatedCopies {
+  /** Which nodes hold what. */
+  readonly places: CopyPlaces;
+  readonly #options: ReplicatedCopiesOptions;
+  readonly #look: CopyLook;
+  readonly #notes: NoteWriter;
+
+  /** @param options the nodes and how keys are spread over them */
+  constructor(options: ReplicatedCopiesOptions) {
+    const { nodes, place, copies, standings, operationTimeoutMs, ring } = options;
+    this.#options = options;
+    this.places = new CopyPlaces(nodes, place, copies, standings);
+    const markerKey = fillMarkerKey(ring);
+    this.#look = new CopyLook({ places: this.places, standings, markerKey, operationTimeoutMs });
+    this.#notes = new NoteWriter(options);
+  }
+
+  /** The nodes that hold the copies of `key`, the deciding one first. */
+  holders(key: CopyKey): readonly MemcachedNode[] {
+    return this.places.holders(key);
+  }
+
+  /**
+   * Reads an item. As long as the first node is healthy and filled, and no note on the others speaks against its copy, its
+   * answer is the answer, a miss as well.
+   *
+   * @throws StormlampError `ERR_STORE_DOWN` naming every node and why it did not answer.
+   */
+  async read(key: CopyKey, deadline: Deadline): Promise<CopyRead> {
+    const item = await this.#firstAnswer(key, deadline);
+    if (item !== undefined) return item;
+    const { seen, decision } = await this.look(key, deadline);
+    if (decision.kind === 'down') throw storeDown(failuresOf(seen));
+    if (decision.kind === 'found') {
+      if (decision.behind.length > 0) this.#options.onDiffering?.(key);
+      return { item: decision.item, node: decision.node, rivals: itemsOf(decision.rivals) };
+    }
+    if (decision.kind === 'destroyed' && decision.left.length > 0) this.#options.onDiffering?.(key);
+    return { item: null, node: seen.find(({ reached }) => reached)?.node ?? '', rivals: [] };
+  }
+
+  /** Asks every copy, with its notes, and decides. Rejects only by the deadline. */
+  async look(key: CopyKey, deadline: Deadline): Promise<CopiesSeen> {
+    const seen = await this.#look.all(key, deadline);
+    return { seen, decision: decideCopies(seen) };
+  }
+
+  /**
+   * Changes an item on every copy: `make` is given what counts now, and gives what shall be there, or undefined to leave it
+   * as it is. It is called again when somebody else was faster. What `make` stores over a destroyed item creates it anew.
+   *
+   * @returns what was reached, for the caller to judge whether that is enough
+   * @throws StormlampError `ERR_STORE_DOWN` when no node answers, `ERR_SESSION_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`.
+   */
+  async change(
+    key: CopyKey,
+    make: (current: CurrentContent) => NewContent | undefined,
+    deadline: Deadline,
+  ): Promise<ChangeReport> {
+    const commit = new Commit({ places: this.places, notes: this.#notes, ...this.#options }, key, deadline);
+    for (;;) {
+      deadline.check('Changing the copies');
+      const seen = await this.#look.all(key, deadline);
+      const decision = decideCopies(seen, commit.own);
+      if (decision.kind === 'down') throw storeDown(failuresOf(seen));
+      const content = make({
+        item: decision.kind === 'found' ? decision.item : null,
+        destroyed: decision.kind === 'destroyed',
+        rivals: decision.kind === 'found' ? itemsOf(decision.rivals) : [],
+      });
+      if (content === undefined) {
+        if (decision.kind === 'destroyed') await this.#removeLeft(key, seen, deadline);
+        return undefined;
+      }
+      const report = await commit.write({ seen, decision }, content);
+      if (report !== 'raced') return report;
+    }
+  }
+
+  /** Stores a content on every copy, whatever is there. Errors: as {@link ReplicatedCopies.change}. */
+  async store(key: CopyKey, content: NewContent, deadline: Deadline): Promise<CopyReport> {
+    return (await this.change(key, () => content, deadline)) ?? { reached: [], missed: [] };
+  }
+
+  /** Renews the expiry of every copy; a copy that was missed is noted. Never rejects but by the deadline. */
+  async touch(
+    key: CopyKey,
+    exptime: number,
+    deadline: Deadline,
+  ): Promise<CopyReport & { readonly found: boolean }> {
+    const touched: MemcachedNode[] = [];
+    const absent: NodeId[] = [];
+    const missed: MissedCopy[] = [];
+    await this.#onAll(this.holders(key), missed, deadline, async (node) => {
+      const answer = await node.touch(key.key, exptime, this.#call(deadline));
+      if (answer === 'touched') touched.push(node);
+      else absent.push(node.id);
+    });
+    const missers = missed.map(({ node }) => node);
+    if (missers.length > 0) {
+      await this.#onAll(touched, [], deadline, async (node) => {
+        await this.#notes.hint(node, key, missers, { superseded: [], lifted: [] }, undefined, deadline);
+        for (const misser of missers) await this.#notes.suspect(node, misser, deadline);
+      });
+    }
+    if (touched.length > 0 && absent.length > 0) this.#options.onDiffering?.(key);
+    return { reached: [...touched.map(({ id }) => id), ...absent], missed, found: touched.length > 0 };
+  }
+
+  /**
+   * Removes every copy. When one cannot be reached, or its node is warming, tombstones are left on the others, so that what
+   * is left there counts nowhere. Never rejects but by the deadline.
+   */
+  async delete(key: CopyKey, deadline: Deadline): Promise<RemovalReport> {
+    const { standings } = this.#options;
+    const nodes = [...this.holders(key), ...this.places.spares(key)];
+    const missed: MissedCopy[] = [];
+    const found: MemcachedNode[] = [];
+    const gone: MemcachedNode[] = [];
+    const bury = async (where: readonly MemcachedNode[]): Promise<void> => {
+      await this.#onAll(where, missed, deadline, async (node) => {
+        const answer = await this.#notes.bury(node, key, deadline);
+        (answer === 'deleted' ? found : gone).push(node);
+      });
+    };
+    const trusted = nodes.every((node) => node.available && standings.of(node.id) === 'filled');
+    if (!trusted) await bury(nodes);
+    else {
+      await this.#onAll(nodes, missed, deadline, async (node) => {
+        const call = this.#call(deadline);
+        const [, answer] = await Promise.all([
+          node.delete(hintKey(key.place), call),
+          node.delete(key.key, call),
+        ]);
+        (answer === 'not-found' ? gone : found).push(node);
+      });
+      const holders = new Set(this.holders(key));
+      const unsure =
+        missed.length > 0 ||
+        !(await this.#allFilled(
+          gone.filter((node) => holders.has(node)),
+          deadline,
+        ));
+      if (unsure) await bury([...found, ...gone]);
+    }
+    await this.#suspectAll(new Set([...found, ...gone]), missed, deadline);
+    const reached = [...new Set([...found, ...gone].map(({ id }) => id))];
+    return {
+      reached: reached.filter((id) => missed.every(({ node }) => node !== id)),
+      missed,
+      found: found.length > 0,
+    };
+  }
+
+  /**
+   * Runs `work` on the copy that arbitrates, for what only one node can decide, like a lock: the first in placement order
+   * that no process suspects. Only a node that cannot be reached makes the next one be asked.
+   *
+   * @throws StormlampError `ERR_STORE_DOWN`; what `work` throws.
+   */
+  async onArbiter<T>(
+    key: CopyKey,
+    deadline: Deadline,
+    work: (node: MemcachedNode) => Promise<T>,
+  ): Promise<T> {
+    const failures: MissedCopy[] = [];
+    for (const node of this.places.arbiters(key)) {
+      deadline.check(`The session store`);
+      try {
+        return await work(node);
+      } catch (error) {
+        if (!meansUnreachable(error)) throw error;
+        failures.push({ node: node.id, error });
+      }
+    }
+    throw storeDown(failures);
+  }
+
+  /** The usual case, with two small questions to every other holder beside the one to the first; undefined when it is not usual. */
+  async #firstAnswer(key: CopyKey, deadline: Deadline): Promise<CopyRead | undefined> {
+    const [first, ...others] = this.holders(key);
+    if (first === undefined || !first.available) return undefined;
+    if (this.#options.standings.of(first.id) !== 'filled') return undefined;
+    const call = this.#call(deadline);
+    const tomb = tombKey(key.place);
+    const notes: Promise<unknown>[] = [];
+    try {
+      const main = first.get(key.key, call);
+      notes.push(first.get(tomb, call));
+      const timeoutMs = Math.min(NOTES_TIMEOUT_MS, call.timeoutMs ?? NOTES_TIMEOUT_MS);
+      for (const other of others) {
+        if (!other.available) continue;
+        const noteCall = { ...call, timeoutMs };
+        notes.push(other.get(hintKey(key.place), noteCall).catch(noneIfUnreachable));
+        notes.push(other.get(tomb, noteCall).catch(noneIfUnreachable));
+      }
+      const [item, ...found] = await Promise.all([main, ...notes]);
+      if (found.some((note) => note !== null)) return undefined;
+      if (item === null && !(await this.#look.confirmsMiss(first, deadline))) return undefined;
+      return { item, node: first.id, rivals: [] };
+    } catch (error) {
+      if (!meansUnreachable(error)) throw error;
+      deadline.check('The session store');
+      return undefined;
+    }
+  }
+
+  async #allFilled(nodes: readonly MemcachedNode[], deadline: Deadline): Promise<boolean> {
+    const answers = await Promise.all(
+      nodes.map((node) => this.#look.confirmsMiss(node, deadline).catch(() => false)),
+    );
+    return answers.every((filled) => filled);
+  }
+
+  async #removeLeft(key: CopyKey, seen: CopiesSeen['seen'], deadline: Deadline): Promise<void> {
+    await Promise.all(
+      seen.map(async (copy) => {
+        if (!copy.reached || copy.item === null) return;
+        const options = { ...this.#call(deadline), cas: copy.item.cas };
+        await this.places
+          .node(copy.node)
+          ?.delete(key.key, options)
+          .catch(() => undefined);
+      }),
+    );
+  }
+
+  async #suspectAll(
+    reached: ReadonlySet<MemcachedNode>,
+    missed: readonly MissedCopy[],
+    deadline: Deadline,
+  ): Promise<void> {
+    if (missed.length === 0) return;
+    await this.#onAll([...reached], [], deadline, async (node) => {
+      for (const misser of missed) await this.#notes.suspect(node, misser.node, deadline);
+    });
+  }
+
+  #call(deadline: Deadline): CallOptions {
+    return deadline.callWithin(this.#options.operationTimeoutMs);
+  }
+
+  async #onAll(
+    nodes: readonly MemcachedNode[],
+    missed: MissedCopy[],
+    deadline: Deadline,
+    work: (node: MemcachedNode) => Promise<void>,
+  ): Promise<void> {
+    await Promise.all(
+      nodes.map(async (node) => {
+        try {
+          await work(node);
+        } catch (error) {
+          if (error instanceof StormlampError && error.code === ErrorCode.CLOSED) throw error;
+          missed.push({ node: node.id, error: asError(error) });
+        }
+      }),
+    );
+    deadline.check('The session store');
+  }
+}
+
+function noneIfUnreachable(error: unknown): null {
+  if (meansMissed(error)) return null;
+  throw error;
+}
+
+function itemsOf(copies: readonly ReachedCopy[]): readonly MemcachedItem[] {
+  return copies.flatMap(({ item }) => item ?? []);
+}
+
+function failuresOf(seen: CopiesSeen['seen']): MissedCopy[] {
+  return seen.flatMap((copy) => (copy.reached ? [] : [{ node: copy.node, error: copy.error }]));
+}

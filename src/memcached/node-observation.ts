@@ -1,0 +1,83 @@
+/** What one look at a node tells: that it answers, whether it is filled, who missed writes, and how its memory does. */
+import type { CallOptions } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import { suspectKey } from './copies/copy-key.js';
+import { type Incarnation, incarnationOf, isOutlived } from './copies/fill-marker.js';
+import type { MemcachedNode } from './memcached-node.js';
+
+/** What a node that answered tells. */
+export interface NodeAnswer {
+  /** Its version. */
+  readonly version: string;
+  /** Its present life; undefined when its statistics do not tell. */
+  readonly incarnation: Incarnation | undefined;
+  /** The marker of this life that says that it is filled; undefined for none. */
+  readonly marker: string | undefined;
+  /** Nodes that missed writes which this one took, with the version of the note that says so. */
+  readonly suspects: ReadonlyMap<NodeId, bigint>;
+  /** Its memory. */
+  readonly memory: NodeMemory;
+}
+
+/** What a node's statistics say about its memory. */
+export interface NodeMemory {
+  /** Items that it holds. */
+  readonly items: number;
+  /** Bytes that its items take. */
+  readonly bytes: number;
+  /** Bytes that its items may take (`-m`). */
+  readonly limitBytes: number;
+  /** Items that it threw out before their time since it was started. */
+  readonly evictions: number;
+  /** Writes that it refused for lack of memory since it was started. */
+  readonly refusals: number;
+}
+
+/**
+ * Asks a node, in one packet.
+ *
+ * @param markerKey where its marker is
+ * @param others the nodes about which it may have a note
+ */
+export async function askNode(
+  node: MemcachedNode,
+  markerKey: string,
+  others: readonly NodeId[],
+  call: CallOptions,
+): Promise<NodeAnswer> {
+  const [version, stats, marker, ...notes] = await Promise.all([
+    node.version(call),
+    node.stats(call),
+    node.peek(markerKey, call),
+    ...others.map((other) => node.peek(suspectKey(other), call)),
+  ]);
+  const incarnation = incarnationOf(stats);
+  const text = marker?.value.toString('latin1');
+  const outlived = text !== undefined && incarnation !== undefined && isOutlived(text, incarnation);
+  return {
+    version,
+    incarnation,
+    marker: outlived ? undefined : text,
+    suspects: new Map(
+      others.flatMap((other, index) => {
+        const cas = notes[index]?.cas;
+        return cas === undefined ? [] : [[other, cas] as const];
+      }),
+    ),
+    memory: memoryOf(stats),
+  };
+}
+
+function memoryOf(stats: ReadonlyMap<string, string>): NodeMemory {
+  const count = (name: string): number => {
+    const value = Number(stats.get(name));
+    return Number.isSafeInteger(value) && value >= 0 ? value : 0;
+  };
+  return {
+    items: count('curr_items'),
+    bytes: count('bytes'),
+    limitBytes: count('limit_maxbytes'),
+    evictions: count('evictions'),
+    refusals: count('store_no_memory'),
+  };
+}

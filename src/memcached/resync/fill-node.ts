@@ -1,0 +1,253 @@
+/**
+ * Copies to a node what it shall hold, from the nodes that hold it: dumps their keys, reads values with the life that they have
+ * left, and adds them, so that what is written meanwhile is never overwritten.
+ *
+ * What is destroyed meanwhile must not come back: every added item is compared with the tombstones right after it was added, and
+ * a second later with its source once more, because PHP removes the copies of a session one after the other.
+ */
+import { pause } from '../../common/backoff.js';
+import type { NodeId } from '../../common/node-address.js';
+import { allowManyListeners } from '../../common/shared-signal.js';
+import { OWN_PREFIX, TOMB_PREFIX, tombKey } from '../copies/copy-key.js';
+import { exptimeOfRemaining } from '../exptime.js';
+import { type Added, addItems, type ItemToAdd, itemsPresent, removeVersions } from '../meta-commands.js';
+import type { TextConnection } from '../text-connection.js';
+import type { ItemRate } from './item-rate.js';
+
+/** What a fill needs. */
+export interface FillOptions {
+  /** The node that is filled. */
+  readonly node: NodeId;
+  /** The nodes that are copied from. */
+  readonly sources: readonly NodeId[];
+  /** The place of an item of ours, by its key; undefined for what is not copied: others' items, locks. */
+  readonly placeOf: (key: string) => string | undefined;
+  /** Whether the item at `place` is copied from `source`. */
+  readonly wanted: (place: string, source: NodeId) => boolean;
+  /** Opens a text connection. */
+  readonly connect: (node: NodeId, signal: AbortSignal) => Promise<TextConnection>;
+  /** Keeps to a speed. */
+  readonly rate: ItemRate;
+  /** Whether keys are looked up before values are read: where a fill is taken up again most items are there. */
+  readonly resumed: boolean;
+  /** Ends the fill. */
+  readonly signal: AbortSignal;
+  /** Told of every batch. */
+  readonly onBatch: (copied: number, skipped: number) => void;
+}
+
+const BATCH = 400;
+/** Batches under way at once. */
+const IN_FLIGHT = 3;
+/** PHP removes a replica's copy after it let go of the lock. */
+const LOOK_AGAIN_MS = 1_100;
+
+interface Fresh {
+  readonly key: string;
+  readonly cas: bigint;
+}
+
+/** Fills; rejects when any part of it failed. */
+export async function fillNode(options: FillOptions): Promise<void> {
+  // Tombstones first: they tell what must not be copied.
+  for (const source of options.sources)
+    await copyFrom(options, source, [TOMB_PREFIX], (key) => key.startsWith(TOMB_PREFIX));
+  for (const source of options.sources) {
+    await copyFrom(options, source, undefined, (key) => {
+      if (key.startsWith(OWN_PREFIX)) return false;
+      const place = options.placeOf(key);
+      return place !== undefined && options.wanted(place, source);
+    });
+  }
+}
+
+async function copyFrom(
+  options: FillOptions,
+  source: NodeId,
+  prefixes: readonly string[] | undefined,
+  wanted: (key: string) => boolean,
+): Promise<void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  allowManyListeners(signal);
+  const lines: Batches = new Batches();
+  const tombs = prefixes !== undefined;
+  const workers = Array.from({ length: IN_FLIGHT }, () =>
+    new BatchCopier(options, source, tombs, signal).run(lines),
+  );
+  const dump = dumpKeys(options, source, prefixes, wanted, lines, signal).finally(() => lines.end());
+  try {
+    await Promise.all([dump, ...workers]);
+  } finally {
+    stop.abort();
+    lines.end();
+    await Promise.allSettled([dump, ...workers]);
+  }
+}
+
+async function dumpKeys(
+  { connect }: FillOptions,
+  source: NodeId,
+  prefixes: readonly string[] | undefined,
+  wanted: (key: string) => boolean,
+  batches: Batches,
+  signal: AbortSignal,
+): Promise<void> {
+  const connection = await connect(source, signal);
+  try {
+    let batch: string[] = [];
+    for await (const { key } of connection.metadump({
+      signal,
+      ...(prefixes === undefined ? {} : { prefixes }),
+    })) {
+      if (!wanted(key)) continue;
+      batch.push(key);
+      if (batch.length < BATCH) continue;
+      await batches.put(batch);
+      if (signal.aborted) return;
+      batch = [];
+    }
+    if (batch.length > 0) await batches.put(batch);
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** Copies batches over connections of its own. */
+class BatchCopier {
+  readonly #options: FillOptions;
+  readonly #source: NodeId;
+  readonly #tombs: boolean;
+  readonly #signal: AbortSignal;
+  #added: { readonly at: number; readonly items: readonly Fresh[] }[] = [];
+
+  constructor(options: FillOptions, source: NodeId, tombs: boolean, signal: AbortSignal) {
+    this.#options = options;
+    this.#source = source;
+    this.#tombs = tombs;
+    this.#signal = signal;
+  }
+
+  async run(batches: Batches): Promise<void> {
+    const { connect, node } = this.#options;
+    const from = await connect(this.#source, this.#signal);
+    try {
+      const to = await connect(node, this.#signal);
+      try {
+        for (let keys = await batches.take(); keys !== undefined; keys = await batches.take()) {
+          await this.#copy(from, to, keys);
+          await this.#lookAgain(from, to, LOOK_AGAIN_MS);
+        }
+        await this.#lookAgain(from, to, 0);
+      } finally {
+        to.destroy();
+      }
+    } finally {
+      from.destroy();
+    }
+  }
+
+  async #copy(from: TextConnection, to: TextConnection, keys: readonly string[]): Promise<void> {
+    const { rate, resumed, onBatch } = this.#options;
+    const call = { signal: this.#signal };
+    await rate.wait(keys.length, this.#signal);
+    let missing = keys;
+    if (resumed) {
+      const present = await itemsPresent(to, keys, call);
+      missing = keys.filter((_key, index) => present[index] === false);
+    }
+    const found = await from.items(missing, call);
+    const items: ItemToAdd[] = found.flatMap((item, index) => {
+      const key = missing[index];
+      if (item === null || key === undefined) return [];
+      const exptime = exptimeOfRemaining(item.remainingSeconds);
+      return [{ key, value: item.value, flags: item.flags, exptime }];
+    });
+    const answers = await addItems(to, items, call);
+    const fresh = freshOf(items, answers);
+    if (!this.#tombs && fresh.length > 0) {
+      await this.#unlessBuried(to, fresh);
+      this.#added.push({ at: performance.now(), items: fresh });
+    }
+    if (answers.includes('no-memory')) throw new Error(`${to.id} has no memory left for its items`);
+    onBatch(fresh.length, keys.length - fresh.length);
+  }
+
+  // Whoever destroys an item while this node is warming leaves the tombstone before he removes the item.
+  async #unlessBuried(to: TextConnection, fresh: readonly Fresh[]): Promise<void> {
+    const tombs = fresh.map(({ key }) => tombKey(this.#options.placeOf(key) ?? key));
+    const buried = await itemsPresent(to, tombs, { signal: this.#signal });
+    await removeVersions(
+      to,
+      fresh.filter((_item, index) => buried[index] === true),
+      { signal: this.#signal },
+    );
+  }
+
+  async #lookAgain(from: TextConnection, to: TextConnection, notBeforeMs: number): Promise<void> {
+    const call = { signal: this.#signal };
+    for (;;) {
+      const [oldest] = this.#added;
+      if (oldest === undefined) return;
+      const waitMs = oldest.at + LOOK_AGAIN_MS - performance.now();
+      if (waitMs > 0) {
+        if (notBeforeMs > 0) return;
+        await pause(waitMs, this.#signal);
+        this.#signal.throwIfAborted();
+      }
+      this.#added.shift();
+      const present = await itemsPresent(
+        from,
+        oldest.items.map(({ key }) => key),
+        call,
+      );
+      const gone = oldest.items.filter((_item, index) => present[index] === false);
+      if (gone.length > 0) await removeVersions(to, gone, call);
+    }
+  }
+}
+
+function freshOf(items: readonly ItemToAdd[], answers: readonly Added[]): readonly Fresh[] {
+  return items.flatMap(({ key }, index) => {
+    const answer = answers[index];
+    return typeof answer === 'object' ? [{ key, cas: answer.cas }] : [];
+  });
+}
+
+/** Hands batches from the dump to the workers; who reads the dump waits while there are enough of them. */
+class Batches {
+  readonly #ready: (readonly string[])[] = [];
+  #ended = false;
+  #wake: (() => void)[] = [];
+
+  async put(batch: readonly string[]): Promise<void> {
+    while (!this.#ended && this.#ready.length >= IN_FLIGHT * 2) await this.#changed();
+    this.#ready.push(batch);
+    this.#tell();
+  }
+
+  async take(): Promise<readonly string[] | undefined> {
+    while (this.#ready.length === 0) {
+      if (this.#ended) return undefined;
+      await this.#changed();
+    }
+    const batch = this.#ready.shift();
+    this.#tell();
+    return batch;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#tell();
+  }
+
+  #changed(): Promise<void> {
+    return new Promise((resolve) => this.#wake.push(resolve));
+  }
+
+  #tell(): void {
+    const waiting = this.#wake;
+    this.#wake = [];
+    for (const wake of waiting) wake();
+  }
+}

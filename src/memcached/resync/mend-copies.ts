@@ -1,0 +1,98 @@
+/** Brings all copies of one item to what counts, under the item's lock. */
+import { pause } from '../../common/backoff.js';
+import { type CallOptions, Deadline } from '../../common/deadline.js';
+import type { NodeId } from '../../common/node-address.js';
+import type { CopyKey } from '../copies/copy-key.js';
+import type { ReplicatedCopies } from '../copies/replicated-copies.js';
+import type { MemcachedItem } from '../memcached-node.js';
+
+/** What mending needs of whoever knows what the items are. */
+export interface MendOptions {
+  /** The copies. */
+  readonly copies: ReplicatedCopies;
+  /** Runs `work` while nobody else changes the item. */
+  readonly locked: <T>(key: CopyKey, deadline: Deadline, work: () => Promise<T>) => Promise<T>;
+  /** Makes one value of an item and of contents that no rule decides about; what it cannot merge it leaves out. */
+  readonly merge: (item: MemcachedItem, rivals: readonly MemcachedItem[]) => Buffer;
+  /** The expiry that `node` still gives the item, as memcached takes it. */
+  readonly exptimeOn: (node: NodeId, key: CopyKey, call: CallOptions) => Promise<number>;
+  /** Limit of mending one item, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** What mending one item did. */
+export type Mended = 'mended' | 'alike' | 'absent';
+
+/** PHP removes a replica's copy after it let go of the lock. */
+const LOOK_AGAIN_MS = 1_000;
+
+/** See the head of this file. */
+export class MendCopies {
+  readonly #options: MendOptions;
+
+  /** @param options the copies, their lock and their merge */
+  constructor(options: MendOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Mends one item. When its first node got the item back, the others are looked at again a second later: a copy that PHP
+   * was about to remove must not have come back by that.
+   */
+  async mend(key: CopyKey, call?: CallOptions): Promise<Mended> {
+    const { locked, timeoutMs } = this.#options;
+    const deadline = Deadline.of({ timeoutMs, ...call });
+    const before = await locked(key, deadline, () => this.#bring(key, deadline));
+    if (before === undefined) return 'absent';
+    if (before.source === undefined) return before.changed ? 'mended' : 'alike';
+    await this.#lookAgain(key, before.source, call);
+    return 'mended';
+  }
+
+  /** @returns the node that the first one was mended from, if it was; undefined when there is nothing to mend from */
+  async #bring(
+    key: CopyKey,
+    deadline: Deadline,
+  ): Promise<{ readonly changed: boolean; readonly source: NodeId | undefined } | undefined> {
+    const { copies, merge, exptimeOn } = this.#options;
+    const { decision, seen } = await copies.look(key, deadline);
+    const hinted = seen.some((copy) => copy.reached && copy.hint !== undefined);
+    if (decision.kind === 'found' && decision.behind.length === 0 && !hinted)
+      return { changed: false, source: undefined };
+    const exptime =
+      decision.kind === 'found'
+        ? await exptimeOn(decision.node, key, deadline.callWithin(timeoutOf(deadline)))
+        : 0;
+    await copies.change(
+      key,
+      ({ item, rivals }) =>
+        item === null
+          ? undefined
+          : { value: rivals.length === 0 ? item.value : merge(item, rivals), flags: item.flags, exptime },
+      deadline,
+    );
+    if (decision.kind !== 'found') return undefined;
+    const [first] = copies.holders(key);
+    const repaired = first !== undefined && decision.behind.includes(first.id);
+    return { changed: true, source: repaired ? decision.node : undefined };
+  }
+
+  async #lookAgain(key: CopyKey, source: NodeId, call: CallOptions | undefined): Promise<void> {
+    const { copies, locked, timeoutMs } = this.#options;
+    await pause(LOOK_AGAIN_MS, call?.signal);
+    const deadline = Deadline.of({ timeoutMs, ...call });
+    const { seen } = await copies.look(key, deadline);
+    const from = seen.find(({ node }) => node === source);
+    const first = seen.find(({ node }) => node === copies.holders(key)[0]?.id);
+    if (from?.reached !== true || from.item !== null || first?.reached !== true || first.item === null)
+      return;
+    await locked(key, deadline, async () => {
+      await copies.delete(key, deadline);
+    });
+  }
+}
+
+function timeoutOf(deadline: Deadline): number {
+  const leftMs = deadline.remainingMs();
+  return Number.isFinite(leftMs) ? Math.max(1, leftMs / 2) : 1_000;
+}

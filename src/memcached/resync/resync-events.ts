@@ -1,0 +1,55 @@
+/** What a resync tells. */
+import type { NodeId } from '../../common/node-address.js';
+import type { NodeStanding } from '../copies/node-standings.js';
+
+/** How far a fill is. */
+export interface ResyncProgress {
+  /** The node that is filled. */
+  readonly node: NodeId;
+  /** Items that were copied to it. */
+  readonly copied: number;
+  /** Items that were there already, or are gone from where they were. */
+  readonly skipped: number;
+  /** Items that the sources hold, as an upper bound of what there is to do. */
+  readonly total: number;
+  /** Since the fill began, in milliseconds. */
+  readonly elapsedMs: number;
+}
+
+/** What a node got back. */
+export interface NodeResynced {
+  /** The node. */
+  readonly node: NodeId;
+  /** Whether it was empty and filled, or had missed some writes. */
+  readonly kind: 'fill' | 'mend';
+  /** Items that were copied or mended. */
+  readonly copied: number;
+  /** How long it took, in milliseconds. */
+  readonly elapsedMs: number;
+}
+
+/** Events of a resync. */
+export interface ResyncEvents {
+  /** A node became trustworthy, or no longer is. */
+  'node-standing': { readonly node: NodeId; readonly before: NodeStanding; readonly after: NodeStanding };
+  /** This process was elected to bring a node up to date. */
+  'resync-started': { readonly node: NodeId; readonly kind: 'fill' | 'mend' };
+  /** Twice a second while a node is filled by this process. */
+  'resync-progress': ResyncProgress;
+  /** A node is up to date again, by this process or, with `copied` 0, by another one. */
+  resynced: NodeResynced;
+  /** A node could not be brought up to date; it is tried again. */
+  'resync-failed': { readonly node: NodeId; readonly error: Error };
+  /** A node threw items out before their time, or refused writes, for lack of memory: sessions are lost by that. */
+  'memory-short': {
+    readonly node: NodeId;
+    /** Items that it threw out since the last look. */
+    readonly evictions: number;
+    /** Writes that it refused since the last look. */
+    readonly refusals: number;
+    /** Bytes that its items take. */
+    readonly bytes: number;
+    /** Bytes that its items may take. */
+    readonly limitBytes: number;
+  };
+}

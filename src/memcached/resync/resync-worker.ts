@@ -1,0 +1,214 @@
+/** Does the work that was planned for one node: under its lease fills it and marks it, or brings it the writes that it missed. */
+import type { CallOptions } from '../../common/deadline.js';
+import type { NodeId } from '../../common/node-address.js';
+import type { SafeEmitter } from '../../common/safe-emitter.js';
+import { allowManyListeners } from '../../common/shared-signal.js';
+import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { type CopyKey, suspectKey } from '../copies/copy-key.js';
+import type { CopyPlaces } from '../copies/copy-places.js';
+import { fillMarkerKey, type Incarnation, incarnationOf, newFillMarker } from '../copies/fill-marker.js';
+import type { NodeStandings } from '../copies/node-standings.js';
+import type { MemcachedMonitor } from '../memcached-monitor.js';
+import type { MemcachedNode } from '../memcached-node.js';
+import type { TextConnection } from '../text-connection.js';
+import { fillNode } from './fill-node.js';
+import { ItemRate } from './item-rate.js';
+import { mendNode } from './mend-node.js';
+import type { ResyncEvents } from './resync-events.js';
+import { ResyncLease } from './resync-lease.js';
+import { bestSource, type NodeJob, type NodeView } from './resync-plan.js';
+
+/** What a resync needs. */
+export interface ResyncOptions {
+  /** The nodes, and which of them hold an item. */
+  readonly places: CopyPlaces;
+  /** What is known of them. */
+  readonly standings: NodeStandings;
+  /** Looks at them. */
+  readonly monitor: MemcachedMonitor;
+  /** The name of this set of nodes. */
+  readonly ring: string;
+  /** The place of an item of ours, by its key; undefined for what is not copied: others' items, locks. */
+  readonly placeOf: (key: string) => string | undefined;
+  /** Opens a text connection to a node. */
+  readonly connect: (node: NodeId, signal: AbortSignal) => Promise<TextConnection>;
+  /** Mends one item. */
+  readonly mend: (key: CopyKey, call: CallOptions) => Promise<unknown>;
+  /** Items a second; 0 is no limit. */
+  readonly itemsPerSecond: number;
+  /** Limit of one small step, in milliseconds. */
+  readonly operationTimeoutMs: number;
+}
+
+/** What a piece of work came to. */
+export interface JobDone {
+  /** Items that were copied or mended. */
+  readonly copied: number;
+  /** How long it took. */
+  readonly elapsedMs: number;
+  /** Whether the node is complete now. */
+  readonly complete: boolean;
+}
+
+type FillJob = Extract<NodeJob, { kind: 'fill' }>;
+type MendJob = Extract<NodeJob, { kind: 'mend' }>;
+
+const PROGRESS_EVERY_MS = 500;
+/** A life that cannot be told: a marker of it is never taken for that of another one. */
+const UNKNOWN_LIFE: Incarnation = { pid: 0, startedAt: 0 };
+
+/** See the head of this file. */
+export class ResyncWorker {
+  readonly #options: ResyncOptions;
+  readonly #events: SafeEmitter<ResyncEvents>;
+  readonly #stop: AbortSignal;
+
+  /** @param stop ends all work */
+  constructor(options: ResyncOptions, events: SafeEmitter<ResyncEvents>, stop: AbortSignal) {
+    this.#options = options;
+    this.#events = events;
+    this.#stop = stop;
+  }
+
+  /** Does a job; `'elsewhere'` when another process is at it. */
+  async run(job: NodeJob, views: readonly NodeView[]): Promise<JobDone | 'elsewhere'> {
+    const node = this.#node(job.node);
+    const lease = await ResyncLease.take(node, this.#call());
+    if (lease === undefined) return 'elsewhere';
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#stop, stop.signal]);
+    allowManyListeners(signal);
+    const renewal = setInterval(() => {
+      lease.renew(this.#call()).then(
+        (ours) => {
+          if (!ours) stop.abort(lost(job.node));
+        },
+        () => stop.abort(lost(job.node)),
+      );
+    }, ResyncLease.renewEveryMs);
+    const started = performance.now();
+    this.#events.publish('resync-started', { node: job.node, kind: job.kind });
+    try {
+      const copied =
+        job.kind === 'fill' ? await this.#fill(job, views, signal) : await this.#mend(job, signal);
+      const complete = job.kind === 'mend' || job.complete;
+      if (job.kind === 'fill' && complete) await this.#finishFill(node, lease);
+      const elapsedMs = performance.now() - started;
+      if (complete) this.#events.publish('resynced', { node: job.node, kind: job.kind, copied, elapsedMs });
+      return { copied, elapsedMs, complete };
+    } catch (error) {
+      throw stop.signal.aborted ? stop.signal.reason : error;
+    } finally {
+      clearInterval(renewal);
+      await lease.release();
+      if (!this.#stop.aborted) await this.#options.monitor.check(node);
+    }
+  }
+
+  /** Marks nodes that are all new. */
+  async mark(nodes: readonly NodeId[]): Promise<void> {
+    await Promise.all(
+      nodes.map(async (id) => {
+        const node = this.#node(id);
+        const marker = await this.#newMarker(node);
+        const key = fillMarkerKey(this.#options.ring);
+        // Another process may mark it at the same moment: one marker counts.
+        await node.add(key, marker, { ...this.#call(), exptime: 0 });
+        await this.#options.monitor.check(node);
+      }),
+    );
+  }
+
+  async #fill(job: FillJob, all: readonly NodeView[], signal: AbortSignal): Promise<number> {
+    const { places, placeOf, connect, itemsPerSecond } = this.#options;
+    const views = new Map(all.map((view) => [view.node, view]));
+    const total = job.sources.reduce((sum, node) => sum + (views.get(node)?.items ?? 0), 0);
+    const started = performance.now();
+    const progress = { copied: 0, skipped: 0 };
+    const tell = (): void => {
+      const elapsedMs = performance.now() - started;
+      this.#events.publish('resync-progress', { node: job.node, ...progress, total, elapsedMs });
+    };
+    const timer = setInterval(tell, PROGRESS_EVERY_MS);
+    try {
+      await fillNode({
+        node: job.node,
+        sources: job.sources,
+        placeOf,
+        wanted: (place, source) => {
+          const holders = places.holders({ key: '', place }).map(({ id }) => id);
+          if (!holders.includes(job.node)) return false;
+          const spares = places.spares({ key: '', place }).map(({ id }) => id);
+          return bestSource([...holders, ...spares], views, job.node) === source;
+        },
+        connect,
+        rate: new ItemRate(itemsPerSecond),
+        resumed: (views.get(job.node)?.items ?? 0) * 20 > total,
+        signal,
+        onBatch: (copied, skipped) => {
+          progress.copied += copied;
+          progress.skipped += skipped;
+        },
+      });
+    } finally {
+      clearInterval(timer);
+      tell();
+    }
+    return progress.copied;
+  }
+
+  // The marker goes on the very life of the node that was filled: its lease would not have outlived a restart or a flush.
+  async #finishFill(node: MemcachedNode, lease: ResyncLease): Promise<void> {
+    const key = fillMarkerKey(this.#options.ring);
+    const marker = await this.#newMarker(node);
+    const [ours] = await Promise.all([
+      lease.renew(this.#call()),
+      node.set(key, marker, { ...this.#call(), exptime: 0 }),
+    ]);
+    if (ours) this.#options.standings.learnMarker(node.id, marker.toString('latin1'));
+    else {
+      await node.delete(key, this.#call());
+      throw lost(node.id);
+    }
+  }
+
+  async #newMarker(node: MemcachedNode): Promise<Buffer> {
+    return newFillMarker(incarnationOf(await node.stats(this.#call())) ?? UNKNOWN_LIFE);
+  }
+
+  async #mend(job: MendJob, signal: AbortSignal): Promise<number> {
+    const { connect, mend, itemsPerSecond } = this.#options;
+    const rate = new ItemRate(itemsPerSecond);
+    const node = this.#node(job.node);
+    let count = 0;
+    for (const id of job.reporters) {
+      const reporter = this.#node(id);
+      const noted = await reporter.get(suspectKey(job.node), this.#call());
+      const { mended, error } = await mendNode({ node, reporter, connect, mend, rate, signal });
+      count += mended;
+      if (error !== undefined) throw error;
+      // Noted anew meanwhile: somebody still cannot reach the node.
+      if (noted !== null) await reporter.delete(suspectKey(job.node), { ...this.#call(), cas: noted.cas });
+      await this.#options.monitor.check(reporter);
+    }
+    return count;
+  }
+
+  #node(id: NodeId): MemcachedNode {
+    const node = this.#options.places.node(id);
+    if (node === undefined) throw new StormlampError(ErrorCode.INVALID_OPTION, `There is no node ${id}`);
+    return node;
+  }
+
+  #call(): CallOptions {
+    return { timeoutMs: this.#options.operationTimeoutMs };
+  }
+}
+
+function lost(node: NodeId): StormlampError {
+  return new StormlampError(
+    ErrorCode.NODE_UNREACHABLE,
+    `${node} was restarted, flushed or not reachable while it was brought up to date; that begins anew`,
+    { node },
+  );
+}

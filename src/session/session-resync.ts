@@ -1,0 +1,123 @@
+/** Keeps the copies of sessions complete and alike: refills nodes, and mends single sessions whose copies were seen to differ. */
+import type { CallOptions, Deadline } from '../common/deadline.js';
+import { allowManyListeners } from '../common/shared-signal.js';
+import type { CopyKey } from '../memcached/copies/copy-key.js';
+import type { NodeStandings } from '../memcached/copies/node-standings.js';
+import type { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
+import { exptimeOf, exptimeOfRemaining } from '../memcached/exptime.js';
+import type { MemcachedMonitor } from '../memcached/memcached-monitor.js';
+import { MendCopies } from '../memcached/resync/mend-copies.js';
+import { Resync } from '../memcached/resync/resync.js';
+import { TextConnection } from '../memcached/text-connection.js';
+import { BackgroundWork } from './background-work.js';
+import { mergeRivals } from './merge-rivals.js';
+import type { SessionStoreEvents } from './session-events.js';
+import { sessionPlaceOf, sessionRing } from './session-keys.js';
+import type { ResolvedSessionOptions } from './session-options.js';
+
+/** What it needs of the store. */
+export interface SessionResyncOptions {
+  /** The options of the store. */
+  readonly store: ResolvedSessionOptions;
+  /** Where sessions are. */
+  readonly copies: ReplicatedCopies;
+  /** What is known of the nodes. */
+  readonly standings: NodeStandings;
+  /** Looks at them. */
+  readonly monitor: MemcachedMonitor;
+  /** Runs `work` under the session's lock. */
+  readonly locked: <T>(key: CopyKey, deadline: Deadline, work: () => Promise<T>) => Promise<T>;
+  /** Told of a decided conflict. */
+  readonly onConflict: (decision: SessionStoreEvents['conflict-decided']) => void;
+}
+
+/** A hostile server could name any length. */
+const LARGEST_ITEM = 128 * 1024 * 1024;
+/** Sessions that are mended at once, and that wait for it; the others are mended when they are seen again. */
+const MENDING_AT_ONCE = 200;
+
+/** See the head of this file. */
+export class SessionResync {
+  /** Refills nodes. */
+  readonly resync: Resync;
+  readonly #options: SessionResyncOptions;
+  readonly #mending: MendCopies;
+  readonly #wanted = new Set<string>();
+  readonly #work = new BackgroundWork();
+  readonly #stop = new AbortController();
+
+  /** Does nothing before `resync.start()`. */
+  constructor(options: SessionResyncOptions) {
+    const { store, copies, standings, monitor, locked } = options;
+    this.#options = options;
+    allowManyListeners(this.#stop.signal);
+    this.#mending = new MendCopies({
+      copies,
+      locked,
+      merge: (item, rivals) =>
+        this.#merge(
+          item.value,
+          rivals.map(({ value }) => value),
+        ),
+      exptimeOn: (node, key, call) => this.#exptimeOn(node, key, call),
+      timeoutMs: store.lockWaitMs + 10 * store.operationTimeoutMs,
+    });
+    this.resync = new Resync({
+      places: copies.places,
+      standings,
+      monitor,
+      ring: sessionRing(store),
+      placeOf: (key) => sessionPlaceOf(store, key),
+      connect: (node, signal) => this.#connect(node, { signal }),
+      mend: (key, call) => this.#mending.mend(key, call),
+      itemsPerSecond: store.resyncItemsPerSecond,
+      operationTimeoutMs: store.operationTimeoutMs,
+    });
+  }
+
+  /** Mends a session soon, unless that is under way or too many are. */
+  mendLater(key: CopyKey): void {
+    if (this.#wanted.has(key.key) || this.#wanted.size >= MENDING_AT_ONCE || this.#stop.signal.aborted)
+      return;
+    this.#wanted.add(key.key);
+    const mended = this.#mending.mend(key, { signal: this.#stop.signal });
+    this.#work.add(mended.finally(() => this.#wanted.delete(key.key)));
+  }
+
+  /** Gives up what is under way: another process or a later look takes it up. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.resync.close();
+    await this.#work.settled();
+  }
+
+  #merge(first: Buffer, rivals: readonly Buffer[]): Buffer {
+    const { bytes, decided } = mergeRivals(first, rivals, this.#options.store.serialize);
+    for (const variable of decided) this.#options.onConflict({ variable, kept: 'ours' });
+    return bytes;
+  }
+
+  async #exptimeOn(node: string, key: CopyKey, call: CallOptions): Promise<number> {
+    const { store } = this.#options;
+    try {
+      await using connection = await this.#connect(node, call);
+      const [item] = await connection.items([key.key], call);
+      return exptimeOfRemaining(item?.remainingSeconds);
+    } catch {
+      // Without the text protocol nobody can tell: as if it was used now.
+      return exptimeOf(store.lifetimeMs, store.handler);
+    }
+  }
+
+  async #connect(id: string, call: CallOptions): Promise<TextConnection> {
+    const { store } = this.#options;
+    const seed = store.nodes.find((node) => node.id === id);
+    if (seed === undefined) throw new Error(`There is no node ${id}`);
+    const timeoutMs = Math.max(2_000, store.operationTimeoutMs);
+    const { address } = seed;
+    return await TextConnection.open(
+      { address, id, timeoutMs, tls: store.tls, maxItemBytes: LARGEST_ITEM },
+      call,
+    );
+  }
+}
