@@ -149,7 +149,7 @@ describe('names', () => {
             expect(error).toMatchObject({ code: 'ERR_FILE_NAME' });
             continue;
           }
-          expect(posix.resolve('/root', accepted)).toMatch(/^\/root\/./);
+          expect(posix.resolve('/root', accepted)).toMatch(/^\/root\/./s);
           expect(accepted.split('/')).not.toContain('..');
           expect(accepted).not.toContain('\0');
         }

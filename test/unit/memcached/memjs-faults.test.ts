@@ -73,10 +73,17 @@ test('half an answer before a timeout: memjs puts the next answer behind it', as
     client.close();
   }
   await using peer = await openPeer(script());
-  // The half must be there before the deadline, on a busy machine too: a late answer is not the matter of this test.
   const node = ours(peer.port, 1_000);
   expect(await outcome(node.get('first'))).toBe(ErrorCode.TIMEOUT);
-  expect((await node.get('second', { timeoutMs: 10_000 }))?.value.toString()).toBe('VALUE');
+  // On a busy machine the half may come only now, and end the connection under the next call: an error, never a wrong value.
+  const second = (): Promise<string | undefined> =>
+    node.get('second', { timeoutMs: 10_000 }).then(
+      (item) => item?.value.toString(),
+      (error: StormlampError) => error.code,
+    );
+  const answers = [await second(), await second()];
+  expect(answers[1]).toBe('VALUE');
+  expect([ErrorCode.PROTOCOL, 'VALUE']).toContain(answers[0]);
   node.destroy();
 });
 
