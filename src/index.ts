@@ -26,6 +26,23 @@ export type { FailoverManager } from './failover/failover-manager.js';
 export type { FailoverMode, FailoverOptions, HookPolicy } from './failover/failover-options.js';
 export type { IsolateOptions } from './failover/failover-targets.js';
 export type { FailureKind } from './failover/failure-kind.js';
+export {
+  type HaproxyAgent,
+  type HaproxyAgentOptions,
+  startHaproxyAgent,
+} from './failover/php-tier/haproxy-agent.js';
+export type {
+  DocumentNode,
+  TopologyDocument,
+  TopologyFileFormat,
+} from './failover/php-tier/topology-document.js';
+export {
+  startTopologyFile,
+  type TopologyFile,
+  type TopologyFileEvents,
+} from './failover/php-tier/topology-file.js';
+export type { TopologyFileOptions } from './failover/php-tier/topology-file-options.js';
+export type { TopologySource } from './failover/php-tier/topology-source.js';
 export type { Suspicion } from './failover/suspicion.js';
 export type { SharedEntry } from './files/list-shared.js';
 export type { WalkProgress, WalkReport } from './files/mirror-walk.js';

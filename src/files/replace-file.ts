@@ -16,13 +16,15 @@ export function isUnfinished(path: string): boolean {
   return basename(path).startsWith(UNFINISHED);
 }
 
-/** Writes, flushes to the disk, and renames into place. Leaves nothing behind when it fails. */
-export async function replaceFile(path: string, contents: string | Uint8Array): Promise<void> {
+/** Writes, flushes to the disk, and renames into place, with the permissions `mode`. Leaves nothing behind when it fails. */
+export async function replaceFile(path: string, contents: string | Uint8Array, mode = 0o600): Promise<void> {
   const temporary = unfinishedPath(path);
   const file = await open(temporary, 'wx', 0o600);
   try {
     try {
       await file.writeFile(contents);
+      // What was asked for at opening is cut down by the umask.
+      if (mode !== 0o600) await file.chmod(mode);
       await file.sync();
     } finally {
       await file.close();

@@ -88,7 +88,7 @@ test.each([
   [['servers', 'upgrade'], "Expected `servers <action>` to be 'install' or 'list', got `upgrade` (string)"],
   [
     ['servers', 'install', 'oracle'],
-    'one of mariadb, mysql, memcached, php, pt-heartbeat, mariadb@newest, memcached@newest',
+    'one of mariadb, mysql, memcached, php, pt-heartbeat, haproxy, mariadb@newest, memcached@newest',
   ],
   [['servers', 'install', 'php@newest'], 'got `php@newest`'],
 ])('%j is wrong usage: exit code 2, one message, no stack', async (args, message) => {
@@ -122,6 +122,7 @@ test('servers list tells where every server comes from', async () => {
     'memcached system',
     'php system',
     'pt-heartbeat system',
+    'haproxy system',
     'mariadb newest',
     'memcached newest',
   ]);

@@ -9,6 +9,7 @@ export const CONTAINER_PROGRAMS: Readonly<Record<ServerName, string>> = Object.f
   memcached: 'memcached',
   php: 'php',
   'pt-heartbeat': 'pt-heartbeat',
+  haproxy: 'haproxy',
 });
 
 /** Replaces itself by the program, so that the program gets the engine's signals. */

@@ -115,6 +115,7 @@ export class NativeLauncher implements ServerLauncher {
         return this.#binaries[server]?.server;
       case 'memcached':
       case 'pt-heartbeat':
+      case 'haproxy':
         return this.#binaries[server];
       case 'php':
         return this.#binaries.php?.cli;

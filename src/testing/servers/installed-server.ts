@@ -16,7 +16,7 @@ import type {
 export type FoundServer =
   | { readonly name: 'mariadb'; readonly binaries: MariadbBinaries }
   | { readonly name: 'mysql'; readonly binaries: MysqlBinaries }
-  | { readonly name: 'memcached' | 'pt-heartbeat'; readonly binaries: ServerProgram }
+  | { readonly name: 'memcached' | 'pt-heartbeat' | 'haproxy'; readonly binaries: ServerProgram }
   | { readonly name: 'php'; readonly binaries: PhpBinaries };
 
 /** The program of a found server. */
@@ -27,6 +27,7 @@ export function programOf(found: FoundServer): ServerProgram {
       return found.binaries.server;
     case 'memcached':
     case 'pt-heartbeat':
+    case 'haproxy':
       return found.binaries;
     case 'php':
       return found.binaries.cli;
@@ -50,6 +51,7 @@ export async function installedServer(
   switch (name) {
     case 'memcached':
     case 'pt-heartbeat':
+    case 'haproxy':
       return { name, binaries: program };
     case 'php':
       return {

@@ -11,23 +11,32 @@ const PACKAGES: Readonly<Record<PackageManager, Readonly<Partial<Record<ServerNa
     memcached: 'memcached',
     php: 'php-cli php-memcached php-memcache php-igbinary php-msgpack php-mysql',
     'pt-heartbeat': 'percona-toolkit',
+    haproxy: 'haproxy',
   },
   dnf: {
     mariadb: 'mariadb-server',
     mysql: 'mysql-server',
     memcached: 'memcached',
     php: 'php-cli php-pecl-memcached php-pecl-memcache php-pecl-igbinary php-pecl-msgpack php-mysqlnd',
+    haproxy: 'haproxy',
   },
-  zypper: { mariadb: 'mariadb', memcached: 'memcached', php: 'php8-cli php8-memcached php8-mysql' },
+  zypper: {
+    mariadb: 'mariadb',
+    memcached: 'memcached',
+    php: 'php8-cli php8-memcached php8-mysql',
+    haproxy: 'haproxy',
+  },
   pacman: {
     mariadb: 'mariadb',
     memcached: 'memcached',
     php: 'php php-memcached php-memcache php-igbinary',
+    haproxy: 'haproxy',
   },
   apk: {
     mariadb: 'mariadb',
     memcached: 'memcached',
     php: 'php84 php84-session php84-pecl-memcached php84-pecl-memcache php84-mysqli',
+    haproxy: 'haproxy',
   },
   brew: {
     mariadb: 'mariadb',
@@ -35,6 +44,7 @@ const PACKAGES: Readonly<Record<PackageManager, Readonly<Partial<Record<ServerNa
     memcached: 'memcached',
     php: 'php',
     'pt-heartbeat': 'percona-toolkit',
+    haproxy: 'haproxy',
   },
 };
 
@@ -54,6 +64,7 @@ export const SERVER_VARIABLES: Readonly<Record<ServerName, string>> = Object.fre
   memcached: 'STORMLAMP_MEMCACHED',
   php: 'STORMLAMP_PHP',
   'pt-heartbeat': 'STORMLAMP_PT_HEARTBEAT',
+  haproxy: 'STORMLAMP_HAPROXY',
 });
 
 /** `ERR_SERVER_MISSING` for servers that were found nowhere; `because` says why they were not installed. */

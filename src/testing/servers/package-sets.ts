@@ -38,6 +38,13 @@ const LAMP: PackageSet = {
   servers: ['mariadb', 'memcached', 'php'],
 };
 
+const HAPROXY: PackageSet = {
+  name: 'haproxy',
+  packages: ['haproxy'],
+  without: ['adduser', 'init-system-helpers', 'lsb-base', 'sysvinit-utils'],
+  servers: ['haproxy'],
+};
+
 /** Debian's unstable suite, whose packages bring their own C library with them. */
 const SID = { suite: 'sid' } as const;
 
@@ -61,7 +68,7 @@ const NEWEST: readonly PackageSet[] = [
 ];
 
 /**
- * The sets of a system: MariaDB, memcached and PHP of its own release, the newest MySQL and pt-heartbeat that it can
+ * The sets of a system: MariaDB, memcached, PHP and HAProxy of its own release, the newest MySQL and pt-heartbeat that it can
  * run, and newer releases of its own servers where its distribution has some.
  */
 export function packageSets(system: Pick<AptSystem, 'family'>): readonly PackageSet[] {
@@ -82,7 +89,7 @@ export function packageSets(system: Pick<AptSystem, 'family'>): readonly Package
     // Debian 12's does not know the words of MySQL 8.4 and newer.
     ...(isDebian ? SID : {}),
   };
-  return [LAMP, mysql, percona, ...(isDebian ? NEWEST : [])];
+  return [LAMP, mysql, percona, HAPROXY, ...(isDebian ? NEWEST : [])];
 }
 
 /** The set that brings `server` in that release, or in the only one that there is. */

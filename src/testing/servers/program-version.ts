@@ -11,6 +11,7 @@ const FLAGS: Readonly<Record<ServerName, readonly string[]>> = {
   memcached: ['-V'],
   php: ['-n', '-v'],
   'pt-heartbeat': ['--version'],
+  haproxy: ['-v'],
 };
 
 /**
@@ -50,5 +51,7 @@ export function parseVersion(server: ServerName, text: string): string | undefin
       return /^PHP\s+(\d+\.\d+\.\d+)/m.exec(text)?.[1];
     case 'pt-heartbeat':
       return /^pt-heartbeat\s+(\d+\.\d+\.\d+)/m.exec(text)?.[1];
+    case 'haproxy':
+      return /^HA-?Proxy version\s+(\d+\.\d+\.\d+)/m.exec(text)?.[1];
   }
 }

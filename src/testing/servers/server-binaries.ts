@@ -60,6 +60,8 @@ export interface ServerBinaries {
   readonly php?: PhpBinaries;
   /** Percona's `pt-heartbeat`, when asked for: no server, but a program that works beside one. */
   readonly 'pt-heartbeat'?: ServerProgram;
+  /** HAProxy, when asked for. */
+  readonly haproxy?: ServerProgram;
 }
 
 /** Names of servers that `resolveServers` can be asked for. */

@@ -23,6 +23,8 @@ export interface ServerPaths {
   readonly php?: string | undefined;
   /** `pt-heartbeat`. */
   readonly 'pt-heartbeat'?: string | undefined;
+  /** `haproxy`. */
+  readonly haproxy?: string | undefined;
 }
 
 /** What a search needs. */
@@ -53,6 +55,7 @@ const PROGRAM_NAMES: Readonly<Record<ServerName, readonly string[]>> = {
   memcached: ['memcached'],
   php: ['php'],
   'pt-heartbeat': ['pt-heartbeat'],
+  haproxy: ['haproxy'],
 };
 
 /**

@@ -29,7 +29,14 @@ test('every server is in exactly one set, and MariaDB and memcached in a newer o
       .flatMap((set) => set.servers)
       .toSorted();
   for (const family of ['debian', 'ubuntu'] as const) {
-    expect(servers(family, false)).toEqual(['mariadb', 'memcached', 'mysql', 'php', 'pt-heartbeat']);
+    expect(servers(family, false)).toEqual([
+      'haproxy',
+      'mariadb',
+      'memcached',
+      'mysql',
+      'php',
+      'pt-heartbeat',
+    ]);
   }
   expect(servers('debian', true)).toEqual(['mariadb', 'memcached']);
   expect(servers('ubuntu', true)).toEqual([]);

@@ -66,6 +66,13 @@ test('a list tells every server: what is there, what is not, and why', async () 
     },
     {
       found: false,
+      name: 'haproxy',
+      release: 'system',
+      rejected: [],
+      wouldInstallInto: join(cacheDir, 'debian-bookworm-haproxy-amd64'),
+    },
+    {
+      found: false,
       name: 'mariadb',
       release: 'newest',
       rejected: [],

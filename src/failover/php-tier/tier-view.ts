@@ -1,0 +1,77 @@
+/** What other programs are told about a cluster: who takes writes, who serves reads, and until when that may be believed. */
+import type { NodeAddress, NodeId } from '../../common/node-address.js';
+import type { NodeDescription } from '../../topology/node-description.js';
+import { effectiveLagMs } from '../../topology/node-description.js';
+import { selectNodes } from '../../topology/node-selection.js';
+import type { TopologyDescription } from '../../topology/topology-description.js';
+import { nodeIn } from '../../topology/topology-description.js';
+import type { ClusterSnapshot } from '../cluster-snapshot.js';
+import type { FailureKind } from '../failure-kind.js';
+
+/** A node that other programs may use. */
+export interface TierNode {
+  /** Its name. */
+  readonly id: NodeId;
+  /** Where it listens. */
+  readonly address: NodeAddress;
+  /** Its share of reads relative to the others. */
+  readonly weight: number;
+  /** How far it is behind, milliseconds; null for the primary, and when nobody knows. */
+  readonly lagMs: number | null;
+}
+
+/** What other programs are told, without times. */
+export interface TierView {
+  /** The node that takes writes; null while there is none, or more than one. */
+  readonly primary: TierNode | null;
+  /** The replicas that are fresh enough, in the order of the configuration. */
+  readonly replicas: readonly TierNode[];
+  /** What is wrong with the primary. */
+  readonly failure: FailureKind | null;
+}
+
+/** How the view is made. */
+export interface TierViewOptions {
+  /** How far a replica may be behind, milliseconds. */
+  readonly maxLagMs: number;
+  /** Addresses as the other programs must use them, by node; nodes that are left out keep their own. */
+  readonly addresses: Readonly<Record<NodeId, NodeAddress>>;
+  /** Monotonic milliseconds. */
+  readonly now: number;
+}
+
+/** The view of a cluster now. A node that an operator took out is not in it. */
+export function tierView(
+  topology: TopologyDescription,
+  state: ClusterSnapshot,
+  { maxLagMs, addresses, now }: TierViewOptions,
+): TierView {
+  const isOut = (id: NodeId): boolean =>
+    state.nodes.find(({ node }) => node === id)?.suspicion === 'isolated';
+  const described = (node: NodeDescription): TierNode => ({
+    id: node.id,
+    address: Object.hasOwn(addresses, node.id) ? (addresses[node.id] ?? node.address) : node.address,
+    weight: node.weight,
+    lagMs: rounded(effectiveLagMs(node, now)),
+  });
+  const { writer } = topology;
+  const primary =
+    writer.kind === 'primary' && !isOut(writer.node) ? nodeIn(topology, writer.node) : undefined;
+  const fit = selectNodes(topology, { preference: 'replica', maxLagMs, now, allows: (id) => !isOut(id) });
+  return {
+    primary: primary === undefined ? null : described(primary),
+    replicas: topology.nodes.filter((node) => fit.candidates.includes(node)).map(described),
+    failure: state.failure,
+  };
+}
+
+/** Whether two views send calls to different nodes. */
+export function sendsElsewhere(a: TierView, b: TierView): boolean {
+  const key = ({ primary, replicas, failure }: TierView): string =>
+    JSON.stringify([primary?.id, replicas.map(({ id, weight }) => [id, weight]), failure]);
+  return key(a) !== key(b);
+}
+
+function rounded(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms);
+}

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import type { ClusterSnapshot } from '../../../../src/failover/cluster-snapshot.js';
+import { agentAnswer, readQuestion } from '../../../../src/failover/php-tier/agent-answer.js';
+import { initialTopology, observe } from '../../../../src/topology/describe-topology.js';
+import type { TopologyDescription } from '../../../../src/topology/topology-description.js';
+import { type Finding, master, observationOf, seeds, slave } from '../../../spec/topology/made-up-servers.js';
+
+const healthy = { a: master('a'), b: slave('b', 'a'), c: slave('c', 'a') };
+
+function see(findings: Readonly<Record<string, Finding>>): TopologyDescription {
+  // They have answered for a minute.
+  return [-60_000, 0].reduce(
+    (topology, at) =>
+      Object.entries(findings).reduce(
+        (before, [node, finding]) => observe(before, observationOf(node, finding, at)),
+        topology,
+      ),
+    initialTopology(seeds({ a: 'primary', b: 'replica', c: 'replica' })),
+  );
+}
+function ask(
+  node: string,
+  role: 'read' | 'write',
+  findings: Readonly<Record<string, Finding>> = healthy,
+  state: Partial<ClusterSnapshot> = {},
+): string | undefined {
+  const topology = see(findings);
+  const snapshot = { tilted: false, failure: null, nodes: [], ...state } as unknown as ClusterSnapshot;
+  return agentAnswer({ node, role }, { topology, state: snapshot, maxLagMs: 5_000, now: 0 });
+}
+
+test.each<[string, string | undefined, string]>([
+  ['the primary takes writes', ask('a', 'write'), 'up ready 100%\n'],
+  ['a replica does not', ask('b', 'write'), 'ready down #the primary is a\n'],
+  ['replicas serve reads', ask('b', 'read'), 'up ready 100%\n'],
+  ['the primary does not while they do', ask('a', 'read'), 'ready down #another node is preferred\n'],
+  [
+    'a stale replica serves none',
+    ask('b', 'read', { ...healthy, b: slave('b', 'a', { lagMs: 60_000 }) }),
+    'ready down #60000 ms behind\n',
+  ],
+  [
+    'the primary serves reads when no replica is fit',
+    ask('a', 'read', { a: master('a'), b: 'refused', c: 'refused' }),
+    'up ready 100%\n',
+  ],
+  [
+    'nobody takes writes while there is no primary',
+    ask('a', 'write', { ...healthy, a: 'refused' }, { failure: 'dead-primary' }),
+    'ready down #dead-primary\n',
+  ],
+])('%s', (_, answer, expected) => {
+  if (expected.includes('behind')) expect(answer).toMatch(/^ready down #.*60000/);
+  else expect(answer).toBe(expected);
+});
+
+test('a node that an operator took out is drained, and its share goes to the others', () => {
+  const nodes = [{ node: 'b', suspicion: 'isolated' }] as unknown as ClusterSnapshot['nodes'];
+  expect(ask('b', 'read', healthy, { nodes })).toBe('up drain\n');
+  expect(ask('c', 'read', healthy, { nodes })).toBe('up ready 100%\n');
+});
+
+test('a node that came back takes a part first', () => {
+  const topology = see({ a: master('a'), c: slave('c', 'a'), b: 'refused' });
+  const back = observe(topology, observationOf('b', slave('b', 'a'), 1_000));
+  const state = { tilted: false, failure: null, nodes: [] } as unknown as ClusterSnapshot;
+  const at = (now: number): string | undefined =>
+    agentAnswer({ node: 'b', role: 'read' }, { topology: back, state, maxLagMs: 60_000, now });
+  expect([at(1_000), at(6_000), at(11_000)]).toEqual(['up ready 10%\n', 'up ready 50%\n', 'up ready 100%\n']);
+});
+
+test('a process that does not trust its eyes says nothing', () => {
+  expect(ask('a', 'write', healthy, { tilted: true })).toBeUndefined();
+});
+
+test('an unknown node is named, with the known ones, on one line', () => {
+  expect(ask('x', 'read')).toBe('ready down #no node is called x; known are a, b, c\n');
+});
+
+test.each([
+  ['db1:3306 write', { node: 'db1:3306', role: 'write' }],
+  ['[::1]:3306\tread\r', { node: '[::1]:3306', role: 'read' }],
+  ['db1:3306', undefined],
+  ['db1:3306 admin', undefined],
+  ['GET / HTTP/1.1', undefined],
+  [`${'x'.repeat(256)} read`, undefined],
+])('%j is read as %j', (line, question) => {
+  expect(readQuestion(line)).toEqual(question);
+});
