@@ -6,7 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, createCluster, startHaproxyAgent, startTopologyFile } from '../../src/index.js';
-import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
+import {
+  type LocalCluster,
+  type LocalDatabaseNode,
+  type LocalPhpSite,
+  startLocalCluster,
+} from '../../src/testing/index.js';
 import { freePort } from '../../src/testing/process/free-port.js';
 import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
 import { eventually } from './eventually.js';
@@ -86,24 +91,79 @@ test.each(['php', 'json'])(
   },
 );
 
+/** Reads a JSON file again and again for two seconds; tells how often, and how often it was not whole. */
+async function hammer(file: string): Promise<{ readonly reads: number; readonly bad: number }> {
+  const { stdout } = await servers.php(`<?php $bad = 0; $n = 0; $until = microtime(true) + 2;
+    while (microtime(true) < $until) {
+      $t = json_decode((string) @file_get_contents('${file}'), true); $n++;
+      if (!is_array($t) || !array_key_exists('failure', $t)) $bad++;
+    }
+    echo "$n $bad";`);
+  const [reads = 0, bad = -1] = stdout.split(' ').map(Number);
+  return { reads, bad };
+}
+
 test('readers never see a part, nor a file that is not there, while it is written again and again', async () => {
-  const file = join(folder, 'busy.php');
+  const file = join(folder, 'busy.json');
   const keeper = await startTopologyFile(cluster, { file, validForMs: 1_000 });
   let writes = 0;
   keeper.on('file-written', () => {
     writes += 1;
   });
-  const script = `<?php $bad = 0; $n = 0; $until = microtime(true) + 2;
-    while (microtime(true) < $until) { $t = @include '${file}'; $n++; if (!is_array($t) || !isset($t['replicas'], $t['failure']) && !array_key_exists('failure', (array) $t)) $bad++; }
-    echo "$n $bad";`;
   try {
-    const { stdout } = await servers.php(script);
-    const [reads = 0, bad = -1] = stdout.split(' ').map(Number);
+    const { reads, bad } = await hammer(file);
     expect(reads).toBeGreaterThan(100);
     expect(bad).toBe(0);
     expect(writes).toBeGreaterThan(1);
   } finally {
     await keeper.close();
+  }
+});
+
+test('the same reader does see parts of a file that is written in place', async () => {
+  const file = join(folder, 'in-place.json');
+  const text = JSON.stringify({ padding: 'x'.repeat(200_000), failure: null });
+  await writeFile(file, text);
+  let over = false;
+  const writing = (async () => {
+    while (!over) await writeFile(file, text);
+  })();
+  const { bad } = await hammer(file);
+  over = true;
+  await writing;
+  expect(bad).toBeGreaterThan(0);
+});
+
+test('PHP with opcache sees the next file when it checks time stamps, and never when it does not', async () => {
+  const file = join(folder, 'opcache.php');
+  const keeper = await startTopologyFile(cluster, { file });
+  const script = `<?php $t = include '${file}';
+    $cached = isset(opcache_get_status(true)['scripts'][realpath('${file}')]);
+    echo json_encode([count($t['replicas']), $cached]);`;
+  const site = (validate: '1' | '0'): Promise<LocalPhpSite> =>
+    servers.phpSite(script, {
+      workers: 1,
+      ini: {
+        zend_extension: 'opcache',
+        'opcache.enable_cli': '1',
+        'opcache.validate_timestamps': validate,
+        'opcache.revalidate_freq': '1',
+        'opcache.file_update_protection': '0',
+      },
+    });
+  const sites = [await site('1'), await site('0')];
+  const read = async (site: number): Promise<readonly [number, boolean]> =>
+    (await (await fetch(sites[site]?.url ?? '')).json()) as [number, boolean];
+  try {
+    for (const n of [0, 1]) await eventually(`site ${n} has it in its cache`, async () => (await read(n))[1]);
+    const [before] = await read(1);
+    const hold = cluster.failover.isolate(idle().id);
+    await eventually('the site that checks sees it', async () => (await read(0))[0] < before);
+    expect(await read(1)).toEqual([before, true]);
+    hold[Symbol.dispose]();
+  } finally {
+    await keeper.close();
+    for (const each of sites) await each.kill();
   }
 });
 
