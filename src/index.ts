@@ -99,9 +99,14 @@ export type { PoolStats } from './mysql/pool-errors.js';
 export type { PoolOptions } from './mysql/pool-options.js';
 export type { MysqlConnection } from './mysql/promise-connection.js';
 export type { ReadOptions } from './mysql/read-options.js';
-export type { Consistency, MysqlScope } from './mysql/scope.js';
+export type { Consistency, MysqlScope, ScopeView } from './mysql/scope.js';
 export type { RouteEvent } from './mysql/session-ports.js';
-export type { StatementCallback, StatementOptions, StatementValues } from './mysql/statement.js';
+export type {
+  StatementCallback,
+  StatementLimits,
+  StatementOptions,
+  StatementValues,
+} from './mysql/statement.js';
 export type { IsolationLevel, TransactionOptions } from './mysql/transaction.js';
 export type {
   CommonSessionOptions,

@@ -1,10 +1,11 @@
 /** One checkout with both of its faces, which are made when somebody asks for them. */
 import type { ConnectionOptions } from 'mysql2';
-import { type CallOptions, Deadline } from '../common/deadline.js';
+import { Deadline } from '../common/deadline.js';
 import { CallbackConnection } from './callback-connection.js';
 import { type ConnectionFaces, MysqlConnection } from './promise-connection.js';
 import type { CallContext } from './session-ports.js';
 import type { SqlText } from './sql-text.js';
+import type { StatementLimits } from './statement.js';
 import { type ConnectionHost, VirtualConnection } from './virtual-connection.js';
 
 /** A connection that was checked out of a cluster. */
@@ -62,7 +63,11 @@ export function limitedHost(host: ConnectionHost, deadline: Deadline): Connectio
   };
 }
 
-function limitedContext(context: CallContext, limits: CallOptions | undefined, outer: Deadline): CallContext {
+function limitedContext(
+  context: CallContext,
+  limits: StatementLimits | undefined,
+  outer: Deadline,
+): CallContext {
   if (limits === undefined) return { ...context, deadline: outer };
   const own = limits.timeoutMs ?? 0;
   const left = Math.min(outer.remainingMs(), own === 0 ? Number.POSITIVE_INFINITY : own);

@@ -1,6 +1,6 @@
 /** The machinery behind one MySQL client: watcher, nodes, router and scopes, plugged together. */
 import type { BreakerChange } from '../breaker/node-breaker.js';
-import { type CallOptions, Deadline } from '../common/deadline.js';
+import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { isObserved, publish } from '../diagnostics/channels.js';
@@ -20,6 +20,7 @@ import { QueryRouter } from './query-router.js';
 import { createReplicationProbe } from './replication-probe.js';
 import { Scopes } from './scope.js';
 import type { CallContext, RouteEvent } from './session-ports.js';
+import type { StatementLimits } from './statement.js';
 import type { ConnectionHost } from './virtual-connection.js';
 
 /** Who is told what happens inside. */
@@ -61,7 +62,7 @@ export class ClusterCore implements ConnectionHost {
   constructor(options: ResolvedMysqlOptions, listeners: CoreListeners) {
     this.options = options;
     this.#listeners = listeners;
-    this.scopes = new Scopes(options.consistency);
+    this.scopes = new Scopes(options.scope);
     this.#classifications = new ClassificationCache({ functions: options.functions });
     this.watcher = this.#createWatcher();
     this.nodes = new Map(options.nodes.map((config) => [config.seed.id, this.#createNode(config)]));
@@ -73,6 +74,7 @@ export class ClusterCore implements ConnectionHost {
       breakerVersion: () => this.#breakerVersion,
       inFlight: (node) => this.node(node).inFlight,
       returnedAt: (node) => this.node(node).returnedAt,
+      waitLimit: Math.max(1, Math.floor(options.pool.max / 2)),
     });
     this.watcher.on('node-observed', (observation) => this.#observed(observation));
     this.watcher.on('primary-changed', ({ before, after }) => {
@@ -116,10 +118,11 @@ export class ClusterCore implements ConnectionHost {
   }
 
   /** The limits and the scope of a call that starts now. */
-  contextOf(limits: CallOptions | undefined): CallContext {
+  contextOf(limits: StatementLimits | undefined): CallContext {
     const { timeoutMs } = this.options;
     const deadline = limits === undefined && timeoutMs === 0 ? NO_LIMIT : Deadline.of(limits, timeoutMs);
-    return { deadline, scope: this.scopes.current };
+    const after = limits?.after;
+    return { deadline, scope: after === undefined ? this.scopes.current : this.scopes.with(after) };
   }
 
   /** The primary, as soon as there is one. */

@@ -3,6 +3,7 @@ import { backoffMs, pause } from '../common/backoff.js';
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import type { GtidPosition } from '../topology/gtid-position.js';
 import { noWriterError } from '../topology/routing-error.js';
 import { writeRefused } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
@@ -14,12 +15,16 @@ export interface Bound {
   readonly connection: PhysicalConnection;
   /** Why this node, when that does not go without saying. */
   readonly because: string;
+  /** What the node must have applied before the read is sent; undefined when it is known to have all. */
+  readonly waitFor?: GtidPosition | undefined;
 }
 
 /** The nodes that a statement already tried. */
 export interface Tried {
   /** Undefined until a node failed. */
   nodes: Set<NodeId> | undefined;
+  /** Whether the statement has waited in vain on a replica for what it must see; it does so once. */
+  hasWaited?: boolean;
 }
 
 /** So often a server may refuse a write although the monitor sees that it takes writes. */
@@ -49,9 +54,9 @@ export function tryBindReader(ports: SessionPorts, { scope }: CallContext, tried
     if (mayPass(ports, choice)) return undefined;
     throw choice;
   }
-  const { node, because } = choice;
+  const { node, because, waitFor } = choice;
   const connection = ports.node(node).tryAcquire('read');
-  return connection === undefined ? undefined : { connection, because };
+  return connection === undefined ? undefined : { connection, because, waitFor };
 }
 
 /** A connection to the primary, if there is one and it can be had at once. */
@@ -71,12 +76,12 @@ export async function bindReader(ports: SessionPorts, context: CallContext, trie
   const { scope, deadline } = context;
   for (let cause: unknown; ; ) {
     if (ports.router.preferenceIn(scope) === 'primary') return bindWriter(ports, context);
-    const { node, because } = await readerInTime(ports, context, tried);
+    const { node, because, waitFor } = await readerInTime(ports, context, tried);
     if (cause !== undefined && tried.nodes?.has(node) === true) {
       throw ports.router.noReader(scope, tried.nodes, cause);
     }
     try {
-      return { connection: await ports.node(node).acquire('read', deadline), because };
+      return { connection: await ports.node(node).acquire('read', deadline), because, waitFor };
     } catch (error) {
       if (!isNodeTrouble(error)) throw timelyError(error, deadline);
       ports.checkOpen();
@@ -132,7 +137,7 @@ type Choice = ReturnType<SessionPorts['router']['reader']>;
 
 function readerNow(ports: SessionPorts, scope: CallContext['scope'], tried: Tried): Choice | Error {
   try {
-    return ports.router.reader(scope, tried.nodes);
+    return ports.router.reader(scope, tried.nodes, tried.hasWaited !== true);
   } catch (error) {
     return error as Error;
   }

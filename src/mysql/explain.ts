@@ -48,13 +48,16 @@ export function explainRoute(core: ClusterCore, sql: string): RouteExplanation {
   const selection = reads ? core.router.considered(scope) : core.router.consideredForWrite();
   const known = { sql, kind: classification.kind, classification, considered: listed(core, selection) };
   let because = need.because;
-  if (reads && scope?.readsFromPrimary === true) because = 'the scope wrote before, and reads its own writes';
+  if (reads && scope?.readsFromPrimary === true)
+    because = 'the scope wrote, and it is not known which nodes have that';
   else if (reads && preference === 'primary') because = "the read preference is 'primary'";
   try {
-    const choice = reads && preference !== 'primary' ? core.router.reader(scope) : undefined;
+    const choice = reads && preference !== 'primary' ? core.router.reader(scope, undefined, true) : undefined;
     const node = choice === undefined ? core.router.writer : choice.node;
     const role = node === undefined ? 'unknown' : roleIn(core, node);
     if (choice !== undefined && choice.because !== '') because = choice.because;
+    if (choice?.waitFor !== undefined)
+      because = `it is waited for there until ${choice.waitFor.text} is applied`;
     return { ...known, node, role, because };
   } catch (error) {
     return { ...known, node: undefined, role: 'unknown', because: describeError(error) };

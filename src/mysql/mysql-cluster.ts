@@ -14,6 +14,7 @@ import type { NodeId } from '../common/node-address.js';
 import type { TopologyWatcher } from '../health/topology-watcher.js';
 import type { TopologyDescription } from '../topology/topology-description.js';
 import { CallbackPool } from './callback-pool.js';
+import { causalToken } from './causal-token.js';
 import { CheckedOut, limitedHost } from './checked-out.js';
 import { ClusterCore } from './cluster-core.js';
 import type { NodeStats } from './cluster-node.js';
@@ -24,7 +25,7 @@ import type { MysqlClusterEvents } from './mysql-events.js';
 import { type MysqlOptions, type ResolvedMysqlOptions, resolveMysqlOptions } from './mysql-options.js';
 import { PoolOnly, strayBegin } from './pool-only.js';
 import type { MysqlConnection } from './promise-connection.js';
-import type { MysqlScope } from './scope.js';
+import type { MysqlScope, ScopeView } from './scope.js';
 import { SqlText } from './sql-text.js';
 import { checkStart } from './start-check.js';
 import { readStatement, type Statement, type StatementAnswer, type StatementOptions } from './statement.js';
@@ -150,13 +151,34 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
 
   /**
    * Runs `fn` in a scope: one request, or one job. Within it the given limits hold for reads, and once it has written,
-   * its reads see that write: they go to the primary from then on (`consistency: 'eventual'` lets them go to replicas).
-   * Outside a scope nothing sticks: a read may go to a replica that has not got an earlier write yet.
+   * its reads see that write: they go to a replica that has it, wait up to `waitMs` for one, or go to the primary
+   * (`consistency: 'eventual'` lets them go anywhere). Outside a scope nothing sticks: a read may go to a replica that has not
+   * got an earlier write yet.
    *
    * @throws StormlampError `ERR_INVALID_OPTION`, and whatever `fn` throws.
    */
   run<T>(scope: MysqlScope, fn: () => T): T {
     return this.#core.scopes.run(scope, fn);
+  }
+
+  /** The scope of the present call; undefined outside `run`. */
+  get scope(): ScopeView | undefined {
+    return this.#core.scopes.current;
+  }
+
+  /**
+   * A causal token: who reads with it (`run({ after: token }, …)`, `query({ sql, after: token })`), in whatever process, sees
+   * what was written so far. It is a list of GTIDs, as `MASTER_GTID_WAIT` or `WAIT_FOR_EXECUTED_GTID_SET` take it.
+   *
+   * With the `result` of a statement it stands for that statement. Without, it stands for what the present scope wrote or was
+   * to see (`''` when that is nothing), and outside a scope for everything that is committed on the primary. The primary is
+   * asked only when the GTIDs are not known here.
+   *
+   * Rejects with `ERR_UNSUPPORTED` when the primary has no GTIDs, or as `query` does.
+   */
+  async token(result?: unknown, options: CallOptions = {}): Promise<string> {
+    this.#core.checkOpen();
+    return causalToken(this.#core, result, this.#core.contextOf(options));
   }
 
   /** The same cluster with the methods of mysql2's callback pool. */

@@ -17,7 +17,7 @@ import {
 } from './monitor-options.js';
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from './pool-options.js';
 import { type ReadOptions, type ResolvedReadOptions, resolveReadOptions } from './read-options.js';
-import { CONSISTENCIES, type Consistency } from './scope.js';
+import { CONSISTENCIES, type Consistency, type ScopeDefaults } from './scope.js';
 
 /** A node as a URL, or as an object. */
 export type MysqlNodeInput = string | MysqlNodeOptions;
@@ -30,6 +30,13 @@ export interface ScopeOptions {
    * @defaultValue `'session'`
    */
   readonly consistency?: Consistency | undefined;
+  /**
+   * How long a read in a scope that wrote waits on a replica for that write, in milliseconds, before it goes to the primary.
+   * 0 means not to wait.
+   *
+   * @defaultValue 1000
+   */
+  readonly waitMs?: number | undefined;
 }
 
 /** Options of `createMysqlCluster`. */
@@ -81,8 +88,8 @@ export interface ResolvedMysqlOptions {
   readonly pool: ResolvedPoolOptions;
   /** See {@link MysqlOptions.reads}. */
   readonly reads: ResolvedReadOptions;
-  /** See {@link ScopeOptions.consistency}. */
-  readonly consistency: Consistency;
+  /** See {@link MysqlOptions.scope}. */
+  readonly scope: ScopeDefaults;
   /** See {@link MysqlOptions.monitor}. */
   readonly monitor: ResolvedMonitorOptions;
   /** See {@link MysqlOptions.timeoutMs}. */
@@ -100,8 +107,13 @@ export const MYSQL_DEFAULTS: {
   readonly timeoutMs: number;
   readonly blockMs: number;
   readonly startTimeoutMs: number;
-  readonly consistency: Consistency;
-} = Object.freeze({ timeoutMs: 0, blockMs: 10_000, startTimeoutMs: 15_000, consistency: 'session' });
+  readonly scope: ScopeDefaults;
+} = Object.freeze({
+  timeoutMs: 0,
+  blockMs: 10_000,
+  startTimeoutMs: 15_000,
+  scope: Object.freeze({ consistency: 'session', waitMs: 1_000 }),
+});
 
 const NAMES: readonly (keyof MysqlOptions)[] = [
   'primary',
@@ -135,7 +147,7 @@ export function resolveMysqlOptions(options: MysqlOptions): ResolvedMysqlOptions
   const d = MYSQL_DEFAULTS;
   const reads = resolveReadOptions(options.reads);
   const scope = options.scope ?? {};
-  rejectUnknownOptions('mysql.scope', scope, ['consistency']);
+  rejectUnknownOptions('mysql.scope', scope, Object.keys(d.scope));
   const functions = options.functions ?? {};
   rejectUnknownOptions('mysql.functions', functions, ['readOnly']);
   const milliseconds = (name: 'timeoutMs' | 'blockMs' | 'startTimeoutMs', min: number): number =>
@@ -144,7 +156,15 @@ export function resolveMysqlOptions(options: MysqlOptions): ResolvedMysqlOptions
     nodes: readNodes(options, reads),
     pool: resolvePoolOptions('mysql.pool', options.pool),
     reads,
-    consistency: readChoice('mysql.scope.consistency', scope.consistency, CONSISTENCIES, d.consistency),
+    scope: Object.freeze({
+      consistency: readChoice(
+        'mysql.scope.consistency',
+        scope.consistency,
+        CONSISTENCIES,
+        d.scope.consistency,
+      ),
+      waitMs: readNumber('mysql.scope.waitMs', scope.waitMs, d.scope.waitMs, { min: 0 }),
+    }),
     monitor: resolveMonitorOptions(options.monitor),
     timeoutMs: milliseconds('timeoutMs', 0),
     blockMs: milliseconds('blockMs', 0),

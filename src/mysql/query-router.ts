@@ -3,12 +3,14 @@ import type { NodeId } from '../common/node-address.js';
 import { describeError } from '../common/stormlamp-error.js';
 import type { Balance, BalanceContext } from '../topology/balance.js';
 import { createBalance } from '../topology/choose-balance.js';
+import type { GtidPosition } from '../topology/gtid-position.js';
 import type { NodeDescription, NodeRole } from '../topology/node-description.js';
 import { type Selection, selectNodes } from '../topology/node-selection.js';
 import type { ReadPreference } from '../topology/read-preference.js';
 import { stalenessMs } from '../topology/replica-freshness.js';
 import { noReaderError, noWriterError, type RoutingError } from '../topology/routing-error.js';
 import type { TopologyDescription } from '../topology/topology-description.js';
+import { AppliedPositions } from './applied-positions.js';
 import { PrimaryBudget } from './primary-budget.js';
 import type { ResolvedReadOptions } from './read-options.js';
 import type { ActiveScope } from './scope.js';
@@ -25,6 +27,8 @@ export interface RouterView {
   inFlight(node: NodeId): number;
   /** When the breakers of a node let reads through again last, monotonic milliseconds. */
   returnedAt(node: NodeId): number;
+  /** So many statements may wait on one replica at a time for their scopes' writes. */
+  readonly waitLimit: number;
 }
 
 /** The node for a statement. */
@@ -35,6 +39,8 @@ export interface RouteChoice {
   readonly role: NodeRole;
   /** Why this node and not another kind of node, '' when that goes without saying. */
   readonly because: string;
+  /** What the node must be waited for; undefined when it is known to have all that the read must see. */
+  readonly waitFor?: GtidPosition | undefined;
 }
 
 /** Nodes that may serve reads of one kind, until the picture changes or one of them becomes too stale. */
@@ -57,6 +63,8 @@ export class QueryRouter {
   readonly #balance: Balance;
   readonly #budget: PrimaryBudget;
   readonly #context: { now: number } & BalanceContext;
+  /** What replicas are known to have applied. */
+  readonly positions: AppliedPositions;
   #cached: CachedSelection | undefined;
 
   /** Makes a router over `view`. */
@@ -64,6 +72,7 @@ export class QueryRouter {
     this.#reads = reads;
     this.#view = view;
     this.#balance = createBalance(reads.balance);
+    this.positions = new AppliedPositions(view.waitLimit);
     this.#budget = new PrimaryBudget(reads.primaryShareLimit);
     this.#context = {
       now: 0,
@@ -86,33 +95,47 @@ export class QueryRouter {
 
   /**
    * A node for a read. `avoid` are nodes that this statement already tried; one of them is only taken again when no
-   * other can serve.
+   * other can serve. With `mayWait`, it may be a replica that has to be waited for.
    *
    * @throws RoutingError `ERR_NO_REPLICA` naming every node and why it cannot serve; `ERR_NO_PRIMARY` when only the
    * primary would do.
    */
-  reader(scope: ActiveScope | undefined, avoid?: ReadonlySet<NodeId>): RouteChoice {
+  reader(scope: ActiveScope | undefined, avoid?: ReadonlySet<NodeId>, mayWait = false): RouteChoice {
     const now = performance.now();
     const topology = this.#view.topology();
     const preference = this.preferenceIn(scope);
     const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
-    const candidates =
+    let candidates =
       avoid === undefined || avoid.size === 0
         ? this.#candidates(topology, preference, maxLagMs, now)
         : this.#select(topology, preference, maxLagMs, now, avoid).candidates;
+    const wanted = scope?.wanted;
+    let waitFor: GtidPosition | undefined;
+    let reason = 'no replica is fit';
+    if (wanted !== undefined && preference !== 'primary' && candidates.some(isReplica)) {
+      const there = this.#whoHas(wanted, candidates, topology, preference, maxLagMs, now, avoid);
+      const isEnough = there.some(isReplica) || (preference === 'nearest' && there.length > 0);
+      if (isEnough) candidates = there;
+      else {
+        const awaited = mayWait ? this.#whomToAwait(candidates, wanted, scope?.waitMs ?? 0) : undefined;
+        candidates = awaited === undefined ? there : [awaited];
+        waitFor = awaited === undefined ? undefined : wanted;
+        reason = 'no replica is known to have what it must see';
+      }
+    }
     this.#context.now = now;
     const chosen = candidates.length === 1 ? candidates[0] : this.#balance(candidates, this.#context);
     if (chosen === undefined) throw this.noReader(scope, avoid, undefined);
     const role = chosen.state === 'up' ? chosen.role : 'unknown';
     if (role === 'replica') {
       this.#budget.servedByReplica(now);
-      return { node: chosen.id, role, because: '' };
+      return { node: chosen.id, role, because: '', waitFor };
     }
     const fallback = preference === 'replica-preferred' || preference === 'nearest';
     if (preference === 'replica-preferred' && !this.#budget.mayFallBack(now)) {
       throw this.#overBudget(topology, maxLagMs, now);
     }
-    return { node: chosen.id, role, because: fallback ? 'no replica is fit' : '' };
+    return { node: chosen.id, role, because: fallback ? reason : '' };
   }
 
   /** Whether `node` may serve a read in `scope` now, so that a connection to it need not be given back. */
@@ -120,7 +143,11 @@ export class QueryRouter {
     const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
     const topology = this.#view.topology();
     const preference = this.preferenceIn(scope);
-    return this.#candidates(topology, preference, maxLagMs, performance.now()).some(({ id }) => id === node);
+    const candidates = this.#candidates(topology, preference, maxLagMs, performance.now());
+    const found = candidates.find(({ id }) => id === node);
+    if (found === undefined) return false;
+    const wanted = scope?.wanted;
+    return wanted === undefined || !isReplica(found) || this.positions.has(found, wanted);
   }
 
   /** Whether another node could serve reads if `node` did not: the last one that can is never shut off. */
@@ -147,7 +174,7 @@ export class QueryRouter {
     const preference = this.preferenceIn(scope);
     if (preference === 'primary' && topology.writer.kind !== 'primary') return noWriterError(topology);
     const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
-    const { candidates, rejected } = this.#select(topology, preference, maxLagMs, performance.now());
+    const { candidates, rejected } = this.considered(scope);
     const why = cause === undefined ? 'it was already tried' : describeError(cause);
     const tried = candidates
       .filter(({ id }) => avoid?.has(id) === true)
@@ -158,7 +185,9 @@ export class QueryRouter {
   /** All nodes and what speaks against each, for a read in `scope`. */
   considered(scope: ActiveScope | undefined): Selection {
     const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
-    return this.#select(this.#view.topology(), this.preferenceIn(scope), maxLagMs, performance.now());
+    const preference = this.preferenceIn(scope);
+    const now = performance.now();
+    return this.#select(this.#view.topology(), preference, maxLagMs, now, undefined, scope?.wanted);
   }
 
   /** All nodes and what speaks against each, for a write. */
@@ -200,6 +229,7 @@ export class QueryRouter {
     maxLagMs: number,
     now: number,
     avoid?: ReadonlySet<NodeId>,
+    wanted?: GtidPosition,
   ): Selection {
     const { zone, affinity } = this.#reads;
     return selectNodes(topology, {
@@ -209,8 +239,53 @@ export class QueryRouter {
       zone,
       affinity,
       avoid,
+      causal:
+        wanted === undefined ? undefined : { wanted, reached: (node) => this.positions.has(node, wanted) },
       allows: (node) => this.#view.allows(node),
     });
+  }
+
+  /** Those of `candidates` that are known to have what is wanted, else any others that are. */
+  #whoHas(
+    wanted: GtidPosition,
+    candidates: readonly NodeDescription[],
+    topology: TopologyDescription,
+    preference: ReadPreference,
+    maxLagMs: number,
+    now: number,
+    avoid: ReadonlySet<NodeId> | undefined,
+  ): readonly NodeDescription[] {
+    const has = (node: NodeDescription): boolean => !isReplica(node) || this.positions.has(node, wanted);
+    if (candidates.every(has)) return candidates;
+    const there = candidates.filter(has);
+    if (there.length > 0) return there;
+    return this.#select(topology, preference, maxLagMs, now, avoid, wanted).candidates;
+  }
+
+  /** The replica that will have what is wanted first, if it may be there in time. */
+  #whomToAwait(
+    candidates: readonly NodeDescription[],
+    { flavor }: GtidPosition,
+    waitMs: number,
+  ): NodeDescription | undefined {
+    let best: NodeDescription | undefined;
+    let bestMs = waitMs;
+    if (waitMs <= 0) return undefined;
+    for (const node of candidates) {
+      if (node.state !== 'up' || node.role !== 'replica' || node.facts.flavor !== flavor) continue;
+      if (!this.positions.mayWait(node.id)) continue;
+      const delays = node.facts.channels.map(({ delayMs }) => delayMs);
+      const behindMs = Math.max(node.lag?.ms ?? 0, ...delays);
+      if (behindMs > bestMs || (best !== undefined && behindMs === bestMs && this.#isBusier(node, best)))
+        continue;
+      best = node;
+      bestMs = behindMs;
+    }
+    return best;
+  }
+
+  #isBusier(node: NodeDescription, than: NodeDescription): boolean {
+    return this.#view.inFlight(node.id) >= this.#view.inFlight(than.id);
   }
 
   #overBudget(topology: TopologyDescription, maxLagMs: number, now: number): RoutingError {
@@ -221,4 +296,8 @@ export class QueryRouter {
     );
     return noReaderError(topology, { preference: 'replica-preferred', maxLagMs }, all);
   }
+}
+
+function isReplica(node: NodeDescription): boolean {
+  return node.state === 'up' && node.role === 'replica';
 }

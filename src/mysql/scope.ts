@@ -1,7 +1,9 @@
-/** One request or job: what its reads may look like, and whether it wrote. */
+/** One request or job: what its reads may look like, and what they must see. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { readChoice, rejectUnknownOptions } from '../common/option-reader.js';
+import { invalidOption, readChoice, readNumber, rejectUnknownOptions } from '../common/option-reader.js';
+import type { GtidPosition } from '../topology/gtid-position.js';
 import { type ReadPreference, readPreferences } from '../topology/read-preference.js';
+import { CausalState, readCausalToken } from './causal-state.js';
 import { readMaxLagMs } from './read-options.js';
 
 /** What `run(scope, fn)` says about the statements of `fn`. */
@@ -15,6 +17,10 @@ export interface MysqlScope {
    * Defaults to `scope.consistency` of the cluster.
    */
   readonly consistency?: Consistency | undefined;
+  /** How long a read waits on a replica for the scope's writes before it goes to the primary. Default: that of the cluster. */
+  readonly waitMs?: number | undefined;
+  /** A token of an earlier request, job or process: the reads of the scope see what it saw and wrote. */
+  readonly after?: string | undefined;
 }
 
 /** Whether a scope reads its own writes. */
@@ -23,26 +29,55 @@ export type Consistency = 'session' | 'eventual';
 /** The values of {@link Consistency}. */
 export const CONSISTENCIES: readonly Consistency[] = ['session', 'eventual'];
 
-/** Shared by a scope and the scopes within it: a write anywhere in a request is a write of the request. */
-interface WriteMark {
-  wrote: boolean;
+/** What scopes are like unless they say otherwise. */
+export interface ScopeDefaults {
+  /** See {@link MysqlScope.consistency}. */
+  readonly consistency: Consistency;
+  /** See {@link MysqlScope.waitMs}. */
+  readonly waitMs: number;
+}
+
+/** What can be asked of the scope of the present call. */
+export interface ScopeView {
+  /**
+   * What a later reader has to see, as a string for `after`: `''` when nothing was written. It begins with `*` while something
+   * was written whose GTID is not known yet; `MysqlCluster.token()` asks the primary for it.
+   */
+  readonly token: string;
+  /** Whether anything was written in the scope. */
+  readonly wrote: boolean;
 }
 
 /** A scope that is running. */
-export class ActiveScope {
+export class ActiveScope implements ScopeView {
   /** See {@link MysqlScope.maxLagMs}. */
   readonly maxLagMs: number | undefined;
   /** See {@link MysqlScope.preference}. */
   readonly preference: ReadPreference | undefined;
+  /** See {@link MysqlScope.waitMs}. */
+  readonly waitMs: number;
+  /** What the scope wrote; shared with the scopes within it: a write anywhere in a request is a write of the request. */
+  readonly causal: CausalState;
   readonly #consistency: Consistency;
-  readonly #mark: WriteMark;
 
-  /** Makes a scope, inside `outer` when there is one. */
-  constructor(options: MysqlScope, outer: ActiveScope | undefined, fallback: Consistency) {
+  /** Makes a scope, inside `outer` when there is one; `causal` is one of its own. */
+  constructor(
+    options: MysqlScope,
+    outer: ActiveScope | undefined,
+    defaults: ScopeDefaults,
+    causal: CausalState = outer?.causal ?? new CausalState(),
+  ) {
     this.maxLagMs = options.maxLagMs ?? outer?.maxLagMs;
     this.preference = options.preference ?? outer?.preference;
-    this.#consistency = options.consistency ?? outer?.consistency ?? fallback;
-    this.#mark = outer === undefined ? { wrote: false } : outer.#mark;
+    this.waitMs = options.waitMs ?? outer?.waitMs ?? defaults.waitMs;
+    this.#consistency = options.consistency ?? outer?.consistency ?? defaults.consistency;
+    this.causal = causal;
+    if (options.after === undefined) return;
+    const token = typeof options.after === 'string' ? readCausalToken(options.after) : undefined;
+    if (token === undefined) {
+      throw invalidOption('after', 'a token as `token()` gives it: a list of GTIDs', options.after);
+    }
+    this.causal.include(token);
   }
 
   /** Whether the scope reads its own writes. */
@@ -50,25 +85,38 @@ export class ActiveScope {
     return this.#consistency;
   }
 
-  /** Whether reads have to go to the primary, because the scope wrote. */
+  /** Whether reads have to go to the primary: a write is under way, or it is not known where it is. */
   get readsFromPrimary(): boolean {
-    return this.#mark.wrote && this.#consistency === 'session';
+    return this.#consistency === 'session' && this.causal.needsPrimary;
   }
 
-  /** Notes that the scope is about to write. */
-  markWritten(): void {
-    this.#mark.wrote = true;
+  /** Whether the position of the primary should be read with the next read there, because a write was not told. */
+  get wantsPosition(): boolean {
+    return this.#consistency === 'session' && this.causal.isUntold;
+  }
+
+  /** What a node must have applied to serve a read of the scope. */
+  get wanted(): GtidPosition | undefined {
+    return this.#consistency === 'session' ? this.causal.wanted : undefined;
+  }
+
+  get token(): string {
+    return this.causal.token;
+  }
+
+  get wrote(): boolean {
+    return this.causal.wrote;
   }
 }
 
 /** The scopes of one cluster. */
 export class Scopes {
   readonly #storage = new AsyncLocalStorage<ActiveScope>();
-  readonly #fallback: Consistency;
+  readonly #defaults: ScopeDefaults;
 
-  /** `fallback` holds for scopes that do not say how consistent they want to be. */
-  constructor(fallback: Consistency) {
-    this.#fallback = fallback;
+  /** `defaults` hold for scopes that do not say otherwise. */
+  constructor(defaults: ScopeDefaults) {
+    this.#defaults = defaults;
   }
 
   /** The scope of the present call, if it runs in one. */
@@ -77,19 +125,31 @@ export class Scopes {
   }
 
   /**
+   * The present scope, for one call that must also see `after`; what the call writes is the scope's.
+   *
+   * @throws StormlampError `ERR_INVALID_OPTION` when `after` is no token.
+   */
+  with(after: string): ActiveScope {
+    const { current } = this;
+    const state = new CausalState(current?.causal);
+    return new ActiveScope({ consistency: 'session', after }, current, this.#defaults, state);
+  }
+
+  /**
    * Runs `fn` in a scope; scopes may be nested.
    *
    * @throws StormlampError `ERR_INVALID_OPTION`.
    */
   run<T>(options: MysqlScope, fn: () => T): T {
-    rejectUnknownOptions('scope', options, ['maxLagMs', 'preference', 'consistency']);
+    rejectUnknownOptions('scope', options, ['maxLagMs', 'preference', 'consistency', 'waitMs', 'after']);
     readMaxLagMs('scope.maxLagMs', options.maxLagMs, 0);
+    readNumber('scope.waitMs', options.waitMs, 0, { min: 0 });
     if (options.preference !== undefined) {
       readChoice('scope.preference', options.preference, readPreferences, 'primary');
     }
     if (options.consistency !== undefined) {
       readChoice('scope.consistency', options.consistency, CONSISTENCIES, 'session');
     }
-    return this.#storage.run(new ActiveScope(options, this.current, this.#fallback), fn);
+    return this.#storage.run(new ActiveScope(options, this.current, this.#defaults), fn);
   }
 }

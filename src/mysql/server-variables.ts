@@ -17,7 +17,10 @@ export function serverVariablesSql(version: ServerVersion, fineLag: boolean): st
     'SELECT VERSION() AS version, @@global.server_id AS server_id, @@global.read_only AS read_only, ' +
     '@@global.innodb_read_only AS innodb_read_only';
   if (version.flavor === 'mariadb') {
-    return `${common}, @@global.gtid_current_pos AS gtid, @@global.gtid_binlog_state AS gtid_state`;
+    return (
+      `${common}, @@global.gtid_current_pos AS gtid, @@global.gtid_slave_pos AS gtid_applied, ` +
+      '@@global.gtid_binlog_state AS gtid_state'
+    );
   }
   const mysql = `${common}, @@global.super_read_only AS super_read_only, @@global.server_uuid AS server_uuid, @@global.gtid_executed AS gtid`;
   return fineLag ? `${mysql}, (${FINE_LAG}) AS fine_lag` : mysql;
@@ -46,6 +49,7 @@ export function readServerVariables(row: StatusRow): OwnFacts {
   const version = parseServerVersion(String(row['version'] ?? ''));
   const uuid = row['server_uuid'];
   const state = row['gtid_state'];
+  const applied = row['gtid_applied'];
   return {
     flavor: version.flavor,
     version: version.text,
@@ -53,6 +57,7 @@ export function readServerVariables(row: StatusRow): OwnFacts {
     ...(typeof uuid === 'string' ? { serverUuid: uuid } : {}),
     readOnly: isOn(row['read_only']) || isOn(row['super_read_only']) || isOn(row['innodb_read_only']),
     gtid: setOf(row['gtid']),
+    ...(applied === undefined ? {} : { gtidApplied: setOf(applied) }),
     ...(state === undefined ? {} : { gtidState: setOf(state) }),
   };
 }

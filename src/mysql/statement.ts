@@ -14,8 +14,14 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { formatText } from './connection-factory.js';
 import { holdsRawSql } from './raw-values.js';
 
-/** mysql2's statement options plus a limit for the whole call and a signal that ends it. */
-export interface StatementOptions extends QueryOptions, CallOptions {}
+/** What a call may be told besides its statement. */
+export interface StatementLimits extends CallOptions {
+  /** A causal token: a read sees what its holder saw and wrote, also outside a scope. */
+  readonly after?: string | undefined;
+}
+
+/** mysql2's statement options plus a limit for the whole call, a signal that ends it, and what it must see. */
+export interface StatementOptions extends QueryOptions, StatementLimits {}
 
 /** Values of either protocol. */
 export type StatementValues = QueryValues | ExecuteValues;
@@ -44,7 +50,7 @@ export interface Statement {
   /** What the driver gets second. */
   readonly values: StatementValues | undefined;
   /** The limits of this call; undefined when the caller set none. */
-  readonly limits: CallOptions | undefined;
+  readonly limits: StatementLimits | undefined;
   /** The prepared statement to execute, when the caller prepared it on this connection. */
   readonly prepared?: PrepareStatementInfo | undefined;
 }
@@ -71,8 +77,9 @@ export function readStatement(
   if (typeof sql !== 'object' || sql === null)
     throw invalidOption('sql', 'a string or an options object', sql);
   if (typeof sql.sql !== 'string') throw invalidOption('sql.sql', 'a string', sql.sql);
-  const { timeoutMs, signal, ...form } = sql;
-  const limits = timeoutMs === undefined && signal === undefined ? undefined : { timeoutMs, signal };
+  const { timeoutMs, signal, after, ...form } = sql;
+  const isLimited = timeoutMs !== undefined || signal !== undefined || after !== undefined;
+  const limits = isLimited ? { timeoutMs, signal, after } : undefined;
   return { mode, sql: textToJudge(mode, form.sql, values ?? form.values), form, values, limits };
 }
 

@@ -40,6 +40,8 @@ export interface TransactionOptions extends CallOptions {
    * @defaultValue false
    */
   readonly retryLostConnection?: boolean | undefined;
+  /** With `readOnly`: a causal token; the transaction sees what its holder saw and wrote. */
+  readonly after?: string | undefined;
 }
 
 /** What a transaction needs of its cluster. */
@@ -128,13 +130,13 @@ export class Transactions {
     deadline: Deadline,
   ): Promise<{ readonly value: T } | { readonly error: unknown; readonly replay: Replay }> {
     const { virtual, face } = this.#host.open(deadline);
-    const { readOnly = false, isolation } = options;
+    const { readOnly = false, isolation, after } = options;
     const active: Active = { virtual, face, readOnly, isOpen: true, savepoints: 0 };
     virtual.session.beStrict();
     try {
       const begin = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION READ WRITE';
       if (isolation !== undefined) await virtual.command(`SET TRANSACTION ISOLATION LEVEL ${isolation}`);
-      await virtual.command(begin);
+      await virtual.command(begin, after === undefined ? undefined : { after });
       const work = this.#active.run(active, async () => fn(face));
       const value = await deadline.race('The transaction', work);
       active.isOpen = false;
@@ -216,6 +218,7 @@ function checkOptions(fn: unknown, options: TransactionOptions): void {
     'isolation',
     'retries',
     'retryLostConnection',
+    'after',
     'timeoutMs',
     'signal',
   ]);

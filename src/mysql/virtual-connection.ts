@@ -6,13 +6,13 @@ import type { DeferredCommand } from './deferred-command.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { type PreparedHandle, prepareOn } from './prepared-statement.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
-import { readStatement, type Statement, type StatementAnswer } from './statement.js';
+import { readStatement, type Statement, type StatementAnswer, type StatementLimits } from './statement.js';
 import { VirtualSession } from './virtual-session.js';
 
 /** What a virtual connection needs of its cluster. */
 export interface ConnectionHost extends SessionPorts {
   /** The limits of a call that starts now. */
-  contextOf(limits: CallOptions | undefined): CallContext;
+  contextOf(limits: StatementLimits | undefined): CallContext;
 }
 
 /** One checkout. It is never used again after it was released. */
@@ -68,7 +68,7 @@ export class VirtualConnection {
   }
 
   /** Runs a statement that is ours and not the caller's. */
-  async command(sql: string, limits?: CallOptions): Promise<void> {
+  async command(sql: string, limits?: StatementLimits): Promise<void> {
     await this.run({ ...readStatement('query', sql, undefined), limits });
   }
 

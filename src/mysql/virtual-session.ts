@@ -3,6 +3,7 @@
  * failures as far as that is certainly right. It runs one statement at a time; who orders them is the caller's concern.
  */
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import { catchUp, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
 import { addTried, awaitRoleChange, type Bound, type Tried } from './connection-binder.js';
 import type { DeferredCommand } from './deferred-command.js';
@@ -117,9 +118,12 @@ export class VirtualSession {
           ? { place: 'primary', because: 'a replica refused it' }
           : wanted;
       const bound = this.#bind(need, context, tried);
-      const { connection, because } = bound instanceof Promise ? await bound : bound;
+      const { connection, because, waitFor } = bound instanceof Promise ? await bound : bound;
       if (this.#isDestroyed) throw new StormlampError(ErrorCode.CLOSED, 'This connection was destroyed');
-      if (classification.kind === 'write' || classification.kind === 'unknown') scope?.markWritten();
+      if (need.place === 'read' && mustCatchUp(scope, waitFor)) {
+        const isReady = await this.#catchUp(connection, waitFor, context, tried);
+        if (!isReady) continue;
+      }
       ports.routed(statement.sql, classification, connection.node, because === '' ? need.because : because);
       const outcome = await this.#send(connection, current, classification, need, context, command);
       if ('answer' in outcome) return outcome.answer;
@@ -208,7 +212,7 @@ export class VirtualSession {
     statement: Statement,
     classification: Classification,
     need: Need,
-    { deadline }: CallContext,
+    { deadline, scope }: CallContext,
     command: DeferredCommand | undefined,
   ): Promise<
     { readonly answer: StatementAnswer } | { readonly error: unknown; readonly remedy: Remedy | 'as-text' }
@@ -217,6 +221,7 @@ export class VirtualSession {
     const operation = need.place === 'read' || need.place === 'any' ? 'read' : 'write';
     const ticket = node.started(operation, connection);
     const before = this.#state;
+    const endWrite = mayWrite(classification) ? scope?.causal.beginWrite() : undefined;
     if (command !== undefined && !isTied(before)) {
       // The rest of the rows need not be read; with state on the connection they must be.
       command.onAbandoned = () => {
@@ -236,6 +241,7 @@ export class VirtualSession {
       node.finished(ticket, connection);
       const ending = { ok: true, status: statusOf(answer) } as const;
       this.#state = afterStatement(before, classification, statement, ending);
+      noteAnswer(scope, connection, classification, { before, after: this.#state }, answer);
       this.#noteTrace(connection, classification);
       if (hasCommitted(before, classification, this.#state)) this.#hasCommitted = true;
       return { answer };
@@ -244,9 +250,34 @@ export class VirtualSession {
         node.finished(ticket, connection);
         return { error: thrown.error, remedy: 'pass' };
       }
+      noteFailure(scope, classification, before);
       node.failed(operation, ticket, thrown, connection);
       return this.#afterFailure(connection, classification, statement, before, thrown, command);
+    } finally {
+      endWrite?.();
     }
+  }
+
+  /** See {@link catchUp}; a node that fails meanwhile, or is not there in time, is left for another one. */
+  async #catchUp(
+    connection: PhysicalConnection,
+    waitFor: Bound['waitFor'],
+    context: CallContext,
+    tried: Tried,
+  ): Promise<boolean> {
+    try {
+      if (await catchUp(this.#ports, connection, waitFor, context)) return true;
+      tried.hasWaited = true;
+      this.giveBack();
+    } catch (error) {
+      // It may still be busy with our question.
+      this.#lose(connection, error);
+      context.deadline.check('The statement');
+      const isRepeated = tried.nodes?.has(connection.node) === true;
+      if (isRepeated) throw error;
+      addTried(tried, connection.node);
+    }
+    return false;
   }
 
   #afterFailure(

@@ -86,6 +86,8 @@ export interface ServerFacts {
   readonly channels: readonly ReplicationChannel[];
   /** Executed GTID set (MySQL) or `gtid_current_pos` (MariaDB); '' when GTIDs are off. */
   readonly gtid: string;
+  /** `gtid_slave_pos` (MariaDB only): what it has applied as a replica; there `gtid` also moves with its own writes. */
+  readonly gtidApplied?: string | undefined;
   /** `gtid_binlog_state` (MariaDB only): proves, where `gtid` cannot, that one server has all that another one has. */
   readonly gtidState?: string | undefined;
   /** Whether replication status could be read with the monitor's privileges. */

@@ -1,6 +1,6 @@
 /** Which nodes may take a call, as a pure function of the topology; who of them takes it is decided by a balance. */
 import type { NodeId } from '../common/node-address.js';
-import { gtidReached } from './gtid-position.js';
+import type { GtidPosition } from './gtid-position.js';
 import type { NodeDescription } from './node-description.js';
 import type { ReadPreference } from './read-preference.js';
 import { unfitness } from './replica-freshness.js';
@@ -25,8 +25,10 @@ export interface SelectionCriteria {
   readonly zone?: string | undefined;
   /** The node that serves as long as it may, whatever its role: "this web server reads from the primary". */
   readonly affinity?: NodeId | undefined;
-  /** GTID position that the node must have applied, as the monitor last saw it. */
-  readonly requireGtid?: string | undefined;
+  /** What a replica must have applied, and whether it is known to have; the primary has everything of its own. */
+  readonly causal?:
+    | { readonly wanted: GtidPosition; readonly reached: (node: NodeDescription) => boolean }
+    | undefined;
   /** With `nearest`: nodes that are slower than the fastest by more than this do not serve. Default 15. */
   readonly latencyWindowMs?: number | undefined;
 }
@@ -119,13 +121,9 @@ function obstacle(
     if (preference === 'primary' && topology.writer.kind !== 'primary') return 'it takes no writes';
   }
   if (!criteria.allows(node.id)) return 'its breaker is open';
-  const { requireGtid } = criteria;
-  if (
-    requireGtid !== undefined &&
-    node.role === 'replica' &&
-    !gtidReached(node.facts.flavor, node.facts.gtid, requireGtid)
-  ) {
-    return `it was not yet seen at ${requireGtid}`;
+  const { causal } = criteria;
+  if (causal !== undefined && node.role === 'replica' && !causal.reached(node)) {
+    return `it was not yet seen at ${causal.wanted.text}`;
   }
   return undefined;
 }

@@ -3,8 +3,9 @@ import type { ConfiguredRole, NodeSeed } from '../../../src/topology/node-descri
 import type { SelectionCriteria } from '../../../src/topology/node-selection.js';
 import { channel, type Finding, gtids, master, orphan, slave } from '../topology/made-up-servers.js';
 
-/** What a case asks for besides the defaults `replica-preferred` and 5 000 ms; `closed` lists open breakers. */
-export type Wish = Partial<Omit<SelectionCriteria, 'allows' | 'avoid' | 'now'>> & {
+/** What a case asks for besides the defaults `replica-preferred` and 5 000 ms; `closed` lists open breakers, `seen` is a causal token. */
+export type Wish = Partial<Omit<SelectionCriteria, 'allows' | 'avoid' | 'now' | 'causal'>> & {
+  readonly seen?: string;
   readonly closed?: readonly string[];
   readonly avoid?: readonly string[];
 };
@@ -400,14 +401,14 @@ export const selectionCases: readonly SelectionCase[] = [
         c: slave('c', 'a', {}, { gtid: gtids({ a: 9 }) }),
       },
     ],
-    wish: { requireGtid: gtids({ a: 10 }) },
+    wish: { seen: gtids({ a: 10 }) },
     serves: ['b'],
     against: { c: /not yet seen at/ },
   },
   {
     name: 'a causal token that no replica reached takes the primary',
     see: [healthy],
-    wish: { requireGtid: gtids({ a: 10 }) },
+    wish: { seen: gtids({ a: 10 }) },
     serves: ['a'],
   },
   {

@@ -4,7 +4,16 @@ import { type ReadOptions, resolveReadOptions } from '../../../src/mysql/read-op
 import { ActiveScope } from '../../../src/mysql/scope.js';
 import { initialTopology, observe } from '../../../src/topology/describe-topology.js';
 import type { TopologyDescription } from '../../../src/topology/topology-description.js';
-import { type Finding, master, observationOf, seeds, slave } from '../../spec/topology/made-up-servers.js';
+import {
+  type Finding,
+  gtids,
+  master,
+  observationOf,
+  seeds,
+  slave,
+} from '../../spec/topology/made-up-servers.js';
+
+const DEFAULTS = { consistency: 'session', waitMs: 1_000 } as const;
 
 let topology: TopologyDescription;
 let shut: Set<string>;
@@ -35,6 +44,7 @@ function routerOf(options: ReadOptions = {}): QueryRouter {
     breakerVersion: () => version,
     inFlight: (node) => busy[node] ?? 0,
     returnedAt: (node) => returned[node] ?? Number.NEGATIVE_INFINITY,
+    waitLimit: 2,
   });
 }
 
@@ -146,18 +156,18 @@ describe('a scope', () => {
     see({ ...healthy, b: slave('b', 'a', { lagMs: 2000 }) });
     const router = routerOf();
     expect(chosen(router)).toEqual(['b', 'c']);
-    const fresher = new ActiveScope({ maxLagMs: 1000 }, undefined, 'session');
+    const fresher = new ActiveScope({ maxLagMs: 1000 }, undefined, DEFAULTS);
     expect(chosen(router, 60, fresher)).toEqual(['c']);
-    const primary = new ActiveScope({ preference: 'primary' }, undefined, 'session');
+    const primary = new ActiveScope({ preference: 'primary' }, undefined, DEFAULTS);
     expect(chosen(router, 5, primary)).toEqual(['a']);
   });
 
   test('that wrote reads from the primary, unless it need not see its writes', () => {
     const router = routerOf();
-    const scope = new ActiveScope({}, undefined, 'session');
-    const eventual = new ActiveScope({ consistency: 'eventual' }, scope, 'session');
+    const scope = new ActiveScope({}, undefined, DEFAULTS);
+    const eventual = new ActiveScope({ consistency: 'eventual' }, scope, DEFAULTS);
     expect(router.preferenceIn(scope)).toBe('replica-preferred');
-    eventual.markWritten();
+    eventual.causal.noteUntold();
     expect(router.preferenceIn(scope)).toBe('primary');
     expect(router.preferenceIn(eventual)).toBe('replica-preferred');
   });
@@ -166,10 +176,67 @@ describe('a scope', () => {
     const router = routerOf();
     expect(router.serves('b', undefined)).toBe(true);
     expect(router.serves('a', undefined)).toBe(false);
-    const scope = new ActiveScope({}, undefined, 'session');
-    scope.markWritten();
+    const scope = new ActiveScope({}, undefined, DEFAULTS);
+    scope.causal.noteUntold();
     expect(router.serves('b', scope)).toBe(false);
     expect(router.serves('a', scope)).toBe(true);
+  });
+});
+
+describe('a scope that wrote, and knows its GTID', () => {
+  const scopeAt = (count: number): ActiveScope =>
+    new ActiveScope({ after: gtids({ a: count }) }, undefined, DEFAULTS);
+  const at = (name: string, count: number, lagMs = 0): Finding =>
+    slave(name, 'a', { lagMs }, { gtid: gtids({ a: count }) });
+
+  test('reads from the replica that was seen there, and does not wait', () => {
+    see({ ...healthy, b: at('b', 10), c: at('c', 9) });
+    const choices = Array.from({ length: 50 }, () => routerOf().reader(scopeAt(10), undefined, true));
+    expect(new Set(choices.map(({ node }) => node))).toEqual(new Set(['b']));
+    expect(choices[0]?.waitFor).toBeUndefined();
+  });
+
+  test('waits on the replica that is least behind when none was seen there', () => {
+    see({ ...healthy, b: at('b', 9, 400), c: at('c', 8, 300) });
+    const choice = routerOf().reader(scopeAt(10), undefined, true);
+    expect(choice).toMatchObject({ node: 'c', waitFor: { text: gtids({ a: 10 }) } });
+  });
+
+  test('goes to the primary when it has waited, when waiting would be in vain, and when too many wait', () => {
+    see({ ...healthy, b: at('b', 9), c: at('c', 8) });
+    const router = routerOf();
+    expect(router.reader(scopeAt(10))).toMatchObject({
+      node: 'a',
+      because: expect.stringContaining('known to have'),
+    });
+    const hurried = new ActiveScope({ after: gtids({ a: 10 }), waitMs: 0 }, undefined, DEFAULTS);
+    expect(router.reader(hurried, undefined, true).node).toBe('a');
+    for (const node of ['b', 'b', 'c', 'c']) router.positions.beginWait(node);
+    expect(router.reader(scopeAt(10), undefined, true).node).toBe('a');
+    see({
+      ...healthy,
+      b: at('b', 9, 1001),
+      c: slave('c', 'a', { delayMs: 2_000 }, { gtid: gtids({ a: 8 }) }),
+    });
+    expect(routerOf().reader(scopeAt(10), undefined, true).node).toBe('a');
+  });
+
+  test('finds no replica when it wants no primary', () => {
+    see({ ...healthy, b: at('b', 9), c: at('c', 8) });
+    const scope = new ActiveScope({ after: gtids({ a: 10 }), preference: 'replica' }, undefined, DEFAULTS);
+    expect(() => routerOf().reader(scope)).toThrow(/b: it was not yet seen at 0{7}1-.*c: it was not yet/);
+  });
+
+  test('knows what a wait has shown, until the node is looked at again', () => {
+    see({ ...healthy, b: at('b', 9), c: at('c', 9) });
+    const router = routerOf();
+    const { wanted } = scopeAt(10);
+    if (wanted === undefined) throw new Error('No token');
+    router.positions.learn('b', wanted);
+    expect(chosen(router, 60, scopeAt(10))).toEqual(['b']);
+    expect([router.serves('b', scopeAt(10)), router.serves('c', scopeAt(10))]).toEqual([true, false]);
+    see({ ...healthy, b: at('b', 9), c: at('c', 9) });
+    expect(chosen(router, 60, scopeAt(10))).toEqual(['a']);
   });
 });
 

@@ -1,9 +1,11 @@
 import { setTimeout as later } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Scopes } from '../../../src/mysql/scope.js';
+import { type Consistency, Scopes } from '../../../src/mysql/scope.js';
+
+const scopesOf = (consistency: Consistency): Scopes => new Scopes({ consistency, waitMs: 1000 });
 
 test('a scope is there during its function, also after waiting, and nowhere else', async () => {
-  const scopes = new Scopes('session');
+  const scopes = scopesOf('session');
   const [first, second] = await Promise.all([
     scopes.run({ maxLagMs: 1 }, async () => {
       await later(1);
@@ -15,27 +17,27 @@ test('a scope is there during its function, also after waiting, and nowhere else
 });
 
 test('an inner scope takes over what it does not say, and both know of each other’s writes', () => {
-  const scopes = new Scopes('session');
+  const scopes = scopesOf('session');
   scopes.run({ maxLagMs: 7, preference: 'nearest' }, () => {
     const outer = scopes.current;
     scopes.run({ maxLagMs: 9 }, () => {
       expect(scopes.current).toMatchObject({ maxLagMs: 9, preference: 'nearest' });
-      scopes.current?.markWritten();
+      scopes.current?.causal.noteUntold();
     });
     expect(outer?.readsFromPrimary).toBe(true);
   });
 });
 
 test('two requests do not share their writes', () => {
-  const scopes = new Scopes('session');
-  scopes.run({}, () => scopes.current?.markWritten());
+  const scopes = scopesOf('session');
+  scopes.run({}, () => scopes.current?.causal.noteUntold());
   scopes.run({}, () => expect(scopes.current?.readsFromPrimary).toBe(false));
 });
 
 test('a scope may do without reading its own writes', () => {
-  const scopes = new Scopes('eventual');
+  const scopes = scopesOf('eventual');
   scopes.run({}, () => {
-    scopes.current?.markWritten();
+    scopes.current?.causal.noteUntold();
     expect(scopes.current?.readsFromPrimary).toBe(false);
     scopes.run({ consistency: 'session' }, () => expect(scopes.current?.readsFromPrimary).toBe(true));
   });
@@ -46,12 +48,16 @@ test.each([
   [{ maxLagMs: -1 }],
   [{ preference: 'any' }],
   [{ consistency: 'strong' }],
+  [{ waitMs: -1 }],
+  [{ after: '0-1' }],
+  [{ after: 7 }],
+  [{ after: "0-1-1') OR SLEEP(9) -- " }],
   [null],
 ])('%j is refused', (options) => {
-  expect(() => new Scopes('session').run(options as never, () => 0)).toThrow(/scope/);
+  expect(() => scopesOf('session').run(options as never, () => 0)).toThrow(/scope|after/);
 });
 
 test('two clusters have scopes of their own', () => {
-  const [one, two] = [new Scopes('session'), new Scopes('session')];
+  const [one, two] = [scopesOf('session'), scopesOf('session')];
   one.run({ maxLagMs: 1 }, () => expect(two.current).toBeUndefined());
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { gtidReached, gtidsContained, mysqlGtidSet } from '../../../src/topology/gtid-position.js';
+import { gtidReached, gtidsContained } from '../../../src/topology/gtid-position.js';
+import { mysqlGtidSet } from '../../../src/topology/mysql-gtid-set.js';
 import type { ServerFacts } from '../../../src/topology/node-description.js';
 import { master } from '../../spec/topology/made-up-servers.js';
 

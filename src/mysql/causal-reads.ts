@@ -1,0 +1,87 @@
+/** Keeps what a scope wrote, and makes sure that a connection has it before a read of the scope is sent. */
+import type { GtidPosition } from '../topology/gtid-position.js';
+import type { Classification } from './classifier/classification.js';
+import { readPosition, waitForGtids } from './gtid-wait.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import type { ActiveScope } from './scope.js';
+import type { CallContext, SessionPorts } from './session-ports.js';
+import type { SessionState } from './session-state.js';
+import type { StatementAnswer } from './statement.js';
+import { writtenGtids } from './written-gtids.js';
+
+/**
+ * Brings `connection` to where a read of the scope needs it: waits on a replica for `waitFor`, or asks the primary for its
+ * position when something was written untold. Whether the read may be sent there; if not, it belongs to another node.
+ *
+ * Rejects when the connection is lost or the deadline passes; it must not be used again then.
+ */
+export async function catchUp(
+  ports: SessionPorts,
+  connection: PhysicalConnection,
+  waitFor: GtidPosition | undefined,
+  { scope, deadline }: CallContext,
+): Promise<boolean> {
+  if (scope === undefined) return true;
+  if (waitFor === undefined) {
+    if (!scope.wantsPosition || connection.node !== ports.router.writer) return true;
+    const take = scope.causal.beginPosition();
+    take(await readPosition(connection, deadline));
+    return true;
+  }
+  const { positions } = ports.router;
+  const endWait = positions.beginWait(connection.node);
+  try {
+    const isThere = await waitForGtids(connection, waitFor, scope.waitMs, deadline);
+    if (isThere) positions.learn(connection.node, waitFor);
+    return isThere;
+  } finally {
+    endWait();
+  }
+}
+
+/** Whether a read of `scope` needs {@link catchUp} on the connection that was chosen for it. */
+export function mustCatchUp(scope: ActiveScope | undefined, waitFor: GtidPosition | undefined): boolean {
+  return waitFor !== undefined || scope?.wantsPosition === true;
+}
+
+/** Whether a statement may write, so that reads of its scope that begin meanwhile are not sure to see it. */
+export function mayWrite(classification: Classification): boolean {
+  return classification.kind === 'write' || classification.kind === 'unknown';
+}
+
+/** Keeps the GTIDs that a statement of `scope` committed; without any, decides whether something may have been committed. */
+export function noteAnswer(
+  scope: ActiveScope | undefined,
+  connection: PhysicalConnection,
+  classification: Classification,
+  states: { readonly before: SessionState; readonly after: SessionState },
+  [result]: StatementAnswer,
+): void {
+  if (scope === undefined) return;
+  if (classification.kind === 'read' && classification.route === 'replica') return;
+  const { position, hasRows, changed } = writtenGtids(connection.flavor, result);
+  if (position !== undefined) {
+    connection.tellsGtids = true;
+    scope.causal.noteWritten(position);
+  }
+  const { before, after } = states;
+  if (isInTransaction(after) && !classification.implicitCommit) return;
+  const isTold = position !== undefined || (connection.tellsGtids && !changed);
+  const isHidden = mayWrite(classification) && hasRows;
+  const mayHaveCommitted = mayWrite(classification) || isInTransaction(before);
+  if (isHidden || (mayHaveCommitted && !isTold)) scope.causal.noteUntold();
+}
+
+/** A statement failed: an error tells no GTID, although a part of what it did may be committed. */
+export function noteFailure(
+  scope: ActiveScope | undefined,
+  classification: Classification,
+  before: SessionState,
+): void {
+  if (scope === undefined || classification.kind === 'read') return;
+  if (mayWrite(classification) || isInTransaction(before)) scope.causal.noteUntold();
+}
+
+function isInTransaction(state: SessionState): boolean {
+  return state.transaction === 'read-write' || !state.autocommit;
+}

@@ -1,0 +1,52 @@
+/** Makes the token that another request, job or process needs to see what was written here. */
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { GtidPosition } from '../topology/gtid-position.js';
+import { nodeIn } from '../topology/topology-description.js';
+import type { ClusterCore } from './cluster-core.js';
+import { readPosition } from './gtid-wait.js';
+import type { CallContext } from './session-ports.js';
+import type { StatementAnswer } from './statement.js';
+import { VirtualSession } from './virtual-session.js';
+import { writtenGtids } from './written-gtids.js';
+
+/** See `MysqlCluster.token`. */
+export async function causalToken(core: ClusterCore, result: unknown, context: CallContext): Promise<string> {
+  const { scope } = context;
+  if (result !== undefined) {
+    const flavor = flavorOf(core);
+    // What a call gives is often passed on as it came, with the fields.
+    const shown = Array.isArray(result) ? result.filter((part) => part !== undefined) : result;
+    const { position, hasRows } = writtenGtids(flavor, shown as StatementAnswer[0]);
+    if (position !== undefined && !hasRows) return position.text;
+    return (await primaryPosition(core, context)).text;
+  }
+  if (scope === undefined) return (await primaryPosition(core, context)).text;
+  if (scope.causal.needsPrimary) {
+    const take = scope.causal.beginPosition();
+    take(await primaryPosition(core, context));
+  }
+  return scope.token;
+}
+
+async function primaryPosition(core: ClusterCore, context: CallContext): Promise<GtidPosition> {
+  const session = new VirtualSession(core);
+  try {
+    return await session.borrow('primary', context, async (connection) => {
+      const position = await readPosition(connection, context.deadline);
+      if (position !== undefined) return position;
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `Node ${connection.node} has no GTIDs, so there is no causal token; switch its binary log on (and gtid_mode on MySQL)`,
+        { node: connection.node },
+      );
+    });
+  } finally {
+    session.giveBack();
+  }
+}
+
+function flavorOf(core: ClusterCore): 'mysql' | 'mariadb' {
+  const { writer } = core.router;
+  const node = writer === undefined ? core.topology.nodes[0] : nodeIn(core.topology, writer);
+  return node?.state === 'up' ? node.facts.flavor : 'mysql';
+}

@@ -1,0 +1,45 @@
+/** GTID lists of MariaDB, `domain-server-sequence`: a position is one GTID per domain, and the sequence is what counts. */
+
+/** One GTID. */
+export interface MariadbGtid {
+  /** The replication domain. */
+  readonly domain: string;
+  /** The `server_id` of the server that wrote it. */
+  readonly server: string;
+  /** Its number; numbers of one domain grow, whichever server writes. */
+  readonly sequence: bigint;
+}
+
+const GTID = /^\s*(\d{1,10})-(\d{1,10})-(\d{1,20})\s*$/;
+
+/** Reads a list; undefined when it cannot be read. */
+export function mariadbGtids(text: string): readonly MariadbGtid[] | undefined {
+  const gtids: MariadbGtid[] = [];
+  for (const member of text.split(',')) {
+    const match = GTID.exec(member);
+    if (match !== null) {
+      gtids.push({ domain: match[1] ?? '', server: match[2] ?? '', sequence: BigInt(match[3] ?? '0') });
+    } else if (member.trim() !== '') return undefined;
+  }
+  return gtids;
+}
+
+/** The highest GTID of every domain. */
+export function highestPerDomain(gtids: readonly MariadbGtid[]): readonly MariadbGtid[] {
+  const highest = new Map<string, MariadbGtid>();
+  for (const gtid of gtids) {
+    const present = highest.get(gtid.domain);
+    if (present === undefined || gtid.sequence > present.sequence) highest.set(gtid.domain, gtid);
+  }
+  return [...highest.values()];
+}
+
+/** Whether a server at `have` has applied all of `want`, by the rule of `MASTER_GTID_WAIT`: the same or a higher sequence. */
+export function hasApplied(have: readonly MariadbGtid[], want: readonly MariadbGtid[]): boolean {
+  return want.every((w) => have.some((h) => h.domain === w.domain && h.sequence >= w.sequence));
+}
+
+/** The list as the server writes it. */
+export function mariadbGtidText(gtids: readonly MariadbGtid[]): string {
+  return gtids.map(({ domain, server, sequence }) => `${domain}-${server}-${sequence}`).join(',');
+}
