@@ -1,6 +1,6 @@
 /**
  * `npm run chaos`: the long runs of `test/chaos`, all of them or those that are named: `npm run chaos -- sessions`.
- * `--seconds=N` and `--workers=N` change how long and how hard.
+ * `--seconds=N`, `--workers=N` and `--pairs=N` change how long, how hard and how much.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const stories = readdirSync(FOLDER)
 
 function refuse(message) {
   process.stderr.write(
-    `${message}\nThe runs are: ${stories.join(', ')}. Options: --seconds=N, --workers=N\n`,
+    `${message}\nThe runs are: ${stories.join(', ')}. Options: --seconds=N, --workers=N, --pairs=N\n`,
   );
   process.exit(2);
 }
@@ -24,7 +24,7 @@ function readArguments() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { seconds: { type: 'string' }, workers: { type: 'string' } },
+      options: { seconds: { type: 'string' }, workers: { type: 'string' }, pairs: { type: 'string' } },
     });
   } catch (error) {
     return refuse(error.message);

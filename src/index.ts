@@ -90,7 +90,13 @@ export type {
 } from './mysql/connection-settings.js';
 export type { DeferredCommand } from './mysql/deferred-command.js';
 export type { ConsideredNode, RouteExplanation } from './mysql/explain.js';
-export type { LagSource, MonitorOptions } from './mysql/monitor-options.js';
+export type { HeartbeatOptions } from './mysql/heartbeat-table.js';
+export type {
+  LagMeter,
+  LagMeterContext,
+  LagSource,
+  MonitorOptions,
+} from './mysql/monitor-options.js';
 export type { MysqlCluster } from './mysql/mysql-cluster.js';
 export { createMysqlCluster } from './mysql/mysql-cluster.js';
 export type { MysqlClusterEvents } from './mysql/mysql-events.js';
@@ -140,6 +146,7 @@ export type {
 export type { SaveResult } from './session/session-writer.js';
 export type { AnySessionOptions } from './session/store-options.js';
 export type { BalanceName } from './topology/balance.js';
+export type { LagRule } from './topology/measured-lag.js';
 export type {
   Alone,
   Blind,

@@ -7,6 +7,7 @@ import type { Session } from '../session/session.js';
 import { formatSessionCookie, readSessionCookie } from '../session/session-cookie.js';
 import type { SessionStorePort } from '../session/session-store-port.js';
 import { RequestSession } from './request-session.js';
+import { appendCookie, isSecure } from './response-cookie.js';
 
 /** A store of sessions, or a cluster that has one. */
 export type SessionSource = SessionStorePort | { readonly sessions: SessionStorePort };
@@ -184,16 +185,4 @@ function unannounced(): StormlampError {
     ErrorCode.UNSUPPORTED,
     'A new session got its first variable after the response headers were sent, so the browser cannot learn its id; set the variable before the first write',
   );
-}
-
-function appendCookie(response: ServerResponse, cookie: string): void {
-  const present = response.getHeader('Set-Cookie');
-  const list = present === undefined ? [] : Array.isArray(present) ? present : [String(present)];
-  response.setHeader('Set-Cookie', [...list, cookie]);
-}
-
-function isSecure(request: IncomingMessage & { readonly secure?: unknown }): boolean {
-  // Express computes `secure` with its trust-proxy setting.
-  if (typeof request.secure === 'boolean') return request.secure;
-  return (request.socket as { readonly encrypted?: unknown }).encrypted === true;
 }

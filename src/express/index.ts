@@ -19,3 +19,4 @@ export {
   phpSession,
 } from './php-session.js';
 export { RequestSession, type RequestSessionPort } from './request-session.js';
+export { type RequestScopeOptions, type ScopeHost, scope } from './scope.js';

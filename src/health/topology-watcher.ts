@@ -6,6 +6,7 @@ import { SafeEmitter } from '../common/safe-emitter.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
 import { initialTopology, observe, withNode } from '../topology/describe-topology.js';
+import type { LagRule } from '../topology/measured-lag.js';
 import {
   type NodeDescription,
   type NodeSeed,
@@ -58,6 +59,8 @@ export interface TopologyWatcherOptions {
   readonly intervalMs: number;
   /** Longest time that a probe may take, milliseconds. */
   readonly timeoutMs: number;
+  /** How the lag of replicas is known. Default: by what the servers report. */
+  readonly lagRule?: LagRule | undefined;
   /** Source of time. */
   readonly clock?: Clock | undefined;
 }
@@ -79,7 +82,7 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     super();
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#topology = initialTopology(options.seeds);
+    this.#topology = initialTopology(options.seeds, options.lagRule);
     for (const seed of options.seeds) this.#watch(seed);
   }
 

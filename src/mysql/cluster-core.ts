@@ -12,7 +12,9 @@ import { ClassificationCache } from './classifier/classification-cache.js';
 import { ClusterNode } from './cluster-node.js';
 import { createConnectionFactory } from './connection-factory.js';
 import type { MysqlNodeConfig } from './connection-options.js';
+import { HeartbeatWriter } from './heartbeat-writer.js';
 import { killQuery } from './kill-query.js';
+import { lagRuleOf } from './monitor-options.js';
 import type { ResolvedMysqlOptions } from './mysql-options.js';
 import { NodePool } from './node-pool.js';
 import type { PhysicalConnection } from './physical-connection.js';
@@ -33,6 +35,8 @@ export interface CoreListeners {
   onBreakerChange(change: BreakerChange): void;
   /** A connection could not be made. */
   onConnectError(node: NodeId, error: Error): void;
+  /** The heartbeat could not be written. */
+  onHeartbeatFailure(node: NodeId, error: Error): void;
 }
 
 /** After so many probes in a row that nobody answered, statements that are under way are given up. */
@@ -57,6 +61,7 @@ export class ClusterCore implements ConnectionHost {
   #flavor: Flavor | undefined;
   #breakerVersion = 0;
   #closed = false;
+  readonly #heartbeat: HeartbeatWriter | undefined;
 
   /** Plugs the parts together; nothing is connected yet. */
   constructor(options: ResolvedMysqlOptions, listeners: CoreListeners) {
@@ -76,6 +81,7 @@ export class ClusterCore implements ConnectionHost {
       returnedAt: (node) => this.node(node).returnedAt,
       waitLimit: Math.max(1, Math.floor(options.pool.max / 2)),
     });
+    this.#heartbeat = this.#startHeartbeat();
     this.watcher.on('node-observed', (observation) => this.#observed(observation));
     this.watcher.on('primary-changed', ({ before, after }) => {
       for (const id of [before, after]) if (id !== null) this.nodes.get(id)?.pool.retire();
@@ -179,6 +185,7 @@ export class ClusterCore implements ConnectionHost {
   }
 
   #end(): void {
+    this.#heartbeat?.close();
     this.watcher.close();
     for (const node of this.nodes.values()) node.closeBreakers();
   }
@@ -190,6 +197,7 @@ export class ClusterCore implements ConnectionHost {
       seeds: nodes.map(({ seed }) => seed),
       intervalMs: monitor.intervalMs,
       timeoutMs: monitor.timeoutMs,
+      lagRule: lagRuleOf(monitor.lagSource),
       createProbe: ({ id }) => {
         const config = configs.get(id);
         if (config === undefined)
@@ -198,6 +206,22 @@ export class ClusterCore implements ConnectionHost {
         return createReplicationProbe({ config, credentials, lagSource });
       },
     });
+  }
+
+  #startHeartbeat(): HeartbeatWriter | undefined {
+    const { lagSource } = this.options.monitor;
+    if (typeof lagSource !== 'object' || !lagSource.write) return undefined;
+    return new HeartbeatWriter(lagSource, {
+      primary: () => this.router.writer,
+      factory: (id) => createConnectionFactory(this.#configOf(id)),
+      onFailure: (node, error) => this.#listeners.onHeartbeatFailure(node, error),
+    });
+  }
+
+  #configOf(id: NodeId): MysqlNodeConfig {
+    const config = this.options.nodes.find(({ seed }) => seed.id === id);
+    if (config !== undefined) return config;
+    throw new StormlampError(ErrorCode.INVALID_OPTION, `There is no node ${id}`);
   }
 
   #createNode(config: MysqlNodeConfig): ClusterNode {

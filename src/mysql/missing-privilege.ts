@@ -31,3 +31,12 @@ function quoted(account: string): string {
   const parts = at < 0 ? [account, '%'] : [account.slice(0, at), account.slice(at + 1)];
   return parts.map((part) => `'${part.replaceAll("'", "''")}'`).join('@');
 }
+
+/** The error of a monitor whose account may not read the heartbeat table; `table` is its quoted name. */
+export function unreadableHeartbeatError(node: NodeId, table: string, cause: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.MISSING_PRIVILEGE,
+    `The monitor's account may not read the heartbeat on node ${node}; GRANT SELECT ON ${table} to it`,
+    { cause, node },
+  );
+}

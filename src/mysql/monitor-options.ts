@@ -1,10 +1,34 @@
 /** How nodes are watched: the `monitor` options of the MySQL client. */
 import { invalidOption, readChoice, readNumber, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { LagRule } from '../topology/measured-lag.js';
 import type { CredentialsSource, MysqlCredentials } from './connection-settings.js';
+import { type HeartbeatOptions, type ResolvedHeartbeat, resolveHeartbeat } from './heartbeat-table.js';
 
-/** Where the lag of a replica comes from: what the server says of itself, or nowhere. */
-export type LagSource = 'auto' | 'unchecked';
+/** What a {@link LagMeter} gets to measure with. */
+export interface LagMeterContext {
+  /** The node. */
+  readonly node: string;
+  /** Asks it something, as the account of the monitor, within the time of the probe. */
+  readonly ask: (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
+}
+
+/** Measures the lag of one replica in milliseconds; null when it cannot be told. Called with every probe of a replica. */
+export type LagMeter = (context: LagMeterContext) => Promise<number | null>;
+
+/**
+ * Where the lag of a replica comes from:
+ *
+ * - `'auto'`: what the server reports, as exactly as it can (milliseconds on MySQL 8 and newer, else whole seconds).
+ * - `'gtid'`: its GTID position against the primary's, by this process's clock; as coarse as the interval of the monitor.
+ * - `{ heartbeat }`: a table as pt-heartbeat writes it.
+ * - a function: whatever it measures.
+ * - `'unchecked'`: nowhere; replicas serve reads however late they are.
+ */
+export type LagSource = 'auto' | 'gtid' | 'unchecked' | { readonly heartbeat: HeartbeatOptions } | LagMeter;
+
+/** {@link LagSource}, checked. */
+export type ResolvedLagSource = 'auto' | 'gtid' | 'unchecked' | LagMeter | ResolvedHeartbeat;
 
 /** Options of the monitor. */
 export interface MonitorOptions {
@@ -23,8 +47,7 @@ export interface MonitorOptions {
   /** The account that looks at the servers; it needs the privilege to see replication. Default: the node's own. */
   readonly credentials?: MysqlCredentials | CredentialsSource | undefined;
   /**
-   * `'auto'`: replication status. `'unchecked'`: replicas serve reads however far behind they are; for accounts that
-   * cannot be given the privilege to see replication.
+   * Where the lag of replicas comes from. `'unchecked'` is for accounts that cannot be given the privilege to see replication.
    *
    * @defaultValue `'auto'`
    */
@@ -42,7 +65,7 @@ export interface ResolvedMonitorOptions {
   /** See {@link MonitorOptions.credentials}. */
   readonly credentials: MysqlCredentials | CredentialsSource | undefined;
   /** See {@link MonitorOptions.lagSource}. */
-  readonly lagSource: LagSource;
+  readonly lagSource: ResolvedLagSource;
 }
 
 /** The defaults of {@link MonitorOptions}. */
@@ -78,6 +101,21 @@ export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedMon
     intervalMs: readNumber('mysql.monitor.intervalMs', options.intervalMs, d.intervalMs, { min: 50 }),
     timeoutMs: readNumber('mysql.monitor.timeoutMs', options.timeoutMs, d.timeoutMs, { min: 1 }),
     credentials,
-    lagSource: readChoice('mysql.monitor.lagSource', options.lagSource, ['auto', 'unchecked'], d.lagSource),
+    lagSource: readLagSource('mysql.monitor.lagSource', options.lagSource),
   });
+}
+
+function readLagSource(path: string, source: LagSource | undefined): ResolvedLagSource {
+  if (typeof source === 'function') return source;
+  if (typeof source !== 'object' || source === null) {
+    return readChoice<'auto' | 'gtid' | 'unchecked'>(path, source, ['auto', 'gtid', 'unchecked'], 'auto');
+  }
+  rejectUnknownOptions(path, source, ['heartbeat']);
+  return resolveHeartbeat(`${path}.heartbeat`, source.heartbeat);
+}
+
+/** How the topology knows the lag of replicas from a source. */
+export function lagRuleOf(source: ResolvedLagSource): LagRule {
+  if (source === 'gtid') return 'gtid';
+  return typeof source === 'object' ? 'heartbeat' : 'reported';
 }

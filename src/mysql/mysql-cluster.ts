@@ -56,6 +56,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
       onRoute: (event) => this.publish('route', event),
       onBreakerChange: (change) => this.publish('breaker-changed', change),
       onConnectError: (node, error) => this.publish('connect-failed', { node, error }),
+      onHeartbeatFailure: (node, error) => this.publish('heartbeat-failed', { node, error }),
     });
     this.#config = publicConfig(options.nodes[0]?.connection ?? {});
     this.#text = new SqlText(this.#config);

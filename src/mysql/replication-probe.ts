@@ -6,7 +6,9 @@ import type { ReplicationChannel, ServerFacts } from '../topology/node-descripti
 import { type ConnectionFactory, createConnectionFactory } from './connection-factory.js';
 import { forAdministration, type MysqlNodeConfig } from './connection-options.js';
 import type { CredentialsSource, MysqlCredentials } from './connection-settings.js';
-import { missingPrivilegeError } from './missing-privilege.js';
+import { heartbeatSql, readHeartbeats } from './heartbeat-table.js';
+import { missingPrivilegeError, unreadableHeartbeatError } from './missing-privilege.js';
+import type { ResolvedLagSource } from './monitor-options.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { readReplicaStatus, replicaStatusStatements, type StatusRow } from './replica-status.js';
 import { classifyServerError } from './server-error.js';
@@ -27,16 +29,16 @@ export interface ReplicationProbeOptions {
   /** The account to look with. Default: that of the node. */
   readonly credentials?: MysqlCredentials | CredentialsSource | undefined;
   /**
-   * `'unchecked'`: an account that may not see replication is no error; the facts then say `replicationVisible: false`.
-   * Default `'auto'`.
+   * Where lag comes from. With `'unchecked'`, an account that may not see replication is no error; the facts then say
+   * `replicationVisible: false`. Default `'auto'`.
    */
-  readonly lagSource?: 'auto' | 'unchecked' | undefined;
+  readonly lagSource?: ResolvedLagSource | undefined;
 }
 
 /** Makes the probe of one node; it connects when it is first asked, and again whenever it has to. */
 export function createReplicationProbe(options: ReplicationProbeOptions): HealthProbe {
   const config = forAdministration(options.config, options.credentials);
-  return new ReplicationProbe(createConnectionFactory(config), options.lagSource === 'unchecked');
+  return new ReplicationProbe(createConnectionFactory(config), options.lagSource ?? 'auto');
 }
 
 /** What is learnt once per connection. */
@@ -54,13 +56,13 @@ interface Session {
 
 class ReplicationProbe implements HealthProbe {
   readonly #factory: ConnectionFactory;
-  readonly #unchecked: boolean;
+  readonly #lagSource: ResolvedLagSource;
   #closed = false;
   #session: Session | undefined;
 
-  constructor(factory: ConnectionFactory, unchecked: boolean) {
+  constructor(factory: ConnectionFactory, lagSource: ResolvedLagSource) {
     this.#factory = factory;
-    this.#unchecked = unchecked;
+    this.#lagSource = lagSource;
   }
 
   async probe(options: { readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<ServerFacts> {
@@ -93,8 +95,8 @@ class ReplicationProbe implements HealthProbe {
       const [row] = await connection.ask('SELECT VERSION() AS version', deadline);
       const version = parseServerVersion(String(row?.['version'] ?? connection.version.text));
       const [status] = replicaStatusStatements(version);
-      const fineLag = canTellFineLag(version);
-      const session: Session = { connection, version, status, fineLag, heartbeats: fineLag };
+      const fineLag = this.#lagSource === 'auto' && canTellFineLag(version);
+      const session: Session = { connection, version, status, fineLag, heartbeats: canTellFineLag(version) };
       if (this.#closed)
         throw new StormlampError(ErrorCode.CLOSED, `The probe of node ${this.#factory.node} is closed`);
       this.#session = session;
@@ -107,14 +109,16 @@ class ReplicationProbe implements HealthProbe {
 
   async #look(session: Session, deadline: Deadline): Promise<ServerFacts> {
     // All are sent at once: the later ones wait in the driver for the answers to the earlier ones.
-    const [variables, status, signs] = await Promise.allSettled([
+    const [variables, status, signs, beats] = await Promise.allSettled([
       this.#variables(session, deadline),
       this.#channels(session, deadline),
       this.#signs(session, deadline),
+      this.#tableBeats(session, deadline),
     ]);
     if (variables.status === 'rejected') throw variables.reason;
     if (status.status === 'rejected') throw status.reason;
     if (signs.status === 'rejected') throw signs.reason;
+    if (beats.status === 'rejected') throw beats.reason;
     const row = variables.value;
     const channels = status.value ?? [];
     const semiSync = session.isReplica === false ? readSemiSync(signs.value) : undefined;
@@ -122,9 +126,10 @@ class ReplicationProbe implements HealthProbe {
     session.isReplica = channels.length > 0;
     return {
       ...readServerVariables(row),
-      channels: withFineLag(timed, readFineLag(row)),
+      channels: await this.#metered(withFineLag(timed, readFineLag(row)), session, deadline),
       replicationVisible: status.value !== undefined,
       ...(semiSync === undefined ? {} : { semiSync }),
+      ...(beats.value === undefined ? {} : { heartbeats: beats.value }),
     };
   }
 
@@ -139,6 +144,35 @@ class ReplicationProbe implements HealthProbe {
       session.heartbeats = false;
       return [];
     }
+  }
+
+  /** The heartbeats of all servers; none while the table is not there yet. */
+  async #tableBeats(session: Session, deadline: Deadline): Promise<ServerFacts['heartbeats']> {
+    const source = this.#lagSource;
+    if (typeof source !== 'object') return undefined;
+    try {
+      return readHeartbeats(await session.connection.ask(heartbeatSql(source.table), deadline));
+    } catch (error) {
+      const { errno } = error as { errno?: unknown };
+      if (errno === 1146 || errno === 1049) return {};
+      if (errno !== 1142) throw error;
+      throw unreadableHeartbeatError(this.#factory.node, source.table, error);
+    }
+  }
+
+  /** The channels with the lag that the user's own function measures, if there is one. */
+  async #metered(
+    channels: readonly ReplicationChannel[],
+    { connection }: Session,
+    deadline: Deadline,
+  ): Promise<readonly ReplicationChannel[]> {
+    const source = this.#lagSource;
+    if (typeof source !== 'function' || channels.length === 0) return channels;
+    const context = { node: this.#factory.node, ask: (sql: string) => connection.ask(sql, deadline) };
+    const measured = await deadline.race('The `lagSource` function', Promise.resolve(source(context)));
+    // What is no number of milliseconds says nothing.
+    const lagMs = typeof measured === 'number' && measured >= 0 ? measured : null;
+    return channels.map((channel) => ({ ...channel, lagMs }));
   }
 
   async #variables(session: Session, deadline: Deadline): Promise<StatusRow> {
@@ -162,7 +196,7 @@ class ReplicationProbe implements HealthProbe {
       return readReplicaStatus(rows, session.version.flavor);
     } catch (error) {
       if (classifyServerError(error, session.version.flavor).kind !== 'access') throw error;
-      if (this.#unchecked) return undefined;
+      if (this.#lagSource === 'unchecked') return undefined;
       const [row] = await session.connection.ask('SELECT CURRENT_USER() AS account', deadline);
       throw missingPrivilegeError(this.#factory.node, session.version, String(row?.['account'] ?? ''), error);
     }

@@ -1,4 +1,5 @@
 /** The first look at all nodes: what is certainly a mistake stops the start, a node that is merely down does not. */
+import { pause } from '../common/backoff.js';
 import type { Deadline } from '../common/deadline.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { NodeDescription } from '../topology/node-description.js';
@@ -35,6 +36,11 @@ export async function checkStart(core: ClusterCore, deadline: Deadline): Promise
   for (const node of down) refuseMistake(node);
   if (down.length === nodes.length) throw nobodyAnswers(down);
   const up = nodes.filter((node) => node.state === 'up');
+  if (typeof core.options.monitor.lagSource === 'object') {
+    // One look tells no lag: whether the heartbeat is written shows when it changes.
+    await deadline.race('The start', pause(core.options.monitor.intervalMs));
+    await deadline.race('The start', watcher.refresh());
+  }
   await Promise.all(up.map(({ id }) => logIn(core, id, deadline)));
 }
 

@@ -1,6 +1,7 @@
 /** The one reducer of the cluster's picture: a topology and an observation give the next topology. */
 import type { NodeId } from '../common/node-address.js';
 import { deriveWriter } from './derive-writer.js';
+import { type LagRule, measuredLag, type PrimaryRecord, recordLook } from './measured-lag.js';
 import type { Alone, NodeDescription, NodeRole, NodeSeed, Observation } from './node-description.js';
 import { type ReplicationGraph, replicationGraph } from './replication-graph.js';
 import { standingWarnings } from './standing-warnings.js';
@@ -8,8 +9,9 @@ import type { TopologyDescription, TopologyWarning, WriterState } from './topolo
 import { lastLookAt, ownLagMs, updateNode } from './update-node.js';
 
 /** The picture before anything was looked at. */
-export function initialTopology(seeds: readonly NodeSeed[]): TopologyDescription {
+export function initialTopology(seeds: readonly NodeSeed[], lagRule?: LagRule): TopologyDescription {
   return {
+    ...(lagRule === undefined || lagRule === 'reported' ? {} : { lagRule }),
     epoch: 0,
     nodes: seeds.map((seed) => ({ ...seed, state: 'new' })),
     writer: { kind: 'no-primary' },
@@ -44,9 +46,10 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
   const writer = same(before.writer, found) ? before.writer : found;
   const primary = writer.kind === 'primary' ? writer.node : undefined;
   const resting = primary === undefined ? restingPrimary(updated, graph) : undefined;
-  const nodes = updated.map((node, index) =>
-    placed(node, before.nodes[index], updated, graph, writer, resting),
-  );
+  const record = recordOf(before, updated, primary);
+  const nodes = updated
+    .map((node, index) => placed(node, before.nodes[index], updated, graph, writer, resting))
+    .map((node) => measured(node, record, before.lagRule));
   const warnings: TopologyWarning[] = standingWarnings(nodes, resting, verdict.warnings);
   const changed = primary !== undefined && primary !== before.lastPrimary;
   return {
@@ -55,7 +58,32 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
     writer,
     warnings: same(before.warnings, warnings) ? before.warnings : warnings,
     lastPrimary: primary ?? before.lastPrimary,
+    ...(before.lagRule === undefined ? {} : { lagRule: before.lagRule, primaryRecord: record }),
   };
+}
+
+/** What is known of the primary's past; kept while there is none, for the replicas that are still compared with it. */
+function recordOf(
+  before: TopologyDescription,
+  nodes: readonly NodeDescription[],
+  primary: NodeId | undefined,
+): PrimaryRecord | undefined {
+  const known = before.primaryRecord;
+  const node = before.lagRule === undefined ? undefined : nodes.find(({ id }) => id === primary);
+  if (node?.state !== 'up') return known;
+  const isOld = known?.node === node.id && known.looks.at(-1)?.at === node.seenAt;
+  return isOld ? known : recordLook(known, node.id, node.facts, node.seenAt);
+}
+
+/** The node with the lag that this process measured itself, where it does. */
+function measured(
+  node: NodeDescription,
+  record: PrimaryRecord | undefined,
+  rule: LagRule | undefined,
+): NodeDescription {
+  if (rule === undefined || node.state !== 'up' || node.lag === null) return node;
+  const lag = measuredLag(node, record, rule);
+  return lag.ms === node.lag.ms && lag.at === node.lag.at ? node : { ...node, lag };
 }
 
 /** A primary that only refuses writes: followed or configured, without a source, and nobody follows another server. */

@@ -90,6 +90,8 @@ export interface ServerFacts {
   readonly gtidApplied?: string | undefined;
   /** `gtid_binlog_state` (MariaDB only): proves, where `gtid` cannot, that one server has all that another one has. */
   readonly gtidState?: string | undefined;
+  /** The heartbeats that the server has, by the `server_id` of their writer, in milliseconds of its clock; when there are any. */
+  readonly heartbeats?: Readonly<Record<number, number>> | undefined;
   /** Whether replication status could be read with the monitor's privileges. */
   readonly replicationVisible: boolean;
   /** Semi-synchronous replication, where the server is the source of it. */

@@ -1,5 +1,6 @@
 /** The client's view of all database nodes: an immutable value, replaced as a whole by one pure reducer. */
 import type { NodeId } from '../common/node-address.js';
+import type { LagRule, PrimaryRecord } from './measured-lag.js';
 import type { NodeDescription } from './node-description.js';
 
 /** Who may be written to. */
@@ -49,6 +50,10 @@ export interface TopologyDescription {
   readonly warnings: readonly TopologyWarning[];
   /** The primary, or the last known one while there is none. */
   readonly lastPrimary?: NodeId | undefined;
+  /** How the lag of replicas is known; by what the servers report when it is left out. */
+  readonly lagRule?: LagRule | undefined;
+  /** @internal The last looks at the primary, kept while lag is measured by them. */
+  readonly primaryRecord?: PrimaryRecord | undefined;
 }
 
 /** The node called `id`, if it is known. */

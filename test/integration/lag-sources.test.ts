@@ -1,0 +1,170 @@
+/** Every source of lag on real replication: a replica that stands still is seen to be late, and serves again when it is there. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { LagSource } from '../../src/mysql/monitor-options.js';
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
+import { effectiveLagMs } from '../../src/topology/node-description.js';
+import { DATABASES } from './database-matrix.js';
+import { eventually } from './eventually.js';
+
+describe.each(DATABASES)('$name', ({ name, options, flavor }) => {
+  let servers: LocalCluster;
+  let replica: LocalDatabaseNode;
+  const clients: MysqlCluster[] = [];
+  const word = flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
+  let row = 0;
+
+  beforeAll(async () => {
+    servers = await startLocalCluster({
+      ...options,
+      replicas: 1,
+      memcached: 0,
+      php: false,
+      ptHeartbeat: true,
+    });
+    const [first] = servers.replicas;
+    if (first === undefined) throw new Error('There is no replica');
+    replica = first;
+    await servers.primary.query(`CREATE TABLE ${servers.database}.t (id INT PRIMARY KEY)`);
+    await servers.waitForReplication();
+  });
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map((client) => client.close()));
+  });
+  afterAll(async () => {
+    await servers?.close();
+  });
+
+  async function clientWith(lagSource: LagSource): Promise<MysqlCluster> {
+    const { mysql } = servers.options();
+    const client = await createMysqlCluster({
+      ...mysql,
+      reads: { maxLagMs: 2_000 },
+      monitor: { ...mysql.monitor, intervalMs: 200, lagSource },
+    });
+    clients.push(client);
+    return client;
+  }
+  const readerOf = (client: MysqlCluster): string | undefined => client.explain('SELECT 1').node;
+  const lagOf = (client: MysqlCluster): number | null => {
+    const node = client.topology().nodes.find(({ id }) => id === replica.id);
+    return node === undefined ? null : effectiveLagMs(node, performance.now());
+  };
+  const write = (): Promise<unknown> => {
+    row += 1;
+    return servers.primary.query(`INSERT INTO ${servers.database}.t VALUES (${row})`);
+  };
+
+  /** The replica serves, is left out while it stands still and the primary goes on, and serves again. */
+  async function leavesAndReturns(client: MysqlCluster): Promise<void> {
+    await eventually('the replica serves', () => readerOf(client) === replica.id);
+    await replica.query(`STOP ${word} SQL_THREAD`);
+    await replica.query(`START ${word} SQL_THREAD`);
+    await replica.query(`LOCK TABLES ${servers.database}.t READ`);
+    try {
+      await eventually('the replica is left out', async () => {
+        await write();
+        return readerOf(client) === servers.primary.id;
+      });
+      expect(lagOf(client) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(2_000);
+    } finally {
+      await replica.query('UNLOCK TABLES');
+    }
+    await eventually('the replica serves again', async () => {
+      await write();
+      return readerOf(client) === replica.id;
+    });
+    expect(lagOf(client)).toBeLessThan(2_000);
+  }
+
+  test('GTID position against the primary', async () => {
+    await leavesAndReturns(await clientWith('gtid'));
+  });
+
+  test('GTID position: a replica whose thread reports NULL is known to be in step', async () => {
+    const client = await clientWith('gtid');
+    await servers.waitForReplication();
+    await replica.query(`STOP ${word} IO_THREAD`);
+    await eventually('the thread is seen to be stopped', () => {
+      const node = client.topology().nodes.find(({ id }) => id === replica.id);
+      return node?.state === 'up' && node.facts.channels.some(({ io }) => io === 'no');
+    });
+    expect(readerOf(client)).toBe(replica.id);
+    await write();
+    await eventually('the replica is left out', () => readerOf(client) === servers.primary.id);
+    await replica.query(`START ${word} IO_THREAD`);
+    await eventually('the replica serves again', () => readerOf(client) === replica.id);
+  });
+
+  test('a heartbeat that the monitor may not read names the GRANT', async () => {
+    const table = `${servers.database}.t`;
+    await expect(clientWith({ heartbeat: { table } })).rejects.toMatchObject({
+      code: 'ERR_MISSING_PRIVILEGE',
+      message: expect.stringContaining(`GRANT SELECT ON \`${servers.database}\`.\`t\``),
+    });
+    const { monitor } = servers.accounts;
+    await servers.primary.query(`GRANT SELECT ON ${servers.database}.* TO '${monitor.user}'@'%'`);
+    await servers.waitForReplication();
+  });
+
+  // pt-heartbeat 3.7.1 asks MariaDB for a statement that 10.11 does not know yet, and gives up.
+  const zones =
+    name === 'MariaDB 10.11'
+      ? []
+      : ([
+          ['its own zone', []],
+          ['UTC', ['--utc']],
+        ] as const);
+  test.each(zones)('a table that pt-heartbeat writes, in %s', async (_, args) => {
+    const table = `beat_${args.length}`;
+    const beat = await servers.ptHeartbeat({ table, intervalMs: 200, args });
+    const client = await clientWith({ heartbeat: { table: `${servers.database}.${table}` } });
+    // pt-heartbeat's rows are replicated themselves, so a lock on them holds everything up.
+    await eventually('the replica serves', () => readerOf(client) === replica.id);
+    await replica.query(`LOCK TABLES ${servers.database}.${table} READ`);
+    await eventually('the replica is left out', () => readerOf(client) === servers.primary.id);
+    await replica.query('UNLOCK TABLES');
+    await eventually('the replica serves again', () => readerOf(client) === replica.id);
+    await beat.stop();
+    // Nobody writes it: what is not measured is unknown, and never 0.
+    await eventually('the lag is unknown', () => lagOf(client) === null);
+    expect(readerOf(client)).toBe(servers.primary.id);
+  });
+
+  test('a table that one elected client writes, and another one when that is gone', async () => {
+    await servers.primary.query(
+      `GRANT CREATE, INSERT, DELETE, UPDATE, SELECT ON ${servers.database}.* TO '${servers.accounts.app.user}'@'%'`,
+    );
+    const source = { heartbeat: { table: `${servers.database}.ours`, write: true, intervalMs: 100 } };
+    const [first, second] = [await clientWith(source), await clientWith(source)];
+    await leavesAndReturns(first);
+    const lock = "SELECT IS_USED_LOCK('stormlamp-heartbeat') AS id";
+    const holder = async (): Promise<unknown> => (await servers.primary.query(lock))[0]?.['id'];
+    const elected = await eventually('one is elected', async () => (await holder()) ?? undefined);
+    await (elected === undefined ? undefined : first.close());
+    await eventually('the other one writes and reads', async () => {
+      const now = await holder();
+      return now !== null && readerOf(second) === replica.id;
+    });
+    const rows = await servers.primary.query(`SELECT server_id FROM ${servers.database}.ours`);
+    expect(rows).toEqual([{ server_id: servers.primary.serverId }]);
+  });
+
+  test('a function of the user', async () => {
+    let lagMs: number | null = 10;
+    const seen = new Set<string>();
+    const client = await clientWith(async ({ node, ask }) => {
+      seen.add(node);
+      const [answer] = await ask('SELECT 1 AS one');
+      return answer?.['one'] === 1 ? lagMs : Number.NaN;
+    });
+    expect(readerOf(client)).toBe(replica.id);
+    expect([...seen]).toEqual([replica.id]);
+    lagMs = 5_000;
+    await eventually('the replica is left out', () => readerOf(client) === servers.primary.id);
+    lagMs = null;
+    await eventually('the lag is unknown', () => lagOf(client) === null);
+    lagMs = 0;
+    await eventually('the replica serves again', () => readerOf(client) === replica.id);
+  });
+});

@@ -1,0 +1,193 @@
+/** POST, redirect, GET over a replica that stands still: the cookie carries the write, and PHP's session does for PHP. */
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import express from 'express';
+import { type Connection, createConnection } from 'mysql2/promise';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type Cluster, createCluster } from '../../src/create-cluster.js';
+import { phpSession, type RequestScopeOptions, scope } from '../../src/express/index.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { ROOT } from '../support/run-node.js';
+
+const SECRET = 'a secret that is long enough';
+
+describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
+  let servers: LocalCluster;
+  let cluster: Cluster;
+  let lock: Connection;
+  const sites: Server[] = [];
+  let version = 0;
+
+  beforeAll(async () => {
+    servers = await startLocalCluster({ flavor, replicas: 1 });
+    await servers.primary.query(
+      `CREATE TABLE ${servers.database}.page (id INT PRIMARY KEY, version INT NOT NULL)`,
+    );
+    await servers.primary.query(`INSERT INTO ${servers.database}.page VALUES (1, 0)`);
+    await servers.waitForReplication();
+    const { mysql, sessions } = servers.options();
+    cluster = await createCluster({ mysql: { ...mysql, scope: { waitMs: 100 } }, sessions });
+    const [replica] = servers.replicas;
+    const { user, password } = servers.accounts.admin;
+    if (replica === undefined) throw new Error('There is no replica');
+    const { host, realPort: port } = replica;
+    lock = await createConnection({ host, port, user, password, database: servers.database });
+  });
+  afterEach(async () => {
+    await lock?.query('UNLOCK TABLES');
+    await Promise.all(sites.splice(0).map((site) => new Promise((done) => site.close(done))));
+    await servers.waitForReplication();
+  });
+  afterAll(async () => {
+    lock?.destroy();
+    await cluster?.close();
+    await servers?.close();
+  });
+
+  /** A site that posts a new version, redirects, and shows the version. */
+  async function siteWith(options: RequestScopeOptions | undefined): Promise<string> {
+    const app = express();
+    app.use(phpSession(cluster));
+    if (options !== undefined) app.use(scope(cluster, options));
+    app.post('/', async (req, res) => {
+      await cluster.mysql.execute('UPDATE page SET version = ? WHERE id = 1', [Number(req.query['to'])]);
+      res.redirect(303, '/');
+    });
+    app.post('/hidden', async (req, res) => {
+      await cluster.mysql.query('UPDATE page SET version = ?', [Number(req.query['to'])]);
+      // The rows hide that nothing was written: the token says that something may have been.
+      await cluster.mysql.query('CHECK TABLE page');
+      res.redirect(303, '/');
+    });
+    app.get('/', async (_, res) => {
+      const [rows] = await cluster.mysql.query<never>('SELECT version FROM page WHERE id = 1');
+      res.send(String((rows as { version: number }[])[0]?.version));
+    });
+    const site = createServer(app);
+    sites.push(site);
+    await new Promise<void>((done) => site.listen(0, '127.0.0.1', done));
+    return `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+  }
+
+  /** What a browser shows after it posted, with the cookies that it got. */
+  async function postAndSee(
+    url: string,
+    { path = '/', cookie = '', change = (given: string) => given } = {},
+  ): Promise<{ readonly shown: number; readonly wanted: number; readonly cookies: string[] }> {
+    version += 1;
+    const headers = { cookie };
+    const posted = await fetch(`${url}${path}?to=${version}`, {
+      method: 'POST',
+      headers,
+      redirect: 'manual',
+    });
+    expect(posted.status).toBe(303);
+    const cookies = posted.headers.getSetCookie();
+    const sent = [cookie, ...cookies.map((each) => each.split(';', 1)[0] ?? '')].filter(
+      (each) => each !== '',
+    );
+    const shown = await fetch(`${url}/`, { headers: { cookie: change(sent.join('; ')) } });
+    return { shown: Number(await shown.text()), wanted: version, cookies };
+  }
+
+  const standStill = (): Promise<unknown> => lock.query('LOCK TABLES page READ');
+
+  test('without the middleware the page is stale, so the check can fail', async () => {
+    const url = await siteWith(undefined);
+    await standStill();
+    const { shown, wanted } = await postAndSee(url);
+    expect(shown).toBeLessThan(wanted);
+  });
+
+  test('without a secret each request is a scope of its own', async () => {
+    const url = await siteWith({});
+    await standStill();
+    const { shown, wanted, cookies } = await postAndSee(url);
+    expect(shown).toBeLessThan(wanted);
+    expect(cookies).toEqual([]);
+  });
+
+  test('the signed cookie carries the write to the next request', async () => {
+    const url = await siteWith({ secret: SECRET });
+    await standStill();
+    for (const path of ['/', '/hidden']) {
+      const { shown, wanted, cookies } = await postAndSee(url, { path });
+      expect(shown).toBe(wanted);
+      expect(cookies).toEqual([
+        expect.stringMatching(
+          /^stormlamp_scope=[\w.-]+; expires=.*; Max-Age=60; path=\/; HttpOnly; SameSite=Lax$/,
+        ),
+      ]);
+    }
+  });
+
+  test('a cookie that was changed, or signed with another secret, counts as none', async () => {
+    const url = await siteWith({ secret: SECRET });
+    await standStill();
+    const changed = await postAndSee(url, { change: (cookie) => cookie.replace(/=./, '=Z') });
+    expect(changed.shown).toBeLessThan(changed.wanted);
+    const other = await siteWith({ secret: ['another secret, long enough', SECRET] });
+    const known = await postAndSee(other);
+    expect(known.shown).toBe(known.wanted);
+  });
+
+  test('PHP waits for what Node wrote, and Node for what PHP wrote, with the snippet of the page', async () => {
+    const guide = readFileSync(join(ROOT, 'docs', 'freshness.md'), 'utf8');
+    const snippet = /^```php\n<\?php\n([\s\S]*?)^```$/m.exec(guide)?.[1];
+    if (snippet === undefined) throw new Error('docs/freshness.md has no PHP block');
+    const url = await siteWith({ session: 'stormlamp_token' });
+    const [replica] = servers.replicas;
+    const { user, password } = servers.accounts.app;
+    const connect = (port: number | undefined): string =>
+      `new mysqli('127.0.0.1', '${user}', '${password}', '${servers.database}', ${port})`;
+    const { stdout: id } = await servers.php(
+      "<?php session_start(); $_SESSION['user'] = 'ada'; echo session_id();",
+    );
+    const cookie = `PHPSESSID=${id}`;
+    const page = (body: string): Promise<string> =>
+      servers
+        .php(`<?php session_id('${id}'); session_start();\n${snippet}\n${body}`)
+        .then(({ stdout, stderr }) => stdout + stderr);
+    const shows = `$replica = ${connect(replica?.port)}; $primary = ${connect(servers.primary.port)};
+      $from = stormlamp_is_fresh($replica, 0.3) ? 'replica' : 'primary';
+      [$version] = $$from->query('SELECT version FROM page')->fetch_row(); echo "$from $version";`;
+
+    await standStill();
+    const { wanted } = await postAndSee(url, { cookie });
+    expect(await page(shows)).toBe(`primary ${wanted}`);
+    await lock.query('UNLOCK TABLES');
+    expect(await page(shows)).toBe(`replica ${wanted}`);
+
+    await standStill();
+    version += 1;
+    await page(
+      `$primary = ${connect(servers.primary.port)}; $primary->query('UPDATE page SET version = ${version}'); stormlamp_note_write($primary);`,
+    );
+    const shown = await fetch(`${url}/`, { headers: { cookie } });
+    expect(await shown.text()).toBe(String(version));
+    // Somebody else's request has no token, and sees what the replica has.
+    expect(Number(await (await fetch(`${url}/`)).text())).toBeLessThan(version);
+  });
+});
+
+describe('what is refused', () => {
+  const host = { run: <T>(_: unknown, fn: () => T): T => fn(), scope: undefined };
+  test.each([
+    [{ secret: 'short' }, /scope.secret.*16 characters/],
+    [{ secret: [] }, /scope.secret/],
+    [{ cookie: {} }, /scope.secret/],
+    [{ after: '0-1-1' }, /Unknown option `scope.after`/],
+    [{ maxAgeMs: 1 }, />= 1000/],
+    [{ session: '' }, /scope.session/],
+  ])('%j', (options, message) => {
+    expect(() => scope(host, options as RequestScopeOptions)).toThrow(message);
+  });
+  test('a promise of a cluster, and a session that is not there', () => {
+    expect(() => scope(Promise.resolve(host) as never)).toThrow(/await createCluster/);
+    expect(() => scope(host, { session: 'token' })({} as never, {} as never, () => undefined)).toThrow(
+      /after phpSession/,
+    );
+  });
+});

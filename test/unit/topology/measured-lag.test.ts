@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import { initialTopology, observe } from '../../../src/topology/describe-topology.js';
+import type { LagRule } from '../../../src/topology/measured-lag.js';
+import { effectiveLagMs } from '../../../src/topology/node-description.js';
+import type { TopologyDescription } from '../../../src/topology/topology-description.js';
+import {
+  type Finding,
+  gtids,
+  master,
+  observationOf,
+  seeds,
+  slave,
+} from '../../spec/topology/made-up-servers.js';
+
+function seen(rule: LagRule, rounds: readonly (readonly [at: number, Readonly<Record<string, Finding>>])[]) {
+  let topology = initialTopology(seeds({ a: 'primary', b: 'replica' }), rule);
+  for (const [at, round] of rounds) {
+    for (const [node, finding] of Object.entries(round)) {
+      topology = observe(topology, observationOf(node, finding, at));
+    }
+  }
+  return topology;
+}
+
+/** How far `b` may be behind at `now`. */
+function lagAt(topology: TopologyDescription, now: number): number | null {
+  const b = topology.nodes[1];
+  return b === undefined ? null : effectiveLagMs(b, now);
+}
+
+describe('by GTID', () => {
+  const a = (count: number): Finding => master('a', { gtid: gtids({ a: count }) });
+  const b = (count: number): Finding => slave('b', 'a', { lagMs: 0 }, { gtid: gtids({ a: count }) });
+
+  test('a replica is as fresh as the newest look at the primary whose position it has', () => {
+    const topology = seen('gtid', [
+      [1_000, { a: a(10), b: b(10) }],
+      [2_000, { a: a(20) }],
+      [2_500, { b: b(15) }],
+    ]);
+    expect(lagAt(topology, 2_500)).toBe(1_500);
+    expect(lagAt(topology, 3_000)).toBe(2_000);
+  });
+
+  test('a look at the primary makes a replica fresher that already had what it shows', () => {
+    const rounds = [
+      [1_000, { a: a(10), b: b(10) }],
+      [2_000, { a: a(10) }],
+    ] as const;
+    expect(lagAt(seen('gtid', rounds), 2_100)).toBe(100);
+  });
+
+  test('what the server reports does not count, and a replica that stands still is late', () => {
+    const topology = seen('gtid', [
+      [0, { a: a(1), b: b(1) }],
+      ...Array.from({ length: 10 }, (_, n) => [(n + 1) * 1_000, { a: a(n + 2), b: b(1) }] as const),
+    ]);
+    expect(lagAt(topology, 10_000)).toBe(10_000);
+  });
+
+  test('a replica that is behind everything that is remembered is late by nobody knows how much', () => {
+    const topology = seen('gtid', [[1_000, { a: a(10), b: b(5) }]]);
+    expect(lagAt(topology, 1_000)).toBeNull();
+  });
+
+  test('without positions nothing is known', () => {
+    expect(lagAt(seen('gtid', [[1_000, { a: master('a'), b: slave('b', 'a') }]]), 1_000)).toBeNull();
+  });
+});
+
+describe('by heartbeat', () => {
+  // The primary's clock is an hour ahead of ours; heartbeats are written every half second.
+  const HOUR = 3_600_000;
+  const beatAt = (ours: number): Record<number, number> => ({ 1: HOUR + Math.floor(ours / 500) * 500 });
+  const a = (now: number): Finding => master('a', { heartbeats: beatAt(now) });
+  const b = (has: number): Finding => slave('b', 'a', {}, { heartbeats: beatAt(has) });
+
+  test('the difference of the clocks cancels', () => {
+    const topology = seen('heartbeat', [
+      [1_000, { a: a(1_000), b: b(1_000) }],
+      [2_000, { a: a(2_000), b: b(2_000) }],
+    ]);
+    expect(lagAt(topology, 2_000)).toBe(0);
+    const late = seen('heartbeat', [
+      [1_000, { a: a(1_000), b: b(1_000) }],
+      [9_000, { a: a(9_000), b: b(5_000) }],
+    ]);
+    expect(lagAt(late, 9_000)).toBe(4_000);
+  });
+
+  test('is unknown when nobody writes it, when the replica has none, and when there is none', () => {
+    const dead = master('a', { heartbeats: beatAt(1_000) });
+    const rounds = [1, 2, 3, 4, 5, 6, 7].map((n) => [n * 1_000, { a: dead }] as const);
+    const first = [500, { a: a(500), b: b(500) }] as const;
+    expect(lagAt(seen('heartbeat', [first, ...rounds, [7_000, { b: b(1_000) }]]), 7_000)).toBeNull();
+    expect(lagAt(seen('heartbeat', [[1_000, { a: dead, b: b(1_000) }]]), 1_000)).toBeNull();
+    expect(lagAt(seen('heartbeat', [[1_000, { a: a(1_000), b: slave('b', 'a') }]]), 1_000)).toBeNull();
+    expect(lagAt(seen('heartbeat', [[1_000, { a: master('a'), b: b(1_000) }]]), 1_000)).toBeNull();
+  });
+
+  test('the looks at another primary do not count', () => {
+    const topology = seen('heartbeat', [
+      [1_000, { a: a(1_000), b: b(1_000) }],
+      [2_000, { b: slave('b', 'a', { sourceServerId: 9 }) }],
+      [3_000, { a: master('a', { serverId: 9, heartbeats: { 9: 5 } }) }],
+    ]);
+    expect(topology.primaryRecord).toMatchObject({ serverId: 9, looks: [{ beat: 5 }] });
+  });
+});
+
+test('so many looks are kept, and none when the servers report their lag', () => {
+  const rounds = Array.from(
+    { length: 200 },
+    (_, n) => [n * 10, { a: master('a', { gtid: gtids({ a: 1 }) }), b: slave('b', 'a') }] as const,
+  );
+  expect(seen('gtid', rounds).primaryRecord?.looks).toHaveLength(64);
+  expect(seen('reported', rounds).primaryRecord).toBeUndefined();
+});
