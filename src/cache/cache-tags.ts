@@ -1,0 +1,81 @@
+/**
+ * Tags: each has a generation on memcached, and a value is only believed while the generations are those that it was stored
+ * with. To void a tag is to give it a new generation; a generation that was evicted, or deleted by PHP, voids it as well.
+ */
+import { randomBytes } from 'node:crypto';
+import type { CallOptions } from '../common/deadline.js';
+import type { CacheKeys } from './cache-keys.js';
+import { NODE_DOWN, type SharedLevel } from './shared-level.js';
+
+/** The generations of some tags; undefined when one of them cannot be had, so that nothing with these tags can be believed. */
+export type TagGenerations = Readonly<Record<string, string>> | undefined;
+
+const GENERATION = /^[\w-]{1,32}$/;
+
+/** The tags of one cache. */
+export class CacheTags {
+  readonly #shared: SharedLevel;
+  readonly #keys: CacheKeys;
+
+  /** Tags in `shared`, named by `keys`. */
+  constructor(shared: SharedLevel, keys: CacheKeys) {
+    this.#shared = shared;
+    this.#keys = keys;
+  }
+
+  /** The present generations; a tag that has none gets one. */
+  async generations(tags: readonly string[], call?: CallOptions): Promise<TagGenerations> {
+    const found = await Promise.all(tags.map((tag) => this.#generation(tag, call)));
+    if (found.includes(undefined)) return undefined;
+    return Object.fromEntries(tags.map((tag, index) => [tag, found[index] as string]));
+  }
+
+  /** Gives a tag a new generation; false when its node is down, and then its values cannot be read with the tag either. */
+  async renew(tag: string, call?: CallOptions): Promise<boolean> {
+    const { key, place } = this.#keys.tag(tag);
+    const done = await this.#shared.on(place, call, (node, options) =>
+      node.set(key, newGeneration(), { ...options, exptime: 0 }),
+    );
+    return done !== NODE_DOWN;
+  }
+
+  async #generation(tag: string, call: CallOptions | undefined): Promise<string | undefined> {
+    const { key, place } = this.#keys.tag(tag);
+    const found = await this.#shared.on(place, call, async (node, options) => {
+      const item = await node.get(key, options);
+      if (item !== null) return item.value;
+      const value = newGeneration();
+      const added = await node.add(key, value, { ...options, exptime: 0 });
+      return added.status === 'stored' ? value : ((await node.get(key, options))?.value ?? null);
+    });
+    if (found === NODE_DOWN || found === null) return undefined;
+    const text = found.toString('latin1');
+    return GENERATION.test(text) ? text : undefined;
+  }
+}
+
+/** The note beside a value: of which version of it, and which generations its tags had. */
+export function tagNote(cas: bigint, generations: Readonly<Record<string, string>>): Buffer {
+  return Buffer.from(JSON.stringify({ of: String(cas), tags: Object.entries(generations) }));
+}
+
+/** Whether a note says that the value of version `cas` was stored with these generations. */
+export function noteAgrees(
+  note: Buffer | undefined,
+  cas: bigint,
+  generations: Readonly<Record<string, string>>,
+): boolean {
+  if (note === undefined) return false;
+  try {
+    const { of, tags } = JSON.parse(note.toString('utf8')) as { of?: unknown; tags?: unknown };
+    if (of !== String(cas) || !Array.isArray(tags)) return false;
+    const noted = new Map(tags as [string, string][]);
+    return Object.entries(generations).every(([tag, generation]) => noted.get(tag) === generation);
+  } catch {
+    return false;
+  }
+}
+
+function newGeneration(): Buffer {
+  return Buffer.from(randomBytes(12).toString('base64url'));
+}

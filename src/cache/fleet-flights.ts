@@ -1,0 +1,98 @@
+/** One process makes a missing value while all others wait for it: whoever may is who could put a mark beside the value. */
+import { randomBytes } from 'node:crypto';
+import { pause } from '../common/backoff.js';
+import type { CacheKeys } from './cache-keys.js';
+import { NODE_DOWN, type SharedLevel } from './shared-level.js';
+
+/** The right to make a value. */
+export interface Flight {
+  /** Whether nobody revoked it, and it did not take too long: what was made under it may be stored. */
+  stillOurs(): Promise<boolean>;
+  /** Gives it back. Never rejects. */
+  end(): Promise<void>;
+}
+
+/** Whose turn it is. */
+export type FlightTurn<T> =
+  | { readonly kind: 'ours'; readonly flight: Flight }
+  | { readonly kind: 'made-elsewhere'; readonly value: T };
+
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 100;
+
+/** A flight that binds nobody: the node is down, or the others take too long. */
+const ALONE: Flight = Object.freeze({ stillOurs: async () => true, end: async () => undefined });
+
+/** The flights of one cache. */
+export class FleetFlights {
+  readonly #shared: SharedLevel;
+  readonly #keys: CacheKeys;
+  readonly #flightMs: number;
+  readonly #waitMs: number;
+
+  /** Flights in `shared`, named by `keys`. */
+  constructor(
+    shared: SharedLevel,
+    keys: CacheKeys,
+    limits: { readonly flightMs: number; readonly waitMs: number },
+  ) {
+    this.#shared = shared;
+    this.#keys = keys;
+    this.#flightMs = limits.flightMs;
+    this.#waitMs = limits.waitMs;
+  }
+
+  /** Takes the right to make a value, or waits for whoever has it until `look` finds what they made. */
+  async take<T>(name: string, look: () => Promise<T | undefined>): Promise<FlightTurn<T>> {
+    const until = performance.now() + this.#waitMs;
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5)) {
+      const flight = await this.#add(name);
+      if (flight !== undefined) {
+        // It may have been made, and the mark removed, since it was found to be missing.
+        const value = flight === ALONE ? undefined : await look();
+        if (value === undefined) return { kind: 'ours', flight };
+        await flight.end();
+        return { kind: 'made-elsewhere', value };
+      }
+      if (performance.now() >= until) return { kind: 'ours', flight: ALONE };
+      await pause(pauseMs);
+      const value = await look();
+      if (value !== undefined) return { kind: 'made-elsewhere', value };
+    }
+  }
+
+  /** Takes the right to make a value if it is free. */
+  async tryTake(name: string): Promise<Flight | undefined> {
+    const flight = await this.#add(name);
+    return flight === ALONE ? undefined : flight;
+  }
+
+  /** Takes the right from whoever has it: what they make is not stored. */
+  async revoke(name: string): Promise<void> {
+    const { key, place } = this.#keys.flightOf(name);
+    await this.#shared.on(place, undefined, (node, call) => node.delete(key, call));
+  }
+
+  async #add(name: string): Promise<Flight | undefined> {
+    const { key, place } = this.#keys.flightOf(name);
+    const mark = Buffer.from(randomBytes(9).toString('base64url'));
+    const exptime = Math.max(1, Math.ceil(this.#flightMs / 1000));
+    const added = await this.#shared.on(place, undefined, (node, options) =>
+      node.add(key, mark, { ...options, exptime }),
+    );
+    if (added === NODE_DOWN) return ALONE;
+    if (added.status !== 'stored') return undefined;
+    const { cas } = added;
+    return {
+      stillOurs: async () => {
+        const found = await this.#shared.on(place, undefined, (node, options) => node.get(key, options));
+        return found !== NODE_DOWN && found?.value.equals(mark) === true;
+      },
+      end: async () => {
+        await this.#shared
+          .on(place, undefined, (node, options) => node.delete(key, { ...options, cas }))
+          .catch(() => undefined);
+      },
+    };
+  }
+}

@@ -1,0 +1,347 @@
+/** Two levels of cache: one in the process, one on memcached that PHP's `Memcached` class shares. Made by `createTieredCache`. */
+import { aborted, type CallOptions, Deadline } from '../common/deadline.js';
+import { SafeEmitter } from '../common/safe-emitter.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type {
+  CacheEvents,
+  CacheReadOptions,
+  CacheStats,
+  CacheWrapOptions,
+  CacheWriteOptions,
+  MakeCacheValue,
+} from './cache-calls.js';
+import { CacheKeys } from './cache-keys.js';
+import type { ResolvedCacheOptions } from './cache-options.js';
+import { CacheTags } from './cache-tags.js';
+import { type CacheChange, ChangeLog } from './change-log.js';
+import { FleetFlights, type Flight } from './fleet-flights.js';
+import { LocalLevel } from './local-level.js';
+import { decodeCacheValue, encodeCacheValue, type StoredCacheValue } from './php-cache-value.js';
+import { readRefreshFlags, refreshFlags } from './refresh-mark.js';
+import { SharedLevel } from './shared-level.js';
+import { SharedValues } from './shared-values.js';
+
+type Making = () => Promise<unknown> | unknown;
+interface Plan {
+  readonly ttlMs: number;
+  readonly negativeTtlMs: number;
+  readonly tags: readonly string[];
+}
+
+/** See the head of this file. Values are copies: what a caller does with one changes no other. */
+export class TieredCache extends SafeEmitter<CacheEvents> {
+  readonly #options: ResolvedCacheOptions;
+  readonly #keys: CacheKeys;
+  readonly #local: LocalLevel;
+  readonly #shared: SharedLevel;
+  readonly #values: SharedValues;
+  readonly #tags: CacheTags;
+  readonly #log: ChangeLog;
+  readonly #fleet: FleetFlights;
+  readonly #flights = new Map<string, Promise<StoredCacheValue>>();
+  readonly #refreshes = new Map<string, Promise<void>>();
+  readonly #counts = {
+    localHits: 0,
+    sharedHits: 0,
+    misses: 0,
+    made: 0,
+    refreshed: 0,
+    waited: 0,
+    nodeFailures: 0,
+  };
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(options: ResolvedCacheOptions) {
+    super();
+    this.#options = options;
+    this.#keys = new CacheKeys(options.prefix);
+    this.#local = new LocalLevel(options.local);
+    this.#shared = new SharedLevel(options, (node, error) => {
+      this.#counts.nodeFailures += 1;
+      this.publish('node-failed', { node, error });
+    });
+    this.#tags = new CacheTags(this.#shared, this.#keys);
+    this.#values = new SharedValues(this.#shared, this.#keys, this.#tags);
+    this.#log = new ChangeLog(this.#shared, this.#keys, options.pollMs, (change) => this.#forget(change));
+    this.#fleet = new FleetFlights(this.#shared, this.#keys, options);
+    if (options.local.maxEntries > 0) this.#log.start();
+  }
+
+  /**
+   * Reads a value; undefined when there is none, or when its node is down.
+   *
+   * @throws StormlampError `ERR_INVALID_KEY`, `ERR_CLOSED`, `ERR_ABORTED`; with `onNodeDown: 'throw'` the node's error.
+   */
+  async get<T = unknown>(key: string, options: CacheReadOptions = {}): Promise<T | undefined> {
+    this.#check(key, options);
+    const stored = this.#fromProcess(key, options.tags ?? []) ?? (await this.#fromShared(key, options));
+    if (stored === undefined) this.#counts.misses += 1;
+    return this.#decode(key, stored) as T | undefined;
+  }
+
+  /**
+   * Reads a value, or makes and stores it. However many ask for a missing value, in this process or in any other, it is made
+   * once, and they all get it; one that is near the end of its life is served while it is made anew.
+   *
+   * @param make makes the value; what it rejects with is what the call rejects with, and is not stored
+   * @throws StormlampError `ERR_INVALID_KEY`, `ERR_PHP_VALUE` (PHP has no such value), `ERR_CLOSED`, `ERR_ABORTED`; with
+   * `onNodeDown: 'throw'` the node's error.
+   */
+  async wrap<T>(key: string, make: MakeCacheValue<T>, options: CacheWrapOptions = {}): Promise<T> {
+    this.#check(key, options);
+    const plan = this.#plan(options);
+    const near = this.#fromProcess(key, plan.tags);
+    if (near !== undefined) {
+      if (this.#isDue(near)) this.#refreshLater(key, make, plan);
+      const value = this.#decode(key, near);
+      if (value !== undefined || isAbsent(near)) return value as T;
+    }
+    const stored = await this.#flight(key, make, plan, options);
+    const value = this.#decode(key, stored);
+    if (value !== undefined || isAbsent(stored)) return value as T;
+    // What is stored cannot be read: somebody else's, or damaged.
+    await this.#values.remove(key, options);
+    return this.#decode(key, await this.#flight(key, make, plan, options)) as T;
+  }
+
+  /**
+   * Stores a value for PHP and for all processes.
+   *
+   * @returns whether it is stored: not when its node is down, or when it is larger than the node takes
+   * @throws StormlampError as {@link TieredCache.wrap}.
+   */
+  async set(key: string, value: unknown, options: CacheWriteOptions = {}): Promise<boolean> {
+    this.#check(key, options);
+    const plan = this.#plan(options);
+    const generations = plan.tags.length === 0 ? {} : await this.#tags.generations(plan.tags, options);
+    const stored = this.#encode(value, plan);
+    const version = this.#log.version;
+    this.#local.delete(key);
+    // Whoever makes the value at the moment must not put an older one over this.
+    await this.#fleet.revoke(key);
+    const done =
+      generations === undefined
+        ? await this.#values.remove(key, options).then(() => false)
+        : await this.#store(key, stored, plan, generations, options);
+    if (done && version === this.#log.version) this.#keep(key, stored, plan);
+    await this.#log.tell({ keys: [key], tags: [] });
+    return done;
+  }
+
+  /** Removes a value everywhere; one that is being made is not stored either. False when its node is down. Errors: as `get`. */
+  async delete(key: string, options: CallOptions = {}): Promise<boolean> {
+    this.#check(key, options);
+    this.#local.delete(key);
+    // The maker first: it must not store after the value was removed.
+    await this.#fleet.revoke(key);
+    const done = await this.#values.remove(key, options);
+    this.#local.delete(key);
+    await this.#log.tell({ keys: [key], tags: [] });
+    return done;
+  }
+
+  /** Voids every value that was stored with one of these tags, everywhere. False when the node of a tag is down. Errors: as `get`. */
+  async invalidateTags(tags: readonly string[], options: CallOptions = {}): Promise<boolean> {
+    this.#assertOpen();
+    for (const tag of tags) this.#keys.tag(tag);
+    const done = await Promise.all(tags.map((tag) => this.#tags.renew(tag, options)));
+    for (const tag of tags) this.#local.deleteTag(tag);
+    await this.#log.tell({ keys: [], tags });
+    return done.every((one) => one);
+  }
+
+  /** Counts since the start. */
+  stats(): CacheStats {
+    const { size, bytes, evicted } = this.#local;
+    return { ...this.#counts, localEntries: size, localBytes: bytes, localEvicted: evicted };
+  }
+
+  /** Waits for values that are being made, then closes the connections. Safe to call twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Same as {@link TieredCache.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#flights.values(), ...this.#refreshes.values()]);
+    await this.#log.close();
+    await this.#shared.close();
+    this.#local.clear();
+  }
+
+  #fromProcess(key: string, tags: readonly string[]): StoredCacheValue | undefined {
+    const entry = this.#local.get(key, performance.now());
+    if (entry === undefined || !tags.every((tag) => entry.tags.includes(tag))) return undefined;
+    this.#counts.localHits += 1;
+    return entry;
+  }
+
+  async #fromShared(key: string, options: CacheReadOptions): Promise<StoredCacheValue | undefined> {
+    const tags = options.tags ?? [];
+    const version = this.#log.version;
+    const stored = await this.#values.read(key, tags, options);
+    if (stored === undefined) return undefined;
+    this.#counts.sharedHits += 1;
+    if (version === this.#log.version) this.#keepFor(key, stored, tags, this.#options.local.ttlMs);
+    return stored;
+  }
+
+  /** The value from the shared level or from `make`; whoever asks meanwhile gets the same, and nobody's abort is another's. */
+  #flight(key: string, make: Making, plan: Plan, options: CallOptions): Promise<StoredCacheValue> {
+    let flight = this.#flights.get(key);
+    if (flight === undefined) {
+      flight = this.#load(key, make, plan).finally(() => this.#flights.delete(key));
+      this.#flights.set(key, flight);
+    }
+    const { signal, timeoutMs } = options;
+    return signal === undefined && timeoutMs === undefined
+      ? flight
+      : Deadline.of(options).race(`Waiting for the cached value`, flight);
+  }
+
+  async #load(key: string, make: Making, plan: Plan): Promise<StoredCacheValue> {
+    const look = (): Promise<StoredCacheValue | undefined> => this.#fromShared(key, { tags: plan.tags });
+    const found = await look();
+    if (found !== undefined) {
+      if (this.#isDue(found)) this.#refreshLater(key, make, plan);
+      return found;
+    }
+    const turn = await this.#fleet.take(key, look);
+    if (turn.kind === 'made-elsewhere') {
+      this.#counts.waited += 1;
+      return turn.value;
+    }
+    this.#counts.misses += 1;
+    this.#counts.made += 1;
+    return await this.#make(key, make, plan, turn.flight);
+  }
+
+  /** Makes a value under a flight, and stores it unless it was revoked meanwhile. */
+  async #make(key: string, make: Making, plan: Plan, flight: Flight): Promise<StoredCacheValue> {
+    try {
+      // Before the value is made: a tag that is voided while it is made voids it.
+      const generations = plan.tags.length === 0 ? {} : await this.#tags.generations(plan.tags);
+      const version = this.#log.version;
+      const value = await make();
+      const stored = this.#encode(value, plan);
+      const keep = value !== undefined || plan.negativeTtlMs > 0;
+      if (keep && generations !== undefined && (await flight.stillOurs())) {
+        await this.#store(key, stored, plan, generations);
+        if (version === this.#log.version) this.#keep(key, stored, plan);
+      }
+      return stored;
+    } finally {
+      await flight.end();
+    }
+  }
+
+  #refreshLater(key: string, make: Making, plan: Plan): void {
+    if (this.#refreshes.has(key) || this.#closing !== undefined) return;
+    const work = this.#refresh(key, make, plan)
+      .catch((error: unknown) => void this.publish('refresh-failed', { key, error }))
+      .finally(() => this.#refreshes.delete(key));
+    this.#refreshes.set(key, work);
+  }
+
+  async #refresh(key: string, make: Making, plan: Plan): Promise<void> {
+    const flight = await this.#fleet.tryTake(key);
+    if (flight === undefined) return;
+    // Somebody else may have made it anew already.
+    const present = await this.#fromShared(key, { tags: plan.tags });
+    if (present !== undefined && !this.#isDue(present)) return await flight.end();
+    this.#counts.refreshed += 1;
+    await this.#make(key, make, plan, flight);
+  }
+
+  async #store(
+    key: string,
+    stored: StoredCacheValue,
+    plan: Plan,
+    generations: Readonly<Record<string, string>>,
+    call?: CallOptions,
+  ): Promise<boolean> {
+    const result = await this.#values.write(key, stored, this.#ttlOf(stored, plan), generations, call);
+    if (result === 'too-large') this.publish('value-too-large', { key, bytes: stored.value.length });
+    return result === 'stored';
+  }
+
+  #keep(key: string, stored: StoredCacheValue, plan: Plan): void {
+    const ttlMs = this.#ttlOf(stored, plan);
+    const { local } = this.#options;
+    this.#keepFor(key, stored, plan.tags, ttlMs === 0 ? local.ttlMs : Math.min(ttlMs, local.ttlMs));
+  }
+
+  #keepFor(key: string, { value, flags }: StoredCacheValue, tags: readonly string[], ttlMs: number): void {
+    this.#local.set(key, { value, flags, tags, expiresAt: performance.now() + ttlMs });
+  }
+
+  #ttlOf(stored: StoredCacheValue, { ttlMs, negativeTtlMs }: Plan): number {
+    return isAbsent(stored) ? negativeTtlMs : ttlMs;
+  }
+
+  #encode(value: unknown, { ttlMs }: Plan): StoredCacheValue {
+    const absent = value === undefined;
+    const stored = encodeCacheValue(absent ? null : value, this.#options.format);
+    const { refreshAt } = this.#options;
+    // Not all processes at once: the share is spread by a tenth.
+    const share = refreshAt * (0.95 + 0.1 * Math.random());
+    const now = Date.now() / 1000;
+    const dueAt =
+      absent || refreshAt === 1 || ttlMs === 0 ? undefined : Math.ceil(now + (ttlMs / 1000) * share);
+    const mark = refreshFlags({ absent, dueAt }, Math.floor(now));
+    return { value: stored.value, flags: stored.flags + mark };
+  }
+
+  #decode(key: string, stored: StoredCacheValue | undefined): unknown {
+    if (stored === undefined || isAbsent(stored)) return undefined;
+    try {
+      return decodeCacheValue(stored, this.#options.format.maxBytes);
+    } catch (error) {
+      this.publish('value-unreadable', { key, error });
+      this.#local.delete(key);
+      return undefined;
+    }
+  }
+
+  #isDue({ flags }: StoredCacheValue): boolean {
+    return readRefreshFlags(flags, Math.floor(Date.now() / 1000)).due;
+  }
+
+  #forget(change: CacheChange | undefined): void {
+    if (change === undefined) this.#local.clear();
+    for (const key of change?.keys ?? []) this.#local.delete(key);
+    for (const tag of change?.tags ?? []) this.#local.deleteTag(tag);
+  }
+
+  #plan(options: CacheWrapOptions): Plan {
+    const { ttlMs = this.#options.ttlMs, negativeTtlMs = this.#options.negativeTtlMs, tags = [] } = options;
+    if (!(ttlMs >= 0) || !(negativeTtlMs >= 0)) {
+      throw new StormlampError(
+        ErrorCode.INVALID_OPTION,
+        `Expected \`ttlMs\` and \`negativeTtlMs\` to be numbers >= 0, got \`${ttlMs}\` and \`${negativeTtlMs}\``,
+      );
+    }
+    return { ttlMs, negativeTtlMs, tags };
+  }
+
+  #check(key: string, { tags = [], signal }: CacheReadOptions): void {
+    this.#assertOpen();
+    this.#keys.value(key);
+    for (const tag of tags) this.#keys.tag(tag);
+    if (signal?.aborted === true) throw aborted('The cache', signal.reason);
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new StormlampError(ErrorCode.CLOSED, 'The cache is closed');
+  }
+}
+
+function isAbsent({ flags }: StoredCacheValue): boolean {
+  return readRefreshFlags(flags, 0).absent;
+}

@@ -1,0 +1,402 @@
+/** The tiered cache on real memcached, with PHP's `Memcached` class at the same keys. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { CacheOptions } from '../../src/cache/cache-options.js';
+import { createTieredCache } from '../../src/cache/create-tiered-cache.js';
+import type { TieredCache } from '../../src/cache/tiered-cache.js';
+import { ErrorCode } from '../../src/common/stormlamp-error.js';
+import { createCluster } from '../../src/create-cluster.js';
+import { createMemcachedNode } from '../../src/memcached/memjs-node.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from './eventually.js';
+
+let servers: LocalCluster;
+const caches: TieredCache[] = [];
+
+beforeAll(async () => {
+  servers = await startLocalCluster({ databases: false });
+});
+afterAll(async () => {
+  await servers?.close();
+});
+afterEach(async () => {
+  await Promise.all(caches.splice(0).map((cache) => cache.close()));
+  for (const node of servers.memcached) if (node.state !== 'running') await node.start();
+});
+
+function open(options: Partial<CacheOptions> = {}): TieredCache {
+  const cache = createTieredCache({ nodes: servers.memcached.map(({ id }) => id), ...options });
+  caches.push(cache);
+  return cache;
+}
+
+let names = 0;
+function newKey(): string {
+  names += 1;
+  return `key.${names}`;
+}
+
+/** PHP with a Memcached object `$m` that is set up like the cache's defaults. */
+async function php(code: string, settings = ''): Promise<string> {
+  const list = servers.memcached.map(({ id }) => id.split(':'));
+  const { stdout, stderr } = await servers.php(
+    `<?php $m = new Memcached(); $m->addServers(json_decode('${JSON.stringify(list.map(([host, port]) => [host, Number(port)]))}'));
+    $m->setOption(Memcached::OPT_PREFIX_KEY, 'cache.');
+    $m->setOption(Memcached::OPT_DISTRIBUTION, Memcached::DISTRIBUTION_CONSISTENT);
+    ${settings} ${code}`,
+  );
+  expect(stderr).toBe('');
+  return stdout;
+}
+
+/** What both languages can say in JSON. */
+const VALUES: Readonly<Record<string, unknown>> = {
+  text: 'caf\u00e9',
+  empty: '',
+  long: 'abcdefghij'.repeat(400),
+  varied: Array.from({ length: 9_000 }, (_, index) => `line ${(index * 7_919) % 4_001}`).join('\n'),
+  int: 42,
+  negative: -7,
+  float: 0.1,
+  large: 1.5e300,
+  yes: true,
+  no: false,
+  none: null,
+  list: [1, 'two', [3.5, null]],
+  map: { name: 'x', 'a b': { '10': 'ten', deep: [true] } },
+  many: Array.from({ length: 500 }, (_, index) => `value ${index}`),
+};
+const SERIALIZERS = ['php', 'igbinary', 'json'] as const;
+const COMPRESSIONS = ['fastlz', 'zlib', 'none'] as const;
+const PHP_COMPRESSION = {
+  fastlz: 'Memcached::OPT_COMPRESSION_TYPE, Memcached::COMPRESSION_FASTLZ',
+  zlib: 'Memcached::OPT_COMPRESSION_TYPE, Memcached::COMPRESSION_ZLIB',
+  none: 'Memcached::OPT_COMPRESSION, false',
+};
+
+describe('values that PHP and Node share', () => {
+  test.each(
+    SERIALIZERS.flatMap((serializer) =>
+      COMPRESSIONS.map((compression) => [serializer, compression] as const),
+    ),
+  )('%s, %s: what PHP stores is read, and what is stored PHP reads', async (serializer, compression) => {
+    const mine = newKey();
+    const settings = `$m->setOption(Memcached::OPT_SERIALIZER, Memcached::SERIALIZER_${serializer.toUpperCase()}${serializer === 'json' ? '_ARRAY' : ''});
+        $m->setOption(${PHP_COMPRESSION[compression]});`;
+    const json = Buffer.from(JSON.stringify(VALUES)).toString('base64');
+    const failed = await php(
+      `foreach (json_decode(base64_decode('${json}'), true) as $k => $v) if (!$m->set('${mine}.php.'.$k, $v)) echo $k;`,
+      settings,
+    );
+    expect(failed).toBe('');
+    const cache = open({ serializer, compression });
+    for (const [name, value] of Object.entries(VALUES)) {
+      expect(await cache.get(`${mine}.php.${name}`), name).toEqual(value);
+      expect(await cache.set(`${mine}.node.${name}`, value), name).toBe(true);
+    }
+    // PHP tells what differs from what Node meant, by type and value.
+    const wrong = await php(
+      `foreach (json_decode(base64_decode('${json}'), true) as $k => $v) { $got = $m->get('${mine}.node.'.$k); if ($m->getResultCode() !== 0 || $got !== $v) echo $k, ' '; }`,
+      settings,
+    );
+    expect(wrong).toBe('');
+  });
+
+  test.each([
+    ['ketama', '$m->setOption(Memcached::OPT_DISTRIBUTION, Memcached::DISTRIBUTION_CONSISTENT);'],
+    ['ketama_weighted', '$m->setOption(Memcached::OPT_LIBKETAMA_COMPATIBLE, true);'],
+    ['modula', '$m->setOption(Memcached::OPT_DISTRIBUTION, Memcached::DISTRIBUTION_MODULA);'],
+  ] as const)('%s: PHP looks on the same node', async (distribution, settings) => {
+    const cache = open({ distribution });
+    const keys = Array.from({ length: 40 }, newKey);
+    for (const key of keys) await cache.set(key, key);
+    const found = await php(
+      `foreach (json_decode('${JSON.stringify(keys)}') as $k) if ($m->get($k) === $k) echo '+';`,
+      settings,
+    );
+    expect(found).toBe('+'.repeat(keys.length));
+  });
+
+  test('bytes that are no text are a Buffer', async () => {
+    const key = newKey();
+    await php(`$m->set('${key}', "\\xff\\x00\\xfe");`);
+    expect(await open().get(key)).toEqual(Buffer.from([0xff, 0, 0xfe]));
+  });
+});
+
+describe('wrap', () => {
+  test('a missing value is made once, however many ask in however many processes', async () => {
+    const key = newKey();
+    const fleet = [open(), open(), open()];
+    let made = 0;
+    const make = async (): Promise<{ made: number }> => {
+      made += 1;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return { made };
+    };
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, index) => (fleet[index % 3] as TieredCache).wrap(key, make)),
+    );
+    expect(made).toBe(1);
+    expect(answers).toEqual(Array.from({ length: 30 }, () => ({ made: 1 })));
+  });
+
+  test('a value that cannot be made is not stored, and whoever waits makes it themselves', async () => {
+    const key = newKey();
+    const [one, other] = [open(), open()];
+    let calls = 0;
+    const make = async (): Promise<string> => {
+      calls += 1;
+      if (calls === 1) throw new Error('the database is down');
+      return 'made';
+    };
+    const answers = await Promise.allSettled([one.wrap(key, make), other.wrap(key, make)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(await one.get(key)).toBe('made');
+  });
+
+  test('a value near its end is served while one process makes it anew', async () => {
+    const key = newKey();
+    const fleet = [open({ local: { ttlMs: 1 } }), open({ local: { ttlMs: 1 } })];
+    let made = 0;
+    let release = (): void => undefined;
+    const blocked = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const make = async (): Promise<number> => {
+      made += 1;
+      if (made > 1) await blocked;
+      return made;
+    };
+    const options = { ttlMs: 600_000 };
+    const early = open({ refreshAt: 0 });
+    expect(await early.wrap(key, make, options)).toBe(1);
+    await eventually('a reader has begun to make it anew', async () => {
+      for (const cache of fleet) expect(await cache.wrap(key, make, options)).toBe(1);
+      return made === 2;
+    });
+    for (const cache of fleet) expect(await cache.wrap(key, make, options)).toBe(1);
+    release();
+    await eventually('the new value is served', async () => (await fleet[1]?.wrap(key, make, options)) === 2);
+    expect(made).toBe(2);
+  });
+
+  test('"there is none" is kept, told apart from null, and null to PHP', async () => {
+    const key = newKey();
+    const [one, other] = [open(), open()];
+    let asked = 0;
+    const make = (): undefined => {
+      asked += 1;
+      return undefined;
+    };
+    expect(await one.wrap(key, make)).toBeUndefined();
+    expect(await other.wrap(key, make)).toBeUndefined();
+    expect(asked).toBe(1);
+    expect(await php(`var_dump($m->get('${key}')); echo $m->getResultCode();`)).toBe('NULL\n0');
+    const unkept = newKey();
+    for (const cache of [one, other]) await cache.wrap(unkept, make, { negativeTtlMs: 0 });
+    expect(asked).toBe(3);
+    const empty = newKey();
+    expect(await one.wrap(empty, () => null)).toBeNull();
+    expect(await other.wrap(empty, () => 'other')).toBeNull();
+  });
+
+  test('every caller has a copy of their own', async () => {
+    const key = newKey();
+    const cache = open();
+    const first = await cache.wrap(key, () => ({ list: [1] }));
+    first.list.push(2);
+    expect(await cache.wrap(key, () => ({ list: [] }))).toEqual({ list: [1] });
+  });
+
+  test('what is stored and cannot be read is made anew', async () => {
+    const key = newKey();
+    const cache = open();
+    const unreadable: string[] = [];
+    cache.on('value-unreadable', (event) => void unreadable.push(event.key));
+    await php(`$m->set('${key}', "x");`);
+    const writer = open();
+    await writer.set(key, { a: 1 });
+    await rawFlags(key, 7);
+    expect(await cache.wrap(key, () => 'anew')).toBe('anew');
+    expect(unreadable).toContain(key);
+    expect(await open().get(key)).toBe('anew');
+  });
+
+  test('an abort ends the wait of who aborted, and nobody else\u2019s', async () => {
+    const key = newKey();
+    const cache = open();
+    const abort = new AbortController();
+    let release = (): void => undefined;
+    const blocked = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const make = async (): Promise<string> => {
+      await blocked;
+      return 'made';
+    };
+    const impatient = cache.wrap(key, make, { signal: abort.signal });
+    const patient = cache.wrap(key, make);
+    abort.abort();
+    await expect(impatient).rejects.toMatchObject({ code: ErrorCode.ABORTED });
+    release();
+    expect(await patient).toBe('made');
+  });
+});
+
+describe('changes', () => {
+  const LONG = { local: { ttlMs: 600_000 } };
+
+  test('a change here is seen there, though both have it in the process', async () => {
+    const key = newKey();
+    const [one, other] = [open(LONG), open(LONG)];
+    await one.set(key, 'old');
+    expect(await other.get(key)).toBe('old');
+    await eventually('it is served from the process', async () => {
+      await other.get(key);
+      return other.stats().localHits > 0;
+    });
+    await one.set(key, 'new');
+    expect(await one.get(key)).toBe('new');
+    await eventually('the other one sees it', async () => (await other.get(key)) === 'new');
+    await other.delete(key);
+    await eventually('it is gone here too', async () => (await one.get(key)) === undefined);
+  });
+
+  test('a process that missed too much forgets everything', async () => {
+    const key = newKey();
+    const [one, other] = [open(LONG), open(LONG)];
+    await one.set(key, 'old');
+    await eventually('it is in the other process', async () => {
+      await other.get(key);
+      return other.stats().localEntries > 0;
+    });
+    // The log is lost with its node, and so is the word of the change.
+    await php(`$m->delete('~log'); $m->set('${key}', 'new');`);
+    await one.set(newKey(), 'anything');
+    await eventually('the other one reads anew', async () => (await other.get(key)) === 'new');
+  });
+
+  test('a value that was removed while it was made is not stored', async () => {
+    const key = newKey();
+    const [one, other] = [open(), open()];
+    let release = (): void => undefined;
+    let started = (): void => undefined;
+    const begun = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const blocked = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const making = one.wrap(key, async () => {
+      started();
+      await blocked;
+      return 'outdated';
+    });
+    await begun;
+    await other.delete(key);
+    release();
+    expect(await making).toBe('outdated');
+    expect(await one.get(key)).toBeUndefined();
+    expect(await other.get(key)).toBeUndefined();
+  });
+
+  test('a voided tag voids its values everywhere, and no others', async () => {
+    const [tagged, double, plain] = [newKey(), newKey(), newKey()];
+    const [one, other] = [open(LONG), open(LONG)];
+    await one.set(tagged, 1, { tags: ['users'] });
+    await one.set(double, 2, { tags: ['users', 'posts'] });
+    await one.set(plain, 3, { tags: ['posts'] });
+    const read = (): Promise<unknown[]> =>
+      Promise.all([
+        other.get(tagged, { tags: ['users'] }),
+        other.get(double, { tags: ['users', 'posts'] }),
+        other.get(plain, { tags: ['posts'] }),
+      ]);
+    expect(await read()).toEqual([1, 2, 3]);
+    expect(await one.invalidateTags(['users'])).toBe(true);
+    await eventually('the other one sees it', async () => (await read())[0] === undefined);
+    expect(await read()).toEqual([undefined, undefined, 3]);
+    expect(await one.wrap(tagged, () => 4, { tags: ['users'] })).toBe(4);
+    // PHP voids a tag by deleting its generation.
+    expect(await php(`var_dump($m->delete('~tag.users'));`)).toBe('bool(true)\n');
+    expect(await open().get(tagged, { tags: ['users'] })).toBeUndefined();
+  });
+
+  test('a tag that is voided while the value is made voids it', async () => {
+    const key = newKey();
+    const [one, other] = [open(), open()];
+    await one.wrap(
+      key,
+      async () => {
+        await other.invalidateTags(['t']);
+        return 'outdated';
+      },
+      { tags: ['t'] },
+    );
+    expect(await other.get(key, { tags: ['t'] })).toBeUndefined();
+  });
+});
+
+describe('a node that is down', () => {
+  test.each(['kill', 'pause'] as const)('%s makes misses and never errors', async (how) => {
+    const [cache, other] = [open({ local: { maxEntries: 0 } }), open()];
+    const keys = Array.from({ length: 20 }, newKey);
+    for (const key of keys) await cache.set(key, 'before');
+    await servers.memcached[0]?.[how]();
+    const answers: unknown[] = [];
+    for (const key of keys) {
+      answers.push(await cache.get(key));
+      expect(await cache.wrap(key, () => 'made')).toBeTypeOf('string');
+      await other.set(key, 'after');
+      await other.delete(key);
+      await other.invalidateTags(['t']);
+    }
+    expect(new Set(answers)).toEqual(new Set(['before', undefined]));
+    expect(cache.stats().nodeFailures).toBeGreaterThan(0);
+    if (how === 'pause') await servers.memcached[0]?.resume();
+    else await servers.memcached[0]?.start();
+    await eventually('it is used again', async () => {
+      const stored = await Promise.all(keys.map((key) => cache.set(key, 'again')));
+      return stored.every((done) => done);
+    });
+  });
+
+  test('is an error for those who asked for it', async () => {
+    const cache = open({ onNodeDown: 'throw' });
+    for (const node of servers.memcached) await node.kill();
+    await expect(cache.get(newKey())).rejects.toMatchObject({ code: ErrorCode.NODE_UNREACHABLE });
+    await expect(cache.wrap(newKey(), () => 1)).rejects.toMatchObject({ code: /ERR_NODE|ERR_BREAKER/ });
+  });
+});
+
+test('keys that are the cache\u2019s own, options that do not exist and a closed cache are refused', async () => {
+  const cache = open();
+  await expect(cache.get('~log')).rejects.toMatchObject({ code: ErrorCode.INVALID_KEY });
+  await expect(cache.get('a b')).rejects.toMatchObject({ code: ErrorCode.INVALID_KEY });
+  await expect(cache.set('k', () => 1)).rejects.toMatchObject({ code: ErrorCode.PHP_VALUE });
+  expect(() => open({ ttlms: 1 } as never)).toThrow(/did you mean `ttlMs`/);
+  expect(() => createTieredCache({ nodes: [] })).toThrow(/nodes/);
+  await cache.close();
+  await expect(cache.get('k')).rejects.toMatchObject({ code: ErrorCode.CLOSED });
+});
+
+/** Gives the stored item other flags, as an extension with another serializer would. */
+async function rawFlags(key: string, flags: number): Promise<void> {
+  for (const { id } of servers.memcached) {
+    const [host = '', port] = id.split(':');
+    const node = createMemcachedNode({ address: { host, port: Number(port) } });
+    const item = await node.get(`cache.${key}`);
+    if (item !== null) await node.set(`cache.${key}`, item.value, { exptime: 60, flags });
+    await node.close();
+  }
+}
+
+test('a cluster has it as one of its parts', async () => {
+  const nodes = servers.memcached.map(({ id }) => id);
+  await using cluster = await createCluster({ cache: { nodes } });
+  expect(await cluster.cache.wrap(newKey(), () => 'made')).toBe('made');
+  expect(() => cluster.sessions).toThrow(/created without `sessions`/);
+  await expect(createCluster({ cache: { nodes, ttlMs: -1 } })).rejects.toMatchObject({
+    code: ErrorCode.INVALID_OPTION,
+  });
+});

@@ -1,0 +1,49 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeCacheValue, encodeCacheValue } from '../../../src/cache/php-cache-value.js';
+import { isStormlampError } from '../../../src/common/stormlamp-error.js';
+
+const LIMIT = 1_000_000;
+
+test.each(['php', 'igbinary', 'json'] as const)('every plain value comes back through %s', (serializer) => {
+  const format = { serializer, compression: 'fastlz', compressAboveBytes: 20, maxBytes: LIMIT } as const;
+  const json = fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.parse(JSON.stringify(value)) as unknown);
+  fc.assert(
+    fc.property(json, (value) => {
+      const stored = encodeCacheValue(value, format);
+      const back = decodeCacheValue(stored, LIMIT);
+      // PHP has one kind of array: an empty object comes back as an empty list.
+      if (serializer === 'json') expect(back).toEqual(value);
+      else expect(JSON.stringify(back)).toBe(JSON.stringify(phpShape(value)));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+function phpShape(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(phpShape);
+  if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? 0 : value;
+  const keys = Object.keys(value);
+  const items = keys.map((key) => phpShape((value as Record<string, unknown>)[key]));
+  if (keys.every((key, index) => key === String(index))) return items;
+  return Object.fromEntries(keys.map((key, index) => [key, items[index]]));
+}
+
+test('hostile bytes are an error of this package, whatever the flags say', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat({ max: 0xff }), (bytes, flags) => {
+      try {
+        decodeCacheValue({ value: Buffer.from(bytes), flags }, LIMIT);
+      } catch (error) {
+        expect(isStormlampError(error)).toBe(true);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('a small item that would become a large one is refused before it does', () => {
+  const bomb = Buffer.alloc(12);
+  bomb.writeUInt32LE(0xffff_ffff, 0);
+  expect(() => decodeCacheValue({ value: bomb, flags: 0x30 }, LIMIT)).toThrow(/decompressed/);
+});
