@@ -1,4 +1,5 @@
 /** What `createCluster` takes, from code or from the environment. */
+import { type CacheOptions, resolveCacheOptions } from './cache/cache-options.js';
 import { invalidOption, rejectUnknownOptions } from './common/option-reader.js';
 import { ErrorCode, StormlampError } from './common/stormlamp-error.js';
 import { checkFailoverOptions, type FailoverOptions } from './failover/failover-options.js';
@@ -14,6 +15,8 @@ export interface ClusterOptions<Sessions extends AnySessionOptions = SessionOpti
   readonly sessions?: Sessions;
   /** What happens when the primary changes. Default `{ mode: 'follow' }`. */
   readonly failover?: FailoverOptions;
+  /** The memcached nodes of the cache. */
+  readonly cache?: CacheOptions;
 }
 
 /** The environment variables that stand in for options. */
@@ -61,9 +64,9 @@ export function clusterOptionsFromEnvironment(
 
 /** Checks all options, and refuses unknown parts and a cluster of nothing. Errors: `ERR_INVALID_OPTION`, `ERR_UNSUPPORTED`. */
 export function checkClusterOptions(options: ClusterOptions<AnySessionOptions>): void {
-  rejectUnknownOptions('options', options, ['mysql', 'sessions', 'failover']);
-  if (options.mysql === undefined && options.sessions === undefined) {
-    throw invalidOption('options', 'an object with `mysql`, `sessions`, or both', options);
+  rejectUnknownOptions('options', options, ['mysql', 'sessions', 'failover', 'cache']);
+  if (options.mysql === undefined && options.sessions === undefined && options.cache === undefined) {
+    throw invalidOption('options', 'an object with at least one of `mysql`, `sessions` and `cache`', options);
   }
   if (options.failover !== undefined && options.mysql === undefined) {
     throw invalidOption('options.failover', 'left out when there is no `mysql`', options.failover);
@@ -71,6 +74,7 @@ export function checkClusterOptions(options: ClusterOptions<AnySessionOptions>):
   // All of them before anything is connected, so that a mistake in one part is not hidden by an outage in another.
   if (options.mysql !== undefined) resolveMysqlOptions(options.mysql);
   if (options.sessions !== undefined) resolveStoreOptions(options.sessions);
+  if (options.cache !== undefined) resolveCacheOptions(options.cache);
   if (options.failover !== undefined) checkFailoverOptions('failover', options.failover);
 }
 

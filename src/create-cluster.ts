@@ -1,4 +1,6 @@
 /** The composition root: plugs the rooms together and takes them apart in the right order. */
+import { createTieredCache } from './cache/create-tiered-cache.js';
+import type { TieredCache } from './cache/tiered-cache.js';
 import {
   type ClusterOptions,
   checkClusterOptions,
@@ -23,16 +25,19 @@ export class Cluster<Sessions extends SessionStore | FileSessionStore = SessionS
   readonly #mysql: MysqlCluster | undefined;
   readonly #sessions: Sessions | undefined;
   readonly #failover: FailoverManager | undefined;
+  readonly #cache: TieredCache | undefined;
 
   /** @internal */
   constructor(parts: {
     readonly mysql: MysqlCluster | undefined;
     readonly sessions: Sessions | undefined;
     readonly failover: FailoverManager | undefined;
+    readonly cache: TieredCache | undefined;
   }) {
     this.#mysql = parts.mysql;
     this.#sessions = parts.sessions;
     this.#failover = parts.failover;
+    this.#cache = parts.cache;
   }
 
   /** The MySQL client. Reading it throws `ERR_INVALID_OPTION` when the cluster was made without `mysql`. */
@@ -50,6 +55,11 @@ export class Cluster<Sessions extends SessionStore | FileSessionStore = SessionS
     return configured(this.#failover, 'mysql');
   }
 
+  /** The cache. Reading it throws `ERR_INVALID_OPTION` when the cluster was made without `cache`. */
+  get cache(): TieredCache {
+    return configured(this.#cache, 'cache');
+  }
+
   /** The present picture of the database nodes. Throws `ERR_INVALID_OPTION` when the cluster was made without `mysql`. */
   topology(): TopologyDescription {
     return this.mysql.topology();
@@ -58,7 +68,7 @@ export class Cluster<Sessions extends SessionStore | FileSessionStore = SessionS
   /** Waits for what is under way, then closes every connection. Safe to call twice. */
   async close(): Promise<void> {
     await this.#failover?.close();
-    await Promise.all([this.#mysql?.close(), this.#sessions?.close()]);
+    await Promise.all([this.#mysql?.close(), this.#sessions?.close(), this.#cache?.close()]);
   }
 
   /** Same as {@link Cluster.close}. */
@@ -90,7 +100,8 @@ export async function createCluster<const S extends AnySessionOptions = SessionO
       mysql === undefined
         ? undefined
         : createFailoverManager({ ...mysql.failoverPorts(), ...wanted.failover });
-    return new Cluster({ mysql, sessions, failover });
+    const cache = wanted.cache === undefined ? undefined : createTieredCache(wanted.cache);
+    return new Cluster({ mysql, sessions, failover, cache });
   } catch (error) {
     await Promise.all([mysql?.close(), sessions?.close()]);
     throw error;

@@ -1,5 +1,17 @@
 /** stormlamp: MySQL routing, PHP-compatible sessions and failover in one object. */
 export type { BreakerChange, BreakerState, OperationClass } from './breaker/node-breaker.js';
+export type {
+  CacheEvents,
+  CacheReadOptions,
+  CacheStats,
+  CacheWrapOptions,
+  CacheWriteOptions,
+  MakeCacheValue,
+} from './cache/cache-calls.js';
+export type { CacheOptions, LocalLevelOptions } from './cache/cache-options.js';
+export { createTieredCache } from './cache/create-tiered-cache.js';
+export type { CacheCompression, CacheSerializer } from './cache/php-cache-value.js';
+export type { TieredCache } from './cache/tiered-cache.js';
 export type { ClusterOptions } from './cluster-options.js';
 export type { CallOptions } from './common/deadline.js';
 export type { NodeAddress, NodeId } from './common/node-address.js';

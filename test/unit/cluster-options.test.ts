@@ -29,7 +29,7 @@ test('an empty environment is an error that names the variables', () => {
 test('unknown parts, no parts, and failover without a database are refused', () => {
   expect(() => checkClusterOptions({ mysq: {} } as never)).toThrow('did you mean `mysql`?');
   expect(() => checkClusterOptions({})).toThrow(
-    'Expected `options` to be an object with `mysql`, `sessions`, or both',
+    'Expected `options` to be an object with at least one of `mysql`, `sessions` and `cache`',
   );
   expect(() => checkClusterOptions({ sessions: { nodes: ['a'] }, failover: { mode: 'follow' } })).toThrow(
     '`options.failover`',
