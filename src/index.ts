@@ -139,24 +139,39 @@ export type {
 } from './session/file-session-options.js';
 export type { FileSessionResync } from './session/file-session-repair.js';
 export type { FileSessionStore } from './session/file-session-store.js';
-export type { Session } from './session/session.js';
-export type { ResolvedSessionCookie, SessionCookieOptions } from './session/session-cookie-options.js';
+export type { LaravelCipher } from './session/laravel-encrypter.js';
+export { type LaravelSession, laravelSession } from './session/laravel-session.js';
+export { type LaravelSessionsOptions, laravelSessions } from './session/laravel-sessions.js';
+export type { Session, SessionVariables } from './session/session.js';
+export type {
+  ResolvedSessionCookie,
+  SessionCookieOptions,
+  SessionCookieSeal,
+} from './session/session-cookie-options.js';
 export type { SessionStoreEvents } from './session/session-events.js';
 export type { SessionIdFormat } from './session/session-id.js';
 export type { ResolvedSessionIds, SessionIdOptions } from './session/session-id-options.js';
 export type { ConflictDecision, VariableConflict } from './session/session-merge.js';
 export type { SessionNodeStatus } from './session/session-nodes.js';
-export type { ResolvedSessionOptions, SessionOptions } from './session/session-options.js';
+export type {
+  ResolvedSessionOptions,
+  SessionHandlerName,
+  SessionOptions,
+} from './session/session-options.js';
 export type { PlacedNode, SessionPlacementOptions } from './session/session-placement-options.js';
 export type { SessionStore } from './session/session-store.js';
 export type {
   LoadOptions,
+  RegenerateOptions,
   SessionSaveResult,
   SessionStorePort,
   SessionStorePortOptions,
 } from './session/session-store-port.js';
+export type { SessionSeal } from './session/session-values.js';
 export type { SaveResult } from './session/session-writer.js';
 export type { AnySessionOptions } from './session/store-options.js';
+export { type SymfonySession, symfonySession } from './session/symfony-session.js';
+export { type SymfonySessionsOptions, symfonySessions } from './session/symfony-sessions.js';
 export type { BalanceName } from './topology/balance.js';
 export type { LagRule } from './topology/measured-lag.js';
 export type {

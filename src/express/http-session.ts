@@ -33,6 +33,8 @@ export class HttpSession {
   readonly #saves: boolean;
   /** The id that the browser has, or gets with the headers. */
   #announced: string | undefined;
+  /** Whether the browser gets the cookie again, so that it lives longer. */
+  #renews: boolean;
   #failed = false;
   #atClose: () => Promise<void> = () => this.session.release();
 
@@ -41,7 +43,7 @@ export class HttpSession {
     store: SessionStorePort,
     request: IncomingMessage,
     response: ServerResponse,
-    loaded: { readonly session: Session; readonly saves: boolean },
+    loaded: { readonly session: Session; readonly known: boolean; readonly saves: boolean },
   ) {
     this.#store = store;
     this.#request = request;
@@ -51,7 +53,8 @@ export class HttpSession {
       store,
       cookieCanBeSent: () => !response.headersSent,
     });
-    this.#announced = this.session.isNew ? undefined : this.session.id;
+    this.#announced = loaded.known ? this.session.id : undefined;
+    this.#renews = loaded.known && loaded.saves && store.options.cookie.rolling;
     // A connection that breaks off ends the request for everybody who waits for the lock.
     response.once('close', () => void this.#atClose());
     if (response.destroyed) void this.session.release();
@@ -72,6 +75,8 @@ export class HttpSession {
       if (work.kind === 'refuse') throw work.error;
       if (work.kind === 'touch') {
         this.#store.touchLater(this.session.id);
+        // It may have got a new id, and been saved with it, meanwhile.
+        this.announce();
         return;
       }
       if (this.#response.headersSent && this.session.id !== this.#announced) throw unannounced();
@@ -88,10 +93,16 @@ export class HttpSession {
   /** @internal Adds the cookie to the headers when the browser does not have the id of a session that is, or will be, stored. */
   announce(): void {
     const { session } = this;
-    if (this.#response.headersSent || session.id === this.#announced) return;
-    if (session.isNew && (this.#failed || this.#work().kind !== 'save')) return;
+    if (this.#response.headersSent) return;
+    if (session.id === this.#announced) {
+      if (!this.#renews || this.#work().kind === 'nothing') return;
+    } else if (session.isNew && (this.#failed || this.#work().kind !== 'save')) return;
+    this.#renews = false;
     const context = { secureRequest: isSecure(this.#request), now: Date.now() };
-    appendCookie(this.#response, formatSessionCookie(session.id, this.#store.options.cookie, context));
+    appendCookie(
+      this.#response,
+      formatSessionCookie(this.#sealed(session.id), this.#store.options.cookie, context),
+    );
     this.#announced = session.id;
   }
 
@@ -111,6 +122,10 @@ export class HttpSession {
       if (open() && findable) await this.save().catch(report);
       else await this.session.release();
     };
+  }
+
+  #sealed(id: string): string {
+    return this.#store.options.cookie.seal?.seal(id) ?? id;
   }
 
   #work(): Work {
@@ -139,8 +154,8 @@ export async function loadSession(
   rejectUnknownOptions('loadSession', options, ['readOnly']);
   const store = storeOf(source);
   const readOnly = readBoolean('readOnly', options.readOnly, false);
-  const { session, usable } = await load(store, request, readOnly);
-  return new HttpSession(store, request, response, { session, saves: usable && !readOnly });
+  const { session, known, usable } = await load(store, request, readOnly);
+  return new HttpSession(store, request, response, { session, known, saves: usable && !readOnly });
 }
 
 /** @internal The store itself. */
@@ -166,17 +181,20 @@ async function load(
   store: SessionStorePort,
   request: IncomingMessage,
   readOnly: boolean,
-): Promise<{ readonly session: Session; readonly usable: boolean }> {
-  const id = readSessionCookie(request.headers.cookie, store.options.cookie.name);
-  if (id === undefined || !store.options.accept.test(id)) return { session: store.create(), usable: true };
+): Promise<{ readonly session: Session; readonly known: boolean; readonly usable: boolean }> {
+  const { cookie, accept, strict } = store.options;
+  const value = readSessionCookie(request.headers.cookie, cookie.name);
+  const id = value === undefined || cookie.seal === undefined ? value : cookie.seal.open(value);
+  if (id === undefined || !accept.test(id)) return { session: store.create(), known: false, usable: true };
   try {
     const session = await store.load(id, readOnly ? { lock: false } : {});
-    return { session: session.exists ? session : store.create(), usable: true };
+    const known = session.exists || !strict;
+    return { session: known ? session : store.create(), known, usable: true };
   } catch (error) {
     const anonymous =
       store.options.onStoreDown === 'anonymous' && isStormlampError(error, ErrorCode.STORE_DOWN);
     if (!anonymous) throw error;
-    return { session: store.create(), usable: false };
+    return { session: store.create(), known: false, usable: false };
   }
 }
 

@@ -2,6 +2,7 @@
 
 export type {
   LoadOptions,
+  RegenerateOptions,
   SessionSaveResult,
   SessionStorePort,
   SessionStorePortOptions,

@@ -2,7 +2,7 @@
 import type { CallOptions } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type Session, setVariable } from '../session/session.js';
-import type { SessionStorePort } from '../session/session-store-port.js';
+import type { RegenerateOptions, SessionStorePort } from '../session/session-store-port.js';
 
 /** How a {@link RequestSession} reaches the rest of its request. */
 export interface RequestSessionPort {
@@ -80,11 +80,12 @@ export class RequestSession {
   }
 
   /**
-   * Moves the variables to a new id and removes the old session: do this at every login.
+   * Moves the variables to a new id: do this at every login. The old session keeps what it had, without what this request
+   * changed, and is removed a moment later (`regenerateGraceMs`, or `graceMs` here).
    *
    * @throws StormlampError `ERR_UNSUPPORTED` when the headers are already sent, since the browser could not learn the new id.
    */
-  async regenerate(options?: CallOptions): Promise<void> {
+  async regenerate(options?: RegenerateOptions): Promise<void> {
     this.#assertCookie('regenerate()');
     this.#collect();
     const before = this.#session;

@@ -19,7 +19,7 @@ export const MAX_EXPTIME = 0xffff_ffff;
  */
 export function exptimeOf(
   lifetimeMs: number,
-  extension: 'memcached' | 'memcache' = 'memcached',
+  extension: 'memcached' | 'memcache' | 'memcached-class' = 'memcached',
   nowMs: number = Date.now(),
 ): number {
   if (lifetimeMs === 0) return 0;
@@ -31,7 +31,7 @@ export function exptimeOf(
       `Expected a lifetime of 0 or more milliseconds that ends before 2106, got ${lifetimeMs}`,
     );
   }
-  return extension === 'memcached' && seconds <= RELATIVE_EXPTIME_LIMIT ? seconds : date;
+  return extension !== 'memcache' && seconds <= RELATIVE_EXPTIME_LIMIT ? seconds : date;
 }
 
 /** The expiry of an item that lives `remainingSeconds` on another node, for a copy of it; undefined is for ever. */

@@ -35,6 +35,12 @@ export interface CommonSessionOptions {
   readonly cookie?: SessionCookieOptions;
   /** How ids are made and accepted. */
   readonly ids?: SessionIdOptions;
+  /**
+   * How long the old session stays after `regenerate`, in milliseconds, for requests that were under way; 0 removes it at
+   * once, as PHP's `session_regenerate_id(true)` does. It holds what it held before, so it never has what a login brings.
+   * Default 10 000.
+   */
+  readonly regenerateGraceMs?: number;
   /** How long the session lock is waited for, in milliseconds. Default 10 000. */
   readonly lockWaitMs?: number;
   /** Deadline of one operation on one copy, in milliseconds. Default 500 on memcached, 2 000 in files. */
@@ -61,6 +67,8 @@ export interface ResolvedCommonSessionOptions extends ResolvedSessionIds {
   readonly onStoreDown: 'error' | 'anonymous';
   /** Cookie attributes. */
   readonly cookie: ResolvedSessionCookie;
+  /** How long a session that was replaced stays. */
+  readonly regenerateGraceMs: number;
   /** Patience for the lock. */
   readonly lockWaitMs: number;
   /** Deadline of one operation on one copy. */
@@ -77,6 +85,7 @@ export const DEFAULT_COMMON_SESSION_OPTIONS: {
   readonly conflict: 'merge';
   readonly onGone: 'drop';
   readonly onStoreDown: 'error';
+  readonly regenerateGraceMs: number;
   readonly lockWaitMs: number;
 } = {
   acks: 'one',
@@ -85,6 +94,7 @@ export const DEFAULT_COMMON_SESSION_OPTIONS: {
   conflict: 'merge',
   onGone: 'drop',
   onStoreDown: 'error',
+  regenerateGraceMs: 10_000,
   lockWaitMs: 10_000,
 };
 
@@ -99,6 +109,7 @@ export const COMMON_SESSION_OPTION_NAMES: readonly (keyof CommonSessionOptions)[
   'onStoreDown',
   'cookie',
   'ids',
+  'regenerateGraceMs',
   'lockWaitMs',
   'operationTimeoutMs',
   'monitorIntervalMs',
@@ -124,7 +135,7 @@ export function resolveCommonSessionOptions(
     fallback: T,
   ): T => readChoice(`${path}.${name}`, options[name], choices, fallback);
   const duration = (
-    name: 'lifetimeMs' | 'lockWaitMs' | 'operationTimeoutMs' | 'monitorIntervalMs',
+    name: 'lifetimeMs' | 'regenerateGraceMs' | 'lockWaitMs' | 'operationTimeoutMs' | 'monitorIntervalMs',
     min: number,
   ): number => readNumber(`${path}.${name}`, options[name], d[name], { min });
   return {
@@ -137,6 +148,7 @@ export function resolveCommonSessionOptions(
     onStoreDown: choice('onStoreDown', ['error', 'anonymous'], d.onStoreDown),
     cookie: resolveSessionCookie(`${path}.cookie`, options.cookie),
     ...resolveSessionIds(`${path}.ids`, options.ids),
+    regenerateGraceMs: duration('regenerateGraceMs', 0),
     lockWaitMs: duration('lockWaitMs', 0),
     operationTimeoutMs: duration('operationTimeoutMs', 1),
     monitorIntervalMs: duration('monitorIntervalMs', 50),

@@ -17,11 +17,17 @@ import type { FileSessionStoreEvents } from './file-session-events.js';
 import type { ResolvedFileSessionOptions } from './file-session-options.js';
 import { FileSessionRepair, type FileSessionResync } from './file-session-repair.js';
 import type { CopiesWritten, LockedCopies } from './locked-copies.js';
+import { RetiredSessions } from './retired-sessions.js';
 import { Session } from './session.js';
 import { type HeldCopies, type SessionFileRead, SessionFiles } from './session-files.js';
 import { assertSessionId, createSessionId } from './session-id.js';
 import { mergeSession } from './session-merge.js';
-import type { LoadOptions, SessionSaveResult, SessionStorePort } from './session-store-port.js';
+import type {
+  LoadOptions,
+  RegenerateOptions,
+  SessionSaveResult,
+  SessionStorePort,
+} from './session-store-port.js';
 
 /** Sessions in files, byte-compatible with PHP's own. Made by `createSessionStore`. */
 export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implements SessionStorePort {
@@ -35,6 +41,14 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   readonly #holds = new WeakMap<Session, HeldCopies>();
   readonly #background = new Set<Promise<unknown>>();
   readonly #collector: NodeJS.Timeout | undefined;
+  readonly #retired: RetiredSessions = new RetiredSessions({
+    destroy: (id, options) => this.destroy(id, options),
+    shorten: async (id, remainingMs, options) => {
+      // As if it had been used so long ago that it ends then.
+      const lastUsed = new Date(Date.now() - this.options.lifetimeMs + remainingMs);
+      await this.#touch(id, lastUsed, options);
+    },
+  });
   #closed = false;
 
   /** @internal */
@@ -122,12 +136,16 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
 
   /** Renews a session's life by the date of its files, as PHP does. Errors: `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_CLOSED`. */
   async touch(id: string, options?: CallOptions): Promise<void> {
+    await this.#touch(id, new Date(), options);
+  }
+
+  async #touch(id: string, at: Date, options: CallOptions | undefined): Promise<void> {
     this.#assertOpen();
     assertSessionId(id, this.options.accept);
     const name = sessionFileName(id, this.options.depth);
     const { reached, missed } = await Deadline.of(options).race(
       'Touching the session',
-      this.#repair.touch(name),
+      this.#repair.touch(name, at),
     );
     for (const [mount, error] of missed) this.#tellMissed('touch', mount.path, error);
     if (reached.length === 0) throw this.#mirrored.allDown('No mount could be touched', missed);
@@ -146,19 +164,27 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
    */
   async destroy(target: string | Session, options?: CallOptions): Promise<void> {
     this.#assertOpen();
-    assertSessionId(typeof target === 'string' ? target : target.id, this.options.accept);
+    const id = typeof target === 'string' ? target : target.id;
+    assertSessionId(id, this.options.accept);
+    for (const replaced of this.#retired.take(id)) await this.destroy(replaced, options);
     await this.#locked(target, Deadline.of(options), async (copies) => {
       this.#tellAll('destroy', await copies.remove(await copies.deciding()));
     });
     publish('session', () => ({ operation: 'destroy', node: undefined, detail: '' }));
   }
 
-  /** Saves the session's variables under a new id and removes the old session; the session with the new id. Errors: as `save`. */
-  async regenerate(session: Session, options?: CallOptions): Promise<Session> {
+  /**
+   * Saves the session's variables under a new id; the session with the new id. The old session stays as it was stored, for
+   * requests that are under way with its id, and is removed after `graceMs`, or with the new one. Errors: as `save`.
+   */
+  async regenerate(session: Session, options?: RegenerateOptions): Promise<Session> {
     this.#assertOpen();
+    const graceMs = options?.graceMs ?? this.options.regenerateGraceMs;
     const fresh = session.renamed(createSessionId(this.options.idFormat));
     await this.save(fresh, options);
-    if (session.exists) await this.destroy(session, options);
+    if (!session.exists) return fresh;
+    await session.release();
+    await this.#retired.retire(session.id, fresh.id, graceMs, options);
     return fresh;
   }
 
@@ -202,6 +228,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   /** Waits for what is under way, and stops looking at the mounts. */
   async close(): Promise<void> {
     if (this.#closed) return;
+    await this.#retired.close();
     this.#closed = true;
     clearInterval(this.#collector);
     await this.#mirrored.close();

@@ -26,10 +26,28 @@ export interface SessionCookieOptions {
   readonly partitioned?: boolean;
   /** Life of the cookie in milliseconds; 0 lets it end with the browser session. */
   readonly lifetimeMs?: number;
+  /**
+   * Whether the cookie is sent with every response, so that its life begins anew. PHP sends it only once, frameworks every
+   * time. Default false.
+   */
+  readonly rolling?: boolean;
+  /** What a framework makes of the id in the cookie; `laravelSessions` gives one. */
+  readonly seal?: SessionCookieSeal;
+}
+
+/** How the id is hidden in the cookie. */
+export interface SessionCookieSeal {
+  /** The id in a cookie's value, URL-decoded; undefined when nobody sealed it. */
+  open(value: string): string | undefined;
+  /** The cookie's value for an id, before it is URL-encoded. */
+  seal(id: string): string;
 }
 
 /** The cookie options with every default filled in. */
-export type ResolvedSessionCookie = Required<SessionCookieOptions>;
+export interface ResolvedSessionCookie extends Required<Omit<SessionCookieOptions, 'seal'>> {
+  /** What is made of the id. */
+  readonly seal: SessionCookieSeal | undefined;
+}
 
 /** Defaults: PHP's name and path, and the two attributes that PHP leaves off but no site should. */
 export const DEFAULT_SESSION_COOKIE: ResolvedSessionCookie = {
@@ -41,6 +59,8 @@ export const DEFAULT_SESSION_COOKIE: ResolvedSessionCookie = {
   sameSite: 'Lax',
   partitioned: false,
   lifetimeMs: 0,
+  rolling: false,
+  seal: undefined,
 };
 
 /** Checks cookie options and fills in the defaults. */
@@ -79,5 +99,14 @@ export function resolveSessionCookie(
     sameSite: readChoice(`${path}.sameSite`, options.sameSite, ['Lax', 'Strict', 'None', ''], d.sameSite),
     partitioned: readBoolean(`${path}.partitioned`, options.partitioned, d.partitioned),
     lifetimeMs: readNumber(`${path}.lifetimeMs`, options.lifetimeMs, d.lifetimeMs, { min: 0 }),
+    rolling: readBoolean(`${path}.rolling`, options.rolling, d.rolling),
+    seal: readSeal(`${path}.seal`, options.seal),
   };
+}
+
+function readSeal(path: string, seal: SessionCookieSeal | undefined): SessionCookieSeal | undefined {
+  if (seal === undefined) return undefined;
+  if (typeof seal?.open !== 'function' || typeof seal.seal !== 'function')
+    throw invalidOption(path, 'an object with `open` and `seal`', seal);
+  return seal;
 }

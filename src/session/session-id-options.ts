@@ -1,11 +1,17 @@
 /** Options of session ids, their defaults and their checks. */
-import { invalidOption, readNumber, rejectUnknownOptions } from '../common/option-reader.js';
+import { invalidOption, readBoolean, readNumber, rejectUnknownOptions } from '../common/option-reader.js';
 import type { SessionIdFormat } from './session-id.js';
 
 /** How ids are made and accepted. */
 export interface SessionIdOptions {
   /** Ids that are let in; the default takes all that PHP could have made. */
   readonly accept?: RegExp;
+  /**
+   * Whether an id that the store does not hold is replaced by a new one, as with PHP's `session.use_strict_mode`. PHP leaves
+   * it off by default and takes over whatever id a cookie brings (session fixation); a php.ini does not turn it off here.
+   * Default true.
+   */
+  readonly strict?: boolean;
   /** Characters of a new id, PHP's `session.sid_length`. */
   readonly length?: number;
   /** Bits per character of a new id, PHP's `session.sid_bits_per_character`. */
@@ -16,6 +22,8 @@ export interface SessionIdOptions {
 export interface ResolvedSessionIds {
   /** Which ids are let in. */
   readonly accept: RegExp;
+  /** Whether ids that the store does not hold are replaced. */
+  readonly strict: boolean;
   /** How new ids look. */
   readonly idFormat: SessionIdFormat;
 }
@@ -23,13 +31,14 @@ export interface ResolvedSessionIds {
 /** The defaults: new ids of 160 bits, and all ids that PHP could have made and whose lock key fits memcached. */
 export const DEFAULT_SESSION_IDS: ResolvedSessionIds = {
   accept: /^[A-Za-z0-9,-]{1,231}$/,
+  strict: true,
   idFormat: { length: 32, bitsPerCharacter: 5 },
 };
 
 /** Checks id options and fills in the defaults. */
 export function resolveSessionIds(path: string, options: SessionIdOptions = {}): ResolvedSessionIds {
   const d = DEFAULT_SESSION_IDS;
-  rejectUnknownOptions(path, options, ['accept', 'length', 'bitsPerCharacter']);
+  rejectUnknownOptions(path, options, ['accept', 'strict', 'length', 'bitsPerCharacter']);
   const accept = options.accept ?? d.accept;
   if (!(accept instanceof RegExp)) throw invalidOption(`${path}.accept`, 'a regular expression', accept);
   // A global or sticky expression keeps a position between tests and would refuse every second id.
@@ -43,5 +52,9 @@ export function resolveSessionIds(path: string, options: SessionIdOptions = {}):
     max: 231,
     integer: true,
   });
-  return { accept, idFormat: { length, bitsPerCharacter: bits } };
+  return {
+    accept,
+    strict: readBoolean(`${path}.strict`, options.strict, d.strict),
+    idFormat: { length, bitsPerCharacter: bits },
+  };
 }

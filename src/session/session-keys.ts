@@ -5,18 +5,25 @@ import { createPlacement, type PlacementOptions } from '../memcached/placement.j
 
 import type { ResolvedSessionOptions } from './session-options.js';
 
+/** Start of the keys that are this package's own. */
+const OWN_PREFIX = 'stormlamp:';
+
 type KeyOptions = Pick<ResolvedSessionOptions, 'handler' | 'prefix'>;
 
 /** The key of a session's data. */
 export function sessionDataKey({ handler, prefix }: KeyOptions, id: string): CopyKey {
-  // php-memcached hashes the key without its prefix, pecl-memcache with it.
+  // php-memcached's session handler hashes the key without its prefix, the others with it.
   const key = prefix + id;
   return { key, place: handler === 'memcached' ? id : key };
 }
 
-/** The key of a session's lock. php-memcached places it by its own hash, pecl-memcache pipelines it with the data. */
+/**
+ * The key of a session's lock. php-memcached places it by its own hash, pecl-memcache pipelines it with the data. Frameworks
+ * take none: ours, between Node processes, stays out of their keys.
+ */
 export function sessionLockKey({ handler, prefix }: KeyOptions, id: string): CopyKey {
   if (handler === 'memcached') return { key: `${prefix}lock.${id}`, place: `lock.${id}` };
+  if (handler === 'memcached-class') return { key: `${OWN_PREFIX}lock:${prefix}${id}`, place: prefix + id };
   return { key: `${prefix}${id}.lock`, place: prefix + id };
 }
 
@@ -39,7 +46,11 @@ export function sessionPlacement({
   placement: { weights, ...rest },
 }: Pick<ResolvedSessionOptions, 'handler' | 'nodes' | 'placement'>): (place: string) => readonly number[] {
   const placed = nodes.map(({ place }, index) => ({ ...place, weight: weights?.[index] ?? 1 }));
-  const placement = createPlacement({ extension: handler, nodes: placed, ...rest } as PlacementOptions);
+  const placement = createPlacement({
+    extension: handler === 'memcache' ? handler : 'memcached',
+    nodes: placed,
+    ...rest,
+  } as PlacementOptions);
   return (place) => placement.nodesFor(place, nodes.length);
 }
 
@@ -54,4 +65,9 @@ export function sessionRing({
   const { distribution, strategy, hash, weights } = placement;
   const places = nodes.map(({ place: { host, port } }) => `${host}:${port}`);
   return ringId([handler, places, copies, prefix, distribution, strategy, hash, weights]);
+}
+
+/** Whether a key is that of a session's data, and not one of this package's own. */
+export function isSessionDataKey({ prefix }: KeyOptions, key: string): boolean {
+  return key.startsWith(prefix) && !key.startsWith(OWN_PREFIX);
 }

@@ -5,7 +5,9 @@ import type { NodeAddress, NodeId } from '../common/node-address.js';
 import type { MemcachedObservation } from '../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import { createMemcachedNode, isNodeFault } from '../memcached/memjs-node.js';
+import { isSessionDataKey } from './session-keys.js';
 import type { ResolvedSessionOptions } from './session-options.js';
+import { withSessionValues } from './session-values.js';
 
 /** A node and its breakers. */
 export interface SessionNode {
@@ -22,14 +24,17 @@ export interface SessionNode {
 /** Makes the node at `address` and its breakers. */
 export function createSessionNode(
   seed: { readonly id: NodeId; readonly address: NodeAddress },
-  options: Pick<ResolvedSessionOptions, 'operationTimeoutMs' | 'credentials' | 'tls'>,
+  options: Pick<
+    ResolvedSessionOptions,
+    'operationTimeoutMs' | 'credentials' | 'tls' | 'handler' | 'prefix' | 'seal'
+  >,
   onChange: (change: BreakerChange) => void,
 ): SessionNode {
   const breaker = (operation: 'get' | 'set'): NodeBreaker =>
     createNodeBreaker({ cluster: 'sessions', node: seed.id, operation, isNodeFault, onChange });
   const get = breaker('get');
   const set = breaker('set');
-  const node = createMemcachedNode({
+  const plain = createMemcachedNode({
     id: seed.id,
     address: seed.address,
     timeoutMs: options.operationTimeoutMs,
@@ -37,6 +42,10 @@ export function createSessionNode(
     tls: options.tls,
     ...options.credentials,
   });
+  const node =
+    options.handler === 'memcached-class'
+      ? withSessionValues(plain, (key) => isSessionDataKey(options, key), options.seal)
+      : plain;
   return {
     node,
     get,

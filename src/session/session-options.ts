@@ -22,6 +22,10 @@ import {
   type SessionPlacementOptions,
   withAddressMap,
 } from './session-placement-options.js';
+import type { SessionSeal } from './session-values.js';
+
+/** Who keeps the sessions in PHP: the session handler of an extension, or a framework with the class `Memcached`. */
+export type SessionHandlerName = 'memcached' | 'memcache' | 'memcached-class';
 
 /** How a session store finds, reads and writes PHP's sessions on memcached nodes. */
 export interface SessionOptions extends CommonSessionOptions {
@@ -34,8 +38,12 @@ export interface SessionOptions extends CommonSessionOptions {
   readonly phpIni?: string | readonly string[];
   /** How many nodes hold each session: PHP's `memcached.sess_number_of_replicas` + 1, or `memcache.session_redundancy`. */
   readonly copies?: number;
-  /** PHP's `session.save_handler`. */
-  readonly handler?: 'memcached' | 'memcache';
+  /**
+   * PHP's `session.save_handler`; or `'memcached-class'` for a framework that keeps sessions by itself with PHP's class
+   * `Memcached`: no lock of PHP then, the whole key is hashed, and values may be compressed. `symfonySessions` and
+   * `laravelSessions` give its options.
+   */
+  readonly handler?: SessionHandlerName;
   /** How keys are spread over the nodes. */
   readonly placement?: SessionPlacementOptions;
   /** SASL user name, `memcached.sess_sasl_username`. */
@@ -60,6 +68,8 @@ export interface SessionOptions extends CommonSessionOptions {
   readonly addressMap?: Readonly<Record<string, string>>;
   /** Speak TLS to the nodes: true, or options of `tls.connect`. Default false. */
   readonly tls?: boolean | ConnectionOptions;
+  /** What a framework puts around a stored session; only with the handler `'memcached-class'`. */
+  readonly seal?: SessionSeal;
 }
 
 /** The session options with every default filled in. */
@@ -68,8 +78,8 @@ export interface ResolvedSessionOptions extends ResolvedCommonSessionOptions {
   readonly nodes: readonly PlacedNode[];
   /** Copies of each session, never more than there are nodes. */
   readonly copies: number;
-  /** PHP extension. */
-  readonly handler: 'memcached' | 'memcache';
+  /** Who keeps the sessions in PHP. */
+  readonly handler: SessionHandlerName;
   /** How keys are spread. */
   readonly placement: SessionPlacementOptions;
   /** SASL credentials, when there are any. */
@@ -82,6 +92,8 @@ export interface ResolvedSessionOptions extends ResolvedCommonSessionOptions {
   readonly resyncItemsPerSecond: number;
   /** TLS. */
   readonly tls: boolean | ConnectionOptions;
+  /** What is around a stored session. */
+  readonly seal: SessionSeal | undefined;
 }
 
 /** The defaults of {@link SessionOptions}; where PHP has a default, it is PHP's. */
@@ -104,6 +116,8 @@ export const DEFAULT_SESSION_OPTIONS: typeof DEFAULT_COMMON_SESSION_OPTIONS & {
   monitorIntervalMs: 1_000,
 };
 
+const HANDLERS: readonly SessionHandlerName[] = ['memcached', 'memcache', 'memcached-class'];
+
 /** Their names. */
 export const SESSION_OPTION_NAMES: readonly (keyof SessionOptions)[] = [
   'nodes',
@@ -118,6 +132,7 @@ export const SESSION_OPTION_NAMES: readonly (keyof SessionOptions)[] = [
   'resyncItemsPerSecond',
   'addressMap',
   'tls',
+  'seal',
   ...COMMON_SESSION_OPTION_NAMES,
 ];
 
@@ -129,7 +144,7 @@ export const SESSION_OPTION_NAMES: readonly (keyof SessionOptions)[] = [
 export function resolveSessionOptions(options: SessionOptions, path = 'sessions'): ResolvedSessionOptions {
   const d = DEFAULT_SESSION_OPTIONS;
   rejectUnknownOptions(path, options, SESSION_OPTION_NAMES);
-  const handler = readChoice(`${path}.handler`, options.handler, ['memcached', 'memcache'], d.handler);
+  const handler = readChoice(`${path}.handler`, options.handler, HANDLERS, d.handler);
   const nodes = withAddressMap(
     `${path}.addressMap`,
     resolveSessionNodes(`${path}.nodes`, options.nodes, handler),
@@ -154,6 +169,7 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
       { min: 0 },
     ),
     tls: readTls(`${path}.tls`, options.tls),
+    seal: readSeal(`${path}.seal`, options.seal, handler),
   };
 }
 
@@ -176,6 +192,20 @@ function readTls(path: string, value: unknown): boolean | ConnectionOptions {
   if (value === undefined) return false;
   if (typeof value === 'boolean' || (typeof value === 'object' && value !== null)) return value;
   throw invalidOption(path, 'a boolean or options of tls.connect', value);
+}
+
+function readSeal(
+  path: string,
+  seal: SessionSeal | undefined,
+  handler: SessionHandlerName,
+): SessionSeal | undefined {
+  if (seal === undefined) return undefined;
+  if (typeof seal?.open !== 'function' || typeof seal.seal !== 'function')
+    throw invalidOption(path, 'an object with `open` and `seal`', seal);
+  // PHP's own handlers would delete a session that they cannot decode.
+  if (handler !== 'memcached-class')
+    throw invalidOption(path, "left out unless `handler` is 'memcached-class'", seal);
+  return seal;
 }
 
 function readPrefix(path: string, value: unknown, fallback: string): string {

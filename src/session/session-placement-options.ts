@@ -28,7 +28,7 @@ export interface PlacedNode {
 export function resolveSessionNodes(
   path: string,
   given: readonly string[] | undefined,
-  handler: 'memcached' | 'memcache',
+  handler: 'memcached' | 'memcache' | 'memcached-class',
 ): readonly PlacedNode[] {
   const texts = readStrings(path, given, []);
   if (texts.length === 0) throw invalidOption(path, "a list of 'host:port' with at least one node", given);
@@ -66,10 +66,10 @@ export function withAddressMap(
 function placeOf(
   text: string,
   address: NodeAddress,
-  handler: 'memcached' | 'memcache',
+  handler: 'memcached' | 'memcache' | 'memcached-class',
 ): { host: string; port: number } {
   if (address.socketPath !== undefined) {
-    return { host: handler === 'memcached' ? address.socketPath : `unix://${address.socketPath}`, port: 0 };
+    return { host: handler === 'memcache' ? `unix://${address.socketPath}` : address.socketPath, port: 0 };
   }
   const host = text.startsWith('[') ? text.slice(0, text.indexOf(']') + 1) : address.host;
   return { host, port: address.port };
@@ -79,14 +79,14 @@ function placeOf(
 export function resolvePlacement(
   path: string,
   options: SessionPlacementOptions,
-  handler: 'memcached' | 'memcache',
+  handler: 'memcached' | 'memcache' | 'memcached-class',
   nodes: number,
 ): SessionPlacementOptions {
   // A setting of the other extension would be ignored in silence, and every session be somewhere else.
   rejectUnknownOptions(
     path,
     options,
-    handler === 'memcached' ? ['distribution', 'weights'] : ['strategy', 'hash', 'weights'],
+    handler === 'memcache' ? ['strategy', 'hash', 'weights'] : ['distribution', 'weights'],
   );
   const { weights } = options;
   const fit =

@@ -12,6 +12,12 @@ export interface LoadOptions extends CallOptions {
   readonly lock?: boolean | undefined;
 }
 
+/** How a session gets a new id. */
+export interface RegenerateOptions extends CallOptions {
+  /** How long the old session stays, in milliseconds; 0 removes it at once. Default: the store's `regenerateGraceMs`. */
+  readonly graceMs?: number | undefined;
+}
+
 /** What a save did. */
 export interface SessionSaveResult {
   /** What happened to the stored session; `gone` means that it was destroyed meanwhile and not recreated. */
@@ -26,6 +32,8 @@ export interface SessionStorePortOptions {
   readonly cookie: ResolvedSessionCookie;
   /** Which ids are let in. */
   readonly accept: RegExp;
+  /** Whether an id that the store does not hold is replaced by a new one. */
+  readonly strict: boolean;
   /** What a request gets without a store. */
   readonly onStoreDown: 'error' | 'anonymous';
 }
@@ -46,8 +54,8 @@ export interface SessionStorePort {
   touchLater(id: string): void;
   /** Removes every copy. */
   destroy(id: string, options?: CallOptions): Promise<void>;
-  /** Saves the session's variables under a new id and removes the old session; the session with the new id. */
-  regenerate(session: Session, options?: CallOptions): Promise<Session>;
+  /** Saves the session's variables under a new id and retires the old session; the session with the new id. */
+  regenerate(session: Session, options?: RegenerateOptions): Promise<Session>;
   /** Reads the stored bytes of a session, undecoded; null when it is not there. */
   readRaw(id: string, options?: CallOptions): Promise<Buffer | null>;
   /** Stores bytes as they are on every copy, under the lock. */

@@ -13,6 +13,7 @@ import { SessionDocument } from '../php/session-document.js';
 import { BackgroundWork } from './background-work.js';
 import { memcachedLock, memcacheLock } from './lock-protocol.js';
 import { mergeRivals } from './merge-rivals.js';
+import { RetiredSessions } from './retired-sessions.js';
 import { Session } from './session.js';
 import type { SessionStoreEvents } from './session-events.js';
 import { assertSessionId, createSessionId } from './session-id.js';
@@ -21,7 +22,7 @@ import { SessionLocks } from './session-lock.js';
 import { type SessionNodeStatus, SessionNodes } from './session-nodes.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 import { SessionResync } from './session-resync.js';
-import type { LoadOptions } from './session-store-port.js';
+import type { LoadOptions, RegenerateOptions } from './session-store-port.js';
 import { type SaveResult, SessionWriter } from './session-writer.js';
 
 /** Sessions on memcached nodes, byte-compatible with PHP's own. Made by `createSessionStore`. */
@@ -36,6 +37,13 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   readonly #writer: SessionWriter;
   readonly #resync: SessionResync;
   readonly #background = new BackgroundWork();
+  readonly #retired: RetiredSessions = new RetiredSessions({
+    destroy: (id, options) => this.destroy(id, options),
+    shorten: async (id, remainingMs, options) => {
+      const exptime = exptimeOf(remainingMs, this.options.handler);
+      this.#tellMissed('touch', await this.#copies.touch(this.#key(id), exptime, Deadline.of(options)));
+    },
+  });
   #closed = false;
 
   /** @internal */
@@ -64,7 +72,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
       onReport: (report) => this.#tellMissed('save', report),
     });
     this.#locks = new SessionLocks(this.#copies, {
-      protocol: options.handler === 'memcached' ? memcachedLock : memcacheLock,
+      protocol: options.handler === 'memcache' ? memcacheLock : memcachedLock,
       waitMs: options.lockWaitMs,
       breakMs: options.lockBreakMs,
       onBroken: (broken) => this.publish('lock-broken', broken),
@@ -191,8 +199,10 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
    */
   async destroy(target: string | Session, options?: CallOptions): Promise<void> {
     this.#assertOpen();
-    const key = this.#key(typeof target === 'string' ? target : target.id);
+    const id = typeof target === 'string' ? target : target.id;
+    const key = this.#key(id);
     const deadline = Deadline.of(options);
+    for (const replaced of this.#retired.take(id)) await this.destroy(replaced, options);
     await this.#locked(target, deadline, async () => {
       const report = await this.#copies.delete(key, deadline);
       this.#tellMissed('destroy', report);
@@ -201,12 +211,18 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     publish('session', () => ({ operation: 'destroy', node: undefined, detail: '' }));
   }
 
-  /** Saves the session's variables under a new id and removes the old session; the session with the new id. Errors: as `save`. */
-  async regenerate(session: Session, options?: CallOptions): Promise<Session> {
+  /**
+   * Saves the session's variables under a new id; the session with the new id. The old session stays as it was stored, for
+   * requests that are under way with its id, and is removed after `graceMs`, or with the new one. Errors: as `save`.
+   */
+  async regenerate(session: Session, options?: RegenerateOptions): Promise<Session> {
     this.#assertOpen();
+    const graceMs = options?.graceMs ?? this.options.regenerateGraceMs;
     const fresh = session.renamed(createSessionId(this.options.idFormat));
     await this.save(fresh, options);
-    if (session.exists) await this.destroy(session, options);
+    if (!session.exists) return fresh;
+    await session.release();
+    await this.#retired.retire(session.id, fresh.id, graceMs, options);
     return fresh;
   }
 
@@ -245,6 +261,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   /** Waits for what is under way, then closes the connections. */
   async close(): Promise<void> {
     if (this.#closed) return;
+    await this.#retired.close();
     this.#closed = true;
     await this.#nodes.stop();
     await this.#resync.close();

@@ -3,6 +3,12 @@ import { SessionDocument, type VariableChange } from '../php/session-document.js
 import type { SessionHandler } from '../php/session-handler.js';
 import { SessionView } from '../php/session-view.js';
 
+/** The variables of a session: `req.session`, or `Session.data`. */
+export interface SessionVariables {
+  /** A variable of PHP's `$_SESSION`. */
+  [variable: string]: unknown;
+}
+
 /** A lock of the store that a session holds. */
 export interface HeldSessionLock {
   /** Gives it back. Never rejects; again: nothing. */
