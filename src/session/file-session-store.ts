@@ -17,6 +17,7 @@ import type { FileSessionStoreEvents } from './file-session-events.js';
 import type { ResolvedFileSessionOptions } from './file-session-options.js';
 import { FileSessionRepair, type FileSessionResync } from './file-session-repair.js';
 import type { CopiesWritten, LockedCopies } from './locked-copies.js';
+import { renameSession } from './rename-session.js';
 import { RetiredSessions } from './retired-sessions.js';
 import { Session } from './session.js';
 import { type HeldCopies, type SessionFileRead, SessionFiles } from './session-files.js';
@@ -180,10 +181,16 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   async regenerate(session: Session, options?: RegenerateOptions): Promise<Session> {
     this.#assertOpen();
     const graceMs = options?.graceMs ?? this.options.regenerateGraceMs;
-    const fresh = session.renamed(createSessionId(this.options.idFormat));
-    await this.save(fresh, options);
-    if (!session.exists) return fresh;
-    await session.release();
+    const rename = async (stored: Buffer | null): Promise<Session> => {
+      const renamed = renameSession(session, stored, this.options);
+      await this.save(renamed, options);
+      return renamed;
+    };
+    if (!session.exists) return rename(null);
+    // With the lock, so that nothing that a page of PHP saves meanwhile is left behind.
+    const fresh = await this.#locked(session, Deadline.of(options), async (copies) =>
+      rename((await copies.deciding()).bytes),
+    );
     await this.#retired.retire(session.id, fresh.id, graceMs, options);
     return fresh;
   }
@@ -301,7 +308,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     if (now.bytes === null && session.exists && this.options.onGone === 'drop')
       return { outcome: 'gone', copies: [] };
     const { base } = session;
-    const stored = now.bytes === null ? undefined : this.#decode(now.bytes);
+    const stored = now.bytes === null ? session.inherited : this.#decode(now.bytes);
     const onto = this.options.conflict === 'last-write-wins' ? undefined : stored;
     const { bytes, decided } = mergeSession(base, changes, onto, this.options.onConflict);
     for (const decision of decided) this.publish('conflict-decided', decision);

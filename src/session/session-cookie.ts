@@ -5,17 +5,23 @@ import type { ResolvedSessionCookie } from './session-cookie-options.js';
 /**
  * The id in a `Cookie` header, or undefined.
  *
- * As PHP does it: with several cookies of the name the first wins, the value is URL-decoded, an empty value is none.
+ * As PHP reads it (php-src main/php_variables.c; measured): of several cookies of the name the first wins, even when it is
+ * empty, which is no id, and an array (`NAME[]=…`), which is none either, wins over all; blanks before a name do not count, dots and blanks in it are underscores; the value is
+ * URL-decoded, with `+` as it is.
  */
 export function readSessionCookie(header: string | undefined, name: string): string | undefined {
   if (header === undefined) return undefined;
+  let first: string | undefined;
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
-    if (equals === -1 || pair.slice(0, equals).trim() !== name) continue;
-    const value = urlDecode(pair.slice(equals + 1).trim());
-    return value === '' ? undefined : value;
+    const written = (equals === -1 ? pair : pair.slice(0, equals)).replace(/^[\s\v]+/, '');
+    const open = written.indexOf('[');
+    const isArray = open !== -1 && written.includes(']', open);
+    if ((isArray ? written.slice(0, open) : written).replace(/[ .[]/g, '_') !== name) continue;
+    if (isArray) return undefined;
+    first ??= equals === -1 ? '' : urlDecode(pair.slice(equals + 1));
   }
-  return undefined;
+  return first === '' ? undefined : first;
 }
 
 /** The `Set-Cookie` value, with PHP's order, case and encoding of attributes. */
@@ -39,13 +45,12 @@ export function formatSessionCookie(
 }
 
 function urlDecode(text: string): string {
-  const plain = text.replaceAll('+', ' ');
-  if (!plain.includes('%')) return plain;
+  if (!text.includes('%')) return text;
   try {
-    return decodeURIComponent(plain);
+    return decodeURIComponent(text);
   } catch {
     // Not UTF-8: no id that PHP makes; kept as it is so that the id check refuses it.
-    return plain;
+    return text;
   }
 }
 

@@ -13,6 +13,7 @@ import { SessionDocument } from '../php/session-document.js';
 import { BackgroundWork } from './background-work.js';
 import { memcachedLock, memcacheLock } from './lock-protocol.js';
 import { mergeRivals } from './merge-rivals.js';
+import { renameSession } from './rename-session.js';
 import { RetiredSessions } from './retired-sessions.js';
 import { Session } from './session.js';
 import type { SessionStoreEvents } from './session-events.js';
@@ -218,10 +219,16 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   async regenerate(session: Session, options?: RegenerateOptions): Promise<Session> {
     this.#assertOpen();
     const graceMs = options?.graceMs ?? this.options.regenerateGraceMs;
-    const fresh = session.renamed(createSessionId(this.options.idFormat));
-    await this.save(fresh, options);
-    if (!session.exists) return fresh;
-    await session.release();
+    const rename = async (stored: Buffer | null): Promise<Session> => {
+      const renamed = renameSession(session, stored, this.options);
+      await this.save(renamed, options);
+      return renamed;
+    };
+    if (!session.exists) return rename(null);
+    // With the lock, so that nothing that a page of PHP saves meanwhile is left behind.
+    const fresh = await this.#locked(session, Deadline.of(options), async () =>
+      rename(await this.readRaw(session.id, options)),
+    );
     await this.#retired.retire(session.id, fresh.id, graceMs, options);
     return fresh;
   }

@@ -53,7 +53,8 @@ export class SessionWriter {
       sessionDataKey(store, session.id),
       (current) => {
         if (current.item === null && session.exists && store.onGone === 'drop') return undefined;
-        merged = mergeSession(session.base, changes, this.#stored(current), store.onConflict);
+        const stored = this.#stored(current) ?? session.inherited;
+        merged = mergeSession(session.base, changes, stored, store.onConflict);
         return { value: merged.bytes, exptime: this.#exptime() };
       },
       deadline,

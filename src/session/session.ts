@@ -22,6 +22,7 @@ export class Session {
   #view: SessionView;
   #stored: boolean;
   #mustWrite = false;
+  #inherited: SessionDocument | undefined;
   #lock: HeldSessionLock | undefined;
 
   private constructor(id: string, view: SessionView, stored: boolean) {
@@ -88,11 +89,21 @@ export class Session {
     return changes.size > 0 || this.#mustWrite ? changes : undefined;
   }
 
-  /** @internal The same variables under a new id, to be written even when none is changed. */
-  renamed(id: string): Session {
+  /**
+   * @internal The same variables under a new id, to be written even when none is changed.
+   *
+   * @param inherited what the changes are merged into; undefined writes all variables that were loaded
+   */
+  renamed(id: string, inherited: SessionDocument | undefined): Session {
     const session = new Session(id, this.#view, false);
     session.#mustWrite = true;
+    session.#inherited = inherited;
     return session;
+  }
+
+  /** @internal What a save merges into when the store holds nothing under this id: the session that this one replaces. */
+  get inherited(): SessionDocument | undefined {
+    return this.#inherited;
   }
 
   /**
@@ -110,6 +121,7 @@ export class Session {
     }
     this.#stored = true;
     this.#mustWrite = false;
+    this.#inherited = undefined;
   }
 }
 

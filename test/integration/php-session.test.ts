@@ -375,7 +375,7 @@ describe('the middleware', () => {
   });
 
   test('a login gets a new id, the old one is gone, and the variables went with it', async () => {
-    const store = await openStore();
+    const store = await openStore({ regenerateGraceMs: 0 });
     const url = await listen(shop(store));
     const old = newId();
     await php(old, "$_SESSION['cart'] = ['lamp'];");

@@ -1,0 +1,305 @@
+/** Ids and cookies, judged by PHP's own web server: what it reads, what it sends, and what becomes of old ids. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type AnySessionOptions,
+  createSessionStore,
+  type FileSessionStore,
+  type SessionStore,
+} from '../../src/index.js';
+import { formatSessionCookie, readSessionCookie } from '../../src/session/session-cookie.js';
+import { resolveSessionCookie } from '../../src/session/session-cookie-options.js';
+import { DEFAULT_SESSION_IDS } from '../../src/session/session-id-options.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { CookieBrowser } from '../support/cookie-browser.js';
+import { nodePage, PHP_PAGE, playLoginStory } from '../support/login-story.js';
+import { eventually } from './eventually.js';
+
+let servers: LocalCluster;
+let root: string;
+const closers: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  servers = await startLocalCluster({ databases: false });
+  root = mkdtempSync(join(tmpdir(), 'stormlamp-ids-'));
+});
+afterAll(async () => {
+  await servers?.close();
+  rmSync(root, { recursive: true, force: true });
+});
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+async function openStore(options: AnySessionOptions): Promise<SessionStore | FileSessionStore> {
+  const store = await createSessionStore(options);
+  closers.push(() => store.close());
+  return store;
+}
+
+const memcachedNodes = (): string[] => servers.memcached.map((node) => node.id);
+
+/** Where the sessions are, for PHP and for Node. */
+const PLACES: Readonly<Record<string, () => { ini: Record<string, string>; options: AnySessionOptions }>> = {
+  memcached: () => ({ ini: {}, options: { nodes: memcachedNodes() } }),
+  memcache: () => ({
+    ini: {
+      'session.save_handler': 'memcache',
+      'session.save_path': servers.memcached.map((node) => `tcp://${node.id}`).join(','),
+      'memcache.session_redundancy': '2',
+    },
+    options: { nodes: memcachedNodes(), handler: 'memcache' },
+  }),
+  files: () => {
+    const folder = join(root, `files${closers.length}`);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return {
+      ini: { 'session.save_handler': 'files', 'session.save_path': folder },
+      options: { mounts: [folder] },
+    };
+  },
+};
+
+test.each(Object.keys(PLACES))(
+  'a login, new ids and a logout on either side are seen by the other: %s',
+  async (name) => {
+    const { ini, options } = PLACES[name]?.() ?? { ini: {}, options: {} };
+    const php = await servers.phpSite(PHP_PAGE, { ini });
+    closers.push(() => php.kill());
+    const store = await openStore({ ...options, regenerateGraceMs: 0 });
+    const node = await nodePage(store);
+    closers.push(() => new Promise((done) => node.server.close(done)));
+    const browser = new CookieBrowser();
+    await playLoginStory(browser, { php: php.url, node: node.url });
+    for (const line of browser.received)
+      expect(line).toMatch(/^PHPSESSID=[0-9a-v,-]+; path=\/(?:; HttpOnly; SameSite=Lax)?$/);
+  },
+);
+
+describe('cookies', () => {
+  const get = (url: string, cookie: string): Promise<{ body: string; setCookie: readonly string[] }> =>
+    new Promise((resolve, reject) => {
+      const asked = request(
+        url,
+        { agent: false, headers: { Cookie: Buffer.from(cookie).toString('latin1') } },
+        (answer) => {
+          const chunks: Buffer[] = [];
+          answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+          answer.on('end', () =>
+            resolve({
+              body: Buffer.concat(chunks).toString(),
+              setCookie: answer.headers['set-cookie'] ?? [],
+            }),
+          );
+        },
+      );
+      asked.on('error', reject);
+      asked.end();
+    });
+
+  test('are read as PHP reads them, duplicates, arrays, blanks and escapes included', async () => {
+    const { ini } = PLACES['files']?.() ?? { ini: {} };
+    const php = await servers.phpSite('<?php session_start(); echo session_id();', {
+      ini: { ...ini, 'session.use_strict_mode': '0' },
+    });
+    closers.push(() => php.kill());
+    const id = 'abcdefghijklmnopqrstuvwxyz';
+    const other = id.toUpperCase();
+    const headers = [
+      `PHPSESSID=${id}`,
+      `PHPSESSID=${id}; PHPSESSID=${other}`,
+      `x=1;PHPSESSID=${id}`,
+      `x=1;  PHPSESSID=${id} ; y=2`,
+      `PHPSESSID[=${id}; PHPSESSID=${other}`,
+      `PHP.SESSID=${other}; PHPSESSID=${id}`,
+      `x=1; PHPSESSID =${id}; PHPSESSID=${other}`,
+      `PHPSESSID= ${id}; PHPSESSID=${other}`,
+      `PHPSESSID="${id}"`,
+      `PHPSESSID=${id}=x`,
+      `PHPSESSID=; PHPSESSID=${other}`,
+      `PHPSESSID; PHPSESSID=${other}`,
+      `PHPSESSID[]=${id}`,
+      `PHPSESSID[]=${id}; PHPSESSID=${other}`,
+      `PHPSESSID[a]=${id}; PHPSESSID=${other}`,
+      `PHPSESSID=${id}; PHPSESSID[]=${other}`,
+      `PHPSESSID]=${id}; PHPSESSID=${other}`,
+      `PHPSESSID%5B%5D=${id}; PHPSESSID=${other}`,
+      `PHPSESSI%44=${id}; PHPSESSID=${other}`,
+      `phpsessid=${id}; PHPSESSID=${other}`,
+      `PHPSESSID=${id.slice(0, -1)}%2C`,
+      `PHPSESSID=${id.slice(0, -1)}%2c`,
+      `PHPSESSID=${id.slice(0, -2)}+-`,
+      `PHPSESSID=${id}%`,
+      `PHPSESSID=${id}%C3%A4`,
+      `PHPSESSID=%FF${id}`,
+      `PHPSESSID=${id},PHPSESSID=${other}`,
+      `\tPHPSESSID=${id}`,
+      `;;PHPSESSID=${id}`,
+      `=${other}; PHPSESSID=${id}`,
+      `PHPSESSID==${id}; PHPSESSID=${other}`,
+      'PHPSESSID=a',
+      `PHPSESSID=${'a'.repeat(231)}`,
+    ];
+    // PHP's files handler looks no farther than a NUL byte; an id with one is none here.
+    expect(DEFAULT_SESSION_IDS.accept.test(readSessionCookie(`PHPSESSID=${id}%00`, 'PHPSESSID') ?? '')).toBe(
+      false,
+    );
+    for (const header of headers) {
+      const there = (await get(php.url, header)).body;
+      const read = readSessionCookie(header, 'PHPSESSID');
+      const here = read !== undefined && DEFAULT_SESSION_IDS.accept.test(read) ? read : 'a new one';
+      const brought = decodeLoosely(header).includes(there);
+      expect({ header, id: here }).toEqual({ header, id: brought ? there : 'a new one' });
+    }
+  });
+
+  test('whose names PHP rewrites are found by the rewritten name', async () => {
+    const { ini } = PLACES['files']?.() ?? { ini: {} };
+    const php = await servers.phpSite('<?php session_start(); echo session_id();', {
+      ini: { ...ini, 'session.use_strict_mode': '0', 'session.name': 'my_sess' },
+    });
+    closers.push(() => php.kill());
+    const [one, two] = ['abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
+    for (const name of [
+      'my_sess',
+      'my.sess',
+      'my sess',
+      'my[sess',
+      ' my_sess',
+      'my-sess',
+      'my_sess.',
+      'my__sess',
+    ]) {
+      const header = `${name}=${one}; my_sess=${two}`;
+      expect({ header, id: readSessionCookie(header, 'my_sess') }).toEqual({
+        header,
+        id: (await get(php.url, header)).body,
+      });
+    }
+  });
+
+  test.each([
+    {},
+    { 'session.cookie_lifetime': '3600' },
+    { 'session.cookie_path': '/shop', 'session.cookie_domain': 'example.org' },
+    { 'session.cookie_secure': '1', 'session.cookie_samesite': 'None' },
+    { 'session.cookie_httponly': '1', 'session.cookie_samesite': 'Strict', 'session.name': 'SHOP-ID' },
+    {
+      'session.cookie_lifetime': '60',
+      'session.cookie_path': '/a',
+      'session.cookie_domain': '.example.org',
+      'session.cookie_secure': '1',
+      'session.cookie_httponly': '1',
+      'session.cookie_samesite': 'Lax',
+      'session.sid_bits_per_character': '6',
+    },
+  ] as Record<string, string>[])('are sent as PHP sends them: %j', async (settings) => {
+    const { ini } = PLACES['files']?.() ?? { ini: {} };
+    const php = await servers.phpSite(
+      "<?php if ($_SERVER['REQUEST_URI'] === '/own') session_id('abc,-abcabcabcabcabcabcabcabc'); session_start(); echo session_id();",
+      { ini: { ...ini, ...settings } },
+    );
+    closers.push(() => php.kill());
+    const cookie = resolveSessionCookie('cookie', {
+      name: settings['session.name'] ?? 'PHPSESSID',
+      path: settings['session.cookie_path'] ?? '/',
+      domain: settings['session.cookie_domain'] ?? '',
+      secure: settings['session.cookie_secure'] === '1',
+      httpOnly: settings['session.cookie_httponly'] === '1',
+      sameSite: (settings['session.cookie_samesite'] ?? '') as '' | 'Lax' | 'Strict' | 'None',
+      lifetimeMs: Number(settings['session.cookie_lifetime'] ?? 0) * 1000,
+    });
+    for (const path of ['/', '/own']) {
+      const { body, setCookie } = await get(`${php.url}${path}`, '');
+      const date = /expires=([^;]+)/.exec(setCookie[0] ?? '')?.[1];
+      const now = date === undefined ? Date.now() : Date.parse(date) - cookie.lifetimeMs;
+      expect(formatSessionCookie(body, cookie, { secureRequest: false, now })).toBe(setCookie[0]);
+    }
+  });
+});
+
+function decodeLoosely(text: string): string {
+  return text.replace(/%([0-9A-Fa-f]{2})/g, (_all, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
+describe.each(['memcached', 'files'])('a replaced id on %s', (name) => {
+  const open = async (more: AnySessionOptions): Promise<SessionStore | FileSessionStore> =>
+    openStore({ ...(PLACES[name]?.().options ?? {}), ...more });
+
+  test('stays for a moment as it was stored, and then is gone', async () => {
+    const store = await open({ regenerateGraceMs: 400 });
+    const session = store.create();
+    session.data['cart'] = 1;
+    await store.save(session);
+    session.data['user'] = 'ada';
+    const fresh = await store.regenerate(session);
+    expect(fresh.data).toEqual({ cart: 1, user: 'ada' });
+    expect((await store.load(session.id)).data).toEqual({ cart: 1 });
+    // Somebody who goes on using it does not keep it alive.
+    await store.touch(session.id);
+    await eventually('the old session is gone', async () => (await store.readRaw(session.id)) === null);
+    expect((await store.load(fresh.id)).data).toEqual({ cart: 1, user: 'ada' });
+  });
+
+  test('is gone at once where there is no grace, with the new one at a logout, and when the store closes', async () => {
+    const store = await open({ regenerateGraceMs: 60_000 });
+    const begin = async () => {
+      const session = store.create();
+      session.data['user'] = 'ada';
+      await store.save(session);
+      return session;
+    };
+    const at = await begin();
+    await store.regenerate(at, { graceMs: 0 });
+    expect(await store.readRaw(at.id)).toBeNull();
+    const first = await begin();
+    const second = await store.regenerate(first);
+    const third = await store.regenerate(second);
+    expect(await store.readRaw(first.id)).not.toBeNull();
+    await store.destroy(third.id);
+    for (const { id } of [first, second, third]) expect(await store.readRaw(id)).toBeNull();
+    const last = await begin();
+    await store.regenerate(last);
+    const witness = await open({});
+    await store.close();
+    expect(await witness.readRaw(last.id)).toBeNull();
+  });
+
+  test('takes along what others saved under it since it was loaded, and does not bring back what they ended', async () => {
+    const store = await open({ regenerateGraceMs: 0 });
+    const session = store.create();
+    session.data['cart'] = 1;
+    await store.save(session);
+    const late = await store.load(session.id);
+    late.data['visits'] = 7;
+    await store.save(late);
+    session.data['user'] = 'ada';
+    const fresh = await store.regenerate(session);
+    expect((await store.load(fresh.id)).data).toEqual({ cart: 1, visits: 7, user: 'ada' });
+    await store.destroy(fresh.id);
+    fresh.data['user'] = 'grace';
+    const next = await store.regenerate(fresh);
+    expect((await store.load(next.id)).data).toEqual({ user: 'grace' });
+  });
+});
+
+test('an id that the store does not hold is taken over only where strict mode is off', async () => {
+  for (const strict of [true, false]) {
+    const store = await openStore({ nodes: memcachedNodes(), ids: { strict } });
+    const node = await nodePage(store);
+    closers.push(() => new Promise((done) => node.server.close(done)));
+    const browser = new CookieBrowser();
+    const chosen = `chosen${'0'.repeat(20)}`;
+    await browser.setCookie('PHPSESSID', chosen);
+    await browser.open(`${node.url}/add`);
+    expect((await browser.cookie('PHPSESSID')) === chosen).toBe(!strict);
+    expect((await store.readRaw(chosen)) === null).toBe(strict);
+    expect(browser.received).toHaveLength(strict ? 1 : 0);
+    await store.destroy(chosen);
+  }
+});
