@@ -1,5 +1,5 @@
 /** Ids and cookies, judged by PHP's own web server: what it reads, what it sends, and what becomes of old ids. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ import { DEFAULT_SESSION_IDS } from '../../src/session/session-id-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { CookieBrowser } from '../support/cookie-browser.js';
 import { nodePage, PHP_PAGE, playLoginStory } from '../support/login-story.js';
+import { SESSION_PLACES, type SessionPlace, sessionPlace } from '../support/session-places.js';
 import { eventually } from './eventually.js';
 
 let servers: LocalCluster;
@@ -42,31 +43,10 @@ async function openStore(options: AnySessionOptions): Promise<SessionStore | Fil
 
 const memcachedNodes = (): string[] => servers.memcached.map((node) => node.id);
 
-/** Where the sessions are, for PHP and for Node. */
-const PLACES: Readonly<Record<string, () => { ini: Record<string, string>; options: AnySessionOptions }>> = {
-  memcached: () => ({ ini: {}, options: { nodes: memcachedNodes() } }),
-  memcache: () => ({
-    ini: {
-      'session.save_handler': 'memcache',
-      'session.save_path': servers.memcached.map((node) => `tcp://${node.id}`).join(','),
-      'memcache.session_redundancy': '2',
-    },
-    options: { nodes: memcachedNodes(), handler: 'memcache' },
-  }),
-  files: () => {
-    const folder = join(root, `files${closers.length}`);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return {
-      ini: { 'session.save_handler': 'files', 'session.save_path': folder },
-      options: { mounts: [folder] },
-    };
-  },
-};
-
-test.each(Object.keys(PLACES))(
+test.each(SESSION_PLACES)(
   'a login, new ids and a logout on either side are seen by the other: %s',
   async (name) => {
-    const { ini, options } = PLACES[name]?.() ?? { ini: {}, options: {} };
+    const { ini, options } = sessionPlace(name, servers, root);
     const php = await servers.phpSite(PHP_PAGE, { ini });
     closers.push(() => php.kill());
     const store = await openStore({ ...options, regenerateGraceMs: 0 });
@@ -101,7 +81,7 @@ describe('cookies', () => {
     });
 
   test('are read as PHP reads them, duplicates, arrays, blanks and escapes included', async () => {
-    const { ini } = PLACES['files']?.() ?? { ini: {} };
+    const { ini } = sessionPlace('files', servers, root);
     const php = await servers.phpSite('<?php session_start(); echo session_id();', {
       ini: { ...ini, 'session.use_strict_mode': '0' },
     });
@@ -157,7 +137,7 @@ describe('cookies', () => {
   });
 
   test('whose names PHP rewrites are found by the rewritten name', async () => {
-    const { ini } = PLACES['files']?.() ?? { ini: {} };
+    const { ini } = sessionPlace('files', servers, root);
     const php = await servers.phpSite('<?php session_start(); echo session_id();', {
       ini: { ...ini, 'session.use_strict_mode': '0', 'session.name': 'my_sess' },
     });
@@ -197,7 +177,7 @@ describe('cookies', () => {
       'session.sid_bits_per_character': '6',
     },
   ] as Record<string, string>[])('are sent as PHP sends them: %j', async (settings) => {
-    const { ini } = PLACES['files']?.() ?? { ini: {} };
+    const { ini } = sessionPlace('files', servers, root);
     const php = await servers.phpSite(
       "<?php if ($_SERVER['REQUEST_URI'] === '/own') session_id('abc,-abcabcabcabcabcabcabcabc'); session_start(); echo session_id();",
       { ini: { ...ini, ...settings } },
@@ -227,9 +207,14 @@ function decodeLoosely(text: string): string {
   );
 }
 
-describe.each(['memcached', 'files'])('a replaced id on %s', (name) => {
-  const open = async (more: AnySessionOptions): Promise<SessionStore | FileSessionStore> =>
-    openStore({ ...(PLACES[name]?.().options ?? {}), ...more });
+describe.each(['memcached', 'files'] as const)('a replaced id on %s', (name) => {
+  let place: SessionPlace;
+  beforeAll(() => {
+    place = sessionPlace(name, servers, root);
+  });
+  const open = (
+    more: Pick<AnySessionOptions, 'regenerateGraceMs'>,
+  ): Promise<SessionStore | FileSessionStore> => openStore({ ...place.options, ...more });
 
   test('stays for a moment as it was stored, and then is gone', async () => {
     const store = await open({ regenerateGraceMs: 400 });
