@@ -1,11 +1,16 @@
 /** Values as PHP's `Memcached` class stores them: what kind they are is in the item's flags (measured, php-memcached 3.2.0). */
-import { deflateSync, inflateSync } from 'node:zlib';
+import { deflateSync } from 'node:zlib';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import {
+  COMPRESSED_LENGTH_BYTES,
+  COMPRESSION_FLAGS,
+  decompressValue,
+} from '../memcached/compressed-value.js';
+import { compressFastlz } from '../memcached/fastlz.js';
 import { serializeIgbinary, unserializeIgbinary } from '../php/igbinary.js';
 import { naturalView } from '../php/natural.js';
 import { serialize } from '../php/serialize.js';
 import { unserialize } from '../php/unserialize.js';
-import { compressFastlz, decompressFastlz } from './fastlz.js';
 
 /** What PHP serializes arrays and objects with: its `Memcached::OPT_SERIALIZER`. */
 export type CacheSerializer = 'php' | 'igbinary' | 'json';
@@ -33,13 +38,8 @@ export interface StoredCacheValue {
 
 const Kind = { STRING: 0, LONG: 1, DOUBLE: 2, BOOL: 3, SERIALIZED: 4, IGBINARY: 5, JSON: 6 } as const;
 const KIND_MASK = 0x0f;
-const COMPRESSED = 0x10;
-const ZLIB = 0x20;
-const FASTLZ = 0x40;
-const ZSTD = 0x80;
 /** Less gain than this is not worth it: `memcached.compression_factor`. */
 const COMPRESSION_FACTOR = 1.3;
-const LENGTH_BYTES = 4;
 
 /**
  * The value as PHP would store it. Integers are PHP integers, other numbers floats, Buffers and text strings, everything else
@@ -80,7 +80,7 @@ export function encodeCacheValue(value: unknown, format: CacheValueFormat): Stor
  * `ERR_UNSUPPORTED` for kinds that are not read (msgpack, zstd).
  */
 export function decodeCacheValue({ value, flags }: StoredCacheValue, maxBytes: number): unknown {
-  const bytes = (flags & COMPRESSED) === 0 ? value : decompressed(value, flags, maxBytes);
+  const bytes = decompressValue(value, flags, maxBytes);
   const text = (): string => bytes.toString('latin1');
   switch (flags & KIND_MASK) {
     case Kind.STRING:
@@ -107,34 +107,10 @@ function compressed(bytes: Buffer, kind: number, format: CacheValueFormat): Stor
   if (compression === 'none' || bytes.length <= compressAboveBytes) return { value: bytes, flags: kind };
   const packed = compression === 'zlib' ? deflateSync(bytes) : compressFastlz(bytes);
   if (bytes.length < packed.length * COMPRESSION_FACTOR) return { value: bytes, flags: kind };
-  const value = Buffer.allocUnsafe(LENGTH_BYTES + packed.length);
+  const value = Buffer.allocUnsafe(COMPRESSED_LENGTH_BYTES + packed.length);
   value.writeUInt32LE(bytes.length, 0);
-  packed.copy(value, LENGTH_BYTES);
-  return { value, flags: kind | COMPRESSED | (compression === 'zlib' ? ZLIB : FASTLZ) };
-}
-
-function decompressed(value: Buffer, flags: number, maxBytes: number): Buffer {
-  if ((flags & ZSTD) !== 0) throw unsupported('compressed with zstd');
-  if (value.length < LENGTH_BYTES) throw damaged('is shorter than its length');
-  const length = value.readUInt32LE(0);
-  if (length > maxBytes) {
-    throw new StormlampError(
-      ErrorCode.PHP_LIMIT,
-      `A cached value is ${length} bytes long when it is decompressed; ${maxBytes} are allowed`,
-    );
-  }
-  const packed = value.subarray(LENGTH_BYTES);
-  const bytes = (flags & FASTLZ) === 0 ? inflated(packed, length) : decompressFastlz(packed, length);
-  if (bytes?.length !== length) throw damaged('cannot be decompressed');
-  return bytes;
-}
-
-function inflated(packed: Buffer, length: number): Buffer | undefined {
-  try {
-    return inflateSync(packed, { maxOutputLength: Math.max(1, length) });
-  } catch {
-    return undefined;
-  }
+  packed.copy(value, COMPRESSED_LENGTH_BYTES);
+  return { value, flags: kind | COMPRESSION_FLAGS.compressed | COMPRESSION_FLAGS[compression] };
 }
 
 function textOrBytes(bytes: Buffer): string | Buffer {

@@ -12,7 +12,7 @@ export const COMPRESSION_FLAGS: {
 } = { compressed: 0x10, zlib: 0x20, fastlz: 0x40, zstd: 0x80 };
 
 /** In front of what is compressed: how long it was, 32 bit, little endian. */
-const LENGTH_BYTES = 4;
+export const COMPRESSED_LENGTH_BYTES = 4;
 
 /**
  * The bytes of a value before PHP compressed it; those of any other value as they are.
@@ -30,7 +30,7 @@ export function decompressValue(value: Buffer, flags: number, maxBytes: number):
       'The value is compressed with zstd, which is not read; set memcached.compression_type to fastlz or zlib',
     );
   }
-  if (value.length < LENGTH_BYTES) throw damaged('is shorter than its length');
+  if (value.length < COMPRESSED_LENGTH_BYTES) throw damaged('is shorter than its length');
   const length = value.readUInt32LE(0);
   if (length > maxBytes) {
     throw new StormlampError(
@@ -38,7 +38,7 @@ export function decompressValue(value: Buffer, flags: number, maxBytes: number):
       `The value is ${length} bytes long when it is decompressed; ${maxBytes} are allowed`,
     );
   }
-  const packed = value.subarray(LENGTH_BYTES);
+  const packed = value.subarray(COMPRESSED_LENGTH_BYTES);
   const bytes = (flags & fastlz) === 0 ? inflated(packed, length) : decompressFastlz(packed, length);
   if (bytes?.length !== length) throw damaged('cannot be decompressed');
   return bytes;

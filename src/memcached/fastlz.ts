@@ -1,7 +1,11 @@
 /** FastLZ, the compression that php-memcached uses unless it is told otherwise. */
 
+const MAX_LITERALS = 32;
+const MIN_MATCH = 3;
+const MAX_MATCH = 264;
 /** Matches reach so far back at level 1; level 2 adds a form for those that reach farther. */
 const MAX_DISTANCE = 8_191;
+const HASH_BITS = 13;
 
 /**
  * The bytes that were compressed, of either level.
@@ -51,10 +55,65 @@ export function decompressFastlz(data: Buffer, length: number): Buffer | undefin
   return end === length ? out : undefined;
 }
 
+/** `data` compressed at level 1, which every FastLZ reads. It may be longer than `data`. */
+export function compressFastlz(data: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(data.length + Math.ceil(data.length / MAX_LITERALS) + 1);
+  // Places plus one, so that 0 is none.
+  const seen = new Int32Array(1 << HASH_BITS);
+  let end = 0;
+  let literalsFrom = 0;
+  const literals = (to: number): void => {
+    for (let from = literalsFrom; from < to; from += MAX_LITERALS) {
+      const count = Math.min(MAX_LITERALS, to - from);
+      out[end++] = count - 1;
+      end += data.copy(out, end, from, from + count);
+    }
+  };
+  let at = 0;
+  while (at + MIN_MATCH < data.length) {
+    const hash = hashOf(data, at);
+    const candidate = (seen[hash] as number) - 1;
+    seen[hash] = at + 1;
+    const count =
+      candidate >= 0 && at - candidate <= MAX_DISTANCE && at > 0 ? matchLength(data, candidate, at) : 0;
+    if (count < MIN_MATCH) {
+      at += 1;
+      continue;
+    }
+    literals(at);
+    end = writeMatch(out, end, at - candidate - 1, count);
+    at += count;
+    literalsFrom = at;
+  }
+  literals(data.length);
+  return out.subarray(0, end);
+}
+
 function copyMatch(out: Buffer, end: number, distance: number, count: number): boolean {
   if (distance > end || end + count > out.length) return false;
   // A match may overlap what it makes: then its bytes repeat.
   if (distance >= count) out.copy(out, end, end - distance, end - distance + count);
   else for (let index = end; index < end + count; index += 1) out[index] = out[index - distance] as number;
   return true;
+}
+
+function writeMatch(out: Buffer, at: number, distance: number, count: number): number {
+  let end = at;
+  const length = count - 2;
+  out[end++] = (Math.min(length, 7) << 5) | (distance >> 8);
+  if (length >= 7) out[end++] = length - 7;
+  out[end++] = distance & 255;
+  return end;
+}
+
+function matchLength(data: Buffer, candidate: number, at: number): number {
+  const limit = Math.min(MAX_MATCH, data.length - at);
+  let count = 0;
+  while (count < limit && data[candidate + count] === data[at + count]) count += 1;
+  return count;
+}
+
+function hashOf(data: Buffer, at: number): number {
+  const word = ((data[at] as number) << 16) | ((data[at + 1] as number) << 8) | (data[at + 2] as number);
+  return Math.imul(word, 0x9e37_79b1) >>> (32 - HASH_BITS);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compressFastlz, decompressFastlz } from '../../../src/cache/fastlz.js';
+import { compressFastlz, decompressFastlz } from '../../../src/memcached/fastlz.js';
 
 const text = fc
   .array(fc.constantFrom('abc', 'the quick brown fox ', '\0\0\0\0', 'x', '0123456789'), { maxLength: 400 })
