@@ -87,3 +87,18 @@ export async function ensureBuild({ force = false } = {}) {
   if (code === 0) writeFileSync(stamp, '');
   return code === 0;
 }
+
+/** Installs the packages that only the benchmarks compare with, unless they are there already. */
+export async function ensureBenchPeers() {
+  const folder = join(ROOT, 'bench');
+  const lock = readFileSync(join(folder, 'package-lock.json'), 'utf8');
+  const stamp = join(folder, 'node_modules', '.installed-lock.json');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  process.stderr.write('Installing the packages to compare with ...\n');
+  const { code } = await npm(['ci', '--prefix', folder, '--loglevel=error', '--no-fund', '--no-audit']);
+  if (code !== 0) {
+    process.stderr.write('npm ci in bench/ failed: see its message above.\n');
+    process.exit(1);
+  }
+  writeFileSync(stamp, lock);
+}

@@ -1,0 +1,132 @@
+/**
+ * A contest between peers: each lives in a process of its own, so that none runs on what the engine learned from
+ * another, and their rounds take turns, so that a busy moment of the machine hits all of them.
+ */
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+
+const PEER_PROCESS = join(import.meta.dirname, 'peer-process.mjs');
+const OPEN_TIMEOUT_MS = 60_000;
+const ROUND_TIMEOUT_MS = 300_000;
+
+/**
+ * @typedef {{ name: string, calls: number, atOnce: readonly number[] }} Work What is done in one round.
+ * @typedef {{ cpuUs: number, perSecond: number, p50Us: number, p99Us: number }} Measured One round of one peer.
+ * @typedef {{ peer: string, work: string, atOnce: number, rounds: Measured[] }} Row Everything measured of one kind.
+ */
+
+/**
+ * Runs `works` with all peers of a suite.
+ *
+ * @param {{ file: string, peers: readonly string[], works: readonly Work[], context: unknown, rounds: number, warmUps?: number, onProgress(text: string): void, signal: AbortSignal }} options
+ * @returns {Promise<{ rows: Row[], failures: { peer: string, reason: string }[], memory: Record<string, { openMb: number, endMb: number }> }>}
+ */
+export async function contest(options) {
+  const { file, works, context, rounds, warmUps = 2, onProgress, signal } = options;
+  const contestants = [];
+  const failures = [];
+  const rows = new Map();
+  const memory = {};
+  try {
+    for (const peer of options.peers) {
+      const contestant = new Contestant(file, peer, signal);
+      contestants.push(contestant);
+      try {
+        const opened = await contestant.ask({ type: 'open', context }, OPEN_TIMEOUT_MS);
+        memory[peer] = { openMb: opened.heapMb };
+        contestant.works = new Set(opened.works);
+      } catch (error) {
+        failures.push({ peer, reason: error.message });
+        contestant.end();
+      }
+    }
+    for (let number = 1 - warmUps; number <= rounds; number += 1) {
+      onProgress(number <= 0 ? 'warming up' : `round ${number} of ${rounds}`);
+      for (const { name, calls, atOnce } of works) {
+        for (const workers of atOnce) {
+          // Whoever went first last time goes last now.
+          for (const contestant of rotate(contestants, number)) {
+            signal.throwIfAborted();
+            if (contestant.ended || !contestant.works.has(name)) continue;
+            try {
+              const measured = await contestant.ask(
+                { type: 'round', work: name, calls, workers },
+                ROUND_TIMEOUT_MS,
+              );
+              if (number <= 0) continue;
+              const key = `${contestant.peer}\0${name}\0${workers}`;
+              const row = rows.get(key) ?? { peer: contestant.peer, work: name, atOnce: workers, rounds: [] };
+              rows.set(key, row);
+              row.rounds.push({ number, ...measured });
+            } catch (error) {
+              failures.push({
+                peer: contestant.peer,
+                reason: `${name}, ${workers} at once: ${error.message}`,
+              });
+              contestant.end();
+            }
+          }
+        }
+      }
+    }
+    for (const contestant of contestants) {
+      if (contestant.ended) continue;
+      memory[contestant.peer].endMb = (await contestant.ask({ type: 'close' }, OPEN_TIMEOUT_MS)).heapMb;
+    }
+    return { rows: [...rows.values()], failures, memory };
+  } finally {
+    for (const contestant of contestants) contestant.end();
+  }
+}
+
+class Contestant {
+  ended = false;
+  works = new Set();
+  #child;
+  #waiting;
+
+  constructor(file, peer, signal) {
+    this.peer = peer;
+    // What a peer prints is not the result.
+    this.#child = fork(PEER_PROCESS, [file, peer], {
+      execArgv: ['--expose-gc'],
+      stdio: ['ignore', 2, 2, 'ipc'],
+    });
+    this.#child.on('message', (message) => this.#settle(message));
+    this.#child.once('exit', (code, killed) =>
+      this.#settle({ type: 'failed', reason: `its process ended (${killed ?? `code ${code}`})` }),
+    );
+    signal.addEventListener('abort', () => this.end(), { once: true });
+  }
+
+  ask(message, timeoutMs) {
+    return new Promise((done, fail) => {
+      const timer = setTimeout(
+        () => this.#settle({ type: 'failed', reason: `no answer in ${timeoutMs / 1000} s` }),
+        timeoutMs,
+      );
+      this.#waiting = (answer) => {
+        clearTimeout(timer);
+        this.#waiting = undefined;
+        if (answer.type === 'failed') fail(new Error(answer.reason));
+        else done(answer);
+      };
+      if (this.#child.connected) this.#child.send(message);
+      else this.#settle({ type: 'failed', reason: 'its process has ended' });
+    });
+  }
+
+  end() {
+    this.ended = true;
+    this.#child.kill('SIGKILL');
+  }
+
+  #settle(message) {
+    this.#waiting?.(message);
+  }
+}
+
+function rotate(list, by) {
+  const at = ((by % list.length) + list.length) % list.length;
+  return [...list.slice(at), ...list.slice(0, at)];
+}
