@@ -83,6 +83,11 @@ export class SessionDocument {
     return new SessionDocument(bytes, format, { kind: 'text', format, parts }, resolved);
   }
 
+  /** Whether two places may hold the same object or reference, so that an edit of one is an edit of the other. */
+  get mayShare(): boolean {
+    return this.#source.kind === 'igbinary' || this.#source.parts.tracked;
+  }
+
   /** Whether there is a variable of this name. */
   has(key: string): boolean {
     return this.#values.has(key);

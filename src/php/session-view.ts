@@ -4,6 +4,7 @@ import { NaturalRestorer } from './from-natural.js';
 import { adopt } from './natural-adoption.js';
 import { isUntouched } from './natural-comparison.js';
 import { NaturalScope } from './natural-scope.js';
+import { PhpFloat } from './php-float.js';
 import type { SessionDocument, VariableChange } from './session-document.js';
 import { toNatural } from './to-natural.js';
 
@@ -17,23 +18,49 @@ import { toNatural } from './to-natural.js';
  * | int beyond 2^53, bytes that are not UTF-8 | BigInt, Buffer |
  * | object, enum | PhpObject, PhpEnum |
  * | variables bound with & | one shared array or object; of two numbers or texts the changed one counts |
+ *
+ * A variable that holds an array is turned into its plain form when it is first looked at: most requests look at few.
  */
 export class SessionView {
   /** The variables. */
   readonly data: Record<string, unknown> = {};
   readonly #scope: NaturalScope = new NaturalScope();
   readonly #document: SessionDocument;
+  /** The getters of the variables that nobody has looked at. */
+  readonly #unseen = new Map<string, () => unknown>();
+  #successor: SessionView | undefined;
 
   /** Opens a view of `document`, which it never changes. */
   constructor(document: SessionDocument) {
     this.#document = document;
-    const natural = toNatural(document.toObject(), this.#scope) as Record<string, unknown>;
-    for (const key of document.keys) setOwn(this.data, key, natural[key]);
+    if (document.mayShare) {
+      // An edit in one variable can be one in another, too, so all have to be there.
+      const natural = toNatural(document.toObject(), this.#scope) as Record<string, unknown>;
+      for (const key of document.keys) setOwn(this.data, key, natural[key]);
+      return;
+    }
+    for (const key of document.keys) {
+      const decoded = document.get(key);
+      if (isContainer(decoded)) this.#showLater(key, decoded);
+      else setOwn(this.data, key, toNatural(decoded, this.#scope));
+    }
   }
 
   /** The document that changes are found against. */
   get document(): SessionDocument {
     return this.#document;
+  }
+
+  /** Whether the variable is there and nobody has looked at it, let alone changed it. */
+  isUnseen(key: string): boolean {
+    const getter = this.#unseen.get(key);
+    // The property may have been removed and set anew.
+    return getter !== undefined && Object.getOwnPropertyDescriptor(this.data, key)?.get === getter;
+  }
+
+  /** Says that `view` is the same session later on: what is first looked at here is then the same object there. */
+  succeededBy(view: SessionView): void {
+    this.#successor = view;
   }
 
   /**
@@ -57,6 +84,7 @@ export class SessionView {
     const document = this.#document;
     const touched = Object.keys(this.data).filter(
       (key) =>
+        !this.isUnseen(key) &&
         this.data[key] !== undefined &&
         !(document.has(key) && isUntouched(this.data[key], document.get(key))),
     );
@@ -68,9 +96,46 @@ export class SessionView {
     for (const [key, value] of restored)
       if (!document.holds(key, value)) changes.set(key, { kind: 'set', value });
     for (const key of document.keys) {
+      if (this.isUnseen(key)) continue;
       const gone = !Object.hasOwn(this.data, key) || this.data[key] === undefined;
       if (gone) changes.set(key, { kind: 'delete' });
     }
     return changes;
   }
+
+  #showLater(key: string, decoded: unknown): void {
+    const settle = (value: unknown): void => {
+      this.#unseen.delete(key);
+      Object.defineProperty(this.data, key, { value, writable: true, enumerable: true, configurable: true });
+    };
+    let natural: unknown;
+    const get = (): unknown => {
+      if (natural === undefined) {
+        natural = this.#laterValue(key) ?? toNatural(decoded, this.#scope);
+        this.#unseen.delete(key);
+        // A frozen object keeps its getter, which then has to give the same value again.
+        if (Object.getOwnPropertyDescriptor(this.data, key)?.configurable === true) settle(natural);
+      }
+      return natural;
+    };
+    this.#unseen.set(key, get);
+    Object.defineProperty(this.data, key, { get, set: settle, enumerable: true, configurable: true });
+  }
+
+  #laterValue(key: string): unknown {
+    const later = this.#successor;
+    const bytes = later?.document.bytesOf(key);
+    if (later === undefined || bytes?.equals(this.#document.bytesOf(key) ?? Buffer.alloc(0)) !== true)
+      return undefined;
+    return later.data[key];
+  }
+}
+
+function isContainer(decoded: unknown): boolean {
+  return (
+    typeof decoded === 'object' &&
+    decoded !== null &&
+    !(decoded instanceof PhpFloat) &&
+    !Buffer.isBuffer(decoded)
+  );
 }

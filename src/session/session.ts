@@ -111,13 +111,14 @@ export class Session {
    * references that the application holds stay live; what others had changed is new.
    */
   wrote(written: SessionDocument, ours: SessionDocument): void {
-    const before = this.#view.data;
+    const before = this.#view;
     this.#view = new SessionView(written);
+    before.succeededBy(this.#view);
     for (const name of written.keys) {
+      if (before.isUnseen(name) || !Object.hasOwn(before.data, name)) continue;
       const here = ours.bytesOf(name);
-      if (here === undefined || !Object.hasOwn(before, name) || written.bytesOf(name)?.equals(here) !== true)
-        continue;
-      this.#view.adopt(name, before[name]);
+      if (here === undefined || written.bytesOf(name)?.equals(here) !== true) continue;
+      this.#view.adopt(name, before.data[name]);
     }
     this.#stored = true;
     this.#mustWrite = false;

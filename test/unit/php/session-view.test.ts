@@ -233,6 +233,63 @@ describe('changes', () => {
   });
 });
 
+describe('a variable that nobody has looked at', () => {
+  const decode = () => SessionDocument.decode('a|a:1:{s:1:"n";d:1;}b|a:1:{i:0;i:7;}c|i:3;', 'php');
+
+  test('is no change, and may be replaced, removed and set anew', () => {
+    const document = decode();
+    const view = new SessionView(document);
+    expect(view.changes().size).toBe(0);
+    view.data['a'] = { n: 2 };
+    delete view.data['b'];
+    expect([...view.changes().keys()]).toEqual(['a', 'b']);
+    view.data['b'] = [8];
+    expect(document.encodeWith(view.changes()).toString()).toBe('a|a:1:{s:1:"n";d:2;}b|a:1:{i:0;i:8;}c|i:3;');
+  });
+
+  test('is the same object at every look, and an edit of it is a change', () => {
+    const view = new SessionView(decode());
+    const first = view.data['b'] as number[];
+    expect(view.isUnseen('a')).toBe(true);
+    expect(view.isUnseen('b')).toBe(false);
+    first.push(8);
+    expect(view.data['b']).toBe(first);
+    expect([...view.changes().keys()]).toEqual(['b']);
+  });
+
+  test('is enumerated, copied and written as JSON like any other', () => {
+    const view = new SessionView(decode());
+    expect(Object.keys(view.data)).toEqual(['a', 'b', 'c']);
+    expect(JSON.stringify({ ...view.data })).toBe('{"a":{"n":1},"b":[7],"c":3}');
+    expect(structuredClone(new SessionView(decode()).data)).toEqual({ a: { n: 1 }, b: [7], c: 3 });
+  });
+
+  test('can be read in data that was frozen, and not replaced', () => {
+    const view = new SessionView(decode());
+    Object.freeze(view.data);
+    expect(view.data['b']).toBe(view.data['b']);
+    (view.data['b'] as number[]).push(8);
+    expect([...view.changes().keys()]).toEqual(['b']);
+    expect(() => {
+      view.data['a'] = 1;
+    }).toThrow(TypeError);
+  });
+
+  test('is the same object in the view that follows, unless it was changed meanwhile', () => {
+    const before = new SessionView(decode());
+    const after = new SessionView(SessionDocument.decode('a|a:1:{s:1:"n";d:5;}b|a:1:{i:0;i:7;}', 'php'));
+    before.succeededBy(after);
+    expect(before.data['b']).toBe(after.data['b']);
+    expect(before.data['a']).toEqual({ n: 1 });
+  });
+
+  test('is there at once when something in the session is shared', () => {
+    const view = new SessionView(SessionDocument.decode('a|a:1:{i:0;i:1;}b|R:1;', 'php'));
+    expect(view.isUnseen('a')).toBe(false);
+    expect(view.data['b']).toBe(view.data['a']);
+  });
+});
+
 describe('a value that is taken over from an earlier view', () => {
   test('is what the new document stores', () => {
     const data = 'r|a:1:{s:1:"p";d:1;}o|O:1:"A":1:{s:1:"x";d:1;}p|r:3;';
