@@ -1,5 +1,5 @@
 /** One absolute deadline for a whole call, handed down through queue, connect, wait and query. */
-import { invalidOption } from './option-reader.js';
+import { invalidOption, rejectUnknownOptions } from './option-reader.js';
 import { allowManyListeners } from './shared-signal.js';
 import { ErrorCode, StormlampError } from './stormlamp-error.js';
 
@@ -10,6 +10,8 @@ export interface CallOptions {
   /** Stops the call with `ERR_TIMEOUT` after so many milliseconds; 0 means no limit. */
   readonly timeoutMs?: number | undefined;
 }
+
+const NO_MORE: readonly string[] = [];
 
 /** A point in monotonic time after which a call must have ended, and the signal that may end it earlier. */
 export class Deadline {
@@ -45,6 +47,25 @@ export class Deadline {
       );
     }
     return new Deadline(timeoutMs ?? defaultMs, signal);
+  }
+
+  /**
+   * {@link Deadline.of} for what a user calls: names that such a call does not have are refused, since a misspelt limit
+   * is no limit. `more` are names that the call has besides.
+   */
+  static ofCall(
+    options: CallOptions | undefined,
+    defaultMs = 0,
+    more: readonly string[] = NO_MORE,
+  ): Deadline {
+    if (options === undefined) return new Deadline(defaultMs, undefined);
+    if (typeof options !== 'object' || options === null) throw invalidOption('options', 'an object', options);
+    for (const name in options) {
+      if (name !== 'timeoutMs' && name !== 'signal' && !more.includes(name)) {
+        rejectUnknownOptions('options', { [name]: true }, ['timeoutMs', 'signal', ...more]);
+      }
+    }
+    return Deadline.of(options, defaultMs);
   }
 
   /** A deadline that is the sooner of this one and `limitMs` from now, with the same signal. */

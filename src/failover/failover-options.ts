@@ -58,7 +58,7 @@ export function checkFailoverOptions(path: string, options: FailoverOptions): vo
   }
   if (options.hookPolicy !== undefined) {
     rejectUnknownOptions(`${path}.hookPolicy`, options.hookPolicy, ['timeoutMs']);
-    const limits = options.hookPolicy.timeoutMs ?? {};
+    const { timeoutMs: limits = {} } = options.hookPolicy;
     rejectUnknownOptions(`${path}.hookPolicy.timeoutMs`, limits, HOOKS);
     for (const name of HOOKS) {
       readNumber(`${path}.hookPolicy.timeoutMs.${name}`, limits[name], failoverDefaults.hookTimeoutMs, {

@@ -216,7 +216,7 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
     this.#assertOpen();
     checkEntryName(name);
     const at = Date.now();
-    const done = await changeShared(this.#parts, name, 'delete', Deadline.of(options), async (mount) => {
+    const done = await changeShared(this.#parts, name, 'delete', Deadline.ofCall(options), async (mount) => {
       await mount.confirm();
       await bury(mount, { name, at });
       await mount.run('Deleting', () => unlessMissing(unlink(mount.at(name))));

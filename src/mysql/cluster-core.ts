@@ -43,6 +43,8 @@ export interface CoreListeners {
 const SILENT_PROBES = 3;
 
 const NO_LIMIT: Deadline = Deadline.of(undefined);
+/** Names of {@link StatementLimits} besides those of every call. */
+const LIMIT_NAMES: readonly string[] = ['after'];
 
 /** Everything that statements need, for one cluster. */
 export class ClusterCore implements ConnectionHost {
@@ -126,7 +128,7 @@ export class ClusterCore implements ConnectionHost {
   /** The limits and the scope of a call that starts now. */
   contextOf(limits: StatementLimits | undefined): CallContext {
     const { timeoutMs } = this.options;
-    const deadline = limits === undefined && timeoutMs === 0 ? NO_LIMIT : Deadline.of(limits, timeoutMs);
+    const deadline = limits === undefined && timeoutMs === 0 ? NO_LIMIT : Deadline.ofCall(limits, timeoutMs, LIMIT_NAMES);
     const after = limits?.after;
     return { deadline, scope: after === undefined ? this.scopes.current : this.scopes.with(after) };
   }

@@ -9,6 +9,8 @@ export interface ConnectFailure {
   readonly node: NodeId;
   /** The account that was used, when one was given. */
   readonly user: string | undefined;
+  /** The option that the account is from, when that is not the node's own. */
+  readonly accountOption?: string | undefined;
   /** What the driver, the server or the system said. */
   readonly error: unknown;
 }
@@ -34,8 +36,9 @@ function isLockedAccount(error: unknown): boolean {
   return errno === 1862 || errno === 3118 || errno === 3955 || errno === 4151;
 }
 
-function accessMessage({ node, user, error }: ConnectFailure): string {
-  const account = user === undefined ? 'the login without a user' : `user '${user}'`;
+function accessMessage({ node, user, accountOption, error }: ConnectFailure): string {
+  const name = user === undefined ? 'the login without a user' : `user '${user}'`;
+  const account = accountOption === undefined ? name : `${name} of \`${accountOption}\``;
   const said = describeError(error);
   switch (numberOf(error)) {
     case 1044:
@@ -53,8 +56,14 @@ function accessMessage({ node, user, error }: ConnectFailure): string {
     case 3955:
       return `The account of ${account} on node ${node} is locked: ${said}; run ALTER USER ... ACCOUNT UNLOCK there`;
     default:
-      return `Node ${node} refused ${account}: ${said}; check user and password of the node`;
+      return `Node ${node} refused ${account}: ${said}; ${remedy(accountOption)}`;
   }
+}
+
+function remedy(accountOption: string | undefined): string {
+  return accountOption === undefined
+    ? 'check user and password of the node'
+    : `correct user and password in \`${accountOption}\`, or leave it out to use the node's own account`;
 }
 
 function protocolMessage({ node, error }: ConnectFailure): string {

@@ -9,6 +9,7 @@ import { connectError } from './connect-error.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import type { MysqlCredentials } from './connection-settings.js';
 import { logIn, timedOut } from './log-in.js';
+import { followPacketOrder } from './packet-order.js';
 import { PhysicalConnection } from './physical-connection.js';
 import { classifyServerError } from './server-error.js';
 import type { ServerVersion } from './server-version.js';
@@ -63,11 +64,13 @@ async function connect(
   const user = credentials?.user ?? config.connection.user;
   try {
     const raw = mysql.createConnection({ ...base, ...credentials });
+    followPacketOrder(raw);
     const version = await logIn(raw, deadline);
     return await setUp(node, raw, version, setup, deadline);
   } catch (error) {
     const late = isStormlampError(error, ErrorCode.TIMEOUT);
-    throw connectError({ node, user, error: late ? timedOut('greeted') : error });
+    const { accountOption } = config;
+    throw connectError({ node, user, accountOption, error: late ? timedOut('greeted') : error });
   }
 }
 
@@ -85,7 +88,7 @@ async function currentCredentials(
     if (isStormlampError(error, ErrorCode.ABORTED)) throw error;
     throw new StormlampError(
       ErrorCode.ACCESS_DENIED,
-      `The \`credentials\` function of node ${seed.id} gave nothing to log in with: ${describeError(error)}`,
+      `The function \`${config.accountOption ?? 'credentials'}\` gave nothing to log in to node ${seed.id} with: ${describeError(error)}`,
       { cause: error, node: seed.id },
     );
   }

@@ -44,6 +44,8 @@ export interface MysqlNodeConfig {
   readonly session: Readonly<Record<string, SessionValue>>;
   /** Gives user and password before every new connection. */
   readonly credentials?: CredentialsSource | undefined;
+  /** The option that its account is from, when that is not the node's own. */
+  readonly accountOption?: string | undefined;
 }
 
 /** The port of MySQL and MariaDB. */
@@ -70,7 +72,8 @@ export function parseMysqlNode(
   if (url === undefined) return configOf(path, rest, configuredRole);
   const base = fromUrl(`${path}.url`, readString(`${path}.url`, url, ''));
   const given = Object.fromEntries(Object.entries(rest).filter(([, option]) => option !== undefined));
-  return configOf(path, { ...base, ...given, session: { ...base.session, ...rest.session } }, configuredRole);
+  const session = { ...base.session, ...(rest.session === undefined ? {} : sessionOf(path, rest.session)) };
+  return configOf(path, { ...base, ...given, session }, configuredRole);
 }
 
 /** The same node with another account. */
@@ -105,7 +108,10 @@ export function forAdministration(
   config: MysqlNodeConfig,
   credentials?: MysqlCredentials | CredentialsSource,
 ): MysqlNodeConfig {
-  const chosen = credentials === undefined ? config : withCredentials(config, credentials);
+  const chosen =
+    credentials === undefined
+      ? config
+      : { ...withCredentials(config, credentials), accountOption: 'mysql.monitor.credentials' };
   const entries = NETWORK_SETTINGS.map((name) => [name, chosen.connection[name]] as const);
   const connection = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
   return {
@@ -138,7 +144,7 @@ function configOf(path: string, options: MysqlNodeOptions, configuredRole: Confi
   return {
     seed: Object.freeze(seed),
     connection: Object.freeze(connection),
-    session: sessionOf(path, options.session ?? {}),
+    session: options.session === undefined ? {} : sessionOf(path, options.session),
     credentials,
   };
 }

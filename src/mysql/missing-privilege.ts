@@ -21,7 +21,7 @@ export function missingPrivilegeError(
   return new StormlampError(
     ErrorCode.MISSING_PRIVILEGE,
     `Account ${quoted(account)} may not see replication on node ${node} (${version.flavor} ${version.text}), so nobody knows how old its data is; ` +
-      `run \`${grant}\` on the primary, or give another account as \`monitor.credentials\`, or set \`monitor.lagSource\` to 'unchecked' to read from replicas of any age`,
+      `run \`${grant}\` on the primary, or give another account as \`mysql.monitor.credentials\`, or set \`mysql.monitor.lagSource\` to 'unchecked' to read from replicas of any age`,
     { node, cause },
   );
 }

@@ -229,7 +229,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
 
   /** Takes no new calls, waits for what is under way (5 s unless told), then closes every connection. Safe to call twice. */
   close(options: CallOptions = {}): Promise<void> {
-    this.#closing ??= this.#core.close(Deadline.of(options, DRAIN_MS));
+    this.#closing ??= this.#core.close(Deadline.ofCall(options, DRAIN_MS));
     return this.#closing;
   }
 

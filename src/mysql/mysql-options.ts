@@ -146,9 +146,8 @@ export function resolveMysqlOptions(options: MysqlOptions): ResolvedMysqlOptions
   rejectUnknownOptions('mysql', options, NAMES);
   const d = MYSQL_DEFAULTS;
   const reads = resolveReadOptions(options.reads);
-  const scope = options.scope ?? {};
+  const { scope = {}, functions = {} } = options;
   rejectUnknownOptions('mysql.scope', scope, Object.keys(d.scope));
-  const functions = options.functions ?? {};
   rejectUnknownOptions('mysql.functions', functions, ['readOnly']);
   const milliseconds = (name: 'timeoutMs' | 'blockMs' | 'startTimeoutMs', min: number): number =>
     readNumber(`mysql.${name}`, options[name], d[name], { min });

@@ -9,7 +9,7 @@ import type {
   QueryValues,
 } from 'mysql2';
 import type { CallOptions } from '../common/deadline.js';
-import { invalidOption } from '../common/option-reader.js';
+import { invalidOption, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { formatText } from './connection-factory.js';
 import { holdsRawSql } from './raw-values.js';
@@ -58,7 +58,7 @@ export interface Statement {
 /**
  * Reads the arguments of a promise call.
  *
- * @throws StormlampError `ERR_INVALID_OPTION` when there is no SQL text, `ERR_UNSUPPORTED` when a callback is given.
+ * @throws StormlampError `ERR_INVALID_OPTION` when there is no SQL text or a limit is misspelt, `ERR_UNSUPPORTED` when a callback is given.
  */
 export function readStatement(
   mode: StatementMode,
@@ -77,10 +77,21 @@ export function readStatement(
   if (typeof sql !== 'object' || sql === null)
     throw invalidOption('sql', 'a string or an options object', sql);
   if (typeof sql.sql !== 'string') throw invalidOption('sql.sql', 'a string', sql.sql);
+  refuseMisspelt(sql);
   const { timeoutMs, signal, after, ...form } = sql;
   const isLimited = timeoutMs !== undefined || signal !== undefined || after !== undefined;
   const limits = isLimited ? { timeoutMs, signal, after } : undefined;
   return { mode, sql: textToJudge(mode, form.sql, values ?? form.values), form, values, limits };
+}
+
+/** mysql2 takes any name in silence, and libraries above it do send names of their own; a misspelt limit is no limit. */
+function refuseMisspelt(options: StatementOptions): void {
+  for (const name in options) {
+    if (name === 'timeoutMs' || name === 'signal' || name.length < 6 || name.length > 10) continue;
+    const plain = name.replaceAll('_', '').toLowerCase();
+    const meant = plain === 'timeoutms' ? 'timeoutMs' : plain === 'signal' ? 'signal' : undefined;
+    if (meant !== undefined) rejectUnknownOptions('sql', { [name]: true }, [meant]);
+  }
 }
 
 function textToJudge(mode: StatementMode, sql: string, values: StatementValues | undefined): string {

@@ -23,11 +23,12 @@ import { Session } from './session.js';
 import { type HeldCopies, type SessionFileRead, SessionFiles } from './session-files.js';
 import { assertSessionId, createSessionId } from './session-id.js';
 import { mergeSession } from './session-merge.js';
-import type {
-  LoadOptions,
-  RegenerateOptions,
-  SessionSaveResult,
-  SessionStorePort,
+import {
+  type LoadOptions,
+  type RegenerateOptions,
+  SESSION_CALL_NAMES,
+  type SessionSaveResult,
+  type SessionStorePort,
 } from './session-store-port.js';
 
 /** Sessions in files, byte-compatible with PHP's own. Made by `createSessionStore`. */
@@ -119,7 +120,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
       await session.release();
       return { outcome: 'unchanged', copies: [] };
     }
-    return this.#locked(session, Deadline.of(options), (copies) =>
+    return this.#locked(session, Deadline.ofCall(options, 0, SESSION_CALL_NAMES), (copies) =>
       this.#mergeAndWrite(session, changes, copies),
     );
   }
@@ -130,7 +131,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     assertSessionId(id, this.options.accept);
     // What PHP cannot decode it deletes, so it must not get there.
     this.#decode(bytes);
-    return this.#files.locked(id, Deadline.of(options), async (copies) =>
+    return this.#files.locked(id, Deadline.ofCall(options, 0, SESSION_CALL_NAMES), async (copies) =>
       this.#write(copies, bytes, await copies.deciding()),
     );
   }
@@ -144,7 +145,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     this.#assertOpen();
     assertSessionId(id, this.options.accept);
     const name = sessionFileName(id, this.options.depth);
-    const { reached, missed } = await Deadline.of(options).race(
+    const { reached, missed } = await Deadline.ofCall(options, 0, SESSION_CALL_NAMES).race(
       'Touching the session',
       this.#repair.touch(name, at),
     );
@@ -168,7 +169,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     const id = typeof target === 'string' ? target : target.id;
     assertSessionId(id, this.options.accept);
     for (const replaced of this.#retired.take(id)) await this.destroy(replaced, options);
-    await this.#locked(target, Deadline.of(options), async (copies) => {
+    await this.#locked(target, Deadline.ofCall(options, 0, SESSION_CALL_NAMES), async (copies) => {
       this.#tellAll('destroy', await copies.remove(await copies.deciding()));
     });
     publish('session', () => ({ operation: 'destroy', node: undefined, detail: '' }));
@@ -188,7 +189,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     };
     if (!session.exists) return rename(null);
     // With the lock, so that nothing that a page of PHP saves meanwhile is left behind.
-    const fresh = await this.#locked(session, Deadline.of(options), async (copies) =>
+    const fresh = await this.#locked(session, Deadline.ofCall(options, 0, SESSION_CALL_NAMES), async (copies) =>
       rename((await copies.deciding()).bytes),
     );
     await this.#retired.retire(session.id, fresh.id, graceMs, options);
@@ -251,7 +252,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   async #read(id: string, options: CallOptions | undefined): Promise<SessionFileRead> {
     this.#assertOpen();
     assertSessionId(id, this.options.accept);
-    const deadline = Deadline.of(options);
+    const deadline = Deadline.ofCall(options, 0, SESSION_CALL_NAMES);
     const read = await deadline.race('Reading the session', this.#files.read(id, deadline));
     for (const { mount, error } of read.passed) this.#tellMissed('load', mount.path, error);
     return read;
@@ -260,7 +261,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   async #loadLocked(id: string, options: CallOptions | undefined): Promise<Session> {
     this.#assertOpen();
     assertSessionId(id, this.options.accept);
-    const held = await this.#files.hold(id, Deadline.of(options));
+    const held = await this.#files.hold(id, Deadline.ofCall(options, 0, SESSION_CALL_NAMES));
     try {
       const { bytes } = await held.copies.deciding();
       publish('session', () => ({

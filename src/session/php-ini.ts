@@ -27,6 +27,9 @@ export function withPhpIni(options: AnySessionOptions, path = 'sessions'): AnySe
   ) {
     throw invalidOption(`${path}.phpIni`, 'the path of a php.ini, or a list of files and folders', phpIni);
   }
+  for (const name of ['cookie', 'ids', 'placement'] as const) {
+    if (own[name] === null) throw invalidOption(`${path}.${name}`, 'an object', null);
+  }
   const placed = own.mounts !== undefined ? 'files' : own.nodes !== undefined ? 'memcached' : undefined;
   const fromPhp = sessionOptionsFromPhp(readPhpSettings(files, `${path}.phpIni`), placed);
   const { placement } = fromPhp as SessionOptions;

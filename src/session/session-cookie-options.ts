@@ -80,22 +80,20 @@ export function resolveSessionCookie(
     );
   }
   const attribute = (key: 'path' | 'domain', fallback: string): string => {
-    const value = options[key] ?? fallback;
+    const { [key]: value = fallback } = options;
     if (typeof value !== 'string' || /[;,\s\v\f]/.test(value))
       throw invalidOption(`${path}.${key}`, 'a cookie attribute', value);
     return value;
   };
-  const secure = options.secure ?? d.secure;
+  const { secure = d.secure } = options;
   if (typeof secure !== 'boolean' && secure !== 'auto')
     throw invalidOption(`${path}.secure`, "a boolean or 'auto'", secure);
-  const httpOnly = options.httpOnly ?? d.httpOnly;
-  if (typeof httpOnly !== 'boolean') throw invalidOption(`${path}.httpOnly`, 'a boolean', httpOnly);
   return {
     name,
     path: attribute('path', d.path),
     domain: attribute('domain', d.domain),
     secure,
-    httpOnly,
+    httpOnly: readBoolean(`${path}.httpOnly`, options.httpOnly, d.httpOnly),
     sameSite: readChoice(`${path}.sameSite`, options.sameSite, ['Lax', 'Strict', 'None', ''], d.sameSite),
     partitioned: readBoolean(`${path}.partitioned`, options.partitioned, d.partitioned),
     lifetimeMs: readNumber(`${path}.lifetimeMs`, options.lifetimeMs, d.lifetimeMs, { min: 0 }),

@@ -39,12 +39,11 @@ export const DEFAULT_SESSION_IDS: ResolvedSessionIds = {
 export function resolveSessionIds(path: string, options: SessionIdOptions = {}): ResolvedSessionIds {
   const d = DEFAULT_SESSION_IDS;
   rejectUnknownOptions(path, options, ['accept', 'strict', 'length', 'bitsPerCharacter']);
-  const accept = options.accept ?? d.accept;
+  const { accept = d.accept, bitsPerCharacter: bits = d.idFormat.bitsPerCharacter } = options;
   if (!(accept instanceof RegExp)) throw invalidOption(`${path}.accept`, 'a regular expression', accept);
   // A global or sticky expression keeps a position between tests and would refuse every second id.
   if (accept.global || accept.sticky)
     throw invalidOption(`${path}.accept`, 'a regular expression without the g and y flags', accept.flags);
-  const bits = options.bitsPerCharacter ?? d.idFormat.bitsPerCharacter;
   if (bits !== 4 && bits !== 5 && bits !== 6)
     throw invalidOption(`${path}.bitsPerCharacter`, '4, 5 or 6', bits);
   const length = readNumber(`${path}.length`, options.length, d.idFormat.length, {

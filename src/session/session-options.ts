@@ -158,7 +158,7 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
       nodes.length,
     ),
     handler,
-    placement: resolvePlacement(`${path}.placement`, options.placement ?? {}, handler, nodes.length),
+    placement: resolvePlacement(`${path}.placement`, options.placement, handler, nodes.length),
     credentials: resolveCredentials(path, options),
     prefix: readPrefix(`${path}.prefix`, options.prefix, handler === 'memcached' ? d.prefix : ''),
     lockBreakMs: readNumber(`${path}.lockBreakMs`, options.lockBreakMs, d.lockBreakMs, { min: 0 }),

@@ -1,6 +1,6 @@
 /** Options that say where the sessions are: the nodes, as PHP's extensions hash them, and how keys are spread over them. */
 import { type NodeAddress, nodeIdOf, parseNodeAddress } from '../common/node-address.js';
-import { invalidOption, readStrings, rejectUnknownOptions } from '../common/option-reader.js';
+import { invalidOption, readChoice, readStrings, rejectUnknownOptions } from '../common/option-reader.js';
 
 /** How keys are spread over nodes; PHP's settings of the same meaning must be followed exactly. */
 export interface SessionPlacementOptions {
@@ -78,20 +78,26 @@ function placeOf(
 /** Refuses settings of the other extension, and weights that do not fit the nodes. */
 export function resolvePlacement(
   path: string,
-  options: SessionPlacementOptions,
+  given: SessionPlacementOptions | undefined,
   handler: 'memcached' | 'memcache' | 'memcached-class',
   nodes: number,
 ): SessionPlacementOptions {
+  const options = given === undefined ? {} : given;
   // A setting of the other extension would be ignored in silence, and every session be somewhere else.
   rejectUnknownOptions(
     path,
     options,
     handler === 'memcache' ? ['strategy', 'hash', 'weights'] : ['distribution', 'weights'],
   );
+  readChoice(`${path}.distribution`, options.distribution, ['ketama', 'ketama_weighted', 'modula'], 'ketama');
+  readChoice(`${path}.strategy`, options.strategy, ['consistent', 'standard'], 'consistent');
+  readChoice(`${path}.hash`, options.hash, ['crc32', 'fnv'], 'crc32');
   const { weights } = options;
   const fit =
     weights === undefined ||
-    (weights.length === nodes && weights.every((weight) => Number.isInteger(weight) && weight > 0));
+    (Array.isArray(weights) &&
+      weights.length === nodes &&
+      weights.every((weight) => Number.isInteger(weight) && weight > 0));
   if (!fit) throw invalidOption(`${path}.weights`, `${nodes} positive integers, one for each node`, weights);
   return options;
 }

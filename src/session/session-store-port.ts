@@ -18,6 +18,9 @@ export interface RegenerateOptions extends CallOptions {
   readonly graceMs?: number | undefined;
 }
 
+/** The names that calls of a store take besides those of every call. */
+export const SESSION_CALL_NAMES: readonly string[] = ['lock', 'graceMs'];
+
 /** What a save did. */
 export interface SessionSaveResult {
   /** What happened to the stored session; `gone` means that it was destroyed meanwhile and not recreated. */

@@ -23,7 +23,7 @@ import { SessionLocks } from './session-lock.js';
 import { type SessionNodeStatus, SessionNodes } from './session-nodes.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 import { SessionResync } from './session-resync.js';
-import type { LoadOptions, RegenerateOptions } from './session-store-port.js';
+import { type LoadOptions, type RegenerateOptions, SESSION_CALL_NAMES } from './session-store-port.js';
 import { type SaveResult, SessionWriter } from './session-writer.js';
 
 /** Sessions on memcached nodes, byte-compatible with PHP's own. Made by `createSessionStore`. */
@@ -42,7 +42,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     destroy: (id, options) => this.destroy(id, options),
     shorten: async (id, remainingMs, options) => {
       const exptime = exptimeOf(remainingMs, this.options.handler);
-      this.#tellMissed('touch', await this.#copies.touch(this.#key(id), exptime, Deadline.of(options)));
+      this.#tellMissed('touch', await this.#copies.touch(this.#key(id), exptime, Deadline.ofCall(options, 0, SESSION_CALL_NAMES)));
     },
   });
   #closed = false;
@@ -117,7 +117,10 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     if (!(options?.lock ?? this.options.conflict === 'lock')) return this.#load(id, options);
     this.#assertOpen();
     assertSessionId(id, this.options.accept);
-    const lock = await this.#locks.acquire(sessionLockKey(this.options, id), Deadline.of(options));
+    const lock = await this.#locks.acquire(
+      sessionLockKey(this.options, id),
+      Deadline.ofCall(options, 0, SESSION_CALL_NAMES),
+    );
     lock.keep();
     try {
       const session = await this.#load(id, options);
@@ -162,7 +165,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
       await session.release();
       return { outcome: 'unchanged', copies: [] };
     }
-    const deadline = Deadline.of(options);
+    const deadline = Deadline.ofCall(options, 0, SESSION_CALL_NAMES);
     if (this.options.conflict === 'last-write-wins')
       return this.#writer.overwrite(session, changes, deadline).finally(() => session.release());
     return this.#locked(session, deadline, () => this.#writer.merge(session, changes, deadline));
@@ -174,7 +177,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     assertSessionId(id, this.options.accept);
     // What PHP cannot decode it deletes, so it must not get there.
     this.#decode(bytes);
-    const deadline = Deadline.of(options);
+    const deadline = Deadline.ofCall(options, 0, SESSION_CALL_NAMES);
     return this.#locked(id, deadline, () => this.#writer.raw(id, bytes, deadline));
   }
 
@@ -182,7 +185,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   async touch(id: string, options?: CallOptions): Promise<void> {
     this.#assertOpen();
     const key = this.#key(id);
-    const report = await this.#copies.touch(key, this.#exptime(), Deadline.of(options));
+    const report = await this.#copies.touch(key, this.#exptime(), Deadline.ofCall(options, 0, SESSION_CALL_NAMES));
     this.#tellMissed('touch', report);
     if (report.reached.length === 0) throw storeDown(report.missed);
   }
@@ -202,7 +205,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     this.#assertOpen();
     const id = typeof target === 'string' ? target : target.id;
     const key = this.#key(id);
-    const deadline = Deadline.of(options);
+    const deadline = Deadline.ofCall(options, 0, SESSION_CALL_NAMES);
     for (const replaced of this.#retired.take(id)) await this.destroy(replaced, options);
     await this.#locked(target, deadline, async () => {
       const report = await this.#copies.delete(key, deadline);
@@ -226,7 +229,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     };
     if (!session.exists) return rename(null);
     // With the lock, so that nothing that a page of PHP saves meanwhile is left behind.
-    const fresh = await this.#locked(session, Deadline.of(options), async () =>
+    const fresh = await this.#locked(session, Deadline.ofCall(options, 0, SESSION_CALL_NAMES), async () =>
       rename(await this.readRaw(session.id, options)),
     );
     await this.#retired.retire(session.id, fresh.id, graceMs, options);
@@ -288,7 +291,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   ): Promise<{ readonly item: Buffer | null; readonly node: NodeId }> {
     this.#assertOpen();
     const key = this.#key(id);
-    const read = await this.#copies.read(key, Deadline.of(options));
+    const read = await this.#copies.read(key, Deadline.ofCall(options, 0, SESSION_CALL_NAMES));
     this.#tellDecider(key, read);
     const { item, node, rivals } = read;
     if (item === null || rivals.length === 0) return { item: item?.value ?? null, node };

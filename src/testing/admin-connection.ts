@@ -1,6 +1,8 @@
 /** The administrator's own way to a database node, past the proxy. */
+import type { Connection as DriverConnection } from 'mysql2';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { followPacketOrder } from '../mysql/packet-order.js';
 import type { LocalAccount } from './database/local-accounts.js';
 import { LOCAL_HOST } from './process/free-port.js';
 
@@ -95,7 +97,10 @@ export class AdminConnection {
     try {
       const connection = await connecting;
       // mysql2 tells of a lost idle connection by this event, and an unheard one ends the process.
-      if (connection.listenerCount('error') === 0) connection.on('error', () => this.close());
+      if (connection.listenerCount('error') === 0) {
+        connection.on('error', () => this.close());
+        followPacketOrder((connection as unknown as { readonly connection: DriverConnection }).connection);
+      }
       return connection;
     } catch (error) {
       if (this.#connection === connecting) this.#connection = undefined;

@@ -46,6 +46,23 @@ describe('starting', () => {
     });
   });
 
+  test.each([
+    ['an account', { user: 'monitor', password: 'wrong-secret' }],
+    ['a function', () => Promise.resolve({ user: 'monitor', password: 'wrong-secret' })],
+  ])(
+    'a wrong password of the monitor, given as %s, is told as the one of that option',
+    async (_, credentials) => {
+      const error = await fresh({ monitor: { credentials } }).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({
+        code: 'ERR_ACCESS_DENIED',
+        node: servers.primary.id,
+        message: expect.stringContaining("refused user 'monitor' of `mysql.monitor.credentials`: "),
+      });
+      expect(String(error)).toContain('correct user and password in `mysql.monitor.credentials`');
+      expect(String(error)).not.toContain('wrong-secret');
+    },
+  );
+
   test('an unknown database is refused', async () => {
     const primary = options.primary.replace(/\/[^/]*$/, '/nowhere');
     await expect(fresh({ primary })).rejects.toMatchObject({

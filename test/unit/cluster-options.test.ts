@@ -35,3 +35,78 @@ test('unknown parts, no parts, and failover without a database are refused', () 
     '`options.failover`',
   );
 });
+
+/** Every option that has a default or is a group, with a value that is right. */
+const EVERYTHING = {
+  mysql: {
+    primary: { host: 'db1', weight: 1, session: { sort_buffer_size: 1 } },
+    replicas: [{ url: 'mysql://db2', session: { sort_buffer_size: 1 } }],
+    pool: { max: 1, min: 0, acquireTimeoutMs: 1, maxQueue: 1, idleTimeoutMs: 1, maxLifetimeMs: 1 },
+    reads: { preference: 'replica', maxLagMs: 1, balance: 'latency', weights: { 'db2:3306': 1 } },
+    scope: { consistency: 'session' },
+    monitor: { intervalMs: 50, timeoutMs: 1, credentials: { user: 'a', password: 'b' }, lagSource: 'auto' },
+    timeoutMs: 0,
+    blockMs: 1,
+    startTimeoutMs: 1,
+    functions: { readOnly: ['f'] },
+  },
+  sessions: {
+    nodes: ['cache1'],
+    copies: 1,
+    acks: 'one',
+    handler: 'memcached',
+    serialize: 'php',
+    prefix: 'p',
+    lifetimeMs: 1000,
+    conflict: 'merge',
+    onGone: 'drop',
+    onStoreDown: 'error',
+    cookie: { name: 'S', path: '/', domain: 'd', secure: true, httpOnly: true, sameSite: 'Lax' },
+    ids: { accept: /a/, length: 32, bitsPerCharacter: 5 },
+    placement: { distribution: 'ketama' },
+    lockBreakMs: 1,
+  },
+  failover: {
+    mode: 'follow',
+    hooks: { onDetected: () => undefined },
+    hookPolicy: { timeoutMs: { onDetected: 1 } },
+  },
+};
+
+function pathsOf(value: object, path: readonly string[] = []): readonly (readonly string[])[] {
+  return Object.entries(value).flatMap(([name, inner]) => [
+    [...path, name],
+    ...(typeof inner === 'object' && !(inner instanceof RegExp) ? pathsOf(inner, [...path, name]) : []),
+  ]);
+}
+
+function replaced(value: object, [name = '', ...rest]: readonly string[], by: unknown): object {
+  const changed = rest.length === 0 ? by : replaced((value as Record<string, object>)[name] ?? {}, rest, by);
+  return Array.isArray(value)
+    ? value.map((item, index) => (String(index) === name ? changed : item))
+    : { ...value, [name]: changed };
+}
+
+test('the options that the next test spoils are right', () => {
+  expect(() => checkClusterOptions(EVERYTHING as never)).not.toThrow();
+});
+
+test.each(pathsOf(EVERYTHING).map((path) => [path.join('.'), path] as const))(
+  'null for %s is refused by name',
+  (_, path) => {
+    const name = path.at(-1) ?? '';
+    const told = /^\d+$/.test(name) ? `${path.at(-2)}[${name}]` : name;
+    expect(() => checkClusterOptions(replaced(EVERYTHING, path, null) as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining(told) }),
+    );
+  },
+);
+
+test.each([
+  [{ placement: { distribution: 'consistent' } }, "'ketama', 'ketama_weighted', 'modula'"],
+  [{ handler: 'memcache', placement: { strategy: 'ketama' } }, "'consistent', 'standard'"],
+  [{ handler: 'memcache', placement: { hash: 'md5' } }, "'crc32', 'fnv'"],
+  [{ placement: { weights: { length: 1 } } }, '1 positive integers'],
+])('a placement that PHP does not have, %j, is refused', (changes, told) => {
+  expect(() => checkClusterOptions({ sessions: { nodes: ['a'], ...changes } } as never)).toThrow(told);
+});

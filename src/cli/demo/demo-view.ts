@@ -1,5 +1,7 @@
 /** The demo's live picture: who serves reads, lag, breakers, sessions and the story so far, as lines of text. */
 
+import { cut, setTable, type TextColumn } from '../text-table.js';
+
 /** A database node in the picture. */
 export interface DatabaseLine {
   /** Short name. */
@@ -70,26 +72,35 @@ export const plainPaint: Paint = (_style, text) => text;
 export function renderDemo(picture: DemoPicture, width: number, paint: Paint): readonly string[] {
   const lines: string[] = [];
   const add = (text: string, style?: Parameters<Paint>[0]): void => {
-    const cut = text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
-    lines.push(style === undefined ? cut : paint(style, cut));
+    const shown = cut(text, width);
+    lines.push(style === undefined ? shown : paint(style, shown));
   };
   add(`stormlamp demo  ${picture.url ?? 'starting …'}`, 'bold');
   add(picture.versions, 'dim');
   if (picture.databases.length > 0) {
     add('');
-    add('  MySQL   role      lag        reads writes  breaker', 'dim');
-    for (const node of picture.databases) {
-      const lag = node.lagMs === null ? '-' : `${Math.round(node.lagMs)} ms`;
-      const row = `  ${node.name.padEnd(8)}${node.role.padEnd(10)}${lag.padEnd(11)}${bar(node.reads)}${String(node.writes).padStart(6)}  ${node.breaker}`;
-      add(row, node.up ? (node.role === 'primary' ? 'green' : undefined) : 'red');
+    const rows = picture.databases.map(({ name, role, lagMs, reads, writes, breaker }) => [
+      name,
+      role,
+      lagMs === null ? '-' : `${Math.round(lagMs)} ms`,
+      String(reads),
+      String(writes),
+      breaker,
+    ]);
+    const table = setTable(DATABASE_COLUMNS, rows, width, '  ');
+    add(table.heading, 'dim');
+    for (const [index, node] of picture.databases.entries()) {
+      const style = node.role === 'primary' ? 'green' : undefined;
+      add(table.lines[index] ?? '', node.up ? style : 'red');
     }
   }
   if (picture.caches.length > 0) {
     add('');
-    add('  memcached  sessions  breaker', 'dim');
-    for (const node of picture.caches) {
-      const row = `  ${node.name.padEnd(11)}${String(node.items ?? '-').padEnd(10)}${node.breaker}`;
-      add(row, node.items === null ? 'red' : undefined);
+    const rows = picture.caches.map(({ name, items, breaker }) => [name, String(items ?? '-'), breaker]);
+    const table = setTable(CACHE_COLUMNS, rows, width, '  ');
+    add(table.heading, 'dim');
+    for (const [index, node] of picture.caches.entries()) {
+      add(table.lines[index] ?? '', node.items === null ? 'red' : undefined);
     }
   }
   add('');
@@ -101,16 +112,27 @@ export function renderDemo(picture: DemoPicture, width: number, paint: Paint): r
   return lines;
 }
 
+// The texts change while they are looked at: their usual width is in the titles, so that the columns stand still.
+const DATABASE_COLUMNS: readonly TextColumn[] = [
+  { title: 'MySQL' },
+  { title: 'role   ' },
+  { title: '     lag', align: 'right', dropAt: 1 },
+  { title: 'reads', align: 'right', dropAt: 3 },
+  { title: 'writes', align: 'right', dropAt: 4 },
+  { title: 'breaker', dropAt: 2 },
+];
+const CACHE_COLUMNS: readonly TextColumn[] = [
+  { title: 'memcached' },
+  { title: 'sessions', align: 'right', dropAt: 1 },
+  { title: 'breaker', dropAt: 2 },
+];
+
 const STEP_STYLE = { waiting: 'dim', running: 'yellow', verified: 'green', failed: 'red' } as const;
 const STEP_MARK = { waiting: '·', running: '>', verified: '✓', failed: '✗' } as const;
 
 function stepText({ title, state, ms, detail }: StepLine): string {
   const time = state === 'waiting' ? '' : ` (${Math.round(ms)} ms)`;
   return ` ${STEP_MARK[state]} ${title}${time}${detail === '' ? '' : `: ${detail}`}`;
-}
-
-function bar(count: number): string {
-  return `${String(count).padStart(5)} `;
 }
 
 /** Draws pictures over each other on a terminal. */

@@ -55,6 +55,7 @@ export class DatabaseGroup {
    */
   async promote(node: DatabaseNode, options: CallOptions): Promise<void> {
     const old = this.primary;
+    Deadline.ofCall(options);
     if (old === node) return;
     if (!node.running) throw this.#notRunning(node, 'promoted');
     if (old.running) {
@@ -84,7 +85,7 @@ export class DatabaseGroup {
 
   /** Resolves when every running replica has executed what the primary has executed now. */
   async waitForReplication(options: CallOptions): Promise<void> {
-    const deadline = Deadline.of(options, REPLICATION_TIMEOUT_MS);
+    const deadline = Deadline.ofCall(options, REPLICATION_TIMEOUT_MS);
     const running = this.replicas.filter((replica) => replica.running);
     await this.#waitFor(running, await this.#position(this.primary), deadline);
   }

@@ -79,3 +79,18 @@ test.each([
 ])('limits that are none are refused before anything starts: %j', (options, message) => {
   expect(() => Deadline.of(options as never)).toThrow(message);
 });
+
+test.each([
+  [{ timeoutms: 5 }, 'Unknown option `options.timeoutms`; did you mean `timeoutMs`?'],
+  [{ abort: 5 }, 'Unknown option `options.abort`; known options: timeoutMs, signal, lock'],
+  [null, 'Expected `options` to be an object, got `null`'],
+  [250, 'Expected `options` to be an object, got `250` (number)'],
+])('a call refuses %j, which would be no limit', (options, message) => {
+  expect(() => Deadline.ofCall(options as never, 0, ['lock'])).toThrow(message);
+});
+
+test('a call takes its limits, and the names that it has besides', () => {
+  expect(Deadline.ofCall(undefined, 50).remainingMs()).toBeLessThanOrEqual(50);
+  const options = { timeoutMs: 20, lock: true };
+  expect(Deadline.ofCall(options, 0, ['lock']).remainingMs()).toBeLessThanOrEqual(20);
+});

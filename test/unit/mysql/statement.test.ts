@@ -58,3 +58,17 @@ test('the callback form takes the callback second or third', () => {
   });
   expect(readStatementCall('query', 'SELECT 1', undefined, undefined).callback).toBeUndefined();
 });
+
+test.each(['timeoutms', 'timeout_ms', 'TimeoutMs', 'Signal'])(
+  'a limit that is misspelt (%s) is refused',
+  (name) => {
+    expect(() => readStatement('query', { sql: 'SELECT 1', [name]: 5 } as never, undefined)).toThrow(
+      `Unknown option \`sql.${name}\`; did you mean`,
+    );
+  },
+);
+
+test('names of mysql2 and of libraries above it pass', () => {
+  const options = { sql: 'SELECT 1', timeout: 5, rowsAsArray: true, logging: false } as never;
+  expect(readStatement('query', options, undefined).form).toEqual(options);
+});

@@ -33,14 +33,14 @@ test('the picture shows who serves, lag, breakers, sessions and the story', () =
       "stormlamp demo  http://127.0.0.1:8080",
       "mariadb 10.11.14 (cache)",
       "",
-      "  MySQL   role      lag        reads writes  breaker",
-      "  db1     primary   -              0      3  closed",
-      "  db2     replica   42 ms         20      0  closed",
-      "  db3     down      -              1      0  open",
+      "  MySQL  role          lag  reads  writes  breaker",
+      "  db1    primary         -      0       3  closed",
+      "  db2    replica     42 ms     20       0  closed",
+      "  db3    down            -      1       0  open",
       "",
       "  memcached  sessions  breaker",
-      "  cache1     2         closed",
-      "  cache2     -         open",
+      "  cache1            2  closed",
+      "  cache2            -  open",
       "",
       " ✓ Ada logs in (41 ms): stored on cache1",
       " > A node dies (900 ms)",
@@ -55,6 +55,15 @@ test('no line is wider than the terminal', () => {
   for (const width of [20, 40, 60]) {
     for (const line of renderDemo(picture, width, plainPaint)) expect(line.length).toBeLessThanOrEqual(width);
   }
+});
+
+test('tables in a narrow terminal leave out columns instead of cutting them', () => {
+  const tables = (width: number): readonly string[] =>
+    renderDemo(picture, width, plainPaint).filter((line) => line.startsWith('  '));
+  for (const width of [30, 40, 50]) expect(tables(width).join('')).not.toContain('…');
+  expect(tables(50)[0]).toContain('breaker');
+  expect(tables(44)[0]).not.toContain('writes');
+  expect(tables(44)[0]).toContain('breaker');
 });
 
 test('colours only paint', () => {
