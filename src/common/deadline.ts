@@ -141,14 +141,18 @@ export class Deadline {
       }
       signal?.addEventListener('abort', onAbort, { once: true });
       if (this.at !== Number.POSITIVE_INFINITY) {
-        timer = setTimeout(
-          () => {
-            if (finish()) reject(this.timeout(what));
-          },
-          Math.min(this.remainingMs(), 2_147_483_647),
-        );
+        const onTime = (): void => {
+          // A timer counts whole milliseconds and may be a fraction early; nothing may be over before its deadline.
+          if (performance.now() < this.at) timer = setTimeout(onTime, this.#timerMs());
+          else if (finish()) reject(this.timeout(what));
+        };
+        timer = setTimeout(onTime, this.#timerMs());
       }
     });
+  }
+
+  #timerMs(): number {
+    return Math.min(Math.ceil(this.remainingMs()), 2_147_483_647);
   }
 
   /** The error of a passed deadline. */

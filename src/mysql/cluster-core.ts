@@ -128,7 +128,8 @@ export class ClusterCore implements ConnectionHost {
   /** The limits and the scope of a call that starts now. */
   contextOf(limits: StatementLimits | undefined): CallContext {
     const { timeoutMs } = this.options;
-    const deadline = limits === undefined && timeoutMs === 0 ? NO_LIMIT : Deadline.ofCall(limits, timeoutMs, LIMIT_NAMES);
+    const deadline =
+      limits === undefined && timeoutMs === 0 ? NO_LIMIT : Deadline.ofCall(limits, timeoutMs, LIMIT_NAMES);
     const after = limits?.after;
     return { deadline, scope: after === undefined ? this.scopes.current : this.scopes.with(after) };
   }

@@ -189,8 +189,10 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     };
     if (!session.exists) return rename(null);
     // With the lock, so that nothing that a page of PHP saves meanwhile is left behind.
-    const fresh = await this.#locked(session, Deadline.ofCall(options, 0, SESSION_CALL_NAMES), async (copies) =>
-      rename((await copies.deciding()).bytes),
+    const fresh = await this.#locked(
+      session,
+      Deadline.ofCall(options, 0, SESSION_CALL_NAMES),
+      async (copies) => rename((await copies.deciding()).bytes),
     );
     await this.#retired.retire(session.id, fresh.id, graceMs, options);
     return fresh;

@@ -42,7 +42,10 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     destroy: (id, options) => this.destroy(id, options),
     shorten: async (id, remainingMs, options) => {
       const exptime = exptimeOf(remainingMs, this.options.handler);
-      this.#tellMissed('touch', await this.#copies.touch(this.#key(id), exptime, Deadline.ofCall(options, 0, SESSION_CALL_NAMES)));
+      this.#tellMissed(
+        'touch',
+        await this.#copies.touch(this.#key(id), exptime, Deadline.ofCall(options, 0, SESSION_CALL_NAMES)),
+      );
     },
   });
   #closed = false;
@@ -185,7 +188,11 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   async touch(id: string, options?: CallOptions): Promise<void> {
     this.#assertOpen();
     const key = this.#key(id);
-    const report = await this.#copies.touch(key, this.#exptime(), Deadline.ofCall(options, 0, SESSION_CALL_NAMES));
+    const report = await this.#copies.touch(
+      key,
+      this.#exptime(),
+      Deadline.ofCall(options, 0, SESSION_CALL_NAMES),
+    );
     this.#tellMissed('touch', report);
     if (report.reached.length === 0) throw storeDown(report.missed);
   }

@@ -86,11 +86,18 @@ test('half an answer before a silence never reaches the next call', async () => 
     const whole = hit(request, 'VALUE');
     socket.write(half ? whole.subarray(0, whole.length - 3) : whole);
   });
-  // Long enough for the half to be there before, on a busy machine too.
   const node = nodeAt(peer.port, { timeoutMs: 1_000 });
   expect(await codeOf(node.get('k'))).toBe(ErrorCode.TIMEOUT);
   half = false;
-  expect((await node.get('k', { timeoutMs: 5000 }))?.value.toString()).toBe('VALUE');
+  // On a busy machine the half may come only now, and end the connection under the next call: an error, never a wrong value.
+  const next = (): Promise<string | undefined> =>
+    node.get('k', { timeoutMs: 5000 }).then(
+      (item) => item?.value.toString(),
+      (error: StormlampError) => error.code,
+    );
+  const answers = [await next(), await next()];
+  expect(answers[1]).toBe('VALUE');
+  expect([ErrorCode.PROTOCOL, 'VALUE']).toContain(answers[0]);
   expect(peer.connections).toHaveLength(2);
   node.destroy();
 });
