@@ -55,6 +55,37 @@ export {
 } from './failover/php-tier/topology-file.js';
 export type { TopologyFileOptions } from './failover/php-tier/topology-file-options.js';
 export type { TopologySource } from './failover/php-tier/topology-source.js';
+export {
+  createHttpUpstreams,
+  type HttpUpstreams,
+  type HttpUpstreamsEvents,
+  type HttpUpstreamsOptions,
+  type UpstreamTicket,
+} from './failover/resources/http-upstreams.js';
+export type { Incarnation, PairNodeState } from './failover/resources/incarnation.js';
+export {
+  type LeaderLease,
+  type LeaderLeaseEvents,
+  type LeaderLeaseOptions,
+  type LeasePhase,
+  startLeaderLease,
+} from './failover/resources/leader-lease.js';
+export type { LeaseContext, LeasedResource, LossContext } from './failover/resources/leased-resource.js';
+export {
+  type MemcachedPair,
+  type MemcachedPairEvents,
+  type MemcachedPairOptions,
+  watchMemcachedPair,
+} from './failover/resources/memcached-pair.js';
+export {
+  type FenceResult,
+  type MountResourceOptions,
+  mountResource,
+} from './failover/resources/mount-resource.js';
+export type { EjectionPolicy, UpstreamRecord } from './failover/resources/outlier-ejection.js';
+export type { CommandResult, RunCommand } from './failover/resources/run-command.js';
+export { keepalivedTrackFile, type TrackFileOptions } from './failover/resources/track-file.js';
+export { type VirtualIpOptions, virtualIp } from './failover/resources/virtual-ip.js';
 export type { Suspicion } from './failover/suspicion.js';
 export type { SharedEntry } from './files/list-shared.js';
 export type { WalkProgress, WalkReport } from './files/mirror-walk.js';

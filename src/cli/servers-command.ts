@@ -17,7 +17,7 @@ const HELP = `Usage: stormlamp servers <install|list> [server ...] [options]
              folder, without root and without touching the system
   list       show what is there, and where it came from; installs nothing
 
-Servers: mariadb, mysql, memcached, php, pt-heartbeat, haproxy. install takes mariadb, memcached and php when none is named.
+Servers: mariadb, mysql, memcached, php, pt-heartbeat, haproxy, arping. install takes mariadb, memcached and php when none is named.
 mariadb@newest and memcached@newest are the newest releases that the distribution has, beside the system's own.
 
   --all      all of these
@@ -31,7 +31,7 @@ Examples:
   stormlamp servers list --json
 
 An explicit path comes first: STORMLAMP_MARIADBD, STORMLAMP_MYSQLD, STORMLAMP_MEMCACHED, STORMLAMP_PHP,
-STORMLAMP_PT_HEARTBEAT, STORMLAMP_HAPROXY; then the PATH; then the cache (STORMLAMP_CACHE, or 'stormlamp' in the user's cache folder).
+STORMLAMP_PT_HEARTBEAT, STORMLAMP_HAPROXY, STORMLAMP_ARPING; then the PATH; then the cache (STORMLAMP_CACHE, or 'stormlamp' in the user's cache folder).
 `;
 
 /** Servers that `install` gets when none is named: MySQL is large, and asked for by name. */
@@ -114,6 +114,7 @@ function describeServers(servers: ServerBinaries, release: ServerRelease): Insta
     php: servers.php?.cli,
     'pt-heartbeat': servers['pt-heartbeat'],
     haproxy: servers.haproxy,
+    arping: servers.arping,
   };
   return Object.entries(programs).flatMap(([name, program]) =>
     program === undefined ? [] : [{ name, release, version: program.version, origin: program.origin }],

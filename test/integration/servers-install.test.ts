@@ -35,7 +35,7 @@ import type { ServerProgram } from '../../src/testing/servers/server-binaries.js
 import { listServers } from '../../src/testing/servers/server-list.js';
 import { makeRepository } from './signed-repository.js';
 
-const ALL = ['mariadb', 'mysql', 'memcached', 'php', 'pt-heartbeat', 'haproxy'] as const;
+const ALL = ['mariadb', 'mysql', 'memcached', 'php', 'pt-heartbeat', 'haproxy', 'arping'] as const;
 const timeoutMs = 20_000;
 
 /** This machine without the servers that are installed on it. */
@@ -120,6 +120,7 @@ describe('all servers of this machine', () => {
       'php system': found.php?.cli.version,
       'pt-heartbeat system': found['pt-heartbeat']?.version,
       'haproxy system': found.haproxy?.version,
+      'arping system': found.arping?.version,
       'mariadb newest': newest.mariadb?.server.version,
       'memcached newest': newest.memcached?.version,
     });

@@ -10,6 +10,7 @@ export const CONTAINER_PROGRAMS: Readonly<Record<ServerName, string>> = Object.f
   php: 'php',
   'pt-heartbeat': 'pt-heartbeat',
   haproxy: 'haproxy',
+  arping: 'arping',
 });
 
 /** Replaces itself by the program, so that the program gets the engine's signals. */

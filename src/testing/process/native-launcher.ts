@@ -116,6 +116,7 @@ export class NativeLauncher implements ServerLauncher {
       case 'memcached':
       case 'pt-heartbeat':
       case 'haproxy':
+      case 'arping':
         return this.#binaries[server];
       case 'php':
         return this.#binaries.php?.cli;

@@ -30,6 +30,8 @@ export function findFolderProgram(folder: string, server: ServerName): string | 
       return newestName(folder, 'usr/bin', /^php\d+\.\d+$/);
     case 'pt-heartbeat':
       return isFile(join(folder, 'usr/bin/pt-heartbeat')) ? 'usr/bin/pt-heartbeat' : undefined;
+    case 'arping':
+      return isFile(join(folder, 'usr/bin/arping')) ? 'usr/bin/arping' : undefined;
     case 'haproxy':
       return isFile(join(folder, 'usr/sbin/haproxy')) ? 'usr/sbin/haproxy' : undefined;
   }
@@ -77,6 +79,7 @@ export async function cachedServer(
     case 'memcached':
     case 'pt-heartbeat':
     case 'haproxy':
+    case 'arping':
       return { name, binaries: server };
     case 'php': {
       const base = phpBaseArgs(folder);

@@ -16,7 +16,7 @@ import type {
 export type FoundServer =
   | { readonly name: 'mariadb'; readonly binaries: MariadbBinaries }
   | { readonly name: 'mysql'; readonly binaries: MysqlBinaries }
-  | { readonly name: 'memcached' | 'pt-heartbeat' | 'haproxy'; readonly binaries: ServerProgram }
+  | { readonly name: 'memcached' | 'pt-heartbeat' | 'haproxy' | 'arping'; readonly binaries: ServerProgram }
   | { readonly name: 'php'; readonly binaries: PhpBinaries };
 
 /** The program of a found server. */
@@ -28,6 +28,7 @@ export function programOf(found: FoundServer): ServerProgram {
     case 'memcached':
     case 'pt-heartbeat':
     case 'haproxy':
+    case 'arping':
       return found.binaries;
     case 'php':
       return found.binaries.cli;
@@ -52,6 +53,7 @@ export async function installedServer(
     case 'memcached':
     case 'pt-heartbeat':
     case 'haproxy':
+    case 'arping':
       return { name, binaries: program };
     case 'php':
       return {

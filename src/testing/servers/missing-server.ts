@@ -12,6 +12,7 @@ const PACKAGES: Readonly<Record<PackageManager, Readonly<Partial<Record<ServerNa
     php: 'php-cli php-memcached php-memcache php-igbinary php-msgpack php-mysql',
     'pt-heartbeat': 'percona-toolkit',
     haproxy: 'haproxy',
+    arping: 'iputils-arping',
   },
   dnf: {
     mariadb: 'mariadb-server',
@@ -19,6 +20,7 @@ const PACKAGES: Readonly<Record<PackageManager, Readonly<Partial<Record<ServerNa
     memcached: 'memcached',
     php: 'php-cli php-pecl-memcached php-pecl-memcache php-pecl-igbinary php-pecl-msgpack php-mysqlnd',
     haproxy: 'haproxy',
+    arping: 'iputils',
   },
   zypper: {
     mariadb: 'mariadb',
@@ -65,6 +67,7 @@ export const SERVER_VARIABLES: Readonly<Record<ServerName, string>> = Object.fre
   php: 'STORMLAMP_PHP',
   'pt-heartbeat': 'STORMLAMP_PT_HEARTBEAT',
   haproxy: 'STORMLAMP_HAPROXY',
+  arping: 'STORMLAMP_ARPING',
 });
 
 /** `ERR_SERVER_MISSING` for servers that were found nowhere; `because` says why they were not installed. */

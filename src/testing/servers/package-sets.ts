@@ -38,6 +38,12 @@ const LAMP: PackageSet = {
   servers: ['mariadb', 'memcached', 'php'],
 };
 
+const ARPING: PackageSet = {
+  name: 'arping',
+  packages: ['iputils-arping'],
+  servers: ['arping'],
+};
+
 const HAPROXY: PackageSet = {
   name: 'haproxy',
   packages: ['haproxy'],
@@ -89,7 +95,7 @@ export function packageSets(system: Pick<AptSystem, 'family'>): readonly Package
     // Debian 12's does not know the words of MySQL 8.4 and newer.
     ...(isDebian ? SID : {}),
   };
-  return [LAMP, mysql, percona, HAPROXY, ...(isDebian ? NEWEST : [])];
+  return [LAMP, mysql, percona, HAPROXY, ARPING, ...(isDebian ? NEWEST : [])];
 }
 
 /** The set that brings `server` in that release, or in the only one that there is. */

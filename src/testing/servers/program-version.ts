@@ -12,6 +12,7 @@ const FLAGS: Readonly<Record<ServerName, readonly string[]>> = {
   php: ['-n', '-v'],
   'pt-heartbeat': ['--version'],
   haproxy: ['-v'],
+  arping: ['-V'],
 };
 
 /**
@@ -51,6 +52,8 @@ export function parseVersion(server: ServerName, text: string): string | undefin
       return /^PHP\s+(\d+\.\d+\.\d+)/m.exec(text)?.[1];
     case 'pt-heartbeat':
       return /^pt-heartbeat\s+(\d+\.\d+\.\d+)/m.exec(text)?.[1];
+    case 'arping':
+      return /^arping from iputils\s+(\d+)/m.exec(text)?.[1];
     case 'haproxy':
       return /^HA-?Proxy version\s+(\d+\.\d+\.\d+)/m.exec(text)?.[1];
   }

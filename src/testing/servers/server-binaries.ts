@@ -62,6 +62,8 @@ export interface ServerBinaries {
   readonly 'pt-heartbeat'?: ServerProgram;
   /** HAProxy, when asked for. */
   readonly haproxy?: ServerProgram;
+  /** `arping` of iputils, when asked for: no server, but what virtual addresses are told about with. */
+  readonly arping?: ServerProgram;
 }
 
 /** Names of servers that `resolveServers` can be asked for. */

@@ -25,6 +25,8 @@ export interface ServerPaths {
   readonly 'pt-heartbeat'?: string | undefined;
   /** `haproxy`. */
   readonly haproxy?: string | undefined;
+  /** `arping` of iputils. */
+  readonly arping?: string | undefined;
 }
 
 /** What a search needs. */
@@ -56,6 +58,7 @@ const PROGRAM_NAMES: Readonly<Record<ServerName, readonly string[]>> = {
   php: ['php'],
   'pt-heartbeat': ['pt-heartbeat'],
   haproxy: ['haproxy'],
+  arping: ['arping'],
 };
 
 /**

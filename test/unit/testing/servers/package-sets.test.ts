@@ -30,6 +30,7 @@ test('every server is in exactly one set, and MariaDB and memcached in a newer o
       .toSorted();
   for (const family of ['debian', 'ubuntu'] as const) {
     expect(servers(family, false)).toEqual([
+      'arping',
       'haproxy',
       'mariadb',
       'memcached',

@@ -27,6 +27,8 @@ test.each<[ServerName, string, string | undefined]>([
   ['php', 'HipHop VM 3.0', undefined],
   ['pt-heartbeat', 'pt-heartbeat 3.7.1', '3.7.1'],
   ['pt-heartbeat', 'pt-archiver 3.7.1', undefined],
+  ['arping', 'arping from iputils 20221126', '20221126'],
+  ['arping', 'ARPing 2.23, by Thomas Habets', undefined],
   ['haproxy', 'HAProxy version 2.6.12-1+deb12u4 2026/01/01 - https://haproxy.org/', '2.6.12'],
   ['haproxy', 'nginx version: nginx/1.22.1', undefined],
 ])('%s that says %j is version %s', (server, text, version) => {

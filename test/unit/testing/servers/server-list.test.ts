@@ -73,6 +73,13 @@ test('a list tells every server: what is there, what is not, and why', async () 
     },
     {
       found: false,
+      name: 'arping',
+      release: 'system',
+      rejected: [],
+      wouldInstallInto: join(cacheDir, 'debian-bookworm-arping-amd64'),
+    },
+    {
+      found: false,
       name: 'mariadb',
       release: 'newest',
       rejected: [],

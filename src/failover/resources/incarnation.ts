@@ -1,0 +1,55 @@
+/** Which life of a memcached server one talks to: a restart leaves it empty, and its misses mean nothing until it is filled. */
+
+/** A life of a server. */
+export interface Incarnation {
+  /** Process id. */
+  readonly pid: number;
+  /** When it was started, seconds since 1970 by its own clock. */
+  readonly startedAt: number;
+}
+
+/** What is known of a node of a pair. */
+export type PairNodeState =
+  /** Not looked at yet. */
+  | { readonly state: 'unknown' }
+  /** It answers, and its misses can be believed. */
+  | { readonly state: 'up'; readonly incarnation: Incarnation }
+  /** It answers and was restarted: its misses are not to be believed until it is filled. */
+  | { readonly state: 'warming'; readonly incarnation: Incarnation }
+  /** It does not answer. */
+  | { readonly state: 'down'; readonly last?: Incarnation | undefined };
+
+/** The life that a server's `stats` tell of; undefined when they lack what that takes. */
+export function incarnationOf(stats: ReadonlyMap<string, string>): Incarnation | undefined {
+  const [pid, time, uptime] = ['pid', 'time', 'uptime'].map((name) => Number(stats.get(name)));
+  if (pid === undefined || time === undefined || uptime === undefined) return undefined;
+  if (![pid, time, uptime].every(Number.isSafeInteger)) return undefined;
+  return { pid, startedAt: time - uptime };
+}
+
+/** Whether two looks saw the same life. The clock counts whole seconds, and its two numbers can be read a second apart. */
+export function isSameLife(a: Incarnation, b: Incarnation): boolean {
+  return a.pid === b.pid && Math.abs(a.startedAt - b.startedAt) <= 2;
+}
+
+/** The state after one more look; `seen` is undefined when the node did not answer. */
+export function afterLook(before: PairNodeState, seen: Incarnation | undefined): PairNodeState {
+  const last =
+    before.state === 'unknown' ? undefined : before.state === 'down' ? before.last : before.incarnation;
+  if (seen === undefined) return before.state === 'down' ? before : { state: 'down', last };
+  if (last === undefined) {
+    // Found alive at the first look it has what it has; one that was away then may have been restarted.
+    return { state: before.state === 'unknown' ? 'up' : 'warming', incarnation: seen };
+  }
+  if (!isSameLife(last, seen)) return { state: 'warming', incarnation: seen };
+  // Without a restart nothing was lost, but what was written meanwhile was missed.
+  if (before.state === 'down') return { state: 'warming', incarnation: seen };
+  return before;
+}
+
+/** The state after the node was filled from its peer; a node that was restarted meanwhile stays as it is. */
+export function afterFill(before: PairNodeState, filled: Incarnation): PairNodeState {
+  return before.state === 'warming' && isSameLife(before.incarnation, filled)
+    ? { state: 'up', incarnation: before.incarnation }
+    : before;
+}

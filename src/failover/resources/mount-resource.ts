@@ -1,0 +1,123 @@
+/** A file system that only one machine may mount: the other one is fenced first, or nothing is mounted. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { invalidOption, readString, readStrings, rejectUnknownOptions } from '../../common/option-reader.js';
+import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import type { LeaseContext, LeasedResource, LossContext } from './leased-resource.js';
+import { type Mounted, mountedOn, readMounts } from './mount-table.js';
+import { mustRun, type RunCommand, runCommand } from './run-command.js';
+
+/** How fencing ended; only `fenced` counts. */
+export type FenceResult =
+  | {
+      /** The other machine cannot reach the device any more. */
+      readonly state: 'fenced';
+      /** How that is known, like the power switch's answer. */
+      readonly proof: string;
+    }
+  | {
+      /** It may still write. */
+      readonly state: 'failed' | 'unknown';
+      /** What is known. */
+      readonly detail: string;
+    };
+
+/** Options of {@link mountResource}. */
+export interface MountResourceOptions {
+  /** What is mounted, like `/dev/disk/by-uuid/…`. */
+  readonly source: string;
+  /** Where; the folder must be there. */
+  readonly path: string;
+  /** The file system's type, like `ext4`. */
+  readonly type: string;
+  /** Options for `mount -o`. */
+  readonly options?: readonly string[] | undefined;
+  /**
+   * Makes sure that no other machine can write to the device: cuts its power, takes its path to the storage away. Called before
+   * every mount; must be safe to call again. Two machines that mount one ext4 or xfs destroy it.
+   */
+  readonly fence: (context: LeaseContext) => Promise<FenceResult>;
+  /** Looks whether what is there is what should be there; what it throws unmounts again. */
+  readonly verify?: ((path: string) => Promise<void>) | undefined;
+  /** Starts what uses the file system. */
+  readonly start?: ((context: LeaseContext) => Promise<void>) | undefined;
+  /** Stops what uses it; it cannot be unmounted while a file in it is open. */
+  readonly stop?: ((context: LossContext) => Promise<void>) | undefined;
+  /** Runs programs. Default: those of this machine. */
+  readonly run?: RunCommand | undefined;
+}
+
+/** Longest time for mounting and for unmounting, milliseconds. */
+const COMMAND_MS = 30_000;
+
+/**
+ * A mount for a {@link LeaderLease}: fence, mount, verify, start; and back: stop, unmount, verify.
+ *
+ * A mount has no lifetime in the kernel: when this process dies it stays. That is why the next holder fences before it mounts.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function mountResource(options: MountResourceOptions): LeasedResource {
+  rejectUnknownOptions('mount', options, [
+    'source',
+    'path',
+    'type',
+    'options',
+    'fence',
+    'verify',
+    'start',
+    'stop',
+    'run',
+  ]);
+  for (const name of ['source', 'path', 'type'] as const)
+    if (readString(`mount.${name}`, options[name], '') === '')
+      throw invalidOption(`mount.${name}`, 'a text', options[name]);
+  if (typeof options.fence !== 'function')
+    throw invalidOption('mount.fence', 'a function that fences the other machine', options.fence);
+  const flags = readStrings('mount.options', options.options, []);
+  const path = resolve(options.path);
+  const run = options.run ?? runCommand;
+  const now = async (): Promise<Mounted | undefined> =>
+    mountedOn(readMounts(await readFile('/proc/self/mountinfo', 'utf8')), path);
+
+  return {
+    check: async () => {
+      if ((await now()) === undefined) return;
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `Something is mounted on ${path} already; unmount it and take it out of /etc/fstab: only the holder of the lease mounts it`,
+      );
+    },
+    acquired: async (context) => {
+      const fenced = await options.fence(context);
+      if (fenced.state !== 'fenced') {
+        throw new StormlampError(
+          ErrorCode.UNSUPPORTED,
+          `${options.source} is not mounted: fencing ended as '${fenced.state}' (${fenced.detail}), so another machine may still write to it`,
+        );
+      }
+      if (context.signal.aborted) return;
+      if ((await now()) === undefined) {
+        const more = flags.length === 0 ? [] : ['-o', flags.join(',')];
+        await mustRun(run, 'mount', ['-t', options.type, ...more, options.source, path], COMMAND_MS);
+      }
+      const mounted = await now();
+      if (mounted?.type !== options.type) {
+        throw new StormlampError(
+          ErrorCode.UNSUPPORTED,
+          `After mounting, ${path} holds ${mounted === undefined ? 'nothing' : `a ${mounted.type} of ${mounted.source}`} instead of the ${options.type} of ${options.source}`,
+        );
+      }
+      await options.verify?.(path);
+      await options.start?.(context);
+    },
+    lost: async (context) => {
+      await options.stop?.(context);
+      if ((await now()) === undefined) return;
+      // Never lazily: files that are still open would be written to after the next holder has mounted.
+      await mustRun(run, 'umount', [path], COMMAND_MS);
+      if ((await now()) !== undefined)
+        throw new StormlampError(ErrorCode.UNSUPPORTED, `${path} is still mounted after \`umount\``);
+    },
+  };
+}

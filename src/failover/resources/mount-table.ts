@@ -1,0 +1,34 @@
+/** What is mounted where, from the kernel's own table. */
+
+/** One mounted file system. */
+export interface Mounted {
+  /** Where it is. */
+  readonly path: string;
+  /** Its type, like `ext4`. */
+  readonly type: string;
+  /** What it was mounted from, like `/dev/sdb1`. */
+  readonly source: string;
+}
+
+/** Reads the text of `/proc/self/mountinfo`; the last mount on a path is the one that is seen. */
+export function readMounts(text: string): readonly Mounted[] {
+  return text.split('\n').flatMap((line) => {
+    const [left = '', right] = line.split(' - ');
+    const path = left.split(' ')[4];
+    const [type, source] = right?.split(' ') ?? [];
+    if (path === undefined || type === undefined || source === undefined) return [];
+    return [{ path: unescaped(path), type, source: unescaped(source) }];
+  });
+}
+
+/** What is mounted on `path`; undefined when nothing is. */
+export function mountedOn(mounts: readonly Mounted[], path: string): Mounted | undefined {
+  return mounts.findLast((mount) => mount.path === path);
+}
+
+/** Blanks, tabs, line ends and backslashes are written as octal numbers. */
+function unescaped(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+}

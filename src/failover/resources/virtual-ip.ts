@@ -1,0 +1,159 @@
+/** The hot spare's virtual address: whoever holds the lease has it, for as long as the lease is certain, and not a second longer. */
+import { pause } from '../../common/backoff.js';
+import { readBoolean, rejectUnknownOptions } from '../../common/option-reader.js';
+import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import {
+  addCommand,
+  announceCommand,
+  type Command,
+  type DeviceAddress,
+  heldAs,
+  lifetimeSeconds,
+  probeCommand,
+  readDeviceAddress,
+  removeCommand,
+  showCommand,
+} from './address-commands.js';
+import type { LeaseContext, LeasedResource } from './leased-resource.js';
+import { mustRun, type RunCommand, runCommand } from './run-command.js';
+
+/** Options of {@link virtualIp}. */
+export interface VirtualIpOptions {
+  /** The address with its prefix, like `10.0.0.100/24`. Configured on no machine. */
+  readonly address: string;
+  /** The network device that gets it, like `eth0`. */
+  readonly device: string;
+  /**
+   * Whether the neighbours are asked before, and told afterwards, by ARP; needs `arping` of iputils. Default true. False only
+   * where something else does it.
+   */
+  readonly announce?: boolean | undefined;
+  /** Runs programs. Default: those of this machine, as this process's user, who needs CAP_NET_ADMIN and CAP_NET_RAW. */
+  readonly run?: RunCommand | undefined;
+}
+
+/** The neighbours are told again after these times, milliseconds: after a split their tables may be wrong without a change. */
+const AGAIN_MS: readonly number[] = [1_000, 5_000, 30_000];
+/** Longest time for one command, milliseconds. */
+const COMMAND_MS = 4_000;
+/** Shortest lease that leaves the kernel two whole seconds. */
+const MIN_LEASE_MS = 3_500;
+
+/**
+ * A virtual address for a {@link LeaderLease}. The address has a lifetime in the kernel, which removes it when this process dies,
+ * hangs or is stopped: nobody has to be alive for that.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function virtualIp(options: VirtualIpOptions): LeasedResource {
+  rejectUnknownOptions('virtualIp', options, ['address', 'device', 'announce', 'run']);
+  const address = readDeviceAddress('virtualIp', options.address, options.device);
+  const announce = readBoolean('virtualIp.announce', options.announce, true);
+  return new VirtualIp(address, announce, options.run ?? runCommand);
+}
+
+class VirtualIp implements LeasedResource {
+  readonly #address: DeviceAddress;
+  readonly #announce: boolean;
+  readonly #run: RunCommand;
+
+  constructor(address: DeviceAddress, announce: boolean, run: RunCommand) {
+    this.#address = address;
+    this.#announce = announce;
+    this.#run = run;
+  }
+
+  readonly check = async (leaseMs: number): Promise<void> => {
+    const { ip, device } = this.#address;
+    if (leaseMs < MIN_LEASE_MS) {
+      throw new StormlampError(
+        ErrorCode.INVALID_OPTION,
+        `Expected \`leaseMs\` to be at least ${MIN_LEASE_MS} for a virtual address: the kernel counts its life in whole seconds, got \`${leaseMs}\``,
+      );
+    }
+    if ((await this.#held()) === 'permanent') {
+      throw new StormlampError(
+        ErrorCode.INVALID_OPTION,
+        `${ip} is configured on ${device} for good; take it out of this machine's network configuration and off the device (\`ip address delete\`), or two machines will have it`,
+      );
+    }
+    if (!this.#announce) return;
+    const { stdout, stderr } = await this.#run('arping', ['-V'], COMMAND_MS).catch(() => ({
+      stdout: '',
+      stderr: '',
+    }));
+    if (/iputils/.test(stdout + stderr)) return;
+    throw new StormlampError(
+      ErrorCode.UNSUPPORTED,
+      'Telling the neighbours of a virtual address takes `arping` of iputils (on Debian: apt-get install iputils-arping); or set `announce: false` where something else tells them',
+    );
+  };
+
+  readonly acquired = async (context: LeaseContext): Promise<void> => {
+    const { ip } = this.#address;
+    if (this.#announce && (await this.#held()) === 'absent') {
+      const [program, ...args] = probeCommand(this.#address);
+      const { code } = await this.#run(program, args, COMMAND_MS);
+      if (code !== 0) {
+        throw new StormlampError(
+          ErrorCode.UNSUPPORTED,
+          `Another machine answers for ${ip}, although nobody else holds the lease; find out which (\`arping ${ip}\`) and take the address off there`,
+        );
+      }
+    }
+    await this.#extend(context);
+    if (!this.#announce) return;
+    await this.#command(announceCommand(this.#address, 3));
+    void this.#tellAgain(context);
+  };
+
+  readonly renewed = (context: LeaseContext): Promise<void> => this.#extend(context);
+
+  readonly lost = async (): Promise<void> => {
+    if ((await this.#held()) !== 'leased') return;
+    const [program, ...args] = removeCommand(this.#address);
+    const { code, stderr } = await this.#run(program, args, COMMAND_MS);
+    // The kernel may have been faster.
+    if (code !== 0 && (await this.#held()) !== 'absent')
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `${this.#address.ip} could not be taken off: ${stderr.trim()}`,
+      );
+  };
+
+  async #extend({ until, signal }: LeaseContext): Promise<void> {
+    if (signal.aborted) return;
+    const seconds = lifetimeSeconds(until() - performance.now());
+    if (seconds < 1) return;
+    await this.#command(addCommand(this.#address, seconds));
+    // This process, or the command, may have been stopped on the way: the address must not outlive the lease for that.
+    if (performance.now() + seconds * 1_000 > until()) await this.#command(removeCommand(this.#address));
+  }
+
+  async #tellAgain({ signal }: LeaseContext): Promise<void> {
+    let told = 0;
+    for (const after of AGAIN_MS) {
+      await pause(after - told, signal);
+      told = after;
+      if (signal.aborted) return;
+      // A neighbour that is not told will learn it from the next one, or by asking.
+      await this.#command(announceCommand(this.#address, 1)).catch(() => undefined);
+    }
+  }
+
+  async #held(): Promise<ReturnType<typeof heldAs>> {
+    try {
+      return heldAs(this.#address, await this.#command(showCommand(this.#address)));
+    } catch (error) {
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `The network device ${this.#address.device} cannot be looked at: ${describeError(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  #command([program, ...args]: Command): Promise<string> {
+    return mustRun(this.#run, program, args, COMMAND_MS);
+  }
+}
