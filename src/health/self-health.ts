@@ -13,6 +13,8 @@ const SAMPLES = 100;
 const CLOCK_JUMP_MS = 2_000;
 /** Shortest tilt, milliseconds. */
 const TILT_MS = 5_000;
+/** Longest tilt after one sample: a machine that was suspended for an hour must not be out of the race for ten. */
+const MAX_TILT_MS = 60_000;
 
 /** What the process knows about itself. */
 export interface SelfView {
@@ -44,7 +46,7 @@ export function afterSample(before: SelfView, sample: SelfSample): SelfView {
     Math.abs(sample.jumpMs) > CLOCK_JUMP_MS ||
     (frequent && sample.driftMs > FREQUENT_DRIFT_MS);
   if (!tilts) return { drifts, tiltedUntil: before.tiltedUntil };
-  const lasts = Math.max(TILT_MS, 10 * sample.driftMs);
+  const lasts = Math.min(MAX_TILT_MS, Math.max(TILT_MS, 10 * sample.driftMs));
   return { drifts, tiltedUntil: Math.max(before.tiltedUntil, sample.at + lasts) };
 }
 

@@ -219,7 +219,12 @@ export class LeaderLease extends SafeEmitter<LeaderLeaseEvents> implements Async
   async #lead(lock: MajorityLock): Promise<void> {
     this.#become('leading', `${this.#leaseMs} ms have passed since the voters were locked`);
     const abort = new AbortController();
-    const context: LeaseContext = { name: this.name, until: () => lock.heldUntil, signal: abort.signal };
+    const context: LeaseContext = {
+      name: this.name,
+      until: () => lock.heldUntil,
+      signal: abort.signal,
+      report: (error) => void this.#report('acquired', error),
+    };
     let failed: string | undefined;
     const call = async (during: 'acquired' | 'renewed'): Promise<void> => {
       try {

@@ -8,6 +8,8 @@ export interface LeaseContext {
   until(): number;
   /** Fires when this process is not in charge any more, or not for long: give up what is under way. */
   readonly signal: AbortSignal;
+  /** Tells of a failure that is no reason to give the lease back. */
+  report(error: unknown): void;
 }
 
 /** What a resource is told when its process must let go. */
@@ -24,7 +26,7 @@ export interface LossContext {
 export interface LeasedResource {
   /** Looks once, at the start, whether it can work at all; what it throws stops the start. `leaseMs` is the lease's length. */
   readonly check?: ((leaseMs: number) => Promise<void>) | undefined;
-  /** Takes charge. What it throws gives the lease back, after `lost` has cleaned up. */
+  /** Takes charge. What it throws gives the lease back, after `lost` has cleaned up. `renewed` is not called before it ends. */
   readonly acquired: (context: LeaseContext) => void | Promise<void>;
   /** The lease was renewed. What it throws gives the lease back. */
   readonly renewed?: ((context: LeaseContext) => void | Promise<void>) | undefined;

@@ -32,8 +32,8 @@ export interface VirtualIpOptions {
   readonly run?: RunCommand | undefined;
 }
 
-/** The neighbours are told again after these times, milliseconds: after a split their tables may be wrong without a change. */
-const AGAIN_MS: readonly number[] = [1_000, 5_000, 30_000];
+/** The neighbours are told after these times, milliseconds, and so late, too: after a split their tables may be wrong without a change. */
+const TELL_MS: readonly number[] = [0, 1_000, 2_000, 5_000, 30_000];
 /** Longest time for one command, milliseconds. */
 const COMMAND_MS = 4_000;
 /** Shortest lease that leaves the kernel two whole seconds. */
@@ -102,9 +102,8 @@ class VirtualIp implements LeasedResource {
       }
     }
     await this.#extend(context);
-    if (!this.#announce) return;
-    await this.#command(announceCommand(this.#address, 3));
-    void this.#tellAgain(context);
+    // Not waited for: the address needs its first renewal sooner than the neighbours were told three times.
+    if (this.#announce) void this.#tell(context);
   };
 
   readonly renewed = (context: LeaseContext): Promise<void> => this.#extend(context);
@@ -130,14 +129,14 @@ class VirtualIp implements LeasedResource {
     if (performance.now() + seconds * 1_000 > until()) await this.#command(removeCommand(this.#address));
   }
 
-  async #tellAgain({ signal }: LeaseContext): Promise<void> {
+  async #tell({ signal, report }: LeaseContext): Promise<void> {
     let told = 0;
-    for (const after of AGAIN_MS) {
+    for (const after of TELL_MS) {
       await pause(after - told, signal);
       told = after;
       if (signal.aborted) return;
       // A neighbour that is not told will learn it from the next one, or by asking.
-      await this.#command(announceCommand(this.#address, 1)).catch(() => undefined);
+      await this.#command(announceCommand(this.#address, 1)).catch(report);
     }
   }
 

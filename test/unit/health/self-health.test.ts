@@ -29,6 +29,11 @@ describe('a process tilts', () => {
     expect([30_249, 30_250].map((at) => tilted(view, at))).toEqual([true, false]);
   });
 
+  test('for a minute at most: a machine that slept for an hour is not out of the race for ten', () => {
+    const view = seen([{ driftMs: 3_600_000 }]);
+    expect([60_249, 60_250].map((at) => tilted(view, at))).toEqual([true, false]);
+  });
+
   test('after a second shorter stall among the last hundred samples', () => {
     expect(tilted(seen([{ driftMs: 300 }]), 251)).toBe(false);
     expect(tilted(seen([{ driftMs: 300 }, {}, {}, { driftMs: 300 }]), 1_001)).toBe(true);

@@ -23,7 +23,7 @@ const run = async (program: string, args: readonly string[]): Promise<CommandRes
 const vip = (): ReturnType<typeof virtualIp> => virtualIp({ address: '10.0.0.100/24', device: 'eth0', run });
 const lease = (leftMs: number): LeaseContext => {
   const until = performance.now() + leftMs;
-  return { name: 'vip', until: () => until, signal: AbortSignal.timeout(1) };
+  return { name: 'vip', until: () => until, signal: AbortSignal.timeout(1), report: () => undefined };
 };
 const held = (leftMs: number): LeaseContext => ({ ...lease(leftMs), signal: new AbortController().signal });
 
@@ -40,7 +40,7 @@ test('it asks whether somebody has the address, takes it for the time that is ce
     'ip -4 -json address show dev eth0',
     'arping -D -c 2 -w 2 -I eth0 10.0.0.100',
     'ip -4 address replace 10.0.0.100/24 dev eth0 valid_lft 3 preferred_lft 3',
-    'arping -U -c 3 -w 4 -I eth0 10.0.0.100',
+    'arping -U -c 1 -w 2 -I eth0 10.0.0.100',
   ]);
 });
 

@@ -1,0 +1,267 @@
+/** Things that only one process may hold, on real servers, in real network namespaces, with real mounts. */
+import { spawn } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  createHttpUpstreams,
+  type LeaderLease,
+  type LeasedResource,
+  startLeaderLease,
+  watchMemcachedPair,
+} from '../../src/index.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
+import { eventually } from './eventually.js';
+
+const HERE = join(import.meta.dirname, 'resources');
+let servers: LocalCluster;
+let folder: string;
+beforeAll(async () => {
+  servers = await startLocalCluster({ php: false });
+  folder = await mkdtemp(join(tmpdir(), 'stormlamp-resources-'));
+  await servers.waitForReplication();
+});
+afterAll(async () => {
+  await servers?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The voters through the proxies, or over unix sockets, which also reach into a network namespace. */
+function voters(over: 'proxy' | 'socket'): object[] {
+  const { user, password } = servers.accounts.monitor;
+  return servers.databases.map(({ host, port, socketPath }) =>
+    over === 'proxy' ? { host, port, user, password } : { socketPath, user, password },
+  );
+}
+
+/** Runs a script in namespaces of its own, as root of them; resolves with what it wrote, as JSON. */
+function inNamespaces(
+  flags: string,
+  script: string,
+  argument: string,
+  path = '',
+): Promise<Record<string, unknown>> {
+  const args = [`-r${flags}`, process.execPath, join(HERE, script), argument];
+  const env = {
+    ...process.env,
+    PATH: [path, process.env['PATH'], '/usr/sbin', '/sbin'].filter(Boolean).join(delimiter),
+  };
+  const child = spawn('unshare', args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (text) => (out += String(text)));
+  child.stderr.on('data', (text) => (err += String(text)));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code !== 0) reject(new Error(`${script} ended with ${code}: ${err}${out}`));
+      else resolve(JSON.parse(out) as Record<string, unknown>);
+    });
+  });
+}
+
+test('one of three processes is in charge, another one follows when it lets go, never two', async () => {
+  const inCharge = new Set<string>();
+  const story: string[] = [];
+  let twice = 0;
+  const resource = (name: string): LeasedResource => ({
+    acquired: ({ until }) => {
+      if (inCharge.size > 0) twice += 1;
+      expect(until()).toBeGreaterThan(performance.now());
+      inCharge.add(name);
+      story.push(`${name} acquired`);
+    },
+    lost: ({ deadline }) => {
+      inCharge.delete(name);
+      if (performance.now() > deadline) story.push(`${name} late`);
+      story.push(`${name} lost`);
+    },
+  });
+  const leases = new Map<string, LeaderLease>();
+  for (const name of ['a', 'b', 'c']) {
+    leases.set(
+      name,
+      await startLeaderLease({
+        name: 'job',
+        voters: voters('proxy') as never,
+        leaseMs: 2_500,
+        resource: resource(name),
+      }),
+    );
+  }
+  try {
+    const only = (): string | undefined => (inCharge.size === 1 ? [...inCharge][0] : undefined);
+    const first = await eventually('somebody is in charge', only, 60_000);
+    expect([...leases.values()].filter(({ phase }) => phase === 'leading').length).toBe(1);
+    await leases.get(first)?.close();
+    const second = await eventually('another one is', () => (only() === first ? undefined : only()), 60_000);
+    // Without a majority nobody is.
+    const [x, y] = servers.databases;
+    const cuts = [x?.faults.partition({ only: 'clients' }), y?.faults.partition({ only: 'clients' })];
+    await eventually('it lets go', () => inCharge.size === 0, 60_000);
+    for (const cut of cuts) cut?.heal();
+    await eventually('somebody is again', only, 60_000);
+    expect(story.slice(0, 4)).toEqual([
+      `${first} acquired`,
+      `${first} lost`,
+      `${second} acquired`,
+      `${second} lost`,
+    ]);
+    expect(story.filter((line) => line.endsWith('late'))).toEqual([]);
+    expect(twice).toBe(0);
+  } finally {
+    await Promise.all([...leases.values()].map((lease) => lease.close()));
+  }
+  expect(inCharge.size).toBe(0);
+});
+
+test('a resource that fails to take charge gives the lease back, cleaned up', async () => {
+  const calls: string[] = [];
+  const lease = await startLeaderLease({
+    name: 'broken',
+    voters: voters('proxy') as never,
+    leaseMs: 2_000,
+    resource: {
+      acquired: () => {
+        calls.push('acquired');
+        throw new Error('the disk is not there');
+      },
+      lost: ({ because }) => void calls.push(`lost: ${because}`),
+    },
+  });
+  const failures: string[] = [];
+  lease.on('resource-failed', ({ during, error }) => failures.push(`${during}: ${error.message}`));
+  await eventually('it lets go', () => calls.length >= 2, 60_000);
+  expect(calls.slice(0, 2)).toEqual(['acquired', 'lost: it failed to take charge: the disk is not there']);
+  expect(failures[0]).toBe('acquired: the disk is not there');
+  await lease.close();
+});
+
+test.each([
+  [{ name: 'x', voters: ['mysql://a', 'mysql://b'] }, /at least three servers/],
+  [{ name: 'x', voters: ['mysql://a', 'mysql://b', 'mysql://a'] }, /servers that differ/],
+  [{ name: 'x y', voters: [] }, /lease.name/],
+  [{ name: 'x', voters: ['mysql://a', 'mysql://b', 'mysql://c'], leaseMs: 100 }, /lease.leaseMs/],
+])('%j is refused by name', async (options, message) => {
+  const resource = { acquired: () => undefined, lost: () => undefined };
+  await expect(startLeaderLease({ ...options, resource })).rejects.toThrow(message);
+});
+
+test('hot spare: the kernel takes the address from a stopped machine, the spare has it, the neighbours know, never two', async () => {
+  const { arping } = await resolveServers(['arping']);
+  if (arping === undefined) throw new Error('arping is missing in the answer');
+  const bin = join(folder, 'bin');
+  await mkdir(bin);
+  const command = [arping.command, ...arping.prefixArgs].map((word) => `'${word}'`).join(' ');
+  await writeFile(join(bin, 'arping'), `#!/bin/sh\nexec ${command} "$@"\n`);
+  await chmod(join(bin, 'arping'), 0o755);
+  const report = await inNamespaces(
+    'nm',
+    'spare-pair.mjs',
+    JSON.stringify({ voters: voters('socket'), leaseMs: 4_000 }),
+    bin,
+  );
+  expect(report, JSON.stringify(report)).toMatchObject({
+    ok: true,
+    both: 0,
+    afterResume: 'b',
+  });
+  // Between two holders nobody had it.
+  expect((report['order'] as string[]).slice(0, 5)).toEqual(['', 'a', '', 'b', '']);
+}, 180_000);
+
+test('a mount: fenced first, verified, started; stopped and unmounted; nothing without a proof', async () => {
+  const path = join(folder, 'data');
+  await mkdir(path);
+  const report = await inNamespaces('m', 'mount-holder.mjs', path);
+  expect(report).toEqual({
+    whileHeld: true,
+    second: expect.stringContaining('mounted on'),
+    unfenced: expect.stringContaining("fencing ended as 'unknown' (the power switch does not answer)"),
+    afterUnfenced: false,
+    unverified: 'not the right disk',
+    atEnd: false,
+    steps: ['start mounted', 'stop mounted', 'stop unmounted', 'stop mounted'],
+  });
+});
+
+test('a memcached pair: a restart and an absence are seen, and only a fill makes it trusted again', async () => {
+  const filled: string[] = [];
+  let mayFill = false;
+  const nodes = servers.memcached.map(({ id }) => id);
+  const [node] = servers.memcached;
+  if (node === undefined) throw new Error('there is no memcached');
+  const pair = await watchMemcachedPair({
+    nodes,
+    intervalMs: 100,
+    timeoutMs: 500,
+    fill: async (name) => {
+      if (!mayFill) throw new Error('the peer is busy');
+      filled.push(name);
+    },
+  });
+  try {
+    expect(pair.trusted).toEqual(nodes);
+    const failures: string[] = [];
+    pair.on('fill-failed', ({ error }) => failures.push(error.message));
+    await node.kill();
+    await eventually('it is down', () => pair.states.get(node.id)?.state === 'down');
+    await node.start();
+    await eventually('it is warming, and filling it fails', () => failures.length > 0);
+    expect(pair.states.get(node.id)?.state).toBe('warming');
+    expect(pair.trusted).not.toContain(node.id);
+    mayFill = true;
+    await eventually('it is trusted again', () => pair.trusted.includes(node.id));
+    expect(filled).toEqual([node.id]);
+    await node.pause();
+    await eventually('it is down', () => pair.states.get(node.id)?.state === 'down');
+    await node.resume();
+    await eventually('it was filled again, because it missed writes', () => filled.length === 2);
+  } finally {
+    await pair.close();
+  }
+});
+
+test('HTTP upstreams: the one that fails is left out, and comes back', async () => {
+  const { createServer } = await import('node:http');
+  const answers = new Map<string, number>();
+  const https = await Promise.all(
+    ['a', 'b', 'c'].map(async (name) => {
+      const server = createServer((_, response) => {
+        response.statusCode = answers.get(name) ?? 200;
+        response.end(name);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return { name, server, url: `http://127.0.0.1:${(server.address() as { port: number }).port}` };
+    }),
+  );
+  try {
+    const upstreams = createHttpUpstreams({
+      urls: https.map(({ url }) => url),
+      baseMs: 300,
+      consecutiveFailures: 3,
+    });
+    const ask = async (): Promise<string> => {
+      const ticket = upstreams.pick();
+      try {
+        const response = await fetch(ticket.url);
+        if (response.status < 500) ticket.success();
+        else ticket.failure();
+        return `${response.status} ${await response.text()}`;
+      } catch {
+        ticket.failure();
+        return 'nobody';
+      }
+    };
+    answers.set('a', 503);
+    await eventually('it is left out', async () => {
+      await ask();
+      return upstreams.upstreams.some(({ ejected }) => ejected);
+    });
+    answers.delete('a');
+    await eventually('it is asked again', async () => (await ask()) === '200 a');
+  } finally {
+    for (const { server } of https) server.close();
+  }
+});

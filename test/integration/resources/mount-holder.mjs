@@ -1,0 +1,51 @@
+// Runs in a mount namespace of its own: mounts under a made-up lease, and tells what the kernel's table says.
+import { readFileSync } from 'node:fs';
+import { mountResource } from '../../../dist/index.js';
+
+const path = process.argv[2] ?? '';
+const isMounted = () => readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${path} `);
+const context = {
+  name: 'data',
+  until: () => performance.now() + 5_000,
+  signal: new AbortController().signal,
+};
+const loss = { name: 'data', because: 'test', deadline: performance.now() + 5_000 };
+const steps = [];
+const step = (name) => async () => {
+  steps.push(`${name} ${isMounted() ? 'mounted' : 'unmounted'}`);
+};
+const make = (fence, more = {}) =>
+  mountResource({
+    source: 'none',
+    path,
+    type: 'tmpfs',
+    options: ['size=1m'],
+    fence,
+    start: step('start'),
+    stop: step('stop'),
+    ...more,
+  });
+const fenced = async () => ({ state: 'fenced', proof: 'a test' });
+const messageOf = (promise) =>
+  promise.then(
+    () => '',
+    (error) => error.message,
+  );
+
+const good = make(fenced);
+await good.check?.(5_000);
+await good.acquired(context);
+const whileHeld = isMounted();
+const second = await messageOf(make(fenced).check?.(5_000) ?? Promise.resolve());
+await good.lost(loss);
+await good.lost(loss);
+const unfenced = await messageOf(
+  make(async () => ({ state: 'unknown', detail: 'the power switch does not answer' })).acquired(context),
+);
+const afterUnfenced = isMounted();
+const bad = make(fenced, { verify: () => Promise.reject(new Error('not the right disk')) });
+const unverified = await messageOf(bad.acquired(context));
+await bad.lost(loss);
+console.log(
+  JSON.stringify({ whileHeld, second, unfenced, afterUnfenced, unverified, atEnd: isMounted(), steps }),
+);
