@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { LeaseContext } from '../../../../src/failover/resources/leased-resource.js';
 import type { CommandResult } from '../../../../src/failover/resources/run-command.js';
 import { virtualIp } from '../../../../src/failover/resources/virtual-ip.js';
@@ -25,17 +25,22 @@ const lease = (leftMs: number): LeaseContext => {
   const until = performance.now() + leftMs;
   return { name: 'vip', until: () => until, signal: AbortSignal.timeout(1), report: () => undefined };
 };
-const held = (leftMs: number): LeaseContext => ({ ...lease(leftMs), signal: new AbortController().signal });
+let end: AbortController;
+const held = (leftMs: number): LeaseContext => ({ ...lease(leftMs), signal: end.signal });
 
 beforeEach(() => {
+  end = new AbortController();
   ran = [];
   answers = { 'arping -V': { stdout: 'arping from iputils 20221126' } };
   takesMs = 0;
   shown = undefined;
 });
 
+afterEach(() => end.abort());
+
 test('it asks whether somebody has the address, takes it for the time that is certain, and tells the neighbours', async () => {
   await vip().acquired(held(4_000));
+  await vi.waitFor(() => expect(ran.length).toBe(4));
   expect(ran).toEqual([
     'ip -4 -json address show dev eth0',
     'arping -D -c 2 -w 2 -I eth0 10.0.0.100',
