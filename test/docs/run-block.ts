@@ -42,8 +42,12 @@ export async function runBlock(
     writeFileSync(file, program);
     const run = startNode([file], {
       env: {
-        STORMLAMP_MYSQL_PRIMARY: urlOf(servers.primary.id),
-        STORMLAMP_MYSQL_REPLICAS: servers.replicas.map(({ id }) => urlOf(id)).join(','),
+        ...(servers.databases.length === 0
+          ? {}
+          : {
+              STORMLAMP_MYSQL_PRIMARY: urlOf(servers.primary.id),
+              STORMLAMP_MYSQL_REPLICAS: servers.replicas.map(({ id }) => urlOf(id)).join(','),
+            }),
         STORMLAMP_MEMCACHED: servers.memcached.map(({ id }) => id).join(','),
         ...more.env,
       },
