@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           environment: 'node',
-          include: ['test/integration/**/*.test.ts', 'test/docs/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts', 'test/peers/**/*.test.ts', 'test/docs/**/*.test.ts'],
           // Real servers: one cluster at a time.
           fileParallelism: false,
           testTimeout: 60_000,

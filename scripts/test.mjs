@@ -74,7 +74,7 @@ if (await check('build', () => ensureBuild({ force: only.length === 0 }))) {
     );
     await check('reference documentation', () => succeeds(runBin('typedoc', [], { quiet: true })));
   }
-  const servers = only.length === 0 || only.some((argument) => /integration|docs|chaos/.test(argument));
+  const servers = only.length === 0 || only.some((argument) => /integration|peers|docs|chaos/.test(argument));
   const ready =
     !servers ||
     (await check('servers', () =>

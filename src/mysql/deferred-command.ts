@@ -61,6 +61,19 @@ export class DeferredCommand extends EventEmitter {
     return this.#stream?.destroyed === true;
   }
 
+  /** Whether rows were read from the stream, and whoever read them went away without destroying it. */
+  get forsaken(): boolean {
+    const stream = this.#stream;
+    if (stream === undefined || stream.destroyed || stream.readableEnded || !stream.readableDidRead)
+      return false;
+    return stream.listenerCount('data') + stream.listenerCount('readable') === 0;
+  }
+
+  /** Gives the rest of the rows up, as destroying the stream does. */
+  abandon(): void {
+    this.#stream?.destroy();
+  }
+
   /** Passes on what the driver's `command` delivers from now on; errors and the end are told by {@link settle}. */
   attach(command: Query): void {
     command.on('fields', (fields: FieldPacket) => {

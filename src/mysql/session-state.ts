@@ -2,7 +2,7 @@
  * What the statements of one virtual connection have left behind on the server, as a pure state machine: it decides
  * whether the next statement may go elsewhere, and what another connection must be told before it takes over.
  */
-import type { Classification, Pin, PinTarget } from './classifier/classification.js';
+import type { AccessMode, Classification, Pin, PinTarget } from './classifier/classification.js';
 import type { Statement } from './statement.js';
 
 /** The transaction that is open, as far as the client knows. */
@@ -21,7 +21,15 @@ export interface SessionState {
   /** Settings (`SET NAMES`, `SET time_zone`, `USE`, …) that another connection must be given first, in order. */
   readonly settings: readonly Statement[];
   /** What was said about the next transaction (`SET TRANSACTION …`) and is told to the node that it begins on. */
-  readonly announced: readonly Statement[];
+  readonly announced: readonly Announcement[];
+}
+
+/** A statement about the next transaction, and what it says about its writing. */
+export interface Announcement {
+  /** The statement. */
+  readonly statement: Statement;
+  /** Whether the transaction may write; undefined when the statement does not say. */
+  readonly access: AccessMode | undefined;
 }
 
 /** The state of a session that has done nothing yet. */
@@ -64,8 +72,16 @@ export function isAnnouncement(state: SessionState, classification: Classificati
 }
 
 /** The state after an announcement. */
-export function afterAnnouncement(state: SessionState, statement: Statement): SessionState {
-  return { ...state, announced: [...state.announced.slice(-ANNOUNCED_LIMIT), statement] };
+export function afterAnnouncement(
+  state: SessionState,
+  statement: Statement,
+  { access }: Classification,
+): SessionState {
+  return { ...state, announced: [...state.announced.slice(-ANNOUNCED_LIMIT), { statement, access }] };
+}
+
+function announcedAccess({ announced }: SessionState): AccessMode | undefined {
+  return announced.findLast(({ access }) => access !== undefined)?.access;
 }
 
 /** Whether a statement is, or begins, the transaction that was announced. */
@@ -98,6 +114,9 @@ export function needOf(state: SessionState, classification: Classification, hold
     case 'begin-read-only':
       return { place: 'read', because };
     case 'begin':
+      return announcedAccess(state) === 'read-only'
+        ? { place: 'read', because: 'it begins a transaction that was announced as read-only' }
+        : { place: 'primary', because };
     case 'begin-read-write':
     case 'autocommit-off':
     case 'next-transaction':
@@ -179,8 +198,7 @@ export function afterStatement(
     else pins = withPin(pins, { pin: 'session-variable', name: undefined });
   }
   // Inside a read-only transaction nothing is written, whatever is tried.
-  const inReadOnly = state.transaction === 'read-only' && transaction === 'read-only';
-  const wrote = state.wrote || (bindsToPrimary(classification) && !inReadOnly);
+  const wrote = state.wrote || (bindsToPrimary(classification) && transaction !== 'read-only');
   const announced = ending.ok && usesAnnouncement(classification) ? FRESH_SESSION.announced : state.announced;
   const changed =
     announced.length !== state.announced.length ||

@@ -23,6 +23,8 @@ export class VirtualConnection {
   readonly #onDone: () => void;
   #busy = false;
   #handles = 0;
+  /** The statement under way whose rows go to listeners or a stream. */
+  #command: DeferredCommand | undefined;
   #phase: 'open' | 'released' | 'destroyed' = 'open';
 
   /** Makes a connection that is bound to nothing yet; `onDone` is called once, when it was released or destroyed. */
@@ -61,9 +63,15 @@ export class VirtualConnection {
   run(statement: Statement, command?: DeferredCommand): Promise<StatementAnswer> {
     const context = this.#host.contextOf(statement.limits);
     return this.#inTurn(context.deadline, async () => {
+      if (command === undefined) return this.#session.run(statement, context);
       // Who streams says so right after the call.
-      if (command !== undefined) await undefined;
-      return this.#session.run(statement, context, command);
+      await undefined;
+      this.#command = command;
+      try {
+        return await this.#session.run(statement, context, command);
+      } finally {
+        this.#command = undefined;
+      }
     });
   }
 
@@ -122,6 +130,8 @@ export class VirtualConnection {
   release(): void {
     if (this.#phase !== 'open') return;
     this.#phase = 'released';
+    // Nobody will read the rest of such a stream, and the connection would never come back.
+    if (this.#command?.forsaken === true) this.#command.abandon();
     if (!this.#busy) this.#session.giveBack();
     this.#onDone();
   }

@@ -99,7 +99,7 @@ export class VirtualSession {
       return nothingDone;
     }
     if (isAnnouncement(this.#state, classification)) {
-      this.#state = afterAnnouncement(this.#state, statement);
+      this.#state = afterAnnouncement(this.#state, statement, classification);
       return nothingDone;
     }
     const tried: Tried = { nodes: undefined };
@@ -232,7 +232,7 @@ export class VirtualSession {
     try {
       if (before.announced.length > 0 && usesAnnouncement(classification)) {
         connection.touched = true;
-        for (const each of before.announced) await sendStatement(connection, each, deadline);
+        for (const each of before.announced) await sendStatement(connection, each.statement, deadline);
       }
       const answer =
         command === undefined

@@ -135,6 +135,31 @@ describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
     expect(await seesCommitted('START TRANSACTION')).toEqual({ replica: false, more: 1 });
   });
 
+  test('a transaction that was announced as read-only begins on a replica, and the next one on the primary', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY');
+    await connection.query('BEGIN');
+    expect(await serverOf(connection)).not.toBe(primary);
+    await expect(connection.query('INSERT INTO t (v) VALUES ("never")')).rejects.toMatchObject({
+      errno: 1290,
+    });
+    await connection.query('COMMIT');
+    expect(await serverOf(connection)).not.toBe(primary);
+    await connection.query('BEGIN');
+    expect(await serverOf(connection)).toBe(primary);
+    await connection.query('ROLLBACK');
+    await connection.query('SET TRANSACTION READ ONLY');
+    await connection.query('SET TRANSACTION READ WRITE');
+    await connection.query('BEGIN');
+    expect(await serverOf(connection)).toBe(primary);
+    await connection.query('INSERT INTO t (v) VALUES ("announced to write")');
+    await connection.query('COMMIT');
+    connection.release();
+    expect(await servers.primary.query('SELECT v FROM shop.t WHERE v = "announced to write"')).toHaveLength(
+      1,
+    );
+  });
+
   test('a read-write transaction never begins on the replica of a read-only one', async () => {
     const connection = await cluster.getConnection();
     await connection.query('START TRANSACTION READ ONLY');

@@ -37,6 +37,7 @@ describe.each(TABLES)('%s', (_name, rows) => {
       });
       if (details.pinned !== undefined) expect(names(given.pinned)).toEqual(details.pinned);
       if (details.unpinned !== undefined) expect(names(given.unpinned)).toEqual(details.unpinned);
+      if (details.access !== undefined) expect(given.access).toBe(details.access);
       if (details.settings !== undefined) expect(given.settings).toEqual(details.settings);
       expect(given.because).toMatch(/^\S.{5,}$/);
     },

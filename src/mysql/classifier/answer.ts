@@ -1,5 +1,6 @@
 /** Builds classifications: immutable, small, and the same object for the commonest answers. */
 import type {
+  AccessMode,
   Classification,
   Pin,
   PinTarget,
@@ -25,6 +26,8 @@ export interface AnswerDetails {
   readonly unpins?: readonly Pin[];
   /** The settings to replay. */
   readonly settings?: readonly SessionSetting[] | undefined;
+  /** The access mode that the next transaction gets. */
+  readonly access?: AccessMode | undefined;
 }
 
 /** An answer; pins follow from what is pinned. */
@@ -34,7 +37,7 @@ export function answer(
   because: string,
   details: AnswerDetails = {},
 ): Classification {
-  const { transaction, pinned = NONE, unpinned = NONE, settings = NONE } = details;
+  const { transaction, pinned = NONE, unpinned = NONE, settings = NONE, access } = details;
   return Object.freeze({
     kind,
     route,
@@ -46,6 +49,7 @@ export function answer(
     ...(pinned.length === 0 ? {} : { pinned }),
     ...(unpinned.length === 0 ? {} : { unpinned }),
     ...(settings.length === 0 ? {} : { settings }),
+    ...(access === undefined ? {} : { access }),
   });
 }
 

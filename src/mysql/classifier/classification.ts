@@ -66,6 +66,9 @@ export interface PinTarget {
 /** A setting that the session replays on its next connection instead of being pinned by it. */
 export type SessionSetting = 'charset' | 'time-zone' | 'sql-mode' | 'isolation' | 'access-mode' | 'database';
 
+/** Whether the next transaction may write. */
+export type AccessMode = 'read-only' | 'read-write';
+
 /** The answer of the classifier; immutable, and shared between equal texts. */
 export interface Classification {
   /** What the text does. */
@@ -88,6 +91,8 @@ export interface Classification {
   readonly unpinned?: readonly PinTarget[];
   /** The settings that route `all` is about (also present when something else forced another route). */
   readonly settings?: readonly SessionSetting[];
+  /** With `next-transaction`: whether that one may write, when the text says so. */
+  readonly access?: AccessMode;
 }
 
 /** Options of `classify`. */

@@ -1,6 +1,7 @@
 /** Puts the answers for several statements, or for several readings of one text, together. */
 import { answer, pinKinds } from './answer.js';
 import type {
+  AccessMode,
   Classification,
   PinTarget,
   Route,
@@ -34,6 +35,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       unpinned,
       unpins,
       settings: allSettings(parts),
+      access: parts.findLast((part) => part.access !== undefined)?.access,
     },
   );
 }
@@ -62,6 +64,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       unpins,
       unpinned: (first.unpinned ?? []).filter(({ pin }) => unpins.includes(pin)),
       settings: allSettings(readings),
+      access: strictestAccess(readings),
     },
   );
 }
@@ -83,6 +86,11 @@ function sequenceRoute(parts: readonly Classification[]): Route {
 
 function allSettings(parts: readonly Classification[]): SessionSetting[] {
   return [...new Set(parts.flatMap((part) => part.settings ?? []))];
+}
+
+function strictestAccess(readings: readonly Classification[]): AccessMode | undefined {
+  const [first, ...rest] = readings.map(({ access }) => access);
+  return rest.every((access) => access === first) ? first : 'read-write';
 }
 
 function distinct(targets: readonly PinTarget[]): PinTarget[] {

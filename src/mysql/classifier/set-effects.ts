@@ -1,11 +1,18 @@
 /** Adds up what the parts of one `SET` do. */
 import { answer, target } from './answer.js';
-import type { Classification, PinTarget, SessionSetting, TransactionEffect } from './classification.js';
+import type {
+  AccessMode,
+  Classification,
+  PinTarget,
+  SessionSetting,
+  TransactionEffect,
+} from './classification.js';
 
 /** The effects of a `SET`, part by part. */
 export class SetEffects {
   #writes = false;
   #transaction: TransactionEffect | undefined;
+  #access: AccessMode | undefined;
   readonly #pins = new Map<string, PinTarget>();
   readonly #settings = new Set<SessionSetting>();
 
@@ -34,12 +41,17 @@ export class SetEffects {
     if (this.#transaction !== 'autocommit-off' || effect === 'autocommit-on') this.#transaction = effect;
   }
 
+  /** A part that says whether the next transaction may write. */
+  nextAccess(access: AccessMode): void {
+    this.#access = access;
+  }
+
   /** What all parts together are. */
   toClassification(): Classification {
     const transaction = this.#transaction;
     const pinned = [...this.#pins.values()];
     const settings = [...this.#settings];
-    const details = { transaction, pinned, settings };
+    const details = { transaction, pinned, settings, access: this.#access };
     if (this.#writes) return answer('write', 'primary', 'it changes a setting of the server', details);
     if (this.#pins.has('session-variable'))
       return answer(

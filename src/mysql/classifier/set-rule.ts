@@ -1,6 +1,6 @@
 /** `SET` in all its forms. */
 import { answer, anything, onPrimary, target } from './answer.js';
-import type { Classification } from './classification.js';
+import type { AccessMode, Classification } from './classification.js';
 import { Feature } from './features.js';
 import { SetEffects } from './set-effects.js';
 import { STATEMENT_VARIABLES, variableRole } from './set-variables.js';
@@ -118,6 +118,8 @@ function assign(effects: SetEffects, scope: Scope, name: string, value: Value): 
     case 'transaction':
       if (scope === 'bare') {
         effects.transaction('next-transaction');
+        if (variable.setting === 'access-mode')
+          effects.nextAccess(isOn(value.literal) ? 'read-only' : 'read-write');
         return;
       }
       effects.setting(variable.setting);
@@ -180,6 +182,7 @@ function skipValue(at: StatementCursor, features: number): Value {
 
 function setTransaction(at: StatementCursor, scope: Scope): Classification | undefined {
   const effects = new SetEffects();
+  let access: AccessMode | undefined;
   do {
     if (at.take('isolation')) {
       if (!at.take('level')) return undefined;
@@ -190,7 +193,9 @@ function setTransaction(at: StatementCursor, scope: Scope): Classification | und
       effects.setting('isolation');
       if (level === 'serializable') effects.sessionVariable();
     } else {
-      if (!at.take('read') || at.takeOne('only', 'write') === undefined) return undefined;
+      const mode = at.take('read') ? at.takeOne('only', 'write') : undefined;
+      if (mode === undefined) return undefined;
+      access = mode === 'only' ? 'read-only' : 'read-write';
       effects.setting('access-mode');
     }
   } while (at.takeSign(','));
@@ -198,7 +203,10 @@ function setTransaction(at: StatementCursor, scope: Scope): Classification | und
   if (scope === 'session') return effects.toClassification();
   const other = new SetEffects();
   if (scope === 'global') other.write();
-  else other.transaction('next-transaction');
+  else {
+    other.transaction('next-transaction');
+    if (access !== undefined) other.nextAccess(access);
+  }
   return other.toClassification();
 }
 

@@ -17,6 +17,8 @@ export interface RowDetails {
   readonly unpinned?: readonly string[];
   /** The settings that are replayed. */
   readonly settings?: readonly string[];
+  /** The access mode that is announced. Not checked when absent. */
+  readonly access?: 'read-only' | 'read-write';
 }
 
 /** A statement, its kind and route as `kind route`, and the rest. */

@@ -61,10 +61,19 @@ export const TRANSACTIONS: readonly Row[] = [
     "XA ROLLBACK 'x'",
   ]),
   ['XA RECOVER', 'read primary'],
+  ...rows('transaction primary', { transaction: 'next-transaction', access: 'read-only' }, [
+    'SET TRANSACTION READ ONLY',
+    'set transaction isolation level read committed, read only',
+    'SET TRANSACTION READ ONLY, ISOLATION LEVEL SERIALIZABLE',
+    'SET @@transaction_read_only = 1',
+  ]),
+  ...rows('transaction primary', { transaction: 'next-transaction', access: 'read-write' }, [
+    'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ WRITE',
+    'SET @@transaction_read_only = @@global.read_only',
+    'SET TRANSACTION READ ONLY; SET TRANSACTION READ WRITE',
+  ]),
   ...rows('transaction primary', { transaction: 'next-transaction' }, [
     'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
-    'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ WRITE',
-    'SET TRANSACTION READ ONLY',
     "SET @@transaction_isolation = 'READ-COMMITTED'",
     'SET @@tx_read_only = 1',
   ]),

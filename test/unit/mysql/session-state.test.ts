@@ -150,7 +150,7 @@ describe('transactions', () => {
 
 describe('what is announced for the next transaction', () => {
   const announcement = readStatement('query', 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED', undefined);
-  const announced = afterAnnouncement(FRESH_SESSION, announcement);
+  const announced = afterAnnouncement(FRESH_SESSION, announcement, classify(announcement.sql));
 
   test('is not sent before that begins, and is refused by the server inside one', () => {
     expect(isAnnouncement(FRESH_SESSION, classify(announcement.sql))).toBe(true);
@@ -172,8 +172,28 @@ describe('what is announced for the next transaction', () => {
 
   test('is kept within bounds', () => {
     let state = FRESH_SESSION;
-    for (let index = 0; index < 100; index += 1) state = afterAnnouncement(state, announcement);
+    for (let index = 0; index < 100; index += 1)
+      state = afterAnnouncement(state, announcement, classify(announcement.sql));
     expect(state.announced.length).toBeLessThan(10);
+  });
+
+  test.each([
+    [['SET TRANSACTION READ ONLY'], 'read'],
+    [['SET TRANSACTION READ ONLY', 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED'], 'read'],
+    [['SET TRANSACTION READ ONLY', 'SET TRANSACTION READ WRITE'], 'primary'],
+    [['SET TRANSACTION ISOLATION LEVEL READ COMMITTED'], 'primary'],
+    // What is no longer sent is no longer believed.
+    [
+      ['SET TRANSACTION READ ONLY', ...Array(20).fill('SET TRANSACTION ISOLATION LEVEL READ COMMITTED')],
+      'primary',
+    ],
+  ])('after %j, BEGIN runs where %s does', (texts: readonly string[], place) => {
+    const state = texts.reduce(
+      (before, sql) => afterAnnouncement(before, readStatement('query', sql, undefined), classify(sql)),
+      FRESH_SESSION,
+    );
+    expect(needOf(state, classify('BEGIN'), false).place).toBe(place);
+    expect(needOf(state, classify('START TRANSACTION READ WRITE'), false).place).toBe('primary');
   });
 });
 

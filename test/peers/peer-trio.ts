@@ -1,0 +1,75 @@
+/**
+ * Real servers for a peer: a primary with two replicas, and tables that tell which server answered. `node_of` holds another
+ * row on each of them, and whoever inserts a book is noted by a trigger.
+ */
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from '../integration/eventually.js';
+
+/** How many rows the table `digit` has. */
+export const DIGITS = 2_000;
+
+/** The servers, and the client that a peer is given. */
+export interface PeerTrio {
+  readonly servers: LocalCluster;
+  readonly cluster: MysqlCluster;
+  /** The `server_id` of the primary. */
+  readonly primary: number;
+  /** Those of the replicas. */
+  readonly replicas: readonly number[];
+  /** The titles of the books that the primary has, with the server that each was written on. */
+  books(): Promise<readonly { readonly title: string; readonly writtenOn: number }[]>;
+  /** Resolves when every connection is back in its pool. */
+  idle(): Promise<unknown>;
+  /** Another client of the same servers; whoever asks for it closes it. */
+  openCluster(): Promise<MysqlCluster>;
+  close(): Promise<void>;
+}
+
+export async function startPeerTrio(flavor: 'mariadb' | 'mysql'): Promise<PeerTrio> {
+  const servers = await startLocalCluster({ flavor, memcached: 0, php: false });
+  const { primary, replicas } = servers;
+  await primary.query('CREATE TABLE shop.node_of (id INT PRIMARY KEY, server INT)');
+  await primary.query(
+    'CREATE TABLE shop.book (id INT AUTO_INCREMENT PRIMARY KEY, title VARCHAR(100) NOT NULL, writtenOn INT)',
+  );
+  await primary.query('CREATE TABLE shop.digit (n INT PRIMARY KEY)');
+  for (const node of servers.databases) await node.query('SET GLOBAL log_bin_trust_function_creators = 1');
+  await primary.query(
+    'CREATE TRIGGER shop.book_written BEFORE INSERT ON shop.book FOR EACH ROW SET NEW.writtenOn = @@server_id',
+  );
+  const digits = Array.from({ length: DIGITS }, (_, n) => `(${n})`).join(', ');
+  await primary.query(`INSERT INTO shop.digit VALUES ${digits}`);
+  await servers.waitForReplication();
+  for (const node of servers.databases) {
+    await node.query('SET sql_log_bin = 0');
+    // Not even an administrator writes on a replica of MySQL.
+    if (flavor === 'mysql') await node.query('SET GLOBAL super_read_only = 0');
+    await node.query('INSERT INTO shop.node_of VALUES (1, @@server_id)');
+    if (flavor === 'mysql' && node !== primary) await node.query('SET GLOBAL super_read_only = 1');
+    await node.query('SET sql_log_bin = 1');
+  }
+  const openCluster = (): Promise<MysqlCluster> =>
+    createMysqlCluster({ ...servers.options().mysql, pool: { max: 3 } });
+  const cluster = await openCluster();
+  return {
+    servers,
+    cluster,
+    primary: primary.serverId,
+    replicas: replicas.map(({ serverId }) => serverId),
+    books: () => primary.query('SELECT title, writtenOn FROM shop.book ORDER BY id'),
+    idle: () => connectionsAreBack(cluster),
+    openCluster,
+    close: async () => {
+      await cluster.close();
+      await servers.close();
+    },
+  };
+}
+
+/** Resolves when every connection of `cluster` is back in its pool. */
+export function connectionsAreBack(cluster: MysqlCluster): Promise<unknown> {
+  return eventually('all connections are back', () =>
+    cluster.stats().every(({ inFlight, pool }) => inFlight === 0 && pool.borrowed === 0),
+  );
+}
