@@ -8,6 +8,7 @@ import type { Flavor } from '../topology/node-description.js';
 import { connectError } from './connect-error.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import type { MysqlCredentials } from './connection-settings.js';
+import { guardLocalFile } from './local-file.js';
 import { logIn, timedOut } from './log-in.js';
 import { followPacketOrder } from './packet-order.js';
 import { PhysicalConnection } from './physical-connection.js';
@@ -140,7 +141,7 @@ function isUnknownTracker(error: unknown): boolean {
 
 function driverOptions(config: MysqlNodeConfig): ConnectionOptions {
   const { seed, connection } = config;
-  const { ssl, ...rest } = connection;
+  const { ssl, infileStreamFactory, ...rest } = connection;
   const { address } = seed;
   const where =
     address.socketPath === undefined
@@ -148,7 +149,8 @@ function driverOptions(config: MysqlNodeConfig): ConnectionOptions {
       : { socketPath: address.socketPath };
   const tls = ssl === undefined || ssl === false ? {} : { ssl: tlsOptions(ssl) };
   // The limit of connecting is ours: the driver's does not know the deadline.
-  return { ...rest, ...where, ...tls, connectTimeout: 0 } as unknown as ConnectionOptions;
+  const infile = { infileStreamFactory: guardLocalFile(infileStreamFactory) };
+  return { ...rest, ...where, ...tls, ...infile, connectTimeout: 0 } as unknown as ConnectionOptions;
 }
 
 /** One object per factory: the driver changes it, and keeps what it parsed of it under its identity. */

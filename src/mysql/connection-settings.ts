@@ -1,5 +1,6 @@
 /** The options of a database node as a user writes them, and which values each of them takes. */
 import { invalidOption } from '../common/option-reader.js';
+import type { LocalFileSource } from './local-file.js';
 
 /** A user and a password. */
 export interface MysqlCredentials {
@@ -84,7 +85,7 @@ export interface MysqlConnectionSettings {
   /** Puts values into a statement instead of the driver. */
   readonly queryFormat?: (query: string, values: unknown) => string;
   /** Opens the file of a `LOAD DATA LOCAL`. */
-  readonly infileStreamFactory?: (path: string) => NodeJS.ReadableStream;
+  readonly infileStreamFactory?: LocalFileSource;
   /** Whether TCP keep-alive is on. Default true. */
   readonly enableKeepAlive?: boolean;
   /** Milliseconds of silence before the first keep-alive probe. */

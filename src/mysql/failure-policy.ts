@@ -2,6 +2,7 @@
 
 import { isStormlampError } from '../common/stormlamp-error.js';
 import type { Classification } from './classifier/classification.js';
+import { isLocalFileError } from './local-file.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { classifyServerError, type ServerErrorMeaning } from './server-error.js';
 import { isTied, type SessionState } from './session-state.js';
@@ -49,7 +50,8 @@ export function failureOf(error: unknown, connection: PhysicalConnection, delive
     // The driver says so when the connection was already closed: it did not even try.
     written: !(error instanceof Error && /in closed state$/.test(error.message)),
     delivered,
-    interrupted: isStormlampError(error) || code === 'PROTOCOL_SEQUENCE_TIMEOUT',
+    interrupted:
+      (isStormlampError(error) && !isLocalFileError(error)) || code === 'PROTOCOL_SEQUENCE_TIMEOUT',
     errno: typeof errno === 'number' ? errno : undefined,
   };
 }

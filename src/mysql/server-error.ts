@@ -4,6 +4,7 @@
  */
 import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import type { Flavor } from '../topology/node-description.js';
+import { isLocalFileError } from './local-file.js';
 
 /** The kinds of trouble that are handled differently. */
 export type ServerErrorKind =
@@ -145,13 +146,14 @@ const CLOSED_STATE = /in closed state$/;
  * statement, so that nothing is given up on a guess.
  */
 export function classifyServerError(error: unknown, flavor?: Flavor): ServerErrorMeaning {
-  if (typeof error !== 'object' || error === null) return statement;
+  if (typeof error !== 'object' || error === null || isLocalFileError(error)) return statement;
   if (isStormlampError(error)) return ofStormlampError(error.code, error.cause, flavor);
   const { code, errno, fatal } = error as { code?: unknown; errno?: unknown; fatal?: unknown };
   const message = error instanceof Error ? error.message : '';
-  // System errors carry negative numbers; an ERR packet to an idle connection carries its number in `code`.
+  // System errors carry negative numbers, a DOMException a small `code`; an ERR packet to an idle connection carries its
+  // number in `code`.
   const number = typeof errno === 'number' ? errno : typeof code === 'number' ? code : undefined;
-  if (number !== undefined && number > 0) {
+  if (number !== undefined && number >= 1_000) {
     const meaning = byNumber(number, message, (error as { sqlState?: unknown }).sqlState, flavor);
     return fatal === true && meaning.connection === 'usable' ? { ...meaning, connection: 'lost' } : meaning;
   }
@@ -208,7 +210,9 @@ function ofStormlampError(code: ErrorCode, cause: unknown, flavor: Flavor | unde
       return protocol;
     case ErrorCode.MISSING_PRIVILEGE:
       return access;
+    // Whatever ended the wait, the statement may still be running there.
     case ErrorCode.TIMEOUT:
+    case ErrorCode.ABORTED:
       return lost;
     case ErrorCode.WRITE_REFUSED:
       return readOnly;

@@ -210,6 +210,22 @@ export function afterStatement(
   return changed ? { transaction, autocommit, pins, wrote, settings, announced } : state;
 }
 
+/**
+ * Whether only the server knows what became of the transaction after this statement failed: a statement that commits
+ * first does so unless it was not even understood, and what a procedure did before its error is done.
+ */
+export function leavesDoubt(state: SessionState, classification: Classification): boolean {
+  if (classification.kind === 'unknown') return true;
+  return classification.implicitCommit && (state.transaction !== 'none' || !state.autocommit);
+}
+
+/** The state once the server has told its status bits; undefined bits tell nothing. */
+export function afterInquiry(state: SessionState, status: number | undefined): SessionState {
+  if (status === undefined) return state;
+  const transaction = phaseOf(status, state.transaction);
+  return { ...state, transaction, autocommit: (status & AUTOCOMMIT) !== 0 };
+}
+
 /** Whether a statement only changes settings that can be made again on another connection. */
 export function isSetting(classification: Classification): boolean {
   return (
@@ -227,21 +243,19 @@ function transactionAfter(
   ending: Ending,
 ): TransactionPhase {
   const { transaction: effect, implicitCommit } = classification;
-  const base = implicitCommit ? 'none' : state.transaction;
   if (!ending.ok) {
     if (ending.errno !== undefined) {
       if (ENDS_TRANSACTION.has(ending.errno)) return 'none';
       if (effect === 'commit' && ENDS_AT_COMMIT.has(ending.errno)) return 'none';
     }
-    return base;
+    // It may have ended all the same, see `leavesDoubt`: until the server says so, it is taken for open.
+    return state.transaction;
   }
+  const base = implicitCommit ? 'none' : state.transaction;
   if (ending.status !== undefined) {
     // The server's own word is better than what the text says, for example after CALL.
-    if ((ending.status & IN_TRANSACTION) === 0) return 'none';
-    if ((ending.status & IN_READ_ONLY_TRANSACTION) !== 0) return 'read-only';
-    return base === 'read-only' && effect !== 'begin-read-write' && effect !== 'begin'
-      ? 'read-only'
-      : 'read-write';
+    const isNew = effect === 'begin-read-write' || effect === 'begin';
+    return phaseOf(ending.status, isNew ? 'none' : base);
   }
   switch (effect) {
     case 'begin':
@@ -256,6 +270,12 @@ function transactionAfter(
     default:
       return base;
   }
+}
+
+function phaseOf(status: number, before: TransactionPhase): TransactionPhase {
+  if ((status & IN_TRANSACTION) === 0) return 'none';
+  if ((status & IN_READ_ONLY_TRANSACTION) !== 0) return 'read-only';
+  return before === 'read-only' ? 'read-only' : 'read-write';
 }
 
 function autocommitAfter(state: SessionState, classification: Classification, ending: Ending): boolean {

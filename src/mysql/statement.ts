@@ -12,6 +12,7 @@ import type { CallOptions } from '../common/deadline.js';
 import { invalidOption, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { formatText } from './connection-factory.js';
+import { guardLocalFile } from './local-file.js';
 import { holdsRawSql } from './raw-values.js';
 
 /** What a call may be told besides its statement. */
@@ -79,6 +80,9 @@ export function readStatement(
   if (typeof sql.sql !== 'string') throw invalidOption('sql.sql', 'a string', sql.sql);
   refuseMisspelt(sql);
   const { timeoutMs, signal, after, ...form } = sql;
+  if (form.infileStreamFactory !== undefined) {
+    form.infileStreamFactory = guardLocalFile(form.infileStreamFactory);
+  }
   const isLimited = timeoutMs !== undefined || signal !== undefined || after !== undefined;
   const limits = isLimited ? { timeoutMs, signal, after } : undefined;
   return { mode, sql: textToJudge(mode, form.sql, values ?? form.values), form, values, limits };

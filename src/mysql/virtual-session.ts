@@ -2,6 +2,7 @@
  * One session of a caller over changing physical connections: binds late, stays where its state is, and recovers from
  * failures as far as that is certainly right. It runs one statement at a time; who orders them is the caller's concern.
  */
+import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { catchUp, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
@@ -23,11 +24,13 @@ import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from
 import type { CallContext, SessionPorts } from './session-ports.js';
 import {
   afterAnnouncement,
+  afterInquiry,
   afterStatement,
   changesDatabase,
   FRESH_SESSION,
   isAnnouncement,
   isTied,
+  leavesDoubt,
   leavesReadOnlyTransaction,
   leavesTrace,
   type Need,
@@ -35,10 +38,13 @@ import {
   type SessionState,
   usesAnnouncement,
 } from './session-state.js';
-import { asText, nothingDone, type Statement, type StatementAnswer } from './statement.js';
+import { asText, nothingDone, readStatement, type Statement, type StatementAnswer } from './statement.js';
 
 /** The server has no room for another prepared statement. */
 const TOO_MANY_PREPARED = 1461;
+
+/** The cheapest statement that is answered with the status bits of the session. */
+const INQUIRY = readStatement('query', 'DO 0', undefined);
 
 /** A read whose connection was lost is sent once more. */
 const READ_RETRY_LIMIT = 1;
@@ -55,6 +61,8 @@ export class VirtualSession {
   #wroteOn: PhysicalConnection | undefined;
   #isDestroyed = false;
   #isStrict = false;
+  /** After a failed statement of which only the server knows whether it ended the transaction. */
+  #isInDoubt = false;
   #hasCommitted = false;
 
   /** Makes a session that holds nothing yet. */
@@ -102,6 +110,7 @@ export class VirtualSession {
       this.#state = afterAnnouncement(this.#state, statement, classification);
       return nothingDone;
     }
+    if (this.#isInDoubt && !bearsDoubt(classification)) await this.#inquire(deadline);
     const tried: Tried = { nodes: undefined };
     let current = statement;
     let attempts = 0;
@@ -244,6 +253,7 @@ export class VirtualSession {
       noteAnswer(scope, connection, classification, { before, after: this.#state }, answer);
       this.#noteTrace(connection, classification);
       if (hasCommitted(before, classification, this.#state)) this.#hasCommitted = true;
+      if (statusOf(answer) !== undefined) this.#isInDoubt = false;
       return { answer };
     } catch (thrown) {
       if (thrown instanceof NotSent) {
@@ -300,14 +310,32 @@ export class VirtualSession {
     }
     this.#state = afterStatement(before, classification, statement, { ok: false, errno });
     this.#noteTrace(connection, classification);
-    if (before.transaction !== 'none' && this.#state.transaction === 'none') {
-      if (mayCommit(classification) && classification.transaction !== 'commit') this.#hasCommitted = true;
-      else if (this.#isStrict) {
-        this.#loss = { what: 'transaction', error: transactionGone(connection.node, error) };
-      }
+    if (leavesDoubt(before, classification)) {
+      this.#isInDoubt = true;
+      if (before.transaction !== 'none' && mayCommit(classification)) this.#hasCommitted = true;
+    }
+    if (this.#isStrict && before.transaction !== 'none' && this.#state.transaction === 'none') {
+      this.#loss = { what: 'transaction', error: transactionGone(connection.node, error) };
     }
     if (errno === TOO_MANY_PREPARED && statement.mode === 'execute') return { error, remedy: 'as-text' };
     return { error: lossError(remedy, connection.node, classification, error, undefined), remedy };
+  }
+
+  /** Asks the server whether a transaction is open. What the failed statement left for `SHOW WARNINGS` is gone then. */
+  async #inquire(deadline: Deadline): Promise<void> {
+    this.#isInDoubt = false;
+    const connection = this.held;
+    if (connection === undefined || connection.lost !== undefined) return;
+    const node = this.#ports.node(connection.node);
+    const ticket = node.started('write', connection);
+    try {
+      this.#state = afterInquiry(this.#state, statusOf(await sendStatement(connection, INQUIRY, deadline)));
+      node.finished(ticket, connection);
+    } catch (error) {
+      node.failed('write', ticket, error, connection);
+      this.#lose(connection, error);
+      throw this.#loss?.error ?? error;
+    }
   }
 
   /** The held connection, or another one that satisfies `need`. */
@@ -372,4 +400,10 @@ export class VirtualSession {
     };
     if (!isStormlampError(error, ErrorCode.ABORTED)) void this.#ports.refresh(connection.node);
   }
+}
+
+/** Whether a statement does the same whether a transaction is open or not, or looks at what the one before it left. */
+function bearsDoubt(classification: Classification): boolean {
+  const { transaction } = classification;
+  return asksAboutConnection(classification) || transaction === 'commit' || transaction === 'rollback';
 }

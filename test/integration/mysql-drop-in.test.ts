@@ -1,4 +1,6 @@
 /** In place of a mysql2 pool: the same types, the callback API, streams, prepared statements, and the options of statements. */
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import type { Pool as CallbackPoolType, RowDataPacket } from 'mysql2';
 import type { Pool, PoolConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -249,6 +251,47 @@ test('a statement that the server has no room to prepare is sent as text', async
   } finally {
     await servers.primary.query('SET GLOBAL max_prepared_stmt_count = 16382');
   }
+});
+
+test('LOAD DATA LOCAL loads what the stream gives, through the pool and through a connection', async () => {
+  await servers.primary.query('CREATE TABLE shop.loaded (id INT PRIMARY KEY, v VARCHAR(50))');
+  await servers.primary.query('SET GLOBAL local_infile = 1');
+  const sql = "LOAD DATA LOCAL INFILE 'books.tsv' INTO TABLE loaded";
+  const asked: string[] = [];
+  const [header] = await pool.query({
+    sql,
+    infileStreamFactory: (path) => {
+      asked.push(path);
+      return Readable.from(['1\tone\n', Buffer.from('2\ttwo\n')]);
+    },
+  });
+  expect(header).toMatchObject({ affectedRows: 2 });
+  expect(asked).toEqual(['books.tsv']);
+  const threads = async (): Promise<unknown> =>
+    (await pool.query('SELECT CONNECTION_ID() AS id FOR UPDATE'))[0];
+  const before = await threads();
+  // Without a stream, or with one that fails, nothing is unknown and the connection serves on.
+  await expect(pool.query(sql)).rejects.toMatchObject({
+    code: 'ERR_UNSUPPORTED',
+    message: expect.stringContaining('infileStreamFactory'),
+  });
+  const missing = (path: string): Readable => createReadStream(`/there/is/no/${path}`);
+  await expect(pool.query({ sql, infileStreamFactory: missing })).rejects.toMatchObject({ code: 'ENOENT' });
+  const connection = await pool.getConnection();
+  await connection.beginTransaction();
+  await connection.query('INSERT INTO loaded VALUES (3, "three")');
+  await expect(connection.query({ sql, infileStreamFactory: missing })).rejects.toMatchObject({
+    code: 'ENOENT',
+  });
+  await connection.commit();
+  connection.release();
+  await poolIsIdle();
+  expect(await threads()).toEqual(before);
+  expect(await servers.primary.query('SELECT id FROM shop.loaded ORDER BY id')).toEqual([
+    { id: 1 },
+    { id: 2 },
+    { id: 3 },
+  ]);
 });
 
 test('await using gives a connection back', async () => {

@@ -254,7 +254,11 @@ describe('deadlines', () => {
       servers.primary.query("SELECT * FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT INTO t%'");
     await eventually('it waits for the lock', async () => (await waiting()).length === 1);
     controller.abort();
-    await expect(write).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await expect(write).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+      message: expect.stringContaining('may or may not have happened'),
+      cause: { code: 'ERR_OUTCOME_UNKNOWN' },
+    });
     await eventually('the server has ended it', async () => (await waiting()).length === 0);
     await blocker.commit();
     blocker.release();
@@ -262,6 +266,25 @@ describe('deadlines', () => {
     await expect(cluster.query({ sql: 'SELECT 1', signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: 'ERR_ABORTED',
     });
+    await poolIsIdle();
+  });
+
+  test.each([
+    ['a plain signal', () => undefined],
+    ['a signal with a reason', () => new Error('enough')],
+  ])('%s ends a read, whose connection is not used again', async (_name, reason) => {
+    await start('mariadb', { pool: { max: 1 }, reads: { preference: 'primary' } });
+    const id = async (): Promise<unknown> => {
+      const [rows] = await cluster.query({ sql: 'SELECT CONNECTION_ID() AS id', timeoutMs: 20_000 });
+      return (rows as unknown as { id: number }[])[0]?.id;
+    };
+    const before = await id();
+    const controller = new AbortController();
+    const read = cluster.query({ sql: 'SELECT SLEEP(30)', signal: controller.signal });
+    await eventually('it runs', () => cluster.stats().some(({ inFlight }) => inFlight === 1));
+    controller.abort(reason());
+    await expect(read).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(await id()).not.toBe(before);
     await poolIsIdle();
   });
 

@@ -237,6 +237,54 @@ describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
     await poolIsIdle();
   });
 
+  test('after a statement that would commit first failed, the server tells whether the transaction is still open', async () => {
+    await servers.primary.query('CREATE TABLE IF NOT EXISTS shop.there (i INT)');
+    const connection = await cluster.getConnection();
+    const committed = async (): Promise<unknown> => (await balances())[0];
+    // Not understood: nothing was committed, and the transaction goes on.
+    await connection.beginTransaction();
+    await connection.query('UPDATE account SET n = 1 WHERE id = 1');
+    await expect(connection.query('CREATE TABLE there (')).rejects.toMatchObject({ errno: 1064 });
+    await connection.query('UPDATE account SET n = 2 WHERE id = 1');
+    expect(await committed()).toBe(100);
+    await connection.rollback();
+    expect(await committed()).toBe(100);
+    // Understood and refused: what was before it is committed, and what follows is outside of any transaction.
+    await connection.beginTransaction();
+    await connection.query('UPDATE account SET n = 3 WHERE id = 1');
+    await expect(connection.query('CREATE TABLE there (i INT)')).rejects.toMatchObject({ errno: 1050 });
+    expect((await connection.query('SHOW WARNINGS'))[0]).toMatchObject([{ Code: 1050 }]);
+    expect(await committed()).toBe(3);
+    expect((await connection.query('SELECT n FROM account WHERE id = 1'))[0]).toEqual([{ n: 3 }]);
+    await servers.primary.query(`KILL ${connection.threadId}`);
+    // Had the transaction been taken for open, it would be lost now.
+    const again = eventually('a read is served', () =>
+      connection.query('SELECT n FROM account WHERE id = 1').catch((error: { code?: string }) => {
+        expect(error.code).not.toBe('ERR_TRANSACTION_LOST');
+        return undefined;
+      }),
+    );
+    expect((await again)[0]).toEqual([{ n: 3 }]);
+    connection.release();
+    await poolIsIdle();
+  });
+
+  test('what a procedure did before it failed is known, too', async () => {
+    await servers.primary.query('DROP PROCEDURE IF EXISTS shop.half');
+    await servers.primary.query(
+      "CREATE PROCEDURE shop.half() BEGIN START TRANSACTION; UPDATE shop.account SET n = 7 WHERE id = 1; SIGNAL SQLSTATE '45000'; END",
+    );
+    const connection = await cluster.getConnection();
+    await expect(connection.query('CALL half()')).rejects.toMatchObject({ errno: 1644 });
+    await connection.query('UPDATE account SET n = 8 WHERE id = 2');
+    expect(connection.threadId).toBeDefined();
+    expect(await balances()).toEqual([100, 100]);
+    await connection.commit();
+    expect(await balances()).toEqual([7, 8]);
+    connection.release();
+    await poolIsIdle();
+  });
+
   test('a killed session is a lost transaction: later statements are refused, rollback acknowledges it', async () => {
     const connection = await cluster.getConnection();
     await connection.beginTransaction();

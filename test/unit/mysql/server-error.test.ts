@@ -140,6 +140,18 @@ describe('the kind of an error', () => {
   });
 });
 
+test.each([
+  new DOMException('x', 'AbortError'),
+  new DOMException('x', 'TimeoutError'),
+  new Error('x'),
+  7,
+  undefined,
+])('a call that was given up for %s leaves a connection that is still busy', (cause) => {
+  const error = new StormlampError(ErrorCode.ABORTED, 'x', { cause });
+  expect(classifyServerError(error, 'mysql')).toMatchObject({ answered: false, connection: 'lost' });
+  expect(isNodeFault(error)).toBe(false);
+});
+
 describe('what speaks against a node', () => {
   test.each([
     [driverError('ECONNREFUSED'), true],

@@ -2,12 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { classify } from '../../../src/mysql/classifier/statement-classifier.js';
 import {
   afterAnnouncement,
+  afterInquiry,
   afterStatement,
   bindsToPrimary,
   type Ending,
   FRESH_SESSION,
   isAnnouncement,
   isTied,
+  leavesDoubt,
   leavesReadOnlyTransaction,
   leavesTrace,
   needOf,
@@ -122,10 +124,27 @@ describe('transactions', () => {
     [1290, 'UPDATE t SET a = 1', 'read-write'],
     [1205, 'UPDATE t SET a = 1', 'read-write'],
     [1062, 'INSERT INTO t VALUES (1)', 'read-write'],
-    [1050, 'CREATE TABLE x (i INT)', 'none'],
+    // Only the server knows; until it was asked, the transaction is taken for open.
+    [1050, 'CREATE TABLE x (i INT)', 'read-write'],
+    [1064, 'CREATE TABLE x (i INTT)', 'read-write'],
     [1064, 'nonsense', 'read-write'],
   ])('after error %i of %s in a transaction: %s', (errno, sql, phase) => {
     expect(next(following('BEGIN'), sql, refused(errno)).transaction).toBe(phase);
+  });
+
+  test('a failed statement leaves doubt when it may have committed first', () => {
+    const open = following('BEGIN');
+    expect(leavesDoubt(open, classify('CREATE TABLE x (i INT)'))).toBe(true);
+    expect(leavesDoubt(open, classify('CALL p()'))).toBe(true);
+    expect(leavesDoubt(FRESH_SESSION, classify('CALL p()'))).toBe(true);
+    expect(leavesDoubt(FRESH_SESSION, classify('CREATE TABLE x (i INT)'))).toBe(false);
+    expect(leavesDoubt(open, classify('INSERT INTO t VALUES (1)'))).toBe(false);
+    expect(afterInquiry(open, AUTOCOMMIT)).toMatchObject({ transaction: 'none', autocommit: true });
+    expect(afterInquiry(open, IN_TRANSACTION)).toMatchObject({ transaction: 'read-write' });
+    expect(afterInquiry(FRESH_SESSION, IN_TRANSACTION)).toMatchObject({ transaction: 'read-write' });
+    expect(afterInquiry(FRESH_SESSION, IN_READ_ONLY)).toMatchObject({ transaction: 'read-only' });
+    expect(afterInquiry(open, 0)).toMatchObject({ transaction: 'none', autocommit: false });
+    expect(afterInquiry(open, undefined)).toBe(open);
   });
 
   test('a read-only transaction is left for what begins something else, unless the session is tied', () => {
