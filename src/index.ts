@@ -140,6 +140,7 @@ export type {
   LagSource,
   MonitorOptions,
 } from './mysql/monitor-options.js';
+export type { LocalFileSource } from './mysql/local-file.js';
 export type { MysqlCluster } from './mysql/mysql-cluster.js';
 export { createMysqlCluster } from './mysql/mysql-cluster.js';
 export type { MysqlClusterEvents } from './mysql/mysql-events.js';
