@@ -1,5 +1,7 @@
 /** Shared files on two real mounts, which go wrong: nothing acknowledged is lost, and what was deleted stays so. */
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -16,6 +18,7 @@ import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSharedFiles, type SharedFiles } from '../../src/files/shared-files.js';
+import { eventually } from './eventually.js';
 import { type FaultyMount, MountRoom } from './mount-room.js';
 
 let room: MountRoom;
@@ -273,4 +276,29 @@ test('two processes writing one name leave the same file on every mount', async 
   } finally {
     await other.close();
   }
+});
+
+test('a lock that another process keeps, and mounts that are gone, are told as what they are', async () => {
+  await files.write('held.txt', Readable.from(['one']));
+  const slot = createHash('sha256').update('held.txt').digest('hex').slice(0, 2);
+  const lock = on(a, join('.stormlamp', 'locks', slot));
+  const impatient = await createSharedFiles({ mounts: [a.path, b.path], lockWaitMs: 50 });
+  const holder = spawn('flock', [lock, 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  try {
+    await eventually('it holds the lock', () => spawnSync('flock', ['-n', lock, 'true']).status !== 0);
+    const write = impatient.write('held.txt', Readable.from(['two']));
+    await expect(write).rejects.toMatchObject({ code: 'ERR_FILE_LOCKED' });
+    expect(await text(impatient.read('held.txt'))).toBe('one');
+  } finally {
+    holder.stdin.end();
+    await once(holder, 'exit');
+  }
+  await impatient.write('held.txt', Readable.from(['three']));
+  await a.unmount();
+  await b.unmount();
+  await expect(impatient.write('held.txt', Readable.from(['four']))).rejects.toMatchObject({
+    code: 'ERR_STORE_DOWN',
+    cause: { code: 'ERR_MOUNT_DOWN' },
+  });
+  await impatient.close();
 });
