@@ -1,15 +1,16 @@
 /** The callback face of a checked-out connection: what mysql2's callback API calls a `PoolConnection`. */
-import { EventEmitter } from 'node:events';
 import type {
   ConnectionOptions,
-  ConnectionState,
   PrepareStatementInfo,
+  Query,
   QueryError,
   QueryOptions,
+  QueryResult,
 } from 'mysql2';
+import { ConnectionFace } from './connection-face.js';
 import { DeferredCommand } from './deferred-command.js';
 import type { PreparedHandle } from './prepared-statement.js';
-import type { ConnectionFaces, MysqlConnection } from './promise-connection.js';
+import type { MysqlConnection } from './promise-connection.js';
 import {
   readStatementCall,
   type Statement,
@@ -30,7 +31,7 @@ export function runCallback(
   values: StatementValues | StatementCallback | undefined,
   callback: StatementCallback | undefined,
   run: (statement: Statement, command: DeferredCommand | undefined) => Promise<StatementAnswer>,
-): DeferredCommand {
+): Query {
   const call = readStatementCall(mode, sql, values, callback);
   const command = new DeferredCommand(call.statement);
   const done = call.callback;
@@ -38,7 +39,8 @@ export function runCallback(
     ([rows, fields]) => settle(command, undefined, done, rows, fields),
     (error: unknown) => settle(command, error, done),
   );
-  return command;
+  // Two methods by which the driver feeds its own commands are all that is missing.
+  return command as unknown as Query;
 }
 
 /** Calls back from outside the promise, so that what the callback throws is the process's concern and not ours. */
@@ -61,8 +63,8 @@ function settle(
       command.settle(error);
       return;
     }
-    if (error === undefined) callback(null, rows, fields);
-    else callback(error as QueryError);
+    if (error === undefined) callback(null, rows as QueryResult, fields as StatementAnswer[1]);
+    else (callback as DoneCallback)(error as QueryError);
     command.emit('end');
   });
 }
@@ -71,19 +73,11 @@ function settle(
  * A connection that one caller has to itself, in the form of mysql2's callback API. See {@link MysqlConnection} for where
  * its statements run.
  */
-export class CallbackConnection extends EventEmitter {
+export class CallbackConnection extends ConnectionFace {
   /** What validating pools look at; a virtual connection is not broken by the loss of a physical one. */
   readonly _fatalError: null = null;
   /** See {@link CallbackConnection._fatalError}. */
   readonly _protocolError: null = null;
-  readonly #faces: ConnectionFaces;
-
-  /** @internal */
-  constructor(faces: ConnectionFaces) {
-    super();
-    this.#faces = faces;
-  }
-
   /** Itself, as drivers' tools expect it here. */
   get connection(): this {
     return this;
@@ -91,70 +85,69 @@ export class CallbackConnection extends EventEmitter {
 
   /** Whether it was released or destroyed. */
   get _closing(): boolean {
-    return !this.#faces.virtual.isOpen;
+    return !this.faces.virtual.isOpen;
   }
 
   /** As much of a socket as validating pools look at. */
   get stream(): { readonly destroyed: boolean } {
-    return { destroyed: !this.#faces.virtual.isOpen };
-  }
-
-  /** The options of the nodes' connections, without secrets. */
-  get config(): ConnectionOptions {
-    return this.#faces.config;
-  }
-
-  /** The server's id of the session; undefined while it is bound to no server. */
-  get threadId(): number | undefined {
-    return this.#faces.virtual.threadId;
+    return { destroyed: !this.faces.virtual.isOpen };
   }
 
   /** Whether it can be used. */
   get authorized(): boolean {
-    return this.#faces.virtual.isOpen;
-  }
-
-  /** `'authenticated'` until it is released. */
-  get state(): ConnectionState {
-    return this.#faces.virtual.isOpen ? 'authenticated' : 'disconnected';
+    return this.faces.virtual.isOpen;
   }
 
   /** The promise face of the same connection. */
   promise(): MysqlConnection {
-    return this.#faces.promise();
+    return this.faces.promise();
   }
 
   /** Runs a statement as text. Without a callback the returned command has the rows as events, or as a stream. */
+  query<T extends QueryResult>(sql: string | StatementOptions, callback?: StatementCallback<T>): Query;
+  /** Runs a statement as text. Without a callback the returned command has the rows as events, or as a stream. */
+  query<T extends QueryResult>(
+    sql: string | StatementOptions,
+    values: StatementValues,
+    callback?: StatementCallback<T>,
+  ): Query;
   query(
     sql: string | StatementOptions,
     values?: StatementValues | StatementCallback,
     callback?: StatementCallback,
-  ): DeferredCommand {
+  ): Query {
     return this.#run('query', sql, values, callback);
   }
 
   /** Runs a prepared statement. */
+  execute<T extends QueryResult>(sql: string | StatementOptions, callback?: StatementCallback<T>): Query;
+  /** Runs a prepared statement. */
+  execute<T extends QueryResult>(
+    sql: string | StatementOptions,
+    values: StatementValues,
+    callback?: StatementCallback<T>,
+  ): Query;
   execute(
     sql: string | StatementOptions,
     values?: StatementValues | StatementCallback,
     callback?: StatementCallback,
-  ): DeferredCommand {
+  ): Query {
     return this.#run('execute', sql, values, callback);
   }
 
   /** Begins a read-write transaction on the primary. */
   beginTransaction(callback?: DoneCallback): void {
-    callBack(this.#faces.virtual.command('START TRANSACTION'), callback);
+    callBack(this.faces.virtual.command('START TRANSACTION'), callback);
   }
 
   /** Commits. */
   commit(callback?: DoneCallback): void {
-    callBack(this.#faces.virtual.command('COMMIT'), callback);
+    callBack(this.faces.virtual.command('COMMIT'), callback);
   }
 
   /** Rolls back. */
   rollback(callback?: DoneCallback): void {
-    callBack(this.#faces.virtual.command('ROLLBACK'), callback);
+    callBack(this.faces.virtual.command('ROLLBACK'), callback);
   }
 
   /** Prepares a statement on the primary; the connection stays with it until the statement is closed. */
@@ -162,7 +155,7 @@ export class CallbackConnection extends EventEmitter {
     options: string | QueryOptions,
     callback?: (error: QueryError | null, statement?: CallbackStatement) => unknown,
   ): void {
-    this.#faces.virtual.prepare(typeof options === 'string' ? { sql: options } : options).then(
+    this.faces.virtual.prepare(typeof options === 'string' ? { sql: options } : options).then(
       (handle) => process.nextTick(() => callback?.(null, statementOf(handle))),
       (error: unknown) => process.nextTick(() => callback?.(error as QueryError)),
     );
@@ -170,22 +163,22 @@ export class CallbackConnection extends EventEmitter {
 
   /** Lets the driver forget a statement that `execute` prepared. */
   unprepare(sql: string): PrepareStatementInfo | undefined {
-    return this.#faces.virtual.unprepare(sql);
+    return this.faces.virtual.unprepare(sql);
   }
 
   /** Asks for a sign of life. */
   ping(callback?: DoneCallback): void {
-    callBack(this.#faces.virtual.ping(), callback);
+    callBack(this.faces.virtual.ping(), callback);
   }
 
   /** Forgets all session state. */
   reset(callback?: DoneCallback): void {
-    callBack(this.#faces.virtual.reset(), callback);
+    callBack(this.faces.virtual.reset(), callback);
   }
 
   /** Continues as another user, on the primary, until it is released. */
   changeUser(options: ConnectionOptions, callback?: DoneCallback): void {
-    callBack(this.#faces.virtual.changeUser(options), callback);
+    callBack(this.faces.virtual.changeUser(options), callback);
   }
 
   /** Nothing: it connects when a statement needs it. */
@@ -199,44 +192,9 @@ export class CallbackConnection extends EventEmitter {
     callBack(Promise.resolve(), typeof options === 'function' ? (options as DoneCallback) : callback);
   }
 
-  /** Gives the connection back when the statements that were begun are done. */
-  release(): void {
-    this.#faces.virtual.release();
-  }
-
-  /** Closes the physical connection at once. */
-  destroy(): void {
-    this.#faces.virtual.destroy();
-  }
-
   /** Same as {@link CallbackConnection.destroy}. */
   close(): void {
-    this.#faces.virtual.destroy();
-  }
-
-  /** Stops reading from the server, while it is bound to one. */
-  pause(): void {
-    this.#faces.virtual.raw?.pause();
-  }
-
-  /** Reads on. */
-  resume(): void {
-    this.#faces.virtual.raw?.resume();
-  }
-
-  /** A value as SQL text. */
-  escape(value: unknown): string {
-    return this.#faces.text.escape(value);
-  }
-
-  /** A name as SQL text. */
-  escapeId(name: string | string[]): string {
-    return this.#faces.text.escapeId(name);
-  }
-
-  /** A text with its values put in. */
-  format(sql: string, values?: unknown): string {
-    return this.#faces.text.format(sql, values);
+    this.faces.virtual.destroy();
   }
 
   /** Same as {@link CallbackConnection.release}. */
@@ -249,8 +207,8 @@ export class CallbackConnection extends EventEmitter {
     sql: string | StatementOptions,
     values: StatementValues | StatementCallback | undefined,
     callback: StatementCallback | undefined,
-  ): DeferredCommand {
-    const { virtual } = this.#faces;
+  ): Query {
+    const { virtual } = this.faces;
     return runCallback(mode, sql, values, callback, (statement, command) => virtual.run(statement, command));
   }
 }
@@ -270,7 +228,7 @@ function statementOf(handle: PreparedHandle): CallbackStatement {
       const done = inPlace ? (values as StatementCallback) : callback;
       handle.execute(inPlace ? undefined : values).then(
         ([rows, fields]) => process.nextTick(() => done?.(null, rows, fields)),
-        (error: unknown) => process.nextTick(() => done?.(error as QueryError)),
+        (error: unknown) => process.nextTick(() => (done as DoneCallback | undefined)?.(error as QueryError)),
       );
     },
     close() {

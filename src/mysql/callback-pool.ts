@@ -1,6 +1,13 @@
 /** The callback face of the whole cluster: what mysql2's callback API calls a `Pool`. */
 import { EventEmitter } from 'node:events';
-import type { ConnectionOptions, PoolConnection, QueryError } from 'mysql2';
+import type {
+  ConnectionOptions,
+  PoolConnection,
+  PrepareStatementInfo,
+  Query,
+  QueryError,
+  QueryResult,
+} from 'mysql2';
 import { type CallbackConnection, callBack, type DoneCallback, runCallback } from './callback-connection.js';
 import type { DeferredCommand } from './deferred-command.js';
 import type { MysqlCluster } from './mysql-cluster.js';
@@ -45,20 +52,34 @@ export class CallbackPool extends EventEmitter {
   }
 
   /** Runs a statement as text, outside any checkout. */
+  query<T extends QueryResult>(sql: string | StatementOptions, callback?: StatementCallback<T>): Query;
+  /** Runs a statement as text, outside any checkout. */
+  query<T extends QueryResult>(
+    sql: string | StatementOptions,
+    values: StatementValues,
+    callback?: StatementCallback<T>,
+  ): Query;
   query(
     sql: string | StatementOptions,
     values?: StatementValues | StatementCallback,
     callback?: StatementCallback,
-  ): DeferredCommand {
+  ): Query {
     return runCallback('query', sql, values, callback, this.#parts.run);
   }
 
   /** Runs a prepared statement, outside any checkout. */
+  execute<T extends QueryResult>(sql: string | StatementOptions, callback?: StatementCallback<T>): Query;
+  /** Runs a prepared statement, outside any checkout. */
+  execute<T extends QueryResult>(
+    sql: string | StatementOptions,
+    values: StatementValues,
+    callback?: StatementCallback<T>,
+  ): Query;
   execute(
     sql: string | StatementOptions,
     values?: StatementValues | StatementCallback,
     callback?: StatementCallback,
-  ): DeferredCommand {
+  ): Query {
     return runCallback('execute', sql, values, callback, this.#parts.run);
   }
 
@@ -86,9 +107,9 @@ export class CallbackPool extends EventEmitter {
     return this.#parts.cluster;
   }
 
-  /** Nothing: statements are prepared per physical connection, and forgotten with it. */
-  unprepare(_sql: string): undefined {
-    return undefined;
+  /** Nothing, which mysql2's type cannot say: statements are prepared per physical connection, and forgotten with it. */
+  unprepare(_sql: string): PrepareStatementInfo {
+    return undefined as unknown as PrepareStatementInfo;
   }
 
   /** A value as SQL text. */

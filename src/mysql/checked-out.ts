@@ -2,7 +2,8 @@
 import type { ConnectionOptions } from 'mysql2';
 import { Deadline } from '../common/deadline.js';
 import { CallbackConnection } from './callback-connection.js';
-import { type ConnectionFaces, MysqlConnection } from './promise-connection.js';
+import type { ConnectionFaces } from './connection-face.js';
+import { MysqlConnection } from './promise-connection.js';
 import type { CallContext } from './session-ports.js';
 import type { SqlText } from './sql-text.js';
 import type { StatementLimits } from './statement.js';

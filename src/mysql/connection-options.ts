@@ -13,6 +13,7 @@ import {
   type SessionValue,
   settingFromText,
 } from './connection-settings.js';
+import { refuseDriverOptions } from './driver-option-hints.js';
 
 /** A database node: where it listens, how to log in, and how it takes part. */
 export interface MysqlNodeOptions extends MysqlConnectionSettings {
@@ -67,6 +68,7 @@ export function parseMysqlNode(
   configuredRole: ConfiguredRole,
 ): MysqlNodeConfig {
   if (typeof value === 'string') return configOf(path, fromUrl(path, value), configuredRole);
+  if (typeof value === 'object' && value !== null) refuseDriverOptions(path, Object.keys(value));
   rejectUnknownOptions(path, value, [...OWN_NAMES, ...CONNECTION_SETTING_NAMES]);
   const { url, ...rest } = value;
   if (url === undefined) return configOf(path, rest, configuredRole);
@@ -188,6 +190,7 @@ function fromUrl(path: string, text: string): MysqlNodeOptions {
         'characters such as # / ? @ : % in user and password must be percent-encoded',
     );
   }
+  refuseDriverOptions(path, url.searchParams.keys());
   const options: Record<string, unknown> = {};
   const session: Record<string, SessionValue> = {};
   const host = decoded(path, url.hostname).replace(/^\[|\]$/g, '');

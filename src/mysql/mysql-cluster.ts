@@ -194,7 +194,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
 
   /** {@link MysqlCluster.callbackPool}, where tools for mysql2 look for it. */
   get pool(): CorePool {
-    return this.callbackPool() as unknown as CorePool;
+    return this.callbackPool();
   }
 
   /** The present picture of the nodes. */

@@ -33,11 +33,11 @@ export type StatementMode = 'query' | 'execute';
 /** What a statement answers, in the shape that mysql2's promise API gives it. */
 export type StatementAnswer = [QueryResult, FieldPacket[]];
 
-/** The callback of mysql2's callback API. */
-export type StatementCallback = (
+/** The callback of mysql2's callback API. After an error there is no result, which mysql2's types do not say. */
+export type StatementCallback<T extends QueryResult = QueryResult> = (
   error: QueryError | null,
-  result?: QueryResult,
-  fields?: FieldPacket[],
+  result: T,
+  fields: FieldPacket[],
 ) => unknown;
 
 /** One statement as a caller gave it. */

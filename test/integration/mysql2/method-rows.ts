@@ -1,0 +1,451 @@
+/** Every method and property of mysql2's pools and pool connections. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { PoolConnection as CallbackConnection, Pool as CallbackPool } from 'mysql2';
+import type { Pool, PoolConnection } from 'mysql2/promise';
+import { expect } from 'vitest';
+import {
+  alike,
+  called,
+  different,
+  type NamesOf,
+  type Row,
+  rows,
+  type Side,
+  same,
+  unsupported,
+  withCallbacks,
+  withConnection,
+} from './comparison.js';
+
+const ONE = 'SELECT 1 AS one';
+const refused = { code: 'ERR_UNSUPPORTED' };
+const isIn = async (of: Pick<Pool, 'query'>): Promise<unknown> => rows(of, 'SELECT @@in_transaction AS yes');
+const NEW_BOOK = 'INSERT INTO book (title) VALUES ("never")';
+
+/** What becomes of a book that is inserted between `begin` and `end`. */
+async function booksAfter({ pool }: Side, end: 'commit' | 'rollback'): Promise<unknown> {
+  const connection = await pool.getConnection();
+  await connection.query('DELETE FROM book WHERE title = "ended"');
+  await connection.beginTransaction();
+  await connection.query('INSERT INTO book (title) VALUES ("ended")');
+  await connection[end]();
+  const left = await rows(connection, 'SELECT COUNT(*) AS n FROM book WHERE title = "ended"');
+  connection.release();
+  return left;
+}
+
+/** `pool` of `mysql2/promise`. */
+export const POOL: Readonly<Record<NamesOf<Pool> | 'Symbol.asyncDispose', Row>> = {
+  query: same(async ({ pool }) => (await pool.query('SELECT ? AS a, ? AS b', [1, 'x']))[0]),
+  execute: same(async ({ pool }) => (await pool.execute('SELECT ? AS a, ? AS b', [1, 'x']))[0]),
+  getConnection: different(async ({ ours, theirs }) => {
+    const [bound, late] = [await theirs.pool.getConnection(), await ours.pool.getConnection()];
+    expect(bound.threadId).toBeGreaterThan(0);
+    expect(late.threadId).toBeUndefined();
+    await late.query(ONE);
+    expect(late.threadId).toBeGreaterThan(0);
+    for (const connection of [bound, late]) connection.release();
+  }),
+  releaseConnection: same(async ({ pool }) => {
+    const connection = await pool.getConnection();
+    pool.releaseConnection(connection);
+    return rows(pool, ONE);
+  }),
+  end: alike(async ({ withOption }) => {
+    const { ours, theirs } = await withOption({}, async ({ pool }) => {
+      await pool.end();
+      return pool.query(ONE).then(
+        () => 'answered',
+        () => 'refused',
+      );
+    });
+    expect([ours, theirs]).toEqual(['refused', 'refused']);
+  }),
+  destroy: different(async ({ withOption }) => {
+    const { ours, theirs } = await withOption({}, async ({ pool }) => {
+      if (typeof pool.destroy !== 'function') return 'absent';
+      pool.destroy();
+      return pool.query(ONE).catch((error: { code?: string }) => error.code);
+    });
+    expect([ours, theirs]).toEqual(['ERR_CLOSED', 'absent']);
+  }),
+  escape: same(async ({ pool }) => pool.escape("it's")),
+  escapeId: same(async ({ pool }) => pool.escapeId('a.b')),
+  format: same(async ({ pool }) => pool.format('SELECT ?, ??', [[1, 'x'], 'y'])),
+  pool: same(async ({ pool }) => called((done) => pool.pool.query(ONE, done))),
+  config: different(async ({ ours }) => {
+    expect(ours.pool.config).toMatchObject({ user: expect.any(String), database: 'shop' });
+    expect(ours.pool.config).not.toHaveProperty('password');
+  }),
+  threadId: same(async ({ pool }) => pool.threadId),
+  state: different(async ({ ours, theirs }) => {
+    expect([ours.pool.state, theirs.pool.state]).toEqual(['authenticated', undefined]);
+  }),
+  connect: different(async ({ ours, theirs }) => {
+    await ours.pool.connect();
+    expect(theirs.pool.connect).toBeUndefined();
+  }),
+  ping: different(async ({ ours, theirs }) => {
+    await ours.pool.ping();
+    expect(theirs.pool.ping).toBeUndefined();
+  }),
+  reset: different(async ({ ours, theirs }) => {
+    await ours.pool.reset();
+    expect(theirs.pool.reset).toBeUndefined();
+  }),
+  pause: different(async ({ ours, theirs }) => {
+    ours.pool.pause();
+    expect(theirs.pool.pause).toBeUndefined();
+  }),
+  resume: different(async ({ ours, theirs }) => {
+    ours.pool.resume();
+    expect(theirs.pool.resume).toBeUndefined();
+  }),
+  unprepare: different(async ({ ours, theirs }) => {
+    expect(ours.pool.unprepare(ONE)).toBeUndefined();
+    expect(theirs.pool.unprepare).toBeUndefined();
+  }),
+  beginTransaction: unsupported(({ ours }) =>
+    expect(ours.pool.beginTransaction()).rejects.toMatchObject(refused),
+  ),
+  commit: unsupported(({ ours }) => expect(ours.pool.commit()).rejects.toMatchObject(refused)),
+  rollback: unsupported(({ ours }) => expect(ours.pool.rollback()).rejects.toMatchObject(refused)),
+  changeUser: unsupported(({ ours }) => expect(ours.pool.changeUser({})).rejects.toMatchObject(refused)),
+  prepare: unsupported(({ ours }) => expect(ours.pool.prepare(ONE)).rejects.toMatchObject(refused)),
+  'Symbol.asyncDispose': alike(async ({ withOption }) => {
+    const { ours, theirs } = await withOption({}, async ({ pool }) => {
+      await pool[Symbol.asyncDispose]();
+      return pool.query(ONE).then(
+        () => 'answered',
+        () => 'refused',
+      );
+    });
+    expect([ours, theirs]).toEqual(['refused', 'refused']);
+  }),
+};
+
+/** `connection` of `mysql2/promise`. */
+export const CONNECTION: Readonly<Record<NamesOf<PoolConnection> | 'Symbol.asyncDispose', Row>> = {
+  query: same((side) => withConnection(side, async (c) => (await c.query('SELECT ? AS a', [1]))[0])),
+  execute: same((side) => withConnection(side, async (c) => (await c.execute('SELECT ? AS a', [1]))[0])),
+  beginTransaction: same((side) =>
+    withConnection(side, async (c) => {
+      await c.beginTransaction();
+      const open = await isIn(c);
+      await c.rollback();
+      return [open, await isIn(c)];
+    }),
+  ),
+  commit: same((side) => booksAfter(side, 'commit')),
+  rollback: same((side) => booksAfter(side, 'rollback')),
+  prepare: same((side) =>
+    withConnection(side, async (c) => {
+      const statement = await c.prepare('SELECT ? + 1 AS n');
+      const [answer] = await statement.execute([1]);
+      await statement.close();
+      return answer;
+    }),
+  ),
+  unprepare: same((side) =>
+    withConnection(side, async (c) => {
+      await c.execute(ONE);
+      c.unprepare(ONE);
+      return (await c.execute(ONE))[0];
+    }),
+  ),
+  changeUser: same((side) =>
+    withConnection(side, async (c) => {
+      await c.changeUser({ database: 'information_schema' });
+      const chosen = await rows(c, 'SELECT DATABASE() AS db');
+      await c.changeUser({ database: 'shop' });
+      return chosen;
+    }),
+  ),
+  ping: same((side) => withConnection(side, (c) => c.ping().then(() => 'alive'))),
+  reset: same((side) =>
+    withConnection(side, async (c) => {
+      await c.query('SET @a = 1');
+      await c.reset();
+      return rows(c, 'SELECT @a AS a');
+    }),
+  ),
+  connect: same((side) => withConnection(side, (c) => c.connect().then(() => 'connected'))),
+  release: different(async ({ ours, theirs }) => {
+    const after = async ({ pool }: Side): Promise<unknown> => {
+      const connection = await pool.getConnection();
+      connection.release();
+      connection.release();
+      return connection.query(ONE).then(
+        () => 'answered',
+        (error: { code?: string }) => error.code,
+      );
+    };
+    // A connection that somebody else may have by now is none of its former holder's.
+    expect([await after(theirs), await after(ours)]).toEqual(['answered', 'ERR_CLOSED']);
+  }),
+  end: different(async ({ ours }) => {
+    const connection = await ours.pool.getConnection();
+    await connection.end();
+    await expect(connection.query(ONE)).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  }),
+  destroy: same(async ({ pool }) => {
+    const connection = await pool.getConnection();
+    await connection.query(ONE);
+    const { threadId } = connection;
+    connection.destroy();
+    const [found] = (await pool.query('SELECT CONNECTION_ID() <> ? AS other', [threadId]))[0] as unknown as {
+      other: number;
+    }[];
+    return found;
+  }),
+  pause: same((side) =>
+    withConnection(side, async (c) => {
+      await c.query(ONE);
+      c.pause();
+      await nextTurn();
+      c.resume();
+      return rows(c, 'SELECT 2 AS two');
+    }),
+  ),
+  resume: same((side) =>
+    withConnection(side, async (c) => {
+      c.resume();
+      return rows(c, ONE);
+    }),
+  ),
+  escape: same((side) => withConnection(side, async (c) => c.escape(new Date(0)))),
+  escapeId: same((side) => withConnection(side, async (c) => [c.escapeId('a`b'), c.escapeId(['a', 'b'])])),
+  format: same((side) => withConnection(side, async (c) => c.format('?', [{ a: 1 }]))),
+  config: different(({ ours }) =>
+    withConnection(ours, async (c) => expect(c.config).not.toHaveProperty('password')),
+  ),
+  connection: same((side) =>
+    withConnection(side, async (c) => {
+      const core = c.connection as unknown as CallbackConnection;
+      return called((done) => core.query(ONE, done));
+    }),
+  ),
+  threadId: different(({ ours }) =>
+    withConnection(ours, async (c) => {
+      expect(c.threadId).toBeUndefined();
+      const [[row]] = (await c.query('SELECT CONNECTION_ID() AS id FOR UPDATE')) as unknown as [
+        { id: number }[],
+      ];
+      expect(c.threadId).toBe(row?.id);
+    }),
+  ),
+  state: different(async ({ ours, theirs }) => {
+    const stateOf = (side: Side): Promise<unknown> => withConnection(side, async (c) => c.state);
+    expect([await stateOf(ours), await stateOf(theirs)]).toEqual(['authenticated', undefined]);
+  }),
+  'Symbol.asyncDispose': same(async ({ pool }) => {
+    await using connection = await pool.getConnection();
+    return rows(connection, ONE);
+  }),
+};
+
+/** The callback pool of `mysql2`. */
+export const CALLBACK_POOL: Readonly<Record<NamesOf<CallbackPool> | 'Symbol.dispose', Row>> = {
+  query: same(({ callbacks }) => called((done) => callbacks.query('SELECT ? AS a', [1], done))),
+  execute: same(({ callbacks }) => called((done) => callbacks.execute('SELECT ? AS a', [1], done))),
+  getConnection: same((side) => withCallbacks(side, (c) => called((done) => c.query(ONE, done)))),
+  releaseConnection: same(async ({ callbacks }) => {
+    const connection = await called<CallbackConnection>((done) => callbacks.getConnection(done));
+    callbacks.releaseConnection(connection);
+    return called((done) => callbacks.query(ONE, done));
+  }),
+  end: alike(async ({ withOption }) => {
+    const { ours, theirs } = await withOption({}, async ({ callbacks }) => {
+      await called((done) => callbacks.end(done));
+      return called((done) => callbacks.query(ONE, done)).then(
+        () => 'answered',
+        () => 'refused',
+      );
+    });
+    expect([ours, theirs]).toEqual(['refused', 'refused']);
+  }),
+  promise: same(async ({ callbacks }) => (await callbacks.promise().query(ONE))[0]),
+  escape: same(async ({ callbacks }) => callbacks.escape([1, 'x'])),
+  escapeId: same(async ({ callbacks }) => callbacks.escapeId('a.b')),
+  format: same(async ({ callbacks }) => callbacks.format('?', ['x'])),
+  config: different(async ({ ours }) => expect(ours.callbacks.config).not.toHaveProperty('password')),
+  unprepare: different(async ({ ours }) => expect(ours.callbacks.unprepare(ONE)).toBeUndefined()),
+  'Symbol.dispose': alike(async ({ withOption }) => {
+    const { ours, theirs } = await withOption({}, async ({ callbacks }) => {
+      callbacks[Symbol.dispose]();
+      return called((done) => callbacks.query(ONE, done)).then(
+        () => 'answered',
+        () => 'refused',
+      );
+    });
+    expect([ours, theirs]).toEqual(['refused', 'refused']);
+  }),
+};
+
+const absent = (name: NamesOf<CallbackConnection>): Row =>
+  unsupported(({ ours }) =>
+    withCallbacks(ours, async (c) => expect((c as unknown as Record<string, unknown>)[name]).toBeUndefined()),
+  );
+
+/** A connection of the callback pool. */
+export const CALLBACK_CONNECTION: Readonly<Record<NamesOf<CallbackConnection> | 'Symbol.dispose', Row>> = {
+  query: same((side) => withCallbacks(side, (c) => called((done) => c.query('SELECT ? AS a', [1], done)))),
+  execute: same((side) =>
+    withCallbacks(side, (c) => called((done) => c.execute('SELECT ? AS a', [1], done))),
+  ),
+  beginTransaction: same((side) =>
+    withCallbacks(side, async (c) => {
+      await called((done) => c.beginTransaction(done));
+      await called((done) => c.query(NEW_BOOK, done));
+      await called((done) => c.rollback(done));
+      return called((done) => c.query('SELECT * FROM book WHERE title = "never"', done));
+    }),
+  ),
+  commit: same((side) =>
+    withCallbacks(side, async (c) => {
+      await called((done) => c.beginTransaction(done));
+      await called((done) => c.commit(done));
+      return isIn(c.promise());
+    }),
+  ),
+  rollback: same((side) =>
+    withCallbacks(side, async (c) => {
+      await called((done) => c.beginTransaction(done));
+      await called((done) => c.rollback(done));
+      return isIn(c.promise());
+    }),
+  ),
+  prepare: same((side) =>
+    withCallbacks(side, async (c) => {
+      const statement = await called<{
+        execute(values: unknown, done: (error: unknown, value?: unknown) => void): void;
+        close(): void;
+      }>((done) => c.prepare('SELECT ? + 1 AS n', done as never));
+      const answer = await called((done) => statement.execute([1], done));
+      statement.close();
+      return answer;
+    }),
+  ),
+  unprepare: same((side) =>
+    withCallbacks(side, async (c) => {
+      await called((done) => c.execute(ONE, done));
+      c.unprepare(ONE);
+      return called((done) => c.execute(ONE, done));
+    }),
+  ),
+  changeUser: same((side) =>
+    withCallbacks(side, async (c) => {
+      await called((done) => c.changeUser({ database: 'information_schema' }, done));
+      const chosen = await called((done) => c.query('SELECT DATABASE() AS db', done));
+      await called((done) => c.changeUser({ database: 'shop' }, done));
+      return chosen;
+    }),
+  ),
+  ping: same((side) => withCallbacks(side, (c) => called((done) => c.ping(done)))),
+  reset: same((side) =>
+    withCallbacks(side, async (c) => {
+      await called((done) => c.query('SET @a = 1', done));
+      await called((done) => c.reset(done));
+      return called((done) => c.query('SELECT @a AS a', done));
+    }),
+  ),
+  connect: different(({ ours }) => withCallbacks(ours, (c) => called((done) => c.connect(done)))),
+  release: same(async ({ callbacks }) => {
+    const connection = await called<CallbackConnection>((done) => callbacks.getConnection(done));
+    connection.release();
+    return called((done) => callbacks.query(ONE, done));
+  }),
+  end: different(async ({ ours }) => {
+    const connection = await called<CallbackConnection>((done) => ours.callbacks.getConnection(done));
+    await called((done) => connection.end(done));
+    await expect(called((done) => connection.query(ONE, done))).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  }),
+  destroy: same(async ({ callbacks }) => {
+    const connection = await called<CallbackConnection>((done) => callbacks.getConnection(done));
+    connection.destroy();
+    return called((done) => callbacks.query(ONE, done));
+  }),
+  promise: same((side) => withCallbacks(side, async (c) => (await c.promise().query(ONE))[0])),
+  pause: same((side) =>
+    withCallbacks(side, async (c) => {
+      c.pause();
+      c.resume();
+      return called((done) => c.query(ONE, done));
+    }),
+  ),
+  resume: same((side) =>
+    withCallbacks(side, async (c) => {
+      c.resume();
+      return called((done) => c.query(ONE, done));
+    }),
+  ),
+  escape: same((side) => withCallbacks(side, async (c) => c.escape(Buffer.from('x')))),
+  escapeId: same((side) => withCallbacks(side, async (c) => c.escapeId('a'))),
+  format: same((side) => withCallbacks(side, async (c) => c.format('? ?', [1, null]))),
+  config: different(({ ours }) =>
+    withCallbacks(ours, async (c) => expect(c.config).not.toHaveProperty('password')),
+  ),
+  connection: different(({ ours, theirs }) =>
+    withCallbacks(ours, async (c) => {
+      expect(c.connection).toBe(c);
+      await withCallbacks(theirs, async (other) => expect(other.connection).toBeUndefined());
+    }),
+  ),
+  threadId: different(({ ours }) => withCallbacks(ours, async (c) => expect(c.threadId).toBeUndefined())),
+  state: same((side) =>
+    withCallbacks(side, async (c) => {
+      await called((done) => c.query(ONE, done));
+      return c.state;
+    }),
+  ),
+  authorized: same((side) =>
+    withCallbacks(side, async (c) => {
+      await called((done) => c.query(ONE, done));
+      return c.authorized;
+    }),
+  ),
+  'Symbol.dispose': same(async ({ callbacks }) => {
+    using connection = await called<CallbackConnection>((done) => callbacks.getConnection(done));
+    return called((done) => connection.query(ONE, done));
+  }),
+  sequenceId: absent('sequenceId'),
+  serverHandshake: absent('serverHandshake'),
+  writeEof: absent('writeEof'),
+  writeError: absent('writeError'),
+  writeOk: absent('writeOk'),
+  writePacket: absent('writePacket'),
+  writeTextResult: absent('writeTextResult'),
+};
+
+/** The events of the promise pool. */
+export const EVENTS: Readonly<Record<'connection' | 'acquire' | 'release' | 'enqueue', Row>> = {
+  connection: different(async ({ ours }) => {
+    const told: unknown[] = [];
+    const listener = (connection: unknown): unknown => told.push(connection);
+    ours.pool.on('connection', listener);
+    const [first, second] = [await ours.pool.getConnection(), await ours.pool.getConnection()];
+    ours.pool.off('connection', listener);
+    expect(told).toEqual([first, second]);
+    first.release();
+    second.release();
+  }),
+  acquire: same(async ({ pool }) => {
+    let told = 0;
+    const listener = (): unknown => (told += 1);
+    pool.on('acquire', listener);
+    (await pool.getConnection()).release();
+    pool.off('acquire', listener);
+    return told;
+  }),
+  release: same(async ({ pool }) => {
+    let told = 0;
+    const listener = (): unknown => (told += 1);
+    pool.on('release', listener);
+    (await pool.getConnection()).release();
+    pool.off('release', listener);
+    return told;
+  }),
+  enqueue: unsupported(async ({ ours }) => {
+    expect(ours.cluster.stats()).toMatchObject([{ pool: { waiting: 0 } }, { pool: { waiting: 0 } }]);
+  }),
+};
