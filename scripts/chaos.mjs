@@ -1,6 +1,7 @@
 /**
  * `npm run chaos`: the long runs of `test/chaos`, all of them or those that are named: `npm run chaos -- sessions`.
- * `--seconds=N`, `--workers=N` and `--pairs=N` change how long, how hard and how much.
+ * `--seconds=N`, `--workers=N`, `--operations=N` and `--pairs=N` change how long, how hard and how much; `--seed=N` repeats
+ * a run that draws lots.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { ensureBuild, ensureDependencies, ROOT, run, runBin } from './workspace.mjs';
 
 const FOLDER = join(ROOT, 'test', 'chaos');
+const OPTIONS = ['seconds', 'workers', 'operations', 'pairs', 'seed'];
 const stories = readdirSync(FOLDER)
   .filter((file) => file.endsWith('.test.ts'))
   .map((file) => file.slice(0, -'.test.ts'.length))
@@ -15,7 +17,7 @@ const stories = readdirSync(FOLDER)
 
 function refuse(message) {
   process.stderr.write(
-    `${message}\nThe runs are: ${stories.join(', ')}. Options: --seconds=N, --workers=N, --pairs=N\n`,
+    `${message}\nThe runs are: ${stories.join(', ')}. Options: ${OPTIONS.map((name) => `--${name}=N`).join(', ')}\n`,
   );
   process.exit(2);
 }
@@ -24,7 +26,7 @@ function readArguments() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { seconds: { type: 'string' }, workers: { type: 'string' }, pairs: { type: 'string' } },
+      options: Object.fromEntries(OPTIONS.map((name) => [name, { type: 'string' }])),
     });
   } catch (error) {
     return refuse(error.message);

@@ -135,13 +135,13 @@ export type {
 export type { DeferredCommand } from './mysql/deferred-command.js';
 export type { ConsideredNode, RouteExplanation } from './mysql/explain.js';
 export type { HeartbeatOptions } from './mysql/heartbeat-table.js';
+export type { LocalFileSource } from './mysql/local-file.js';
 export type {
   LagMeter,
   LagMeterContext,
   LagSource,
   MonitorOptions,
 } from './mysql/monitor-options.js';
-export type { LocalFileSource } from './mysql/local-file.js';
 export type { MysqlCluster } from './mysql/mysql-cluster.js';
 export { createMysqlCluster } from './mysql/mysql-cluster.js';
 export type { MysqlClusterEvents } from './mysql/mysql-events.js';

@@ -1,5 +1,6 @@
 /** Ends a statement on the server from the side, after looking that it is still that statement. */
 import type { RowDataPacket } from 'mysql2';
+import { pause } from '../common/backoff.js';
 import { Deadline } from '../common/deadline.js';
 import { type ConnectionFactory, createConnectionFactory } from './connection-factory.js';
 import { forAdministration, type MysqlNodeConfig } from './connection-options.js';
@@ -82,8 +83,15 @@ async function killOn(
   // The number belongs to another session when the server was started after the connection was made.
   const startedAgoMs = (Number(uptime?.['Value'] ?? 0) + 1) * 1_000;
   if (startedAgoMs < performance.now() - target.madeAt) return 'finished';
-  const row = await sessionRow(side, threadId, deadline);
-  if (row === undefined || !isRunning(row, sql)) return 'finished';
+  for (;;) {
+    const row = await sessionRow(side, threadId, deadline);
+    if (row === undefined) return 'finished';
+    if (isRunning(row, sql)) break;
+    // An idle session whose connection we closed has not read everything yet: its statement may still be on the way.
+    if (!isIdle(row) || target.lost === undefined) return 'finished';
+    await pause(ARRIVAL_PAUSE_MS);
+    deadline.check('Ending a statement');
+  }
   try {
     await side.ask(`KILL QUERY ${threadId}`, deadline);
     return 'killed';
@@ -94,6 +102,9 @@ async function killOn(
 }
 
 const NO_SUCH_THREAD = 1094;
+
+/** Pause between two looks for a statement that has not arrived, in milliseconds. */
+const ARRIVAL_PAUSE_MS = 20;
 
 /** What the server shows of the session; an account sees its own sessions without any privilege. */
 async function sessionRow(
@@ -111,6 +122,10 @@ function isRunning(row: RowDataPacket, sql: string | undefined): boolean {
   const { command, info } = row as { command?: unknown; info?: unknown };
   if (command !== 'Query' && command !== 'Execute') return false;
   return sql === undefined || typeof info !== 'string' || isSameStatement(sql, info);
+}
+
+function isIdle(row: RowDataPacket): boolean {
+  return (row as { command?: unknown }).command === 'Sleep';
 }
 
 /**

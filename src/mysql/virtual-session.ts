@@ -24,7 +24,6 @@ import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from
 import type { CallContext, SessionPorts } from './session-ports.js';
 import {
   afterAnnouncement,
-  afterInquiry,
   afterStatement,
   changesDatabase,
   FRESH_SESSION,
@@ -38,13 +37,11 @@ import {
   type SessionState,
   usesAnnouncement,
 } from './session-state.js';
-import { asText, nothingDone, readStatement, type Statement, type StatementAnswer } from './statement.js';
+import { asText, nothingDone, type Statement, type StatementAnswer } from './statement.js';
+import { bearsDoubt, inquire } from './transaction-inquiry.js';
 
 /** The server has no room for another prepared statement. */
 const TOO_MANY_PREPARED = 1461;
-
-/** The cheapest statement that is answered with the status bits of the session. */
-const INQUIRY = readStatement('query', 'DO 0', undefined);
 
 /** A read whose connection was lost is sent once more. */
 const READ_RETRY_LIMIT = 1;
@@ -231,8 +228,8 @@ export class VirtualSession {
     const ticket = node.started(operation, connection);
     const before = this.#state;
     const endWrite = mayWrite(classification) ? scope?.causal.beginWrite() : undefined;
-    if (command !== undefined && !isTied(before)) {
-      // The rest of the rows need not be read; with state on the connection they must be.
+    if (command !== undefined && !isTied(before) && this.#wroteOn !== connection) {
+      // The rest of the rows need not be read; with something of the session on the connection they must be.
       command.onAbandoned = () => {
         this.#ports.cancel(connection, statement.sql);
         this.#ports.discard(connection);
@@ -321,18 +318,14 @@ export class VirtualSession {
     return { error: lossError(remedy, connection.node, classification, error, undefined), remedy };
   }
 
-  /** Asks the server whether a transaction is open. What the failed statement left for `SHOW WARNINGS` is gone then. */
+  /** Asks the server whether a transaction is open. */
   async #inquire(deadline: Deadline): Promise<void> {
     this.#isInDoubt = false;
     const connection = this.held;
     if (connection === undefined || connection.lost !== undefined) return;
-    const node = this.#ports.node(connection.node);
-    const ticket = node.started('write', connection);
     try {
-      this.#state = afterInquiry(this.#state, statusOf(await sendStatement(connection, INQUIRY, deadline)));
-      node.finished(ticket, connection);
+      this.#state = await inquire(this.#ports, connection, this.#state, deadline);
     } catch (error) {
-      node.failed('write', ticket, error, connection);
       this.#lose(connection, error);
       throw this.#loss?.error ?? error;
     }
@@ -400,10 +393,4 @@ export class VirtualSession {
     };
     if (!isStormlampError(error, ErrorCode.ABORTED)) void this.#ports.refresh(connection.node);
   }
-}
-
-/** Whether a statement does the same whether a transaction is open or not, or looks at what the one before it left. */
-function bearsDoubt(classification: Classification): boolean {
-  const { transaction } = classification;
-  return asksAboutConnection(classification) || transaction === 'commit' || transaction === 'rollback';
 }

@@ -134,7 +134,7 @@ describe('an object', () => {
 
   test.each([
     [{ password: 7 }, /`mysql\.primary\.password`.*a string/],
-    [{ connectionLimit: 5 }, /Unknown option `mysql\.primary\.connectionLimit`/],
+    [{ connectionLimit: 5 }, /`mysql\.primary\.connectionLimit` is an option of mysql2.*`pool: { max }`/],
     [{ hots: 'db1' }, /did you mean `host`/],
     [{ port: 0 }, /`mysql\.primary\.port`/],
     [{ host: 'a b' }, /`mysql\.primary\.host`/],
