@@ -175,6 +175,15 @@ test('a file that nobody writes any more is not believed', async () => {
   await eventually('PHP does not believe it any more', async () => (await readInPhp(file)) === null);
 });
 
+test('a file of a cluster that was closed grows old although nobody closed it', async () => {
+  const file = join(folder, 'closed.json');
+  const other = await createCluster({ mysql: servers.options().mysql });
+  const keeper = await startTopologyFile(other, { file, validForMs: 1_000 });
+  await other.close();
+  await eventually('PHP does not believe it any more', async () => (await readInPhp(file)) === null);
+  await keeper.close();
+});
+
 test('one of two processes writes, and the other takes over when it stops', async () => {
   const file = join(folder, 'shared.json');
   const options = { file, validForMs: 1_500 };

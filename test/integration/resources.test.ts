@@ -138,6 +138,25 @@ test('a resource that fails to take charge gives the lease back, cleaned up', as
   await lease.close();
 });
 
+test('a resource that does not listen is told to let go all the same, in time', async () => {
+  const calls: string[] = [];
+  const lease = await startLeaderLease({
+    name: 'deaf',
+    voters: voters('proxy') as never,
+    leaseMs: 2_000,
+    resource: {
+      acquired: () => {
+        calls.push('acquired');
+        return new Promise(() => undefined);
+      },
+      lost: ({ deadline }) => void calls.push(performance.now() < deadline ? 'lost in time' : 'lost late'),
+    },
+  });
+  await eventually('it is in charge', () => calls.length === 1, 60_000);
+  await lease.close();
+  expect(calls).toEqual(['acquired', 'lost in time']);
+});
+
 test.each([
   [{ name: 'x', voters: ['mysql://a', 'mysql://b'] }, /at least three servers/],
   [{ name: 'x', voters: ['mysql://a', 'mysql://b', 'mysql://a'] }, /servers that differ/],

@@ -68,10 +68,15 @@ function levelOf(
   if (failing === null) {
     if (blind !== null)
       return { level: 'suspect', because: `it lives, but answers the monitor with ${blind.failure}` };
-    if (downSince !== null || answering === null)
+    if (answering === null)
+      return {
+        level: 'suspect',
+        because: 'its last probes failed while this process stalled or its clock jumped',
+      };
+    if (downSince !== null)
       return {
         level: 'returning',
-        because: `it answers again, ${answering?.count ?? 0} times in a row so far`,
+        because: `it answers again, ${answering.count} times in a row so far`,
       };
     return { level: 'up', because: 'it answers' };
   }

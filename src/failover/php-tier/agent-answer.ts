@@ -4,6 +4,7 @@ import { shareOf } from '../../topology/balance.js';
 import { selectNodes } from '../../topology/node-selection.js';
 import { nodeIn, type TopologyDescription } from '../../topology/topology-description.js';
 import type { ClusterSnapshot } from '../cluster-snapshot.js';
+import { isFresh } from './topology-source.js';
 
 /** What a server line of HAProxy asks for with `agent-send "<node> <role>\n"`. */
 export interface AgentQuestion {
@@ -18,6 +19,9 @@ export function readQuestion(line: string): AgentQuestion | undefined {
   const [, node, role] = /^(\S{1,255})[ \t]+(write|read)\s*$/.exec(line) ?? [];
   return node === undefined ? undefined : { node, role: role as AgentQuestion['role'] };
 }
+
+/** Of a picture that is older than this nobody knows whether it is still true, milliseconds. */
+const MAX_AGE_MS = 10_000;
 
 /** What is looked at. */
 export interface AgentContext {
@@ -37,7 +41,7 @@ export function agentAnswer(
   { node, role }: AgentQuestion,
   { topology, state, maxLagMs, now }: AgentContext,
 ): string | undefined {
-  if (state.tilted) return undefined;
+  if (state.tilted || !isFresh(topology, now, MAX_AGE_MS)) return undefined;
   const known = nodeIn(topology, node);
   if (known === undefined)
     return down(`no node is called ${node}; known are ${topology.nodes.map(({ id }) => id).join(', ')}`);

@@ -13,7 +13,7 @@ import {
   readTopologyFileOptions,
   type TopologyFileOptions,
 } from './topology-file-options.js';
-import type { TopologySource } from './topology-source.js';
+import { isFresh, type TopologySource } from './topology-source.js';
 
 /** The events of a {@link TopologyFile}. */
 export interface TopologyFileEvents {
@@ -122,7 +122,10 @@ class FileKeeper extends SafeEmitter<TopologyFileEvents> implements TopologyFile
     const { state } = this.#source.failover;
     // What a process sees that stalls is not worth telling; the file keeps what it says until its time.
     if (state.tilted && this.#view !== undefined) return;
-    const view = tierView(this.#source.topology(), state, { ...this.#options, now: this.#clock.now() });
+    const topology = this.#source.topology();
+    const now = this.#clock.now();
+    if (!isFresh(topology, now, validForMs) && this.#view !== undefined) return;
+    const view = tierView(topology, state, { ...this.#options, now });
     const before = await this.#read();
     const at = this.#clock.wall();
     const ageMs = before === undefined ? Number.POSITIVE_INFINITY : at - before.at * 1_000;

@@ -9,3 +9,9 @@ export interface TopologySource {
   /** Its failover manager. */
   readonly failover: Pick<FailoverManager, 'state' | 'on' | 'off'>;
 }
+
+/** Whether nodes that are up were looked at within `maxAgeMs`: of a cluster that was closed the picture stays, and is worth nothing. */
+export function isFresh(topology: TopologyDescription, now: number, maxAgeMs: number): boolean {
+  const up = topology.nodes.filter((node) => node.state === 'up');
+  return up.length === 0 || up.some((node) => now - node.seenAt < maxAgeMs);
+}

@@ -255,18 +255,29 @@ export class LeaderLease extends SafeEmitter<LeaderLeaseEvents> implements Async
     const because = failed ?? (decision.do === 'leave' ? decision.because : '');
     this.#become('leaving', because);
     abort.abort();
-    await working;
-    await this.#letGo(because, Math.max(deadline, lock.heldUntil));
+    const end = Math.max(deadline, lock.heldUntil);
+    // Who does not listen to the signal is not waited for: letting go needs its time.
+    await Promise.race([working, pause((end - this.#clock.now()) / 2)]);
+    await this.#letGo(because, end);
   }
 
   async #letGo(because: string, deadline: number): Promise<void> {
+    let told = false;
+    const overrun = (): void => {
+      const lateMs = this.#clock.now() - deadline;
+      if (told || lateMs <= 0) return;
+      told = true;
+      this.publish('lease-overrun', { name: this.name, lateMs });
+    };
+    const timer = setTimeout(overrun, Math.max(1, deadline - this.#clock.now() + 1));
     try {
+      // However long it takes: locks that are still held are not freed before it has let go.
       await this.#resource.lost({ name: this.name, because, deadline });
     } catch (error) {
       this.#report('lost', error);
     }
-    const lateMs = this.#clock.now() - deadline;
-    if (lateMs > 0) this.publish('lease-overrun', { name: this.name, lateMs });
+    clearTimeout(timer);
+    overrun();
   }
 
   #decide(lock: MajorityLock): ReturnType<typeof leaseDecision> {

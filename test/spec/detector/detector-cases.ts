@@ -96,7 +96,7 @@ const byFailure: readonly DetectorCase[] = [...STRONG, ...WEAK].flatMap((failure
       steps: [well, [10, { a: failure, ...bothCut }, { stalled: true }]],
       failure: kind,
       tilted: true,
-      levels: { a: 'returning' },
+      levels: { a: 'suspect' },
     },
     {
       name: `${failure} on a replica says nothing about the primary`,

@@ -66,11 +66,19 @@ test('a node that came back takes a part first', () => {
   const state = { tilted: false, failure: null, nodes: [] } as unknown as ClusterSnapshot;
   const at = (now: number): string | undefined =>
     agentAnswer({ node: 'b', role: 'read' }, { topology: back, state, maxLagMs: 60_000, now });
-  expect([at(1_000), at(6_000), at(11_000)]).toEqual(['up ready 10%\n', 'up ready 50%\n', 'up ready 100%\n']);
+  expect([at(1_000), at(6_000), at(10_980)]).toEqual(['up ready 10%\n', 'up ready 50%\n', 'up ready 100%\n']);
 });
 
 test('a process that does not trust its eyes says nothing', () => {
   expect(ask('a', 'write', healthy, { tilted: true })).toBeUndefined();
+});
+
+test('of a cluster that is not looked at any more nothing is said', () => {
+  const state = { tilted: false, failure: null, nodes: [] } as unknown as ClusterSnapshot;
+  const topology = see(healthy);
+  const context = { topology, state, maxLagMs: 60_000 };
+  expect(agentAnswer({ node: 'a', role: 'write' }, { ...context, now: 9_999 })).toBe('up ready 100%\n');
+  expect(agentAnswer({ node: 'a', role: 'write' }, { ...context, now: 10_000 })).toBeUndefined();
 });
 
 test('an unknown node is named, with the known ones, on one line', () => {
