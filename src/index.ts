@@ -133,8 +133,10 @@ export type {
   TlsSettings,
 } from './mysql/connection-settings.js';
 export type { DeferredCommand } from './mysql/deferred-command.js';
+export type { AddressMap, DiscoveryOptions } from './mysql/discovery-options.js';
 export type { ConsideredNode, RouteExplanation } from './mysql/explain.js';
 export type { HeartbeatOptions } from './mysql/heartbeat-table.js';
+export { createHostResolver, type HostResolver, type ServiceTarget } from './mysql/host-resolver.js';
 export type { LocalFileSource } from './mysql/local-file.js';
 export type {
   LagMeter,
@@ -212,6 +214,7 @@ export type {
   Blind,
   ConfiguredRole,
   Flavor,
+  GroupFacts,
   Lag,
   NodeDescription,
   NodeRole,
@@ -224,6 +227,7 @@ export type {
   SourceLost,
 } from './topology/node-description.js';
 export type { ReadPreference } from './topology/read-preference.js';
+export type { ServerPeer } from './topology/server-peers.js';
 export type {
   TopologyDescription,
   TopologyWarning,

@@ -5,7 +5,7 @@ import type { NodeId } from '../common/node-address.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
-import { initialTopology, observe, withNode } from '../topology/describe-topology.js';
+import { initialTopology, observe, withNode, withoutNode } from '../topology/describe-topology.js';
 import type { LagRule } from '../topology/measured-lag.js';
 import {
   type NodeDescription,
@@ -104,6 +104,15 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     this.#watch(seed);
     this.#replace(withNode(this.#topology, seed));
     if (this.#state === 'started') this.#monitors.get(seed.id)?.start();
+  }
+
+  /** Forgets a node that is another one under a second name. */
+  remove(id: NodeId): void {
+    const monitor = this.#monitors.get(id);
+    if (monitor === undefined) return;
+    this.#monitors.delete(id);
+    monitor.close();
+    this.#replace(withoutNode(this.#topology, id));
   }
 
   /**
@@ -206,8 +215,8 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
       else for (const monitor of this.#monitors.values()) monitor.hurryUntil(Number.NEGATIVE_INFINITY);
     }
     publish('topology', () => ({ before, after }));
-    after.nodes.forEach((node, index) => {
-      const old = before.nodes[index];
+    after.nodes.forEach((node) => {
+      const old = before.nodes.find(({ id }) => id === node.id);
       if (old !== undefined && (old.state !== node.state || roleOf(old) !== roleOf(node)))
         this.publish('node-changed', { before: old, after: node });
     });

@@ -27,7 +27,7 @@ export class AppliedPositions {
 
   /** Whether `node` is known to have applied `wanted`. */
   has(node: NodeDescription, wanted: GtidPosition): boolean {
-    if (node.state !== 'up') return false;
+    if (node.state !== 'up' || hasBarrier(node)) return false;
     const seen = appliedPosition(node.facts);
     if (seen !== undefined && positionReached(seen, wanted)) return true;
     const learnt = this.#learnt.get(node.id);
@@ -59,3 +59,11 @@ export class AppliedPositions {
 
 /** Waits that end so shortly after each other are about the same server. */
 const RECENT_MS = 1_000;
+
+/**
+ * Whether the node has to be asked before every read that must see something: the members of a Galera cluster number their
+ * transactions each for themselves, but each of them can wait until it has all that the others have.
+ */
+export function hasBarrier(node: NodeDescription): boolean {
+  return node.state === 'up' && node.facts.group?.kind === 'galera';
+}

@@ -1,7 +1,8 @@
 /** Keeps what a scope wrote, and makes sure that a connection has it before a read of the scope is sent. */
+import type { NodeId } from '../common/node-address.js';
 import type { GtidPosition } from '../topology/gtid-position.js';
 import type { Classification } from './classifier/classification.js';
-import { readPosition, waitForGtids } from './gtid-wait.js';
+import { readPosition, waitForCluster, waitForGtids } from './gtid-wait.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { ActiveScope } from './scope.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
@@ -20,8 +21,12 @@ export async function catchUp(
   connection: PhysicalConnection,
   waitFor: GtidPosition | undefined,
   { scope, deadline }: CallContext,
+  hasWaited: boolean,
 ): Promise<boolean> {
   if (scope === undefined) return true;
+  // Who has waited in vain is at the primary now, where nothing else helps.
+  if (!hasWaited && ports.router.hasBarrier(connection.node))
+    return await waitForCluster(connection, scope.waitMs, deadline);
   if (waitFor === undefined) {
     if (!scope.wantsPosition || connection.node !== ports.router.writer) return true;
     const take = scope.causal.beginPosition();
@@ -39,9 +44,16 @@ export async function catchUp(
   }
 }
 
-/** Whether a read of `scope` needs {@link catchUp} on the connection that was chosen for it. */
-export function mustCatchUp(scope: ActiveScope | undefined, waitFor: GtidPosition | undefined): boolean {
-  return waitFor !== undefined || scope?.wantsPosition === true;
+/** Whether a read of the scope needs {@link catchUp} on the node that was chosen for it. */
+export function mustCatchUp(
+  ports: SessionPorts,
+  node: NodeId,
+  scope: ActiveScope | undefined,
+  waitFor: GtidPosition | undefined,
+): boolean {
+  if (scope === undefined) return false;
+  if (waitFor !== undefined || scope.wantsPosition) return true;
+  return scope.mustSee && ports.router.hasBarrier(node);
 }
 
 /** Whether a statement may write, so that reads of its scope that begin meanwhile are not sure to see it. */

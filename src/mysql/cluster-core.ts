@@ -4,6 +4,7 @@ import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { isObserved, publish } from '../diagnostics/channels.js';
+import type { HealthProbe } from '../health/health-probe.js';
 import { TopologyWatcher } from '../health/topology-watcher.js';
 import { type Flavor, type Observation, roleOf } from '../topology/node-description.js';
 import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
@@ -15,7 +16,8 @@ import type { MysqlNodeConfig } from './connection-options.js';
 import { HeartbeatWriter } from './heartbeat-writer.js';
 import { killQuery } from './kill-query.js';
 import { lagRuleOf } from './monitor-options.js';
-import type { ResolvedMysqlOptions } from './mysql-options.js';
+import { type ResolvedMysqlOptions, weighted } from './mysql-options.js';
+import { NodeDiscovery } from './node-discovery.js';
 import { NodePool } from './node-pool.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { QueryRouter } from './query-router.js';
@@ -35,6 +37,8 @@ export interface CoreListeners {
   onBreakerChange(change: BreakerChange): void;
   /** A connection could not be made. */
   onConnectError(node: NodeId, error: Error): void;
+  /** A server that was named by another one cannot be used, or who the replicas are may not be seen. */
+  onDiscoveryFailure(node: NodeId, error: Error): void;
   /** The heartbeat could not be written. */
   onHeartbeatFailure(node: NodeId, error: Error): void;
 }
@@ -56,8 +60,9 @@ export class ClusterCore implements ConnectionHost {
   readonly router: QueryRouter;
   /** The scopes of this cluster. */
   readonly scopes: Scopes;
-  /** The nodes by id. */
-  readonly nodes: ReadonlyMap<NodeId, ClusterNode>;
+  readonly #nodes: Map<NodeId, ClusterNode>;
+  readonly #configs: Map<NodeId, MysqlNodeConfig>;
+  readonly #discovery: NodeDiscovery | undefined;
   readonly #listeners: CoreListeners;
   #classifications: ClassificationCache;
   #flavor: Flavor | undefined;
@@ -71,8 +76,10 @@ export class ClusterCore implements ConnectionHost {
     this.#listeners = listeners;
     this.scopes = new Scopes(options.scope);
     this.#classifications = new ClassificationCache({ functions: options.functions });
+    this.#configs = new Map(options.nodes.map((config) => [config.seed.id, config]));
     this.watcher = this.#createWatcher();
-    this.nodes = new Map(options.nodes.map((config) => [config.seed.id, this.#createNode(config)]));
+    this.#nodes = new Map(options.nodes.map((config) => [config.seed.id, this.#createNode(config)]));
+    this.#discovery = this.#createDiscovery();
     const unchecked = options.monitor.lagSource === 'unchecked';
     const reads = unchecked ? { ...options.reads, maxLagMs: Number.POSITIVE_INFINITY } : options.reads;
     this.router = new QueryRouter(reads, {
@@ -90,6 +97,17 @@ export class ClusterCore implements ConnectionHost {
       if (before !== null)
         this.nodes.get(before)?.sendAway(unavailable(before, 'it is not the primary any more'));
     });
+  }
+
+  /** The nodes by id. */
+  get nodes(): ReadonlyMap<NodeId, ClusterNode> {
+    return this.#nodes;
+  }
+
+  /** Adds the nodes that the present ones name, and goes on looking for more. */
+  async discover(deadline: Deadline): Promise<void> {
+    await this.#discovery?.settle(deadline);
+    this.#discovery?.start();
   }
 
   /** See `MysqlOptions.blockMs`. */
@@ -148,7 +166,7 @@ export class ClusterCore implements ConnectionHost {
 
   /** Ends a statement on the server from the side. */
   cancel(connection: PhysicalConnection, sql: string): void {
-    const config = this.options.nodes.find(({ seed }) => seed.id === connection.node);
+    const config = this.#configs.get(connection.node);
     if (config !== undefined) void killQuery(connection, config, sql);
   }
 
@@ -188,6 +206,7 @@ export class ClusterCore implements ConnectionHost {
   }
 
   #end(): void {
+    this.#discovery?.close();
     this.#heartbeat?.close();
     this.watcher.close();
     for (const node of this.nodes.values()) node.closeBreakers();
@@ -195,20 +214,52 @@ export class ClusterCore implements ConnectionHost {
 
   #createWatcher(): TopologyWatcher {
     const { nodes, monitor } = this.options;
-    const configs = new Map(nodes.map((config) => [config.seed.id, config]));
     return new TopologyWatcher({
       seeds: nodes.map(({ seed }) => seed),
       intervalMs: monitor.intervalMs,
       timeoutMs: monitor.timeoutMs,
       lagRule: lagRuleOf(monitor.lagSource),
-      createProbe: ({ id }) => {
-        const config = configs.get(id);
-        if (config === undefined)
-          throw new StormlampError(ErrorCode.INVALID_OPTION, `There is no node ${id}`);
-        const { credentials, lagSource } = monitor;
-        return createReplicationProbe({ config, credentials, lagSource });
-      },
+      createProbe: ({ id }) => this.#createProbe(this.#configOf(id)),
     });
+  }
+
+  #createProbe(config: MysqlNodeConfig): HealthProbe {
+    const { credentials, lagSource } = this.options.monitor;
+    const namesPeers = this.options.discovery !== undefined;
+    const onMissing = (error: Error): void => this.#listeners.onDiscoveryFailure(config.seed.id, error);
+    return createReplicationProbe({ config, credentials, lagSource, namesPeers, onMissing });
+  }
+
+  #createDiscovery(): NodeDiscovery | undefined {
+    const { discovery, origins, nodes } = this.options;
+    if (discovery === undefined) return undefined;
+    return new NodeDiscovery(discovery, origins ?? nodes, {
+      topology: () => this.topology,
+      configOf: (id) => this.#configOf(id),
+      probe: (config) => this.#createProbe(config),
+      add: (config, deadline) => this.#add(config, deadline),
+      remove: (id) => this.#remove(id),
+      onFailure: (id, error) => this.#listeners.onDiscoveryFailure(id, error),
+    });
+  }
+
+  async #add(found: MysqlNodeConfig, deadline: Deadline): Promise<void> {
+    const { id } = found.seed;
+    if (this.#closed || this.#nodes.has(id)) return;
+    const config = weighted(found, this.options.reads.weights[id]);
+    this.#configs.set(id, config);
+    this.#nodes.set(id, this.#createNode(config));
+    this.watcher.add(config.seed);
+    await deadline.race(`The first look at ${id}`, this.watcher.refresh(id));
+  }
+
+  #remove(id: NodeId): void {
+    const node = this.#nodes.get(id);
+    if (node === undefined) return;
+    this.watcher.remove(id);
+    this.#nodes.delete(id);
+    node.pool.destroy();
+    node.closeBreakers();
   }
 
   #startHeartbeat(): HeartbeatWriter | undefined {
@@ -222,7 +273,7 @@ export class ClusterCore implements ConnectionHost {
   }
 
   #configOf(id: NodeId): MysqlNodeConfig {
-    const config = this.options.nodes.find(({ seed }) => seed.id === id);
+    const config = this.#configs.get(id);
     if (config !== undefined) return config;
     throw new StormlampError(ErrorCode.INVALID_OPTION, `There is no node ${id}`);
   }
@@ -258,6 +309,7 @@ export class ClusterCore implements ConnectionHost {
     node.probed(observation.ok ? { ok: true } : { ok: false, error: observation.error });
     if (observation.ok) {
       this.#noteFlavor();
+      if (this.#discovery?.hasWork === true) void this.#discovery.look();
       return;
     }
     const { node: id, error } = observation;

@@ -47,6 +47,8 @@ export interface MysqlNodeConfig {
   readonly credentials?: CredentialsSource | undefined;
   /** The option that its account is from, when that is not the node's own. */
   readonly accountOption?: string | undefined;
+  /** Whether the host is a service (`mysql+srv:`) whose servers the DNS names. */
+  readonly service?: boolean | undefined;
 }
 
 /** The port of MySQL and MariaDB. */
@@ -58,7 +60,8 @@ const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 /**
  * Reads a node. A URL looks like `mysql://user:password@host:port/database?option=value`: user, password and database are
  * percent-encoded, an IPv6 host is in brackets, `socketPath`, `weight`, `zone`, `session.<variable>` and all connection
- * settings may follow as options.
+ * settings may follow as options. `mysql+srv://user:password@domain/database` names a service: its servers are those of the
+ * record `_mysql._tcp.domain`.
  *
  * @throws StormlampError `ERR_INVALID_OPTION` naming `path`.
  */
@@ -67,7 +70,8 @@ export function parseMysqlNode(
   value: string | MysqlNodeOptions,
   configuredRole: ConfiguredRole,
 ): MysqlNodeConfig {
-  if (typeof value === 'string') return configOf(path, fromUrl(path, value), configuredRole);
+  const service = isService(value);
+  if (typeof value === 'string') return { ...configOf(path, fromUrl(path, value), configuredRole), service };
   if (typeof value === 'object' && value !== null) refuseDriverOptions(path, Object.keys(value));
   rejectUnknownOptions(path, value, [...OWN_NAMES, ...CONNECTION_SETTING_NAMES]);
   const { url, ...rest } = value;
@@ -75,7 +79,12 @@ export function parseMysqlNode(
   const base = fromUrl(`${path}.url`, readString(`${path}.url`, url, ''));
   const given = Object.fromEntries(Object.entries(rest).filter(([, option]) => option !== undefined));
   const session = { ...base.session, ...(rest.session === undefined ? {} : sessionOf(path, rest.session)) };
-  return configOf(path, { ...base, ...given, session }, configuredRole);
+  return { ...configOf(path, { ...base, ...given, session }, configuredRole), service };
+}
+
+function isService(value: string | MysqlNodeOptions): boolean {
+  const url: unknown = typeof value === 'object' && value !== null ? value.url : value;
+  return typeof url === 'string' && url.startsWith('mysql+srv:');
 }
 
 /** The same node with another account. */
@@ -183,7 +192,7 @@ function sessionOf(path: string, session: unknown): Readonly<Record<string, Sess
 
 function fromUrl(path: string, text: string): MysqlNodeOptions {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || (url.protocol !== 'mysql:' && url.protocol !== 'mariadb:') || url.host === '') {
+  if (url === undefined || !PROTOCOLS.includes(url.protocol) || url.host === '') {
     throw new StormlampError(
       ErrorCode.INVALID_OPTION,
       `Expected \`${path}\` to be a URL like 'mysql://user:password@host:3306/database', got ${withoutSecrets(text)}; ` +
@@ -212,6 +221,9 @@ function fromUrl(path: string, text: string): MysqlNodeOptions {
   }
   return { ...options, session };
 }
+
+/** The last one names a service, whose servers the DNS tells. */
+const PROTOCOLS: readonly string[] = ['mysql:', 'mariadb:', 'mysql+srv:'];
 
 const URL_OPTION_NAMES: readonly string[] = ['weight', 'zone', 'socketPath', ...CONNECTION_SETTING_NAMES];
 

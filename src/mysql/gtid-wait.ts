@@ -26,6 +26,28 @@ export async function waitForGtids(
   return Number(row?.['timed_out']) === 0 && row?.['timed_out'] !== null;
 }
 
+/**
+ * Waits on a member of a Galera cluster until it has applied all that the cluster had committed before, at most `waitMs`;
+ * whether it has.
+ */
+export async function waitForCluster(
+  connection: PhysicalConnection,
+  waitMs: number,
+  deadline: Deadline,
+): Promise<boolean> {
+  const limitMs = Math.max(SHORTEST_MS, Math.min(waitMs, deadline.remainingMs()));
+  const sql = `SET STATEMENT wsrep_sync_wait = 1, max_statement_time = ${(limitMs / 1_000).toFixed(3)} FOR SELECT 1`;
+  try {
+    await connection.ask(sql, deadline.within(limitMs + GRACE_MS));
+    return true;
+  } catch (error) {
+    // The statement's own limit, or that of the cluster (`repl.causal_read_timeout`), or a member that is not ready.
+    const { errno } = error as { errno?: unknown };
+    if (errno === 1969 || errno === 1205 || errno === 1047 || errno === 1317) return false;
+    throw error;
+  }
+}
+
 /** The position of the primary: everything that is committed there now. Undefined when it has none. */
 export async function readPosition(
   connection: PhysicalConnection,

@@ -1,6 +1,7 @@
 /** Names the GRANT that an account lacks which may not see replication. */
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { replicasPrivilege } from './server-peers.js';
 import { isAtLeast, type ServerVersion } from './server-version.js';
 
 /** The privilege that shows replication status on a server of this version. */
@@ -37,6 +38,27 @@ export function unreadableHeartbeatError(node: NodeId, table: string, cause: unk
   return new StormlampError(
     ErrorCode.MISSING_PRIVILEGE,
     `The monitor's account may not read the heartbeat on node ${node}; GRANT SELECT ON ${table} to it`,
+    { cause, node },
+  );
+}
+
+/** What discovery tells when the monitor's account may not ask a node for its replicas: only those that are listed are known. */
+export function unnamedReplicasError(node: NodeId, version: ServerVersion, cause: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.MISSING_PRIVILEGE,
+    `The monitor's account may not ask node ${node} for its replicas; GRANT ${replicasPrivilege(version)} ON *.* to it, ` +
+      'or list the nodes and set `mysql.discover` to false',
+    { cause, node },
+  );
+}
+
+/** The error of a monitor whose account may not see the members of a group. */
+export function unreadableGroupError(node: NodeId, cause: unknown): StormlampError {
+  const tables = ['replication_group_members', 'replication_group_member_stats'];
+  const grants = tables.map((table) => `GRANT SELECT ON performance_schema.${table}`).join(' and ');
+  return new StormlampError(
+    ErrorCode.MISSING_PRIVILEGE,
+    `The monitor's account may not see the group of node ${node}; ${grants} to it`,
     { cause, node },
   );
 }

@@ -20,6 +20,7 @@ import { ClusterCore } from './cluster-core.js';
 import type { NodeStats } from './cluster-node.js';
 import type { MysqlConnectionSettings } from './connection-settings.js';
 import type { DeferredCommand } from './deferred-command.js';
+import { withAllNames } from './expand-nodes.js';
 import { explainRoute, type RouteExplanation } from './explain.js';
 import type { MysqlClusterEvents } from './mysql-events.js';
 import { type MysqlOptions, type ResolvedMysqlOptions, resolveMysqlOptions } from './mysql-options.js';
@@ -56,6 +57,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
       onRoute: (event) => this.publish('route', event),
       onBreakerChange: (change) => this.publish('breaker-changed', change),
       onConnectError: (node, error) => this.publish('connect-failed', { node, error }),
+      onDiscoveryFailure: (node, error) => this.publish('discovery-failed', { node, error }),
       onHeartbeatFailure: (node, error) => this.publish('heartbeat-failed', { node, error }),
     });
     this.#config = publicConfig(options.nodes[0]?.connection ?? {});
@@ -310,8 +312,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
  * none answers.
  */
 export async function createMysqlCluster(options: MysqlOptions): Promise<MysqlCluster> {
-  const resolved = resolveMysqlOptions(options);
-  const cluster = new MysqlCluster(resolved);
+  const cluster = new MysqlCluster(await withAllNames(resolveMysqlOptions(options)));
   await cluster.start();
   return cluster;
 }

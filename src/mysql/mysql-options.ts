@@ -6,10 +6,15 @@ import {
   readStrings,
   rejectUnknownOptions,
 } from '../common/option-reader.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { ConfiguredRole } from '../topology/node-description.js';
 import type { FunctionOptions } from './classifier/classification.js';
 import { type MysqlNodeConfig, type MysqlNodeOptions, parseMysqlNode } from './connection-options.js';
+import {
+  type AddressMap,
+  type DiscoveryOptions,
+  type ResolvedDiscovery,
+  resolveDiscovery,
+} from './discovery-options.js';
 import {
   type MonitorOptions,
   type ResolvedMonitorOptions,
@@ -47,8 +52,18 @@ export interface MysqlOptions {
   readonly replicas?: readonly MysqlNodeInput[] | undefined;
   /** Nodes about whose role nothing is said. */
   readonly nodes?: readonly MysqlNodeInput[] | undefined;
-  /** Finding nodes that are not listed. This version does not: only `false` is accepted. */
-  readonly discover?: false | undefined;
+  /**
+   * Whether nodes that are not listed are found: the source and the replicas of every node, the members of its group, and the
+   * servers of a name with several addresses or of a service (`mysql+srv:`). One listed node is enough then.
+   *
+   * @defaultValue true
+   */
+  readonly discover?: boolean | DiscoveryOptions | undefined;
+  /**
+   * Where this process reaches servers that call each other by other addresses, both as `host:port`: an object, or a function
+   * that gives undefined for an address that is right as it is.
+   */
+  readonly addressMap?: AddressMap | undefined;
   /** Connections per node. */
   readonly pool?: PoolOptions | undefined;
   /** Where reads go. */
@@ -84,6 +99,10 @@ export interface MysqlOptions {
 export interface ResolvedMysqlOptions {
   /** The nodes, primary first. */
   readonly nodes: readonly MysqlNodeConfig[];
+  /** The nodes as they were configured, when names among them stand for several; otherwise left out. */
+  readonly origins?: readonly MysqlNodeConfig[] | undefined;
+  /** See {@link MysqlOptions.discover}; undefined when nothing is discovered. */
+  readonly discovery: ResolvedDiscovery | undefined;
   /** See {@link MysqlOptions.pool}. */
   readonly pool: ResolvedPoolOptions;
   /** See {@link MysqlOptions.reads}. */
@@ -120,6 +139,7 @@ const NAMES: readonly (keyof MysqlOptions)[] = [
   'replicas',
   'nodes',
   'discover',
+  'addressMap',
   'pool',
   'reads',
   'scope',
@@ -130,19 +150,12 @@ const NAMES: readonly (keyof MysqlOptions)[] = [
   'functions',
 ];
 
-/** Names that are reserved, with what to do meanwhile. */
-const RESERVED: Readonly<Record<string, string>> = {
-  discover: 'list every node in `primary`, `replicas` or `nodes`',
-  addressMap: 'give the nodes the addresses that this process can reach',
-};
-
 /**
  * Reads the options.
  *
- * @throws StormlampError `ERR_INVALID_OPTION`, or `ERR_UNSUPPORTED` for an option that this version does not have yet.
+ * @throws StormlampError `ERR_INVALID_OPTION`, or `ERR_UNSUPPORTED` for `monitor.share` where it cannot be.
  */
 export function resolveMysqlOptions(options: MysqlOptions): ResolvedMysqlOptions {
-  refuseReserved(options);
   rejectUnknownOptions('mysql', options, NAMES);
   const d = MYSQL_DEFAULTS;
   const reads = resolveReadOptions(options.reads);
@@ -153,6 +166,7 @@ export function resolveMysqlOptions(options: MysqlOptions): ResolvedMysqlOptions
     readNumber(`mysql.${name}`, options[name], d[name], { min });
   return Object.freeze({
     nodes: readNodes(options, reads),
+    discovery: resolveDiscovery(options.discover, options.addressMap),
     pool: resolvePoolOptions('mysql.pool', options.pool),
     reads,
     scope: Object.freeze({
@@ -170,19 +184,6 @@ export function resolveMysqlOptions(options: MysqlOptions): ResolvedMysqlOptions
     startTimeoutMs: milliseconds('startTimeoutMs', 1),
     functions: { readOnly: readStrings('mysql.functions.readOnly', functions.readOnly, []) },
   });
-}
-
-function refuseReserved(options: object): void {
-  if (typeof options !== 'object' || options === null) return;
-  const given = new Map<string, unknown>(Object.entries(options));
-  for (const [name, advice] of Object.entries(RESERVED)) {
-    const value = given.get(name);
-    if (value === undefined || (name === 'discover' && value === false)) continue;
-    throw new StormlampError(
-      ErrorCode.UNSUPPORTED,
-      `\`mysql.${name}\` is not supported by this version; ${advice}`,
-    );
-  }
 }
 
 function readNodes(options: MysqlOptions, reads: ResolvedReadOptions): readonly MysqlNodeConfig[] {
@@ -204,7 +205,8 @@ function readNodes(options: MysqlOptions, reads: ResolvedReadOptions): readonly 
     ...Object.keys(reads.weights),
     ...(reads.affinity === undefined ? [] : [reads.affinity]),
   ]) {
-    if (!byId.has(id)) {
+    // A node that is found later may be the one.
+    if (!byId.has(id) && options.discover === false) {
       throw invalidOption('mysql.reads', `about the nodes ${[...byId.keys()].join(', ')}`, id);
     }
   }
@@ -221,6 +223,7 @@ function readList(
   return inputs.map((input: MysqlNodeInput, index) => parseMysqlNode(`${path}[${index}]`, input, role));
 }
 
-function weighted(node: MysqlNodeConfig, weight: number | undefined): MysqlNodeConfig {
+/** The node with the weight that `reads.weights` gives it. */
+export function weighted(node: MysqlNodeConfig, weight: number | undefined): MysqlNodeConfig {
   return weight === undefined ? node : { ...node, seed: Object.freeze({ ...node.seed, weight }) };
 }

@@ -10,7 +10,7 @@ import type { ReadPreference } from '../topology/read-preference.js';
 import { stalenessMs } from '../topology/replica-freshness.js';
 import { noReaderError, noWriterError, type RoutingError } from '../topology/routing-error.js';
 import type { TopologyDescription } from '../topology/topology-description.js';
-import { AppliedPositions } from './applied-positions.js';
+import { AppliedPositions, hasBarrier } from './applied-positions.js';
 import { PrimaryBudget } from './primary-budget.js';
 import type { ResolvedReadOptions } from './read-options.js';
 import type { ActiveScope } from './scope.js';
@@ -156,6 +156,12 @@ export class QueryRouter {
     const now = performance.now();
     const allows = (other: NodeId): boolean => other !== node && this.#view.allows(other);
     return selectNodes(this.#view.topology(), { preference, maxLagMs, now, allows }).candidates.length > 0;
+  }
+
+  /** Whether `node` must be asked to catch up before every read that must see something. */
+  hasBarrier(node: NodeId): boolean {
+    const found = this.#view.topology().nodes.find(({ id }) => id === node);
+    return found !== undefined && hasBarrier(found);
   }
 
   /** The primary; undefined while there is none, or more than one. */

@@ -2,16 +2,24 @@
 import { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { HealthProbe } from '../health/health-probe.js';
-import type { ReplicationChannel, ServerFacts } from '../topology/node-description.js';
+import type { GroupFacts, ReplicationChannel, ServerFacts } from '../topology/node-description.js';
+import type { ServerPeer } from '../topology/server-peers.js';
 import { type ConnectionFactory, createConnectionFactory } from './connection-factory.js';
 import { forAdministration, type MysqlNodeConfig } from './connection-options.js';
 import type { CredentialsSource, MysqlCredentials } from './connection-settings.js';
+import { groupKindOf, readGroup } from './group-status.js';
 import { heartbeatSql, readHeartbeats } from './heartbeat-table.js';
-import { missingPrivilegeError, unreadableHeartbeatError } from './missing-privilege.js';
+import {
+  missingPrivilegeError,
+  unnamedReplicasError,
+  unreadableGroupError,
+  unreadableHeartbeatError,
+} from './missing-privilege.js';
 import type { ResolvedLagSource } from './monitor-options.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { readReplicaStatus, replicaStatusStatements, type StatusRow } from './replica-status.js';
 import { classifyServerError } from './server-error.js';
+import { readReplicas, replicasStatement } from './server-peers.js';
 import {
   canTellFineLag,
   readFineLag,
@@ -33,12 +41,16 @@ export interface ReplicationProbeOptions {
    * `replicationVisible: false`. Default `'auto'`.
    */
   readonly lagSource?: ResolvedLagSource | undefined;
+  /** Whether the node is asked for its replicas, too. Default false. */
+  readonly namesPeers?: boolean | undefined;
+  /** Told once per connection when the account may not ask for them. */
+  readonly onMissing?: ((error: Error) => void) | undefined;
 }
 
 /** Makes the probe of one node; it connects when it is first asked, and again whenever it has to. */
 export function createReplicationProbe(options: ReplicationProbeOptions): HealthProbe {
   const config = forAdministration(options.config, options.credentials);
-  return new ReplicationProbe(createConnectionFactory(config), options.lagSource ?? 'auto');
+  return new ReplicationProbe(createConnectionFactory(config), options);
 }
 
 /** What is learnt once per connection. */
@@ -52,17 +64,26 @@ interface Session {
   heartbeats: boolean;
   /** Whether it replicated from somebody at the last look; undefined before the first. */
   isReplica?: boolean;
+  /** The replicas when they were asked for last. */
+  peers: { readonly at: number; readonly list: readonly ServerPeer[] } | undefined;
+  /** The group that the server may be a member of. */
+  readonly group: GroupFacts['kind'] | undefined;
 }
+
+/** Who the replicas are is asked for so often, in milliseconds. */
+const PEERS_MS = 10_000;
 
 class ReplicationProbe implements HealthProbe {
   readonly #factory: ConnectionFactory;
+  readonly #options: ReplicationProbeOptions;
   readonly #lagSource: ResolvedLagSource;
   #closed = false;
   #session: Session | undefined;
 
-  constructor(factory: ConnectionFactory, lagSource: ResolvedLagSource) {
+  constructor(factory: ConnectionFactory, options: ReplicationProbeOptions) {
     this.#factory = factory;
-    this.#lagSource = lagSource;
+    this.#options = options;
+    this.#lagSource = options.lagSource ?? 'auto';
   }
 
   async probe(options: { readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<ServerFacts> {
@@ -96,7 +117,16 @@ class ReplicationProbe implements HealthProbe {
       const version = parseServerVersion(String(row?.['version'] ?? connection.version.text));
       const [status] = replicaStatusStatements(version);
       const fineLag = this.#lagSource === 'auto' && canTellFineLag(version);
-      const session: Session = { connection, version, status, fineLag, heartbeats: canTellFineLag(version) };
+      const group = await groupKindOf(connection, version, deadline);
+      const session: Session = {
+        connection,
+        version,
+        status,
+        fineLag,
+        heartbeats: canTellFineLag(version),
+        peers: undefined,
+        group,
+      };
       if (this.#closed)
         throw new StormlampError(ErrorCode.CLOSED, `The probe of node ${this.#factory.node} is closed`);
       this.#session = session;
@@ -109,16 +139,20 @@ class ReplicationProbe implements HealthProbe {
 
   async #look(session: Session, deadline: Deadline): Promise<ServerFacts> {
     // All are sent at once: the later ones wait in the driver for the answers to the earlier ones.
-    const [variables, status, signs, beats] = await Promise.allSettled([
+    const [variables, status, signs, beats, peers, group] = await Promise.allSettled([
       this.#variables(session, deadline),
       this.#channels(session, deadline),
       this.#signs(session, deadline),
       this.#tableBeats(session, deadline),
+      this.#peers(session, deadline),
+      this.#group(session, deadline),
     ]);
     if (variables.status === 'rejected') throw variables.reason;
     if (status.status === 'rejected') throw status.reason;
     if (signs.status === 'rejected') throw signs.reason;
     if (beats.status === 'rejected') throw beats.reason;
+    if (peers.status === 'rejected') throw peers.reason;
+    if (group.status === 'rejected') throw group.reason;
     const row = variables.value;
     const channels = status.value ?? [];
     const semiSync = session.isReplica === false ? readSemiSync(signs.value) : undefined;
@@ -130,6 +164,8 @@ class ReplicationProbe implements HealthProbe {
       replicationVisible: status.value !== undefined,
       ...(semiSync === undefined ? {} : { semiSync }),
       ...(beats.value === undefined ? {} : { heartbeats: beats.value }),
+      ...(peers.value === undefined ? {} : { peers: peers.value }),
+      ...(group.value === undefined ? {} : { group: group.value }),
     };
   }
 
@@ -143,6 +179,35 @@ class ReplicationProbe implements HealthProbe {
       if (!isRefusal(error)) throw error;
       session.heartbeats = false;
       return [];
+    }
+  }
+
+  /** The replicas of the node, asked for now and then; undefined when nobody wants to know. */
+  async #peers(session: Session, deadline: Deadline): Promise<readonly ServerPeer[] | undefined> {
+    if (this.#options.namesPeers !== true) return undefined;
+    const now = performance.now();
+    if (session.peers !== undefined && now - session.peers.at < PEERS_MS) return session.peers.list;
+    let list: readonly ServerPeer[] = [];
+    try {
+      list = readReplicas(await session.connection.ask(replicasStatement(session.version), deadline));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (session.peers === undefined) {
+        this.#options.onMissing?.(unnamedReplicasError(this.#factory.node, session.version, error));
+      }
+    }
+    session.peers = { at: now, list };
+    return list;
+  }
+
+  /** What the node says about its group; undefined when it is in none. */
+  async #group({ connection, group }: Session, deadline: Deadline): Promise<GroupFacts | undefined> {
+    if (group === undefined) return undefined;
+    try {
+      return await readGroup(connection, group, deadline);
+    } catch (error) {
+      if ((error as { errno?: unknown }).errno !== 1142) throw error;
+      throw unreadableGroupError(this.#factory.node, error);
     }
   }
 

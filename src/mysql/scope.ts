@@ -95,6 +95,11 @@ export class ActiveScope implements ScopeView {
     return this.#consistency === 'session' && this.causal.isUntold;
   }
 
+  /** Whether reads must see anything in particular, with or without a known GTID. */
+  get mustSee(): boolean {
+    return this.readsFromPrimary || this.wanted !== undefined;
+  }
+
   /** What a node must have applied to serve a read of the scope. */
   get wanted(): GtidPosition | undefined {
     return this.#consistency === 'session' ? this.causal.wanted : undefined;

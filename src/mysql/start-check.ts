@@ -35,7 +35,8 @@ export async function checkStart(core: ClusterCore, deadline: Deadline): Promise
   const down = nodes.filter((node) => node.state === 'down');
   for (const node of down) refuseMistake(node);
   if (down.length === nodes.length) throw nobodyAnswers(down);
-  const up = nodes.filter((node) => node.state === 'up');
+  await core.discover(deadline);
+  const up = core.topology.nodes.filter((node) => node.state === 'up');
   if (typeof core.options.monitor.lagSource === 'object') {
     // One look tells no lag: whether the heartbeat is written shows when it changes.
     await deadline.race('The start', pause(core.options.monitor.intervalMs));

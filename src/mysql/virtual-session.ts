@@ -126,7 +126,7 @@ export class VirtualSession {
       const bound = this.#bind(need, context, tried);
       const { connection, because, waitFor } = bound instanceof Promise ? await bound : bound;
       if (this.#isDestroyed) throw new StormlampError(ErrorCode.CLOSED, 'This connection was destroyed');
-      if (need.place === 'read' && mustCatchUp(scope, waitFor)) {
+      if (need.place === 'read' && mustCatchUp(ports, connection.node, scope, waitFor)) {
         const isReady = await this.#catchUp(connection, waitFor, context, tried);
         if (!isReady) continue;
       }
@@ -273,7 +273,7 @@ export class VirtualSession {
     tried: Tried,
   ): Promise<boolean> {
     try {
-      if (await catchUp(this.#ports, connection, waitFor, context)) return true;
+      if (await catchUp(this.#ports, connection, waitFor, context, tried.hasWaited === true)) return true;
       tried.hasWaited = true;
       this.giveBack();
     } catch (error) {

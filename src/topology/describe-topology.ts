@@ -1,6 +1,7 @@
 /** The one reducer of the cluster's picture: a topology and an observation give the next topology. */
 import type { NodeId } from '../common/node-address.js';
 import { deriveWriter } from './derive-writer.js';
+import { groupWriter, isMember, memberLag, memberRole } from './group-roles.js';
 import { type LagRule, measuredLag, type PrimaryRecord, recordLook } from './measured-lag.js';
 import type { Alone, NodeDescription, NodeRole, NodeSeed, Observation } from './node-description.js';
 import { type ReplicationGraph, replicationGraph } from './replication-graph.js';
@@ -36,19 +37,27 @@ export function withNode(topology: TopologyDescription, seed: NodeSeed): Topolog
   return derived(topology, [...topology.nodes, { ...seed, state: 'new' }]);
 }
 
+/** The picture without a node that turned out to be another one under a second name. */
+export function withoutNode(topology: TopologyDescription, id: NodeId): TopologyDescription {
+  const nodes = topology.nodes.filter((node) => node.id !== id);
+  return nodes.length === topology.nodes.length ? topology : derived(topology, nodes);
+}
+
 function derived(before: TopologyDescription, updated: readonly NodeDescription[]): TopologyDescription {
   const graph = replicationGraph(updated);
-  const verdict = deriveWriter(updated, graph, before.lastPrimary);
+  const group = groupWriter(updated);
+  const verdict = group ?? deriveWriter(updated, graph, before.lastPrimary);
   // A node that was not looked at yet may be the real primary; only a known primary stays what it is meanwhile.
   const hasBlanks = updated.some((node) => node.state === 'new');
   const isNew = verdict.writer.kind === 'primary' && verdict.writer.node !== before.lastPrimary;
   const found: WriterState = hasBlanks && isNew ? { kind: 'no-primary' } : verdict.writer;
   const writer = same(before.writer, found) ? before.writer : found;
   const primary = writer.kind === 'primary' ? writer.node : undefined;
-  const resting = primary === undefined ? restingPrimary(updated, graph) : undefined;
+  const isClassic = primary === undefined && group === undefined;
+  const resting = isClassic ? restingPrimary(updated, graph) : undefined;
   const record = recordOf(before, updated, primary);
   const nodes = updated
-    .map((node, index) => placed(node, before.nodes[index], updated, graph, writer, resting))
+    .map((node, index) => placed(node, wasOf(before, node, index), updated, graph, writer, resting))
     .map((node) => measured(node, record, before.lagRule));
   const warnings: TopologyWarning[] = standingWarnings(nodes, resting, verdict.warnings);
   const changed = primary !== undefined && primary !== before.lastPrimary;
@@ -60,6 +69,15 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
     lastPrimary: primary ?? before.lastPrimary,
     ...(before.lagRule === undefined ? {} : { lagRule: before.lagRule, primaryRecord: record }),
   };
+}
+
+function wasOf(
+  before: TopologyDescription,
+  { id }: NodeDescription,
+  index: number,
+): NodeDescription | undefined {
+  const there = before.nodes[index];
+  return there?.id === id ? there : before.nodes.find((node) => node.id === id);
 }
 
 /** What is known of the primary's past; kept while there is none, for the replicas that are still compared with it. */
@@ -110,6 +128,7 @@ function placed(
 ): NodeDescription {
   if (node.state !== 'up') return node;
   const primary = writer.kind === 'primary' ? writer.node : undefined;
+  if (isMember(node)) return member(node, was, primary);
   const hasSource = node.facts.channels.length > 0;
   const isHead = node.id === primary || node.id === resting;
   const unchecked = !node.facts.replicationVisible && node.configuredRole === 'replica';
@@ -119,6 +138,23 @@ function placed(
   const isAlone = role === 'unknown' && !node.facts.readOnly;
   const alone = isAlone ? aloneBeside(node, was, nodes, primary) : undefined;
   const next = { ...node, role, upstream, lag, alone };
+  return same(comparable(node), comparable(next)) ? node : next;
+}
+
+/** A member of a group with its role and lag. */
+function member(
+  node: Extract<NodeDescription, { state: 'up' }>,
+  was: NodeDescription | undefined,
+  primary: NodeId | undefined,
+): NodeDescription {
+  const role = memberRole(node, primary);
+  const next = {
+    ...node,
+    role,
+    upstream: [],
+    lag: role === 'primary' ? null : memberLag(node, was),
+    alone: undefined,
+  };
   return same(comparable(node), comparable(next)) ? node : next;
 }
 

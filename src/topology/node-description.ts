@@ -1,5 +1,6 @@
 /** Immutable facts about one database node, as the last probe saw them. */
 import type { NodeAddress, NodeId } from '../common/node-address.js';
+import type { ServerPeer } from './server-peers.js';
 
 /** The family of the server. */
 export type Flavor = 'mysql' | 'mariadb';
@@ -70,6 +71,22 @@ export interface SemiSync {
   readonly waiting: number;
 }
 
+/** What a server says about the group that it is a member of: every member has all data, and the group decides who writes. */
+export interface GroupFacts {
+  /** The kind of group. */
+  readonly kind: 'group-replication' | 'galera';
+  /** Where the member is in its life: only one that is `online` has the data of the group. */
+  readonly state: 'online' | 'joining' | 'donor' | 'offline';
+  /** Whether it is with the majority; without, it can neither write nor know what is new. */
+  readonly hasQuorum: boolean;
+  /** Who may write: the member, another one, or every one. */
+  readonly writes: 'here' | 'elsewhere' | 'everywhere';
+  /** Transactions of the group that it has received and not applied yet. */
+  readonly queue: number;
+  /** The members, as the group knows them. */
+  readonly members: readonly ServerPeer[];
+}
+
 /** What a probe read from a server that answered. */
 export interface ServerFacts {
   /** The family of the server. */
@@ -92,6 +109,10 @@ export interface ServerFacts {
   readonly gtidState?: string | undefined;
   /** The heartbeats that the server has, by the `server_id` of their writer, in milliseconds of its clock; when there are any. */
   readonly heartbeats?: Readonly<Record<number, number>> | undefined;
+  /** The replicas that are connected to it, as they report themselves; left out when that was not asked. */
+  readonly peers?: readonly ServerPeer[] | undefined;
+  /** What it says about the group that it belongs to (Group Replication, Galera). */
+  readonly group?: GroupFacts | undefined;
   /** Whether replication status could be read with the monitor's privileges. */
   readonly replicationVisible: boolean;
   /** Semi-synchronous replication, where the server is the source of it. */

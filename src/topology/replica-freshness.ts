@@ -1,4 +1,5 @@
 /** Whether a replica may serve a read now, and if not, why. */
+import { isSoundMember } from './group-roles.js';
 import type { NodeDescription } from './node-description.js';
 import { effectiveLagMs } from './node-description.js';
 import type { TopologyDescription } from './topology-description.js';
@@ -47,7 +48,14 @@ export function unfitness(
   const { writer } = topology;
   const { facts } = replica;
   if (!facts.replicationVisible) return 'its replication status cannot be read';
-  if (writer.kind === 'primary' && replica.upstream?.includes(writer.node) === false) {
+  const hasMembers = (ids: readonly string[]): boolean =>
+    topology.nodes.some((node) => ids.includes(node.id) && isSoundMember(node));
+  const follows = (primary: string): boolean => {
+    // All members of a group have the same data, and so has who follows one of them.
+    if (isSoundMember(replica) || replica.upstream === undefined) return true;
+    return replica.upstream.includes(primary) || hasMembers(replica.upstream);
+  };
+  if (writer.kind === 'primary' && !follows(writer.node)) {
     const channel = facts.channels[0];
     const source = channel === undefined ? 'nothing' : `${channel.sourceHost}:${channel.sourcePort}`;
     return `it replicates from ${source}, not from the primary ${writer.node}`;

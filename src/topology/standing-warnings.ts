@@ -26,7 +26,7 @@ export function standingWarnings(
     } else if (serverId !== 0) byServerId.set(serverId, node.id);
     if (node.state !== 'up') continue;
     const { readOnly, replicationVisible } = node.facts;
-    if (node.role === 'replica' && !readOnly && replicationVisible) {
+    if (node.role === 'replica' && !readOnly && replicationVisible && node.facts.group === undefined) {
       warn(
         'writable-replica',
         `${node.id} is a replica but accepts writes; set read_only=1 on it, so that a mistake cannot make it differ from the primary.`,

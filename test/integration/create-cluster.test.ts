@@ -133,6 +133,7 @@ describe('a mistake is one error that names the option or the node, the cause an
     const cluster = await start({
       mysql: {
         ...options.mysql,
+        discover: false,
         primary: options.mysql.primary.replace(servers.primary.id, dead),
         replicas: [options.mysql.replicas[0] ?? ''],
       },

@@ -1,0 +1,92 @@
+/** Asks a server about the group that it is a member of: Group Replication of MySQL, Galera of MariaDB. */
+import type { Deadline } from '../common/deadline.js';
+import type { GroupFacts } from '../topology/node-description.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import type { StatusRow } from './replica-status.js';
+import { isAtLeast, type ServerVersion } from './server-version.js';
+
+/** The members as this one sees them, and what it has received and not applied yet. */
+const GROUP_REPLICATION_SQL = `SELECT m.MEMBER_ID AS id, m.MEMBER_HOST AS host, m.MEMBER_PORT AS port, m.MEMBER_STATE AS state,
+m.MEMBER_ROLE AS role, m.MEMBER_ID = @@global.server_uuid AS is_self,
+@@global.group_replication_single_primary_mode AS single_primary,
+(SELECT s.COUNT_TRANSACTIONS_IN_QUEUE + s.COUNT_TRANSACTIONS_REMOTE_IN_APPLIER_QUEUE
+FROM performance_schema.replication_group_member_stats s WHERE s.MEMBER_ID = @@global.server_uuid) AS queue
+FROM performance_schema.replication_group_members m WHERE m.MEMBER_ID <> ''`;
+
+const GALERA_SQL = `SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status', 'wsrep_ready', 'wsrep_local_state',
+'wsrep_local_recv_queue', 'wsrep_incoming_addresses')`;
+
+/** Whether the server may be in a group, found out once per connection: both are settings of its start. */
+export async function groupKindOf(
+  connection: PhysicalConnection,
+  version: ServerVersion,
+  deadline: Deadline,
+): Promise<GroupFacts['kind'] | undefined> {
+  if (version.flavor === 'mysql') {
+    if (!isAtLeast(version, 8, 0, 2)) return undefined;
+    const rows = await connection.ask("SHOW GLOBAL VARIABLES LIKE 'group_replication_group_name'", deadline);
+    return rows.length > 0 ? 'group-replication' : undefined;
+  }
+  const [row] = await connection.ask("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'", deadline);
+  return /^(on|1)$/i.test(String(row?.['Value'] ?? '')) ? 'galera' : undefined;
+}
+
+/** What the server says about its group; undefined when it takes part in none. */
+export async function readGroup(
+  connection: PhysicalConnection,
+  kind: GroupFacts['kind'],
+  deadline: Deadline,
+): Promise<GroupFacts | undefined> {
+  if (kind === 'galera') return galeraFacts(await connection.ask(GALERA_SQL, deadline));
+  return groupReplicationFacts(await connection.ask(GROUP_REPLICATION_SQL, deadline));
+}
+
+/** The facts in the rows of Group Replication's members. */
+export function groupReplicationFacts(rows: readonly StatusRow[]): GroupFacts | undefined {
+  const self = rows.find((row) => Number(row['is_self']) === 1);
+  // A server whose plugin is loaded and was never started is in no group.
+  if (self === undefined || (rows.length === 1 && self['state'] === 'OFFLINE')) return undefined;
+  const reachable = rows.filter((row) => row['state'] !== 'UNREACHABLE').length;
+  const isPrimary = self['role'] === 'PRIMARY';
+  const isSingle = /^(on|1)$/i.test(String(self['single_primary'] ?? '1'));
+  return {
+    kind: 'group-replication',
+    state: self['state'] === 'ONLINE' ? 'online' : self['state'] === 'RECOVERING' ? 'joining' : 'offline',
+    hasQuorum: reachable * 2 > rows.length,
+    writes: isSingle ? (isPrimary ? 'here' : 'elsewhere') : 'everywhere',
+    queue: countOf(self['queue']),
+    members: rows.flatMap((row) => memberOf(String(row['host'] ?? ''), Number(row['port'] ?? 0))),
+  };
+}
+
+/** The facts in Galera's status variables. */
+export function galeraFacts(rows: readonly StatusRow[]): GroupFacts | undefined {
+  const status = new Map(rows.map((row) => [String(row['Variable_name']), String(row['Value'] ?? '')]));
+  const clusterStatus = status.get('wsrep_cluster_status');
+  if (clusterStatus === undefined) return undefined;
+  const isReady = /^on$/i.test(status.get('wsrep_ready') ?? '');
+  const local = status.get('wsrep_local_state');
+  const addresses = (status.get('wsrep_incoming_addresses') ?? '').split(',');
+  return {
+    kind: 'galera',
+    state: isReady && local === '4' ? 'online' : local === '2' ? 'donor' : isReady ? 'joining' : 'offline',
+    hasQuorum: clusterStatus === 'Primary',
+    writes: 'everywhere',
+    queue: countOf(status.get('wsrep_local_recv_queue')),
+    members: addresses.flatMap((address) => {
+      const colon = address.lastIndexOf(':');
+      return memberOf(address.slice(0, colon).trim(), Number(address.slice(colon + 1)));
+    }),
+  };
+}
+
+function memberOf(host: string, port: number): GroupFacts['members'] {
+  const isAddress = host !== '' && Number.isInteger(port) && port > 0;
+  return isAddress ? [{ host: host.replace(/^\[|\]$/g, ''), port, serverId: 0 }] : [];
+}
+
+/** What cannot be read is not known to be empty. */
+function countOf(value: unknown): number {
+  const number = Number(value ?? 1);
+  return Number.isFinite(number) && number >= 0 ? number : 1;
+}

@@ -1,0 +1,186 @@
+/** Finds the nodes that are not listed: what known servers name, and what names have come to stand for. */
+import { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import type { HealthProbe } from '../health/health-probe.js';
+import { knownFacts } from '../topology/replication-graph.js';
+import { identityOf, peerAddress, unknownPeers } from '../topology/server-peers.js';
+import type { TopologyDescription } from '../topology/topology-description.js';
+import type { MysqlNodeConfig } from './connection-options.js';
+import type { ResolvedDiscovery } from './discovery-options.js';
+import { expandNode, placedAt } from './expand-nodes.js';
+
+/** What discovery needs of the cluster. */
+export interface DiscoveryPorts {
+  /** The present picture. */
+  topology(): TopologyDescription;
+  /** The configuration of a known node. */
+  configOf(node: NodeId): MysqlNodeConfig;
+  /** Looks once at a server that may become a node. */
+  probe(config: MysqlNodeConfig): HealthProbe;
+  /** Adds a node; returns when it was looked at. */
+  add(config: MysqlNodeConfig, deadline: Deadline): Promise<void>;
+  /** Forgets a node that turned out to be another one under a second name. */
+  remove(node: NodeId): void;
+  /** Told about a server that was named and cannot be used, once per reason. */
+  onFailure(node: NodeId, error: Error): void;
+}
+
+/** Limit of one look at a candidate, in milliseconds. */
+const PROBE_MS = 2_000;
+
+/** A server that did not answer is asked again after this time, in milliseconds. */
+const RETRY_MS = 10_000;
+
+/** So many rounds find what the nodes of the round before name; chains of replicas are not longer. */
+const ROUNDS_LIMIT = 8;
+
+/** So many nodes are found at most: a server that names nonsense must not fill the memory. */
+const NODES_LIMIT = 256;
+
+/** Discovers for one cluster until it is closed. */
+export class NodeDiscovery {
+  readonly #options: ResolvedDiscovery;
+  readonly #ports: DiscoveryPorts;
+  readonly #origins: readonly MysqlNodeConfig[];
+  /** Addresses of known servers under other names, and when unreachable ones are tried again. */
+  readonly #settled = new Map<NodeId, number>();
+  readonly #found = new Set<NodeId>();
+  readonly #told = new Map<NodeId, string>();
+  readonly #abort = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<number> | undefined;
+
+  /** `origins` are the nodes as they were configured, names included. */
+  constructor(options: ResolvedDiscovery, origins: readonly MysqlNodeConfig[], ports: DiscoveryPorts) {
+    this.#options = options;
+    this.#origins = origins;
+    this.#ports = ports;
+  }
+
+  /** Finds everything that can be found from the present picture; never rejects for a server that cannot be reached. */
+  async settle(deadline: Deadline): Promise<void> {
+    for (let round = 0; round < ROUNDS_LIMIT; round += 1) {
+      if ((await deadline.race('Discovering the nodes', this.look())) === 0) return;
+    }
+  }
+
+  /** Looks names up now and then. */
+  start(): void {
+    this.#timer = setInterval(() => void this.#lookUp(), this.#options.resolveIntervalMs);
+    this.#timer.unref();
+  }
+
+  /** Adds what the known nodes name; how many nodes were added. Calls at one time share one look. */
+  look(): Promise<number> {
+    this.#running ??= this.#look().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** Whether {@link NodeDiscovery.look} would have something to do. */
+  get hasWork(): boolean {
+    return this.#alias() !== undefined || this.#candidates().length > 0;
+  }
+
+  /** Stops. */
+  close(): void {
+    this.#abort.abort();
+    clearInterval(this.#timer);
+  }
+
+  #candidates(): readonly MysqlNodeConfig[] {
+    const { nodes } = this.#ports.topology();
+    if (nodes.length >= NODES_LIMIT) return [];
+    const now = performance.now();
+    return unknownPeers(nodes, this.#options.translate)
+      .filter((peer) => now >= (this.#settled.get(peerAddress(peer)) ?? 0))
+      .map((peer) => {
+        const origin = this.#ports.configOf(peer.namedBy);
+        const found = placedAt(origin, peer);
+        return { ...found, seed: Object.freeze({ ...found.seed, configuredRole: 'any' as const }) };
+      });
+  }
+
+  /** A found node that is a configured one under another name: that one was down when this one was found. */
+  #alias(): NodeId | undefined {
+    if (this.#found.size === 0) return undefined;
+    const { nodes } = this.#ports.topology();
+    const identities = new Map<string, NodeId>();
+    for (const node of nodes) {
+      const facts = knownFacts(node);
+      const identity = facts === undefined ? undefined : identityOf(facts);
+      if (identity !== undefined && !this.#found.has(node.id)) identities.set(identity, node.id);
+    }
+    return nodes.find((node) => {
+      const facts = this.#found.has(node.id) ? knownFacts(node) : undefined;
+      return facts !== undefined && identities.has(identityOf(facts) ?? '');
+    })?.id;
+  }
+
+  async #look(): Promise<number> {
+    for (let alias = this.#alias(); alias !== undefined; alias = this.#alias()) {
+      this.#found.delete(alias);
+      this.#settled.set(alias, Number.POSITIVE_INFINITY);
+      this.#ports.remove(alias);
+    }
+    const added = await Promise.all(this.#candidates().map((config) => this.#consider(config)));
+    return added.filter((wasAdded) => wasAdded).length;
+  }
+
+  async #lookUp(): Promise<void> {
+    for (const origin of this.#origins) {
+      if (this.#abort.signal.aborted) return;
+      try {
+        const { nodes } = await expandNode(origin, this.#options.resolver);
+        // One address is what the name itself is connected to.
+        if (nodes.length < 2 && origin.service !== true) continue;
+        const { nodes: known } = this.#ports.topology();
+        for (const config of nodes) {
+          const { id } = config.seed;
+          const isKnown = known.some((node) => node.id === id);
+          if (!isKnown && performance.now() >= (this.#settled.get(id) ?? 0)) await this.#consider(config);
+        }
+      } catch (error) {
+        this.#tell(origin.seed.id, error);
+      }
+    }
+  }
+
+  /** Looks at a candidate, and adds it unless it is a known server under another name. */
+  async #consider(config: MysqlNodeConfig): Promise<boolean> {
+    const { id } = config.seed;
+    const { signal } = this.#abort;
+    const probe = this.#ports.probe(config);
+    this.#settled.set(id, performance.now() + RETRY_MS);
+    try {
+      const deadline = Deadline.of({ timeoutMs: PROBE_MS, signal });
+      const facts = await deadline.race(`A look at ${id}`, probe.probe({ timeoutMs: PROBE_MS, signal }));
+      const identity = identityOf(facts);
+      const isKnown = this.#ports.topology().nodes.some((node) => {
+        const known = knownFacts(node);
+        return node.id === id || (known !== undefined && identityOf(known) === identity);
+      });
+      if (isKnown || signal.aborted) {
+        this.#settled.set(id, Number.POSITIVE_INFINITY);
+        return false;
+      }
+      this.#found.add(id);
+      await this.#ports.add(config, Deadline.of({ timeoutMs: PROBE_MS, signal }));
+      return true;
+    } catch (error) {
+      this.#tell(id, error);
+      return false;
+    } finally {
+      probe.close();
+    }
+  }
+
+  #tell(node: NodeId, thrown: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    if (this.#told.get(node) === error.message) return;
+    this.#told.set(node, error.message);
+    this.#ports.onFailure(node, error);
+  }
+}

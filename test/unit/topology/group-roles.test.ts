@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest';
+import { galeraFacts, groupReplicationFacts } from '../../../src/mysql/group-status.js';
+import { initialTopology, observe } from '../../../src/topology/describe-topology.js';
+import { effectiveLagMs, type GroupFacts, roleOf } from '../../../src/topology/node-description.js';
+import { selectNodes } from '../../../src/topology/node-selection.js';
+import type { TopologyDescription } from '../../../src/topology/topology-description.js';
+import { type Finding, master, observationOf, seeds, slave } from '../../spec/topology/made-up-servers.js';
+
+const group = (facts: Partial<GroupFacts> = {}): GroupFacts => ({
+  kind: 'group-replication',
+  state: 'online',
+  hasQuorum: true,
+  writes: 'elsewhere',
+  queue: 0,
+  members: [],
+  ...facts,
+});
+const gr = (name: string, facts: Partial<GroupFacts> = {}): Finding =>
+  master(name, { readOnly: facts.writes !== 'here', group: group(facts) });
+const galera = (name: string, facts: Partial<GroupFacts> = {}): Finding =>
+  master(name, { group: group({ kind: 'galera', writes: 'everywhere', ...facts }) });
+
+function seen(...rounds: Readonly<Record<string, Finding>>[]): TopologyDescription {
+  let topology = initialTopology(seeds({ a: 'any', b: 'primary', c: 'any', d: 'replica' }));
+  rounds.forEach((round, index) => {
+    for (const [node, finding] of Object.entries(round)) {
+      topology = observe(topology, observationOf(node, finding, 1_000 * (index + 1)));
+    }
+  });
+  return topology;
+}
+const readers = (topology: TopologyDescription, now: number, maxLagMs = 5_000): string[] =>
+  selectNodes(topology, { preference: 'replica', maxLagMs, now, allows: () => true }).candidates.map(
+    ({ id }) => id,
+  );
+
+describe('Group Replication', () => {
+  test('names the primary itself, whatever is configured, and its secondaries are replicas', () => {
+    const topology = seen({ a: gr('a', { writes: 'here' }), b: gr('b'), c: gr('c'), d: 'refused' });
+    expect(topology.writer).toEqual({ kind: 'primary', node: 'a' });
+    expect(topology.nodes.map(roleOf)).toEqual(['primary', 'replica', 'replica', 'unknown']);
+    expect(topology.warnings).toEqual([]);
+    expect(readers(topology, 1_000)).toEqual(['b', 'c']);
+  });
+
+  test('a member that recovers, failed or lost the majority neither writes nor reads', () => {
+    for (const facts of [{ state: 'joining' }, { hasQuorum: false }, { state: 'offline' }] as const) {
+      const topology = seen({ a: gr('a', { writes: 'here' }), b: gr('b', facts), c: gr('c'), d: 'refused' });
+      expect(readers(topology, 1_000)).toEqual(['c']);
+    }
+    const minority = seen({
+      a: gr('a', { writes: 'here', hasQuorum: false }),
+      b: 'refused',
+      c: 'refused',
+      d: 'refused',
+    });
+    expect(minority.writer).toEqual({ kind: 'no-primary' });
+  });
+
+  test('the next primary is followed', () => {
+    const healthy = { a: gr('a', { writes: 'here' }), b: gr('b'), c: gr('c'), d: 'refused' } as const;
+    const topology = seen(healthy, { a: 'refused', c: gr('c', { writes: 'here' }) });
+    expect(topology).toMatchObject({ writer: { node: 'c' }, epoch: 2 });
+  });
+
+  test('a member with something to apply was in step when it had nothing', () => {
+    const a = gr('a', { writes: 'here' });
+    const topology = seen(
+      { a, b: gr('b'), c: gr('c', { queue: 3 }), d: 'refused' },
+      { b: gr('b', { queue: 2 }) },
+    );
+    const [, b, c] = topology.nodes;
+    expect(b && effectiveLagMs(b, 2_500)).toBe(1_500);
+    expect(c && effectiveLagMs(c, 2_500)).toBeNull();
+    expect(readers(topology, 2_500)).toEqual(['b']);
+    expect(readers(topology, 2_500, 1_000)).toEqual([]);
+  });
+
+  test('a classic replica of any member has the data of the group', () => {
+    const topology = seen({ a: gr('a', { writes: 'here' }), b: gr('b'), c: gr('c'), d: slave('d', 'c') });
+    expect(readers(topology, 1_000)).toEqual(['b', 'c', 'd']);
+  });
+
+  test('a plugin that was never started makes no group', () => {
+    const rows = [
+      { id: 'x', host: 'h', port: 1, state: 'OFFLINE', role: '', is_self: 1, single_primary: 'ON' },
+    ];
+    expect(groupReplicationFacts(rows)).toBeUndefined();
+    expect(groupReplicationFacts([])).toBeUndefined();
+  });
+
+  test('the rows of its members are read', () => {
+    const row = { host: 'h', port: 3306, role: 'SECONDARY', is_self: 0, single_primary: 1, queue: 4 };
+    const facts = groupReplicationFacts([
+      { ...row, state: 'ONLINE', role: 'PRIMARY', is_self: 1 },
+      { ...row, state: 'UNREACHABLE', port: 3307 },
+      { ...row, state: 'UNREACHABLE', host: '' },
+    ]);
+    expect(facts).toMatchObject({ state: 'online', hasQuorum: false, writes: 'here', queue: 4 });
+    expect(facts?.members).toEqual([
+      { host: 'h', port: 3306, serverId: 0 },
+      { host: 'h', port: 3307, serverId: 0 },
+    ]);
+  });
+});
+
+describe('Galera', () => {
+  test('writes go to one member: the configured primary, else the first by id', () => {
+    const all = { a: galera('a'), b: galera('b'), c: galera('c'), d: 'refused' } as const;
+    expect(seen(all).writer).toEqual({ kind: 'primary', node: 'b' });
+    expect(seen(all, { b: 'refused' }).writer).toEqual({ kind: 'primary', node: 'a' });
+    expect(seen(all, { b: 'refused' }, { b: galera('b') }).writer).toEqual({ kind: 'primary', node: 'b' });
+    expect(seen(all).warnings).toEqual([]);
+  });
+
+  test('a donor and a member outside of the primary component are left out', () => {
+    const donor = seen({ a: galera('a', { state: 'donor' }), b: galera('b'), c: galera('c'), d: 'refused' });
+    expect(readers(donor, 1_000)).toEqual(['c']);
+    const cut = seen({
+      a: galera('a'),
+      b: galera('b', { hasQuorum: false, state: 'offline' }),
+      c: galera('c'),
+      d: 'refused',
+    });
+    expect([cut.writer, readers(cut, 1_000)]).toEqual([{ kind: 'primary', node: 'a' }, ['c']]);
+  });
+
+  test('its status is read', () => {
+    const status = (changes: Record<string, string>) =>
+      galeraFacts(
+        Object.entries({
+          wsrep_cluster_status: 'Primary',
+          wsrep_ready: 'ON',
+          wsrep_local_state: '4',
+          wsrep_local_recv_queue: '0',
+          wsrep_incoming_addresses: '10.0.0.1:3306,[::1]:3307,AUTO',
+          ...changes,
+        }).map(([Variable_name, Value]) => ({ Variable_name, Value })),
+      );
+    expect(status({})).toEqual({
+      kind: 'galera',
+      state: 'online',
+      hasQuorum: true,
+      writes: 'everywhere',
+      queue: 0,
+      members: [
+        { host: '10.0.0.1', port: 3306, serverId: 0 },
+        { host: '::1', port: 3307, serverId: 0 },
+      ],
+    });
+    expect(status({ wsrep_local_state: '2' })?.state).toBe('donor');
+    expect(status({ wsrep_cluster_status: 'non-Primary', wsrep_ready: 'OFF' })).toMatchObject({
+      hasQuorum: false,
+      state: 'offline',
+    });
+    expect(galeraFacts([])).toBeUndefined();
+  });
+});
