@@ -109,6 +109,7 @@ export class QueryRouter {
       avoid === undefined || avoid.size === 0
         ? this.#candidates(topology, preference, maxLagMs, now)
         : this.#select(topology, preference, maxLagMs, now, avoid).candidates;
+    this.#context.now = now;
     const wanted = scope?.wanted;
     let waitFor: GtidPosition | undefined;
     let reason = 'no replica is fit';
@@ -123,7 +124,6 @@ export class QueryRouter {
         reason = 'no replica is known to have what it must see';
       }
     }
-    this.#context.now = now;
     const chosen = candidates.length === 1 ? candidates[0] : this.#balance(candidates, this.#context);
     if (chosen === undefined) throw this.noReader(scope, avoid, undefined);
     const role = chosen.state === 'up' ? chosen.role : 'unknown';
@@ -274,24 +274,20 @@ export class QueryRouter {
     { flavor }: GtidPosition,
     waitMs: number,
   ): NodeDescription | undefined {
-    let best: NodeDescription | undefined;
-    let bestMs = waitMs;
     if (waitMs <= 0) return undefined;
+    let soonest: NodeDescription[] = [];
+    let bestMs = waitMs;
     for (const node of candidates) {
       if (node.state !== 'up' || node.role !== 'replica' || node.facts.flavor !== flavor) continue;
       if (!this.positions.mayWait(node.id)) continue;
       const delays = node.facts.channels.map(({ delayMs }) => delayMs);
       const behindMs = Math.max(node.lag?.ms ?? 0, ...delays);
-      if (behindMs > bestMs || (best !== undefined && behindMs === bestMs && this.#isBusier(node, best)))
-        continue;
-      best = node;
+      if (behindMs > bestMs) continue;
+      if (behindMs < bestMs) soonest = [];
+      soonest.push(node);
       bestMs = behindMs;
     }
-    return best;
-  }
-
-  #isBusier(node: NodeDescription, than: NodeDescription): boolean {
-    return this.#view.inFlight(node.id) >= this.#view.inFlight(than.id);
+    return soonest.length > 1 ? this.#balance(soonest, this.#context) : soonest[0];
   }
 
   #overBudget(topology: TopologyDescription, maxLagMs: number, now: number): RoutingError {
