@@ -1,6 +1,7 @@
 /** A Galera cluster of three MariaDB servers, from the parts that local clusters are made of. */
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +35,14 @@ export async function startGalera(
   const binaries = await resolveServers(['mariadb'], { versions: { mariadb: release } });
   const provider = binaries.mariadb?.galeraProvider;
   if (provider === undefined) throw new Error('This MariaDB came without libgalera_smm.so');
+  // A member that joins gets its data by a script of the system's packages, which calls rsync with libraries of its own.
+  const scripts = join((await resolveServers(['mariadb'])).mariadb?.baseDir ?? '', 'bin');
+  const { PATH, LD_LIBRARY_PATH } = process.env;
+  const libraries = ['x86_64', 'aarch64'].map((machine) =>
+    join(scripts, '..', 'lib', `${machine}-linux-gnu`),
+  );
+  process.env['PATH'] = `${scripts}:${PATH}`;
+  process.env['LD_LIBRARY_PATH'] = libraries.join(':');
   const launcher = new NativeLauncher(binaries, guardian);
   const accounts = localAccounts({ user: 'app' });
   const template = await dataTemplate({
@@ -50,6 +59,9 @@ export async function startGalera(
   const ports = await Promise.all([freePort(), freePort(), freePort()]);
   const nodes: DatabaseNode[] = [];
   const close = async (): Promise<void> => {
+    process.env['PATH'] = PATH;
+    if (LD_LIBRARY_PATH === undefined) delete process.env['LD_LIBRARY_PATH'];
+    else process.env['LD_LIBRARY_PATH'] = LD_LIBRARY_PATH;
     await Promise.all(nodes.map((node) => node.destroy()));
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     await guardian.end();
@@ -69,8 +81,8 @@ export async function startGalera(
           `--wsrep-cluster-address=gcomm://${index === 0 ? '' : others.join(',')}`,
           `--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:${port};base_host=127.0.0.1;base_port=${port};gcache.size=16M;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S;evs.keepalive_period=PT0.5S`,
           '--wsrep-node-address=127.0.0.1',
-          // All begin with the same empty data, so nothing has to be copied.
-          '--wsrep-sst-method=skip',
+          `--wsrep-sst-receive-address=127.0.0.1:${await freePort()}`,
+          '--wsrep-sst-method=rsync',
           '--innodb-autoinc-lock-mode=2',
         ],
         flavor: mariadbFlavor,
@@ -79,6 +91,10 @@ export async function startGalera(
         signal: undefined,
       });
       nodes.push(node);
+      // Started by root, rsync gives up its rights, and has to get at the data all the same.
+      chmodSync(folder, 0o755);
+      chmodSync(join(folder, node.name), 0o755);
+      execFileSync('chmod', ['-R', 'a+rwX', join(folder, node.name, 'data')]);
       await node.start();
       await waitFor(`member ${index + 1} is synced`, async () => {
         const rows = await node.query("SHOW STATUS LIKE 'wsrep_local_state_comment'");
@@ -92,7 +108,7 @@ export async function startGalera(
       await node.query(`SET GLOBAL wsrep_node_incoming_address = '${node.id}'`).catch(() => undefined);
     return { nodes, accounts, close };
   } catch (error) {
-    const logs = nodes.map((node) => node.log(30)).join('\n---\n');
+    const logs = nodes.map((node) => node.log(120)).join('\n---\n');
     await close();
     throw new Error(`Galera did not start: ${String(error)}\n${logs}`, { cause: error });
   }
