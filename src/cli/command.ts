@@ -1,5 +1,6 @@
 /** What a command of the command line program is, and what it gets to work with. */
 import type { ParseArgsConfig } from 'node:util';
+import type { Paint } from './paint.js';
 
 /** The world as a command sees it. */
 export interface CommandContext {
@@ -11,6 +12,10 @@ export interface CommandContext {
   readonly json: boolean;
   /** Whether colours and cursor movement may be used on standard error. */
   readonly interactive: boolean;
+  /** How many columns a line of {@link CommandContext.say} may have; without a terminal as many as it wants. */
+  readonly width: number;
+  /** Colours for {@link CommandContext.say}. */
+  readonly paint: Paint;
   /** Fires on Ctrl-C and on SIGTERM. */
   readonly signal: AbortSignal;
   /** Prints a line for people: to standard output, or to standard error when that is reserved for JSON. */

@@ -4,10 +4,8 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { isStormlampError } from '../common/stormlamp-error.js';
 import type { Command, CommandContext } from './command.js';
-import { demoCommand } from './demo/demo-command.js';
-import { serversCommand } from './servers-command.js';
-
-const COMMANDS: readonly Command[] = [demoCommand, serversCommand];
+import { COMMANDS } from './commands.js';
+import { paintFor } from './paint.js';
 
 /** Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -60,13 +58,16 @@ async function runCommand(command: Command, parsed: ReturnType<typeof read>): Pr
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   let answered = false;
+  const people = json ? process.stderr : process.stdout;
   const context: CommandContext = {
     values: parsed.values,
     words: parsed.positionals,
     json,
     interactive: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
+    width: people.isTTY === true ? Math.max(20, people.columns ?? 80) : Number.POSITIVE_INFINITY,
+    paint: paintFor(people),
     signal: abort.signal,
-    say: (line) => void (json ? process.stderr : process.stdout).write(`${line}\n`),
+    say: (line) => void people.write(`${line}\n`),
     result(document) {
       if (!json || answered) return;
       answered = true;

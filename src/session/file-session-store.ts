@@ -3,7 +3,7 @@
  * several mounts that mirror each other.
  */
 import { stat } from 'node:fs/promises';
-import { type CallOptions, Deadline } from '../common/deadline.js';
+import type { CallOptions, Deadline } from '../common/deadline.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
@@ -26,9 +26,9 @@ import { mergeSession } from './session-merge.js';
 import {
   type LoadOptions,
   type RegenerateOptions,
-  SESSION_CALL_NAMES,
   type SessionSaveResult,
   type SessionStorePort,
+  sessionDeadline,
 } from './session-store-port.js';
 
 /** Sessions in files, byte-compatible with PHP's own. Made by `createSessionStore`. */
@@ -120,7 +120,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
       await session.release();
       return { outcome: 'unchanged', copies: [] };
     }
-    return this.#locked(session, Deadline.ofCall(options, 0, SESSION_CALL_NAMES), (copies) =>
+    return this.#locked(session, sessionDeadline(options), (copies) =>
       this.#mergeAndWrite(session, changes, copies),
     );
   }
@@ -131,7 +131,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     assertSessionId(id, this.options.accept);
     // What PHP cannot decode it deletes, so it must not get there.
     this.#decode(bytes);
-    return this.#files.locked(id, Deadline.ofCall(options, 0, SESSION_CALL_NAMES), async (copies) =>
+    return this.#files.locked(id, sessionDeadline(options), async (copies) =>
       this.#write(copies, bytes, await copies.deciding()),
     );
   }
@@ -145,7 +145,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     this.#assertOpen();
     assertSessionId(id, this.options.accept);
     const name = sessionFileName(id, this.options.depth);
-    const { reached, missed } = await Deadline.ofCall(options, 0, SESSION_CALL_NAMES).race(
+    const { reached, missed } = await sessionDeadline(options).race(
       'Touching the session',
       this.#repair.touch(name, at),
     );
@@ -169,7 +169,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     const id = typeof target === 'string' ? target : target.id;
     assertSessionId(id, this.options.accept);
     for (const replaced of this.#retired.take(id)) await this.destroy(replaced, options);
-    await this.#locked(target, Deadline.ofCall(options, 0, SESSION_CALL_NAMES), async (copies) => {
+    await this.#locked(target, sessionDeadline(options), async (copies) => {
       this.#tellAll('destroy', await copies.remove(await copies.deciding()));
     });
     publish('session', () => ({ operation: 'destroy', node: undefined, detail: '' }));
@@ -189,10 +189,8 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     };
     if (!session.exists) return rename(null);
     // With the lock, so that nothing that a page of PHP saves meanwhile is left behind.
-    const fresh = await this.#locked(
-      session,
-      Deadline.ofCall(options, 0, SESSION_CALL_NAMES),
-      async (copies) => rename((await copies.deciding()).bytes),
+    const fresh = await this.#locked(session, sessionDeadline(options), async (copies) =>
+      rename((await copies.deciding()).bytes),
     );
     await this.#retired.retire(session.id, fresh.id, graceMs, options);
     return fresh;
@@ -254,7 +252,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   async #read(id: string, options: CallOptions | undefined): Promise<SessionFileRead> {
     this.#assertOpen();
     assertSessionId(id, this.options.accept);
-    const deadline = Deadline.ofCall(options, 0, SESSION_CALL_NAMES);
+    const deadline = sessionDeadline(options);
     const read = await deadline.race('Reading the session', this.#files.read(id, deadline));
     for (const { mount, error } of read.passed) this.#tellMissed('load', mount.path, error);
     return read;
@@ -263,7 +261,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   async #loadLocked(id: string, options: CallOptions | undefined): Promise<Session> {
     this.#assertOpen();
     assertSessionId(id, this.options.accept);
-    const held = await this.#files.hold(id, Deadline.ofCall(options, 0, SESSION_CALL_NAMES));
+    const held = await this.#files.hold(id, sessionDeadline(options));
     try {
       const { bytes } = await held.copies.deciding();
       publish('session', () => ({

@@ -1,5 +1,5 @@
 /** What the middleware and other users of sessions need of a store, whatever keeps the sessions. */
-import type { CallOptions } from '../common/deadline.js';
+import { type CallOptions, Deadline } from '../common/deadline.js';
 import type { Session } from './session.js';
 import type { ResolvedSessionCookie } from './session-cookie-options.js';
 
@@ -18,8 +18,13 @@ export interface RegenerateOptions extends CallOptions {
   readonly graceMs?: number | undefined;
 }
 
+/** The deadline of a call of a store. Errors: as `Deadline.ofCall`. */
+export function sessionDeadline(options: CallOptions | undefined): Deadline {
+  return Deadline.ofCall(options, 0, CALL_NAMES);
+}
+
 /** The names that calls of a store take besides those of every call. */
-export const SESSION_CALL_NAMES: readonly string[] = ['lock', 'graceMs'];
+const CALL_NAMES: readonly string[] = ['lock', 'graceMs'];
 
 /** What a save did. */
 export interface SessionSaveResult {

@@ -1,5 +1,5 @@
 /** PHP's sessions for Node: loads, saves by merge, touches and destroys them on replicated memcached nodes. */
-import { type CallOptions, Deadline } from '../common/deadline.js';
+import type { CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
@@ -23,7 +23,7 @@ import { SessionLocks } from './session-lock.js';
 import { type SessionNodeStatus, SessionNodes } from './session-nodes.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 import { SessionResync } from './session-resync.js';
-import { type LoadOptions, type RegenerateOptions, SESSION_CALL_NAMES } from './session-store-port.js';
+import { type LoadOptions, type RegenerateOptions, sessionDeadline } from './session-store-port.js';
 import { type SaveResult, SessionWriter } from './session-writer.js';
 
 /** Sessions on memcached nodes, byte-compatible with PHP's own. Made by `createSessionStore`. */
@@ -42,10 +42,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     destroy: (id, options) => this.destroy(id, options),
     shorten: async (id, remainingMs, options) => {
       const exptime = exptimeOf(remainingMs, this.options.handler);
-      this.#tellMissed(
-        'touch',
-        await this.#copies.touch(this.#key(id), exptime, Deadline.ofCall(options, 0, SESSION_CALL_NAMES)),
-      );
+      this.#tellMissed('touch', await this.#copies.touch(this.#key(id), exptime, sessionDeadline(options)));
     },
   });
   #closed = false;
@@ -120,10 +117,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     if (!(options?.lock ?? this.options.conflict === 'lock')) return this.#load(id, options);
     this.#assertOpen();
     assertSessionId(id, this.options.accept);
-    const lock = await this.#locks.acquire(
-      sessionLockKey(this.options, id),
-      Deadline.ofCall(options, 0, SESSION_CALL_NAMES),
-    );
+    const lock = await this.#locks.acquire(sessionLockKey(this.options, id), sessionDeadline(options));
     lock.keep();
     try {
       const session = await this.#load(id, options);
@@ -168,7 +162,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
       await session.release();
       return { outcome: 'unchanged', copies: [] };
     }
-    const deadline = Deadline.ofCall(options, 0, SESSION_CALL_NAMES);
+    const deadline = sessionDeadline(options);
     if (this.options.conflict === 'last-write-wins')
       return this.#writer.overwrite(session, changes, deadline).finally(() => session.release());
     return this.#locked(session, deadline, () => this.#writer.merge(session, changes, deadline));
@@ -180,7 +174,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     assertSessionId(id, this.options.accept);
     // What PHP cannot decode it deletes, so it must not get there.
     this.#decode(bytes);
-    const deadline = Deadline.ofCall(options, 0, SESSION_CALL_NAMES);
+    const deadline = sessionDeadline(options);
     return this.#locked(id, deadline, () => this.#writer.raw(id, bytes, deadline));
   }
 
@@ -188,11 +182,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   async touch(id: string, options?: CallOptions): Promise<void> {
     this.#assertOpen();
     const key = this.#key(id);
-    const report = await this.#copies.touch(
-      key,
-      this.#exptime(),
-      Deadline.ofCall(options, 0, SESSION_CALL_NAMES),
-    );
+    const report = await this.#copies.touch(key, this.#exptime(), sessionDeadline(options));
     this.#tellMissed('touch', report);
     if (report.reached.length === 0) throw storeDown(report.missed);
   }
@@ -212,7 +202,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     this.#assertOpen();
     const id = typeof target === 'string' ? target : target.id;
     const key = this.#key(id);
-    const deadline = Deadline.ofCall(options, 0, SESSION_CALL_NAMES);
+    const deadline = sessionDeadline(options);
     for (const replaced of this.#retired.take(id)) await this.destroy(replaced, options);
     await this.#locked(target, deadline, async () => {
       const report = await this.#copies.delete(key, deadline);
@@ -236,7 +226,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     };
     if (!session.exists) return rename(null);
     // With the lock, so that nothing that a page of PHP saves meanwhile is left behind.
-    const fresh = await this.#locked(session, Deadline.ofCall(options, 0, SESSION_CALL_NAMES), async () =>
+    const fresh = await this.#locked(session, sessionDeadline(options), async () =>
       rename(await this.readRaw(session.id, options)),
     );
     await this.#retired.retire(session.id, fresh.id, graceMs, options);
@@ -298,7 +288,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   ): Promise<{ readonly item: Buffer | null; readonly node: NodeId }> {
     this.#assertOpen();
     const key = this.#key(id);
-    const read = await this.#copies.read(key, Deadline.ofCall(options, 0, SESSION_CALL_NAMES));
+    const read = await this.#copies.read(key, sessionDeadline(options));
     this.#tellDecider(key, read);
     const { item, node, rivals } = read;
     if (item === null || rivals.length === 0) return { item: item?.value ?? null, node };

@@ -5,10 +5,11 @@ import { describeError } from '../../common/stormlamp-error.js';
 import { type Cluster, createCluster } from '../../create-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../testing/index.js';
 import type { CommandContext } from '../command.js';
+import { paintFor } from '../paint.js';
 import { ProgressPrinter } from '../progress-printer.js';
 import { DemoPictures } from './demo-pictures.js';
 import { DEMO_MAX_LAG_MS, DEMO_STEPS, type DemoStep, type StepOutcome } from './demo-story.js';
-import { ansiPaint, DemoScreen, plainPaint, renderDemo, type StepLine } from './demo-view.js';
+import { DemoScreen, renderDemo, type StepLine } from './demo-view.js';
 import { type NodeSite, startNodeSite } from './node-site.js';
 import { PHP_SITE } from './php-site.js';
 import { ShopClient } from './shop-client.js';
@@ -193,7 +194,6 @@ export class DemoRun {
       steps: this.#steps,
       footer: this.#footer,
     };
-    const paint = process.env['NO_COLOR'] === undefined ? ansiPaint : plainPaint;
-    this.#screen.draw(renderDemo(picture, process.stderr.columns ?? 80, paint));
+    this.#screen.draw(renderDemo(picture, process.stderr.columns ?? 80, paintFor(process.stderr)));
   }
 }

@@ -1,5 +1,6 @@
 /** The demo's live picture: who serves reads, lag, breakers, sessions and the story so far, as lines of text. */
 
+import type { Paint } from '../paint.js';
 import { cut, setTable, type TextColumn } from '../text-table.js';
 
 /** A database node in the picture. */
@@ -57,16 +58,6 @@ export interface DemoPicture {
   /** A last line: what to do now. */
   readonly footer: string;
 }
-
-/** Colours text; the identity when colours are off. */
-export type Paint = (style: 'bold' | 'dim' | 'green' | 'yellow' | 'red', text: string) => string;
-
-const CODES = { bold: 1, dim: 2, green: 32, yellow: 33, red: 31 } as const;
-
-/** ANSI colours. */
-export const ansiPaint: Paint = (style, text) => `\u001b[${CODES[style]}m${text}\u001b[0m`;
-/** No colours. */
-export const plainPaint: Paint = (_style, text) => text;
 
 /** The picture as lines no wider than `width` columns. */
 export function renderDemo(picture: DemoPicture, width: number, paint: Paint): readonly string[] {

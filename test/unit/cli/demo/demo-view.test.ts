@@ -1,11 +1,6 @@
 import { expect, test } from 'vitest';
-import {
-  ansiPaint,
-  type DemoPicture,
-  DemoScreen,
-  plainPaint,
-  renderDemo,
-} from '../../../../src/cli/demo/demo-view.js';
+import { type DemoPicture, DemoScreen, renderDemo } from '../../../../src/cli/demo/demo-view.js';
+import { ansiPaint, plainPaint } from '../../../../src/cli/paint.js';
 
 const picture: DemoPicture = {
   url: 'http://127.0.0.1:8080',

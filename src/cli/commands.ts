@@ -1,0 +1,16 @@
+/** All commands, in the order of the overview: what the cluster does first, then what one needs to try it. */
+import type { Command } from './command.js';
+import { demoCommand } from './demo/demo-command.js';
+import { explainCommand } from './explain-command.js';
+import { serversCommand } from './servers-command.js';
+import { sessionCommand } from './session/session-command.js';
+import { statusCommand } from './status/status-command.js';
+
+/** The commands. */
+export const COMMANDS: readonly Command[] = [
+  statusCommand,
+  explainCommand,
+  sessionCommand,
+  demoCommand,
+  serversCommand,
+];

@@ -1,0 +1,78 @@
+/** `stormlamp explain`: where a statement would go now, and why, without sending it. */
+import { invalidOption } from '../common/option-reader.js';
+import { createMysqlCluster } from '../mysql/mysql-cluster.js';
+import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from './cluster-config.js';
+import type { Command } from './command.js';
+import { cut, setTable } from './text-table.js';
+
+const HELP = `Usage: stormlamp explain "<sql>" [options]
+
+Tells what a statement is, which node would take it now, and why each other node would not. Sends nothing.
+
+${CONFIG_HELP}
+
+  --json              one JSON document on standard output
+  --help              this text
+
+Examples:
+  stormlamp explain "SELECT * FROM cart WHERE id = 7"
+  stormlamp explain "SELECT * FROM cart FOR UPDATE" --json
+`;
+
+/** The command `explain`. */
+export const explainCommand: Command = {
+  name: 'explain',
+  summary: 'tell where a statement would go, and why, without sending it',
+  help: HELP,
+  options: CONFIG_OPTION,
+  async run({ values, words, width, paint, say, result }) {
+    const [sql, ...rest] = words;
+    if (sql === undefined || sql.trim() === '') throw invalidOption('explain <sql>', 'a statement', sql);
+    if (rest.length > 0)
+      throw invalidOption('explain <sql>', 'one argument; put the statement in quotes', rest[0]);
+    const { options, source } = await findClusterConfig(values['config'] as string | undefined);
+    if (options.mysql === undefined)
+      throw invalidOption('mysql', `configured for this command (looked at ${source})`, undefined);
+    const mysql = await createMysqlCluster(options.mysql);
+    try {
+      const { node, role, kind, because, classification, considered } = mysql.explain(sql);
+      const pins =
+        classification.pins.length === 0 ? '' : `, keeps its connection (${classification.pins.join(', ')})`;
+      say(cut(`${kind}${pins}`, width));
+      say(
+        node === undefined
+          ? paint('red', 'No node would take it.')
+          : paint('green', cut(`goes to ${node} (${role})`, width)),
+      );
+      say(`because ${because}`);
+      say('');
+      const rows = considered.map((each) => [
+        each.node,
+        each.role,
+        each.fit ? 'fit' : 'not taken',
+        each.reason,
+      ]);
+      const table = setTable(
+        [{ title: 'node' }, { title: 'role' }, { title: '' }, { title: 'reason' }],
+        rows,
+        width,
+        '  ',
+      );
+      say(paint('dim', table.heading));
+      for (const line of table.lines) say(line);
+      result({
+        ok: node !== undefined,
+        sql,
+        kind,
+        node: node ?? null,
+        role,
+        because,
+        classification,
+        considered,
+      });
+      return node === undefined ? 1 : 0;
+    } finally {
+      await mysql.close();
+    }
+  },
+};

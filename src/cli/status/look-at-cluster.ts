@@ -1,0 +1,159 @@
+/** Looks once at everything that is configured, without changing anything anywhere. */
+import { systemClock } from '../../common/clock.js';
+import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
+import type { JournalKind } from '../../failover/failover-journal.js';
+import { createFailoverManager } from '../../failover/failover-manager.js';
+import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
+import { createMysqlCluster, type MysqlCluster } from '../../mysql/mysql-cluster.js';
+import { openFileSessionStore } from '../../session/file-session-store.js';
+import { SessionNodes } from '../../session/session-nodes.js';
+import { resolveStoreOptions } from '../../session/store-options.js';
+import { type NodeDescription, roleOf } from '../../topology/node-description.js';
+import type { ClusterConfig } from '../cluster-config.js';
+import {
+  type DatabaseReport,
+  type FailedPart,
+  isHealthy,
+  type MysqlReport,
+  type SessionPlaceReport,
+  type SessionsReport,
+  type StatusReport,
+} from './status-report.js';
+
+type MysqlOptions = NonNullable<ClusterConfig['options']['mysql']>;
+type SessionOptions = NonNullable<ClusterConfig['options']['sessions']>;
+
+/** Looks at the databases and at the session store at the same time. A part that fails is told as such. */
+export async function lookAtCluster({ options, source }: ClusterConfig): Promise<StatusReport> {
+  const { mysql, sessions, failover } = options;
+  const [databases, places] = await Promise.all([
+    mysql === undefined ? undefined : orFailed(lookAtMysql(mysql, failover)),
+    sessions === undefined ? undefined : orFailed(lookAtSessions(sessions)),
+  ]);
+  const parts = {
+    ...(databases === undefined ? {} : { mysql: databases }),
+    ...(places === undefined ? {} : { sessions: places }),
+  };
+  return { ok: isHealthy(parts), config: source, ...parts };
+}
+
+async function orFailed<T>(work: Promise<T>): Promise<T | FailedPart> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isStormlampError(error)) throw error;
+    return { code: error.code, message: error.message };
+  }
+}
+
+async function lookAtMysql(
+  options: MysqlOptions,
+  failoverOptions: ClusterConfig['options']['failover'],
+): Promise<MysqlReport> {
+  const mysql = await createMysqlCluster(options);
+  const manager = createFailoverManager({ ...mysql.failoverPorts(), ...failoverOptions });
+  try {
+    return await describeMysql(mysql, manager);
+  } finally {
+    await manager.close();
+    await mysql.close();
+  }
+}
+
+/** Kinds of records that tell of a change of the primary. */
+const CHANGES: readonly JournalKind[] = ['primary-lost', 'primary-returned', 'primary-followed'];
+
+/** The databases as a running client sees them now. */
+export async function describeMysql(
+  mysql: MysqlCluster,
+  manager: ReturnType<typeof createFailoverManager>,
+): Promise<MysqlReport> {
+  const { writer, epoch, nodes, warnings } = mysql.topology();
+  const { mode, failure, because } = manager.state;
+  const change = (await manager.history()).find(({ kind }) => CHANGES.includes(kind));
+  return {
+    writer,
+    epoch,
+    nodes: nodes.map((node) => describeDatabase(node, mysql.breakerOf(node.id), systemClock.now())),
+    warnings,
+    failover: { mode, failure, because },
+    lastChange:
+      change === undefined ? null : { at: new Date(change.at).toISOString(), message: change.message },
+  };
+}
+
+/** One database node. */
+export function describeDatabase(node: NodeDescription, breaker: string, now: number): DatabaseReport {
+  const facts = node.state === 'up' ? node.facts : node.state === 'down' ? node.lastFacts : undefined;
+  const lag = node.state === 'up' ? node.lag : null;
+  return {
+    node: node.id,
+    role: node.state === 'down' ? (node.lastRole ?? 'unknown') : roleOf(node),
+    up: node.state === 'up',
+    version:
+      facts === undefined ? null : `${facts.flavor} ${/^[\d.]+/.exec(facts.version)?.[0] ?? facts.version}`,
+    readOnly: node.state === 'up' ? node.facts.readOnly : null,
+    upstream: node.state === 'up' ? (node.upstream ?? []) : [],
+    lagMs: lag?.ms ?? null,
+    lagAgeMs: lag === null ? null : Math.max(0, Math.round(now - lag.at)),
+    latencyMs: node.state === 'up' ? Math.round(node.latencyMs * 10) / 10 : null,
+    breaker,
+    failure: node.state === 'down' ? { kind: node.failure, message: describeError(node.error) } : null,
+  };
+}
+
+async function lookAtSessions(given: SessionOptions): Promise<SessionsReport> {
+  const resolved = resolveStoreOptions(given);
+  if (resolved.kind === 'files') {
+    const store = await openFileSessionStore(resolved.options);
+    try {
+      const places = store.status().map(({ mount, health }) => ({
+        ...NO_NUMBERS,
+        node: mount,
+        up: health.phase !== 'down',
+        standing: 'why' in health ? `${health.phase}: ${health.why}` : health.phase,
+        error: 'error' in health ? describeError(health.error) : null,
+      }));
+      return { kind: 'files', copies: places.length, places };
+    } finally {
+      await store.close();
+    }
+  }
+  // Not a whole store: that one would set about mending what it finds.
+  const ignore = (): void => undefined;
+  const nodes = new SessionNodes(resolved.options, ignore, ignore);
+  try {
+    const seen = await nodes.monitor.checkAll();
+    return {
+      kind: 'memcached',
+      copies: resolved.options.copies,
+      places: seen.map((one) => describePlace(one, seen)),
+    };
+  } finally {
+    await nodes.stop();
+    await nodes.close();
+  }
+}
+
+const NO_NUMBERS = { version: null, items: null, memory: null } as const;
+
+/** One memcached node, judged by what it and the others tell. */
+export function describePlace(
+  seen: MemcachedObservation,
+  all: readonly MemcachedObservation[],
+): SessionPlaceReport {
+  if (!seen.ok) {
+    return { ...NO_NUMBERS, node: seen.node, up: false, standing: 'down', error: describeError(seen.error) };
+  }
+  const { version, marker, memory } = seen.answer;
+  const isSuspect = all.some((other) => other.ok && other.answer.suspects.has(seen.node));
+  return {
+    node: seen.node,
+    up: true,
+    standing: marker === undefined ? 'warming' : isSuspect ? 'suspect' : 'filled',
+    version,
+    items: memory.items,
+    memory: { bytes: memory.bytes, limitBytes: memory.limitBytes },
+    error: null,
+  };
+}

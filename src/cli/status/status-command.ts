@@ -1,0 +1,39 @@
+/** `stormlamp status`: looks at every node once, and tells what is wrong before everything else. */
+import { invalidOption } from '../../common/option-reader.js';
+import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
+import type { Command } from '../command.js';
+import { lookAtCluster } from './look-at-cluster.js';
+import { statusText } from './status-text.js';
+
+const HELP = `Usage: stormlamp status [options]
+
+Looks once at every database and session node: roles and who follows whom, lag with the age of its measurement,
+versions, breakers, session nodes and their memory, and the last change of the primary. Changes nothing anywhere.
+The exit code is 0 when everything is well, and 1 when something is not.
+
+${CONFIG_HELP}
+
+  --json              one JSON document on standard output
+  --help              this text
+
+Examples:
+  stormlamp status
+  stormlamp status --config /srv/shop/stormlamp.config.mjs
+  stormlamp status --json | jq '.mysql.nodes[] | select(.up | not)'
+`;
+
+/** The command `status`. */
+export const statusCommand: Command = {
+  name: 'status',
+  summary: 'look at every node once: roles, lag, breakers, session nodes; problems first',
+  help: HELP,
+  options: CONFIG_OPTION,
+  async run(context) {
+    if (context.words.length > 0) throw invalidOption('status <argument>', 'left out', context.words[0]);
+    const config = await findClusterConfig(context.values['config'] as string | undefined);
+    const report = await lookAtCluster(config);
+    for (const line of statusText(report, context.width, context.paint)) context.say(line);
+    context.result(report);
+    return report.ok ? 0 : 1;
+  },
+};

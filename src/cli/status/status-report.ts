@@ -1,0 +1,112 @@
+/** What `stormlamp status` found: plain values, as they stand in its JSON document. */
+import type { ProbeFailure, TopologyWarning, WriterState } from '../../index.js';
+
+/** A database node. */
+export interface DatabaseReport {
+  /** The node. */
+  readonly node: string;
+  /** Its role; what it was last when it is down. */
+  readonly role: string;
+  /** Whether it answers. */
+  readonly up: boolean;
+  /** Its server, like `mariadb 10.11.14`; null when it never answered. */
+  readonly version: string | null;
+  /** Whether it refuses writes of ordinary users; null when it does not answer. */
+  readonly readOnly: boolean | null;
+  /** The nodes that its data comes from, nearest first. */
+  readonly upstream: readonly string[];
+  /** Lag in milliseconds as it was measured; null when unknown or when it has no source. */
+  readonly lagMs: number | null;
+  /** How old that measurement is, in milliseconds; null without one. */
+  readonly lagAgeMs: number | null;
+  /** The round trip of a look, in milliseconds; null when it is down. */
+  readonly latencyMs: number | null;
+  /** The phase of this process's breaker for reads. */
+  readonly breaker: string;
+  /** Why it is down; null when it is not. */
+  readonly failure: { readonly kind: ProbeFailure; readonly message: string } | null;
+}
+
+/** A place of session copies: a memcached node or a mount. */
+export interface SessionPlaceReport {
+  /** The node or the folder. */
+  readonly node: string;
+  /** Whether it serves. */
+  readonly up: boolean;
+  /** Its state in one word: `filled`, `suspect`, `warming`, `healthy`, `down`, …. */
+  readonly standing: string;
+  /** Its version; null for a mount, and when it does not answer. */
+  readonly version: string | null;
+  /** Items that it holds; null when that is not known. */
+  readonly items: number | null;
+  /** Bytes that it holds, and may hold; null when that is not known. */
+  readonly memory: { readonly bytes: number; readonly limitBytes: number } | null;
+  /** Why it does not serve; null when it does. */
+  readonly error: string | null;
+}
+
+/** A part that could not be looked at. */
+export interface FailedPart {
+  /** The error's code. */
+  readonly code: string;
+  /** What is wrong and what to do. */
+  readonly message: string;
+}
+
+/** The databases. */
+export interface MysqlReport {
+  /** Who takes writes. */
+  readonly writer: WriterState;
+  /** Grows with every new primary. */
+  readonly epoch: number;
+  /** The nodes, in the order of the configuration. */
+  readonly nodes: readonly DatabaseReport[];
+  /** What deserves an operator's eye. */
+  readonly warnings: readonly TopologyWarning[];
+  /** The failover manager: its mode, and what is wrong with the primary (null: nothing). */
+  readonly failover: { readonly mode: string; readonly failure: string | null; readonly because: string };
+  /** The last change of the primary that was seen; null when none was. */
+  readonly lastChange: { readonly at: string; readonly message: string } | null;
+}
+
+/** The session store. */
+export interface SessionsReport {
+  /** Where the sessions are. */
+  readonly kind: 'memcached' | 'files';
+  /** How many copies each session has. */
+  readonly copies: number;
+  /** The nodes or mounts. */
+  readonly places: readonly SessionPlaceReport[];
+}
+
+/** Everything. */
+export interface StatusReport {
+  /** Whether nothing is wrong: writes and reads have a node, all nodes answer, nothing warns. */
+  readonly ok: boolean;
+  /** Where the configuration is from. */
+  readonly config: string;
+  /** The databases; left out when none are configured. */
+  readonly mysql?: MysqlReport | FailedPart;
+  /** The session store; left out when none is configured. */
+  readonly sessions?: SessionsReport | FailedPart;
+}
+
+/** Whether a part could not be looked at. */
+export function isFailed(part: object): part is FailedPart {
+  return 'code' in part;
+}
+
+/** Whether nothing is wrong with the parts. */
+export function isHealthy({ mysql, sessions }: Pick<StatusReport, 'mysql' | 'sessions'>): boolean {
+  const isMysqlWell =
+    mysql === undefined ||
+    (!isFailed(mysql) &&
+      mysql.writer.kind === 'primary' &&
+      mysql.warnings.length === 0 &&
+      mysql.nodes.every(({ up }) => up));
+  const areSessionsWell =
+    sessions === undefined ||
+    (!isFailed(sessions) &&
+      sessions.places.every(({ up, standing }) => up && (standing === 'filled' || standing === 'healthy')));
+  return isMysqlWell && areSessionsWell;
+}

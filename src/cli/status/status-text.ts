@@ -1,0 +1,168 @@
+/** The status for people: problems first, then the databases as a tree of who follows whom, then the sessions. */
+import type { Paint } from '../paint.js';
+import { cut, setTable, type TextColumn } from '../text-table.js';
+import {
+  type DatabaseReport,
+  isFailed,
+  type MysqlReport,
+  type SessionsReport,
+  type StatusReport,
+} from './status-report.js';
+
+const DATABASE_COLUMNS: readonly TextColumn[] = [
+  { title: 'MySQL' },
+  { title: 'role' },
+  { title: 'lag (age)', align: 'right' },
+  { title: 'breaker', dropAt: 1 },
+  { title: 'server', dropAt: 3 },
+  { title: 'look', align: 'right', dropAt: 2 },
+];
+const SESSION_COLUMNS: readonly TextColumn[] = [
+  { title: 'sessions' },
+  { title: 'state' },
+  { title: 'items', align: 'right', dropAt: 1 },
+  { title: 'memory', align: 'right', dropAt: 2 },
+  { title: 'server', dropAt: 3 },
+];
+
+/** The status as lines of at most `width` characters. */
+export function statusText(report: StatusReport, width: number, paint: Paint): readonly string[] {
+  const { mysql, sessions } = report;
+  const problems = problemsOf(report);
+  const lines = [
+    problems.length === 0 ? paint('green', 'Everything is well.') : paint('bold', 'Problems:'),
+    ...problems.flatMap((problem) => wrapped(problem, width).map((line) => paint('red', line))),
+  ];
+  if (mysql !== undefined && !isFailed(mysql)) lines.push('', ...databaseLines(mysql, width, paint));
+  if (sessions !== undefined && !isFailed(sessions)) lines.push('', ...sessionLines(sessions, width, paint));
+  return [...lines, '', paint('dim', cut(`Configured by ${report.config}`, width))];
+}
+
+/** What is wrong, one sentence each. */
+export function problemsOf({ mysql, sessions }: StatusReport): readonly string[] {
+  const problems: string[] = [];
+  if (mysql !== undefined && isFailed(mysql)) problems.push(`MySQL: ${mysql.message} (${mysql.code})`);
+  else if (mysql !== undefined) {
+    if (mysql.writer.kind === 'no-primary') problems.push('No primary: writes have nowhere to go');
+    if (mysql.writer.kind === 'split-brain')
+      problems.push(`Split brain: ${mysql.writer.nodes.join(' and ')} both take writes; writes are refused`);
+    for (const { node, failure } of mysql.nodes)
+      if (failure !== null) problems.push(`${node} is down (${failure.kind}): ${failure.message}`);
+    for (const { code, message } of mysql.warnings) problems.push(`${message} (${code})`);
+  }
+  if (sessions !== undefined && isFailed(sessions))
+    problems.push(`Sessions: ${sessions.message} (${sessions.code})`);
+  else if (sessions !== undefined) {
+    for (const { node, up, standing, error } of sessions.places) {
+      if (!up) problems.push(`${node} holds no sessions (${standing}): ${error}`);
+      else if (standing === 'warming') problems.push(`${node} is warming: nobody filled it since it started`);
+      else if (standing === 'suspect') problems.push(`${node} is suspect: writes missed it`);
+    }
+  }
+  return problems;
+}
+
+function databaseLines(mysql: MysqlReport, width: number, paint: Paint): readonly string[] {
+  const tree = treeOf(mysql.nodes);
+  const rows = tree.map(({ node, branch }) => [
+    `${branch}${node.node}`,
+    node.up ? node.role : `down, was ${node.role}`,
+    lagText(node),
+    node.breaker,
+    node.version ?? '-',
+    node.latencyMs === null ? '-' : `${node.latencyMs} ms`,
+  ]);
+  const { heading, lines } = setTable(DATABASE_COLUMNS, rows, width, '  ');
+  const { failover, lastChange, epoch } = mysql;
+  return [
+    paint('dim', heading),
+    ...lines.map((line, index) => {
+      const node = tree[index]?.node;
+      if (node?.up === false) return paint('red', line);
+      return node?.role === 'primary' ? paint('green', line) : line;
+    }),
+    cut(
+      `  failover: mode ${failover.mode}, epoch ${epoch}${failover.failure === null ? '' : `, ${failover.failure}: ${failover.because}`}`,
+      width,
+    ),
+    cut(
+      `  last change of the primary: ${lastChange === null ? 'none seen by this process' : `${lastChange.at} ${lastChange.message}`}`,
+      width,
+    ),
+  ];
+}
+
+function sessionLines(sessions: SessionsReport, width: number, paint: Paint): readonly string[] {
+  const rows = sessions.places.map(({ node, standing, items, memory, version }) => [
+    node,
+    standing,
+    items === null ? '-' : String(items),
+    memory === null ? '-' : `${megabytes(memory.bytes)} of ${megabytes(memory.limitBytes)} MB`,
+    version === null ? '-' : `memcached ${version}`,
+  ]);
+  const { heading, lines } = setTable(SESSION_COLUMNS, rows, width, '  ');
+  return [
+    paint('dim', heading),
+    ...lines.map((line, index) => {
+      const place = sessions.places[index];
+      if (place?.up === false) return paint('red', line);
+      return place?.standing === 'filled' || place?.standing === 'healthy' ? line : paint('yellow', line);
+    }),
+    `  ${sessions.copies} ${sessions.copies === 1 ? 'copy' : 'copies'} of every session`,
+  ];
+}
+
+/** The nodes with their followers below them; who follows nobody that is known stands at the edge. */
+export function treeOf(
+  nodes: readonly DatabaseReport[],
+): readonly { readonly node: DatabaseReport; readonly branch: string }[] {
+  const known = new Set(nodes.map(({ node }) => node));
+  const below = (node: DatabaseReport): readonly DatabaseReport[] =>
+    nodes.filter(({ upstream }) => upstream[0] === node.node);
+  const isRoot = ({ upstream }: DatabaseReport): boolean =>
+    upstream[0] === undefined || !known.has(upstream[0]);
+  const shown = new Set<DatabaseReport>();
+  const walk = (
+    node: DatabaseReport,
+    branch: string,
+    indent: string,
+  ): { node: DatabaseReport; branch: string }[] => {
+    // Circular replication has no end, and may have no beginning.
+    if (shown.has(node)) return [];
+    shown.add(node);
+    const followers = below(node).filter((each) => !shown.has(each));
+    return [
+      { node, branch },
+      ...followers.flatMap((follower, index) => {
+        const isLast = index === followers.length - 1;
+        return walk(follower, `${indent}${isLast ? '└ ' : '├ '}`, `${indent}${isLast ? '  ' : '│ '}`);
+      }),
+    ];
+  };
+  const rooted = nodes.filter(isRoot).flatMap((node) => walk(node, '', ''));
+  return [...rooted, ...nodes.flatMap((node) => walk(node, '', ''))];
+}
+
+function lagText({ up, role, lagMs, lagAgeMs }: DatabaseReport): string {
+  if (!up || lagAgeMs === null) return '-';
+  if (lagMs === null) return role === 'primary' ? '-' : 'unknown';
+  return `${lagMs} ms (${lagAgeMs} ms)`;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1_048_576).toFixed(bytes < 10_485_760 ? 1 : 0);
+}
+
+/** A sentence over as many lines as it needs, the first with a bullet. */
+function wrapped(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  let line = '  -';
+  for (const word of text.split(/\s+/)) {
+    if (line.trim() !== '' && line.trim() !== '-' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = '   ';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line];
+}

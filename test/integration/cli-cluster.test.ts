@@ -1,0 +1,162 @@
+/** The commands that look at a cluster, on a real one, as a user meets them. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createCluster } from '../../src/index.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { stormlamp } from '../support/run-node.js';
+import { Wire } from './wire.js';
+
+let servers: LocalCluster;
+let folder: string;
+let config: string;
+let id: string;
+
+beforeAll(async () => {
+  servers = await startLocalCluster();
+  folder = mkdtempSync(join(tmpdir(), 'cli-cluster-'));
+  config = join(folder, 'stormlamp.config.mjs');
+  writeFileSync(config, `export default () => (${JSON.stringify(servers.options())});\n`);
+  // A store that runs marks its nodes as filled.
+  await (await createCluster(servers.options())).close();
+  const script =
+    "<?php session_start(); $_SESSION['user'] = ['name' => 'ada', 'big' => PHP_INT_MAX]; $_SESSION['n'] = 1.0; echo session_id();";
+  id = (await servers.php(script)).stdout;
+});
+afterAll(async () => {
+  await servers?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function run(args: readonly string[]): Promise<{ code: number | null; text: string; json: never }> {
+  const plain = await stormlamp([...args, '--config', config]);
+  const asJson = await stormlamp([...args, '--config', config, '--json']);
+  expect(plain.stderr).toBe('');
+  expect(asJson.code).toBe(plain.code);
+  return { code: plain.code, text: plain.stdout, json: JSON.parse(asJson.stdout) as never };
+}
+
+test('status shows who follows whom, lag with its age, and the session nodes', async () => {
+  const { code, text, json } = await run(['status']);
+  expect(text).toMatch(/^Everything is well\.\n/);
+  expect(text).toContain(`├ ${servers.replicas[0]?.id}`);
+  expect(text).toContain(`└ ${servers.replicas[1]?.id}`);
+  expect(text).toMatch(/\d+ ms \(\d+ ms\)/);
+  expect(code).toBe(0);
+  expect(json).toMatchObject({
+    ok: true,
+    config,
+    mysql: {
+      writer: { kind: 'primary', node: servers.primary.id },
+      nodes: [
+        { node: servers.primary.id, role: 'primary', up: true, lagMs: null, readOnly: false, upstream: [] },
+        { node: servers.replicas[0]?.id, role: 'replica', readOnly: true, upstream: [servers.primary.id] },
+        { node: servers.replicas[1]?.id, role: 'replica', readOnly: true, upstream: [servers.primary.id] },
+      ],
+    },
+    sessions: {
+      kind: 'memcached',
+      copies: 2,
+      places: servers.memcached.map((node) => ({ node: node.id, up: true, standing: 'filled' })),
+    },
+  });
+});
+
+test('status names what is down first, and ends with 1', async () => {
+  await servers.replicas[1]?.kill();
+  await servers.memcached[1]?.kill();
+  try {
+    const { code, text, json } = await run(['status']);
+    expect(code).toBe(1);
+    expect(text).toMatch(/^Problems:\n/);
+    expect(text).toContain(`  - ${servers.replicas[1]?.id} is down (refused): `);
+    expect(text).toContain(`  - ${servers.memcached[1]?.id} holds no sessions (down): `);
+    expect(json).toMatchObject({ ok: false });
+  } finally {
+    await servers.replicas[1]?.start();
+    await servers.memcached[1]?.start();
+  }
+  // It came back empty: until a running store fills it, its misses mean nothing.
+  expect((await run(['status'])).text).toContain(`${servers.memcached[1]?.id} is warming`);
+});
+
+test('explain tells where a statement goes and why the others are not taken', async () => {
+  const read = await run(['explain', 'SELECT 1']);
+  expect(read.json).toMatchObject({ ok: true, kind: 'read', role: 'replica' });
+  expect(read.text).toMatch(/^read\ngoes to 127\.0\.0\.1:\d+ \(replica\)\nbecause /);
+  const write = await run(['explain', 'INSERT INTO t VALUES (1)']);
+  expect(write.json).toMatchObject({ ok: true, kind: 'write', node: servers.primary.id });
+});
+
+test('session get shows both copies, and what differs between them', async () => {
+  const store = await createCluster(servers.options());
+  await store.sessions.resync();
+  const session = await store.sessions.load(id);
+  session.data['seen'] = true;
+  await store.sessions.save(session);
+  await store.close();
+  const same = await run(['session', 'get', id]);
+  expect(same.json).toMatchObject({
+    ok: true,
+    same: true,
+    data: { user: { name: 'ada', big: '9223372036854775807' }, n: 1, seen: true },
+    differences: [],
+  });
+  expect(same.text).toContain('user = {"name":"ada","big":"9223372036854775807"}');
+  const second = servers.memcached.find(
+    (node) => node.id === (same.json as { copies: { node: string }[] }).copies[1]?.node,
+  );
+  const wire = await Wire.open(second?.realPort ?? 0);
+  wire.send(`set memc.sess.key.${id} 0 0 6\r\nn|d:2;\r\n`);
+  await wire.gets('STORED\r\n');
+  wire.close();
+  const { code, text, json } = await run(['session', 'get', id]);
+  expect(code).toBe(1);
+  expect(text).toContain('n differs:');
+  expect(json).toMatchObject({ ok: false, same: false });
+  const { differences } = json as { differences: { variable: string; values: object }[] };
+  expect(differences.map(({ variable }) => variable).sort()).toEqual(['n', 'seen', 'user']);
+});
+
+test('session get of an id that nobody has ends with 1; of one that cannot be, with one message', async () => {
+  const missing = await run(['session', 'get', 'a'.repeat(32)]);
+  expect(missing).toMatchObject({ code: 1, json: { ok: false, data: null } });
+  const wrong = await stormlamp(['session', 'get', 'a b', '--config', config]);
+  expect(wrong.code).toBe(1);
+  expect(wrong.stderr).toMatch(/^ERR_SESSION_ID: /);
+});
+
+test('session decode reads a file as PHP stored it', async () => {
+  const file = join(folder, 'sess_x');
+  writeFileSync(file, 'n|d:1;b|s:2:"\xff\xfe";'.replace('\xff\xfe', 'hi'));
+  const { stdout } = await stormlamp(['session', 'decode', file, '--json']);
+  expect(JSON.parse(stdout)).toMatchObject({ ok: true, handler: 'php', data: { n: 1, b: 'hi' } });
+  writeFileSync(file, 'n|d:');
+  const broken = await stormlamp(['session', 'decode', file]);
+  expect(broken.code).toBe(1);
+  expect(broken.stderr).toMatch(/^ERR_PHP_SYNTAX: /);
+});
+
+test('the environment stands in for the file', async () => {
+  const { user, password } = servers.accounts.monitor;
+  const env = { STORMLAMP_MYSQL_PRIMARY: `mysql://${user}:${password}@${servers.primary.id}` };
+  const { stdout } = await stormlamp(['explain', 'INSERT INTO t VALUES (1)', '--json'], { env });
+  expect(JSON.parse(stdout)).toMatchObject({ ok: true, node: servers.primary.id });
+});
+
+test.each([
+  [
+    ['status', '--config', '/nowhere.json'],
+    'The configuration /nowhere.json is not there; correct `--config`',
+  ],
+  [['status', 'now'], 'Expected `status <argument>` to be left out'],
+  [['explain'], 'Expected `explain <sql>` to be a statement'],
+  [['session', 'show'], "Expected `session <action>` to be 'get' or 'decode'"],
+  [['session', 'decode', '/nowhere'], 'a file that can be read'],
+])('%j is wrong usage: exit code 2, one message', async (args, told) => {
+  const { code, stderr } = await stormlamp(args);
+  expect(code).toBe(2);
+  expect(stderr).toContain(told);
+  expect(stderr.trim().split('\n')).toHaveLength(1);
+});

@@ -1,0 +1,90 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { findClusterConfig } from '../../../src/cli/cluster-config.js';
+
+const NODES = { sessions: { nodes: ['cache1'] } };
+
+let folder = '';
+beforeEach(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'stormlamp-config-')));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function put(name: string, text: string): string {
+  const path = join(folder, name);
+  mkdirSync(join(path, '..'), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+}
+
+describe('a configuration file', () => {
+  test.each([
+    ['stormlamp.config.json', JSON.stringify(NODES)],
+    ['stormlamp.config.mjs', `export default ${JSON.stringify(NODES)};`],
+    ['stormlamp.config.mjs', `export default async () => (${JSON.stringify(NODES)});`],
+  ])('%s is found, also from a folder below', async (name, text) => {
+    const source = put(name, text);
+    mkdirSync(join(folder, 'a/b'), { recursive: true });
+    expect(await findClusterConfig(undefined, {}, join(folder, 'a/b'))).toEqual({ options: NODES, source });
+  });
+
+  test('that is named goes before one that is found, --config before the variable', async () => {
+    put('stormlamp.config.json', JSON.stringify(NODES));
+    const other = put('other.json', JSON.stringify({ sessions: { nodes: ['cache2'] } }));
+    const third = put('third.json', JSON.stringify({ sessions: { nodes: ['cache3'] } }));
+    const env = { STORMLAMP_CONFIG: 'other.json' };
+    expect((await findClusterConfig(undefined, env, folder)).source).toBe(other);
+    expect((await findClusterConfig('third.json', env, folder)).source).toBe(third);
+  });
+
+  test('leaves to the environment what it does not have', async () => {
+    put('stormlamp.config.json', JSON.stringify(NODES));
+    const env = { STORMLAMP_MYSQL_PRIMARY: 'mysql://db1', STORMLAMP_MEMCACHED: 'cache9' };
+    expect((await findClusterConfig(undefined, env, folder)).options).toEqual({
+      ...NODES,
+      mysql: { primary: 'mysql://db1', replicas: [] },
+    });
+  });
+
+  test.each([
+    ['not.json', '{', 'cannot be read: '],
+    ['list.json', '[]', 'has no options'],
+    ['nothing.mjs', 'export const options = {};', 'has no options'],
+    ['thrown.mjs', "throw new Error('no secrets server');", 'no secrets server'],
+    ['wrong.json', '{"mysq":{}}', 'did you mean `mysql`?'],
+  ])('%s is refused with its path and the reason', async (name, text, reason) => {
+    const path = put(name, text);
+    await expect(findClusterConfig(path, {}, folder)).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringMatching(new RegExp(`${path}.*${reason.replace(/[?`]/g, '.')}`)),
+    });
+  });
+
+  test('whose type Node cannot run says so', async () => {
+    const path = put('stormlamp.config.ts', 'export default { sessions: { nodes: ["a"] } } as const;');
+    const found = findClusterConfig(path, {}, folder).then(
+      ({ source }) => source,
+      (error: Error) => error.message,
+    );
+    expect(await found).toMatch(/runs no TypeScript|stormlamp\.config\.ts$/);
+  });
+
+  test('that is not there is told by who named it', async () => {
+    await expect(findClusterConfig('nowhere.json', {}, folder)).rejects.toThrow('correct `--config`');
+    const env = { STORMLAMP_CONFIG: 'nowhere.json' };
+    await expect(findClusterConfig(undefined, env, folder)).rejects.toThrow('correct `STORMLAMP_CONFIG`');
+  });
+});
+
+test('without a file the environment is all, and without both the error tells both ways', async () => {
+  const env = { STORMLAMP_MEMCACHED: 'cache1' };
+  expect(await findClusterConfig(undefined, env, folder)).toEqual({
+    options: NODES,
+    source: 'STORMLAMP_MEMCACHED',
+  });
+  await expect(findClusterConfig(undefined, {}, folder)).rejects.toThrow(
+    /No cluster is configured: .*stormlamp\.config.*STORMLAMP_MYSQL_PRIMARY/,
+  );
+});

@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest';
+import { plainPaint } from '../../../../src/cli/paint.js';
+import {
+  type DatabaseReport,
+  isHealthy,
+  type StatusReport,
+} from '../../../../src/cli/status/status-report.js';
+import { problemsOf, statusText, treeOf } from '../../../../src/cli/status/status-text.js';
+
+function database(node: string, changes: Partial<DatabaseReport> = {}): DatabaseReport {
+  return {
+    node,
+    role: 'replica',
+    up: true,
+    version: 'mariadb 10.11.14',
+    readOnly: true,
+    upstream: ['db1:3306'],
+    lagMs: 12,
+    lagAgeMs: 300,
+    latencyMs: 0.8,
+    breaker: 'closed',
+    failure: null,
+    ...changes,
+  };
+}
+
+const PRIMARY = database('db1:3306', {
+  role: 'primary',
+  upstream: [],
+  lagMs: null,
+  lagAgeMs: null,
+  readOnly: false,
+});
+const MYSQL = {
+  writer: { kind: 'primary', node: 'db1:3306' },
+  epoch: 1,
+  nodes: [PRIMARY, database('db2:3306'), database('db3:3306', { upstream: ['db2:3306', 'db1:3306'] })],
+  warnings: [],
+  failover: { mode: 'follow', failure: null, because: '' },
+  lastChange: null,
+} as const;
+const SESSIONS = {
+  kind: 'memcached',
+  copies: 2,
+  places: [
+    {
+      node: 'cache1:11211',
+      up: true,
+      standing: 'filled',
+      version: '1.6.18',
+      items: 7,
+      memory: { bytes: 1_048_576, limitBytes: 67_108_864 },
+      error: null,
+    },
+  ],
+} as const;
+const REPORT: StatusReport = { ok: true, config: 'x.json', mysql: MYSQL, sessions: SESSIONS };
+
+test('a healthy cluster in 80 columns', () => {
+  expect(statusText(REPORT, 80, plainPaint)).toMatchInlineSnapshot(`
+    [
+      "Everything is well.",
+      "",
+      "  MySQL         role          lag (age)  breaker  server              look",
+      "  db1:3306      primary               -  closed   mariadb 10.11.14  0.8 ms",
+      "  └ db2:3306    replica  12 ms (300 ms)  closed   mariadb 10.11.14  0.8 ms",
+      "    └ db3:3306  replica  12 ms (300 ms)  closed   mariadb 10.11.14  0.8 ms",
+      "  failover: mode follow, epoch 1",
+      "  last change of the primary: none seen by this process",
+      "",
+      "  sessions      state   items        memory  server",
+      "  cache1:11211  filled      7  1.0 of 64 MB  memcached 1.6.18",
+      "  2 copies of every session",
+      "",
+      "Configured by x.json",
+    ]
+  `);
+});
+
+test('no line is wider than the terminal, and in a narrow one roles and lag stay', () => {
+  const lines = statusText(REPORT, 50, plainPaint);
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(50);
+  expect(lines.find((line) => line.includes('db2:3306'))).toMatch(/replica +12 ms \(300 ms\)/);
+});
+
+test('what is wrong comes first, wrapped and in full', () => {
+  const failure = { kind: 'refused', message: 'connect ECONNREFUSED; start the server' } as const;
+  const report: StatusReport = {
+    ok: false,
+    config: 'x.json',
+    mysql: {
+      ...MYSQL,
+      writer: { kind: 'no-primary' },
+      nodes: [database('db1:3306', { up: false, failure, upstream: [] })],
+      warnings: [{ code: 'writable-replica', node: 'db2:3306', message: 'db2:3306 takes writes' }],
+    },
+    sessions: { code: 'ERR_STORE_DOWN', message: 'No memcached node can be reached' },
+  };
+  expect(problemsOf(report)).toEqual([
+    'No primary: writes have nowhere to go',
+    'db1:3306 is down (refused): connect ECONNREFUSED; start the server',
+    'db2:3306 takes writes (writable-replica)',
+    'Sessions: No memcached node can be reached (ERR_STORE_DOWN)',
+  ]);
+  const lines = statusText(report, 42, plainPaint);
+  expect(lines.slice(0, 4)).toEqual([
+    'Problems:',
+    '  - No primary: writes have nowhere to go',
+    '  - db1:3306 is down (refused): connect',
+    '    ECONNREFUSED; start the server',
+  ]);
+});
+
+test.each<[string, boolean, Pick<StatusReport, 'mysql' | 'sessions'>]>([
+  ['all up', true, REPORT],
+  ['nothing configured', true, {}],
+  ['no primary', false, { mysql: { ...MYSQL, writer: { kind: 'no-primary' } } }],
+  ['a node down', false, { mysql: { ...MYSQL, nodes: [PRIMARY, database('db2', { up: false })] } }],
+  [
+    'a warming node',
+    false,
+    { sessions: { ...SESSIONS, places: [{ ...SESSIONS.places[0], standing: 'warming' }] } },
+  ],
+  ['a part that failed', false, { sessions: { code: 'ERR_STORE_DOWN', message: '' } }],
+])('%s is healthy: %s', (_, healthy, parts) => {
+  expect(isHealthy(parts)).toBe(healthy);
+});
+
+test('circular replication is shown, every node once', () => {
+  const nodes = [database('a', { upstream: ['b'] }), database('b', { upstream: ['a'] })];
+  expect(treeOf(nodes).map(({ node, branch }) => `${branch}${node.node}`)).toEqual(['a', '└ b']);
+});
