@@ -1,6 +1,7 @@
 /** All commands, in the order of the overview: what the cluster does first, then what one needs to try it. */
 import type { Command } from './command.js';
 import { demoCommand } from './demo/demo-command.js';
+import { doctorCommand } from './doctor/doctor-command.js';
 import { explainCommand } from './explain-command.js';
 import { serversCommand } from './servers-command.js';
 import { sessionCommand } from './session/session-command.js';
@@ -9,6 +10,7 @@ import { statusCommand } from './status/status-command.js';
 /** The commands. */
 export const COMMANDS: readonly Command[] = [
   statusCommand,
+  doctorCommand,
   explainCommand,
   sessionCommand,
   demoCommand,

@@ -102,7 +102,8 @@ export function describeDatabase(node: NodeDescription, breaker: string, now: nu
   };
 }
 
-async function lookAtSessions(given: SessionOptions): Promise<SessionsReport> {
+/** The nodes or mounts of a session store. */
+export async function lookAtSessions(given: SessionOptions): Promise<SessionsReport> {
   const resolved = resolveStoreOptions(given);
   if (resolved.kind === 'files') {
     const store = await openFileSessionStore(resolved.options);

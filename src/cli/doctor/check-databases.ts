@@ -1,0 +1,106 @@
+/** Asks every configured database server, each by itself, so that one that is down hides nothing about the others. */
+import { Deadline } from '../../common/deadline.js';
+import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
+import { createConnectionFactory } from '../../mysql/connection-factory.js';
+import { forAdministration, type MysqlNodeConfig } from '../../mysql/connection-options.js';
+import {
+  type MysqlOptions,
+  type ResolvedMysqlOptions,
+  resolveMysqlOptions,
+} from '../../mysql/mysql-options.js';
+import { createReplicationProbe } from '../../mysql/replication-probe.js';
+import { type Check, Checks } from './check.js';
+import { type DatabaseFacts, judgeDatabases } from './judge-databases.js';
+
+const LIMIT_MS = 5_000;
+const VARIABLES = [
+  'log_bin',
+  'gtid_mode',
+  'max_connections',
+  'log_slave_updates',
+  'log_replica_updates',
+] as const;
+
+/** Checks the databases. */
+export async function checkDatabases(given: MysqlOptions, signal: AbortSignal): Promise<readonly Check[]> {
+  const options = resolveMysqlOptions(given);
+  const checks = new Checks('mysql');
+  const read = await Promise.all(options.nodes.map((config) => readOne(config, options, checks, signal)));
+  const servers = read.filter((server) => server !== undefined);
+  const primaries = options.nodes
+    .filter(({ seed }) => seed.configuredRole === 'primary')
+    .map(({ seed }) => seed.id);
+  return [...checks.list, ...judgeDatabases(servers, { poolMax: options.pool.max, primaries })];
+}
+
+async function readOne(
+  config: MysqlNodeConfig,
+  { monitor }: ResolvedMysqlOptions,
+  checks: Checks,
+  signal: AbortSignal,
+): Promise<DatabaseFacts | undefined> {
+  const node = config.seed.id;
+  await attempt(checks, node, 'login of the application', async () => {
+    const connection = await createConnectionFactory(config).connect(
+      Deadline.of({ timeoutMs: LIMIT_MS, signal }),
+    );
+    connection.destroy();
+    return `as ${config.connection.user ?? 'the account of `credentials`'}`;
+  });
+  const { credentials } = monitor;
+  const probe = createReplicationProbe({ config, credentials });
+  try {
+    let read: DatabaseFacts | undefined;
+    await attempt(checks, node, 'what the monitor may see', async () => {
+      const facts = await probe.probe({ timeoutMs: LIMIT_MS, signal });
+      const rest = await readVariables(forAdministration(config, credentials), signal);
+      read = { node, facts, ...rest };
+      return 'variables and replication';
+    });
+    return read;
+  } finally {
+    probe.close();
+  }
+}
+
+async function readVariables(
+  config: MysqlNodeConfig,
+  signal: AbortSignal,
+): Promise<Pick<DatabaseFacts, 'variables' | 'clockAheadMs'>> {
+  const deadline = Deadline.of({ timeoutMs: LIMIT_MS, signal });
+  const connection = await createConnectionFactory(config).connect(deadline);
+  try {
+    const names = VARIABLES.map((name) => `'${name}'`).join(', ');
+    const rows = await connection.ask(`SHOW GLOBAL VARIABLES WHERE Variable_name IN (${names})`, deadline);
+    const before = Date.now();
+    const [clock] = await connection.ask('SELECT UNIX_TIMESTAMP(NOW(6)) AS at', deadline);
+    const here = (before + Date.now()) / 2;
+    return {
+      variables: new Map(
+        rows.map((row) => [String(row['Variable_name']).toLowerCase(), String(row['Value'])]),
+      ),
+      clockAheadMs: Number(clock?.['at']) * 1_000 - here,
+    };
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** The errors of the package say cause and remedy in one sentence: the last part of it is the fix. */
+async function attempt(
+  checks: Checks,
+  node: string,
+  what: string,
+  work: () => Promise<string>,
+): Promise<void> {
+  try {
+    checks.ok(node, what, await work());
+  } catch (error) {
+    const [found = '', ...fix] = describeError(error).split('; ');
+    checks.bad('failed', node, what, {
+      found: isStormlampError(error) ? `${error.code}: ${found}` : found,
+      expected: 'an answer',
+      fix: fix.join('; '),
+    });
+  }
+}

@@ -1,0 +1,167 @@
+/** Compares what PHP is configured with to what Node is, and lets both read what the other wrote. */
+import { randomBytes } from 'node:crypto';
+import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
+import { createSessionStore } from '../../session/create-session-store.js';
+import { sessionOptionsFromPhp } from '../../session/php-session-options.js';
+import { parsePhpInfo } from '../../session/php-settings.js';
+import {
+  type AnySessionOptions,
+  resolveStoreOptions,
+  type StoreOptions,
+} from '../../session/store-options.js';
+import { runProgram } from '../../testing/servers/run-program.js';
+import { type Check, Checks } from './check.js';
+
+/** How PHP is run. */
+export interface PhpCall {
+  /** The program. */
+  readonly program: string;
+  /** Arguments that come first, like `-c /etc/php/8.2/fpm/php.ini`. */
+  readonly args: readonly string[];
+}
+
+const LIMIT_MS = 20_000;
+const SCRIPT = `session_id($argv[1]); if (!@session_start()) { fwrite(STDERR, error_get_last()['message'] ?? 'session_start() failed'); exit(3); }
+echo $_SESSION['stormlamp_doctor'] ?? 'nothing'; $_SESSION['stormlamp_doctor'] = $argv[2]; session_write_close();`;
+
+/** Checks PHP, when there is one. */
+export async function checkPhp(
+  given: AnySessionOptions,
+  php: PhpCall,
+  signal: AbortSignal,
+): Promise<readonly Check[]> {
+  const checks = new Checks('php');
+  const info = await runProgram(php.program, [...php.args, '-i'], { signal, timeoutMs: LIMIT_MS }).catch(
+    (error: unknown) => describeError(error),
+  );
+  if (typeof info === 'string' || info.code !== 0) {
+    const why = typeof info === 'string' ? info : `it ended with ${info.code ?? 'a signal'}`;
+    checks.skip(
+      php.program,
+      'settings and round trip',
+      `PHP cannot be run here (${why}); name it with --php`,
+    );
+    return checks.list;
+  }
+  const ours = resolveStoreOptions(given);
+  const isSame = compareSettings(checks, php.program, info.stdout, ours);
+  if (isSame) await roundTrip(checks, php, given, signal);
+  else
+    checks.skip(
+      php.program,
+      'round trip of a session',
+      'PHP keeps its sessions elsewhere or in another form',
+    );
+  return checks.list;
+}
+
+/** Compares PHP's settings with ours; whether a session of one can be found and read by the other. */
+export function compareSettings(
+  checks: Checks,
+  program: string,
+  phpInfo: string,
+  ours: StoreOptions,
+): boolean {
+  let theirs: StoreOptions;
+  try {
+    theirs = resolveStoreOptions(sessionOptionsFromPhp(parsePhpInfo(phpInfo)));
+  } catch (error) {
+    if (!isStormlampError(error)) throw error;
+    checks.bad('failed', program, 'settings of PHP', {
+      found: error.message,
+      expected: 'settings that Node can follow',
+      fix: 'change them in php.ini as it says; if this is not the PHP of the web server, name its php.ini with --php-ini',
+    });
+    return false;
+  }
+  let isSame = true;
+  for (const { setting, php, node, matters } of settingsOf(theirs, ours)) {
+    if (php !== node && matters) isSame = false;
+    checks.expect(php === node, matters ? 'failed' : 'warning', program, setting, {
+      found: php === node ? php : `PHP: ${php}; Node: ${node}`,
+      expected: 'the same on both sides',
+      fix: `set it alike in php.ini and in \`sessions\`, or give \`sessions.phpIni\` instead`,
+    });
+  }
+  return isSame;
+}
+
+interface ComparedSetting {
+  readonly setting: string;
+  readonly php: string;
+  readonly node: string;
+  /** Whether sessions cannot be shared when it differs. */
+  readonly matters: boolean;
+}
+
+function settingsOf(theirs: StoreOptions, ours: StoreOptions): readonly ComparedSetting[] {
+  const common: readonly (readonly [string, (store: StoreOptions) => string, boolean])[] = [
+    ['session.serialize_handler', ({ options }) => options.serialize, true],
+    ['session.name', ({ options }) => options.cookie.name, true],
+    ['session.gc_maxlifetime', ({ options }) => `${options.lifetimeMs / 1_000} s`, false],
+    ['session.save_handler', placeKind, true],
+    ['session.save_path', places, true],
+    ['prefix of keys', (store) => (store.kind === 'memcached' ? store.options.prefix : ''), true],
+    ['placement', (store) => (store.kind === 'memcached' ? placementOf(store) : ''), true],
+    ['copies', (store) => (store.kind === 'memcached' ? String(store.options.copies) : ''), false],
+  ];
+  return common
+    .map(([setting, read, matters]) => ({ setting, php: read(theirs), node: read(ours), matters }))
+    .filter(({ php, node }) => php !== '' || node !== '');
+}
+
+function placementOf({ options }: Extract<StoreOptions, { kind: 'memcached' }>): string {
+  const { distribution, strategy, hash } = options.placement;
+  return options.handler === 'memcache'
+    ? `${strategy ?? 'consistent'} ${hash ?? 'crc32'}`
+    : (distribution ?? 'ketama');
+}
+
+function placeKind(store: StoreOptions): string {
+  return store.kind === 'files' ? 'files' : store.options.handler;
+}
+
+function places(store: StoreOptions): string {
+  return store.kind === 'files'
+    ? (store.options.mounts[0] ?? '')
+    : store.options.nodes.map(({ id }) => id).join(', ');
+}
+
+async function roundTrip(
+  checks: Checks,
+  { program, args }: PhpCall,
+  given: AnySessionOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const what = 'round trip of a session';
+  const fail = (found: string): void =>
+    checks.bad('failed', program, what, {
+      found,
+      expected: 'that each reads what the other wrote',
+      fix: 'compare the settings above; look at `stormlamp session get`',
+    });
+  const [fromNode, fromPhp] = [randomBytes(8).toString('hex'), randomBytes(8).toString('hex')];
+  const store = await createSessionStore(given);
+  const session = store.create();
+  try {
+    session.data['stormlamp_doctor'] = fromNode;
+    await store.save(session, { signal });
+    const { code, stdout, stderr } = await runProgram(
+      program,
+      [...args, '-r', SCRIPT, '--', session.id, fromPhp],
+      { signal, timeoutMs: LIMIT_MS },
+    );
+    if (code !== 0) return fail(`PHP said: ${stderr.trim().slice(0, 200) || `exit code ${code}`}`);
+    if (stdout.trim() !== fromNode)
+      return fail(`PHP read ${stdout.trim().slice(0, 60)} instead of what Node wrote`);
+    const after = await store.load(session.id, { signal });
+    if (after.data['stormlamp_doctor'] !== fromPhp) return fail('Node does not see what PHP wrote');
+    checks.ok(program, what, 'PHP read what Node wrote, and Node what PHP wrote');
+  } catch (error) {
+    if (!isStormlampError(error)) throw error;
+    fail(error.message);
+  } finally {
+    await store.destroy(session.id).catch(() => undefined);
+    await store.close();
+  }
+}

@@ -1,0 +1,72 @@
+/** Looks at the nodes or mounts of the session store. */
+import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
+import { type AnySessionOptions, resolveStoreOptions } from '../../session/store-options.js';
+import { lookAtSessions } from '../status/look-at-cluster.js';
+import type { SessionPlaceReport } from '../status/status-report.js';
+import { type Check, Checks } from './check.js';
+
+/** Of a node's memory, so much may be taken before it is told. */
+const FULL = 0.9;
+
+/** Checks where sessions are kept. */
+export async function checkSessions(given: AnySessionOptions): Promise<readonly Check[]> {
+  const checks = new Checks('sessions');
+  const resolved = resolveStoreOptions(given);
+  const configured =
+    resolved.kind === 'files' ? resolved.options.mounts.length : resolved.options.nodes.length;
+  const copies = resolved.kind === 'files' ? configured : resolved.options.copies;
+  checks.expect(copies > 1, 'warning', null, 'copies of each session', {
+    found: `${copies} on ${configured} ${resolved.kind === 'files' ? 'mounts' : 'nodes'}`,
+    expected: 'at least 2, or the death of one machine logs people out',
+    fix:
+      resolved.kind === 'files'
+        ? 'add a mount to `sessions.mounts`'
+        : 'add a node to `sessions.nodes`, and to PHP',
+  });
+  try {
+    const { places } = await lookAtSessions(given);
+    for (const place of places) judgePlace(checks, place);
+  } catch (error) {
+    if (!isStormlampError(error)) throw error;
+    checks.bad('failed', null, 'session store', {
+      found: describeError(error),
+      expected: 'an answer',
+      fix: '',
+    });
+  }
+  return checks.list;
+}
+
+/** Judges one node or mount. */
+export function judgePlace(
+  checks: Checks,
+  { node, up, standing, version, memory, error }: SessionPlaceReport,
+): void {
+  if (!up) {
+    const [found = '', ...fix] = (error ?? standing).split('; ');
+    checks.bad('failed', node, 'answers', { found, expected: 'an answer', fix: fix.join('; ') });
+    return;
+  }
+  checks.ok(node, 'answers', version === null ? standing : `memcached ${version}`);
+  if (standing === 'warming') {
+    checks.bad('warning', node, 'is filled', {
+      found: 'nobody filled it since it started',
+      expected: 'to hold what the others hold',
+      fix: 'let one service with stormlamp run: it fills the node from the others',
+    });
+  } else if (standing !== 'filled' && standing !== 'healthy') {
+    checks.bad('warning', node, 'holds every write', {
+      found: `${standing}${error === null ? '' : `: ${error}`}`,
+      expected: 'to have missed none',
+      fix: 'let one service with stormlamp run: it mends what the node missed',
+    });
+  }
+  if (memory !== null && memory.limitBytes > 0) {
+    const share = memory.bytes / memory.limitBytes;
+    checks.expect(share < FULL, 'warning', node, 'memory', {
+      found: `${Math.round(share * 100)} % used`,
+      expected: `less than ${FULL * 100} %: a full node throws sessions out before their time`,
+      fix: `give it more memory (\`-m\`), or shorten the lifetime of sessions`,
+    });
+  }
+}

@@ -1,0 +1,92 @@
+/** `stormlamp doctor`: checks every precondition, and says what to do about what is missing. */
+import { invalidOption } from '../../common/option-reader.js';
+import { type ClusterConfig, CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
+import type { Command, CommandContext } from '../command.js';
+import type { Check } from './check.js';
+import { checkDatabases } from './check-databases.js';
+import { checkNode } from './check-node.js';
+import { checkPhp } from './check-php.js';
+import { checkSessions } from './check-sessions.js';
+
+const HELP = `Usage: stormlamp doctor [options]
+
+Checks every precondition: what was looked at, what was found, what was expected, and how to fix it. Node, every
+database server (logins, privileges, replication, binary logs, clocks), every session node, and PHP: its settings
+beside those of Node, and one session that both write and read. The session is removed again; nothing else is changed.
+The exit code is 1 when something failed, 0 otherwise (warnings included).
+
+  --php <program>     PHP to look at (default: STORMLAMP_PHP, else php on the PATH)
+  --php-ini <file>    its php.ini, when it is another one than that of the command line
+  --no-php            leave PHP alone
+${CONFIG_HELP}
+
+  --json              one JSON document on standard output
+  --help              this text
+
+Examples:
+  stormlamp doctor
+  stormlamp doctor --php-ini /etc/php/8.2/fpm/php.ini
+  stormlamp doctor --json | jq '.checks[] | select(.state == "failed")'
+`;
+
+/** The command `doctor`. */
+export const doctorCommand: Command = {
+  name: 'doctor',
+  summary: 'check every precondition of MySQL, memcached, PHP and Node, and say how to fix what is missing',
+  help: HELP,
+  options: {
+    ...CONFIG_OPTION,
+    php: { type: 'string' },
+    'php-ini': { type: 'string' },
+    'no-php': { type: 'boolean' },
+  },
+  async run(context) {
+    if (context.words.length > 0) throw invalidOption('doctor <argument>', 'left out', context.words[0]);
+    const config = await findClusterConfig(context.values['config'] as string | undefined);
+    const checks = await examine(config, context);
+    show(checks, context);
+    const ok = checks.every(({ state }) => state !== 'failed');
+    context.say(context.paint('dim', `Configured by ${config.source}`));
+    context.result({ ok, config: config.source, checks });
+    return ok ? 0 : 1;
+  },
+};
+
+async function examine(
+  { options }: ClusterConfig,
+  { values, signal }: CommandContext,
+): Promise<readonly Check[]> {
+  const { mysql, sessions } = options;
+  const program = (values['php'] as string | undefined) ?? (process.env['STORMLAMP_PHP'] || 'php');
+  const ini = values['php-ini'] as string | undefined;
+  const php = { program, args: ini === undefined ? [] : ['-c', ini] };
+  const parts = await Promise.all([
+    checkNode(process.versions.node),
+    mysql === undefined ? [] : checkDatabases(mysql, signal),
+    sessions === undefined ? [] : checkSessions(sessions),
+    sessions === undefined || values['no-php'] === true ? [] : checkPhp(sessions, php, signal),
+  ]);
+  return parts.flat();
+}
+
+const MARK = { ok: '✓', warning: '!', failed: '✗', skipped: '·' } as const;
+const STYLE = { ok: 'green', warning: 'yellow', failed: 'red', skipped: 'dim' } as const;
+const ORDER: readonly Check['state'][] = ['failed', 'warning', 'skipped', 'ok'];
+
+function show(checks: readonly Check[], { say, paint }: CommandContext): void {
+  for (const state of ORDER) {
+    for (const { area, subject, what, found, expected, fix } of checks.filter(
+      (each) => each.state === state,
+    )) {
+      const about = subject === null ? area : `${area} ${subject}`;
+      say(`${paint(STYLE[state], MARK[state])} ${about}: ${what}: ${found}`);
+      if (expected !== '') say(`    expected: ${expected}`);
+      if (fix !== '') say(`    fix: ${fix}`);
+    }
+  }
+  const count = (state: Check['state']): number => checks.filter((each) => each.state === state).length;
+  say('');
+  say(
+    `${count('failed')} failed, ${count('warning')} warnings, ${count('skipped')} skipped, ${count('ok')} ok`,
+  );
+}

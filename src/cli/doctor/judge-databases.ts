@@ -1,0 +1,147 @@
+/** What the doctor thinks of database servers: a pure judgement of what was read from them. */
+import type { ServerFacts } from '../../topology/node-description.js';
+import { type Check, Checks } from './check.js';
+
+/** What was read from one server. */
+export interface DatabaseFacts {
+  /** The node. */
+  readonly node: string;
+  /** What the monitor reads. */
+  readonly facts: ServerFacts;
+  /** Server variables by name, in lower case. */
+  readonly variables: ReadonlyMap<string, string>;
+  /** How far the server's clock is ahead of this machine's, in milliseconds. */
+  readonly clockAheadMs: number;
+}
+
+/** What the configuration says that the servers have to fit. */
+export interface DatabaseNeeds {
+  /** Connections that one process may open to a node. */
+  readonly poolMax: number;
+  /** Nodes that the configuration calls primary. */
+  readonly primaries: readonly string[];
+}
+
+const CLOCK_LIMIT_MS = 2_000;
+
+/** Judges all servers that could be read. */
+export function judgeDatabases(servers: readonly DatabaseFacts[], needs: DatabaseNeeds): readonly Check[] {
+  const checks = new Checks('mysql');
+  for (const server of servers) {
+    judgeOne(checks, server, needs);
+    if (server.facts.channels.length > 0) judgeReplica(checks, server);
+  }
+  judgeTogether(checks, servers, needs);
+  return checks.list;
+}
+
+function judgeOne(
+  checks: Checks,
+  { node, facts, variables, clockAheadMs }: DatabaseFacts,
+  needs: DatabaseNeeds,
+): void {
+  const { flavor, version, serverId } = facts;
+  const [major = 0, minor = 0] = version.split('.').map(Number.parseFloat);
+  const isOld = flavor === 'mariadb' ? major < 10 || (major === 10 && minor < 5) : major < 8;
+  checks.expect(!isOld, 'warning', node, 'version of the server', {
+    found: `${flavor} ${version}`,
+    expected: flavor === 'mariadb' ? 'MariaDB 10.5 or newer' : 'MySQL 8.0 or newer',
+    fix: 'upgrade the server; older ones are not tested',
+  });
+  checks.expect(serverId > 0, 'failed', node, 'server_id', {
+    found: String(serverId),
+    expected: 'a number of its own, not 0',
+    fix: `set \`server_id\` in the [mysqld] section of ${node} and restart it`,
+  });
+  checks.expect(isOn(variables.get('log_bin')), 'warning', node, 'binary log', {
+    found: variables.get('log_bin') ?? 'unknown',
+    expected: 'ON, so that others can replicate from it',
+    fix: `set \`log_bin\` in the [mysqld] section of ${node} and restart it`,
+  });
+  if (flavor === 'mysql') {
+    checks.expect(variables.get('gtid_mode') === 'ON', 'warning', node, 'GTIDs', {
+      found: `gtid_mode=${variables.get('gtid_mode') ?? 'unknown'}`,
+      expected: 'ON: without it nobody can tell what a replica has',
+      fix: 'set `gtid_mode=ON` and `enforce_gtid_consistency=ON` on every node',
+    });
+  }
+  const connections = Number(variables.get('max_connections') ?? 0);
+  checks.expect(connections === 0 || connections >= needs.poolMax * 2, 'warning', node, 'connections', {
+    found: `max_connections=${connections}, pool.max=${needs.poolMax}`,
+    expected: 'room for several processes',
+    fix: `raise \`max_connections\` on ${node}, or lower \`mysql.pool.max\``,
+  });
+  checks.expect(Math.abs(clockAheadMs) <= CLOCK_LIMIT_MS, 'warning', node, 'clock', {
+    found: `${Math.round(clockAheadMs)} ms ahead of this machine`,
+    expected: `at most ${CLOCK_LIMIT_MS} ms apart`,
+    fix: `let both machines keep their time by NTP`,
+  });
+}
+
+function judgeReplica(checks: Checks, { node, facts, variables }: DatabaseFacts): void {
+  checks.expect(facts.readOnly, 'warning', node, 'read_only of a replica', {
+    found: facts.readOnly ? 'ON' : 'OFF: ordinary users can write here',
+    expected: 'ON',
+    fix: `run \`SET GLOBAL ${facts.flavor === 'mysql' ? 'super_read_only' : 'read_only'}=1\` on ${node}, and put it into its configuration`,
+  });
+  const updates = variables.get('log_slave_updates') ?? variables.get('log_replica_updates');
+  checks.expect(isOn(updates), 'warning', node, 'binary log of what it replicates', {
+    found: `log_slave_updates=${updates ?? 'unknown'}`,
+    expected: 'ON, or it cannot become the primary of others',
+    fix: `set \`log_slave_updates\` in the [mysqld] section of ${node} and restart it`,
+  });
+  for (const { name, io, sql, error, lagMs } of facts.channels) {
+    const channel = name === '' ? 'replication' : `replication channel ${name}`;
+    checks.expect(io === 'yes' && sql, 'failed', node, channel, {
+      found:
+        io === 'yes' && sql
+          ? `runs, ${lagMs ?? 'unknown'} ms behind`
+          : `receiving: ${io}, applying: ${sql ? 'yes' : 'no'}${error === '' ? '' : `, ${error}`}`,
+      expected: 'both threads run',
+      fix: `mend what it says, then run \`START ${facts.flavor === 'mysql' ? 'REPLICA' : 'SLAVE'}\` on ${node}`,
+    });
+  }
+}
+
+function judgeTogether(
+  checks: Checks,
+  servers: readonly DatabaseFacts[],
+  { primaries }: DatabaseNeeds,
+): void {
+  for (const { node, facts } of servers) {
+    const twins = servers
+      .filter((other) => other.facts.serverId === facts.serverId)
+      .map((other) => other.node);
+    if (twins.length > 1 && twins[0] === node) {
+      checks.bad('failed', null, 'server_id of each node', {
+        found: `${twins.join(' and ')} have ${facts.serverId}`,
+        expected: 'numbers that differ: servers with the same one do not replicate from each other',
+        fix: 'give each node a `server_id` of its own and restart it',
+      });
+    }
+  }
+  for (const { node, facts } of servers.filter(({ node }) => primaries.includes(node))) {
+    checks.expect(facts.channels.length === 0, 'warning', node, 'the configured primary', {
+      found:
+        facts.channels.length === 0 ? 'has no source' : 'replicates from another server: it is a replica now',
+      expected: 'to be the primary',
+      fix: 'name the present primary in `mysql.primary`; the roles that are seen are used all the same',
+    });
+    const writable = facts.channels.length > 0 || !facts.readOnly;
+    checks.expect(writable, 'failed', node, 'writes on the primary', {
+      found: writable ? 'allowed' : 'refused: read_only is ON',
+      expected: 'read_only=OFF',
+      fix: `run \`SET GLOBAL read_only=0\` on ${node} if it really is the primary`,
+    });
+  }
+  const flavors = new Set(servers.map(({ facts }) => facts.flavor));
+  checks.expect(flavors.size <= 1, 'warning', null, 'family of the servers', {
+    found: [...flavors].join(' and ') || 'none',
+    expected: 'one of both',
+    fix: 'use the same family on every node: GTIDs of MySQL and MariaDB do not mix',
+  });
+}
+
+function isOn(value: string | undefined): boolean {
+  return value === 'ON' || value === '1';
+}

@@ -1,0 +1,232 @@
+/** The doctor against set-ups that are broken in one way each: it names what is wrong, and says how to fix it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Check } from '../../src/cli/doctor/check.js';
+import { checkDatabases } from '../../src/cli/doctor/check-databases.js';
+import { checkPhp } from '../../src/cli/doctor/check-php.js';
+import { checkSessions } from '../../src/cli/doctor/check-sessions.js';
+import { createCluster, type MysqlOptions, type SessionOptions } from '../../src/index.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { iniArgs, sessionIni } from '../../src/testing/php/php-ini.js';
+import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
+import { stormlamp } from '../support/run-node.js';
+import { eventually } from './eventually.js';
+import { Wire } from './wire.js';
+
+const { signal } = new AbortController();
+let servers: LocalCluster;
+let mysql: MysqlOptions & { primary: string; replicas: string[] };
+let sessions: SessionOptions & { nodes: string[] };
+let folder: string;
+
+beforeAll(async () => {
+  servers = await startLocalCluster({ replicas: 1 });
+  ({ mysql, sessions } = servers.options());
+  folder = mkdtempSync(join(tmpdir(), 'doctor-'));
+  // A store that runs marks its nodes as filled.
+  await (await createCluster({ sessions })).close();
+});
+afterAll(async () => {
+  await servers?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function troubles(checks: readonly Check[]): readonly Check[] {
+  return checks.filter(({ state }) => state === 'failed' || state === 'warning');
+}
+
+/** The one trouble that names `what`; it has to say what was found, what was expected and how to fix it. */
+function trouble(checks: readonly Check[], what: string): Check {
+  const found = troubles(checks).filter((check) => check.what === what);
+  if (found[0] === undefined)
+    throw new Error(`No trouble with ${what} among ${JSON.stringify(troubles(checks))}`);
+  expect(found[0].found).not.toBe('');
+  expect(found[0].expected).not.toBe('');
+  expect(found[0].fix).not.toBe('');
+  return found[0];
+}
+
+function withPassword(url: string, password: string): string {
+  const changed = new URL(url);
+  changed.password = password;
+  return changed.href;
+}
+
+describe('databases', () => {
+  const check = (changes: Partial<MysqlOptions> = {}): Promise<readonly Check[]> =>
+    checkDatabases({ ...mysql, ...changes } as MysqlOptions, signal);
+
+  test('that are well have no trouble', async () => {
+    const checks = await check();
+    expect(troubles(checks)).toEqual([]);
+    expect(checks.length).toBeGreaterThan(10);
+  });
+
+  test.each<[string, () => Partial<MysqlOptions>, string, RegExp]>([
+    [
+      'the password of the application',
+      () => ({ primary: withPassword(mysql.primary, 'x') }),
+      'login of the application',
+      /ERR_ACCESS_DENIED/,
+    ],
+    [
+      'the database',
+      () => ({ primary: mysql.primary.replace(/[^/]+$/, 'nowhere') }),
+      'login of the application',
+      /nowhere/,
+    ],
+    [
+      'the password of the monitor',
+      () => ({ monitor: { credentials: { user: 'monitor', password: 'x' } } }),
+      'what the monitor may see',
+      /mysql\.monitor\.credentials/,
+    ],
+    [
+      'the privilege of the monitor',
+      () => ({ monitor: { credentials: servers.accounts.app } }),
+      'what the monitor may see',
+      /ERR_MISSING_PRIVILEGE/,
+    ],
+    [
+      'the port, which is memcached',
+      () => ({ primary: `mysql://a:b@${servers.memcached[0]?.id}` }),
+      'login of the application',
+      /ERR_PROTOCOL/,
+    ],
+    [
+      'the host',
+      () => ({ primary: 'mysql://a:b@no-such-host.invalid' }),
+      'login of the application',
+      /no-such-host/,
+    ],
+    [
+      'the port, where nobody listens',
+      () => ({ primary: 'mysql://a:b@127.0.0.1:1' }),
+      'login of the application',
+      /ECONNREFUSED/,
+    ],
+    [
+      'the primary, which is a replica',
+      () => ({ primary: mysql.replicas[0] ?? '', replicas: [mysql.primary] }),
+      'the configured primary',
+      /replicates from another/,
+    ],
+    ['the room for connections', () => ({ pool: { max: 500 } }), 'connections', /pool\.max=500/],
+  ])('%s is wrong', async (_, changes, what, found) => {
+    expect(trouble(await check(changes()), what).found).toMatch(found);
+  });
+
+  test.each([
+    [
+      'a replica that takes writes',
+      1,
+      ['SET GLOBAL read_only=0'],
+      ['SET GLOBAL read_only=1'],
+      'read_only of a replica',
+    ],
+    [
+      'a primary that takes none',
+      0,
+      ['SET GLOBAL read_only=1'],
+      ['SET GLOBAL read_only=0'],
+      'writes on the primary',
+    ],
+    ['replication that stands still', 1, ['STOP SLAVE SQL_THREAD'], ['START SLAVE'], 'replication'],
+  ])('%s', async (_, index, breakIt, mendIt, what) => {
+    const node = servers.databases[index];
+    for (const sql of breakIt) await node?.query(sql);
+    try {
+      expect(trouble(await check(), what).subject).toBe(node?.id);
+    } finally {
+      for (const sql of mendIt) await node?.query(sql);
+      await servers.waitForReplication();
+      await eventually('all is well again', async () => troubles(await check()).length === 0);
+    }
+  });
+});
+
+describe('session nodes', () => {
+  test('that are well have no trouble', async () => {
+    expect(troubles(await checkSessions(sessions))).toEqual([]);
+  });
+
+  test.each<[string, () => string[], string]>([
+    ['a node that is down', () => [sessions.nodes[0] ?? '', '127.0.0.1:1'], 'answers'],
+    ['a port that is something else', () => [sessions.nodes[0] ?? '', servers.primary.id], 'answers'],
+    ['one node only', () => [sessions.nodes[0] ?? ''], 'copies of each session'],
+  ])('%s', async (_, nodes, what) => {
+    trouble(await checkSessions({ ...sessions, nodes: nodes() }), what);
+  });
+
+  test('a node that came back empty', async () => {
+    const wire = await Wire.open(servers.memcached[1]?.realPort ?? 0);
+    wire.send('flush_all\r\n');
+    await wire.gets('OK\r\n');
+    wire.close();
+    expect(trouble(await checkSessions(sessions), 'is filled').subject).toBe(servers.memcached[1]?.id);
+    const cluster = await createCluster({ sessions });
+    await eventually('it is filled', async () => troubles(await checkSessions(sessions)).length === 0);
+    await cluster.close();
+  });
+});
+
+describe('PHP', () => {
+  const check = async (ini: Record<string, string> = {}, ours: Partial<SessionOptions> = {}) => {
+    const { php } = await resolveServers(['php']);
+    if (php === undefined) throw new Error('PHP is missing in the answer');
+    const settings = { ...sessionIni(sessions.nodes, folder), ...ini };
+    const args = [...php.cli.prefixArgs, ...php.extensionArgs, ...iniArgs(settings)];
+    return checkPhp({ ...sessions, ...ours }, { program: php.cli.command, args }, signal);
+  };
+
+  test('that is configured alike reads what Node wrote, and Node what PHP wrote', async () => {
+    const checks = await check();
+    expect(troubles(checks)).toEqual([]);
+    expect(checks.at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
+  });
+
+  test.each([
+    ['session.serialize_handler', { 'session.serialize_handler': 'php_serialize' }],
+    ['session.name', { 'session.name': 'SID' }],
+    ['session.gc_maxlifetime', { 'session.gc_maxlifetime': '60' }],
+    ['session.save_handler', { 'session.save_handler': 'files', 'session.save_path': '/tmp' }],
+    ['prefix of keys', { 'memcached.sess_prefix': 'other.' }],
+    ['placement', { 'memcached.sess_consistent_hash': '0' }],
+    ['copies', { 'memcached.sess_number_of_replicas': '0' }],
+  ])('with another %s', async (what, ini) => {
+    trouble(await check(ini), what);
+  });
+
+  test('with its nodes in another order', async () => {
+    const swapped = { 'session.save_path': [...sessions.nodes].reverse().join(',') };
+    trouble(await check(swapped), 'session.save_path');
+  });
+
+  test('with settings that Node cannot follow', async () => {
+    trouble(await check({ 'session.use_trans_sid': '1' }), 'settings of PHP');
+  });
+
+  test('that is not there is said, and fails nothing', async () => {
+    const checks = await checkPhp(sessions, { program: '/nowhere/php', args: [] }, signal);
+    expect(checks).toMatchObject([
+      { state: 'skipped', found: expect.stringContaining('name it with --php') },
+    ]);
+  });
+});
+
+test('on the command line: everything in one document, and the exit code tells of failures', async () => {
+  const config = join(folder, 'stormlamp.config.json');
+  writeFileSync(config, JSON.stringify({ mysql, sessions }));
+  const well = await stormlamp(['doctor', '--no-php', '--config', config]);
+  expect(well.stdout).toMatch(/\n0 failed, 0 warnings, 0 skipped, \d+ ok\n/);
+  expect(well.code).toBe(0);
+  writeFileSync(
+    config,
+    JSON.stringify({ mysql: { ...mysql, primary: 'mysql://a:b@127.0.0.1:1' }, sessions }),
+  );
+  const ill = await stormlamp(['doctor', '--no-php', '--config', config, '--json']);
+  expect(ill.code).toBe(1);
+  expect(JSON.parse(ill.stdout)).toMatchObject({ ok: false, checks: expect.any(Array) });
+});

@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest';
+import { checkNode } from '../../../../src/cli/doctor/check-node.js';
+import { type DatabaseFacts, judgeDatabases } from '../../../../src/cli/doctor/judge-databases.js';
+import type { ReplicationChannel, ServerFacts } from '../../../../src/topology/node-description.js';
+
+const CHANNEL: ReplicationChannel = {
+  name: '',
+  sourceHost: 'db1',
+  sourcePort: 3306,
+  sourceServerId: 1,
+  io: 'yes',
+  sql: true,
+  lagMs: 0,
+  delayMs: 0,
+  error: '',
+};
+
+function server(
+  node: string,
+  facts: Partial<ServerFacts> = {},
+  variables: Record<string, string> = {},
+  clockAheadMs = 0,
+): DatabaseFacts {
+  const serverId = Number(/\d+/.exec(node)?.[0] ?? 0);
+  return {
+    node,
+    facts: {
+      flavor: 'mariadb',
+      version: '10.11.14',
+      serverId,
+      readOnly: serverId !== 1,
+      channels: serverId === 1 ? [] : [CHANNEL],
+      gtid: '0-1-1',
+      replicationVisible: true,
+      ...facts,
+    },
+    variables: new Map(
+      Object.entries({ log_bin: 'ON', log_slave_updates: 'ON', max_connections: '150', ...variables }),
+    ),
+    clockAheadMs,
+  };
+}
+
+const NEEDS = { poolMax: 10, primaries: ['db1'] };
+const troubles = (...servers: DatabaseFacts[]): readonly string[] =>
+  judgeDatabases(servers, NEEDS)
+    .filter(({ state }) => state !== 'ok')
+    .map(({ state, subject, what }) => `${state} ${subject}: ${what}`);
+
+test('servers that are well have no trouble', () => {
+  expect(troubles(server('db1'), server('db2'))).toEqual([]);
+});
+
+test.each<[string, DatabaseFacts, string]>([
+  ['an old MariaDB', server('db2', { version: '10.3.39' }), 'warning db2: version of the server'],
+  [
+    'an old MySQL',
+    server('db2', { flavor: 'mysql', version: '5.7.44' }),
+    'warning db2: version of the server',
+  ],
+  ['no server_id', server('db2', { serverId: 0 }), 'failed db2: server_id'],
+  ['no binary log', server('db2', {}, { log_bin: 'OFF' }), 'warning db2: binary log'],
+  [
+    'no binary log of what is replicated',
+    server('db2', {}, { log_slave_updates: 'OFF' }),
+    'warning db2: binary log of what it replicates',
+  ],
+  [
+    'no GTIDs',
+    server('db2', { flavor: 'mysql', version: '8.4.0' }, { gtid_mode: 'OFF' }),
+    'warning db2: GTIDs',
+  ],
+  ['few connections', server('db2', {}, { max_connections: '15' }), 'warning db2: connections'],
+  ['another time', server('db2', {}, {}, -5_000), 'warning db2: clock'],
+  ['a twin', server('db2', { serverId: 1 }), 'failed null: server_id of each node'],
+  ['a writable replica', server('db2', { readOnly: false }), 'warning db2: read_only of a replica'],
+  [
+    'a broken replica',
+    server('db2', { channels: [{ ...CHANNEL, io: 'connecting', error: '2003' }] }),
+    'failed db2: replication',
+  ],
+  [
+    'another family',
+    server('db2', { flavor: 'mysql', version: '8.4.0' }, { gtid_mode: 'ON' }),
+    'warning null: family of the servers',
+  ],
+])('%s is told', (_, second, told) => {
+  expect(troubles(server('db1'), second)).toContain(told);
+});
+
+test('every trouble says what was found, what was expected and how to fix it', () => {
+  const ill = server('db1', { serverId: 0, readOnly: true, version: '10.1.0' }, { log_bin: 'OFF' }, 9_000);
+  for (const check of judgeDatabases([ill], NEEDS).filter(({ state }) => state !== 'ok')) {
+    expect(check).toMatchObject({
+      found: expect.stringMatching(/./),
+      expected: expect.stringMatching(/./),
+      fix: expect.stringMatching(/./),
+    });
+  }
+});
+
+test.each([
+  ['20.19.0', 'ok'],
+  ['22.1.0', 'ok'],
+  ['20.18.3', 'failed'],
+  ['18.20.0', 'failed'],
+])('Node %s is %s', (version, state) => {
+  expect(checkNode(version)[0]?.state).toBe(state);
+});
