@@ -25,7 +25,9 @@ afterAll(async () => {
 });
 
 async function open(more: MysqlOptions = {}): Promise<MysqlCluster> {
-  const cluster = await createMysqlCluster({ ...options, ...more });
+  // On a busy machine a server is slow and not down.
+  const monitor = { ...options.monitor, timeoutMs: 10_000, ...more.monitor };
+  const cluster = await createMysqlCluster({ startTimeoutMs: 60_000, ...options, ...more, monitor });
   opened.push(cluster);
   return cluster;
 }

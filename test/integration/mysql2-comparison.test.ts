@@ -32,8 +32,9 @@ const sideOf = (pool: MysqlCluster | mysql.Pool): Side => ({ pool, callbacks: po
 
 async function openOurs(option: object): Promise<MysqlCluster> {
   const replicas = servers.replicas.map(({ port }) => ({ ...base, port, ...option }));
-  const { monitor } = servers.options().mysql;
-  return createMysqlCluster({ primary: { ...base, ...option }, replicas, monitor });
+  // On a busy machine a server is slow and not down.
+  const monitor = { ...servers.options().mysql.monitor, timeoutMs: 10_000 };
+  return createMysqlCluster({ primary: { ...base, ...option }, replicas, monitor, startTimeoutMs: 60_000 });
 }
 
 beforeAll(async () => {

@@ -49,8 +49,11 @@ export async function startPeerTrio(flavor: 'mariadb' | 'mysql'): Promise<PeerTr
     if (flavor === 'mysql' && node !== primary) await node.query('SET GLOBAL super_read_only = 1');
     await node.query('SET sql_log_bin = 1');
   }
+  const { mysql } = servers.options();
+  // On a busy machine a server is slow and not down.
+  const monitor = { ...mysql.monitor, timeoutMs: 10_000 };
   const openCluster = (): Promise<MysqlCluster> =>
-    createMysqlCluster({ ...servers.options().mysql, pool: { max: 3 } });
+    createMysqlCluster({ ...mysql, monitor, pool: { max: 3 }, startTimeoutMs: 60_000 });
   const cluster = await openCluster();
   return {
     servers,

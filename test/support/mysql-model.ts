@@ -400,7 +400,15 @@ export async function runModel({ flavor, operations, callers, seed }: ModelRun):
       await primary.query('INSERT INTO shop.tally VALUES (?, 0)', [caller]);
     }
     await servers.waitForReplication();
-    cluster = await createMysqlCluster({ ...servers.options().mysql, pool: { max: CONNECTIONS } });
+    const { mysql } = servers.options();
+    // On a busy machine a server is slow and not down.
+    const monitor = { ...mysql.monitor, timeoutMs: 10_000 };
+    cluster = await createMysqlCluster({
+      ...mysql,
+      monitor,
+      pool: { max: CONNECTIONS, acquireTimeoutMs: LIMIT_MS },
+      startTimeoutMs: 60_000,
+    });
     const sent: Record<string, number> = {};
     const misrouted: unknown[] = [];
     cluster.on('route', (event) => {
