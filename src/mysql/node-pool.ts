@@ -5,11 +5,9 @@
  * connection is tried again at once for ever, a waiter that gave up blocks those behind it, and the size is fixed.
  */
 import { setMaxListeners } from 'node:events';
-import genericPool, { type Pool } from 'generic-pool';
 import { type Clock, systemClock } from '../common/clock.js';
-import { Deadline } from '../common/deadline.js';
+import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
-import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import type { ConnectionFactory } from './connection-factory.js';
 import { type ConnectHooks, ConnectionMaker } from './connection-maker.js';
 import { HotStack } from './hot-stack.js';
@@ -19,7 +17,7 @@ import type { ResolvedPoolOptions } from './pool-options.js';
 import { FailedSlot, type PoolSlot, PoolSlots } from './pool-slot.js';
 import { PoolTimers } from './pool-timers.js';
 import { classifyServerError } from './server-error.js';
-import { storeOptions } from './store-options.js';
+import { checkLimit, SlotStore } from './slot-store.js';
 import { WaiterQueue } from './waiter-queue.js';
 
 /** What a {@link NodePool} is made of. */
@@ -34,9 +32,6 @@ export interface NodePoolOptions extends ConnectHooks {
   readonly clock?: Clock | undefined;
 }
 
-/** Limit of a sign of life, of a reset, and of saying goodbye, in milliseconds. */
-const CHECK_LIMIT_MS = 1_000;
-
 /** The pool of one node. */
 export class NodePool {
   /** The node. */
@@ -45,7 +40,7 @@ export class NodePool {
   readonly #clock: Clock;
   readonly #abort = new AbortController();
   readonly #maker: ConnectionMaker;
-  readonly #store: Pool<PoolSlot | FailedSlot>;
+  readonly #store: SlotStore;
   readonly #queue = new WaiterQueue<PhysicalConnection>();
   readonly #slots = new PoolSlots();
   readonly #hot: HotStack;
@@ -78,14 +73,16 @@ export class NodePool {
       signal,
       clock: this.#clock,
     });
-    this.#store = genericPool.createPool(
-      {
-        create: () => this.#maker.make(this.#generation),
-        validate: (slot) => this.#validate(slot),
-        destroy: (slot) => this.#end(slot),
+    this.#store = new SlotStore({
+      settings,
+      slots: this.#slots,
+      make: () => this.#maker.make(this.#generation),
+      isFit: (slot) => this.#isFit(slot, this.#clock.now()),
+      // One silent connection makes the others suspect: nobody shall wait for each of them in turn.
+      onSilent: () => {
+        for (const slot of this.#slots.all()) this.#closeIdle(slot);
       },
-      storeOptions(settings),
-    );
+    });
     this.#keepMinimum();
   }
 
@@ -144,7 +141,7 @@ export class NodePool {
     if (slot?.state !== 'lent') return;
     this.#slots.move(slot, 'busy');
     if (connection.touched && this.#isFit(slot, this.#clock.now())) {
-      this.#check(slot, connection.reset(limit()));
+      this.#check(slot, connection.reset(checkLimit()));
     } else this.#settle(slot);
   }
 
@@ -204,31 +201,6 @@ export class NodePool {
     this.#emptied ??= this.#empty();
   }
 
-  /** Never rejects, and never takes long: generic-pool has no answer to either. */
-  async #validate(slot: PoolSlot | FailedSlot): Promise<boolean> {
-    // A failure must pass for good: refusing it would make generic-pool try again at once.
-    if (slot instanceof FailedSlot || slot.state === 'new') return true;
-    if (!this.#isFit(slot, this.#clock.now())) return false;
-    this.#slots.move(slot, 'busy');
-    try {
-      await slot.connection.ping(limit());
-      return true;
-    } catch (error) {
-      slot.connection.destroy();
-      // One silent connection makes the others suspect: nobody shall wait for each of them in turn.
-      if (isStormlampError(error, ErrorCode.TIMEOUT)) {
-        for (const other of this.#slots.all()) this.#closeIdle(other);
-      }
-      return false;
-    }
-  }
-
-  async #end(slot: PoolSlot | FailedSlot): Promise<void> {
-    if (slot instanceof FailedSlot) return;
-    this.#slots.move(slot, 'gone');
-    await slot.connection.end(limit());
-  }
-
   #mayOpen(): boolean {
     // A connection that rests in the store needs a borrower's place only; a new one needs room as well.
     const { lent, busy } = this.#slots;
@@ -251,13 +223,13 @@ export class NodePool {
     const refused = (): void => {
       this.#coming -= 1;
     };
-    this.#store.acquire().then((slot) => this.#arrived(slot), refused);
+    this.#store.take().then((slot) => this.#arrived(slot), refused);
   }
 
   #arrived(slot: PoolSlot | FailedSlot): void {
     this.#coming -= 1;
     if (slot instanceof FailedSlot) {
-      void this.#store.destroy(slot);
+      this.#store.drop(slot);
       this.#failed(slot.error);
       return;
     }
@@ -326,8 +298,7 @@ export class NodePool {
   /** Takes a slot that is not in the store out of the pool. */
   #drop(slot: PoolSlot): void {
     this.#slots.move(slot, 'gone');
-    // It refuses what it destroyed or is still checking; both end by themselves.
-    this.#store.destroy(slot).catch(() => undefined);
+    this.#store.drop(slot);
   }
 
   /** Closes a connection that nobody uses; false for the others. */
@@ -339,7 +310,7 @@ export class NodePool {
     }
     if (slot.state !== 'cold') return false;
     // The store cannot give up what rests in it: it finds an empty slot later.
-    void this.#end(slot);
+    void this.#store.end(slot);
     return true;
   }
 
@@ -347,7 +318,7 @@ export class NodePool {
   #coolDown(now: number, keep = 0): void {
     for (const slot of this.#hot.takeRested(now, keep)) {
       this.#slots.move(slot, 'cold');
-      void this.#store.release(slot);
+      this.#store.rest(slot);
     }
   }
 
@@ -367,7 +338,7 @@ export class NodePool {
     // Those that stay for `min` are kept ready by a sign of life instead.
     for (const slot of this.#hot.takeRested(now)) {
       this.#slots.move(slot, 'busy');
-      this.#check(slot, slot.connection.ping(limit()));
+      this.#check(slot, slot.connection.ping(checkLimit()));
     }
     this.#keepMinimum();
     if (this.#slots.size === 0 && this.#min === 0) this.#timers.stopSweeping();
@@ -389,12 +360,6 @@ export class NodePool {
       slot.connection.destroy();
       this.#drop(slot);
     }
-    // Takes the eviction timer away and waits for goodbyes, which are limited.
-    await this.#store.drain();
-    await this.#store.clear();
+    await this.#store.close();
   }
-}
-
-function limit(): Deadline {
-  return Deadline.of({ timeoutMs: CHECK_LIMIT_MS });
 }

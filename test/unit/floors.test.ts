@@ -28,7 +28,7 @@ const FLOORS: Record<string, number> = {
 /** The only file that may import each library. */
 const FRONTS: Record<string, RegExp> = {
   mysql2: /^(mysql\/connection-factory|testing\/admin-connection)\.ts$/,
-  'generic-pool': /^mysql\/node-pool\.ts$/,
+  'generic-pool': /^mysql\/slot-store\.ts$/,
   opossum: /^breaker\/opossum-breaker\.ts$/,
   koffi: /^files\/koffi-flock\.ts$/,
   memjs: /^memcached\/memjs-node\.ts$/,
