@@ -29,7 +29,14 @@ import type { MysqlConnection } from './promise-connection.js';
 import type { MysqlScope, ScopeView } from './scope.js';
 import { SqlText } from './sql-text.js';
 import { checkStart } from './start-check.js';
-import { readStatement, type Statement, type StatementAnswer, type StatementOptions } from './statement.js';
+import {
+  readStatement,
+  type Statement,
+  type StatementAnswer,
+  type StatementMode,
+  type StatementOptions,
+  type StatementValues,
+} from './statement.js';
 import { type TransactionOptions, Transactions } from './transaction.js';
 import type { ConnectionHost } from './virtual-connection.js';
 import { VirtualSession } from './virtual-session.js';
@@ -96,11 +103,11 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   query<T extends QueryResult>(sql: string, values?: QueryValues): Promise<[T, FieldPacket[]]>;
   /** Runs a statement as text, with options. */
   query<T extends QueryResult>(options: StatementOptions, values?: QueryValues): Promise<[T, FieldPacket[]]>;
-  async query<T extends QueryResult>(
+  query<T extends QueryResult>(
     sql: string | StatementOptions,
     values?: QueryValues,
   ): Promise<[T, FieldPacket[]]> {
-    return (await this.#run(readStatement('query', sql, values))) as [T, FieldPacket[]];
+    return this.#call('query', sql, values) as Promise<[T, FieldPacket[]]>;
   }
 
   /** Runs a prepared statement. */
@@ -110,11 +117,11 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     options: StatementOptions,
     values?: ExecuteValues,
   ): Promise<[T, FieldPacket[]]>;
-  async execute<T extends QueryResult>(
+  execute<T extends QueryResult>(
     sql: string | StatementOptions,
     values?: ExecuteValues,
   ): Promise<[T, FieldPacket[]]> {
-    return (await this.#run(readStatement('execute', sql, values))) as [T, FieldPacket[]];
+    return this.#call('execute', sql, values) as Promise<[T, FieldPacket[]]>;
   }
 
   /** Checks a connection out. Nothing is connected by that: its statements choose their node when they run. */
@@ -282,6 +289,19 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
 
   #checkOut(host: ConnectionHost, onDone: (face: MysqlConnection) => void): CheckedOut {
     return new CheckedOut(host, this.#text, this.#config, onDone);
+  }
+
+  /** Not async: one promise less for every call. */
+  #call(
+    mode: StatementMode,
+    sql: string | StatementOptions,
+    values: StatementValues | undefined,
+  ): Promise<StatementAnswer> {
+    try {
+      return this.#run(readStatement(mode, sql, values));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #run(statement: Statement, command?: DeferredCommand): Promise<StatementAnswer> {
