@@ -377,7 +377,8 @@ export class VirtualSession {
   #noteTrace(connection: PhysicalConnection, classification: Classification): void {
     if (leavesTrace(classification)) connection.touched = true;
     if (changesDatabase(classification)) this.#holder.spoil();
-    if (classification.kind === 'write' || classification.kind === 'unknown') this.#wroteOn = connection;
+    // A write inside a read-only transaction was refused and left nothing.
+    if (mayWrite(classification) && this.#state.transaction !== 'read-only') this.#wroteOn = connection;
   }
 
   /** The connection is gone, and with it what the session had there. */
