@@ -112,7 +112,12 @@ export type { NodeResyncReport } from './memcached/resync/resync.js';
 export type { NodeResynced, ResyncEvents, ResyncProgress } from './memcached/resync/resync-events.js';
 export type { DoneCallback } from './mysql/callback-connection.js';
 export type { CallbackPool } from './mysql/callback-pool.js';
-export type { AccessMode, PinTarget, SessionSetting } from './mysql/classifier/classification.js';
+export type {
+  AccessMode,
+  PinTarget,
+  SessionSetting,
+  VariableOptions,
+} from './mysql/classifier/classification.js';
 export {
   type Classification,
   type ClassifyOptions,

@@ -52,7 +52,7 @@ export function limitedHost(host: ConnectionHost, deadline: Deadline): Connectio
     router: host.router,
     blockMs: host.blockMs,
     checkOpen: () => host.checkOpen(),
-    classify: (sql) => host.classify(sql),
+    classify: (sql, hasOwnMode) => host.classify(sql, hasOwnMode),
     node: (id) => host.node(id),
     waitForWriter: (limit) => host.waitForWriter(limit),
     refresh: (node) => host.refresh(node),

@@ -65,6 +65,8 @@ export class ClusterCore implements ConnectionHost {
   readonly #discovery: NodeDiscovery | undefined;
   readonly #listeners: CoreListeners;
   #classifications: ClassificationCache;
+  /** For sessions that may have changed their `sql_mode`. */
+  #cautious: ClassificationCache;
   #flavor: Flavor | undefined;
   #breakerVersion = 0;
   #closed = false;
@@ -75,7 +77,7 @@ export class ClusterCore implements ConnectionHost {
     this.options = options;
     this.#listeners = listeners;
     this.scopes = new Scopes(options.scope);
-    this.#classifications = new ClassificationCache({ functions: options.functions });
+    [this.#classifications, this.#cautious] = this.#createClassifiers(undefined);
     this.#configs = new Map(options.nodes.map((config) => [config.seed.id, config]));
     this.watcher = this.#createWatcher();
     this.#nodes = new Map(options.nodes.map((config) => [config.seed.id, this.#createNode(config)]));
@@ -131,8 +133,8 @@ export class ClusterCore implements ConnectionHost {
   }
 
   /** What a text is. */
-  classify(sql: string): Classification {
-    return this.#classifications.classify(sql);
+  classify(sql: string, hasOwnMode = false): Classification {
+    return (hasOwnMode ? this.#cautious : this.#classifications).classify(sql);
   }
 
   /** The node called `id`; throws `ERR_INVALID_OPTION` for one that is not known. */
@@ -278,6 +280,14 @@ export class ClusterCore implements ConnectionHost {
     throw new StormlampError(ErrorCode.INVALID_OPTION, `There is no node ${id}`);
   }
 
+  #createClassifiers(flavor: Flavor | undefined): [ClassificationCache, ClassificationCache] {
+    const { functions, variables, nodes } = this.options;
+    const sqlMode = commonSqlMode(nodes);
+    const cautious = new ClassificationCache({ flavor, functions, variables });
+    if (sqlMode === undefined) return [cautious, cautious];
+    return [new ClassificationCache({ flavor, functions, variables, sqlMode }), cautious];
+  }
+
   #createNode(config: MysqlNodeConfig): ClusterNode {
     const { id } = config.seed;
     return new ClusterNode({
@@ -336,11 +346,22 @@ export class ClusterCore implements ConnectionHost {
     const certain = flavors.size === 1 && flavor !== undefined ? flavor : undefined;
     if (certain === this.#flavor) return;
     this.#flavor = certain;
-    this.#classifications = new ClassificationCache({ flavor: certain, functions: this.options.functions });
+    [this.#classifications, this.#cautious] = this.#createClassifiers(certain);
   }
 }
 
 function unavailable(node: NodeId, why: string, cause?: Error): StormlampError {
   const message = `No connection to node ${node} is waited for any longer: ${why}`;
   return new StormlampError(ErrorCode.NODE_UNREACHABLE, message, { cause, node });
+}
+
+/** The `sql_mode` that every session begins with, when the options set the same one for every node. */
+function commonSqlMode(nodes: readonly MysqlNodeConfig[]): readonly string[] | undefined {
+  const modes = new Set(
+    nodes.map(
+      ({ session }) => Object.entries(session).find(([name]) => name.toLowerCase() === 'sql_mode')?.[1],
+    ),
+  );
+  const [mode] = modes;
+  return modes.size === 1 && typeof mode === 'string' ? mode.split(',') : undefined;
 }

@@ -7,7 +7,7 @@ import {
   rejectUnknownOptions,
 } from '../common/option-reader.js';
 import type { ConfiguredRole } from '../topology/node-description.js';
-import type { FunctionOptions } from './classifier/classification.js';
+import type { FunctionOptions, VariableOptions } from './classifier/classification.js';
 import { type MysqlNodeConfig, type MysqlNodeOptions, parseMysqlNode } from './connection-options.js';
 import {
   type AddressMap,
@@ -93,6 +93,8 @@ export interface MysqlOptions {
   readonly startTimeoutMs?: number | undefined;
   /** What is known about stored functions. */
   readonly functions?: FunctionOptions | undefined;
+  /** What is known about session variables. */
+  readonly variables?: VariableOptions | undefined;
 }
 
 /** {@link MysqlOptions} with every default filled in. */
@@ -119,6 +121,8 @@ export interface ResolvedMysqlOptions {
   readonly startTimeoutMs: number;
   /** See {@link MysqlOptions.functions}. */
   readonly functions: FunctionOptions;
+  /** See {@link MysqlOptions.variables}. */
+  readonly variables: VariableOptions;
 }
 
 /** The defaults of the scalar options of {@link MysqlOptions}. */
@@ -148,6 +152,7 @@ const NAMES: readonly (keyof MysqlOptions)[] = [
   'blockMs',
   'startTimeoutMs',
   'functions',
+  'variables',
 ];
 
 /**
@@ -159,9 +164,10 @@ export function resolveMysqlOptions(options: MysqlOptions): ResolvedMysqlOptions
   rejectUnknownOptions('mysql', options, NAMES);
   const d = MYSQL_DEFAULTS;
   const reads = resolveReadOptions(options.reads);
-  const { scope = {}, functions = {} } = options;
+  const { scope = {}, functions = {}, variables = {} } = options;
   rejectUnknownOptions('mysql.scope', scope, Object.keys(d.scope));
   rejectUnknownOptions('mysql.functions', functions, ['readOnly']);
+  rejectUnknownOptions('mysql.variables', variables, ['replayed']);
   const milliseconds = (name: 'timeoutMs' | 'blockMs' | 'startTimeoutMs', min: number): number =>
     readNumber(`mysql.${name}`, options[name], d[name], { min });
   return Object.freeze({
@@ -183,6 +189,7 @@ export function resolveMysqlOptions(options: MysqlOptions): ResolvedMysqlOptions
     blockMs: milliseconds('blockMs', 0),
     startTimeoutMs: milliseconds('startTimeoutMs', 1),
     functions: { readOnly: readStrings('mysql.functions.readOnly', functions.readOnly, []) },
+    variables: { replayed: readStrings('mysql.variables.replayed', variables.replayed, []) },
   });
 }
 

@@ -33,8 +33,8 @@ export interface SessionPorts {
    * @throws StormlampError `ERR_CLOSED`.
    */
   checkOpen(): void;
-  /** What a text is; cached. */
-  classify(sql: string): Classification;
+  /** What a text is; cached. `hasOwnMode`: the session may have another `sql_mode` than the one it began with. */
+  classify(sql: string, hasOwnMode?: boolean): Classification;
   /** The node called `id`; it is one of the topology's. */
   node(id: NodeId): ClusterNode;
   /**

@@ -156,6 +156,11 @@ export function leavesTrace(classification: Classification): boolean {
   return classification.kind !== 'read' && classification.kind !== 'write';
 }
 
+/** Whether the session may have another `sql_mode` after a statement, so that later texts may be read in another way. */
+export function mayChangeMode({ settings, pins, kind }: Classification): boolean {
+  return settings?.includes('sql-mode') === true || pins.includes('session-variable') || kind === 'unknown';
+}
+
 /** Whether another database is chosen: a reset keeps it, so such a connection cannot be lent to others. */
 export function changesDatabase(classification: Classification): boolean {
   return classification.settings?.includes('database') === true;

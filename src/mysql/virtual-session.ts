@@ -32,6 +32,7 @@ import {
   leavesDoubt,
   leavesReadOnlyTransaction,
   leavesTrace,
+  mayChangeMode,
   type Need,
   needOf,
   type SessionState,
@@ -43,11 +44,8 @@ import { bearsDoubt, inquire } from './transaction-inquiry.js';
 /** The server has no room for another prepared statement. */
 const TOO_MANY_PREPARED = 1461;
 
-/** A read whose connection was lost is sent once more. */
-const READ_RETRY_LIMIT = 1;
-
-/** So often a statement may meet a connection that was closed before anything was written to it. */
-const RESEND_LIMIT = 3;
+/** So often a read whose connection was lost is sent again, and any statement that met a closed one before it was written. */
+const [READ_RETRY_LIMIT, RESEND_LIMIT] = [1, 3];
 
 /** A session over the nodes of a cluster. */
 export class VirtualSession {
@@ -58,6 +56,7 @@ export class VirtualSession {
   #wroteOn: PhysicalConnection | undefined;
   #isDestroyed = false;
   #isStrict = false;
+  #hasOwnMode = false;
   /** After a failed statement of which only the server knows whether it ended the transaction. */
   #isInDoubt = false;
   #hasCommitted = false;
@@ -97,7 +96,7 @@ export class VirtualSession {
    */
   async run(statement: Statement, context: CallContext, command?: DeferredCommand): Promise<StatementAnswer> {
     const ports = this.#ports;
-    const classification = ports.classify(statement.sql);
+    const classification = ports.classify(statement.sql, this.#hasOwnMode);
     const { deadline, scope } = context;
     if (this.#loss !== undefined && isAcknowledgement(this.#loss, classification)) {
       this.#loss = undefined;
@@ -194,6 +193,7 @@ export class VirtualSession {
   clear(): void {
     this.giveBack();
     this.#state = FRESH_SESSION;
+    this.#hasOwnMode = false;
     this.#loss = undefined;
     this.#wroteOn = undefined;
   }
@@ -376,6 +376,7 @@ export class VirtualSession {
 
   #noteTrace(connection: PhysicalConnection, classification: Classification): void {
     if (leavesTrace(classification)) connection.touched = true;
+    if (mayChangeMode(classification)) this.#hasOwnMode = true;
     if (changesDatabase(classification)) this.#holder.spoil();
     // A write inside a read-only transaction was refused and left nothing.
     if (mayWrite(classification) && this.#state.transaction !== 'read-only') this.#wroteOn = connection;

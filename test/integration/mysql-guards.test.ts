@@ -57,6 +57,51 @@ test('a function that was promised to only read and writes is refused by the rep
   await deceived.close();
 });
 
+test('a variable that is replayed follows its session, and another one ties it to the primary', async () => {
+  const replaying = await start({ variables: { replayed: ['foreign_key_checks'] } });
+  const state = async (db: MysqlCluster, name: string): Promise<unknown> => {
+    const connection = await db.getConnection();
+    await connection.query(`SET ${name} = 0`);
+    const [before] = await connection.query(`SELECT @@${name} AS v, @@server_id AS id`);
+    await connection.query('INSERT INTO t (v) VALUES (77)');
+    const [after] = await connection.query(`SELECT @@${name} AS v, @@server_id AS id`);
+    connection.release();
+    const rows = [before, after] as unknown as { v: number; id: number }[][];
+    return rows.map(([row]) => [row?.v, row?.id === servers.primary.serverId]);
+  };
+  expect(await state(replaying, 'foreign_key_checks')).toEqual([
+    [0, false],
+    [0, true],
+  ]);
+  expect(await state(cluster, 'foreign_key_checks')).toEqual([
+    [0, true],
+    [0, true],
+  ]);
+  await replaying.close();
+});
+
+test('texts are read in the sql_mode that every node is given, until a session changes its own', async () => {
+  const { primary, replicas, monitor } = servers.options().mysql;
+  const session = { sql_mode: 'IGNORE_SPACE' };
+  const known = await createMysqlCluster({
+    primary: { url: primary, session },
+    replicas: replicas.map((url) => ({ url, session })),
+    monitor,
+  });
+  // With a blank before the parenthesis it may be a stored function, unless the mode says otherwise.
+  const sql = 'SELECT COUNT (*) AS n, @@server_id AS id FROM t';
+  expect(await serverOf(cluster, sql)).toBe(servers.primary.serverId);
+  expect(await serverOf(known, sql)).not.toBe(servers.primary.serverId);
+  const connection = await known.getConnection();
+  await connection.query('SET sql_mode = ""');
+  const [rows] = await connection.query('SELECT COUNT(*) AS n, @@server_id AS id FROM t');
+  expect(rows).not.toMatchObject([{ id: servers.primary.serverId }]);
+  await expect(connection.query(sql)).rejects.toMatchObject({ errno: expect.any(Number) });
+  expect(connection.node).toBe(servers.primary.id);
+  connection.release();
+  await known.close();
+});
+
 test('weights and affinity decide who serves', async () => {
   const only = replica(1);
   const weighted = await start({ reads: { weights: { [replica(0).id]: 0, [replica(2).id]: 0 } } });

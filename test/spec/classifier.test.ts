@@ -8,8 +8,8 @@ import {
 import { ALL_ROWS, TABLES } from './classifier/all-rows.js';
 import type { RowDetails } from './classifier/row.js';
 
-function classified(sql: string, { flavor, sqlMode, functions }: RowDetails): Classification {
-  return classify(sql, { flavor, sqlMode, functions: { readOnly: functions } });
+function classified(sql: string, { flavor, sqlMode, functions, replayed }: RowDetails): Classification {
+  return classify(sql, { flavor, sqlMode, functions: { readOnly: functions }, variables: { replayed } });
 }
 
 function names(targets: readonly PinTarget[] | undefined): string[] {

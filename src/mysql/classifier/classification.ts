@@ -64,7 +64,14 @@ export interface PinTarget {
 }
 
 /** A setting that the session replays on its next connection instead of being pinned by it. */
-export type SessionSetting = 'charset' | 'time-zone' | 'sql-mode' | 'isolation' | 'access-mode' | 'database';
+export type SessionSetting =
+  | 'charset'
+  | 'time-zone'
+  | 'sql-mode'
+  | 'isolation'
+  | 'access-mode'
+  | 'database'
+  | 'variable';
 
 /** Whether the next transaction may write. */
 export type AccessMode = 'read-only' | 'read-write';
@@ -106,6 +113,18 @@ export interface ClassifyOptions {
   readonly sqlMode?: readonly string[] | undefined;
   /** What is known about the functions of the schema. */
   readonly functions?: FunctionOptions | undefined;
+  /** What is known about session variables. */
+  readonly variables?: VariableOptions | undefined;
+}
+
+/** What the caller says about session variables. */
+export interface VariableOptions {
+  /**
+   * Session variables that may be set again on the next connection of a session, so that setting one does not tie the
+   * session to its connection: for example `['foreign_key_checks']`. Character set, time zone, `sql_mode`, isolation level,
+   * access mode and database always are. Default: none.
+   */
+  readonly replayed?: readonly string[] | undefined;
 }
 
 /** What the caller promises about stored and loadable functions. */

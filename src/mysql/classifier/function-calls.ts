@@ -13,6 +13,8 @@ export interface KnownFunctions {
   readonly ignoresSpace: boolean;
   /** The user's functions in lower case, as `name` or `schema.name`. */
   readonly readOnly: ReadonlySet<string>;
+  /** The user's replayed session variables in lower case. */
+  readonly replayed: ReadonlySet<string>;
 }
 
 const SPECIAL: readonly number[] = (() => {

@@ -83,7 +83,7 @@ function assignments(
     if (!isAssignment(at)) return undefined;
     at.advance();
     const value = skipValue(at, features);
-    if (name !== undefined) assign(effects, scope, name, value);
+    if (name !== undefined) assign(effects, scope, name, value, context.replayed);
     // A scope may hold on for the names behind it, so those are taken both ways.
     if (scope === 'default' && isGlobalBefore) effects.write();
     if (scope === 'global') isGlobalBefore = true;
@@ -101,7 +101,13 @@ function assignments(
   });
 }
 
-function assign(effects: SetEffects, scope: Scope, name: string, value: Value): void {
+function assign(
+  effects: SetEffects,
+  scope: Scope,
+  name: string,
+  value: Value,
+  replayed: ReadonlySet<string>,
+): void {
   if (scope === 'global') {
     effects.write();
     return;
@@ -126,7 +132,8 @@ function assign(effects: SetEffects, scope: Scope, name: string, value: Value): 
       if (!isHarmless(variable.setting, value)) effects.sessionVariable();
       return;
     default:
-      effects.sessionVariable();
+      if (replayed.has(name)) effects.setting('variable');
+      if (!replayed.has(name) || !value.isReplayable) effects.sessionVariable();
   }
 }
 

@@ -49,7 +49,7 @@ export function createClassifier(options: ClassifyOptions = {}): (sql: string) =
   return (sql) => classifyText(sql, reading, functions);
 }
 
-function knownFunctions({ flavor, sqlMode, functions }: ClassifyOptions): KnownFunctions {
+function knownFunctions({ flavor, sqlMode, functions, variables }: ClassifyOptions): KnownFunctions {
   const onMysql = flavor === 'mariadb' ? 0 : 1;
   const onMariadb = flavor === 'mysql' ? 0 : 1;
   return {
@@ -57,6 +57,7 @@ function knownFunctions({ flavor, sqlMode, functions }: ClassifyOptions): KnownF
     plain: onMysql * WordFlag.PLAIN_ON_MYSQL + onMariadb * WordFlag.PLAIN_ON_MARIADB,
     ignoresSpace: sqlMode?.some((mode) => mode.trim().toUpperCase() === 'IGNORE_SPACE') ?? false,
     readOnly: new Set(functions?.readOnly?.map((name) => name.toLowerCase().replaceAll('`', ''))),
+    replayed: new Set(variables?.replayed?.map((name) => name.toLowerCase())),
   };
 }
 
@@ -123,6 +124,7 @@ function classifyScanned(
   const context: StatementContext = {
     text,
     scan,
+    replayed: functions.replayed,
     cursor: () => new StatementCursor(text, reading, scan.headStart, scan.end, scan.headInComment),
     inner: (position) => {
       if (!mayHoldAnother) return undefined;

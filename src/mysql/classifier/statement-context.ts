@@ -12,6 +12,8 @@ export interface StatementContext {
   readonly scan: StatementScanner;
   /** A cursor on the statement's first word. */
   readonly cursor: () => StatementCursor;
+  /** Session variables that the user wants to be replayed, in lower case. */
+  readonly replayed: ReadonlySet<string>;
   /** The answer for the statement that starts at `position` inside this one; not for statements inside that one. */
   readonly inner: (position: number) => Classification | undefined;
 }

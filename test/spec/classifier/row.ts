@@ -6,6 +6,8 @@ export interface RowDetails {
   readonly flavor?: 'mysql' | 'mariadb';
   readonly sqlMode?: readonly string[];
   readonly functions?: readonly string[];
+  /** Session variables that the user wants to be replayed. */
+  readonly replayed?: readonly string[];
   readonly transaction?: TransactionEffect;
   /** Whether an open transaction is committed. Default false. */
   readonly commits?: boolean;

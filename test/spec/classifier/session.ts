@@ -61,6 +61,16 @@ export const TRANSACTIONS: readonly Row[] = [
     "XA ROLLBACK 'x'",
   ]),
   ['XA RECOVER', 'read primary'],
+  ...rows('session all', { replayed: ['Foreign_Key_Checks'], settings: ['variable'] }, [
+    'SET foreign_key_checks = 0',
+    'SET SESSION FOREIGN_KEY_CHECKS = OFF',
+    'SET @@foreign_key_checks = 1, @@session.foreign_key_checks = 0',
+  ]),
+  ...rows('session primary', { replayed: ['foreign_key_checks'], pins: ['session-variable'] }, [
+    'SET foreign_key_checks = 0, unique_checks = 0',
+    'SET foreign_key_checks = (SELECT a FROM t)',
+    'SET unique_checks = 0',
+  ]),
   ...rows('transaction primary', { transaction: 'next-transaction', access: 'read-only' }, [
     'SET TRANSACTION READ ONLY',
     'set transaction isolation level read committed, read only',

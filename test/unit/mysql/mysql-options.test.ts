@@ -24,6 +24,7 @@ test('the shortest options have every default', () => {
     timeoutMs: 0,
     blockMs: 10_000,
     functions: { readOnly: [] },
+    variables: { replayed: [] },
   });
 });
 
@@ -55,6 +56,8 @@ describe('what is refused', () => {
     [{ primary, scope: { waitMs: -5 } }, /mysql.scope.waitMs/],
     [{ primary, functions: { readOnly: 'f' } }, /array of strings/],
     [{ primary, functions: { writes: [] } }, /mysql.functions.writes/],
+    [{ primary, variables: { replayed: 'x' } }, /array of strings/],
+    [{ primary, variables: { replay: [] } }, /did you mean `replayed`/],
     [{ primary, discover: false, reads: { affinity: 'db9:3306' } }, /db1:3306.*db9:3306/],
     [{ primary, discover: false, reads: { weights: { 'db9:3306': 1 } } }, /db1:3306/],
     [{ primary, reads: { weights: [] } }, /numbers by node id/],
