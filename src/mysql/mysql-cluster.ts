@@ -25,6 +25,7 @@ import { explainRoute, type RouteExplanation } from './explain.js';
 import type { MysqlClusterEvents } from './mysql-events.js';
 import { type MysqlOptions, type ResolvedMysqlOptions, resolveMysqlOptions } from './mysql-options.js';
 import { PoolOnly, strayBegin } from './pool-only.js';
+import { checkPoolSize, type PoolSize } from './pool-options.js';
 import type { MysqlConnection } from './promise-connection.js';
 import type { MysqlScope, ScopeView } from './scope.js';
 import { SqlText } from './sql-text.js';
@@ -214,6 +215,18 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   /** Counters and gauges of every node. */
   stats(): readonly NodeStats[] {
     return [...this.#core.nodes.values()].map((node) => node.stats());
+  }
+
+  /**
+   * Changes how many connections the pools of all nodes may have, or of one node. What is too many is closed when nobody
+   * uses it.
+   *
+   * @throws StormlampError `ERR_INVALID_OPTION` for impossible sizes, or for a node that is not known.
+   */
+  resizePools(size: PoolSize, node?: NodeId): void {
+    const checked = checkPoolSize('size', size);
+    const nodes = node === undefined ? this.#core.nodes.values() : [this.#core.node(node)];
+    for (const { pool } of nodes) pool.resize(checked);
   }
 
   /**

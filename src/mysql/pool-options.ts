@@ -36,6 +36,30 @@ export const POOL_DEFAULTS: ResolvedPoolOptions = Object.freeze({
   leakAfterMs: 0,
 });
 
+/** How many connections a pool may have; what is left out stays as it is. */
+export type PoolSize = Pick<PoolOptions, 'max' | 'min'>;
+
+/**
+ * Checks a new size.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` naming the option under `path`.
+ */
+export function checkPoolSize(
+  path: string,
+  size: PoolSize,
+): { readonly max?: number; readonly min?: number } {
+  rejectUnknownOptions(path, size, ['max', 'min']);
+  const whole = { max: 65_535, integer: true };
+  const max =
+    size.max === undefined ? undefined : readNumber(`${path}.max`, size.max, 1, { ...whole, min: 1 });
+  const most = max ?? whole.max;
+  const min =
+    size.min === undefined
+      ? undefined
+      : readNumber(`${path}.min`, size.min, 0, { ...whole, min: 0, max: most });
+  return { ...(max === undefined ? {} : { max }), ...(min === undefined ? {} : { min }) };
+}
+
 /**
  * Checks pool options and fills in the defaults.
  *

@@ -1,4 +1,5 @@
 /** What keeps calls away from nodes: two primaries, none, isolation, and a function that was promised to only read. */
+import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
@@ -100,6 +101,44 @@ test('texts are read in the sql_mode that every node is given, until a session c
   expect(connection.node).toBe(servers.primary.id);
   connection.release();
   await known.close();
+});
+
+test('pools grow and shrink while they are used', async () => {
+  const elastic = await start({ pool: { max: 1 } });
+  const { id } = servers.primary;
+  const primaryPool = () => elastic.stats().find(({ node }) => node === id)?.pool;
+  const hold = (n: number): Promise<unknown> => elastic.query(`INSERT INTO t (v) VALUES (${n} + SLEEP(0.3))`);
+  const busy = (many: number) => eventually(`${many} at once`, () => primaryPool()?.borrowed === many);
+  const first = [hold(500), hold(501)];
+  await eventually('one waits for the other', () => primaryPool()?.waiting === 1);
+  elastic.resizePools({ max: 3 });
+  const more = [hold(502), hold(503)];
+  await busy(3);
+  elastic.resizePools({ max: 1 }, id);
+  await Promise.all([...first, ...more]);
+  await eventually('what is too many is closed', () => primaryPool()?.total === 1);
+  expect(() => elastic.resizePools({ max: 0 })).toThrow(/`size.max`/);
+  expect(() => elastic.resizePools({ size: 2 } as never)).toThrow(/size.size/);
+  expect(() => elastic.resizePools({ max: 2 }, 'db9:1')).toThrow(/There is no node db9:1/);
+  await elastic.close();
+});
+
+test('a node is reached by its IPv6 address', async () => {
+  const { port } = servers.primary;
+  const bridge = createServer((socket) => {
+    const onward = connect(port, '127.0.0.1');
+    socket.pipe(onward).pipe(socket);
+    for (const end of [socket, onward]) end.on('error', () => end.destroy());
+  });
+  await new Promise<void>((resolve, reject) => bridge.once('error', reject).listen(0, '::1', resolve));
+  const at = `[::1]:${(bridge.address() as { port: number }).port}`;
+  const url = servers.options().mysql.primary.replace(/@[^/]+/, `@${at}`);
+  const { monitor } = servers.options().mysql;
+  const six = await createMysqlCluster({ primary: url, monitor });
+  expect(six.topology().writer).toEqual({ kind: 'primary', node: at });
+  expect(await serverOf(six)).toBe(servers.primary.serverId);
+  await six.close();
+  bridge.close();
 });
 
 test('weights and affinity decide who serves', async () => {
