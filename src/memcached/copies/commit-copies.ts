@@ -11,7 +11,7 @@ import { type CopyKey, tombKey } from './copy-key.js';
 import { ANY_CONTENT, type MissedWrites } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
 import { type CopyReport, type MissedCopy, meansMissed, storeDown } from './copy-report.js';
-import type { CopyDecision, CopySeen, ReachedCopy } from './decide-copies.js';
+import type { CopyDecision, CopySeen, ReachedCopy, UnreachedCopy } from './decide-copies.js';
 import type { NoteWriter } from './note-writer.js';
 
 /** What is to be stored. */
@@ -49,6 +49,8 @@ export class Commit {
   /** Contents that this operation wrote and that lost: whoever still holds one is behind. */
   readonly #own = new Set<CopyHash>();
 
+  /** Contents that counted before: what a node that missed every attempt may still hold. */
+  readonly #before = new Set<CopyHash>();
   /** Nodes that answer and take no writes: they arbitrate no more. */
   readonly #refusing = new Set<NodeId>();
 
@@ -77,13 +79,14 @@ export class Commit {
    * @throws StormlampError `ERR_STORE_DOWN` when what was missed could be noted nowhere; what a node says for the content itself.
    */
   async write({ seen, decision }: CopiesSeen, content: NewContent): Promise<CopyReport | 'raced'> {
-    const targets = this.#targets(seen);
-    const absent = seen.flatMap((copy) => (copy.reached ? [] : [copy.node]));
+    const targets = this.#targets(seen, decision);
+    const away = seen.filter((copy) => copy.role === 'holder' && !copy.reached) as UnreachedCopy[];
+    const absent = away.map(({ node }) => node);
     const write: Write = {
       content,
       decision,
       absent,
-      missed: seen.flatMap((copy) => (copy.reached ? [] : [{ node: copy.node, error: copy.error }])),
+      missed: away.map(({ node, error }) => ({ node, error })),
       reached: [],
       missedWrites: once(() => this.#missedWrites(decision, content)),
       known: once(
@@ -94,16 +97,17 @@ export class Commit {
     const [arbiter, ...others] = targets;
     if (arbiter === undefined) return write;
     let won = await this.#attempt(arbiter, write, true);
-    // Without its arbiter a write has nobody to compare with: it looks again, and asks the next one.
-    if (won && write.reached.length === 0 && others.length > 0) won = false;
     if (won) {
       won = (await Promise.all(others.map((other) => this.#attempt(other, write, false)))).every((ok) => ok);
     }
     if (!won) {
-      this.#own.add(hashOf(content));
+      // What somebody else had stored before is not ours alone, and not old by our losing a race.
+      if (!write.known().has(hashOf(content))) this.#own.add(hashOf(content));
+      if (decision.kind === 'found') this.#before.add(copyHash(decision.item));
       return 'raced';
     }
     await this.#tell(targets, write);
+    if (write.missed.length === 0) await this.#removeSpares(seen);
     return write;
   }
 
@@ -115,28 +119,38 @@ export class Commit {
     } catch (error) {
       if (!meansMissed(error)) throw error;
       this.#deadline.check('Writing the copies');
+      // A node that just went away: look again, so that another one arbitrates and a spare one takes the copy.
+      const known = this.#refusing.has(target.node.id);
       this.#refusing.add(target.node.id);
       write.missed.push({ node: target.node.id, error });
-      return true;
+      return known || (!first && this.#places.spares(this.#key).length === 0);
     }
   }
 
-  // The one that arbitrates for everybody is the first in placement order that nobody suspects.
-  #targets(seen: readonly CopySeen[]): readonly Target[] {
-    const targets = seen.flatMap((copy) => {
-      const node = copy.reached ? this.#places.node(copy.node) : undefined;
-      return copy.reached && node !== undefined ? [{ node, copy }] : [];
-    });
+  // The copy that was decided by is compared with first: whoever is faster there is noticed before anything else is written.
+  // Where nothing was found it is the first in placement order that nobody suspects. Spare nodes come last, as many as holders are away.
+  #targets(seen: readonly CopySeen[], decision: CopyDecision): readonly Target[] {
+    const decider = decision.kind === 'found' ? decision.node : undefined;
+    const reached = (role: CopySeen['role']): Target[] =>
+      seen.flatMap((copy) => {
+        const node = copy.role === role && copy.reached ? this.#places.node(copy.node) : undefined;
+        return copy.reached && node !== undefined ? [{ node, copy }] : [];
+      });
     const rank = ({ node, copy }: Target): number =>
-      (this.#refusing.has(node.id) ? 2 : 0) + (copy.standing === 'suspect' ? 1 : 0);
-    return targets.sort((one, other) => rank(one) - rank(other));
+      (this.#refusing.has(node.id) ? 4 : 0) +
+      (node.id === decider ? 0 : 1) +
+      (copy.standing === 'filled' ? 0 : 1);
+    const holders = reached('holder').sort((one, other) => rank(one) - rank(other));
+    const taking = holders.filter(({ node }) => !this.#refusing.has(node.id)).length;
+    return [...holders, ...reached('spare').slice(0, Math.max(0, this.#places.copies - taking))];
   }
 
   #missedWrites(decision: CopyDecision, content: NewContent): MissedWrites {
     if (decision.kind === 'destroyed') return { superseded: [ANY_CONTENT], lifted: decision.tombs };
-    const before = decision.kind === 'found' ? [copyHash(decision.item)] : [];
+    if (decision.kind === 'found') this.#before.add(copyHash(decision.item));
     const now = hashOf(content);
-    return { superseded: [...before, ...this.#own].filter((hash) => hash !== now), lifted: [] };
+    const old = [...this.#before, ...this.#own].filter((hash) => hash !== now);
+    return { superseded: old, lifted: [] };
   }
 
   async #writeOne({ node, copy }: Target, write: Write, first: boolean): Promise<boolean> {
@@ -205,6 +219,17 @@ export class Commit {
     );
     if (noted.length > 0 && noted.every(({ status }) => status === 'rejected'))
       throw storeDown(missed, 'Some copies were missed, and that could be noted nowhere');
+  }
+
+  // Every holder has it now: what spare nodes took for them would only grow old.
+  async #removeSpares(seen: readonly CopySeen[]): Promise<void> {
+    await Promise.allSettled(
+      seen.map(async (copy) => {
+        if (copy.role !== 'spare' || !copy.reached || copy.item === null) return;
+        const options = { ...this.#deadline.callWithin(this.#timeoutMs), cas: copy.item.cas };
+        await this.#places.node(copy.node)?.delete(this.#key.key, options);
+      }),
+    );
   }
 }
 

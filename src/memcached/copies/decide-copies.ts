@@ -17,6 +17,8 @@ export type CopySeen = UnreachedCopy | ReachedCopy;
 export interface UnreachedCopy {
   /** The node. */
   readonly node: NodeId;
+  /** Whether it shall hold a copy, or only does while another one cannot. */
+  readonly role: 'holder' | 'spare';
   /** It did not answer. */
   readonly reached: false;
   /** Why. */
@@ -27,6 +29,8 @@ export interface UnreachedCopy {
 export interface ReachedCopy {
   /** The node. */
   readonly node: NodeId;
+  /** Whether it shall hold a copy, or only does while another one cannot. */
+  readonly role: 'holder' | 'spare';
   /** It answered. */
   readonly reached: true;
   /** How far it is to be trusted; `filled` was made sure of when it has no item. */
@@ -53,13 +57,20 @@ export type CopyDecision =
       readonly node: NodeId;
       /** Its copy. */
       readonly item: MemcachedItem;
-      /** Nodes that answered and hold something else, or nothing. */
+      /** Holders that answered and hold something else, or nothing. */
       readonly behind: readonly NodeId[];
-      /** Copies that missed a write and that nobody superseded: somebody without notes, as PHP, wrote them meanwhile. */
+      /** Other contents that no note calls old: somebody without notes, as PHP, wrote them meanwhile, or somebody who is not done yet. */
       readonly rivals: readonly ReachedCopy[];
     };
 
 type Claim = 'none' | 'missing' | 'superseded' | 'unexplained';
+type Winner = ReachedCopy & { readonly item: MemcachedItem };
+
+interface Judged {
+  readonly copy: ReachedCopy;
+  /** What the notes on the other nodes say against it. */
+  readonly claim: Claim;
+}
 
 /**
  * Decides.
@@ -83,21 +94,25 @@ export function decideCopies(
     node: winner.node,
     item: winner.item,
     behind: reached
-      .filter(({ item }) => item === null || !sameContent(item, winner.item))
+      .filter(({ role, item }) => role === 'holder' && (item === null || !sameContent(item, winner.item)))
       .map(({ node }) => node),
-    rivals: judged.flatMap(({ copy, claim }) =>
-      claim === 'unexplained' &&
-      copy.node !== winner.node &&
-      !sameContent(copy.item ?? winner.item, winner.item)
-        ? [copy]
-        : [],
-    ),
+    rivals: rivalsOf(winner, judged),
   };
 }
 
-function choose(
-  judged: readonly { readonly copy: ReachedCopy; readonly claim: Claim }[],
-): (ReachedCopy & { readonly item: MemcachedItem }) | undefined {
+// Contents that nobody calls old: of copies that missed writes and were written all the same, of those who say so, and of warming
+// nodes, which were empty a moment ago: what they hold may have been written since, by whoever did not know that yet.
+function rivalsOf(winner: Winner, judged: readonly Judged[]): readonly ReachedCopy[] {
+  const unexplained = judged.flatMap(({ copy, claim }) => (claim === 'unexplained' ? [copy.node] : []));
+  return judged.flatMap(({ copy, claim }) => {
+    if (claim === 'superseded' || copy.item === null || sameContent(copy.item, winner.item)) return [];
+    const contradicts = unexplained.some((node) => copy.hint?.note.missed.has(node) === true);
+    const fresh = copy.standing === 'warming' && copy.role === 'holder';
+    return claim === 'unexplained' || contradicts || fresh ? [copy] : [];
+  });
+}
+
+function choose(judged: readonly Judged[]): Winner | undefined {
   // Of a suspect node a hit counts where no hint speaks against it, a miss does not.
   const decider = judged.find(
     ({ copy, claim }) =>
@@ -119,14 +134,33 @@ function claimOn(copy: ReachedCopy, reached: readonly ReachedCopy[], own: Readon
       ? []
       : [{ item: other.item, missed }];
   });
-  if (claims.length === 0) return 'none';
   const { item } = copy;
+  if (claims.length === 0) return item !== null && isOldContent(copy, item, reached) ? 'superseded' : 'none';
   if (item === null) return 'missing';
-  if (claims.some((claim) => sameContent(claim.item, item))) return 'none';
+  // Who holds the same has nothing to say against it, but may be as far behind.
+  const others = claims.filter((claim) => !sameContent(claim.item, item));
+  if (others.length === 0) return 'none';
   const hash = copyHash(item);
   const loses = ({ missed }: (typeof claims)[number]): boolean =>
     missed.superseded.includes(hash) || missed.superseded.includes(ANY_CONTENT);
-  return own.has(hash) || claims.some(loses) ? 'superseded' : 'unexplained';
+  if (own.has(hash) || others.some(loses)) return 'superseded';
+  return others.length < claims.length ? 'none' : 'unexplained';
+}
+
+// What a warming node holds was copied from another: what speaks against that content speaks against it here, too.
+function isOldContent(copy: ReachedCopy, item: MemcachedItem, reached: readonly ReachedCopy[]): boolean {
+  if (copy.standing !== 'warming' || copy.role === 'spare') return false;
+  const hinting = reached.filter(
+    (other) => other.hint !== undefined && other.item !== null && other !== copy,
+  );
+  if (hinting.length === 0) return false;
+  const hash = copyHash(item);
+  return hinting.some(
+    (other) =>
+      other.item !== null &&
+      !sameContent(other.item, item) &&
+      [...(other.hint?.note.missed.values() ?? [])].some(({ superseded }) => superseded.includes(hash)),
+  );
 }
 
 function tombsInForce(reached: readonly ReachedCopy[]): readonly string[] {
@@ -144,6 +178,6 @@ function holders(reached: readonly ReachedCopy[]): readonly NodeId[] {
   return reached.filter(withItem).map(({ node }) => node);
 }
 
-function withItem(copy: ReachedCopy): copy is ReachedCopy & { readonly item: MemcachedItem } {
+function withItem(copy: ReachedCopy): copy is Winner {
   return copy.item !== null;
 }

@@ -30,21 +30,18 @@ export class CopyLook {
     this.#options = options;
   }
 
-  /** What every holder says, and as many spare nodes as holders do not answer. In placement order. Rejects only by the deadline. */
+  /**
+   * What every holder says. Where one of them does not answer, is warming or missed writes, the spare nodes are asked, too:
+   * they took what it should have taken. In placement order, holders first. Rejects only by the deadline.
+   */
   async all(key: CopyKey, deadline: Deadline): Promise<readonly CopySeen[]> {
     const { places } = this.#options;
-    const seen: CopySeen[] = await Promise.all(
-      places.holders(key).map((node) => this.#one(node, key, deadline)),
-    );
-    let missing = seen.filter(({ reached }) => !reached).length;
-    for (const spare of missing === 0 ? [] : places.spares(key)) {
-      if (missing === 0) break;
-      const copy = await this.#one(spare, key, deadline, 'warming');
-      seen.push(copy);
-      if (copy.reached) missing -= 1;
-    }
+    const holders = await Promise.all(places.holders(key).map((node) => this.#one(node, key, deadline)));
+    const complete = holders.every((copy) => copy.reached && copy.standing === 'filled');
+    const spares = complete ? [] : places.spares(key);
+    const seen = await Promise.all(spares.map((node) => this.#one(node, key, deadline, 'spare')));
     deadline.check('The session store');
-    return seen;
+    return [...holders, ...seen];
   }
 
   /** Whether a miss that `node` just answered is one: it is filled, by the same marker as before it was asked. */
@@ -57,7 +54,12 @@ export class CopyLook {
     return marker !== undefined && marker === before;
   }
 
-  async #one(node: MemcachedNode, key: CopyKey, deadline: Deadline, at?: NodeStanding): Promise<CopySeen> {
+  async #one(
+    node: MemcachedNode,
+    key: CopyKey,
+    deadline: Deadline,
+    role: CopySeen['role'] = 'holder',
+  ): Promise<CopySeen> {
     try {
       const call = deadline.callWithin(this.#options.operationTimeoutMs);
       const [item, hint, tomb] = await Promise.all([
@@ -65,12 +67,14 @@ export class CopyLook {
         node.get(hintKey(key.place), call),
         node.get(tombKey(key.place), call),
       ]);
-      const standing = at ?? (await this.#standing(node, item, deadline));
-      return { node: node.id, reached: true, standing, item, hint: seenHint(hint), tomb: seenTomb(tomb) };
+      // What a spare node does not hold says nothing.
+      const standing = role === 'spare' ? 'warming' : await this.#standing(node, item, deadline);
+      const notes = { hint: seenHint(hint), tomb: seenTomb(tomb) };
+      return { node: node.id, role, reached: true, standing, item, ...notes };
     } catch (error) {
       if (!meansUnreachable(error)) throw error;
       deadline.check('The session store');
-      return { node: node.id, reached: false, error };
+      return { node: node.id, role, reached: false, error };
     }
   }
 

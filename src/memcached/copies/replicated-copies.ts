@@ -341,5 +341,7 @@ function itemsOf(copies: readonly ReachedCopy[]): readonly MemcachedItem[] {
 }
 
 function failuresOf(seen: CopiesSeen['seen']): MissedCopy[] {
-  return seen.flatMap((copy) => (copy.reached ? [] : [{ node: copy.node, error: copy.error }]));
+  return seen.flatMap((copy) =>
+    copy.reached || copy.role === 'spare' ? [] : [{ node: copy.node, error: copy.error }],
+  );
 }

@@ -5,6 +5,7 @@
  * What is destroyed meanwhile must not come back: every added item is compared with the tombstones right after it was added, and
  * a second later with its source once more, because PHP removes the copies of a session one after the other.
  */
+import { randomUUID } from 'node:crypto';
 import { pause } from '../../common/backoff.js';
 import type { NodeId } from '../../common/node-address.js';
 import { allowManyListeners } from '../../common/shared-signal.js';
@@ -22,14 +23,18 @@ export interface FillOptions {
   readonly sources: readonly NodeId[];
   /** The place of an item of ours, by its key; undefined for what is not copied: others' items, locks. */
   readonly placeOf: (key: string) => string | undefined;
-  /** Whether the item at `place` is copied from `source`. */
-  readonly wanted: (place: string, source: NodeId) => boolean;
+  /** The nodes that the item at `place` may be copied from, the best first; none when it is not to be copied. */
+  readonly sourcesOf: (place: string) => readonly NodeId[];
+  /** How many of these are tried, one after the other. */
+  readonly passes: number;
   /** Opens a text connection. */
   readonly connect: (node: NodeId, signal: AbortSignal) => Promise<TextConnection>;
   /** Keeps to a speed. */
   readonly rate: ItemRate;
   /** Whether keys are looked up before values are read: where a fill is taken up again most items are there. */
   readonly resumed: boolean;
+  /** How long after it was added an item is compared with its source once more, in milliseconds. Default 1 100. */
+  readonly lookAgainMs?: number;
   /** Ends the fill. */
   readonly signal: AbortSignal;
   /** Told of every batch. */
@@ -47,17 +52,24 @@ interface Fresh {
   readonly cas: bigint;
 }
 
+/** An item on the source: where it is gone, everything is, and nothing that is missing there was removed. */
+const WITNESS_PREFIX = `${OWN_PREFIX}witness:`;
+const WITNESS_SECONDS = 86_400;
+
 /** Fills; rejects when any part of it failed. */
 export async function fillNode(options: FillOptions): Promise<void> {
   // Tombstones first: they tell what must not be copied.
   for (const source of options.sources)
     await copyFrom(options, source, [TOMB_PREFIX], (key) => key.startsWith(TOMB_PREFIX));
-  for (const source of options.sources) {
-    await copyFrom(options, source, undefined, (key) => {
-      if (key.startsWith(OWN_PREFIX)) return false;
-      const place = options.placeOf(key);
-      return place !== undefined && options.wanted(place, source);
-    });
+  for (let pass = 0; pass < options.passes; pass += 1) {
+    const resumed = options.resumed || pass > 0;
+    for (const source of options.sources) {
+      await copyFrom({ ...options, resumed }, source, undefined, (key) => {
+        if (key.startsWith(OWN_PREFIX)) return false;
+        const place = options.placeOf(key);
+        return place !== undefined && options.sourcesOf(place)[pass] === source;
+      });
+    }
   }
 }
 
@@ -67,13 +79,15 @@ async function copyFrom(
   prefixes: readonly string[] | undefined,
   wanted: (key: string) => boolean,
 ): Promise<void> {
+  const witness = WITNESS_PREFIX + randomUUID();
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   allowManyListeners(signal);
+  await plant(options, source, witness, signal);
   const lines: Batches = new Batches();
   const tombs = prefixes !== undefined;
   const workers = Array.from({ length: IN_FLIGHT }, () =>
-    new BatchCopier(options, source, tombs, signal).run(lines),
+    new BatchCopier({ ...options, source, witness, tombs, signal }).run(lines),
   );
   const dump = dumpKeys(options, source, prefixes, wanted, lines, signal).finally(() => lines.end());
   try {
@@ -113,32 +127,50 @@ async function dumpKeys(
   }
 }
 
+async function plant(
+  { connect }: FillOptions,
+  source: NodeId,
+  witness: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const connection = await connect(source, signal);
+  try {
+    const item = { key: witness, value: Buffer.from('1'), flags: 0, exptime: WITNESS_SECONDS };
+    await addItems(connection, [item], { signal });
+  } finally {
+    connection.destroy();
+  }
+}
+
+interface CopierOptions extends FillOptions {
+  readonly source: NodeId;
+  readonly witness: string;
+  /** Whether it is tombstones that are copied. */
+  readonly tombs: boolean;
+}
+
 /** Copies batches over connections of its own. */
 class BatchCopier {
-  readonly #options: FillOptions;
-  readonly #source: NodeId;
-  readonly #tombs: boolean;
+  readonly #options: CopierOptions;
   readonly #signal: AbortSignal;
   #added: { readonly at: number; readonly items: readonly Fresh[] }[] = [];
 
-  constructor(options: FillOptions, source: NodeId, tombs: boolean, signal: AbortSignal) {
+  constructor(options: CopierOptions) {
     this.#options = options;
-    this.#source = source;
-    this.#tombs = tombs;
-    this.#signal = signal;
+    this.#signal = options.signal;
   }
 
   async run(batches: Batches): Promise<void> {
-    const { connect, node } = this.#options;
-    const from = await connect(this.#source, this.#signal);
+    const { connect, node, source } = this.#options;
+    const from = await connect(source, this.#signal);
     try {
       const to = await connect(node, this.#signal);
       try {
         for (let keys = await batches.take(); keys !== undefined; keys = await batches.take()) {
           await this.#copy(from, to, keys);
-          await this.#lookAgain(from, to, LOOK_AGAIN_MS);
+          await this.#lookAgain(from, to, false);
         }
-        await this.#lookAgain(from, to, 0);
+        await this.#lookAgain(from, to, true);
       } finally {
         to.destroy();
       }
@@ -165,7 +197,7 @@ class BatchCopier {
     });
     const answers = await addItems(to, items, call);
     const fresh = freshOf(items, answers);
-    if (!this.#tombs && fresh.length > 0) {
+    if (!this.#options.tombs && fresh.length > 0) {
       await this.#unlessBuried(to, fresh);
       this.#added.push({ at: performance.now(), items: fresh });
     }
@@ -184,23 +216,22 @@ class BatchCopier {
     );
   }
 
-  async #lookAgain(from: TextConnection, to: TextConnection, notBeforeMs: number): Promise<void> {
+  async #lookAgain(from: TextConnection, to: TextConnection, wait: boolean): Promise<void> {
     const call = { signal: this.#signal };
     for (;;) {
       const [oldest] = this.#added;
       if (oldest === undefined) return;
-      const waitMs = oldest.at + LOOK_AGAIN_MS - performance.now();
+      const waitMs = oldest.at + (this.#options.lookAgainMs ?? LOOK_AGAIN_MS) - performance.now();
       if (waitMs > 0) {
-        if (notBeforeMs > 0) return;
+        if (!wait) return;
         await pause(waitMs, this.#signal);
         this.#signal.throwIfAborted();
       }
       this.#added.shift();
-      const present = await itemsPresent(
-        from,
-        oldest.items.map(({ key }) => key),
-        call,
-      );
+      const { source, witness } = this.#options;
+      const keys = [...oldest.items.map(({ key }) => key), witness];
+      const present = await itemsPresent(from, keys, call);
+      if (present.at(-1) !== true) throw new Error(`${source} lost its items while they were copied`);
       const gone = oldest.items.filter((_item, index) => present[index] === false);
       if (gone.length > 0) await removeVersions(to, gone, call);
     }

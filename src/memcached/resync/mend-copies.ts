@@ -16,6 +16,8 @@ export interface MendOptions {
   readonly merge: (item: MemcachedItem, rivals: readonly MemcachedItem[]) => Buffer;
   /** The expiry that `node` still gives the item, as memcached takes it. */
   readonly exptimeOn: (node: NodeId, key: CopyKey, call: CallOptions) => Promise<number>;
+  /** How long after its first node got an item back the others are looked at again, in milliseconds. Default 1 000. */
+  readonly lookAgainMs?: number;
   /** Limit of mending one item, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -78,14 +80,16 @@ export class MendCopies {
   }
 
   async #lookAgain(key: CopyKey, source: NodeId, call: CallOptions | undefined): Promise<void> {
-    const { copies, locked, timeoutMs } = this.#options;
-    await pause(LOOK_AGAIN_MS, call?.signal);
+    const { copies, locked, timeoutMs, lookAgainMs } = this.#options;
+    await pause(lookAgainMs ?? LOOK_AGAIN_MS, call?.signal);
     const deadline = Deadline.of({ timeoutMs, ...call });
     const { seen } = await copies.look(key, deadline);
     const from = seen.find(({ node }) => node === source);
     const first = seen.find(({ node }) => node === copies.holders(key)[0]?.id);
-    if (from?.reached !== true || from.item !== null || first?.reached !== true || first.item === null)
-      return;
+    // A source that was restarted meanwhile, or a spare one that is done, says nothing.
+    const removed =
+      from?.reached === true && from.role === 'holder' && from.standing === 'filled' && from.item === null;
+    if (!removed || first?.reached !== true || first.item === null) return;
     await locked(key, deadline, async () => {
       await copies.delete(key, deadline);
     });

@@ -9,8 +9,8 @@ import type { ItemRate } from './item-rate.js';
 
 /** What mending a node needs. */
 export interface MendNodeOptions {
-  /** The node that missed writes. */
-  readonly node: MemcachedNode;
+  /** The node that missed writes; undefined for whoever missed any. */
+  readonly node: MemcachedNode | undefined;
   /** A node that took them. */
   readonly reporter: MemcachedNode;
   /** Opens a text connection. */
@@ -73,13 +73,13 @@ async function mendNoted(
   if (note === null) return false;
   if (noteKey.startsWith(HINT_PREFIX)) {
     const hint = decodeHint(note.value);
-    if (hint?.missed.has(node.id) !== true) return false;
+    if (hint === undefined || (node !== undefined && !hint.missed.has(node.id))) return false;
     await rate.wait(1, signal);
     await mend(hint, call);
     return true;
   }
   const tomb = decodeTomb(note.value);
-  if (tomb === undefined || (await node.get(tomb.key, call)) === null) return false;
+  if (tomb === undefined || node === undefined || (await node.get(tomb.key, call)) === null) return false;
   await rate.wait(1, signal);
   await mend(tomb, call);
   return true;

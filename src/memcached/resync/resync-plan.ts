@@ -56,21 +56,39 @@ export function planResync(views: readonly NodeView[]): readonly ResyncJob[] {
 }
 
 /**
- * Which of the nodes that can be read a filler takes an item from, so that of several copies the one that counts is taken: the
- * first in placement order that is filled and missed nothing, else one that is filled, else any.
+ * The nodes that a filler takes an item from, the best first: those that hold it before spare ones, which took it for somebody,
+ * and of the holders in placement order those that are filled and missed nothing, then those that are filled.
  *
- * @param order all nodes of the item in placement order
+ * @param holders the holders of the item, in placement order
+ * @param spares the other nodes, in placement order
  * @param views the nodes by name
  * @param to the node that is filled
  */
-export function bestSource(
-  order: readonly NodeId[],
+export function sourcesFor(
+  holders: readonly NodeId[],
+  spares: readonly NodeId[],
   views: ReadonlyMap<NodeId, NodeView>,
   to: NodeId,
-): NodeId | undefined {
-  const readable = order.filter((node) => node !== to && views.get(node)?.reached === true);
-  const filled = readable.filter((node) => views.get(node)?.filled === true);
-  const suspected = (node: NodeId): boolean =>
-    [...views.values()].some(({ suspects }) => suspects.includes(node));
-  return filled.find((node) => !suspected(node)) ?? filled[0] ?? readable[0];
+): readonly NodeId[] {
+  const rank = (node: NodeId): number => {
+    if (spares.includes(node)) return 3;
+    if (views.get(node)?.filled !== true) return 2;
+    return isSuspected(node, views) ? 1 : 0;
+  };
+  const readable = [...holders, ...spares].filter((node) => node !== to && views.get(node)?.reached === true);
+  return readable
+    .map((node) => ({ node, rank: rank(node) }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ node }) => node);
+}
+
+/** Whether the best source of every item holds all that there is of it: nobody but the node that is filled lacks anything. */
+export function sourcesAreWhole(views: ReadonlyMap<NodeId, NodeView>, to: NodeId): boolean {
+  return [...views.values()].every(
+    ({ node, reached, filled }) => node === to || (reached && filled && !isSuspected(node, views)),
+  );
+}
+
+function isSuspected(node: NodeId, views: ReadonlyMap<NodeId, NodeView>): boolean {
+  return [...views.values()].some(({ suspects }) => suspects.includes(node));
 }

@@ -16,7 +16,7 @@ import { ItemRate } from './item-rate.js';
 import { mendNode } from './mend-node.js';
 import type { ResyncEvents } from './resync-events.js';
 import { ResyncLease } from './resync-lease.js';
-import { bestSource, type NodeJob, type NodeView } from './resync-plan.js';
+import { type NodeJob, type NodeView, sourcesAreWhole, sourcesFor } from './resync-plan.js';
 
 /** What a resync needs. */
 export interface ResyncOptions {
@@ -36,6 +36,8 @@ export interface ResyncOptions {
   readonly mend: (key: CopyKey, call: CallOptions) => Promise<unknown>;
   /** Items a second; 0 is no limit. */
   readonly itemsPerSecond: number;
+  /** How long after it was added an item is compared with its source once more, in milliseconds. Default 1 100. */
+  readonly lookAgainMs?: number;
   /** Limit of one small step, in milliseconds. */
   readonly operationTimeoutMs: number;
 }
@@ -120,7 +122,7 @@ export class ResyncWorker {
   }
 
   async #fill(job: FillJob, all: readonly NodeView[], signal: AbortSignal): Promise<number> {
-    const { places, placeOf, connect, itemsPerSecond } = this.#options;
+    const { places, placeOf, connect, itemsPerSecond, lookAgainMs } = this.#options;
     const views = new Map(all.map((view) => [view.node, view]));
     const total = job.sources.reduce((sum, node) => sum + (views.get(node)?.items ?? 0), 0);
     const started = performance.now();
@@ -135,21 +137,27 @@ export class ResyncWorker {
         node: job.node,
         sources: job.sources,
         placeOf,
-        wanted: (place, source) => {
+        sourcesOf: (place) => {
           const holders = places.holders({ key: '', place }).map(({ id }) => id);
-          if (!holders.includes(job.node)) return false;
+          if (!holders.includes(job.node)) return [];
           const spares = places.spares({ key: '', place }).map(({ id }) => id);
-          return bestSource([...holders, ...spares], views, job.node) === source;
+          return sourcesFor(holders, spares, views, job.node);
         },
+        passes: sourcesAreWhole(views, job.node) ? 1 : job.sources.length,
         connect,
         rate: new ItemRate(itemsPerSecond),
         resumed: (views.get(job.node)?.items ?? 0) * 20 > total,
+        ...(lookAgainMs === undefined ? {} : { lookAgainMs }),
         signal,
         onBatch: (copied, skipped) => {
           progress.copied += copied;
           progress.skipped += skipped;
         },
       });
+      // Where sources missed writes, what was copied from them is old: the hints tell, before anybody believes this node.
+      for (const { node, reached, suspects } of all) {
+        if (reached && suspects.length > 0) await this.#mendNoted(this.#node(node), undefined, signal);
+      }
     } finally {
       clearInterval(timer);
       tell();
@@ -177,21 +185,28 @@ export class ResyncWorker {
   }
 
   async #mend(job: MendJob, signal: AbortSignal): Promise<number> {
-    const { connect, mend, itemsPerSecond } = this.#options;
-    const rate = new ItemRate(itemsPerSecond);
-    const node = this.#node(job.node);
     let count = 0;
     for (const id of job.reporters) {
       const reporter = this.#node(id);
       const noted = await reporter.get(suspectKey(job.node), this.#call());
-      const { mended, error } = await mendNode({ node, reporter, connect, mend, rate, signal });
-      count += mended;
-      if (error !== undefined) throw error;
+      count += await this.#mendNoted(reporter, this.#node(job.node), signal);
       // Noted anew meanwhile: somebody still cannot reach the node.
       if (noted !== null) await reporter.delete(suspectKey(job.node), { ...this.#call(), cas: noted.cas });
       await this.#options.monitor.check(reporter);
     }
     return count;
+  }
+
+  async #mendNoted(
+    reporter: MemcachedNode,
+    node: MemcachedNode | undefined,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { connect, mend, itemsPerSecond } = this.#options;
+    const rate = new ItemRate(itemsPerSecond);
+    const { mended, error } = await mendNode({ node, reporter, connect, mend, rate, signal });
+    if (error !== undefined) throw error;
+    return mended;
   }
 
   #node(id: NodeId): MemcachedNode {

@@ -1,0 +1,349 @@
+/**
+ * Processes write, destroy and read sessions while links are cut and servers start anew, in any order of all requests. Afterwards
+ * no acknowledged write is missing that survived on any server, and nothing that was destroyed can be read.
+ */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Deadline } from '../../../../src/common/deadline.js';
+import { SafeEmitter } from '../../../../src/common/safe-emitter.js';
+import { tombKey } from '../../../../src/memcached/copies/copy-key.js';
+import { fillMarkerKey } from '../../../../src/memcached/copies/fill-marker.js';
+import { NodeStandings } from '../../../../src/memcached/copies/node-standings.js';
+import { ReplicatedCopies } from '../../../../src/memcached/copies/replicated-copies.js';
+import type { MemcachedMonitor } from '../../../../src/memcached/memcached-monitor.js';
+import type { MemcachedItem } from '../../../../src/memcached/memcached-node.js';
+import { askNode, type NodeAnswer } from '../../../../src/memcached/node-observation.js';
+import { MendCopies } from '../../../../src/memcached/resync/mend-copies.js';
+import type { ResyncEvents } from '../../../../src/memcached/resync/resync-events.js';
+import { type NodeView, planResync } from '../../../../src/memcached/resync/resync-plan.js';
+import { ResyncWorker } from '../../../../src/memcached/resync/resync-worker.js';
+import { Chance, ModelNode, ModelServer, Network } from './model-world.js';
+
+type Step =
+  | { readonly do: 'save' | 'read' | 'touch'; readonly process: number; readonly session: number }
+  | { readonly do: 'destroy'; readonly process: number; readonly session: number }
+  | { readonly do: 'cut' | 'join'; readonly process: number; readonly server: number }
+  | { readonly do: 'wipe'; readonly server: number }
+  | { readonly do: 'look' | 'resync'; readonly process: number };
+
+interface Round {
+  /** What happens before anybody does anything. */
+  readonly first: readonly Step[];
+  /** What happens at the same time. */
+  readonly together: readonly Step[];
+  /** What happens in the middle of it. */
+  readonly amid: readonly Step[];
+}
+
+const RING = 'ring';
+
+class ModelProcess {
+  readonly nodes: readonly ModelNode[];
+  readonly standings = new NodeStandings();
+  readonly copies: ReplicatedCopies;
+  readonly #answers = new Map<string, NodeAnswer>();
+  readonly #worker: ResyncWorker;
+
+  constructor(
+    servers: readonly ModelServer[],
+    network: Network,
+    place: (place: string) => readonly number[],
+  ) {
+    this.nodes = servers.map((server) => new ModelNode(server, network));
+    this.copies = new ReplicatedCopies({
+      nodes: this.nodes,
+      place,
+      copies: 2,
+      ring: RING,
+      standings: this.standings,
+      operationTimeoutMs: 1_000,
+      noteLifetimeMs: 1_000_000,
+    });
+    const mending = new MendCopies({
+      copies: this.copies,
+      locked: (_key, _deadline, work) => work(),
+      merge: (item, rivals) => encode([item, ...rivals].flatMap(tags)),
+      exptimeOn: () => Promise.resolve(0),
+      lookAgainMs: 0,
+      timeoutMs: 0,
+    });
+    const monitor = { check: (node: ModelNode) => this.look(node) } as unknown as MemcachedMonitor;
+    this.#worker = new ResyncWorker(
+      {
+        places: this.copies.places,
+        standings: this.standings,
+        monitor,
+        ring: RING,
+        placeOf: (key) => (key.startsWith('s.') ? key.slice(2) : undefined),
+        connect: async (id) => {
+          const node = this.nodes.find((one) => one.id === id);
+          await node?.version();
+          return node?.text() as never;
+        },
+        mend: (key, call) => mending.mend(key, call),
+        itemsPerSecond: 0,
+        operationTimeoutMs: 1_000,
+        lookAgainMs: 0,
+      },
+      new SafeEmitter<ResyncEvents>(),
+      new AbortController().signal,
+    );
+  }
+
+  async look(node: ModelNode): Promise<void> {
+    const others = this.nodes.filter((other) => other !== node).map(({ id }) => id);
+    try {
+      const answer = await askNode(node, fillMarkerKey(RING), others, {});
+      this.#answers.set(node.id, answer);
+      this.standings.learnMarker(node.id, answer.marker);
+      this.standings.learnSuspects(
+        node.id,
+        new Set(answer.suspects.keys()),
+        this.nodes.map(({ id }) => id),
+      );
+    } catch {
+      this.#answers.delete(node.id);
+    }
+  }
+
+  async lookAtAll(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => this.look(node)));
+  }
+
+  /** Does what there is to do; how many jobs there were. */
+  async resync(): Promise<number> {
+    await this.lookAtAll();
+    const views: NodeView[] = this.nodes.map(({ id }) => {
+      const answer = this.#answers.get(id);
+      return {
+        node: id,
+        reached: answer !== undefined,
+        filled: answer?.marker !== undefined,
+        items: answer?.memory.items ?? 0,
+        suspects: [...(answer?.suspects.keys() ?? [])],
+      };
+    });
+    const jobs = planResync(views);
+    await Promise.allSettled(
+      jobs.map((job) => (job.kind === 'mark' ? this.#worker.mark(job.nodes) : this.#worker.run(job, views))),
+    );
+    return jobs.length;
+  }
+}
+
+function encode(all: readonly string[]): Buffer {
+  return Buffer.from(JSON.stringify([...new Set(all)].sort()));
+}
+
+function tags(item: MemcachedItem | null): string[] {
+  return item === null ? [] : (JSON.parse(item.value.toString()) as string[]);
+}
+
+const key = (session: number) => ({ key: `s.${session}`, place: `${session}` });
+
+/** What really happened, to compare with. */
+class Truth {
+  readonly acknowledged = new Map<number, Set<string>>();
+  readonly excused = new Set<string>();
+  readonly destroyed = new Set<number>();
+  /** Sessions that somebody wanted to destroy who cannot say whether he did. */
+  readonly doubtful = new Set<number>();
+  /** Destroyed sessions whose tombstones were wiped while a copy was left somewhere. */
+  readonly undead = new Set<number>();
+  readonly #servers: readonly ModelServer[];
+
+  constructor(servers: readonly ModelServer[]) {
+    this.#servers = servers;
+  }
+
+  isStored(session: number, tag: string): boolean {
+    return this.#servers.some(({ items }) => tags(items.get(key(session).key) ?? null).includes(tag));
+  }
+
+  wiped(server: ModelServer): void {
+    for (const [session, known] of this.acknowledged) {
+      const others = this.#servers.filter((other) => other !== server);
+      const left = others.flatMap((other) => tags(other.items.get(key(session).key) ?? null));
+      for (const tag of known) if (!left.includes(tag)) this.excused.add(tag);
+      const buried = others.some((other) => other.items.has(tombKey(key(session).place)));
+      if (!buried && server.items.has(tombKey(key(session).place))) this.undead.add(session);
+    }
+    server.wipe();
+  }
+}
+
+async function play(
+  size: { readonly servers: number; readonly processes: number; readonly sessions: number },
+  rounds: readonly Round[],
+  seed: number,
+): Promise<void> {
+  const chance = new Chance(seed);
+  const network = new Network(chance);
+  const servers = Array.from({ length: size.servers }, (_, index) => new ModelServer(`n${index}`));
+  const place = (text: string): readonly number[] =>
+    servers.map((_server, index) => (Number(text) + index) % servers.length);
+  const processes = Array.from({ length: size.processes }, () => new ModelProcess(servers, network, place));
+  const truth = new Truth(servers);
+  let count = 0;
+  const deadline = (): Deadline => Deadline.of(undefined);
+
+  const save = async (who: ModelProcess, session: number, create = false): Promise<void> => {
+    count += 1;
+    const tag = `t${count}`;
+    const report = await who.copies.change(
+      key(session),
+      ({ item, rivals }) =>
+        item === null && !create
+          ? undefined
+          : { value: encode([...tags(item), ...rivals.flatMap(tags), tag]), exptime: 0 },
+      deadline(),
+    );
+    if (report === undefined || report.reached.length === 0) return;
+    // Wiped after it was stored and before anybody was told.
+    if (!truth.isStored(session, tag)) truth.excused.add(tag);
+    const known = truth.acknowledged.get(session) ?? new Set();
+    truth.acknowledged.set(session, known.add(tag));
+  };
+
+  const read = async (who: ModelProcess, session: number): Promise<void> => {
+    const wasDestroyed = truth.destroyed.has(session) && !truth.undead.has(session);
+    // Whoever reaches none of the servers that know of it cannot know.
+    const knows = (): boolean =>
+      who.nodes.some(({ link, server }) => link.up && server.items.has(tombKey(key(session).place))) ||
+      who.nodes.every(({ link }) => link.up);
+    const knew = knows();
+    const { item } = await who.copies.read(key(session), deadline());
+    if (wasDestroyed && knew && knows() && !truth.undead.has(session))
+      expect(item, `session ${session} was destroyed and could be read`).toBeNull();
+  };
+
+  const act = async (step: Step): Promise<void> => {
+    const who = processes['process' in step ? step.process % processes.length : 0] as ModelProcess;
+    const session = 'session' in step ? step.session % size.sessions : 0;
+    try {
+      if (step.do === 'save') await save(who, session);
+      else if (step.do === 'touch') await who.copies.touch(key(session), 0, deadline());
+      else if (step.do === 'read') await read(who, session);
+      else if (step.do === 'look') await who.lookAtAll();
+      else if (step.do === 'resync') await who.resync();
+      else if (step.do === 'destroy') {
+        // Until it is known to be destroyed it may be so.
+        const known = truth.destroyed.has(session);
+        if (!known) truth.doubtful.add(session);
+        const { reached } = await who.copies.delete(key(session), deadline());
+        if (reached.length === 0) return;
+        truth.destroyed.add(session);
+        truth.doubtful.delete(session);
+      }
+    } catch (error) {
+      if ((error as { code?: string }).code === undefined) throw error;
+    }
+  };
+
+  const happen = (step: Step): void => {
+    if (step.do === 'wipe') truth.wiped(servers[step.server % servers.length] as ModelServer);
+    if (step.do === 'cut' || step.do === 'join') {
+      const node = processes[step.process % processes.length]?.nodes[step.server % servers.length];
+      if (node !== undefined) node.link.up = step.do === 'join';
+    }
+  };
+
+  await network.drive(Promise.all(processes.map((one) => one.resync())));
+  await network.drive(Promise.all(processes.map((one) => one.lookAtAll())));
+  for (let session = 0; session < size.sessions; session += 1)
+    await network.drive(save(processes[0] as ModelProcess, session, true));
+
+  for (const { first, together, amid } of rounds) {
+    for (const step of first) happen(step);
+    const left = [...amid];
+    await network.drive(Promise.all(together.map(act)), () => {
+      const next = chance.below(6) === 0 ? left.shift() : undefined;
+      if (next !== undefined) happen(next);
+    });
+  }
+
+  // Everything is reachable again, and comes to rest.
+  for (const { nodes } of processes) for (const { link } of nodes) link.up = true;
+  for (let round = 0; round < 8; round += 1) {
+    const work = Promise.all(processes.map((one) => one.resync()));
+    await network.drive(work);
+    if ((await work).every((jobs) => jobs === 0)) break;
+  }
+  await network.drive(Promise.all(processes.map((one) => one.lookAtAll())));
+  for (const who of processes) {
+    for (let session = 0; session < size.sessions; session += 1) {
+      const work = who.copies.read(key(session), deadline());
+      await network.drive(work);
+      const { item, rivals } = await work;
+      const found = [item, ...rivals].flatMap(tags);
+      if (truth.destroyed.has(session)) {
+        if (!truth.undead.has(session)) expect(item, `session ${session} was destroyed`).toBeNull();
+      } else if (!truth.doubtful.has(session)) {
+        const lost = [...(truth.acknowledged.get(session) ?? [])].filter(
+          (tag) => !found.includes(tag) && !truth.excused.has(tag),
+        );
+        expect(lost, `session ${session}: acknowledged, survived somewhere, and not found`).toEqual([]);
+      }
+    }
+  }
+}
+
+const step = (weights: { readonly destroy: number }): fc.Arbitrary<Step> => {
+  const process = fc.nat(2);
+  const session = fc.nat(1);
+  return fc.oneof(
+    { weight: 8, arbitrary: fc.record({ do: fc.constant('save' as const), process, session }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constantFrom('read' as const, 'touch' as const), process, session }),
+    },
+    {
+      weight: weights.destroy,
+      arbitrary: fc.record({ do: fc.constant('destroy' as const), process, session }),
+    },
+    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('look' as const, 'resync' as const), process }) },
+  );
+};
+const fault: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom('cut' as const, 'join' as const),
+      process: fc.nat(2),
+      server: fc.nat(2),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('wipe' as const), server: fc.nat(2) }) },
+);
+const rounds = (weights: { readonly destroy: number }): fc.Arbitrary<Round[]> =>
+  fc.array(
+    fc.record({
+      first: fc.array(fault, { maxLength: 2 }),
+      together: fc.array(step(weights), { minLength: 1, maxLength: 4 }),
+      amid: fc.array(fault, { maxLength: 2 }),
+    }),
+    { minLength: 1, maxLength: 8 },
+  );
+
+const RUNS = Number(process.env['STORMLAMP_MODEL_RUNS'] ?? 150);
+
+test.each([
+  { servers: 2, processes: 2, sessions: 2 },
+  { servers: 3, processes: 2, sessions: 2 },
+  { servers: 3, processes: 3, sessions: 1 },
+])('$servers servers, $processes processes: no acknowledged write is lost', async (size) => {
+  await fc.assert(
+    fc.asyncProperty(rounds({ destroy: 0 }), fc.integer(), (all, seed) => play(size, all, seed)),
+    { numRuns: RUNS },
+  );
+});
+
+test.each([
+  { servers: 2, processes: 2, sessions: 2 },
+  { servers: 3, processes: 3, sessions: 2 },
+])('$servers servers, $processes processes: what was destroyed cannot be read again', async (size) => {
+  await fc.assert(
+    fc.asyncProperty(rounds({ destroy: 3 }), fc.integer(), (all, seed) => play(size, all, seed)),
+    { numRuns: RUNS },
+  );
+});
