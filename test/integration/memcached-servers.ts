@@ -17,8 +17,10 @@ export interface TestMemcached {
   readonly host: string;
   readonly port: number;
   readonly server: RunningServer;
-  /** Starts it again on the same port. */
+  /** Starts it again on the same port, empty. */
   restart(): Promise<void>;
+  /** Starts it on the same port after it ended. */
+  start(): Promise<void>;
 }
 
 /** Starts and ends servers. */
@@ -34,8 +36,8 @@ export class MemcachedServers implements AsyncDisposable {
     this.#launcher = launcher;
   }
 
-  static async open(): Promise<MemcachedServers> {
-    const binaries = await resolveServers(['memcached']);
+  static async open(version: 'system' | 'newest' = 'system'): Promise<MemcachedServers> {
+    const binaries = await resolveServers(['memcached'], { versions: { memcached: version } });
     const folder = mkdtempSync(join(tmpdir(), 'stormlamp-'));
     const guardian = new Guardian(randomUUID());
     guardian.watchFolder(folder);
@@ -52,6 +54,9 @@ export class MemcachedServers implements AsyncDisposable {
       port,
       get server() {
         return server;
+      },
+      start: async () => {
+        server = await this.#launch(all, { host, port }, env);
       },
       restart: async () => {
         await server.kill();

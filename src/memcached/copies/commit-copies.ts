@@ -46,11 +46,9 @@ export class Commit {
   readonly #timeoutMs: number;
   readonly #key: CopyKey;
   readonly #deadline: Deadline;
-  /** Contents that this operation wrote and that lost: whoever still holds one is behind. */
-  readonly #own = new Set<CopyHash>();
+  /** Contents that this operation made, with all that went into each: who holds one of those has nothing that is not there. */
+  readonly #made = new Map<CopyHash, ReadonlySet<CopyHash>>();
 
-  /** Contents that counted before: what a node that missed every attempt may still hold. */
-  readonly #before = new Set<CopyHash>();
   /** Nodes that answer and take no writes: they arbitrate no more. */
   readonly #refusing = new Set<NodeId>();
 
@@ -65,11 +63,6 @@ export class Commit {
     this.#timeoutMs = parts.operationTimeoutMs;
     this.#key = key;
     this.#deadline = deadline;
-  }
-
-  /** What this operation wrote before and has to decide about anew. */
-  get own(): ReadonlySet<CopyHash> {
-    return this.#own;
   }
 
   /**
@@ -88,7 +81,7 @@ export class Commit {
       absent,
       missed: away.map(({ node, error }) => ({ node, error })),
       reached: [],
-      missedWrites: once(() => this.#missedWrites(decision, content)),
+      missedWrites: once(() => this.#missedWrites(write)),
       known: once(
         () =>
           new Set(seen.flatMap((copy) => (copy.reached && copy.item !== null ? [copyHash(copy.item)] : []))),
@@ -101,9 +94,7 @@ export class Commit {
       won = (await Promise.all(others.map((other) => this.#attempt(other, write, false)))).every((ok) => ok);
     }
     if (!won) {
-      // What somebody else had stored before is not ours alone, and not old by our losing a race.
-      if (!write.known().has(hashOf(content))) this.#own.add(hashOf(content));
-      if (decision.kind === 'found') this.#before.add(copyHash(decision.item));
+      this.#made.set(hashOf(content), this.#ingredients(write.known()));
       return 'raced';
     }
     await this.#tell(targets, write);
@@ -145,12 +136,15 @@ export class Commit {
     return [...holders, ...reached('spare').slice(0, Math.max(0, this.#places.copies - taking))];
   }
 
-  #missedWrites(decision: CopyDecision, content: NewContent): MissedWrites {
+  #missedWrites({ decision, content, known }: Write): MissedWrites {
     if (decision.kind === 'destroyed') return { superseded: [ANY_CONTENT], lifted: decision.tombs };
-    if (decision.kind === 'found') this.#before.add(copyHash(decision.item));
     const now = hashOf(content);
-    const old = [...this.#before, ...this.#own].filter((hash) => hash !== now);
-    return { superseded: old, lifted: [] };
+    return { superseded: [...this.#ingredients(known())].filter((hash) => hash !== now), lifted: [] };
+  }
+
+  // Everything that was seen went into what is written or lost against it, and so did what had gone into that.
+  #ingredients(seen: ReadonlySet<CopyHash>): ReadonlySet<CopyHash> {
+    return new Set([...seen].flatMap((hash) => [...(this.#made.get(hash) ?? []), hash]));
   }
 
   async #writeOne({ node, copy }: Target, write: Write, first: boolean): Promise<boolean> {
@@ -162,7 +156,8 @@ export class Commit {
     hinted?.catch(() => undefined);
     const known = first ? undefined : write.known;
     const stored = await this.#store(node, copy.item, content, known, decision);
-    await hinted;
+    const takeBack = await hinted;
+    if (!stored) await takeBack?.();
     if (stored && decision.kind === 'destroyed' && copy.tomb !== undefined) {
       await node.delete(tombKey(this.#key.place), this.#deadline.callWithin(this.#timeoutMs));
     }

@@ -6,7 +6,7 @@
  */
 import type { NodeId } from '../../common/node-address.js';
 import type { MemcachedItem } from '../memcached-node.js';
-import { type CopyHash, copyHash, sameContent } from './copy-hash.js';
+import { copyHash, sameContent } from './copy-hash.js';
 import { ANY_CONTENT, type Hint, type Tomb } from './copy-notes.js';
 import type { NodeStanding } from './node-standings.js';
 
@@ -76,17 +76,13 @@ interface Judged {
  * Decides.
  *
  * @param seen what the nodes said, in placement order
- * @param own contents that this very operation wrote and that lost a race: they explain a copy as a superseded content does
  */
-export function decideCopies(
-  seen: readonly CopySeen[],
-  own: ReadonlySet<CopyHash> = new Set(),
-): CopyDecision {
+export function decideCopies(seen: readonly CopySeen[]): CopyDecision {
   const reached = seen.filter((copy) => copy.reached);
   if (reached.length === 0) return { kind: 'down' };
   const tombs = tombsInForce(reached);
   if (tombs.length > 0) return { kind: 'destroyed', tombs, left: holders(reached) };
-  const judged = reached.map((copy) => ({ copy, claim: claimOn(copy, reached, own) }));
+  const judged = reached.map((copy) => ({ copy, claim: claimOn(copy, reached) }));
   const winner = choose(judged);
   if (winner === undefined) return { kind: 'absent', left: holders(reached) };
   return {
@@ -127,7 +123,7 @@ function choose(judged: readonly Judged[]): Winner | undefined {
 }
 
 // What the hints on the other nodes say against a copy. A hint without an item beside it has nothing to put in its place.
-function claimOn(copy: ReachedCopy, reached: readonly ReachedCopy[], own: ReadonlySet<CopyHash>): Claim {
+function claimOn(copy: ReachedCopy, reached: readonly ReachedCopy[]): Claim {
   const claims = reached.flatMap((other) => {
     const missed = other.hint?.note.missed.get(copy.node);
     return other.node === copy.node || other.item === null || missed === undefined
@@ -143,7 +139,7 @@ function claimOn(copy: ReachedCopy, reached: readonly ReachedCopy[], own: Readon
   const hash = copyHash(item);
   const loses = ({ missed }: (typeof claims)[number]): boolean =>
     missed.superseded.includes(hash) || missed.superseded.includes(ANY_CONTENT);
-  if (own.has(hash) || others.some(loses)) return 'superseded';
+  if (others.some(loses)) return 'superseded';
   return others.length < claims.length ? 'none' : 'unexplained';
 }
 

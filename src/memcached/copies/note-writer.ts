@@ -52,6 +52,7 @@ export class NoteWriter {
    * it arrives before whatever the caller sends after it.
    *
    * @param seen the hint as it was seen there
+   * @returns how to take it back when what it speaks of did not happen
    */
   async hint(
     node: MemcachedNode,
@@ -60,21 +61,28 @@ export class NoteWriter {
     missed: MissedWrites,
     seen: SeenHint,
     deadline: Deadline,
-  ): Promise<void> {
+  ): Promise<() => Promise<void>> {
     const at = hintKey(key.place);
     const call = (): CallOptions => deadline.callWithin(this.#options.operationTimeoutMs);
     let known = seen;
     for (let race = 0; race < MAX_RACES; race += 1) {
       let note = known?.note;
       for (const misser of missers) note = withMissed(note, key, misser, missed);
-      if (note === undefined) return;
+      if (note === undefined) return async () => undefined;
       const bytes = encodeHint(note);
       const options = { exptime: this.exptime, ...call() };
-      const { status } =
+      const stored =
         known === undefined
           ? await node.add(at, bytes, options)
           : await node.set(at, bytes, { ...options, cas: known.cas });
-      if (status === 'stored') return;
+      if (stored.status === 'stored') {
+        const { cas } = stored;
+        const before = known?.note;
+        return async () => {
+          if (before === undefined) await node.delete(at, { ...call(), cas });
+          else await node.set(at, encodeHint(before), { ...call(), exptime: this.exptime, cas });
+        };
+      }
       const item = await node.get(at, call());
       const there = item === null ? undefined : decodeHint(item.value);
       known = there === undefined || item === null ? undefined : { note: there, cas: item.cas };

@@ -132,7 +132,7 @@ export class ReplicatedCopies {
     for (;;) {
       deadline.check('Changing the copies');
       const seen = await this.#look.all(key, deadline);
-      const decision = decideCopies(seen, commit.own);
+      const decision = decideCopies(seen);
       if (decision.kind === 'down') throw storeDown(failuresOf(seen));
       const content = make({
         item: decision.kind === 'found' ? decision.item : null,
@@ -259,14 +259,17 @@ export class ReplicatedCopies {
       const main = first.get(key.key, call);
       notes.push(first.get(tomb, call));
       const timeoutMs = Math.min(NOTES_TIMEOUT_MS, call.timeoutMs ?? NOTES_TIMEOUT_MS);
-      for (const other of others) {
+      // A holder that is away left its notes on the spare nodes.
+      const spares = others.every(({ available }) => available) ? [] : this.places.spares(key);
+      for (const other of [...others, ...spares]) {
         if (!other.available) continue;
         const noteCall = { ...call, timeoutMs };
-        notes.push(other.get(hintKey(key.place), noteCall).catch(noneIfUnreachable));
-        notes.push(other.get(tomb, noteCall).catch(noneIfUnreachable));
+        notes.push(other.get(hintKey(key.place), noteCall).catch(unanswered));
+        notes.push(other.get(tomb, noteCall).catch(unanswered));
       }
       const [item, ...found] = await Promise.all([main, ...notes]);
-      if (found.some((note) => note !== null)) return undefined;
+      const silent = this.places.spares(key).length === 0 ? UNANSWERED : undefined;
+      if (found.some((note) => note !== null && note !== silent)) return undefined;
       if (item === null && !(await this.#look.confirmsMiss(first, deadline))) return undefined;
       return { item, node: first.id, rivals: [] };
     } catch (error) {
@@ -331,8 +334,11 @@ export class ReplicatedCopies {
   }
 }
 
-function noneIfUnreachable(error: unknown): null {
-  if (meansMissed(error)) return null;
+/** Stands for a note that could not be asked for; where there are spare nodes, they may know. */
+const UNANSWERED: unique symbol = Symbol('unanswered');
+
+function unanswered(error: unknown): typeof UNANSWERED {
+  if (meansMissed(error)) return UNANSWERED;
   throw error;
 }
 

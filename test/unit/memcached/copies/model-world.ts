@@ -147,7 +147,7 @@ export class ModelNode implements MemcachedNode {
     });
   }
 
-  add(key: string, value: Buffer, { flags = 0 }: { flags?: number }): Promise<StoreResult> {
+  add(key: string, value: Buffer, { flags = 0 }: { flags?: number } = {}): Promise<StoreResult> {
     return this.#send(`add ${key} ${value}`, () =>
       this.server.items.has(key) ? { status: 'exists' } : this.server.put(key, value, flags),
     );
