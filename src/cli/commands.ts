@@ -3,6 +3,7 @@ import type { Command } from './command.js';
 import { demoCommand } from './demo/demo-command.js';
 import { doctorCommand } from './doctor/doctor-command.js';
 import { explainCommand } from './explain-command.js';
+import { resyncCommand } from './resync-command.js';
 import { serversCommand } from './servers-command.js';
 import { sessionCommand } from './session/session-command.js';
 import { statusCommand } from './status/status-command.js';
@@ -13,6 +14,7 @@ export const COMMANDS: readonly Command[] = [
   doctorCommand,
   explainCommand,
   sessionCommand,
+  resyncCommand,
   demoCommand,
   serversCommand,
 ];

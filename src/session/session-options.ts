@@ -2,6 +2,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import {
   invalidOption,
+  readBoolean,
   readChoice,
   readNumber,
   readString,
@@ -59,6 +60,11 @@ export interface SessionOptions extends CommonSessionOptions {
    * longer than any script may keep a session open. The default is twice PHP's default `max_execution_time`.
    */
   readonly lockBreakMs?: number;
+  /**
+   * Whether this process takes part in filling nodes that came back and in mending copies. Without it the process only looks; some
+   * other one must do it. Default true.
+   */
+  readonly resync?: boolean;
   /** How many sessions a second are copied at most to a node that came back empty; 0 is no limit. Default 50 000. */
   readonly resyncItemsPerSecond?: number;
   /**
@@ -88,6 +94,8 @@ export interface ResolvedSessionOptions extends ResolvedCommonSessionOptions {
   readonly prefix: string;
   /** Age at which a lock counts as left behind. */
   readonly lockBreakMs: number;
+  /** Whether this process fills and mends. */
+  readonly resync: boolean;
   /** Speed of a refill. */
   readonly resyncItemsPerSecond: number;
   /** TLS. */
@@ -129,6 +137,7 @@ export const SESSION_OPTION_NAMES: readonly (keyof SessionOptions)[] = [
   'password',
   'prefix',
   'lockBreakMs',
+  'resync',
   'resyncItemsPerSecond',
   'addressMap',
   'tls',
@@ -162,6 +171,7 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
     credentials: resolveCredentials(path, options),
     prefix: readPrefix(`${path}.prefix`, options.prefix, handler === 'memcached' ? d.prefix : ''),
     lockBreakMs: readNumber(`${path}.lockBreakMs`, options.lockBreakMs, d.lockBreakMs, { min: 0 }),
+    resync: readBoolean(`${path}.resync`, options.resync, true),
     resyncItemsPerSecond: readNumber(
       `${path}.resyncItemsPerSecond`,
       options.resyncItemsPerSecond,

@@ -77,6 +77,7 @@ export class SessionResync {
 
   /** Mends a session soon, unless that is under way or too many are. */
   mendLater(key: CopyKey): void {
+    if (!this.#options.store.resync) return;
     if (this.#wanted.has(key.key) || this.#wanted.size >= MENDING_AT_ONCE || this.#stop.signal.aborted)
       return;
     this.#wanted.add(key.key);

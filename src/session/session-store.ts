@@ -98,7 +98,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   async start(): Promise<void> {
     this.#nodes.monitor.on('node-observed', (seen) => this.#resync.resync.observed(seen));
     await this.#nodes.start();
-    await this.#resync.resync.start();
+    if (this.options.resync) await this.#resync.resync.start();
   }
 
   /** A session that is not in the store: it gets there by `save`, once it has a variable. */
