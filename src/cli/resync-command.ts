@@ -55,7 +55,11 @@ export const resyncCommand: Command = {
     const check = context.values['check'] === true;
     const resolved = resolveStoreOptions({ ...(await optionsOf(context)), resync: !check });
     if (resolved.kind !== 'memcached')
-      throw invalidOption('sessions', 'sessions on memcached nodes; sessions in files mend by themselves', 'files');
+      throw invalidOption(
+        'sessions',
+        'sessions on memcached nodes; sessions in files mend by themselves',
+        'files',
+      );
     await using store = new SessionStore(resolved.options);
     await store.start();
     return check ? status(context, store) : await resync(context, store);
@@ -127,7 +131,11 @@ async function optionsOf({ values }: CommandContext): Promise<SessionOptions> {
 async function configured(config: string | undefined): Promise<SessionOptions> {
   const { options, source } = await findClusterConfig(config);
   if (options.sessions === undefined)
-    throw invalidOption('sessions', `configured, or --nodes or --php-ini to be given (looked at ${source})`, undefined);
+    throw invalidOption(
+      'sessions',
+      `configured, or --nodes or --php-ini to be given (looked at ${source})`,
+      undefined,
+    );
   return options.sessions as SessionOptions;
 }
 
