@@ -211,7 +211,10 @@ describe("with conflict 'lock'", () => {
         vi.advanceTimersByTime(renewEveryMs);
         await expect.poll(() => lifeOf(key)).toBeGreaterThan(5);
         await session.release();
-        expect(await lifeOf(key)).toBe(handler === 'memcached' ? -1 : 15);
+        // pecl-memcache's is set to 0 and lives for another 15 seconds, of which some may be over.
+        const life = await lifeOf(key);
+        if (handler === 'memcached') expect(life).toBe(-1);
+        else expect(life).toBeGreaterThan(5);
       } finally {
         vi.useRealTimers();
       }

@@ -71,12 +71,81 @@ test('one node after the other restarts empty, and nobody is logged out', async 
 
 test('without the wait for the refill the second restart loses what the first node had not got back', async () => {
   const [a, b] = await pair();
-  await using store = await open([a, b], { resyncItemsPerSecond: 1 });
+  await using store = await open([a, b], { resync: false });
+  await using marking = await open([a, b]);
   const saved = await saveSessions(store, 200);
+  await marking.close();
   await a.restart();
   await eventually('the store sees the restart', () =>
     store.status().some(({ standing }) => standing === 'warming'),
   );
   await b.restart();
   expect(await lost(store, saved)).toBeGreaterThan(100);
+});
+
+test('what is thrown out for lack of memory is told, and nothing else is lost', async () => {
+  const small = [await servers.start(['-m', '8']), await servers.start(['-m', '8'])];
+  await using store = await open(small);
+  const short: { node: string; evictions: number }[] = [];
+  store.on('memory-short', (event) => void short.push(event));
+  const ids: string[] = [];
+  for (let count = 0; count < 60; count += 1) {
+    const session = store.create();
+    session.data['page'] = 'x'.repeat(400_000);
+    await store.save(session);
+    ids.push(session.id);
+  }
+  await eventually(
+    'both nodes told that they threw sessions out',
+    () => new Set(short.map(({ node }) => node)).size === 2,
+  );
+  const found = await Promise.all(ids.map(async (id) => (await store.load(id)).exists));
+  const lostCount = found.filter((there) => !there).length;
+  const evicted = store.status().reduce((sum, { memory }) => sum + (memory?.evictions ?? 0), 0);
+  expect(lostCount).toBeGreaterThan(0);
+  expect(lostCount).toBeLessThanOrEqual(evicted);
+});
+
+test('a node without room that refuses instead of throwing out: the save is told, and what was there stays', async () => {
+  const full = [await servers.start(['-m', '8', '-M']), await servers.start(['-m', '8', '-M'])];
+  await using store = await open(full);
+  const saved: string[] = [];
+  let refused = 0;
+  for (let count = 0; count < 40; count += 1) {
+    const session = store.create();
+    session.data['page'] = 'x'.repeat(400_000);
+    const done = await store.save(session).then(
+      () => true,
+      () => false,
+    );
+    if (done) saved.push(session.id);
+    else refused += 1;
+  }
+  expect(refused).toBeGreaterThan(0);
+  const found = await Promise.all(saved.map(async (id) => (await store.load(id)).exists));
+  // A change that does not fit leaves the session as it was.
+  for (const id of saved) {
+    const session = await store.load(id);
+    session.data['more'] = 'y'.repeat(400_000);
+    await store.save(session).catch(() => undefined);
+  }
+  for (const id of saved) expect((await store.load(id)).data['page']).toHaveLength(400_000);
+  expect(found.filter((there) => !there)).toEqual([]);
+});
+
+test('three nodes with two copies: one is away, its sessions are written to the spare one, and the other may go, too', async () => {
+  const three = [await servers.start(), await servers.start(), await servers.start()];
+  await using store = await open(three, { acks: 'all' });
+  const saved = await saveSessions(store, 60);
+  await three[0]?.server.kill();
+  await eventually('the breaker is open', () => store.status()[0]?.reads !== 'closed');
+  for (const id of saved.keys()) {
+    const session = await store.load(id);
+    session.data['user'] = `again ${id}`;
+    await store.save(session);
+    saved.set(id, `again ${id}`);
+  }
+  await three[1]?.server.kill();
+  await eventually('the second breaker is open', () => store.status()[1]?.reads !== 'closed');
+  expect(await lost(store, saved)).toBe(0);
 });

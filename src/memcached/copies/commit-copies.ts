@@ -5,8 +5,9 @@
  */
 import type { Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
+import { ErrorCode, isStormlampError, type StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
-import { type CopyHash, copyHash } from './copy-hash.js';
+import { type CopyHash, copyHash, sameContent } from './copy-hash.js';
 import { type CopyKey, tombKey } from './copy-key.js';
 import { ANY_CONTENT, type MissedWrites } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
@@ -72,12 +73,13 @@ export class Commit {
    * @throws StormlampError `ERR_STORE_DOWN` when what was missed could be noted nowhere; what a node says for the content itself.
    */
   async write({ seen, decision }: CopiesSeen, content: NewContent): Promise<CopyReport | 'raced'> {
-    const targets = this.#targets(seen, decision);
+    const [arbiter, ...others] = this.#targets(seen, decision);
     const away = seen.filter((copy) => copy.role === 'holder' && !copy.reached) as UnreachedCopy[];
     const absent = away.map(({ node }) => node);
     const write: Write = {
       content,
       decision,
+      others,
       absent,
       missed: away.map(({ node, error }) => ({ node, error })),
       reached: [],
@@ -87,7 +89,6 @@ export class Commit {
           new Set(seen.flatMap((copy) => (copy.reached && copy.item !== null ? [copyHash(copy.item)] : []))),
       ),
     };
-    const [arbiter, ...others] = targets;
     if (arbiter === undefined) return write;
     let won = await this.#attempt(arbiter, write, true);
     if (won) {
@@ -97,7 +98,7 @@ export class Commit {
       this.#made.set(hashOf(content), this.#ingredients(write.known()));
       return 'raced';
     }
-    await this.#tell(targets, write);
+    await this.#tell([arbiter, ...others], write);
     if (write.missed.length === 0) await this.#removeSpares(seen);
     return write;
   }
@@ -110,12 +111,25 @@ export class Commit {
     } catch (error) {
       if (!meansMissed(error)) throw error;
       this.#deadline.check('Writing the copies');
+      if (first && isStormlampError(error, ErrorCode.MEMCACHED)) await this.#keepOthers(target, write, error);
       // A node that just went away: look again, so that another one arbitrates and a spare one takes the copy.
       const known = this.#refusing.has(target.node.id);
       this.#refusing.add(target.node.id);
       write.missed.push({ node: target.node.id, error });
       return known || (!first && this.#places.spares(this.#key).length === 0);
     }
+  }
+
+  // A node that refuses a content for lack of room has dropped the old one. Where others still hold it, they are not tried: the
+  // session stays as it was, by a hint that says that this node lost it, and the caller is told.
+  async #keepOthers({ node }: Target, { others, missedWrites }: Write, error: StormlampError): Promise<void> {
+    const holding = others.filter(({ copy }) => copy.item !== null);
+    if (holding.length === 0) return;
+    const hints = holding.map((other) =>
+      this.#notes.hint(other.node, this.#key, [node.id], missedWrites(), other.copy.hint, this.#deadline),
+    );
+    await Promise.allSettled(hints);
+    throw error;
   }
 
   // The copy that was decided by is compared with first: whoever is faster there is noticed before anything else is written.
@@ -176,11 +190,16 @@ export class Commit {
     for (let race = 0; race < MAX_RACES; race += 1) {
       const call = this.#deadline.callWithin(this.#timeoutMs);
       const options = { exptime, flags, ...call };
-      const { status } =
-        item === null
-          ? await node.add(this.#key.key, value, options)
-          : await node.set(this.#key.key, value, { ...options, cas: item.cas });
-      if (status === 'stored') return true;
+      // What is there already is not written again: a node without room drops an item when it cannot take the new one.
+      if (item !== null && sameContent(item, { value, flags })) {
+        if ((await node.touch(this.#key.key, exptime, call)) === 'touched') return true;
+      } else {
+        const { status } =
+          item === null
+            ? await node.add(this.#key.key, value, options)
+            : await node.set(this.#key.key, value, { ...options, cas: item.cas });
+        if (status === 'stored') return true;
+      }
       if (known === undefined) return false;
       const [now, tomb] = await Promise.all([
         node.get(this.#key.key, call),
@@ -232,6 +251,8 @@ export class Commit {
 interface Write extends CopyReport {
   readonly content: NewContent;
   readonly decision: CopyDecision;
+  /** Where it is written after the first node took it. */
+  readonly others: readonly Target[];
   /** Nodes that did not answer before the write. */
   readonly absent: readonly NodeId[];
   readonly reached: NodeId[];
