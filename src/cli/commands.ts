@@ -7,11 +7,13 @@ import { resyncCommand } from './resync-command.js';
 import { serversCommand } from './servers-command.js';
 import { sessionCommand } from './session/session-command.js';
 import { statusCommand } from './status/status-command.js';
+import { topCommand } from './top/top-command.js';
 
 /** The commands. */
 export const COMMANDS: readonly Command[] = [
   statusCommand,
   doctorCommand,
+  topCommand,
   explainCommand,
   sessionCommand,
   resyncCommand,

@@ -1,8 +1,10 @@
 /** The commands that look at a cluster, on a real one, as a user meets them. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCluster } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { stormlamp } from '../support/run-node.js';
@@ -136,6 +138,49 @@ test('session decode reads a file as PHP stored it', async () => {
   const broken = await stormlamp(['session', 'decode', file]);
   expect(broken.code).toBe(1);
   expect(broken.stderr).toMatch(/^ERR_PHP_SYNTAX: /);
+});
+
+test('top tells what every server does, from two looks', async () => {
+  const { code, text, json } = await run(['top', '--interval', '200']);
+  expect(code).toBe(0);
+  expect(text).toMatch(new RegExp(`${servers.primary.id} +primary +\\d+`));
+  expect(json).toMatchObject({
+    ok: true,
+    databases: servers.databases.map((node) => ({ node: node.id, queriesPerSecond: expect.any(Number) })),
+    caches: servers.memcached.map((node) => ({ node: node.id, up: true, items: expect.any(Number) })),
+  });
+});
+
+describe('in a terminal', () => {
+  const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, 'g');
+
+  /** What a terminal of so many columns gets to see. */
+  async function terminal(columns: number, args: readonly string[], variables = ''): Promise<string> {
+    const program = `stty cols ${columns}; ${variables} ${process.execPath} dist/cli/main.js ${args.join(' ')} --config ${config}`;
+    const env = { ...process.env, TERM: 'xterm', NO_COLOR: '' };
+    const child = spawn('script', ['-qec', program, '/dev/null'], {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let shown = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      shown += text;
+    });
+    await once(child, 'close');
+    return shown;
+  }
+
+  test.each([80, 46])('of %i columns no line is wider, and there are colours', async (columns) => {
+    const shown = await terminal(columns, ['status']);
+    expect(shown).toMatch(ESCAPES);
+    const lines = shown.replaceAll(ESCAPES, '').split(/\r?\n/);
+    for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(columns);
+    expect(lines.join('\n')).toContain(servers.primary.id);
+  });
+
+  test('NO_COLOR switches the colours off', async () => {
+    expect(await terminal(80, ['status'], 'NO_COLOR=1')).not.toMatch(ESCAPES);
+  });
 });
 
 test('the environment stands in for the file', async () => {

@@ -1,0 +1,68 @@
+/** `stormlamp top`: what the servers are doing, live. */
+import { pause } from '../../common/backoff.js';
+import { invalidOption } from '../../common/option-reader.js';
+import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
+import type { Command } from '../command.js';
+import { DemoScreen } from '../demo/demo-view.js';
+import { TopSampler } from './top-sampler.js';
+import { topText } from './top-text.js';
+
+const HELP = `Usage: stormlamp top [options]
+
+Shows, live, what every server does for all its clients: statements per second, reads and writes, connections, the
+round trip of the looks (p50 and p95), lag with its last course, and the traffic of the session nodes. Ctrl-C ends it.
+Without a terminal, and with --once or --json, it looks twice, one interval apart, and prints one picture.
+
+  --interval <ms>     between two looks (default: 1000)
+  --once              print one picture and end
+${CONFIG_HELP}
+
+  --json              one JSON document on standard output
+  --help              this text
+
+Examples:
+  stormlamp top
+  stormlamp top --interval 5000
+  stormlamp top --json | jq '.databases[] | { node, queriesPerSecond, lagMs }'
+`;
+
+/** The command `top`. */
+export const topCommand: Command = {
+  name: 'top',
+  summary: 'show live what every server does: statements, connections, lag, session traffic',
+  help: HELP,
+  options: { ...CONFIG_OPTION, interval: { type: 'string' }, once: { type: 'boolean' } },
+  async run({ values, words, json, width, paint, signal, say, result }) {
+    if (words.length > 0) throw invalidOption('top <argument>', 'left out', words[0]);
+    const intervalMs = readInterval(values['interval']);
+    const isOnce = values['once'] === true || json || process.stdout.isTTY !== true;
+    const sampler = await TopSampler.open(await findClusterConfig(values['config'] as string | undefined));
+    try {
+      const screen = new DemoScreen(process.stdout);
+      await sampler.sample();
+      for (;;) {
+        await pause(intervalMs, signal);
+        // The picture is all that there is to lose.
+        if (signal.aborted) return isOnce ? 130 : 0;
+        await sampler.sample();
+        const report = sampler.report();
+        const lines = topText(report, process.stdout.columns ?? width, paint);
+        if (isOnce) {
+          for (const line of lines) say(line);
+          result(report);
+          return report.ok ? 0 : 1;
+        }
+        screen.draw(lines);
+      }
+    } finally {
+      await sampler.close();
+    }
+  },
+};
+
+function readInterval(text: unknown): number {
+  if (text === undefined) return 1_000;
+  const value = typeof text === 'string' && /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= 100)) throw invalidOption('--interval', 'a number of milliseconds >= 100', text);
+  return value;
+}

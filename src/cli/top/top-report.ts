@@ -1,0 +1,55 @@
+/** What one picture of `stormlamp top` holds: plain values, as they stand in its JSON document. */
+
+/** A database node. */
+export interface TopDatabase {
+  /** The node. */
+  readonly node: string;
+  /** Its role, or `down`. */
+  readonly role: string;
+  /** Statements per second that the server got from everybody; null when unknown. */
+  readonly queriesPerSecond: number | null;
+  /** Of these, reads. */
+  readonly readsPerSecond: number | null;
+  /** Of these, inserts, updates, deletes and replaces. */
+  readonly writesPerSecond: number | null;
+  /** Connections that run a statement now; null when unknown. */
+  readonly running: number | null;
+  /** Connections that are open now. */
+  readonly connected: number | null;
+  /** Median round trip of a look, in milliseconds; null without one. */
+  readonly p50Ms: number | null;
+  /** Round trip that 19 of 20 looks stay within. */
+  readonly p95Ms: number | null;
+  /** Lag with its age, now, in milliseconds; null when unknown or without a source. */
+  readonly lagMs: number | null;
+  /** The same of the last looks, oldest first. */
+  readonly lags: readonly (number | null)[];
+}
+
+/** A memcached node of the session store. */
+export interface TopCache {
+  /** The node. */
+  readonly node: string;
+  /** Whether it answered. */
+  readonly up: boolean;
+  /** Reads per second by everybody; null when unknown. */
+  readonly getsPerSecond: number | null;
+  /** Writes per second by everybody. */
+  readonly setsPerSecond: number | null;
+  /** Items that were thrown out before their time, per second. */
+  readonly evictionsPerSecond: number | null;
+  /** Items that it holds. */
+  readonly items: number | null;
+}
+
+/** One picture. */
+export interface TopReport {
+  /** Whether every node answered and somebody takes writes. */
+  readonly ok: boolean;
+  /** When, as ISO 8601. */
+  readonly at: string;
+  /** The database nodes. */
+  readonly databases: readonly TopDatabase[];
+  /** The memcached nodes. */
+  readonly caches: readonly TopCache[];
+}

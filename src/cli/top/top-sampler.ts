@@ -1,0 +1,193 @@
+/** Reads the counters of all servers again and again, and makes pictures of how they grew. */
+import { systemClock } from '../../common/clock.js';
+import { Deadline } from '../../common/deadline.js';
+import type { MemcachedNode } from '../../memcached/memcached-node.js';
+import { type ConnectionFactory, createConnectionFactory } from '../../mysql/connection-factory.js';
+import { forAdministration } from '../../mysql/connection-options.js';
+import { createMysqlCluster, type MysqlCluster } from '../../mysql/mysql-cluster.js';
+import { resolveMysqlOptions } from '../../mysql/mysql-options.js';
+import type { PhysicalConnection } from '../../mysql/physical-connection.js';
+import { SessionNodes } from '../../session/session-nodes.js';
+import { resolveStoreOptions } from '../../session/store-options.js';
+import { effectiveLagMs, roleOf } from '../../topology/node-description.js';
+import { nodeIn } from '../../topology/topology-description.js';
+import type { ClusterConfig } from '../cluster-config.js';
+import { type Counters, percentile, ratesOf } from './rates.js';
+import type { TopCache, TopDatabase, TopReport } from './top-report.js';
+
+const LOOK_LIMIT_MS = 2_000;
+const HISTORY = 60;
+const WRITES = ['com_insert', 'com_update', 'com_delete', 'com_replace'] as const;
+const COUNTERS = ['questions', 'com_select', 'threads_running', 'threads_connected', ...WRITES] as const;
+
+interface Look {
+  readonly at: number;
+  readonly counters: Counters;
+}
+
+/** One server, looked at again and again. */
+class Watched {
+  before: Look | undefined;
+  last: Look | undefined;
+  readonly roundTrips: number[] = [];
+  readonly lags: (number | null)[] = [];
+
+  /** Takes the outcome of a look. */
+  seen(look: Look | undefined): void {
+    this.before = this.last;
+    this.last = look;
+  }
+
+  /** How the counters grew between the last two looks. */
+  rates(): Readonly<Record<string, number | null>> {
+    const { before, last } = this;
+    return before === undefined || last === undefined
+      ? {}
+      : ratesOf(before.counters, last.counters, last.at - before.at);
+  }
+}
+
+/** Samples one configured cluster. */
+export class TopSampler {
+  readonly #mysql: MysqlCluster | undefined;
+  readonly #factories: readonly ConnectionFactory[];
+  readonly #connections = new Map<string, PhysicalConnection>();
+  readonly #sessions: SessionNodes | undefined;
+  readonly #watched = new Map<string, Watched>();
+
+  /** Connects to what is configured. Errors: as `createMysqlCluster`. */
+  static async open({ options }: ClusterConfig): Promise<TopSampler> {
+    const mysql = options.mysql === undefined ? undefined : await createMysqlCluster(options.mysql);
+    return new TopSampler(options, mysql);
+  }
+
+  private constructor(options: ClusterConfig['options'], mysql: MysqlCluster | undefined) {
+    this.#mysql = mysql;
+    const resolved = options.mysql === undefined ? undefined : resolveMysqlOptions(options.mysql);
+    this.#factories = (resolved?.nodes ?? []).map((config) =>
+      createConnectionFactory(forAdministration(config, resolved?.monitor.credentials)),
+    );
+    const store = options.sessions === undefined ? undefined : resolveStoreOptions(options.sessions);
+    const ignore = (): void => undefined;
+    this.#sessions =
+      store?.kind === 'memcached' ? new SessionNodes(store.options, ignore, ignore) : undefined;
+  }
+
+  /** Looks at every server once. Never rejects because of one. */
+  async sample(): Promise<void> {
+    await Promise.all([
+      ...this.#factories.map((factory) => this.#database(factory)),
+      ...(this.#sessions?.nodes ?? []).map((node) => this.#cache(node)),
+    ]);
+  }
+
+  /** The picture of the last two looks. */
+  report(): TopReport {
+    const databases = this.#factories.map(({ node }) => this.#describeDatabase(node));
+    const caches = (this.#sessions?.nodes ?? []).map(({ id }) => this.#describeCache(id));
+    const hasWriter = this.#mysql === undefined || this.#mysql.topology().writer.kind === 'primary';
+    const ok = hasWriter && databases.every(({ role }) => role !== 'down') && caches.every(({ up }) => up);
+    return { ok, at: new Date().toISOString(), databases, caches };
+  }
+
+  /** Closes every connection. */
+  async close(): Promise<void> {
+    for (const connection of this.#connections.values()) connection.destroy();
+    await Promise.all([this.#mysql?.close(), this.#sessions?.stop()]);
+    await this.#sessions?.close();
+  }
+
+  async #database(factory: ConnectionFactory): Promise<void> {
+    const watched = this.#of(factory.node);
+    const deadline = Deadline.of({ timeoutMs: LOOK_LIMIT_MS });
+    try {
+      let connection = this.#connections.get(factory.node);
+      if (connection === undefined || connection.lost !== undefined) {
+        connection = await factory.connect(deadline);
+        this.#connections.set(factory.node, connection);
+      }
+      const names = COUNTERS.map((name) => `'${name}'`).join(', ');
+      const started = systemClock.now();
+      const rows = await connection.ask(`SHOW GLOBAL STATUS WHERE Variable_name IN (${names})`, deadline);
+      const at = systemClock.now();
+      keep(watched.roundTrips, at - started);
+      const counters = Object.fromEntries(
+        rows.map((row) => [String(row['Variable_name']).toLowerCase(), Number(row['Value'])]),
+      );
+      watched.seen({ at, counters });
+    } catch {
+      this.#connections.get(factory.node)?.destroy();
+      this.#connections.delete(factory.node);
+      watched.seen(undefined);
+    }
+    const description = this.#mysql === undefined ? undefined : nodeIn(this.#mysql.topology(), factory.node);
+    keep(watched.lags, description === undefined ? null : effectiveLagMs(description, systemClock.now()));
+  }
+
+  async #cache(node: MemcachedNode): Promise<void> {
+    const watched = this.#of(node.id);
+    try {
+      const stats = await node.stats({ timeoutMs: LOOK_LIMIT_MS });
+      const counters = Object.fromEntries(
+        ['cmd_get', 'cmd_set', 'evictions', 'curr_items'].map((name) => [name, Number(stats.get(name) ?? 0)]),
+      );
+      watched.seen({ at: systemClock.now(), counters });
+    } catch {
+      watched.seen(undefined);
+    }
+  }
+
+  #describeDatabase(node: string): TopDatabase {
+    const watched = this.#of(node);
+    const rates = watched.rates();
+    const description = this.#mysql === undefined ? undefined : nodeIn(this.#mysql.topology(), node);
+    const writes = WRITES.map((name) => rates[name] ?? null);
+    return {
+      node,
+      role:
+        watched.last === undefined || description?.state === 'down'
+          ? 'down'
+          : description === undefined
+            ? 'unknown'
+            : roleOf(description),
+      queriesPerSecond: rates['questions'] ?? null,
+      readsPerSecond: rates['com_select'] ?? null,
+      writesPerSecond: writes.includes(null)
+        ? null
+        : writes.reduce((sum: number, rate) => sum + (rate ?? 0), 0),
+      running: watched.last?.counters['threads_running'] ?? null,
+      connected: watched.last?.counters['threads_connected'] ?? null,
+      p50Ms: percentile(watched.roundTrips, 0.5),
+      p95Ms: percentile(watched.roundTrips, 0.95),
+      lagMs: watched.lags.at(-1) ?? null,
+      lags: [...watched.lags],
+    };
+  }
+
+  #describeCache(node: string): TopCache {
+    const watched = this.#of(node);
+    const rates = watched.rates();
+    return {
+      node,
+      up: watched.last !== undefined,
+      getsPerSecond: rates['cmd_get'] ?? null,
+      setsPerSecond: rates['cmd_set'] ?? null,
+      evictionsPerSecond: rates['evictions'] ?? null,
+      items: watched.last?.counters['curr_items'] ?? null,
+    };
+  }
+
+  #of(node: string): Watched {
+    let watched = this.#watched.get(node);
+    if (watched === undefined) {
+      watched = new Watched();
+      this.#watched.set(node, watched);
+    }
+    return watched;
+  }
+}
+
+function keep<T>(list: T[], value: T): void {
+  list.push(value);
+  if (list.length > HISTORY) list.shift();
+}

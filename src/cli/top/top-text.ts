@@ -1,0 +1,68 @@
+/** A picture of `stormlamp top` as lines of text. */
+import type { Paint } from '../paint.js';
+import { cut, setTable, type TextColumn } from '../text-table.js';
+import { sparkline } from './rates.js';
+import type { TopReport } from './top-report.js';
+
+const BARS = 20;
+// The titles hold the usual width of what is below them, so that the columns stand still.
+const DATABASES: readonly TextColumn[] = [
+  { title: 'MySQL' },
+  { title: 'role   ' },
+  { title: ' queries/s', align: 'right' },
+  { title: ' reads/s', align: 'right', dropAt: 4 },
+  { title: 'writes/s', align: 'right', dropAt: 5 },
+  { title: 'busy/open', align: 'right', dropAt: 3 },
+  { title: ' p50/p95 ms', align: 'right', dropAt: 2 },
+  { title: '   lag ms', align: 'right' },
+  { title: 'lag'.padEnd(BARS), dropAt: 6 },
+];
+const CACHES: readonly TextColumn[] = [
+  { title: 'sessions' },
+  { title: '  gets/s', align: 'right' },
+  { title: '  sets/s', align: 'right' },
+  { title: '   items', align: 'right', dropAt: 1 },
+  { title: 'evicted/s', align: 'right', dropAt: 2 },
+];
+
+/** The picture in lines of at most `width` characters. */
+export function topText(report: TopReport, width: number, paint: Paint): readonly string[] {
+  const lines = [cut(`stormlamp top  ${report.at}`, width)];
+  if (report.databases.length > 0) {
+    const rows = report.databases.map((each) => [
+      each.node,
+      each.role,
+      number(each.queriesPerSecond),
+      number(each.readsPerSecond),
+      number(each.writesPerSecond),
+      `${number(each.running)}/${number(each.connected)}`,
+      `${number(each.p50Ms, 1)}/${number(each.p95Ms, 1)}`,
+      number(each.lagMs),
+      sparkline(each.lags, BARS),
+    ]);
+    const table = setTable(DATABASES, rows, width);
+    lines.push('', paint('dim', table.heading));
+    for (const [index, line] of table.lines.entries()) {
+      const role = report.databases[index]?.role;
+      lines.push(role === 'down' ? paint('red', line) : role === 'primary' ? paint('green', line) : line);
+    }
+  }
+  if (report.caches.length > 0) {
+    const rows = report.caches.map((each) => [
+      each.node,
+      each.up ? number(each.getsPerSecond) : 'down',
+      number(each.setsPerSecond),
+      number(each.items),
+      number(each.evictionsPerSecond),
+    ]);
+    const table = setTable(CACHES, rows, width);
+    lines.push('', paint('dim', table.heading));
+    for (const [index, line] of table.lines.entries())
+      lines.push(report.caches[index]?.up === false ? paint('red', line) : line);
+  }
+  return lines;
+}
+
+function number(value: number | null, digits = 0): string {
+  return value === null ? '-' : value.toFixed(digits);
+}

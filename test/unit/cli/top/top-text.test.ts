@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { plainPaint } from '../../../../src/cli/paint.js';
+import type { TopDatabase, TopReport } from '../../../../src/cli/top/top-report.js';
+import { topText } from '../../../../src/cli/top/top-text.js';
+
+const DATABASE: TopDatabase = {
+  node: 'db1:3306',
+  role: 'primary',
+  queriesPerSecond: 1234.4,
+  readsPerSecond: 1000,
+  writesPerSecond: 20.2,
+  running: 3,
+  connected: 41,
+  p50Ms: 0.42,
+  p95Ms: 1.26,
+  lagMs: null,
+  lags: [null, null],
+};
+const REPORT: TopReport = {
+  ok: false,
+  at: '2026-01-01T00:00:00.000Z',
+  databases: [
+    DATABASE,
+    { ...DATABASE, node: 'db2:3306', role: 'replica', lagMs: 120, lags: [0, 60, 120] },
+    { ...DATABASE, node: 'db3:3306', role: 'down', queriesPerSecond: null, running: null, connected: null },
+  ],
+  caches: [
+    { node: 'cache1:11211', up: true, getsPerSecond: 50, setsPerSecond: 5, evictionsPerSecond: 0, items: 7 },
+    {
+      node: 'cache2:11211',
+      up: false,
+      getsPerSecond: null,
+      setsPerSecond: null,
+      evictionsPerSecond: null,
+      items: null,
+    },
+  ],
+};
+
+test('a picture in 120 columns', () => {
+  expect(topText(REPORT, 120, plainPaint)).toMatchInlineSnapshot(`
+    [
+      "stormlamp top  2026-01-01T00:00:00.000Z",
+      "",
+      "MySQL     role      queries/s   reads/s  writes/s  busy/open   p50/p95 ms     lag ms  lag",
+      "db1:3306  primary        1234      1000        20       3/41      0.4/1.3          -",
+      "db2:3306  replica        1234      1000        20       3/41      0.4/1.3        120  ▁▅█",
+      "db3:3306  down              -      1000        20        -/-      0.4/1.3          -",
+      "",
+      "sessions        gets/s    sets/s     items  evicted/s",
+      "cache1:11211        50         5         7          0",
+      "cache2:11211      down         -         -          -",
+    ]
+  `);
+});
+
+test.each([40, 60, 80])('in %i columns nothing is wider, and statements and lag stay', (width) => {
+  const lines = topText(REPORT, width, plainPaint);
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(width);
+  expect(lines.find((line) => line.startsWith('db2'))).toMatch(/1234 .*120/);
+});
