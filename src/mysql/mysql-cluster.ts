@@ -38,7 +38,7 @@ import {
   type StatementOptions,
   type StatementValues,
 } from './statement.js';
-import { type TransactionOptions, Transactions } from './transaction.js';
+import { checkTransaction, type TransactionOptions, Transactions } from './transaction.js';
 import type { ConnectionHost } from './virtual-connection.js';
 import { VirtualSession } from './virtual-session.js';
 
@@ -152,7 +152,9 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     options: TransactionOptions = {},
   ): Promise<T> {
     this.#core.checkOpen();
-    return this.#transactions.run(fn, options, this.#core.contextOf(options).deadline);
+    checkTransaction(fn, options);
+    const { timeoutMs, signal } = options;
+    return this.#transactions.run(fn, options, this.#core.contextOf({ timeoutMs, signal }).deadline);
   }
 
   /** Where `sql` would go now, outside a transaction, and what speaks against each other node. Nothing is sent. */

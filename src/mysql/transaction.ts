@@ -90,7 +90,6 @@ export class Transactions {
     options: TransactionOptions,
     deadline: Deadline,
   ): Promise<T> {
-    checkOptions(fn, options);
     const outer = this.#active.getStore();
     if (outer?.isOpen === true) return nested(outer, fn, options);
     return this.#attempts(fn, options, deadline);
@@ -211,7 +210,12 @@ function isConflict(error: unknown): boolean {
   return classifyServerError(error).kind === 'deadlock' || (error as { errno?: unknown }).errno === 1020;
 }
 
-function checkOptions(fn: unknown, options: TransactionOptions): void {
+/**
+ * Checks the arguments of a transaction.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function checkTransaction(fn: unknown, options: TransactionOptions): void {
   if (typeof fn !== 'function') throw invalidOption('fn', 'a function', fn);
   rejectUnknownOptions('transaction', options, [
     'readOnly',
