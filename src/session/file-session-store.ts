@@ -17,7 +17,7 @@ import type { FileSessionStoreEvents } from './file-session-events.js';
 import type { ResolvedFileSessionOptions } from './file-session-options.js';
 import { FileSessionRepair, type FileSessionResync } from './file-session-repair.js';
 import type { CopiesWritten, LockedCopies } from './locked-copies.js';
-import { renameSession } from './rename-session.js';
+import { regenerateSession } from './regenerate-session.js';
 import { RetiredSessions } from './retired-sessions.js';
 import { Session } from './session.js';
 import { type HeldCopies, type SessionFileRead, SessionFiles } from './session-files.js';
@@ -181,19 +181,12 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
    */
   async regenerate(session: Session, options?: RegenerateOptions): Promise<Session> {
     this.#assertOpen();
-    const graceMs = options?.graceMs ?? this.options.regenerateGraceMs;
-    const rename = async (stored: Buffer | null): Promise<Session> => {
-      const renamed = renameSession(session, stored, this.options);
-      await this.save(renamed, options);
-      return renamed;
-    };
-    if (!session.exists) return rename(null);
-    // With the lock, so that nothing that a page of PHP saves meanwhile is left behind.
-    const fresh = await this.#locked(session, sessionDeadline(options), async (copies) =>
-      rename((await copies.deciding()).bytes),
-    );
-    await this.#retired.retire(session.id, fresh.id, graceMs, options);
-    return fresh;
+    return regenerateSession(session, this.options, this.#retired, options, {
+      save: (renamed) => this.save(renamed, options),
+      // Nothing that a page of PHP saves meanwhile may be left behind.
+      locked: (work) =>
+        this.#locked(session, sessionDeadline(options), async (copies) => work((await copies.deciding()).bytes)),
+    });
   }
 
   /**

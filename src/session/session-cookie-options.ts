@@ -88,6 +88,13 @@ export function resolveSessionCookie(
   const { secure = d.secure } = options;
   if (typeof secure !== 'boolean' && secure !== 'auto')
     throw invalidOption(`${path}.secure`, "a boolean or 'auto'", secure);
+  const partitioned = readBoolean(`${path}.partitioned`, options.partitioned, d.partitioned);
+  if (partitioned && !secure)
+    throw invalidOption(
+      `${path}.secure`,
+      "true or 'auto', since browsers drop a partitioned cookie without it",
+      secure,
+    );
   return {
     name,
     path: attribute('path', d.path),
@@ -95,7 +102,7 @@ export function resolveSessionCookie(
     secure,
     httpOnly: readBoolean(`${path}.httpOnly`, options.httpOnly, d.httpOnly),
     sameSite: readChoice(`${path}.sameSite`, options.sameSite, ['Lax', 'Strict', 'None', ''], d.sameSite),
-    partitioned: readBoolean(`${path}.partitioned`, options.partitioned, d.partitioned),
+    partitioned,
     lifetimeMs: readNumber(`${path}.lifetimeMs`, options.lifetimeMs, d.lifetimeMs, { min: 0 }),
     rolling: readBoolean(`${path}.rolling`, options.rolling, d.rolling),
     seal: readSeal(`${path}.seal`, options.seal),

@@ -13,7 +13,7 @@ import { SessionDocument } from '../php/session-document.js';
 import { BackgroundWork } from './background-work.js';
 import { memcachedLock, memcacheLock } from './lock-protocol.js';
 import { mergeRivals } from './merge-rivals.js';
-import { renameSession } from './rename-session.js';
+import { regenerateSession } from './regenerate-session.js';
 import { RetiredSessions } from './retired-sessions.js';
 import { Session } from './session.js';
 import type { SessionStoreEvents } from './session-events.js';
@@ -218,19 +218,14 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
    */
   async regenerate(session: Session, options?: RegenerateOptions): Promise<Session> {
     this.#assertOpen();
-    const graceMs = options?.graceMs ?? this.options.regenerateGraceMs;
-    const rename = async (stored: Buffer | null): Promise<Session> => {
-      const renamed = renameSession(session, stored, this.options);
-      await this.save(renamed, options);
-      return renamed;
-    };
-    if (!session.exists) return rename(null);
-    // With the lock, so that nothing that a page of PHP saves meanwhile is left behind.
-    const fresh = await this.#locked(session, sessionDeadline(options), async () =>
-      rename(await this.readRaw(session.id, options)),
-    );
-    await this.#retired.retire(session.id, fresh.id, graceMs, options);
-    return fresh;
+    return regenerateSession(session, this.options, this.#retired, options, {
+      save: (renamed) => this.save(renamed, options),
+      // Nothing that a page of PHP saves meanwhile may be left behind.
+      locked: (work) =>
+        this.#locked(session, sessionDeadline(options), async () =>
+          work(await this.readRaw(session.id, options)),
+        ),
+    });
   }
 
   /** Tells listeners of `save-failed` about a save whose caller cannot be told any more. */

@@ -1,15 +1,11 @@
 /** express-session over PHP's sessions, on real memcached: the whole contract of its stores, as its middleware uses it. */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import express from 'express';
 import session from 'express-session';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type ExpressSessionStore, sessionStore } from '../../src/express/index.js';
-import { createSessionStore } from '../../src/session/create-session-store.js';
-import type { SessionOptions } from '../../src/session/session-options.js';
 import type { SessionStore } from '../../src/session/session-store.js';
-import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { sessionSuite } from './session-suite.js';
 
 declare module 'express-session' {
   interface SessionData {
@@ -17,33 +13,8 @@ declare module 'express-session' {
   }
 }
 
-let servers: LocalCluster;
-const stores: SessionStore[] = [];
-const sites: Server[] = [];
-
-beforeAll(async () => {
-  servers = await startLocalCluster({ databases: false });
-});
-afterAll(async () => {
-  await servers?.close();
-});
-afterEach(async () => {
-  await Promise.all(sites.splice(0).map((site) => new Promise((done) => site.close(done))));
-  await Promise.all(stores.splice(0).map((store) => store.close()));
-  for (const node of servers.memcached) if (!node.running) await node.start();
-});
-
-async function openStore(options: Partial<SessionOptions> = {}): Promise<SessionStore> {
-  const store = await createSessionStore({ nodes: servers.memcached.map((node) => node.id), ...options });
-  stores.push(store);
-  return store;
-}
-
-let ids = 0;
-function newId(): string {
-  ids += 1;
-  return `expresssession${String(ids).padStart(8, '0')}`;
-}
+const suite = sessionSuite('expresssession');
+const { openStore, newId, listen } = suite;
 
 /** Calls a method of the store and gives what its callback got; fails when it is called twice. */
 function call<T>(invoke: (callback: (error?: unknown, value?: T) => void) => void): Promise<T | undefined> {
@@ -63,9 +34,9 @@ const set = (store: ExpressSessionStore, id: string, data: object) =>
   call<void>((done) => store.set(id, data, done));
 
 async function lifeOf(id: string): Promise<number[]> {
-  const ports = servers.memcached.map((node) => node.port).join(' ');
+  const ports = suite.servers.memcached.map((node) => node.port).join(' ');
   const script = `<?php foreach (explode(' ', $argv[1]) as $port) { $s = fsockopen('127.0.0.1', (int) $port); fwrite($s, "mg memc.sess.key.$argv[2] t\\r\\n"); echo fgets($s); }`;
-  const { stdout } = await servers.php(script, { args: [ports, id] });
+  const { stdout } = await suite.servers.php(script, { args: [ports, id] });
   return [...stdout.matchAll(/t(-?\d+)/g)].map(([, seconds]) => Number(seconds));
 }
 
@@ -81,7 +52,7 @@ describe('the store', () => {
       cart: [{ lamp: 2 }],
       at: '1970-01-01T00:00:00.000Z',
     });
-    const { stdout } = await servers.php(
+    const { stdout } = await suite.servers.php(
       `<?php session_id('${id}'); session_start(); echo json_encode($_SESSION);`,
     );
     expect(JSON.parse(stdout)).toEqual({
@@ -145,7 +116,7 @@ describe('the store', () => {
 
   test('errors go to the callback, once; an exception of the callback is not taken for one of the store', async () => {
     const store = sessionStore(await openStore());
-    for (const node of servers.memcached) await node.kill();
+    for (const node of suite.servers.memcached) await node.kill();
     await expect(get(store, newId())).rejects.toMatchObject({ code: 'ERR_STORE_DOWN' });
     await expect(set(store, newId(), { cookie: {}, a: 1 })).rejects.toMatchObject({ code: 'ERR_STORE_DOWN' });
     const listeners = process.listeners('uncaughtException');
@@ -172,10 +143,10 @@ describe('the store', () => {
       silent = false;
     });
     const gone = once(store, 'disconnect');
-    for (const node of servers.memcached) await node.kill();
+    for (const node of suite.servers.memcached) await node.kill();
     await gone;
     const back = once(store, 'connect');
-    for (const node of servers.memcached) await node.start();
+    for (const node of suite.servers.memcached) await node.start();
     await back;
     expect(silent).toBe(true);
   });
@@ -205,7 +176,7 @@ describe('behind express-session', () => {
       res.json({ id: req.sessionID });
     });
     app.get('/ended', async (req, res) => {
-      const { stdout } = await servers.php(
+      const { stdout } = await suite.servers.php(
         `<?php session_id('${req.sessionID.replaceAll('_', ',')}'); session_start(); session_destroy(); echo 'ended';`,
       );
       Object.assign(req.session, req.query);
@@ -225,10 +196,7 @@ describe('behind express-session', () => {
     app.get('/logout', (req, res, next) => {
       req.session.destroy((error) => (error ? next(error) : void res.json({})));
     });
-    const server = createServer(app);
-    sites.push(server);
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const url = await listen(app);
     let jar = '';
     return async (path) => {
       const answer = await fetch(url + path, jar === '' ? {} : { headers: { cookie: jar } });
@@ -306,7 +274,7 @@ describe('behind express-session', () => {
     const id = newId();
     await sessions.writeRaw(id, Buffer.from('php|i:0;node|i:0;'));
     const given = store.createSession({ sessionID: id }, (await get(store, id)) ?? {});
-    await servers.php(`<?php session_id('${id}'); session_start(); $_SESSION['php'] = 1;`);
+    await suite.servers.php(`<?php session_id('${id}'); session_start(); $_SESSION['php'] = 1;`);
     await set(store, id, Object.assign(given, { node: 1 }));
     expect((await sessions.load(id)).data).toEqual({ php: 1, node: 1 });
   });
@@ -326,7 +294,7 @@ describe('behind express-session', () => {
     const store = sessionStore(lenient);
     await strict('/set?user=ada');
     const gone = once(store, 'disconnect');
-    for (const node of servers.memcached) await node.kill();
+    for (const node of suite.servers.memcached) await node.kill();
     expect((await strict('/me')).status).toBe(500);
     await gone;
   });

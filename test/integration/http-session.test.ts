@@ -1,55 +1,24 @@
 /** Sessions with plain http, with Express 4 and 5, and all the ways in which a response can end. */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import express from 'express';
 import express4 from 'express4';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadSession, type PhpSessionRequest, phpSession } from '../../src/express/index.js';
-import { createSessionStore } from '../../src/session/create-session-store.js';
-import type { SessionOptions } from '../../src/session/session-options.js';
 import type { SessionStore } from '../../src/session/session-store.js';
-import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { sessionSuite } from './session-suite.js';
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => unknown;
 
-let servers: LocalCluster;
-const stores: SessionStore[] = [];
-const sites: Server[] = [];
+const suite = sessionSuite('httpsession');
+const { openStore, newId, listen } = suite;
 
-beforeAll(async () => {
-  servers = await startLocalCluster({ databases: false });
-});
-afterAll(async () => {
-  await servers?.close();
-});
-afterEach(async () => {
-  for (const site of sites) site.closeAllConnections();
-  await Promise.all(sites.splice(0).map((site) => new Promise((done) => site.close(done))));
-  await Promise.all(stores.splice(0).map((store) => store.close()));
-  for (const node of servers.memcached) if (!node.running) await node.start();
-});
-
-async function openStore(options: Partial<SessionOptions> = {}): Promise<SessionStore> {
-  const store = await createSessionStore({ nodes: servers.memcached.map((node) => node.id), ...options });
-  stores.push(store);
-  return store;
-}
-
-async function listen(handler: Handler): Promise<string> {
-  const site = createServer((req, res) => void handler(req, res));
-  sites.push(site);
-  await new Promise<void>((done) => site.listen(0, '127.0.0.1', done));
-  return `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
-}
-
-let ids = 0;
 async function stored(store: SessionStore, bytes: string): Promise<string> {
-  ids += 1;
-  const id = `httpsession${String(ids).padStart(15, '0')}`;
+  const id = newId();
   await store.writeRaw(id, Buffer.from(bytes));
   return id;
 }
@@ -93,7 +62,7 @@ describe('with plain http', () => {
     const again = await fetch(url, withId(idOf(first)));
     expect(await again.text()).toBe('2');
     expect(again.headers.getSetCookie()).toEqual([]);
-    const { stdout } = await servers.php(
+    const { stdout } = await suite.servers.php(
       `<?php session_id('${idOf(first)}'); session_start(); echo $_SESSION['visits'];`,
     );
     expect(stdout).toBe('2');

@@ -1,64 +1,18 @@
 /** PHP and Node share sessions: the same bytes, the same nodes, the same lock. */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import express from 'express';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type PhpSessionRequest, phpSession } from '../../src/express/index.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
-import type { SessionOptions } from '../../src/session/session-options.js';
 import type { SessionStore } from '../../src/session/session-store.js';
-import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { sessionSuite } from './session-suite.js';
 
-let servers: LocalCluster;
-const stores: SessionStore[] = [];
-const sites: Server[] = [];
-
-beforeAll(async () => {
-  servers = await startLocalCluster({ databases: false });
-});
-afterAll(async () => {
-  await servers?.close();
-});
-afterEach(async () => {
-  await Promise.all(sites.splice(0).map((site) => new Promise((done) => site.close(done))));
-  await Promise.all(stores.splice(0).map((store) => store.close()));
-  for (const node of servers.memcached) {
-    await node.faults.heal();
-    if (!node.running) await node.start();
-  }
-});
-
-async function openStore(options: Partial<SessionOptions> = {}): Promise<SessionStore> {
-  const store = await createSessionStore({ nodes: servers.memcached.map((node) => node.id), ...options });
-  stores.push(store);
-  return store;
-}
-
-let ids = 0;
-function newId(): string {
-  ids += 1;
-  return `abcdefghijklmnopqr${String(ids).padStart(8, '0')}`;
-}
-
-/** Runs PHP code inside an open session and gives what it echoes. */
-async function php(id: string, code: string, ini: Readonly<Record<string, string>> = {}): Promise<string> {
-  const script = `<?php session_id('${id}'); if (!session_start()) { echo 'NO SESSION'; exit; } ${code}`;
-  const { stdout, stderr, exitCode } = await servers.php(script, { ini });
-  expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
-  return stdout;
-}
+const suite = sessionSuite('phpsession');
+const { openStore, newId, php, listen } = suite;
 
 /** The value under a key of one memcached node, as PHP's own client reads it. */
 async function rawOn(node: { host: string; port: number }, key: string): Promise<string> {
   const script = `<?php $m = new Memcached(); $m->addServer('${node.host}', ${node.port}); $v = $m->get('${key}'); echo $v === false ? 'MISS' : $v;`;
-  return (await servers.php(script)).stdout;
-}
-
-async function listen(app: express.Express): Promise<string> {
-  const site = createServer(app);
-  sites.push(site);
-  await new Promise<void>((done) => site.listen(0, '127.0.0.1', done));
-  return `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+  return (await suite.servers.php(script)).stdout;
 }
 
 describe.each(['php', 'php_serialize'] as const)('with the container %s', (serialize) => {
@@ -114,7 +68,7 @@ test('both copies hold the same bytes, under the key that PHP uses', async () =>
   session.data['user'] = 'ada';
   await store.save(session);
   const copies = await Promise.all(
-    servers.memcached.map((node) => rawOn(node, `memc.sess.key.${session.id}`)),
+    suite.servers.memcached.map((node) => rawOn(node, `memc.sess.key.${session.id}`)),
   );
   expect(copies).toEqual(['user|s:3:"ada";', 'user|s:3:"ada";']);
   expect(await php(session.id, "echo $_SESSION['user'];")).toBe('ada');
@@ -134,7 +88,7 @@ test('when the first node of a session is dead, the second one answers and takes
   const session = store.create();
   session.data['user'] = 'ada';
   await store.save(session);
-  const first = servers.memcached.find((node) => node.id === store.holders(session.id)[0]);
+  const first = suite.servers.memcached.find((node) => node.id === store.holders(session.id)[0]);
   await first?.kill();
   const again = await store.load(session.id);
   expect(again.data).toEqual({ user: 'ada' });
@@ -146,7 +100,7 @@ test('when the first node of a session is dead, the second one answers and takes
 
 test('a dead node opens its breakers, and they close when it is back', async () => {
   const store = await openStore({ monitorIntervalMs: 50 });
-  const victim = servers.memcached[0];
+  const victim = suite.servers.memcached[0];
   const phase = () => store.status().find((node) => node.node === victim?.id)?.reads;
   await victim?.kill();
   await expect.poll(phase, { timeout: 10_000 }).toBe('open');
@@ -159,7 +113,7 @@ test('a frozen node costs its deadline once, not the session', async () => {
   const session = store.create();
   session.data['user'] = 'ada';
   await store.save(session);
-  const first = servers.memcached.find((node) => node.id === store.holders(session.id)[0]);
+  const first = suite.servers.memcached.find((node) => node.id === store.holders(session.id)[0]);
   await first?.pause();
   try {
     expect((await store.load(session.id)).data).toEqual({ user: 'ada' });
@@ -170,10 +124,10 @@ test('a frozen node costs its deadline once, not the session', async () => {
 
 test('no node at all is ERR_STORE_DOWN that names every one', async () => {
   const store = await openStore();
-  for (const node of servers.memcached) await node.kill();
+  for (const node of suite.servers.memcached) await node.kill();
   const error = await store.load(newId()).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'ERR_STORE_DOWN' });
-  for (const node of servers.memcached) expect((error as Error).message).toContain(node.id);
+  for (const node of suite.servers.memcached) expect((error as Error).message).toContain(node.id);
 });
 
 test('two who change different variables of one session lose nothing', async () => {
@@ -217,7 +171,8 @@ test('a save waits for the PHP request that holds the lock, and then merges with
   const lockKey = `memc.sess.key.lock.${id}`;
   await expect
     .poll(
-      async () => (await Promise.all(servers.memcached.map((node) => rawOn(node, lockKey)))).includes('1'),
+      async () =>
+        (await Promise.all(suite.servers.memcached.map((node) => rawOn(node, lockKey)))).includes('1'),
       { timeout: 5_000 },
     )
     .toBe(true);
@@ -234,7 +189,7 @@ test('a lock that nobody gives back is ERR_SESSION_LOCKED, and nothing in memory
   session.data['a'] = 2;
   // PHP's command line sets no expiry on its lock: killed, it leaves the lock behind.
   const script = `<?php session_id('${id}'); session_start(); fwrite(STDOUT, 'held'); fflush(STDOUT); $pid = getmypid(); shell_exec("kill -9 $pid");`;
-  await servers.php(script);
+  await suite.servers.php(script);
   await expect(store.save(session)).rejects.toMatchObject({ code: 'ERR_SESSION_LOCKED' });
   expect(session.data).toEqual({ a: 2 });
 });
@@ -265,9 +220,9 @@ test('touch renews every copy', async () => {
   await long.touch(session.id);
   const ttl = async (node: { host: string; port: number }): Promise<string> => {
     const script = `<?php $s = fsockopen('${node.host}', ${node.port}); fwrite($s, "mg memc.sess.key.${session.id} t\\r\\n"); echo fgets($s);`;
-    return (await servers.php(script)).stdout;
+    return (await suite.servers.php(script)).stdout;
   };
-  for (const node of servers.memcached)
+  for (const node of suite.servers.memcached)
     expect(Number(/t(\d+)/.exec(await ttl(node))?.[1])).toBeGreaterThan(500);
 });
 
@@ -290,7 +245,7 @@ test('a value that PHP has no counterpart for is refused by name, before anythin
 
 test('pecl-memcache sessions are shared, too', async () => {
   const store = await openStore({ handler: 'memcache' });
-  const path = servers.memcached.map(({ host, port }) => `tcp://${host}:${port}`).join(',');
+  const path = suite.servers.memcached.map(({ host, port }) => `tcp://${host}:${port}`).join(',');
   const ini = { 'session.save_handler': 'memcache', 'session.save_path': path };
   const id = newId();
   await php(id, "$_SESSION = ['a' => 1, 'b' => 1];", ini);
@@ -424,7 +379,7 @@ describe('the middleware', () => {
   test('without a store a request gets an error, or an anonymous session, as the option says', async () => {
     const strict = await listen(shop(await openStore()));
     const lenient = await listen(shop(await openStore({ onStoreDown: 'anonymous' })));
-    for (const node of servers.memcached) await node.kill();
+    for (const node of suite.servers.memcached) await node.kill();
     const id = newId();
     expect((await fetch(`${strict}/me`, withId(id))).status).toBe(503);
     const answer = await fetch(`${lenient}/me`, withId(id));
@@ -486,7 +441,7 @@ test("a silent first node leaves time to ask the second within the caller's limi
   const session = store.create();
   session.data['user'] = 'ada';
   await store.save(session);
-  const first = servers.memcached.find((node) => node.id === store.holders(session.id)[0]);
+  const first = suite.servers.memcached.find((node) => node.id === store.holders(session.id)[0]);
   await first?.pause();
   try {
     expect((await store.load(session.id, { timeoutMs: 5_000 })).data).toEqual({ user: 'ada' });

@@ -1,47 +1,12 @@
 /** The session lock beside real PHP: a lock that PHP took away is noticed, and one that a killed PHP left behind is removed. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createSessionStore } from '../../src/session/create-session-store.js';
+import { describe, expect, test, vi } from 'vitest';
 import { memcachedLock, memcacheLock } from '../../src/session/lock-protocol.js';
-import type { SessionOptions } from '../../src/session/session-options.js';
-import type { SessionStore } from '../../src/session/session-store.js';
-import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { sessionSuite } from './session-suite.js';
 
-let servers: LocalCluster;
-const stores: SessionStore[] = [];
-
-beforeAll(async () => {
-  servers = await startLocalCluster({ databases: false });
-});
-afterAll(async () => {
-  await servers?.close();
-});
-afterEach(async () => {
-  await Promise.all(stores.splice(0).map((store) => store.close()));
-});
-
-async function openStore(options: Partial<SessionOptions> = {}): Promise<SessionStore> {
-  const store = await createSessionStore({ nodes: servers.memcached.map((node) => node.id), ...options });
-  stores.push(store);
-  return store;
-}
-
-let ids = 0;
-function newId(): string {
-  ids += 1;
-  return `lockedsession${String(ids).padStart(8, '0')}`;
-}
-
-/** Runs PHP with the session open; `$_SESSION` is saved at its end. */
-async function php(
-  id: string,
-  code: string,
-  ini: Readonly<Record<string, string | number>> = {},
-): Promise<string> {
-  const script = `<?php session_id('${id}'); if (!session_start()) { echo 'NO SESSION'; exit; } ${code}`;
-  return (await servers.php(script, { ini })).stdout;
-}
+const suite = sessionSuite('sessionlock');
+const { openStore, newId, php } = suite;
 
 /** Leaves the lock of a PHP process behind that was killed while its session was open. */
 async function leaveLockBehind(id: string): Promise<void> {
@@ -61,7 +26,7 @@ describe('a lock without expiry that a killed PHP left behind', () => {
     expect((await store.save(session)).outcome).toBe('saved');
     expect(broken).toHaveLength(1);
     expect(broken[0]?.heldMs).toBeGreaterThanOrEqual(400);
-    expect(servers.memcached.map((node) => node.id)).toContain(broken[0]?.node);
+    expect(suite.servers.memcached.map((node) => node.id)).toContain(broken[0]?.node);
     expect(await php(id, "echo $_SESSION['a'];")).toBe('2');
   });
 
@@ -183,7 +148,7 @@ describe("with conflict 'lock'", () => {
     const id = newId();
     await php(id, "$_SESSION = ['php' => 0, 'node' => 0];");
     // PHP's own lock expires after a second; at its end PHP unlocks all the same, and takes ours away.
-    const opened = join(servers.folder, `${id}.opened`);
+    const opened = join(suite.servers.folder, `${id}.opened`);
     const slow = php(id, `touch('${opened}'); sleep(4); $_SESSION['php'] = 1;`, {
       'memcached.sess_lock_expire': 1,
     });
@@ -224,9 +189,9 @@ describe("with conflict 'lock'", () => {
 
 /** Says one line to every memcached, past all clients, and gives the answers. */
 async function say(line: string): Promise<string[]> {
-  const ports = servers.memcached.map((node) => node.port).join(' ');
+  const ports = suite.servers.memcached.map((node) => node.port).join(' ');
   const script = `<?php foreach (explode(' ', $argv[1]) as $port) { $s = fsockopen('127.0.0.1', (int) $port); fwrite($s, $argv[2] . "\r\n"); echo fgets($s); }`;
-  return (await servers.php(script, { args: [ports, line] })).stdout.trim().split('\r\n');
+  return (await suite.servers.php(script, { args: [ports, line] })).stdout.trim().split('\r\n');
 }
 
 /** Seconds that a key has left on the node that holds it; -1 when none does. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { formatSessionCookie, readSessionCookie } from '../../../src/session/session-cookie.js';
-import { DEFAULT_SESSION_COOKIE } from '../../../src/session/session-cookie-options.js';
+import { DEFAULT_SESSION_COOKIE, resolveSessionCookie } from '../../../src/session/session-cookie-options.js';
 
 test.each([
   [undefined, undefined],
@@ -36,4 +36,18 @@ test('attributes that are off are left out, and secure follows the request by it
   const bare = { ...DEFAULT_SESSION_COOKIE, httpOnly: false, sameSite: '' } as const;
   expect(formatSessionCookie('a', bare, { secureRequest: false, now: 0 })).toBe('PHPSESSID=a; path=/');
   expect(formatSessionCookie('a', bare, { secureRequest: true, now: 0 })).toBe('PHPSESSID=a; path=/; secure');
+});
+
+test('partitioned is between secure and HttpOnly, where PHP 8.5 puts it', () => {
+  const cookie = { ...DEFAULT_SESSION_COOKIE, secure: true, sameSite: 'None', partitioned: true } as const;
+  expect(formatSessionCookie('abc', cookie, { secureRequest: false, now: 0 })).toBe(
+    'PHPSESSID=abc; path=/; secure; partitioned; HttpOnly; SameSite=None',
+  );
+});
+
+test('a partitioned cookie that is never secure is refused, since browsers drop it', () => {
+  expect(() => resolveSessionCookie('cookie', { partitioned: true, secure: false })).toThrow(
+    '`cookie.secure`',
+  );
+  expect(resolveSessionCookie('cookie', { partitioned: true }).secure).toBe('auto');
 });

@@ -1,0 +1,50 @@
+/** Gives a session a new id, for every kind of store. */
+import { SessionDocument } from '../php/session-document.js';
+import type { ResolvedCommonSessionOptions } from './common-session-options.js';
+import type { RetiredSessions } from './retired-sessions.js';
+import type { Session } from './session.js';
+import { createSessionId } from './session-id.js';
+import type { RegenerateOptions } from './session-store-port.js';
+
+/** What the store does for it. */
+export interface RegeneratePort {
+  /** Saves the session with the new id. */
+  save(renamed: Session): Promise<unknown>;
+  /** Runs `work` under the old session's lock, with what is stored of it now; null when it is gone. */
+  locked(work: (stored: Buffer | null) => Promise<Session>): Promise<Session>;
+}
+
+/** Saves the variables of `session` under a new id, and retires the old one; the session with the new id. */
+export async function regenerateSession(
+  session: Session,
+  store: ResolvedCommonSessionOptions,
+  retired: RetiredSessions,
+  options: RegenerateOptions | undefined,
+  port: RegeneratePort,
+): Promise<Session> {
+  const rename = async (stored: Buffer | null): Promise<Session> => {
+    const renamed = renameSession(session, stored, store);
+    await port.save(renamed);
+    return renamed;
+  };
+  if (!session.exists) return rename(null);
+  const fresh = await port.locked(rename);
+  await retired.retire(session.id, fresh.id, options?.graceMs ?? store.regenerateGraceMs, options);
+  return fresh;
+}
+
+/**
+ * The session with a new id, not saved yet. What was changed here is merged into what the old session holds now. One that was
+ * destroyed meanwhile does not come back with its old variables, unless `onGone` says so.
+ *
+ * @param stored what the store holds of the old session now; null when it is gone
+ */
+function renameSession(
+  session: Session,
+  stored: Buffer | null,
+  { idFormat, serialize, onGone }: ResolvedCommonSessionOptions,
+): Session {
+  const gone = session.exists && onGone === 'recreate' ? undefined : SessionDocument.decode('', serialize);
+  const inherited = stored === null ? gone : SessionDocument.decode(stored, serialize);
+  return session.renamed(createSessionId(idFormat), inherited);
+}
