@@ -1,6 +1,8 @@
 /** A store for express-session over PHP's sessions. express-session itself is not imported: it need not be installed. */
 import { EventEmitter } from 'node:events';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { MountHealth } from '../files/mount-health.js';
+import { FileSessionStore } from '../session/file-session-store.js';
 import { SessionStore } from '../session/session-store.js';
 import type { SessionStorePort } from '../session/session-store-port.js';
 import { type SessionSource, storeOf } from './http-session.js';
@@ -43,7 +45,7 @@ export class ExpressSessionStore extends EventEmitter {
   constructor(store: SessionStorePort) {
     super();
     this.#store = store;
-    if (store instanceof SessionStore && store.options.onStoreDown === 'anonymous') this.#watch(store);
+    if (store.options.onStoreDown === 'anonymous') this.#watch(store);
   }
 
   /** Reads a session; the callback gets `null` when there is none, or the id is none that PHP could have made. */
@@ -143,14 +145,17 @@ export class ExpressSessionStore extends EventEmitter {
     return this.#store.options.accept.test(id) ? id : undefined;
   }
 
-  #watch(store: SessionStore): void {
+  #watch(store: SessionStorePort): void {
     let connected = true;
-    store.on('breaker-changed', () => {
-      const now = store.status().some(({ reads }) => reads !== 'open');
+    const look = (now: boolean): void => {
       if (now === connected) return;
       connected = now;
       this.emit(now ? 'connect' : 'disconnect');
-    });
+    };
+    if (store instanceof SessionStore)
+      store.on('breaker-changed', () => look(store.status().some(({ reads }) => reads !== 'open')));
+    if (store instanceof FileSessionStore)
+      store.on('mount-changed', () => look(store.status().some(({ health }) => isReadable(health))));
   }
 }
 
@@ -163,6 +168,10 @@ export class ExpressSessionStore extends EventEmitter {
  */
 export function sessionStore(source: SessionSource): ExpressSessionStore {
   return new ExpressSessionStore(storeOf(source));
+}
+
+function isReadable({ phase }: MountHealth): boolean {
+  return phase === 'healthy' || phase === 'impaired';
 }
 
 /** Calls back once, in a turn of its own: what the callback throws is the caller's, not a failure of the store. */

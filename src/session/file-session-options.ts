@@ -1,6 +1,12 @@
 /** Options of a session store in files, their defaults and their checks. */
 
-import { invalidOption, readNumber, readStrings, rejectUnknownOptions } from '../common/option-reader.js';
+import {
+  invalidOption,
+  readChoice,
+  readNumber,
+  readStrings,
+  rejectUnknownOptions,
+} from '../common/option-reader.js';
 import { checkMountPaths } from '../files/mirrored-mounts.js';
 import {
   COMMON_SESSION_OPTION_NAMES,
@@ -25,6 +31,8 @@ export interface FileSessionOptions extends CommonSessionOptions {
    * PHP keeps its sessions, and decides; all must have the same depth and mode, and the same order everywhere.
    */
   readonly mounts: readonly string[];
+  /** PHP's `session.save_handler`; what `mounts` mean anyway. */
+  readonly handler?: 'files';
   /**
    * PHP's own configuration for everything that is not given here: the path of a php.ini (a `conf.d` beside it is read,
    * too), of a file with the output of `php -i`, or a list of files and folders.
@@ -71,6 +79,7 @@ export const DEFAULT_FILE_SESSION_OPTIONS: {
 /** Their names. */
 export const FILE_SESSION_OPTION_NAMES: readonly (keyof FileSessionOptions)[] = [
   'mounts',
+  'handler',
   'phpIni',
   'gcIntervalMs',
   'owner',
@@ -88,6 +97,7 @@ export function resolveFileSessionOptions(
   path = 'sessions',
 ): ResolvedFileSessionOptions {
   const d = DEFAULT_FILE_SESSION_OPTIONS;
+  readChoice(`${path}.handler`, given.handler, ['files'], 'files');
   rejectUnknownOptions(path, given, FILE_SESSION_OPTION_NAMES);
   const { gcIntervalMs, owner, maxBytes } = given;
   const paths = readStrings(`${path}.mounts`, given.mounts, []).map((text, index) =>

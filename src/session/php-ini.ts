@@ -17,7 +17,7 @@ import type { AnySessionOptions } from './store-options.js';
  * be followed.
  */
 export function withPhpIni(options: AnySessionOptions, path = 'sessions'): AnySessionOptions {
-  const { phpIni, ...own } = options as SessionOptions & Partial<FileSessionOptions>;
+  const { phpIni, ...own } = options as SessionOptions & Partial<Omit<FileSessionOptions, 'handler'>>;
   if (phpIni === undefined) return options;
   const files = typeof phpIni === 'string' ? [phpIni] : phpIni;
   if (

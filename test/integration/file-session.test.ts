@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -16,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createCluster } from '../../src/create-cluster.js';
-import { loadSession } from '../../src/express/index.js';
+import { loadSession, sessionStore } from '../../src/express/index.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { FileSessionOptions } from '../../src/session/file-session-options.js';
 import type { FileSessionStore } from '../../src/session/file-session-store.js';
@@ -128,6 +129,26 @@ test('createCluster opens the sessions that a php.ini names, and the middleware 
   await new Promise((done) => site.close(done));
   await cluster.close();
   expect(await php(id, "echo $_SESSION['seen'];", ini)).toBe('ada');
+});
+
+test('express-session keeps its sessions in files, and hears of it when no mount is left', async () => {
+  const store = await openStore({ onStoreDown: 'anonymous', monitorIntervalMs: 50 });
+  const sessions = sessionStore(store);
+  const heard: string[] = [];
+  for (const event of ['connect', 'disconnect']) sessions.on(event, () => heard.push(event));
+  const id = newId();
+  const done = (work: (callback: (error?: unknown, value?: unknown) => void) => void): Promise<unknown> =>
+    new Promise((resolve, reject) => work((error, value) => (error ? reject(error) : resolve(value))));
+  await done((callback) => sessions.set(id, { user: 'ada', cookie: { originalMaxAge: null } }, callback));
+  expect(await php(id, "echo $_SESSION['user'];")).toBe('ada');
+  expect(await done((callback) => sessions.get(id, callback))).toMatchObject({ user: 'ada' });
+  for (const mount of [a, b]) renameSync(mount, `${mount}-away`);
+  await eventually('it is disconnected', () => heard.includes('disconnect'));
+  for (const mount of [a, b]) renameSync(`${mount}-away`, mount);
+  await eventually('it is connected again', () => heard.at(-1) === 'connect');
+  expect(await done((callback) => sessions.get(id, callback))).toMatchObject({ user: 'ada' });
+  await done((callback) => sessions.destroy(id, callback));
+  expect(existsSync(fileOf(id))).toBe(false);
 });
 
 test('what Node writes has the very bytes that PHP would write', async () => {

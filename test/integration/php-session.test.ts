@@ -1,9 +1,13 @@
 /** PHP and Node share sessions: the same bytes, the same nodes, the same lock. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import express from 'express';
 import { describe, expect, test } from 'vitest';
 import { type PhpSessionRequest, phpSession } from '../../src/express/index.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { SessionStore } from '../../src/session/session-store.js';
+import { resolveStoreOptions } from '../../src/session/store-options.js';
 import { sessionSuite } from './session-suite.js';
 
 const suite = sessionSuite('phpsession');
@@ -254,6 +258,39 @@ test('pecl-memcache sessions are shared, too', async () => {
   session.data['a'] = 2;
   await store.save(session);
   expect(await php(id, 'echo json_encode($_SESSION);', ini)).toBe('{"a":2,"b":1}');
+});
+
+test('what php -i of a real PHP prints configures everything', async () => {
+  const nodes = suite.servers.memcached.map((node) => node.id);
+  const { stdout } = await suite.servers.php('<?php phpinfo();', {
+    ini: {
+      'session.name': 'SHOP',
+      'session.gc_maxlifetime': '7200',
+      'session.sid_length': '40',
+      'session.cookie_httponly': '1',
+      'session.cookie_samesite': 'Strict',
+      'session.serialize_handler': 'igbinary',
+      'memcached.sess_consistent_hash': '0',
+      'memcached.sess_number_of_replicas': '1',
+      'memcached.sess_prefix': 'shop.',
+    },
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'stormlamp-phpinfo-'));
+  const file = join(folder, 'php-info.txt');
+  writeFileSync(file, stdout);
+  const { options } = resolveStoreOptions({ phpIni: file });
+  rmSync(folder, { recursive: true });
+  expect(options).toMatchObject({
+    nodes: nodes.map((id) => ({ id })),
+    handler: 'memcached',
+    placement: { distribution: 'modula' },
+    copies: 2,
+    prefix: 'shop.',
+    serialize: 'igbinary',
+    lifetimeMs: 7_200_000,
+    idFormat: { length: 40, bitsPerCharacter: 4 },
+    cookie: { name: 'SHOP', httpOnly: true, sameSite: 'Strict', secure: false },
+  });
 });
 
 describe('the middleware', () => {

@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, expectTypeOf, test } from 'vitest';
+import { type Cluster, createCluster, type FileSessionStore, type SessionStore } from '../../../src/index.js';
+import type { SessionStoreOf } from '../../../src/session/create-session-store.js';
 import { resolveStoreOptions } from '../../../src/session/store-options.js';
 
 const folders: string[] = [];
@@ -95,4 +97,24 @@ test('options that do not say where the sessions are, or say it twice, are refus
   expect(() => resolveStoreOptions({ mounts: ['/a'], prefix: 'x' } as never)).toThrow(
     'Unknown option `sessions.prefix`',
   );
+});
+
+test('handler files may be said, and nothing else beside mounts', () => {
+  expect(resolveStoreOptions({ mounts: ['/a'], handler: 'files' }).kind).toBe('files');
+  expect(() => resolveStoreOptions({ mounts: ['/a'], handler: 'memcached' } as never)).toThrow(
+    "one of 'files'",
+  );
+  expect(() => resolveStoreOptions({ nodes: ['a'], handler: 'files' } as never)).toThrow(
+    '`sessions.handler`',
+  );
+});
+
+test('the type of a store is known from its options', () => {
+  expectTypeOf<SessionStoreOf<{ mounts: string[] }>>().toEqualTypeOf<FileSessionStore>();
+  expectTypeOf<SessionStoreOf<{ nodes: string[] }>>().toEqualTypeOf<SessionStore>();
+  expectTypeOf<SessionStoreOf<{ phpIni: string }>>().toEqualTypeOf<SessionStore | FileSessionStore>();
+  const open = () => createCluster({ sessions: { mounts: ['/srv/a'] } });
+  expectTypeOf(open).returns.resolves.toEqualTypeOf<Cluster<FileSessionStore>>();
+  const fromEnvironment = () => createCluster();
+  expectTypeOf(fromEnvironment).returns.resolves.toEqualTypeOf<Cluster>();
 });
