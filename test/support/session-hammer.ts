@@ -84,16 +84,10 @@ export async function hammerSessions(
   // Past the proxies: they live in this process, and all that PHP and Node say would have to go through one event loop.
   const nodes = servers.memcached.map(({ host, realPort }) => `${host}:${realPort}`);
   const ids = Array.from({ length: size.sessions }, (_, index) => `hammer${handler}${Date.now()}x${index}`);
-  const stores = await Promise.all(
-    Array.from({ length: size.node }, () =>
-      createSessionStore({
-        nodes,
-        handler,
-        operationTimeoutMs: 5_000,
-        ...options,
-      }),
-    ),
-  );
+  // One after the other: as many connections at once as there are workers are not what is tried here.
+  const stores: SessionStore[] = [];
+  for (let index = 0; index < size.node; index += 1)
+    stores.push(await createSessionStore({ nodes, handler, operationTimeoutMs: 5_000, ...options }));
   try {
     const refusals: Record<string, number> = {};
     const trouble: Record<string, number> = {};
