@@ -168,6 +168,8 @@ async function phpWorker(
         // The limit is for one request; this process answers many.
         max_execution_time: 0,
         'memcached.sess_lock_expire': 30,
+        // pecl-memcache waits for twice as long, and then writes an empty session over the stored one.
+        'memcache.lock_timeout': 60,
       },
       timeoutMs: Math.max(0, until - Date.now()) + 90_000,
     });
