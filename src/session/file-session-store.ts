@@ -185,7 +185,9 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
       save: (renamed) => this.save(renamed, options),
       // Nothing that a page of PHP saves meanwhile may be left behind.
       locked: (work) =>
-        this.#locked(session, sessionDeadline(options), async (copies) => work((await copies.deciding()).bytes)),
+        this.#locked(session, sessionDeadline(options), async (copies) =>
+          work((await copies.deciding()).bytes),
+        ),
     });
   }
 
