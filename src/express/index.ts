@@ -13,6 +13,7 @@ export {
   type SessionCallback,
   sessionStore,
 } from './express-session-store.js';
+export { type HealthOptions, health } from './health.js';
 export { HttpSession, loadSession, type PhpSessionOptions, type SessionSource } from './http-session.js';
 export {
   type PhpSessionMiddleware,

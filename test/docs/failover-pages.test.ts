@@ -1,5 +1,5 @@
-/** What docs/breakers.md, docs/php-topology-file.md, docs/haproxy.md and docs/resources.md show works when it is pasted. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** What docs/breakers.md, docs/dashboard.md, docs/php-topology-file.md, docs/haproxy.md and docs/resources.md show works when it is pasted. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -90,4 +90,19 @@ test('docs/resources.md: what takes a machine of its own is at least of the righ
   } finally {
     rmSync(inside, { recursive: true, force: true });
   }
+});
+
+test('docs/dashboard.md: the page is made, and its pictures are there', async () => {
+  const [code] = blocksOf('docs/dashboard.md', 'js');
+  const append = 'process.exitCode = page.name === undefined ? 1 : 0;';
+  expect(await runBlock(code ?? '', servers, { env: { OPS_TOKEN: 'x' }, append })).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
+  const pictures = [
+    ...readFileSync(join(ROOT, 'docs/dashboard.md'), 'utf8').matchAll(/\]\((pictures\/[^)]+)\)/g),
+  ];
+  expect(pictures.length).toBe(2);
+  for (const [, picture = ''] of pictures)
+    expect(existsSync(join(ROOT, 'docs', picture)), picture).toBe(true);
 });

@@ -119,6 +119,37 @@ export class Chromium implements StoryBrowser {
     await this.#ask('Network.setCookie', { name, value, url: this.#url });
   }
 
+  /** What an expression of the page's own JavaScript gives. */
+  evaluate(expression: string): Promise<unknown> {
+    return this.#evaluate(expression);
+  }
+
+  /** A picture of the page, `width` pixels wide and as high as it is, as PNG. */
+  async screenshot(width = 1_280, scheme: 'light' | 'dark' = 'light'): Promise<Buffer> {
+    const features = [{ name: 'prefers-color-scheme', value: scheme }];
+    await this.#ask('Emulation.setEmulatedMedia', { features });
+    const metrics = { width, height: 900, deviceScaleFactor: 1, mobile: false };
+    await this.#ask('Emulation.setDeviceMetricsOverride', metrics);
+    const { data } = await this.#ask('Page.captureScreenshot', {
+      format: 'png',
+      captureBeyondViewport: true,
+    });
+    return Buffer.from(data as string, 'base64');
+  }
+
+  /** Presses a key in the page, as the keyboard would. */
+  async press(key: 'Tab' | 'Enter' | 'Escape'): Promise<void> {
+    const codes = { Tab: 9, Enter: 13, Escape: 27 };
+    const event = {
+      key,
+      code: key,
+      windowsVirtualKeyCode: codes[key],
+      ...(key === 'Enter' ? { text: '\r' } : {}),
+    };
+    await this.#ask('Input.dispatchKeyEvent', { type: 'keyDown', ...event });
+    await this.#ask('Input.dispatchKeyEvent', { type: 'keyUp', ...event });
+  }
+
   /** The browser's name and version. */
   async version(): Promise<string> {
     return String((await this.#ask('Browser.getVersion', {}))['product']);

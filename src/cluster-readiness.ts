@@ -1,0 +1,61 @@
+/** Whether a cluster can do its work now, for load balancers and orchestrators that ask. */
+import type { Cluster } from './create-cluster.js';
+import type { MysqlCluster } from './mysql/mysql-cluster.js';
+
+/** What a service may need of a cluster. */
+export type ClusterNeed = 'reads' | 'writes' | 'sessions';
+
+/** Any cluster, whatever its session store. */
+// biome-ignore lint/suspicious/noExplicitAny: the kind of store does not matter here.
+export type AnyCluster = Cluster<any>;
+
+/** The state of every need; null for what the cluster was made without. */
+export interface Readiness {
+  /** Whether everything that is needed is there. */
+  readonly ready: boolean;
+  /** Whether a node serves reads. */
+  readonly reads: boolean | null;
+  /** Whether a node takes writes. */
+  readonly writes: boolean | null;
+  /** Whether a session node answers. */
+  readonly sessions: boolean | null;
+  /** What is missing, in words; empty when it is ready. */
+  readonly because: readonly string[];
+}
+
+/** Looks at what is known; asks no server. */
+export function readinessOf(cluster: AnyCluster, needs: readonly ClusterNeed[]): Readiness {
+  const mysql = partOf(() => cluster.mysql);
+  const state = {
+    reads: mysql === undefined ? null : servesReads(mysql),
+    writes: mysql === undefined ? null : mysql.topology().writer.kind === 'primary',
+    sessions: sessionsAnswer(cluster),
+  };
+  const words = {
+    reads: 'no node serves reads',
+    writes: 'no node takes writes',
+    sessions: 'no session node answers',
+  };
+  const because = needs.filter((need) => state[need] === false).map((need) => words[need]);
+  return { ready: because.length === 0, ...state, because };
+}
+
+/** A part of a cluster; undefined when the cluster was made without it. */
+export function partOf<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+function servesReads(mysql: MysqlCluster): boolean {
+  return mysql.explain('SELECT 1').node !== undefined;
+}
+
+function sessionsAnswer(cluster: AnyCluster): boolean | null {
+  const store: unknown = partOf(() => cluster.sessions);
+  const status = (store as { status?: () => readonly { readonly reads: string }[] } | undefined)?.status;
+  if (typeof status !== 'function') return null;
+  return status.call(store).some(({ reads }) => reads === 'closed');
+}

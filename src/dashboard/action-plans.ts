@@ -1,0 +1,83 @@
+/** What the page can do to the cluster: first a plan in words, then, if it is confirmed, the plan. */
+import { randomUUID } from 'node:crypto';
+import type { AnyCluster } from '../cluster-readiness.js';
+import type { NodeId } from '../common/node-address.js';
+
+/** A plan as it is shown. */
+export interface ActionPlan {
+  /** Confirms exactly this plan. */
+  readonly id: string;
+  /** What is done, step by step. */
+  readonly steps: readonly string[];
+}
+
+/** Plans that nobody confirmed within this time are forgotten, milliseconds. */
+const PLAN_MS = 60_000;
+/** How long a node is out, milliseconds; it comes back by itself when nobody lets it in. */
+const OUT_MS = 600_000;
+/** Plans that are kept. */
+const MAX_PLANS = 20;
+
+/** Makes and carries out plans for one cluster. */
+export class ActionPlans {
+  readonly #cluster: AnyCluster;
+  readonly #plans = new Map<string, { readonly until: number; readonly run: () => void }>();
+  readonly #out = new Map<NodeId, Disposable>();
+
+  /** Makes an empty set. */
+  constructor(cluster: AnyCluster) {
+    this.#cluster = cluster;
+  }
+
+  /** The plan of an action; undefined for an action or a node that there is not. */
+  make(action: unknown, node: unknown): ActionPlan | undefined {
+    const known = this.#cluster.topology().nodes.find(({ id }) => id === node);
+    if (known === undefined) return undefined;
+    const { id } = known;
+    if (action === 'isolate')
+      return this.#keep(
+        [`Send no calls of this process to ${id}`, 'Let it in again after ten minutes, or when you say so'],
+        () => this.#isolate(id),
+      );
+    if (action === 'release' && this.#out.has(id))
+      return this.#keep([`Let calls of this process go to ${id} again, a tenth of its share at first`], () =>
+        this.#release(id),
+      );
+    return undefined;
+  }
+
+  /** Carries out a plan; false when it is not known, or too old. */
+  confirm(id: unknown): boolean {
+    const plan = typeof id === 'string' ? this.#plans.get(id) : undefined;
+    if (plan === undefined || performance.now() > plan.until) return false;
+    this.#plans.delete(id as string);
+    plan.run();
+    return true;
+  }
+
+  /** Lets all nodes in again that were taken out here. */
+  close(): void {
+    for (const node of [...this.#out.keys()]) this.#release(node);
+  }
+
+  #keep(steps: readonly string[], run: () => void): ActionPlan {
+    const id = randomUUID();
+    const [oldest] = this.#plans.keys();
+    if (this.#plans.size >= MAX_PLANS && oldest !== undefined) this.#plans.delete(oldest);
+    this.#plans.set(id, { until: performance.now() + PLAN_MS, run });
+    return { id, steps };
+  }
+
+  #isolate(node: NodeId): void {
+    this.#release(node);
+    this.#out.set(
+      node,
+      this.#cluster.failover.isolate(node, { reason: 'taken out on the live page', ttlMs: OUT_MS }),
+    );
+  }
+
+  #release(node: NodeId): void {
+    this.#out.get(node)?.[Symbol.dispose]();
+    this.#out.delete(node);
+  }
+}

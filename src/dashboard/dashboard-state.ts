@@ -1,0 +1,182 @@
+/** What the live page shows, as one value: no SQL values, no session contents, no passwords are in it. */
+import { type AnyCluster, partOf } from '../cluster-readiness.js';
+import type { NodeId } from '../common/node-address.js';
+import type { JournalRecord } from '../failover/failover-journal.js';
+import { effectiveLagMs } from '../topology/node-description.js';
+import type { Decision } from './decision-log.js';
+
+/** Something that deserves an eye, the worst first. */
+export interface Problem {
+  readonly severity: 'critical' | 'warning';
+  readonly node: NodeId | null;
+  readonly text: string;
+}
+
+/** One database node. */
+export interface DashboardNode {
+  readonly id: NodeId;
+  readonly role: string;
+  readonly state: string;
+  readonly suspicion: string;
+  readonly because: string;
+  readonly server: string;
+  readonly readOnly: boolean | null;
+  readonly sources: readonly NodeId[];
+  readonly lagMs: number | null;
+  readonly latencyMs: number | null;
+  readonly breakers: Readonly<Record<'connect' | 'read' | 'write', string>>;
+  readonly inFlight: number;
+  readonly reads: number;
+  readonly writes: number;
+  readonly faults: number;
+  readonly connections: number;
+  readonly waiting: number;
+}
+
+/** One session node. */
+export interface DashboardSessionNode {
+  readonly node: NodeId;
+  readonly reads: string;
+  readonly writes: string;
+  readonly standing: string;
+}
+
+/** The whole state. */
+export interface DashboardState {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly mode: string | null;
+  readonly writer: NodeId | null;
+  readonly epoch: number | null;
+  readonly failure: string | null;
+  readonly because: string;
+  readonly warranted: boolean;
+  readonly tilted: boolean;
+  readonly problems: readonly Problem[];
+  readonly nodes: readonly DashboardNode[];
+  readonly sessions: readonly DashboardSessionNode[] | null;
+  readonly decisions: readonly Decision[];
+  readonly timeline: readonly JournalRecord[];
+}
+
+/** The state of `cluster` now. */
+export function dashboardState(
+  cluster: AnyCluster,
+  decisions: readonly Decision[],
+  timeline: readonly JournalRecord[],
+  at: number,
+): DashboardState {
+  const mysql = partOf(() => cluster.mysql);
+  const failover = mysql === undefined ? undefined : partOf(() => cluster.failover.state);
+  const nodes = nodesOf(cluster);
+  const sessions = sessionNodesOf(cluster);
+  const topology = mysql?.topology();
+  const problems: Problem[] = [];
+  if (failover?.failure != null)
+    problems.push({
+      severity: topology?.writer.kind === 'primary' ? 'warning' : 'critical',
+      node: null,
+      text: `${failover.failure}: ${failover.because}`,
+    });
+  if (failover?.tilted === true)
+    problems.push({
+      severity: 'warning',
+      node: null,
+      text: 'This process stalled or its clock jumped: it does not trust what it sees',
+    });
+  for (const node of nodes) {
+    // What the failure says of the primary need not be said twice.
+    const isTold = node.because !== '' && failover?.because.includes(node.because) === true;
+    if (!isTold) problems.push(...problemsOfNode(node));
+  }
+  for (const { node, message } of topology?.warnings ?? [])
+    problems.push({ severity: 'warning', node, text: message });
+  for (const { node, reads, standing } of sessions ?? []) {
+    if (reads !== 'closed')
+      problems.push({
+        severity: 'critical',
+        node,
+        text: `Session node ${node} does not answer (breaker ${reads})`,
+      });
+    else if (standing !== 'filled')
+      problems.push({
+        severity: 'warning',
+        node,
+        text: `Session node ${node} is ${standing}: its misses are not believed`,
+      });
+  }
+  return {
+    at,
+    mode: failover?.mode ?? null,
+    writer: topology?.writer.kind === 'primary' ? topology.writer.node : null,
+    epoch: failover?.epoch ?? null,
+    failure: failover?.failure ?? null,
+    because: failover?.because ?? '',
+    warranted: failover?.failover.warranted ?? false,
+    tilted: failover?.tilted ?? false,
+    problems: problems.sort((a, b) => Number(b.severity === 'critical') - Number(a.severity === 'critical')),
+    nodes,
+    sessions,
+    decisions,
+    timeline,
+  };
+}
+
+function nodesOf(cluster: AnyCluster): readonly DashboardNode[] {
+  const mysql = partOf(() => cluster.mysql);
+  if (mysql === undefined) return [];
+  const judged = new Map(cluster.failover.state.nodes.map((node) => [node.node, node]));
+  const stats = new Map(mysql.stats().map((each) => [each.node, each]));
+  return mysql.topology().nodes.map((node) => {
+    const up = node.state === 'up' ? node : undefined;
+    const own = stats.get(node.id);
+    const verdict = judged.get(node.id);
+    const lag = effectiveLagMs(node, performance.now());
+    return {
+      id: node.id,
+      role: up?.role ?? 'unknown',
+      state: node.state,
+      suspicion: verdict?.suspicion ?? 'unknown',
+      because: verdict?.because ?? '',
+      server: up === undefined ? '' : `${up.facts.flavor} ${up.facts.version}`,
+      readOnly: up?.facts.readOnly ?? null,
+      sources: up?.upstream?.slice(0, 1) ?? [],
+      lagMs: lag === null ? null : Math.round(lag),
+      latencyMs: up === undefined ? null : Math.round(up.latencyMs * 10) / 10,
+      breakers: {
+        connect: own?.breakers.connect.phase ?? 'closed',
+        read: own?.breakers.read.phase ?? 'closed',
+        write: own?.breakers.write.phase ?? 'closed',
+      },
+      inFlight: own?.inFlight ?? 0,
+      reads: own?.reads ?? 0,
+      writes: own?.writes ?? 0,
+      faults: own?.faults ?? 0,
+      connections: own?.pool.total ?? 0,
+      waiting: own?.pool.waiting ?? 0,
+    };
+  });
+}
+
+function problemsOfNode({ id, suspicion, because, breakers }: DashboardNode): readonly Problem[] {
+  const found: Problem[] = [];
+  const isDown = suspicion === 'down' || suspicion === 'objectively-down';
+  if (isDown) found.push({ severity: 'critical', node: id, text: `${id} is ${suspicion}: ${because}` });
+  else if (suspicion !== 'up' && suspicion !== 'unknown')
+    found.push({ severity: 'warning', node: id, text: `${id} is ${suspicion}: ${because}` });
+  const open = Object.entries(breakers).filter(([, phase]) => phase !== 'closed' && phase !== 'isolated');
+  if (open.length > 0 && !isDown)
+    found.push({
+      severity: 'warning',
+      node: id,
+      text: `${id}: the breaker for ${open.map(([name]) => name).join(', ')} is ${open[0]?.[1]}`,
+    });
+  return found;
+}
+
+function sessionNodesOf(cluster: AnyCluster): readonly DashboardSessionNode[] | null {
+  const store: unknown = partOf(() => cluster.sessions);
+  const status = (store as { status?: () => readonly DashboardSessionNode[] } | undefined)?.status;
+  if (typeof status !== 'function') return null;
+  return status.call(store).map(({ node, reads, writes, standing }) => ({ node, reads, writes, standing }));
+}

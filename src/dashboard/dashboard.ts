@@ -1,0 +1,265 @@
+/** The live page: what the cluster is doing, and why; as a page, as a stream, and as JSON. */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type AnyCluster, partOf, readinessOf } from '../cluster-readiness.js';
+import type { JournalRecord } from '../failover/failover-journal.js';
+import type { RouteEvent } from '../mysql/session-ports.js';
+import { ActionPlans } from './action-plans.js';
+import {
+  type DashboardOptions,
+  type ResolvedDashboardOptions,
+  readDashboardOptions,
+} from './dashboard-options.js';
+import { type DashboardState, dashboardState } from './dashboard-state.js';
+import { DecisionLog } from './decision-log.js';
+import { EventStreams } from './event-stream.js';
+import { dashboardPage } from './page/dashboard-page.js';
+import { isOwnAction, mayEnter } from './request-gate.js';
+import { SampleSeries } from './sample-series.js';
+
+/** Answers requests for the page: mount it with `app.use('/stormlamp', handler)`, or call it from `http.createServer`. */
+export interface DashboardHandler {
+  /** Answers one request; without `next` what is not there is 404. */
+  (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void;
+  /** Ends the open pages and the recording. The cluster stays. */
+  close(): void;
+}
+
+/** Time between two samples, milliseconds. */
+const SAMPLE_MS = 1_000;
+/** The journal is read again after this time, milliseconds, and whenever something happened. */
+const TIMELINE_MS = 10_000;
+/** What makes the journal worth a look. */
+const HAPPENED = [
+  'primary-followed',
+  'primary-lost',
+  'primary-returned',
+  'split-brain',
+  'failure-detected',
+  'failure-cleared',
+  'hook-failed',
+  'suspicion-changed',
+] as const;
+/** Records of the journal that are shown. */
+const TIMELINE = 40;
+/** A longer body is not read, bytes. */
+const MAX_BODY = 1_000;
+
+/**
+ * Makes the live page of a cluster. It records from now on; close it when it is not needed any more.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`; `ERR_UNSUPPORTED` where `NODE_ENV` is `production` and `authorize` is not given.
+ */
+export function dashboard(cluster: AnyCluster, options: DashboardOptions = {}): DashboardHandler {
+  const site = new DashboardSite(cluster, readDashboardOptions(options, process.env));
+  const handler = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    next?: (error?: unknown) => void,
+  ): void => {
+    site.serve(request, response, next).catch((error: unknown) => {
+      if (next !== undefined && !response.headersSent) next(error);
+      else response.destroy();
+    });
+  };
+  return Object.assign(handler, { close: () => site.close() });
+}
+
+class DashboardSite {
+  readonly #cluster: AnyCluster;
+  readonly #options: ResolvedDashboardOptions;
+  readonly #decisions = new DecisionLog();
+  readonly #series = new SampleSeries();
+  readonly #plans: ActionPlans;
+  readonly #streams: EventStreams;
+  readonly #token = randomBytes(24).toString('base64url');
+  readonly #timer: NodeJS.Timeout;
+  #timeline: readonly JournalRecord[] = [];
+  #timelineDue = 0;
+
+  constructor(cluster: AnyCluster, options: ResolvedDashboardOptions) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#plans = new ActionPlans(cluster);
+    this.#streams = new EventStreams((count) => this.#watchRoutes(count > 0));
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+    this.#timer.unref();
+    const failover = partOf(() => cluster.failover);
+    for (const event of HAPPENED) failover?.on(event, this.#onHappened);
+    this.#sample();
+  }
+
+  async serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    next?: (error?: unknown) => void,
+  ): Promise<void> {
+    const { pathname } = new URL(request.url ?? '/', 'http://x');
+    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+    if (!(await mayEnter(request, this.#options))) {
+      text(
+        response,
+        403,
+        'Not allowed. The page answers requests from this machine, or those that `authorize` lets in.',
+      );
+      return;
+    }
+    const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`;
+    switch (route) {
+      case 'GET /':
+        this.#page(request, response);
+        return;
+      case 'GET /state.json':
+        await this.#readTimeline();
+        json(response, 200, { ...this.#state(), samples: this.#series.samples });
+        return;
+      case 'GET /events':
+        await this.#readTimeline();
+        this.#open(response);
+        return;
+      case 'GET /livez':
+        json(response, 200, { alive: true });
+        return;
+      case 'GET /readyz': {
+        const readiness = readinessOf(this.#cluster, ['reads']);
+        json(response, readiness.ready ? 200 : 503, readiness);
+        return;
+      }
+      case 'POST /plan':
+      case 'POST /confirm':
+        await this.#act(request, response, pathname);
+        return;
+      default:
+        if (next === undefined) text(response, 404, 'There is nothing here.');
+        else next();
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#watchRoutes(false);
+    const failover = partOf(() => this.#cluster.failover);
+    for (const event of HAPPENED) failover?.off(event, this.#onHappened);
+    this.#streams.close();
+    this.#plans.close();
+  }
+
+  #page(request: IncomingMessage, response: ServerResponse): void {
+    const whole = (request as { originalUrl?: string }).originalUrl ?? request.url ?? '/';
+    const path = whole.split('?')[0] ?? '/';
+    if (!path.endsWith('/')) {
+      // The page asks for what lies beside it.
+      response.setHeader('location', `./${encodeURIComponent(path.slice(path.lastIndexOf('/') + 1))}/`);
+      text(response, 308, '');
+      return;
+    }
+    const nonce = randomBytes(16).toString('base64');
+    const { title, allowActions } = this.#options;
+    response.setHeader(
+      'content-security-policy',
+      `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    );
+    response.setHeader('content-type', 'text/html; charset=utf-8');
+    response.end(dashboardPage({ title, nonce, token: allowActions ? this.#token : '' }));
+  }
+
+  #open(response: ServerResponse): void {
+    if (!this.#streams.hasRoom) {
+      text(response, 503, 'Too many pages are open.');
+      return;
+    }
+    this.#streams.add(response);
+    this.#streams.send(response, 'state', { ...this.#state(), samples: this.#series.samples });
+  }
+
+  async #act(request: IncomingMessage, response: ServerResponse, pathname: string): Promise<void> {
+    if (!this.#options.allowActions || !isOwnAction(request, this.#token)) {
+      text(response, 403, 'Actions need `allowActions`, and must come from the page itself.');
+      return;
+    }
+    const body = await bodyOf(request);
+    const answer =
+      pathname === '/plan'
+        ? this.#plans.make(body['action'], body['node'])
+        : this.#plans.confirm(body['plan']) || undefined;
+    if (answer === undefined) text(response, 409, 'That cannot be done, or not any more. Look again.');
+    else json(response, 200, answer);
+    if (pathname === '/confirm') this.#sample();
+  }
+
+  #state(): DashboardState {
+    return dashboardState(this.#cluster, this.#decisions.newest, this.#timeline, Date.now());
+  }
+
+  #sample(): void {
+    try {
+      const state = this.#state();
+      const sample = this.#series.add(state.nodes, state.at);
+      this.#streams.broadcast('state', { ...state, sample });
+    } catch {
+      // The cluster is being taken apart; the page shows what it had.
+    }
+    if (this.#streams.count > 0) void this.#readTimeline();
+  }
+
+  /** The journal may lie on the servers, so it is only read when something happened, and now and then. */
+  async #readTimeline(): Promise<void> {
+    const now = performance.now();
+    if (now < this.#timelineDue) return;
+    this.#timelineDue = now + TIMELINE_MS;
+    this.#timeline = await this.#history().catch(() => this.#timeline);
+  }
+
+  async #history(): Promise<readonly JournalRecord[]> {
+    return (await partOf(() => this.#cluster.failover)?.history(TIMELINE)) ?? [];
+  }
+
+  readonly #onHappened = (): void => {
+    this.#timelineDue = 0;
+  };
+
+  /** Routes cost something to tell: only while somebody looks. */
+  #watchRoutes(watch: boolean): void {
+    const mysql = partOf(() => this.#cluster.mysql);
+    mysql?.off('route', this.#onRoute);
+    if (watch) mysql?.on('route', this.#onRoute);
+  }
+
+  readonly #onRoute = (route: RouteEvent): void => {
+    this.#decisions.add(route, Date.now());
+  };
+}
+
+const HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'DENY',
+};
+
+function text(response: ServerResponse, status: number, body: string): void {
+  response.statusCode = status;
+  response.setHeader('content-type', 'text/plain; charset=utf-8');
+  response.end(body);
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  response.statusCode = status;
+  response.setHeader('content-type', 'application/json; charset=utf-8');
+  response.end(JSON.stringify(body));
+}
+
+/** A small JSON object; empty when the body is none. */
+async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
+  let body = '';
+  for await (const piece of request) {
+    body += String(piece);
+    if (body.length > MAX_BODY) return {};
+  }
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,203 @@
+/** What the live page does in the browser: takes events, and draws. Text is only ever set as text. */
+
+/** The script; it runs as it stands in every browser of the last years. */
+export const PAGE_SCRIPT: string = String.raw`
+'use strict';
+const $ = (id) => document.getElementById(id);
+const token = document.documentElement.dataset.token;
+const SVG = 'http://www.w3.org/2000/svg';
+let samples = [];
+let state;
+function el(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children.map((child) => (child instanceof Node ? child : String(child))));
+  return node;
+}
+function svg(name, attributes = {}, text) {
+  const node = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+const fill = (id, ...children) => $(id).replaceChildren(...children);
+const clock = (at) => new Date(at).toLocaleTimeString();
+const ms = (value) => (value === null ? 'unknown' : value < 1000 ? Math.round(value) + ' ms' : (value / 1000).toFixed(1) + ' s');
+function moodOf(node) {
+  if (node.suspicion === 'down' || node.suspicion === 'objectively-down' || node.state === 'down') return 'bad';
+  const open = Object.values(node.breakers).some((phase) => phase !== 'closed');
+  return node.suspicion === 'up' && !open ? 'ok' : 'warn';
+}
+function breakersOf(node) {
+  const open = Object.entries(node.breakers).filter(([, phase]) => phase !== 'closed');
+  return open.length === 0 ? 'closed' : open.map(([name, phase]) => name + ' ' + phase).join(', ');
+}
+function table(head, rows, numeric = []) {
+  const row = (kind, cells) => el('tr', {}, ...cells.map((cell, n) => el(kind, { ...(kind === 'th' ? { scope: 'col' } : {}), ...(numeric.includes(n) ? { class: 'n' } : {}) }, cell)));
+  return el('table', {}, el('thead', {}, row('th', head)), el('tbody', {}, ...rows.map((cells) => row('td', cells))));
+}
+function problems() {
+  const worst = state.problems.some(({ severity }) => severity === 'critical') ? 'bad' : state.problems.length > 0 ? 'warn' : '';
+  $('problems').className = worst;
+  const items = state.problems.map(({ severity, text }) => el('li', {}, el('strong', { class: severity === 'critical' ? 'bad' : 'warn' }, severity === 'critical' ? 'Critical: ' : 'Warning: '), text));
+  const text = JSON.stringify(state.problems.map(({ severity, node, text }) => [severity, node, text.replace(/\d+/g, '')]));
+  // A screen reader reads what changed: numbers that only count up are no change.
+  if (text === problems.last && items.length > 0) { $('problem-list').querySelectorAll('li').forEach((li, n) => { if (li.textContent !== items[n].textContent) li.replaceWith(items[n]); }); return; }
+  problems.last = text;
+  fill('problem-list', items.length === 0 ? el('p', { class: 'ok' }, 'Nothing is wrong.') : el('ul', {}, ...items));
+}
+function topology() {
+  const depth = (node, seen = []) => {
+    const up = state.nodes.find(({ id }) => id === node.sources[0]);
+    return up === undefined || seen.includes(up.id) ? 0 : 1 + depth(up, [...seen, node.id]);
+  };
+  const rows = [];
+  for (const node of state.nodes) {
+    const at = node.role === 'primary' ? 0 : Math.max(depth(node), node.sources.length > 0 ? 1 : 0, 0);
+    (rows[at] ??= []).push(node);
+  }
+  const lines = rows.filter(Boolean);
+  const [w, h, gapX, gapY] = [250, 112, 24, 62];
+  const width = Math.max(...lines.map((line) => line.length * (w + gapX)), 300);
+  const height = lines.length * (h + gapY) - gapY + 8;
+  const drawing = svg('svg', { viewBox: '0 0 ' + width + ' ' + height, role: 'img', 'aria-labelledby': 'topology-title' });
+  drawing.style.cssText = 'max-width:' + width + 'px;margin:auto';
+  drawing.append(svg('title', { id: 'topology-title' }, state.nodes.map((node) => node.id + ': ' + node.role + ', ' + node.suspicion + (node.lagMs === null ? '' : ', ' + ms(node.lagMs) + ' behind')).join('; ')));
+  const place = new Map();
+  lines.forEach((line, y) => line.forEach((node, x) => {
+    const left = (width - line.length * (w + gapX) + gapX) / 2 + x * (w + gapX);
+    place.set(node.id, { left, top: y * (h + gapY) + 4 });
+  }));
+  for (const node of state.nodes) for (const source of node.sources) {
+    const [from, to] = [place.get(source), place.get(node.id)];
+    if (!from || !to || from === to) continue;
+    const [x1, y1, x2, y2] = [from.left + w / 2, from.top + h, to.left + w / 2, to.top];
+    const broken = node.lagMs === null;
+    drawing.append(svg('path', { class: 'edge' + (broken ? ' bad' : ''), d: 'M' + x1 + ' ' + y1 + ' C' + x1 + ' ' + (y1 + 30) + ' ' + x2 + ' ' + (y2 - 30) + ' ' + x2 + ' ' + y2 }));
+    const isLeft = x2 < x1;
+    drawing.append(svg('text', { class: 'soft', x: isLeft ? x2 - 10 : x2 + 10, y: y2 - 12, 'text-anchor': isLeft ? 'end' : 'start' }, broken ? 'lag unknown' : ms(node.lagMs) + ' behind'));
+  }
+  for (const node of state.nodes) {
+    const at = place.get(node.id);
+    drawing.append(svg('rect', { class: 'box ' + moodOf(node), x: at.left, y: at.top, width: w, height: h, rx: 8 }));
+    const lines = [node.id, node.role + (node.readOnly ? ', read-only' : ''), node.suspicion, 'breakers: ' + breakersOf(node), node.latencyMs === null ? 'no answer' : 'answers in ' + node.latencyMs + ' ms'];
+    lines.forEach((text, n) => drawing.append(svg('text', { x: at.left + 12, y: at.top + 22 + n * 19, class: n === 0 ? '' : 'soft', ...(n === 0 ? { 'font-weight': 600 } : {}) }, text.length > 32 ? text.slice(0, 31) + '…' : text)));
+  }
+  fill('topology-drawing', drawing);
+  const head = ['Node', 'Role', 'State', 'Behind', 'Breakers', 'In flight', 'Connections', 'Server', ...(token ? ['Action'] : [])];
+  const focused = document.activeElement?.dataset?.action;
+  fill('topology-table', table(head, state.nodes.map((node) => [
+    node.id, node.role, el('span', { class: moodOf(node) }, node.suspicion), node.sources.length === 0 ? '–' : ms(node.lagMs), breakersOf(node),
+    node.inFlight, node.connections + (node.waiting > 0 ? ' (' + node.waiting + ' wait)' : ''), node.server, ...(token ? [actionButton(node)] : []),
+  ]), [5]));
+  if (focused) document.querySelector('[data-action="' + CSS.escape(focused) + '"]')?.focus();
+}
+function actionButton(node) {
+  const action = node.suspicion === 'isolated' ? 'release' : 'isolate';
+  const button = el('button', { type: 'button', 'data-action': action + ' ' + node.id, 'aria-label': (action === 'isolate' ? 'Take out ' : 'Let in ') + node.id }, action === 'isolate' ? 'Take out' : 'Let in');
+  button.addEventListener('click', () => plan(action, node.id));
+  return button;
+}
+async function post(path, body) {
+  const response = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', 'x-stormlamp-token': token }, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(await response.text());
+  return response.json();
+}
+async function plan(action, node) {
+  try {
+    const { id, steps } = await post('plan', { action, node });
+    $('plan-title').textContent = (action === 'isolate' ? 'Take out ' : 'Let in ') + node;
+    fill('plan-steps', ...steps.map((step) => el('li', {}, step)));
+    $('plan-confirm').onclick = async () => {
+      try { await post('confirm', { plan: id }); } catch (error) { say(error.message); }
+      $('plan').close();
+    };
+    $('plan').showModal();
+  } catch (error) { say(error.message); }
+}
+function say(text) { $('said').textContent = text; }
+function decisions() {
+  const rows = state.decisions.map(({ sql, kind, node, role, because, count, at }) => [el('code', {}, sql), kind, node + ' (' + role + ')', because === '' ? 'a fit ' + role : because, count, clock(at)]);
+  fill('decision-table', rows.length === 0 ? el('p', { class: 'soft' }, 'No statement was routed since this page is open.') : table(['Statement, without values', 'Kind', 'Went to', 'Because', 'Times', 'Last'], rows, [4]));
+}
+function sessions() {
+  $('sessions').hidden = state.sessions === null;
+  if (state.sessions === null) return;
+  fill('session-table', table(['Node', 'Copies', 'Reads', 'Writes'], state.sessions.map(({ node, standing, reads, writes }) => [node, el('span', { class: standing === 'filled' ? 'ok' : 'warn' }, standing), reads, writes])));
+}
+function timeline() {
+  const begun = new Map();
+  for (const { opId, at } of [...state.timeline].reverse()) if (!begun.has(opId)) begun.set(opId, at);
+  const items = state.timeline.map(({ at, message, opId }) => {
+    const after = at - begun.get(opId);
+    return el('li', {}, el('time', { datetime: new Date(at).toISOString() }, clock(at)), ' ', message, after > 0 ? el('span', { class: 'soft' }, ' (after ' + ms(after) + ')') : '');
+  });
+  fill('timeline-list', items.length === 0 ? el('p', { class: 'soft' }, 'Nothing happened yet.') : el('ol', {}, ...items));
+}
+function chart(id, label, unit, value) {
+  const names = state.nodes.map((node) => node.id);
+  const [w, h, left, bottom] = [420, 130, 46, 18];
+  const all = samples.flatMap((sample) => names.map((name) => value(sample.nodes[name]))).filter((v) => v !== null);
+  const top = Math.max(1, ...all) * 1.1;
+  const from = samples[0]?.at ?? 0;
+  const span = Math.max(1, (samples.at(-1)?.at ?? 1) - from);
+  const x = (at) => left + ((at - from) / span) * (w - left - 6);
+  const y = (v) => 6 + (1 - v / top) * (h - bottom - 6);
+  const now = names.map((name) => { const v = value(samples.at(-1)?.nodes[name]); return name + ' ' + (v === null ? 'unknown' : v + ' ' + unit); }).join(', ');
+  const drawing = svg('svg', { viewBox: '0 0 ' + w + ' ' + h, role: 'img', 'aria-label': label + ' now: ' + now });
+  drawing.append(svg('line', { class: 'axis', x1: left, x2: w - 6, y1: y(0), y2: y(0) }), svg('line', { class: 'axis', x1: left, x2: w - 6, y1: y(top / 1.1), y2: y(top / 1.1) }));
+  drawing.append(svg('text', { class: 'soft', x: left - 6, y: y(0) + 4, 'text-anchor': 'end' }, '0'), svg('text', { class: 'soft', x: left - 6, y: y(top / 1.1) + 4, 'text-anchor': 'end' }, String(Math.round((top / 1.1) * 10) / 10)));
+  drawing.append(svg('text', { class: 'soft', x: left, y: h - 3 }, Math.round(span / 1000) + ' s ago'), svg('text', { class: 'soft', x: w - 6, y: h - 3, 'text-anchor': 'end' }, 'now'));
+  const dashes = ['', '6 3', '2 3', '9 3 2 3', '1 4', '12 4'];
+  const stroke = (n) => 'stroke:var(--c' + (n % 6) + ')';
+  names.forEach((name, n) => {
+    let d = '';
+    let pen = false;
+    for (const sample of samples) {
+      const v = value(sample.nodes[name]);
+      if (v === null) { pen = false; continue; }
+      d += (pen ? 'L' : 'M') + x(sample.at).toFixed(1) + ' ' + y(v).toFixed(1);
+      pen = true;
+    }
+    const path = svg('path', { d, fill: 'none', 'stroke-width': 2, 'stroke-dasharray': dashes[n % 6] });
+    path.style.cssText = stroke(n);
+    drawing.append(path);
+  });
+  const legend = el('div', { class: 'legend', 'aria-hidden': 'true' }, ...names.map((name, n) => {
+    const sign = svg('svg', { viewBox: '0 0 18 10' });
+    const line = svg('path', { d: 'M0 5H18', 'stroke-width': 3, 'stroke-dasharray': dashes[n % 6] });
+    line.style.cssText = stroke(n);
+    sign.append(line);
+    return el('span', {}, sign, ' ' + name);
+  }));
+  fill(id, drawing, legend);
+}
+function charts() {
+  chart('chart-reads', 'Reads per second', '/s', (s) => s?.reads ?? null);
+  chart('chart-writes', 'Writes per second', '/s', (s) => s?.writes ?? null);
+  chart('chart-latency', 'Probe round trip', 'ms', (s) => s?.latencyMs ?? null);
+  chart('chart-lag', 'Lag', 'ms', (s) => s?.lagMs ?? null);
+}
+function draw() {
+  $('writer').textContent = state.writer === null ? 'no primary' : 'primary ' + state.writer;
+  $('writer').className = 'pill ' + (state.writer === null ? 'bad' : 'ok');
+  $('epoch').textContent = state.epoch === null ? '' : 'epoch ' + state.epoch + ', mode ' + state.mode;
+  problems(); topology(); decisions(); sessions(); timeline(); charts();
+  document.title = (state.problems.length > 0 ? '(' + state.problems.length + ') ' : '') + $('title').textContent;
+  document.body.dataset.drawn = String(Number(document.body.dataset.drawn ?? 0) + 1);
+}
+const events = new EventSource('events');
+events.addEventListener('open', () => { $('live').textContent = 'live'; $('live').className = 'pill ok'; });
+events.addEventListener('error', () => { $('live').textContent = 'connection lost, trying again'; $('live').className = 'pill bad'; });
+events.addEventListener('state', ({ data }) => {
+  state = JSON.parse(data);
+  if (state.samples) samples = state.samples;
+  else if (state.sample) samples = [...samples.slice(-299), state.sample];
+  draw();
+});
+$('theme').addEventListener('click', () => {
+  const dark = document.documentElement.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
+  document.documentElement.dataset.theme = dark === 'dark' ? 'light' : 'dark';
+});
+$('plan-cancel').addEventListener('click', () => $('plan').close());
+`;

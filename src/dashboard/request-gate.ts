@@ -1,0 +1,43 @@
+/** Who may see the page, and which requests may change something. */
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { ResolvedDashboardOptions } from './dashboard-options.js';
+
+/** Whether the request may be answered; an `authorize` that throws or rejects says no. */
+export async function mayEnter(
+  request: IncomingMessage,
+  options: ResolvedDashboardOptions,
+): Promise<boolean> {
+  if (options.authorize === undefined) return isLocal(request);
+  try {
+    return (await options.authorize(request)) === true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a request that changes something comes from the page itself, and not from another site in the same browser. */
+export function isOwnAction(request: IncomingMessage, token: string): boolean {
+  const { origin, host } = request.headers;
+  const site = request.headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin') return false;
+  if (origin !== undefined && hostOf(origin) !== host) return false;
+  const given = request.headers['x-stormlamp-token'];
+  if (typeof given !== 'string' || given.length !== token.length) return false;
+  const [a, b] = [Buffer.from(given), Buffer.from(token)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** A name of this machine in `Host` keeps pages of other sites out whose name was made to point here. */
+function isLocal(request: IncomingMessage): boolean {
+  const name = (request.headers.host ?? '').replace(/:\d+$/, '');
+  const peer = request.socket.remoteAddress ?? '';
+  const fromHere = /^(?:127\.|::1$|::ffff:127\.)/.test(peer);
+  const forwarded =
+    request.headers['x-forwarded-for'] !== undefined || request.headers['forwarded'] !== undefined;
+  return fromHere && !forwarded && ['localhost', '127.0.0.1', '[::1]'].includes(name.toLowerCase());
+}
+
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}

@@ -1,0 +1,64 @@
+/** A statement without its values: what may be shown. */
+
+/** Longest digest. */
+const MAX_LENGTH = 160;
+
+/**
+ * `sql` with every string, number and comment replaced, on one line. When in doubt more is replaced than need be: a quotation
+ * that does not end takes everything after it along.
+ */
+export function sqlDigest(sql: string): string {
+  let digest = '';
+  for (let at = 0; at < sql.length && digest.length <= MAX_LENGTH; ) {
+    const [text, next] = piece(sql, at);
+    digest += text;
+    at = next;
+  }
+  const line = digest
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/\?(?: ?, ?\?)+/g, '?, …')
+    .trim();
+  return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH - 1)}…` : line;
+}
+
+/** What stands at `at`, as it may be shown, and where the next piece begins. */
+function piece(sql: string, at: number): readonly [text: string, next: number] {
+  const char = sql[at] ?? '';
+  if (char === "'" || char === '"') return ['?', endOfQuote(sql, at, char)];
+  if (char === '`') {
+    const end = endOfQuote(sql, at, char);
+    return [sql.slice(at, end), end];
+  }
+  if (char === '#' || (char === '-' && sql[at + 1] === '-')) return [' ', endOf(sql, '\n', at)];
+  if (char === '/' && sql[at + 1] === '*') return [' ', endOf(sql, '*/', at + 2)];
+  const word = /[A-Za-z_@$\u0080-\uffff][\w@$.\u0080-\uffff]*/y;
+  word.lastIndex = at;
+  const name = word.exec(sql)?.[0];
+  // X'…', B'…', N'…' and _utf8'…' are values, as is what follows them.
+  if (name !== undefined) return [name, at + name.length];
+  const number = /\.?\d[\w.]*/y;
+  number.lastIndex = at;
+  const value = number.exec(sql)?.[0];
+  return value === undefined ? [char, at + 1] : ['?', at + value.length];
+}
+
+/**
+ * Behind the quotation that begins at `at`; a doubled quote does not end it. Whether one behind a backslash does depends on the
+ * server's `sql_mode`: then nothing after it is shown.
+ */
+function endOfQuote(sql: string, at: number, quote: string): number {
+  for (let index = at + 1; index < sql.length; index += 1) {
+    if (sql[index] === '\\' && quote !== '`') {
+      if (sql[index + 1] === quote || sql[index + 1] === '\\') return sql.length;
+    } else if (sql[index] === quote) {
+      if (sql[index + 1] !== quote) return index + 1;
+      index += 1;
+    }
+  }
+  return sql.length;
+}
+
+function endOf(sql: string, mark: string, at: number): number {
+  const end = sql.indexOf(mark, at);
+  return end < 0 ? sql.length : end + mark.length;
+}

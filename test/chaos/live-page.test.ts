@@ -1,0 +1,142 @@
+/** The live page in a real browser, driven through a failover: what it shows, that it needs nothing else, and that all can use it. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import axe from 'axe-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { dashboard } from '../../src/dashboard/index.js';
+import { type Cluster, createCluster } from '../../src/index.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from '../integration/eventually.js';
+import { Chromium } from '../support/chromium.js';
+import { ROOT } from '../support/run-node.js';
+
+const PICTURES = join(ROOT, 'docs/pictures');
+let servers: LocalCluster;
+let cluster: Cluster;
+let browser: Chromium;
+let server: Server;
+let url: string;
+let traffic: NodeJS.Timeout;
+beforeAll(async () => {
+  browser = await Chromium.start();
+  servers = await startLocalCluster({ php: false });
+  await servers.waitForReplication();
+  cluster = await createCluster(servers.options());
+  await cluster.mysql.query(
+    'CREATE TABLE IF NOT EXISTS cart (id INT AUTO_INCREMENT PRIMARY KEY, owner VARCHAR(50))',
+  );
+  const page = dashboard(cluster, { allowActions: true, title: 'Shop' });
+  server = createServer(page);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
+  let n = 0;
+  traffic = setInterval(() => {
+    n += 1;
+    cluster.mysql.query("SELECT id FROM cart WHERE owner = 'secret-customer' LIMIT 5").catch(() => undefined);
+    if (n % 5 === 0)
+      cluster.mysql.query("INSERT INTO cart (owner) VALUES ('secret-customer')").catch(() => undefined);
+  }, 20);
+}, 1_800_000);
+afterAll(async () => {
+  clearInterval(traffic);
+  await browser?.close();
+  server?.closeAllConnections();
+  server?.close();
+  await cluster?.close();
+  await servers?.close();
+});
+
+const shown = (): Promise<string> => browser.evaluate('document.body.innerText') as Promise<string>;
+const shows = (what: string | RegExp): Promise<unknown> =>
+  eventually(`the page shows ${what}`, async () => (await shown()).match(what) !== null, 60_000);
+async function picture(name: string, width = 1_280, scheme: 'light' | 'dark' = 'light'): Promise<void> {
+  mkdirSync(PICTURES, { recursive: true });
+  writeFileSync(join(PICTURES, `${name}.png`), await browser.screenshot(width, scheme));
+}
+/** What axe finds wrong, by rule. */
+async function violations(): Promise<unknown> {
+  await browser.evaluate(`${axe.source}; void 0`);
+  await browser.evaluate(
+    'window.found = undefined; axe.run().then(({ violations }) => { window.found = violations.map(({ id, nodes }) => [id, nodes[0].html]); }); void 0',
+  );
+  return await eventually(
+    'axe has looked',
+    async () => (await browser.evaluate('window.found')) as unknown[] | undefined,
+  );
+}
+
+test('it shows the cluster, problems first, and needs no other host', async () => {
+  await browser.open(url);
+  await shows('Nothing is wrong');
+  await shows(/SELECT id FROM cart WHERE owner = \? LIMIT \?/);
+  await eventually(
+    'it was drawn for ten seconds',
+    async () => Number(await browser.evaluate('document.body.dataset.drawn')) >= 10,
+    60_000,
+  );
+  const text = await shown();
+  for (const { id } of servers.databases) expect(text).toContain(id);
+  for (const { id } of servers.memcached) expect(text).toContain(id);
+  expect(text).not.toContain('secret-customer');
+  expect(text.indexOf('Problems')).toBeLessThan(text.indexOf('Databases'));
+  const hosts = (await browser.evaluate(
+    'performance.getEntriesByType("resource").map(({ name }) => new URL(name).host)',
+  )) as string[];
+  expect(hosts.filter((host) => host !== new URL(url).host)).toEqual([]);
+  expect(await violations()).toEqual([]);
+  await picture('live-page');
+  await picture('live-page-dark', 1_280, 'dark');
+  await browser.screenshot(420);
+  expect(await violations()).toEqual([]);
+});
+
+test('a failover, as it happens', async () => {
+  const old = servers.primary;
+  await old.kill();
+  await shows(/Critical: .*dead-primary/);
+  await shows('objectively-down');
+  await picture('live-page-failure');
+  expect(await violations()).toEqual([]);
+  const [next] = servers.replicas.filter(({ running }) => running);
+  if (next === undefined) throw new Error('there is no replica');
+  await servers.promote(next);
+  await shows(`primary ${next.id}`);
+  await shows(new RegExp(`writes go from ${old.id} to ${next.id} after`));
+  await servers.rejoin(old).catch(() => undefined);
+  await old.start();
+  await servers.rejoin(old);
+  await shows('Nothing is wrong');
+});
+
+test('a node is taken out and let in by keyboard, after a look at the plan', async () => {
+  const [node] = servers.replicas;
+  if (node === undefined) throw new Error('there is no replica');
+  const suspicion = (): string | undefined =>
+    cluster.failover.state.nodes.find((each) => each.node === node.id)?.suspicion;
+  await browser.evaluate(`document.querySelector('[aria-label="Take out ${node.id}"]').focus(); void 0`);
+  await browser.press('Enter');
+  await eventually(
+    'the plan is shown',
+    async () => (await browser.evaluate('document.getElementById("plan").open')) === true,
+  );
+  await shows('Send no calls of this process to');
+  expect(await violations()).toEqual([]);
+  await browser.press('Enter');
+  await eventually('the node is out', () => suspicion() === 'isolated');
+  await shows('isolated');
+  await browser.evaluate(`document.querySelector('[aria-label="Let in ${node.id}"]').click(); void 0`);
+  await eventually(
+    'the plan is shown',
+    async () => (await browser.evaluate('document.getElementById("plan").open')) === true,
+  );
+  await browser.press('Escape');
+  expect(suspicion()).toBe('isolated');
+  await browser.evaluate(`document.querySelector('[aria-label="Let in ${node.id}"]').click(); void 0`);
+  await eventually(
+    'the plan is shown',
+    async () => (await browser.evaluate('document.getElementById("plan").open')) === true,
+  );
+  await browser.press('Enter');
+  await eventually('the node is in', () => suspicion() === 'up');
+});

@@ -1,0 +1,241 @@
+/** The live page over HTTP: what it answers, to whom, and what never leaves it. */
+import { createServer, request, type Server } from 'node:http';
+import express from 'express';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type DashboardHandler, type DashboardOptions, dashboard } from '../../src/dashboard/index.js';
+import { health } from '../../src/express/index.js';
+import { type Cluster, createCluster } from '../../src/index.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from './eventually.js';
+
+let servers: LocalCluster;
+let cluster: Cluster;
+const open: (() => void)[] = [];
+beforeAll(async () => {
+  servers = await startLocalCluster({ php: false, replicas: 1 });
+  await servers.waitForReplication();
+  cluster = await createCluster(servers.options());
+});
+afterEach(() => {
+  for (const close of open.splice(0)) close();
+});
+afterAll(async () => {
+  await cluster?.close();
+  await servers?.close();
+});
+
+async function listen(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  open.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+async function mount(
+  options: DashboardOptions = {},
+): Promise<{ readonly url: string; readonly page: DashboardHandler }> {
+  const page = dashboard(cluster, options);
+  open.push(() => page.close());
+  return { url: await listen(createServer(page)), page };
+}
+const tokenIn = (page: string): string => /data-token="([^"]*)"/.exec(page)?.[1] ?? '';
+
+test('the page is one document under 100 kB that needs nothing else and lets nothing else run', async () => {
+  const { url } = await mount({ title: '<Shop> & "co"' });
+  const response = await fetch(`${url}/`);
+  const page = await response.text();
+  expect(response.status).toBe(200);
+  expect(Buffer.byteLength(page)).toBeLessThan(100_000);
+  expect(page).toContain('&lt;Shop&gt; &amp; &quot;co&quot;');
+  expect(page).not.toMatch(/(?:src|href)="(?!data:|#)/);
+  expect(page).not.toMatch(/https?:\/\/(?!www\.w3\.org\/2000\/svg)/);
+  const policy = response.headers.get('content-security-policy') ?? '';
+  const [, nonce = ''] = /script-src 'nonce-([^']+)'/.exec(policy) ?? [];
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).not.toContain('unsafe');
+  expect([...page.matchAll(/<(?:script|style)([^>]*)>/g)].map(([, attributes]) => attributes)).toEqual([
+    ` nonce="${nonce}"`,
+    ` nonce="${nonce}"`,
+  ]);
+  expect(page).not.toMatch(/ style="| on\w+="/);
+  expect(await (await fetch(`${url}/`)).text()).not.toContain(nonce);
+});
+
+test('the state as JSON and as events: the same cluster, without values, contents or passwords', async () => {
+  const { url } = await mount();
+  const stream = await fetch(`${url}/events`);
+  const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  const read = async (): Promise<string> => {
+    const { value } = (await reader?.read()) ?? {};
+    text += value ?? '';
+    return text;
+  };
+  await eventually('the first state', async () => (await read()).includes('event: state'));
+  await cluster.mysql.query("SELECT 'very secret' AS a, 4711 AS b");
+  const session = cluster.sessions.create();
+  session.data['note'] = 'very secret';
+  await cluster.sessions.save(session);
+  const state = await eventually('the decision is told', async () => {
+    const answer = await (await fetch(`${url}/state.json`)).json();
+    return (answer as { decisions: unknown[] }).decisions.length > 0
+      ? (answer as Record<string, unknown>)
+      : undefined;
+  });
+  await eventually('it is in the stream, too', async () => (await read()).includes('SELECT ? AS a, ? AS b'));
+  await reader?.cancel();
+  expect(state).toMatchObject({
+    writer: servers.primary.id,
+    problems: [],
+    failure: null,
+    nodes: servers.databases.map(({ id }) => ({ id, suspicion: 'up' })),
+    sessions: servers.memcached.map(({ id }) => ({ node: id, standing: 'filled' })),
+    decisions: [{ sql: 'SELECT ? AS a, ? AS b', kind: 'read', count: 1 }],
+  });
+  const everything = text + JSON.stringify(state);
+  for (const secret of [
+    'very secret',
+    '4711',
+    session.id,
+    ...Object.values(servers.accounts).map(({ password }) => password),
+  ])
+    expect(everything).not.toContain(secret);
+});
+
+test('routes are only told while a page is open: nobody pays for a page that nobody looks at', async () => {
+  const before = cluster.mysql.listenerCount('route');
+  const { url } = await mount();
+  expect(cluster.mysql.listenerCount('route')).toBe(before);
+  const abort = new AbortController();
+  await fetch(`${url}/events`, { signal: abort.signal });
+  await eventually('it listens', () => cluster.mysql.listenerCount('route') === before + 1);
+  abort.abort();
+  await eventually('it listens no more', () => cluster.mysql.listenerCount('route') === before);
+});
+
+test('without authorize only this machine, by its own name, gets in', async () => {
+  const { url } = await mount();
+  const { port } = new URL(url);
+  const statusFor = (host: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const outgoing = request(
+        { host: '127.0.0.1', port, path: '/state.json', headers: { host } },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        },
+      );
+      outgoing.on('error', reject);
+      outgoing.end();
+    });
+  expect(await statusFor(`localhost:${port}`)).toBe(200);
+  expect(await statusFor('evil.example')).toBe(403);
+});
+
+test('authorize decides for everything; in production it must be there', async () => {
+  const { url } = await mount({ authorize: ({ headers }) => headers.authorization === 'Bearer yes' });
+  for (const path of ['/', '/state.json', '/events', '/livez', '/readyz']) {
+    expect((await fetch(url + path)).status, path).toBe(403);
+    const answer = await fetch(url + path, { headers: { authorization: 'Bearer yes' } });
+    expect(answer.status, path).toBe(200);
+    await answer.body?.cancel();
+  }
+});
+
+test('actions: not unless allowed, not from elsewhere, not without a plan, once per plan', async () => {
+  const [replica] = servers.replicas;
+  const node = replica?.id ?? '';
+  const closed = await mount();
+  expect((await fetch(`${closed.url}/plan`, { method: 'POST', body: '{}' })).status).toBe(403);
+  expect(tokenIn(await (await fetch(`${closed.url}/`)).text())).toBe('');
+
+  const { url, page } = await mount({ allowActions: true });
+  const token = tokenIn(await (await fetch(`${url}/`)).text());
+  const post = (
+    path: string,
+    body: unknown,
+    headers: Record<string, string> = { 'x-stormlamp-token': token },
+  ): Promise<Response> =>
+    fetch(url + path, {
+      method: 'POST',
+      headers,
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  expect((await post('/plan', { action: 'isolate', node }, {})).status).toBe(403);
+  expect(
+    (
+      await post(
+        '/plan',
+        { action: 'isolate', node },
+        { 'x-stormlamp-token': token, origin: 'http://evil.example' },
+      )
+    ).status,
+  ).toBe(403);
+  for (const bad of [
+    '',
+    '[]',
+    'x'.repeat(5_000),
+    { action: 'drop', node },
+    { action: 'isolate', node: 'x' },
+    { action: 'release', node },
+  ])
+    expect((await post('/plan', bad)).status).toBe(409);
+  expect((await post('/confirm', { plan: 'x' })).status).toBe(409);
+  const { id } = (await (await post('/plan', { action: 'isolate', node })).json()) as { id: string };
+  const levelOf = (): string | undefined =>
+    cluster.failover.state.nodes.find((each) => each.node === node)?.suspicion;
+  expect(levelOf()).toBe('up');
+  expect((await post('/confirm', { plan: id })).status).toBe(200);
+  expect(levelOf()).toBe('isolated');
+  expect((await post('/confirm', { plan: id })).status).toBe(409);
+  page.close();
+  expect(levelOf()).toBe('up');
+});
+
+test('mounted in Express below a path, with a slash or without, and beside other routes', async () => {
+  const app = express();
+  const page = dashboard(cluster);
+  open.push(() => page.close());
+  app.use('/ops/stormlamp', page);
+  app.use((_, response) => void response.status(404).send('elsewhere'));
+  const url = await listen(createServer(app));
+  const response = await fetch(`${url}/ops/stormlamp`);
+  expect(response.url).toBe(`${url}/ops/stormlamp/`);
+  expect(await response.text()).toContain('<!doctype html>');
+  expect((await fetch(`${url}/ops/stormlamp/state.json`)).status).toBe(200);
+  expect(await (await fetch(`${url}/ops/stormlamp/nothing`)).text()).toBe('elsewhere');
+});
+
+test('livez and readyz say what a load balancer needs to know', async () => {
+  const handler = health(cluster, { needs: ['reads', 'writes', 'sessions'] });
+  const url = await listen(createServer((incoming, response) => handler(incoming, response)));
+  expect(await (await fetch(`${url}/livez`)).json()).toEqual({ alive: true });
+  expect(await (await fetch(`${url}/readyz?x`)).json()).toEqual({
+    ready: true,
+    reads: true,
+    writes: true,
+    sessions: true,
+    because: [],
+  });
+  expect((await fetch(`${url}/other`)).status).toBe(404);
+  await servers.primary.query('SET GLOBAL read_only = 1');
+  try {
+    const response = await eventually('it is not ready', async () => {
+      const answer = await fetch(`${url}/readyz`);
+      return answer.status === 503 ? answer : undefined;
+    });
+    expect(await response.json()).toMatchObject({
+      ready: false,
+      reads: true,
+      writes: false,
+      because: ['no node takes writes'],
+    });
+    const readsOnly = health(cluster);
+    const other = await listen(createServer((incoming, response) => readsOnly(incoming, response)));
+    expect((await fetch(`${other}/readyz`)).status).toBe(200);
+  } finally {
+    await servers.primary.query('SET GLOBAL read_only = 0');
+  }
+  expect(() => health(cluster, { needs: ['luck' as 'reads'] })).toThrow(/health.needs/);
+});

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import type { DashboardNode } from '../../../src/dashboard/dashboard-state.js';
+import { SampleSeries } from '../../../src/dashboard/sample-series.js';
+
+const node = (reads: number, writes: number): DashboardNode =>
+  ({ id: 'a', reads, writes, lagMs: 5, latencyMs: 1 }) as unknown as DashboardNode;
+
+test('rates are differences per second; the first sample has none', () => {
+  const series = new SampleSeries();
+  const samples = [
+    series.add([node(100, 10)], 1_000),
+    series.add([node(150, 10)], 2_000),
+    series.add([node(150, 30)], 6_000),
+  ];
+  expect(samples.map(({ nodes }) => [nodes['a']?.reads, nodes['a']?.writes])).toEqual([
+    [0, 0],
+    [50, 0],
+    [0, 5],
+  ]);
+});
+
+test('a counter that begins anew makes no negative rate, and five minutes are kept', () => {
+  const series = new SampleSeries();
+  series.add([node(100, 0)], 1_000);
+  expect(series.add([node(1, 0)], 2_000).nodes['a']?.reads).toBe(0);
+  for (let n = 0; n < 1_000; n += 1) series.add([node(n, 0)], 3_000 + n);
+  expect(series.samples.length).toBe(300);
+});
