@@ -134,11 +134,14 @@ function nodesOf(cluster: AnyCluster): readonly DashboardNode[] {
     const lag = effectiveLagMs(node, performance.now());
     return {
       id: node.id,
-      role: up?.role ?? 'unknown',
+      role:
+        node.state === 'down' && node.lastRole !== undefined
+          ? `was ${node.lastRole}`
+          : (up?.role ?? 'unknown'),
       state: node.state,
       suspicion: verdict?.suspicion ?? 'unknown',
       because: verdict?.because ?? '',
-      server: up === undefined ? '' : `${up.facts.flavor} ${up.facts.version}`,
+      server: up === undefined ? '' : `${up.facts.flavor} ${up.facts.version.replace(/-.*$/, '')}`,
       readOnly: up?.facts.readOnly ?? null,
       sources: up?.upstream?.slice(0, 1) ?? [],
       lagMs: lag === null ? null : Math.round(lag),

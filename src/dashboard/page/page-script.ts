@@ -53,7 +53,7 @@ function topology() {
   };
   const rows = [];
   for (const node of state.nodes) {
-    const at = node.role === 'primary' ? 0 : Math.max(depth(node), node.sources.length > 0 ? 1 : 0, 0);
+    const at = node.role.endsWith('primary') && node.sources.length === 0 ? 0 : Math.max(depth(node), node.sources.length > 0 ? 1 : 0, 0);
     (rows[at] ??= []).push(node);
   }
   const lines = rows.filter(Boolean);

@@ -26,7 +26,7 @@ ul{margin:0;padding-left:20px}li{margin:3px 0;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--soft);font-weight:600;white-space:nowrap}
-#topology-table td{white-space:nowrap}
+#topology-table td:first-child,#topology-table td:nth-child(4),#topology-table td:last-child{white-space:nowrap}
 .half svg text{font-size:11px}
 td.n{font-variant-numeric:tabular-nums;text-align:right;padding-right:16px}th.n{text-align:right;padding-right:16px}
 code{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}

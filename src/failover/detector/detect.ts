@@ -80,7 +80,10 @@ function levelOf(
       };
     return { level: 'up', because: 'it answers' };
   }
-  const failed = `${failing.count} probes in a row failed within ${Math.round(now - failing.since)} ms, the last with ${failing.failure}`;
+  const failed =
+    failing.count === 1
+      ? `one probe failed with ${failing.failure}`
+      : `${failing.count} probes in a row failed within ${Math.round(now - failing.since)} ms, the last with ${failing.failure}`;
   if (tilted)
     return { level: 'suspect', because: `${failed}, while this process stalled or its clock jumped` };
   if (!isDown(failing, now, policy)) return { level: 'suspect', because: failed };
