@@ -4,7 +4,7 @@ import type { NodeId } from '../../common/node-address.js';
 import { SafeEmitter } from '../../common/safe-emitter.js';
 import { SelfHealth } from '../../health/self-health.js';
 import type { TopologyWatcher } from '../../health/topology-watcher.js';
-import type { Observation, ProbeFailure } from '../../topology/node-description.js';
+import type { NodeDescription, Observation, ProbeFailure } from '../../topology/node-description.js';
 import { detect } from './detect.js';
 import type { VoterCount } from './detector-input.js';
 import { type DetectorPolicy, detectorDefaults } from './detector-policy.js';
@@ -47,6 +47,7 @@ export class FailureDetector extends SafeEmitter<FailureDetectorEvents> {
     this.#policy = options.policy ?? detectorDefaults;
     this.#clock = options.clock ?? systemClock;
     this.#self = new SelfHealth(this.#clock);
+    for (const node of options.watcher.topology.nodes) this.#remember(node);
     this.#last = this.verdict();
     options.watcher.on('node-observed', this.#onObserved);
     options.watcher.on('connection-observed', this.#onConnection);
@@ -81,6 +82,18 @@ export class FailureDetector extends SafeEmitter<FailureDetectorEvents> {
     this.#self.close();
     this.#options.watcher.off('node-observed', this.#onObserved);
     this.#options.watcher.off('connection-observed', this.#onConnection);
+  }
+
+  /** The watcher may have looked already; what it found is as good as a look of our own. */
+  #remember(node: NodeDescription): void {
+    if (node.state === 'new') return;
+    const { id } = node;
+    const observation: Observation =
+      node.state === 'up'
+        ? { node: id, at: node.seenAt, ok: true, latencyMs: node.latencyMs, facts: node.facts }
+        : { node: id, at: node.downSince, ok: false, failure: node.failure, error: node.error };
+    const look = { observation, wall: this.#clock.wall(), localStall: false };
+    this.#records.set(id, record(newRecord(id), look, this.#policy));
   }
 
   readonly #onObserved = (observation: Observation): void => {

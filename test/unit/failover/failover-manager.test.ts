@@ -181,6 +181,15 @@ describe('the state', () => {
     });
   });
 
+  test('a manager that is made later knows at once what was seen before', async () => {
+    await manage();
+    const later = createFailoverManager({ watcher, targets: { isolate: () => () => undefined } });
+    expect(later.state.nodes.map(({ suspicion }) => suspicion)).toEqual(['up', 'up', 'up']);
+    const closing = later.close();
+    await wait(0);
+    await closing;
+  });
+
   test('suspect, then objectively down when the replicas lost it too', async () => {
     await manage();
     await become(dead, 1_200);
