@@ -1,5 +1,6 @@
 /** What `stormlamp/express` exports. */
 
+export type { AnyCluster, ClusterNeed } from '../cluster-readiness.js';
 export type {
   LoadOptions,
   RegenerateOptions,
