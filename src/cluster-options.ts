@@ -62,6 +62,18 @@ export function clusterOptionsFromEnvironment(
   };
 }
 
+/**
+ * The options with `mysql.monitor.share: true` put into words: the processes of a site share what they see on the memcached
+ * nodes that they have in common.
+ */
+export function withSharedMonitor<O extends ClusterOptions<AnySessionOptions>>(options: O): O {
+  const { mysql, sessions } = options;
+  if (mysql?.monitor?.share !== true) return options;
+  const memcached = (sessions as { readonly nodes?: readonly string[] } | undefined)?.nodes;
+  if (memcached === undefined) return options;
+  return { ...options, mysql: { ...mysql, monitor: { ...mysql.monitor, share: { memcached } } } };
+}
+
 /** Checks all options, and refuses unknown parts and a cluster of nothing. Errors: `ERR_INVALID_OPTION`, `ERR_UNSUPPORTED`. */
 export function checkClusterOptions(options: ClusterOptions<AnySessionOptions>): void {
   rejectUnknownOptions('options', options, ['mysql', 'sessions', 'failover', 'cache']);

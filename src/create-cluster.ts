@@ -5,6 +5,7 @@ import {
   type ClusterOptions,
   checkClusterOptions,
   clusterOptionsFromEnvironment,
+  withSharedMonitor,
 } from './cluster-options.js';
 import { ErrorCode, StormlampError } from './common/stormlamp-error.js';
 import { createFailoverManager, type FailoverManager } from './failover/failover-manager.js';
@@ -92,7 +93,8 @@ export async function createCluster<const S extends AnySessionOptions = SessionO
   options?: ClusterOptions<S>,
 ): Promise<Cluster<SessionStoreOf<S>>> {
   // The environment names memcached nodes only, whose store is the one that `S` stands for without options.
-  const wanted = options ?? (clusterOptionsFromEnvironment(process.env) as ClusterOptions<S>);
+  const given = options ?? (clusterOptionsFromEnvironment(process.env) as ClusterOptions<S>);
+  const wanted = withSharedMonitor(given);
   checkClusterOptions(wanted);
   const [mysql, sessions] = await startTogether(wanted);
   try {

@@ -143,6 +143,7 @@ export type { ConsideredNode, RouteExplanation } from './mysql/explain.js';
 export type { HeartbeatOptions } from './mysql/heartbeat-table.js';
 export { createHostResolver, type HostResolver, type ServiceTarget } from './mysql/host-resolver.js';
 export type { LocalFileSource } from './mysql/local-file.js';
+export type { ShareOptions } from './mysql/memcached-board.js';
 export type {
   LagMeter,
   LagMeterContext,

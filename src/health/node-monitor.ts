@@ -46,6 +46,7 @@ export class NodeMonitor {
   #abort: AbortController | undefined;
   #lastStart = Number.NEGATIVE_INFINITY;
   #hurriedUntil = Number.NEGATIVE_INFINITY;
+  #isActive = true;
   #state: 'idle' | 'started' | 'closed' = 'idle';
 
   /** Makes a monitor that does nothing until it is started or asked. */
@@ -76,6 +77,13 @@ export class NodeMonitor {
   /** Probes every 100 to 250 ms until the monotonic time `until`; an earlier time ends a hurry. */
   hurryUntil(until: number): void {
     this.#hurriedUntil = until;
+    if (this.#state === 'started' && this.#running === undefined && this.#asked === undefined)
+      this.#schedule();
+  }
+
+  /** Whether it looks by itself; when not, only when somebody asks, or in a hurry. */
+  set active(active: boolean) {
+    this.#isActive = active;
     if (this.#state === 'started' && this.#running === undefined && this.#asked === undefined)
       this.#schedule();
   }
@@ -167,6 +175,7 @@ export class NodeMonitor {
   #schedule(): void {
     clearTimeout(this.#timer);
     const hurried = this.#clock.now() < this.#hurriedUntil;
+    if (!this.#isActive && !hurried) return;
     const wait = hurried
       ? 100 + 150 * this.#random()
       : this.#options.intervalMs * (0.8 + 0.2 * this.#random());

@@ -19,7 +19,9 @@ import type { TopologyDescription } from '../topology/topology-description.js';
 import { hasNewShape } from '../topology/topology-shape.js';
 import type { HealthProbe } from './health-probe.js';
 import { NodeMonitor } from './node-monitor.js';
+import type { ObservationBoard } from './observation-board.js';
 import { probeFailureOf } from './probe-failure.js';
+import { SharedLooks } from './shared-looks.js';
 
 /** The events of a {@link TopologyWatcher}. */
 export interface TopologyEvents {
@@ -59,6 +61,8 @@ export interface TopologyWatcherOptions {
   readonly intervalMs: number;
   /** Longest time that a probe may take, milliseconds. */
   readonly timeoutMs: number;
+  /** Where this process shares what it sees with others. Default: nowhere. */
+  readonly board?: ObservationBoard | undefined;
   /** How the lag of replicas is known. Default: by what the servers report. */
   readonly lagRule?: LagRule | undefined;
   /** Source of time. */
@@ -74,6 +78,8 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
   readonly #clock: Clock;
   readonly #monitors = new Map<NodeId, NodeMonitor>();
   readonly #waiting = new Set<() => void>();
+  #shared: SharedLooks | undefined;
+  #isActive = true;
   #topology: TopologyDescription;
   #state: 'idle' | 'started' | 'closed' = 'idle';
 
@@ -96,6 +102,23 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     if (this.#state !== 'idle') return;
     this.#state = 'started';
     for (const monitor of this.#monitors.values()) monitor.start();
+    const { board, intervalMs, clock } = this.#options;
+    if (board === undefined) return;
+    this.#shared = new SharedLooks({
+      board,
+      intervalMs,
+      clock,
+      onObservation: (observation) => this.#take(observation),
+      setActive: (active) => {
+        this.#isActive = active;
+        for (const monitor of this.#monitors.values()) monitor.active = active;
+      },
+    });
+  }
+
+  /** Whether this process looks at the nodes for others, too. */
+  get leads(): boolean {
+    return this.#shared?.isLeader === true;
   }
 
   /** Adds a node, which is watched from now on; nothing happens when it is known. */
@@ -177,17 +200,20 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     for (const monitor of this.#monitors.values()) monitor.close();
+    void this.#shared?.close();
     this.#wake();
   }
 
   #watch(seed: NodeSeed): void {
     const { createProbe, intervalMs, timeoutMs, clock } = this.#options;
     const probe = createProbe(seed);
-    const onObservation = (observation: Observation): void => this.#take(observation);
-    this.#monitors.set(
-      seed.id,
-      new NodeMonitor({ seed, probe, intervalMs, timeoutMs, onObservation, clock }),
-    );
+    const onObservation = (observation: Observation): void => {
+      this.#shared?.note(observation);
+      this.#take(observation);
+    };
+    const monitor = new NodeMonitor({ seed, probe, intervalMs, timeoutMs, onObservation, clock });
+    monitor.active = this.#isActive;
+    this.#monitors.set(seed.id, monitor);
   }
 
   #take(observation: Observation): void {

@@ -15,6 +15,7 @@ import { createConnectionFactory } from './connection-factory.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import { HeartbeatWriter } from './heartbeat-writer.js';
 import { killQuery } from './kill-query.js';
+import { createMemcachedBoard } from './memcached-board.js';
 import { lagRuleOf } from './monitor-options.js';
 import { type ResolvedMysqlOptions, weighted } from './mysql-options.js';
 import { NodeDiscovery } from './node-discovery.js';
@@ -221,6 +222,13 @@ export class ClusterCore implements ConnectionHost {
       intervalMs: monitor.intervalMs,
       timeoutMs: monitor.timeoutMs,
       lagRule: lagRuleOf(monitor.lagSource),
+      board:
+        monitor.share === undefined
+          ? undefined
+          : createMemcachedBoard(
+              monitor.share,
+              nodes.map(({ seed }) => seed.id),
+            ),
       createProbe: ({ id }) => this.#createProbe(this.#configOf(id)),
     });
   }

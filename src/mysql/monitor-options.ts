@@ -1,9 +1,16 @@
 /** How nodes are watched: the `monitor` options of the MySQL client. */
-import { invalidOption, readChoice, readNumber, rejectUnknownOptions } from '../common/option-reader.js';
+import {
+  invalidOption,
+  readChoice,
+  readNumber,
+  readStrings,
+  rejectUnknownOptions,
+} from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { LagRule } from '../topology/measured-lag.js';
 import type { CredentialsSource, MysqlCredentials } from './connection-settings.js';
 import { type HeartbeatOptions, type ResolvedHeartbeat, resolveHeartbeat } from './heartbeat-table.js';
+import type { ShareOptions } from './memcached-board.js';
 
 /** What a {@link LagMeter} gets to measure with. */
 export interface LagMeterContext {
@@ -52,8 +59,13 @@ export interface MonitorOptions {
    * @defaultValue `'auto'`
    */
   readonly lagSource?: LagSource | undefined;
-  /** Looking at the nodes once per machine. This version does not: only `false` is accepted. */
-  readonly share?: false | undefined;
+  /**
+   * Whether one of all processes looks at the nodes, and the others read what it saw. `true` takes the memcached nodes of
+   * `sessions` (in `createCluster`); else name them. What others read is up to two intervals older.
+   *
+   * @defaultValue false
+   */
+  readonly share?: boolean | ShareOptions | undefined;
 }
 
 /** {@link MonitorOptions} with every default filled in. */
@@ -66,6 +78,8 @@ export interface ResolvedMonitorOptions {
   readonly credentials: MysqlCredentials | CredentialsSource | undefined;
   /** See {@link MonitorOptions.lagSource}. */
   readonly lagSource: ResolvedLagSource;
+  /** See {@link MonitorOptions.share}; undefined when nothing is shared. */
+  readonly share: ShareOptions | undefined;
 }
 
 /** The defaults of {@link MonitorOptions}. */
@@ -74,21 +88,16 @@ export const MONITOR_DEFAULTS: ResolvedMonitorOptions = Object.freeze({
   timeoutMs: 1_000,
   credentials: undefined,
   lagSource: 'auto',
+  share: undefined,
 });
 
 /**
  * Reads the `monitor` options.
  *
- * @throws StormlampError `ERR_INVALID_OPTION`, or `ERR_UNSUPPORTED` for `share: true`.
+ * @throws StormlampError `ERR_INVALID_OPTION`.
  */
 export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedMonitorOptions {
-  rejectUnknownOptions('mysql.monitor', options, [...Object.keys(MONITOR_DEFAULTS), 'share']);
-  if (options.share !== undefined && options.share !== false) {
-    throw new StormlampError(
-      ErrorCode.UNSUPPORTED,
-      '`mysql.monitor.share` is not supported by this version; every process looks at the nodes itself',
-    );
-  }
+  rejectUnknownOptions('mysql.monitor', options, Object.keys(MONITOR_DEFAULTS));
   const d = MONITOR_DEFAULTS;
   const { credentials } = options;
   if (credentials !== undefined && typeof credentials !== 'function') {
@@ -102,6 +111,7 @@ export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedMon
     timeoutMs: readNumber('mysql.monitor.timeoutMs', options.timeoutMs, d.timeoutMs, { min: 1 }),
     credentials,
     lagSource: readLagSource('mysql.monitor.lagSource', options.lagSource),
+    share: readShare('mysql.monitor.share', options.share),
   });
 }
 
@@ -118,4 +128,19 @@ function readLagSource(path: string, source: LagSource | undefined): ResolvedLag
 export function lagRuleOf(source: ResolvedLagSource): LagRule {
   if (source === 'gtid') return 'gtid';
   return typeof source === 'object' ? 'heartbeat' : 'reported';
+}
+
+function readShare(path: string, share: boolean | ShareOptions | undefined): ShareOptions | undefined {
+  if (share === undefined || share === false) return undefined;
+  if (share === true) {
+    throw new StormlampError(
+      ErrorCode.INVALID_OPTION,
+      `\`${path}: true\` takes the memcached nodes of \`sessions\`, and there are none; name them: { memcached: ['host:11211'] }`,
+    );
+  }
+  rejectUnknownOptions(path, share, ['memcached']);
+  const memcached = readStrings(`${path}.memcached`, share.memcached, []);
+  if (memcached.length === 0)
+    throw invalidOption(`${path}.memcached`, 'an array of memcached nodes', memcached);
+  return { memcached };
 }

@@ -158,7 +158,7 @@ const NAMES: readonly (keyof MysqlOptions)[] = [
 /**
  * Reads the options.
  *
- * @throws StormlampError `ERR_INVALID_OPTION`, or `ERR_UNSUPPORTED` for `monitor.share` where it cannot be.
+ * @throws StormlampError `ERR_INVALID_OPTION`.
  */
 export function resolveMysqlOptions(options: MysqlOptions): ResolvedMysqlOptions {
   rejectUnknownOptions('mysql', options, NAMES);

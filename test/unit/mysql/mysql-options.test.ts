@@ -76,7 +76,8 @@ describe('what is refused', () => {
     [{ primary, discover: { resolver: {} } }, /`addresses` and `services`/],
     [{ primary, addressMap: [] }, /mysql.addressMap/],
     [{ primary, addressMap: { 'db1:3306': 'nowhere' } }, /mysql.addressMap\['db1:3306'\]/],
-    [{ primary, monitor: { share: true } }, /monitor.share.*not supported/],
+    [{ primary, monitor: { share: true } }, /monitor.share: true.*name them/],
+    [{ primary, monitor: { share: { memcached: [] } } }, /share.memcached/],
   ])('%j', (options, message) => {
     expect(() => resolveMysqlOptions(options as MysqlOptions)).toThrow(message);
   });

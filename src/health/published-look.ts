@@ -1,0 +1,172 @@
+/** Observations as text: written by the process that looks, and read by the others, who trust nothing in it. */
+
+import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type {
+  Observation,
+  ProbeFailure,
+  ReplicationChannel,
+  ServerFacts,
+} from '../topology/node-description.js';
+
+/** Longer texts are not read. */
+const TEXT_LENGTH_LIMIT = 1_048_576;
+/** Lists in them may not be longer. */
+const LIST_LENGTH_LIMIT = 1_024;
+
+const FAILURES: ReadonlySet<string> = new Set<ProbeFailure>([
+  'refused',
+  'reset',
+  'timeout-connect',
+  'timeout-query',
+  'access-denied',
+  'too-many',
+  'server-shutdown',
+  'protocol',
+  'other',
+]);
+
+/** What one process published. */
+export interface PublishedLooks {
+  /** Differs from everything that was published before. */
+  readonly sequence: string;
+  /** The last look at each node, with its age at the time of writing. */
+  readonly looks: readonly { readonly ageMs: number; readonly observation: Observation }[];
+}
+
+/** The text of `observations` at monotonic time `now`. */
+export function writeLooks(sequence: string, observations: Iterable<Observation>, now: number): string {
+  const looks = [...observations].map((observation) => {
+    const { node, at } = observation;
+    const ageMs = Math.max(0, now - at);
+    if (observation.ok) return { node, ageMs, latencyMs: observation.latencyMs, facts: observation.facts };
+    return { node, ageMs, failure: observation.failure, message: observation.error.message };
+  });
+  return JSON.stringify({ sequence, looks });
+}
+
+/**
+ * Reads such a text; undefined when it is none. The times of the observations are those of a publication at monotonic time
+ * `publishedAt`, which has to be early enough.
+ */
+export function readLooks(text: string, publishedAt: number): PublishedLooks | undefined {
+  if (text.length > TEXT_LENGTH_LIMIT) return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(parsed) || typeof parsed['sequence'] !== 'string' || !isList(parsed['looks']))
+    return undefined;
+  const looks = parsed['looks'].flatMap((look) => {
+    const read = isRecord(look) ? readLook(look, publishedAt) : undefined;
+    return read === undefined ? [] : [read];
+  });
+  return { sequence: parsed['sequence'], looks };
+}
+
+function readLook(
+  look: Readonly<Record<string, unknown>>,
+  publishedAt: number,
+): PublishedLooks['looks'][number] | undefined {
+  const { node, ageMs, latencyMs, failure, message, facts } = look;
+  if (typeof node !== 'string' || !isCount(ageMs)) return undefined;
+  const at = publishedAt - ageMs;
+  if (typeof failure === 'string') {
+    if (!FAILURES.has(failure)) return undefined;
+    return { ageMs, observation: failed(node, at, failure as ProbeFailure, String(message ?? '')) };
+  }
+  if (!isCount(latencyMs) || !isFacts(facts)) return undefined;
+  return { ageMs, observation: { node, at, ok: true, latencyMs, facts } };
+}
+
+function failed(node: NodeId, at: number, failure: ProbeFailure, message: string): Observation {
+  const error = new StormlampError(ErrorCode.NODE_UNREACHABLE, message.slice(0, 500), { node });
+  return { node, at, ok: false, failure, error };
+}
+
+function isFacts(value: unknown): value is ServerFacts {
+  if (!isRecord(value)) return false;
+  const { flavor, version, serverId, serverUuid, readOnly, channels, gtid, replicationVisible } = value;
+  return (
+    (flavor === 'mysql' || flavor === 'mariadb') &&
+    typeof version === 'string' &&
+    isCount(serverId) &&
+    isOptional(serverUuid, 'string') &&
+    typeof readOnly === 'boolean' &&
+    isList(channels) &&
+    channels.every(isChannel) &&
+    typeof gtid === 'string' &&
+    isOptional(value['gtidApplied'], 'string') &&
+    isOptional(value['gtidState'], 'string') &&
+    typeof replicationVisible === 'boolean' &&
+    (value['peers'] === undefined || isPeers(value['peers'])) &&
+    (value['group'] === undefined || isGroup(value['group'])) &&
+    (value['heartbeats'] === undefined || isHeartbeats(value['heartbeats']))
+  );
+}
+
+function isChannel(value: unknown): value is ReplicationChannel {
+  if (!isRecord(value)) return false;
+  const { name, sourceHost, sourcePort, sourceServerId, io, sql, lagMs, delayMs, error } = value;
+  return (
+    typeof name === 'string' &&
+    typeof sourceHost === 'string' &&
+    isCount(sourcePort) &&
+    isCount(sourceServerId) &&
+    (io === 'yes' || io === 'connecting' || io === 'no') &&
+    typeof sql === 'boolean' &&
+    (lagMs === null || isCount(lagMs)) &&
+    isCount(delayMs) &&
+    typeof error === 'string'
+  );
+}
+
+function isGroup(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { kind, state, hasQuorum, writes, queue, members } = value;
+  return (
+    (kind === 'galera' || kind === 'group-replication') &&
+    typeof state === 'string' &&
+    ['online', 'joining', 'donor', 'offline'].includes(state) &&
+    typeof hasQuorum === 'boolean' &&
+    typeof writes === 'string' &&
+    ['here', 'elsewhere', 'everywhere'].includes(writes) &&
+    isCount(queue) &&
+    isPeers(members)
+  );
+}
+
+function isPeers(value: unknown): boolean {
+  return (
+    isList(value) &&
+    value.every(
+      (peer) =>
+        isRecord(peer) &&
+        typeof peer['host'] === 'string' &&
+        isCount(peer['port']) &&
+        isCount(peer['serverId']),
+    )
+  );
+}
+
+function isHeartbeats(value: unknown): boolean {
+  return isRecord(value) && Object.values(value).every((beat) => typeof beat === 'number');
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.length <= LIST_LENGTH_LIMIT;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function isOptional(value: unknown, type: 'string'): boolean {
+  return value === undefined || typeof value === type;
+}
