@@ -1,4 +1,5 @@
 /** The topology of real servers: what breaks is seen at the next look, what is mended serves again, and a promotion is followed. */
+import { type Connection, createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Deadline } from '../../src/common/deadline.js';
 import { createFailoverManager, type FailoverManager } from '../../src/failover/failover-manager.js';
@@ -8,9 +9,10 @@ import { createReplicationProbe } from '../../src/mysql/replication-probe.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { roleOf } from '../../src/topology/node-description.js';
 import { selectNodes } from '../../src/topology/node-selection.js';
+import { DATABASES } from './database-matrix.js';
 import { eventually } from './eventually.js';
 
-describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
+describe.each(DATABASES)('$name', ({ flavor, options }) => {
   let cluster: LocalCluster;
   let watcher: TopologyWatcher;
   let manager: FailoverManager;
@@ -21,7 +23,7 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
   const word = flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
 
   beforeAll(async () => {
-    cluster = await startLocalCluster({ flavor, replicas: 2, memcached: 0, php: false });
+    cluster = await startLocalCluster({ ...options, replicas: 2, memcached: 0, php: false });
     const { primary, replicas } = cluster;
     const [one, two] = replicas;
     if (one === undefined || two === undefined) throw new Error('There are no two replicas');
@@ -115,6 +117,120 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
     expect(writer()).toBe(first.id);
     await second.resume();
     await eventually('the replica serves again', bothRead);
+  });
+
+  /** Whether a read that tolerates little finds the replica too late, the age of the measurement left aside. */
+  function isLate(node: LocalDatabaseNode, maxLagMs: number): boolean {
+    const seen = watcher.topology.nodes.find(({ id }) => id === node.id);
+    return seen?.state === 'up' && (seen.lag === null || seen.lag.ms === null || seen.lag.ms > maxLagMs);
+  }
+  const setDelay = async (seconds: number): Promise<void> => {
+    const change =
+      flavor === 'mysql'
+        ? `CHANGE REPLICATION SOURCE TO SOURCE_DELAY = ${seconds}`
+        : `CHANGE MASTER TO MASTER_DELAY = ${seconds}`;
+    for (const sql of [`STOP ${word}`, change, `START ${word}`]) await second.query(sql);
+  };
+
+  test('a replica that is delayed on purpose serves no read that tolerates less, and serves again without', async () => {
+    await setDelay(60);
+    expect(
+      await looksUntil('the replica is left out', second, () => !readers().includes(second.id)),
+    ).toBeLessThanOrEqual(2);
+    await setDelay(0);
+    await eventually('the replica serves again', bothRead);
+  });
+
+  test('a replica whose applier waits for a lock is late, and serves again when it has caught up', async () => {
+    await first.query(`CREATE TABLE ${cluster.database}.locked (id INT AUTO_INCREMENT PRIMARY KEY)`);
+    await cluster.waitForReplication();
+    await second.query(`LOCK TABLES ${cluster.database}.locked READ`);
+    await first.query(`INSERT INTO ${cluster.database}.locked VALUES ()`);
+    // The server counts the seconds since the write that waits; it has to be old before it can be seen to be late.
+    await eventually('the replica is late', () => isLate(second, 2_000));
+    expect(
+      selectNodes(watcher.topology, {
+        preference: 'replica',
+        maxLagMs: 2_000,
+        now: performance.now(),
+        allows: () => true,
+      }).candidates.map(({ id }) => id),
+    ).not.toContain(second.id);
+    await second.query('UNLOCK TABLES');
+    await eventually('the replica serves again', () => bothRead() && !isLate(second, 2_000));
+  });
+
+  test('a replica that is cut off is left out at the first look, and serves again afterwards', async () => {
+    const cut = cluster.isolate(second);
+    expect(
+      await looksUntil('the replica is left out', second, () => !readers().includes(second.id)),
+    ).toBeLessThanOrEqual(2);
+    expect(writer()).toBe(first.id);
+    cut.heal();
+    await eventually('the replica serves again', bothRead);
+  });
+
+  test('a replica that is killed is left out at the first look, and serves again when it is back', async () => {
+    await second.kill();
+    expect(
+      await looksUntil('the replica is left out', second, () => !readers().includes(second.id)),
+    ).toBeLessThanOrEqual(2);
+    await second.start();
+    await eventually('the replica serves again', bothRead);
+  });
+
+  test('a server that is full lives: the roles stay, and a warning says that nothing new is known', async () => {
+    await second.query('SET GLOBAL max_connections = 10');
+    const { user, password } = cluster.accounts.app;
+    const held: Connection[] = [];
+    // The monitor's own connection goes first, so that it has to log in again.
+    const mine = await second.query("SELECT id FROM information_schema.processlist WHERE user = 'monitor'");
+    try {
+      for (let filling = true; filling; ) {
+        const made = createConnection({ host: second.host, port: second.realPort, user, password });
+        filling = await made.then(
+          (connection) => held.push(connection) > 0,
+          () => false,
+        );
+      }
+      for (const { id } of mine) await second.query(`KILL ${Number(id)}`);
+      held.push(
+        ...(
+          await Promise.all(
+            mine.map(() =>
+              createConnection({ host: second.host, port: second.realPort, user, password }).catch(
+                () => undefined,
+              ),
+            ),
+          )
+        ).filter((connection) => connection !== undefined),
+      );
+      await eventually('the warning', () => warnings().includes(`blind-monitor ${second.id}`));
+      expect(writer()).toBe(first.id);
+      expect(watcher.topology.nodes.map(roleOf)).toEqual(['primary', 'replica', 'replica']);
+    } finally {
+      for (const connection of held) connection.destroy();
+      await second.query('SET GLOBAL max_connections = 300');
+    }
+    await eventually('no warning', () => warnings().length === 0 && bothRead());
+  });
+
+  test('a password that is changed under the monitor is told as such, and the roles stay', async () => {
+    const { user, password } = cluster.accounts.monitor;
+    await first.query(`ALTER USER '${user}'@'%' IDENTIFIED BY 'another one'`);
+    await cluster.waitForReplication();
+    for (const node of [first, second, third]) {
+      const mine = await node.query(`SELECT id FROM information_schema.processlist WHERE user = '${user}'`);
+      for (const { id } of mine) await node.query(`KILL ${Number(id)}`).catch(() => undefined);
+    }
+    await eventually(
+      'three warnings',
+      () => warnings().filter((text) => text.startsWith('blind')).length === 3,
+    );
+    expect(writer()).toBe(first.id);
+    expect(watcher.topology.nodes[0]).toMatchObject({ blind: { failure: 'access-denied' } });
+    await first.query(`ALTER USER '${user}'@'%' IDENTIFIED BY '${password}'`);
+    await eventually('no warning', () => warnings().length === 0 && bothRead());
   });
 
   test('a replica without read_only is a replica, with a warning', async () => {

@@ -1,0 +1,93 @@
+/** Processes that share a memcached: one looks at the databases, the others know what it saw, and go on when it is gone. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Cluster, createCluster } from '../../src/create-cluster.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from './eventually.js';
+
+let servers: LocalCluster;
+const clusters: Cluster[] = [];
+
+beforeAll(async () => {
+  servers = await startLocalCluster({ replicas: 1, memcached: 1, php: false });
+  for (let count = 0; count < 4; count += 1) {
+    const { mysql, sessions } = servers.options();
+    const monitor = { ...mysql.monitor, intervalMs: 300, share: true };
+    clusters.push(
+      await createCluster({
+        mysql: { ...mysql, monitor, discover: false },
+        sessions: { ...sessions, copies: 1 },
+      }),
+    );
+  }
+});
+afterAll(async () => {
+  await Promise.all(clusters.map((cluster) => cluster.close()));
+  await servers?.close();
+});
+
+const watcherOf = (cluster: Cluster) => cluster.mysql.failoverPorts().watcher;
+const leaders = (): Cluster[] => clusters.filter((cluster) => watcherOf(cluster).leads);
+const ageOf = (cluster: Cluster): number =>
+  Math.max(
+    ...cluster
+      .topology()
+      .nodes.map((node) =>
+        node.state === 'up' ? performance.now() - node.seenAt : Number.POSITIVE_INFINITY,
+      ),
+  );
+/** The statements that the replica was asked by the monitors. */
+async function questions(): Promise<number> {
+  const [row] = (await servers.replicas[0]?.query("SHOW GLOBAL STATUS LIKE 'Com_show_slave_status'")) ?? [];
+  return Number(row?.['Value']);
+}
+
+test('one of them looks, and all know', async () => {
+  await eventually('one leads', () => leaders().length === 1);
+  // The others have to read twice before they stop to look.
+  await eventually('only one asks', async () => {
+    const before = await questions();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    // Four processes would ask sixteen to twenty times.
+    return (await questions()) - before <= 8;
+  });
+  for (const cluster of clusters) {
+    expect(cluster.topology().writer).toEqual({ kind: 'primary', node: servers.primary.id });
+    expect(ageOf(cluster)).toBeLessThan(10_000);
+  }
+});
+
+test('what the one sees, the others see: a replica that stops is left out by all', async () => {
+  const [replica] = servers.replicas;
+  await replica?.query('STOP SLAVE SQL_THREAD');
+  for (const cluster of clusters) {
+    await eventually(
+      'the replica is left out',
+      () => cluster.mysql.explain('SELECT 1').node === servers.primary.id,
+    );
+  }
+  await replica?.query('START SLAVE SQL_THREAD');
+  for (const cluster of clusters) {
+    await eventually(
+      'the replica serves again',
+      () => cluster.mysql.explain('SELECT 1').node === replica?.id,
+    );
+  }
+});
+
+test('another one looks when the one is closed, and all do when memcached is gone', async () => {
+  const [leader] = leaders();
+  if (leader === undefined) throw new Error('Nobody leads');
+  clusters.splice(clusters.indexOf(leader), 1);
+  await leader.close();
+  await eventually('another one leads', () => leaders().length === 1);
+  await servers.memcached[0]?.kill();
+  await eventually('nobody leads', () => leaders().length === 0);
+  const since = performance.now();
+  await eventually('all look for themselves', () =>
+    clusters.every((cluster) =>
+      cluster.topology().nodes.every((node) => node.state === 'up' && node.seenAt > since),
+    ),
+  );
+  await servers.memcached[0]?.start();
+  await eventually('one leads again', () => leaders().length === 1, 40_000);
+});
