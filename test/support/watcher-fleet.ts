@@ -95,16 +95,17 @@ export interface MonitoringCost {
 export async function monitoringCost(
   size: number,
   advance: (ms: number) => Promise<unknown>,
+  seconds = 10,
 ): Promise<MonitoringCost> {
   const apart = fleet(size, undefined);
   await advance(2_000);
-  const alone = await rate(apart.probes, 10, advance);
+  const alone = await rate(apart.probes, seconds, advance);
   for (const watcher of apart.watchers) watcher.close();
   const board = new SharedBoard();
   const together = fleet(size, board);
-  await advance(12_000);
+  await advance(10_000);
   const calls = board.calls;
-  const shared = await rate(together.probes, 10, advance);
+  const shared = await rate(together.probes, seconds, advance);
   const ages = together.watchers.flatMap(({ topology }) =>
     topology.nodes.map((node) =>
       node.state === 'up' ? clock.now() - node.seenAt : Number.POSITIVE_INFINITY,
@@ -112,5 +113,5 @@ export async function monitoringCost(
   );
   const leaders = together.watchers.filter((watcher) => watcher.leads).length;
   for (const watcher of together.watchers) watcher.close();
-  return { alone, shared, board: (board.calls - calls) / 10, leaders, oldestMs: Math.max(...ages) };
+  return { alone, shared, board: (board.calls - calls) / seconds, leaders, oldestMs: Math.max(...ages) };
 }
