@@ -106,7 +106,7 @@ export class SessionResync {
       return exptimeOfRemaining(item?.remainingSeconds);
     } catch {
       // Without the text protocol nobody can tell: as if it was used now.
-      return exptimeOf(store.lifetimeMs, store.handler);
+      return exptimeOf(store.lifetimeMs);
     }
   }
 

@@ -325,7 +325,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   }
 
   #exptime(): number {
-    return exptimeOf(this.options.lifetimeMs, this.options.handler);
+    return exptimeOf(this.options.lifetimeMs);
   }
 
   #assertOpen(): void {

@@ -118,7 +118,7 @@ export class SessionWriter {
   }
 
   #exptime(): number {
-    const { lifetimeMs, handler } = this.#options.store;
-    return exptimeOf(lifetimeMs, handler);
+    // A duration up to 30 days, so that the server's clock need not agree with this machine's.
+    return exptimeOf(this.#options.store.lifetimeMs);
   }
 }

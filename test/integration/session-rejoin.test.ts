@@ -149,3 +149,36 @@ test('three nodes with two copies: one is away, its sessions are written to the 
   await eventually('the second breaker is open', () => store.status()[1]?.reads !== 'closed');
   expect(await lost(store, saved)).toBe(0);
 });
+
+test('a third node in the list: every session is found before anything was moved, and moves to where it belongs', async () => {
+  const [a, b] = await pair();
+  const c = await servers.start();
+  let saved: Map<string, string>;
+  {
+    await using before = await open([a, b]);
+    saved = await saveSessions(before, 150);
+  }
+  await using after = await open([a, b, c]);
+  expect(await lost(after, saved)).toBe(0);
+  await eventually('every node is filled for the new list', () =>
+    after.status().every(({ standing }) => standing === 'filled'),
+  );
+  expect(await lost(after, saved)).toBe(0);
+  // By the new order alone: the first node of each session has it.
+  const missing: string[] = [];
+  for (const id of saved.keys()) {
+    const [first] = after.copies.holders({ key: '', place: id });
+    if ((await first?.get(`memc.sess.key.${id}`)) === null) missing.push(id);
+  }
+  expect(missing).toEqual([]);
+});
+
+test('a node that only speaks the binary protocol says why it cannot be refilled, and its sessions are found all the same', async () => {
+  const [a, b] = [await servers.start(['-B', 'binary']), await servers.start()];
+  await using store = await open([a, b]);
+  const saved = await saveSessions(store, 30);
+  const failed = new Promise<{ readonly error: Error }>((resolve) => store.on('resync-failed', resolve));
+  await a.restart();
+  expect((await failed).error).toMatchObject({ code: 'ERR_UNSUPPORTED' });
+  expect(await lost(store, saved)).toBe(0);
+});

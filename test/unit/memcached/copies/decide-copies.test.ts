@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { copyHash } from '../../../../src/memcached/copies/copy-hash.js';
+import {
+  decodeHint,
+  decodeTomb,
+  encodeHint,
+  encodeTomb,
+  withMissed,
+  withoutNodes,
+} from '../../../../src/memcached/copies/copy-notes.js';
+import {
+  type CopySeen,
+  decideCopies,
+  type ReachedCopy,
+} from '../../../../src/memcached/copies/decide-copies.js';
+import { isOutlived, newFillMarker } from '../../../../src/memcached/copies/fill-marker.js';
+import type { NodeStanding } from '../../../../src/memcached/copies/node-standings.js';
+import type { MemcachedItem } from '../../../../src/memcached/memcached-node.js';
+
+const KEY = { key: 'memc.sess.key.abc', place: 'abc' };
+
+function item(text: string): MemcachedItem {
+  return { value: Buffer.from(text), flags: 0, cas: 1n };
+}
+
+function seen(
+  node: string,
+  text: string | null,
+  more: {
+    standing?: NodeStanding;
+    missed?: [string, string[]];
+    lifted?: [string, string[]];
+    tomb?: string;
+  } = {},
+): ReachedCopy {
+  const [misser, contents] = more.missed ?? [];
+  const [lifter, lifted] = more.lifted ?? [];
+  let note =
+    misser === undefined
+      ? undefined
+      : withMissed(undefined, KEY, misser, {
+          superseded: (contents ?? []).map((old) => copyHash(item(old))),
+          lifted: [],
+        });
+  if (lifter !== undefined) note = withMissed(note, KEY, lifter, { superseded: ['*'], lifted: lifted ?? [] });
+  return {
+    node,
+    role: 'holder',
+    reached: true,
+    standing: more.standing ?? 'filled',
+    item: text === null ? null : item(text),
+    hint: note === undefined ? undefined : { note, cas: 1n },
+    tomb: more.tomb === undefined ? undefined : { ...KEY, id: more.tomb },
+  };
+}
+
+const away = (node: string): CopySeen => ({ node, role: 'holder', reached: false, error: new Error('away') });
+
+/** The decision in a few words. */
+function decided(...copies: CopySeen[]): string {
+  const decision = decideCopies(copies);
+  if (decision.kind !== 'found') return decision.kind;
+  const rivals = decision.rivals.map(({ node }) => ` rival ${node}`).join('');
+  return `${decision.item.value} of ${decision.node}${rivals}`;
+}
+
+describe('which copy counts', () => {
+  test.each([
+    ['the first node, whatever the others hold', [seen('a', 'one'), seen('b', 'two')], 'one of a'],
+    ['its miss, while it is filled', [seen('a', null), seen('b', 'two')], 'absent'],
+    ['the next one, when it is away', [away('a'), seen('b', 'two')], 'two of b'],
+    [
+      'the next one, when it is warming',
+      [seen('a', null, { standing: 'warming' }), seen('b', 'two')],
+      'two of b',
+    ],
+    ['nobody, when all are away', [away('a'), away('b')], 'down'],
+    [
+      'not a copy that a hint calls old',
+      [seen('a', 'one'), seen('b', 'two', { missed: ['a', ['one']] })],
+      'two of b',
+    ],
+    [
+      'not a miss that a hint explains',
+      [seen('a', null), seen('b', 'two', { missed: ['a', []] })],
+      'two of b',
+    ],
+    [
+      'the hit of a suspect node that no hint names',
+      [seen('a', 'one', { standing: 'suspect' }), seen('b', null)],
+      'one of a',
+    ],
+    [
+      'not the miss of a suspect node',
+      [seen('a', null, { standing: 'suspect' }), seen('b', 'two')],
+      'two of b',
+    ],
+    [
+      'both, when somebody without notes wrote the copy that missed a write',
+      [seen('a', 'php'), seen('b', 'two', { missed: ['a', ['one']] })],
+      'two of b rival a',
+    ],
+    [
+      'what a warming node holds besides, as it may be news',
+      [seen('a', 'new', { standing: 'warming' }), seen('b', 'two')],
+      'two of b rival a',
+    ],
+    [
+      'any hit, when no node is filled',
+      [seen('a', null, { standing: 'warming' }), seen('b', 'two', { standing: 'warming' })],
+      'two of b',
+    ],
+    ['nothing, where a tombstone is', [seen('a', 'one'), seen('b', null, { tomb: 't' })], 'destroyed'],
+    [
+      'what was created after the tombstone',
+      [seen('a', 'new', { lifted: ['b', ['t']] }), seen('b', null, { tomb: 't' })],
+      'new of a',
+    ],
+  ] as const)('%s', (_name, copies, expected) => {
+    expect(decided(...copies)).toBe(expected);
+  });
+});
+
+describe('notes', () => {
+  test('come back as they were written, and forget nodes that caught up', () => {
+    const hint = withMissed(undefined, KEY, 'b:1', { superseded: ['x'], lifted: ['t'] });
+    const both = withMissed(hint, KEY, 'c:1', { superseded: ['y'], lifted: [] });
+    expect(decodeHint(encodeHint(both))).toEqual(both);
+    expect(withoutNodes(both, ['c:1'])).toEqual(hint);
+    expect(withoutNodes(hint, ['b:1'])).toBeUndefined();
+    expect(decodeTomb(encodeTomb({ ...KEY, id: 't' }))).toEqual({ ...KEY, id: 't' });
+  });
+
+  test('stay small however many writes are missed, and keep the first and the newest content', () => {
+    let hint = withMissed(undefined, KEY, 'b', { superseded: ['first'], lifted: [] });
+    for (let count = 0; count < 500; count += 1)
+      hint = withMissed(hint, KEY, 'b', { superseded: [`h${count}`], lifted: [] });
+    expect(hint.missed.get('b')?.superseded.slice(0, 1)).toEqual(['first']);
+    expect(hint.missed.get('b')?.superseded.at(-1)).toBe('h499');
+    expect(encodeHint(hint).length).toBeLessThan(1_000);
+  });
+
+  test('hostile bytes are no notes, and never throw', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 200 }),
+          fc.json().map((text) => Buffer.from(text)),
+        ),
+        (bytes) => {
+          decodeHint(Buffer.from(bytes));
+          decodeTomb(Buffer.from(bytes));
+        },
+      ),
+    );
+    const polluting = Buffer.from(
+      '{"v":1,"key":"k","place":"p","missed":[{"node":"__proto__","superseded":[],"lifted":[]}]}',
+    );
+    expect(decodeHint(polluting)?.missed.has('__proto__')).toBe(true);
+    expect(({} as Record<string, unknown>)['superseded']).toBeUndefined();
+    expect(decodeHint(Buffer.alloc(100_000, 0x20))).toBeUndefined();
+  });
+});
+
+test('a marker is outlived by another process, another start, and what cannot be read', () => {
+  const life = { pid: 7, startedAt: 1_000 };
+  const marker = newFillMarker(life).toString();
+  expect(isOutlived(marker, life)).toBe(false);
+  expect(isOutlived(marker, { pid: 8, startedAt: 1_000 })).toBe(true);
+  expect(isOutlived(marker, { pid: 7, startedAt: 1_060 })).toBe(true);
+  expect(isOutlived('yes', life)).toBe(true);
+});

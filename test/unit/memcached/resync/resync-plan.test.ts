@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { ItemRate } from '../../../../src/memcached/resync/item-rate.js';
+import { type NodeView, planResync, sourcesFor } from '../../../../src/memcached/resync/resync-plan.js';
+
+function view(node: string, more: Partial<NodeView> = {}): NodeView {
+  return { node, reached: true, filled: true, items: 10, suspects: [], ...more };
+}
+
+test('new nodes are marked at once; a single one always', () => {
+  const fresh = [view('a', { filled: false, items: 0 }), view('b', { filled: false, items: 0 })];
+  expect(planResync(fresh)).toEqual([{ kind: 'mark', nodes: ['a', 'b'] }]);
+  expect(planResync([view('a', { filled: false })])).toEqual([{ kind: 'mark', nodes: ['a'] }]);
+});
+
+test('a node that lost its marker is filled from the others, completely only when all of them can be read', () => {
+  expect(planResync([view('a', { filled: false, items: 0 }), view('b')])).toEqual([
+    { kind: 'fill', node: 'a', sources: ['b'], complete: true },
+  ]);
+  expect(planResync([view('a', { filled: false }), view('b'), view('c', { reached: false })])).toEqual([
+    { kind: 'fill', node: 'a', sources: ['b'], complete: false },
+  ]);
+  expect(planResync([view('a', { filled: false }), view('b', { reached: false })])).toEqual([]);
+});
+
+test('a node that missed writes is mended by those who say so, once it can be reached', () => {
+  expect(planResync([view('a'), view('b', { suspects: ['a'] })])).toEqual([
+    { kind: 'mend', node: 'a', reporters: ['b'] },
+  ]);
+  expect(planResync([view('a', { reached: false }), view('b', { suspects: ['a'] })])).toEqual([]);
+  expect(planResync([view('a'), view('b')])).toEqual([]);
+});
+
+test('items are taken from holders before spare nodes, from complete ones before others', () => {
+  const views = new Map(
+    [view('a', { filled: false }), view('b'), view('c', { suspects: ['b'] }), view('d')].map((one) => [
+      one.node,
+      one,
+    ]),
+  );
+  expect(sourcesFor(['a', 'b', 'c'], ['d'], views, 'a')).toEqual(['c', 'b', 'd']);
+  expect(sourcesFor(['b', 'a'], ['c', 'd'], views, 'b')).toEqual(['a', 'c', 'd']);
+});
+
+test('the rate lets so many items pass in a second, without a burst after a pause', () => {
+  let now = 0;
+  const rate = new ItemRate(1_000, { now: () => now, wall: () => 0 });
+  expect(rate.take(500)).toBe(0);
+  expect(rate.take(500)).toBe(500);
+  now = 10_000;
+  expect(rate.take(1_000)).toBe(0);
+  expect(rate.take(1)).toBe(750);
+  expect(new ItemRate(0).take(1e9)).toBe(0);
+});
