@@ -181,4 +181,25 @@ test('a node that only speaks the binary protocol says why it cannot be refilled
   await a.restart();
   expect((await failed).error).toMatchObject({ code: 'ERR_UNSUPPORTED' });
   expect(await lost(store, saved)).toBe(0);
+  // Who asks for it is told, and does not wait for ever.
+  const [report] = await store.resync({ timeoutMs: 20_000 });
+  expect(report).toMatchObject({ outcome: 'failed', error: { code: 'ERR_UNSUPPORTED' } });
+});
+
+test('who waits for a resync may stop to wait, and a node whose peers are away is told to be incomplete', async () => {
+  const [a, b] = await pair();
+  await using store = await open([a, b], { resyncItemsPerSecond: 100 });
+  await saveSessions(store, 900);
+  await a.restart();
+  await expect(store.resync({ timeoutMs: 1_500 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+  await expect(store.resync({ signal: AbortSignal.timeout(200) })).rejects.toMatchObject({
+    code: 'ERR_ABORTED',
+  });
+  await b.server.kill();
+  await a.restart();
+  const reports = await eventually('nothing is under way any more', async () => {
+    const all = await store.resync({ timeoutMs: 10_000 });
+    return all[0]?.outcome === 'incomplete' ? all : undefined;
+  });
+  expect(reports.map(({ outcome }) => outcome)).toEqual(['incomplete', 'unreachable']);
 });

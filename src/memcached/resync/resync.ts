@@ -2,7 +2,7 @@
  * Keeps the nodes complete: marks them when they are new, fills one that came back empty, mends one that missed writes. Every
  * process looks; on each node that needs work one is elected by a lease. Two that work at once do no harm.
  */
-import type { CallOptions } from '../../common/deadline.js';
+import { type CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { SafeEmitter } from '../../common/safe-emitter.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../../common/stormlamp-error.js';
@@ -82,31 +82,19 @@ export class Resync extends SafeEmitter<ResyncEvents> {
    */
   async run(call: CallOptions = {}): Promise<readonly NodeResyncReport[]> {
     const { monitor, places } = this.#options;
-    const deadline =
-      call.timeoutMs === undefined || call.timeoutMs === 0
-        ? Number.POSITIVE_INFINITY
-        : performance.now() + call.timeoutMs;
+    const deadline = Deadline.of(call);
     const reports = new Map<NodeId, NodeResyncReport>();
     for (;;) {
-      this.#checkCall(call, deadline);
-      await monitor.checkAll();
-      const jobs = planResync(this.#views());
-      for (const { id } of places.nodes) {
-        const reached = this.#seen.get(id)?.ok === true;
-        if (reports.get(id)?.outcome === 'resynced') continue;
-        const seen = this.#seen.get(id);
-        const error = seen?.ok === false ? asError(seen.error) : undefined;
-        reports.set(id, {
-          node: id,
-          outcome: reached ? 'complete' : 'unreachable',
-          copied: 0,
-          elapsedMs: 0,
-          error,
-        });
-      }
-      const open = jobs.filter((job) => job.kind === 'mark' || !isSettled(reports.get(job.node), job));
-      if (open.length === 0) return [...reports.values()];
-      await Promise.all(open.map((job) => this.#runJob(job, reports)));
+      this.#checkOpen();
+      await deadline.race('The resync', monitor.checkAll());
+      const views = this.#views();
+      const open = planResync(views).filter(
+        (job) => job.kind === 'mark' || !hasFailed(reports.get(job.node)),
+      );
+      if (open.length === 0)
+        return places.nodes.map(({ id }) => reports.get(id) ?? this.#untouched(id, views));
+      // What is under way goes on when the caller waits no more, as long as this process does.
+      await deadline.race('The resync', Promise.all(open.map((job) => this.#runJob(job, reports))));
     }
   }
 
@@ -209,20 +197,21 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     return [...this.#seen.values()].flatMap((seen) => (seen.ok ? [seen.node] : [])).join(' ');
   }
 
-  #checkCall({ signal }: CallOptions, deadline: number): void {
-    if (signal?.aborted === true || this.#stop.signal.aborted)
-      throw new StormlampError(ErrorCode.ABORTED, 'The resync was aborted', { cause: signal?.reason });
-    if (performance.now() >= deadline)
-      throw new StormlampError(
-        ErrorCode.TIMEOUT,
-        'The resync did not finish in time; it goes on in the background',
-      );
+  #untouched(node: NodeId, views: readonly NodeView[]): NodeResyncReport {
+    const seen = this.#seen.get(node);
+    const filled = views.some((view) => view.node === node && view.filled);
+    const outcome = seen?.ok !== true ? 'unreachable' : filled ? 'complete' : 'incomplete';
+    const error = seen?.ok === false ? asError(seen.error) : undefined;
+    return { node, outcome, copied: 0, elapsedMs: 0, error };
+  }
+
+  #checkOpen(): void {
+    if (this.#stop.signal.aborted) throw new StormlampError(ErrorCode.ABORTED, 'The resync was aborted');
   }
 }
 
-function isSettled(report: NodeResyncReport | undefined, job: ResyncJob): boolean {
-  if (report === undefined || job.kind === 'mark') return false;
-  return report.outcome === 'failed' || report.outcome === 'incomplete';
+function hasFailed(report: NodeResyncReport | undefined): boolean {
+  return report?.outcome === 'failed' || report?.outcome === 'incomplete';
 }
 
 function asError(error: unknown): Error {
