@@ -39,6 +39,28 @@ export function sessionPlaceOf(
   return sessionDataKey({ handler, prefix }, id).place;
 }
 
+/** The item of any key that a PHP client names, placed as the PHP extension would place it: sessions, locks and everything else. */
+export function itemKey({ handler, prefix }: KeyOptions, key: string): CopyKey {
+  if (handler === 'memcache') {
+    const locked = key.endsWith('.lock') ? key.slice(0, -'.lock'.length) : '';
+    return { key, place: locked === '' ? key : locked };
+  }
+  const place = key.startsWith(prefix) ? key.slice(prefix.length) : key;
+  return { key, place: place === '' ? key : place };
+}
+
+/** The place of an item that is kept replicated, by its key; undefined for locks and, unless all keys are, for what is no session. */
+export function keptPlaceOf(
+  options: KeyOptions & Pick<ResolvedSessionOptions, 'accept' | 'keys'>,
+  key: string,
+): string | undefined {
+  const session = sessionPlaceOf(options, key);
+  if (session !== undefined || options.keys === 'sessions') return session;
+  const { handler, prefix } = options;
+  const lock = handler === 'memcached' ? key.startsWith(`${prefix}lock.`) : key.endsWith('.lock');
+  return lock ? undefined : itemKey(options, key).place;
+}
+
 /** All nodes of a place, in the order of the PHP extension: the first of them hold the copies. */
 export function sessionPlacement({
   handler,
@@ -61,10 +83,11 @@ export function sessionRing({
   copies,
   prefix,
   placement,
-}: Pick<ResolvedSessionOptions, 'handler' | 'nodes' | 'copies' | 'prefix' | 'placement'>): string {
+  keys,
+}: Pick<ResolvedSessionOptions, 'handler' | 'nodes' | 'copies' | 'prefix' | 'placement' | 'keys'>): string {
   const { distribution, strategy, hash, weights } = placement;
   const places = nodes.map(({ place: { host, port } }) => `${host}:${port}`);
-  return ringId([handler, places, copies, prefix, distribution, strategy, hash, weights]);
+  return ringId([handler, places, copies, prefix, distribution, strategy, hash, weights, keys]);
 }
 
 /** Whether a key is that of a session's data, and not one of this package's own. */

@@ -54,6 +54,11 @@ export interface SessionOptions extends CommonSessionOptions {
   /** Key prefix: `memcached.sess_prefix`, or `memcache.session_prefix_static_key`. */
   readonly prefix?: string;
   /**
+   * What the nodes are kept complete with: `'sessions'`, or `'all'` keys, for a gateway whose clients keep more than sessions there.
+   * All processes that should do it together must say the same. Default `'sessions'`.
+   */
+  readonly keys?: 'sessions' | 'all';
+  /**
    * How long one and the same lock must have been seen before it counts as left behind by a killed PHP process and is
    * removed, in milliseconds; 0 removes none. PHP's own locks expire after `memcached.sess_lock_expire`, else after
    * `max_execution_time`; only where both are 0, as on the command line by default, do they last for ever. It must be
@@ -92,6 +97,8 @@ export interface ResolvedSessionOptions extends ResolvedCommonSessionOptions {
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
   /** Key prefix. */
   readonly prefix: string;
+  /** What nodes are kept complete with. */
+  readonly keys: 'sessions' | 'all';
   /** Age at which a lock counts as left behind. */
   readonly lockBreakMs: number;
   /** Whether this process fills and mends. */
@@ -109,6 +116,7 @@ export const DEFAULT_SESSION_OPTIONS: typeof DEFAULT_COMMON_SESSION_OPTIONS & {
   readonly copies: number;
   readonly handler: 'memcached';
   readonly prefix: string;
+  readonly keys: 'sessions';
   readonly lockBreakMs: number;
   readonly resyncItemsPerSecond: number;
   readonly operationTimeoutMs: number;
@@ -118,6 +126,7 @@ export const DEFAULT_SESSION_OPTIONS: typeof DEFAULT_COMMON_SESSION_OPTIONS & {
   copies: 2,
   handler: 'memcached',
   prefix: 'memc.sess.key.',
+  keys: 'sessions',
   lockBreakMs: 60_000,
   resyncItemsPerSecond: 50_000,
   operationTimeoutMs: 500,
@@ -136,6 +145,7 @@ export const SESSION_OPTION_NAMES: readonly (keyof SessionOptions)[] = [
   'username',
   'password',
   'prefix',
+  'keys',
   'lockBreakMs',
   'resync',
   'resyncItemsPerSecond',
@@ -170,6 +180,7 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
     placement: resolvePlacement(`${path}.placement`, options.placement, handler, nodes.length),
     credentials: resolveCredentials(path, options),
     prefix: readPrefix(`${path}.prefix`, options.prefix, handler === 'memcached' ? d.prefix : ''),
+    keys: readChoice(`${path}.keys`, options.keys, ['sessions', 'all'], d.keys),
     lockBreakMs: readNumber(`${path}.lockBreakMs`, options.lockBreakMs, d.lockBreakMs, { min: 0 }),
     resync: readBoolean(`${path}.resync`, options.resync, true),
     resyncItemsPerSecond: readNumber(

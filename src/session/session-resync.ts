@@ -1,6 +1,7 @@
 /** Keeps the copies of sessions complete and alike: refills nodes, and mends single sessions whose copies were seen to differ. */
 import type { CallOptions, Deadline } from '../common/deadline.js';
 import { allowManyListeners } from '../common/shared-signal.js';
+import { isStormlampError } from '../common/stormlamp-error.js';
 import type { CopyKey } from '../memcached/copies/copy-key.js';
 import type { NodeStandings } from '../memcached/copies/node-standings.js';
 import type { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
@@ -12,7 +13,7 @@ import { TextConnection } from '../memcached/text-connection.js';
 import { BackgroundWork } from './background-work.js';
 import { mergeRivals } from './merge-rivals.js';
 import type { SessionStoreEvents } from './session-events.js';
-import { sessionPlaceOf, sessionRing } from './session-keys.js';
+import { keptPlaceOf, sessionPlaceOf, sessionRing } from './session-keys.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 
 /** What it needs of the store. */
@@ -53,7 +54,9 @@ export class SessionResync {
     allowManyListeners(this.#stop.signal);
     this.#mending = new MendCopies({
       copies,
-      locked,
+      // Only sessions have locks that others know of.
+      locked: (key, deadline, work) =>
+        sessionPlaceOf(store, key.key) === undefined ? work() : locked(key, deadline, work),
       merge: (item, rivals) =>
         this.#merge(
           item.value,
@@ -67,7 +70,7 @@ export class SessionResync {
       standings,
       monitor,
       ring: sessionRing(store),
-      placeOf: (key) => sessionPlaceOf(store, key),
+      placeOf: (key) => keptPlaceOf(store, key),
       connect: (node, signal) => this.#connect(node, { signal }),
       mend: (key, call) => this.#mending.mend(key, call),
       itemsPerSecond: store.resyncItemsPerSecond,
@@ -93,9 +96,15 @@ export class SessionResync {
   }
 
   #merge(first: Buffer, rivals: readonly Buffer[]): Buffer {
-    const { bytes, decided } = mergeRivals(first, rivals, this.#options.store.serialize);
-    for (const variable of decided) this.#options.onConflict({ variable, kept: 'ours' });
-    return bytes;
+    try {
+      const { bytes, decided } = mergeRivals(first, rivals, this.#options.store.serialize);
+      for (const variable of decided) this.#options.onConflict({ variable, kept: 'ours' });
+      return bytes;
+    } catch (error) {
+      // What is no session cannot be merged: the copy that counts stays.
+      if (isStormlampError(error)) return first;
+      throw error;
+    }
   }
 
   async #exptimeOn(node: string, key: CopyKey, call: CallOptions): Promise<number> {

@@ -33,6 +33,14 @@ export interface CopiesSeen {
   readonly decision: CopyDecision;
 }
 
+/** The number that a node gave a content. */
+export interface ContentVersion {
+  /** The node. */
+  readonly node: NodeId;
+  /** Its number. */
+  readonly cas: bigint;
+}
+
 interface Target {
   readonly node: MemcachedNode;
   readonly copy: ReachedCopy;
@@ -52,6 +60,7 @@ export class Commit {
 
   /** Nodes that answer and take no writes: they arbitrate no more. */
   readonly #refusing = new Set<NodeId>();
+  #version: ContentVersion | undefined;
 
   /** Writes nothing yet. */
   constructor(
@@ -64,6 +73,11 @@ export class Commit {
     this.#timeoutMs = parts.operationTimeoutMs;
     this.#key = key;
     this.#deadline = deadline;
+  }
+
+  /** What the arbiter numbered the content that was written last. */
+  get version(): ContentVersion | undefined {
+    return this.#version;
   }
 
   /**
@@ -173,7 +187,7 @@ export class Commit {
     const takeBack = await hinted;
     if (!stored) await takeBack?.();
     if (stored && decision.kind === 'destroyed' && copy.tomb !== undefined) {
-      await node.delete(tombKey(this.#key.place), this.#deadline.callWithin(this.#timeoutMs));
+      await node.delete(tombKey(this.#key.key), this.#deadline.callWithin(this.#timeoutMs));
     }
     return stored;
   }
@@ -192,18 +206,24 @@ export class Commit {
       const options = { exptime, flags, ...call };
       // What is there already is not written again: a node without room drops an item when it cannot take the new one.
       if (item !== null && sameContent(item, { value, flags })) {
-        if ((await node.touch(this.#key.key, exptime, call)) === 'touched') return true;
+        if ((await node.touch(this.#key.key, exptime, call)) === 'touched') {
+          if (known === undefined) this.#version = { node: node.id, cas: item.cas };
+          return true;
+        }
       } else {
-        const { status } =
+        const result =
           item === null
             ? await node.add(this.#key.key, value, options)
             : await node.set(this.#key.key, value, { ...options, cas: item.cas });
-        if (status === 'stored') return true;
+        if (result.status === 'stored') {
+          if (known === undefined) this.#version = { node: node.id, cas: result.cas };
+          return true;
+        }
       }
       if (known === undefined) return false;
       const [now, tomb] = await Promise.all([
         node.get(this.#key.key, call),
-        node.get(tombKey(this.#key.place), call),
+        node.get(tombKey(this.#key.key), call),
       ]);
       // PHP's copies for replicas arrive late, and hold what was decided about already; anything else is news.
       if (tomb !== null && decision.kind !== 'destroyed') return false;

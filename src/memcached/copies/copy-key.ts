@@ -20,14 +20,14 @@ export const TOMB_PREFIX = 'stormlamp:tomb:';
 const SUSPECT_PREFIX = 'stormlamp:suspect:';
 const LEASE_PREFIX = 'stormlamp:lease:';
 
-/** Where the hint about the item at `place` is. */
-export function hintKey(place: string): string {
-  return named(HINT_PREFIX, place);
+/** Where the hint about the item `key` is. By its key: several items, as pecl-memcache's session and its lock, may have one place. */
+export function hintKey(key: string): string {
+  return named(HINT_PREFIX, key);
 }
 
-/** Where the tombstone of the item at `place` is. */
-export function tombKey(place: string): string {
-  return named(TOMB_PREFIX, place);
+/** Where the tombstone of the item `key` is. */
+export function tombKey(key: string): string {
+  return named(TOMB_PREFIX, key);
 }
 
 /** Where it is said that `node` missed writes. */

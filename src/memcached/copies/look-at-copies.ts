@@ -64,8 +64,8 @@ export class CopyLook {
       const call = deadline.callWithin(this.#options.operationTimeoutMs);
       const [item, hint, tomb] = await Promise.all([
         node.get(key.key, call),
-        node.get(hintKey(key.place), call),
-        node.get(tombKey(key.place), call),
+        node.get(hintKey(key.key), call),
+        node.get(tombKey(key.key), call),
       ]);
       // What a spare node does not hold says nothing.
       const standing = role === 'spare' ? 'warming' : await this.#standing(node, item, deadline);

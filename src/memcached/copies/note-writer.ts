@@ -62,7 +62,7 @@ export class NoteWriter {
     seen: SeenHint,
     deadline: Deadline,
   ): Promise<() => Promise<void>> {
-    const at = hintKey(key.place);
+    const at = hintKey(key.key);
     const call = (): CallOptions => deadline.callWithin(this.#options.operationTimeoutMs);
     let known = seen;
     for (let race = 0; race < MAX_RACES; race += 1) {
@@ -103,7 +103,7 @@ export class NoteWriter {
     if (seen === undefined || !caughtUp.some((id) => seen.note.missed.has(id))) return;
     const call = deadline.callWithin(this.#options.operationTimeoutMs);
     const rest = withoutNodes(seen.note, caughtUp);
-    const at = hintKey(key.place);
+    const at = hintKey(key.key);
     if (rest === undefined) await node.delete(at, { ...call, cas: seen.cas });
     else await node.set(at, encodeHint(rest), { ...call, exptime: this.exptime, cas: seen.cas });
   }
@@ -128,8 +128,8 @@ export class NoteWriter {
     const call = deadline.callWithin(this.#options.operationTimeoutMs);
     const tomb = encodeTomb({ ...key, id: randomUUID() });
     const [, , deleted] = await Promise.all([
-      node.set(tombKey(key.place), tomb, { ...call, exptime: this.exptime }),
-      node.delete(hintKey(key.place), call),
+      node.set(tombKey(key.key), tomb, { ...call, exptime: this.exptime }),
+      node.delete(hintKey(key.key), call),
       node.delete(key.key, call),
     ]);
     return deleted === 'deleted' ? 'deleted' : 'not-found';

@@ -6,7 +6,7 @@ import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
-import { Commit, type CopiesSeen, type NewContent } from './commit-copies.js';
+import { Commit, type ContentVersion, type CopiesSeen, type NewContent } from './commit-copies.js';
 import { type CopyKey, hintKey, tombKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
 import { type CopyReport, type MissedCopy, meansMissed, meansUnreachable, storeDown } from './copy-report.js';
@@ -50,14 +50,21 @@ export interface CopyRead {
 export interface CurrentContent {
   /** The item as it is now; null when there is none. */
   readonly item: MemcachedItem | null;
+  /** The node that decided, which the item's version belongs to; undefined when there is no item. */
+  readonly node: NodeId | undefined;
+  /** Whether it is what this very change stored there before it lost a race on another node: it is done, and to be carried on. */
+  readonly ours: boolean;
   /** Whether it was destroyed: whatever is stored now creates it anew. */
   readonly destroyed: boolean;
   /** As in {@link CopyRead}. */
   readonly rivals: readonly MemcachedItem[];
 }
 
-/** A report, or `undefined` when the change was called off. */
-export type ChangeReport = CopyReport | undefined;
+/** What a change did. */
+export interface ChangeReport extends CopyReport {
+  /** The node that decided about the change, and the number that it gave the new content. */
+  readonly version: ContentVersion | undefined;
+}
 
 /** What a removal did. */
 export interface RemovalReport extends CopyReport {
@@ -120,14 +127,14 @@ export class ReplicatedCopies {
    * Changes an item on every copy: `make` is given what counts now, and gives what shall be there, or undefined to leave it
    * as it is. It is called again when somebody else was faster. What `make` stores over a destroyed item creates it anew.
    *
-   * @returns what was reached, for the caller to judge whether that is enough
+   * @returns what was reached, for the caller to judge whether that is enough; undefined when the change was called off
    * @throws StormlampError `ERR_STORE_DOWN` when no node answers, `ERR_SESSION_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`.
    */
   async change(
     key: CopyKey,
     make: (current: CurrentContent) => NewContent | undefined,
     deadline: Deadline,
-  ): Promise<ChangeReport> {
+  ): Promise<ChangeReport | undefined> {
     const commit = new Commit({ places: this.places, notes: this.#notes, ...this.#options }, key, deadline);
     for (;;) {
       deadline.check('Changing the copies');
@@ -136,6 +143,8 @@ export class ReplicatedCopies {
       if (decision.kind === 'down') throw storeDown(failuresOf(seen));
       const content = make({
         item: decision.kind === 'found' ? decision.item : null,
+        node: decision.kind === 'found' ? decision.node : undefined,
+        ours: decision.kind === 'found' && isVersion(decision, commit.version),
         destroyed: decision.kind === 'destroyed',
         rivals: decision.kind === 'found' ? itemsOf(decision.rivals) : [],
       });
@@ -144,7 +153,7 @@ export class ReplicatedCopies {
         return undefined;
       }
       const report = await commit.write({ seen, decision }, content);
-      if (report !== 'raced') return report;
+      if (report !== 'raced') return { ...report, version: commit.version };
     }
   }
 
@@ -200,7 +209,7 @@ export class ReplicatedCopies {
       await this.#onAll(nodes, missed, deadline, async (node) => {
         const call = this.#call(deadline);
         const [, answer] = await Promise.all([
-          node.delete(hintKey(key.place), call),
+          node.delete(hintKey(key.key), call),
           node.delete(key.key, call),
         ]);
         (answer === 'not-found' ? gone : found).push(node);
@@ -253,7 +262,7 @@ export class ReplicatedCopies {
     if (first === undefined || !first.available) return undefined;
     if (this.#options.standings.of(first.id) !== 'filled') return undefined;
     const call = this.#call(deadline);
-    const tomb = tombKey(key.place);
+    const tomb = tombKey(key.key);
     const notes: Promise<unknown>[] = [];
     try {
       const main = first.get(key.key, call);
@@ -264,7 +273,7 @@ export class ReplicatedCopies {
       for (const other of [...others, ...spares]) {
         if (!other.available) continue;
         const noteCall = { ...call, timeoutMs };
-        notes.push(other.get(hintKey(key.place), noteCall).catch(unanswered));
+        notes.push(other.get(hintKey(key.key), noteCall).catch(unanswered));
         notes.push(other.get(tomb, noteCall).catch(unanswered));
       }
       const [item, ...found] = await Promise.all([main, ...notes]);
@@ -332,6 +341,13 @@ export class ReplicatedCopies {
     );
     deadline.check('The session store');
   }
+}
+
+function isVersion(
+  found: { readonly node: NodeId; readonly item: MemcachedItem },
+  version: ContentVersion | undefined,
+): boolean {
+  return version !== undefined && version.node === found.node && version.cas === found.item.cas;
 }
 
 /** Stands for a note that could not be asked for; where there are spare nodes, they may know. */

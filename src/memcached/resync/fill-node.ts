@@ -207,7 +207,7 @@ class BatchCopier {
 
   // Whoever destroys an item while this node is warming leaves the tombstone before he removes the item.
   async #unlessBuried(to: TextConnection, fresh: readonly Fresh[]): Promise<void> {
-    const tombs = fresh.map(({ key }) => tombKey(this.#options.placeOf(key) ?? key));
+    const tombs = fresh.map(({ key }) => tombKey(key));
     const buried = await itemsPresent(to, tombs, { signal: this.#signal });
     await removeVersions(
       to,
