@@ -3,6 +3,7 @@ import type { Command } from './command.js';
 import { demoCommand } from './demo/demo-command.js';
 import { doctorCommand } from './doctor/doctor-command.js';
 import { explainCommand } from './explain-command.js';
+import { gatewayCommand } from './gateway-command.js';
 import { resyncCommand } from './resync-command.js';
 import { serversCommand } from './servers-command.js';
 import { sessionCommand } from './session/session-command.js';
@@ -17,6 +18,7 @@ export const COMMANDS: readonly Command[] = [
   explainCommand,
   sessionCommand,
   resyncCommand,
+  gatewayCommand,
   demoCommand,
   serversCommand,
 ];

@@ -1,0 +1,116 @@
+/** `stormlamp gateway`: serves PHP's memcached clients from replicated memcached nodes, until it is told to stop. */
+import { invalidOption } from '../common/option-reader.js';
+import { describeError } from '../common/stormlamp-error.js';
+import { startSessionGateway } from '../gateway/start-session-gateway.js';
+import { createSessionStore } from '../session/create-session-store.js';
+import type { SessionStore } from '../session/session-store.js';
+import type { Command, CommandContext } from './command.js';
+import { type GatewayConfig, gatewayConfig } from './gateway-config.js';
+
+const HELP = `Usage: stormlamp gateway [options]
+
+Listens where PHP's session.save_path points, and keeps what PHP stores on several memcached nodes, any of which may
+die, restart empty, hang or be cut off. Runs until SIGTERM or Ctrl-C; requests under way are answered first.
+
+  --nodes LIST         memcached nodes as host:port, separated by commas, in the order that all gateways use
+  --php-ini PATH       take the nodes from a php.ini instead
+  --listen ADDRESS     host:port, or the path of a unix socket (default 127.0.0.1:11311)
+  --socket-mode MODE   permissions of the unix socket, octal (default 600)
+  --handler NAME       memcached (default) or memcache: PHP's session.save_handler
+  --prefix TEXT        prefix of session keys, as PHP has it (default memc.sess.key. for memcached)
+  --copies N           nodes that hold each item (default 2)
+  --acks WHO           copies that must have taken a change before it is answered: one (default), majority, all
+  --keys WHICH         what a node that came back is filled with: sessions (default), or all keys
+  --max-connections N  clients at a time (default 1024)
+  --username NAME      clients must log in (SASL PLAIN); the password is read from STORMLAMP_GATEWAY_PASSWORD
+  --tls-cert FILE      speak TLS, with this certificate and --tls-key FILE
+  --config FILE        a JSON file or a module: { "sessions": {…}, "gateway": {…} }, as the functions take them
+  --json               one JSON document on standard output once it listens; everything else on standard error
+  --help               this text
+
+Flags come before the environment (STORMLAMP_MEMCACHED: the nodes), and that before the file; without --config,
+stormlamp.config.mjs, .js or .json of the working directory is read when it is there.
+
+Example:
+  stormlamp gateway --nodes cache1:11211,cache2:11211 --listen /run/stormlamp/gateway.sock --socket-mode 660
+`;
+
+/** The command `gateway`. */
+export const gatewayCommand: Command = {
+  name: 'gateway',
+  summary: "serve PHP's memcached sessions from replicated nodes",
+  help: HELP,
+  options: {
+    nodes: { type: 'string' },
+    'php-ini': { type: 'string' },
+    listen: { type: 'string' },
+    'socket-mode': { type: 'string' },
+    handler: { type: 'string' },
+    prefix: { type: 'string' },
+    copies: { type: 'string' },
+    acks: { type: 'string' },
+    keys: { type: 'string' },
+    'max-connections': { type: 'string' },
+    username: { type: 'string' },
+    'tls-cert': { type: 'string' },
+    'tls-key': { type: 'string' },
+    config: { type: 'string' },
+  },
+  async run(context) {
+    if (context.words.length > 0)
+      throw invalidOption('gateway', 'given without further words', context.words[0]);
+    return await serve(context, await gatewayConfig(context.values, process.env, process.cwd()));
+  },
+};
+
+async function serve(
+  context: CommandContext,
+  { sessions, gateway: options }: GatewayConfig,
+): Promise<number> {
+  const store = await createSessionStore(sessions);
+  tellTrouble(store);
+  try {
+    const gateway = await startSessionGateway(store, options);
+    gateway.on('client-fault', ({ peer, reason }) => tell(`client ${peer} was closed: ${reason}`));
+    gateway.on('client-refused', ({ peer, connections }) =>
+      tell(`client ${peer} was refused: there are ${connections} already (--max-connections)`),
+    );
+    const nodes = store.options.nodes.map(({ id }) => id);
+    context.say(`Listening on ${gateway.address} for ${nodes.join(', ')}; stop with SIGTERM or Ctrl-C`);
+    context.result({ ok: true, address: gateway.address, port: gateway.port, pid: process.pid, nodes });
+    await stopped(context.signal);
+    tell('stopping');
+    await gateway.close();
+    return 0;
+  } finally {
+    await store.close();
+  }
+}
+
+function stopped(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+/** Standard error is the log: systemd and containers put the time before each line. */
+function tellTrouble(store: SessionStore): void {
+  store.on('node-standing', ({ node, before, after }) => tell(`node ${node}: ${before} -> ${after}`));
+  store.on('resync-started', ({ node, kind }) =>
+    tell(
+      `node ${node}: ${kind === 'fill' ? 'filling it from the others' : 'bringing it the writes it missed'}`,
+    ),
+  );
+  store.on('resynced', ({ node }) => tell(`node ${node}: up to date`));
+  store.on('resync-failed', ({ node, error }) =>
+    tell(`node ${node}: could not be brought up to date, will be tried again: ${describeError(error)}`),
+  );
+  store.on('memory-short', ({ node, evictions, refusals, bytes, limitBytes }) =>
+    tell(
+      `node ${node}: out of memory, ${evictions} items thrown out and ${refusals} writes refused (${bytes} of ${limitBytes} bytes in use): give it more (-m), or sessions are lost`,
+    ),
+  );
+}
+
+function tell(line: string): void {
+  process.stderr.write(`gateway: ${line}\n`);
+}

@@ -1,0 +1,207 @@
+/** Listens, lets clients in, and closes in good order. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { chmodSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { SafeEmitter } from '../common/safe-emitter.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { GatewayConnection } from './gateway-connection.js';
+import { newCounters } from './gateway-counters.js';
+import type { ResolvedSessionGatewayOptions } from './gateway-options.js';
+import { gatewayStats } from './gateway-stats.js';
+import type { GatewayItems } from './item-command.js';
+import { removeStaleSocket } from './stale-socket.js';
+
+/** Events of a gateway. */
+export interface SessionGatewayEvents {
+  /** A client was closed because of what it sent, or did not read. */
+  'client-fault': { readonly peer: string; readonly reason: string };
+  /** A client was turned away because there are `maxConnections` already. */
+  'client-refused': { readonly peer: string; readonly connections: number };
+}
+
+/** memcached's way to name itself; clients read the numbers. */
+const VERSION = '1.6.0-stormlamp';
+/** Clients too many that are told so at a time. */
+const REFUSALS_AT_ONCE = 64;
+const FULL = 'ERROR Too many open connections\r\n';
+
+/** A listening gateway. */
+export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
+  readonly #items: GatewayItems;
+  readonly #options: ResolvedSessionGatewayOptions;
+  readonly #counters = newCounters();
+  readonly #connections = new Set<GatewayConnection>();
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server;
+  readonly #startedAt = Date.now();
+  #closing: Promise<void> | undefined;
+
+  /** Listens to nothing before `listen`. */
+  constructor(items: GatewayItems, options: ResolvedSessionGatewayOptions) {
+    super();
+    this.#items = items;
+    this.#options = options;
+    // A client may close its side and still wait for answers.
+    const plain = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
+    const { tls } = options;
+    this.#server =
+      tls === undefined
+        ? createServer(plain, (socket) => this.#take(socket))
+        : createTlsServer({ handshakeTimeout: 10_000, ...tls, ...plain }, (socket) => this.#take(socket));
+    // Beyond that nobody is told: connections whose TLS handshake does not end count too.
+    this.#server.maxConnections = options.maxConnections + REFUSALS_AT_ONCE;
+    this.#server.on('tlsClientError', (error: Error, socket: Socket) => {
+      this.publish('client-fault', { peer: peerOf(socket), reason: `TLS: ${describeError(error)}` });
+      socket.destroy();
+    });
+  }
+
+  /** Where it listens: `host:port`, or the path of the unix socket. */
+  get address(): string {
+    const address = this.#server.address();
+    if (address === null) return '';
+    if (typeof address === 'string') return address;
+    return address.family === 'IPv6'
+      ? `[${address.address}]:${address.port}`
+      : `${address.address}:${address.port}`;
+  }
+
+  /** The port; 0 for a unix socket. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  /** How many clients there are. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Its figures, as `stats` tells them to clients. */
+  stats(): ReadonlyMap<string, string> {
+    return this.#stats('') as ReadonlyMap<string, string>;
+  }
+
+  /**
+   * Starts to listen.
+   *
+   * @throws StormlampError `ERR_PORT_IN_USE`, `ERR_INVALID_OPTION` for an address that this machine does not have.
+   */
+  async listen(): Promise<void> {
+    const { listen } = this.#options;
+    if ('path' in listen) await removeStaleSocket(listen.path);
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(listen, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    }).catch((error: unknown) => {
+      throw listenError(listen, error);
+    });
+    this.#server.on('error', () => undefined);
+    if ('path' in listen) chmodSync(listen.path, listen.mode);
+  }
+
+  /** Takes no more clients, answers the requests that have arrived, then closes. Safe to call twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#drain();
+    return this.#closing;
+  }
+
+  /** Closes every connection now. */
+  destroy(): void {
+    this.#server.close();
+    for (const connection of this.#connections) connection.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async #drain(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    for (const connection of this.#connections) connection.drain();
+    const timer = setTimeout(() => this.destroy(), this.#options.drainMs);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #take(socket: Socket): void {
+    const { maxConnections, maxValueBytes, stallTimeoutMs, idleTimeoutMs, credentials } = this.#options;
+    if (this.#closing !== undefined) {
+      socket.destroy();
+      return;
+    }
+    if (this.#connections.size >= maxConnections) {
+      this.#counters.refused += 1;
+      this.publish('client-refused', { peer: peerOf(socket), connections: this.#connections.size });
+      socket.on('error', () => undefined);
+      socket.end(FULL, () => socket.destroy());
+      return;
+    }
+    this.#counters.connections += 1;
+    const connection = new GatewayConnection(socket, {
+      items: this.#items,
+      limits: { maxValueBytes, version: VERSION, login: credentials !== undefined },
+      stallTimeoutMs,
+      idleTimeoutMs,
+      counters: this.#counters,
+      stats: (group) => this.#stats(group),
+      login: (username, password) => this.#mayEnter(username, password),
+      onFault: ({ peer }, reason) => {
+        this.#counters.faults += 1;
+        this.publish('client-fault', { peer, reason });
+      },
+    });
+    this.#connections.add(connection);
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#connections.delete(connection);
+      this.#sockets.delete(socket);
+    });
+  }
+
+  #stats(group: string): ReadonlyMap<string, string> | undefined {
+    return gatewayStats(group, {
+      counters: this.#counters,
+      connections: this.#connections.size,
+      startedAt: this.#startedAt,
+      version: VERSION,
+      options: this.#options,
+    });
+  }
+
+  #mayEnter(username: string, password: string): boolean {
+    const { credentials } = this.#options;
+    if (credentials === undefined) return true;
+    const right = sameText(username, credentials.username);
+    return sameText(password, credentials.password) && right;
+  }
+}
+
+/** Compares without telling by its time where they differ. */
+function sameText(given: string, wanted: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(wanted));
+}
+
+function peerOf(socket: Socket): string {
+  return socket.remoteAddress === undefined ? 'unix' : `${socket.remoteAddress}:${socket.remotePort}`;
+}
+
+function listenError(listen: ResolvedSessionGatewayOptions['listen'], error: unknown): StormlampError {
+  const where = 'path' in listen ? listen.path : `${listen.host}:${listen.port}`;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'EADDRINUSE') {
+    return new StormlampError(
+      ErrorCode.PORT_IN_USE,
+      `The gateway cannot listen on ${where}: another process does. Stop it, or choose another port`,
+      { cause: error },
+    );
+  }
+  return new StormlampError(
+    ErrorCode.INVALID_OPTION,
+    `The gateway cannot listen on ${where}: ${describeError(error)}`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,50 @@
+/** The gateway's figures, in memcached's words so that its tools can read them. */
+import type { GatewayCounters } from './gateway-counters.js';
+import type { ResolvedSessionGatewayOptions } from './gateway-options.js';
+
+/** Where the figures come from. */
+export interface GatewayFigures {
+  /** Counts. */
+  readonly counters: GatewayCounters;
+  /** Clients now. */
+  readonly connections: number;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  /** The version. */
+  readonly version: string;
+  /** The options in force. */
+  readonly options: ResolvedSessionGatewayOptions;
+}
+
+/** The figures of a group: `''` for the general ones, `'settings'`; undefined for groups that there are not. */
+export function gatewayStats(
+  group: string,
+  figures: GatewayFigures,
+): ReadonlyMap<string, string> | undefined {
+  const { counters, connections, startedAt, version, options } = figures;
+  if (group === 'settings') {
+    return new Map([
+      ['maxconns', String(options.maxConnections)],
+      ['item_size_max', String(options.maxValueBytes)],
+      ['flush_enabled', 'no'],
+      ['auth_enabled_sasl', options.credentials === undefined ? 'no' : 'yes'],
+      ['ssl_enabled', options.tls === undefined ? 'no' : 'yes'],
+    ]);
+  }
+  if (group !== '') return undefined;
+  const now = Date.now();
+  return new Map([
+    ['pid', String(process.pid)],
+    ['uptime', String(Math.floor((now - startedAt) / 1000))],
+    ['time', String(Math.floor(now / 1000))],
+    ['version', version],
+    ['curr_connections', String(connections)],
+    ['total_connections', String(counters.connections)],
+    ['rejected_connections', String(counters.refused)],
+    ['client_faults', String(counters.faults)],
+    ['cmd_items', String(counters.commands)],
+    ['cmd_items_failed', String(counters.failures)],
+    ['bytes_read', String(counters.bytesRead)],
+    ['bytes_written', String(counters.bytesWritten)],
+  ]);
+}

@@ -1,0 +1,177 @@
+/**
+ * The gateway's items on replicated copies. Every change is decided on one node, the arbiter, and carried to the others before
+ * it is answered; what a node misses is noted on those that took it.
+ */
+import { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import type { NewContent } from '../memcached/copies/commit-copies.js';
+import { type CopyKey, OWN_PREFIX } from '../memcached/copies/copy-key.js';
+import { type Acks, type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
+import type { CurrentContent, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
+import type { MemcachedItem } from '../memcached/memcached-node.js';
+import { type ChangeCommand, changeItem } from './item-change.js';
+import type { GatewayItems, ItemAnswer, ItemCommand } from './item-command.js';
+import { isVersion, nameVersion } from './named-version.js';
+import type { RemainingTimes } from './remaining-times.js';
+
+/** What replicated items are made of. */
+export interface ReplicatedItemsOptions {
+  /** The copies. */
+  readonly copies: ReplicatedCopies;
+  /** All nodes, in their order. */
+  readonly nodes: readonly NodeId[];
+  /** The item of a client's key. */
+  readonly itemOf: (key: string) => CopyKey;
+  /** How many copies must have taken a change. */
+  readonly acks: Acks;
+  /** How many copies there are. */
+  readonly copyCount: number;
+  /** How long items still live. */
+  readonly times: RemainingTimes;
+  /** How long one command may take, in milliseconds. */
+  readonly commandTimeoutMs: number;
+  /** Told of copies that a change missed. */
+  readonly onMissed: (operation: 'save' | 'touch' | 'destroy', report: CopyReport) => void;
+}
+
+const NOT_FOUND: ItemAnswer = Object.freeze({ status: 'not-found' });
+
+/** See the head of this file. */
+export class ReplicatedItems implements GatewayItems {
+  readonly #options: ReplicatedItemsOptions;
+  readonly #order: ReadonlyMap<NodeId, number>;
+
+  /** @param options the copies and how clients' keys map to them */
+  constructor(options: ReplicatedItemsOptions) {
+    this.#options = options;
+    this.#order = new Map(options.nodes.map((node, index) => [node, index]));
+  }
+
+  execute(command: ItemCommand): Promise<ItemAnswer> {
+    // Our own notes are nobody else's to read or write.
+    if (command.key.startsWith(OWN_PREFIX)) return Promise.resolve({ status: 'invalid' });
+    const key = this.#options.itemOf(command.key);
+    const deadline = Deadline.of({ timeoutMs: this.#options.commandTimeoutMs });
+    switch (command.op) {
+      case 'get':
+        return this.#get(key, deadline);
+      case 'get-and-touch':
+        return this.#getAndTouch(key, command.exptime, deadline);
+      case 'touch':
+        return this.#touch(key, command.exptime, deadline);
+      case 'delete':
+        return this.#delete(key, command.cas, deadline);
+      default:
+        return this.#change(key, command, deadline);
+    }
+  }
+
+  async #get(key: CopyKey, deadline: Deadline): Promise<ItemAnswer> {
+    const { item, node } = await this.#options.copies.read(key, deadline);
+    return item === null ? NOT_FOUND : { status: 'hit', item: { ...item, cas: this.#named(node, item) } };
+  }
+
+  async #getAndTouch(key: CopyKey, exptime: number, deadline: Deadline): Promise<ItemAnswer> {
+    const answer = await this.#get(key, deadline);
+    if (answer.status === 'hit') await this.#touch(key, exptime, deadline);
+    return answer;
+  }
+
+  async #touch(key: CopyKey, exptime: number, deadline: Deadline): Promise<ItemAnswer> {
+    const report = await this.#options.copies.touch(key, exptime, deadline);
+    this.#assertTaken('touch', report);
+    return { status: report.found ? 'touched' : 'not-found' };
+  }
+
+  async #delete(key: CopyKey, cas: bigint, deadline: Deadline): Promise<ItemAnswer> {
+    const { copies } = this.#options;
+    if (cas !== 0n) {
+      const { item, node } = await copies.read(key, deadline);
+      if (item === null) return NOT_FOUND;
+      if (!this.#isVersion(cas, node, item)) return { status: 'exists' };
+      // The arbiter decides between two who want to remove or change this version.
+      const status = await copies.places.node(node)?.delete(key.key, { cas: item.cas });
+      if (status !== 'deleted') return { status: status ?? 'not-found' };
+      this.#assertTaken('destroy', await copies.delete(key, deadline));
+      return { status: 'deleted' };
+    }
+    const report = await copies.delete(key, deadline);
+    this.#assertTaken('destroy', report);
+    return { status: report.found ? 'deleted' : 'not-found' };
+  }
+
+  async #change(key: CopyKey, command: ChangeCommand, deadline: Deadline): Promise<ItemAnswer> {
+    for (;;) {
+      const kept = keepsExpiry(command) ? await this.#expiryOf(key, deadline) : undefined;
+      let answer: ItemAnswer | undefined;
+      let content: NewContent | undefined;
+      const report = await this.#options.copies.change(
+        key,
+        (current) => {
+          // Decided already: a number must not be added twice, nor a lock be refused to who has just got it.
+          if (current.ours) return content;
+          const change = changeItem(command, current.item, this.#meets(command, current));
+          answer = change.answer;
+          content = undefined;
+          if (change.kind === 'refuse') return undefined;
+          const exptime = change.exptime ?? (isSame(kept, current) ? kept?.exptime : undefined);
+          if (exptime !== undefined) content = { value: change.value, flags: change.flags, exptime };
+          // It changed since its expiry was asked for: both are to be looked at again.
+          else answer = undefined;
+          return content;
+        },
+        deadline,
+      );
+      if (report !== undefined) {
+        this.#assertTaken('save', report);
+        const { version } = report;
+        const cas = version === undefined ? 0n : this.#named(version.node, version);
+        if (answer?.status === 'stored' || answer?.status === 'counted') return { ...answer, cas };
+      }
+      if (answer !== undefined) return answer;
+      deadline.check('Changing the item');
+    }
+  }
+
+  async #expiryOf(key: CopyKey, deadline: Deadline): Promise<KeptExpiry | undefined> {
+    const { item, node } = await this.#options.copies.read(key, deadline);
+    if (item === null) return undefined;
+    const exptime = await this.#options.times.exptimeOf(node, key.key, deadline);
+    return exptime === undefined ? undefined : { node, cas: item.cas, exptime };
+  }
+
+  #meets(command: ChangeCommand, { item, node }: CurrentContent): boolean {
+    return (
+      command.cas !== 0n && item !== null && node !== undefined && this.#isVersion(command.cas, node, item)
+    );
+  }
+
+  #named(node: NodeId, { cas }: { readonly cas: bigint }): bigint {
+    return nameVersion(this.#order.get(node) ?? 0, cas);
+  }
+
+  #isVersion(named: bigint, node: NodeId, { cas }: MemcachedItem): boolean {
+    return isVersion(named, this.#order.get(node) ?? 0, cas);
+  }
+
+  #assertTaken(operation: 'save' | 'touch' | 'destroy', report: CopyReport): void {
+    const { acks, copyCount, onMissed } = this.#options;
+    if (report.missed.length > 0) onMissed(operation, report);
+    if (!isAcknowledged(acks, report.reached.length, copyCount))
+      throw storeDown(report.missed, 'Too few copies took the change');
+  }
+}
+
+interface KeptExpiry {
+  readonly node: NodeId;
+  readonly cas: bigint;
+  readonly exptime: number;
+}
+
+function keepsExpiry(command: ChangeCommand): boolean {
+  return command.op === 'count' || command.how === 'append' || command.how === 'prepend';
+}
+
+function isSame(kept: KeptExpiry | undefined, { item, node }: CurrentContent): boolean {
+  return kept !== undefined && item?.cas === kept.cas && node === kept.node;
+}

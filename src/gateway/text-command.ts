@@ -1,0 +1,197 @@
+/** Lines of memcached's text protocol, read into commands. */
+import { RELATIVE_EXPTIME_LIMIT } from '../memcached/exptime.js';
+import type { GatewayRequest, ReaderLimits } from './gateway-request.js';
+import type { ItemAnswer, ItemCommand, StoreHow } from './item-command.js';
+import {
+  BAD_FORMAT,
+  END,
+  ERROR,
+  otherAnswer,
+  statsAnswer,
+  storeAnswer,
+  valueAnswer,
+} from './text-answers.js';
+import { readKey } from './wire-key.js';
+
+/** A line that announces a value, which follows. */
+export interface StoreLine {
+  readonly how: StoreHow | 'cas';
+  readonly key: string;
+  readonly flags: number;
+  readonly exptime: number;
+  readonly length: number;
+  readonly cas: bigint;
+  readonly quiet: boolean;
+}
+
+const UINT32_MAX = 0xffff_ffff;
+const UINT64_MAX = 0xffff_ffff_ffff_ffffn;
+/** memcached's own bound for lengths: a signed number of 32 bit with room for the line end. */
+const LENGTH_MAX = 0x7fff_fffd;
+/** A date in 1970: memcached takes it for an item that has expired already, which is what it makes of negative times. */
+const EXPIRED = RELATIVE_EXPTIME_LIMIT + 1;
+const QUIET = 'noreply';
+const STORES: ReadonlySet<string> = new Set(['set', 'add', 'replace', 'append', 'prepend', 'cas']);
+
+const plain = (answer: Buffer | undefined): GatewayRequest => ({ kind: 'plain', answer });
+const NO_FLUSH = Buffer.from('CLIENT_ERROR flush_all not allowed\r\n');
+const BAD_EXPTIME = Buffer.from('CLIENT_ERROR invalid exptime argument\r\n');
+const BAD_DELTA = Buffer.from('CLIENT_ERROR invalid numeric delta argument\r\n');
+const BAD_DELETE = Buffer.from('CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n');
+const OK = Buffer.from('OK\r\n');
+const RESET = Buffer.from('RESET\r\n');
+
+/** Reads a line without its end; latin1, so that every byte is one character. */
+export function readTextLine(line: string, limits: ReaderLimits): GatewayRequest | StoreLine {
+  const words = line.split(' ').filter((word) => word !== '');
+  const name = words[0] ?? '';
+  if (name === 'get' || name === 'gets') return getRequest(words.slice(1), name === 'gets', undefined);
+  if (STORES.has(name)) return storeLine(name as StoreLine['how'], words);
+  switch (name) {
+    case 'gat':
+    case 'gats':
+      return gatRequest(words, name === 'gats');
+    case 'delete':
+      return deleteRequest(words);
+    case 'incr':
+    case 'decr':
+      return countRequest(words, name === 'decr');
+    case 'touch':
+      return touchRequest(words);
+    case 'version':
+      return plain(Buffer.from(`VERSION ${limits.version}\r\n`));
+    case 'verbosity':
+      return verbosityRequest(words);
+    case 'flush_all':
+      return plain(words.at(-1) === QUIET ? undefined : NO_FLUSH);
+    case 'stats':
+      // There is nothing to reset, but tools ask for it.
+      if (words[1] === 'reset') return plain(RESET);
+      return { kind: 'stats', group: words[1] ?? '', encode: statsAnswer };
+    case 'quit':
+      return { kind: 'end', answer: undefined, fault: undefined };
+    default:
+      return plain(ERROR);
+  }
+}
+
+/** The request of a store whose value is here. */
+export function storeRequest(line: StoreLine, value: Buffer): GatewayRequest {
+  const { how, key, flags, exptime, cas, quiet } = line;
+  const command: ItemCommand = {
+    op: 'store',
+    how: how === 'cas' ? 'set' : how,
+    key,
+    value,
+    flags,
+    exptime,
+    cas,
+  };
+  return one(command, quiet, (answer) => storeAnswer(answer, how));
+}
+
+function getRequest(words: readonly string[], withCas: boolean, exptime: number | undefined): GatewayRequest {
+  if (words.length === 0) return plain(exptime === undefined ? ERROR : END);
+  const commands: ItemCommand[] = [];
+  for (const word of words) {
+    const key = keyOf(word);
+    if (key === undefined) return plain(BAD_FORMAT);
+    commands.push(exptime === undefined ? { op: 'get', key } : { op: 'get-and-touch', key, exptime });
+  }
+  const encode = (answer: ItemAnswer, { key }: ItemCommand): Buffer | undefined =>
+    valueAnswer(key, answer, withCas);
+  return { kind: 'items', commands, encode, end: END };
+}
+
+function gatRequest(words: readonly string[], withCas: boolean): GatewayRequest {
+  if (words.length < 2) return plain(ERROR);
+  const exptime = exptimeOf(words[1]);
+  return exptime === undefined ? plain(BAD_EXPTIME) : getRequest(words.slice(2), withCas, exptime);
+}
+
+function storeLine(how: StoreLine['how'], words: readonly string[]): StoreLine | GatewayRequest {
+  const numbers = how === 'cas' ? 6 : 5;
+  if (words.length < numbers || words.length > numbers + 1) return plain(ERROR);
+  const quiet = words.at(-1) === QUIET;
+  const bad = plain(quiet ? undefined : BAD_FORMAT);
+  const key = keyOf(words[1] ?? '');
+  const flags = unsigned(words[2]);
+  const exptime = exptimeOf(words[3]);
+  const length = unsigned(words[4]);
+  const cas = how === 'cas' ? casOf(words[5]) : 0n;
+  if (key === undefined || flags === undefined || flags > UINT32_MAX || exptime === undefined) return bad;
+  if (length === undefined || length > LENGTH_MAX || cas === undefined) return bad;
+  return { how, key, flags, exptime, length, cas, quiet };
+}
+
+function deleteRequest(words: readonly string[]): GatewayRequest {
+  if (words.length < 2 || words.length > 4) return plain(ERROR);
+  const quiet = words.at(-1) === QUIET && words.length > 2;
+  const zero = words[2] === '0';
+  // Ancient clients send a time of 0, which is all that was ever allowed there.
+  if ((words.length === 3 && !zero && !quiet) || (words.length === 4 && !(zero && quiet)))
+    return plain(quiet ? undefined : BAD_DELETE);
+  return keyed(words[1], quiet, (key) => ({ op: 'delete', key, cas: 0n }));
+}
+
+function countRequest(words: readonly string[], down: boolean): GatewayRequest {
+  if (words.length < 3 || words.length > 4) return plain(ERROR);
+  const quiet = words[3] === QUIET;
+  const delta = casOf(words[2]);
+  if (delta === undefined && keyOf(words[1] ?? '') !== undefined) return plain(quiet ? undefined : BAD_DELTA);
+  if (delta === undefined) return plain(quiet ? undefined : BAD_FORMAT);
+  return keyed(words[1], quiet, (key) => ({ op: 'count', key, down, delta, create: undefined, cas: 0n }));
+}
+
+function touchRequest(words: readonly string[]): GatewayRequest {
+  if (words.length < 3 || words.length > 4) return plain(ERROR);
+  const quiet = words[3] === QUIET;
+  const exptime = exptimeOf(words[2]);
+  if (exptime === undefined && keyOf(words[1] ?? '') !== undefined)
+    return plain(quiet ? undefined : BAD_EXPTIME);
+  if (exptime === undefined) return plain(quiet ? undefined : BAD_FORMAT);
+  return keyed(words[1], quiet, (key) => ({ op: 'touch', key, exptime }));
+}
+
+function verbosityRequest(words: readonly string[]): GatewayRequest {
+  if (words.length < 2 || words.length > 4) return plain(ERROR);
+  const quiet = words.at(-1) === QUIET;
+  if (unsigned(words[1]) === undefined && !quiet) return plain(BAD_FORMAT);
+  return plain(quiet ? undefined : OK);
+}
+
+function keyed(
+  word: string | undefined,
+  quiet: boolean,
+  command: (key: string) => ItemCommand,
+): GatewayRequest {
+  const key = keyOf(word ?? '');
+  return key === undefined ? plain(quiet ? undefined : BAD_FORMAT) : one(command(key), quiet, otherAnswer);
+}
+
+function one(command: ItemCommand, quiet: boolean, answerOf: (answer: ItemAnswer) => Buffer): GatewayRequest {
+  const encode = (answer: ItemAnswer): Buffer | undefined => (quiet ? undefined : answerOf(answer));
+  return { kind: 'items', commands: [command], encode, end: undefined };
+}
+
+const ASCII_KEY = /^[\x21-\x7e]{1,250}$/;
+
+function keyOf(word: string): string | undefined {
+  return ASCII_KEY.test(word) ? word : readKey(Buffer.from(word, 'latin1'));
+}
+
+function unsigned(word: string | undefined): number | undefined {
+  return word !== undefined && /^\+?\d{1,15}$/.test(word) ? Number(word) : undefined;
+}
+
+function casOf(word: string | undefined): bigint | undefined {
+  if (word === undefined || !/^\+?\d{1,20}$/.test(word)) return undefined;
+  const value = BigInt(word.replace('+', ''));
+  return value <= UINT64_MAX ? value : undefined;
+}
+
+function exptimeOf(word: string | undefined): number | undefined {
+  if (word === undefined || !/^[-+]?\d{1,15}$/.test(word)) return undefined;
+  const seconds = Number(word);
+  return seconds < 0 ? EXPIRED : Math.min(seconds, UINT32_MAX);
+}

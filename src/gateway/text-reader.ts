@@ -1,0 +1,57 @@
+/** Cuts what a client of the text protocol sends into requests. */
+import type { GatewayRequest, ReaderLimits, RequestReader } from './gateway-request.js';
+import type { InputBuffer } from './input-buffer.js';
+import { readTextLine, type StoreLine, storeRequest } from './text-command.js';
+
+/** Room for a few hundred keys in one `get`; no other line is nearly as long. */
+const LINE_LIMIT = 65_536;
+const BAD_CHUNK = Buffer.from('CLIENT_ERROR bad data chunk\r\n');
+const TOO_LARGE = Buffer.from('SERVER_ERROR object too large for cache\r\n');
+const TOO_LONG = Buffer.from('CLIENT_ERROR line too long\r\n');
+
+/** Reads lines, and the values that follow some of them. */
+export class TextReader implements RequestReader {
+  readonly #input: InputBuffer;
+  readonly #limits: ReaderLimits;
+  #awaited: StoreLine | undefined;
+
+  /** Reads from `input`. */
+  constructor(input: InputBuffer, limits: ReaderLimits) {
+    this.#input = input;
+    this.#limits = limits;
+  }
+
+  get midway(): boolean {
+    return this.#awaited !== undefined || this.#input.size > 0 || this.#input.skipping;
+  }
+
+  next(): GatewayRequest | undefined {
+    if (this.#awaited !== undefined) return this.#value(this.#awaited);
+    const end = this.#input.lineFeed();
+    if (end > LINE_LIMIT || (end === -1 && this.#input.size > LINE_LIMIT)) {
+      return { kind: 'end', answer: TOO_LONG, fault: `a line of more than ${LINE_LIMIT} bytes` };
+    }
+    if (end === -1) return undefined;
+    const bytes = this.#input.take(end + 1);
+    const length = end > 0 && bytes[end - 1] === 0x0d ? end - 1 : end;
+    const read = readTextLine(bytes.toString('latin1', 0, length), this.#limits);
+    if ('kind' in read) return read;
+    if (read.length > this.#limits.maxValueBytes) {
+      this.#input.drop(read.length + 2);
+      return { kind: 'plain', answer: read.quiet ? undefined : TOO_LARGE };
+    }
+    this.#awaited = read;
+    return this.#value(read);
+  }
+
+  #value(line: StoreLine): GatewayRequest | undefined {
+    const { length } = line;
+    if (this.#input.size < length + 2) return undefined;
+    this.#awaited = undefined;
+    const bytes = this.#input.take(length + 2);
+    // As memcached does: the two bytes are used up, whatever they are, and what follows is the next command.
+    if (bytes[length] !== 0x0d || bytes[length + 1] !== 0x0a)
+      return { kind: 'plain', answer: line.quiet ? undefined : BAD_CHUNK };
+    return storeRequest(line, bytes.subarray(0, length));
+  }
+}

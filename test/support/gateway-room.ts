@@ -1,0 +1,119 @@
+/** Gateways on two memcached nodes, each with a network of its own to each node, and PHP behind them. */
+
+import type { SessionGateway } from '../../src/gateway/session-gateway.js';
+import { startSessionGateway } from '../../src/gateway/start-session-gateway.js';
+import { createSessionStore } from '../../src/session/create-session-store.js';
+import type { SessionOptions } from '../../src/session/session-options.js';
+import type { SessionStore } from '../../src/session/session-store.js';
+import { FaultProxy } from '../../src/testing/faults/fault-proxy.js';
+import { type LocalCluster, type PhpIni, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from '../integration/eventually.js';
+
+/** One gateway, the store behind it, and the lines between it and the nodes. */
+export interface RoomGateway {
+  readonly gateway: SessionGateway;
+  readonly store: SessionStore;
+  /** The line to each node, in the order of the nodes. */
+  readonly lines: readonly FaultProxy[];
+}
+
+/** Two nodes and some gateways. */
+export class GatewayRoom implements AsyncDisposable {
+  readonly servers: LocalCluster;
+  readonly gateways: readonly RoomGateway[];
+
+  private constructor(servers: LocalCluster, gateways: readonly RoomGateway[]) {
+    this.servers = servers;
+    this.gateways = gateways;
+  }
+
+  static async open(
+    count: number,
+    sessions: Partial<SessionOptions> = {},
+    memcachedArgs: readonly string[] = [],
+    memcached: 'system' | 'newest' = 'system',
+  ): Promise<GatewayRoom> {
+    const servers = await startLocalCluster({
+      databases: false,
+      serverArgs: { memcached: memcachedArgs },
+      versions: { memcached },
+    });
+    const gateways: RoomGateway[] = [];
+    try {
+      for (let index = 0; index < count; index += 1) gateways.push(await openGateway(servers, sessions));
+      return new GatewayRoom(servers, gateways);
+    } catch (error) {
+      await servers.close();
+      throw error;
+    }
+  }
+
+  /** Where PHP finds gateway `index`, as settings. */
+  ini(index: number): PhpIni {
+    return {
+      'session.save_handler': 'memcached',
+      'session.save_path': this.gateways[index % this.gateways.length]?.gateway.address ?? '',
+      'memcached.sess_number_of_replicas': 0,
+      ...WORKER_INI,
+    };
+  }
+
+  /** PHP's own handler on the nodes, with a replica, as settings. */
+  nativeIni(): PhpIni {
+    return {
+      'session.save_handler': 'memcached',
+      'session.save_path': this.servers.memcached.map(({ id }) => id).join(','),
+      'memcached.sess_number_of_replicas': 1,
+      'memcached.sess_remove_failed_servers': 1,
+      'memcached.sess_server_failure_limit': 1,
+      'memcached.sess_connect_timeout': 500,
+      ...WORKER_INI,
+    };
+  }
+
+  /** Resolves when every gateway takes both nodes for complete. */
+  async settled(): Promise<void> {
+    await eventually(
+      'all nodes are filled for all gateways',
+      () =>
+        this.gateways.every(({ store }) =>
+          store.status().every(({ standing, reads }) => standing === 'filled' && reads === 'closed'),
+        ),
+      60_000,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { gateway, store, lines } of this.gateways) {
+      for (const line of lines) line.heal();
+      await gateway.close();
+      await store.close();
+      for (const line of lines) line.destroy();
+    }
+    await this.servers.close();
+  }
+}
+
+const WORKER_INI: PhpIni = {
+  'session.use_cookies': false,
+  'session.cache_limiter': '',
+  // The limit is for one request; a worker answers many.
+  max_execution_time: 0,
+  'memcached.sess_lock_expire': 10,
+};
+
+async function openGateway(servers: LocalCluster, sessions: Partial<SessionOptions>): Promise<RoomGateway> {
+  const lines = await Promise.all(servers.memcached.map((node) => FaultProxy.open(() => node.realPort)));
+  // The names of the nodes are the same for everybody; the ways to them are not.
+  const addressMap = Object.fromEntries(
+    servers.memcached.map(({ id }, index) => [id, `127.0.0.1:${lines[index]?.port}`]),
+  );
+  const store = await createSessionStore({
+    nodes: servers.memcached.map(({ id }) => id),
+    addressMap,
+    monitorIntervalMs: 250,
+    ...sessions,
+  });
+  const gateway = await startSessionGateway(store, { port: 0 });
+  return { gateway, store, lines };
+}

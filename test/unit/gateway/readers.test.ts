@@ -1,0 +1,100 @@
+/** Both readers on bytes that nobody meant: they never throw, always get on, and keep their bounds. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { BinaryReader } from '../../../src/gateway/binary-reader.js';
+import type { GatewayRequest, ReaderLimits, RequestReader } from '../../../src/gateway/gateway-request.js';
+import { InputBuffer } from '../../../src/gateway/input-buffer.js';
+import { TextReader } from '../../../src/gateway/text-reader.js';
+
+const LIMITS: ReaderLimits = { maxValueBytes: 2_000, version: '1.6.0-test', login: false };
+
+function readAll(make: (input: InputBuffer) => RequestReader, chunks: readonly Buffer[]): GatewayRequest[] {
+  const input = new InputBuffer();
+  const reader = make(input);
+  const requests: GatewayRequest[] = [];
+  for (const chunk of chunks) {
+    input.push(chunk);
+    for (let next = reader.next(); next !== undefined; next = reader.next()) {
+      requests.push(next);
+      if (next.kind === 'end') return requests;
+    }
+    // More than the largest request is never kept.
+    expect(input.size).toBeLessThan(70_000);
+  }
+  return requests;
+}
+
+const words = fc.constantFrom(
+  'get',
+  'set',
+  'cas',
+  'incr',
+  'a',
+  '0',
+  '1',
+  '-1',
+  '99999999999999999999',
+  'noreply',
+  '',
+  '\t',
+  '\0',
+  '\u00ff',
+);
+const line = fc
+  .tuple(fc.array(words, { maxLength: 8 }), fc.constantFrom('\r\n', '\n', '\r', ''))
+  .map(([list, end]) => Buffer.from(list.join(' ') + end, 'latin1'));
+const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
+const header = fc
+  .tuple(
+    fc.nat({ max: 255 }),
+    fc.nat({ max: 0xffff }),
+    fc.nat({ max: 255 }),
+    fc.nat({ max: 0xffff_ffff }),
+    bytes,
+  )
+  .map(([opcode, key, extras, body, rest]) => {
+    const head = Buffer.alloc(24);
+    head[0] = 0x80;
+    head[1] = opcode;
+    head.writeUInt16BE(key, 2);
+    head[4] = extras;
+    head.writeUInt32BE(body, 8);
+    return Buffer.concat([head, rest]);
+  });
+
+describe.each<[string, (input: InputBuffer) => RequestReader]>([
+  ['text', (input) => new TextReader(input, LIMITS)],
+  ['binary', (input) => new BinaryReader(input, LIMITS)],
+  ['binary with a login', (input) => new BinaryReader(input, { ...LIMITS, login: true })],
+])('%s', (_name, make) => {
+  test('never throws, and reads the same in one piece as in many', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(line, bytes, header), { maxLength: 12 }), (chunks) => {
+        const whole = Buffer.concat(chunks);
+        const inOne = readAll(make, [whole.subarray(0, 60_000)]);
+        const byByte = readAll(
+          make,
+          Array.from(whole.subarray(0, 60_000), (byte) => Buffer.from([byte])),
+        );
+        expect(byByte.map(shown)).toEqual(inOne.map(shown));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+function shown(request: GatewayRequest): unknown {
+  if (request.kind === 'items') return [request.commands, request.end?.toString()];
+  return JSON.parse(JSON.stringify(request)) as unknown;
+}
+
+test('what comes before the login is a login, or the end', () => {
+  const reader = (input: InputBuffer): RequestReader => new BinaryReader(input, { ...LIMITS, login: true });
+  const get = Buffer.alloc(25);
+  get[0] = 0x80;
+  get.writeUInt16BE(1, 2);
+  get.writeUInt32BE(1, 8);
+  get[24] = 0x61;
+  expect(readAll(reader, [get])).toMatchObject([{ kind: 'end', fault: 'a command before the login' }]);
+  expect(readAll(reader, [Buffer.from('get a\r\n')])).toMatchObject([{ kind: 'end' }]);
+});
