@@ -11,6 +11,7 @@ import type { CurrentContent, ReplicatedCopies } from '../memcached/copies/repli
 import type { MemcachedItem } from '../memcached/memcached-node.js';
 import { type ChangeCommand, changeItem } from './item-change.js';
 import type { GatewayItems, ItemAnswer, ItemCommand } from './item-command.js';
+import { markLock, unmarkLock } from './lock-mark.js';
 import { isVersion, nameVersion } from './named-version.js';
 import type { RemainingTimes } from './remaining-times.js';
 
@@ -22,6 +23,8 @@ export interface ReplicatedItemsOptions {
   readonly nodes: readonly NodeId[];
   /** The item of a client's key. */
   readonly itemOf: (key: string) => CopyKey;
+  /** Whether this is the key of a session's lock as php-memcached takes it. */
+  readonly isLock: (key: string) => boolean;
   /** How many copies must have taken a change. */
   readonly acks: Acks;
   /** How many copies there are. */
@@ -61,6 +64,10 @@ export class ReplicatedItems implements GatewayItems {
         return this.#touch(key, command.exptime, deadline);
       case 'delete':
         return this.#delete(key, command.cas, deadline);
+      case 'store':
+        return this.#options.isLock(key.key)
+          ? this.#lock(key, command, deadline)
+          : this.#change(key, command, deadline);
       default:
         return this.#change(key, command, deadline);
     }
@@ -68,7 +75,9 @@ export class ReplicatedItems implements GatewayItems {
 
   async #get(key: CopyKey, deadline: Deadline): Promise<ItemAnswer> {
     const { item, node } = await this.#options.copies.read(key, deadline);
-    return item === null ? NOT_FOUND : { status: 'hit', item: { ...item, cas: this.#named(node, item) } };
+    if (item === null) return NOT_FOUND;
+    const value = this.#options.isLock(key.key) ? unmarkLock(item.value) : item.value;
+    return { status: 'hit', item: { ...item, value, cas: this.#named(node, item) } };
   }
 
   async #getAndTouch(key: CopyKey, exptime: number, deadline: Deadline): Promise<ItemAnswer> {
@@ -98,6 +107,33 @@ export class ReplicatedItems implements GatewayItems {
     const report = await copies.delete(key, deadline);
     this.#assertTaken('destroy', report);
     return { status: report.found ? 'deleted' : 'not-found' };
+  }
+
+  /**
+   * A lock that could not be had for certain is answered as one that somebody else has: php-memcached then waits and asks again,
+   * where after an error it would remove the lock, whoever holds it.
+   */
+  async #lock(
+    key: CopyKey,
+    given: ChangeCommand & { readonly op: 'store' },
+    deadline: Deadline,
+  ): Promise<ItemAnswer> {
+    const value = markLock(given.value);
+    try {
+      return await this.#change(key, { ...given, value }, deadline);
+    } catch (error) {
+      if (given.how !== 'add') throw error;
+      // It may be ours all the same, and nobody would give it back.
+      void this.#giveBack(key, value).catch(() => undefined);
+      return { status: 'exists' };
+    }
+  }
+
+  async #giveBack(key: CopyKey, value: Buffer): Promise<void> {
+    const { copies, commandTimeoutMs } = this.#options;
+    const deadline = Deadline.of({ timeoutMs: commandTimeoutMs });
+    const { item } = await copies.read(key, deadline);
+    if (item?.value.equals(value) === true) await copies.delete(key, deadline);
   }
 
   async #change(key: CopyKey, command: ChangeCommand, deadline: Deadline): Promise<ItemAnswer> {

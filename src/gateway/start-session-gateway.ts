@@ -2,7 +2,7 @@
 import type { NodeId } from '../common/node-address.js';
 import { invalidOption } from '../common/option-reader.js';
 import type { TextConnectionOptions } from '../memcached/text-connection.js';
-import { itemKey } from '../session/session-keys.js';
+import { isLockKey, itemKey } from '../session/session-keys.js';
 import { SessionStore } from '../session/session-store.js';
 import { resolveGatewayOptions, type SessionGatewayOptions } from './gateway-options.js';
 import { GatewayServer } from './gateway-server.js';
@@ -31,7 +31,7 @@ export async function startSessionGateway(
     );
   }
   const resolved = resolveGatewayOptions(options);
-  const { nodes, acks, copies: copyCount, tls, operationTimeoutMs } = store.options;
+  const { nodes, handler, acks, copies: copyCount, tls, operationTimeoutMs } = store.options;
   const times = new RemainingTimes(
     new Map(
       nodes.map(({ id, address }): [NodeId, TextConnectionOptions] => [
@@ -50,6 +50,8 @@ export async function startSessionGateway(
     copies: store.copies,
     nodes: nodes.map(({ id }) => id),
     itemOf: (key) => itemKey(store.options, key),
+    // pecl-memcache counts in its locks, so theirs must stay numbers.
+    isLock: (key) => handler === 'memcached' && isLockKey(store.options, key),
     acks,
     copyCount,
     times,

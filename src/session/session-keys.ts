@@ -56,9 +56,12 @@ export function keptPlaceOf(
 ): string | undefined {
   const session = sessionPlaceOf(options, key);
   if (session !== undefined || options.keys === 'sessions') return session;
-  const { handler, prefix } = options;
-  const lock = handler === 'memcached' ? key.startsWith(`${prefix}lock.`) : key.endsWith('.lock');
-  return lock ? undefined : itemKey(options, key).place;
+  return isLockKey(options, key) ? undefined : itemKey(options, key).place;
+}
+
+/** Whether this is the key of a session's lock. */
+export function isLockKey({ handler, prefix }: KeyOptions, key: string): boolean {
+  return handler === 'memcached' ? key.startsWith(`${prefix}lock.`) : key.endsWith('.lock');
 }
 
 /** All nodes of a place, in the order of the PHP extension: the first of them hold the copies. */

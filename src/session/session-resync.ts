@@ -13,7 +13,7 @@ import { TextConnection } from '../memcached/text-connection.js';
 import { BackgroundWork } from './background-work.js';
 import { mergeRivals } from './merge-rivals.js';
 import type { SessionStoreEvents } from './session-events.js';
-import { keptPlaceOf, sessionPlaceOf, sessionRing } from './session-keys.js';
+import { isLockKey, keptPlaceOf, sessionPlaceOf, sessionRing } from './session-keys.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 
 /** What it needs of the store. */
@@ -72,7 +72,8 @@ export class SessionResync {
       ring: sessionRing(store),
       placeOf: (key) => keptPlaceOf(store, key),
       connect: (node, signal) => this.#connect(node, { signal }),
-      mend: (key, call) => this.#mending.mend(key, call),
+      // A lock is over before it could be mended, and its next holder's would be taken for it.
+      mend: async (key, call) => (isLockKey(store, key.key) ? 'alike' : await this.#mending.mend(key, call)),
       itemsPerSecond: store.resyncItemsPerSecond,
       operationTimeoutMs: store.operationTimeoutMs,
     });
@@ -80,7 +81,8 @@ export class SessionResync {
 
   /** Mends a session soon, unless that is under way or too many are. */
   mendLater(key: CopyKey): void {
-    if (!this.#options.store.resync) return;
+    const { store } = this.#options;
+    if (!store.resync || isLockKey(store, key.key)) return;
     if (this.#wanted.has(key.key) || this.#wanted.size >= MENDING_AT_ONCE || this.#stop.signal.aborted)
       return;
     this.#wanted.add(key.key);
