@@ -3,6 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAULT_STORIES } from '../support/gateway-faults.js';
 import { GatewayRoom } from '../support/gateway-room.js';
 import { writeThrough } from '../support/php-writers.js';
+import { eventually } from './eventually.js';
+import { exchange } from './gateway/same-bytes.js';
 
 const SHORT = { writers: 4, sessions: 20 };
 const HOLD_MS = 1_500;
@@ -41,4 +43,26 @@ test("PHP's own handler loses sessions by the same: this test can fail", async (
     },
   );
   expect(report.lost.length).toBeGreaterThan(0);
+});
+
+test('a version names the node that gave it: after another one took over, cas is EXISTS', async () => {
+  const { gateway, store } = room.gateways[1] ?? {};
+  const say = async (text: string): Promise<string> =>
+    (await exchange(gateway?.port ?? 0, [Buffer.from(text)])).toString();
+  const versionOf = (answer: string): string => /^VALUE \S+ \d+ \d+ (\d+)/.exec(answer)?.[1] ?? '';
+  expect(await say('set versioned 0 0 3\r\none\r\n')).toBe('STORED\r\n');
+  const old = versionOf(await say('gets versioned\r\n'));
+  const first = store?.copies.holders({ key: 'versioned', place: 'versioned' })[0]?.id;
+  const node = room.servers.memcached.find(({ id }) => id === first);
+  await node?.kill();
+  // The same content, and even the same number may be there: it is another node's.
+  await eventually('another node answers', async () => {
+    const now = versionOf(await say('gets versioned\r\n'));
+    return now !== '' && now !== old;
+  });
+  expect(await say(`cas versioned 0 0 3 ${old}\r\ntwo\r\n`)).toBe('EXISTS\r\n');
+  const present = versionOf(await say('gets versioned\r\n'));
+  expect(await say(`cas versioned 0 0 5 ${present}\r\nthree\r\n`)).toBe('STORED\r\n');
+  await node?.start();
+  await room.settled();
 });

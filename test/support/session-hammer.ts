@@ -80,13 +80,21 @@ export async function hammerSessions(
   handler: Handler,
   size: HammerSize,
   options: Partial<SessionOptions> = {},
+  around: {
+    /** Where PHP process `index` finds its sessions, when it is not on the nodes themselves. */
+    readonly phpPath?: (index: number) => string;
+    /** Happens once meanwhile. */
+    readonly during?: () => Promise<void>;
+    /** Resolves when what is stored may be compared. */
+    readonly settled?: () => Promise<void>;
+  } = {},
 ): Promise<HammerReport> {
   // Past the proxies: they live in this process, and all that PHP and Node say would have to go through one event loop.
   const nodes = servers.memcached.map(({ host, realPort }) => `${host}:${realPort}`);
   const ids = Array.from({ length: size.sessions }, (_, index) => `hammer${handler}${Date.now()}x${index}`);
   // One after the other: as many connections at once as there are workers are not what is tried here.
   const stores: SessionStore[] = [];
-  for (let index = 0; index < size.node; index += 1)
+  for (let index = 0; index < Math.max(1, size.node); index += 1)
     stores.push(await createSessionStore({ nodes, handler, operationTimeoutMs: 5_000, ...options }));
   try {
     const refusals: Record<string, number> = {};
@@ -106,12 +114,24 @@ export async function hammerSessions(
     if (first === undefined) throw new Error('a hammer needs a worker in Node');
     for (const id of ids) await first.writeRaw(id, Buffer.from('start|i:1;'));
     const until = Date.now() + size.durationMs;
+    const happening = around.during?.();
     const tallies = await Promise.all([
       ...Array.from({ length: size.php }, (_, index) =>
-        phpWorker(servers, nodes, handler, `php${index}`, until, ids),
+        phpWorker(
+          servers,
+          around.phpPath?.(index) ?? savePath(nodes, handler),
+          handler,
+          `php${index}`,
+          until,
+          ids,
+        ),
       ),
-      ...stores.map((store, index) => nodeWorker(store, `node${index}`, until, ids, refusals)),
+      ...stores
+        .slice(0, size.node)
+        .map((store, index) => nodeWorker(store, `node${index}`, until, ids, refusals)),
     ]);
+    await happening;
+    await around.settled?.();
     const lost = tallies.flatMap((tally) => tally.lost);
     for (const id of ids) {
       const { data } = await first.load(id);
@@ -143,19 +163,22 @@ export async function hammerSessions(
   }
 }
 
+function savePath(nodes: readonly string[], handler: Handler): string {
+  return handler === 'memcached' ? nodes.join(',') : nodes.map((node) => `tcp://${node}`).join(',');
+}
+
 function count(counts: Record<string, number>, what: string): void {
   counts[what] = (counts[what] ?? 0) + 1;
 }
 
 async function phpWorker(
   servers: LocalCluster,
-  nodes: readonly string[],
+  path: string,
   handler: Handler,
   me: string,
   until: number,
   ids: readonly string[],
 ): Promise<Tally> {
-  const path = handler === 'memcached' ? nodes.join(',') : nodes.map((node) => `tcp://${node}`).join(',');
   const tally: Tally = { saved: 0, refused: 0, longest: 0, crashed: 0, acknowledged: new Map(), lost: [] };
   for (;;) {
     const { stdout, stderr, exitCode } = await servers.php(PHP_WORKER, {
