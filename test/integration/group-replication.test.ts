@@ -145,8 +145,8 @@ test('writes and reads follow when the primary is killed, and it comes back as a
   await client
     .query({ sql: 'UPDATE t SET v = v + 1 WHERE id = 1', timeoutMs: 50_000 })
     .catch(async (error: unknown) => {
-      // Without a primary a write waits for blockMs; the group takes its time to elect.
-      expect(error).toMatchObject({ code: 'ERR_NO_PRIMARY' });
+      // The write may have been under way, or wait longer than blockMs: the group takes its time to elect.
+      expect(['ERR_NO_PRIMARY', 'ERR_OUTCOME_UNKNOWN']).toContain((error as { code?: unknown }).code);
       await eventually('there is a primary', () => writer() !== undefined, 50_000);
       await client.query('UPDATE t SET v = v + 1 WHERE id = 1');
     });
