@@ -118,7 +118,7 @@ test.each(Object.keys(FAMILIES))('time is linear: %s', (name) => {
   // quadratic work would; a millisecond is the grain of the clock.
   const times = (cost(family.read, large) + 1_000) / (cost(family.read, small) + 1_000);
   console.log(`${name}: ${growth.toFixed(1)} times the input, ${times.toFixed(1)} times the time`);
-  expect(times).toBeLessThan(growth * 3);
+  expect(times).toBeLessThan(growth * 4);
 });
 
 test('the check finds what is quadratic', () => {
@@ -129,7 +129,7 @@ test('the check finds what is quadratic', () => {
   };
   const [small, large] = [Buffer.alloc(100_000), Buffer.alloc(800_000)];
   const times = (cost(quadratic, large) + 1_000) / (cost(quadratic, small) + 1_000);
-  expect(times).toBeGreaterThan(8 * 3);
+  expect(times).toBeGreaterThan(8 * 4);
 });
 
 test('nothing stays in memory, refused or read', () => {
