@@ -23,6 +23,7 @@ export {
   type StormlampErrorDetails,
 } from './common/stormlamp-error.js';
 export { Cluster, createCluster } from './create-cluster.js';
+export type { DiagnosticsName, DiagnosticsPayloads } from './diagnostics/channels.js';
 export type { ClusterSnapshot, NodeSnapshot } from './failover/cluster-snapshot.js';
 export type { DetectorPolicy } from './failover/detector/detector-policy.js';
 export type { Evidence } from './failover/detector/evidence.js';
