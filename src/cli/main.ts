@@ -5,13 +5,14 @@ import { parseArgs } from 'node:util';
 import { isStormlampError } from '../common/stormlamp-error.js';
 import type { Command, CommandContext } from './command.js';
 import { COMMANDS } from './commands.js';
+import { fitHelp } from './help-text.js';
 import { paintFor } from './paint.js';
 
 /** Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(overview());
+    process.stdout.write(fitHelp(overview(), helpWidth()));
     return name === undefined ? 2 : 0;
   }
   if (name === '--version') {
@@ -27,7 +28,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return usageError((error as Error).message, `stormlamp ${name} --help`);
   }
   if (parsed.values['help'] === true) {
-    process.stdout.write(command.help);
+    process.stdout.write(fitHelp(command.help, helpWidth()));
     return 0;
   }
   return runCommand(command, parsed);
@@ -106,6 +107,12 @@ function overview(): string {
     'Every command takes --json (one JSON document on standard output, progress on standard error) and --help.',
     '',
   ].join('\n');
+}
+
+function helpWidth(): number {
+  return process.stdout.isTTY === true
+    ? Math.max(40, process.stdout.columns ?? 80)
+    : Number.POSITIVE_INFINITY;
 }
 
 function packageVersion(): string {
