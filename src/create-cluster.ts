@@ -97,14 +97,17 @@ export async function createCluster<const S extends AnySessionOptions = SessionO
   const wanted = withSharedMonitor(given);
   checkClusterOptions(wanted);
   const [mysql, sessions] = await startTogether(wanted);
+  let failover: FailoverManager | undefined;
   try {
-    const failover =
+    failover =
       mysql === undefined
         ? undefined
         : createFailoverManager({ ...mysql.failoverPorts(), ...wanted.failover });
+    await failover?.start();
     const cache = wanted.cache === undefined ? undefined : createTieredCache(wanted.cache);
     return new Cluster({ mysql, sessions, failover, cache });
   } catch (error) {
+    await failover?.close();
     await Promise.all([mysql?.close(), sessions?.close()]);
     throw error;
   }

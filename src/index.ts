@@ -24,21 +24,27 @@ export {
 } from './common/stormlamp-error.js';
 export { Cluster, createCluster } from './create-cluster.js';
 export type { DiagnosticsName, DiagnosticsPayloads } from './diagnostics/channels.js';
+export type { ActingOptions, MaxLoss, ReplicationOptions } from './failover/acting-options.js';
+export type { HookFrame, Verdict } from './failover/change/ask-hook.js';
+export type { ChangeResult } from './failover/change/change-control.js';
 export type { ClusterSnapshot, NodeSnapshot } from './failover/cluster-snapshot.js';
 export type { DetectorPolicy } from './failover/detector/detector-policy.js';
 export type { Evidence } from './failover/detector/evidence.js';
 export type { FailoverEvents } from './failover/failover-events.js';
 export type {
+  ChangeInHand,
   DetectedFailure,
   FailoverHooks,
   FollowedChange,
   HookContext,
+  RebuildRequest,
 } from './failover/failover-hooks.js';
 export type { JournalKind, JournalRecord } from './failover/failover-journal.js';
-export type { FailoverManager } from './failover/failover-manager.js';
+export type { FailoverManager, SwitchoverOptions } from './failover/failover-manager.js';
 export type { FailoverMode, FailoverOptions, HookPolicy } from './failover/failover-options.js';
 export type { IsolateOptions } from './failover/failover-targets.js';
 export type { FailureKind } from './failover/failure-kind.js';
+export type { SentStatement } from './failover/locks/statement-log.js';
 export {
   type HaproxyAgent,
   type HaproxyAgentOptions,
@@ -56,6 +62,15 @@ export {
 } from './failover/php-tier/topology-file.js';
 export type { TopologyFileOptions } from './failover/php-tier/topology-file-options.js';
 export type { TopologySource } from './failover/php-tier/topology-source.js';
+export type { CandidateWishes } from './failover/plan/candidate-choice.js';
+export type {
+  ExcludedNode,
+  ExpectedLoss,
+  FailoverPlan,
+  PlanKind,
+  PlanStep,
+  StepAction,
+} from './failover/plan/failover-plan.js';
 export {
   createHttpUpstreams,
   type HttpUpstreams,

@@ -3,6 +3,8 @@ import type { NodeId } from '../common/node-address.js';
 import type { Evidence } from './detector/evidence.js';
 import type { DetectedFailure, FollowedChange } from './failover-hooks.js';
 import type { FailureKind } from './failure-kind.js';
+import type { SentStatement } from './locks/statement-log.js';
+import type { FailoverPlan, PlanStep } from './plan/failover-plan.js';
 import type { Suspicion } from './suspicion.js';
 
 /** The events of a failover manager. */
@@ -39,4 +41,34 @@ export interface FailoverEvents {
   };
   /** A hook threw, rejected or took too long. */
   'hook-failed': { readonly hook: string; readonly error: Error };
+  /** Writes may be sent to `node`; told when they could not before, or went elsewhere. Not in mode `follow`. */
+  'lease-gained': { readonly node: NodeId };
+  /** No writes may be sent any more; they wait. */
+  'lease-lost': { readonly node: NodeId; readonly why: string };
+  /** This process begins to make a change. */
+  'change-started': { readonly plan: FailoverPlan };
+  /** A step of a change begins, or ended. */
+  'change-step': {
+    readonly opId: string;
+    readonly step: PlanStep;
+    readonly phase: 'started' | 'finished' | 'failed';
+    readonly detail: string;
+  };
+  /** A statement is sent to a server on the session that holds its locks, or has ended. */
+  statement: SentStatement;
+  /** A change is complete. */
+  'change-done': { readonly plan: FailoverPlan; readonly writeGapMs: number };
+  /** A change was given up. */
+  'change-aborted': {
+    readonly plan: FailoverPlan;
+    readonly at: string;
+    readonly error: Error;
+    readonly clusterState: 'unchanged' | 'undone' | 'unfinished';
+  };
+  /** A failover would be made, and is not, because of `why`. */
+  'failover-blocked': { readonly why: string; readonly reason: FailureKind };
+  /** A node has transactions that the primary lacks: it serves nothing until an operator has decided. */
+  'node-diverged': { readonly node: NodeId; readonly gtids: string; readonly transactions: number };
+  /** This process was elected, or is no longer elected, to act by itself. */
+  'leadership-changed': { readonly leads: boolean };
 }

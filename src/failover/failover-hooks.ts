@@ -1,7 +1,10 @@
 /** The user's functions that the manager calls and waits for; unlike event listeners they are awaited, in order and time-limited. */
 import type { NodeId } from '../common/node-address.js';
+import type { Verdict } from './change/ask-hook.js';
 import type { Evidence } from './detector/evidence.js';
 import type { FailureKind } from './failure-kind.js';
+import type { FailoverPlan } from './plan/failover-plan.js';
+import type { FenceResult } from './resources/mount-resource.js';
 
 /** What the detector found wrong with the primary. */
 export interface DetectedFailure {
@@ -47,12 +50,63 @@ export interface HookContext {
   readonly log: (message: string) => void;
 }
 
-/** The hooks. What one throws is reported as `hook-failed` and stops nothing. */
+/** A change that this process is about to make, in the modes `approve` and `auto`. */
+export interface ChangeInHand extends HookContext {
+  /** What will be done. Its `opId` is the same whenever the hook is called again for this change. */
+  readonly plan: FailoverPlan;
+  /** How often the hook was called for this change, this call included. */
+  readonly attempt: number;
+}
+
+/** A node whose data must be made anew. */
+export interface RebuildRequest extends HookContext {
+  /** The node. */
+  readonly node: NodeId;
+  /** The node to copy from. */
+  readonly from: NodeId;
+  /** Why: it has transactions of its own, or the logs that it needs are gone. */
+  readonly why: 'errant' | 'purged';
+  /** The transactions that only it has, in the server's notation; '' when none. */
+  readonly gtids: string;
+}
+
+/**
+ * The hooks. In mode `follow` only `onDetected`, `afterPromote` and `afterFailover` are called, and what one throws is reported
+ * as `hook-failed` and stops nothing. In the other modes hooks run in the process that makes the change; a hook that answers
+ * `{ veto }`, throws, or is late stops a change that has not passed its point of no return. All may be called again for the same
+ * change: its `opId` tells.
+ */
 export interface FailoverHooks {
   /** Something is wrong with the primary: called for every new kind of trouble, and again when a failover becomes warranted. */
   readonly onDetected?: ((event: DetectedFailure & HookContext) => void | Promise<void>) | undefined;
-  /** Writes go to another node from now on: the place to tell service discovery. */
+  /** Mode `approve`: whether a failover may be made. Needed there; silence is a veto. */
+  readonly approve?:
+    | ((change: ChangeInHand) => Verdict | undefined | Promise<Verdict | undefined>)
+    | undefined;
+  /** Before a failover locks anything. */
+  readonly beforeFailover?:
+    | ((change: ChangeInHand) => Verdict | undefined | Promise<Verdict | undefined>)
+    | undefined;
+  /** Before a switchover locks anything. */
+  readonly beforeSwitchover?:
+    | ((change: ChangeInHand) => Verdict | undefined | Promise<Verdict | undefined>)
+    | undefined;
+  /** Makes sure that the old primary cannot write, by its power switch or its network. Called before a failover promotes. */
+  readonly fence?:
+    | ((change: ChangeInHand & { readonly node: NodeId }) => FenceResult | Promise<FenceResult>)
+    | undefined;
+  /** Writes go to another node from now on: the place to tell service discovery. `epoch` orders the calls. */
   readonly afterPromote?: ((event: FollowedChange & HookContext) => void | Promise<void>) | undefined;
   /** The change is complete; called after `afterPromote` ended. */
   readonly afterFailover?: ((event: FollowedChange & HookContext) => void | Promise<void>) | undefined;
+  /** A change was given up: `undone` tells whether everything is as it was. */
+  readonly onAborted?:
+    | ((
+        change: ChangeInHand & { readonly at: string; readonly undone: boolean; readonly error: Error },
+      ) => void | Promise<void>)
+    | undefined;
+  /** Makes a node's data anew from `from`. `'rebuilt'`: it may follow now. */
+  readonly rebuild?:
+    | ((request: RebuildRequest) => 'rebuilt' | 'skipped' | Promise<'rebuilt' | 'skipped'>)
+    | undefined;
 }

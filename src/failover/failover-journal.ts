@@ -13,7 +13,21 @@ export type JournalKind =
   | 'node-isolated'
   | 'node-released'
   | 'hook-failed'
-  | 'hook-logged';
+  | 'hook-logged'
+  | 'change-planned'
+  | 'change-step'
+  | 'change-done'
+  | 'change-refused'
+  | 'change-undone'
+  | 'change-unfinished'
+  | 'change-repaired'
+  | 'failover-blocked'
+  | 'change-acknowledged'
+  | 'paused'
+  | 'resumed'
+  | 'node-diverged'
+  | 'node-rejoined'
+  | 'node-rebuilt';
 
 /** One thing that happened. */
 export interface JournalRecord {

@@ -1,20 +1,23 @@
 /** What the failover manager can be told. */
 import { invalidOption, readChoice, readNumber, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ACTING_NAMES, type ActingOptions, resolveActingOptions } from './acting-options.js';
 import { type DetectorPolicy, readDetectorPolicy } from './detector/detector-policy.js';
 import type { FailoverHooks } from './failover-hooks.js';
 
-/** What the manager may do: `follow` never changes a server. `approve` and `auto` are not available yet. */
+/** What the manager may do: `follow` never changes a server, `approve` asks a hook before a failover, `auto` does not. */
 export type FailoverMode = 'follow' | 'approve' | 'auto';
 
 /** How hooks are limited. */
 export interface HookPolicy {
   /** Longest time that a hook may take, by name, milliseconds. Default 30 000 each. */
   readonly timeoutMs?: Partial<Readonly<Record<keyof FailoverHooks, number>>> | undefined;
+  /** What it means when a hook that may veto is late. Default `'veto'`. */
+  readonly onTimeout?: Partial<Readonly<Record<keyof FailoverHooks, 'veto' | 'continue'>>> | undefined;
 }
 
 /** Options of the failover manager. */
-export interface FailoverOptions {
+export interface FailoverOptions extends ActingOptions {
   /** Default `follow`. */
   readonly mode?: FailoverMode | undefined;
   /** Called when something happens; see {@link FailoverHooks}. */
@@ -30,21 +33,31 @@ export const failoverDefaults: { readonly mode: FailoverMode; readonly hookTimeo
   Object.freeze({ mode: 'follow', hookTimeoutMs: 30_000 });
 
 const MODES: readonly FailoverMode[] = ['follow', 'approve', 'auto'];
-const HOOKS: readonly (keyof FailoverHooks)[] = ['onDetected', 'afterPromote', 'afterFailover'];
+const HOOKS: readonly (keyof FailoverHooks)[] = [
+  'onDetected',
+  'approve',
+  'beforeFailover',
+  'beforeSwitchover',
+  'fence',
+  'afterPromote',
+  'afterFailover',
+  'onAborted',
+  'rebuild',
+];
 
 /**
  * Checks the options.
  *
- * @throws StormlampError `ERR_INVALID_OPTION`, or `ERR_UNSUPPORTED` for a mode that is not available.
+ * @throws StormlampError `ERR_INVALID_OPTION`.
  */
 export function checkFailoverOptions(path: string, options: FailoverOptions): void {
-  rejectUnknownOptions(path, options, ['mode', 'hooks', 'hookPolicy', 'detector']);
+  rejectUnknownOptions(path, options, ['mode', 'hooks', 'hookPolicy', 'detector', ...ACTING_NAMES]);
   const mode = readChoice(`${path}.mode`, options.mode, MODES, failoverDefaults.mode);
-  if (mode !== 'follow') {
+  if (mode !== 'follow') resolveActingOptions(path, options);
+  if (mode === 'approve' && typeof options.hooks?.approve !== 'function') {
     throw new StormlampError(
-      ErrorCode.UNSUPPORTED,
-      `\`${path}.mode\` '${mode}' is not available: this version never changes a server. ` +
-        "Use 'follow' and let an operator or a failover tool promote; writes follow the new primary.",
+      ErrorCode.INVALID_OPTION,
+      `\`${path}.mode\` 'approve' needs the hook \`${path}.hooks.approve\`, which says whether a failover may be made`,
     );
   }
   readDetectorPolicy(`${path}.detector`, options.detector);
@@ -57,7 +70,7 @@ export function checkFailoverOptions(path: string, options: FailoverOptions): vo
     }
   }
   if (options.hookPolicy !== undefined) {
-    rejectUnknownOptions(`${path}.hookPolicy`, options.hookPolicy, ['timeoutMs']);
+    rejectUnknownOptions(`${path}.hookPolicy`, options.hookPolicy, ['timeoutMs', 'onTimeout']);
     const { timeoutMs: limits = {} } = options.hookPolicy;
     rejectUnknownOptions(`${path}.hookPolicy.timeoutMs`, limits, HOOKS);
     for (const name of HOOKS) {
@@ -65,6 +78,11 @@ export function checkFailoverOptions(path: string, options: FailoverOptions): vo
         min: 1,
         max: 2_147_483_647,
       });
+    }
+    const silences = options.hookPolicy.onTimeout ?? {};
+    rejectUnknownOptions(`${path}.hookPolicy.onTimeout`, silences, HOOKS);
+    for (const name of HOOKS) {
+      readChoice(`${path}.hookPolicy.onTimeout.${name}`, silences[name], ['veto', 'continue'], 'veto');
     }
   }
 }

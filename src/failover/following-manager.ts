@@ -8,7 +8,9 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { TopologyWatcher } from '../health/topology-watcher.js';
 import { roleOf } from '../topology/node-description.js';
 import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
+import type { ChangeResult } from './change/change-control.js';
 import type { ClusterSnapshot } from './cluster-snapshot.js';
+import type { VoterCount } from './detector/detector-input.js';
 import { readDetectorPolicy } from './detector/detector-policy.js';
 import type { DetectorVerdict } from './detector/detector-verdict.js';
 import { FailureDetector } from './detector/failure-detector.js';
@@ -19,6 +21,8 @@ import { type FailoverOptions, failoverDefaults } from './failover-options.js';
 import type { FailoverTargets, IsolateOptions } from './failover-targets.js';
 import type { FailureKind } from './failure-kind.js';
 import { HookRunner } from './hook-runner.js';
+import type { FailoverPlan } from './plan/failover-plan.js';
+import type { PreflightReport } from './preflight/preflight.js';
 
 /** The manager in mode `follow`; see `FailoverManager`. */
 export class FollowingManager extends SafeEmitter<FailoverEvents> {
@@ -43,6 +47,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     cluster: string,
     clock: Clock,
     options: FailoverOptions,
+    voters?: () => VoterCount | undefined,
   ) {
     super();
     this.#watcher = watcher;
@@ -54,11 +59,11 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     this.#runner = new HookRunner(
       {
         failed: (hook, error) => {
-          this.#record('hook-failed', this.#outage?.opId ?? 'hooks', [], `Hook '${hook}': ${error.message}`);
+          this.record('hook-failed', this.#outage?.opId ?? 'hooks', [], `Hook '${hook}': ${error.message}`);
           this.publish('hook-failed', { hook, error });
         },
         logged: (hook, message) =>
-          this.#record('hook-logged', this.#outage?.opId ?? 'hooks', [], `${hook}: ${message}`),
+          this.record('hook-logged', this.#outage?.opId ?? 'hooks', [], `${hook}: ${message}`),
       },
       clock,
     );
@@ -67,6 +72,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
       clock,
       policy: readDetectorPolicy('failover.detector', options.detector),
       isolated: () => new Set([...this.#isolated.values()].map((each) => each.node)),
+      voters,
     });
     this.#detector.on('verdict-changed', ({ before, after }) => this.#judged(before, after));
     watcher.on('topology-changed', this.#onChanged);
@@ -104,12 +110,12 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     const opId = randomUUID();
     const key = Symbol(node);
     const release = this.#targets.isolate(node, reason);
-    this.#record('node-isolated', opId, [node], `${node} takes no calls: ${reason}`);
+    this.record('node-isolated', opId, [node], `${node} takes no calls: ${reason}`);
     const end = (): void => {
       clearTimeout(timer);
       if (!this.#isolated.delete(key)) return;
       release();
-      this.#record('node-released', opId, [node], `${node} takes calls again`);
+      this.record('node-released', opId, [node], `${node} takes calls again`);
     };
     const timer = ttlMs === 0 ? undefined : setTimeout(end, ttlMs);
     timer?.unref();
@@ -120,6 +126,49 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   /** The newest records of the journal, newest first; all of them without `count`. */
   async history(count?: number): Promise<readonly JournalRecord[]> {
     return this.#journal.newest(count ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Nothing: whoever only follows needs nothing of the servers. */
+  async start(): Promise<void> {}
+
+  /** Rejects: this mode never changes a server. */
+  plan(_kind: 'failover' | 'switchover', _to?: NodeId): Promise<FailoverPlan> {
+    return Promise.reject(onlyFollows());
+  }
+
+  /** Rejects: this mode never changes a server. */
+  switchover(_options?: object): Promise<ChangeResult> {
+    return Promise.reject(onlyFollows());
+  }
+
+  /** Rejects: this mode never changes a server. */
+  failover(_options?: object): Promise<ChangeResult> {
+    return Promise.reject(onlyFollows());
+  }
+
+  /** Rejects: this mode never changes a server. */
+  rejoin(_node: NodeId): Promise<ChangeResult> {
+    return Promise.reject(onlyFollows());
+  }
+
+  /** Rejects: this mode never changes a server. */
+  rebuild(_node: NodeId): Promise<'rebuilt' | 'skipped'> {
+    return Promise.reject(onlyFollows());
+  }
+
+  /** Rejects: nothing is automatic here. */
+  acknowledge(_opId: string, _who: string): Promise<void> {
+    return Promise.reject(onlyFollows());
+  }
+
+  /** Rejects: nothing is automatic here. */
+  pause(_options: object): Promise<AsyncDisposable> {
+    return Promise.reject(onlyFollows());
+  }
+
+  /** Rejects: nothing has to be allowed here. */
+  preflight(): Promise<PreflightReport> {
+    return Promise.reject(onlyFollows());
   }
 
   /** Lets all isolated nodes in, gives up the running hook, and stops. */
@@ -145,7 +194,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     if (kind === null) {
       this.#trouble = undefined;
       if (known === undefined) return;
-      this.#record('failure-cleared', known.opId, nodesOf(primary), `${known.kind} is over`);
+      this.record('failure-cleared', known.opId, nodesOf(primary), `${known.kind} is over`);
       this.publish('failure-cleared', { opId: known.opId, kind: known.kind, node: primary });
       return;
     }
@@ -154,7 +203,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     const opId = known?.opId ?? this.#outage?.opId ?? randomUUID();
     this.#trouble = { opId, kind, warranted };
     if (known?.kind === kind && (known.warranted || !warranted)) return;
-    this.#record('failure-detected', opId, nodesOf(primary), `${kind}: ${because}`);
+    this.record('failure-detected', opId, nodesOf(primary), `${kind}: ${because}`);
     this.publish('failure-detected', { opId, kind, node: primary, because, warranted, evidence });
     this.#call('onDetected', { opId, kind, node: primary, because, warranted, evidence });
   }
@@ -181,7 +230,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     const { epoch, writer } = topology;
     const { evidence } = verdict;
     if (writer.kind === 'split-brain') {
-      this.#record(
+      this.record(
         'split-brain',
         opId,
         writer.nodes,
@@ -190,7 +239,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
       this.publish('split-brain', { opId, nodes: writer.nodes, epoch });
     } else if (!known && this.#lastPrimary !== null) {
       const node = this.#lastPrimary;
-      this.#record('primary-lost', opId, [node], `${node} takes no writes: ${kind}`);
+      this.record('primary-lost', opId, [node], `${node} takes no writes: ${kind}`);
       this.publish('primary-lost', { opId, node, kind, epoch, evidence });
     }
   }
@@ -203,12 +252,12 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     this.#outage = undefined;
     this.#lastPrimary = node;
     if (from === null) {
-      this.#record('primary-found', opId, [node], `${node} takes writes`);
+      this.record('primary-found', opId, [node], `${node} takes writes`);
       return;
     }
     const after = `after ${Math.round(outageMs)} ms without a writer`;
     if (from === node) {
-      this.#record('primary-returned', opId, [node], `${node} takes writes again ${after}`);
+      this.record('primary-returned', opId, [node], `${node} takes writes again ${after}`);
       this.publish('primary-returned', { opId, node, epoch, outageMs });
       return;
     }
@@ -221,7 +270,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
       reason: outage?.kind ?? null,
       outageMs,
     };
-    this.#record('primary-followed', opId, [from, node], `writes go from ${from} to ${node} ${after}`);
+    this.record('primary-followed', opId, [from, node], `writes go from ${from} to ${node} ${after}`);
     this.publish('primary-followed', change);
     this.#call('afterPromote', change);
     this.#call('afterFailover', change);
@@ -231,17 +280,53 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     name: K,
     event: Omit<Parameters<NonNullable<FailoverHooks[K]>>[0], keyof HookContext>,
   ): void {
+    if (!this.callsHooks) return;
     const hook = this.#options.hooks?.[name] as ((event: object) => unknown) | undefined;
     const limit = this.#options.hookPolicy?.timeoutMs?.[name] ?? failoverDefaults.hookTimeoutMs;
     void this.#runner.run(name, hook, event, limit);
   }
 
-  #record(kind: JournalKind, opId: string, nodes: readonly NodeId[], message: string): void {
+  /** Writes into the journal; a manager that acts keeps it on the servers, too. */
+  protected record(
+    kind: JournalKind,
+    opId: string,
+    nodes: readonly NodeId[],
+    message: string,
+  ): JournalRecord {
     const { epoch } = this.#watcher.topology;
-    this.#journal.add({ opId, at: this.#clock.wall(), kind, nodes, epoch, message });
+    const record = { opId, at: this.#clock.wall(), kind, nodes, epoch, message };
+    this.#journal.add(record);
+    return record;
+  }
+
+  /** Whether this process tells the hooks of what it saw: of those that act, only the elected one does. */
+  protected get callsHooks(): boolean {
+    return true;
+  }
+
+  /** What the detector says now. */
+  protected get verdict(): DetectorVerdict {
+    return this.#detector.verdict();
+  }
+
+  /** The nodes that an operator has taken out. */
+  protected get isolated(): ReadonlySet<NodeId> {
+    return new Set([...this.#isolated.values()].map(({ node }) => node));
+  }
+
+  /** The last primary that was seen. */
+  protected get lastPrimary(): NodeId | null {
+    return this.#lastPrimary;
   }
 }
 
 function nodesOf(node: NodeId | null): readonly NodeId[] {
   return node === null ? [] : [node];
+}
+
+function onlyFollows(): StormlampError {
+  return new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    "The failover manager is in mode 'follow', which never changes a server; use mode 'approve' or 'auto'",
+  );
 }

@@ -51,6 +51,9 @@ export function limitedHost(host: ConnectionHost, deadline: Deadline): Connectio
   return {
     router: host.router,
     blockMs: host.blockMs,
+    get writeGate() {
+      return host.writeGate;
+    },
     checkOpen: () => host.checkOpen(),
     classify: (sql, hasOwnMode) => host.classify(sql, hasOwnMode),
     node: (id) => host.node(id),

@@ -27,6 +27,7 @@ import { Scopes } from './scope.js';
 import type { CallContext, RouteEvent } from './session-ports.js';
 import type { StatementLimits } from './statement.js';
 import type { ConnectionHost } from './virtual-connection.js';
+import type { WriteGate } from './write-gate.js';
 
 /** Who is told what happens inside. */
 export interface CoreListeners {
@@ -61,6 +62,8 @@ export class ClusterCore implements ConnectionHost {
   readonly router: QueryRouter;
   /** The scopes of this cluster. */
   readonly scopes: Scopes;
+  /** Who must agree to writes, and knows where they go. */
+  writeGate: WriteGate | undefined;
   readonly #nodes: Map<NodeId, ClusterNode>;
   readonly #configs: Map<NodeId, MysqlNodeConfig>;
   readonly #discovery: NodeDiscovery | undefined;
@@ -87,6 +90,7 @@ export class ClusterCore implements ConnectionHost {
     const reads = unchecked ? { ...options.reads, maxLagMs: Number.POSITIVE_INFINITY } : options.reads;
     this.router = new QueryRouter(reads, {
       topology: () => this.watcher.topology,
+      writer: () => this.writer,
       allows: (node) => this.node(node).allows('read'),
       breakerVersion: () => this.#breakerVersion,
       inFlight: (node) => this.node(node).inFlight,
@@ -116,6 +120,13 @@ export class ClusterCore implements ConnectionHost {
   /** See `MysqlOptions.blockMs`. */
   get blockMs(): number {
     return this.options.blockMs;
+  }
+
+  /** The node that takes writes, as far as it is known. */
+  get writer(): NodeId | undefined {
+    if (this.writeGate !== undefined) return this.writeGate.node;
+    const { writer } = this.watcher.topology;
+    return writer.kind === 'primary' ? writer.node : undefined;
   }
 
   /** Whether no new call is taken. */
@@ -157,7 +168,7 @@ export class ClusterCore implements ConnectionHost {
 
   /** The primary, as soon as there is one. */
   waitForWriter(deadline: Deadline): Promise<NodeId> {
-    return this.watcher.waitForWriter(deadline);
+    return this.writeGate?.wait(deadline) ?? this.watcher.waitForWriter(deadline);
   }
 
   /** Looks at a node now, and at all of them often while there is no primary. */

@@ -18,7 +18,8 @@ import { causalToken } from './causal-token.js';
 import { CheckedOut, limitedHost } from './checked-out.js';
 import { ClusterCore } from './cluster-core.js';
 import type { NodeStats } from './cluster-node.js';
-import type { MysqlConnectionSettings } from './connection-settings.js';
+import type { MysqlNodeConfig } from './connection-options.js';
+import type { CredentialsSource, MysqlConnectionSettings, MysqlCredentials } from './connection-settings.js';
 import type { DeferredCommand } from './deferred-command.js';
 import { withAllNames } from './expand-nodes.js';
 import { explainRoute, type RouteExplanation } from './explain.js';
@@ -41,6 +42,22 @@ import {
 import { checkTransaction, type TransactionOptions, Transactions } from './transaction.js';
 import type { ConnectionHost } from './virtual-connection.js';
 import { VirtualSession } from './virtual-session.js';
+import type { WriteGate } from './write-gate.js';
+
+/** @internal What the failover manager gets of a MySQL client. */
+export interface MysqlFailoverPorts {
+  /** Watches the nodes. */
+  readonly watcher: TopologyWatcher;
+  /** How to reach each node. */
+  readonly nodes: readonly MysqlNodeConfig[];
+  /** The account that looks at the servers, when it is not the nodes' own. */
+  readonly monitorCredentials: MysqlCredentials | CredentialsSource | undefined;
+  /** What may be done to the calls of this process. */
+  readonly targets: {
+    isolate(node: NodeId, reason: string): () => void;
+    guardWrites(gate: WriteGate): void;
+  };
+}
 
 /** How long `close()` waits for what is under way, in milliseconds, unless it is told. */
 const DRAIN_MS = 5_000;
@@ -243,12 +260,19 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   }
 
   /** @internal What the failover manager watches, and what it may do to the calls of this process. */
-  failoverPorts(): {
-    readonly watcher: TopologyWatcher;
-    readonly targets: { isolate(node: NodeId, reason: string): () => void };
-  } {
+  failoverPorts(): MysqlFailoverPorts {
     const core = this.#core;
-    return { watcher: core.watcher, targets: { isolate: (node, reason) => core.node(node).isolate(reason) } };
+    return {
+      watcher: core.watcher,
+      nodes: core.options.nodes,
+      monitorCredentials: core.options.monitor.credentials,
+      targets: {
+        isolate: (node, reason) => core.node(node).isolate(reason),
+        guardWrites: (gate) => {
+          core.writeGate = gate;
+        },
+      },
+    };
   }
 
   /** Takes no new calls, waits for what is under way (5 s unless told), then closes every connection. Safe to call twice. */

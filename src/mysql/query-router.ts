@@ -19,6 +19,8 @@ import type { ActiveScope } from './scope.js';
 export interface RouterView {
   /** The present picture of the cluster. */
   topology(): TopologyDescription;
+  /** The primary where somebody else than the topology decides it. */
+  writer?(): NodeId | undefined;
   /** Whether the breakers of a node let reads through. */
   allows(node: NodeId): boolean;
   /** A number that changes whenever an answer of {@link RouterView.allows} may have changed. */
@@ -166,6 +168,7 @@ export class QueryRouter {
 
   /** The primary; undefined while there is none, or more than one. */
   get writer(): NodeId | undefined {
+    if (this.#view.writer !== undefined) return this.#view.writer();
     const { writer } = this.#view.topology();
     return writer.kind === 'primary' ? writer.node : undefined;
   }

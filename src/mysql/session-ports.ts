@@ -6,6 +6,7 @@ import type { ClusterNode } from './cluster-node.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { QueryRouter } from './query-router.js';
 import type { ActiveScope } from './scope.js';
+import type { WriteGate } from './write-gate.js';
 
 /** A statement was given a node. */
 export interface RouteEvent {
@@ -27,6 +28,8 @@ export interface SessionPorts {
   readonly router: QueryRouter;
   /** How long a write waits for a primary, in milliseconds. */
   readonly blockMs: number;
+  /** Who must agree to writes; nobody when undefined. */
+  readonly writeGate: WriteGate | undefined;
   /**
    * Throws when the cluster was closed.
    *

@@ -198,6 +198,8 @@ function replayReason(thrown: unknown): Replay {
   for (let depth = 0; depth < 8 && typeof error === 'object' && error !== null; depth += 1) {
     if (isStormlampError(error, ErrorCode.OUTCOME_UNKNOWN)) return undefined;
     if (isStormlampError(error, ErrorCode.WRITE_REFUSED)) return 'role-change';
+    // The right to write ended before the commit: nothing was sent.
+    if (isStormlampError(error, ErrorCode.LEASE_LOST)) return 'role-change';
     if (isStormlampError(error, ErrorCode.TRANSACTION_LOST)) found = 'lost';
     else if (!isStormlampError(error) && isConflict(error)) return 'conflict';
     ({ cause: error } = error as { cause?: unknown });

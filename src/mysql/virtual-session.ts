@@ -4,6 +4,7 @@
  */
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import { announce, answerOf, letAbandon } from './answer-of.js';
 import { catchUp, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
 import { addTried, awaitRoleChange, type Bound, type Tried } from './connection-binder.js';
@@ -19,7 +20,7 @@ import {
 import { HeldConnection } from './held-connection.js';
 import { connectionGone, lossError, notOnReplica, transactionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
-import { NotSent, sendStatement, statusOf, streamStatement } from './send-statement.js';
+import { NotSent, statusOf } from './send-statement.js';
 import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from './session-loss.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
 import {
@@ -40,6 +41,7 @@ import {
 } from './session-state.js';
 import { asText, nothingDone, type Statement, type StatementAnswer } from './statement.js';
 import { bearsDoubt, inquire } from './transaction-inquiry.js';
+import { isGated, isPromise, passesGate, settleAnswer, waitAtGate, writerMoved } from './write-gate.js';
 
 /** The server has no room for another prepared statement. */
 const TOO_MANY_PREPARED = 1461;
@@ -117,21 +119,30 @@ export class VirtualSession {
       this.#checkPrimary();
       if (asksAboutConnection(classification)) this.#checkWroteHere();
       if (this.#state.transaction === 'read-only') this.#leaveOrStay(classification);
+      const gated = ports.writeGate !== undefined && isGated(classification, this.#state);
+      if (gated && !passesGate(ports.writeGate, this.held?.node, isTied(this.#state))) {
+        if (!isTied(this.#state)) this.giveBack();
+        await waitAtGate(ports, deadline);
+        continue;
+      }
       const wanted = needOf(this.#state, classification, this.held !== undefined);
-      const need: Need =
-        primaryOnly && wanted.place !== 'held'
-          ? { place: 'primary', because: 'a replica refused it' }
-          : wanted;
+      const moves = primaryOnly && wanted.place !== 'held';
+      const need: Need = moves ? { place: 'primary', because: 'a replica refused it' } : wanted;
       const bound = this.#bind(need, context, tried);
       const { connection, because, waitFor } = bound instanceof Promise ? await bound : bound;
       if (this.#isDestroyed) throw new StormlampError(ErrorCode.CLOSED, 'This connection was destroyed');
+      if (gated && !passesGate(ports.writeGate, connection.node, isTied(this.#state))) continue;
+      const promises = gated && isPromise(classification, this.#state);
       if (need.place === 'read' && mustCatchUp(ports, connection.node, scope, waitFor)) {
         const isReady = await this.#catchUp(connection, waitFor, context, tried);
         if (!isReady) continue;
       }
       ports.routed(statement.sql, classification, connection.node, because === '' ? need.because : because);
       const outcome = await this.#send(connection, current, classification, need, context, command);
-      if ('answer' in outcome) return outcome.answer;
+      if ('answer' in outcome) {
+        if (promises) await settleAnswer(ports, connection.node, deadline);
+        return outcome.answer;
+      }
       const { error, remedy } = outcome;
       attempts += 1;
       if (this.#isDestroyed || command?.abandoned === true) throw error;
@@ -228,22 +239,14 @@ export class VirtualSession {
     const ticket = node.started(operation, connection);
     const before = this.#state;
     const endWrite = mayWrite(classification) ? scope?.causal.beginWrite() : undefined;
-    if (command !== undefined && !isTied(before) && this.#wroteOn !== connection) {
-      // The rest of the rows need not be read; with something of the session on the connection they must be.
-      command.onAbandoned = () => {
-        this.#ports.cancel(connection, statement.sql);
-        this.#ports.discard(connection);
-      };
-    }
+    // With something of the session on the connection the rest of the rows must be read.
+    if (!isTied(before) && this.#wroteOn !== connection)
+      letAbandon(this.#ports, connection, statement, command);
     try {
       if (before.announced.length > 0 && usesAnnouncement(classification)) {
-        connection.touched = true;
-        for (const each of before.announced) await sendStatement(connection, each.statement, deadline);
+        await announce(connection, before, deadline);
       }
-      const answer =
-        command === undefined
-          ? await sendStatement(connection, statement, deadline)
-          : await streamStatement(connection, statement, deadline, command);
+      const answer = await answerOf(connection, statement, deadline, command);
       node.finished(ticket, connection);
       const ending = { ok: true, status: statusOf(answer) } as const;
       this.#state = afterStatement(before, classification, statement, ending);
@@ -349,7 +352,7 @@ export class VirtualSession {
     if (held === undefined || !isTied(this.#state) || this.#state.transaction === 'read-only') return;
     const { writer } = this.#ports.router;
     if (writer === undefined || writer === held.node) return;
-    this.#lose(held, new Error(`${writer} is the primary now`));
+    this.#lose(held, writerMoved(writer, this.#ports.writeGate !== undefined));
     if (this.#loss !== undefined) throw this.#loss.error;
   }
 

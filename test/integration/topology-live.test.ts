@@ -45,7 +45,7 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
       intervalMs: 500,
       timeoutMs: 1_000,
     });
-    manager = createFailoverManager({ watcher, targets: { isolate: () => () => {} } });
+    manager = createFailoverManager({ watcher, targets: { isolate: () => () => {}, guardWrites: () => {} } });
     for (const name of ['primary-lost', 'primary-returned', 'primary-followed', 'split-brain'] as const) {
       manager.on(name, () => told.push(name));
     }

@@ -38,6 +38,7 @@ export class LockSession {
   #aliveUntil = Number.NEGATIVE_INFINITY;
   #lost: Error | undefined;
   #released = false;
+  #running = 0;
 
   private constructor(voter: NodeId, connection: PhysicalConnection, options: LockSessionOptions) {
     this.voter = voter;
@@ -85,6 +86,8 @@ export class LockSession {
 
   /** Makes sure that the session still holds its locks; it is given up when not. */
   async renew(): Promise<boolean> {
+    // A statement that is under way has a limit of its own, and its answer renews; the question would wait behind it.
+    if (this.#running > 0) return this.#lost === undefined;
     const held = [...this.#since.keys()].map((lock) => `IS_USED_LOCK('${lock}')=CONNECTION_ID()`);
     try {
       const [row] = await this.ask(`SELECT ${held.length === 0 ? '1' : held.join(' AND ')} AS held`);
@@ -109,6 +112,7 @@ export class LockSession {
     const told = { node: this.voter, sql: withoutPasswords(sql), at: Date.now() };
     this.#options.onStatement?.(told);
     let outcome: 'ok' | 'failed' | 'lost' = 'lost';
+    this.#running += 1;
     try {
       const lost = new Promise<never>((_, reject) => this.connection.onLost(reject));
       const rows = await Promise.race([this.connection.ask(sql, Deadline.of({ timeoutMs })), lost]);
@@ -122,6 +126,7 @@ export class LockSession {
       if (this.#lost === undefined) outcome = 'failed';
       throw error;
     } finally {
+      this.#running -= 1;
       this.#options.onStatement?.({ ...told, outcome });
       // Whatever the server answered, it did so for a session that was there, and counts its idle time from then.
       if (outcome !== 'lost') {

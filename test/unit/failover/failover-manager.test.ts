@@ -52,6 +52,7 @@ async function manage(options: FailoverOptions = {}, roles: Roles = usual): Prom
         isolated.push(`${node} ${reason}`);
         return () => isolated.push(`${node} released`);
       },
+      guardWrites: () => {},
     },
   });
   for (const name of [
@@ -390,19 +391,33 @@ describe('the end', () => {
 describe('options', () => {
   const parts = {
     watcher: undefined as unknown as TopologyWatcher,
-    targets: { isolate: () => () => {} },
+    targets: { isolate: () => () => {}, guardWrites: () => {} },
   };
   const make = (options: object): unknown =>
     createFailoverManager({ ...parts, watcher, ...options } as FailoverManagerOptions);
 
-  test.each(['approve', 'auto'])("mode '%s' is refused with what to do instead", async (mode) => {
+  test.each([
+    [{ mode: 'approve' }, 'failover.credentials'],
+    [{ mode: 'approve', credentials: { user: 'u', password: 'p' } }, 'failover.replication'],
+    [
+      {
+        mode: 'approve',
+        credentials: { user: 'u', password: 'p' },
+        replication: { user: 'r', password: 'p' },
+      },
+      'hooks.approve',
+    ],
+  ])('%j is refused because `%s` is missing', async (options, missing) => {
     await manage();
-    expect(() => make({ mode })).toThrow(
-      expect.objectContaining({
-        code: ErrorCode.UNSUPPORTED,
-        message: expect.stringContaining("Use 'follow'"),
-      }),
+    expect(() => make(options)).toThrow(
+      expect.objectContaining({ code: ErrorCode.INVALID_OPTION, message: expect.stringContaining(missing) }),
     );
+  });
+
+  test('whoever only follows is asked for no change', async () => {
+    await manage();
+    await expect(manager.switchover()).rejects.toMatchObject({ code: ErrorCode.UNSUPPORTED });
+    await expect(manager.plan('switchover')).rejects.toMatchObject({ code: ErrorCode.UNSUPPORTED });
   });
 
   test.each([

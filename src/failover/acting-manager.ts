@@ -1,0 +1,386 @@
+/** The failover manager of the modes `approve` and `auto`: a lease for writes, changes of the primary, and repair. */
+import { hostname } from 'node:os';
+import type { Clock } from '../common/clock.js';
+import type { NodeId } from '../common/node-address.js';
+import { readNumber, readString, rejectUnknownOptions } from '../common/option-reader.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { TopologyWatcher } from '../health/topology-watcher.js';
+import type { MysqlNodeConfig } from '../mysql/connection-options.js';
+import type { CredentialsSource, MysqlCredentials } from '../mysql/connection-settings.js';
+import { type ResolvedActingOptions, resolveActingOptions } from './acting-options.js';
+import { ChangeControl, type ChangeResult, waitTimeoutOf } from './change/change-control.js';
+import { checkAutomaticRight } from './change/change-rights.js';
+import { PrimaryMemory } from './change/primary-memory.js';
+import type { VoterCount } from './detector/detector-input.js';
+import type { JournalKind, JournalRecord } from './failover-journal.js';
+import type { FailoverManager, ForceOptions, PauseOptions, SwitchoverOptions } from './failover-manager.js';
+import type { FailoverOptions } from './failover-options.js';
+import type { FailoverTargets } from './failover-targets.js';
+import { FollowingManager } from './following-manager.js';
+import { LeaseKeeper } from './lease/lease-keeper.js';
+import { JournalWriter } from './meta/journal-writer.js';
+import { MetaStore } from './meta/meta-store.js';
+import { Election } from './overseer/election.js';
+import { Overseer } from './overseer/overseer.js';
+import { RepairShop } from './overseer/repair-shop.js';
+import { lossRefusal } from './plan/expected-loss.js';
+import type { FailoverPlan } from './plan/failover-plan.js';
+import { planFailover } from './plan/plan-failover.js';
+import { planSwitchover, refused } from './plan/plan-switchover.js';
+import { type PreflightReport, preflight, refusalOf } from './preflight/preflight.js';
+import type { LeaseRules } from './protocol/client-lease.js';
+import { lockTargetOf, sourceFinder, type Voter, votersOf } from './voters.js';
+
+/** What an acting manager needs besides what a following one does. */
+export interface ActingParts {
+  readonly watcher: TopologyWatcher;
+  readonly targets: FailoverTargets;
+  readonly nodes: readonly MysqlNodeConfig[];
+  readonly monitorCredentials: MysqlCredentials | CredentialsSource | undefined;
+  readonly clock: Clock;
+  readonly options: FailoverOptions;
+}
+
+/** A manager that may change servers; see `FailoverManager`. */
+export class ActingManager extends FollowingManager implements FailoverManager {
+  readonly #parts: ActingParts;
+  readonly #options: ResolvedActingOptions;
+  readonly #voters: readonly Voter[];
+  readonly #rules: LeaseRules;
+  readonly #keeper: LeaseKeeper;
+  readonly #control: ChangeControl;
+  readonly #meta: MetaStore;
+  readonly #journal: JournalWriter;
+  readonly #memory: PrimaryMemory;
+  readonly #election: Election;
+  readonly #shop: RepairShop;
+  readonly #actor: string;
+  #overseer: Overseer | undefined;
+  #lastLease: { readonly node: NodeId; readonly at: number } | undefined;
+
+  /** Begins to look at the voters; writes wait from now on until a majority agrees. */
+  constructor(parts: ActingParts) {
+    const options = resolveActingOptions('failover', parts.options);
+    // The base judges before this object is complete.
+    const count: { now: () => VoterCount | undefined } = { now: () => undefined };
+    super(parts.watcher, parts.targets, options.cluster, parts.clock, parts.options, () => count.now());
+    this.#parts = parts;
+    this.#options = options;
+    this.#voters = votersOf({
+      nodes: parts.nodes,
+      witnesses: options.witnesses,
+      watchAs: parts.monitorCredentials,
+      actAs: options.credentials,
+      addresses: options.addresses,
+    });
+    const { cluster, leaseMs, handoverMs, host = hostname() } = options;
+    this.#rules = { voters: this.#voters.length, leaseMs, handoverMs };
+    this.#actor = `${host}:${process.pid}`;
+    this.#meta = new MetaStore(cluster);
+    this.#journal = new JournalWriter(this.#meta, this.#actor, () => this.#writer());
+    this.#memory = new PrimaryMemory(parts.watcher);
+    this.#keeper = this.#openKeeper();
+    count.now = () => ({ total: this.#voters.length, reachable: this.#keeper.reachable });
+    this.#control = this.#openControl();
+    const { record, publish } = this.#tellers();
+    this.#election = new Election({
+      cluster,
+      host,
+      targets: this.#voters.map(lockTargetOf),
+      waitTimeoutS: waitTimeoutOf(this.#rules),
+      onChange: (leads) => this.publish('leadership-changed', { leads }),
+    });
+    this.#shop = new RepairShop({
+      options,
+      control: this.#control,
+      meta: this.#meta,
+      voters: this.#voters,
+      primary: () => this.#keeper.lease?.primary,
+      last: () => this.#lastPrimary(),
+      record,
+      publish,
+      rebuild: (node, from, why, gtids) => this.#control.rebuild(node, from, why, gtids),
+    });
+  }
+
+  /** Checks the servers, makes the tables in which changes are remembered, and begins to act. */
+  override async start(): Promise<void> {
+    if (this.#voters.length < 3 && this.#parts.options.mode === 'auto') throw tooFewVoters(this.#voters);
+    const report = await this.preflight();
+    const refusal = refusalOf(report);
+    if (refusal !== undefined && this.#parts.options.mode === 'auto') throw refusal;
+    const writer = this.#writer();
+    if (writer !== undefined) {
+      await this.#meta.prepare(writer);
+      await Promise.all(this.#witnesses().map((witness) => this.#meta.prepareWitness(witness, writer.id)));
+    }
+    this.#overseer = new Overseer(this.#election, {
+      tilted: () => this.verdict.tilted,
+      busy: () => this.#control.busy,
+      warranted: () => this.verdict.failover.warranted,
+      failOver: () => this.#failOverByItself(),
+      repair: () => this.#shop.repair(),
+      onRefusal: (what, why) => this.#refused(what, why),
+    });
+  }
+
+  override async plan(kind: 'failover' | 'switchover', to?: NodeId): Promise<FailoverPlan> {
+    if (to !== undefined) this.#control.voter(to);
+    if (kind === 'failover') return await this.#planFailover(to);
+    const primary = this.#primary();
+    return planSwitchover(await this.#control.context(await this.#control.survey(primary)), primary, to);
+  }
+
+  override async switchover(options: SwitchoverOptions = {}): Promise<ChangeResult> {
+    rejectUnknownOptions('switchover', options, ['to', 'signal']);
+    const plan = await this.plan('switchover', options.to);
+    await this.#meta.prepare(this.#control.voter(this.#primary()));
+    return await this.#control.make(plan, { signal: options.signal });
+  }
+
+  override async failover(options: ForceOptions = {}): Promise<ChangeResult> {
+    rejectUnknownOptions('failover', options, ['to', 'force', 'acceptLoss', 'signal']);
+    const { to, force = false, acceptLoss = false, signal } = options;
+    const doubt = this.#doubt();
+    if (!force && doubt !== undefined)
+      throw refused(`${doubt}. Call failover({ force: true }) if you know better`);
+    const plan = await this.plan('failover', to);
+    this.#checkLoss(plan, acceptLoss);
+    return await this.#control.make(plan, { signal, force });
+  }
+
+  override async rejoin(node: NodeId): Promise<ChangeResult> {
+    this.#control.voter(node);
+    const repair = await this.#shop.rejoin(node, this.#primary());
+    if (repair.kind === 'plan') return await this.#control.make(repair.plan);
+    if (repair.kind === 'none')
+      throw refused(`${node} needs nothing: it is the primary, follows it, or cannot be reached`);
+    const why =
+      repair.kind === 'diverged'
+        ? `it has ${repair.transactions} transactions that the primary lacks (${repair.gtids})`
+        : 'the primary no longer has the logs that it needs';
+    throw refused(
+      `${node} cannot be made a replica as it is: ${why}. Save what is worth it, then call rebuild('${node}')`,
+    );
+  }
+
+  override async rebuild(node: NodeId): Promise<'rebuilt' | 'skipped'> {
+    const primary = this.#primary();
+    const repair = await this.#shop.rejoin(node, primary);
+    const gtids = repair.kind === 'diverged' ? repair.gtids : '';
+    const done = await this.#control.rebuild(
+      node,
+      primary,
+      repair.kind === 'purged' ? 'purged' : 'errant',
+      gtids,
+    );
+    if (done) this.#overseer?.hurry();
+    return done ? 'rebuilt' : 'skipped';
+  }
+
+  override async acknowledge(opId: string, who: string): Promise<void> {
+    readString('who', who, '');
+    if (!(await this.#meta.acknowledge(this.#control.voter(this.#primary()), opId, who))) {
+      throw new StormlampError(ErrorCode.INVALID_OPTION, `No change is called ${opId}; history() names them`);
+    }
+    this.record('change-acknowledged', opId, [], `${who} has looked at ${opId}`);
+    this.#overseer?.hurry();
+  }
+
+  override async pause({ ttlMs, reason }: PauseOptions): Promise<AsyncDisposable> {
+    const seconds = Math.ceil(readNumber('pause.ttlMs', ttlMs, 0, { min: 1, max: 86_400_000 }) / 1_000);
+    const writer = this.#control.voter(this.#primary());
+    await this.#meta.prepare(writer);
+    await this.#meta.pause(writer, seconds, readString('pause.reason', reason, 'maintenance'), this.#actor);
+    this.record('paused', 'pause', [], `Nothing is changed automatically for ${seconds} s: ${reason}`);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await this.#meta.resume(this.#control.voter(this.#primary()));
+        this.record('resumed', 'pause', [], 'Automatic changes are allowed again');
+      },
+    };
+  }
+
+  override async history(count?: number): Promise<readonly JournalRecord[]> {
+    const writer = this.#writer();
+    if (writer === undefined) return await super.history(count);
+    await this.#journal.flush();
+    return await this.#meta.newest(writer, count ?? 1_000).catch(() => super.history(count));
+  }
+
+  override preflight(): Promise<PreflightReport> {
+    return preflight({
+      voters: this.#voters,
+      nodes: this.#parts.nodes,
+      cluster: this.#options.cluster,
+      maxLoss: this.#options.maxLoss,
+      sourceOf: sourceFinder(this.#voters),
+    });
+  }
+
+  override async close(): Promise<void> {
+    await Promise.all([this.#control.close(), this.#overseer?.close()]);
+    await this.#election.close();
+    await super.close();
+    this.#memory.close();
+    this.#keeper.close();
+    await this.#journal.close();
+  }
+
+  protected override get callsHooks(): boolean {
+    return false;
+  }
+
+  protected override record(
+    kind: JournalKind,
+    opId: string,
+    nodes: readonly NodeId[],
+    message: string,
+  ): JournalRecord {
+    const record = super.record(kind, opId, nodes, message);
+    this.#journal.add(record);
+    return record;
+  }
+
+  async #planFailover(to?: NodeId): Promise<FailoverPlan> {
+    const from = this.#keeper.node ?? this.lastPrimary;
+    if (from === null)
+      throw refused('No primary was ever seen by this process, so that there is nothing to fail over from');
+    const survey = await this.#control.survey();
+    const { failure } = this.verdict;
+    const lastSeen = this.#memory.of(from, this.#parts.clock.now());
+    return planFailover(await this.#control.context(survey), {
+      from,
+      reason: failure,
+      lastSeen,
+      wanted: to,
+      silent: survey.silent,
+    });
+  }
+
+  async #failOverByItself(): Promise<void> {
+    const plan = await this.#planFailover();
+    const answering = this.#voters.filter(({ id, kind }) => kind === 'data' && id !== plan.from);
+    await checkAutomaticRight(this.#meta, answering, this.#options.blockMs);
+    this.#checkLoss(plan, false);
+    if (this.#parts.options.mode === 'approve') {
+      const verdict = await this.#control.ask('approve', plan);
+      if (verdict !== 'allow') throw refused(`Not approved: ${verdict.veto}`);
+      const doubt = this.#doubt();
+      if (doubt !== undefined) throw refused(doubt);
+    }
+    const result = await this.#control.make(plan);
+    if (!result.ok) throw result.error;
+  }
+
+  #checkLoss({ loss, from }: FailoverPlan, accepted: boolean): void {
+    const rate = from === null ? undefined : this.#memory.of(from, this.#parts.clock.now())?.rate;
+    const why = accepted ? undefined : lossRefusal(loss, this.#options.maxLoss, rate);
+    if (why !== undefined) throw refused(why);
+  }
+
+  #refused(what: 'failover' | 'repair', why: string): void {
+    const { failure } = this.verdict;
+    this.record('failover-blocked', what, [], why);
+    if (what === 'failover') this.publish('failover-blocked', { why, reason: failure ?? 'no-primary' });
+  }
+
+  #doubt(): string | undefined {
+    const { tilted, failover } = this.verdict;
+    if (tilted) return 'This process stalled lately and does not trust what it sees';
+    return failover.warranted ? undefined : failover.because;
+  }
+
+  #openKeeper(): LeaseKeeper {
+    const keeper = new LeaseKeeper({
+      cluster: this.#options.cluster,
+      voters: this.#voters,
+      rules: this.#rules,
+      sourceOf: sourceFinder(this.#voters),
+      clock: this.#parts.clock,
+      epochAt: async (node) => {
+        const voter = this.#voters.find(({ id }) => id === node);
+        return voter === undefined ? undefined : await this.#meta.epochStart(voter);
+      },
+    });
+    keeper.on('readings', () => {
+      const lease = keeper.lease;
+      if (lease !== undefined) this.#lastLease = { node: lease.primary, at: this.#parts.clock.now() };
+    });
+    keeper.on('lease-gained', (event) => {
+      // Who is the primary is known from the voters before the monitors see it.
+      void this.#parts.watcher.refresh();
+      this.publish('lease-gained', event);
+    });
+    keeper.on('lease-lost', (event) => this.publish('lease-lost', event));
+    this.#parts.targets.guardWrites(keeper);
+    return keeper;
+  }
+
+  #openControl(): ChangeControl {
+    const { options, clock, watcher } = this.#parts;
+    return new ChangeControl({
+      options: this.#options,
+      hooks: options.hooks ?? {},
+      policy: options.hookPolicy ?? {},
+      voters: this.#voters,
+      rules: this.#rules,
+      meta: this.#meta,
+      actor: this.#actor,
+      clock,
+      evidence: () => this.verdict.evidence,
+      isolated: () => this.isolated,
+      doubt: () => this.#doubt(),
+      ...this.#tellers(),
+      onStatement: (statement) => void this.publish('statement', statement),
+      hurry: () => {
+        this.#keeper.hurry();
+        void watcher.refresh();
+      },
+    });
+  }
+
+  #tellers(): Pick<ConstructorParameters<typeof ChangeControl>[0], 'record' | 'publish'> {
+    return {
+      record: (kind, opId, nodes, message) => void this.record(kind, opId, nodes, message),
+      publish: (event, payload) => void this.publish(event, payload),
+    };
+  }
+
+  #lastPrimary(): { readonly node: NodeId; readonly seenAgoS: number } | undefined {
+    const last = this.#lastLease;
+    return last === undefined
+      ? undefined
+      : { node: last.node, seenAgoS: (this.#parts.clock.now() - last.at) / 1_000 };
+  }
+
+  /** The node that is the primary by the lease, or else by what the monitors see. */
+  #primary(): NodeId {
+    const writer = this.#writer();
+    if (writer !== undefined) return writer.id;
+    throw new StormlampError(
+      ErrorCode.NO_PRIMARY,
+      'No primary is known now, and this needs one. Use failover() when it is dead',
+    );
+  }
+
+  #writer(): Voter | undefined {
+    const { writer } = this.#parts.watcher.topology;
+    const node = this.#keeper.lease?.primary ?? (writer.kind === 'primary' ? writer.node : undefined);
+    return this.#voters.find(({ id }) => id === node);
+  }
+
+  #witnesses(): readonly Voter[] {
+    return this.#voters.filter(({ kind }) => kind === 'witness');
+  }
+}
+
+function tooFewVoters(voters: readonly Voter[]): StormlampError {
+  const names = voters.map(({ id }) => id).join(' and ');
+  return new StormlampError(
+    ErrorCode.INVALID_OPTION,
+    `Mode 'auto' needs at least 3 voters, and there are ${voters.length} (${names}): when one of two is dead, the other one cannot ` +
+      'know whether it is dead or cut off. Add a `witness`: a small MySQL or MariaDB on a machine that runs neither database; ' +
+      "or add a replica; or use mode 'approve', where a person decides",
+  );
+}

@@ -1,0 +1,367 @@
+/** Plans and makes changes of the primary in this process, one at a time, and tells everybody what happened. */
+import { randomUUID } from 'node:crypto';
+import { pause } from '../../common/backoff.js';
+import type { Clock } from '../../common/clock.js';
+import { Deadline } from '../../common/deadline.js';
+import type { NodeId } from '../../common/node-address.js';
+import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import type { ResolvedActingOptions } from '../acting-options.js';
+import type { Evidence } from '../detector/evidence.js';
+import type { FailoverEvents } from '../failover-events.js';
+import type { FailoverHooks, FollowedChange, HookContext } from '../failover-hooks.js';
+import type { JournalKind } from '../failover-journal.js';
+import { failoverDefaults, type HookPolicy } from '../failover-options.js';
+import type { SentStatement } from '../locks/statement-log.js';
+import type { MetaStore } from '../meta/meta-store.js';
+import { threadStatements } from '../plan/dialect.js';
+import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
+import type { PlanContext } from '../plan/plan-context.js';
+import type { LeaseRules } from '../protocol/client-lease.js';
+import { type ClusterSurvey, lookAt, surveyCluster } from '../survey/survey-cluster.js';
+import { lockTargetOf, sourceFinder, type Voter } from '../voters.js';
+import { askHook, type Verdict } from './ask-hook.js';
+import { type ExecutionOutcome, PlanExecutor } from './plan-executor.js';
+
+/** How a change ended. */
+export type ChangeResult =
+  | {
+      readonly ok: true;
+      /** What was done. */
+      readonly plan: FailoverPlan;
+      /** From the moment when writers were stopped until a majority voted for the new primary, milliseconds. */
+      readonly writeGapMs: number;
+      /** Nodes that do not follow yet; they are made to. */
+      readonly left: readonly NodeId[];
+    }
+  | {
+      readonly ok: false;
+      /** What was meant. */
+      readonly plan: FailoverPlan;
+      /** The step that failed. */
+      readonly at: string;
+      /** Why. */
+      readonly error: Error;
+      /** `unchanged`: nothing was done. `undone`: all was taken back. `unfinished`: the elected process repairs it. */
+      readonly clusterState: 'unchanged' | 'undone' | 'unfinished';
+    };
+
+/** What a control works with. */
+export interface ChangeControlParts {
+  /** The options. */
+  readonly options: ResolvedActingOptions;
+  /** The user's hooks. */
+  readonly hooks: FailoverHooks;
+  /** Their limits. */
+  readonly policy: HookPolicy;
+  /** All voters. */
+  readonly voters: readonly Voter[];
+  /** The protocol's numbers. */
+  readonly rules: LeaseRules;
+  /** The cluster's memory. */
+  readonly meta: MetaStore;
+  /** Who this process is. */
+  readonly actor: string;
+  /** Source of time. */
+  readonly clock: Clock;
+  /** What was seen of the nodes. */
+  readonly evidence: () => readonly Evidence[];
+  /** Nodes that an operator has taken out. */
+  readonly isolated: () => ReadonlySet<NodeId>;
+  /** Why the primary is not, or no longer, objectively down; undefined while it is. */
+  readonly doubt: () => string | undefined;
+  /** Writes into the journal. */
+  readonly record: (kind: JournalKind, opId: string, nodes: readonly NodeId[], message: string) => void;
+  /** Tells listeners. */
+  readonly publish: <K extends keyof FailoverEvents>(event: K, payload: FailoverEvents[K]) => void;
+  /** Told about every statement that is sent on a lock session. */
+  readonly onStatement: (statement: SentStatement) => void;
+  /** Makes the watcher and the lease look at the servers now. */
+  readonly hurry: () => void;
+}
+
+/** How a plan is carried out. */
+export interface MakeOptions {
+  /** Gives the plan up before its point of no return. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether it is carried out although the primary is not objectively down. */
+  readonly force?: boolean | undefined;
+}
+
+/** Makes changes. */
+export class ChangeControl {
+  readonly #parts: ChangeControlParts;
+  readonly #closed = new AbortController();
+  #running: Promise<ChangeResult> | undefined;
+
+  /** Makes a control that has nothing to do. */
+  constructor(parts: ChangeControlParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether a change is under way in this process. */
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** The data node called `id`. */
+  voter(id: NodeId): Voter {
+    const voter = this.#parts.voters.find((each) => each.id === id);
+    if (voter !== undefined) return voter;
+    const known = this.#parts.voters.map((each) => each.id).join(', ');
+    throw new StormlampError(ErrorCode.INVALID_OPTION, `No node is called ${id}; known are: ${known}`);
+  }
+
+  /** Looks at all data nodes, and at a living primary last: what it lacks then, it never had. */
+  async survey(primary?: NodeId): Promise<ClusterSurvey> {
+    const survey = await surveyCluster(this.#parts.voters, sourceFinder(this.#parts.voters));
+    if (primary === undefined || !survey.nodes.has(primary)) return survey;
+    const again = await lookAt(this.voter(primary), 2_000).catch(() => survey.nodes.get(primary));
+    if (again === undefined) return survey;
+    return { ...survey, nodes: new Map([...survey.nodes, [primary, again]]) };
+  }
+
+  /** What plans are made from. */
+  async context(survey: ClusterSurvey): Promise<PlanContext> {
+    const { options, voters, rules, actor, meta, hooks, evidence, isolated } = this.#parts;
+    const data = voters.filter(({ kind }) => kind === 'data');
+    const epochs = await Promise.all(
+      data.filter(({ id }) => survey.nodes.has(id)).map((voter) => meta.epoch(voter).catch(() => 0)),
+    );
+    const { user, tls } = options.replication;
+    return {
+      opId: randomUUID(),
+      cluster: options.cluster,
+      actor,
+      epoch: Math.max(0, ...epochs),
+      surveys: survey.nodes,
+      nodes: data.map(({ id }) => id),
+      witnesses: voters.filter(({ kind }) => kind === 'witness').map(({ id }) => id),
+      sources: survey.sources,
+      sourceAt: (node) => ({ ...this.voter(node).address, user, tls }),
+      wishes: options.wishes,
+      isolated: isolated(),
+      rules,
+      hooks: new Set(Object.entries(hooks).flatMap(([name, hook]) => (hook === undefined ? [] : [name]))),
+      evidence: evidence(),
+    };
+  }
+
+  /**
+   * Carries `plan` out.
+   *
+   * Rejects with `ERR_CHANGE_REFUSED` when another change is under way in this process, or `ERR_CLOSED`.
+   */
+  async make(plan: FailoverPlan, options: MakeOptions = {}): Promise<ChangeResult> {
+    if (this.#closed.signal.aborted) {
+      throw new StormlampError(ErrorCode.CLOSED, 'The failover manager was closed');
+    }
+    if (this.#running !== undefined) {
+      throw new StormlampError(
+        ErrorCode.CHANGE_REFUSED,
+        'Another change is under way in this process; wait for its end',
+      );
+    }
+    this.#running = this.#make(plan, options);
+    try {
+      return await this.#running;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Calls a hook that may veto. A hook that wants a delay is asked again after it. */
+  async ask(
+    name: 'approve' | 'beforeFailover' | 'beforeSwitchover',
+    plan: FailoverPlan,
+  ): Promise<Exclude<Verdict, { delayMs: number }>> {
+    const hook = this.#parts.hooks[name];
+    if (hook === undefined) return 'allow';
+    for (let attempt = 1; ; attempt += 1) {
+      const verdict = await this.#call(name, (context) => hook({ ...context, plan, attempt }));
+      if (verdict === 'allow' || 'veto' in verdict) return verdict;
+      await pause(verdict.delayMs, this.#closed.signal);
+      if (this.#closed.signal.aborted) return { veto: 'the manager closes' };
+    }
+  }
+
+  /** Makes a node that must not take writes refuse them, at once and outside any plan: it is not the primary. */
+  async refuseWrites(node: NodeId): Promise<void> {
+    const deadline = Deadline.of({ timeoutMs: 3_000 });
+    const connection = await this.voter(node).act.connect(deadline);
+    try {
+      await connection.ask('SET SESSION lock_wait_timeout=2', deadline);
+      await connection.ask(threadStatements(connection.version).refuseWrites, deadline);
+    } finally {
+      connection.destroy();
+    }
+  }
+
+  /** Has a node's data made anew by the user's hook; whether it was done. */
+  async rebuild(node: NodeId, from: NodeId, why: 'errant' | 'purged', gtids: string): Promise<boolean> {
+    const { rebuild } = this.#parts.hooks;
+    if (rebuild === undefined) return false;
+    let result: 'rebuilt' | 'skipped' = 'skipped';
+    await this.#call('rebuild', async (context) => {
+      result = await rebuild({ ...context, node, from, why, gtids });
+    });
+    if ((result as string) === 'rebuilt') {
+      this.#parts.record('node-rebuilt', 'rebuild', [node, from], `${node} has the data of ${from} now`);
+    }
+    return (result as string) === 'rebuilt';
+  }
+
+  /** Gives up what is under way, as far as it can be, and waits for its end. */
+  async close(): Promise<void> {
+    this.#closed.abort(new StormlampError(ErrorCode.CLOSED, 'The failover manager was closed'));
+    await this.#running?.catch(() => undefined);
+  }
+
+  async #make(plan: FailoverPlan, { signal, force = false }: MakeOptions): Promise<ChangeResult> {
+    const { voters, rules, options, record, publish, onStatement } = this.#parts;
+    const nodes = plan.from === null ? [plan.to] : [plan.from, plan.to];
+    record('change-planned', plan.opId, nodes, `${plan.kind} from ${plan.from ?? 'nobody'} to ${plan.to}`);
+    publish('change-started', { plan });
+    let stoppedAt = 0;
+    let flowsAt = 0;
+    const onStep = (step: PlanStep, phase: 'started' | 'finished' | 'failed', detail: string): void => {
+      const stops =
+        step.action === 'lock-promote' || (plan.kind !== 'switchover' && step.action === 'lock-change');
+      if (stops && phase === 'started') stoppedAt = performance.now();
+      if (step.phase === 'repoint' && phase === 'finished' && flowsAt === 0) flowsAt = performance.now();
+      if (phase === 'failed') record('change-step', plan.opId, nodes, `${step.id} failed: ${detail}`);
+      publish('change-step', { opId: plan.opId, step, phase, detail });
+    };
+    const executor = new PlanExecutor(plan, {
+      targets: voters.map(lockTargetOf),
+      rules,
+      waitTimeoutS: waitTimeoutOf(rules),
+      values: { replicationPassword: options.replication.password },
+      runHook: (name) => this.#runHook(name, plan),
+      confirm: async () => {
+        const doubt = force ? undefined : this.#parts.doubt();
+        if (doubt !== undefined) throw new StormlampError(ErrorCode.CHANGE_REFUSED, doubt);
+      },
+      onStep,
+      onStatement,
+      signal: signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]),
+    });
+    const outcome = await executor.run();
+    this.#parts.hurry();
+    const writeGapMs = stoppedAt === 0 ? 0 : (flowsAt === 0 ? performance.now() : flowsAt) - stoppedAt;
+    return await this.#ended(plan, outcome, writeGapMs);
+  }
+
+  async #ended(plan: FailoverPlan, outcome: ExecutionOutcome, writeGapMs: number): Promise<ChangeResult> {
+    const { record, publish, meta } = this.#parts;
+    const { opId, from, to } = plan;
+    const nodes = from === null ? [to] : [from, to];
+    if (outcome.ok && plan.kind === 'rejoin') {
+      record('change-done', opId, [to], `${to} was put right as a replica of ${from}`);
+      publish('change-done', { plan, writeGapMs: 0 });
+      return { ok: true, plan, writeGapMs: 0, left: outcome.left };
+    }
+    if (outcome.ok) {
+      record(
+        'change-done',
+        opId,
+        nodes,
+        `${to} is the primary, epoch ${plan.epoch}; writes waited ${Math.round(writeGapMs)} ms`,
+      );
+      const begun = { opId, kind: plan.kind, from: from ?? '', to, actor: this.#parts.actor };
+      const written = meta
+        .begin(this.voter(to), begun)
+        .then(() => meta.end(this.voter(to), opId, 'done', summaryOf(plan)));
+      await written.catch((error: unknown) =>
+        record('change-step', opId, [to], `The end could not be written on ${to}: ${describeError(error)}`),
+      );
+      publish('change-done', { plan, writeGapMs });
+      await this.#tellFollowed(plan, writeGapMs);
+      return { ok: true, plan, writeGapMs, left: outcome.left };
+    }
+    const { step, error, clusterState } = outcome;
+    const kinds = {
+      unchanged: 'change-refused',
+      undone: 'change-undone',
+      unfinished: 'change-unfinished',
+    } as const;
+    record(kinds[clusterState], opId, nodes, `${plan.kind} to ${to} ended at ${step}: ${error.message}`);
+    if (clusterState !== 'unfinished' && from !== null && plan.kind === 'switchover') {
+      await meta.end(this.voter(from), opId, clusterState, error.message).catch(() => undefined);
+    }
+    publish('change-aborted', { plan, at: step, error, clusterState });
+    const hook = this.#parts.hooks.onAborted;
+    if (hook !== undefined) {
+      const undone = clusterState !== 'unfinished';
+      await this.#call('onAborted', (context) =>
+        hook({ ...context, plan, attempt: 1, at: step, undone, error }),
+      );
+    }
+    return { ok: false, plan, at: step, error, clusterState };
+  }
+
+  async #runHook(name: string, plan: FailoverPlan): Promise<void> {
+    // Told when the locks are free: nobody shall wait for service discovery.
+    if (name === 'afterPromote') return;
+    if (name === 'fence') {
+      await this.#fence(plan);
+      return;
+    }
+    if (name !== 'approve' && name !== 'beforeFailover' && name !== 'beforeSwitchover') return;
+    const verdict = await this.ask(name, plan);
+    if (verdict === 'allow') return;
+    throw new StormlampError(ErrorCode.CHANGE_REFUSED, `The hook '${name}' said no: ${verdict.veto}`);
+  }
+
+  async #fence(plan: FailoverPlan): Promise<void> {
+    const { hooks, record } = this.#parts;
+    const { fence } = hooks;
+    const node = plan.from;
+    if (fence === undefined || node === null) return;
+    let said = 'it did not answer';
+    let fenced = false;
+    const verdict = await this.#call('fence', async (context) => {
+      const result = await fence({ ...context, plan, attempt: 1, node });
+      fenced = result.state === 'fenced';
+      said = result.state === 'fenced' ? result.proof : result.detail;
+    });
+    if (!fenced && verdict !== 'allow' && 'veto' in verdict) said = verdict.veto;
+    record('change-step', plan.opId, [node], `${node} ${fenced ? 'is fenced' : 'is not fenced'}: ${said}`);
+    if (fenced) return;
+    throw new StormlampError(ErrorCode.CHANGE_REFUSED, `${node} could not be fenced: ${said}`, { node });
+  }
+
+  async #tellFollowed(plan: FailoverPlan, outageMs: number): Promise<void> {
+    const { opId, cluster, from, to, epoch, reason } = plan;
+    const change: FollowedChange = { opId, cluster, from, to, epoch, reason, outageMs };
+    for (const name of ['afterPromote', 'afterFailover'] as const) {
+      const hook = this.#parts.hooks[name];
+      if (hook !== undefined) await this.#call(name, (context) => hook({ ...change, ...context }));
+    }
+  }
+
+  /** Calls a hook; one that is only told something is reported when it fails, and stops nothing. */
+  async #call(name: keyof FailoverHooks, hook: (context: HookContext) => unknown): Promise<Verdict> {
+    const { policy, clock, record, publish } = this.#parts;
+    const log = (message: string): void => record('hook-logged', 'hooks', [], `${name}: ${message}`);
+    const limits = {
+      timeoutMs: policy.timeoutMs?.[name] ?? failoverDefaults.hookTimeoutMs,
+      onTimeout: policy.onTimeout?.[name] ?? 'veto',
+      signal: this.#closed.signal,
+    };
+    const verdict = await askHook(name, (frame) => hook({ ...frame, log }), limits, clock);
+    if (verdict !== 'allow' && 'veto' in verdict && /^hook /.test(verdict.veto)) {
+      record('hook-failed', 'hooks', [], verdict.veto);
+      publish('hook-failed', { hook: name, error: new Error(verdict.veto) });
+    }
+    return verdict;
+  }
+}
+
+/** Seconds after which servers free the locks of a silent process: less than a lease, so that the next one need not wait longer. */
+export function waitTimeoutOf({ leaseMs }: Pick<LeaseRules, 'leaseMs'>): number {
+  return Math.max(1, Math.min(4, Math.floor((leaseMs * 0.8) / 1_000)));
+}
+
+function summaryOf({ kind, from, to, epoch, loss, excluded }: FailoverPlan): string {
+  return JSON.stringify({ kind, from, to, epoch, loss, excluded });
+}

@@ -1,0 +1,390 @@
+/**
+ * Carries a plan out: every statement on the session that holds its node's locks, undone in reverse when something fails before
+ * the point of no return, finished as far as possible after it.
+ */
+import { pause } from '../../common/backoff.js';
+import type { NodeId } from '../../common/node-address.js';
+import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import type { LockSession, LockTarget } from '../locks/lock-session.js';
+import { MajorityLock } from '../locks/majority-lock.js';
+import type { StatementListener } from '../locks/statement-log.js';
+import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
+import { type HeldVoter, mayPromote, votesMayChangeFrom } from '../protocol/change-permit.js';
+import type { LeaseRules } from '../protocol/client-lease.js';
+import { lockName } from '../protocol/lock-name.js';
+import { majorityOf } from '../protocol/majority.js';
+import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
+import { isWithin } from '../survey/transaction-set.js';
+import { PlanValues } from './plan-values.js';
+
+/** What an executor works with. */
+export interface ExecutorOptions {
+  /** All voters. */
+  readonly targets: readonly LockTarget[];
+  /** The protocol's numbers. */
+  readonly rules: LeaseRules;
+  /** Seconds after which a server frees the locks of a silent process. */
+  readonly waitTimeoutS: number;
+  /** Values that steps may use from the beginning, such as passwords. */
+  readonly values: Readonly<Record<string, string>>;
+  /** Runs a hook; rejects when it vetoes. */
+  readonly runHook: (name: string) => Promise<void>;
+  /** Whether the reason of the change still holds; rejects when it does not. */
+  readonly confirm: () => Promise<void>;
+  /** Told before and after every step. */
+  readonly onStep: (step: PlanStep, phase: 'started' | 'finished' | 'failed', detail: string) => void;
+  /** Told about every statement. */
+  readonly onStatement: StatementListener;
+  /** Stops the plan before its point of no return. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a plan ended. */
+export type ExecutionOutcome =
+  | { readonly ok: true; readonly left: readonly NodeId[]; readonly values: PlanValues }
+  | {
+      readonly ok: false;
+      /** The step that failed. */
+      readonly step: string;
+      readonly error: Error;
+      /** `unchanged`: nothing was done yet. `undone`: all of it was taken back. `unfinished`: neither; repair is needed. */
+      readonly clusterState: 'unchanged' | 'undone' | 'unfinished';
+    };
+
+/** After the point of no return a step is tried so often. */
+const ATTEMPTS = 5;
+const RETRY_MS = 200;
+const POLL_MS = 20;
+/** The candidate's locks end before the others do: a promotion that executes proves that the majority was still held. */
+const CANDIDATE_WAIT_TIMEOUT_S = 2;
+/** A statement may take as long as its waits on the server, and some more. */
+const STATEMENT_MS = 3_000;
+
+/** Carries out one plan, once. */
+export class PlanExecutor {
+  readonly #plan: FailoverPlan;
+  readonly #options: ExecutorOptions;
+  readonly #values: PlanValues;
+  readonly #done: PlanStep[] = [];
+  readonly #left = new Set<NodeId>();
+  readonly #changed = new Set<NodeId>();
+  #lock: MajorityLock | undefined;
+  #touched = false;
+  #passed = false;
+
+  /** Makes an executor that has done nothing yet. */
+  constructor(plan: FailoverPlan, options: ExecutorOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#values = new PlanValues(options.values);
+  }
+
+  /** Carries the plan out. Never rejects; the locks are free when it resolves. */
+  async run(): Promise<ExecutionOutcome> {
+    let current = '';
+    try {
+      for (const steps of phasesOf(this.#plan.steps)) {
+        await this.#phase(steps, (step) => {
+          current = step.id;
+        });
+      }
+      return { ok: true, left: [...this.#left], values: this.#values };
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      if (!this.#touched) return { ok: false, step: current, error, clusterState: 'unchanged' };
+      const undone = !this.#passed && (await this.#undo());
+      return { ok: false, step: current, error, clusterState: undone ? 'undone' : 'unfinished' };
+    } finally {
+      await this.#lock?.release();
+    }
+  }
+
+  async #phase(steps: readonly PlanStep[], on: (step: PlanStep) => void): Promise<void> {
+    if (!this.#passed) this.#options.signal?.throwIfAborted();
+    const byNode = new Map<NodeId | null, PlanStep[]>();
+    for (const step of steps) {
+      const known = byNode.get(step.node);
+      if (known === undefined) byNode.set(step.node, [step]);
+      else known.push(step);
+    }
+    const results = await Promise.allSettled([...byNode].map(([node, own]) => this.#sequence(node, own, on)));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #sequence(
+    node: NodeId | null,
+    steps: readonly PlanStep[],
+    on: (step: PlanStep) => void,
+  ): Promise<void> {
+    for (const step of steps) {
+      on(step);
+      this.#options.onStep(step, 'started', '');
+      try {
+        await this.#attempts(step);
+        this.#options.onStep(step, 'finished', '');
+      } catch (error) {
+        this.#options.onStep(step, 'failed', describeError(error));
+        if (step.spares !== true || node === null) throw error;
+        this.#left.add(node);
+        return;
+      }
+    }
+    if (node !== null && steps[0]?.phase === 'repoint') await this.#voteChanged(node);
+  }
+
+  async #attempts(step: PlanStep): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#step(step);
+        return;
+      } catch (error) {
+        if (!this.#passed || step.spares === true || attempt === ATTEMPTS) throw error;
+        const session = this.#lock?.sessions.get(this.#plan.to);
+        if (session === undefined) throw error;
+        await pause(RETRY_MS);
+        if (step.phase === 'promote') await this.#renew();
+        // The permission to take writes is for a moment; when it ran out, it is given again.
+        if (step.expect !== undefined) await this.#repeat(step);
+      }
+    }
+  }
+
+  async #step(step: PlanStep): Promise<void> {
+    switch (step.action) {
+      case 'hook':
+        await this.#options.runHook(step.id);
+        return;
+      case 'lock-change':
+        await this.#take();
+        return;
+      case 'lock-promote':
+        await this.#takePromote();
+        return;
+      case 'wait-leases':
+        await this.#waitUntil(() => this.#longLeasesEnd());
+        return;
+      case 'wait-writers':
+        await this.#waitUntil(() => this.#writersEnd());
+        return;
+      case 'wait-handover':
+        await this.#waitUntil(() => votesMayChangeFrom(this.#held(), this.#options.rules));
+        return;
+      case 'renew':
+        await this.#renew();
+        return;
+      case 'assert-applied':
+        await this.#assertApplied(step);
+        return;
+      case 'assert-complete':
+        await this.#assertComplete();
+        return;
+      case 'confirm':
+        await this.#options.confirm();
+        this.#lock?.check();
+        return;
+      case 'release':
+        await this.#lock?.release();
+        return;
+      case 'statement':
+        await this.#statement(step);
+    }
+  }
+
+  async #take(): Promise<void> {
+    const { targets, waitTimeoutS, onStatement } = this.#options;
+    const { cluster, kind, to } = this.#plan;
+    const planned = kind === 'switchover';
+    // A replica that is put right concerns nobody's right to write but by its own vote.
+    const concerned = kind === 'rejoin' ? targets.filter(({ voter }) => voter === to) : targets;
+    const locks = [lockName(cluster, 'change'), ...(planned ? [] : [lockName(cluster, 'promote')])];
+    this.#lock = await MajorityLock.take({
+      targets: concerned,
+      locks,
+      waitTimeoutS,
+      waitTimeoutsS: new Map([[to, Math.min(CANDIDATE_WAIT_TIMEOUT_S, waitTimeoutS)]]),
+      timeoutMs: 1_500,
+      onStatement,
+    });
+    if (!this.#lock.sessions.has(to)) {
+      const why = this.#lock.missing.find(({ voter }) => voter === to)?.why ?? 'unknown';
+      throw new StormlampError(ErrorCode.NO_MAJORITY, `${to} could not be locked: ${why}`, { node: to });
+    }
+  }
+
+  async #takePromote(): Promise<void> {
+    // From here on writers wait: the end has to be seen by them whatever happens.
+    this.#touched = true;
+    await this.#lock?.takeMore(lockName(this.#plan.cluster, 'promote'));
+  }
+
+  async #waitUntil(end: () => number): Promise<void> {
+    for (;;) {
+      this.#lock?.check();
+      if (!this.#passed) this.#options.signal?.throwIfAborted();
+      const left = end() - performance.now();
+      if (left <= 0) return;
+      if (left === Number.POSITIVE_INFINITY) {
+        throw new StormlampError(
+          ErrorCode.NO_MAJORITY,
+          'The second lock is not held on all voters that are relied on',
+        );
+      }
+      await pause(Math.min(left, 250));
+    }
+  }
+
+  #longLeasesEnd(): number {
+    return Math.max(...this.#held().map(({ changeSince }) => changeSince + this.#options.rules.leaseMs));
+  }
+
+  #writersEnd(): number {
+    const since = this.#held().map(({ promoteSince }) => promoteSince ?? Number.POSITIVE_INFINITY);
+    return Math.max(...since) + this.#options.rules.handoverMs / 2;
+  }
+
+  #held(): readonly HeldVoter[] {
+    const { cluster } = this.#plan;
+    return [...(this.#lock?.sessions ?? [])].map(([voter, session]) => ({
+      voter,
+      changeSince: session.since(lockName(cluster, 'change')) ?? Number.POSITIVE_INFINITY,
+      promoteSince: session.since(lockName(cluster, 'promote')),
+      aliveUntil: session.aliveUntil,
+    }));
+  }
+
+  /** The candidate first, and a server-side limit for what comes next: whoever stalls here must not promote later. */
+  async #renew(): Promise<void> {
+    const { to } = this.#plan;
+    const { rules } = this.#options;
+    const session = this.#session(to);
+    await session.ask('SET @ha_until=SYSDATE(6)+INTERVAL 1500000 MICROSECOND');
+    await this.#lock?.renew([to]);
+    await this.#lock?.renew([...(this.#lock?.sessions.keys() ?? [])].filter((voter) => voter !== to));
+    this.#lock?.check();
+    if (mayPromote(this.#held(), to, rules, performance.now())) return;
+    throw new StormlampError(
+      ErrorCode.NO_MAJORITY,
+      'The locks are not held for long enough to change the primary',
+    );
+  }
+
+  async #assertApplied({ node, timeoutMs = 0 }: PlanStep): Promise<void> {
+    const session = this.#session(node);
+    const until = performance.now() + timeoutMs;
+    for (;;) {
+      const survey = await look(session);
+      if (!survey.hasUnapplied) return;
+      this.#lock?.check();
+      if (!this.#passed) this.#options.signal?.throwIfAborted();
+      if (performance.now() > until) {
+        throw new StormlampError(
+          ErrorCode.CHANGE_REFUSED,
+          `${session.voter} has received transactions that it has not executed; its relay log is left alone`,
+          { node: session.voter },
+        );
+      }
+      await pause(POLL_MS);
+    }
+  }
+
+  /** Positions were read before anything was locked; now they do not move any more. */
+  async #assertComplete(): Promise<void> {
+    const { to, steps } = this.#plan;
+    const mine = await look(this.#session(to));
+    const frozen = steps
+      .filter(({ phase, node }) => phase === 'freeze' && node !== to)
+      .map(({ node }) => node);
+    await Promise.all(
+      frozen.map(async (node) => {
+        const session = node === null ? undefined : this.#lock?.sessions.get(node);
+        if (session === undefined) return;
+        const theirs = await look(session);
+        if (isWithin(theirs.reached, mine.reached)) return;
+        throw new StormlampError(
+          ErrorCode.CHANGE_REFUSED,
+          `${node} has received transactions that ${to} lacks; the change is planned anew`,
+          { node: to },
+        );
+      }),
+    );
+  }
+
+  async #statement(step: PlanStep): Promise<void> {
+    const session = this.#session(step.node);
+    if (step.undo !== undefined || step.pointOfNoReturn === true || step.phase === 'repoint')
+      this.#touched = true;
+    if (step.undo !== undefined) this.#done.push(step);
+    if (step.pointOfNoReturn === true) this.#passed = true;
+    const until = performance.now() + (step.timeoutMs ?? 0);
+    for (;;) {
+      const rows = await session.ask(this.#values.fill(step.sql ?? ''), STATEMENT_MS);
+      const first = Object.values(rows[0] ?? {});
+      if (step.keep !== undefined) this.#values.keep(step.keep, first);
+      const got = String(first[0] ?? '');
+      const wanted = step.until ?? step.expect;
+      if (wanted === undefined || got === this.#values.fill(wanted)) return;
+      if (step.until === undefined || performance.now() > until) {
+        throw new StormlampError(
+          ErrorCode.CHANGE_REFUSED,
+          `${step.node}: '${step.why}' did not come true: ${step.sql} gave '${got}', not '${this.#values.fill(wanted)}'`,
+          { node: step.node ?? undefined },
+        );
+      }
+      if (!this.#passed) this.#options.signal?.throwIfAborted();
+    }
+  }
+
+  async #repeat({ node }: PlanStep): Promise<void> {
+    const step = this.#plan.steps.find((each) => each.node === node && each.id.startsWith('take-writes@'));
+    if (step !== undefined) await this.#statement(step);
+  }
+
+  #session(node: NodeId | null): LockSession {
+    const session = node === null ? undefined : this.#lock?.sessions.get(node);
+    if (session !== undefined) return session;
+    const why = this.#lock?.missing.find(({ voter }) => voter === node)?.why ?? 'it was not locked';
+    throw new StormlampError(ErrorCode.NODE_UNREACHABLE, `${node} is not held any more: ${why}`, {
+      node: node ?? undefined,
+    });
+  }
+
+  /** As soon as a majority votes for the new primary, writers need not wait for the rest. */
+  async #voteChanged(node: NodeId): Promise<void> {
+    this.#changed.add(node);
+    this.#changed.add(this.#plan.to);
+    if (this.#changed.size < majorityOf(this.#options.rules.voters)) return;
+    await this.#lock?.releaseVoters([...this.#changed]);
+  }
+
+  async #undo(): Promise<boolean> {
+    let complete = true;
+    for (const step of [...this.#done].reverse()) {
+      for (const sql of (step.undo ?? '').split('; ')) {
+        try {
+          await this.#session(step.node).ask(this.#values.fill(sql), STATEMENT_MS);
+          this.#options.onStep({ ...step, id: `undo-${step.id}`, sql }, 'finished', '');
+        } catch (error) {
+          complete = false;
+          this.#options.onStep({ ...step, id: `undo-${step.id}`, sql }, 'failed', describeError(error));
+        }
+      }
+    }
+    return complete;
+  }
+}
+
+function look(session: LockSession): Promise<NodeSurvey> {
+  return surveyNode(session.voter, session.connection.version, (sql) => session.ask(sql, STATEMENT_MS));
+}
+
+/** The steps in runs of one phase. */
+export function phasesOf(steps: readonly PlanStep[]): readonly (readonly PlanStep[])[] {
+  const phases: PlanStep[][] = [];
+  for (const step of steps) {
+    const last = phases.at(-1);
+    if (last?.[0]?.phase === step.phase) last.push(step);
+    else phases.push([step]);
+  }
+  return phases;
+}

@@ -1,0 +1,241 @@
+/** Reads and writes what the cluster remembers of its changes, on whichever node takes writes. */
+import { Deadline } from '../../common/deadline.js';
+import type { PhysicalConnection } from '../../mysql/physical-connection.js';
+import type { StatusRow } from '../../mysql/replica-status.js';
+import type { JournalKind, JournalRecord } from '../failover-journal.js';
+import type { EpochStart } from '../lease/epoch-start.js';
+import type { Voter } from '../voters.js';
+import { META_TABLES } from './meta-tables.js';
+
+/** A change that was begun; without `outcome` nobody has ended it yet. */
+export interface OpenOperation {
+  /** Names the change. */
+  readonly opId: string;
+  /** What it was. */
+  readonly kind: string;
+  /** The primary before. */
+  readonly from: string;
+  /** The primary after. */
+  readonly to: string;
+  /** Who began it. */
+  readonly actor: string;
+  /** Seconds since it began, by the server's clock. */
+  readonly ageS: number;
+}
+
+/** A change that was ended. */
+export interface EndedOperation extends OpenOperation {
+  /** How it ended. */
+  readonly outcome: string;
+  /** Who took note of it, so that automatic changes are allowed again. */
+  readonly acknowledgedBy: string | null;
+}
+
+const TIMEOUT_MS = 3_000;
+const NO_TABLE: ReadonlySet<number> = new Set([1146, 1049]);
+
+/** The memory of one cluster. */
+export class MetaStore {
+  readonly #cluster: string;
+
+  /** Connects to nothing yet. */
+  constructor(cluster: string) {
+    this.#cluster = cluster;
+  }
+
+  /** Makes the tables where they are missing. `voter` must take writes. */
+  async prepare(voter: Voter): Promise<void> {
+    await onConnection(voter, async (ask) => {
+      const [row] = await ask(
+        "SELECT COUNT(*) AS tables FROM information_schema.TABLES WHERE TABLE_SCHEMA='ha_meta' AND TABLE_NAME IN " +
+          "('topology', 'operation', 'journal', 'pause', 'vote')",
+      );
+      if (Number(row?.['tables']) === 5) return;
+      for (const sql of META_TABLES) await ask(sql);
+    });
+  }
+
+  /** Makes the tables on a witness, and lets it vote for `primary` when it has never voted: no lease can rest on it yet. */
+  async prepareWitness(witness: Voter, primary: string): Promise<void> {
+    await onConnection(witness, async (ask) => {
+      for (const sql of META_TABLES) await ask(sql);
+      await ask(
+        `INSERT IGNORE INTO ha_meta.vote (cluster, vote, op_id, at) VALUES (${text(this.#cluster)}, ${text(primary)}, '', SYSDATE(6))`,
+      );
+    });
+  }
+
+  /** The largest epoch that `voter` knows; 0 when none. */
+  async epoch(voter: Voter): Promise<number> {
+    const rows = await this.#read(
+      voter,
+      `SELECT epoch FROM ha_meta.topology WHERE cluster='${this.#cluster}'`,
+    );
+    return Number(rows[0]?.['epoch'] ?? 0);
+  }
+
+  /** The epoch that `voter` knows and the change that began it; undefined before the first change. */
+  async epochStart(voter: Voter): Promise<EpochStart | undefined> {
+    const [row] = await this.#read(
+      voter,
+      'SELECT t.epoch AS epoch, o.kind AS kind, o.from_node AS from_node FROM ha_meta.topology t ' +
+        `LEFT JOIN ha_meta.operation o ON o.op_id=t.op_id WHERE t.cluster='${this.#cluster}'`,
+    );
+    if (row === undefined) return undefined;
+    return { epoch: Number(row['epoch']), kind: String(row['kind']), from: String(row['from_node']) };
+  }
+
+  /** Changes that were begun and not ended, as `voter` knows them. */
+  async open(voter: Voter): Promise<readonly OpenOperation[]> {
+    const rows = await this.#read(
+      voter,
+      `${OPERATION} WHERE cluster='${this.#cluster}' AND ended_at IS NULL ORDER BY began_at`,
+    );
+    return rows.map(operationOf);
+  }
+
+  /** The last changes that were made by themselves, newest first. */
+  async lastFailovers(voter: Voter): Promise<readonly EndedOperation[]> {
+    const rows = await this.#read(
+      voter,
+      `${OPERATION} WHERE cluster='${this.#cluster}' AND kind='failover' AND ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT 5`,
+    );
+    return rows.map((row) => ({
+      ...operationOf(row),
+      outcome: String(row['outcome']),
+      acknowledgedBy: typeof row['acknowledged_by'] === 'string' ? row['acknowledged_by'] : null,
+    }));
+  }
+
+  /** Writes that a change began, for what has no primary to write to before; nothing when it is there. */
+  async begin(voter: Voter, operation: Omit<OpenOperation, 'ageS'>): Promise<void> {
+    const { opId, kind, from, to, actor } = operation;
+    await onConnection(voter, (ask) =>
+      ask(
+        'INSERT IGNORE INTO ha_meta.operation (op_id, cluster, kind, from_node, to_node, actor, began_at) VALUES ' +
+          `(${[opId, this.#cluster, kind, from, to, actor].map(text).join(', ')}, SYSDATE(6))`,
+      ),
+    );
+  }
+
+  /** Writes how a change ended. */
+  async end(voter: Voter, opId: string, outcome: string, details: string): Promise<void> {
+    await onConnection(voter, (ask) =>
+      ask(
+        `UPDATE ha_meta.operation SET ended_at=SYSDATE(6), outcome=${text(outcome)}, details=${text(details)} ` +
+          `WHERE op_id=${text(opId)} AND ended_at IS NULL`,
+      ),
+    );
+  }
+
+  /** Notes that somebody has looked at a change; whether there is one of that name. */
+  async acknowledge(voter: Voter, opId: string, who: string): Promise<boolean> {
+    return await onConnection(voter, async (ask) => {
+      await ask(`UPDATE ha_meta.operation SET acknowledged_by=${text(who)} WHERE op_id=${text(opId)}`);
+      const [row] = await ask(`SELECT COUNT(*) AS found FROM ha_meta.operation WHERE op_id=${text(opId)}`);
+      return Number(row?.['found']) > 0;
+    });
+  }
+
+  /** Forbids automatic changes for a while. */
+  async pause(voter: Voter, seconds: number, reason: string, actor: string): Promise<void> {
+    await onConnection(voter, (ask) =>
+      ask(
+        `REPLACE INTO ha_meta.pause (cluster, until, reason, actor) VALUES (${text(this.#cluster)}, ` +
+          `SYSDATE(6)+INTERVAL ${seconds} SECOND, ${text(reason)}, ${text(actor)})`,
+      ),
+    );
+  }
+
+  /** Ends a pause. */
+  async resume(voter: Voter): Promise<void> {
+    await onConnection(voter, (ask) => ask(`DELETE FROM ha_meta.pause WHERE cluster=${text(this.#cluster)}`));
+  }
+
+  /** Why automatic changes are forbidden now; undefined when they are not. */
+  async pausedBecause(voter: Voter): Promise<string | undefined> {
+    const [row] = await this.#read(
+      voter,
+      `SELECT reason, actor FROM ha_meta.pause WHERE cluster='${this.#cluster}' AND until>SYSDATE(6)`,
+    );
+    return row === undefined ? undefined : `${String(row['reason'])} (${String(row['actor'])})`;
+  }
+
+  /** Adds records to the journal. */
+  async append(voter: Voter, records: readonly JournalRecord[], actor: string): Promise<void> {
+    if (records.length === 0) return;
+    const rows = records.map(({ opId, at, kind, epoch, nodes, message }) => {
+      const when = `FROM_UNIXTIME(${(at / 1_000).toFixed(6)})`;
+      const values = [this.#cluster, opId].map(text).join(', ');
+      return `(${values}, ${when}, ${text(kind)}, ${epoch}, ${text(actor)}, ${text(nodes.join(' '))}, ${text(message)})`;
+    });
+    await onConnection(voter, (ask) =>
+      ask(
+        `INSERT INTO ha_meta.journal (cluster, op_id, at, kind, epoch, actor, nodes, message) VALUES ${rows.join(', ')}`,
+      ),
+    );
+  }
+
+  /** The newest records of the journal, newest first. */
+  async newest(voter: Voter, count: number): Promise<readonly JournalRecord[]> {
+    const rows = await this.#read(
+      voter,
+      `SELECT op_id, UNIX_TIMESTAMP(at) AS at, kind, epoch, nodes, message FROM ha_meta.journal ` +
+        `WHERE cluster='${this.#cluster}' ORDER BY id DESC LIMIT ${Math.min(Math.max(0, Math.floor(count)), 1_000)}`,
+    );
+    return rows.map((row) => ({
+      opId: String(row['op_id']),
+      at: Math.round(Number(row['at']) * 1_000),
+      kind: String(row['kind']) as JournalKind,
+      epoch: Number(row['epoch']),
+      nodes: String(row['nodes'])
+        .split(' ')
+        .filter((node) => node !== ''),
+      message: String(row['message']),
+    }));
+  }
+
+  async #read(voter: Voter, sql: string): Promise<readonly StatusRow[]> {
+    try {
+      return await onConnection(voter, (ask) => ask(sql));
+    } catch (error) {
+      // Before the first change nobody has made the tables.
+      if (NO_TABLE.has(Number((error as { errno?: unknown }).errno))) return [];
+      throw error;
+    }
+  }
+}
+
+const OPERATION =
+  'SELECT op_id, kind, from_node, to_node, actor, TIMESTAMPDIFF(SECOND, began_at, SYSDATE(6)) AS age, outcome, ' +
+  'acknowledged_by FROM ha_meta.operation';
+
+function operationOf(row: StatusRow): OpenOperation {
+  return {
+    opId: String(row['op_id']),
+    kind: String(row['kind']),
+    from: String(row['from_node']),
+    to: String(row['to_node']),
+    actor: String(row['actor']),
+    ageS: Number(row['age'] ?? 0),
+  };
+}
+
+/** A text as a literal that every SQL mode reads alike. */
+function text(value: string): string {
+  return `'${value.replace(/\\/g, '/').replaceAll("'", "''").replaceAll('\0', '').slice(0, 60_000)}'`;
+}
+
+/** Connects, works, and closes, whatever happens. */
+async function onConnection<T>(
+  voter: Voter,
+  work: (ask: (sql: string) => Promise<readonly StatusRow[]>) => Promise<T>,
+): Promise<T> {
+  const deadline = Deadline.of({ timeoutMs: TIMEOUT_MS });
+  const connection: PhysicalConnection = await voter.act.connect(deadline);
+  try {
+    return await work((sql) => connection.ask(sql, deadline));
+  } finally {
+    connection.destroy();
+  }
+}

@@ -1,0 +1,94 @@
+/** Which process acts by itself: one per machine takes part, and one of these holds a majority of the voters. */
+import { createServer, type Server } from 'node:net';
+import type { LockTarget } from '../locks/lock-session.js';
+import { MajorityLock } from '../locks/majority-lock.js';
+import { lockName } from '../protocol/lock-name.js';
+
+/** What an election is held with. */
+export interface ElectionOptions {
+  /** The cluster. */
+  readonly cluster: string;
+  /** The machine; processes of one machine share the name. */
+  readonly host: string;
+  /** All voters. */
+  readonly targets: readonly LockTarget[];
+  /** Seconds after which a server frees the lock of a silent process. */
+  readonly waitTimeoutS: number;
+  /** Told when this process is, or is no longer, elected. */
+  readonly onChange: (leads: boolean) => void;
+}
+
+/** This process's part in the election. */
+export class Election {
+  readonly #options: ElectionOptions;
+  #machine: Server | undefined;
+  #lock: MajorityLock | undefined;
+  #closed = false;
+
+  /** Takes no part yet. */
+  constructor(options: ElectionOptions) {
+    this.#options = options;
+  }
+
+  /** Whether this process is elected. */
+  get leads(): boolean {
+    return this.#lock?.held === true;
+  }
+
+  /** Tries to be elected; whether it is. Never rejects. */
+  async campaign(): Promise<boolean> {
+    if (this.leads) return true;
+    if (this.#lock !== undefined) await this.resign();
+    if (this.#closed || !(await this.#holdMachine())) return false;
+    const { cluster, targets, waitTimeoutS, onChange } = this.#options;
+    try {
+      const lock = await MajorityLock.take({ targets, locks: [lockName(cluster, 'manager')], waitTimeoutS });
+      if (this.#closed) {
+        await lock.release();
+        return false;
+      }
+      this.#lock = lock;
+      lock.onLost(() => {
+        this.#lock = undefined;
+        onChange(false);
+      });
+      onChange(true);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Gives the election up, if there was one. */
+  async resign(): Promise<void> {
+    const lock = this.#lock;
+    this.#lock = undefined;
+    if (lock === undefined) return;
+    await lock.release();
+    this.#options.onChange(false);
+  }
+
+  /** Gives everything up. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.resign();
+    this.#machine?.close();
+    this.#machine = undefined;
+  }
+
+  /** A socket with a name, which the system gives to one process and takes back when that ends. */
+  async #holdMachine(): Promise<boolean> {
+    if (this.#machine !== undefined) return true;
+    const { cluster, host } = this.#options;
+    const server = createServer((socket) => socket.destroy());
+    const held = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen({ path: `\0stormlamp/${cluster}/${host}` }, () => resolve(true));
+    });
+    if (!held) return false;
+    server.unref();
+    if (this.#closed) server.close();
+    else this.#machine = server;
+    return true;
+  }
+}

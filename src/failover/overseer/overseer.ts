@@ -1,0 +1,125 @@
+/** Acts by itself in the elected process: fails over when the primary is objectively down, and repairs what is left half done. */
+import { backoffMs } from '../../common/backoff.js';
+import { describeError, ErrorCode, isStormlampError } from '../../common/stormlamp-error.js';
+import type { Election } from './election.js';
+
+/** What the overseer does with. */
+export interface OverseerActions {
+  /** Whether this process must not act: it does not trust itself. */
+  readonly tilted: () => boolean;
+  /** Whether a change is under way in this process. */
+  readonly busy: () => boolean;
+  /** Whether the primary is objectively down. */
+  readonly warranted: () => boolean;
+  /** Fails over; rejects with why it is not done. */
+  readonly failOver: () => Promise<void>;
+  /** Repairs one thing, if there is one; whether something was done. */
+  readonly repair: () => Promise<boolean>;
+  /** Told why something is not done; the same reason is told once. */
+  readonly onRefusal: (what: 'failover' | 'repair', why: string) => void;
+}
+
+const TICK_MS = 250;
+const CAMPAIGN = { firstMs: 500, maxMs: 4_000 };
+const RETRY = { firstMs: 1_000, maxMs: 15_000 };
+const REPAIR_MS = 1_000;
+
+/** Looks at the state of affairs again and again until it is closed. */
+export class Overseer {
+  readonly #election: Election;
+  readonly #actions: OverseerActions;
+  #timer: NodeJS.Timeout | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  #closed = false;
+  #nextCampaign = 0;
+  #campaigns = 0;
+  #nextTry = 0;
+  #tries = 0;
+  #nextRepair = 0;
+  #refused = '';
+
+  /** Begins. */
+  constructor(election: Election, actions: OverseerActions) {
+    this.#election = election;
+    this.#actions = actions;
+    this.#schedule();
+  }
+
+  /** Looks at everything soon. */
+  hurry(): void {
+    this.#nextTry = 0;
+    this.#nextRepair = 0;
+  }
+
+  /** Stops; resolves when nothing is under way any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#turn;
+  }
+
+  #schedule(): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#turn = this.#look().catch(() => undefined);
+      void this.#turn.then(() => this.#schedule());
+    }, TICK_MS);
+    this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    const { tilted, busy, warranted } = this.#actions;
+    if (tilted()) {
+      await this.#election.resign();
+      return;
+    }
+    if (!(await this.#leads()) || busy() || this.#closed) return;
+    const now = performance.now();
+    if (warranted()) {
+      if (now < this.#nextTry) return;
+      await this.#failOver();
+      return;
+    }
+    this.#tries = 0;
+    if (now < this.#nextRepair) return;
+    this.#nextRepair = now + REPAIR_MS;
+    await this.#repair();
+  }
+
+  async #leads(): Promise<boolean> {
+    if (this.#election.leads) return true;
+    const now = performance.now();
+    if (now < this.#nextCampaign) return false;
+    const elected = await this.#election.campaign();
+    this.#campaigns = elected ? 0 : this.#campaigns + 1;
+    this.#nextCampaign = performance.now() + backoffMs(this.#campaigns, CAMPAIGN);
+    return elected;
+  }
+
+  async #failOver(): Promise<void> {
+    try {
+      await this.#actions.failOver();
+      this.#refused = '';
+    } catch (error) {
+      this.#refuse('failover', error);
+    }
+    this.#nextTry = performance.now() + backoffMs(this.#tries, RETRY);
+    this.#tries += 1;
+  }
+
+  async #repair(): Promise<void> {
+    try {
+      if (await this.#actions.repair()) this.#nextRepair = 0;
+    } catch (error) {
+      // Somebody else is at work; that is no news.
+      if (!isStormlampError(error, ErrorCode.NO_MAJORITY)) this.#refuse('repair', error);
+    }
+  }
+
+  #refuse(what: 'failover' | 'repair', error: unknown): void {
+    const why = describeError(error);
+    if (why === this.#refused) return;
+    this.#refused = why;
+    this.#actions.onRefusal(what, why);
+  }
+}

@@ -1,0 +1,201 @@
+/** Finds what has to be put right, and puts one thing right at a time. */
+import type { NodeId } from '../../common/node-address.js';
+import type { ResolvedActingOptions } from '../acting-options.js';
+import type { ChangeControl } from '../change/change-control.js';
+import type { FailoverEvents } from '../failover-events.js';
+import type { JournalKind } from '../failover-journal.js';
+import type { MetaStore, OpenOperation } from '../meta/meta-store.js';
+import type { PlanContext } from '../plan/plan-context.js';
+import {
+  isRestartedPrimary,
+  planRejoin,
+  planResume,
+  type Repair,
+  type Unfinished,
+} from '../plan/plan-repair.js';
+import type { ClusterSurvey } from '../survey/survey-cluster.js';
+import type { Voter } from '../voters.js';
+
+/** What a repair shop works with. */
+export interface RepairParts {
+  readonly options: ResolvedActingOptions;
+  readonly control: ChangeControl;
+  readonly meta: MetaStore;
+  readonly voters: readonly Voter[];
+  /** The primary by the lease; undefined while there is none. */
+  readonly primary: () => NodeId | undefined;
+  /** The last primary that was seen, and how many seconds ago it was last seen to take writes. */
+  readonly last: () => { readonly node: NodeId; readonly seenAgoS: number } | undefined;
+  readonly record: (kind: JournalKind, opId: string, nodes: readonly NodeId[], message: string) => void;
+  readonly publish: <K extends keyof FailoverEvents>(event: K, payload: FailoverEvents[K]) => void;
+  /** Makes a node's data anew; whether it was done. */
+  readonly rebuild: (node: NodeId, from: NodeId, why: 'errant' | 'purged', gtids: string) => Promise<boolean>;
+}
+
+/** Another process may still be at work on a change that is younger than this. */
+const GRACE_S = 2;
+
+/** Puts things right. */
+export class RepairShop {
+  readonly #parts: RepairParts;
+  /** What was told about nodes that cannot be put right, so that it is told once. */
+  readonly #told = new Map<NodeId, string>();
+  #withoutPrimary = 0;
+
+  /** Makes a shop. */
+  constructor(parts: RepairParts) {
+    this.#parts = parts;
+  }
+
+  /** Nodes that serve nothing because their data is not that of the primary. */
+  get diverged(): readonly NodeId[] {
+    return [...this.#told.keys()];
+  }
+
+  /** Puts one thing right, if there is one; whether something was done. */
+  async repair(): Promise<boolean> {
+    const { control, primary: primaryOf } = this.#parts;
+    const primary = primaryOf();
+    if (primary === undefined) {
+      this.#withoutPrimary += 1;
+      // A lease that is late is no reason to look further.
+      return this.#withoutPrimary > 1 && (await this.#resume());
+    }
+    this.#withoutPrimary = 0;
+    const survey = await control.survey(primary);
+    if (!survey.nodes.has(primary)) return false;
+    const context = await control.context(survey);
+    await this.#closeOperations(primary);
+    if (!this.#parts.options.autoRejoin) return false;
+    for (const node of survey.nodes.keys()) {
+      if (node !== primary && (await this.#putRight(context, survey, node, primary))) return true;
+    }
+    return false;
+  }
+
+  /** Makes `node` a replica of `primary`; what speaks against it otherwise. */
+  async rejoin(node: NodeId, primary: NodeId): Promise<Repair> {
+    const { control } = this.#parts;
+    const survey = await control.survey(primary);
+    return planRejoin(await control.context(survey), node, primary);
+  }
+
+  async #putRight(
+    context: PlanContext,
+    survey: ClusterSurvey,
+    node: NodeId,
+    primary: NodeId,
+  ): Promise<boolean> {
+    const repair = planRejoin(context, node, primary);
+    switch (repair.kind) {
+      case 'none':
+        this.#told.delete(node);
+        return false;
+      case 'plan': {
+        this.#told.delete(node);
+        const result = await this.#parts.control.make(repair.plan);
+        if (result.ok) {
+          this.#parts.record('node-rejoined', repair.plan.opId, [node], `${node} follows ${primary}`);
+        }
+        return result.ok;
+      }
+      default:
+        return await this.#cannotGoOn(survey, node, primary, repair);
+    }
+  }
+
+  async #cannotGoOn(
+    survey: ClusterSurvey,
+    node: NodeId,
+    primary: NodeId,
+    repair: Extract<Repair, { kind: 'diverged' | 'purged' }>,
+  ): Promise<boolean> {
+    const { record, publish, rebuild, control } = this.#parts;
+    const gtids = repair.kind === 'diverged' ? repair.gtids : '';
+    if (survey.nodes.get(node)?.readOnly === false) await control.refuseWrites(node);
+    const key = `${repair.kind} ${gtids}`;
+    if (this.#told.get(node) === key) return false;
+    this.#told.set(node, key);
+    if (repair.kind === 'diverged') {
+      const message =
+        `${node} has ${repair.transactions} transactions that ${primary} lacks (${gtids}); it serves nothing and is left as it is. ` +
+        'Look at them, then rebuild the node';
+      record('node-diverged', 'diverged', [node], message);
+      publish('node-diverged', { node, gtids, transactions: repair.transactions });
+    } else {
+      record(
+        'node-diverged',
+        'purged',
+        [node],
+        `${node} needs logs that ${primary} does not have any more; rebuild it`,
+      );
+    }
+    return await rebuild(node, primary, repair.kind === 'diverged' ? 'errant' : 'purged', gtids);
+  }
+
+  async #resume(): Promise<boolean> {
+    const { control, record } = this.#parts;
+    const survey = await control.survey();
+    const unfinished = await this.#unfinished(survey);
+    if (unfinished === undefined) return false;
+    const context = await control.context(survey);
+    const plan = planResume(context, unfinished);
+    const result = await control.make(plan);
+    if (result.ok) {
+      const what = plan.to === unfinished.from ? 'undone' : 'finished';
+      record(
+        'change-repaired',
+        unfinished.opId,
+        [unfinished.from, unfinished.to],
+        `What was left unfinished is ${what}: ${plan.to} is the primary`,
+      );
+      await this.#closeOperations(plan.to);
+    }
+    return result.ok;
+  }
+
+  /** A change that nobody ended, or a primary that was restarted read-only; never one that an operator made read-only. */
+  async #unfinished(survey: ClusterSurvey): Promise<Unfinished | undefined> {
+    const { meta, voters, last } = this.#parts;
+    const answering = voters.filter(({ id }) => survey.nodes.has(id));
+    const all = await Promise.all(
+      answering.map((voter) => meta.open(voter).catch((): readonly OpenOperation[] => [])),
+    );
+    const writable = [...survey.nodes.values()].filter(
+      ({ readOnly, channels }) => !readOnly && channels.length === 0,
+    );
+    const [open] = all.flat().filter(({ ageS }) => ageS >= GRACE_S);
+    const known = last();
+    if (open !== undefined && (writable.length === 0 || writable.every(({ node }) => node === open.to)))
+      return open;
+    if (writable.length === 1) return await this.#promotedOnly(answering, writable[0]?.node);
+    if (writable.length > 0 || known === undefined) return undefined;
+    const restarted = isRestartedPrimary(survey.nodes.get(known.node), known.seenAgoS);
+    return restarted ? { opId: 'restart', from: known.node, to: known.node } : undefined;
+  }
+
+  /** A node that was made the primary, as its epoch row says, and that nobody follows yet. */
+  async #promotedOnly(
+    answering: readonly Voter[],
+    node: NodeId | undefined,
+  ): Promise<Unfinished | undefined> {
+    const { meta } = this.#parts;
+    const voter = answering.find(({ id }) => id === node);
+    if (voter === undefined) return undefined;
+    const [mine, ...others] = await Promise.all(
+      [voter, ...answering.filter((each) => each !== voter)].map((each) => meta.epoch(each).catch(() => 0)),
+    );
+    if (mine === undefined || mine <= Math.max(0, ...others)) return undefined;
+    return { opId: 'promotion', from: voter.id, to: voter.id };
+  }
+
+  /** Changes that are over in fact get their end in writing. */
+  async #closeOperations(primary: NodeId): Promise<void> {
+    const { meta, control } = this.#parts;
+    const voter = control.voter(primary);
+    for (const open of await meta.open(voter)) {
+      if (open.ageS < 60) continue;
+      await meta.end(voter, open.opId, open.to === primary ? 'done' : 'undone', 'ended by another process');
+    }
+  }
+}

@@ -1,0 +1,130 @@
+/** Which node becomes the primary: only one that has everything the others have, then the operator's wishes; pure. */
+import type { NodeId } from '../../common/node-address.js';
+import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
+import { isWithin, missingOf } from '../survey/transaction-set.js';
+import type { ExcludedNode } from './failover-plan.js';
+
+/** What an operator wishes. */
+export interface CandidateWishes {
+  /** Nodes that are taken first, the first one first. */
+  readonly prefer: readonly NodeId[];
+  /** Nodes that are taken when nothing else is left. */
+  readonly avoid: readonly NodeId[];
+  /** Nodes that are never taken. */
+  readonly never: readonly NodeId[];
+}
+
+/** The choice. */
+export interface CandidateChoice {
+  /** The node; undefined when none can be taken. */
+  readonly to: NodeId | undefined;
+  /** The others and why not. */
+  readonly excluded: readonly ExcludedNode[];
+}
+
+/** What is chosen from. */
+export interface CandidateQuestion {
+  /** The nodes that were reached, without the old primary. */
+  readonly surveys: readonly NodeSurvey[];
+  /** What an operator wishes. */
+  readonly wishes: CandidateWishes;
+  /** Nodes that an operator has taken out. */
+  readonly isolated: ReadonlySet<NodeId>;
+  /** The node that the caller insists on. */
+  readonly wanted?: NodeId | undefined;
+  /** The living primary, which the others will catch up with; undefined when what they have now is all there is. */
+  readonly primary?: NodeSurvey | undefined;
+}
+
+/** Chooses a node. */
+export function chooseCandidate(question: CandidateQuestion): CandidateChoice {
+  const { surveys, wishes, isolated, wanted, primary } = question;
+  const excluded: ExcludedNode[] = [];
+  const fit = surveys.filter((survey) => {
+    const why = unfitness(survey, surveys, wishes, isolated);
+    if (why === undefined) return true;
+    excluded.push({ node: survey.node, why });
+    return false;
+  });
+  const complete = fit.filter((survey) => {
+    if (primary !== undefined) {
+      if (isWithin(survey.executed, primary.executed)) return true;
+      const { text } = missingOf(survey.version.flavor, survey.executed, primary.executed);
+      excluded.push({ node: survey.node, why: `it has transactions that the primary lacks (${text})` });
+      return false;
+    }
+    // What an excluded node has, too, must not be lost: its relay log may be the only copy.
+    const more = surveys.find((other) => other !== survey && !isWithin(other.reached, survey.reached));
+    if (more === undefined) return true;
+    const { count, text } = missingOf(survey.version.flavor, more.reached, survey.reached);
+    excluded.push({
+      node: survey.node,
+      why: `${more.node} has ${count} transactions that it lacks (${text})`,
+    });
+    return false;
+  });
+  const ranked = [...complete].sort((a, b) => rankOf(a, wishes) - rankOf(b, wishes) || byId(a.node, b.node));
+  const chosen = wanted === undefined ? ranked[0] : ranked.find(({ node }) => node === wanted);
+  for (const { node } of ranked) {
+    if (node !== chosen?.node) excluded.push({ node, why: 'fit, but another one was chosen' });
+  }
+  return { to: chosen?.node, excluded };
+}
+
+function unfitness(
+  survey: NodeSurvey,
+  all: readonly NodeSurvey[],
+  { never }: CandidateWishes,
+  isolated: ReadonlySet<NodeId>,
+): string | undefined {
+  const { node, channels, status, version } = survey;
+  if (never.includes(node)) return 'the configuration says never';
+  if (isolated.has(node)) return 'an operator has isolated it';
+  if (channels.length > 1) return 'it replicates from several sources';
+  if (!isOn(variableOf(survey, 'log_bin'))) return 'it writes no binary log (log_bin)';
+  if (!isOn(variableOf(survey, 'log_replica_updates', 'log_slave_updates'))) {
+    return 'it does not log what it replicates (log_slave_updates)';
+  }
+  const filters = filtersOf(status);
+  if (filters !== undefined) return `it replicates only a part (${filters})`;
+  const [channel] = channels;
+  if (channel !== undefined && channel.delayMs > 0)
+    return `its replication is delayed by ${channel.delayMs} ms`;
+  const sqlErrno = Number(status?.['Last_SQL_Errno'] ?? 0);
+  if (sqlErrno !== 0) {
+    return `its SQL thread stopped with error ${sqlErrno} (${String(status?.['Last_SQL_Error'] ?? '')}); what it received is left alone`;
+  }
+  const newest = all.find((other) => isNewerMajor(version.numbers, other.version.numbers));
+  if (newest !== undefined)
+    return `it is newer (${version.text}) than ${newest.node} (${newest.version.text})`;
+  const id = variableOf(survey, 'server_id');
+  const twin = all.find((other) => other !== survey && variableOf(other, 'server_id') === id);
+  if (twin !== undefined) return `it has the same server_id as ${twin.node}`;
+  return undefined;
+}
+
+function filtersOf(status: NodeSurvey['status']): string | undefined {
+  if (status === undefined) return undefined;
+  for (const [name, value] of Object.entries(status)) {
+    if (/^Replicate_(Do|Ignore|Wild|Rewrite)/i.test(name) && String(value ?? '') !== '')
+      return `${name}: ${value}`;
+  }
+  return undefined;
+}
+
+/** A newer primary may write what older replicas cannot read. */
+function isNewerMajor(mine: readonly number[], other: readonly number[]): boolean {
+  const [a = 0, b = 0] = mine;
+  const [c = 0, d = 0] = other;
+  return a > c || (a === c && b > d);
+}
+
+function rankOf({ node }: NodeSurvey, { prefer, avoid }: CandidateWishes): number {
+  const wish = prefer.indexOf(node);
+  if (wish >= 0) return wish - prefer.length;
+  return avoid.includes(node) ? 1 : 0;
+}
+
+function byId(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

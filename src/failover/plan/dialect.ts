@@ -1,0 +1,106 @@
+/** The statements of a change in the words of one kind of server; all of it text, nothing is sent from here. */
+import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
+import type { NodeSurvey } from '../survey/node-survey.js';
+import { filePositionDialect } from './file-position-dialect.js';
+import { mariadbGtidDialect } from './mariadb-gtid-dialect.js';
+import { mysqlGtidDialect } from './mysql-gtid-dialect.js';
+
+/** Where replicas find a server, and the account that they log in with. */
+export interface ReplicationSource {
+  /** The server's host as the replicas know it. */
+  readonly host: string;
+  /** Its port. */
+  readonly port: number;
+  /** The user of replication; its password is `{replicationPassword}`. */
+  readonly user: string;
+  /** Whether replicas connect with TLS. */
+  readonly tls: boolean;
+}
+
+/** One kind of server. `{…}` in a statement stands for what was kept under that name. */
+export interface Dialect {
+  /** Stops receiving and leaves executing alone: the only stop that throws nothing away. */
+  readonly stopReceiving: string;
+  /** Takes {@link Dialect.stopReceiving} back. */
+  readonly startReceiving: string;
+  /** Stops both threads; only when everything that was received is executed. */
+  readonly stopReplication: string;
+  /** Starts both threads. */
+  readonly startReplication: string;
+  /** Forgets the source. */
+  readonly forgetSource: string;
+  /** Makes the server refuse writes, its administrators' too where it can. */
+  readonly refuseWrites: string;
+  /** Lets ordinary users write again. */
+  readonly takeWrites: readonly string[];
+  /** Lets the manager write while ordinary users cannot; none where its account may anyway. */
+  readonly takeOwnWrites: readonly string[];
+  /** Lets ordinary users write unless the time in `@ha_until` is over. */
+  readonly takeWritesInTime: string;
+  /** Tells what the server has, under the names that {@link Dialect.waitFor} wants. */
+  readonly position: { readonly sql: string; readonly keep: string };
+  /** Waits up to `seconds`; 0 when everything that was kept by `position` is executed. */
+  waitFor(seconds: number): string;
+  /** Makes a server that has a source follow another one. */
+  repoint(source: ReplicationSource): readonly string[];
+  /** Makes a server without a source, which may have been a primary, follow one. */
+  demote(source: ReplicationSource): readonly string[];
+}
+
+/** The dialect of a surveyed server. */
+export function dialectOf(survey: Pick<NodeSurvey, 'version' | 'numbering'>): Dialect {
+  switch (survey.numbering) {
+    case 'mysql-gtid':
+      return mysqlGtidDialect(survey.version);
+    case 'mariadb-gtid':
+      return mariadbGtidDialect(survey.version);
+    case 'file-position':
+      return filePositionDialect(survey.version);
+  }
+}
+
+/** The words that MySQL changed over time and MariaDB kept. */
+export interface Words {
+  /** `REPLICA` or `SLAVE`. */
+  readonly replica: string;
+  /** `SOURCE` or `MASTER`, as options of CHANGE begin. */
+  readonly source: string;
+  /** `CHANGE REPLICATION SOURCE` or `CHANGE MASTER`. */
+  readonly change: string;
+}
+
+/** The words of a version. */
+export function wordsOf(version: ServerVersion): Words {
+  const old = { replica: 'SLAVE', source: 'MASTER', change: 'CHANGE MASTER' };
+  if (version.flavor === 'mariadb') return old;
+  if (isAtLeast(version, 8, 0, 23)) {
+    return { replica: 'REPLICA', source: 'SOURCE', change: 'CHANGE REPLICATION SOURCE' };
+  }
+  return isAtLeast(version, 8, 0, 22) ? { ...old, replica: 'REPLICA' } : old;
+}
+
+/** A text between quotes. Passwords are kept out of plans; hosts and users have no quotes in them, which is checked before. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** Statements about threads and writes that do not depend on how transactions are numbered. */
+export function threadStatements(
+  version: ServerVersion,
+): Omit<Dialect, 'position' | 'waitFor' | 'repoint' | 'demote'> {
+  const { replica } = wordsOf(version);
+  const mysql = version.flavor === 'mysql';
+  return {
+    stopReceiving: `STOP ${replica} IO_THREAD`,
+    startReceiving: `START ${replica} IO_THREAD`,
+    stopReplication: `STOP ${replica}`,
+    startReplication: `START ${replica}`,
+    forgetSource: `RESET ${replica} ALL`,
+    refuseWrites: mysql ? 'SET GLOBAL super_read_only=1' : 'SET GLOBAL read_only=1',
+    takeWrites: mysql
+      ? ['SET GLOBAL super_read_only=0', 'SET GLOBAL read_only=0']
+      : ['SET GLOBAL read_only=0'],
+    takeOwnWrites: mysql ? ['SET GLOBAL super_read_only=0'] : [],
+    takeWritesInTime: 'SET GLOBAL read_only=IF(SYSDATE(6)<@ha_until, 0, 1)',
+  };
+}

@@ -1,0 +1,75 @@
+/** What a failover would lose, as far as that can be known before it is made; pure. */
+
+import type { Flavor } from '../../topology/node-description.js';
+import type { MaxLoss } from '../acting-options.js';
+import {
+  missingOf,
+  NO_TRANSACTIONS,
+  readTransactions,
+  type TransactionSet,
+} from '../survey/transaction-set.js';
+import type { ExpectedLoss } from './failover-plan.js';
+
+/** What the dead primary was last seen to have. */
+export interface LastSeen {
+  /** Its flavor. */
+  readonly flavor: Flavor;
+  /** Its transactions, in its own notation; '' when it used no GTIDs. */
+  readonly gtids: string;
+  /** How long before the first sign of trouble that was, milliseconds. */
+  readonly unseenMs: number;
+  /** Transactions a second that it committed at the end; null when only one look is known. */
+  readonly rate: number | null;
+  /** Whether every commit waited, before it was acknowledged, until a replica had it. */
+  readonly semiSync: boolean;
+}
+
+/** The loss if `reached` is everything that the new primary will have. */
+export function expectedLoss(seen: LastSeen | undefined, reached: TransactionSet): ExpectedLoss {
+  if (seen === undefined) {
+    return {
+      known: false,
+      transactions: null,
+      gtids: null,
+      unseenMs: 0,
+      why: 'the old primary was never seen by this process',
+    };
+  }
+  const { flavor, gtids, unseenMs, semiSync } = seen;
+  const had = readTransactions(flavor, gtids) ?? NO_TRANSACTIONS;
+  if (had.size === 0) {
+    return { known: false, transactions: null, gtids: null, unseenMs, why: 'the old primary used no GTIDs' };
+  }
+  const { count, text } = missingOf(flavor, had, reached);
+  if (semiSync && count === 0) {
+    const why = 'every commit was acknowledged only after a replica had it (semi-synchronous replication)';
+    return { known: true, transactions: 0, gtids: '', unseenMs, why };
+  }
+  const why = `the old primary was last seen ${Math.round(unseenMs)} ms before its end; what it committed after that is not known`;
+  return { known: false, transactions: count, gtids: text, unseenMs, why };
+}
+
+/** Why `loss` is more than `maxLoss` allows, and what to do; undefined when it is not. */
+export function lossRefusal(
+  loss: ExpectedLoss,
+  maxLoss: MaxLoss,
+  rate: number | null | undefined,
+): string | undefined {
+  if (maxLoss === 'any') return undefined;
+  const remedy = 'Call failover({ acceptLoss: true }), or set `failover.maxLoss`';
+  const { known, transactions, gtids, unseenMs, why } = loss;
+  const seen =
+    transactions === null ? 'an unknown number of transactions' : `${transactions} transactions (${gtids})`;
+  if (maxLoss === 'none') {
+    if (known && transactions === 0) return undefined;
+    const lost =
+      transactions === 0 ? 'Nothing is known to be lost, but that is not proven' : `It would lose ${seen}`;
+    return `${lost}: ${why}. maxLoss is 'none'. Use semi-synchronous replication (AFTER_SYNC), so that it can be proven. ${remedy}`;
+  }
+  if (transactions === null) return `It would lose an unknown number of transactions: ${why}. ${remedy}`;
+  const estimate = known ? 0 : Math.ceil(((rate ?? 0) * unseenMs) / 1_000);
+  if (!known && rate === null)
+    return `Nobody knows how fast the old primary wrote at its end: ${why}. ${remedy}`;
+  if (transactions + estimate <= maxLoss.transactions) return undefined;
+  return `It would lose ${seen} and about ${estimate} that nobody has seen; maxLoss allows ${maxLoss.transactions}. ${remedy}`;
+}

@@ -1,0 +1,131 @@
+/** A change of the primary as data: what will be done, where, why, and how it is undone. Making one changes nothing. */
+import type { NodeId } from '../../common/node-address.js';
+import type { Evidence } from '../detector/evidence.js';
+import type { FailureKind } from '../failure-kind.js';
+
+/** The kinds of changes. */
+export type PlanKind =
+  /** Planned: the primary is alive. */
+  | 'switchover'
+  /** The primary is dead or cannot be reached. */
+  | 'failover'
+  /** A former primary becomes a replica. */
+  | 'rejoin'
+  /** What another process left half done is finished or undone. */
+  | 'resume';
+
+/** What a step does besides, or instead of, sending a statement. */
+export type StepAction =
+  /** One statement; its first column is compared or kept when the step says so. */
+  | 'statement'
+  /** Locks on a majority of all voters: from here on, leases are short. */
+  | 'lock-change'
+  /** Until every long lease is over. */
+  | 'wait-leases'
+  /** The second lock: from here on, no lease is granted. */
+  | 'lock-promote'
+  /** Until processes have seen that lock and finished what was under way: half of the short lease. */
+  | 'wait-writers'
+  /** Until no lease lives. */
+  | 'wait-handover'
+  /** Makes sure of the majority, the candidate first. */
+  | 'renew'
+  /** Makes sure that the node has executed everything that it received: only then may its relay log go. */
+  | 'assert-applied'
+  /** Makes sure that no other node that is held has more than the candidate. */
+  | 'assert-complete'
+  /** Makes sure that the reason of the change still holds. */
+  | 'confirm'
+  /** The user's hook with the name of the step. */
+  | 'hook'
+  /** Votes of a majority are changed: the locks are freed. */
+  | 'release';
+
+/** One step. Steps of one phase run at the same time on different nodes, and in order on the same one. */
+export interface PlanStep {
+  /** Its name, different from all others of the plan. */
+  readonly id: string;
+  /** What it belongs to: `prepare`, `freeze`, `drain`, `promote`, `repoint`, … */
+  readonly phase: string;
+  /** What it does. */
+  readonly action: StepAction;
+  /** The node that it is about; null for what is about all voters. */
+  readonly node: NodeId | null;
+  /** The statement; `{name}` stands for what an earlier step has kept under that name. */
+  readonly sql?: string | undefined;
+  /** Why it is done. */
+  readonly why: string;
+  /** The statement that takes it back. */
+  readonly undo?: string | undefined;
+  /** The name under which the first column of the answer is kept. */
+  readonly keep?: string | undefined;
+  /** The statement is repeated until its first column is this. */
+  readonly until?: string | undefined;
+  /** The first column must be this, else the step has failed. */
+  readonly expect?: string | undefined;
+  /** Longest time that it is repeated, milliseconds. */
+  readonly timeoutMs?: number | undefined;
+  /** When it fails, the node is left to the next round of repair instead of failing the plan. */
+  readonly spares?: boolean | undefined;
+  /** From here on the plan is finished, not undone. */
+  readonly pointOfNoReturn?: boolean | undefined;
+}
+
+/** What a failover is expected to lose. */
+export interface ExpectedLoss {
+  /** Whether the number is certain. False: the primary may have committed more after it was last seen. */
+  readonly known: boolean;
+  /** Transactions that the primary was seen to have and no reachable replica has; null when even that cannot be told. */
+  readonly transactions: number | null;
+  /** Which, in the server's notation; null when it cannot be told. */
+  readonly gtids: string | null;
+  /** How long before its end the primary was last seen, milliseconds: what it committed in that time is not counted. */
+  readonly unseenMs: number;
+  /** Why the number is what it is. */
+  readonly why: string;
+}
+
+/** A node that cannot become the primary. */
+export interface ExcludedNode {
+  /** The node. */
+  readonly node: NodeId;
+  /** Why. */
+  readonly why: string;
+}
+
+/** A change of the primary. */
+export interface FailoverPlan {
+  /** Names this change: the same in the journal, in events and in hooks. */
+  readonly opId: string;
+  /** What kind of change it is. */
+  readonly kind: PlanKind;
+  /** The cluster. */
+  readonly cluster: string;
+  /** The epoch that the new primary will have. */
+  readonly epoch: number;
+  /** The primary before; null when none is known. */
+  readonly from: NodeId | null;
+  /** The primary after. */
+  readonly to: NodeId;
+  /** What is wrong; null for a planned change. */
+  readonly reason: FailureKind | null;
+  /** What was seen. */
+  readonly evidence: readonly Evidence[];
+  /** Everything that will be done, in order. */
+  readonly steps: readonly PlanStep[];
+  /** What is expected to be lost; nothing by a switchover. */
+  readonly loss: ExpectedLoss;
+  /** The nodes that cannot become the primary. */
+  readonly excluded: readonly ExcludedNode[];
+  /** What an operator should know before. */
+  readonly warnings: readonly string[];
+}
+
+/** The loss of a change that waits for everything. */
+export const NO_LOSS: ExpectedLoss = Object.freeze({
+  known: true,
+  transactions: 0,
+  gtids: '',
+  unseenMs: 0,
+  why: 'the new primary has everything that the old one has before writes go there',
+});

@@ -1,0 +1,28 @@
+/**
+ * Replication by file and position: only nodes that stand at exactly the same place can follow a new primary, at the place
+ * where its own log was before it took its first write (kept as `{newFile}` and `{newOffset}`).
+ */
+import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
+import { type Dialect, quoted, type ReplicationSource, threadStatements, wordsOf } from './dialect.js';
+
+/** The dialect for a version. */
+export function filePositionDialect(version: ServerVersion): Dialect {
+  const { source: word, change } = wordsOf(version);
+  const mysql = version.flavor === 'mysql';
+  const wait = mysql && isAtLeast(version, 8, 0, 26) ? 'SOURCE_POS_WAIT' : 'MASTER_POS_WAIT';
+  const status = mysql && isAtLeast(version, 8, 2, 0) ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
+  const where = ({ host, port }: ReplicationSource): string =>
+    `${word}_HOST=${quoted(host)}, ${word}_PORT=${port}, ${word}_LOG_FILE='{newFile}', ${word}_LOG_POS={newOffset}, ` +
+    `${word}_CONNECT_RETRY=1, ${word}_HEARTBEAT_PERIOD=1${mysql ? '' : ', MASTER_USE_GTID=no'}`;
+  return {
+    ...threadStatements(version),
+    position: { sql: status, keep: 'file offset' },
+    waitFor: (seconds) =>
+      `SELECT IF(${wait}('{file}', {offset}, ${Math.max(1, Math.ceil(seconds))})>=0, 0, 1) AS behind`,
+    repoint: (source) => [`${change} TO ${where(source)}`],
+    demote: (source) => [
+      `${change} TO ${where(source)}, ${word}_USER=${quoted(source.user)}, ` +
+        `${word}_PASSWORD='{replicationPassword}', ${word}_SSL=${source.tls ? 1 : 0}`,
+    ],
+  };
+}

@@ -1,0 +1,23 @@
+/** MySQL with GTIDs (5.7 and newer): sets of transactions, automatic positions. */
+import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
+import { type Dialect, quoted, type ReplicationSource, threadStatements, wordsOf } from './dialect.js';
+
+/** The dialect for a version. */
+export function mysqlGtidDialect(version: ServerVersion): Dialect {
+  const { source: word, change } = wordsOf(version);
+  // From 8.0 on accounts use caching_sha2_password, which wants TLS or the server's key.
+  const key = isAtLeast(version, 8, 0, 0) ? `, GET_${word}_PUBLIC_KEY=1` : '';
+  const where = ({ host, port }: ReplicationSource): string =>
+    `${word}_HOST=${quoted(host)}, ${word}_PORT=${port}, ${word}_AUTO_POSITION=1, ${word}_CONNECT_RETRY=1, ` +
+    `${word}_RETRY_COUNT=86400, ${word}_HEARTBEAT_PERIOD=1`;
+  return {
+    ...threadStatements(version),
+    position: { sql: "SELECT REPLACE(@@GLOBAL.gtid_executed, CHAR(10), '') AS position", keep: 'position' },
+    waitFor: (seconds) => `SELECT WAIT_FOR_EXECUTED_GTID_SET('{position}', ${seconds}) AS behind`,
+    repoint: (source) => [`${change} TO ${where(source)}`],
+    demote: (source) => [
+      `${change} TO ${where(source)}, ${word}_USER=${quoted(source.user)}, ` +
+        `${word}_PASSWORD='{replicationPassword}', ${word}_SSL=${source.tls ? 1 : 0}${key}`,
+    ],
+  };
+}

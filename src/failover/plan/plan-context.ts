@@ -1,0 +1,232 @@
+/** What every plan is made from, and the steps that several kinds of plans have in common. */
+import type { NodeId } from '../../common/node-address.js';
+import type { Evidence } from '../detector/evidence.js';
+import type { LeaseRules } from '../protocol/client-lease.js';
+import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
+import type { CandidateWishes } from './candidate-choice.js';
+import { type Dialect, dialectOf, type ReplicationSource } from './dialect.js';
+import type { PlanStep } from './failover-plan.js';
+
+/** What a plan is made from. */
+export interface PlanContext {
+  /** Names the change. */
+  readonly opId: string;
+  /** The cluster. */
+  readonly cluster: string;
+  /** Who makes the plan. */
+  readonly actor: string;
+  /** The largest epoch that was seen. */
+  readonly epoch: number;
+  /** The data nodes that could be reached, as they were found. */
+  readonly surveys: ReadonlyMap<NodeId, NodeSurvey>;
+  /** All data nodes. */
+  readonly nodes: readonly NodeId[];
+  /** The witnesses. */
+  readonly witnesses: readonly NodeId[];
+  /** The node that each replica's channel points at. */
+  readonly sources: ReadonlyMap<NodeId, NodeId>;
+  /** Where replicas find each node. */
+  readonly sourceAt: (node: NodeId) => ReplicationSource;
+  /** What an operator wishes. */
+  readonly wishes: CandidateWishes;
+  /** Nodes that an operator has taken out. */
+  readonly isolated: ReadonlySet<NodeId>;
+  /** The protocol's numbers. */
+  readonly rules: LeaseRules;
+  /** Hooks that the user has given, by name. */
+  readonly hooks: ReadonlySet<string>;
+  /** What was seen of the nodes. */
+  readonly evidence: readonly Evidence[];
+}
+
+/** Seconds of one wait on a server: the locks of a process that died are freed only when its statement has ended. */
+export const WAIT_SLICE_S = 0.5;
+
+/** How long a node may take to execute what it has received, milliseconds. */
+export const DRAIN_MS = 10_000;
+
+/** Whether commits on this server wait until a replica has them. */
+export function isSemiSync(survey: NodeSurvey): boolean {
+  return isOn(variableOf(survey, 'rpl_semi_sync_source_enabled', 'rpl_semi_sync_master_enabled'));
+}
+
+/** A step about all voters. */
+export function lockStep(
+  id: PlanStep['id'],
+  action: PlanStep['action'],
+  phase: string,
+  why: string,
+): PlanStep {
+  return { id, phase, action, node: null, why };
+}
+
+/** The user's hook, where there is one. */
+export function hookSteps(context: PlanContext, name: string, why: string): readonly PlanStep[] {
+  if (!context.hooks.has(name)) return [];
+  return [{ id: name, phase: `hook-${name}`, action: 'hook', node: null, why }];
+}
+
+/** Statements that make `node` the primary. What is done there before can be undone, these cannot. */
+export function promoteSteps(
+  context: PlanContext,
+  node: NodeId,
+  dialect: Dialect,
+  { hasSource, semiSync }: { readonly hasSource: boolean; readonly semiSync: boolean },
+): readonly PlanStep[] {
+  const step = (id: string, sql: string, why: string, more: Partial<PlanStep> = {}): PlanStep => ({
+    id: `${id}@${node}`,
+    phase: 'promote',
+    action: 'statement',
+    node,
+    sql,
+    why,
+    ...more,
+  });
+  const steps: PlanStep[] = [
+    { ...lockStep('renew', 'renew', 'renew', 'the majority is still held, the candidate first'), node },
+  ];
+  if (hasSource) {
+    steps.push(
+      ...stopSteps(dialect, node, 'promote', false),
+      step('forget-source', dialect.forgetSource, 'from here on it votes for itself', {
+        pointOfNoReturn: true,
+      }),
+    );
+  }
+  dialect.takeOwnWrites.forEach((sql, index) => {
+    steps.push(step(`take-own-writes-${index}`, sql, 'the epoch is written before anybody else can write'));
+  });
+  steps.push(
+    step('epoch', epochSql(context, node), 'says who is the primary since when', { pointOfNoReturn: true }),
+    ...semiSyncSteps(context, node, 'promote', semiSync),
+    step('take-writes', dialect.takeWritesInTime, 'it takes writes, unless the locks may be gone meanwhile'),
+    step('verify-writes', 'SELECT @@GLOBAL.read_only AS read_only', 'it was done in time', { expect: '0' }),
+  );
+  return steps;
+}
+
+/** Stops replication without throwing away what was received: first the receiver, and the rest when nothing is left. */
+function stopSteps(dialect: Dialect, node: NodeId, phase: string, spares: boolean): readonly PlanStep[] {
+  const common = { phase, node, spares };
+  return [
+    {
+      ...common,
+      id: `stop-receiving@${node}`,
+      action: 'statement',
+      sql: dialect.stopReceiving,
+      why: 'what it has does not grow any more, and is kept',
+      undo: dialect.startReceiving,
+    },
+    {
+      ...common,
+      id: `assert-applied@${node}`,
+      action: 'assert-applied',
+      why: 'its relay log is thrown away next',
+      timeoutMs: DRAIN_MS,
+    },
+    {
+      ...common,
+      id: `stop-replication@${node}`,
+      action: 'statement',
+      sql: dialect.stopReplication,
+      why: 'everything it received is executed',
+      undo: dialect.startReplication,
+    },
+  ];
+}
+
+/** Semi-synchronous replication is the primary's: a replica with it would wait for replicas that it does not have. */
+function semiSyncSteps(context: PlanContext, node: NodeId, phase: string, on: boolean): readonly PlanStep[] {
+  const survey = context.surveys.get(node);
+  const name = ['rpl_semi_sync_source_enabled', 'rpl_semi_sync_master_enabled'].find((each) =>
+    survey?.variables.has(each),
+  );
+  if (survey === undefined || name === undefined || isOn(variableOf(survey, name)) === on) return [];
+  return [
+    {
+      id: `semi-sync@${node}`,
+      phase,
+      action: 'statement',
+      node,
+      sql: `SET GLOBAL ${name}=${on ? 1 : 0}`,
+      why: on ? 'commits wait for a replica, as they did on the old primary' : 'a replica waits for nobody',
+    },
+  ];
+}
+
+/** Writes the epoch row; the largest wins. */
+function epochSql({ cluster, epoch, opId, actor }: PlanContext, node: NodeId): string {
+  const values = [
+    `'${cluster}'`,
+    String(epoch + 1),
+    `'${escaped(node)}'`,
+    `'${opId}'`,
+    `'${escaped(actor)}'`,
+  ].join(', ');
+  return `REPLACE INTO ha_meta.topology (cluster, epoch, primary_node, op_id, actor, at) VALUES (${values}, SYSDATE(6))`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[^\w.:[\]@/-]/g, '_').slice(0, 128);
+}
+
+/** Makes a replica of the old primary follow the new one, once everything that it received is executed. */
+export function repointSteps(context: PlanContext, node: NodeId, to: NodeId): readonly PlanStep[] {
+  const survey = context.surveys.get(node);
+  if (survey === undefined) return [];
+  const dialect = dialectOf(survey);
+  const statements =
+    survey.channels.length > 0 ? dialect.repoint(context.sourceAt(to)) : dialect.demote(context.sourceAt(to));
+  const step = (id: string, sql: string, why: string): PlanStep => ({
+    id: `${id}@${node}`,
+    phase: 'repoint',
+    action: 'statement',
+    node,
+    sql,
+    why,
+    spares: true,
+  });
+  return [
+    ...(survey.channels.length > 0 ? stopSteps(dialect, node, 'repoint', true) : []),
+    ...semiSyncSteps(context, node, 'repoint', false).map((each) => ({ ...each, spares: true })),
+    ...statements.map((sql, index) => step(`follow-${index}`, sql, `it follows, and votes for, ${to}`)),
+    step('start-replication', dialect.startReplication, 'it receives from the new primary'),
+  ];
+}
+
+/** Stops receiving on a replica and waits until it has executed what it received, or what was kept as the final position. */
+export function drainSteps(
+  context: PlanContext,
+  node: NodeId,
+  options: { readonly phase: string; readonly spares: boolean; readonly timeoutMs: number },
+): readonly PlanStep[] {
+  const survey = context.surveys.get(node);
+  if (survey === undefined) return [];
+  const dialect = dialectOf(survey);
+  return [
+    {
+      id: `drain@${node}`,
+      phase: options.phase,
+      action: 'statement',
+      node,
+      sql: dialect.waitFor(WAIT_SLICE_S),
+      why: 'it executes everything up to the final position',
+      until: '0',
+      timeoutMs: options.timeoutMs,
+      spares: options.spares,
+    },
+  ];
+}
+
+/** A witness votes for the new primary. */
+export function witnessSteps(context: PlanContext, to: NodeId): readonly PlanStep[] {
+  return context.witnesses.map((node) => ({
+    id: `vote@${node}`,
+    phase: 'repoint',
+    action: 'statement' as const,
+    node,
+    sql: `REPLACE INTO ha_meta.vote (cluster, vote, op_id, at) VALUES ('${context.cluster}', '${escaped(to)}', '${context.opId}', SYSDATE(6))`,
+    why: `it votes for ${to}`,
+    spares: true,
+  }));
+}

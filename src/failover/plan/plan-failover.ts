@@ -1,0 +1,149 @@
+/** The plan of an unplanned change: the primary is dead or out of reach, and what it will cost is said before. */
+import type { NodeId } from '../../common/node-address.js';
+import type { FailureKind } from '../failure-kind.js';
+import { chooseCandidate } from './candidate-choice.js';
+import { dialectOf } from './dialect.js';
+import { expectedLoss, type LastSeen } from './expected-loss.js';
+import type { FailoverPlan, PlanStep } from './failover-plan.js';
+import {
+  hookSteps,
+  lockStep,
+  type PlanContext,
+  promoteSteps,
+  repointSteps,
+  witnessSteps,
+} from './plan-context.js';
+import { newPositionSteps, refused } from './plan-switchover.js';
+
+/** What a failover is planned from besides the nodes. */
+export interface FailoverCause {
+  /** The lost primary. */
+  readonly from: NodeId;
+  /** What is wrong with it. */
+  readonly reason: FailureKind | null;
+  /** What it was last seen to have. */
+  readonly lastSeen: LastSeen | undefined;
+  /** The node that the caller insists on. */
+  readonly wanted?: NodeId | undefined;
+  /** Nodes that did not answer, and why. */
+  readonly silent: ReadonlyMap<NodeId, string>;
+}
+
+/** How long the new primary may take to execute what it has received, milliseconds. */
+const DRAIN_LIMIT_MS = 300_000;
+
+/**
+ * Plans to make the best replica the primary.
+ *
+ * @throws StormlampError `ERR_CHANGE_REFUSED` naming every node and why it cannot become the primary.
+ */
+export function planFailover(context: PlanContext, cause: FailoverCause): FailoverPlan {
+  const { surveys, opId, cluster, epoch, wishes, isolated } = context;
+  const { from, reason, lastSeen, wanted, silent } = cause;
+  // A node without a source may be what an unfinished change has left; one that takes writes is another primary.
+  const group = [...surveys.values()].filter(
+    ({ node, readOnly }) =>
+      node !== from &&
+      (context.sources.get(node) === from || (context.sources.get(node) === undefined && readOnly)),
+  );
+  const choice = chooseCandidate({ surveys: group, wishes, isolated, wanted });
+  const { to, excluded } = choice;
+  const candidate = to === undefined ? undefined : surveys.get(to);
+  if (to === undefined || candidate === undefined) {
+    const said = new Map([...silent].map(([node, why]) => [node, `it cannot be reached (${why})`]));
+    for (const { node, why } of excluded) said.set(node, why);
+    const reasons = context.nodes
+      .filter((node) => node !== from)
+      .map((node) => `${node}: ${said.get(node) ?? `it does not replicate from ${from}`}`);
+    throw refused(`No node can become the primary in place of ${from}. ${reasons.join('; ')}`);
+  }
+  const receiving = group.filter(({ channels }) => channels.length > 0).map(({ node }) => node);
+  const others = group.filter(({ node }) => node !== to).map(({ node }) => node);
+  const old = surveys.get(from);
+  const steps: readonly PlanStep[] = [
+    ...hookSteps(context, 'beforeFailover', 'the application may refuse'),
+    lockStep(
+      'lock-change',
+      'lock-change',
+      'lock-change',
+      'nobody else changes anything; no lease is granted',
+    ),
+    ...(old === undefined ? [] : fenceSteps(context, from)),
+    ...hookSteps(context, 'fence', 'the old primary certainly cannot write'),
+    ...receiving.map((node) => freezeStep(context, node, node !== to)),
+    lockStep('confirm', 'confirm', 'confirm', 'the primary is still down, in the eyes of its replicas, too'),
+    {
+      ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
+      node: to,
+    },
+    lockStep('wait-handover', 'wait-handover', 'wait-handover', 'every lease on the old primary is over'),
+    {
+      ...lockStep('drain', 'assert-applied', 'drain', 'everything it received is executed'),
+      id: `drain@${to}`,
+      node: to,
+      timeoutMs: DRAIN_LIMIT_MS,
+    },
+    ...newPositionSteps(context, to),
+    lockStep('confirm-again', 'confirm', 'confirm-again', 'the primary did not come back meanwhile'),
+    ...promoteSteps(context, to, dialectOf(candidate), {
+      hasSource: candidate.channels.length > 0,
+      semiSync: lastSeen?.semiSync === true,
+    }),
+    ...others.flatMap((node) => repointSteps(context, node, to)),
+    ...witnessSteps(context, to),
+    lockStep('release', 'release', 'release', 'a majority votes for the new primary; writes flow again'),
+    ...hookSteps(context, 'afterPromote', 'service discovery learns of it'),
+  ];
+  return {
+    opId,
+    kind: 'failover',
+    cluster,
+    epoch: epoch + 1,
+    from,
+    to,
+    reason,
+    evidence: context.evidence,
+    steps,
+    loss: expectedLoss(lastSeen, candidate.reached),
+    excluded,
+    warnings: [...silent]
+      .filter(([node]) => node !== from)
+      .map(([node, why]) => `${node} cannot be reached (${why}); what it has is not known`),
+  };
+}
+
+/** A primary that answers the manager all the same is made to refuse writes first. */
+function fenceSteps(context: PlanContext, from: NodeId): readonly PlanStep[] {
+  const survey = context.surveys.get(from);
+  if (survey === undefined || survey.readOnly) return [];
+  const dialect = dialectOf(survey);
+  return [
+    {
+      id: `refuse-writes@${from}`,
+      phase: 'fence-reachable',
+      action: 'statement',
+      node: from,
+      sql: dialect.refuseWrites,
+      why: 'it answers here, and takes no more writes',
+      undo: dialect.takeWrites.join('; '),
+      spares: true,
+    },
+  ];
+}
+
+function freezeStep(context: PlanContext, node: NodeId, spares: boolean): PlanStep {
+  const survey = context.surveys.get(node);
+  const dialect = dialectOf(
+    survey ?? { version: { flavor: 'mysql', text: '', numbers: [0, 0, 0] }, numbering: 'mysql-gtid' },
+  );
+  return {
+    id: `freeze@${node}`,
+    phase: 'freeze',
+    action: 'statement',
+    node,
+    sql: dialect.stopReceiving,
+    why: 'what it has received does not grow any more, and is kept',
+    undo: dialect.startReceiving,
+    spares,
+  };
+}

@@ -1,0 +1,216 @@
+/** What has to be put right when no change is under way: former primaries that came back, replicas that were left behind, and
+ * changes that nobody finished. One thing at a time, so that writes go on meanwhile. */
+import type { NodeId } from '../../common/node-address.js';
+import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
+import { isWithin, missingOf, readTransactions } from '../survey/transaction-set.js';
+import { chooseCandidate } from './candidate-choice.js';
+import { dialectOf } from './dialect.js';
+import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
+import {
+  isSemiSync,
+  lockStep,
+  type PlanContext,
+  promoteSteps,
+  repointSteps,
+  witnessSteps,
+} from './plan-context.js';
+import { refused } from './plan-switchover.js';
+
+/** What is to be done about one node. */
+export type Repair =
+  /** Nothing. */
+  | { readonly kind: 'none' }
+  /** A plan puts it right. */
+  | { readonly kind: 'plan'; readonly plan: FailoverPlan }
+  /** It has transactions that the primary lacks: an operator has to decide. */
+  | { readonly kind: 'diverged'; readonly gtids: string; readonly transactions: number }
+  /** The primary no longer has the logs that it would need. */
+  | { readonly kind: 'purged' };
+
+/** Why a node's data cannot go on from where it is; undefined when it can. Needs the primary surveyed after the node. */
+export function obstacleOf(
+  node: NodeSurvey,
+  primary: NodeSurvey,
+): Exclude<Repair, { kind: 'none' | 'plan' }> | undefined {
+  if (node.numbering === 'file-position') {
+    // Without GTIDs nobody can tell: its data has to be made anew.
+    return node.channels.length === 0 ? { kind: 'purged' } : undefined;
+  }
+  const { flavor } = node.version;
+  if (!isWithin(node.executed, primary.executed)) {
+    const { count, text } = missingOf(flavor, node.executed, primary.executed);
+    return { kind: 'diverged', gtids: text, transactions: count };
+  }
+  if (flavor !== 'mysql') return undefined;
+  const purged = readTransactions(flavor, (variableOf(primary, 'gtid_purged') ?? '').replace(/\s/g, ''));
+  return purged !== undefined && !isWithin(purged, node.executed) ? { kind: 'purged' } : undefined;
+}
+
+/** What is to be done about `node`, while `primary` is the primary. */
+export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId): Repair {
+  const survey = context.surveys.get(node);
+  const source = context.surveys.get(primary);
+  if (survey === undefined || source === undefined || node === primary || survey.channels.length > 1) {
+    return { kind: 'none' };
+  }
+  const [channel] = survey.channels;
+  const dialect = dialectOf(survey);
+  const step = (id: string, sql: string, why: string): PlanStep => ({
+    id: `${id}@${node}`,
+    phase: 'rejoin',
+    action: 'statement',
+    node,
+    sql,
+    why,
+  });
+  const lock = lockStep('lock-change', 'lock-change', 'lock-change', 'nobody else changes this node');
+  const release = lockStep('release', 'release', 'release', 'it votes again');
+  const refuse = survey.readOnly
+    ? []
+    : [step('refuse-writes', dialect.refuseWrites, 'it is not the primary')];
+  if (channel !== undefined && context.sources.get(node) === primary) {
+    const stopped = channel.io === 'no' && channel.error === '' && (channel.sql || !survey.hasUnapplied);
+    if (!stopped && survey.readOnly) return { kind: 'none' };
+    const start = channel.sql ? dialect.startReceiving : dialect.startReplication;
+    const restart = stopped
+      ? [step('start-receiving', start, 'a change that was given up has stopped it')]
+      : [];
+    return planned(context, node, primary, [lock, ...refuse, ...restart, release]);
+  }
+  const obstacle = obstacleOf(survey, source);
+  if (obstacle !== undefined) return obstacle;
+  return planned(context, node, primary, [
+    lock,
+    ...refuse,
+    lockStep('wait-handover', 'wait-handover', 'wait-handover', 'no lease counts on its vote any more'),
+    ...repointSteps(context, node, primary).map((each) => ({ ...each, phase: 'rejoin', spares: false })),
+    release,
+  ]);
+}
+
+/** A change that was begun and not ended. */
+export interface Unfinished {
+  /** Names it. */
+  readonly opId: string;
+  /** The primary before. */
+  readonly from: NodeId;
+  /** The primary after. */
+  readonly to: NodeId;
+}
+
+/**
+ * Finishes or undoes what another process has left, when no node takes writes: the node that has everything becomes the
+ * primary, rather the old one than the new one.
+ *
+ * @throws StormlampError `ERR_CHANGE_REFUSED` when no node has everything.
+ */
+export function planResume(context: PlanContext, { from, to: meant }: Unfinished): FailoverPlan {
+  const surveys = [...context.surveys.values()];
+  const wishes = { prefer: [from, meant], avoid: [], never: context.wishes.never };
+  const { to, excluded } = chooseCandidate({ surveys, wishes, isolated: context.isolated });
+  const candidate = to === undefined ? undefined : context.surveys.get(to);
+  if (to === undefined || candidate === undefined) {
+    const reasons = excluded.map(({ node, why }) => `${node}: ${why}`).join('; ');
+    throw refused(
+      `A change from ${from} to ${meant} was left unfinished, and no node has everything. ${reasons}`,
+    );
+  }
+  const others = surveys.filter(({ node }) => node !== to);
+  const steps: readonly PlanStep[] = [
+    lockStep(
+      'lock-change',
+      'lock-change',
+      'lock-change',
+      'nobody else changes anything; no lease is granted',
+    ),
+    ...others
+      .filter(({ channels }) => channels.length > 0)
+      .map(
+        ({ node }): PlanStep => ({
+          id: `freeze@${node}`,
+          phase: 'freeze',
+          action: 'statement',
+          node,
+          sql: dialectOf(candidate).stopReceiving,
+          why: 'what it has received does not grow any more, and is kept',
+          undo: dialectOf(candidate).startReceiving,
+          spares: true,
+        }),
+      ),
+    {
+      ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
+      node: to,
+    },
+    lockStep('wait-handover', 'wait-handover', 'wait-handover', 'every lease is over'),
+    {
+      ...lockStep('drain', 'assert-applied', 'drain', 'everything it received is executed'),
+      id: `drain@${to}`,
+      node: to,
+      timeoutMs: 60_000,
+    },
+    ...promoteSteps(context, to, dialectOf(candidate), {
+      hasSource: candidate.channels.length > 0,
+      semiSync: surveys.some(isSemiSync),
+    }),
+    ...others.flatMap(({ node }) =>
+      context.sources.get(node) === to
+        ? [startReceiving(node, dialectOf(candidate).startReceiving)]
+        : repointSteps(context, node, to),
+    ),
+    ...witnessSteps(context, to),
+    lockStep('release', 'release', 'release', 'a majority votes for the primary; writes flow again'),
+  ];
+  return {
+    opId: context.opId,
+    kind: 'resume',
+    cluster: context.cluster,
+    epoch: context.epoch + 1,
+    from,
+    to,
+    reason: null,
+    evidence: context.evidence,
+    steps,
+    loss: NO_LOSS,
+    excluded,
+    warnings: [],
+  };
+}
+
+/** Whether `survey` is a primary that was restarted read-only, as its configuration should have it. */
+export function isRestartedPrimary(survey: NodeSurvey | undefined, secondsSinceSeen: number): boolean {
+  if (survey === undefined || survey.channels.length > 0 || !survey.readOnly) return false;
+  return survey.uptimeS < secondsSinceSeen && isOn(variableOf(survey, 'log_bin'));
+}
+
+function startReceiving(node: NodeId, sql: string): PlanStep {
+  return {
+    id: `start-receiving@${node}`,
+    phase: 'repoint',
+    action: 'statement',
+    node,
+    sql,
+    why: 'it follows the primary already',
+    spares: true,
+  };
+}
+
+function planned(context: PlanContext, node: NodeId, primary: NodeId, steps: readonly PlanStep[]): Repair {
+  const { opId, cluster, epoch, evidence } = context;
+  return {
+    kind: 'plan',
+    plan: {
+      opId,
+      kind: 'rejoin',
+      cluster,
+      epoch,
+      from: primary,
+      to: node,
+      reason: null,
+      evidence,
+      steps,
+      loss: NO_LOSS,
+      excluded: [],
+      warnings: [],
+    },
+  };
+}

@@ -1,0 +1,197 @@
+/** The plan of a planned change of the primary: nothing that was acknowledged is lost, or nothing is changed. */
+import type { NodeId } from '../../common/node-address.js';
+import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { chooseCandidate } from './candidate-choice.js';
+import { dialectOf } from './dialect.js';
+import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
+import {
+  DRAIN_MS,
+  drainSteps,
+  hookSteps,
+  isSemiSync,
+  lockStep,
+  type PlanContext,
+  promoteSteps,
+  repointSteps,
+  witnessSteps,
+} from './plan-context.js';
+
+/**
+ * Plans to make another node, or `wanted`, the primary in place of `from`, which is alive.
+ *
+ * @throws StormlampError `ERR_CHANGE_REFUSED` naming every node and why it cannot become the primary.
+ */
+export function planSwitchover(context: PlanContext, from: NodeId, wanted?: NodeId): FailoverPlan {
+  const { surveys, opId, cluster, epoch, wishes, isolated } = context;
+  const old = surveys.get(from);
+  if (old === undefined)
+    throw refused(`The primary ${from} cannot be reached; a planned switchover needs it. Use failover()`);
+  if (wanted === from) throw refused(`${from} is the primary already`);
+  const others = [...surveys.values()].filter(({ node }) => node !== from);
+  const replicas = others.filter(({ node }) => context.sources.get(node) === from);
+  const choice = chooseCandidate({ surveys: replicas, wishes, isolated, wanted, primary: old });
+  const { to, excluded } = choice;
+  if (to === undefined) throw refused(noCandidate(context, from, choice.excluded, wanted));
+  const candidate = surveys.get(to);
+  if (candidate === undefined) throw refused(`${to} was not looked at`);
+  const dialect = dialectOf(old);
+  const rest = others.filter(({ node }) => node !== to).map(({ node }) => node);
+  const at = (
+    id: string,
+    phase: string,
+    sql: string,
+    why: string,
+    more: Partial<PlanStep> = {},
+  ): PlanStep => ({
+    id: `${id}@${from}`,
+    phase,
+    action: 'statement',
+    node: from,
+    sql,
+    why,
+    ...more,
+  });
+  const begin = at(
+    'begin',
+    'begin',
+    beginSql(context, 'switchover', from, to),
+    'another process can finish or undo it',
+  );
+  const steps: readonly PlanStep[] = [
+    ...hookSteps(context, 'beforeSwitchover', 'the application may refuse'),
+    lockStep(
+      'lock-change',
+      'lock-change',
+      'lock-change',
+      'nobody else changes anything; leases are short from now on',
+    ),
+    begin,
+    at('position', 'catch-up', dialect.position.sql, 'what the candidate must have before writes are held', {
+      keep: dialect.position.keep,
+    }),
+    ...drainSteps(context, to, { phase: 'catch-up-candidate', spares: false, timeoutMs: DRAIN_MS }),
+    lockStep(
+      'wait-leases',
+      'wait-leases',
+      'wait-leases',
+      'every long lease is over then; writes still go on',
+    ),
+    lockStep(
+      'lock-promote',
+      'lock-promote',
+      'lock-promote',
+      'processes hold new writes and finish what is under way',
+    ),
+    lockStep(
+      'wait-writers',
+      'wait-writers',
+      'wait-writers',
+      'what is under way ends; what does not is refused next',
+    ),
+    at('refuse-writes', 'freeze', dialect.refuseWrites, 'nothing is committed after this, by nobody', {
+      undo: dialect.takeWrites.join('; '),
+    }),
+    at('final-position', 'freeze', dialect.position.sql, 'everything that was ever acknowledged', {
+      keep: dialect.position.keep,
+    }),
+    ...drainSteps(context, to, { phase: 'drain', spares: false, timeoutMs: DRAIN_MS }),
+    at(
+      'same-position',
+      'verify',
+      dialect.position.sql,
+      'no administrator has written past read_only meanwhile',
+      {
+        expect: dialect.position.keep.split(' ')[0] === 'position' ? '{position}' : '{file}',
+      },
+    ),
+    ...newPositionSteps(context, to),
+    lockStep(
+      'wait-handover',
+      'wait-handover',
+      'wait-handover',
+      'no lease lives any more: votes may be changed',
+    ),
+    ...promoteSteps(context, to, dialectOf(candidate), { hasSource: true, semiSync: isSemiSync(old) }),
+    ...repointSteps(context, from, to),
+    ...rest.flatMap((node) => [
+      ...drainSteps(context, node, { phase: 'repoint', spares: true, timeoutMs: DRAIN_MS }),
+      ...repointSteps(context, node, to),
+    ]),
+    ...witnessSteps(context, to),
+    lockStep('release', 'release', 'release', 'a majority votes for the new primary; writes flow again'),
+    ...hookSteps(context, 'afterPromote', 'service discovery learns of it'),
+  ];
+  return {
+    opId,
+    kind: 'switchover',
+    cluster,
+    epoch: epoch + 1,
+    from,
+    to,
+    reason: null,
+    evidence: context.evidence,
+    steps,
+    loss: NO_LOSS,
+    excluded,
+    warnings: warningsOf(context),
+  };
+}
+
+/** The open record by which another process knows what was meant. */
+export function beginSql(
+  { cluster, opId, actor }: PlanContext,
+  kind: string,
+  from: NodeId,
+  to: NodeId,
+): string {
+  const clean = (text: string): string => text.replace(/[^\w.:[\]@/-]/g, '_').slice(0, 128);
+  return (
+    'INSERT INTO ha_meta.operation (op_id, cluster, kind, from_node, to_node, actor, began_at) VALUES ' +
+    `('${opId}', '${cluster}', '${kind}', '${clean(from)}', '${clean(to)}', '${clean(actor)}', SYSDATE(6))`
+  );
+}
+
+/** Where others begin to read, when that is a place in the new primary's own log. */
+export function newPositionSteps(context: PlanContext, to: NodeId): readonly PlanStep[] {
+  const survey = context.surveys.get(to);
+  if (survey?.numbering !== 'file-position') return [];
+  return [
+    {
+      id: `new-position@${to}`,
+      phase: 'verify',
+      action: 'statement',
+      node: to,
+      sql: dialectOf(survey).position.sql,
+      why: 'where the others begin to read the new primary',
+      keep: 'newFile newOffset',
+    },
+  ];
+}
+
+/** The error of a change that is refused. */
+export function refused(message: string): StormlampError {
+  return new StormlampError(ErrorCode.CHANGE_REFUSED, message);
+}
+
+function noCandidate(
+  context: PlanContext,
+  from: NodeId,
+  excluded: readonly { readonly node: NodeId; readonly why: string }[],
+  wanted: NodeId | undefined,
+): string {
+  const said = new Map(excluded.map(({ node, why }) => [node, why]));
+  const reasons = context.nodes
+    .filter((node) => node !== from)
+    .map((node) => {
+      if (!context.surveys.has(node)) return `${node}: it cannot be reached`;
+      return `${node}: ${said.get(node) ?? `it does not replicate from ${from}`}`;
+    });
+  return `${wanted === undefined ? 'No node' : wanted} can become the primary. ${reasons.join('; ')}`;
+}
+
+function warningsOf(context: PlanContext): readonly string[] {
+  const missing = context.nodes.filter((node) => !context.surveys.has(node));
+  return missing.map(
+    (node) => `${node} cannot be reached; it is made a replica of the new primary when it is back`,
+  );
+}

@@ -1,0 +1,132 @@
+/** Whether the servers allow what may have to be done: every check with what was asked and what to do about it. */
+import { Deadline } from '../../common/deadline.js';
+import type { NodeId } from '../../common/node-address.js';
+import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { createConnectionFactory } from '../../mysql/connection-factory.js';
+import { forAdministration, type MysqlNodeConfig } from '../../mysql/connection-options.js';
+import type { ReplicationChannel } from '../../topology/node-description.js';
+import type { MaxLoss } from '../acting-options.js';
+import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
+import type { Voter } from '../voters.js';
+import { accountChecks, actingChecks } from './privilege-checks.js';
+import { clusterChecks, nodeChecks } from './server-checks.js';
+
+/** One check. */
+export interface PreflightCheck {
+  /** What was looked at. */
+  readonly name: string;
+  /** The node; null for what is about all of them. */
+  readonly node: NodeId | null;
+  /** `fail`: mode `auto` does not start. `warn`: it is worse than it could be. */
+  readonly result: 'pass' | 'warn' | 'fail';
+  /** What was found, and what to do. */
+  readonly detail: string;
+  /** The statement that was asked. */
+  readonly sql: string;
+}
+
+/** All checks. */
+export interface PreflightReport {
+  /** Whether nothing failed. */
+  readonly ok: boolean;
+  /** The checks. */
+  readonly checks: readonly PreflightCheck[];
+}
+
+/** What is checked. */
+export interface PreflightParts {
+  readonly voters: readonly Voter[];
+  readonly nodes: readonly MysqlNodeConfig[];
+  readonly cluster: string;
+  readonly maxLoss: MaxLoss;
+  readonly sourceOf: (channel: ReplicationChannel) => NodeId | undefined;
+}
+
+const TIMEOUT_MS = 3_000;
+
+/** Runs all checks. Never rejects. */
+export async function preflight(parts: PreflightParts): Promise<PreflightReport> {
+  const surveys: NodeSurvey[] = [];
+  const perVoter = await Promise.all(
+    parts.voters.map(async (voter): Promise<readonly PreflightCheck[]> => {
+      const deadline = Deadline.of({ timeoutMs: TIMEOUT_MS });
+      try {
+        const connection = await voter.act.connect(deadline);
+        try {
+          const locks = await lockCheck(voter, parts.cluster, connection.threadId, deadline);
+          if (voter.kind === 'witness') return [locks];
+          const survey = await surveyNode(voter.id, connection.version, (sql) =>
+            connection.ask(sql, deadline),
+          );
+          surveys.push(survey);
+          const privileges = await actingChecks(voter.id, connection, deadline);
+          return [locks, ...privileges, ...nodeChecks(survey, parts.sourceOf)];
+        } finally {
+          connection.destroy();
+        }
+      } catch (error) {
+        const detail = `${voter.id} cannot be checked: ${describeError(error)}`;
+        return [{ name: 'reachable', node: voter.id, result: 'warn', detail, sql: '' }];
+      }
+    }),
+  );
+  const accounts = await Promise.all(parts.nodes.map((config) => applicationCheck(config)));
+  const checks = [...perVoter.flat(), ...accounts.flat(), ...clusterChecks(surveys, parts.maxLoss)];
+  return { ok: checks.every(({ result }) => result !== 'fail'), checks };
+}
+
+/** The error of a report in which something failed. */
+export function refusalOf({ checks }: PreflightReport): StormlampError | undefined {
+  const failed = checks.filter(({ result }) => result === 'fail');
+  if (failed.length === 0) return undefined;
+  return new StormlampError(
+    ErrorCode.CHANGE_REFUSED,
+    `Mode 'auto' does not start: ${failed.map(({ detail }) => detail).join('; ')}`,
+  );
+}
+
+/** Two sessions must see each other's lock: behind one address that hides several servers they do not. */
+async function lockCheck(
+  voter: Voter,
+  cluster: string,
+  threadId: number,
+  deadline: Deadline,
+): Promise<PreflightCheck> {
+  const lock = `ha:${cluster}:preflight:${threadId}`.slice(0, 64);
+  const first = await voter.act.connect(deadline);
+  const second = await voter.act.connect(deadline);
+  try {
+    await first.ask(`SELECT GET_LOCK('${lock}', 1)`, deadline);
+    const sql = `SELECT IS_USED_LOCK('${lock}') AS holder`;
+    const [row] = await second.ask(sql, deadline);
+    const seen = Number(row?.['holder']) === first.threadId;
+    return {
+      name: 'lock-visible',
+      node: voter.id,
+      result: seen ? 'pass' : 'fail',
+      detail: seen
+        ? 'two sessions see each other’s locks'
+        : `${voter.id} is not one server: two sessions do not see each other's locks. Name the servers behind it`,
+      sql,
+    };
+  } finally {
+    first.destroy();
+    second.destroy();
+  }
+}
+
+/** Whoever may write on a read-only server cannot be kept from it by a change of the primary. */
+async function applicationCheck(config: MysqlNodeConfig): Promise<readonly PreflightCheck[]> {
+  const deadline = Deadline.of({ timeoutMs: TIMEOUT_MS });
+  try {
+    const connection = await createConnectionFactory(forAdministration(config)).connect(deadline);
+    try {
+      return await accountChecks(config.seed.id, connection, deadline);
+    } finally {
+      connection.destroy();
+    }
+  } catch {
+    // A node that is down is told about already.
+    return [];
+  }
+}

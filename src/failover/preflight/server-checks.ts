@@ -1,0 +1,167 @@
+/** What servers must be like for a change of the primary to be safe; pure. */
+import type { NodeId } from '../../common/node-address.js';
+import type { ReplicationChannel } from '../../topology/node-description.js';
+import type { MaxLoss } from '../acting-options.js';
+import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
+import type { PreflightCheck } from './preflight.js';
+
+/** Checks of one server. */
+export function nodeChecks(
+  survey: NodeSurvey,
+  sourceOf: (channel: ReplicationChannel) => NodeId | undefined,
+): readonly PreflightCheck[] {
+  const { node, channels, readOnly, numbering } = survey;
+  const value = (...names: string[]): string => variableOf(survey, ...names) ?? '';
+  const check = (
+    name: string,
+    variable: string,
+    good: boolean,
+    otherwise: 'warn' | 'fail',
+    remedy: string,
+  ): PreflightCheck => ({
+    name,
+    node,
+    result: good ? 'pass' : otherwise,
+    detail: good ? `${name}: as it should be` : `${node}: ${remedy}`,
+    sql: `SHOW GLOBAL VARIABLES LIKE '${variable}'`,
+  });
+  const timeout = Number(value('replica_net_timeout', 'slave_net_timeout') || 0);
+  const group = value('group_replication_group_name');
+  const [channel] = channels;
+  const heartbeat = Number(survey.status?.['Slave_heartbeat_period'] ?? 1);
+  return [
+    check(
+      'no-galera',
+      'wsrep_on',
+      !isOn(value('wsrep_on')),
+      'fail',
+      'Galera elects by itself; use mode follow',
+    ),
+    check(
+      'no-group-replication',
+      'group_replication_group_name',
+      group === '',
+      'fail',
+      'Group Replication elects by itself; use mode follow',
+    ),
+    check(
+      'one-source',
+      'read_only',
+      channels.length < 2,
+      'fail',
+      'it replicates from several sources; only follow is possible',
+    ),
+    check(
+      'known-source',
+      'read_only',
+      channel === undefined || channels.length > 1 || sourceOf(channel) !== undefined,
+      'fail',
+      `it replicates from ${channel?.sourceHost}:${channel?.sourcePort}, which is none of the nodes; set \`replication.addresses\``,
+    ),
+    check(
+      'binary-log',
+      'log_bin',
+      isOn(value('log_bin')),
+      'fail',
+      'it writes no binary log (log_bin) and cannot become the primary',
+    ),
+    check(
+      'logs-replication',
+      'log_%_updates',
+      isOn(value('log_replica_updates', 'log_slave_updates')),
+      'fail',
+      'log_slave_updates is off, so that it cannot become the primary',
+    ),
+    check(
+      'gtid',
+      'gtid%',
+      numbering !== 'file-position',
+      'warn',
+      'without GTIDs only exactly equal replicas can follow a new primary',
+    ),
+    check(
+      'row-format',
+      'binlog_format',
+      ['', 'ROW'].includes(value('binlog_format').toUpperCase()),
+      'warn',
+      'binlog_format is not ROW',
+    ),
+    check(
+      'durable',
+      'sync_binlog',
+      value('sync_binlog') === '1' && value('innodb_flush_log_at_trx_commit') === '1',
+      'warn',
+      'sync_binlog and innodb_flush_log_at_trx_commit are not both 1: a power cut loses acknowledged commits',
+    ),
+    check(
+      'notices-silence',
+      '%_net_timeout',
+      timeout > 0 && timeout <= 10,
+      'warn',
+      `slave_net_timeout is ${timeout}; set it to 10 or less`,
+    ),
+    check(
+      'heartbeat',
+      'read_only',
+      channel === undefined || heartbeat <= 2,
+      'warn',
+      'MASTER_HEARTBEAT_PERIOD is longer than 2 s: a frozen primary is noticed late',
+    ),
+    check(
+      'replica-refuses-writes',
+      'read_only',
+      channel === undefined || readOnly,
+      'fail',
+      'it is a replica that takes writes; set read_only=1, in its configuration file, too',
+    ),
+  ];
+}
+
+/** Checks of all servers together. */
+export function clusterChecks(surveys: readonly NodeSurvey[], maxLoss: MaxLoss): readonly PreflightCheck[] {
+  const twins = (name: string): readonly string[] => {
+    const values = surveys.map((survey) => variableOf(survey, name)).filter((value) => value !== undefined);
+    return values.filter((value, index) => values.indexOf(value) !== index);
+  };
+  const check = (name: string, sql: string, good: boolean, detail: string): PreflightCheck => ({
+    name,
+    node: null,
+    result: good ? 'pass' : 'fail',
+    detail: good ? `${name}: as it should be` : detail,
+    sql,
+  });
+  const primary = surveys.find(({ channels, readOnly }) => channels.length === 0 && !readOnly);
+  const semiSync =
+    primary !== undefined &&
+    isOn(variableOf(primary, 'rpl_semi_sync_source_enabled', 'rpl_semi_sync_master_enabled')) &&
+    /AFTER_SYNC/i.test(
+      variableOf(primary, 'rpl_semi_sync_source_wait_point', 'rpl_semi_sync_master_wait_point') ?? '',
+    );
+  return [
+    check(
+      'different-server-ids',
+      'SELECT @@server_id',
+      twins('server_id').length === 0,
+      `two servers have the server_id ${twins('server_id')[0]}`,
+    ),
+    check(
+      'different-uuids',
+      'SELECT @@server_uuid',
+      twins('server_uuid').length === 0,
+      `two servers have the server_uuid ${twins('server_uuid')[0]}; delete auto.cnf of the copy`,
+    ),
+    check(
+      'one-flavor',
+      'SELECT VERSION()',
+      new Set(surveys.map(({ version }) => version.flavor)).size <= 1,
+      'MySQL and MariaDB are mixed; neither can take over from the other',
+    ),
+    check(
+      'loss-provable',
+      "SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync%'",
+      maxLoss !== 'none' || primary === undefined || semiSync,
+      "maxLoss is 'none', and replication is asynchronous, so that no failover could ever be proven to lose nothing: enable semi-synchronous " +
+        'replication with AFTER_SYNC on all nodes, or set `failover.maxLoss` to what may be lost',
+    ),
+  ];
+}

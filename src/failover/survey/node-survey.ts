@@ -1,0 +1,208 @@
+/** Everything about one server that a change of the primary depends on, read from the server itself at one moment. */
+import type { NodeId } from '../../common/node-address.js';
+import { readReplicaStatus, replicaStatusStatements, type StatusRow } from '../../mysql/replica-status.js';
+import type { ServerVersion } from '../../mysql/server-version.js';
+import type { ReplicationChannel } from '../../topology/node-description.js';
+import { NO_TRANSACTIONS, readTransactions, type TransactionSet, unionOf } from './transaction-set.js';
+
+/** How the server numbers its transactions. */
+export type Numbering = 'mysql-gtid' | 'mariadb-gtid' | 'file-position';
+
+/** A server as it was found. */
+export interface NodeSurvey {
+  /** The server. */
+  readonly node: NodeId;
+  /** Its version. */
+  readonly version: ServerVersion;
+  /** How it numbers its transactions. */
+  readonly numbering: Numbering;
+  /** Its variables by lower-case name, as far as they exist. */
+  readonly variables: ReadonlyMap<string, string>;
+  /** Whether it refuses the writes of ordinary users. */
+  readonly readOnly: boolean;
+  /** Its replication channels. */
+  readonly channels: readonly ReplicationChannel[];
+  /** The status row of its only channel; undefined when it has none or several. */
+  readonly status: StatusRow | undefined;
+  /** What it has executed, as the server writes it. */
+  readonly executedText: string;
+  /** What it has executed. */
+  readonly executed: TransactionSet;
+  /** What it has executed or received. */
+  readonly reached: TransactionSet;
+  /** What it has received and not executed yet is the only copy there may be: its relay log must not be thrown away. */
+  readonly hasUnapplied: boolean;
+  /** Its place in its own binary log. */
+  readonly binlog: { readonly file: string; readonly position: number } | undefined;
+  /** Seconds since it was started. */
+  readonly uptimeS: number;
+}
+
+/** Sends a statement to the server and gives its rows. */
+export type Ask = (sql: string) => Promise<readonly StatusRow[]>;
+
+const VARIABLES = [
+  'server_id',
+  'server_uuid',
+  'read_only',
+  'super_read_only',
+  'log_bin',
+  'log_slave_updates',
+  'log_replica_updates',
+  'binlog_format',
+  'sync_binlog',
+  'innodb_flush_log_at_trx_commit',
+  'gtid_mode',
+  'enforce_gtid_consistency',
+  'gtid_strict_mode',
+  'gtid_current_pos',
+  'gtid_binlog_state',
+  'gtid_slave_pos',
+  'gtid_executed',
+  'gtid_purged',
+  'slave_net_timeout',
+  'replica_net_timeout',
+  'relay_log_purge',
+  'replica_preserve_commit_order',
+  'slave_preserve_commit_order',
+  'event_scheduler',
+  'wsrep_on',
+  'group_replication_group_name',
+  'rpl_semi_sync_master_enabled',
+  'rpl_semi_sync_source_enabled',
+  'rpl_semi_sync_slave_enabled',
+  'rpl_semi_sync_replica_enabled',
+  'rpl_semi_sync_master_wait_point',
+  'rpl_semi_sync_source_wait_point',
+  'rpl_semi_sync_master_timeout',
+  'rpl_semi_sync_source_timeout',
+];
+
+const VARIABLES_SQL = `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${VARIABLES.map((name) => `'${name}'`).join(', ')})`;
+
+/** Looks at a server. Rejects with the server's error. */
+export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask): Promise<NodeSurvey> {
+  const [rows, statusRows, uptime] = await Promise.all([
+    ask(VARIABLES_SQL),
+    ask(replicaStatusStatements(version)[0]),
+    ask("SHOW GLOBAL STATUS LIKE 'Uptime'"),
+  ]);
+  const variables = new Map(
+    rows.map((row) => [
+      String(row['Variable_name']).toLowerCase(),
+      String(row['Value'] ?? '').replaceAll('\n', ''),
+    ]),
+  );
+  const binlog = isOn(variables.get('log_bin')) ? await binlogOf(version, ask) : undefined;
+  return describeNode({
+    node,
+    version,
+    variables,
+    statusRows,
+    binlog,
+    uptimeS: Number(uptime[0]?.['Value'] ?? 0),
+  });
+}
+
+/** What was read, as one value; pure. */
+export function describeNode(read: {
+  readonly node: NodeId;
+  readonly version: ServerVersion;
+  readonly variables: ReadonlyMap<string, string>;
+  readonly statusRows: readonly StatusRow[];
+  readonly binlog: NodeSurvey['binlog'];
+  readonly uptimeS: number;
+}): NodeSurvey {
+  const { node, version, variables, statusRows, binlog, uptimeS } = read;
+  const { flavor } = version;
+  const channels = readReplicaStatus(statusRows, flavor);
+  const status = channels.length === 1 ? statusRows[0] : undefined;
+  const numbering = numberingOf(version, variables, channels.length > 0 ? status : undefined);
+  const executedText =
+    flavor === 'mysql'
+      ? (variables.get('gtid_executed') ?? '').replace(/\s/g, '')
+      : (variables.get('gtid_current_pos') ?? '');
+  const applied = flavor === 'mysql' ? executedText : (variables.get('gtid_binlog_state') ?? '');
+  const executed = unionOf(
+    readTransactions(flavor, applied) ?? NO_TRANSACTIONS,
+    flavor === 'mariadb' ? (readTransactions(flavor, executedText) ?? NO_TRANSACTIONS) : NO_TRANSACTIONS,
+  );
+  const received = readTransactions(flavor, receivedOf(status)) ?? NO_TRANSACTIONS;
+  return {
+    node,
+    version,
+    numbering,
+    variables,
+    readOnly: isOn(variables.get('read_only')) || isOn(variables.get('super_read_only')),
+    channels,
+    status,
+    executedText,
+    executed,
+    reached: unionOf(executed, received),
+    hasUnapplied: status !== undefined && hasUnapplied(status, numbering, executed, received),
+    binlog,
+    uptimeS,
+  };
+}
+
+/** The value of the first of `names` that the server has. */
+export function variableOf(survey: NodeSurvey, ...names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const value = survey.variables.get(name);
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+/** Whether a variable's text means yes. */
+export function isOn(value: string | undefined): boolean {
+  return value !== undefined && !['0', 'off', 'no', 'false', ''].includes(value.toLowerCase());
+}
+
+/** What a replica has received by GTID, as its status tells; '' without. */
+export function receivedOf(status: StatusRow | undefined): string {
+  return String(status?.['Retrieved_Gtid_Set'] ?? status?.['Gtid_IO_Pos'] ?? '').replace(/\s/g, '');
+}
+
+function hasUnapplied(
+  status: StatusRow,
+  numbering: Numbering,
+  executed: TransactionSet,
+  received: TransactionSet,
+): boolean {
+  if (numbering !== 'file-position') {
+    for (const [origin, intervals] of received) {
+      const last = intervals.at(-1)?.[1] ?? 0n;
+      const have = executed.get(origin)?.at(-1)?.[1] ?? 0n;
+      if (last > have) return true;
+    }
+    return false;
+  }
+  const readFile = status['Source_Log_File'] ?? status['Master_Log_File'];
+  const readPosition = status['Read_Source_Log_Pos'] ?? status['Read_Master_Log_Pos'];
+  const doneFile = status['Relay_Source_Log_File'] ?? status['Relay_Master_Log_File'];
+  const donePosition = status['Exec_Source_Log_Pos'] ?? status['Exec_Master_Log_Pos'];
+  return readFile !== doneFile || Number(readPosition) !== Number(donePosition);
+}
+
+function numberingOf(
+  { flavor }: ServerVersion,
+  variables: ReadonlyMap<string, string>,
+  status: StatusRow | undefined,
+): Numbering {
+  if (flavor === 'mysql') {
+    const on = variables.get('gtid_mode')?.toUpperCase() === 'ON';
+    const auto = status === undefined || String(status['Auto_Position'] ?? '1') === '1';
+    return on && auto ? 'mysql-gtid' : 'file-position';
+  }
+  const using = String(status?.['Using_Gtid'] ?? 'Slave_Pos').toLowerCase();
+  return using === 'no' ? 'file-position' : 'mariadb-gtid';
+}
+
+async function binlogOf(version: ServerVersion, ask: Ask): Promise<NodeSurvey['binlog']> {
+  const { flavor, numbers } = version;
+  const [major, minor] = numbers;
+  const newer = flavor === 'mysql' && (major > 8 || (major === 8 && minor >= 2));
+  const [row] = await ask(newer ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS');
+  return row === undefined ? undefined : { file: String(row['File']), position: Number(row['Position']) };
+}

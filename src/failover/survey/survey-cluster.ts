@@ -1,0 +1,55 @@
+/** Looks at all data nodes at the same time, outside any lock: what a plan is made from. */
+import { Deadline } from '../../common/deadline.js';
+import type { NodeId } from '../../common/node-address.js';
+import { describeError } from '../../common/stormlamp-error.js';
+import type { ReplicationChannel } from '../../topology/node-description.js';
+import type { Voter } from '../voters.js';
+import { type NodeSurvey, surveyNode } from './node-survey.js';
+
+/** What was found. */
+export interface ClusterSurvey {
+  /** The nodes that answered. */
+  readonly nodes: ReadonlyMap<NodeId, NodeSurvey>;
+  /** The nodes that did not, and why. */
+  readonly silent: ReadonlyMap<NodeId, string>;
+  /** The node that each replica's channel points at, where it is one of ours. */
+  readonly sources: ReadonlyMap<NodeId, NodeId>;
+}
+
+/** Looks at every data node of `voters`. Never rejects. */
+export async function surveyCluster(
+  voters: readonly Voter[],
+  sourceOf: (channel: ReplicationChannel) => NodeId | undefined,
+  timeoutMs = 2_000,
+): Promise<ClusterSurvey> {
+  const nodes = new Map<NodeId, NodeSurvey>();
+  const silent = new Map<NodeId, string>();
+  const sources = new Map<NodeId, NodeId>();
+  await Promise.all(
+    voters
+      .filter(({ kind }) => kind === 'data')
+      .map(async (voter) => {
+        try {
+          const survey = await lookAt(voter, timeoutMs);
+          nodes.set(voter.id, survey);
+          const [channel] = survey.channels;
+          const source = channel === undefined ? undefined : sourceOf(channel);
+          if (source !== undefined) sources.set(voter.id, source);
+        } catch (error) {
+          silent.set(voter.id, describeError(error));
+        }
+      }),
+  );
+  return { nodes, silent, sources };
+}
+
+/** Looks at one node. Rejects with the error of the connection or the server. */
+export async function lookAt(voter: Voter, timeoutMs: number): Promise<NodeSurvey> {
+  const deadline = Deadline.of({ timeoutMs });
+  const connection = await voter.act.connect(deadline);
+  try {
+    return await surveyNode(voter.id, connection.version, (sql) => connection.ask(sql, deadline));
+  } finally {
+    connection.destroy();
+  }
+}

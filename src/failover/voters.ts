@@ -1,0 +1,71 @@
+/** Who votes: the data nodes and the witnesses, and how each of them is reached for looking and for acting. */
+import type { NodeId } from '../common/node-address.js';
+import { type ConnectionFactory, createConnectionFactory } from '../mysql/connection-factory.js';
+import { forAdministration, type MysqlNodeConfig } from '../mysql/connection-options.js';
+import type { CredentialsSource, MysqlCredentials } from '../mysql/connection-settings.js';
+import type { ReplicationChannel } from '../topology/node-description.js';
+import type { LockTarget } from './locks/lock-session.js';
+
+/** A server that votes. */
+export interface Voter {
+  /** Its name. */
+  readonly id: NodeId;
+  /** Whether it holds the data and can become the primary, or only votes. */
+  readonly kind: 'data' | 'witness';
+  /** Connections that only look. */
+  readonly watch: ConnectionFactory;
+  /** Connections that may change the server. */
+  readonly act: ConnectionFactory;
+  /** Where the other servers reach it. */
+  readonly address: { readonly host: string; readonly port: number };
+}
+
+/** What voters are made of. */
+export interface VoterParts {
+  /** The data nodes. */
+  readonly nodes: readonly MysqlNodeConfig[];
+  /** Servers that only vote. */
+  readonly witnesses: readonly MysqlNodeConfig[];
+  /** The account that looks. Default: that of each node. */
+  readonly watchAs: MysqlCredentials | CredentialsSource | undefined;
+  /** The account that acts. */
+  readonly actAs: MysqlCredentials | CredentialsSource;
+  /** Where the other servers reach a node, when that is not where this process does. */
+  readonly addresses: Readonly<Record<NodeId, { readonly host: string; readonly port: number }>>;
+}
+
+/** The voters of a cluster. */
+export function votersOf(parts: VoterParts): readonly Voter[] {
+  const { nodes, witnesses, watchAs, actAs, addresses } = parts;
+  const voter = (config: MysqlNodeConfig, kind: Voter['kind']): Voter => {
+    const { id, address } = config.seed;
+    const { host = 'localhost', port = 3306 } = address;
+    return Object.freeze({
+      id,
+      kind,
+      watch: createConnectionFactory(forAdministration(config, watchAs)),
+      act: createConnectionFactory(forAdministration(config, actAs)),
+      address: addresses[id] ?? { host, port },
+    });
+  };
+  return [
+    ...nodes.map((config) => voter(config, 'data')),
+    ...witnesses.map((config) => voter(config, 'witness')),
+  ];
+}
+
+/** A voter as something that can be locked. */
+export function lockTargetOf({ id, act }: Voter): LockTarget {
+  return { voter: id, connect: (deadline) => act.connect(deadline) };
+}
+
+/**
+ * Knows the nodes by the addresses that replicas have for their sources. What a replica is told is an address, and it takes
+ * effect at once; which server answers there is only known after it has connected.
+ */
+export function sourceFinder(voters: readonly Voter[]): (channel: ReplicationChannel) => NodeId | undefined {
+  const byAddress = new Map(
+    voters.map(({ id, address }) => [`${address.host}:${address.port}`.toLowerCase(), id]),
+  );
+  return ({ sourceHost, sourcePort }) => byAddress.get(`${sourceHost}:${sourcePort}`.toLowerCase());
+}

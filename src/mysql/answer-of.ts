@@ -1,0 +1,44 @@
+/** The answer of one statement of a session: at once or row by row, with what was announced before it. */
+import type { Deadline } from '../common/deadline.js';
+import type { DeferredCommand } from './deferred-command.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import { sendStatement, streamStatement } from './send-statement.js';
+import type { SessionPorts } from './session-ports.js';
+import type { SessionState } from './session-state.js';
+import type { Statement, StatementAnswer } from './statement.js';
+
+/** Sends `statement`, and feeds its rows to `command` when there is one. Rejects as `sendStatement` does. */
+export function answerOf(
+  connection: PhysicalConnection,
+  statement: Statement,
+  deadline: Deadline,
+  command: DeferredCommand | undefined,
+): Promise<StatementAnswer> {
+  return command === undefined
+    ? sendStatement(connection, statement, deadline)
+    : streamStatement(connection, statement, deadline, command);
+}
+
+/** Tells the server what was said about the next transaction, which begins now. Rejects as `sendStatement` does. */
+export async function announce(
+  connection: PhysicalConnection,
+  { announced }: SessionState,
+  deadline: Deadline,
+): Promise<void> {
+  connection.touched = true;
+  for (const each of announced) await sendStatement(connection, each.statement, deadline);
+}
+
+/** Lets the caller of a stream leave before the end: the statement is ended, and its connection not used again. */
+export function letAbandon(
+  ports: SessionPorts,
+  connection: PhysicalConnection,
+  { sql }: Statement,
+  command: DeferredCommand | undefined,
+): void {
+  if (command === undefined) return;
+  command.onAbandoned = () => {
+    ports.cancel(connection, sql);
+    ports.discard(connection);
+  };
+}

@@ -1,0 +1,312 @@
+/** Several application processes that write to one cluster, and what they were told, compared with what is stored. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FailoverOptions } from '../../src/failover/failover-options.js';
+import type { LocalCluster, LocalDatabaseNode } from '../../src/testing/index.js';
+import { ROOT } from './run-node.js';
+
+/** What a process told. */
+export interface AppEvent {
+  readonly app: string;
+  readonly event: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+/** How a process is started. */
+export interface AppOptions {
+  readonly name: string;
+  /** Writers that work at the same time. */
+  readonly writers?: number;
+  /** Pause of a writer after every write, milliseconds. */
+  readonly pauseMs?: number;
+  /** More options of its failover manager. */
+  readonly failover?: FailoverOptions;
+  /** More options of its MySQL client. */
+  readonly mysql?: object;
+  /** What its `approve` hook answers. */
+  readonly hooks?: { readonly approve?: unknown };
+  /** The process kills itself when a step of this name begins or has ended. */
+  readonly killAt?: { readonly step: string; readonly phase: 'started' | 'finished' };
+}
+
+/** One write and what its process was told of it. */
+export interface Operation {
+  readonly id: string;
+  readonly outcome: 'acknowledged' | 'refused' | 'unknown';
+  readonly began: number;
+  /** When it was told; undefined when its process died before. */
+  readonly ended: number | undefined;
+  readonly why: string;
+  /** How many rows it is. */
+  readonly rows: number;
+}
+
+/** What came of all writes. */
+export interface Verdict {
+  readonly acknowledged: number;
+  readonly refused: number;
+  readonly unknown: number;
+  /** Acknowledged and not stored. */
+  readonly lost: readonly string[];
+  /** Stored more often than written. */
+  readonly doubled: readonly string[];
+  /** Refused, and stored all the same. */
+  readonly resurrected: readonly string[];
+  /** Half of a transaction. */
+  readonly torn: readonly string[];
+}
+
+/** A running application process. */
+export class App {
+  readonly name: string;
+  readonly child: ChildProcess;
+  readonly ready: Promise<void>;
+  readonly exited: Promise<void>;
+  readonly #waiting = new Map<
+    number,
+    (message: { result?: unknown; error?: { code?: string; message: string } }) => void
+  >();
+  #next = 0;
+
+  constructor(name: string, child: ChildProcess, onEvent: (event: AppEvent) => void) {
+    this.name = name;
+    this.child = child;
+    let ready = (): void => {};
+    let failed = (_: Error): void => {};
+    this.ready = new Promise((resolve, reject) => {
+      ready = resolve;
+      failed = reject;
+    });
+    this.ready.catch(() => undefined);
+    child.on('message', (message: Record<string, unknown>) => {
+      if (typeof message['event'] === 'string') {
+        if (message['event'] === 'ready') ready();
+        onEvent({ app: name, ...message } as unknown as AppEvent);
+      } else this.#waiting.get(Number(message['id']))?.(message as never);
+    });
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        failed(new Error(`${name} ended with ${signal ?? code}`));
+        for (const answer of this.#waiting.values())
+          answer({ error: { message: `${name} ended with ${signal ?? code}` } });
+        resolve();
+      });
+    });
+  }
+
+  /** Asks the process to do something; rejects with the code and message of its error, or when it dies. */
+  ask<T>(command: string, argument?: unknown): Promise<T> {
+    this.#next += 1;
+    const id = this.#next;
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, ({ result, error }) => {
+        this.#waiting.delete(id);
+        if (error === undefined) resolve(result as T);
+        else reject(Object.assign(new Error(error.message), { code: error.code }));
+      });
+      if (this.child.connected) this.child.send({ id, command, argument });
+      else this.#waiting.get(id)?.({ error: { message: `${this.name} is not there any more` } });
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+}
+
+/** The processes of one cluster. */
+export class AppFleet {
+  readonly apps: App[] = [];
+  readonly events: AppEvent[] = [];
+  readonly #servers: LocalCluster;
+  readonly #folder: string = mkdtempSync(join(tmpdir(), 'stormlamp-fleet-'));
+  readonly #journals: string[] = [];
+
+  private constructor(servers: LocalCluster) {
+    this.#servers = servers;
+  }
+
+  /** Makes the table that is written to. */
+  static async open(servers: LocalCluster): Promise<AppFleet> {
+    await servers.primary.query(
+      'CREATE TABLE IF NOT EXISTS shop.ledger (id VARCHAR(40) NOT NULL, part INT NOT NULL, KEY (id))',
+    );
+    return new AppFleet(servers);
+  }
+
+  /** What a manager of this cluster is told. */
+  failoverOptions(more: FailoverOptions = {}): FailoverOptions {
+    const { admin, repl } = this.#servers.accounts;
+    return { mode: 'auto', credentials: admin, replication: repl, maxLoss: 'any', ...more };
+  }
+
+  /** Starts a process and resolves when it is connected. */
+  async start(options: AppOptions): Promise<App> {
+    const journal = join(this.#folder, `${options.name}-${this.#journals.length}`);
+    this.#journals.push(journal);
+    const config = {
+      name: options.name,
+      mysql: { ...this.#servers.options().mysql, ...options.mysql },
+      failover: this.failoverOptions(options.failover),
+      writers: options.writers ?? 0,
+      pauseMs: options.pauseMs ?? 5,
+      journal,
+      hooks: { approve: 'allow', ...options.hooks },
+      killAt: options.killAt,
+    };
+    const child = fork(join(ROOT, 'test/support/failover-app.mjs'), [JSON.stringify(config)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    const app = new App(options.name, child, (event) => this.events.push(event));
+    this.apps.push(app);
+    await app.ready;
+    return app;
+  }
+
+  /** All writes so far, in the order of their end. */
+  operations(): readonly Operation[] {
+    const operations = new Map<string, Operation>();
+    for (const journal of this.#journals) {
+      let text = '';
+      try {
+        text = readFileSync(journal, 'utf8');
+      } catch {
+        // A process without writers has none.
+      }
+      for (const line of text.split('\n')) {
+        const [kind, id = '', began, ended, why = ''] = line.split(' ');
+        // A process that died before it was told knows nothing.
+        if (kind === 'b')
+          operations.set(id, {
+            id,
+            outcome: 'unknown',
+            began: Number(began),
+            ended: undefined,
+            why: 'died',
+            rows: 0,
+          });
+        if (kind === 'a')
+          operations.set(id, {
+            id,
+            outcome: 'acknowledged',
+            began: Number(began),
+            ended: Number(ended),
+            why: '',
+            rows: Number(why),
+          });
+        if (kind === 'r')
+          operations.set(id, {
+            id,
+            outcome: 'refused',
+            began: Number(began),
+            ended: Number(ended),
+            why,
+            rows: 0,
+          });
+        if (kind === 'u')
+          operations.set(id, {
+            id,
+            outcome: 'unknown',
+            began: Number(began),
+            ended: Number(ended),
+            why,
+            rows: 0,
+          });
+      }
+    }
+    return [...operations.values()].sort((a, b) => (a.ended ?? 0) - (b.ended ?? 0));
+  }
+
+  /** Compares what the processes were told with what `node` has. */
+  async verdict(node: LocalDatabaseNode): Promise<Verdict> {
+    const rows = await node.query<{ id: string; parts: string; count: number }>(
+      'SELECT id, GROUP_CONCAT(part ORDER BY part) AS parts, COUNT(*) AS count FROM shop.ledger GROUP BY id',
+    );
+    const stored = new Map(rows.map(({ id, count }) => [id, Number(count)]));
+    const operations = this.operations();
+    const of = (outcome: Operation['outcome']): readonly Operation[] =>
+      operations.filter((each) => each.outcome === outcome);
+    const name = ({ id }: Operation): string => id;
+    return {
+      acknowledged: of('acknowledged').length,
+      refused: of('refused').length,
+      unknown: of('unknown').length,
+      lost: of('acknowledged')
+        .filter(({ id }) => !stored.has(id))
+        .map(name),
+      doubled: operations
+        .filter(({ id }) => (stored.get(id) ?? 0) > 2)
+        .map(name)
+        .concat(
+          of('acknowledged')
+            .filter(({ id, rows: wanted }) => (stored.get(id) ?? 0) > wanted)
+            .map(name),
+        ),
+      resurrected: of('refused')
+        .filter(({ id }) => stored.has(id))
+        .map(name),
+      torn: of('acknowledged')
+        .filter(({ id, rows: wanted }) => stored.has(id) && (stored.get(id) ?? 0) < wanted)
+        .map(name),
+    };
+  }
+
+  /** The longest time between two acknowledgements of anybody, from `from` on, milliseconds. */
+  longestGapMs(from: number, to: number = Number.POSITIVE_INFINITY): number {
+    const times = this.operations()
+      .filter(({ outcome, ended = 0 }) => outcome === 'acknowledged' && ended >= from && ended <= to)
+      .map(({ ended = 0 }) => ended);
+    let last = from;
+    let longest = 0;
+    for (const time of times) {
+      longest = Math.max(longest, time - last);
+      last = time;
+    }
+    return longest;
+  }
+
+  /** Resolves with the first event of that name after `from` that satisfies `is`. */
+  event(name: string, from: number, is: (event: AppEvent) => boolean = () => true): AppEvent | undefined {
+    return this.events.find((event) => event.event === name && event.at >= from && is(event));
+  }
+
+  /** What happened since `from`, for the message of a test that failed. */
+  story(from: number): string {
+    return this.events
+      .filter(({ event, at }) => at >= from && event !== 'statement')
+      .map(
+        ({ app, event, at, detail }) =>
+          `${Math.round(at - from)} ${app} ${event} ${JSON.stringify(detail).slice(0, 300)}`,
+      )
+      .join('\n');
+  }
+
+  /** Stops the writers of all living processes. */
+  async stopWriters(): Promise<void> {
+    await Promise.all(this.apps.map((app) => app.ask('stop').catch(() => undefined)));
+  }
+
+  /** Ends all processes. */
+  async close(): Promise<void> {
+    await Promise.all(
+      this.apps.map(async (app) => {
+        app.signal('SIGCONT');
+        const closing = app.ask('close').catch(() => undefined);
+        const timer = setTimeout(() => app.signal('SIGKILL'), 10_000);
+        await Promise.race([closing, app.exited]);
+        await app.exited;
+        clearTimeout(timer);
+      }),
+    );
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The time, as the processes note it. */
+export function now(): number {
+  return performance.timeOrigin + performance.now();
+}

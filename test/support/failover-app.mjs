@@ -1,0 +1,129 @@
+/**
+ * One application process: writes as fast as it is told, notes what it was told of every write, and makes changes of the primary
+ * when it is asked to. Started by `AppFleet`.
+ */
+import { appendFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createCluster, isStormlampError } from '../../dist/index.js';
+
+const {
+  name,
+  mysql,
+  failover,
+  writers,
+  pauseMs,
+  journal,
+  hooks = {},
+  killAt,
+} = JSON.parse(process.argv[2] ?? '{}');
+const clock = () => performance.timeOrigin + performance.now();
+const note = (line) => appendFileSync(journal, `${line}\n`);
+const send = (message) => process.connected && process.send(message);
+
+const readyHooks = {};
+if (hooks.approve !== undefined) readyHooks.approve = () => hooks.approve;
+
+const cluster = await createCluster({ mysql, failover: { ...failover, hooks: readyHooks } });
+const manager = cluster.failover;
+manager.on('change-step', ({ step, phase }) => {
+  // As when the power goes: nothing is told, nothing is closed.
+  if (killAt?.step === step.id.split('@')[0] && killAt.phase === phase) process.kill(process.pid, 'SIGKILL');
+});
+for (const event of [
+  'lease-gained',
+  'lease-lost',
+  'change-done',
+  'failover-blocked',
+  'node-diverged',
+  'leadership-changed',
+]) {
+  manager.on(event, (detail) => send({ event, at: clock(), detail: plain(detail) }));
+}
+manager.on('change-step', ({ step, phase, detail }) =>
+  send({ event: 'step', at: clock(), detail: { id: step.id, phase, detail } }),
+);
+manager.on('change-started', ({ plan }) => send({ event: 'change-started', at: clock(), detail: plan }));
+manager.on('change-aborted', ({ plan, at, error, clusterState }) =>
+  send({
+    event: 'change-aborted',
+    at: clock(),
+    detail: { kind: plan.kind, step: at, message: error.message, clusterState },
+  }),
+);
+manager.on('statement', ({ node, sql, outcome }) =>
+  send({ event: 'statement', at: clock(), detail: { node, sql, outcome } }),
+);
+
+let stopping = false;
+const loops = Array.from({ length: writers }, (_, index) => writer(`${name}.${index}`));
+process.on('message', async ({ id, command, argument }) => {
+  try {
+    send({ id, result: plain(await commands[command](argument)) });
+  } catch (error) {
+    send({ id, error: { code: error.code, message: error.message } });
+  }
+});
+send({ event: 'ready', at: clock(), detail: {} });
+
+const commands = {
+  switchover: (options) => manager.switchover(options),
+  failover: (options) => manager.failover(options),
+  rejoin: (node) => manager.rejoin(node),
+  plan: ({ kind, to }) => manager.plan(kind, to),
+  history: (count) => manager.history(count),
+  acknowledge: ({ opId, who }) => manager.acknowledge(opId, who),
+  state: () => manager.state,
+  block: (ms) => {
+    const until = performance.now() + ms;
+    while (performance.now() < until);
+  },
+  async stop() {
+    stopping = true;
+    await Promise.all(loops);
+  },
+  async close() {
+    stopping = true;
+    await Promise.all(loops);
+    await cluster.close();
+    setImmediate(() => process.disconnect());
+  },
+};
+
+async function writer(me) {
+  for (let number = 0; !stopping; number += 1) {
+    const id = `${me}.${number}`;
+    const began = clock();
+    note(`b ${id} ${began}`);
+    try {
+      if (number % 4 === 3) {
+        await cluster.mysql.transaction(async (connection) => {
+          await connection.query('INSERT INTO ledger (id, part) VALUES (?, 1)', [id]);
+          await connection.query('INSERT INTO ledger (id, part) VALUES (?, 2)', [id]);
+        });
+      } else await cluster.mysql.query('INSERT INTO ledger (id, part) VALUES (?, 1)', [id]);
+      note(`a ${id} ${began} ${clock()} ${number % 4 === 3 ? 2 : 1}`);
+    } catch (error) {
+      const unknown = isUnknown(error);
+      note(`${unknown ? 'u' : 'r'} ${id} ${began} ${clock()} ${error.code ?? error.message}`);
+      // Who is refused does not hammer.
+      await sleep(50);
+    }
+    if (pauseMs > 0) await sleep(pauseMs);
+  }
+}
+
+function isUnknown(error) {
+  for (let depth = 0, cause = error; depth < 8 && cause instanceof Error; depth += 1, cause = cause.cause) {
+    if (isStormlampError(cause, 'ERR_OUTCOME_UNKNOWN')) return true;
+  }
+  return false;
+}
+
+function plain(value) {
+  if (value === undefined) return null;
+  return JSON.parse(
+    JSON.stringify(value, (_, each) =>
+      each instanceof Error ? { code: each.code, message: each.message } : each,
+    ),
+  );
+}
