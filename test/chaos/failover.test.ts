@@ -1,0 +1,440 @@
+/**
+ * The fault list of the failover manager on real servers, with a report of every number: what was seen, or why it was not run.
+ * `npm run chaos -- failover` runs all; STORMLAMP_CHAOS_ONLY=2,16 some.
+ */
+import { afterAll, describe, expect, test } from 'vitest';
+import type { ChangeResult } from '../../src/failover/change/change-control.js';
+import { startLocalCluster } from '../../src/testing/index.js';
+import { now } from '../support/app-fleet.js';
+import { type CrashPoint, crashAtStep, writableNodes } from '../support/crash-at-step.js';
+import { World, type WorldOptions } from '../support/failover-world.js';
+import { switchUnderRawWriters } from '../support/raw-writers.js';
+
+const report: { scenario: string; result: string }[] = [];
+const only = process.env['STORMLAMP_CHAOS_ONLY']?.split(',');
+
+afterAll(() => {
+  for (const { scenario, why } of NOT_RUN) report.push({ scenario, result: `not run: ${why}` });
+  for (const { scenario, result } of report) console.log(`${scenario.padEnd(60)} ${result}`);
+});
+
+function scenario(name: string, options: WorldOptions, run: (world: World) => Promise<unknown>): void {
+  const number = name.split(' ')[0] ?? '';
+  test.skipIf(only !== undefined && !only.includes(number))(name, async () => {
+    try {
+      await using world = await World.open(options);
+      const seen = await run(world);
+      report.push({ scenario: name, result: `ok ${seen === undefined ? '' : JSON.stringify(seen)}` });
+    } catch (error) {
+      report.push({ scenario: name, result: `FAILED ${String(error).split('\n')[0]}` });
+      throw error;
+    }
+  });
+}
+
+describe('process death and freeze', () => {
+  scenario('1 SIGKILL of the primary, asynchronous', {}, async (world) => {
+    const since = now();
+    await world.first.kill();
+    const plan = await world.failedOver(since);
+    expect(plan.loss.known).toBe(false);
+    const outageMs = Math.round(world.fleet.longestGapMs(since));
+    const { lost, ...verdict } = await world.finish({ mayLose: true });
+    return { outageMs, lost: lost.length, acknowledged: verdict.acknowledged, told: plan.loss };
+  });
+
+  scenario('2 SIGKILL after replication was cut, semi-synchronous', { semiSync: true }, async (world) => {
+    const since = now();
+    const cut = world.first.faults.partition({ only: 'replication' });
+    const { setTimeout: sleep } = await import('node:timers/promises');
+    await sleep(150);
+    await world.first.kill();
+    cut.heal();
+    const plan = await world.failedOver(since);
+    const verdict = await world.finish();
+    return { told: plan.loss, acknowledged: verdict.acknowledged, lost: verdict.lost.length };
+  });
+
+  scenario('3 clean shutdown of the primary', { semiSync: true }, async (world) => {
+    const since = now();
+    await world.first.stop();
+    await world.failedOver(since);
+    const { acknowledged } = await world.finish();
+    return { acknowledged, outageMs: Math.round(world.fleet.longestGapMs(since)) };
+  });
+
+  scenario('4 a freeze of one second is no reason', {}, async (world) => {
+    const since = now();
+    await world.first.pause();
+    await new Promise((done) => setTimeout(done, 1_000));
+    await world.first.resume();
+    await world.noFailover(since, 8_000);
+    await world.finish();
+  });
+
+  scenario('5 freeze, failover, and the frozen primary goes on', {}, async (world) => {
+    const since = now();
+    await world.first.pause();
+    await world.failedOver(since);
+    await world.first.resume();
+    await world.until('it refuses writes', async () => (await writableNodes(world.servers)).length === 1);
+    const verdict = await world.finish();
+    return { outageMs: Math.round(world.fleet.longestGapMs(since)), unknown: verdict.unknown };
+  });
+
+  scenario('6 SIGKILL and a restart within two seconds', {}, async (world) => {
+    const since = now();
+    await world.first.kill();
+    await world.first.start();
+    await world.until('writes go on', () => world.acknowledgedAfter(since + 3_000) > 10);
+    await world.finish();
+  });
+
+  scenario('8 all replicas dead: nobody writes in mode auto', {}, async (world) => {
+    for (const replica of world.servers.replicas) await replica.kill();
+    const at = now();
+    await world.until('the lease ends', () => world.event('lease-lost', at) !== undefined);
+    await world.noFailover(at, 3_000);
+    for (const replica of world.servers.replicas) await replica.start();
+    const back = now();
+    await world.until('writes go on', () => world.acknowledgedAfter(back) > 10);
+    await world.finish();
+  });
+
+  scenario('11 the elected process is stopped, and goes on after another one acted', {}, async (world) => {
+    const frozen = world.leader();
+    frozen.signal('SIGSTOP');
+    const since = now();
+    await world.first.kill();
+    const plan = await world.failedOver(since);
+    frozen.signal('SIGCONT');
+    const resumed = now();
+    await world.until('writes go on', () => world.acknowledgedAfter(resumed) > 20);
+    await world.finish({ mayLose: true });
+    return { to: plan.to };
+  });
+
+  scenario('12 the event loop of the elected process stands still', {}, async (world) => {
+    const since = now();
+    await world.leader().ask('block', 3_000);
+    await world.noFailover(since, 6_000);
+    await world.until('writes go on', () => world.acknowledgedAfter(since + 3_000) > 10);
+    await world.finish();
+  });
+});
+
+describe('network', () => {
+  scenario('15 replication is cut, and all processes reach the primary', {}, async (world) => {
+    const since = now();
+    const cut = world.first.faults.partition({ only: 'replication' });
+    await world.noFailover(since, 10_000);
+    expect(world.acknowledgedAfter(since)).toBeGreaterThan(0);
+    cut.heal();
+    await world.finish();
+  });
+
+  scenario('16 the primary is cut off from everybody', {}, async (world) => {
+    const since = now();
+    const cut = world.servers.isolate(world.first);
+    await world.failedOver(since);
+    cut.heal();
+    await world.until(
+      'the old primary refuses writes',
+      async () => (await writableNodes(world.servers)).length === 1,
+    );
+    await world.finish({ mayLose: true });
+    return { outageMs: Math.round(world.fleet.longestGapMs(since)) };
+  });
+
+  scenario(
+    '23 a slow network between the processes and the servers',
+    { failover: { leaseMs: 5_000 } },
+    async (world) => {
+      const since = now();
+      const slow = world.servers.faults.latency({ ms: 150, only: 'clients' });
+      await world.noFailover(since, 8_000);
+      slow.heal();
+      await world.finish();
+    },
+  );
+});
+
+describe('state of the databases', () => {
+  scenario('28 a backup holds FLUSH TABLES WITH READ LOCK: the switchover is undone', {}, async (world) => {
+    const { createConnection } = await import('mysql2/promise');
+    const { admin } = world.servers.accounts;
+    const backup = await createConnection({ host: '127.0.0.1', port: world.first.realPort, ...admin });
+    await backup.query('FLUSH TABLES WITH READ LOCK');
+    const result = await world
+      .leader()
+      .ask<ChangeResult>('switchover')
+      .catch((error: unknown) => ({ ok: false, error }));
+    expect(result).toMatchObject({ ok: false });
+    await backup.end();
+    const at = now();
+    await world.until('writes go on', () => world.acknowledgedAfter(at) > 10);
+    await world.finish();
+  });
+
+  scenario('30 a transaction is open at the switchover', {}, async (world) => {
+    const { createConnection } = await import('mysql2/promise');
+    const { app } = world.servers.accounts;
+    const open = await createConnection({
+      host: '127.0.0.1',
+      port: world.first.realPort,
+      database: 'shop',
+      ...app,
+    });
+    await open.query('START TRANSACTION');
+    await open.query("INSERT INTO ledger (id, part) VALUES ('open', 1)");
+    const result = await world.leader().ask<ChangeResult>('switchover');
+    expect(result.ok).toBe(true);
+    await expect(open.query('COMMIT')).rejects.toMatchObject({ errno: 1290 });
+    open.destroy();
+    await world.finish();
+  });
+
+  scenario('31 an operator makes the primary read-only', {}, async (world) => {
+    const since = now();
+    await world.first.query('SET GLOBAL read_only=1');
+    await world.noFailover(since, 10_000);
+    expect(await writableNodes(world.servers)).toEqual([]);
+    await world.first.query('SET GLOBAL read_only=0');
+    const back = now();
+    await world.until('writes go on', () => world.acknowledgedAfter(back) > 10);
+    await world.finish();
+  });
+
+  scenario('32 an operator makes a replica writable', {}, async (world) => {
+    const [replica] = world.servers.replicas;
+    const since = now();
+    await replica?.query('SET GLOBAL read_only=0');
+    await world.until(
+      'it is made read-only again',
+      async () => (await writableNodes(world.servers)).length === 1,
+    );
+    await world.noFailover(since, 1_000);
+    await world.finish();
+  });
+
+  scenario(
+    '34 the most advanced replica has not executed what it received',
+    { semiSync: false },
+    async (world) => {
+      const [ahead, behind] = world.servers.replicas;
+      if (ahead === undefined || behind === undefined) throw new Error('two replicas are needed');
+      await behind.query('STOP SLAVE IO_THREAD');
+      const { createConnection } = await import('mysql2/promise');
+      const { admin } = world.servers.accounts;
+      const blocker = await createConnection({
+        host: '127.0.0.1',
+        port: ahead.realPort,
+        database: 'shop',
+        ...admin,
+      });
+      await blocker.query('LOCK TABLES ledger WRITE');
+      const from = now();
+      await world.until('more is written', () => world.acknowledgedAfter(from) > 40);
+      await world.first.kill();
+      await world.until('a failover begins', () => world.event('change-started', from) !== undefined);
+      await new Promise((done) => setTimeout(done, 2_000));
+      await blocker.end();
+      const plan = await world.failedOver(from);
+      expect(plan.to).toBe(ahead.id);
+      await world.finish();
+    },
+  );
+
+  scenario('37 a replica with a transaction of its own is not chosen', {}, async (world) => {
+    const [errant, clean] = world.servers.replicas;
+    if (errant === undefined || clean === undefined) throw new Error('two replicas are needed');
+    await errant.query('CREATE DATABASE errant');
+    const plan = await world
+      .leader()
+      .ask<{ to: string; excluded: { node: string; why: string }[] }>('plan', { kind: 'switchover' });
+    expect(plan.to).toBe(clean.id);
+    expect(plan.excluded).toContainEqual(
+      expect.objectContaining({ node: errant.id, why: expect.stringContaining('lacks') }),
+    );
+    await world.finish();
+  });
+});
+
+describe('operations', () => {
+  scenario('47 twenty switchovers in a row', {}, async (world) => {
+    const gaps: number[] = [];
+    const own: number[] = [];
+    for (let round = 0; round < Number(process.env['STORMLAMP_CHAOS_ROUNDS'] ?? 20); round += 1) {
+      const since = now();
+      const result = await world.leader().ask<ChangeResult>('switchover');
+      expect(result).toMatchObject({ ok: true });
+      if (result.ok) own.push(result.writeGapMs);
+      await world.until('writes go on', () => world.acknowledgedAfter(now() - 50) > 0);
+      gaps.push(world.fleet.longestGapMs(since, now()));
+    }
+    const verdict = await world.finish();
+    return {
+      rounds: gaps.length,
+      gapP50: rank(gaps, 0.5),
+      gapP99: rank(gaps, 0.99),
+      ownP50: rank(own, 0.5),
+      acknowledged: verdict.acknowledged,
+      unknown: verdict.unknown,
+    };
+  });
+
+  scenario('47m twenty switchovers in a row on MySQL', { flavor: 'mysql' }, async (world) => {
+    const gaps: number[] = [];
+    for (let round = 0; round < Number(process.env['STORMLAMP_CHAOS_ROUNDS'] ?? 20); round += 1) {
+      const since = now();
+      expect(await world.leader().ask<ChangeResult>('switchover')).toMatchObject({ ok: true });
+      await world.until('writes go on', () => world.acknowledgedAfter(now() - 50) > 0);
+      gaps.push(world.fleet.longestGapMs(since, now()));
+    }
+    const verdict = await world.finish();
+    return {
+      rounds: gaps.length,
+      gapP50: rank(gaps, 0.5),
+      gapP99: rank(gaps, 0.99),
+      acknowledged: verdict.acknowledged,
+      unknown: verdict.unknown,
+    };
+  });
+
+  scenario('48 two operators at once', {}, async (world) => {
+    const asked = world.fleet.apps.map((app) =>
+      app
+        .ask<ChangeResult>('switchover')
+        .catch((error: unknown) => ({ ok: false, error }) as unknown as ChangeResult),
+    );
+    const results = await Promise.all(asked);
+    expect(results.filter(({ ok }) => ok).length).toBeLessThanOrEqual(1);
+    await world.finish();
+    return { done: results.filter(({ ok }) => ok).length };
+  });
+
+  scenario('50 a second failure within the block period', { replicas: 3 }, async (world) => {
+    const since = now();
+    await world.first.kill();
+    const first = await world.failedOver(since);
+    await world.first.start();
+    await world.until(
+      'the old primary follows',
+      () =>
+        world.event(
+          'change-done',
+          since,
+          ({ detail }) => (detail['plan'] as { kind: string }).kind === 'rejoin',
+        ) !== undefined || world.event('node-diverged', since) !== undefined,
+    );
+    const again = now();
+    await world.node(first.to).kill();
+    await world.until(
+      'it is refused',
+      () =>
+        world.event('failover-blocked', again, ({ detail }) => String(detail['why']).includes(first.opId)) !==
+        undefined,
+    );
+    const forced = await world.leader().ask<ChangeResult>('failover', { force: true, acceptLoss: true });
+    expect(forced).toMatchObject({ ok: true });
+    await world.finish({ mayLose: true });
+  });
+});
+
+describe('10 the acting process is killed at every step of a switchover', () => {
+  const steps = [
+    'lock-change',
+    'begin',
+    'position',
+    'drain',
+    'wait-leases',
+    'lock-promote',
+    'wait-writers',
+    'refuse-writes',
+    'final-position',
+    'same-position',
+    'wait-handover',
+    'renew',
+    'stop-receiving',
+    'assert-applied',
+    'stop-replication',
+    'forget-source',
+    'epoch',
+    'take-writes',
+    'verify-writes',
+    'follow-0',
+    'start-replication',
+    'release',
+  ];
+  const points: CrashPoint[] = steps.map((step) => ({ step, phase: 'finished' }));
+  test.skipIf(only !== undefined && !only.includes('10'))('every step', async () => {
+    await using world = await World.open();
+    const outages: Record<string, number> = {};
+    for (const point of points) {
+      const result = await crashAtStep(world.servers, world.fleet, point);
+      outages[point.step] = Math.round(result.outageMs);
+      expect(result.verdict, point.step).toMatchObject({ lost: [], doubled: [], resurrected: [], torn: [] });
+    }
+    report.push({
+      scenario: '10 killed at every step of a switchover',
+      result: `ok ${JSON.stringify(outages)}`,
+    });
+    await world.finish();
+  });
+});
+
+describe('writers that know nothing of leases, as PHP is', () => {
+  test.skipIf(only !== undefined && !only.includes('raw')).each([true, false])(
+    'old primary refuses writes before the promotion: %s',
+    async (refuses) => {
+      await using servers = await startLocalCluster({ php: false, memcached: 0 });
+      const lost = await switchUnderRawWriters(servers, refuses);
+      report.push({ scenario: `raw writers, refuse-writes ${refuses}`, result: `ok lost ${lost}` });
+      // Without it, the check must see what is lost.
+      if (refuses) expect(lost).toBe(0);
+      else expect(lost).toBeGreaterThan(0);
+    },
+  );
+});
+
+function rank(numbers: readonly number[], share: number): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
+}
+
+/** Not run, and why. */
+const NOT_RUN: readonly { readonly scenario: string; readonly why: string }[] = [
+  { scenario: '7 primary and one replica dead, a witness votes', why: 'not written yet' },
+  { scenario: '9 replica restarted with an unexecuted relay log', why: 'not written yet' },
+  { scenario: '13 worker out of memory, twenty processes at once', why: 'not written yet' },
+  {
+    scenario: '14 17 18 19 partitions between single processes and servers',
+    why: 'needs a network namespace per process; the proxies of a node are shared by all processes',
+  },
+  { scenario: '20 25 kinds of refusal, stale names', why: 'not written yet' },
+  { scenario: '21 22 flapping and narrow links', why: 'not written yet' },
+  {
+    scenario: '24 sliced packets and resets in an answer',
+    why: 'runs in test/integration/mysql-failures.test.ts, without a failover',
+  },
+  {
+    scenario: '26 one address that hides two servers',
+    why: 'needs a balancing proxy; the lock check of preflight is unproven against one',
+  },
+  {
+    scenario: '27 39 no connections left, semi-synchronous lock',
+    why: 'as recordings in test/spec/detector only',
+  },
+  { scenario: '29 33 35 36 38 40 42 state of replicas and logs', why: 'not written yet' },
+  { scenario: '41 full and slow disks', why: 'needs strace on the servers' },
+  { scenario: '43 44 duplicated ids, rotated passwords', why: 'not written yet' },
+  { scenario: '45 clock shifts', why: 'needs a library that fakes the time of another process' },
+  { scenario: '46 self-fence event', why: 'the event is not built' },
+  {
+    scenario: '49 51 hooks that hang, rolling restarts',
+    why: 'hooks in test/unit/failover; rolling restarts not written yet',
+  },
+  { scenario: '52 53 memcached pair, address', why: 'in the tests of the resources' },
+  { scenario: '54 a day', why: 'takes a day' },
+  { scenario: '55 older versions', why: 'the servers cannot be had here' },
+];
