@@ -3,6 +3,7 @@ import type { Command } from './command.js';
 import { demoCommand } from './demo/demo-command.js';
 import { doctorCommand } from './doctor/doctor-command.js';
 import { explainCommand } from './explain-command.js';
+import { failoverCommand } from './failover-command.js';
 import { gatewayCommand } from './gateway-command.js';
 import { resyncCommand } from './resync-command.js';
 import { serversCommand } from './servers-command.js';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   sessionCommand,
   resyncCommand,
   gatewayCommand,
+  failoverCommand,
   demoCommand,
   serversCommand,
 ];

@@ -114,6 +114,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       await this.#meta.prepare(writer);
       await Promise.all(this.#witnesses().map((witness) => this.#meta.prepareWitness(witness, writer.id)));
     }
+    if (!this.#options.automatic) return;
     this.#overseer = new Overseer(this.#election, {
       tilted: () => this.verdict.tilted,
       busy: () => this.#control.busy,

@@ -72,6 +72,12 @@ export interface ActingOptions {
   readonly blockMs?: number | undefined;
   /** Whether a former primary that returns without transactions of its own is made a replica by itself. Default true. */
   readonly autoRejoin?: boolean | undefined;
+  /**
+   * Whether this process takes part in what is done automatically. False for tools and for processes that shall only write.
+   *
+   * @defaultValue true
+   */
+  readonly automatic?: boolean | undefined;
   /** The name of this machine: of the processes of one machine only one takes part in changes. Default: its host name. */
   readonly host?: string | undefined;
 }
@@ -89,6 +95,7 @@ export interface ResolvedActingOptions {
   readonly maxLoss: MaxLoss;
   readonly blockMs: number;
   readonly autoRejoin: boolean;
+  readonly automatic: boolean;
   readonly host: string | undefined;
 }
 
@@ -119,6 +126,7 @@ export const ACTING_NAMES: readonly (keyof ActingOptions)[] = Object.freeze([
   'maxLoss',
   'blockMs',
   'autoRejoin',
+  'automatic',
   'host',
 ] as const);
 
@@ -158,6 +166,7 @@ export function resolveActingOptions(path: string, options: ActingOptions): Reso
     maxLoss: readMaxLoss(`${path}.maxLoss`, options.maxLoss),
     blockMs: readNumber(`${path}.blockMs`, options.blockMs, d.blockMs, { min: 0 }),
     autoRejoin: readBoolean(`${path}.autoRejoin`, options.autoRejoin, true),
+    automatic: readBoolean(`${path}.automatic`, options.automatic, true),
     host: options.host === undefined ? undefined : readString(`${path}.host`, options.host, ''),
   });
 }
