@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { systemClock } from '../../../../src/common/clock.js';
+import { askHook, type HookLimits } from '../../../../src/failover/change/ask-hook.js';
+
+const limits = (more: Partial<HookLimits> = {}): HookLimits => ({
+  timeoutMs: 10_000,
+  onTimeout: 'veto',
+  signal: new AbortController().signal,
+  ...more,
+});
+const ask = (hook: Parameters<typeof askHook>[1], more: Partial<HookLimits> = {}) =>
+  askHook('approve', hook, limits(more), systemClock);
+
+test.each([
+  ['nothing', undefined, 'allow'],
+  ['allow', 'allow', 'allow'],
+  ['a veto', { veto: 'no' }, { veto: 'no' }],
+  ['a delay', { delayMs: 5 }, { delayMs: 5 }],
+])('%s is what it says', async (_, answer, verdict) => {
+  expect(await ask(() => answer)).toEqual(verdict);
+});
+
+test('what is no answer is a veto', async () => {
+  expect(await ask(() => true)).toMatchObject({ veto: expect.stringContaining('neither') });
+});
+
+test('an exception is a veto that says why', async () => {
+  const thrown = await ask(() => {
+    throw new Error('no electricity');
+  });
+  expect(thrown).toMatchObject({ veto: expect.stringContaining('no electricity') });
+});
+
+test('silence is a veto, and the hook is told that its time is over', async () => {
+  let signal: AbortSignal | undefined;
+  const verdict = await ask(
+    (frame) => {
+      signal = frame.signal;
+      return new Promise(() => {});
+    },
+    { timeoutMs: 5 },
+  );
+  expect(verdict).toMatchObject({ veto: expect.stringContaining('5 ms') });
+  expect(signal?.aborted).toBe(true);
+});
+
+test('silence may mean to go on', async () => {
+  expect(await ask(() => new Promise(() => {}), { timeoutMs: 5, onTimeout: 'continue' })).toBe('allow');
+});
+
+test('a manager that closes waits for no hook', async () => {
+  const closing = new AbortController();
+  const asked = ask(() => new Promise(() => {}), { signal: closing.signal });
+  closing.abort();
+  expect(await asked).toMatchObject({ veto: expect.stringContaining('closes') });
+});

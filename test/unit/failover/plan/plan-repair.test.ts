@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import type { PlanContext } from '../../../../src/failover/plan/plan-context.js';
+import { isRestartedPrimary, planRejoin, planResume } from '../../../../src/failover/plan/plan-repair.js';
+import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
+import { madeUp } from '../made-up-survey.js';
+
+const at = (node: string) => ({ host: node, port: 3306 });
+
+function context(surveys: readonly NodeSurvey[]): PlanContext {
+  const sources = surveys.flatMap(({ node, channels }) =>
+    channels.map(({ sourceHost }) => [node, sourceHost] as const),
+  );
+  return {
+    opId: 'op',
+    cluster: 'c',
+    actor: 'test',
+    epoch: 4,
+    surveys: new Map(surveys.map((survey) => [survey.node, survey])),
+    nodes: surveys.map(({ node }) => node),
+    witnesses: [],
+    sources: new Map(sources),
+    sourceAt: (node) => ({ ...at(node), user: 'repl', tls: false }),
+    wishes: { prefer: [], avoid: [], never: [] },
+    isolated: new Set(),
+    rules: { voters: 3, leaseMs: 5_000, handoverMs: 200 },
+    hooks: new Set(),
+    evidence: [],
+  };
+}
+const sqlOf = (steps: readonly { readonly sql?: string | undefined }[]): string[] =>
+  steps.flatMap(({ sql }) => (sql === undefined ? [] : [sql]));
+
+describe('a node that came back', () => {
+  test('that takes writes and has nothing of its own is closed first, then follows', () => {
+    const repair = planRejoin(context([madeUp('db1'), madeUp('db2', { executed: '0-1-200' })]), 'db1', 'db2');
+    if (repair.kind !== 'plan') throw new Error(repair.kind);
+    const sql = sqlOf(repair.plan.steps);
+    expect(sql[0]).toBe('SET GLOBAL read_only=1');
+    expect(sql.some((each) => each.includes('MASTER_DEMOTE_TO_SLAVE=1'))).toBe(true);
+    expect(sql.join()).not.toContain('STOP SLAVE');
+  });
+  test('with transactions of its own is left alone', () => {
+    const surveys = [madeUp('db1', { executed: '0-1-100,0-9-101' }), madeUp('db2', { executed: '0-1-200' })];
+    expect(planRejoin(context(surveys), 'db1', 'db2')).toMatchObject({ kind: 'diverged', transactions: 1 });
+  });
+  test('that follows another node has executed everything before it is repointed', () => {
+    const surveys = [madeUp('db2'), madeUp('db3', { source: at('db1') })];
+    const repair = planRejoin(context(surveys), 'db3', 'db2');
+    if (repair.kind !== 'plan') throw new Error(repair.kind);
+    const ids = repair.plan.steps.map(({ id }) => id.split('@')[0]);
+    expect(ids.indexOf('assert-applied')).toBeGreaterThan(ids.indexOf('stop-receiving'));
+    expect(ids.indexOf('stop-replication')).toBeGreaterThan(ids.indexOf('assert-applied'));
+  });
+  test('whose receiver somebody stopped is started again, without its relay log being touched', () => {
+    const surveys = [
+      madeUp('db1'),
+      madeUp('db2', { source: at('db1'), received: '0-1-120', status: { Slave_IO_Running: 'No' } }),
+    ];
+    const repair = planRejoin(context(surveys), 'db2', 'db1');
+    if (repair.kind !== 'plan') throw new Error(repair.kind);
+    expect(sqlOf(repair.plan.steps)).toEqual(['START SLAVE IO_THREAD']);
+  });
+  test('that follows as it should needs nothing', () => {
+    expect(
+      planRejoin(context([madeUp('db1'), madeUp('db2', { source: at('db1') })]), 'db2', 'db1').kind,
+    ).toBe('none');
+  });
+});
+
+describe('a change that nobody finished', () => {
+  const unfinished = { opId: 'x', from: 'db1', to: 'db2' };
+  test('is undone when the old primary has everything', () => {
+    const surveys = [
+      madeUp('db1', { readOnly: true }),
+      madeUp('db2', { readOnly: true }),
+      madeUp('db3', { source: at('db1') }),
+    ];
+    expect(planResume(context(surveys), unfinished)).toMatchObject({ to: 'db1', epoch: 5, kind: 'resume' });
+  });
+  test('is finished when the new one has more', () => {
+    const surveys = [
+      madeUp('db1', { readOnly: true }),
+      madeUp('db2', { executed: '0-1-100,0-2-101' }),
+      madeUp('db3', { source: at('db1') }),
+    ];
+    expect(planResume(context(surveys), unfinished).to).toBe('db2');
+  });
+  test('is refused when no node has everything', () => {
+    const surveys = [
+      madeUp('db1', { executed: '0-1-105', readOnly: true }),
+      madeUp('db2', { executed: '0-1-100,0-2-101' }),
+    ];
+    expect(() => planResume(context(surveys), unfinished)).toThrow(/no node has everything/);
+  });
+});
+
+test('a primary that was restarted read-only is told from one that an operator made so', () => {
+  expect(isRestartedPrimary(madeUp('db1', { readOnly: true, uptimeS: 3 }), 10)).toBe(true);
+  expect(isRestartedPrimary(madeUp('db1', { readOnly: true, uptimeS: 9_000 }), 10)).toBe(false);
+});

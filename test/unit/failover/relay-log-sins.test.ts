@@ -1,0 +1,23 @@
+/** The checker of sent statements can fail: what must never be done is seen. */
+import { expect, test } from 'vitest';
+import { relayLogSins } from '../../support/i7.js';
+
+const sent = (...statements: readonly string[]) =>
+  statements.map((sql) => ({ app: 'a', event: 'statement', at: 0, detail: { node: 'db2', sql } }));
+
+test.each([
+  ['STOP SLAVE at once', ['STOP SLAVE']],
+  ['without a look', ['STOP SLAVE IO_THREAD', 'STOP SLAVE']],
+  [
+    'receiving again after the look',
+    ['STOP SLAVE IO_THREAD', 'SHOW ALL SLAVES STATUS', 'START SLAVE IO_THREAD', 'STOP SLAVE'],
+  ],
+  ['CHANGE on a running replica', ["CHANGE REPLICATION SOURCE TO SOURCE_HOST='x'"]],
+])('%s is a sin', (_, statements) => {
+  expect(relayLogSins(sent(...statements), () => true)).toHaveLength(1);
+});
+
+test('stopped, looked at, then thrown away is none', () => {
+  const statements = sent('STOP SLAVE IO_THREAD', 'SHOW ALL SLAVES STATUS', 'STOP SLAVE', 'RESET SLAVE ALL');
+  expect(relayLogSins(statements, () => true)).toEqual([]);
+});
