@@ -1,6 +1,7 @@
 /** The failover manager of the modes `approve` and `auto`: a lease for writes, changes of the primary, and repair. */
 import { hostname } from 'node:os';
 import type { Clock } from '../common/clock.js';
+import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { readNumber, readString, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
@@ -96,6 +97,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       meta: this.#meta,
       voters: this.#voters,
       primary: () => this.#keeper.lease?.primary,
+      calm: () => [...this.#keeper.readings.values()].every(({ lock }) => lock === 'free'),
       last: () => this.#lastPrimary(),
       record,
       publish,
@@ -109,6 +111,8 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     const report = await this.preflight();
     const refusal = refusalOf(report);
     if (refusal !== undefined && this.#parts.options.mode === 'auto') throw refusal;
+    // What the monitors take for the primary may be one that was replaced: only where the voters agree is anything written.
+    await this.#keeper.wait(Deadline.of({ timeoutMs: this.#rules.leaseMs })).catch(() => undefined);
     const writer = this.#writer();
     if (writer !== undefined) {
       await this.#meta.prepare(writer);
@@ -355,19 +359,19 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       : { node: last.node, seenAgoS: (this.#parts.clock.now() - last.at) / 1_000 };
   }
 
-  /** The node that is the primary by the lease, or else by what the monitors see. */
+  /** The node that is the primary by the word of a majority. */
   #primary(): NodeId {
     const writer = this.#writer();
     if (writer !== undefined) return writer.id;
     throw new StormlampError(
       ErrorCode.NO_PRIMARY,
-      'No primary is known now, and this needs one. Use failover() when it is dead',
+      `No majority agrees on a primary now, and this needs one. Use failover() when it is dead. ${this.#keeper.missing().message}`,
     );
   }
 
+  /** The node that takes writes by the word of a majority; nothing is written anywhere else. */
   #writer(): Voter | undefined {
-    const { writer } = this.#parts.watcher.topology;
-    const node = this.#keeper.lease?.primary ?? (writer.kind === 'primary' ? writer.node : undefined);
+    const node = this.#keeper.lease?.primary;
     return this.#voters.find(({ id }) => id === node);
   }
 

@@ -39,6 +39,7 @@ export async function switchUnderRawWriters(servers: LocalCluster, refuses: bool
       cluster: 'raw',
       actor: 'test',
       epoch: 0,
+      epochs: new Map(),
       surveys: new Map(
         [...survey.nodes].map(([id, node]) => [id, id === old.id ? node : { ...node, executed: new Map() }]),
       ),

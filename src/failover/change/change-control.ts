@@ -124,15 +124,19 @@ export class ChangeControl {
   async context(survey: ClusterSurvey): Promise<PlanContext> {
     const { options, voters, rules, actor, meta, hooks, evidence, isolated } = this.#parts;
     const data = voters.filter(({ kind }) => kind === 'data');
-    const epochs = await Promise.all(
-      data.filter(({ id }) => survey.nodes.has(id)).map((voter) => meta.epoch(voter).catch(() => 0)),
+    const epochs = new Map<NodeId, number>();
+    await Promise.all(
+      data
+        .filter(({ id }) => survey.nodes.has(id))
+        .map(async (voter) => epochs.set(voter.id, await meta.epoch(voter).catch(() => 0))),
     );
     const { user, tls } = options.replication;
     return {
       opId: randomUUID(),
       cluster: options.cluster,
       actor,
-      epoch: Math.max(0, ...epochs),
+      epoch: Math.max(0, ...epochs.values()),
+      epochs,
       surveys: survey.nodes,
       nodes: data.map(({ id }) => id),
       witnesses: voters.filter(({ kind }) => kind === 'witness').map(({ id }) => id),

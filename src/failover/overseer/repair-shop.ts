@@ -24,6 +24,8 @@ export interface RepairParts {
   readonly voters: readonly Voter[];
   /** The primary by the lease; undefined while there is none. */
   readonly primary: () => NodeId | undefined;
+  /** Whether nobody is at work on any voter. */
+  readonly calm: () => boolean;
   /** The last primary that was seen, and how many seconds ago it was last seen to take writes. */
   readonly last: () => { readonly node: NodeId; readonly seenAgoS: number } | undefined;
   readonly record: (kind: JournalKind, opId: string, nodes: readonly NodeId[], message: string) => void;
@@ -65,7 +67,7 @@ export class RepairShop {
     const survey = await control.survey(primary);
     if (!survey.nodes.has(primary)) return false;
     const context = await control.context(survey);
-    await this.#closeOperations(primary);
+    if (this.#parts.calm()) await this.#closeOperations(primary);
     if (!this.#parts.options.autoRejoin) return false;
     for (const node of survey.nodes.keys()) {
       if (node !== primary && (await this.#putRight(context, survey, node, primary))) return true;

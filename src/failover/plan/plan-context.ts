@@ -17,6 +17,8 @@ export interface PlanContext {
   readonly actor: string;
   /** The largest epoch that was seen. */
   readonly epoch: number;
+  /** The epoch that each node knows. */
+  readonly epochs: ReadonlyMap<NodeId, number>;
   /** The data nodes that could be reached, as they were found. */
   readonly surveys: ReadonlyMap<NodeId, NodeSurvey>;
   /** All data nodes. */

@@ -1,6 +1,14 @@
 /** The plan of an unplanned change: the primary is dead or out of reach, and what it will cost is said before. */
 import type { NodeId } from '../../common/node-address.js';
 import type { FailureKind } from '../failure-kind.js';
+import type { NodeSurvey } from '../survey/node-survey.js';
+import {
+  isWithin,
+  NO_TRANSACTIONS,
+  readTransactions,
+  type TransactionSet,
+  unionOf,
+} from '../survey/transaction-set.js';
 import { chooseCandidate } from './candidate-choice.js';
 import { dialectOf } from './dialect.js';
 import { expectedLoss, type LastSeen } from './expected-loss.js';
@@ -40,12 +48,14 @@ const DRAIN_LIMIT_MS = 300_000;
 export function planFailover(context: PlanContext, cause: FailoverCause): FailoverPlan {
   const { surveys, opId, cluster, epoch, wishes, isolated } = context;
   const { from, reason, lastSeen, wanted, silent } = cause;
-  // A node without a source may be what an unfinished change has left; one that takes writes is another primary.
-  const group = [...surveys.values()].filter(
-    ({ node, readOnly }) =>
-      node !== from &&
-      (context.sources.get(node) === from || (context.sources.get(node) === undefined && readOnly)),
+  const replicas = [...surveys.values()].filter(
+    ({ node }) => node !== from && context.sources.get(node) === from,
   );
+  const known = replicas.map(({ reached }) => reached).reduce(unionOf, lastSeenOf(lastSeen));
+  const group = [...surveys.values()].filter((survey) => {
+    if (survey.node === from) return false;
+    return replicas.includes(survey) || isHalfPromoted(context, survey, known);
+  });
   const choice = chooseCandidate({ surveys: group, wishes, isolated, wanted });
   const { to, excluded } = choice;
   const candidate = to === undefined ? undefined : surveys.get(to);
@@ -110,6 +120,24 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       .filter(([node]) => node !== from)
       .map(([node, why]) => `${node} cannot be reached (${why}); what it has is not known`),
   };
+}
+
+/**
+ * Whether a node without a source is what an unfinished change has left: its epoch is the newest, or it has nothing that the
+ * others and the dead primary do not have. A former primary with transactions of its own is neither, and is never taken.
+ */
+function isHalfPromoted(context: PlanContext, survey: NodeSurvey, known: TransactionSet): boolean {
+  const { node, readOnly, channels, executed } = survey;
+  if (channels.length > 0 || !readOnly) return false;
+  const others = [...context.epochs].filter(([other]) => other !== node).map(([, epoch]) => epoch);
+  if ((context.epochs.get(node) ?? 0) > Math.max(0, ...others)) return true;
+  return isWithin(executed, known);
+}
+
+function lastSeenOf(seen: LastSeen | undefined): TransactionSet {
+  return seen === undefined
+    ? NO_TRANSACTIONS
+    : (readTransactions(seen.flavor, seen.gtids) ?? NO_TRANSACTIONS);
 }
 
 /** A primary that answers the manager all the same is made to refuse writes first. */

@@ -105,7 +105,10 @@ export interface Unfinished {
  * @throws StormlampError `ERR_CHANGE_REFUSED` when no node has everything.
  */
 export function planResume(context: PlanContext, { from, to: meant }: Unfinished): FailoverPlan {
-  const surveys = [...context.surveys.values()];
+  // A former primary that an earlier change has left behind may have transactions that nobody shall have.
+  const surveys = [...context.surveys.values()].filter(
+    ({ node, channels }) => channels.length > 0 || node === from || node === meant,
+  );
   const wishes = { prefer: [from, meant], avoid: [], never: context.wishes.never };
   const { to, excluded } = chooseCandidate({ surveys, wishes, isolated: context.isolated });
   const candidate = to === undefined ? undefined : context.surveys.get(to);

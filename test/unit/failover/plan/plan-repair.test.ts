@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PlanContext } from '../../../../src/failover/plan/plan-context.js';
+import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
 import { isRestartedPrimary, planRejoin, planResume } from '../../../../src/failover/plan/plan-repair.js';
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
 import { madeUp } from '../made-up-survey.js';
@@ -15,6 +16,7 @@ function context(surveys: readonly NodeSurvey[]): PlanContext {
     cluster: 'c',
     actor: 'test',
     epoch: 4,
+    epochs: new Map(),
     surveys: new Map(surveys.map((survey) => [survey.node, survey])),
     nodes: surveys.map(({ node }) => node),
     witnesses: [],
@@ -91,6 +93,44 @@ describe('a change that nobody finished', () => {
       madeUp('db2', { executed: '0-1-100,0-2-101' }),
     ];
     expect(() => planResume(context(surveys), unfinished)).toThrow(/no node has everything/);
+  });
+});
+
+describe('a failover', () => {
+  const cause = { from: 'db1', reason: 'dead-primary' as const, lastSeen: undefined, silent: new Map() };
+  const replica = madeUp('db2', { source: at('db1') });
+  test('never takes a former primary that has transactions of its own, however many it has', () => {
+    const diverged = madeUp('db4', { executed: '0-1-100,0-4-900', readOnly: true });
+    expect(planFailover(context([replica, diverged]), cause).to).toBe('db2');
+  });
+  test('takes the node that an unfinished change has made the newest', () => {
+    const half = madeUp('db4', { executed: '0-1-100,0-4-101', readOnly: true });
+    const surveys = {
+      ...context([replica, half]),
+      epochs: new Map([
+        ['db2', 4],
+        ['db4', 5],
+      ]),
+    };
+    expect(planFailover(surveys, cause).to).toBe('db4');
+  });
+  test('stops receiving before it looks who has the most, and waits for every lease before it promotes', () => {
+    const { steps } = planFailover(context([replica, madeUp('db3', { source: at('db1') })]), cause);
+    const phases = [...new Set(steps.map(({ phase }) => phase))];
+    expect(phases).toEqual([
+      'lock-change',
+      'freeze',
+      'confirm',
+      'assert-complete',
+      'wait-handover',
+      'drain',
+      'confirm-again',
+      'renew',
+      'promote',
+      'repoint',
+      'release',
+    ]);
+    expect(sqlOf(steps).filter((sql) => sql === 'STOP SLAVE IO_THREAD').length).toBeGreaterThanOrEqual(2);
   });
 });
 
