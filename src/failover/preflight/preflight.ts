@@ -55,11 +55,13 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
         try {
           const locks = await lockCheck(voter, parts.cluster, connection.threadId, deadline);
           if (voter.kind === 'witness') return [locks];
+          // First: an account that lacks them cannot look at the rest.
+          const privileges = await actingChecks(voter.id, connection, deadline);
+          if (privileges.some(({ result }) => result === 'fail')) return [locks, ...privileges];
           const survey = await surveyNode(voter.id, connection.version, (sql) =>
             connection.ask(sql, deadline),
           );
           surveys.push(survey);
-          const privileges = await actingChecks(voter.id, connection, deadline);
           return [locks, ...privileges, ...nodeChecks(survey, parts.sourceOf)];
         } finally {
           connection.destroy();
