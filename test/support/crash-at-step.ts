@@ -33,15 +33,21 @@ export async function crashAtStep(
   const name = `k${fleet.apps.length}`;
   const victim = await fleet.start({ name, failover: { host: name, leaseMs: 3_000 }, killAt: point });
   const since = now();
-  victim.ask('switchover').catch(() => undefined);
-  await Promise.race([
-    victim.exited,
-    eventually(
-      'the process dies, or its change is over',
-      () => fleet.event('change-done', since) ?? fleet.event('change-aborted', since),
-      60_000,
-    ),
-  ]);
+  let gone = false;
+  void victim.exited.then(() => {
+    gone = true;
+  });
+  // What an earlier crash has left may still be in repair: then nothing can be planned yet.
+  await eventually(
+    `the process dies at ${point.step}, or its change is over`,
+    async () => {
+      if (!gone) await victim.ask('switchover').catch(() => undefined);
+      return gone || fleet.event('change-done', since, ({ app }) => app === name) !== undefined;
+    },
+    120_000,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${fleet.story(since)}`);
+  });
   const died = now();
   const [primary] = await eventually(
     `after ${point.step} ${point.phase} one node takes writes, the others follow it, and writes go on`,
