@@ -228,8 +228,12 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     await this.#election.close();
     await super.close();
     this.#memory.close();
-    this.#keeper.close();
+    if (this.#journal.waits) {
+      // After a change of its own it may take a moment until a majority names the new primary.
+      await this.#keeper.wait(Deadline.of({ timeoutMs: 1_000 })).catch(() => undefined);
+    }
     await this.#journal.close();
+    this.#keeper.close();
   }
 
   protected override get callsHooks(): boolean {

@@ -24,6 +24,11 @@ export class JournalWriter {
     this.#writer = writer;
   }
 
+  /** Whether something is not written yet. */
+  get waits(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Adds a record. */
   add(record: JournalRecord): void {
     if (this.#closed) return;

@@ -1,0 +1,60 @@
+/** `stormlamp failover` as an operator types it, on real servers. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { stormlamp } from '../support/run-node.js';
+
+let servers: LocalCluster;
+let folder: string;
+beforeAll(async () => {
+  servers = await startLocalCluster({ php: false, memcached: 0 });
+  folder = mkdtempSync(join(tmpdir(), 'stormlamp-cli-'));
+  const { admin, repl } = servers.accounts;
+  const failover = { mode: 'auto', credentials: admin, replication: repl, maxLoss: 'any', leaseMs: 1_500 };
+  writeFileSync(join(folder, 'options.json'), JSON.stringify({ mysql: servers.options().mysql, failover }));
+});
+afterAll(async () => {
+  await servers?.close();
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+});
+
+async function run(
+  ...words: readonly string[]
+): Promise<{ code: number | null; answer: Record<string, unknown>; stderr: string }> {
+  const { code, stdout, stderr } = await stormlamp([
+    'failover',
+    ...words,
+    '--config',
+    join(folder, 'options.json'),
+    '--json',
+  ]);
+  return { code, answer: JSON.parse(stdout) as Record<string, unknown>, stderr };
+}
+
+test('preflight, plan, switchover, history: one document each', { timeout: 180_000 }, async () => {
+  expect(await run('preflight')).toMatchObject({ code: 0, answer: { ok: true } });
+  const planned = await run('plan');
+  expect(planned).toMatchObject({
+    code: 0,
+    answer: { ok: true, plan: { kind: 'switchover', from: servers.primary.id } },
+  });
+  expect(JSON.stringify(planned.answer)).not.toContain(servers.accounts.repl.password);
+  const { to } = planned.answer['plan'] as { to: string };
+  const refused = await run('failover');
+  expect(refused).toMatchObject({ code: 1, answer: { ok: false, error: { code: 'ERR_CHANGE_REFUSED' } } });
+  const made = await run('switchover', '--to', to);
+  expect(made).toMatchObject({ code: 0, answer: { ok: true, plan: { to } } });
+  expect(made.stderr).toContain('forget-source');
+  const history = await run('history', '--count', '5');
+  expect(history.code).toBe(0);
+  expect(JSON.stringify(history.answer)).toContain(`${to} is the primary, epoch 1`);
+});
+
+test('a word that is none', async () => {
+  expect(await run('promote')).toMatchObject({
+    code: 2,
+    answer: { ok: false, error: { code: 'ERR_INVALID_OPTION' } },
+  });
+});
