@@ -223,11 +223,12 @@ export class AppFleet {
 
   /** Compares what the processes were told with what `node` has. */
   async verdict(node: LocalDatabaseNode): Promise<Verdict> {
+    // Before the rows: what is acknowledged after they were read is not among them.
+    const operations = this.operations();
     const rows = await node.query<{ id: string; parts: string; count: number }>(
       'SELECT id, GROUP_CONCAT(part ORDER BY part) AS parts, COUNT(*) AS count FROM shop.ledger GROUP BY id',
     );
     const stored = new Map(rows.map(({ id, count }) => [id, Number(count)]));
-    const operations = this.operations();
     const of = (outcome: Operation['outcome']): readonly Operation[] =>
       operations.filter((each) => each.outcome === outcome);
     const name = ({ id }: Operation): string => id;
