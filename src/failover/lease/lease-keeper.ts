@@ -149,12 +149,14 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
 
   async settle(node: NodeId, deadline: Deadline): Promise<boolean> {
     const before = this.#epochs.get(node);
-    // Going away and coming back takes two leases: a right to the same node within one was never anybody else's.
-    const limit = deadline.within(this.#options.rules.leaseMs);
+    const ended = this.#coveredUntil;
+    const { leaseMs } = this.#options.rules;
     try {
-      const next = await this.wait(limit);
-      if (next === node) return true;
-      return tookEverything(node, before, await this.#options.epochAt(next));
+      const next = await this.wait(deadline.within(leaseMs));
+      // Going away and coming back takes two leases: within one the right was never anybody else's.
+      if (next === node && this.#clock.now() - ended < leaseMs) return true;
+      const after = await this.#options.epochAt(next);
+      return next === node ? (after?.epoch ?? 0) === before : tookEverything(node, before, after);
     } catch {
       return false;
     }
