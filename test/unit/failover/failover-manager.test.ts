@@ -184,7 +184,10 @@ describe('the state', () => {
 
   test('a manager that is made later knows at once what was seen before', async () => {
     await manage();
-    const later = createFailoverManager({ watcher, targets: { isolate: () => () => undefined, guardWrites: () => undefined } });
+    const later = createFailoverManager({
+      watcher,
+      targets: { isolate: () => () => undefined, guardWrites: () => undefined },
+    });
     expect(later.state.nodes.map(({ suspicion }) => suspicion)).toEqual(['up', 'up', 'up']);
     const closing = later.close();
     await wait(0);
