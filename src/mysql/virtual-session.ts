@@ -126,7 +126,8 @@ export class VirtualSession {
         continue;
       }
       const wanted = needOf(this.#state, classification, this.held !== undefined);
-      const need: Need = primaryOnly && wanted.place !== 'held' ? REFUSED : wanted;
+      const moves = primaryOnly && wanted.place !== 'held';
+      const need: Need = moves ? { place: 'primary', because: 'a replica refused it' } : wanted;
       const bound = this.#bind(need, context, tried);
       const { connection, because, waitFor } = bound instanceof Promise ? await bound : bound;
       if (this.#isDestroyed) throw new StormlampError(ErrorCode.CLOSED, 'This connection was destroyed');
