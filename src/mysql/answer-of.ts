@@ -29,7 +29,10 @@ export async function announce(
   for (const each of announced) await sendStatement(connection, each.statement, deadline);
 }
 
-/** Lets the caller of a stream leave before the end: the statement is ended, and its connection not used again. */
+/**
+ * Lets the caller of a stream leave before the end: the statement is ended, and its connection not used again. Not for a
+ * connection that holds something of the session: there the rest of the rows must be read.
+ */
 export function letAbandon(
   ports: SessionPorts,
   connection: PhysicalConnection,

@@ -239,7 +239,6 @@ export class VirtualSession {
     const ticket = node.started(operation, connection);
     const before = this.#state;
     const endWrite = mayWrite(classification) ? scope?.causal.beginWrite() : undefined;
-    // With something of the session on the connection the rest of the rows must be read.
     if (!isTied(before) && this.#wroteOn !== connection)
       letAbandon(this.#ports, connection, statement, command);
     try {
