@@ -69,7 +69,10 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
     ? []
     : [step('refuse-writes', dialect.refuseWrites, 'it is not the primary')];
   if (channel !== undefined && context.sources.get(node) === primary) {
-    const stopped = channel.io === 'no' && channel.error === '' && (channel.sql || !survey.hasUnapplied);
+    const stopped =
+      channel.error === '' &&
+      // While it receives, what it has received is kept when the other thread is started.
+      (channel.io === 'no' ? channel.sql || !survey.hasUnapplied : channel.io === 'yes' && !channel.sql);
     if (!stopped && survey.readOnly) return { kind: 'none' };
     const start = channel.sql ? dialect.startReceiving : dialect.startReplication;
     const restart = stopped

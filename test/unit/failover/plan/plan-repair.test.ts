@@ -62,6 +62,16 @@ describe('a node that came back', () => {
     if (repair.kind !== 'plan') throw new Error(repair.kind);
     expect(sqlOf(repair.plan.steps)).toEqual(['START SLAVE IO_THREAD']);
   });
+  test('whose applier somebody stopped is started again while it receives', () => {
+    const stopped = madeUp('db2', {
+      source: at('db1'),
+      received: '0-1-120',
+      status: { Slave_SQL_Running: 'No' },
+    });
+    const repair = planRejoin(context([madeUp('db1'), stopped]), 'db2', 'db1');
+    if (repair.kind !== 'plan') throw new Error(repair.kind);
+    expect(sqlOf(repair.plan.steps)).toEqual(['START SLAVE']);
+  });
   test('that follows as it should needs nothing', () => {
     expect(
       planRejoin(context([madeUp('db1'), madeUp('db2', { source: at('db1') })]), 'db2', 'db1').kind,
