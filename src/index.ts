@@ -40,7 +40,12 @@ export type {
   RebuildRequest,
 } from './failover/failover-hooks.js';
 export type { JournalKind, JournalRecord } from './failover/failover-journal.js';
-export type { FailoverManager, SwitchoverOptions } from './failover/failover-manager.js';
+export type {
+  FailoverManager,
+  ForceOptions,
+  PauseOptions,
+  SwitchoverOptions,
+} from './failover/failover-manager.js';
 export type { FailoverMode, FailoverOptions, HookPolicy } from './failover/failover-options.js';
 export type { IsolateOptions } from './failover/failover-targets.js';
 export type { FailureKind } from './failover/failure-kind.js';
@@ -71,6 +76,7 @@ export type {
   PlanStep,
   StepAction,
 } from './failover/plan/failover-plan.js';
+export type { PreflightCheck, PreflightReport } from './failover/preflight/preflight.js';
 export {
   createHttpUpstreams,
   type HttpUpstreams,
