@@ -7,13 +7,11 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import ts from 'typescript';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from './eventually.js';
@@ -26,23 +24,7 @@ const parents: ChildProcess[] = [];
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'cleanup-'));
-  // Compiled, as users have it: a worker of the test runner cannot be killed to see what it leaves.
-  for (const room of ['common', 'testing']) compile(room);
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
 });
-/** Compiles one room of the package, without checking types: that is done elsewhere. */
-function compile(room: string): void {
-  const sources = readdirSync(join(ROOT, 'src', room), { recursive: true, encoding: 'utf8' });
-  for (const file of sources.filter((name) => name.endsWith('.ts'))) {
-    const text = readFileSync(join(ROOT, 'src', room, file), 'utf8');
-    const target = join(folder, 'dist', room, file.replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(target), { recursive: true });
-    const { ESNext } = ts.ModuleKind;
-    const options = { module: ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true };
-    writeFileSync(target, ts.transpileModule(text, { compilerOptions: options }).outputText);
-  }
-}
 
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -69,7 +51,8 @@ function useTemporary(): void {
 function startParent(code: string, options: { detached?: boolean; quiet?: boolean } = {}): Parent {
   useTemporary();
   const script = join(folder, `parent${runs}.mjs`);
-  const entry = pathToFileURL(join(folder, 'dist/testing/index.js')).href;
+  // Compiled, as users have it: a worker of the test runner cannot be killed to see what it leaves.
+  const entry = pathToFileURL(join(ROOT, 'dist/testing/index.js')).href;
   writeFileSync(script, `import { startLocalCluster } from '${entry}';\n${code}`);
   const child = spawn(process.execPath, [script], {
     env: { ...process.env, TMPDIR: temporary },
