@@ -6,7 +6,7 @@ import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp
 import type { Session } from '../session/session.js';
 import { formatSessionCookie, readSessionCookie } from '../session/session-cookie.js';
 import type { SessionStorePort } from '../session/session-store-port.js';
-import { RequestSession } from './request-session.js';
+import { RequestSession, type RequestSessionPort } from './request-session.js';
 import { appendCookie, isSecure } from './response-cookie.js';
 
 /** A store of sessions, or a cluster that has one. */
@@ -43,20 +43,25 @@ export class HttpSession {
     store: SessionStorePort,
     request: IncomingMessage,
     response: ServerResponse,
-    loaded: { readonly session: Session; readonly known: boolean; readonly saves: boolean },
+    loaded: {
+      readonly session: Session;
+      readonly known: boolean;
+      readonly mode: RequestSessionPort['mode'];
+    },
   ) {
     this.#store = store;
     this.#request = request;
     this.#response = response;
-    this.#saves = loaded.saves;
+    this.#saves = loaded.mode === 'read-write';
     this.session = new RequestSession(loaded.session, {
       store,
+      mode: loaded.mode,
       cookieCanBeSent: () => !response.headersSent,
     });
     this.#announced = loaded.known ? this.session.id : undefined;
-    this.#renews = loaded.known && loaded.saves && store.options.cookie.rolling;
+    this.#renews = loaded.known && this.#saves && store.options.cookie.rolling;
     // A connection that breaks off ends the request for everybody who waits for the lock.
-    response.once('close', () => void this.#atClose());
+    response.once('close', () => void this.#atClose().catch(() => undefined));
     if (response.destroyed) void this.session.release();
   }
 
@@ -118,9 +123,13 @@ export class HttpSession {
    */
   saveAtClose(open: () => boolean, report: (error: unknown) => void): void {
     this.#atClose = async () => {
-      const findable = this.session.id === this.#announced || !this.session.isNew;
-      if (open() && findable) await this.save().catch(report);
-      else await this.session.release();
+      try {
+        const findable = this.session.id === this.#announced || !this.session.isNew;
+        if (open() && findable) await this.save();
+        else await this.session.release();
+      } catch (error) {
+        report(error);
+      }
     };
   }
 
@@ -155,7 +164,8 @@ export async function loadSession(
   const store = storeOf(source);
   const readOnly = readBoolean('readOnly', options.readOnly, false);
   const { session, known, usable } = await load(store, request, readOnly);
-  return new HttpSession(store, request, response, { session, known, saves: usable && !readOnly });
+  const mode = readOnly ? 'read-only' : usable ? 'read-write' : 'anonymous';
+  return new HttpSession(store, request, response, { session, known, mode });
 }
 
 /** @internal The store itself. */

@@ -8,6 +8,8 @@ import type { RegenerateOptions, SessionStorePort } from '../session/session-sto
 export interface RequestSessionPort {
   /** The store. */
   readonly store: SessionStorePort;
+  /** What may be done: everything, nothing but reading, or (`'anonymous'`, without a store) nothing that lasts. */
+  readonly mode: 'read-write' | 'read-only' | 'anonymous';
   /** Whether `Set-Cookie` can still be sent. */
   cookieCanBeSent(): boolean;
 }
@@ -60,7 +62,7 @@ export class RequestSession {
 
   /** Saves what was changed now, instead of when the response ends, and gives the session lock back. Errors: as `SessionStore.save`. */
   async save(options?: CallOptions): Promise<void> {
-    if (this.#phase === 'destroyed') return;
+    if (this.#phase === 'destroyed' || !this.#lasts('save()')) return;
     this.#collect();
     await this.#port.store.save(this.#session, options);
     this.#show();
@@ -68,24 +70,29 @@ export class RequestSession {
 
   /** Forgets what was changed here and reads the session again. */
   async reload(options?: CallOptions): Promise<void> {
+    if (this.#port.mode === 'anonymous') return;
     await this.release();
-    this.#session = await this.#port.store.load(this.#session.id, options);
+    const lock = this.#port.mode === 'read-only' ? { lock: false } : {};
+    this.#session = await this.#port.store.load(this.#session.id, { ...options, ...lock });
     this.#phase = 'live';
     this.#show();
   }
 
   /** Renews the session's expiry on every copy. */
   async touch(options?: CallOptions): Promise<void> {
-    if (this.#session.exists) await this.#port.store.touch(this.#session.id, options);
+    if (this.#lasts('touch()') && this.#session.exists)
+      await this.#port.store.touch(this.#session.id, options);
   }
 
   /**
    * Moves the variables to a new id: do this at every login. The old session keeps what it had, without what this request
    * changed, and is removed a moment later (`regenerateGraceMs`, or `graceMs` here).
    *
-   * @throws StormlampError `ERR_UNSUPPORTED` when the headers are already sent, since the browser could not learn the new id.
+   * @throws StormlampError `ERR_UNSUPPORTED` when the headers are already sent, since the browser could not learn the new id,
+   * and for a session that was opened for reading only.
    */
   async regenerate(options?: RegenerateOptions): Promise<void> {
+    if (!this.#lasts('regenerate()')) return;
     this.#assertCookie('regenerate()');
     this.#collect();
     const before = this.#session;
@@ -97,9 +104,11 @@ export class RequestSession {
 
   /** Removes the session from every copy. Variables set afterwards are not saved. */
   async destroy(options?: CallOptions): Promise<void> {
-    // The store takes the lock itself; with ours held it would wait for this very request.
-    await this.release();
-    await this.#port.store.destroy(this.#session.id, options);
+    if (this.#lasts('destroy()')) {
+      // The store takes the lock itself; with ours held it would wait for this very request.
+      await this.release();
+      await this.#port.store.destroy(this.#session.id, options);
+    }
     this.#phase = 'destroyed';
     for (const name of Object.keys(this.#session.data)) delete this.#session.data[name];
     this.#show();
@@ -111,6 +120,17 @@ export class RequestSession {
     this.#collect();
     if (this.#session.changed) return 'save';
     return this.#session.exists ? 'touch' : 'nothing';
+  }
+
+  /** Whether what is done here lasts beyond the request; a session that is only read refuses it. */
+  #lasts(what: string): boolean {
+    if (this.#port.mode === 'read-only') {
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `session.${what} was called on a session that was opened with \`readOnly: true\`; leave that out for this route`,
+      );
+    }
+    return this.#port.mode === 'read-write';
   }
 
   #assertCookie(what: string): void {
@@ -141,3 +161,27 @@ export class RequestSession {
 }
 
 const RESERVED: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(RequestSession.prototype));
+
+// Applications copy what browsers send into the session. A name of a member must not put that in the member's place, nor
+// `__proto__` change what the session is.
+for (const name of RESERVED) {
+  const member = Object.getOwnPropertyDescriptor(RequestSession.prototype, name) as PropertyDescriptor;
+  const { value, get = () => value } = member;
+  Object.defineProperty(RequestSession.prototype, name, {
+    configurable: true,
+    get,
+    set() {
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `session.${name} is a member of the session; a variable of this name is in session.reserved`,
+      );
+    },
+  });
+}
+Object.defineProperty(RequestSession.prototype, '__proto__', {
+  configurable: true,
+  get: () => undefined,
+  set(this: RequestSession, value: unknown) {
+    setVariable(this, '__proto__', value);
+  },
+});

@@ -17,10 +17,11 @@ export class PhpSettingsReader {
     return this.#settings.get(name) ?? fallback;
   }
 
-  /** The setting as a boolean: whatever PHP's `(bool)` makes of it. */
+  /** The setting as a boolean, by PHP's rule (`zend_ini_parse_bool`): `true`, `yes`, `on`, or a number that is not 0. */
   flag(name: string, fallback: boolean): boolean {
     const value = this.#settings.get(name);
-    return value === undefined ? fallback : value !== '' && value !== '0';
+    if (value === undefined) return fallback;
+    return /^(?:true|yes|on)$/i.test(value) || (Number.parseInt(value, 10) || 0) !== 0;
   }
 
   /** The setting as an integer; another value is refused. */

@@ -2,6 +2,9 @@
 
 import type { ResolvedSessionCookie } from './session-cookie-options.js';
 
+/** A browser lets nobody else set cookies of these names; PHP takes none whose name becomes such a one by its underscores. */
+const PROTECTED_PREFIXES = ['__Host-', '__Secure-'];
+
 /**
  * The id in a `Cookie` header, or undefined.
  *
@@ -18,6 +21,7 @@ export function readSessionCookie(header: string | undefined, name: string): str
     const open = written.indexOf('[');
     const isArray = open !== -1 && written.includes(']', open);
     if ((isArray ? written.slice(0, open) : written).replace(/[ .[]/g, '_') !== name) continue;
+    if (PROTECTED_PREFIXES.some((prefix) => name.startsWith(prefix) && !written.startsWith(prefix))) continue;
     if (isArray) return undefined;
     first ??= equals === -1 ? '' : urlDecode(pair.slice(equals + 1));
   }

@@ -1,4 +1,5 @@
-/** Sessions that are stored as values of PHP's `Memcached` class: maybe compressed, maybe sealed by a framework. */
+/** Sessions that PHP stored in another form than their plain bytes: maybe compressed, maybe sealed by a framework. */
+import { inflateSync } from 'node:zlib';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { decompressValue } from '../memcached/compressed-value.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached/memcached-node.js';
@@ -17,6 +18,8 @@ export interface SessionSeal {
 
 /** The low bits of the flags: which PHP type a value is; 0 is a string. */
 const TYPE_MASK = 0xf;
+/** pecl-memcache's flag of a compressed string (MMC_COMPRESSED, memcache_pool.h; measured). */
+const PECL_COMPRESSED = 2;
 /** The longest session once it is decompressed; memcached itself takes 1 MB unless it was told otherwise. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
@@ -29,12 +32,38 @@ export function withSessionValues(
   isSession: (key: string) => boolean,
   seal: SessionSeal | undefined,
 ): MemcachedNode {
-  const opened = (key: string, item: MemcachedItem | null): MemcachedItem | null => {
-    if (item === null || !isSession(key)) return item;
-    return { value: openValue(item, seal), flags: 0, cas: item.cas };
-  };
-  const stored = (key: string, value: Buffer): Buffer =>
-    seal === undefined || !isSession(key) ? value : seal.seal(value);
+  return translated(node, isSession, {
+    open: (item) => ({ value: openValue(item, seal), flags: 0, cas: item.cas }),
+    store: (value) => (seal === undefined ? value : seal.seal(value)),
+  });
+}
+
+/**
+ * The same node for pecl-memcache's session handler, which deflates sessions of 20 000 bytes and more that shrink by a
+ * fifth (`memcache.compress_threshold`) and says so with a flag. It reads plain ones as well, which is what is stored here.
+ */
+export function withInflatedSessions(
+  node: MemcachedNode,
+  isSession: (key: string) => boolean,
+): MemcachedNode {
+  return translated(node, isSession, {
+    open: (item) => {
+      const value = item.flags === PECL_COMPRESSED ? inflated(item.value) : undefined;
+      // What cannot be inflated is no session, and is refused as such by whoever decodes it.
+      return value === undefined ? item : { value, flags: 0, cas: item.cas };
+    },
+    store: (value) => value,
+  });
+}
+
+function translated(
+  node: MemcachedNode,
+  isSession: (key: string) => boolean,
+  values: { open(item: MemcachedItem): MemcachedItem; store(value: Buffer): Buffer },
+): MemcachedNode {
+  const opened = (key: string, item: MemcachedItem | null): MemcachedItem | null =>
+    item === null || !isSession(key) ? item : values.open(item);
+  const stored = (key: string, value: Buffer): Buffer => (isSession(key) ? values.store(value) : value);
   return {
     id: node.id,
     get available() {
@@ -54,6 +83,14 @@ export function withSessionValues(
     close: () => node.close(),
     destroy: () => node.destroy(),
   };
+}
+
+function inflated(value: Buffer): Buffer | undefined {
+  try {
+    return inflateSync(value, { maxOutputLength: MAX_BYTES });
+  } catch {
+    return undefined;
+  }
 }
 
 function openValue({ value, flags }: MemcachedItem, seal: SessionSeal | undefined): Buffer {

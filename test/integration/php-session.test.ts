@@ -247,6 +247,26 @@ test('a value that PHP has no counterpart for is refused by name, before anythin
   await expect(store.save(session)).rejects.toMatchObject({ code: 'ERR_PHP_VALUE' });
 });
 
+test('a session that pecl-memcache compressed is read, changed and read by PHP again', async () => {
+  const store = await openStore({ handler: 'memcache' });
+  const id = newId();
+  const path = suite.servers.memcached.map((node) => `tcp://${node.host}:${node.port}`).join(',');
+  const ini = { 'session.save_handler': 'memcache', 'session.save_path': path };
+  await php(id, "$_SESSION = ['n' => 1, 'long' => str_repeat('stormlamp ', 5000)];", ini);
+  const session = await store.load(id);
+  expect(session.data).toEqual({ n: 1, long: 'stormlamp '.repeat(5000) });
+  // PHP writes it again, compressed, before Node saves: the change has to be merged into that.
+  await php(id, "$_SESSION['php'] = 7;", ini);
+  session.data['n'] = 2;
+  expect((await store.save(session)).outcome).toBe('saved');
+  const seen = await php(
+    id,
+    "echo json_encode([$_SESSION['n'], $_SESSION['php'], strlen($_SESSION['long'])]);",
+    ini,
+  );
+  expect(JSON.parse(seen)).toEqual([2, 7, 50_000]);
+});
+
 test('pecl-memcache sessions are shared, too', async () => {
   const store = await openStore({ handler: 'memcache' });
   const path = suite.servers.memcached.map(({ host, port }) => `tcp://${host}:${port}`).join(',');

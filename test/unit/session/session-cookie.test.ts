@@ -19,6 +19,15 @@ test.each([
   expect(readSessionCookie(header, 'PHPSESSID')).toBe(id);
 });
 
+test.each([
+  ['__Host-sess', '..Host-sess=mallory; __Host-sess=victim', 'victim'],
+  ['__Host-sess', '..Host-sess=mallory', undefined],
+  ['__Secure-sess', '_.Secure-sess=mallory; __Secure-sess=victim', 'victim'],
+  ['__Host-a_b', '__Host-a.b=own', 'own'],
+])('a cookie %s is not taken from a name that only PHP makes into it', (name, header, id) => {
+  expect(readSessionCookie(header, name)).toBe(id);
+});
+
 test('the cookie has the order, case and encoding that PHP gives it', () => {
   const now = Date.UTC(2026, 10, 20, 16, 42, 6);
   const cookie = {

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { ErrorCode } from '../../../src/common/stormlamp-error.js';
+import { RequestSession, type RequestSessionPort } from '../../../src/express/request-session.js';
+import { SessionDocument } from '../../../src/php/session-document.js';
+import { Session } from '../../../src/session/session.js';
+import type { SessionStorePort } from '../../../src/session/session-store-port.js';
+
+/** A session on a store that notes what is asked of it. */
+function openSession(
+  mode: RequestSessionPort['mode'],
+  bytes = 'user|s:3:"ada";',
+): {
+  session: RequestSession;
+  asked: string[];
+} {
+  const asked: string[] = [];
+  const note = (what: string) => async (): Promise<void> => {
+    asked.push(what);
+  };
+  const store = {
+    save: note('save'),
+    touch: note('touch'),
+    destroy: note('destroy'),
+    regenerate: note('regenerate'),
+    load: async (id: string, options: { lock?: boolean }) => {
+      asked.push(`load with lock ${options.lock}`);
+      return Session.stored(id, SessionDocument.decode(bytes, 'php'));
+    },
+  } as unknown as SessionStorePort;
+  const stored = Session.stored('a'.repeat(26), SessionDocument.decode(bytes, 'php'));
+  return { session: new RequestSession(stored, { store, mode, cookieCanBeSent: () => true }), asked };
+}
+
+test('what a browser sent cannot take the place of the session or of its members', () => {
+  const { session } = openSession('read-write');
+  Object.assign(session, JSON.parse('{"__proto__":{"x":1},"cart":[1]}'));
+  expect(session).toBeInstanceOf(RequestSession);
+  expect(Object.keys(session).sort()).toEqual(['__proto__', 'cart', 'user']);
+  expect(session.pending).toBe('save');
+  for (const name of ['save', 'id', 'locked', 'release', 'pending']) {
+    expect(() => Object.assign(session, { [name]: 1 })).toThrow(
+      expect.objectContaining({ code: ErrorCode.UNSUPPORTED }),
+    );
+  }
+  expect(session.id).toBe('a'.repeat(26));
+});
+
+test('a session that is only read refuses whatever would write, and takes no lock', async () => {
+  const { session, asked } = openSession('read-only');
+  for (const write of ['save', 'touch', 'regenerate', 'destroy'] as const)
+    await expect(session[write]()).rejects.toMatchObject({ code: ErrorCode.UNSUPPORTED });
+  await session.reload();
+  expect(asked).toEqual(['load with lock false']);
+});
+
+test('the session of a request that found no store reaches none later on', async () => {
+  const { session, asked } = openSession('anonymous', '');
+  session['cart'] = 1;
+  await session.save();
+  await session.touch();
+  await session.regenerate();
+  await session.reload();
+  await session.destroy();
+  expect(asked).toEqual([]);
+});
