@@ -7,19 +7,25 @@ import type { SessionPlacementOptions } from './session-placement-options.js';
 export function phpMemcacheOptions(reader: PhpSettingsReader, placed: boolean): SessionOptions {
   const nodes: string[] = [];
   const weights: number[] = [];
-  for (const entry of placed ? [] : reader.text('session.save_path', '').split(/[\s,]+/)) {
+  // The extension's own setting comes before PHP's (measured).
+  const own = reader.text('memcache.session_save_path', '');
+  const [setting, path] =
+    own === ''
+      ? ['session.save_path', reader.text('session.save_path', '')]
+      : ['memcache.session_save_path', own];
+  for (const entry of placed ? [] : path.split(/[\s,]+/)) {
     if (entry === '') continue;
     const match =
       /^(?:tcp:\/\/([^:/?]+|\[[^\]]+\])(?::(\d+))?|unix:\/\/(\/[^:?]+)(?::0)?)\/?(?:\?(.*))?$/.exec(entry);
     if (match === null) {
-      reader.refuse('session.save_path', `the entry ${JSON.stringify(entry)} is not tcp://host:port`);
+      reader.refuse(setting, `the entry ${JSON.stringify(entry)} is not tcp://host:port`);
       continue;
     }
     const [, host, port, socket, query] = match;
     nodes.push(socket ?? `${host}:${port ?? reader.integer('memcache.default_port', 11_211)}`);
     weights.push(Math.max(1, Number(new URLSearchParams(query ?? '').get('weight') ?? 1)));
   }
-  if (!placed && nodes.length === 0) reader.refuse('session.save_path', 'it names no memcached server');
+  if (!placed && nodes.length === 0) reader.refuse(setting, 'it names no memcached server');
   if (reader.flag('memcache.session_prefix_host_key', false)) {
     reader.refuse(
       'memcache.session_prefix_host_key',

@@ -129,3 +129,14 @@ test('a setting of the other extension is refused, since it would be ignored in 
     '1 positive integers',
   );
 });
+
+test("pecl-memcache's own save path comes before PHP's", () => {
+  const options = sessionOptionsFromPhp(
+    settings({
+      'session.save_handler': 'memcache',
+      'session.save_path': 'tcp://cache1:11211',
+      'memcache.session_save_path': 'tcp://cache2:11211',
+    }),
+  );
+  expect(options).toMatchObject({ nodes: ['cache2:11211'] });
+});
