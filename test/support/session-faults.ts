@@ -301,11 +301,9 @@ async function countDiffering(store: SessionStore, ids: readonly string[]): Prom
     );
     return new Set(values).size > 1;
   };
-  let count = 0;
-  for (const id of ids) {
-    // What was seen to differ is mended at once, in the background.
-    const alike = await eventually('alike', async () => !(await differs(id)), 5_000).catch(() => false);
-    if (!alike) count += 1;
-  }
-  return count;
+  // What was seen to differ is mended at once, in the background.
+  const alike = await Promise.all(
+    ids.map((id) => eventually('alike', async () => !(await differs(id)), 5_000).catch(() => false)),
+  );
+  return alike.filter((one) => !one).length;
 }
