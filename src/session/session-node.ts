@@ -7,7 +7,7 @@ import type { MemcachedNode } from '../memcached/memcached-node.js';
 import { createMemcachedNode, isNodeFault } from '../memcached/memjs-node.js';
 import { isSessionDataKey } from './session-keys.js';
 import type { ResolvedSessionOptions } from './session-options.js';
-import { withInflatedSessions, withSessionValues } from './session-values.js';
+import { withSessionValues } from './session-values.js';
 
 /** A node and its breakers. */
 export interface SessionNode {
@@ -42,7 +42,10 @@ export function createSessionNode(
     tls: options.tls,
     ...options.credentials,
   });
-  const node = asPlainSessions(plain, options);
+  const node =
+    options.handler === 'memcached-class'
+      ? withSessionValues(plain, (key) => isSessionDataKey(options, key), options.seal)
+      : plain;
   return {
     node,
     get,
@@ -53,19 +56,4 @@ export function createSessionNode(
       set.probed(outcome);
     },
   };
-}
-
-function asPlainSessions(
-  node: MemcachedNode,
-  options: Pick<ResolvedSessionOptions, 'handler' | 'prefix' | 'seal'>,
-): MemcachedNode {
-  const isSession = (key: string): boolean => isSessionDataKey(options, key);
-  switch (options.handler) {
-    case 'memcached':
-      return node;
-    case 'memcache':
-      return withInflatedSessions(node, isSession);
-    case 'memcached-class':
-      return withSessionValues(node, isSession, options.seal);
-  }
 }

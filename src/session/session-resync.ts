@@ -7,6 +7,7 @@ import type { NodeStandings } from '../memcached/copies/node-standings.js';
 import type { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import { exptimeOf, exptimeOfRemaining } from '../memcached/exptime.js';
 import type { MemcachedMonitor } from '../memcached/memcached-monitor.js';
+import type { MemcachedItem } from '../memcached/memcached-node.js';
 import { MendCopies } from '../memcached/resync/mend-copies.js';
 import { Resync } from '../memcached/resync/resync.js';
 import { TextConnection } from '../memcached/text-connection.js';
@@ -15,6 +16,7 @@ import { mergeRivals } from './merge-rivals.js';
 import type { SessionStoreEvents } from './session-events.js';
 import { isLockKey, keptPlaceOf, sessionPlaceOf, sessionRing } from './session-keys.js';
 import type { ResolvedSessionOptions } from './session-options.js';
+import { sessionBytes } from './session-values.js';
 
 /** What it needs of the store. */
 export interface SessionResyncOptions {
@@ -57,11 +59,7 @@ export class SessionResync {
       // Only sessions have locks that others know of.
       locked: (key, deadline, work) =>
         sessionPlaceOf(store, key.key) === undefined ? work() : locked(key, deadline, work),
-      merge: (item, rivals) =>
-        this.#merge(
-          item.value,
-          rivals.map(({ value }) => value),
-        ),
+      merge: (item, rivals) => this.#merge(item, rivals),
       exptimeOn: (node, key, call) => this.#exptimeOn(node, key, call),
       timeoutMs: store.lockWaitMs + 10 * store.operationTimeoutMs,
     });
@@ -97,11 +95,16 @@ export class SessionResync {
     await this.#work.settled();
   }
 
-  #merge(first: Buffer, rivals: readonly Buffer[]): Buffer {
+  #merge(first: MemcachedItem, rivals: readonly MemcachedItem[]): Pick<MemcachedItem, 'value' | 'flags'> {
+    const { handler, serialize } = this.#options.store;
     try {
-      const { bytes, decided } = mergeRivals(first, rivals, this.#options.store.serialize);
+      const { bytes, decided } = mergeRivals(
+        sessionBytes(first, handler),
+        rivals.map((rival) => sessionBytes(rival, handler)),
+        serialize,
+      );
       for (const variable of decided) this.#options.onConflict({ variable, kept: 'ours' });
-      return bytes;
+      return { value: bytes, flags: 0 };
     } catch (error) {
       // What is no session cannot be merged: the copy that counts stays.
       if (isStormlampError(error)) return first;

@@ -24,6 +24,7 @@ import { type SessionNodeStatus, SessionNodes } from './session-nodes.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 import { SessionResync } from './session-resync.js';
 import { type LoadOptions, type RegenerateOptions, sessionDeadline } from './session-store-port.js';
+import { sessionBytes } from './session-values.js';
 import { type SaveResult, SessionWriter } from './session-writer.js';
 
 /** Sessions on memcached nodes, byte-compatible with PHP's own. Made by `createSessionStore`. */
@@ -286,9 +287,12 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     const read = await this.#copies.read(key, sessionDeadline(options));
     this.#tellDecider(key, read);
     const { item, node, rivals } = read;
-    if (item === null || rivals.length === 0) return { item: item?.value ?? null, node };
-    const others = rivals.map(({ value }) => value);
-    return { item: mergeRivals(item.value, others, this.options.serialize).bytes, node };
+    const { handler, serialize } = this.options;
+    if (item === null) return { item, node };
+    const bytes = sessionBytes(item, handler);
+    if (rivals.length === 0) return { item: bytes, node };
+    const others = rivals.map((rival) => sessionBytes(rival, handler));
+    return { item: mergeRivals(bytes, others, serialize).bytes, node };
   }
 
   #tellDecider(key: CopyKey, { node }: CopyRead): void {

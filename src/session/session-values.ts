@@ -3,6 +3,7 @@ import { inflateSync } from 'node:zlib';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { decompressValue } from '../memcached/compressed-value.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached/memcached-node.js';
+import type { ResolvedSessionOptions } from './session-options.js';
 
 /** What a framework puts around the bytes of a session; `laravelSessions` makes one for encrypted sessions. */
 export interface SessionSeal {
@@ -32,38 +33,12 @@ export function withSessionValues(
   isSession: (key: string) => boolean,
   seal: SessionSeal | undefined,
 ): MemcachedNode {
-  return translated(node, isSession, {
-    open: (item) => ({ value: openValue(item, seal), flags: 0, cas: item.cas }),
-    store: (value) => (seal === undefined ? value : seal.seal(value)),
-  });
-}
-
-/**
- * The same node for pecl-memcache's session handler, which deflates sessions of 20 000 bytes and more that shrink by a
- * fifth (`memcache.compress_threshold`) and says so with a flag. It reads plain ones as well, which is what is stored here.
- */
-export function withInflatedSessions(
-  node: MemcachedNode,
-  isSession: (key: string) => boolean,
-): MemcachedNode {
-  return translated(node, isSession, {
-    open: (item) => {
-      const value = item.flags === PECL_COMPRESSED ? inflated(item.value) : undefined;
-      // What cannot be inflated is no session, and is refused as such by whoever decodes it.
-      return value === undefined ? item : { value, flags: 0, cas: item.cas };
-    },
-    store: (value) => value,
-  });
-}
-
-function translated(
-  node: MemcachedNode,
-  isSession: (key: string) => boolean,
-  values: { open(item: MemcachedItem): MemcachedItem; store(value: Buffer): Buffer },
-): MemcachedNode {
-  const opened = (key: string, item: MemcachedItem | null): MemcachedItem | null =>
-    item === null || !isSession(key) ? item : values.open(item);
-  const stored = (key: string, value: Buffer): Buffer => (isSession(key) ? values.store(value) : value);
+  const opened = (key: string, item: MemcachedItem | null): MemcachedItem | null => {
+    if (item === null || !isSession(key)) return item;
+    return { value: openValue(item, seal), flags: 0, cas: item.cas };
+  };
+  const stored = (key: string, value: Buffer): Buffer =>
+    seal === undefined || !isSession(key) ? value : seal.seal(value);
   return {
     id: node.id,
     get available() {
@@ -83,6 +58,18 @@ function translated(
     close: () => node.close(),
     destroy: () => node.destroy(),
   };
+}
+
+/**
+ * The session in an item. pecl-memcache's handler deflates sessions of 20 000 bytes and more that shrink by a fifth
+ * (`memcache.compress_threshold`) and says so with a flag; it reads plain ones as well, which is what is stored here.
+ */
+export function sessionBytes(
+  { value, flags }: Pick<MemcachedItem, 'value' | 'flags'>,
+  handler: ResolvedSessionOptions['handler'],
+): Buffer {
+  // What cannot be inflated is no session, and is refused as such by whoever decodes it.
+  return handler === 'memcache' && flags === PECL_COMPRESSED ? (inflated(value) ?? value) : value;
 }
 
 function inflated(value: Buffer): Buffer | undefined {

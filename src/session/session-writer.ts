@@ -12,6 +12,7 @@ import type { SessionStoreEvents } from './session-events.js';
 import { sessionDataKey } from './session-keys.js';
 import { type MergedSession, mergeSession } from './session-merge.js';
 import type { ResolvedSessionOptions } from './session-options.js';
+import { sessionBytes } from './session-values.js';
 
 /** What a save did. */
 export interface SaveResult {
@@ -84,15 +85,11 @@ export class SessionWriter {
 
   #stored({ item, rivals }: CurrentContent): SessionDocument | undefined {
     if (item === null) return undefined;
-    if (rivals.length === 0) return this.#decode(item.value);
-    const { serialize } = this.#options.store;
-    return this.#decode(
-      mergeRivals(
-        item.value,
-        rivals.map(({ value }) => value),
-        serialize,
-      ).bytes,
-    );
+    const { handler, serialize } = this.#options.store;
+    const bytes = sessionBytes(item, handler);
+    if (rivals.length === 0) return this.#decode(bytes);
+    const others = rivals.map((rival) => sessionBytes(rival, handler));
+    return this.#decode(mergeRivals(bytes, others, serialize).bytes);
   }
 
   #saved(session: Session, changes: SessionChanges, bytes: Buffer, report: CopyReport): SaveResult {

@@ -6,6 +6,7 @@ import { sessionFileName } from '../../session/file-save-path.js';
 import { assertSessionId } from '../../session/session-id.js';
 import { sessionDataKey, sessionPlacement } from '../../session/session-keys.js';
 import { SessionNodes } from '../../session/session-nodes.js';
+import { sessionBytes } from '../../session/session-values.js';
 import { type AnySessionOptions, resolveStoreOptions } from '../../session/store-options.js';
 import {
   differencesOf,
@@ -107,7 +108,7 @@ async function fromMemcached(
       holders.map((node) =>
         readOne(node.id, async () => {
           const item = await node.get(key, { timeoutMs: options.operationTimeoutMs });
-          return item?.value ?? null;
+          return item === null ? null : sessionBytes(item, options.handler);
         }),
       ),
     );

@@ -13,7 +13,10 @@ export interface MendOptions {
   /** Runs `work` while nobody else changes the item. */
   readonly locked: <T>(key: CopyKey, deadline: Deadline, work: () => Promise<T>) => Promise<T>;
   /** Makes one value of an item and of contents that no rule decides about; what it cannot merge it leaves out. */
-  readonly merge: (item: MemcachedItem, rivals: readonly MemcachedItem[]) => Buffer;
+  readonly merge: (
+    item: MemcachedItem,
+    rivals: readonly MemcachedItem[],
+  ) => Pick<MemcachedItem, 'value' | 'flags'>;
   /** The expiry that `node` still gives the item, as memcached takes it. */
   readonly exptimeOn: (node: NodeId, key: CopyKey, call: CallOptions) => Promise<number>;
   /** How long after its first node got an item back the others are looked at again, in milliseconds. Default 1 000. */
@@ -70,7 +73,7 @@ export class MendCopies {
       ({ item, rivals }) =>
         item === null
           ? undefined
-          : { value: rivals.length === 0 ? item.value : merge(item, rivals), flags: item.flags, exptime },
+          : { ...contentOf(rivals.length === 0 ? item : merge(item, rivals)), exptime },
       deadline,
     );
     if (decision.kind !== 'found') return undefined;
@@ -99,4 +102,11 @@ export class MendCopies {
 function timeoutOf(deadline: Deadline): number {
   const leftMs = deadline.remainingMs();
   return Number.isFinite(leftMs) ? Math.max(1, leftMs / 2) : 1_000;
+}
+
+function contentOf({
+  value,
+  flags,
+}: Pick<MemcachedItem, 'value' | 'flags'>): Pick<MemcachedItem, 'value' | 'flags'> {
+  return { value, flags };
 }

@@ -62,7 +62,7 @@ class ModelProcess {
     const mending = new MendCopies({
       copies: this.copies,
       locked: (key, _deadline, work) => this.locked(key.place, work),
-      merge: (item, rivals) => encode([item, ...rivals].flatMap(tags)),
+      merge: (item, rivals) => ({ value: encode([item, ...rivals].flatMap(tags)), flags: 0 }),
       exptimeOn: () => Promise.resolve(0),
       lookAgainMs: 0,
       timeoutMs: 0,
