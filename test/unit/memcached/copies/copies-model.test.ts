@@ -183,8 +183,8 @@ class Truth {
       const others = this.#servers.filter((other) => other !== server);
       const left = others.flatMap((other) => tags(other.items.get(key(session).key) ?? null));
       for (const tag of known) if (!left.includes(tag)) this.excused.add(tag);
-      const buried = others.some((other) => other.items.has(tombKey(key(session).place)));
-      if (!buried && server.items.has(tombKey(key(session).place))) this.undead.add(session);
+      const buried = others.some((other) => other.items.has(tombKey(key(session).key)));
+      if (!buried && server.items.has(tombKey(key(session).key))) this.undead.add(session);
     }
     server.wipe();
   }
@@ -229,7 +229,7 @@ async function play(
     const wasDestroyed = truth.destroyed.has(session) && !truth.undead.has(session);
     // Whoever reaches none of the servers that know of it cannot know.
     const knows = (): boolean =>
-      who.nodes.some(({ link, server }) => link.up && server.items.has(tombKey(key(session).place))) ||
+      who.nodes.some(({ link, server }) => link.up && server.items.has(tombKey(key(session).key))) ||
       who.nodes.every(({ link }) => link.up);
     const knew = knows();
     const { item } = await who.copies.read(key(session), deadline());
