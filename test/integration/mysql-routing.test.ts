@@ -119,6 +119,8 @@ describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
 
   test('what is announced for the next transaction is known to the node that it begins on', async () => {
     const seesCommitted = async (begin: string): Promise<unknown> => {
+      // What earlier tests wrote must not reach the replica between the two counts.
+      await servers.waitForReplication();
       const connection = await cluster.getConnection();
       await connection.query('SET TRANSACTION ISOLATION LEVEL READ COMMITTED');
       await connection.query(begin);

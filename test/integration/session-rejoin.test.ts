@@ -203,3 +203,19 @@ test('who waits for a resync may stop to wait, and a node whose peers are away i
   });
   expect(reports.map(({ outcome }) => outcome)).toEqual(['incomplete', 'unreachable']);
 });
+
+test('two nodes that are new are believed at once: neither is filled from the other', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const [a, b] = await pair();
+    const stores = await Promise.all([open([a, b]), open([a, b]), open([a, b])]);
+    let fills = 0;
+    for (const store of stores) store.on('resync-started', () => (fills += 1));
+    await Promise.all(
+      stores.map((store) =>
+        eventually('filled', () => store.status().every(({ standing }) => standing === 'filled')),
+      ),
+    );
+    await Promise.all(stores.map((store) => store.close()));
+    expect(fills).toBe(0);
+  }
+});

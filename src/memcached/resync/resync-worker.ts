@@ -10,6 +10,7 @@ import { fillMarkerKey, type Incarnation, incarnationOf, newFillMarker } from '.
 import type { NodeStandings } from '../copies/node-standings.js';
 import type { MemcachedMonitor } from '../memcached-monitor.js';
 import type { MemcachedNode } from '../memcached-node.js';
+import { askNode } from '../node-observation.js';
 import type { TextConnection } from '../text-connection.js';
 import { fillNode } from './fill-node.js';
 import { ItemRate } from './item-rate.js';
@@ -77,6 +78,13 @@ export class ResyncWorker {
     const node = this.#node(job.node);
     const lease = await ResyncLease.take(node, this.#call());
     if (lease === undefined) return 'elsewhere';
+    // What was seen when the job was planned is old: a node that was marked since is believed, and what is added to it
+    // now could bring back what others have destroyed on every node that they saw filled.
+    if (job.kind === 'fill' && (await this.#isMarked(node))) {
+      await lease.release();
+      await this.#options.monitor.check(node);
+      return { copied: 0, elapsedMs: 0, complete: true };
+    }
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#stop, stop.signal]);
     allowManyListeners(signal);
@@ -109,16 +117,21 @@ export class ResyncWorker {
 
   /** Marks nodes that are all new. */
   async mark(nodes: readonly NodeId[]): Promise<void> {
+    const all = nodes.map((id) => this.#node(id));
     await Promise.all(
-      nodes.map(async (id) => {
-        const node = this.#node(id);
+      all.map(async (node) => {
         const marker = await this.#newMarker(node);
         const key = fillMarkerKey(this.#options.ring);
         // Another process may mark it at the same moment: one marker counts.
         await node.add(key, marker, { ...this.#call(), exptime: 0 });
-        await this.#options.monitor.check(node);
       }),
     );
+    // Seen one by one, the first would look filled beside a second that is not, and the second would be filled for nothing.
+    await Promise.all(all.map((node) => this.#options.monitor.check(node)));
+  }
+
+  async #isMarked(node: MemcachedNode): Promise<boolean> {
+    return (await askNode(node, fillMarkerKey(this.#options.ring), [], this.#call())).marker !== undefined;
   }
 
   async #fill(job: FillJob, all: readonly NodeView[], signal: AbortSignal): Promise<number> {
