@@ -151,6 +151,7 @@ export {
   type TransactionEffect,
 } from './mysql/classifier/statement-classifier.js';
 export type { NodeStats, Operation } from './mysql/cluster-node.js';
+export type { ClusterNodeDescription, ClusterTopology } from './mysql/cluster-topology.js';
 export type { ConnectionFace } from './mysql/connection-face.js';
 export type { MysqlNodeOptions } from './mysql/connection-options.js';
 export type {

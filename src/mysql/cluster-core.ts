@@ -50,7 +50,7 @@ const SILENT_PROBES = 3;
 
 const NO_LIMIT: Deadline = Deadline.of(undefined);
 /** Names of {@link StatementLimits} besides those of every call. */
-const LIMIT_NAMES: readonly string[] = ['after'];
+const LIMIT_NAMES: readonly string[] = ['after', 'maxLagMs', 'preference'];
 
 /** Everything that statements need, for one cluster. */
 export class ClusterCore implements ConnectionHost {
@@ -157,13 +157,17 @@ export class ClusterCore implements ConnectionHost {
     throw new StormlampError(ErrorCode.INVALID_OPTION, message);
   }
 
+  /** Grows with every change of a breaker. */
+  get breakerVersion(): number {
+    return this.#breakerVersion;
+  }
+
   /** The limits and the scope of a call that starts now. */
   contextOf(limits: StatementLimits | undefined): CallContext {
     const { timeoutMs } = this.options;
     const deadline =
       limits === undefined && timeoutMs === 0 ? NO_LIMIT : Deadline.ofCall(limits, timeoutMs, LIMIT_NAMES);
-    const after = limits?.after;
-    return { deadline, scope: after === undefined ? this.scopes.current : this.scopes.with(after) };
+    return { deadline, scope: limits === undefined ? this.scopes.current : this.scopes.ofCall(limits) };
   }
 
   /** The primary, as soon as there is one. */

@@ -12,12 +12,12 @@ import type { BreakerState } from '../breaker/node-breaker.js';
 import { type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import type { TopologyWatcher } from '../health/topology-watcher.js';
-import type { TopologyDescription } from '../topology/topology-description.js';
 import { CallbackPool } from './callback-pool.js';
 import { causalToken } from './causal-token.js';
 import { CheckedOut, limitedHost } from './checked-out.js';
 import { ClusterCore } from './cluster-core.js';
 import type { NodeStats } from './cluster-node.js';
+import { type ClusterTopology, TopologyView } from './cluster-topology.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import type { CredentialsSource, MysqlConnectionSettings, MysqlCredentials } from './connection-settings.js';
 import type { DeferredCommand } from './deferred-command.js';
@@ -71,6 +71,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   readonly #text: SqlText;
   readonly #config: ConnectionOptions;
   readonly #transactions: Transactions;
+  readonly #topology = new TopologyView();
   #callbackPool: CallbackPool | undefined;
   #closing: Promise<void> | undefined;
 
@@ -226,9 +227,9 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     return this.callbackPool();
   }
 
-  /** The present picture of the nodes. */
-  topology(): TopologyDescription {
-    return this.#core.topology;
+  /** The present picture of the nodes: the same object until something changes. */
+  topology(): ClusterTopology {
+    return this.#topology.of(this.#core.topology, this.#core.breakerVersion, (node) => this.breakerOf(node));
   }
 
   /** Counters and gauges of every node. */

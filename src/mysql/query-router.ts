@@ -240,13 +240,14 @@ export class QueryRouter {
     avoid?: ReadonlySet<NodeId>,
     wanted?: GtidPosition,
   ): Selection {
-    const { zone, affinity } = this.#reads;
+    const { zone, affinity, latencyWindowMs } = this.#reads;
     return selectNodes(topology, {
       preference,
       maxLagMs,
       now,
       zone,
       affinity,
+      latencyWindowMs,
       avoid,
       causal:
         wanted === undefined ? undefined : { wanted, reached: (node) => this.positions.has(node, wanted) },

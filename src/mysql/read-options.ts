@@ -30,6 +30,11 @@ export interface ReadOptions {
    * @defaultValue `'least-in-flight'`
    */
   readonly balance?: BalanceName | undefined;
+  /**
+   * Nodes whose probes take longer than those of the fastest fit node by more than this, in milliseconds, serve only when no
+   * other can. Default 15 with the preference `'nearest'`, else no limit.
+   */
+  readonly latencyWindowMs?: number | undefined;
   /** Nodes of this zone are preferred; a node tells its zone in its own options. Default: no preference. */
   readonly zone?: string | undefined;
   /** The id (`host:port`) of a node that serves all reads as long as it may, whatever its role. Default: none. */
@@ -53,6 +58,8 @@ export interface ResolvedReadOptions {
   readonly maxLagMs: number;
   /** See {@link ReadOptions.balance}. */
   readonly balance: BalanceName;
+  /** See {@link ReadOptions.latencyWindowMs}. */
+  readonly latencyWindowMs: number | undefined;
   /** See {@link ReadOptions.zone}. */
   readonly zone: string | undefined;
   /** See {@link ReadOptions.affinity}. */
@@ -68,6 +75,7 @@ export const READ_DEFAULTS: ResolvedReadOptions = Object.freeze({
   preference: 'replica-preferred',
   maxLagMs: 5_000,
   balance: 'least-in-flight',
+  latencyWindowMs: undefined,
   zone: undefined,
   affinity: undefined,
   weights: Object.freeze({}),
@@ -89,6 +97,10 @@ export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptio
     preference: readChoice('mysql.reads.preference', options.preference, readPreferences, d.preference),
     maxLagMs: readMaxLagMs('mysql.reads.maxLagMs', options.maxLagMs, d.maxLagMs),
     balance: readChoice('mysql.reads.balance', options.balance, BALANCES, d.balance),
+    latencyWindowMs:
+      options.latencyWindowMs === undefined
+        ? undefined
+        : readMaxLagMs('mysql.reads.latencyWindowMs', options.latencyWindowMs, 0),
     zone: options.zone === undefined ? undefined : readString('mysql.reads.zone', options.zone, ''),
     affinity:
       options.affinity === undefined ? undefined : readString('mysql.reads.affinity', options.affinity, ''),
@@ -103,7 +115,7 @@ export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptio
 }
 
 /**
- * Milliseconds of lag that are allowed: a number >= 0, or `Infinity`.
+ * Milliseconds that are allowed: a number >= 0, or `Infinity`.
  *
  * @throws StormlampError `ERR_INVALID_OPTION` naming `path`.
  */

@@ -114,6 +114,9 @@ export class ActiveScope implements ScopeView {
   }
 }
 
+/** What one call may ask of its reads. */
+type CallReads = Pick<MysqlScope, 'after' | 'maxLagMs' | 'preference'>;
+
 /** The scopes of one cluster. */
 export class Scopes {
   readonly #storage = new AsyncLocalStorage<ActiveScope>();
@@ -130,14 +133,23 @@ export class Scopes {
   }
 
   /**
-   * The present scope, for one call that must also see `after`; what the call writes is the scope's.
+   * The present scope, with what one call asks of its reads; what the call writes is the scope's. A call outside of a scope
+   * that asks for nothing has none.
    *
-   * @throws StormlampError `ERR_INVALID_OPTION` when `after` is no token.
+   * @throws StormlampError `ERR_INVALID_OPTION` when `after` is no token, or another limit is impossible.
    */
-  with(after: string): ActiveScope {
+  ofCall({ after, maxLagMs, preference }: CallReads): ActiveScope | undefined {
     const { current } = this;
+    if (after === undefined && maxLagMs === undefined && preference === undefined) return current;
+    checkReads('sql', maxLagMs, preference);
+    if (after === undefined) {
+      // A write of a call outside of a scope is nobody's: nothing later has to see it.
+      const consistency = current === undefined ? 'eventual' : undefined;
+      return new ActiveScope({ maxLagMs, preference, consistency }, current, this.#defaults);
+    }
     const state = new CausalState(current?.causal);
-    return new ActiveScope({ consistency: 'session', after }, current, this.#defaults, state);
+    const options: MysqlScope = { maxLagMs, preference, consistency: 'session', after };
+    return new ActiveScope(options, current, this.#defaults, state);
   }
 
   /**
@@ -147,14 +159,16 @@ export class Scopes {
    */
   run<T>(options: MysqlScope, fn: () => T): T {
     rejectUnknownOptions('scope', options, ['maxLagMs', 'preference', 'consistency', 'waitMs', 'after']);
-    readMaxLagMs('scope.maxLagMs', options.maxLagMs, 0);
+    checkReads('scope', options.maxLagMs, options.preference);
     readNumber('scope.waitMs', options.waitMs, 0, { min: 0 });
-    if (options.preference !== undefined) {
-      readChoice('scope.preference', options.preference, readPreferences, 'primary');
-    }
     if (options.consistency !== undefined) {
       readChoice('scope.consistency', options.consistency, CONSISTENCIES, 'session');
     }
     return this.#storage.run(new ActiveScope(options, this.current, this.#defaults), fn);
   }
+}
+
+function checkReads(path: string, maxLagMs: unknown, preference: ReadPreference | undefined): void {
+  readMaxLagMs(`${path}.maxLagMs`, maxLagMs, 0);
+  if (preference !== undefined) readChoice(`${path}.preference`, preference, readPreferences, 'primary');
 }

@@ -11,6 +11,7 @@ import type {
 import type { CallOptions } from '../common/deadline.js';
 import { invalidOption, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { ReadPreference } from '../topology/read-preference.js';
 import { formatText } from './connection-factory.js';
 import { guardLocalFile } from './local-file.js';
 import { holdsRawSql } from './raw-values.js';
@@ -19,6 +20,10 @@ import { holdsRawSql } from './raw-values.js';
 export interface StatementLimits extends CallOptions {
   /** A causal token: a read sees what its holder saw and wrote, also outside a scope. */
   readonly after?: string | undefined;
+  /** How far behind a replica may be that this read goes to, in milliseconds; replaces that of the scope. */
+  readonly maxLagMs?: number | undefined;
+  /** Which roles may serve this read; replaces that of the scope. */
+  readonly preference?: ReadPreference | undefined;
 }
 
 /** mysql2's statement options plus a limit for the whole call, a signal that ends it, and what it must see. */
@@ -79,22 +84,26 @@ export function readStatement(
     throw invalidOption('sql', 'a string or an options object', sql);
   if (typeof sql.sql !== 'string') throw invalidOption('sql.sql', 'a string', sql.sql);
   refuseMisspelt(sql);
-  const { timeoutMs, signal, after, ...form } = sql;
+  const { timeoutMs, signal, after, maxLagMs, preference, ...form } = sql;
   if (form.infileStreamFactory !== undefined) {
     form.infileStreamFactory = guardLocalFile(form.infileStreamFactory);
   }
-  const isLimited = timeoutMs !== undefined || signal !== undefined || after !== undefined;
-  const limits = isLimited ? { timeoutMs, signal, after } : undefined;
+  const asksOfReads = after !== undefined || maxLagMs !== undefined || preference !== undefined;
+  const isLimited = timeoutMs !== undefined || signal !== undefined || asksOfReads;
+  const limits = isLimited ? { timeoutMs, signal, after, maxLagMs, preference } : undefined;
   return { mode, sql: textToJudge(mode, form.sql, values ?? form.values), form, values, limits };
 }
+
+const LIMIT_SPELLINGS: ReadonlyMap<string, string> = new Map(
+  ['timeoutMs', 'signal', 'maxLagMs', 'preference'].map((name) => [name.toLowerCase(), name]),
+);
 
 /** mysql2 takes any name in silence, and libraries above it do send names of their own; a misspelt limit is no limit. */
 function refuseMisspelt(options: StatementOptions): void {
   for (const name in options) {
-    if (name === 'timeoutMs' || name === 'signal' || name.length < 6 || name.length > 10) continue;
-    const plain = name.replaceAll('_', '').toLowerCase();
-    const meant = plain === 'timeoutms' ? 'timeoutMs' : plain === 'signal' ? 'signal' : undefined;
-    if (meant !== undefined) rejectUnknownOptions('sql', { [name]: true }, [meant]);
+    if (name.length < 6 || name.length > 10) continue;
+    const meant = LIMIT_SPELLINGS.get(name.replaceAll('_', '').toLowerCase());
+    if (meant !== undefined && meant !== name) rejectUnknownOptions('sql', { [name]: true }, [meant]);
   }
 }
 

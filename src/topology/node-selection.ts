@@ -29,7 +29,10 @@ export interface SelectionCriteria {
   readonly causal?:
     | { readonly wanted: GtidPosition; readonly reached: (node: NodeDescription) => boolean }
     | undefined;
-  /** With `nearest`: nodes that are slower than the fastest by more than this do not serve. Default 15. */
+  /**
+   * Nodes that are slower than the fastest by more than this, in milliseconds, do not serve. Default 15 with `nearest`, else
+   * no limit.
+   */
   readonly latencyWindowMs?: number | undefined;
 }
 
@@ -49,8 +52,8 @@ export interface Selection {
   readonly rejected: readonly RejectedNode[];
 }
 
-/** Default of {@link SelectionCriteria.latencyWindowMs}. */
-const LATENCY_WINDOW_MS = 15;
+/** Default of {@link SelectionCriteria.latencyWindowMs} with `nearest`. */
+const NEAREST_WINDOW_MS = 15;
 
 /** Finds the nodes of `topology` that satisfy `criteria`. */
 export function selectNodes(topology: TopologyDescription, criteria: SelectionCriteria): Selection {
@@ -136,8 +139,8 @@ function narrowed(
   if (nodes.length < 2) return nodes;
   let left = preferring(nodes, (node) => node.weight > 0);
   if (criteria.zone !== undefined) left = preferring(left, (node) => node.zone === criteria.zone);
-  if (preference === 'nearest') {
-    const window = criteria.latencyWindowMs ?? LATENCY_WINDOW_MS;
+  const window = criteria.latencyWindowMs ?? (preference === 'nearest' ? NEAREST_WINDOW_MS : undefined);
+  if (window !== undefined) {
     const fastest = Math.min(...left.map((node) => node.latencyMs));
     left = left.filter((node) => node.latencyMs <= fastest + window);
   }

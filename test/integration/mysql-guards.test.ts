@@ -153,10 +153,15 @@ test('weights and affinity decide who serves', async () => {
 
 test('an isolated node gets no calls until it is released', async () => {
   const { targets, watcher } = cluster.failoverPorts();
-  expect(watcher.topology).toBe(cluster.topology());
+  expect(cluster.topology()).toMatchObject(watcher.topology);
   const release = [0, 1].map((index) => targets.isolate(replica(index).id, 'it is being upgraded'));
   for (let call = 0; call < 10; call += 1) expect(await serverOf(cluster)).toBe(replica(2).serverId);
   expect(cluster.breakerOf(replica(0).id)).toBe('isolated');
+  const picture = cluster.topology();
+  expect(picture.nodes.map(({ id, breaker }) => [id, breaker === 'isolated'])).toEqual(
+    picture.nodes.map(({ id }) => [id, id === replica(0).id || id === replica(1).id]),
+  );
+  expect(cluster.topology()).toBe(picture);
   for (const each of release) each();
   expect(cluster.breakerOf(replica(0).id)).toBe('closed');
   await eventually('it serves again', async () => (await serverOf(cluster)) === replica(0).serverId);

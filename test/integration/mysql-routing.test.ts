@@ -84,6 +84,29 @@ describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
     await poolIsIdle();
   });
 
+  test('one read may ask for more than the scope around it', async () => {
+    const sql = 'SELECT @@server_id AS id';
+    const idOf = async (options: object): Promise<number> => {
+      const [rows] = await cluster.query({ sql, ...options });
+      return (rows as unknown as { id: number }[])[0]?.id as number;
+    };
+    expect(await idOf({ preference: 'primary' })).toBe(primary);
+    expect(await idOf({ maxLagMs: 60_000 })).not.toBe(primary);
+    // No measurement is younger than this.
+    expect(await idOf({ maxLagMs: 0 })).toBe(primary);
+    await cluster.run({ preference: 'primary' }, async () => {
+      expect(await idOf({ preference: 'replica' })).not.toBe(primary);
+      expect(await idOf({})).toBe(primary);
+    });
+    await expect(idOf({ preference: 'replica', maxLagMs: 0 })).rejects.toMatchObject({
+      code: 'ERR_NO_REPLICA',
+    });
+    const wrong = [{ maxLagMs: -1 }, { preference: 'slave' }, { maxlagms: 1 }, { max_lag_ms: 1 }];
+    for (const options of wrong) {
+      await expect(idOf(options)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    }
+  });
+
   test('every checkout is a fresh object', async () => {
     const first = await cluster.getConnection();
     first.release();

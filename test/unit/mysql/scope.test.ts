@@ -28,6 +28,21 @@ test('an inner scope takes over what it does not say, and both know of each othe
   });
 });
 
+test('a call takes over what it does not say, and outside of a scope it has no writes to see', () => {
+  const scopes = scopesOf('session');
+  expect(scopes.ofCall({})).toBeUndefined();
+  expect(scopes.ofCall({ maxLagMs: 1 })).toMatchObject({ maxLagMs: 1, consistency: 'eventual' });
+  scopes.run({ maxLagMs: 7 }, () => {
+    scopes.current?.causal.noteUntold();
+    expect(scopes.ofCall({})).toBe(scopes.current);
+    expect(scopes.ofCall({ preference: 'nearest' })).toMatchObject({
+      maxLagMs: 7,
+      preference: 'nearest',
+      readsFromPrimary: true,
+    });
+  });
+});
+
 test('two requests do not share their writes', () => {
   const scopes = scopesOf('session');
   scopes.run({}, () => scopes.current?.causal.noteUntold());

@@ -83,3 +83,24 @@ test('nearest leaves out what is slower than the fastest by more than the window
   expect(nearest()).toEqual(['a']);
   expect(nearest(30)).toEqual(['b', 'a']);
 });
+
+test('a latency window holds for every preference, and alone the slow one still serves', () => {
+  const slow = observationOf('c', slave('c', 'a'), 2000);
+  const topology = tell(
+    initialTopology(seeds({ a: 'primary', b: 'replica', c: 'replica' })),
+    observationOf('a', master('a'), 2000),
+    observationOf('b', slave('b', 'a'), 2000),
+    slow.ok ? { ...slow, latencyMs: 20 } : slow,
+  );
+  const among = (allowed: string, latencyWindowMs?: number): string[] =>
+    selectNodes(topology, {
+      preference: 'replica-preferred',
+      maxLagMs: 5000,
+      now: 2000,
+      latencyWindowMs,
+      allows: (id) => allowed.includes(id),
+    }).candidates.map(({ id }) => id);
+  expect(among('abc')).toEqual(['b', 'c']);
+  expect(among('abc', 5)).toEqual(['b']);
+  expect(among('ac', 5)).toEqual(['c']);
+});
