@@ -1,7 +1,9 @@
 /** Nodes that restart empty, are flushed, frozen or cut off: every acknowledged session is there afterwards, by what the servers hold. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { suspectKey } from '../../src/memcached/copies/copy-key.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { SessionStore } from '../../src/session/session-store.js';
+import { FaultProxy } from '../../src/testing/faults/fault-proxy.js';
 import { eventually } from './eventually.js';
 import { MemcachedServers, type TestMemcached } from './memcached-servers.js';
 
@@ -217,5 +219,43 @@ test('two nodes that are new are believed at once: neither is filled from the ot
     );
     await Promise.all(stores.map((store) => store.close()));
     expect(fills).toBe(0);
+  }
+});
+
+test('a write that is missed right after another one was mended is told again, or nobody would mend it', async () => {
+  const [a, b] = await pair();
+  await using marking = await open([a, b]);
+  await marking.close();
+  await using store = await open([a, b], { resync: false });
+  const [told] = store.copies.places.nodes;
+  const about = suspectKey(`${b.host}:${b.port}`);
+  await b.server.kill();
+  for (let turn = 0; turn < 5; turn += 1) {
+    await saveSessions(store, 1);
+    const suspicion = await told?.get(about);
+    expect(suspicion).toBeDefined();
+    expect(suspicion).not.toBeNull();
+    // As who mends does when all notes that he saw are dealt with.
+    expect(await told?.delete(about, { cas: suspicion?.cas ?? 0n })).toBe('deleted');
+  }
+});
+
+test('a resync over a connection that died looks once more over a new one', async () => {
+  const [a, b] = await pair();
+  const line = await FaultProxy.open(() => a.port);
+  const names = [a, b].map(({ host, port }) => `${host}:${port}`);
+  await using store = await createSessionStore({
+    nodes: names,
+    addressMap: { [names[0] ?? '']: `127.0.0.1:${line.port}` },
+    monitorIntervalMs: 60_000,
+    operationTimeoutMs: 200,
+  });
+  try {
+    await saveSessions(store, 5);
+    // The connections that are open now lead nowhere any more; those that are made later do.
+    line.halfOpen().heal();
+    expect((await store.resync()).map(({ outcome }) => outcome)).toEqual(['complete', 'complete']);
+  } finally {
+    line.destroy();
   }
 });

@@ -248,7 +248,11 @@ export class Commit {
       takers.map(async ({ node }) => {
         if (late.length > 0)
           await this.#notes.hint(node, this.#key, late, missedWrites(), undefined, this.#deadline);
-        for (const misser of missed) await this.#notes.suspect(node, misser.node, this.#deadline);
+        await this.#notes.suspect(
+          node,
+          missed.map((misser) => misser.node),
+          this.#deadline,
+        );
       }),
     );
     if (noted.length > 0 && noted.every(({ status }) => status === 'rejected'))

@@ -29,13 +29,10 @@ export interface NoteOptions {
 type SeenHint = ReachedCopy['hint'];
 
 const MAX_RACES = 20;
-/** A suspicion that is repeated this soon need not be written again. */
-const SUSPECT_AGAIN_MS = 500;
 
 /** See the head of this file. */
 export class NoteWriter {
   readonly #options: NoteOptions;
-  readonly #suspected = new Map<string, number>();
 
   /** @param options lifetimes and what is known of nodes */
   constructor(options: NoteOptions) {
@@ -108,19 +105,16 @@ export class NoteWriter {
     else await node.set(at, encodeHint(rest), { ...call, exptime: this.exptime, cas: seen.cas });
   }
 
-  /** Tells the other processes, through `node`, that writes missed `misser`. */
-  async suspect(node: MemcachedNode, misser: NodeId, deadline: Deadline): Promise<void> {
+  /**
+   * Tells the other processes, through `node`, that writes missed `missers`. After the note that says which: who mends takes
+   * this back only where it is the very one that was there before it looked for notes, or a note that came meanwhile is forgotten.
+   */
+  async suspect(node: MemcachedNode, missers: readonly NodeId[], deadline: Deadline): Promise<void> {
     const { standings, operationTimeoutMs } = this.#options;
-    const pair = `${node.id} ${misser}`;
-    const now = performance.now();
-    if (now - (this.#suspected.get(pair) ?? Number.NEGATIVE_INFINITY) < SUSPECT_AGAIN_MS) return;
-    this.#suspected.set(pair, now);
-    standings.suspect(misser, node.id);
     const mark = Buffer.from(randomUUID());
-    await node.set(suspectKey(misser), mark, {
-      ...deadline.callWithin(operationTimeoutMs),
-      exptime: this.exptime,
-    });
+    const options = { ...deadline.callWithin(operationTimeoutMs), exptime: this.exptime };
+    for (const misser of missers) standings.suspect(misser, node.id);
+    await Promise.all(missers.map((misser) => node.set(suspectKey(misser), mark, options)));
   }
 
   /** Marks the item as destroyed on `node`, and then removes it there with its hint. In one packet, in this order. */

@@ -180,7 +180,7 @@ export class ReplicatedCopies {
     if (missers.length > 0) {
       await this.#onAll(touched, [], deadline, async (node) => {
         await this.#notes.hint(node, key, missers, { superseded: [], lifted: [] }, undefined, deadline);
-        for (const misser of missers) await this.#notes.suspect(node, misser, deadline);
+        await this.#notes.suspect(node, missers, deadline);
       });
     }
     if (touched.length > 0 && absent.length > 0) this.#options.onDiffering?.(key);
@@ -314,9 +314,8 @@ export class ReplicatedCopies {
     deadline: Deadline,
   ): Promise<void> {
     if (missed.length === 0) return;
-    await this.#onAll([...reached], [], deadline, async (node) => {
-      for (const misser of missed) await this.#notes.suspect(node, misser.node, deadline);
-    });
+    const missers = missed.map(({ node }) => node);
+    await this.#onAll([...reached], [], deadline, (node) => this.#notes.suspect(node, missers, deadline));
   }
 
   #call(deadline: Deadline): CallOptions {

@@ -6,6 +6,7 @@ import { allowManyListeners } from '../../common/shared-signal.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import { type CopyKey, suspectKey } from '../copies/copy-key.js';
 import type { CopyPlaces } from '../copies/copy-places.js';
+import { meansUnreachable } from '../copies/copy-report.js';
 import { fillMarkerKey, type Incarnation, incarnationOf, newFillMarker } from '../copies/fill-marker.js';
 import type { NodeStandings } from '../copies/node-standings.js';
 import type { MemcachedMonitor } from '../memcached-monitor.js';
@@ -73,10 +74,13 @@ export class ResyncWorker {
     this.#stop = stop;
   }
 
-  /** Does a job; `'elsewhere'` when another process is at it. */
+  /** Does a job; `'elsewhere'` when another process is at it, or the node went away since it was looked at. */
   async run(job: NodeJob, views: readonly NodeView[]): Promise<JobDone | 'elsewhere'> {
     const node = this.#node(job.node);
-    const lease = await ResyncLease.take(node, this.#call());
+    const lease = await ResyncLease.take(node, this.#call()).catch((error: unknown) => {
+      if (meansUnreachable(error)) return undefined;
+      throw error;
+    });
     if (lease === undefined) return 'elsewhere';
     // What was seen when the job was planned is old: a node that was marked since is believed, and what is added to it
     // now could bring back what others have destroyed on every node that they saw filled.
@@ -99,9 +103,10 @@ export class ResyncWorker {
     const started = performance.now();
     this.#events.publish('resync-started', { node: job.node, kind: job.kind });
     try {
-      const copied =
-        job.kind === 'fill' ? await this.#fill(job, views, signal) : await this.#mend(job, signal);
-      const complete = job.kind === 'mend' || job.complete;
+      const { copied, complete } =
+        job.kind === 'fill'
+          ? { copied: await this.#fill(job, views, signal), complete: job.complete }
+          : await this.#mend(job, signal);
       if (job.kind === 'fill' && complete) await this.#finishFill(node, lease);
       const elapsedMs = performance.now() - started;
       if (complete) this.#events.publish('resynced', { node: job.node, kind: job.kind, copied, elapsedMs });
@@ -197,17 +202,22 @@ export class ResyncWorker {
     return newFillMarker(incarnationOf(await node.stats(this.#call())) ?? UNKNOWN_LIFE);
   }
 
-  async #mend(job: MendJob, signal: AbortSignal): Promise<number> {
-    let count = 0;
+  /** @returns `complete` is false when writes went on to miss the node */
+  async #mend(job: MendJob, signal: AbortSignal): Promise<Pick<JobDone, 'copied' | 'complete'>> {
+    let copied = 0;
+    let complete = true;
     for (const id of job.reporters) {
       const reporter = this.#node(id);
       const noted = await reporter.get(suspectKey(job.node), this.#call());
-      count += await this.#mendNoted(reporter, this.#node(job.node), signal);
-      // Noted anew meanwhile: somebody still cannot reach the node.
-      if (noted !== null) await reporter.delete(suspectKey(job.node), { ...this.#call(), cas: noted.cas });
+      copied += await this.#mendNoted(reporter, this.#node(job.node), signal);
+      // Noted anew meanwhile: somebody still cannot reach the node, or has just missed a write that this walk has not met.
+      if (noted !== null) {
+        const call = { ...this.#call(), cas: noted.cas };
+        if ((await reporter.delete(suspectKey(job.node), call)) === 'exists') complete = false;
+      }
       await this.#options.monitor.check(reporter);
     }
-    return count;
+    return { copied, complete };
   }
 
   async #mendNoted(

@@ -2,6 +2,7 @@
  * Keeps the nodes complete: marks them when they are new, fills one that came back empty, mends one that missed writes. Every
  * process looks; on each node that needs work one is elected by a lease. Two that work at once do no harm.
  */
+import { pause } from '../../common/backoff.js';
 import { type CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { SafeEmitter } from '../../common/safe-emitter.js';
@@ -26,9 +27,13 @@ export interface NodeResyncReport {
   readonly error: Error | undefined;
 }
 
-const LOOK_ELSEWHERE_MS = 300;
+const LOOK_AGAIN_MS = 300;
 /** After a failure, and while a source is missing. */
 const AGAIN_MS = 5_000;
+/** While others still miss writes: at least this, and several times what the work took. */
+const MEND_AGAIN_MS = 1_000;
+/** How often a resync that was asked for mends a node that goes on to miss writes. */
+const MEND_ROUNDS = 5;
 const UNSUPPORTED_AGAIN_MS = 600_000;
 
 /** See the head of this file. */
@@ -53,7 +58,9 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     const { standings, places } = this.#options;
     const before = this.#seen.get(seen.node);
     this.#seen.set(seen.node, seen);
-    if (seen.ok) {
+    // What failed because the node was away is tried at once when it is back.
+    if (!seen.ok) this.#notBefore.delete(seen.node);
+    else {
       const { marker, suspects } = seen.answer;
       standings.learnMarker(seen.node, marker);
       standings.learnSuspects(
@@ -81,18 +88,20 @@ export class Resync extends SafeEmitter<ResyncEvents> {
    * @throws StormlampError `ERR_TIMEOUT`, `ERR_ABORTED`.
    */
   async run(call: CallOptions = {}): Promise<readonly NodeResyncReport[]> {
-    const { monitor, places } = this.#options;
+    const { places } = this.#options;
     const deadline = Deadline.of(call);
     const reports = new Map<NodeId, NodeResyncReport>();
+    const rounds = new Map<NodeId, number>();
     for (;;) {
       this.#checkOpen();
-      await deadline.race('The resync', monitor.checkAll());
+      await deadline.race('The resync', this.#lookAtAll());
       const views = this.#views();
       const open = planResync(views).filter(
-        (job) => job.kind === 'mark' || !hasFailed(reports.get(job.node)),
+        (job) => job.kind === 'mark' || !isOver(reports.get(job.node), rounds.get(job.node) ?? 0),
       );
       if (open.length === 0)
         return places.nodes.map(({ id }) => reports.get(id) ?? this.#untouched(id, views));
+      for (const job of open) if (job.kind === 'mend') rounds.set(job.node, (rounds.get(job.node) ?? 0) + 1);
       // What is under way goes on when the caller waits no more, as long as this process does.
       await deadline.race('The resync', Promise.all(open.map((job) => this.#runJob(job, reports))));
     }
@@ -106,19 +115,32 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   }
 
   async #runJob(job: ResyncJob, reports: Map<NodeId, NodeResyncReport>): Promise<void> {
+    const { places } = this.#options;
     if (job.kind === 'mark') return await this.#worker.mark(job.nodes);
     const { node } = job;
+    // Its breaker lets nobody through before one more look went well.
+    if (places.node(node)?.available === false) return await pause(LOOK_AGAIN_MS, this.#stop.signal);
     try {
       const done = await this.#startJob(job);
-      if (done === 'elsewhere') {
-        await new Promise((resolve) => setTimeout(resolve, LOOK_ELSEWHERE_MS).unref());
-        return;
-      }
+      if (done === 'elsewhere') return await pause(LOOK_AGAIN_MS, this.#stop.signal);
       const outcome = done.complete ? 'resynced' : 'incomplete';
       reports.set(node, { node, outcome, copied: done.copied, elapsedMs: done.elapsedMs, error: undefined });
+      if (!done.complete && job.kind === 'mend') await pause(LOOK_AGAIN_MS, this.#stop.signal);
     } catch (error) {
       reports.set(node, { node, outcome: 'failed', copied: 0, elapsedMs: 0, error: asError(error) });
     }
+  }
+
+  // An old connection to a node that was just restarted fails; a new one tells how the node is.
+  async #lookAtAll(): Promise<void> {
+    const { monitor, places } = this.#options;
+    const seen = await monitor.checkAll();
+    await Promise.all(
+      seen.map(async ({ ok, node: id }) => {
+        const node = places.node(id);
+        if (!ok && node !== undefined) await monitor.check(node);
+      }),
+    );
   }
 
   #work(): void {
@@ -131,6 +153,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
 
   // What failed is not tried again at once, but as soon as another node can be reached.
   #due({ node }: NodeJob): boolean {
+    if (this.#options.places.node(node)?.available !== true) return false;
     const wait = this.#notBefore.get(node);
     return wait === undefined || performance.now() >= wait.at || wait.reached !== this.#reached();
   }
@@ -141,7 +164,10 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     const work = this.#worker
       .run(job, this.#views())
       .then((done) => {
-        if (done !== 'elsewhere' && !done.complete) this.#later(job.node, AGAIN_MS);
+        if (done !== 'elsewhere' && !done.complete) {
+          const mendMs = Math.max(MEND_AGAIN_MS, 4 * done.elapsedMs);
+          this.#later(job.node, job.kind === 'mend' ? mendMs : AGAIN_MS);
+        }
         return done;
       })
       .catch((error: unknown) => {
@@ -210,8 +236,9 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   }
 }
 
-function hasFailed(report: NodeResyncReport | undefined): boolean {
-  return report?.outcome === 'failed' || report?.outcome === 'incomplete';
+function isOver(report: NodeResyncReport | undefined, rounds: number): boolean {
+  if (report?.outcome === 'incomplete') return rounds === 0 || rounds >= MEND_ROUNDS;
+  return report?.outcome === 'failed';
 }
 
 function asError(error: unknown): Error {
