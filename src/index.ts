@@ -179,6 +179,7 @@ export type { MysqlClusterEvents } from './mysql/mysql-events.js';
 export type { MysqlNodeInput, MysqlOptions, ScopeOptions } from './mysql/mysql-options.js';
 export type { PoolStats } from './mysql/pool-errors.js';
 export type { PoolOptions, PoolSize } from './mysql/pool-options.js';
+export type { PreparedStatement, PrepareOptions } from './mysql/prepared-statement.js';
 export type { MysqlConnection } from './mysql/promise-connection.js';
 export type { ReadOptions } from './mysql/read-options.js';
 export type { Consistency, MysqlScope, ScopeView } from './mysql/scope.js';

@@ -1,15 +1,8 @@
 /** The callback face of a checked-out connection: what mysql2's callback API calls a `PoolConnection`. */
-import type {
-  ConnectionOptions,
-  PrepareStatementInfo,
-  Query,
-  QueryError,
-  QueryOptions,
-  QueryResult,
-} from 'mysql2';
+import type { ConnectionOptions, PrepareStatementInfo, Query, QueryError, QueryResult } from 'mysql2';
 import { ConnectionFace } from './connection-face.js';
 import { DeferredCommand } from './deferred-command.js';
-import type { PreparedHandle } from './prepared-statement.js';
+import { type PreparedHandle, type PrepareOptions, readPrepare } from './prepared-statement.js';
 import type { MysqlConnection } from './promise-connection.js';
 import {
   readStatementCall,
@@ -152,10 +145,11 @@ export class CallbackConnection extends ConnectionFace {
 
   /** Prepares a statement on the primary; the connection stays with it until the statement is closed. */
   prepare(
-    options: string | QueryOptions,
+    options: string | PrepareOptions,
     callback?: (error: QueryError | null, statement?: CallbackStatement) => unknown,
   ): void {
-    this.faces.virtual.prepare(typeof options === 'string' ? { sql: options } : options).then(
+    const { form, limits } = readPrepare(options, undefined);
+    this.faces.virtual.prepare(form, limits).then(
       (handle) => process.nextTick(() => callback?.(null, statementOf(handle))),
       (error: unknown) => process.nextTick(() => callback?.(error as QueryError)),
     );

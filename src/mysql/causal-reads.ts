@@ -58,7 +58,8 @@ export function mustCatchUp(
 
 /** Whether a statement may write, so that reads of its scope that begin meanwhile are not sure to see it. */
 export function mayWrite(classification: Classification): boolean {
-  return classification.kind === 'write' || classification.kind === 'unknown';
+  const { kind, transaction } = classification;
+  return kind === 'write' || kind === 'unknown' || transaction === 'xa-commit';
 }
 
 /** Keeps the GTIDs that a statement of `scope` committed; without any, decides whether something may have been committed. */

@@ -15,6 +15,8 @@ export type Remedy =
   | 'retry-read'
   /** Nothing was written to a socket: once more, on whichever connection. */
   | 'resend'
+  /** The server had no room to prepare it, and now it has: once more on the same connection. */
+  | 'prepare-again'
   /** The server was not the primary and did not execute it: once more on the node that is. */
   | 'retry-on-primary'
   /** The server refused a write, and what came before it cannot be moved to another node. */
@@ -64,9 +66,9 @@ export function remedyFor(classification: Classification, state: SessionState, f
   if (meaning.connection === 'usable') return 'pass';
   // The server closes the connection after some answers; they are answers all the same.
   if (meaning.answered && meaning.kind !== 'connection-lost' && meaning.kind !== 'shutdown') return 'pass';
-  const inTransaction = state.transaction !== 'none' || !state.autocommit;
-  if (inTransaction) {
-    return written && state.transaction !== 'read-only' && mayCommit(classification)
+  const isXa = state.pins.some(({ pin }) => pin === 'xa');
+  if (state.transaction !== 'none' || !state.autocommit || isXa) {
+    return written && state.transaction !== 'read-only' && mayCommitIn(state, classification)
       ? 'outcome-unknown'
       : 'transaction-lost';
   }
@@ -74,23 +76,41 @@ export function remedyFor(classification: Classification, state: SessionState, f
   if (written && !harmless) return 'outcome-unknown';
   if (interrupted) return 'pass';
   if (isTied(state)) return 'connection-lost';
-  if (state.wrote && asksAboutConnection(classification)) return 'pass';
+  const isAboutLast = state.wrote || classification.route === 'same';
+  if (isAboutLast && asksAboutConnection(classification)) return 'pass';
   if (!written) return 'resend';
   return delivered ? 'pass' : 'retry-read';
 }
 
-/** Whether a read asks for what earlier statements left on its connection, so that another one would answer something else. */
-export function asksAboutConnection(classification: Classification): boolean {
-  return classification.kind === 'read' && classification.route !== 'replica';
+/** Whether a statement asks for what earlier ones left on its connection, so that another one would answer something else. */
+export function asksAboutConnection({ kind, route, unpins }: Classification): boolean {
+  if (kind === 'read') return route !== 'replica';
+  return kind === 'session' && route === 'same' && unpins.length === 0;
 }
 
 /** Whether a statement outside a transaction leaves nothing behind on a connection that is gone. */
 export function isHarmless(classification: Classification): boolean {
-  return (
-    classification.kind === 'read' ||
-    classification.kind === 'session' ||
-    classification.kind === 'transaction'
-  );
+  switch (classification.kind) {
+    case 'read':
+    case 'session':
+      return true;
+    case 'transaction':
+      return !isXaOutcome(classification);
+    case 'write':
+    case 'unknown':
+      return false;
+  }
+}
+
+/** Whether a statement decides about a distributed transaction, which outlives the connection once it is prepared. */
+function isXaOutcome({ transaction }: Classification): boolean {
+  return transaction === 'xa-prepare' || transaction === 'xa-commit' || transaction === 'xa-rollback';
+}
+
+/** {@link mayCommit} for a session in `state`: to unlock tables commits what was written under the lock. */
+function mayCommitIn({ pins }: SessionState, classification: Classification): boolean {
+  if (mayCommit(classification)) return true;
+  return classification.unpins.includes('table-lock') && pins.some(({ pin }) => pin === 'table-lock');
 }
 
 /** Whether a statement inside a transaction may have committed it before the connection was lost. */
@@ -102,6 +122,9 @@ export function mayCommit(classification: Classification): boolean {
     case 'begin-read-only':
     case 'begin-read-write':
     case 'autocommit-on':
+    case 'xa-prepare':
+    case 'xa-commit':
+    case 'xa-rollback':
       return true;
     default:
       return false;
@@ -121,5 +144,7 @@ export function hasCommitted(
 function readOnlyRemedy(classification: Classification, state: SessionState): Remedy {
   if (state.transaction === 'read-only') return 'pass';
   if (isTied(state)) return 'write-refused';
-  return classification.transaction === 'commit' ? 'write-refused' : 'retry-on-primary';
+  // A prepared transaction is on the server where it was prepared.
+  const isOnlyHere = classification.transaction === 'commit' || isXaOutcome(classification);
+  return isOnlyHere ? 'write-refused' : 'retry-on-primary';
 }

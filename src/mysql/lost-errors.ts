@@ -49,7 +49,8 @@ export function writeRefused(node: NodeId, cause: unknown): StormlampError {
  * write keeps that error, and the unknown outcome is its cause; a commit is always `ERR_OUTCOME_UNKNOWN`.
  */
 export function outcomeUnknown(node: NodeId, classification: Classification, cause: unknown): StormlampError {
-  const commit = classification.transaction === 'commit';
+  const { transaction } = classification;
+  const commit = transaction === 'commit' || transaction === 'xa-commit';
   const unknown = new StormlampError(
     ErrorCode.OUTCOME_UNKNOWN,
     `${commit ? 'A COMMIT' : 'A write'} was under way on ${node} when its connection was lost; it may or may not have happened: ` +
@@ -70,7 +71,7 @@ export function outcomeUnknown(node: NodeId, classification: Classification, cau
 
 /** The error that a caller gets for a statement with this remedy; `loss` is that of the session, when it has one. */
 export function lossError(
-  remedy: Remedy | 'as-text',
+  remedy: Remedy,
   node: NodeId,
   classification: Classification,
   error: unknown,

@@ -143,9 +143,13 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     return this.#call('execute', sql, values) as Promise<[T, FieldPacket[]]>;
   }
 
-  /** Checks a connection out. Nothing is connected by that: its statements choose their node when they run. */
-  async getConnection(): Promise<PoolConnection & MysqlConnection> {
+  /**
+   * Checks a connection out. Nothing is connected by that: its statements choose their node when they run, and each has
+   * limits of its own. So `limits` only rejects for a signal that has fired already.
+   */
+  async getConnection(limits?: CallOptions): Promise<PoolConnection & MysqlConnection> {
     this.#core.checkOpen();
+    if (limits !== undefined) Deadline.ofCall(limits).check('Checking out a connection');
     const { face } = this.#checkOut(this.#core, (released) => this.publish('release', released));
     this.publish('connection', face);
     this.publish('acquire', face);
@@ -277,9 +281,9 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   }
 
   /** Takes no new calls, waits for what is under way (5 s unless told), then closes every connection. Safe to call twice. */
-  close(options: CallOptions = {}): Promise<void> {
+  async close(options: CallOptions = {}): Promise<void> {
     this.#closing ??= this.#core.close(Deadline.ofCall(options, DRAIN_MS));
-    return this.#closing;
+    await this.#closing;
   }
 
   /** Same as {@link MysqlCluster.close}. */
@@ -288,10 +292,11 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   }
 
   /** Asks a node that serves reads for a sign of life. */
-  async ping(): Promise<void> {
+  async ping(limits?: CallOptions): Promise<void> {
+    this.#core.checkOpen();
     const { virtual } = this.#checkOut(this.#core, () => undefined);
     try {
-      await virtual.ping();
+      await virtual.ping(limits);
     } finally {
       virtual.release();
     }

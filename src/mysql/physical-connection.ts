@@ -109,6 +109,16 @@ export class PhysicalConnection {
     return deadline.race('The statement', work);
   }
 
+  /** Closes the prepared statements that the driver keeps, as far as `mayClose` says of their ids; how many those were. */
+  forgetStatements(mayClose: (id: number) => boolean): number {
+    const kept = keptStatements(this.raw);
+    let closed = 0;
+    for (const [key, { id }] of [...(kept?.entries() ?? [])]) {
+      if (mayClose(id) && kept?.delete(key) === true) closed += 1;
+    }
+    return closed;
+  }
+
   /** Says goodbye to the server, and closes the socket at the latest at the deadline. Never rejects. */
   async end(deadline: Deadline): Promise<void> {
     if (this.#lost === undefined && !socketOf(this.raw).destroyed) {
@@ -149,6 +159,16 @@ export class PhysicalConnection {
 /** The socket of a connection of the driver, whose types do not show it. With TLS it is the encrypted one. */
 export function socketOf(raw: Connection): Socket {
   return (raw as unknown as { readonly stream: Socket }).stream;
+}
+
+/** What the driver keeps of the statements that it prepared; to delete one of them closes it on the server. */
+function keptStatements(raw: Connection): KeptStatements | undefined {
+  return (raw as unknown as { readonly _statements?: KeptStatements })._statements;
+}
+
+interface KeptStatements {
+  entries(): Iterable<readonly [string, { readonly id: number }]>;
+  delete(key: string): boolean;
 }
 
 /** COM_RESET_CONNECTION; the driver takes the refusal of an older server for success. */

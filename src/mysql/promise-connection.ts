@@ -7,9 +7,10 @@ import type {
   QueryResult,
   QueryValues,
 } from 'mysql2';
-import type { PreparedStatementInfo, Connection as PromiseConnection } from 'mysql2/promise';
+import type { Connection as PromiseConnection } from 'mysql2/promise';
 import type { CallOptions } from '../common/deadline.js';
 import { ConnectionFace } from './connection-face.js';
+import { type PreparedStatement, type PrepareOptions, readPrepare } from './prepared-statement.js';
 import { readStatement, type StatementOptions } from './statement.js';
 
 /**
@@ -66,11 +67,12 @@ export class MysqlConnection extends ConnectionFace {
   }
 
   /** Prepares a statement on the primary; the connection stays with it until the statement is closed. */
-  async prepare(options: string | QueryOptions): Promise<PreparedStatementInfo> {
-    const handle = await this.faces.virtual.prepare(typeof options === 'string' ? { sql: options } : options);
+  async prepare(options: string | PrepareOptions, limits?: CallOptions): Promise<PreparedStatement> {
+    const { form, limits: own } = readPrepare(options, limits);
+    const handle = await this.faces.virtual.prepare(form, own);
     return {
-      close: () => handle.close(),
-      execute: (values?: ExecuteValues) => handle.execute(values) as never,
+      close: (limit) => handle.close(limit),
+      execute: (values, limit) => handle.execute(values, limit) as never,
     };
   }
 
@@ -85,13 +87,13 @@ export class MysqlConnection extends ConnectionFace {
   }
 
   /** Forgets all session state. */
-  reset(): Promise<void> {
-    return this.faces.virtual.reset();
+  reset(limits?: CallOptions): Promise<void> {
+    return this.faces.virtual.reset(limits);
   }
 
   /** Continues as another user, on the primary, until it is released. */
-  changeUser(options: ConnectionOptions): Promise<void> {
-    return this.faces.virtual.changeUser(options);
+  changeUser(options: ConnectionOptions, limits?: CallOptions): Promise<void> {
+    return this.faces.virtual.changeUser(options, limits);
   }
 
   /** Nothing: it connects when a statement needs it. */

@@ -143,6 +143,9 @@ export function bindsToPrimary(classification: Classification): boolean {
     case 'begin-read-write':
     case 'autocommit-off':
     case 'next-transaction':
+    case 'xa-prepare':
+    case 'xa-commit':
+    case 'xa-rollback':
       return true;
     default:
       return classification.kind === 'write' || classification.kind === 'unknown';

@@ -98,8 +98,12 @@ const LIMIT_SPELLINGS: ReadonlyMap<string, string> = new Map(
   ['timeoutMs', 'signal', 'maxLagMs', 'preference'].map((name) => [name.toLowerCase(), name]),
 );
 
-/** mysql2 takes any name in silence, and libraries above it do send names of their own; a misspelt limit is no limit. */
-function refuseMisspelt(options: StatementOptions): void {
+/**
+ * mysql2 takes any name in silence, and libraries above it do send names of their own; a misspelt limit is no limit.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function refuseMisspelt(options: CallOptions): void {
   for (const name in options) {
     if (name.length < 6 || name.length > 10) continue;
     const meant = LIMIT_SPELLINGS.get(name.replaceAll('_', '').toLowerCase());
@@ -136,11 +140,6 @@ export function readStatementCall(
     return { statement: readStatement(mode, sql, undefined), callback: values as StatementCallback };
   }
   return { statement: readStatement(mode, sql, values), callback };
-}
-
-/** The same statement with its values put into the text, for a server that prepares no more statements. */
-export function asText(statement: Statement): Statement {
-  return { ...statement, mode: 'query' };
 }
 
 /** The answer of a statement that nothing was left to do for. */

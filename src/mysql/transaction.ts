@@ -10,6 +10,7 @@ import {
   rejectUnknownOptions,
 } from '../common/option-reader.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import { ActiveTransaction } from './nested-transaction.js';
 import type { MysqlConnection } from './promise-connection.js';
 import { classifyServerError } from './server-error.js';
 import type { VirtualConnection } from './virtual-connection.js';
@@ -65,19 +66,10 @@ const LEVELS: readonly IsolationLevel[] = [
   'SERIALIZABLE',
 ];
 
-/** A transaction that is running. */
-interface Active {
-  readonly face: MysqlConnection;
-  readonly virtual: VirtualConnection;
-  readonly readOnly: boolean;
-  isOpen: boolean;
-  savepoints: number;
-}
-
 /** The transactions of one cluster. */
 export class Transactions {
   readonly #host: TransactionHost;
-  readonly #active = new AsyncLocalStorage<Active>();
+  readonly #active = new AsyncLocalStorage<ActiveTransaction>();
 
   /** Makes them for `host`. */
   constructor(host: TransactionHost) {
@@ -90,9 +82,10 @@ export class Transactions {
     options: TransactionOptions,
     deadline: Deadline,
   ): Promise<T> {
-    const outer = this.#active.getStore();
-    if (outer?.isOpen === true) return nested(outer, fn, options);
-    return this.#attempts(fn, options, deadline);
+    const outer = this.#active.getStore()?.innermostOpen;
+    if (outer === undefined) return this.#attempts(fn, options, deadline);
+    checkNested(outer, options);
+    return outer.nest(deadline, (inner) => this.#active.run(inner, async () => fn(inner.face)));
   }
 
   async #attempts<T>(
@@ -130,16 +123,18 @@ export class Transactions {
   ): Promise<{ readonly value: T } | { readonly error: unknown; readonly replay: Replay }> {
     const { virtual, face } = this.#host.open(deadline);
     const { readOnly = false, isolation, after } = options;
-    const active: Active = { virtual, face, readOnly, isOpen: true, savepoints: 0 };
+    const active = new ActiveTransaction({ virtual, face, readOnly });
     virtual.session.beStrict();
     try {
       const begin = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION READ WRITE';
       if (isolation !== undefined) await virtual.command(`SET TRANSACTION ISOLATION LEVEL ${isolation}`);
       await virtual.command(begin, after === undefined ? undefined : { after });
       const work = this.#active.run(active, async () => fn(face));
-      const value = await deadline.race('The transaction', work);
-      active.isOpen = false;
-      await virtual.command('COMMIT');
+      const value = await deadline.race('The transaction', active.perform(work));
+      const committed = virtual.command('COMMIT');
+      // What the function left behind may not run after the commit, on its own.
+      virtual.release();
+      await committed;
       return { value };
     } catch (error) {
       active.isOpen = false;
@@ -156,38 +151,26 @@ export class Transactions {
 /** Why a transaction may be run again; undefined when it must not be. */
 type Replay = 'conflict' | 'role-change' | 'lost' | undefined;
 
-async function nested<T>(
-  outer: Active,
-  fn: (connection: MysqlConnection) => Promise<T> | T,
-  options: TransactionOptions,
-): Promise<T> {
-  if (options.isolation !== undefined || (outer.readOnly && options.readOnly === false)) {
-    throw new StormlampError(
-      ErrorCode.UNSUPPORTED,
-      'A transaction inside a transaction is a savepoint of it: it can have no isolation level of its own, ' +
-        'and cannot write when the outer one is read-only',
-    );
-  }
-  outer.savepoints += 1;
-  const name = `stormlamp_${outer.savepoints}`;
-  await outer.virtual.command(`SAVEPOINT ${name}`);
-  try {
-    const result = await fn(outer.face);
-    await outer.virtual.command(`RELEASE SAVEPOINT ${name}`);
-    return result;
-  } catch (error) {
-    // When the whole transaction is gone, so is the savepoint: the first error says more.
-    await outer.virtual.command(`ROLLBACK TO SAVEPOINT ${name}`).catch(() => undefined);
-    throw error;
-  }
+function checkNested(outer: ActiveTransaction, options: TransactionOptions): void {
+  if (options.isolation === undefined && !(outer.readOnly && options.readOnly === false)) return;
+  throw new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    'A transaction inside a transaction is a savepoint of it: it can have no isolation level of its own, ' +
+      'and cannot write when the outer one is read-only',
+  );
 }
 
 async function rollBack(virtual: VirtualConnection, error: unknown): Promise<void> {
   const stopped = isStormlampError(error, ErrorCode.TIMEOUT) || isStormlampError(error, ErrorCode.ABORTED);
   // A function that did not end may still be waiting for its statement: only closing the connection ends that.
   if (stopped) virtual.destroy();
-  else if (virtual.session.state.transaction !== 'none') {
-    await virtual.command('ROLLBACK').catch(() => virtual.destroy());
+  // Once it was released, the pool rolls back what is still open.
+  else if (virtual.isOpen && virtual.session.state.transaction !== 'none') {
+    const rolledBack = virtual.command('ROLLBACK');
+    // What the function left behind may not run after it, on its own.
+    virtual.release();
+    // A connection that is given back with an open transaction is reset.
+    await rolledBack.catch(() => undefined);
   }
 }
 

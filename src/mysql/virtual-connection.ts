@@ -4,6 +4,7 @@ import type { CallOptions, Deadline } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { DeferredCommand } from './deferred-command.js';
 import type { PhysicalConnection } from './physical-connection.js';
+import { handleName, isHeld, makeRoom } from './prepared-room.js';
 import { type PreparedHandle, prepareOn } from './prepared-statement.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
 import { readStatement, type Statement, type StatementAnswer, type StatementLimits } from './statement.js';
@@ -81,22 +82,22 @@ export class VirtualConnection {
   }
 
   /** Asks the server that it is bound to, or one that serves reads, for a sign of life. */
-  ping(limits?: CallOptions): Promise<void> {
+  async ping(limits?: CallOptions): Promise<void> {
     const context = this.#host.contextOf(limits);
-    return this.#inTurn(context.deadline, () =>
+    await this.#inTurn(context.deadline, () =>
       this.#session.borrow('read', context, (connection) => connection.ping(context.deadline)),
     );
   }
 
   /** Forgets all session state: transaction, variables, temporary tables, locks, settings. */
-  reset(): Promise<void> {
-    return this.#inTurn(this.#host.contextOf(undefined).deadline, async () => this.#session.clear());
+  async reset(limits?: CallOptions): Promise<void> {
+    await this.#inTurn(this.#host.contextOf(limits).deadline, async () => this.#session.clear());
   }
 
   /** Continues as another user or in another database, on the primary, until it is released. */
-  changeUser(options: ConnectionOptions, limits?: CallOptions): Promise<void> {
+  async changeUser(options: ConnectionOptions, limits?: CallOptions): Promise<void> {
     const context = this.#host.contextOf(limits);
-    return this.#inTurn(context.deadline, async () => {
+    await this.#inTurn(context.deadline, async () => {
       this.#session.clear();
       await this.#session.borrow('primary', context, (connection) => {
         this.#session.spoil();
@@ -107,14 +108,19 @@ export class VirtualConnection {
   }
 
   /** Prepares a statement on the primary; the connection stays with it until the handle is closed. */
-  prepare(options: QueryOptions, limits?: CallOptions): Promise<PreparedHandle> {
+  async prepare(options: QueryOptions, limits?: CallOptions): Promise<PreparedHandle> {
     const context = this.#host.contextOf(limits);
-    return this.#inTurn(context.deadline, () =>
+    return await this.#inTurn(context.deadline, () =>
       this.#session.borrow('primary', context, async (connection) => {
-        const info = await context.deadline.race('Preparing', prepareOn(connection, options));
-        const id = `binary ${String((info as unknown as { readonly id?: unknown }).id)} `;
+        const prepare = (): Promise<PrepareStatementInfo> =>
+          context.deadline.race('Preparing', prepareOn(connection, options));
+        const info = await prepare().catch((error: unknown) => {
+          if (makeRoom(connection, this.#session.state, error)) return prepare();
+          throw error;
+        });
+        const { id } = info as unknown as { readonly id: number };
         this.#handles += 1;
-        const name = `${id}${this.#handles}`;
+        const name = handleName(id, this.#handles);
         this.#session.tie('prepared', name);
         return this.#handleOf(options, info, connection, { id, name });
       }),
@@ -149,23 +155,23 @@ export class VirtualConnection {
     options: QueryOptions,
     prepared: PrepareStatementInfo,
     connection: PhysicalConnection,
-    { id, name }: { readonly id: string; readonly name: string },
+    { id, name }: { readonly id: number; readonly name: string },
   ): PreparedHandle {
     let open = true;
     return {
-      execute: (values, limits) => {
-        if (!open) return Promise.reject(closed('This prepared statement was closed'));
-        return this.run({ mode: 'execute', sql: options.sql, form: options, values, limits, prepared });
+      execute: async (values, limits) => {
+        if (!open) throw closed('This prepared statement was closed');
+        return await this.run({ mode: 'execute', sql: options.sql, form: options, values, limits, prepared });
       },
-      close: () => {
-        if (!open) return Promise.resolve();
+      close: async (limits) => {
+        const { deadline } = this.#host.contextOf(limits);
+        if (!open) return;
         open = false;
-        return this.#inTurn(this.#host.contextOf(undefined).deadline, async () => {
+        await this.#inTurn(deadline, async () => {
           if (this.#session.held !== connection) return;
           this.#session.untie('prepared', name);
           // The driver keeps one statement per text: another handle may still need it.
-          const shared = this.#session.state.pins.some((held) => held.name?.startsWith(id) === true);
-          if (!shared) connection.raw.unprepare(options as unknown as string);
+          if (!isHeld(this.#session.state, id)) connection.raw.unprepare(options as unknown as string);
         });
       },
     };

@@ -20,6 +20,7 @@ import {
 import { HeldConnection } from './held-connection.js';
 import { connectionGone, lossError, notOnReplica, transactionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
+import { makeRoom, wasNotPrepared } from './prepared-room.js';
 import { NotSent, statusOf } from './send-statement.js';
 import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from './session-loss.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
@@ -39,15 +40,15 @@ import {
   type SessionState,
   usesAnnouncement,
 } from './session-state.js';
-import { asText, nothingDone, type Statement, type StatementAnswer } from './statement.js';
+import { nothingDone, type Statement, type StatementAnswer } from './statement.js';
 import { bearsDoubt, inquire } from './transaction-inquiry.js';
 import { isGated, isPromise, passesGate, settleAnswer, waitAtGate, writerMoved } from './write-gate.js';
 
-/** The server has no room for another prepared statement. */
-const TOO_MANY_PREPARED = 1461;
-
-/** So often a read whose connection was lost is sent again, and any statement that met a closed one before it was written. */
-const [READ_RETRY_LIMIT, RESEND_LIMIT] = [1, 3];
+/**
+ * So often a read whose connection was lost is sent again, any statement that met a closed one before it was written, and
+ * one that the server had no room to prepare.
+ */
+const [READ_RETRY_LIMIT, RESEND_LIMIT, PREPARE_LIMIT] = [1, 3, 1];
 
 /** A session over the nodes of a cluster. */
 export class VirtualSession {
@@ -110,7 +111,6 @@ export class VirtualSession {
     }
     if (this.#isInDoubt && !bearsDoubt(classification)) await this.#inquire(deadline);
     const tried: Tried = { nodes: undefined };
-    let current = statement;
     let attempts = 0;
     let primaryOnly = false;
     for (;;) {
@@ -138,7 +138,7 @@ export class VirtualSession {
         if (!isReady) continue;
       }
       ports.routed(statement.sql, classification, connection.node, because === '' ? need.because : because);
-      const outcome = await this.#send(connection, current, classification, need, context, command);
+      const outcome = await this.#send(connection, statement, classification, need, context, command);
       if ('answer' in outcome) {
         if (promises) await settleAnswer(ports, connection.node, deadline);
         return outcome.answer;
@@ -146,9 +146,9 @@ export class VirtualSession {
       const { error, remedy } = outcome;
       attempts += 1;
       if (this.#isDestroyed || command?.abandoned === true) throw error;
-      if (remedy === 'as-text') current = asText(statement);
-      else if (remedy === 'resend' && attempts <= RESEND_LIMIT) continue;
+      if (remedy === 'resend' && attempts <= RESEND_LIMIT) continue;
       else if (remedy === 'retry-read' && attempts <= READ_RETRY_LIMIT) addTried(tried, connection.node);
+      else if (remedy === 'prepare-again' && attempts <= PREPARE_LIMIT) continue;
       else if (remedy === 'retry-on-primary') {
         primaryOnly = true;
         this.giveBack();
@@ -231,9 +231,7 @@ export class VirtualSession {
     need: Need,
     { deadline, scope }: CallContext,
     command: DeferredCommand | undefined,
-  ): Promise<
-    { readonly answer: StatementAnswer } | { readonly error: unknown; readonly remedy: Remedy | 'as-text' }
-  > {
+  ): Promise<{ readonly answer: StatementAnswer } | { readonly error: unknown; readonly remedy: Remedy }> {
     const node = this.#ports.node(connection.node);
     const operation = need.place === 'read' || need.place === 'any' ? 'read' : 'write';
     const ticket = node.started(operation, connection);
@@ -296,7 +294,7 @@ export class VirtualSession {
     before: SessionState,
     error: unknown,
     command: DeferredCommand | undefined,
-  ): { readonly error: unknown; readonly remedy: Remedy | 'as-text' } {
+  ): { readonly error: unknown; readonly remedy: Remedy } {
     const failure = failureOf(error, connection, command?.delivered === true);
     const { meaning, errno, interrupted } = failure;
     if (interrupted) this.#ports.cancel(connection, statement.sql);
@@ -316,7 +314,8 @@ export class VirtualSession {
     if (this.#isStrict && before.transaction !== 'none' && this.#state.transaction === 'none') {
       this.#loss = { what: 'transaction', error: transactionGone(connection.node, error) };
     }
-    if (errno === TOO_MANY_PREPARED && statement.mode === 'execute') return { error, remedy: 'as-text' };
+    const hasRoom = makeRoom(connection, before, error);
+    if (hasRoom && wasNotPrepared(statement, classification)) return { error, remedy: 'prepare-again' };
     return { error: lossError(remedy, connection.node, classification, error, undefined), remedy };
   }
 

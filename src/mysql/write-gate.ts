@@ -39,6 +39,8 @@ export function isGated(classification: Classification, state: SessionState): bo
     case 'begin':
     case 'begin-read-write':
     case 'autocommit-on':
+    case 'xa-prepare':
+    case 'xa-commit':
       return true;
     default:
       return classification.kind === 'write' || classification.kind === 'unknown';
@@ -56,7 +58,9 @@ export function passesGate(gate: WriteGate | undefined, held: NodeId | undefined
 /** Whether the acknowledgement of a statement tells that something is stored, and not only that it will be. */
 export function isPromise(classification: Classification, before: SessionState): boolean {
   const inTransaction = before.transaction !== 'none' || !before.autocommit;
-  if (inTransaction) return mayCommit(classification);
+  const { transaction } = classification;
+  if (inTransaction || transaction === 'xa-prepare' || transaction === 'xa-commit')
+    return mayCommit(classification);
   return classification.kind === 'write' || classification.kind === 'unknown';
 }
 

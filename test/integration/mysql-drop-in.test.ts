@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import type { Pool as CallbackPoolType, RowDataPacket } from 'mysql2';
 import type { Pool, PoolConnection } from 'mysql2/promise';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
@@ -243,14 +243,103 @@ test('settings made in a connection listener hold for every checkout, wherever i
   expect(after).toEqual([{ z: '+03:00', id: primary }]);
 });
 
-test('a statement that the server has no room to prepare is sent as text', async () => {
-  await servers.primary.query('SET GLOBAL max_prepared_stmt_count = 0');
-  try {
-    const [header] = await pool.execute('INSERT INTO t (v) VALUES (?)', ['as text']);
+describe('a server without room for another prepared statement', () => {
+  const limit = (count: number): Promise<unknown> =>
+    servers.primary.query(`SET GLOBAL max_prepared_stmt_count = ${count}`);
+  const prepared = async (): Promise<number> => {
+    const sql = "SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'";
+    return Number((await servers.primary.query(sql))[0]?.['Value']);
+  };
+  afterEach(() => limit(16382));
+
+  test('is made room on by closing what the connection keeps, but not what is held', async () => {
+    const connection = await cluster.getConnection();
+    await connection.beginTransaction();
+    const held = await connection.prepare('SELECT ? AS held');
+    for (const n of [1, 2, 3, 4]) await connection.execute(`SELECT ? + ${n} AS n`, [0]);
+    const count = await prepared();
+    await limit(count);
+    const [header] = await connection.execute('INSERT INTO t (v) VALUES (?)', ['room']);
     expect(header).toMatchObject({ affectedRows: 1 });
-  } finally {
-    await servers.primary.query('SET GLOBAL max_prepared_stmt_count = 16382');
+    expect(await prepared()).toBe(count - 3);
+    await limit(await prepared());
+    const another = await connection.prepare('SELECT ? AS another');
+    expect((await another.execute(['b']))[0]).toEqual([{ another: 'b' }]);
+    expect((await held.execute(['a']))[0]).toEqual([{ held: 'a' }]);
+    const [rows] = await connection.query('SELECT COUNT(*) AS n FROM t WHERE v = "room"');
+    expect(rows).toEqual([{ n: 1 }]);
+    await connection.rollback();
+    connection.release();
+    await poolIsIdle();
+  });
+
+  test('refuses it, and it is not sent in another way', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query("SET sql_mode = 'NO_BACKSLASH_ESCAPES'");
+    await limit(0);
+    // Put into a text with backslashes, this value would end its string and go on as SQL.
+    const value = "' OR 1 = 1 -- ";
+    const refused = { errno: 1461, message: expect.stringContaining('raise `max_prepared_stmt_count`') };
+    await expect(connection.execute('DELETE FROM t WHERE v = ?', [value])).rejects.toMatchObject(refused);
+    await expect(connection.execute('SELECT ? AS v FOR UPDATE', [{ a: 1 }])).rejects.toMatchObject(refused);
+    await expect(connection.prepare('SELECT ? AS v')).rejects.toMatchObject(refused);
+    connection.release();
+    await expect(pool.execute('INSERT INTO t (v) VALUES (?)', ['x'])).rejects.toMatchObject(refused);
+    const left = await servers.primary.query<{ n: number }>('SELECT COUNT(*) AS n FROM shop.t');
+    expect(left[0]?.n).toBeGreaterThanOrEqual(ROWS);
+    await poolIsIdle();
+  });
+
+  test('does not let a procedure be called twice that prepared statements itself', async () => {
+    await servers.primary.query('CREATE TABLE shop.calls (n INT)');
+    await servers.primary.query(
+      "CREATE PROCEDURE shop.prepares() BEGIN INSERT INTO shop.calls VALUES (1); PREPARE s FROM 'DO 0'; END",
+    );
+    const connection = await cluster.getConnection();
+    await connection.execute('CALL prepares()');
+    await connection.execute('SELECT ? AS kept FOR UPDATE', [1]);
+    await connection.query('DEALLOCATE PREPARE s');
+    await limit(await prepared());
+    await expect(connection.execute('CALL prepares()')).rejects.toMatchObject({ errno: 1461 });
+    connection.release();
+    expect(await servers.primary.query('SELECT COUNT(*) AS n FROM shop.calls')).toEqual([{ n: 2 }]);
+    await poolIsIdle();
+  });
+});
+
+test('a limit holds for every call of a connection, and a misspelt one rejects', async () => {
+  const connection = await cluster.getConnection();
+  const aborted = { signal: AbortSignal.abort() };
+  const calls = (limits: object): [string, () => Promise<unknown>][] => [
+    ['prepare', () => connection.prepare({ sql: 'SELECT 1', ...limits })],
+    ['prepare, apart', () => connection.prepare('SELECT 1', limits)],
+    ['changeUser', () => connection.changeUser({ user: 'other' }, limits)],
+    ['ping', () => connection.ping(limits)],
+    ['reset', () => connection.reset(limits)],
+    ['beginTransaction', () => connection.beginTransaction(limits)],
+    ['commit', () => connection.commit(limits)],
+    ['rollback', () => connection.rollback(limits)],
+    ['query', () => connection.query({ sql: 'SELECT 1', ...limits })],
+    ['execute', () => connection.execute({ sql: 'SELECT 1', ...limits })],
+    ['getConnection', () => cluster.getConnection(limits)],
+    ['ping of the pool', () => cluster.ping(limits)],
+    ['query of the pool', () => cluster.query({ sql: 'SELECT 1', ...limits })],
+    ['token', () => cluster.token(undefined, limits)],
+    ['transaction', () => cluster.transaction(() => 1, limits)],
+  ];
+  // Something is under way, so that each of them waits.
+  const busy = connection.query('SELECT SLEEP(0.2) FROM (SELECT 1) one FOR UPDATE');
+  for (const [name, call] of calls(aborted)) {
+    await expect(call(), name).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   }
+  for (const [name, call] of calls({ timeoutms: 5 })) {
+    await expect(call(), name).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  }
+  await busy;
+  const slow = await connection.prepare({ sql: 'SELECT SLEEP(?) AS s', timeoutMs: 60_000 });
+  await expect(slow.execute([30], { timeoutMs: 50 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+  connection.release();
+  await poolIsIdle();
 });
 
 test('LOAD DATA LOCAL loads what the stream gives, through the pool and through a connection', async () => {

@@ -177,6 +177,100 @@ describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
     await poolIsIdle();
   });
 
+  test('nested transactions that are begun together run one after the other, and one that fails undoes only itself', async () => {
+    const order: string[] = [];
+    const outcomes = await cluster.transaction(() =>
+      Promise.allSettled([
+        cluster.transaction(async (db) => {
+          order.push('first begins');
+          await db.query('UPDATE account SET n = n + 1 WHERE id = 1');
+          await cluster.transaction((inner) => inner.query('UPDATE account SET n = n + 1 WHERE id = 1'));
+          order.push('first fails');
+          throw new Error('first');
+        }),
+        cluster.transaction(async (db) => {
+          order.push('second begins');
+          await db.query('UPDATE account SET n = n + 10 WHERE id = 2');
+          const inner = [3, 4].map((n) =>
+            cluster.transaction(async (same) => {
+              await same.query('UPDATE account SET n = n + ? WHERE id = 1', [n]);
+              if (n === 3) throw new Error('three');
+            }),
+          );
+          await Promise.allSettled(inner);
+          order.push('second ends');
+        }),
+        cluster.transaction((db) => db.query('UPDATE account SET n = n + 100 WHERE id = 2')),
+      ]),
+    );
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+    expect(order).toEqual(['first begins', 'first fails', 'second begins', 'second ends']);
+    expect(await balances()).toEqual([104, 210]);
+    await poolIsIdle();
+  });
+
+  test('a nested transaction that nobody waits for is part of the transaction, or refused', async () => {
+    let late: Promise<unknown> = Promise.resolve();
+    await cluster.transaction((db) => {
+      void cluster.transaction(async (same) => {
+        await same.query('UPDATE account SET n = 1 WHERE id = 1');
+        await same.query('UPDATE account SET n = 2 WHERE id = 1');
+      });
+      late = cluster.transaction((same) => same.query('UPDATE account SET n = 3 WHERE id = 1'));
+      late.catch(() => undefined);
+      return db.query('UPDATE account SET n = 1 WHERE id = 2');
+    });
+    await expect(late).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    expect(await balances()).toEqual([2, 1]);
+    await poolIsIdle();
+  });
+
+  test('a statement that comes when the transaction ends is not executed after it', async () => {
+    for (const fails of [false, true]) {
+      let late: Promise<unknown> | undefined;
+      const work = cluster.transaction(async (db) => {
+        const ended = db.query('UPDATE account SET n = n + 1 WHERE id = 1');
+        // Comes while the end of the transaction is under way.
+        void ended.then(() => {
+          setImmediate(() => {
+            late = db.query('UPDATE account SET n = 0 WHERE id = 2');
+            late.catch(() => undefined);
+          });
+        });
+        await ended;
+        if (fails) throw new Error('on purpose');
+      });
+      await work.catch(() => undefined);
+      await eventually('it was called', () => late !== undefined);
+      await expect(late).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    }
+    expect(await balances()).toEqual([101, 100]);
+    await poolIsIdle();
+  });
+
+  test('the limit of a nested transaction ends the whole one once it has begun, and nothing before', async () => {
+    const waits = cluster.transaction(async (db) => {
+      await db.query('UPDATE account SET n = 1 WHERE id = 1');
+      const first = cluster.transaction((same) => same.query('DO SLEEP(0.3)'));
+      const second = cluster.transaction((same) => same.query('UPDATE account SET n = 1 WHERE id = 2'), {
+        timeoutMs: 20,
+      });
+      await expect(second).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+      await first;
+    });
+    await waits;
+    expect(await balances()).toEqual([1, 100]);
+    const begun = cluster.transaction(async (db) => {
+      await db.query('UPDATE account SET n = 5 WHERE id = 2');
+      const inner = cluster.transaction((same) => same.query('DO SLEEP(20)'), { timeoutMs: 50 });
+      await expect(inner).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+      await db.query('SELECT 1');
+    });
+    await expect(begun).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_/) });
+    expect(await balances()).toEqual([1, 100]);
+    await poolIsIdle();
+  });
+
   test('a nested transaction that wants what a savepoint cannot give is refused', async () => {
     const work = cluster.transaction(() =>
       cluster.transaction(() => undefined, { isolation: 'SERIALIZABLE' }),
@@ -372,6 +466,49 @@ describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
     expect(attempts).toBe(1);
     expect((await balances())[0]).toBe(42);
     await eventually('the primary is back', () => cluster.topology().writer.kind === 'primary');
+  });
+
+  test('the end of a distributed transaction whose answer is lost has an unknown outcome and is not sent again', async () => {
+    const prepare = async (xid: string): Promise<void> => {
+      const session = await cluster.getConnection();
+      await session.query(`XA START '${xid}'`);
+      await session.query('UPDATE account SET n = n + 1 WHERE id = 1');
+      await session.query(`XA END '${xid}'`);
+      await session.query(`XA PREPARE '${xid}'`);
+      // On some servers the session that prepared it keeps it until it ends.
+      session.destroy();
+    };
+    const isPrepared = async (xid: string): Promise<boolean> => {
+      const rows = await servers.primary.query('XA RECOVER');
+      return rows.some((row) => String(row['data']) === xid);
+    };
+    await prepare('done');
+    await eventually('it is free', async () => {
+      const rows = await servers.primary.query<{ ID: number }>(
+        'SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?',
+        [servers.accounts.app.user],
+      );
+      return rows.length < 100 && (await isPrepared('done'));
+    });
+    const sent: string[] = [];
+    const listener = ({ sql }: { sql: string }): unknown => sent.push(sql);
+    cluster.on('route', listener);
+    await cluster.query('SELECT 1 FOR UPDATE');
+    servers.primary.faults.partition({ direction: 'to-client' });
+    const commit = cluster.query("XA COMMIT 'done'");
+    void eventually('it is committed', async () => !(await isPrepared('done'))).then(() =>
+      servers.primary.faults.reset(),
+    );
+    try {
+      await expect(commit).rejects.toMatchObject({ code: 'ERR_OUTCOME_UNKNOWN', node: servers.primary.id });
+    } finally {
+      servers.primary.faults.heal();
+      cluster.off('route', listener);
+    }
+    expect(sent.filter((sql) => sql.startsWith('XA'))).toEqual(["XA COMMIT 'done'"]);
+    expect(await balances()).toEqual([101, 100]);
+    await eventually('the primary is back', () => cluster.topology().writer.kind === 'primary');
+    await poolIsIdle();
   });
 
   test('a commit that a demoted primary refuses is a known rollback, and is run again on the new primary', async () => {

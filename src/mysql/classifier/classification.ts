@@ -24,6 +24,7 @@ export type Route = 'replica' | 'primary' | 'same' | 'all';
 
 /**
  * What a text does to the transaction state. `autocommit-on` ends an open transaction only when autocommit was off.
+ * What `XA PREPARE` did outlives the connection, so the three `xa-` effects may have happened without an answer.
  * `autocommit-off` also stands for a value that cannot be told from the text.
  */
 export type TransactionEffect =
@@ -33,6 +34,9 @@ export type TransactionEffect =
   | 'commit'
   | 'rollback'
   | 'savepoint'
+  | 'xa-prepare'
+  | 'xa-commit'
+  | 'xa-rollback'
   | 'autocommit-on'
   | 'autocommit-off'
   | 'next-transaction';

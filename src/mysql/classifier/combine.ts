@@ -25,7 +25,10 @@ export function inSequence(parts: readonly Classification[]): Classification | u
   const route = sequenceRoute(parts);
   const decisive = parts.find((part) => part.route === route) ?? first;
   return answer(
-    strictest(KINDS, parts, ({ kind }) => kind),
+    // Which of several statements of a distributed transaction was done last, nobody could tell after a failure.
+    parts.some(({ transaction }) => isXa(transaction))
+      ? 'unknown'
+      : strictest(KINDS, parts, ({ kind }) => kind),
     route,
     `of ${parts.length} statements: ${decisive.because}`,
     {
@@ -69,6 +72,10 @@ export function eitherWay(readings: readonly Classification[]): Classification |
   );
 }
 
+function isXa(transaction: TransactionEffect | undefined): boolean {
+  return transaction?.startsWith('xa-') === true;
+}
+
 function strictest<T>(
   order: readonly T[],
   parts: readonly Classification[],
@@ -109,7 +116,7 @@ function lastEffect(parts: readonly Classification[]): TransactionEffect | undef
     if (implicitCommit) state = undefined;
     if (transaction === 'autocommit-on' || transaction === 'autocommit-off') autocommit = transaction;
     else if (transaction === 'savepoint' || transaction === 'next-transaction') minor = transaction;
-    else if (transaction !== undefined) {
+    else if (transaction !== undefined && !isXa(transaction)) {
       state = transaction;
       minor = undefined;
     }
@@ -121,6 +128,9 @@ function lastEffect(parts: readonly Classification[]): TransactionEffect | undef
 
 /** From the effect after which most has to stay on the primary to the one after which least has to. */
 const EFFECTS: readonly (TransactionEffect | undefined)[] = [
+  'xa-prepare',
+  'xa-commit',
+  'xa-rollback',
   'commit',
   'rollback',
   'autocommit-on',

@@ -85,18 +85,23 @@ export function classifyRelease({ cursor }: StatementContext): Classification | 
 export function classifyXa({ cursor }: StatementContext): Classification | undefined {
   const at = cursor();
   at.take('xa');
-  switch (at.takeOne('start', 'begin', 'end', 'prepare', 'commit', 'rollback', 'recover')) {
+  const verb = at.takeOne('start', 'begin', 'end', 'prepare', 'commit', 'rollback', 'recover');
+  switch (verb) {
     case 'start':
     case 'begin':
       return answer('transaction', 'primary', 'it begins a distributed transaction', {
         pinned: [target('xa')],
       });
     case 'end':
-    case 'prepare':
       return answer('transaction', 'primary', 'it ends the work of a distributed transaction');
+    case 'prepare':
+      return answer('transaction', 'primary', 'it stores a distributed transaction', {
+        transaction: 'xa-prepare',
+      });
     case 'commit':
     case 'rollback':
       return answer('transaction', 'primary', 'it ends a distributed transaction', {
+        transaction: `xa-${verb}`,
         unpinned: [target('xa')],
       });
     case 'recover':

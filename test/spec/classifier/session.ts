@@ -54,12 +54,14 @@ export const TRANSACTIONS: readonly Row[] = [
     "XA BEGIN 'x', 'y', 1",
     "xa start x'6162' JOIN",
   ]),
-  ...rows('transaction primary', {}, ["XA END 'x'", "XA END 'x' SUSPEND", "XA PREPARE 'x'"]),
-  ...rows('transaction primary', { unpins: ['xa'] }, [
+  ...rows('transaction primary', {}, ["XA END 'x'", "XA END 'x' SUSPEND"]),
+  ...rows('transaction primary', { transaction: 'xa-prepare' }, ["XA PREPARE 'x'", "xa prepare x'61','b',1"]),
+  ...rows('transaction primary', { transaction: 'xa-commit', unpins: ['xa'] }, [
     "XA COMMIT 'x'",
     "XA COMMIT 'x' ONE PHASE",
-    "XA ROLLBACK 'x'",
   ]),
+  ...rows('transaction primary', { transaction: 'xa-rollback', unpins: ['xa'] }, ["XA ROLLBACK 'x'"]),
+  ...rows('unknown primary', { unpins: ['xa'] }, ["XA COMMIT 'x'; XA ROLLBACK 'y'"]),
   ['XA RECOVER', 'read primary'],
   ...rows('session all', { replayed: ['Foreign_Key_Checks'], settings: ['variable'] }, [
     'SET foreign_key_checks = 0',

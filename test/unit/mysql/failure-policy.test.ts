@@ -20,6 +20,8 @@ const wrote: SessionState = { ...free, wrote: true };
 const readWrite: SessionState = { ...wrote, transaction: 'read-write' };
 const readOnly: SessionState = { ...free, transaction: 'read-only' };
 const manual: SessionState = { ...wrote, autocommit: false };
+const xa: SessionState = { ...wrote, pins: [{ pin: 'xa', name: undefined }] };
+const lockedManual: SessionState = { ...manual, pins: [{ pin: 'table-lock', name: 'tables' }] };
 const pinned: SessionState = { ...wrote, pins: [{ pin: 'temp-table', name: 'a' }] };
 
 function remedy(sql: string, state: SessionState, error: Error, delivered = false): string {
@@ -51,6 +53,36 @@ describe('a connection that was lost while the statement was under way', () => {
     ['COMMIT', manual, 'outcome-unknown'],
     ['SELECT 1', pinned, 'connection-lost'],
     ['INSERT INTO t VALUES (1)', pinned, 'outcome-unknown'],
+    ["XA COMMIT 'a'", free, 'outcome-unknown'],
+    ["XA ROLLBACK 'a'", free, 'outcome-unknown'],
+    ["XA PREPARE 'a'", xa, 'outcome-unknown'],
+    ["XA COMMIT 'a' ONE PHASE", xa, 'outcome-unknown'],
+    ["XA END 'a'", xa, 'transaction-lost'],
+    ['INSERT INTO t VALUES (1)', xa, 'transaction-lost'],
+    ["XA START 'a'", free, 'retry-read'],
+    ["SELECT 1; XA COMMIT 'a'", free, 'outcome-unknown'],
+    ['XA RECOVER', free, 'retry-read'],
+    // Under LOCK TABLES and without autocommit, to unlock is to commit.
+    ['UNLOCK TABLES', lockedManual, 'outcome-unknown'],
+    ['UNLOCK TABLES', manual, 'transaction-lost'],
+    ['LOCK TABLES t WRITE', manual, 'outcome-unknown'],
+    ['LOCK TABLES t WRITE', free, 'retry-read'],
+    ['SET autocommit = 1', manual, 'outcome-unknown'],
+    ['RELEASE SAVEPOINT a', readWrite, 'transaction-lost'],
+    ['DO SLEEP(0)', free, 'retry-read'],
+    ['DO f()', free, 'outcome-unknown'],
+    ['SELECT f()', free, 'outcome-unknown'],
+    ['SELECT NEXTVAL(s)', free, 'outcome-unknown'],
+    ["SELECT 1 INTO OUTFILE 'x'", free, 'outcome-unknown'],
+    ['EXECUTE s', free, 'outcome-unknown'],
+    ['SET GLOBAL x = 1', free, 'outcome-unknown'],
+    ['KILL 7', free, 'outcome-unknown'],
+    ['FLUSH TABLES', free, 'outcome-unknown'],
+    ['HANDLER t OPEN', free, 'retry-read'],
+    ['SELECT * FROM t FOR UPDATE', free, 'retry-read'],
+    // Another connection would answer about statements of its own.
+    ['SHOW WARNINGS', free, 'pass'],
+    ['GET DIAGNOSTICS @a = NUMBER', wrote, 'pass'],
   ])('%s', (sql, state, expected) => {
     expect(remedy(sql, state, LOST)).toBe(expected);
   });
