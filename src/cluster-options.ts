@@ -2,6 +2,7 @@
 import { type CacheOptions, resolveCacheOptions } from './cache/cache-options.js';
 import { invalidOption, rejectUnknownOptions } from './common/option-reader.js';
 import { ErrorCode, StormlampError } from './common/stormlamp-error.js';
+import { type Logger, logWriter } from './diagnostics/logger.js';
 import { checkFailoverOptions, type FailoverOptions } from './failover/failover-options.js';
 import { type MysqlOptions, resolveMysqlOptions } from './mysql/mysql-options.js';
 import type { SessionOptions } from './session/session-options.js';
@@ -17,6 +18,11 @@ export interface ClusterOptions<Sessions extends AnySessionOptions = SessionOpti
   readonly failover?: FailoverOptions;
   /** The memcached nodes of the cache. */
   readonly cache?: CacheOptions;
+  /**
+   * Where to log what happens: pino, winston, `console`, or anything with the methods `error`, `warn`, `info` and `debug`.
+   * Default: nothing is logged.
+   */
+  readonly logger?: Logger;
 }
 
 /** The environment variables that stand in for options. */
@@ -76,13 +82,14 @@ export function withSharedMonitor<O extends ClusterOptions<AnySessionOptions>>(o
 
 /** Checks all options, and refuses unknown parts and a cluster of nothing. Errors: `ERR_INVALID_OPTION`, `ERR_UNSUPPORTED`. */
 export function checkClusterOptions(options: ClusterOptions<AnySessionOptions>): void {
-  rejectUnknownOptions('options', options, ['mysql', 'sessions', 'failover', 'cache']);
+  rejectUnknownOptions('options', options, ['mysql', 'sessions', 'failover', 'cache', 'logger']);
   if (options.mysql === undefined && options.sessions === undefined && options.cache === undefined) {
     throw invalidOption('options', 'an object with at least one of `mysql`, `sessions` and `cache`', options);
   }
   if (options.failover !== undefined && options.mysql === undefined) {
     throw invalidOption('options.failover', 'left out when there is no `mysql`', options.failover);
   }
+  if (options.logger !== undefined) logWriter('logger', options.logger);
   // All of them before anything is connected, so that a mistake in one part is not hidden by an outage in another.
   if (options.mysql !== undefined) resolveMysqlOptions(options.mysql);
   if (options.sessions !== undefined) resolveStoreOptions(options.sessions);

@@ -1,6 +1,7 @@
 /** Whether a cluster can do its work now, for load balancers and orchestrators that ask. */
 import type { Cluster } from './create-cluster.js';
 import type { MysqlCluster } from './mysql/mysql-cluster.js';
+import { sessionPlaces } from './session-places.js';
 
 /** What a service may need of a cluster. */
 export type ClusterNeed = 'reads' | 'writes' | 'sessions';
@@ -54,8 +55,6 @@ function servesReads(mysql: MysqlCluster): boolean {
 }
 
 function sessionsAnswer(cluster: AnyCluster): boolean | null {
-  const store: unknown = partOf(() => cluster.sessions);
-  const status = (store as { status?: () => readonly { readonly reads: string }[] } | undefined)?.status;
-  if (typeof status !== 'function') return null;
-  return status.call(store).some(({ reads }) => reads === 'closed');
+  const places = sessionPlaces(partOf(() => cluster.sessions));
+  return places?.some(({ reads }) => reads === 'closed') ?? null;
 }

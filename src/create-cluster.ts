@@ -1,6 +1,7 @@
 /** The composition root: plugs the rooms together and takes them apart in the right order. */
 import { createTieredCache } from './cache/create-tiered-cache.js';
 import type { TieredCache } from './cache/tiered-cache.js';
+import { logCluster } from './cluster-log.js';
 import {
   type ClusterOptions,
   checkClusterOptions,
@@ -105,6 +106,7 @@ export async function createCluster<const S extends AnySessionOptions = SessionO
         : createFailoverManager({ ...mysql.failoverPorts(), ...wanted.failover });
     await failover?.start();
     const cache = wanted.cache === undefined ? undefined : createTieredCache(wanted.cache);
+    if (wanted.logger !== undefined) logCluster(wanted.logger, { mysql, sessions, failover, cache });
     return new Cluster({ mysql, sessions, failover, cache });
   } catch (error) {
     await failover?.close();

@@ -24,6 +24,8 @@ export {
 } from './common/stormlamp-error.js';
 export { Cluster, createCluster } from './create-cluster.js';
 export type { DiagnosticsName, DiagnosticsPayloads } from './diagnostics/channels.js';
+export type { Logger, LogLevel } from './diagnostics/logger.js';
+export type { StatementTrace } from './diagnostics/statement-trace.js';
 export type { ActingOptions, MaxLoss, ReplicationOptions } from './failover/acting-options.js';
 export type { HookFrame, Verdict } from './failover/change/ask-hook.js';
 export type { ChangeResult } from './failover/change/change-control.js';

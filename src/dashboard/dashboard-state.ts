@@ -2,6 +2,7 @@
 import { type AnyCluster, partOf } from '../cluster-readiness.js';
 import type { NodeId } from '../common/node-address.js';
 import type { JournalRecord } from '../failover/failover-journal.js';
+import { sessionPlaces } from '../session-places.js';
 import { effectiveLagMs } from '../topology/node-description.js';
 import type { Decision } from './decision-log.js';
 
@@ -178,8 +179,6 @@ function problemsOfNode({ id, suspicion, because, breakers }: DashboardNode): re
 }
 
 function sessionNodesOf(cluster: AnyCluster): readonly DashboardSessionNode[] | null {
-  const store: unknown = partOf(() => cluster.sessions);
-  const status = (store as { status?: () => readonly DashboardSessionNode[] } | undefined)?.status;
-  if (typeof status !== 'function') return null;
-  return status.call(store).map(({ node, reads, writes, standing }) => ({ node, reads, writes, standing }));
+  const places = sessionPlaces(partOf(() => cluster.sessions));
+  return places?.map(({ node, reads, writes, standing }) => ({ node, reads, writes, standing })) ?? null;
 }

@@ -1,6 +1,6 @@
 /** The newest routing decisions, the same ones counted together. */
 import type { NodeId } from '../common/node-address.js';
-import { sqlDigest } from './sql-digest.js';
+import { sqlDigest } from '../diagnostics/sql-digest.js';
 
 /** Statements of one shape that went to one node for one reason. */
 export interface Decision {

@@ -62,7 +62,7 @@ export function limitedHost(host: ConnectionHost, deadline: Deadline): Connectio
     cancel: (connection, sql) => host.cancel(connection, sql),
     release: (connection) => host.release(connection),
     discard: (connection) => host.discard(connection),
-    routed: (sql, classification, node, because) => host.routed(sql, classification, node, because),
+    routed: (...route) => host.routed(...route),
     contextOf: (limits) => limitedContext(host.contextOf(limits), limits, deadline),
   };
 }

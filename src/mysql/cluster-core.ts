@@ -4,6 +4,7 @@ import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { isObserved, publish } from '../diagnostics/channels.js';
+import { noteRoute, type StatementTrace } from '../diagnostics/statement-trace.js';
 import type { HealthProbe } from '../health/health-probe.js';
 import { TopologyWatcher } from '../health/topology-watcher.js';
 import { type Flavor, type Observation, roleOf } from '../topology/node-description.js';
@@ -199,12 +200,19 @@ export class ClusterCore implements ConnectionHost {
   }
 
   /** Tells listeners and the diagnostics channel where a statement goes; costs nothing when there are none. */
-  routed(sql: string, classification: Classification, node: NodeId, because: string): void {
+  routed(
+    sql: string,
+    classification: Classification,
+    node: NodeId,
+    because: string,
+    trace?: StatementTrace | undefined,
+  ): void {
     const wanted = this.#listeners.wantsRoutes();
-    if (!wanted && !isObserved('route')) return;
+    if (!wanted && trace === undefined && !isObserved('route')) return;
     const description = nodeIn(this.topology, node);
     const role = description === undefined ? 'unknown' : roleOf(description);
     const event: RouteEvent = { sql, kind: classification.kind, node, role, because };
+    if (trace !== undefined) noteRoute(trace, event);
     if (wanted) this.#listeners.onRoute(event);
     publish('route', () => event);
   }

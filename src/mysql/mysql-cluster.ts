@@ -11,6 +11,7 @@ import type { PoolConnection } from 'mysql2/promise';
 import type { BreakerState } from '../breaker/node-breaker.js';
 import { type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
+import { isStatementTraced, traceStatement } from '../diagnostics/statement-trace.js';
 import type { TopologyWatcher } from '../health/topology-watcher.js';
 import { CallbackPool } from './callback-pool.js';
 import { causalToken } from './causal-token.js';
@@ -359,7 +360,10 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     if (command !== undefined) await undefined;
     const session = new VirtualSession(core);
     try {
-      return await session.run(statement, context, command);
+      if (!isStatementTraced()) return await session.run(statement, context, command);
+      return await traceStatement(statement.sql, (trace) =>
+        session.run(statement, { ...context, trace }, command),
+      );
     } finally {
       session.giveBack();
     }

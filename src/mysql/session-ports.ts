@@ -1,6 +1,7 @@
 /** What a session needs of the cluster that it belongs to. */
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
+import type { StatementTrace } from '../diagnostics/statement-trace.js';
 import type { Classification } from './classifier/classification.js';
 import type { ClusterNode } from './cluster-node.js';
 import type { PhysicalConnection } from './physical-connection.js';
@@ -55,7 +56,13 @@ export interface SessionPorts {
   /** Closes a connection that cannot be lent again. */
   discard(connection: PhysicalConnection): void;
   /** Tells who wants to know that a statement was given a node. */
-  routed(sql: string, classification: Classification, node: NodeId, because: string): void;
+  routed(
+    sql: string,
+    classification: Classification,
+    node: NodeId,
+    because: string,
+    trace?: StatementTrace | undefined,
+  ): void;
 }
 
 /** What a statement is run with besides itself. */
@@ -64,4 +71,6 @@ export interface CallContext {
   readonly deadline: Deadline;
   /** The scope in which the call was made. */
   readonly scope: ActiveScope | undefined;
+  /** Where the call's way is noted, when somebody traces it. */
+  readonly trace?: StatementTrace | undefined;
 }

@@ -2,6 +2,7 @@
 import type { Connection, ConnectionOptions, PrepareStatementInfo, QueryOptions } from 'mysql2';
 import type { CallOptions, Deadline } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { isStatementTraced, traceStatement } from '../diagnostics/statement-trace.js';
 import type { DeferredCommand } from './deferred-command.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { handleName, isHeld, makeRoom } from './prepared-room.js';
@@ -63,6 +64,17 @@ export class VirtualConnection {
   /** Runs a statement after those before it. */
   run(statement: Statement, command?: DeferredCommand): Promise<StatementAnswer> {
     const context = this.#host.contextOf(statement.limits);
+    if (!isStatementTraced()) return this.#runInTurn(statement, context, command);
+    return traceStatement(statement.sql, (trace) =>
+      this.#runInTurn(statement, { ...context, trace }, command),
+    );
+  }
+
+  #runInTurn(
+    statement: Statement,
+    context: CallContext,
+    command: DeferredCommand | undefined,
+  ): Promise<StatementAnswer> {
     return this.#inTurn(context.deadline, async () => {
       if (command === undefined) return this.#session.run(statement, context);
       // Who streams says so right after the call.

@@ -137,7 +137,7 @@ export class VirtualSession {
         const isReady = await this.#catchUp(connection, waitFor, context, tried);
         if (!isReady) continue;
       }
-      ports.routed(statement.sql, classification, connection.node, because === '' ? need.because : because);
+      ports.routed(statement.sql, classification, connection.node, because || need.because, context.trace);
       const outcome = await this.#send(connection, statement, classification, need, context, command);
       if ('answer' in outcome) {
         if (promises) await settleAnswer(ports, connection.node, deadline);

@@ -31,6 +31,7 @@ const FRONTS: Record<string, RegExp> = {
   'generic-pool': /^mysql\/slot-store\.ts$/,
   opossum: /^breaker\/opossum-breaker\.ts$/,
   koffi: /^files\/koffi-flock\.ts$/,
+  '@opentelemetry': /^telemetry\/otel\/[\w-]+\.ts$/,
   memjs: /^memcached\/memjs-node\.ts$/,
 };
 

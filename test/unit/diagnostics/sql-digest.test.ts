@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { sqlDigest } from '../../../src/dashboard/sql-digest.js';
+import { sqlDigest } from '../../../src/diagnostics/sql-digest.js';
 
 test.each([
   [

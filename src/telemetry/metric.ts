@@ -1,0 +1,30 @@
+/** What a metric is, before it is Prometheus's or OpenTelemetry's. */
+import type { AnyCluster } from '../cluster-readiness.js';
+
+/** One number with what it is about. */
+export interface Sample {
+  /** What it is about, by Prometheus's label names. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** The number. */
+  readonly value: number;
+}
+
+/** One metric of a cluster. */
+export interface Metric {
+  /** The name in Prometheus; a counter's ends in `_total`. */
+  readonly name: string;
+  /** The name in OpenTelemetry. */
+  readonly instrument: string;
+  /** What it means, in a sentence. */
+  readonly help: string;
+  /** Whether it only grows. */
+  readonly type: 'gauge' | 'counter';
+  /** Whether the values of several processes add up to something. */
+  readonly additive?: boolean;
+  /** The unit in OpenTelemetry's notation (UCUM). */
+  readonly unit: string;
+  /** OpenTelemetry's names of labels that are not `stormlamp.<label>`. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** What it is now. Asks no server. */
+  read(cluster: AnyCluster): readonly Sample[];
+}

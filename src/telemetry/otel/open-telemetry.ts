@@ -1,0 +1,141 @@
+/** Spans and metrics of a cluster for OpenTelemetry. */
+import {
+  type Attributes,
+  context,
+  type MeterProvider,
+  metrics,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type TracerProvider,
+  trace as traces,
+} from '@opentelemetry/api';
+import type { AnyCluster } from '../../cluster-readiness.js';
+import { readChoice, rejectUnknownOptions } from '../../common/option-reader.js';
+import { sqlDigest } from '../../diagnostics/sql-digest.js';
+import type { StatementTrace } from '../../diagnostics/statement-trace.js';
+import { databaseMetrics } from '../database-metrics.js';
+import { EventCounts } from '../event-counts.js';
+import { DURATION_BUCKETS } from '../histogram.js';
+import type { Metric } from '../metric.js';
+import { SessionCounts } from '../session-counts.js';
+import { isOwnStatement, observeStatements } from '../statement-observer.js';
+import { storeMetrics } from '../store-metrics.js';
+import { statementAttributes } from './statement-attributes.js';
+
+/** What kind of span a statement gets. */
+export type StatementSpans = 'client' | 'internal' | 'none';
+
+/** Options of {@link openTelemetry}. */
+export interface OpenTelemetryOptions {
+  /**
+   * The kind of the span that each statement gets. `internal` where an instrumentation of mysql2 makes the client spans;
+   * `none` for metrics only. Default `client`.
+   */
+  readonly spans?: StatementSpans | undefined;
+  /** Makes the tracer. Default: the global one at the time of the call. */
+  readonly tracerProvider?: TracerProvider | undefined;
+  /** Makes the meter. Default: the global one at the time of the call. */
+  readonly meterProvider?: MeterProvider | undefined;
+}
+
+/** Ends what {@link openTelemetry} began. */
+export interface OpenTelemetryHandle extends Disposable {
+  /** Makes no more spans and measurements. */
+  close(): void;
+}
+
+/**
+ * Makes a span and a measurement (`db.client.operation.duration`) for every statement of `cluster`, and observes its nodes,
+ * pools, breakers and stores whenever metrics are collected, until `close()`. A span holds the node, why that one, and the
+ * text with every value replaced; nothing else of a statement is told to anybody.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function openTelemetry(cluster: AnyCluster, options: OpenTelemetryOptions = {}): OpenTelemetryHandle {
+  rejectUnknownOptions('otel', options, ['spans', 'tracerProvider', 'meterProvider']);
+  const spans = readChoice('otel.spans', options.spans, ['client', 'internal', 'none'], 'client');
+  const stops = [startMetrics(cluster, options.meterProvider ?? metrics.getMeterProvider())];
+  if (spans !== 'none') {
+    const kind = spans === 'client' ? SpanKind.CLIENT : SpanKind.INTERNAL;
+    stops.push(startSpans(cluster, options.tracerProvider ?? traces.getTracerProvider(), kind));
+  }
+  const close = (): void => {
+    for (const stop of stops.splice(0)) stop();
+  };
+  return { close, [Symbol.dispose]: close };
+}
+
+function startSpans(cluster: AnyCluster, provider: TracerProvider, kind: SpanKind): () => void {
+  const tracer = provider.getTracer('stormlamp');
+  const open = new WeakMap<StatementTrace, Span>();
+  return observeStatements({
+    // The channel is synchronous with the call, so the caller's span is the active one.
+    onStart: (trace) => open.set(trace, tracer.startSpan('statement', { kind }, context.active())),
+    onEnd: (trace) => {
+      const span = open.get(trace);
+      if (span === undefined || !isOwnStatement(cluster, trace)) return;
+      const attributes = statementAttributes(cluster, trace);
+      const { 'db.operation.name': operation, 'db.namespace': database } = attributes;
+      span.updateName(database === undefined ? `${operation}` : `${operation} ${database}`);
+      span.setAttributes({ ...attributes, 'db.query.text': sqlDigest(trace.sql), ...routeAttributes(trace) });
+      // The message of a server's error may hold values of the statement.
+      if (trace.error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
+      span.end();
+    },
+  });
+}
+
+function routeAttributes(trace: StatementTrace): Attributes {
+  const { kind, role, because, attempts, routedAt, startedAt } = trace;
+  return {
+    'stormlamp.route.attempts': attempts,
+    ...(kind === undefined ? {} : { 'stormlamp.statement.kind': kind }),
+    ...(role === undefined ? {} : { 'stormlamp.route.role': role }),
+    ...(because === undefined || because === '' ? {} : { 'stormlamp.route.because': because }),
+    ...(routedAt === undefined ? {} : { 'stormlamp.route.wait_ms': routedAt - startedAt }),
+  };
+}
+
+function startMetrics(cluster: AnyCluster, provider: MeterProvider): () => void {
+  const meter = provider.getMeter('stormlamp');
+  const duration = meter.createHistogram('db.client.operation.duration', {
+    description: 'Duration of database client operations, waits and repetitions included.',
+    unit: 's',
+    advice: { explicitBucketBoundaries: [...DURATION_BUCKETS] },
+  });
+  const stopObserving = observeStatements({
+    onEnd: (trace, tookMs) => {
+      if (isOwnStatement(cluster, trace)) duration.record(tookMs / 1000, statementAttributes(cluster, trace));
+    },
+  });
+  const events = new EventCounts(cluster);
+  const sessions = new SessionCounts();
+  const stops = [...databaseMetrics, ...storeMetrics, events.metric, sessions.metric].map((metric) => {
+    const { instrument, help, unit } = metric;
+    const observable = meter[creatorOf(metric)](instrument, { description: help, unit });
+    const observe: Parameters<typeof observable.addCallback>[0] = (result) => {
+      for (const { labels, value } of metric.read(cluster))
+        result.observe(value, attributesOf(metric, labels));
+    };
+    observable.addCallback(observe);
+    return () => observable.removeCallback(observe);
+  });
+  return () => {
+    stopObserving();
+    events.close();
+    sessions.close();
+    for (const stop of stops) stop();
+  };
+}
+
+function creatorOf({ type, additive }: Metric) {
+  if (type === 'counter') return 'createObservableCounter';
+  return additive === true ? 'createObservableUpDownCounter' : 'createObservableGauge';
+}
+
+function attributesOf({ attributes = {} }: Metric, labels: Readonly<Record<string, string>>): Attributes {
+  return Object.fromEntries(
+    Object.entries(labels).map(([label, value]) => [attributes[label] ?? `stormlamp.${label}`, value]),
+  );
+}

@@ -1,0 +1,116 @@
+/** The metrics of a cluster for Prometheus: as text, or in a registry of prom-client. */
+import type { AnyCluster } from '../../cluster-readiness.js';
+import { invalidOption, rejectUnknownOptions } from '../../common/option-reader.js';
+import { databaseMetrics } from '../database-metrics.js';
+import { EventCounts } from '../event-counts.js';
+import { Histogram } from '../histogram.js';
+import type { Metric } from '../metric.js';
+import { SessionCounts } from '../session-counts.js';
+import { failureCode, isOwnStatement, observeStatements } from '../statement-observer.js';
+import { storeMetrics } from '../store-metrics.js';
+import { type ExposedMetric, expositionOf } from './text-exposition.js';
+
+/** What is used of a `Registry` of prom-client. */
+export interface PrometheusRegistry {
+  /** Adds a metric. */
+  // biome-ignore lint/suspicious/noExplicitAny: prom-client's own type of a metric is a union of its classes.
+  registerMetric(metric: any): void;
+  /** Takes a metric out. */
+  removeSingleMetric(name: string): void;
+}
+
+/** Options of {@link prometheusMetrics}. */
+export interface PrometheusOptions {
+  /** A registry of prom-client that gets the metrics, beside those of the application. Default: none, use `text()`. */
+  readonly register?: PrometheusRegistry | undefined;
+}
+
+/** The metrics of one cluster. */
+export interface PrometheusMetrics extends Disposable {
+  /** The content type of {@link PrometheusMetrics.text}. */
+  readonly contentType: string;
+  /** All metrics now, in Prometheus's text format. Asks no server. */
+  text(): string;
+  /** Stops to count, and takes the metrics out of the registry. */
+  close(): void;
+}
+
+const DURATION = {
+  name: 'stormlamp_statement_duration_seconds',
+  help: 'How long statements took from the call to the answer, waits and repetitions included.',
+  type: 'histogram',
+} as const;
+
+/**
+ * Begins to count for Prometheus. Statements are timed from now on, which costs about a microsecond each, until `close()`.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function prometheusMetrics(cluster: AnyCluster, options: PrometheusOptions = {}): PrometheusMetrics {
+  rejectUnknownOptions('prometheus', options, ['register']);
+  const { register } = options;
+  if (register !== undefined && typeof register?.registerMetric !== 'function')
+    throw invalidOption('prometheus.register', 'a Registry of prom-client', register);
+  const durations = new Histogram();
+  const stopObserving = observeStatements({
+    onEnd: (trace, tookMs) => {
+      if (!isOwnStatement(cluster, trace)) return;
+      const { node = 'none', kind = 'unknown' } = trace;
+      durations.observe({ node, kind, error: failureCode(trace) ?? '' }, tookMs / 1000);
+    },
+  });
+  const events = new EventCounts(cluster);
+  const sessions = new SessionCounts();
+  const metrics: readonly Metric[] = [...databaseMetrics, ...storeMetrics, events.metric, sessions.metric];
+  const exposed = (): readonly ExposedMetric[] => [
+    ...metrics.map((metric) => ({ ...metric, samples: metric.read(cluster) })),
+    { ...DURATION, samples: durationLines(durations) },
+  ];
+  const names = [...metrics.map(({ name }) => name), DURATION.name];
+  for (const metric of metrics) {
+    register?.registerMetric(collectable(metric, () => metric.read(cluster)));
+  }
+  register?.registerMetric(collectable(DURATION, () => durationLines(durations)));
+  const close = (): void => {
+    stopObserving();
+    events.close();
+    sessions.close();
+    if (register !== undefined) for (const name of names) register.removeSingleMetric(name);
+  };
+  return {
+    contentType: 'text/plain; version=0.0.4; charset=utf-8',
+    text: () => expositionOf(exposed()),
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+function durationLines(durations: Histogram): ExposedMetric['samples'] {
+  return durations
+    .samples()
+    .map(({ suffix, labels, value }) => ({ name: `${DURATION.name}${suffix}`, labels, value }));
+}
+
+/** A metric in the shape that a registry of prom-client asks. */
+function collectable(
+  { name, help, type }: Pick<ExposedMetric, 'name' | 'help' | 'type'>,
+  read: () => ExposedMetric['samples'],
+): object {
+  return {
+    name,
+    help,
+    type,
+    get: async () => ({
+      name,
+      help,
+      type,
+      aggregator: type === 'gauge' ? 'average' : 'sum',
+      values: read().map(({ name: metricName, labels, value }) => ({
+        labels,
+        value,
+        ...(metricName === undefined ? {} : { metricName }),
+      })),
+    }),
+    reset: () => undefined,
+  };
+}

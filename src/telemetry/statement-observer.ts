@@ -1,0 +1,41 @@
+/** Subscribes to the tracing channel of statements, for the nodes of one cluster. */
+import { type TracingChannelSubscribers, tracingChannel } from 'node:diagnostics_channel';
+import { type AnyCluster, partOf } from '../cluster-readiness.js';
+import type { StatementTrace } from '../diagnostics/statement-trace.js';
+import { nodeIn } from '../topology/topology-description.js';
+
+/** Who is told about statements. */
+export interface StatementListener {
+  /** A statement was called for; synchronous with the call. */
+  onStart?(trace: StatementTrace): void;
+  /** It was answered or failed. */
+  onEnd(trace: StatementTrace, tookMs: number): void;
+}
+
+/** Tells `listener` about the statements of this process until the returned function is called. */
+export function observeStatements(listener: StatementListener): () => void {
+  const subscribers: TracingChannelSubscribers<StatementTrace> = {
+    start: (trace) => listener.onStart?.(trace),
+    end: () => undefined,
+    asyncStart: () => undefined,
+    asyncEnd: (trace) => listener.onEnd(trace, performance.now() - trace.startedAt),
+    error: () => undefined,
+  };
+  const channel = tracingChannel<string, StatementTrace>('stormlamp:statement');
+  channel.subscribe(subscribers);
+  return () => void channel.unsubscribe(subscribers);
+}
+
+/** Whether a statement may be one of `cluster`'s: another cluster of the process has other nodes. */
+export function isOwnStatement(cluster: AnyCluster, { node }: StatementTrace): boolean {
+  if (node === undefined) return partOf(() => cluster.mysql) !== undefined;
+  const topology = partOf(() => cluster.topology());
+  return topology !== undefined && nodeIn(topology, node) !== undefined;
+}
+
+/** The code of what a statement failed with: ours, the driver's, or the name of the error; undefined when it did not. */
+export function failureCode({ error }: StatementTrace): string | undefined {
+  if (error === undefined) return undefined;
+  const { code, name } = error as { readonly code?: unknown; readonly name?: unknown };
+  return typeof code === 'string' ? code : typeof name === 'string' ? name : '_OTHER';
+}
