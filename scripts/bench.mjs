@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { ensureBenchPeers, ensureBuild, ensureDependencies, ROOT } from './workspace.mjs';
 
-const SUITES = ['queries', 'classifier', 'codec', 'sessions', 'middleware'];
+const SUITES = ['queries', 'classifier', 'codec', 'sessions', 'middleware', 'telemetry'];
 const USAGE = `Usage: npm run bench -- [${SUITES.join('] [')}] [quick] [--json] [--save]
   quick   fewer rounds and sizes: minutes instead of the better part of an hour
   --json  one JSON document on standard output instead of tables

@@ -30,9 +30,9 @@ export class Histogram {
     this.#bounds = bounds;
   }
 
-  /** Adds one value. */
+  /** Adds one value; the labels always have the same names in the same order. */
   observe(labels: Readonly<Record<string, string>>, value: number): void {
-    const key = JSON.stringify(labels);
+    const key = Object.values(labels).join('\0');
     let series = this.#series.get(key);
     if (series === undefined) {
       series = { labels, counts: this.#bounds.map(() => 0), sum: 0, count: 0 };

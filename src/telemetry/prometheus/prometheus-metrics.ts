@@ -42,7 +42,7 @@ const DURATION = {
 } as const;
 
 /**
- * Begins to count for Prometheus. Statements are timed from now on, which costs about a microsecond each, until `close()`.
+ * Begins to count for Prometheus. Statements are timed from now on, which costs some microseconds each, until `close()`.
  *
  * @throws StormlampError `ERR_INVALID_OPTION`.
  */
