@@ -4,7 +4,12 @@ import { sessionPlaces } from '../../src/session-places.js';
 test('mounts have the phases that breakers would have', () => {
   const health = (phase: string) => ({ mount: `/srv/${phase}`, health: { phase } });
   const store = { status: () => ['healthy', 'impaired', 'filling', 'down', 'unknown'].map(health) };
-  const rows = sessionPlaces(store)?.map(({ node, reads, writes, standing }) => [node, reads, writes, standing]);
+  const rows = sessionPlaces(store)?.map(({ node, reads, writes, standing }) => [
+    node,
+    reads,
+    writes,
+    standing,
+  ]);
   expect(rows).toEqual([
     ['/srv/healthy', 'closed', 'closed', 'filled'],
     ['/srv/impaired', 'closed', 'open', 'filled'],
@@ -15,7 +20,13 @@ test('mounts have the phases that breakers would have', () => {
 });
 
 test('nodes are told as they are, and a store that does not tell is null', () => {
-  const node = { node: 'cache1:11211', reads: 'closed', writes: 'closed', standing: 'filled', memory: undefined };
+  const node = {
+    node: 'cache1:11211',
+    reads: 'closed',
+    writes: 'closed',
+    standing: 'filled',
+    memory: undefined,
+  };
   expect(sessionPlaces({ status: () => [node] })).toEqual([node]);
   expect([sessionPlaces({}), sessionPlaces(undefined)]).toEqual([null, null]);
 });
