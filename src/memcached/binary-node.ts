@@ -57,6 +57,18 @@ export class BinaryNode implements MemcachedNode {
     return this.#call('get', 'get', () => keyed(Opcode.GET, key), options, this.#readItem);
   }
 
+  getMany(keys: readonly string[], options?: CallOptions): Promise<readonly (MemcachedItem | null)[]> {
+    const found: (MemcachedItem | null)[] = keys.map(() => null);
+    if (keys.length === 0) return Promise.resolve(found);
+    const last = keys.length - 1;
+    const requests = (): readonly WireRequest[] =>
+      keys.map((key, place) => keyed(place === last ? Opcode.GET : Opcode.GET_QUIET, key));
+    return this.#call('get', 'get', requests, options, (response, place) => {
+      found[place] = this.#item('get', response);
+      return place === last ? found : MORE;
+    });
+  }
+
   peek(key: string, options?: CallOptions): Promise<MemcachedItem | null> {
     return this.#call('none', 'get', () => keyed(Opcode.GET, key), options, this.#readItem);
   }
@@ -232,9 +244,9 @@ export class BinaryNode implements MemcachedNode {
   #call<T>(
     gate: 'get' | 'set' | 'none',
     what: string,
-    request: () => WireRequest,
+    request: () => WireRequest | readonly WireRequest[],
     options: CallOptions | undefined,
-    read: (response: WireResponse) => T | typeof MORE,
+    read: (response: WireResponse, place: number) => T | typeof MORE,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const { signal } = options ?? {};
@@ -246,7 +258,8 @@ export class BinaryNode implements MemcachedNode {
       this.#running += 1;
       const owner = this.#owner;
       const call = new PendingCall<T>({ owner, what, options, ticket, read, resolve, reject });
-      connection.send(wire, call as PendingCall);
+      if ('opcode' in wire) connection.send(wire, call as PendingCall);
+      else connection.sendAll(wire, call as PendingCall);
     });
   }
 

@@ -47,6 +47,8 @@ export interface MemcachedNode {
   readonly available: boolean;
   /** Reads an item; null is a miss. */
   get(key: string, options?: CallOptions): Promise<MemcachedItem | null>;
+  /** Reads several items in one packet, in the order of `keys`; null is a miss. Misses cost no answer. */
+  getMany(keys: readonly string[], options?: CallOptions): Promise<readonly (MemcachedItem | null)[]>;
   /** As `get`, but not held back by breakers: they close again by such looks. */
   peek(key: string, options?: CallOptions): Promise<MemcachedItem | null>;
   /** Reads an item and renews its expiry; null is a miss. */

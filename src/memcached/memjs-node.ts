@@ -1,10 +1,10 @@
 /**
- * The front of memjs, which speaks memcached's binary protocol: it frames requests, does SASL, reads answers and finds the
- * request that each belongs to. Sockets, deadlines and faults are ours: one memjs client and server per connection, thrown away
+ * The front of memjs, which speaks memcached's binary protocol: it does SASL, reads answers and finds the request that each
+ * belongs to. Sockets, deadlines and faults are ours: one memjs client and server per connection, thrown away
  * together, so that nothing of a faulted connection survives in memjs.
  */
 import type { Socket } from 'node:net';
-import { Client, type Response, type ResponseCallback, Server, Utils } from 'memjs';
+import { Client, type Response, type ResponseCallback, Server } from 'memjs';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { BinaryNode } from './binary-node.js';
 import { dialNode } from './dial-node.js';
@@ -19,6 +19,7 @@ import { Status } from './memcached-status.js';
 import type { NodeConnection } from './node-connection.js';
 import { Opcode } from './opcode.js';
 import type { CallCarrier, PendingCall } from './pending-call.js';
+import { requestFrames } from './request-frame.js';
 import { type FrameFault, ResponseFrames } from './response-frames.js';
 import type { WireRequest } from './wire-message.js';
 
@@ -57,6 +58,13 @@ class MemjsClient extends Client {
   }
 }
 
+/** A call with the numbers of its requests: the one whose answer ends it, and those before it. */
+interface Carried {
+  readonly call: PendingCall;
+  readonly seq: number;
+  readonly quiet: readonly number[];
+}
+
 class MemjsConnection extends Server implements NodeConnection, CallCarrier {
   heard = false;
   readonly #options: ResolvedMemcachedNodeOptions;
@@ -65,11 +73,11 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
   readonly #frames = new ResponseFrames(0);
   readonly #socket: Socket;
   #connectTimer: NodeJS.Timeout | undefined;
-  #outgoing: { readonly request: Buffer; readonly seq: number; readonly call: PendingCall }[] = [];
+  #outgoing: (Carried & { readonly request: Buffer })[] = [];
   #flushing = false;
   #ready = false;
   #ended = false;
-  #current: { readonly seq: number; readonly call: PendingCall } | undefined;
+  #current: Carried | undefined;
 
   constructor(options: ResolvedMemcachedNodeOptions, onEnd: (connection: NodeConnection) => void) {
     super(undefined, undefined, undefined, undefined, {});
@@ -91,12 +99,11 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
     this.#frames.bodyLimit = bytes;
   }
 
-  send({ opcode, key, extras, value, cas }: WireRequest, call: PendingCall): void {
-    this.#client.incrSeq();
-    const { seq } = this.#client;
-    const request = Utils.makeRequestBuffer(opcode, key, extras, value, seq);
-    if (cas !== 0n) request.writeBigUInt64BE(cas, 16);
-    this.#current = { seq, call };
+  send(wire: WireRequest, call: PendingCall): void {
+    const { opcode, key } = wire;
+    const seq = this.#nextSeq();
+    const request = requestFrames([wire], [seq]);
+    this.#current = { seq, call, quiet: [] };
     if (opcode === Opcode.STAT) this.#performInParts(seq, request, call);
     else {
       this.#client.perform(key, request, seq, (error, response) => {
@@ -104,6 +111,23 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
         else call.failed(error);
       });
     }
+  }
+
+  sendAll(requests: readonly WireRequest[], call: PendingCall): void {
+    const seqs = requests.map(() => this.#nextSeq());
+    const bytes = requestFrames(requests, seqs);
+    const seq = seqs.pop() ?? 0;
+    for (const [place, number] of seqs.entries()) {
+      const { opcode } = requests[place] as WireRequest;
+      this.onResponse(number, (response) => void this.#answer(call, opcode, response, place));
+    }
+    this.#current = { seq, call, quiet: seqs };
+    const last = requests[seqs.length] as WireRequest;
+    this.#client.perform(last.key, bytes, seq, (error, response) => {
+      this.#forget(seqs);
+      if (response !== null) this.#answer(call, last.opcode, response, seqs.length);
+      else call.failed(error);
+    });
   }
 
   end(): void {
@@ -217,8 +241,18 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
     this.write(request);
   }
 
-  #answer(call: PendingCall, opcode: Opcode, response: Response): boolean {
-    if (response.header.opcode === opcode) return call.answered(response);
+  #nextSeq(): number {
+    this.#client.incrSeq();
+    return this.#client.seq;
+  }
+
+  // Quiet requests that were not answered by now are misses.
+  #forget(quiet: readonly number[]): void {
+    for (const seq of quiet) delete this.responseCallbacks[seq];
+  }
+
+  #answer(call: PendingCall, opcode: Opcode, response: Response, place = 0): boolean {
+    if (response.header.opcode === opcode) return call.answered(response, place);
     this.#unasked();
     return true;
   }
@@ -247,7 +281,7 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
     const now = performance.now();
     const outgoing = this.#outgoing;
     this.#outgoing = [];
-    for (const { request, seq, call } of outgoing) {
+    for (const { request, seq, quiet, call } of outgoing) {
       if (call.waiting) {
         call.sent(this, now);
         requests.push(request);
@@ -255,6 +289,7 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
       } else {
         delete this.responseCallbacks[seq];
         delete this.errorCallbacks[seq];
+        this.#forget(quiet);
         call.skipped();
       }
     }

@@ -8,6 +8,8 @@ export const Opcode = {
   REPLACE: 0x03,
   DELETE: 0x04,
   INCREMENT: 0x05,
+  /** A get whose miss is not answered. */
+  GET_QUIET: 0x09,
   VERSION: 0x0b,
   STAT: 0x10,
   TOUCH: 0x1c,

@@ -36,8 +36,8 @@ export interface PendingCallOptions<T> {
   readonly options: CallOptions | undefined;
   /** The breaker's permission. */
   readonly ticket: BreakerTicket | undefined;
-  /** Reads the answer; MORE when further parts follow. What it throws rejects the call. */
-  readonly read: (response: WireResponse) => T | typeof MORE;
+  /** Reads the answer to the request at `place`; MORE when further parts follow. What it throws rejects the call. */
+  readonly read: (response: WireResponse, place: number) => T | typeof MORE;
   /** Ends the caller's wait. */
   readonly resolve: (value: T) => void;
   /** Ends the caller's wait. */
@@ -88,12 +88,12 @@ export class PendingCall<T = unknown> {
     if (this.#end()) this.#call.ticket?.success();
   }
 
-  /** Takes an answer; false when further parts follow. */
-  answered(response: WireResponse): boolean {
+  /** Takes an answer to the request at `place`; false when further parts follow. */
+  answered(response: WireResponse, place = 0): boolean {
     if (this.#over) return true;
     let value: T | typeof MORE;
     try {
-      value = this.#call.read(response);
+      value = this.#call.read(response, place);
     } catch (error) {
       if (error instanceof StormlampError && error.code === ErrorCode.PROTOCOL) {
         this.#carrier?.fault(error);

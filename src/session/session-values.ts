@@ -45,6 +45,8 @@ export function withSessionValues(
       return node.available;
     },
     get: async (key, options) => opened(key, await node.get(key, options)),
+    getMany: async (keys, options) =>
+      (await node.getMany(keys, options)).map((item, place) => opened(keys[place] ?? '', item)),
     peek: async (key, options) => opened(key, await node.peek(key, options)),
     getAndTouch: async (key, exptime, options) => opened(key, await node.getAndTouch(key, exptime, options)),
     set: (key, value, options) => node.set(key, stored(key, value), options),

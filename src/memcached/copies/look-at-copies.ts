@@ -62,11 +62,9 @@ export class CopyLook {
   ): Promise<CopySeen> {
     try {
       const call = deadline.callWithin(this.#options.operationTimeoutMs);
-      const [item, hint, tomb] = await Promise.all([
-        node.get(key.key, call),
-        node.get(hintKey(key.key), call),
-        node.get(tombKey(key.key), call),
-      ]);
+      // The item first: who writes leaves his notes before he touches it.
+      const asked = [key.key, hintKey(key.key), tombKey(key.key)];
+      const [item = null, hint = null, tomb = null] = await node.getMany(asked, call);
       // What a spare node does not hold says nothing.
       const standing = role === 'spare' ? 'warming' : await this.#standing(node, item, deadline);
       const notes = { hint: seenHint(hint), tomb: seenTomb(tomb) };

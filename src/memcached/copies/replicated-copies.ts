@@ -152,7 +152,11 @@ export class ReplicatedCopies {
         if (decision.kind === 'destroyed') await this.#removeLeft(key, seen, deadline);
         return undefined;
       }
-      const report = await commit.write({ seen, decision }, content);
+      const report = await commit.write({ seen, decision }, content).catch((error: unknown) => {
+        // Some copies may have taken it, and nothing tells the others.
+        this.#options.onDiffering?.(key);
+        throw error;
+      });
       if (report !== 'raced') return { ...report, version: commit.version };
     }
   }
@@ -256,29 +260,29 @@ export class ReplicatedCopies {
     throw storeDown(failures);
   }
 
-  /** The usual case, with two small questions to every other holder beside the one to the first; undefined when it is not usual. */
+  /** The usual case, with one packet to each holder: the first is asked for the item, and all for notes; undefined when it is not usual. */
   async #firstAnswer(key: CopyKey, deadline: Deadline): Promise<CopyRead | undefined> {
     const [first, ...others] = this.holders(key);
     if (first === undefined || !first.available) return undefined;
     if (this.#options.standings.of(first.id) !== 'filled') return undefined;
     const call = this.#call(deadline);
-    const tomb = tombKey(key.key);
-    const notes: Promise<unknown>[] = [];
+    const notes = [hintKey(key.key), tombKey(key.key)];
     try {
-      const main = first.get(key.key, call);
-      notes.push(first.get(tomb, call));
+      const main = first.getMany([key.key, ...notes], call);
+      const elsewhere: Promise<unknown>[] = [];
       const timeoutMs = Math.min(NOTES_TIMEOUT_MS, call.timeoutMs ?? NOTES_TIMEOUT_MS);
       // A holder that is away left its notes on the spare nodes.
-      const spares = others.every(({ available }) => available) ? [] : this.places.spares(key);
+      const complete = others.every(({ available }) => available);
+      const spares = complete ? [] : this.places.spares(key);
       for (const other of [...others, ...spares]) {
         if (!other.available) continue;
-        const noteCall = { ...call, timeoutMs };
-        notes.push(other.get(hintKey(key.key), noteCall).catch(unanswered));
-        notes.push(other.get(tomb, noteCall).catch(unanswered));
+        elsewhere.push(other.getMany(notes, { ...call, timeoutMs }).then(anyOf, unanswered));
       }
-      const [item, ...found] = await Promise.all([main, ...notes]);
+      const [[item = null, hint = null, tomb = null], ...said] = await Promise.all([main, ...elsewhere]);
       const silent = this.places.spares(key).length === 0 ? UNANSWERED : undefined;
-      if (found.some((note) => note !== null && note !== silent)) return undefined;
+      if (tomb !== null || said.some((note) => note !== null && note !== silent)) return undefined;
+      // Others missed what this one took: its answer stands, and they are to get it.
+      if (hint !== null && complete) this.#options.onDiffering?.(key);
       if (item === null && !(await this.#look.confirmsMiss(first, deadline))) return undefined;
       return { item, node: first.id, rivals: [] };
     } catch (error) {
@@ -351,6 +355,10 @@ function isVersion(
 
 /** Stands for a note that could not be asked for; where there are spare nodes, they may know. */
 const UNANSWERED: unique symbol = Symbol('unanswered');
+
+function anyOf(items: readonly (MemcachedItem | null)[]): MemcachedItem | null {
+  return items.find((item) => item !== null) ?? null;
+}
 
 function unanswered(error: unknown): typeof UNANSWERED {
   if (meansMissed(error)) return UNANSWERED;

@@ -126,6 +126,10 @@ export class ModelNode implements MemcachedNode {
     return this.#send(`get ${key}`, () => this.server.items.get(key) ?? null);
   }
 
+  getMany(keys: readonly string[]): Promise<readonly (MemcachedItem | null)[]> {
+    return Promise.all(keys.map((key) => this.get(key)));
+  }
+
   peek(key: string): Promise<MemcachedItem | null> {
     return this.get(key);
   }
