@@ -72,6 +72,22 @@ describe('the calls', () => {
     expect(await node.touch('k', 60)).toBe('not-found');
   });
 
+  test('several items in one packet, hits and misses in their places', async () => {
+    const node = client(shared);
+    for (const key of ['m1', 'm3']) await node.set(key, text(`value of ${key}`), { exptime: 60 });
+    const values = async (keys: readonly string[]) =>
+      (await node.getMany(keys)).map((item) => item?.value.toString() ?? null);
+    const [m1, m3] = ['value of m1', 'value of m3'];
+    expect(await values([])).toEqual([]);
+    expect(await values(['m1', 'm2', 'm3'])).toEqual([m1, null, m3]);
+    expect(await values(['m2', 'm3', 'm2'])).toEqual([null, m3, null]);
+    expect(await values(['m1', 'm1'])).toEqual([m1, m1]);
+    const all = await Promise.all(Array.from({ length: 200 }, () => values(['m2', 'm1', 'm2', 'm3'])));
+    expect(all).toEqual(all.map(() => [null, m1, null, m3]));
+    expect(await codeOf(node.getMany(['m1', 'x'.repeat(251)]))).toBe(ErrorCode.INVALID_KEY);
+    expect(await values(['m3'])).toEqual([m3]);
+  });
+
   test('any bytes come back as they were, also none and many', async () => {
     const node = client(shared);
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index));

@@ -1,6 +1,7 @@
 /** Nodes that restart empty, are flushed, frozen or cut off: every acknowledged session is there afterwards, by what the servers hold. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { suspectKey } from '../../src/memcached/copies/copy-key.js';
+import { hintKey, suspectKey } from '../../src/memcached/copies/copy-key.js';
+import { encodeHint } from '../../src/memcached/copies/copy-notes.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { SessionStore } from '../../src/session/session-store.js';
 import { FaultProxy } from '../../src/testing/faults/fault-proxy.js';
@@ -238,6 +239,27 @@ test('a write that is missed right after another one was mended is told again, o
     // As who mends does when all notes that he saw are dealt with.
     expect(await told?.delete(about, { cas: suspicion?.cas ?? 0n })).toBe('deleted');
   }
+});
+
+test('a load of the first node sees its note about the others, and they are brought up to date', async () => {
+  await using store = await open(await pair());
+  const session = store.create();
+  session.data['user'] = 'ada';
+  await store.save(session);
+  const key = { key: `memc.sess.key.${session.id}`, place: session.id };
+  const [first, second] = store.copies.holders(key);
+  if (first === undefined || second === undefined) throw new Error('There are two nodes');
+  const item = await first.get(key.key);
+  // As if the second node had missed a write, and what says so to the other processes had been thrown out.
+  await second.set(key.key, Buffer.from('user|s:3:"old";'), { exptime: 60 });
+  const missed = new Map([[second.id, { superseded: ['*'], lifted: [] }]]);
+  await first.set(hintKey(key.key), encodeHint({ ...key, missed }), { exptime: 60 });
+  expect((await store.load(session.id)).data['user']).toBe('ada');
+  await eventually('both copies are alike, and nothing is noted any more', async () => {
+    const copy = await second.get(key.key);
+    const alike = item !== null && copy?.value.equals(item.value) === true;
+    return alike && (await first.get(hintKey(key.key))) === null;
+  });
 });
 
 test('a resync over a connection that died looks once more over a new one', async () => {

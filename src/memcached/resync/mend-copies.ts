@@ -61,8 +61,10 @@ export class MendCopies {
   ): Promise<{ readonly changed: boolean; readonly source: NodeId | undefined } | undefined> {
     const { copies, merge, exptimeOn } = this.#options;
     const { decision, seen } = await copies.look(key, deadline);
-    const hinted = seen.some((copy) => copy.reached && copy.hint !== undefined);
-    if (decision.kind === 'found' && decision.behind.length === 0 && !hinted)
+    const noted = seen.some((copy) => copy.reached && copy.hint !== undefined);
+    // What a node that is away holds is unknown: it gets a note about what there is.
+    const away = seen.some((copy) => !copy.reached && copy.role === 'holder');
+    if (decision.kind === 'found' && decision.behind.length === 0 && noted === away)
       return { changed: false, source: undefined };
     const exptime =
       decision.kind === 'found'
