@@ -5,12 +5,12 @@ import { roleOf } from '../../src/topology/node-description.js';
 import { type GaleraCluster, startGalera } from '../support/galera-cluster.js';
 import { eventually } from './eventually.js';
 
-describe('MariaDB of the system', () => {
+describe.each(['system', 'newest'] as const)('the %s MariaDB', (release) => {
   let galera: GaleraCluster;
   let client: MysqlCluster;
 
   beforeAll(async () => {
-    galera = await startGalera('system', (what, state) => eventually(what, state, 30_000));
+    galera = await startGalera(release, (what, state) => eventually(what, state, 30_000));
     const { app, monitor } = galera.accounts;
     const url = ({ id }: { id: string }): string => `mysql://${app.user}:${app.password}@${id}/shop`;
     client = await createMysqlCluster({
