@@ -1,0 +1,30 @@
+// On SIGTERM: not ready any more, the requests under way are answered, then the connections are closed.
+import { createServer } from 'node:http';
+import { createCluster } from 'stormlamp';
+import { health } from 'stormlamp/express';
+
+const cluster = await createCluster();
+const probes = health(cluster);
+let stopping = false;
+
+const server = createServer((req, res) => {
+  if (stopping && req.url === '/readyz') return res.writeHead(503).end('stopping');
+  probes(req, res, async () => {
+    const [rows] = await cluster.mysql.query('SELECT SLEEP(?) AS slept, COUNT(*) AS n FROM cart', [0.5]);
+    res.end(`counted ${rows[0].n}`);
+  });
+});
+server.listen(process.env.PORT ?? 3000, '127.0.0.1', () =>
+  console.log(`listening on http://127.0.0.1:${server.address().port}`),
+);
+
+process.once('SIGTERM', async () => {
+  stopping = true;
+  // Behind a load balancer, wait here until it has seen /readyz fail.
+  await new Promise((closed) => {
+    server.close(closed);
+    server.closeIdleConnections();
+  });
+  await cluster.close(); // waits for statements and saves that are under way
+  console.log('stopped');
+});
