@@ -18,7 +18,7 @@ export interface HookPolicy {
 
 /** Options of the failover manager. */
 export interface FailoverOptions extends ActingOptions {
-  /** Default `follow`. */
+  /** What the manager may do to servers. Default `'follow'`. */
   readonly mode?: FailoverMode | undefined;
   /** Called when something happens; see {@link FailoverHooks}. */
   readonly hooks?: FailoverHooks | undefined;

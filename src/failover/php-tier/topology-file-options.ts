@@ -14,7 +14,7 @@ import type { TopologyFileFormat } from './topology-document.js';
 export interface TopologyFileOptions {
   /** The file; its folder must be there and must be writable. */
   readonly file: string;
-  /** Default: by the file's ending, `.php` or `.json`. */
+  /** What the file is. Default: by the file's ending, `.php` or `.json`. */
   readonly format?: TopologyFileFormat | undefined;
   /** Name of the cluster in the file. Default `stormlamp`. */
   readonly cluster?: string | undefined;
