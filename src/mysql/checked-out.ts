@@ -27,10 +27,11 @@ export class CheckedOut implements ConnectionFaces {
     text: SqlText,
     config: ConnectionOptions,
     onDone: (face: MysqlConnection) => void,
+    borrower?: string,
   ) {
     this.text = text;
     this.config = config;
-    this.virtual = new VirtualConnection(host, () => onDone(this.face));
+    this.virtual = new VirtualConnection(host, () => onDone(this.face), borrower);
     this.face = new MysqlConnection(this);
   }
 
@@ -55,6 +56,7 @@ export function limitedHost(host: ConnectionHost, deadline: Deadline): Connectio
       return host.writeGate;
     },
     checkOpen: () => host.checkOpen(),
+    callSite: () => host.callSite(),
     classify: (sql, hasOwnMode) => host.classify(sql, hasOwnMode),
     node: (id) => host.node(id),
     waitForWriter: (limit) => host.waitForWriter(limit),

@@ -9,6 +9,7 @@ import type { HealthProbe } from '../health/health-probe.js';
 import { TopologyWatcher } from '../health/topology-watcher.js';
 import { type Flavor, type Observation, roleOf } from '../topology/node-description.js';
 import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
+import { callSite } from './call-site.js';
 import type { Classification } from './classifier/classification.js';
 import { ClassificationCache } from './classifier/classification-cache.js';
 import { ClusterNode } from './cluster-node.js';
@@ -143,6 +144,11 @@ export class ClusterCore implements ConnectionHost {
   /** Throws `ERR_CLOSED` when the cluster was closed. */
   checkOpen(): void {
     if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The cluster was closed');
+  }
+
+  /** The place in the application that calls now; undefined, at no cost, when leaks are not looked for. */
+  callSite(): string | undefined {
+    return this.options.pool.leakAfterMs === 0 ? undefined : callSite();
   }
 
   /** What a text is. */

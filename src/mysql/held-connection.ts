@@ -20,9 +20,12 @@ export class HeldConnection {
   /** A connection whose account or database was changed is never lent again. */
   #isSpoilt = false;
 
-  /** Holds nothing yet. */
-  constructor(ports: SessionPorts) {
+  readonly #borrower: string | undefined;
+
+  /** Holds nothing yet; `borrower` is the place in the application that will, when leaks are looked for. */
+  constructor(ports: SessionPorts, borrower: string | undefined) {
     this.#ports = ports;
+    this.#borrower = borrower;
   }
 
   /** The connection; undefined while none is held. */
@@ -58,8 +61,7 @@ export class HeldConnection {
     if (atOnce === undefined || settings.length > 0) {
       return this.#takeSlowly(need, settings, context, tried, atOnce);
     }
-    this.#connection = atOnce.connection;
-    return atOnce;
+    return this.#hold(atOnce);
   }
 
   /** Makes sure that the connection is closed and not lent again when it is given back. */
@@ -100,7 +102,12 @@ export class HeldConnection {
       await repeatSettings(ports, bound.connection, settings, context);
       this.#isSpoilt = settings.some(({ sql }) => changesDatabase(ports.classify(sql)));
     }
+    return this.#hold(bound);
+  }
+
+  #hold(bound: Bound): Bound {
     this.#connection = bound.connection;
+    bound.connection.borrower = this.#borrower;
     return bound;
   }
 }

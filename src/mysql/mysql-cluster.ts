@@ -90,7 +90,9 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     this.#config = publicConfig(options.nodes[0]?.connection ?? {});
     this.#text = new SqlText(this.#config);
     this.#transactions = new Transactions({
-      open: (deadline) => this.#checkOut(limitedHost(this.#core, deadline), () => undefined),
+      callSite: () => this.#core.callSite(),
+      open: (deadline, borrower) =>
+        this.#checkOut(limitedHost(this.#core, deadline), () => undefined, borrower),
       refresh: (node) => this.#core.refresh(node),
     });
     const { watcher } = this.#core;
@@ -333,8 +335,8 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     return this.#config;
   }
 
-  #checkOut(host: ConnectionHost, onDone: (face: MysqlConnection) => void): CheckedOut {
-    return new CheckedOut(host, this.#text, this.#config, onDone);
+  #checkOut(host: ConnectionHost, onDone: (face: MysqlConnection) => void, borrower?: string): CheckedOut {
+    return new CheckedOut(host, this.#text, this.#config, onDone, borrower);
   }
 
   /** Not async: one promise less for every call. */
@@ -356,9 +358,9 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     const { transaction } = core.classify(statement.sql);
     if (transaction?.startsWith('begin') === true) throw strayBegin();
     const context = core.contextOf(statement.limits);
+    const session = new VirtualSession(core);
     // Who streams says so right after the call.
     if (command !== undefined) await undefined;
-    const session = new VirtualSession(core);
     try {
       if (!isStatementTraced()) return await session.run(statement, context, command);
       return await traceStatement(statement.sql, (trace) =>

@@ -121,7 +121,7 @@ export class NodePool {
     const ready = this.tryAcquire();
     if (ready !== undefined) return Promise.resolve(ready);
     if (this.#phase !== 'open') return Promise.reject(poolClosed(this.node));
-    const { acquireTimeoutMs, maxQueue, leakAfterMs } = this.#settings;
+    const { acquireTimeoutMs, maxQueue } = this.#settings;
     if (this.#queue.size >= maxQueue + this.#coming && !this.#mayOpen()) {
       return Promise.reject(poolQueueFull(this.node, this.#max, maxQueue));
     }
@@ -132,7 +132,7 @@ export class NodePool {
       expired: (waitedMs) => poolTimeout(this.node, waitedMs, this.#max, this.stats, this.#maker.lastError),
     });
     this.#openForWaiters();
-    return leakAfterMs === 0 ? waiting : this.#slots.noteBorrower(waiting, new Error().stack);
+    return waiting;
   }
 
   /** Takes a connection back; it is reset first if it was touched. A connection that is not lent is left alone. */
@@ -280,7 +280,8 @@ export class NodePool {
   #lend(slot: PoolSlot, now: number): PhysicalConnection {
     this.#slots.move(slot, 'lent');
     slot.lentAt = now;
-    if (this.#settings.leakAfterMs > 0) slot.borrower = new Error().stack;
+    slot.isReported = false;
+    slot.connection.borrower = undefined;
     return slot.connection;
   }
 

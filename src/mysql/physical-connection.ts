@@ -37,6 +37,8 @@ export class PhysicalConnection {
   generation = 0;
   /** Set by a borrower who may have left something in the session; the pool then resets it before the next one. */
   touched = false;
+  /** The place in the application that holds it now, while leaks are looked for. */
+  borrower: string | undefined;
   /** Set once the server has told a GTID on it: from then on, a commit without one has committed nothing that has one. */
   tellsGtids = false;
   readonly #setupSql: string;

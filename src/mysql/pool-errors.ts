@@ -54,12 +54,14 @@ export function poolClosed(node: NodeId): StormlampError {
 
 /** Warns, once per loan, about a connection that was lent longer than `leakAfterMs`, with the place that borrowed it. */
 export function reportLeak(slot: PoolSlot, now: number, leakAfterMs: number): void {
-  const { borrower, connection, lentAt, state } = slot;
-  if (state !== 'lent' || borrower === undefined || now - lentAt <= leakAfterMs) return;
-  slot.borrower = undefined;
-  const place = borrower.split('\n').slice(1).join('\n');
+  const { connection, lentAt, state, isReported } = slot;
+  if (state !== 'lent' || isReported || now - lentAt <= leakAfterMs) return;
+  slot.isReported = true;
   process.emitWarning(
     `Connection ${connection.threadId} of node ${connection.node} was borrowed ${Math.round(now - lentAt)} ms ago and not released`,
-    { type: 'StormlampLeakWarning', detail: `Borrowed at:\n${place}` },
+    {
+      type: 'StormlampLeakWarning',
+      detail: `Borrowed at:\n${connection.borrower ?? '    an unknown place'}`,
+    },
   );
 }

@@ -28,8 +28,8 @@ export class PoolSlot {
   idleSince = 0;
   /** When it was lent. */
   lentAt = 0;
-  /** The stack of the borrower, while leaks are looked for and until the leak was reported. */
-  borrower: string | undefined;
+  /** Whether it was told that this loan takes too long. */
+  isReported = false;
 
   /** Puts a new connection into a slot. */
   constructor(connection: PhysicalConnection, expiresAt: number) {
@@ -76,17 +76,6 @@ export class PoolSlots {
   add(slot: PoolSlot): void {
     this.#slots.set(slot.connection, slot);
     this.move(slot, 'busy');
-  }
-
-  /** Remembers who borrows the connection that `waiting` brings. */
-  async noteBorrower(
-    waiting: Promise<PhysicalConnection>,
-    place: string | undefined,
-  ): Promise<PhysicalConnection> {
-    const connection = await waiting;
-    const slot = this.#slots.get(connection);
-    if (slot !== undefined) slot.borrower = place;
-    return connection;
   }
 
   /** Notes where a slot is now. `gone` takes it out. */

@@ -37,6 +37,8 @@ export interface SessionPorts {
    * @throws StormlampError `ERR_CLOSED`.
    */
   checkOpen(): void;
+  /** The place in the application that calls now, when leaks are looked for. */
+  callSite(): string | undefined;
   /** What a text is; cached. `hasOwnMode`: the session may have another `sql_mode` than the one it began with. */
   classify(sql: string, hasOwnMode?: boolean): Classification;
   /** The node called `id`; it is one of the topology's. */

@@ -47,8 +47,13 @@ export interface TransactionOptions extends CallOptions {
 
 /** What a transaction needs of its cluster. */
 export interface TransactionHost {
-  /** A checkout whose statements all end with `deadline`. */
-  open(deadline: Deadline): { readonly virtual: VirtualConnection; readonly face: MysqlConnection };
+  /** The place in the application that calls now, when leaks are looked for. */
+  callSite(): string | undefined;
+  /** A checkout whose statements all end with `deadline`, for that place. */
+  open(
+    deadline: Deadline,
+    borrower: string | undefined,
+  ): { readonly virtual: VirtualConnection; readonly face: MysqlConnection };
   /** Looks at a node now; resolves when that is done, never rejects. */
   refresh(node: string): Promise<void>;
 }
@@ -94,10 +99,11 @@ export class Transactions {
     deadline: Deadline,
   ): Promise<T> {
     const { retries = 3, retryLostConnection = false } = options;
+    const borrower = this.#host.callSite();
     let conflicts = 0;
     let roleChanges = 0;
     for (;;) {
-      const outcome = await this.#once(fn, options, deadline);
+      const outcome = await this.#once(fn, options, deadline, borrower);
       if ('value' in outcome) return outcome.value;
       const { error, replay } = outcome;
       if (deadline.expired('The transaction') !== undefined) throw error;
@@ -120,8 +126,9 @@ export class Transactions {
     fn: (connection: MysqlConnection) => Promise<T> | T,
     options: TransactionOptions,
     deadline: Deadline,
+    borrower: string | undefined,
   ): Promise<{ readonly value: T } | { readonly error: unknown; readonly replay: Replay }> {
-    const { virtual, face } = this.#host.open(deadline);
+    const { virtual, face } = this.#host.open(deadline, borrower);
     const { readOnly = false, isolation, after } = options;
     const active = new ActiveTransaction({ virtual, face, readOnly });
     virtual.session.beStrict();

@@ -30,9 +30,9 @@ export class VirtualConnection {
   #phase: 'open' | 'released' | 'destroyed' = 'open';
 
   /** Makes a connection that is bound to nothing yet; `onDone` is called once, when it was released or destroyed. */
-  constructor(host: ConnectionHost, onDone: () => void) {
+  constructor(host: ConnectionHost, onDone: () => void, borrower?: string) {
     this.#host = host;
-    this.#session = new VirtualSession(host);
+    this.#session = new VirtualSession(host, borrower);
     this.#onDone = onDone;
   }
 

@@ -64,10 +64,10 @@ export class VirtualSession {
   #isInDoubt = false;
   #hasCommitted = false;
 
-  /** Makes a session that holds nothing yet. */
-  constructor(ports: SessionPorts) {
+  /** Makes a session that holds nothing yet; `borrower` is the place in the application that it is for. */
+  constructor(ports: SessionPorts, borrower: string | undefined = ports.callSite()) {
     this.#ports = ports;
-    this.#holder = new HeldConnection(ports);
+    this.#holder = new HeldConnection(ports, borrower);
   }
 
   /** What the session has left on its connection. */

@@ -383,6 +383,62 @@ test('LOAD DATA LOCAL loads what the stream gives, through the pool and through 
   ]);
 });
 
+test('a leak is told with the line of the application, however the connection was taken', async () => {
+  const options = servers.options().mysql;
+  const own = await createMysqlCluster({ ...options, pool: { leakAfterMs: 50, max: 10 } });
+  const told: string[] = [];
+  const listener = ({ name, detail }: Error & { detail?: string }): void => {
+    if (name === 'StormlampLeakWarning') told.push(detail ?? '');
+  };
+  process.on('warning', listener);
+  // Of more frames than an error keeps by itself.
+  const deeply = <T>(depth: number, work: () => T): T => (depth === 0 ? work() : deeply(depth - 1, work));
+  const later = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const slow = 'SELECT SLEEP(2) FROM (SELECT 1) one FOR UPDATE';
+  const ways: Record<string, () => Promise<unknown>> = {
+    async heldConnection() {
+      const connection = await deeply(20, () => own.getConnection());
+      await later();
+      await connection.query('SELECT 1 FOR UPDATE');
+      return connection;
+    },
+    async slowQuery() {
+      await deeply(20, () => own.query(slow));
+    },
+    async slowTransaction() {
+      let attempts = 0;
+      await own.transaction(async (db) => {
+        attempts += 1;
+        if (attempts === 1) throw Object.assign(new Error('once more'), { errno: 1213 });
+        await db.query(slow);
+      });
+    },
+    async callbackConnection() {
+      const connection = await called<import('mysql2').PoolConnection>((done) =>
+        own.pool.getConnection(done as never),
+      );
+      await called((done) => connection?.query('SELECT 1 FOR UPDATE', done));
+      return connection;
+    },
+    async slowStream() {
+      for await (const _ of own.pool.query(slow).stream()) await later();
+    },
+  };
+  try {
+    const work = Promise.all(Object.values(ways).map((way) => way()));
+    for (const name of Object.keys(ways)) {
+      await eventually(`the place of ${name}`, () =>
+        told.some((detail) => detail.includes(name) && detail.split('\n')[1]?.includes(import.meta.filename)),
+      );
+    }
+    expect(told.join('\n')).not.toMatch(/src\/mysql\//);
+    for (const taken of await work) (taken as { release?(): void } | undefined)?.release?.();
+  } finally {
+    process.off('warning', listener);
+    await own.close();
+  }
+});
+
 test('await using gives a connection back', async () => {
   {
     await using connection = await cluster.getConnection();

@@ -546,6 +546,7 @@ describe('leaks', () => {
         return pool.acquire(NO_LIMIT);
       }
       const leaked = await theLeakyPlace();
+      leaked.borrower = '    at theLeakyPlace';
       await pass(10_000);
       expect(warnings).toHaveLength(1);
       expect(warnings[0]).toMatchObject({ name: 'StormlampLeakWarning' });

@@ -1,0 +1,23 @@
+/** The place in the application from which the library was called. */
+import { fileURLToPath } from 'node:url';
+
+/** So many frames are looked at; the library's own come first and are left out. */
+const FRAMES = 60;
+
+/** Where this package's own code is. */
+const HOME = fileURLToPath(new URL('..', import.meta.url));
+
+/** The frames of the present call that are not of this package, innermost first, as `Error.stack` writes them. */
+export function callSite(): string {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = FRAMES;
+  const { stack = '' } = new Error();
+  Error.stackTraceLimit = stackTraceLimit;
+  return withoutOwn(stack.split('\n').slice(1), HOME).join('\n');
+}
+
+/** The frames that are neither below `home` nor of Node itself; all of them when there are no others. */
+export function withoutOwn(frames: readonly string[], home: string): readonly string[] {
+  const outside = frames.filter((frame) => !frame.includes(home) && !/\(node:|at node:/.test(frame));
+  return outside.length === 0 ? frames : outside;
+}
