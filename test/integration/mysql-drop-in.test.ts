@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { ONE_CLIENT_DATABASE } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 let servers: LocalCluster;
@@ -19,7 +20,12 @@ let primary: number;
 const ROWS = 3000;
 
 beforeAll(async () => {
-  servers = await startLocalCluster({ replicas: 1, memcached: 0, php: false });
+  servers = await startLocalCluster({
+    ...ONE_CLIENT_DATABASE.options,
+    replicas: 1,
+    memcached: 0,
+    php: false,
+  });
   primary = servers.primary.serverId;
   await servers.primary.query('CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(200))');
   await servers.primary.query(`INSERT INTO shop.t (v) SELECT REPEAT('x', 200) FROM shop.seq_1_to_${ROWS}`);

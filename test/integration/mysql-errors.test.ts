@@ -5,6 +5,7 @@ import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-clu
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { errorPage } from '../support/error-page.js';
+import { ONE_CLIENT_DATABASE } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 let servers: LocalCluster;
@@ -13,7 +14,7 @@ const opened: MysqlCluster[] = [];
 const met = new Map<string, string>();
 
 beforeAll(async () => {
-  servers = await startLocalCluster({ memcached: 0, php: false });
+  servers = await startLocalCluster({ ...ONE_CLIENT_DATABASE.options, memcached: 0, php: false });
   await servers.primary.query('CREATE TABLE shop.t (id INT PRIMARY KEY, v INT)');
   await servers.waitForReplication();
   options = servers.options().mysql;

@@ -4,13 +4,18 @@ import { isStormlampError } from '../../src/common/stormlamp-error.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { CLIENT_DATABASES, ONE_CLIENT_DATABASE } from './client-databases.js';
+import type { DatabaseCase } from './database-matrix.js';
 import { eventually } from './eventually.js';
 
 let servers: LocalCluster;
 let cluster: MysqlCluster;
 
-async function start(flavor: 'mariadb' | 'mysql', options: MysqlOptions = {}): Promise<void> {
-  servers = await startLocalCluster({ flavor, memcached: 0, php: false });
+async function start(
+  options: MysqlOptions = {},
+  database: DatabaseCase = ONE_CLIENT_DATABASE,
+): Promise<void> {
+  servers = await startLocalCluster({ ...database.options, memcached: 0, php: false });
   await servers.primary.query('CREATE TABLE shop.t (id INT PRIMARY KEY, v INT) ENGINE=InnoDB');
   await servers.waitForReplication();
   cluster = await createMysqlCluster({ ...servers.options().mysql, ...options });
@@ -92,15 +97,15 @@ afterEach(async () => {
   await servers?.close();
 });
 
-describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
+describe.each(CLIENT_DATABASES)('on $name', (database) => {
   beforeEach(async () => {
-    await start(flavor);
+    await start({}, database);
   });
 
   test('a replica whose applier stops, or falls behind, is left; when it has caught up it serves again', async () => {
     const [slow, other] = servers.replicas;
     if (slow === undefined || other === undefined) throw new Error('two replicas are needed');
-    const word = flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
+    const word = database.flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
     await slow.query(`STOP ${word} SQL_THREAD`);
     await eventually('it is not fit', () =>
       cluster.explain('SELECT 1').considered.some(({ node, fit }) => node === slow.id && !fit),
@@ -199,7 +204,7 @@ describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
 
 describe('deadlines', () => {
   test('hold on a primary that hangs, and on a replica that hangs', async () => {
-    await start('mariadb');
+    await start();
     await insert(1);
     await servers.primary.pause();
     const write = cluster.query({ sql: 'INSERT INTO t VALUES (2, 2)', timeoutMs: 400 });
@@ -224,7 +229,7 @@ describe('deadlines', () => {
   });
 
   test('hold when the network swallows everything, also for a caller who waits for a connection', async () => {
-    await start('mariadb', { pool: { max: 2 } });
+    await start({ pool: { max: 2 } });
     await insert(1);
     servers.primary.faults.partition();
     const writes = Array.from({ length: 6 }, (_, index) =>
@@ -244,7 +249,7 @@ describe('deadlines', () => {
   });
 
   test('a signal ends a statement that runs, and it ends on the server, too', async () => {
-    await start('mariadb');
+    await start();
     const blocker = await cluster.getConnection();
     await blocker.beginTransaction();
     await blocker.query('INSERT INTO t VALUES (1, 1)');
@@ -273,7 +278,7 @@ describe('deadlines', () => {
     ['a plain signal', () => undefined],
     ['a signal with a reason', () => new Error('enough')],
   ])('%s ends a read, whose connection is not used again', async (_name, reason) => {
-    await start('mariadb', { pool: { max: 1 }, reads: { preference: 'primary' } });
+    await start({ pool: { max: 1 }, reads: { preference: 'primary' } });
     const id = async (): Promise<unknown> => {
       const [rows] = await cluster.query({ sql: 'SELECT CONNECTION_ID() AS id', timeoutMs: 20_000 });
       return (rows as unknown as { id: number }[])[0]?.id;
@@ -289,7 +294,7 @@ describe('deadlines', () => {
   });
 
   test('a driver timeout keeps its code, and its connection is not used again', async () => {
-    await start('mariadb', { pool: { max: 1 } });
+    await start({ pool: { max: 1 } });
     const blocker = servers.primary.query('SELECT GET_LOCK("x", 1), SLEEP(1)');
     await expect(
       cluster.query({ sql: 'SELECT GET_LOCK("x", 5), SLEEP(3)', timeout: 200 }),
@@ -302,7 +307,7 @@ describe('deadlines', () => {
 
 describe('a node that hangs', () => {
   test('does not keep callers without a deadline for ever: reads go elsewhere, a write is unknown', async () => {
-    await start('mariadb');
+    await start();
     const [first] = servers.replicas;
     const sleepy = 'SELECT @@server_id AS id, SLEEP(0.4) AS s';
     const reads = Array.from({ length: 10 }, () => cluster.query(sleepy));
@@ -325,7 +330,7 @@ describe('a node that hangs', () => {
   });
 
   test('does not keep writes that wait for a connection to it when there is another primary', async () => {
-    await start('mariadb', { pool: { max: 1 }, blockMs: 30_000 });
+    await start({ pool: { max: 1 }, blockMs: 30_000 });
     const old = servers.primary;
     const [next] = servers.replicas;
     if (next === undefined) throw new Error('a replica is needed');
@@ -352,7 +357,7 @@ describe('a node that hangs', () => {
 
 describe('closing', () => {
   test('close waits for what runs, destroy does not, and both leave nothing', async () => {
-    await start('mariadb');
+    await start();
     const running = cluster.query(
       'SELECT SLEEP(0.3) AS s, @@server_id AS id FROM t RIGHT JOIN (SELECT 1) one ON 1',
     );

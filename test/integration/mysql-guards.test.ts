@@ -4,13 +4,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
+import { ONE_CLIENT_DATABASE } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 let servers: LocalCluster;
 let cluster: MysqlCluster;
 
 beforeAll(async () => {
-  servers = await startLocalCluster({ replicas: 3, memcached: 0, php: false });
+  servers = await startLocalCluster({
+    ...ONE_CLIENT_DATABASE.options,
+    replicas: 3,
+    memcached: 0,
+    php: false,
+  });
   await servers.primary.query('CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)');
   await servers.primary.query(
     'CREATE FUNCTION shop.sneaky() RETURNS INT MODIFIES SQL DATA DETERMINISTIC BEGIN INSERT INTO shop.t (v) VALUES (7); RETURN 7; END',

@@ -9,6 +9,7 @@ import { NodePool, type NodePoolOptions } from '../../src/mysql/node-pool.js';
 import type { PhysicalConnection } from '../../src/mysql/physical-connection.js';
 import { type PoolOptions, resolvePoolOptions } from '../../src/mysql/pool-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 
 /** Asks until it holds. */
 const eventually = (check: () => unknown): Promise<unknown> =>
@@ -16,12 +17,12 @@ const eventually = (check: () => unknown): Promise<unknown> =>
 
 const soon = (): Deadline => Deadline.of({ timeoutMs: 10_000 });
 
-describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
+describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
   let cluster: LocalCluster;
   const pools: NodePool[] = [];
 
   beforeAll(async () => {
-    cluster = await startLocalCluster({ flavor, replicas: 0, memcached: 1, php: false });
+    cluster = await startLocalCluster({ ...options, replicas: 0, memcached: 1, php: false });
   });
   afterEach(async () => {
     cluster?.faults.heal();

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { EVERY_CLIENT_DATABASE } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 type Row = Record<string, unknown>;
@@ -17,13 +18,13 @@ async function serverOf(db: Pick<MysqlConnection, 'query'>): Promise<number> {
   return row?.['id'] as number;
 }
 
-describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
+describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
   let servers: LocalCluster;
   let cluster: MysqlCluster;
   let primary: number;
 
   beforeAll(async () => {
-    servers = await startLocalCluster({ flavor, memcached: 0, php: false });
+    servers = await startLocalCluster({ ...options, memcached: 0, php: false });
     primary = servers.primary.serverId;
     await servers.primary.query('CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(40))');
     await servers.waitForReplication();

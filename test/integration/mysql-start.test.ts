@@ -4,13 +4,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { ONE_CLIENT_DATABASE } from './client-databases.js';
 
 describe('starting', () => {
   let servers: LocalCluster;
   let options: MysqlOptions & { primary: string; replicas: string[] };
 
   beforeAll(async () => {
-    servers = await startLocalCluster({ replicas: 1, memcached: 0, php: false });
+    servers = await startLocalCluster({
+      ...ONE_CLIENT_DATABASE.options,
+      replicas: 1,
+      memcached: 0,
+      php: false,
+    });
     options = servers.options().mysql;
   });
 

@@ -3,17 +3,18 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isStormlampError } from '../../src/common/stormlamp-error.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { EVERY_CLIENT_DATABASE } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 type Row = Record<string, unknown>;
 
-describe.each(['mariadb', 'mysql'] as const)('on %s', (flavor) => {
+describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
   let servers: LocalCluster;
   let cluster: MysqlCluster;
   let primary: number;
 
   beforeAll(async () => {
-    servers = await startLocalCluster({ flavor, replicas: 1, memcached: 0, php: false });
+    servers = await startLocalCluster({ ...options, replicas: 1, memcached: 0, php: false });
     primary = servers.primary.serverId;
     await servers.primary.query(
       'CREATE TABLE shop.account (id INT PRIMARY KEY, n INT NOT NULL) ENGINE=InnoDB',

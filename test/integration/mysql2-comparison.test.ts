@@ -7,6 +7,7 @@ import type { MysqlNodeOptions } from '../../src/mysql/connection-options.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { ROOT } from '../support/run-node.js';
+import { ONE_CLIENT_DATABASE } from './client-databases.js';
 import type { Rows, Side, Sides } from './mysql2/comparison.js';
 import { CALLBACK_CONNECTION, CALLBACK_POOL, CONNECTION, EVENTS, POOL } from './mysql2/method-rows.js';
 import { OPTIONS, STATEMENT_OPTIONS } from './mysql2/option-rows.js';
@@ -38,7 +39,12 @@ async function openOurs(option: object): Promise<MysqlCluster> {
 }
 
 beforeAll(async () => {
-  servers = await startLocalCluster({ replicas: 1, memcached: 0, php: false });
+  servers = await startLocalCluster({
+    ...ONE_CLIENT_DATABASE.options,
+    replicas: 1,
+    memcached: 0,
+    php: false,
+  });
   const { user, password } = servers.accounts.app;
   base = { host: '127.0.0.1', port: servers.primary.port, user, password, database: 'shop' };
   await servers.primary.query(

@@ -1,9 +1,10 @@
 /** Drizzle: its mysql2 driver over the cluster itself, which is a promise pool. */
 import { eq, sql } from 'drizzle-orm';
-import { int, mysqlTable, varchar } from 'drizzle-orm/mysql-core';
+import { alias, int, mysqlTable, varchar } from 'drizzle-orm/mysql-core';
 import { drizzle, type MySql2Database } from 'drizzle-orm/mysql2';
 import { expect, test } from 'vitest';
-import { DIGITS, type PeerTrio } from './peer-trio.js';
+import type { MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { DIGITS, endsAtTheLimit, endsWhenLeft, type PeerTrio } from './peer-trio.js';
 
 const nodeOf = mysqlTable('node_of', { id: int().primaryKey(), server: int() });
 const digit = mysqlTable('digit', { n: int().primaryKey() });
@@ -16,8 +17,15 @@ const schema = { nodeOf, digit, book };
 const SERVER = sql<number>`@@server_id`;
 
 export function drizzleStory(trio: () => PeerTrio): void {
-  const open = (): MySql2Database<typeof schema> =>
-    drizzle({ client: trio().cluster, schema, mode: 'default' });
+  const over = (cluster: MysqlCluster): MySql2Database<typeof schema> =>
+    drizzle({ client: cluster, schema, mode: 'default' });
+  const open = (): MySql2Database<typeof schema> => over(trio().cluster);
+  const [b, c] = [alias(digit, 'b'), alias(digit, 'c')];
+  const digits = (cluster: MysqlCluster) =>
+    over(cluster).select({ n: digit.n }).from(digit).crossJoin(b).crossJoin(c).$dynamic();
+  const seven = async (cluster: MysqlCluster): Promise<void> => {
+    expect(await over(cluster).select().from(digit).where(eq(digit.n, 7))).toEqual([{ n: 7 }]);
+  };
 
   test('reads land on the replicas', async () => {
     const db = open();
@@ -76,9 +84,23 @@ export function drizzleStory(trio: () => PeerTrio): void {
     const seen = new Set(rows.map(({ server }) => server));
     expect(seen.size).toBe(1);
     expect(trio().replicas).toContain([...seen][0]);
-    for await (const _ of query.iterator()) break;
-    await trio().idle();
   });
+
+  test('a stream that is left ends on the server', () =>
+    endsWhenLeft(
+      trio(),
+      async (cluster) => {
+        for await (const _ of digits(cluster).prepare().iterator()) break;
+      },
+      seven,
+    ));
+
+  test('a statement that takes too long ends for its caller and on the server', () =>
+    endsAtTheLimit(
+      trio(),
+      (cluster) => digits(cluster).where(sql`${digit.n} + ${b.n} + ${c.n} < 0`).execute(),
+      seven,
+    ));
 
   test('a statement that the server refuses fails with its number, and the pool serves on', async () => {
     const db = open();

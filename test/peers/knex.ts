@@ -1,11 +1,18 @@
 /** Knex: its mysql2 dialect over the callback pool, given as `connectionPool`. */
 import knex, { type Knex } from 'knex';
 import { expect, test } from 'vitest';
-import { DIGITS, type PeerTrio } from './peer-trio.js';
+import type { MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { DIGITS, endsAtTheLimit, endsWhenLeft, type PeerTrio } from './peer-trio.js';
 
 export function knexStory(trio: () => PeerTrio): void {
-  const open = (): Knex =>
-    knex({ client: 'mysql2', version: '8.0', connectionPool: trio().cluster.callbackPool() as never });
+  const over = (cluster: MysqlCluster): Knex =>
+    knex({ client: 'mysql2', version: '8.0', connectionPool: cluster.callbackPool() as never });
+  const open = (): Knex => over(trio().cluster);
+  const digits = (cluster: MysqlCluster): Knex.QueryBuilder =>
+    over(cluster)('digit as a').joinRaw('CROSS JOIN digit b CROSS JOIN digit c').select('a.n');
+  const seven = async (cluster: MysqlCluster): Promise<void> => {
+    expect(await over(cluster)('digit').where({ n: 7 })).toEqual([{ n: 7 }]);
+  };
 
   test('reads land on the replicas', async () => {
     const db = open();
@@ -62,9 +69,19 @@ export function knexStory(trio: () => PeerTrio): void {
     const seen = new Set(rows.map(({ server }) => server));
     expect(seen.size).toBe(1);
     expect(trio().replicas).toContain([...seen][0]);
-    for await (const _ of db('digit').select('n').stream()) break;
-    await trio().idle();
   });
+
+  test('a stream that is left ends on the server', () =>
+    endsWhenLeft(
+      trio(),
+      async (cluster) => {
+        for await (const _ of digits(cluster).stream()) break;
+      },
+      seven,
+    ));
+
+  test('a statement that takes too long ends for its caller and on the server', () =>
+    endsAtTheLimit(trio(), (cluster) => digits(cluster).whereRaw('a.n + b.n + c.n < 0'), seven));
 
   test('a limit of time ends a statement for its caller, and the pool serves on', async () => {
     const db = open();

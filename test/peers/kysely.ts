@@ -1,7 +1,8 @@
 /** Kysely: its own MySQL dialect over the callback pool. */
 import { type Generated, Kysely, MysqlDialect, sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { DIGITS, type PeerTrio } from './peer-trio.js';
+import type { MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { DIGITS, endsAtTheLimit, endsWhenLeft, type PeerTrio } from './peer-trio.js';
 
 interface Shop {
   readonly node_of: { readonly id: number; readonly server: number };
@@ -12,8 +13,15 @@ interface Shop {
 const SERVER = sql<number>`@@server_id`.as('server');
 
 export function kyselyStory(trio: () => PeerTrio): void {
-  const open = (): Kysely<Shop> =>
-    new Kysely<Shop>({ dialect: new MysqlDialect({ pool: trio().cluster.callbackPool() }) });
+  const over = (cluster: MysqlCluster): Kysely<Shop> =>
+    new Kysely<Shop>({ dialect: new MysqlDialect({ pool: cluster.callbackPool() }) });
+  const open = (): Kysely<Shop> => over(trio().cluster);
+  const digits = (cluster: MysqlCluster) =>
+    over(cluster).selectFrom(['digit as a', 'digit as b', 'digit as c']).select('a.n');
+  const seven = async (cluster: MysqlCluster): Promise<void> => {
+    const found = await over(cluster).selectFrom('digit').select('n').where('n', '=', 7).execute();
+    expect(found).toEqual([{ n: 7 }]);
+  };
 
   test('reads land on the replicas', async () => {
     const db = open();
@@ -80,9 +88,23 @@ export function kyselyStory(trio: () => PeerTrio): void {
     expect(rows).toHaveLength(DIGITS);
     expect(seen.size).toBe(1);
     expect(trio().replicas).toContain([...seen][0]);
-    for await (const _ of db.selectFrom('digit').select('n').stream(10)) break;
-    await trio().idle();
   });
+
+  test('a stream that is left ends on the server', () =>
+    endsWhenLeft(
+      trio(),
+      async (cluster) => {
+        for await (const _ of digits(cluster).stream(10)) break;
+      },
+      seven,
+    ));
+
+  test('a statement that takes too long ends for its caller and on the server', () =>
+    endsAtTheLimit(
+      trio(),
+      (cluster) => digits(cluster).where(sql<boolean>`a.n + b.n + c.n < 0`).execute(),
+      seven,
+    ));
 
   test('a statement that the server refuses fails as with mysql2, and the pool serves on', async () => {
     const db = open();

@@ -2,8 +2,11 @@
  * Real servers for a peer: a primary with two replicas, and tables that tell which server answered. `node_of` holds another
  * row on each of them, and whoever inserts a book is noted by a trigger.
  */
+import { expect } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import type { DatabaseCase } from '../integration/database-matrix.js';
 import { eventually } from '../integration/eventually.js';
 
 /** How many rows the table `digit` has. */
@@ -22,12 +25,12 @@ export interface PeerTrio {
   /** Resolves when every connection is back in its pool. */
   idle(): Promise<unknown>;
   /** Another client of the same servers; whoever asks for it closes it. */
-  openCluster(): Promise<MysqlCluster>;
+  openCluster(options?: Pick<MysqlOptions, 'timeoutMs' | 'pool'>): Promise<MysqlCluster>;
   close(): Promise<void>;
 }
 
-export async function startPeerTrio(flavor: 'mariadb' | 'mysql'): Promise<PeerTrio> {
-  const servers = await startLocalCluster({ flavor, memcached: 0, php: false });
+export async function startPeerTrio({ flavor, options }: DatabaseCase): Promise<PeerTrio> {
+  const servers = await startLocalCluster({ ...options, memcached: 0, php: false });
   const { primary, replicas } = servers;
   await primary.query('CREATE TABLE shop.node_of (id INT PRIMARY KEY, server INT)');
   await primary.query(
@@ -52,8 +55,8 @@ export async function startPeerTrio(flavor: 'mariadb' | 'mysql'): Promise<PeerTr
   const { mysql } = servers.options();
   // On a busy machine a server is slow and not down.
   const monitor = { ...mysql.monitor, timeoutMs: 10_000 };
-  const openCluster = (): Promise<MysqlCluster> =>
-    createMysqlCluster({ ...mysql, monitor, pool: { max: 3 }, startTimeoutMs: 60_000 });
+  const openCluster: PeerTrio['openCluster'] = (more) =>
+    createMysqlCluster({ ...mysql, monitor, pool: { max: 3 }, startTimeoutMs: 60_000, ...more });
   const cluster = await openCluster();
   return {
     servers,
@@ -68,6 +71,67 @@ export async function startPeerTrio(flavor: 'mariadb' | 'mysql'): Promise<PeerTr
       await servers.close();
     },
   };
+}
+
+/** What a peer is given for a story of its own. */
+type ClusterWork = (cluster: MysqlCluster) => Promise<unknown>;
+
+/** Statements of the application that look at the table `digit` and run now, on any of the servers. */
+async function running({ servers }: PeerTrio): Promise<number> {
+  const sql =
+    "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ? AND COMMAND <> 'Sleep' AND INFO LIKE '%digit%'";
+  const found = await Promise.all(
+    servers.databases.map((node) => node.query(sql, [servers.accounts.app.user])),
+  );
+  return found.flat().length;
+}
+
+/**
+ * `work` sends a statement that takes for ever (over `digit`, three times crossed) through a peer. When the client's limit
+ * passes, its caller is told, the statement ends on the server, its connection is not lent again, and the peer serves on.
+ */
+export async function endsAtTheLimit(trio: PeerTrio, work: ClusterWork, after: ClusterWork): Promise<void> {
+  const cluster = await trio.openCluster({ timeoutMs: 1_000, pool: { max: 1 } });
+  try {
+    const outcome = work(cluster).then(
+      () => 'an answer',
+      (error: unknown) => codesOf(error),
+    );
+    await eventually('it runs', async () => (await running(trio)) > 0);
+    expect(await outcome).toContain('ERR_TIMEOUT');
+    await eventually('it is ended on the server', async () => (await running(trio)) === 0);
+    await after(cluster);
+    await connectionsAreBack(cluster);
+  } finally {
+    await cluster.close();
+  }
+}
+
+/**
+ * `work` reads some rows of a stream that has no end in sight and leaves it: the statement ends on the server long before its
+ * last row, and its connection is not lent again busy.
+ */
+export async function endsWhenLeft(trio: PeerTrio, work: ClusterWork, after: ClusterWork): Promise<void> {
+  const cluster = await trio.openCluster({ pool: { max: 1 } });
+  try {
+    await work(cluster);
+    await eventually('it is ended on the server', async () => (await running(trio)) === 0);
+    await connectionsAreBack(cluster);
+    await after(cluster);
+  } finally {
+    await cluster.close();
+  }
+}
+
+/** The codes of an error and its causes; peers wrap what they are given. */
+function codesOf(error: unknown): unknown[] {
+  const codes: unknown[] = [];
+  for (let each = error; typeof each === 'object' && each !== null && codes.length < 8; ) {
+    const { code, cause, driverError } = each as { code?: unknown; cause?: unknown; driverError?: unknown };
+    codes.push(code);
+    each = cause ?? driverError;
+  }
+  return codes;
 }
 
 /** Resolves when every connection of `cluster` is back in its pool. */

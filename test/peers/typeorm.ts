@@ -1,7 +1,8 @@
 /** TypeORM: its mysql driver, whose pool is the callback pool. */
-import { DataSource, EntitySchema } from 'typeorm';
+import { DataSource, EntitySchema, type SelectQueryBuilder } from 'typeorm';
 import { expect, test } from 'vitest';
-import { connectionsAreBack, DIGITS, type PeerTrio } from './peer-trio.js';
+import type { MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { connectionsAreBack, DIGITS, endsAtTheLimit, endsWhenLeft, type PeerTrio } from './peer-trio.js';
 
 interface Book {
   id: number;
@@ -26,17 +27,34 @@ const BookEntity = new EntitySchema<Book>({
   },
 });
 
+function sourceOver(cluster: MysqlCluster): Promise<DataSource> {
+  const source = new DataSource({
+    type: 'mysql',
+    database: 'shop',
+    driver: { createPool: () => cluster.callbackPool() },
+    entities: [NodeOf, Digit, BookEntity],
+  });
+  return source.initialize();
+}
+
+/** Every digit with every other one. */
+const digits = (source: DataSource): SelectQueryBuilder<{ n: number }> =>
+  source
+    .getRepository(Digit)
+    .createQueryBuilder('a')
+    .innerJoin('digit', 'b', 'b.n <> a.n')
+    .innerJoin('digit', 'c', 'c.n <> b.n');
+
+async function seven(cluster: MysqlCluster): Promise<void> {
+  const source = await sourceOver(cluster);
+  expect(await source.getRepository(Digit).findBy({ n: 7 })).toEqual([{ n: 7 }]);
+}
+
 export function typeormStory(trio: () => PeerTrio): void {
   async function withSource<T>(work: (source: DataSource) => Promise<T>): Promise<T> {
     // Destroying the data source closes its pool, so it gets a cluster of its own.
     const cluster = await trio().openCluster();
-    const source = new DataSource({
-      type: 'mysql',
-      database: 'shop',
-      driver: { createPool: () => cluster.callbackPool() },
-      entities: [NodeOf, Digit, BookEntity],
-    });
-    await source.initialize();
+    const source = await sourceOver(cluster);
     try {
       const result = await work(source);
       await connectionsAreBack(cluster);
@@ -102,9 +120,28 @@ export function typeormStory(trio: () => PeerTrio): void {
       const seen = new Set(rows.map(({ server }) => server));
       expect(seen.size).toBe(1);
       expect(trio().replicas).toContain([...seen][0]);
-      const left = await query.stream();
-      for await (const _ of left) break;
     }));
+
+  test('a stream that is left ends on the server', () =>
+    endsWhenLeft(
+      trio(),
+      async (cluster) => {
+        const query = digits(await sourceOver(cluster)).select('a.n', 'n');
+        for await (const _ of await query.stream()) break;
+      },
+      seven,
+    ));
+
+  test('a statement that takes too long ends for its caller and on the server', () =>
+    endsAtTheLimit(
+      trio(),
+      async (cluster) => {
+        await digits(await sourceOver(cluster))
+          .where('a.n + b.n + c.n < 0')
+          .getCount();
+      },
+      seven,
+    ));
 
   test('a statement that the server refuses fails with its number, and the pool serves on', () =>
     withSource(async (source) => {

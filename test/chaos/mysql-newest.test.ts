@@ -1,0 +1,24 @@
+/** Every test of the MySQL client on the newest MariaDB; `npm test` runs the quick ones of them there. */
+import { describe } from 'vitest';
+
+process.env['STORMLAMP_CLIENT_DATABASES'] = 'MariaDB 11.8';
+
+const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
+  'the way into use': () => import('../integration/mysql-start.test.js'),
+  'in place of a mysql2 pool': () => import('../integration/mysql-drop-in.test.js'),
+  'every row of the comparison': () => import('../integration/mysql2-comparison.test.js'),
+  routing: () => import('../integration/mysql-routing.test.js'),
+  transactions: () => import('../integration/mysql-transactions.test.js'),
+  'the pool of a node': () => import('../integration/mysql-node-pool.test.js'),
+  errors: () => import('../integration/mysql-errors.test.js'),
+  guards: () => import('../integration/mysql-guards.test.js'),
+  failures: () => import('../integration/mysql-failures.test.js'),
+  model: () => import('../integration/mysql-model.test.js'),
+  peers: () => import('../peers/peers.test.js'),
+};
+
+for (const [name, load] of Object.entries(SUITES)) {
+  describe(name, async () => {
+    await load();
+  });
+}

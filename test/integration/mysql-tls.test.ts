@@ -1,0 +1,114 @@
+/** Encrypted connections: who the server is, is checked against a certificate authority and a name, on every node. */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TlsSettings } from '../../src/mysql/connection-settings.js';
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { CLIENT_DATABASES } from './client-databases.js';
+import {
+  OTHER_CERTIFICATE,
+  OTHER_CERTIFICATE_KEY,
+  TEST_CERTIFICATE,
+  TEST_CERTIFICATE_KEY,
+} from './tls-certificate.js';
+
+describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'stormlamp-tls-'));
+  let servers: LocalCluster;
+
+  /** What the servers show from their next start, or from {@link reload}, on. */
+  function show(certificate: string, key: string): void {
+    writeFileSync(join(folder, 'cert.pem'), certificate);
+    writeFileSync(join(folder, 'key.pem'), key);
+  }
+
+  async function reload(): Promise<void> {
+    for (const node of servers.databases) {
+      await node.query(flavor === 'mysql' ? 'ALTER INSTANCE RELOAD TLS' : 'FLUSH SSL');
+    }
+  }
+
+  beforeAll(async () => {
+    show(TEST_CERTIFICATE, TEST_CERTIFICATE_KEY);
+    // The servers may run as somebody else.
+    chmodSync(folder, 0o755);
+    const args = [`--ssl-cert=${join(folder, 'cert.pem')}`, `--ssl-key=${join(folder, 'key.pem')}`];
+    servers = await startLocalCluster({
+      ...options,
+      serverArgs: { mysql: [...args, `--ssl-ca=${join(folder, 'cert.pem')}`] },
+      replicas: 1,
+      memcached: 0,
+      php: false,
+    });
+    await servers.primary.query('CREATE TABLE shop.t (v INT)');
+    // From here on, whoever talks in the clear is refused, the monitors included.
+    await servers.primary.query(`ALTER USER '${servers.accounts.app.user}'@'%' REQUIRE SSL`);
+    await servers.waitForReplication();
+  });
+  afterAll(async () => {
+    await servers?.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  function open(ssl: TlsSettings | boolean): Promise<MysqlCluster> {
+    const { primary, replicas, ...rest } = servers.options().mysql;
+    return createMysqlCluster({
+      ...rest,
+      primary: { url: primary, ssl },
+      replicas: replicas.map((url) => ({ url, ssl })),
+      startTimeoutMs: 20_000,
+    });
+  }
+
+  test('without TLS the account is refused', async () => {
+    await expect(open(false)).rejects.toMatchObject({ code: 'ERR_ACCESS_DENIED' });
+  });
+
+  const cipherOf = async (of: Pick<MysqlCluster, 'query'>): Promise<unknown> => {
+    const [rows] = await of.query("SHOW SESSION STATUS LIKE 'Ssl_cipher'");
+    return (rows as unknown as { Value: string }[])[0]?.Value;
+  };
+
+  test('a server whose certificate the authority signed, and which it names, is talked to, encrypted', async () => {
+    await using cluster = await open({ ca: TEST_CERTIFICATE, verifyIdentity: true });
+    const roles: string[] = [];
+    cluster.on('route', ({ role }) => roles.push(role));
+    expect(await cluster.transaction(cipherOf, { readOnly: true })).toMatch(/./);
+    await cluster.transaction(async (db) => {
+      await db.query('INSERT INTO t VALUES (1)');
+      expect(await cipherOf(db)).toMatch(/./);
+    });
+    expect(new Set(roles)).toEqual(new Set(['replica', 'primary']));
+  });
+
+  test.each([
+    ['another authority', { ca: OTHER_CERTIFICATE }],
+    ['no authority that knows it', true],
+    ['another authority and a name', { ca: OTHER_CERTIFICATE, verifyIdentity: true }],
+  ])('with %s it is refused', async (_name, ssl) => {
+    await expect(open(ssl)).rejects.toMatchObject({
+      code: 'ERR_PROTOCOL',
+      message: expect.stringContaining('certificate'),
+    });
+    // Who asks for no proof gets none.
+    await using careless = await open({ rejectUnauthorized: false });
+    expect(await cipherOf(careless)).toMatch(/./);
+  });
+
+  test('a certificate for another name is refused when the name is asked for; a new one is taken without a restart', async () => {
+    show(OTHER_CERTIFICATE, OTHER_CERTIFICATE_KEY);
+    await reload();
+    try {
+      await expect(open({ ca: OTHER_CERTIFICATE, verifyIdentity: true })).rejects.toMatchObject({
+        code: 'ERR_PROTOCOL',
+      });
+      await using cluster = await open({ ca: OTHER_CERTIFICATE });
+      expect(await cipherOf(cluster)).toMatch(/./);
+    } finally {
+      show(TEST_CERTIFICATE, TEST_CERTIFICATE_KEY);
+      await reload();
+    }
+  });
+});
