@@ -1,4 +1,4 @@
-/** The place in the application from which the library was called. */
+/** The place in the application from which the library was called: for reports of leaks, and for the stacks of errors. */
 import { fileURLToPath } from 'node:url';
 
 /** So many frames are looked at; the library's own come first and are left out. */
@@ -14,6 +14,20 @@ export function callSite(): string {
   const { stack = '' } = new Error();
   Error.stackTraceLimit = stackTraceLimit;
   return withoutOwn(stack.split('\n').slice(1), HOME).join('\n');
+}
+
+/**
+ * The same error, with the frames of whoever waits for the failing call at the end of its stack. What the driver made an error
+ * of was a packet of the server, of which no caller is to be seen. Called after an `await`, where Node knows who waits; so
+ * calls that succeed cost nothing.
+ */
+export function withCaller(error: unknown): unknown {
+  if (!(error instanceof Error) || typeof error.stack !== 'string') return error;
+  const place = callSite();
+  const [first = ''] = place.split('\n');
+  if (first === '' || first.includes(HOME) || error.stack.includes(first)) return error;
+  error.stack = `${error.stack}\n${place}`;
+  return error;
 }
 
 /** The frames that are neither below `home` nor of Node itself; all of them when there are no others. */

@@ -1,4 +1,5 @@
 /** Makes connections to one node: the only place where mysql2 is called to connect. */
+import { connect as connectSocket, type Socket } from 'node:net';
 import mysql, { type Connection, type ConnectionOptions, type SqlValue, type Timezone } from 'mysql2';
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
@@ -150,7 +151,23 @@ function driverOptions(config: MysqlNodeConfig): ConnectionOptions {
   const tls = ssl === undefined || ssl === false ? {} : { ssl: tlsOptions(ssl) };
   // The limit of connecting is ours: the driver's does not know the deadline.
   const infile = { infileStreamFactory: guardLocalFile(infileStreamFactory) };
-  return { ...rest, ...where, ...tls, ...infile, connectTimeout: 0 } as unknown as ConnectionOptions;
+  const from = socketFrom(connection, where);
+  return { ...rest, ...where, ...from, ...tls, ...infile, connectTimeout: 0 } as unknown as ConnectionOptions;
+}
+
+/** The driver declares `localAddress` and does not use it: its socket is made here, and like its own but for that. */
+function socketFrom(
+  { localAddress, enableKeepAlive, keepAliveInitialDelay }: MysqlNodeConfig['connection'],
+  where: { readonly host?: string; readonly port?: number },
+): { readonly stream?: () => Socket } {
+  const { host, port } = where;
+  if (localAddress === undefined || host === undefined || port === undefined) return {};
+  const keepAlive = enableKeepAlive !== false;
+  const delay = keepAliveInitialDelay ?? 0;
+  return {
+    stream: () =>
+      connectSocket({ host, port, localAddress, noDelay: true, keepAlive, keepAliveInitialDelay: delay }),
+  };
 }
 
 /** One object per factory: the driver changes it, and keeps what it parsed of it under its identity. */

@@ -52,7 +52,7 @@ export interface MysqlConnectionSettings {
   readonly database?: string;
   /** Character set or collation of the connection. Default `UTF8MB4_UNICODE_CI`. */
   readonly charset?: string;
-  /** The address to connect from. */
+  /** The address of this machine to connect from, over TCP. Default: the system's choice. */
   readonly localAddress?: string;
   /** How the driver converts dates: `'local'`, `'Z'` or `'+HH:MM'`. Default `'local'`. */
   readonly timezone?: string;

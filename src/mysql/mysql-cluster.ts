@@ -13,6 +13,7 @@ import { type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { isStatementTraced, traceStatement } from '../diagnostics/statement-trace.js';
 import type { TopologyWatcher } from '../health/topology-watcher.js';
+import { withCaller } from './call-site.js';
 import { CallbackPool } from './callback-pool.js';
 import { causalToken } from './causal-token.js';
 import { CheckedOut, limitedHost } from './checked-out.js';
@@ -366,6 +367,8 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
       return await traceStatement(statement.sql, (trace) =>
         session.run(statement, { ...context, trace }, command),
       );
+    } catch (error) {
+      throw this.#config.trace === false ? error : withCaller(error);
     } finally {
       session.giveBack();
     }

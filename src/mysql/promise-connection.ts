@@ -9,9 +9,10 @@ import type {
 } from 'mysql2';
 import type { Connection as PromiseConnection } from 'mysql2/promise';
 import type { CallOptions } from '../common/deadline.js';
+import { withCaller } from './call-site.js';
 import { ConnectionFace } from './connection-face.js';
 import { type PreparedStatement, type PrepareOptions, readPrepare } from './prepared-statement.js';
-import { readStatement, type StatementOptions } from './statement.js';
+import { readStatement, type Statement, type StatementOptions } from './statement.js';
 
 /**
  * A connection that one caller has to itself, assignable to `PoolConnection` of `mysql2/promise`.
@@ -34,7 +35,7 @@ export class MysqlConnection extends ConnectionFace {
     sql: string | StatementOptions,
     values?: QueryValues,
   ): Promise<[T, FieldPacket[]]> {
-    return (await this.faces.virtual.run(readStatement('query', sql, values))) as [T, FieldPacket[]];
+    return this.#run<T>(readStatement('query', sql, values));
   }
 
   /** Runs a prepared statement. */
@@ -48,7 +49,15 @@ export class MysqlConnection extends ConnectionFace {
     sql: string | StatementOptions,
     values?: ExecuteValues,
   ): Promise<[T, FieldPacket[]]> {
-    return (await this.faces.virtual.run(readStatement('execute', sql, values))) as [T, FieldPacket[]];
+    return this.#run<T>(readStatement('execute', sql, values));
+  }
+
+  async #run<T extends QueryResult>(statement: Statement): Promise<[T, FieldPacket[]]> {
+    try {
+      return (await this.faces.virtual.run(statement)) as [T, FieldPacket[]];
+    } catch (error) {
+      throw this.faces.config.trace === false ? error : withCaller(error);
+    }
   }
 
   /** Begins a read-write transaction on the primary. */

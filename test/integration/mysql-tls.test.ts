@@ -1,13 +1,11 @@
 /** Encrypted connections: who the server is, is checked against a certificate authority and a name, on every node. */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TlsSettings } from '../../src/mysql/connection-settings.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import {
+  createTlsFolder,
   OTHER_CERTIFICATE,
   OTHER_CERTIFICATE_KEY,
   TEST_CERTIFICATE,
@@ -15,14 +13,8 @@ import {
 } from './tls-certificate.js';
 
 describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
-  const folder = mkdtempSync(join(tmpdir(), 'stormlamp-tls-'));
+  const tls = createTlsFolder();
   let servers: LocalCluster;
-
-  /** What the servers show from their next start, or from {@link reload}, on. */
-  function show(certificate: string, key: string): void {
-    writeFileSync(join(folder, 'cert.pem'), certificate);
-    writeFileSync(join(folder, 'key.pem'), key);
-  }
 
   async function reload(): Promise<void> {
     for (const node of servers.databases) {
@@ -31,13 +23,9 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
   }
 
   beforeAll(async () => {
-    show(TEST_CERTIFICATE, TEST_CERTIFICATE_KEY);
-    // The servers may run as somebody else.
-    chmodSync(folder, 0o755);
-    const args = [`--ssl-cert=${join(folder, 'cert.pem')}`, `--ssl-key=${join(folder, 'key.pem')}`];
     servers = await startLocalCluster({
       ...options,
-      serverArgs: { mysql: [...args, `--ssl-ca=${join(folder, 'cert.pem')}`] },
+      serverArgs: { mysql: tls.serverArgs },
       replicas: 1,
       memcached: 0,
       php: false,
@@ -49,7 +37,7 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
   });
   afterAll(async () => {
     await servers?.close();
-    rmSync(folder, { recursive: true });
+    tls.remove();
   });
 
   function open(ssl: TlsSettings | boolean): Promise<MysqlCluster> {
@@ -98,7 +86,7 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
   });
 
   test('a certificate for another name is refused when the name is asked for; a new one is taken without a restart', async () => {
-    show(OTHER_CERTIFICATE, OTHER_CERTIFICATE_KEY);
+    tls.show(OTHER_CERTIFICATE, OTHER_CERTIFICATE_KEY);
     await reload();
     try {
       await expect(open({ ca: OTHER_CERTIFICATE, verifyIdentity: true })).rejects.toMatchObject({
@@ -107,7 +95,7 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
       await using cluster = await open({ ca: OTHER_CERTIFICATE });
       expect(await cipherOf(cluster)).toMatch(/./);
     } finally {
-      show(TEST_CERTIFICATE, TEST_CERTIFICATE_KEY);
+      tls.show(TEST_CERTIFICATE, TEST_CERTIFICATE_KEY);
       await reload();
     }
   });

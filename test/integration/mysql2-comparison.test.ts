@@ -11,6 +11,7 @@ import { ONE_CLIENT_DATABASE } from './client-databases.js';
 import type { Rows, Side, Sides } from './mysql2/comparison.js';
 import { CALLBACK_CONNECTION, CALLBACK_POOL, CONNECTION, EVENTS, POOL } from './mysql2/method-rows.js';
 import { OPTIONS, STATEMENT_OPTIONS } from './mysql2/option-rows.js';
+import { createTlsFolder } from './tls-certificate.js';
 
 /** The tables of the page by their headings. */
 const TABLES: Readonly<Record<string, Rows>> = {
@@ -28,6 +29,7 @@ const PAGE = readFileSync(join(ROOT, 'docs', 'mysql2.md'), 'utf8');
 let servers: LocalCluster;
 let base: { host: string; port: number; user: string; password: string; database: string };
 let sides: Sides;
+const tls = createTlsFolder();
 
 const sideOf = (pool: MysqlCluster | mysql.Pool): Side => ({ pool, callbacks: pool.pool });
 
@@ -41,6 +43,7 @@ async function openOurs(option: object): Promise<MysqlCluster> {
 beforeAll(async () => {
   servers = await startLocalCluster({
     ...ONE_CLIENT_DATABASE.options,
+    serverArgs: { mysql: ['--performance-schema=ON', ...tls.serverArgs] },
     replicas: 1,
     memcached: 0,
     php: false,
@@ -51,12 +54,15 @@ beforeAll(async () => {
     'CREATE TABLE shop.book (id INT AUTO_INCREMENT PRIMARY KEY, title VARCHAR(100))',
   );
   await servers.primary.query('INSERT INTO shop.book VALUES (1, "first")');
+  await servers.primary.query('CREATE TABLE shop.json_book (doc JSON)');
+  await servers.primary.query('INSERT INTO shop.json_book VALUES (\'{"a": 1}\')');
   await servers.primary.query('SET GLOBAL local_infile = 1');
   await servers.waitForReplication();
   const cluster = await openOurs({});
   sides = {
     ours: { ...sideOf(cluster), cluster },
     theirs: sideOf(mysql.createPool(base)),
+    port: base.port,
     withOption: async (option, probe) => {
       const [ours, theirs] = [
         await openOurs(option),
@@ -84,12 +90,13 @@ afterAll(async () => {
   await sides?.ours.cluster.close();
   await sides?.theirs.pool.end();
   await servers?.close();
+  tls.remove();
 });
 
 /** Name and verdict of each row under a heading of the page. */
 function listed(heading: string): readonly (readonly [string, string])[] {
   const part = PAGE.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? '';
-  return [...part.matchAll(/^\| `([^`]+)` \| (same|different|not supported) \| (.*) \|$/gm)].map(
+  return [...part.matchAll(/^\| `([^`]+)` \| (same|different|not supported|passed on) \| (.*) \|$/gm)].map(
     ([, name = '', verdict = '', why = '']) => {
       if (verdict !== 'same' && why.trim() === '') throw new Error(`${heading}: ${name} says not why`);
       return [name, verdict];

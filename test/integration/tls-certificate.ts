@@ -1,3 +1,35 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** The files from which database servers take their certificate. */
+export interface TlsFolder {
+  /** What to start the servers with. */
+  readonly serverArgs: readonly string[];
+  /** Puts another certificate in; the servers take it when they are told to. */
+  show(certificate: string, key: string): void;
+  /** Removes the files. */
+  remove(): void;
+}
+
+/** Makes a folder with {@link TEST_CERTIFICATE}. */
+export function createTlsFolder(): TlsFolder {
+  const folder = mkdtempSync(join(tmpdir(), 'stormlamp-tls-'));
+  // The servers may run as somebody else.
+  chmodSync(folder, 0o755);
+  const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const show: TlsFolder['show'] = (text, keyText) => {
+    writeFileSync(certificate, text);
+    writeFileSync(key, keyText);
+  };
+  show(TEST_CERTIFICATE, TEST_CERTIFICATE_KEY);
+  return {
+    serverArgs: [`--ssl-cert=${certificate}`, `--ssl-key=${key}`, `--ssl-ca=${certificate}`],
+    show,
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+}
+
 /** A certificate for `localhost` that signed itself, valid for a hundred years, with its key: for tests on this machine only. */
 export const TEST_CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBmjCCAUGgAwIBAgIUHhX1TUi0OB6d6D2ffMxZfE0zx40wCgYIKoZIzj0EAwIw

@@ -20,15 +20,17 @@ export interface Sides {
     option: PoolOptions & MysqlNodeOptions,
     probe: (side: Side) => Promise<unknown>,
   ): Promise<{ readonly ours: unknown; readonly theirs: unknown }>;
+  /** The port of the primary. */
+  readonly port: number;
   /** The error of opening a cluster whose node has this option. */
   refusalOf(option: object): Promise<Error>;
 }
 
-/** A row: both sides answer alike, the sides differ as the check says, or ours has no such thing. */
+/** A row: both sides answer alike, the sides differ as the check says, ours has no such thing, or nobody here can tell. */
 export type Row =
   | { readonly verdict: 'same'; readonly probe: (side: Side) => Promise<unknown> }
   | {
-      readonly verdict: 'same' | 'different' | 'not supported';
+      readonly verdict: 'same' | 'different' | 'not supported' | 'passed on';
       readonly check: (sides: Sides) => Promise<void>;
     };
 

@@ -1,8 +1,8 @@
 /** Every method and property of mysql2's pools and pool connections. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PoolConnection as CallbackConnection, Pool as CallbackPool } from 'mysql2';
 import type { Pool, PoolConnection } from 'mysql2/promise';
 import { expect } from 'vitest';
+import { eventually } from '../eventually.js';
 import {
   alike,
   called,
@@ -32,6 +32,36 @@ async function booksAfter({ pool }: Side, end: 'commit' | 'rollback'): Promise<u
   const left = await rows(connection, 'SELECT COUNT(*) AS n FROM book WHERE title = "ended"');
   connection.release();
   return left;
+}
+
+/** Whether an answer that the server has sent comes only when its connection reads on. */
+async function heldBack(
+  { pool }: Side,
+  connection: PoolConnection,
+  stream: { pause(): void; resume(): void } = connection,
+): Promise<unknown> {
+  const gate = await pool.getConnection();
+  const isTrue = async (condition: string): Promise<boolean> =>
+    ((await rows(gate, `SELECT ${condition} AS yes`)) as { yes: number }[])[0]?.yes === 1;
+  await gate.query("SELECT GET_LOCK('gate', 5)");
+  let isAnswered = false;
+  const sql = "SELECT GET_LOCK('gate', 30) AS gate, GET_LOCK('held back', 5) AS taken";
+  const asked = connection.query(sql).then(([found]) => {
+    isAnswered = true;
+    return found;
+  });
+  await eventually('the server has begun', () =>
+    isTrue(`EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO = ${pool.escape(sql)})`),
+  );
+  stream.pause();
+  await gate.query("DO RELEASE_LOCK('gate')");
+  await eventually('the server has ended', () => isTrue("IS_USED_LOCK('held back') IS NOT NULL"));
+  const early = isAnswered;
+  stream.resume();
+  const answer = await asked;
+  await connection.query("DO RELEASE_LOCK('gate'), RELEASE_LOCK('held back')");
+  gate.release();
+  return [early, answer];
 }
 
 /** `pool` of `mysql2/promise`. */
@@ -198,21 +228,8 @@ export const CONNECTION: Readonly<Record<NamesOf<PoolConnection> | 'Symbol.async
     }[];
     return found;
   }),
-  pause: same((side) =>
-    withConnection(side, async (c) => {
-      await c.query(ONE);
-      c.pause();
-      await nextTurn();
-      c.resume();
-      return rows(c, 'SELECT 2 AS two');
-    }),
-  ),
-  resume: same((side) =>
-    withConnection(side, async (c) => {
-      c.resume();
-      return rows(c, ONE);
-    }),
-  ),
+  pause: same((side) => withConnection(side, (c) => heldBack(side, c))),
+  resume: same((side) => withConnection(side, (c) => heldBack(side, c))),
   escape: same((side) => withConnection(side, async (c) => c.escape(new Date(0)))),
   escapeId: same((side) => withConnection(side, async (c) => [c.escapeId('a`b'), c.escapeId(['a', 'b'])])),
   format: same((side) => withConnection(side, async (c) => c.format('?', [{ a: 1 }]))),
@@ -366,19 +383,8 @@ export const CALLBACK_CONNECTION: Readonly<Record<NamesOf<CallbackConnection> | 
     return called((done) => callbacks.query(ONE, done));
   }),
   promise: same((side) => withCallbacks(side, async (c) => (await c.promise().query(ONE))[0])),
-  pause: same((side) =>
-    withCallbacks(side, async (c) => {
-      c.pause();
-      c.resume();
-      return called((done) => c.query(ONE, done));
-    }),
-  ),
-  resume: same((side) =>
-    withCallbacks(side, async (c) => {
-      c.resume();
-      return called((done) => c.query(ONE, done));
-    }),
-  ),
+  pause: same((side) => withCallbacks(side, (c) => heldBack(side, c.promise() as PoolConnection, c))),
+  resume: same((side) => withCallbacks(side, (c) => heldBack(side, c.promise() as PoolConnection, c))),
   escape: same((side) => withCallbacks(side, async (c) => c.escape(Buffer.from('x')))),
   escapeId: same((side) => withCallbacks(side, async (c) => c.escapeId('a'))),
   format: same((side) => withCallbacks(side, async (c) => c.format('? ?', [1, null]))),
@@ -445,7 +451,24 @@ export const EVENTS: Readonly<Record<'connection' | 'acquire' | 'release' | 'enq
     pool.off('release', listener);
     return told;
   }),
-  enqueue: unsupported(async ({ ours }) => {
-    expect(ours.cluster.stats()).toMatchObject([{ pool: { waiting: 0 } }, { pool: { waiting: 0 } }]);
+  enqueue: unsupported(async ({ ours, theirs }) => {
+    // One more than each pool has connections; all of them want the primary.
+    const toldOf = async ({ pool }: Side, isWaiting: (told: number) => boolean): Promise<number> => {
+      let told = 0;
+      const listener = (): unknown => (told += 1);
+      pool.on('enqueue', listener);
+      const taken = Array.from({ length: 11 }, async () => {
+        const connection = await pool.getConnection();
+        await connection.query('SELECT SLEEP(0.3) FROM (SELECT 1) one FOR UPDATE');
+        connection.release();
+      });
+      await eventually('one waits', () => isWaiting(told));
+      await Promise.all(taken);
+      pool.off('enqueue', listener);
+      return told;
+    };
+    expect(await toldOf(theirs, (told) => told > 0)).toBe(1);
+    const isWaiting = (): boolean => ours.cluster.stats().some(({ pool }) => pool.waiting > 0);
+    expect(await toldOf(ours, isWaiting)).toBe(0);
   }),
 };
