@@ -193,6 +193,7 @@ export type {
   StatementValues,
 } from './mysql/statement.js';
 export type { IsolationLevel, TransactionOptions } from './mysql/transaction.js';
+export type { CacheLimiter, CacheLimits } from './session/cache-limiter.js';
 export type {
   CommonSessionOptions,
   ResolvedCommonSessionOptions,

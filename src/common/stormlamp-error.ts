@@ -31,7 +31,7 @@ export const ErrorCode = {
   SPLIT_BRAIN: 'ERR_SPLIT_BRAIN',
   /** The server refused a write because it is read-only. The write was not executed. */
   WRITE_REFUSED: 'ERR_WRITE_REFUSED',
-  /** The connection was lost while a write or COMMIT was under way: it may or may not have happened. */
+  /** The connection was lost while a write or COMMIT was under way, or a session's lock while it was saved: it may or may not have happened. */
   OUTCOME_UNKNOWN: 'ERR_OUTCOME_UNKNOWN',
   /** The transaction that this connection was in is gone; roll back before going on. */
   TRANSACTION_LOST: 'ERR_TRANSACTION_LOST',

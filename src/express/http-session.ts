@@ -6,6 +6,7 @@ import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp
 import type { Session } from '../session/session.js';
 import { formatSessionCookie, readSessionCookie } from '../session/session-cookie.js';
 import type { SessionStorePort } from '../session/session-store-port.js';
+import { limitCaching } from './limit-caching.js';
 import { RequestSession, type RequestSessionPort } from './request-session.js';
 import { appendCookie, isSecure } from './response-cookie.js';
 
@@ -149,21 +150,34 @@ export class HttpSession {
 
 /**
  * Reads the session that the request's cookie names. A cookie whose id is not in the store is not adopted (no session
- * fixation); a new id is made once a variable is set and saved. `phpSession` does the same for Express by itself.
+ * fixation); a new id is made once a variable is set and saved. The headers of PHP's cache limiter go out with the response
+ * (`cacheLimiter`). `phpSession` does the same for Express by itself.
  *
  * @throws StormlampError `ERR_STORE_DOWN` (unless `onStoreDown` is `'anonymous'`: then the session is empty and never
  * saved), `ERR_PHP_SYNTAX`, `ERR_SESSION_LOCKED`, `ERR_CLOSED`.
  */
-export async function loadSession(
+export function loadSession(
   source: SessionSource,
   request: IncomingMessage,
   response: ServerResponse,
   options: PhpSessionOptions = {},
 ): Promise<HttpSession> {
+  return openHttpSession(source, request, response, options, () => true);
+}
+
+/** @internal The same for a caller that loads sessions before anybody asked for one: `started()` tells whether somebody has. */
+export async function openHttpSession(
+  source: SessionSource,
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: PhpSessionOptions,
+  started: () => boolean,
+): Promise<HttpSession> {
   rejectUnknownOptions('loadSession', options, ['readOnly']);
   const store = storeOf(source);
   const readOnly = readBoolean('readOnly', options.readOnly, false);
   const { session, known, usable } = await load(store, request, readOnly);
+  limitCaching(response, store.options, started);
   const mode = readOnly ? 'read-only' : usable ? 'read-write' : 'anonymous';
   return new HttpSession(store, request, response, { session, known, mode });
 }

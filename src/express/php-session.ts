@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readBoolean, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import { loadSession, type PhpSessionOptions, type SessionSource, storeOf } from './http-session.js';
+import { openHttpSession, type PhpSessionOptions, type SessionSource, storeOf } from './http-session.js';
 import type { RequestSession } from './request-session.js';
 import { saveAtEnd } from './save-at-end.js';
 
@@ -28,6 +28,8 @@ export type PhpSessionMiddleware = (
  *   touched, without making the response wait.
  * - With `conflict: 'lock'` the session is locked until the response ends, its connection breaks off, or
  *   `req.session.save()` is called: do that before a long answer, as PHP applications call `session_write_close()`.
+ * - Where the handler used `req.session`, the headers of PHP's cache limiter go out with the response (`cacheLimiter`), unless it
+ *   has set `Cache-Control`, `Expires` or `Pragma` itself.
  * - Without a reachable store, `onStoreDown` decides: an error for `next`, or an empty session that is never saved.
  */
 export function phpSession(source: SessionSource, options: PhpSessionOptions = {}): PhpSessionMiddleware {
@@ -35,9 +37,12 @@ export function phpSession(source: SessionSource, options: PhpSessionOptions = {
   const readOnly = readBoolean('phpSession.readOnly', options.readOnly, false);
   const store = storeOf(source);
   return (req, res, next) => {
-    loadSession(store, req, res, options).then(
+    let started = false;
+    openHttpSession(store, req, res, options, () => started).then(
       (http) => {
-        attach(req, http.session);
+        attach(req, http.session, () => {
+          started = true;
+        });
         if (!readOnly) {
           saveAtEnd(http, res, { failed: next, report: (error) => store.reportSaveFailure(error) });
         }
@@ -48,11 +53,14 @@ export function phpSession(source: SessionSource, options: PhpSessionOptions = {
   };
 }
 
-function attach(req: IncomingMessage, session: RequestSession): void {
+function attach(req: IncomingMessage, session: RequestSession, onUse: () => void): void {
   Object.defineProperty(req, 'session', {
     configurable: true,
     enumerable: true,
-    get: () => session,
+    get: () => {
+      onUse();
+      return session;
+    },
     // What is put in its place would be lost in silence.
     set() {
       throw new StormlampError(

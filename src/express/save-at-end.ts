@@ -1,6 +1,8 @@
 /** Ends the session of a request together with its response, whatever way the response ends. */
 import type { ServerResponse } from 'node:http';
 import type { HttpSession } from './http-session.js';
+import { liftHeaders } from './lift-headers.js';
+import { poseAsEnded } from './pose-as-ended.js';
 
 /** What is told about a save. */
 export interface SaveAtEndPort {
@@ -13,8 +15,8 @@ export interface SaveAtEndPort {
 /**
  * Makes `response` announce and save the session by itself: the cookie with the headers, the save before the last byte.
  *
- * Once the response's `end()` was called, further calls of it are ignored until the save is over; after a save that failed
- * before any byte was sent, whoever answers instead ends the response in the usual way.
+ * Once the response's `end()` was called, the response is to everybody one that has ended, though its last bytes wait for the
+ * save; after a save that failed before any byte was sent, it is open again for whoever answers instead.
  */
 export function saveAtEnd(http: HttpSession, response: ServerResponse, port: SaveAtEndPort): void {
   const { end, writeHead } = response;
@@ -23,19 +25,22 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
   response.writeHead = function writeHeadWithCookie(this: ServerResponse, ...args: unknown[]) {
     const rest = liftHeaders(this, args);
     http.announce();
-    return Reflect.apply(writeHead, this, rest);
+    return Reflect.apply(writeHead, this, [...rest]);
   } as ServerResponse['writeHead'];
 
   response.end = function endAfterSave(this: ServerResponse, ...args: unknown[]): ServerResponse {
     if (phase === 'over') return Reflect.apply(end, this, args);
-    if (phase === 'saving') return this;
-    const finish = (): void => {
-      phase = 'over';
-      Reflect.apply(end, this, args);
-    };
+    // Somebody who kept this very function calls it past the pose.
+    if (phase === 'saving') return this.end(...(args as []));
     phase = 'saving';
     const wait = http.mustWait;
     const saved = http.save();
+    const unmask = wait ? poseAsEnded(this) : () => undefined;
+    const finish = (): void => {
+      phase = 'over';
+      unmask();
+      Reflect.apply(end, this, args);
+    };
     if (!wait) {
       void saved;
       finish();
@@ -43,6 +48,7 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
     }
     saved.then(finish, (error: unknown) => {
       port.report(error);
+      unmask();
       if (this.headersSent) {
         finish();
         return;
@@ -57,27 +63,4 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
   } as ServerResponse['end'];
 
   http.saveAtClose(() => phase === 'open', port.report);
-}
-
-/** Turns headers given to `writeHead` into set headers, so that the cookie is added to them and not lost. */
-function liftHeaders(response: ServerResponse, args: unknown[]): unknown[] {
-  const last = args.at(-1);
-  if (typeof last !== 'object' || last === null || response.headersSent) return args;
-  const entries = Array.isArray(last) ? pairs(last) : Object.entries(last);
-  // Names that come twice in a list are sent twice.
-  const seen = new Set<string>();
-  for (const [name, value] of entries) {
-    if (value === undefined) continue;
-    if (seen.has(name.toLowerCase())) response.appendHeader(name, value as string);
-    else response.setHeader(name, value as string);
-    seen.add(name.toLowerCase());
-  }
-  return args.slice(0, -1);
-}
-
-function pairs(list: readonly unknown[]): [string, unknown][] {
-  if (list.every((item) => Array.isArray(item))) return list as [string, unknown][];
-  return list.flatMap((name, index) =>
-    index % 2 === 0 ? [[String(name), list[index + 1]] as [string, unknown]] : [],
-  );
 }

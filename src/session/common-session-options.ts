@@ -1,6 +1,7 @@
 /** The options that every session store has, wherever it keeps the sessions. */
 import { invalidOption, readChoice, readNumber } from '../common/option-reader.js';
 import { SESSION_HANDLERS, type SessionHandler } from '../php/session-handler.js';
+import { CACHE_LIMITERS, type CacheLimiter, type CacheLimits } from './cache-limiter.js';
 import {
   type ResolvedSessionCookie,
   resolveSessionCookie,
@@ -31,6 +32,14 @@ export interface CommonSessionOptions {
    * What a request gets when no copy can be reached: an error, or an empty session that is not saved. Default `'error'`.
    */
   readonly onStoreDown?: 'error' | 'anonymous';
+  /**
+   * Which headers keep a response that uses a session out of caches, PHP's `session.cache_limiter`: `'nocache'`, `'private'`,
+   * `'private_no_expire'`, `'public'`, or `''` for none. Headers that the application sets itself win. Default `'nocache'`,
+   * as in PHP.
+   */
+  readonly cacheLimiter?: CacheLimiter;
+  /** How long a response may be kept where `cacheLimiter` allows it, in milliseconds: PHP's `session.cache_expire` × 60 000. Default 10 800 000. */
+  readonly cacheExpireMs?: number;
   /** Attributes of the cookie. */
   readonly cookie?: SessionCookieOptions;
   /** How ids are made and accepted. */
@@ -50,7 +59,7 @@ export interface CommonSessionOptions {
 }
 
 /** The common options with every default filled in. */
-export interface ResolvedCommonSessionOptions extends ResolvedSessionIds {
+export interface ResolvedCommonSessionOptions extends ResolvedSessionIds, CacheLimits {
   /** Copies that must have taken a save. */
   readonly acks: 'one' | 'majority' | 'all';
   /** Container. */
@@ -85,6 +94,8 @@ export const DEFAULT_COMMON_SESSION_OPTIONS: {
   readonly conflict: 'merge';
   readonly onGone: 'drop';
   readonly onStoreDown: 'error';
+  readonly cacheLimiter: 'nocache';
+  readonly cacheExpireMs: number;
   readonly regenerateGraceMs: number;
   readonly lockWaitMs: number;
 } = {
@@ -94,6 +105,8 @@ export const DEFAULT_COMMON_SESSION_OPTIONS: {
   conflict: 'merge',
   onGone: 'drop',
   onStoreDown: 'error',
+  cacheLimiter: 'nocache',
+  cacheExpireMs: 10_800_000,
   regenerateGraceMs: 10_000,
   lockWaitMs: 10_000,
 };
@@ -107,6 +120,8 @@ export const COMMON_SESSION_OPTION_NAMES: readonly (keyof CommonSessionOptions)[
   'onConflict',
   'onGone',
   'onStoreDown',
+  'cacheLimiter',
+  'cacheExpireMs',
   'cookie',
   'ids',
   'regenerateGraceMs',
@@ -135,7 +150,13 @@ export function resolveCommonSessionOptions(
     fallback: T,
   ): T => readChoice(`${path}.${name}`, options[name], choices, fallback);
   const duration = (
-    name: 'lifetimeMs' | 'regenerateGraceMs' | 'lockWaitMs' | 'operationTimeoutMs' | 'monitorIntervalMs',
+    name:
+      | 'lifetimeMs'
+      | 'cacheExpireMs'
+      | 'regenerateGraceMs'
+      | 'lockWaitMs'
+      | 'operationTimeoutMs'
+      | 'monitorIntervalMs',
     min: number,
   ): number => readNumber(`${path}.${name}`, options[name], d[name], { min });
   return {
@@ -146,6 +167,8 @@ export function resolveCommonSessionOptions(
     onConflict,
     onGone: choice('onGone', ['drop', 'recreate'], d.onGone),
     onStoreDown: choice('onStoreDown', ['error', 'anonymous'], d.onStoreDown),
+    cacheLimiter: choice('cacheLimiter', CACHE_LIMITERS, d.cacheLimiter),
+    cacheExpireMs: duration('cacheExpireMs', 0),
     cookie: resolveSessionCookie(`${path}.cookie`, options.cookie),
     ...resolveSessionIds(`${path}.ids`, options.ids),
     regenerateGraceMs: duration('regenerateGraceMs', 0),

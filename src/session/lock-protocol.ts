@@ -1,13 +1,14 @@
 /** How each PHP extension locks a session on a memcached node. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import type { BackoffOptions } from '../common/backoff.js';
+import { type Clock, systemClock } from '../common/clock.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 
 /** A lock that was taken on one node. */
 export interface TakenLock {
   /** Gives it more time; false when it is no longer ours. */
   renew(): Promise<boolean>;
-  /** Gives it back; false when it was no longer ours: it expired, or an unlock of PHP removed it. */
+  /** Gives it back; false when it may not have been ours any more: it expired, or an unlock of PHP removed it. */
   release(): Promise<boolean>;
 }
 
@@ -26,65 +27,106 @@ export interface LockProtocol {
   versionOf(node: MemcachedNode, key: string): Promise<bigint | undefined>;
 }
 
-/** How long a lock of ours lives when this process dies holding it, in seconds. */
-const LOCK_EXPIRE_SECONDS = 30;
-
 /**
  * The lock of php-memcached: `add` of a key of its own, deleted at the end (php_memcached session handler, measured).
  * Ours holds an owner mark, expires, and is renewed and deleted only in the very version that we stored.
+ *
+ * @param lifeMs how long a lock of ours lives when this process dies holding it
  */
-export const memcachedLock: LockProtocol = {
-  wait: { firstMs: 4, maxMs: 150 },
-  renewEveryMs: (LOCK_EXPIRE_SECONDS * 1_000) / 3,
-  async tryLock(node, key) {
-    const owner = Buffer.from(`stormlamp-${process.pid}-${randomBytes(6).toString('hex')}`);
-    const added = await node.add(key, owner, { exptime: LOCK_EXPIRE_SECONDS });
-    if (added.status !== 'stored') return undefined;
-    let { cas } = added;
-    return {
-      async renew() {
-        const renewed = await node.set(key, owner, { exptime: LOCK_EXPIRE_SECONDS, cas });
-        if (renewed.status !== 'stored') return false;
-        cas = renewed.cas;
-        return true;
-      },
-      release: async () => (await node.delete(key, { cas })) === 'deleted',
-    };
-  },
-  versionOf: async (node, key) => (await node.get(key))?.cas,
-};
+export function memcachedLock(lifeMs: number): LockProtocol {
+  const exptime = Math.ceil(lifeMs / 1_000);
+  return {
+    wait: { firstMs: 4, maxMs: 150 },
+    renewEveryMs: lifeMs / 3,
+    async tryLock(node, key) {
+      const owner = Buffer.from(`stormlamp-${process.pid}-${randomBytes(6).toString('hex')}`);
+      const added = await node.add(key, owner, { exptime });
+      if (added.status !== 'stored') return undefined;
+      let { cas } = added;
+      return {
+        async renew() {
+          const renewed = await node.set(key, owner, { exptime, cas });
+          if (renewed.status !== 'stored') return false;
+          cas = renewed.cas;
+          return true;
+        },
+        release: async () => (await node.delete(key, { cas })) === 'deleted',
+      };
+    },
+    versionOf: async (node, key) => (await node.get(key))?.cas,
+  };
+}
 
-/** Seconds that pecl-memcache gives a lock (`memcache.lock_timeout`). */
-const MEMCACHE_LOCK_SECONDS = 15;
 /** Client flags that pecl-memcache stores with its lock: an integer. */
 const MEMCACHE_LOCK_FLAGS = 768;
+/** memcached's clock has seconds: an item may be gone that much before its time. */
+const CLOCK_STEP_MS = 1_000;
+const UNLOCKED = Buffer.from('0');
+/** So often waiters may count while we unlock, before we unlock whatever they do. */
+const UNLOCK_ATTEMPTS = 8;
+/** More waiters than can count a lock up while it is held. */
+const MOST_WAITERS = 2n ** 32n;
 
 /**
  * The lock of pecl-memcache: a counter that is 1 for the holder and set to 0 to unlock (memcache_session.c, measured).
- * It has no owner, and counting does not renew it: it expires 15 seconds after the last unlock, held or not, so that ours
- * is renewed as soon as it is taken.
+ * Counting does not renew it: it expires `memcache.lock_timeout` after the last unlock, held or not, and PHP's lock has no owner.
+ *
+ * Ours has: as soon as it is taken, the count is set to a number of our own, which also renews it. PHP counts on from there
+ * and waits, since only 1 makes it the holder.
+ *
+ * @param lifeMs PHP's `memcache.lock_timeout`
  */
-export const memcacheLock: LockProtocol = {
-  wait: { firstMs: 5, maxMs: 1_000 },
-  renewEveryMs: (MEMCACHE_LOCK_SECONDS * 1_000) / 3,
-  async tryLock(node, key) {
-    const count = await node.increment(key, 1n, { initial: 1n, exptime: MEMCACHE_LOCK_SECONDS });
-    if (count !== 1n) return undefined;
-    const renew = async (): Promise<boolean> => (await node.touch(key, MEMCACHE_LOCK_SECONDS)) === 'touched';
-    // Not waited for: every round trip with the lock held is one that a waiting PHP page pays for.
-    const renewed = renew().catch(() => false);
-    return {
-      renew,
-      async release() {
-        await renewed;
-        // Where the lock was lost, setting it to 0 once more changes nothing, so the answer to the first need not be waited for.
-        const options = { exptime: MEMCACHE_LOCK_SECONDS, flags: MEMCACHE_LOCK_FLAGS };
-        const [held, set] = await Promise.all([node.get(key), node.set(key, Buffer.from('0'), options)]);
-        const ours = held !== null && held.value.toString('latin1').trim() !== '0';
-        return ours && set.status === 'stored';
-      },
-    };
-  },
-  // Everybody who waits counts it up, so its version says nothing; it always expires.
-  versionOf: async () => undefined,
-};
+export function memcacheLock(lifeMs: number, clock: Clock = systemClock): LockProtocol {
+  const exptime = Math.ceil(lifeMs / 1_000);
+  return {
+    wait: { firstMs: 5, maxMs: 1_000 },
+    renewEveryMs: lifeMs / 3,
+    async tryLock(node, key) {
+      const asked = clock.now();
+      const count = await node.increment(key, 1n, { initial: 1n, exptime });
+      // Whoever was held up for that long may have the answer about a lock that somebody else took since.
+      if (count !== 1n || clock.now() - asked > Math.max(lifeMs / 2, lifeMs - CLOCK_STEP_MS))
+        return undefined;
+      const mark = BigInt(randomInt(1, 2 ** 28)) * MOST_WAITERS;
+      const surelyOurs = asked + lifeMs - CLOCK_STEP_MS;
+      const flags = MEMCACHE_LOCK_FLAGS;
+      // Not waited for: every round trip with the lock held is one that a waiting PHP page pays for.
+      const marked = node
+        .set(key, Buffer.from(String(mark)), { exptime, flags })
+        // Where it arrived late, it may have taken the lock from somebody else, who does not know.
+        .then((set) => (set.status === 'stored' && clock.now() < surelyOurs ? set.cas : undefined))
+        .catch(() => undefined);
+      const versionOfOurs = async (): Promise<bigint | undefined> => {
+        const item = await node.get(key);
+        return item !== null && isCountedFrom(mark, item.value) ? item.cas : undefined;
+      };
+      return {
+        async renew() {
+          if ((await marked) === undefined || (await versionOfOurs()) === undefined) return false;
+          return (await node.touch(key, exptime)) === 'touched';
+        },
+        async release() {
+          const atMark = await marked;
+          // Whoever waits counts it up, and makes a new version of it.
+          let version = atMark ?? (await versionOfOurs());
+          for (let attempt = 1; version !== undefined; attempt += 1) {
+            const cas = attempt > UNLOCK_ATTEMPTS ? {} : { cas: version };
+            const { status } = await node.set(key, UNLOCKED, { exptime, flags, ...cas });
+            if (status === 'stored') return atMark !== undefined;
+            version = await versionOfOurs();
+          }
+          return false;
+        },
+      };
+    },
+    // Everybody who waits counts it up, so its version says nothing; it always expires.
+    versionOf: async () => undefined,
+  };
+}
+
+function isCountedFrom(mark: bigint, value: Buffer): boolean {
+  const text = value.toString('latin1').trim();
+  if (!/^\d{1,20}$/.test(text)) return false;
+  const count = BigInt(text);
+  return count >= mark && count < mark + MOST_WAITERS;
+}

@@ -47,6 +47,7 @@ export function phpMemcacheOptions(reader: PhpSettingsReader, placed: boolean): 
     ...(placed ? {} : { nodes }),
     placement,
     copies: reader.integer('memcache.session_redundancy', 2, 1),
+    lockExpireMs: reader.integer('memcache.lock_timeout', 15, 1) * 1000,
     prefix: reader.text('memcache.session_prefix_static_key', ''),
   };
 }

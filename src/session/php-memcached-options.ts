@@ -1,6 +1,6 @@
 /** The session options that the settings of php-memcached amount to (php_memcached.c, memcached.ini). */
 import type { PhpSettingsReader } from './php-settings-reader.js';
-import type { SessionOptions } from './session-options.js';
+import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
 
 /** See the head of this file. `placed` tells that the nodes are given elsewhere. */
 export function phpMemcachedOptions(reader: PhpSettingsReader, placed: boolean): SessionOptions {
@@ -52,7 +52,19 @@ export function phpMemcachedOptions(reader: PhpSettingsReader, placed: boolean):
     handler: 'memcached',
     ...(placed ? { placement: { distribution } } : { nodes, placement: { distribution, weights } }),
     copies: replicas + 1,
+    ...lockOptions(reader),
     prefix: reader.text('memcached.sess_prefix', 'memc.sess.key.'),
     ...(username === '' || password === '' ? {} : { username, password }),
+  };
+}
+
+function lockOptions(reader: PhpSettingsReader): Pick<SessionOptions, 'lockExpireMs' | 'lockBreakMs'> {
+  const expire = reader.integer('memcached.sess_lock_expire', 0);
+  // PHP's own rule: without a life of its own, a lock lives as long as a script may run.
+  const longest = expire === 0 ? reader.integer('max_execution_time', 30) : expire;
+  return {
+    ...(expire === 0 ? {} : { lockExpireMs: expire * 1000 }),
+    // The lock of a page that is still allowed to run is not broken.
+    lockBreakMs: Math.max(DEFAULT_SESSION_OPTIONS.lockBreakMs, 2 * longest * 1000),
   };
 }

@@ -1,5 +1,6 @@
 /** Turns PHP's own settings into session options, so that Node and PHP cannot be configured apart. */
 import { SESSION_HANDLERS, type SessionHandler } from '../php/session-handler.js';
+import { CACHE_LIMITERS, type CacheLimiter } from './cache-limiter.js';
 import type { CommonSessionOptions } from './common-session-options.js';
 import type { FileSessionOptions } from './file-session-options.js';
 import { phpFilesOptions } from './php-files-options.js';
@@ -52,8 +53,12 @@ function commonOptions(reader: PhpSettingsReader): CommonSessionOptions {
   }
   if (!reader.flag('session.use_cookies', true))
     reader.refuse('session.use_cookies', 'the id has to travel in a cookie');
-  if (reader.flag('session.use_trans_sid', false))
-    reader.refuse('session.use_trans_sid', 'ids in URLs are not read; turn it off');
+  // With it on, as it is by default, PHP does not look at session.use_trans_sid and session.referer_check (measured).
+  if (!reader.flag('session.use_only_cookies', true))
+    reader.refuse(
+      'session.use_only_cookies',
+      'PHP then takes ids from URLs, forms and, by session.referer_check, from some sites only, which Node does not; turn it on',
+    );
   const bits = reader.integer('session.sid_bits_per_character', 4);
   if (bits < 4 || bits > 6) reader.refuse('session.sid_bits_per_character', 'PHP knows 4, 5 and 6');
   const length = reader.integer('session.sid_length', 32);
@@ -62,8 +67,16 @@ function commonOptions(reader: PhpSettingsReader): CommonSessionOptions {
     serialize: serialize as SessionHandler,
     lifetimeMs: reader.integer('session.gc_maxlifetime', 1440, 1) * 1000,
     ids: { length, bitsPerCharacter: bits as 4 | 5 | 6 },
+    cacheLimiter: cacheLimiter(reader),
+    cacheExpireMs: reader.integer('session.cache_expire', 180) * 60_000,
     cookie: cookieOptions(reader),
   };
+}
+
+function cacheLimiter(reader: PhpSettingsReader): CacheLimiter {
+  const text = reader.text('session.cache_limiter', 'nocache').toLowerCase();
+  // PHP sends nothing for a word that it does not know.
+  return CACHE_LIMITERS.find((known) => known === text) ?? '';
 }
 
 function cookieOptions(reader: PhpSettingsReader): SessionCookieOptions {

@@ -116,6 +116,8 @@ export class SessionFiles {
           new Promise<void>((done) => {
             const hold: HeldCopies = {
               copies,
+              // The kernel keeps it as long as the file is open.
+              lost: false,
               release: () => {
                 done();
                 this.#held.delete(hold);

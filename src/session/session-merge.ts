@@ -31,12 +31,14 @@ export type ConflictDecision = 'ours' | 'theirs';
  *
  * @param bytesOfBase encoded bytes of a variable as it was loaded, undefined when absent
  * @param bytesOfTheirs encoded bytes of a variable as it is stored now, undefined when absent
+ * @param theyHold whether what is stored now is what we want, so that there is nothing to decide
  */
 export function mergeChanges(
   changes: ReadonlyMap<string, VariableChange>,
   bytesOfBase: (name: string) => Buffer | undefined,
   bytesOfTheirs: (name: string) => Buffer | undefined,
   decide: (conflict: VariableConflict) => ConflictDecision,
+  theyHold: (name: string, value: unknown) => boolean = () => false,
 ): MergeResult {
   const apply = new Map<string, VariableChange>();
   const conflicts: VariableConflict[] = [];
@@ -47,7 +49,7 @@ export function mergeChanges(
       apply.set(name, ours);
       continue;
     }
-    if (ours.kind === 'delete' && theirs === undefined) continue;
+    if (ours.kind === 'delete' ? theirs === undefined : theyHold(name, ours.value)) continue;
     const conflict: VariableConflict = { name, base, theirs, ours };
     conflicts.push(conflict);
     if (decide(conflict) === 'ours') apply.set(name, ours);
@@ -79,6 +81,7 @@ export function mergeSession(
     (name) => base.bytesOf(name),
     (name) => stored.bytesOf(name),
     decide,
+    (name, value) => stored.holds(name, value),
   );
   return {
     bytes: stored.encodeWith(apply),

@@ -59,6 +59,12 @@ export interface SessionOptions extends CommonSessionOptions {
    */
   readonly keys?: 'sessions' | 'all';
   /**
+   * How long a lock of this process lives when the process dies holding it, in milliseconds; as long as it lives, it is renewed.
+   * PHP's `memcache.lock_timeout` × 1000, which must be the same on both sides, or `memcached.sess_lock_expire`. At least 1000.
+   * Default 15 000 with the handler `'memcache'`, else 30 000.
+   */
+  readonly lockExpireMs?: number;
+  /**
    * How long one and the same lock must have been seen before it counts as left behind by a killed PHP process and is
    * removed, in milliseconds; 0 removes none. PHP's own locks expire after `memcached.sess_lock_expire`, else after
    * `max_execution_time`; only where both are 0, as on the command line by default, do they last for ever. It must be
@@ -99,6 +105,8 @@ export interface ResolvedSessionOptions extends ResolvedCommonSessionOptions {
   readonly prefix: string;
   /** What nodes are kept complete with. */
   readonly keys: 'sessions' | 'all';
+  /** Life of a lock of ours that is not given back. */
+  readonly lockExpireMs: number;
   /** Age at which a lock counts as left behind. */
   readonly lockBreakMs: number;
   /** Whether this process fills and mends. */
@@ -146,6 +154,7 @@ export const SESSION_OPTION_NAMES: readonly (keyof SessionOptions)[] = [
   'password',
   'prefix',
   'keys',
+  'lockExpireMs',
   'lockBreakMs',
   'resync',
   'resyncItemsPerSecond',
@@ -181,6 +190,12 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
     credentials: resolveCredentials(path, options),
     prefix: readPrefix(`${path}.prefix`, options.prefix, handler === 'memcached' ? d.prefix : ''),
     keys: readChoice(`${path}.keys`, options.keys, ['sessions', 'all'], d.keys),
+    lockExpireMs: readNumber(
+      `${path}.lockExpireMs`,
+      options.lockExpireMs,
+      handler === 'memcache' ? 15_000 : 30_000,
+      { min: 1_000, max: 2_592_000_000 },
+    ),
     lockBreakMs: readNumber(`${path}.lockBreakMs`, options.lockBreakMs, d.lockBreakMs, { min: 0 }),
     resync: readBoolean(`${path}.resync`, options.resync, true),
     resyncItemsPerSecond: readNumber(

@@ -1,5 +1,6 @@
 /** What the middleware and other users of sessions need of a store, whatever keeps the sessions. */
 import { type CallOptions, Deadline } from '../common/deadline.js';
+import type { CacheLimits } from './cache-limiter.js';
 import type { Session } from './session.js';
 import type { ResolvedSessionCookie } from './session-cookie-options.js';
 
@@ -35,7 +36,7 @@ export interface SessionSaveResult {
 }
 
 /** The options of a store that its users look at. */
-export interface SessionStorePortOptions {
+export interface SessionStorePortOptions extends CacheLimits {
   /** Cookie attributes. */
   readonly cookie: ResolvedSessionCookie;
   /** Which ids are let in. */

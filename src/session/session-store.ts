@@ -15,7 +15,7 @@ import { memcachedLock, memcacheLock } from './lock-protocol.js';
 import { mergeRivals } from './merge-rivals.js';
 import { regenerateSession } from './regenerate-session.js';
 import { RetiredSessions } from './retired-sessions.js';
-import { Session } from './session.js';
+import { type HeldSessionLock, Session } from './session.js';
 import type { SessionStoreEvents } from './session-events.js';
 import { assertSessionId, createSessionId } from './session-id.js';
 import { sessionDataKey, sessionLockKey, sessionPlacement, sessionRing } from './session-keys.js';
@@ -26,6 +26,7 @@ import { SessionResync } from './session-resync.js';
 import { type LoadOptions, type RegenerateOptions, sessionDeadline } from './session-store-port.js';
 import { sessionBytes } from './session-values.js';
 import { type SaveResult, SessionWriter } from './session-writer.js';
+import { surelyUnderLock, underLock } from './under-lock.js';
 
 /** Sessions on memcached nodes, byte-compatible with PHP's own. Made by `createSessionStore`. */
 export class SessionStore extends SafeEmitter<SessionStoreEvents> {
@@ -74,7 +75,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
       onReport: (report) => this.#tellMissed('save', report),
     });
     this.#locks = new SessionLocks(this.#copies, {
-      protocol: options.handler === 'memcache' ? memcacheLock : memcachedLock,
+      protocol: (options.handler === 'memcache' ? memcacheLock : memcachedLock)(options.lockExpireMs),
       waitMs: options.lockWaitMs,
       breakMs: options.lockBreakMs,
       onBroken: (broken) => this.publish('lock-broken', broken),
@@ -85,7 +86,8 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
       copies: this.#copies,
       standings: this.#nodes.standings,
       monitor: this.#nodes.monitor,
-      locked: (key, deadline, work) => this.#locked(sessionIdOf(options, key), deadline, work),
+      locked: async (key, deadline, work) =>
+        underLock(await this.#lock(sessionIdOf(options, key), deadline), work),
       onConflict: (decision) => this.publish('conflict-decided', decision),
     });
     forwardResyncEvents(this.#resync.resync, this);
@@ -149,10 +151,12 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
    *
    * Takes the lock that PHP takes, reads what is stored now, merges variable by variable, compares and sets on the
    * first node, writes the same bytes to the other copies, and unlocks. An unchanged session writes nothing. A session
-   * that was loaded with its lock is unlocked by this, whatever the outcome; another save takes the lock anew.
+   * that was loaded with its lock is unlocked by this, whatever the outcome; another save takes the lock anew. Where the lock
+   * turns out to have been lost meanwhile, it is taken again, to see to it that nobody overwrote what was saved.
    *
    * @throws StormlampError `ERR_SESSION_LOCKED`, `ERR_STORE_DOWN`, `ERR_SESSION_TOO_LARGE`, `ERR_PHP_VALUE` (a value
-   * that PHP has no counterpart for), `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`. After an error nothing in `session` is lost.
+   * that PHP has no counterpart for), `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`, `ERR_OUTCOME_UNKNOWN` (the lock was lost
+   * every time). After an error nothing in `session` is lost.
    */
   async save(session: Session, options?: CallOptions): Promise<SaveResult> {
     this.#assertOpen();
@@ -166,7 +170,12 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     const deadline = sessionDeadline(options);
     if (this.options.conflict === 'last-write-wins')
       return this.#writer.overwrite(session, changes, deadline).finally(() => session.release());
-    return this.#locked(session, deadline, () => this.#writer.merge(session, changes, deadline));
+    const merged = await surelyUnderLock(
+      () => this.#lock(session, deadline),
+      (again) => this.#writer.merge(session, changes, deadline, again),
+    );
+    if (merged === undefined) return { outcome: 'gone', copies: [] };
+    return this.#writer.saved(session, changes, merged);
   }
 
   /** Stores bytes as they are on every copy, under the lock. For tools that move sessions; `save` is for applications. */
@@ -176,7 +185,10 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     // What PHP cannot decode it deletes, so it must not get there.
     this.#decode(bytes);
     const deadline = sessionDeadline(options);
-    return this.#locked(id, deadline, () => this.#writer.raw(id, bytes, deadline));
+    return surelyUnderLock(
+      () => this.#lock(id, deadline),
+      () => this.#writer.raw(id, bytes, deadline),
+    );
   }
 
   /** Renews the expiry of every copy. Errors: `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_CLOSED`. */
@@ -205,11 +217,14 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     const key = this.#key(id);
     const deadline = sessionDeadline(options);
     for (const replaced of this.#retired.take(id)) await this.destroy(replaced, options);
-    await this.#locked(target, deadline, async () => {
-      const report = await this.#copies.delete(key, deadline);
-      this.#tellMissed('destroy', report);
-      if (report.reached.length === 0) throw storeDown(report.missed);
-    });
+    await surelyUnderLock(
+      () => this.#lock(target, deadline),
+      async () => {
+        const report = await this.#copies.delete(key, deadline);
+        this.#tellMissed('destroy', report);
+        if (report.reached.length === 0) throw storeDown(report.missed);
+      },
+    );
     publish('session', () => ({ operation: 'destroy', node: undefined, detail: '' }));
   }
 
@@ -222,8 +237,8 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     return regenerateSession(session, this.options, this.#retired, options, {
       save: (renamed) => this.save(renamed, options),
       // Nothing that a page of PHP saves meanwhile may be left behind.
-      locked: (work) =>
-        this.#locked(session, sessionDeadline(options), async () =>
+      locked: async (work) =>
+        underLock(await this.#lock(session, sessionDeadline(options)), async () =>
           work(await this.readRaw(session.id, options)),
         ),
     });
@@ -304,15 +319,14 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     this.publish('copy-missed', { operation: 'load', node: first, error });
   }
 
-  async #locked<T>(target: string | Session, deadline: Deadline, work: () => Promise<T>): Promise<T> {
+  async #lock(target: string | Session, deadline: Deadline): Promise<HeldSessionLock> {
     const id = typeof target === 'string' ? target : target.id;
     const held = typeof target === 'string' ? undefined : target.takeLock();
-    const lock = held ?? (await this.#locks.acquire(sessionLockKey(this.options, id), deadline));
-    try {
-      return await work();
-    } finally {
-      await lock.release();
-    }
+    if (held !== undefined) return held;
+    const lock = await this.#locks.acquire(sessionLockKey(this.options, id), deadline);
+    // A machine that is too slow for one life of the lock gives it another.
+    lock.keep();
+    return lock;
   }
 
   #tellMissed(operation: 'save' | 'touch' | 'destroy', report: CopyReport): void {

@@ -25,6 +25,14 @@ export interface SaveResult {
 /** The changes that a save applies. */
 export type SessionChanges = ReadonlyMap<string, VariableChange>;
 
+/** What a merge stored. */
+export interface MergedWrite {
+  /** The session's bytes. */
+  readonly bytes: Buffer;
+  /** Nodes that hold them. */
+  readonly copies: readonly NodeId[];
+}
+
 /** What a {@link SessionWriter} needs of its store. */
 export interface SessionWriterOptions {
   /** The options of the store. */
@@ -46,29 +54,52 @@ export class SessionWriter {
     this.#options = options;
   }
 
-  /** Merges `changes` into what is stored now, and brings every copy to the result. */
-  async merge(session: Session, changes: SessionChanges, deadline: Deadline): Promise<SaveResult> {
+  /**
+   * Merges `changes` into what is stored now, and brings every copy to the result; undefined when the session is gone. It is
+   * saved once {@link SessionWriter.saved} was told.
+   *
+   * @param again whether this save had stored its changes before and cannot be sure that they are still there: whoever changed
+   * the same variables since is later than this save
+   */
+  async merge(
+    session: Session,
+    changes: SessionChanges,
+    deadline: Deadline,
+    again: boolean,
+  ): Promise<MergedWrite | undefined> {
     const { store, copies, onConflict } = this.#options;
+    const decide = again ? () => 'theirs' as const : store.onConflict;
+    const existed = session.exists || again;
     let merged: MergedSession | undefined;
     const report = await copies.change(
       sessionDataKey(store, session.id),
       (current) => {
-        if (current.item === null && session.exists && store.onGone === 'drop') return undefined;
+        if (current.item === null && existed && store.onGone === 'drop') return undefined;
         const stored = this.#stored(current) ?? session.inherited;
-        merged = mergeSession(session.base, changes, stored, store.onConflict);
+        merged = mergeSession(session.base, changes, stored, decide);
         return { value: merged.bytes, exptime: this.#exptime() };
       },
       deadline,
     );
-    if (report === undefined || merged === undefined) return { outcome: 'gone', copies: [] };
+    if (report === undefined || merged === undefined) return undefined;
     for (const decision of merged.decided) onConflict(decision);
-    return this.#saved(session, changes, merged.bytes, report);
+    this.#assertAcknowledged(report);
+    return { bytes: merged.bytes, copies: report.reached };
   }
 
   /** Stores what was loaded with `changes`, whatever is stored now. */
   async overwrite(session: Session, changes: SessionChanges, deadline: Deadline): Promise<SaveResult> {
     const bytes = session.base.encodeWith(changes);
-    return this.#saved(session, changes, bytes, await this.#storeEverywhere(session.id, bytes, deadline));
+    const report = await this.#storeEverywhere(session.id, bytes, deadline);
+    this.#assertAcknowledged(report);
+    return this.saved(session, changes, { bytes, copies: report.reached });
+  }
+
+  /** Tells the session what was stored of it. */
+  saved(session: Session, changes: SessionChanges, { bytes, copies }: MergedWrite): SaveResult {
+    session.wrote(this.#decode(bytes), this.#decode(session.base.encodeWith(changes)));
+    publish('session', () => ({ operation: 'save', node: copies[0], detail: `${copies.length} copies` }));
+    return { outcome: 'saved', copies };
   }
 
   /** Stores bytes as they are. */
@@ -90,17 +121,6 @@ export class SessionWriter {
     if (rivals.length === 0) return this.#decode(bytes);
     const others = rivals.map((rival) => sessionBytes(rival, handler));
     return this.#decode(mergeRivals(bytes, others, serialize).bytes);
-  }
-
-  #saved(session: Session, changes: SessionChanges, bytes: Buffer, report: CopyReport): SaveResult {
-    this.#assertAcknowledged(report);
-    session.wrote(this.#decode(bytes), this.#decode(session.base.encodeWith(changes)));
-    publish('session', () => ({
-      operation: 'save',
-      node: report.reached[0],
-      detail: `${report.reached.length} copies`,
-    }));
-    return { outcome: 'saved', copies: report.reached };
   }
 
   #assertAcknowledged(report: CopyReport): void {

@@ -11,6 +11,8 @@ export interface SessionVariables {
 
 /** A lock of the store that a session holds. */
 export interface HeldSessionLock {
+  /** Whether it is known to be no longer ours. */
+  readonly lost: boolean;
   /** Gives it back. Never rejects; again: nothing. */
   release(): Promise<void>;
 }

@@ -171,6 +171,9 @@ describe('behind express-session', () => {
       const { cookie: _cookie, ...variables } = req.session;
       res.json({ id: req.sessionID, variables });
     });
+    app.get('/whether', (req, res) => {
+      res.json(req.session === undefined ? 'no session' : 'a session');
+    });
     app.get('/set', (req, res) => {
       Object.assign(req.session, req.query);
       res.json({ id: req.sessionID });
@@ -290,12 +293,20 @@ describe('behind express-session', () => {
 
   test('a store that cannot be reached is an error of the request, or no session, as the option says', async () => {
     const strict = await site(await openStore());
-    const lenient = await openStore({ onStoreDown: 'anonymous', monitorIntervalMs: 50 });
-    const store = sessionStore(lenient);
-    await strict('/set?user=ada');
+    const store = sessionStore(await openStore({ onStoreDown: 'anonymous', monitorIntervalMs: 50 }));
+    const lenient = await site(await openStore(), { store });
+    for (const visit of [strict, lenient]) {
+      await visit('/set?user=ada');
+      expect((await visit('/whether')).body).toBe('a session');
+    }
     const gone = once(store, 'disconnect');
     for (const node of suite.servers.memcached) await node.kill();
-    expect((await strict('/me')).status).toBe(500);
     await gone;
+    expect((await strict('/whether')).status).toBe(500);
+    expect(await lenient('/whether')).toMatchObject({ status: 200, body: 'no session' });
+    const back = once(store, 'connect');
+    for (const node of suite.servers.memcached) await node.start();
+    await back;
+    expect((await lenient('/whether')).body).toBe('a session');
   });
 });

@@ -110,6 +110,8 @@ describe.each([
   ['Express 4', express4],
   ['Express 5', express],
 ])('with %s', (_name, framework) => {
+  const late: (string | undefined)[] = [];
+
   async function shop(store: SessionStore): Promise<string> {
     const app = framework();
     app.use(phpSession(store));
@@ -130,6 +132,8 @@ describe.each([
     });
     app.get('/twice', (req, res) => {
       sessionOf(req)['n'] = 1;
+      // Node tells of it, and so it is here.
+      res.once('error', (error: NodeJS.ErrnoException) => void late.push(error.code));
       res.end('first');
       res.end('second');
     });
@@ -174,6 +178,7 @@ describe.each([
     const id = await stored(store, 'n|i:0;');
     expect(await (await fetch(`${await shop(store)}/twice`, withId(id))).text()).toBe('first');
     expect((await store.load(id)).data).toEqual({ n: 1 });
+    expect(late).toEqual(['ERR_STREAM_WRITE_AFTER_END']);
   });
 });
 

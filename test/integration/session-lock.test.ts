@@ -1,5 +1,5 @@
 /** The session lock beside real PHP: a lock that PHP took away is noticed, and one that a killed PHP left behind is removed. */
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { memcachedLock, memcacheLock } from '../../src/session/lock-protocol.js';
@@ -167,7 +167,8 @@ describe("with conflict 'lock'", () => {
       const store = await openStore({ conflict: 'lock', handler });
       const id = newId();
       await store.writeRaw(id, Buffer.from('n|i:1;'));
-      const { renewEveryMs } = handler === 'memcached' ? memcachedLock : memcacheLock;
+      const { lockExpireMs } = store.options;
+      const { renewEveryMs } = (handler === 'memcached' ? memcachedLock : memcacheLock)(lockExpireMs);
       vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
       try {
         const session = await store.load(id);
@@ -185,6 +186,87 @@ describe("with conflict 'lock'", () => {
       }
     },
   );
+});
+
+describe.each(['memcached', 'memcache'] as const)(
+  'a lock of %s that was lost while Node saved',
+  (handler) => {
+    const lockKey = (id: string): string =>
+      handler === 'memcached' ? `memc.sess.key.lock.${id}` : `${id}.lock`;
+    const ini = (): Record<string, string> => {
+      const nodes = suite.servers.memcached.map((node) => node.id);
+      return handler === 'memcached'
+        ? { 'memcached.sess_lock_retries': '500' }
+        : {
+            'session.save_handler': 'memcache',
+            'session.save_path': nodes.map((node) => `tcp://${node}`).join(','),
+          };
+    };
+
+    /** PHP takes over the lock of a session that Node has loaded, and writes when Node believes to have saved. */
+    async function overtake(code: string): Promise<{ data: unknown; decided: unknown[]; lost: number }> {
+      const store = await openStore({ conflict: 'lock', handler });
+      const tale = { decided: [] as unknown[], lost: 0 };
+      store.on('lock-lost', () => {
+        tale.lost += 1;
+      });
+      store.on('conflict-decided', (decision) => void tale.decided.push(decision));
+      const id = newId();
+      await store.writeRaw(id, Buffer.from('php|i:0;node|i:0;'));
+      const session = await store.load(id);
+      session.data['node'] = 1;
+      // What an expiry does, without the wait for it.
+      await say(`delete ${lockKey(id)}`);
+      const [opened, saved] = [
+        join(suite.servers.folder, `${id}.opened`),
+        join(suite.servers.folder, `${id}.saved`),
+      ];
+      const page = php(
+        id,
+        `touch('${opened}'); while (!file_exists('${saved}')) { usleep(5000); clearstatcache(); } ${code}`,
+        ini(),
+      );
+      await expect.poll(() => existsSync(opened), { timeout: 10_000 }).toBe(true);
+      const saving = store.save(session);
+      const witness = await openStore({ handler });
+      await expect.poll(async () => (await witness.load(id)).data['node'], { timeout: 10_000 }).toBe(1);
+      writeFileSync(saved, '');
+      await page;
+      expect((await saving).outcome).toBe('saved');
+      return { ...tale, data: (await witness.load(id)).data };
+    }
+
+    test('is noticed, and what PHP overwrote without having seen it is saved once more', async () => {
+      expect(await overtake("$_SESSION['php'] = 1;")).toEqual({
+        data: { php: 1, node: 1 },
+        decided: [],
+        lost: 1,
+      });
+    });
+
+    test('does not undo a later change of the same variable', async () => {
+      expect(await overtake("$_SESSION['node'] = 7;")).toEqual({
+        data: { php: 0, node: 7 },
+        decided: [{ variable: 'node', kept: 'theirs' }],
+        lost: 1,
+      });
+    });
+  },
+);
+
+test('a lock of pecl-memcache lives as long as PHP says, and one that PHP took over is not given back by Node', async () => {
+  const store = await openStore({ conflict: 'lock', handler: 'memcache', lockExpireMs: 3_000 });
+  const id = newId();
+  await store.writeRaw(id, Buffer.from('n|i:1;'));
+  const session = await store.load(id);
+  const life = await lifeOf(`${id}.lock`);
+  expect(life).toBeGreaterThan(0);
+  expect(life).toBeLessThanOrEqual(3);
+  await say(`delete ${id}.lock`);
+  // As PHP takes it.
+  await say(`add ${id}.lock 768 60 1\r\n1`);
+  await session.release();
+  expect(await say(`incr ${id}.lock 1`)).toContain('2');
 });
 
 /** Says one line to every memcached, past all clients, and gives the answers. */

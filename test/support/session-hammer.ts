@@ -83,19 +83,30 @@ export async function hammerSessions(
   around: {
     /** Where PHP process `index` finds its sessions, when it is not on the nodes themselves. */
     readonly phpPath?: (index: number) => string;
+    /** PHP's `memcache.lock_timeout` in seconds, which Node follows. Default 60: PHP's own is too short for a slow machine. */
+    readonly lockTimeout?: number;
     /** Happens once meanwhile. */
     readonly during?: () => Promise<void>;
     /** Resolves when what is stored may be compared. */
     readonly settled?: () => Promise<void>;
   } = {},
 ): Promise<HammerReport> {
+  const { lockTimeout = 60 } = around;
   // Past the proxies: they live in this process, and all that PHP and Node say would have to go through one event loop.
   const nodes = servers.memcached.map(({ host, realPort }) => `${host}:${realPort}`);
   const ids = Array.from({ length: size.sessions }, (_, index) => `hammer${handler}${Date.now()}x${index}`);
   // One after the other: as many connections at once as there are workers are not what is tried here.
   const stores: SessionStore[] = [];
   for (let index = 0; index < Math.max(1, size.node); index += 1)
-    stores.push(await createSessionStore({ nodes, handler, operationTimeoutMs: 5_000, ...options }));
+    stores.push(
+      await createSessionStore({
+        nodes,
+        handler,
+        operationTimeoutMs: 5_000,
+        ...(handler === 'memcache' ? { lockExpireMs: 1000 * lockTimeout } : {}),
+        ...options,
+      }),
+    );
   try {
     const refusals: Record<string, number> = {};
     const trouble: Record<string, number> = {};
@@ -124,6 +135,7 @@ export async function hammerSessions(
           `php${index}`,
           until,
           ids,
+          lockTimeout,
         ),
       ),
       ...stores
@@ -178,6 +190,7 @@ async function phpWorker(
   me: string,
   until: number,
   ids: readonly string[],
+  lockTimeout: number,
 ): Promise<Tally> {
   const tally: Tally = { saved: 0, refused: 0, longest: 0, crashed: 0, acknowledged: new Map(), lost: [] };
   for (;;) {
@@ -192,7 +205,7 @@ async function phpWorker(
         max_execution_time: 0,
         'memcached.sess_lock_expire': 30,
         // pecl-memcache waits for twice as long, and then writes an empty session over the stored one.
-        'memcache.lock_timeout': 60,
+        'memcache.lock_timeout': lockTimeout,
       },
       timeoutMs: Math.max(0, until - Date.now()) + 90_000,
     });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { sessionOptionsFromPhp } from '../../../src/session/php-session-options.js';
-import { resolveSessionOptions } from '../../../src/session/session-options.js';
+import { resolveSessionOptions, type SessionOptions } from '../../../src/session/session-options.js';
 import { resolveStoreOptions } from '../../../src/session/store-options.js';
 
 const folders: string[] = [];
@@ -64,6 +64,9 @@ test('without settings PHP has its built-in values', () => {
     nodes: ['a:11211'],
     placement: { distribution: 'ketama', weights: [1] },
     copies: 1,
+    cacheLimiter: 'nocache',
+    cacheExpireMs: 10_800_000,
+    lockBreakMs: 60_000,
     prefix: 'memc.sess.key.',
     serialize: 'php',
     lifetimeMs: 1_440_000,
@@ -139,4 +142,26 @@ test("pecl-memcache's own save path comes before PHP's", () => {
     }),
   );
   expect(options).toMatchObject({ nodes: ['cache2:11211'] });
+});
+
+test('locks live as long as those of PHP, and none is broken that a page may still hold', () => {
+  const locks = (values: Readonly<Record<string, string>>) => {
+    const { lockExpireMs, lockBreakMs } = resolveSessionOptions(
+      sessionOptionsFromPhp(settings({ 'session.save_path': 'tcp://a:1', ...values })) as SessionOptions,
+    );
+    return { lockExpireMs, lockBreakMs };
+  };
+  const memcache = { 'session.save_handler': 'memcache' };
+  expect(locks(memcache).lockExpireMs).toBe(15_000);
+  expect(locks({ ...memcache, 'memcache.lock_timeout': '60' }).lockExpireMs).toBe(60_000);
+  const memcached = { 'session.save_handler': 'memcached', 'session.save_path': 'a:1' };
+  expect(locks(memcached)).toEqual({ lockExpireMs: 30_000, lockBreakMs: 60_000 });
+  expect(locks({ ...memcached, max_execution_time: '300' })).toEqual({
+    lockExpireMs: 30_000,
+    lockBreakMs: 600_000,
+  });
+  expect(locks({ ...memcached, max_execution_time: '300', 'memcached.sess_lock_expire': '45' })).toEqual({
+    lockExpireMs: 45_000,
+    lockBreakMs: 90_000,
+  });
 });

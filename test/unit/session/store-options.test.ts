@@ -83,10 +83,10 @@ test('what PHP would do with its own temporary folder, or refuse, is refused', (
 
 test('ids in URLs, and replicas that the text protocol never writes, are refused', () => {
   const ini = phpIni(
-    'session.save_handler = memcached\nsession.save_path = a\nsession.use_trans_sid = 1\nmemcached.sess_binary_protocol = 0\nmemcached.sess_number_of_replicas = 1\n',
+    'session.save_handler = memcached\nsession.save_path = a\nsession.use_only_cookies = 0\nmemcached.sess_binary_protocol = 0\nmemcached.sess_number_of_replicas = 1\n',
   );
   expect(() => resolveStoreOptions({ phpIni: ini })).toThrow(
-    /session\.use_trans_sid = "1"[\s\S]*memcached\.sess_binary_protocol = "0"/,
+    /session\.use_only_cookies = "0"[\s\S]*memcached\.sess_binary_protocol = "0"/,
   );
 });
 
