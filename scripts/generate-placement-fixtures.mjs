@@ -262,6 +262,8 @@ async function live() {
       ['memcache', tcp, { [D]: 1 }],
       ['memcache', tcp, { [D]: 2 }],
       ['memcache', tcp, { [D]: 3 }],
+      ['memcache', tcp, { [D]: 4 }],
+      ['memcache', tcp, { [D]: 5, 'memcache.hash_function': 'fnv' }],
       ['memcache', tcp, { 'memcache.hash_strategy': 'standard' }],
       ['memcache', tcp, { [D]: 4, 'memcache.hash_strategy': 'standard' }],
       ['memcache', tcp, { [D]: 4, 'memcache.hash_strategy': 'standard', 'memcache.hash_function': 'fnv' }],

@@ -153,7 +153,7 @@ export class ExpressSessionStore extends EventEmitter {
       this.emit(now ? 'connect' : 'disconnect');
     };
     if (store instanceof SessionStore)
-      store.on('breaker-changed', () => look(store.status().some(({ reads }) => reads !== 'open')));
+      store.on('breaker-changed', () => look(store.status().some(({ reads }) => reads === 'closed')));
     if (store instanceof FileSessionStore)
       store.on('mount-changed', () => look(store.status().some(({ health }) => isReadable(health))));
   }

@@ -65,7 +65,7 @@ const UNLOCKED = Buffer.from('0');
 /** So often waiters may count while we unlock, before we unlock whatever they do. */
 const UNLOCK_ATTEMPTS = 8;
 /** More waiters than can count a lock up while it is held. */
-const MOST_WAITERS = 2n ** 32n;
+const MOST_WAITERS = 2n ** 24n;
 
 /**
  * The lock of pecl-memcache: a counter that is 1 for the holder and set to 0 to unlock (memcache_session.c, measured).

@@ -15,15 +15,22 @@ export function phpMemcacheOptions(reader: PhpSettingsReader, placed: boolean): 
       : ['memcache.session_save_path', own];
   for (const entry of placed ? [] : path.split(/[\s,]+/)) {
     if (entry === '') continue;
+    // As PHP parses URLs: without a scheme there has to be a port.
     const match =
-      /^(?:tcp:\/\/([^:/?]+|\[[^\]]+\])(?::(\d+))?|unix:\/\/(\/[^:?]+)(?::0)?)\/?(?:\?(.*))?$/.exec(entry);
+      /^(?:(?:tcp:\/\/([^:/?#@]+|\[[^\]]+\])(?::(\d+))?|([^:/?#@]+):(\d+))(?:\/[^?#]*)?|unix:\/\/(\/[^:?]+)(?::0)?\/?)(?:\?([^#]*))?$/i.exec(
+        entry,
+      );
     if (match === null) {
       reader.refuse(setting, `the entry ${JSON.stringify(entry)} is not tcp://host:port`);
       continue;
     }
-    const [, host, port, socket, query] = match;
-    nodes.push(socket ?? `${host}:${port ?? reader.integer('memcache.default_port', 11_211)}`);
-    weights.push(Math.max(1, Number(new URLSearchParams(query ?? '').get('weight') ?? 1)));
+    const [, withScheme, schemePort, bare, barePort, socket, query] = match;
+    const port = schemePort ?? barePort ?? reader.integer('memcache.default_port', 11_211);
+    nodes.push(socket ?? `${withScheme ?? bare}:${port}`);
+    const weight = new URLSearchParams(query ?? '').get('weight') ?? '1';
+    if (!/^[1-9]\d{0,5}$/.test(weight))
+      reader.refuse(setting, `the weight in ${JSON.stringify(entry)} is not a number of at least 1`);
+    weights.push(Number(weight));
   }
   if (!placed && nodes.length === 0) reader.refuse(setting, 'it names no memcached server');
   if (reader.flag('memcache.session_prefix_host_key', false)) {
@@ -48,6 +55,15 @@ export function phpMemcacheOptions(reader: PhpSettingsReader, placed: boolean): 
     placement,
     copies: reader.integer('memcache.session_redundancy', 2, 1),
     lockExpireMs: reader.integer('memcache.lock_timeout', 15, 1) * 1000,
-    prefix: reader.text('memcache.session_prefix_static_key', ''),
+    prefix: readPrefix(reader),
   };
+}
+
+function readPrefix(reader: PhpSettingsReader): string {
+  const name = 'memcache.session_prefix_static_key';
+  const prefix = reader.text(name, '');
+  if (prefix.includes('.'))
+    reader.refuse(name, 'PHP warns of the dot, and goes on without a prefix; take it out');
+  // What memcached could not take in a key, the extension writes as underscores.
+  return prefix.replace(/[\0-\x20]/g, '_');
 }

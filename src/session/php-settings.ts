@@ -9,7 +9,8 @@ const FALSE_WORDS: ReadonlySet<string> = new Set(['off', 'no', 'false', 'none', 
 /**
  * The settings in the text of a php.ini, later lines before earlier ones (Zend/zend_ini_scanner.l).
  *
- * `[PATH=…]` and `[HOST=…]` sections, which hold only for some requests, are left out.
+ * The settings of a pool of PHP-FPM (`php_admin_value[session.save_path] = …`) are read, too, since they come before those of
+ * the php.ini. `[PATH=…]` and `[HOST=…]` sections, which hold only for some requests, are left out.
  *
  * @param env values for `${NAME}`
  */
@@ -29,7 +30,26 @@ export function parsePhpIni(
     const equals = line.indexOf('=');
     const name = (equals === -1 ? line : line.slice(0, equals)).trim();
     if (conditional || name === '') continue;
-    settings.set(name, equals === -1 ? '' : readValue(line.slice(equals + 1).trim(), env));
+    settings.set(
+      /^php_(?:admin_)?(?:value|flag)\[([^\]]+)\]$/.exec(name)?.[1] ?? name,
+      equals === -1 ? '' : readValue(line.slice(equals + 1).trim(), env),
+    );
+  }
+  return settings;
+}
+
+/** Whether a text is what `phpinfo()` prints, whatever PHP says before it: as text, as a page, or not at all. */
+export function phpInfoForm(text: string): 'text' | 'html' | undefined {
+  if (/^\s*<(?:!doctype|html)\b/i.test(text) || /<td class="e">/i.test(text)) return 'html';
+  return /^phpinfo\(\)\s*$/m.test(text) || /^[\w.]+ => .* => .*$/m.test(text) ? 'text' : undefined;
+}
+
+/** The local values in the page that `phpinfo()` makes for browsers. */
+export function parsePhpInfoPage(text: string): PhpSettings {
+  const settings = new Map<string, string>();
+  const row = /<tr><td class="e">([^<]*)<\/td><td class="v">(.*?)<\/td><td class="v">/g;
+  for (const [, name = '', local = ''] of text.matchAll(row)) {
+    settings.set(name.trim(), local === '<i>no value</i>' ? '' : normalWord(plainText(local)));
   }
   return settings;
 }
@@ -67,4 +87,17 @@ function normalWord(text: string): string {
   if (TRUE_WORDS.has(word)) return '1';
   if (FALSE_WORDS.has(word)) return '';
   return text;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  amp: '&',
+  '#039': "'",
+  '#39': "'",
+};
+
+function plainText(html: string): string {
+  return html.replace(/<[^>]*>/g, '').replace(/&(#?\w+);/g, (all, name: string) => ENTITIES[name] ?? all);
 }

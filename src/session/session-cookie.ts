@@ -1,4 +1,5 @@
 /** The session cookie exactly as PHP reads and writes it (php-src ext/session, ext/standard/head.c; measured on PHP 8.2). */
+import { isUtf8 } from 'node:buffer';
 
 import type { ResolvedSessionCookie } from './session-cookie-options.js';
 
@@ -48,14 +49,15 @@ export function formatSessionCookie(
   return text;
 }
 
+/** As PHP's urldecode: escapes that are none stay as they are. What is then not UTF-8 is told one character per byte. */
 function urlDecode(text: string): string {
   if (!text.includes('%')) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // Not UTF-8: no id that PHP makes; kept as it is so that the id check refuses it.
-    return text;
-  }
+  const bytes = text.replace(/%([0-9A-Fa-f]{2})/g, (_all, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  // Node gives headers one character per byte, too.
+  const decoded = Buffer.from(bytes, 'latin1');
+  return isUtf8(decoded) ? decoded.toString() : bytes;
 }
 
 function urlEncode(text: string): string {

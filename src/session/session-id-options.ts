@@ -28,9 +28,14 @@ export interface ResolvedSessionIds {
   readonly idFormat: SessionIdFormat;
 }
 
+/** All ids that PHP could have made, up to a length. */
+export function acceptUpTo(length: number): RegExp {
+  return new RegExp(`^[A-Za-z0-9,-]{1,${length}}$`);
+}
+
 /** The defaults: new ids of 160 bits, and all ids that PHP could have made and whose lock key fits memcached. */
 export const DEFAULT_SESSION_IDS: ResolvedSessionIds = {
-  accept: /^[A-Za-z0-9,-]{1,231}$/,
+  accept: acceptUpTo(231),
   strict: true,
   idFormat: { length: 32, bitsPerCharacter: 5 },
 };

@@ -9,6 +9,7 @@ import {
   rejectUnknownOptions,
 } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { MAX_KEY_BYTES } from '../memcached/memcached-key.js';
 import {
   COMMON_SESSION_OPTION_NAMES,
   type CommonSessionOptions,
@@ -16,6 +17,8 @@ import {
   type ResolvedCommonSessionOptions,
   resolveCommonSessionOptions,
 } from './common-session-options.js';
+import { acceptUpTo, DEFAULT_SESSION_IDS, type ResolvedSessionIds } from './session-id-options.js';
+import { sessionLockKey } from './session-keys.js';
 import {
   type PlacedNode,
   resolvePlacement,
@@ -141,6 +144,9 @@ export const DEFAULT_SESSION_OPTIONS: typeof DEFAULT_COMMON_SESSION_OPTIONS & {
   monitorIntervalMs: 1_000,
 };
 
+/** The longest prefix that php-memcached uses; of a longer one it uses nothing (libmemcached's namespace, measured). */
+export const MEMCACHED_PREFIX_LIMIT = 127;
+
 const HANDLERS: readonly SessionHandlerName[] = ['memcached', 'memcache', 'memcached-class'];
 
 /** Their names. */
@@ -178,8 +184,11 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
     resolveSessionNodes(`${path}.nodes`, options.nodes, handler),
     options.addressMap,
   );
+  const common = resolveCommonSessionOptions(path, options, d);
+  const prefix = readPrefix(`${path}.prefix`, options.prefix, handler);
   return {
-    ...resolveCommonSessionOptions(path, options, d),
+    ...common,
+    ...fitIds(path, common, { handler, prefix }),
     nodes,
     copies: Math.min(
       readNumber(`${path}.copies`, options.copies, d.copies, { min: 1, integer: true }),
@@ -188,7 +197,7 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
     handler,
     placement: resolvePlacement(`${path}.placement`, options.placement, handler, nodes.length),
     credentials: resolveCredentials(path, options),
-    prefix: readPrefix(`${path}.prefix`, options.prefix, handler === 'memcached' ? d.prefix : ''),
+    prefix,
     keys: readChoice(`${path}.keys`, options.keys, ['sessions', 'all'], d.keys),
     lockExpireMs: readNumber(
       `${path}.lockExpireMs`,
@@ -244,10 +253,27 @@ function readSeal(
   return seal;
 }
 
-function readPrefix(path: string, value: unknown, fallback: string): string {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'string' || value.length > 200 || !/^[\x21-\x7e]*$/.test(value)) {
-    throw invalidOption(path, 'up to 200 printable ASCII characters without blanks', value);
+function readPrefix(path: string, value: unknown, handler: SessionHandlerName): string {
+  if (value === undefined) return handler === 'memcached' ? DEFAULT_SESSION_OPTIONS.prefix : '';
+  const limit = handler === 'memcached' ? MEMCACHED_PREFIX_LIMIT : 200;
+  if (typeof value !== 'string' || value.length > limit || !/^[\x21-\x7e]*$/.test(value)) {
+    throw invalidOption(path, `up to ${limit} printable ASCII characters without blanks`, value);
   }
   return value;
+}
+
+/** Sees to it that the keys of new sessions fit memcached; longer ids that PHP may have made are let in as far as they fit. */
+function fitIds(
+  path: string,
+  { accept, idFormat }: ResolvedSessionIds,
+  keys: { readonly handler: SessionHandlerName; readonly prefix: string },
+): Pick<ResolvedSessionIds, 'accept'> {
+  const room = MAX_KEY_BYTES - sessionLockKey(keys, '').key.length;
+  if (idFormat.length > room) {
+    throw new StormlampError(
+      ErrorCode.INVALID_OPTION,
+      `Expected \`${path}.prefix\` and \`${path}.ids.length\` to leave room for each other: a key of memcached has at most ${MAX_KEY_BYTES} bytes, so that ids have at most ${room} with this prefix, got ${idFormat.length}`,
+    );
+  }
+  return { accept: accept === DEFAULT_SESSION_IDS.accept && room < 231 ? acceptUpTo(room) : accept };
 }

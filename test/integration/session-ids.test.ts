@@ -136,6 +136,69 @@ describe('cookies', () => {
     }
   });
 
+  test('of all kinds are read as PHP reads them', async () => {
+    const php = await servers.phpSite(
+      '<?php $v = $_COOKIE["my_sess"] ?? null; echo is_string($v) && $v !== "" ? bin2hex($v) : "none";',
+    );
+    closers.push(() => php.kill());
+    const names =
+      'my_sess,my.sess,my sess,my[sess,my_sess[],my_sess[a],my_sess[,my_sess],my_sess[]x,my_sess[a][b],my_sess[a, my_sess,\tmy_sess,my_sess ,my_sess%5B%5D,my%5Fsess,%6Dy_sess,x,,my_sess[ ],my.sess[],my[sess[],my_sess\t,MY_SESS,[my_sess,my_sess[]],my]sess,my_sess[[],my+sess';
+    const values = [
+      'one',
+      'two',
+      '',
+      '%6Fne',
+      'a+b',
+      'a%20b',
+      '%FF',
+      '%',
+      '%4',
+      '%zz%6F',
+      'a=b',
+      '"q"',
+      ' one',
+      'one ',
+      'a,b',
+      '%00x',
+      'a[b',
+      '%C3%A4',
+      'a&b',
+      '%e4%C3',
+    ];
+    const separators = ['; ', ';', ';;', '; ; ', ' ;', ';\t'];
+    // The same headers every time.
+    let state = 7;
+    const draw = <T>(list: readonly T[]): T => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return list[Math.floor((state / 2 ** 32) * list.length)] as T;
+    };
+    const list = names.split(',');
+    const headers = new Set<string>();
+    while (headers.size < 600) {
+      let header = `${draw(list)}=${draw(values)}`;
+      while (draw([0, 1, 2]) > 0)
+        header += `${draw(separators)}${draw(list)}${draw(['', '=', '='])}${draw(values)}`;
+      headers.add(header);
+    }
+    let found = 0;
+    for (const header of headers) {
+      const there = (await get(php.url, header)).body;
+      const read = readSessionCookie(header, 'my_sess');
+      // One character per byte, or UTF-8.
+      const forms =
+        read === undefined
+          ? ['none']
+          : (['utf8', 'latin1'] as const).map((as) => Buffer.from(read, as).toString('hex'));
+      if (there !== 'none') found += 1;
+      expect({ header, there, forms: forms.includes(there) ? [there] : forms }).toEqual({
+        header,
+        there,
+        forms: [there],
+      });
+    }
+    expect(found).toBeGreaterThan(100);
+  });
+
   test('whose names PHP rewrites are found by the rewritten name', async () => {
     const { ini } = sessionPlace('files', servers, root);
     const php = await servers.phpSite('<?php session_start(); echo session_id();', {

@@ -174,11 +174,17 @@ test.each(MEMCACHED)(
   },
 );
 
-const MEMCACHE = COUNTS.flatMap((count) =>
-  (['consistent', 'standard'] as const).flatMap((strategy) =>
-    (['crc32', 'fnv'] as const).map((hash) => ({ count, strategy, hash, copies: Math.min(2, count) })),
+const MEMCACHE = [
+  ...COUNTS.flatMap((count) =>
+    (['consistent', 'standard'] as const).flatMap((strategy) =>
+      (['crc32', 'fnv'] as const).map((hash) => ({ count, strategy, hash, copies: Math.min(2, count) })),
+    ),
   ),
-);
+  { count: 3, strategy: 'consistent', hash: 'crc32', copies: 3 } as const,
+  { count: 5, strategy: 'consistent', hash: 'crc32', copies: 4 } as const,
+  { count: 5, strategy: 'standard', hash: 'crc32', copies: 4 } as const,
+  { count: 5, strategy: 'consistent', hash: 'fnv', copies: 5 } as const,
+];
 
 test.each(MEMCACHE)(
   'pecl-memcache: nodes: $count, $strategy, $hash, copies: $copies',
