@@ -13,10 +13,8 @@ import { callSite } from './call-site.js';
 import type { Classification } from './classifier/classification.js';
 import { ClassificationCache } from './classifier/classification-cache.js';
 import { ClusterNode } from './cluster-node.js';
-import { createConnectionFactory } from './connection-factory.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import { HeartbeatWriter } from './heartbeat-writer.js';
-import { killQuery } from './kill-query.js';
 import { createMemcachedBoard } from './memcached-board.js';
 import { lagRuleOf } from './monitor-options.js';
 import { type ResolvedMysqlOptions, weighted } from './mysql-options.js';
@@ -24,8 +22,8 @@ import { NodeDiscovery } from './node-discovery.js';
 import { NodePool } from './node-pool.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { QueryRouter } from './query-router.js';
-import { createReplicationProbe } from './replication-probe.js';
 import { Scopes } from './scope.js';
+import { realServers, type ServerPorts } from './server-ports.js';
 import type { CallContext, RouteEvent } from './session-ports.js';
 import type { StatementLimits } from './statement.js';
 import type { ConnectionHost } from './virtual-connection.js';
@@ -70,6 +68,7 @@ export class ClusterCore implements ConnectionHost {
   readonly #configs: Map<NodeId, MysqlNodeConfig>;
   readonly #discovery: NodeDiscovery | undefined;
   readonly #listeners: CoreListeners;
+  readonly #servers: ServerPorts;
   #classifications: ClassificationCache;
   /** For sessions that may have changed their `sql_mode`. */
   #cautious: ClassificationCache;
@@ -79,7 +78,8 @@ export class ClusterCore implements ConnectionHost {
   readonly #heartbeat: HeartbeatWriter | undefined;
 
   /** Plugs the parts together; nothing is connected yet. */
-  constructor(options: ResolvedMysqlOptions, listeners: CoreListeners) {
+  constructor(options: ResolvedMysqlOptions, listeners: CoreListeners, servers: ServerPorts = realServers) {
+    this.#servers = servers;
     this.options = options;
     this.#listeners = listeners;
     this.scopes = new Scopes(options.scope);
@@ -192,7 +192,7 @@ export class ClusterCore implements ConnectionHost {
   /** Ends a statement on the server from the side. */
   cancel(connection: PhysicalConnection, sql: string): void {
     const config = this.#configs.get(connection.node);
-    if (config !== undefined) void killQuery(connection, config, sql);
+    if (config !== undefined) this.#servers.kill(connection, config, sql);
   }
 
   /** Gives a connection back. */
@@ -266,7 +266,7 @@ export class ClusterCore implements ConnectionHost {
     const { credentials, lagSource } = this.options.monitor;
     const namesPeers = this.options.discovery !== undefined;
     const onMissing = (error: Error): void => this.#listeners.onDiscoveryFailure(config.seed.id, error);
-    return createReplicationProbe({ config, credentials, lagSource, namesPeers, onMissing });
+    return this.#servers.probeOf({ config, credentials, lagSource, namesPeers, onMissing });
   }
 
   #createDiscovery(): NodeDiscovery | undefined {
@@ -306,7 +306,7 @@ export class ClusterCore implements ConnectionHost {
     if (typeof lagSource !== 'object' || !lagSource.write) return undefined;
     return new HeartbeatWriter(lagSource, {
       primary: () => this.router.writer,
-      factory: (id) => createConnectionFactory(this.#configOf(id)),
+      factory: (id) => this.#servers.connectionsTo(this.#configOf(id)),
       onFailure: (node, error) => this.#listeners.onHeartbeatFailure(node, error),
     });
   }
@@ -332,7 +332,7 @@ export class ClusterCore implements ConnectionHost {
       createPool: (hooks) =>
         new NodePool({
           node: id,
-          factory: createConnectionFactory(config),
+          factory: this.#servers.connectionsTo(config),
           settings: this.options.pool,
           ...hooks,
         }),

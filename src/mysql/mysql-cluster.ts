@@ -17,7 +17,7 @@ import { withCaller } from './call-site.js';
 import { CallbackPool } from './callback-pool.js';
 import { causalToken } from './causal-token.js';
 import { CheckedOut, limitedHost } from './checked-out.js';
-import { ClusterCore } from './cluster-core.js';
+import { ClusterCore, type CoreListeners } from './cluster-core.js';
 import type { NodeStats } from './cluster-node.js';
 import { type ClusterTopology, TopologyView } from './cluster-topology.js';
 import type { MysqlNodeConfig } from './connection-options.js';
@@ -31,6 +31,7 @@ import { PoolOnly, strayBegin } from './pool-only.js';
 import { checkPoolSize, type PoolSize } from './pool-options.js';
 import type { MysqlConnection } from './promise-connection.js';
 import type { MysqlScope, ScopeView } from './scope.js';
+import type { ServerPorts } from './server-ports.js';
 import { SqlText } from './sql-text.js';
 import { checkStart } from './start-check.js';
 import {
@@ -78,16 +79,17 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(options: ResolvedMysqlOptions) {
+  constructor(options: ResolvedMysqlOptions, servers?: ServerPorts) {
     super();
-    this.#core = new ClusterCore(options, {
+    const listeners: CoreListeners = {
       wantsRoutes: () => this.listenerCount('route') > 0,
       onRoute: (event) => this.publish('route', event),
       onBreakerChange: (change) => this.publish('breaker-changed', change),
       onConnectError: (node, error) => this.publish('connect-failed', { node, error }),
       onDiscoveryFailure: (node, error) => this.publish('discovery-failed', { node, error }),
       onHeartbeatFailure: (node, error) => this.publish('heartbeat-failed', { node, error }),
-    });
+    };
+    this.#core = new ClusterCore(options, listeners, servers);
     this.#config = publicConfig(options.nodes[0]?.connection ?? {});
     this.#text = new SqlText(this.#config);
     this.#transactions = new Transactions({

@@ -29,12 +29,13 @@ export function createSessionNode(
     'operationTimeoutMs' | 'credentials' | 'tls' | 'handler' | 'prefix' | 'seal'
   >,
   onChange: (change: BreakerChange) => void,
+  createNode: typeof createMemcachedNode = createMemcachedNode,
 ): SessionNode {
   const breaker = (operation: 'get' | 'set'): NodeBreaker =>
     createNodeBreaker({ cluster: 'sessions', node: seed.id, operation, isNodeFault, onChange });
   const get = breaker('get');
   const set = breaker('set');
-  const plain = createMemcachedNode({
+  const plain = createNode({
     id: seed.id,
     address: seed.address,
     timeoutMs: options.operationTimeoutMs,

@@ -43,9 +43,10 @@ export class SessionNodes {
     options: ResolvedSessionOptions,
     onChange: (change: BreakerChange) => void,
     onStanding: ConstructorParameters<typeof NodeStandings>[0],
+    createNode?: Parameters<typeof createSessionNode>[3],
   ) {
     this.standings = new NodeStandings(onStanding);
-    this.#nodes = options.nodes.map((seed) => createSessionNode(seed, options, onChange));
+    this.#nodes = options.nodes.map((seed) => createSessionNode(seed, options, onChange, createNode));
     this.nodes = this.#nodes.map(({ node }) => node);
     this.#onStoreDown = options.onStoreDown;
     this.monitor = new MemcachedMonitor(this.nodes, {

@@ -50,13 +50,14 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   #closed = false;
 
   /** @internal */
-  constructor(options: ResolvedSessionOptions) {
+  constructor(options: ResolvedSessionOptions, createNode?: ConstructorParameters<typeof SessionNodes>[3]) {
     super();
     this.options = options;
     this.#nodes = new SessionNodes(
       options,
       (change) => this.publish('breaker-changed', change),
       (node, before, after) => this.publish('node-standing', { node, before, after }),
+      createNode,
     );
     this.#copies = new ReplicatedCopies({
       nodes: this.#nodes.nodes,
@@ -102,6 +103,11 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     this.#nodes.monitor.on('node-observed', (seen) => this.#resync.resync.observed(seen));
     await this.#nodes.start();
     if (this.options.resync) await this.#resync.resync.start();
+  }
+
+  /** @internal Looks at every node once, now. */
+  async lookAtNodes(): Promise<void> {
+    await this.#nodes.monitor.checkAll();
   }
 
   /** A session that is not in the store: it gets there by `save`, once it has a variable. */

@@ -1,6 +1,13 @@
 /** Real servers and faults for tests: what `stormlamp/testing` exports. */
+export {
+  type ConformanceCase,
+  type SessionStoreConformanceOptions,
+  sessionStoreConformance,
+} from './conformance/session-store-conformance.js';
 export type { LocalAccount, LocalAccounts } from './database/local-accounts.js';
 export type { LocalPtHeartbeat, PtHeartbeatOptions } from './database/pt-heartbeat.js';
+export type { FakeAnswer, FakeReply, FakeStatement, FakeWriteResult } from './fake/fake-answers.js';
+export { type FakeCluster, type FakeClusterOptions, fakeCluster } from './fake/fake-cluster.js';
 export type {
   Fault,
   FaultDirection,

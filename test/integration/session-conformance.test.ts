@@ -1,0 +1,52 @@
+/** Our own session stores keep what every session store promises. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import { createSessionStore, type SessionStorePort } from '../../src/index.js';
+import { type LocalCluster, sessionStoreConformance, startLocalCluster } from '../../src/testing/index.js';
+
+let servers: LocalCluster;
+let folder: string;
+beforeAll(async () => {
+  servers = await startLocalCluster({ databases: false, php: false });
+  folder = mkdtempSync(join(tmpdir(), 'stormlamp-sessions-'));
+});
+afterAll(async () => {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  await servers?.close();
+});
+
+function nodes(): string[] {
+  return servers.memcached.map(({ id }) => id);
+}
+
+function mounts(count: number): string[] {
+  return Array.from({ length: count }, (_, at) => {
+    const mount = join(folder, `${count}-${at}`);
+    mkdirSync(mount, { recursive: true });
+    return mount;
+  });
+}
+
+const stores: Readonly<Record<string, () => Promise<SessionStorePort>>> = {
+  'memcached as php-memcached uses it': () => createSessionStore({ nodes: nodes() }),
+  'memcached as pecl-memcache uses it': () => createSessionStore({ nodes: nodes(), handler: 'memcache' }),
+  'files on one mount': () => createSessionStore({ mounts: mounts(1) }),
+  'files on two mounts': () => createSessionStore({ mounts: mounts(2) }),
+};
+
+describe.each(Object.entries(stores))('%s', (_name, open) => {
+  for (const { name, run } of sessionStoreConformance(open)) test(name, run);
+});
+
+describe('memcached, the last write wins', () => {
+  const open = () => createSessionStore({ nodes: nodes(), conflict: 'last-write-wins' });
+  const excused = [
+    // Nothing is locked and nothing is read before a write.
+    'a session that somebody has locked is waited for, and not longer than the call may take',
+    'a session that was destroyed meanwhile is not brought back by a save',
+  ];
+  for (const { name, run } of sessionStoreConformance(open, { merges: false }))
+    if (!excused.includes(name)) test(name, run);
+});
