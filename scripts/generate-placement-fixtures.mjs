@@ -8,10 +8,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { ensureBuild, ROOT } from './workspace.mjs';
 
 if (!(await ensureBuild())) process.exit(1);
-const { resolveServers } = await import(join(ROOT, 'dist', 'testing', 'servers', 'resolve-servers.js'));
+const { resolveServers } = await import(
+  pathToFileURL(join(ROOT, 'dist', 'testing', 'servers', 'resolve-servers.js')).href
+);
 const { memcached, php } = await resolveServers(['memcached', 'php']);
 
 /** Nodes whose placement is asked for without servers: default ports, other ports, names, addresses, sockets. */

@@ -1,59 +1,44 @@
 #!/usr/bin/env node
 /** The `stormlamp` program: finds the command, reads its options, and turns every failure into one clear message. */
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { isStormlampError } from '../common/stormlamp-error.js';
-import type { Command, CommandContext } from './command.js';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import { type Call, type CommandCall, readCall, WrongUsage } from './call.js';
+import type { CommandContext } from './command.js';
 import { COMMANDS } from './commands.js';
 import { fitHelp } from './help-text.js';
 import { paintFor } from './paint.js';
 
 /** Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 async function main(argv: readonly string[]): Promise<number> {
-  const [name, ...rest] = argv;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(fitHelp(overview(), helpWidth()));
-    return name === undefined ? 2 : 0;
-  }
-  if (name === '--version') {
-    process.stdout.write(`${packageVersion()}\n`);
-    return 0;
-  }
-  const command = COMMANDS.find((candidate) => candidate.name === name);
-  if (command === undefined) return usageError(`Unknown command '${name}'.`, 'stormlamp --help');
-  let parsed: ReturnType<typeof read>;
+  let call: Call;
   try {
-    parsed = read(command, rest);
+    call = readCall(argv, COMMANDS);
   } catch (error) {
-    return usageError((error as Error).message, `stormlamp ${name} --help`);
+    if (!(error instanceof WrongUsage)) throw error;
+    process.stderr.write(`${error.message}\nSee '${error.help}'.\n`);
+    if (error.json) writeDocument(refusal(error.code, error.message));
+    return 2;
   }
-  if (parsed.values['help'] === true) {
-    process.stdout.write(fitHelp(command.help, helpWidth()));
-    return 0;
+  switch (call.kind) {
+    case 'overview':
+      return tellHelp(overview(), call.json);
+    case 'nothing':
+      process.stderr.write(fitHelp(overview(), helpWidth()));
+      if (call.json) writeDocument(refusal(ErrorCode.INVALID_OPTION, 'No command was given'));
+      return 2;
+    case 'version':
+      if (call.json) writeDocument({ ok: true, version: packageVersion() });
+      else process.stdout.write(`${packageVersion()}\n`);
+      return 0;
+    case 'help':
+      return tellHelp(call.command.help, call.json);
+    case 'run':
+      return await runCommand(call);
   }
-  return runCommand(command, parsed);
 }
 
-function read(
-  command: Command,
-  args: readonly string[],
-): { values: Record<string, string | boolean | undefined>; positionals: string[] } {
-  const options = {
-    ...command.options,
-    json: { type: 'boolean' },
-    help: { type: 'boolean', short: 'h' },
-  } as const;
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options,
-    allowPositionals: true,
-    strict: true,
-  });
-  return { values: values as Record<string, string | boolean | undefined>, positionals };
-}
-
-async function runCommand(command: Command, parsed: ReturnType<typeof read>): Promise<number> {
-  const json = parsed.values['json'] === true;
+async function runCommand(call: CommandCall): Promise<number> {
+  const { command, json } = call;
   const abort = new AbortController();
   const interrupt = (): void => abort.abort(new Error('interrupted'));
   process.on('SIGINT', interrupt);
@@ -61,8 +46,8 @@ async function runCommand(command: Command, parsed: ReturnType<typeof read>): Pr
   let answered = false;
   const people = json ? process.stderr : process.stdout;
   const context: CommandContext = {
-    values: parsed.values,
-    words: parsed.positionals,
+    values: call.values,
+    words: call.words,
     json,
     interactive: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
     width: people.isTTY === true ? Math.max(20, people.columns ?? 80) : Number.POSITIVE_INFINITY,
@@ -72,7 +57,7 @@ async function runCommand(command: Command, parsed: ReturnType<typeof read>): Pr
     result(document) {
       if (!json || answered) return;
       answered = true;
-      process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+      writeDocument(document);
     },
   };
   try {
@@ -80,7 +65,7 @@ async function runCommand(command: Command, parsed: ReturnType<typeof read>): Pr
   } catch (error) {
     if (abort.signal.aborted) {
       process.stderr.write('Interrupted; everything that was started is stopped.\n');
-      context.result({ ok: false, error: { code: 'ERR_ABORTED', message: 'interrupted' } });
+      context.result(refusal(ErrorCode.ABORTED, 'interrupted'));
       return 130;
     }
     const code = isStormlampError(error) ? error.code : undefined;
@@ -89,7 +74,7 @@ async function runCommand(command: Command, parsed: ReturnType<typeof read>): Pr
     process.stderr.write(
       `${code === undefined ? ((error as Error).stack ?? message) : `${code}: ${message}`}\n`,
     );
-    context.result({ ok: false, error: { code: code ?? 'ERR_INTERNAL', message } });
+    context.result(refusal(code ?? 'ERR_INTERNAL', message));
     return code === 'ERR_INVALID_OPTION' ? 2 : 1;
   } finally {
     process.off('SIGINT', interrupt);
@@ -120,9 +105,18 @@ function packageVersion(): string {
   return (JSON.parse(text) as { readonly version: string }).version;
 }
 
-function usageError(message: string, where: string): number {
-  process.stderr.write(`${message}\nSee '${where}'.\n`);
-  return 2;
+function tellHelp(text: string, json: boolean): number {
+  if (json) writeDocument({ ok: true, help: text });
+  else process.stdout.write(fitHelp(text, helpWidth()));
+  return 0;
+}
+
+function refusal(code: string, message: string): unknown {
+  return { ok: false, error: { code, message } };
+}
+
+function writeDocument(document: unknown): void {
+  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
 }
 
 main(process.argv.slice(2)).then(

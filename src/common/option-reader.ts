@@ -107,7 +107,8 @@ export function shown(value: unknown): string {
   return `\`${String(value)}\` (${typeof value})`;
 }
 
-function nearest(name: string, known: readonly string[]): string | undefined {
+/** The one of `known` that `name` was probably meant to be; `undefined` when none is near. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {

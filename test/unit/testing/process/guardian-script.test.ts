@@ -1,5 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -8,15 +16,38 @@ import { processStart } from '../../../../src/testing/process/process-stat.js';
 import { eventually } from '../../../integration/eventually.js';
 
 let folder: string;
-const children: ChildProcess[] = [];
+const guardians: ChildProcess[] = [];
+const servers: ChildProcess[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'guardian-'));
 });
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
+afterEach(async () => {
+  for (const guardian of guardians.splice(0)) guardian.kill('SIGKILL');
+  // Each leads a group of its own, in which its child is.
+  for (const server of servers.splice(0)) killGroup(server.pid ?? 0);
   rmSync(folder, { recursive: true, force: true });
+  await eventually('no process of this test is left', () => processesOf(folder).length === 0);
 });
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** Processes that were started with `text` in their environment. */
+function processesOf(text: string): readonly string[] {
+  return readdirSync('/proc').filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, 'latin1').includes(text);
+    } catch {
+      return false;
+    }
+  });
+}
 
 const MARK = `GUARDIAN_TEST=${process.pid}-${Math.random()}`;
 
@@ -28,7 +59,7 @@ function startGuardian(): {
   const child = spawn('/bin/sh', ['-c', GUARDIAN_SCRIPT, 'guardian', MARK], {
     stdio: ['pipe', 'ignore', 'inherit'],
   });
-  children.push(child);
+  guardians.push(child);
   return {
     child,
     tell: (line) => child.stdin?.write(`${line}\n`),
@@ -40,9 +71,9 @@ function startServer(env: Record<string, string> = {}): { pid: number; ended: Pr
   const child = spawn('/bin/sh', ['-c', 'sleep 600 & wait'], {
     detached: true,
     stdio: 'ignore',
-    env: { ...process.env, ...env },
+    env: { ...process.env, GUARDIAN_FOLDER: folder, ...env },
   });
-  children.push(child);
+  servers.push(child);
   const ended = new Promise<string | null>((resolve) =>
     child.once('exit', (_code, signal) => resolve(signal)),
   );
