@@ -19,6 +19,23 @@ export function answerOf(
     : streamStatement(connection, statement, deadline, command);
 }
 
+/** What `work` does with `connection`. Rejects as `work` does, or with the reason when the connection is lost. */
+export async function workOn<T>(
+  ports: SessionPorts,
+  connection: PhysicalConnection,
+  work: (connection: PhysicalConnection) => Promise<T>,
+): Promise<T> {
+  const node = ports.node(connection.node);
+  const ticket = node.started('read', connection);
+  try {
+    // A connection that we close ourselves answers nobody.
+    const lost = new Promise<never>((_, reject) => connection.onLost(reject));
+    return await Promise.race([work(connection), lost]);
+  } finally {
+    node.finished(ticket, connection);
+  }
+}
+
 /** Tells the server what was said about the next transaction, which begins now. Rejects as `sendStatement` does. */
 export async function announce(
   connection: PhysicalConnection,

@@ -6,6 +6,7 @@ import { isLocalFileError } from './local-file.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { classifyServerError, type ServerErrorMeaning } from './server-error.js';
 import { isTied, type SessionState } from './session-state.js';
+import { isUnexecuted } from './unexecuted.js';
 
 /** What to do about a failed statement. */
 export type Remedy =
@@ -13,7 +14,7 @@ export type Remedy =
   | 'pass'
   /** It cannot have had an effect, or its effect does not matter: once more, on another node if there is one. */
   | 'retry-read'
-  /** Nothing was written to a socket: once more, on whichever connection. */
+  /** It was certainly not executed: once more, on whichever connection. */
   | 'resend'
   /** The server had no room to prepare it, and now it has: once more on the same connection. */
   | 'prepare-again'
@@ -32,7 +33,7 @@ export type Remedy =
 export interface Failure {
   /** What the error means. */
   readonly meaning: ServerErrorMeaning;
-  /** False when certainly nothing was written to a socket. */
+  /** False when the server has certainly not executed it: nothing was written to a socket, or not enough. */
   readonly written: boolean;
   /** Whether a part of the answer has reached the caller. */
   readonly delivered: boolean;
@@ -50,7 +51,7 @@ export function failureOf(error: unknown, connection: PhysicalConnection, delive
     // What neither the server nor the system said comes out of the driver's own parsing: nobody knows what is left to read.
     meaning: known.answered ? known : { ...known, connection: 'lost' },
     // The driver says so when the connection was already closed: it did not even try.
-    written: !(error instanceof Error && /in closed state$/.test(error.message)),
+    written: !isUnexecuted(error) && !(error instanceof Error && /in closed state$/.test(error.message)),
     delivered,
     interrupted:
       (isStormlampError(error) && !isLocalFileError(error)) || code === 'PROTOCOL_SEQUENCE_TIMEOUT',

@@ -95,11 +95,14 @@ export class HeldConnection {
     atOnce: Bound | undefined,
   ): Promise<Bound> {
     const ports = this.#ports;
-    const bound =
-      atOnce ??
-      (isForPrimary(need) ? await bindWriter(ports, context) : await bindReader(ports, context, tried));
+    const bind = (): Promise<Bound> =>
+      isForPrimary(need) ? bindWriter(ports, context) : bindReader(ports, context, tried);
+    let bound = atOnce ?? (await bind());
     if (settings.length > 0) {
-      await repeatSettings(ports, bound.connection, settings, context);
+      if (!(await repeatSettings(ports, bound.connection, settings, context, true))) {
+        bound = await bind();
+        await repeatSettings(ports, bound.connection, settings, context, false);
+      }
       this.#isSpoilt = settings.some(({ sql }) => changesDatabase(ports.classify(sql)));
     }
     return this.#hold(bound);

@@ -149,6 +149,8 @@ export class NodePool {
   discard(connection: PhysicalConnection): void {
     const slot = this.#slots.of(connection);
     if (slot?.state !== 'lent') return;
+    // What closed one connection may have closed the others: they are asked for a sign of life before they are lent.
+    if (connection.lost !== undefined) this.#coolDown(Number.POSITIVE_INFINITY);
     connection.destroy();
     this.#drop(slot);
     this.#openForWaiters();

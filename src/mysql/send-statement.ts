@@ -4,6 +4,7 @@ import { aborted, type Deadline } from '../common/deadline.js';
 import type { DeferredCommand } from './deferred-command.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { Statement, StatementAnswer } from './statement.js';
+import { noteUnexecuted } from './unexecuted.js';
 
 /** The driver refused the arguments of a statement; the connection did not notice. */
 export class NotSent {
@@ -31,20 +32,25 @@ export function sendStatement(
 ): Promise<StatementAnswer> {
   return new Promise((resolve, reject) => {
     const pending = pendingOf(connection);
+    let sent: Query | undefined;
     const fail = (error: unknown): void => {
       pending.fail = undefined;
       limit?.stop();
+      noteUnexecuted(error, statement, sent);
       reject(error);
     };
     const limit = startLimit(deadline, fail);
     pending.fail = fail;
     try {
-      submit(connection, statement, (error, rows, fields) => {
+      sent = submit(connection, statement, (error, rows, fields) => {
         if (pending.fail === fail) pending.fail = undefined;
         limit?.stop();
         // The fields of an OK packet are undefined at run time, whatever the types of mysql2 say.
-        if (error) reject(error);
-        else resolve([rows, fields] as StatementAnswer);
+        if (!error) resolve([rows, fields] as StatementAnswer);
+        else {
+          noteUnexecuted(error, statement, sent);
+          reject(error);
+        }
       });
     } catch (error) {
       fail(new NotSent(error));
@@ -70,14 +76,16 @@ export function streamStatement(
       if (pending.fail === fail) pending.fail = undefined;
       limit?.stop();
     };
+    let sent: Query | undefined;
     const fail = (error: unknown): void => {
       over();
+      noteUnexecuted(error, statement, sent);
       reject(error);
     };
     const limit = startLimit(deadline, fail);
     pending.fail = fail;
     try {
-      const sent = submit(connection, statement, undefined);
+      sent = submit(connection, statement, undefined);
       sent.on('error', (error) => {
         refusal = { error };
       });
@@ -86,8 +94,10 @@ export function streamStatement(
       });
       sent.on('end', () => {
         over();
-        if (refusal !== undefined) reject(refusal.error);
-        else resolve([header, undefined] as unknown as StatementAnswer);
+        if (refusal !== undefined) {
+          noteUnexecuted(refusal.error, statement, sent);
+          reject(refusal.error);
+        } else resolve([header, undefined] as unknown as StatementAnswer);
       });
       command.attach(sent);
     } catch (error) {

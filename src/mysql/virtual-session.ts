@@ -4,7 +4,7 @@
  */
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
-import { announce, answerOf, letAbandon } from './answer-of.js';
+import { announce, answerOf, letAbandon, workOn } from './answer-of.js';
 import { catchUp, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
 import { addTried, awaitRoleChange, type Bound, type Tried } from './connection-binder.js';
@@ -157,28 +157,28 @@ export class VirtualSession {
     }
   }
 
-  /** Runs `work` on a connection for `need`, inside the session: for what is not a statement, such as a ping. */
+  /**
+   * Runs `work` on a connection for `need`, inside the session: for what is no statement and leaves no trace on a connection
+   * that is lost, such as a ping; so it is done again on another one, unless it was about this one.
+   */
   async borrow<T>(
     place: 'read' | 'primary',
     context: CallContext,
     work: (connection: PhysicalConnection) => Promise<T>,
   ): Promise<T> {
-    if (this.#loss !== undefined) throw this.#loss.error;
-    this.#checkPrimary();
-    const held = this.held !== undefined && isTied(this.#state);
-    const need: Need = { place: held ? 'held' : place, because: '' };
-    const { connection } = await this.#bind(need, context, { nodes: undefined });
-    const node = this.#ports.node(connection.node);
-    const ticket = node.started('read', connection);
-    try {
-      // A connection that we close ourselves answers nobody.
-      const lost = new Promise<never>((_, reject) => connection.onLost(reject));
-      return await Promise.race([work(connection), lost]);
-    } catch (error) {
-      if (failureOf(error, connection, false).meaning.connection === 'lost') this.#lose(connection, error);
-      throw error;
-    } finally {
-      node.finished(ticket, connection);
+    for (let attempt = 1; ; attempt += 1) {
+      if (this.#loss !== undefined) throw this.#loss.error;
+      this.#checkPrimary();
+      const isHeld = this.held !== undefined && isTied(this.#state);
+      const need: Need = { place: isHeld ? 'held' : place, because: '' };
+      const { connection } = await this.#bind(need, context, { nodes: undefined });
+      try {
+        return await workOn(this.#ports, connection, work);
+      } catch (error) {
+        if (failureOf(error, connection, false).meaning.connection !== 'lost') throw error;
+        this.#lose(connection, error);
+        if (isHeld || attempt > RESEND_LIMIT || isStormlampError(error)) throw error;
+      }
     }
   }
 

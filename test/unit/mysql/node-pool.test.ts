@@ -203,6 +203,22 @@ describe('waiting', () => {
     expect(await waiting).not.toBe(held);
   });
 
+  test('after a lost connection, those that rest are asked for a sign of life before they are lent', async () => {
+    open({ max: 3 });
+    const [lost, resting, other] = await lend(3);
+    if (lost === undefined || resting === undefined || other === undefined) throw new Error('unreachable');
+    pool.release(resting);
+    lost.destroy();
+    pool.discard(lost);
+    expect(pool.tryAcquire()).toBeUndefined();
+    expect(await pool.acquire(NO_LIMIT)).toBe(resting);
+    expect(factory.raw(resting).sent).toEqual(['ping']);
+    // One that is given up for another reason says nothing about them.
+    pool.release(resting);
+    pool.discard(other);
+    expect(pool.tryAcquire()).toBe(resting);
+  });
+
   test('an aborted signal never waits', async () => {
     open({ max: 1 });
     await lend(1);
