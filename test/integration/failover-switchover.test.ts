@@ -4,7 +4,7 @@ import type { ChangeResult } from '../../src/failover/change/change-control.js';
 import type { FailoverPlan } from '../../src/failover/plan/failover-plan.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { AppFleet, now } from '../support/app-fleet.js';
-import { relayLogSins } from '../support/i7.js';
+import { relayLogSins } from '../support/relay-log-sins.js';
 import { eventually } from './eventually.js';
 
 describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { FailoverPlan } from '../../src/failover/plan/failover-plan.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { AppFleet, now } from '../support/app-fleet.js';
-import { relayLogSins } from '../support/i7.js';
+import { relayLogSins } from '../support/relay-log-sins.js';
 import { eventually } from './eventually.js';
 
 /** Shorter than the default, and still good on a machine that is busy with other things. */

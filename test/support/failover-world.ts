@@ -5,7 +5,7 @@ import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '..
 import { eventually } from '../integration/eventually.js';
 import { type App, type AppEvent, AppFleet, now, type Verdict } from './app-fleet.js';
 import { writableNodes } from './crash-at-step.js';
-import { relayLogSins } from './i7.js';
+import { relayLogSins } from './relay-log-sins.js';
 
 /** How a world is made. */
 export interface WorldOptions {

@@ -8,7 +8,7 @@ import type { CommandContext } from '../command.js';
 import { paintFor } from '../paint.js';
 import { ProgressPrinter } from '../progress-printer.js';
 import { DemoPictures } from './demo-pictures.js';
-import { DEMO_MAX_LAG_MS, DEMO_STEPS, type DemoStep, type StepOutcome } from './demo-story.js';
+import { DEMO_MAX_LAG_MS, DEMO_STEPS, type DemoStep, type StepOutcome, serversAnswer } from './demo-story.js';
 import { DemoScreen, renderDemo, type StepLine } from './demo-view.js';
 import { type NodeSite, startNodeSite } from './node-site.js';
 import { PHP_SITE } from './php-site.js';
@@ -66,8 +66,10 @@ export class DemoRun {
     const results: StepResult[] = [];
     const started = systemClock.now();
     const world = await this.#start();
-    const boot = { name: 'servers-start', verified: true, ms: Math.round(systemClock.now() - started) };
-    results.push({ ...boot, nodes: world.servers.nodes.map((node) => node.name), detail: this.#versions() });
+    const { verified, nodes, detail } = await serversAnswer({ ...world, tell: () => undefined });
+    const boot = { name: 'servers-start', verified, ms: Math.round(systemClock.now() - started), nodes };
+    results.push({ ...boot, detail: `${detail}: ${this.#versions()}` });
+    this.#note(`The servers: ${this.#versions()}`);
     this.#note(`The shop is open: ${this.#site?.url}`);
     this.#startDrawing();
     for (const [index, step] of DEMO_STEPS.entries()) {

@@ -1,6 +1,6 @@
 /** The checker of sent statements can fail: what must never be done is seen. */
 import { expect, test } from 'vitest';
-import { relayLogSins } from '../../support/i7.js';
+import { relayLogSins } from '../../support/relay-log-sins.js';
 
 const sent = (...statements: readonly string[]) =>
   statements.map((sql) => ({ app: 'a', event: 'statement', at: 0, detail: { node: 'db2', sql } }));
