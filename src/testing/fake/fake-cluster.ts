@@ -46,6 +46,8 @@ export class FakeCluster implements AsyncDisposable {
   readonly cluster: Cluster;
   readonly #databases: FakeDatabases;
   readonly #caches: ReadonlyMap<string, FakeMemcached>;
+  /** Open connections keep a process running, and there are none here. */
+  readonly #alive: NodeJS.Timeout = setInterval(() => undefined, 2_147_483_647);
 
   /** @internal */
   constructor(cluster: Cluster, databases: FakeDatabases, caches: ReadonlyMap<string, FakeMemcached>) {
@@ -124,8 +126,9 @@ export class FakeCluster implements AsyncDisposable {
   }
 
   /** Closes the cluster. */
-  close(): Promise<void> {
-    return this.cluster.close();
+  async close(): Promise<void> {
+    await this.cluster.close();
+    clearInterval(this.#alive);
   }
 
   /** Same as {@link FakeCluster.close}. */

@@ -1,0 +1,113 @@
+/** Every code block of README and docs: programs are typechecked here (and run by the other tests), the rest is parsed. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ROOT, stormlamp } from '../support/run-node.js';
+
+interface Block {
+  readonly page: string;
+  readonly number: number;
+  readonly language: string;
+  readonly code: string;
+}
+
+/** What blocks that go on where another one ended take from there, without a type. */
+const AMBIENT = ['app', 'cluster', 'createMysqlCluster', 'db', 'req', 'res', 'session'];
+
+/** What only TypeScript minds: what a middleware adds to a request, members of one half of a union, values of any kind. */
+const UNTYPED =
+  /TS2339: Property '\w+' does not exist on type '(Request<|QueryResult|ChangeResult|string \| AddressInfo)|TS(2365|2488): .*'unknown'/;
+
+const blocks = [
+  'README.md',
+  'examples/README.md',
+  ...readdirSync(join(ROOT, 'docs')).map((file) => `docs/${file}`),
+]
+  .filter((page) => page.endsWith('.md'))
+  .flatMap((page): Block[] => {
+    const text = readFileSync(join(ROOT, page), 'utf8');
+    return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', code = ''], number) => ({
+      page,
+      number,
+      language,
+      code,
+    }));
+  });
+const of = (...languages: string[]) => blocks.filter(({ language }) => languages.includes(language));
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(ROOT, '.stormlamp-blocks-'));
+});
+afterAll(() => {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+});
+
+test('every block has a language that is looked at', () => {
+  const known = ['', 'js', 'ts', 'sh', 'json', 'php', 'ini', 'sql', 'yaml', 'cfg', 'haproxy'];
+  expect(blocks.filter(({ language }) => !known.includes(language))).toEqual([]);
+  expect(of('js', 'ts').length).toBeGreaterThan(50);
+});
+
+test('programs have no wrong names, options or arguments', () => {
+  for (const { page, number, language, code } of of('js', 'ts')) {
+    const name = `${page.replaceAll(/\W/g, '_')}_${number}.m${language}`;
+    const missing = AMBIENT.filter(
+      (word) =>
+        new RegExp(`\\b${word}\\b`).test(code) &&
+        !new RegExp(
+          `(?:const|let|var|function|import) [^=;(]*\\b${word}\\b|[({,] ?${word}\\b ?[,)}]|\\b${word} =>`,
+        ).test(code),
+    );
+    const given = missing.map((word) =>
+      language === 'ts' ? `declare const ${word}: any;` : `const ${word} = /** @type {any} */ (undefined);`,
+    );
+    writeFileSync(join(folder, name), `${given.join(' ')} export {};\n${code}`);
+  }
+  mkdirSync(join(folder, 'types'), { recursive: true });
+  const compilerOptions = {
+    module: 'nodenext',
+    target: 'es2022',
+    lib: ['es2023', 'esnext.disposable', 'dom'],
+    allowJs: true,
+    checkJs: true,
+    noEmit: true,
+    strict: false,
+    skipLibCheck: true,
+    types: ['node'],
+  };
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, include: ['*.mjs', '*.mts'] }),
+  );
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const { stdout } = spawnSync(process.execPath, [tsc, '-p', folder], { cwd: ROOT, encoding: 'utf8' });
+  const wrong = stdout.split('\n').filter((line) => /error TS/.test(line) && !UNTYPED.test(line));
+  expect(wrong).toEqual([]);
+});
+
+test('JSON is JSON, and shell is shell', () => {
+  for (const { code, page } of of('json')) expect(() => JSON.parse(code), page).not.toThrow();
+  for (const { code, page } of of('sh')) {
+    const input = code.replaceAll(/<(\w+)>/g, '$1');
+    const { status, stderr } = spawnSync('bash', ['-n'], { input, encoding: 'utf8' });
+    expect([page, status, stderr]).toEqual([page, 0, '']);
+  }
+});
+
+test('the commands that pages show exist, with their flags', { timeout: 60_000 }, async () => {
+  const shown = new Map<string, Set<string>>();
+  for (const { code } of of('sh'))
+    for (const [line, command = ''] of code.matchAll(/^npx stormlamp (\w+).*$/gm)) {
+      const flags = shown.get(command) ?? new Set();
+      for (const [flag] of line.replace(/#.*/, '').matchAll(/--[a-z][a-z-]+/g)) flags.add(flag);
+      shown.set(command, flags);
+    }
+  expect(shown.size).toBeGreaterThan(4);
+  for (const [command, flags] of shown) {
+    const { code, stdout } = await stormlamp([command, '--help']);
+    expect([command, code]).toEqual([command, 0]);
+    for (const flag of flags) expect(stdout, command).toContain(flag);
+  }
+});

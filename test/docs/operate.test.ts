@@ -1,0 +1,43 @@
+/** What docs/operate.md, docs/testing.md and docs/mysql2.md show works when it is pasted. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { ROOT, startNode } from '../support/run-node.js';
+import { blocksOf, letAppMonitor, runBlock } from './run-block.js';
+
+let servers: LocalCluster;
+let folder: string;
+beforeAll(async () => {
+  servers = await startLocalCluster({ php: false });
+  await servers.primary.query('CREATE TABLE shop.cart (id INT PRIMARY KEY)');
+  await letAppMonitor(servers);
+  folder = mkdtempSync(join(ROOT, '.stormlamp-docs-'));
+});
+afterAll(async () => {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  await servers?.close();
+});
+
+test('the service of the page starts and stops', async () => {
+  const [block = '', ...others] = blocksOf('docs/operate.md', 'js');
+  expect(others).toEqual([]);
+  const { user, password } = servers.accounts.app;
+  const urlOf = ({ id }: { readonly id: string }) => `mysql://${user}:${password}@${id}/shop`;
+  const env = { PRIMARY_URL: urlOf(servers.primary), REPLICA_URLS: servers.replicas.map(urlOf).join(',') };
+  expect(await runBlock(block, servers, { env })).toMatchObject({ code: 0, stderr: '' });
+});
+
+test('the first step away from mysql2', async () => {
+  const [block = ''] = blocksOf('docs/mysql2.md', 'js');
+  expect(await runBlock(block, servers)).toMatchObject({ code: 0, stdout: '1\n', stderr: '' });
+});
+
+test.each(
+  blocksOf('docs/testing.md', 'js').map((block) => [/test\('([^']+)'/.exec(block)?.[1] ?? 'cases', block]),
+)('in a test of yours: %s', async (_name, block) => {
+  const file = join(folder, 'page.test.mjs');
+  writeFileSync(file, block);
+  const { code, stdout } = await startNode(['--test', file]).finished;
+  expect([code, /^# fail 0$/m.test(stdout)], stdout).toEqual([0, true]);
+});
