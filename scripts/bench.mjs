@@ -3,6 +3,7 @@
  * and taking turns. Without names all suites run; `quick` takes fewer rounds and sizes.
  */
 import { join } from 'node:path';
+import { tellFailure } from './setup-error.mjs';
 import { ensureBenchPeers, ensureBuild, ensureDependencies, ROOT } from './workspace.mjs';
 
 const SUITES = ['queries', 'classifier', 'codec', 'sessions', 'middleware', 'telemetry'];
@@ -29,9 +30,14 @@ if (unknown !== undefined) refuse(`Unknown argument '${unknown}'.`);
 if (words.includes('--save') && (quick || names.length > 0))
   refuse('--save needs all suites, and not `quick`: the page must not mix runs.');
 
-await ensureDependencies();
-if (!(await ensureBuild())) process.exit(1);
-await ensureBenchPeers();
+try {
+  await ensureDependencies();
+  await ensureBuild();
+  await ensureBenchPeers();
+} catch (error) {
+  tellFailure(error);
+  process.exit();
+}
 const { runSuites } = await import('../bench/run-suites.mjs');
 const { tables, page } = await import('../bench/report.mjs');
 

@@ -1,5 +1,8 @@
 /** `npm run build`: compiles the package to `dist`. */
+import { runScript } from './setup-error.mjs';
 import { ensureBuild, ensureDependencies } from './workspace.mjs';
 
-await ensureDependencies();
-process.exitCode = (await ensureBuild({ force: true })) ? 0 : 1;
+await runScript(async () => {
+  await ensureDependencies();
+  await ensureBuild({ force: true });
+});

@@ -6,6 +6,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runScript, SetupError } from './setup-error.mjs';
 import { ensureBuild, ensureDependencies, ROOT, run, runBin } from './workspace.mjs';
 
 const FOLDER = join(ROOT, 'test', 'chaos');
@@ -42,20 +43,18 @@ for (const [name, value] of Object.entries(values)) {
   env[`STORMLAMP_CHAOS_${name.toUpperCase()}`] = value;
 }
 
-await ensureDependencies();
-if (!(await ensureBuild())) process.exit(1);
-const install = await run(process.execPath, [
-  join(ROOT, 'dist', 'cli', 'main.js'),
-  'servers',
-  'install',
-  '--all',
-]);
-if (install.code !== 0) process.exit(1);
-const files = (positionals.length === 0 ? stories : positionals).map((name) =>
-  join(FOLDER, `${name}.test.ts`),
-);
-const { code } = await runBin('vitest', ['run', '--project', 'chaos', ...files], {
-  output: 'stdout',
-  env,
+await runScript(async () => {
+  await ensureDependencies();
+  await ensureBuild();
+  const main = join(ROOT, 'dist', 'cli', 'main.js');
+  const install = await run(process.execPath, [main, 'servers', 'install', '--all']);
+  if (install.code !== 0) throw new SetupError('The servers are not all there: see the message above.');
+  const files = (positionals.length === 0 ? stories : positionals).map((name) =>
+    join(FOLDER, `${name}.test.ts`),
+  );
+  const { code } = await runBin('vitest', ['run', '--project', 'chaos', ...files], {
+    output: 'stdout',
+    env: { ...env, NODE_ENV: 'test' },
+  });
+  process.exitCode = code;
 });
-process.exitCode = code;

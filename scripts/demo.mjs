@@ -1,6 +1,9 @@
 /** `npm run demo`: does everything that a fresh clone needs, then plays the demo of the command line program. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { END_SIGNALS } from './run-child.mjs';
+import { runScript } from './setup-error.mjs';
 import { ensureBuild, ensureDependencies, ROOT } from './workspace.mjs';
 
 const WATCH_EVERY_MS = 300;
@@ -38,10 +41,27 @@ function endWithLauncher() {
   timer.unref();
 }
 
+/** Keeps signals until the program is there that answers them. */
+function holdSignals() {
+  let held;
+  const hold = (signal) => {
+    held = signal;
+  };
+  for (const signal of END_SIGNALS) process.on(signal, hold);
+  return () => {
+    for (const signal of END_SIGNALS) process.off(signal, hold);
+    if (held !== undefined) process.kill(process.pid, held);
+  };
+}
+
 endWithLauncher();
-await ensureDependencies();
-if (!(await ensureBuild())) process.exit(1);
-// In this very process: killed with SIGKILL, it takes the demo with it, and the guardian cleans up.
-const program = join(ROOT, 'dist', 'cli', 'main.js');
-process.argv = [process.execPath, program, 'demo', ...process.argv.slice(2)];
-await import(program);
+await runScript(async () => {
+  await ensureDependencies();
+  await ensureBuild();
+  // In this very process: killed with SIGKILL, it takes the demo with it, and the guardian cleans up.
+  const program = join(ROOT, 'dist', 'cli', 'main.js');
+  process.argv = [process.execPath, program, 'demo', ...process.argv.slice(2)];
+  const release = holdSignals();
+  await import(pathToFileURL(program).href);
+  release();
+});

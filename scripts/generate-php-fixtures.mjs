@@ -335,7 +335,7 @@ function write(name, php, content) {
 }
 
 await ensureDependencies();
-if (!(await ensureBuild())) process.exit(1);
+await ensureBuild();
 const php = await startPhp();
 
 const numbers = floats();

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensureBuild, ROOT } from './workspace.mjs';
 
-if (!(await ensureBuild())) process.exit(1);
+await ensureBuild();
 const { resolveServers } = await import(
   pathToFileURL(join(ROOT, 'dist', 'testing', 'servers', 'resolve-servers.js')).href
 );

@@ -5,7 +5,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureBuild, ensureDependencies, ROOT, run, runBin } from './workspace.mjs';
+import { SetupError, tellFailure } from './setup-error.mjs';
+import { ensureBuild, ensureDependencies, ROOT, run, runBin, sweepLeftovers } from './workspace.mjs';
 
 let passed = 0;
 let failed = 0;
@@ -16,7 +17,11 @@ function say(text) {
 
 async function check(name, work) {
   const started = Date.now();
-  const ok = await work();
+  const ok = await work().catch((error) => {
+    if (!(error instanceof SetupError) || error.code === 'ERR_ABORTED') throw error;
+    process.stderr.write(`${error.message}\n`);
+    return false;
+  });
   if (ok) passed += 1;
   else failed += 1;
   say(`${ok ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
@@ -34,7 +39,9 @@ async function vitest(args) {
   const report = join(folder, 'report.json');
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-    const { code } = await runBin('vitest', ['run', ...reporters, ...args], { output: 'stdout' });
+    // As vitest itself has it when nothing is said: libraries behave otherwise with `production`.
+    const options = { output: 'stdout', env: { NODE_ENV: 'test' } };
+    const { code } = await runBin('vitest', ['run', ...reporters, ...args], options);
     const result = JSON.parse(readFileSync(report, 'utf8'));
     passed += result.numPassedTests;
     failed += result.numFailedTests;
@@ -50,6 +57,7 @@ async function vitest(args) {
       failed += skipped;
     }
   } catch (error) {
+    if (error.code === 'ERR_ABORTED') throw error;
     say(`vitest gave no report: ${error.message}`);
     failed += 1;
   } finally {
@@ -57,31 +65,41 @@ async function vitest(args) {
   }
 }
 
-await ensureDependencies();
-const only = process.argv.slice(2);
-if (await check('build', () => ensureBuild({ force: only.length === 0 }))) {
-  if (only.length === 0) {
-    await check('types of the tests', () => succeeds(runBin('tsc', ['-p', 'test'], { quiet: true })));
-    await check('lint', () =>
-      succeeds(runBin('biome', ['check', '--error-on-warnings', '.'], { quiet: true })),
-    );
-    await check('unused code', () => succeeds(runBin('knip', [], { quiet: true })));
-    await check('package contents (publint)', () =>
-      succeeds(runBin('publint', ['--strict'], { quiet: true })),
-    );
-    await check('package types (attw)', () =>
-      succeeds(runBin('attw', ['--pack', '.', '--profile', 'esm-only'], { quiet: true })),
-    );
-    await check('reference documentation', () => succeeds(runBin('typedoc', [], { quiet: true })));
+try {
+  sweepLeftovers();
+  await ensureDependencies();
+  const only = process.argv.slice(2);
+  if (await check('build', () => ensureBuild({ force: only.length === 0 }).then(() => true))) {
+    if (only.length === 0) {
+      await check('types of the tests', () => succeeds(runBin('tsc', ['-p', 'test'], { quiet: true })));
+      await check('lint', () =>
+        succeeds(runBin('biome', ['check', '--error-on-warnings', '.'], { quiet: true })),
+      );
+      await check('unused code', () => succeeds(runBin('knip', [], { quiet: true })));
+      await check('package contents (publint)', () =>
+        succeeds(runBin('publint', ['--strict'], { quiet: true })),
+      );
+      await check('package types (attw)', () =>
+        succeeds(runBin('attw', ['--pack', '.', '--profile', 'esm-only'], { quiet: true })),
+      );
+      await check('reference documentation', () => succeeds(runBin('typedoc', [], { quiet: true })));
+    }
+    const servers =
+      only.length === 0 || only.some((argument) => /integration|peers|docs|chaos/.test(argument));
+    const ready =
+      !servers ||
+      (await check('servers', () =>
+        succeeds(
+          run(process.execPath, [join(ROOT, 'dist', 'cli', 'main.js'), 'servers', 'install', '--all']),
+        ),
+      ));
+    if (ready) await vitest(only);
   }
-  const servers = only.length === 0 || only.some((argument) => /integration|peers|docs|chaos/.test(argument));
-  const ready =
-    !servers ||
-    (await check('servers', () =>
-      succeeds(run(process.execPath, [join(ROOT, 'dist', 'cli', 'main.js'), 'servers', 'install', '--all'])),
-    ));
-  if (ready) await vitest(only);
+} catch (error) {
+  failed += 1;
+  tellFailure(error);
+} finally {
+  say('');
+  say(`${passed} passed, ${failed} failed`);
+  if (failed > 0) process.exitCode ??= 1;
 }
-say('');
-say(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;

@@ -1,35 +1,38 @@
 /** What every script needs first: the dependencies of the lock file and a build that is no older than the sources. */
-import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { ROOT, run, runBin } from './run-child.mjs';
+import { SetupError } from './setup-error.mjs';
+import { withWorkspaceLock } from './workspace-lock.mjs';
 
-export const ROOT = resolve(import.meta.dirname, '..');
+export { ROOT, run, runBin } from './run-child.mjs';
 
-/** Runs a program to its end; its output goes to standard error so that standard output stays free. */
-export function run(command, args, options = {}) {
-  const { output = 'stderr', env = {}, quiet = false } = options;
-  return new Promise((done, fail) => {
-    const child = spawn(command, args, {
-      cwd: ROOT,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', quiet ? 'pipe' : output === 'stdout' ? 'inherit' : 2, quiet ? 'pipe' : 2],
-    });
-    let text = '';
-    child.stdout?.on('data', (chunk) => {
-      text += chunk;
-    });
-    child.stderr?.on('data', (chunk) => {
-      text += chunk;
-    });
-    child.once('error', fail);
-    child.once('close', (code, signal) => done({ code: code ?? 128, signal, text }));
-  });
-}
+/** Folders that tests and builds make in the project's folder begin so. */
+const TEMPORARY = '.stormlamp-';
+const LEFTOVER_AGE_MS = 3_600_000;
 
-/** Runs a program of `node_modules/.bin` with this Node. */
-export function runBin(name, args, options) {
-  return run(join(ROOT, 'node_modules', '.bin', name), args, options);
-}
+/**
+ * Without `NODE_ENV=production` and the like of the caller, which would leave out the compiler. npm tries three times,
+ * with pauses of seconds instead of minutes: who has no network wants to know it.
+ */
+const CI_ARGS = [
+  'ci',
+  '--include=dev',
+  '--fetch-retry-mintimeout=1000',
+  '--fetch-retry-maxtimeout=5000',
+  '--loglevel=error',
+  '--no-fund',
+  '--no-audit',
+];
 
 function npm(args) {
   const cli = process.env.npm_execpath;
@@ -46,9 +49,7 @@ function dependenciesAreInstalled() {
   );
 }
 
-/** Installs what the lock file says, unless it is there already; then it needs no network. */
-export async function ensureDependencies() {
-  if (dependenciesAreInstalled()) return;
+async function installPackages() {
   process.stderr.write('Installing the npm packages of the lock file ...\n');
   // npm draws no progress without a terminal, so say at least that it is still at work.
   const started = Date.now();
@@ -57,14 +58,19 @@ export async function ensureDependencies() {
       `  ... still installing npm packages (${Math.round((Date.now() - started) / 1000)} s)\n`,
     );
   }, 10_000);
-  const { code } = await npm(['ci', '--loglevel=error', '--no-fund', '--no-audit']);
-  clearInterval(alive);
-  if (code !== 0) {
-    process.stderr.write(
-      'npm ci failed: see its message above. The npm registry must be reachable the first time.\n',
-    );
-    process.exit(1);
-  }
+  const { code } = await npm(CI_ARGS).finally(() => clearInterval(alive));
+  if (code === 0) return;
+  throw new SetupError(
+    `npm ci ended with exit code ${code}: see its message above. It needs the npm registry until all packages are there.`,
+  );
+}
+
+/** Installs what the lock file says, unless it is there already; then it needs no network. */
+export async function ensureDependencies() {
+  if (dependenciesAreInstalled()) return;
+  await withWorkspaceLock(async () => {
+    if (!dependenciesAreInstalled()) await installPackages();
+  });
 }
 
 function newest(folder) {
@@ -76,16 +82,53 @@ function newest(folder) {
   return time;
 }
 
-/** Compiles `src` to `dist` when anything in it is newer than the last build. */
-export async function ensureBuild({ force = false } = {}) {
+function isBuilt() {
   const stamp = join(ROOT, 'dist', '.built');
   const inputs = Math.max(newest(join(ROOT, 'src')), statSync(join(ROOT, 'tsconfig.json')).mtimeMs);
-  if (!force && existsSync(stamp) && statSync(stamp).mtimeMs > inputs) return true;
+  return existsSync(stamp) && statSync(stamp).mtimeMs > inputs;
+}
+
+/** Compiles beside `dist` and swaps: a program that runs from it finds its files at every moment. */
+async function build() {
   process.stderr.write('Building ...\n');
-  rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
-  const { code } = await runBin('tsc', ['-p', '.']);
-  if (code === 0) writeFileSync(stamp, '');
-  return code === 0;
+  const [dist, fresh, old] = ['dist', `${TEMPORARY}build`, `${TEMPORARY}old-build`].map((name) =>
+    join(ROOT, name),
+  );
+  for (const left of [fresh, old]) rmSync(left, { recursive: true, force: true });
+  const startedAt = new Date();
+  try {
+    const { code } = await runBin('tsc', ['-p', '.', '--outDir', fresh]);
+    if (code !== 0) throw new SetupError("The build failed: see the compiler's messages above.");
+    writeFileSync(join(fresh, '.built'), '');
+    // A source that was changed meanwhile is newer than this.
+    utimesSync(join(fresh, '.built'), startedAt, startedAt);
+    if (existsSync(dist)) renameSync(dist, old);
+    renameSync(fresh, dist);
+  } finally {
+    for (const left of [fresh, old]) rmSync(left, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Compiles `src` to `dist` when anything in it is newer than the last build.
+ *
+ * @throws SetupError when it does not compile.
+ */
+export async function ensureBuild({ force = false } = {}) {
+  if (!force && isBuilt()) return;
+  await withWorkspaceLock(async () => {
+    if (force || !isBuilt()) await build();
+  });
+}
+
+/** Removes folders that tests made in the project's folder before they were killed. */
+export function sweepLeftovers() {
+  for (const name of readdirSync(ROOT)) {
+    const path = join(ROOT, name);
+    // A younger one may be in use.
+    if (!name.startsWith(TEMPORARY) || Date.now() - statSync(path).mtimeMs < LEFTOVER_AGE_MS) continue;
+    rmSync(path, { recursive: true, force: true });
+  }
 }
 
 /** Installs the packages that only the benchmarks compare with, unless they are there already. */
@@ -93,12 +136,13 @@ export async function ensureBenchPeers() {
   const folder = join(ROOT, 'bench');
   const lock = readFileSync(join(folder, 'package-lock.json'), 'utf8');
   const stamp = join(folder, 'node_modules', '.installed-lock.json');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
-  process.stderr.write('Installing the packages to compare with ...\n');
-  const { code } = await npm(['ci', '--prefix', folder, '--loglevel=error', '--no-fund', '--no-audit']);
-  if (code !== 0) {
-    process.stderr.write('npm ci in bench/ failed: see its message above.\n');
-    process.exit(1);
-  }
-  writeFileSync(stamp, lock);
+  const isInstalled = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === lock;
+  if (isInstalled()) return;
+  await withWorkspaceLock(async () => {
+    if (isInstalled()) return;
+    process.stderr.write('Installing the packages to compare with ...\n');
+    const { code } = await npm([...CI_ARGS, '--prefix', folder]);
+    if (code !== 0) throw new SetupError('npm ci in bench/ failed: see its message above.');
+    writeFileSync(stamp, lock);
+  });
 }
