@@ -1,13 +1,13 @@
 /**
  * `node scripts/generate-php-fixtures.mjs`: asks the PHP of the local servers what it makes of many inputs, and writes
  * the answers to `test/spec/php-*.fixture.json`. Everything is derived from fixed seeds, so a run on another version of
- * PHP shows in the difference what changed.
+ * PHP shows in the difference what changed. With `--check` nothing is written, and a difference is an error.
  */
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+import { settleFixture } from './fixtures.mjs';
 import { ensureBuild, ensureDependencies, ROOT } from './workspace.mjs';
 
 const HANDLERS = ['php', 'php_serialize', 'php_binary', 'igbinary'];
@@ -327,11 +327,9 @@ const latin1 = (base64) => Buffer.from(base64, 'base64').toString('latin1');
 const base64 = (text) => Buffer.from(text, 'latin1').toString('base64');
 
 function write(name, php, content) {
-  const path = join(ROOT, 'test', 'spec', `${name}.fixture.json`);
   const cases = content.cases.map((item) => JSON.stringify(item)).join(',\n');
   const rest = JSON.stringify({ php, ...content, cases: undefined }).slice(0, -1);
-  writeFileSync(path, `${rest},"cases":[\n${cases}\n]}\n`);
-  process.stderr.write(`${path}: ${content.cases.length} cases\n`);
+  settleFixture(name, `${rest},"cases":[\n${cases}\n]}\n`, ['cases']);
 }
 
 await ensureDependencies();

@@ -1,14 +1,16 @@
 /**
  * Writes `test/spec/placement.fixture.json`: where the PHP extensions of this machine place keys, as told by themselves
- * (`Memcached::getServerByKey`, `Memcache::findServer`) and as found in memcached servers after live PHP sessions.
+ * (`Memcached::getServerByKey`, `Memcache::findServer`) and as found in memcached servers after live PHP sessions. With
+ * `--check` nothing is written, and a difference is an error.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { settleFixture } from './fixtures.mjs';
 import { ensureBuild, ROOT } from './workspace.mjs';
 
 await ensureBuild();
@@ -219,7 +221,22 @@ async function liveCase(handler, servers, ini, ids) {
   };
 }
 
+/** Ports are hashed, so they are always the same, and only one run at a time can have them. */
+async function turn() {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
+    const guard = createServer();
+    const ours = await new Promise((resolve) => {
+      guard.once('error', () => resolve(false));
+      guard.listen(23_100, '127.0.0.1', () => resolve(true));
+    });
+    if (ours) return guard;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error('Another run keeps port 23100 of 127.0.0.1');
+}
+
 async function live() {
+  const guard = await turn();
   const folder = mkdtempSync(join(tmpdir(), 'stormlamp-placement-'));
   const children = [];
   try {
@@ -280,7 +297,14 @@ async function live() {
     for (const [handler, servers, ini] of plan) out.push(await liveCase(handler, servers, ini, ids()));
     return out;
   } finally {
-    for (const child of children) child.kill('SIGTERM');
+    await Promise.all(
+      children.map((child) => {
+        const ended = new Promise((resolve) => child.once('close', resolve));
+        child.kill('SIGTERM');
+        return ended;
+      }),
+    );
+    guard.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -300,12 +324,9 @@ const fixture = {
   asked: JSON.parse(await runPhp({}, ASK, asked)),
   live: await live(),
 };
-const file = join(ROOT, 'test', 'spec', 'placement.fixture.json');
 const lines = (list) => `[\n${list.map((one) => `    ${JSON.stringify(one)}`).join(',\n')}\n  ]`;
-writeFileSync(
-  file,
+settleFixture(
+  'placement',
   `{\n  "madeBy": ${JSON.stringify(fixture.madeBy)},\n  "versions": ${JSON.stringify(versions)},\n  "keys": ${JSON.stringify(fixture.keys)},\n  "asked": ${lines(fixture.asked)},\n  "live": ${lines(fixture.live)}\n}\n`,
-);
-process.stdout.write(
-  `${file}: ${fixture.asked.length * fixture.keys.length} answers, ${fixture.live.length} live configurations\n`,
+  ['keys', 'asked', 'live'],
 );

@@ -18,7 +18,7 @@ export interface LaravelSessionsOptions {
   /** `session.cookie`. Default `'laravel_session'`. */
   readonly cookie?: string;
   /**
-   * What stands in front of the session id in the key: `cache.prefix`, up to version 9 with a colon behind it. Default
+   * What stands in front of the session id in the key: `cache.prefix`, up to version 10 with a colon behind it. Default
    * `'laravel_cache:'`.
    */
   readonly prefix?: string;
