@@ -1,4 +1,4 @@
-/** Every test of the MySQL client on the newest MariaDB; `npm test` runs the quick ones of them there. */
+/** Every test of the MySQL client, and of how it knows its servers, on the newest MariaDB; `npm test` runs the quick ones of them there. */
 import { describe } from 'vitest';
 
 process.env['STORMLAMP_CLIENT_DATABASES'] = 'MariaDB 11.8';
@@ -14,6 +14,12 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   guards: () => import('../integration/mysql-guards.test.js'),
   failures: () => import('../integration/mysql-failures.test.js'),
   model: () => import('../integration/mysql-model.test.js'),
+  'looks at a server': () => import('../integration/replication-probe.test.js'),
+  'nodes that are found': () => import('../integration/discovery.test.js'),
+  'a monitor for many processes': () => import('../integration/shared-monitor.test.js'),
+  'reads while a replica is promoted': () => import('../integration/promotion-reads.test.js'),
+  'own writes': () => import('../integration/read-your-writes.test.js'),
+  'requests and tokens': () => import('../integration/request-scope.test.js'),
   peers: () => import('../peers/peers.test.js'),
 };
 

@@ -6,15 +6,16 @@ import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { roleOf } from '../../src/topology/node-description.js';
 import { startDnsServer } from '../support/dns-server.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
-describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
+describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
   let servers: LocalCluster;
   const clients: MysqlCluster[] = [];
   const forwards: Server[] = [];
 
   beforeAll(async () => {
-    servers = await startLocalCluster({ flavor, replicas: 2, memcached: 0, php: false });
+    servers = await startLocalCluster({ ...options, replicas: 2, memcached: 0, php: false });
   });
   afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.close()));

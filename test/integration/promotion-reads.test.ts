@@ -2,10 +2,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMysqlCluster } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { ONE_CLIENT_DATABASE } from './client-databases.js';
 
 let servers: LocalCluster;
 beforeAll(async () => {
-  servers = await startLocalCluster({ php: false, memcached: 0 });
+  servers = await startLocalCluster({ ...ONE_CLIENT_DATABASE.options, php: false, memcached: 0 });
   // The primary is gone before anybody could see how far behind it the replicas were.
   await servers.primary.kill();
 });

@@ -2,15 +2,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { preparePairs, writeThenRead } from '../support/write-then-read.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 
 const WORKERS = 40;
 const PAIRS = 2_000;
 
-describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
+describe.each(CLIENT_DATABASES)('$name', ({ name, options }) => {
   let servers: LocalCluster;
   beforeAll(async () => {
     servers = await startLocalCluster({
-      flavor,
+      ...options,
       replicas: 2,
       memcached: 0,
       php: false,
@@ -30,7 +31,7 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
       scoped: true,
       delayMs: 400,
     });
-    console.log(flavor, JSON.stringify(report));
+    console.log(name, JSON.stringify(report));
     expect(report).toMatchObject({ pairs: expect.any(Number), stale: 0, examples: [] });
     expect(report.pairs).toBeGreaterThanOrEqual(PAIRS);
     expect(report.reads['replica']).toBeGreaterThan(0);
@@ -43,7 +44,7 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
       scoped: false,
       delayMs: 400,
     });
-    console.log(flavor, JSON.stringify(report));
+    console.log(name, JSON.stringify(report));
     expect(report.stale).toBeGreaterThan(0);
   });
 });

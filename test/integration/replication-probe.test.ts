@@ -9,12 +9,13 @@ import { killQuery } from '../../src/mysql/kill-query.js';
 import { createReplicationProbe } from '../../src/mysql/replication-probe.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import type { Reception, ServerFacts } from '../../src/topology/node-description.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 
 /** Asks until it holds. */
 const eventually = (check: () => unknown): Promise<unknown> =>
   vi.waitFor(check, { timeout: 20_000, interval: 20 });
 
-describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
+describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
   let cluster: LocalCluster;
   let replica: LocalDatabaseNode;
   const probes: HealthProbe[] = [];
@@ -22,7 +23,7 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
   const start = flavor === 'mysql' ? 'START REPLICA' : 'START SLAVE';
 
   beforeAll(async () => {
-    cluster = await startLocalCluster({ flavor, replicas: 1, memcached: 0, php: false });
+    cluster = await startLocalCluster({ ...options, replicas: 1, memcached: 0, php: false });
     const [only] = cluster.replicas;
     if (only === undefined) throw new Error('There is no replica');
     replica = only;

@@ -10,10 +10,11 @@ import { type Cluster, createCluster } from '../../src/create-cluster.js';
 import { phpSession, type RequestScopeOptions, scope } from '../../src/express/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { ROOT } from '../support/run-node.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 
 const SECRET = 'a secret that is long enough';
 
-describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
+describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
   let servers: LocalCluster;
   let cluster: Cluster;
   let lock: Connection;
@@ -21,7 +22,7 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
   let version = 0;
 
   beforeAll(async () => {
-    servers = await startLocalCluster({ flavor, replicas: 1 });
+    servers = await startLocalCluster({ ...options, replicas: 1 });
     await servers.primary.query(
       `CREATE TABLE ${servers.database}.page (id INT PRIMARY KEY, version INT NOT NULL)`,
     );

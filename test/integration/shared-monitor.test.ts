@@ -2,13 +2,19 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, createCluster } from '../../src/create-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { ONE_CLIENT_DATABASE } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 let servers: LocalCluster;
 const clusters: Cluster[] = [];
 
 beforeAll(async () => {
-  servers = await startLocalCluster({ replicas: 1, memcached: 1, php: false });
+  servers = await startLocalCluster({
+    ...ONE_CLIENT_DATABASE.options,
+    replicas: 1,
+    memcached: 1,
+    php: false,
+  });
   for (let count = 0; count < 4; count += 1) {
     const { mysql, sessions } = servers.options();
     const monitor = { ...mysql.monitor, intervalMs: 300, share: true };
