@@ -2,7 +2,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { nearest } from '../common/option-reader.js';
 import { ErrorCode } from '../common/stormlamp-error.js';
-import type { Command } from './command.js';
+import type { Command, CommandEntry } from './command.js';
 
 /** A command with its options. */
 export interface CommandCall {
@@ -45,11 +45,11 @@ export class WrongUsage extends Error {
 const COMMON_OPTIONS = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
 
 /**
- * Reads the words after the program's name. `--json` may also stand before the command.
+ * Reads the words after the program's name, and loads the command that they name. `--json` may also stand before it.
  *
  * @throws WrongUsage
  */
-export function readCall(argv: readonly string[], commands: readonly Command[]): Call {
+export async function readCall(argv: readonly string[], commands: readonly CommandEntry[]): Promise<Call> {
   const end = argv.indexOf('--');
   // Whatever else is wrong with the words: who asked for a document gets one.
   const json = (end < 0 ? argv : argv.slice(0, end)).includes('--json');
@@ -58,11 +58,12 @@ export function readCall(argv: readonly string[], commands: readonly Command[]):
   if (name === undefined) return { kind: 'nothing', json };
   if (name === '--help' || name === '-h' || name === 'help') return { kind: 'overview', json };
   if (name === '--version') return { kind: 'version', json };
-  const command = commands.find((candidate) => candidate.name === name);
-  if (command === undefined) {
+  const entry = commands.find((candidate) => candidate.name === name);
+  if (entry === undefined) {
     const names = commands.map((candidate) => candidate.name);
     throw new WrongUsage(`Unknown command '${name}'${guess(nearest(name, names))}`, 'stormlamp --help', json);
   }
+  const command = await entry.load();
   const config = {
     args: argv.slice(first + 1),
     options: { ...command.options, ...COMMON_OPTIONS },

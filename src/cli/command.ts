@@ -24,12 +24,18 @@ export interface CommandContext {
   result(document: unknown): void;
 }
 
-/** A command of `stormlamp`. */
-export interface Command {
+/** What the overview tells of a command, and where the command is. */
+export interface CommandEntry {
   /** What is typed after `stormlamp`. */
   readonly name: string;
   /** One line for the overview. */
   readonly summary: string;
+  /** Loads it. */
+  load(): Promise<Command>;
+}
+
+/** A command of `stormlamp`. */
+export interface Command {
   /** The text of `--help`: usage, options, examples. */
   readonly help: string;
   /** Options besides `--json` and `--help`, as `util.parseArgs` takes them. */

@@ -21,8 +21,6 @@ Examples:
 
 /** The command `explain`. */
 export const explainCommand: Command = {
-  name: 'explain',
-  summary: 'tell where a statement would go, and why, without sending it',
   help: HELP,
   options: CONFIG_OPTION,
   async run({ values, words, width, paint, say, result }) {

@@ -29,8 +29,6 @@ The options must hold \`mysql\` and, in \`failover\`, \`credentials\` and \`repl
 
 /** The command `failover`. */
 export const failoverCommand: Command = {
-  name: 'failover',
-  summary: 'plan and make changes of the primary',
   help: HELP,
   options: {
     to: { type: 'string' },

@@ -37,8 +37,6 @@ Example:
 
 /** The command `gateway`. */
 export const gatewayCommand: Command = {
-  name: 'gateway',
-  summary: "serve PHP's memcached sessions from replicated nodes",
   help: HELP,
   options: {
     nodes: { type: 'string' },

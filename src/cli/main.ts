@@ -12,7 +12,7 @@ import { paintFor } from './paint.js';
 async function main(argv: readonly string[]): Promise<number> {
   let call: Call;
   try {
-    call = readCall(argv, COMMANDS);
+    call = await readCall(argv, COMMANDS);
   } catch (error) {
     if (!(error instanceof WrongUsage)) throw error;
     process.stderr.write(`${error.message}\nSee '${error.help}'.\n`);

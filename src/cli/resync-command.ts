@@ -36,8 +36,6 @@ Exit code: 0 when every node is complete, 1 when one is not.
 
 /** The command `resync`. */
 export const resyncCommand: Command = {
-  name: 'resync',
-  summary: 'fill session nodes that came back empty, or check whether they are complete',
   help: HELP,
   options: {
     ...CONFIG_OPTION,

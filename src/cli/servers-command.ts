@@ -43,8 +43,6 @@ type ReleasedServer = keyof ServerReleases;
 
 /** The command `servers`. */
 export const serversCommand: Command = {
-  name: 'servers',
-  summary: 'get the server programs of local clusters, or list them',
   help: HELP,
   options: { all: { type: 'boolean' } },
   run(context) {

@@ -178,6 +178,25 @@ describe('in a terminal', () => {
     expect(lines.join('\n')).toContain(servers.primary.id);
   });
 
+  const looks = [
+    ['doctor', '--no-php'],
+    ['explain', '"SELECT name FROM cart WHERE owner = 1 ORDER BY name"'],
+    ['top', '--once'],
+    ['session', 'get', 'ID'],
+  ];
+  test.each([80, 50].flatMap((columns) => looks.map((args) => [columns, args] as const)))(
+    'of %i columns no line of %j is wider',
+    async (columns, args) => {
+      const shown = await terminal(
+        columns,
+        args.map((word) => (word === 'ID' ? id : word)),
+      );
+      const lines = shown.replaceAll(ESCAPES, '').split(/\r?\n/);
+      expect(lines.join('').length).toBeGreaterThan(100);
+      for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(columns);
+    },
+  );
+
   test('NO_COLOR switches the colours off', async () => {
     expect(await terminal(80, ['status'], 'NO_COLOR=1')).not.toMatch(ESCAPES);
   });

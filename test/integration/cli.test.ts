@@ -157,3 +157,15 @@ test('a server program that is not there is one error that names the variable', 
     'ERR_SERVER_MISSING: `STORMLAMP_MEMCACHED` names `/nowhere/memcached`, which is not an executable file',
   );
 });
+
+test('the overview loads no command, and so nothing of the package', async () => {
+  const program = `
+    import { createRequire } from 'node:module';
+    const { COMMANDS } = await import('./dist/cli/commands.js');
+    const loaded = (name) => Object.keys(createRequire(import.meta.url).cache).some((file) => file.includes(name));
+    console.log(loaded('/mysql2/'), COMMANDS.length > 5);
+    await COMMANDS.find(({ name }) => name === 'status').load();
+    console.log(loaded('/mysql2/'));`;
+  const { stdout, stderr } = await startNode(['--input-type=module', '-e', program]).finished;
+  expect([stdout, stderr]).toEqual(['false true\ntrue\n', '']);
+});

@@ -24,8 +24,6 @@ Examples:
 
 /** The command `demo`. */
 export const demoCommand: Command = {
-  name: 'demo',
-  summary: 'start a real cluster with PHP and Node, and watch nodes die without anybody noticing',
   help: HELP,
   options: {
     once: { type: 'boolean' },

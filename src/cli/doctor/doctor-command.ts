@@ -2,6 +2,7 @@
 import { invalidOption } from '../../common/option-reader.js';
 import { type ClusterConfig, CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
 import type { Command, CommandContext } from '../command.js';
+import { wrapLine } from '../wrap-line.js';
 import type { Check } from './check.js';
 import { checkDatabases } from './check-databases.js';
 import { checkNode } from './check-node.js';
@@ -31,8 +32,6 @@ Examples:
 
 /** The command `doctor`. */
 export const doctorCommand: Command = {
-  name: 'doctor',
-  summary: 'check every precondition of MySQL, memcached, PHP and Node, and say how to fix what is missing',
   help: HELP,
   options: {
     ...CONFIG_OPTION,
@@ -46,7 +45,8 @@ export const doctorCommand: Command = {
     const checks = await examine(config, context);
     show(checks, context);
     const ok = checks.every(({ state }) => state !== 'failed');
-    context.say(context.paint('dim', `Configured by ${config.source}`));
+    for (const line of wrapLine(`Configured by ${config.source}`, context.width))
+      context.say(context.paint('dim', line));
     context.result({ ok, config: config.source, checks });
     return ok ? 0 : 1;
   },
@@ -73,15 +73,20 @@ const MARK = { ok: '✓', warning: '!', failed: '✗', skipped: '·' } as const;
 const STYLE = { ok: 'green', warning: 'yellow', failed: 'red', skipped: 'dim' } as const;
 const ORDER: readonly Check['state'][] = ['failed', 'warning', 'skipped', 'ok'];
 
-function show(checks: readonly Check[], { say, paint }: CommandContext): void {
+function show(checks: readonly Check[], { say, paint, width }: CommandContext): void {
+  /** A line with something before it, whose continuation stands below its own beginning. */
+  const tell = (head: string, length: number, text: string): void => {
+    for (const [at, line] of wrapLine(text, Math.max(20, width - length)).entries())
+      say(`${at === 0 ? head : ' '.repeat(length)}${line}`);
+  };
   for (const state of ORDER) {
     for (const { area, subject, what, found, expected, fix } of checks.filter(
       (each) => each.state === state,
     )) {
       const about = subject === null ? area : `${area} ${subject}`;
-      say(`${paint(STYLE[state], MARK[state])} ${about}: ${what}: ${found}`);
-      if (expected !== '') say(`    expected: ${expected}`);
-      if (fix !== '') say(`    fix: ${fix}`);
+      tell(`${paint(STYLE[state], MARK[state])} `, 2, `${about}: ${what}: ${found}`);
+      if (expected !== '') tell('    expected: ', 14, expected);
+      if (fix !== '') tell('    fix: ', 9, fix);
     }
   }
   const count = (state: Check['state']): number => checks.filter((each) => each.state === state).length;

@@ -32,8 +32,6 @@ Examples:
 
 /** The command `session`. */
 export const sessionCommand: Command = {
-  name: 'session',
-  summary: "show a session's variables and copies, or decode stored bytes",
   help: HELP,
   options: { ...CONFIG_OPTION, handler: { type: 'string' } },
   run(context) {

@@ -24,8 +24,6 @@ Examples:
 
 /** The command `status`. */
 export const statusCommand: Command = {
-  name: 'status',
-  summary: 'look at every node once: roles, lag, breakers, session nodes; problems first',
   help: HELP,
   options: CONFIG_OPTION,
   async run(context) {

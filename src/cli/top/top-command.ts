@@ -28,8 +28,6 @@ Examples:
 
 /** The command `top`. */
 export const topCommand: Command = {
-  name: 'top',
-  summary: 'show live what every server does: statements, connections, lag, session traffic',
   help: HELP,
   options: { ...CONFIG_OPTION, interval: { type: 'string' }, once: { type: 'boolean' } },
   async run({ values, words, json, width, paint, signal, say, result }) {

@@ -10,9 +10,10 @@ test('a long explanation continues below its own beginning', () => {
   expect(fitHelp('short\n\n  kept', 80)).toBe('short\n\n  kept');
 });
 
-test.each(COMMANDS.map(({ name, help }) => [name, help] as const))(
+test.each(COMMANDS.map(({ name, load }) => [name, load] as const))(
   'the help of %s fits 80 columns and loses no word',
-  (_, help) => {
+  async (_, load) => {
+    const { help } = await load();
     const fitted = fitHelp(help, 80);
     for (const line of fitted.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
     expect(fitted.split(/\s+/)).toEqual(help.split(/\s+/));
