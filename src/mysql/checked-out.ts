@@ -57,7 +57,11 @@ export function limitedHost(host: ConnectionHost, deadline: Deadline): Connectio
     },
     checkOpen: () => host.checkOpen(),
     callSite: () => host.callSite(),
-    classify: (sql, hasOwnMode) => host.classify(sql, hasOwnMode),
+    get sqlMode() {
+      return host.sqlMode;
+    },
+    modeSeen: (connection) => host.modeSeen(connection),
+    classify: (sql, mode) => host.classify(sql, mode),
     node: (id) => host.node(id),
     waitForWriter: (limit) => host.waitForWriter(limit),
     refresh: (node) => host.refresh(node),

@@ -11,7 +11,6 @@ import { type Flavor, type Observation, roleOf } from '../topology/node-descript
 import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
 import { callSite } from './call-site.js';
 import type { Classification } from './classifier/classification.js';
-import { ClassificationCache } from './classifier/classification-cache.js';
 import { ClusterNode } from './cluster-node.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import { HeartbeatWriter } from './heartbeat-writer.js';
@@ -26,6 +25,7 @@ import { Scopes } from './scope.js';
 import { realServers, type ServerPorts } from './server-ports.js';
 import type { CallContext, RouteEvent } from './session-ports.js';
 import type { StatementLimits } from './statement.js';
+import { TextClassifiers } from './text-classifiers.js';
 import type { ConnectionHost } from './virtual-connection.js';
 import type { WriteGate } from './write-gate.js';
 
@@ -69,10 +69,7 @@ export class ClusterCore implements ConnectionHost {
   readonly #discovery: NodeDiscovery | undefined;
   readonly #listeners: CoreListeners;
   readonly #servers: ServerPorts;
-  #classifications: ClassificationCache;
-  /** For sessions that may have changed their `sql_mode`. */
-  #cautious: ClassificationCache;
-  #flavor: Flavor | undefined;
+  readonly #texts: TextClassifiers;
   #breakerVersion = 0;
   #closed = false;
   readonly #heartbeat: HeartbeatWriter | undefined;
@@ -83,7 +80,7 @@ export class ClusterCore implements ConnectionHost {
     this.options = options;
     this.#listeners = listeners;
     this.scopes = new Scopes(options.scope);
-    [this.#classifications, this.#cautious] = this.#createClassifiers(undefined);
+    this.#texts = new TextClassifiers({ functions: options.functions, variables: options.variables });
     this.#configs = new Map(options.nodes.map((config) => [config.seed.id, config]));
     this.watcher = this.#createWatcher();
     this.#nodes = new Map(options.nodes.map((config) => [config.seed.id, this.#createNode(config)]));
@@ -152,8 +149,18 @@ export class ClusterCore implements ConnectionHost {
   }
 
   /** What a text is. */
-  classify(sql: string, hasOwnMode = false): Classification {
-    return (hasOwnMode ? this.#cautious : this.#classifications).classify(sql);
+  classify(sql: string, mode: string | undefined): Classification {
+    return this.#texts.classify(sql, mode);
+  }
+
+  /** The `sql_mode` with which sessions begin. */
+  get sqlMode(): string | undefined {
+    return this.#texts.expectedMode;
+  }
+
+  /** Notes the mode with which a session has begun. */
+  modeSeen({ node, sqlMode }: PhysicalConnection): void {
+    this.#texts.noteMode(node, sqlMode);
   }
 
   /** The node called `id`; throws `ERR_INVALID_OPTION` for one that is not known. */
@@ -297,6 +304,7 @@ export class ClusterCore implements ConnectionHost {
     if (node === undefined) return;
     this.watcher.remove(id);
     this.#nodes.delete(id);
+    this.#texts.forget(id);
     node.pool.destroy();
     node.closeBreakers();
   }
@@ -317,14 +325,6 @@ export class ClusterCore implements ConnectionHost {
     throw new StormlampError(ErrorCode.INVALID_OPTION, `There is no node ${id}`);
   }
 
-  #createClassifiers(flavor: Flavor | undefined): [ClassificationCache, ClassificationCache] {
-    const { functions, variables, nodes } = this.options;
-    const sqlMode = commonSqlMode(nodes);
-    const cautious = new ClassificationCache({ flavor, functions, variables });
-    if (sqlMode === undefined) return [cautious, cautious];
-    return [new ClassificationCache({ flavor, functions, variables, sqlMode }), cautious];
-  }
-
   #createNode(config: MysqlNodeConfig): ClusterNode {
     const { id } = config.seed;
     return new ClusterNode({
@@ -341,7 +341,10 @@ export class ClusterCore implements ConnectionHost {
         this.#breakerVersion += 1;
         this.#listeners.onBreakerChange(change);
       },
-      onConnected: () => this.watcher.connectionObserved(id, null),
+      onConnected: (connection) => {
+        this.modeSeen(connection);
+        this.watcher.connectionObserved(id, null);
+      },
       onConnectError: (error) => {
         this.watcher.connectionObserved(id, error);
         void this.refresh(id);
@@ -380,25 +383,11 @@ export class ClusterCore implements ConnectionHost {
       else if (node.state === 'down' && node.lastFacts !== undefined) flavors.add(node.lastFacts.flavor);
     }
     const [flavor] = flavors;
-    const certain = flavors.size === 1 && flavor !== undefined ? flavor : undefined;
-    if (certain === this.#flavor) return;
-    this.#flavor = certain;
-    [this.#classifications, this.#cautious] = this.#createClassifiers(certain);
+    this.#texts.noteFlavor(flavors.size === 1 ? flavor : undefined);
   }
 }
 
 function unavailable(node: NodeId, why: string, cause?: Error): StormlampError {
   const message = `No connection to node ${node} is waited for any longer: ${why}`;
   return new StormlampError(ErrorCode.NODE_UNREACHABLE, message, { cause, node });
-}
-
-/** The `sql_mode` that every session begins with, when the options set the same one for every node. */
-function commonSqlMode(nodes: readonly MysqlNodeConfig[]): readonly string[] | undefined {
-  const modes = new Set(
-    nodes.map(
-      ({ session }) => Object.entries(session).find(([name]) => name.toLowerCase() === 'sql_mode')?.[1],
-    ),
-  );
-  const [mode] = modes;
-  return modes.size === 1 && typeof mode === 'string' ? mode.split(',') : undefined;
 }

@@ -43,7 +43,7 @@ export interface ClusterNodeParts {
   /** Told when a connection could not be made. */
   readonly onConnectError: (error: Error) => void;
   /** Told when a connection was made. */
-  readonly onConnected: () => void;
+  readonly onConnected: (connection: PhysicalConnection) => void;
   /** Whether another node could serve if this one did not; the last one is never ejected. */
   readonly canBeSpared: () => boolean;
 }

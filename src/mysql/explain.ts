@@ -40,7 +40,7 @@ export interface RouteExplanation {
 
 /** Explains where a statement outside a transaction would go in the present scope. */
 export function explainRoute(core: ClusterCore, sql: string): RouteExplanation {
-  const classification = core.classify(sql);
+  const classification = core.classify(sql, core.sqlMode);
   const scope = core.scopes.current;
   const need = needOf(FRESH_SESSION, classification, false);
   const reads = need.place === 'read' || need.place === 'any';

@@ -103,7 +103,7 @@ export class HeldConnection {
         bound = await bind();
         await repeatSettings(ports, bound.connection, settings, context, false);
       }
-      this.#isSpoilt = settings.some(({ sql }) => changesDatabase(ports.classify(sql)));
+      this.#isSpoilt = settings.some(({ sql }) => changesDatabase(ports.classify(sql, undefined)));
     }
     return this.#hold(bound);
   }

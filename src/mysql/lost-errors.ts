@@ -3,6 +3,7 @@ import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { Classification } from './classifier/classification.js';
 import type { Remedy } from './failure-policy.js';
+import type { PhysicalConnection } from './physical-connection.js';
 
 /** Nothing of the transaction was committed. */
 export function transactionGone(node: NodeId, cause: unknown): StormlampError {
@@ -22,6 +23,19 @@ export function connectionGone(node: NodeId, what: string, cause: unknown): Stor
       'Release this connection and take another one',
     { cause, node },
   );
+}
+
+/**
+ * What the last write left (`LAST_INSERT_ID()`) is known to its own connection only: another one would answer 0.
+ *
+ * @throws StormlampError `ERR_CONNECTION_LOST` when `wroteOn` is not the connection that is `held`, or is lost.
+ */
+export function checkWroteHere(
+  wroteOn: PhysicalConnection | undefined,
+  held: PhysicalConnection | undefined,
+): void {
+  if (wroteOn === undefined || (wroteOn === held && wroteOn.lost === undefined)) return;
+  throw connectionGone(wroteOn.node, 'what its last write left', wroteOn.lost ?? 'it was given back');
 }
 
 /** A procedure that commits and writes would fork a replica's data, even inside a read-only transaction. */

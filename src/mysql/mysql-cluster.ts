@@ -358,7 +358,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   async #run(statement: Statement, command?: DeferredCommand): Promise<StatementAnswer> {
     const core = this.#core;
     core.checkOpen();
-    const { transaction } = core.classify(statement.sql);
+    const { transaction } = core.classify(statement.sql, core.sqlMode);
     if (transaction?.startsWith('begin') === true) throw strayBegin();
     const context = core.contextOf(statement.limits);
     const session = new VirtualSession(core);

@@ -6,6 +6,7 @@ import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { Flavor } from '../topology/node-description.js';
 import { isAtLeast, type ServerVersion } from './server-version.js';
+import { sqlModeTold } from './sql-mode.js';
 
 /** What a {@link PhysicalConnection} is made of. */
 export interface PhysicalConnectionParts {
@@ -39,6 +40,11 @@ export class PhysicalConnection {
   touched = false;
   /** The place in the application that holds it now, while leaks are looked for. */
   borrower: string | undefined;
+  /**
+   * The `sql_mode` of its session, as the server told it; undefined when it did not, or may have another one by now. Equal
+   * modes are the same string.
+   */
+  sqlMode: string | undefined;
   /** Set once the server has told a GTID on it: from then on, a commit without one has committed nothing that has one. */
   tellsGtids = false;
   readonly #setupSql: string;
@@ -72,7 +78,8 @@ export class PhysicalConnection {
 
   /** Brings the session into the state that every borrower expects. Rejects with the server's error. */
   async setUp(deadline: Deadline): Promise<void> {
-    await this.ask(this.#setupSql, deadline);
+    const answer: unknown = await this.ask(this.#setupSql, deadline);
+    this.sqlMode = sqlModeTold(answer);
   }
 
   /**

@@ -4,6 +4,8 @@ import { failureOf } from './failure-policy.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { NotSent, sendStatement } from './send-statement.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
+import { mayChangeMode } from './session-state.js';
+import { sqlModeTold } from './sql-mode.js';
 import type { Statement } from './statement.js';
 
 /** How long it may take when the call has no limit of its own, in milliseconds. */
@@ -23,7 +25,10 @@ export async function repeatSettings(
   connection.touched = true;
   const limit = deadline.within(LIMIT_MS);
   try {
-    for (const setting of settings) await sendStatement(connection, setting, limit);
+    for (const setting of settings) {
+      const [answer] = await sendStatement(connection, setting, limit);
+      if (mayChangeMode(ports.classify(setting.sql, undefined))) connection.sqlMode = sqlModeTold(answer);
+    }
     return true;
   } catch (error) {
     ports.discard(connection);

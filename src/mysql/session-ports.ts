@@ -39,8 +39,12 @@ export interface SessionPorts {
   checkOpen(): void;
   /** The place in the application that calls now, when leaks are looked for. */
   callSite(): string | undefined;
-  /** What a text is; cached. `hasOwnMode`: the session may have another `sql_mode` than the one it began with. */
-  classify(sql: string, hasOwnMode?: boolean): Classification;
+  /** The `sql_mode` with which sessions begin, as far as it is known and the same on all nodes. */
+  readonly sqlMode: string | undefined;
+  /** Notes that a session has begun on `connection` with another mode than was expected. */
+  modeSeen(connection: PhysicalConnection): void;
+  /** What a text is in a session with this `sql_mode`; cached. With undefined, the stricter answer of all modes. */
+  classify(sql: string, mode: string | undefined): Classification;
   /** The node called `id`; it is one of the topology's. */
   node(id: NodeId): ClusterNode;
   /**

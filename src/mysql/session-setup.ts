@@ -12,8 +12,12 @@ export interface SessionSetup {
   readonly ignoreSpace: boolean;
 }
 
-/** System variables whose changes the server reports; the driver needs the character set to encode as the server reads. */
-const TRACKED = 'autocommit,character_set_client,character_set_connection,character_set_results,time_zone';
+/**
+ * System variables whose changes the server reports: the driver needs the character set to encode as the server reads, and
+ * the classifier the mode to read texts as the server does.
+ */
+const TRACKED =
+  'autocommit,character_set_client,character_set_connection,character_set_results,sql_mode,time_zone';
 
 /**
  * One `SET` statement, so that set-up is one round trip. It is also right after a reset, which leaves the server with its
@@ -34,8 +38,10 @@ export function sessionSetupSql(flavor: Flavor, setup: SessionSetup): string {
   const charset = collation.split('_', 1)[0] ?? collation;
   parts.push(charset === collation ? `NAMES ${charset}` : `NAMES ${charset} COLLATE ${collation}`);
   // Only the handshake sets it on MariaDB: a reset would lose it, and `COUNT (*)` with it.
-  if (flavor === 'mariadb' && ignoreSpace && !named.has('sql_mode')) {
-    parts.push("sql_mode = CONCAT(@@global.sql_mode, ',IGNORE_SPACE')");
+  if (!named.has('sql_mode')) {
+    const isLost = flavor === 'mariadb' && ignoreSpace;
+    // To set it is to be told of it, also when it is what it was.
+    parts.push(`sql_mode = ${isLost ? "CONCAT(@@global.sql_mode, ',IGNORE_SPACE')" : '@@session.sql_mode'}`);
   }
   for (const [name, value] of Object.entries(variables)) parts.push(`${name} = ${literal(value)}`);
   return `SET ${parts.join(', ')}`;

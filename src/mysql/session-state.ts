@@ -164,6 +164,11 @@ export function mayChangeMode({ settings, pins, kind }: Classification): boolean
   return settings?.includes('sql-mode') === true || pins.includes('session-variable') || kind === 'unknown';
 }
 
+/** Whether a statement may write whatever transaction it is in: what a procedure does cannot be told, and it may commit. */
+export function mayDoAnything({ kind, transaction }: Classification): boolean {
+  return kind === 'unknown' || transaction === 'autocommit-off';
+}
+
 /** Whether another database is chosen: a reset keeps it, so such a connection cannot be lent to others. */
 export function changesDatabase(classification: Classification): boolean {
   return classification.settings?.includes('database') === true;

@@ -113,7 +113,8 @@ export class VirtualConnection {
       this.#session.clear();
       await this.#session.borrow('primary', context, (connection) => {
         this.#session.spoil();
-        return context.deadline.race('Changing the user', changeUserOn(connection, options));
+        const changing = changeUserOn(connection, options).then(() => connection.setUp(context.deadline));
+        return context.deadline.race('Changing the user', changing);
       });
       this.#session.tie('session-variable', 'user');
     });

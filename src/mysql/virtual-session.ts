@@ -18,11 +18,12 @@ import {
   remedyFor,
 } from './failure-policy.js';
 import { HeldConnection } from './held-connection.js';
-import { connectionGone, lossError, notOnReplica, transactionGone } from './lost-errors.js';
+import { checkWroteHere, lossError, notOnReplica, transactionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { makeRoom, wasNotPrepared } from './prepared-room.js';
 import { NotSent, statusOf } from './send-statement.js';
 import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from './session-loss.js';
+import { SessionMode } from './session-mode.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
 import {
   afterAnnouncement,
@@ -34,7 +35,7 @@ import {
   leavesDoubt,
   leavesReadOnlyTransaction,
   leavesTrace,
-  mayChangeMode,
+  mayDoAnything,
   type Need,
   needOf,
   type SessionState,
@@ -59,7 +60,7 @@ export class VirtualSession {
   #wroteOn: PhysicalConnection | undefined;
   #isDestroyed = false;
   #isStrict = false;
-  #hasOwnMode = false;
+  readonly #mode = new SessionMode();
   /** After a failed statement of which only the server knows whether it ended the transaction. */
   #isInDoubt = false;
   #hasCommitted = false;
@@ -99,7 +100,8 @@ export class VirtualSession {
    */
   async run(statement: Statement, context: CallContext, command?: DeferredCommand): Promise<StatementAnswer> {
     const ports = this.#ports;
-    const classification = ports.classify(statement.sql, this.#hasOwnMode);
+    let mode = this.#mode.on(this.held, ports.sqlMode);
+    let classification = ports.classify(statement.sql, mode);
     const { deadline, scope } = context;
     if (this.#loss !== undefined && isAcknowledgement(this.#loss, classification)) {
       this.#loss = undefined;
@@ -117,7 +119,7 @@ export class VirtualSession {
       deadline.check('The statement');
       if (attempts > 0) ports.checkOpen();
       this.#checkPrimary();
-      if (asksAboutConnection(classification)) this.#checkWroteHere();
+      if (asksAboutConnection(classification)) checkWroteHere(this.#wroteOn, this.held);
       if (this.#state.transaction === 'read-only') this.#leaveOrStay(classification);
       const gated = ports.writeGate !== undefined && isGated(classification, this.#state);
       if (gated && !passesGate(ports.writeGate, this.held?.node, isTied(this.#state))) {
@@ -131,6 +133,13 @@ export class VirtualSession {
       const bound = this.#bind(need, context, tried);
       const { connection, because, waitFor } = bound instanceof Promise ? await bound : bound;
       if (this.#isDestroyed) throw new StormlampError(ErrorCode.CLOSED, 'This connection was destroyed');
+      if (mode !== undefined && connection.sqlMode !== mode) {
+        // Nobody has read the text as this server will.
+        if (!this.#mode.isOwn) ports.modeSeen(connection);
+        mode = undefined;
+        classification = ports.classify(statement.sql, mode);
+        continue;
+      }
       if (gated && !passesGate(ports.writeGate, connection.node, isTied(this.#state))) continue;
       const promises = gated && isPromise(classification, this.#state);
       if (need.place === 'read' && mustCatchUp(ports, connection.node, scope, waitFor)) {
@@ -204,7 +213,7 @@ export class VirtualSession {
   clear(): void {
     this.giveBack();
     this.#state = FRESH_SESSION;
-    this.#hasOwnMode = false;
+    this.#mode.clear();
     this.#loss = undefined;
     this.#wroteOn = undefined;
   }
@@ -248,7 +257,7 @@ export class VirtualSession {
       const ending = { ok: true, status: statusOf(answer) } as const;
       this.#state = afterStatement(before, classification, statement, ending);
       noteAnswer(scope, connection, classification, { before, after: this.#state }, answer);
-      this.#noteTrace(connection, classification);
+      this.#noteTrace(connection, classification, answer[0]);
       if (hasCommitted(before, classification, this.#state)) this.#hasCommitted = true;
       if (statusOf(answer) !== undefined) this.#isInDoubt = false;
       return { answer };
@@ -361,23 +370,14 @@ export class VirtualSession {
       this.#state = { ...this.#state, transaction: 'none' };
       return;
     }
-    const mayDoAnything =
-      classification.kind === 'unknown' || classification.transaction === 'autocommit-off';
-    if (mayDoAnything && this.held?.node !== this.#ports.router.writer) {
+    if (mayDoAnything(classification) && this.held?.node !== this.#ports.router.writer) {
       throw notOnReplica(this.held?.node, classification);
     }
   }
 
-  /** What the last write left (`LAST_INSERT_ID()`) is known to its own connection only: another one would answer 0. */
-  #checkWroteHere(): void {
-    const connection = this.#wroteOn;
-    if (connection === undefined || (connection === this.held && connection.lost === undefined)) return;
-    throw connectionGone(connection.node, 'what its last write left', connection.lost ?? 'it was given back');
-  }
-
-  #noteTrace(connection: PhysicalConnection, classification: Classification): void {
+  #noteTrace(connection: PhysicalConnection, classification: Classification, answer?: unknown): void {
     if (leavesTrace(classification)) connection.touched = true;
-    if (mayChangeMode(classification)) this.#hasOwnMode = true;
+    this.#mode.note(connection, classification, answer);
     if (changesDatabase(classification)) this.#holder.spoil();
     // A write inside a read-only transaction was refused and left nothing.
     if (mayWrite(classification) && this.#state.transaction !== 'read-only') this.#wroteOn = connection;

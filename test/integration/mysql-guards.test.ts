@@ -87,28 +87,6 @@ test('a variable that is replayed follows its session, and another one ties it t
   await replaying.close();
 });
 
-test('texts are read in the sql_mode that every node is given, until a session changes its own', async () => {
-  const { primary, replicas, monitor } = servers.options().mysql;
-  const session = { sql_mode: 'IGNORE_SPACE' };
-  const known = await createMysqlCluster({
-    primary: { url: primary, session },
-    replicas: replicas.map((url) => ({ url, session })),
-    monitor,
-  });
-  // With a blank before the parenthesis it may be a stored function, unless the mode says otherwise.
-  const sql = 'SELECT COUNT (*) AS n, @@server_id AS id FROM t';
-  expect(await serverOf(cluster, sql)).toBe(servers.primary.serverId);
-  expect(await serverOf(known, sql)).not.toBe(servers.primary.serverId);
-  const connection = await known.getConnection();
-  await connection.query('SET sql_mode = ""');
-  const [rows] = await connection.query('SELECT COUNT(*) AS n, @@server_id AS id FROM t');
-  expect(rows).not.toMatchObject([{ id: servers.primary.serverId }]);
-  await expect(connection.query(sql)).rejects.toMatchObject({ errno: expect.any(Number) });
-  expect(connection.node).toBe(servers.primary.id);
-  connection.release();
-  await known.close();
-});
-
 test('pools grow and shrink while they are used', async () => {
   const elastic = await start({ pool: { max: 1 } });
   const { id } = servers.primary;

@@ -50,7 +50,7 @@ test('a client without listeners makes no payload for a route: it does not even 
     onHeartbeatFailure: () => undefined,
   });
   const looked = vi.spyOn(core, 'topology', 'get');
-  const classification = core.classify('SELECT 1');
+  const classification = core.classify('SELECT 1', undefined);
   core.routed('SELECT 1', classification, '127.0.0.1:1', 'it is there');
   expect([looked.mock.calls.length, onRoute.mock.calls.length]).toEqual([0, 0]);
   emitter.on('route', () => undefined);

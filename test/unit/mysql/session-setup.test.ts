@@ -31,6 +31,14 @@ test('IGNORE_SPACE is restored on MariaDB only, and only when the handshake sets
   expect(sessionSetupSql('mariadb', { ...setup, ignoreSpace: false })).not.toContain('IGNORE_SPACE');
 });
 
+test('the mode is set, so that it is told, and is what it was', () => {
+  expect(sessionSetupSql('mysql', setup)).toContain('sql_mode = @@session.sql_mode');
+  expect(sessionSetupSql('mariadb', { ...setup, ignoreSpace: false })).toContain(
+    'sql_mode = @@session.sql_mode',
+  );
+  expect(sessionSetupSql('mysql', { ...setup, variables: { Sql_Mode: 'ANSI' } })).not.toContain('@@session');
+});
+
 test('no value can leave its place', () => {
   const evil = "x', sql_log_bin = 0, @a = '\\";
   const sql = sessionSetupSql('mysql', {
@@ -42,5 +50,5 @@ test('no value can leave its place', () => {
 });
 
 test('a character set that is its own collation has no COLLATE', () => {
-  expect(sessionSetupSql('mysql', { ...setup, collation: 'binary' })).toMatch(/NAMES binary$/);
+  expect(sessionSetupSql('mysql', { ...setup, collation: 'binary' })).toMatch(/NAMES binary, sql_mode = /);
 });

@@ -1,0 +1,83 @@
+/**
+ * How the texts of one cluster are read: by the family of its servers and by the `sql_mode` of its sessions, as far as both
+ * are known; what is not known is taken for the stricter answer.
+ */
+import type { NodeId } from '../common/node-address.js';
+import type { Flavor } from '../topology/node-description.js';
+import type { Classification, ClassifyOptions } from './classifier/classification.js';
+import { ClassificationCache } from './classifier/classification-cache.js';
+
+/** For so many modes the answers are remembered; sessions with other ones are read without regard to their mode. */
+const MODES_LIMIT = 4;
+
+/** The classifiers of a cluster, one for each mode. */
+export class TextClassifiers {
+  readonly #options: ClassifyOptions;
+  readonly #modes = new Map<NodeId, string | undefined>();
+  readonly #caches = new Map<string, ClassificationCache>();
+  #flavor: Flavor | undefined;
+  #cautious: ClassificationCache;
+  #expected: string | undefined;
+
+  /** Knows neither family nor mode yet. */
+  constructor(options: ClassifyOptions) {
+    this.#options = options;
+    this.#cautious = this.#create(undefined);
+  }
+
+  /** The `sql_mode` that sessions begin with on every node; undefined when it is not known, or not the same. */
+  get expectedMode(): string | undefined {
+    return this.#expected;
+  }
+
+  /** What `sql` is in a session with the `sql_mode` `mode`; with undefined, in whatever session. */
+  classify(sql: string, mode: string | undefined): Classification {
+    return this.#cacheOf(mode).classify(sql);
+  }
+
+  /** Notes the mode with which a session began on `node`; undefined when the server did not tell it. */
+  noteMode(node: NodeId, mode: string | undefined): void {
+    if (this.#modes.has(node) && this.#modes.get(node) === mode) return;
+    this.#modes.set(node, mode);
+    this.#expect();
+  }
+
+  /** Forgets a node. */
+  forget(node: NodeId): void {
+    this.#modes.delete(node);
+    this.#expect();
+  }
+
+  /** Notes the family of all servers; undefined while it is not known, or not the same. */
+  noteFlavor(flavor: Flavor | undefined): void {
+    if (flavor === this.#flavor) return;
+    this.#flavor = flavor;
+    this.#caches.clear();
+    this.#cautious = this.#create(undefined);
+  }
+
+  #expect(): void {
+    const modes = new Set(this.#modes.values());
+    const [mode] = modes;
+    this.#expected = modes.size === 1 ? mode : undefined;
+  }
+
+  #cacheOf(mode: string | undefined): ClassificationCache {
+    if (mode === undefined) return this.#cautious;
+    const known = this.#caches.get(mode);
+    if (known !== undefined) return known;
+    if (this.#caches.size >= MODES_LIMIT) {
+      // Who asks now matters more than who asked once.
+      if (mode !== this.#expected) return this.#cautious;
+      this.#caches.clear();
+    }
+    const cache = this.#create(mode);
+    this.#caches.set(mode, cache);
+    return cache;
+  }
+
+  #create(mode: string | undefined): ClassificationCache {
+    const sqlMode = mode?.split(',');
+    return new ClassificationCache({ ...this.#options, flavor: this.#flavor, sqlMode });
+  }
+}
