@@ -17,6 +17,7 @@ import type { ServerLauncher } from './process/server-launcher.js';
 import { resolveServers } from './servers/resolve-servers.js';
 import type { ServerName } from './servers/server-binaries.js';
 import { StartedCluster } from './started-cluster.js';
+import { storageError, temporaryStorage, usingStorage } from './storage-error.js';
 
 /** A unix socket's path has at most 107 bytes on Linux, and the node's part of it is short. */
 const LONGEST_FOLDER = 80;
@@ -28,14 +29,16 @@ const LONGEST_FOLDER = 80;
  *
  * When this process ends without `close()`, even by SIGKILL, all processes and files of the cluster are removed.
  *
- * @throws StormlampError `ERR_INVALID_OPTION`; `ERR_SERVER_MISSING` with what to install; `ERR_SERVER_START` with the
- * end of the server's log; `ERR_ABORTED`. Nothing is left then.
+ * @throws StormlampError `ERR_INVALID_OPTION`; `ERR_SERVER_MISSING` with what to install, or with what is wrong with the
+ * cache folder; `ERR_SERVER_START` with the end of the server's log, or with what is wrong with the folder for temporary
+ * files; `ERR_ABORTED`. Nothing is left then.
  */
 export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
   const resolved = readLocalClusterOptions(options);
   const { signal } = resolved;
   checkAborted(signal);
-  const folder = mkdtempSync(join(shortTmpdir(), 'stormlamp-'));
+  const storage = temporaryStorage(shortTmpdir());
+  const folder = await usingStorage(storage, () => mkdtempSync(join(storage.path, 'stormlamp-')));
   let guardian: Guardian | undefined;
   let launcher: ServerLauncher | undefined;
   try {
@@ -45,7 +48,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     await guardian?.end();
-    throw error;
+    throw storageError(storage, error);
   }
   const cluster = new StartedCluster({ options: resolved, folder, guardian, launcher });
   try {
@@ -54,7 +57,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
     return cluster;
   } catch (error) {
     await cluster.close();
-    throw error;
+    throw storageError(storage, error);
   }
 }
 

@@ -25,6 +25,7 @@ import { PhpSiteNode, type PhpSiteOptions, type PhpSiteSource } from './php/php-
 import type { Guardian } from './process/guardian.js';
 import type { LocalServerVersion, ServerLauncher } from './process/server-launcher.js';
 import type { ServerName } from './servers/server-binaries.js';
+import { temporaryStorage, usingStorage } from './storage-error.js';
 
 /** What a cluster is started with. */
 export interface StartedClusterOptions {
@@ -134,15 +135,17 @@ export class StartedCluster implements LocalCluster {
 
   async php(script: string, options?: PhpOptions): Promise<PhpResult> {
     this.#checkOpen();
-    return await runPhp(this.#runner(), script, options);
+    return await usingStorage(temporaryStorage(this.folder), () => runPhp(this.#runner(), script, options));
   }
 
   async phpSite(source: PhpSiteSource, options?: PhpSiteOptions): Promise<LocalPhpSite> {
     this.#checkOpen();
-    const site = await PhpSiteNode.create(this.#runner(), `web${this.#sites.length + 1}`, source, options);
-    this.#sites.push(site);
-    await site.start();
-    return site;
+    return await usingStorage(temporaryStorage(this.folder), async () => {
+      const site = await PhpSiteNode.create(this.#runner(), `web${this.#sites.length + 1}`, source, options);
+      this.#sites.push(site);
+      await site.start();
+      return site;
+    });
   }
 
   async ptHeartbeat(options?: PtHeartbeatOptions): Promise<LocalPtHeartbeat> {
@@ -207,6 +210,7 @@ export class StartedCluster implements LocalCluster {
         await launcher.makeData(flavor.name, data, work);
         await rm(work, { recursive: true, force: true });
       },
+      instead: join(folder, 'empty-data'),
       onFolder: (path) => guardian.watchFolder(path),
       onMake: () =>
         options.onProgress({ phase: 'data', message: `making the empty ${flavor.name} database, once` }),

@@ -33,6 +33,7 @@ import { resolveServers, resolveServersOn } from '../../src/testing/servers/reso
 import { runProgram } from '../../src/testing/servers/run-program.js';
 import type { ServerProgram } from '../../src/testing/servers/server-binaries.js';
 import { listServers } from '../../src/testing/servers/server-list.js';
+import { eventually } from './eventually.js';
 import { makeRepository } from './signed-repository.js';
 
 const ALL = ['mariadb', 'mysql', 'memcached', 'php', 'pt-heartbeat', 'haproxy', 'arping'] as const;
@@ -242,9 +243,29 @@ describe('an installation', () => {
     },
   );
 
-  test('whose process is killed leaves nothing that is taken for finished, and the next one cleans up', async () => {
+  test('whose process is killed leaves neither files nor programs', async () => {
+    // A repository that takes a request and never answers keeps apt at work.
+    const mute = createServer().listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const uri = `http://127.0.0.1:${(mute.address() as AddressInfo).port}/debian`;
+    try {
+      const options = { ...base, root: cache, sources: [{ ...source, uri }] };
+      const child = fork(compiledInstaller(), [JSON.stringify(options)]);
+      await once(mute, 'connection');
+      expect(processesWith(cache)).not.toEqual([]);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      await eventually('all programs are gone', () => processesWith(cache).length === 0);
+      await eventually('all files are gone', () => readdirSync(cache).length === 0);
+    } finally {
+      mute.close();
+    }
+  });
+
+  test('whose process and guardian are killed leaves nothing that is taken for finished, and the next one cleans up', async () => {
     const child = fork(compiledInstaller(), [JSON.stringify({ ...base, root: cache }), 'unpack']);
     expect(await lastMessage(child)).toBe('reached unpack');
+    for (const guardian of guardiansOf(child.pid ?? 0)) process.kill(guardian, 'SIGKILL');
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(readdirSync(cache).filter((name) => name.includes('.tmp-'))).toHaveLength(1);
@@ -301,6 +322,21 @@ describe('an installation', () => {
     expect(readdirSync(cache)).toEqual([]);
   });
 
+  test.each([
+    ['too small', '2m', 'true'],
+    ['full', '64k', 'head -c 1m /dev/zero > "$3/ballast" 2>&-'],
+  ])('into a cache that is %s says so, and leaves nothing', async (_what, size, fill) => {
+    mkdirSync(cache);
+    const before = `mount -t tmpfs -o size=${size} none "$3"; ${fill}`;
+    const command = `${before}; "$0" "$1" "$2" 2>&1; rm -f "$3/ballast"; echo "left: $(ls -A "$3")"`;
+    const options = JSON.stringify({ ...base, root: cache });
+    const args = ['-rm', '/bin/sh', '-c', command, process.execPath, compiledInstaller(), options, cache];
+    const { stdout } = await runProgram('unshare', args, { timeoutMs });
+    expect(stdout).toMatch(/StormlampError: .*space.*STORMLAMP_CACHE.*/);
+    expect(stdout).toContain("code: 'ERR_SERVER_MISSING'");
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('left:');
+  });
+
   test('into a folder that cannot be made names the folder', async () => {
     writeFileSync(join(work, 'file'), '');
     const root = join(work, 'file', 'cache');
@@ -311,8 +347,8 @@ describe('an installation', () => {
   function compiledInstaller(): string {
     const out = join(work, 'compiled');
     const src = resolve(import.meta.dirname, '../../src');
-    for (const room of ['common', 'testing/servers']) {
-      for (const name of readdirSync(join(src, room))) {
+    for (const room of ['common', 'testing', 'testing/process', 'testing/servers']) {
+      for (const name of readdirSync(join(src, room)).filter((each) => each.endsWith('.ts'))) {
         const text = readFileSync(join(src, room, name), 'utf8');
         const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
         const { outputText } = ts.transpileModule(text, { compilerOptions: options });
@@ -336,6 +372,25 @@ describe('an installation', () => {
     return join(out, 'installer.js');
   }
 });
+
+/** Programs of apt that were started with `text` in their environment. */
+function processesWith(text: string): readonly string[] {
+  return readdirSync('/proc').filter((id) => {
+    try {
+      return /^\d+$/.test(id) && readFileSync(`/proc/${id}/environ`, 'latin1').includes(text);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The guardians that a process has started. */
+function guardiansOf(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return children
+    .filter((id) => readFileSync(`/proc/${id}/cmdline`, 'utf8').includes('stormlamp-guardian'))
+    .map(Number);
+}
 
 /** The first message of a child process; fails when it ends without one. */
 async function lastMessage(child: ReturnType<typeof fork>): Promise<unknown> {

@@ -53,6 +53,7 @@ export async function startGalera(
       mkdirSync(work, { mode: 0o700 });
       await launcher.makeData('mariadb', data, work);
     },
+    instead: join(folder, 'empty-data'),
     onFolder: (path) => guardian.watchFolder(path),
     onMake: () => undefined,
   });

@@ -3,15 +3,16 @@
  * compiled and from uncompiled sources, in a few milliseconds and one megabyte, and must outlive whatever is wrong
  * with the Node process that it watches.
  *
- * `$1` is a text that every process of the cluster has in its environment. Lines on the
- * standard input: `pid <id> <start>` adds a process group, `dir <path>` a folder, `done` ends the watch. When the input
- * ends without `done`, the parent is dead: everything that was named is killed and removed.
+ * `$1` is a text that every process to be watched has in its environment. Lines on the standard input:
+ * `pid <id> <start>` adds a process group, `dir <path>` a folder, `lock <token> <path>` a file that is the parent's as
+ * long as it holds the token, `done` ends the watch. When the input ends without `done`, the parent is dead: everything
+ * that was named is killed and removed.
  */
 export const GUARDIAN_SCRIPT: string = `
 trap '' HUP INT QUIT TERM PIPE
 newline='
 '
-marker=$1 processes= folders=
+marker=$1 processes= folders= locks=
 
 # The start of a process in the kernel's ticks; the program's name in parentheses may hold anything. Without /proc: ps.
 start_of() {
@@ -32,6 +33,7 @@ while IFS= read -r command; do
       [ "$start" = - ] && start=$(start_of "$1")
       processes="$processes $1:$start" ;;
     'dir '*) folders="$folders$newline\${command#dir }" ;;
+    'lock '*) locks="$locks$newline\${command#lock }" ;;
     done) exit 0 ;;
   esac
 done
@@ -70,5 +72,10 @@ while [ "$rounds" -lt 100 ]; do
   [ -n "$left" ] || break
   rounds=$((rounds + 1))
   sleep 0.1
+done
+
+for lock in $locks; do
+  path=\${lock#* }
+  grep -qsF -- "\${lock%% *}" "$path" && rm -f -- "$path"
 done
 `;

@@ -64,6 +64,11 @@ export class Guardian {
     this.#tell(`dir ${path}`);
   }
 
+  /** Adds a file to remove, if it still holds `token` then: otherwise it is somebody else's by now. */
+  watchLock(path: string, token: string): void {
+    this.#tell(`lock ${token} ${path}`);
+  }
+
   /** Ends the watch: everything was cleaned up in good order. */
   async end(): Promise<void> {
     if (this.#ended) return;

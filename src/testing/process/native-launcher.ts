@@ -1,7 +1,6 @@
 /** Starts server programs of this machine. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import { MARIADB_BOOTSTRAP_ARGS, mariadbBootstrapSql } from '../database/mariadb-data.js';
@@ -48,7 +47,7 @@ export class NativeLauncher implements ServerLauncher {
       spec.server === 'php'
         ? (this.#binaries.php?.extensionArgs ?? [])
         : spec.server === 'memcached'
-          ? asUser('-u', userInfo())
+          ? asUser('-u')
           : [];
     return await ServerProcess.launch({ ...spec, program, args: [...before, ...spec.args] }, this.#guardian);
   }
@@ -61,7 +60,7 @@ export class NativeLauncher implements ServerLauncher {
       `--basedir=${files.baseDir}`,
       `--lc-messages-dir=${files.shareDir}`,
       `--plugin-dir=${files.pluginDir}`,
-      ...asUser('--user', userInfo())
+      ...asUser('--user')
         .slice(1)
         .map((user) => `--user=${user}`),
     ];
@@ -125,9 +124,6 @@ export class NativeLauncher implements ServerLauncher {
 }
 
 /** The servers refuse to run as root without being told so. */
-function asUser(
-  option: string,
-  user: { readonly uid: number; readonly username: string },
-): readonly string[] {
-  return user.uid === 0 ? [option, user.username] : [];
+function asUser(option: string): readonly string[] {
+  return process.getuid?.() === 0 ? [option, 'root'] : [];
 }

@@ -21,10 +21,16 @@ export interface AptRun {
   readonly configuration: AptConfiguration;
   /** The name of the set in progress reports. */
   readonly set: string;
+  /** More variables for apt's environment. */
+  readonly env: Readonly<Record<string, string>>;
   /** Gets the progress. */
   readonly onProgress: InstallProgressListener;
   /** Stops the client. */
   readonly signal: AbortSignal | undefined;
+}
+
+function environment({ configuration, env }: AptRun): Readonly<Record<string, string>> {
+  return { ...env, APT_CONFIG: configuration.file };
 }
 
 const UPDATE_TIMEOUT_MS = 300_000;
@@ -42,7 +48,7 @@ export async function updateIndexes(run: AptRun): Promise<string> {
   };
   report(0);
   const result = await runProgram('apt-get', ['update', '-o', 'APT::Status-Fd=3'], {
-    env: { APT_CONFIG: run.configuration.file },
+    env: environment(run),
     signal: run.signal,
     timeoutMs: UPDATE_TIMEOUT_MS,
     onStatusLine: onPercent(report),
@@ -54,7 +60,7 @@ export async function updateIndexes(run: AptRun): Promise<string> {
 /** Names of all packages that begin with `prefix`. */
 export async function packageNames(run: AptRun, prefix: string): Promise<readonly string[]> {
   const result = await runProgram('apt-cache', ['pkgnames', prefix], {
-    env: { APT_CONFIG: run.configuration.file },
+    env: environment(run),
     signal: run.signal,
     timeoutMs: PLAN_TIMEOUT_MS,
   });
@@ -75,7 +81,7 @@ export async function planPackages(
     'apt-get',
     ['install', '-y', '--no-install-recommends', '--print-uris', ...packages],
     {
-      env: { APT_CONFIG: run.configuration.file },
+      env: environment(run),
       signal: run.signal,
       timeoutMs: PLAN_TIMEOUT_MS,
     },
@@ -113,7 +119,7 @@ export async function downloadPackages(
     'apt-get',
     ['install', '-y', '--download-only', '--no-install-recommends', '-o', 'APT::Status-Fd=3', ...packages],
     {
-      env: { APT_CONFIG: run.configuration.file },
+      env: environment(run),
       signal: run.signal,
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
       onStatusLine: onPercent(report),
@@ -165,7 +171,15 @@ function complaints(result: ProgramResult): string {
   );
 }
 
+const NO_SPACE = /no space left|enough free space|disk quota/i;
+
 function failed(what: string, reason: string): StormlampError {
+  if (NO_SPACE.test(reason)) {
+    return new StormlampError(
+      ErrorCode.SERVER_MISSING,
+      `apt could not ${what}: ${reason} Free some space where the cache folder is, or set STORMLAMP_CACHE to a folder on a larger disk.`,
+    );
+  }
   return new StormlampError(
     ErrorCode.SERVER_MISSING,
     `apt could not ${what}: ${reason === '' ? 'it gave no reason' : reason} ` +

@@ -21,6 +21,8 @@ export interface InstallLockOptions {
 
 /** A held lock. */
 export interface InstallLock {
+  /** What the lock's file holds, and that of no other lock. */
+  readonly token: string;
   /** Gives it back. */
   release(): void;
 }
@@ -72,8 +74,8 @@ export async function takeInstallLock(file: string, options: InstallLockOptions)
 function tryLock(file: string): InstallLock | undefined {
   const token = randomUUID();
   const own = `${file}.${token}`;
-  writeFileSync(own, JSON.stringify({ ...ownIdentity(), token }), { flag: 'wx' });
   try {
+    writeFileSync(own, JSON.stringify({ ...ownIdentity(), token }), { flag: 'wx' });
     // A link appears with its content, and fails when the name is taken.
     linkSync(own, file);
   } catch (error) {
@@ -93,6 +95,7 @@ function tryLock(file: string): InstallLock | undefined {
   }, HEARTBEAT_MS);
   heartbeat.unref();
   return {
+    token,
     release: () => {
       clearInterval(heartbeat);
       if (isOurs()) rmSync(file, { force: true });

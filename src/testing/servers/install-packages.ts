@@ -17,10 +17,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { aborted } from '../../common/deadline.js';
 import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { Guardian } from '../process/guardian.js';
+import { cacheStorage, usingStorage } from '../storage-error.js';
 import { type AptRun, downloadPackages, packageNames, planPackages, updateIndexes } from './apt-client.js';
 import { keepAcquireSettings, writeAptConfiguration } from './apt-configuration.js';
 import { type AptSource, describeSource } from './apt-sources.js';
-import { packageFolderName } from './cache-folder.js';
+import { checkProgramRoot, packageFolderName } from './cache-folder.js';
 import { findFolderProgram, verifyFolderProgram } from './cached-server.js';
 import { type InstallLock, takeInstallLock } from './install-lock.js';
 import type { InstallProgressListener } from './install-progress.js';
@@ -69,13 +71,19 @@ const UNOWNED_AGE_MS = 60_000;
 const FOREIGN_AGE_MS = 86_400_000;
 
 /**
- * Makes the folder of a package set, unless it is there. Two processes that want the same one make it once.
+ * Makes the folder of a package set, unless it is there. Two processes that want the same one make it once. When this
+ * process dies meanwhile, what it has begun is ended and removed.
  *
- * @throws StormlampError `ERR_SERVER_MISSING` with the reason of apt or of a program that does not run,
- * `ERR_TIMEOUT` when another process takes too long, `ERR_ABORTED`.
+ * @throws StormlampError `ERR_SERVER_MISSING` with the reason of apt, of a program that does not run or of the cache
+ * folder; `ERR_TIMEOUT` when another process takes too long, `ERR_ABORTED`.
  */
 export async function installPackages(options: InstallOptions): Promise<InstallResult> {
-  const { set, system, architecture, root, signal, onProgress } = options;
+  checkProgramRoot(options.root);
+  return await usingStorage(cacheStorage(options.root), () => install(options));
+}
+
+async function install(options: InstallOptions): Promise<InstallResult> {
+  const { set, system, architecture, root } = options;
   const name = packageFolderName({
     distro: system.distro,
     suite: set.suite ?? system.suite,
@@ -85,7 +93,23 @@ export async function installPackages(options: InstallOptions): Promise<InstallR
   const folder = join(root, name);
   if (isFinished(folder)) return { folder, installed: false };
   makeRoot(root);
-  const lock: InstallLock = await takeInstallLock(join(root, `${name}.lock`), {
+  const guardian = new Guardian(randomUUID());
+  try {
+    return await installAlone(name, folder, options, guardian);
+  } finally {
+    await guardian.end();
+  }
+}
+
+async function installAlone(
+  name: string,
+  folder: string,
+  options: InstallOptions,
+  guardian: Guardian,
+): Promise<InstallResult> {
+  const { root, signal, onProgress } = options;
+  const lockFile = join(root, `${name}.lock`);
+  const lock: InstallLock = await takeInstallLock(lockFile, {
     timeoutMs: LOCK_TIMEOUT_MS,
     signal,
     onWait: (waitedMs, holder) =>
@@ -98,13 +122,15 @@ export async function installPackages(options: InstallOptions): Promise<InstallR
       }),
   });
   try {
+    guardian.watchLock(lockFile, lock.token);
     if (isFinished(folder)) return { folder, installed: false };
     sweepTemporaryFolders(root);
     const temporary = join(root, `${name}.tmp-${randomUUID()}`);
+    guardian.watchFolder(temporary);
     try {
       mkdirSync(temporary);
       writeFileSync(join(temporary, OWNER_FILE), JSON.stringify(ownIdentity()));
-      await fill(temporary, name, options);
+      await fill(temporary, name, options, guardian.env);
       return { folder, installed: publish(temporary, folder) };
     } finally {
       // What cannot be removed now is swept by the next installation, and must not hide why this one failed.
@@ -115,13 +141,18 @@ export async function installPackages(options: InstallOptions): Promise<InstallR
   }
 }
 
-async function fill(temporary: string, name: string, options: InstallOptions): Promise<void> {
+async function fill(
+  temporary: string,
+  name: string,
+  options: InstallOptions,
+  env: Guardian['env'],
+): Promise<void> {
   const { set, system, architecture, sources, onProgress, signal } = options;
   const apt = join(temporary, 'apt');
   const content = join(temporary, 'content');
   mkdirSync(apt);
   mkdirSync(content);
-  const dump = await runProgram('apt-config', ['dump'], { signal, timeoutMs: ASK_TIMEOUT_MS });
+  const dump = await runProgram('apt-config', ['dump'], { env, signal, timeoutMs: ASK_TIMEOUT_MS });
   const configuration = writeAptConfiguration({
     folder: apt,
     sources,
@@ -130,7 +161,7 @@ async function fill(temporary: string, name: string, options: InstallOptions): P
     origin: system.family === 'ubuntu' ? 'Ubuntu' : 'Debian',
     acquire: keepAcquireSettings(dump.stdout),
   });
-  const run: AptRun = { configuration, set: name, onProgress, signal };
+  const run: AptRun = { configuration, set: name, env, onProgress, signal };
   const complaints = await updateIndexes(run);
   const requested = [...set.packages, ...(await newest(run, set, complaints))];
   const plan = await planPackages(run, requested, complaints);
@@ -138,6 +169,7 @@ async function fill(temporary: string, name: string, options: InstallOptions): P
   await unpackPackages({
     archives: configuration.archives,
     into: content,
+    env,
     signal,
     onUnpacked: (done, total) =>
       onProgress({

@@ -11,6 +11,8 @@ export interface UnpackOptions {
   readonly archives: string;
   /** The existing folder that they are unpacked into. */
   readonly into: string;
+  /** More variables for the environment of the programs that unpack. */
+  readonly env: Readonly<Record<string, string>>;
   /** Called after each package. */
   readonly onUnpacked: (done: number, total: number) => void;
   /** Stops the work. */
@@ -30,6 +32,7 @@ const LEFT_OUT = ['./usr/share/man/*', './usr/share/info/*', './usr/share/locale
  */
 export async function unpackPackages(options: UnpackOptions): Promise<void> {
   const { archives, into, onUnpacked, signal } = options;
+  const env = { ...process.env, ...options.env };
   const files = readdirSync(archives)
     .filter((name) => name.endsWith('.deb'))
     .sort();
@@ -38,7 +41,7 @@ export async function unpackPackages(options: UnpackOptions): Promise<void> {
   const worker = async (): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       if (signal?.aborted === true) throw aborted('Unpacking packages', signal.reason);
-      await unpack(join(archives, file), into);
+      await unpack(join(archives, file), into, env);
       done += 1;
       onUnpacked(done, files.length);
     }
@@ -48,7 +51,7 @@ export async function unpackPackages(options: UnpackOptions): Promise<void> {
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-function unpack(file: string, into: string): Promise<void> {
+function unpack(file: string, into: string, env: NodeJS.ProcessEnv): Promise<void> {
   return new Promise((resolve, reject) => {
     const tar = spawn(
       'tar',
@@ -63,9 +66,9 @@ function unpack(file: string, into: string): Promise<void> {
         '--warning=no-timestamp',
         ...LEFT_OUT.map((pattern) => `--exclude=${pattern}`),
       ],
-      { stdio: ['pipe', 'ignore', 'pipe'] },
+      { env, stdio: ['pipe', 'ignore', 'pipe'] },
     );
-    const dpkg = spawn(DPKG, ['--fsys-tarfile', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const dpkg = spawn(DPKG, ['--fsys-tarfile', file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let complaint = '';
     const note = (text: Buffer): void => {
       complaint = (complaint + text.toString('utf8')).slice(0, 2_000);
@@ -101,6 +104,6 @@ function broken(file: string, reason: string): StormlampError {
   return new StormlampError(
     ErrorCode.SERVER_MISSING,
     `The package ${file} could not be unpacked: ${reason === '' ? 'no reason was given' : reason}. ` +
-      'Check the free space of the disk and that dpkg-deb and tar can be run.',
+      'Check the free space of the disk (or set STORMLAMP_CACHE to a folder on a larger one) and that dpkg-deb and tar can be run.',
   );
 }

@@ -22,6 +22,7 @@ function template(fingerprint: string, make?: (folder: string) => Promise<void>)
     name: 'mariadb-10.11.14 (x)',
     fingerprint: [fingerprint],
     make: make ?? (async (folder) => writeFileSync(join(folder, 'ibdata1'), fingerprint)),
+    instead: join(root, 'instead'),
     onFolder: () => undefined,
     onMake: () => made.push(fingerprint),
   };

@@ -157,3 +157,15 @@ test('signals of the terminal do not end it', async () => {
   expect(await server.ended).toBe('SIGKILL');
   expect(await guardian.ended).toBe(0);
 });
+
+test('a lock is removed as long as it is the one that was named', async () => {
+  const guardian = startGuardian();
+  const [own, taken] = [join(folder, 'own lock'), join(folder, 'taken lock')];
+  writeFileSync(own, '{"token":"abc-1"}');
+  writeFileSync(taken, '{"token":"somebody else"}');
+  guardian.tell(`lock abc-1 ${own}`);
+  guardian.tell(`lock abc-2 ${taken}`);
+  guardian.child.stdin?.end();
+  await guardian.ended;
+  expect(readdirSync(folder)).toEqual(['taken lock']);
+});

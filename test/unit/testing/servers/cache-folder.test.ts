@@ -1,7 +1,11 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { cacheRoot, packageFolderName } from '../../../../src/testing/servers/cache-folder.js';
+import {
+  cacheRoot,
+  checkProgramRoot,
+  packageFolderName,
+} from '../../../../src/testing/servers/cache-folder.js';
 
 test('the cache is where the option says, then STORMLAMP_CACHE, then XDG_CACHE_HOME, then below the home', () => {
   const env = { STORMLAMP_CACHE: '/srv/lamp', XDG_CACHE_HOME: '/srv/xdg' };
@@ -21,4 +25,11 @@ test('a folder name holds all that makes packages different, and never leads out
   const key = { distro: 'debian', suite: 'bookworm', set: 'lamp', architecture: 'amd64' };
   expect(packageFolderName(key)).toBe('debian-bookworm-lamp-amd64');
   expect(packageFolderName({ ...key, distro: '../../etc' })).toBe('.._.._etc-bookworm-lamp-amd64');
+});
+
+test('servers are not put where their programs would not run', () => {
+  for (const root of ['/a:b', '/a;b', '/a"b', '/a\nb']) {
+    expect(() => checkProgramRoot(root), root).toThrow(/the character ".*" in its name .*STORMLAMP_CACHE/s);
+  }
+  expect(() => checkProgramRoot("/home/it's me (ü) #1/.cache/stormlamp")).not.toThrow();
 });
