@@ -24,6 +24,11 @@ export interface MissedWrite {
   readonly superseded: string | null;
   /** When the last of the missed writes was made, in milliseconds since 1970. */
   readonly at: number;
+  /**
+   * What the missed writes changed, where they say so: the parts by name, each with what stood for it before the first of
+   * them (null: it was not there). Without it they changed everything.
+   */
+  readonly parts?: Readonly<Record<string, string | null>> | undefined;
 }
 
 /** What a copy is, as far as missed writes are concerned. */
@@ -58,11 +63,18 @@ export async function rememberMissed(
   missed: MissedWrite,
   seen = false,
 ): Promise<void> {
-  const before = seen ? undefined : await findMissed(holder, misser, missed.name);
-  const record = before === undefined ? missed : { ...missed, superseded: before.superseded };
+  const before = await findMissed(holder, misser, missed.name);
+  const record: MissedWrite =
+    before === undefined
+      ? missed
+      : {
+          ...missed,
+          superseded: seen ? missed.superseded : before.superseded,
+          parts: before.parts && missed.parts && { ...missed.parts, ...before.parts },
+        };
   await holder.run('Remembering a missed write', async () => {
     await mkdir(folderOf(holder, misser), { recursive: true, mode: 0o700 });
-    await replaceFile(pathOf(holder, misser, missed.name), JSON.stringify(record));
+    await replaceFile(pathOf(holder, misser, missed.name), textOf(record));
   });
 }
 
@@ -95,20 +107,33 @@ export async function* listMissed(holder: Mount, misser: Mount): AsyncGenerator<
 /** What the text of such a file says, undefined when it is not one. */
 export function parseMissed(text: string): MissedWrite | undefined {
   try {
-    const { name, kind, superseded, at } = JSON.parse(text) as Record<string, unknown>;
+    const { name, kind, superseded, at, parts } = JSON.parse(text) as Record<string, unknown>;
     const sound =
       typeof name === 'string' &&
       (kind === 'write' || kind === 'delete') &&
       (superseded === null || typeof superseded === 'string') &&
       typeof at === 'number';
-    return sound ? { name, kind, superseded, at } : undefined;
+    return sound ? { name, kind, superseded, at, ...readParts(parts) } : undefined;
   } catch {
     return undefined;
   }
 }
 
+function readParts(parts: unknown): Pick<MissedWrite, 'parts'> {
+  if (typeof parts !== 'object' || parts === null) return {};
+  const entries = Object.entries(parts);
+  const sound = entries.every(([, before]) => before === null || typeof before === 'string');
+  return sound ? { parts: Object.fromEntries(entries) } : {};
+}
+
 /** Longest record that is read: a name of 4096 bytes, and the rest. */
 const MAX_BYTES = 32_768;
+
+/** The record as text; one that got too long says nothing of parts. */
+function textOf(record: MissedWrite): string {
+  const text = JSON.stringify(record);
+  return Buffer.byteLength(text) <= MAX_BYTES ? text : JSON.stringify({ ...record, parts: undefined });
+}
 
 async function readMissed(path: string): Promise<MissedWrite | undefined> {
   const file = await unlessMissing(open(path, 'r'));

@@ -35,7 +35,7 @@ export async function readCopy(handle: FileHandle, maxBytes: number): Promise<Fi
       `The session file is larger than \`sessions.maxBytes\` (${maxBytes})`,
     );
   }
-  return { bytes, version: versionOf(bytes), modifiedMs: Math.round(mtimeMs), changedMs: ctimeMs };
+  return { bytes, version: versionOf(bytes), modifiedMs: mtimeMs, changedMs: ctimeMs };
 }
 
 /**
@@ -104,4 +104,9 @@ async function openForReading(mount: Mount, path: string): Promise<FileHandle | 
     },
     (handle) => void (handle && closeQuietly(handle)),
   );
+}
+
+/** Whether two dates of files, in milliseconds, are one: as near to each other as one can be set to the other. */
+export function sameDate(one: number, other: number): boolean {
+  return Math.abs(one - other) < 0.002;
 }

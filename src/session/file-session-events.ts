@@ -10,6 +10,9 @@ export interface FileSessionStoreEvents extends SessionStoreEvents {
   'mount-repaired': { readonly mount: string; readonly repaired: number; readonly postponed: number };
   /** A repair failed; it is tried again. */
   'repair-failed': { readonly mount: string; readonly error: Error };
-  /** Two mounts hold different sessions that nobody can put in an order; the later one was kept on all. */
-  'copies-differed': { readonly mount: string; readonly kept: 'its own' | 'the others' };
+  /**
+   * A mount missed writes, and its copy was written since by somebody who knew nothing of them: the changes of both were kept,
+   * or, where both changed the same, those of the later one.
+   */
+  'copies-differed': { readonly mount: string; readonly kept: 'its own' | 'the others' | 'both' };
 }

@@ -7,8 +7,11 @@ import type { MountRepairer, RepairOutcome } from '../files/mirrored-mounts.js';
 import type { MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
 import { unlessMissing } from '../files/mount-health.js';
+import type { SessionHandler } from '../php/session-handler.js';
+import { sameDate } from './file-copy.js';
 import { SESSION_FILE_PREFIX } from './file-save-path.js';
 import type { LockedCopies } from './locked-copies.js';
+import { type ReconciledCopies, reconcileCopies } from './reconcile-copies.js';
 import { isLockedError, type SessionFiles } from './session-files.js';
 
 /** How long a repair waits for a session that is in use; it comes back later. */
@@ -27,18 +30,24 @@ export interface FileSessionResync {
 }
 
 /** What {@link FileSessionRepair} tells. */
-export type CopiesDiffered = (event: { mount: string; kept: 'its own' | 'the others' }) => void;
+export type CopiesDiffered = (event: { mount: string; kept: ReconciledCopies['kept'] }) => void;
 
 /** See the head of this file. */
 export class FileSessionRepair implements MountRepairer {
   readonly #files: SessionFiles;
   readonly #depth: number;
+  readonly #serialize: SessionHandler;
   readonly #differed: CopiesDiffered;
 
   /** Makes it; nothing runs. */
-  constructor(files: SessionFiles, depth: number, differed: CopiesDiffered) {
+  constructor(
+    files: SessionFiles,
+    { depth, serialize }: { readonly depth: number; readonly serialize: SessionHandler },
+    differed: CopiesDiffered,
+  ) {
     this.#files = files;
     this.#depth = depth;
+    this.#serialize = serialize;
     this.#differed = differed;
   }
 
@@ -51,14 +60,18 @@ export class FileSessionRepair implements MountRepairer {
       if (own === undefined) return 'postponed';
       const others = await copies.deciding(mount);
       const decision = decideRepair(own, others, missed, true);
-      if (decision === 'give-own' || decision === 'overrule') {
-        this.#differed({ mount: mount.path, kept: decision === 'give-own' ? 'its own' : 'the others' });
+      if (decision === 'take-theirs') await copies.bring(mount, others);
+      if (decision === 'equal' || decision === 'take-theirs') {
+        await mirrored.forget(mount, missed.name);
+        return 'repaired';
       }
-      if (decision === 'give-own') {
-        for (const other of mirrored.writable()) if (other !== mount) await copies.bring(other, own);
-      } else if (decision !== 'equal') await copies.bring(mount, others);
+      const { copy, kept } = reconcileCopies(own, others, missed, this.#serialize);
+      this.#differed({ mount: mount.path, kept });
+      for (const each of mirrored.writable()) {
+        if (copies.of(each)?.version !== copy.version) await copies.bring(each, copy);
+      }
       await mirrored.forget(mount, missed.name);
-      return decision === 'give-own' ? 'kept' : 'repaired';
+      return kept === 'its own' ? 'kept' : 'repaired';
     });
   }
 
@@ -80,7 +93,7 @@ export class FileSessionRepair implements MountRepairer {
             const copy = copies.of(mount);
             if (
               copy === undefined ||
-              (copy.version === truth.version && copy.modifiedMs === truth.modifiedMs)
+              (copy.version === truth.version && sameDate(copy.modifiedMs, truth.modifiedMs))
             )
               continue;
             await copies.bring(mount, truth);
@@ -146,12 +159,15 @@ export class FileSessionRepair implements MountRepairer {
 
   /** Whether all copies have the same size and date; then they are not opened. */
   async #alike(name: string): Promise<boolean> {
-    const seen = new Set<string>();
+    let first: { readonly size: number; readonly mtimeMs: number } | undefined;
     for (const mount of this.#files.mirrored.writable()) {
       const found = await mount.run('Looking', () => unlessMissing(stat(mount.at(name))));
-      seen.add(found === undefined ? 'none' : `${found.size} ${Math.round(found.mtimeMs)}`);
+      const { size, mtimeMs } = found ?? { size: -1, mtimeMs: 0 };
+      first ??= { size, mtimeMs };
+      // PHP may write within the very millisecond of ours, and as much.
+      if (size !== first.size || !sameDate(mtimeMs, first.mtimeMs)) return false;
     }
-    return seen.size <= 1;
+    return true;
   }
 
   async #lastUse(name: string): Promise<number> {

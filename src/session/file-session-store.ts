@@ -9,6 +9,7 @@ import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-er
 import { publish } from '../diagnostics/channels.js';
 import { findFlock } from '../files/flock.js';
 import { MirroredMounts, type MountStatus } from '../files/mirrored-mounts.js';
+import type { MissedWrite } from '../files/missed-writes.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
 import type { FileCopy } from './file-copy.js';
 import { newFileOwner, processUser } from './file-owner.js';
@@ -17,6 +18,7 @@ import type { FileSessionStoreEvents } from './file-session-events.js';
 import type { ResolvedFileSessionOptions } from './file-session-options.js';
 import { FileSessionRepair, type FileSessionResync } from './file-session-repair.js';
 import type { CopiesWritten, LockedCopies } from './locked-copies.js';
+import { changedParts, isSession, reconcileCopies } from './reconcile-copies.js';
 import { regenerateSession } from './regenerate-session.js';
 import { RetiredSessions } from './retired-sessions.js';
 import { Session } from './session.js';
@@ -59,9 +61,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     this.options = options;
     this.#files = files;
     this.#mirrored = files.mirrored;
-    this.#repair = new FileSessionRepair(files, options.depth, (event) =>
-      this.publish('copies-differed', event),
-    );
+    this.#repair = new FileSessionRepair(files, options, (event) => this.publish('copies-differed', event));
     this.#mirrored.on('mount-changed', (change) => void this.publish('mount-changed', change));
     this.#mirrored.on('mount-repaired', (event) => void this.publish('mount-repaired', event));
     this.#mirrored.on('repair-failed', (event) => void this.publish('repair-failed', event));
@@ -308,19 +308,24 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     const onto = this.options.conflict === 'last-write-wins' ? undefined : stored;
     const { bytes, decided } = mergeSession(base, changes, onto, this.options.onConflict);
     for (const decision of decided) this.publish('conflict-decided', decision);
-    const result = await this.#write(copies, bytes, now);
+    const result = await this.#write(copies, bytes, now, changedParts(changes.keys(), stored));
     session.wrote(this.#decode(bytes), this.#decode(base.encodeWith(changes)));
     return result;
   }
 
-  async #write(copies: LockedCopies, bytes: Buffer, before: FileCopy): Promise<SessionSaveResult> {
+  async #write(
+    copies: LockedCopies,
+    bytes: Buffer,
+    before: FileCopy,
+    parts?: MissedWrite['parts'],
+  ): Promise<SessionSaveResult> {
     if (bytes.length > this.options.maxBytes) {
       throw new StormlampError(
         ErrorCode.SESSION_TOO_LARGE,
         `The session has ${bytes.length} bytes, more than \`sessions.maxBytes\` (${this.options.maxBytes}); nothing was written`,
       );
     }
-    const written = await copies.write(bytes, before);
+    const written = await copies.write(bytes, before, parts);
     this.#tellAll('save', written);
     const all = this.#mirrored.mounts.length;
     const needed = { one: 1, majority: Math.floor(all / 2) + 1, all }[this.options.acks];
@@ -376,18 +381,10 @@ export async function openFileSessionStore(resolved: ResolvedFileSessionOptions)
     creation: { mode: resolved.mode, owner },
     maxBytes: resolved.maxBytes,
     lockWaitMs: resolved.lockWaitMs,
-    sound: (bytes) => isSession(bytes, resolved),
+    sound: (bytes) => isSession(bytes, resolved.serialize),
+    reconcile: (own, others, missed) => reconcileCopies(own, others, missed, resolved.serialize).copy,
   });
   return new FileSessionStore(resolved, files);
-}
-
-function isSession(bytes: Buffer, { serialize }: ResolvedFileSessionOptions): boolean {
-  try {
-    SessionDocument.decode(bytes, serialize);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function asError(error: unknown): Error {

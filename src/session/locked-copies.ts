@@ -4,7 +4,7 @@ import type { Deadline } from '../common/deadline.js';
 import type { Flock } from '../files/flock.js';
 import { closeQuietly, type FileCreation, type LockedFile, openLocked } from '../files/locked-file.js';
 import type { MirroredMounts } from '../files/mirrored-mounts.js';
-import { isSuperseded } from '../files/missed-writes.js';
+import { isSuperseded, type MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
 import { unlessMissing } from '../files/mount-health.js';
 import { writeInPlace } from '../files/write-in-place.js';
@@ -24,6 +24,10 @@ export interface LockedCopiesOptions {
   readonly maxBytes: number;
   /** How long locks are waited for. */
   readonly patience: Deadline;
+  /** Whether bytes are a session. */
+  readonly sound: (bytes: Buffer) => boolean;
+  /** Makes one session of the copy of a mount that missed a write and was written since, and of the others'. */
+  readonly reconcile: (own: FileCopy, others: FileCopy, missed: MissedWrite) => FileCopy;
 }
 
 /** What a write did. */
@@ -87,35 +91,47 @@ export class LockedCopies {
   }
 
   /**
-   * The copy that counts: of the first mount that did not miss a write of it.
+   * The copy that counts: of the first mount that did not miss a write of it. Where one did, and was written since by somebody
+   * who knew nothing of that, it is both in one.
    *
    * @param but a mount that is not asked
    * @throws StormlampError `ERR_STORE_DOWN` when no mount is left to ask: that is not the same as a missing file.
    */
   async deciding(but?: Mount): Promise<FileCopy> {
     const asked = this.#open.filter(({ mount }) => mount.readable && mount !== but);
+    const { mirrored, name, sound, reconcile } = this.#options;
+    let unexplained: { readonly copy: FileCopy; readonly missed: MissedWrite } | undefined;
+    // Whoever had no room for all of it left something that is no session; that gives way to one, but not to nothing.
+    let broken: FileCopy | undefined;
+    const answer = (copy: FileCopy) => (copy.bytes === null ? (broken ?? copy) : copy);
     for (const { mount, copy } of asked) {
-      const missed = await this.#options.mirrored.missedBy(mount, this.#options.name);
-      if (missed === undefined || !isSuperseded(copy, missed)) return copy;
+      const missed = await mirrored.missedBy(mount, name);
+      if (missed !== undefined && isSuperseded(copy, missed)) continue;
+      if (asked.length > 1 && copy.bytes !== null && !sound(copy.bytes)) broken ??= copy;
+      else if (unexplained !== undefined) return reconcile(unexplained.copy, copy, unexplained.missed);
+      else if (missed === undefined) return answer(copy);
+      else unexplained = { copy, missed };
     }
     const first = asked[0];
     if (first === undefined) throw this.#down();
-    return first.copy;
+    return answer(unexplained?.copy ?? broken ?? first.copy);
   }
 
   /**
    * Writes the same bytes to every copy.
    *
+   * @param parts what this changes, for the mounts that miss it
    * @param before the copy that counted, which the mounts that are down presumably hold
    * @throws StormlampError `ERR_STORE_DOWN` when no mount took it, or what was missed could not be remembered.
    */
-  write(bytes: Buffer, before: FileCopy, at: Date = new Date()): Promise<CopiesWritten> {
-    return this.#change('write', before, at, (one) => this.#writeOne(one, bytes, at));
+  write(bytes: Buffer, before: FileCopy, parts?: MissedWrite['parts']): Promise<CopiesWritten> {
+    const at = Date.now();
+    return this.#change({ kind: 'write', at, parts }, before, (one) => this.#writeOne(one, bytes, at));
   }
 
   /** Removes every copy. Arguments and errors: as {@link LockedCopies.write}. */
-  remove(before: FileCopy, at: Date = new Date()): Promise<CopiesWritten> {
-    return this.#change('delete', before, at, ({ mount, file }) =>
+  remove(before: FileCopy): Promise<CopiesWritten> {
+    return this.#change({ kind: 'delete', at: Date.now() }, before, ({ mount, file }) =>
       mount.run('Removing', async () => {
         if (file !== undefined) await unlessMissing(unlink(file.path));
       }),
@@ -126,7 +142,7 @@ export class LockedCopies {
   async bring(mount: Mount, copy: FileCopy): Promise<void> {
     const one = this.#open.find((open) => open.mount === mount);
     if (one === undefined) throw this.#failures.get(mount) ?? this.#down();
-    if (copy.bytes !== null) await this.#writeOne(one, copy.bytes, new Date(copy.modifiedMs));
+    if (copy.bytes !== null) await this.#writeOne(one, copy.bytes, copy.modifiedMs);
     else if (one.file !== undefined) {
       const { path } = one.file;
       await mount.run('Removing', () => unlessMissing(unlink(path)));
@@ -160,16 +176,19 @@ export class LockedCopies {
   }
 
   async #change(
-    kind: 'write' | 'delete',
+    {
+      kind,
+      at,
+      parts,
+    }: { readonly kind: 'write' | 'delete'; readonly at: number; readonly parts?: MissedWrite['parts'] },
     before: FileCopy,
-    at: Date,
     change: (one: OpenCopy) => Promise<unknown>,
   ): Promise<CopiesWritten> {
     const { mirrored, name } = this.#options;
     const open = [...this.#open];
     const holders = open.map(({ mount }) => mount);
     const absent = mirrored.mounts.filter((mount) => !holders.includes(mount));
-    const record = (superseded: string | null) => ({ name, kind, superseded, at: at.getTime() });
+    const record = (superseded: string | null) => ({ name, kind, superseded, at, parts });
     // Written down first: were this process to die after the write, nobody would know that a copy is stale.
     for (const misser of absent) await mirrored.remember(holders, misser, record(before.version), false);
     const reached: Mount[] = [];
@@ -197,7 +216,7 @@ export class LockedCopies {
     return { reached, missed };
   }
 
-  async #writeOne(one: OpenCopy, bytes: Buffer, at: Date): Promise<void> {
+  async #writeOne(one: OpenCopy, bytes: Buffer, at: number): Promise<void> {
     const { mount } = one;
     const file = one.file ?? (await this.#create(one));
     if (file.readOnly)
@@ -205,7 +224,8 @@ export class LockedCopies {
     try {
       await mount.run('Writing', async () => {
         await writeInPlace(file.handle, bytes, one.copy.bytes ?? Buffer.alloc(0));
-        await file.handle.utimes(at, at);
+        // In seconds; a `Date` would cut off what is finer than a millisecond.
+        await file.handle.utimes(at / 1000, at / 1000);
       });
     } catch (error) {
       // An empty file would be an empty session to PHP; where there was none, there is none.

@@ -4,7 +4,7 @@ import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp
 import type { Flock } from '../files/flock.js';
 import type { FileCreation } from '../files/locked-file.js';
 import type { MirroredMounts } from '../files/mirrored-mounts.js';
-import { isSuperseded } from '../files/missed-writes.js';
+import { isSuperseded, type MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
 import { explainDenied, type FileCopy, NO_COPY, peekCopy } from './file-copy.js';
 import { sessionFileName } from './file-save-path.js';
@@ -27,6 +27,8 @@ export interface SessionFilesOptions {
   readonly lockWaitMs: number;
   /** Whether bytes are a session. */
   readonly sound: (bytes: Buffer) => boolean;
+  /** As in `LockedCopiesOptions`. */
+  readonly reconcile: (own: FileCopy, others: FileCopy, missed: MissedWrite) => FileCopy;
 }
 
 /** A session's bytes and where they are from. */
@@ -59,7 +61,7 @@ export class SessionFiles {
   }
 
   /**
-   * Reads a session: from the first mount that answers and did not miss a write of it.
+   * Reads a session: from the first mount that answers and did not miss a write of it, as `LockedCopies.deciding` does.
    *
    * @throws StormlampError `ERR_STORE_DOWN`, `ERR_SESSION_LOCKED` (only where the file cannot be understood without its
    * lock), `ERR_ACCESS_DENIED`, `ERR_SESSION_ID`, `ERR_TIMEOUT`, `ERR_ABORTED`.
@@ -69,6 +71,10 @@ export class SessionFiles {
     const failures = new Map<Mount, unknown>();
     const passed: { mount: Mount; error: unknown }[] = [];
     let stale: SessionFileRead | undefined;
+    let unexplained: { readonly read: SessionFileRead; readonly missed: MissedWrite } | undefined;
+    // What is no session gives way to one, but not to nothing.
+    let broken: SessionFileRead | undefined;
+    const answer = (read: SessionFileRead) => (read.copy.bytes === null ? (broken ?? read) : read);
     for (const mount of this.mirrored.mounts) {
       deadline.check('Reading the session');
       if (!mount.readable) {
@@ -79,8 +85,14 @@ export class SessionFiles {
         const copy = await this.#copyOn(mount, name, id, deadline);
         const read = { copy, mount, passed: [...passed] };
         const missed = await this.mirrored.missedBy(mount, name);
-        if (missed === undefined || !isSuperseded(copy, missed)) return read;
-        stale ??= read;
+        const { reconcile, sound } = this.#options;
+        if (missed !== undefined && isSuperseded(copy, missed)) stale ??= read;
+        else if (this.mirrored.mounts.length > 1 && copy.bytes !== null && !sound(copy.bytes))
+          broken ??= read;
+        else if (unexplained !== undefined)
+          return { ...unexplained.read, copy: reconcile(unexplained.read.copy, copy, unexplained.missed) };
+        else if (missed === undefined) return answer(read);
+        else unexplained = { read, missed };
       } catch (error) {
         // A mount that broke down is passed by; anything else is about this session.
         if (mount.readable) throw explainDenied(error);
@@ -88,7 +100,8 @@ export class SessionFiles {
         passed.push({ mount, error });
       }
     }
-    if (stale !== undefined) return stale;
+    const left = unexplained?.read ?? broken ?? stale;
+    if (left !== undefined) return answer(left);
     throw this.mirrored.allDown('No mount that holds the session can be reached', failures);
   }
 

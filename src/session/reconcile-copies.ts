@@ -1,0 +1,82 @@
+/**
+ * Makes one session of two copies: that of a mount which missed writes and was written by somebody who knows nothing of us
+ * (PHP), and that of the mounts which took them.
+ */
+import { createHash } from 'node:crypto';
+import type { MissedWrite } from '../files/missed-writes.js';
+import { SessionDocument, type VariableChange } from '../php/session-document.js';
+import type { SessionHandler } from '../php/session-handler.js';
+import { type FileCopy, versionOf } from './file-copy.js';
+
+/** What two copies came to. */
+export interface ReconciledCopies {
+  /** The session. */
+  readonly copy: FileCopy;
+  /** Whose it is; `'both'` when nothing of either was lost. */
+  readonly kept: 'its own' | 'the others' | 'both';
+}
+
+/**
+ * Three-way, variable by variable: what only we changed is ours, what only the other changed is theirs. A variable that both
+ * changed, and copies that cannot be compared, are those of the later write. A logout stands. A copy that is no session, as a
+ * full disk leaves it, counts for nothing.
+ *
+ * @param own the copy of the mount that missed writes, which is not what they superseded
+ * @param others the copy of the mounts that took them
+ */
+export function reconcileCopies(
+  own: FileCopy,
+  others: FileCopy,
+  missed: MissedWrite,
+  handler: SessionHandler,
+): ReconciledCopies {
+  const itsOwn: ReconciledCopies = { copy: own, kept: 'its own' };
+  const theOthers: ReconciledCopies = { copy: others, kept: 'the others' };
+  if (own.bytes === null) return itsOwn;
+  const here = decoded(own.bytes, handler);
+  if (here === undefined) return theOthers;
+  const later = own.changedMs > missed.at ? itsOwn : theOthers;
+  const there = others.bytes === null ? undefined : decoded(others.bytes, handler);
+  if (there === undefined) return others.bytes === null ? later : itsOwn;
+  const { parts } = missed;
+  if (missed.kind === 'delete' || parts === undefined) return later;
+  const changes = new Map<string, VariableChange>();
+  let both = true;
+  for (const [name, before] of Object.entries(parts)) {
+    const [mine, theirs] = [here.bytesOf(name), there.bytesOf(name)];
+    if (hashOf(mine) === hashOf(theirs)) continue;
+    const untouchedHere = hashOf(mine) === before;
+    if (!untouchedHere) both = false;
+    if (untouchedHere || later === theOthers)
+      changes.set(name, theirs === undefined ? { kind: 'delete' } : { kind: 'set', value: there.get(name) });
+  }
+  const bytes = here.encodeWith(changes);
+  const modifiedMs = Math.max(own.modifiedMs, others.modifiedMs);
+  const copy = { ...own, bytes, version: versionOf(bytes), modifiedMs };
+  return { copy, kept: both ? 'both' : later.kept };
+}
+
+/** What a save changes, by name, with what was there before: for the mounts that miss it. */
+export function changedParts(
+  names: Iterable<string>,
+  before: SessionDocument | undefined,
+): Readonly<Record<string, string | null>> {
+  return Object.fromEntries([...names].map((name) => [name, hashOf(before?.bytesOf(name))]));
+}
+
+/** Whether bytes can be decoded. */
+export function isSession(bytes: Buffer, handler: SessionHandler): boolean {
+  return decoded(bytes, handler) !== undefined;
+}
+
+function hashOf(bytes: Buffer | undefined): string | null {
+  return bytes === undefined ? null : createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
+}
+
+function decoded(bytes: Buffer, handler: SessionHandler): SessionDocument | undefined {
+  try {
+    return SessionDocument.decode(bytes, handler);
+  } catch {
+    return undefined;
+  }
+}
