@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AnyCluster } from '../cluster-readiness.js';
 import type { NodeId } from '../common/node-address.js';
+import { type PageChange, planSteps, SwitchoverAction } from './switchover-action.js';
 
 /** A plan as it is shown. */
 export interface ActionPlan {
@@ -23,14 +24,24 @@ export class ActionPlans {
   readonly #cluster: AnyCluster;
   readonly #plans = new Map<string, { readonly until: number; readonly run: () => void }>();
   readonly #out = new Map<NodeId, Disposable>();
+  readonly #switchover: SwitchoverAction;
 
   /** Makes an empty set. */
   constructor(cluster: AnyCluster) {
     this.#cluster = cluster;
+    this.#switchover = new SwitchoverAction(cluster);
   }
 
-  /** The plan of an action; undefined for an action or a node that there is not. */
-  make(action: unknown, node: unknown): ActionPlan | undefined {
+  /** What the last switchover that was asked for here has come to; null when there was none. */
+  get change(): PageChange | null {
+    return this.#switchover.last;
+  }
+
+  /**
+   * The plan of an action; undefined for an action or a node that there is not. Rejects with why a node cannot become the
+   * primary.
+   */
+  async make(action: unknown, node: unknown): Promise<ActionPlan | undefined> {
     const known = this.#cluster.topology().nodes.find(({ id }) => id === node);
     if (known === undefined) return undefined;
     const { id } = known;
@@ -43,6 +54,10 @@ export class ActionPlans {
       return this.#keep([`Let calls of this process go to ${id} again, a tenth of its share at first`], () =>
         this.#release(id),
       );
+    if (action === 'switchover' && this.#cluster.failover.state.mode !== 'follow') {
+      const plan = await this.#switchover.plan(id);
+      return this.#keep(planSteps(plan), () => this.#switchover.start(plan));
+    }
     return undefined;
   }
 

@@ -10,7 +10,7 @@ export interface DashboardOptions {
    * requests from this machine, for a name of this machine, are answered.
    */
   readonly authorize?: ((request: IncomingMessage) => boolean | Promise<boolean>) | undefined;
-  /** Whether the page can take nodes out and let them in again. Default false. */
+  /** Whether the page can take nodes out and let them in again, and, where the failover mode allows it, switch over. Default false. */
   readonly allowActions?: boolean | undefined;
   /** The page's heading. Default `stormlamp`. */
   readonly title?: string | undefined;

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AnyCluster, partOf, readinessOf } from '../cluster-readiness.js';
+import { describeError } from '../common/stormlamp-error.js';
 import type { JournalRecord } from '../failover/failover-journal.js';
 import type { RouteEvent } from '../mysql/session-ports.js';
 import { ActionPlans } from './action-plans.js';
@@ -16,6 +17,7 @@ import { EventStreams } from './event-stream.js';
 import { dashboardPage } from './page/dashboard-page.js';
 import { isOwnAction, mayEnter } from './request-gate.js';
 import { SampleSeries } from './sample-series.js';
+import type { PageChange } from './switchover-action.js';
 
 /** Answers requests for the page: mount it with `app.use('/stormlamp', handler)`, or call it from `http.createServer`. */
 export interface DashboardHandler {
@@ -39,6 +41,9 @@ const HAPPENED = [
   'failure-cleared',
   'hook-failed',
   'suspicion-changed',
+  'change-started',
+  'change-done',
+  'change-aborted',
 ] as const;
 /** Records of the journal that are shown. */
 const TIMELINE = 40;
@@ -178,17 +183,24 @@ class DashboardSite {
       return;
     }
     const body = await bodyOf(request);
-    const answer =
-      pathname === '/plan'
-        ? this.#plans.make(body['action'], body['node'])
-        : this.#plans.confirm(body['plan']) || undefined;
+    let answer: unknown;
+    try {
+      answer =
+        pathname === '/plan'
+          ? await this.#plans.make(body['action'], body['node'])
+          : this.#plans.confirm(body['plan']) || undefined;
+    } catch (error) {
+      text(response, 409, describeError(error));
+      return;
+    }
     if (answer === undefined) text(response, 409, 'That cannot be done, or not any more. Look again.');
     else json(response, 200, answer);
     if (pathname === '/confirm') this.#sample();
   }
 
-  #state(): DashboardState {
-    return dashboardState(this.#cluster, this.#decisions.newest, this.#timeline, Date.now());
+  #state(): DashboardState & { readonly change: PageChange | null } {
+    const state = dashboardState(this.#cluster, this.#decisions.newest, this.#timeline, Date.now());
+    return { ...state, change: this.#plans.change };
   }
 
   #sample(): void {

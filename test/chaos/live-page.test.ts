@@ -140,3 +140,38 @@ test('a node is taken out and let in by keyboard, after a look at the plan', asy
   await browser.press('Enter');
   await eventually('the node is in', () => suspicion() === 'up');
 });
+
+test('a switchover is planned, looked at, confirmed, and told', async () => {
+  const { admin, repl } = servers.accounts;
+  const acting = await createCluster({
+    ...servers.options(),
+    failover: {
+      mode: 'approve',
+      leaseMs: 2_000,
+      credentials: { user: admin.user, password: admin.password },
+      replication: { user: repl.user, password: repl.password },
+      hooks: { approve: () => undefined },
+    },
+  });
+  const page = dashboard(acting, { allowActions: true, title: 'Shop' });
+  const other = createServer(page);
+  try {
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    await browser.open(`http://127.0.0.1:${(other.address() as { port: number }).port}/`);
+    const [to] = acting.topology().nodes.filter((node) => node.state === 'up' && node.role === 'replica');
+    await shows('Make primary');
+    await browser.evaluate(`document.querySelector('[aria-label="Make primary ${to?.id}"]').click(); void 0`);
+    await shows('no way back from here');
+    expect(await violations()).toEqual([]);
+    await picture('live-page-switchover');
+    await browser.evaluate('document.getElementById("plan-confirm").click(); void 0');
+    await shows(/Switched over from \S+ to \S+: writes waited \d+ ms/);
+    await shows(`primary ${to?.id}`);
+    expect(await violations()).toEqual([]);
+  } finally {
+    page.close();
+    other.closeAllConnections();
+    other.close();
+    await acting.close();
+  }
+});

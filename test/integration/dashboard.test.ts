@@ -239,3 +239,61 @@ test('livez and readyz say what a load balancer needs to know', async () => {
   }
   expect(() => health(cluster, { needs: ['luck' as 'reads'] })).toThrow(/health.needs/);
 });
+
+test('a switchover: only where the mode allows it, by a plan that was confirmed, and told when it is done', async () => {
+  const [replica] = servers.replicas;
+  const { admin, repl } = servers.accounts;
+  const poster = async (url: string): Promise<(path: string, body: unknown) => Promise<Response>> => {
+    const token = tokenIn(await (await fetch(`${url}/`)).text());
+    const headers = { 'x-stormlamp-token': token };
+    return (path, body) => fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+  };
+  const following = await mount({ allowActions: true });
+  const refused = await (await poster(following.url))('/plan', { action: 'switchover', node: replica?.id });
+  expect(refused.status).toBe(409);
+
+  const acting = await createCluster({
+    mysql: servers.options().mysql,
+    failover: {
+      mode: 'approve',
+      leaseMs: 2_000,
+      credentials: { user: admin.user, password: admin.password },
+      replication: { user: repl.user, password: repl.password },
+      hooks: { approve: () => undefined },
+    },
+  });
+  const page = dashboard(acting, { allowActions: true });
+  try {
+    const url = await listen(createServer(page));
+    const post = await poster(url);
+    const toItself = await post('/plan', { action: 'switchover', node: servers.primary.id });
+    expect([toItself.status, await toItself.text()]).toEqual([
+      409,
+      expect.stringContaining(servers.primary.id),
+    ]);
+    const planned = (await (await post('/plan', { action: 'switchover', node: replica?.id })).json()) as {
+      id: string;
+      steps: string[];
+    };
+    expect(planned.steps[0]).toBe(
+      `Make ${replica?.id} the primary instead of ${servers.primary.id}; no acknowledged write is lost`,
+    );
+    expect(planned.steps.join('\n')).toContain('no way back from here');
+    for (const { password } of [admin, repl]) expect(planned.steps.join('\n')).not.toContain(password);
+    type Shown = { writer: string; change: { state: string; text: string } | null };
+    const state = async (): Promise<Shown> => (await (await fetch(`${url}/state.json`)).json()) as Shown;
+    expect((await state()).change).toBeNull();
+    expect((await post('/confirm', { plan: planned.id })).status).toBe(200);
+    const done = await eventually('it is done', async () => {
+      const { change } = await state();
+      if (change?.state === 'failed') throw new Error(change.text);
+      return change?.state === 'done' ? change : undefined;
+    });
+    expect(done.text).toMatch(/^Switched over from \S+ to \S+: writes waited \d+ ms\.$/);
+    expect((await state()).writer).toBe(replica?.id);
+    expect((await post('/confirm', { plan: planned.id })).status).toBe(409);
+  } finally {
+    page.close();
+    await acting.close();
+  }
+});

@@ -88,15 +88,19 @@ function topology() {
   const focused = document.activeElement?.dataset?.action;
   fill('topology-table', table(head, state.nodes.map((node) => [
     node.id, node.role, el('span', { class: moodOf(node) }, node.suspicion), node.sources.length === 0 ? '–' : ms(node.lagMs), breakersOf(node),
-    node.inFlight, node.connections + (node.waiting > 0 ? ' (' + node.waiting + ' wait)' : ''), node.server, ...(token ? [actionButton(node)] : []),
+    node.inFlight, node.connections + (node.waiting > 0 ? ' (' + node.waiting + ' wait)' : ''), node.server, ...(token ? [el('span', { class: 'actions' }, ...actionButtons(node))] : []),
   ]), [5]));
   if (focused) document.querySelector('[data-action="' + CSS.escape(focused) + '"]')?.focus();
 }
-function actionButton(node) {
-  const action = node.suspicion === 'isolated' ? 'release' : 'isolate';
-  const button = el('button', { type: 'button', 'data-action': action + ' ' + node.id, 'aria-label': (action === 'isolate' ? 'Take out ' : 'Let in ') + node.id }, action === 'isolate' ? 'Take out' : 'Let in');
-  button.addEventListener('click', () => plan(action, node.id));
-  return button;
+const words = { isolate: 'Take out', release: 'Let in', switchover: 'Make primary' };
+function actionButtons(node) {
+  const actions = [node.suspicion === 'isolated' ? 'release' : 'isolate'];
+  if (state.mode !== null && state.mode !== 'follow' && node.role === 'replica') actions.push('switchover');
+  return actions.map((action) => {
+    const button = el('button', { type: 'button', 'data-action': action + ' ' + node.id, 'aria-label': words[action] + ' ' + node.id }, words[action]);
+    button.addEventListener('click', () => plan(action, node.id));
+    return button;
+  });
 }
 async function post(path, body) {
   const response = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', 'x-stormlamp-token': token }, body: JSON.stringify(body) });
@@ -106,7 +110,7 @@ async function post(path, body) {
 async function plan(action, node) {
   try {
     const { id, steps } = await post('plan', { action, node });
-    $('plan-title').textContent = (action === 'isolate' ? 'Take out ' : 'Let in ') + node;
+    $('plan-title').textContent = words[action] + ' ' + node;
     fill('plan-steps', ...steps.map((step) => el('li', {}, step)));
     $('plan-confirm').onclick = async () => {
       try { await post('confirm', { plan: id }); } catch (error) { say(error.message); }
@@ -115,7 +119,8 @@ async function plan(action, node) {
     $('plan').showModal();
   } catch (error) { say(error.message); }
 }
-function say(text) { $('said').textContent = text; }
+let told = '';
+function say(text, className = 'bad') { $('said').textContent = text; $('said').className = className; }
 function decisions() {
   const rows = state.decisions.map(({ sql, kind, node, role, because, count, at }) => [el('code', {}, sql), kind, node + ' (' + role + ')', because === '' ? 'a fit ' + role : because, count, clock(at)]);
   fill('decision-table', rows.length === 0 ? el('p', { class: 'soft' }, 'No statement was routed since this page is open.') : table(['Statement, without values', 'Kind', 'Went to', 'Because', 'Times', 'Last'], rows, [4]));
@@ -182,6 +187,7 @@ function draw() {
   $('writer').textContent = state.writer === null ? 'no primary' : 'primary ' + state.writer;
   $('writer').className = 'pill ' + (state.writer === null ? 'bad' : 'ok');
   $('epoch').textContent = state.epoch === null ? '' : 'epoch ' + state.epoch + ', mode ' + state.mode;
+  if (state.change && state.change.text !== told) { told = state.change.text; say(told, { running: 'warn', done: 'ok', failed: 'bad' }[state.change.state]); }
   problems(); topology(); decisions(); sessions(); timeline(); charts();
   document.title = (state.problems.length > 0 ? '(' + state.problems.length + ') ' : '') + $('title').textContent;
   document.body.dataset.drawn = String(Number(document.body.dataset.drawn ?? 0) + 1);

@@ -36,7 +36,9 @@ svg .box{fill:var(--bg);stroke:var(--line);stroke-width:1.5}svg .box.ok{stroke:v
 svg .edge{stroke:var(--soft);stroke-width:1.5;fill:none}svg .edge.bad{stroke:var(--bad);stroke-dasharray:5 4}
 svg .axis{stroke:var(--line)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 14px;font-size:13px;margin-top:6px}.legend svg{width:18px;height:10px;display:inline-block;vertical-align:middle}
-dialog{background:var(--card);color:var(--ink);border:1px solid var(--line);border-radius:10px;max-width:560px}
+dialog{background:var(--card);color:var(--ink);border:1px solid var(--line);border-radius:10px;max-width:760px}
+#plan-steps{max-height:50vh;overflow:auto}
+.actions{display:flex;gap:6px;flex-wrap:wrap}
 dialog menu{display:flex;gap:10px;padding:0;margin:16px 0 0}
 time{font-variant-numeric:tabular-nums;color:var(--soft)}
 `;

@@ -1,0 +1,78 @@
+/** A switchover on the page: its plan in words, made as it was confirmed, and what became of it. */
+import type { AnyCluster } from '../cluster-readiness.js';
+import type { NodeId } from '../common/node-address.js';
+import { describeError } from '../common/stormlamp-error.js';
+import type { FailoverPlan } from '../failover/plan/failover-plan.js';
+
+/** What the last change that was asked for on the page has come to. */
+export interface PageChange {
+  /** Whether it is under way, complete, or was given up. */
+  readonly state: 'running' | 'done' | 'failed';
+  /** The same in words. */
+  readonly text: string;
+}
+
+/** The switchovers of one cluster. */
+export class SwitchoverAction {
+  readonly #cluster: AnyCluster;
+  #last: PageChange | null = null;
+
+  /** Nothing is under way. */
+  constructor(cluster: AnyCluster) {
+    this.#cluster = cluster;
+  }
+
+  /** What the last one has come to; null when there was none. */
+  get last(): PageChange | null {
+    return this.#last;
+  }
+
+  /** The plan that makes `node` the primary. Rejects with why there is none. */
+  plan(node: NodeId): Promise<FailoverPlan> {
+    return this.#cluster.failover.plan('switchover', node);
+  }
+
+  /** Makes what was confirmed, in the background; a cluster that would need other steps by now is left alone. */
+  start(confirmed: FailoverPlan): void {
+    const { from, to } = confirmed;
+    if (this.#last?.state === 'running') return;
+    this.#last = { state: 'running', text: `Switching over from ${from} to ${to} …` };
+    this.#make(confirmed).then(
+      (change) => {
+        this.#last = change;
+      },
+      (error: unknown) => {
+        this.#last = { state: 'failed', text: `No switchover: ${describeError(error)}` };
+      },
+    );
+  }
+
+  async #make(confirmed: FailoverPlan): Promise<PageChange> {
+    const { from, to } = confirmed;
+    const present = await this.plan(to);
+    if (outline(present) !== outline(confirmed))
+      return { state: 'failed', text: 'No switchover: the cluster has changed since the plan. Look again.' };
+    const result = await this.#cluster.failover.switchover({ to });
+    if (result.ok)
+      return {
+        state: 'done',
+        text: `Switched over from ${from} to ${to}: writes waited ${Math.round(result.writeGapMs)} ms.`,
+      };
+    return {
+      state: 'failed',
+      text: `The switchover was given up at ${result.at}: ${result.error.message}. The cluster is ${result.clusterState}.`,
+    };
+  }
+}
+
+/** The steps of a plan as the page shows them. */
+export function planSteps(plan: FailoverPlan): readonly string[] {
+  const steps = plan.steps.map(({ node, sql, action, why, pointOfNoReturn }) => {
+    return `${node ?? 'all voters'}: ${sql ?? action} (${why})${pointOfNoReturn === true ? ' — no way back from here' : ''}`;
+  });
+  return [`Make ${plan.to} the primary instead of ${plan.from}; no acknowledged write is lost`, ...steps];
+}
+
+function outline({ kind, from, to, steps }: FailoverPlan): string {
+  return JSON.stringify([kind, from, to, steps.map(({ id, node }) => [id, node])]);
+}
