@@ -20,7 +20,12 @@ export type {
   ThrottleOptions,
 } from './faults/node-faults.js';
 export type { LocalCluster, LocalConnectionOptions } from './local-cluster.js';
-export type { LocalClusterOptions, LocalImages, LocalServerArgs } from './local-cluster-options.js';
+export type {
+  LocalClusterOptions,
+  LocalDriver,
+  LocalImages,
+  LocalServerArgs,
+} from './local-cluster-options.js';
 export type { LocalProgress, LocalProgressListener } from './local-progress.js';
 export type {
   DatabaseRow,

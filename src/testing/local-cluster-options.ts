@@ -34,6 +34,12 @@ export interface LocalImages {
   readonly php?: string;
 }
 
+/** What the servers of a local cluster are. */
+export type LocalDriver = 'native' | 'docker' | 'auto';
+
+/** All of them. */
+export const LOCAL_DRIVERS: readonly LocalDriver[] = Object.freeze(['native', 'docker', 'auto']);
+
 /** What a local cluster is made of; everything has a default. */
 export interface LocalClusterOptions {
   /** The kind of database. Default `'mariadb'`. */
@@ -53,8 +59,12 @@ export interface LocalClusterOptions {
    * A path in `binaries` or the environment goes before.
    */
   readonly versions?: ServerReleases;
-  /** `'native'`: processes of this machine; `'docker'`: containers, through testcontainers. Default `'native'`. */
-  readonly driver?: 'native' | 'docker';
+  /**
+   * `'native'`: processes of this machine; `'docker'`: containers, through testcontainers; `'auto'`: processes, or
+   * containers where the servers can neither be found nor installed and an engine answers. Default: what the variable
+   * `STORMLAMP_DRIVER` says, else `'native'`.
+   */
+  readonly driver?: LocalDriver;
   /** Programs to use instead of those that would be found or installed. */
   readonly binaries?: ServerPaths;
   /** Images for `driver: 'docker'`. */
@@ -84,7 +94,7 @@ export interface ResolvedLocalClusterOptions {
   readonly databases: boolean;
   readonly ptHeartbeat: boolean;
   readonly versions: ServerReleases;
-  readonly driver: 'native' | 'docker';
+  readonly driver: LocalDriver;
   readonly binaries: ServerPaths | undefined;
   readonly images: LocalImages;
   readonly serverArgs: Required<LocalServerArgs>;
@@ -154,13 +164,16 @@ const RESERVED_USERS = ['admin', 'monitor', 'repl', 'root'];
  *
  * @throws StormlampError `ERR_INVALID_OPTION` naming the option.
  */
-export function readLocalClusterOptions(options: LocalClusterOptions): ResolvedLocalClusterOptions {
+export function readLocalClusterOptions(
+  options: LocalClusterOptions,
+  env: Environment = process.env,
+): ResolvedLocalClusterOptions {
   const defaults = LOCAL_CLUSTER_DEFAULTS;
   rejectUnknownOptions('options', options, NAMES);
   const { serverArgs = {}, images = {} } = options;
   rejectUnknownOptions('options.serverArgs', serverArgs, ['mysql', 'memcached']);
   rejectUnknownOptions('options.images', images, IMAGES);
-  const driver = readChoice('options.driver', options.driver, ['native', 'docker'], defaults.driver);
+  const driver = readChoice('options.driver', options.driver, LOCAL_DRIVERS, driverOf(env, defaults.driver));
   refuseForDocker(driver, options);
   return {
     flavor: readChoice('options.flavor', options.flavor, ['mariadb', 'mysql'], defaults.flavor),
@@ -199,8 +212,20 @@ export function readLocalClusterOptions(options: LocalClusterOptions): ResolvedL
   };
 }
 
-function refuseForDocker(driver: 'native' | 'docker', options: LocalClusterOptions): void {
-  if (driver === 'native') return;
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * What the variable `STORMLAMP_DRIVER` says; `fallback` when it is empty or not set.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` naming the variable.
+ */
+export function driverOf(env: Environment, fallback: LocalDriver): LocalDriver {
+  const given = env['STORMLAMP_DRIVER'];
+  return readChoice('STORMLAMP_DRIVER', given === '' ? undefined : given, LOCAL_DRIVERS, fallback);
+}
+
+function refuseForDocker(driver: LocalDriver, options: LocalClusterOptions): void {
+  if (driver !== 'docker') return;
   if (options.versions !== undefined) {
     throw invalidOption(
       'options.versions',

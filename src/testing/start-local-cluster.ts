@@ -6,16 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { aborted } from '../common/deadline.js';
 import type { LocalCluster } from './local-cluster.js';
-import {
-  type LocalClusterOptions,
-  type ResolvedLocalClusterOptions,
-  readLocalClusterOptions,
-} from './local-cluster-options.js';
+import { type LocalClusterOptions, readLocalClusterOptions } from './local-cluster-options.js';
+import { openLauncher } from './open-launcher.js';
 import { Guardian } from './process/guardian.js';
-import { NativeLauncher } from './process/native-launcher.js';
 import type { ServerLauncher } from './process/server-launcher.js';
-import { resolveServers } from './servers/resolve-servers.js';
-import type { ServerName } from './servers/server-binaries.js';
 import { StartedCluster } from './started-cluster.js';
 import { storageError, temporaryStorage, usingStorage } from './storage-error.js';
 
@@ -59,30 +53,6 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
     await cluster.close();
     throw storageError(storage, error);
   }
-}
-
-async function openLauncher(
-  options: ResolvedLocalClusterOptions,
-  folder: string,
-  guardian: Guardian,
-): Promise<ServerLauncher> {
-  const names: ServerName[] = [];
-  if (options.databases) names.push(options.flavor);
-  if (options.memcached > 0) names.push('memcached');
-  if (options.php) names.push('php');
-  if (options.ptHeartbeat) names.push('pt-heartbeat');
-  const { onProgress, binaries, versions, images, signal } = options;
-  if (options.driver === 'docker') {
-    const { DockerLauncher } = await import('./docker/docker-launcher.js');
-    return await DockerLauncher.open({ servers: names, images: { ...images }, folder, onProgress });
-  }
-  const found = await resolveServers(names, {
-    onProgress: (install) => onProgress({ phase: 'install', message: install.message, install }),
-    versions,
-    ...(binaries === undefined ? {} : { binaries }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  return new NativeLauncher(found, guardian);
 }
 
 function checkAborted(signal: AbortSignal | undefined): void {

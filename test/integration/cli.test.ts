@@ -1,12 +1,13 @@
 /** The command line program as a user meets it. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DEMO_STEPS } from '../../src/cli/demo/demo-story.js';
-import { startNode, stormlamp } from '../support/run-node.js';
+import { runProgram } from '../../src/testing/servers/run-program.js';
+import { ROOT, startNode, stormlamp } from '../support/run-node.js';
 
 interface DemoResult {
   readonly ok: boolean;
@@ -168,4 +169,39 @@ test('the overview loads no command, and so nothing of the package', async () =>
     console.log(loaded('/mysql2/'));`;
   const { stdout, stderr } = await startNode(['--input-type=module', '-e', program]).finished;
   expect([stdout, stderr]).toEqual(['false true\ntrue\n', '']);
+});
+
+/** The environment of a machine without servers, without packages and without a Docker engine. */
+async function demoOnFedora(args: readonly string[]): Promise<{ code: number | null; stdout: string }> {
+  const release = join(temporary, 'os-release');
+  writeFileSync(release, 'ID=fedora\nPRETTY_NAME="Fedora Linux 42"\n');
+  const bind = ['/etc/os-release', '/usr/lib/os-release'].map(
+    // The first is a link to the second on many systems.
+    (file) => `mount --bind '${release}' "$(readlink -f ${file})"`,
+  );
+  const main = join(ROOT, 'dist', 'cli', 'main.js');
+  const env = `PATH=/bin STORMLAMP_CACHE='${join(temporary, 'cache')}' DOCKER_HOST=unix:///nowhere.sock`;
+  const command = `${bind.join(' && ')}; exec env ${env} "$0" '${main}' demo --once --json "$@"`;
+  return await runProgram('unshare', ['-rm', '/bin/sh', '-c', command, process.execPath, ...args], {
+    timeoutMs: 60_000,
+  });
+}
+
+test('where servers cannot be had, the demo asks for Docker, and tells both when no engine answers', async () => {
+  const auto = await demoOnFedora(['--flavor', 'mysql']);
+  expect(auto.code).toBe(1);
+  expect(JSON.parse(auto.stdout)).toMatchObject({
+    ok: false,
+    error: {
+      code: 'ERR_SERVER_MISSING',
+      message: expect.stringMatching(
+        /Fedora Linux 42 has no packages.*`dnf install .*Docker cannot be used instead \(/,
+      ),
+    },
+  });
+  const docker = await demoOnFedora(['--driver', 'docker']);
+  expect(docker.code).toBe(1);
+  expect(JSON.parse(docker.stdout)).toMatchObject({
+    error: { code: 'ERR_SERVER_MISSING', message: expect.stringMatching(/^No Docker engine answers/) },
+  });
 });

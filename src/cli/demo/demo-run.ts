@@ -4,6 +4,7 @@ import { systemClock } from '../../common/clock.js';
 import { describeError } from '../../common/stormlamp-error.js';
 import { type Cluster, createCluster } from '../../create-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../testing/index.js';
+import type { LocalDriver } from '../../testing/local-cluster-options.js';
 import type { CommandContext } from '../command.js';
 import { paintFor } from '../paint.js';
 import { ProgressPrinter } from '../progress-printer.js';
@@ -18,6 +19,8 @@ import { ShopClient } from './shop-client.js';
 export interface DemoSettings {
   /** The kind of database. */
   readonly flavor: 'mariadb' | 'mysql';
+  /** What the servers are. */
+  readonly driver: LocalDriver;
   /** Port of the shop; 0 for a free one. */
   readonly port: number;
   /** Whether it ends after the story. */
@@ -108,6 +111,7 @@ export class DemoRun {
     try {
       this.#servers = await startLocalCluster({
         flavor: this.#settings.flavor,
+        driver: this.#settings.driver,
         signal,
         // An installation's message says how far it is.
         onProgress: ({ phase, message, install }) =>

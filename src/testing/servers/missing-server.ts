@@ -81,8 +81,12 @@ export function missingServers(
   return new StormlampError(
     ErrorCode.SERVER_MISSING,
     `No usable ${names.join(', ')} was found on the PATH or in the cache, and ${because}.${passed} ` +
-      `${remedies(names, system).join('; or ')}.`,
+      `${capitalized(remedies(names, system).join('; or '))}.`,
   );
+}
+
+function capitalized(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 function remedies(names: readonly ServerName[], system: OperatingSystem): readonly string[] {
@@ -90,11 +94,11 @@ function remedies(names: readonly ServerName[], system: OperatingSystem): readon
   const packages = manager === undefined ? [] : names.flatMap((name) => PACKAGES[manager][name] ?? []);
   const extension = manager === 'brew' && names.includes('php') ? ' and `pecl install memcached`' : '';
   return [
-    ...(system.kind === 'apt' ? ['Run `npx stormlamp servers install`'] : []),
+    ...(system.kind === 'apt' ? ['run `npx stormlamp servers install`'] : []),
     ...(manager === undefined || packages.length === 0
       ? []
-      : [`Install the packages: \`${COMMANDS[manager]} ${packages.join(' ')}\`${extension}`]),
-    `Name the programs with ${names.map((name) => SERVER_VARIABLES[name]).join(', ')}`,
-    "Use Docker: `driver: 'docker'`",
+      : [`install the packages: \`${COMMANDS[manager]} ${packages.join(' ')}\`${extension}`]),
+    `name the programs with ${names.map((name) => SERVER_VARIABLES[name]).join(', ')}`,
+    "use Docker: `driver: 'docker'`, or STORMLAMP_DRIVER=docker in the environment",
   ];
 }

@@ -58,3 +58,15 @@ test('a signal that has fired stops it before anything is started', async () => 
     code: 'ERR_ABORTED',
   });
 });
+
+test('the environment says what the servers are, unless the option does', () => {
+  const env = { STORMLAMP_DRIVER: 'docker' };
+  expect(readLocalClusterOptions({}, env).driver).toBe('docker');
+  expect(readLocalClusterOptions({ driver: 'native' }, env).driver).toBe('native');
+  expect(readLocalClusterOptions({}, { STORMLAMP_DRIVER: '' }).driver).toBe('native');
+  expect(() => readLocalClusterOptions({}, { STORMLAMP_DRIVER: 'podman' })).toThrow(
+    "Expected `STORMLAMP_DRIVER` to be one of 'native', 'docker', 'auto', got `podman`",
+  );
+  expect(() => readLocalClusterOptions({ ptHeartbeat: true }, env)).toThrow('options.ptHeartbeat');
+  expect(readLocalClusterOptions({ ptHeartbeat: true, driver: 'auto' }).ptHeartbeat).toBe(true);
+});
