@@ -188,7 +188,7 @@ export class GatewayConnection {
     const { counters, items } = this.#context;
     counters.commands += 1;
     try {
-      return await items.execute(command);
+      return await items.execute(command, this);
     } catch (error) {
       counters.failures += 1;
       return failureAnswer(error);

@@ -42,8 +42,12 @@ export type ItemAnswer =
 
 /** Where the items are. */
 export interface GatewayItems {
-  /** Does one command. What it rejects with is told to the client as a failure of the server. */
-  execute(command: ItemCommand): Promise<ItemAnswer>;
+  /**
+   * Does one command. What it rejects with is told to the client as a failure of the server.
+   *
+   * @param client whose command it is; the same object for every command of a connection
+   */
+  execute(command: ItemCommand, client: object): Promise<ItemAnswer>;
 }
 
 /** Whether a command changes nothing, so that it may run beside others that change nothing. */

@@ -7,8 +7,14 @@ import type { NodeId } from '../common/node-address.js';
 import type { NewContent } from '../memcached/copies/commit-copies.js';
 import { type CopyKey, OWN_PREFIX } from '../memcached/copies/copy-key.js';
 import { type Acks, type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
-import type { CurrentContent, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
+import type {
+  CurrentContent,
+  RemovalReport,
+  ReplicatedCopies,
+} from '../memcached/copies/replicated-copies.js';
 import type { MemcachedItem } from '../memcached/memcached-node.js';
+import { isReleasedLock, releasedLock } from '../session/lock-protocol.js';
+import { ClientLocks, type TakenLock } from './client-locks.js';
 import { type ChangeCommand, changeItem } from './item-change.js';
 import type { GatewayItems, ItemAnswer, ItemCommand } from './item-command.js';
 import { markLock, unmarkLock } from './lock-mark.js';
@@ -37,12 +43,15 @@ export interface ReplicatedItemsOptions {
   readonly onMissed: (operation: 'save' | 'touch' | 'destroy', report: CopyReport) => void;
 }
 
+/** As long as a lock that never expires is taken for one that was left behind. */
+const ENDLESS_LOCK_SECONDS = 86_400;
 const NOT_FOUND: ItemAnswer = Object.freeze({ status: 'not-found' });
 
 /** See the head of this file. */
 export class ReplicatedItems implements GatewayItems {
   readonly #options: ReplicatedItemsOptions;
   readonly #order: ReadonlyMap<NodeId, number>;
+  readonly #locks = new ClientLocks();
 
   /** @param options the copies and how clients' keys map to them */
   constructor(options: ReplicatedItemsOptions) {
@@ -50,7 +59,7 @@ export class ReplicatedItems implements GatewayItems {
     this.#order = new Map(options.nodes.map((node, index) => [node, index]));
   }
 
-  execute(command: ItemCommand): Promise<ItemAnswer> {
+  execute(command: ItemCommand, client: object): Promise<ItemAnswer> {
     // Our own notes are nobody else's to read or write.
     if (command.key.startsWith(OWN_PREFIX)) return Promise.resolve({ status: 'invalid' });
     const key = this.#options.itemOf(command.key);
@@ -63,10 +72,12 @@ export class ReplicatedItems implements GatewayItems {
       case 'touch':
         return this.#touch(key, command.exptime, deadline);
       case 'delete':
-        return this.#delete(key, command.cas, deadline);
+        return this.#options.isLock(key.key)
+          ? this.#unlock(key, command.cas, client, deadline)
+          : this.#delete(key, command.cas, deadline);
       case 'store':
         return this.#options.isLock(key.key)
-          ? this.#lock(key, command, deadline)
+          ? this.#lock(key, command, client, deadline)
           : this.#change(key, command, deadline);
       default:
         return this.#change(key, command, deadline);
@@ -75,7 +86,7 @@ export class ReplicatedItems implements GatewayItems {
 
   async #get(key: CopyKey, deadline: Deadline): Promise<ItemAnswer> {
     const { item, node } = await this.#options.copies.read(key, deadline);
-    if (item === null) return NOT_FOUND;
+    if (item === null || this.#isReleased(key, item)) return NOT_FOUND;
     const value = this.#options.isLock(key.key) ? unmarkLock(item.value) : item.value;
     return { status: 'hit', item: { ...item, value, cas: this.#named(node, item) } };
   }
@@ -116,24 +127,41 @@ export class ReplicatedItems implements GatewayItems {
   async #lock(
     key: CopyKey,
     given: ChangeCommand & { readonly op: 'store' },
+    client: object,
     deadline: Deadline,
   ): Promise<ItemAnswer> {
     const value = markLock(given.value);
     try {
-      return await this.#change(key, { ...given, value }, deadline);
+      const answer = await this.#change(key, { ...given, value }, deadline);
+      if (answer.status === 'stored') this.#locks.took(client, key.key, { value, exptime: given.exptime });
+      return answer;
     } catch (error) {
       if (given.how !== 'add') throw error;
       // It may be ours all the same, and nobody would give it back.
-      void this.#giveBack(key, value).catch(() => undefined);
+      void this.#giveBack(key, { value, exptime: given.exptime }).catch(() => undefined);
       return { status: 'exists' };
     }
   }
 
-  async #giveBack(key: CopyKey, value: Buffer): Promise<void> {
+  #giveBack(key: CopyKey, { value, exptime }: TakenLock, deadline?: Deadline): Promise<RemovalReport> {
     const { copies, commandTimeoutMs } = this.#options;
-    const deadline = Deadline.of({ timeoutMs: commandTimeoutMs });
-    const { item } = await copies.read(key, deadline);
-    if (item?.value.equals(value) === true) await copies.delete(key, deadline);
+    // As long as a copy of the lock may be left on a node that cannot be reached.
+    const left = { value: releasedLock(), exptime: exptime === 0 ? ENDLESS_LOCK_SECONDS : exptime };
+    const within = deadline ?? Deadline.of({ timeoutMs: commandTimeoutMs });
+    return copies.release(key, (item) => item.value.equals(value), left, within);
+  }
+
+  /**
+   * PHP removes its lock by name alone, twice per request, also when another request has it meanwhile. Who took a lock over this
+   * connection removes that one, and no other.
+   */
+  async #unlock(key: CopyKey, cas: bigint, client: object, deadline: Deadline): Promise<ItemAnswer> {
+    const lock = this.#locks.gaveBack(client, key.key);
+    if (lock === 'not held') return NOT_FOUND;
+    if (lock === undefined || cas !== 0n) return await this.#delete(key, cas, deadline);
+    const report = await this.#giveBack(key, lock, deadline);
+    this.#assertTaken('destroy', report);
+    return { status: report.found ? 'deleted' : 'not-found' };
   }
 
   async #change(key: CopyKey, command: ChangeCommand, deadline: Deadline): Promise<ItemAnswer> {
@@ -146,7 +174,8 @@ export class ReplicatedItems implements GatewayItems {
         (current) => {
           // Decided already: a number must not be added twice, nor a lock be refused to who has just got it.
           if (current.ours) return content;
-          const change = changeItem(command, current.item, this.#meets(command, current));
+          const item = this.#isReleased(key, current.item) ? null : current.item;
+          const change = changeItem(command, item, this.#meets(command, current));
           answer = change.answer;
           content = undefined;
           if (change.kind === 'refuse') return undefined;
@@ -180,6 +209,10 @@ export class ReplicatedItems implements GatewayItems {
     return (
       command.cas !== 0n && item !== null && node !== undefined && this.#isVersion(command.cas, node, item)
     );
+  }
+
+  #isReleased(key: CopyKey, item: MemcachedItem | null): boolean {
+    return item !== null && this.#options.isLock(key.key) && isReleasedLock(item.value);
   }
 
   #named(node: NodeId, { cas }: { readonly cas: bigint }): bigint {

@@ -4,16 +4,23 @@ import { aborted, type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { invalidOption } from '../common/option-reader.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import { MAX_EXPTIME } from './exptime.js';
 import { DEFAULT_ITEM_BYTES, maxValueBytes } from './item-size.js';
-import { assertKey } from './memcached-key.js';
 import type { MemcachedItem, MemcachedNode, StoreOptions, StoreResult } from './memcached-node.js';
 import type { ResolvedMemcachedNodeOptions } from './memcached-node-options.js';
 import { Status, statusError } from './memcached-status.js';
 import type { ConnectNode, NodeConnection } from './node-connection.js';
 import { Opcode } from './opcode.js';
 import { type CallOwner, MORE, PendingCall } from './pending-call.js';
-import { NO_BYTES, type WireRequest, type WireResponse } from './wire-message.js';
+import {
+  bare,
+  counterExtras,
+  exptimeExtras,
+  keyed,
+  statsRequest,
+  storeExtras,
+  UINT64_MAX,
+} from './request-fields.js';
+import type { WireRequest, WireResponse } from './wire-message.js';
 
 /** Values up to this size fit into every memcached, however small its `-I`. */
 const SMALL_VALUE_BYTES = 512;
@@ -22,7 +29,6 @@ const BODY_MARGIN = 1024;
 /** Larger items than this are taken only when `maxItemBytes` says so: a hostile server could name any size. */
 const LEARNED_ITEM_LIMIT = 128 * 1024 * 1024;
 const STATS_LIMIT = 10_000;
-const UINT64_MAX = 0xffff_ffff_ffff_ffffn;
 
 /** A memcached node over one connection at a time. */
 export class BinaryNode implements MemcachedNode {
@@ -352,54 +358,4 @@ export class BinaryNode implements MemcachedNode {
       node: this.id,
     });
   }
-}
-
-function bare(opcode: Opcode): WireRequest {
-  return { opcode, key: '', extras: NO_BYTES, value: NO_BYTES, cas: 0n };
-}
-
-function keyed(opcode: Opcode, key: string): WireRequest {
-  assertKey(key);
-  return { opcode, key, extras: NO_BYTES, value: NO_BYTES, cas: 0n };
-}
-
-function statsRequest(group: string): WireRequest {
-  return group === '' ? bare(Opcode.STAT) : keyed(Opcode.STAT, group);
-}
-
-function storeExtras({ flags = 0, exptime }: StoreOptions): Buffer {
-  if (!Number.isInteger(flags) || flags < 0 || flags > 0xffff_ffff) {
-    throw invalidOption('flags', 'an integer from 0 to 4294967295', flags);
-  }
-  const extras = Buffer.allocUnsafe(8);
-  extras.writeUInt32BE(flags, 0);
-  extras.writeUInt32BE(checkedExptime(exptime), 4);
-  return extras;
-}
-
-function counterExtras(
-  delta: bigint,
-  options: { readonly initial: bigint; readonly exptime: number },
-): Buffer {
-  const extras = Buffer.allocUnsafe(20);
-  extras.writeBigUInt64BE(counter('delta', delta), 0);
-  extras.writeBigUInt64BE(counter('initial', options.initial), 8);
-  extras.writeUInt32BE(checkedExptime(options.exptime), 16);
-  return extras;
-}
-
-function exptimeExtras(exptime: number): Buffer {
-  const extras = Buffer.alloc(4);
-  extras.writeUInt32BE(checkedExptime(exptime), 0);
-  return extras;
-}
-
-function checkedExptime(exptime: number): number {
-  if (Number.isInteger(exptime) && exptime >= 0 && exptime <= MAX_EXPTIME) return exptime;
-  throw invalidOption('exptime', 'an integer from 0 to 4294967295', exptime);
-}
-
-function counter(name: string, value: bigint): bigint {
-  if (typeof value === 'bigint' && value >= 0n && value <= UINT64_MAX) return value;
-  throw invalidOption(name, 'a bigint from 0 to 18446744073709551615', value);
 }

@@ -28,6 +28,22 @@ export interface LockProtocol {
 }
 
 /**
+ * What a gateway leaves in the place of a lock that was given back while a node could not be reached, so that the lock which is
+ * left there counts no more: no lock.
+ */
+const RELEASED = Buffer.from('stormlamp-released');
+
+/** The value in the place of a lock that was given back. */
+export function releasedLock(): Buffer {
+  return Buffer.from(RELEASED);
+}
+
+/** Whether a lock's value says that it was given back. */
+export function isReleasedLock(value: Buffer): boolean {
+  return value.equals(RELEASED);
+}
+
+/**
  * The lock of php-memcached: `add` of a key of its own, deleted at the end (php_memcached session handler, measured).
  * Ours holds an owner mark, expires, and is renewed and deleted only in the very version that we stored.
  *
@@ -40,9 +56,14 @@ export function memcachedLock(lifeMs: number): LockProtocol {
     renewEveryMs: lifeMs / 3,
     async tryLock(node, key) {
       const owner = Buffer.from(`stormlamp-${process.pid}-${randomBytes(6).toString('hex')}`);
-      const added = await node.add(key, owner, { exptime });
-      if (added.status !== 'stored') return undefined;
-      let { cas } = added;
+      let taken = await node.add(key, owner, { exptime });
+      if (taken.status === 'exists') {
+        const there = await node.get(key);
+        if (there !== null && isReleasedLock(there.value))
+          taken = await node.set(key, owner, { exptime, cas: there.cas });
+      }
+      if (taken.status !== 'stored') return undefined;
+      let { cas } = taken;
       return {
         async renew() {
           const renewed = await node.set(key, owner, { exptime, cas });

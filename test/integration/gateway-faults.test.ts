@@ -1,10 +1,28 @@
 /** PHP behind gateways while a node is killed, frozen or cut off: what PHP was told is stored is there. `npm run chaos -- gateway` is the whole list. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAULT_STORIES } from '../support/gateway-faults.js';
 import { GatewayRoom } from '../support/gateway-room.js';
 import { writeThrough } from '../support/php-writers.js';
+import { hammerSessions } from '../support/session-hammer.js';
 import { eventually } from './eventually.js';
 import { exchange } from './gateway/same-bytes.js';
+
+/** A client of the text protocol whose answers are one line each. */
+async function lineClient(port: number): Promise<{ ask(text: string): Promise<string>; end(): void }> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  return {
+    async ask(text) {
+      socket.write(text);
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      return answer.toString().trim();
+    },
+    end: () => void socket.destroy(),
+  };
+}
 
 const SHORT = { writers: 4, sessions: 20 };
 const HOLD_MS = 1_500;
@@ -31,6 +49,49 @@ test.each(FAULT_STORIES.filter(({ name }) => /^(kill|one gateway|flush)/.test(na
     expect(report.sessions).toBeGreaterThan(0);
   },
 );
+
+test('two gateways, one of them cut off from a node: PHP requests keep each other out all the same', async () => {
+  const report = await hammerSessions(
+    room.servers,
+    'memcached',
+    { php: 8, node: 0, sessions: 6, durationMs: 6_000 },
+    {
+      nodes: room.servers.memcached.map(({ id }) => id),
+      addressMap: Object.fromEntries(
+        room.servers.memcached.map(({ id, host, realPort }) => [id, `${host}:${realPort}`]),
+      ),
+    },
+    {
+      phpPath: (index) => room.gateways[index % 2]?.gateway.address ?? '',
+      during: async () => {
+        await sleep(1_500);
+        const cut = room.gateways[0]?.lines[0]?.partition();
+        await sleep(3_000);
+        cut?.heal();
+      },
+      settled: () => room.settled(),
+    },
+  );
+  expect(report.lost).toEqual([]);
+  expect(report.phpSaved).toBeGreaterThan(0);
+});
+
+test("a lock that is given back twice, as PHP does, is not another request's lock", async () => {
+  await room.settled();
+  const port = room.gateways[1]?.gateway.port ?? 0;
+  const lock = 'memc.sess.key.lock.given-back-twice';
+  const [one, other, third] = await Promise.all([lineClient(port), lineClient(port), lineClient(port)]);
+  const take = `add ${lock} 0 30 1\r\n1\r\n`;
+  expect(await one.ask(take)).toBe('STORED');
+  expect(await other.ask(take)).toBe('NOT_STORED');
+  expect(await one.ask(`delete ${lock}\r\n`)).toBe('DELETED');
+  expect(await other.ask(take)).toBe('STORED');
+  expect(await one.ask(`delete ${lock}\r\n`)).toBe('NOT_FOUND');
+  expect(await third.ask(take)).toBe('NOT_STORED');
+  expect(await other.ask(`delete ${lock}\r\n`)).toBe('DELETED');
+  expect(await third.ask(take)).toBe('STORED');
+  for (const client of [one, other, third]) client.end();
+});
 
 test("PHP's own handler loses sessions by the same: this test can fail", async () => {
   const report = await writeThrough(

@@ -6,7 +6,7 @@
 import type { Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, isStormlampError, type StormlampError } from '../../common/stormlamp-error.js';
-import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
+import type { MemcachedNode } from '../memcached-node.js';
 import { type CopyHash, copyHash, sameContent } from './copy-hash.js';
 import { type CopyKey, tombKey } from './copy-key.js';
 import { ANY_CONTENT, type MissedWrites } from './copy-notes.js';
@@ -90,11 +90,17 @@ export class Commit {
     const [arbiter, ...others] = this.#targets(seen, decision);
     const away = seen.filter((copy) => copy.role === 'holder' && !copy.reached) as UnreachedCopy[];
     const absent = away.map(({ node }) => node);
+    // Nobody may take the new item for a part of what was destroyed: that the tombstones are lifted is said before it is there.
+    const buried = seen.flatMap((copy) =>
+      decision.kind === 'destroyed' && copy.reached && copy.tomb !== undefined ? [copy.node] : [],
+    );
     const write: Write = {
       content,
       decision,
       others,
       absent,
+      noted: [...absent, ...buried],
+      hints: new Map(),
       missed: away.map(({ node, error }) => ({ node, error })),
       reached: [],
       missedWrites: once(() => this.#missedWrites(write)),
@@ -176,18 +182,21 @@ export class Commit {
   }
 
   async #writeOne({ node, copy }: Target, write: Write, first: boolean): Promise<boolean> {
-    const { absent, decision, content } = write;
+    const { noted, content } = write;
     const hinted =
-      absent.length === 0
+      noted.length === 0
         ? undefined
-        : this.#notes.hint(node, this.#key, absent, write.missedWrites(), copy.hint, this.#deadline);
+        : this.#notes.hint(node, this.#key, noted, write.missedWrites(), copy.hint, this.#deadline);
     hinted?.catch(() => undefined);
     const known = first ? undefined : write.known;
-    const stored = await this.#store(node, copy.item, content, known, decision);
-    const takeBack = await hinted;
-    if (!stored) await takeBack?.();
-    if (stored && decision.kind === 'destroyed' && copy.tomb !== undefined) {
-      await node.delete(tombKey(this.#key.key), this.#deadline.callWithin(this.#timeoutMs));
+    const stored = await this.#store(node, copy, content, known);
+    const hint = await hinted;
+    if (hint !== undefined) write.hints.set(node.id, hint.seen);
+    if (!stored) await hint?.takeBack();
+    if (stored && copy.tomb !== undefined) {
+      const call = { ...this.#deadline.callWithin(this.#timeoutMs), cas: copy.tomb.cas };
+      // Destroyed once more meanwhile.
+      if ((await node.delete(tombKey(this.#key.key), call)) === 'exists') return false;
     }
     return stored;
   }
@@ -195,12 +204,11 @@ export class Commit {
   /** @param known contents that may be overwritten when the copy changed since it was seen; undefined: none */
   async #store(
     node: MemcachedNode,
-    seen: MemcachedItem | null,
+    copy: ReachedCopy,
     { value, flags = 0, exptime }: NewContent,
     known: (() => ReadonlySet<CopyHash>) | undefined,
-    decision: CopyDecision,
   ): Promise<boolean> {
-    let item = seen;
+    let { item } = copy;
     for (let race = 0; race < MAX_RACES; race += 1) {
       const call = this.#deadline.callWithin(this.#timeoutMs);
       const options = { exptime, flags, ...call };
@@ -211,11 +219,16 @@ export class Commit {
           return true;
         }
       } else {
-        const result =
+        const [result, tomb] =
           item === null
-            ? await node.add(this.#key.key, value, options)
-            : await node.set(this.#key.key, value, { ...options, cas: item.cas });
+            ? await Promise.all([
+                node.add(this.#key.key, value, options),
+                node.get(tombKey(this.#key.key), call),
+              ])
+            : [await node.set(this.#key.key, value, { ...options, cas: item.cas }), null];
         if (result.status === 'stored') {
+          // Somebody else created it and destroyed it again since it was looked at: what was added now would count as destroyed.
+          if (tomb !== null && tomb.cas !== copy.tomb?.cas) return false;
           if (known === undefined) this.#version = { node: node.id, cas: result.cas };
           return true;
         }
@@ -226,7 +239,7 @@ export class Commit {
         node.get(tombKey(this.#key.key), call),
       ]);
       // PHP's copies for replicas arrive late, and hold what was decided about already; anything else is news.
-      if (tomb !== null && decision.kind !== 'destroyed') return false;
+      if (tomb !== null && tomb.cas !== copy.tomb?.cas) return false;
       if (now !== null && !known().has(copyHash(now))) return false;
       item = now;
     }
@@ -234,15 +247,14 @@ export class Commit {
   }
 
   // An acknowledged write that somebody missed without a note would lose against the old copy when that node is back.
-  async #tell(targets: readonly Target[], { missed, absent, reached, missedWrites }: Write): Promise<void> {
+  async #tell(targets: readonly Target[], write: Write): Promise<void> {
+    const { missed, absent, reached, missedWrites, hints } = write;
     const takers = targets.filter(({ node }) => reached.includes(node.id));
-    if (missed.length === 0) {
-      const retract = takers.map(({ node, copy }) =>
-        this.#notes.retract(node, this.#key, reached, copy.hint, this.#deadline),
-      );
-      await Promise.allSettled(retract);
-      return;
-    }
+    const retract = takers.map(({ node, copy }) =>
+      this.#notes.retract(node, this.#key, reached, hints.get(node.id) ?? copy.hint, this.#deadline),
+    );
+    await Promise.allSettled(retract);
+    if (missed.length === 0) return;
     const late = missed.map(({ node }) => node).filter((node) => !absent.includes(node));
     const noted = await Promise.allSettled(
       takers.map(async ({ node }) => {
@@ -279,6 +291,10 @@ interface Write extends CopyReport {
   readonly others: readonly Target[];
   /** Nodes that did not answer before the write. */
   readonly absent: readonly NodeId[];
+  /** Nodes that are named in the hints: those, and the ones whose tombstones are lifted. */
+  readonly noted: readonly NodeId[];
+  /** Hints that were left. */
+  readonly hints: Map<NodeId, ReachedCopy['hint']>;
   readonly reached: NodeId[];
   readonly missed: MissedCopy[];
   /** What the hints say. */

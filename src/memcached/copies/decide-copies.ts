@@ -39,8 +39,8 @@ export interface ReachedCopy {
   readonly item: MemcachedItem | null;
   /** What it says that others missed, and the version of that note. */
   readonly hint: { readonly note: Hint; readonly cas: bigint } | undefined;
-  /** Its tombstone. */
-  readonly tomb: Tomb | undefined;
+  /** Its tombstone, and the version of that note. */
+  readonly tomb: { readonly note: Tomb; readonly cas: bigint } | undefined;
 }
 
 /** What counts. */
@@ -162,10 +162,11 @@ function isOldContent(copy: ReachedCopy, item: MemcachedItem, reached: readonly 
 function tombsInForce(reached: readonly ReachedCopy[]): readonly string[] {
   const ids = reached.flatMap(({ node, tomb }) => {
     if (tomb === undefined) return [];
+    const { id } = tomb.note;
     const lifted = reached.some(
-      ({ item, hint }) => item !== null && hint?.note.missed.get(node)?.lifted.includes(tomb.id) === true,
+      ({ item, hint }) => item !== null && hint?.note.missed.get(node)?.lifted.includes(id) === true,
     );
-    return lifted ? [] : [tomb.id];
+    return lifted ? [] : [id];
   });
   return [...new Set(ids)];
 }

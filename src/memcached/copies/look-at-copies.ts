@@ -5,7 +5,7 @@ import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { type CopyKey, hintKey, tombKey } from './copy-key.js';
 import { decodeHint, decodeTomb } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
-import { meansUnreachable } from './copy-report.js';
+import { type MissedCopy, meansUnreachable } from './copy-report.js';
 import type { CopySeen, ReachedCopy } from './decide-copies.js';
 import type { NodeStanding, NodeStandings } from './node-standings.js';
 
@@ -94,10 +94,18 @@ function seenHint(item: MemcachedItem | null): ReachedCopy['hint'] {
 }
 
 function seenTomb(item: MemcachedItem | null): ReachedCopy['tomb'] {
-  return item === null ? undefined : decodeTomb(item.value);
+  const note = item === null ? undefined : decodeTomb(item.value);
+  return note === undefined || item === null ? undefined : { note, cas: item.cas };
 }
 
 /** The error that a caller is told of a node that did not answer. */
 export function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(describeError(error));
+}
+
+/** The holders that did not answer. */
+export function failuresOf(seen: readonly CopySeen[]): MissedCopy[] {
+  return seen.flatMap((copy) =>
+    copy.reached || copy.role === 'spare' ? [] : [{ node: copy.node, error: copy.error }],
+  );
 }

@@ -10,6 +10,7 @@ import {
   encodeHint,
   encodeTomb,
   type MissedWrites,
+  type Tomb,
   withMissed,
   withoutNodes,
 } from './copy-notes.js';
@@ -27,6 +28,14 @@ export interface NoteOptions {
 }
 
 type SeenHint = ReachedCopy['hint'];
+
+/** A hint that was left. */
+export interface HintWritten {
+  /** As it is there now. */
+  readonly seen: SeenHint;
+  /** Takes it back. */
+  readonly takeBack: () => Promise<void>;
+}
 
 const MAX_RACES = 20;
 
@@ -49,7 +58,7 @@ export class NoteWriter {
    * it arrives before whatever the caller sends after it.
    *
    * @param seen the hint as it was seen there
-   * @returns how to take it back when what it speaks of did not happen
+   * @returns the hint as it is there now, and how to take it back when what it speaks of did not happen
    */
   async hint(
     node: MemcachedNode,
@@ -58,14 +67,14 @@ export class NoteWriter {
     missed: MissedWrites,
     seen: SeenHint,
     deadline: Deadline,
-  ): Promise<() => Promise<void>> {
+  ): Promise<HintWritten> {
     const at = hintKey(key.key);
     const call = (): CallOptions => deadline.callWithin(this.#options.operationTimeoutMs);
     let known = seen;
     for (let race = 0; race < MAX_RACES; race += 1) {
       let note = known?.note;
       for (const misser of missers) note = withMissed(note, key, misser, missed);
-      if (note === undefined) return async () => undefined;
+      if (note === undefined) return { seen, takeBack: async () => undefined };
       const bytes = encodeHint(note);
       const options = { exptime: this.exptime, ...call() };
       const stored =
@@ -75,10 +84,11 @@ export class NoteWriter {
       if (stored.status === 'stored') {
         const { cas } = stored;
         const before = known?.note;
-        return async () => {
+        const takeBack = async (): Promise<void> => {
           if (before === undefined) await node.delete(at, { ...call(), cas });
           else await node.set(at, encodeHint(before), { ...call(), exptime: this.exptime, cas });
         };
+        return { seen: { note, cas }, takeBack };
       }
       const item = await node.get(at, call());
       const there = item === null ? undefined : decodeHint(item.value);
@@ -118,13 +128,12 @@ export class NoteWriter {
   }
 
   /** Marks the item as destroyed on `node`, and then removes it there with its hint. In one packet, in this order. */
-  async bury(node: MemcachedNode, key: CopyKey, deadline: Deadline): Promise<'deleted' | 'not-found'> {
+  async bury(node: MemcachedNode, tomb: Tomb, deadline: Deadline): Promise<'deleted' | 'not-found'> {
     const call = deadline.callWithin(this.#options.operationTimeoutMs);
-    const tomb = encodeTomb({ ...key, id: randomUUID() });
     const [, , deleted] = await Promise.all([
-      node.set(tombKey(key.key), tomb, { ...call, exptime: this.exptime }),
-      node.delete(hintKey(key.key), call),
-      node.delete(key.key, call),
+      node.set(tombKey(tomb.key), encodeTomb(tomb), { ...call, exptime: this.exptime }),
+      node.delete(hintKey(tomb.key), call),
+      node.delete(tomb.key, call),
     ]);
     return deleted === 'deleted' ? 'deleted' : 'not-found';
   }

@@ -4,7 +4,6 @@
  */
 import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
-import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { Commit, type ContentVersion, type CopiesSeen, type NewContent } from './commit-copies.js';
 import { type CopyKey, hintKey, tombKey } from './copy-key.js';
@@ -12,9 +11,13 @@ import { CopyPlaces } from './copy-places.js';
 import { type CopyReport, type MissedCopy, meansMissed, meansUnreachable, storeDown } from './copy-report.js';
 import { decideCopies, type ReachedCopy } from './decide-copies.js';
 import { fillMarkerKey } from './fill-marker.js';
-import { asError, CopyLook } from './look-at-copies.js';
+import { CopyLook, failuresOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 import { NoteWriter } from './note-writer.js';
+import { onAllCopies } from './on-all-copies.js';
+import { CopyRemoval, type RemovalReport } from './remove-copies.js';
+
+export type { RemovalReport } from './remove-copies.js';
 
 /** What replicated copies are made of. */
 export interface ReplicatedCopiesOptions {
@@ -66,12 +69,6 @@ export interface ChangeReport extends CopyReport {
   readonly version: ContentVersion | undefined;
 }
 
-/** What a removal did. */
-export interface RemovalReport extends CopyReport {
-  /** Whether any copy was there. */
-  readonly found: boolean;
-}
-
 /** Notes of other nodes are not waited for longer than this when the first node has answered. */
 const NOTES_TIMEOUT_MS = 250;
 
@@ -82,6 +79,7 @@ export class ReplicatedCopies {
   readonly #options: ReplicatedCopiesOptions;
   readonly #look: CopyLook;
   readonly #notes: NoteWriter;
+  readonly #removal: CopyRemoval;
 
   /** @param options the nodes and how keys are spread over them */
   constructor(options: ReplicatedCopiesOptions) {
@@ -91,6 +89,14 @@ export class ReplicatedCopies {
     const markerKey = fillMarkerKey(ring);
     this.#look = new CopyLook({ places: this.places, standings, markerKey, operationTimeoutMs });
     this.#notes = new NoteWriter(options);
+    this.#removal = new CopyRemoval({
+      places: this.places,
+      look: this.#look,
+      notes: this.#notes,
+      standings,
+      operationTimeoutMs,
+      change: (key, make, deadline) => this.change(key, ({ item }) => make(item), deadline),
+    });
   }
 
   /** The nodes that hold the copies of `key`, the deciding one first. */
@@ -175,14 +181,14 @@ export class ReplicatedCopies {
     const touched: MemcachedNode[] = [];
     const absent: NodeId[] = [];
     const missed: MissedCopy[] = [];
-    await this.#onAll(this.holders(key), missed, deadline, async (node) => {
+    await onAllCopies(this.holders(key), missed, deadline, async (node) => {
       const answer = await node.touch(key.key, exptime, this.#call(deadline));
       if (answer === 'touched') touched.push(node);
       else absent.push(node.id);
     });
     const missers = missed.map(({ node }) => node);
     if (missers.length > 0) {
-      await this.#onAll(touched, [], deadline, async (node) => {
+      await onAllCopies(touched, [], deadline, async (node) => {
         await this.#notes.hint(node, key, missers, { superseded: [], lifted: [] }, undefined, deadline);
         await this.#notes.suspect(node, missers, deadline);
       });
@@ -191,49 +197,19 @@ export class ReplicatedCopies {
     return { reached: [...touched.map(({ id }) => id), ...absent], missed, found: touched.length > 0 };
   }
 
-  /**
-   * Removes every copy. When one cannot be reached, or its node is warming, tombstones are left on the others, so that what
-   * is left there counts nowhere. Never rejects but by the deadline.
-   */
-  async delete(key: CopyKey, deadline: Deadline): Promise<RemovalReport> {
-    const { standings } = this.#options;
-    const nodes = [...this.holders(key), ...this.places.spares(key)];
-    const missed: MissedCopy[] = [];
-    const found: MemcachedNode[] = [];
-    const gone: MemcachedNode[] = [];
-    const bury = async (where: readonly MemcachedNode[]): Promise<void> => {
-      await this.#onAll(where, missed, deadline, async (node) => {
-        const answer = await this.#notes.bury(node, key, deadline);
-        (answer === 'deleted' ? found : gone).push(node);
-      });
-    };
-    const trusted = nodes.every((node) => node.available && standings.of(node.id) === 'filled');
-    if (!trusted) await bury(nodes);
-    else {
-      await this.#onAll(nodes, missed, deadline, async (node) => {
-        const call = this.#call(deadline);
-        const [, answer] = await Promise.all([
-          node.delete(hintKey(key.key), call),
-          node.delete(key.key, call),
-        ]);
-        (answer === 'not-found' ? gone : found).push(node);
-      });
-      const holders = new Set(this.holders(key));
-      const unsure =
-        missed.length > 0 ||
-        !(await this.#allFilled(
-          gone.filter((node) => holders.has(node)),
-          deadline,
-        ));
-      if (unsure) await bury([...found, ...gone]);
-    }
-    await this.#suspectAll(new Set([...found, ...gone]), missed, deadline);
-    const reached = [...new Set([...found, ...gone].map(({ id }) => id))];
-    return {
-      reached: reached.filter((id) => missed.every(({ node }) => node !== id)),
-      missed,
-      found: found.length > 0,
-    };
+  /** Removes every copy; see {@link CopyRemoval.delete}. */
+  delete(key: CopyKey, deadline: Deadline): Promise<RemovalReport> {
+    return this.#removal.delete(key, deadline);
+  }
+
+  /** Removes the copies that are `ours`; see {@link CopyRemoval.release}. */
+  release(
+    key: CopyKey,
+    ours: (item: MemcachedItem) => boolean,
+    left: NewContent,
+    deadline: Deadline,
+  ): Promise<RemovalReport> {
+    return this.#removal.release(key, ours, left, deadline);
   }
 
   /**
@@ -292,13 +268,6 @@ export class ReplicatedCopies {
     }
   }
 
-  async #allFilled(nodes: readonly MemcachedNode[], deadline: Deadline): Promise<boolean> {
-    const answers = await Promise.all(
-      nodes.map((node) => this.#look.confirmsMiss(node, deadline).catch(() => false)),
-    );
-    return answers.every((filled) => filled);
-  }
-
   async #removeLeft(key: CopyKey, seen: CopiesSeen['seen'], deadline: Deadline): Promise<void> {
     await Promise.all(
       seen.map(async (copy) => {
@@ -312,37 +281,8 @@ export class ReplicatedCopies {
     );
   }
 
-  async #suspectAll(
-    reached: ReadonlySet<MemcachedNode>,
-    missed: readonly MissedCopy[],
-    deadline: Deadline,
-  ): Promise<void> {
-    if (missed.length === 0) return;
-    const missers = missed.map(({ node }) => node);
-    await this.#onAll([...reached], [], deadline, (node) => this.#notes.suspect(node, missers, deadline));
-  }
-
   #call(deadline: Deadline): CallOptions {
     return deadline.callWithin(this.#options.operationTimeoutMs);
-  }
-
-  async #onAll(
-    nodes: readonly MemcachedNode[],
-    missed: MissedCopy[],
-    deadline: Deadline,
-    work: (node: MemcachedNode) => Promise<void>,
-  ): Promise<void> {
-    await Promise.all(
-      nodes.map(async (node) => {
-        try {
-          await work(node);
-        } catch (error) {
-          if (error instanceof StormlampError && error.code === ErrorCode.CLOSED) throw error;
-          missed.push({ node: node.id, error: asError(error) });
-        }
-      }),
-    );
-    deadline.check('The session store');
   }
 }
 
@@ -367,10 +307,4 @@ function unanswered(error: unknown): typeof UNANSWERED {
 
 function itemsOf(copies: readonly ReachedCopy[]): readonly MemcachedItem[] {
   return copies.flatMap(({ item }) => item ?? []);
-}
-
-function failuresOf(seen: CopiesSeen['seen']): MissedCopy[] {
-  return seen.flatMap((copy) =>
-    copy.reached || copy.role === 'spare' ? [] : [{ node: copy.node, error: copy.error }],
-  );
 }

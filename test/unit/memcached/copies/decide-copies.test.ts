@@ -51,7 +51,7 @@ function seen(
     standing: more.standing ?? 'filled',
     item: text === null ? null : item(text),
     hint: note === undefined ? undefined : { note, cas: 1n },
-    tomb: more.tomb === undefined ? undefined : { ...KEY, id: more.tomb },
+    tomb: more.tomb === undefined ? undefined : { note: { ...KEY, id: more.tomb }, cas: 1n },
   };
 }
 

@@ -1,0 +1,154 @@
+/** Removes the copies of an item, so that what is left on a node that cannot be reached counts nowhere. */
+import { randomUUID } from 'node:crypto';
+import type { CallOptions, Deadline } from '../../common/deadline.js';
+import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
+import type { NewContent } from './commit-copies.js';
+import { type CopyKey, hintKey } from './copy-key.js';
+import type { CopyPlaces } from './copy-places.js';
+import type { CopyReport, MissedCopy } from './copy-report.js';
+import { type CopyLook, failuresOf } from './look-at-copies.js';
+import type { NodeStandings } from './node-standings.js';
+import type { NoteWriter } from './note-writer.js';
+import { onAllCopies } from './on-all-copies.js';
+
+/** What a removal did. */
+export interface RemovalReport extends CopyReport {
+  /** Whether any copy was there. */
+  readonly found: boolean;
+}
+
+/** What removing needs. */
+export interface CopyRemovalOptions {
+  /** Which nodes hold what. */
+  readonly places: CopyPlaces;
+  /** Looks at the copies. */
+  readonly look: CopyLook;
+  /** Writes tombstones. */
+  readonly notes: NoteWriter;
+  /** What is known of the nodes. */
+  readonly standings: NodeStandings;
+  /** How long one node may take, in milliseconds. */
+  readonly operationTimeoutMs: number;
+  /** Changes the copies. */
+  readonly change: (
+    key: CopyKey,
+    make: (item: MemcachedItem | null) => NewContent | undefined,
+    deadline: Deadline,
+  ) => Promise<CopyReport | undefined>;
+}
+
+/** See the head of this file. */
+export class CopyRemoval {
+  readonly #options: CopyRemovalOptions;
+
+  /** @param options the nodes and what is known of them */
+  constructor(options: CopyRemovalOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Removes every copy. When one cannot be reached, or its node is warming, tombstones are left on the others, so that what
+   * is left there counts nowhere. Never rejects but by the deadline.
+   */
+  async delete(key: CopyKey, deadline: Deadline): Promise<RemovalReport> {
+    const { standings } = this.#options;
+    const nodes = [...this.#options.places.holders(key), ...this.#options.places.spares(key)];
+    const missed: MissedCopy[] = [];
+    const found: MemcachedNode[] = [];
+    const gone: MemcachedNode[] = [];
+    // One name on all nodes: whoever creates the item anew lifts it on those, too, that he cannot reach.
+    const id = randomUUID();
+    const bury = async (where: readonly MemcachedNode[]): Promise<void> => {
+      await onAllCopies(where, missed, deadline, async (node) => {
+        const answer = await this.#options.notes.bury(node, { ...key, id }, deadline);
+        (answer === 'deleted' ? found : gone).push(node);
+      });
+    };
+    const trusted = nodes.every((node) => node.available && standings.of(node.id) === 'filled');
+    if (!trusted) await bury(nodes);
+    else {
+      await onAllCopies(nodes, missed, deadline, async (node) => {
+        const call = this.#call(deadline);
+        const [, answer] = await Promise.all([
+          node.delete(hintKey(key.key), call),
+          node.delete(key.key, call),
+        ]);
+        (answer === 'not-found' ? gone : found).push(node);
+      });
+      const holders = new Set(this.#options.places.holders(key));
+      const unsure =
+        missed.length > 0 ||
+        !(await this.#allFilled(
+          gone.filter((node) => holders.has(node)),
+          deadline,
+        ));
+      if (unsure) await bury([...found, ...gone]);
+    }
+    await this.#suspectAll(new Set([...found, ...gone]), missed, deadline);
+    const reached = [...new Set([...found, ...gone].map(({ id }) => id))];
+    return {
+      reached: reached.filter((id) => missed.every(({ node }) => node !== id)),
+      missed,
+      found: found.length > 0,
+    };
+  }
+
+  /**
+   * Removes the copies that are `ours`, and none that somebody else has put in their place: what a lock's holder does who may
+   * have lost it. Where a copy cannot be reached, `left` takes the place of the others, so that what is left there counts no more:
+   * a tombstone would count against whoever takes the lock next. Errors: as {@link ReplicatedCopies.change}.
+   */
+  async release(
+    key: CopyKey,
+    ours: (item: MemcachedItem) => boolean,
+    left: NewContent,
+    deadline: Deadline,
+  ): Promise<RemovalReport> {
+    const seen = await this.#options.look.all(key, deadline);
+    const missed: MissedCopy[] = failuresOf(seen);
+    const reached = seen.flatMap((copy) => (copy.reached ? [copy.node] : []));
+    const own = new Map<MemcachedNode, bigint>();
+    for (const copy of seen) {
+      const node = this.#options.places.node(copy.node);
+      if (copy.reached && node !== undefined && copy.item !== null && ours(copy.item))
+        own.set(node, copy.item.cas);
+    }
+    if (own.size === 0) return { reached, missed, found: false };
+    const complete = missed.length === 0;
+    if (complete) {
+      await onAllCopies([...own.keys()], missed, deadline, async (node) => {
+        await node.delete(key.key, { ...this.#call(deadline), cas: own.get(node) ?? 0n });
+      });
+      if (missed.length === 0) return { reached, missed, found: true };
+    }
+    const report = await this.#options.change(
+      key,
+      (item) => ((item === null ? complete : ours(item)) ? left : undefined),
+      deadline,
+    );
+    return { reached: [], missed: [], ...report, found: true };
+  }
+
+  async #allFilled(nodes: readonly MemcachedNode[], deadline: Deadline): Promise<boolean> {
+    const answers = await Promise.all(
+      nodes.map((node) => this.#options.look.confirmsMiss(node, deadline).catch(() => false)),
+    );
+    return answers.every((filled) => filled);
+  }
+
+  async #suspectAll(
+    reached: ReadonlySet<MemcachedNode>,
+    missed: readonly MissedCopy[],
+    deadline: Deadline,
+  ): Promise<void> {
+    if (missed.length === 0) return;
+    const missers = missed.map(({ node }) => node);
+    await onAllCopies([...reached], [], deadline, (node) =>
+      this.#options.notes.suspect(node, missers, deadline),
+    );
+  }
+
+  #call(deadline: Deadline): CallOptions {
+    return deadline.callWithin(this.#options.operationTimeoutMs);
+  }
+}
