@@ -13,7 +13,7 @@ import type {
   ReplicatedCopies,
 } from '../memcached/copies/replicated-copies.js';
 import type { MemcachedItem } from '../memcached/memcached-node.js';
-import { isReleasedLock, releasedLock } from '../session/lock-protocol.js';
+import { releasedLock, releasedLockOf } from '../session/released-lock.js';
 import { ClientLocks, type TakenLock } from './client-locks.js';
 import { type ChangeCommand, changeItem } from './item-change.js';
 import type { GatewayItems, ItemAnswer, ItemCommand } from './item-command.js';
@@ -43,8 +43,6 @@ export interface ReplicatedItemsOptions {
   readonly onMissed: (operation: 'save' | 'touch' | 'destroy', report: CopyReport) => void;
 }
 
-/** As long as a lock that never expires is taken for one that was left behind. */
-const ENDLESS_LOCK_SECONDS = 86_400;
 const NOT_FOUND: ItemAnswer = Object.freeze({ status: 'not-found' });
 
 /** See the head of this file. */
@@ -145,10 +143,8 @@ export class ReplicatedItems implements GatewayItems {
 
   #giveBack(key: CopyKey, { value, exptime }: TakenLock, deadline?: Deadline): Promise<RemovalReport> {
     const { copies, commandTimeoutMs } = this.#options;
-    // As long as a copy of the lock may be left on a node that cannot be reached.
-    const left = { value: releasedLock(), exptime: exptime === 0 ? ENDLESS_LOCK_SECONDS : exptime };
     const within = deadline ?? Deadline.of({ timeoutMs: commandTimeoutMs });
-    return copies.release(key, (item) => item.value.equals(value), left, within);
+    return copies.release(key, (item) => item.value.equals(value), releasedLock(exptime), within);
   }
 
   /**
@@ -159,7 +155,10 @@ export class ReplicatedItems implements GatewayItems {
     const lock = this.#locks.gaveBack(client, key.key);
     if (lock === 'not held') return NOT_FOUND;
     if (lock === undefined || cas !== 0n) return await this.#delete(key, cas, deadline);
-    const report = await this.#giveBack(key, lock, deadline);
+    const report = await this.#giveBack(key, lock, deadline).catch((error: unknown) => {
+      this.#locks.took(client, key.key, lock);
+      throw error;
+    });
     this.#assertTaken('destroy', report);
     return { status: report.found ? 'deleted' : 'not-found' };
   }
@@ -212,7 +211,7 @@ export class ReplicatedItems implements GatewayItems {
   }
 
   #isReleased(key: CopyKey, item: MemcachedItem | null): boolean {
-    return item !== null && this.#options.isLock(key.key) && isReleasedLock(item.value);
+    return item !== null && this.#options.isLock(key.key) && releasedLockOf(item.value) !== undefined;
   }
 
   #named(node: NodeId, { cas }: { readonly cas: bigint }): bigint {

@@ -2,7 +2,9 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { BackoffOptions } from '../common/backoff.js';
 import { type Clock, systemClock } from '../common/clock.js';
+import type { NewContent } from '../memcached/copies/commit-copies.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
+import { releasedLockOf } from './released-lock.js';
 
 /** A lock that was taken on one node. */
 export interface TakenLock {
@@ -28,22 +30,6 @@ export interface LockProtocol {
 }
 
 /**
- * What a gateway leaves in the place of a lock that was given back while a node could not be reached, so that the lock which is
- * left there counts no more: no lock.
- */
-const RELEASED = Buffer.from('stormlamp-released');
-
-/** The value in the place of a lock that was given back. */
-export function releasedLock(): Buffer {
-  return Buffer.from(RELEASED);
-}
-
-/** Whether a lock's value says that it was given back. */
-export function isReleasedLock(value: Buffer): boolean {
-  return value.equals(RELEASED);
-}
-
-/**
  * The lock of php-memcached: `add` of a key of its own, deleted at the end (php_memcached session handler, measured).
  * Ours holds an owner mark, expires, and is renewed and deleted only in the very version that we stored.
  *
@@ -56,10 +42,12 @@ export function memcachedLock(lifeMs: number): LockProtocol {
     renewEveryMs: lifeMs / 3,
     async tryLock(node, key) {
       const owner = Buffer.from(`stormlamp-${process.pid}-${randomBytes(6).toString('hex')}`);
+      let left: NewContent | undefined;
       let taken = await node.add(key, owner, { exptime });
       if (taken.status === 'exists') {
         const there = await node.get(key);
-        if (there !== null && isReleasedLock(there.value))
+        left = there === null ? undefined : releasedLockOf(there.value);
+        if (there !== null && left !== undefined)
           taken = await node.set(key, owner, { exptime, cas: there.cas });
       }
       if (taken.status !== 'stored') return undefined;
@@ -71,7 +59,10 @@ export function memcachedLock(lifeMs: number): LockProtocol {
           cas = renewed.cas;
           return true;
         },
-        release: async () => (await node.delete(key, { cas })) === 'deleted',
+        async release() {
+          if (left === undefined) return (await node.delete(key, { cas })) === 'deleted';
+          return (await node.set(key, left.value, { exptime: left.exptime, cas })).status === 'stored';
+        },
       };
     },
     versionOf: async (node, key) => (await node.get(key))?.cas,

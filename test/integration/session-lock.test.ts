@@ -3,6 +3,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { memcachedLock, memcacheLock } from '../../src/session/lock-protocol.js';
+import { releasedLock } from '../../src/session/released-lock.js';
+import { sessionLockKey } from '../../src/session/session-keys.js';
 import { sessionSuite } from './session-suite.js';
 
 const suite = sessionSuite('sessionlock');
@@ -57,6 +59,28 @@ describe('a lock without expiry that a killed PHP left behind', () => {
     session.data['a'] = 2;
     await expect(store.save(session)).rejects.toMatchObject({ code: 'ERR_SESSION_LOCKED' });
   });
+});
+
+test('what a gateway left in the place of a lock is no lock, and is put back when the lock is', async () => {
+  const id = newId();
+  const store = await openStore();
+  const session = store.create();
+  session.data['a'] = 1;
+  await store.save(session);
+  const lock = sessionLockKey(store.options, session.id);
+  const left = releasedLock(30);
+  const [first] = store.copies.holders(lock);
+  await first?.set(lock.key, left.value, { exptime: left.exptime });
+  session.data['a'] = 2;
+  expect((await store.save(session)).outcome).toBe('saved');
+  expect((await first?.get(lock.key))?.value).toEqual(left.value);
+  // A lock is one all the same.
+  await first?.set(lock.key, Buffer.from('1'), { exptime: 30 });
+  session.data['a'] = 3;
+  const impatient = await openStore({ lockWaitMs: 100, lockBreakMs: 0 });
+  const other = await impatient.load(session.id);
+  other.data['b'] = id;
+  await expect(impatient.save(other)).rejects.toMatchObject({ code: 'ERR_SESSION_LOCKED' });
 });
 
 test('locks of PHP requests that follow one another are never taken for one that was left behind', async () => {

@@ -114,7 +114,11 @@ export class CopyRemoval {
         own.set(node, copy.item.cas);
     }
     if (own.size === 0) return { reached, missed, found: false };
-    const complete = missed.length === 0;
+    // What was sent to a node that missed writes may still arrive there: it must not find the place empty.
+    const { places, standings } = this.#options;
+    const trusted = places.holders(key).every(({ id }) => standings.of(id) === 'filled');
+    const alike = seen.every((copy) => copy.reached && (copy.item === null || ours(copy.item)));
+    const complete = missed.length === 0 && trusted && alike;
     if (complete) {
       await onAllCopies([...own.keys()], missed, deadline, async (node) => {
         await node.delete(key.key, { ...this.#call(deadline), cas: own.get(node) ?? 0n });
