@@ -1,5 +1,5 @@
 /** A node dies, lags, hangs or changes its role, and callers see only what is certain. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isStormlampError } from '../../src/common/stormlamp-error.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
@@ -11,12 +11,24 @@ import { eventually } from './eventually.js';
 let servers: LocalCluster;
 let cluster: MysqlCluster;
 
-async function start(
-  options: MysqlOptions = {},
-  database: DatabaseCase = ONE_CLIENT_DATABASE,
-): Promise<void> {
-  servers = await startLocalCluster({ ...database.options, memcached: 0, php: false });
-  await servers.primary.query('CREATE TABLE shop.t (id INT PRIMARY KEY, v INT) ENGINE=InnoDB');
+/** One set of servers for the tests of a group, all of which leave it as it was, and a client of its own for each test. */
+function shareServers(database: DatabaseCase): void {
+  beforeAll(async () => {
+    servers = await startLocalCluster({ ...database.options, memcached: 0, php: false });
+    await servers.primary.query('CREATE TABLE shop.t (id INT PRIMARY KEY, v INT) ENGINE=InnoDB');
+    await servers.waitForReplication();
+  });
+  afterEach(async () => {
+    await cluster?.close();
+  });
+  afterAll(async () => {
+    await servers?.close();
+  });
+}
+
+/** A client, whose servers have no rows. */
+async function open(options: MysqlOptions = {}): Promise<void> {
+  await servers.primary.query('DELETE FROM shop.t');
   await servers.waitForReplication();
   cluster = await createMysqlCluster({ ...servers.options().mysql, ...options });
 }
@@ -92,15 +104,9 @@ async function expectAgreement(writers: Writers): Promise<void> {
 const insert = (id: number): Promise<unknown> =>
   cluster.execute({ sql: 'INSERT INTO t VALUES (?, ?)', timeoutMs: 15_000 }, [id, id]);
 
-afterEach(async () => {
-  await cluster?.close();
-  await servers?.close();
-});
-
 describe.each(CLIENT_DATABASES)('on $name', (database) => {
-  beforeEach(async () => {
-    await start({}, database);
-  });
+  shareServers(database);
+  beforeEach(() => open());
 
   test('a replica whose applier stops, or falls behind, is left; when it has caught up it serves again', async () => {
     const [slow, other] = servers.replicas;
@@ -202,174 +208,184 @@ describe.each(CLIENT_DATABASES)('on $name', (database) => {
   });
 });
 
-describe('deadlines', () => {
-  test('hold on a primary that hangs, and on a replica that hangs', async () => {
-    await start();
-    await insert(1);
-    await servers.primary.pause();
-    const write = cluster.query({ sql: 'INSERT INTO t VALUES (2, 2)', timeoutMs: 400 });
-    await expect(write).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
-    await servers.primary.resume();
-    await eventually('it is back', () => cluster.topology().writer.kind === 'primary');
+describe('of one kind', () => {
+  shareServers(ONE_CLIENT_DATABASE);
 
-    for (const replica of servers.replicas) await replica.pause();
-    const reads = Array.from({ length: 6 }, () => cluster.query({ sql: 'SELECT * FROM t', timeoutMs: 600 }));
-    const outcomes = await Promise.allSettled(reads);
-    for (const outcome of outcomes) {
-      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'ERR_TIMEOUT' });
-    }
-    await eventually('the primary serves reads', async () => {
-      const [rows] = await cluster
-        .query({ sql: 'SELECT @@server_id AS id', timeoutMs: 500 })
-        .catch(() => [[]] as const);
-      return (rows as unknown as { id: number }[])[0]?.id === servers.primary.serverId;
+  describe('deadlines', () => {
+    test('hold on a primary that hangs, and on a replica that hangs', async () => {
+      await open();
+      await insert(1);
+      await servers.primary.pause();
+      const write = cluster.query({ sql: 'INSERT INTO t VALUES (2, 2)', timeoutMs: 400 });
+      await expect(write).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+      await servers.primary.resume();
+      await eventually('it is back', () => cluster.topology().writer.kind === 'primary');
+
+      for (const replica of servers.replicas) await replica.pause();
+      const reads = Array.from({ length: 6 }, () =>
+        cluster.query({ sql: 'SELECT * FROM t', timeoutMs: 600 }),
+      );
+      const outcomes = await Promise.allSettled(reads);
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'ERR_TIMEOUT' });
+      }
+      await eventually('the primary serves reads', async () => {
+        const [rows] = await cluster
+          .query({ sql: 'SELECT @@server_id AS id', timeoutMs: 500 })
+          .catch(() => [[]] as const);
+        return (rows as unknown as { id: number }[])[0]?.id === servers.primary.serverId;
+      });
+      for (const replica of servers.replicas) await replica.resume();
+      await poolIsIdle();
     });
-    for (const replica of servers.replicas) await replica.resume();
-    await poolIsIdle();
-  });
 
-  test('hold when the network swallows everything, also for a caller who waits for a connection', async () => {
-    await start({ pool: { max: 2 } });
-    await insert(1);
-    servers.primary.faults.partition();
-    const writes = Array.from({ length: 6 }, (_, index) =>
-      cluster.query({ sql: 'INSERT INTO t VALUES (?, 0)', values: [index + 10], timeoutMs: 500 }),
-    );
-    for (const outcome of await Promise.allSettled(writes)) {
-      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ERR_TIMEOUT' } });
-    }
-    servers.primary.faults.heal();
-    await eventually('it is back', () =>
-      insert(2).then(
-        () => true,
-        () => false,
-      ),
-    );
-    await poolIsIdle();
-  });
-
-  test('a signal ends a statement that runs, and it ends on the server, too', async () => {
-    await start();
-    const blocker = await cluster.getConnection();
-    await blocker.beginTransaction();
-    await blocker.query('INSERT INTO t VALUES (1, 1)');
-    const controller = new AbortController();
-    const write = cluster.query({ sql: 'INSERT INTO t VALUES (1, 2)', signal: controller.signal });
-    const waiting = (): Promise<unknown[]> =>
-      servers.primary.query("SELECT * FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT INTO t%'");
-    await eventually('it waits for the lock', async () => (await waiting()).length === 1);
-    controller.abort();
-    await expect(write).rejects.toMatchObject({
-      code: 'ERR_ABORTED',
-      message: expect.stringContaining('may or may not have happened'),
-      cause: { code: 'ERR_OUTCOME_UNKNOWN' },
+    test('hold when the network swallows everything, also for a caller who waits for a connection', async () => {
+      await open({ pool: { max: 2 } });
+      await insert(1);
+      servers.primary.faults.partition();
+      const writes = Array.from({ length: 6 }, (_, index) =>
+        cluster.query({ sql: 'INSERT INTO t VALUES (?, 0)', values: [index + 10], timeoutMs: 500 }),
+      );
+      for (const outcome of await Promise.allSettled(writes)) {
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ERR_TIMEOUT' } });
+      }
+      servers.primary.faults.heal();
+      await eventually('it is back', () =>
+        insert(2).then(
+          () => true,
+          () => false,
+        ),
+      );
+      await poolIsIdle();
     });
-    await eventually('the server has ended it', async () => (await waiting()).length === 0);
-    await blocker.commit();
-    blocker.release();
-    expect(await servers.primary.query('SELECT v FROM shop.t')).toEqual([{ v: 1 }]);
-    await expect(cluster.query({ sql: 'SELECT 1', signal: AbortSignal.abort() })).rejects.toMatchObject({
-      code: 'ERR_ABORTED',
+
+    test('a signal ends a statement that runs, and it ends on the server, too', async () => {
+      await open();
+      const blocker = await cluster.getConnection();
+      await blocker.beginTransaction();
+      await blocker.query('INSERT INTO t VALUES (1, 1)');
+      const controller = new AbortController();
+      const write = cluster.query({ sql: 'INSERT INTO t VALUES (1, 2)', signal: controller.signal });
+      const waiting = (): Promise<unknown[]> =>
+        servers.primary.query(
+          "SELECT * FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT INTO t%'",
+        );
+      await eventually('it waits for the lock', async () => (await waiting()).length === 1);
+      controller.abort();
+      await expect(write).rejects.toMatchObject({
+        code: 'ERR_ABORTED',
+        message: expect.stringContaining('may or may not have happened'),
+        cause: { code: 'ERR_OUTCOME_UNKNOWN' },
+      });
+      await eventually('the server has ended it', async () => (await waiting()).length === 0);
+      await blocker.commit();
+      blocker.release();
+      expect(await servers.primary.query('SELECT v FROM shop.t')).toEqual([{ v: 1 }]);
+      await expect(cluster.query({ sql: 'SELECT 1', signal: AbortSignal.abort() })).rejects.toMatchObject({
+        code: 'ERR_ABORTED',
+      });
+      await poolIsIdle();
     });
-    await poolIsIdle();
-  });
 
-  test.each([
-    ['a plain signal', () => undefined],
-    ['a signal with a reason', () => new Error('enough')],
-  ])('%s ends a read, whose connection is not used again', async (_name, reason) => {
-    await start({ pool: { max: 1 }, reads: { preference: 'primary' } });
-    const id = async (): Promise<unknown> => {
-      const [rows] = await cluster.query({ sql: 'SELECT CONNECTION_ID() AS id', timeoutMs: 20_000 });
-      return (rows as unknown as { id: number }[])[0]?.id;
-    };
-    const before = await id();
-    const controller = new AbortController();
-    const read = cluster.query({ sql: 'SELECT SLEEP(30)', signal: controller.signal });
-    await eventually('it runs', () => cluster.stats().some(({ inFlight }) => inFlight === 1));
-    controller.abort(reason());
-    await expect(read).rejects.toMatchObject({ code: 'ERR_ABORTED' });
-    expect(await id()).not.toBe(before);
-    await poolIsIdle();
-  });
-
-  test('a driver timeout keeps its code, and its connection is not used again', async () => {
-    await start({ pool: { max: 1 } });
-    const blocker = servers.primary.query('SELECT GET_LOCK("x", 1), SLEEP(1)');
-    await expect(
-      cluster.query({ sql: 'SELECT GET_LOCK("x", 5), SLEEP(3)', timeout: 200 }),
-    ).rejects.toMatchObject({ code: 'PROTOCOL_SEQUENCE_TIMEOUT' });
-    await cluster.query({ sql: 'INSERT INTO t VALUES (1, 1)', timeoutMs: 5_000 });
-    await blocker;
-    await poolIsIdle();
-  });
-});
-
-describe('a node that hangs', () => {
-  test('does not keep callers without a deadline for ever: reads go elsewhere, a write is unknown', async () => {
-    await start();
-    const [first] = servers.replicas;
-    const sleepy = 'SELECT @@server_id AS id, SLEEP(0.4) AS s';
-    const reads = Array.from({ length: 10 }, () => cluster.query(sleepy));
-    await eventually('some read on each replica', () =>
-      cluster.stats().every(({ node, inFlight }) => node === servers.primary.id || inFlight > 0),
-    );
-    await first?.pause();
-    const ids = (await Promise.all(reads)).map(([rows]) => (rows as unknown as { id: number }[])[0]?.id);
-    expect(ids).toHaveLength(10);
-    await first?.resume();
-
-    await insert(1);
-    await servers.primary.pause();
-    await expect(cluster.query('INSERT INTO t VALUES (2, 2)')).rejects.toMatchObject({
-      code: 'ERR_OUTCOME_UNKNOWN',
+    test.each([
+      ['a plain signal', () => undefined],
+      ['a signal with a reason', () => new Error('enough')],
+    ])('%s ends a read, whose connection is not used again', async (_name, reason) => {
+      await open({ pool: { max: 1 }, reads: { preference: 'primary' } });
+      const id = async (): Promise<unknown> => {
+        const [rows] = await cluster.query({ sql: 'SELECT CONNECTION_ID() AS id', timeoutMs: 20_000 });
+        return (rows as unknown as { id: number }[])[0]?.id;
+      };
+      const before = await id();
+      const controller = new AbortController();
+      const read = cluster.query({ sql: 'SELECT SLEEP(30)', signal: controller.signal });
+      await eventually('it runs', () => cluster.stats().some(({ inFlight }) => inFlight === 1));
+      controller.abort(reason());
+      await expect(read).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+      expect(await id()).not.toBe(before);
+      await poolIsIdle();
     });
-    await servers.primary.resume();
-    await eventually('it is back', () => cluster.topology().writer.kind === 'primary');
-    await poolIsIdle();
+
+    test('a driver timeout keeps its code, and its connection is not used again', async () => {
+      await open({ pool: { max: 1 } });
+      const blocker = servers.primary.query('SELECT GET_LOCK("x", 1), SLEEP(1)');
+      await expect(
+        cluster.query({ sql: 'SELECT GET_LOCK("x", 5), SLEEP(3)', timeout: 200 }),
+      ).rejects.toMatchObject({ code: 'PROTOCOL_SEQUENCE_TIMEOUT' });
+      await cluster.query({ sql: 'INSERT INTO t VALUES (1, 1)', timeoutMs: 5_000 });
+      await blocker;
+      await poolIsIdle();
+    });
   });
 
-  test('does not keep writes that wait for a connection to it when there is another primary', async () => {
-    await start({ pool: { max: 1 }, blockMs: 30_000 });
-    const old = servers.primary;
-    const [next] = servers.replicas;
-    if (next === undefined) throw new Error('a replica is needed');
-    await insert(1);
-    await old.pause();
-    const writes = Array.from({ length: 4 }, (_, index) => insert(index + 2));
-    const outcomes = Promise.allSettled(writes);
-    await eventually('the others wait', () => cluster.stats().some(({ pool }) => pool.waiting > 0));
-    await servers.promote(next, { timeoutMs: 20_000 });
-    const ended = (await outcomes).map((outcome) =>
-      outcome.status === 'fulfilled' ? 'done' : (outcome.reason as { code: string }).code,
-    );
-    // The first one was sent to the server that hangs; nobody knows what became of it.
-    expect(ended).toEqual(['ERR_OUTCOME_UNKNOWN', 'done', 'done', 'done']);
-    expect(await next.query('SELECT id FROM shop.t WHERE id > 2 ORDER BY id')).toEqual([
-      { id: 3 },
-      { id: 4 },
-      { id: 5 },
-    ]);
-    await old.resume();
-    await poolIsIdle();
+  describe('closing', () => {
+    test('close waits for what runs, destroy does not, and both leave nothing', async () => {
+      await open();
+      const running = cluster.query(
+        'SELECT SLEEP(0.3) AS s, @@server_id AS id FROM t RIGHT JOIN (SELECT 1) one ON 1',
+      );
+      const closing = cluster.close();
+      await expect(cluster.query('SELECT 1')).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+      await expect(running).resolves.toBeDefined();
+      await closing;
+
+      const other = await createMysqlCluster(servers.options().mysql);
+      const endless = other.query('SELECT SLEEP(60)');
+      await eventually('it runs', () => other.stats().some(({ inFlight }) => inFlight === 1));
+      other.destroy();
+      await expect(endless).rejects.toMatchObject({ code: expect.any(String) });
+    });
   });
-});
 
-describe('closing', () => {
-  test('close waits for what runs, destroy does not, and both leave nothing', async () => {
-    await start();
-    const running = cluster.query(
-      'SELECT SLEEP(0.3) AS s, @@server_id AS id FROM t RIGHT JOIN (SELECT 1) one ON 1',
-    );
-    const closing = cluster.close();
-    await expect(cluster.query('SELECT 1')).rejects.toMatchObject({ code: 'ERR_CLOSED' });
-    await expect(running).resolves.toBeDefined();
-    await closing;
+  describe('a node that hangs', () => {
+    test('does not keep callers without a deadline for ever: reads go elsewhere, a write is unknown', async () => {
+      // Silence is noticed sooner.
+      await open({ monitor: { ...servers.options().mysql.monitor, intervalMs: 250, timeoutMs: 500 } });
+      const [first] = servers.replicas;
+      const sleepy = 'SELECT @@server_id AS id, SLEEP(0.4) AS s';
+      const reads = Array.from({ length: 10 }, () => cluster.query(sleepy));
+      await eventually('some read on each replica', () =>
+        cluster.stats().every(({ node, inFlight }) => node === servers.primary.id || inFlight > 0),
+      );
+      await first?.pause();
+      const ids = (await Promise.all(reads)).map(([rows]) => (rows as unknown as { id: number }[])[0]?.id);
+      expect(ids).toHaveLength(10);
+      await first?.resume();
 
-    const other = await createMysqlCluster(servers.options().mysql);
-    const endless = other.query('SELECT SLEEP(60)');
-    await eventually('it runs', () => other.stats().some(({ inFlight }) => inFlight === 1));
-    other.destroy();
-    await expect(endless).rejects.toMatchObject({ code: expect.any(String) });
+      await insert(1);
+      await servers.primary.pause();
+      await expect(cluster.query('INSERT INTO t VALUES (2, 2)')).rejects.toMatchObject({
+        code: 'ERR_OUTCOME_UNKNOWN',
+      });
+      await servers.primary.resume();
+      await eventually('it is back', () => cluster.topology().writer.kind === 'primary');
+      await poolIsIdle();
+    });
+
+    test('does not keep writes that wait for a connection to it when there is another primary', async () => {
+      await open({ pool: { max: 1 }, blockMs: 30_000 });
+      const old = servers.primary;
+      const [next] = servers.replicas;
+      if (next === undefined) throw new Error('a replica is needed');
+      await insert(1);
+      await old.pause();
+      const writes = Array.from({ length: 4 }, (_, index) => insert(index + 2));
+      const outcomes = Promise.allSettled(writes);
+      await eventually('the others wait', () => cluster.stats().some(({ pool }) => pool.waiting > 0));
+      await servers.promote(next, { timeoutMs: 20_000 });
+      const ended = (await outcomes).map((outcome) =>
+        outcome.status === 'fulfilled' ? 'done' : (outcome.reason as { code: string }).code,
+      );
+      // The first one was sent to the server that hangs; nobody knows what became of it.
+      expect(ended).toEqual(['ERR_OUTCOME_UNKNOWN', 'done', 'done', 'done']);
+      expect(await next.query('SELECT id FROM shop.t WHERE id > 2 ORDER BY id')).toEqual([
+        { id: 3 },
+        { id: 4 },
+        { id: 5 },
+      ]);
+      // It is still writable: nothing may come after this test.
+      await old.resume();
+      await poolIsIdle();
+    });
   });
 });
