@@ -1,8 +1,20 @@
 /** The place in the application from which the library was called: for reports of leaks, and for the stacks of errors. */
 import { fileURLToPath } from 'node:url';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 
 /** So many frames are looked at; the library's own come first and are left out. */
 const FRAMES = 60;
+
+/** Codes of errors that are made for a single call, or for the calls of a single session. */
+const OF_ONE_CALL: ReadonlySet<string> = new Set([
+  ErrorCode.TIMEOUT,
+  ErrorCode.ABORTED,
+  ErrorCode.UNSUPPORTED,
+  ErrorCode.WRITE_REFUSED,
+  ErrorCode.OUTCOME_UNKNOWN,
+  ErrorCode.TRANSACTION_LOST,
+  ErrorCode.CONNECTION_LOST,
+]);
 
 /** Where this package's own code is. */
 const HOME = fileURLToPath(new URL('..', import.meta.url));
@@ -23,6 +35,8 @@ export function callSite(): string {
  */
 export function withCaller(error: unknown): unknown {
   if (!(error instanceof Error) || typeof error.stack !== 'string') return error;
+  // What is wrong with a node is told to everybody with the same error, which is about none of their calls.
+  if (isStormlampError(error) && !OF_ONE_CALL.has(error.code)) return error;
   const place = callSite();
   const [first = ''] = place.split('\n');
   if (first === '' || first.includes(HOME) || error.stack.includes(first)) return error;

@@ -159,11 +159,12 @@ export class Transactions {
 type Replay = 'conflict' | 'role-change' | 'lost' | undefined;
 
 function checkNested(outer: ActiveTransaction, options: TransactionOptions): void {
-  if (options.isolation === undefined && !(outer.readOnly && options.readOnly === false)) return;
+  const wantsOther = options.isolation !== undefined || (outer.readOnly && options.after !== undefined);
+  if (!wantsOther && !(outer.readOnly && options.readOnly === false)) return;
   throw new StormlampError(
     ErrorCode.UNSUPPORTED,
     'A transaction inside a transaction is a savepoint of it: it can have no isolation level of its own, ' +
-      'and cannot write when the outer one is read-only',
+      'and when the outer one is read-only it cannot write, and sees what that one sees',
   );
 }
 

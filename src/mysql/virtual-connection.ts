@@ -180,6 +180,8 @@ export class VirtualConnection {
         const { deadline } = this.#host.contextOf(limits);
         if (!open) return;
         open = false;
+        // It is gone with its connection.
+        if (this.#phase !== 'open') return;
         await this.#inTurn(deadline, async () => {
           if (this.#session.held !== connection) return;
           this.#session.untie('prepared', name);

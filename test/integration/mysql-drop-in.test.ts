@@ -205,8 +205,10 @@ test('a prepared statement ties its connection until it is closed', async () => 
   await statement.close();
   await expect(statement.execute([1])).rejects.toMatchObject({ code: 'ERR_CLOSED' });
   expect((await same.execute([2]))[0]).toEqual([{ n: 3, id: primary }]);
-  await same.close();
   connection.release();
+  // As with mysql2, to close it late is no mistake; to use it is.
+  await same.close();
+  await expect(same.execute([2])).rejects.toMatchObject({ code: 'ERR_CLOSED' });
   await poolIsIdle();
 });
 

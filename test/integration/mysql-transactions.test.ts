@@ -277,6 +277,13 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
       cluster.transaction(() => undefined, { isolation: 'SERIALIZABLE' }),
     );
     await expect(work).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    const token = await cluster.token();
+    for (const wish of [{ readOnly: false }, { after: token }]) {
+      const inner = cluster.transaction(() => cluster.transaction(() => undefined, wish), { readOnly: true });
+      await expect(inner).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    }
+    // What it wants it has.
+    await cluster.transaction(() => cluster.transaction(() => undefined, { after: token, readOnly: true }));
   });
 
   test('the deadline ends a function that waits for a lock, and nothing of it stays', async () => {

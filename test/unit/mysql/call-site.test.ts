@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { callSite, withoutOwn } from '../../../src/mysql/call-site.js';
+import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
+import { callSite, withCaller, withoutOwn } from '../../../src/mysql/call-site.js';
 
 test('the caller comes first, however deep it is, and the limit of others is left as it was', () => {
   const limit = Error.stackTraceLimit;
@@ -22,4 +23,22 @@ test('frames of the package and of Node are left out, unless there are no others
   const home = '/app/node_modules/stormlamp/dist/';
   expect(withoutOwn([own, node, caller], home)).toEqual([caller]);
   expect(withoutOwn([own, node], home)).toEqual([own, node]);
+});
+
+test('the caller is added to the stack of an error once, and not to one that many callers get', async () => {
+  const theCaller = async (error: Error): Promise<string> => {
+    await undefined;
+    for (let time = 0; time < 2; time += 1) expect(withCaller(error)).toBe(error);
+    return error.stack ?? '';
+  };
+  const refused = new Error('Duplicate entry');
+  refused.stack = 'Error: Duplicate entry\n    at Packet.asError (packet.js:1:1)';
+  expect((await theCaller(refused)).split('theCaller')).toHaveLength(2);
+  const down = new StormlampError(ErrorCode.NODE_UNREACHABLE, 'down');
+  down.stack = 'StormlampError: down';
+  expect(await theCaller(down)).toBe('StormlampError: down');
+  const late = new StormlampError(ErrorCode.TIMEOUT, 'late');
+  late.stack = 'StormlampError: late';
+  expect(await theCaller(late)).toContain('theCaller');
+  expect(withCaller('no error')).toBe('no error');
 });
