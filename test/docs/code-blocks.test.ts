@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
 import { ROOT, stormlamp } from '../support/run-node.js';
 
 interface Block {
@@ -96,6 +97,22 @@ test('JSON is JSON, and shell is shell', () => {
   }
 });
 
+test('PHP is PHP', async () => {
+  const { php } = await resolveServers(['php']);
+  if (php === undefined) throw new Error('PHP was not resolved');
+  const { command, prefixArgs, env } = php.cli;
+  for (const { code, page } of of('php')) {
+    const input = code.startsWith('<?php') ? code : `<?php\n${code}`;
+    const options = { input, encoding: 'utf8', env: { ...process.env, ...env } } as const;
+    const { status, stdout } = spawnSync(command, [...prefixArgs, '-l'], options);
+    expect([page, status, stdout.split('\n')[0]]).toEqual([
+      page,
+      0,
+      expect.stringMatching(/^No syntax errors/),
+    ]);
+  }
+});
+
 test('the commands that pages show exist, with their flags', { timeout: 60_000 }, async () => {
   const shown = new Map<string, Set<string>>();
   for (const { code } of of('sh'))
@@ -105,9 +122,10 @@ test('the commands that pages show exist, with their flags', { timeout: 60_000 }
       shown.set(command, flags);
     }
   expect(shown.size).toBeGreaterThan(4);
-  for (const [command, flags] of shown) {
+  const look = async ([command, flags]: readonly [string, ReadonlySet<string>]): Promise<void> => {
     const { code, stdout } = await stormlamp([command, '--help']);
     expect([command, code]).toEqual([command, 0]);
     for (const flag of flags) expect(stdout, command).toContain(flag);
-  }
+  };
+  await Promise.all([...shown].map(look));
 });
