@@ -20,23 +20,41 @@ export { ROOT, run, runBin } from './run-child.mjs';
 const TEMPORARY = '.stormlamp-';
 const LEFTOVER_AGE_MS = 3_600_000;
 
-/**
- * Without `NODE_ENV=production` and the like of the caller, which would leave out the compiler. npm tries three times,
- * with pauses of seconds instead of minutes: who has no network wants to know it.
- */
-const CI_ARGS = [
-  'ci',
-  '--include=dev',
-  '--fetch-retry-mintimeout=1000',
-  '--fetch-retry-maxtimeout=5000',
+/** Also for `NODE_ENV=production` and the like, which would leave out the compiler. */
+const CI_ARGS = ['ci', '--include=dev', '--loglevel=error', '--no-fund', '--no-audit'];
+const PING_ARGS = [
+  'ping',
   '--loglevel=error',
-  '--no-fund',
-  '--no-audit',
+  '--fetch-retries=1',
+  '--fetch-retry-mintimeout=1000',
+  '--fetch-timeout=20000',
 ];
+/** How npm names the failures of a network, and not those of a registry that answers. */
+const NO_NETWORK =
+  /code (EAI_AGAIN|ENOTFOUND|ECONNREFUSED|ECONNRESET|ENETUNREACH|ENETDOWN|EHOSTUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT)/;
 
-function npm(args) {
+function npm(args, options) {
   const cli = process.env.npm_execpath;
-  return cli === undefined ? run('npm', args) : run(process.execPath, [cli, ...args]);
+  return cli === undefined ? run('npm', args, options) : run(process.execPath, [cli, ...args], options);
+}
+
+/**
+ * Installs the packages of a lock file. npm asks for every single one of them, again and again, before it gives up; so
+ * it is told when there is no network, and then takes what it has, or fails at once.
+ */
+async function installFromLock(args) {
+  const ping = await npm(PING_ARGS, { quiet: true });
+  const failure = ping.code === 0 ? undefined : NO_NETWORK.exec(ping.text)?.[1];
+  if (failure !== undefined) {
+    process.stderr.write(`The npm registry cannot be reached (${failure}); trying with npm's cache.\n`);
+  }
+  const { code } = await npm([...CI_ARGS, ...(failure === undefined ? [] : ['--offline']), ...args]);
+  if (code === 0) return;
+  throw new SetupError(
+    failure === undefined
+      ? `npm ci ended with exit code ${code}: see its message above.`
+      : `The npm registry cannot be reached (${failure}), and npm's cache does not hold all packages: connect this machine, or set npm's registry or proxy, and run this again.`,
+  );
 }
 
 function dependenciesAreInstalled() {
@@ -58,11 +76,7 @@ async function installPackages() {
       `  ... still installing npm packages (${Math.round((Date.now() - started) / 1000)} s)\n`,
     );
   }, 10_000);
-  const { code } = await npm(CI_ARGS).finally(() => clearInterval(alive));
-  if (code === 0) return;
-  throw new SetupError(
-    `npm ci ended with exit code ${code}: see its message above. It needs the npm registry until all packages are there.`,
-  );
+  await installFromLock([]).finally(() => clearInterval(alive));
 }
 
 /** Installs what the lock file says, unless it is there already; then it needs no network. */
@@ -141,8 +155,7 @@ export async function ensureBenchPeers() {
   await withWorkspaceLock(async () => {
     if (isInstalled()) return;
     process.stderr.write('Installing the packages to compare with ...\n');
-    const { code } = await npm([...CI_ARGS, '--prefix', folder]);
-    if (code !== 0) throw new SetupError('npm ci in bench/ failed: see its message above.');
+    await installFromLock(['--prefix', folder]);
     writeFileSync(stamp, lock);
   });
 }

@@ -87,9 +87,17 @@ function compilerVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/** An npm without network and with a cache of its own. */
+function npmEnv(): Record<string, string> {
+  return {
+    npm_config_cache: join(folder, 'npm-cache'),
+    npm_config_update_notifier: 'false',
+    npm_config_registry: 'http://127.0.0.1:1/',
+  };
+}
+
 function script(name: string, args: readonly string[], env: Record<string, string> = {}) {
-  const npm = { npm_config_cache: join(folder, 'npm-cache'), npm_config_update_notifier: 'false' };
-  return startNode([`scripts/${name}.mjs`, ...args], { cwd: clone, env: { ...npm, ...env } });
+  return startNode([`scripts/${name}.mjs`, ...args], { cwd: clone, env: { ...npmEnv(), ...env } });
 }
 
 /** Processes that work in the clone. */
@@ -125,7 +133,7 @@ test('Ctrl-C while npm installs ends npm and all that it has started, and the ne
   const npm = spawn('npm', ['run', '--silent', 'demo', '--', '--json'], {
     cwd: clone,
     detached: true,
-    env: { ...process.env, npm_config_cache: join(folder, 'npm-cache') },
+    env: { ...process.env, ...npmEnv() },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   groups.push(npm);
@@ -158,7 +166,7 @@ test('a run that was killed keeps nobody waiting', async () => {
   expect(await script('demo', []).finished).toMatchObject({ code: 0, stdout: '["demo"]' });
 }, 120_000);
 
-test('without the registry it fails with one document; tests end with their last line all the same', async () => {
+test('without the registry npm takes what it has, or fails with one document; tests end with their last line all the same', async () => {
   write('package.json', '{"name":"clone","version":"1.0.0","dependencies":{"absent":"1.0.0"}}');
   const resolved = 'http://127.0.0.1:1/absent-1.0.0.tgz';
   const packages = {
@@ -172,15 +180,13 @@ test('without the registry it fails with one document; tests end with their last
   const old = join(clone, '.stormlamp-docs-old');
   for (const path of [old, join(clone, '.stormlamp-docs-young')]) mkdirSync(path);
   utimesSync(old, new Date(0), new Date(0));
-  const [demo, tests] = await Promise.all(
-    ['demo', 'test'].map((name) => script(name, ['--json'], { npm_config_fetch_retries: '0' }).finished),
-  );
+  const [demo, tests] = await Promise.all(['demo', 'test'].map((name) => script(name, ['--json']).finished));
   expect(demo?.code).toBe(1);
   expect(JSON.parse(demo?.stdout ?? '')).toMatchObject({ ok: false, error: { code: 'ERR_SETUP' } });
   expect(tests?.code).toBe(1);
   expect(tests?.stdout.trimEnd().split('\n').at(-1)).toBe('0 passed, 1 failed');
   for (const run of [demo, tests]) {
-    expect(run?.stderr).toContain('npm ci ended with exit code 1');
+    expect(run?.stderr).toContain('The npm registry cannot be reached (ECONNREFUSED), and');
     expect(run?.stderr).not.toMatch(/^ {4}at /m);
   }
   expect(readdirSync(clone).filter((name) => name.startsWith('.stormlamp-'))).toEqual([
