@@ -11,7 +11,7 @@ import type { SessionHandler } from '../php/session-handler.js';
 import { sameDate } from './file-copy.js';
 import { SESSION_FILE_PREFIX } from './file-save-path.js';
 import type { LockedCopies } from './locked-copies.js';
-import { type ReconciledCopies, reconcileCopies } from './reconcile-copies.js';
+import { isBehind, type ReconciledCopies, reconcileCopies } from './reconcile-copies.js';
 import { isLockedError, type SessionFiles } from './session-files.js';
 
 /** How long a repair waits for a session that is in use; it comes back later. */
@@ -60,8 +60,9 @@ export class FileSessionRepair implements MountRepairer {
       if (own === undefined) return 'postponed';
       const others = await copies.deciding(mount);
       const decision = decideRepair(own, others, missed, true);
-      if (decision === 'take-theirs') await copies.bring(mount, others);
-      if (decision === 'equal' || decision === 'take-theirs') {
+      const behind = isBehind(own, missed, mount === mirrored.mounts[0]);
+      if (decision === 'equal' || behind) {
+        if (behind) await copies.bring(mount, others);
         await mirrored.forget(mount, missed.name);
         return 'repaired';
       }

@@ -4,11 +4,12 @@ import type { Deadline } from '../common/deadline.js';
 import type { Flock } from '../files/flock.js';
 import { closeQuietly, type FileCreation, type LockedFile, openLocked } from '../files/locked-file.js';
 import type { MirroredMounts } from '../files/mirrored-mounts.js';
-import { isSuperseded, type MissedWrite } from '../files/missed-writes.js';
+import type { MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
 import { unlessMissing } from '../files/mount-health.js';
 import { writeInPlace } from '../files/write-in-place.js';
 import { type FileCopy, NO_COPY, readCopy, versionOf } from './file-copy.js';
+import { isBehind } from './reconcile-copies.js';
 
 /** What the copies need to know of their store. */
 export interface LockedCopiesOptions {
@@ -106,7 +107,7 @@ export class LockedCopies {
     const answer = (copy: FileCopy) => (copy.bytes === null ? (broken ?? copy) : copy);
     for (const { mount, copy } of asked) {
       const missed = await mirrored.missedBy(mount, name);
-      if (missed !== undefined && isSuperseded(copy, missed)) continue;
+      if (missed !== undefined && isBehind(copy, missed, mount === mirrored.mounts[0])) continue;
       if (asked.length > 1 && copy.bytes !== null && !sound(copy.bytes)) broken ??= copy;
       else if (unexplained !== undefined) return reconcile(unexplained.copy, copy, unexplained.missed);
       else if (missed === undefined) return answer(copy);

@@ -3,7 +3,7 @@
  * (PHP), and that of the mounts which took them.
  */
 import { createHash } from 'node:crypto';
-import type { MissedWrite } from '../files/missed-writes.js';
+import { isSuperseded, type MissedWrite } from '../files/missed-writes.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
 import type { SessionHandler } from '../php/session-handler.js';
 import { type FileCopy, versionOf } from './file-copy.js';
@@ -21,7 +21,7 @@ export interface ReconciledCopies {
  * changed, and copies that cannot be compared, are those of the later write. A logout stands. A copy that is no session, as a
  * full disk leaves it, counts for nothing.
  *
- * @param own the copy of the mount that missed writes, which is not what they superseded
+ * @param own the copy of the mount that missed writes, which is not behind them; see {@link isBehind}
  * @param others the copy of the mounts that took them
  */
 export function reconcileCopies(
@@ -54,6 +54,14 @@ export function reconcileCopies(
   const modifiedMs = Math.max(own.modifiedMs, others.modifiedMs);
   const copy = { ...own, bytes, version: versionOf(bytes), modifiedMs };
   return { copy, kept: both ? 'both' : later.kept };
+}
+
+/**
+ * Whether a copy says nothing: it is what missed writes superseded, or it is not on the first mount, where PHP writes, and older than
+ * they: then it lacks what PHP had written on the first one, and nothing else.
+ */
+export function isBehind(copy: FileCopy, missed: MissedWrite, isFirst: boolean): boolean {
+  return isSuperseded(copy, missed) || (!isFirst && copy.version !== null && copy.changedMs <= missed.at);
 }
 
 /** What a save changes, by name, with what was there before: for the mounts that miss it. */

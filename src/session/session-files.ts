@@ -4,11 +4,12 @@ import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp
 import type { Flock } from '../files/flock.js';
 import type { FileCreation } from '../files/locked-file.js';
 import type { MirroredMounts } from '../files/mirrored-mounts.js';
-import { isSuperseded, type MissedWrite } from '../files/missed-writes.js';
+import type { MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
 import { explainDenied, type FileCopy, NO_COPY, peekCopy } from './file-copy.js';
 import { sessionFileName } from './file-save-path.js';
 import { LockedCopies } from './locked-copies.js';
+import { isBehind } from './reconcile-copies.js';
 import type { HeldSessionLock } from './session.js';
 
 /** What {@link SessionFiles} is made of. */
@@ -86,7 +87,7 @@ export class SessionFiles {
         const read = { copy, mount, passed: [...passed] };
         const missed = await this.mirrored.missedBy(mount, name);
         const { reconcile, sound } = this.#options;
-        if (missed !== undefined && isSuperseded(copy, missed)) stale ??= read;
+        if (missed !== undefined && isBehind(copy, missed, mount === this.mirrored.mounts[0])) stale ??= read;
         else if (this.mirrored.mounts.length > 1 && copy.bytes !== null && !sound(copy.bytes))
           broken ??= read;
         else if (unexplained !== undefined)

@@ -168,12 +168,23 @@ for (const [name, [phase, harm, heal]] of Object.entries(FAULTS)) {
       const stopPhp = startPhpLoad([...running.acknowledged.keys()]);
       await eventually('PHP counts, too', async () => Number((await store.load('one')).data['php']) > 3);
       await victim[harm]();
-      await eventually('the fault is seen', () => phaseOf(victim) === phase);
+      // The room of sessions that shrink may do for those that grow; a new one always needs some.
+      const begun: string[] = [];
+      await eventually('the fault is seen', async () => {
+        const fresh = store.create();
+        fresh.data['n'] = 1;
+        await store.save(fresh);
+        begun.push(fresh.id);
+        return phaseOf(victim) === phase;
+      });
       await running.more(10);
       const created = store.create();
       created.data['n'] = 1;
       const { copies } = await store.save(created);
-      expect(copies).toEqual([which === 'first' ? b.path : a.path]);
+      const spared = which === 'first' ? b.path : a.path;
+      // Where a session has just given room back, a full mount takes a small one.
+      if (harm === 'fill') expect(copies).toContain(spared);
+      else expect(copies).toEqual([spared]);
       await victim[heal]();
       await eventually('the mount is mended', async () => {
         await store.checkMounts();
@@ -184,7 +195,7 @@ for (const [name, [phase, harm, heal]] of Object.entries(FAULTS)) {
       await running.more(3);
       await running.stop();
       const byPhp = await stopPhp();
-      running.acknowledged.set(created.id, 1);
+      for (const id of [created.id, ...begun]) running.acknowledged.set(id, 1);
       expect(running.failures).toEqual([]);
       await store.checkMounts();
       // What PHP wrote last is on the first mount only.
@@ -243,6 +254,20 @@ test('what PHP wrote on a mount that had missed a save is kept, and so is the sa
   expect(events).toEqual([{ mount: a.path, kept: 'both' }]);
   for (const mount of [a, b])
     expect(await php(mount, 'user', 'echo $_SESSION["user"], $_SESSION["cart"];')).toBe('grace1');
+});
+
+test('what PHP wrote on the first mount is not taken back by one that was away and lagged behind', async () => {
+  await php(a, 'user', "$_SESSION = ['php' => 1, 'node' => 0];");
+  await store.resync();
+  await php(a, 'user', "$_SESSION['php'] = 2;");
+  await b.unmount();
+  const session = await store.load('user');
+  session.data['node'] = 1;
+  await store.save(session);
+  await b.mount();
+  await store.checkMounts();
+  for (const mount of [a, b])
+    expect(await php(mount, 'user', 'echo $_SESSION["php"], $_SESSION["node"];')).toBe('21');
 });
 
 test('a variable that both changed is that of the later write', async () => {
