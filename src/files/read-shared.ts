@@ -7,7 +7,7 @@ import { closeQuietly } from './locked-file.js';
 import type { MirroredMounts } from './mirrored-mounts.js';
 import type { Mount } from './mount.js';
 import { decidingCopy, type PlacedCopy } from './shared-change.js';
-import { openShared, readPieces, sharedVersion } from './shared-copy.js';
+import { copyOf, openShared, readPieces } from './shared-copy.js';
 import { wrongChecksum } from './write-shared.js';
 
 /** How a file is read. */
@@ -80,10 +80,8 @@ async function openDeciding(
     try {
       const handle = await openShared(mount, name);
       if (handle === undefined) throw missing(name);
-      const { size, mtimeMs, ctimeMs, mode } = await mount.run('Looking at a file', () => handle.stat());
-      const modifiedMs = Math.round(mtimeMs);
-      const version = sharedVersion(size, modifiedMs);
-      return { mount, handle, copy: { version, size, modifiedMs, changedMs: ctimeMs, mode: mode & 0o777 } };
+      const copy = copyOf(await mount.run('Looking at a file', () => handle.stat()));
+      return { mount, handle, copy };
     } catch (error) {
       if (mount.readable) throw error;
       failures.set(mount, error);

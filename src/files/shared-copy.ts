@@ -1,7 +1,7 @@
 /** One mount's copy of a shared file: what it is, how it gets there from another mount. */
 
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
@@ -39,8 +39,15 @@ export const NO_SHARED_COPY: SharedCopy = Object.freeze({
  * The version of a file: size and date, which all copies have in common because we write them so. Dates are rounded, not
  * cut: Node sets them as a fraction of seconds, and what comes back may be a hair less.
  */
-export function sharedVersion(size: number, modifiedMs: number): string {
+function sharedVersion(size: number, modifiedMs: number): string {
   return `${size}:${Math.round(modifiedMs)}`;
+}
+
+/** The copy that a file's own facts tell of. */
+export function copyOf({ size, mtimeMs, ctimeMs, mode }: Stats): SharedCopy {
+  const modifiedMs = Math.round(mtimeMs);
+  const version = sharedVersion(size, modifiedMs);
+  return { version, modifiedMs, changedMs: ctimeMs, size, mode: mode & 0o777 };
 }
 
 /** Looks at a copy. Links and folders are no files. Errors: as `Mount.run`, `ERR_FILE_NAME`. */
@@ -48,15 +55,7 @@ export async function lookAt(mount: Mount, name: string): Promise<SharedCopy> {
   const copy = await mount.run('Looking at a file', async () => {
     await assertInside(mount, name);
     const found = await unlessMissing(lstat(mount.at(name)));
-    if (found?.isFile() !== true) return undefined;
-    const modifiedMs = Math.round(found.mtimeMs);
-    return {
-      version: sharedVersion(found.size, modifiedMs),
-      modifiedMs,
-      changedMs: found.ctimeMs,
-      size: found.size,
-      mode: found.mode & 0o777,
-    };
+    return found?.isFile() === true ? copyOf(found) : undefined;
   });
   if (copy !== undefined) return copy;
   await mount.confirm();

@@ -27,7 +27,7 @@ import {
   type SharedFilesOptions,
 } from './shared-files-options.js';
 import { SharedRepair } from './shared-repair.js';
-import { bury, sweepTombstones } from './tombstones.js';
+import { bury, deletionTime, sweepTombstones } from './tombstones.js';
 import type { WalkMode } from './walk-plan.js';
 import { type SharedFileSource, writeShared } from './write-shared.js';
 
@@ -215,9 +215,10 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
   async delete(name: string, options: CallOptions = {}): Promise<boolean> {
     this.#assertOpen();
     checkEntryName(name);
-    const at = Date.now();
+    let at: number | undefined;
     const done = await changeShared(this.#parts, name, 'delete', Deadline.ofCall(options), async (mount) => {
       await mount.confirm();
+      at ??= await deletionTime(mount, name);
       await bury(mount, { name, at });
       await mount.run('Deleting', () => unlessMissing(unlink(mount.at(name))));
       await mount.confirm();

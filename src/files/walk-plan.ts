@@ -44,7 +44,7 @@ export function planWalk(facts: WalkFacts): WalkAction {
   if (from === undefined || chosen === undefined) return NOTHING;
   const present = copies.flatMap((copy, place) => (copy.version === null ? [] : [place]));
   const since = Math.max(0, ...present.map((place) => copies[place]?.changedMs ?? 0));
-  const deleted = deletedAt !== undefined && deletedAt >= since;
+  const deleted = deletedAt !== undefined && deletedAt > since;
   if (chosen.version === null || deleted) {
     const on = present.filter((place) => place !== from || deleted);
     const wanted = deleted || (mode === 'one-way' && prune);

@@ -119,7 +119,8 @@ describe('text', () => {
     const key = fc.constantFrom('a#', 'b#', 'c#', '\u00c3\u00a9#', `${'k'.repeat(244)}#`);
     const badKey = fc.oneof({ weight: 9, arbitrary: key }, fc.constant(LONG));
     const number = fc.constantFrom('0', '1', '5', '100', '-1', '+1', 'x', '2678400', '007');
-    const value = fc.constantFrom('1', '42', 'abc', 'END\r\n', '\r\n', 'get a#\r\n', '\0\u00ff');
+    // No value of white space alone: to count with one, memcached reads on behind its end (1.6.18), and anything may follow.
+    const value = fc.constantFrom('1', '42', 'abc', 'END\r\n', '\r\nx', 'get a#\r\n', '\0\u00ff');
     const quiet = fc.constantFrom('', '', ' noreply', ' no');
     const lineEnd = fc.constantFrom('\r\n', '\r\n', '\r\n', '\n');
     const store = fc
