@@ -17,6 +17,8 @@ export interface MetadumpEntry {
 
 const LINE =
   /^key=([^ ]+) exp=(-?\d{1,20}) la=(-?\d{1,20}) cas=(\d{1,20})(?: [a-z]+=[^ ]*)*? size=(\d{1,15})(?: |$)/;
+/** What memcached leaves as it is. */
+const UNENCODED = /^[\w.~-]{1,250}$/;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -32,7 +34,16 @@ export function parseMetadumpLine(line: string): MetadumpEntry | 'foreign' | und
   return { key, expiresAt: Number(exp), lastAccess: Number(la), cas: BigInt(cas), size: Number(size) };
 }
 
+/** The key in a line of the dump; `'foreign'` and undefined as {@link parseMetadumpLine} says. */
+export function parseMetadumpKey(line: string): { readonly key: string } | 'foreign' | undefined {
+  const encoded = LINE.exec(line)?.[1];
+  if (encoded === undefined) return undefined;
+  const key = decodeKey(encoded);
+  return key === undefined ? 'foreign' : { key };
+}
+
 function decodeKey(encoded: string): string | undefined {
+  if (UNENCODED.test(encoded)) return encoded;
   // memcached encodes every byte of the key that is no letter, digit or one of - . _ ~.
   const bytes = Buffer.from(
     encoded.replace(/%([0-9A-Fa-f]{2})/g, (_whole, hex: string) =>

@@ -12,7 +12,7 @@ import { DEFAULT_ITEM_BYTES } from './item-size.js';
 import { assertKey } from './memcached-key.js';
 import type { MemcachedItem } from './memcached-node.js';
 import { type MemcachedNodeOptions, resolveMemcachedNodeOptions } from './memcached-node-options.js';
-import { type MetadumpEntry, parseMetadumpLine } from './metadump-entry.js';
+import { type MetadumpEntry, parseMetadumpKey, parseMetadumpLine } from './metadump-entry.js';
 import { TextInput, TextInputEnd } from './text-input.js';
 
 /** How a text connection is opened: as its node, without what only the binary protocol has. */
@@ -102,7 +102,11 @@ export class TextConnection implements AsyncDisposable {
     return await this.#exclusive('reading items', options, async (deadline) => {
       this.#write(keys.map((key) => `mg ${key} v t f c\r\n`).join(''));
       const found: (LivingItem | null)[] = [];
-      for (const _key of keys) found.push(await this.#item(deadline));
+      for (const _key of keys) {
+        const line = this.#input.lineAtHand() ?? (await this.#line('reading items', deadline));
+        const item = this.#itemAtHand(line);
+        found.push(item === undefined ? await this.#item(line, deadline) : item);
+      }
       return found;
     });
   }
@@ -142,6 +146,18 @@ export class TextConnection implements AsyncDisposable {
    * started with dumps forbidden (`-X`) or without its crawler.
    */
   async *metadump(options: MetadumpOptions = {}): AsyncGenerator<MetadumpEntry, void, void> {
+    for await (const entries of this.#dump(options, parseMetadumpLine)) yield* entries;
+  }
+
+  /** The keys of {@link TextConnection.metadump}, as many at a time as have arrived. Errors: as there. */
+  async *metadumpKeys(options: MetadumpOptions = {}): AsyncGenerator<readonly string[], void, void> {
+    for await (const entries of this.#dump(options, parseMetadumpKey)) yield entries.map(({ key }) => key);
+  }
+
+  async *#dump<T extends { readonly key: string }>(
+    options: MetadumpOptions,
+    parse: (line: string) => T | 'foreign' | undefined,
+  ): AsyncGenerator<readonly T[], void, void> {
     const { prefixes } = options;
     const leave = this.#enter();
     let finished = false;
@@ -151,13 +167,20 @@ export class TextConnection implements AsyncDisposable {
         const first = await this.#dumpStart(options);
         // Very old servers walk their queues only.
         if (first === undefined) continue;
-        for (let line = first; line !== 'END'; line = await this.#dumpLine(options)) {
-          const entry = parseMetadumpLine(line);
+        let entries: T[] = [];
+        for (let line = first; line !== 'END'; ) {
+          const entry = parse(line);
           if (entry === undefined) throw this.#refusal('metadump', line);
-          if (entry === 'foreign' || prefixes?.some((prefix) => entry.key.startsWith(prefix)) === false)
-            continue;
-          yield entry;
+          if (entry !== 'foreign' && prefixes?.some((prefix) => entry.key.startsWith(prefix)) !== false)
+            entries.push(entry);
+          const next = options.signal?.aborted === true ? undefined : this.#input.lineAtHand();
+          if (next === undefined && entries.length > 0) {
+            yield entries;
+            entries = [];
+          }
+          line = next?.toString('latin1') ?? (await this.#dumpLine(options));
         }
+        if (entries.length > 0) yield entries;
         finished = true;
         return;
       }
@@ -229,21 +252,26 @@ export class TextConnection implements AsyncDisposable {
     );
   }
 
-  async #item(deadline: Deadline): Promise<LivingItem | null> {
-    const what = 'reading items';
-    const line = (await this.#line(what, deadline)).toString('latin1');
-    if (line === 'EN') return null;
-    const match = ITEM_LINE.exec(line);
+  // Most answers are here as a whole: nothing has to be waited for, nor copied.
+  #itemAtHand(line: Buffer): LivingItem | null | undefined {
+    if (line.length === 2 && line.toString('latin1') === 'EN') return null;
+    const head = this.#itemHead(line);
+    const bytes = this.#input.takeAtHand(head.length + 2);
+    return bytes === undefined ? undefined : livingItem(head, bytes);
+  }
+
+  async #item(line: Buffer, deadline: Deadline): Promise<LivingItem> {
+    const head = this.#itemHead(line);
+    const within = deadline.within(this.#timeoutMs);
+    return livingItem(head, await this.#input.take(head.length + 2, 'reading items', within));
+  }
+
+  #itemHead(line: Buffer): ItemHead {
+    const text = line.toString('latin1');
+    const match = ITEM_LINE.exec(text);
     const [, length, ttl, flags, cas = '0'] = match ?? [];
-    if (match === null || Number(length) > this.#maxItemBytes) throw this.#refusal(what, line);
-    const bytes = await this.#input.take(Number(length) + 2, what, deadline.within(this.#timeoutMs));
-    const seconds = Number(ttl);
-    return {
-      value: bytes.subarray(0, -2),
-      flags: Number(flags),
-      cas: BigInt(cas),
-      remainingSeconds: seconds < 0 ? undefined : seconds,
-    };
+    if (match === null || Number(length) > this.#maxItemBytes) throw this.#refusal('reading items', text);
+    return { length: Number(length), seconds: Number(ttl), flags: Number(flags), cas: BigInt(cas) };
   }
 
   async #dumpStart(options: CallOptions): Promise<string | undefined> {
@@ -325,6 +353,17 @@ export class TextConnection implements AsyncDisposable {
       node: this.id,
     });
   }
+}
+
+interface ItemHead {
+  readonly length: number;
+  readonly seconds: number;
+  readonly flags: number;
+  readonly cas: bigint;
+}
+
+function livingItem({ seconds, flags, cas }: ItemHead, bytes: Buffer): LivingItem {
+  return { value: bytes.subarray(0, -2), flags, cas, remainingSeconds: seconds < 0 ? undefined : seconds };
 }
 
 function connected(id: NodeId, deadline: Deadline, dial: (ready: () => void) => Socket): Promise<Socket> {

@@ -47,6 +47,14 @@ export class TextInput {
     return line;
   }
 
+  /** The next `count` bytes, when they are all here: no copy, and valid as long as what they are a part of is. */
+  takeAtHand(count: number): Buffer | undefined {
+    if (this.#bytes.length < count) return undefined;
+    const bytes = this.#bytes.subarray(0, count);
+    this.#bytes = this.#bytes.subarray(count);
+    return bytes;
+  }
+
   /**
    * The next line without its end.
    *

@@ -89,6 +89,9 @@ test('a dump names every item once, and only those of the prefixes', async () =>
   expect(keys.toSorted()).toEqual(
     ['other.1', ...Array.from({ length: 20_000 }, (_, index) => `s.${index}`)].toSorted(),
   );
+  const alone: string[] = [];
+  for await (const some of connection.metadumpKeys({ prefixes: ['s.', 'other.1'] })) alone.push(...some);
+  expect(alone.toSorted()).toEqual(keys.toSorted());
   // The same connection goes on working.
   expect((await connection.items(['s.1']))[0]?.value.toString()).toBe('x');
   await node.close();

@@ -56,6 +56,11 @@ export class CopyPlaces {
       : holders;
   }
 
+  /** All nodes of a place as indexes, in PHP's order. */
+  order(place: string): readonly number[] {
+    return this.#place(place);
+  }
+
   /** The node of that name. */
   node(id: NodeId): MemcachedNode | undefined {
     return this.nodes.find((node) => node.id === id);

@@ -110,16 +110,16 @@ async function dumpKeys(
   const connection = await connect(source, signal);
   try {
     let batch: string[] = [];
-    for await (const { key } of connection.metadump({
-      signal,
-      ...(prefixes === undefined ? {} : { prefixes }),
-    })) {
-      if (!wanted(key)) continue;
-      batch.push(key);
-      if (batch.length < BATCH) continue;
-      await batches.put(batch);
-      if (signal.aborted) return;
-      batch = [];
+    const dump = connection.metadumpKeys({ signal, ...(prefixes === undefined ? {} : { prefixes }) });
+    for await (const keys of dump) {
+      for (const key of keys) {
+        if (!wanted(key)) continue;
+        batch.push(key);
+        if (batch.length < BATCH) continue;
+        await batches.put(batch);
+        if (signal.aborted) return;
+        batch = [];
+      }
     }
     if (batch.length > 0) await batches.put(batch);
   } finally {

@@ -155,12 +155,12 @@ export class ResyncWorker {
         node: job.node,
         sources: job.sources,
         placeOf,
-        sourcesOf: (place) => {
+        sourcesOf: sourcesByOrder(places, (place) => {
           const holders = places.holders({ key: '', place }).map(({ id }) => id);
           if (!holders.includes(job.node)) return [];
           const spares = places.spares({ key: '', place }).map(({ id }) => id);
           return sourcesFor(holders, spares, views, job.node);
-        },
+        }),
         passes: sourcesAreWhole(views, job.node) ? 1 : job.sources.length,
         connect,
         rate: new ItemRate(itemsPerSecond),
@@ -241,6 +241,23 @@ export class ResyncWorker {
   #call(): CallOptions {
     return { timeoutMs: this.#options.operationTimeoutMs };
   }
+}
+
+// Half a million sessions have as many places, but only a few orders of nodes.
+function sourcesByOrder(
+  places: CopyPlaces,
+  sources: (place: string) => readonly NodeId[],
+): (place: string) => readonly NodeId[] {
+  const known = new Map<string, readonly NodeId[]>();
+  return (place) => {
+    const order = places.order(place).join();
+    let found = known.get(order);
+    if (found === undefined) {
+      found = sources(place);
+      known.set(order, found);
+    }
+    return found;
+  };
 }
 
 function lost(node: NodeId): StormlampError {

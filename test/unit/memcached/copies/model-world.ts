@@ -221,6 +221,9 @@ export class ModelNode implements MemcachedNode {
         _count: number,
         answer: (line: string) => unknown,
       ) => send(`commands ${commands}`, () => metaCommands(server, commands.toString()).map(answer)),
+      async *metadumpKeys(options: { prefixes?: readonly string[] }): AsyncGenerator<readonly string[]> {
+        for await (const { key } of this.metadump(options)) yield [key];
+      },
       async *metadump({ prefixes }: { prefixes?: readonly string[] }): AsyncGenerator<MetadumpEntry> {
         const keys = await send('metadump', () => [...server.items.keys()]);
         for (const key of keys) {
