@@ -169,7 +169,15 @@ export function mayDoAnything({ kind, transaction }: Classification): boolean {
   return kind === 'unknown' || transaction === 'autocommit-off';
 }
 
-/** Whether another database is chosen: a reset keeps it, so such a connection cannot be lent to others. */
+/**
+ * Whether a statement leaves what a reset does not take away, so that its connection cannot be lent to others: another
+ * database, or a distributed transaction, which both families mix up with that of the next borrower once it was prepared.
+ */
+export function outlivesReset(classification: Classification): boolean {
+  return changesDatabase(classification) || classification.pins.includes('xa');
+}
+
+/** Whether another database is chosen. */
 export function changesDatabase(classification: Classification): boolean {
   return classification.settings?.includes('database') === true;
 }

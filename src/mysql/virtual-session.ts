@@ -28,7 +28,6 @@ import type { CallContext, SessionPorts } from './session-ports.js';
 import {
   afterAnnouncement,
   afterStatement,
-  changesDatabase,
   FRESH_SESSION,
   isAnnouncement,
   isTied,
@@ -38,6 +37,7 @@ import {
   mayDoAnything,
   type Need,
   needOf,
+  outlivesReset,
   type SessionState,
   usesAnnouncement,
 } from './session-state.js';
@@ -378,7 +378,7 @@ export class VirtualSession {
   #noteTrace(connection: PhysicalConnection, classification: Classification, answer?: unknown): void {
     if (leavesTrace(classification)) connection.touched = true;
     this.#mode.note(connection, classification, answer);
-    if (changesDatabase(classification)) this.#holder.spoil();
+    if (outlivesReset(classification)) this.#holder.spoil();
     // A write inside a read-only transaction was refused and left nothing.
     if (mayWrite(classification) && this.#state.transaction !== 'read-only') this.#wroteOn = connection;
   }

@@ -476,6 +476,36 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     await eventually('the primary is back', () => cluster.topology().writer.kind === 'primary');
   });
 
+  test('a distributed transaction that is left prepared is ended by another session, and nobody else meets it', async () => {
+    const session = await cluster.getConnection();
+    for (const sql of [
+      "XA START 'left'",
+      'UPDATE account SET n = n + 1 WHERE id = 1',
+      "XA END 'left'",
+      "XA PREPARE 'left'",
+    ]) {
+      await session.query(sql);
+    }
+    session.release();
+    await poolIsIdle();
+    await eventually('the server has let it go', () =>
+      cluster.query("XA COMMIT 'left'").then(
+        () => true,
+        (error: { errno?: number }) => {
+          // Until the session has ended, nobody else may touch it.
+          expect([1397, 1399, 1401]).toContain(error.errno);
+          return false;
+        },
+      ),
+    );
+    expect(await balances()).toEqual([101, 100]);
+    for (let turn = 0; turn < 5; turn += 1) {
+      await cluster.transaction((db) => db.query('UPDATE account SET n = n + 1 WHERE id = 2'));
+    }
+    expect(await balances()).toEqual([101, 105]);
+    await poolIsIdle();
+  });
+
   test('the end of a distributed transaction whose answer is lost has an unknown outcome and is not sent again', async () => {
     const prepare = async (xid: string): Promise<void> => {
       const session = await cluster.getConnection();
