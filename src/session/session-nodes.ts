@@ -1,11 +1,11 @@
 /** The memcached nodes of a session store with their breakers, and the monitor that looks at them. */
 import type { BreakerChange } from '../breaker/node-breaker.js';
 import type { NodeId } from '../common/node-address.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { storeDown } from '../memcached/copies/copy-report.js';
 import { fillMarkerKey } from '../memcached/copies/fill-marker.js';
 import { type NodeStanding, NodeStandings } from '../memcached/copies/node-standings.js';
-import { MemcachedMonitor } from '../memcached/memcached-monitor.js';
+import { MemcachedMonitor, type MemcachedObservation } from '../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import type { NodeMemory } from '../memcached/node-observation.js';
 import { sessionRing } from './session-keys.js';
@@ -61,12 +61,13 @@ export class SessionNodes {
   }
 
   /**
-   * Looks at every node once, and goes on looking.
+   * Looks at every node, again when none answers in time, and goes on looking.
    *
    * @throws StormlampError `ERR_PROTOCOL` or `ERR_ACCESS_DENIED` of a node; `ERR_STORE_DOWN` when none answers.
    */
   async start(): Promise<void> {
-    const seen = await this.monitor.checkAll();
+    let seen = await this.monitor.checkAll();
+    for (let look = 1; look < LOOKS && seen.every(isLate); look += 1) seen = await this.monitor.checkAll();
     const failures = seen.flatMap((one) => (one.ok ? [] : [{ node: one.node, error: one.error }]));
     // A wrong password or a port of another service is a mistake, not an outage: say so now.
     const mistake = failures.find(({ error }) => isMistake(error));
@@ -100,6 +101,13 @@ export class SessionNodes {
       set.close();
     }
   }
+}
+
+/** A machine that is busy with starting many processes answers nobody in time at first. */
+const LOOKS = 3;
+
+function isLate(seen: MemcachedObservation): boolean {
+  return !seen.ok && isStormlampError(seen.error, ErrorCode.TIMEOUT);
 }
 
 function isMistake(error: unknown): boolean {

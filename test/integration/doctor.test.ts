@@ -205,7 +205,7 @@ describe('PHP', () => {
   });
 
   test('with settings that Node cannot follow', async () => {
-    trouble(await check({ 'session.use_trans_sid': '1' }), 'settings of PHP');
+    trouble(await check({ 'session.use_only_cookies': '0' }), 'settings of PHP');
   });
 
   test('that is not there is said, and fails nothing', async () => {
