@@ -64,6 +64,50 @@ async function heldBack(
   return [early, answer];
 }
 
+/** How often one statement is prepared when it is executed, forgotten by `forget`, and executed again. */
+async function preparedTwice(connection: PoolConnection, forget: () => unknown): Promise<unknown> {
+  const prepared = async (): Promise<number> => {
+    const found = await rows(connection, "SHOW SESSION STATUS LIKE 'Com_stmt_prepare'");
+    return Number((found as { Value: string }[])[0]?.Value);
+  };
+  await connection.beginTransaction();
+  const before = await prepared();
+  await connection.execute(ONE);
+  forget();
+  await connection.execute(ONE);
+  const count = (await prepared()) - before;
+  await connection.rollback();
+  return count;
+}
+
+/** More turns than a pool has connections: whoever does not give his back blocks the ones after him. */
+const TURNS = 12;
+
+/** Takes a promise connection, uses it, and lets go of it by `end`, again and again. */
+async function takeTurns({ pool }: Side, end: (connection: PoolConnection) => unknown): Promise<unknown> {
+  const answers: unknown[] = [];
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    const connection = await pool.getConnection();
+    answers.push(await rows(connection, 'SELECT 1 AS one FROM book FOR UPDATE'));
+    await end(connection);
+  }
+  return answers;
+}
+
+/** {@link takeTurns} with callbacks. */
+async function takeCallbackTurns(
+  { callbacks }: Side,
+  end: (connection: CallbackConnection) => unknown,
+): Promise<unknown> {
+  const answers: unknown[] = [];
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    const connection = await called<CallbackConnection>((done) => callbacks.getConnection(done));
+    answers.push(await called((done) => connection.query('SELECT 1 AS one FROM book FOR UPDATE', done)));
+    await end(connection);
+  }
+  return answers;
+}
+
 /** `pool` of `mysql2/promise`. */
 export const POOL: Readonly<Record<NamesOf<Pool> | 'Symbol.asyncDispose', Row>> = {
   query: same(async ({ pool }) => (await pool.query('SELECT ? AS a, ? AS b', [1, 'x']))[0]),
@@ -76,11 +120,7 @@ export const POOL: Readonly<Record<NamesOf<Pool> | 'Symbol.asyncDispose', Row>> 
     expect(late.threadId).toBeGreaterThan(0);
     for (const connection of [bound, late]) connection.release();
   }),
-  releaseConnection: same(async ({ pool }) => {
-    const connection = await pool.getConnection();
-    pool.releaseConnection(connection);
-    return rows(pool, ONE);
-  }),
+  releaseConnection: same((side) => takeTurns(side, (connection) => side.pool.releaseConnection(connection))),
   end: alike(async ({ withOption }) => {
     const { ours, theirs } = await withOption({}, async ({ pool }) => {
       await pool.end();
@@ -176,13 +216,7 @@ export const CONNECTION: Readonly<Record<NamesOf<PoolConnection> | 'Symbol.async
       return answer;
     }),
   ),
-  unprepare: same((side) =>
-    withConnection(side, async (c) => {
-      await c.execute(ONE);
-      c.unprepare(ONE);
-      return (await c.execute(ONE))[0];
-    }),
-  ),
+  unprepare: same((side) => withConnection(side, (c) => preparedTwice(c, () => c.unprepare(ONE)))),
   changeUser: same((side) =>
     withConnection(side, async (c) => {
       await c.changeUser({ database: 'information_schema' });
@@ -255,10 +289,7 @@ export const CONNECTION: Readonly<Record<NamesOf<PoolConnection> | 'Symbol.async
     const stateOf = (side: Side): Promise<unknown> => withConnection(side, async (c) => c.state);
     expect([await stateOf(ours), await stateOf(theirs)]).toEqual(['authenticated', undefined]);
   }),
-  'Symbol.asyncDispose': same(async ({ pool }) => {
-    await using connection = await pool.getConnection();
-    return rows(connection, ONE);
-  }),
+  'Symbol.asyncDispose': same((side) => takeTurns(side, (connection) => connection[Symbol.asyncDispose]())),
 };
 
 /** The callback pool of `mysql2`. */
@@ -266,11 +297,9 @@ export const CALLBACK_POOL: Readonly<Record<NamesOf<CallbackPool> | 'Symbol.disp
   query: same(({ callbacks }) => called((done) => callbacks.query('SELECT ? AS a', [1], done))),
   execute: same(({ callbacks }) => called((done) => callbacks.execute('SELECT ? AS a', [1], done))),
   getConnection: same((side) => withCallbacks(side, (c) => called((done) => c.query(ONE, done)))),
-  releaseConnection: same(async ({ callbacks }) => {
-    const connection = await called<CallbackConnection>((done) => callbacks.getConnection(done));
-    callbacks.releaseConnection(connection);
-    return called((done) => callbacks.query(ONE, done));
-  }),
+  releaseConnection: same((side) =>
+    takeCallbackTurns(side, (connection) => side.callbacks.releaseConnection(connection)),
+  ),
   end: alike(async ({ withOption }) => {
     const { ours, theirs } = await withOption({}, async ({ callbacks }) => {
       await called((done) => callbacks.end(done));
@@ -344,11 +373,7 @@ export const CALLBACK_CONNECTION: Readonly<Record<NamesOf<CallbackConnection> | 
     }),
   ),
   unprepare: same((side) =>
-    withCallbacks(side, async (c) => {
-      await called((done) => c.execute(ONE, done));
-      c.unprepare(ONE);
-      return called((done) => c.execute(ONE, done));
-    }),
+    withCallbacks(side, (c) => preparedTwice(c.promise() as PoolConnection, () => c.unprepare(ONE))),
   ),
   changeUser: same((side) =>
     withCallbacks(side, async (c) => {
@@ -367,20 +392,20 @@ export const CALLBACK_CONNECTION: Readonly<Record<NamesOf<CallbackConnection> | 
     }),
   ),
   connect: different(({ ours }) => withCallbacks(ours, (c) => called((done) => c.connect(done)))),
-  release: same(async ({ callbacks }) => {
-    const connection = await called<CallbackConnection>((done) => callbacks.getConnection(done));
-    connection.release();
-    return called((done) => callbacks.query(ONE, done));
-  }),
+  release: same((side) => takeCallbackTurns(side, (connection) => connection.release())),
   end: different(async ({ ours }) => {
     const connection = await called<CallbackConnection>((done) => ours.callbacks.getConnection(done));
     await called((done) => connection.end(done));
     await expect(called((done) => connection.query(ONE, done))).rejects.toMatchObject({ code: 'ERR_CLOSED' });
   }),
-  destroy: same(async ({ callbacks }) => {
-    const connection = await called<CallbackConnection>((done) => callbacks.getConnection(done));
-    connection.destroy();
-    return called((done) => callbacks.query(ONE, done));
+  destroy: same(async (side) => {
+    const threads = new Set<unknown>();
+    await takeCallbackTurns(side, (connection) => {
+      threads.add(connection.threadId);
+      connection.destroy();
+    });
+    // None is used twice.
+    return threads.size;
   }),
   promise: same((side) => withCallbacks(side, async (c) => (await c.promise().query(ONE))[0])),
   pause: same((side) => withCallbacks(side, (c) => heldBack(side, c.promise() as PoolConnection, c))),
@@ -410,10 +435,7 @@ export const CALLBACK_CONNECTION: Readonly<Record<NamesOf<CallbackConnection> | 
       return c.authorized;
     }),
   ),
-  'Symbol.dispose': same(async ({ callbacks }) => {
-    using connection = await called<CallbackConnection>((done) => callbacks.getConnection(done));
-    return called((done) => connection.query(ONE, done));
-  }),
+  'Symbol.dispose': same((side) => takeCallbackTurns(side, (connection) => connection[Symbol.dispose]())),
   sequenceId: absent('sequenceId'),
   serverHandshake: absent('serverHandshake'),
   writeEof: absent('writeEof'),
