@@ -1,7 +1,15 @@
 /** Every code block of README and docs: programs are typechecked here (and run by the other tests), the rest is parsed. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
 import { ROOT, stormlamp } from '../support/run-node.js';
@@ -20,21 +28,19 @@ const AMBIENT = ['app', 'cluster', 'createMysqlCluster', 'db', 'req', 'res', 'se
 const UNTYPED =
   /TS2339: Property '\w+' does not exist on type '(Request<|QueryResult|ChangeResult|string \| AddressInfo)|TS(2365|2488): .*'unknown'/;
 
-const blocks = [
-  'README.md',
-  'examples/README.md',
-  ...readdirSync(join(ROOT, 'docs')).map((file) => `docs/${file}`),
-]
-  .filter((page) => page.endsWith('.md'))
-  .flatMap((page): Block[] => {
-    const text = readFileSync(join(ROOT, page), 'utf8');
-    return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', code = ''], number) => ({
-      page,
-      number,
-      language,
-      code,
-    }));
-  });
+const DOCS = readdirSync(join(ROOT, 'docs'))
+  .filter((file) => file.endsWith('.md'))
+  .map((file) => `docs/${file}`);
+
+const blocks = ['README.md', 'examples/README.md', ...DOCS].flatMap((page): Block[] => {
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', code = ''], number) => ({
+    page,
+    number,
+    language,
+    code,
+  }));
+});
 const of = (...languages: string[]) => blocks.filter(({ language }) => languages.includes(language));
 
 let folder: string;
@@ -44,6 +50,38 @@ beforeAll(() => {
 afterAll(() => {
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
+
+test('every link between pages leads somewhere, and the start page to every page', () => {
+  const pages = ['README.md', 'CHANGELOG.md', 'examples/README.md', ...DOCS];
+  const broken: string[] = [];
+  const linked = new Set<string>();
+  for (const page of pages) {
+    const text = readFileSync(join(ROOT, page), 'utf8').replaceAll(/^```[\s\S]*?^```$/gm, '');
+    for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      const [path = '', anchor] = target.split('#');
+      if (/^https?:/.test(target)) continue;
+      const file = path === '' ? page : relative(ROOT, resolve(ROOT, dirname(page), path));
+      if (page === 'docs/README.md') linked.add(file);
+      if (!existsSync(join(ROOT, file))) broken.push(`${page}: ${target}`);
+      else if (anchor !== undefined && !anchorsOf(file).has(anchor)) broken.push(`${page}: ${target}`);
+    }
+  }
+  expect(broken).toEqual([]);
+  expect(DOCS.filter((page) => !linked.has(page) && page !== 'docs/README.md')).toEqual([]);
+});
+
+/** What GitHub makes of the headings of a page. */
+function anchorsOf(file: string): ReadonlySet<string> {
+  const headings = readFileSync(join(ROOT, file), 'utf8').matchAll(/^#+ (.+)$/gm);
+  return new Set(
+    [...headings].map(([, title = '']) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
 
 test('every block has a language that is looked at', () => {
   const known = ['', 'js', 'ts', 'sh', 'json', 'php', 'ini', 'sql', 'yaml', 'cfg', 'haproxy'];
