@@ -1,6 +1,7 @@
 /** Runs suites one after the other and gathers what they measured. */
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { contest } from './contest.mjs';
 import { judge, round, summary } from './figures.mjs';
 
@@ -21,7 +22,7 @@ export async function runSuites(names, { quick, signal }) {
 }
 
 async function runSuite(file, { quick, signal }) {
-  const { suite, peers } = await import(file);
+  const { suite, peers } = await import(pathToFileURL(file).href);
   const started = performance.now();
   const onProgress = (text) => process.stderr.write(`${suite.name}: ${text}\n`);
   onProgress('starting servers');

@@ -14,6 +14,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startLocalCluster } from '../../src/testing/index.js';
+import { processesWith } from '../support/processes-with.js';
 import { eventually } from './eventually.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -70,21 +71,6 @@ function startParent(code: string, options: { detached?: boolean; quiet?: boolea
       eventually(`the parent says ${text}`, () => (output.includes(text) ? output : undefined), 40_000),
     ended: new Promise((done) => child.once('exit', (code_, signal) => done(signal ?? `exit code ${code_}`))),
   };
-}
-
-/** Processes whose environment or arguments hold `text`. */
-function processesWith(text: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((id) => {
-      try {
-        const files = [`/proc/${id}/environ`, `/proc/${id}/cmdline`];
-        return files.some((file) => readFileSync(file, 'latin1').includes(text));
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }
 
 function childrenOf(pid: number): number[] {

@@ -33,6 +33,7 @@ import { resolveServers, resolveServersOn } from '../../src/testing/servers/reso
 import { runProgram } from '../../src/testing/servers/run-program.js';
 import type { ServerProgram } from '../../src/testing/servers/server-binaries.js';
 import { listServers } from '../../src/testing/servers/server-list.js';
+import { processesWith } from '../support/processes-with.js';
 import { eventually } from './eventually.js';
 import { makeRepository } from './signed-repository.js';
 
@@ -372,17 +373,6 @@ describe('an installation', () => {
     return join(out, 'installer.js');
   }
 });
-
-/** Programs of apt that were started with `text` in their environment. */
-function processesWith(text: string): readonly string[] {
-  return readdirSync('/proc').filter((id) => {
-    try {
-      return /^\d+$/.test(id) && readFileSync(`/proc/${id}/environ`, 'latin1').includes(text);
-    } catch {
-      return false;
-    }
-  });
-}
 
 /** The guardians that a process has started. */
 function guardiansOf(pid: number): readonly number[] {

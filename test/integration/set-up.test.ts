@@ -164,6 +164,15 @@ test('a run that was killed keeps nobody waiting', async () => {
     place: `${boot} ${execFileSync('readlink', ['/proc/self/ns/pid'])}`.trim(),
   });
   expect(await script('demo', []).finished).toMatchObject({ code: 0, stdout: '["demo"]' });
+  // A program that is not there is one message, too, and the last build stays.
+  rmSync(join(clone, 'node_modules', '.bin', 'tsc'));
+  const { code, stderr } = await script('build', []).finished;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /tsc cannot be run \(ENOENT\); the npm packages are not complete: remove node_modules/,
+  );
+  expect(stderr).not.toMatch(/^ {4}at /m);
+  expect(existsSync(join(clone, 'dist', 'cli', 'main.js'))).toBe(true);
 }, 120_000);
 
 test('without the registry npm takes what it has, or fails with one document; tests end with their last line all the same', async () => {

@@ -14,6 +14,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { GUARDIAN_SCRIPT } from '../../../../src/testing/process/guardian-script.js';
 import { processStart } from '../../../../src/testing/process/process-stat.js';
 import { eventually } from '../../../integration/eventually.js';
+import { processesWith } from '../../../support/processes-with.js';
 
 let folder: string;
 const guardians: ChildProcess[] = [];
@@ -27,7 +28,7 @@ afterEach(async () => {
   // Each leads a group of its own, in which its child is.
   for (const server of servers.splice(0)) killGroup(server.pid ?? 0);
   rmSync(folder, { recursive: true, force: true });
-  await eventually('no process of this test is left', () => processesOf(folder).length === 0);
+  await eventually('no process of this test is left', () => processesWith(folder).length === 0);
 });
 
 function killGroup(leader: number): void {
@@ -36,17 +37,6 @@ function killGroup(leader: number): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
-}
-
-/** Processes that were started with `text` in their environment. */
-function processesOf(text: string): readonly string[] {
-  return readdirSync('/proc').filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, 'latin1').includes(text);
-    } catch {
-      return false;
-    }
-  });
 }
 
 const MARK = `GUARDIAN_TEST=${process.pid}-${Math.random()}`;
