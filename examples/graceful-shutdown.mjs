@@ -11,6 +11,7 @@ const server = createServer((req, res) => {
   if (stopping && req.url === '/readyz') return res.writeHead(503).end('stopping');
   probes(req, res, async () => {
     const [rows] = await cluster.mysql.query('SELECT SLEEP(?) AS slept, COUNT(*) AS n FROM cart', [0.5]);
+    if (stopping) res.setHeader('connection', 'close'); // or the server waits for it to become idle
     res.end(`counted ${rows[0].n}`);
   });
 });
