@@ -3,7 +3,7 @@
  * not be told apart. What a gateway stores as a lock carries a mark; PHP's own handler looks at no lock's value, and clients of the
  * gateway get it without the mark.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 
 const MARK = / stormlamp [\w-]{16}$/;
 const MARK_BYTES = 27;
@@ -18,4 +18,17 @@ export function unmarkLock(value: Buffer): Buffer {
   return MARK.test(value.toString('latin1', Math.max(0, value.length - MARK_BYTES)))
     ? value.subarray(0, value.length - MARK_BYTES)
     : value;
+}
+
+/** pecl-memcache's locks are numbers, and stay numbers: their mark is in the half of the client flags that it does not use. */
+const FLAG_BITS = 0xffff;
+
+/** The flags of a lock that is a number, so that no other lock has the same. */
+export function markFlags(flags: number): number {
+  return (flags & FLAG_BITS) + randomInt(1, FLAG_BITS + 1) * (FLAG_BITS + 1);
+}
+
+/** The flags that the client gave. */
+export function unmarkFlags(flags: number): number {
+  return flags & FLAG_BITS;
 }

@@ -5,6 +5,7 @@
 import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import type { NewContent } from '../memcached/copies/commit-copies.js';
+import { sameContent } from '../memcached/copies/copy-hash.js';
 import { type CopyKey, OWN_PREFIX } from '../memcached/copies/copy-key.js';
 import { type Acks, type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
 import type {
@@ -17,7 +18,7 @@ import { releasedLock, releasedLockOf } from '../session/released-lock.js';
 import { ClientLocks, type TakenLock } from './client-locks.js';
 import { type ChangeCommand, changeItem } from './item-change.js';
 import type { GatewayItems, ItemAnswer, ItemCommand } from './item-command.js';
-import { markLock, unmarkLock } from './lock-mark.js';
+import { markFlags, markLock, unmarkFlags, unmarkLock } from './lock-mark.js';
 import { isVersion, nameVersion } from './named-version.js';
 import type { RemainingTimes } from './remaining-times.js';
 
@@ -31,6 +32,8 @@ export interface ReplicatedItemsOptions {
   readonly itemOf: (key: string) => CopyKey;
   /** Whether this is the key of a session's lock as php-memcached takes it. */
   readonly isLock: (key: string) => boolean;
+  /** Whether this is the key of a session's lock as pecl-memcache counts it. */
+  readonly isCountedLock: (key: string) => boolean;
   /** How many copies must have taken a change. */
   readonly acks: Acks;
   /** How many copies there are. */
@@ -86,7 +89,8 @@ export class ReplicatedItems implements GatewayItems {
     const { item, node } = await this.#options.copies.read(key, deadline);
     if (item === null || this.#isReleased(key, item)) return NOT_FOUND;
     const value = this.#options.isLock(key.key) ? unmarkLock(item.value) : item.value;
-    return { status: 'hit', item: { ...item, value, cas: this.#named(node, item) } };
+    const flags = this.#options.isCountedLock(key.key) ? unmarkFlags(item.flags) : item.flags;
+    return { status: 'hit', item: { ...item, value, flags, cas: this.#named(node, item) } };
   }
 
   async #getAndTouch(key: CopyKey, exptime: number, deadline: Deadline): Promise<ItemAnswer> {
@@ -164,6 +168,8 @@ export class ReplicatedItems implements GatewayItems {
   }
 
   async #change(key: CopyKey, command: ChangeCommand, deadline: Deadline): Promise<ItemAnswer> {
+    const counted = this.#options.isCountedLock(key.key);
+    const unique = counted || this.#options.isLock(key.key);
     for (;;) {
       const kept = keepsExpiry(command) ? await this.#expiryOf(key, deadline) : undefined;
       let answer: ItemAnswer | undefined;
@@ -173,13 +179,16 @@ export class ReplicatedItems implements GatewayItems {
         (current) => {
           // Decided already: a number must not be added twice, nor a lock be refused to who has just got it.
           if (current.ours) return content;
+          // Nobody else stores the same lock: it arrived, and only the answer was lost.
+          if (unique && content !== undefined && isContent(current.item, content)) return content;
           const item = this.#isReleased(key, current.item) ? null : current.item;
           const change = changeItem(command, item, this.#meets(command, current));
           answer = change.answer;
           content = undefined;
           if (change.kind === 'refuse') return undefined;
           const exptime = change.exptime ?? (isSame(kept, current) ? kept?.exptime : undefined);
-          if (exptime !== undefined) content = { value: change.value, flags: change.flags, exptime };
+          const flags = counted ? markFlags(change.flags) : change.flags;
+          if (exptime !== undefined) content = { value: change.value, flags, exptime };
           // It changed since its expiry was asked for: both are to be looked at again.
           else answer = undefined;
           return content;
@@ -234,6 +243,10 @@ interface KeptExpiry {
   readonly node: NodeId;
   readonly cas: bigint;
   readonly exptime: number;
+}
+
+function isContent(item: MemcachedItem | null, { value, flags = 0 }: NewContent): boolean {
+  return item !== null && sameContent(item, { value, flags });
 }
 
 function keepsExpiry(command: ChangeCommand): boolean {

@@ -52,6 +52,7 @@ export async function startSessionGateway(
     itemOf: (key) => itemKey(store.options, key),
     // pecl-memcache counts in its locks, so theirs must stay numbers.
     isLock: (key) => handler === 'memcached' && isLockKey(store.options, key),
+    isCountedLock: (key) => handler === 'memcache' && isLockKey(store.options, key),
     acks,
     copyCount,
     times,
