@@ -102,7 +102,7 @@ test('docs/dashboard.md: the page is made, and its pictures are there', async ()
   const pictures = [
     ...readFileSync(join(ROOT, 'docs/dashboard.md'), 'utf8').matchAll(/\]\((pictures\/[^)]+)\)/g),
   ];
-  expect(pictures.length).toBe(2);
+  expect(pictures.length).toBe(3);
   for (const [, picture = ''] of pictures)
     expect(existsSync(join(ROOT, 'docs', picture)), picture).toBe(true);
 });
