@@ -2,6 +2,7 @@
 import type { NodeId } from '../common/node-address.js';
 import type { GtidPosition } from '../topology/gtid-position.js';
 import type { Classification } from './classifier/classification.js';
+import { mayCommitIn } from './failure-policy.js';
 import { readPosition, waitForCluster, waitForGtids } from './gtid-wait.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { ActiveScope } from './scope.js';
@@ -62,27 +63,55 @@ export function mayWrite(classification: Classification): boolean {
   return kind === 'write' || kind === 'unknown' || transaction === 'xa-commit';
 }
 
+/** Whether a statement may have switched off what tells the GTIDs of later ones on its connection. */
+export function mayHushGtids({ kind, pins }: Classification): boolean {
+  return kind === 'unknown' || pins.includes('session-variable');
+}
+
 /** Keeps the GTIDs that a statement of `scope` committed; without any, decides whether something may have been committed. */
 export function noteAnswer(
+  ports: SessionPorts,
   scope: ActiveScope | undefined,
   connection: PhysicalConnection,
   classification: Classification,
-  states: { readonly before: SessionState; readonly after: SessionState },
+  [before, after]: readonly [before: SessionState, after: SessionState],
   [result]: StatementAnswer,
 ): void {
   if (scope === undefined) return;
-  if (classification.kind === 'read' && classification.route === 'replica') return;
+  // The end of rows tells nothing; what looks like a read and gives no rows may.
+  if (isPlainRead(classification) && Array.isArray(result)) return;
   const { position, hasRows, changed } = writtenGtids(connection.flavor, result);
   if (position !== undefined) {
     connection.tellsGtids = true;
     scope.causal.noteWritten(position);
   }
-  const { before, after } = states;
-  if (isInTransaction(after) && !classification.implicitCommit) return;
-  const isTold = position !== undefined || (connection.tellsGtids && !changed);
+  if (!mayHaveCommitted(classification, before, after)) return;
+  // Rows in a transaction that goes on are no commit; those of a procedure may hide one all the same.
   const isHidden = mayWrite(classification) && hasRows;
-  const mayHaveCommitted = mayWrite(classification) || isInTransaction(before);
-  if (isHidden || (mayHaveCommitted && !isTold)) scope.causal.noteUntold();
+  if (isHidden || !isTold()) scope.causal.noteUntold();
+
+  function isTold(): boolean {
+    // A session tells the last GTID only: of several domains, one.
+    if (position !== undefined)
+      return classification.kind !== 'unknown' || !ports.router.mayHideDomains(connection.node);
+    // Inside a transaction that goes on, changed rows have no GTID yet.
+    return connection.tellsGtids && (!changed || isInTransaction(after));
+  }
+}
+
+function isPlainRead({ kind, route }: Classification): boolean {
+  return kind === 'read' && route === 'replica';
+}
+
+/** Whether a statement that succeeded may have committed something, by the transaction before and after it. */
+function mayHaveCommitted(
+  classification: Classification,
+  before: SessionState,
+  after: SessionState,
+): boolean {
+  if (!isInTransaction(before)) return mayWrite(classification);
+  // What is not transactional is committed even by a rollback.
+  return !isInTransaction(after) || mayCommitIn(before, classification);
 }
 
 /** A statement failed: an error tells no GTID, although a part of what it did may be committed. */

@@ -62,6 +62,7 @@ export function limitedHost(host: ConnectionHost, deadline: Deadline): Connectio
     },
     modeSeen: (connection) => host.modeSeen(connection),
     classify: (sql, mode) => host.classify(sql, mode),
+    noteWriter: (sql, read) => host.noteWriter(sql, read),
     node: (id) => host.node(id),
     waitForWriter: (limit) => host.waitForWriter(limit),
     refresh: (node) => host.refresh(node),

@@ -153,6 +153,11 @@ export class ClusterCore implements ConnectionHost {
     return this.#texts.classify(sql, mode);
   }
 
+  /** Notes a text that looks like a read and writes. */
+  noteWriter(sql: string, read: Classification): Classification {
+    return this.#texts.noteWriter(sql, read);
+  }
+
   /** The `sql_mode` with which sessions begin. */
   get sqlMode(): string | undefined {
     return this.#texts.expectedMode;

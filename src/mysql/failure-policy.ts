@@ -109,7 +109,7 @@ function isXaOutcome({ transaction }: Classification): boolean {
 }
 
 /** {@link mayCommit} for a session in `state`: to unlock tables commits what was written under the lock. */
-function mayCommitIn({ pins }: SessionState, classification: Classification): boolean {
+export function mayCommitIn({ pins }: SessionState, classification: Classification): boolean {
   if (mayCommit(classification)) return true;
   return classification.unpins.includes('table-lock') && pins.some(({ pin }) => pin === 'table-lock');
 }

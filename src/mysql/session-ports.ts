@@ -45,6 +45,8 @@ export interface SessionPorts {
   modeSeen(connection: PhysicalConnection): void;
   /** What a text is in a session with this `sql_mode`; cached. With undefined, the stricter answer of all modes. */
   classify(sql: string, mode: string | undefined): Classification;
+  /** What a text is that looks like a read and was refused by a read-only server: it writes, and that is remembered. */
+  noteWriter(sql: string, read: Classification): Classification;
   /** The node called `id`; it is one of the topology's. */
   node(id: NodeId): ClusterNode;
   /**

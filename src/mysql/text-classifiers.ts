@@ -3,6 +3,7 @@
  * are known; what is not known is taken for the stricter answer.
  */
 import type { NodeId } from '../common/node-address.js';
+import { sqlDigest } from '../diagnostics/sql-digest.js';
 import type { Flavor } from '../topology/node-description.js';
 import type { Classification, ClassifyOptions } from './classifier/classification.js';
 import { ClassificationCache } from './classifier/classification-cache.js';
@@ -10,11 +11,16 @@ import { ClassificationCache } from './classifier/classification-cache.js';
 /** For so many modes the answers are remembered; sessions with other ones are read without regard to their mode. */
 const MODES_LIMIT = 4;
 
+/** So many kinds of statement are remembered that look like reads and write. */
+const WRITERS_LIMIT = 1_000;
+
 /** The classifiers of a cluster, one for each mode. */
 export class TextClassifiers {
   readonly #options: ClassifyOptions;
   readonly #modes = new Map<NodeId, string | undefined>();
   readonly #caches = new Map<string, ClassificationCache>();
+  /** The digests of texts that look like reads and were refused by a read-only server: a view of theirs writes. */
+  readonly #writers = new Set<string>();
   #flavor: Flavor | undefined;
   #cautious: ClassificationCache;
   #expected: string | undefined;
@@ -52,6 +58,27 @@ export class TextClassifiers {
   noteFlavor(flavor: Flavor | undefined): void {
     if (flavor === this.#flavor) return;
     this.#flavor = flavor;
+    this.#forgetTexts();
+  }
+
+  /**
+   * What `sql` is, which looked like a `read` until a read-only server refused it: it may be anything, and so may what differs
+   * from it only in values, from now on.
+   */
+  noteWriter(sql: string, read: Classification): Classification {
+    const digest = sqlDigest(sql);
+    if (this.#writers.size >= WRITERS_LIMIT) {
+      for (const oldest of this.#writers) {
+        this.#writers.delete(oldest);
+        break;
+      }
+    }
+    this.#writers.add(digest);
+    this.#forgetTexts();
+    return seenToWrite(read);
+  }
+
+  #forgetTexts(): void {
     this.#caches.clear();
     this.#cautious = this.#create(undefined);
   }
@@ -78,6 +105,20 @@ export class TextClassifiers {
 
   #create(mode: string | undefined): ClassificationCache {
     const sqlMode = mode?.split(',');
-    return new ClassificationCache({ ...this.#options, flavor: this.#flavor, sqlMode });
+    const review = (sql: string, found: Classification): Classification =>
+      this.#writers.size > 0 && found.kind === 'read' && this.#writers.has(sqlDigest(sql))
+        ? seenToWrite(found)
+        : found;
+    return new ClassificationCache({ ...this.#options, flavor: this.#flavor, sqlMode }, {}, review);
   }
+}
+
+/** What a text is that looked like a read until a read-only server refused it. */
+function seenToWrite(read: Classification): Classification {
+  return {
+    ...read,
+    kind: 'unknown',
+    route: 'primary',
+    because: 'a read-only server refused it: something that it reads from writes',
+  };
 }

@@ -5,7 +5,7 @@
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { announce, answerOf, letAbandon, workOn } from './answer-of.js';
-import { catchUp, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
+import { catchUp, mayHushGtids, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
 import { addTried, awaitRoleChange, type Bound, type Tried } from './connection-binder.js';
 import type { DeferredCommand } from './deferred-command.js';
@@ -86,7 +86,7 @@ export class VirtualSession {
     return this.#hasCommitted;
   }
 
-  /** From now on, a transaction that the server rolled back by itself takes no more statements until it is rolled back. */
+  /** From now on, a transaction that the server rolled back by itself takes nothing but a rollback. */
   beStrict(): void {
     this.#isStrict = true;
   }
@@ -143,8 +143,7 @@ export class VirtualSession {
       if (gated && !passesGate(ports.writeGate, connection.node, isTied(this.#state))) continue;
       const promises = gated && isPromise(classification, this.#state);
       if (need.place === 'read' && mustCatchUp(ports, connection.node, scope, waitFor)) {
-        const isReady = await this.#catchUp(connection, waitFor, context, tried);
-        if (!isReady) continue;
+        if (!(await this.#catchUp(connection, waitFor, context, tried))) continue;
       }
       ports.routed(statement.sql, classification, connection.node, because || need.because, context.trace);
       const outcome = await this.#send(connection, statement, classification, need, context, command);
@@ -155,11 +154,13 @@ export class VirtualSession {
       const { error, remedy } = outcome;
       attempts += 1;
       if (this.#isDestroyed || command?.abandoned === true) throw error;
-      if (remedy === 'resend' && attempts <= RESEND_LIMIT) continue;
-      else if (remedy === 'retry-read' && attempts <= READ_RETRY_LIMIT) addTried(tried, connection.node);
+      if (remedy === 'retry-read' && attempts <= READ_RETRY_LIMIT) addTried(tried, connection.node);
+      else if (remedy === 'resend' && attempts <= RESEND_LIMIT) continue;
       else if (remedy === 'prepare-again' && attempts <= PREPARE_LIMIT) continue;
       else if (remedy === 'retry-on-primary') {
         primaryOnly = true;
+        // A view of it writes, which no text shows: on the primary it is a write in every respect.
+        if (classification.kind === 'read') classification = ports.noteWriter(statement.sql, classification);
         this.giveBack();
         await awaitRoleChange(ports, connection.node, context, attempts, error);
       } else throw error;
@@ -256,7 +257,7 @@ export class VirtualSession {
       node.finished(ticket, connection);
       const ending = { ok: true, status: statusOf(answer) } as const;
       this.#state = afterStatement(before, classification, statement, ending);
-      noteAnswer(scope, connection, classification, { before, after: this.#state }, answer);
+      noteAnswer(this.#ports, scope, connection, classification, [before, this.#state], answer);
       this.#noteTrace(connection, classification, answer[0]);
       if (hasCommitted(before, classification, this.#state)) this.#hasCommitted = true;
       if (statusOf(answer) !== undefined) this.#isInDoubt = false;
@@ -323,8 +324,8 @@ export class VirtualSession {
     if (this.#isStrict && before.transaction !== 'none' && this.#state.transaction === 'none') {
       this.#loss = { what: 'transaction', error: transactionGone(connection.node, error) };
     }
-    const hasRoom = makeRoom(connection, before, error);
-    if (hasRoom && wasNotPrepared(statement, classification)) return { error, remedy: 'prepare-again' };
+    if (makeRoom(connection, before, error) && wasNotPrepared(statement, classification))
+      return { error, remedy: 'prepare-again' };
     return { error: lossError(remedy, connection.node, classification, error, undefined), remedy };
   }
 
@@ -341,7 +342,6 @@ export class VirtualSession {
     }
   }
 
-  /** The held connection, or another one that satisfies `need`. */
   #bind(need: Need, context: CallContext, tried: Tried): Bound | Promise<Bound> {
     const held = this.held;
     if (held !== undefined) {
@@ -377,6 +377,7 @@ export class VirtualSession {
 
   #noteTrace(connection: PhysicalConnection, classification: Classification, answer?: unknown): void {
     if (leavesTrace(classification)) connection.touched = true;
+    if (mayHushGtids(classification)) connection.tellsGtids = false;
     this.#mode.note(connection, classification, answer);
     if (outlivesReset(classification)) this.#holder.spoil();
     // A write inside a read-only transaction was refused and left nothing.

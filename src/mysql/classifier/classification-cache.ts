@@ -36,17 +36,22 @@ export class ClassificationCache {
   #hand = 0;
 
   /**
-   * Makes an empty cache.
+   * Makes an empty cache; `review` has the last word about what is not remembered yet.
    *
    * @throws StormlampError `ERR_INVALID_OPTION` for impossible bounds.
    */
-  constructor(classifyOptions: ClassifyOptions = {}, options: ClassificationCacheOptions = {}) {
+  constructor(
+    classifyOptions: ClassifyOptions = {},
+    options: ClassificationCacheOptions = {},
+    review?: (sql: string, found: Classification) => Classification,
+  ) {
     rejectUnknownOptions('options', options, Object.keys(CLASSIFICATION_CACHE_DEFAULTS));
     const { maxEntries, maxTextLength } = CLASSIFICATION_CACHE_DEFAULTS;
     const bounds = { min: 0, integer: true };
     this.#maxEntries = readNumber('options.maxEntries', options.maxEntries, maxEntries, bounds);
     this.#maxTextLength = readNumber('options.maxTextLength', options.maxTextLength, maxTextLength, bounds);
-    this.#classify = createClassifier(classifyOptions);
+    const classify = createClassifier(classifyOptions);
+    this.#classify = review === undefined ? classify : (sql) => review(sql, classify(sql));
   }
 
   /** How many texts are remembered. */

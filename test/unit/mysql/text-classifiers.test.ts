@@ -33,3 +33,17 @@ test('many modes are read with care, and the expected one always by itself', () 
   texts.noteMode('a:1', 'F');
   expect(texts.classify(TWOFOLD, 'F').route).toBe('replica');
 });
+
+test('a text that a read-only server refused is a write from then on, and so is what differs only in values', () => {
+  const texts = new TextClassifiers({});
+  const sql = 'SELECT * FROM report WHERE id = 1';
+  const read = texts.classify(sql, '');
+  expect([read.kind, read.route]).toEqual(['read', 'replica']);
+  expect(texts.noteWriter(sql, read)).toMatchObject({ kind: 'unknown', route: 'primary' });
+  for (const mode of ['', 'ANSI', undefined]) {
+    expect(texts.classify('SELECT * FROM report WHERE id = 2', mode)).toMatchObject({ kind: 'unknown' });
+    expect(texts.classify('SELECT * FROM other WHERE id = 2', mode)).toMatchObject({ kind: 'read' });
+  }
+  texts.noteFlavor('mysql');
+  expect(texts.classify(sql, '').kind).toBe('unknown');
+});
