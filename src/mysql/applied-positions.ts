@@ -1,8 +1,8 @@
 /** Which replicas are known to have a position: what the monitor saw, and what a wait has shown since. */
 import type { NodeId } from '../common/node-address.js';
 import {
-  appliedPosition,
   type GtidPosition,
+  hasReached,
   positionReached,
   unitedPositions,
 } from '../topology/gtid-position.js';
@@ -28,8 +28,7 @@ export class AppliedPositions {
   /** Whether `node` is known to have applied `wanted`. */
   has(node: NodeDescription, wanted: GtidPosition): boolean {
     if (node.state !== 'up' || hasBarrier(node)) return false;
-    const seen = appliedPosition(node.facts);
-    if (seen !== undefined && positionReached(seen, wanted)) return true;
+    if (hasReached(node.facts, wanted)) return true;
     const learnt = this.#learnt.get(node.id);
     // A later look at the server knows more; it may even be another server by now.
     return learnt !== undefined && learnt.at > node.seenAt && positionReached(learnt.position, wanted);

@@ -1,9 +1,12 @@
 /** Keeps what a scope wrote, and makes sure that a connection has it before a read of the scope is sent. */
+import { pause } from '../common/backoff.js';
 import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { GtidPosition } from '../topology/gtid-position.js';
 import type { Classification } from './classifier/classification.js';
+import { READ_PATIENCE_MS, type Tried } from './connection-binder.js';
 import { mayCommitIn } from './failure-policy.js';
-import { readPosition, waitForCluster, waitForGtids } from './gtid-wait.js';
+import { readStanding, waitForCluster, waitForGtids } from './gtid-wait.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { ActiveScope } from './scope.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
@@ -12,38 +15,78 @@ import type { StatementAnswer } from './statement.js';
 import { writtenGtids } from './written-gtids.js';
 
 /**
- * Brings `connection` to where a read of the scope needs it: waits on a replica for `waitFor`, or asks the primary for its
- * position when something was written untold. Whether the read may be sent there; if not, it belongs to another node.
+ * Brings `connection` to where a read of the scope needs it: waits on a replica for `waitFor`, or asks the primary where it
+ * stands. Whether the read may be sent there; if not, it belongs to another node, or to the same one after another look.
  *
- * Rejects when the connection is lost or the deadline passes; it must not be used again then.
+ * Rejects with `ERR_NO_REPLICA` when the only primary takes no writes and lacks what the read must see; with another error
+ * when the connection is lost or the deadline passes, and it must not be used again then.
  */
 export async function catchUp(
   ports: SessionPorts,
   connection: PhysicalConnection,
   waitFor: GtidPosition | undefined,
-  { scope, deadline }: CallContext,
-  hasWaited: boolean,
+  context: CallContext,
+  tried: Tried,
 ): Promise<boolean> {
+  const { scope, deadline } = context;
   if (scope === undefined) return true;
-  // Who has waited in vain is at the primary now, where nothing else helps.
-  if (!hasWaited && ports.router.hasBarrier(connection.node))
-    return await waitForCluster(connection, scope.waitMs, deadline);
-  if (waitFor === undefined) {
-    if (!scope.wantsPosition || connection.node !== ports.router.writer) return true;
-    const take = scope.causal.beginPosition();
-    take(await readPosition(connection, deadline));
-    return true;
+  if (ports.router.hasBarrier(connection.node)) {
+    // Who has waited in vain is at the primary now, where nothing else helps.
+    return tried.hasWaited === true || (await waitForCluster(connection, scope.waitMs, deadline));
   }
+  if (waitFor === undefined) return await askPrimary(ports, connection, scope, context, tried);
   const { positions } = ports.router;
   const endWait = positions.beginWait(connection.node);
   try {
     const isThere = await waitForGtids(connection, waitFor, scope.waitMs, deadline);
     if (isThere) positions.learn(connection.node, waitFor);
+    else scope.causal.noteVain();
     return isThere;
   } finally {
     endWait();
   }
 }
+
+/**
+ * Asks the node that is taken for the primary where it stands: it may have been replaced since it was looked at. What it lacks
+ * after all nodes were looked at again is lost, unless it takes no writes itself.
+ */
+async function askPrimary(
+  ports: SessionPorts,
+  connection: PhysicalConnection,
+  scope: ActiveScope,
+  { deadline }: CallContext,
+  tried: Tried,
+): Promise<boolean> {
+  const { node } = connection;
+  const { wanted, causal } = scope;
+  const take = scope.wantsPosition && node === ports.router.writer ? causal.beginPosition() : undefined;
+  const standing = await readStanding(connection, deadline);
+  const lacks = wanted !== undefined && !standing.has(wanted);
+  const isAsked = tried.asksSince !== undefined;
+  if (!lacks && (isAsked || !standing.isReadOnly)) {
+    take?.(standing.position);
+    if (wanted !== undefined && scope.wanted === wanted) causal.noteProven(node, wanted);
+    return true;
+  }
+  if (isAsked && !standing.isReadOnly) {
+    if (wanted !== undefined) causal.giveUp(wanted, standing.position);
+    take?.(standing.position);
+    return true;
+  }
+  tried.asksSince ??= performance.now();
+  if (performance.now() - tried.asksSince > READ_PATIENCE_MS) {
+    const lack = new StormlampError(ErrorCode.NO_REPLICA, `it takes no writes and lacks ${wanted?.text}`);
+    throw ports.router.noReader(scope, new Set([node]), lack);
+  }
+  if (isAsked) await pause(Math.min(ASK_PAUSE_MS, deadline.remainingMs()), deadline.signal);
+  const looks = ports.router.topology.nodes.map(({ id }) => ports.refresh(id));
+  await deadline.race('Looking for the primary', Promise.all(looks));
+  return false;
+}
+
+/** Pause between two questions to a primary that takes no writes, in milliseconds. */
+const ASK_PAUSE_MS = 100;
 
 /** Whether a read of the scope needs {@link catchUp} on the node that was chosen for it. */
 export function mustCatchUp(
@@ -54,7 +97,9 @@ export function mustCatchUp(
 ): boolean {
   if (scope === undefined) return false;
   if (waitFor !== undefined || scope.wantsPosition) return true;
-  return scope.mustSee && ports.router.hasBarrier(node);
+  const { wanted } = scope;
+  if (wanted === undefined) return scope.mustSee && ports.router.hasBarrier(node);
+  return !scope.causal.isProvenOn(node) && ports.router.mayLack(node, wanted);
 }
 
 /** Whether a statement may write, so that reads of its scope that begin meanwhile are not sure to see it. */
@@ -83,7 +128,7 @@ export function noteAnswer(
   const { position, hasRows, changed } = writtenGtids(connection.flavor, result);
   if (position !== undefined) {
     connection.tellsGtids = true;
-    scope.causal.noteWritten(position);
+    scope.causal.noteWritten(position, connection.node);
   }
   if (!mayHaveCommitted(classification, before, after)) return;
   // Rows in a transaction that goes on are no commit; those of a procedure may hide one all the same.

@@ -1,4 +1,5 @@
 /** What the reads of a scope must see: the transactions that it wrote, as far as the servers told, and whether they told all. */
+import type { NodeId } from '../common/node-address.js';
 import {
   type GtidPosition,
   positionReached,
@@ -40,6 +41,10 @@ export class CausalState {
   /** The servers have no positions to read: only the primary is certain. */
   #isStuck = false;
   #wrote = false;
+  /** The node that is known to have all that is wanted: it wrote it, or was asked. */
+  #proven: { readonly node: NodeId; readonly wanted: GtidPosition | undefined } | undefined;
+  /** What a read has waited for in vain. */
+  #vain: GtidPosition | undefined;
   readonly #outer: CausalState | undefined;
 
   /** Begins with nothing; what is written is also told to `outer`, whose wishes hold here, too. */
@@ -47,6 +52,7 @@ export class CausalState {
     this.#outer = outer;
     if (outer === undefined) return;
     this.#wanted = outer.wanted;
+    this.#proven = outer.#proven;
     if (outer.needsPrimary) this.#untold = 1;
   }
 
@@ -94,11 +100,41 @@ export class CausalState {
     };
   }
 
-  /** The server told the GTIDs of what was written. */
-  noteWritten(position: GtidPosition): void {
+  /** A server told the GTIDs of what was written, on `node`. */
+  noteWritten(position: GtidPosition, node?: NodeId): void {
     this.#wrote = true;
+    const isHere = node !== undefined && (this.#wanted === undefined || this.isProvenOn(node));
     this.#want(position);
-    this.#outer?.noteWritten(position);
+    if (isHere) this.#proven = { node, wanted: this.#wanted };
+    this.#outer?.noteWritten(position, node);
+  }
+
+  /** Whether `node` is known to have all that is wanted. */
+  isProvenOn(node: NodeId): boolean {
+    return this.#proven?.node === node && this.#proven.wanted === this.#wanted;
+  }
+
+  /** `node` was asked and has `wanted`. */
+  noteProven(node: NodeId, wanted: GtidPosition): void {
+    this.#proven = { node, wanted };
+    this.#outer?.noteProven(node, wanted);
+  }
+
+  /** Whether a read has already waited on a replica in vain for what is wanted now. */
+  get hasWaited(): boolean {
+    return this.#vain !== undefined && this.#vain === this.#wanted;
+  }
+
+  /** A read has waited in vain: the next ones need not. */
+  noteVain(): void {
+    this.#vain = this.#wanted;
+    if (this.#outer?.wanted === this.#wanted) this.#outer?.noteVain();
+  }
+
+  /** Nobody has `wanted` and nobody will: what is left is `position`, that of the only primary. */
+  giveUp(wanted: GtidPosition, position: GtidPosition | undefined): void {
+    if (this.#wanted === wanted) this.#wanted = position;
+    this.#outer?.giveUp(wanted, position);
   }
 
   /** Something was written, or may have been, and the server did not tell its GTID. */

@@ -3,7 +3,7 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { GtidPosition } from '../topology/gtid-position.js';
 import { nodeIn } from '../topology/topology-description.js';
 import type { ClusterCore } from './cluster-core.js';
-import { readPosition } from './gtid-wait.js';
+import { readStanding } from './gtid-wait.js';
 import type { CallContext } from './session-ports.js';
 import type { StatementAnswer } from './statement.js';
 import { VirtualSession } from './virtual-session.js';
@@ -28,12 +28,24 @@ export async function causalToken(core: ClusterCore, result: unknown, context: C
   return scope.token;
 }
 
+/** The position of the primary; when it takes no writes any more, another look is taken first for who does. */
 async function primaryPosition(core: ClusterCore, context: CallContext): Promise<GtidPosition> {
+  const first = await positionOfWriter(core, context);
+  if (!first.isReadOnly) return first.position;
+  const looks = core.topology.nodes.map(({ id }) => core.refresh(id));
+  await context.deadline.race('Looking for the primary', Promise.all(looks));
+  return (await positionOfWriter(core, context)).position;
+}
+
+async function positionOfWriter(
+  core: ClusterCore,
+  context: CallContext,
+): Promise<{ readonly position: GtidPosition; readonly isReadOnly: boolean }> {
   const session = new VirtualSession(core);
   try {
     return await session.borrow('primary', context, async (connection) => {
-      const position = await readPosition(connection, context.deadline);
-      if (position !== undefined) return position;
+      const { position, isReadOnly } = await readStanding(connection, context.deadline);
+      if (position !== undefined) return { position, isReadOnly };
       throw new StormlampError(
         ErrorCode.UNSUPPORTED,
         `Node ${connection.node} has no GTIDs, so there is no causal token; switch its binary log on (and gtid_mode on MySQL)`,

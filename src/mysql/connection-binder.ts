@@ -25,6 +25,8 @@ export interface Tried {
   nodes: Set<NodeId> | undefined;
   /** Whether the statement has waited in vain on a replica for what it must see; it does so once. */
   hasWaited?: boolean;
+  /** Since when the primary is asked whether it is the primary and has what the statement must see, monotonic milliseconds. */
+  asksSince?: number;
 }
 
 /** So often a server may refuse a write although the monitor sees that it takes writes. */
@@ -34,7 +36,7 @@ const REFUSAL_LIMIT = 5;
 const REFUSAL_PAUSE_MS = 100;
 
 /** How long a read waits while a primary is being replaced and no replica is known to be fresh, in milliseconds. */
-const READ_PATIENCE_MS = 3_000;
+export const READ_PATIENCE_MS = 3_000;
 
 /** Pause between two looks for a node that may serve such a read, in milliseconds. */
 const READ_POLL_MS = 25;
@@ -137,7 +139,8 @@ type Choice = ReturnType<SessionPorts['router']['reader']>;
 
 function readerNow(ports: SessionPorts, scope: CallContext['scope'], tried: Tried): Choice | Error {
   try {
-    return ports.router.reader(scope, tried.nodes, tried.hasWaited !== true);
+    const mayWait = tried.hasWaited !== true && scope?.causal.hasWaited !== true;
+    return ports.router.reader(scope, tried.nodes, mayWait);
   } catch (error) {
     return error as Error;
   }

@@ -1,6 +1,8 @@
 /** Asks one server for its position, or waits on a replica until it has applied one: the statements of both flavors. */
 import type { Deadline } from '../common/deadline.js';
-import { type GtidPosition, readGtidPosition } from '../topology/gtid-position.js';
+import { type GtidPosition, positionReached, readGtidPosition } from '../topology/gtid-position.js';
+import { mariadbGtids } from '../topology/mariadb-gtid-list.js';
+import type { Flavor } from '../topology/node-description.js';
 import type { PhysicalConnection } from './physical-connection.js';
 
 /** An answer that comes later than this after the wait should be over means that the server hangs. */
@@ -21,9 +23,15 @@ export async function waitForGtids(
 ): Promise<boolean> {
   const limitMs = Math.max(SHORTEST_MS, Math.min(waitMs, deadline.remainingMs()));
   const call = wanted.flavor === 'mysql' ? 'WAIT_FOR_EXECUTED_GTID_SET' : 'MASTER_GTID_WAIT';
-  const sql = `SELECT ${call}('${wanted.text}', ${(limitMs / 1_000).toFixed(3)}) AS timed_out`;
+  // What MariaDB's wait compares is no proof; the columns are evaluated in their order.
+  const proof =
+    wanted.flavor === 'mysql'
+      ? ''
+      : ', @@global.gtid_slave_pos AS position, @@global.gtid_binlog_state AS logged';
+  const sql = `SELECT ${call}('${wanted.text}', ${(limitMs / 1_000).toFixed(3)}) AS timed_out${proof}`;
   const [row] = await connection.ask(sql, deadline.within(limitMs + GRACE_MS));
-  return Number(row?.['timed_out']) === 0 && row?.['timed_out'] !== null;
+  if (row?.['timed_out'] === null || Number(row?.['timed_out']) !== 0) return false;
+  return wanted.flavor === 'mysql' || standingOf(wanted.flavor, row).has(wanted);
 }
 
 /**
@@ -48,15 +56,34 @@ export async function waitForCluster(
   }
 }
 
-/** The position of the primary: everything that is committed there now. Undefined when it has none. */
-export async function readPosition(
-  connection: PhysicalConnection,
-  deadline: Deadline,
-): Promise<GtidPosition | undefined> {
+/** Where a server stands. */
+export interface Standing {
+  /** Everything that is committed there; undefined when it has no GTIDs. */
+  readonly position: GtidPosition | undefined;
+  /** Whether it refuses writes: it is no primary, or is about to be none. */
+  readonly isReadOnly: boolean;
+  /** Whether it is proven to have `wanted`. */
+  has(wanted: GtidPosition): boolean;
+}
+
+/** Where the server stands now that is taken for the primary. */
+export async function readStanding(connection: PhysicalConnection, deadline: Deadline): Promise<Standing> {
   const { flavor } = connection;
-  const variable = flavor === 'mysql' ? 'gtid_executed' : 'gtid_current_pos';
-  const [row] = await connection.ask(`SELECT @@global.${variable} AS position`, deadline);
-  const text = row?.['position'];
-  const position = typeof text === 'string' ? readGtidPosition(flavor, text.replace(/\s+/g, '')) : undefined;
-  return position?.text === '' ? undefined : position;
+  const position =
+    flavor === 'mysql'
+      ? '@@global.gtid_executed AS position'
+      : '@@global.gtid_current_pos AS position, @@global.gtid_binlog_state AS logged';
+  const [row] = await connection.ask(`SELECT ${position}, @@global.read_only AS is_read_only`, deadline);
+  return standingOf(flavor, row);
+}
+
+function standingOf(flavor: Flavor, row: Readonly<Record<string, unknown>> | undefined): Standing {
+  const [text, log] = [row?.['position'], row?.['logged']];
+  const read = typeof text === 'string' ? readGtidPosition(flavor, text.replace(/\s+/g, '')) : undefined;
+  const logged = typeof log === 'string' ? (mariadbGtids(log) ?? []) : [];
+  return {
+    position: read?.text === '' ? undefined : read,
+    isReadOnly: Number(row?.['is_read_only'] ?? 0) === 1,
+    has: (wanted) => read !== undefined && positionReached(read, wanted, logged),
+  };
 }

@@ -3,7 +3,7 @@ import type { NodeId } from '../common/node-address.js';
 import { describeError } from '../common/stormlamp-error.js';
 import type { Balance, BalanceContext } from '../topology/balance.js';
 import { createBalance } from '../topology/choose-balance.js';
-import type { GtidPosition } from '../topology/gtid-position.js';
+import { type GtidPosition, hasOrWrote } from '../topology/gtid-position.js';
 import type { NodeDescription, NodeRole } from '../topology/node-description.js';
 import { type Selection, selectNodes } from '../topology/node-selection.js';
 import type { ReadPreference } from '../topology/read-preference.js';
@@ -68,6 +68,7 @@ export class QueryRouter {
   /** What replicas are known to have applied. */
   readonly positions: AppliedPositions;
   #cached: CachedSelection | undefined;
+  #galera: { readonly topology: TopologyDescription; readonly isGalera: boolean } | undefined;
 
   /** Makes a router over `view`. */
   constructor(reads: ResolvedReadOptions, view: RouterView) {
@@ -149,7 +150,7 @@ export class QueryRouter {
     const found = candidates.find(({ id }) => id === node);
     if (found === undefined) return false;
     const wanted = scope?.wanted;
-    return wanted === undefined || !isReplica(found) || this.positions.has(found, wanted);
+    return wanted === undefined || !isReplica(found) || this.#has(found, wanted);
   }
 
   /** Whether another node could serve reads if `node` did not: the last one that can is never shut off. */
@@ -164,6 +165,34 @@ export class QueryRouter {
   hasBarrier(node: NodeId): boolean {
     const found = this.#view.topology().nodes.find(({ id }) => id === node);
     return found !== undefined && hasBarrier(found);
+  }
+
+  /**
+   * Whether `node`, which was chosen for a read that must see `wanted`, may lack it all the same: a supposed primary that was
+   * replaced since it was looked at, or a member of a group that has to be asked anyhow.
+   */
+  mayLack(id: NodeId, wanted: GtidPosition): boolean {
+    const node = this.#view.topology().nodes.find((other) => other.id === id);
+    if (node?.state !== 'up' || hasBarrier(node)) return true;
+    return node.role === 'replica' ? !this.#has(node, wanted) : !hasOrWrote(node.facts, wanted);
+  }
+
+  /** Whether a node is known to have `wanted`, whose numbers may be those of a Galera member, which nobody else shares. */
+  #has(node: NodeDescription, wanted: GtidPosition): boolean {
+    return this.positions.has(node, wanted) && !this.#isBesideGalera();
+  }
+
+  /** Whether the cluster is a Galera cluster: its members number transactions each for themselves. */
+  #isBesideGalera(): boolean {
+    const topology = this.#view.topology();
+    if (this.#galera?.topology !== topology) {
+      const isGalera = topology.nodes.some((node) => {
+        const facts = node.state === 'up' ? node.facts : node.state === 'down' ? node.lastFacts : undefined;
+        return facts?.group?.kind === 'galera';
+      });
+      this.#galera = { topology, isGalera };
+    }
+    return this.#galera.isGalera;
   }
 
   /** Whether one statement on `node` may commit in several replication domains, of which a session names only the last. */
@@ -255,8 +284,7 @@ export class QueryRouter {
       affinity,
       latencyWindowMs,
       avoid,
-      causal:
-        wanted === undefined ? undefined : { wanted, reached: (node) => this.positions.has(node, wanted) },
+      causal: wanted === undefined ? undefined : { wanted, reached: (node) => this.#has(node, wanted) },
       allows: (node) => this.#view.allows(node),
     });
   }
@@ -271,7 +299,7 @@ export class QueryRouter {
     now: number,
     avoid: ReadonlySet<NodeId> | undefined,
   ): readonly NodeDescription[] {
-    const has = (node: NodeDescription): boolean => !isReplica(node) || this.positions.has(node, wanted);
+    const has = (node: NodeDescription): boolean => !isReplica(node) || this.#has(node, wanted);
     if (candidates.every(has)) return candidates;
     const there = candidates.filter(has);
     if (there.length > 0) return there;
@@ -289,7 +317,7 @@ export class QueryRouter {
     let bestMs = waitMs;
     for (const node of candidates) {
       if (node.state !== 'up' || node.role !== 'replica' || node.facts.flavor !== flavor) continue;
-      if (!this.positions.mayWait(node.id)) continue;
+      if (!this.positions.mayWait(node.id) || (this.#isBesideGalera() && !hasBarrier(node))) continue;
       const delays = node.facts.channels.map(({ delayMs }) => delayMs);
       const behindMs = Math.max(node.lag?.ms ?? 0, ...delays);
       if (behindMs > bestMs) continue;

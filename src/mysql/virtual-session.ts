@@ -227,7 +227,6 @@ export class VirtualSession {
     this.#holder.giveBack();
   }
 
-  /** Closes the held connection at once; nothing is tried again. */
   destroy(): void {
     this.#isDestroyed = true;
     if (this.held !== undefined) this.#holder.discard(this.held);
@@ -283,10 +282,11 @@ export class VirtualSession {
     tried: Tried,
   ): Promise<boolean> {
     try {
-      if (await catchUp(this.#ports, connection, waitFor, context, tried.hasWaited === true)) return true;
-      tried.hasWaited = true;
+      if (await catchUp(this.#ports, connection, waitFor, context, tried)) return true;
+      if (waitFor !== undefined || this.#ports.router.hasBarrier(connection.node)) tried.hasWaited = true;
       this.giveBack();
     } catch (error) {
+      if (isStormlampError(error, ErrorCode.NO_REPLICA)) throw error;
       // It may still be busy with our question.
       this.#lose(connection, error);
       context.deadline.check('The statement');

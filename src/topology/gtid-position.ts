@@ -1,6 +1,7 @@
 /** GTID positions of both flavors: what a server has, compared with what another one has or with a token of a client. */
 import {
   hasApplied,
+  hasProvenly,
   highestPerDomain,
   type MariadbGtid,
   mariadbGtids,
@@ -49,18 +50,27 @@ export function unitedPositions(one: GtidPosition, two: GtidPosition): GtidPosit
   return undefined;
 }
 
-/** Whether a server at `position` has applied all of `wanted`; false for positions of different flavors. */
-export function positionReached(position: GtidPosition, wanted: GtidPosition): boolean {
+/**
+ * Whether it is proven that a server at `position` has applied all of `wanted`; false for positions of different flavors.
+ * `log` is its `gtid_binlog_state`, where it has one.
+ */
+export function positionReached(
+  position: GtidPosition,
+  wanted: GtidPosition,
+  log: readonly MariadbGtid[] = [],
+): boolean {
   if (position.flavor === 'mysql') return wanted.flavor === 'mysql' && isSubset(wanted.set, position.set);
-  return wanted.flavor === 'mariadb' && hasApplied(position.gtids, wanted.gtids);
+  return wanted.flavor === 'mariadb' && hasProvenly(position.gtids, log, wanted.gtids);
 }
 
-/** {@link positionReached} for positions as text; false when either cannot be read. */
+/** Whether a server at `position` has applied `token`, as far as the last GTIDs tell; false when either cannot be read. */
 export function gtidReached(flavor: Flavor, position: string, token: string): boolean {
   const [have, want] = [readGtidPosition(flavor, position), readGtidPosition(flavor, token)];
+  if (have?.flavor === 'mariadb' && want?.flavor === 'mariadb') return hasApplied(have.gtids, want.gtids);
   return have !== undefined && want !== undefined && positionReached(have, want);
 }
 
+const LOGGED = new WeakMap<ServerFacts, readonly MariadbGtid[]>();
 const APPLIED = new WeakMap<ServerFacts, GtidPosition | null>();
 
 /**
@@ -73,6 +83,52 @@ export function appliedPosition(facts: ServerFacts): GtidPosition | undefined {
     const text = facts.flavor === 'mysql' ? facts.gtid : facts.gtidApplied;
     position = (text === undefined ? undefined : readGtidPosition(facts.flavor, text)) ?? null;
     APPLIED.set(facts, position);
+  }
+  return position ?? undefined;
+}
+
+/** Whether it is proven that a replica had applied `wanted` when it was looked at. */
+export function hasReached(facts: ServerFacts, wanted: GtidPosition): boolean {
+  const applied = appliedPosition(facts);
+  return applied !== undefined && (positionReached(applied, wanted) || isLogged(applied, wanted, facts));
+}
+
+/** Whether a primary had `wanted` when it was looked at, or wrote it itself since: it has everything of its own. */
+export function hasOrWrote(facts: ServerFacts, wanted: GtidPosition): boolean {
+  const others = writtenByOthers(facts, wanted);
+  if (others === undefined) return true;
+  const own = ownPosition(facts);
+  return own !== undefined && (positionReached(own, others) || isLogged(own, others, facts));
+}
+
+function isLogged(position: GtidPosition, wanted: GtidPosition, facts: ServerFacts): boolean {
+  if (wanted.flavor !== 'mariadb' || facts.gtidState === undefined) return false;
+  let log = LOGGED.get(facts);
+  if (log === undefined) {
+    log = mariadbGtids(facts.gtidState) ?? [];
+    LOGGED.set(facts, log);
+  }
+  return positionReached(position, wanted, log);
+}
+
+/** What of `wanted` another server wrote; undefined when the server wrote all of it. */
+function writtenByOthers(facts: ServerFacts, wanted: GtidPosition): GtidPosition | undefined {
+  if (wanted.flavor !== facts.flavor) return wanted;
+  if (wanted.flavor === 'mariadb') {
+    const gtids = wanted.gtids.filter(({ server }) => server !== String(facts.serverId));
+    return gtids.length === 0 ? undefined : { ...wanted, gtids };
+  }
+  const others = [...wanted.set].filter(([source]) => source.slice(0, 36) !== facts.serverUuid);
+  return others.length === 0 ? undefined : { ...wanted, set: new Map(others) };
+}
+
+const OWN = new WeakMap<ServerFacts, GtidPosition | null>();
+
+function ownPosition(facts: ServerFacts): GtidPosition | undefined {
+  let position = OWN.get(facts);
+  if (position === undefined) {
+    position = readGtidPosition(facts.flavor, facts.gtid) ?? null;
+    OWN.set(facts, position);
   }
   return position ?? undefined;
 }

@@ -34,6 +34,21 @@ export function highestPerDomain(gtids: readonly MariadbGtid[]): readonly Mariad
   return [...highest.values()];
 }
 
+/**
+ * Whether it is proven that a server has all of `want`: it stands at the same or a higher sequence of the same server, or its
+ * `gtid_binlog_state` (`log`) names it. A higher sequence of another server proves nothing, whatever `MASTER_GTID_WAIT` says:
+ * a replica with replicas of its own may write, too, for example by `ANALYZE TABLE`.
+ */
+export function hasProvenly(
+  have: readonly MariadbGtid[],
+  log: readonly MariadbGtid[],
+  want: readonly MariadbGtid[],
+): boolean {
+  const covers = (h: MariadbGtid, w: MariadbGtid): boolean =>
+    h.domain === w.domain && h.server === w.server && h.sequence >= w.sequence;
+  return want.every((w) => have.some((h) => covers(h, w)) || log.some((h) => covers(h, w)));
+}
+
 /** Whether a server at `have` has applied all of `want`, by the rule of `MASTER_GTID_WAIT`: the same or a higher sequence. */
 export function hasApplied(have: readonly MariadbGtid[], want: readonly MariadbGtid[]): boolean {
   return want.every((w) => have.some((h) => h.domain === w.domain && h.sequence >= w.sequence));

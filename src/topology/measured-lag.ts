@@ -3,7 +3,7 @@
  * Every look at the primary is kept for a while; what a replica has now is compared with what the primary had then.
  */
 import type { NodeId } from '../common/node-address.js';
-import { appliedPosition, type GtidPosition, positionReached, readGtidPosition } from './gtid-position.js';
+import { type GtidPosition, hasReached, readGtidPosition } from './gtid-position.js';
 import type { Lag, NodeDescription, ServerFacts } from './node-description.js';
 
 /**
@@ -69,11 +69,8 @@ export function measuredLag(
 
 /** The replica is as fresh as the newest look at the primary whose position it has. */
 function byGtid(replica: Extract<NodeDescription, { state: 'up' }>, record: PrimaryRecord): Lag | undefined {
-  const has = appliedPosition(replica.facts);
-  if (has === undefined) return undefined;
-  const look = record.looks.findLast(
-    ({ position }) => position !== undefined && positionReached(has, position),
-  );
+  const { facts } = replica;
+  const look = record.looks.findLast(({ position }) => position !== undefined && hasReached(facts, position));
   return look === undefined ? undefined : { ms: 0, at: look.at };
 }
 

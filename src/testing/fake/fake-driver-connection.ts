@@ -196,7 +196,8 @@ export class FakeDriverConnection extends EventEmitter {
       return [{ position: this.#databases.positionOf(this.#database) }];
     const wait = /^SELECT MASTER_GTID_WAIT\('([^']*)'/.exec(sql);
     if (wait === null) return undefined;
-    return [{ timed_out: this.#databases.hasApplied(this.#database, wait[1] ?? '') ? 0 : -1 }];
+    const isThere = this.#databases.hasApplied(this.#database, wait[1] ?? '');
+    return [{ timed_out: isThere ? 0 : -1, position: this.#databases.positionOf(this.#database) }];
   }
 
   #control([, begin, commit, rollback]: RegExpExecArray): ResultSetHeader {

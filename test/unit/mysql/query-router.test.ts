@@ -3,6 +3,7 @@ import { QueryRouter } from '../../../src/mysql/query-router.js';
 import { type ReadOptions, resolveReadOptions } from '../../../src/mysql/read-options.js';
 import { ActiveScope } from '../../../src/mysql/scope.js';
 import { initialTopology, observe } from '../../../src/topology/describe-topology.js';
+import { readAnyGtidPosition } from '../../../src/topology/gtid-position.js';
 import type { TopologyDescription } from '../../../src/topology/topology-description.js';
 import {
   type Finding,
@@ -194,6 +195,43 @@ describe('a scope that wrote, and knows its GTID', () => {
     const choices = Array.from({ length: 50 }, () => routerOf().reader(scopeAt(10), undefined, true));
     expect(new Set(choices.map(({ node }) => node))).toEqual(new Set(['b']));
     expect(choices[0]?.waitFor).toBeUndefined();
+  });
+
+  test('does not trust the numbers of a Galera member on a replica that is none, nor waits for them there', () => {
+    const group = {
+      kind: 'galera',
+      state: 'online',
+      hasQuorum: true,
+      writes: 'everywhere',
+      queue: 0,
+      members: [],
+    } as const;
+    see({ a: master('a', { gtid: gtids({ a: 10 }), group }), b: at('b', 10), c: at('c', 9) });
+    const router = routerOf();
+    expect(router.reader(scopeAt(10), undefined, true)).toMatchObject({ node: 'a', role: 'primary' });
+    expect(router.serves('b', scopeAt(10))).toBe(false);
+  });
+
+  test('asks a primary about what another server wrote, unless it was seen to have it', () => {
+    see({
+      ...healthy,
+      a: master('a', { gtid: gtids({ a: 10, b: 3 }), serverUuid: gtids({ a: 1 }).slice(0, 36) }),
+    });
+    const wanted = (counts: Record<string, number>): boolean => {
+      const scope = new ActiveScope({ after: gtids(counts) }, undefined, DEFAULTS);
+      return scope.wanted === undefined || routerOf().mayLack('a', scope.wanted);
+    };
+    expect([wanted({ a: 90 }), wanted({ b: 3 }), wanted({ b: 4 })]).toEqual([false, false, true]);
+  });
+
+  test('does not wait again for what it waited for in vain', () => {
+    see({ ...healthy, b: at('b', 9), c: at('c', 8) });
+    const scope = scopeAt(10);
+    expect(scope.causal.hasWaited).toBe(false);
+    scope.causal.noteVain();
+    expect(scope.causal.hasWaited).toBe(true);
+    scope.causal.noteWritten(readAnyGtidPosition(gtids({ a: 11 })) as never);
+    expect(scope.causal.hasWaited).toBe(false);
   });
 
   test('waits on the replica that is least behind when none was seen there', () => {

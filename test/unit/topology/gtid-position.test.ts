@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { gtidReached, gtidsContained } from '../../../src/topology/gtid-position.js';
+import {
+  type GtidPosition,
+  gtidReached,
+  gtidsContained,
+  hasOrWrote,
+  hasReached,
+  readAnyGtidPosition,
+} from '../../../src/topology/gtid-position.js';
 import { mysqlGtidSet } from '../../../src/topology/mysql-gtid-set.js';
 import type { ServerFacts } from '../../../src/topology/node-description.js';
 import { master } from '../../spec/topology/made-up-servers.js';
@@ -70,6 +77,39 @@ describe('on MariaDB', () => {
     ['0-1-18446744073709551615', '0-1-18446744073709551614', true],
   ])('a server at %j has reached %j: %s', (position, token, reached) => {
     expect(gtidReached('mariadb', position, token)).toBe(reached);
+  });
+});
+
+describe('what a look at a server on MariaDB proves', () => {
+  const at = (applied: string, log = '', own = applied): ServerFacts => ({
+    ...mariadb(own, log),
+    serverId: 1,
+    gtidApplied: applied,
+  });
+  const position = (text: string): GtidPosition => {
+    const read = readAnyGtidPosition(text);
+    if (read === undefined) throw new Error(text);
+    return read;
+  };
+
+  test.each([
+    ['0-1-9', '', '0-1-9', true],
+    ['0-1-9', '', '0-1-10', false],
+    // Another server between the primary and this one has written, too.
+    ['0-2-14', '', '0-1-9', false],
+    ['0-2-14', '0-1-8,0-2-14', '0-1-9', false],
+    ['0-2-14', '0-1-9,0-2-14', '0-1-9', true],
+    ['0-2-14,3-1-1', '0-1-9,0-2-14', '0-1-9,3-1-1', true],
+  ])('a replica at %j that logged %j has %j: %s', (applied, log, wanted, reached) => {
+    expect(hasReached(at(applied, log), position(wanted))).toBe(reached);
+  });
+
+  test('a primary has what it wrote since, and of others what it is seen to have', () => {
+    expect(hasOrWrote(at('0-1-5'), position('0-1-900'))).toBe(true);
+    expect(hasOrWrote(at('0-1-5'), position('0-2-6'))).toBe(false);
+    expect(hasOrWrote(at('0-1-5', '0-2-3,0-1-5'), position('0-2-3,3-1-4'))).toBe(true);
+    expect(hasOrWrote({ ...mysql(`${B}:1-5`), serverUuid: A }, position(`${A}:1-900,${B}:2`))).toBe(true);
+    expect(hasOrWrote({ ...mysql(`${B}:1-5`), serverUuid: A }, position(`${A}:1,${B}:6`))).toBe(false);
   });
 });
 
