@@ -81,6 +81,8 @@ export const ErrorCode = {
   FILE_MISSING: 'ERR_FILE_MISSING',
   /** The file was replaced while it was read, so that what was delivered and what is left do not belong together. */
   FILE_CHANGED: 'ERR_FILE_CHANGED',
+  /** The name is a file on one mount and a folder on another. Nothing was changed. */
+  FILE_CLASH: 'ERR_FILE_CLASH',
   /** Another process kept the file's lock. Nothing was changed. */
   FILE_LOCKED: 'ERR_FILE_LOCKED',
   /** The bytes do not have the expected checksum. */

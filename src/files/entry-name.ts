@@ -3,7 +3,7 @@ import { lstat, realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { Mount } from './mount.js';
-import { errnoOf } from './mount-health.js';
+import { isMissing } from './mount-health.js';
 import { OWN_FOLDER } from './mount-mark.js';
 import { UNFINISHED } from './replace-file.js';
 
@@ -51,7 +51,7 @@ export async function assertInside(mount: Mount, name: string): Promise<void> {
     try {
       real = await realpath(join(mount.path, folder));
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error;
+      if (!isMissing(error)) throw error;
       // A link to nowhere is no folder that is still to be made.
       const link = await lstat(join(mount.path, folder)).catch(() => undefined);
       if (link?.isSymbolicLink() === true) throw refused(name, 'a link on the way leads nowhere');

@@ -12,6 +12,7 @@ import { isUnfinished } from './replace-file.js';
 import type { SharedFilesParts } from './shared-change.js';
 import { checksumOf, copyShared, lookAt, NO_SHARED_COPY, type SharedCopy } from './shared-copy.js';
 import { deletedAt } from './tombstones.js';
+import { clashError, lookAtClash, removeEmptyFolders } from './walk-clash.js';
 import { planWalk, type WalkAction, type WalkMode } from './walk-plan.js';
 
 /** What a walk has done so far. */
@@ -87,8 +88,30 @@ export class MirrorWalk {
     const files = new Set<string>();
     const folders = new Set<string>();
     for (const mount of this.#mounts) await this.#list(mount, folder, files, folders);
-    for (const name of [...files].sort()) await this.#file(join(folder, name));
+    for (const name of [...files].sort()) {
+      if (!folders.has(name)) await this.#file(join(folder, name));
+      else if (!(await this.#clash(join(folder, name)))) folders.delete(name);
+    }
     for (const name of [...folders].sort()) await this.#folder(join(folder, name));
+  }
+
+  /** A file on one mount and a folder on another; resolves to whether the folder is still to be walked. */
+  async #clash(name: string): Promise<boolean> {
+    const { mode, prune, source, dryRun } = this.#settings;
+    let walked = false;
+    await this.#guarded(name, async () => {
+      const clash = await lookAtClash(this.#mounts, name);
+      if (mode === 'one-way' && prune && clash.files.includes(source)) {
+        // Empties the folders: the source has nothing that is in them.
+        await this.#folder(name);
+        if (!dryRun) for (const mount of clash.folders) await removeEmptyFolders(mount, name);
+      } else {
+        walked = (await this.#plan(name)).action.kind === 'delete';
+        if (!walked) throw clashError(name, clash);
+      }
+      await this.#mend(name);
+    });
+    return walked;
   }
 
   async #list(mount: Mount, folder: string, files: Set<string>, folders: Set<string>): Promise<void> {
@@ -111,24 +134,32 @@ export class MirrorWalk {
     await unlessMissing(unlink(path));
   }
 
-  async #file(name: string): Promise<void> {
-    const deadline = Deadline.of({ signal: this.#settings.signal });
-    deadline.check('The walk');
+  #file(name: string): Promise<void> {
+    return this.#guarded(name, () => this.#mend(name));
+  }
+
+  async #mend(name: string): Promise<void> {
+    const { action: seen } = await this.#plan(name);
+    if (seen.kind === 'nothing' || this.#settings.dryRun) {
+      if (seen.kind === 'copy') this.#counts.copied += seen.to.length;
+      if (seen.kind === 'delete') this.#counts.deleted += seen.on.length;
+      this.#tell(name, seen);
+      return;
+    }
+    // Seen without a lock; decided again with it.
+    await withNameLocked(this.#parts, name, this.#deadline(), async () => {
+      const { action, copies } = await this.#plan(name);
+      await this.#act(name, action, copies);
+      this.#tell(name, action);
+    });
+  }
+
+  /** Counts what goes wrong with one file; only a mount that breaks down and the caller's signal end the walk. */
+  async #guarded(name: string, work: () => Promise<void>): Promise<void> {
+    this.#deadline().check('The walk');
     this.#counts.looked += 1;
     try {
-      const { action: seen } = await this.#plan(name);
-      if (seen.kind === 'nothing' || this.#settings.dryRun) {
-        if (seen.kind === 'copy') this.#counts.copied += seen.to.length;
-        if (seen.kind === 'delete') this.#counts.deleted += seen.on.length;
-        this.#tell(name, seen);
-        return;
-      }
-      // Seen without a lock; decided again with it.
-      await withNameLocked(this.#parts, name, deadline, async () => {
-        const { action, copies } = await this.#plan(name);
-        await this.#act(name, action, copies);
-        this.#tell(name, action);
-      });
+      await work();
     } catch (error) {
       if (isStormlampError(error, 'ERR_ABORTED') || this.#mounts.some((mount) => !mount.writable))
         throw error;
@@ -136,6 +167,10 @@ export class MirrorWalk {
       const failure = error instanceof Error ? error : new Error(describeError(error));
       this.#settings.onProgress({ ...this.#counts, name, action: 'failed', mounts: [], error: failure });
     }
+  }
+
+  #deadline(): Deadline {
+    return Deadline.of({ signal: this.#settings.signal });
   }
 
   async #plan(name: string): Promise<{ action: WalkAction; copies: readonly SharedCopy[] }> {

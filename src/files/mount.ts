@@ -3,7 +3,7 @@ import { stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import { MountGate, type MountGateOptions } from './mount-gate.js';
-import { errnoOf, type MountHealth, mountDown, mountHealthAfter } from './mount-health.js';
+import { errnoOf, isMissing, type MountHealth, mountDown, mountHealthAfter } from './mount-health.js';
 import { type MountMark, markPath, OWN_FOLDER, readMark } from './mount-mark.js';
 
 /** A mount changed its state. */
@@ -109,7 +109,7 @@ export class Mount {
         await stat(markPath(this.path));
         return undefined;
       } catch (error) {
-        if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return error;
+        if (isMissing(error)) return error;
         throw error;
       }
     });

@@ -218,6 +218,34 @@ describe('a walk', () => {
     expect(readFileSync(on(b, 'table'), 'utf8')).toBe('good');
   });
 
+  test('a file in the place of a folder, and the other way round, is decided by a one-way walk that prunes', async () => {
+    writeFileSync(on(a, 'css'), 'now a file');
+    mkdirSync(on(a, 'js'));
+    writeFileSync(on(a, 'js/main.js'), 'now a folder');
+    writeFileSync(on(a, 'z'), 'last');
+    mkdirSync(on(b, 'css/deep/empty'), { recursive: true });
+    writeFileSync(on(b, 'css/deep/x.css'), 'old');
+    writeFileSync(on(b, 'js'), 'old');
+    const failed: string[] = [];
+    const report = await files.walk({
+      mode: 'heal',
+      onProgress: ({ action, error }) => action === 'failed' && failed.push(error?.message ?? ''),
+    });
+    expect(report).toMatchObject({ failed: 2, copied: 1, deleted: 0 });
+    expect(failed).toEqual([
+      expect.stringContaining(`css is a file on ${a.path} and a folder on ${b.path}`),
+      expect.stringContaining(`js is a file on ${b.path} and a folder on ${a.path}`),
+    ]);
+    expect(await files.walk({ mode: 'one-way', from: a.path })).toMatchObject({ failed: 2, deleted: 0 });
+    const prune = { mode: 'one-way', from: a.path, prune: true } as const;
+    expect(await files.walk({ ...prune, dryRun: true })).toMatchObject({ failed: 0, copied: 2, deleted: 2 });
+    expect(readFileSync(on(b, 'css/deep/x.css'), 'utf8')).toBe('old');
+    expect(await files.walk(prune)).toMatchObject({ failed: 0, copied: 2, deleted: 2 });
+    expect(readFileSync(on(b, 'css'), 'utf8')).toBe('now a file');
+    expect(readFileSync(on(b, 'js/main.js'), 'utf8')).toBe('now a folder');
+    expect(await files.walk()).toMatchObject({ looked: 3, failed: 0, copied: 0, deleted: 0 });
+  });
+
   test('can be ended, and leaves links alone', async () => {
     await files.write('one', '1');
     symlinkSync('/etc/passwd', on(a, 'link'));
