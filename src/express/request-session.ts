@@ -2,7 +2,12 @@
 import type { CallOptions } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type Session, setVariable } from '../session/session.js';
-import type { RegenerateOptions, SessionStorePort } from '../session/session-store-port.js';
+import {
+  type RegenerateOptions,
+  type SessionStorePort,
+  sessionDeadline,
+} from '../session/session-store-port.js';
+import { Turns } from '../session/turns.js';
 
 /** How a {@link RequestSession} reaches the rest of its request. */
 export interface RequestSessionPort {
@@ -27,6 +32,7 @@ export class RequestSession {
   #session: Session;
   #reserved: Record<string, unknown> = {};
   #phase: 'live' | 'destroyed' = 'live';
+  readonly #turns = new Turns();
 
   /** @internal */
   constructor(session: Session, port: RequestSessionPort) {
@@ -63,19 +69,23 @@ export class RequestSession {
   /** Saves what was changed now, instead of when the response ends, and gives the session lock back. Errors: as `SessionStore.save`. */
   async save(options?: CallOptions): Promise<void> {
     if (this.#phase === 'destroyed' || !this.#lasts('save()')) return;
-    this.#collect();
-    await this.#port.store.save(this.#session, options);
-    this.#show();
+    await this.#inTurn(options, async () => {
+      // The session may have been destroyed while this waited.
+      if (this.#phase === 'destroyed') return;
+      this.#collect();
+      await this.#port.store.save(this.#session, options);
+    });
   }
 
-  /** Forgets what was changed here and reads the session again. */
+  /** Forgets what was changed here and reads the session again. What is set while it reads, stays. */
   async reload(options?: CallOptions): Promise<void> {
     if (this.#port.mode === 'anonymous') return;
-    await this.release();
-    const lock = this.#port.mode === 'read-only' ? { lock: false } : {};
-    this.#session = await this.#port.store.load(this.#session.id, { ...options, ...lock });
-    this.#phase = 'live';
-    this.#show();
+    await this.#inTurn(options, async () => {
+      await this.release();
+      const lock = this.#port.mode === 'read-only' ? { lock: false } : {};
+      this.#session = await this.#port.store.load(this.#session.id, { ...options, ...lock });
+      this.#phase = 'live';
+    });
   }
 
   /** Renews the session's expiry on every copy. */
@@ -94,24 +104,28 @@ export class RequestSession {
   async regenerate(options?: RegenerateOptions): Promise<void> {
     if (!this.#lasts('regenerate()')) return;
     this.#assertCookie('regenerate()');
-    this.#collect();
-    const before = this.#session;
-    this.#session = await this.#port.store.regenerate(before, options);
-    await before.release();
-    this.#phase = 'live';
-    this.#show();
+    await this.#inTurn(options, async () => {
+      this.#collect();
+      const before = this.#session;
+      this.#session = await this.#port.store.regenerate(before, options);
+      this.#phase = 'live';
+      await before.release();
+    });
   }
 
   /** Removes the session from every copy. Variables set afterwards are not saved. */
   async destroy(options?: CallOptions): Promise<void> {
-    if (this.#lasts('destroy()')) {
-      // The store takes the lock itself; with ours held it would wait for this very request.
-      await this.release();
-      await this.#port.store.destroy(this.#session.id, options);
-    }
-    this.#phase = 'destroyed';
-    for (const name of Object.keys(this.#session.data)) delete this.#session.data[name];
-    this.#show();
+    const lasts = this.#lasts('destroy()');
+    await this.#turns.run(sessionDeadline(options), async () => {
+      if (lasts) {
+        // The store takes the lock itself; with ours held it would wait for this very request.
+        await this.release();
+        await this.#port.store.destroy(this.#session.id, options);
+      }
+      this.#phase = 'destroyed';
+      for (const name of Object.keys(this.#session.data)) delete this.#session.data[name];
+      this.#show();
+    });
   }
 
   /** @internal What the middleware has to do at the end of the response. */
@@ -142,13 +156,31 @@ export class RequestSession {
     }
   }
 
+  /** Runs what reads or writes the whole session; then shows what it is now, and what was set or deleted here meanwhile. */
+  #inTurn(options: CallOptions | undefined, work: () => Promise<void>): Promise<void> {
+    return this.#turns.run(sessionDeadline(options), async () => {
+      const before = this.#variables();
+      await work();
+      if (this.#phase === 'destroyed') return;
+      const { data } = this.#session;
+      const now = this.#variables();
+      for (const name of before.keys()) if (!now.has(name)) delete data[name];
+      for (const [name, value] of now) {
+        if (!before.has(name) || !Object.is(before.get(name), value)) setVariable(data, name, value);
+      }
+      this.#show();
+    });
+  }
+
+  #variables(): Map<string, unknown> {
+    return new Map([...Object.entries(this), ...Object.entries(this.#reserved)]);
+  }
+
   #collect(): void {
     const { data } = this.#session;
-    for (const name of Object.keys(data)) {
-      if (!Object.hasOwn(RESERVED.has(name) ? this.#reserved : this, name)) delete data[name];
-    }
-    for (const name of Object.keys(this)) setVariable(data, name, this[name]);
-    for (const name of Object.keys(this.#reserved)) setVariable(data, name, this.#reserved[name]);
+    const now = this.#variables();
+    for (const name of Object.keys(data)) if (!now.has(name)) delete data[name];
+    for (const [name, value] of now) setVariable(data, name, value);
   }
 
   #show(): void {

@@ -22,6 +22,8 @@ import { toNatural } from './to-natural.js';
  * A variable that holds an array is turned into its plain form when it is first looked at: most requests look at few.
  */
 export class SessionView {
+  /** Stands in {@link SessionView.held} for what nobody has looked at. */
+  static readonly UNSEEN: unique symbol = Symbol('unseen');
   /** The variables. */
   readonly data: Record<string, unknown> = {};
   readonly #scope: NaturalScope = new NaturalScope();
@@ -56,6 +58,28 @@ export class SessionView {
     const getter = this.#unseen.get(key);
     // The property may have been removed and set anew.
     return getter !== undefined && Object.getOwnPropertyDescriptor(this.data, key)?.get === getter;
+  }
+
+  /** Whether the variable is there. */
+  has(key: string): boolean {
+    return Object.hasOwn(this.data, key);
+  }
+
+  /** The very values of the variables, to tell later on which were replaced; nothing counts as looked at by this. */
+  held(): Map<string, unknown> {
+    return new Map(
+      Object.keys(this.data).map((key) => [key, this.isUnseen(key) ? SessionView.UNSEEN : this.data[key]]),
+    );
+  }
+
+  /** Whether `document` holds the variable as it is here. */
+  isStoredIn(document: SessionDocument, key: string): boolean {
+    try {
+      const value = new NaturalRestorer(this.#scope).restore(this.data[key], this.#document.get(key));
+      return document.holds(key, value);
+    } catch {
+      return false;
+    }
   }
 
   /** Says that `view` is the same session later on: what is first looked at here is then the same object there. */

@@ -115,14 +115,17 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   async save(session: Session, options?: CallOptions): Promise<SessionSaveResult> {
     this.#assertOpen();
     assertSessionId(session.id, this.options.accept);
+    const deadline = sessionDeadline(options);
+    return session.turns.run(deadline, () => this.#save(session, deadline));
+  }
+
+  async #save(session: Session, deadline: Deadline): Promise<SessionSaveResult> {
     const changes = session.pendingChanges();
     if (changes === undefined) {
       await session.release();
       return { outcome: 'unchanged', copies: [] };
     }
-    return this.#locked(session, sessionDeadline(options), (copies) =>
-      this.#mergeAndWrite(session, changes, copies),
-    );
+    return this.#locked(session, deadline, (copies) => this.#mergeAndWrite(session, changes, copies));
   }
 
   /** Stores bytes as they are on every mount, under the lock. For tools that move sessions; `save` is for applications. */
@@ -181,14 +184,15 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
    */
   async regenerate(session: Session, options?: RegenerateOptions): Promise<Session> {
     this.#assertOpen();
-    return regenerateSession(session, this.options, this.#retired, options, {
-      save: (renamed) => this.save(renamed, options),
-      // Nothing that a page of PHP saves meanwhile may be left behind.
-      locked: (work) =>
-        this.#locked(session, sessionDeadline(options), async (copies) =>
-          work((await copies.deciding()).bytes),
-        ),
-    });
+    const deadline = sessionDeadline(options);
+    return session.turns.run(deadline, () =>
+      regenerateSession(session, this.options, this.#retired, options, {
+        save: (renamed) => this.save(renamed, options),
+        // Nothing that a page of PHP saves meanwhile may be left behind.
+        locked: (work) =>
+          this.#locked(session, deadline, async (copies) => work((await copies.deciding()).bytes)),
+      }),
+    );
   }
 
   /**

@@ -166,14 +166,17 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
    */
   async save(session: Session, options?: CallOptions): Promise<SaveResult> {
     this.#assertOpen();
-    const { id } = session;
-    assertSessionId(id, this.options.accept);
+    assertSessionId(session.id, this.options.accept);
+    const deadline = sessionDeadline(options);
+    return session.turns.run(deadline, () => this.#save(session, deadline));
+  }
+
+  async #save(session: Session, deadline: Deadline): Promise<SaveResult> {
     const changes = session.pendingChanges();
     if (changes === undefined) {
       await session.release();
       return { outcome: 'unchanged', copies: [] };
     }
-    const deadline = sessionDeadline(options);
     if (this.options.conflict === 'last-write-wins')
       return this.#writer.overwrite(session, changes, deadline).finally(() => session.release());
     const merged = await surelyUnderLock(
@@ -240,14 +243,17 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
    */
   async regenerate(session: Session, options?: RegenerateOptions): Promise<Session> {
     this.#assertOpen();
-    return regenerateSession(session, this.options, this.#retired, options, {
-      save: (renamed) => this.save(renamed, options),
-      // Nothing that a page of PHP saves meanwhile may be left behind.
-      locked: async (work) =>
-        underLock(await this.#lock(session, sessionDeadline(options)), async () =>
-          work(await this.readRaw(session.id, options)),
-        ),
-    });
+    const deadline = sessionDeadline(options);
+    return session.turns.run(deadline, () =>
+      regenerateSession(session, this.options, this.#retired, options, {
+        save: (renamed) => this.save(renamed, options),
+        // Nothing that a page of PHP saves meanwhile may be left behind.
+        locked: async (work) =>
+          underLock(await this.#lock(session, deadline), async () =>
+            work(await this.readRaw(session.id, options)),
+          ),
+      }),
+    );
   }
 
   /** Tells listeners of `save-failed` about a save whose caller cannot be told any more. */

@@ -2,6 +2,7 @@
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
 import type { SessionHandler } from '../php/session-handler.js';
 import { SessionView } from '../php/session-view.js';
+import { Turns } from './turns.js';
 
 /** The variables of a session: `req.session`, or `Session.data`. */
 export interface SessionVariables {
@@ -26,6 +27,11 @@ export class Session {
   #mustWrite = false;
   #inherited: SessionDocument | undefined;
   #lock: HeldSessionLock | undefined;
+  /** What each variable was when the changes to save were collected. */
+  #held: ReadonlyMap<string, unknown> = new Map();
+
+  /** @internal Whoever writes the session waits here for whoever does already. */
+  readonly turns: Turns = new Turns();
 
   private constructor(id: string, view: SessionView, stored: boolean) {
     this.id = id;
@@ -88,6 +94,7 @@ export class Session {
   /** @internal What a save has to write; undefined when there is nothing to write. */
   pendingChanges(): ReadonlyMap<string, VariableChange> | undefined {
     const changes = this.#view.changes();
+    this.#held = this.#view.held();
     return changes.size > 0 || this.#mustWrite ? changes : undefined;
   }
 
@@ -110,22 +117,38 @@ export class Session {
 
   /**
    * @internal Takes over what a save wrote. Values that were written as they are here stay the same objects, so that
-   * references that the application holds stay live; what others had changed is new.
+   * references that the application holds stay live; what others had changed is new. What was set, changed or deleted
+   * since the changes were collected stays so, and is for the next save.
+   *
+   * @param ours what was loaded with the changes that were collected
    */
   wrote(written: SessionDocument, ours: SessionDocument): void {
     const before = this.#view;
-    this.#view = new SessionView(written);
-    before.succeededBy(this.#view);
-    for (const name of written.keys) {
-      if (before.isUnseen(name) || !Object.hasOwn(before.data, name)) continue;
-      const here = ours.bytesOf(name);
-      if (here === undefined || written.bytesOf(name)?.equals(here) !== true) continue;
-      this.#view.adopt(name, before.data[name]);
+    const after = new SessionView(written);
+    this.#view = after;
+    before.succeededBy(after);
+    for (const name of new Set([...written.keys, ...this.#held.keys(), ...Object.keys(before.data)])) {
+      if (before.isUnseen(name)) continue;
+      const value = before.has(name) ? before.data[name] : undefined;
+      const replaced = this.#held.get(name) !== SessionView.UNSEEN && !Object.is(this.#held.get(name), value);
+      if (value === undefined) {
+        if (replaced || this.#held.get(name) === SessionView.UNSEEN) delete after.data[name];
+      } else if (replaced) {
+        setVariable(after.data, name, value);
+      } else if (sameBytes(ours.bytesOf(name), written.bytesOf(name))) {
+        after.adopt(name, value);
+      } else if (!before.isStoredIn(ours, name)) {
+        setVariable(after.data, name, value);
+      }
     }
     this.#stored = true;
     this.#mustWrite = false;
     this.#inherited = undefined;
   }
+}
+
+function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.equals(b);
 }
 
 /** Sets a variable whatever its name is; plain assignment of `__proto__` would set the prototype. */
