@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { ContainerFrame } from './container-frame.js';
 import { integerOfKey } from './integer-key.js';
 import type { PhpKey } from './ordered-map.js';
+import { originOf } from './origin.js';
 import { PhpArray } from './php-array.js';
 import type { ResolvedPhpLimits } from './php-limits.js';
 import { PhpReference } from './php-reference.js';
@@ -88,7 +89,7 @@ export function readSession(
       const value =
         place.frame.parent === undefined && place.frame !== session ? self : place.frame.at(place.key);
       if (!(value instanceof PhpReference)) return identityOf(value);
-      return identityOf(value.value) ?? value;
+      return identityOf(value.value) ?? originOf(value);
     },
     self,
   };

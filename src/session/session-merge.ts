@@ -1,5 +1,6 @@
 /** Three-way merge of sessions, variable by variable: what was loaded, what we made of it, and what is stored now. */
 
+import { shareIdentities } from '../php/identity-sharing.js';
 import type { SessionDocument, VariableChange } from '../php/session-document.js';
 
 /** Two writers changed the same variable in different ways. */
@@ -75,7 +76,11 @@ export function mergeSession(
   stored: SessionDocument | undefined,
   decide: (conflict: VariableConflict) => ConflictDecision,
 ): MergedSession {
-  if (stored === undefined) return { bytes: base.encodeWith(changes), decided: [] };
+  // What is stored is what was loaded: by far the most saves.
+  if (stored === undefined || stored.bytes.equals(base.bytes))
+    return { bytes: base.encodeWith(changes), decided: [] };
+  // Our values share objects and references with each other and with variables of `base` that were not changed.
+  shareIdentities(stored, base);
   const { apply, conflicts } = mergeChanges(
     changes,
     (name) => base.bytesOf(name),
