@@ -127,6 +127,7 @@ function readLagSource(path: string, source: LagSource | undefined): ResolvedLag
 /** How the topology knows the lag of replicas from a source. */
 export function lagRuleOf(source: ResolvedLagSource): LagRule {
   if (source === 'gtid') return 'gtid';
+  if (source === 'auto') return 'compared';
   return typeof source === 'object' ? 'heartbeat' : 'reported';
 }
 

@@ -7,7 +7,14 @@ import {
   mariadbGtids,
   mariadbGtidText,
 } from './mariadb-gtid-list.js';
-import { isSubset, type MysqlGtidSet, mysqlGtidSet, mysqlGtidText, unitedSets } from './mysql-gtid-set.js';
+import {
+  differenceOf,
+  isSubset,
+  type MysqlGtidSet,
+  mysqlGtidSet,
+  mysqlGtidText,
+  unitedSets,
+} from './mysql-gtid-set.js';
 import type { Flavor, ServerFacts } from './node-description.js';
 
 /** A set of transactions: the position of a server, or what a client wants a server to have. Immutable. */
@@ -48,6 +55,21 @@ export function unitedPositions(one: GtidPosition, two: GtidPosition): GtidPosit
     return { flavor: 'mariadb', text: mariadbGtidText(gtids), gtids };
   }
   return undefined;
+}
+
+/** What of `position` is not in `base`; on MariaDB, the domains that have moved since. */
+export function withoutCommon(position: GtidPosition, base: GtidPosition): GtidPosition {
+  if (position.flavor === 'mysql' && base.flavor === 'mysql') {
+    const set = differenceOf(position.set, base.set);
+    return { flavor: 'mysql', text: mysqlGtidText(set), set };
+  }
+  if (position.flavor === 'mariadb' && base.flavor === 'mariadb') {
+    const gtids = position.gtids.filter(
+      (gtid) => !base.gtids.some((old) => mariadbGtidText([old]) === mariadbGtidText([gtid])),
+    );
+    return { flavor: 'mariadb', text: mariadbGtidText(gtids), gtids };
+  }
+  return position;
 }
 
 /**

@@ -3,14 +3,20 @@
  * Every look at the primary is kept for a while; what a replica has now is compared with what the primary had then.
  */
 import type { NodeId } from '../common/node-address.js';
-import { type GtidPosition, hasReached, readGtidPosition } from './gtid-position.js';
+import {
+  type GtidPosition,
+  gtidReached,
+  hasReached,
+  readGtidPosition,
+  withoutCommon,
+} from './gtid-position.js';
 import type { Lag, NodeDescription, ServerFacts } from './node-description.js';
 
 /**
- * How the lag of replicas is known: `reported` by the servers themselves; by the `gtid` position against the primary's; by a
- * `heartbeat` that is written on the primary.
+ * How the lag of replicas is known: `reported` by the servers themselves; `compared`, which is the same, but at least what the
+ * positions show; by the `gtid` position against the primary's; by a `heartbeat` that is written on the primary.
  */
-export type LagRule = 'reported' | 'gtid' | 'heartbeat';
+export type LagRule = 'reported' | 'compared' | 'gtid' | 'heartbeat';
 
 /** One look at the primary. */
 interface PrimaryLook {
@@ -28,6 +34,8 @@ export interface PrimaryRecord {
   readonly node: NodeId;
   /** Its `server_id`, under which its heartbeat is kept. */
   readonly serverId: number;
+  /** The first of all looks: what it had then may be missing elsewhere for good. */
+  readonly first: PrimaryLook;
   /** The looks. */
   readonly looks: readonly PrimaryLook[];
 }
@@ -46,14 +54,17 @@ export function recordLook(
   at: number,
 ): PrimaryRecord {
   const { serverId } = facts;
-  const known = record?.node === node && record.serverId === serverId ? record.looks : [];
-  const position = readGtidPosition(facts.flavor, facts.gtid);
+  const known = record?.node === node && record.serverId === serverId ? record : undefined;
+  // The members of a Galera cluster number transactions each for themselves.
+  const isComparable = facts.group?.kind !== 'galera';
+  const position = isComparable ? readGtidPosition(facts.flavor, facts.gtid) : undefined;
   const look: PrimaryLook = {
     at,
     position: position === undefined || position.text === '' ? undefined : position,
     beat: facts.heartbeats?.[serverId],
   };
-  return { node, serverId, looks: [...known.slice(-(LOOKS_LIMIT - 1)), look] };
+  const before = known?.looks.slice(-(LOOKS_LIMIT - 1)) ?? [];
+  return { node, serverId, first: known?.first ?? look, looks: [...before, look] };
 }
 
 /** The lag of a replica by `rule`, which is not `reported`; its time is that up to which the replica has everything. */
@@ -63,6 +74,7 @@ export function measuredLag(
   rule: LagRule,
 ): Lag {
   const unknown: Lag = { ms: null, at: replica.seenAt };
+  if (rule === 'compared') return atLeastCompared(replica, record);
   if (record === undefined) return unknown;
   return (rule === 'gtid' ? byGtid(replica, record) : byHeartbeat(replica, record)) ?? unknown;
 }
@@ -72,6 +84,35 @@ function byGtid(replica: Extract<NodeDescription, { state: 'up' }>, record: Prim
   const { facts } = replica;
   const look = record.looks.findLast(({ position }) => position !== undefined && hasReached(facts, position));
   return look === undefined ? undefined : { ms: 0, at: look.at };
+}
+
+/**
+ * What the replica reports, but at least the age of what it lacked although the primary was seen to have it: a receiving
+ * thread whose connection is cut in silence goes on to report 0.
+ */
+function atLeastCompared(
+  replica: Extract<NodeDescription, { state: 'up' }>,
+  record: PrimaryRecord | undefined,
+): Lag {
+  const reported = replica.lag ?? { ms: null, at: replica.seenAt };
+  const { facts, seenAt } = replica;
+  if (record === undefined || reported.ms === null || facts.group !== undefined) return reported;
+  const looks = record.looks.filter(({ at }) => at <= seenAt);
+  const newest = looks.at(-1)?.position;
+  if (newest === undefined || hasReached(facts, newest)) return reported;
+  const lacked = looks.find(
+    ({ position }) => position !== undefined && lacksNews(facts, position, record.first.position),
+  );
+  const isOlder = lacked !== undefined && lacked.at < reported.at - reported.ms;
+  return isOlder ? { ms: seenAt - lacked.at, at: seenAt } : reported;
+}
+
+/** Whether a replica certainly lacks something of `wanted` that the primary did not have at `first` yet. */
+function lacksNews(facts: ServerFacts, wanted: GtidPosition, first: GtidPosition | undefined): boolean {
+  const news = first === undefined ? wanted : withoutCommon(wanted, first);
+  if (hasReached(facts, news)) return false;
+  const isLogged = facts.flavor === 'mysql' || (facts.gtidState ?? '') !== '';
+  return isLogged || !gtidReached(facts.flavor, facts.gtidApplied ?? '', news.text);
 }
 
 /** The heartbeat that the replica has was written on the primary at a time that we know, since we know the primary's clock. */

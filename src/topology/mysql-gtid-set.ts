@@ -49,6 +49,29 @@ export function unitedSets(one: MysqlGtidSet, two: MysqlGtidSet): MysqlGtidSet {
   return united;
 }
 
+/** The transactions of `set` that are not in `taken`. */
+export function differenceOf(set: MysqlGtidSet, taken: MysqlGtidSet): MysqlGtidSet {
+  const left = new Map<string, Interval[]>();
+  for (const [source, intervals] of set) {
+    const holes = taken.get(source) ?? [];
+    const rest: Interval[] = [];
+    let at = 0;
+    for (const [first, last] of intervals) {
+      let from = first;
+      while (at < holes.length && (holes[at]?.[1] ?? 0n) < from) at += 1;
+      for (let index = at; index < holes.length && from <= last; index += 1) {
+        const [holeFirst, holeLast] = holes[index] ?? [last + 1n, last];
+        if (holeFirst > last) break;
+        if (holeFirst > from) rest.push([from, holeFirst - 1n]);
+        from = holeLast + 1n;
+      }
+      if (from <= last) rest.push([from, last]);
+    }
+    if (rest.length > 0) left.set(source, rest);
+  }
+  return left;
+}
+
 /** Whether every transaction of `part` is in `whole`. */
 export function isSubset(part: MysqlGtidSet, whole: MysqlGtidSet): boolean {
   for (const [source, intervals] of part) {

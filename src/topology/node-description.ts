@@ -203,6 +203,8 @@ export type NodeDescription =
       readonly upSince?: number | undefined;
       /** The known nodes that its data comes from, nearest first; empty when it has no source, or an unknown one. */
       readonly upstream?: readonly NodeId[] | undefined;
+      /** When its receiving threads last showed a sign of life of a source; undefined where they never did. */
+      readonly heardAt?: number | undefined;
       /** Set while a replica that was in step lost its source: how far it was behind then. */
       readonly sourceLost?: SourceLost | undefined;
       /** Set while the server lives but lets the monitor read nothing (`too-many`, `access-denied`): the facts are old. */

@@ -1,11 +1,14 @@
 /** Whether a replica may serve a read now, and if not, why. */
 import { isSoundMember } from './group-roles.js';
-import type { NodeDescription } from './node-description.js';
+import type { NodeDescription, ProbeFailure } from './node-description.js';
 import { effectiveLagMs } from './node-description.js';
 import type { TopologyDescription } from './topology-description.js';
 
 /** A node that answers. */
 type UpNode = Extract<NodeDescription, { state: 'up' }>;
+
+/** Failures of a probe that prove that the server process is gone; a server that does not answer may go on writing. */
+const PROOFS_OF_DEATH: ReadonlySet<ProbeFailure> = new Set(['refused', 'reset', 'server-shutdown']);
 
 /**
  * How far `replica` may be behind at `now`, in milliseconds; null is unknown.
@@ -13,7 +16,8 @@ type UpNode = Extract<NodeDescription, { state: 'up' }>;
  * While the primary that the replica followed is down and no other node takes writes, nothing newer can be written anywhere. A
  * replica that was in step when it lost that primary then gets no staler as time passes: its lag stands still at what it was
  * when the primary went down. It grows again from the moment when another node may have become writable, and is unknown again
- * as soon as there is a new primary that the replica does not follow.
+ * as soon as there is a new primary that the replica does not follow. A primary that only does not answer may go on writing:
+ * then the lag of a replica that has not heard of it since grows as time passes.
  */
 export function stalenessMs(
   replica: NodeDescription,
@@ -21,11 +25,17 @@ export function stalenessMs(
   now: number,
 ): number | null {
   const lag = effectiveLagMs(replica, now);
-  if (lag !== null || replica.state !== 'up' || replica.sourceLost === undefined) return lag;
-  if (topology.writer.kind !== 'no-primary') return null;
+  if (topology.writer.kind !== 'no-primary' || replica.state !== 'up') return lag;
   const lost = replica.sourceLost;
+  if (lag === null && lost === undefined) return null;
   const head = topology.nodes.find((node) => node.id === replica.upstream?.at(-1));
-  if (head?.state !== 'down') return null;
+  if (head?.state !== 'down') return lag;
+  const isDead = PROOFS_OF_DEATH.has(head.failure);
+  if (lag !== null || lost === undefined) {
+    const hasHeard = isDead || (replica.heardAt ?? Number.NEGATIVE_INFINITY) > head.downSince;
+    return lag === null || hasHeard ? lag : Math.max(lag, now - head.downSince);
+  }
+  if (!isDead) return lost.lagMs + Math.max(0, now - lost.at);
   // Until it was seen to be down it may have taken writes that the replica never got.
   const untilItsDeath = Math.max(0, head.downSince - lost.at);
   let sinceAnother = 0;

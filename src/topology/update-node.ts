@@ -21,6 +21,7 @@ export function updateNode(before: NodeDescription, observation: Observation): N
       latencyMs: was === undefined ? latencyMs : was.latencyMs + LATENCY_WEIGHT * (latencyMs - was.latencyMs),
       seenAt: at,
       upSince: was?.upSince ?? at,
+      heardAt: heardAtAfter(was, facts, at),
       sourceLost: was === undefined ? undefined : sourceLostAfter(was, facts, at),
       alone: was?.alone,
     };
@@ -59,6 +60,20 @@ export function ownLagMs(facts: ServerFacts): number | null {
     lag = Math.max(lag, channel.lagMs);
   }
   return lag;
+}
+
+/** When a source was last heard of: whatever a receiving thread shows anew comes from there. */
+function heardAtAfter(
+  was: Extract<NodeDescription, { state: 'up' }> | undefined,
+  { channels }: ServerFacts,
+  at: number,
+): number | undefined {
+  const hasNews = channels.some(({ reception }, index) => {
+    const before = was?.facts.channels[index]?.reception;
+    if (reception === undefined || before === undefined) return false;
+    return reception.position !== before.position || reception.heartbeats !== before.heartbeats;
+  });
+  return hasNews ? at : was?.heardAt;
 }
 
 /** Remembers how far behind a replica was when only its connection to the source was lost. */

@@ -28,6 +28,91 @@ function lagAt(topology: TopologyDescription, now: number): number | null {
   return b === undefined ? null : effectiveLagMs(b, now);
 }
 
+describe('as reported, but at least as compared', () => {
+  const a = (count: number, gtid = gtids({ a: count })): Finding => master('a', { gtid });
+  const b = (count: number, lagMs = 0, gtid = gtids({ a: count })): Finding =>
+    slave('b', 'a', { lagMs }, { gtid });
+  const cut = Array.from({ length: 10 }, (_, n) => [(n + 1) * 1_000, { a: a(n + 2), b: b(1) }] as const);
+
+  test('a replica that reports 0 and lacks what the primary was seen to have is as late as that', () => {
+    const topology = seen('compared', [[0, { a: a(1), b: b(1) }], ...cut]);
+    expect(lagAt(topology, 10_000)).toBe(9_000);
+    // What the replica reports is all that there is to know without the comparison.
+    expect(lagAt(seen('reported', [[0, { a: a(1), b: b(1) }], ...cut]), 10_000)).toBe(0);
+  });
+
+  test('it is in step again when it has all', () => {
+    const topology = seen('compared', [
+      [0, { a: a(1), b: b(1) }],
+      ...cut,
+      [11_000, { a: a(12), b: b(12, 3) }],
+    ]);
+    expect(lagAt(topology, 11_000)).toBe(3);
+  });
+
+  test('what was committed after the look at the replica is not missed, and the larger lag counts', () => {
+    expect(
+      lagAt(
+        seen('compared', [
+          [0, { a: a(1), b: b(1) }],
+          [900, { b: b(1) }],
+          [1_000, { a: a(2) }],
+        ]),
+        1_000,
+      ),
+    ).toBe(100);
+    expect(
+      lagAt(
+        seen('compared', [
+          [0, { a: a(1), b: b(1) }],
+          [1_000, { a: a(2), b: b(1, 7_000) }],
+        ]),
+        1_000,
+      ),
+    ).toBe(7_000);
+  });
+
+  test('a transaction that the replica never had does not make it late, a new one does', () => {
+    const old = gtids({ a: 5, c: 3 });
+    const rounds = [
+      [0, { a: a(0, old), b: b(5) }],
+      [1_000, { a: a(0, gtids({ a: 9, c: 3 })), b: b(9) }],
+    ] as const;
+    expect(lagAt(seen('compared', rounds), 1_000)).toBe(0);
+    expect(
+      lagAt(
+        seen('compared', [...rounds, [2_000, { a: a(0, gtids({ a: 10, c: 3 })) }], [4_000, { b: b(9) }]]),
+        4_000,
+      ),
+    ).toBe(2_000);
+  });
+
+  test('without GTIDs, and on MariaDB without a log, no more is claimed than is certain', () => {
+    expect(
+      lagAt(
+        seen('compared', [
+          [0, { a: a(0, ''), b: b(0, 2, '') }],
+          [9, { a: a(0, ''), b: b(0, 2, '') }],
+        ]),
+        9,
+      ),
+    ).toBe(2);
+    const maria = (gtid: string): Finding => master('a', { flavor: 'mariadb', gtid });
+    const other = (gtidApplied: string): Finding =>
+      slave('b', 'a', { lagMs: 0 }, { flavor: 'mariadb', gtid: gtidApplied, gtidApplied });
+    const at = (applied: string): number | null =>
+      lagAt(
+        seen('compared', [
+          [0, { a: maria('0-1-5'), b: other('0-2-14') }],
+          [1_000, { a: maria('0-1-9') }],
+          [3_000, { b: other(applied) }],
+        ]),
+        3_000,
+      );
+    expect([at('0-2-14'), at('0-1-8'), at('0-1-9')]).toEqual([0, 2_000, 0]);
+  });
+});
+
 describe('by GTID', () => {
   const a = (count: number): Finding => master('a', { gtid: gtids({ a: count }) });
   const b = (count: number): Finding => slave('b', 'a', { lagMs: 0 }, { gtid: gtids({ a: count }) });
