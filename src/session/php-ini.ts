@@ -65,7 +65,7 @@ export function readPhpSettings(files: readonly string[], path = 'phpIni'): PhpS
 
 function readText(file: string, text: string, path: string): PhpSettings {
   const form = phpInfoForm(text);
-  if (form === undefined) return parsePhpIni(text, process.env);
+  if (form === undefined) return parsePhpIni(text, process.env, file);
   const settings = form === 'text' ? parsePhpInfo(text) : parsePhpInfoPage(text);
   if (settings.has('session.save_handler')) return settings;
   throw new StormlampError(

@@ -1,10 +1,9 @@
 /** Reads PHP settings: the text of php.ini files, or what `php -i` prints. */
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { normalWord, scanPhpIniValue, UNCLOSED } from './php-ini-value.js';
 
 /** Settings by name; the values as PHP gives them to extensions: text, `1` and `` for booleans. */
 export type PhpSettings = ReadonlyMap<string, string>;
-
-const TRUE_WORDS: ReadonlySet<string> = new Set(['on', 'yes', 'true']);
-const FALSE_WORDS: ReadonlySet<string> = new Set(['off', 'no', 'false', 'none', 'null']);
 
 /**
  * The settings in the text of a php.ini, later lines before earlier ones (Zend/zend_ini_scanner.l).
@@ -13,29 +12,62 @@ const FALSE_WORDS: ReadonlySet<string> = new Set(['off', 'no', 'false', 'none', 
  * the php.ini. `[PATH=…]` and `[HOST=…]` sections, which hold only for some requests, are left out.
  *
  * @param env values for `${NAME}`
+ * @param where what is read, for errors
+ * @throws StormlampError `ERR_UNSUPPORTED` for a setting of sessions of which PHP may make something else than is read
+ * here (an operator, a constant), and for a quotation mark that is never closed.
  */
 export function parsePhpIni(
   text: string,
   env: Readonly<Record<string, string | undefined>> = {},
+  where = 'the php.ini',
 ): PhpSettings {
   const settings = new Map<string, string>();
+  const lookUp = (name: string): string | undefined => settings.get(name) ?? env[name];
   let conditional = false;
-  for (const raw of text.split(/\r\n|\r|\n/)) {
-    const line = raw.trim();
-    if (line === '' || line.startsWith(';') || line.startsWith('#')) continue;
-    if (line.startsWith('[')) {
-      conditional = /^\[(?:path|host)\s*=/i.test(line);
+  let at = text.startsWith('\uFEFF') ? 1 : 0;
+  while (at < text.length) {
+    ENTRY.lastIndex = at;
+    const [all = '', section, raw = '', equals] = ENTRY.exec(text) ?? [];
+    if (all === '') {
+      // A comment, or a line end.
+      at = lineEnd(text, at) + 1;
       continue;
     }
-    const equals = line.indexOf('=');
-    const name = (equals === -1 ? line : line.slice(0, equals)).trim();
-    if (conditional || name === '') continue;
-    settings.set(
-      /^php_(?:admin_)?(?:value|flag)\[([^\]]+)\]$/.exec(name)?.[1] ?? name,
-      equals === -1 ? '' : readValue(line.slice(equals + 1).trim(), env),
-    );
+    const begin = at;
+    at += all.length;
+    if (section !== undefined) {
+      conditional = /^(?:path|host)\s*=/i.test(section);
+      continue;
+    }
+    const name = /^php_(?:admin_)?(?:value|flag)\[([^\]]+)\]$/.exec(raw.trim())?.[1] ?? raw.trim();
+    if (equals === undefined) {
+      if (!conditional && name !== '') settings.set(name, '');
+      continue;
+    }
+    const { value, end, doubt } = scanPhpIniValue(text, at, lookUp);
+    at = end;
+    if (doubt === UNCLOSED || (doubt !== undefined && !conditional && SESSION_SETTING.test(name)))
+      refuse(where, text.slice(0, begin).split(/\r\n|\r|\n/).length, name, doubt);
+    if (!conditional && name !== '') settings.set(name, value);
   }
   return settings;
+}
+
+/** A section, or a name with the `=` after it. */
+const ENTRY = /[ \t]*(?:\[([^\]\r\n]*)\]?|([^=;#\r\n][^=;\r\n]*)(=)?)/y;
+const SESSION_SETTING = /^(?:session|memcached?)\./;
+
+function lineEnd(text: string, from: number): number {
+  const found = /[\r\n]/g;
+  found.lastIndex = from;
+  return found.exec(text)?.index ?? text.length;
+}
+
+function refuse(where: string, line: number, name: string, doubt: string): never {
+  throw new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    `${name} in ${where}, line ${line}, has ${doubt}, of which PHP may make something else than is read here; put the value as plain text between double quotes`,
+  );
 }
 
 /** Whether a text is what `phpinfo()` prints, whatever PHP says before it: as text, as a page, or not at all. */
@@ -63,30 +95,6 @@ export function parsePhpInfo(text: string): PhpSettings {
     settings.set(name.trim(), local === 'no value' ? '' : normalWord(local));
   }
   return settings;
-}
-
-function readValue(text: string, env: Readonly<Record<string, string | undefined>>): string {
-  if (text.startsWith('"')) {
-    const quoted = /^"((?:[^"\\]|\\[\s\S])*)"/.exec(text)?.[1] ?? text.slice(1);
-    return substitute(quoted.replace(/\\(["\\])/g, '$1'), env);
-  }
-  if (text.startsWith("'")) return /^'([^']*)'/.exec(text)?.[1] ?? text.slice(1);
-  // A bare value ends at a comment.
-  return normalWord(substitute(text.replace(/\s*;.*$/, '').trim(), env));
-}
-
-function substitute(text: string, env: Readonly<Record<string, string | undefined>>): string {
-  return text.replace(
-    /\$\{([A-Za-z0-9_.]+)(?::-([^}]*))?\}/g,
-    (_all, name: string, fallback?: string) => env[name] ?? fallback ?? '',
-  );
-}
-
-function normalWord(text: string): string {
-  const word = text.toLowerCase();
-  if (TRUE_WORDS.has(word)) return '1';
-  if (FALSE_WORDS.has(word)) return '';
-  return text;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

@@ -2,9 +2,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isStormlampError } from '../../src/common/stormlamp-error.js';
 import { createSessionStore } from '../../src/index.js';
 import { readPhpSettings } from '../../src/session/php-ini.js';
+import { parsePhpIni } from '../../src/session/php-settings.js';
 import { resolveStoreOptions } from '../../src/session/store-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 
@@ -191,6 +194,98 @@ describe('settings about whose ids PHP takes', () => {
     const last = file('session.use_only_cookies = 1\n');
     const first = file(iniText({ ...path(MEMCACHED, 'cache1'), ...ini }));
     expect(resolveStoreOptions({ phpIni: [first, last] }).kind).toBe('memcached');
+  });
+});
+
+describe('what PHP makes of the text of a php.ini', () => {
+  const quoted = (text: string): string => `base64_decode('${Buffer.from(text).toString('base64')}')`;
+
+  const VARIABLE = ['$', '{CACHE}'].join('');
+
+  /** What PHP reads, by text; `false` where it stops at an error. */
+  async function phpReads(texts: readonly string[]): Promise<readonly (Record<string, string> | false)[]> {
+    const { stdout } = await servers.php(
+      `<?php putenv('CACHE=cache9'); echo json_encode(array_map(fn ($t) => @parse_ini_string($t) ?: false, [${texts.map(quoted).join(',')}]));`,
+    );
+    return JSON.parse(stdout) as (Record<string, string> | false)[];
+  }
+  const nodeReads = (text: string): Record<string, string> | 'refused' => {
+    try {
+      return Object.fromEntries(parsePhpIni(text, { CACHE: 'cache9' }));
+    } catch (error) {
+      if (isStormlampError(error, 'ERR_UNSUPPORTED')) return 'refused';
+      throw error;
+    }
+  };
+
+  test.each([
+    ['"cache1:11211,\n cache2:11211"', 'read'],
+    ["'cache1:11211,\r\n cache2:11211'", 'read'],
+    ['"cache1:"11211', 'read'],
+    ["'it''s'", 'refused'],
+    [`${VARIABLE}":11211"`, 'read'],
+    ['"a\\$b\\"c\\\\" ; "d', 'read'],
+    ['cache1:11211,cache2:11211 # x', 'read'],
+    ['On;x', 'read'],
+    ['"a" "b"', 'refused'],
+    ['!0', 'refused'],
+    ['1440|1', 'refused'],
+    ['PHP_VERSION', 'refused'],
+    ['E_ALL', 'refused'],
+    ['No Thing', 'refused'],
+    ['On"x"', 'refused'],
+    ['tcp://h:1?weight=1', 'refused'],
+    ['"open', 'refused'],
+  ])('%j is %s', async (value, what) => {
+    const text = `session.save_path = ${value}\nsession.name = LAST\n`;
+    const node = nodeReads(text);
+    expect(node === 'refused' ? 'refused' : 'read').toBe(what);
+    if (node !== 'refused') expect(node).toEqual((await phpReads([text]))[0]);
+  });
+
+  test('generated values are read as PHP reads them, or refused', async () => {
+    const atoms = [
+      '"',
+      "'",
+      '\\',
+      ' ',
+      '\n',
+      ';',
+      '$',
+      VARIABLE,
+      '|',
+      '(',
+      'a',
+      'On',
+      'no',
+      '1',
+      ':',
+      ',',
+      'E_ALL',
+      '"x y"',
+      "'z'",
+    ];
+    const value = fc.array(fc.constantFrom(...atoms), { maxLength: 7 }).map((some) => some.join(''));
+    const texts = fc.sample(value, { numRuns: 1_500, seed: 8 }).map((some) => `session.a = ${some}\nsession.b = 2\n`);
+    const php = await phpReads(texts);
+    let read = 0;
+    for (const [index, text] of texts.entries()) {
+      const node = nodeReads(text);
+      // Where PHP stops at an error, it says so itself when it starts.
+      if (node === 'refused' || php[index] === false) continue;
+      read += 1;
+      const { 'session.a': a, 'session.b': b } = node;
+      expect([a, b], JSON.stringify(text)).toEqual([php[index]?.['session.a'], php[index]?.['session.b']]);
+    }
+    expect(read).toBeGreaterThan(300);
+  });
+
+  test('what is refused is named with its file and line, and only in settings of sessions', () => {
+    const path = file('error_reporting = E_ALL & ~E_NOTICE\n\nsession.gc_maxlifetime = 60|4\n');
+    expect(() => readPhpSettings([path])).toThrow(
+      `session.gc_maxlifetime in ${path}, line 3, has an operator outside of quotes`,
+    );
+    expect(nodeReads('error_reporting = E_ALL & ~E_NOTICE')).not.toBe('refused');
   });
 });
 
