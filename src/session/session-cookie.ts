@@ -3,6 +3,9 @@ import { isUtf8 } from 'node:buffer';
 
 import type { ResolvedSessionCookie } from './session-cookie-options.js';
 
+/** How many cookies PHP reads (`max_input_vars`, which nobody sets lower). */
+const MAX_VARIABLES = 1_000;
+
 /** A browser lets nobody else set cookies of these names; PHP takes none whose name becomes such a one by its underscores. */
 const PROTECTED_PREFIXES = ['__Host-', '__Secure-'];
 
@@ -11,14 +14,18 @@ const PROTECTED_PREFIXES = ['__Host-', '__Secure-'];
  *
  * As PHP reads it (php-src main/php_variables.c; measured): of several cookies of the name the first wins, even when it is
  * empty, which is no id, and an array (`NAME[]=…`), which is none either, wins over all; blanks before a name do not count, dots and blanks in it are underscores; the value is
- * URL-decoded, with `+` as it is.
+ * URL-decoded, with `+` as it is. What comes after the thousandth cookie does not count.
  */
 export function readSessionCookie(header: string | undefined, name: string): string | undefined {
   if (header === undefined) return undefined;
   let first: string | undefined;
+  let count = 0;
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
-    const written = (equals === -1 ? pair : pair.slice(0, equals)).replace(/^[\s\v]+/, '');
+    const written = (equals === -1 ? pair : pair.slice(0, equals)).replace(/^[ \t\r\n\v\f]+/, '');
+    if (written === '') continue;
+    count += 1;
+    if (count > MAX_VARIABLES) break;
     const open = written.indexOf('[');
     const isArray = open !== -1 && written.includes(']', open);
     if ((isArray ? written.slice(0, open) : written).replace(/[ .[]/g, '_') !== name) continue;
