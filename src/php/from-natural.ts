@@ -92,7 +92,7 @@ export class NaturalRestorer {
   }
 
   #beginArray(natural: readonly unknown[], source: object | undefined): object {
-    if (!isDense(natural, source)) {
+    if (!isList(natural)) {
       return this.#beginRecord(natural as unknown as Record<string, unknown>, source);
     }
     const target: unknown[] = [];
@@ -167,10 +167,9 @@ function lookUp(source: object | undefined, key: PhpKey): unknown {
   return Object.hasOwn(source, name) ? (source as Record<string, unknown>)[name] : undefined;
 }
 
-/** Whether an array has all its elements and nothing else. An array that PHP had empty may have got names. */
-function isDense(natural: readonly unknown[], source: object | undefined): boolean {
-  const wasEmpty = Array.isArray(source) && source.length === 0;
-  if (natural.length === 0 || wasEmpty) return Object.keys(natural).length === natural.length;
+/** Whether an array has all its elements and nothing else: with names in it, it is what PHP holds as an array with names. */
+function isList(natural: readonly unknown[]): boolean {
+  if (Object.keys(natural).length !== natural.length) return false;
   for (let index = 0; index < natural.length; index += 1) {
     if (natural[index] === undefined && !(index in natural)) return false;
   }

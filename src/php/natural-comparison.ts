@@ -30,7 +30,8 @@ function pairElements(now: unknown, before: object, pending: unknown[]): boolean
   if (typeof now !== 'object' || now === null) return false;
   if (Array.isArray(before)) {
     if (!Array.isArray(now) || now.length !== before.length) return false;
-    if (before.length === 0) return Object.keys(now).length === 0;
+    // PHP's arrays take names beside their elements.
+    if (Object.keys(now).length !== before.length) return false;
     for (let index = 0; index < before.length; index += 1) pending.push(now[index], before[index]);
     return true;
   }

@@ -266,7 +266,9 @@ describe('what PHP makes of the text of a php.ini', () => {
       "'z'",
     ];
     const value = fc.array(fc.constantFrom(...atoms), { maxLength: 7 }).map((some) => some.join(''));
-    const texts = fc.sample(value, { numRuns: 1_500, seed: 8 }).map((some) => `session.a = ${some}\nsession.b = 2\n`);
+    const texts = fc
+      .sample(value, { numRuns: 1_500, seed: 8 })
+      .map((some) => `session.a = ${some}\nsession.b = 2\n`);
     const php = await phpReads(texts);
     let read = 0;
     for (const [index, text] of texts.entries()) {

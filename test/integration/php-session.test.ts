@@ -50,6 +50,19 @@ describe.each(['php', 'php_serialize'] as const)('with the container %s', (seria
     expect(JSON.parse(seen)).toEqual([2, { list: [1, 2.5, 'x'], none: null }, true, 'ArrayObject']);
   });
 
+  test('a name on a list of PHP is there for PHP, and for who goes on with the session', async () => {
+    const store = await openStore({ serialize });
+    const id = newId();
+    await php(id, "$_SESSION = ['prefs' => ['a', 'b']];", ini);
+    const session = await store.load(id);
+    Object.assign(session.data['prefs'] as object, { lang: 'de' });
+    expect((await store.save(session)).outcome).toBe('saved');
+    expect((await store.save(session)).outcome).toBe('unchanged');
+    const seen = await php(id, "echo json_encode($_SESSION); $_SESSION['prefs'][] = 'c';", ini);
+    expect(JSON.parse(seen)).toEqual({ prefs: { 0: 'a', 1: 'b', lang: 'de' } });
+    expect((await store.load(id)).data).toEqual({ prefs: { 0: 'a', 1: 'b', lang: 'de', 2: 'c' } });
+  });
+
   test('what Node saved without a change is byte for byte what PHP wrote', async () => {
     const store = await openStore({ serialize });
     const id = newId();

@@ -134,6 +134,20 @@ describe('arrays', () => {
     expect(edit('e|a:0:{}', (s) => Object.assign(s, { e: {} }))).toBe('e|a:0:{}');
   });
 
+  test('that are lists take names beside their elements, and stay what they are to PHP', () => {
+    const named = 'l|a:3:{i:0;d:1;i:1;s:1:"b";s:4:"lang";s:2:"de";}';
+    const stored = 'l|a:2:{i:0;d:1;i:1;s:1:"b";}';
+    expect(edit(stored, (s) => Object.assign(s['l'] ?? {}, { lang: 'de' }))).toBe(named);
+    expect(edit(stored, (s) => Object.assign(s, { l: Object.assign([1, 'b'], { lang: 'de' }) }))).toBe(named);
+    expect(edit('n|i:1;', (s) => Object.assign(s, { l: Object.assign(['b'], { x: [2] }) }))).toBe(
+      'n|i:1;l|a:2:{i:0;s:1:"b";s:1:"x";a:1:{i:0;i:2;}}',
+    );
+    // As many keys as elements, but not these.
+    expect(edit(stored, (s) => delete Object.assign(s['l'] ?? {}, { x: 1 })[0])).toBe(
+      'l|a:2:{i:1;s:1:"b";s:1:"x";i:1;}',
+    );
+  });
+
   test('that igbinary shares are changed one by one', () => {
     const shared = Buffer.from('00000002140211016114010600060111016201 01'.replaceAll(' ', ''), 'hex');
     const document = SessionDocument.decode(shared, 'igbinary');
