@@ -119,7 +119,6 @@ describe('cookies', () => {
       `\tPHPSESSID=${id}`,
       `;;PHPSESSID=${id}`,
       `\xa0PHPSESSID=${other}; PHPSESSID=${id}`,
-      `\vPHPSESSID=${id}`,
       `${'a;'.repeat(999)}PHPSESSID=${id}`,
       `${'a;'.repeat(1000)}PHPSESSID=${id}`,
       `${'a=;; ;=b;'.repeat(999)}PHPSESSID=${id}`,
