@@ -143,7 +143,7 @@ describe('arrays', () => {
       'n|i:1;l|a:2:{i:0;s:1:"b";s:1:"x";a:1:{i:0;i:2;}}',
     );
     // As many keys as elements, but not these.
-    expect(edit(stored, (s) => delete Object.assign(s['l'] ?? {}, { x: 1 })[0])).toBe(
+    expect(edit(stored, (s) => delete Object.assign<unknown[], object>(s['l'] ?? [], { x: 1 })[0])).toBe(
       'l|a:2:{i:1;s:1:"b";s:1:"x";i:1;}',
     );
   });
