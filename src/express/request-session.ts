@@ -77,14 +77,30 @@ export class RequestSession {
     });
   }
 
-  /** Forgets what was changed here and reads the session again. What is set while it reads, stays. */
+  /**
+   * Forgets what was changed here and reads the session again. What is set while it reads, stays. One that was ended meanwhile
+   * is a new session, with a new id where the store is strict, so that nobody who knows the old id gets what is set now.
+   *
+   * @throws StormlampError as `SessionStore.load`, and `ERR_UNSUPPORTED` when it was ended and the headers are already sent,
+   * since the browser could not learn the new id; the session is then empty, and nothing of it is saved.
+   */
   async reload(options?: CallOptions): Promise<void> {
     if (this.#port.mode === 'anonymous') return;
     await this.#inTurn(options, async () => {
       await this.release();
       const lock = this.#port.mode === 'read-only' ? { lock: false } : {};
-      this.#session = await this.#port.store.load(this.#session.id, { ...options, ...lock });
+      const before = this.#session;
+      const loaded = await this.#port.store.load(before.id, { ...options, ...lock });
+      const ended = before.exists && !loaded.exists && this.#port.store.options.strict;
+      this.#session = ended ? this.#port.store.create() : loaded;
       this.#phase = 'live';
+      if (!ended || this.#port.mode === 'read-only' || this.#port.cookieCanBeSent()) return;
+      this.#phase = 'destroyed';
+      this.#show();
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        'session.reload() found that the session was ended meanwhile, and the headers are already sent, so that the browser cannot learn the id of a new one; reload before the first write',
+      );
     });
   }
 

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type HttpSession, loadSession } from '../../src/express/index.js';
-import { createSessionStore, type FileSessionStore, type SessionStore } from '../../src/index.js';
+import { type HttpSession, loadSession, type RequestSession } from '../../src/express/index.js';
+import { createSessionStore, ErrorCode, type FileSessionStore, type SessionStore } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { type SessionPlace, sessionPlace } from '../support/session-places.js';
 
@@ -156,9 +156,45 @@ describe.each(['memcached', 'files'] as const)('on %s', (name) => {
     expect({ ...session }).toEqual({});
   });
 
+  test('a session that was ended elsewhere does not live on under its id after reload()', async () => {
+    const { store, other, id } = await begin('user|s:3:"ada";');
+    const { http, response } = await request(store, id);
+    await other.destroy(id);
+    await http.session.reload();
+    expect({ ...http.session }).toEqual({});
+    http.session['evil'] = 1;
+    await http.save();
+    expect(http.session.id).not.toBe(id);
+    expect(await store.readRaw(id)).toBeNull();
+    expect((await store.load(http.session.id)).data).toEqual({ evil: 1 });
+    expect(String(response.getHeader('Set-Cookie'))).toContain(http.session.id);
+    const { id: second } = store.create();
+    await store.writeRaw(second, Buffer.from('user|s:3:"ada";'));
+    const late = await request(store, second);
+    late.response.flushHeaders();
+    await other.destroy(second);
+    await expect(late.session.reload()).rejects.toMatchObject({ code: ErrorCode.UNSUPPORTED });
+    expect({ ...late.session }).toEqual({});
+    late.session['evil'] = 1;
+    await late.http.save();
+    expect(await store.readRaw(second)).toBeNull();
+    expect(await store.readRaw(late.session.id)).toBeNull();
+  });
+
+  test('where ids are taken over, a session that was ended begins anew under its own', async () => {
+    const { other, id } = await begin('user|s:3:"ada";');
+    const loose = await createSessionStore({ ...place.options, ids: { strict: false } });
+    closers.push(() => loose.close());
+    const { session } = await request(loose, id);
+    await other.destroy(id);
+    await session.reload();
+    expect(session.id).toBe(id);
+    expect({ ...session }).toEqual({});
+  });
+
   test('a browser that goes away while a page has the session loses nothing that the handler sets later', async () => {
     const { store, id, holder, stored } = await begin('a|i:1;');
-    const http = await request(store, id);
+    const { http } = await request(store, id);
     const held = await holder();
     http.session['started'] = 1;
     const atClose = http.save();
@@ -171,7 +207,14 @@ describe.each(['memcached', 'files'] as const)('on %s', (name) => {
 });
 
 /** The session of a request whose response is never ended. */
-async function request(store: SessionStore | FileSessionStore, id: string): Promise<HttpSession> {
+async function request(
+  store: SessionStore | FileSessionStore,
+  id: string,
+): Promise<{
+  readonly http: HttpSession;
+  readonly session: RequestSession;
+  readonly response: ServerResponse;
+}> {
   let arrived: (both: [IncomingMessage, ServerResponse]) => void;
   const both = new Promise<[IncomingMessage, ServerResponse]>((done) => {
     arrived = done;
@@ -187,5 +230,7 @@ async function request(store: SessionStore | FileSessionStore, id: string): Prom
     await answer;
     await new Promise((done) => server.close(done));
   });
-  return loadSession(store, ...(await both));
+  const [req, response] = await both;
+  const http = await loadSession(store, req, response);
+  return { http, session: http.session, response };
 }
