@@ -27,11 +27,15 @@ export async function workOn<T>(
 ): Promise<T> {
   const node = ports.node(connection.node);
   const ticket = node.started('read', connection);
+  let forget = (): void => {};
   try {
     // A connection that we close ourselves answers nobody.
-    const lost = new Promise<never>((_, reject) => connection.onLost(reject));
+    const lost = new Promise<never>((_, reject) => {
+      forget = connection.onLost(reject);
+    });
     return await Promise.race([work(connection), lost]);
   } finally {
+    forget();
     node.finished(ticket, connection);
   }
 }
@@ -44,6 +48,11 @@ export async function announce(
 ): Promise<void> {
   connection.touched = true;
   for (const each of announced) await sendStatement(connection, each.statement, deadline);
+}
+
+/** Whether the caller left a stream of which he had seen something: that says nothing against the node. */
+export function wasLeft(command: DeferredCommand | undefined): boolean {
+  return command?.abandoned === true && command.delivered;
 }
 
 /**

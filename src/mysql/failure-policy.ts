@@ -20,6 +20,8 @@ export type Remedy =
   | 'prepare-again'
   /** The server was not the primary and did not execute it: once more on the node that is. */
   | 'retry-on-primary'
+  /** The server refused a write in the midst of a text or procedure: what came before it may stand. */
+  | 'partly-done'
   /** The server refused a write, and what came before it cannot be moved to another node. */
   | 'write-refused'
   /** It may or may not have happened. */
@@ -63,7 +65,7 @@ export function failureOf(error: unknown, connection: PhysicalConnection, delive
 export function remedyFor(classification: Classification, state: SessionState, failure: Failure): Remedy {
   const { meaning, written, delivered, interrupted } = failure;
   if (meaning.kind === 'read-only' && meaning.readOnlyRole === true)
-    return readOnlyRemedy(classification, state);
+    return readOnlyRemedy(classification, state, delivered);
   if (meaning.connection === 'usable') return 'pass';
   // The server closes the connection after some answers; they are answers all the same.
   if (meaning.answered && meaning.kind !== 'connection-lost' && meaning.kind !== 'shutdown') return 'pass';
@@ -142,9 +144,11 @@ export function hasCommitted(
   return classification.kind === 'unknown' ? after.transaction === 'none' : mayCommit(classification);
 }
 
-function readOnlyRemedy(classification: Classification, state: SessionState): Remedy {
+function readOnlyRemedy(classification: Classification, state: SessionState, delivered: boolean): Remedy {
   if (state.transaction === 'read-only') return 'pass';
   if (isTied(state)) return 'write-refused';
+  // What came before the refused write may have been executed and committed: again it would be done twice.
+  if (classification.several === true || delivered) return 'partly-done';
   // A prepared transaction is on the server where it was prepared.
   const isOnlyHere = classification.transaction === 'commit' || isXaOutcome(classification);
   return isOnlyHere ? 'write-refused' : 'retry-on-primary';

@@ -58,6 +58,16 @@ export function writeRefused(node: NodeId, cause: unknown): StormlampError {
   );
 }
 
+/** The server became read-only in the midst of several statements, or of a procedure. */
+function partlyDone(node: NodeId, cause: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.OUTCOME_UNKNOWN,
+    `${node} refused a write in the midst of several statements, or of a procedure; what came before it may stand: ` +
+      `${describeError(cause)}. Look at the data before doing it again`,
+    { cause, node },
+  );
+}
+
 /**
  * A write was under way when the connection was lost. When the caller's own deadline or signal was the reason, a plain
  * write keeps that error, and the unknown outcome is its cause; a commit is always `ERR_OUTCOME_UNKNOWN`.
@@ -94,6 +104,8 @@ export function lossError(
   switch (remedy) {
     case 'write-refused':
       return writeRefused(node, error);
+    case 'partly-done':
+      return partlyDone(node, error);
     case 'outcome-unknown':
       return outcomeUnknown(node, classification, error);
     case 'transaction-lost':

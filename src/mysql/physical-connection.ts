@@ -49,7 +49,7 @@ export class PhysicalConnection {
   tellsGtids = false;
   readonly #setupSql: string;
   #lost: Error | undefined;
-  #listeners: ((error: Error) => void)[] = [];
+  #listeners = new Set<(error: Error) => void>();
 
   /** Takes over a connection that is logged in; the session is not set up yet. */
   constructor(parts: PhysicalConnectionParts) {
@@ -70,10 +70,11 @@ export class PhysicalConnection {
     return this.#lost;
   }
 
-  /** Calls `listener` once when the connection is lost; at once if it already is. */
-  onLost(listener: (error: Error) => void): void {
-    if (this.#lost === undefined) this.#listeners.push(listener);
+  /** Calls `listener` once when the connection is lost; at once if it already is. What it returns takes the listener away. */
+  onLost(listener: (error: Error) => void): () => void {
+    if (this.#lost === undefined) this.#listeners.add(listener);
     else listener(this.#lost);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Brings the session into the state that every borrower expects. Rejects with the server's error. */
@@ -160,7 +161,7 @@ export class PhysicalConnection {
     const reason = error ?? connectionLost('Connection lost: The server closed the connection.');
     this.#lost = reason;
     const listeners = this.#listeners;
-    this.#listeners = [];
+    this.#listeners = new Set();
     for (const listener of listeners) listener(reason);
   }
 }

@@ -164,9 +164,12 @@ export function mayChangeMode({ settings, pins, kind }: Classification): boolean
   return settings?.includes('sql-mode') === true || pins.includes('session-variable') || kind === 'unknown';
 }
 
-/** Whether a statement may write whatever transaction it is in: what a procedure does cannot be told, and it may commit. */
-export function mayDoAnything({ kind, transaction }: Classification): boolean {
-  return kind === 'unknown' || transaction === 'autocommit-off';
+/**
+ * Whether a statement must not run on a replica whatever transaction it is in: what a procedure does cannot be told, and it may
+ * commit; a named lock that is taken there locks nobody out elsewhere.
+ */
+export function mayDoAnything({ kind, transaction, pins }: Classification): boolean {
+  return kind === 'unknown' || transaction === 'autocommit-off' || pins.includes('named-lock');
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
-import { announce, answerOf, letAbandon, workOn } from './answer-of.js';
+import { announce, answerOf, letAbandon, wasLeft, workOn } from './answer-of.js';
 import { catchUp, mayHushGtids, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
 import { addTried, awaitRoleChange, type Bound, type Tried } from './connection-binder.js';
@@ -267,7 +267,8 @@ export class VirtualSession {
         return { error: thrown.error, remedy: 'pass' };
       }
       noteFailure(scope, classification, before);
-      node.failed(operation, ticket, thrown, connection);
+      if (this.#isDestroyed || wasLeft(command)) node.finished(ticket, connection);
+      else node.failed(operation, ticket, thrown, connection);
       return this.#afterFailure(connection, classification, statement, before, thrown, command);
     } finally {
       endWrite?.();
@@ -389,12 +390,8 @@ export class VirtualSession {
     const state = this.#state;
     this.#holder.discard(connection);
     this.#loss = lossOf(state, connection.node, error) ?? this.#loss;
-    this.#state = {
-      ...FRESH_SESSION,
-      wrote: state.wrote,
-      settings: state.settings,
-      announced: state.announced,
-    };
+    const { wrote, settings, announced } = state;
+    this.#state = { ...FRESH_SESSION, wrote, settings, announced };
     if (!isStormlampError(error, ErrorCode.ABORTED)) void this.#ports.refresh(connection.node);
   }
 }

@@ -135,6 +135,54 @@ test('weights and affinity decide who serves', async () => {
   await near.close();
 });
 
+test('what is refused in the midst of a procedure is not done again from its beginning', async () => {
+  await servers.primary.query('CREATE TABLE shop.halves (id INT)');
+  await servers.primary.query(
+    'CREATE PROCEDURE shop.two_halves() SQL SECURITY INVOKER BEGIN INSERT INTO halves VALUES (1); DO SLEEP(1); INSERT INTO halves VALUES (2); END',
+  );
+  const call = cluster.query('CALL two_halves()').then(
+    () => 'done',
+    ({ code }) => code,
+  );
+  await eventually('the first half is done', async () => {
+    const [row] = await servers.primary.query<{ n: number }>('SELECT COUNT(*) AS n FROM shop.halves');
+    return Number(row?.n) === 1;
+  });
+  await servers.primary.query('SET GLOBAL read_only = 1');
+  try {
+    expect(await call).toBe('ERR_OUTCOME_UNKNOWN');
+  } finally {
+    await servers.primary.query('SET GLOBAL read_only = 0');
+  }
+  await eventually('it takes writes', () => cluster.topology().writer.kind === 'primary');
+  expect(await servers.primary.query('SELECT id FROM shop.halves')).toEqual([{ id: 1 }]);
+});
+
+test('streams that are left, and connections that are destroyed, speak against no node', async () => {
+  const sql = 'SELECT a.seq FROM seq_1_to_1000 a, seq_1_to_1000 b';
+  const faults = (): number => cluster.stats().reduce((sum, each) => sum + each.faults, 0);
+  const before = faults();
+  for (let turn = 0; turn < 12; turn += 1) {
+    for await (const _ of cluster.callbackPool().query(sql).stream()) break;
+    const connection = await cluster.getConnection();
+    const asked = connection.query('SELECT SLEEP(5)').catch(() => undefined);
+    connection.destroy();
+    await asked;
+  }
+  expect(faults()).toBe(before);
+  expect(cluster.topology().nodes.map(({ breaker }) => breaker)).not.toContain('open');
+});
+
+test('a named lock is not taken on a replica, in a read-only transaction either', async () => {
+  const connection = await cluster.getConnection();
+  await connection.query('START TRANSACTION READ ONLY');
+  await expect(connection.query("SELECT GET_LOCK('one', 0)")).rejects.toMatchObject({
+    code: 'ERR_UNSUPPORTED',
+  });
+  await connection.query('COMMIT');
+  connection.release();
+});
+
 test('an isolated node gets no calls until it is released', async () => {
   const { targets, watcher } = cluster.failoverPorts();
   expect(cluster.topology()).toMatchObject(watcher.topology);

@@ -28,6 +28,8 @@ export interface AnswerDetails {
   readonly settings?: readonly SessionSetting[] | undefined;
   /** The access mode that the next transaction gets. */
   readonly access?: AccessMode | undefined;
+  /** Whether it may stop half way with a part of it done. */
+  readonly several?: boolean;
 }
 
 /** An answer; pins follow from what is pinned. */
@@ -50,6 +52,7 @@ export function answer(
     ...(unpinned.length === 0 ? {} : { unpinned }),
     ...(settings.length === 0 ? {} : { settings }),
     ...(access === undefined ? {} : { access }),
+    ...(details.several === true ? { several: true as const } : {}),
   });
 }
 
@@ -68,7 +71,7 @@ const EVERY_PIN: readonly Pin[] = [
 /** The strictest answer there is, for what is too long to be looked through. */
 export function anything(because: string): Classification {
   const pinned = EVERY_PIN.map((pin) => target(pin));
-  return answer('unknown', 'primary', because, { transaction: 'autocommit-off', pinned });
+  return answer('unknown', 'primary', because, { transaction: 'autocommit-off', pinned, several: true });
 }
 
 /** One pinned or released thing. */

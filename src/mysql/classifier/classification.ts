@@ -94,6 +94,8 @@ export interface Classification {
   readonly pins: readonly Pin[];
   /** The kinds of session state that it lets go of; which ones of them, {@link unpinned} tells. */
   readonly unpins: readonly Pin[];
+  /** Present where it may stop half way with a part of it done: several statements, procedures, what is not understood. */
+  readonly several?: true;
   /** One short sentence for people: why. */
   readonly because: string;
   /** What exactly is pinned, one entry per thing, where the text tells. */

@@ -39,6 +39,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       unpins,
       settings: allSettings(parts),
       access: parts.findLast((part) => part.access !== undefined)?.access,
+      several: true,
     },
   );
 }
@@ -68,6 +69,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       unpinned: (first.unpinned ?? []).filter(({ pin }) => unpins.includes(pin)),
       settings: allSettings(readings),
       access: strictestAccess(readings),
+      several: readings.some(({ several }) => several === true),
     },
   );
 }
@@ -101,10 +103,11 @@ function strictestAccess(readings: readonly Classification[]): AccessMode | unde
 }
 
 function distinct(targets: readonly PinTarget[]): PinTarget[] {
-  return targets.filter(
-    ({ pin, name }, index) =>
-      targets.findIndex((other) => other.pin === pin && other.name === name) === index,
+  // Names are told apart from none by what stands in front of them.
+  const byKey = new Map(
+    targets.map((each) => [`${each.pin} ${each.name === undefined ? '' : `=${each.name}`}`, each]),
   );
+  return [...byKey.values()];
 }
 
 /** What a sequence leaves: autocommit that is off before anything else, then an open transaction, then its end. */

@@ -117,7 +117,7 @@ export function classifyExecute({ scan, cursor }: StatementContext): Classificat
     ? 'it executes a text that the server puts together'
     : 'it executes a statement that was prepared before';
   const pinned = scan.features === 0 ? [] : [target('user-variable')];
-  return answer('unknown', 'primary', because, { pinned });
+  return answer('unknown', 'primary', because, { pinned, several: true });
 }
 
 /** `DEALLOCATE PREPARE name`, `DROP PREPARE name`. */

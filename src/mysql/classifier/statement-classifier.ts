@@ -30,7 +30,7 @@ const TOO_MANY = anything('it has more statements than are looked at');
 const EMPTY = answer('unknown', 'primary', 'there is no statement in it');
 const BROKEN = answer('unknown', 'primary', 'a string, a name, a comment or a block has no end');
 const ODD = answer('unknown', 'primary', 'it has characters or comments that servers read differently');
-const UNKNOWN = answer('unknown', 'primary', 'it is not a statement that is known');
+const UNKNOWN = answer('unknown', 'primary', 'it is not a statement that is known', { several: true });
 
 /**
  * Tells what `sql` does, where it may run, and what it leaves behind in its session.

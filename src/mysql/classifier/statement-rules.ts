@@ -48,6 +48,7 @@ function classifyLoad(context: StatementContext): Classification {
 function classifyCall({ scan, cursor }: StatementContext): Classification {
   return answer('unknown', 'primary', 'a procedure may do anything', {
     pinned: pinnedBy(scan.features & ~Feature.SETS_INSERT_ID, cursor),
+    several: true,
   });
 }
 
