@@ -36,6 +36,9 @@ export function rejectUnknownOptions(path: string, options: unknown, known: read
   }
 }
 
+/** Node's timers fire at once when they are set to more milliseconds than this. */
+export const LONGEST_TIMER_MS: number = 2 ** 31 - 1;
+
 /** A finite number within its bounds, or `fallback` when the option is left out. */
 export function readNumber(
   path: string,

@@ -100,6 +100,7 @@ function isFacts(value: unknown): value is ServerFacts {
     typeof gtid === 'string' &&
     isOptional(value['gtidApplied'], 'string') &&
     isOptional(value['gtidState'], 'string') &&
+    (value['semiSync'] === undefined || isSemiSync(value['semiSync'])) &&
     typeof replicationVisible === 'boolean' &&
     (value['peers'] === undefined || isPeers(value['peers'])) &&
     (value['group'] === undefined || isGroup(value['group'])) &&
@@ -119,8 +120,26 @@ function isChannel(value: unknown): value is ReplicationChannel {
     typeof sql === 'boolean' &&
     (lagMs === null || isCount(lagMs)) &&
     isCount(delayMs) &&
-    typeof error === 'string'
+    typeof error === 'string' &&
+    (value['reception'] === undefined || isReception(value['reception']))
   );
+}
+
+function isReception(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { position, heartbeats, heartbeatMs, errno } = value;
+  return (
+    typeof position === 'string' &&
+    (heartbeats === null || isCount(heartbeats)) &&
+    (heartbeatMs === null || isCount(heartbeatMs)) &&
+    isCount(errno)
+  );
+}
+
+function isSemiSync(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { active, acknowledgers, waiting } = value;
+  return typeof active === 'boolean' && isCount(acknowledgers) && isCount(waiting);
 }
 
 function isGroup(value: unknown): boolean {

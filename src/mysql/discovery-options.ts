@@ -1,5 +1,11 @@
 /** Options of discovery: nodes that are not listed, and names that stand for several. */
-import { invalidOption, readNumber, readStrings, rejectUnknownOptions } from '../common/option-reader.js';
+import {
+  invalidOption,
+  LONGEST_TIMER_MS,
+  readNumber,
+  readStrings,
+  rejectUnknownOptions,
+} from '../common/option-reader.js';
 import { createHostResolver, type HostResolver } from './host-resolver.js';
 
 /** How nodes that are not listed are found. */
@@ -56,7 +62,7 @@ export function resolveDiscovery(
       'mysql.discover.resolveIntervalMs',
       options.resolveIntervalMs,
       RESOLVE_INTERVAL_MS,
-      { min: 100 },
+      { min: 100, max: LONGEST_TIMER_MS },
     ),
     resolver: resolver ?? createHostResolver(servers),
     translate,

@@ -1,11 +1,13 @@
 /** The heartbeat table of Percona's pt-heartbeat: read as it is, and written the same way by one elected process. */
 import {
   invalidOption,
+  LONGEST_TIMER_MS,
   readBoolean,
   readNumber,
   readString,
   rejectUnknownOptions,
 } from '../common/option-reader.js';
+import type { Flavor } from '../topology/node-description.js';
 import type { StatusRow } from './replica-status.js';
 
 /** How lag is measured with a heartbeat table. */
@@ -56,13 +58,15 @@ export function resolveHeartbeat(path: string, options: HeartbeatOptions): Resol
   return Object.freeze({
     table: parts.map((part) => `\`${part.replaceAll('`', '``')}\``).join('.'),
     write: readBoolean(`${path}.write`, options.write, false),
-    intervalMs: readNumber(`${path}.intervalMs`, options.intervalMs, 500, { min: 50 }),
+    intervalMs: readNumber(`${path}.intervalMs`, options.intervalMs, 500, { min: 50, max: LONGEST_TIMER_MS }),
   });
 }
 
-/** Reads the rows of all servers. */
-export function heartbeatSql(table: string): string {
-  return `SELECT ts, server_id FROM ${table}`;
+/** Reads the rows of all servers; the server itself ends it after `limitMs`, when the table is locked. */
+export function heartbeatSql(table: string, flavor: Flavor, limitMs: number): string {
+  return flavor === 'mysql'
+    ? `SELECT /*+ MAX_EXECUTION_TIME(${Math.ceil(limitMs)}) */ ts, server_id FROM ${table}`
+    : `SET STATEMENT max_statement_time = ${(limitMs / 1_000).toFixed(3)} FOR SELECT ts, server_id FROM ${table}`;
 }
 
 /** Makes the table as pt-heartbeat's `--create-table` does, so that it can take over. */

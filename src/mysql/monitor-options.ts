@@ -1,6 +1,7 @@
 /** How nodes are watched: the `monitor` options of the MySQL client. */
 import {
   invalidOption,
+  LONGEST_TIMER_MS,
   readChoice,
   readNumber,
   readStrings,
@@ -107,8 +108,14 @@ export function resolveMonitorOptions(options: MonitorOptions = {}): ResolvedMon
     }
   }
   return Object.freeze({
-    intervalMs: readNumber('mysql.monitor.intervalMs', options.intervalMs, d.intervalMs, { min: 50 }),
-    timeoutMs: readNumber('mysql.monitor.timeoutMs', options.timeoutMs, d.timeoutMs, { min: 1 }),
+    intervalMs: readNumber('mysql.monitor.intervalMs', options.intervalMs, d.intervalMs, {
+      min: 50,
+      max: LONGEST_TIMER_MS,
+    }),
+    timeoutMs: readNumber('mysql.monitor.timeoutMs', options.timeoutMs, d.timeoutMs, {
+      min: 1,
+      max: LONGEST_TIMER_MS,
+    }),
     credentials,
     lagSource: readLagSource('mysql.monitor.lagSource', options.lagSource),
     share: readShare('mysql.monitor.share', options.share),

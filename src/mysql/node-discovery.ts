@@ -132,10 +132,17 @@ export class NodeDiscovery {
     for (const origin of this.#origins) {
       if (this.#abort.signal.aborted) return;
       try {
-        const { nodes } = await expandNode(origin, this.#options.resolver);
-        // One address is what the name itself is connected to.
-        if (nodes.length < 2 && origin.service !== true) continue;
+        const { resolver } = this.#options;
+        let { nodes } = await expandNode(origin, resolver);
         const { nodes: known } = this.#ports.topology();
+        const { host, port } = origin.seed.address;
+        if (nodes.length < 2 && origin.service !== true) {
+          // One address is what the name itself is connected to, while the name is a node.
+          if (host === undefined || known.some((node) => node.id === origin.seed.id)) continue;
+          nodes = (await resolver.addresses(host)).map((address) =>
+            placedAt(origin, { host: address, port }),
+          );
+        }
         for (const config of nodes) {
           const { id } = config.seed;
           const isKnown = known.some((node) => node.id === id);

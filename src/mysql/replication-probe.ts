@@ -15,7 +15,7 @@ import {
   unreadableGroupError,
   unreadableHeartbeatError,
 } from './missing-privilege.js';
-import type { ResolvedLagSource } from './monitor-options.js';
+import type { LagMeter, ResolvedLagSource } from './monitor-options.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { readReplicaStatus, replicaStatusStatements, type StatusRow } from './replica-status.js';
 import { classifyServerError } from './server-error.js';
@@ -43,7 +43,7 @@ export interface ReplicationProbeOptions {
   readonly lagSource?: ResolvedLagSource | undefined;
   /** Whether the node is asked for its replicas, too. Default false. */
   readonly namesPeers?: boolean | undefined;
-  /** Told once per connection when the account may not ask for them. */
+  /** Told once per connection when the account may not ask for them, or the `lagSource` function fails. */
   readonly onMissing?: ((error: Error) => void) | undefined;
 }
 
@@ -66,12 +66,17 @@ interface Session {
   isReplica?: boolean;
   /** The replicas when they were asked for last. */
   peers: { readonly at: number; readonly list: readonly ServerPeer[] } | undefined;
+  /** Whether it was told that lag cannot be measured. */
+  unmeasured?: boolean;
   /** The group that the server may be a member of. */
   readonly group: GroupFacts['kind'] | undefined;
 }
 
 /** Who the replicas are is asked for so often, in milliseconds. */
 const PEERS_MS = 10_000;
+
+/** The share of a probe's time that may be spent on a measurement of lag; without one, the server is known to live all the same. */
+const LAG_SHARE = 0.5;
 
 class ReplicationProbe implements HealthProbe {
   readonly #factory: ConnectionFactory;
@@ -139,13 +144,13 @@ class ReplicationProbe implements HealthProbe {
 
   async #look(session: Session, deadline: Deadline): Promise<ServerFacts> {
     // All are sent at once: the later ones wait in the driver for the answers to the earlier ones.
-    const [variables, status, signs, beats, peers, group] = await Promise.allSettled([
+    const [variables, status, signs, peers, group, beats] = await Promise.allSettled([
       this.#variables(session, deadline),
       this.#channels(session, deadline),
       this.#signs(session, deadline),
-      this.#tableBeats(session, deadline),
       this.#peers(session, deadline),
       this.#group(session, deadline),
+      this.#tableBeats(session, deadline),
     ]);
     if (variables.status === 'rejected') throw variables.reason;
     if (status.status === 'rejected') throw status.reason;
@@ -211,33 +216,68 @@ class ReplicationProbe implements HealthProbe {
     }
   }
 
-  /** The heartbeats of all servers; none while the table is not there yet. */
+  /** The heartbeats of all servers; none while the table is not there yet, or is locked: that says nothing about the server. */
   async #tableBeats(session: Session, deadline: Deadline): Promise<ServerFacts['heartbeats']> {
     const source = this.#lagSource;
     if (typeof source !== 'object') return undefined;
+    const { connection, version } = session;
     try {
-      return readHeartbeats(await session.connection.ask(heartbeatSql(source.table), deadline));
+      const sql = heartbeatSql(source.table, version.flavor, deadline.remainingMs() * LAG_SHARE);
+      return readHeartbeats(await connection.ask(sql, deadline));
     } catch (error) {
       const { errno } = error as { errno?: unknown };
-      if (errno === 1146 || errno === 1049) return {};
-      if (errno !== 1142) throw error;
-      throw unreadableHeartbeatError(this.#factory.node, source.table, error);
+      if (errno === 1142) throw unreadableHeartbeatError(this.#factory.node, source.table, error);
+      if (classifyServerError(error, version.flavor).answered && connection.lost === undefined) return {};
+      throw error;
     }
   }
 
   /** The channels with the lag that the user's own function measures, if there is one. */
   async #metered(
     channels: readonly ReplicationChannel[],
-    { connection }: Session,
+    session: Session,
     deadline: Deadline,
   ): Promise<readonly ReplicationChannel[]> {
     const source = this.#lagSource;
     if (typeof source !== 'function' || channels.length === 0) return channels;
-    const context = { node: this.#factory.node, ask: (sql: string) => connection.ask(sql, deadline) };
-    const measured = await deadline.race('The `lagSource` function', Promise.resolve(source(context)));
+    const measured = await this.#ownMeasure(source, session, deadline);
     // What is no number of milliseconds says nothing.
     const lagMs = typeof measured === 'number' && measured >= 0 ? measured : null;
     return channels.map((channel) => ({ ...channel, lagMs }));
+  }
+
+  /** What the user's function measures; undefined when it fails or takes too long: that says nothing about the server. */
+  async #ownMeasure(source: LagMeter, session: Session, deadline: Deadline): Promise<unknown> {
+    const { node } = this.#factory;
+    const own = deadline.within(Math.max(1, deadline.remainingMs() * LAG_SHARE));
+    let asked = 0;
+    const ask = async (sql: string): Promise<readonly StatusRow[]> => {
+      asked += 1;
+      try {
+        return await session.connection.ask(sql, own);
+      } finally {
+        asked -= 1;
+      }
+    };
+    const measure = async (): Promise<unknown> => await source({ node, ask });
+    try {
+      return await own.race('The `lagSource` function', measure());
+    } catch (error) {
+      // The connection is still busy with what was asked.
+      if (asked > 0 || isStormlampError(error, ErrorCode.TIMEOUT)) this.#drop(session);
+      if (session.unmeasured !== true) {
+        const cause = error instanceof Error ? error : new Error(String(error));
+        this.#options.onMissing?.(
+          new StormlampError(
+            ErrorCode.INVALID_OPTION,
+            `The lag of ${node} is unknown: the \`lagSource\` function failed: ${cause.message}`,
+            { node, cause },
+          ),
+        );
+      }
+      session.unmeasured = true;
+      return undefined;
+    }
   }
 
   async #variables(session: Session, deadline: Deadline): Promise<StatusRow> {

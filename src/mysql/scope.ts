@@ -158,6 +158,7 @@ export class Scopes {
    * @throws StormlampError `ERR_INVALID_OPTION`.
    */
   run<T>(options: MysqlScope, fn: () => T): T {
+    if (typeof fn !== 'function') throw invalidOption('fn', 'the function that is the scope', fn);
     rejectUnknownOptions('scope', options, ['maxLagMs', 'preference', 'consistency', 'waitMs', 'after']);
     checkReads('scope', options.maxLagMs, options.preference);
     readNumber('scope.waitMs', options.waitMs, 0, { min: 0 });

@@ -22,7 +22,7 @@ export interface WriterVerdict {
  * - A writable node without a source claims to be the primary when others follow it, when it is configured as primary, or when
  *   it was the last primary.
  * - In a ring (circular replication) the configured primary claims; if that one is read-only and exactly one other is
- *   writable, that other does.
+ *   writable, that other does; if it is down, the only other one that was seen to be made writable does.
  * - A sole claim that no node follows is void while nodes that answer follow somebody else: that is an old primary that came back.
  *   It is disputed by a writable node without a source that has more transactions: that may be its successor.
  * - Without any claim, a single writable node without a source is taken if no node that answers contradicts it and it did not
@@ -43,7 +43,7 @@ export function deriveWriter(
       facts.channels.length === 0 &&
       (facts.replicationVisible || configuredRole === 'primary'),
   );
-  const claims = ringPrimaries(up, graph);
+  const claims = ringPrimaries(nodes, graph);
   for (const node of alone) {
     const isClaim =
       node.configuredRole === 'primary' || node.id === lastPrimary || stance.followers(node).length > 0;
@@ -147,7 +147,8 @@ function disputed(claims: readonly UpNode[], stance: Stance, lastPrimary: NodeId
 }
 
 /** The claimant of each ring of circular replication. */
-function ringPrimaries(up: readonly UpNode[], graph: ReplicationGraph): UpNode[] {
+function ringPrimaries(nodes: readonly NodeDescription[], graph: ReplicationGraph): UpNode[] {
+  const up = nodes.filter((node) => node.state === 'up');
   const claims: UpNode[] = [];
   const seen = new Set<NodeId>();
   for (const node of up) {
@@ -159,12 +160,17 @@ function ringPrimaries(up: readonly UpNode[], graph: ReplicationGraph): UpNode[]
     for (const member of ring) seen.add(member.id);
     const writable = ring.filter((member) => !member.facts.readOnly);
     const configured = writable.find((member) => member.configuredRole === 'primary');
-    const swapped =
-      writable.length === 1 &&
-      ring.some((member) => member.configuredRole === 'primary' && member.facts.readOnly)
-        ? writable[0]
-        : undefined;
-    const claim = configured ?? swapped;
+    const [only, second] = writable;
+    const hasRetired = ring.some(
+      ({ configuredRole, facts }) => configuredRole === 'primary' && facts.readOnly,
+    );
+    // Of an active and a passive side, the passive one was made writable when the active one was gone.
+    const hasDied = nodes.some(
+      ({ id, state, configuredRole }) =>
+        state === 'down' && configuredRole === 'primary' && upstream.includes(id),
+    );
+    const isSwapped = hasRetired || (hasDied && only?.madeWritable === true);
+    const claim = configured ?? (isSwapped && second === undefined ? only : undefined);
     if (claim !== undefined) claims.push(claim);
   }
   return claims;

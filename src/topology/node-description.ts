@@ -209,6 +209,8 @@ export type NodeDescription =
       readonly sourceLost?: SourceLost | undefined;
       /** Set while the server lives but lets the monitor read nothing (`too-many`, `access-denied`): the facts are old. */
       readonly blind?: Blind | undefined;
+      /** Set while it is writable, once it was seen to become so. */
+      readonly madeWritable?: boolean | undefined;
       /** Set while it takes writes of others without being the primary: writable, and without a source. */
       readonly alone?: Alone | undefined;
     })

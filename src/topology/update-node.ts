@@ -23,6 +23,7 @@ export function updateNode(before: NodeDescription, observation: Observation): N
       upSince: was?.upSince ?? at,
       heardAt: heardAtAfter(was, facts, at),
       sourceLost: was === undefined ? undefined : sourceLostAfter(was, facts, at),
+      ...(wasMadeWritable(was, facts) ? { madeWritable: true } : {}),
       alone: was?.alone,
     };
   }
@@ -60,6 +61,13 @@ export function ownLagMs(facts: ServerFacts): number | null {
     lag = Math.max(lag, channel.lagMs);
   }
   return lag;
+}
+
+function wasMadeWritable(
+  was: Extract<NodeDescription, { state: 'up' }> | undefined,
+  facts: ServerFacts,
+): boolean {
+  return !facts.readOnly && was !== undefined && (was.facts.readOnly || was.madeWritable === true);
 }
 
 /** When a source was last heard of: whatever a receiving thread shows anew comes from there. */

@@ -1,6 +1,6 @@
 /** Every source of lag on real replication: a replica that stands still is seen to be late, and serves again when it is there. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { LagSource } from '../../src/mysql/monitor-options.js';
+import type { LagMeterContext, LagSource } from '../../src/mysql/monitor-options.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { effectiveLagMs } from '../../src/topology/node-description.js';
@@ -49,6 +49,10 @@ describe.each(DATABASES)('$name', ({ name, options, flavor }) => {
   const lagOf = (client: MysqlCluster): number | null => {
     const node = client.topology().nodes.find(({ id }) => id === replica.id);
     return node === undefined ? null : effectiveLagMs(node, performance.now());
+  };
+  const seenAtOf = (client: MysqlCluster, id: string): number => {
+    const node = client.topology().nodes.find((other) => other.id === id);
+    return node?.state === 'up' ? node.seenAt : Number.NEGATIVE_INFINITY;
   };
   const write = (): Promise<unknown> => {
     row += 1;
@@ -149,6 +153,62 @@ describe.each(DATABASES)('$name', ({ name, options, flavor }) => {
     const rows = await servers.primary.query(`SELECT server_id FROM ${servers.database}.ours`);
     expect(rows).toEqual([{ server_id: servers.primary.serverId }]);
   });
+
+  test('a heartbeat that is locked makes the lag unknown, and no server dead', async () => {
+    const table = `${servers.database}.locked`;
+    await servers.primary.query(
+      `CREATE TABLE ${table} (ts VARCHAR(26) NOT NULL, server_id INT UNSIGNED NOT NULL PRIMARY KEY)`,
+    );
+    await servers.waitForReplication();
+    const client = await clientWith({ heartbeat: { table } });
+    const states: string[] = [];
+    client.on('node-changed', ({ after }) => states.push(after.state));
+    await servers.primary.query(`LOCK TABLES ${table} WRITE`);
+    try {
+      const before = seenAtOf(client, servers.primary.id);
+      await eventually('the primary is looked at while it is locked', () => {
+        return seenAtOf(client, servers.primary.id) > before + 1_000;
+      });
+      expect(states).not.toContain('down');
+      await client.query('DO 1');
+    } finally {
+      await servers.primary.query('UNLOCK TABLES');
+    }
+  });
+
+  test.each([
+    ['throws', () => Promise.reject(new Error('no idea'))],
+    [
+      'throws at once',
+      () => {
+        throw new Error('no idea');
+      },
+    ],
+    ['hangs', () => new Promise<number>(() => undefined)],
+    [
+      'asks for what hangs',
+      async ({ ask }: LagMeterContext) => {
+        await ask('DO SLEEP(60)');
+        return 0;
+      },
+    ],
+  ] as const)(
+    'a function of the user that %s makes the lag unknown, and no server dead',
+    async (_, source) => {
+      const failures: Error[] = [];
+      const client = await clientWith(source);
+      client.on('discovery-failed', ({ error }) => failures.push(error));
+      const before = seenAtOf(client, replica.id);
+      await eventually(
+        'the replica is looked at all the same',
+        () => seenAtOf(client, replica.id) > before + 500,
+      );
+      expect(lagOf(client)).toBeNull();
+      expect(readerOf(client)).toBe(servers.primary.id);
+      const states = client.topology().nodes.map(({ state }) => state);
+      expect(new Set(states)).toEqual(new Set(['up']));
+    },
+  );
 
   test('a function of the user', async () => {
     let lagMs: number | null = 10;

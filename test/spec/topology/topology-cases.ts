@@ -537,6 +537,15 @@ export const topologyCases: readonly TopologyCase[] = [
     ],
   },
   {
+    name: 'circular replication with a passive side: it is the primary once it is made writable after the active one died',
+    nodes: two,
+    rounds: [
+      { see: { a: slave('a', 'b', {}, classic), b: slave('b', 'a') }, writer: 'a' },
+      { see: { a: 'refused', b: orphan('b', 'a') }, writer: 'nobody' },
+      { see: { b: orphan('b', 'a', classic) }, writer: 'b', epoch: 2 },
+    ],
+  },
+  {
     name: 'circular replication with two configured primaries: the first writable one',
     nodes: { a: 'primary', b: 'primary' },
     rounds: [
