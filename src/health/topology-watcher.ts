@@ -217,7 +217,8 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
   }
 
   #take(observation: Observation): void {
-    if (this.#state === 'closed') return;
+    // What is published may name anything; only known nodes are looked at.
+    if (this.#state === 'closed' || !this.#monitors.has(observation.node)) return;
     this.#replace(observe(this.#topology, observation), observation);
   }
 

@@ -94,6 +94,8 @@ describe('what is published', () => {
     { facts: { channels: {} } },
     { facts: { readOnly: 'no' } },
     { facts: { group: { kind: 'gang' } } },
+    { facts: { semiSync: 'on' } },
+    { facts: { channels: slave('b', 'a', { reception: { position: 7 } as never }).channels } },
     { facts: { serverId: -1 } },
     { ageMs: 'old' },
     { node: 7 },

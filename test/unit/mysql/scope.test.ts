@@ -76,3 +76,7 @@ test('two clusters have scopes of their own', () => {
   const [one, two] = [scopesOf('session'), scopesOf('session')];
   one.run({ maxLagMs: 1 }, () => expect(two.current).toBeUndefined());
 });
+
+test('a scope without a function is refused by name', () => {
+  expect(() => scopesOf('session').run({}, undefined as never)).toThrow(/`fn`.*function/);
+});
