@@ -253,18 +253,14 @@ class ReplicationProbe implements HealthProbe {
     let asked = 0;
     const ask = async (sql: string): Promise<readonly StatusRow[]> => {
       asked += 1;
-      try {
-        return await session.connection.ask(sql, own);
-      } finally {
-        asked -= 1;
-      }
+      const rows = await session.connection.ask(sql, own);
+      asked -= 1;
+      return rows;
     };
     const measure = async (): Promise<unknown> => await source({ node, ask });
     try {
       return await own.race('The `lagSource` function', measure());
     } catch (error) {
-      // The connection is still busy with what was asked.
-      if (asked > 0 || isStormlampError(error, ErrorCode.TIMEOUT)) this.#drop(session);
       if (session.unmeasured !== true) {
         const cause = error instanceof Error ? error : new Error(String(error));
         this.#options.onMissing?.(
@@ -277,6 +273,9 @@ class ReplicationProbe implements HealthProbe {
       }
       session.unmeasured = true;
       return undefined;
+    } finally {
+      // The connection may still be busy with what was asked.
+      if (asked > 0) this.#drop(session);
     }
   }
 

@@ -40,7 +40,7 @@ describe.each(DATABASES)('$name', ({ name, options, flavor }) => {
     const client = await createMysqlCluster({
       ...mysql,
       reads: { maxLagMs: 2_000 },
-      monitor: { ...mysql.monitor, intervalMs: 200, lagSource },
+      monitor: { ...mysql.monitor, intervalMs: 200, timeoutMs: 3_000, lagSource },
     });
     clients.push(client);
     return client;
