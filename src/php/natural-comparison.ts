@@ -1,13 +1,25 @@
 /** Finds out cheaply that natural data is still what it was made of. */
+import type { NaturalScope } from './natural-scope.js';
 import { OrderedMap } from './ordered-map.js';
 import { PhpArray } from './php-array.js';
 import { PhpFloat } from './php-float.js';
+import { PhpObject } from './php-object.js';
+import { PhpReference } from './php-reference.js';
 
 /**
  * Whether `natural` certainly is `decoded` in natural form: true saves restoring and encoding both. It is false when
- * they differ, and also for whatever takes a closer look, objects and references.
+ * they differ, and also for whatever takes a closer look.
+ *
+ * @param scope that in which the natural form was made
+ * @param compared the objects and references that need no second look; those that are looked at are added. One set for all
+ * variables of a session lets their comparison take as long as the session is large, whatever they share
  */
-export function isUntouched(natural: unknown, decoded: unknown): boolean {
+export function isUntouched(
+  natural: unknown,
+  decoded: unknown,
+  scope: NaturalScope,
+  compared: Set<object>,
+): boolean {
   const pending: unknown[] = [natural, decoded];
   while (pending.length > 0) {
     const before = pending.pop();
@@ -18,9 +30,31 @@ export function isUntouched(natural: unknown, decoded: unknown): boolean {
       if (!Object.is(now, before.value)) return false;
     } else if (Buffer.isBuffer(before)) {
       if (!Buffer.isBuffer(now) || !now.equals(before)) return false;
+    } else if (before instanceof PhpReference) {
+      if (!scope.references.has(before) || !Object.is(now, scope.references.get(before))) return false;
+      if (compared.has(before)) continue;
+      compared.add(before);
+      pending.push(now, before.value);
+    } else if (before instanceof PhpObject) {
+      if (now !== scope.objects.get(before)) return false;
+      if (compared.has(before)) continue;
+      compared.add(before);
+      if (!pairProperties(now as PhpObject, before, pending)) return false;
     } else if (!pairElements(now, before, pending)) {
       return false;
     }
+  }
+  return true;
+}
+
+/** Puts the properties of an object and of its natural copy side by side; false when they cannot be the same. */
+function pairProperties(now: PhpObject, before: PhpObject, pending: unknown[]): boolean {
+  if (now.className !== before.className || now.properties.size !== before.properties.size) return false;
+  const entries = now.properties.entries();
+  for (const [key, value] of before.properties) {
+    const next = entries.next();
+    if (next.done === true || next.value[0] !== key) return false;
+    pending.push(next.value[1], value);
   }
   return true;
 }

@@ -106,12 +106,7 @@ export class SessionView {
   changes(): Map<string, VariableChange> {
     const restorer = new NaturalRestorer(this.#scope);
     const document = this.#document;
-    const touched = Object.keys(this.data).filter(
-      (key) =>
-        !this.isUnseen(key) &&
-        this.data[key] !== undefined &&
-        !(document.has(key) && isUntouched(this.data[key], document.get(key))),
-    );
+    const touched = this.#touched();
     // All are restored before the first is compared: what they share is only known then.
     const restored = touched.map(
       (key) => [key, restorer.restore(this.data[key], document.get(key))] as const,
@@ -125,6 +120,21 @@ export class SessionView {
       if (gone) changes.set(key, { kind: 'delete' });
     }
     return changes;
+  }
+
+  /** The variables that have to be restored and compared. */
+  #touched(): readonly string[] {
+    const document = this.#document;
+    const seen = Object.keys(this.data).filter((key) => !this.isUnseen(key) && this.data[key] !== undefined);
+    const compared = new Set<object>();
+    const untouched = (key: string): boolean =>
+      document.has(key) && isUntouched(this.data[key], document.get(key), this.#scope, compared);
+    if (!document.mayShare) return seen.filter((key) => !untouched(key));
+    // What differs may be in something that others share, unless it is a plain value where one was before.
+    const scalar = (value: unknown): boolean => typeof value !== 'object' || value === null;
+    const differing = seen.filter((key) => !untouched(key));
+    const alone = differing.every((key) => scalar(this.data[key]) && scalar(document.get(key)));
+    return alone ? differing : seen;
   }
 
   #showLater(key: string, decoded: unknown): void {

@@ -208,6 +208,29 @@ describe('what could take more than linear time or memory', () => {
     expect(written.toString()).toContain('v6|r:1;');
   });
 
+  const FEW = 8_000;
+  const properties = Array.from({ length: FEW }, (_, index) => `i:${index};i:1;`).join('');
+  const variables = (value: (index: number) => string): string =>
+    Array.from({ length: FEW }, (_, index) => `v${index}|${value(index)}`).join('');
+
+  test.each([
+    ['one large object', variables((i) => (i === 0 ? `O:8:"stdClass":${FEW}:{${properties}}` : 'r:1;'))],
+    ['a reference to one large array', variables((i) => (i === 0 ? `a:${FEW}:{${properties}}` : 'R:1;'))],
+    [
+      'a chain of objects',
+      // Slots: one of the object, one of its property, which is the object of the variable before.
+      variables((i) => (i === 0 ? 'O:1:"A":0:{}' : `O:1:"A":1:{s:1:"p";r:${i === 1 ? 1 : 2 * i - 2};}`)),
+    ],
+  ])('a session of many variables that hold %s is found unchanged at once', (_, data) => {
+    const document = SessionDocument.decode(`${data}n|i:1;`, 'php');
+    const view = new SessionView(document);
+    expect(view.changes().size).toBe(0);
+    view.data['n'] = 2;
+    view.data['new'] = 'x';
+    expect(document.encodeWith(view.changes()).toString()).toBe(`${data}n|i:2;new|s:1:"x";`);
+    expect(new SessionView(document).changes().size).toBe(0);
+  });
+
   test('arrays that igbinary shares cannot double at every level', () => {
     // [x, x] of [y, y] of ...: 40 levels would be a million million values.
     const list = `14${(41).toString(16)}`;
