@@ -226,15 +226,21 @@ describe('a walk', () => {
     mkdirSync(on(b, 'css/deep/empty'), { recursive: true });
     writeFileSync(on(b, 'css/deep/x.css'), 'old');
     writeFileSync(on(b, 'js'), 'old');
-    const failed: string[] = [];
+    const failed: unknown[] = [];
     const report = await files.walk({
       mode: 'heal',
-      onProgress: ({ action, error }) => action === 'failed' && failed.push(error?.message ?? ''),
+      onProgress: ({ action, error }) => action === 'failed' && failed.push(error),
     });
     expect(report).toMatchObject({ failed: 2, copied: 1, deleted: 0 });
     expect(failed).toEqual([
-      expect.stringContaining(`css is a file on ${a.path} and a folder on ${b.path}`),
-      expect.stringContaining(`js is a file on ${b.path} and a folder on ${a.path}`),
+      expect.objectContaining({
+        code: 'ERR_FILE_CLASH',
+        message: expect.stringContaining(`css is a file on ${a.path} and a folder on ${b.path}`),
+      }),
+      expect.objectContaining({
+        code: 'ERR_FILE_CLASH',
+        message: expect.stringContaining(`js is a file on ${b.path} and a folder on ${a.path}`),
+      }),
     ]);
     expect(await files.walk({ mode: 'one-way', from: a.path })).toMatchObject({ failed: 2, deleted: 0 });
     const prune = { mode: 'one-way', from: a.path, prune: true } as const;
