@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readBoolean, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { SessionStorePort } from '../session/session-store-port.js';
 import { openHttpSession, type PhpSessionOptions, type SessionSource, storeOf } from './http-session.js';
 import type { RequestSession } from './request-session.js';
 import { saveAtEnd } from './save-at-end.js';
@@ -37,12 +38,19 @@ export function phpSession(source: SessionSource, options: PhpSessionOptions = {
   const readOnly = readBoolean('phpSession.readOnly', options.readOnly, false);
   const store = storeOf(source);
   return (req, res, next) => {
+    // Mounted twice, say for the site and for a route: a second load would wait for the lock that the first one holds.
+    const given = GIVEN.get(req);
+    if (given?.store === store && (readOnly || !given.readOnly)) {
+      next();
+      return;
+    }
     let started = false;
     openHttpSession(store, req, res, options, () => started).then(
       (http) => {
         attach(req, http.session, () => {
           started = true;
         });
+        GIVEN.set(req, { store, readOnly });
         if (!readOnly) {
           saveAtEnd(http, res, { failed: next, report: (error) => store.reportSaveFailure(error) });
         }
@@ -52,6 +60,12 @@ export function phpSession(source: SessionSource, options: PhpSessionOptions = {
     );
   };
 }
+
+/** The requests that have a session, and of which store. */
+const GIVEN = new WeakMap<
+  IncomingMessage,
+  { readonly store: SessionStorePort; readonly readOnly: boolean }
+>();
 
 function attach(req: IncomingMessage, session: RequestSession, onUse: () => void): void {
   Object.defineProperty(req, 'session', {

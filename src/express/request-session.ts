@@ -4,6 +4,7 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type Session, setVariable } from '../session/session.js';
 import {
   type RegenerateOptions,
+  type SessionSaveResult,
   type SessionStorePort,
   sessionDeadline,
 } from '../session/session-store-port.js';
@@ -66,15 +67,22 @@ export class RequestSession {
     return this.#session.release();
   }
 
-  /** Saves what was changed now, instead of when the response ends, and gives the session lock back. Errors: as `SessionStore.save`. */
-  async save(options?: CallOptions): Promise<void> {
-    if (this.#phase === 'destroyed' || !this.#lasts('save()')) return;
+  /**
+   * Saves what was changed now, instead of when the response ends, and gives the session lock back. Errors: as `SessionStore.save`.
+   *
+   * @returns what became of it: `'gone'` where the session was ended meanwhile, here or elsewhere, so that nothing was stored.
+   */
+  async save(options?: CallOptions): Promise<SessionSaveResult['outcome']> {
+    if (this.#phase === 'destroyed') return 'gone';
+    if (!this.#lasts('save()')) return 'unchanged';
+    let outcome: SessionSaveResult['outcome'] = 'gone';
     await this.#inTurn(options, async () => {
       // The session may have been destroyed while this waited.
       if (this.#phase === 'destroyed') return;
       this.#collect();
-      await this.#port.store.save(this.#session, options);
+      ({ outcome } = await this.#port.store.save(this.#session, options));
     });
+    return outcome;
   }
 
   /**

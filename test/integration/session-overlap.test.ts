@@ -4,8 +4,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import express from 'express';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type HttpSession, loadSession, type RequestSession } from '../../src/express/index.js';
+import {
+  type HttpSession,
+  loadSession,
+  type PhpSessionRequest,
+  phpSession,
+  type RequestSession,
+} from '../../src/express/index.js';
 import { createSessionStore, ErrorCode, type FileSessionStore, type SessionStore } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { type SessionPlace, sessionPlace } from '../support/session-places.js';
@@ -190,6 +197,46 @@ describe.each(['memcached', 'files'] as const)('on %s', (name) => {
     await session.reload();
     expect(session.id).toBe(id);
     expect({ ...session }).toEqual({});
+  });
+
+  test('a save is told that the session was ended elsewhere', async () => {
+    const { store, other, id } = await begin('a|i:1;');
+    const { session } = await request(store, id);
+    expect(await session.save()).toBe('unchanged');
+    session['a'] = 2;
+    expect(await session.save()).toBe('saved');
+    await other.destroy(id);
+    session['a'] = 3;
+    expect(await session.save()).toBe('gone');
+    await session.destroy();
+    expect(await session.save()).toBe('gone');
+    expect(await store.readRaw(id)).toBeNull();
+  });
+
+  test('the middleware that is mounted twice gives one session, and does not wait for its own lock', async () => {
+    const { id, stored } = await begin('a|i:1;');
+    const store = await createSessionStore({ ...place.options, conflict: 'lock', lockWaitMs: 300 });
+    closers.push(() => store.close());
+    const app = express();
+    const sessions: unknown[] = [];
+    const note: express.RequestHandler = (req, _res, next) => {
+      sessions.push((req as unknown as PhpSessionRequest).session);
+      next();
+    };
+    app.use(phpSession(store), note, phpSession(store), note, phpSession(store, { readOnly: true }), note);
+    app.use((req, res) => {
+      (req as unknown as PhpSessionRequest).session['a'] = 2;
+      res.end('done');
+    });
+    const server = createServer(app);
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    closers.push(() => new Promise((done) => server.close(done)));
+    const { port } = server.address() as AddressInfo;
+    const headers = { cookie: `PHPSESSID=${id}`, connection: 'close' };
+    expect(await (await fetch(`http://127.0.0.1:${port}/`, { headers })).text()).toBe('done');
+    expect(new Set(sessions).size).toBe(1);
+    expect(sessions).toHaveLength(3);
+    expect(await stored()).toEqual({ a: 2 });
   });
 
   test('a browser that goes away while a page has the session loses nothing that the handler sets later', async () => {
