@@ -38,7 +38,11 @@ export interface PrimaryRecord {
   readonly first: PrimaryLook;
   /** The looks. */
   readonly looks: readonly PrimaryLook[];
+  /** Leaves the record out of the JSON of a topology: it says nothing to people, and JSON has no numbers for GTIDs. */
+  readonly toJSON: () => undefined;
 }
+
+const leftOut = (): undefined => undefined;
 
 /** So many looks are kept: at one per second, about a minute. */
 const LOOKS_LIMIT = 64;
@@ -64,7 +68,7 @@ export function recordLook(
     beat: facts.heartbeats?.[serverId],
   };
   const before = known?.looks.slice(-(LOOKS_LIMIT - 1)) ?? [];
-  return { node, serverId, first: known?.first ?? look, looks: [...before, look] };
+  return { node, serverId, first: known?.first ?? look, looks: [...before, look], toJSON: leftOut };
 }
 
 /** The lag of a replica by `rule`, which is not `reported`; its time is that up to which the replica has everything. */

@@ -108,6 +108,12 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
     }
   });
 
+  test('the picture of the nodes can be written as JSON', () => {
+    const written = JSON.parse(JSON.stringify(cluster.topology()));
+    expect(written).toMatchObject({ writer: { kind: 'primary', node: servers.primary.id } });
+    expect(written).not.toHaveProperty('primaryRecord');
+  });
+
   test('every checkout is a fresh object', async () => {
     const first = await cluster.getConnection();
     first.release();
