@@ -305,7 +305,8 @@ test('whoever waits for a session that is removed meanwhile does not write into 
   await php(id, "$_SESSION = ['user' => 'ada'];");
   const session = await store.load(id);
   session.data['cart'] = 1;
-  const slow = await page(id, 'session_destroy();');
+  // As session_destroy() does, but under the lock: it gives that back first, and whoever saves in between saved before.
+  const slow = await page(id, `unlink('${fileOf(id, a)}'); session_abort();`);
   const save = store.save(session);
   await slow.release();
   await save;
