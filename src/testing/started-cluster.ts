@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CallOptions } from '../common/deadline.js';
 import { invalidOption } from '../common/option-reader.js';
+import { allowManyListeners } from '../common/shared-signal.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { dataTemplate } from './database/data-template.js';
 import { DatabaseGroup } from './database/database-group.js';
@@ -51,6 +52,8 @@ export class StartedCluster implements LocalCluster {
   #memcached: readonly ManagedNode[] = [];
   readonly #sites: PhpSiteNode[] = [];
   #heartbeats = 0;
+  readonly #scripts = new Set<Promise<PhpResult>>();
+  readonly #scriptsEnd = new AbortController();
   #closing: Promise<void> | undefined;
 
   /** Makes an empty cluster. */
@@ -135,7 +138,18 @@ export class StartedCluster implements LocalCluster {
 
   async php(script: string, options?: PhpOptions): Promise<PhpResult> {
     this.#checkOpen();
-    return await usingStorage(temporaryStorage(this.folder), () => runPhp(this.#runner(), script, options));
+    const { signal } = this.#scriptsEnd;
+    allowManyListeners(signal);
+    const limits = options?.signal === undefined ? signal : AbortSignal.any([options.signal, signal]);
+    const run = usingStorage(temporaryStorage(this.folder), () =>
+      runPhp(this.#runner(), script, { ...options, signal: limits }),
+    );
+    this.#scripts.add(run);
+    try {
+      return await run;
+    } finally {
+      this.#scripts.delete(run);
+    }
   }
 
   async phpSite(source: PhpSiteSource, options?: PhpSiteOptions): Promise<LocalPhpSite> {
@@ -255,6 +269,10 @@ export class StartedCluster implements LocalCluster {
 
   async #close(): Promise<void> {
     const { guardian, launcher, options } = this.#given;
+    this.#scriptsEnd.abort(
+      new StormlampError(ErrorCode.CLOSED, 'The cluster was closed while a PHP script ran'),
+    );
+    await Promise.allSettled(this.#scripts);
     await Promise.all(this.#managed().map((node) => node.destroy()));
     await launcher.close();
     if (!options.keepFolder) await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });

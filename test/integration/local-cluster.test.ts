@@ -1,5 +1,5 @@
 /** A cluster of real servers: every handle does what it says. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
@@ -243,6 +243,20 @@ describe('PHP', () => {
     await expect(cluster.php('<?php', { colour: 1 } as object)).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
     });
+  });
+
+  test('a script that still runs when the cluster is closed is killed', async () => {
+    const other = await startLocalCluster({ databases: false, memcached: 0 });
+    const running = other.php('<?php echo getmypid(); flush(); sleep(600);');
+    const told = expect(running).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    const pid = await eventually('it runs', () => {
+      const [script] = readdirSync(other.folder).filter((name) => name.startsWith('php-'));
+      const file = join(other.folder, script ?? '', 'stdout');
+      return script !== undefined && existsSync(file) && Number(readFileSync(file, 'utf8'));
+    });
+    await other.close();
+    await told;
+    expect(processState(Number(pid))).toBeUndefined();
   });
 
   test('a site of one script answers every request with the same sessions', async () => {
