@@ -125,23 +125,24 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
     });
   });
 
-  test.runIf(!isMysql)('a procedure that commits in two domains', async () => {
-    await servers.primary.query('SET SESSION gtid_domain_id = 3');
-    await servers.primary.query('CREATE TABLE shop.other (id INT)');
-    await servers.primary.query('SET SESSION gtid_domain_id = 0');
-    await servers.primary.query(
-      `CREATE OR REPLACE PROCEDURE shop.both_domains(n INT) BEGIN
+  if (!isMysql)
+    test('a procedure that commits in two domains', async () => {
+      await servers.primary.query('SET SESSION gtid_domain_id = 3');
+      await servers.primary.query('CREATE TABLE shop.other (id INT)');
+      await servers.primary.query('SET SESSION gtid_domain_id = 0');
+      await servers.primary.query(
+        `CREATE OR REPLACE PROCEDURE shop.both_domains(n INT) BEGIN
          SET SESSION gtid_domain_id = 0; UPDATE shop.t SET v = n;
          SET SESSION gtid_domain_id = 3; INSERT INTO shop.other VALUES (n);
          SET SESSION gtid_domain_id = 0; END`,
-    );
-    // That the primary has two domains is known after the next look at it.
-    await eventually('both domains are seen', () => hasTwoDomains());
-    await late(async () => {
-      await cluster.query(`CALL both_domains(${version})`);
-      expect(cluster.scope?.token).toMatch(/^\*/);
-      expect(await value()).toBe(version);
-      expect(cluster.scope?.token).toMatch(/^(?=.*\b0-1-)(?=.*\b3-1-)/);
+      );
+      // That the primary has two domains is known after the next look at it.
+      await eventually('both domains are seen', () => hasTwoDomains());
+      await late(async () => {
+        await cluster.query(`CALL both_domains(${version})`);
+        expect(cluster.scope?.token).toMatch(/^\*/);
+        expect(await value()).toBe(version);
+        expect(cluster.scope?.token).toMatch(/^(?=.*\b0-1-)(?=.*\b3-1-)/);
+      });
     });
-  });
 });
