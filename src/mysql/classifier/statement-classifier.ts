@@ -28,8 +28,10 @@ const STATEMENT_LIMIT = 10_000;
 
 const TOO_MANY = anything('it has more statements than are looked at');
 const EMPTY = answer('unknown', 'primary', 'there is no statement in it');
-const BROKEN = answer('unknown', 'primary', 'a string, a name, a comment or a block has no end');
-const ODD = answer('unknown', 'primary', 'it has characters or comments that servers read differently');
+const BROKEN = answer('unknown', 'primary', 'a string, a name, a comment or a block has no end', {
+  several: true,
+});
+const ODD = 'it has characters or comments that servers read differently';
 const UNKNOWN = answer('unknown', 'primary', 'it is not a statement that is known', { several: true });
 
 /**
@@ -134,7 +136,7 @@ function classifyScanned(
     },
   };
   const given = decide(context) ?? UNKNOWN;
-  if ((notices & Notice.ODD) !== 0) return strict(given, ODD.because);
+  if ((notices & Notice.ODD) !== 0) return strict(given, ODD);
   if ((notices & Notice.EXECUTABLE_COMMENT) !== 0)
     return strict(given, 'it has comments that some servers execute', given.kind);
   return given;
@@ -145,7 +147,9 @@ function strict(
   because: string,
   kind: Classification['kind'] = 'unknown',
 ): Classification {
-  return Object.freeze({ ...given, kind, route: 'primary', because });
+  // What is read in another way may be several statements.
+  const several = kind === 'unknown' ? { several: true as const } : {};
+  return Object.freeze({ ...given, kind, route: 'primary', because, ...several });
 }
 
 function decide(context: StatementContext): Classification | undefined {

@@ -117,6 +117,8 @@ describe('a server that is read-only', () => {
     ['INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)', free, 'partly-done'],
     ["EXECUTE IMMEDIATE 'CALL p()'", free, 'partly-done'],
     ['whatever this is', free, 'partly-done'],
+    ["INSERT INTO t VALUES ('without an end", free, 'partly-done'],
+    ['INSERT INTO t VALUES (1)\u00a0', free, 'partly-done'],
     ['CALL p()', pinned, 'write-refused'],
     ['START TRANSACTION READ WRITE', free, 'retry-on-primary'],
     ['INSERT INTO t VALUES (1)', readWrite, 'write-refused'],
