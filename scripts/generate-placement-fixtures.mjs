@@ -139,9 +139,10 @@ foreach ($in['ids'] as $id) {
 echo json_encode($cases);
 `;
 
-function program(name, { command, prefixArgs, env }, args, input = '') {
+function program(name, { command, prefixArgs, env }, args, { input = '', cwd } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...prefixArgs, ...args], {
+      cwd,
       env: { ...process.env, ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
@@ -156,7 +157,7 @@ function program(name, { command, prefixArgs, env }, args, input = '') {
   });
 }
 
-function runPhp(ini, script, input) {
+function runPhp(ini, script, input, cwd) {
   const settings = Object.entries(ini).flatMap(([name, value]) => ['-d', `${name}="${value}"`]);
   return program(
     'php',
@@ -168,7 +169,7 @@ function runPhp(ini, script, input) {
       '-r',
       script.slice('<?php'.length),
     ],
-    JSON.stringify(input),
+    { input: JSON.stringify(input), cwd },
   );
 }
 
@@ -196,7 +197,7 @@ function startMemcached(args) {
 }
 
 /** Live sessions of one configuration on the servers of `nodes`. */
-async function liveCase(handler, servers, ini, ids) {
+async function liveCase(handler, servers, ini, ids, folder) {
   const settings = { 'session.use_cookies': 0, 'session.cache_limiter': '', 'session.save_handler': handler };
   const memc = handler === 'memcached';
   const weight = (server) =>
@@ -211,7 +212,9 @@ async function liveCase(handler, servers, ini, ids) {
     lockPrefix: memc ? 'memc.sess.key.lock.' : '',
     lockSuffix: memc ? '' : '.lock',
   };
-  const cases = JSON.parse(await runPhp({ ...settings, 'session.save_path': path, ...ini }, LIVE, input));
+  const cases = JSON.parse(
+    await runPhp({ ...settings, 'session.save_path': path, ...ini }, LIVE, input, folder),
+  );
   return {
     extension: handler,
     ini,
@@ -242,10 +245,12 @@ async function live() {
   try {
     const ports = [23_101, 23_102, 23_103, 23_104];
     for (const port of ports) children.push(startMemcached(['-l', '127.0.0.1', '-p', String(port)]));
-    const path = join('/tmp', 'stormlamp-placement.sock');
-    children.push(startMemcached(['-s', path]));
+    const socket = join(folder, 'placement.sock');
+    children.push(startMemcached(['-s', socket]));
     for (const port of ports) await listening({ host: '127.0.0.1', port });
-    await listening({ path });
+    await listening({ path: socket });
+    // The path is hashed, so it is the same for every user and folder: PHP runs in `folder`.
+    const path = '/proc/self/cwd/placement.sock';
     const tcp = ports.map((port) => ({
       memcached: `127.0.0.1:${port}`,
       memcache: `tcp://127.0.0.1:${port}`,
@@ -294,11 +299,13 @@ async function live() {
       ['memcache', [unix, ...tcp.slice(0, 2)], {}],
     ];
     const out = [];
-    for (const [handler, servers, ini] of plan) out.push(await liveCase(handler, servers, ini, ids()));
+    for (const [handler, servers, ini] of plan)
+      out.push(await liveCase(handler, servers, ini, ids(), folder));
     return out;
   } finally {
     await Promise.all(
       children.map((child) => {
+        if (child.exitCode !== null || child.signalCode !== null) return undefined;
         const ended = new Promise((resolve) => child.once('close', resolve));
         child.kill('SIGTERM');
         return ended;
