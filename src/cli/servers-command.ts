@@ -30,7 +30,7 @@ Examples:
   stormlamp servers install mariadb@newest
   stormlamp servers list --json
 
-An explicit path comes first: STORMLAMP_MARIADBD, STORMLAMP_MYSQLD, STORMLAMP_MEMCACHED, STORMLAMP_PHP,
+An explicit path comes first: STORMLAMP_MARIADBD, STORMLAMP_MYSQLD, STORMLAMP_MEMCACHED_BINARY, STORMLAMP_PHP,
 STORMLAMP_PT_HEARTBEAT, STORMLAMP_HAPROXY, STORMLAMP_ARPING; then the PATH; then the cache (STORMLAMP_CACHE, or 'stormlamp' in the user's cache folder).
 `;
 

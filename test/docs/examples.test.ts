@@ -89,7 +89,9 @@ describe('programs that end', () => {
   });
 
   test('faults.test.mjs', async () => {
-    const { code, stdout, stderr } = await startNode(['--test', 'examples/faults.test.mjs']).finished;
+    const { code, stdout, stderr } = await startNode(['--test', 'examples/faults.test.mjs'], {
+      env: environment(),
+    }).finished;
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^# pass 3$/m);
   });

@@ -41,9 +41,10 @@ test('it has no figure left to fill in, and says master/slave once', () => {
 test('the code block serves a PHP login and the cart', async () => {
   const [code, ...more] = blocks('js');
   expect(more).toEqual([]);
-  await servers.primary.query(
-    'CREATE TABLE shop.cart (id INT AUTO_INCREMENT PRIMARY KEY, owner VARCHAR(50), item VARCHAR(50))',
-  );
+  const [table = '', ...others] = blocks('sql');
+  expect(others).toEqual([]);
+  await servers.primary.query('USE shop');
+  await servers.primary.query(table);
   await servers.waitForReplication();
   const { user, password } = servers.accounts.app;
   // The pasted code has the application's own hosts; everything else stays as it is.

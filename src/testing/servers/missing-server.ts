@@ -63,7 +63,7 @@ const COMMANDS: Readonly<Record<PackageManager, string>> = {
 export const SERVER_VARIABLES: Readonly<Record<ServerName, string>> = Object.freeze({
   mariadb: 'STORMLAMP_MARIADBD',
   mysql: 'STORMLAMP_MYSQLD',
-  memcached: 'STORMLAMP_MEMCACHED',
+  memcached: 'STORMLAMP_MEMCACHED_BINARY',
   php: 'STORMLAMP_PHP',
   'pt-heartbeat': 'STORMLAMP_PT_HEARTBEAT',
   haproxy: 'STORMLAMP_HAPROXY',

@@ -47,7 +47,7 @@ const OPTION_NAMES = ['binaries', 'versions', 'install', 'onProgress', 'cacheDir
 
 /**
  * The programs of the servers `names`. Each one is taken from the first of these places that has it: an explicit path
- * (`binaries`, then the environment: `STORMLAMP_MARIADBD`, `STORMLAMP_MYSQLD`, `STORMLAMP_MEMCACHED`, `STORMLAMP_PHP`,
+ * (`binaries`, then the environment: `STORMLAMP_MARIADBD`, `STORMLAMP_MYSQLD`, `STORMLAMP_MEMCACHED_BINARY`, `STORMLAMP_PHP`,
  * `STORMLAMP_PT_HEARTBEAT`, `STORMLAMP_HAPROXY`, `STORMLAMP_ARPING`), the PATH (unless a newer release is asked for), the cache. What is still missing is installed into the cache, where the system's packages allow it.
  *
  * @throws StormlampError `ERR_SERVER_MISSING` for an explicit path that is wrong and for a server that cannot be had,

@@ -27,7 +27,7 @@ let search: Error | undefined;
 beforeEach(() => {
   engine.answers = true;
   search = missing;
-  for (const name of ['STORMLAMP_DRIVER', 'STORMLAMP_MEMCACHED']) vi.stubEnv(name, '');
+  for (const name of ['STORMLAMP_DRIVER', 'STORMLAMP_MEMCACHED_BINARY']) vi.stubEnv(name, '');
 });
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -65,9 +65,9 @@ test('Docker hides no wrong path, no release that was asked for, and no other fa
   await expect(open({ driver: 'auto', binaries: { memcached: '/wrong' } })).rejects.toBe(missing);
   await expect(open({ driver: 'auto', versions: { memcached: 'newest' } })).rejects.toBe(missing);
   await expect(open({ driver: 'auto', ptHeartbeat: true })).rejects.toBe(missing);
-  vi.stubEnv('STORMLAMP_MEMCACHED', '/wrong');
+  vi.stubEnv('STORMLAMP_MEMCACHED_BINARY', '/wrong');
   await expect(open({ driver: 'auto' })).rejects.toBe(missing);
-  vi.stubEnv('STORMLAMP_MEMCACHED', '');
+  vi.stubEnv('STORMLAMP_MEMCACHED_BINARY', '');
   search = new StormlampError(ErrorCode.ABORTED, 'enough');
   await expect(open({ driver: 'auto' })).rejects.toBe(search);
 });

@@ -27,7 +27,7 @@ test.each([
   expect(error.code).toBe('ERR_SERVER_MISSING');
   expect(error.message).toContain(command);
   expect(error.message).toContain("driver: 'docker'");
-  expect(error.message).toContain('STORMLAMP_MARIADBD, STORMLAMP_MEMCACHED, STORMLAMP_PHP');
+  expect(error.message).toContain('STORMLAMP_MARIADBD, STORMLAMP_MEMCACHED_BINARY, STORMLAMP_PHP');
 });
 
 test('where the package manager has no MySQL, or there is none, Docker remains', () => {

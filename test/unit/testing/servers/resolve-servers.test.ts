@@ -37,7 +37,10 @@ describe('the order of places', () => {
     expect((await resolve(['memcached'])).memcached).toMatchObject({ version: '1.6.1', origin: 'cache' });
     putSpeaker(bin, 'memcached', 'memcached 1.6.2');
     expect((await resolve(['memcached'])).memcached).toMatchObject({ version: '1.6.2', origin: 'path' });
-    const env = { PATH: bin, STORMLAMP_MEMCACHED: putSpeaker(folder, 'env/memcached', 'memcached 1.6.3') };
+    const env = {
+      PATH: bin,
+      STORMLAMP_MEMCACHED_BINARY: putSpeaker(folder, 'env/memcached', 'memcached 1.6.3'),
+    };
     const byEnvironment = await resolve(['memcached'], {}, { env });
     expect(byEnvironment.memcached).toMatchObject({ version: '1.6.3', origin: 'environment' });
     const binaries = { memcached: putSpeaker(folder, 'option/memcached', 'memcached 1.6.4') };
@@ -81,7 +84,10 @@ describe('the newest release', () => {
 
   test('gives way to an explicit path', async () => {
     fillCache(cacheDir, '1.6.99', 'debian-sid-memcached-amd64');
-    const env = { PATH: bin, STORMLAMP_MEMCACHED: putSpeaker(folder, 'env/memcached', 'memcached 1.6.3') };
+    const env = {
+      PATH: bin,
+      STORMLAMP_MEMCACHED_BINARY: putSpeaker(folder, 'env/memcached', 'memcached 1.6.3'),
+    };
     const byEnvironment = await resolve(['memcached'], { versions }, { env });
     expect(byEnvironment.memcached).toMatchObject({ version: '1.6.3', origin: 'environment' });
     const binaries = { memcached: putSpeaker(folder, 'option/memcached', 'memcached 1.6.4') };
@@ -119,11 +125,11 @@ describe('explicit paths', () => {
 
   test('a wrong variable is named, an empty one is not set', async () => {
     putSpeaker(bin, 'memcached', 'memcached 1.6.2');
-    const wrong = { PATH: bin, STORMLAMP_MEMCACHED: '/nowhere/memcached' };
+    const wrong = { PATH: bin, STORMLAMP_MEMCACHED_BINARY: '/nowhere/memcached' };
     await expect(resolve(['memcached'], {}, { env: wrong })).rejects.toThrow(
-      '`STORMLAMP_MEMCACHED` names `/nowhere/memcached`',
+      '`STORMLAMP_MEMCACHED_BINARY` names `/nowhere/memcached`',
     );
-    const empty = { PATH: bin, STORMLAMP_MEMCACHED: '' };
+    const empty = { PATH: bin, STORMLAMP_MEMCACHED_BINARY: '' };
     expect((await resolve(['memcached'], {}, { env: empty })).memcached?.origin).toBe('path');
   });
 
