@@ -90,18 +90,29 @@ async function readConfigFile(file: string, by: string): Promise<ClusterOptions<
   if (!existsSync(file)) throw bad(`is not there; correct \`${by}\``);
   let value: unknown;
   try {
-    value = extname(file) === '.json' ? JSON.parse(await readFile(file, 'utf8')) : await exported(file);
+    value = extname(file) === '.json' ? parseJson(await readFile(file, 'utf8')) : await exported(file);
   } catch (cause) {
     if (extname(file) === '.ts' && !stripsTypes()) {
       throw bad(`cannot be read: Node ${process.versions.node} runs no TypeScript; write it as .mjs`, cause);
     }
     throw bad(`cannot be read: ${describeError(cause)}`, cause);
   }
-  if (typeof value === 'function') value = await (value as () => unknown)();
+  if (typeof value === 'function') {
+    try {
+      value = await (value as () => unknown)();
+    } catch (cause) {
+      throw bad(`exports a function that failed: ${describeError(cause)}`, cause);
+    }
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw bad('has no options: export them as default, an object or a function that returns one');
   }
   return value;
+}
+
+/** Editors of other systems put a mark before the text, which is none of it. */
+function parseJson(text: string): unknown {
+  return JSON.parse(text.replace(/^\ufeff/, ''));
 }
 
 async function exported(file: string): Promise<unknown> {

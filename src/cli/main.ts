@@ -6,7 +6,9 @@ import { type Call, type CommandCall, readCall, WrongUsage } from './call.js';
 import type { CommandContext } from './command.js';
 import { COMMANDS } from './commands.js';
 import { fitHelp } from './help-text.js';
-import { paintFor } from './paint.js';
+import { keepRunning } from './output-streams.js';
+import { ansiPaint, paintFor } from './paint.js';
+import { printable } from './printable.js';
 
 /** Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -15,7 +17,7 @@ async function main(argv: readonly string[]): Promise<number> {
     call = await readCall(argv, COMMANDS);
   } catch (error) {
     if (!(error instanceof WrongUsage)) throw error;
-    process.stderr.write(`${error.message}\nSee '${error.help}'.\n`);
+    complain(`${error.message}\nSee '${error.help}'.`);
     if (error.json) writeDocument(refusal(error.code, error.message));
     return 2;
   }
@@ -45,21 +47,30 @@ async function runCommand(call: CommandCall): Promise<number> {
   process.on('SIGTERM', interrupt);
   let answered = false;
   const people = json ? process.stderr : process.stdout;
+  const paint = paintFor(people);
   const context: CommandContext = {
     values: call.values,
     words: call.words,
     json,
     interactive: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
     width: people.isTTY === true ? Math.max(20, people.columns ?? 80) : Number.POSITIVE_INFINITY,
-    paint: paintFor(people),
+    paint,
     signal: abort.signal,
-    say: (line) => void people.write(`${line}\n`),
+    say: (line) => void people.write(`${printable(line, paint === ansiPaint)}\n`),
     result(document) {
       if (!json || answered) return;
       answered = true;
       writeDocument(document);
     },
   };
+  const starve = (): void => {
+    const message =
+      'Nothing is left to wait for, and the command is not done: does the configuration wait for something that never comes?';
+    complain(`ERR_INTERNAL: ${message}`);
+    context.result(refusal('ERR_INTERNAL', message));
+    process.exitCode = 1;
+  };
+  process.once('beforeExit', starve);
   try {
     return await command.run(context);
   } catch (error) {
@@ -71,12 +82,11 @@ async function runCommand(call: CommandCall): Promise<number> {
     const code = isStormlampError(error) ? error.code : undefined;
     const message = error instanceof Error ? error.message : String(error);
     // A stack helps nobody when the error is ours and says what to do; it does when it is a defect.
-    process.stderr.write(
-      `${code === undefined ? ((error as Error).stack ?? message) : `${code}: ${message}`}\n`,
-    );
+    complain(code === undefined ? ((error as Error).stack ?? message) : `${code}: ${message}`);
     context.result(refusal(code ?? 'ERR_INTERNAL', message));
     return code === 'ERR_INVALID_OPTION' ? 2 : 1;
   } finally {
+    process.off('beforeExit', starve);
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
@@ -119,12 +129,26 @@ function writeDocument(document: unknown): void {
   process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
 }
 
+/** Whether the answer, or what people read of it, could not be written. */
+let isOutputLost = false;
+
+function complain(text: string): void {
+  process.stderr.write(`${printable(text, false)}\n`);
+}
+
+keepRunning(process.stdout, (error) => {
+  isOutputLost = true;
+  process.exitCode = 1;
+  complain(`Standard output cannot be written: ${error.message}`);
+});
+keepRunning(process.stderr, () => undefined);
+
 main(process.argv.slice(2)).then(
   (code) => {
-    process.exitCode = code;
+    process.exitCode = isOutputLost && code === 0 ? 1 : code;
   },
   (error: unknown) => {
-    process.stderr.write(`${(error as Error).stack ?? String(error)}\n`);
+    complain((error as Error).stack ?? String(error));
     process.exitCode = 1;
   },
 );

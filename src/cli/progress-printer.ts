@@ -1,5 +1,6 @@
 /** Shows how far long work is: one line that is drawn over on a terminal, now and then a line elsewhere. */
 import { systemClock } from '../common/clock.js';
+import { printable } from './printable.js';
 
 /** One report of long work. */
 export interface Progress {
@@ -28,7 +29,8 @@ export class ProgressPrinter {
 
   /** Shows a report. */
   show(progress: Progress): void {
-    const { phase, message: line } = progress;
+    const { phase } = progress;
+    const line = printable(progress.message, false);
     if (this.#interactive) {
       const width = Math.max(20, (this.#out.columns ?? 80) - 1);
       this.#out.write(`\r\u001b[K${line.length > width ? `${line.slice(0, width - 1)}…` : line}`);

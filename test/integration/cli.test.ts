@@ -151,12 +151,58 @@ test('servers list tells where every server comes from', async () => {
 
 test('a server program that is not there is one error that names the variable', async () => {
   const { code, stderr } = await stormlamp(['demo', '--once'], {
-    env: { STORMLAMP_MEMCACHED: '/nowhere/memcached' },
+    env: { STORMLAMP_MEMCACHED_BINARY: '/nowhere/memcached' },
   });
   expect(code).toBe(1);
   expect(stderr).toContain(
-    'ERR_SERVER_MISSING: `STORMLAMP_MEMCACHED` names `/nowhere/memcached`, which is not an executable file',
+    'ERR_SERVER_MISSING: `STORMLAMP_MEMCACHED_BINARY` names `/nowhere/memcached`, which is not an executable file',
   );
+});
+
+describe('output that is not taken', () => {
+  const main = join(ROOT, 'dist', 'cli', 'main.js');
+  const shell = (line: string) => runProgram('bash', ['-c', line, process.execPath], { timeoutMs: 60_000 });
+
+  test('a reader who leaves early is no failure', async () => {
+    const { code, stdout, stderr } = await shell(
+      `set -o pipefail; { "$0" '${main}' --help; "$0" '${main}' doctor --help; } | head -n 1`,
+    );
+    expect([code, stdout, stderr]).toEqual([0, 'Usage: stormlamp <command> [options]\n', '']);
+  });
+
+  test.each(['--help', '--version --json'])('a full disk is: %s', async (words) => {
+    const { code, stderr } = await shell(`"$0" '${main}' ${words} > /dev/full`);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^Standard output cannot be written: ENOSPC.*\n$/),
+    ]);
+  });
+});
+
+test('a configuration that waits for ever is one error, not silence and exit code 0', async () => {
+  const config = join(temporary, 'stormlamp.config.mjs');
+  writeFileSync(config, 'await new Promise(() => undefined);\nexport default {};\n');
+  const { code, stdout, stderr } = await stormlamp(['status', '--json', '--config', config]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^ERR_INTERNAL: Nothing is left to wait for/);
+  expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: 'ERR_INTERNAL' } });
+});
+
+test('what a session or a configuration holds does not command the terminal', async () => {
+  const file = join(temporary, 'sess_x');
+  writeFileSync(file, 'k\u001b]0;mine\u0007|i:1;');
+  expect((await stormlamp(['session', 'decode', file])).stdout).toBe('k\\u001b]0;mine\\u0007 = 1\n');
+  const config = join(temporary, 'stormlamp.config.mjs');
+  writeFileSync(config, "throw new Error('\\u001b[2J');\n");
+  const { code, stderr } = await stormlamp(['status', '--config', config]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining('cannot be read: \\u001b[2J')]);
+});
+
+test('the environment that names a cluster does not get into the way of a local one', async () => {
+  const { code, stdout } = await stormlamp(['servers', 'list', '--json'], {
+    env: { STORMLAMP_MEMCACHED: 'cache1:11211,cache2:11211' },
+  });
+  expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ ok: true })]);
 });
 
 test('the overview loads no command, and so nothing of the package', async () => {

@@ -64,6 +64,17 @@ describe('databases', () => {
     expect(checks.length).toBeGreaterThan(10);
   });
 
+  test('that cannot be read are told in the order of the options, and are no family', async () => {
+    const primary = 'mysql://a:b@127.0.0.1:1';
+    const checks = await check({ primary, replicas: ['mysql://a:b@127.0.0.1:2'] });
+    expect(checks.map(({ subject, what }) => `${subject} ${what}`)).toEqual([
+      '127.0.0.1:1 login of the application',
+      '127.0.0.1:1 what the monitor may see',
+      '127.0.0.1:2 login of the application',
+      '127.0.0.1:2 what the monitor may see',
+    ]);
+  });
+
   test.each<[string, () => Partial<MysqlOptions>, string, RegExp]>([
     [
       'the password of the application',

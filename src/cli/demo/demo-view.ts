@@ -1,6 +1,7 @@
 /** The demo's live picture: who serves reads, lag, breakers, sessions and the story so far, as lines of text. */
 
 import type { Paint } from '../paint.js';
+import { printable } from '../printable.js';
 import { cut, setTable, type TextColumn } from '../text-table.js';
 
 /** A database node in the picture. */
@@ -142,7 +143,7 @@ export class DemoScreen {
     const room = Math.max(5, (this.#out.rows ?? 24) - 1);
     const shown = lines.length > room ? lines.slice(lines.length - room) : lines;
     const up = this.#height > 0 ? `\u001b[${this.#height}A\r\u001b[J` : '';
-    this.#out.write(`${up}${shown.join('\n')}\n`);
+    this.#out.write(`${up}${printable(shown.join('\n'), true)}\n`);
     this.#height = shown.length;
   }
 

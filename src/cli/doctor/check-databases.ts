@@ -24,40 +24,40 @@ const VARIABLES = [
 /** Checks the databases. */
 export async function checkDatabases(given: MysqlOptions, signal: AbortSignal): Promise<readonly Check[]> {
   const options = resolveMysqlOptions(given);
-  const checks = new Checks('mysql');
-  const read = await Promise.all(options.nodes.map((config) => readOne(config, options, checks, signal)));
-  const servers = read.filter((server) => server !== undefined);
+  const read = await Promise.all(options.nodes.map((config) => readOne(config, options, signal)));
+  const servers = read.flatMap(({ facts }) => facts ?? []);
   const primaries = options.nodes
     .filter(({ seed }) => seed.configuredRole === 'primary')
     .map(({ seed }) => seed.id);
-  return [...checks.list, ...judgeDatabases(servers, { poolMax: options.pool.max, primaries })];
+  const answers = read.flatMap(({ checks }) => checks);
+  return [...answers, ...judgeDatabases(servers, { poolMax: options.pool.max, primaries })];
 }
 
 async function readOne(
   config: MysqlNodeConfig,
-  { monitor }: ResolvedMysqlOptions,
-  checks: Checks,
+  { monitor: { credentials } }: ResolvedMysqlOptions,
   signal: AbortSignal,
-): Promise<DatabaseFacts | undefined> {
+): Promise<{ readonly checks: readonly Check[]; readonly facts: DatabaseFacts | undefined }> {
   const node = config.seed.id;
-  await attempt(checks, node, 'login of the application', async () => {
+  // At the same time: a server that says nothing is waited for once.
+  const login = attempt(node, 'login of the application', async () => {
     const connection = await createConnectionFactory(config).connect(
       Deadline.of({ timeoutMs: LIMIT_MS, signal }),
     );
     connection.destroy();
     return `as ${config.connection.user ?? 'the account of `credentials`'}`;
   });
-  const { credentials } = monitor;
   const probe = createReplicationProbe({ config, credentials });
+  let read: DatabaseFacts | undefined;
+  const look = attempt(node, 'what the monitor may see', async () => {
+    const facts = await probe.probe({ timeoutMs: LIMIT_MS, signal });
+    const rest = await readVariables(forAdministration(config, credentials), signal);
+    read = { node, facts, ...rest };
+    return 'variables and replication';
+  });
   try {
-    let read: DatabaseFacts | undefined;
-    await attempt(checks, node, 'what the monitor may see', async () => {
-      const facts = await probe.probe({ timeoutMs: LIMIT_MS, signal });
-      const rest = await readVariables(forAdministration(config, credentials), signal);
-      read = { node, facts, ...rest };
-      return 'variables and replication';
-    });
-    return read;
+    const checks = (await Promise.all([login, look])).flat();
+    return { checks, facts: read };
   } finally {
     probe.close();
   }
@@ -87,12 +87,8 @@ async function readVariables(
 }
 
 /** The errors of the package say cause and remedy in one sentence: the last part of it is the fix. */
-async function attempt(
-  checks: Checks,
-  node: string,
-  what: string,
-  work: () => Promise<string>,
-): Promise<void> {
+async function attempt(node: string, what: string, work: () => Promise<string>): Promise<readonly Check[]> {
+  const checks = new Checks('mysql');
   try {
     checks.ok(node, what, await work());
   } catch (error) {
@@ -103,4 +99,5 @@ async function attempt(
       fix: fix.join('; '),
     });
   }
+  return checks.list;
 }

@@ -2,6 +2,7 @@
 import { invalidOption } from '../../common/option-reader.js';
 import { type ClusterConfig, CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
 import type { Command, CommandContext } from '../command.js';
+import { ProgressPrinter } from '../progress-printer.js';
 import { wrapLine } from '../wrap-line.js';
 import type { Check } from './check.js';
 import { checkDatabases } from './check-databases.js';
@@ -54,19 +55,38 @@ export const doctorCommand: Command = {
 
 async function examine(
   { options }: ClusterConfig,
-  { values, signal }: CommandContext,
+  { values, signal, interactive }: CommandContext,
 ): Promise<readonly Check[]> {
   const { mysql, sessions } = options;
   const program = (values['php'] as string | undefined) ?? (process.env['STORMLAMP_PHP'] || 'php');
   const ini = values['php-ini'] as string | undefined;
   const php = { program, args: ini === undefined ? [] : ['-c', ini] };
-  const parts = await Promise.all([
-    checkNode(process.versions.node),
-    mysql === undefined ? [] : checkDatabases(mysql, signal),
-    sessions === undefined ? [] : checkSessions(sessions),
-    sessions === undefined || values['no-php'] === true ? [] : checkPhp(sessions, php, signal),
-  ]);
-  return parts.flat();
+  const printer = interactive ? new ProgressPrinter(true) : undefined;
+  const waitedFor = new Set<string>();
+  const tell = (): void => {
+    printer?.show({ phase: 'doctor', message: `Waiting for ${[...waitedFor].join(', ')} …` });
+  };
+  const watch = async (what: string, checks: Promise<readonly Check[]>): Promise<readonly Check[]> => {
+    waitedFor.add(what);
+    tell();
+    const found = await checks;
+    waitedFor.delete(what);
+    tell();
+    return found;
+  };
+  try {
+    const parts = await Promise.all([
+      checkNode(process.versions.node),
+      mysql === undefined ? [] : watch('the databases', checkDatabases(mysql, signal)),
+      sessions === undefined ? [] : watch('the session nodes', checkSessions(sessions)),
+      sessions === undefined || values['no-php'] === true
+        ? []
+        : watch('PHP', checkPhp(sessions, php, signal)),
+    ]);
+    return parts.flat();
+  } finally {
+    printer?.end();
+  }
 }
 
 const MARK = { ok: '✓', warning: '!', failed: '✗', skipped: '·' } as const;

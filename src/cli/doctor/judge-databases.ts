@@ -134,9 +134,10 @@ function judgeTogether(
       fix: `run \`SET GLOBAL read_only=0\` on ${node} if it really is the primary`,
     });
   }
+  if (servers.length === 0) return;
   const flavors = new Set(servers.map(({ facts }) => facts.flavor));
   checks.expect(flavors.size <= 1, 'warning', null, 'family of the servers', {
-    found: [...flavors].join(' and ') || 'none',
+    found: [...flavors].join(' and '),
     expected: 'one of both',
     fix: 'use the same family on every node: GTIDs of MySQL and MariaDB do not mix',
   });

@@ -53,6 +53,11 @@ describe('a configuration file', () => {
     ['list.json', '[]', 'has no options'],
     ['nothing.mjs', 'export const options = {};', 'has no options'],
     ['thrown.mjs', "throw new Error('no secrets server');", 'no secrets server'],
+    [
+      'failed.mjs',
+      "export default () => Promise.reject(new Error('sealed'));",
+      'function that failed: sealed',
+    ],
     ['wrong.json', '{"mysq":{}}', 'did you mean `mysql`?'],
   ])('%s is refused with its path and the reason', async (name, text, reason) => {
     const path = put(name, text);
@@ -60,6 +65,11 @@ describe('a configuration file', () => {
       code: 'ERR_INVALID_OPTION',
       message: expect.stringMatching(new RegExp(`${path}.*${reason.replace(/[?`]/g, '.')}`)),
     });
+  });
+
+  test('may begin with the mark of an editor', async () => {
+    const path = put('marked.json', '\ufeff{"sessions":{"nodes":["cache1"]}}');
+    expect((await findClusterConfig(path, {}, folder)).options.sessions).toEqual({ nodes: ['cache1'] });
   });
 
   test('whose type Node cannot run says so', async () => {
