@@ -17,6 +17,9 @@ import { isLockedError, type SessionFiles } from './session-files.js';
 /** How long a repair waits for a session that is in use; it comes back later. */
 const REPAIR_LOCK_WAIT_MS = 50;
 
+/** How much older a copy that lags behind is made than the others; files are dated in milliseconds everywhere. */
+const LAGS_BY_MS = 1;
+
 /** What a `FileSessionStore.resync` did. */
 export interface FileSessionResync {
   /** Sessions that were looked at. */
@@ -60,13 +63,20 @@ export class FileSessionRepair implements MountRepairer {
       if (own === undefined) return 'postponed';
       const others = await copies.deciding(mount);
       const decision = decideRepair(own, others, missed, true);
-      const behind = isBehind(own, missed, mount === mirrored.mounts[0]);
+      const [first] = mirrored.mounts;
+      const behind = isBehind(own, missed, mount === first);
       if (decision === 'equal' || behind) {
         if (behind) await copies.bring(mount, others);
         await mirrored.forget(mount, missed.name);
         return 'repaired';
       }
-      const { copy, kept } = reconcileCopies(own, others, missed, this.#serialize);
+      const { copy, kept } = reconcileCopies(
+        own,
+        others,
+        missed,
+        this.#serialize,
+        mount !== first && first?.readable === true ? 'others' : 'own',
+      );
       this.#differed({ mount: mount.path, kept });
       for (const each of mirrored.writable()) {
         if (copies.of(each)?.version !== copy.version) await copies.bring(each, copy);
@@ -128,19 +138,28 @@ export class FileSessionRepair implements MountRepairer {
     return removed;
   }
 
-  /** Renews a session's files, as PHP does with `utime`; the mounts that did not answer. */
+  /**
+   * Renews a session's files, as PHP does with `utime`; the mounts that did not answer. A copy that lags behind does not get
+   * the very date of the others: {@link FileSessionRepair.resync} has to find it.
+   */
   async touch(
     name: string,
     at: Date = new Date(),
   ): Promise<{ reached: Mount[]; missed: Map<Mount, unknown> }> {
     const reached: Mount[] = [];
     const missed = new Map<Mount, unknown>();
+    let first: CopyStat | undefined;
     for (const mount of this.#files.mirrored.mounts) {
       try {
-        const found = await mount.run('Touching', () =>
-          unlessMissing(utimes(mount.at(name), at, at).then(() => true)),
-        );
-        if (found === undefined) await mount.confirm();
+        const found = await mount.run('Touching', async () => {
+          const before = await statOf(mount, name);
+          const lags = first !== undefined && !isAlike(before, first);
+          const date = lags ? new Date(at.getTime() - LAGS_BY_MS) : at;
+          await unlessMissing(utimes(mount.at(name), date, date));
+          return before;
+        });
+        if (found.size < 0) await mount.confirm();
+        first ??= found;
         reached.push(mount);
       } catch (error) {
         missed.set(mount, error);
@@ -160,13 +179,11 @@ export class FileSessionRepair implements MountRepairer {
 
   /** Whether all copies have the same size and date; then they are not opened. */
   async #alike(name: string): Promise<boolean> {
-    let first: { readonly size: number; readonly mtimeMs: number } | undefined;
+    let first: CopyStat | undefined;
     for (const mount of this.#files.mirrored.writable()) {
-      const found = await mount.run('Looking', () => unlessMissing(stat(mount.at(name))));
-      const { size, mtimeMs } = found ?? { size: -1, mtimeMs: 0 };
-      first ??= { size, mtimeMs };
-      // PHP may write within the very millisecond of ours, and as much.
-      if (size !== first.size || !sameDate(mtimeMs, first.mtimeMs)) return false;
+      const found = await mount.run('Looking', () => statOf(mount, name));
+      first ??= found;
+      if (!isAlike(found, first)) return false;
     }
     return true;
   }
@@ -188,6 +205,21 @@ export class FileSessionRepair implements MountRepairer {
     }
     return names;
   }
+}
+
+interface CopyStat {
+  /** -1 where there is none. */
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+
+async function statOf(mount: Mount, name: string): Promise<CopyStat> {
+  return (await unlessMissing(stat(mount.at(name)))) ?? { size: -1, mtimeMs: 0 };
+}
+
+// PHP may write within the very millisecond of ours, and as much.
+function isAlike(one: CopyStat, other: CopyStat): boolean {
+  return one.size === other.size && sameDate(one.mtimeMs, other.mtimeMs);
 }
 
 async function sessionFilesBelow(mount: Mount, folder: string, depth: number): Promise<readonly string[]> {

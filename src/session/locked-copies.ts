@@ -50,6 +50,8 @@ export class LockedCopies {
   readonly #options: LockedCopiesOptions;
   readonly #open: OpenCopy[] = [];
   readonly #failures = new Map<Mount, unknown>();
+  /** What mounts missed, once it was looked up: nobody else changes that while the copies are locked. */
+  readonly #missed = new Map<Mount, MissedWrite | undefined>();
 
   private constructor(options: LockedCopiesOptions) {
     this.#options = options;
@@ -100,13 +102,13 @@ export class LockedCopies {
    */
   async deciding(but?: Mount): Promise<FileCopy> {
     const asked = this.#open.filter(({ mount }) => mount.readable && mount !== but);
-    const { mirrored, name, sound, reconcile } = this.#options;
+    const { mirrored, sound, reconcile } = this.#options;
     let unexplained: { readonly copy: FileCopy; readonly missed: MissedWrite } | undefined;
     // Whoever had no room for all of it left something that is no session; that gives way to one, but not to nothing.
     let broken: FileCopy | undefined;
     const answer = (copy: FileCopy) => (copy.bytes === null ? (broken ?? copy) : copy);
     for (const { mount, copy } of asked) {
-      const missed = await mirrored.missedBy(mount, name);
+      const missed = await this.#missedBy(mount);
       if (missed !== undefined && isBehind(copy, missed, mount === mirrored.mounts[0])) continue;
       if (asked.length > 1 && copy.bytes !== null && !sound(copy.bytes)) broken ??= copy;
       else if (unexplained !== undefined) return reconcile(unexplained.copy, copy, unexplained.missed);
@@ -154,6 +156,12 @@ export class LockedCopies {
   /** Gives all locks back. Never rejects. */
   async release(): Promise<void> {
     for (const { file } of this.#open.reverse()) if (file !== undefined) await closeQuietly(file.handle);
+  }
+
+  async #missedBy(mount: Mount): Promise<MissedWrite | undefined> {
+    if (!this.#missed.has(mount))
+      this.#missed.set(mount, await this.#options.mirrored.missedBy(mount, this.#options.name));
+    return this.#missed.get(mount);
   }
 
   async #add(mount: Mount): Promise<'added' | 'busy'> {
@@ -210,6 +218,9 @@ export class LockedCopies {
       const held = await this.#heldBy(one);
       await mirrored.remember(reached, one.mount, record(held), true);
     }
+    // A mount that has this write lacks nothing any more: what PHP writes on the first one from now on is newer than its copy.
+    for (const mount of reached)
+      if ((await this.#missedBy(mount)) !== undefined) await mirrored.forget(mount, name);
     const missed = [...absent, ...failed.map(({ one }) => one.mount)].map((mount) => ({
       mount,
       error: failures.get(mount) ?? ('error' in mount.health ? mount.health.error : undefined),

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { isSuperseded, type MissedWrite } from '../files/missed-writes.js';
+import { shareIdentities } from '../php/identity-sharing.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
 import type { SessionHandler } from '../php/session-handler.js';
 import { type FileCopy, versionOf } from './file-copy.js';
@@ -23,12 +24,14 @@ export interface ReconciledCopies {
  *
  * @param own the copy of the mount that missed writes, which is not behind them; see {@link isBehind}
  * @param others the copy of the mounts that took them
+ * @param phpWrites whose copy PHP writes: what no missed write changed and yet differs, is that of PHP
  */
 export function reconcileCopies(
   own: FileCopy,
   others: FileCopy,
   missed: MissedWrite,
   handler: SessionHandler,
+  phpWrites: 'own' | 'others' = 'own',
 ): ReconciledCopies {
   const itsOwn: ReconciledCopies = { copy: own, kept: 'its own' };
   const theOthers: ReconciledCopies = { copy: others, kept: 'the others' };
@@ -40,6 +43,9 @@ export function reconcileCopies(
   if (there === undefined) return others.bytes === null ? later : itsOwn;
   const { parts } = missed;
   if (missed.kind === 'delete' || parts === undefined) return later;
+  const [onto, from] = phpWrites === 'own' ? [here, there] : [there, here];
+  // What the values that are taken share with variables that both hold.
+  shareIdentities(from, onto);
   const changes = new Map<string, VariableChange>();
   let both = true;
   for (const [name, before] of Object.entries(parts)) {
@@ -47,10 +53,11 @@ export function reconcileCopies(
     if (hashOf(mine) === hashOf(theirs)) continue;
     const untouchedHere = hashOf(mine) === before;
     if (!untouchedHere) both = false;
-    if (untouchedHere || later === theOthers)
-      changes.set(name, theirs === undefined ? { kind: 'delete' } : { kind: 'set', value: there.get(name) });
+    const winner = untouchedHere || later === theOthers ? there : here;
+    if (winner === onto) continue;
+    changes.set(name, winner.has(name) ? { kind: 'set', value: winner.get(name) } : { kind: 'delete' });
   }
-  const bytes = here.encodeWith(changes);
+  const bytes = onto.encodeWith(changes);
   const modifiedMs = Math.max(own.modifiedMs, others.modifiedMs);
   const copy = { ...own, bytes, version: versionOf(bytes), modifiedMs };
   return { copy, kept: both ? 'both' : later.kept };

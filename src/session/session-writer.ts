@@ -120,7 +120,9 @@ export class SessionWriter {
     const bytes = sessionBytes(item, handler);
     if (rivals.length === 0) return this.#decode(bytes);
     const others = rivals.map((rival) => sessionBytes(rival, handler));
-    return this.#decode(mergeRivals(bytes, others, serialize).bytes);
+    const merged = mergeRivals(bytes, others, serialize);
+    for (const variable of merged.decided) this.#options.onConflict({ variable, kept: 'ours' });
+    return this.#decode(merged.bytes);
   }
 
   #assertAcknowledged(report: CopyReport): void {

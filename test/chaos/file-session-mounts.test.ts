@@ -1,2 +1,2 @@
-/** Mounts that go wrong under load, with every count of PHP asked for. */
+/** Mounts that go wrong under load, twenty times each. */
 import '../integration/file-session-mounts.test.js';

@@ -39,8 +39,6 @@ async function php(mount: FaultyMount, id: string, code: string): Promise<string
   const script = `<?php session_id('${id}'); if (!session_start()) { echo 'NO SESSION'; exit; } ${code}`;
   return (await servers.php(script, { ini: { 'session.save_path': mount.path } })).stdout;
 }
-/** `npm run chaos -- file-session-mounts` also asks for every count of PHP. */
-const isLongForm = process.env['STORMLAMP_CHAOS'] === '1';
 
 function phaseOf(mount: FaultyMount): string {
   const health = store.status().find((one) => one.mount === mount.path)?.health;
@@ -149,8 +147,7 @@ async function expectNothingLost(
   for (const [id, n] of acknowledged) {
     const { data } = await store.load(id);
     expect(data['n'], id).toBe(n);
-    // Once in some forty runs the last count of PHP itself is missing; the long form finds that.
-    const counts = isLongForm ? byPhp[id] : Number(data['php'] ?? 0);
+    const counts = byPhp[id];
     expect(Number(data['php'] ?? 0), id).toBe(counts ?? 0);
     for (const mount of [a, b])
       expect(await php(mount, id, "echo $_SESSION['n'], ' ', (int) ($_SESSION['php'] ?? 0);"), id).toBe(
@@ -165,9 +162,14 @@ const FAULTS = {
   'taken away': ['down unmarked', 'unmount', 'mount'],
 } as const;
 
+/** What is lost only where PHP writes in one short moment takes many rounds to be seen. */
+const rounds = process.env['STORMLAMP_CHAOS'] === '1' ? 20 : 1;
+
 for (const [name, [phase, harm, heal]] of Object.entries(FAULTS)) {
-  for (const which of ['first', 'second'] as const) {
-    test(`the ${which} of two mounts is ${name} under load: nothing acknowledged is lost, and it is mended`, async () => {
+  const cases = Array.from({ length: 2 * rounds }, (_, index) => (index % 2 === 0 ? 'first' : 'second'));
+  for (const [index, which] of cases.entries()) {
+    const round = rounds === 1 ? '' : ` (round ${Math.floor(index / 2) + 1})`;
+    test(`the ${which} of two mounts is ${name} under load: nothing acknowledged is lost, and it is mended${round}`, async () => {
       const victim = which === 'first' ? a : b;
       const running = await startLoad();
       const stopPhp = startPhpLoad([...running.acknowledged.keys()]);
@@ -273,6 +275,25 @@ test('what PHP wrote on the first mount is not taken back by one that was away a
   await store.checkMounts();
   for (const mount of [a, b])
     expect(await php(mount, 'user', 'echo $_SESSION["php"], $_SESSION["node"];')).toBe('21');
+});
+
+test('what PHP writes after a mount that missed a save has got the next one is not taken back by its repair', async () => {
+  await php(a, 'user', "$_SESSION = ['php' => 1, 'node' => 0];");
+  await store.resync();
+  const session = await store.load('user');
+  await b.readOnly();
+  session.data['node'] = 1;
+  expect((await store.save(session)).copies).toEqual([a.path]);
+  await b.writable();
+  session.data['node'] = 2;
+  expect((await store.save(session)).copies).toEqual([a.path, b.path]);
+  await php(a, 'user', "$_SESSION['php'] = 2;");
+  await store.touch('user');
+  await store.checkMounts();
+  expect((await store.load('user')).data).toEqual({ php: 2, node: 2 });
+  await store.resync();
+  for (const mount of [a, b])
+    expect(await php(mount, 'user', 'echo $_SESSION["php"], $_SESSION["node"];')).toBe('22');
 });
 
 test('a variable that both changed is that of the later write', async () => {

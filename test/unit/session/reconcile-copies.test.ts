@@ -76,3 +76,31 @@ test('a logout stands, what is no session counts for nothing, and without parts 
   expect(kept(copyOf(session({ v: 2 }), 20), record, copyOf(null))).toBe('its own');
   expect(kept(copyOf(session({ v: 2 }), 1), record, copyOf(Buffer.from('v|')))).toBe('its own');
 });
+
+test('of the copies of mounts that PHP does not write, only what they have of a missed write counts', () => {
+  const { copy, kept } = reconcileCopies(
+    copyOf(session({ php: 1, node: 2, v: 5 }), 20),
+    copyOf(session({ php: 2, node: 2, v: 3 }), 30),
+    missed(['node', 'v'], { php: 1, node: 0, v: 1 }, 10),
+    'php',
+    'others',
+  );
+  expect({ data: read(copy), kept }).toEqual({ data: { php: 2, node: 2, v: 5 }, kept: 'its own' });
+});
+
+test.each(['own', 'others'] as const)(
+  'what shares an object still shares it when PHP writes its %s',
+  (phpWrites) => {
+    const user = 'user|O:8:"stdClass":1:{s:1:"n";i:1;}';
+    const result = reconcileCopies(
+      copyOf(Buffer.from(`${user}php|i:1;`), 20),
+      copyOf(Buffer.from(`${user}cart|a:1:{s:5:"owner";r:1;}php|i:1;`), 10),
+      missed(['cart'], {}, 10),
+      'php',
+      phpWrites,
+    );
+    const bytes = String(result.copy.bytes);
+    expect(bytes).toContain('cart|a:1:{s:5:"owner";r:1;}');
+    expect(bytes).toContain('php|i:1;');
+  },
+);
