@@ -19,7 +19,7 @@ export type WriteLog = (level: LogLevel, message: string, fields: LogFields) => 
 const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
 
 /**
- * How to write lines with `logger`. A logger that throws harms nobody.
+ * How to write lines with `logger`. A logger that throws or rejects harms nobody.
  *
  * @throws StormlampError `ERR_INVALID_OPTION` naming what it lacks.
  */
@@ -30,12 +30,16 @@ export function logWriter(path: string, logger: unknown): WriteLog {
     throw invalidOption(path, `a logger (pino, winston or console) with a method \`${lacks}\``, logger);
   const target = logger as Logger;
   const fieldsFirst = typeof (logger as { readonly bindings?: unknown }).bindings === 'function';
+  const warn = (error: unknown): void => {
+    process.emitWarning(`The logger failed: ${String(error)}`, { type: 'StormlampListenerWarning' });
+  };
   return (level, message, fields) => {
     try {
-      if (fieldsFirst) target[level](fields, message);
-      else target[level](message, fields);
+      const written = fieldsFirst ? target[level](fields, message) : target[level](message, fields);
+      // One that writes over a network rejects where others throw, and a rejection that nobody takes ends the process.
+      if (written instanceof Promise) written.catch(warn);
     } catch (error) {
-      process.emitWarning(`The logger failed: ${String(error)}`, { type: 'StormlampListenerWarning' });
+      warn(error);
     }
   };
 }

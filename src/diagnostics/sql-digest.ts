@@ -1,15 +1,15 @@
 /** A statement without its values: what may be shown. */
 
-/** Longest digest. */
-const MAX_LENGTH = 160;
+/** Longest digest where nothing else is said: a line. */
+const LINE_LENGTH = 160;
 
 /**
- * `sql` with every string, number and comment replaced, on one line. When in doubt more is replaced than need be: a quotation
+ * `sql` with every string, number and comment replaced, on one line of at most `maxLength` characters. When in doubt more is replaced than need be: a quotation
  * that does not end takes everything after it along.
  */
-export function sqlDigest(sql: string): string {
+export function sqlDigest(sql: string, maxLength: number = LINE_LENGTH): string {
   let digest = '';
-  for (let at = 0; at < sql.length && digest.length <= MAX_LENGTH; ) {
+  for (let at = 0; at < sql.length && digest.length <= maxLength; ) {
     const [text, next] = piece(sql, at);
     digest += text;
     at = next;
@@ -18,7 +18,7 @@ export function sqlDigest(sql: string): string {
     .replaceAll(/\s+/g, ' ')
     .replaceAll(/\?(?: ?, ?\?)+/g, '?, …')
     .trim();
-  return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH - 1)}…` : line;
+  return line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line;
 }
 
 /** What stands at `at`, as it may be shown, and where the next piece begins. */
@@ -28,6 +28,11 @@ function piece(sql: string, at: number): readonly [text: string, next: number] {
   if (char === '`') {
     const end = endOfQuote(sql, at, char);
     return [sql.slice(at, end), end];
+  }
+  if (char === '$') {
+    // MySQL 9 quotes with `$$`, or with any word between the two.
+    const [mark] = /^\$\w*\$/.exec(sql.slice(at, at + 70)) ?? [];
+    if (mark !== undefined) return ['?', endOf(sql, mark, at + mark.length)];
   }
   if (char === '#' || (char === '-' && sql[at + 1] === '-')) return [' ', endOf(sql, '\n', at)];
   if (char === '/' && sql[at + 1] === '*') return [' ', endOf(sql, '*/', at + 2)];

@@ -82,7 +82,7 @@ describe('programs that end', () => {
     ['knex.mjs', /^\[ \{ owner: 'knex', item: 'lamp' \} \]\n$/],
     ['drizzle.mjs', /^\[ \{ owner: 'drizzle', item: 'lamp' \} \]\n$/],
     ['typeorm.mjs', /^\[ \{ owner: 'typeorm', item: 'lamp' \} \]\n$/],
-    ['opentelemetry.mjs', /under it: SELECT shop SELECT item FROM cart WHERE owner = \? replica/],
+    ['opentelemetry.mjs', /under it: SELECT cart SELECT item FROM cart WHERE owner = \? replica/],
     ['commonjs.cjs', /^counted the items\n$/],
   ])('%s', async (file, said) => {
     expect(await run(file)).toMatch(said);

@@ -39,7 +39,7 @@ test.each([
 test('a span is told to OpenTelemetry', async () => {
   const { code, stdout, stderr } = await runBlock(otel, servers);
   expect([code, stderr]).toEqual([0, '']);
-  expect(stdout).toContain("name: 'SELECT shop'");
+  expect(stdout).toContain("name: 'SELECT'");
   expect(stdout).toContain("'db.query.text': 'SELECT ? AS lamp'");
 });
 

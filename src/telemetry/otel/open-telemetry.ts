@@ -1,10 +1,10 @@
 /** Spans and metrics of a cluster for OpenTelemetry. */
 import {
   type Attributes,
+  type Context,
   context,
   type MeterProvider,
   metrics,
-  type Span,
   SpanKind,
   SpanStatusCode,
   type TracerProvider,
@@ -12,7 +12,6 @@ import {
 } from '@opentelemetry/api';
 import type { AnyCluster } from '../../cluster-readiness.js';
 import { readChoice, rejectUnknownOptions } from '../../common/option-reader.js';
-import { sqlDigest } from '../../diagnostics/sql-digest.js';
 import type { StatementTrace } from '../../diagnostics/statement-trace.js';
 import { databaseMetrics } from '../database-metrics.js';
 import { EventCounts } from '../event-counts.js';
@@ -21,7 +20,8 @@ import type { Metric } from '../metric.js';
 import { SessionCounts } from '../session-counts.js';
 import { isOwnStatement, observeStatements } from '../statement-observer.js';
 import { storeMetrics } from '../store-metrics.js';
-import { statementAttributes } from './statement-attributes.js';
+import { SCHEMA_URL, statementAttributes } from './statement-attributes.js';
+import { StatementTexts } from './statement-texts.js';
 
 /** What kind of span a statement gets. */
 export type StatementSpans = 'client' | 'internal' | 'none';
@@ -55,10 +55,11 @@ export interface OpenTelemetryHandle extends Disposable {
 export function openTelemetry(cluster: AnyCluster, options: OpenTelemetryOptions = {}): OpenTelemetryHandle {
   rejectUnknownOptions('otel', options, ['spans', 'tracerProvider', 'meterProvider']);
   const spans = readChoice('otel.spans', options.spans, ['client', 'internal', 'none'], 'client');
-  const stops = [startMetrics(cluster, options.meterProvider ?? metrics.getMeterProvider())];
+  const texts = new StatementTexts();
+  const stops = [startMetrics(cluster, options.meterProvider ?? metrics.getMeterProvider(), texts)];
   if (spans !== 'none') {
     const kind = spans === 'client' ? SpanKind.CLIENT : SpanKind.INTERNAL;
-    stops.push(startSpans(cluster, options.tracerProvider ?? traces.getTracerProvider(), kind));
+    stops.push(startSpans(cluster, options.tracerProvider ?? traces.getTracerProvider(), kind, texts));
   }
   const close = (): void => {
     for (const stop of stops.splice(0)) stop();
@@ -66,22 +67,30 @@ export function openTelemetry(cluster: AnyCluster, options: OpenTelemetryOptions
   return { close, [Symbol.dispose]: close };
 }
 
-function startSpans(cluster: AnyCluster, provider: TracerProvider, kind: SpanKind): () => void {
-  const tracer = provider.getTracer('stormlamp');
-  const open = new WeakMap<StatementTrace, Span>();
+function startSpans(
+  cluster: AnyCluster,
+  provider: TracerProvider,
+  kind: SpanKind,
+  texts: StatementTexts,
+): () => void {
+  const tracer = provider.getTracer('stormlamp', undefined, { schemaUrl: SCHEMA_URL });
+  const callers = new WeakMap<StatementTrace, Context>();
   return observeStatements({
     // The channel is synchronous with the call, so the caller's span is the active one.
-    onStart: (trace) => open.set(trace, tracer.startSpan('statement', { kind }, context.active())),
-    onEnd: (trace) => {
-      const span = open.get(trace);
-      if (span === undefined || !isOwnStatement(cluster, trace)) return;
-      const attributes = statementAttributes(cluster, trace);
-      const { 'db.operation.name': operation, 'db.namespace': database } = attributes;
-      span.updateName(database === undefined ? `${operation}` : `${operation} ${database}`);
-      span.setAttributes({ ...attributes, 'db.query.text': sqlDigest(trace.sql), ...routeAttributes(trace) });
+    onStart: (trace) => callers.set(trace, context.active()),
+    // Only now is it known whose statement it was, and a sampler is to see name and attributes when it decides.
+    onEnd: (trace, tookMs) => {
+      const caller = callers.get(trace);
+      if (caller === undefined || !isOwnStatement(cluster, trace)) return;
+      const text = texts.of(trace.sql);
+      const shared = statementAttributes(cluster, trace, text);
+      const { 'db.namespace': database, 'db.system.name': system } = shared;
+      const attributes = { ...shared, 'db.query.text': text.text, ...routeAttributes(trace) };
+      const name = text.summary ?? `${database ?? system}`;
+      const span = tracer.startSpan(name, { kind, startTime: trace.startedAt, attributes }, caller);
       // The message of a server's error may hold values of the statement.
       if (trace.error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
-      span.end();
+      span.end(trace.startedAt + tookMs);
     },
   });
 }
@@ -97,8 +106,8 @@ function routeAttributes(trace: StatementTrace): Attributes {
   };
 }
 
-function startMetrics(cluster: AnyCluster, provider: MeterProvider): () => void {
-  const meter = provider.getMeter('stormlamp');
+function startMetrics(cluster: AnyCluster, provider: MeterProvider, texts: StatementTexts): () => void {
+  const meter = provider.getMeter('stormlamp', undefined, { schemaUrl: SCHEMA_URL });
   const duration = meter.createHistogram('db.client.operation.duration', {
     description: 'Duration of database client operations, waits and repetitions included.',
     unit: 's',
@@ -106,7 +115,8 @@ function startMetrics(cluster: AnyCluster, provider: MeterProvider): () => void 
   });
   const stopObserving = observeStatements({
     onEnd: (trace, tookMs) => {
-      if (isOwnStatement(cluster, trace)) duration.record(tookMs / 1000, statementAttributes(cluster, trace));
+      if (isOwnStatement(cluster, trace))
+        duration.record(tookMs / 1000, statementAttributes(cluster, trace, texts.of(trace.sql)));
     },
   });
   const events = new EventCounts(cluster);

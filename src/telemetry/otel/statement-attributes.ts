@@ -4,35 +4,33 @@ import { type AnyCluster, partOf } from '../../cluster-readiness.js';
 import type { StatementTrace } from '../../diagnostics/statement-trace.js';
 import { nodeIn } from '../../topology/topology-description.js';
 import { failureCode } from '../statement-observer.js';
+import type { StatementText } from './statement-texts.js';
 
-/** Attributes that metrics and spans share: few values each. */
-export function statementAttributes(cluster: AnyCluster, trace: StatementTrace): Attributes {
-  const attributes: Attributes = {
-    ...serverAttributes(cluster, trace.node),
-    'db.operation.name': operationOf(trace.sql),
-  };
+/** The conventions that names and values follow. */
+export const SCHEMA_URL = 'https://opentelemetry.io/schemas/1.33.0';
+
+/**
+ * Attributes that metrics and spans share: few values each. `error.type` is the server's error number, like
+ * `db.response.status_code`, or else the code of the error (`ERR_…`), or its name.
+ */
+export function statementAttributes(
+  cluster: AnyCluster,
+  trace: StatementTrace,
+  { summary }: StatementText,
+): Attributes {
+  const attributes: Attributes = serverAttributes(cluster, trace.node);
+  if (summary !== undefined) attributes['db.query.summary'] = summary;
   const database = partOf(() => cluster.mysql.config.database);
   if (database !== undefined) attributes['db.namespace'] = database;
   const failure = failureCode(trace);
-  if (failure !== undefined) attributes['error.type'] = failure;
-  const errno = (trace.error as { readonly errno?: unknown } | undefined)?.errno;
+  if (failure === undefined) return attributes;
+  const errno = (trace.error as { readonly errno?: unknown }).errno;
   // Negative numbers are the system's, not the server's.
-  if (typeof errno === 'number' && errno > 0) attributes['db.response.status_code'] = String(errno);
+  const status = typeof errno === 'number' && errno > 0 ? String(errno) : undefined;
+  attributes['error.type'] = status ?? failure;
+  if (status !== undefined) attributes['db.response.status_code'] = status;
   return attributes;
 }
-
-/** The first word of a text, when it is one that texts begin with. */
-export function operationOf(sql: string): string {
-  const word = /^[\s(]*(?:\/\*.*?\*\/[\s(]*)*([A-Za-z]+)/s.exec(sql.slice(0, 200))?.[1]?.toUpperCase() ?? '';
-  return OPERATIONS.has(word) ? word : '_OTHER';
-}
-
-const OPERATIONS: ReadonlySet<string> = new Set(
-  (
-    'ALTER ANALYZE BEGIN CALL CHECK COMMIT CREATE DELETE DESCRIBE DO DROP EXECUTE EXPLAIN FLUSH GRANT INSERT KILL LOAD LOCK ' +
-    'OPTIMIZE PREPARE RELEASE RENAME REPLACE REVOKE ROLLBACK SAVEPOINT SELECT SET SHOW START TRUNCATE UNLOCK UPDATE USE VALUES WITH XA'
-  ).split(' '),
-);
 
 function serverAttributes(cluster: AnyCluster, id: string | undefined): Attributes {
   const topology = partOf(() => cluster.topology());

@@ -1,6 +1,7 @@
 /** The metrics of a cluster for Prometheus: as text, or in a registry of prom-client. */
 import type { AnyCluster } from '../../cluster-readiness.js';
 import { invalidOption, rejectUnknownOptions } from '../../common/option-reader.js';
+import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import { databaseMetrics } from '../database-metrics.js';
 import { EventCounts } from '../event-counts.js';
 import { Histogram } from '../histogram.js';
@@ -44,7 +45,7 @@ const DURATION = {
 /**
  * Begins to count for Prometheus. Statements are timed from now on, which costs some microseconds each, until `close()`.
  *
- * @throws StormlampError `ERR_INVALID_OPTION`.
+ * @throws StormlampError `ERR_INVALID_OPTION`, also for a registry that has the metrics of another cluster.
  */
 export function prometheusMetrics(cluster: AnyCluster, options: PrometheusOptions = {}): PrometheusMetrics {
   rejectUnknownOptions('prometheus', options, ['register']);
@@ -66,17 +67,28 @@ export function prometheusMetrics(cluster: AnyCluster, options: PrometheusOption
     ...metrics.map((metric) => ({ ...metric, samples: metric.read(cluster) })),
     { ...DURATION, samples: durationLines(durations) },
   ];
-  const names = [...metrics.map(({ name }) => name), DURATION.name];
-  for (const metric of metrics) {
-    register?.registerMetric(collectable(metric, () => metric.read(cluster)));
-  }
-  register?.registerMetric(collectable(DURATION, () => durationLines(durations)));
+  const added: string[] = [];
   const close = (): void => {
     stopObserving();
     events.close();
     sessions.close();
-    if (register !== undefined) for (const name of names) register.removeSingleMetric(name);
+    for (const name of added.splice(0)) register?.removeSingleMetric(name);
   };
+  const add = (metric: Described, read: () => ExposedMetric['samples']): void => {
+    register?.registerMetric(collectable(metric, read));
+    added.push(metric.name);
+  };
+  try {
+    for (const metric of metrics) add(metric, () => metric.read(cluster));
+    add(DURATION, () => durationLines(durations));
+  } catch (cause) {
+    close();
+    throw new StormlampError(
+      ErrorCode.INVALID_OPTION,
+      `The registry has a metric named like one of these already: ${describeError(cause)}; one registry takes the metrics of one cluster: close the others first, or give each cluster a Registry of its own and merge them with \`Registry.merge()\``,
+      { cause },
+    );
+  }
   return {
     contentType: 'text/plain; version=0.0.4; charset=utf-8',
     text: () => expositionOf(exposed()),
@@ -91,11 +103,10 @@ function durationLines(durations: Histogram): ExposedMetric['samples'] {
     .map(({ suffix, labels, value }) => ({ name: `${DURATION.name}${suffix}`, labels, value }));
 }
 
+type Described = Pick<ExposedMetric, 'name' | 'help' | 'type'>;
+
 /** A metric in the shape that a registry of prom-client asks. */
-function collectable(
-  { name, help, type }: Pick<ExposedMetric, 'name' | 'help' | 'type'>,
-  read: () => ExposedMetric['samples'],
-): object {
+function collectable({ name, help, type }: Described, read: () => ExposedMetric['samples']): object {
   return {
     name,
     help,

@@ -35,6 +35,13 @@ test('a logger that throws harms nobody', async () => {
   expect((await warned).message).toContain('disk full');
 });
 
+test('a logger that rejects harms nobody', async () => {
+  const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+  const logger = { ...plain(), error: () => Promise.reject(new Error('no network')) };
+  logWriter('logger', logger)('error', 'it rains', {});
+  expect((await warned).message).toContain('no network');
+});
+
 test('only a logger that says so writes debug lines', () => {
   expect(writesDebug(console)).toBe(false);
   expect(writesDebug({ ...plain(), isLevelEnabled: (level: string) => level === 'info' })).toBe(false);

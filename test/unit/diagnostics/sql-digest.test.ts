@@ -14,6 +14,11 @@ test.each([
   ['SELECT 1 # password\n FROM t', 'SELECT ? FROM t'],
   ["SELECT 'unfinished AND password = secret", 'SELECT ?'],
   ['SELECT @session_var, :name, ? FROM shop.cart', 'SELECT @session_var, :name, ? FROM shop.cart'],
+  [
+    'CREATE FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS $js$ secret $js$',
+    'CREATE FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS ?',
+  ],
+  ['SELECT $$secret', 'SELECT ?'],
   // Whether the string ends there depends on the server's sql_mode.
   [String.raw`SELECT 'a\', 'secret', b`, 'SELECT ?'],
   [String.raw`SELECT 'a\\', 'secret'`, 'SELECT ?'],
