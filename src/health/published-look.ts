@@ -144,7 +144,7 @@ function isSemiSync(value: unknown): boolean {
 
 function isGroup(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { kind, state, hasQuorum, writes, queue, members } = value;
+  const { kind, state, hasQuorum, writes, queue, members, memberId, gtidDomain } = value;
   return (
     (kind === 'galera' || kind === 'group-replication') &&
     typeof state === 'string' &&
@@ -153,7 +153,9 @@ function isGroup(value: unknown): boolean {
     typeof writes === 'string' &&
     ['here', 'elsewhere', 'everywhere'].includes(writes) &&
     isCount(queue) &&
-    isPeers(members)
+    isPeers(members) &&
+    (memberId === undefined || typeof memberId === 'string') &&
+    (gtidDomain === undefined || isCount(gtidDomain))
   );
 }
 

@@ -32,7 +32,12 @@ export async function catchUp(
   if (scope === undefined) return true;
   if (ports.router.hasBarrier(connection.node)) {
     // Who has waited in vain is at the primary now, where nothing else helps.
-    return tried.hasWaited === true || (await waitForCluster(connection, scope.waitMs, deadline));
+    if (tried.hasWaited !== true && !(await waitForCluster(connection, scope.waitMs, deadline))) return false;
+    if (scope.wantsPosition && connection.node === ports.router.writer) {
+      const take = scope.causal.beginPosition();
+      take((await readStanding(connection, deadline, true)).position);
+    }
+    return true;
   }
   if (waitFor === undefined) return await askPrimary(ports, connection, scope, context, tried);
   const { positions } = ports.router;
@@ -61,7 +66,7 @@ async function askPrimary(
   const { node } = connection;
   const { wanted, causal } = scope;
   const take = scope.wantsPosition && node === ports.router.writer ? causal.beginPosition() : undefined;
-  const standing = await readStanding(connection, deadline);
+  const standing = await readStanding(connection, deadline, false);
   const lacks = wanted !== undefined && !standing.has(wanted);
   const isAsked = tried.asksSince !== undefined;
   if (!lacks && (isAsked || !standing.isReadOnly)) {

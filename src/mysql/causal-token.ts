@@ -44,7 +44,11 @@ async function positionOfWriter(
   const session = new VirtualSession(core);
   try {
     return await session.borrow('primary', context, async (connection) => {
-      const { position, isReadOnly } = await readStanding(connection, context.deadline);
+      const { position, isReadOnly } = await readStanding(
+        connection,
+        context.deadline,
+        core.router.hasBarrier(connection.node),
+      );
       if (position !== undefined) return { position, isReadOnly };
       throw new StormlampError(
         ErrorCode.UNSUPPORTED,

@@ -4,7 +4,9 @@ import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { GtidPosition } from '../topology/gtid-position.js';
+import { roleOf } from '../topology/node-description.js';
 import { noWriterError } from '../topology/routing-error.js';
+import { nodeIn } from '../topology/topology-description.js';
 import { writeRefused } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
@@ -201,6 +203,26 @@ export async function awaitRoleChange(
   if (ports.router.writer !== node) return;
   // The monitor sees a writable server, the statement did not: do not turn in circles for ever.
   if (attempts >= REFUSAL_LIMIT) throw writeRefused(node, error);
+  await pause(Math.min(REFUSAL_PAUSE_MS, deadline.remainingMs()), deadline.signal);
+}
+
+/**
+ * Has another look at `node`, which answered that it is out of service; waits a little if the monitor does not see that yet.
+ * `attempts` is how often the statement met such a node so far.
+ *
+ * Rejects with `error` when that was too often.
+ */
+export async function awaitService(
+  ports: SessionPorts,
+  node: NodeId,
+  { deadline }: CallContext,
+  attempts: number,
+  error: unknown,
+): Promise<void> {
+  if (attempts >= REFUSAL_LIMIT) throw error;
+  await deadline.race('Looking for the cluster', ports.refresh(node));
+  const found = nodeIn(ports.router.topology, node);
+  if (found === undefined || roleOf(found) === 'unknown') return;
   await pause(Math.min(REFUSAL_PAUSE_MS, deadline.remainingMs()), deadline.signal);
 }
 

@@ -16,6 +16,8 @@ export type Remedy =
   | 'retry-read'
   /** It was certainly not executed: once more, on whichever connection. */
   | 'resend'
+  /** The server takes no statements now, and did not execute this one: once more, where the cluster is. */
+  | 'retry-in-service'
   /** The server had no room to prepare it, and now it has: once more on the same connection. */
   | 'prepare-again'
   /** The server was not the primary and did not execute it: once more on the node that is. */
@@ -53,7 +55,10 @@ export function failureOf(error: unknown, connection: PhysicalConnection, delive
     // What neither the server nor the system said comes out of the driver's own parsing: nobody knows what is left to read.
     meaning: known.answered ? known : { ...known, connection: 'lost' },
     // The driver says so when the connection was already closed: it did not even try.
-    written: !isUnexecuted(error) && !(error instanceof Error && /in closed state$/.test(error.message)),
+    written:
+      known.unexecuted !== true &&
+      !isUnexecuted(error) &&
+      !(error instanceof Error && /in closed state$/.test(error.message)),
     delivered,
     interrupted:
       (isStormlampError(error) && !isLocalFileError(error)) || code === 'PROTOCOL_SEQUENCE_TIMEOUT',
@@ -63,7 +68,9 @@ export function failureOf(error: unknown, connection: PhysicalConnection, delive
 
 /** What may be done about the failure of a statement that ran in `state` (as it was before the statement). */
 export function remedyFor(classification: Classification, state: SessionState, failure: Failure): Remedy {
-  const { meaning, written, delivered, interrupted } = failure;
+  const { meaning, delivered, interrupted } = failure;
+  // Of several statements, those before the refused one were executed.
+  const written = failure.written || (meaning.unexecuted === true && classification.several === true);
   if (meaning.kind === 'read-only' && meaning.readOnlyRole === true)
     return readOnlyRemedy(classification, state, delivered);
   if (meaning.connection === 'usable') return 'pass';
@@ -81,7 +88,7 @@ export function remedyFor(classification: Classification, state: SessionState, f
   if (isTied(state)) return 'connection-lost';
   const isAboutLast = state.wrote || classification.route === 'same';
   if (isAboutLast && asksAboutConnection(classification)) return 'pass';
-  if (!written) return 'resend';
+  if (!written) return meaning.unexecuted === true ? 'retry-in-service' : 'resend';
   return delivered ? 'pass' : 'retry-read';
 }
 

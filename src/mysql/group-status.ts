@@ -14,7 +14,10 @@ FROM performance_schema.replication_group_member_stats s WHERE s.MEMBER_ID = @@g
 FROM performance_schema.replication_group_members m WHERE m.MEMBER_ID <> ''`;
 
 const GALERA_SQL = `SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status', 'wsrep_ready', 'wsrep_local_state',
-'wsrep_local_recv_queue', 'wsrep_incoming_addresses')`;
+'wsrep_local_recv_queue', 'wsrep_incoming_addresses', 'wsrep_gcomm_uuid')`;
+
+/** How the members number transactions; it can be changed while they run. */
+const GALERA_GTID_SQL = `SELECT @@global.wsrep_gtid_mode AS is_shared, @@global.wsrep_gtid_domain_id AS domain`;
 
 /** Whether the server may be in a group, found out once per connection: both are settings of its start. */
 export async function groupKindOf(
@@ -27,8 +30,11 @@ export async function groupKindOf(
     const rows = await connection.ask("SHOW GLOBAL VARIABLES LIKE 'group_replication_group_name'", deadline);
     return rows.length > 0 ? 'group-replication' : undefined;
   }
-  const [row] = await connection.ask("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'", deadline);
-  return /^(on|1)$/i.test(String(row?.['Value'] ?? '')) ? 'galera' : undefined;
+  const sql = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('wsrep_on', 'wsrep_provider')";
+  const settings = statusOf(await connection.ask(sql, deadline));
+  // Switched on without a library that does it, it is a server like any other.
+  const hasProvider = !['', 'none'].includes(settings.get('wsrep_provider') ?? '');
+  return hasProvider && /^(on|1)$/i.test(settings.get('wsrep_on') ?? '') ? 'galera' : undefined;
 }
 
 /** What the server says about its group; undefined when it takes part in none. */
@@ -37,7 +43,13 @@ export async function readGroup(
   kind: GroupFacts['kind'],
   deadline: Deadline,
 ): Promise<GroupFacts | undefined> {
-  if (kind === 'galera') return galeraFacts(await connection.ask(GALERA_SQL, deadline));
+  if (kind === 'galera') {
+    const [status, gtids] = await Promise.all([
+      connection.ask(GALERA_SQL, deadline),
+      connection.ask(GALERA_GTID_SQL, deadline),
+    ]);
+    return galeraFacts(status, gtids[0]);
+  }
   return groupReplicationFacts(await connection.ask(GROUP_REPLICATION_SQL, deadline));
 }
 
@@ -59,25 +71,33 @@ export function groupReplicationFacts(rows: readonly StatusRow[]): GroupFacts | 
   };
 }
 
-/** The facts in Galera's status variables. */
-export function galeraFacts(rows: readonly StatusRow[]): GroupFacts | undefined {
-  const status = new Map(rows.map((row) => [String(row['Variable_name']), String(row['Value'] ?? '')]));
+/** The facts in Galera's status variables, and in the row that says how it numbers transactions. */
+export function galeraFacts(rows: readonly StatusRow[], gtids?: StatusRow): GroupFacts | undefined {
+  const status = statusOf(rows);
   const clusterStatus = status.get('wsrep_cluster_status');
   if (clusterStatus === undefined) return undefined;
   const isReady = /^on$/i.test(status.get('wsrep_ready') ?? '');
   const local = status.get('wsrep_local_state');
   const addresses = (status.get('wsrep_incoming_addresses') ?? '').split(',');
+  const memberId = status.get('wsrep_gcomm_uuid') ?? '';
+  const isShared = Number(gtids?.['is_shared'] ?? 0) === 1;
   return {
     kind: 'galera',
     state: isReady && local === '4' ? 'online' : local === '2' ? 'donor' : isReady ? 'joining' : 'offline',
     hasQuorum: clusterStatus === 'Primary',
     writes: 'everywhere',
     queue: countOf(status.get('wsrep_local_recv_queue')),
+    ...(memberId === '' ? {} : { memberId }),
+    ...(isShared ? { gtidDomain: Number(gtids?.['domain'] ?? 0) } : {}),
     members: addresses.flatMap((address) => {
       const colon = address.lastIndexOf(':');
       return memberOf(address.slice(0, colon).trim(), Number(address.slice(colon + 1)));
     }),
   };
+}
+
+function statusOf(rows: readonly StatusRow[]): ReadonlyMap<string, string> {
+  return new Map(rows.map((row) => [String(row['Variable_name']), String(row['Value'] ?? '')]));
 }
 
 function memberOf(host: string, port: number): GroupFacts['members'] {

@@ -66,13 +66,21 @@ export interface Standing {
   has(wanted: GtidPosition): boolean;
 }
 
-/** Where the server stands now that is taken for the primary. */
-export async function readStanding(connection: PhysicalConnection, deadline: Deadline): Promise<Standing> {
+/**
+ * Where the server stands now that is taken for the primary. A member of a Galera cluster knows what the others wrote by its
+ * binary log only.
+ */
+export async function readStanding(
+  connection: PhysicalConnection,
+  deadline: Deadline,
+  isGalera: boolean,
+): Promise<Standing> {
   const { flavor } = connection;
+  const current = isGalera ? '@@global.gtid_binlog_pos' : '@@global.gtid_current_pos';
   const position =
     flavor === 'mysql'
       ? '@@global.gtid_executed AS position'
-      : '@@global.gtid_current_pos AS position, @@global.gtid_binlog_state AS logged';
+      : `${current} AS position, @@global.gtid_binlog_state AS logged`;
   const [row] = await connection.ask(`SELECT ${position}, @@global.read_only AS is_read_only`, deadline);
   return standingOf(flavor, row);
 }

@@ -4,6 +4,7 @@ import { describeError, ErrorCode, isStormlampError, StormlampError } from '../c
 import type { Classification } from './classifier/classification.js';
 import type { Remedy } from './failure-policy.js';
 import type { PhysicalConnection } from './physical-connection.js';
+import { classifyServerError } from './server-error.js';
 
 /** Nothing of the transaction was committed. */
 export function transactionGone(node: NodeId, cause: unknown): StormlampError {
@@ -113,6 +114,16 @@ export function lossError(
       // Who stopped the statement knows; the next one is told what is lost.
       return isStormlampError(error) ? error : (loss ?? (error as Error));
     default:
-      return error as Error;
+      return classifyServerError(error).unexecuted === true ? outOfService(node, error) : (error as Error);
   }
+}
+
+/** The server runs and takes no statements. */
+function outOfService(node: NodeId, cause: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.NODE_UNREACHABLE,
+    `${node} is out of service and did not execute the statement: ${describeError(cause)}. ` +
+      'A member of a Galera cluster takes statements while it is with the majority and has all data',
+    { cause, node },
+  );
 }

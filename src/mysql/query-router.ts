@@ -8,6 +8,7 @@ import type { NodeDescription, NodeRole } from '../topology/node-description.js'
 import { type Selection, selectNodes } from '../topology/node-selection.js';
 import type { ReadPreference } from '../topology/read-preference.js';
 import { stalenessMs } from '../topology/replica-freshness.js';
+import { knownFacts } from '../topology/replication-graph.js';
 import { noReaderError, noWriterError, type RoutingError } from '../topology/routing-error.js';
 import type { TopologyDescription } from '../topology/topology-description.js';
 import { AppliedPositions, hasBarrier } from './applied-positions.js';
@@ -68,7 +69,7 @@ export class QueryRouter {
   /** What replicas are known to have applied. */
   readonly positions: AppliedPositions;
   #cached: CachedSelection | undefined;
-  #galera: { readonly topology: TopologyDescription; readonly isGalera: boolean } | undefined;
+  #galera: { readonly topology: TopologyDescription; readonly domain: string | null | undefined } | undefined;
 
   /** Makes a router over `view`. */
   constructor(reads: ResolvedReadOptions, view: RouterView) {
@@ -179,20 +180,33 @@ export class QueryRouter {
 
   /** Whether a node is known to have `wanted`, whose numbers may be those of a Galera member, which nobody else shares. */
   #has(node: NodeDescription, wanted: GtidPosition): boolean {
-    return this.positions.has(node, wanted) && !this.#isBesideGalera();
+    return this.positions.has(node, wanted) && this.#isShared(wanted);
   }
 
-  /** Whether the cluster is a Galera cluster: its members number transactions each for themselves. */
-  #isBesideGalera(): boolean {
+  /** Whether the numbers of `wanted` mean the same on all nodes. */
+  #isShared(wanted: GtidPosition): boolean {
+    const domain = this.#galeraDomain();
+    if (domain === undefined) return true;
+    return wanted.flavor === 'mariadb' && wanted.gtids.every((gtid) => gtid.domain === domain);
+  }
+
+  /**
+   * The domain in which the members of a Galera cluster number transactions alike; null when they number them each for
+   * themselves, undefined when this is no Galera cluster.
+   */
+  #galeraDomain(): string | null | undefined {
     const topology = this.#view.topology();
     if (this.#galera?.topology !== topology) {
-      const isGalera = topology.nodes.some((node) => {
-        const facts = node.state === 'up' ? node.facts : node.state === 'down' ? node.lastFacts : undefined;
-        return facts?.group?.kind === 'galera';
-      });
-      this.#galera = { topology, isGalera };
+      let domain: string | null | undefined;
+      for (const node of topology.nodes) {
+        const group = knownFacts(node)?.group;
+        if (group?.kind !== 'galera') continue;
+        const its = group.gtidDomain === undefined ? null : String(group.gtidDomain);
+        domain = domain === undefined || domain === its ? its : null;
+      }
+      this.#galera = { topology, domain };
     }
-    return this.#galera.isGalera;
+    return this.#galera.domain;
   }
 
   /** Whether one statement on `node` may commit in several replication domains, of which a session names only the last. */
@@ -309,15 +323,15 @@ export class QueryRouter {
   /** The replica that will have what is wanted first, if it may be there in time. */
   #whomToAwait(
     candidates: readonly NodeDescription[],
-    { flavor }: GtidPosition,
+    wanted: GtidPosition,
     waitMs: number,
   ): NodeDescription | undefined {
     if (waitMs <= 0) return undefined;
     let soonest: NodeDescription[] = [];
     let bestMs = waitMs;
     for (const node of candidates) {
-      if (node.state !== 'up' || node.role !== 'replica' || node.facts.flavor !== flavor) continue;
-      if (!this.positions.mayWait(node.id) || (this.#isBesideGalera() && !hasBarrier(node))) continue;
+      if (node.state !== 'up' || node.role !== 'replica' || node.facts.flavor !== wanted.flavor) continue;
+      if (!this.positions.mayWait(node.id) || !(hasBarrier(node) || this.#isShared(wanted))) continue;
       const delays = node.facts.channels.map(({ delayMs }) => delayMs);
       const behindMs = Math.max(node.lag?.ms ?? 0, ...delays);
       if (behindMs > bestMs) continue;

@@ -42,6 +42,8 @@ export interface ServerErrorMeaning {
    * the transaction is.
    */
   readonly readOnlyRole?: boolean;
+  /** True when the server says that it did not begin to execute what it refuses. */
+  readonly unexecuted?: boolean;
 }
 
 const lost: ServerErrorMeaning = { answered: false, connection: 'lost', kind: 'connection-lost' };
@@ -58,6 +60,7 @@ const refusedLogin: ServerErrorMeaning = { answered: true, connection: 'lost', k
 const overload: ServerErrorMeaning = { answered: true, connection: 'usable', kind: 'overload' };
 const full: ServerErrorMeaning = { answered: true, connection: 'lost', kind: 'overload' };
 const shutdown: ServerErrorMeaning = { answered: true, connection: 'lost', kind: 'shutdown' };
+const outOfService: ServerErrorMeaning = { ...shutdown, unexecuted: true };
 const deadlock: ServerErrorMeaning = { answered: true, connection: 'usable', kind: 'deadlock' };
 const lockTimeout: ServerErrorMeaning = { answered: true, connection: 'usable', kind: 'lock-timeout' };
 const killed: ServerErrorMeaning = { answered: true, connection: 'usable', kind: 'killed' };
@@ -83,7 +86,6 @@ const COMMON: ReadonlyMap<number, ServerErrorMeaning> = new Map([
   [1205, lockTimeout],
   [1213, deadlock],
   [1614, deadlock],
-  // Galera answers 1047 with 08S01 while the node is not synced; otherwise it is an unknown command.
   [1053, shutdown],
   [1077, shutdown],
   [1079, shutdown],
@@ -191,7 +193,10 @@ function byNumber(
 ): ServerErrorMeaning {
   // 1290 is what every `--option` answers that forbids a statement; the two spellings are those of read-only servers.
   if (number === 1290) return /--(super-)?read-only\b/.test(message) ? readOnly : statement;
-  if (number === 1047) return sqlState === '08S01' && /WSREP/i.test(message) ? shutdown : statement;
+  // Galera answers 1047 with 08S01 while the node is not synced; otherwise it is an unknown command.
+  if (number === 1047) return sqlState === '08S01' && /WSREP/i.test(message) ? outOfService : statement;
+  // A member of a Galera cluster that lost it during the commit: the others may have got it all the same.
+  if (number === 1180) return /provider status|WSREP/i.test(message) ? dropped : statement;
   const common = COMMON.get(number);
   if (common !== undefined) return common;
   if (flavor !== undefined) return (flavor === 'mysql' ? MYSQL : MARIADB).get(number) ?? statement;

@@ -7,7 +7,7 @@ import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp
 import { announce, answerOf, letAbandon, wasLeft, workOn } from './answer-of.js';
 import { catchUp, mayHushGtids, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
-import { addTried, awaitRoleChange, type Bound, type Tried } from './connection-binder.js';
+import { addTried, awaitRoleChange, awaitService, type Bound, type Tried } from './connection-binder.js';
 import type { DeferredCommand } from './deferred-command.js';
 import {
   asksAboutConnection,
@@ -157,7 +157,10 @@ export class VirtualSession {
       if (remedy === 'retry-read' && attempts <= READ_RETRY_LIMIT) addTried(tried, connection.node);
       else if (remedy === 'resend' && attempts <= RESEND_LIMIT) continue;
       else if (remedy === 'prepare-again' && attempts <= PREPARE_LIMIT) continue;
-      else if (remedy === 'retry-on-primary') {
+      else if (remedy === 'retry-in-service') {
+        if (need.place === 'read') addTried(tried, connection.node);
+        await awaitService(ports, connection.node, context, attempts, error);
+      } else if (remedy === 'retry-on-primary') {
         primaryOnly = true;
         // A view of it writes, which no text shows: on the primary it is a write in every respect.
         if (classification.kind === 'read') classification = ports.noteWriter(statement.sql, classification);

@@ -38,9 +38,9 @@ export function groupWriter(nodes: readonly NodeDescription[]): WriterVerdict | 
   };
 }
 
-/** Whether the node takes part in a group, or did until it was cut off. */
+/** Whether the node takes part in a group, or did until it failed or was cut off: it is no server of its own then. */
 export function isMember(node: UpNode): boolean {
-  return node.facts.group !== undefined && node.facts.group.state !== 'offline';
+  return node.facts.group !== undefined;
 }
 
 /** The role of a member. One that is not sound is nobody: it may have old data and not know it. */

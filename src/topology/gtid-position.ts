@@ -144,6 +144,19 @@ function writtenByOthers(facts: ServerFacts, wanted: GtidPosition): GtidPosition
   return others.length === 0 ? undefined : { ...wanted, set: new Map(others) };
 }
 
+/**
+ * What the server had committed when it was looked at, in numbers that other servers share; undefined when there are none. The
+ * members of a Galera cluster share numbers in one domain only, and only if they are told to.
+ */
+export function committedPosition(facts: ServerFacts): GtidPosition | undefined {
+  if (facts.group?.kind !== 'galera') return readGtidPosition(facts.flavor, facts.gtid);
+  const { gtidDomain } = facts.group;
+  const log = gtidDomain === undefined ? undefined : mariadbGtids(facts.gtidState ?? '');
+  if (log === undefined) return undefined;
+  const gtids = highestPerDomain(log.filter(({ domain }) => domain === String(gtidDomain)));
+  return { flavor: 'mariadb', text: mariadbGtidText(gtids), gtids };
+}
+
 const OWN = new WeakMap<ServerFacts, GtidPosition | null>();
 
 function ownPosition(facts: ServerFacts): GtidPosition | undefined {

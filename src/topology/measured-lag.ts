@@ -4,10 +4,10 @@
  */
 import type { NodeId } from '../common/node-address.js';
 import {
+  committedPosition,
   type GtidPosition,
   gtidReached,
   hasReached,
-  readGtidPosition,
   withoutCommon,
 } from './gtid-position.js';
 import type { Lag, NodeDescription, ServerFacts } from './node-description.js';
@@ -59,9 +59,7 @@ export function recordLook(
 ): PrimaryRecord {
   const { serverId } = facts;
   const known = record?.node === node && record.serverId === serverId ? record : undefined;
-  // The members of a Galera cluster number transactions each for themselves.
-  const isComparable = facts.group?.kind !== 'galera';
-  const position = isComparable ? readGtidPosition(facts.flavor, facts.gtid) : undefined;
+  const position = committedPosition(facts);
   const look: PrimaryLook = {
     at,
     position: position === undefined || position.text === '' ? undefined : position,

@@ -85,6 +85,13 @@ export interface GroupFacts {
   readonly queue: number;
   /** The members, as the group knows them. */
   readonly members: readonly ServerPeer[];
+  /** What tells the member from all others (Galera only): there, `server_id` may be the same on every member. */
+  readonly memberId?: string | undefined;
+  /**
+   * The replication domain in which all members number what the cluster commits alike (`wsrep_gtid_mode` of Galera); left out
+   * when each member numbers it for itself.
+   */
+  readonly gtidDomain?: number | undefined;
 }
 
 /** What a probe read from a server that answered. */

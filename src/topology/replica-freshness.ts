@@ -70,6 +70,8 @@ export function unfitness(
     const source = channel === undefined ? 'nothing' : `${channel.sourceHost}:${channel.sourcePort}`;
     return `it replicates from ${source}, not from the primary ${writer.node}`;
   }
+  const cutOff = writer.kind === 'no-primary' ? cutOffSource(replica, topology) : undefined;
+  if (cutOff !== undefined) return `it replicates from ${cutOff}, which is out of its group`;
   for (const channel of facts.channels) {
     const name = channel.name === '' ? '' : ` of channel '${channel.name}'`;
     if (!channel.sql) return `the applying thread${name} is stopped${because(channel.error)}`;
@@ -84,6 +86,13 @@ export function unfitness(
       : `its lag is unknown: the receiving thread is ${broken.io === 'no' ? 'stopped' : 'not connected'}${because(broken.error)}`;
   }
   return lag > maxLagMs ? `it may be ${Math.round(lag)} ms behind, more than ${maxLagMs} ms` : undefined;
+}
+
+/** The member of a group that the replica follows while neither it nor another source is with the majority. */
+function cutOffSource({ upstream }: UpNode, { nodes }: TopologyDescription): string | undefined {
+  const sources = nodes.filter(({ id, state }) => state === 'up' && upstream?.includes(id) === true);
+  const members = sources.filter((node) => node.state === 'up' && node.facts.group !== undefined);
+  return members.some(isSoundMember) ? undefined : members[0]?.id;
 }
 
 function because(error: string): string {

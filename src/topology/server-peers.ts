@@ -54,10 +54,11 @@ export function peerAddress({ host, port }: Pick<ServerPeer, 'host' | 'port'>): 
 
 /**
  * What tells one server from another, whatever they are called: its uuid on MySQL, its `server_id` on MariaDB, which has to be
- * unique where servers replicate. Undefined for a server that has neither.
+ * unique where servers replicate, but may be one for all members of a Galera cluster. Undefined for a server that has neither.
  */
 export function identityOf(facts: ServerFacts): string | undefined {
   if (facts.serverUuid !== undefined) return facts.serverUuid;
+  if (facts.group?.memberId !== undefined) return `member ${facts.group.memberId}`;
   return facts.serverId === 0 ? undefined : `server_id ${facts.serverId}`;
 }
 

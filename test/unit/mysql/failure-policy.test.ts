@@ -108,6 +108,35 @@ describe('a connection that was closed before anything was written to it', () =>
   });
 });
 
+describe('a member of a Galera cluster that is out of it', () => {
+  const refused = Object.assign(new Error('WSREP has not yet prepared node for application use'), {
+    errno: 1047,
+    code: 'ER_UNKNOWN_COM_ERROR',
+    sqlState: '08S01',
+  });
+  test.each([
+    ['SELECT 1', free, 'retry-in-service'],
+    ['INSERT INTO t VALUES (1)', free, 'retry-in-service'],
+    ['BEGIN', free, 'retry-in-service'],
+    ['CREATE TABLE x (i INT)', free, 'retry-in-service'],
+    ['CALL p()', free, 'outcome-unknown'],
+    ['INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)', free, 'outcome-unknown'],
+    ['COMMIT', readWrite, 'transaction-lost'],
+    ['INSERT INTO t VALUES (1)', readWrite, 'transaction-lost'],
+    ['CREATE TABLE x (i INT)', readWrite, 'transaction-lost'],
+    ['SELECT 1', pinned, 'connection-lost'],
+    ['SELECT LAST_INSERT_ID()', wrote, 'pass'],
+  ] as const)('%s', (sql, state, expected) => {
+    expect(remedy(sql, state, refused)).toBe(expected);
+  });
+
+  test('a commit that it could not spread is unknown', () => {
+    const failed = server(1180, 'Error (provider status: Not connected to Primary Component)');
+    expect(remedy('INSERT INTO t VALUES (1)', free, failed)).toBe('outcome-unknown');
+    expect(remedy('COMMIT', readWrite, failed)).toBe('outcome-unknown');
+  });
+});
+
 describe('a server that is read-only', () => {
   test.each([
     ['INSERT INTO t VALUES (1)', free, 'retry-on-primary'],

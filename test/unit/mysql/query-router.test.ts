@@ -212,6 +212,35 @@ describe('a scope that wrote, and knows its GTID', () => {
     expect(router.serves('b', scopeAt(10))).toBe(false);
   });
 
+  test('trusts them in the domain in which all members number alike', () => {
+    const group = {
+      kind: 'galera',
+      state: 'online',
+      hasQuorum: true,
+      writes: 'everywhere',
+      queue: 0,
+      members: [],
+    } as const;
+    const member = (gtidDomain?: number): Finding =>
+      master('a', { flavor: 'mariadb', gtid: '7-1-10', group: { ...group, gtidDomain } });
+    const replica = slave('b', 'a', {}, { flavor: 'mariadb', gtid: '7-1-10', gtidApplied: '7-1-10' });
+    const scopeOf = (after: string): ActiveScope => new ActiveScope({ after }, undefined, DEFAULTS);
+    const serves = (a: Finding, after: string): boolean => {
+      see({ a, b: replica });
+      return routerOf().serves('b', scopeOf(after));
+    };
+    expect(serves(member(7), '7-1-10')).toBe(true);
+    expect(serves(member(7), '7-1-11')).toBe(false);
+    expect(serves(member(), '7-1-10')).toBe(false);
+    expect(serves(member(8), '7-1-10')).toBe(false);
+    see({
+      a: member(7),
+      b: replica,
+      c: master('c', { flavor: 'mariadb', group: { ...group, gtidDomain: 8 } }),
+    });
+    expect(routerOf().serves('b', scopeOf('7-1-10'))).toBe(false);
+  });
+
   test('asks a primary about what another server wrote, unless it was seen to have it', () => {
     see({
       ...healthy,

@@ -64,8 +64,21 @@ describe('the kind of an error', () => {
 
   test('1047 is only a node out of service when Galera says so', () => {
     const wsrep = 'WSREP has not yet prepared node for application use';
-    expect(classifyServerError(serverError(1047, wsrep, '08S01')).kind).toBe('shutdown');
+    expect(classifyServerError(serverError(1047, wsrep, '08S01'))).toMatchObject({
+      kind: 'shutdown',
+      connection: 'lost',
+      unexecuted: true,
+    });
     expect(classifyServerError(serverError(1047, 'Unknown command')).kind).toBe('statement');
+  });
+
+  test('1180 with a status of the provider is a commit that nobody knows the end of', () => {
+    const status =
+      'Error while appending streaming replication fragment(provider status: Not connected to Primary Component)';
+    const meaning = classifyServerError(serverError(1180, status));
+    expect(meaning).toMatchObject({ kind: 'connection-lost', connection: 'lost' });
+    expect(meaning.unexecuted).toBeUndefined();
+    expect(classifyServerError(serverError(1180, 'Got error 5 during COMMIT')).kind).toBe('statement');
   });
 
   test.each([

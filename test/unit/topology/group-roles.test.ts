@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { galeraFacts, groupReplicationFacts } from '../../../src/mysql/group-status.js';
 import { initialTopology, observe } from '../../../src/topology/describe-topology.js';
-import { effectiveLagMs, type GroupFacts, roleOf } from '../../../src/topology/node-description.js';
+import { committedPosition } from '../../../src/topology/gtid-position.js';
+import {
+  effectiveLagMs,
+  type GroupFacts,
+  roleOf,
+  type ServerFacts,
+} from '../../../src/topology/node-description.js';
 import { selectNodes } from '../../../src/topology/node-selection.js';
+import { identityOf } from '../../../src/topology/server-peers.js';
 import type { TopologyDescription } from '../../../src/topology/topology-description.js';
 import { type Finding, master, observationOf, seeds, slave } from '../../spec/topology/made-up-servers.js';
 
@@ -125,8 +132,43 @@ describe('Galera', () => {
     expect([cut.writer, readers(cut, 1_000)]).toEqual([{ kind: 'primary', node: 'a' }, ['c']]);
   });
 
+  test('a member that lost all others is no primary, though it is configured as such, nor is one of a group that failed', () => {
+    const alone = galera('b', { hasQuorum: false, state: 'offline' });
+    const topology = seen({ a: 'refused', b: alone, c: 'refused', d: 'refused' });
+    expect([topology.writer, topology.nodes.map(roleOf)[1]]).toEqual([{ kind: 'no-primary' }, 'unknown']);
+    const failed = seen({ a: 'refused', b: gr('b', { state: 'offline' }), c: 'refused', d: 'refused' });
+    expect([failed.writer, failed.nodes.map(roleOf)[1]]).toEqual([{ kind: 'no-primary' }, 'unknown']);
+  });
+
+  test('a replica of a member that lost the others serves nothing that has to be fresh', () => {
+    const b = galera('b', { hasQuorum: false, state: 'offline' });
+    const topology = seen({ a: 'refused', b, c: 'refused', d: slave('d', 'b') });
+    expect(readers(topology, 1_000)).toEqual([]);
+    expect(readers(topology, 1_000, Number.POSITIVE_INFINITY)).toEqual(['d']);
+    expect(readers(seen({ a: galera('a'), b, c: 'refused', d: slave('d', 'a') }), 1_000)).toEqual(['d']);
+  });
+
+  test('members with one server_id are told apart', () => {
+    const facts = (memberId: string) =>
+      ({ flavor: 'mariadb', serverId: 1, group: group({ kind: 'galera', memberId }) }) as ServerFacts;
+    expect(identityOf(facts('x'))).not.toBe(identityOf(facts('y')));
+    expect(identityOf(facts('x'))).toBe(identityOf(facts('x')));
+  });
+
+  test('what it committed has numbers for others in the shared domain only', () => {
+    const facts = (gtidDomain: number | undefined) =>
+      ({
+        flavor: 'mariadb',
+        gtid: '0-2-9',
+        gtidState: '0-2-9,7-1-22',
+        group: group({ kind: 'galera', gtidDomain }),
+      }) as ServerFacts;
+    expect(committedPosition(facts(undefined))).toBeUndefined();
+    expect(committedPosition(facts(7))?.text).toBe('7-1-22');
+  });
+
   test('its status is read', () => {
-    const status = (changes: Record<string, string>) =>
+    const status = (changes: Record<string, string>, gtids?: Record<string, unknown>) =>
       galeraFacts(
         Object.entries({
           wsrep_cluster_status: 'Primary',
@@ -136,7 +178,13 @@ describe('Galera', () => {
           wsrep_incoming_addresses: '10.0.0.1:3306,[::1]:3307,AUTO',
           ...changes,
         }).map(([Variable_name, Value]) => ({ Variable_name, Value })),
+        gtids,
       );
+    expect(status({ wsrep_gcomm_uuid: 'x' }, { is_shared: 1, domain: 7 })).toMatchObject({
+      memberId: 'x',
+      gtidDomain: 7,
+    });
+    expect(status({}, { is_shared: 0, domain: 7 })?.gtidDomain).toBeUndefined();
     expect(status({})).toEqual({
       kind: 'galera',
       state: 'online',
