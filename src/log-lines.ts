@@ -25,7 +25,11 @@ export const mysqlLines: LogRules<MysqlClusterEvents> = {
   ],
   'node-changed': ({ before, after }) => {
     if (after.state === 'down' && before.state !== 'down')
-      return ['warn', `node ${after.id} is down`, { node: after.id, failure: after.failure }];
+      return [
+        'warn',
+        `node ${after.id} is down: start its server, or correct its address`,
+        { node: after.id, failure: after.failure, ...causeOf(after.error) },
+      ];
     if (after.state === 'up' && before.state !== 'up')
       return ['info', `node ${after.id} is up`, { node: after.id, role: after.role }];
     return undefined;

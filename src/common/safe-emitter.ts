@@ -1,6 +1,6 @@
 /** Events that can harm nobody: a listener that throws or rejects is reported as a process warning, never to the emitter. */
 import { EventEmitter } from 'node:events';
-import { describeError } from './stormlamp-error.js';
+import { callListener } from './safe-listener.js';
 
 /** Names of events and the payloads that their listeners get. */
 export type EventMap<T> = { [K in keyof T]: [payload: T[K]] };
@@ -11,19 +11,8 @@ export class SafeEmitter<T extends object> extends EventEmitter<EventMap<T>> {
   publish<K extends keyof T & string>(event: K, payload: T[K]): boolean {
     const listeners = this.rawListeners(event as never) as unknown as ((payload: T[K]) => unknown)[];
     for (const listener of listeners) {
-      try {
-        const result = listener.call(this, payload);
-        if (result instanceof Promise) result.catch((error: unknown) => warn(event, error));
-      } catch (error) {
-        warn(event, error);
-      }
+      callListener(`A listener of '${event}'`, () => listener.call(this, payload));
     }
     return listeners.length > 0;
   }
-}
-
-function warn(event: string, error: unknown): void {
-  process.emitWarning(`A listener of '${event}' failed: ${describeError(error)}`, {
-    type: 'StormlampListenerWarning',
-  });
 }

@@ -10,6 +10,7 @@ import {
   rejectUnknownOptions,
 } from '../common/option-reader.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
+import { safeListener } from '../common/safe-listener.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { checkEntryName } from './entry-name.js';
 import { findFlock } from './flock.js';
@@ -245,7 +246,7 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
       prune: readBoolean('options.prune', options.prune, false),
       compare: readChoice('options.compare', options.compare, ['date', 'checksum'], 'date'),
       dryRun: readBoolean('options.dryRun', options.dryRun, false),
-      onProgress: options.onProgress ?? (() => undefined),
+      onProgress: safeListener('The listener `options.onProgress`', options.onProgress ?? (() => undefined)),
       signal: options.signal,
     });
     const report = await walk.run();

@@ -8,6 +8,7 @@ import {
   readStrings,
   rejectUnknownOptions,
 } from '../common/option-reader.js';
+import { safeListener } from '../common/safe-listener.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { LocalProgressListener } from './local-progress.js';
 import { readPaths, readReleases } from './servers/resolve-servers.js';
@@ -157,6 +158,7 @@ const NAMES: readonly (keyof LocalClusterOptions)[] = [
   'signal',
 ];
 const IMAGES = ['mariadb', 'mysql', 'memcached', 'php'] as const;
+const RESERVED_DATABASES = ['information_schema', 'mysql', 'performance_schema', 'sys'];
 const RESERVED_USERS = ['admin', 'monitor', 'repl', 'root'];
 
 /**
@@ -240,8 +242,12 @@ function refuseForDocker(driver: LocalDriver, options: LocalClusterOptions): voi
 
 function readDatabase(value: unknown): string {
   const name = readString('options.database', value, LOCAL_CLUSTER_DEFAULTS.database);
-  if (/^[A-Za-z0-9_]{1,64}$/.test(name)) return name;
-  throw invalidOption('options.database', 'at most 64 letters, digits and underscores', name);
+  if (/^[A-Za-z0-9_]{1,64}$/.test(name) && !RESERVED_DATABASES.includes(name.toLowerCase())) return name;
+  throw invalidOption(
+    'options.database',
+    `at most 64 letters, digits and underscores, and none of the servers' own (${RESERVED_DATABASES.join(', ')})`,
+    name,
+  );
 }
 
 function readUser(value: unknown): string {
@@ -265,7 +271,9 @@ function readPassword(value: unknown): string | undefined {
 
 function readListener(value: unknown): LocalProgressListener {
   if (value === undefined) return () => undefined;
-  if (typeof value === 'function') return value as LocalProgressListener;
+  if (typeof value === 'function') {
+    return safeListener('The listener `options.onProgress`', value as LocalProgressListener);
+  }
   throw invalidOption('options.onProgress', 'a function', value);
 }
 

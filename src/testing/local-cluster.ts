@@ -68,7 +68,7 @@ export interface LocalCluster extends AsyncDisposable {
   /** The text of a `php.ini` that makes PHP keep its sessions in this cluster. */
   phpIni(): string;
   /**
-   * Runs a PHP script, a text that begins with `<?php`, with the cluster's session settings.
+   * Runs a PHP script, a text with `<?php` in it, with the cluster's session settings.
    * Resolves when it has ended, whatever its exit code.
    *
    * @throws StormlampError `ERR_TIMEOUT` after `timeoutMs` (default 60 s), `ERR_ABORTED`.

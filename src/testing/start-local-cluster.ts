@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { aborted } from '../common/deadline.js';
 import type { LocalCluster } from './local-cluster.js';
 import { type LocalClusterOptions, readLocalClusterOptions } from './local-cluster-options.js';
@@ -60,6 +60,7 @@ function checkAborted(signal: AbortSignal | undefined): void {
 }
 
 function shortTmpdir(): string {
-  const folder = tmpdir();
+  // The servers have other working folders than this process.
+  const folder = resolve(tmpdir());
   return Buffer.byteLength(folder) > LONGEST_FOLDER ? '/tmp' : folder;
 }

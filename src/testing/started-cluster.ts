@@ -179,14 +179,17 @@ export class StartedCluster implements LocalCluster {
   }
 
   async promote(node: LocalDatabaseNode, options: CallOptions = {}): Promise<void> {
+    this.#checkOpen();
     await this.#databases.promote(this.#own(node), options);
   }
 
   async rejoin(node: LocalDatabaseNode): Promise<void> {
+    this.#checkOpen();
     await this.#databases.rejoin(this.#own(node));
   }
 
   isolate(node: LocalNode): Fault {
+    this.#checkOpen();
     const own = this.#managed().find((each) => each === node);
     if (own === undefined) throw invalidOption('node', 'a node of this cluster', node);
     const links =
@@ -198,8 +201,9 @@ export class StartedCluster implements LocalCluster {
     return joinFaults('partition', [own.faults.partition(), ...links]);
   }
 
-  waitForReplication(options: CallOptions = {}): Promise<void> {
-    return this.#databases.waitForReplication(options);
+  async waitForReplication(options: CallOptions = {}): Promise<void> {
+    this.#checkOpen();
+    await this.#databases.waitForReplication(options);
   }
 
   close(): Promise<void> {

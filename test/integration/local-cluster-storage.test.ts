@@ -1,7 +1,7 @@
 /** Folders that are full, closed or not there, and users that the system does not know. */
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { startLocalCluster } from '../../src/testing/index.js';
@@ -47,6 +47,20 @@ test('a folder for temporary files that is too small, closed or missing is named
   await small.writable();
   vi.stubEnv('TMPDIR', join(folder, 'missing'));
   await refused('is not there');
+});
+
+test('a folder for temporary files that is told from the working folder is found by the servers, too', async () => {
+  const near = mkdtempSync(join(ROOT, '.stormlamp-near-'));
+  vi.stubEnv('TMPDIR', relative(process.cwd(), near));
+  try {
+    const cluster = await startLocalCluster({ replicas: 0, memcached: 1, php: false });
+    expect(dirname(cluster.folder)).toBe(near);
+    expect(await cluster.primary.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    await cluster.close();
+    expect(readdirSync(near)).toEqual([]);
+  } finally {
+    rmSync(near, { recursive: true, force: true });
+  }
 });
 
 /** Starts a cluster in a process of its own, in new namespaces, after the shell has run `before`. */

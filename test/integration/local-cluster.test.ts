@@ -240,6 +240,12 @@ describe('PHP', () => {
     await expect(cluster.php('<?php while (true) usleep(1000);', { timeoutMs: 300 })).rejects.toMatchObject({
       code: 'ERR_TIMEOUT',
     });
+    for (const script of ['echo 1;', 3 as never, undefined as never]) {
+      await expect(cluster.php(script)).rejects.toMatchObject({
+        code: 'ERR_INVALID_OPTION',
+        message: expect.stringContaining('`<?php`'),
+      });
+    }
     await expect(cluster.php('<?php', { colour: 1 } as object)).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
     });
@@ -286,6 +292,7 @@ describe('PHP', () => {
     );
     expect(await (await fetch(`${site.url}/hello.php`)).text()).toBe('hello 60!');
     await site.stop();
+    await expect(cluster.phpSite('/nope')).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     await expect(cluster.phpSite({ dir: 'pages' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
   });
 
@@ -374,6 +381,10 @@ describe('the cluster', () => {
     expect(existsSync(second.folder)).toBe(false);
     await expect(second.php('<?php')).rejects.toMatchObject({ code: 'ERR_CLOSED' });
     await expect(second.primary.start()).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await expect(second.promote(second.primary)).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await expect(second.rejoin(second.primary)).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await expect(second.waitForReplication()).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    expect(() => second.isolate(second.primary)).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
     expect(await cluster.primary.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 });

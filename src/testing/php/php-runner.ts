@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CallOptions, Deadline } from '../../common/deadline.js';
-import { rejectUnknownOptions } from '../../common/option-reader.js';
+import { invalidOption, rejectUnknownOptions } from '../../common/option-reader.js';
 import type { ServerLauncher } from '../process/server-launcher.js';
 import { iniArgs, type PhpIni } from './php-ini.js';
 
@@ -44,15 +44,16 @@ export interface PhpRunnerOptions {
 }
 
 /**
- * Runs `script`, a PHP text that begins with `<?php`, and resolves when it has ended, whatever its exit code.
+ * Runs `script`, a text with `<?php` in it, and resolves when it has ended, whatever its exit code.
  *
- * @throws StormlampError `ERR_TIMEOUT` after `timeoutMs` (default 60 s), `ERR_ABORTED`; the script was killed then.
+ * @throws StormlampError `ERR_INVALID_OPTION` for what is no such text; `ERR_TIMEOUT` after `timeoutMs` (default 60 s), `ERR_ABORTED`; the script was killed then.
  */
 export async function runPhp(
   runner: PhpRunnerOptions,
   script: string,
   options: PhpOptions = {},
 ): Promise<PhpResult> {
+  checkScript('script', script);
   rejectUnknownOptions('options', options, ['ini', 'args', 'stdin', 'env', 'signal', 'timeoutMs']);
   const deadline = Deadline.of(options, SCRIPT_TIMEOUT_MS);
   deadline.check('The PHP script');
@@ -89,4 +90,14 @@ export async function runPhp(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Refuses what PHP would print instead of running it.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` naming `path`.
+ */
+export function checkScript(path: string, script: unknown): asserts script is string {
+  if (typeof script === 'string' && /<\?(?:php\b|=)/i.test(script)) return;
+  throw invalidOption(path, 'a text of PHP with `<?php` in it', script);
 }

@@ -7,7 +7,7 @@ import type { LocalPhpSite } from '../nodes/local-node.js';
 import { ManagedNode, type ManagedNodeOptions } from '../nodes/managed-node.js';
 import { LOCAL_HOST } from '../process/free-port.js';
 import { iniArgs, type PhpIni } from './php-ini.js';
-import type { PhpRunnerOptions } from './php-runner.js';
+import { checkScript, type PhpRunnerOptions } from './php-runner.js';
 
 /** What a site serves: the text of a router script that answers every request, or a folder of PHP files. */
 export type PhpSiteSource = string | { readonly dir: string };
@@ -35,6 +35,7 @@ export class PhpSiteNode extends ManagedNode implements LocalPhpSite {
   ): Promise<PhpSiteNode> {
     rejectUnknownOptions('options', options, ['ini', 'workers', 'env', 'signal']);
     const workers = readNumber('options.workers', options.workers, 4, { integer: true, min: 1, max: 64 });
+    checkSource(source);
     const folder = join(runner.clusterFolder, name);
     mkdirSync(folder, { mode: 0o700 });
     const served = servedArgs(source, folder);
@@ -68,15 +69,20 @@ export class PhpSiteNode extends ManagedNode implements LocalPhpSite {
   }
 }
 
-function servedArgs(source: PhpSiteSource, folder: string): readonly string[] {
+function checkSource(source: PhpSiteSource): void {
   if (typeof source === 'string') {
-    const router = join(folder, 'router.php');
-    writeFileSync(router, source);
-    return ['-t', folder, router];
+    checkScript('source', source);
+    return;
   }
   rejectUnknownOptions('source', source, ['dir']);
   if (typeof source.dir !== 'string' || !isAbsolute(source.dir)) {
     throw invalidOption('source.dir', 'an absolute path of a folder', source.dir);
   }
-  return ['-t', source.dir];
+}
+
+function servedArgs(source: PhpSiteSource, folder: string): readonly string[] {
+  if (typeof source !== 'string') return ['-t', source.dir];
+  const router = join(folder, 'router.php');
+  writeFileSync(router, source);
+  return ['-t', folder, router];
 }

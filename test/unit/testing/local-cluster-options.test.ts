@@ -41,6 +41,8 @@ test.each<[object, string]>([
   [{ serverArgs: { mysql: '--x' } }, 'options.serverArgs.mysql'],
   [{ serverArgs: { mariadb: [] } }, 'options.serverArgs.mariadb'],
   [{ database: 'a`b' }, 'options.database'],
+  [{ database: 'mysql' }, "none of the servers' own"],
+  [{ database: 'Performance_Schema' }, 'options.database'],
   [{ user: 'root' }, 'options.user'],
   [{ user: "a'b" }, 'options.user'],
   [{ password: '' }, 'options.password'],

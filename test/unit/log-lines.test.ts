@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { mysqlLines } from '../../src/log-lines.js';
+
+const UP = { id: 'db1:3306', state: 'up', role: 'primary' };
+const DOWN = { id: 'db1:3306', state: 'down', failure: 'refused', error: new Error('connect ECONNREFUSED') };
+
+function nodeChanged(before: object, after: object): unknown {
+  return mysqlLines['node-changed']?.({ before, after } as never);
+}
+
+test('a node that is down is a warning with the cause and the remedy, once', () => {
+  expect(nodeChanged(UP, DOWN)).toEqual([
+    'warn',
+    'node db1:3306 is down: start its server, or correct its address',
+    { node: 'db1:3306', failure: 'refused', code: 'Error', error: 'connect ECONNREFUSED' },
+  ]);
+  expect(nodeChanged(DOWN, DOWN)).toBeUndefined();
+});
+
+test('a node that is back is told with its role', () => {
+  expect(nodeChanged(DOWN, UP)).toEqual([
+    'info',
+    'node db1:3306 is up',
+    { node: 'db1:3306', role: 'primary' },
+  ]);
+  expect(nodeChanged(UP, UP)).toBeUndefined();
+});
+
+test('a cluster without a primary is a warning', () => {
+  const line = (after: string | null): unknown =>
+    mysqlLines['primary-changed']?.({ before: 'db1:3306', after, epoch: 2 } as never);
+  expect(line(null)).toEqual(['warn', 'no node takes writes', { before: 'db1:3306', after: null, epoch: 2 }]);
+  expect(line('db2:3306')).toMatchObject(['info', 'writes go to db2:3306', { after: 'db2:3306' }]);
+});
