@@ -7,16 +7,17 @@ import { join } from 'node:path';
 
 const PEER_PROCESS = join(import.meta.dirname, 'peer-process.mjs');
 const OPEN_TIMEOUT_MS = 60_000;
-const ROUND_TIMEOUT_MS = 300_000;
+/** How much longer than it should a round may take. */
+const ROUND_GRACE_MS = 20_000;
 
 /**
- * @typedef {{ name: string, calls: number, atOnce: readonly number[] }} Work What is done in one round.
+ * @typedef {{ name: string, ms: number, atOnce: readonly number[], warmMs?: number }} Work What is done in one round, and for how long; `warmMs` before the first.
  * @typedef {{ cpuUs: number, perSecond: number, p50Us: number, p99Us: number }} Measured One round of one peer.
  * @typedef {{ peer: string, work: string, atOnce: number, rounds: Measured[] }} Row Everything measured of one kind.
  */
 
 /**
- * Runs `works` with all peers of a suite.
+ * Runs `works` with all peers of a suite. Stopped by `signal`, it answers with what has been measured until then.
  *
  * @param {{ file: string, peers: readonly string[], works: readonly Work[], context: unknown, rounds: number, warmUps?: number, onProgress(text: string): void, signal: AbortSignal }} options
  * @returns {Promise<{ rows: Row[], failures: { peer: string, reason: string }[], memory: Record<string, { openMb: number, endMb: number }> }>}
@@ -29,6 +30,7 @@ export async function contest(options) {
   const memory = {};
   try {
     for (const peer of options.peers) {
+      if (signal.aborted) break;
       const contestant = new Contestant(file, peer, signal);
       contestants.push(contestant);
       try {
@@ -36,29 +38,29 @@ export async function contest(options) {
         memory[peer] = { openMb: opened.heapMb };
         contestant.works = new Set(opened.works);
       } catch (error) {
-        failures.push({ peer, reason: error.message });
+        if (!signal.aborted) failures.push({ peer, reason: error.message });
         contestant.end();
       }
     }
     for (let number = 1 - warmUps; number <= rounds; number += 1) {
       onProgress(number <= 0 ? 'warming up' : `round ${number} of ${rounds}`);
-      for (const { name, calls, atOnce } of works) {
+      for (const { name, ms, warmMs = ms, atOnce } of works) {
         for (const workers of atOnce) {
           // Whoever went first last time goes last now.
           for (const contestant of rotate(contestants, number)) {
-            signal.throwIfAborted();
+            if (signal.aborted) break;
             if (contestant.ended || !contestant.works.has(name)) continue;
+            const warm = number <= 0;
+            const message = { type: 'round', work: name, ms: warm ? warmMs : ms, workers, warm };
             try {
-              const measured = await contestant.ask(
-                { type: 'round', work: name, calls, workers },
-                ROUND_TIMEOUT_MS,
-              );
-              if (number <= 0) continue;
+              const measured = await contestant.ask(message, 5 * message.ms + ROUND_GRACE_MS);
+              if (warm) continue;
               const key = `${contestant.peer}\0${name}\0${workers}`;
               const row = rows.get(key) ?? { peer: contestant.peer, work: name, atOnce: workers, rounds: [] };
               rows.set(key, row);
               row.rounds.push({ number, ...measured });
             } catch (error) {
+              if (signal.aborted) break;
               failures.push({
                 peer: contestant.peer,
                 reason: `${name}, ${workers} at once: ${error.message}`,
@@ -71,7 +73,11 @@ export async function contest(options) {
     }
     for (const contestant of contestants) {
       if (contestant.ended) continue;
-      memory[contestant.peer].endMb = (await contestant.ask({ type: 'close' }, OPEN_TIMEOUT_MS)).heapMb;
+      try {
+        memory[contestant.peer].endMb = (await contestant.ask({ type: 'close' }, OPEN_TIMEOUT_MS)).heapMb;
+      } catch (error) {
+        failures.push({ peer: contestant.peer, reason: `closing: ${error.message}` });
+      }
     }
     return { rows: [...rows.values()], failures, memory };
   } finally {

@@ -31,35 +31,73 @@ export function summary({ peer, work, atOnce, rounds }) {
 
 /**
  * How `field` of `peer` compares with that of `reference`: the median of the ratios of rounds that ran one beside the
- * other, which a slow moment of the machine changes less than the ratio of medians.
+ * other, which a slow moment of the machine changes less than the ratio of medians. With `base`, what each adds to it is
+ * compared. `referenceWork` compares with another work, `scale` times as large.
  */
-export function ratio(rows, { work, atOnce, peer, reference, field }) {
-  const find = (name) =>
-    rows.find((row) => row.peer === name && row.work === work && row.atOnce === atOnce)?.rounds ?? [];
-  const others = new Map(find(reference).map((one) => [one.number, one[field]]));
-  const ratios = find(peer).flatMap((one) => {
-    const other = others.get(one.number);
-    return other === undefined ? [] : [one[field] / other];
+export function ratio(rows, goal) {
+  const { work, atOnce, peer, reference, field, base, referenceWork = work, scale = 1 } = goal;
+  const byNumber = (name, of) => {
+    const row = rows.find((one) => one.peer === name && one.work === of && one.atOnce === atOnce);
+    return new Map(row?.rounds.map((one) => [one.number, one[field]]));
+  };
+  const bases = base === undefined ? undefined : byNumber(base, work);
+  const others = byNumber(reference, referenceWork);
+  const ratios = [...byNumber(peer, work)].flatMap(([number, value]) => {
+    const less = bases === undefined ? 0 : (bases.get(number) ?? Number.NaN);
+    const found = (value - less) / ((others.get(number) ?? Number.NaN) - less) / scale;
+    return Number.isFinite(found) ? [found] : [];
   });
   return ratios.length === 0 ? undefined : median(ratios);
 }
 
 /**
- * A goal's outcome. `at` says which row, `most` or `least` which ratio is wanted.
+ * A goal's outcome. `most` or `least` says which ratio is wanted, or, without a `reference`, which figure, of which a
+ * call counts `each` times. Beside a goal of throughput stands what CPU alone would allow, which a busy machine changes
+ * less.
  *
  * @param {readonly unknown[]} rows
- * @param {{ text: string, work: string, atOnce: number, peer?: string, reference: string, field: 'cpuUs' | 'perSecond' | 'p99Us', most?: number, least?: number }} goal
+ * @param {{ text: string, work: string, atOnce: number, peer?: string, reference?: string, base?: string, referenceWork?: string, scale?: number, each?: number, field: 'cpuUs' | 'perSecond' | 'p99Us', most?: number, least?: number }} goal
  */
 export function judge(rows, goal) {
-  const found = ratio(rows, { peer: 'stormlamp', ...goal });
-  const reached =
-    found === undefined ? null : goal.most === undefined ? found >= goal.least : found <= goal.most;
+  const full = { peer: 'stormlamp', each: 1, ...goal };
+  const byCpu =
+    full.field !== 'perSecond'
+      ? undefined
+      : full.reference === undefined
+        ? figure(rows, full, (one) => 1e6 / one.cpuUs)
+        : invert(ratio(rows, { ...full, field: 'cpuUs' }));
+  const found =
+    full.reference === undefined ? figure(rows, full, (one) => one[full.field]) : ratio(rows, full);
+  return outcome(goal, found, byCpu);
+}
+
+/**
+ * A line of the table of goals.
+ *
+ * @param {{ text: string, most?: number, least?: number }} goal
+ * @param {number | undefined} found What was measured.
+ * @param {number} [byCpu] What CPU alone would allow.
+ */
+export function outcome({ text, most, least }, found, byCpu) {
   return {
-    goal: goal.text,
-    wanted: goal.most === undefined ? `≥ ${goal.least}` : `≤ ${goal.most}`,
-    measured: found === undefined ? 'not measured' : round(found, 2),
-    reached,
+    goal: text,
+    wanted: most === undefined ? `≥ ${grouped(least)}` : `≤ ${grouped(most)}`,
+    measured: found === undefined ? 'not measured' : grouped(found),
+    byCpu: byCpu === undefined ? null : grouped(byCpu),
+    reached: found === undefined ? null : most === undefined ? found >= least : found <= most,
   };
+}
+
+function figure(rows, { peer, work, atOnce, each }, of) {
+  const row = rows.find((one) => one.peer === peer && one.work === work && one.atOnce === atOnce);
+  return row === undefined ? undefined : median(row.rounds.map(of)) * each;
+}
+
+const invert = (number) => (number === undefined ? undefined : 1 / number);
+
+/** Two digits behind the point of a ratio, none of a large figure. */
+function grouped(number) {
+  return number < 1000 ? String(round(number, 2)) : Math.round(number).toLocaleString('en').replaceAll(',', ' ');
 }
 
 /** Fewer digits. */

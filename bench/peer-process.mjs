@@ -2,6 +2,8 @@
 import { pathToFileURL } from 'node:url';
 
 const [file, name] = process.argv.slice(2);
+/** How long the calls of a round took, one after the other: made once, so that rounds do not pay for it. */
+const latencies = new Float64Array(500_000);
 let peer;
 
 process.on('message', (message) => {
@@ -29,33 +31,46 @@ async function handle(message) {
   }
 }
 
-/** CPU of this process (its garbage collector included), throughput and latency of `calls` calls, `workers` at a time. */
-async function round(call, { calls, workers }) {
-  const latencies = new Float64Array(calls);
-  let started = 0;
-  const worker = async (index) => {
-    while (started < calls) {
-      const number = started;
-      started += 1;
-      const from = performance.now();
-      await call(number, index);
-      latencies[number] = performance.now() - from;
-    }
-  };
-  globalThis.gc?.();
+/**
+ * What `ms` of work cost, `workers` at a time. A function is called again and again: CPU of this process (its garbage
+ * collector included), throughput and latency. A work that is done elsewhere has a `run` of its own, which says how many
+ * calls there were and how long they took, and may say what CPU they cost.
+ */
+async function round(work, { ms, workers, warm }) {
+  // No forced collection here: it would throw away code made for shapes of which no object lives at that moment.
   const cpu = process.cpuUsage();
   const from = performance.now();
-  await Promise.all(Array.from({ length: workers }, (_, index) => worker(index)));
+  const done = await (work.run === undefined ? repeat(work, { ms, workers, warm }) : work.run({ ms, workers }));
   const seconds = (performance.now() - from) / 1000;
   const { user, system } = process.cpuUsage(cpu);
-  latencies.sort();
-  const at = (share) => latencies[Math.min(calls - 1, Math.floor(calls * share))] * 1000;
-  return {
-    cpuUs: (user + system) / calls,
-    perSecond: calls / seconds,
-    p50Us: at(0.5),
-    p99Us: at(0.99),
+  return { cpuUs: (user + system) / done.calls, perSecond: done.calls / seconds, ...done };
+}
+
+async function repeat(call, { ms, workers, warm }) {
+  const start = performance.now();
+  // The engine learns while it runs: on a busy machine it is given the time that others took.
+  const cpu = process.cpuUsage();
+  const isOver = (now) => {
+    if (now - start < ms) return false;
+    const { user, system } = process.cpuUsage(cpu);
+    return !warm || (user + system) / 1000 > ms / 2 || now - start > 5 * ms;
   };
+  let calls = 0;
+  const worker = async (index) => {
+    let from = start;
+    while (!isOver(from) && calls < latencies.length) {
+      const number = calls;
+      calls += 1;
+      await call(number, index);
+      const now = performance.now();
+      latencies[number] = now - from;
+      from = now;
+    }
+  };
+  await Promise.all(Array.from({ length: workers }, (_, index) => worker(index)));
+  const sorted = latencies.slice(0, calls).sort();
+  const at = (share) => sorted[Math.min(calls - 1, Math.floor(calls * share))] * 1000;
+  return { calls, p50Us: at(0.5), p99Us: at(0.99) };
 }
 
 function heapMb() {

@@ -14,6 +14,7 @@ const GOALS = [
   ['goal', 'goal'],
   ['wanted', 'wanted'],
   ['measured', 'measured'],
+  ['by CPU', 'byCpu'],
   ['reached', 'reached'],
 ];
 const MEMORY = [
@@ -24,29 +25,40 @@ const MEMORY = [
 const START = '<!-- figures: written by `npm run bench -- --save` -->';
 const END = '<!-- end of figures -->';
 
-/** All suites as Markdown tables, which read well in a terminal, too. */
+/** All suites as Markdown tables, which read well in a terminal, too; the goals of all of them come first. */
 export function tables(result) {
   const parts = [
-    `Measured on ${result.date}: ${result.machine}, Node ${result.node}${result.quick ? ', quick form' : ''}.`,
+    `Measured on ${result.date}: ${result.machine}, Node ${result.node}, load ${result.load} at the end${result.quick ? ', quick form' : ''}.`,
   ];
-  for (const suite of result.suites) {
-    parts.push(`## ${suite.title}`);
-    parts.push(
-      [`${suite.rounds} rounds in turn, ${suite.seconds} s.`, ...suite.servers, ...suite.notes].join('\n'),
-    );
-    for (const work of new Set(suite.rows.map((row) => row.work))) {
-      parts.push(`### ${work}`);
-      parts.push(
-        table(
-          COLUMNS,
-          suite.rows.filter((row) => row.work === work),
-        ),
-      );
-    }
-    if (suite.goals.length > 0) parts.push('### Goals', table(GOALS, suite.goals));
-    if (suite.memory.length > 0) parts.push('### Memory', table(MEMORY, suite.memory));
+  if (result.missing.length > 0) parts.push(`Stopped before the suites ${result.missing.join(', ')}.`);
+  const goals = result.suites.flatMap((suite) => suite.goals);
+  if (goals.length > 0) {
+    const reached = goals.filter((goal) => goal.reached === true).length;
+    parts.push('## Goals', `${reached} of ${goals.length} reached.`, table(GOALS, goals));
   }
+  for (const suite of result.suites) parts.push(...suiteParts(suite));
   return `${parts.join('\n\n')}\n`;
+}
+
+function suiteParts(suite) {
+  const rounds = suite.rounds > 0 ? `${suite.rounds} rounds in turn, ` : '';
+  const parts = [`## ${suite.title}`, [`${rounds}${suite.seconds} s.`, ...suite.notes].join('\n\n')];
+  for (const work of new Set(suite.rows.map((row) => row.work))) {
+    const rows = suite.rows.filter((row) => row.work === work);
+    parts.push(`### ${work}`, table(COLUMNS, rows));
+  }
+  for (const { title, rows } of suite.tables) {
+    const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+    parts.push(
+      `### ${title}`,
+      table(
+        columns.map((name) => [name, name]),
+        rows,
+      ),
+    );
+  }
+  if (suite.memory.length > 0) parts.push('### Memory', table(MEMORY, suite.memory));
+  return parts;
 }
 
 /** Replaces the figures in a page, and leaves what people wrote around them. */

@@ -1,60 +1,78 @@
-/** A whole Express request with each session middleware: what the middleware adds to the bare request. */
+/** A whole Express request with each session middleware, sent by autocannon: what the middleware adds to the bare request. */
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
 import { sessionOf } from '../session-data.mjs';
 import { suite as sessions } from './sessions.mjs';
 
+const CLIENT = join(import.meta.dirname, '..', 'autocannon-process.mjs');
 const USERS = 200;
 const SECONDS = 1440;
 const BYTES = 1500;
+const WORKS = { 'read the session': '/read', 'change the session': '/change' };
 
 export const suite = {
-  name: 'middleware',
-  title: 'Express requests (client and server in one process)',
-  reference: 'bare Express',
-  works: ({ quick }) => [
-    { name: 'read the session', calls: quick ? 800 : 3000, atOnce: [50] },
-    { name: 'change the session', calls: quick ? 800 : 3000, atOnce: [50] },
-  ],
-  goals: [],
-  setup: (options) => sessions.setup({ ...options, quick: true }),
+  title: 'Express requests',
+  works: ({ quick }) =>
+    Object.keys(WORKS).map((name) => ({ name, ms: quick ? 500 : 1000, warmMs: 1500, atOnce: [50] })),
+  goals: Object.keys(WORKS).map((work) => ({
+    text: `CPU added to a bare request, to ${work}, over what express-session with connect-redis adds`,
+    work,
+    atOnce: 50,
+    peer: 'stormlamp, two copies',
+    reference: 'express-session + connect-redis',
+    base: 'bare Express',
+    field: 'cpuUs',
+    most: 0.4,
+  })),
+  setup: async (options) => {
+    const { notes, ...servers } = await sessions.setup({ ...options, quick: true });
+    return {
+      ...servers,
+      notes: [
+        ...notes,
+        'CPU is that of the application alone; every connection of autocannon is a user with a session of 1.5 kB, who sends one request after the other. autocannon rounds latencies to milliseconds.',
+      ],
+    };
+  },
 };
 
-/** Serves an application on a free port; the client keeps its connections and reads answers to their end. */
-async function served(use, cookieOf, close) {
+/** Serves an application on a free port, with the cookies that its users send. */
+async function served(use, cookies = [], close) {
   const { default: express } = await import('express');
-  const http = await import('node:http');
   const app = express();
   if (use !== undefined) app.use(use);
+  let turn = 0;
   app.get('/read', (req, res) => res.json({ csrf: req.session?.csrf ?? null }));
   app.get('/change', (req, res) => {
-    if (req.session !== undefined) req.session.last_seen = Number(req.query.n);
+    turn += 1;
+    if (req.session !== undefined) req.session.last_seen = turn;
     res.json({ ok: true });
   });
   const server = await new Promise((done) => {
     const one = app.listen(0, '127.0.0.1', () => done(one));
   });
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 50 });
   const { port } = server.address();
-  const get = (path, cookie) =>
-    new Promise((done, fail) => {
-      http
-        .get(
-          { host: '127.0.0.1', port, path, agent, headers: cookie === undefined ? {} : { cookie } },
-          (res) => {
-            res.resume();
-            res.once('end', () =>
-              res.statusCode === 200 ? done() : fail(new Error(`status ${res.statusCode}`)),
-            );
-          },
-        )
-        .once('error', fail);
-    });
-  return {
-    works: {
-      'read the session': (number) => get('/read', cookieOf?.(number)),
-      'change the session': (number) => get(`/change?n=${number}`, cookieOf?.(number)),
+  const client = fork(CLIENT, { execArgv: [], stdio: ['ignore', 2, 2, 'ipc'] });
+  const cannon = (path) => ({
+    run: async ({ ms, workers }) => {
+      const answer = await new Promise((done, fail) => {
+        const ended = () => fail(new Error('autocannon ended'));
+        client.once('exit', ended);
+        client.once('message', (message) => {
+          client.off('exit', ended);
+          done(message);
+        });
+        client.send({ url: `http://127.0.0.1:${port}${path}`, cookies, connections: workers, ms });
+      });
+      const { failed, ...measured } = answer;
+      if (failed > 0) throw new Error(`${failed} requests failed`);
+      return measured;
     },
+  });
+  return {
+    works: Object.fromEntries(Object.entries(WORKS).map(([name, path]) => [name, cannon(path)])),
     close: async () => {
-      agent.destroy();
+      client.kill();
       server.close();
       await close?.();
     },
@@ -78,7 +96,7 @@ async function expressSession(store, close) {
   });
   return served(
     session({ store, secret, resave: false, saveUninitialized: false, cookie: { maxAge: SECONDS * 1000 } }),
-    (number) => cookies[number % USERS],
+    cookies,
     close,
   );
 }
@@ -91,11 +109,8 @@ async function stormlamp({ ports }, options) {
   const bytes = encodeSession(sessionOf(BYTES), 'php');
   const idOf = (number) => `u${number % USERS}`.padEnd(26, 'x');
   for (let number = 0; number < USERS; number += 1) await store.writeRaw(idOf(number), bytes);
-  return served(
-    phpSession(store),
-    (number) => `PHPSESSID=${idOf(number)}`,
-    () => store.close(),
-  );
+  const cookies = Array.from({ length: USERS }, (_, number) => `PHPSESSID=${idOf(number)}`);
+  return served(phpSession(store), cookies, () => store.close());
 }
 
 export const peers = {
