@@ -21,7 +21,7 @@ const PROGRAMS = {
   haproxy: { set: 'proxies', path: 'usr/sbin/haproxy' },
   nutcracker: { set: 'proxies', path: 'usr/sbin/nutcracker' },
   'redis-server': { set: 'proxies', path: 'usr/bin/redis-server' },
-  mysqlrouter: { set: 'router', path: 'usr/bin/mysqlrouter' },
+  mysqlrouter: { set: 'router', path: 'usr/bin/mysqlrouter', libraries: 'usr/lib/mysql-router' },
 };
 
 /** How a program of {@link PROGRAMS} is run; installs its packages first. */
@@ -31,7 +31,7 @@ async function benchProgram(name, onProgress) {
   if (system.kind !== 'apt' || architecture === undefined) {
     throw new Error(`${name} is taken from Debian packages, which this system has none of`);
   }
-  const { set: setName, path } = PROGRAMS[name];
+  const { set: setName, path, libraries } = PROGRAMS[name];
   const set = SETS[setName];
   const { folder } = await installPackages({
     set,
@@ -44,7 +44,9 @@ async function benchProgram(name, onProgress) {
   });
   const program = folderProgram(folder, architecture, path);
   if (program === undefined) throw new Error(`${folder} does not hold ${path}`);
-  return { ...program, folder };
+  if (libraries === undefined) return { ...program, folder };
+  const [option, paths, ...rest] = program.prefixArgs;
+  return { ...program, prefixArgs: [option, `${paths}:${join(folder, libraries)}`, ...rest], folder };
 }
 
 /** A free port of the loopback address. */
@@ -92,7 +94,7 @@ export async function startProgram(name, plan, onProgress) {
     }
     await new Promise((done) => setTimeout(done, 50));
   }
-  return { port, close };
+  return { port, pid: child.pid, close };
 }
 
 /** The account that this process runs as, for programs that want to be told. */

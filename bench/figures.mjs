@@ -97,7 +97,9 @@ const invert = (number) => (number === undefined ? undefined : 1 / number);
 
 /** Two digits behind the point of a ratio, none of a large figure. */
 function grouped(number) {
-  return number < 1000 ? String(round(number, 2)) : Math.round(number).toLocaleString('en').replaceAll(',', ' ');
+  return number < 1000
+    ? String(round(number, 2))
+    : Math.round(number).toLocaleString('en').replaceAll(',', ' ');
 }
 
 /** Fewer digits. */

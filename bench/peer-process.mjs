@@ -40,7 +40,9 @@ async function round(work, { ms, workers, warm }) {
   // No forced collection here: it would throw away code made for shapes of which no object lives at that moment.
   const cpu = process.cpuUsage();
   const from = performance.now();
-  const done = await (work.run === undefined ? repeat(work, { ms, workers, warm }) : work.run({ ms, workers }));
+  const done = await (work.run === undefined
+    ? repeat(work, { ms, workers, warm })
+    : work.run({ ms, workers }));
   const seconds = (performance.now() - from) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   return { cpuUs: (user + system) / done.calls, perSecond: done.calls / seconds, ...done };

@@ -24,7 +24,7 @@ export function pipelinedMemcached(port) {
       if (end < 0) break;
       const line = data.latin1Slice(0, end);
       if (!line.startsWith('VA ')) {
-        settle(null);
+        settle(line.startsWith('EN') ? null : line);
         data = data.subarray(end + 2);
         continue;
       }

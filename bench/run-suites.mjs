@@ -19,7 +19,13 @@ const CLOSE_LIMIT_MS = 60_000;
  *   `onSuite` gets everything measured so far after each suite.
  */
 export async function runSuites(names, options) {
-  const { quick, signal, onSuite, folder = join(import.meta.dirname, 'suites'), limitMs = SUITE_LIMIT_MS } = options;
+  const {
+    quick,
+    signal,
+    onSuite,
+    folder = join(import.meta.dirname, 'suites'),
+    limitMs = SUITE_LIMIT_MS,
+  } = options;
   const suites = [];
   const result = () => ({
     ...machine(),

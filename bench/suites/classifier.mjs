@@ -1,6 +1,4 @@
 /** The statement classifier: cached and not, short and long texts. The same text in a new string is what a query builder gives. */
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { startLocalCluster } from '../../dist/testing/index.js';
 import { processCpuUs } from '../process-cpu.mjs';
 
@@ -11,7 +9,10 @@ const MIDDLE =
   "SELECT o.id, o.total, c.name FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.state = 'open' AND o.created > ? AND c.country IN (?, ?, ?) ORDER BY o.created DESC LIMIT 20 /* dashboard list */";
 /** As many columns as fill so many bytes. */
 const long = (bytes) => {
-  const columns = Array.from({ length: bytes / 22 }, (_, index) => `column_${1e4 + index} AS c_${index % 10}`);
+  const columns = Array.from(
+    { length: bytes / 22 },
+    (_, index) => `column_${1e4 + index} AS c_${index % 10}`,
+  );
   return `SELECT ${columns.join(', ')} FROM t`;
 };
 const TEXTS = {
@@ -25,9 +26,11 @@ const TEXTS = {
 export const suite = {
   title: `Classifier (one call is ${BATCH} statements, one of 20 kB or 200 kB)`,
   works: ({ quick }) =>
-    ['cached, same string', 'cached, new strings', ...Object.keys(TEXTS).map((name) => `uncached, ${name}`)].map(
-      (name) => ({ name, ms: quick ? 150 : 300, warmMs: 1000, atOnce: [1] }),
-    ),
+    [
+      'cached, same string',
+      'cached, new strings',
+      ...Object.keys(TEXTS).map((name) => `uncached, ${name}`),
+    ].map((name) => ({ name, ms: quick ? 150 : 300, warmMs: 1000, atOnce: [1] })),
   goals: [
     ['cached statements of 200 bytes a second', 'cached, new strings', { least: 2_000_000, each: BATCH }],
     ['uncached statements of 200 bytes a second', 'uncached, 200 bytes', { least: 200_000, each: BATCH }],
@@ -46,8 +49,7 @@ export const suite = {
   setup: async () => {
     const servers = await startLocalCluster({ flavor: 'mysql', replicas: 0, memcached: 0, php: false });
     const { mysql } = servers.options();
-    const [{ port, realPort, socketPath }] = servers.databases;
-    const pid = Number(readFileSync(join(dirname(socketPath), 'tmp', 'server.pid'), 'latin1'));
+    const [{ port, realPort, pid }] = servers.databases;
     return {
       context: { url: mysql.primary.replace(`:${port}/`, `:${realPort}/`), pid },
       notes: [

@@ -55,6 +55,7 @@ export const suite = {
       'perSecond',
       { least: 1 },
     ],
+    ['CPU per point SELECT, one at a time, over the AWS wrapper', 'AWS wrapper', 1, 'cpuUs', { most: 0.5 }],
     ['CPU per point SELECT, 50 at once, over the AWS wrapper', 'AWS wrapper', 50, 'cpuUs', { most: 0.5 }],
   ].map(([text, reference, atOnce, field, bound]) => ({
     text,

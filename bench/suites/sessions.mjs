@@ -1,6 +1,7 @@
 /** Sessions loaded, saved and touched through the clients and stores that Node services use for that. */
 import { startLocalCluster } from '../../dist/testing/index.js';
 import { freePort, startProgram } from '../bench-servers.mjs';
+import { startNutcracker } from '../nutcracker.mjs';
 import { pipelinedMemcached } from '../pipelined-memcached.mjs';
 import { sessionOf } from '../session-data.mjs';
 
@@ -75,29 +76,9 @@ async function setup({ quick, onProgress }) {
       notes.push(`redis-server could not be started: ${error.message}`);
     }
     try {
-      const port = await freePort();
-      const proxy = await startProgram(
-        'nutcracker',
-        ({ folder }) => ({
-          args: [
-            '-c',
-            `${folder}/nutcracker.yml`,
-            '-o',
-            `${folder}/log`,
-            '-p',
-            `${folder}/pid`,
-            '-s',
-            String(port + 1 > 65_535 ? port - 1 : port + 1),
-          ],
-          files: {
-            'nutcracker.yml': `pool:\n  listen: 127.0.0.1:${port}\n  hash: fnv1a_64\n  distribution: ketama\n  servers:\n${ports.map((one) => `   - 127.0.0.1:${one}:1`).join('\n')}\n`,
-          },
-          port,
-        }),
-        onProgress,
-      );
+      const proxy = await startNutcracker(ports, onProgress);
       closers.push(proxy.close);
-      context.nutcracker = port;
+      context.nutcracker = proxy.port;
     } catch (error) {
       notes.push(`nutcracker could not be started: ${error.message}`);
     }

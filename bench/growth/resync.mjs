@@ -1,0 +1,169 @@
+/** A memcached node that came back empty and is filled, with sessions loaded beside that from another process. */
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+import { createSessionStore } from '../../dist/index.js';
+import { startLocalCluster } from '../../dist/testing/index.js';
+import { outcome, quantile, round } from '../figures.mjs';
+import { pipelinedMemcached } from '../pipelined-memcached.mjs';
+
+const FILLER = join(import.meta.dirname, 'resync-filler.mjs');
+const VALUE = Buffer.from(`user|s:1980:"${'x'.repeat(1_980)}";`);
+const SESSIONS = [1_000, 10_000, 100_000, 500_000, 1_000_000];
+const GOAL = 500_000;
+/** Loads beside the fill come at a steady pace, as users do. */
+const LOADS_PER_SECOND = 500;
+const NORMAL_MS = 3_000;
+const FILL_LIMIT_MS = 240_000;
+
+/** Fills for each number of sessions. */
+export async function growthOfResync({ quick, onProgress, signal, found }) {
+  const rows = [];
+  for (const sessions of quick ? SESSIONS.slice(0, 3) : SESSIONS) {
+    if (signal.aborted) break;
+    onProgress(`${sessions} sessions`);
+    const one = await fill(sessions, signal);
+    rows.push({
+      sessions,
+      'copied a second': Math.round(one.perSecond),
+      'CPU µs per session': round(one.cpuUs),
+      'load p50 ms': round(one.normal.p50, 2),
+      'p99 ms': round(one.normal.p99, 2),
+      'p50 ms while filling': round(one.during.p50, 2),
+      'p99 ms while filling': round(one.during.p99, 2),
+      'loads without answer': one.failed,
+      missing: one.missing,
+    });
+    if (sessions !== GOAL) continue;
+    const text = `sessions of 2 kB copied a second to an empty node, of ${GOAL}`;
+    found.goals.push(outcome({ text, least: 40_000 }, one.perSecond, 1e6 / one.cpuUs));
+    found.goals.push(
+      outcome(
+        { text: 'p99 of loads while a node is filled, over what it is at other times', most: 2 },
+        one.during.p99 / one.normal.p99,
+      ),
+    );
+  }
+  found.tables.push({ title: 'Sessions of 2 kB copied to a node that came back empty', rows });
+}
+
+const idOf = (index) => index.toString(32).padStart(26, '0');
+
+async function fill(sessions, signal) {
+  const megabytes = String(Math.ceil((sessions * 3) / 1024) + 64);
+  const servers = await startLocalCluster({
+    databases: false,
+    php: false,
+    memcached: 2,
+    serverArgs: { memcached: ['-m', megabytes] },
+  });
+  let filler;
+  let store;
+  try {
+    const [target, source] = servers.memcached;
+    for (const node of [target, source]) await put(node.realPort, sessions);
+    const nodes = servers.memcached.map(({ realPort }) => `127.0.0.1:${realPort}`);
+    filler = await startFiller(nodes);
+    store = await createSessionStore({ nodes, resync: false });
+    const load = async (latencies) => {
+      const from = performance.now();
+      const value = await store.readRaw(idOf(Math.floor(Math.random() * sessions))).catch(() => null);
+      latencies.push(performance.now() - from);
+      return value !== null;
+    };
+    const normal = [];
+    await steadily(load, normal, () => normal.length >= (LOADS_PER_SECOND * NORMAL_MS) / 1000, signal);
+    const filled = filler.filled(nodes[0]);
+    let done;
+    filled.then(
+      (answer) => {
+        done = answer;
+      },
+      () => {
+        done = null;
+      },
+    );
+    await target.kill();
+    await target.start();
+    const during = [];
+    const failed = await steadily(load, during, () => done !== undefined, signal);
+    const { copied, elapsedMs, cpuUs } = await filled;
+    const missing = await count(target.realPort, sessions);
+    return {
+      perSecond: (copied * 1000) / elapsedMs,
+      cpuUs: cpuUs / copied,
+      normal: quantiles(normal),
+      during: quantiles(during),
+      failed,
+      missing,
+    };
+  } finally {
+    filler?.stop();
+    await store?.close();
+    await servers.close();
+  }
+}
+
+/** Loads at a steady pace until it is over; how many had no answer. */
+async function steadily(load, latencies, isOver, signal) {
+  let failed = 0;
+  const started = performance.now();
+  const running = new Set();
+  for (let number = 0; !isOver() && !signal.aborted; number += 1) {
+    const late = started + (number * 1000) / LOADS_PER_SECOND - performance.now();
+    if (late > 0) await new Promise((done) => setTimeout(done, late));
+    const one = load(latencies).then((found) => {
+      if (!found) failed += 1;
+      running.delete(one);
+    });
+    running.add(one);
+  }
+  await Promise.all(running);
+  return failed;
+}
+
+const quantiles = (all) => ({ p50: quantile(all, 0.5), p99: quantile(all, 0.99) });
+
+async function put(port, sessions) {
+  await inBatches(port, sessions, (client, key) => client.set(key, VALUE, 86_400));
+}
+
+/** How many sessions a node does not have. */
+async function count(port, sessions) {
+  let missing = 0;
+  await inBatches(port, sessions, async (client, key) => {
+    if ((await client.touch(key, 86_400)) === null) missing += 1;
+  });
+  return missing;
+}
+
+async function inBatches(port, sessions, call) {
+  const client = pipelinedMemcached(port);
+  for (let at = 0; at < sessions; at += 2_000) {
+    const length = Math.min(2_000, sessions - at);
+    await Promise.all(
+      Array.from({ length }, (_, index) => call(client, `memc.sess.key.${idOf(at + index)}`)),
+    );
+  }
+  client.close();
+}
+
+/** The process that fills, as one of many does. */
+async function startFiller(nodes) {
+  const child = fork(FILLER, [JSON.stringify(nodes)], { stdio: ['ignore', 2, 2, 'ipc'] });
+  const answer = () =>
+    new Promise((done, fail) => {
+      child.once('message', done);
+      child.once('exit', () => fail(new Error('the process that fills ended')));
+    });
+  await answer();
+  return {
+    filled: (node) => {
+      const late = new Promise((_, fail) => {
+        setTimeout(() => fail(new Error(`not filled in ${FILL_LIMIT_MS / 1000} s`)), FILL_LIMIT_MS).unref();
+      });
+      child.send({ node });
+      return Promise.race([answer(), late]);
+    },
+    stop: () => child.kill('SIGKILL'),
+  };
+}
