@@ -1,7 +1,7 @@
 /** Makes a session store that is ready to serve. */
 
 import type { FileSessionStore } from './file-session-store.js';
-import { openFileSessionStore } from './file-session-store.js';
+import { openFileSessionStore } from './open-file-session-store.js';
 import { SessionStore } from './session-store.js';
 import { type AnySessionOptions, resolveStoreOptions } from './store-options.js';
 

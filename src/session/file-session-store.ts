@@ -2,27 +2,33 @@
  * PHP's sessions in files, as its files handler keeps them: `sess_<id>`, locked with `flock`, on one folder or on
  * several mounts that mirror each other.
  */
-import { stat } from 'node:fs/promises';
+import { asError } from '../common/as-error.js';
 import type { CallOptions, Deadline } from '../common/deadline.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
-import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
-import { findFlock } from '../files/flock.js';
-import { MirroredMounts, type MountStatus } from '../files/mirrored-mounts.js';
+import type { MirroredMounts, MountStatus } from '../files/mirrored-mounts.js';
 import type { MissedWrite } from '../files/missed-writes.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
-import type { FileCopy } from './file-copy.js';
-import { newFileOwner, processUser } from './file-owner.js';
+import { BackgroundWork } from './background-work.js';
+import { type FileCopy, NO_COPY } from './file-copy.js';
 import { sessionFileName } from './file-save-path.js';
 import type { FileSessionStoreEvents } from './file-session-events.js';
 import type { ResolvedFileSessionOptions } from './file-session-options.js';
 import { FileSessionRepair, type FileSessionResync } from './file-session-repair.js';
 import type { CopiesWritten, LockedCopies } from './locked-copies.js';
-import { changedParts, isSession, reconcileCopies } from './reconcile-copies.js';
+import { changedParts } from './reconcile-copies.js';
 import { regenerateSession } from './regenerate-session.js';
+import { decodeRetiredNote } from './retired-note.js';
+import {
+  findRetiredNote,
+  removeRetiredNote,
+  sweepRetiredNotes,
+  writeRetiredNote,
+} from './retired-note-files.js';
 import { RetiredSessions } from './retired-sessions.js';
 import { Session } from './session.js';
-import { type HeldCopies, type SessionFileRead, SessionFiles } from './session-files.js';
+import type { HeldCopies, SessionFileRead, SessionFiles } from './session-files.js';
 import { assertSessionId, createSessionId } from './session-id.js';
 import { mergeSession } from './session-merge.js';
 import {
@@ -43,15 +49,19 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   readonly #mirrored: MirroredMounts;
   readonly #repair: FileSessionRepair;
   readonly #holds = new WeakMap<Session, HeldCopies>();
-  readonly #background = new Set<Promise<unknown>>();
+  readonly #background = new BackgroundWork();
   readonly #collector: NodeJS.Timeout | undefined;
   readonly #retired: RetiredSessions = new RetiredSessions({
-    destroy: (id, options) => this.destroy(id, options),
-    shorten: async (id, remainingMs, options) => {
-      // As if it had been used so long ago that it ends then.
-      const lastUsed = new Date(Date.now() - this.options.lifetimeMs + remainingMs);
-      await this.#touch(id, lastUsed, options);
+    note: (id, note) => writeRetiredNote(this.#mirrored, this.#nameOf(id), note),
+    destroy: async (id, options) => {
+      await this.destroy(id, options);
+      await removeRetiredNote(this.#mirrored, this.#nameOf(id));
     },
+    // What is no id was not written by us.
+    holds: async (id, followed, options) =>
+      !this.options.accept.test(id) || (await this.#read(id, options, followed)).copy.bytes !== null,
+    shorten: (id, remainingMs, options) =>
+      this.#touch(id, this.#lastUseToEndAt(Date.now() + remainingMs), options),
   });
   #closed = false;
 
@@ -67,7 +77,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     this.#mirrored.on('repair-failed', (event) => void this.publish('repair-failed', event));
     this.#mirrored.watch(this.#repair);
     if (options.gcIntervalMs > 0) {
-      this.#collector = setInterval(() => this.#later(this.collect()), options.gcIntervalMs);
+      this.#collector = setInterval(() => this.#background.add(this.collect()), options.gcIntervalMs);
       this.#collector.unref();
     }
   }
@@ -121,11 +131,17 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
 
   async #save(session: Session, deadline: Deadline): Promise<SessionSaveResult> {
     const changes = session.pendingChanges();
-    if (changes === undefined) {
+    const endsAt = this.#retired.endOf(session.id);
+    const over = endsAt !== undefined && endsAt <= Date.now();
+    if (changes === undefined || over) {
       await session.release();
-      return { outcome: 'unchanged', copies: [] };
+      return { outcome: over ? 'gone' : 'unchanged', copies: [] };
     }
-    return this.#locked(session, deadline, (copies) => this.#mergeAndWrite(session, changes, copies));
+    return this.#locked(session, deadline, async (copies) => {
+      const result = await this.#mergeAndWrite(session, changes, copies);
+      if (endsAt !== undefined) await this.#touch(session.id, this.#lastUseToEndAt(endsAt), undefined);
+      return result;
+    });
   }
 
   /** Stores bytes as they are on every mount, under the lock. For tools that move sessions; `save` is for applications. */
@@ -139,26 +155,31 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     );
   }
 
-  /** Renews a session's life by the date of its files, as PHP does. Errors: `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_CLOSED`. */
+  /**
+   * Renews a session's life by the date of its files, as PHP does. A session that was replaced by `regenerate` keeps the moment
+   * that it has. Errors: `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_CLOSED`.
+   */
   async touch(id: string, options?: CallOptions): Promise<void> {
-    await this.#touch(id, new Date(), options);
+    assertSessionId(id, this.options.accept);
+    const note = await findRetiredNote(this.#mirrored, this.#nameOf(id));
+    if (note === undefined) await this.#touch(id, new Date(), options);
   }
 
   async #touch(id: string, at: Date, options: CallOptions | undefined): Promise<void> {
     this.#assertOpen();
     assertSessionId(id, this.options.accept);
-    const name = sessionFileName(id, this.options.depth);
     const { reached, missed } = await sessionDeadline(options).race(
       'Touching the session',
-      this.#repair.touch(name, at),
+      this.#repair.touch(this.#nameOf(id), at),
     );
     for (const [mount, error] of missed) this.#tellMissed('touch', mount.path, error);
     if (reached.length === 0) throw this.#mirrored.allDown('No mount could be touched', missed);
   }
 
-  /** `touch` that nobody waits for; `close` does. */
+  /** `touch` of a session that was just loaded, which nobody waits for; `close` does. */
   touchLater(id: string): void {
-    if (!this.#closed) this.#later(this.touch(id));
+    if (this.#closed || this.#retired.endOf(id) !== undefined) return;
+    this.#background.add(this.#touch(id, new Date(), undefined));
   }
 
   /**
@@ -214,6 +235,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   /** Removes the files of sessions that nobody used for `lifetimeMs`; how many. PHP or cron usually does this. */
   async collect(): Promise<number> {
     this.#assertOpen();
+    await sweepRetiredNotes(this.#mirrored, Date.now() - this.options.lifetimeMs);
     return this.#repair.collect(this.options.lifetimeMs);
   }
 
@@ -239,7 +261,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     this.#closed = true;
     clearInterval(this.#collector);
     await this.#mirrored.close();
-    await Promise.all(this.#background);
+    await this.#background.settled();
     await this.#files.releaseAll();
   }
 
@@ -248,13 +270,30 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     return this.close();
   }
 
-  async #read(id: string, options: CallOptions | undefined): Promise<SessionFileRead> {
+  async #read(id: string, options: CallOptions | undefined, followed = 0): Promise<SessionFileRead> {
     this.#assertOpen();
     assertSessionId(id, this.options.accept);
     const deadline = sessionDeadline(options);
     const read = await deadline.race('Reading the session', this.#files.read(id, deadline));
     for (const { mount, error } of read.passed) this.#tellMissed('load', mount.path, error);
-    return read;
+    return (await this.#isOver(id, read.copy, followed, options)) ? { ...read, copy: NO_COPY } : read;
+  }
+
+  async #isOver(id: string, copy: FileCopy, followed = 0, options?: CallOptions): Promise<boolean> {
+    if (copy.bytes === null) return false;
+    const note = await findRetiredNote(this.#mirrored, this.#nameOf(id));
+    // One that PHP used after its end is a session of PHP's own.
+    if (note === undefined || (decodeRetiredNote(note)?.endsAt ?? 0) < copy.modifiedMs) return false;
+    return this.#retired.isOver(id, note, followed, options);
+  }
+
+  /** The date of a session's files by which it ends then. */
+  #lastUseToEndAt(endsAt: number): Date {
+    return new Date(endsAt - this.options.lifetimeMs);
+  }
+
+  #nameOf(id: string): string {
+    return sessionFileName(id, this.options.depth);
   }
 
   async #loadLocked(id: string, options: CallOptions | undefined): Promise<Session> {
@@ -262,7 +301,8 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     assertSessionId(id, this.options.accept);
     const held = await this.#files.hold(id, sessionDeadline(options));
     try {
-      const { bytes } = await held.copies.deciding();
+      const copy = await held.copies.deciding();
+      const bytes = (await this.#isOver(id, copy, 0, options)) ? null : copy.bytes;
       publish('session', () => ({
         operation: 'load',
         node: undefined,
@@ -350,12 +390,6 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     this.publish('copy-missed', { operation, node, error: asError(error) });
   }
 
-  #later(work: Promise<unknown>): void {
-    const settled: Promise<unknown> = work.catch(() => undefined);
-    this.#background.add(settled);
-    void settled.then(() => this.#background.delete(settled));
-  }
-
   #decode(bytes: Buffer): SessionDocument {
     return SessionDocument.decode(bytes, this.options.serialize);
   }
@@ -363,34 +397,4 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
   #assertOpen(): void {
     if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The session store is closed');
   }
-}
-
-/**
- * Opens the session files of PHP's files handler.
- *
- * @throws StormlampError `ERR_UNSUPPORTED` where files cannot be locked; `ERR_ACCESS_DENIED` when PHP could not read what
- * this process writes; `ERR_STORE_DOWN` when no mount can be used.
- */
-export async function openFileSessionStore(resolved: ResolvedFileSessionOptions): Promise<FileSessionStore> {
-  const flock = await findFlock();
-  const mirrored = await MirroredMounts.open({ ...resolved, optionPath: 'sessions.mounts' });
-  const first = mirrored.readable()[0];
-  const path = first?.path ?? '';
-  const folder = await (first?.run('Looking at the folder', () => stat(path)) ?? stat(path));
-  const owner = newFileOwner(folder, resolved.owner, processUser(), path);
-  const files = new SessionFiles({
-    mirrored,
-    flock,
-    depth: resolved.depth,
-    creation: { mode: resolved.mode, owner },
-    maxBytes: resolved.maxBytes,
-    lockWaitMs: resolved.lockWaitMs,
-    sound: (bytes) => isSession(bytes, resolved.serialize),
-    reconcile: (own, others, missed) => reconcileCopies(own, others, missed, resolved.serialize).copy,
-  });
-  return new FileSessionStore(resolved, files);
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(describeError(error));
 }

@@ -59,7 +59,7 @@ export interface SessionStorePort {
   save(session: Session, options?: CallOptions): Promise<SessionSaveResult>;
   /** Renews the life of every copy. */
   touch(id: string, options?: CallOptions): Promise<void>;
-  /** `touch` that nobody waits for; `close` does. */
+  /** `touch` of a session that was just loaded, which nobody waits for; `close` does. */
   touchLater(id: string): void;
   /** Removes every copy. */
   destroy(id: string, options?: CallOptions): Promise<void>;

@@ -1,19 +1,22 @@
 /** PHP's sessions for Node: loads, saves by merge, touches and destroys them on replicated memcached nodes. */
+import { asError } from '../common/as-error.js';
 import type { CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
-import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
-import type { CopyKey } from '../memcached/copies/copy-key.js';
+import { type CopyKey, retiredKey } from '../memcached/copies/copy-key.js';
 import { type CopyReport, storeDown } from '../memcached/copies/copy-report.js';
 import { type CopyRead, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import { exptimeOf } from '../memcached/exptime.js';
-import type { NodeResyncReport, Resync } from '../memcached/resync/resync.js';
+import type { NodeResyncReport } from '../memcached/resync/resync.js';
 import { SessionDocument } from '../php/session-document.js';
 import { BackgroundWork } from './background-work.js';
+import { forwardResyncEvents } from './forward-resync-events.js';
 import { memcachedLock, memcacheLock } from './lock-protocol.js';
 import { mergeRivals } from './merge-rivals.js';
 import { regenerateSession } from './regenerate-session.js';
+import { encodeRetiredNote } from './retired-note.js';
 import { RetiredSessions } from './retired-sessions.js';
 import { type HeldSessionLock, Session } from './session.js';
 import type { SessionStoreEvents } from './session-events.js';
@@ -41,7 +44,18 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   readonly #resync: SessionResync;
   readonly #background = new BackgroundWork();
   readonly #retired: RetiredSessions = new RetiredSessions({
-    destroy: (id, options) => this.destroy(id, options),
+    note: (id, note, options) => {
+      const exptime = exptimeOf(Math.max(1, note.endsAt - Date.now()));
+      const content = { value: encodeRetiredNote(note), exptime };
+      return this.#copies.store(retiredKey(this.#key(id)), content, sessionDeadline(options));
+    },
+    destroy: async (id, options) => {
+      await this.destroy(id, options);
+      await this.#copies.delete(retiredKey(this.#key(id)), sessionDeadline(options));
+    },
+    // What is no id was not written by us.
+    holds: async (id, followed, options) =>
+      !this.options.accept.test(id) || (await this.#read(id, options, followed)).item !== null,
     shorten: async (id, remainingMs, options) => {
       const exptime = exptimeOf(remainingMs, this.options.handler);
       this.#tellMissed('touch', await this.#copies.touch(this.#key(id), exptime, sessionDeadline(options)));
@@ -74,6 +88,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
       copies: this.#copies,
       onConflict: (decision) => this.publish('conflict-decided', decision),
       onReport: (report) => this.#tellMissed('save', report),
+      endOf: (id) => this.#retired.endOf(id),
     });
     this.#locks = new SessionLocks(this.#copies, {
       protocol: (options.handler === 'memcache' ? memcacheLock : memcachedLock)(options.lockExpireMs),
@@ -173,9 +188,10 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
 
   async #save(session: Session, deadline: Deadline): Promise<SaveResult> {
     const changes = session.pendingChanges();
-    if (changes === undefined) {
+    const over = (this.#retired.endOf(session.id) ?? Number.POSITIVE_INFINITY) <= Date.now();
+    if (changes === undefined || over) {
       await session.release();
-      return { outcome: 'unchanged', copies: [] };
+      return { outcome: over ? 'gone' : 'unchanged', copies: [] };
     }
     if (this.options.conflict === 'last-write-wins')
       return this.#writer.overwrite(session, changes, deadline).finally(() => session.release());
@@ -200,19 +216,27 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     );
   }
 
-  /** Renews the expiry of every copy. Errors: `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_CLOSED`. */
+  /**
+   * Renews the expiry of every copy. A session that was replaced by `regenerate` keeps the moment that it has. Errors:
+   * `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_CLOSED`.
+   */
   async touch(id: string, options?: CallOptions): Promise<void> {
     this.#assertOpen();
+    const note = await this.#copies.read(retiredKey(this.#key(id)), sessionDeadline(options));
+    if (note.item === null) await this.#touch(id, options);
+  }
+
+  async #touch(id: string, options?: CallOptions): Promise<void> {
     const key = this.#key(id);
     const report = await this.#copies.touch(key, this.#exptime(), sessionDeadline(options));
     this.#tellMissed('touch', report);
     if (report.reached.length === 0) throw storeDown(report.missed);
   }
 
-  /** `touch` that nobody waits for; `close` does. */
+  /** `touch` of a session that was just loaded, which nobody waits for; `close` does. */
   touchLater(id: string): void {
-    if (this.#closed) return;
-    this.#background.add(this.touch(id));
+    if (this.#closed || this.#retired.endOf(id) !== undefined) return;
+    this.#background.add(this.#touch(id));
   }
 
   /**
@@ -258,7 +282,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
 
   /** Tells listeners of `save-failed` about a save whose caller cannot be told any more. */
   reportSaveFailure(error: unknown): void {
-    this.publish('save-failed', { error: error instanceof Error ? error : new Error(describeError(error)) });
+    this.publish('save-failed', { error: asError(error) });
   }
 
   /**
@@ -308,14 +332,16 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   async #read(
     id: string,
     options: CallOptions | undefined,
+    followed = 0,
   ): Promise<{ readonly item: Buffer | null; readonly node: NodeId }> {
     this.#assertOpen();
     const key = this.#key(id);
-    const read = await this.#copies.read(key, sessionDeadline(options));
+    const read = await this.#copies.read(key, sessionDeadline(options), retiredKey(key));
     this.#tellDecider(key, read);
-    const { item, node, rivals } = read;
+    const { item, node, rivals, beside } = read;
     const { handler, serialize } = this.options;
-    if (item === null) return { item, node };
+    const over = beside !== null && (await this.#retired.isOver(id, beside.value, followed, options));
+    if (item === null || over) return { item: null, node };
     const bytes = sessionBytes(item, handler);
     if (rivals.length === 0) return { item: bytes, node };
     const others = rivals.map((rival) => sessionBytes(rival, handler));
@@ -370,12 +396,4 @@ function noteLifetimeMs(lifetimeMs: number): number {
 
 function sessionIdOf({ prefix }: ResolvedSessionOptions, { key }: CopyKey): string {
   return key.slice(prefix.length);
-}
-
-function forwardResyncEvents(from: Resync, to: SessionStore): void {
-  from.on('resync-started', (event) => to.publish('resync-started', event));
-  from.on('resync-progress', (event) => to.publish('resync-progress', event));
-  from.on('resynced', (event) => to.publish('resynced', event));
-  from.on('resync-failed', (event) => to.publish('resync-failed', event));
-  from.on('memory-short', (event) => to.publish('memory-short', event));
 }

@@ -43,6 +43,8 @@ export interface SessionWriterOptions {
   readonly onConflict: (decision: SessionStoreEvents['conflict-decided']) => void;
   /** Told of every write, with the copies that missed it. */
   readonly onReport: (report: CopyReport) => void;
+  /** When a session that was replaced ends, in milliseconds since 1970; undefined for every other. */
+  readonly endOf: (id: string) => number | undefined;
 }
 
 /** See the head of this file. */
@@ -77,7 +79,7 @@ export class SessionWriter {
         if (current.item === null && existed && store.onGone === 'drop') return undefined;
         const stored = this.#stored(current) ?? session.inherited;
         merged = mergeSession(session.base, changes, stored, decide);
-        return { value: merged.bytes, exptime: this.#exptime() };
+        return { value: merged.bytes, exptime: this.#exptime(session.id) };
       },
       deadline,
     );
@@ -111,7 +113,7 @@ export class SessionWriter {
 
   #storeEverywhere(id: string, bytes: Buffer, deadline: Deadline): Promise<CopyReport> {
     const { store, copies } = this.#options;
-    return copies.store(sessionDataKey(store, id), { value: bytes, exptime: this.#exptime() }, deadline);
+    return copies.store(sessionDataKey(store, id), { value: bytes, exptime: this.#exptime(id) }, deadline);
   }
 
   #stored({ item, rivals }: CurrentContent): SessionDocument | undefined {
@@ -136,8 +138,10 @@ export class SessionWriter {
     return SessionDocument.decode(bytes, this.#options.store.serialize);
   }
 
-  #exptime(): number {
+  #exptime(id: string): number {
+    const { store, endOf } = this.#options;
+    const endsAt = endOf(id);
     // A duration up to 30 days, so that the server's clock need not agree with this machine's.
-    return exptimeOf(this.#options.store.lifetimeMs);
+    return exptimeOf(endsAt === undefined ? store.lifetimeMs : Math.max(1, endsAt - Date.now()));
   }
 }

@@ -1,5 +1,5 @@
 /** Ids and cookies, judged by PHP's own web server: what it reads, what it sends, and what becomes of old ids. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import {
   type FileSessionStore,
   type SessionStore,
 } from '../../src/index.js';
+import { TextConnection } from '../../src/memcached/text-connection.js';
 import { formatSessionCookie, readSessionCookie } from '../../src/session/session-cookie.js';
 import { resolveSessionCookie } from '../../src/session/session-cookie-options.js';
 import { DEFAULT_SESSION_IDS } from '../../src/session/session-id-options.js';
@@ -39,6 +40,26 @@ async function openStore(options: AnySessionOptions): Promise<SessionStore | Fil
   const store = await createSessionStore(options);
   closers.push(() => store.close());
   return store;
+}
+
+/** How long the copies of a session still live, in seconds. */
+async function lives(place: SessionPlace, id: string): Promise<number[]> {
+  if ('mounts' in place.options) {
+    const folder = String(place.options.mounts?.[0]);
+    return [1_440 - (Date.now() - statSync(join(folder, `sess_${id}`)).mtimeMs) / 1_000];
+  }
+  const found: number[] = [];
+  for (const { id: node, host, port } of servers.memcached) {
+    await using connection = await TextConnection.open({
+      address: { host, port },
+      id: node,
+      timeoutMs: 2_000,
+    });
+    const [item] = await connection.items([`memc.sess.key.${id}`]);
+    if (item !== null) found.push(item?.remainingSeconds ?? Number.POSITIVE_INFINITY);
+  }
+  expect(found).toHaveLength(servers.memcached.length);
+  return found;
 }
 
 const memcachedNodes = (): string[] => servers.memcached.map((node) => node.id);
@@ -320,6 +341,55 @@ describe.each(['memcached', 'files'] as const)('a replaced id on %s', (name) => 
     const witness = await open({});
     await store.close();
     expect(await witness.readRaw(last.id)).toBeNull();
+  });
+
+  test('ends with the new one for every process, whichever ends that, PHP as well', async () => {
+    const store = await open({ regenerateGraceMs: 60_000 });
+    const other = await open({});
+    const php = (id: string, code: string) =>
+      servers.php(`<?php session_id('${id}'); session_start(); ${code}`, { ini: place.ini });
+    for (const logOut of [(id: string) => other.destroy(id), (id: string) => php(id, 'session_destroy();')]) {
+      const first = store.create();
+      first.data['user'] = 'ada';
+      await store.save(first);
+      const second = await store.regenerate(first);
+      const third = await store.regenerate(second);
+      for (const { id } of [first, second]) expect((await other.load(id)).data).toEqual({ user: 'ada' });
+      await logOut(third.id);
+      for (const one of [store, other]) {
+        for (const { id } of [first, second, third]) expect((await one.load(id)).exists).toBe(false);
+        expect(await one.readRaw(first.id)).toBeNull();
+        expect((await one.load(second.id, { lock: true })).exists).toBe(false);
+      }
+      await eventually('PHP finds none of them', async () => {
+        const { stdout } = await php(first.id, 'echo count($_SESSION);');
+        return stdout === '0';
+      });
+    }
+  });
+
+  test('gets no longer life from a process that did not replace it', async () => {
+    const store = await open({ regenerateGraceMs: 60_000 });
+    const other = await open({});
+    const session = store.create();
+    session.data['cart'] = 1;
+    await store.save(session);
+    await store.regenerate(session);
+    const late = await other.load(session.id);
+    other.touchLater(session.id);
+    await other.touch(session.id);
+    late.data['visits'] = 7;
+    expect((await other.save(late)).outcome).toBe('saved');
+    expect((await store.load(session.id)).data).toEqual({ cart: 1, visits: 7 });
+    const before = await lives(place, session.id);
+    for (const one of [store, other]) one.touchLater(session.id);
+    await store.touch(session.id);
+    for (const life of [...before, ...(await lives(place, session.id))]) expect(life).toBeLessThanOrEqual(61);
+    // The check can fail.
+    const fresh = other.create();
+    fresh.data['n'] = 1;
+    await other.save(fresh);
+    for (const life of await lives(place, fresh.id)) expect(life).toBeGreaterThan(1_000);
   });
 
   test('takes along what others saved under it since it was loaded, and does not bring back what they ended', async () => {

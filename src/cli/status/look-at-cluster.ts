@@ -5,7 +5,7 @@ import type { JournalKind } from '../../failover/failover-journal.js';
 import { createFailoverManager } from '../../failover/failover-manager.js';
 import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
 import { createMysqlCluster, type MysqlCluster } from '../../mysql/mysql-cluster.js';
-import { openFileSessionStore } from '../../session/file-session-store.js';
+import { openFileSessionStore } from '../../session/open-file-session-store.js';
 import { SessionNodes } from '../../session/session-nodes.js';
 import { resolveStoreOptions } from '../../session/store-options.js';
 import { type NodeDescription, roleOf } from '../../topology/node-description.js';

@@ -17,6 +17,7 @@ export const OWN_PREFIX = 'stormlamp:';
 export const HINT_PREFIX = 'stormlamp:hint:';
 /** Notes about destroyed items. */
 export const TOMB_PREFIX = 'stormlamp:tomb:';
+const RETIRED_PREFIX = 'stormlamp:retired:';
 const SUSPECT_PREFIX = 'stormlamp:suspect:';
 const LEASE_PREFIX = 'stormlamp:lease:';
 
@@ -28,6 +29,11 @@ export function hintKey(key: string): string {
 /** Where the tombstone of the item `key` is. */
 export function tombKey(key: string): string {
   return named(TOMB_PREFIX, key);
+}
+
+/** Where the note is that another session took the place of the one under `key`; beside it, on the same nodes. */
+export function retiredKey({ key, place }: CopyKey): CopyKey {
+  return { key: named(RETIRED_PREFIX, key), place };
 }
 
 /** Where it is said that `node` missed writes. */

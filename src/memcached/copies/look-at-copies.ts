@@ -1,6 +1,5 @@
 /** Asks nodes for their copy of an item and for the notes about it. */
 import type { Deadline } from '../../common/deadline.js';
-import { describeError } from '../../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { type CopyKey, hintKey, tombKey } from './copy-key.js';
 import { decodeHint, decodeTomb } from './copy-notes.js';
@@ -96,11 +95,6 @@ function seenHint(item: MemcachedItem | null): ReachedCopy['hint'] {
 function seenTomb(item: MemcachedItem | null): ReachedCopy['tomb'] {
   const note = item === null ? undefined : decodeTomb(item.value);
   return note === undefined || item === null ? undefined : { note, cas: item.cas };
-}
-
-/** The error that a caller is told of a node that did not answer. */
-export function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(describeError(error));
 }
 
 /** The holders that did not answer. */

@@ -1,9 +1,10 @@
 /** One piece of work on several nodes at once, with a list of those that it missed. */
+
+import { asError } from '../../common/as-error.js';
 import type { Deadline } from '../../common/deadline.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedNode } from '../memcached-node.js';
 import type { MissedCopy } from './copy-report.js';
-import { asError } from './look-at-copies.js';
 
 /** Runs `work` on all of `nodes`; those where it fails are added to `missed`. Rejects only by the deadline, or when the nodes are closed. */
 export async function onAllCopies(

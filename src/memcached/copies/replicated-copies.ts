@@ -47,6 +47,8 @@ export interface CopyRead {
   readonly node: NodeId;
   /** Contents that were written meanwhile by somebody who leaves no notes, as PHP does, and that no rule decides about. */
   readonly rivals: readonly MemcachedItem[];
+  /** The other item that was asked for; null when there is none, and where there is no item. */
+  readonly beside: MemcachedItem | null;
 }
 
 /** What a change is made from. */
@@ -108,19 +110,26 @@ export class ReplicatedCopies {
    * Reads an item. As long as the first node is healthy and filled, and no note on the others speaks against its copy, its
    * answer is the answer, a miss as well.
    *
+   * @param beside another item on the same nodes, which is read with it
    * @throws StormlampError `ERR_STORE_DOWN` naming every node and why it did not answer.
    */
-  async read(key: CopyKey, deadline: Deadline): Promise<CopyRead> {
-    const item = await this.#firstAnswer(key, deadline);
-    if (item !== undefined) return item;
+  async read(key: CopyKey, deadline: Deadline, beside?: CopyKey): Promise<CopyRead> {
+    const answer = await this.#firstAnswer(key, deadline, beside);
+    if (answer !== undefined) return answer;
     const { seen, decision } = await this.look(key, deadline);
     if (decision.kind === 'down') throw storeDown(failuresOf(seen));
     if (decision.kind === 'found') {
       if (decision.behind.length > 0) this.#options.onDiffering?.(key);
-      return { item: decision.item, node: decision.node, rivals: itemsOf(decision.rivals) };
+      const other = beside === undefined ? null : (await this.read(beside, deadline)).item;
+      return {
+        item: decision.item,
+        node: decision.node,
+        rivals: itemsOf(decision.rivals),
+        beside: other,
+      };
     }
     if (decision.kind === 'destroyed' && decision.left.length > 0) this.#options.onDiffering?.(key);
-    return { item: null, node: seen.find(({ reached }) => reached)?.node ?? '', rivals: [] };
+    return { item: null, node: seen.find(({ reached }) => reached)?.node ?? '', rivals: [], beside: null };
   }
 
   /** Asks every copy, with its notes, and decides. Rejects only by the deadline. */
@@ -237,14 +246,18 @@ export class ReplicatedCopies {
   }
 
   /** The usual case, with one packet to each holder: the first is asked for the item, and all for notes; undefined when it is not usual. */
-  async #firstAnswer(key: CopyKey, deadline: Deadline): Promise<CopyRead | undefined> {
+  async #firstAnswer(
+    key: CopyKey,
+    deadline: Deadline,
+    beside: CopyKey | undefined,
+  ): Promise<CopyRead | undefined> {
     const [first, ...others] = this.holders(key);
     if (first === undefined || !first.available) return undefined;
     if (this.#options.standings.of(first.id) !== 'filled') return undefined;
     const call = this.#call(deadline);
     const notes = [hintKey(key.key), tombKey(key.key)];
     try {
-      const main = first.getMany([key.key, ...notes], call);
+      const main = first.getMany([key.key, ...notes, ...(beside === undefined ? [] : [beside.key])], call);
       const elsewhere: Promise<unknown>[] = [];
       const timeoutMs = Math.min(NOTES_TIMEOUT_MS, call.timeoutMs ?? NOTES_TIMEOUT_MS);
       // A holder that is away left its notes on the spare nodes.
@@ -254,13 +267,16 @@ export class ReplicatedCopies {
         if (!other.available) continue;
         elsewhere.push(other.getMany(notes, { ...call, timeoutMs }).then(anyOf, unanswered));
       }
-      const [[item = null, hint = null, tomb = null], ...said] = await Promise.all([main, ...elsewhere]);
+      const [[item = null, hint = null, tomb = null, other = null], ...said] = await Promise.all([
+        main,
+        ...elsewhere,
+      ]);
       const silent = this.places.spares(key).length === 0 ? UNANSWERED : undefined;
       if (tomb !== null || said.some((note) => note !== null && note !== silent)) return undefined;
       // Others missed what this one took: its answer stands, and they are to get it.
       if (hint !== null && complete) this.#options.onDiffering?.(key);
       if (item === null && !(await this.#look.confirmsMiss(first, deadline))) return undefined;
-      return { item, node: first.id, rivals: [] };
+      return { item, node: first.id, rivals: [], beside: other };
     } catch (error) {
       if (!meansUnreachable(error)) throw error;
       deadline.check('The session store');

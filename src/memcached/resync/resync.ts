@@ -2,11 +2,12 @@
  * Keeps the nodes complete: marks them when they are new, fills one that came back empty, mends one that missed writes. Every
  * process looks; on each node that needs work one is elected by a lease. Two that work at once do no harm.
  */
+import { asError } from '../../common/as-error.js';
 import { pause } from '../../common/backoff.js';
 import { type CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { SafeEmitter } from '../../common/safe-emitter.js';
-import { describeError, ErrorCode, isStormlampError, StormlampError } from '../../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedObservation } from '../memcached-monitor.js';
 import type { NodeAnswer } from '../node-observation.js';
 import type { ResyncEvents } from './resync-events.js';
@@ -239,8 +240,4 @@ export class Resync extends SafeEmitter<ResyncEvents> {
 function isOver(report: NodeResyncReport | undefined, rounds: number): boolean {
   if (report?.outcome === 'incomplete') return rounds === 0 || rounds >= MEND_ROUNDS;
   return report?.outcome === 'failed';
-}
-
-function asError(error: unknown): Error {
-  return isStormlampError(error) || error instanceof Error ? error : new Error(describeError(error));
 }

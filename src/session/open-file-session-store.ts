@@ -1,0 +1,35 @@
+/** Opens the store of sessions in files. */
+import { stat } from 'node:fs/promises';
+import { findFlock } from '../files/flock.js';
+import { MirroredMounts } from '../files/mirrored-mounts.js';
+import { newFileOwner, processUser } from './file-owner.js';
+import type { ResolvedFileSessionOptions } from './file-session-options.js';
+import { FileSessionStore } from './file-session-store.js';
+import { isSession, reconcileCopies } from './reconcile-copies.js';
+import { SessionFiles } from './session-files.js';
+
+/**
+ * Opens the session files of PHP's files handler.
+ *
+ * @throws StormlampError `ERR_UNSUPPORTED` where files cannot be locked; `ERR_ACCESS_DENIED` when PHP could not read what
+ * this process writes; `ERR_STORE_DOWN` when no mount can be used.
+ */
+export async function openFileSessionStore(resolved: ResolvedFileSessionOptions): Promise<FileSessionStore> {
+  const flock = await findFlock();
+  const mirrored = await MirroredMounts.open({ ...resolved, optionPath: 'sessions.mounts' });
+  const first = mirrored.readable()[0];
+  const path = first?.path ?? '';
+  const folder = await (first?.run('Looking at the folder', () => stat(path)) ?? stat(path));
+  const owner = newFileOwner(folder, resolved.owner, processUser(), path);
+  const files = new SessionFiles({
+    mirrored,
+    flock,
+    depth: resolved.depth,
+    creation: { mode: resolved.mode, owner },
+    maxBytes: resolved.maxBytes,
+    lockWaitMs: resolved.lockWaitMs,
+    sound: (bytes) => isSession(bytes, resolved.serialize),
+    reconcile: (own, others, missed) => reconcileCopies(own, others, missed, resolved.serialize).copy,
+  });
+  return new FileSessionStore(resolved, files);
+}

@@ -1,0 +1,89 @@
+/** The notes about replaced sessions in files: one small file each on every mount, beside what mounts missed. */
+import { createHash } from 'node:crypto';
+import { mkdir, open, opendir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MirroredMounts } from '../files/mirrored-mounts.js';
+import type { Mount } from '../files/mount.js';
+import { unlessMissing } from '../files/mount-health.js';
+import { OWN_FOLDER } from '../files/mount-mark.js';
+import { replaceFile } from '../files/replace-file.js';
+import { encodeRetiredNote, MAX_RETIRED_NOTE_BYTES, type RetiredNote } from './retired-note.js';
+
+/** Writes a note about the session file `name` on every mount. @throws StormlampError `ERR_STORE_DOWN` when none took it. */
+export async function writeRetiredNote(
+  mirrored: MirroredMounts,
+  name: string,
+  note: RetiredNote,
+): Promise<void> {
+  const mounts = mirrored.writable();
+  const results = await Promise.allSettled(
+    mounts.map((mount) =>
+      mount.run('Noting that a session was replaced', async () => {
+        await mkdir(folderOf(mount), { recursive: true, mode: 0o700 });
+        await replaceFile(pathOf(mount, name), encodeRetiredNote(note));
+      }),
+    ),
+  );
+  if (results.some(({ status }) => status === 'fulfilled')) return;
+  const failures = new Map(
+    results.flatMap((result, index) => {
+      const mount = mounts[index];
+      return mount !== undefined && result.status === 'rejected' ? [[mount, result.reason] as const] : [];
+    }),
+  );
+  throw mirrored.allDown('No mount could note that the session was replaced', failures);
+}
+
+/** Reads the note about a session file on the first mount that answers reads; undefined where there is none. Never rejects. */
+export async function findRetiredNote(mirrored: MirroredMounts, name: string): Promise<Buffer | undefined> {
+  const [first] = mirrored.readable();
+  return first && (await readNote(first, name).catch(() => undefined));
+}
+
+function readNote(mount: Mount, name: string): Promise<Buffer | undefined> {
+  return mount.run('Looking whether the session was replaced', async () => {
+    const file = await unlessMissing(open(pathOf(mount, name), 'r'));
+    if (file === undefined) return undefined;
+    try {
+      const length = MAX_RETIRED_NOTE_BYTES + 1;
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** Removes the note about a session file wherever it is. Never rejects. */
+export async function removeRetiredNote(mirrored: MirroredMounts, name: string): Promise<void> {
+  await Promise.allSettled(
+    mirrored
+      .writable()
+      .map((mount) => mount.run('Forgetting', () => unlessMissing(unlink(pathOf(mount, name))))),
+  );
+}
+
+/** Removes the notes that are older than any session, which processes that died left behind. Never rejects. */
+export async function sweepRetiredNotes(mirrored: MirroredMounts, before: number): Promise<void> {
+  await Promise.allSettled(
+    mirrored.writable().map((mount) =>
+      mount.run('Forgetting old notes', async () => {
+        const folder = await unlessMissing(opendir(folderOf(mount)));
+        if (folder === undefined) return;
+        for await (const { name } of folder) {
+          const path = join(folderOf(mount), name);
+          const found = await unlessMissing(stat(path));
+          if (found !== undefined && found.mtimeMs < before) await unlessMissing(unlink(path));
+        }
+      }),
+    ),
+  );
+}
+
+function folderOf(mount: Mount): string {
+  return mount.at(OWN_FOLDER, 'retired');
+}
+
+function pathOf(mount: Mount, name: string): string {
+  return join(folderOf(mount), createHash('sha256').update(name).digest('hex'));
+}
