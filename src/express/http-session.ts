@@ -96,20 +96,25 @@ export class HttpSession {
     }
   }
 
-  /** @internal Adds the cookie to the headers when the browser does not have the id of a session that is, or will be, stored. */
-  announce(): void {
+  /**
+   * @internal Adds the cookie to the headers when the browser does not have the id of a session that is, or will be, stored;
+   * whether this told an id that the store does not hold yet.
+   */
+  announce(): boolean {
     const { session } = this;
-    if (this.#response.headersSent) return;
+    if (this.#response.headersSent) return false;
     if (session.id === this.#announced) {
-      if (!this.#renews || this.#work().kind === 'nothing') return;
-    } else if (session.isNew && (this.#failed || this.#work().kind !== 'save')) return;
+      if (!this.#renews || this.#work().kind === 'nothing') return false;
+    } else if (session.isNew && (this.#failed || this.#work().kind !== 'save')) return false;
     this.#renews = false;
     const context = { secureRequest: isSecure(this.#request), now: Date.now() };
     appendCookie(
       this.#response,
       formatSessionCookie(this.#sealed(session.id), this.#store.options.cookie, context),
     );
+    const unheard = session.isNew && session.id !== this.#announced;
     this.#announced = session.id;
+    return unheard;
   }
 
   /** @internal Whether the end of the response has to wait for {@link HttpSession.save}. */

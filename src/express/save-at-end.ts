@@ -1,5 +1,6 @@
 /** Ends the session of a request together with its response, whatever way the response ends. */
 import type { ServerResponse } from 'node:http';
+import { holdBytes } from './hold-bytes.js';
 import type { HttpSession } from './http-session.js';
 import { liftHeaders } from './lift-headers.js';
 import { poseAsEnded } from './pose-as-ended.js';
@@ -13,7 +14,8 @@ export interface SaveAtEndPort {
 }
 
 /**
- * Makes `response` announce and save the session by itself: the cookie with the headers, the save before the last byte.
+ * Makes `response` announce and save the session by itself: the cookie with the headers, the save before the last byte, and
+ * that of a new session before the first, too.
  *
  * Once the response's `end()` was called, the response is to everybody one that has ended, though its last bytes wait for the
  * save; after a save that failed before any byte was sent, it is open again for whoever answers instead.
@@ -24,8 +26,15 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
 
   response.writeHead = function writeHeadWithCookie(this: ServerResponse, ...args: unknown[]) {
     const rest = liftHeaders(this, args);
-    http.announce();
-    return Reflect.apply(writeHead, this, [...rest]);
+    const unheard = http.announce();
+    const result = Reflect.apply(writeHead, this, [...rest]);
+    // The browser may come back with the id as soon as it has it. What cannot be stored now is told at the end.
+    if (unheard && phase === 'open')
+      holdBytes(
+        this,
+        http.session.save().catch(() => undefined),
+      );
+    return result;
   } as ServerResponse['writeHead'];
 
   response.end = function endAfterSave(this: ServerResponse, ...args: unknown[]): ServerResponse {

@@ -1,4 +1,5 @@
 /** PHP and Node share sessions: the same bytes, the same nodes, the same lock. */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -350,6 +351,13 @@ describe('the middleware', () => {
       session(req)['late'] = true;
       res.end('last');
     });
+    app.get('/long', async (req, res) => {
+      session(req)['user'] = 'ada';
+      res.write('first');
+      await once(app, 'go on');
+      session(req)['late'] = true;
+      res.end('last');
+    });
     app.get('/bad', (req, res) => {
       session(req)['f'] = Symbol('x');
       res.json({ ok: true });
@@ -436,6 +444,38 @@ describe('the middleware', () => {
     const url = await listen(shop(store));
     expect(await (await fetch(`${url}/stream`)).text()).toBe('firstlast');
     expect(failures).toHaveLength(1);
+  });
+
+  test('a new session is stored before the browser learns its id, also in a response that goes on for long', async () => {
+    const store = await openStore();
+    const app = shop(store);
+    const url = await listen(app);
+    const long = await fetch(`${url}/long`);
+    const id = cookieOf(long) ?? '';
+    expect((await store.load(id)).data).toEqual({ user: 'ada' });
+    const second = await fetch(`${url}/me`, withId(id));
+    expect(await second.json()).toEqual({ user: 'ada', id });
+    expect(second.headers.getSetCookie()).toEqual([]);
+    expect(await php(id, "$_SESSION['php'] = 1; echo $_SESSION['user'];")).toBe('ada');
+    app.emit('go on');
+    expect(await long.text()).toBe('firstlast');
+    expect((await store.load(id)).data).toEqual({ user: 'ada', php: 1, late: true });
+  });
+
+  test('a new session that cannot be stored before its first byte is told of once, and the answer goes on', async () => {
+    const store = await openStore({ lockWaitMs: 300 });
+    const app = shop(store);
+    const failures: string[] = [];
+    store.on(
+      'save-failed',
+      ({ error }) => void failures.push((error as Error & { code?: string }).code ?? ''),
+    );
+    const url = await listen(app);
+    for (const node of suite.servers.memcached) await node.kill();
+    const long = await fetch(`${url}/long`);
+    app.emit('go on');
+    expect(await long.text()).toBe('firstlast');
+    expect(failures).toEqual(['ERR_STORE_DOWN']);
   });
 
   test('a save that fails before the headers are sent goes to the error handler, not to the browser as success', async () => {
