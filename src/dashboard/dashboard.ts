@@ -13,7 +13,7 @@ import {
 } from './dashboard-options.js';
 import { type DashboardState, dashboardState } from './dashboard-state.js';
 import { DecisionLog } from './decision-log.js';
-import { EventStreams } from './event-stream.js';
+import { EVENT_STREAM, EventStreams } from './event-stream.js';
 import { dashboardPage } from './page/dashboard-page.js';
 import { isOwnAction, mayEnter } from './request-gate.js';
 import { SampleSeries } from './sample-series.js';
@@ -79,6 +79,7 @@ class DashboardSite {
   readonly #streams: EventStreams;
   readonly #token = randomBytes(24).toString('base64url');
   readonly #timer: NodeJS.Timeout;
+  #isClosed = false;
   #timeline: readonly JournalRecord[] = [];
   #timelineDue = 0;
 
@@ -99,7 +100,7 @@ class DashboardSite {
     response: ServerResponse,
     next?: (error?: unknown) => void,
   ): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', 'http://x');
+    const pathname = pathOf(request.url ?? '/');
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     if (!(await mayEnter(request, this.#options))) {
       text(
@@ -107,6 +108,10 @@ class DashboardSite {
         403,
         'Not allowed. The page answers requests from this machine, or those that `authorize` lets in.',
       );
+      return;
+    }
+    if (this.#isClosed) {
+      text(response, 503, 'The page was closed.');
       return;
     }
     const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`;
@@ -120,7 +125,7 @@ class DashboardSite {
         return;
       case 'GET /events':
         await this.#readTimeline();
-        this.#open(response);
+        this.#open(request, response);
         return;
       case 'GET /livez':
         json(response, 200, { alive: true });
@@ -141,6 +146,7 @@ class DashboardSite {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#timer);
     this.#watchRoutes(false);
     const failover = partOf(() => this.#cluster.failover);
@@ -151,10 +157,10 @@ class DashboardSite {
 
   #page(request: IncomingMessage, response: ServerResponse): void {
     const whole = (request as { originalUrl?: string }).originalUrl ?? request.url ?? '/';
-    const path = whole.split('?')[0] ?? '/';
+    const path = pathOf(whole);
     if (!path.endsWith('/')) {
       // The page asks for what lies beside it.
-      response.setHeader('location', `./${encodeURIComponent(path.slice(path.lastIndexOf('/') + 1))}/`);
+      response.setHeader('location', `./${path.slice(path.lastIndexOf('/') + 1)}/`);
       text(response, 308, '');
       return;
     }
@@ -168,9 +174,14 @@ class DashboardSite {
     response.end(dashboardPage({ title, nonce, token: allowActions ? this.#token : '' }));
   }
 
-  #open(response: ServerResponse): void {
+  #open(request: IncomingMessage, response: ServerResponse): void {
     if (!this.#streams.hasRoom) {
       text(response, 503, 'Too many pages are open.');
+      return;
+    }
+    if (request.method === 'HEAD') {
+      response.setHeader('content-type', EVENT_STREAM);
+      response.end();
       return;
     }
     this.#streams.add(response);
@@ -248,6 +259,11 @@ const HEADERS = {
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
 };
+
+/** The path of a request as it was sent; what `URL` makes of `//` is an error. */
+function pathOf(url: string): string {
+  return url.replace(/^https?:\/\/[^/?]*/i, '').split('?')[0] || '/';
+}
 
 function text(response: ServerResponse, status: number, body: string): void {
   response.statusCode = status;

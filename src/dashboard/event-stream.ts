@@ -1,14 +1,18 @@
 /** Server-sent events: one connection per open page. */
 import type { ServerResponse } from 'node:http';
 
+/** The content type of the events. */
+export const EVENT_STREAM = 'text/event-stream; charset=utf-8';
+
 /** Pages that are served at once. */
 const MAX_STREAMS = 20;
-/** A page that has not taken so much yet is given nothing more, bytes. */
-const MAX_BACKLOG = 1_000_000;
+/** A page that took nothing for so many events is given up; until then it only misses them. */
+const MAX_MISSED = 30;
 
 /** The open pages. */
 export class EventStreams {
-  readonly #streams = new Set<ServerResponse>();
+  /** With the number of events that each page missed in a row. */
+  readonly #streams = new Map<ServerResponse, number>();
   readonly #onCount: (count: number) => void;
 
   /** Makes an empty set; `onCount` is told how many pages are open whenever that changes. */
@@ -29,12 +33,12 @@ export class EventStreams {
   /** Begins to send events over `response`. */
   add(response: ServerResponse): void {
     response.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
+      'content-type': EVENT_STREAM,
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     });
     response.write('retry: 2000\n\n');
-    this.#streams.add(response);
+    this.#streams.set(response, 0);
     this.#onCount(this.#streams.size);
     response.on('error', () => response.destroy());
     response.on('close', () => {
@@ -48,17 +52,20 @@ export class EventStreams {
     response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
-  /** Sends an event to all pages. */
+  /** Sends an event to all pages that took the one before: what is kept for a slow one stays bounded. */
   broadcast(event: string, data: unknown): void {
     const text = `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
-    for (const stream of this.#streams) {
-      if (stream.writableLength > MAX_BACKLOG) stream.destroy();
-      else stream.write(text);
+    for (const [stream, missed] of this.#streams) {
+      if (!stream.writableNeedDrain) {
+        this.#streams.set(stream, 0);
+        stream.write(text);
+      } else if (missed < MAX_MISSED) this.#streams.set(stream, missed + 1);
+      else stream.destroy();
     }
   }
 
   /** Ends all. */
   close(): void {
-    for (const stream of this.#streams) stream.end();
+    for (const stream of this.#streams.keys()) stream.end();
   }
 }

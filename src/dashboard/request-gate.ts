@@ -28,13 +28,19 @@ export function isOwnAction(request: IncomingMessage, token: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** A name of this machine in `Host` keeps pages of other sites out whose name was made to point here. */
+/** What proxies add. nginx adds nothing unless told to, but asks by HTTP/1.0 in most releases, which no browser does. */
+const PROXIED = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'forwarded', 'x-real-ip', 'via'];
+
+/**
+ * A name of this machine in `Host` keeps pages of other sites out whose name was made to point here; a proxy on this machine
+ * makes everybody local.
+ */
 function isLocal(request: IncomingMessage): boolean {
   const name = (request.headers.host ?? '').replace(/:\d+$/, '');
   const peer = request.socket.remoteAddress ?? '';
   const fromHere = /^(?:127\.|::1$|::ffff:127\.)/.test(peer);
   const forwarded =
-    request.headers['x-forwarded-for'] !== undefined || request.headers['forwarded'] !== undefined;
+    request.httpVersion === '1.0' || PROXIED.some((header) => request.headers[header] !== undefined);
   return fromHere && !forwarded && ['localhost', '127.0.0.1', '[::1]'].includes(name.toLowerCase());
 }
 

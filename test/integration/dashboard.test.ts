@@ -1,5 +1,6 @@
 /** The live page over HTTP: what it answers, to whom, and what never leaves it. */
 import { createServer, request, type Server } from 'node:http';
+import { connect } from 'node:net';
 import express from 'express';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type DashboardHandler, type DashboardOptions, dashboard } from '../../src/dashboard/index.js';
@@ -206,6 +207,34 @@ test('mounted in Express below a path, with a slash or without, and beside other
   expect((await fetch(`${url}/ops/stormlamp/state.json`)).status).toBe(200);
   expect(await (await fetch(`${url}/ops/stormlamp/nothing`)).text()).toBe('elsewhere');
 });
+
+test('odd requests: no error, no stream that nobody reads, nothing after the end', async () => {
+  const { url, page } = await mount();
+  for (const path of ['//', '///', '/%2e%2e/state.json', '/http://x/']) {
+    const answer = await raw(url, path);
+    expect([path, answer.split('\r\n')[0]]).toEqual([path, 'HTTP/1.1 404 Not Found']);
+  }
+  expect(await raw(url, '/state.json?x=//')).toContain('HTTP/1.1 200 OK');
+  const heads = await Promise.all(
+    Array.from({ length: 25 }, () => fetch(`${url}/events`, { method: 'HEAD' })),
+  );
+  expect(new Set(heads.map(({ status }) => status))).toEqual(new Set([200]));
+  const stream = await fetch(`${url}/events`);
+  expect(stream.status).toBe(200);
+  page.close();
+  expect(await stream.text()).toContain('event: state');
+  expect((await fetch(`${url}/events`)).status).toBe(503);
+});
+
+/** The answer to a request line as it stands. */
+async function raw(url: string, path: string): Promise<string> {
+  const { hostname, port, host } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.end(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  let answer = '';
+  for await (const piece of socket) answer += String(piece);
+  return answer;
+}
 
 test('livez and readyz say what a load balancer needs to know', async () => {
   const handler = health(cluster, { needs: ['reads', 'writes', 'sessions'] });

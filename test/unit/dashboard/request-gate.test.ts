@@ -16,6 +16,8 @@ test.each([
   ['another machine', request({}, '10.0.0.9'), false],
   ['a name of another site that points here', request({ host: 'evil.example:3000' }), false],
   ['a proxy on this machine', request({ 'x-forwarded-for': '10.0.0.9' }), false],
+  ['a proxy that tells another way', request({ 'x-real-ip': '10.0.0.9' }), false],
+  ['a proxy that tells nothing', { ...request({}), httpVersion: '1.0' } as IncomingMessage, false],
 ])('without authorize: %s', async (_, incoming, allowed) => {
   expect(await mayEnter(incoming, open)).toBe(allowed);
 });

@@ -1,0 +1,56 @@
+import type { ServerResponse } from 'node:http';
+import { Writable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { EventStreams } from '../../../src/dashboard/event-stream.js';
+
+/** A page that takes what is sent when it is told to. */
+class Page extends Writable {
+  taken = '';
+  #take: (() => void) | undefined;
+  constructor() {
+    super({ highWaterMark: 1_000 });
+  }
+  writeHead(): void {}
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.#take = () => {
+      this.taken += String(chunk);
+      done();
+    };
+  }
+  async takeAll(): Promise<void> {
+    while (this.writableLength > 0) {
+      this.#take?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
+const LARGE = 'x'.repeat(5_000_000);
+const open = (streams: EventStreams): Page => {
+  const page = new Page();
+  streams.add(page as unknown as ServerResponse);
+  streams.send(page as unknown as ServerResponse, 'state', LARGE);
+  return page;
+};
+
+test('a page that is slow to take a large first state misses events, stays open, and goes on', async () => {
+  const streams = new EventStreams(() => undefined);
+  const page = open(streams);
+  const kept = page.writableLength;
+  for (let n = 0; n < 20; n += 1) streams.broadcast('state', n);
+  expect([page.destroyed, page.writableLength]).toEqual([false, kept]);
+  await page.takeAll();
+  streams.broadcast('state', 'after');
+  await page.takeAll();
+  expect(page.taken).toContain('data: "after"');
+  expect(page.taken).not.toContain('data: 19');
+});
+
+test('a page that never takes anything is given up, and counts no more', async () => {
+  const counts: number[] = [];
+  const streams = new EventStreams((count) => counts.push(count));
+  const page = open(streams);
+  for (let n = 0; n < 31; n += 1) streams.broadcast('state', n);
+  await new Promise((resolve) => page.once('close', resolve));
+  expect([page.destroyed, streams.count, counts]).toEqual([true, 0, [1, 0]]);
+});
