@@ -129,8 +129,10 @@ export class ExpressSessionStore extends EventEmitter {
     variables.take(given);
     const { outcome } = await this.#store.save(variables.session);
     this.#handedOut.set(given, variables);
-    // express-session takes a save for a renewal as well.
-    if (outcome === 'unchanged' && variables.session.exists) await this.#store.touch(id);
+    if (outcome !== 'unchanged') return;
+    // express-session takes a save for a renewal as well, and stores new sessions without variables, as PHP does.
+    if (variables.session.exists) await this.#store.touch(id);
+    else await this.#store.writeRaw(id, Buffer.alloc(0));
   }
 
   #generate(req: object): void {

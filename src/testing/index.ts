@@ -1,5 +1,10 @@
 /** Real servers and faults for tests: what `stormlamp/testing` exports. */
 export {
+  type ExpressStore,
+  type ExpressStoreConformanceOptions,
+  expressStoreConformance,
+} from './conformance/express-store-conformance.js';
+export {
   type ConformanceCase,
   type SessionStoreConformanceOptions,
   sessionStoreConformance,

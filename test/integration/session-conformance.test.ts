@@ -3,8 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
+import { sessionStore } from '../../src/express/index.js';
 import { createSessionStore, type SessionStorePort } from '../../src/index.js';
-import { type LocalCluster, sessionStoreConformance, startLocalCluster } from '../../src/testing/index.js';
+import {
+  type ExpressStore,
+  expressStoreConformance,
+  type LocalCluster,
+  sessionStoreConformance,
+  startLocalCluster,
+} from '../../src/testing/index.js';
 
 let servers: LocalCluster;
 let folder: string;
@@ -38,6 +45,21 @@ const stores: Readonly<Record<string, () => Promise<SessionStorePort>>> = {
 
 describe.each(Object.entries(stores))('%s', (_name, open) => {
   for (const { name, run } of sessionStoreConformance(open)) test(name, run);
+
+  const opened = new Map<ExpressStore, SessionStorePort>();
+  const openForExpress = async (): Promise<ExpressStore> => {
+    const store = await open();
+    const forExpress = sessionStore(store);
+    opened.set(forExpress, store);
+    return forExpress;
+  };
+  const close = (store: ExpressStore) => opened.get(store)?.close();
+  for (const { name, run } of expressStoreConformance(openForExpress, {
+    close,
+    expires: false,
+    emptyObjects: false,
+  }))
+    test(`for express-session: ${name}`, run);
 });
 
 describe('memcached, the last write wins', () => {
