@@ -41,6 +41,11 @@ export const mysqlLines: LogRules<MysqlClusterEvents> = {
   ],
   'connect-failed': ({ node, error }) => ['warn', `cannot connect to ${node}`, { node, ...causeOf(error) }],
   'discovery-failed': ({ node, error }) => ['warn', `cannot use ${node}`, { node, ...causeOf(error) }],
+  'lag-failed': ({ node, error }) => [
+    'warn',
+    `cannot measure the lag of ${node}`,
+    { node, ...causeOf(error) },
+  ],
   'heartbeat-failed': ({ node, error }) => [
     'warn',
     `cannot write the heartbeat on ${node}`,

@@ -41,6 +41,8 @@ export interface CoreListeners {
   onConnectError(node: NodeId, error: Error): void;
   /** A server that was named by another one cannot be used, or who the replicas are may not be seen. */
   onDiscoveryFailure(node: NodeId, error: Error): void;
+  /** The lag of a replica could not be measured. */
+  onLagFailure(node: NodeId, error: Error): void;
   /** The heartbeat could not be written. */
   onHeartbeatFailure(node: NodeId, error: Error): void;
 }
@@ -278,7 +280,8 @@ export class ClusterCore implements ConnectionHost {
     const { credentials, lagSource } = this.options.monitor;
     const namesPeers = this.options.discovery !== undefined;
     const onMissing = (error: Error): void => this.#listeners.onDiscoveryFailure(config.seed.id, error);
-    return this.#servers.probeOf({ config, credentials, lagSource, namesPeers, onMissing });
+    const onUnmeasured = (error: Error): void => this.#listeners.onLagFailure(config.seed.id, error);
+    return this.#servers.probeOf({ config, credentials, lagSource, namesPeers, onMissing, onUnmeasured });
   }
 
   #createDiscovery(): NodeDiscovery | undefined {

@@ -87,6 +87,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
       onBreakerChange: (change) => this.publish('breaker-changed', change),
       onConnectError: (node, error) => this.publish('connect-failed', { node, error }),
       onDiscoveryFailure: (node, error) => this.publish('discovery-failed', { node, error }),
+      onLagFailure: (node, error) => this.publish('lag-failed', { node, error }),
       onHeartbeatFailure: (node, error) => this.publish('heartbeat-failed', { node, error }),
     };
     this.#core = new ClusterCore(options, listeners, servers);

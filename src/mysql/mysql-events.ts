@@ -16,6 +16,8 @@ export interface MysqlClusterEvents
   readonly 'connect-failed': { readonly node: NodeId; readonly error: Error };
   /** A server that another one names cannot be used, or a node may not be asked for its replicas. */
   readonly 'discovery-failed': { readonly node: NodeId; readonly error: Error };
+  /** The function of `monitor.lagSource` began to fail for a replica, whose lag is unknown until it gives a number again. */
+  readonly 'lag-failed': { readonly node: NodeId; readonly error: Error };
   /** The heartbeat, which this process was to write (`monitor.lagSource`), could not be written. */
   readonly 'heartbeat-failed': { readonly node: NodeId; readonly error: Error };
   /** A connection is about to be checked out: session settings made here hold for it wherever it goes. */

@@ -2,33 +2,28 @@
 import { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { HealthProbe } from '../health/health-probe.js';
-import type { GroupFacts, ReplicationChannel, ServerFacts } from '../topology/node-description.js';
+import type { ReplicationChannel, ServerFacts } from '../topology/node-description.js';
 import type { ServerPeer } from '../topology/server-peers.js';
 import { type ConnectionFactory, createConnectionFactory } from './connection-factory.js';
 import { forAdministration, type MysqlNodeConfig } from './connection-options.js';
 import type { CredentialsSource, MysqlCredentials } from './connection-settings.js';
-import { groupKindOf, readGroup } from './group-status.js';
-import { heartbeatSql, readHeartbeats } from './heartbeat-table.js';
+import { groupKindOf } from './group-status.js';
+import { measureLag } from './lag-meter.js';
+import type { ResolvedLagSource } from './monitor-options.js';
 import {
-  missingPrivilegeError,
-  unnamedReplicasError,
-  unreadableGroupError,
-  unreadableHeartbeatError,
-} from './missing-privilege.js';
-import type { LagMeter, ResolvedLagSource } from './monitor-options.js';
-import type { PhysicalConnection } from './physical-connection.js';
-import { readReplicaStatus, replicaStatusStatements, type StatusRow } from './replica-status.js';
+  askChannels,
+  askGroup,
+  askHeartbeats,
+  askPeers,
+  askSigns,
+  askVariables,
+  type ProbeSession,
+} from './probe-questions.js';
+import { replicaStatusStatements } from './replica-status.js';
 import { classifyServerError } from './server-error.js';
-import { readReplicas, replicasStatement } from './server-peers.js';
-import {
-  canTellFineLag,
-  readFineLag,
-  readServerVariables,
-  serverVariablesSql,
-  withFineLag,
-} from './server-variables.js';
-import { parseServerVersion, type ServerVersion } from './server-version.js';
-import { HEARTBEATS_SQL, readSemiSync, SEMI_SYNC_SQL, withHeartbeats } from './signs-of-life.js';
+import { canTellFineLag, readFineLag, readServerVariables, withFineLag } from './server-variables.js';
+import { parseServerVersion } from './server-version.js';
+import { readSemiSync, withHeartbeats } from './signs-of-life.js';
 
 /** How a replication probe looks. */
 export interface ReplicationProbeOptions {
@@ -43,8 +38,10 @@ export interface ReplicationProbeOptions {
   readonly lagSource?: ResolvedLagSource | undefined;
   /** Whether the node is asked for its replicas, too. Default false. */
   readonly namesPeers?: boolean | undefined;
-  /** Told once per connection when the account may not ask for them, or the `lagSource` function fails. */
+  /** Told once per connection when the account may not ask for them. */
   readonly onMissing?: ((error: Error) => void) | undefined;
+  /** Told when the `lagSource` function begins to fail. */
+  readonly onUnmeasured?: ((error: Error) => void) | undefined;
 }
 
 /** Makes the probe of one node; it connects when it is first asked, and again whenever it has to. */
@@ -53,37 +50,14 @@ export function createReplicationProbe(options: ReplicationProbeOptions): Health
   return new ReplicationProbe(createConnectionFactory(config), options);
 }
 
-/** What is learnt once per connection. */
-interface Session {
-  readonly connection: PhysicalConnection;
-  readonly version: ServerVersion;
-  /** The statement that shows replication; the other spelling is tried when the server does not know it. */
-  status: string;
-  fineLag: boolean;
-  /** Whether the server's heartbeats must be, and may be, read apart. */
-  heartbeats: boolean;
-  /** Whether it replicated from somebody at the last look; undefined before the first. */
-  isReplica?: boolean;
-  /** The replicas when they were asked for last. */
-  peers: { readonly at: number; readonly list: readonly ServerPeer[] } | undefined;
-  /** Whether it was told that lag cannot be measured. */
-  unmeasured?: boolean;
-  /** The group that the server may be a member of. */
-  readonly group: GroupFacts['kind'] | undefined;
-}
-
-/** Who the replicas are is asked for so often, in milliseconds. */
-const PEERS_MS = 10_000;
-
-/** The share of a probe's time that may be spent on a measurement of lag; without one, the server is known to live all the same. */
-const LAG_SHARE = 0.5;
-
 class ReplicationProbe implements HealthProbe {
   readonly #factory: ConnectionFactory;
   readonly #options: ReplicationProbeOptions;
   readonly #lagSource: ResolvedLagSource;
   #closed = false;
-  #session: Session | undefined;
+  /** Whether the lag could not be measured at the last look. */
+  #isUnmeasured = false;
+  #session: ProbeSession | undefined;
 
   constructor(factory: ConnectionFactory, options: ReplicationProbeOptions) {
     this.#factory = factory;
@@ -111,7 +85,7 @@ class ReplicationProbe implements HealthProbe {
     if (this.#session !== undefined) this.#drop(this.#session);
   }
 
-  async #open(deadline: Deadline): Promise<Session> {
+  async #open(deadline: Deadline): Promise<ProbeSession> {
     const known = this.#session;
     if (known !== undefined && known.connection.lost === undefined) return known;
     if (known !== undefined) this.#drop(known);
@@ -123,7 +97,7 @@ class ReplicationProbe implements HealthProbe {
       const [status] = replicaStatusStatements(version);
       const fineLag = this.#lagSource === 'auto' && canTellFineLag(version);
       const group = await groupKindOf(connection, version, deadline);
-      const session: Session = {
+      const session: ProbeSession = {
         connection,
         version,
         status,
@@ -142,15 +116,15 @@ class ReplicationProbe implements HealthProbe {
     }
   }
 
-  async #look(session: Session, deadline: Deadline): Promise<ServerFacts> {
+  async #look(session: ProbeSession, deadline: Deadline): Promise<ServerFacts> {
     // All are sent at once: the later ones wait in the driver for the answers to the earlier ones.
     const [variables, status, signs, peers, group, beats] = await Promise.allSettled([
-      this.#variables(session, deadline),
-      this.#channels(session, deadline),
-      this.#signs(session, deadline),
+      askVariables(session, deadline),
+      askChannels(session, deadline, this.#lagSource === 'unchecked'),
+      askSigns(session, deadline),
       this.#peers(session, deadline),
-      this.#group(session, deadline),
-      this.#tableBeats(session, deadline),
+      askGroup(session, deadline),
+      askHeartbeats(session, deadline, this.#lagSource),
     ]);
     if (variables.status === 'rejected') throw variables.reason;
     if (status.status === 'rejected') throw status.reason;
@@ -165,7 +139,7 @@ class ReplicationProbe implements HealthProbe {
     session.isReplica = channels.length > 0;
     return {
       ...readServerVariables(row),
-      channels: await this.#metered(withFineLag(timed, readFineLag(row)), session, deadline),
+      channels: await this.#metered(session, withFineLag(timed, readFineLag(row)), deadline),
       replicationVisible: status.value !== undefined,
       ...(semiSync === undefined ? {} : { semiSync }),
       ...(beats.value === undefined ? {} : { heartbeats: beats.value }),
@@ -174,161 +148,30 @@ class ReplicationProbe implements HealthProbe {
     };
   }
 
-  /** What the server was at the last look decides what else is asked; a change is caught up with by the next look. */
-  async #signs(session: Session, deadline: Deadline): Promise<readonly StatusRow[]> {
-    if (session.isReplica === false) return await session.connection.ask(SEMI_SYNC_SQL, deadline);
-    if (session.isReplica === undefined || !session.heartbeats) return [];
-    try {
-      return await session.connection.ask(HEARTBEATS_SQL, deadline);
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      session.heartbeats = false;
-      return [];
-    }
-  }
-
-  /** The replicas of the node, asked for now and then; undefined when nobody wants to know. */
-  async #peers(session: Session, deadline: Deadline): Promise<readonly ServerPeer[] | undefined> {
-    if (this.#options.namesPeers !== true) return undefined;
-    const now = performance.now();
-    if (session.peers !== undefined && now - session.peers.at < PEERS_MS) return session.peers.list;
-    let list: readonly ServerPeer[] = [];
-    try {
-      list = readReplicas(await session.connection.ask(replicasStatement(session.version), deadline));
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      if (session.peers === undefined) {
-        this.#options.onMissing?.(unnamedReplicasError(this.#factory.node, session.version, error));
-      }
-    }
-    session.peers = { at: now, list };
-    return list;
-  }
-
-  /** What the node says about its group; undefined when it is in none. */
-  async #group({ connection, group }: Session, deadline: Deadline): Promise<GroupFacts | undefined> {
-    if (group === undefined) return undefined;
-    try {
-      return await readGroup(connection, group, deadline);
-    } catch (error) {
-      if ((error as { errno?: unknown }).errno !== 1142) throw error;
-      throw unreadableGroupError(this.#factory.node, error);
-    }
-  }
-
-  /** The heartbeats of all servers; none while the table is not there yet, or is locked: that says nothing about the server. */
-  async #tableBeats(session: Session, deadline: Deadline): Promise<ServerFacts['heartbeats']> {
-    const source = this.#lagSource;
-    if (typeof source !== 'object') return undefined;
-    const { connection, version } = session;
-    try {
-      const sql = heartbeatSql(source.table, version.flavor, deadline.remainingMs() * LAG_SHARE);
-      return readHeartbeats(await connection.ask(sql, deadline));
-    } catch (error) {
-      const { errno } = error as { errno?: unknown };
-      if (errno === 1142) throw unreadableHeartbeatError(this.#factory.node, source.table, error);
-      if (classifyServerError(error, version.flavor).answered && connection.lost === undefined) return {};
-      throw error;
-    }
+  /** The replicas of the node; undefined when nobody wants to know. */
+  async #peers(session: ProbeSession, deadline: Deadline): Promise<readonly ServerPeer[] | undefined> {
+    return this.#options.namesPeers === true
+      ? await askPeers(session, deadline, this.#options.onMissing)
+      : undefined;
   }
 
   /** The channels with the lag that the user's own function measures, if there is one. */
   async #metered(
+    session: ProbeSession,
     channels: readonly ReplicationChannel[],
-    session: Session,
     deadline: Deadline,
   ): Promise<readonly ReplicationChannel[]> {
     const source = this.#lagSource;
     if (typeof source !== 'function' || channels.length === 0) return channels;
-    const measured = await this.#ownMeasure(source, session, deadline);
-    // What is no number of milliseconds says nothing.
-    const lagMs = typeof measured === 'number' && measured >= 0 ? measured : null;
+    const { lagMs, error, isBusy } = await measureLag(source, session.connection, deadline);
+    if (error !== undefined && !this.#isUnmeasured) this.#options.onUnmeasured?.(error);
+    this.#isUnmeasured = error !== undefined;
+    if (isBusy) this.#drop(session);
     return channels.map((channel) => ({ ...channel, lagMs }));
   }
 
-  /** What the user's function measures; undefined when it fails or takes too long: that says nothing about the server. */
-  async #ownMeasure(source: LagMeter, session: Session, deadline: Deadline): Promise<unknown> {
-    const { node } = this.#factory;
-    const own = deadline.within(Math.max(1, deadline.remainingMs() * LAG_SHARE));
-    let asked = 0;
-    const ask = async (sql: string): Promise<readonly StatusRow[]> => {
-      asked += 1;
-      const rows = await session.connection.ask(sql, own);
-      asked -= 1;
-      return rows;
-    };
-    const measure = async (): Promise<unknown> => await source({ node, ask });
-    try {
-      return await own.race('The `lagSource` function', measure());
-    } catch (error) {
-      if (session.unmeasured !== true) {
-        const cause = error instanceof Error ? error : new Error(String(error));
-        this.#options.onMissing?.(
-          new StormlampError(
-            ErrorCode.INVALID_OPTION,
-            `The lag of ${node} is unknown: the \`lagSource\` function failed: ${cause.message}`,
-            { node, cause },
-          ),
-        );
-      }
-      session.unmeasured = true;
-      return undefined;
-    } finally {
-      // The connection may still be busy with what was asked.
-      if (asked > 0) this.#drop(session);
-    }
-  }
-
-  async #variables(session: Session, deadline: Deadline): Promise<StatusRow> {
-    const { connection, version, fineLag } = session;
-    try {
-      const [row] = await connection.ask(serverVariablesSql(version, fineLag), deadline);
-      return row ?? {};
-    } catch (error) {
-      // Reading performance_schema is a privilege of its own, and it can be switched off.
-      if (!fineLag || !isRefusal(error)) throw error;
-      session.fineLag = false;
-      const [row] = await connection.ask(serverVariablesSql(version, false), deadline);
-      return row ?? {};
-    }
-  }
-
-  /** The channels; undefined when they may not be seen and nobody minds. */
-  async #channels(session: Session, deadline: Deadline): Promise<readonly ReplicationChannel[] | undefined> {
-    try {
-      const rows = await this.#status(session, deadline);
-      return readReplicaStatus(rows, session.version.flavor);
-    } catch (error) {
-      if (classifyServerError(error, session.version.flavor).kind !== 'access') throw error;
-      if (this.#lagSource === 'unchecked') return undefined;
-      const [row] = await session.connection.ask('SELECT CURRENT_USER() AS account', deadline);
-      throw missingPrivilegeError(this.#factory.node, session.version, String(row?.['account'] ?? ''), error);
-    }
-  }
-
-  async #status(session: Session, deadline: Deadline): Promise<readonly StatusRow[]> {
-    try {
-      return await session.connection.ask(session.status, deadline);
-    } catch (error) {
-      if ((error as { errno?: unknown }).errno !== 1064) throw error;
-      const other = replicaStatusStatements(session.version).find(
-        (statement) => statement !== session.status,
-      );
-      if (other === undefined) throw error;
-      const rows = await session.connection.ask(other, deadline);
-      session.status = other;
-      return rows;
-    }
-  }
-
-  #drop(session: Session): void {
+  #drop(session: ProbeSession): void {
     session.connection.destroy();
     if (this.#session === session) this.#session = undefined;
   }
-}
-
-/** An account that may not read, or a table, column or function that this server does not have. */
-function isRefusal(error: unknown): boolean {
-  const { errno } = error as { errno?: unknown };
-  return typeof errno === 'number' && [1044, 1054, 1109, 1142, 1143, 1146, 1227, 1305, 1683].includes(errno);
 }

@@ -9,6 +9,7 @@ const COUNTED = {
     'connect-failed': ['node'],
     'breaker-changed': ['node', 'operation'],
     'discovery-failed': ['node'],
+    'lag-failed': ['node'],
     'heartbeat-failed': ['node'],
   },
   sessions: {

@@ -2,6 +2,7 @@
  * The servers on which the tests of the MySQL client run: those of the system and MySQL. Long runs name others in the
  * environment: `npm run chaos -- mysql-newest` the newest MariaDB, `npm run chaos -- topology` all of them.
  */
+import { test } from 'vitest';
 import { DATABASES, type DatabaseCase } from './database-matrix.js';
 
 const named = process.env['STORMLAMP_CLIENT_DATABASES'];
@@ -16,9 +17,14 @@ export const EVERY_CLIENT_DATABASE: readonly DatabaseCase[] = DATABASES.filter(
   ({ name }) => named === undefined || isNamed(name),
 );
 
-/** For what is decided by the same code on every server, and was seen there once: the long form asks all, `npm test` one. */
-export const LONG_CLIENT_DATABASES: readonly DatabaseCase[] =
-  named === undefined ? CLIENT_DATABASES.slice(0, 1) : CLIENT_DATABASES;
+/**
+ * `test`, or nothing: for what the same code decides on every server. `npm test` asks it of {@link ONE_CLIENT_DATABASE} only, and of
+ * the others what differs there; the long runs ask everything of all.
+ */
+export function wholeTest(database: string): (title: string, work: () => Promise<void> | void) => void {
+  const isWhole = named !== undefined || database === ONE_CLIENT_DATABASE.name;
+  return isWhole ? (title, work) => test(title, work) : () => undefined;
+}
 
 /** For what is about the client and the same on every server: one of them. */
 export const ONE_CLIENT_DATABASE: DatabaseCase = firstOf(CLIENT_DATABASES);

@@ -6,10 +6,11 @@ import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { roleOf } from '../../src/topology/node-description.js';
 import { startDnsServer } from '../support/dns-server.js';
-import { CLIENT_DATABASES } from './client-databases.js';
+import { CLIENT_DATABASES, wholeTest } from './client-databases.js';
 import { eventually } from './eventually.js';
 
-describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
+describe.each(CLIENT_DATABASES)('$name', ({ name, flavor, options }) => {
+  const whole = wholeTest(name);
   let servers: LocalCluster;
   const clients: MysqlCluster[] = [];
   const forwards: Server[] = [];
@@ -71,12 +72,12 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
     }
   });
 
-  test('nothing is found when nothing shall be', async () => {
+  whole('nothing is found when nothing shall be', async () => {
     const { client } = await clientFor({ primary: urlOf(servers.primary), discover: false });
     expect(rolesOf(client)).toEqual({ [servers.primary.id]: 'primary' });
   });
 
-  test('servers that call each other by other addresses are reached by those of the map', async () => {
+  whole('servers that call each other by other addresses are reached by those of the map', async () => {
     const map = Object.fromEntries(
       servers.databases.map(({ id, realPort }) => [id, `localhost:${realPort}`]),
     );
@@ -87,7 +88,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
     expect(Object.keys(rolesOf(client)).sort()).toEqual(Object.values(map).sort());
   });
 
-  test('a server under a second name is not found again', async () => {
+  whole('a server under a second name is not found again', async () => {
     const [one] = servers.replicas;
     const { client } = await clientFor({
       primary: urlOf({ id: `localhost:${servers.primary.port}` }),
@@ -102,7 +103,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
     expect(client.topology().warnings).toEqual([]);
   });
 
-  test('one that was found while its listed name was down is given up when that comes back', async () => {
+  whole('one that was found while its listed name was down is given up when that comes back', async () => {
     const [one] = servers.replicas;
     if (one === undefined) throw new Error('There is no replica');
     const forward = await forwardTo(one, '127.0.0.9', 0);
@@ -121,7 +122,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
     expect(client.stats().map(({ node }) => node)).not.toContain(one.id);
   });
 
-  test('a replica that joins later is found', async () => {
+  whole('a replica that joins later is found', async () => {
     const [one] = servers.replicas;
     if (one === undefined) throw new Error('There is no replica');
     await one.stop();
@@ -145,7 +146,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
     return server;
   }
 
-  test('every address of a name is a node, and one that is added later, too', async () => {
+  whole('every address of a name is a node, and one that is added later, too', async () => {
     const [one, two] = servers.replicas;
     if (one === undefined || two === undefined) throw new Error('There are no two replicas');
     const first = await forwardTo(servers.primary, '127.0.0.2', 0);
@@ -172,7 +173,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
     await dns.close();
   });
 
-  test('a service record names the nodes', async () => {
+  whole('a service record names the nodes', async () => {
     const srv = {
       '_mysql._tcp.shop.test': servers.databases.map(({ port }) => ({ name: 'localhost', port })),
     };

@@ -9,6 +9,8 @@ import { eventually } from './eventually.js';
 let servers: LocalCluster;
 let client: MysqlCluster;
 const ports: number[] = [];
+/** What waits for a member that comes back, or is late, is asked by `npm run chaos -- topology` only. */
+const isLongForm = process.env['STORMLAMP_CHAOS'] === '1';
 const GROUP = 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee';
 
 beforeAll(async () => {
@@ -104,7 +106,7 @@ test('the primary and the secondaries are those that the group names, from one s
 
 test('a scope sees its writes, and secondaries serve', async () => {
   const served = new Set<number>();
-  for (let v = 1; v <= 200; v += 1) {
+  for (let v = 1; v <= (isLongForm ? 200 : 50); v += 1) {
     const seen = await client.run({}, async () => {
       await client.execute('UPDATE t SET v = ? WHERE id = 1', [v]);
       const [rows] = await client.query<never>('SELECT v, @@server_id AS id FROM t WHERE id = 1');
@@ -116,28 +118,29 @@ test('a scope sees its writes, and secondaries serve', async () => {
   expect(served.size).toBeGreaterThan(1);
 });
 
-test('a secondary that cannot apply is left out, and serves again when it has caught up', async () => {
-  const late = servers.databases.find(({ id }) => id !== writer());
-  if (late === undefined) throw new Error('There is no secondary');
-  await late.query(`LOCK TABLES ${servers.database}.t READ`);
-  try {
-    await eventually('it is late', async () => {
-      await client.query('UPDATE t SET v = v + 1 WHERE id = 1');
-      const node = client.topology().nodes.find(({ id }) => id === late.id);
-      return node !== undefined && (effectiveLagMs(node, performance.now()) ?? 0) > 2_000;
+if (isLongForm)
+  test('a secondary that cannot apply is left out, and serves again when it has caught up', async () => {
+    const late = servers.databases.find(({ id }) => id !== writer());
+    if (late === undefined) throw new Error('There is no secondary');
+    await late.query(`LOCK TABLES ${servers.database}.t READ`);
+    try {
+      await eventually('it is late', async () => {
+        await client.query('UPDATE t SET v = v + 1 WHERE id = 1');
+        const node = client.topology().nodes.find(({ id }) => id === late.id);
+        return node !== undefined && (effectiveLagMs(node, performance.now()) ?? 0) > 2_000;
+      });
+      const explained = client.run({ maxLagMs: 1_000 }, () => client.explain('SELECT 1'));
+      expect(explained.considered.find(({ node }) => node === late.id)).toMatchObject({ fit: false });
+    } finally {
+      await late.query('UNLOCK TABLES');
+    }
+    await eventually('it serves again', () => {
+      const explained = client.run({ maxLagMs: 1_000 }, () => client.explain('SELECT 1'));
+      return explained.considered.find(({ node }) => node === late.id)?.fit;
     });
-    const explained = client.run({ maxLagMs: 1_000 }, () => client.explain('SELECT 1'));
-    expect(explained.considered.find(({ node }) => node === late.id)).toMatchObject({ fit: false });
-  } finally {
-    await late.query('UNLOCK TABLES');
-  }
-  await eventually('it serves again', () => {
-    const explained = client.run({ maxLagMs: 1_000 }, () => client.explain('SELECT 1'));
-    return explained.considered.find(({ node }) => node === late.id)?.fit;
   });
-});
 
-test('writes and reads follow when the primary is killed, and it comes back as a secondary', async () => {
+test('writes and reads follow when the primary is killed', async () => {
   const killed = servers.databases.find(({ id }) => id === writer());
   if (killed === undefined) throw new Error('There is no primary');
   const reads = client.run({ maxLagMs: 60_000 }, () => client.query('SELECT COUNT(*) FROM t'));
@@ -153,18 +156,20 @@ test('writes and reads follow when the primary is killed, and it comes back as a
   await reads;
   expect(writer()).not.toBe(killed.id);
   expect(roles()[killed.id]).toBe('unknown');
+  if (!isLongForm) return;
   await killed.start();
   await join(killed, false);
   await eventually('it is a secondary', () => roles()[killed.id] === 'replica');
   expect(Object.values(roles()).sort()).toEqual(['primary', 'replica', 'replica']);
 });
 
-test('a secondary that is killed reads no more, and the others go on', async () => {
-  const killed = servers.databases.find(({ id }) => id !== writer());
-  if (killed === undefined) throw new Error('There is no secondary');
-  await killed.kill();
-  await eventually('it is seen to be dead', () => roles()[killed.id] === 'unknown');
-  await client.query('UPDATE t SET v = v + 1 WHERE id = 1');
-  await client.query('SELECT v FROM t');
-  expect(readerOf()).not.toBe(killed.id);
-});
+if (isLongForm)
+  test('a secondary that is killed reads no more, and the others go on', async () => {
+    const killed = servers.databases.find(({ id }) => id !== writer());
+    if (killed === undefined) throw new Error('There is no secondary');
+    await killed.kill();
+    await eventually('it is seen to be dead', () => roles()[killed.id] === 'unknown');
+    await client.query('UPDATE t SET v = v + 1 WHERE id = 1');
+    await client.query('SELECT v FROM t');
+    expect(readerOf()).not.toBe(killed.id);
+  });

@@ -9,10 +9,11 @@ import { createReplicationProbe } from '../../src/mysql/replication-probe.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { roleOf } from '../../src/topology/node-description.js';
 import { selectNodes } from '../../src/topology/node-selection.js';
-import { DATABASES } from './database-matrix.js';
+import { CLIENT_DATABASES, wholeTest } from './client-databases.js';
 import { eventually } from './eventually.js';
 
-describe.each(DATABASES)('$name', ({ flavor, options }) => {
+describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) => {
+  const whole = wholeTest(database);
   let cluster: LocalCluster;
   let watcher: TopologyWatcher;
   let manager: FailoverManager;
@@ -109,7 +110,7 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
     await eventually('the replica serves again', bothRead);
   });
 
-  test('a frozen replica is left out at the first look, and serves again afterwards', async () => {
+  whole('a frozen replica is left out at the first look, and serves again afterwards', async () => {
     await second.pause();
     expect(
       await looksUntil('the replica is left out', second, () => !readers().includes(second.id)),
@@ -141,26 +142,29 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
     await eventually('the replica serves again', bothRead);
   });
 
-  test('a replica whose applier waits for a lock is late, and serves again when it has caught up', async () => {
-    await first.query(`CREATE TABLE ${cluster.database}.locked (id INT AUTO_INCREMENT PRIMARY KEY)`);
-    await cluster.waitForReplication();
-    await second.query(`LOCK TABLES ${cluster.database}.locked READ`);
-    await first.query(`INSERT INTO ${cluster.database}.locked VALUES ()`);
-    // The server counts the seconds since the write that waits; it has to be old before it can be seen to be late.
-    await eventually('the replica is late', () => isLate(second, 2_000));
-    expect(
-      selectNodes(watcher.topology, {
-        preference: 'replica',
-        maxLagMs: 2_000,
-        now: performance.now(),
-        allows: () => true,
-      }).candidates.map(({ id }) => id),
-    ).not.toContain(second.id);
-    await second.query('UNLOCK TABLES');
-    await eventually('the replica serves again', () => bothRead() && !isLate(second, 2_000));
-  });
+  whole(
+    'a replica whose applier waits for a lock is late, and serves again when it has caught up',
+    async () => {
+      await first.query(`CREATE TABLE ${cluster.database}.locked (id INT AUTO_INCREMENT PRIMARY KEY)`);
+      await cluster.waitForReplication();
+      await second.query(`LOCK TABLES ${cluster.database}.locked READ`);
+      await first.query(`INSERT INTO ${cluster.database}.locked VALUES ()`);
+      // The server counts the seconds since the write that waits; it has to be old before it can be seen to be late.
+      await eventually('the replica is late', () => isLate(second, 2_000));
+      expect(
+        selectNodes(watcher.topology, {
+          preference: 'replica',
+          maxLagMs: 2_000,
+          now: performance.now(),
+          allows: () => true,
+        }).candidates.map(({ id }) => id),
+      ).not.toContain(second.id);
+      await second.query('UNLOCK TABLES');
+      await eventually('the replica serves again', () => bothRead() && !isLate(second, 2_000));
+    },
+  );
 
-  test('a replica that is cut off is left out at the first look, and serves again afterwards', async () => {
+  whole('a replica that is cut off is left out at the first look, and serves again afterwards', async () => {
     const cut = cluster.isolate(second);
     expect(
       await looksUntil('the replica is left out', second, () => !readers().includes(second.id)),
@@ -170,45 +174,51 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
     await eventually('the replica serves again', bothRead);
   });
 
-  test('a replica that is killed is left out at the first look, and serves again when it is back', async () => {
-    await second.kill();
-    expect(
-      await looksUntil('the replica is left out', second, () => !readers().includes(second.id)),
-    ).toBeLessThanOrEqual(2);
-    await second.start();
-    await eventually('the replica serves again', bothRead);
-  });
+  whole(
+    'a replica that is killed is left out at the first look, and serves again when it is back',
+    async () => {
+      await second.kill();
+      expect(
+        await looksUntil('the replica is left out', second, () => !readers().includes(second.id)),
+      ).toBeLessThanOrEqual(2);
+      await second.start();
+      await eventually('the replica serves again', bothRead);
+    },
+  );
 
-  test('a server that is full lives: the roles stay, and a warning says that nothing new is known', async () => {
-    await second.query('SET GLOBAL max_connections = 10');
-    const { user, password } = cluster.accounts.app;
-    const held: Connection[] = [];
-    const hold = (): Promise<boolean> =>
-      createConnection({ host: second.host, port: second.realPort, user, password }).then(
-        (connection) => held.push(connection) > 0,
-        () => false,
-      );
-    try {
-      // The monitor's own connection ends, so that it has to log in again; whether it or we are first is chance.
-      await eventually('the warning', async () => {
-        while (await hold());
-        if (warnings().includes(`blind-monitor ${second.id}`)) return true;
-        const mine = await second.query(
-          "SELECT id FROM information_schema.processlist WHERE user = 'monitor'",
+  whole(
+    'a server that is full lives: the roles stay, and a warning says that nothing new is known',
+    async () => {
+      await second.query('SET GLOBAL max_connections = 10');
+      const { user, password } = cluster.accounts.app;
+      const held: Connection[] = [];
+      const hold = (): Promise<boolean> =>
+        createConnection({ host: second.host, port: second.realPort, user, password }).then(
+          (connection) => held.push(connection) > 0,
+          () => false,
         );
-        for (const { id } of mine) await second.query(`KILL ${Number(id)}`).catch(() => undefined);
-        return false;
-      });
-      expect(writer()).toBe(first.id);
-      expect(watcher.topology.nodes.map(roleOf)).toEqual(['primary', 'replica', 'replica']);
-    } finally {
-      for (const connection of held) connection.destroy();
-      await second.query('SET GLOBAL max_connections = 300');
-    }
-    await eventually('no warning', () => warnings().length === 0 && bothRead());
-  });
+      try {
+        // The monitor's own connection ends, so that it has to log in again; whether it or we are first is chance.
+        await eventually('the warning', async () => {
+          while (await hold());
+          if (warnings().includes(`blind-monitor ${second.id}`)) return true;
+          const mine = await second.query(
+            "SELECT id FROM information_schema.processlist WHERE user = 'monitor'",
+          );
+          for (const { id } of mine) await second.query(`KILL ${Number(id)}`).catch(() => undefined);
+          return false;
+        });
+        expect(writer()).toBe(first.id);
+        expect(watcher.topology.nodes.map(roleOf)).toEqual(['primary', 'replica', 'replica']);
+      } finally {
+        for (const connection of held) connection.destroy();
+        await second.query('SET GLOBAL max_connections = 300');
+      }
+      await eventually('no warning', () => warnings().length === 0 && bothRead());
+    },
+  );
 
-  test('a password that is changed under the monitor is told as such, and the roles stay', async () => {
+  whole('a password that is changed under the monitor is told as such, and the roles stay', async () => {
     const { user, password } = cluster.accounts.monitor;
     await first.query(`ALTER USER '${user}'@'%' IDENTIFIED BY 'another one'`);
     await cluster.waitForReplication();
@@ -273,7 +283,7 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
     expect(watcher.topology.epoch).toBe(2);
   });
 
-  test('the old primary that comes back writable is proven stale and takes no writes', async () => {
+  whole('the old primary that comes back writable is proven stale and takes no writes', async () => {
     await second.query(`INSERT INTO ${cluster.database}.t VALUES (1)`);
     await first.start();
     await eventually('the old primary is seen', () => warnings().includes(`stale-primary ${first.id}`));
@@ -281,7 +291,7 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
     expect(readers()).toEqual([third.id]);
   });
 
-  test('a write to it by somebody else stops all writes, until it is read-only', async () => {
+  whole('a write to it by somebody else stops all writes, until it is read-only', async () => {
     await first.query(`INSERT INTO ${cluster.database}.t VALUES (99)`);
     await eventually('the split brain', () => writer() === 'split-brain');
     expect(told).toContain('split-brain');

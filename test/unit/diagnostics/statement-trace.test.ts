@@ -47,6 +47,7 @@ test('a client without listeners makes no payload for a route: it does not even 
     onBreakerChange: () => undefined,
     onConnectError: () => undefined,
     onDiscoveryFailure: () => undefined,
+    onLagFailure: () => undefined,
     onHeartbeatFailure: () => undefined,
   });
   const looked = vi.spyOn(core, 'topology', 'get');

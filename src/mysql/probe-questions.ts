@@ -1,0 +1,166 @@
+/** What a probe asks one server, question by question, and what it makes of a refusal. */
+import type { Deadline } from '../common/deadline.js';
+import type { GroupFacts, ReplicationChannel, ServerFacts } from '../topology/node-description.js';
+import type { ServerPeer } from '../topology/server-peers.js';
+import { readGroup } from './group-status.js';
+import { heartbeatSql, readHeartbeats } from './heartbeat-table.js';
+import { LAG_SHARE } from './lag-meter.js';
+import {
+  missingPrivilegeError,
+  unnamedReplicasError,
+  unreadableGroupError,
+  unreadableHeartbeatError,
+} from './missing-privilege.js';
+import type { ResolvedLagSource } from './monitor-options.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import { readReplicaStatus, replicaStatusStatements, type StatusRow } from './replica-status.js';
+import { classifyServerError } from './server-error.js';
+import { readReplicas, replicasStatement } from './server-peers.js';
+import { serverVariablesSql } from './server-variables.js';
+import type { ServerVersion } from './server-version.js';
+import { HEARTBEATS_SQL, SEMI_SYNC_SQL } from './signs-of-life.js';
+
+/** What is learnt once per connection. */
+export interface ProbeSession {
+  /** The connection that asks. */
+  readonly connection: PhysicalConnection;
+  /** The server's version. */
+  readonly version: ServerVersion;
+  /** The statement that shows replication; the other spelling is tried when the server does not know it. */
+  status: string;
+  /** Whether the server tells lag in milliseconds. */
+  fineLag: boolean;
+  /** Whether the server's heartbeats must be, and may be, read apart. */
+  heartbeats: boolean;
+  /** Whether it replicated from somebody at the last look; undefined before the first. */
+  isReplica?: boolean;
+  /** The replicas when they were asked for last. */
+  peers: { readonly at: number; readonly list: readonly ServerPeer[] } | undefined;
+  /** The group that the server may be a member of. */
+  readonly group: GroupFacts['kind'] | undefined;
+}
+
+/** Who the replicas are is asked for so often, in milliseconds. */
+const PEERS_MS = 10_000;
+
+/** The server's variables. */
+export async function askVariables(session: ProbeSession, deadline: Deadline): Promise<StatusRow> {
+  const { connection, version, fineLag } = session;
+  try {
+    const [row] = await connection.ask(serverVariablesSql(version, fineLag), deadline);
+    return row ?? {};
+  } catch (error) {
+    // Reading performance_schema is a privilege of its own, and it can be switched off.
+    if (!fineLag || !isRefusal(error)) throw error;
+    session.fineLag = false;
+    const [row] = await connection.ask(serverVariablesSql(version, false), deadline);
+    return row ?? {};
+  }
+}
+
+/** The channels; undefined when they may not be seen and nobody minds. */
+export async function askChannels(
+  session: ProbeSession,
+  deadline: Deadline,
+  isUnchecked: boolean,
+): Promise<readonly ReplicationChannel[] | undefined> {
+  try {
+    const rows = await askStatus(session, deadline);
+    return readReplicaStatus(rows, session.version.flavor);
+  } catch (error) {
+    if (classifyServerError(error, session.version.flavor).kind !== 'access') throw error;
+    if (isUnchecked) return undefined;
+    const [row] = await session.connection.ask('SELECT CURRENT_USER() AS account', deadline);
+    throw missingPrivilegeError(
+      session.connection.node,
+      session.version,
+      String(row?.['account'] ?? ''),
+      error,
+    );
+  }
+}
+
+async function askStatus(session: ProbeSession, deadline: Deadline): Promise<readonly StatusRow[]> {
+  try {
+    return await session.connection.ask(session.status, deadline);
+  } catch (error) {
+    if ((error as { errno?: unknown }).errno !== 1064) throw error;
+    const other = replicaStatusStatements(session.version).find((statement) => statement !== session.status);
+    if (other === undefined) throw error;
+    const rows = await session.connection.ask(other, deadline);
+    session.status = other;
+    return rows;
+  }
+}
+
+/** What the server was at the last look decides what else is asked; a change is caught up with by the next look. */
+export async function askSigns(session: ProbeSession, deadline: Deadline): Promise<readonly StatusRow[]> {
+  if (session.isReplica === false) return await session.connection.ask(SEMI_SYNC_SQL, deadline);
+  if (session.isReplica === undefined || !session.heartbeats) return [];
+  try {
+    return await session.connection.ask(HEARTBEATS_SQL, deadline);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    session.heartbeats = false;
+    return [];
+  }
+}
+
+/** The replicas of the server, asked for now and then; `onMissing` is told once when they may not be seen. */
+export async function askPeers(
+  session: ProbeSession,
+  deadline: Deadline,
+  onMissing: ((error: Error) => void) | undefined,
+): Promise<readonly ServerPeer[]> {
+  const now = performance.now();
+  if (session.peers !== undefined && now - session.peers.at < PEERS_MS) return session.peers.list;
+  let list: readonly ServerPeer[] = [];
+  try {
+    list = readReplicas(await session.connection.ask(replicasStatement(session.version), deadline));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    if (session.peers === undefined) {
+      onMissing?.(unnamedReplicasError(session.connection.node, session.version, error));
+    }
+  }
+  session.peers = { at: now, list };
+  return list;
+}
+
+/** What the node says about its group; undefined when it is in none. */
+export async function askGroup(
+  { connection, group }: ProbeSession,
+  deadline: Deadline,
+): Promise<GroupFacts | undefined> {
+  if (group === undefined) return undefined;
+  try {
+    return await readGroup(connection, group, deadline);
+  } catch (error) {
+    if ((error as { errno?: unknown }).errno !== 1142) throw error;
+    throw unreadableGroupError(connection.node, error);
+  }
+}
+
+/** The heartbeats of all servers; none while the table is not there yet, or is locked: that says nothing about the server. */
+export async function askHeartbeats(
+  { connection, version }: ProbeSession,
+  deadline: Deadline,
+  source: ResolvedLagSource,
+): Promise<ServerFacts['heartbeats']> {
+  if (typeof source !== 'object') return undefined;
+  try {
+    const sql = heartbeatSql(source.table, version.flavor, deadline.remainingMs() * LAG_SHARE);
+    return readHeartbeats(await connection.ask(sql, deadline));
+  } catch (error) {
+    const { errno } = error as { errno?: unknown };
+    if (errno === 1142) throw unreadableHeartbeatError(connection.node, source.table, error);
+    if (classifyServerError(error, version.flavor).answered && connection.lost === undefined) return {};
+    throw error;
+  }
+}
+
+/** An account that may not read, or a table, column or function that this server does not have. */
+function isRefusal(error: unknown): boolean {
+  const { errno } = error as { errno?: unknown };
+  return typeof errno === 'number' && [1044, 1054, 1109, 1142, 1143, 1146, 1227, 1305, 1683].includes(errno);
+}
