@@ -63,6 +63,8 @@ export interface TopologyWatcherOptions {
   readonly timeoutMs: number;
   /** Where this process shares what it sees with others. Default: nowhere. */
   readonly board?: ObservationBoard | undefined;
+  /** Nodes that the options give a part to: a warning tells which of them are not known. */
+  readonly named?: readonly NodeId[] | undefined;
   /** How the lag of replicas is known. Default: by what the servers report. */
   readonly lagRule?: LagRule | undefined;
   /** Source of time. */
@@ -88,7 +90,7 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     super();
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#topology = initialTopology(options.seeds, options.lagRule);
+    this.#topology = initialTopology(options.seeds, options.lagRule, options.named);
     for (const seed of options.seeds) this.#watch(seed);
   }
 

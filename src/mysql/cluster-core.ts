@@ -16,7 +16,7 @@ import type { MysqlNodeConfig } from './connection-options.js';
 import { HeartbeatWriter } from './heartbeat-writer.js';
 import { createMemcachedBoard } from './memcached-board.js';
 import { lagRuleOf } from './monitor-options.js';
-import { type ResolvedMysqlOptions, weighted } from './mysql-options.js';
+import { namesIn, type ResolvedMysqlOptions, weighted } from './mysql-options.js';
 import { NodeDiscovery } from './node-discovery.js';
 import { NodePool } from './node-pool.js';
 import type { PhysicalConnection } from './physical-connection.js';
@@ -260,18 +260,15 @@ export class ClusterCore implements ConnectionHost {
 
   #createWatcher(): TopologyWatcher {
     const { nodes, monitor } = this.options;
+    const { share } = monitor;
+    const ids = nodes.map(({ seed }) => seed.id);
     return new TopologyWatcher({
       seeds: nodes.map(({ seed }) => seed),
+      named: namesIn(this.options.reads),
       intervalMs: monitor.intervalMs,
       timeoutMs: monitor.timeoutMs,
       lagRule: lagRuleOf(monitor.lagSource),
-      board:
-        monitor.share === undefined
-          ? undefined
-          : createMemcachedBoard(
-              monitor.share,
-              nodes.map(({ seed }) => seed.id),
-            ),
+      board: share && createMemcachedBoard(share, ids),
       createProbe: ({ id }) => this.#createProbe(this.#configOf(id)),
     });
   }

@@ -208,16 +208,18 @@ function readNodes(options: MysqlOptions, reads: ResolvedReadOptions): readonly 
     if (byId.has(id)) throw invalidOption('mysql', 'a list of different nodes', `${id} twice`);
     byId.set(id, node);
   }
-  for (const id of [
-    ...Object.keys(reads.weights),
-    ...(reads.affinity === undefined ? [] : [reads.affinity]),
-  ]) {
+  for (const id of namesIn(reads)) {
     // A node that is found later may be the one.
     if (!byId.has(id) && options.discover === false) {
       throw invalidOption('mysql.reads', `about the nodes ${[...byId.keys()].join(', ')}`, id);
     }
   }
   return nodes.map((node) => weighted(node, reads.weights[node.seed.id]));
+}
+
+/** The nodes that `reads` gives a part to. */
+export function namesIn({ weights, affinity }: ResolvedReadOptions): readonly string[] {
+  return [...Object.keys(weights), ...(affinity === undefined ? [] : [affinity])];
 }
 
 function readList(

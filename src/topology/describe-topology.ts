@@ -5,13 +5,18 @@ import { groupWriter, isMember, memberLag, memberRole } from './group-roles.js';
 import { type LagRule, measuredLag, type PrimaryRecord, recordLook } from './measured-lag.js';
 import type { Alone, NodeDescription, NodeRole, NodeSeed, Observation } from './node-description.js';
 import { type ReplicationGraph, replicationGraph } from './replication-graph.js';
-import { standingWarnings } from './standing-warnings.js';
+import { standingWarnings, unknownNames } from './standing-warnings.js';
 import type { TopologyDescription, TopologyWarning, WriterState } from './topology-description.js';
 import { lastLookAt, ownLagMs, updateNode } from './update-node.js';
 
 /** The picture before anything was looked at. */
-export function initialTopology(seeds: readonly NodeSeed[], lagRule?: LagRule): TopologyDescription {
+export function initialTopology(
+  seeds: readonly NodeSeed[],
+  lagRule?: LagRule,
+  named: readonly NodeId[] = [],
+): TopologyDescription {
   return {
+    ...(named.length === 0 ? {} : { named }),
     ...(lagRule === undefined || lagRule === 'reported' ? {} : { lagRule }),
     epoch: 0,
     nodes: seeds.map((seed) => ({ ...seed, state: 'new' })),
@@ -59,7 +64,10 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
   const nodes = updated
     .map((node, index) => placed(node, wasOf(before, node, index), updated, graph, writer, resting))
     .map((node) => measured(node, record, before.lagRule));
-  const warnings: TopologyWarning[] = standingWarnings(nodes, resting, verdict.warnings);
+  const warnings: TopologyWarning[] = [
+    ...standingWarnings(nodes, resting, verdict.warnings),
+    ...unknownNames(nodes, before.named ?? []),
+  ];
   const changed = primary !== undefined && primary !== before.lastPrimary;
   return {
     epoch: before.epoch + (changed ? 1 : 0),
@@ -67,6 +75,7 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
     writer,
     warnings: same(before.warnings, warnings) ? before.warnings : warnings,
     lastPrimary: primary ?? before.lastPrimary,
+    ...(before.named === undefined ? {} : { named: before.named }),
     ...(before.lagRule === undefined ? {} : { lagRule: before.lagRule, primaryRecord: record }),
   };
 }

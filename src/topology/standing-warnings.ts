@@ -1,5 +1,6 @@
 /** Troubles that can be read off the nodes themselves, however the primary was found. */
 import type { NodeId } from '../common/node-address.js';
+import { nearest } from '../common/option-reader.js';
 import type { NodeDescription } from './node-description.js';
 import { knownFacts } from './replication-graph.js';
 import type { TopologyWarning } from './topology-description.js';
@@ -18,7 +19,9 @@ export function standingWarnings(
     };
     const serverId = knownFacts(node)?.serverId ?? 0;
     const twin = byServerId.get(serverId);
-    if (serverId !== 0 && twin !== undefined) {
+    // The members of a Galera cluster share one when they number transactions alike.
+    const mayShare = knownFacts(node)?.group?.kind === 'galera';
+    if (serverId !== 0 && twin !== undefined && !mayShare) {
       warn(
         'duplicate-server-id',
         `${node.id} and ${twin} have the same server_id ${serverId}; replication between them cannot work, and they may be one server under two names.`,
@@ -63,4 +66,17 @@ export function standingWarnings(
     }
   }
   return warnings;
+}
+
+/** Warnings about those of `named` that are none of `nodes`, with the node that was probably meant. */
+export function unknownNames(nodes: readonly NodeDescription[], named: readonly NodeId[]): TopologyWarning[] {
+  const known = nodes.map(({ id }) => id);
+  return named
+    .filter((id) => !known.includes(id))
+    .map((node): TopologyWarning => {
+      const near = nearest(node, known);
+      const hint = near === undefined ? '' : `; did you mean ${near}?`;
+      const message = `The options (\`reads.affinity\`, \`reads.weights\`) name ${node}, which is none of the nodes ${known.join(', ')}${hint}`;
+      return { code: 'unknown-node', node, message };
+    });
 }

@@ -26,7 +26,9 @@ export type TopologyWarningCode =
   /** A writable node without source and followers that nobody configured as primary: it is not used. */
   | 'stray-node'
   /** A server that lives lets the monitor read nothing. */
-  | 'blind-monitor';
+  | 'blind-monitor'
+  /** The options name a node that is not known, or not yet. */
+  | 'unknown-node';
 
 /** Something that deserves an operator's eye. */
 export interface TopologyWarning {
@@ -50,6 +52,8 @@ export interface TopologyDescription {
   readonly warnings: readonly TopologyWarning[];
   /** The primary, or the last known one while there is none. */
   readonly lastPrimary?: NodeId | undefined;
+  /** Nodes that the options give a part to, whether they are known or not; left out when there are none. */
+  readonly named?: readonly NodeId[] | undefined;
   /** How the lag of replicas is known; by what the servers report when it is left out. */
   readonly lagRule?: LagRule | undefined;
   /** @internal The last looks at the primary, kept while lag is measured by them. */

@@ -104,3 +104,39 @@ test('a latency window holds for every preference, and alone the slow one still 
   expect(among('abc', 5)).toEqual(['b']);
   expect(among('ac', 5)).toEqual(['c']);
 });
+
+test('a name in the options that is no node’s is a warning with the node that was meant, until there is such a node', () => {
+  const named = initialTopology(seeds({ 'db1:3306': 'primary', 'db2:3306': 'replica' }), undefined, [
+    'db2:3306',
+    'db2:3307',
+    'far:1',
+  ]);
+  const after = tell(named, observationOf('db1:3306', master('a'), 1000));
+  const unknown = ({ warnings }: TopologyDescription) =>
+    warnings.filter(({ code }) => code === 'unknown-node');
+  expect(unknown(after).map(({ node }) => node)).toEqual(['db2:3307', 'far:1']);
+  expect(unknown(after)[0]?.message).toContain('did you mean db2:3306?');
+  expect(unknown(after)[1]?.message).not.toContain('did you mean');
+  const [seed] = seeds({ 'far:1': 'replica' });
+  const found = tell(withNode(after, seed as NodeSeed), observationOf('db1:3306', master('a'), 2000));
+  expect(unknown(found).map(({ node }) => node)).toEqual(['db2:3307']);
+});
+
+test('two servers with one server_id are told, unless they are members of one Galera cluster', () => {
+  const group = {
+    kind: 'galera',
+    state: 'online',
+    hasQuorum: true,
+    writes: 'everywhere',
+    queue: 0,
+    members: [],
+  } as const;
+  const twins = (facts: object) =>
+    tell(
+      start,
+      observationOf('a', master('a', facts), 1000),
+      observationOf('b', master('a', facts), 1000),
+    ).warnings.map(({ code }) => code);
+  expect(twins({})).toContain('duplicate-server-id');
+  expect(twins({ group })).toEqual([]);
+});
