@@ -122,21 +122,24 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options, flavor }) => {
           ['its own zone', []],
           ['UTC', ['--utc']],
         ] as const);
-  test.each(isLongForm ? zones : zones.slice(0, 1))('a table that pt-heartbeat writes, in %s', async (_, args) => {
-    const table = `beat_${args.length}`;
-    const beat = await servers.ptHeartbeat({ table, intervalMs: 200, args });
-    const client = await clientWith({ heartbeat: { table: `${servers.database}.${table}` } });
-    // pt-heartbeat's rows are replicated themselves, so a lock on them holds everything up.
-    await eventually('the replica serves', () => readerOf(client) === replica.id);
-    await replica.query(`LOCK TABLES ${servers.database}.${table} READ`);
-    await eventually('the replica is left out', () => readerOf(client) === servers.primary.id);
-    await replica.query('UNLOCK TABLES');
-    await eventually('the replica serves again', () => readerOf(client) === replica.id);
-    await beat.stop();
-    // Nobody writes it: what is not measured is unknown, and never 0.
-    await eventually('the lag is unknown', () => lagOf(client) === null);
-    expect(readerOf(client)).toBe(servers.primary.id);
-  });
+  test.each(isLongForm ? zones : zones.slice(0, 1))(
+    'a table that pt-heartbeat writes, in %s',
+    async (_, args) => {
+      const table = `beat_${args.length}`;
+      const beat = await servers.ptHeartbeat({ table, intervalMs: 200, args });
+      const client = await clientWith({ heartbeat: { table: `${servers.database}.${table}` } });
+      // pt-heartbeat's rows are replicated themselves, so a lock on them holds everything up.
+      await eventually('the replica serves', () => readerOf(client) === replica.id);
+      await replica.query(`LOCK TABLES ${servers.database}.${table} READ`);
+      await eventually('the replica is left out', () => readerOf(client) === servers.primary.id);
+      await replica.query('UNLOCK TABLES');
+      await eventually('the replica serves again', () => readerOf(client) === replica.id);
+      await beat.stop();
+      // Nobody writes it: what is not measured is unknown, and never 0.
+      await eventually('the lag is unknown', () => lagOf(client) === null);
+      expect(readerOf(client)).toBe(servers.primary.id);
+    },
+  );
 
   whole('a table that one elected client writes, and another one when that is gone', async () => {
     await servers.primary.query(
