@@ -3,6 +3,7 @@
  * long each still lives. One command at a time; whoever opened it closes it soon.
  */
 import type { Socket } from 'node:net';
+import { pause } from '../common/backoff.js';
 import { type CallOptions, Deadline } from '../common/deadline.js';
 import { type NodeId, nodeIdOf } from '../common/node-address.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
@@ -35,6 +36,9 @@ export interface MetadumpOptions extends CallOptions {
 
 const ITEM_LINE = /^VA (\d{1,10}) t(-?\d{1,10}) f(\d{1,10}) c(\d{1,20})$/;
 const STATS_LIMIT = 10_000;
+/** How long somebody else's dump is waited for, and how often is asked whether it is over. */
+const DUMP_PATIENCE_MS = 10_000;
+const DUMP_AGAIN_MS = 50;
 
 /** An open text connection. */
 export class TextConnection implements AsyncDisposable {
@@ -142,7 +146,7 @@ export class TextConnection implements AsyncDisposable {
    * The server makes one dump at a time: read on, and close the connection when you stop before the end.
    * Items whose keys are no text, and so not ours, are left out.
    *
-   * @throws StormlampError `ERR_MEMCACHED` when another dump is being made (try again), `ERR_UNSUPPORTED` when the server was
+   * @throws StormlampError `ERR_MEMCACHED` when another dump is still being made after 10 seconds, `ERR_UNSUPPORTED` when the server was
    * started with dumps forbidden (`-X`) or without its crawler.
    */
   async *metadump(options: MetadumpOptions = {}): AsyncGenerator<MetadumpEntry, void, void> {
@@ -163,8 +167,7 @@ export class TextConnection implements AsyncDisposable {
     let finished = false;
     try {
       for (const mode of ['hash', 'all']) {
-        this.#write(`lru_crawler metadump ${mode}\r\n`);
-        const first = await this.#dumpStart(options);
+        const first = await this.#dumpStart(mode, options);
         // Very old servers walk their queues only.
         if (first === undefined) continue;
         let entries: T[] = [];
@@ -274,8 +277,16 @@ export class TextConnection implements AsyncDisposable {
     return { length: Number(length), seconds: Number(ttl), flags: Number(flags), cas: BigInt(cas) };
   }
 
-  async #dumpStart(options: CallOptions): Promise<string | undefined> {
-    const line = await this.#dumpLine(options);
+  // Another process may be listing the keys of the same server, to bring another node up to date.
+  async #dumpStart(mode: string, options: CallOptions): Promise<string | undefined> {
+    const patience = Deadline.of(options).within(DUMP_PATIENCE_MS);
+    let line: string;
+    for (;;) {
+      this.#write(`lru_crawler metadump ${mode}\r\n`);
+      line = await this.#dumpLine(options);
+      if (!line.startsWith('BUSY') || patience.remainingMs() === 0) break;
+      await pause(DUMP_AGAIN_MS, options.signal);
+    }
     if (line === 'OK') return await this.#dumpLine(options);
     if (line === 'ERROR' || line.startsWith('BADCLASS')) return undefined;
     return line;
