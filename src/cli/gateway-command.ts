@@ -3,6 +3,7 @@ import { invalidOption } from '../common/option-reader.js';
 import { describeError } from '../common/stormlamp-error.js';
 import { startSessionGateway } from '../gateway/start-session-gateway.js';
 import { createSessionStore } from '../session/create-session-store.js';
+import type { SessionStoreEvents } from '../session/session-events.js';
 import type { SessionStore } from '../session/session-store.js';
 import type { Command, CommandContext } from './command.js';
 import { type GatewayConfig, gatewayConfig } from './gateway-config.js';
@@ -90,14 +91,17 @@ function stopped(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
+const RESYNC_TEXTS: Readonly<Record<SessionStoreEvents['resync-started']['kind'], string>> = {
+  fill: 'filling it from the others',
+  mend: 'bringing it the writes it missed',
+  recopy: 'giving it the copies of a node that is away',
+  sweep: 'removing what it kept for nodes that are back',
+};
+
 /** Standard error is the log: systemd and containers put the time before each line. */
 function tellTrouble(store: SessionStore): void {
   store.on('node-standing', ({ node, before, after }) => tell(`node ${node}: ${before} -> ${after}`));
-  store.on('resync-started', ({ node, kind }) =>
-    tell(
-      `node ${node}: ${kind === 'fill' ? 'filling it from the others' : 'bringing it the writes it missed'}`,
-    ),
-  );
+  store.on('resync-started', ({ node, kind }) => tell(`node ${node}: ${RESYNC_TEXTS[kind]}`));
   store.on('resynced', ({ node }) => tell(`node ${node}: up to date`));
   store.on('resync-failed', ({ node, error }) =>
     tell(`node ${node}: could not be brought up to date, will be tried again: ${describeError(error)}`),

@@ -6,7 +6,7 @@ import type { NodeId } from '../common/node-address.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { allowManyListeners } from '../common/shared-signal.js';
 import type { MemcachedNode } from './memcached-node.js';
-import { askNode, type NodeAnswer } from './node-observation.js';
+import { askNode, type NodeAnswer, type NodeMarks } from './node-observation.js';
 
 /** What one look at a node found. */
 export type MemcachedObservation =
@@ -25,8 +25,8 @@ export interface MemcachedMonitorOptions {
   readonly intervalMs: number;
   /** Limit of one look, in milliseconds. */
   readonly timeoutMs: number;
-  /** Where a node's marker is. */
-  readonly markerKey: string;
+  /** Where a node's marks are. */
+  readonly marks: NodeMarks;
 }
 
 /** One loop per node: ask, report, wait. */
@@ -51,13 +51,13 @@ export class MemcachedMonitor extends SafeEmitter<MemcachedMonitorEvents> {
 
   /** Looks at one node, now. Never rejects. */
   async check(node: MemcachedNode): Promise<MemcachedObservation> {
-    const { timeoutMs, markerKey } = this.#options;
+    const { timeoutMs, marks } = this.#options;
     const started = systemClock.now();
     let observation: MemcachedObservation;
     try {
       const others = this.#nodes.filter((other) => other !== node).map(({ id }) => id);
       const call = { timeoutMs, signal: this.#stop.signal };
-      const answer = await askNode(node, markerKey, others, call);
+      const answer = await askNode(node, marks, others, call);
       observation = { node: node.id, ok: true, latencyMs: systemClock.now() - started, answer };
     } catch (error) {
       observation = { node: node.id, ok: false, error };

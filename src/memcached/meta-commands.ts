@@ -58,6 +58,23 @@ function readPresent(line: string): boolean | undefined {
   return line.startsWith('EN') ? false : undefined;
 }
 
+/** The versions of `keys`; null for what is not there. Not counted as a use of the items. */
+export async function itemVersions(
+  connection: TextConnection,
+  keys: readonly string[],
+  options?: CallOptions,
+): Promise<readonly (bigint | null)[]> {
+  for (const key of keys) assertKey(key);
+  const commands = keys.map((key) => `mg ${key} c\r\n`).join('');
+  return await connection.pipeline('asking for versions', commands, keys.length, readVersion, options);
+}
+
+function readVersion(line: string): bigint | null | undefined {
+  const match = /^HD c(\d{1,20})/.exec(line);
+  if (match !== null) return BigInt(match[1] ?? '0');
+  return line.startsWith('EN') ? null : undefined;
+}
+
 /** Removes items, each only in the very version; how many were removed. */
 export async function removeVersions(
   connection: TextConnection,

@@ -1,8 +1,8 @@
 /** What one look at a node tells: that it answers, whether it is filled, who missed writes, and how its memory does. */
 import type { CallOptions } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
-import { suspectKey } from './copies/copy-key.js';
-import { type Incarnation, incarnationOf, isOutlived } from './copies/fill-marker.js';
+import { spareKey, suspectKey } from './copies/copy-key.js';
+import { fillMarkerKey, type Incarnation, incarnationOf, isOutlived } from './copies/fill-marker.js';
 import type { MemcachedNode } from './memcached-node.js';
 
 /** What a node that answered tells. */
@@ -15,6 +15,8 @@ export interface NodeAnswer {
   readonly marker: string | undefined;
   /** Nodes that missed writes which this one took, with the version of the note that says so. */
   readonly suspects: ReadonlyMap<NodeId, bigint>;
+  /** What it says about copies that it keeps for nodes that are away; undefined for none. */
+  readonly spareMark: string | undefined;
   /** Its memory. */
   readonly memory: NodeMemory;
 }
@@ -33,22 +35,36 @@ export interface NodeMemory {
   readonly refusals: number;
 }
 
+/** Where a node keeps what it says about itself. */
+export interface NodeMarks {
+  /** That it is filled. */
+  readonly markerKey: string;
+  /** That it keeps copies for nodes that are away. */
+  readonly spareKey: string;
+}
+
+/** Where the nodes of a ring keep what they say about themselves. */
+export function nodeMarks(ring: string): NodeMarks {
+  return { markerKey: fillMarkerKey(ring), spareKey: spareKey(ring) };
+}
+
 /**
  * Asks a node, in one packet.
  *
- * @param markerKey where its marker is
+ * @param marks where its marks are
  * @param others the nodes about which it may have a note
  */
 export async function askNode(
   node: MemcachedNode,
-  markerKey: string,
+  marks: NodeMarks,
   others: readonly NodeId[],
   call: CallOptions,
 ): Promise<NodeAnswer> {
-  const [version, stats, marker, ...notes] = await Promise.all([
+  const [version, stats, marker, spare, ...notes] = await Promise.all([
     node.version(call),
     node.stats(call),
-    node.peek(markerKey, call),
+    node.peek(marks.markerKey, call),
+    node.peek(marks.spareKey, call),
     ...others.map((other) => node.peek(suspectKey(other), call)),
   ]);
   const incarnation = incarnationOf(stats);
@@ -64,6 +80,7 @@ export async function askNode(
         return cas === undefined ? [] : [[other, cas] as const];
       }),
     ),
+    spareMark: spare?.value.toString('latin1'),
     memory: memoryOf(stats),
   };
 }

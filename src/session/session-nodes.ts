@@ -3,11 +3,10 @@ import type { BreakerChange } from '../breaker/node-breaker.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { storeDown } from '../memcached/copies/copy-report.js';
-import { fillMarkerKey } from '../memcached/copies/fill-marker.js';
 import { type NodeStanding, NodeStandings } from '../memcached/copies/node-standings.js';
 import { MemcachedMonitor, type MemcachedObservation } from '../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
-import type { NodeMemory } from '../memcached/node-observation.js';
+import { type NodeMemory, nodeMarks } from '../memcached/node-observation.js';
 import { sessionRing } from './session-keys.js';
 import { createSessionNode, type SessionNode } from './session-node.js';
 import type { ResolvedSessionOptions } from './session-options.js';
@@ -52,7 +51,7 @@ export class SessionNodes {
     this.monitor = new MemcachedMonitor(this.nodes, {
       intervalMs: options.monitorIntervalMs,
       timeoutMs: options.operationTimeoutMs,
-      markerKey: fillMarkerKey(sessionRing(options)),
+      marks: nodeMarks(sessionRing(options)),
     });
     this.monitor.on('node-observed', (seen) => {
       this.#nodes.find(({ node }) => node.id === seen.node)?.observed(seen);

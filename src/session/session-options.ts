@@ -82,6 +82,11 @@ export interface SessionOptions extends CommonSessionOptions {
   /** How many sessions a second are copied at most to a node that came back empty; 0 is no limit. Default 50 000. */
   readonly resyncItemsPerSecond?: number;
   /**
+   * With more nodes than copies: how long a node must have been silent before the others take copies of what it holds, in
+   * milliseconds; 0 is never. What is saved meanwhile gets its copies at once. Default 30 000.
+   */
+  readonly recopyAfterMs?: number;
+  /**
    * Where nodes are reached from here, by their name in `nodes`, when that is not where PHP reaches them: through a tunnel or out of a
    * container. Sessions are spread by the names in `nodes` all the same.
    */
@@ -116,6 +121,8 @@ export interface ResolvedSessionOptions extends ResolvedCommonSessionOptions {
   readonly resync: boolean;
   /** Speed of a refill. */
   readonly resyncItemsPerSecond: number;
+  /** Silence of a node after which others take its copies. */
+  readonly recopyAfterMs: number;
   /** TLS. */
   readonly tls: boolean | ConnectionOptions;
   /** What is around a stored session. */
@@ -130,6 +137,7 @@ export const DEFAULT_SESSION_OPTIONS: typeof DEFAULT_COMMON_SESSION_OPTIONS & {
   readonly keys: 'sessions';
   readonly lockBreakMs: number;
   readonly resyncItemsPerSecond: number;
+  readonly recopyAfterMs: number;
   readonly operationTimeoutMs: number;
   readonly monitorIntervalMs: number;
 } = {
@@ -140,6 +148,7 @@ export const DEFAULT_SESSION_OPTIONS: typeof DEFAULT_COMMON_SESSION_OPTIONS & {
   keys: 'sessions',
   lockBreakMs: 60_000,
   resyncItemsPerSecond: 50_000,
+  recopyAfterMs: 30_000,
   operationTimeoutMs: 500,
   monitorIntervalMs: 1_000,
 };
@@ -164,6 +173,7 @@ export const SESSION_OPTION_NAMES: readonly (keyof SessionOptions)[] = [
   'lockBreakMs',
   'resync',
   'resyncItemsPerSecond',
+  'recopyAfterMs',
   'addressMap',
   'tls',
   'seal',
@@ -207,6 +217,7 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
     ),
     lockBreakMs: readNumber(`${path}.lockBreakMs`, options.lockBreakMs, d.lockBreakMs, { min: 0 }),
     resync: readBoolean(`${path}.resync`, options.resync, true),
+    recopyAfterMs: readNumber(`${path}.recopyAfterMs`, options.recopyAfterMs, d.recopyAfterMs, { min: 0 }),
     resyncItemsPerSecond: readNumber(
       `${path}.resyncItemsPerSecond`,
       options.resyncItemsPerSecond,

@@ -73,6 +73,7 @@ export class SessionResync {
       // A lock is over before it could be mended, and its next holder's would be taken for it.
       mend: async (key, call) => (isLockKey(store, key.key) ? 'alike' : await this.#mending.mend(key, call)),
       itemsPerSecond: store.resyncItemsPerSecond,
+      recopyAfterMs: store.recopyAfterMs,
       operationTimeoutMs: store.operationTimeoutMs,
     });
   }

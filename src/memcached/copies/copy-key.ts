@@ -20,6 +20,7 @@ export const TOMB_PREFIX = 'stormlamp:tomb:';
 const RETIRED_PREFIX = 'stormlamp:retired:';
 const SUSPECT_PREFIX = 'stormlamp:suspect:';
 const LEASE_PREFIX = 'stormlamp:lease:';
+const SPARE_PREFIX = 'stormlamp:spare:';
 
 /** Where the hint about the item `key` is. By its key: several items, as pecl-memcache's session and its lock, may have one place. */
 export function hintKey(key: string): string {
@@ -44,6 +45,11 @@ export function suspectKey(node: NodeId): string {
 /** Where the lease of the one process is that works on `node`. */
 export function leaseKey(node: NodeId): string {
   return named(LEASE_PREFIX, node);
+}
+
+/** Where a node says that it keeps copies for nodes that are away. */
+export function spareKey(ring: string): string {
+  return named(SPARE_PREFIX, ring);
 }
 
 // A name that would make the key too long is named by its hash; `#` is in no id and no address.

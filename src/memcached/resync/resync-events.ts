@@ -16,13 +16,19 @@ export interface ResyncProgress {
   readonly elapsedMs: number;
 }
 
+/**
+ * `fill`: the node was empty, and got everything back. `mend`: it had missed some writes. `recopy`: it took the copies of a node
+ * that is away. `sweep`: what it kept for others was removed, because they have it themselves again.
+ */
+export type ResyncKind = 'fill' | 'mend' | 'recopy' | 'sweep';
+
 /** What a node got back. */
 export interface NodeResynced {
   /** The node. */
   readonly node: NodeId;
-  /** Whether it was empty and filled, or had missed some writes. */
-  readonly kind: 'fill' | 'mend';
-  /** Items that were copied or mended. */
+  /** What was done. */
+  readonly kind: ResyncKind;
+  /** Items that were copied, mended or removed. */
   readonly copied: number;
   /** How long it took, in milliseconds. */
   readonly elapsedMs: number;
@@ -32,9 +38,9 @@ export interface NodeResynced {
 export interface ResyncEvents {
   /** A node became trustworthy, or no longer is. */
   'node-standing': { readonly node: NodeId; readonly before: NodeStanding; readonly after: NodeStanding };
-  /** This process was elected to bring a node up to date. */
-  'resync-started': { readonly node: NodeId; readonly kind: 'fill' | 'mend' };
-  /** Twice a second while a node is filled by this process. */
+  /** This process was elected to work on a node. */
+  'resync-started': { readonly node: NodeId; readonly kind: ResyncKind };
+  /** Twice a second while items are copied to a node by this process. */
   'resync-progress': ResyncProgress;
   /** A node is up to date again, by this process or, with `copied` 0, by another one. */
   resynced: NodeResynced;

@@ -13,6 +13,12 @@ export interface NodeView {
   readonly items: number;
   /** Nodes that, as it says, missed writes which it took. */
   readonly suspects: readonly NodeId[];
+  /** Whether it has not answered for so long that others take its copies. */
+  readonly away: boolean;
+  /** What it says about copies on it that belong elsewhere; see `spareMark`. */
+  readonly spareMark: string | undefined;
+  /** Whether there is room on it for the copies of another node. */
+  readonly roomy: boolean;
 }
 
 /** One piece of work. */
@@ -27,13 +33,26 @@ export type ResyncJob =
       readonly complete: boolean;
     }
   /** Bring to `node` the writes that it missed, as noted on `reporters`. */
-  | { readonly kind: 'mend'; readonly node: NodeId; readonly reporters: readonly NodeId[] };
+  | { readonly kind: 'mend'; readonly node: NodeId; readonly reporters: readonly NodeId[] }
+  /** Copy to `node` what it keeps for the nodes that are `away`, from `sources`. */
+  | {
+      readonly kind: 'recopy';
+      readonly node: NodeId;
+      readonly sources: readonly NodeId[];
+      readonly away: readonly NodeId[];
+    }
+  /** Remove from `node` what it kept for nodes that have it themselves again. */
+  | { readonly kind: 'sweep'; readonly node: NodeId };
 
 /** Work on one node. */
 export type NodeJob = Exclude<ResyncJob, { readonly kind: 'mark' }>;
 
-/** The work that the looks ask for. */
-export function planResync(views: readonly NodeView[]): readonly ResyncJob[] {
+/**
+ * The work that the looks ask for.
+ *
+ * @param copies how many nodes hold each item
+ */
+export function planResync(views: readonly NodeView[], copies: number): readonly ResyncJob[] {
   const reached = views.filter((view) => view.reached);
   const unmarked = reached.filter(({ filled }) => !filled);
   const alone = views.length === 1;
@@ -43,7 +62,7 @@ export function planResync(views: readonly NodeView[]): readonly ResyncJob[] {
     (alone || unmarked.every(({ items }) => items === 0))
   )
     return [{ kind: 'mark', nodes: unmarked.map(({ node }) => node) }];
-  return reached.flatMap((view): ResyncJob[] => {
+  const repairs = reached.flatMap((view): NodeJob[] => {
     const others = reached.filter(({ node }) => node !== view.node);
     if (!view.filled) {
       if (others.length === 0) return [];
@@ -53,6 +72,45 @@ export function planResync(views: readonly NodeView[]): readonly ResyncJob[] {
     const reporters = others.filter(({ suspects }) => suspects.includes(view.node)).map(({ node }) => node);
     return reporters.length === 0 ? [] : [{ kind: 'mend', node: view.node, reporters }];
   });
+  const busy = repairs.map(({ node }) => node);
+  const spare = views.length > copies ? planSpares(views).filter(({ node }) => !busy.includes(node)) : [];
+  return [...repairs, ...spare];
+}
+
+// A node that is away long enough is stood in for; once everybody is whole again, what was kept for it goes.
+function planSpares(views: readonly NodeView[]): readonly NodeJob[] {
+  const whole = views.filter((view) => view.reached && view.filled);
+  const away = views.flatMap((view) => (view.away ? [view.node] : []));
+  if (away.length === 0) {
+    const settled = whole.length === views.length && views.every(({ suspects }) => suspects.length === 0);
+    return whole.flatMap(({ node, spareMark }) =>
+      settled && spareMark !== undefined ? [{ kind: 'sweep', node }] : [],
+    );
+  }
+  // Who is away for a moment may be back before his items are copied, and then others would have to be.
+  if (views.some((view) => !view.reached && !view.away)) return [];
+  return whole.flatMap(({ node, spareMark, roomy }): NodeJob[] => {
+    const sources = whole.flatMap((other) => (other.node === node ? [] : [other.node]));
+    return sources.length === 0 || !roomy || spareMark === spareMarkFor(away)
+      ? []
+      : [{ kind: 'recopy', node, sources, away }];
+  });
+}
+
+/** What a node says that holds the copies of the nodes that are `away`. */
+export function spareMarkFor(away: readonly NodeId[]): string {
+  return `for ${[...away].sort().join(' ')}`;
+}
+
+/** Whether `node` keeps an item for nodes that are away: it is not one of its `holders`, but the next in line. */
+export function keepsForOthers(
+  node: NodeId,
+  holders: readonly NodeId[],
+  spares: readonly NodeId[],
+  away: readonly NodeId[],
+): boolean {
+  const living = [...holders, ...spares].filter((one) => !away.includes(one));
+  return spares.includes(node) && living.slice(0, holders.length).includes(node);
 }
 
 /**

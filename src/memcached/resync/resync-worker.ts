@@ -4,21 +4,29 @@ import type { NodeId } from '../../common/node-address.js';
 import type { SafeEmitter } from '../../common/safe-emitter.js';
 import { allowManyListeners } from '../../common/shared-signal.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
-import { type CopyKey, suspectKey } from '../copies/copy-key.js';
+import { type CopyKey, spareKey, suspectKey } from '../copies/copy-key.js';
 import type { CopyPlaces } from '../copies/copy-places.js';
 import { meansUnreachable } from '../copies/copy-report.js';
 import { fillMarkerKey, type Incarnation, incarnationOf, newFillMarker } from '../copies/fill-marker.js';
 import type { NodeStandings } from '../copies/node-standings.js';
 import type { MemcachedMonitor } from '../memcached-monitor.js';
 import type { MemcachedNode } from '../memcached-node.js';
-import { askNode } from '../node-observation.js';
+import { askNode, nodeMarks } from '../node-observation.js';
 import type { TextConnection } from '../text-connection.js';
 import { fillNode } from './fill-node.js';
 import { ItemRate } from './item-rate.js';
 import { mendNode } from './mend-node.js';
 import type { ResyncEvents } from './resync-events.js';
 import { ResyncLease } from './resync-lease.js';
-import { type NodeJob, type NodeView, sourcesAreWhole, sourcesFor } from './resync-plan.js';
+import {
+  keepsForOthers,
+  type NodeJob,
+  type NodeView,
+  sourcesAreWhole,
+  sourcesFor,
+  spareMarkFor,
+} from './resync-plan.js';
+import { sweepNode } from './sweep-node.js';
 
 /** What a resync needs. */
 export interface ResyncOptions {
@@ -36,6 +44,8 @@ export interface ResyncOptions {
   readonly connect: (node: NodeId, signal: AbortSignal) => Promise<TextConnection>;
   /** Mends one item. */
   readonly mend: (key: CopyKey, call: CallOptions) => Promise<unknown>;
+  /** How long a node must have been silent before others take its copies, in milliseconds; 0: never. */
+  readonly recopyAfterMs: number;
   /** Items a second; 0 is no limit. */
   readonly itemsPerSecond: number;
   /** How long after it was added an item is compared with its source once more, in milliseconds. Default 1 100. */
@@ -46,7 +56,7 @@ export interface ResyncOptions {
 
 /** What a piece of work came to. */
 export interface JobDone {
-  /** Items that were copied or mended. */
+  /** Items that were copied, mended or removed. */
   readonly copied: number;
   /** How long it took. */
   readonly elapsedMs: number;
@@ -56,6 +66,7 @@ export interface JobDone {
 
 type FillJob = Extract<NodeJob, { kind: 'fill' }>;
 type MendJob = Extract<NodeJob, { kind: 'mend' }>;
+type RecopyJob = Extract<NodeJob, { kind: 'recopy' }>;
 
 const PROGRESS_EVERY_MS = 500;
 /** A life that cannot be told: a marker of it is never taken for that of another one. */
@@ -103,10 +114,7 @@ export class ResyncWorker {
     const started = performance.now();
     this.#events.publish('resync-started', { node: job.node, kind: job.kind });
     try {
-      const { copied, complete } =
-        job.kind === 'fill'
-          ? { copied: await this.#fill(job, views, signal), complete: job.complete }
-          : await this.#mend(job, signal);
+      const { copied, complete } = await this.#do(job, views, signal);
       if (job.kind === 'fill' && complete) await this.#finishFill(node, lease);
       const elapsedMs = performance.now() - started;
       if (complete) this.#events.publish('resynced', { node: job.node, kind: job.kind, copied, elapsedMs });
@@ -118,6 +126,31 @@ export class ResyncWorker {
       await lease.release();
       if (!this.#stop.aborted) await this.#options.monitor.check(node);
     }
+  }
+
+  async #do(
+    job: NodeJob,
+    views: readonly NodeView[],
+    signal: AbortSignal,
+  ): Promise<Pick<JobDone, 'copied' | 'complete'>> {
+    if (job.kind === 'mend') return await this.#mend(job, signal);
+    if (job.kind === 'fill') return { copied: await this.#fill(job, views, signal), complete: job.complete };
+    const { places, placeOf, connect, ring } = this.#options;
+    const node = this.#node(job.node);
+    if (job.kind === 'sweep') {
+      // Whoever has to stand in for others again needs what he keeps.
+      const isWhole = (): boolean =>
+        places.nodes.every(({ id, available }) => available && this.#options.standings.of(id) === 'filled');
+      const swept = await sweepNode({ node: job.node, places, placeOf, connect, isWhole, signal });
+      if (swept.complete) await node.delete(spareKey(ring), this.#call());
+      return { copied: swept.removed, complete: swept.complete };
+    }
+    const marked = { ...this.#call(), exptime: 0 };
+    // It is said before it is so: what is left behind by a process that dies must be found.
+    await node.set(spareKey(ring), Buffer.from('begun'), marked);
+    const copied = await this.#recopy(job, views, signal);
+    await node.set(spareKey(ring), Buffer.from(spareMarkFor(job.away)), marked);
+    return { copied, complete: true };
   }
 
   /** Marks nodes that are all new. */
@@ -136,12 +169,45 @@ export class ResyncWorker {
   }
 
   async #isMarked(node: MemcachedNode): Promise<boolean> {
-    return (await askNode(node, fillMarkerKey(this.#options.ring), [], this.#call())).marker !== undefined;
+    return (await askNode(node, nodeMarks(this.#options.ring), [], this.#call())).marker !== undefined;
   }
 
   async #fill(job: FillJob, all: readonly NodeView[], signal: AbortSignal): Promise<number> {
-    const { places, placeOf, connect, itemsPerSecond, lookAgainMs } = this.#options;
     const views = new Map(all.map((view) => [view.node, view]));
+    const copied = await this.#copy(job, views, signal, {
+      wanted: (holders) => holders.includes(job.node),
+      passes: sourcesAreWhole(views, job.node) ? 1 : job.sources.length,
+      resumable: true,
+    });
+    // Where sources missed writes, what was copied from them is old: the hints tell, before anybody believes this node.
+    for (const { node, reached, suspects } of all) {
+      if (reached && suspects.length > 0) await this.#mendNoted(this.#node(node), undefined, signal);
+    }
+    return copied;
+  }
+
+  #recopy(job: RecopyJob, all: readonly NodeView[], signal: AbortSignal): Promise<number> {
+    const views = new Map(all.map((view) => [view.node, view]));
+    return this.#copy(job, views, signal, {
+      wanted: (holders, spares) => keepsForOthers(job.node, holders, spares, job.away),
+      passes: 1,
+      resumable: false,
+    });
+  }
+
+  async #copy(
+    job: FillJob | RecopyJob,
+    views: ReadonlyMap<NodeId, NodeView>,
+    signal: AbortSignal,
+    what: {
+      /** Whether the node shall get an item, by the nodes that hold it and those that may take it, in placement order. */
+      readonly wanted: (holders: readonly NodeId[], spares: readonly NodeId[]) => boolean;
+      readonly passes: number;
+      /** Whether what it holds already may be a part of what it shall get. */
+      readonly resumable: boolean;
+    },
+  ): Promise<number> {
+    const { places, placeOf, connect, itemsPerSecond, lookAgainMs } = this.#options;
     const total = job.sources.reduce((sum, node) => sum + (views.get(node)?.items ?? 0), 0);
     const started = performance.now();
     const progress = { copied: 0, skipped: 0 };
@@ -157,14 +223,13 @@ export class ResyncWorker {
         placeOf,
         sourcesOf: sourcesByOrder(places, (place) => {
           const holders = places.holders({ key: '', place }).map(({ id }) => id);
-          if (!holders.includes(job.node)) return [];
           const spares = places.spares({ key: '', place }).map(({ id }) => id);
-          return sourcesFor(holders, spares, views, job.node);
+          return what.wanted(holders, spares) ? sourcesFor(holders, spares, views, job.node) : [];
         }),
-        passes: sourcesAreWhole(views, job.node) ? 1 : job.sources.length,
+        passes: what.passes,
         connect,
         rate: new ItemRate(itemsPerSecond),
-        resumed: (views.get(job.node)?.items ?? 0) * 20 > total,
+        resumed: what.resumable && (views.get(job.node)?.items ?? 0) * 20 > total,
         ...(lookAgainMs === undefined ? {} : { lookAgainMs }),
         signal,
         onBatch: (copied, skipped) => {
@@ -172,10 +237,6 @@ export class ResyncWorker {
           progress.skipped += skipped;
         },
       });
-      // Where sources missed writes, what was copied from them is old: the hints tell, before anybody believes this node.
-      for (const { node, reached, suspects } of all) {
-        if (reached && suspects.length > 0) await this.#mendNoted(this.#node(node), undefined, signal);
-      }
     } finally {
       clearInterval(timer);
       tell();

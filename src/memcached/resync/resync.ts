@@ -36,6 +36,16 @@ const MEND_AGAIN_MS = 1_000;
 /** How often a resync that was asked for mends a node that goes on to miss writes. */
 const MEND_ROUNDS = 5;
 const UNSUPPORTED_AGAIN_MS = 600_000;
+/** What others should hold must not drive out what a node holds itself: above this part of its memory it takes none. */
+const ROOMY = 0.7;
+const UNREACHED = {
+  reached: false,
+  filled: false,
+  items: 0,
+  suspects: [],
+  spareMark: undefined,
+  roomy: false,
+} as const;
 
 /** See the head of this file. */
 export class Resync extends SafeEmitter<ResyncEvents> {
@@ -43,6 +53,8 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   readonly #worker: ResyncWorker;
   readonly #stop = new AbortController();
   readonly #seen = new Map<NodeId, MemcachedObservation>();
+  /** When a node that does not answer was first seen not to. */
+  readonly #silentSince = new Map<NodeId, number>();
   readonly #working = new Map<NodeId, Promise<JobDone | 'elsewhere'>>();
   readonly #notBefore = new Map<NodeId, { readonly at: number; readonly reached: string }>();
   #paused = true;
@@ -60,8 +72,11 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     const before = this.#seen.get(seen.node);
     this.#seen.set(seen.node, seen);
     // What failed because the node was away is tried at once when it is back.
-    if (!seen.ok) this.#notBefore.delete(seen.node);
-    else {
+    if (!seen.ok) {
+      this.#notBefore.delete(seen.node);
+      if (!this.#silentSince.has(seen.node)) this.#silentSince.set(seen.node, performance.now());
+    } else {
+      this.#silentSince.delete(seen.node);
       const { marker, suspects } = seen.answer;
       standings.learnMarker(seen.node, marker);
       standings.learnSuspects(
@@ -77,7 +92,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   /** Works from now on whenever a look asks for it. New nodes are marked before it resolves. Never rejects. */
   async start(): Promise<void> {
     this.#paused = false;
-    for (const job of planResync(this.#views())) {
+    for (const job of this.#plan(this.#views())) {
       if (job.kind === 'mark') await this.#worker.mark(job.nodes).catch(() => undefined);
     }
     this.#work();
@@ -97,7 +112,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
       this.#checkOpen();
       await deadline.race('The resync', this.#lookAtAll());
       const views = this.#views();
-      const open = planResync(views).filter(
+      const open = this.#plan(views).filter(
         (job) => job.kind === 'mark' || !isOver(reports.get(job.node), rounds.get(job.node) ?? 0),
       );
       if (open.length === 0)
@@ -146,7 +161,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
 
   #work(): void {
     if (this.#stop.signal.aborted || this.#seen.size < this.#options.places.nodes.length) return;
-    for (const job of planResync(this.#views())) {
+    for (const job of this.#plan(this.#views())) {
       if (job.kind === 'mark') void this.#worker.mark(job.nodes).catch(() => undefined);
       else if (this.#due(job)) void this.#startJob(job).catch(() => undefined);
     }
@@ -186,19 +201,32 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     return work;
   }
 
+  #plan(views: readonly NodeView[]): readonly ResyncJob[] {
+    return planResync(views, this.#options.places.copies);
+  }
+
   #views(): readonly NodeView[] {
     return this.#options.places.nodes.map(({ id }) => {
       const seen = this.#seen.get(id);
-      if (seen?.ok !== true) return { node: id, reached: false, filled: false, items: 0, suspects: [] };
-      const { marker, memory, suspects } = seen.answer;
+      if (seen?.ok !== true) return { node: id, ...UNREACHED, away: this.#isAway(id) };
+      const { marker, memory, suspects, spareMark } = seen.answer;
       return {
         node: id,
         reached: true,
         filled: marker !== undefined,
         items: memory.items,
         suspects: [...suspects.keys()],
+        away: false,
+        spareMark,
+        roomy: memory.bytes < ROOMY * memory.limitBytes,
       };
     });
+  }
+
+  #isAway(node: NodeId): boolean {
+    const { recopyAfterMs } = this.#options;
+    const since = this.#silentSince.get(node);
+    return recopyAfterMs > 0 && since !== undefined && performance.now() - since >= recopyAfterMs;
   }
 
   #watchMemory(node: NodeId, before: NodeAnswer | undefined, { memory }: NodeAnswer): void {

@@ -7,12 +7,11 @@ import { expect, test } from 'vitest';
 import { Deadline } from '../../../../src/common/deadline.js';
 import { SafeEmitter } from '../../../../src/common/safe-emitter.js';
 import { tombKey } from '../../../../src/memcached/copies/copy-key.js';
-import { fillMarkerKey } from '../../../../src/memcached/copies/fill-marker.js';
 import { NodeStandings } from '../../../../src/memcached/copies/node-standings.js';
 import { ReplicatedCopies } from '../../../../src/memcached/copies/replicated-copies.js';
 import type { MemcachedMonitor } from '../../../../src/memcached/memcached-monitor.js';
 import type { MemcachedItem } from '../../../../src/memcached/memcached-node.js';
-import { askNode, type NodeAnswer } from '../../../../src/memcached/node-observation.js';
+import { askNode, type NodeAnswer, nodeMarks } from '../../../../src/memcached/node-observation.js';
 import { MendCopies } from '../../../../src/memcached/resync/mend-copies.js';
 import type { ResyncEvents } from '../../../../src/memcached/resync/resync-events.js';
 import { type NodeView, planResync } from '../../../../src/memcached/resync/resync-plan.js';
@@ -82,6 +81,7 @@ class ModelProcess {
         },
         mend: (key, call) => mending.mend(key, call),
         itemsPerSecond: 0,
+        recopyAfterMs: 0,
         operationTimeoutMs: 1_000,
         lookAgainMs: 0,
       },
@@ -111,7 +111,7 @@ class ModelProcess {
   async look(node: ModelNode): Promise<void> {
     const others = this.nodes.filter((other) => other !== node).map(({ id }) => id);
     try {
-      const answer = await askNode(node, fillMarkerKey(RING), others, {});
+      const answer = await askNode(node, nodeMarks(RING), others, {});
       this.#answers.set(node.id, answer);
       this.standings.learnMarker(node.id, answer.marker);
       this.standings.learnSuspects(
@@ -139,9 +139,12 @@ class ModelProcess {
         filled: answer?.marker !== undefined,
         items: answer?.memory.items ?? 0,
         suspects: [...(answer?.suspects.keys() ?? [])],
+        away: answer === undefined,
+        spareMark: answer?.spareMark,
+        roomy: true,
       };
     });
-    const jobs = planResync(views);
+    const jobs = planResync(views, this.copies.places.copies);
     await Promise.allSettled(
       jobs.map((job) => (job.kind === 'mark' ? this.#worker.mark(job.nodes) : this.#worker.run(job, views))),
     );

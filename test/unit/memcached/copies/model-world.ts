@@ -266,8 +266,10 @@ function metaCommands(server: ModelServer, text: string): string[] {
         const stored = server.put(key, Buffer.from(lines[at] ?? ''), flags);
         answers.push(stored.status === 'stored' ? `HD c${stored.cas}` : 'NS');
       }
-    } else if (command === 'mg') answers.push(server.items.has(key) ? 'HD' : 'EN');
-    else if (command === 'md') {
+    } else if (command === 'mg') {
+      const item = server.items.get(key);
+      answers.push(item === undefined ? 'EN' : rest.includes('c') ? `HD c${item.cas}` : 'HD');
+    } else if (command === 'md') {
       const cas = BigInt(rest.find((word) => word.startsWith('C'))?.slice(1) ?? '0');
       const same = server.items.get(key)?.cas === cas;
       if (same) server.items.delete(key);

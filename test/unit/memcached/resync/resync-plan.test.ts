@@ -1,9 +1,18 @@
 import { expect, test } from 'vitest';
 import { ItemRate } from '../../../../src/memcached/resync/item-rate.js';
-import { type NodeView, planResync, sourcesFor } from '../../../../src/memcached/resync/resync-plan.js';
+import {
+  keepsForOthers,
+  type NodeView,
+  planResync as planFor,
+  type ResyncJob,
+  sourcesFor,
+} from '../../../../src/memcached/resync/resync-plan.js';
+
+const planResync = (views: readonly NodeView[], copies = 2): readonly ResyncJob[] => planFor(views, copies);
 
 function view(node: string, more: Partial<NodeView> = {}): NodeView {
-  return { node, reached: true, filled: true, items: 10, suspects: [], ...more };
+  const spare = { away: false, spareMark: undefined, roomy: true };
+  return { node, reached: true, filled: true, items: 10, suspects: [], ...spare, ...more };
 }
 
 test('new nodes are marked at once; a single one always', () => {
@@ -50,4 +59,37 @@ test('the rate lets so many items pass in a second, without a burst after a paus
   expect(rate.take(1_000)).toBe(0);
   expect(rate.take(1)).toBe(750);
   expect(new ItemRate(0).take(1e9)).toBe(0);
+});
+
+test('a node that is away long enough is stood in for by the others, once, where there are more nodes than copies', () => {
+  const gone = view('c', { reached: false, filled: false, away: true });
+  const recopied = { kind: 'recopy', away: ['c'] };
+  expect(planResync([view('a'), view('b'), gone])).toEqual([
+    { ...recopied, node: 'a', sources: ['b'] },
+    { ...recopied, node: 'b', sources: ['a'] },
+  ]);
+  expect(planResync([view('a', { spareMark: 'for c' }), view('b', { spareMark: 'begun' }), gone])).toEqual([
+    { ...recopied, node: 'b', sources: ['a'] },
+  ]);
+  expect(planResync([view('a'), view('b'), { ...gone, away: false }])).toEqual([]);
+  expect(planResync([view('a'), view('b'), gone], 3)).toEqual([]);
+  expect(planResync([view('a', { roomy: false }), view('b', { filled: false }), gone])).toEqual([
+    { kind: 'fill', node: 'b', sources: ['a'], complete: false },
+  ]);
+});
+
+test('what was kept for others is swept away when everybody is whole again, and not before', () => {
+  const [a, b, c] = [view('a', { spareMark: 'for c' }), view('b'), view('c')] as const;
+  expect(planResync([a, b, c])).toEqual([{ kind: 'sweep', node: 'a' }]);
+  expect(planResync([a, b, { ...c, filled: false }])).toMatchObject([{ kind: 'fill', node: 'c' }]);
+  expect(planResync([a, { ...b, suspects: ['c'] }, c])).toMatchObject([{ kind: 'mend', node: 'c' }]);
+  expect(planResync([a, b, { ...c, reached: false }])).toEqual([]);
+});
+
+test('the next node in line keeps an item for a holder that is away', () => {
+  expect(keepsForOthers('c', ['a', 'b'], ['c', 'd'], ['b'])).toBe(true);
+  expect(keepsForOthers('d', ['a', 'b'], ['c', 'd'], ['b'])).toBe(false);
+  expect(keepsForOthers('d', ['a', 'b'], ['c', 'd'], ['a', 'b'])).toBe(true);
+  expect(keepsForOthers('d', ['a', 'b'], ['c', 'd'], ['b', 'c'])).toBe(true);
+  expect(keepsForOthers('a', ['a', 'b'], ['c', 'd'], ['b'])).toBe(false);
 });
