@@ -136,6 +136,9 @@ export function mayCommit(classification: Classification): boolean {
     case 'xa-commit':
     case 'xa-rollback':
       return true;
+    // Of several texts, one may have switched autocommit on before.
+    case 'autocommit-off':
+      return classification.several === true;
     default:
       return false;
   }

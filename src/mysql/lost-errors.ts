@@ -16,6 +16,16 @@ export function transactionGone(node: NodeId, cause: unknown): StormlampError {
   );
 }
 
+/** The transaction is over, and a statement inside it may have committed what came before. */
+export function transactionUnclear(node: NodeId, cause: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.OUTCOME_UNKNOWN,
+    `The transaction on ${node} is over, and a statement inside it may have committed what came before that: ` +
+      `${describeError(cause)}. Roll back, and look at the data before doing it again`,
+    { cause, node },
+  );
+}
+
 /** The session had something on its connection that no other connection has. */
 export function connectionGone(node: NodeId, what: string, cause: unknown): StormlampError {
   return new StormlampError(

@@ -1,7 +1,7 @@
 /** What a session lost together with its connection, and when it may go on. */
 import type { NodeId } from '../common/node-address.js';
 import type { Classification } from './classifier/classification.js';
-import { connectionGone, transactionGone } from './lost-errors.js';
+import { connectionGone, transactionGone, transactionUnclear } from './lost-errors.js';
 import { pinNames, type SessionState } from './session-state.js';
 
 /** What is gone for good, and the error that every later statement gets. */
@@ -12,14 +12,33 @@ export interface SessionLoss {
   readonly error: Error;
 }
 
+/** What is not certain about a transaction that is lost. */
+export interface LossDoubts {
+  /** Whether a part of it may have been committed before. */
+  readonly mayHaveCommitted: boolean;
+  /** Whether a text that failed may have begun one that nobody knows of. */
+  readonly mayHaveBegun: boolean;
+}
+
 /** What a session in `state` loses with its connection to `node`; undefined when another connection does as well. */
-export function lossOf(state: SessionState, node: NodeId, cause: unknown): SessionLoss | undefined {
+export function lossOf(
+  state: SessionState,
+  node: NodeId,
+  cause: unknown,
+  { mayHaveCommitted, mayHaveBegun }: LossDoubts = { mayHaveCommitted: false, mayHaveBegun: false },
+): SessionLoss | undefined {
   if (state.pins.length > 0 || !state.autocommit) {
     const what = state.autocommit ? pinNames(state.pins).join(', ') : 'autocommit = 0';
     return { what: 'connection', error: connectionGone(node, what, cause) };
   }
-  if (state.transaction === 'none') return undefined;
-  return { what: 'transaction', error: transactionGone(node, cause) };
+  if (state.transaction === 'none' && !mayHaveBegun) return undefined;
+  return transactionLoss(node, cause, mayHaveCommitted);
+}
+
+/** The loss of a transaction that has ended on `node` without being told to. */
+export function transactionLoss(node: NodeId, cause: unknown, mayHaveCommitted: boolean): SessionLoss {
+  const error = mayHaveCommitted ? transactionUnclear(node, cause) : transactionGone(node, cause);
+  return { what: 'transaction', error };
 }
 
 /**

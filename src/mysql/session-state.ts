@@ -204,6 +204,24 @@ const IN_READ_ONLY_TRANSACTION = 0x2000;
 const ENDS_TRANSACTION: ReadonlySet<number> = new Set([1020, 1213, 3100, 3101]);
 const ENDS_AT_COMMIT: ReadonlySet<number> = new Set([1290, 1836]);
 
+/** The commonest errors that take nothing back but their own statement, on every server. */
+const LEAVES_TRANSACTION: ReadonlySet<number> = new Set([
+  ...ENDS_TRANSACTION,
+  1048,
+  1054,
+  1062,
+  1064,
+  1146,
+  1264,
+  1366,
+  1406,
+  1451,
+  1452,
+  1644,
+  1690,
+  1792,
+]);
+
 /** The state after a statement. `statement` is only kept when it is a setting that can be repeated. */
 export function afterStatement(
   state: SessionState,
@@ -235,12 +253,29 @@ export function afterStatement(
 }
 
 /**
- * Whether only the server knows what became of the transaction after this statement failed: a statement that commits
- * first does so unless it was not even understood, and what a procedure did before its error is done.
+ * Whether only the server knows what became of the transaction after this statement failed with the number `errno`: a
+ * statement that commits first does so unless it was not even understood, what a procedure did before its error is done, of
+ * several statements those before the one that failed are, and whether an error takes the whole transaction back may be a
+ * matter of the server's settings (1205 with `innodb_rollback_on_timeout`).
  */
-export function leavesDoubt(state: SessionState, classification: Classification): boolean {
-  if (classification.kind === 'unknown') return true;
-  return classification.implicitCommit && (state.transaction !== 'none' || !state.autocommit);
+export function leavesDoubt(
+  state: SessionState,
+  classification: Classification,
+  errno: number | undefined,
+): boolean {
+  if (mayChangeTransaction(classification)) return true;
+  if (state.transaction === 'none' && state.autocommit) return false;
+  return classification.implicitCommit || (errno !== undefined && !LEAVES_TRANSACTION.has(errno));
+}
+
+/**
+ * Whether a text may do something to the transaction that its last effect does not show: a procedure may, and several
+ * statements of which one is about transactions, or commits by the way.
+ */
+export function mayChangeTransaction(classification: Classification): boolean {
+  const { kind, several, transaction, implicitCommit, unpins } = classification;
+  if (kind === 'unknown') return true;
+  return several === true && (transaction !== undefined || implicitCommit || unpins.includes('table-lock'));
 }
 
 /** The state once the server has told its status bits; undefined bits tell nothing. */

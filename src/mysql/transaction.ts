@@ -131,7 +131,7 @@ export class Transactions {
     const { virtual, face } = this.#host.open(deadline, borrower);
     const { readOnly = false, isolation, after } = options;
     const active = new ActiveTransaction({ virtual, face, readOnly });
-    virtual.session.beStrict();
+    virtual.session.doubt.beStrict();
     try {
       const begin = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION READ WRITE';
       if (isolation !== undefined) await virtual.command(`SET TRANSACTION ISOLATION LEVEL ${isolation}`);
@@ -146,7 +146,7 @@ export class Transactions {
     } catch (error) {
       active.isOpen = false;
       // What a statement of the function committed on the way would be done twice.
-      const replay = virtual.session.hasCommitted ? undefined : replayReason(error);
+      const replay = virtual.session.doubt.hasCommitted ? undefined : replayReason(error);
       await rollBack(virtual, error);
       return { error, replay };
     } finally {

@@ -9,16 +9,9 @@ import { catchUp, mayHushGtids, mayWrite, mustCatchUp, noteAnswer, noteFailure }
 import type { Classification } from './classifier/classification.js';
 import { addTried, awaitRoleChange, awaitService, type Bound, type Tried } from './connection-binder.js';
 import type { DeferredCommand } from './deferred-command.js';
-import {
-  asksAboutConnection,
-  failureOf,
-  hasCommitted,
-  mayCommit,
-  type Remedy,
-  remedyFor,
-} from './failure-policy.js';
+import { asksAboutConnection, failureOf, type Remedy, remedyFor } from './failure-policy.js';
 import { HeldConnection } from './held-connection.js';
-import { checkWroteHere, lossError, notOnReplica, transactionGone } from './lost-errors.js';
+import { checkWroteHere, lossError, notOnReplica } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { makeRoom, wasNotPrepared } from './prepared-room.js';
 import { NotSent, statusOf } from './send-statement.js';
@@ -31,7 +24,6 @@ import {
   FRESH_SESSION,
   isAnnouncement,
   isTied,
-  leavesDoubt,
   leavesReadOnlyTransaction,
   leavesTrace,
   mayDoAnything,
@@ -42,7 +34,8 @@ import {
   usesAnnouncement,
 } from './session-state.js';
 import { nothingDone, type Statement, type StatementAnswer } from './statement.js';
-import { bearsDoubt, inquire } from './transaction-inquiry.js';
+import { TransactionDoubt } from './transaction-doubt.js';
+import { markTransaction } from './transaction-inquiry.js';
 import { isGated, isPromise, passesGate, settleAnswer, waitAtGate, writerMoved } from './write-gate.js';
 
 /**
@@ -59,11 +52,8 @@ export class VirtualSession {
   #loss: SessionLoss | undefined;
   #wroteOn: PhysicalConnection | undefined;
   #isDestroyed = false;
-  #isStrict = false;
   readonly #mode = new SessionMode();
-  /** After a failed statement of which only the server knows whether it ended the transaction. */
-  #isInDoubt = false;
-  #hasCommitted = false;
+  readonly #doubt = new TransactionDoubt();
 
   /** Makes a session that holds nothing yet; `borrower` is the place in the application that it is for. */
   constructor(ports: SessionPorts, borrower: string | undefined = ports.callSite()) {
@@ -81,14 +71,9 @@ export class VirtualSession {
     return this.#holder.connection;
   }
 
-  /** Whether a statement has committed a read-write transaction of this session, on purpose or by the way. */
-  get hasCommitted(): boolean {
-    return this.#hasCommitted;
-  }
-
-  /** From now on, a transaction that the server rolled back by itself takes nothing but a rollback. */
-  beStrict(): void {
-    this.#isStrict = true;
+  /** What the session does not know about its transaction. */
+  get doubt(): TransactionDoubt {
+    return this.#doubt;
   }
 
   /**
@@ -103,6 +88,7 @@ export class VirtualSession {
     let mode = this.#mode.on(this.held, ports.sqlMode);
     let classification = ports.classify(statement.sql, mode);
     const { deadline, scope } = context;
+    if (this.#doubt.mustAsk(classification)) await this.#inquire(deadline);
     if (this.#loss !== undefined && isAcknowledgement(this.#loss, classification)) {
       this.#loss = undefined;
       return nothingDone;
@@ -111,7 +97,6 @@ export class VirtualSession {
       this.#state = afterAnnouncement(this.#state, statement, classification);
       return nothingDone;
     }
-    if (this.#isInDoubt && !bearsDoubt(classification)) await this.#inquire(deadline);
     const tried: Tried = { nodes: undefined };
     let attempts = 0;
     let primaryOnly = false;
@@ -220,6 +205,7 @@ export class VirtualSession {
     this.#mode.clear();
     this.#loss = undefined;
     this.#wroteOn = undefined;
+    this.#doubt.forget();
   }
 
   /** Gives the held connection back; what it was left with is reset by the pool. */
@@ -248,6 +234,7 @@ export class VirtualSession {
     const operation = need.place === 'read' || need.place === 'any' ? 'read' : 'write';
     const ticket = node.started(operation, connection);
     const before = this.#state;
+    const isMarked = this.#doubt.needsMark(before, classification);
     const endWrite = mayWrite(classification) ? scope?.causal.beginWrite() : undefined;
     if (!isTied(before) && this.#wroteOn !== connection)
       letAbandon(this.#ports, connection, statement, command);
@@ -255,14 +242,15 @@ export class VirtualSession {
       if (before.announced.length > 0 && usesAnnouncement(classification)) {
         await announce(connection, before, deadline);
       }
+      if (isMarked) await markTransaction(connection, deadline);
       const answer = await answerOf(connection, statement, deadline, command);
       node.finished(ticket, connection);
-      const ending = { ok: true, status: statusOf(answer) } as const;
+      const status = statusOf(answer);
+      const ending = { ok: true, status } as const;
       this.#state = afterStatement(before, classification, statement, ending);
       noteAnswer(this.#ports, scope, connection, classification, [before, this.#state], answer);
       this.#noteTrace(connection, classification, answer[0]);
-      if (hasCommitted(before, classification, this.#state)) this.#hasCommitted = true;
-      if (statusOf(answer) !== undefined) this.#isInDoubt = false;
+      this.#doubt.succeeded(before, classification, this.#state, status, isMarked);
       return { answer };
     } catch (thrown) {
       if (thrown instanceof NotSent) {
@@ -272,7 +260,7 @@ export class VirtualSession {
       noteFailure(scope, classification, before);
       if (this.#isDestroyed || wasLeft(command)) node.finished(ticket, connection);
       else node.failed(operation, ticket, thrown, connection);
-      return this.#afterFailure(connection, classification, statement, before, thrown, command);
+      return this.#afterFailure(connection, classification, statement, [before, isMarked], thrown, command);
     } finally {
       endWrite?.();
     }
@@ -305,7 +293,7 @@ export class VirtualSession {
     connection: PhysicalConnection,
     classification: Classification,
     statement: Statement,
-    before: SessionState,
+    [before, isMarked]: readonly [SessionState, boolean],
     error: unknown,
     command: DeferredCommand | undefined,
   ): { readonly error: unknown; readonly remedy: Remedy } {
@@ -321,25 +309,23 @@ export class VirtualSession {
     }
     this.#state = afterStatement(before, classification, statement, { ok: false, errno });
     this.#noteTrace(connection, classification);
-    if (leavesDoubt(before, classification)) {
-      this.#isInDoubt = true;
-      if (before.transaction !== 'none' && mayCommit(classification)) this.#hasCommitted = true;
-    }
-    if (this.#isStrict && before.transaction !== 'none' && this.#state.transaction === 'none') {
-      this.#loss = { what: 'transaction', error: transactionGone(connection.node, error) };
-    }
+    this.#doubt.failed(before, classification, error, errno, isMarked);
+    this.#loss = this.#doubt.lossAfter(before, this.#state, connection, error) ?? this.#loss;
     if (makeRoom(connection, before, error) && wasNotPrepared(statement, classification))
       return { error, remedy: 'prepare-again' };
     return { error: lossError(remedy, connection.node, classification, error, undefined), remedy };
   }
 
-  /** Asks the server whether a transaction is open. */
+  /** Asks the server whether a transaction is open, and which. */
   async #inquire(deadline: Deadline): Promise<void> {
-    this.#isInDoubt = false;
     const connection = this.held;
-    if (connection === undefined || connection.lost !== undefined) return;
+    if (connection === undefined) return;
+    // Whoever has it loses it, see there.
+    if (connection.lost !== undefined) return this.#lose(connection, connection.lost);
     try {
-      this.#state = await inquire(this.#ports, connection, this.#state, deadline);
+      const { state, loss } = await this.#doubt.ask(this.#ports, connection, this.#state, deadline);
+      this.#state = state;
+      this.#loss = loss ?? this.#loss;
     } catch (error) {
       this.#lose(connection, error);
       throw this.#loss?.error ?? error;
@@ -392,7 +378,8 @@ export class VirtualSession {
   #lose(connection: PhysicalConnection, error: unknown): void {
     const state = this.#state;
     this.#holder.discard(connection);
-    this.#loss = lossOf(state, connection.node, error) ?? this.#loss;
+    this.#loss = lossOf(state, connection.node, error, this.#doubt) ?? this.#loss;
+    this.#doubt.forget();
     const { wrote, settings, announced } = state;
     this.#state = { ...FRESH_SESSION, wrote, settings, announced };
     if (!isStormlampError(error, ErrorCode.ABORTED)) void this.#ports.refresh(connection.node);

@@ -24,6 +24,9 @@ export function inSequence(parts: readonly Classification[]): Classification | u
   const unpins = [...new Set(parts.flatMap((part) => part.unpins))].filter((pin) => !pins.includes(pin));
   const route = sequenceRoute(parts);
   const decisive = parts.find((part) => part.route === route) ?? first;
+  const transaction = lastEffect(parts);
+  // A COMMIT that is not the last word has committed by the way.
+  const commits = transaction !== 'commit' && parts.some((part) => part.transaction === 'commit');
   return answer(
     // Which of several statements of a distributed transaction was done last, nobody could tell after a failure.
     parts.some(({ transaction }) => isXa(transaction))
@@ -32,8 +35,8 @@ export function inSequence(parts: readonly Classification[]): Classification | u
     route,
     `of ${parts.length} statements: ${decisive.because}`,
     {
-      transaction: lastEffect(parts),
-      implicitCommit: parts.some((part) => part.implicitCommit),
+      transaction,
+      implicitCommit: commits || parts.some((part) => part.implicitCommit),
       pinned,
       unpinned,
       unpins,
@@ -52,7 +55,8 @@ export function eitherWay(readings: readonly Classification[]): Classification |
   const decisive = readings.find((reading) => reading.route === route) ?? first;
   // What is not certain is unknown, and what is unknown goes to the primary.
   const isSame = readings.every(
-    ({ kind, transaction }) => kind === first.kind && transaction === first.transaction,
+    ({ kind, transaction, implicitCommit }) =>
+      kind === first.kind && transaction === first.transaction && implicitCommit === first.implicitCommit,
   );
   const inAll = (key: 'unpins') =>
     first[key].filter((pin) => rest.every((reading) => reading[key].includes(pin)));

@@ -1,0 +1,144 @@
+/** What a session cannot know about its transaction from texts and answers alone, and when the server must be asked. */
+import type { Deadline } from '../common/deadline.js';
+import type { Classification } from './classifier/classification.js';
+import { asksAboutConnection, hasCommitted, mayCommit } from './failure-policy.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import { type SessionLoss, transactionLoss } from './session-loss.js';
+import type { SessionPorts } from './session-ports.js';
+import { leavesDoubt, mayChangeTransaction, type SessionState } from './session-state.js';
+import { inquire } from './transaction-inquiry.js';
+
+/** What the server is to be asked about. */
+interface Question {
+  /** The statement after which it is not known. */
+  readonly classification: Classification;
+  /** Whether a transaction was open before it. */
+  readonly wasOpen: boolean;
+  /** Whether that transaction was marked, so that it can be told from another one. */
+  readonly isMarked: boolean;
+  /** What the statement failed with; undefined when it did not. */
+  readonly error: unknown;
+}
+
+/** The doubts about the transaction of one session. */
+export class TransactionDoubt {
+  #isStrict = false;
+  #hasCommitted = false;
+  #question: Question | undefined;
+  /** Whether a statement that failed may have committed what the open transaction did before. */
+  #isTainted = false;
+
+  /** Whether a statement has committed a read-write transaction of this session, or may have. */
+  get hasCommitted(): boolean {
+    return (
+      this.#hasCommitted || (this.#question?.wasOpen === true && mayCommit(this.#question.classification))
+    );
+  }
+
+  /** From now on, a transaction that ended by itself is a loss, and is told from one that a procedure began in its place. */
+  beStrict(): void {
+    this.#isStrict = true;
+  }
+
+  /** Whether the transaction has to be marked before this statement. */
+  needsMark(state: SessionState, classification: Classification): boolean {
+    if (!this.#isStrict || state.transaction !== 'read-write') return false;
+    // To take the mark away is to take away the savepoints that were set after it.
+    return classification.transaction !== 'savepoint' && mayChangeTransaction(classification);
+  }
+
+  /**
+   * Whether the server must be asked before a statement: not when that does the same whether a transaction is open or not, or
+   * looks at what the one before it left.
+   */
+  mustAsk(classification: Classification): boolean {
+    if (this.#question === undefined || asksAboutConnection(classification)) return false;
+    const { transaction } = classification;
+    return transaction !== 'rollback' && (this.#isStrict || transaction !== 'commit');
+  }
+
+  /** Notes a statement that succeeded; `status` are the bits of its answer. */
+  succeeded(
+    before: SessionState,
+    classification: Classification,
+    after: SessionState,
+    status: number | undefined,
+    isMarked: boolean,
+  ): void {
+    if (hasCommitted(before, classification, after)) this.#hasCommitted = true;
+    if (after.transaction === 'none' || classification.transaction !== undefined) this.#isTainted = false;
+    if (isMarked && after.transaction !== 'none') {
+      this.#question = { classification, wasOpen: true, isMarked, error: undefined };
+    } else if (status !== undefined) this.#question = undefined;
+  }
+
+  /** Notes a statement that failed with `error`, whose number is `errno`, on a connection that is still there. */
+  failed(
+    before: SessionState,
+    classification: Classification,
+    error: unknown,
+    errno: number | undefined,
+    isMarked: boolean,
+  ): void {
+    if (!leavesDoubt(before, classification, errno)) return;
+    const wasOpen = before.transaction !== 'none';
+    this.#question = { classification, wasOpen, isMarked, error };
+    if (wasOpen && mayCommit(classification)) this.#isTainted = true;
+  }
+
+  /** What is lost when the server has ended the transaction on `connection`; undefined when that is no loss to the session. */
+  lossAfter(
+    before: SessionState,
+    after: SessionState,
+    connection: PhysicalConnection,
+    error: unknown,
+  ): SessionLoss | undefined {
+    if (!this.#isStrict || before.transaction === 'none' || after.transaction !== 'none') return undefined;
+    return transactionLoss(connection.node, error, this.mayHaveCommitted);
+  }
+
+  /** Whether a part of the open transaction may have been committed. */
+  get mayHaveCommitted(): boolean {
+    return this.#isTainted || (this.#isStrict && this.hasCommitted);
+  }
+
+  /** Whether a text that failed may have begun a transaction, or switched autocommit off, that nobody knows of. */
+  get mayHaveBegun(): boolean {
+    const question = this.#question;
+    if (question?.error === undefined || question.wasOpen) return false;
+    const { transaction } = question.classification;
+    return transaction?.startsWith('begin') === true || transaction === 'autocommit-off';
+  }
+
+  /** Asks the server; the state as it sees it, and what the session has lost. Rejects as `inquire` does. */
+  async ask(
+    ports: SessionPorts,
+    connection: PhysicalConnection,
+    before: SessionState,
+    deadline: Deadline,
+  ): Promise<{ readonly state: SessionState; readonly loss: SessionLoss | undefined }> {
+    const question = this.#question;
+    if (question === undefined) return { state: before, loss: undefined };
+    const { classification, isMarked, wasOpen, error } = question;
+    const { state, hasEnded } = await inquire(ports, connection, before, isMarked, deadline);
+    this.#question = undefined;
+    if (!wasOpen) return { state, loss: undefined };
+    if (!hasEnded) {
+      if (isMarked || !mayChangeTransaction(classification)) this.#isTainted = false;
+      else this.#hasCommitted ||= mayCommit(classification);
+      return { state, loss: undefined };
+    }
+    if (mayCommit(classification)) this.#hasCommitted = true;
+    const isLoss = this.#isStrict && error !== undefined;
+    const loss = isLoss ? transactionLoss(connection.node, error, this.mayHaveCommitted) : undefined;
+    if (state.transaction === 'none') this.#isTainted = false;
+    return { state, loss };
+  }
+
+  /** The session begins anew, or its connection is gone. */
+  forget(): void {
+    this.#hasCommitted = this.hasCommitted;
+    this.#question = undefined;
+    this.#isTainted = false;
+  }
+}

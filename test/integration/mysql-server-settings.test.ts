@@ -1,0 +1,90 @@
+/** Servers whose settings are not the usual ones: what they change for transactions, autocommit and the size of statements. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { EVERY_CLIENT_DATABASE } from './client-databases.js';
+import { eventually } from './eventually.js';
+
+describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
+  let servers: LocalCluster;
+  let cluster: MysqlCluster;
+
+  beforeAll(async () => {
+    servers = await startLocalCluster({
+      ...options,
+      replicas: 1,
+      memcached: 0,
+      php: false,
+      serverArgs: {
+        mysql: [
+          '--innodb-rollback-on-timeout=1',
+          '--innodb-lock-wait-timeout=1',
+          '--init-connect=SET autocommit=0',
+          '--max-allowed-packet=1M',
+        ],
+      },
+    });
+    await servers.primary.query('CREATE TABLE shop.t (id INT PRIMARY KEY, n LONGTEXT) ENGINE=InnoDB');
+    await servers.waitForReplication();
+    cluster = await createMysqlCluster({ ...servers.options().mysql, pool: { max: 4 } });
+  });
+
+  afterAll(async () => {
+    await cluster?.close();
+    await servers?.close();
+  });
+
+  beforeEach(async () => {
+    await servers.primary.query("REPLACE INTO shop.t VALUES (1, '100'), (2, '100')");
+    await servers.primary.query('DELETE FROM shop.t WHERE id > 2');
+  });
+
+  async function values(): Promise<unknown[]> {
+    const rows = await servers.primary.query('SELECT n FROM shop.t ORDER BY id');
+    return rows.map(({ n }) => n);
+  }
+
+  async function poolIsIdle(): Promise<void> {
+    await eventually('all connections are back', () =>
+      cluster.stats().every(({ inFlight, pool }) => inFlight === 0 && pool.borrowed === 0),
+    );
+  }
+
+  test('a lock that is waited for in vain takes the whole transaction back: no half of it is committed', async () => {
+    const blocker = await cluster.getConnection();
+    await blocker.beginTransaction();
+    await blocker.query("UPDATE t SET n = '1' WHERE id = 1");
+    const after: unknown[] = [];
+    const careless = cluster.transaction(async (db) => {
+      await db.query("INSERT INTO t VALUES (3, 'first half')");
+      await expect(db.query("UPDATE t SET n = '2' WHERE id = 1")).rejects.toMatchObject({ errno: 1205 });
+      const refused = await db.query("INSERT INTO t VALUES (4, 'second half')").catch((error) => error);
+      after.push(refused);
+    });
+    await expect(careless).rejects.toMatchObject({ code: 'ERR_TRANSACTION_LOST' });
+    expect(after).toMatchObject([{ code: 'ERR_TRANSACTION_LOST' }]);
+    // Also when the function does nothing more: its commit would be a commit of nothing.
+    const lastly = cluster.transaction(async (db) => {
+      await db.query("INSERT INTO t VALUES (3, 'first half')");
+      await db.query("UPDATE t SET n = '2' WHERE id = 1").catch(() => undefined);
+    });
+    await expect(lastly).rejects.toMatchObject({ code: 'ERR_TRANSACTION_LOST' });
+    await blocker.rollback();
+    blocker.release();
+    expect(await values()).toEqual(['100', '100']);
+    await poolIsIdle();
+  });
+
+  test('an error that takes only its statement back leaves the transaction open', async () => {
+    await cluster.transaction(async (db) => {
+      await db.query("INSERT INTO t VALUES (3, 'kept')");
+      await expect(db.query('SELECT 1 FROM nowhere')).rejects.toMatchObject({ errno: 1146 });
+      await expect(db.query("UPDATE t SET n = REPEAT('x', 9) WHERE id = ELT(1)")).rejects.toMatchObject({
+        errno: 1582,
+      });
+      await db.query("INSERT INTO t VALUES (4, 'kept')");
+    });
+    expect(await values()).toEqual(['100', '100', 'kept', 'kept']);
+    await poolIsIdle();
+  });
+});
