@@ -61,14 +61,14 @@ export class ConnectionFace extends EventEmitter {
     this.faces.virtual.destroy();
   }
 
-  /** Stops reading from the server, while it is bound to one. */
+  /** Stops reading from the server, while it is bound to one; the next borrower of that connection reads again. */
   pause(): void {
-    this.faces.virtual.raw?.pause();
+    this.faces.virtual.pause();
   }
 
   /** Reads on. */
   resume(): void {
-    this.faces.virtual.raw?.resume();
+    this.faces.virtual.resume();
   }
 
   /** A value as SQL text. */

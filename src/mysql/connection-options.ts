@@ -186,6 +186,10 @@ function sessionOf(path: string, session: unknown): Readonly<Record<string, Sess
     if (type !== 'string' && type !== 'boolean' && !(type === 'number' && Number.isFinite(value))) {
       throw invalidOption(`${path}.session.${name}`, 'a string, a finite number or a boolean', value);
     }
+    if (name.toLowerCase() === 'autocommit' && !/^(1|on|true)$/i.test(String(value))) {
+      const expected = 'on; a connection that wants it off says `SET autocommit = 0` after it was taken';
+      throw invalidOption(`${path}.session.${name}`, expected, value);
+    }
   }
   return Object.freeze({ ...(session as Record<string, SessionValue>) });
 }

@@ -98,6 +98,11 @@ export function asksAboutConnection({ kind, route, unpins }: Classification): bo
   return kind === 'session' && route === 'same' && unpins.length === 0;
 }
 
+/** Whether a statement reads user variables, which only the connection has on which they were set. */
+export function readsVariables({ kind, pins }: Classification): boolean {
+  return kind !== 'session' && kind !== 'unknown' && pins.includes('user-variable');
+}
+
 /** Whether a statement outside a transaction leaves nothing behind on a connection that is gone. */
 export function isHarmless(classification: Classification): boolean {
   switch (classification.kind) {

@@ -76,6 +76,8 @@ export class HeldConnection {
     if (this.#isSpoilt) this.discard(held);
     else {
       this.#connection = undefined;
+      // The next borrower wants to hear of it.
+      held.resume();
       this.#ports.release(held);
     }
   }

@@ -3,7 +3,6 @@ import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { Classification } from './classifier/classification.js';
 import type { Remedy } from './failure-policy.js';
-import type { PhysicalConnection } from './physical-connection.js';
 import { classifyServerError } from './server-error.js';
 
 /** Nothing of the transaction was committed. */
@@ -36,25 +35,22 @@ export function connectionGone(node: NodeId, what: string, cause: unknown): Stor
   );
 }
 
-/**
- * What the last write left (`LAST_INSERT_ID()`) is known to its own connection only: another one would answer 0.
- *
- * @throws StormlampError `ERR_CONNECTION_LOST` when `wroteOn` is not the connection that is `held`, or is lost.
- */
-export function checkWroteHere(
-  wroteOn: PhysicalConnection | undefined,
-  held: PhysicalConnection | undefined,
-): void {
-  if (wroteOn === undefined || (wroteOn === held && wroteOn.lost === undefined)) return;
-  throw connectionGone(wroteOn.node, 'what its last write left', wroteOn.lost ?? 'it was given back');
-}
-
 /** A procedure that commits and writes would fork a replica's data, even inside a read-only transaction. */
 export function notOnReplica(node: NodeId | undefined, { because }: Classification): StormlampError {
   return new StormlampError(
     ErrorCode.UNSUPPORTED,
     `A statement was not sent, because ${because}, and this read-only transaction is on the replica ${node}; ` +
       'run it outside the transaction, or in a read-write one',
+    { node },
+  );
+}
+
+/** What a read-only transaction left on a replica ties its session there, where this cannot be done. */
+export function stuckOnReplica(node: NodeId, what: string, { because }: Classification): StormlampError {
+  return new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    `A statement was not sent, because ${because}, and what a read-only transaction of this connection left (${what}) is on ` +
+      `the replica ${node}; release this connection and take another one, or begin with START TRANSACTION READ WRITE`,
     { node },
   );
 }

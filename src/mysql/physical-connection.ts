@@ -48,6 +48,7 @@ export class PhysicalConnection {
   /** Set once the server has told a GTID on it: from then on, a commit without one has committed nothing that has one. */
   tellsGtids = false;
   readonly #setupSql: string;
+  #isPaused = false;
   #lost: Error | undefined;
   #listeners = new Set<(error: Error) => void>();
 
@@ -117,6 +118,19 @@ export class PhysicalConnection {
       this.raw.query<RowDataPacket[]>(options, (error, rows) => (error ? reject(error) : resolve(rows)));
     });
     return deadline.race('The statement', work);
+  }
+
+  /** Stops reading what the server sends. */
+  pause(): void {
+    this.#isPaused = true;
+    this.raw.pause();
+  }
+
+  /** Reads on, if it was paused. */
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.raw.resume();
   }
 
   /** Closes the prepared statements that the driver keeps, as far as `mayClose` says of their ids; how many those were. */

@@ -2,7 +2,8 @@
 import type { NodeId } from '../common/node-address.js';
 import type { Classification } from './classifier/classification.js';
 import { connectionGone, transactionGone, transactionUnclear } from './lost-errors.js';
-import { pinNames, type SessionState } from './session-state.js';
+import { pinNames } from './session-pins.js';
+import type { SessionState } from './session-state.js';
 
 /** What is gone for good, and the error that every later statement gets. */
 export interface SessionLoss {

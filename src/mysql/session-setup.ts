@@ -43,6 +43,8 @@ export function sessionSetupSql(flavor: Flavor, setup: SessionSetup): string {
     // To set it is to be told of it, also when it is what it was.
     parts.push(`sql_mode = ${isLost ? "CONCAT(@@global.sql_mode, ',IGNORE_SPACE')" : '@@session.sql_mode'}`);
   }
+  // What the server begins with, or its `init_connect`, would leave every write of a pool in a transaction that nobody ends.
+  if (!named.has('autocommit')) parts.push('autocommit = 1');
   for (const [name, value] of Object.entries(variables)) parts.push(`${name} = ${literal(value)}`);
   return `SET ${parts.join(', ')}`;
 }

@@ -2,7 +2,8 @@
  * What the statements of one virtual connection have left behind on the server, as a pure state machine: it decides
  * whether the next statement may go elsewhere, and what another connection must be told before it takes over.
  */
-import type { AccessMode, Classification, Pin, PinTarget } from './classifier/classification.js';
+import type { AccessMode, Classification, PinTarget } from './classifier/classification.js';
+import { pinNames, pinsAfter, withPin } from './session-pins.js';
 import type { Statement } from './statement.js';
 
 /** The transaction that is open, as far as the client knows. */
@@ -47,9 +48,6 @@ const SETTINGS_LIMIT = 16;
 
 /** Isolation level and access mode may be announced apart, and again: the last few are what counts. */
 const ANNOUNCED_LIMIT = 7;
-
-/** How many pinned things are known by name. */
-const PINS_LIMIT = 256;
 
 /** Where the next statement of a session has to run. */
 export type Need =
@@ -345,45 +343,9 @@ function autocommitAfter(state: SessionState, classification: Classification, en
   return state.autocommit;
 }
 
-function pinsAfter(
-  pins: readonly PinTarget[],
-  classification: Classification,
-  ok: boolean,
-): readonly PinTarget[] {
-  let next = pins;
-  if (ok && pins.length > 0 && classification.unpinned !== undefined) {
-    const { unpinned } = classification;
-    const kept = pins.filter((held) => !unpinned.some((free) => releases(free, held)));
-    if (kept.length < pins.length) next = kept;
-  }
-  // A statement that pins does so even when it failed: SQL_CALC_FOUND_ROWS does, and for the others it costs little.
-  for (const target of classification.pinned ?? []) next = withPin(next, target);
-  for (const pin of classification.pins) {
-    if (classification.pinned?.some((target) => target.pin === pin) === true) continue;
-    next = withPin(next, { pin, name: undefined });
-  }
-  return next;
-}
-
-function releases(free: PinTarget, held: PinTarget): boolean {
-  return free.pin === held.pin && (free.name === undefined || free.name === held.name);
-}
-
-function withPin(pins: readonly PinTarget[], added: PinTarget): readonly PinTarget[] {
-  if (pins.some((held) => held.pin === added.pin && held.name === added.name)) return pins;
-  // A session with hundreds of named things is tied by their kinds: names are only kept to let go of them one by one.
-  if (pins.length >= PINS_LIMIT) return pinNames([...pins, added]).map((pin) => ({ pin, name: undefined }));
-  return [...pins, added];
-}
-
 function tieOf(state: SessionState): string {
   if (state.transaction === 'read-write') return 'inside a read-write transaction';
   if (state.transaction === 'read-only') return 'inside a read-only transaction';
   if (!state.autocommit) return 'autocommit is off';
   return `this connection is tied by ${pinNames(state.pins).join(', ')}`;
-}
-
-/** The kinds of state that tie the session, each once. */
-export function pinNames(pins: readonly PinTarget[]): readonly Pin[] {
-  return [...new Set(pins.map((target) => target.pin))];
 }

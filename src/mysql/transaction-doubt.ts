@@ -76,14 +76,17 @@ export class TransactionDoubt {
   failed(
     before: SessionState,
     classification: Classification,
+    after: SessionState,
     error: unknown,
     errno: number | undefined,
     isMarked: boolean,
   ): void {
+    const isKnown = after.transaction === 'none' && before.transaction !== 'none';
+    if (isKnown && !hidesCommit(classification)) return;
     if (!leavesDoubt(before, classification, errno)) return;
     const wasOpen = before.transaction !== 'none';
     this.#question = { classification, wasOpen, isMarked, error };
-    if (wasOpen && mayCommit(classification)) this.#isTainted = true;
+    if (wasOpen && hidesCommit(classification)) this.#isTainted = true;
   }
 
   /** What is lost when the server has ended the transaction on `connection`; undefined when that is no loss to the session. */
@@ -125,10 +128,10 @@ export class TransactionDoubt {
     if (!wasOpen) return { state, loss: undefined };
     if (!hasEnded) {
       if (isMarked || !mayChangeTransaction(classification)) this.#isTainted = false;
-      else this.#hasCommitted ||= mayCommit(classification);
+      else this.#hasCommitted ||= hidesCommit(classification);
       return { state, loss: undefined };
     }
-    if (mayCommit(classification)) this.#hasCommitted = true;
+    if (hidesCommit(classification)) this.#hasCommitted = true;
     const isLoss = this.#isStrict && error !== undefined;
     const loss = isLoss ? transactionLoss(connection.node, error, this.mayHaveCommitted) : undefined;
     if (state.transaction === 'none') this.#isTainted = false;
@@ -141,4 +144,10 @@ export class TransactionDoubt {
     this.#question = undefined;
     this.#isTainted = false;
   }
+}
+
+/** Whether a statement may have committed although it failed: a COMMIT that failed has not. */
+function hidesCommit(classification: Classification): boolean {
+  if (!classification.implicitCommit && !mayChangeTransaction(classification)) return false;
+  return mayCommit(classification);
 }

@@ -1,5 +1,5 @@
 /** A connection as callers check it out: statements run one after the other, on whichever physical connection each one needs. */
-import type { Connection, ConnectionOptions, PrepareStatementInfo, QueryOptions } from 'mysql2';
+import type { ConnectionOptions, PrepareStatementInfo, QueryOptions } from 'mysql2';
 import type { CallOptions, Deadline } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { isStatementTraced, traceStatement } from '../diagnostics/statement-trace.js';
@@ -51,9 +51,14 @@ export class VirtualConnection {
     return this.#session.held?.node;
   }
 
-  /** The driver's connection that it is bound to now. */
-  get raw(): Connection | undefined {
-    return this.#session.held?.raw;
+  /** Stops reading from the server that it is bound to now. */
+  pause(): void {
+    this.#session.held?.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#session.held?.resume();
   }
 
   /** What the session left on its connection so far. */
@@ -151,6 +156,8 @@ export class VirtualConnection {
     this.#phase = 'released';
     // Nobody will read the rest of such a stream, and the connection would never come back.
     if (this.#command?.forsaken === true) this.#command.abandon();
+    // A statement whose answer nobody reads would never end.
+    this.resume();
     if (!this.#busy) this.#session.giveBack();
     this.#onDone();
   }

@@ -8,10 +8,12 @@ import { announce, answerOf, letAbandon, wasLeft, workOn } from './answer-of.js'
 import { catchUp, mayHushGtids, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
 import { addTried, awaitRoleChange, awaitService, type Bound, type Tried } from './connection-binder.js';
+import { ConnectionTraces } from './connection-traces.js';
 import type { DeferredCommand } from './deferred-command.js';
-import { asksAboutConnection, failureOf, type Remedy, remedyFor } from './failure-policy.js';
+import { failureOf, type Remedy, remedyFor } from './failure-policy.js';
 import { HeldConnection } from './held-connection.js';
-import { checkWroteHere, lossError, notOnReplica } from './lost-errors.js';
+import { stateToLeaveWith } from './leave-replica.js';
+import { lossError } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { makeRoom, wasNotPrepared } from './prepared-room.js';
 import { NotSent, statusOf } from './send-statement.js';
@@ -24,9 +26,7 @@ import {
   FRESH_SESSION,
   isAnnouncement,
   isTied,
-  leavesReadOnlyTransaction,
   leavesTrace,
-  mayDoAnything,
   type Need,
   needOf,
   outlivesReset,
@@ -50,7 +50,9 @@ export class VirtualSession {
   #state: SessionState = FRESH_SESSION;
   readonly #holder: HeldConnection;
   #loss: SessionLoss | undefined;
-  #wroteOn: PhysicalConnection | undefined;
+  readonly #traces = new ConnectionTraces();
+  /** The connection to a replica to which a read-only transaction that is over left the session tied. */
+  #leftOn: PhysicalConnection | undefined;
   #isDestroyed = false;
   readonly #mode = new SessionMode();
   readonly #doubt = new TransactionDoubt();
@@ -104,8 +106,8 @@ export class VirtualSession {
       deadline.check('The statement');
       if (attempts > 0) ports.checkOpen();
       this.#checkPrimary();
-      if (asksAboutConnection(classification)) checkWroteHere(this.#wroteOn, this.held);
-      if (this.#state.transaction === 'read-only') this.#leaveOrStay(classification);
+      this.#traces.check(classification, this.held);
+      if (isTied(this.#state)) this.#leaveReplica(classification);
       const gated = ports.writeGate !== undefined && isGated(classification, this.#state);
       if (gated && !passesGate(ports.writeGate, this.held?.node, isTied(this.#state))) {
         if (!isTied(this.#state)) this.giveBack();
@@ -204,7 +206,8 @@ export class VirtualSession {
     this.#state = FRESH_SESSION;
     this.#mode.clear();
     this.#loss = undefined;
-    this.#wroteOn = undefined;
+    this.#traces.clear();
+    this.#leftOn = undefined;
     this.#doubt.forget();
   }
 
@@ -236,7 +239,7 @@ export class VirtualSession {
     const before = this.#state;
     const isMarked = this.#doubt.needsMark(before, classification);
     const endWrite = mayWrite(classification) ? scope?.causal.beginWrite() : undefined;
-    if (!isTied(before) && this.#wroteOn !== connection)
+    if (!isTied(before) && this.#traces.wroteOn !== connection)
       letAbandon(this.#ports, connection, statement, command);
     try {
       if (before.announced.length > 0 && usesAnnouncement(classification)) {
@@ -309,7 +312,7 @@ export class VirtualSession {
     }
     this.#state = afterStatement(before, classification, statement, { ok: false, errno });
     this.#noteTrace(connection, classification);
-    this.#doubt.failed(before, classification, error, errno, isMarked);
+    this.#doubt.failed(before, classification, this.#state, error, errno, isMarked);
     this.#loss = this.#doubt.lossAfter(before, this.#state, connection, error) ?? this.#loss;
     if (makeRoom(connection, before, error) && wasNotPrepared(statement, classification))
       return { error, remedy: 'prepare-again' };
@@ -348,21 +351,24 @@ export class VirtualSession {
     const held = this.held;
     if (held === undefined || !isTied(this.#state) || this.#state.transaction === 'read-only') return;
     const { writer } = this.#ports.router;
-    if (writer === undefined || writer === held.node) return;
+    if (writer === undefined || writer === held.node || held === this.#leftOn) return;
+    if (this.#state.transaction === 'none' && !this.#state.wrote) {
+      // Nothing but a read-only transaction ties a session that did not write.
+      this.#leftOn = held;
+      return;
+    }
     this.#lose(held, writerMoved(writer, this.#ports.writeGate !== undefined));
     if (this.#loss !== undefined) throw this.#loss.error;
   }
 
-  /** A read-only transaction on a replica: left for what begins something else, closed for what may do anything. */
-  #leaveOrStay(classification: Classification): void {
-    if (leavesReadOnlyTransaction(this.#state, classification)) {
-      this.giveBack();
-      this.#state = { ...this.#state, transaction: 'none' };
-      return;
-    }
-    if (mayDoAnything(classification) && this.held?.node !== this.#ports.router.writer) {
-      throw notOnReplica(this.held?.node, classification);
-    }
+  /** Leaves the replica of a read-only transaction for what begins something else, or throws where it cannot. */
+  #leaveReplica(classification: Classification): void {
+    const wasLeft = this.held !== undefined && this.held === this.#leftOn;
+    const { writer } = this.#ports.router;
+    const state = stateToLeaveWith(this.#state, classification, this.held, wasLeft, writer);
+    if (state === undefined) return;
+    this.giveBack();
+    this.#state = state;
   }
 
   #noteTrace(connection: PhysicalConnection, classification: Classification, answer?: unknown): void {
@@ -371,7 +377,8 @@ export class VirtualSession {
     this.#mode.note(connection, classification, answer);
     if (outlivesReset(classification)) this.#holder.spoil();
     // A write inside a read-only transaction was refused and left nothing.
-    if (mayWrite(classification) && this.#state.transaction !== 'read-only') this.#wroteOn = connection;
+    const isWrite = mayWrite(classification) && this.#state.transaction !== 'read-only';
+    this.#traces.note(connection, classification, isWrite);
   }
 
   /** The connection is gone, and with it what the session had there. */

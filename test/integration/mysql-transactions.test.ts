@@ -2,11 +2,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isStormlampError } from '../../src/common/stormlamp-error.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { EVERY_CLIENT_DATABASE } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 type Row = Record<string, unknown>;
+
+/** The nodes of `options` with several statements per text. */
+function withSeveral(options: {
+  readonly primary: string;
+  readonly replicas: readonly string[];
+}): MysqlOptions {
+  const several = (url: string): string => `${url}?multipleStatements=true`;
+  return { ...options, primary: several(options.primary), replicas: options.replicas.map(several) };
+}
 
 describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
   let servers: LocalCluster;
@@ -19,6 +29,12 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     await servers.primary.query(
       'CREATE TABLE shop.account (id INT PRIMARY KEY, n INT NOT NULL) ENGINE=InnoDB',
     );
+    await servers.primary.query('CREATE PROCEDURE shop.harmless() BEGIN DO 1; END');
+    await servers.primary.query('CREATE TABLE shop.dead (i INT)');
+    await servers.primary.query(
+      "CREATE TRIGGER shop.dies BEFORE INSERT ON shop.dead FOR EACH ROW SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213",
+    );
+    await servers.primary.query("CREATE PROCEDURE shop.failing() BEGIN SIGNAL SQLSTATE '45000'; END");
     await servers.waitForReplication();
     cluster = await createMysqlCluster({ ...servers.options().mysql, pool: { max: 4 } });
   });
@@ -384,6 +400,102 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     await connection.commit();
     expect(await balances()).toEqual([7, 8]);
     connection.release();
+    await poolIsIdle();
+  });
+
+  test('of several statements that failed, the server tells what they did to the transaction', async () => {
+    const several = await createMysqlCluster({
+      ...withSeveral(servers.options().mysql),
+      pool: { max: 4 },
+    });
+    const bad = "INSERT INTO account VALUES (1, 'twice')";
+    try {
+      // A transaction that began inside is open, and stays where it is.
+      const connection = await several.getConnection();
+      await expect(
+        connection.query(`BEGIN; UPDATE account SET n = 1 WHERE id = 1; ${bad}`),
+      ).rejects.toMatchObject({ errno: expect.any(Number) });
+      await connection.query('UPDATE account SET n = 1 WHERE id = 2');
+      expect(await balances()).toEqual([100, 100]);
+      await connection.rollback();
+      expect(await balances()).toEqual([100, 100]);
+      // It is lost with its connection: nothing goes on as if it had never been.
+      await connection.query(`BEGIN; UPDATE account SET n = 1 WHERE id = 1; ${bad}`).catch(() => undefined);
+      await servers.primary.query(`KILL ${connection.threadId}`);
+      await expect(connection.query('UPDATE account SET n = 1 WHERE id = 2')).rejects.toMatchObject({
+        code: 'ERR_TRANSACTION_LOST',
+      });
+      await connection.rollback();
+      // A part that was committed inside is not called rolled back.
+      await connection.beginTransaction();
+      await connection
+        .query(`UPDATE account SET n = 55 WHERE id = 1; COMMIT; BEGIN; ${bad}`)
+        .catch(() => undefined);
+      await servers.primary.query(`KILL ${connection.threadId}`);
+      await expect(connection.query('SELECT 1')).rejects.toMatchObject({ code: 'ERR_OUTCOME_UNKNOWN' });
+      await connection.rollback();
+      connection.release();
+      expect(await balances()).toEqual([55, 100]);
+    } finally {
+      await several.close();
+    }
+  });
+
+  test('a function that committed a part of its work on the way is not run again', async () => {
+    const several = await createMysqlCluster({ ...withSeveral(servers.options().mysql), pool: { max: 4 } });
+    await servers.primary.query('DROP PROCEDURE IF EXISTS shop.halfway');
+    await servers.primary.query(
+      'CREATE PROCEDURE shop.halfway() BEGIN COMMIT; START TRANSACTION; UPDATE shop.account SET n = n + 1 WHERE id = 2; END',
+    );
+    const deadlock = 'INSERT INTO dead VALUES (1)';
+    const attemptsWith = async (text: string): Promise<number> => {
+      let attempts = 0;
+      const work = several.transaction(async (db) => {
+        attempts += 1;
+        await db.query('UPDATE account SET n = n + 1 WHERE id = 1');
+        await db.query(text);
+        await db.query(deadlock);
+      });
+      await expect(work).rejects.toMatchObject({ errno: 1213 });
+      return attempts;
+    };
+    try {
+      for (const text of [
+        'COMMIT; ROLLBACK',
+        'COMMIT; SET TRANSACTION READ WRITE',
+        'COMMIT; BEGIN; SAVEPOINT a',
+        'CALL halfway()',
+      ]) {
+        const [first] = await balances();
+        expect([text, await attemptsWith(text)]).toEqual([text, 1]);
+        expect((await balances())[0]).toBe(Number(first) + 1);
+      }
+      // One that left the transaction alone is no reason not to.
+      expect(await attemptsWith('CALL harmless()')).toBe(4);
+    } finally {
+      await several.close();
+    }
+    await poolIsIdle();
+  });
+
+  test('a transaction that a procedure began in the place of another one is not committed for it', async () => {
+    await servers.primary.query('DROP PROCEDURE IF EXISTS shop.instead');
+    await servers.primary.query(
+      "CREATE PROCEDURE shop.instead() BEGIN ROLLBACK; START TRANSACTION; UPDATE shop.account SET n = 9 WHERE id = 2; SIGNAL SQLSTATE '45000'; END",
+    );
+    const work = cluster.transaction(async (db) => {
+      await db.query('UPDATE account SET n = 9 WHERE id = 1');
+      await expect(db.query('CALL instead()')).rejects.toMatchObject({ errno: 1644 });
+    });
+    await expect(work).rejects.toMatchObject({ code: 'ERR_OUTCOME_UNKNOWN' });
+    expect(await balances()).toEqual([100, 100]);
+    // A procedure that fails and leaves it alone takes nothing away.
+    await cluster.transaction(async (db) => {
+      await db.query('UPDATE account SET n = 8 WHERE id = 1');
+      await expect(db.query('CALL failing()')).rejects.toMatchObject({ errno: 1644 });
+      await db.query('UPDATE account SET n = 8 WHERE id = 2');
+    });
+    expect(await balances()).toEqual([8, 8]);
     await poolIsIdle();
   });
 

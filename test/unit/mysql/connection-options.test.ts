@@ -103,6 +103,16 @@ describe('a URL', () => {
 });
 
 describe('an object', () => {
+  test('autocommit cannot be off for a pool: nobody would end its transactions', () => {
+    for (const value of [0, false, 'OFF', 'maybe']) {
+      expect(() => parse({ host: 'db1', session: { Autocommit: value } })).toThrow(
+        /session\.Autocommit` to be on; a connection that wants it off/,
+      );
+    }
+    expect(() => parse('mysql://db1?session.autocommit=0')).toThrow(/SET autocommit = 0/);
+    expect(parse('mysql://db1?session.autocommit=1').session).toEqual({ autocommit: '1' });
+  });
+
   test('has the names of mysql2, with weight, zone and session variables', () => {
     const typeCast = (_field: unknown, next: () => unknown): unknown => next();
     const { seed, connection, session } = parse({

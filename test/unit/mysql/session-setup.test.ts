@@ -52,3 +52,13 @@ test('no value can leave its place', () => {
 test('a character set that is its own collation has no COLLATE', () => {
   expect(sessionSetupSql('mysql', { ...setup, collation: 'binary' })).toMatch(/NAMES binary, sql_mode = /);
 });
+
+test('autocommit is on, whatever the server begins with', () => {
+  expect(sessionSetupSql('mysql', setup)).toMatch(/, autocommit = 1$/);
+  expect(sessionSetupSql('mariadb', { ...setup, variables: { AutoCommit: true } })).toMatch(
+    /AutoCommit = 1$/,
+  );
+  expect(sessionSetupSql('mariadb', { ...setup, variables: { AutoCommit: true } })).not.toMatch(
+    / autocommit/,
+  );
+});

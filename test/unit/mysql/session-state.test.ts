@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { classify } from '../../../src/mysql/classifier/statement-classifier.js';
+import { pinNames } from '../../../src/mysql/session-pins.js';
 import {
   afterAnnouncement,
   afterInquiry,
@@ -13,7 +14,6 @@ import {
   leavesReadOnlyTransaction,
   leavesTrace,
   needOf,
-  pinNames,
   type SessionState,
 } from '../../../src/mysql/session-state.js';
 import { readStatement } from '../../../src/mysql/statement.js';
@@ -134,11 +134,17 @@ describe('transactions', () => {
 
   test('a failed statement leaves doubt when it may have committed first', () => {
     const open = following('BEGIN');
-    expect(leavesDoubt(open, classify('CREATE TABLE x (i INT)'))).toBe(true);
-    expect(leavesDoubt(open, classify('CALL p()'))).toBe(true);
-    expect(leavesDoubt(FRESH_SESSION, classify('CALL p()'))).toBe(true);
-    expect(leavesDoubt(FRESH_SESSION, classify('CREATE TABLE x (i INT)'))).toBe(false);
-    expect(leavesDoubt(open, classify('INSERT INTO t VALUES (1)'))).toBe(false);
+    expect(leavesDoubt(open, classify('CREATE TABLE x (i INT)'), 1050)).toBe(true);
+    expect(leavesDoubt(open, classify('CALL p()'), 1050)).toBe(true);
+    expect(leavesDoubt(FRESH_SESSION, classify('CALL p()'), 1050)).toBe(true);
+    expect(leavesDoubt(FRESH_SESSION, classify('CREATE TABLE x (i INT)'), 1050)).toBe(false);
+    expect(leavesDoubt(open, classify('INSERT INTO t VALUES (1)'), 1062)).toBe(false);
+    expect(leavesDoubt(open, classify('INSERT INTO t VALUES (1)'), 1205)).toBe(true);
+    expect(leavesDoubt(FRESH_SESSION, classify('INSERT INTO t VALUES (1)'), 1205)).toBe(false);
+    expect(leavesDoubt(FRESH_SESSION, classify('BEGIN; INSERT INTO t VALUES (1)'), 1062)).toBe(true);
+    expect(leavesDoubt(open, classify('INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)'), 1062)).toBe(
+      false,
+    );
     expect(afterInquiry(open, AUTOCOMMIT)).toMatchObject({ transaction: 'none', autocommit: true });
     expect(afterInquiry(open, IN_TRANSACTION)).toMatchObject({ transaction: 'read-write' });
     expect(afterInquiry(FRESH_SESSION, IN_TRANSACTION)).toMatchObject({ transaction: 'read-write' });

@@ -1,0 +1,52 @@
+/** Which connections have what no other one has: what the last write left, and what a procedure may have set. */
+import type { Classification } from './classifier/classification.js';
+import { asksAboutConnection, readsVariables } from './failure-policy.js';
+import { connectionGone } from './lost-errors.js';
+import type { PhysicalConnection } from './physical-connection.js';
+
+/** The traces of one session. */
+export class ConnectionTraces {
+  #wroteOn: PhysicalConnection | undefined;
+  #calledOn: PhysicalConnection | undefined;
+
+  /** Where the last write ran. */
+  get wroteOn(): PhysicalConnection | undefined {
+    return this.#wroteOn;
+  }
+
+  /** Notes that a statement ran on `connection`; `isWrite`: it may have changed data. */
+  note(connection: PhysicalConnection, { kind, pins }: Classification, isWrite: boolean): void {
+    if (isWrite) this.#wroteOn = connection;
+    if (kind === 'unknown') this.#calledOn = connection;
+    // Who sets variables himself knows where.
+    else if (kind === 'session' && pins.includes('user-variable')) this.#calledOn = undefined;
+  }
+
+  /**
+   * What the last write left (`LAST_INSERT_ID()`), and variables that a procedure set, are known to their own connection
+   * only: another one would answer 0, or NULL.
+   *
+   * @throws StormlampError `ERR_CONNECTION_LOST` when the statement asks for them, and that connection is not the one that is
+   * `held`, or is lost.
+   */
+  check(classification: Classification, held: PhysicalConnection | undefined): void {
+    if (asksAboutConnection(classification)) checkHere(this.#wroteOn, held, 'what its last write left');
+    if (readsVariables(classification))
+      checkHere(this.#calledOn, held, 'variables that a procedure may have set');
+  }
+
+  /** The session begins anew. */
+  clear(): void {
+    this.#wroteOn = undefined;
+    this.#calledOn = undefined;
+  }
+}
+
+function checkHere(
+  ranOn: PhysicalConnection | undefined,
+  held: PhysicalConnection | undefined,
+  what: string,
+): void {
+  if (ranOn === undefined || (ranOn === held && ranOn.lost === undefined)) return;
+  throw connectionGone(ranOn.node, what, ranOn.lost ?? 'it was given back');
+}

@@ -1,0 +1,52 @@
+/** When a session leaves the replica that a read-only transaction took it to, and when it cannot. */
+import type { NodeId } from '../common/node-address.js';
+import type { Classification, Pin } from './classifier/classification.js';
+import { notOnReplica, stuckOnReplica } from './lost-errors.js';
+import type { PhysicalConnection } from './physical-connection.js';
+import { pinNames } from './session-pins.js';
+import { isTied, leavesReadOnlyTransaction, mayDoAnything, type SessionState } from './session-state.js';
+
+/**
+ * The state with which a session leaves the connection that it holds before this statement; undefined when it stays. Inside
+ * a read-only transaction it is left for what begins something else. `wasLeft`: such a transaction is over, and what it left
+ * there ties the session: it stays for reads.
+ *
+ * @throws StormlampError `ERR_UNSUPPORTED` for a statement that needs the primary while the session is tied to a replica.
+ */
+export function stateToLeaveWith(
+  state: SessionState,
+  classification: Classification,
+  held: PhysicalConnection | undefined,
+  wasLeft: boolean,
+  writer: NodeId | undefined,
+): SessionState | undefined {
+  if (state.transaction === 'read-only') {
+    if (leavesReadOnlyTransaction(state, classification)) return { ...state, transaction: 'none' };
+    if (mayDoAnything(classification) && held?.node !== writer)
+      throw notOnReplica(held?.node, classification);
+    return undefined;
+  }
+  if (!wasLeft || held === undefined || !isTied(state) || !needsPrimary(classification)) return undefined;
+  const free = forgetFoundRows(state);
+  if (free === undefined) throw stuckOnReplica(held.node, pinNames(state.pins).join(', '), classification);
+  return free;
+}
+
+/** What a replica can hold for a session as well as the primary. */
+const ANYWHERE: readonly Pin[] = ['user-variable', 'found-rows', 'prepared', 'session-variable'];
+
+/** Whether a statement cannot run on a replica to which its session is tied. */
+function needsPrimary(classification: Classification): boolean {
+  const { kind, transaction, pins, route } = classification;
+  if (kind === 'write' || mayDoAnything(classification)) return true;
+  if (transaction === 'next-transaction' || transaction?.startsWith('xa') === true) return true;
+  if (transaction?.startsWith('begin') === true) return transaction !== 'begin-read-only';
+  // What locks rows, or asks for the last write.
+  if (kind === 'read' && pins.length === 0) return route === 'primary';
+  return pins.some((pin) => !ANYWHERE.includes(pin));
+}
+
+/** The state without what tells of the statement before, when that is all that ties the session. */
+function forgetFoundRows(state: SessionState): SessionState | undefined {
+  return state.pins.every(({ pin }) => pin === 'found-rows') ? { ...state, pins: [] } : undefined;
+}
