@@ -49,6 +49,7 @@ export class PhysicalConnection {
   tellsGtids = false;
   readonly #setupSql: string;
   #isPaused = false;
+  readonly #resumed: (() => void)[] = [];
   #lost: Error | undefined;
   #listeners = new Set<(error: Error) => void>();
 
@@ -131,6 +132,19 @@ export class PhysicalConnection {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.raw.resume();
+    for (const listener of this.#resumed.splice(0)) listener();
+  }
+
+  /**
+   * Resolves when the connection is read again, or lost; undefined while it is read. The driver forgets a statement that is
+   * sent to a paused connection.
+   */
+  whenRead(): Promise<void> | undefined {
+    if (!this.#isPaused) return undefined;
+    return new Promise((resolve) => {
+      this.#resumed.push(resolve);
+      this.onLost(() => resolve());
+    });
   }
 
   /** Closes the prepared statements that the driver keeps, as far as `mayClose` says of their ids; how many those were. */

@@ -245,6 +245,8 @@ export class VirtualSession {
       if (before.announced.length > 0 && usesAnnouncement(classification)) {
         await announce(connection, before, deadline);
       }
+      const read = connection.whenRead();
+      if (read !== undefined) await deadline.race('A paused connection', read);
       if (isMarked) await markTransaction(connection, deadline);
       const answer = await answerOf(connection, statement, deadline, command);
       node.finished(ticket, connection);
@@ -353,7 +355,6 @@ export class VirtualSession {
     const { writer } = this.#ports.router;
     if (writer === undefined || writer === held.node || held === this.#leftOn) return;
     if (this.#state.transaction === 'none' && !this.#state.wrote) {
-      // Nothing but a read-only transaction ties a session that did not write.
       this.#leftOn = held;
       return;
     }
@@ -363,8 +364,9 @@ export class VirtualSession {
 
   /** Leaves the replica of a read-only transaction for what begins something else, or throws where it cannot. */
   #leaveReplica(classification: Classification): void {
-    const wasLeft = this.held !== undefined && this.held === this.#leftOn;
     const { writer } = this.#ports.router;
+    // Nothing but a read-only transaction ties a session that did not write.
+    const wasLeft = this.held === this.#leftOn || (!this.#state.wrote && this.held?.node !== writer);
     const state = stateToLeaveWith(this.#state, classification, this.held, wasLeft, writer);
     if (state === undefined) return;
     this.giveBack();

@@ -64,6 +64,83 @@ test('a function that was promised to only read and writes is refused by the rep
   await deceived.close();
 });
 
+test('what a read-only transaction left on a replica is still there after it, and refused where it cannot follow', async () => {
+  const connection = await cluster.getConnection();
+  await connection.query('START TRANSACTION READ ONLY');
+  await connection.query('SELECT @kept := 5');
+  await connection.query('COMMIT');
+  const sql = 'SELECT @kept AS kept, @@server_id AS id';
+  const [rows] = await connection.query(sql);
+  const [row] = rows as unknown as { kept: number; id: number }[];
+  expect(Number(row?.kept)).toBe(5);
+  expect(row?.id).not.toBe(servers.primary.serverId);
+  for (const write of ['INSERT INTO t (v) VALUES (@kept)', 'BEGIN', "SELECT GET_LOCK('a', 0)"]) {
+    await expect(connection.query(write)).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringContaining('user-variable'),
+    });
+  }
+  await connection.query('SET @kept = 6');
+  expect(Number(((await connection.query(sql))[0] as unknown as { kept: number }[])[0]?.kept)).toBe(6);
+  connection.release();
+  // What only tells of the statement before is no reason to stay.
+  const counting = await cluster.getConnection();
+  await counting.query('START TRANSACTION READ ONLY');
+  await counting.query('SELECT SQL_CALC_FOUND_ROWS 1 LIMIT 1');
+  await counting.query('COMMIT');
+  await counting.query('INSERT INTO t (v) VALUES (55)');
+  counting.release();
+  expect(await servers.primary.query('SELECT COUNT(*) AS n FROM shop.t WHERE v = 55')).toEqual([{ n: 1 }]);
+});
+
+test('a connection that was paused is read again by the next borrower, and when it is released busy', async () => {
+  const small = await start({ pool: { max: 1 } });
+  for (let turn = 0; turn < 2; turn += 1) {
+    const connection = await small.getConnection();
+    await connection.query('INSERT INTO t (v) VALUES (66)');
+    connection.pause();
+    const under = turn === 0 ? undefined : connection.query('SELECT 1 AS one FOR UPDATE');
+    connection.release();
+    if (under !== undefined) expect((await under)[0]).toEqual([{ one: 1 }]);
+    await small.query({ sql: 'SELECT 1 FOR UPDATE', timeoutMs: 5_000 });
+  }
+  const connection = await small.getConnection();
+  await connection.query('SELECT 1 FOR UPDATE');
+  connection.pause();
+  const late = connection.query('SELECT 2 AS two FOR UPDATE');
+  setImmediate(() => connection.resume());
+  expect((await late)[0]).toEqual([{ two: 2 }]);
+  connection.release();
+  await small.close();
+});
+
+test('variables that a procedure set are not asked of another connection, and a lock is kept as often as it was taken', async () => {
+  await servers.primary.query('CREATE PROCEDURE shop.sets() BEGIN SET @told = 5; END');
+  const connection = await cluster.getConnection();
+  await connection.query('CALL sets()');
+  await servers.primary.query(`KILL ${connection.threadId}`);
+  await eventually('the connection is seen to be gone', async () => {
+    await connection.query('SELECT 1').catch(() => undefined);
+    return connection.query('SELECT @told AS told').then(
+      ([rows]) => expect(rows).toEqual([{ told: 5 }]),
+      (error: { code?: string }) => error.code === 'ERR_CONNECTION_LOST',
+    );
+  });
+  connection.release();
+  const locking = await cluster.getConnection();
+  for (const sql of ["GET_LOCK('twice', 0)", "GET_LOCK('twice', 0)", "RELEASE_LOCK('twice')"]) {
+    await locking.query(`SELECT ${sql}`);
+  }
+  const isHeld = "SELECT IS_USED_LOCK('twice') AS holder";
+  expect(await servers.primary.query(isHeld)).toEqual([{ holder: locking.threadId }]);
+  await servers.primary.query(`KILL ${locking.threadId}`);
+  await expect(locking.query('SELECT 1')).rejects.toMatchObject({
+    code: 'ERR_CONNECTION_LOST',
+    message: expect.stringContaining('named-lock'),
+  });
+  locking.release();
+});
+
 test('a variable that is replayed follows its session, and another one ties it to the primary', async () => {
   const replaying = await start({ variables: { replayed: ['foreign_key_checks'] } });
   const state = async (db: MysqlCluster, name: string): Promise<unknown> => {

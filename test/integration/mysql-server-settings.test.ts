@@ -1,4 +1,5 @@
 /** Servers whose settings are not the usual ones: what they change for transactions, autocommit and the size of statements. */
+import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
@@ -86,5 +87,25 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
     });
     expect(await values()).toEqual(['100', '100', 'kept', 'kept']);
     await poolIsIdle();
+  });
+
+  test('autocommit is on whatever the server begins with, also after a reset, and off only for who says so', async () => {
+    // What a client without a word of its own begins with, on these servers.
+    const { host, port } = servers.primary;
+    const { user, password } = servers.accounts.app;
+    const plain = await createConnection({ host, port, user, password });
+    expect((await plain.query('SELECT @@autocommit AS v'))[0]).toEqual([{ v: 0 }]);
+    await plain.end();
+    await cluster.query("INSERT INTO t VALUES (3, 'by the pool')");
+    const connection = await cluster.getConnection();
+    await connection.query('SET autocommit = 0');
+    await connection.query("INSERT INTO t VALUES (4, 'taken back')");
+    await connection.rollback();
+    await connection.query("INSERT INTO t VALUES (5, 'forgotten')");
+    // The next borrower of the same connection, which was reset.
+    connection.release();
+    await poolIsIdle();
+    await cluster.execute("INSERT INTO t VALUES (6, 'by the pool')");
+    expect(await values()).toEqual(['100', '100', 'by the pool', 'by the pool']);
   });
 });

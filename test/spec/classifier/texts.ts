@@ -111,7 +111,11 @@ export const SEVERAL: readonly Row[] = [
   ['BEGIN; SAVEPOINT a', 'transaction primary', { transaction: 'begin', commits: true }],
   ['SAVEPOINT a; SELECT 1', 'transaction same', { transaction: 'savepoint' }],
   ['SET TRANSACTION READ ONLY; BEGIN', 'transaction primary', { transaction: 'begin', commits: true }],
-  ['COMMIT; SET TRANSACTION READ ONLY', 'transaction primary', { transaction: 'next-transaction' }],
+  [
+    'COMMIT; SET TRANSACTION READ ONLY',
+    'transaction primary',
+    { transaction: 'next-transaction', commits: true },
+  ],
   [
     'BEGIN; SET autocommit = 0; COMMIT',
     'transaction primary',

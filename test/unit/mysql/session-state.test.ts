@@ -303,3 +303,25 @@ test('what writes, pins or is not understood keeps the session on the primary', 
   expect(bindsToPrimary(classify('SET @a = 1'))).toBe(true);
   expect(bindsToPrimary(classify('something odd'))).toBe(true);
 });
+
+describe('what ties a session', () => {
+  const pinsAfter = (...texts: readonly string[]): readonly unknown[] =>
+    following(...texts).pins.map(({ pin, name }) => `${pin} ${name}`);
+
+  test('a lock is held until it was released as often as it was taken', () => {
+    const take = "SELECT GET_LOCK('a', 1)";
+    const free = "SELECT RELEASE_LOCK('a')";
+    expect(pinsAfter(take, take, free)).toEqual(['named-lock a']);
+    expect(pinsAfter(take, take, free, free)).toEqual([]);
+    expect(pinsAfter(take, take, 'SELECT RELEASE_ALL_LOCKS()')).toEqual([]);
+  });
+
+  test.each([['ALTER TABLE a RENAME TO b'], ['RENAME TABLE a TO b'], ['USE other'], ['CALL p()']])(
+    'after %s the name of a temporary table is not what lets go of it',
+    (text) => {
+      expect(pinsAfter('CREATE TEMPORARY TABLE a (i INT)', 'DROP TABLE a')).toEqual([]);
+      const pins = pinsAfter('CREATE TEMPORARY TABLE a (i INT)', text, 'DROP TABLE a');
+      expect(pins).toContain('temp-table undefined');
+    },
+  );
+});
