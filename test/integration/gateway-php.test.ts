@@ -60,11 +60,11 @@ const HANDLERS: Readonly<Record<string, (port: number) => PhpIni>> = {
   }),
   memcache: (port) => ({
     'session.save_handler': 'memcache',
-    'session.save_path': `tcp://127.0.0.1:${port}`,
+    'session.save_path': `tcp://127.0.0.1:${port}?timeout=30`,
   }),
   'memcache, binary': (port) => ({
     'session.save_handler': 'memcache',
-    'session.save_path': `tcp://127.0.0.1:${port}`,
+    'session.save_path': `tcp://127.0.0.1:${port}?timeout=30`,
     'memcache.protocol': 'binary',
   }),
 };
@@ -287,6 +287,27 @@ test.each(Object.entries(HANDLERS))(
     expect(session?.data['n']).toBe(saved);
   },
 );
+
+test('pecl-memcache takes a late answer for an empty session and tells that it saved it, unless its timeout is longer', async () => {
+  const node = servers.memcached[0];
+  if (node === undefined) throw new Error('there is a node');
+  const script =
+    '<?php session_id("latesession"); $open = @session_start(); $_SESSION["n"] = 1 + ($_SESSION["n"] ?? 0); echo json_encode([$open, $_SESSION["n"], @session_write_close()]);';
+  const count = async (query: string): Promise<unknown> => {
+    const path = `tcp://${node.id}${query}`;
+    const ini = { 'session.save_handler': 'memcache', 'session.save_path': path, 'memcache.lock_timeout': 1 };
+    return JSON.parse((await servers.php(script, { ini })).stdout);
+  };
+  expect(await count('?timeout=30')).toEqual([true, 1, true]);
+  const late = node.faults.latency({ ms: 1500 });
+  try {
+    expect(await count('?timeout=30')).toEqual([true, 2, true]);
+    expect(await count('')).toEqual([true, 1, true]);
+  } finally {
+    late.heal();
+  }
+  expect(await count('?timeout=30')).toEqual([true, 3, true]);
+});
 
 test('Node and PHP behind the gateway share sessions and their locks', async () => {
   const { gateway } = await startGateway();
