@@ -7,7 +7,17 @@ import { join } from 'node:path';
 import { tellFailure } from './setup-error.mjs';
 import { ensureBenchPeers, ensureBuild, ensureDependencies, ROOT } from './workspace.mjs';
 
-const SUITES = ['queries', 'classifier', 'codec', 'sessions', 'middleware', 'gateway', 'growth', 'telemetry'];
+const SUITES = [
+  'queries',
+  'routing',
+  'classifier',
+  'codec',
+  'sessions',
+  'middleware',
+  'gateway',
+  'growth',
+  'telemetry',
+];
 const USAGE = `Usage: npm run bench -- [${SUITES.join('] [')}] [quick] [--json] [--save]
   quick   fewer rounds and sizes: minutes instead of half an hour
   --json  one JSON document on standard output instead of tables

@@ -59,6 +59,9 @@ interface CachedSelection {
 /** A selection is looked at again after this time, because shares and delays change without an event. */
 const CACHE_MS = 250;
 
+/** So many selections are kept. */
+const CACHE_SIZE = 4;
+
 /** Chooses nodes for one cluster. */
 export class QueryRouter {
   readonly #reads: ResolvedReadOptions;
@@ -68,7 +71,9 @@ export class QueryRouter {
   readonly #context: { now: number } & BalanceContext;
   /** What replicas are known to have applied. */
   readonly positions: AppliedPositions;
-  #cached: CachedSelection | undefined;
+  /** The last selections of different kinds: requests that ask for different limits take turns. */
+  readonly #cached: (CachedSelection | undefined)[] = new Array(CACHE_SIZE).fill(undefined);
+  #nextCached = 0;
   #galera: { readonly topology: TopologyDescription; readonly domain: string | null | undefined } | undefined;
 
   /** Makes a router over `view`. */
@@ -259,17 +264,18 @@ export class QueryRouter {
     maxLagMs: number,
     now: number,
   ): readonly NodeDescription[] {
-    const cached = this.#cached;
     const breakerVersion = this.#view.breakerVersion();
-    if (
-      cached !== undefined &&
-      cached.topology === topology &&
-      cached.validUntil > now &&
-      cached.breakerVersion === breakerVersion &&
-      cached.preference === preference &&
-      cached.maxLagMs === maxLagMs
-    ) {
-      return cached.candidates;
+    for (const cached of this.#cached) {
+      if (
+        cached !== undefined &&
+        cached.topology === topology &&
+        cached.validUntil > now &&
+        cached.breakerVersion === breakerVersion &&
+        cached.preference === preference &&
+        cached.maxLagMs === maxLagMs
+      ) {
+        return cached.candidates;
+      }
     }
     const { candidates } = this.#select(topology, preference, maxLagMs, now);
     let validUntil = now + CACHE_MS;
@@ -277,7 +283,15 @@ export class QueryRouter {
       const lag = stalenessMs(node, topology, now);
       if (lag !== null) validUntil = Math.min(validUntil, now + maxLagMs - lag);
     }
-    this.#cached = { topology, breakerVersion, preference, maxLagMs, candidates, validUntil };
+    this.#cached[this.#nextCached] = {
+      topology,
+      breakerVersion,
+      preference,
+      maxLagMs,
+      candidates,
+      validUntil,
+    };
+    this.#nextCached = (this.#nextCached + 1) % CACHE_SIZE;
     return candidates;
   }
 

@@ -10,12 +10,10 @@ export function pickLeastInFlight(
 ): NodeDescription | undefined {
   const first = pickWeighted(candidates, context);
   if (first === undefined || candidates.length < 2) return first;
-  const second = pickWeighted(
+  const second =
     candidates.length === 2
-      ? candidates.slice(first === candidates[0] ? 1 : 0).slice(0, 1)
-      : candidates.filter((node) => node !== first),
-    context,
-  );
+      ? candidates[first === candidates[0] ? 1 : 0]
+      : pickWeighted(candidates, context, candidates.indexOf(first));
   if (second === undefined) return first;
   return loadOf(second, context) < loadOf(first, context) ? second : first;
 }

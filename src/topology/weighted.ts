@@ -2,18 +2,24 @@
 import { type BalanceContext, shareOf } from './balance.js';
 import type { NodeDescription } from './node-description.js';
 
-/** Picks a node at random, in proportion to its share. */
+/** Picks a node at random, in proportion to its share; never the one at the index `except`. */
 export function pickWeighted(
   candidates: readonly NodeDescription[],
   context: Pick<BalanceContext, 'now' | 'random' | 'returnedAt'>,
+  except = -1,
 ): NodeDescription | undefined {
-  if (candidates.length < 2) return candidates[0];
+  if (candidates.length < 2) return except === 0 ? undefined : candidates[0];
   let total = 0;
-  for (const node of candidates) total += shareOf(node, context);
-  let rest = context.random() * total;
-  for (const node of candidates) {
-    rest -= shareOf(node, context);
-    if (rest < 0) return node;
+  for (let index = 0; index < candidates.length; index += 1) {
+    if (index !== except) total += shareOf(candidates[index] as NodeDescription, context);
   }
-  return candidates.at(-1);
+  let rest = context.random() * total;
+  let last: NodeDescription | undefined;
+  for (let index = 0; index < candidates.length; index += 1) {
+    if (index === except) continue;
+    last = candidates[index] as NodeDescription;
+    rest -= shareOf(last, context);
+    if (rest < 0) return last;
+  }
+  return last;
 }

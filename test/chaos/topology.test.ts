@@ -11,6 +11,7 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   'every source of lag': () => import('../integration/lag-sources.test.js'),
   'nodes that are found': () => import('../integration/discovery.test.js'),
   'Group Replication': () => import('../integration/group-replication.test.js'),
+  'a monitor for many processes': () => import('../integration/shared-monitor.test.js'),
   Galera: () => import('../integration/galera.test.js'),
 };
 

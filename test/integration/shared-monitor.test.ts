@@ -80,6 +80,39 @@ test('what the one sees, the others see: a replica that stops is left out by all
   }
 });
 
+if (process.env['STORMLAMP_CHAOS'] === '1')
+  test('a memcached that hangs makes no call wait and no picture old: reads stay on the replica', async () => {
+    const [memcached] = servers.memcached;
+    const [replica] = servers.replicas;
+    let oldest = 0;
+    let slowest = 0;
+    await memcached?.pause();
+    try {
+      // Longer than the default `maxLagMs`: without looks of their own nobody could know the replica to be fresh.
+      const until = performance.now() + 8_000;
+      while (performance.now() < until) {
+        for (const cluster of clusters) {
+          const begun = performance.now();
+          const [rows] = await cluster.mysql.query<never>({
+            sql: 'SELECT @@server_id AS id',
+            timeoutMs: 1_000,
+          });
+          slowest = Math.max(slowest, performance.now() - begun);
+          expect(rows).toEqual([{ id: replica?.serverId }]);
+          oldest = Math.max(oldest, ageOf(cluster));
+        }
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      expect(leaders()).toEqual([]);
+    } finally {
+      await memcached?.resume();
+    }
+    console.log(
+      `memcached hung: oldest look ${Math.round(oldest)} ms, slowest read ${Math.round(slowest)} ms`,
+    );
+    await eventually('one leads again', () => leaders().length === 1, 40_000);
+  });
+
 test('another one looks when the one is closed, and all do when memcached is gone', async () => {
   const [leader] = leaders();
   if (leader === undefined) throw new Error('Nobody leads');

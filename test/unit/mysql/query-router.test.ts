@@ -104,6 +104,27 @@ describe('reads', () => {
     expect(routerOf().canSpare('c')).toBe(true);
   });
 
+  test('of scopes that take turns are not chosen anew each time', () => {
+    let asked = 0;
+    const router = new QueryRouter(resolveReadOptions({}), {
+      topology: () => topology,
+      allows: () => {
+        asked += 1;
+        return true;
+      },
+      breakerVersion: () => 0,
+      inFlight: () => 0,
+      returnedAt: () => Number.NEGATIVE_INFINITY,
+      waitLimit: 2,
+    });
+    const kinds = [1_000, 60_000, Number.POSITIVE_INFINITY].map(
+      (maxLagMs) => new ActiveScope({ maxLagMs }, undefined, DEFAULTS),
+    );
+    for (let call = 0; call < 3_000; call += 1) router.reader(kinds[call % kinds.length]);
+    // Three nodes, three kinds, and a few times anew because shares change.
+    expect(asked).toBeLessThan(900);
+  });
+
   test('go to the less busy replica', () => {
     busy = { b: 50 };
     expect(chosen(routerOf())).toEqual(['c']);
