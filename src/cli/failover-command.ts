@@ -1,5 +1,6 @@
 /** `stormlamp failover`: plans and makes changes of the primary from a terminal, with the application's own options. */
 import { invalidOption } from '../common/option-reader.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type Cluster, createCluster } from '../create-cluster.js';
 import type { ChangeResult } from '../failover/change/change-control.js';
 import type { FailoverPlan } from '../failover/plan/failover-plan.js';
@@ -25,6 +26,12 @@ const HELP = `Usage: stormlamp failover <action> [options]
 ${CONFIG_HELP}
 
 The options must hold \`mysql\` and, in \`failover\`, \`credentials\` and \`replication\`. This process never acts by itself.
+
+Examples:
+  stormlamp failover preflight
+  stormlamp failover plan --to db2:3306
+  stormlamp failover switchover --to db2:3306
+  stormlamp failover history --count 5 --json | jq -r '.records[].message'
 `;
 
 /** The command `failover`. */
@@ -47,6 +54,12 @@ export const failoverCommand: Command = {
     const { mysql, failover } = options;
     if (mysql === undefined) {
       throw invalidOption('mysql', `configured for this command (looked at ${source})`, mysql);
+    }
+    if (failover?.credentials === undefined) {
+      throw new StormlampError(
+        ErrorCode.INVALID_OPTION,
+        `\`stormlamp failover\` needs the account that may change servers, and ${source} does not name it: give \`failover: { credentials: { user, password }, replication: { user, password } }\`, in any mode; \`stormlamp failover --help\``,
+      );
     }
     const approve = (): { veto: string } => ({ veto: 'the command line decides nothing by itself' });
     const cluster = await createCluster({

@@ -32,7 +32,7 @@ die, restart empty, hang or be cut off. Runs until SIGTERM or Ctrl-C; requests u
 Flags come before the environment (STORMLAMP_MEMCACHED: the nodes), and that before the file; without --config,
 stormlamp.config.mjs, .js or .json of the working directory is read when it is there.
 
-Example:
+Examples:
   stormlamp gateway --nodes cache1:11211,cache2:11211 --listen /run/stormlamp/gateway.sock --socket-mode 660
 `;
 

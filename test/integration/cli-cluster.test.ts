@@ -123,6 +123,7 @@ test('session get shows both copies, and what differs between them', async () =>
 
 test('session get of an id that nobody has ends with 1; of one that cannot be, with one message', async () => {
   const missing = await run(['session', 'get', 'a'.repeat(32)]);
+  expect(missing.text).toContain('There is no such session.');
   expect(missing).toMatchObject({ code: 1, json: { ok: false, data: null } });
   const wrong = await stormlamp(['session', 'get', 'a b', '--config', config]);
   expect(wrong.code).toBe(1);
@@ -191,7 +192,8 @@ describe('in a terminal', () => {
         columns,
         args.map((word) => (word === 'ID' ? id : word)),
       );
-      const lines = shown.replaceAll(ESCAPES, '').split(/\r?\n/);
+      // Progress is drawn over: each picture of it is a line of its own.
+      const lines = shown.replaceAll(ESCAPES, '').split(/\r?\n|\r/);
       expect(lines.join('').length).toBeGreaterThan(100);
       for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(columns);
     },

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands.js';
 import { DEMO_STEPS } from '../../src/cli/demo/demo-story.js';
 import { runProgram } from '../../src/testing/servers/run-program.js';
 import { ROOT, startNode, stormlamp } from '../support/run-node.js';
@@ -121,11 +122,13 @@ test.each([
 test('help and version', async () => {
   expect((await stormlamp(['--help'])).stdout).toContain('Usage: stormlamp <command> [options]');
   expect((await stormlamp([])).code).toBe(2);
-  for (const command of ['demo', 'servers']) {
-    const { code, stdout } = await stormlamp([command, '--help']);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/^Usage: stormlamp [\s\S]*Examples:/);
+  for (const { name, load } of COMMANDS) {
+    const { help } = await load();
+    expect([name, help]).toEqual([name, expect.stringMatching(/^Usage: stormlamp [\s\S]*Examples:\n {2}\S/)]);
+    for (const word of ['--json', '--help']) expect(help, name).toContain(word);
   }
+  const { code, stdout } = await stormlamp(['doctor', '--help']);
+  expect([code, stdout]).toEqual([0, expect.stringContaining('Usage: stormlamp doctor')]);
   expect((await stormlamp(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
@@ -196,6 +199,16 @@ test('what a session or a configuration holds does not command the terminal', as
   writeFileSync(config, "throw new Error('\\u001b[2J');\n");
   const { code, stderr } = await stormlamp(['status', '--config', config]);
   expect([code, stderr]).toEqual([2, expect.stringContaining('cannot be read: \\u001b[2J')]);
+});
+
+test('failover without the account that changes servers says what to add to which configuration', async () => {
+  const config = join(temporary, 'stormlamp.config.json');
+  writeFileSync(config, JSON.stringify({ mysql: { primary: 'mysql://a:b@127.0.0.1:1/shop' } }));
+  const { code, stderr } = await stormlamp(['failover', 'history', '--config', config]);
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining(`${config} does not name it: give \`failover: {`),
+  ]);
 });
 
 test('the environment that names a cluster does not get into the way of a local one', async () => {

@@ -70,7 +70,8 @@ async function get(context: CommandContext, id: string | undefined): Promise<num
     for (const { node } of report.copies)
       say(cut(`  ${node}  ${node in held ? JSON.stringify(held[node]) : '(not there)'}`, width));
   }
-  if (report.data === null) say('No copy can be read.');
+  const isAbsent = report.copies.every(({ state }) => state === 'missing');
+  if (report.data === null) say(isAbsent ? 'There is no such session.' : 'No copy can be read.');
   else showVariables(context, report.data as Record<string, unknown>);
   if (!report.same && report.differences.length === 0 && report.copies.every(({ state }) => state === 'held'))
     say(paint('yellow', 'The copies have the same variables in different bytes.'));

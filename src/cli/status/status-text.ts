@@ -55,7 +55,10 @@ export function problemsOf({ mysql, sessions }: StatusReport): readonly string[]
   else if (sessions !== undefined) {
     for (const { node, up, standing, error } of sessions.places) {
       if (!up) problems.push(`${node} holds no sessions (${standing}): ${error}`);
-      else if (standing === 'warming') problems.push(`${node} is warming: nobody filled it since it started`);
+      else if (standing === 'warming')
+        problems.push(
+          `${node} is warming: nobody filled it since it started; a service with stormlamp that runs does`,
+        );
       else if (standing === 'suspect') problems.push(`${node} is suspect: writes missed it`);
     }
   }
