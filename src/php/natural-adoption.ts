@@ -5,10 +5,18 @@ import { setOrigin } from './origin.js';
 import { PhpObject } from './php-object.js';
 import { PhpReference } from './php-reference.js';
 
-/** From now on `natural` counts as made of `decoded` in `scope`, container by container as far as they correspond. */
-export function adopt(natural: unknown, decoded: unknown, scope: NaturalScope): void {
+/**
+ * From now on `natural` counts as made of `decoded` in `scope`, container by container as far as they correspond.
+ *
+ * @param visited what needs no second look; what is looked at is added
+ */
+export function adopt(
+  natural: unknown,
+  decoded: unknown,
+  scope: NaturalScope,
+  visited: WeakSet<object>,
+): void {
   const pending: unknown[] = [natural, decoded];
-  const visited = new Set<object>();
   while (pending.length > 0) {
     let source = pending.pop();
     const copy = pending.pop();

@@ -1,26 +1,30 @@
 /** Finds out cheaply that natural data is still what it was made of. */
-import type { NaturalScope } from './natural-scope.js';
 import { OrderedMap } from './ordered-map.js';
 import { PhpArray } from './php-array.js';
 import { PhpFloat } from './php-float.js';
-import { PhpObject } from './php-object.js';
+import { PhpEnum, PhpObject } from './php-object.js';
 import { PhpReference } from './php-reference.js';
+
+/** Whether a place that held the object or reference `before` still holds it, where it may be one of several such places. */
+export type SharedComparison = (before: PhpReference | PhpObject, now: unknown) => boolean;
 
 /**
  * Whether `natural` certainly is `decoded` in natural form: true saves restoring and encoding both. It is false when
  * they differ, and also for whatever takes a closer look.
  *
- * @param scope that in which the natural form was made
- * @param compared the objects and references that need no second look; those that are looked at are added. One set for all
- * variables of a session lets their comparison take as long as the session is large, whatever they share
+ * @param share decides about objects and references; what is in them is not looked at
  */
-export function isUntouched(
-  natural: unknown,
-  decoded: unknown,
-  scope: NaturalScope,
-  compared: Set<object>,
-): boolean {
-  const pending: unknown[] = [natural, decoded];
+export function isUntouched(natural: unknown, decoded: unknown, share: SharedComparison): boolean {
+  return areUntouched([natural, decoded], share);
+}
+
+/** Whether the natural copy of an object certainly has the properties that `before` has. */
+export function hasUntouchedProperties(now: unknown, before: PhpObject, share: SharedComparison): boolean {
+  const pending: unknown[] = [];
+  return now instanceof PhpObject && pairProperties(now, before, pending) && areUntouched(pending, share);
+}
+
+function areUntouched(pending: unknown[], share: SharedComparison): boolean {
   while (pending.length > 0) {
     const before = pending.pop();
     const now = pending.pop();
@@ -30,16 +34,10 @@ export function isUntouched(
       if (!Object.is(now, before.value)) return false;
     } else if (Buffer.isBuffer(before)) {
       if (!Buffer.isBuffer(now) || !now.equals(before)) return false;
-    } else if (before instanceof PhpReference) {
-      if (!scope.references.has(before) || !Object.is(now, scope.references.get(before))) return false;
-      if (compared.has(before)) continue;
-      compared.add(before);
-      pending.push(now, before.value);
-    } else if (before instanceof PhpObject) {
-      if (now !== scope.objects.get(before)) return false;
-      if (compared.has(before)) continue;
-      compared.add(before);
-      if (!pairProperties(now as PhpObject, before, pending)) return false;
+    } else if (before instanceof PhpReference || before instanceof PhpObject) {
+      if (!share(before, now)) return false;
+    } else if (before instanceof PhpEnum) {
+      if (now !== before) return false;
     } else if (!pairElements(now, before, pending)) {
       return false;
     }

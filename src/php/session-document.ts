@@ -124,11 +124,13 @@ export class SessionDocument {
    * Whether storing `value` would leave the variable as it is. PHP may have written the same value in another way,
    * a float with more digits for instance; that is no change.
    *
+   * @param effort is told how many bytes were encoded for it
    * @throws StormlampError `ERR_PHP_VALUE` or `ERR_PHP_LIMIT` when `value` cannot be stored at all.
    */
-  holds(key: string, value: unknown): boolean {
+  holds(key: string, value: unknown, effort?: { bytes: number }): boolean {
     const stored = this.bytesOf(key);
     const bytes = serialize(value, this.#limits);
+    if (effort !== undefined) effort.bytes += bytes.length;
     return (
       stored !== undefined && (bytes.equals(stored) || bytes.equals(serialize(this.get(key), this.#limits)))
     );

@@ -1,4 +1,5 @@
 /** The variables of a session as plain JavaScript data, and what was changed in them. */
+import { affectedVariables } from './affected-variables.js';
 import { setOwn } from './container-frame.js';
 import { NaturalRestorer } from './from-natural.js';
 import { adopt } from './natural-adoption.js';
@@ -30,6 +31,7 @@ export class SessionView {
   readonly #document: SessionDocument;
   /** The getters of the variables that nobody has looked at. */
   readonly #unseen = new Map<string, () => unknown>();
+  readonly #adopted = new WeakSet<object>();
   #successor: SessionView | undefined;
 
   /** Opens a view of `document`, which it never changes. */
@@ -93,7 +95,7 @@ export class SessionView {
    */
   adopt(name: string, value: unknown): void {
     setOwn(this.data, name, value);
-    adopt(value, this.#document.get(name), this.#scope);
+    adopt(value, this.#document.get(name), this.#scope, this.#adopted);
   }
 
   /**
@@ -112,8 +114,12 @@ export class SessionView {
       (key) => [key, restorer.restore(this.data[key], document.get(key))] as const,
     );
     const changes = new Map<string, VariableChange>();
+    // Each is encoded alone, with all that it shares: where thousands share much, what may have changed counts as changed.
+    const effort = { bytes: 0 };
+    const enough = CLOSER_LOOKS * document.bytes.length + MIN_EFFORT_BYTES;
     for (const [key, value] of restored)
-      if (!document.holds(key, value)) changes.set(key, { kind: 'set', value });
+      if (effort.bytes > enough || !document.holds(key, value, effort))
+        changes.set(key, { kind: 'set', value });
     for (const key of document.keys) {
       if (this.isUnseen(key)) continue;
       const gone = !Object.hasOwn(this.data, key) || this.data[key] === undefined;
@@ -126,15 +132,14 @@ export class SessionView {
   #touched(): readonly string[] {
     const document = this.#document;
     const seen = Object.keys(this.data).filter((key) => !this.isUnseen(key) && this.data[key] !== undefined);
-    const compared = new Set<object>();
-    const untouched = (key: string): boolean =>
-      document.has(key) && isUntouched(this.data[key], document.get(key), this.#scope, compared);
-    if (!document.mayShare) return seen.filter((key) => !untouched(key));
-    // What differs may be in something that others share, unless it is a plain value where one was before.
-    const scalar = (value: unknown): boolean => typeof value !== 'object' || value === null;
-    const differing = seen.filter((key) => !untouched(key));
-    const alone = differing.every((key) => scalar(this.data[key]) && scalar(document.get(key)));
-    return alone ? differing : seen;
+    if (!document.mayShare) {
+      const untouched = (key: string) => isUntouched(this.data[key], document.get(key), sharesNothing);
+      return seen.filter((key) => !document.has(key) || !untouched(key));
+    }
+    const kept = seen.filter((key) => document.has(key));
+    const pairs = kept.map((key) => [key, this.data[key], document.get(key)] as const);
+    const affected = affectedVariables(pairs, this.#scope);
+    return seen.filter((key) => !document.has(key) || affected.has(key));
   }
 
   #showLater(key: string, decoded: unknown): void {
@@ -163,6 +168,14 @@ export class SessionView {
       return undefined;
     return later.data[key];
   }
+}
+
+/** How many times the size of a session its variables are encoded to see whether they really changed. */
+const CLOSER_LOOKS = 2;
+const MIN_EFFORT_BYTES = 65_536;
+
+function sharesNothing(): boolean {
+  return false;
 }
 
 function isContainer(decoded: unknown): boolean {
