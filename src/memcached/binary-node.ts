@@ -4,6 +4,7 @@ import { aborted, type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { invalidOption } from '../common/option-reader.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { exptimeByClock, serverClockOffsetMs } from './exptime.js';
 import { DEFAULT_ITEM_BYTES, maxValueBytes } from './item-size.js';
 import type { MemcachedItem, MemcachedNode, StoreOptions, StoreResult } from './memcached-node.js';
 import type { ResolvedMemcachedNodeOptions } from './memcached-node-options.js';
@@ -39,6 +40,8 @@ export class BinaryNode implements MemcachedNode {
   readonly #readItem = (response: WireResponse): MemcachedItem | null => this.#item('get', response);
   #connection: NodeConnection | undefined;
   #itemBytes: number | undefined;
+  /** How far the server's clock is ahead, as its statistics told last. */
+  #clockAheadMs = 0;
   #learning: Promise<void> = Promise.resolve();
   #running = 0;
   #onIdle: (() => void) | undefined;
@@ -82,7 +85,7 @@ export class BinaryNode implements MemcachedNode {
   getAndTouch(key: string, exptime: number, options?: CallOptions): Promise<MemcachedItem | null> {
     const request = (): WireRequest => ({
       ...keyed(Opcode.GET_AND_TOUCH, key),
-      extras: exptimeExtras(exptime),
+      extras: exptimeExtras(this.#expiry(exptime)),
     });
     return this.#call('set', 'get-and-touch', request, options, (response) =>
       this.#item('get-and-touch', response),
@@ -118,7 +121,10 @@ export class BinaryNode implements MemcachedNode {
   }
 
   touch(key: string, exptime: number, options?: CallOptions): Promise<'touched' | 'not-found'> {
-    const request = (): WireRequest => ({ ...keyed(Opcode.TOUCH, key), extras: exptimeExtras(exptime) });
+    const request = (): WireRequest => ({
+      ...keyed(Opcode.TOUCH, key),
+      extras: exptimeExtras(this.#expiry(exptime)),
+    });
     return this.#call('set', 'touch', request, options, ({ header: { status } }) => {
       if (status === Status.OK) return 'touched';
       if (status === Status.NOT_FOUND) return 'not-found';
@@ -155,14 +161,11 @@ export class BinaryNode implements MemcachedNode {
     );
   }
 
-  stats(options?: CallOptions & { readonly group?: string }): Promise<ReadonlyMap<string, string>> {
-    return this.#call(
-      'none',
-      'stats',
-      () => statsRequest(options?.group ?? ''),
-      options,
-      this.#statsReader(),
-    );
+  async stats(options?: CallOptions & { readonly group?: string }): Promise<ReadonlyMap<string, string>> {
+    const request = (): WireRequest => statsRequest(options?.group ?? '');
+    const stats = await this.#call('none', 'stats', request, options, this.#statsReader());
+    this.#clockAheadMs = serverClockOffsetMs(stats) ?? this.#clockAheadMs;
+    return stats;
   }
 
   async close(): Promise<void> {
@@ -194,7 +197,8 @@ export class BinaryNode implements MemcachedNode {
     options: StoreOptions,
   ): Promise<StoreResult> {
     const request = (): WireRequest => {
-      const extras = storeExtras(options);
+      const exptime = this.#expiry(options.exptime);
+      const extras = storeExtras(exptime === options.exptime ? options : { ...options, exptime });
       const checked = { ...keyed(opcode, key), extras, value, cas: this.#comparable(options.cas) };
       this.#assertFits(key, value);
       return checked;
@@ -220,6 +224,10 @@ export class BinaryNode implements MemcachedNode {
     const leftMs = deadline.remainingMs();
     const rest = { signal: options.signal, timeoutMs: Number.isFinite(leftMs) ? Math.max(1, leftMs) : 0 };
     return await this.#call('set', what, request, rest, read);
+  }
+
+  #expiry(exptime: number): number {
+    return exptimeByClock(exptime, this.#clockAheadMs);
   }
 
   #stored(what: string, { header: { status, cas } }: WireResponse): StoreResult {

@@ -34,6 +34,19 @@ export function exptimeOf(
   return extension !== 'memcache' && seconds <= RELATIVE_EXPTIME_LIMIT ? seconds : date;
 }
 
+/** Two clocks that are told in whole seconds, one of them over a network, may differ by so much and be right. */
+const CLOCK_TOLERANCE_MS = 2_000;
+
+/**
+ * The expiry by the clock of a server that is `aheadMs` ahead of this machine's: a date is moved by as much, or an item of more than
+ * 30 days would live shorter or longer than it was meant to. Durations, and clocks that agree to two seconds, leave it as it is.
+ */
+export function exptimeByClock(exptime: number, aheadMs: number): number {
+  if (exptime <= RELATIVE_EXPTIME_LIMIT || Math.abs(aheadMs) <= CLOCK_TOLERANCE_MS) return exptime;
+  // Below the limit it would be a duration.
+  return Math.min(MAX_EXPTIME, Math.max(RELATIVE_EXPTIME_LIMIT + 1, exptime + Math.round(aheadMs / 1000)));
+}
+
 /** The expiry of an item that lives `remainingSeconds` on another node, for a copy of it; undefined is for ever. */
 export function exptimeOfRemaining(remainingSeconds: number | undefined, nowMs: number = Date.now()): number {
   if (remainingSeconds === undefined) return 0;

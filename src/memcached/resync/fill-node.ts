@@ -10,7 +10,7 @@ import { pause } from '../../common/backoff.js';
 import type { NodeId } from '../../common/node-address.js';
 import { allowManyListeners } from '../../common/shared-signal.js';
 import { OWN_PREFIX, TOMB_PREFIX, tombKey } from '../copies/copy-key.js';
-import { exptimeOfRemaining } from '../exptime.js';
+import { exptimeOfRemaining, serverClockOffsetMs } from '../exptime.js';
 import { type Added, addItems, type ItemToAdd, itemsPresent, removeVersions } from '../meta-commands.js';
 import type { TextConnection } from '../text-connection.js';
 import type { ItemRate } from './item-rate.js';
@@ -153,6 +153,7 @@ interface CopierOptions extends FillOptions {
 class BatchCopier {
   readonly #options: CopierOptions;
   readonly #signal: AbortSignal;
+  #clockAheadMs = 0;
   #added: { readonly at: number; readonly items: readonly Fresh[] }[] = [];
 
   constructor(options: CopierOptions) {
@@ -166,6 +167,7 @@ class BatchCopier {
     try {
       const to = await connect(node, this.#signal);
       try {
+        this.#clockAheadMs = serverClockOffsetMs(await to.stats({ signal: this.#signal })) ?? 0;
         for (let keys = await batches.take(); keys !== undefined; keys = await batches.take()) {
           await this.#copy(from, to, keys);
           await this.#lookAgain(from, to, false);
@@ -192,7 +194,7 @@ class BatchCopier {
     const items: ItemToAdd[] = found.flatMap((item, index) => {
       const key = missing[index];
       if (item === null || key === undefined) return [];
-      const exptime = exptimeOfRemaining(item.remainingSeconds);
+      const exptime = exptimeOfRemaining(item.remainingSeconds, Date.now() + this.#clockAheadMs);
       return [{ key, value: item.value, flags: item.flags, exptime }];
     });
     const answers = await addItems(to, items, call);

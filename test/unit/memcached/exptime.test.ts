@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  exptimeByClock,
   exptimeOf,
   exptimeOfRemaining,
   MAX_EXPTIME,
@@ -74,4 +75,15 @@ test('the clock of the server comes from its statistics', () => {
   expect(serverClockOffsetMs(new Map([['time', `${NOW_S}`]]), NOW)).toBe(0);
   expect(serverClockOffsetMs(new Map(), NOW)).toBeUndefined();
   expect(serverClockOffsetMs(new Map([['time', 'x']]), NOW)).toBeUndefined();
+});
+
+test('a date is told by the clock of the server, a duration is not', () => {
+  const date = 2_000_000_000;
+  expect(exptimeByClock(date, 3_600_000)).toBe(date + 3_600);
+  expect(exptimeByClock(date, -3_600_000)).toBe(date - 3_600);
+  expect(exptimeByClock(date, 1_900)).toBe(date);
+  expect(exptimeByClock(2_592_000, 3_600_000)).toBe(2_592_000);
+  expect(exptimeByClock(0, -3_600_000)).toBe(0);
+  expect(exptimeByClock(2_592_001, -3_600_000)).toBe(2_592_001);
+  expect(exptimeByClock(0xffff_ffff, 3_600_000)).toBe(0xffff_ffff);
 });

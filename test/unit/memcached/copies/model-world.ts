@@ -214,6 +214,7 @@ export class ModelNode implements MemcachedNode {
     };
     const connection = {
       id: server.id,
+      stats: () => Promise.resolve(new Map()),
       items: (keys: readonly string[]) => send(`items ${keys.join(' ')}`, () => keys.map(read)),
       pipeline: (
         _what: string,

@@ -1,0 +1,87 @@
+/** A session store over TLS, and over clocks that differ: real servers, and what they say themselves. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { ErrorCode } from '../../src/common/stormlamp-error.js';
+import { startSessionGateway } from '../../src/gateway/start-session-gateway.js';
+import { TextConnection } from '../../src/memcached/text-connection.js';
+import { createSessionStore } from '../../src/session/create-session-store.js';
+import { eventually } from './eventually.js';
+import { MemcachedServers, type TestMemcached } from './memcached-servers.js';
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from './tls-certificate.js';
+import { Wire } from './wire.js';
+
+let servers: MemcachedServers;
+const patient = { operationTimeoutMs: 5_000, monitorIntervalMs: 100 };
+
+beforeAll(async () => {
+  servers = await MemcachedServers.open();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+afterAll(async () => {
+  await servers[Symbol.asyncDispose]();
+});
+
+const nameOf = ({ host, port }: TestMemcached): string => `${host}:${port}`;
+
+async function overTls(): Promise<readonly TestMemcached[]> {
+  const [certificate, key] = [join(servers.folder, 'certificate.pem'), join(servers.folder, 'key.pem')];
+  writeFileSync(certificate, TEST_CERTIFICATE);
+  writeFileSync(key, TEST_CERTIFICATE_KEY);
+  const args = ['-Z', '-o', `ssl_chain_cert=${certificate},ssl_key=${key}`];
+  return [await servers.start(args), await servers.start(args)];
+}
+
+test('sessions, refills and the gateway over TLS, with certificates that are checked', async () => {
+  const nodes = await overTls();
+  const tls = { ca: TEST_CERTIFICATE, servername: 'localhost' };
+  await using store = await createSessionStore({ nodes: nodes.map(nameOf), tls, ...patient });
+  const session = store.create();
+  session.data['user'] = 'ada';
+  expect((await store.save(session)).copies.length).toBe(2);
+  for (const node of nodes) {
+    await node.restart();
+    await eventually('it is filled over TLS', async () => {
+      const reports = await store.resync({ timeoutMs: 20_000 });
+      return reports.every(({ outcome }) => outcome === 'complete' || outcome === 'resynced');
+    });
+    expect((await store.load(session.id)).data['user']).toBe('ada');
+  }
+  await using gateway = await startSessionGateway(store, { port: 0 });
+  const wire = await Wire.open(Number(gateway.address.split(':').at(-1)));
+  wire.send(`get memc.sess.key.${session.id}\r\n`);
+  await wire.gets(`VALUE memc.sess.key.${session.id} 0 15\r\nuser|s:3:"ada";\r\nEND\r\n`);
+  wire.close();
+
+  const doubting = createSessionStore({ nodes: nodes.map(nameOf), tls: true, ...patient });
+  await expect(doubting).rejects.toMatchObject({
+    code: ErrorCode.STORE_DOWN,
+    message: expect.stringContaining('certificate'),
+  });
+  const plain = createSessionStore({ nodes: nodes.map(nameOf), monitorIntervalMs: 100 });
+  await expect(plain).rejects.toMatchObject({ code: expect.stringMatching(/STORE_DOWN|PROTOCOL/) });
+});
+
+test.each([-7_200_000, 7_200_000])(
+  'a session of 40 days lives so long when this clock is wrong by %i ms, on the node that is filled as well',
+  async (wrongMs) => {
+    const nodes = [await servers.start(), await servers.start()];
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + wrongMs });
+    const lifetimeMs = 40 * 86_400_000;
+    await using store = await createSessionStore({ nodes: nodes.map(nameOf), lifetimeMs, ...patient });
+    const session = store.create();
+    session.data['user'] = 'ada';
+    await store.save(session);
+    await nodes[0]?.restart();
+    await store.resync({ timeoutMs: 20_000 });
+    for (const { host, port } of nodes) {
+      const place = { address: { host, port }, id: `${host}:${port}`, timeoutMs: 5_000, tls: false };
+      await using connection = await TextConnection.open(place);
+      const [item] = await connection.items([`memc.sess.key.${session.id}`]);
+      const shorterBy = lifetimeMs / 1000 - (item?.remainingSeconds ?? 0);
+      expect(Math.abs(shorterBy)).toBeLessThan(120);
+    }
+  },
+);
