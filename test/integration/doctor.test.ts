@@ -13,6 +13,7 @@ import { iniArgs, sessionIni } from '../../src/testing/php/php-ini.js';
 import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
 import { stormlamp } from '../support/run-node.js';
 import { eventually } from './eventually.js';
+import { MemcachedServers } from './memcached-servers.js';
 import { Wire } from './wire.js';
 
 const { signal } = new AbortController();
@@ -169,6 +170,15 @@ describe('session nodes', () => {
     ['one node only', () => [sessions.nodes[0] ?? ''], 'copies of each session'],
   ])('%s', async (_, nodes, what) => {
     trouble(await checkSessions({ ...sessions, nodes: nodes() }), what);
+  });
+
+  test('a node that cannot be filled, because it only speaks the binary protocol', async () => {
+    await using more = await MemcachedServers.open();
+    const { host, port } = await more.start(['-B', 'binary']);
+    const id = `${host}:${port}`;
+    const checks = await checkSessions({ ...sessions, nodes: [sessions.nodes[0] ?? '', id] });
+    const found = trouble(checks, 'can be filled from the others');
+    expect([found.subject, found.found]).toEqual([id, expect.stringContaining('with SASL (-S)')]);
   });
 
   test('a node that came back empty', async () => {
