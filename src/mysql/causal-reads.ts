@@ -120,7 +120,6 @@ export function mayHushGtids({ kind, pins }: Classification): boolean {
 
 /** Keeps the GTIDs that a statement of `scope` committed; without any, decides whether something may have been committed. */
 export function noteAnswer(
-  ports: SessionPorts,
   scope: ActiveScope | undefined,
   connection: PhysicalConnection,
   classification: Classification,
@@ -141,9 +140,8 @@ export function noteAnswer(
   if (isHidden || !isTold()) scope.causal.noteUntold();
 
   function isTold(): boolean {
-    // A session tells the last GTID only: of several domains, one.
-    if (position !== undefined)
-      return classification.kind !== 'unknown' || !ports.router.mayHideDomains(connection.node);
+    // MariaDB tells the last GTID only: of several domains, one, and a procedure may write in one that nobody has seen yet.
+    if (position !== undefined) return classification.kind !== 'unknown' || connection.flavor === 'mysql';
     // Inside a transaction that goes on, changed rows have no GTID yet.
     return connection.tellsGtids && (!changed || isInTransaction(after));
   }

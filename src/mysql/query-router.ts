@@ -214,12 +214,6 @@ export class QueryRouter {
     return this.#galera.domain;
   }
 
-  /** Whether one statement on `node` may commit in several replication domains, of which a session names only the last. */
-  mayHideDomains(node: NodeId): boolean {
-    const found = this.#view.topology().nodes.find(({ id }) => id === node);
-    return found?.state === 'up' && found.facts.flavor === 'mariadb' && found.facts.gtid.includes(',');
-  }
-
   /** The primary; undefined while there is none, or more than one. */
   get writer(): NodeId | undefined {
     if (this.#view.writer !== undefined) return this.#view.writer();

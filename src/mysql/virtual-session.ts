@@ -253,7 +253,7 @@ export class VirtualSession {
       const status = statusOf(answer);
       const ending = { ok: true, status } as const;
       this.#state = afterStatement(before, classification, statement, ending);
-      noteAnswer(this.#ports, scope, connection, classification, [before, this.#state], answer);
+      noteAnswer(scope, connection, classification, [before, this.#state], answer);
       this.#noteTrace(connection, classification, answer[0]);
       this.#doubt.succeeded(before, classification, this.#state, status, isMarked);
       return { answer };
