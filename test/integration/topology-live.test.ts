@@ -200,8 +200,12 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
       try {
         // The monitor's own connection ends, so that it has to log in again; whether it or we are first is chance.
         await eventually('the warning', async () => {
-          while (await hold());
           if (warnings().includes(`blind-monitor ${second.id}`)) return true;
+          // On a busy machine a look may have found nobody before it found no room: what is down stays so until there is room.
+          if (watcher.topology.nodes.find(({ id }) => id === second.id)?.state === 'down')
+            for (const connection of held.splice(0)) connection.destroy();
+          if (!bothRead()) return false;
+          while (await hold());
           const mine = await second.query(
             "SELECT id FROM information_schema.processlist WHERE user = 'monitor'",
           );
@@ -226,13 +230,16 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
       const mine = await node.query(`SELECT id FROM information_schema.processlist WHERE user = '${user}'`);
       for (const { id } of mine) await node.query(`KILL ${Number(id)}`).catch(() => undefined);
     }
-    await eventually(
-      'three warnings',
-      () => warnings().filter((text) => text.startsWith('blind')).length === 3,
-    );
-    expect(writer()).toBe(first.id);
-    expect(watcher.topology.nodes[0]).toMatchObject({ blind: { failure: 'access-denied' } });
-    await first.query(`ALTER USER '${user}'@'%' IDENTIFIED BY '${password}'`);
+    try {
+      await eventually(
+        'three warnings',
+        () => warnings().filter((text) => text.startsWith('blind')).length === 3,
+      );
+      expect(writer()).toBe(first.id);
+      expect(watcher.topology.nodes[0]).toMatchObject({ blind: { failure: 'access-denied' } });
+    } finally {
+      await first.query(`ALTER USER '${user}'@'%' IDENTIFIED BY '${password}'`);
+    }
     await eventually('no warning', () => warnings().length === 0 && bothRead());
   });
 
