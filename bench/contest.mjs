@@ -42,7 +42,7 @@ export async function contest(options) {
         contestant.end();
       }
     }
-    for (let number = 1 - warmUps; number <= rounds; number += 1) {
+    for (let number = 1 - warmUps; number <= rounds && !signal.aborted; number += 1) {
       onProgress(number <= 0 ? 'warming up' : `round ${number} of ${rounds}`);
       for (const { name, ms, warmMs = ms, atOnce } of works) {
         for (const workers of atOnce) {
