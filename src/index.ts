@@ -133,7 +133,12 @@ export type { SharedFileSource } from './files/write-shared.js';
 export type { NodeStanding } from './memcached/copies/node-standings.js';
 export type { NodeMemory } from './memcached/node-observation.js';
 export type { NodeResyncReport } from './memcached/resync/resync.js';
-export type { NodeResynced, ResyncEvents, ResyncProgress } from './memcached/resync/resync-events.js';
+export type {
+  NodeResynced,
+  ResyncEvents,
+  ResyncKind,
+  ResyncProgress,
+} from './memcached/resync/resync-events.js';
 export type { DoneCallback } from './mysql/callback-connection.js';
 export type { CallbackPool } from './mysql/callback-pool.js';
 export type {
