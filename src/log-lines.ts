@@ -78,6 +78,7 @@ export const sessionLines: LogRules<FileSessionStoreEvents> = {
     { node, operation, before: before.phase, after: after.phase },
   ],
   'save-failed': ({ error }) => ['error', 'a session could not be saved', codeOf(error)],
+  'save-dropped': ({ error }) => ['info', 'a session was ended while a request changed it', codeOf(error)],
   'node-standing': ({ node, before, after }) => [
     after === 'filled' ? 'info' : 'warn',
     `session node ${node} is ${after}`,

@@ -86,7 +86,7 @@ export class HttpSession {
         return;
       }
       if (this.#response.headersSent && this.session.id !== this.#announced) throw unannounced();
-      await this.session.save(options);
+      if ((await this.session.save(options)) === 'gone') this.#store.reportSaveFailure(gone());
       this.announce();
     } catch (error) {
       this.#failed = true;
@@ -225,6 +225,13 @@ async function load(
     if (!anonymous) throw error;
     return { session: store.create(), known: false, usable: false };
   }
+}
+
+function gone(): StormlampError {
+  return new StormlampError(
+    ErrorCode.SESSION_GONE,
+    'The session was ended while the request ran, so what it changed was dropped; `onGone: "recreate"` would create it again',
+  );
 }
 
 function unannounced(): StormlampError {

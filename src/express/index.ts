@@ -8,6 +8,7 @@ export type {
   SessionStorePort,
   SessionStorePortOptions,
 } from '../session/session-store-port.js';
+export type { SessionDone } from './call-back.js';
 export {
   type ExpressSessionData,
   ExpressSessionStore,

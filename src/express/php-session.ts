@@ -7,10 +7,14 @@ import { openHttpSession, type PhpSessionOptions, type SessionSource, storeOf } 
 import type { RequestSession } from './request-session.js';
 import { saveAtEnd } from './save-at-end.js';
 
-/** A request that went through {@link phpSession}. */
-export interface PhpSessionRequest extends IncomingMessage {
+/**
+ * A request that went through {@link phpSession}, with the session variables that the application knows:
+ * `PhpSessionRequest<{ user: string }>`. No type of Express is changed by this package, so that it goes together with
+ * express-session's; see the documentation for the declaration that gives every `Request` its session.
+ */
+export interface PhpSessionRequest<Variables extends object = Record<never, never>> extends IncomingMessage {
   /** The session. */
-  session: RequestSession;
+  session: RequestSession & Partial<Variables>;
 }
 
 /** A middleware for Express 4 and 5, Connect, and anything that calls `(req, res, next)`. */

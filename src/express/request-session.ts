@@ -9,6 +9,7 @@ import {
   sessionDeadline,
 } from '../session/session-store-port.js';
 import { Turns } from '../session/turns.js';
+import { callBack, type SessionDone } from './call-back.js';
 
 /** How a {@link RequestSession} reaches the rest of its request. */
 export interface RequestSessionPort {
@@ -23,6 +24,8 @@ export interface RequestSessionPort {
 /**
  * The session of one request. Every variable of PHP's `$_SESSION` is a property that may be read, set and deleted;
  * what was changed is saved when the response ends.
+ *
+ * Its methods are awaited; whoever gives them a callback, as with express-session, gets the error there.
  *
  * A variable that is called like one of the members below (`$_SESSION['id']`, say) is in {@link RequestSession.reserved}.
  */
@@ -72,7 +75,11 @@ export class RequestSession {
    *
    * @returns what became of it: `'gone'` where the session was ended meanwhile, here or elsewhere, so that nothing was stored.
    */
-  async save(options?: CallOptions): Promise<SessionSaveResult['outcome']> {
+  save(options?: CallOptions | SessionDone): Promise<SessionSaveResult['outcome']> {
+    return callBack(options, (call) => this.#save(call), 'unchanged');
+  }
+
+  async #save(options?: CallOptions): Promise<SessionSaveResult['outcome']> {
     if (this.#phase === 'destroyed') return 'gone';
     if (!this.#lasts('save()')) return 'unchanged';
     let outcome: SessionSaveResult['outcome'] = 'gone';
@@ -92,7 +99,11 @@ export class RequestSession {
    * @throws StormlampError as `SessionStore.load`, and `ERR_UNSUPPORTED` when it was ended and the headers are already sent,
    * since the browser could not learn the new id; the session is then empty, and nothing of it is saved.
    */
-  async reload(options?: CallOptions): Promise<void> {
+  reload(options?: CallOptions | SessionDone): Promise<void> {
+    return callBack(options, (call) => this.#reload(call), undefined);
+  }
+
+  async #reload(options?: CallOptions): Promise<void> {
     if (this.#port.mode === 'anonymous') return;
     await this.#inTurn(options, async () => {
       await this.release();
@@ -113,7 +124,11 @@ export class RequestSession {
   }
 
   /** Renews the session's expiry on every copy. */
-  async touch(options?: CallOptions): Promise<void> {
+  touch(options?: CallOptions | SessionDone): Promise<void> {
+    return callBack(options, (call) => this.#touch(call), undefined);
+  }
+
+  async #touch(options?: CallOptions): Promise<void> {
     if (this.#lasts('touch()') && this.#session.exists)
       await this.#port.store.touch(this.#session.id, options);
   }
@@ -125,7 +140,11 @@ export class RequestSession {
    * @throws StormlampError `ERR_UNSUPPORTED` when the headers are already sent, since the browser could not learn the new id,
    * and for a session that was opened for reading only.
    */
-  async regenerate(options?: RegenerateOptions): Promise<void> {
+  regenerate(options?: RegenerateOptions | SessionDone): Promise<void> {
+    return callBack(options, (call) => this.#regenerate(call), undefined);
+  }
+
+  async #regenerate(options?: RegenerateOptions): Promise<void> {
     if (!this.#lasts('regenerate()')) return;
     this.#assertCookie('regenerate()');
     await this.#inTurn(options, async () => {
@@ -138,7 +157,11 @@ export class RequestSession {
   }
 
   /** Removes the session from every copy. Variables set afterwards are not saved. */
-  async destroy(options?: CallOptions): Promise<void> {
+  destroy(options?: CallOptions | SessionDone): Promise<void> {
+    return callBack(options, (call) => this.#destroy(call), undefined);
+  }
+
+  async #destroy(options?: CallOptions): Promise<void> {
     const lasts = this.#lasts('destroy()');
     await this.#turns.run(sessionDeadline(options), async () => {
       if (lasts) {

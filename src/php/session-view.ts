@@ -1,4 +1,5 @@
 /** The variables of a session as plain JavaScript data, and what was changed in them. */
+import { isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { affectedVariables } from './affected-variables.js';
 import { setOwn } from './container-frame.js';
 import { NaturalRestorer } from './from-natural.js';
@@ -117,9 +118,14 @@ export class SessionView {
     // Each is encoded alone, with all that it shares: where thousands share much, what may have changed counts as changed.
     const effort = { bytes: 0 };
     const enough = CLOSER_LOOKS * document.bytes.length + MIN_EFFORT_BYTES;
-    for (const [key, value] of restored)
-      if (effort.bytes > enough || !document.holds(key, value, effort))
-        changes.set(key, { kind: 'set', value });
+    for (const [key, value] of restored) {
+      try {
+        if (effort.bytes <= enough && document.holds(key, value, effort)) continue;
+      } catch (error) {
+        throw inVariable(key, error);
+      }
+      changes.set(key, { kind: 'set', value });
+    }
     for (const key of document.keys) {
       if (this.isUnseen(key)) continue;
       const gone = !Object.hasOwn(this.data, key) || this.data[key] === undefined;
@@ -173,6 +179,14 @@ export class SessionView {
 /** How many times the size of a session its variables are encoded to see whether they really changed. */
 const CLOSER_LOOKS = 2;
 const MIN_EFFORT_BYTES = 65_536;
+
+function inVariable(name: string, error: unknown): unknown {
+  if (!isStormlampError(error)) return error;
+  const shown = name.length > 100 ? `${name.slice(0, 97)}...` : name;
+  return new StormlampError(error.code, `The session variable \`${shown}\`: ${error.message}`, {
+    cause: error,
+  });
+}
 
 function sharesNothing(): boolean {
   return false;

@@ -5,7 +5,7 @@
 import { asError } from '../common/as-error.js';
 import type { CallOptions, Deadline } from '../common/deadline.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
 import type { MirroredMounts, MountStatus } from '../files/mirrored-mounts.js';
 import type { MissedWrite } from '../files/missed-writes.js';
@@ -244,9 +244,10 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     return this.#mirrored.checkNow();
   }
 
-  /** Tells listeners of `save-failed` about a save whose caller cannot be told any more. */
+  /** Tells listeners of `save-failed` or `save-dropped` about a save whose caller cannot be told any more. */
   reportSaveFailure(error: unknown): void {
-    this.publish('save-failed', { error: asError(error) });
+    const dropped = isStormlampError(error, ErrorCode.SESSION_GONE);
+    this.publish(dropped ? 'save-dropped' : 'save-failed', { error: asError(error) });
   }
 
   /** The mounts and their states. */
@@ -292,9 +293,7 @@ export class FileSessionStore extends SafeEmitter<FileSessionStoreEvents> implem
     return new Date(endsAt - this.options.lifetimeMs);
   }
 
-  #nameOf(id: string): string {
-    return sessionFileName(id, this.options.depth);
-  }
+  readonly #nameOf = (id: string): string => sessionFileName(id, this.options.depth);
 
   async #loadLocked(id: string, options: CallOptions | undefined): Promise<Session> {
     this.#assertOpen();

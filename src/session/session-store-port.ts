@@ -69,7 +69,7 @@ export interface SessionStorePort {
   readRaw(id: string, options?: CallOptions): Promise<Buffer | null>;
   /** Stores bytes as they are on every copy, under the lock. */
   writeRaw(id: string, bytes: Buffer, options?: CallOptions): Promise<SessionSaveResult>;
-  /** Tells listeners of `save-failed` about a save whose caller cannot be told any more. */
+  /** Tells listeners of `save-failed`, or `save-dropped` for `ERR_SESSION_GONE`, about a save whose caller cannot be told any more. */
   reportSaveFailure(error: unknown): void;
   /** Waits for what is under way, then lets go of everything. */
   close(): Promise<void>;

@@ -3,7 +3,7 @@ import { asError } from '../common/as-error.js';
 import type { CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
 import { type CopyKey, retiredKey } from '../memcached/copies/copy-key.js';
 import { type CopyReport, storeDown } from '../memcached/copies/copy-report.js';
@@ -280,9 +280,10 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     );
   }
 
-  /** Tells listeners of `save-failed` about a save whose caller cannot be told any more. */
+  /** Tells listeners of `save-failed` or `save-dropped` about a save whose caller cannot be told any more. */
   reportSaveFailure(error: unknown): void {
-    this.publish('save-failed', { error: asError(error) });
+    const gone = isStormlampError(error, ErrorCode.SESSION_GONE);
+    this.publish(gone ? 'save-dropped' : 'save-failed', { error: asError(error) });
   }
 
   /**

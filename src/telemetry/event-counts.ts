@@ -18,6 +18,7 @@ const COUNTED = {
     'lock-lost': ['node'],
     'lock-broken': ['node'],
     'save-failed': [],
+    'save-dropped': [],
     resynced: ['node', 'kind'],
     'resync-failed': ['node'],
     'memory-short': ['node'],

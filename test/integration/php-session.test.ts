@@ -358,6 +358,19 @@ describe('the middleware', () => {
       session(req)['late'] = true;
       res.end('last');
     });
+    app.get('/slow', async (req, res) => {
+      session(req)['user'] = 'changed';
+      app.emit('waiting');
+      await once(app, 'go on');
+      res.json({ ok: true });
+    });
+    app.get('/callback', (req, res) => {
+      session(req)['user'] = req.query['user'] === 'bad' ? new Date(0) : 'ada';
+      void session(req).save((error) => {
+        delete session(req)['user'];
+        res.json({ error: (error as Error | undefined)?.message ?? 'none' });
+      });
+    });
     app.get('/bad', (req, res) => {
       session(req)['f'] = Symbol('x');
       res.json({ ok: true });
@@ -476,6 +489,41 @@ describe('the middleware', () => {
     app.emit('go on');
     expect(await long.text()).toBe('firstlast');
     expect(failures).toEqual(['ERR_STORE_DOWN']);
+  });
+
+  test('what a request changed in a session that was ended meanwhile is dropped, and listeners are told', async () => {
+    const store = await openStore();
+    const dropped: unknown[] = [];
+    store.on('save-dropped', ({ error }) => void dropped.push((error as Error & { code?: string }).code));
+    store.on('save-failed', ({ error }) => void dropped.push(error));
+    const app = shop(store);
+    const url = await listen(app);
+    const id = newId();
+    await php(id, "$_SESSION['user'] = 'ada';");
+    const waiting = once(app, 'waiting');
+    const slow = fetch(`${url}/slow`, withId(id));
+    await waiting;
+    await php(id, 'session_destroy();');
+    app.emit('go on');
+    expect((await slow).status).toBe(200);
+    expect(dropped).toEqual(['ERR_SESSION_GONE']);
+    expect((await store.load(id)).exists).toBe(false);
+  });
+
+  test('callbacks in the habit of express-session get the error, which names the variable', async () => {
+    const url = await listen(shop(await openStore()));
+    expect(await (await fetch(`${url}/callback?user=good`)).json()).toEqual({ error: 'none' });
+    const { error } = (await (await fetch(`${url}/callback?user=bad`)).json()) as { error: string };
+    expect(error).toContain('`user`');
+    expect(error).toContain('Date');
+  });
+
+  test('the type of a request names the variables that the application knows', () => {
+    const userOf = (req: PhpSessionRequest<{ user: string }>): string | undefined => req.session.user;
+    const other = (req: PhpSessionRequest<{ user: string }>): unknown => req.session['other'];
+    // @ts-expect-error A number is no user.
+    const wrong = (req: PhpSessionRequest<{ user: string }>): number | undefined => req.session.user;
+    for (const read of [userOf, other, wrong]) expect(read({ session: {} } as never)).toBeUndefined();
   });
 
   test('a save that fails before the headers are sent goes to the error handler, not to the browser as success', async () => {
