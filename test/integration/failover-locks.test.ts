@@ -81,3 +81,15 @@ test('a holder that sends nothing any more loses its locks by itself, and cannot
   expect(log.some(({ sql }) => sql.includes('GET_LOCK'))).toBe(true);
   await other.release();
 });
+
+test('a statement that takes longer than the servers keep silent sessions costs no lock', async () => {
+  const lock = await MajorityLock.take(options({ waitTimeoutS: 1 }));
+  let lost = 0;
+  lock.onLost(() => {
+    lost += 1;
+  });
+  await Promise.all([...lock.sessions.values()].map((session) => session.ask('SELECT SLEEP(2.5)', 10_000)));
+  expect(lost).toBe(0);
+  expect(await lock.renew()).toBe(true);
+  await lock.release();
+});

@@ -13,8 +13,7 @@ import { type HeldVoter, mayPromote, votesMayChangeFrom } from '../protocol/chan
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { lockName } from '../protocol/lock-name.js';
 import { majorityOf } from '../protocol/majority.js';
-import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
-import { isWithin } from '../survey/transaction-set.js';
+import { assertComplete, assertSame, lookThrough } from './compare-nodes.js';
 import { PlanValues } from './plan-values.js';
 
 /** What an executor works with. */
@@ -117,6 +116,8 @@ export class PlanExecutor {
     steps: readonly PlanStep[],
     on: (step: PlanStep) => void,
   ): Promise<void> {
+    // What could not be done before must not be built upon.
+    if (node !== null && this.#left.has(node)) return;
     for (const step of steps) {
       on(step);
       this.#options.onStep(step, 'started', '');
@@ -178,6 +179,10 @@ export class PlanExecutor {
         return;
       case 'assert-complete':
         await this.#assertComplete();
+        return;
+      case 'assert-same':
+        await this.#assertApplied(step);
+        await assertSame(this.#session(this.#plan.to), this.#session(step.node), STATEMENT_MS);
         return;
       case 'confirm':
         await this.#options.confirm();
@@ -273,7 +278,7 @@ export class PlanExecutor {
     const session = this.#session(node);
     const until = performance.now() + timeoutMs;
     for (;;) {
-      const survey = await look(session);
+      const survey = await lookThrough(session, STATEMENT_MS);
       if (!survey.hasUnapplied) return;
       this.#lock?.check();
       if (!this.#passed) this.#options.signal?.throwIfAborted();
@@ -291,23 +296,9 @@ export class PlanExecutor {
   /** Positions were read before anything was locked; now they do not move any more. */
   async #assertComplete(): Promise<void> {
     const { to, steps } = this.#plan;
-    const mine = await look(this.#session(to));
-    const frozen = steps
-      .filter(({ phase, node }) => phase === 'freeze' && node !== to)
-      .map(({ node }) => node);
-    await Promise.all(
-      frozen.map(async (node) => {
-        const session = node === null ? undefined : this.#lock?.sessions.get(node);
-        if (session === undefined) return;
-        const theirs = await look(session);
-        if (isWithin(theirs.reached, mine.reached)) return;
-        throw new StormlampError(
-          ErrorCode.CHANGE_REFUSED,
-          `${node} has received transactions that ${to} lacks; the change is planned anew`,
-          { node: to },
-        );
-      }),
-    );
+    const frozen = steps.filter(({ phase, node }) => phase === 'freeze' && node !== to && node !== null);
+    const others = frozen.flatMap(({ node }) => this.#lock?.sessions.get(node ?? '') ?? []);
+    await assertComplete(this.#session(to), others, STATEMENT_MS);
   }
 
   async #statement(step: PlanStep): Promise<void> {
@@ -316,13 +307,19 @@ export class PlanExecutor {
       this.#touched = true;
     if (step.undo !== undefined) this.#done.push(step);
     if (step.pointOfNoReturn === true) this.#passed = true;
-    const until = performance.now() + (step.timeoutMs ?? 0);
+    const limitMs = step.timeoutMs ?? 0;
+    const until = performance.now() + limitMs;
+    const wanted = step.until ?? step.expect;
+    // A statement that is asked again has its limit for all of it, another one for itself.
+    const answerMs = step.until === undefined ? Math.max(STATEMENT_MS, limitMs) : STATEMENT_MS;
     for (;;) {
-      const rows = await session.ask(this.#values.fill(step.sql ?? ''), STATEMENT_MS);
+      const rows = await session.ask(this.#values.fill(step.sql ?? ''), answerMs);
       const first = Object.values(rows[0] ?? {});
       if (step.keep !== undefined) this.#values.keep(step.keep, first);
-      const got = String(first[0] ?? '');
-      const wanted = step.until ?? step.expect;
+      const got = first
+        .slice(0, wanted?.split(' ').length ?? 1)
+        .map((value) => String(value ?? ''))
+        .join(' ');
       if (wanted === undefined || got === this.#values.fill(wanted)) return;
       if (step.until === undefined || performance.now() > until) {
         throw new StormlampError(
@@ -372,10 +369,6 @@ export class PlanExecutor {
     }
     return complete;
   }
-}
-
-function look(session: LockSession): Promise<NodeSurvey> {
-  return surveyNode(session.voter, session.connection.version, (sql) => session.ask(sql, STATEMENT_MS));
 }
 
 /** The steps in runs of one phase. */

@@ -34,14 +34,19 @@ export class LockSession {
   /** The connection; only for reading facts about the server. */
   readonly connection: PhysicalConnection;
   readonly #options: LockSessionOptions;
+  readonly #target: LockTarget;
+  /** A second connection, which only tells whether a long statement of the first one still runs. */
+  #side: PhysicalConnection | undefined;
+  #vouching = false;
   readonly #since = new Map<string, number>();
   #aliveUntil = Number.NEGATIVE_INFINITY;
   #lost: Error | undefined;
   #released = false;
   #running = 0;
 
-  private constructor(voter: NodeId, connection: PhysicalConnection, options: LockSessionOptions) {
-    this.voter = voter;
+  private constructor(target: LockTarget, connection: PhysicalConnection, options: LockSessionOptions) {
+    this.voter = target.voter;
+    this.#target = target;
     this.connection = connection;
     this.#options = options;
     connection.onLost((error) => this.#lose(error));
@@ -55,7 +60,7 @@ export class LockSession {
   static async open(target: LockTarget, options: LockSessionOptions): Promise<LockSession> {
     const deadline = Deadline.of({ timeoutMs: options.timeoutMs });
     const connection = await target.connect(deadline);
-    const session = new LockSession(target.voter, connection, options);
+    const session = new LockSession(target, connection, options);
     // A statement that waits for a metadata lock gives up before the session's own limit.
     await session.ask(`SET SESSION wait_timeout=${options.waitTimeoutS}, lock_wait_timeout=2`);
     return session;
@@ -87,7 +92,18 @@ export class LockSession {
   /** Makes sure that the session still holds its locks; it is given up when not. */
   async renew(): Promise<boolean> {
     // A statement that is under way has a limit of its own, and its answer renews; the question would wait behind it.
-    if (this.#running > 0) return this.#lost === undefined;
+    if (this.#running > 0) {
+      const late = this.#aliveUntil - performance.now() < this.#options.waitTimeoutS * 750;
+      if (late && !this.#vouching) {
+        this.#vouching = true;
+        await this.#vouch()
+          .catch(() => undefined)
+          .finally(() => {
+            this.#vouching = false;
+          });
+      }
+      return this.#lost === undefined;
+    }
     const held = [...this.#since.keys()].map((lock) => `IS_USED_LOCK('${lock}')=CONNECTION_ID()`);
     try {
       const [row] = await this.ask(`SELECT ${held.length === 0 ? '1' : held.join(' AND ')} AS held`);
@@ -154,7 +170,28 @@ export class LockSession {
     this.connection.destroy();
   }
 
+  /**
+   * Asks beside the session whether its statement still runs: a server counts idle seconds only from the end of a statement on. A
+   * replica that is just connecting to a silent source stops receiving only when that attempt is over.
+   */
+  async #vouch(): Promise<void> {
+    const deadline = Deadline.of({ timeoutMs: Math.min(this.#options.timeoutMs, 1_000) });
+    if (this.#side === undefined || this.#side.lost !== undefined) {
+      this.#side?.destroy();
+      this.#side = await this.#target.connect(deadline);
+    }
+    if (this.#released) this.#side.destroy();
+    const sentAt = performance.now();
+    const rows: readonly StatusRow[] = await this.#side.ask(
+      `SELECT COUNT(*) AS running FROM information_schema.PROCESSLIST WHERE ID=${this.connection.threadId} AND COMMAND='Query'`,
+      deadline,
+    );
+    if (Number(rows[0]?.['running']) !== 1) return;
+    this.#aliveUntil = Math.max(this.#aliveUntil, sentAt + this.#options.waitTimeoutS * 1_000);
+  }
+
   #lose(error: Error): void {
     this.#lost ??= error;
+    this.#side?.destroy();
   }
 }

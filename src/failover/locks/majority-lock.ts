@@ -71,6 +71,11 @@ export class MajorityLock {
     const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     const sessions = new Map<NodeId, LockSession>();
     const missing: MissingVoter[] = [];
+    const renewMs = (Math.min(...targets.map(({ voter }) => waitOf(voter))) * 1_000) / 4;
+    // A voter that does not answer must not cost those that are held already their time.
+    const timer = setInterval(() => {
+      for (const session of sessions.values()) void session.renew();
+    }, renewMs);
     await Promise.all(
       targets.map(async (target) => {
         const { voter } = target;
@@ -94,13 +99,12 @@ export class MajorityLock {
           missing.push({ voter, why: describeError(error) });
         }
       }),
-    );
+    ).finally(() => clearInterval(timer));
     if (sessions.size < majorityOf(targets.length)) {
       await Promise.all([...sessions.values()].map((session) => session.release()));
       throw noMajority(sessions.size, targets.length, missing);
     }
-    const shortest = Math.min(...targets.map(({ voter }) => waitOf(voter)));
-    return new MajorityLock(targets.length, sessions, missing, (shortest * 1_000) / 4);
+    return new MajorityLock(targets.length, sessions, missing, renewMs);
   }
 
   /** The voters that are held, with their sessions. */

@@ -44,6 +44,12 @@ export interface PlanContext {
 /** Seconds of one wait on a server: the locks of a process that died are freed only when its statement has ended. */
 export const WAIT_SLICE_S = 0.5;
 
+/**
+ * How long a replica may take to stop receiving, milliseconds: one that is just connecting to a silent source ends that attempt
+ * first, which takes some times its `slave_net_timeout`.
+ */
+export const STOP_MS = 60_000;
+
 /** How long a node may take to execute what it has received, milliseconds. */
 export const DRAIN_MS = 10_000;
 
@@ -118,6 +124,7 @@ function stopSteps(dialect: Dialect, node: NodeId, phase: string, spares: boolea
       sql: dialect.stopReceiving,
       why: 'what it has does not grow any more, and is kept',
       undo: dialect.startReceiving,
+      timeoutMs: STOP_MS,
     },
     {
       ...common,

@@ -14,11 +14,13 @@ import { dialectOf } from './dialect.js';
 import { expectedLoss, type LastSeen } from './expected-loss.js';
 import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import {
+  DRAIN_MS,
   hookSteps,
   lockStep,
   type PlanContext,
   promoteSteps,
   repointSteps,
+  STOP_MS,
   witnessSteps,
 } from './plan-context.js';
 import { newPositionSteps, refused } from './plan-switchover.js';
@@ -93,6 +95,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       node: to,
       timeoutMs: DRAIN_LIMIT_MS,
     },
+    ...others.flatMap((node) => samePlaceSteps(surveys.get(node))),
     ...newPositionSteps(context, to),
     lockStep('confirm-again', 'confirm', 'confirm-again', 'the primary did not come back meanwhile'),
     ...promoteSteps(context, to, dialectOf(candidate), {
@@ -140,6 +143,23 @@ function lastSeenOf(seen: LastSeen | undefined): TransactionSet {
     : (readTransactions(seen.flavor, seen.gtids) ?? NO_TRANSACTIONS);
 }
 
+/** Without GTIDs a replica that stands anywhere else than the candidate is left behind: it has to be made anew. */
+function samePlaceSteps(survey: NodeSurvey | undefined): readonly PlanStep[] {
+  if (survey?.numbering !== 'file-position' || survey.channels.length === 0) return [];
+  const { node } = survey;
+  return [
+    {
+      id: `assert-same@${node}`,
+      phase: 'same-place',
+      action: 'assert-same',
+      node,
+      why: 'where the new primary begins to write is where it begins to read',
+      timeoutMs: DRAIN_MS,
+      spares: true,
+    },
+  ];
+}
+
 /** A primary that answers the manager all the same is made to refuse writes first. */
 function fenceSteps(context: PlanContext, from: NodeId): readonly PlanStep[] {
   const survey = context.surveys.get(from);
@@ -172,6 +192,7 @@ function freezeStep(context: PlanContext, node: NodeId, spares: boolean): PlanSt
     sql: dialect.stopReceiving,
     why: 'what it has received does not grow any more, and is kept',
     undo: dialect.startReceiving,
+    timeoutMs: STOP_MS,
     spares,
   };
 }

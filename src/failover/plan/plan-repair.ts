@@ -12,6 +12,7 @@ import {
   type PlanContext,
   promoteSteps,
   repointSteps,
+  STOP_MS,
   witnessSteps,
 } from './plan-context.js';
 import { refused } from './plan-switchover.js';
@@ -33,8 +34,8 @@ export function obstacleOf(
   primary: NodeSurvey,
 ): Exclude<Repair, { kind: 'none' | 'plan' }> | undefined {
   if (node.numbering === 'file-position') {
-    // Without GTIDs nobody can tell: its data has to be made anew.
-    return node.channels.length === 0 ? { kind: 'purged' } : undefined;
+    // Without GTIDs nobody can tell where in another server's log it would go on: its data has to be made anew.
+    return { kind: 'purged' };
   }
   const { flavor } = node.version;
   if (!isWithin(node.executed, primary.executed)) {
@@ -140,6 +141,7 @@ export function planResume(context: PlanContext, { from, to: meant }: Unfinished
           sql: dialectOf(candidate).stopReceiving,
           why: 'what it has received does not grow any more, and is kept',
           undo: dialectOf(candidate).startReceiving,
+          timeoutMs: STOP_MS,
           spares: true,
         }),
       ),

@@ -34,7 +34,8 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
   if (to === undefined) throw refused(noCandidate(context, from, choice.excluded, wanted));
   const candidate = surveys.get(to);
   if (candidate === undefined) throw refused(`${to} was not looked at`);
-  const dialect = dialectOf(old);
+  // The words of the old primary, in the numbers that the candidate counts by.
+  const dialect = dialectOf({ version: old.version, numbering: candidate.numbering });
   const rest = others.filter(({ node }) => node !== to).map(({ node }) => node);
   const at = (
     id: string,
@@ -101,7 +102,10 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
       dialect.position.sql,
       'no administrator has written past read_only meanwhile',
       {
-        expect: dialect.position.keep.split(' ')[0] === 'position' ? '{position}' : '{file}',
+        expect: dialect.position.keep
+          .split(' ')
+          .map((name) => `{${name}}`)
+          .join(' '),
       },
     ),
     ...newPositionSteps(context, to),

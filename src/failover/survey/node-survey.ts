@@ -28,7 +28,7 @@ export interface NodeSurvey {
   readonly executedText: string;
   /** What it has executed. */
   readonly executed: TransactionSet;
-  /** What it has executed or received. */
+  /** What it has executed or received; without GTIDs, its place in its source's log stands for what it has received. */
   readonly reached: TransactionSet;
   /** What it has received and not executed yet is the only copy there may be: its relay log must not be thrown away. */
   readonly hasUnapplied: boolean;
@@ -79,6 +79,9 @@ const VARIABLES = [
 ];
 
 const VARIABLES_SQL = `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${VARIABLES.map((name) => `'${name}'`).join(', ')})`;
+
+/** No binary log is as large, in bytes. */
+const LOG_SIZE_LIMIT = 1n << 48n;
 
 /** Looks at a server. Rejects with the server's error. */
 export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask): Promise<NodeSurvey> {
@@ -138,7 +141,10 @@ export function describeNode(read: {
     status,
     executedText,
     executed,
-    reached: unionOf(executed, received),
+    reached: unionOf(
+      unionOf(executed, received),
+      numbering === 'file-position' ? logPlaceOf(channels[0], status) : NO_TRANSACTIONS,
+    ),
     hasUnapplied: status !== undefined && hasUnapplied(status, numbering, executed, received),
     binlog,
     uptimeS,
@@ -162,6 +168,15 @@ export function isOn(value: string | undefined): boolean {
 /** What a replica has received by GTID, as its status tells; '' without. */
 export function receivedOf(status: StatusRow | undefined): string {
   return String(status?.['Retrieved_Gtid_Set'] ?? status?.['Gtid_IO_Pos'] ?? '').replace(/\s/g, '');
+}
+
+/** How far a replica without GTIDs has read its source's log, in a notation in which places can be compared. */
+function logPlaceOf(channel: ReplicationChannel | undefined, status: StatusRow | undefined): TransactionSet {
+  const file = /(\d+)$/.exec(String(status?.['Source_Log_File'] ?? status?.['Master_Log_File'] ?? ''))?.[1];
+  const position = status?.['Read_Source_Log_Pos'] ?? status?.['Read_Master_Log_Pos'];
+  if (channel === undefined || file === undefined || position === undefined) return NO_TRANSACTIONS;
+  const place = BigInt(file) * LOG_SIZE_LIMIT + BigInt(String(position));
+  return new Map([[`log-${channel.sourceHost}:${channel.sourcePort}`, [[1n, place]]]]);
 }
 
 function hasUnapplied(

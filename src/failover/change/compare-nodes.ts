@@ -1,0 +1,56 @@
+/** Compares what locked servers have, while nothing moves any more. */
+import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import type { LockSession } from '../locks/lock-session.js';
+import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
+import { isWithin } from '../survey/transaction-set.js';
+
+/** Looks at a server on the session that locks it; each statement may take `timeoutMs`. */
+export function lookThrough(session: LockSession, timeoutMs: number): Promise<NodeSurvey> {
+  return surveyNode(session.voter, session.connection.version, (sql) => session.ask(sql, timeoutMs));
+}
+
+/**
+ * That `candidate` has everything that each of `others` has received. Rejects with `ERR_CHANGE_REFUSED`: what was planned from was
+ * read before anything was locked.
+ */
+export async function assertComplete(
+  candidate: LockSession,
+  others: readonly LockSession[],
+  timeoutMs: number,
+): Promise<void> {
+  const mine = await lookThrough(candidate, timeoutMs);
+  await Promise.all(
+    others.map(async (other) => {
+      const theirs = await lookThrough(other, timeoutMs);
+      if (isWithin(theirs.reached, mine.reached)) return;
+      throw new StormlampError(
+        ErrorCode.CHANGE_REFUSED,
+        `${other.voter} has received transactions that ${candidate.voter} lacks; the change is planned anew`,
+        { node: candidate.voter },
+      );
+    }),
+  );
+}
+
+/** That `other` has exactly what `candidate` has. Rejects with `ERR_CHANGE_REFUSED`. */
+export async function assertSame(
+  candidate: LockSession,
+  other: LockSession,
+  timeoutMs: number,
+): Promise<void> {
+  const [mine, theirs] = await Promise.all(
+    [candidate, other].map((session) => lookThrough(session, timeoutMs)),
+  );
+  if (
+    mine !== undefined &&
+    theirs !== undefined &&
+    isWithin(mine.reached, theirs.reached) &&
+    isWithin(theirs.reached, mine.reached)
+  )
+    return;
+  throw new StormlampError(
+    ErrorCode.CHANGE_REFUSED,
+    `${other.voter} stands at another place than ${candidate.voter}, and without GTIDs it cannot follow; its data has to be made anew`,
+    { node: other.voter },
+  );
+}

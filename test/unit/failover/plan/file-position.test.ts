@@ -1,0 +1,83 @@
+/** Replicas that follow by file and position: who may become the primary, and who may follow it. */
+import { expect, test } from 'vitest';
+import { chooseCandidate } from '../../../../src/failover/plan/candidate-choice.js';
+import type { PlanContext } from '../../../../src/failover/plan/plan-context.js';
+import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
+import { planRejoin } from '../../../../src/failover/plan/plan-repair.js';
+import { planSwitchover } from '../../../../src/failover/plan/plan-switchover.js';
+import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
+import { madeUp } from '../made-up-survey.js';
+
+const source = { host: 'db1', port: 3306 };
+const at = (file: string, read: number, done = read): Readonly<Record<string, unknown>> => ({
+  Using_Gtid: 'No',
+  Master_Log_File: file,
+  Read_Master_Log_Pos: read,
+  Relay_Master_Log_File: file,
+  Exec_Master_Log_Pos: done,
+});
+const replica = (node: string, status: Readonly<Record<string, unknown>>): NodeSurvey =>
+  madeUp(node, { source, status, executed: '', received: '' });
+
+function context(surveys: readonly NodeSurvey[]): PlanContext {
+  return {
+    opId: 'op',
+    cluster: 'c',
+    actor: 'test',
+    epoch: 4,
+    epochs: new Map(),
+    surveys: new Map(surveys.map((survey) => [survey.node, survey])),
+    nodes: surveys.map(({ node }) => node),
+    witnesses: [],
+    sources: new Map(
+      surveys.flatMap(({ node, channels }) => channels.map(({ sourceHost }) => [node, sourceHost] as const)),
+    ),
+    sourceAt: (node) => ({ host: node, port: 3306, user: 'repl', tls: false }),
+    wishes: { prefer: [], avoid: [], never: [] },
+    isolated: new Set(),
+    rules: { voters: 3, leaseMs: 5_000, handoverMs: 200 },
+    hooks: new Set(),
+    evidence: [],
+  };
+}
+
+const cause = { from: 'db1', reason: 'dead-primary', lastSeen: undefined, silent: new Map() } as const;
+
+test('the one that has read the most of the log is taken, a later file before any place in an earlier one', () => {
+  const surveys = [replica('db2', at('binlog.000009', 9_000)), replica('db3', at('binlog.000010', 500))];
+  const wishes = { prefer: [], avoid: [], never: [] };
+  expect(chooseCandidate({ surveys, wishes, isolated: new Set() }).to).toBe('db3');
+});
+
+test('in a failover a replica follows only when it stands where the new primary stands', () => {
+  const surveys = [replica('db2', at('binlog.000010', 700)), replica('db3', at('binlog.000010', 500))];
+  const { to, steps } = planFailover(context(surveys), cause);
+  expect(to).toBe('db2');
+  const ids = steps.map(({ id }) => id);
+  expect(ids.indexOf('assert-same@db3')).toBeGreaterThan(ids.indexOf('drain@db2'));
+  expect(ids.indexOf('new-position@db2')).toBeGreaterThan(ids.indexOf('assert-same@db3'));
+  expect(ids.indexOf('follow-0@db3')).toBeGreaterThan(ids.indexOf('forget-source@db2'));
+  expect(steps.find(({ id }) => id === 'assert-same@db3')).toMatchObject({ spares: true });
+});
+
+test('with GTIDs nobody has to stand at the same place', () => {
+  const surveys = [madeUp('db2', { source }), madeUp('db3', { source, executed: '0-1-90' })];
+  const { steps } = planFailover(context(surveys), cause);
+  expect(steps.filter(({ action }) => action === 'assert-same')).toEqual([]);
+});
+
+test('in a switchover the place is told in the words that the candidate counts by, file and place', () => {
+  const surveys = [madeUp('db1', { executed: '' }), replica('db2', at('binlog.000010', 700))];
+  const { steps } = planSwitchover(context(surveys), 'db1');
+  expect(steps.find(({ id }) => id === 'final-position@db1')).toMatchObject({
+    sql: 'SHOW MASTER STATUS',
+    keep: 'file offset',
+  });
+  expect(steps.find(({ id }) => id === 'same-position@db1')).toMatchObject({ expect: '{file} {offset}' });
+  expect(steps.find(({ id }) => id === 'follow-0@db1')?.sql).toContain('MASTER_DEMOTE_TO_SLAVE=1');
+});
+
+test('one that was left behind is told to be made anew, and not pointed anywhere', () => {
+  const surveys = [madeUp('db2', { executed: '' }), replica('db3', at('binlog.000010', 500))];
+  expect(planRejoin(context(surveys), 'db3', 'db2')).toEqual({ kind: 'purged' });
+});
