@@ -1,11 +1,19 @@
 /** Several application processes that write to one cluster, and what they were told, compared with what is stored. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FailoverOptions } from '../../src/failover/failover-options.js';
 import type { LocalCluster, LocalDatabaseNode } from '../../src/testing/index.js';
+import type { PrivateNetwork } from './private-network.js';
 import { ROOT } from './run-node.js';
+import { WriteJournal } from './write-journal.js';
+
+/** Replaces itself by the process, in a network namespace with nothing but a loopback. */
+const NAMESPACE = {
+  execPath: 'unshare',
+  execArgv: ['--net', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"', process.execPath],
+};
 
 /** What a process told. */
 export interface AppEvent {
@@ -31,6 +39,8 @@ export interface AppOptions {
   readonly hooks?: { readonly approve?: unknown };
   /** The process kills itself when a step of this name begins or has ended. */
   readonly killAt?: { readonly step: string; readonly phase: 'started' | 'finished' };
+  /** The process lives in a network namespace of its own, and reaches the servers over these links only. */
+  readonly network?: PrivateNetwork;
 }
 
 /** One write and what its process was told of it. */
@@ -113,6 +123,11 @@ export class App {
     });
   }
 
+  /** Whether the process is there. */
+  get alive(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
   }
@@ -124,7 +139,7 @@ export class AppFleet {
   readonly events: AppEvent[] = [];
   readonly #servers: LocalCluster;
   readonly #folder: string = mkdtempSync(join(tmpdir(), 'stormlamp-fleet-'));
-  readonly #journals: string[] = [];
+  readonly #journals: WriteJournal[] = [];
 
   private constructor(servers: LocalCluster) {
     this.#servers = servers;
@@ -147,7 +162,7 @@ export class AppFleet {
   /** Starts a process and resolves when it is connected. */
   async start(options: AppOptions): Promise<App> {
     const journal = join(this.#folder, `${options.name}-${this.#journals.length}`);
-    this.#journals.push(journal);
+    this.#journals.push(new WriteJournal(journal));
     const config = {
       name: options.name,
       mysql: { ...this.#servers.options().mysql, ...options.mysql },
@@ -157,9 +172,11 @@ export class AppFleet {
       journal,
       hooks: { approve: 'allow', ...options.hooks },
       killAt: options.killAt,
+      ways: options.network?.ways ?? [],
     };
     const child = fork(join(ROOT, 'test/support/failover-app.mjs'), [JSON.stringify(config)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      ...(options.network === undefined ? {} : NAMESPACE),
     });
     const app = new App(options.name, child, (event) => this.events.push(event));
     this.apps.push(app);
@@ -169,56 +186,17 @@ export class AppFleet {
 
   /** All writes so far, in the order of their end. */
   operations(): readonly Operation[] {
-    const operations = new Map<string, Operation>();
-    for (const journal of this.#journals) {
-      let text = '';
-      try {
-        text = readFileSync(journal, 'utf8');
-      } catch {
-        // A process without writers has none.
-      }
-      for (const line of text.split('\n')) {
-        const [kind, id = '', began, ended, why = ''] = line.split(' ');
-        // A process that died before it was told knows nothing.
-        if (kind === 'b')
-          operations.set(id, {
-            id,
-            outcome: 'unknown',
-            began: Number(began),
-            ended: undefined,
-            why: 'died',
-            rows: 0,
-          });
-        if (kind === 'a')
-          operations.set(id, {
-            id,
-            outcome: 'acknowledged',
-            began: Number(began),
-            ended: Number(ended),
-            why: '',
-            rows: Number(why),
-          });
-        if (kind === 'r')
-          operations.set(id, {
-            id,
-            outcome: 'refused',
-            began: Number(began),
-            ended: Number(ended),
-            why,
-            rows: 0,
-          });
-        if (kind === 'u')
-          operations.set(id, {
-            id,
-            outcome: 'unknown',
-            began: Number(began),
-            ended: Number(ended),
-            why,
-            rows: 0,
-          });
-      }
-    }
-    return [...operations.values()].sort((a, b) => (a.ended ?? 0) - (b.ended ?? 0));
+    const operations = this.#journals.flatMap((journal) => [...journal.read().values()]);
+    return operations.sort((a, b) => (a.ended ?? 0) - (b.ended ?? 0));
+  }
+
+  /** How many writes that began after `from` are acknowledged by now. */
+  acknowledgedAfter(from: number): number {
+    let count = 0;
+    for (const journal of this.#journals)
+      for (const { outcome, began } of journal.read().values())
+        if (outcome === 'acknowledged' && began > from) count += 1;
+    return count;
   }
 
   /** Compares what the processes were told with what `node` has. */
@@ -273,6 +251,18 @@ export class AppFleet {
   /** Resolves with the first event of that name after `from` that satisfies `is`. */
   event(name: string, from: number, is: (event: AppEvent) => boolean = () => true): AppEvent | undefined {
     return this.events.find((event) => event.event === name && event.at >= from && is(event));
+  }
+
+  /** How long the steps called `name` took that began after the first step called `after` since `from`, milliseconds. */
+  stepMs(name: string, from: number, after: string): number {
+    const steps = this.events.filter(({ event, at }) => event === 'step' && at >= from);
+    const first = steps.findIndex(({ detail }) => String(detail['id']).split('@')[0] === after);
+    const own = steps
+      .slice(Math.max(0, first))
+      .filter(({ detail }) => String(detail['id']).split('@')[0] === name);
+    const began = own.find(({ detail }) => detail['phase'] === 'started');
+    const ended = own.find(({ detail }) => detail['phase'] === 'finished');
+    return began === undefined || ended === undefined ? 0 : ended.at - began.at;
   }
 
   /** What happened since `from`, for the message of a test that failed. */

@@ -3,6 +3,7 @@
  * when it is asked to. Started by `AppFleet`.
  */
 import { appendFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCluster, isStormlampError } from '../../dist/index.js';
 
@@ -15,10 +16,28 @@ const {
   journal,
   hooks = {},
   killAt,
+  ways = [],
 } = JSON.parse(process.argv[2] ?? '{}');
 const clock = () => performance.timeOrigin + performance.now();
 const note = (line) => appendFileSync(journal, `${line}\n`);
 const send = (message) => process.connected && process.send(message);
+
+for (const { port, path } of ways) {
+  const server = createServer((near) => {
+    const far = connect(path);
+    near.pipe(far);
+    far.pipe(near);
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ]) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => other.destroy());
+    }
+  });
+  await new Promise((done) => server.listen(port, '127.0.0.1', done));
+  server.unref();
+}
 
 const readyHooks = {};
 if (hooks.approve !== undefined) readyHooks.approve = () => hooks.approve;
@@ -55,6 +74,8 @@ manager.on('statement', ({ node, sql, outcome }) =>
 );
 
 let stopping = false;
+let held = false;
+let underWay = 0;
 const loops = Array.from({ length: writers }, (_, index) => writer(`${name}.${index}`));
 process.on('message', async ({ id, command, argument }) => {
   try {
@@ -77,7 +98,15 @@ const commands = {
     const until = performance.now() + ms;
     while (performance.now() < until);
   },
+  hold: async () => {
+    held = true;
+    while (underWay > 0) await sleep(5);
+  },
+  go: () => {
+    held = false;
+  },
   async stop() {
+    held = false;
     stopping = true;
     await Promise.all(loops);
   },
@@ -91,8 +120,10 @@ const commands = {
 
 async function writer(me) {
   for (let number = 0; !stopping; number += 1) {
+    while (held && !stopping) await sleep(5);
     const id = `${me}.${number}`;
     const began = clock();
+    underWay += 1;
     note(`b ${id} ${began}`);
     try {
       if (number % 4 === 3) {
@@ -108,6 +139,7 @@ async function writer(me) {
       // Who is refused does not hammer.
       await sleep(50);
     }
+    underWay -= 1;
     if (pauseMs > 0) await sleep(pauseMs);
   }
 }

@@ -1,43 +1,87 @@
 /** A cluster with application processes for one scenario of the fault list, and what every scenario looks at in the end. */
 import type { FailoverOptions } from '../../src/failover/failover-options.js';
 import type { FailoverPlan } from '../../src/failover/plan/failover-plan.js';
-import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
+import {
+  type LocalCluster,
+  type LocalClusterOptions,
+  type LocalDatabaseNode,
+  startLocalCluster,
+} from '../../src/testing/index.js';
 import { eventually } from '../integration/eventually.js';
-import { type App, type AppEvent, AppFleet, now, type Verdict } from './app-fleet.js';
+import { type App, type AppEvent, AppFleet, type AppOptions, now, type Verdict } from './app-fleet.js';
 import { writableNodes } from './crash-at-step.js';
+import { PrivateNetwork } from './private-network.js';
 import { relayLogSins } from './relay-log-sins.js';
 
 /** How a world is made. */
 export interface WorldOptions {
   readonly flavor?: 'mariadb' | 'mysql';
+  readonly versions?: LocalClusterOptions['versions'];
   readonly replicas?: number;
   readonly serverArgs?: readonly string[];
   readonly failover?: FailoverOptions;
   readonly semiSync?: boolean;
-  /** Writers of each of the two processes. */
+  /** Writers of each process. */
   readonly writers?: number;
+  /** Pause of a writer after every write, milliseconds. */
+  readonly pauseMs?: number;
+  /** The names of the processes. */
+  readonly processes?: readonly string[];
+  /** Changes the servers before anybody writes. */
+  readonly prepare?: (servers: LocalCluster) => Promise<void>;
+  /** How many servers only vote. */
+  readonly witnesses?: number;
+  /** Whether each process has a network of its own, whose links can be cut. */
+  readonly separate?: boolean;
 }
 
-/** Servers, two processes that write, and one of them elected. */
+/** Servers, processes that write, and one of them elected. */
 export class World implements AsyncDisposable {
   readonly servers: LocalCluster;
   readonly fleet: AppFleet;
   readonly first: LocalDatabaseNode;
+  readonly #witnesses: readonly LocalCluster[];
+  readonly #separate: boolean;
+  readonly #networks = new Map<string, PrivateNetwork>();
 
-  private constructor(servers: LocalCluster, fleet: AppFleet) {
+  private constructor(
+    servers: LocalCluster,
+    fleet: AppFleet,
+    witnesses: readonly LocalCluster[],
+    separate: boolean,
+  ) {
     this.servers = servers;
     this.fleet = fleet;
     this.first = servers.primary;
+    this.#witnesses = witnesses;
+    this.#separate = separate;
+  }
+
+  /** The servers that only vote. */
+  get witnesses(): readonly LocalDatabaseNode[] {
+    return this.#witnesses.map(({ primary }) => primary);
+  }
+
+  /** The network of a process that has one of its own. */
+  network(name: string): PrivateNetwork {
+    const network = this.#networks.get(name);
+    if (network === undefined) throw new Error(`${name} has no network of its own`);
+    return network;
   }
 
   static async open(options: WorldOptions = {}): Promise<World> {
     const {
       flavor = 'mariadb',
+      versions,
       replicas = 2,
       serverArgs = [],
       failover = {},
       semiSync = false,
       writers = 2,
+      processes = ['a', 'b'],
+      pauseMs = 5,
+      witnesses: voters = 0,
+      separate = false,
     } = options;
     const semiSyncArgs = [
       '--rpl-semi-sync-slave-enabled=1',
@@ -49,15 +93,20 @@ export class World implements AsyncDisposable {
       php: false,
       memcached: 0,
       flavor,
+      ...(versions === undefined ? {} : { versions }),
       replicas,
       serverArgs: { mysql },
     });
+    const witnesses: LocalCluster[] = [];
     try {
+      for (let index = 0; index < voters; index += 1)
+        witnesses.push(await startLocalCluster({ php: false, memcached: 0, replicas: 0, flavor }));
+      await options.prepare?.(servers);
       const fleet = await AppFleet.open(servers);
       if (semiSync) await servers.primary.query('SET GLOBAL rpl_semi_sync_master_enabled=1');
-      const world = new World(servers, fleet);
-      for (const name of ['a', 'b'])
-        await world.app(name, writers, { maxLoss: semiSync ? 'none' : 'any', ...failover });
+      const world = new World(servers, fleet, witnesses, separate);
+      for (const name of processes)
+        await world.app(name, writers, { maxLoss: semiSync ? 'none' : 'any', ...failover }, { pauseMs });
       await eventually(
         'somebody is elected, and everybody writes',
         () => world.event('leadership-changed', 0) !== undefined && world.acknowledgedAfter(0) > 30,
@@ -65,18 +114,32 @@ export class World implements AsyncDisposable {
       );
       return world;
     } catch (error) {
-      await servers.close();
+      await Promise.all([servers, ...witnesses].map((cluster) => cluster.close()));
       throw error;
     }
   }
 
   /** Starts one more process. */
-  app(name: string, writers: number, failover: FailoverOptions = {}): Promise<App> {
-    return this.fleet.start({
+  async app(
+    name: string,
+    writers: number,
+    failover: FailoverOptions = {},
+    more: Partial<AppOptions> = {},
+  ): Promise<App> {
+    const witness = this.#witnesses.map(
+      ({ primary, accounts: { admin } }) => `mysql://${admin.user}:${admin.password}@${primary.id}`,
+    );
+    const voters = witness.length === 0 ? {} : { witness };
+    const ports = [...this.servers.databases, ...this.witnesses].map(({ port }) => port);
+    const network = this.#separate ? await PrivateNetwork.open(ports) : undefined;
+    if (network !== undefined) this.#networks.set(name, network);
+    return await this.fleet.start({
       name,
       writers,
       mysql: { blockMs: 60_000 },
-      failover: { leaseMs: 3_000, host: name, ...failover },
+      failover: { leaseMs: 3_000, host: name, ...voters, ...failover },
+      ...(network === undefined ? {} : { network }),
+      ...more,
     });
   }
 
@@ -95,8 +158,7 @@ export class World implements AsyncDisposable {
   }
 
   acknowledgedAfter(since: number): number {
-    return this.fleet.operations().filter(({ outcome, began }) => outcome === 'acknowledged' && began > since)
-      .length;
+    return this.fleet.acknowledgedAfter(since);
   }
 
   /** Resolves with the plan of the failover that is made after `since`. */
@@ -164,7 +226,9 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const network of this.#networks.values()) network.heal();
     await this.fleet.close();
-    await this.servers.close();
+    for (const network of this.#networks.values()) await network[Symbol.asyncDispose]();
+    await Promise.all([this.servers, ...this.#witnesses].map((cluster) => cluster.close()));
   }
 }

@@ -1,0 +1,29 @@
+/** Scenarios of a list of faults, each in a world of its own, and what was seen in each. */
+import { test } from 'vitest';
+import { World, type WorldOptions } from './failover-world.js';
+
+const only = process.env['STORMLAMP_CHAOS_ONLY']?.split(',');
+
+/** Whether the scenario with this number is wanted. */
+export function wanted(number: string): boolean {
+  return only === undefined || only.includes(number);
+}
+
+/** A test in a world of its own; what `run` resolves with is told. `name` begins with the number of the scenario. */
+export function scenario(name: string, options: WorldOptions, run: (world: World) => Promise<unknown>): void {
+  test.skipIf(!wanted(name.split(' ')[0] ?? ''))(name, async () => {
+    try {
+      await using world = await World.open(options);
+      const seen = await run(world);
+      told(name, seen === undefined ? 'ok' : `ok ${JSON.stringify(seen)}`);
+    } catch (error) {
+      told(name, `FAILED ${String(error).split('\n')[0]}`);
+      throw error;
+    }
+  });
+}
+
+/** Tells what was seen. */
+export function told(name: string, result: string): void {
+  console.log(name, result);
+}
