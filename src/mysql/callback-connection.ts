@@ -4,6 +4,7 @@ import { ConnectionFace } from './connection-face.js';
 import { DeferredCommand } from './deferred-command.js';
 import { type PreparedHandle, type PrepareOptions, readPrepare } from './prepared-statement.js';
 import type { MysqlConnection } from './promise-connection.js';
+import type { SqlText } from './sql-text.js';
 import {
   readStatementCall,
   type Statement,
@@ -24,8 +25,9 @@ export function runCallback(
   values: StatementValues | StatementCallback | undefined,
   callback: StatementCallback | undefined,
   run: (statement: Statement, command: DeferredCommand | undefined) => Promise<StatementAnswer>,
+  text: SqlText,
 ): Query {
-  const call = readStatementCall(mode, sql, values, callback);
+  const call = readStatementCall(mode, sql, values, callback, text);
   const command = new DeferredCommand(call.statement);
   const done = call.callback;
   run(call.statement, done === undefined ? command : undefined).then(
@@ -203,7 +205,9 @@ export class CallbackConnection extends ConnectionFace {
     callback: StatementCallback | undefined,
   ): Query {
     const { virtual } = this.faces;
-    return runCallback(mode, sql, values, callback, (statement, command) => virtual.run(statement, command));
+    const run = (statement: Statement, command: DeferredCommand | undefined) =>
+      virtual.run(statement, command);
+    return runCallback(mode, sql, values, callback, run, this.faces.text);
   }
 }
 

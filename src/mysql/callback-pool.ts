@@ -12,6 +12,7 @@ import { type CallbackConnection, callBack, type DoneCallback, runCallback } fro
 import type { DeferredCommand } from './deferred-command.js';
 import type { MysqlCluster } from './mysql-cluster.js';
 import type { MysqlConnection } from './promise-connection.js';
+import type { SqlText } from './sql-text.js';
 import type {
   Statement,
   StatementAnswer,
@@ -26,6 +27,8 @@ export interface CallbackPoolParts {
   readonly cluster: MysqlCluster;
   /** Runs one statement outside any checkout. */
   readonly run: (statement: Statement, command: DeferredCommand | undefined) => Promise<StatementAnswer>;
+  /** Puts values into texts. */
+  readonly text: SqlText;
   /** The callback face of a checkout. */
   readonly faceOf: (connection: MysqlConnection) => CallbackConnection;
 }
@@ -64,7 +67,7 @@ export class CallbackPool extends EventEmitter {
     values?: StatementValues | StatementCallback,
     callback?: StatementCallback,
   ): Query {
-    return runCallback('query', sql, values, callback, this.#parts.run);
+    return runCallback('query', sql, values, callback, this.#parts.run, this.#parts.text);
   }
 
   /** Runs a prepared statement, outside any checkout. */
@@ -80,7 +83,7 @@ export class CallbackPool extends EventEmitter {
     values?: StatementValues | StatementCallback,
     callback?: StatementCallback,
   ): Query {
-    return runCallback('execute', sql, values, callback, this.#parts.run);
+    return runCallback('execute', sql, values, callback, this.#parts.run, this.#parts.text);
   }
 
   /** Checks a connection out. */

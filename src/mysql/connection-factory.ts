@@ -188,6 +188,13 @@ function collationOf(charset: string | undefined): string {
   return collation.toLowerCase();
 }
 
+/** The character set of a collation by its number, in lower case; undefined for one that the driver does not know. */
+export function charsetOf(number: number): string | undefined {
+  const known = mysql.Charsets as unknown as Readonly<Record<string, number>>;
+  const name = Object.keys(known).find((each) => known[each] === number);
+  return name?.split('_', 1)[0]?.toLowerCase();
+}
+
 /** A value as SQL text, as the driver writes it. */
 export function escapeText(value: unknown, stringifyObjects: boolean, timezone: string): string {
   return mysql.escape(value as SqlValue, stringifyObjects, timezone as Timezone);
@@ -206,4 +213,27 @@ export function formatText(
   timezone: string,
 ): string {
   return mysql.format(sql, values as SqlValue, stringifyObjects, timezone as Timezone);
+}
+
+/** Puts values into a text, by the rules of connections with some options. */
+export type TextFormatter = (sql: string, values: unknown, namedPlaceholders: boolean | undefined) => string;
+
+/** What a connection with these options makes of a text and its values before it sends them: `queryFormat`, names, and all. */
+export function createFormatter(config: ConnectionOptions): TextFormatter {
+  const { queryFormat, namedPlaceholders, stringifyObjects, timezone } = config;
+  // A connection of the driver that was never made, with all that its own formatting looks at.
+  const { prototype } = mysql.Connection as unknown as { readonly prototype: Formatting };
+  const formatter: Formatting = Object.create(prototype);
+  formatter.config = {
+    queryFormat,
+    namedPlaceholders,
+    stringifyObjects: stringifyObjects ?? false,
+    timezone: timezone ?? 'local',
+  };
+  return (sql, values, named) => formatter.format(sql, values, named);
+}
+
+interface Formatting {
+  config: unknown;
+  format(sql: string, values: unknown, namedPlaceholders: boolean | undefined): string;
 }

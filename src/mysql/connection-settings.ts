@@ -1,4 +1,5 @@
 /** The options of a database node as a user writes them, and which values each of them takes. */
+import type { ConnectionOptions } from 'mysql2';
 import { invalidOption } from '../common/option-reader.js';
 import type { LocalFileSource } from './local-file.js';
 
@@ -173,6 +174,12 @@ export const CONNECTION_SETTING_NAMES: readonly (keyof MysqlConnectionSettings)[
 
 /** Settings whose values are never shown. */
 const SECRETS: ReadonlySet<string> = new Set(['password', 'password2', 'password3']);
+
+/** Settings as they may be shown: without passwords and TLS keys. */
+export function publicConfig(settings: MysqlConnectionSettings): ConnectionOptions {
+  const { password: _1, password2: _2, password3: _3, ssl: _4, ...rest } = settings;
+  return Object.freeze({ ...rest }) as unknown as ConnectionOptions;
+}
 
 /** Whether `name` is a connection setting. */
 export function isConnectionSetting(name: string): name is keyof MysqlConnectionSettings {

@@ -21,7 +21,7 @@ import { ClusterCore, type CoreListeners } from './cluster-core.js';
 import type { NodeStats } from './cluster-node.js';
 import { type ClusterTopology, TopologyView } from './cluster-topology.js';
 import type { MysqlNodeConfig } from './connection-options.js';
-import type { CredentialsSource, MysqlConnectionSettings, MysqlCredentials } from './connection-settings.js';
+import { type CredentialsSource, type MysqlCredentials, publicConfig } from './connection-settings.js';
 import type { DeferredCommand } from './deferred-command.js';
 import { withAllNames } from './expand-nodes.js';
 import { explainRoute, type RouteExplanation } from './explain.js';
@@ -227,8 +227,9 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   callbackPool(): CallbackPool {
     this.#callbackPool ??= new CallbackPool({
       cluster: this,
-      run: (statement, command) => this.#run(statement, command),
-      faceOf: (connection) => connection.connection as never,
+      run: this.#run.bind(this),
+      text: this.#text,
+      faceOf: ({ connection }) => connection as never,
     });
     return this.#callbackPool;
   }
@@ -350,7 +351,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     values: StatementValues | undefined,
   ): Promise<StatementAnswer> {
     try {
-      return this.#run(readStatement(mode, sql, values));
+      return this.#run(readStatement(mode, sql, values, this.#text));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -392,9 +393,4 @@ export async function createMysqlCluster(options: MysqlOptions): Promise<MysqlCl
   const cluster = new MysqlCluster(await withAllNames(resolveMysqlOptions(options)));
   await cluster.start();
   return cluster;
-}
-
-function publicConfig(settings: MysqlConnectionSettings): ConnectionOptions {
-  const { password: _1, password2: _2, password3: _3, ssl: _4, ...rest } = settings;
-  return Object.freeze({ ...rest }) as unknown as ConnectionOptions;
 }

@@ -47,6 +47,8 @@ export class PhysicalConnection {
   sqlMode: string | undefined;
   /** Set once the server has told a GTID on it: from then on, a commit without one has committed nothing that has one. */
   tellsGtids = false;
+  /** The longest statement that its session takes, in bytes, once it was asked. */
+  maxPacket: number | undefined;
   readonly #setupSql: string;
   #isPaused = false;
   readonly #resumed: (() => void)[] = [];

@@ -35,7 +35,7 @@ export class MysqlConnection extends ConnectionFace {
     sql: string | StatementOptions,
     values?: QueryValues,
   ): Promise<[T, FieldPacket[]]> {
-    return this.#run<T>(readStatement('query', sql, values));
+    return this.#run<T>(readStatement('query', sql, values, this.faces.text));
   }
 
   /** Runs a prepared statement. */
@@ -49,7 +49,7 @@ export class MysqlConnection extends ConnectionFace {
     sql: string | StatementOptions,
     values?: ExecuteValues,
   ): Promise<[T, FieldPacket[]]> {
-    return this.#run<T>(readStatement('execute', sql, values));
+    return this.#run<T>(readStatement('execute', sql, values, this.faces.text));
   }
 
   async #run<T extends QueryResult>(statement: Statement): Promise<[T, FieldPacket[]]> {

@@ -1,16 +1,40 @@
 /** Values and names as SQL text, with the options that the nodes' connections have. */
 import type { ConnectionOptions } from 'mysql2';
-import { escapeIdText, escapeText, formatText } from './connection-factory.js';
+import {
+  createFormatter,
+  escapeIdText,
+  escapeText,
+  formatText,
+  type TextFormatter,
+} from './connection-factory.js';
+import { holdsRawSql } from './raw-values.js';
+
+/** Texts about the session itself, of which the values say what they do. */
+const ABOUT_SESSION = /^\s*(?:set|use)\s/i;
 
 /** mysql2's escaping with the options of one cluster. */
 export class SqlText {
   readonly #stringifyObjects: boolean;
   readonly #timezone: string;
+  readonly #rewrites: boolean;
+  readonly #formatter: TextFormatter;
 
   /** Takes the options of the nodes' connections. */
   constructor(config: ConnectionOptions) {
     this.#stringifyObjects = config.stringifyObjects ?? false;
     this.#timezone = config.timezone ?? 'local';
+    this.#rewrites = config.queryFormat !== undefined;
+    this.#formatter = createFormatter(config);
+  }
+
+  /**
+   * What has to be looked at to know where a text may run: with its values when some of them are SQL, when `queryFormat` may
+   * make anything of them, and where they name what is set.
+   */
+  toJudge(sql: string, values: unknown, namedPlaceholders: boolean | undefined): string {
+    if (values === undefined) return sql;
+    const isOpen = this.#rewrites || holdsRawSql(values) || (ABOUT_SESSION.test(sql) && sql.includes('?'));
+    return isOpen ? this.#formatter(sql, values, namedPlaceholders) : sql;
   }
 
   /** A value as SQL text. */

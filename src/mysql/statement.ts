@@ -12,9 +12,8 @@ import type { CallOptions } from '../common/deadline.js';
 import { invalidOption, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { ReadPreference } from '../topology/read-preference.js';
-import { formatText } from './connection-factory.js';
 import { guardLocalFile } from './local-file.js';
-import { holdsRawSql } from './raw-values.js';
+import type { SqlText } from './sql-text.js';
 
 /** What a call may be told besides its statement. */
 export interface StatementLimits extends CallOptions {
@@ -62,7 +61,7 @@ export interface Statement {
 }
 
 /**
- * Reads the arguments of a promise call.
+ * Reads the arguments of a promise call; `text` knows what the driver makes of values.
  *
  * @throws StormlampError `ERR_INVALID_OPTION` when there is no SQL text or a limit is misspelt, `ERR_UNSUPPORTED` when a callback is given.
  */
@@ -70,6 +69,7 @@ export function readStatement(
   mode: StatementMode,
   sql: string | StatementOptions,
   values: StatementValues | undefined,
+  text?: SqlText,
 ): Statement {
   if (typeof values === 'function') {
     throw new StormlampError(
@@ -78,7 +78,7 @@ export function readStatement(
     );
   }
   if (typeof sql === 'string') {
-    return { mode, sql: textToJudge(mode, sql, values), form: sql, values, limits: undefined };
+    return { mode, sql: textToJudge(mode, text, sql, values), form: sql, values, limits: undefined };
   }
   if (typeof sql !== 'object' || sql === null)
     throw invalidOption('sql', 'a string or an options object', sql);
@@ -88,10 +88,17 @@ export function readStatement(
   if (form.infileStreamFactory !== undefined) {
     form.infileStreamFactory = guardLocalFile(form.infileStreamFactory);
   }
+  const given = values ?? form.values;
   const asksOfReads = after !== undefined || maxLagMs !== undefined || preference !== undefined;
   const isLimited = timeoutMs !== undefined || signal !== undefined || asksOfReads;
   const limits = isLimited ? { timeoutMs, signal, after, maxLagMs, preference } : undefined;
-  return { mode, sql: textToJudge(mode, form.sql, values ?? form.values), form, values, limits };
+  return {
+    mode,
+    sql: textToJudge(mode, text, form.sql, given, form.namedPlaceholders),
+    form,
+    values,
+    limits,
+  };
 }
 
 const LIMIT_SPELLINGS: ReadonlyMap<string, string> = new Map(
@@ -111,10 +118,16 @@ export function refuseMisspelt(options: CallOptions): void {
   }
 }
 
-function textToJudge(mode: StatementMode, sql: string, values: StatementValues | undefined): string {
-  return mode === 'query' && values !== undefined && holdsRawSql(values)
-    ? formatText(sql, values, false, 'local')
-    : sql;
+function textToJudge(
+  mode: StatementMode,
+  text: SqlText | undefined,
+  sql: string,
+  values: StatementValues | undefined,
+  namedPlaceholders?: boolean,
+): string {
+  // What is prepared goes to the server as it is, apart from its values.
+  if (mode !== 'query' || values === undefined || text === undefined) return sql;
+  return text.toJudge(sql, values, namedPlaceholders);
 }
 
 /** A statement and the callback that came with it. */
@@ -135,11 +148,12 @@ export function readStatementCall(
   sql: string | StatementOptions,
   values: StatementValues | StatementCallback | undefined,
   callback: StatementCallback | undefined,
+  text?: SqlText,
 ): StatementCall {
   if (typeof values === 'function') {
-    return { statement: readStatement(mode, sql, undefined), callback: values as StatementCallback };
+    return { statement: readStatement(mode, sql, undefined, text), callback: values as StatementCallback };
   }
-  return { statement: readStatement(mode, sql, values), callback };
+  return { statement: readStatement(mode, sql, values, text), callback };
 }
 
 /** The answer of a statement that nothing was left to do for. */

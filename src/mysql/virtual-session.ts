@@ -5,6 +5,7 @@
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { announce, answerOf, letAbandon, wasLeft, workOn } from './answer-of.js';
+import { beforeSending } from './before-sending.js';
 import { catchUp, mayHushGtids, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
 import { addTried, awaitRoleChange, awaitService, type Bound, type Tried } from './connection-binder.js';
@@ -245,8 +246,8 @@ export class VirtualSession {
       if (before.announced.length > 0 && usesAnnouncement(classification)) {
         await announce(connection, before, deadline);
       }
-      const read = connection.whenRead();
-      if (read !== undefined) await deadline.race('A paused connection', read);
+      const ready = beforeSending(connection, statement, classification, deadline);
+      if (ready !== undefined) await ready;
       if (isMarked) await markTransaction(connection, deadline);
       const answer = await answerOf(connection, statement, deadline, command);
       node.finished(ticket, connection);

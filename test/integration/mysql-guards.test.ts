@@ -1,5 +1,6 @@
 /** What keeps calls away from nodes: two primaries, none, isolation, and a function that was promised to only read. */
 import { connect, createServer } from 'node:net';
+import { raw } from 'mysql2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
@@ -139,6 +140,76 @@ test('variables that a procedure set are not asked of another connection, and a 
     message: expect.stringContaining('named-lock'),
   });
   locking.release();
+});
+
+test('values that are SQL are judged as they are sent, by name and by queryFormat, too', async () => {
+  const { primary, replicas } = servers.options().mysql;
+  const withOptions = (own: object): MysqlOptions => ({
+    primary: { url: primary, ...own },
+    replicas: replicas.map((url) => ({ url, ...own })),
+  });
+  const named = await start(withOptions({ namedPlaceholders: true }));
+  const sql = 'SELECT @@server_id AS id, :what AS what';
+  const idOf = async (db: MysqlCluster, what: unknown): Promise<unknown> => {
+    const [rows] = await db.query({ sql, values: { what } as never });
+    return (rows as unknown as { id: number }[])[0]?.id;
+  };
+  expect(await idOf(named, raw('sneaky()'))).toBe(servers.primary.serverId);
+  expect(await idOf(named, raw('1 + 1'))).not.toBe(servers.primary.serverId);
+  const [given] = await cluster.query({
+    sql,
+    values: { what: raw('sneaky()') } as never,
+    namedPlaceholders: true,
+  });
+  expect(given).toMatchObject([{ id: servers.primary.serverId }]);
+  await named.close();
+  const queryFormat = (text: string, values: unknown): string =>
+    text.replace(/:(\w+)/g, (_all, name: string) => String((values as Record<string, unknown>)[name]));
+  const formatted = await start(withOptions({ queryFormat }));
+  expect(await idOf(formatted, 'sneaky()')).toBe(servers.primary.serverId);
+  expect(await idOf(formatted, '1 + 1')).not.toBe(servers.primary.serverId);
+  await formatted.close();
+  // What is set is known although a value says it, and follows to the primary.
+  const connection = await cluster.getConnection();
+  await connection.query('SET ?', [{ time_zone: '+07:00' }]);
+  await connection.query('INSERT INTO t (v) VALUES (88)');
+  const [zone] = await connection.query('SELECT @@time_zone AS zone, @@server_id AS id');
+  expect(zone).toEqual([{ zone: '+07:00', id: servers.primary.serverId }]);
+  connection.release();
+});
+
+test('characters that a character set has no place for are refused where they would become quotes', async () => {
+  const { primary, replicas } = servers.options().mysql;
+  const inCharset = (charset: string): Promise<MysqlCluster> =>
+    start({ primary: { url: primary, charset }, replicas: replicas.map((url) => ({ url, charset })) });
+  // U+0127 is cut down to a quote, U+015C to a backslash.
+  const latin = await inCharset('latin1');
+  for (const [sql, values] of [
+    ["SELECT 'a\u0127, sneaky() -- '", undefined],
+    ['SELECT ?', ['\u0127, sneaky() -- ']],
+    ['SELECT ?', [{ a: ['\u015c'] }]],
+  ] as const) {
+    await expect(latin.query(sql, values as never)).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(/latin1.*U\+01/),
+    });
+  }
+  expect((await latin.query('SELECT ? AS v', ['\u00e9']))[0]).toEqual([{ v: '\u00e9' }]);
+  await latin.close();
+  // The yen stands where the backslash does.
+  const japanese = await inCharset('sjis');
+  await expect(japanese.query("SELECT '\u00a5', sneaky() -- '")).rejects.toMatchObject({
+    message: expect.stringMatching(/sjis.*U\+00A5/),
+  });
+  // The second byte of this one is a backslash, which the server does not take for one.
+  expect((await japanese.query("SELECT '\u8868' AS v"))[0]).toEqual([{ v: '\u8868' }]);
+  await japanese.close();
+  // Also when the character set came later.
+  const connection = await cluster.getConnection();
+  expect((await connection.query("SELECT '\u0127' AS v"))[0]).toEqual([{ v: '\u0127' }]);
+  await connection.query('SET NAMES latin1');
+  await expect(connection.query("SELECT '\u0127' AS v")).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+  connection.release();
 });
 
 test('a variable that is replayed follows its session, and another one ties it to the primary', async () => {

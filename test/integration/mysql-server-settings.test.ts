@@ -108,4 +108,36 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
     await cluster.execute("INSERT INTO t VALUES (6, 'by the pool')");
     expect(await values()).toEqual(['100', '100', 'by the pool', 'by the pool']);
   });
+
+  test('a statement that is longer than the server takes is refused with its size, and harms neither node nor connection', async () => {
+    const connection = await cluster.getConnection();
+    await connection.beginTransaction();
+    await connection.query("INSERT INTO t VALUES (3, 'before')");
+    const { threadId } = connection;
+    const tooLong = {
+      code: 'ER_NET_PACKET_TOO_LARGE',
+      errno: 1153,
+      message: expect.stringContaining('1048576'),
+    };
+    const sql = 'INSERT INTO t VALUES (4, ?)';
+    // The second is only too long once its quotes are escaped, the third once its bytes are written as text.
+    const long = ['x'.repeat(1_048_600), "'".repeat(600_000), Buffer.alloc(600_000)];
+    for (const value of long) {
+      await expect(connection.query(sql, [value])).rejects.toMatchObject(tooLong);
+      await expect(cluster.query(`SELECT LENGTH(?)`, [value])).rejects.toMatchObject(tooLong);
+    }
+    await expect(connection.execute(sql, ['x'.repeat(1_048_600)])).rejects.toMatchObject(tooLong);
+    await expect(connection.query(`SELECT '${'x'.repeat(1_048_600)}'`)).rejects.toMatchObject(tooLong);
+    // What is just short enough is sent, in the same transaction.
+    await connection.query(sql, ['x'.repeat(1_048_000)]);
+    await connection.execute('INSERT INTO t VALUES (5, ?)', ["'".repeat(600_000)]);
+    expect(connection.threadId).toBe(threadId);
+    await connection.commit();
+    connection.release();
+    expect((await values()).map((value) => String(value).length)).toEqual([3, 3, 6, 1_048_000, 600_000]);
+    for (const { breakers } of cluster.stats()) {
+      expect(Object.values(breakers).map(({ phase }) => phase)).toEqual(['closed', 'closed', 'closed']);
+    }
+    await poolIsIdle();
+  });
 });

@@ -7,6 +7,7 @@ import { STATEMENT_VARIABLES, variableRole } from './set-variables.js';
 import type { StatementContext } from './statement-context.js';
 import type { StatementCursor } from './statement-cursor.js';
 import { Token } from './statement-lexer.js';
+import { Word } from './words.js';
 
 /** Whose value an assignment changes; `default` is a name without a scope, `bare` a `@@name` without one. */
 type Scope = 'global' | 'session' | 'default' | 'bare';
@@ -15,6 +16,8 @@ const SCOPES: readonly string[] = ['global', 'session', 'local', 'persist', 'per
 
 /** A `SET` with more assignments is not looked through. */
 const ASSIGNMENT_LIMIT = 1000;
+
+const TOO_MUCH = anything('it sets more than is looked through');
 
 /** What in a value makes it mean something else on another connection. */
 const NOT_REPLAYABLE: number = ~(Feature.ASSIGN | Feature.ACCOUNT);
@@ -58,7 +61,7 @@ function assignments(
   let count = 0;
   do {
     count += 1;
-    if (count > ASSIGNMENT_LIMIT) return anything('it sets more than is looked through');
+    if (count > ASSIGNMENT_LIMIT) return TOO_MUCH;
     const word = name === undefined ? at.takeOne(...SCOPES) : undefined;
     let scope: Scope =
       word === undefined ? 'default' : word === 'session' || word === 'local' ? 'session' : 'global';
@@ -68,7 +71,9 @@ function assignments(
       // `SET names = …` is refused by the servers.
       if (isAssignment(at)) return undefined;
       effects.setting('charset');
-      if (!skipValue(at, features).isReplayable) effects.sessionVariable();
+      const value = skipValue(at, features);
+      if (value.isOver) return TOO_MUCH;
+      if (!value.isReplayable) effects.sessionVariable();
       continue;
     }
     if (at.kind === Token.USER_VARIABLE && name === undefined) {
@@ -83,6 +88,7 @@ function assignments(
     if (!isAssignment(at)) return undefined;
     at.advance();
     const value = skipValue(at, features);
+    if (value.isOver) return TOO_MUCH;
     if (name !== undefined) assign(effects, scope, name, value, context.replayed);
     // A scope may hold on for the names behind it, so those are taken both ways.
     if (scope === 'default' && isGlobalBefore) effects.write();
@@ -172,19 +178,15 @@ interface Value {
   readonly literal: string | undefined;
   /** Whether the expression means the same on every connection. */
   readonly isReplayable: boolean;
+  /** Whether it is longer than is looked through. */
+  readonly isOver: boolean;
 }
 
 function skipValue(at: StatementCursor, features: number): Value {
   const literal = at.kind === Token.NUMBER ? at.text : at.name?.toLowerCase();
-  let isReplayable = (features & NOT_REPLAYABLE) === 0;
-  let tokens = 0;
-  for (let depth = 0; !at.isAtEnd && (depth > 0 || at.sign !== ','); at.advance()) {
-    tokens += 1;
-    if (at.sign === '(') depth += 1;
-    if (at.sign === ')') depth -= 1;
-    if (at.word === 'from') isReplayable = false;
-  }
-  return { literal: tokens === 1 ? literal : undefined, isReplayable: isReplayable && tokens > 0 };
+  const { tokens, hasFrom, isOver } = at.skipExpression();
+  const isReplayable = (features & NOT_REPLAYABLE) === 0 && !hasFrom && tokens > 0;
+  return { literal: tokens === 1 ? literal : undefined, isReplayable, isOver };
 }
 
 function setTransaction(at: StatementCursor, scope: Scope): Classification | undefined {
@@ -220,14 +222,13 @@ function setTransaction(at: StatementCursor, scope: Scope): Classification | und
 /** MariaDB's `SET STATEMENT variable = value, … FOR statement`. */
 function setStatement(at: StatementCursor, { inner }: StatementContext): Classification | undefined {
   let isHarmless = true;
-  let wantsName = true;
-  let depth = 0;
-  for (; !at.isAtEnd && (depth > 0 || at.word !== 'for'); at.advance()) {
-    if (wantsName) isHarmless &&= STATEMENT_VARIABLES.has(at.word);
-    if (at.sign === '(') depth += 1;
-    if (at.sign === ')') depth -= 1;
-    wantsName = depth === 0 && at.sign === ',';
-  }
+  let count = 0;
+  do {
+    count += 1;
+    if (count > ASSIGNMENT_LIMIT) return TOO_MUCH;
+    isHarmless &&= STATEMENT_VARIABLES.has(at.word);
+    if (at.skipExpression(Word.FOR).isOver) return TOO_MUCH;
+  } while (at.takeSign(','));
   if (at.isAtEnd) return undefined;
   const given = inner(at.start + 'for'.length);
   if (given === undefined || isHarmless) return given;

@@ -1,9 +1,14 @@
 /** Reads one statement word by word, for the rules that need to know more than a scan tells. */
+import { Character } from './characters.js';
 import type { Reading } from './reading.js';
 import { StatementLexer, Token } from './statement-lexer.js';
+import { Word, WordFlag } from './words.js';
 
 /** Longer words are no keywords and no names. */
 const WORD_LIMIT = 130;
+
+/** A longer expression is none that somebody wrote. */
+const TOKEN_LIMIT = 100_000;
 
 /** Stands on one token of a statement. */
 export class StatementCursor {
@@ -70,6 +75,35 @@ export class StatementCursor {
     }
     const kind = this.#lexer.next();
     this.kind = kind === Token.SEMICOLON || this.#lexer.start >= this.#end ? Token.END : kind;
+  }
+
+  /**
+   * Goes past an expression: to the comma, or the word of this number, that stands outside of all its parentheses, or to the
+   * end, but never further than any real one reaches. How many tokens it has, whether one of
+   * them is `FROM`, and whether it was not looked at to its end.
+   */
+  skipExpression(until: number = Word.NONE): {
+    readonly tokens: number;
+    readonly hasFrom: boolean;
+    readonly isOver: boolean;
+  } {
+    let tokens = 0;
+    let depth = 0;
+    let hasFrom = false;
+    for (; this.kind !== Token.END && tokens < TOKEN_LIMIT; tokens += 1, this.advance()) {
+      if (this.kind === Token.PUNCTUATION) {
+        const { code } = this.#lexer;
+        if (code === Character.COMMA && depth <= 0) break;
+        if (code === Character.OPEN) depth += 1;
+        else if (code === Character.CLOSE) depth -= 1;
+      } else if (this.kind === Token.WORD) {
+        const number = this.#lexer.word & WordFlag.NUMBER;
+        if (number === Word.NONE) continue;
+        if (number === until && depth <= 0) break;
+        if (number === Word.FROM) hasFrom = true;
+      }
+    }
+    return { tokens, hasFrom, isOver: tokens >= TOKEN_LIMIT };
   }
 
   /** Goes past these words when they stand here in this order, else past none or some of them. */
