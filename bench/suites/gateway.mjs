@@ -89,7 +89,7 @@ async function startGateway(nodes) {
 async function measure({ context: { servers, ways }, rounds, quick, onProgress, signal, found }) {
   const results = new Map();
   const seconds = quick ? 0.5 : 1;
-  const turns = Math.ceil(rounds / 2);
+  const turns = Math.ceil(rounds / 3);
   found.rounds = turns;
   onProgress('warming up');
   for (const work of Object.keys(WORKS)) {

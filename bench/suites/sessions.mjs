@@ -17,7 +17,7 @@ export const suite = {
     (quick ? ['2 kB'] : Object.keys(SIZES)).flatMap((size) =>
       ['load', 'save', 'touch'].map((operation) => ({
         name: `${operation} ${size}`,
-        ms: quick ? 200 : 120,
+        ms: quick ? 200 : 100,
         atOnce: quick ? [100] : [1, 10, 100],
       })),
     ),
