@@ -1,5 +1,6 @@
 /** Named locks on real servers: who holds a majority, and what frees it. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { assertClosed } from '../../src/failover/change/compare-nodes.js';
 import { MajorityLock, type MajorityLockOptions } from '../../src/failover/locks/majority-lock.js';
 import type { SentStatement } from '../../src/failover/locks/statement-log.js';
 import { lockName } from '../../src/failover/protocol/lock-name.js';
@@ -91,5 +92,16 @@ test('a statement that takes longer than the servers keep silent sessions costs 
   await Promise.all([...lock.sessions.values()].map((session) => session.ask('SELECT SLEEP(2.5)', 10_000)));
   expect(lost).toBe(0);
   expect(await lock.renew()).toBe(true);
+  await lock.release();
+});
+
+test('a node that was made to take writes between the look and the lock is found', async () => {
+  const [replica] = servers.replicas;
+  const lock = await MajorityLock.take(options());
+  const session = lock.sessions.get(replica?.id ?? '');
+  await assertClosed(session, 1_000);
+  await replica?.query('SET GLOBAL read_only=0');
+  await expect(assertClosed(session, 1_000)).rejects.toMatchObject({ code: 'ERR_CHANGE_REFUSED' });
+  await replica?.query('SET GLOBAL read_only=1');
   await lock.release();
 });

@@ -54,3 +54,18 @@ export async function assertSame(
     { node: other.voter },
   );
 }
+
+/**
+ * That a node that is held takes no writes. Rejects with `ERR_CHANGE_REFUSED`: whoever was taken for dead has ended his change
+ * between our look and our lock.
+ */
+export async function assertClosed(session: LockSession | undefined, timeoutMs: number): Promise<void> {
+  if (session === undefined) return;
+  const [row] = await session.ask('SELECT @@GLOBAL.read_only AS read_only', timeoutMs);
+  if (Number(row?.['read_only']) !== 0) return;
+  throw new StormlampError(
+    ErrorCode.CHANGE_REFUSED,
+    `${session.voter} takes writes by now; the change is planned anew`,
+    { node: session.voter },
+  );
+}

@@ -13,7 +13,7 @@ import { type HeldVoter, mayPromote, votesMayChangeFrom } from '../protocol/chan
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { lockName } from '../protocol/lock-name.js';
 import { majorityOf } from '../protocol/majority.js';
-import { assertComplete, assertSame, lookThrough } from './compare-nodes.js';
+import { assertClosed, assertComplete, assertSame, lookThrough } from './compare-nodes.js';
 import { PlanValues } from './plan-values.js';
 
 /** What an executor works with. */
@@ -179,6 +179,9 @@ export class PlanExecutor {
         return;
       case 'assert-complete':
         await this.#assertComplete();
+        return;
+      case 'assert-closed':
+        await assertClosed(this.#lock?.sessions.get(step.node ?? ''), STATEMENT_MS);
         return;
       case 'assert-same':
         await this.#assertApplied(step);

@@ -34,6 +34,8 @@ export type StepAction =
   | 'assert-applied'
   /** Makes sure that no other node that is held has more than the candidate. */
   | 'assert-complete'
+  /** Makes sure that the node, when it is held, still refuses writes as it did when the change was planned. */
+  | 'assert-closed'
   /** Makes sure that the node has executed exactly what the candidate has: without GTIDs only then it can follow. */
   | 'assert-same'
   /** Makes sure that the reason of the change still holds. */

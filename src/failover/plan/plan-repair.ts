@@ -130,6 +130,18 @@ export function planResume(context: PlanContext, { from, to: meant }: Unfinished
       'lock-change',
       'nobody else changes anything; no lease is granted',
     ),
+    // Who was taken for dead may have ended his change meanwhile, and its primary may have acknowledged writes.
+    ...surveys
+      .filter(({ readOnly }) => readOnly)
+      .map(
+        ({ node }): PlanStep => ({
+          id: `assert-closed@${node}`,
+          phase: 'still-closed',
+          action: 'assert-closed',
+          node,
+          why: 'nobody has made it take writes since the plan was made',
+        }),
+      ),
     ...others
       .filter(({ channels }) => channels.length > 0)
       .map(

@@ -148,3 +148,24 @@ test('a primary that was restarted read-only is told from one that an operator m
   expect(isRestartedPrimary(madeUp('db1', { readOnly: true, uptimeS: 3 }), 10)).toBe(true);
   expect(isRestartedPrimary(madeUp('db1', { readOnly: true, uptimeS: 9_000 }), 10)).toBe(false);
 });
+
+test('what a dead process left is not finished by a plan that its end has overtaken', () => {
+  const half = [
+    madeUp('db1', { readOnly: true }),
+    madeUp('db2', { readOnly: true }),
+    madeUp('db3', { source: at('db1') }),
+  ];
+  const { steps } = planResume(context(half), { opId: 'op', from: 'db1', to: 'db2' });
+  const ids = steps.map(({ id }) => id);
+  for (const node of ['db1', 'db2', 'db3']) {
+    expect(ids.indexOf(`assert-closed@${node}`)).toBeGreaterThan(ids.indexOf('lock-change'));
+    expect(ids.indexOf(`assert-closed@${node}`)).toBeLessThan(ids.indexOf('freeze@db3'));
+  }
+  // A primary that was promoted, and that nobody follows yet, takes writes and may.
+  const promoted = planResume(context([madeUp('db1'), madeUp('db3', { source: at('db2') })]), {
+    opId: 'op',
+    from: 'db1',
+    to: 'db1',
+  });
+  expect(promoted.steps.map(({ id }) => id)).not.toContain('assert-closed@db1');
+});
