@@ -35,6 +35,8 @@ export class FakeDriverConnection extends EventEmitter {
   readonly threadId: number;
   /** Its socket, as far as it is looked at. */
   readonly stream: EventEmitter & { destroyed: boolean; destroy(): void };
+  /** The number of `utf8mb4_unicode_ci`, as the driver tells it. */
+  readonly config = { charsetNumber: 224 };
   readonly #databases: FakeDatabases;
   readonly #database: FakeDatabase;
   #inTransaction = false;
@@ -192,6 +194,7 @@ export class FakeDriverConnection extends EventEmitter {
   /** What the client itself asks. */
   #ownReply(sql: string): ResultSetHeader | readonly Readonly<Record<string, unknown>>[] | undefined {
     if (sql === 'DO 0') return this.#header();
+    if (sql === 'SELECT @@max_allowed_packet AS bytes') return [{ bytes: 1_073_741_824 }];
     if (sql.startsWith('SELECT @@global.gtid_current_pos AS position'))
       return [{ position: this.#databases.positionOf(this.#database) }];
     const wait = /^SELECT MASTER_GTID_WAIT\('([^']*)'/.exec(sql);

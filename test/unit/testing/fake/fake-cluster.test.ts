@@ -30,6 +30,13 @@ test('reads go to replicas, writes to the primary, and the answers are what the 
   ]);
 });
 
+test('a statement of megabytes is no different', async () => {
+  const fake = await fakeOf();
+  fake.answer('SELECT ?', [{ one: 1 }]);
+  const [rows] = await fake.cluster.mysql.query('SELECT ?', ['x'.repeat(2_000_000)]);
+  expect(rows).toEqual([{ one: 1 }]);
+});
+
 test('a statement without an answer says what to do; an error is the server’s', async () => {
   const fake = await fakeOf();
   const { mysql } = fake.cluster;
