@@ -1,4 +1,5 @@
 /** Which process acts by itself: one per machine takes part, and one of these holds a majority of the voters. */
+import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import type { LockTarget } from '../locks/lock-session.js';
 import { MajorityLock } from '../locks/majority-lock.js';
@@ -79,11 +80,14 @@ export class Election {
   /** A socket with a name, which the system gives to one process and takes back when that ends. */
   async #holdMachine(): Promise<boolean> {
     if (this.#machine !== undefined) return true;
-    const { cluster, host } = this.#options;
+    const { cluster, host, targets } = this.#options;
+    // Two clusters that were left at the same name have nothing to do with each other.
+    const voters = targets.map(({ voter }) => voter).sort();
+    const which = createHash('sha256').update(voters.join(' ')).digest('hex').slice(0, 16);
     const server = createServer((socket) => socket.destroy());
     const held = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false));
-      server.listen({ path: `\0stormlamp/${cluster}/${host}` }, () => resolve(true));
+      server.listen({ path: `\0stormlamp/${cluster}/${which}/${host}` }, () => resolve(true));
     });
     if (!held) return false;
     server.unref();

@@ -131,10 +131,11 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
  */
 function isHalfPromoted(context: PlanContext, survey: NodeSurvey, known: TransactionSet): boolean {
   const { node, readOnly, channels, executed } = survey;
-  if (channels.length > 0 || !readOnly) return false;
+  if (channels.length > 0) return false;
   const others = [...context.epochs].filter(([other]) => other !== node).map(([, epoch]) => epoch);
   if ((context.epochs.get(node) ?? 0) > Math.max(0, ...others)) return true;
-  return isWithin(executed, known);
+  // Whoever made it take writes wrote its epoch before. Without one, a node that takes writes is what an operator made of it.
+  return readOnly && isWithin(executed, known);
 }
 
 function lastSeenOf(seen: LastSeen | undefined): TransactionSet {

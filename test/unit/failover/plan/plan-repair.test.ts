@@ -124,6 +124,17 @@ describe('a failover', () => {
     };
     expect(planFailover(surveys, cause).to).toBe('db4');
   });
+  test('goes on with a node that was promoted already and takes writes, instead of making a second primary', () => {
+    const promoted = madeUp('db4', { executed: '0-1-100,0-4-101' });
+    const surveys = {
+      ...context([replica, promoted]),
+      epochs: new Map([
+        ['db2', 4],
+        ['db4', 5],
+      ]),
+    };
+    expect(planFailover(surveys, cause).to).toBe('db4');
+  });
   test('stops receiving before it looks who has the most, and waits for every lease before it promotes', () => {
     const { steps } = planFailover(context([replica, madeUp('db3', { source: at('db1') })]), cause);
     const phases = [...new Set(steps.map(({ phase }) => phase))];

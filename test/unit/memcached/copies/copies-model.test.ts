@@ -357,7 +357,9 @@ const rounds = (weights: { readonly destroy: number }): fc.Arbitrary<Round[]> =>
     { minLength: 1, maxLength: 8 },
   );
 
-const RUNS = Number(process.env['STORMLAMP_MODEL_RUNS'] ?? 60);
+/** So many games of chance are played when it is said; the same ones each time when it is not. */
+const ASKED = process.env['STORMLAMP_MODEL_RUNS'];
+const GAMES = ASKED === undefined ? { numRuns: 60, seed: 20_261_128 } : { numRuns: Number(ASKED) };
 
 test.each([
   { servers: 2, processes: 2, sessions: 2 },
@@ -368,7 +370,7 @@ test.each([
   async (size) => {
     await fc.assert(
       fc.asyncProperty(rounds({ destroy: 0 }), fc.integer(), (all, seed) => play(size, all, seed)),
-      { numRuns: RUNS },
+      GAMES,
     );
   },
   120_000,
@@ -382,7 +384,7 @@ test.each([
   async (size) => {
     await fc.assert(
       fc.asyncProperty(rounds({ destroy: 3 }), fc.integer(), (all, seed) => play(size, all, seed)),
-      { numRuns: RUNS },
+      GAMES,
     );
   },
   120_000,
