@@ -40,7 +40,10 @@ export interface ActingOptions {
   readonly credentials?: MysqlCredentials | CredentialsSource | undefined;
   /** The account of replication. */
   readonly replication?: ReplicationOptions | undefined;
-  /** Servers that vote and hold no data: a small MySQL or MariaDB on a machine that runs none of the databases. */
+  /**
+   * Servers that vote and hold no data: a small MySQL or MariaDB on a machine that runs none of the databases. An account in its
+   * address is used there; without one, `credentials`.
+   */
   readonly witness?: string | MysqlNodeOptions | readonly (string | MysqlNodeOptions)[] | undefined;
   /**
    * How long a right to write lasts, milliseconds; the same in all processes. Shorter makes a failover faster and stalls of a

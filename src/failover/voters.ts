@@ -24,7 +24,7 @@ export interface Voter {
 export interface VoterParts {
   /** The data nodes. */
   readonly nodes: readonly MysqlNodeConfig[];
-  /** Servers that only vote. */
+  /** Servers that only vote, with the account that acts there. */
   readonly witnesses: readonly MysqlNodeConfig[];
   /** The account that looks. Default: that of each node. */
   readonly watchAs: MysqlCredentials | CredentialsSource | undefined;
@@ -37,20 +37,23 @@ export interface VoterParts {
 /** The voters of a cluster. */
 export function votersOf(parts: VoterParts): readonly Voter[] {
   const { nodes, witnesses, watchAs, actAs, addresses } = parts;
-  const voter = (config: MysqlNodeConfig, kind: Voter['kind']): Voter => {
-    const { id, address } = config.seed;
+  const voter = (kind: Voter['kind'], watch: MysqlNodeConfig, act: MysqlNodeConfig): Voter => {
+    const { id, address } = act.seed;
     const { host = 'localhost', port = 3306 } = address;
     return Object.freeze({
       id,
       kind,
-      watch: createConnectionFactory(forAdministration(config, watchAs)),
-      act: createConnectionFactory(forAdministration(config, actAs)),
+      watch: createConnectionFactory(watch),
+      act: createConnectionFactory(act),
       address: addresses[id] ?? { host, port },
     });
   };
   return [
-    ...nodes.map((config) => voter(config, 'data')),
-    ...witnesses.map((config) => voter(config, 'witness')),
+    ...nodes.map((config) =>
+      voter('data', forAdministration(config, watchAs), forAdministration(config, actAs)),
+    ),
+    // A witness is no node of the client: its account is its own, or the one that acts.
+    ...witnesses.map((config) => forAdministration(config)).map((config) => voter('witness', config, config)),
   ];
 }
 

@@ -1,4 +1,4 @@
-/** What mode `auto` refuses to start with, on real servers, and what it says to do. */
+/** What mode `auto` refuses to start with, on real servers, what it says to do, and that it starts when that is done. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCluster, type FailoverOptions } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
@@ -66,4 +66,17 @@ test('a replica that takes writes', async () => {
     message: expect.stringContaining('takes writes'),
   });
   await replica?.query('SET GLOBAL read_only=1');
+});
+
+test('a witness with an account of its own makes three voters of two databases', async () => {
+  const other = await startLocalCluster({ php: false, memcached: 0, replicas: 0 });
+  try {
+    const { user, password } = other.accounts.admin;
+    expect(await start({ witness: `mysql://${user}:${password}@${other.primary.id}` })).toBe('it started');
+    expect(await start({ witness: `mysql://${other.primary.id}` })).toMatchObject({
+      message: expect.stringContaining(other.primary.id),
+    });
+  } finally {
+    await other.close();
+  }
 });

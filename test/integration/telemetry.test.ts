@@ -230,8 +230,13 @@ test('pino, winston and console get the death and the return of nodes, and no se
     // An outage is a line, not a flood.
     expect(written.filter((line) => line.includes('a copy on')).length, name).toBeLessThan(20);
   }
-  const down = lines['pino']?.map((line) => JSON.parse(line)).find(({ msg }) => msg.endsWith('is down'));
-  expect(down).toMatchObject({ level: 40, event: 'node-changed', node: replica.id });
+  const down = lines['pino']?.map((line) => JSON.parse(line)).find(({ msg }) => msg.includes(' is down'));
+  expect(down).toMatchObject({
+    level: 40,
+    event: 'node-changed',
+    node: replica.id,
+    error: expect.any(String),
+  });
   const debug = lines['pino']
     ?.map((line) => JSON.parse(line))
     .find(({ event, kind }) => event === undefined && kind);
