@@ -128,7 +128,7 @@ function submit(
   done: Done | undefined,
 ): Query {
   const { form, values, prepared } = statement;
-  if (prepared !== undefined) return prepared.execute(values ?? [], done);
+  if (prepared !== undefined) return prepared.statement.execute(values ?? [], done);
   if (statement.mode === 'execute') {
     return typeof form === 'string'
       ? connection.execute(form, values as ExecuteValues, done)

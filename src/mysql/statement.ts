@@ -1,5 +1,6 @@
 /** The argument forms in which mysql2's `query` and `execute` take a statement, read once into one shape. */
 import type {
+  Connection,
   ExecuteValues,
   FieldPacket,
   PrepareStatementInfo,
@@ -56,8 +57,8 @@ export interface Statement {
   readonly values: StatementValues | undefined;
   /** The limits of this call; undefined when the caller set none. */
   readonly limits: StatementLimits | undefined;
-  /** The prepared statement to execute, when the caller prepared it on this connection. */
-  readonly prepared?: PrepareStatementInfo | undefined;
+  /** The prepared statement to execute, when the caller prepared it, and the connection that knows it. */
+  readonly prepared?: { readonly statement: PrepareStatementInfo; readonly on: Connection } | undefined;
 }
 
 /**

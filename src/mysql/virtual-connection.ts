@@ -25,6 +25,8 @@ export class VirtualConnection {
   readonly #onDone: () => void;
   #busy = false;
   #handles = 0;
+  /** Counts what ends everything that the session had. */
+  #generation = 0;
   /** The statement under way whose rows go to listeners or a stream. */
   #command: DeferredCommand | undefined;
   #phase: 'open' | 'released' | 'destroyed' = 'open';
@@ -108,12 +110,14 @@ export class VirtualConnection {
 
   /** Forgets all session state: transaction, variables, temporary tables, locks, settings. */
   async reset(limits?: CallOptions): Promise<void> {
+    this.#generation += 1;
     await this.#inTurn(this.#host.contextOf(limits).deadline, async () => this.#session.clear());
   }
 
   /** Continues as another user or in another database, on the primary, until it is released. */
   async changeUser(options: ConnectionOptions, limits?: CallOptions): Promise<void> {
     const context = this.#host.contextOf(limits);
+    this.#generation += 1;
     await this.#inTurn(context.deadline, async () => {
       this.#session.clear();
       await this.#session.borrow('primary', context, (connection) => {
@@ -178,10 +182,15 @@ export class VirtualConnection {
     { id, name }: { readonly id: number; readonly name: string },
   ): PreparedHandle {
     let open = true;
+    const generation = this.#generation;
+    const own = { statement: prepared, on: connection.raw };
     return {
       execute: async (values, limits) => {
         if (!open) throw closed('This prepared statement was closed');
-        return await this.run({ mode: 'execute', sql: options.sql, form: options, values, limits, prepared });
+        if (generation !== this.#generation)
+          throw closed('This prepared statement ended with reset() or changeUser(); prepare it again');
+        const statement = { mode: 'execute', sql: options.sql, form: options, values, limits } as const;
+        return await this.run({ ...statement, prepared: own });
       },
       close: async (limits) => {
         const { deadline } = this.#host.contextOf(limits);

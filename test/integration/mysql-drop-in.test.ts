@@ -212,6 +212,29 @@ test('a prepared statement ties its connection until it is closed', async () => 
   await poolIsIdle();
 });
 
+test.each([
+  ['reset', (connection: MysqlConnection) => connection.reset()],
+  ['changeUser', (connection: MysqlConnection) => connection.changeUser({})],
+])(
+  'a prepared statement ends with %s, and is never executed on a connection of somebody else',
+  async (_name, end) => {
+    const connection = await cluster.getConnection();
+    const statement = await connection.prepare('SELECT ? + 1 AS n');
+    expect((await statement.execute([1]))[0]).toEqual([{ n: 2 }]);
+    await end(connection);
+    await expect(statement.execute([1])).rejects.toMatchObject({
+      code: 'ERR_CLOSED',
+      message: expect.stringContaining('prepare it again'),
+    });
+    await statement.close();
+    const again = await connection.prepare('SELECT ? + 1 AS n');
+    expect((await again.execute([2]))[0]).toEqual([{ n: 3 }]);
+    await again.close();
+    connection.release();
+    await poolIsIdle();
+  },
+);
+
 test('another user, and another database, end with the checkout', async () => {
   await servers.primary.query("CREATE USER other@'%' IDENTIFIED BY 'pw'");
   await servers.primary.query("GRANT SELECT ON shop.* TO other@'%'");

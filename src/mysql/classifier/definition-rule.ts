@@ -2,9 +2,11 @@
 import { answer, target } from './answer.js';
 import type { Classification, PinTarget } from './classification.js';
 import { Feature } from './features.js';
+import { pinnedBy } from './query-rule.js';
 import { classifyDeallocate } from './session-rule.js';
 import type { StatementContext } from './statement-context.js';
 import type { StatementCursor } from './statement-cursor.js';
+import type { StatementScanner } from './statement-scan.js';
 
 const DEFINES = 'it changes definitions, and commits first';
 
@@ -16,9 +18,8 @@ export function classifyCreate({ cursor, scan }: StatementContext): Classificati
   const at = cursor();
   at.take('create');
   at.take('or', 'replace');
-  const variables = scan.isProgram ? [] : variablesOf(scan.features);
-  if (!at.take('temporary'))
-    return answer('write', 'primary', DEFINES, { implicitCommit: true, pinned: variables });
+  const pinned = pinsOf(scan, cursor);
+  if (!at.take('temporary')) return answer('write', 'primary', DEFINES, { implicitCommit: true, pinned });
   const what = at.takeOne('table', 'sequence');
   if (what === undefined) return undefined;
   at.take('if', 'not', 'exists');
@@ -26,7 +27,7 @@ export function classifyCreate({ cursor, scan }: StatementContext): Classificati
   return answer('write', 'primary', `it creates a temporary ${what}`, {
     // Unlike tables, temporary sequences commit.
     implicitCommit: what === 'sequence',
-    pinned: [table, ...variables],
+    pinned: [table, ...pinned],
   });
 }
 
@@ -47,13 +48,14 @@ export function classifyDrop(context: StatementContext): Classification | undefi
 }
 
 /** Any other statement that changes definitions and commits first. */
-export function classifyDefinition({ scan }: StatementContext): Classification {
-  const pinned = scan.isProgram ? [] : variablesOf(scan.features);
+export function classifyDefinition({ scan, cursor }: StatementContext): Classification {
+  const pinned = pinsOf(scan, cursor);
   return answer('write', 'primary', DEFINES, { implicitCommit: true, pinned });
 }
 
-function variablesOf(features: number): PinTarget[] {
-  return (features & Feature.USER_VARIABLE) === 0 ? [] : [target('user-variable')];
+/** What a program does it does when it is called. */
+function pinsOf({ features, isProgram }: StatementScanner, cursor: () => StatementCursor): PinTarget[] {
+  return isProgram ? [] : pinnedBy(features & ~(Feature.SETS_INSERT_ID | Feature.ACCOUNT), cursor);
 }
 
 function tables(at: StatementCursor): PinTarget[] {

@@ -1,7 +1,9 @@
 /** `SET` in all its forms. */
 import { answer, anything, onPrimary, target } from './answer.js';
 import type { AccessMode, Classification } from './classification.js';
+import { inSequence } from './combine.js';
 import { Feature } from './features.js';
+import { classifyQuery, PLAIN_READ } from './query-rule.js';
 import { SetEffects } from './set-effects.js';
 import { STATEMENT_VARIABLES, variableRole } from './set-variables.js';
 import type { StatementContext } from './statement-context.js';
@@ -219,18 +221,31 @@ function setTransaction(at: StatementCursor, scope: Scope): Classification | und
   return other.toClassification();
 }
 
+const CONSTANTS: readonly number[] = [Token.WORD, Token.NUMBER, Token.STRING, Token.STRING_OR_NAME];
+
 /** MariaDB's `SET STATEMENT variable = value, … FOR statement`. */
-function setStatement(at: StatementCursor, { inner }: StatementContext): Classification | undefined {
+function setStatement(at: StatementCursor, context: StatementContext): Classification | undefined {
   let isHarmless = true;
+  let isConstant = true;
   let count = 0;
   do {
     count += 1;
     if (count > ASSIGNMENT_LIMIT) return TOO_MUCH;
     isHarmless &&= STATEMENT_VARIABLES.has(at.word);
-    if (at.skipExpression(Word.FOR).isOver) return TOO_MUCH;
+    at.advance();
+    at.advance();
+    isConstant &&= CONSTANTS.includes(at.kind);
+    const { isOver, tokens } = at.skipExpression(Word.FOR);
+    if (isOver) return TOO_MUCH;
+    isConstant &&= tokens === 1;
   } while (at.takeSign(','));
   if (at.isAtEnd) return undefined;
-  const given = inner(at.start + 'for'.length);
-  if (given === undefined || isHarmless) return given;
+  // What the values do is done before the statement, whatever that is.
+  const values = isConstant ? undefined : classifyQuery(context);
+  const given = context.inner(at.start + 'for'.length);
+  if (given === undefined) return given;
+  if (values !== undefined && values !== PLAIN_READ)
+    return onPrimary(inSequence([values, given]) ?? given, 'its values may do something');
+  if (isHarmless) return given;
   return onPrimary(given, 'it sets variables that may change what the statement does');
 }

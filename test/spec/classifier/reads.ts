@@ -303,6 +303,7 @@ export const VARIABLES: readonly Row[] = [
   ['INSERT INTO t VALUES (@a)', 'write primary', { pins: ['user-variable'] }],
   ['UPDATE t SET a = @n := @n + 1', 'write primary', { pins: ['user-variable'] }],
   ['CALL p(@a)', 'unknown primary', { pins: ['user-variable'] }],
+  ["CREATE TABLE u SELECT GET_LOCK('x', 1)", 'write primary', { pins: ['named-lock'], commits: true }],
   ['CREATE TABLE u AS SELECT @a', 'write primary', { pins: ['user-variable'], commits: true }],
 ];
 

@@ -235,6 +235,25 @@ export const SETTINGS: readonly Row[] = [
   ["SET @a = GET_LOCK('x', 1)", 'unknown primary', { pins: ['user-variable', 'named-lock'] }],
   ['SET GLOBAL a = 1, @b = 2', 'write primary', { pins: ['user-variable'] }],
   ["SET STATEMENT sql_mode = 'ANSI' FOR SELECT 1", 'read primary'],
+  [
+    "SET STATEMENT max_statement_time = GET_LOCK('x', 0) FOR SELECT 1",
+    'session primary',
+    { pins: ['named-lock'] },
+  ],
+  [
+    "SET STATEMENT max_statement_time = 1, lock_wait_timeout = (SELECT GET_LOCK('x', 0)) FOR SELECT 1",
+    'session primary',
+    { pins: ['named-lock'] },
+  ],
+  ['SET STATEMENT max_statement_time = @a := 7 FOR SELECT 1', 'read primary', { pins: ['user-variable'] }],
+  ['SET STATEMENT max_statement_time = @a FOR SELECT 1', 'read primary', { pins: ['user-variable'] }],
+  [
+    'SET STATEMENT max_statement_time = LAST_INSERT_ID(77) FOR SELECT 1',
+    'read primary',
+    { pins: ['session-variable'] },
+  ],
+  ['SET STATEMENT max_statement_time = app.f(1) FOR SELECT 1', 'unknown primary'],
+  ['SET STATEMENT max_statement_time = 1 + 1 FOR SELECT 1', 'read replica'],
   ['SET STATEMENT max_statement_time = 1 FOR SET @a = 1', 'session primary', { pins: ['user-variable'] }],
   ['SET STATEMENT max_statement_time = 1 FOR CALL p()', 'unknown primary'],
 ];
