@@ -132,6 +132,9 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   override async plan(kind: 'failover' | 'switchover', to?: NodeId): Promise<FailoverPlan> {
     if (to !== undefined) this.#control.voter(to);
     if (kind === 'failover') return await this.#planFailover(to);
+    // The locks of the change before this one may have been given back a moment ago.
+    const patience = Deadline.of({ timeoutMs: this.#rules.leaseMs });
+    if (this.#writer() === undefined) await this.#keeper.wait(patience).catch(() => undefined);
     const primary = this.#primary();
     return planSwitchover(await this.#control.context(await this.#control.survey(primary)), primary, to);
   }
