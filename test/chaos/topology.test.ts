@@ -12,6 +12,7 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   'nodes that are found': () => import('../integration/discovery.test.js'),
   'Group Replication': () => import('../integration/group-replication.test.js'),
   'a monitor for many processes': () => import('../integration/shared-monitor.test.js'),
+  'what is a failure and what only looks like one': () => import('../integration/failure-detector.test.js'),
   Galera: () => import('../integration/galera.test.js'),
 };
 
