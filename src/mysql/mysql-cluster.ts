@@ -171,10 +171,10 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   /**
    * Runs `fn` as a transaction: commits when it resolves, rolls back when it rejects, and runs it again after a deadlock
    * or another conflict. Calls inside `fn` are savepoints. Everything that belongs to the transaction goes through the
-   * connection that `fn` gets.
+   * connection that `fn` gets, which refuses (`ERR_UNSUPPORTED`) what would end the transaction.
    *
-   * Rejects with what `fn` rejects with, with `ERR_OUTCOME_UNKNOWN` when the connection was lost during the commit, or
-   * as `query` does.
+   * Rejects with what `fn` rejects with, with `ERR_OUTCOME_UNKNOWN` when the connection was lost during the commit or when
+   * a procedure ended the transaction, or as `query` does.
    */
   async transaction<T>(
     fn: (connection: MysqlConnection) => Promise<T> | T,

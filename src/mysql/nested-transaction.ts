@@ -76,10 +76,10 @@ export class ActiveTransaction {
     const inner = new ActiveTransaction(this, this);
     this.#savepoints.count += 1;
     const name = `stormlamp_${this.#savepoints.count}`;
-    await virtual.command(`SAVEPOINT ${name}`);
+    await virtual.ownCommand(`SAVEPOINT ${name}`);
     try {
       const result = await deadline.race('The transaction', inner.perform(work(inner)));
-      await virtual.command(`RELEASE SAVEPOINT ${name}`);
+      await virtual.ownCommand(`RELEASE SAVEPOINT ${name}`);
       return result;
     } catch (error) {
       inner.isOpen = false;
@@ -87,7 +87,7 @@ export class ActiveTransaction {
       else {
         await inner.#last;
         // When the whole transaction is gone, so is the savepoint: the first error says more.
-        await virtual.command(`ROLLBACK TO SAVEPOINT ${name}`).catch(() => undefined);
+        await virtual.ownCommand(`ROLLBACK TO SAVEPOINT ${name}`).catch(() => undefined);
       }
       throw error;
     }

@@ -81,4 +81,6 @@ export interface CallContext {
   readonly scope: ActiveScope | undefined;
   /** Where the call's way is noted, when somebody traces it. */
   readonly trace?: StatementTrace | undefined;
+  /** Whether the statement is ours and not the caller's: it may end the transaction that a function runs in. */
+  readonly isOwn?: boolean | undefined;
 }

@@ -6,6 +6,7 @@ import type { PhysicalConnection } from './physical-connection.js';
 import { type SessionLoss, transactionLoss } from './session-loss.js';
 import type { SessionPorts } from './session-ports.js';
 import { leavesDoubt, mayChangeTransaction, type SessionState } from './session-state.js';
+import { endedInside, endRefused, refuseEnd } from './transaction-end.js';
 import { inquire } from './transaction-inquiry.js';
 
 /** What the server is to be asked about. */
@@ -35,14 +36,38 @@ export class TransactionDoubt {
     );
   }
 
-  /** From now on, a transaction that ended by itself is a loss, and is told from one that a procedure began in its place. */
+  /**
+   * From now on, a transaction that ended without us is a loss, and is told from one that a procedure began in its place; and
+   * the caller cannot end it.
+   */
   beStrict(): void {
     this.#isStrict = true;
   }
 
+  /**
+   * Whether the caller of a strict session may send this statement.
+   *
+   * @throws the error of `loss`, and StormlampError `ERR_UNSUPPORTED` when the statement would end the transaction.
+   */
+  checkCaller(classification: Classification, loss: SessionLoss | undefined): void {
+    if (!this.#isStrict) return;
+    // To roll back by a statement would go on outside the transaction.
+    if (loss !== undefined) throw loss.error;
+    refuseEnd(classification);
+  }
+
+  /**
+   * Whether the caller may begin the session anew by `method`.
+   *
+   * @throws StormlampError `ERR_UNSUPPORTED` when the session is strict.
+   */
+  checkReset(method: string): void {
+    if (this.#isStrict) throw endRefused(`\`${method}\``);
+  }
+
   /** Whether the transaction has to be marked before this statement. */
   needsMark(state: SessionState, classification: Classification): boolean {
-    if (!this.#isStrict || state.transaction !== 'read-write') return false;
+    if (!this.#isStrict || state.transaction === 'none') return false;
     // To take the mark away is to take away the savepoints that were set after it.
     return classification.transaction !== 'savepoint' && mayChangeTransaction(classification);
   }
@@ -89,12 +114,15 @@ export class TransactionDoubt {
     if (wasOpen && hidesCommit(classification)) this.#isTainted = true;
   }
 
-  /** What is lost when the server has ended the transaction on `connection`; undefined when that is no loss to the session. */
+  /**
+   * What is lost when the server has ended the transaction on `connection`, with `error` or in a statement that succeeded;
+   * undefined when that is no loss to the session.
+   */
   lossAfter(
     before: SessionState,
     after: SessionState,
     connection: PhysicalConnection,
-    error: unknown,
+    error: unknown = endedInside(),
   ): SessionLoss | undefined {
     if (!this.#isStrict || before.transaction === 'none' || after.transaction !== 'none') return undefined;
     return transactionLoss(connection.node, error, this.mayHaveCommitted);
@@ -132,8 +160,9 @@ export class TransactionDoubt {
       return { state, loss: undefined };
     }
     if (hidesCommit(classification)) this.#hasCommitted = true;
-    const isLoss = this.#isStrict && error !== undefined;
-    const loss = isLoss ? transactionLoss(connection.node, error, this.mayHaveCommitted) : undefined;
+    const loss = this.#isStrict
+      ? transactionLoss(connection.node, error ?? endedInside(), this.mayHaveCommitted)
+      : undefined;
     if (state.transaction === 'none') this.#isTainted = false;
     return { state, loss };
   }

@@ -134,11 +134,11 @@ export class Transactions {
     virtual.session.doubt.beStrict();
     try {
       const begin = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION READ WRITE';
-      if (isolation !== undefined) await virtual.command(`SET TRANSACTION ISOLATION LEVEL ${isolation}`);
-      await virtual.command(begin, after === undefined ? undefined : { after });
+      if (isolation !== undefined) await virtual.ownCommand(`SET TRANSACTION ISOLATION LEVEL ${isolation}`);
+      await virtual.ownCommand(begin, after === undefined ? undefined : { after });
       const work = this.#active.run(active, async () => fn(face));
       const value = await deadline.race('The transaction', active.perform(work));
-      const committed = virtual.command('COMMIT');
+      const committed = virtual.ownCommand('COMMIT');
       // What the function left behind may not run after the commit, on its own.
       virtual.release();
       await committed;
@@ -174,7 +174,7 @@ async function rollBack(virtual: VirtualConnection, error: unknown): Promise<voi
   if (stopped) virtual.destroy();
   // Once it was released, the pool rolls back what is still open.
   else if (virtual.isOpen && virtual.session.state.transaction !== 'none') {
-    const rolledBack = virtual.command('ROLLBACK');
+    const rolledBack = virtual.ownCommand('ROLLBACK');
     // What the function left behind may not run after it, on its own.
     virtual.release();
     // A connection that is given back with an open transaction is reset.

@@ -70,7 +70,14 @@ export class VirtualConnection {
 
   /** Runs a statement after those before it. */
   run(statement: Statement, command?: DeferredCommand): Promise<StatementAnswer> {
-    const context = this.#host.contextOf(statement.limits);
+    return this.#start(statement, this.#host.contextOf(statement.limits), command);
+  }
+
+  #start(
+    statement: Statement,
+    context: CallContext,
+    command: DeferredCommand | undefined,
+  ): Promise<StatementAnswer> {
     if (!isStatementTraced()) return this.#runInTurn(statement, context, command);
     return traceStatement(statement.sql, (trace) =>
       this.#runInTurn(statement, { ...context, trace }, command),
@@ -95,9 +102,15 @@ export class VirtualConnection {
     });
   }
 
-  /** Runs a statement that is ours and not the caller's. */
+  /** Runs a statement without values that the caller asked for by a method. */
   async command(sql: string, limits?: StatementLimits): Promise<void> {
     await this.run({ ...readStatement('query', sql, undefined), limits });
+  }
+
+  /** Runs a statement that is ours and not the caller's. */
+  async ownCommand(sql: string, limits?: StatementLimits): Promise<void> {
+    const context = { ...this.#host.contextOf(limits), isOwn: true };
+    await this.#start({ ...readStatement('query', sql, undefined), limits }, context, undefined);
   }
 
   /** Asks the server that it is bound to, or one that serves reads, for a sign of life. */
@@ -110,12 +123,14 @@ export class VirtualConnection {
 
   /** Forgets all session state: transaction, variables, temporary tables, locks, settings. */
   async reset(limits?: CallOptions): Promise<void> {
+    this.#session.doubt.checkReset('reset()');
     this.#generation += 1;
     await this.#inTurn(this.#host.contextOf(limits).deadline, async () => this.#session.clear());
   }
 
   /** Continues as another user or in another database, on the primary, until it is released. */
   async changeUser(options: ConnectionOptions, limits?: CallOptions): Promise<void> {
+    this.#session.doubt.checkReset('changeUser()');
     const context = this.#host.contextOf(limits);
     this.#generation += 1;
     await this.#inTurn(context.deadline, async () => {

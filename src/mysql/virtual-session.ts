@@ -92,6 +92,7 @@ export class VirtualSession {
     let classification = ports.classify(statement.sql, mode);
     const { deadline, scope } = context;
     if (this.#doubt.mustAsk(classification)) await this.#inquire(deadline);
+    if (context.isOwn !== true) this.#doubt.checkCaller(classification, this.#loss);
     if (this.#loss !== undefined && isAcknowledgement(this.#loss, classification)) {
       this.#loss = undefined;
       return nothingDone;
@@ -231,7 +232,7 @@ export class VirtualSession {
     statement: Statement,
     classification: Classification,
     need: Need,
-    { deadline, scope }: CallContext,
+    { deadline, scope, isOwn }: CallContext,
     command: DeferredCommand | undefined,
   ): Promise<{ readonly answer: StatementAnswer } | { readonly error: unknown; readonly remedy: Remedy }> {
     const node = this.#ports.node(connection.node);
@@ -257,6 +258,7 @@ export class VirtualSession {
       noteAnswer(scope, connection, classification, [before, this.#state], answer);
       this.#noteTrace(connection, classification, answer[0]);
       this.#doubt.succeeded(before, classification, this.#state, status, isMarked);
+      if (isOwn !== true) this.#loss = this.#doubt.lossAfter(before, this.#state, connection) ?? this.#loss;
       return { answer };
     } catch (thrown) {
       if (thrown instanceof NotSent) {

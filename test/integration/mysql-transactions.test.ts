@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isStormlampError } from '../../src/common/stormlamp-error.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
+import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { EVERY_CLIENT_DATABASE } from './client-databases.js';
 import { eventually } from './eventually.js';
@@ -441,37 +442,108 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     }
   });
 
-  test('a function that committed a part of its work on the way is not run again', async () => {
+  test('the function cannot end its transaction: the statement is refused and not sent', async () => {
     const several = await createMysqlCluster({ ...withSeveral(servers.options().mysql), pool: { max: 4 } });
-    await servers.primary.query('DROP PROCEDURE IF EXISTS shop.halfway');
-    await servers.primary.query(
-      'CREATE PROCEDURE shop.halfway() BEGIN COMMIT; START TRANSACTION; UPDATE shop.account SET n = n + 1 WHERE id = 2; END',
-    );
-    const deadlock = 'INSERT INTO dead VALUES (1)';
-    const attemptsWith = async (text: string): Promise<number> => {
-      let attempts = 0;
-      const work = several.transaction(async (db) => {
-        attempts += 1;
-        await db.query('UPDATE account SET n = n + 1 WHERE id = 1');
-        await db.query(text);
-        await db.query(deadlock);
-      });
-      await expect(work).rejects.toMatchObject({ errno: 1213 });
-      return attempts;
-    };
-    try {
-      for (const text of [
+    const ends: [string, (db: MysqlConnection) => Promise<unknown>][] = [
+      ...[
+        'COMMIT',
+        'ROLLBACK',
+        'BEGIN',
+        'START TRANSACTION READ ONLY',
+        'SET autocommit = 1',
+        'SET autocommit = 0',
+        'ALTER TABLE dead COMMENT "x"',
+        'LOCK TABLES dead READ',
         'COMMIT; ROLLBACK',
         'COMMIT; SET TRANSACTION READ WRITE',
         'COMMIT; BEGIN; SAVEPOINT a',
-        'CALL halfway()',
-      ]) {
-        const [first] = await balances();
-        expect([text, await attemptsWith(text)]).toEqual([text, 1]);
-        expect((await balances())[0]).toBe(Number(first) + 1);
+        'ROLLBACK; SAVEPOINT a',
+      ].map((text): [string, (db: MysqlConnection) => Promise<unknown>] => [text, (db) => db.query(text)]),
+      ['commit()', (db) => db.commit()],
+      ['rollback()', (db) => db.rollback()],
+      ['beginTransaction()', (db) => db.beginTransaction()],
+      ['reset()', (db) => db.reset()],
+      ['changeUser()', (db) => db.changeUser({ database: 'shop' })],
+      ['rollback() of an inner one', () => several.transaction((inner) => inner.rollback())],
+    ];
+    try {
+      for (const [what, end] of ends) {
+        let attempts = 0;
+        const given = several.transaction(async (db) => {
+          attempts += 1;
+          await db.query('UPDATE account SET n = n - 10 WHERE id = 1');
+          await end(db);
+        });
+        await expect(given, what).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+        expect([what, attempts, await balances()]).toEqual([what, 1, [100, 100]]);
       }
-      // One that left the transaction alone is no reason not to.
-      expect(await attemptsWith('CALL harmless()')).toBe(4);
+      // A function that goes on after the refusal has its whole transaction.
+      await several.transaction(async (db) => {
+        await db.query('UPDATE account SET n = n - 10 WHERE id = 1');
+        for (const [, end] of ends) await end(db).catch(() => undefined);
+        await db.query('UPDATE account SET n = n + 10 WHERE id = 2');
+      });
+      expect(await balances()).toEqual([90, 110]);
+    } finally {
+      await several.close();
+    }
+    await poolIsIdle();
+  });
+
+  test('a transaction that a procedure ended is not taken for a whole one, and not run again', async () => {
+    const several = await createMysqlCluster({ ...withSeveral(servers.options().mysql), pool: { max: 4 } });
+    const write = 'UPDATE shop.account SET n = n + 1 WHERE id = 2';
+    for (const [name, body] of [
+      ['commits', 'COMMIT;'],
+      ['rolls_back', 'ROLLBACK;'],
+      ['halfway', `COMMIT; START TRANSACTION; ${write};`],
+      ['anew', `ROLLBACK; START TRANSACTION; ${write};`],
+    ]) {
+      await servers.primary.query(`DROP PROCEDURE IF EXISTS shop.${name}`);
+      await servers.primary.query(`CREATE PROCEDURE shop.${name}() BEGIN ${body} END`);
+    }
+    const texts = ['CALL commits()', 'CALL rolls_back()', 'CALL halfway()', 'CALL anew()'];
+    texts.push('DO 1; CALL commits()', 'ROLLBACK; SET TRANSACTION READ WRITE', "EXECUTE IMMEDIATE 'COMMIT'");
+    // MySQL has none; there a prepared COMMIT does the same.
+    if (flavor === 'mysql') texts.splice(-1, 1, "PREPARE ends FROM 'COMMIT'; EXECUTE ends");
+    try {
+      for (const text of texts) {
+        const isCommit = !/roll|anew/i.test(text);
+        for (const after of ['nothing', 'a write', 'a caught write', 'an inner transaction', 'a deadlock']) {
+          let attempts = 0;
+          await servers.primary.query('REPLACE INTO shop.account VALUES (1, 100), (2, 100)');
+          const work = several.transaction(async (db) => {
+            attempts += 1;
+            await db.query('UPDATE account SET n = n - 10 WHERE id = 1');
+            await db.query(text);
+            const second = 'UPDATE account SET n = n + 10 WHERE id = 2';
+            if (after === 'a write') await db.query(second);
+            if (after === 'a caught write') await db.query(second).catch(() => undefined);
+            if (after === 'an inner transaction')
+              await several.transaction((inner) => inner.query(second)).catch(() => undefined);
+            if (after === 'a deadlock') await db.query('INSERT INTO dead VALUES (1)');
+          });
+          const what = `${text}, then ${after}`;
+          await expect(work, what).rejects.toMatchObject({
+            code: text.startsWith('ROLLBACK;') ? 'ERR_TRANSACTION_LOST' : 'ERR_OUTCOME_UNKNOWN',
+          });
+          expect([what, attempts, await balances()]).toEqual([what, 1, [isCommit ? 90 : 100, 100]]);
+        }
+      }
+      // One that leaves the transaction alone takes nothing away.
+      let attempts = 0;
+      const work = several.transaction(async (db) => {
+        attempts += 1;
+        await db.query('CALL harmless()');
+        await db.query('INSERT INTO dead VALUES (1)');
+      });
+      await expect(work).rejects.toMatchObject({ errno: 1213 });
+      expect(attempts).toBe(4);
+      await several.transaction(async (db) => {
+        await db.query('UPDATE account SET n = 8 WHERE id = 1');
+        await db.query('CALL harmless()');
+      });
+      expect((await balances())[0]).toBe(8);
     } finally {
       await several.close();
     }

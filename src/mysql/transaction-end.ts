@@ -1,0 +1,35 @@
+/** The end of a transaction that belongs to `transaction(fn)`: a statement of the function must not be it. */
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { Classification, TransactionEffect } from './classifier/classification.js';
+
+/** What leaves an open transaction open. */
+const STAYS_OPEN: ReadonlySet<TransactionEffect | undefined> = new Set([
+  undefined,
+  'savepoint',
+  'next-transaction',
+]);
+
+/**
+ * Refuses a statement that ends the open transaction, begins another one, or changes autocommit.
+ *
+ * @throws StormlampError `ERR_UNSUPPORTED`.
+ */
+export function refuseEnd({ transaction, implicitCommit, because }: Classification): void {
+  if (implicitCommit || !STAYS_OPEN.has(transaction)) throw endRefused(`A statement (${because})`);
+}
+
+/** The error of what would end the transaction of a function. */
+export function endRefused(what: string): StormlampError {
+  return new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    `${what} would end the transaction that transaction(fn) commits when fn resolves, and was not sent. Throw an error to ` +
+      'roll back, call transaction() inside it for a part of its own, or take a connection with getConnection()',
+  );
+}
+
+/** Why a transaction is over although no statement failed: only what the server does by itself is not seen before. */
+export function endedInside(): Error {
+  return new Error(
+    'A statement of the function has ended it, such as a call of a procedure that commits or rolls back',
+  );
+}
