@@ -184,6 +184,11 @@ export const failoverLines: LogRules<FailoverEvents> = {
     `${node} has ${transactions} transactions that the primary lacks`,
     { node, gtids, transactions },
   ],
+  'rebuild-needed': ({ node, from, why, detail }) => [
+    'error',
+    `${node} cannot go on from where it is and serves nothing until it is rebuilt from ${from}`,
+    { node, from, why, ...(detail === '' ? {} : { detail }) },
+  ],
   'leadership-changed': ({ leads }) => [
     'info',
     leads ? 'this process acts by itself now' : 'this process no longer acts by itself',

@@ -69,6 +69,17 @@ export interface FailoverEvents {
   'failover-blocked': { readonly why: string; readonly reason: FailureKind };
   /** A node has transactions that the primary lacks: it serves nothing until an operator has decided. */
   'node-diverged': { readonly node: NodeId; readonly gtids: string; readonly transactions: number };
+  /**
+   * A node's data cannot go on from where it is, because it has transactions of its own (`gtids`) or the logs that it needs are
+   * gone: it serves nothing until it is rebuilt. `detail`: what its server says of it, '' when nothing.
+   */
+  'rebuild-needed': {
+    readonly node: NodeId;
+    readonly from: NodeId;
+    readonly why: 'errant' | 'purged';
+    readonly gtids: string;
+    readonly detail: string;
+  };
   /** This process was elected, or is no longer elected, to act by itself. */
   'leadership-changed': { readonly leads: boolean };
 }

@@ -34,6 +34,7 @@ const COUNTED = {
     'hook-failed': ['hook'],
     'lease-lost': [],
     'node-diverged': ['node'],
+    'rebuild-needed': ['node', 'why'],
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 

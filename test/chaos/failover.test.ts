@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { ChangeResult } from '../../src/failover/change/change-control.js';
 import { startLocalCluster } from '../../src/testing/index.js';
 import { now } from '../support/app-fleet.js';
-import { type CrashPoint, crashAtStep, writableNodes } from '../support/crash-at-step.js';
+import { writableNodes } from '../support/crash-at-step.js';
 import { World, type WorldOptions } from '../support/failover-world.js';
 import { switchUnderRawWriters } from '../support/raw-writers.js';
 
@@ -261,46 +261,6 @@ describe('state of the databases', () => {
 });
 
 describe('operations', () => {
-  scenario('47 twenty switchovers in a row', {}, async (world) => {
-    const gaps: number[] = [];
-    const own: number[] = [];
-    for (let round = 0; round < Number(process.env['STORMLAMP_CHAOS_ROUNDS'] ?? 20); round += 1) {
-      const since = now();
-      const result = await world.leader().ask<ChangeResult>('switchover');
-      expect(result).toMatchObject({ ok: true });
-      if (result.ok) own.push(result.writeGapMs);
-      await world.until('writes go on', () => world.acknowledgedAfter(now() - 50) > 0);
-      gaps.push(world.fleet.longestGapMs(since, now()));
-    }
-    const verdict = await world.finish();
-    return {
-      rounds: gaps.length,
-      gapP50: rank(gaps, 0.5),
-      gapP99: rank(gaps, 0.99),
-      ownP50: rank(own, 0.5),
-      acknowledged: verdict.acknowledged,
-      unknown: verdict.unknown,
-    };
-  });
-
-  scenario('47m twenty switchovers in a row on MySQL', { flavor: 'mysql' }, async (world) => {
-    const gaps: number[] = [];
-    for (let round = 0; round < Number(process.env['STORMLAMP_CHAOS_ROUNDS'] ?? 20); round += 1) {
-      const since = now();
-      expect(await world.leader().ask<ChangeResult>('switchover')).toMatchObject({ ok: true });
-      await world.until('writes go on', () => world.acknowledgedAfter(now() - 50) > 0);
-      gaps.push(world.fleet.longestGapMs(since, now()));
-    }
-    const verdict = await world.finish();
-    return {
-      rounds: gaps.length,
-      gapP50: rank(gaps, 0.5),
-      gapP99: rank(gaps, 0.99),
-      acknowledged: verdict.acknowledged,
-      unknown: verdict.unknown,
-    };
-  });
-
   scenario('48 two operators at once', {}, async (world) => {
     const asked = world.fleet.apps.map((app) =>
       app
@@ -341,48 +301,6 @@ describe('operations', () => {
   });
 });
 
-describe('10 the acting process is killed at every step of a switchover', () => {
-  const steps = [
-    'lock-change',
-    'begin',
-    'position',
-    'drain',
-    'wait-leases',
-    'lock-promote',
-    'wait-writers',
-    'refuse-writes',
-    'final-position',
-    'same-position',
-    'wait-handover',
-    'renew',
-    'stop-receiving',
-    'assert-applied',
-    'stop-replication',
-    'forget-source',
-    'epoch',
-    'take-writes',
-    'verify-writes',
-    'follow-0',
-    'start-replication',
-    'release',
-  ];
-  const points: CrashPoint[] = steps.map((step) => ({ step, phase: 'finished' }));
-  test.skipIf(only !== undefined && !only.includes('10'))('every step', async () => {
-    await using world = await World.open();
-    const outages: Record<string, number> = {};
-    for (const point of points) {
-      const result = await crashAtStep(world.servers, world.fleet, point);
-      outages[point.step] = Math.round(result.outageMs);
-      expect(result.verdict, point.step).toMatchObject({ lost: [], doubled: [], resurrected: [], torn: [] });
-    }
-    report.push({
-      scenario: '10 killed at every step of a switchover',
-      result: `ok ${JSON.stringify(outages)}`,
-    });
-    await world.finish();
-  });
-});
-
 describe('writers that know nothing of leases, as PHP is', () => {
   test.skipIf(only !== undefined && !only.includes('raw')).each([true, false])(
     'old primary refuses writes before the promotion: %s',
@@ -396,11 +314,6 @@ describe('writers that know nothing of leases, as PHP is', () => {
     },
   );
 });
-
-function rank(numbers: readonly number[], share: number): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
-}
 
 /** Not run, and why. */
 const NOT_RUN: readonly { readonly scenario: string; readonly why: string }[] = [

@@ -1,7 +1,7 @@
 /** Kills the process that makes a change at one step of its plan, and looks whether another one finishes or undoes it. */
 import type { LocalCluster, LocalDatabaseNode } from '../../src/testing/index.js';
 import { eventually } from '../integration/eventually.js';
-import { type AppFleet, now, type Verdict } from './app-fleet.js';
+import { type App, type AppFleet, now, type Verdict } from './app-fleet.js';
 
 /** Where the process dies. */
 export interface CrashPoint {
@@ -14,6 +14,8 @@ export interface CrashPoint {
 /** What came of it. */
 export interface CrashResult {
   readonly point: CrashPoint;
+  /** Whether the process died there; false when its change went by without that step. */
+  readonly died: boolean;
   /** How long nobody's write was acknowledged, milliseconds. */
   readonly outageMs: number;
   /** The primary in the end. */
@@ -30,46 +32,117 @@ export async function crashAtStep(
   fleet: AppFleet,
   point: CrashPoint,
 ): Promise<CrashResult> {
-  const name = `k${fleet.apps.length}`;
-  const victim = await fleet.start({ name, failover: { host: name, leaseMs: 3_000 }, killAt: point });
-  const since = now();
-  let gone = false;
-  void victim.exited.then(() => {
-    gone = true;
+  return await crash(servers, fleet, point, (victim) => victim.ask('switchover'));
+}
+
+/**
+ * Kills the primary, and the process that fails over at `point`. The writers pause until all replicas have everything, so that
+ * nothing is lost for any other reason. The old primary is started again afterwards, and follows.
+ */
+export async function crashInFailover(
+  servers: LocalCluster,
+  fleet: AppFleet,
+  point: CrashPoint,
+): Promise<CrashResult> {
+  const [old] = await writableNodes(servers);
+  if (old === undefined) throw new Error('no node takes writes');
+  const apps = [...fleet.apps];
+  let killed = false;
+  const result = await crash(servers, fleet, point, async (victim) => {
+    if (!killed) {
+      killed = true;
+      const held = apps.filter(({ alive }) => alive);
+      await Promise.all(held.map((app) => app.ask('hold')));
+      await everywhere(servers, old);
+      await old.kill();
+      await Promise.all(held.map((app) => app.ask('go')));
+    }
+    await victim.ask('failover', { force: true, acceptLoss: true });
   });
+  await old.start();
+  await eventually(
+    `after ${point.step} ${point.phase} the old primary follows`,
+    async () => {
+      const [primary, second] = await writableNodes(servers);
+      return second === undefined && (await followed(servers, primary));
+    },
+    90_000,
+  );
+  return result;
+}
+
+/** Takes a replica's source away, and kills the process that gives it back at `point`. */
+export async function crashInRejoin(
+  servers: LocalCluster,
+  fleet: AppFleet,
+  point: CrashPoint,
+): Promise<CrashResult> {
+  return await crash(servers, fleet, point, async (victim) => {
+    const [primary] = await writableNodes(servers);
+    const replica = servers.databases.find((node) => node !== primary);
+    if (replica === undefined) throw new Error('a replica is needed');
+    const [status] = await replica.query('SHOW SLAVE STATUS');
+    if (status !== undefined) {
+      await replica.query('STOP SLAVE');
+      await replica.query('RESET SLAVE ALL');
+    }
+    await victim.ask('rejoin', replica.id);
+  });
+}
+
+/** Lets a new process do `work` until it dies at `point`, and waits until everything is well again. */
+async function crash(
+  servers: LocalCluster,
+  fleet: AppFleet,
+  point: CrashPoint,
+  work: (victim: App) => Promise<unknown>,
+): Promise<CrashResult> {
+  const name = `k${fleet.apps.length}`;
+  const victim = await fleet.start({
+    name,
+    failover: { host: name, leaseMs: 3_000, automatic: false },
+    killAt: point,
+  });
+  const since = now();
+  const tell = (error: unknown): never => {
+    throw new Error(`${String(error)}\n${fleet.story(since)}`);
+  };
   // What an earlier crash has left may still be in repair: then nothing can be planned yet.
   await eventually(
     `the process dies at ${point.step}, or its change is over`,
     async () => {
-      if (!gone) await victim.ask('switchover').catch(() => undefined);
-      return gone || fleet.event('change-done', since, ({ app }) => app === name) !== undefined;
+      if (victim.alive) await work(victim).catch(() => undefined);
+      return !victim.alive || fleet.event('change-done', since, ({ app }) => app === name) !== undefined;
     },
     120_000,
-  ).catch((error: unknown) => {
-    throw new Error(`${String(error)}\n${fleet.story(since)}`);
-  });
+  ).catch(tell);
   const died = now();
   const [primary] = await eventually(
     `after ${point.step} ${point.phase} one node takes writes, the others follow it, and writes go on`,
     async () => {
-      const writes = fleet
-        .operations()
-        .some(({ outcome, began }) => outcome === 'acknowledged' && began > died);
-      if (!writes) return undefined;
+      if (fleet.acknowledgedAfter(died) === 0) return undefined;
       const writable = await writableNodes(servers);
       return writable.length === 1 && (await followed(servers, writable[0])) ? writable : undefined;
     },
     90_000,
-  ).catch((error: unknown) => {
-    throw new Error(`${String(error)}\n${fleet.story(since)}`);
-  });
+  ).catch(tell);
   if (primary === undefined) throw new Error('no node takes writes');
   return {
     point,
+    died: !victim.alive,
     outageMs: fleet.longestGapMs(since, now()),
     primary: primary.name,
     verdict: await fleet.verdict(primary),
   };
+}
+
+/** Waits until every replica has executed everything that `primary` has. */
+async function everywhere(servers: LocalCluster, primary: LocalDatabaseNode): Promise<void> {
+  const [row] = await primary.query<{ position: string }>('SELECT @@gtid_current_pos AS position');
+  for (const node of servers.databases) {
+    if (node === primary || !node.running) continue;
+    await node.query('SELECT MASTER_GTID_WAIT(?, 10)', [row?.position ?? '']);
+  }
 }
 
 /** The nodes that take the writes of ordinary users. */

@@ -54,6 +54,7 @@ for (const event of [
   'change-done',
   'failover-blocked',
   'node-diverged',
+  'rebuild-needed',
   'leadership-changed',
 ]) {
   manager.on(event, (detail) => send({ event, at: clock(), detail: plain(detail) }));

@@ -129,10 +129,18 @@ export class RepairShop {
         'node-diverged',
         'purged',
         [node],
-        `${node} needs logs that ${primary} does not have any more; rebuild it`,
+        `${node} needs logs that ${primary} does not have any more; rebuild it${repair.says === '' ? '' : ` (it says: ${repair.says})`}`,
       );
     }
-    return await rebuild(node, primary, repair.kind === 'diverged' ? 'errant' : 'purged', gtids);
+    const why = repair.kind === 'diverged' ? 'errant' : 'purged';
+    publish('rebuild-needed', {
+      node,
+      from: primary,
+      why,
+      gtids,
+      detail: repair.kind === 'purged' ? repair.says : '',
+    });
+    return await rebuild(node, primary, why, gtids);
   }
 
   async #resume(): Promise<boolean> {

@@ -16,6 +16,7 @@ import {
   witnessSteps,
 } from './plan-context.js';
 import { refused } from './plan-switchover.js';
+import { receiverTrouble } from './receiver-trouble.js';
 
 /** What is to be done about one node. */
 export type Repair =
@@ -25,8 +26,8 @@ export type Repair =
   | { readonly kind: 'plan'; readonly plan: FailoverPlan }
   /** It has transactions that the primary lacks: an operator has to decide. */
   | { readonly kind: 'diverged'; readonly gtids: string; readonly transactions: number }
-  /** The primary no longer has the logs that it would need. */
-  | { readonly kind: 'purged' };
+  /** The primary does not have the logs that it would need; `says`: what the server says of it, '' when nothing. */
+  | { readonly kind: 'purged'; readonly says: string };
 
 /** Why a node's data cannot go on from where it is; undefined when it can. Needs the primary surveyed after the node. */
 export function obstacleOf(
@@ -35,7 +36,7 @@ export function obstacleOf(
 ): Exclude<Repair, { kind: 'none' | 'plan' }> | undefined {
   if (node.numbering === 'file-position') {
     // Without GTIDs nobody can tell where in another server's log it would go on: its data has to be made anew.
-    return { kind: 'purged' };
+    return { kind: 'purged', says: '' };
   }
   const { flavor } = node.version;
   if (!isWithin(node.executed, primary.executed)) {
@@ -44,7 +45,7 @@ export function obstacleOf(
   }
   if (flavor !== 'mysql') return undefined;
   const purged = readTransactions(flavor, (variableOf(primary, 'gtid_purged') ?? '').replace(/\s/g, ''));
-  return purged !== undefined && !isWithin(purged, node.executed) ? { kind: 'purged' } : undefined;
+  return purged !== undefined && !isWithin(purged, node.executed) ? { kind: 'purged', says: '' } : undefined;
 }
 
 /** What is to be done about `node`, while `primary` is the primary. */
@@ -70,8 +71,14 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
     ? []
     : [step('refuse-writes', dialect.refuseWrites, 'it is not the primary')];
   if (channel !== undefined && context.sources.get(node) === primary) {
+    const trouble = receiverTrouble(channel.reception?.errno ?? 0);
+    if (channel.io === 'no' && trouble === 'logs-gone' && survey.numbering !== 'file-position') {
+      return obstacleOf(survey, source) ?? { kind: 'purged', says: channel.error };
+    }
+    // A receiver that was stopped keeps the error of its last attempt: that of a source that is dead since is no reason.
+    const failed = trouble !== 'none' || String(survey.status?.['Last_SQL_Error'] ?? '') !== '';
     const stopped =
-      channel.error === '' &&
+      !failed &&
       // While it receives, what it has received is kept when the other thread is started.
       (channel.io === 'no' ? channel.sql || !survey.hasUnapplied : channel.io === 'yes' && !channel.sql);
     if (!stopped && survey.readOnly) return { kind: 'none' };

@@ -62,6 +62,38 @@ describe('a node that came back', () => {
     if (repair.kind !== 'plan') throw new Error(repair.kind);
     expect(sqlOf(repair.plan.steps)).toEqual(['START SLAVE IO_THREAD']);
   });
+  const halted = (status: Readonly<Record<string, unknown>>): NodeSurvey =>
+    madeUp('db2', {
+      source: at('db1'),
+      status: { Slave_IO_Running: 'No', Slave_SQL_Running: 'No', ...status },
+    });
+  test('that was told to follow and not to start is started, whatever its last source had answered', () => {
+    // Its last source was dead: that error stays until it is started.
+    const errors = { Last_IO_Errno: 2003, Last_IO_Error: "error reconnecting to master 'repl@db9:3306'" };
+    const repair = planRejoin(context([madeUp('db1'), halted(errors)]), 'db2', 'db1');
+    if (repair.kind !== 'plan') throw new Error(repair.kind);
+    expect(sqlOf(repair.plan.steps)).toEqual(['START SLAVE']);
+  });
+  test.each([
+    ['that cannot apply', { Last_SQL_Errno: 1062, Last_SQL_Error: 'Duplicate entry' }],
+    ['whose receiver failed otherwise', { Last_IO_Errno: 1593, Last_IO_Error: 'equal server ids' }],
+  ])('%s is left as it is', (_, status) => {
+    expect(planRejoin(context([madeUp('db1'), halted(status)]), 'db2', 'db1').kind).toBe('none');
+  });
+  test.each([1236, 13_114])('whose source has no such logs (%i) has to be made anew', (errno) => {
+    const says = 'Got fatal error 1236 from master when reading data from binary log';
+    const lost = halted({ Last_IO_Errno: errno, Last_IO_Error: says });
+    expect(planRejoin(context([madeUp('db1'), lost]), 'db2', 'db1')).toEqual({ kind: 'purged', says });
+  });
+  test('whose source has no such logs because it has others of its own has diverged', () => {
+    const errant = madeUp('db2', {
+      source: at('db1'),
+      executed: '0-1-100,0-2-101',
+      received: '0-1-100',
+      status: { Slave_IO_Running: 'No', Last_IO_Errno: 1236, Last_IO_Error: 'not in the binlog' },
+    });
+    expect(planRejoin(context([madeUp('db1'), errant]), 'db2', 'db1')).toMatchObject({ kind: 'diverged' });
+  });
   test('whose applier somebody stopped is started again while it receives', () => {
     const stopped = madeUp('db2', {
       source: at('db1'),

@@ -1,0 +1,98 @@
+/**
+ * The process that makes a change is killed after every single step of every kind of plan; another one finishes or undoes it.
+ * STORMLAMP_CHAOS_ONLY names kinds of plans, STORMLAMP_CHAOS_STEPS steps.
+ */
+import { afterAll, describe, expect, test } from 'vitest';
+import { table } from '../support/chaos-report.js';
+import { type CrashResult, crashAtStep, crashInFailover, crashInRejoin } from '../support/crash-at-step.js';
+import { World } from '../support/failover-world.js';
+import { wanted } from '../support/scenarios.js';
+
+const PROMOTE = [
+  'renew',
+  'stop-receiving',
+  'assert-applied',
+  'stop-replication',
+  'forget-source',
+  'epoch',
+  'take-writes',
+  'verify-writes',
+  'follow-0',
+  'start-replication',
+  'release',
+];
+const PLANS = [
+  {
+    kind: 'switchover',
+    crash: crashAtStep,
+    steps: [
+      'lock-change',
+      'begin',
+      'position',
+      'drain',
+      'wait-leases',
+      'lock-promote',
+      'wait-writers',
+      'refuse-writes',
+      'final-position',
+      'same-position',
+      'wait-handover',
+      ...PROMOTE,
+    ],
+  },
+  {
+    kind: 'failover',
+    crash: crashInFailover,
+    steps: [
+      'lock-change',
+      'freeze',
+      'confirm',
+      'assert-complete',
+      'wait-handover',
+      'drain',
+      'confirm-again',
+      ...PROMOTE,
+    ],
+  },
+  {
+    kind: 'rejoin',
+    crash: crashInRejoin,
+    steps: ['lock-change', 'wait-handover', 'follow-0', 'start-replication', 'release'],
+  },
+] as const;
+const rows: (string | number)[][] = [];
+
+afterAll(() => {
+  const text = table(
+    ['plan', 'killed after', 'died there', 'longest time without a write', 'lost', 'doubled'],
+    rows,
+  );
+  console.log(text);
+});
+
+describe.each(PLANS)('$kind', ({ kind, crash, steps }) => {
+  test.skipIf(!wanted(kind))('killed after every step', async () => {
+    // Every failover here is the first one.
+    await using world = await World.open({ failover: { blockMs: 0 } });
+    const only = process.env['STORMLAMP_CHAOS_STEPS']?.split(',');
+    const tried = steps.filter((each) => only?.includes(each) ?? true);
+    for (const step of tried) {
+      const result: CrashResult = await crash(world.servers, world.fleet, { step, phase: 'finished' });
+      const { died, outageMs, verdict } = result;
+      rows.push([
+        kind,
+        step,
+        died ? 'yes' : 'no',
+        `${Math.round(outageMs)} ms`,
+        verdict.lost.length,
+        verdict.doubled.length,
+      ]);
+      console.log(rows.at(-1)?.join(' '));
+      expect(verdict, step).toMatchObject({ lost: [], doubled: [], resurrected: [], torn: [] });
+    }
+    await world.finish();
+    // The killing worked: nearly every process died where it was to.
+    const died = rows.filter(([plan, , there]) => plan === kind && there === 'yes').length;
+    expect(died).toBeGreaterThanOrEqual(tried.length - 2);
+  });
+});
