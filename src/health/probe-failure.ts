@@ -65,8 +65,3 @@ export function probeFailureOf(error: unknown): ProbeFailure {
     ? 'reset'
     : 'other';
 }
-
-/** Whether a failed probe still proves that the server lives. */
-export function provesLife(failure: ProbeFailure): boolean {
-  return failure === 'access-denied' || failure === 'too-many';
-}

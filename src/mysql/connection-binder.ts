@@ -105,6 +105,7 @@ export async function bindReader(ports: SessionPorts, context: CallContext, trie
 export async function bindWriter(ports: SessionPorts, context: CallContext): Promise<Bound> {
   const { deadline } = context;
   let patience: Deadline | undefined;
+  let isLastAttempt = false;
   for (let attempt = 0; ; attempt += 1) {
     let node = ports.router.writer;
     if (node === undefined) {
@@ -130,9 +131,12 @@ export async function bindWriter(ports: SessionPorts, context: CallContext): Pro
       ];
       await patience.race('Connecting', Promise.all(waits)).catch(() => undefined);
       deadline.check('Connecting');
-      if (patience.remainingMs() === 0) {
-        throw ports.router.writer === undefined ? noWriterError(ports.router.topology) : error;
-      }
+      if (patience.remainingMs() > 0) continue;
+      const { writer } = ports.router;
+      if (writer === undefined) throw noWriterError(ports.router.topology);
+      // Who has become the primary at the last moment was not asked yet.
+      if (writer === node || isLastAttempt) throw error;
+      isLastAttempt = true;
     }
   }
 }

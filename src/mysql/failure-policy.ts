@@ -47,10 +47,17 @@ export interface Failure {
   readonly errno: number | undefined;
 }
 
-/** What the error of a statement on `connection` says. */
-export function failureOf(error: unknown, connection: PhysicalConnection, delivered: boolean): Failure {
-  const known = classifyServerError(error, connection.flavor);
+/** What the error of a statement on `connection` says; `spreads` when the statement was one that {@link spreadsByItself}. */
+export function failureOf(
+  error: unknown,
+  connection: PhysicalConnection,
+  delivered: boolean,
+  spreads = false,
+): Failure {
   const { errno, code } = error as { errno?: unknown; code?: unknown };
+  const meaning = classifyServerError(error, connection.flavor);
+  const known: ServerErrorMeaning =
+    spreads && errno === 1205 ? { answered: true, connection: 'lost', kind: 'connection-lost' } : meaning;
   return {
     // What neither the server nor the system said comes out of the driver's own parsing: nobody knows what is left to read.
     meaning: known.answered ? known : { ...known, connection: 'lost' },
@@ -64,6 +71,15 @@ export function failureOf(error: unknown, connection: PhysicalConnection, delive
       (isStormlampError(error) && !isLocalFileError(error)) || code === 'PROTOCOL_SEQUENCE_TIMEOUT',
     errno: typeof errno === 'number' ? errno : undefined,
   };
+}
+
+/**
+ * Whether a member of a Galera cluster has the others execute a statement before it does so itself. It takes no locks of
+ * transactions then, which are ended instead: where it answers all the same that it waited in vain for a lock (1205), it
+ * waited for members that it lost, and they may have got the statement.
+ */
+export function spreadsByItself({ kind, implicitCommit }: Classification): boolean {
+  return kind === 'write' && implicitCommit;
 }
 
 /** What may be done about the failure of a statement that ran in `state` (as it was before the statement). */

@@ -84,7 +84,7 @@ export function outcomeUnknown(node: NodeId, classification: Classification, cau
   const commit = transaction === 'commit' || transaction === 'xa-commit';
   const unknown = new StormlampError(
     ErrorCode.OUTCOME_UNKNOWN,
-    `${commit ? 'A COMMIT' : 'A write'} was under way on ${node} when its connection was lost; it may or may not have happened: ` +
+    `${commit ? 'A COMMIT' : 'A write'} was under way on ${node} when ${whatWasLost(cause)}; it may or may not have happened: ` +
       `${describeError(cause)}. Look at the data before doing it again`,
     { cause, node },
   );
@@ -98,6 +98,14 @@ export function outcomeUnknown(node: NodeId, classification: Classification, cau
       node,
     },
   );
+}
+
+/** Of all errors of a living server, only a member of a Galera cluster answers these to a write that it could not spread. */
+function whatWasLost(cause: unknown): string {
+  const errno = (cause as { errno?: unknown } | undefined)?.errno;
+  return errno === 1180 || errno === 1205
+    ? 'it lost the other members of its cluster'
+    : 'its connection was lost';
 }
 
 /** The error that a caller gets for a statement with this remedy; `loss` is that of the session, when it has one. */

@@ -173,6 +173,12 @@ export class QueryRouter {
     return found !== undefined && hasBarrier(found);
   }
 
+  /** Whether `node` was a member of a Galera cluster when it was last seen. */
+  isGalera(node: NodeId): boolean {
+    const found = this.#view.topology().nodes.find(({ id }) => id === node);
+    return found !== undefined && knownFacts(found)?.group?.kind === 'galera';
+  }
+
   /**
    * Whether `node`, which was chosen for a read that must see `wanted`, may lack it all the same: a supposed primary that was
    * replaced since it was looked at, or a member of a group that has to be asked anyhow.

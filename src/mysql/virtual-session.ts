@@ -11,7 +11,7 @@ import type { Classification } from './classifier/classification.js';
 import { addTried, awaitRoleChange, awaitService, type Bound, type Tried } from './connection-binder.js';
 import { ConnectionTraces } from './connection-traces.js';
 import type { DeferredCommand } from './deferred-command.js';
-import { failureOf, type Remedy, remedyFor } from './failure-policy.js';
+import { failureOf, type Remedy, remedyFor, spreadsByItself } from './failure-policy.js';
 import { HeldConnection } from './held-connection.js';
 import { stateToLeaveWith } from './leave-replica.js';
 import { lossError } from './lost-errors.js';
@@ -305,7 +305,8 @@ export class VirtualSession {
     error: unknown,
     command: DeferredCommand | undefined,
   ): { readonly error: unknown; readonly remedy: Remedy } {
-    const failure = failureOf(error, connection, command?.delivered === true);
+    const spreads = spreadsByItself(classification) && this.#ports.router.isGalera(connection.node);
+    const failure = failureOf(error, connection, command?.delivered === true, spreads);
     const { meaning, errno, interrupted } = failure;
     if (interrupted) this.#ports.cancel(connection, statement.sql);
     const remedy = remedyFor(classification, before, failure);

@@ -1,7 +1,7 @@
 /** Who is the primary, decided from what all nodes say about themselves; a pure function, so that every process agrees. */
 import type { NodeId } from '../common/node-address.js';
 import { gtidReached, gtidsContained } from './gtid-position.js';
-import type { NodeDescription } from './node-description.js';
+import { isHidden, type NodeDescription } from './node-description.js';
 import type { ReplicationGraph } from './replication-graph.js';
 import type { TopologyWarning, WriterState } from './topology-description.js';
 
@@ -26,7 +26,8 @@ export interface WriterVerdict {
  * - A sole claim that no node follows is void while nodes that answer follow somebody else: that is an old primary that came back.
  *   It is disputed by a writable node without a source that has more transactions: that may be its successor.
  * - Without any claim, a single writable node without a source is taken if no node that answers contradicts it and it did not
- *   already stand beside a living primary: a two-node cluster after a promotion by hand.
+ *   already stand beside a living primary: a two-node cluster after a promotion by hand. It is not taken while a server lives
+ *   that the monitor cannot see into: that one may be the primary of others.
  * - Two claims are a split brain, unless one is followed by all (or was the last primary, and none follow another) and the
  *   others provably have nothing that it lacks: those are stale.
  */
@@ -43,7 +44,7 @@ export function deriveWriter(
       facts.channels.length === 0 &&
       (facts.replicationVisible || configuredRole === 'primary'),
   );
-  const claims = ringPrimaries(nodes, graph);
+  const claims = ringPrimaries(nodes, graph, lastPrimary);
   for (const node of alone) {
     const isClaim =
       node.configuredRole === 'primary' || node.id === lastPrimary || stance.followers(node).length > 0;
@@ -54,7 +55,7 @@ export function deriveWriter(
     claims.push(...alone.filter((node) => node.alone?.beside === undefined && isAhead(node, first)));
   }
   const [sole] = claims;
-  if (sole === undefined) return withoutClaim(alone, stance, nodes.length);
+  if (sole === undefined) return withoutClaim(alone, stance, nodes);
   if (claims.length === 1) return soleClaim(sole, stance, nodes.length);
   return disputed(claims, stance, lastPrimary);
 }
@@ -85,14 +86,19 @@ class Stance {
   }
 }
 
-function withoutClaim(alone: readonly UpNode[], stance: Stance, known: number): WriterVerdict {
+function withoutClaim(
+  alone: readonly UpNode[],
+  stance: Stance,
+  nodes: readonly NodeDescription[],
+): WriterVerdict {
   const [only, second] = alone;
   const isSuccessor =
     only !== undefined &&
     second === undefined &&
     only.alone?.beside === undefined &&
-    stance.opponents(only).length === 0;
-  return isSuccessor ? taken(only, stance, known) : { writer: { kind: 'no-primary' }, warnings: [] };
+    stance.opponents(only).length === 0 &&
+    !nodes.some(isHidden);
+  return isSuccessor ? taken(only, stance, nodes.length) : { writer: { kind: 'no-primary' }, warnings: [] };
 }
 
 function soleClaim(node: UpNode, stance: Stance, known: number): WriterVerdict {
@@ -147,7 +153,11 @@ function disputed(claims: readonly UpNode[], stance: Stance, lastPrimary: NodeId
 }
 
 /** The claimant of each ring of circular replication. */
-function ringPrimaries(nodes: readonly NodeDescription[], graph: ReplicationGraph): UpNode[] {
+function ringPrimaries(
+  nodes: readonly NodeDescription[],
+  graph: ReplicationGraph,
+  lastPrimary: NodeId | undefined,
+): UpNode[] {
   const up = nodes.filter((node) => node.state === 'up');
   const claims: UpNode[] = [];
   const seen = new Set<NodeId>();
@@ -166,8 +176,11 @@ function ringPrimaries(nodes: readonly NodeDescription[], graph: ReplicationGrap
     );
     // Of an active and a passive side, the passive one was made writable when the active one was gone.
     const hasDied = nodes.some(
-      ({ id, state, configuredRole }) =>
-        state === 'down' && configuredRole === 'primary' && upstream.includes(id),
+      (other) =>
+        other.state === 'down' &&
+        (!isHidden(other) || only?.id === lastPrimary) &&
+        other.configuredRole === 'primary' &&
+        upstream.includes(other.id),
     );
     const isSwapped = hasRetired || (hasDied && only?.madeWritable === true);
     const claim = configured ?? (isSwapped && second === undefined ? only : undefined);

@@ -138,6 +138,11 @@ export type ProbeFailure =
   | 'protocol'
   | 'other';
 
+/** Whether a failed probe still proves that the server lives. */
+export function provesLife(failure: ProbeFailure): boolean {
+  return failure === 'access-denied' || failure === 'too-many';
+}
+
 /** What one probe of one node found. `at` is in monotonic milliseconds. */
 export type Observation =
   | {
@@ -240,6 +245,20 @@ export type NodeDescription =
 /** The role of a node now: only a node that answers has one. */
 export function roleOf(node: NodeDescription): NodeRole {
   return node.state === 'up' ? node.role : 'unknown';
+}
+
+/**
+ * Whether the server of a node lives and has not let the monitor see anything since it was last down, or ever: whether it
+ * takes writes of others is not known.
+ */
+export function isHidden(node: NodeDescription): boolean {
+  return node.state === 'down' && provesLife(node.failure);
+}
+
+/** Why a node that is down takes nothing, for messages. */
+export function whyDown(node: Extract<NodeDescription, { state: 'down' }>): string {
+  const what = isHidden(node) ? 'it lives, but shows the monitor nothing' : 'it is down';
+  return `${what} (${node.failure}): ${node.error.message}`;
 }
 
 /** Lag in milliseconds with the age of its measurement added; null when unknown or when the node has no source. */

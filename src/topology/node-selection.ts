@@ -1,7 +1,7 @@
 /** Which nodes may take a call, as a pure function of the topology; who of them takes it is decided by a balance. */
 import type { NodeId } from '../common/node-address.js';
 import type { GtidPosition } from './gtid-position.js';
-import type { NodeDescription } from './node-description.js';
+import { type NodeDescription, whyDown } from './node-description.js';
 import type { ReadPreference } from './read-preference.js';
 import { unfitness } from './replica-freshness.js';
 import type { TopologyDescription } from './topology-description.js';
@@ -170,7 +170,7 @@ function reasonAgainst(
   criteria: SelectionCriteria,
 ): string {
   if (node.state === 'new') return 'it was not looked at yet';
-  if (node.state === 'down') return `it is down (${node.failure}): ${node.error.message}`;
+  if (node.state === 'down') return whyDown(node);
   const reason = obstacle(node, topology, criteria);
   if (reason !== undefined) return reason;
   if (criteria.avoid?.has(node.id) === true) return 'it was already tried';

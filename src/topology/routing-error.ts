@@ -1,7 +1,7 @@
 /** The errors of calls that found no node: they carry the topology that was seen and say of each node why it was not taken. */
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import type { NodeDescription } from './node-description.js';
+import { type NodeDescription, whyDown } from './node-description.js';
 import type { RejectedNode, SelectionCriteria } from './node-selection.js';
 import type { TopologyDescription } from './topology-description.js';
 
@@ -65,7 +65,7 @@ export function noReaderError(
 
 function reasonNotWriter(node: NodeDescription, topology: TopologyDescription): string {
   if (node.state === 'new') return 'it was not looked at yet';
-  if (node.state === 'down') return `it is down (${node.failure}): ${node.error.message}`;
+  if (node.state === 'down') return whyDown(node);
   const warning = topology.warnings.find(
     ({ node: about, code }) => about === node.id && code !== 'writable-replica',
   );

@@ -1,7 +1,7 @@
 /** Troubles that can be read off the nodes themselves, however the primary was found. */
 import type { NodeId } from '../common/node-address.js';
 import { nearest } from '../common/option-reader.js';
-import type { NodeDescription } from './node-description.js';
+import { isHidden, type NodeDescription } from './node-description.js';
 import { knownFacts } from './replication-graph.js';
 import type { TopologyWarning } from './topology-description.js';
 
@@ -27,6 +27,12 @@ export function standingWarnings(
         `${node.id} and ${twin} have the same server_id ${serverId}; replication between them cannot work, and they may be one server under two names.`,
       );
     } else if (serverId !== 0) byServerId.set(serverId, node.id);
+    if (node.state === 'down' && isHidden(node)) {
+      warn(
+        'blind-monitor',
+        `${node.id} lives but answers the monitor with ${node.failure}; whether it takes writes is not known, so no node becomes primary that nothing but its being writable speaks for.`,
+      );
+    }
     if (node.state !== 'up') continue;
     const { readOnly, replicationVisible } = node.facts;
     if (node.role === 'replica' && !readOnly && replicationVisible && node.facts.group === undefined) {

@@ -1,5 +1,11 @@
 /** How one observation changes the description of the node that it is about. */
-import type { NodeDescription, Observation, ServerFacts, SourceLost } from './node-description.js';
+import {
+  type NodeDescription,
+  type Observation,
+  provesLife,
+  type ServerFacts,
+  type SourceLost,
+} from './node-description.js';
 
 /** Weight of the newest round trip in the moving average. */
 const LATENCY_WEIGHT = 0.2;
@@ -29,7 +35,7 @@ export function updateNode(before: NodeDescription, observation: Observation): N
   }
   const { failure, error } = observation;
   // The server answered, only not to the monitor: what its own users see is for them to find out.
-  if (before.state === 'up' && (failure === 'too-many' || failure === 'access-denied')) {
+  if (before.state === 'up' && provesLife(failure)) {
     return { ...before, blind: { failure, error, since: before.blind?.since ?? at } };
   }
   const wasDown = before.state === 'down' ? before : undefined;

@@ -640,6 +640,66 @@ export const topologyCases: readonly TopologyCase[] = [
     rounds: [{ see: { a: 'access-denied', b: orphan('b', 'a'), c: orphan('c', 'a') }, writer: 'nobody' }],
   },
   {
+    name: 'a lone writable node is not taken beside a full server that was never seen: it may be the primary of others',
+    nodes: two,
+    rounds: [
+      {
+        see: { a: 'too-many', b: master('b') },
+        writer: 'nobody',
+        warnings: ['blind-monitor a', 'stray-node b'],
+      },
+      { see: { a: master('a') }, writer: 'a', warnings: ['stray-node b'] },
+    ],
+  },
+  {
+    name: 'a server that never let the monitor in and then dies is no reason any more',
+    nodes: two,
+    rounds: [
+      { see: { a: 'access-denied', b: master('b') }, writer: 'nobody' },
+      { see: { a: 'refused' }, writer: 'b', warnings: ['unfollowed-primary b'] },
+    ],
+  },
+  {
+    name: 'a primary that is restarted and full is not replaced by the replica that is made writable meanwhile',
+    nodes: two,
+    rounds: [
+      { see: { a: master('a'), b: slave('b', 'a') }, writer: 'a' },
+      { see: { a: 'refused', b: orphan('b', 'a') }, writer: 'nobody' },
+      { see: { a: 'too-many' }, writer: 'nobody' },
+      { see: { b: master('b') }, writer: 'nobody' },
+      { see: { a: master('a') }, writer: 'a', epoch: 1 },
+    ],
+  },
+  {
+    name: 'a full server takes the writes from nobody who was promoted before it was back, or whom others follow',
+    nodes: three,
+    rounds: [
+      { see: { a: 'too-many', b: master('b'), c: slave('c', 'b') }, writer: 'b', epoch: 1 },
+      { see: { a: 'refused', c: 'refused' }, writer: 'b' },
+      { see: { a: 'too-many', c: 'too-many' }, writer: 'b', epoch: 1 },
+    ],
+  },
+  {
+    name: 'circular replication: the active side that is back and full has not died',
+    nodes: two,
+    rounds: [
+      { see: { a: slave('a', 'b', {}, classic), b: slave('b', 'a') }, writer: 'a' },
+      { see: { a: 'refused', b: orphan('b', 'a') }, writer: 'nobody' },
+      { see: { a: 'too-many' }, writer: 'nobody' },
+      { see: { b: slave('b', 'a', {}, classic) }, writer: 'nobody' },
+      { see: { a: slave('a', 'b', {}, classic) }, writer: 'a', epoch: 1 },
+    ],
+  },
+  {
+    name: 'circular replication: the passive side keeps the writes while the other one is back and full',
+    nodes: two,
+    rounds: [
+      { see: { a: slave('a', 'b', {}, classic), b: slave('b', 'a') }, writer: 'a' },
+      { see: { a: 'refused', b: orphan('b', 'a', classic) }, writer: 'b', epoch: 2 },
+      { see: { a: 'too-many' }, writer: 'b', epoch: 2 },
+    ],
+  },
+  {
     name: 'an overloaded old primary gives way to the one that is promoted',
     nodes: three,
     rounds: [

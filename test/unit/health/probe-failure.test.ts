@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
-import { probeFailureOf, provesLife } from '../../../src/health/probe-failure.js';
+import { probeFailureOf } from '../../../src/health/probe-failure.js';
+import { provesLife } from '../../../src/topology/node-description.js';
 
 const error = (fields: object, message = 'made up'): Error => Object.assign(new Error(message), fields);
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
 import { classify } from '../../../src/mysql/classifier/statement-classifier.js';
-import { type Failure, failureOf, remedyFor } from '../../../src/mysql/failure-policy.js';
+import { type Failure, failureOf, remedyFor, spreadsByItself } from '../../../src/mysql/failure-policy.js';
 import type { PhysicalConnection } from '../../../src/mysql/physical-connection.js';
 import { FRESH_SESSION, type SessionState } from '../../../src/mysql/session-state.js';
 
@@ -134,6 +134,20 @@ describe('a member of a Galera cluster that is out of it', () => {
     const failed = server(1180, 'Error (provider status: Not connected to Primary Component)');
     expect(remedy('INSERT INTO t VALUES (1)', free, failed)).toBe('outcome-unknown');
     expect(remedy('COMMIT', readWrite, failed)).toBe('outcome-unknown');
+  });
+
+  test('a definition that it could not spread is unknown; anything else waited for a lock', () => {
+    const timeout = server(1205, 'Lock wait timeout exceeded; try restarting transaction');
+    const outcome = (sql: string, state: SessionState, inGalera: boolean): string => {
+      const spreads = inGalera && spreadsByItself(classify(sql));
+      return remedyFor(classify(sql), state, failureOf(timeout, connection, false, spreads));
+    };
+    expect(outcome('CREATE TABLE x (i INT)', free, true)).toBe('outcome-unknown');
+    expect(outcome('CREATE TABLE x (i INT)', readWrite, true)).toBe('outcome-unknown');
+    expect(outcome('GRANT SELECT ON *.* TO a', free, true)).toBe('outcome-unknown');
+    expect(outcome('CREATE TABLE x (i INT)', free, false)).toBe('pass');
+    expect(outcome('UPDATE t SET v = 1', free, true)).toBe('pass');
+    expect(outcome('LOCK TABLES t WRITE', free, true)).toBe('pass');
   });
 });
 

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { Deadline } from '../../../src/common/deadline.js';
+import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
+import { bindWriter } from '../../../src/mysql/connection-binder.js';
+import type { CallContext, SessionPorts } from '../../../src/mysql/session-ports.js';
+import { initialTopology } from '../../../src/topology/describe-topology.js';
+
+/** A cluster whose writer is what `writers` says, one after the other, with every attempt to connect. */
+function clusterOf(
+  writers: readonly string[],
+  connect: (node: string) => unknown,
+): { ports: SessionPorts; tried: string[] } {
+  const tried: string[] = [];
+  const ports = {
+    router: {
+      get writer(): string | undefined {
+        return writers[tried.length] ?? writers.at(-1);
+      },
+      topology: initialTopology([]),
+    },
+    // The time is over with the first attempt.
+    blockMs: 0,
+    checkOpen: () => undefined,
+    refresh: () => Promise.resolve(),
+    node: (id: string) => ({
+      acquire: () => {
+        tried.push(id);
+        return Promise.resolve().then(() => connect(id));
+      },
+    }),
+  };
+  return { ports: ports as unknown as SessionPorts, tried };
+}
+
+const context: CallContext = { deadline: Deadline.of({ timeoutMs: 30_000 }), scope: undefined };
+const gone = (node: string): never => {
+  throw new StormlampError(ErrorCode.NODE_UNREACHABLE, `${node} is gone`, { node });
+};
+
+test('a write whose patience ends when another node has become the primary goes there', async () => {
+  const { ports, tried } = clusterOf(['a', 'b'], (node) => (node === 'a' ? gone(node) : node));
+  await expect(bindWriter(ports, context)).resolves.toMatchObject({ connection: 'b' });
+  expect(tried).toEqual(['a', 'b']);
+});
+
+test('it does not follow the primary for ever', async () => {
+  const { ports, tried } = clusterOf(['a', 'b', 'a', 'b', 'a'], gone);
+  await expect(bindWriter(ports, context)).rejects.toThrow('b is gone');
+  expect(tried).toEqual(['a', 'b']);
+});
+
+test('the last error is told when the same node is still the primary', async () => {
+  const { ports, tried } = clusterOf(['a'], gone);
+  await expect(bindWriter(ports, context)).rejects.toThrow('a is gone');
+  expect(tried).toEqual(['a']);
+});
