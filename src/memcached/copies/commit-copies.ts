@@ -183,15 +183,13 @@ export class Commit {
 
   async #writeOne({ node, copy }: Target, write: Write, first: boolean): Promise<boolean> {
     const { noted, content } = write;
-    const hinted =
+    // Until it is noted nothing is written: in between, whoever looks would take the content for one that lost.
+    const hint =
       noted.length === 0
         ? undefined
-        : this.#notes.hint(node, this.#key, noted, write.missedWrites(), copy.hint, this.#deadline);
-    hinted?.catch(() => undefined);
-    const known = first ? undefined : write.known;
-    const stored = await this.#store(node, copy, content, known);
-    const hint = await hinted;
+        : await this.#notes.hint(node, this.#key, noted, write.missedWrites(), copy.hint, this.#deadline);
     if (hint !== undefined) write.hints.set(node.id, hint.seen);
+    const stored = await this.#store(node, copy, content, first ? undefined : write.known);
     if (!stored) await hint?.takeBack();
     if (stored && copy.tomb !== undefined) {
       const call = { ...this.#deadline.callWithin(this.#timeoutMs), cas: copy.tomb.cas };
@@ -241,6 +239,8 @@ export class Commit {
       // PHP's copies for replicas arrive late, and hold what was decided about already; anything else is news.
       if (tomb !== null && tomb.cas !== copy.tomb?.cas) return false;
       if (now !== null && !known().has(copyHash(now))) return false;
+      // Somebody removed it: where all copies can be removed no tombstone says so.
+      if (now === null && item !== null) return false;
       item = now;
     }
     return false;

@@ -54,8 +54,8 @@ export class NoteWriter {
   }
 
   /**
-   * Leaves a hint on `node` about what `missers` missed. Its first request is sent in this turn of the event loop, so that
-   * it arrives before whatever the caller sends after it.
+   * Leaves a hint on `node` about what `missers` missed. It has to be there before the content that it is beside: without it
+   * that content would be taken for one that lost.
    *
    * @param seen the hint as it was seen there
    * @returns the hint as it is there now, and how to take it back when what it speaks of did not happen

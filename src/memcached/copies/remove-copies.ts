@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import type { NewContent } from './commit-copies.js';
-import { type CopyKey, hintKey } from './copy-key.js';
+import { type CopyKey, hintKey, suspectKey } from './copy-key.js';
 import type { CopyPlaces } from './copy-places.js';
 import type { CopyReport, MissedCopy } from './copy-report.js';
 import { type CopyLook, failuresOf } from './look-at-copies.js';
@@ -67,19 +67,25 @@ export class CopyRemoval {
     const trusted = nodes.every((node) => node.available && standings.of(node.id) === 'filled');
     if (!trusted) await bury(nodes);
     else {
+      const holders = this.#options.places.holders(key);
+      let noted = false;
       await onAllCopies(nodes, missed, deadline, async (node) => {
         const call = this.#call(deadline);
-        const [, answer] = await Promise.all([
+        const others = holders.flatMap(({ id: other }) => (other === node.id ? [] : [suspectKey(other)]));
+        const [marks, hint, answer] = await Promise.all([
+          node.getMany(others, call),
           node.delete(hintKey(key.key), call),
           node.delete(key.key, call),
         ]);
+        // Who knows of missed writes already locks elsewhere and does not believe a copy that is missing: he must see a tombstone.
+        if (hint === 'deleted' || marks.some((mark) => mark !== null)) noted = true;
         (answer === 'not-found' ? gone : found).push(node);
       });
-      const holders = new Set(this.#options.places.holders(key));
       const unsure =
+        noted ||
         missed.length > 0 ||
         !(await this.#allFilled(
-          gone.filter((node) => holders.has(node)),
+          gone.filter((node) => holders.includes(node)),
           deadline,
         ));
       if (unsure) await bury([...found, ...gone]);
