@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { backoffMs, pause } from '../common/backoff.js';
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { closeQuietly } from './close-quietly.js';
 import type { Flock } from './flock.js';
 import { makeFolders } from './make-folders.js';
 import type { Mount } from './mount.js';
@@ -81,14 +82,9 @@ export async function openLocked(options: LockedFileOptions): Promise<LockedFile
         return opened;
       }
     } finally {
-      if (!kept) await closeQuietly(opened.handle);
+      if (!kept) await mount.close(opened.handle);
     }
   }
-}
-
-/** Closes a file, which ends its lock. Never rejects. */
-export async function closeQuietly(handle: FileHandle): Promise<void> {
-  await handle.close().catch(() => undefined);
 }
 
 /** Refuses what is no regular file: a device or a pipe in a shared folder could block or feed whoever reads it. */
@@ -100,7 +96,7 @@ export async function assertRegular(handle: FileHandle, path: string): Promise<v
 async function openOnce(options: LockedFileOptions): Promise<LockedFile | undefined> {
   const { mount, path, create } = options;
   const flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const late = (file: LockedFile | undefined): void => void (file && closeQuietly(file.handle));
+  const late = (file: LockedFile | undefined): void => void (file && mount.close(file.handle));
   return mount.run(
     'Opening',
     async () => {

@@ -8,10 +8,10 @@ import { resolve } from 'node:path';
 import { invalidOption, readStrings } from '../common/option-reader.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { fileThreads } from './file-threads.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { findMissed, forgetMissed, listMissed, type MissedWrite, rememberMissed } from './missed-writes.js';
 import { Mount, type MountChange } from './mount.js';
-import { callsPerMount, poolThreads } from './mount-gate.js';
 import type { MountHealth } from './mount-health.js';
 import { markPath, newMarks, writeMark } from './mount-mark.js';
 
@@ -75,12 +75,11 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
   private constructor(options: MirroredMountsOptions) {
     super();
     this.#options = options;
-    const limit = callsPerMount(poolThreads(), options.mounts.length);
     this.mounts = options.mounts.map(
       (path) =>
         new Mount({
           path,
-          limit,
+          threads: fileThreads,
           timeoutMs: options.operationTimeoutMs,
           onChange: (change) => this.publish('mount-changed', change),
         }),
@@ -94,11 +93,16 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
    */
   static async open(options: MirroredMountsOptions): Promise<MirroredMounts> {
     const mirrored = new MirroredMounts(options);
-    await mirrored.#identify();
-    await Promise.all(mirrored.mounts.map((mount) => mount.check()));
-    if (!mirrored.mounts.some((mount) => mount.readable))
-      throw mirrored.allDown('None of the mounts can be used');
-    return mirrored;
+    try {
+      await mirrored.#identify();
+      await Promise.all(mirrored.mounts.map((mount) => mount.check()));
+      if (!mirrored.mounts.some((mount) => mount.readable))
+        throw mirrored.allDown('None of the mounts can be used');
+      return mirrored;
+    } catch (error) {
+      await mirrored.close();
+      throw error;
+    }
   }
 
   /** The mounts that can be asked, in their order. */
@@ -201,6 +205,7 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#round;
+    for (const mount of this.mounts) mount.leave();
   }
 
   async #identify(): Promise<void> {

@@ -29,6 +29,16 @@ export interface MissedWrite {
    * them (null: it was not there). Without it they changed everything.
    */
   readonly parts?: Readonly<Record<string, string | null>> | undefined;
+  /** What calls that did not come back may still make of the copy: that is nobody's later write. */
+  readonly late?: readonly LateChange[] | undefined;
+}
+
+/** What becomes of a copy when a call comes back that hangs. */
+export interface LateChange {
+  /** The version that the copy gets; null when it is removed. */
+  readonly version: string | null;
+  /** Its parts by name, as in {@link MissedWrite}, where they are known. */
+  readonly parts?: Readonly<Record<string, string | null>> | undefined;
 }
 
 /** What a copy is, as far as missed writes are concerned. */
@@ -47,6 +57,7 @@ export interface CopyVersion {
 /** Whether a copy is what a missed write superseded, so that it must answer nobody. */
 export function isSuperseded(copy: CopyVersion, missed: MissedWrite): boolean {
   if (copy.version === missed.superseded) return true;
+  if (missed.late?.some(({ version }) => version === copy.version)) return true;
   // Whoever deletes a file means all that was in it until then, seen or not.
   return missed.kind === 'delete' && copy.version !== null && copy.changedMs <= missed.at;
 }
@@ -71,6 +82,7 @@ export async function rememberMissed(
           ...missed,
           superseded: seen ? missed.superseded : before.superseded,
           parts: before.parts && missed.parts && { ...missed.parts, ...before.parts },
+          late: [...(before.late ?? []), ...(missed.late ?? [])].slice(-MAX_LATE),
         };
   await holder.run('Remembering a missed write', async () => {
     await mkdir(folderOf(holder, misser), { recursive: true, mode: 0o700 });
@@ -107,13 +119,13 @@ export async function* listMissed(holder: Mount, misser: Mount): AsyncGenerator<
 /** What the text of such a file says, undefined when it is not one. */
 export function parseMissed(text: string): MissedWrite | undefined {
   try {
-    const { name, kind, superseded, at, parts } = JSON.parse(text) as Record<string, unknown>;
+    const { name, kind, superseded, at, parts, late } = JSON.parse(text) as Record<string, unknown>;
     const sound =
       typeof name === 'string' &&
       (kind === 'write' || kind === 'delete') &&
       (superseded === null || typeof superseded === 'string') &&
       typeof at === 'number';
-    return sound ? { name, kind, superseded, at, ...readParts(parts) } : undefined;
+    return sound ? { name, kind, superseded, at, ...readParts(parts), ...readLate(late) } : undefined;
   } catch {
     return undefined;
   }
@@ -126,13 +138,30 @@ function readParts(parts: unknown): Pick<MissedWrite, 'parts'> {
   return sound ? { parts: Object.fromEntries(entries) } : {};
 }
 
+function readLate(late: unknown): Pick<MissedWrite, 'late'> {
+  if (!Array.isArray(late)) return {};
+  const changes = late.flatMap((change: unknown): LateChange[] => {
+    const { version, parts } = (change ?? {}) as Record<string, unknown>;
+    return version === null || typeof version === 'string' ? [{ version, ...readParts(parts) }] : [];
+  });
+  return { late: changes };
+}
+
+/** A mount that hangs gets no further writes until it is back; more than a few are of long ago. */
+const MAX_LATE = 16;
+
 /** Longest record that is read: a name of 4096 bytes, and the rest. */
 const MAX_BYTES = 32_768;
 
 /** The record as text; one that got too long says nothing of parts. */
 function textOf(record: MissedWrite): string {
   const text = JSON.stringify(record);
-  return Buffer.byteLength(text) <= MAX_BYTES ? text : JSON.stringify({ ...record, parts: undefined });
+  if (Buffer.byteLength(text) <= MAX_BYTES) return text;
+  return JSON.stringify({
+    ...record,
+    parts: undefined,
+    late: record.late?.map(({ version }) => ({ version })),
+  });
 }
 
 async function readMissed(path: string): Promise<MissedWrite | undefined> {

@@ -1,4 +1,5 @@
 /** What is known about one mount, and what the system's error codes say about it. */
+import { constants } from 'node:os';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 
 /** The state of one mount. */
@@ -45,11 +46,19 @@ export function mountHealthAfter(error: unknown): MountHealth | undefined {
   return FAILING.has(code) ? { phase: 'down', why: 'failing', error } : undefined;
 }
 
-/** The system's name of an error, like `ENOENT`. */
+/** The system's name of an error, like `ENOENT`; also of those that libuv does not know, ESTALE and EDQUOT among them. */
 export function errnoOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' ? code : undefined;
+  const { code, errno } = (error ?? {}) as { code?: unknown; errno?: unknown };
+  if (typeof code !== 'string') return undefined;
+  if (!code.startsWith('Unknown system error') || typeof errno !== 'number') return code;
+  return ERRNO_NAMES.get(-errno) ?? code;
 }
+
+/** Node tells them apart by number; the last one it does not know either. */
+const ERRNO_NAMES: ReadonlyMap<number, string> = new Map([
+  ...(process.platform === 'linux' ? [[117, 'EUCLEAN'] as const] : []),
+  ...Object.entries(constants.errno).map(([name, number]) => [number, name] as const),
+]);
 
 /** `work`, or undefined where there is no such file or folder: a file in the place of a folder on the way holds none, either. */
 export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {

@@ -1,7 +1,8 @@
 /** One mount of a set: what is known about it, and the only way to its files. */
-import { stat, unlink, writeFile } from 'node:fs/promises';
+import { type FileHandle, stat, statfs, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import { closeQuietly } from './close-quietly.js';
 import { MountGate, type MountGateOptions } from './mount-gate.js';
 import { errnoOf, isMissing, type MountHealth, mountDown, mountHealthAfter } from './mount-health.js';
 import { type MountMark, markPath, OWN_FOLDER, readMark } from './mount-mark.js';
@@ -30,6 +31,7 @@ export class Mount {
   readonly #onChange: (change: MountChange) => void;
   #health: MountHealth = { phase: 'unknown' };
   #id: string | undefined;
+  #writesBehind = true;
 
   /** Makes a mount; nothing is looked at yet. */
   constructor(options: MountOptions) {
@@ -58,6 +60,11 @@ export class Mount {
     return this.readable || this.#health.phase === 'filling';
   }
 
+  /** Whether its file system takes writes that it may refuse later, when they are flushed: for want of room, say. */
+  get writesBehind(): boolean {
+    return this.#writesBehind;
+  }
+
   /** @internal Tells the mount its id. */
   identify(id: string): void {
     this.#id = id;
@@ -79,7 +86,8 @@ export class Mount {
     try {
       return await this.#gate.run(what, work, late);
     } catch (error) {
-      this.learnFrom(error);
+      // Either the mount is, or only the file that was open.
+      if (errnoOf(error) !== 'ESTALE' || !(await this.#answers())) this.learnFrom(error);
       throw error;
     }
   }
@@ -123,6 +131,24 @@ export class Mount {
     return this.#gate.run('Reading the mark', () => readMark(this.path));
   }
 
+  /**
+   * Closes a file, which ends its lock. On a mount that hangs it is closed when the mount is back, which nobody waits for.
+   * Never rejects.
+   */
+  close(handle: FileHandle): Promise<void> {
+    return this.#gate.end(() => closeQuietly(handle));
+  }
+
+  /** Removes a file that nobody shall see, in the same way. Never rejects. */
+  discard(path: string): Promise<void> {
+    return this.#gate.end(() => unlink(path).catch(() => undefined));
+  }
+
+  /** Leaves its threads to others. */
+  leave(): void {
+    this.#gate.close();
+  }
+
   /** Runs a call whatever the state is. */
   reach<T>(what: string, work: () => Promise<T>): Promise<T> {
     return this.#gate.run(what, work);
@@ -154,6 +180,7 @@ export class Mount {
     const probe = this.at(OWN_FOLDER, `probe-${process.pid}`);
     try {
       await this.#gate.run('A probing write', async () => {
+        this.#writesBehind = NETWORK_TYPES.has((await statfs(this.path)).type);
         await writeFile(probe, 'probe', { mode: 0o600 });
         await unlink(probe);
       });
@@ -170,6 +197,15 @@ export class Mount {
     return { phase: 'down', why: 'unmarked', error: new Error(what) };
   }
 
+  async #answers(): Promise<boolean> {
+    try {
+      await this.#gate.run('Looking for the mark', () => stat(markPath(this.path)));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   #denied(error: unknown): MountHealth | undefined {
     const code = errnoOf(error);
     if ((code !== 'EACCES' && code !== 'EPERM') || !(error instanceof Error)) return undefined;
@@ -182,6 +218,11 @@ export class Mount {
     return { phase: 'down', why: errnoOf(error) === 'ENOENT' ? 'missing' : 'failing', error };
   }
 }
+
+/** NFS, CIFS, SMB2, CephFS, AFS, 9P, Lustre, and FUSE (GlusterFS, SSHFS): by `statfs(2)`, after `<linux/magic.h>`. */
+const NETWORK_TYPES: ReadonlySet<number> = new Set([
+  0x6969, 0xff534d42, 0xfe534d42, 0x00c36400, 0x5346414f, 0x01021997, 0x0bd00bd0, 0x65735546,
+]);
 
 function sameHealth(a: MountHealth, b: MountHealth): boolean {
   return a.phase === b.phase && ('why' in a ? a.why : '') === ('why' in b ? b.why : '');

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { Flock } from './flock.js';
-import { closeQuietly, type LockedFile, openLocked } from './locked-file.js';
+import { type LockedFile, openLocked } from './locked-file.js';
 import type { MirroredMounts } from './mirrored-mounts.js';
 import type { Mount } from './mount.js';
 import { OWN_FOLDER } from './mount-mark.js';
@@ -61,7 +61,7 @@ export async function withNameLocked<T>(
         failures,
       );
     } finally {
-      for (const file of files.reverse()) await closeQuietly(file.handle);
+      for (const { mount, handle } of files.reverse()) await mount.close(handle);
     }
   });
 }

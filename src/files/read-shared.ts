@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import { closeQuietly } from './locked-file.js';
 import type { MirroredMounts } from './mirrored-mounts.js';
 import type { Mount } from './mount.js';
 import { decidingCopy, type PlacedCopy } from './shared-change.js';
 import { copyOf, openShared, readPieces } from './shared-copy.js';
+import { isStale } from './when-stale.js';
 import { wrongChecksum } from './write-shared.js';
 
 /** How a file is read. */
@@ -55,11 +55,11 @@ export async function* readShared(
       if (offset < first.copy.size) throw changed(name);
       break;
     } catch (error) {
-      if (opened.mount.readable) throw error;
+      if (opened.mount.readable && !isStale(error)) throw error;
       failures.set(opened.mount, error);
       settings.onFallover({ mount: opened.mount.path, error });
     } finally {
-      await closeQuietly(opened.handle);
+      await opened.mount.close(opened.handle);
     }
   }
   const got = hash?.digest('hex');

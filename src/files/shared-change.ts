@@ -74,6 +74,7 @@ export async function decidingCopy(
 /**
  * Runs `change` on every mount whose lock of the name is held.
  *
+ * @param made the version that the file gets
  * @param refused what went wrong already, on mounts that are not to be tried
  * @throws StormlampError `ERR_FILE_LOCKED`, `ERR_STORE_DOWN` when too few mounts took it or what was missed could not be
  * remembered, `ERR_ABORTED`.
@@ -82,6 +83,7 @@ export function changeShared(
   parts: SharedFilesParts,
   name: string,
   kind: 'write' | 'delete',
+  made: string | null,
   deadline: Deadline,
   change: (mount: Mount) => Promise<void>,
   refused: ReadonlyMap<Mount, unknown> = new Map(),
@@ -110,7 +112,9 @@ export function changeShared(
     // What they had missed before is made good by this.
     for (const mount of reached) await mirrored.forget(mount, name);
     for (const misser of targets) {
-      if (!reached.includes(misser)) await mirrored.remember(reached, misser, record(before.version), false);
+      if (reached.includes(misser)) continue;
+      const late = misser.writable ? undefined : [{ version: made }];
+      await mirrored.remember(reached, misser, { ...record(before.version), late }, false);
     }
     const all = mirrored.mounts.length;
     const needed = { one: 1, majority: Math.floor(all / 2) + 1, all }[acks];

@@ -2,11 +2,12 @@
 
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { closeQuietly } from './close-quietly.js';
 import { assertInside } from './entry-name.js';
-import { assertRegular, closeQuietly } from './locked-file.js';
+import { assertRegular } from './locked-file.js';
 import { makeFolders } from './make-folders.js';
 import type { CopyVersion } from './missed-writes.js';
 import type { Mount } from './mount.js';
@@ -39,7 +40,7 @@ export const NO_SHARED_COPY: SharedCopy = Object.freeze({
  * The version of a file: size and date, which all copies have in common because we write them so. Dates are rounded, not
  * cut: Node sets them as a fraction of seconds, and what comes back may be a hair less.
  */
-function sharedVersion(size: number, modifiedMs: number): string {
+export function sharedVersion(size: number, modifiedMs: number): string {
   return `${size}:${Math.round(modifiedMs)}`;
 }
 
@@ -79,7 +80,7 @@ export function openShared(mount: Mount, name: string): Promise<FileHandle | und
         throw error;
       }
     },
-    (handle) => void (handle && closeQuietly(handle)),
+    (handle) => void (handle && mount.close(handle)),
   );
 }
 
@@ -110,7 +111,7 @@ export class StagedFile {
         await makeFolders(mount.path, dirname(mount.at(name)), { mode: FOLDER_MODE });
         return open(path, 'wx', 0o600);
       },
-      closeQuietly,
+      (opened) => void mount.close(opened).then(() => mount.discard(path)),
     );
     return new StagedFile(mount, name, path, handle);
   }
@@ -152,8 +153,8 @@ export class StagedFile {
 
   /** Removes it. Never rejects. */
   async discard(): Promise<void> {
-    await closeQuietly(this.#handle);
-    await this.mount.run('Removing', () => unlessMissing(unlink(this.#path))).catch(() => undefined);
+    await this.mount.close(this.#handle);
+    await this.mount.discard(this.#path);
   }
 }
 
@@ -186,7 +187,7 @@ export async function copyShared(name: string, from: Mount, copy: SharedCopy, to
     await staged?.discard();
     throw error;
   } finally {
-    await closeQuietly(handle);
+    await from.close(handle);
   }
 }
 
@@ -199,7 +200,7 @@ export async function checksumOf(mount: Mount, name: string): Promise<string | u
     for await (const piece of readPieces(mount, handle, 0)) hash.update(piece);
     return hash.digest('hex');
   } finally {
-    await closeQuietly(handle);
+    await mount.close(handle);
   }
 }
 

@@ -217,13 +217,20 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
     this.#assertOpen();
     checkEntryName(name);
     let at: number | undefined;
-    const done = await changeShared(this.#parts, name, 'delete', Deadline.ofCall(options), async (mount) => {
-      await mount.confirm();
-      at ??= await deletionTime(mount, name);
-      await bury(mount, { name, at });
-      await mount.run('Deleting', () => unlessMissing(unlink(mount.at(name))));
-      await mount.confirm();
-    });
+    const done = await changeShared(
+      this.#parts,
+      name,
+      'delete',
+      null,
+      Deadline.ofCall(options),
+      async (mount) => {
+        await mount.confirm();
+        at ??= await deletionTime(mount, name);
+        await bury(mount, { name, at });
+        await mount.run('Deleting', () => unlessMissing(unlink(mount.at(name))));
+        await mount.confirm();
+      },
+    );
     for (const missed of done.missed) this.publish('copy-missed', { operation: 'delete', name, ...missed });
     return done.before.version !== null;
   }

@@ -63,6 +63,23 @@ export class SharedRepair implements MountRepairer {
     rest: readonly Mount[],
     missed: MissedWrite,
   ): Promise<RepairOutcome> {
+    try {
+      return await this.#follow(own, others, rest, missed);
+    } catch (error) {
+      const { mount } = own;
+      const late = [{ version: others.copy.version }];
+      if (!mount.writable)
+        await this.#parts.mirrored.remember(rest, mount, { ...missed, late }, false).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #follow(
+    own: PlacedCopy,
+    others: PlacedCopy,
+    rest: readonly Mount[],
+    missed: MissedWrite,
+  ): Promise<RepairOutcome> {
     const { name } = missed;
     const { mount } = own;
     const decision = decideRepair(own.copy, others.copy, missed, false);

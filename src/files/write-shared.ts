@@ -4,7 +4,7 @@ import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { Mount } from './mount.js';
 import { changeShared, type SharedChange, type SharedFilesParts } from './shared-change.js';
-import { StagedFile } from './shared-copy.js';
+import { StagedFile, sharedVersion } from './shared-copy.js';
 import { unbury } from './tombstones.js';
 
 /** What can be written: all at once, or piece by piece (a `Readable` is). */
@@ -87,6 +87,7 @@ export async function writeShared(
       parts,
       name,
       'write',
+      sharedVersion(size, settings.modified.getTime()),
       deadline,
       async (mount) => {
         await staged.get(mount)?.publish();

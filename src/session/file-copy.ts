@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { closeQuietly } from '../files/close-quietly.js';
 import type { Flock } from '../files/flock.js';
-import { assertRegular, closeQuietly } from '../files/locked-file.js';
+import { assertRegular } from '../files/locked-file.js';
 import type { CopyVersion } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
 import { errnoOf, unlessMissing } from '../files/mount-health.js';
@@ -69,7 +70,7 @@ export async function peekCopy(
     const { bytes } = copy;
     return steady && bytes !== null && bytes.length > 0 && sound(bytes) ? copy : 'unsure';
   } finally {
-    await closeQuietly(handle);
+    await mount.close(handle);
   }
 }
 
@@ -102,7 +103,7 @@ async function openForReading(mount: Mount, path: string): Promise<FileHandle | 
         throw error;
       }
     },
-    (handle) => void (handle && closeQuietly(handle)),
+    (handle) => void (handle && mount.close(handle)),
   );
 }
 

@@ -2,11 +2,12 @@
 import { unlink } from 'node:fs/promises';
 import type { Deadline } from '../common/deadline.js';
 import type { Flock } from '../files/flock.js';
-import { closeQuietly, type FileCreation, type LockedFile, openLocked } from '../files/locked-file.js';
+import { type FileCreation, type LockedFile, openLocked } from '../files/locked-file.js';
 import type { MirroredMounts } from '../files/mirrored-mounts.js';
-import type { MissedWrite } from '../files/missed-writes.js';
+import type { LateChange, MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
 import { unlessMissing } from '../files/mount-health.js';
+import { reopened } from '../files/when-stale.js';
 import { writeInPlace } from '../files/write-in-place.js';
 import { type FileCopy, NO_COPY, readCopy, versionOf } from './file-copy.js';
 import { isBehind } from './reconcile-copies.js';
@@ -27,6 +28,8 @@ export interface LockedCopiesOptions {
   readonly patience: Deadline;
   /** Whether bytes are a session. */
   readonly sound: (bytes: Buffer) => boolean;
+  /** What the parts of a session are. */
+  readonly partsOf: (bytes: Buffer) => MissedWrite['parts'];
   /** Makes one session of the copy of a mount that missed a write and was written since, and of the others'. */
   readonly reconcile: (own: FileCopy, others: FileCopy, missed: MissedWrite) => FileCopy;
 }
@@ -129,12 +132,12 @@ export class LockedCopies {
    */
   write(bytes: Buffer, before: FileCopy, parts?: MissedWrite['parts']): Promise<CopiesWritten> {
     const at = Date.now();
-    return this.#change({ kind: 'write', at, parts }, before, (one) => this.#writeOne(one, bytes, at));
+    return this.#change({ kind: 'write', at, parts }, before, bytes, (one) => this.#writeOne(one, bytes, at));
   }
 
   /** Removes every copy. Arguments and errors: as {@link LockedCopies.write}. */
   remove(before: FileCopy): Promise<CopiesWritten> {
-    return this.#change({ kind: 'delete', at: Date.now() }, before, ({ mount, file }) =>
+    return this.#change({ kind: 'delete', at: Date.now() }, before, null, ({ mount, file }) =>
       mount.run('Removing', async () => {
         if (file !== undefined) await unlessMissing(unlink(file.path));
       }),
@@ -145,17 +148,23 @@ export class LockedCopies {
   async bring(mount: Mount, copy: FileCopy): Promise<void> {
     const one = this.#open.find((open) => open.mount === mount);
     if (one === undefined) throw this.#failures.get(mount) ?? this.#down();
-    if (copy.bytes !== null) await this.#writeOne(one, copy.bytes, copy.modifiedMs);
-    else if (one.file !== undefined) {
-      const { path } = one.file;
-      await mount.run('Removing', () => unlessMissing(unlink(path)));
+    try {
+      if (copy.bytes !== null) await this.#writeOne(one, copy.bytes, copy.modifiedMs);
+      else if (one.file !== undefined) {
+        const { path } = one.file;
+        await mount.run('Removing', () => unlessMissing(unlink(path)));
+      }
+      await mount.confirm();
+    } catch (error) {
+      await this.#rememberLate(one, copy).catch(() => undefined);
+      throw error;
     }
-    await mount.confirm();
   }
 
   /** Gives all locks back. Never rejects. */
   async release(): Promise<void> {
-    for (const { file } of this.#open.reverse()) if (file !== undefined) await closeQuietly(file.handle);
+    for (const { mount, file } of this.#open.reverse())
+      if (file !== undefined) await mount.close(file.handle);
   }
 
   async #missedBy(mount: Mount): Promise<MissedWrite | undefined> {
@@ -165,23 +174,29 @@ export class LockedCopies {
   }
 
   async #add(mount: Mount): Promise<'added' | 'busy'> {
-    const { flock, name, maxBytes, patience } = this.#options;
-    let file: LockedFile | undefined;
     try {
-      const opened = await openLocked({ mount, path: mount.at(name), flock, patience });
+      const opened = await reopened(() => this.#openCopy(mount));
       if (opened === 'busy') return 'busy';
-      file = opened === 'absent' ? undefined : opened;
-      const handle = file?.handle;
-      const copy =
-        handle === undefined ? NO_COPY : await mount.run('Reading', () => readCopy(handle, maxBytes));
-      this.#open.push({ mount, file, copy });
+      this.#open.push(opened);
     } catch (error) {
-      if (file !== undefined) await closeQuietly(file.handle);
       // A mount that broke down is done without; anything else is about this file, and for the caller.
       if (mount.writable) throw error;
       this.#failures.set(mount, error);
     }
     return 'added';
+  }
+
+  async #openCopy(mount: Mount): Promise<OpenCopy | 'busy'> {
+    const { flock, name, maxBytes, patience } = this.#options;
+    const file = await openLocked({ mount, path: mount.at(name), flock, patience });
+    if (file === 'busy') return 'busy';
+    if (file === 'absent') return { mount, file: undefined, copy: NO_COPY };
+    try {
+      return { mount, file, copy: await mount.run('Reading', () => readCopy(file.handle, maxBytes)) };
+    } catch (error) {
+      await mount.close(file.handle);
+      throw error;
+    }
   }
 
   async #change(
@@ -191,6 +206,7 @@ export class LockedCopies {
       parts,
     }: { readonly kind: 'write' | 'delete'; readonly at: number; readonly parts?: MissedWrite['parts'] },
     before: FileCopy,
+    made: Buffer | null,
     change: (one: OpenCopy) => Promise<unknown>,
   ): Promise<CopiesWritten> {
     const { mirrored, name } = this.#options;
@@ -216,7 +232,7 @@ export class LockedCopies {
     if (reached.length === 0) throw mirrored.allDown('No mount took the session', failures);
     for (const { one } of failed) {
       const held = await this.#heldBy(one);
-      await mirrored.remember(reached, one.mount, record(held), true);
+      await mirrored.remember(reached, one.mount, { ...record(held), late: this.#lateOn(one, made) }, true);
     }
     // A mount that has this write lacks nothing any more: what PHP writes on the first one from now on is newer than its copy.
     for (const mount of reached)
@@ -238,6 +254,7 @@ export class LockedCopies {
         await writeInPlace(file.handle, bytes, one.copy.bytes ?? Buffer.alloc(0));
         // In seconds; a `Date` would cut off what is finer than a millisecond.
         await file.handle.utimes(at / 1000, at / 1000);
+        if (mount.writesBehind) await file.handle.datasync();
       });
     } catch (error) {
       // An empty file would be an empty session to PHP; where there was none, there is none.
@@ -266,6 +283,24 @@ export class LockedCopies {
     } catch {
       return copy.version;
     }
+  }
+
+  /** What a change may still make of a copy whose mount did not let it come back. */
+  #lateOn({ mount, file }: OpenCopy, made: Buffer | null): readonly LateChange[] {
+    if (mount.writable) return [];
+    if (made === null) return [{ version: null }];
+    const late = [{ version: versionOf(made), parts: this.#options.partsOf(made) }];
+    return file === undefined || file.created ? [...late, { version: versionOf(Buffer.alloc(0)) }] : late;
+  }
+
+  async #rememberLate(one: OpenCopy, { bytes }: FileCopy): Promise<void> {
+    const late = this.#lateOn(one, bytes);
+    if (late.length === 0) return;
+    const { mirrored, name } = this.#options;
+    const holders = this.#open.flatMap(({ mount }) => (mount === one.mount ? [] : [mount]));
+    const kind = bytes === null ? 'delete' : 'write';
+    const missed = { name, kind, superseded: one.copy.version, at: Date.now(), parts: {}, late } as const;
+    await mirrored.remember(holders, one.mount, missed, false);
   }
 
   #down(): Error {

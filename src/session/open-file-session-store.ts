@@ -5,7 +5,7 @@ import { MirroredMounts } from '../files/mirrored-mounts.js';
 import { newFileOwner, processUser } from './file-owner.js';
 import type { ResolvedFileSessionOptions } from './file-session-options.js';
 import { FileSessionStore } from './file-session-store.js';
-import { isSession, reconcileCopies } from './reconcile-copies.js';
+import { isSession, partsOf, reconcileCopies } from './reconcile-copies.js';
 import { SessionFiles } from './session-files.js';
 
 /**
@@ -29,6 +29,7 @@ export async function openFileSessionStore(resolved: ResolvedFileSessionOptions)
     maxBytes: resolved.maxBytes,
     lockWaitMs: resolved.lockWaitMs,
     sound: (bytes) => isSession(bytes, resolved.serialize),
+    partsOf: (bytes) => partsOf(bytes, resolved.serialize),
     reconcile: (own, others, missed) => reconcileCopies(own, others, missed, resolved.serialize).copy,
   });
   return new FileSessionStore(resolved, files);

@@ -51,7 +51,7 @@ export function reconcileCopies(
   for (const [name, before] of Object.entries(parts)) {
     const [mine, theirs] = [here.bytesOf(name), there.bytesOf(name)];
     if (hashOf(mine) === hashOf(theirs)) continue;
-    const untouchedHere = hashOf(mine) === before;
+    const untouchedHere = hashOf(mine) === before || isLate(missed, name, hashOf(mine));
     if (!untouchedHere) both = false;
     const winner = untouchedHere || later === theOthers ? there : here;
     if (winner === onto) continue;
@@ -69,6 +69,17 @@ export function reconcileCopies(
  */
 export function isBehind(copy: FileCopy, missed: MissedWrite, isFirst: boolean): boolean {
   return isSuperseded(copy, missed) || (!isFirst && copy.version !== null && copy.changedMs <= missed.at);
+}
+
+/** Whether a variable is what a write of ours made of it that arrived late. */
+function isLate({ late }: MissedWrite, name: string, hash: string | null): boolean {
+  return late?.some(({ parts }) => parts !== undefined && (parts[name] ?? null) === hash) ?? false;
+}
+
+/** What every variable of a session is. */
+export function partsOf(bytes: Buffer, handler: SessionHandler): MissedWrite['parts'] {
+  const document = decoded(bytes, handler);
+  return document && changedParts(document.keys, document);
 }
 
 /** What a save changes, by name, with what was there before: for the mounts that miss it. */

@@ -6,6 +6,7 @@ import type { FileCreation } from '../files/locked-file.js';
 import type { MirroredMounts } from '../files/mirrored-mounts.js';
 import type { MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
+import { reopened } from '../files/when-stale.js';
 import { explainDenied, type FileCopy, NO_COPY, peekCopy } from './file-copy.js';
 import { sessionFileName } from './file-save-path.js';
 import { LockedCopies } from './locked-copies.js';
@@ -28,6 +29,8 @@ export interface SessionFilesOptions {
   readonly lockWaitMs: number;
   /** Whether bytes are a session. */
   readonly sound: (bytes: Buffer) => boolean;
+  /** As in `LockedCopiesOptions`. */
+  readonly partsOf: (bytes: Buffer) => MissedWrite['parts'];
   /** As in `LockedCopiesOptions`. */
   readonly reconcile: (own: FileCopy, others: FileCopy, missed: MissedWrite) => FileCopy;
 }
@@ -168,15 +171,17 @@ export class SessionFiles {
       if (turn === 'missed') throw lockedFor(waitMs);
       turn = 'there';
       begin();
-      const copies = await this.#acquire(name, patience);
-      if (copies === 'busy') throw lockedFor(waitMs);
-      try {
-        return await work(copies);
-      } catch (error) {
-        throw explainDenied(error);
-      } finally {
-        await copies.release();
-      }
+      return reopened(async () => {
+        const copies = await this.#acquire(name, patience);
+        if (copies === 'busy') throw lockedFor(waitMs);
+        try {
+          return await work(copies);
+        } catch (error) {
+          throw explainDenied(error);
+        } finally {
+          await copies.release();
+        }
+      });
     });
     try {
       // Another call of this process may hold the lock for as long as its request runs.
@@ -202,7 +207,7 @@ export class SessionFiles {
 
   async #copyOn(mount: Mount, name: string, id: string, deadline: Deadline): Promise<FileCopy> {
     const { flock, maxBytes, sound } = this.#options;
-    const copy = await peekCopy(mount, mount.at(name), flock, maxBytes, sound);
+    const copy = await reopened(() => peekCopy(mount, mount.at(name), flock, maxBytes, sound));
     if (copy !== 'unsure') return copy;
     return this.locked(id, deadline, async (copies) => copies.of(mount) ?? NO_COPY);
   }

@@ -6,9 +6,21 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from './eventually.js';
+
+const FUSE_SERVER = join(import.meta.dirname, '..', 'support', 'fuse-server.mjs');
 
 /** One file system that can go wrong. */
 export interface FaultyMount {
@@ -28,10 +40,33 @@ export interface FaultyMount {
   mount(): Promise<void>;
 }
 
+/** A file system of a process of its own, as a network mount is one of a server. */
+export interface RemoteMount {
+  /** Where it is, for every process of this user. */
+  readonly path: string;
+  /** Where its files are, whatever the mount does. */
+  readonly behind: string;
+  /** Stops the process: every call hangs from now on. */
+  hang(): void;
+  /** Lets it go on. */
+  goOn(): void;
+  /** Tells it how to err; see `fuse-server.mjs`. */
+  order(order: string): void;
+  /** Ends an order that lasts. */
+  obeyed(): void;
+  /** Whether the process is stopped. */
+  isStopped(): Promise<void>;
+  /** Kills the process. What hung comes back with an error, and so does every call. */
+  kill(): Promise<void>;
+  /** Mounts it anew, with what was in it. */
+  mount(): Promise<void>;
+}
+
 /** A namespace with file systems. */
 export class MountRoom {
   readonly #shell: ChildProcessWithoutNullStreams;
   readonly #folder: string;
+  readonly #servers = new Set<number>();
   #output = '';
 
   private constructor(shell: ChildProcessWithoutNullStreams, folder: string) {
@@ -72,8 +107,64 @@ export class MountRoom {
     };
   }
 
+  /** Makes a file system that may hang and whose files may become stale; it needs `/dev/fuse`. */
+  async addRemote(name: string): Promise<RemoteMount> {
+    try {
+      accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+    } catch (cause) {
+      throw new Error('/dev/fuse is needed: load the module fuse, and let this user open it', { cause });
+    }
+    const [behind, place] = [join(this.#folder, `${name}-files`), join(this.#folder, name)];
+    const orders = join(this.#folder, `${name}-orders`);
+    mkdirSync(behind);
+    mkdirSync(place);
+    let pid = 0;
+    const mount = async (): Promise<void> => {
+      const commands = [
+        'exec 3<>/dev/fuse',
+        `mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none ${place}`,
+        `{ '${process.execPath}' '${FUSE_SERVER}' ${behind} ${orders} 3<&3 & }`,
+        'exec 3>&-',
+        'echo $!',
+        // Answered once the process serves.
+        `ls -d ${place}/. >/dev/null`,
+      ];
+      pid = Number.parseInt(await this.#run(commands.join(' && ')), 10);
+      this.#servers.add(pid);
+    };
+    await mount();
+    const shell = (await this.#run('echo $$')).trim();
+    return {
+      path: `/proc/${shell}/root${place}`,
+      behind,
+      hang: () => void process.kill(pid, 'SIGSTOP'),
+      goOn: () => void process.kill(pid, 'SIGCONT'),
+      order: (order) => writeFileSync(orders, order),
+      obeyed: () => rmSync(orders, { force: true }),
+      isStopped: async () => {
+        await eventually('the process is stopped', () =>
+          readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') T '),
+        );
+      },
+      kill: async () => {
+        process.kill(pid, 'SIGKILL');
+        this.#servers.delete(pid);
+        // The shell that began it may not look after it yet.
+        await eventually('the process is gone', () => {
+          const file = `/proc/${pid}/stat`;
+          return !existsSync(file) || readFileSync(file, 'latin1').includes(') Z ');
+        });
+      },
+      mount: async () => {
+        await this.#run(`umount -l ${place}`);
+        await mount();
+      },
+    };
+  }
+
   /** Ends the namespace with everything in it. */
   async close(): Promise<void> {
+    for (const pid of this.#servers) process.kill(pid, 'SIGKILL');
     const ended = new Promise((done) => this.#shell.once('close', done));
     this.#shell.stdin.end();
     await ended;
