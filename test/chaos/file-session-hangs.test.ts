@@ -4,9 +4,11 @@
  */
 import { lookup } from 'node:dns/promises';
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { poolThreads } from '../../src/files/file-threads.js';
 import { createSharedFiles, type SharedFiles } from '../../src/files/shared-files.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { FileSessionStore } from '../../src/session/file-session-store.js';
@@ -202,6 +204,21 @@ test('a store closes while a mount hangs and a session on it is locked', async (
   await expectThreadsFree();
 });
 
+test('calls past the store do take all threads: that everybody else goes on is no matter of course', async () => {
+  a.hang();
+  const calls = Array.from({ length: poolThreads() }, () =>
+    stat(join(a.path, 'file')).catch(() => undefined),
+  );
+  let free = false;
+  const others = expectThreadsFree().then(() => {
+    free = true;
+  });
+  await sleep(500);
+  expect(free).toBe(false);
+  a.goOn();
+  await Promise.all([...calls, others]);
+});
+
 test('many stores on mounts that hang leave threads to everybody else', async () => {
   const third = await room.addRemote('third');
   const stores = [
@@ -237,6 +254,60 @@ test('handles that became stale are opened again, and the mount stays', async ()
   expect((await store.load('user')).data).toEqual({ n: 2 });
   await expectMended(a);
   for (const mount of [a, b]) expect(await php(mount, 'user', "echo $_SESSION['n'];")).toBe('2');
+});
+
+test('a file that another machine replaces while it is open is opened again, on the only mount that there is', async () => {
+  const only = await room.addRemote('only');
+  await using single = await open([only.path]);
+  const session = single.create();
+  for (const [n, request] of [3, 4, 14, 15, 16].entries()) {
+    session.data['n'] = n;
+    await single.save(session);
+    only.order(`stale ${request}`);
+    const again = await single.load(session.id);
+    expect(again.data, `request ${request}`).toEqual({ n });
+    only.order(`stale ${request}`);
+    again.data['other'] = n;
+    await single.save(again);
+    expect((await single.load(session.id)).data).toEqual({ n, other: n });
+    again.data['other'] = undefined;
+    await single.save(again);
+  }
+  expect(single.status()).toMatchObject([{ health: { phase: 'healthy' } }]);
+});
+
+test('what a mount takes and refuses when it is flushed is not saved there', async () => {
+  await php(a, 'user', "$_SESSION['n'] = 1;");
+  await store.resync();
+  a.order('refuse 20 28');
+  expect(await count('user', 2)).toEqual([b.path]);
+  expect(phaseOf(a)).toBe('impaired full');
+  a.obeyed();
+  await expectMended(a);
+  expect(await php(a, 'user', "echo $_SESSION['n'];")).toBe('2');
+});
+
+test.each([
+  ['renaming', 12],
+  ['writing', 16],
+  ['flushing', 20],
+])('a shared file whose mount hangs when %s it gets what was written last', async (_moment, request) => {
+  const files = await createSharedFiles({
+    mounts: [a.path, b.path],
+    operationTimeoutMs: 1_000,
+    monitorIntervalMs: 100,
+  });
+  opened.push(files);
+  await files.write('page', 'one');
+  a.order(`stop ${request}`);
+  expect((await files.write('page', 'two')).mounts).toEqual([b.path]);
+  await a.isStopped();
+  expect((await files.write('page', 'three')).mounts).toEqual([b.path]);
+  await expectThreadsFree();
+  a.goOn();
+  await eventually('the mount has it', () => readFileSync(join(a.behind, 'page'), 'utf8') === 'three');
+  expect(readFileSync(join(b.behind, 'page'), 'utf8')).toBe('three');
+  expect((await files.checksums('page')).size).toBe(2);
 });
 
 test('a mount that is stale as a whole is left alone until it is mounted again', async () => {

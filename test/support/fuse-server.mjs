@@ -1,8 +1,10 @@
 /**
  * A file system in this process: what is in the folder `argv[2]`, by the kernel's FUSE protocol on file descriptor 3. It hangs
- * while the process is stopped, as a network mount whose server is gone, and errs as it is told:
- * the file `argv[3]` may hold `stale all` (every request is answered by ESTALE), `stale open` (requests on files that are open
- * now are, for good), or `stop <request>` (the process stops itself before the next request of that number, once).
+ * while the process is stopped, as a network mount whose server is gone, and errs as the file `argv[3]` tells it:
+ * - `stale all`: every request is answered by ESTALE; `stale open`: requests on files that are open now are, for good; `stale N`:
+ *   on those that are open at the next request of number N.
+ * - `stop N`: the process stops itself before the next request of number N, once.
+ * - `refuse N ERRNO`: requests of number N are answered by that error.
  */
 import {
   chmodSync,
@@ -276,11 +278,13 @@ const REQUESTS = {
 function obey(request) {
   stale = false;
   if (!existsSync(orders)) return;
-  const order = readFileSync(orders, 'utf8').trim();
-  if (order === 'stale all') stale = true;
-  if (order === 'stale open') for (const file of open.values()) file.stale = true;
-  if (order === 'stale open' || order === `stop ${request}`) unlinkSync(orders);
-  if (order === `stop ${request}`) process.kill(process.pid, 'SIGSTOP');
+  const [order, at, errno] = readFileSync(orders, 'utf8').trim().split(' ');
+  const now = at === 'open' || at === String(request);
+  if (order === 'refuse' && now) throw new Refused(Number(errno));
+  if (order === 'stale' && at === 'all') stale = true;
+  else if (now) unlinkSync(orders);
+  if (order === 'stale' && now) for (const file of open.values()) file.stale = true;
+  if (order === 'stop' && now) process.kill(process.pid, 'SIGSTOP');
 }
 
 function answer(request, node, body) {
