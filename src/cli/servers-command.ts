@@ -10,6 +10,7 @@ import type {
 import { listServers } from '../testing/servers/server-list.js';
 import type { Command, CommandContext } from './command.js';
 import { ProgressPrinter } from './progress-printer.js';
+import { serverLabel, serverListText } from './server-list-text.js';
 
 const HELP = `Usage: stormlamp servers <install|list> [server ...] [options]
 
@@ -121,20 +122,7 @@ function describeServers(servers: ServerBinaries, release: ServerRelease): Insta
 
 async function list(context: CommandContext): Promise<number> {
   const found = await listServers({ signal: context.signal });
-  context.say(`Cache: ${found.cacheDir}`);
-  for (const server of found.servers) {
-    const name = label(server.name, server.release);
-    if (server.found)
-      context.say(`${name} ${server.version.padEnd(12)} from ${server.origin.padEnd(12)} ${server.path}`);
-    else {
-      const how =
-        server.wouldInstallInto === undefined
-          ? 'cannot be installed here'
-          : `get it with: stormlamp servers install ${name.trim()}`;
-      context.say(`${name} ${'missing'.padEnd(12)} ${how}`);
-      for (const reason of server.rejected) context.say(`       ${reason}`);
-    }
-  }
+  for (const line of serverListText(found, context.width)) context.say(line);
   context.result({
     ok: found.servers.every((server) => server.found),
     cacheDir: found.cacheDir,
@@ -144,5 +132,5 @@ async function list(context: CommandContext): Promise<number> {
 }
 
 function label(name: string, release: ServerRelease): string {
-  return `${name}${release === 'newest' ? NEWEST : ''}`.padEnd(16);
+  return serverLabel(name, release).padEnd(16);
 }

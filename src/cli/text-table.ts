@@ -1,4 +1,5 @@
 /** Sets rows of text in columns that are as wide as what is in them, and leaves out what does not fit. */
+import { wrapLine } from './wrap-line.js';
 
 /** One column. */
 export interface TextColumn {
@@ -18,6 +19,14 @@ export interface TextTable {
   readonly lines: readonly string[];
 }
 
+/** A table whose rows may need several lines each. */
+export interface TextRows {
+  /** The titles. */
+  readonly heading: string;
+  /** The lines of every row. */
+  readonly rows: readonly (readonly string[])[];
+}
+
 const GAP = '  ';
 
 /** Sets `rows` (a text for every column) in lines of at most `width` characters, each after `indent`. */
@@ -27,9 +36,7 @@ export function setTable(
   width: number,
   indent = '',
 ): TextTable {
-  const widths = columns.map(({ title }, at) =>
-    Math.max(title.length, ...rows.map((row) => (row[at] ?? '').length)),
-  );
+  const widths = widthsOf(columns, rows);
   const kept = fitting(columns, widths, width - indent.length);
   const line = (texts: readonly string[]): string => {
     const cells = kept.map((at) => {
@@ -41,9 +48,43 @@ export function setTable(
   return { heading: line(columns.map(({ title }) => title)), lines: rows.map(line) };
 }
 
+/**
+ * {@link setTable} where the columns that stay have room; else every row over several lines: its first text, and what is in
+ * the others of these columns below it.
+ */
+export function setRows(
+  columns: readonly TextColumn[],
+  rows: readonly (readonly string[])[],
+  width: number,
+  indent = '',
+): TextRows {
+  const staying = columns.flatMap(({ dropAt }, at) => (dropAt === undefined ? [at] : []));
+  const widths = widthsOf(columns, rows);
+  if (roomOf(staying, widths) <= width - indent.length) {
+    const { heading, lines } = setTable(columns, rows, width, indent);
+    return { heading, rows: lines.map((line) => [line]) };
+  }
+  const below = `${indent}    `;
+  const stacked = rows.map((row) => {
+    const rest = staying.slice(1).map((at) => `${columns[at]?.title.trim()} ${row[at] ?? ''}`.trim());
+    const lines = wrapLine(rest.join(', '), Math.max(1, width - below.length));
+    return [cut(`${indent}${row[0] ?? ''}`, width), ...lines.map((line) => `${below}${line}`)];
+  });
+  return { heading: cut(`${indent}${columns[0]?.title ?? ''}`, width), rows: stacked };
+}
+
 /** `text` in at most `width` characters; what is missing is shown. */
 export function cut(text: string, width: number): string {
   return text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
+}
+
+function widthsOf(columns: readonly TextColumn[], rows: readonly (readonly string[])[]): readonly number[] {
+  return columns.map(({ title }, at) => Math.max(title.length, ...rows.map((row) => (row[at] ?? '').length)));
+}
+
+/** How wide the columns at `kept` are together. */
+function roomOf(kept: readonly number[], widths: readonly number[]): number {
+  return kept.reduce((sum, at) => sum + (widths[at] ?? 0) + GAP.length, -GAP.length);
 }
 
 function fitting(
@@ -52,8 +93,7 @@ function fitting(
   width: number,
 ): readonly number[] {
   let kept = columns.map((_, at) => at);
-  const room = (): number => kept.reduce((sum, at) => sum + (widths[at] ?? 0) + GAP.length, -GAP.length);
-  while (room() > width) {
+  while (roomOf(kept, widths) > width) {
     const droppable = kept.filter((at) => columns[at]?.dropAt !== undefined);
     const least = Math.max(...droppable.map((at) => columns[at]?.dropAt ?? 0));
     if (droppable.length === 0) return kept;

@@ -106,10 +106,10 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   }
 
   /** @internal */
-  async start(): Promise<void> {
+  async start(check: (core: ClusterCore, deadline: Deadline) => Promise<void> = checkStart): Promise<void> {
     const core = this.#core;
     try {
-      await checkStart(core, Deadline.of({ timeoutMs: core.options.startTimeoutMs }));
+      await check(core, Deadline.of({ timeoutMs: core.options.startTimeoutMs }));
     } catch (error) {
       core.destroy();
       throw error;

@@ -89,7 +89,8 @@ export class NodePool {
   /** How full the pool is. */
   get stats(): PoolStats {
     const { size, lent, busy } = this.#slots;
-    return { total: size, idle: size - lent - busy, borrowed: lent + busy, waiting: this.#queue.size };
+    const borrowed = lent + busy;
+    return { total: size, idle: size - borrowed, borrowed, waiting: this.#queue.size, max: this.#max };
   }
 
   /** Connections that are with borrowers now. */

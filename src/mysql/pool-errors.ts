@@ -13,6 +13,8 @@ export interface PoolStats {
   readonly borrowed: number;
   /** Callers who wait for a connection. */
   readonly waiting: number;
+  /** Connections that may be open at the same time (`pool.max`). */
+  readonly max: number;
 }
 
 /** The error of a caller who waited too long. */

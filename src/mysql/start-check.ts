@@ -1,6 +1,7 @@
 /** The first look at all nodes: what is certainly a mistake stops the start, a node that is merely down does not. */
 import { pause } from '../common/backoff.js';
 import type { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { NodeDescription } from '../topology/node-description.js';
 import type { ClusterCore } from './cluster-core.js';
@@ -25,28 +26,55 @@ const LOOKS = 3;
  * `ERR_NODE_UNREACHABLE` naming every node when none answers; `ERR_TIMEOUT`.
  */
 export async function checkStart(core: ClusterCore, deadline: Deadline): Promise<void> {
+  await firstLook(core, deadline);
+  const { nodes } = core.topology;
+  const down = nodes.filter((node) => node.state === 'down');
+  for (const node of down) refuseMistake(node);
+  if (down.length === nodes.length) throw nobodyAnswers(down);
+  const up = await settle(core, deadline);
+  await Promise.all(up.map((id) => logIn(core, id, deadline)));
+}
+
+/**
+ * The same for who only wants to see how things are: no mistake stops it. Resolves with why nodes that answer let the account
+ * of the statements not in.
+ *
+ * @throws StormlampError `ERR_TIMEOUT`
+ */
+export async function lookAround(core: ClusterCore, deadline: Deadline): Promise<ReadonlyMap<NodeId, Error>> {
+  await firstLook(core, deadline);
+  const refusals = new Map<NodeId, Error>();
+  const up = await settle(core, deadline);
+  await Promise.all(
+    up.map((id) => logIn(core, id, deadline).catch((error: Error) => refusals.set(id, error))),
+  );
+  return refusals;
+}
+
+/** Looks at all nodes, until one has answered, or nobody did several times. */
+async function firstLook(core: ClusterCore, deadline: Deadline): Promise<void> {
   const { watcher } = core;
   watcher.start();
   await watcher.ready(deadline);
   for (let look = 1; look < LOOKS && mayAnswerLater(core.topology.nodes); look += 1) {
     await deadline.race('The start', watcher.refresh());
   }
-  const { nodes } = core.topology;
-  const down = nodes.filter((node) => node.state === 'down');
-  for (const node of down) refuseMistake(node);
-  if (down.length === nodes.length) throw nobodyAnswers(down);
+}
+
+/** Finds the nodes that are not listed, and lets their lag be known; the nodes that answer then. */
+async function settle(core: ClusterCore, deadline: Deadline): Promise<readonly NodeId[]> {
   await core.discover(deadline);
   const up = core.topology.nodes.filter((node) => node.state === 'up');
   if (typeof core.options.monitor.lagSource === 'object') {
     // One look tells no lag: whether the heartbeat is written shows when it changes.
     await deadline.race('The start', pause(core.options.monitor.intervalMs));
-    await deadline.race('The start', watcher.refresh());
+    await deadline.race('The start', core.watcher.refresh());
   }
-  await Promise.all(up.map(({ id }) => logIn(core, id, deadline)));
+  return up.map(({ id }) => id);
 }
 
 /** The monitor's account may be another one than that of the statements, and it uses no database. */
-async function logIn(core: ClusterCore, id: string, deadline: Deadline): Promise<void> {
+async function logIn(core: ClusterCore, id: NodeId, deadline: Deadline): Promise<void> {
   const { pool } = core.node(id);
   try {
     pool.release(await pool.acquire(deadline));

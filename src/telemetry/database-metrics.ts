@@ -117,6 +117,16 @@ export const databaseMetrics: readonly Metric[] = [
     ]),
   },
   {
+    name: 'stormlamp_pool_max_connections',
+    instrument: 'db.client.connection.max',
+    help: 'Connections to a node that may be open at the same time.',
+    type: 'gauge',
+    unit: '{connection}',
+    additive: true,
+    attributes: POOL_ATTRIBUTES,
+    read: ofStats(({ node, pool }) => [{ labels: { node }, value: pool.max }]),
+  },
+  {
     name: 'stormlamp_pool_waiting',
     instrument: 'db.client.connection.pending_requests',
     help: 'Callers who wait for a connection to a node.',

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -83,6 +84,69 @@ test('status names what is down first, and ends with 1', async () => {
   expect((await run(['status'])).text).toContain(`${servers.memcached[1]?.id} is warming`);
 });
 
+test('a node that is no database server hides nothing of the others, in status and in top', async () => {
+  // Something else listens where a replica should be.
+  const impostor = createServer((socket) =>
+    socket.on('error', () => undefined).end('SSH-2.0-OpenSSH_9.2\r\n'),
+  );
+  await once(impostor.listen(0, '127.0.0.1'), 'listening');
+  const wrong = `127.0.0.1:${(impostor.address() as AddressInfo).port}`;
+  const { mysql } = servers.options();
+  const { user, password } = servers.accounts.app;
+  const replicas = [...(mysql?.replicas ?? []), `mysql://${user}:${password}@${wrong}/shop`];
+  const file = join(folder, 'impostor.json');
+  writeFileSync(file, JSON.stringify({ mysql: { ...mysql, replicas } }));
+  try {
+    const status = await stormlamp(['status', '--config', file, '--json']);
+    expect(status.code).toBe(1);
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      ok: false,
+      mysql: {
+        writer: { kind: 'primary', node: servers.primary.id },
+        nodes: [
+          { role: 'primary', up: true },
+          { role: 'replica', up: true },
+          { role: 'replica', up: true },
+          {
+            node: wrong,
+            up: false,
+            failure: { kind: 'protocol', message: expect.stringMatching(/check its port/) },
+          },
+        ],
+      },
+    });
+    const top = await stormlamp(['top', '--interval', '200', '--config', file]);
+    expect(top.code).toBe(1);
+    expect(top.stdout).toMatch(new RegExp(`${servers.primary.id} +primary +\\d+`));
+    expect(top.stdout).toMatch(new RegExp(`${wrong} +down`));
+    expect(top.stdout).toMatch(new RegExp(`${wrong}: .*check its port`));
+  } finally {
+    impostor.close();
+  }
+});
+
+test('an account of the statements that a node refuses is told beside what the monitor sees', async () => {
+  const { mysql } = servers.options();
+  const nodes = [servers.primary, ...servers.replicas].map(({ id }) => `mysql://nobody:wrong@${id}/shop`);
+  const file = join(folder, 'refused.json');
+  writeFileSync(
+    file,
+    JSON.stringify({
+      mysql: { nodes, monitor: { ...mysql?.monitor, credentials: servers.accounts.monitor } },
+    }),
+  );
+  const { code, stdout } = await stormlamp(['status', '--config', file, '--json']);
+  expect(code).toBe(1);
+  const report = JSON.parse(stdout) as { mysql: { nodes: readonly object[] } };
+  expect(report.mysql.nodes).toHaveLength(3);
+  for (const node of report.mysql.nodes) {
+    expect(node).toMatchObject({
+      up: true,
+      refusal: { code: 'ERR_ACCESS_DENIED', message: expect.stringMatching(/nobody/) },
+    });
+  }
+});
+
 test('explain tells where a statement goes and why the others are not taken', async () => {
   const read = await run(['explain', 'SELECT 1']);
   expect(read.json).toMatchObject({ ok: true, kind: 'read', role: 'replica' });
@@ -157,7 +221,7 @@ describe('in a terminal', () => {
 
   /** What a terminal of so many columns gets to see. */
   async function terminal(columns: number, args: readonly string[], variables = ''): Promise<string> {
-    const program = `stty cols ${columns}; ${variables} ${process.execPath} dist/cli/main.js ${args.join(' ')} --config ${config}`;
+    const program = `stty cols ${columns}; ${variables} ${process.execPath} dist/cli/main.js ${args.join(' ')}${args[0] === 'servers' ? '' : ` --config ${config}`}`;
     const env = { ...process.env, TERM: 'xterm', NO_COLOR: '' };
     const child = spawn('script', ['-qec', program, '/dev/null'], {
       env,
@@ -171,7 +235,7 @@ describe('in a terminal', () => {
     return shown;
   }
 
-  test.each([80, 46])('of %i columns no line is wider, and there are colours', async (columns) => {
+  test.each([80, 40])('of %i columns no line is wider, and there are colours', async (columns) => {
     const shown = await terminal(columns, ['status']);
     expect(shown).toMatch(ESCAPES);
     const lines = shown.replaceAll(ESCAPES, '').split(/\r?\n/);
@@ -184,8 +248,9 @@ describe('in a terminal', () => {
     ['explain', '"SELECT name FROM cart WHERE owner = 1 ORDER BY name"'],
     ['top', '--once'],
     ['session', 'get', 'ID'],
+    ['servers', 'list'],
   ];
-  test.each([80, 50].flatMap((columns) => looks.map((args) => [columns, args] as const)))(
+  test.each([80, 40].flatMap((columns) => looks.map((args) => [columns, args] as const)))(
     'of %i columns no line of %j is wider',
     async (columns, args) => {
       const shown = await terminal(

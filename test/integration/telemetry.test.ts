@@ -175,6 +175,7 @@ test('OpenTelemetry: spans under the span of the caller, metrics by the conventi
   expect(metric('db.client.connection.count')?.dataPoints[0]?.attributes).toMatchObject({
     'db.client.connection.state': 'idle',
   });
+  expect(metric('db.client.connection.max')?.dataPoints.map(({ value }) => value)).toEqual([10, 10, 10]);
   expect(metric('stormlamp.node.up')?.dataPoints.map(({ value }) => value)).toEqual([1, 1, 1]);
   expect(
     JSON.stringify([spans.map(({ attributes, status }) => [attributes, status]), metrics]),

@@ -4,7 +4,8 @@ import { describeError, isStormlampError } from '../../common/stormlamp-error.js
 import type { JournalKind } from '../../failover/failover-journal.js';
 import { createFailoverManager } from '../../failover/failover-manager.js';
 import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
-import { createMysqlCluster, type MysqlCluster } from '../../mysql/mysql-cluster.js';
+import type { MysqlCluster } from '../../mysql/mysql-cluster.js';
+import { type ObservedCluster, observeMysqlCluster } from '../../mysql/observe-mysql-cluster.js';
 import { openFileSessionStore } from '../../session/open-file-session-store.js';
 import { SessionNodes } from '../../session/session-nodes.js';
 import { resolveStoreOptions } from '../../session/store-options.js';
@@ -41,19 +42,24 @@ async function orFailed<T>(work: Promise<T>): Promise<T | FailedPart> {
   try {
     return await work;
   } catch (error) {
-    if (!isStormlampError(error)) throw error;
-    return { code: error.code, message: error.message };
+    const failed = failedPart(error);
+    if (failed === null) throw error;
+    return failed;
   }
+}
+
+function failedPart(error: unknown): FailedPart | null {
+  return isStormlampError(error) ? { code: error.code, message: error.message } : null;
 }
 
 async function lookAtMysql(
   options: MysqlOptions,
   failoverOptions: ClusterConfig['options']['failover'],
 ): Promise<MysqlReport> {
-  const mysql = await createMysqlCluster(options);
+  const { mysql, refusals } = await observeMysqlCluster(options);
   const manager = createFailoverManager({ ...mysql.failoverPorts(), ...failoverOptions });
   try {
-    return await describeMysql(mysql, manager);
+    return await describeMysql(mysql, manager, refusals);
   } finally {
     await manager.close();
     await mysql.close();
@@ -67,6 +73,7 @@ const CHANGES: readonly JournalKind[] = ['primary-lost', 'primary-returned', 'pr
 export async function describeMysql(
   mysql: MysqlCluster,
   manager: ReturnType<typeof createFailoverManager>,
+  refusals: ObservedCluster['refusals'],
 ): Promise<MysqlReport> {
   const { writer, epoch, nodes, warnings } = mysql.topology();
   const { mode, failure, because } = manager.state;
@@ -74,7 +81,10 @@ export async function describeMysql(
   return {
     writer,
     epoch,
-    nodes: nodes.map((node) => describeDatabase(node, mysql.breakerOf(node.id), systemClock.now())),
+    nodes: nodes.map((node) => ({
+      ...describeDatabase(node, mysql.breakerOf(node.id), systemClock.now()),
+      refusal: failedPart(refusals.get(node.id)),
+    })),
     warnings,
     failover: { mode, failure, because },
     lastChange:
@@ -83,7 +93,11 @@ export async function describeMysql(
 }
 
 /** One database node. */
-export function describeDatabase(node: NodeDescription, breaker: string, now: number): DatabaseReport {
+export function describeDatabase(
+  node: NodeDescription,
+  breaker: string,
+  now: number,
+): Omit<DatabaseReport, 'refusal'> {
   const facts = node.state === 'up' ? node.facts : node.state === 'down' ? node.lastFacts : undefined;
   const lag = node.state === 'up' ? node.lag : null;
   return {

@@ -25,6 +25,8 @@ export interface DatabaseReport {
   readonly breaker: string;
   /** Why it is down; null when it is not. */
   readonly failure: { readonly kind: ProbeFailure; readonly message: string } | null;
+  /** Why it lets the account of the statements not in although it answers the monitor; null when it does, or is down. */
+  readonly refusal: FailedPart | null;
 }
 
 /** A place of session copies: a memcached node or a mount. */
@@ -103,7 +105,7 @@ export function isHealthy({ mysql, sessions }: Pick<StatusReport, 'mysql' | 'ses
     (!isFailed(mysql) &&
       mysql.writer.kind === 'primary' &&
       mysql.warnings.length === 0 &&
-      mysql.nodes.every(({ up }) => up));
+      mysql.nodes.every(({ up, refusal }) => up && refusal === null));
   const areSessionsWell =
     sessions === undefined ||
     (!isFailed(sessions) &&

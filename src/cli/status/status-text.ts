@@ -1,6 +1,7 @@
 /** The status for people: problems first, then the databases as a tree of who follows whom, then the sessions. */
 import type { Paint } from '../paint.js';
-import { cut, setTable, type TextColumn } from '../text-table.js';
+import { setRows, type TextColumn } from '../text-table.js';
+import { wrapLine } from '../wrap-line.js';
 import {
   type DatabaseReport,
   isFailed,
@@ -35,7 +36,11 @@ export function statusText(report: StatusReport, width: number, paint: Paint): r
   ];
   if (mysql !== undefined && !isFailed(mysql)) lines.push('', ...databaseLines(mysql, width, paint));
   if (sessions !== undefined && !isFailed(sessions)) lines.push('', ...sessionLines(sessions, width, paint));
-  return [...lines, '', paint('dim', cut(`Configured by ${report.config}`, width))];
+  return [
+    ...lines,
+    '',
+    ...wrapLine(`Configured by ${report.config}`, width).map((line) => paint('dim', line)),
+  ];
 }
 
 /** What is wrong, one sentence each. */
@@ -46,8 +51,10 @@ export function problemsOf({ mysql, sessions }: StatusReport): readonly string[]
     if (mysql.writer.kind === 'no-primary') problems.push('No primary: writes have nowhere to go');
     if (mysql.writer.kind === 'split-brain')
       problems.push(`Split brain: ${mysql.writer.nodes.join(' and ')} both take writes; writes are refused`);
-    for (const { node, failure } of mysql.nodes)
+    for (const { node, failure, refusal } of mysql.nodes) {
       if (failure !== null) problems.push(`${node} is down (${failure.kind}): ${failure.message}`);
+      if (refusal !== null) problems.push(`${refusal.message} (${refusal.code})`);
+    }
     for (const { code, message } of mysql.warnings) problems.push(`${message} (${code})`);
   }
   if (sessions !== undefined && isFailed(sessions))
@@ -75,21 +82,21 @@ function databaseLines(mysql: MysqlReport, width: number, paint: Paint): readonl
     node.version ?? '-',
     node.latencyMs === null ? '-' : `${node.latencyMs} ms`,
   ]);
-  const { heading, lines } = setTable(DATABASE_COLUMNS, rows, width, '  ');
+  const table = setRows(DATABASE_COLUMNS, rows, width, '  ');
   const { failover, lastChange, epoch } = mysql;
   return [
-    paint('dim', heading),
-    ...lines.map((line, index) => {
+    paint('dim', table.heading),
+    ...table.rows.flatMap((lines, index) => {
       const node = tree[index]?.node;
-      if (node?.up === false) return paint('red', line);
-      return node?.role === 'primary' ? paint('green', line) : line;
+      if (node?.up === false) return lines.map((line) => paint('red', line));
+      return node?.role === 'primary' ? lines.map((line) => paint('green', line)) : lines;
     }),
-    cut(
-      `  failover: mode ${failover.mode}, epoch ${epoch}${failover.failure === null ? '' : `, ${failover.failure}: ${failover.because}`}`,
+    ...indented(
+      `failover: mode ${failover.mode}, epoch ${epoch}${failover.failure === null ? '' : `, ${failover.failure}: ${failover.because}`}`,
       width,
     ),
-    cut(
-      `  last change of the primary: ${lastChange === null ? 'none seen by this process' : `${lastChange.at} ${lastChange.message}`}`,
+    ...indented(
+      `last change of the primary: ${lastChange === null ? 'none seen by this process' : `${lastChange.at} ${lastChange.message}`}`,
       width,
     ),
   ];
@@ -103,13 +110,14 @@ function sessionLines(sessions: SessionsReport, width: number, paint: Paint): re
     memory === null ? '-' : `${megabytes(memory.bytes)} of ${megabytes(memory.limitBytes)} MB`,
     version === null ? '-' : `memcached ${version}`,
   ]);
-  const { heading, lines } = setTable(SESSION_COLUMNS, rows, width, '  ');
+  const table = setRows(SESSION_COLUMNS, rows, width, '  ');
   return [
-    paint('dim', heading),
-    ...lines.map((line, index) => {
+    paint('dim', table.heading),
+    ...table.rows.flatMap((lines, index) => {
       const place = sessions.places[index];
-      if (place?.up === false) return paint('red', line);
-      return place?.standing === 'filled' || place?.standing === 'healthy' ? line : paint('yellow', line);
+      if (place?.up === false) return lines.map((line) => paint('red', line));
+      const isWell = place?.standing === 'filled' || place?.standing === 'healthy';
+      return isWell ? lines : lines.map((line) => paint('yellow', line));
     }),
     `  ${sessions.copies} ${sessions.copies === 1 ? 'copy' : 'copies'} of every session`,
   ];
@@ -158,14 +166,12 @@ function megabytes(bytes: number): string {
 
 /** A sentence over as many lines as it needs, the first with a bullet. */
 function wrapped(text: string, width: number): readonly string[] {
-  const lines: string[] = [];
-  let line = '  -';
-  for (const word of text.split(/\s+/)) {
-    if (line.trim() !== '' && line.trim() !== '-' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = '   ';
-    }
-    line += ` ${word}`;
-  }
-  return [...lines, line];
+  const lines = wrapLine(text.replaceAll(/\s+/g, ' '), Math.max(1, width - 4));
+  return lines.map((line, index) => `${index === 0 ? '  - ' : '    '}${line}`);
+}
+
+/** A line of the report over as many lines as it needs. */
+function indented(text: string, width: number): readonly string[] {
+  const lines = wrapLine(text, Math.max(1, width - 4));
+  return lines.map((line, index) => `${index === 0 ? '  ' : '    '}${line}`);
 }

@@ -24,6 +24,8 @@ export interface TopDatabase {
   readonly lagMs: number | null;
   /** The same of the last looks, oldest first. */
   readonly lags: readonly (number | null)[];
+  /** Why the last look failed; null when it did not. */
+  readonly error: string | null;
 }
 
 /** A memcached node of the session store. */
@@ -40,6 +42,8 @@ export interface TopCache {
   readonly evictionsPerSecond: number | null;
   /** Items that it holds. */
   readonly items: number | null;
+  /** Why the last look failed; null when it did not. */
+  readonly error: string | null;
 }
 
 /** One picture. */

@@ -1,11 +1,13 @@
 /** Reads the counters of all servers again and again, and makes pictures of how they grew. */
 import { systemClock } from '../../common/clock.js';
 import { Deadline } from '../../common/deadline.js';
+import { describeError } from '../../common/stormlamp-error.js';
 import type { MemcachedNode } from '../../memcached/memcached-node.js';
 import { type ConnectionFactory, createConnectionFactory } from '../../mysql/connection-factory.js';
 import { forAdministration } from '../../mysql/connection-options.js';
-import { createMysqlCluster, type MysqlCluster } from '../../mysql/mysql-cluster.js';
+import type { MysqlCluster } from '../../mysql/mysql-cluster.js';
 import { resolveMysqlOptions } from '../../mysql/mysql-options.js';
+import { observeMysqlCluster } from '../../mysql/observe-mysql-cluster.js';
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import { SessionNodes } from '../../session/session-nodes.js';
 import { resolveStoreOptions } from '../../session/store-options.js';
@@ -29,13 +31,22 @@ interface Look {
 class Watched {
   before: Look | undefined;
   last: Look | undefined;
+  error: string | null = null;
   readonly roundTrips: number[] = [];
   readonly lags: (number | null)[] = [];
 
-  /** Takes the outcome of a look. */
-  seen(look: Look | undefined): void {
+  /** Takes what a look found. */
+  seen(look: Look): void {
     this.before = this.last;
     this.last = look;
+    this.error = null;
+  }
+
+  /** Takes that a look failed. */
+  failed(error: unknown): void {
+    this.before = this.last;
+    this.last = undefined;
+    this.error = describeError(error);
   }
 
   /** How the counters grew between the last two looks. */
@@ -55,10 +66,10 @@ export class TopSampler {
   readonly #sessions: SessionNodes | undefined;
   readonly #watched = new Map<string, Watched>();
 
-  /** Connects to what is configured. Errors: as `createMysqlCluster`. */
+  /** Connects to what is configured, as far as it answers. Errors: as `observeMysqlCluster`. */
   static async open({ options }: ClusterConfig): Promise<TopSampler> {
-    const mysql = options.mysql === undefined ? undefined : await createMysqlCluster(options.mysql);
-    return new TopSampler(options, mysql);
+    const observed = options.mysql === undefined ? undefined : await observeMysqlCluster(options.mysql);
+    return new TopSampler(options, observed?.mysql);
   }
 
   private constructor(options: ClusterConfig['options'], mysql: MysqlCluster | undefined) {
@@ -115,10 +126,10 @@ export class TopSampler {
         rows.map((row) => [String(row['Variable_name']).toLowerCase(), Number(row['Value'])]),
       );
       watched.seen({ at, counters });
-    } catch {
+    } catch (error) {
       this.#connections.get(factory.node)?.destroy();
       this.#connections.delete(factory.node);
-      watched.seen(undefined);
+      watched.failed(error);
     }
     const description = this.#mysql === undefined ? undefined : nodeIn(this.#mysql.topology(), factory.node);
     keep(watched.lags, description === undefined ? null : effectiveLagMs(description, systemClock.now()));
@@ -132,8 +143,8 @@ export class TopSampler {
         ['cmd_get', 'cmd_set', 'evictions', 'curr_items'].map((name) => [name, Number(stats.get(name) ?? 0)]),
       );
       watched.seen({ at: systemClock.now(), counters });
-    } catch {
-      watched.seen(undefined);
+    } catch (error) {
+      watched.failed(error);
     }
   }
 
@@ -161,6 +172,7 @@ export class TopSampler {
       p95Ms: percentile(watched.roundTrips, 0.95),
       lagMs: watched.lags.at(-1) ?? null,
       lags: [...watched.lags],
+      error: watched.error,
     };
   }
 
@@ -174,6 +186,7 @@ export class TopSampler {
       setsPerSecond: rates['cmd_set'] ?? null,
       evictionsPerSecond: rates['evictions'] ?? null,
       items: watched.last?.counters['curr_items'] ?? null,
+      error: watched.error,
     };
   }
 

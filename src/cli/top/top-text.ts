@@ -1,6 +1,7 @@
 /** A picture of `stormlamp top` as lines of text. */
 import type { Paint } from '../paint.js';
-import { cut, setTable, type TextColumn } from '../text-table.js';
+import { cut, setRows, type TextColumn } from '../text-table.js';
+import { wrapLine } from '../wrap-line.js';
 import { sparkline } from './rates.js';
 import type { TopReport } from './top-report.js';
 
@@ -40,11 +41,12 @@ export function topText(report: TopReport, width: number, paint: Paint): readonl
       number(each.lagMs),
       sparkline(each.lags, BARS),
     ]);
-    const table = setTable(DATABASES, rows, width);
+    const table = setRows(DATABASES, rows, width);
     lines.push('', paint('dim', table.heading));
-    for (const [index, line] of table.lines.entries()) {
+    for (const [index, row] of table.rows.entries()) {
       const role = report.databases[index]?.role;
-      lines.push(role === 'down' ? paint('red', line) : role === 'primary' ? paint('green', line) : line);
+      for (const line of row)
+        lines.push(role === 'down' ? paint('red', line) : role === 'primary' ? paint('green', line) : line);
     }
   }
   if (report.caches.length > 0) {
@@ -55,11 +57,15 @@ export function topText(report: TopReport, width: number, paint: Paint): readonl
       number(each.items),
       number(each.evictionsPerSecond),
     ]);
-    const table = setTable(CACHES, rows, width);
+    const table = setRows(CACHES, rows, width);
     lines.push('', paint('dim', table.heading));
-    for (const [index, line] of table.lines.entries())
-      lines.push(report.caches[index]?.up === false ? paint('red', line) : line);
+    for (const [index, row] of table.rows.entries())
+      for (const line of row) lines.push(report.caches[index]?.up === false ? paint('red', line) : line);
   }
+  const failed = [...report.databases, ...report.caches].filter(({ error }) => error !== null);
+  if (failed.length > 0) lines.push('');
+  for (const { node, error } of failed)
+    for (const line of wrapLine(`${node}: ${error}`, width)) lines.push(paint('red', line));
   return lines;
 }
 

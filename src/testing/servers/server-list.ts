@@ -41,6 +41,8 @@ interface AbsentServer {
   readonly release: ServerRelease;
   /** Why the programs that were looked at were not taken; empty when there was none. */
   readonly rejected: readonly string[];
+  /** Whether an option or a variable names a program that cannot be taken: an installation would not be looked for then. */
+  readonly isMisnamed: boolean;
   /** The folder that an installation would make; `undefined` when this system cannot install it. */
   readonly wouldInstallInto?: string;
 }
@@ -87,20 +89,21 @@ async function listOne(
   { binaries = {}, signal }: ListServersOptions,
 ): Promise<ListedServer> {
   const folder = cachedFolder(name, release, machine, root);
-  const absent = (rejected: readonly string[]): AbsentServer => ({
+  const absent = (rejected: readonly string[], isMisnamed: boolean): AbsentServer => ({
     found: false,
     name,
     release,
     rejected,
+    isMisnamed,
     ...(folder === undefined ? {} : { wouldInstallInto: folder }),
   });
   try {
     const { found, rejected } = await findServer(name, { machine, binaries, root, release, signal });
-    if (found === undefined) return absent(rejected);
+    if (found === undefined) return absent(rejected, false);
     const { command, prefixArgs, version, origin } = programOf(found);
     return { found: true, name, release, version, origin, path: prefixArgs.at(-1) ?? command };
   } catch (error) {
     if (isStormlampError(error, ErrorCode.ABORTED)) throw error;
-    return absent([describeError(error)]);
+    return absent([describeError(error)], isStormlampError(error, ErrorCode.SERVER_MISSING));
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cut, setTable, type TextColumn } from '../../../src/cli/text-table.js';
+import { cut, setRows, setTable, type TextColumn } from '../../../src/cli/text-table.js';
 
 const COLUMNS: readonly TextColumn[] = [
   { title: 'node' },
@@ -34,6 +34,31 @@ describe('a table', () => {
 
   test('without rows is its heading', () => {
     expect(setTable(COLUMNS, [], 80)).toEqual({ heading: 'node  lag  breaker', lines: [] });
+  });
+});
+
+describe('rows that may need several lines', () => {
+  const columns: readonly TextColumn[] = [
+    { title: 'node' },
+    { title: 'role' },
+    { title: 'lag', dropAt: 1 },
+    { title: '' },
+  ];
+  const rows = [['database1.example.com', 'primary', '-', 'well']];
+
+  test('are a table where the columns that stay have room', () => {
+    const { heading, lines } = setTable(columns, rows, 36);
+    expect(setRows(columns, rows, 36)).toEqual({ heading, rows: lines.map((line) => [line]) });
+  });
+
+  test('stand over each other where they have none, and nothing is cut but the name', () => {
+    expect(setRows(columns, rows, 35, ' ')).toEqual({
+      heading: ' node',
+      rows: [[' database1.example.com', '     role primary, well']],
+    });
+    expect(setRows(columns, rows, 14).rows).toEqual([
+      ['database1.exa…', '    role', '    primary,', '    well'],
+    ]);
   });
 });
 

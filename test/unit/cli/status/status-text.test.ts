@@ -20,6 +20,7 @@ function database(node: string, changes: Partial<DatabaseReport> = {}): Database
     latencyMs: 0.8,
     breaker: 'closed',
     failure: null,
+    refusal: null,
     ...changes,
   };
 }

@@ -15,6 +15,7 @@ const DATABASE: TopDatabase = {
   p95Ms: 1.26,
   lagMs: null,
   lags: [null, null],
+  error: null,
 };
 const REPORT: TopReport = {
   ok: false,
@@ -22,10 +23,26 @@ const REPORT: TopReport = {
   databases: [
     DATABASE,
     { ...DATABASE, node: 'db2:3306', role: 'replica', lagMs: 120, lags: [0, 60, 120] },
-    { ...DATABASE, node: 'db3:3306', role: 'down', queriesPerSecond: null, running: null, connected: null },
+    {
+      ...DATABASE,
+      node: 'db3:3306',
+      role: 'down',
+      queriesPerSecond: null,
+      running: null,
+      connected: null,
+      error: 'it is no MySQL server',
+    },
   ],
   caches: [
-    { node: 'cache1:11211', up: true, getsPerSecond: 50, setsPerSecond: 5, evictionsPerSecond: 0, items: 7 },
+    {
+      node: 'cache1:11211',
+      up: true,
+      getsPerSecond: 50,
+      setsPerSecond: 5,
+      evictionsPerSecond: 0,
+      items: 7,
+      error: null,
+    },
     {
       node: 'cache2:11211',
       up: false,
@@ -33,6 +50,7 @@ const REPORT: TopReport = {
       setsPerSecond: null,
       evictionsPerSecond: null,
       items: null,
+      error: 'connect ECONNREFUSED',
     },
   ],
 };
@@ -50,8 +68,31 @@ test('a picture in 120 columns', () => {
       "sessions        gets/s    sets/s     items  evicted/s",
       "cache1:11211        50         5         7          0",
       "cache2:11211      down         -         -          -",
+      "",
+      "db3:3306: it is no MySQL server",
+      "cache2:11211: connect ECONNREFUSED",
     ]
   `);
+});
+
+test('with long names in 40 columns every node has a few lines', () => {
+  const databases = REPORT.databases.map((each) => ({ ...each, node: `database-${each.node}.example.com` }));
+  expect(topText({ ...REPORT, databases, caches: [] }, 40, plainPaint)).toEqual([
+    'stormlamp top  2026-01-01T00:00:00.000Z',
+    '',
+    'MySQL',
+    'database-db1:3306.example.com',
+    '    role primary, queries/s 1234, lag ms',
+    '    -',
+    'database-db2:3306.example.com',
+    '    role replica, queries/s 1234, lag ms',
+    '    120',
+    'database-db3:3306.example.com',
+    '    role down, queries/s -, lag ms -',
+    '',
+    'database-db3:3306.example.com: it is no',
+    'MySQL server',
+  ]);
 });
 
 test.each([40, 60, 80])('in %i columns nothing is wider, and statements and lag stay', (width) => {

@@ -23,10 +23,11 @@ test('metrics', () => {
     expect(METRICS).toContain(instrument);
   for (const { attributes = {} } of metrics)
     for (const attribute of Object.values(attributes)) expect(ATTRIBUTES).toContain(attribute);
-  // A unit is part of an instrument: the conventions give these two.
+  // A unit is part of an instrument: the conventions give these.
   const units = Object.fromEntries(foreign.map(({ instrument, unit }) => [instrument, unit]));
   expect(units).toEqual({
     'db.client.connection.count': '{connection}',
+    'db.client.connection.max': '{connection}',
     'db.client.connection.pending_requests': '{request}',
   });
 });

@@ -40,6 +40,7 @@ test('a list tells every server: what is there, what is not, and why', async () 
       name: 'mysql',
       release: 'system',
       rejected: [expect.stringContaining('`binaries.mysql`')],
+      isMisnamed: true,
       wouldInstallInto: join(cacheDir, 'debian-sid-mysql-amd64'),
     },
     {
@@ -55,6 +56,7 @@ test('a list tells every server: what is there, what is not, and why', async () 
       name: 'php',
       release: 'system',
       rejected: [expect.stringContaining('memcached')],
+      isMisnamed: false,
       wouldInstallInto: join(cacheDir, 'debian-bookworm-lamp-amd64'),
     },
     {
@@ -62,6 +64,7 @@ test('a list tells every server: what is there, what is not, and why', async () 
       name: 'pt-heartbeat',
       release: 'system',
       rejected: [],
+      isMisnamed: false,
       wouldInstallInto: join(cacheDir, 'debian-sid-percona-amd64'),
     },
     {
@@ -69,6 +72,7 @@ test('a list tells every server: what is there, what is not, and why', async () 
       name: 'haproxy',
       release: 'system',
       rejected: [],
+      isMisnamed: false,
       wouldInstallInto: join(cacheDir, 'debian-bookworm-haproxy-amd64'),
     },
     {
@@ -76,6 +80,7 @@ test('a list tells every server: what is there, what is not, and why', async () 
       name: 'arping',
       release: 'system',
       rejected: [],
+      isMisnamed: false,
       wouldInstallInto: join(cacheDir, 'debian-bookworm-arping-amd64'),
     },
     {
@@ -83,6 +88,7 @@ test('a list tells every server: what is there, what is not, and why', async () 
       name: 'mariadb',
       release: 'newest',
       rejected: [],
+      isMisnamed: false,
       wouldInstallInto: join(cacheDir, 'debian-sid-mariadb-amd64'),
     },
     {
@@ -90,6 +96,7 @@ test('a list tells every server: what is there, what is not, and why', async () 
       name: 'memcached',
       release: 'newest',
       rejected: [],
+      isMisnamed: false,
       wouldInstallInto: join(cacheDir, 'debian-sid-memcached-amd64'),
     },
   ]);
