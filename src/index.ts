@@ -190,7 +190,7 @@ export type { PreparedStatement, PrepareOptions } from './mysql/prepared-stateme
 export type { MysqlConnection } from './mysql/promise-connection.js';
 export type { ReadOptions } from './mysql/read-options.js';
 export type { Consistency, MysqlScope, ScopeView } from './mysql/scope.js';
-export type { RouteEvent } from './mysql/session-ports.js';
+export type { KillFailure, RouteEvent } from './mysql/session-ports.js';
 export type {
   StatementCallback,
   StatementLimits,

@@ -46,6 +46,11 @@ export const mysqlLines: LogRules<MysqlClusterEvents> = {
     `cannot measure the lag of ${node}`,
     { node, ...causeOf(error) },
   ],
+  'kill-failed': ({ node, threadId, sql, error }) => [
+    'warn',
+    `a statement that was given up goes on on ${node}`,
+    { node, threadId, sql: sqlDigest(sql), ...causeOf(error) },
+  ],
   'heartbeat-failed': ({ node, error }) => [
     'warn',
     `cannot write the heartbeat on ${node}`,

@@ -20,10 +20,11 @@ import { namesIn, type ResolvedMysqlOptions, weighted } from './mysql-options.js
 import { NodeDiscovery } from './node-discovery.js';
 import { NodePool } from './node-pool.js';
 import type { PhysicalConnection } from './physical-connection.js';
+import { unavailable } from './pool-errors.js';
 import { QueryRouter } from './query-router.js';
 import { Scopes } from './scope.js';
 import { realServers, type ServerPorts } from './server-ports.js';
-import type { CallContext, RouteEvent } from './session-ports.js';
+import type { CallContext, KillFailure, RouteEvent } from './session-ports.js';
 import type { StatementLimits } from './statement.js';
 import { TextClassifiers } from './text-classifiers.js';
 import type { ConnectionHost } from './virtual-connection.js';
@@ -43,6 +44,8 @@ export interface CoreListeners {
   onDiscoveryFailure(node: NodeId, error: Error): void;
   /** The lag of a replica could not be measured. */
   onLagFailure(node: NodeId, error: Error): void;
+  /** A statement that was given up goes on on its server. */
+  onKillFailure(failure: KillFailure): void;
   /** The heartbeat could not be written. */
   onHeartbeatFailure(node: NodeId, error: Error): void;
 }
@@ -206,7 +209,11 @@ export class ClusterCore implements ConnectionHost {
   /** Ends a statement on the server from the side. */
   cancel(connection: PhysicalConnection, sql: string): void {
     const config = this.#configs.get(connection.node);
-    if (config !== undefined) this.#servers.kill(connection, config, sql);
+    if (config === undefined) return;
+    const { node, threadId } = connection;
+    void this.#servers.kill(connection, config, this.options.monitor.credentials).then((error) => {
+      if (error instanceof Error) this.#listeners.onKillFailure({ node, threadId, sql, error });
+    });
   }
 
   /** Gives a connection back. */
@@ -390,9 +397,4 @@ export class ClusterCore implements ConnectionHost {
     const [flavor] = flavors;
     this.#texts.noteFlavor(flavors.size === 1 ? flavor : undefined);
   }
-}
-
-function unavailable(node: NodeId, why: string, cause?: Error): StormlampError {
-  const message = `No connection to node ${node} is waited for any longer: ${why}`;
-  return new StormlampError(ErrorCode.NODE_UNREACHABLE, message, { cause, node });
 }

@@ -1,151 +1,179 @@
-/** Ends a statement on the server from the side, after looking that it is still that statement. */
-import type { RowDataPacket } from 'mysql2';
-import { pause } from '../common/backoff.js';
+/**
+ * Ends a statement on the server from the side. What is ended is the session, by its number: its connection is not used again,
+ * so nothing but that statement can run in it, whatever text the server shows of it (that of a routine's inner statement, or
+ * none at all). The number is only trusted when the side connection is on the same server, and that has run since.
+ */
+import { backoffMs, pause } from '../common/backoff.js';
 import { Deadline } from '../common/deadline.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type ConnectionFactory, createConnectionFactory } from './connection-factory.js';
 import { forAdministration, type MysqlNodeConfig } from './connection-options.js';
+import type { CredentialsSource, MysqlCredentials } from './connection-settings.js';
 import type { PhysicalConnection } from './physical-connection.js';
 
-/** What came of it. `finished`: there was nothing to end any more. `failed`: the server could not be asked. */
-export type KillOutcome = 'killed' | 'finished' | 'failed';
+/** What came of it. `finished`: there was nothing to end any more. An error says why it could not be ended. */
+export type KillOutcome = 'killed' | 'finished' | Error;
 
 /** Limit of the whole attempt, in milliseconds. */
 const KILL_LIMIT_MS = 3_000;
 
+/** Pauses between two attempts. */
+const RETRY = { firstMs: 20, maxMs: 500 };
+
+/** The server's answers to a KILL of a session that is not there, or that runs with the rights of another account now. */
+const [NO_SUCH_THREAD, NOT_OWNER] = [1094, 1095];
+
 /**
- * Ends what `target` is doing on its server. The caller must not have used `target` for anything else, and must not use it
- * again: a KILL that comes late would hit the next statement. `sql` is the text of the statement, with its placeholders.
+ * Ends what `target` is doing on its server, and the session with it. The caller must not use `target` again.
+ *
+ * While a routine with the rights of its definer runs, the account of the session may not end it. Then the account in
+ * `credentials` is tried, and the attempt is made again until the limit.
  *
  * Never rejects. Calls for one node share one short-lived connection, so that many deadlines at once do not become many
  * connections to a server that is busy already.
  */
-export function killQuery(
+export async function killQuery(
   target: PhysicalConnection,
   config: MysqlNodeConfig,
-  sql?: string,
+  credentials?: MysqlCredentials | CredentialsSource,
 ): Promise<KillOutcome> {
-  let side = sides.get(config);
-  if (side === undefined) {
-    side = new SideConnection(createConnectionFactory(forAdministration(config)));
-    sides.set(config, side);
+  const deadline = Deadline.of({ timeoutMs: KILL_LIMIT_MS });
+  const { own, other } = sidesOf(config, credentials);
+  own.enter();
+  other?.enter();
+  try {
+    for (let attempt = 0; ; attempt += 1) {
+      const outcome = await attemptOn(own, other, target, deadline);
+      const waitMs = backoffMs(attempt, RETRY);
+      const isFinal = !(outcome instanceof Error) || outcome instanceof WrongServer;
+      if (isFinal || deadline.remainingMs() <= waitMs) return told(outcome, target.node);
+      await pause(waitMs);
+    }
+  } finally {
+    own.leave();
+    other?.leave();
   }
-  return side.kill(target, sql);
 }
 
-const sides = new WeakMap<MysqlNodeConfig, SideConnection>();
+async function attemptOn(
+  own: SideConnection,
+  other: SideConnection | undefined,
+  target: PhysicalConnection,
+  deadline: Deadline,
+): Promise<KillOutcome> {
+  const outcome = await own.kill(target, deadline);
+  if (other === undefined || !(outcome instanceof Error) || outcome instanceof WrongServer) return outcome;
+  const second = await other.kill(target, deadline);
+  // That the other account may not either says less than why the session's own one could not.
+  return second instanceof Error ? outcome : second;
+}
+
+/** The session's number means nothing where the side connection is. */
+class WrongServer extends Error {}
 
 /** One connection for all that wait for it; closed when nobody does. */
 class SideConnection {
   readonly #factory: ConnectionFactory;
   #connection: Promise<PhysicalConnection> | undefined;
   #users = 0;
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(factory: ConnectionFactory) {
     this.#factory = factory;
   }
 
-  kill(target: PhysicalConnection, sql: string | undefined): Promise<KillOutcome> {
-    const deadline = Deadline.of({ timeoutMs: KILL_LIMIT_MS });
+  enter(): void {
     this.#users += 1;
-    this.#connection ??= this.#factory.connect(deadline);
-    const connecting = this.#connection;
-    const outcome = this.#turn.then(async (): Promise<KillOutcome> => {
-      try {
-        deadline.check('Ending a statement');
-        return await killOn(await connecting, target, sql, deadline);
-      } catch {
-        this.#forget(connecting);
-        return 'failed';
-      } finally {
-        this.#users -= 1;
-        if (this.#users === 0) this.#forget(connecting);
-      }
-    });
-    this.#turn = outcome;
-    return outcome;
   }
 
-  #forget(connecting: Promise<PhysicalConnection>): void {
-    if (this.#connection === connecting) this.#connection = undefined;
-    connecting.then((connection) => connection.destroy()).catch(() => undefined);
+  leave(): void {
+    this.#users -= 1;
+    if (this.#users === 0) this.#forget(this.#connection);
   }
+
+  async kill(target: PhysicalConnection, deadline: Deadline): Promise<KillOutcome> {
+    this.#connection ??= this.#factory.connect(deadline);
+    const connecting = this.#connection;
+    try {
+      return await killOn(await connecting, target, deadline);
+    } catch (error) {
+      if (errnoOf(error) === undefined) this.#forget(connecting);
+      return error as Error;
+    }
+  }
+
+  #forget(connecting: Promise<PhysicalConnection> | undefined): void {
+    if (this.#connection === connecting) this.#connection = undefined;
+    connecting?.then((connection) => connection.destroy()).catch(() => undefined);
+  }
+}
+
+interface Sides {
+  readonly own: SideConnection;
+  readonly other: SideConnection | undefined;
+}
+
+const sides = new WeakMap<MysqlNodeConfig, Sides>();
+
+function sidesOf(
+  config: MysqlNodeConfig,
+  credentials: MysqlCredentials | CredentialsSource | undefined,
+): Sides {
+  const known = sides.get(config);
+  if (known !== undefined) return known;
+  const side = (account?: MysqlCredentials | CredentialsSource): SideConnection =>
+    new SideConnection(createConnectionFactory(forAdministration(config, account)));
+  const made = { own: side(), other: credentials === undefined ? undefined : side(credentials) };
+  sides.set(config, made);
+  return made;
 }
 
 async function killOn(
   side: PhysicalConnection,
   target: PhysicalConnection,
-  sql: string | undefined,
   deadline: Deadline,
 ): Promise<KillOutcome> {
-  const { threadId } = target;
+  const refusal = wrongServer(side, target);
+  if (refusal !== undefined) return refusal;
   const [uptime] = await side.ask("SHOW GLOBAL STATUS LIKE 'Uptime'", deadline);
   // The number belongs to another session when the server was started after the connection was made.
   const startedAgoMs = (Number(uptime?.['Value'] ?? 0) + 1) * 1_000;
   if (startedAgoMs < performance.now() - target.madeAt) return 'finished';
-  for (;;) {
-    const row = await sessionRow(side, threadId, deadline);
-    if (row === undefined) return 'finished';
-    if (isRunning(row, sql)) break;
-    // An idle session whose connection we closed has not read everything yet: its statement may still be on the way.
-    if (!isIdle(row) || target.lost === undefined) return 'finished';
-    await pause(ARRIVAL_PAUSE_MS);
-    deadline.check('Ending a statement');
-  }
   try {
-    await side.ask(`KILL QUERY ${threadId}`, deadline);
+    await side.ask(`KILL ${target.threadId}`, deadline);
     return 'killed';
   } catch (error) {
-    if ((error as { errno?: unknown }).errno === NO_SUCH_THREAD) return 'finished';
+    if (errnoOf(error) === NO_SUCH_THREAD) return 'finished';
     throw error;
   }
 }
 
-const NO_SUCH_THREAD = 1094;
-
-/** Pause between two looks for a statement that has not arrived, in milliseconds. */
-const ARRIVAL_PAUSE_MS = 20;
-
-/** What the server shows of the session; an account sees its own sessions without any privilege. */
-async function sessionRow(
-  side: PhysicalConnection,
-  threadId: number,
-  deadline: Deadline,
-): Promise<RowDataPacket | undefined> {
-  const columns = 'ID AS id, COMMAND AS command, INFO AS info';
-  const where = `FROM information_schema.PROCESSLIST WHERE ID = ${threadId}`;
-  const [row] = await side.ask(`SELECT ${columns} ${where}`, deadline);
-  return row;
+function wrongServer(side: PhysicalConnection, target: PhysicalConnection): WrongServer | undefined {
+  if (target.server === undefined)
+    return new WrongServer(
+      'the server calls the session by another number than the connection has (a proxy?)',
+    );
+  if (side.server === target.server) return undefined;
+  return new WrongServer(
+    `another server (${side.server}) answers at its address than the one it runs on (${target.server})`,
+  );
 }
 
-function isRunning(row: RowDataPacket, sql: string | undefined): boolean {
-  const { command, info } = row as { command?: unknown; info?: unknown };
-  if (command !== 'Query' && command !== 'Execute') return false;
-  return sql === undefined || typeof info !== 'string' || isSameStatement(sql, info);
+/** The outcome with an error that says what to do. */
+function told(outcome: KillOutcome, node: string): KillOutcome {
+  if (!(outcome instanceof Error)) return outcome;
+  const options = { cause: outcome, node };
+  const what = `A statement on ${node} that was given up could not be ended and goes on there`;
+  if (errnoOf(outcome) !== NOT_OWNER)
+    return new StormlampError(ErrorCode.NODE_UNREACHABLE, `${what}: ${outcome.message}`, options);
+  return new StormlampError(
+    ErrorCode.MISSING_PRIVILEGE,
+    `${what}: it runs with the rights of another account (SQL SECURITY DEFINER). ` +
+      'GRANT CONNECTION ADMIN (MySQL: CONNECTION_ADMIN) to the account of `monitor.credentials`',
+    options,
+  );
 }
 
-function isIdle(row: RowDataPacket): boolean {
-  return (row as { command?: unknown }).command === 'Sleep';
-}
-
-/**
- * Whether the server's text `info` can be the statement `sql`: the server shows values in place of placeholders, without
- * blanks around the text, and of several statements only the present one.
- */
-export function isSameStatement(sql: string, info: string): boolean {
-  const shown = beginning(info);
-  return sql.split(';').some((part) => {
-    const wanted = beginning(part);
-    return wanted !== '' && shown !== '' && (shown.startsWith(wanted) || wanted.startsWith(shown));
-  });
-}
-
-/** As much of the text as no value and no character set can have changed. */
-function beginning(text: string): string {
-  const plain = /^[^?:]*/.exec(text)?.[0] ?? '';
-  return plain
-    .replace(/[^\x20-\x7e]+/g, ' ')
-    .replace(/ +/g, ' ')
-    .trim()
-    .slice(0, 60);
+function errnoOf(error: unknown): number | undefined {
+  const { errno, sqlState } = error as { errno?: unknown; sqlState?: unknown };
+  return typeof errno === 'number' && sqlState !== undefined ? errno : undefined;
 }

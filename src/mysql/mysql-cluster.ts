@@ -88,6 +88,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
       onConnectError: (node, error) => this.publish('connect-failed', { node, error }),
       onDiscoveryFailure: (node, error) => this.publish('discovery-failed', { node, error }),
       onLagFailure: (node, error) => this.publish('lag-failed', { node, error }),
+      onKillFailure: (failure) => this.publish('kill-failed', failure),
       onHeartbeatFailure: (node, error) => this.publish('heartbeat-failed', { node, error }),
     };
     this.#core = new ClusterCore(options, listeners, servers);

@@ -3,7 +3,7 @@ import type { BreakerChange } from '../breaker/node-breaker.js';
 import type { NodeId } from '../common/node-address.js';
 import type { TopologyEvents } from '../health/topology-watcher.js';
 import type { MysqlConnection } from './promise-connection.js';
-import type { RouteEvent } from './session-ports.js';
+import type { KillFailure, RouteEvent } from './session-ports.js';
 
 /** The events of a `MysqlCluster`. */
 export interface MysqlClusterEvents
@@ -18,6 +18,11 @@ export interface MysqlClusterEvents
   readonly 'discovery-failed': { readonly node: NodeId; readonly error: Error };
   /** The function of `monitor.lagSource` began to fail for a replica, whose lag is unknown until it gives a number again. */
   readonly 'lag-failed': { readonly node: NodeId; readonly error: Error };
+  /**
+   * A statement that was given up (a limit, a signal, a stream that was left) could not be ended on its server, and goes on there:
+   * the server could not be reached, or the statement is in a routine with the rights of another account.
+   */
+  readonly 'kill-failed': KillFailure;
   /** The heartbeat, which this process was to write (`monitor.lagSource`), could not be written. */
   readonly 'heartbeat-failed': { readonly node: NodeId; readonly error: Error };
   /** A connection is about to be checked out: session settings made here hold for it wherever it goes. */

@@ -47,6 +47,11 @@ export class PhysicalConnection {
   sqlMode: string | undefined;
   /** Set once the server has told a GTID on it: from then on, a commit without one has committed nothing that has one. */
   tellsGtids = false;
+  /**
+   * Which server it is on; undefined when the server did not say, or calls the session by another number than the handshake did,
+   * as behind a proxy that speaks the protocol.
+   */
+  server: string | undefined;
   /** The longest statement that its session takes, in bytes, once it was asked. */
   maxPacket: number | undefined;
   readonly #setupSql: string;
@@ -85,6 +90,19 @@ export class PhysicalConnection {
   async setUp(deadline: Deadline): Promise<void> {
     const answer: unknown = await this.ask(this.#setupSql, deadline);
     this.sqlMode = sqlModeTold(answer);
+  }
+
+  /** Finds out which server it is on. Never rejects. */
+  async identify(deadline: Deadline): Promise<void> {
+    const question =
+      "SELECT CONNECTION_ID() AS id, CONCAT_WS(' ', @@hostname, @@port, @@server_id) AS server";
+    try {
+      const [row] = await this.ask(question, deadline);
+      const { id, server } = row as { readonly id?: unknown; readonly server?: unknown };
+      this.server = Number(id) === this.threadId && typeof server === 'string' ? server : undefined;
+    } catch {
+      this.server = undefined;
+    }
   }
 
   /**

@@ -67,3 +67,9 @@ export function reportLeak(slot: PoolSlot, now: number, leakAfterMs: number): vo
     },
   );
 }
+
+/** Why nobody waits for a connection to `node` any longer. */
+export function unavailable(node: NodeId, why: string, cause?: Error): StormlampError {
+  const message = `No connection to node ${node} is waited for any longer: ${why}`;
+  return new StormlampError(ErrorCode.NODE_UNREACHABLE, message, { cause, node });
+}

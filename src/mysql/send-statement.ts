@@ -118,7 +118,8 @@ export function statusOf([rows, fields]: StatementAnswer): number | undefined {
   return isHeader(header) ? header.serverStatus : undefined;
 }
 
-function isHeader(value: unknown): value is ResultSetHeader {
+/** Whether an answer is that of a statement without rows. */
+export function isHeader(value: unknown): value is ResultSetHeader {
   return typeof value === 'object' && value !== null && value.constructor?.name === 'ResultSetHeader';
 }
 

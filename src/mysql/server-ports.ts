@@ -2,7 +2,8 @@
 import type { HealthProbe } from '../health/health-probe.js';
 import { type ConnectionFactory, createConnectionFactory } from './connection-factory.js';
 import type { MysqlNodeConfig } from './connection-options.js';
-import { killQuery } from './kill-query.js';
+import type { CredentialsSource, MysqlCredentials } from './connection-settings.js';
+import { type KillOutcome, killQuery } from './kill-query.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { createReplicationProbe, type ReplicationProbeOptions } from './replication-probe.js';
 
@@ -12,14 +13,17 @@ export interface ServerPorts {
   connectionsTo(config: MysqlNodeConfig): ConnectionFactory;
   /** Looks at one node. */
   probeOf(options: ReplicationProbeOptions): HealthProbe;
-  /** Ends a statement from the side. */
-  kill(connection: PhysicalConnection, config: MysqlNodeConfig, sql: string): void;
+  /** Ends the statement of a connection from the side, with the node's account or that in `credentials`. Never rejects. */
+  kill(
+    connection: PhysicalConnection,
+    config: MysqlNodeConfig,
+    credentials?: MysqlCredentials | CredentialsSource,
+  ): Promise<KillOutcome>;
 }
 
 /** Servers in the network. */
 export const realServers: ServerPorts = Object.freeze({
   connectionsTo: createConnectionFactory,
   probeOf: createReplicationProbe,
-  kill: (connection: PhysicalConnection, config: MysqlNodeConfig, sql: string) =>
-    void killQuery(connection, config, sql),
+  kill: killQuery,
 });

@@ -23,6 +23,18 @@ export interface RouteEvent {
   readonly because: string;
 }
 
+/** A statement that was given up and could not be ended on its server. */
+export interface KillFailure {
+  /** The node where it goes on. */
+  readonly node: NodeId;
+  /** The number of its session there. */
+  readonly threadId: number;
+  /** Its text, with its placeholders. */
+  readonly sql: string;
+  /** Why, and what to do. */
+  readonly error: Error;
+}
+
 /** The cluster as its sessions see it. */
 export interface SessionPorts {
   /** Chooses nodes. */

@@ -34,6 +34,8 @@ export function sessionSetupSql(flavor: Flavor, setup: SessionSetup): string {
     const tracked = flavor === 'mysql' ? TRACKED : `${TRACKED},last_gtid`;
     parts.push(`session_track_system_variables = '${tracked}'`);
   }
+  // What triggers and functions leave in the session (variables, temporary tables), no text shows.
+  if (!named.has('session_track_state_change')) parts.push('session_track_state_change = 1');
   if (flavor === 'mysql' && !named.has('session_track_gtids')) parts.push("session_track_gtids = 'OWN_GTID'");
   const charset = collation.split('_', 1)[0] ?? collation;
   parts.push(charset === collation ? `NAMES ${charset}` : `NAMES ${charset} COLLATE ${collation}`);

@@ -154,6 +154,7 @@ export function bindsToPrimary(classification: Classification): boolean {
 export function leavesTrace(classification: Classification): boolean {
   if (classification.pins.length > 0 || classification.transaction !== undefined) return true;
   if (classification.settings !== undefined && classification.settings.length > 0) return true;
+  if (classification.calls === true || classification.implicitCommit) return true;
   return classification.kind !== 'read' && classification.kind !== 'write';
 }
 

@@ -18,6 +18,7 @@ import { lossError } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { makeRoom, wasNotPrepared } from './prepared-room.js';
 import { NotSent, statusOf } from './send-statement.js';
+import { mayLeaveTrace } from './session-changes.js';
 import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from './session-loss.js';
 import { SessionMode } from './session-mode.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
@@ -27,7 +28,6 @@ import {
   FRESH_SESSION,
   isAnnouncement,
   isTied,
-  leavesTrace,
   type Need,
   needOf,
   outlivesReset,
@@ -378,7 +378,7 @@ export class VirtualSession {
   }
 
   #noteTrace(connection: PhysicalConnection, classification: Classification, answer?: unknown): void {
-    if (leavesTrace(classification)) connection.touched = true;
+    if (mayLeaveTrace(classification, answer)) connection.touched = true;
     if (mayHushGtids(classification)) connection.tellsGtids = false;
     this.#mode.note(connection, classification, answer);
     if (outlivesReset(classification)) this.#holder.spoil();

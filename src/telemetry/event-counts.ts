@@ -11,6 +11,7 @@ const COUNTED = {
     'discovery-failed': ['node'],
     'lag-failed': ['node'],
     'heartbeat-failed': ['node'],
+    'kill-failed': ['node'],
   },
   sessions: {
     'copy-missed': ['node', 'operation'],

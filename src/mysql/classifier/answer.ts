@@ -30,6 +30,8 @@ export interface AnswerDetails {
   readonly access?: AccessMode | undefined;
   /** Whether it may stop half way with a part of it done. */
   readonly several?: boolean;
+  /** Whether it is a write that calls a function which may do anything. */
+  readonly calls?: boolean;
 }
 
 /** An answer; pins follow from what is pinned. */
@@ -53,6 +55,7 @@ export function answer(
     ...(settings.length === 0 ? {} : { settings }),
     ...(access === undefined ? {} : { access }),
     ...(details.several === true ? { several: true as const } : {}),
+    ...(details.calls === true ? { calls: true as const } : {}),
   });
 }
 

@@ -43,6 +43,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       settings: allSettings(parts),
       access: parts.findLast((part) => part.access !== undefined)?.access,
       several: true,
+      calls: parts.some(({ calls }) => calls === true),
     },
   );
 }
@@ -74,6 +75,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       settings: allSettings(readings),
       access: strictestAccess(readings),
       several: readings.some(({ several }) => several === true),
+      calls: readings.some(({ calls }) => calls === true),
     },
   );
 }

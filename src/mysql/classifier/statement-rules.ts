@@ -31,11 +31,14 @@ import {
 
 const FILLS_CACHE = answer('write', 'primary', 'it fills a cache of the server');
 const WRITE = answer('write', 'primary', 'it writes');
+const CALLING_WRITE = answer('write', 'primary', 'it writes', { calls: true });
 
 function classifyWrite({ scan, cursor }: StatementContext): Classification {
   // LAST_INSERT_ID(…) in a write is what an insert leaves anyway.
   const pinned = pinnedBy(scan.features & ~Feature.SETS_INSERT_ID, cursor);
-  return pinned.length === 0 ? WRITE : answer('write', 'primary', 'it writes', { pinned });
+  const calls = (scan.features & Feature.UNKNOWN_FUNCTION) !== 0;
+  if (pinned.length === 0) return calls ? CALLING_WRITE : WRITE;
+  return answer('write', 'primary', 'it writes', { pinned, calls });
 }
 
 function classifyLoad(context: StatementContext): Classification {

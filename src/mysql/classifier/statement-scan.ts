@@ -81,6 +81,8 @@ export class StatementScanner {
     let isObjectKnown = false;
     let maybeWrite = false;
     let maybeSetsId = false;
+    // Behind the name of the table that is written into stand its columns.
+    let mayListColumns = false;
     // The tokens before this one, the nearest with a 1.
     let kind1 = 0;
     let kind2 = 0;
@@ -102,6 +104,7 @@ export class StatementScanner {
       else if (!isLast) {
         index = 0;
         this.#head(kind, number);
+        mayListColumns = number === Word.INSERT || number === Word.REPLACE;
       }
 
       if (index === 1 && !isLast) blocks = this.#compound(number, code);
@@ -136,7 +139,8 @@ export class StatementScanner {
 
       if (code === Character.OPEN) {
         // Behind AS stands an alias or a type, behind a closing parenthesis an alias or an operator.
-        const isPlace = number2 === Word.AS || code2 === Character.CLOSE || (cte?.atColumns ?? false);
+        const isPlace =
+          mayListColumns || number2 === Word.AS || code2 === Character.CLOSE || (cte?.atColumns ?? false);
         if (jsonTable?.isOpen) jsonTable.openInside(number1, kind2, code2, depth);
         if (isName(kind1) && !isPlace && !jsonTable?.isInColumns) {
           if (number1 === Word.JSON_TABLE && code2 !== Character.POINT && !jsonTable?.isOpen) {
@@ -177,6 +181,8 @@ export class StatementScanner {
         cte.begin(depth);
       } else if (cte !== undefined) cte.step(kind, number, code, code === Character.OPEN ? depth - 1 : depth);
 
+      if (mayListColumns && (kind === Token.ASSIGN || number === Word.SELECT || isOther(kind, code)))
+        mayListColumns = false;
       kind2 = kind1;
       kind1 = kind;
       value1 = value;
@@ -285,4 +291,9 @@ function isProgramWord(number: number): boolean {
     number === Word.EVENT ||
     number === Word.PACKAGE
   );
+}
+
+/** Whether a token is none that stands before the columns of a table that is written into. */
+function isOther(kind: number, code: number): boolean {
+  return kind === Token.PUNCTUATION && code !== Character.POINT;
 }

@@ -89,7 +89,9 @@ export class FakeDatabases implements ServerPorts {
   }
 
   /** Nothing to end: a reply that nobody waits for is thrown away. */
-  kill(): void {}
+  async kill(): Promise<'finished'> {
+    return 'finished';
+  }
 
   /** What a database is now. */
   roleOf({ name }: FakeDatabase): 'primary' | 'replica' {

@@ -49,6 +49,7 @@ test('a client without listeners makes no payload for a route: it does not even 
     onDiscoveryFailure: () => undefined,
     onLagFailure: () => undefined,
     onHeartbeatFailure: () => undefined,
+    onKillFailure: () => undefined,
   });
   const looked = vi.spyOn(core, 'topology', 'get');
   const classification = core.classify('SELECT 1', undefined);

@@ -1,0 +1,23 @@
+/** Whether a statement has left something in its session, as far as its text and its answer show. */
+import type { Classification } from './classifier/classification.js';
+import { isHeader } from './send-statement.js';
+import { leavesTrace } from './session-state.js';
+
+/**
+ * Whether a statement may have left something on its connection that the next borrower must not find. `answer` is what the driver
+ * gave for it; undefined when it failed: then its triggers may have run all the same.
+ */
+export function mayLeaveTrace(classification: Classification, answer: unknown): boolean {
+  if (leavesTrace(classification)) return true;
+  if (classification.kind !== 'write') return false;
+  // An answer with rows tells nothing.
+  if (Array.isArray(answer)) return answer.every((part) => !isHeader(part)) || answer.some(tellsChange);
+  return !isHeader(answer) || tellsChange(answer);
+}
+
+/** Whether the server says that the statement changed the session: it does so for all but named locks. */
+function tellsChange(answer: unknown): boolean {
+  if (!isHeader(answer)) return false;
+  const { stateChanges } = answer as { readonly stateChanges?: { readonly trackStateChange?: unknown } };
+  return typeof stateChanges?.trackStateChange === 'string';
+}
