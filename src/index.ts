@@ -184,6 +184,7 @@ export type { MysqlCluster } from './mysql/mysql-cluster.js';
 export { createMysqlCluster } from './mysql/mysql-cluster.js';
 export type { MysqlClusterEvents } from './mysql/mysql-events.js';
 export type { MysqlNodeInput, MysqlOptions, ScopeOptions } from './mysql/mysql-options.js';
+export type { NewConnection, NewConnectionCallback } from './mysql/new-connection.js';
 export type { PoolStats } from './mysql/pool-errors.js';
 export type { PoolOptions, PoolSize } from './mysql/pool-options.js';
 export type { PreparedStatement, PrepareOptions } from './mysql/prepared-statement.js';

@@ -15,4 +15,23 @@ export class SafeEmitter<T extends object> extends EventEmitter<EventMap<T>> {
     }
     return listeners.length > 0;
   }
+
+  /** Calls `work` whenever `event` is about to get its first listener. */
+  protected beforeFirst(event: keyof T & string, work: () => void): void {
+    EventEmitter.prototype.on.call(this, 'newListener', (added: unknown) => {
+      if (added === event && this.listenerCount(event as never) === 0) work();
+    });
+  }
+
+  /** Calls every listener of `event`, and gives what each returned, or a rejection with what it threw. */
+  ask<K extends keyof T & string>(event: K, payload: T[K]): unknown[] {
+    const listeners = this.rawListeners(event as never) as unknown as ((payload: T[K]) => unknown)[];
+    return listeners.flatMap((listener) => {
+      try {
+        return listener.call(this, payload);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    });
+  }
 }

@@ -34,19 +34,29 @@ export interface CallbackPoolParts {
 }
 
 /** Names of the pool's events that are passed on. */
-const EVENTS = ['connection', 'acquire', 'release'] as const;
+const EVENTS: readonly unknown[] = ['connection', 'acquire', 'release'];
 
 /** A cluster in the form of mysql2's callback pool. Made by `MysqlCluster.callbackPool()`. */
 export class CallbackPool extends EventEmitter {
   readonly #parts: CallbackPoolParts;
+  readonly #passedOn = new Set<string>();
 
   /** @internal */
   constructor(parts: CallbackPoolParts) {
     super();
     this.#parts = parts;
-    for (const event of EVENTS) {
-      parts.cluster.on(event, (connection) => this.emit(event, parts.faceOf(connection)));
-    }
+    this.on('newListener', (event: 'connection' | 'acquire' | 'release') => {
+      if (EVENTS.includes(event) && this.listenerCount(event) === 0) this.#passOn(event);
+    });
+  }
+
+  #passOn(event: 'connection' | 'acquire' | 'release'): void {
+    const { cluster, faceOf } = this.#parts;
+    if (this.#passedOn.has(event)) return;
+    this.#passedOn.add(event);
+    if (event !== 'connection') cluster.on(event, (connection) => this.emit(event, faceOf(connection)));
+    // What the listeners return is waited for.
+    else cluster.on(event, (connection) => this.rawListeners(event).map((listener) => listener(connection)));
   }
 
   /** The options of the nodes' connections, without secrets. */

@@ -1,5 +1,4 @@
 /** The machinery behind one MySQL client: watcher, nodes, router and scopes, plugged together. */
-import type { BreakerChange } from '../breaker/node-breaker.js';
 import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
@@ -13,10 +12,12 @@ import { callSite } from './call-site.js';
 import type { Classification } from './classifier/classification.js';
 import { ClusterNode } from './cluster-node.js';
 import type { MysqlNodeConfig } from './connection-options.js';
+import type { CoreListeners } from './core-listeners.js';
 import { HeartbeatWriter } from './heartbeat-writer.js';
 import { createMemcachedBoard } from './memcached-board.js';
 import { lagRuleOf } from './monitor-options.js';
 import { namesIn, type ResolvedMysqlOptions, weighted } from './mysql-options.js';
+import { withListeners } from './new-connection.js';
 import { NodeDiscovery } from './node-discovery.js';
 import { NodePool } from './node-pool.js';
 import type { PhysicalConnection } from './physical-connection.js';
@@ -24,31 +25,11 @@ import { unavailable } from './pool-errors.js';
 import { QueryRouter } from './query-router.js';
 import { Scopes } from './scope.js';
 import { realServers, type ServerPorts } from './server-ports.js';
-import type { CallContext, KillFailure, RouteEvent } from './session-ports.js';
+import type { CallContext, RouteEvent } from './session-ports.js';
 import type { StatementLimits } from './statement.js';
 import { TextClassifiers } from './text-classifiers.js';
 import type { ConnectionHost } from './virtual-connection.js';
 import type { WriteGate } from './write-gate.js';
-
-/** Who is told what happens inside. */
-export interface CoreListeners {
-  /** Whether somebody wants to know about routes; asked for every statement. */
-  wantsRoutes(): boolean;
-  /** A statement was given a node. */
-  onRoute(event: RouteEvent): void;
-  /** A breaker changed its phase. */
-  onBreakerChange(change: BreakerChange): void;
-  /** A connection could not be made. */
-  onConnectError(node: NodeId, error: Error): void;
-  /** A server that was named by another one cannot be used, or who the replicas are may not be seen. */
-  onDiscoveryFailure(node: NodeId, error: Error): void;
-  /** The lag of a replica could not be measured. */
-  onLagFailure(node: NodeId, error: Error): void;
-  /** A statement that was given up goes on on its server. */
-  onKillFailure(failure: KillFailure): void;
-  /** The heartbeat could not be written. */
-  onHeartbeatFailure(node: NodeId, error: Error): void;
-}
 
 /** After so many probes in a row that nobody answered, statements that are under way are given up. */
 const SILENT_PROBES = 3;
@@ -216,6 +197,11 @@ export class ClusterCore implements ConnectionHost {
     });
   }
 
+  /** Lets nobody borrow a connection that was made before now. */
+  renewConnections(): void {
+    for (const { pool } of this.nodes.values()) pool.retire();
+  }
+
   /** Gives a connection back. */
   release(connection: PhysicalConnection): void {
     this.node(connection.node).pool.release(connection);
@@ -344,7 +330,7 @@ export class ClusterCore implements ConnectionHost {
       createPool: (hooks) =>
         new NodePool({
           node: id,
-          factory: this.#servers.connectionsTo(config),
+          factory: withListeners(this.#servers.connectionsTo(config), this.#listeners),
           settings: this.options.pool,
           ...hooks,
         }),

@@ -12,20 +12,20 @@ import type { BreakerState } from '../breaker/node-breaker.js';
 import { type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { isStatementTraced, traceStatement } from '../diagnostics/statement-trace.js';
-import type { TopologyWatcher } from '../health/topology-watcher.js';
 import { withCaller } from './call-site.js';
 import { CallbackPool } from './callback-pool.js';
 import { causalToken } from './causal-token.js';
 import { CheckedOut, limitedHost } from './checked-out.js';
-import { ClusterCore, type CoreListeners } from './cluster-core.js';
+import { ClusterCore } from './cluster-core.js';
 import type { NodeStats } from './cluster-node.js';
 import { type ClusterTopology, TopologyView } from './cluster-topology.js';
-import type { MysqlNodeConfig } from './connection-options.js';
-import { type CredentialsSource, type MysqlCredentials, publicConfig } from './connection-settings.js';
+import { publicConfig } from './connection-settings.js';
+import type { CoreListeners } from './core-listeners.js';
 import type { DeferredCommand } from './deferred-command.js';
 import { withAllNames } from './expand-nodes.js';
 import { explainRoute, type RouteExplanation } from './explain.js';
 import type { MysqlClusterEvents } from './mysql-events.js';
+import type { MysqlFailoverPorts } from './mysql-failover-ports.js';
 import { type MysqlOptions, type ResolvedMysqlOptions, resolveMysqlOptions } from './mysql-options.js';
 import { PoolOnly, strayBegin } from './pool-only.js';
 import { checkPoolSize, type PoolSize } from './pool-options.js';
@@ -45,22 +45,6 @@ import {
 import { checkTransaction, type TransactionOptions, Transactions } from './transaction.js';
 import type { ConnectionHost } from './virtual-connection.js';
 import { VirtualSession } from './virtual-session.js';
-import type { WriteGate } from './write-gate.js';
-
-/** @internal What the failover manager gets of a MySQL client. */
-export interface MysqlFailoverPorts {
-  /** Watches the nodes. */
-  readonly watcher: TopologyWatcher;
-  /** How to reach each node. */
-  readonly nodes: readonly MysqlNodeConfig[];
-  /** The account that looks at the servers, when it is not the nodes' own. */
-  readonly monitorCredentials: MysqlCredentials | CredentialsSource | undefined;
-  /** What may be done to the calls of this process. */
-  readonly targets: {
-    isolate(node: NodeId, reason: string): () => void;
-    guardWrites(gate: WriteGate): void;
-  };
-}
 
 /** How long `close()` waits for what is under way, in milliseconds, unless it is told. */
 const DRAIN_MS = 5_000;
@@ -83,6 +67,8 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     super();
     const listeners: CoreListeners = {
       wantsRoutes: () => this.listenerCount('route') > 0,
+      wantsConnections: () => this.listenerCount('connection') > 0,
+      onConnection: (connection) => this.ask('connection', connection),
       onRoute: (event) => this.publish('route', event),
       onBreakerChange: (change) => this.publish('breaker-changed', change),
       onConnectError: (node, error) => this.publish('connect-failed', { node, error }),
@@ -100,6 +86,13 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
         this.#checkOut(limitedHost(this.#core, deadline), () => undefined, borrower),
       refresh: (node) => this.#core.refresh(node),
     });
+    // What was connected before somebody listens would not be as he wants it.
+    this.on(
+      'newListener' as never,
+      ((event: string) => {
+        if (event === 'connection' && this.listenerCount(event) === 0) this.#core.renewConnections();
+      }) as never,
+    );
     const { watcher } = this.#core;
     watcher.on('topology-changed', (change) => this.publish('topology-changed', change));
     watcher.on('primary-changed', (change) => this.publish('primary-changed', change));
@@ -159,7 +152,6 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     this.#core.checkOpen();
     if (limits !== undefined) Deadline.ofCall(limits).check('Checking out a connection');
     const { face } = this.#checkOut(this.#core, (released) => this.publish('release', released));
-    this.publish('connection', face);
     this.publish('acquire', face);
     return face as PoolConnection & MysqlConnection;
   }

@@ -2,6 +2,7 @@
 import type { BreakerChange } from '../breaker/node-breaker.js';
 import type { NodeId } from '../common/node-address.js';
 import type { TopologyEvents } from '../health/topology-watcher.js';
+import type { NewConnection } from './new-connection.js';
 import type { MysqlConnection } from './promise-connection.js';
 import type { KillFailure, RouteEvent } from './session-ports.js';
 
@@ -25,8 +26,11 @@ export interface MysqlClusterEvents
   readonly 'kill-failed': KillFailure;
   /** The heartbeat, which this process was to write (`monitor.lagSource`), could not be written. */
   readonly 'heartbeat-failed': { readonly node: NodeId; readonly error: Error };
-  /** A connection is about to be checked out: session settings made here hold for it wherever it goes. */
-  readonly connection: MysqlConnection;
+  /**
+   * A physical connection to one of the nodes was made. What a listener sends on it runs before anybody borrows it, and again after
+   * every reset: session settings made here hold for everything. A listener that fails, or rejects, closes it.
+   */
+  readonly connection: NewConnection;
   /** A connection was checked out. */
   readonly acquire: MysqlConnection;
   /** A connection was given back. */

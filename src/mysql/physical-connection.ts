@@ -52,6 +52,8 @@ export class PhysicalConnection {
    * as behind a proxy that speaks the protocol.
    */
   server: string | undefined;
+  /** What listeners sent when it was new, each to be sent again after a reset. */
+  readonly repeated: (() => Promise<unknown>)[] = [];
   /** The longest statement that its session takes, in bytes, once it was asked. */
   maxPacket: number | undefined;
   readonly #setupSql: string;
@@ -92,6 +94,12 @@ export class PhysicalConnection {
     this.sqlMode = sqlModeTold(answer);
   }
 
+  /** Sets the session up after it was forgotten, and repeats what listeners sent when it was new. Rejects with the server's error. */
+  async setUpAgain(deadline: Deadline): Promise<void> {
+    const done = Promise.all([this.setUp(deadline), ...this.repeated.map((repeat) => repeat())]);
+    await deadline.race('The reset', done);
+  }
+
   /** Finds out which server it is on. Never rejects. */
   async identify(deadline: Deadline): Promise<void> {
     const question =
@@ -119,7 +127,7 @@ export class PhysicalConnection {
     }
     const forgotten = this.#command(deadline, 'The reset', (done) => this.raw.reset(done));
     // Queued behind the reset at once: one pass through the event loop less.
-    const ready = this.setUp(deadline);
+    const ready = this.setUpAgain(deadline);
     const [first, second] = await Promise.allSettled([forgotten, ready]);
     if (first.status === 'rejected') throw first.reason;
     if (second.status === 'rejected') throw second.reason;

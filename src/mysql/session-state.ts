@@ -277,6 +277,11 @@ export function mayChangeTransaction(classification: Classification): boolean {
   return several === true && (transaction !== undefined || implicitCommit || unpins.includes('table-lock'));
 }
 
+/** Whether the status bits are those of a session with autocommit and without a transaction. */
+export function isOrderly(status: number): boolean {
+  return (status & AUTOCOMMIT) !== 0 && (status & IN_TRANSACTION) === 0;
+}
+
 /** The state once the server has told its status bits; undefined bits tell nothing. */
 export function afterInquiry(state: SessionState, status: number | undefined): SessionState {
   if (status === undefined) return state;

@@ -137,7 +137,9 @@ export class VirtualConnection {
       this.#session.clear();
       await this.#session.borrow('primary', context, (connection) => {
         this.#session.spoil();
-        const changing = changeUserOn(connection, options).then(() => connection.setUp(context.deadline));
+        const changing = changeUserOn(connection, options).then(() =>
+          connection.setUpAgain(context.deadline),
+        );
         return context.deadline.race('Changing the user', changing);
       });
       this.#session.tie('session-variable', 'user');

@@ -487,13 +487,15 @@ export const CALLBACK_CONNECTION: Readonly<Record<NamesOf<CallbackConnection> | 
 export const EVENTS: Readonly<Record<'connection' | 'acquire' | 'release' | 'enqueue', Row>> = {
   connection: different(async ({ ours }) => {
     const told: unknown[] = [];
-    const listener = (connection: unknown): unknown => told.push(connection);
-    ours.pool.on('connection', listener);
-    const [first, second] = [await ours.pool.getConnection(), await ours.pool.getConnection()];
-    ours.pool.off('connection', listener);
-    expect(told).toEqual([first, second]);
-    first.release();
-    second.release();
+    const listener = ({ threadId }: { readonly threadId: number }): unknown => told.push(threadId);
+    ours.cluster.on('connection', listener);
+    const session = async (): Promise<unknown> => {
+      const [found] = await ours.pool.query('SELECT CONNECTION_ID() AS id FROM (SELECT 1) one FOR UPDATE');
+      return (found as { id: number }[])[0]?.id;
+    };
+    const [first, second] = [await session(), await session()];
+    ours.cluster.off('connection', listener);
+    expect([told, second]).toEqual([[first], first]);
   }),
   acquire: ofCheckouts('acquire'),
   release: ofCheckouts('release'),

@@ -50,6 +50,8 @@ test('a client without listeners makes no payload for a route: it does not even 
     onLagFailure: () => undefined,
     onHeartbeatFailure: () => undefined,
     onKillFailure: () => undefined,
+    wantsConnections: () => false,
+    onConnection: () => [],
   });
   const looked = vi.spyOn(core, 'topology', 'get');
   const classification = core.classify('SELECT 1', undefined);
