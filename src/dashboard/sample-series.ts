@@ -18,13 +18,20 @@ export interface NodeSample {
 export interface Sample {
   /** Milliseconds since 1970. */
   readonly at: number;
+  /** By node; of many nodes, the primaries and what stands for the others: see {@link SampleSeries}. */
   readonly nodes: Readonly<Record<NodeId, NodeSample>>;
 }
+
+/** A chart of more lines than this shows nothing; and five minutes of hundreds of nodes would be megabytes. */
+const MAX_LINES = 12;
 
 /** Samples that are kept: five minutes, one per second. */
 const CAPACITY = 300;
 
-/** A bounded series. */
+/**
+ * A bounded series. Of more than twelve nodes it keeps the primaries, and in place of the others two lines: the highest of
+ * their numbers (`highest of the others`), and those in the middle (`median of the others`).
+ */
 export class SampleSeries {
   readonly #samples: Sample[] = [];
   #before = new Map<NodeId, { readonly reads: number; readonly writes: number }>();
@@ -49,9 +56,44 @@ export class SampleSeries {
     });
     this.#before = new Map(nodes.map(({ id, reads, writes }) => [id, { reads, writes }]));
     this.#at = at;
-    const sample: Sample = { at, nodes: Object.fromEntries(entries) };
+    const sample: Sample = { at, nodes: Object.fromEntries(lines(nodes, new Map(entries))) };
     this.#samples.push(sample);
     if (this.#samples.length > CAPACITY) this.#samples.shift();
     return sample;
   }
+}
+
+/** The lines of a sample. */
+function lines(
+  nodes: readonly DashboardNode[],
+  samples: ReadonlyMap<NodeId, NodeSample>,
+): Iterable<readonly [string, NodeSample]> {
+  if (nodes.length <= MAX_LINES) return samples;
+  const primaries = nodes.filter(({ role }) => role === 'primary').slice(0, MAX_LINES - 2);
+  const own = primaries.flatMap(({ id }) => {
+    const sample = samples.get(id);
+    return sample === undefined ? [] : [[id, sample] as const];
+  });
+  const rest = new Map(samples);
+  for (const [id] of own) rest.delete(id);
+  const others = [...rest.values()];
+  return [
+    ...own,
+    ['highest of the others', ranked(others, (count) => count - 1)],
+    ['median of the others', ranked(others, (count) => Math.floor(count / 2))],
+  ];
+}
+
+/** Of every number, the one at the place that `place` says, of so many that are known and in order. */
+function ranked(samples: readonly NodeSample[], place: (count: number) => number): NodeSample {
+  const of = (number: (sample: NodeSample) => number | null): number | null => {
+    const known = samples.map(number).filter((value) => value !== null);
+    return known.sort((a, b) => a - b)[place(known.length)] ?? null;
+  };
+  return {
+    reads: of(({ reads }) => reads) ?? 0,
+    writes: of(({ writes }) => writes) ?? 0,
+    lagMs: of(({ lagMs }) => lagMs),
+    latencyMs: of(({ latencyMs }) => latencyMs),
+  };
 }

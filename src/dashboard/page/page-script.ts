@@ -6,6 +6,9 @@ export const PAGE_SCRIPT: string = String.raw`
 const $ = (id) => document.getElementById(id);
 const token = document.documentElement.dataset.token;
 const SVG = 'http://www.w3.org/2000/svg';
+// More than this many problems, or boxes in the drawing, nobody reads.
+const MOST = 30;
+const ACROSS = 5;
 let samples = [];
 let state;
 function el(name, attributes = {}, ...children) {
@@ -39,7 +42,9 @@ function table(head, rows, numeric = []) {
 function problems() {
   const worst = state.problems.some(({ severity }) => severity === 'critical') ? 'bad' : state.problems.length > 0 ? 'warn' : '';
   $('problems').className = worst;
-  const items = state.problems.map(({ severity, text }) => el('li', {}, el('strong', { class: severity === 'critical' ? 'bad' : 'warn' }, severity === 'critical' ? 'Critical: ' : 'Warning: '), text));
+  const more = state.problems.length - MOST;
+  const items = state.problems.slice(0, MOST).map(({ severity, text }) => el('li', {}, el('strong', { class: severity === 'critical' ? 'bad' : 'warn' }, severity === 'critical' ? 'Critical: ' : 'Warning: '), text));
+  if (more > 0) items.push(el('li', {}, 'And ' + more + ' more.'));
   const text = JSON.stringify(state.problems.map(({ severity, node, text }) => [severity, node, text.replace(/\d+/g, '')]));
   // A screen reader reads what changed: numbers that only count up are no change.
   if (text === problems.last && items.length > 0) { $('problem-list').querySelectorAll('li').forEach((li, n) => { if (li.textContent !== items[n].textContent) li.replaceWith(items[n]); }); return; }
@@ -47,28 +52,32 @@ function problems() {
   fill('problem-list', items.length === 0 ? el('p', { class: 'ok' }, 'Nothing is wrong.') : el('ul', {}, ...items));
 }
 function topology() {
+  const known = new Map(state.nodes.map((node) => [node.id, node]));
   const depth = (node, seen = []) => {
-    const up = state.nodes.find(({ id }) => id === node.sources[0]);
+    const up = known.get(node.sources[0]);
     return up === undefined || seen.includes(up.id) ? 0 : 1 + depth(up, [...seen, node.id]);
   };
   const rows = [];
-  for (const node of state.nodes) {
+  const rank = (node) => ({ bad: 0, warn: 1 })[moodOf(node)] ?? (node.role.endsWith('primary') ? 2 : 3);
+  const many = state.nodes.length > MOST;
+  const drawn = many ? [...state.nodes].sort((a, b) => rank(a) - rank(b)).slice(0, MOST) : state.nodes;
+  for (const node of drawn) {
     const at = node.role.endsWith('primary') && node.sources.length === 0 ? 0 : Math.max(depth(node), node.sources.length > 0 ? 1 : 0, 0);
     (rows[at] ??= []).push(node);
   }
-  const lines = rows.filter(Boolean);
+  const lines = rows.filter(Boolean).flatMap((row) => Array.from({ length: Math.ceil(row.length / ACROSS) }, (_, n) => row.slice(n * ACROSS, (n + 1) * ACROSS)));
   const [w, h, gapX, gapY] = [250, 112, 24, 62];
   const width = Math.max(...lines.map((line) => line.length * (w + gapX)), 300);
   const height = lines.length * (h + gapY) - gapY + 8;
   const drawing = svg('svg', { viewBox: '0 0 ' + width + ' ' + height, role: 'img', 'aria-labelledby': 'topology-title' });
   drawing.style.cssText = 'max-width:' + width + 'px;margin:auto';
-  drawing.append(svg('title', { id: 'topology-title' }, state.nodes.map((node) => node.id + ': ' + node.role + ', ' + node.suspicion + (node.lagMs === null ? '' : ', ' + ms(node.lagMs) + ' behind')).join('; ')));
+  drawing.append(svg('title', { id: 'topology-title' }, drawn.map((node) => node.id + ': ' + node.role + ', ' + node.suspicion + (node.lagMs === null ? '' : ', ' + ms(node.lagMs) + ' behind')).join('; ')));
   const place = new Map();
   lines.forEach((line, y) => line.forEach((node, x) => {
     const left = (width - line.length * (w + gapX) + gapX) / 2 + x * (w + gapX);
     place.set(node.id, { left, top: y * (h + gapY) + 4 });
   }));
-  for (const node of state.nodes) for (const source of node.sources) {
+  for (const node of drawn) for (const source of node.sources) {
     const [from, to] = [place.get(source), place.get(node.id)];
     if (!from || !to || from === to) continue;
     const [x1, y1, x2, y2] = [from.left + w / 2, from.top + h, to.left + w / 2, to.top];
@@ -77,13 +86,13 @@ function topology() {
     const isLeft = x2 < x1;
     drawing.append(svg('text', { class: 'soft', x: isLeft ? x2 - 10 : x2 + 10, y: y2 - 12, 'text-anchor': isLeft ? 'end' : 'start' }, broken ? 'lag unknown' : ms(node.lagMs) + ' behind'));
   }
-  for (const node of state.nodes) {
+  for (const node of drawn) {
     const at = place.get(node.id);
     drawing.append(svg('rect', { class: 'box ' + moodOf(node), x: at.left, y: at.top, width: w, height: h, rx: 8 }));
     const lines = [node.id, node.role + (node.readOnly ? ', read-only' : ''), node.suspicion, 'breakers: ' + breakersOf(node), node.latencyMs === null ? 'no answer' : 'answers in ' + node.latencyMs + ' ms'];
     lines.forEach((text, n) => drawing.append(svg('text', { x: at.left + 12, y: at.top + 22 + n * 19, class: n === 0 ? '' : 'soft', ...(n === 0 ? { 'font-weight': 600 } : {}) }, text.length > 32 ? text.slice(0, 31) + '…' : text)));
   }
-  fill('topology-drawing', drawing);
+  fill('topology-drawing', drawing, ...(many ? [el('p', { class: 'soft' }, 'And ' + (state.nodes.length - drawn.length) + ' more, in the table. Those with problems are drawn first.')] : []));
   const head = ['Node', 'Role', 'State', 'Behind', 'Breakers', 'In flight', 'Connections', 'Server', ...(token ? ['Action'] : [])];
   const focused = document.activeElement?.dataset?.action;
   fill('topology-table', table(head, state.nodes.map((node) => [
@@ -140,10 +149,10 @@ function timeline() {
   fill('timeline-list', items.length === 0 ? el('p', { class: 'soft' }, 'Nothing happened yet.') : el('ol', {}, ...items));
 }
 function chart(id, label, unit, value) {
-  const names = state.nodes.map((node) => node.id);
+  const names = Object.keys(samples.at(-1)?.nodes ?? {});
   const [w, h, left, bottom] = [420, 130, 46, 18];
   const all = samples.flatMap((sample) => names.map((name) => value(sample.nodes[name]))).filter((v) => v !== null);
-  const top = Math.max(1, ...all) * 1.1;
+  const top = all.reduce((most, v) => Math.max(most, v), 1) * 1.1;
   const from = samples[0]?.at ?? 0;
   const span = Math.max(1, (samples.at(-1)?.at ?? 1) - from);
   const x = (at) => left + ((at - from) / span) * (w - left - 6);

@@ -22,7 +22,7 @@ button:hover{border-color:var(--accent)}
 #problems{border-left:6px solid var(--ok)}#problems.warn{border-left-color:var(--warn)}#problems.bad{border-left-color:var(--bad)}
 #problems,#problems.warn,#problems.bad{color:var(--ink)}
 ul{margin:0;padding-left:20px}li{margin:3px 0;overflow-wrap:anywhere}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto}#topology-table{max-height:70vh;overflow-y:auto}
 table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--soft);font-weight:600;white-space:nowrap}

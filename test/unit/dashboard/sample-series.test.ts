@@ -26,3 +26,26 @@ test('a counter that begins anew makes no negative rate, and five minutes are ke
   for (let n = 0; n < 1_000; n += 1) series.add([node(n, 0)], 3_000 + n);
   expect(series.samples.length).toBe(300);
 });
+
+test('of many nodes the primary, the highest and the middle are kept', () => {
+  const series = new SampleSeries();
+  const many = (factor: number): DashboardNode[] =>
+    Array.from(
+      { length: 14 },
+      (_, at) =>
+        ({
+          id: `n${at}`,
+          role: at === 0 ? 'primary' : 'replica',
+          reads: at * factor,
+          writes: at === 0 ? 7 * factor : 0,
+          lagMs: at === 0 || at > 10 ? null : at,
+          latencyMs: null,
+        }) as unknown as DashboardNode,
+    );
+  series.add(many(1), 1_000);
+  expect(series.add(many(2), 2_000).nodes).toEqual({
+    n0: { reads: 0, writes: 7, lagMs: null, latencyMs: null },
+    'highest of the others': { reads: 13, writes: 0, lagMs: 10, latencyMs: null },
+    'median of the others': { reads: 7, writes: 0, lagMs: 6, latencyMs: null },
+  });
+});
