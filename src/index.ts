@@ -216,6 +216,7 @@ export type { FileSessionStore } from './session/file-session-store.js';
 export type { LaravelCipher } from './session/laravel-encrypter.js';
 export { type LaravelSession, laravelSession } from './session/laravel-session.js';
 export { type LaravelSessionsOptions, laravelSessions } from './session/laravel-sessions.js';
+export type { NodeChangeStep, SetNodesOptions } from './session/node-change.js';
 export type { Session, SessionVariables } from './session/session.js';
 export type {
   ResolvedSessionCookie,

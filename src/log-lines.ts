@@ -104,6 +104,16 @@ export const sessionLines: LogRules<FileSessionStoreEvents> = {
     `session node ${node} could not be brought up to date`,
     { node, ...codeOf(error) },
   ],
+  'recopy-skipped': ({ node, away, ...memory }) => [
+    'error',
+    `session node ${node} is too full to take the copies of ${away.join(', ')}: their sessions have one copy less`,
+    { node, away, ...memory },
+  ],
+  'nodes-changed': ({ step, nodes }) => [
+    'info',
+    `session nodes: ${step}, ${nodes.join(', ')}`,
+    { step, nodes },
+  ],
   'memory-short': ({ node, ...memory }) => [
     'error',
     `session node ${node} has too little memory: sessions are lost`,

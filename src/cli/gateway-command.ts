@@ -95,6 +95,7 @@ const RESYNC_TEXTS: Readonly<Record<SessionStoreEvents['resync-started']['kind']
   fill: 'filling it from the others',
   mend: 'bringing it the writes it missed',
   recopy: 'giving it the copies of a node that is away',
+  move: 'bringing it what it shall hold by the new list of nodes',
   sweep: 'removing what it kept for nodes that are back',
 };
 

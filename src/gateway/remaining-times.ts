@@ -12,12 +12,12 @@ interface Line {
 
 /** One text connection per node, opened when it is needed first, and thrown away with its first fault. */
 export class RemainingTimes {
-  readonly #nodes: ReadonlyMap<NodeId, TextConnectionOptions>;
+  readonly #reach: (node: NodeId) => TextConnectionOptions | undefined;
   readonly #lines = new Map<NodeId, Line>();
 
-  /** @param nodes how each node is reached */
-  constructor(nodes: ReadonlyMap<NodeId, TextConnectionOptions>) {
-    this.#nodes = nodes;
+  /** @param reach how a node is reached; undefined for one that is none of ours any more */
+  constructor(reach: (node: NodeId) => TextConnectionOptions | undefined) {
+    this.#reach = reach;
   }
 
   /**
@@ -58,7 +58,7 @@ export class RemainingTimes {
   #line(node: NodeId): Line {
     const known = this.#lines.get(node);
     if (known !== undefined) return known;
-    const options = this.#nodes.get(node);
+    const options = this.#reach(node);
     const connection =
       options === undefined
         ? Promise.reject(new StormlampError(ErrorCode.NODE_UNREACHABLE, `There is no node ${node}`))

@@ -26,8 +26,6 @@ import type { RemainingTimes } from './remaining-times.js';
 export interface ReplicatedItemsOptions {
   /** The copies. */
   readonly copies: ReplicatedCopies;
-  /** All nodes, in their order. */
-  readonly nodes: readonly NodeId[];
   /** The item of a client's key. */
   readonly itemOf: (key: string) => CopyKey;
   /** Whether this is the key of a session's lock as php-memcached takes it. */
@@ -36,8 +34,6 @@ export interface ReplicatedItemsOptions {
   readonly isCountedLock: (key: string) => boolean;
   /** How many copies must have taken a change. */
   readonly acks: Acks;
-  /** How many copies there are. */
-  readonly copyCount: number;
   /** How long items still live. */
   readonly times: RemainingTimes;
   /** How long one command may take, in milliseconds. */
@@ -51,13 +47,14 @@ const NOT_FOUND: ItemAnswer = Object.freeze({ status: 'not-found' });
 /** See the head of this file. */
 export class ReplicatedItems implements GatewayItems {
   readonly #options: ReplicatedItemsOptions;
-  readonly #order: ReadonlyMap<NodeId, number>;
+  /** Numbers of nodes, which stay as long as the gateway lives, also when nodes are added or removed. */
+  readonly #numbers = new Map<NodeId, number>();
   readonly #locks = new ClientLocks();
 
   /** @param options the copies and how clients' keys map to them */
   constructor(options: ReplicatedItemsOptions) {
     this.#options = options;
-    this.#order = new Map(options.nodes.map((node, index) => [node, index]));
+    for (const { id } of options.copies.places.nodes) this.#numberOf(id);
   }
 
   execute(command: ItemCommand, client: object): Promise<ItemAnswer> {
@@ -224,17 +221,23 @@ export class ReplicatedItems implements GatewayItems {
   }
 
   #named(node: NodeId, { cas }: { readonly cas: bigint }): bigint {
-    return nameVersion(this.#order.get(node) ?? 0, cas);
+    return nameVersion(this.#numberOf(node), cas);
   }
 
   #isVersion(named: bigint, node: NodeId, { cas }: MemcachedItem): boolean {
-    return isVersion(named, this.#order.get(node) ?? 0, cas);
+    return isVersion(named, this.#numberOf(node), cas);
+  }
+
+  #numberOf(node: NodeId): number {
+    const number = this.#numbers.get(node) ?? this.#numbers.size;
+    this.#numbers.set(node, number);
+    return number;
   }
 
   #assertTaken(operation: 'save' | 'touch' | 'destroy', report: CopyReport): void {
-    const { acks, copyCount, onMissed } = this.#options;
+    const { acks, copies, onMissed } = this.#options;
     if (report.missed.length > 0) onMissed(operation, report);
-    if (!isAcknowledged(acks, report.reached.length, copyCount))
+    if (!isAcknowledged(acks, report.reached.length, copies.places.copies))
       throw storeDown(report.missed, 'Too few copies took the change');
   }
 }

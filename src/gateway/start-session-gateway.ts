@@ -1,7 +1,5 @@
 /** Starts a gateway: PHP's memcached clients on one side, a session store's replicated copies on the other. */
-import type { NodeId } from '../common/node-address.js';
 import { invalidOption } from '../common/option-reader.js';
-import type { TextConnectionOptions } from '../memcached/text-connection.js';
 import { isLockKey, itemKey } from '../session/session-keys.js';
 import { SessionStore } from '../session/session-store.js';
 import { resolveGatewayOptions, type SessionGatewayOptions } from './gateway-options.js';
@@ -31,30 +29,19 @@ export async function startSessionGateway(
     );
   }
   const resolved = resolveGatewayOptions(options);
-  const { nodes, handler, acks, copies: copyCount, tls, operationTimeoutMs } = store.options;
-  const times = new RemainingTimes(
-    new Map(
-      nodes.map(({ id, address }): [NodeId, TextConnectionOptions] => [
-        id,
-        {
-          id,
-          address,
-          tls,
-          timeoutMs: Math.max(1_000, operationTimeoutMs),
-          maxItemBytes: resolved.maxValueBytes,
-        },
-      ]),
-    ),
-  );
+  const { handler, acks, tls, operationTimeoutMs } = store.options;
+  const times = new RemainingTimes((id) => {
+    const address = store.nodes.addressOf(id);
+    const timeoutMs = Math.max(1_000, operationTimeoutMs);
+    return address && { id, address, tls, timeoutMs, maxItemBytes: resolved.maxValueBytes };
+  });
   const items = new ReplicatedItems({
     copies: store.copies,
-    nodes: nodes.map(({ id }) => id),
     itemOf: (key) => itemKey(store.options, key),
     // pecl-memcache counts in its locks, so theirs must stay numbers.
     isLock: (key) => handler === 'memcached' && isLockKey(store.options, key),
     isCountedLock: (key) => handler === 'memcache' && isLockKey(store.options, key),
     acks,
-    copyCount,
     times,
     commandTimeoutMs: resolved.commandTimeoutMs,
     onMissed: (operation, { missed }) => {

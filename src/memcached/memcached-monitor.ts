@@ -25,28 +25,29 @@ export interface MemcachedMonitorOptions {
   readonly intervalMs: number;
   /** Limit of one look, in milliseconds. */
   readonly timeoutMs: number;
-  /** Where a node's marks are. */
-  readonly marks: NodeMarks;
+  /** Where a node's marks are now. */
+  readonly marks: () => NodeMarks;
 }
 
 /** One loop per node: ask, report, wait. */
 export class MemcachedMonitor extends SafeEmitter<MemcachedMonitorEvents> {
-  readonly #nodes: readonly MemcachedNode[];
+  readonly #nodes: Set<MemcachedNode>;
   readonly #options: MemcachedMonitorOptions;
   readonly #stop = new AbortController();
-  #running: Promise<unknown> = Promise.resolve();
+  readonly #running = new Set<Promise<void>>();
+  #started = false;
 
   /** Makes a monitor; it looks at nothing before `start`. */
   constructor(nodes: readonly MemcachedNode[], options: MemcachedMonitorOptions) {
     super();
-    this.#nodes = nodes;
+    this.#nodes = new Set(nodes);
     this.#options = options;
     allowManyListeners(this.#stop.signal);
   }
 
   /** Looks at every node once, now. */
   checkAll(): Promise<readonly MemcachedObservation[]> {
-    return Promise.all(this.#nodes.map((node) => this.check(node)));
+    return Promise.all([...this.#nodes].map((node) => this.check(node)));
   }
 
   /** Looks at one node, now. Never rejects. */
@@ -55,9 +56,9 @@ export class MemcachedMonitor extends SafeEmitter<MemcachedMonitorEvents> {
     const started = systemClock.now();
     let observation: MemcachedObservation;
     try {
-      const others = this.#nodes.filter((other) => other !== node).map(({ id }) => id);
+      const others = [...this.#nodes].flatMap(({ id }) => (id === node.id ? [] : [id]));
       const call = { timeoutMs, signal: this.#stop.signal };
-      const answer = await askNode(node, marks, others, call);
+      const answer = await askNode(node, marks(), others, call);
       observation = { node: node.id, ok: true, latencyMs: systemClock.now() - started, answer };
     } catch (error) {
       observation = { node: node.id, ok: false, error };
@@ -68,21 +69,40 @@ export class MemcachedMonitor extends SafeEmitter<MemcachedMonitorEvents> {
 
   /** Starts the loops. */
   start(): void {
-    this.#running = Promise.all(this.#nodes.map((node) => this.#watch(node)));
+    this.#started = true;
+    for (const node of this.#nodes) this.#begin(node);
+  }
+
+  /** Looks at one more node from now on. */
+  add(node: MemcachedNode): void {
+    if (this.#nodes.has(node)) return;
+    this.#nodes.add(node);
+    if (this.#started) this.#begin(node);
+  }
+
+  /** Looks at a node no more. */
+  remove(node: MemcachedNode): void {
+    this.#nodes.delete(node);
   }
 
   /** Stops the loops and waits for the looks under way. */
   async close(): Promise<void> {
     this.#stop.abort();
-    await this.#running;
+    await Promise.all(this.#running);
+  }
+
+  #begin(node: MemcachedNode): void {
+    const loop = this.#watch(node);
+    this.#running.add(loop);
+    void loop.finally(() => this.#running.delete(loop));
   }
 
   async #watch(node: MemcachedNode): Promise<void> {
     const { signal } = this.#stop;
-    while (!signal.aborted) {
+    while (!signal.aborted && this.#nodes.has(node)) {
       // Jitter keeps the processes of a fleet from asking all at once.
       await pause(this.#options.intervalMs * (0.9 + 0.2 * Math.random()), signal);
-      if (!signal.aborted) await this.check(node);
+      if (!signal.aborted && this.#nodes.has(node)) await this.check(node);
     }
   }
 }

@@ -8,5 +8,6 @@ export function forwardResyncEvents(from: Resync, to: SessionStore): void {
   from.on('resync-progress', (event) => to.publish('resync-progress', event));
   from.on('resynced', (event) => to.publish('resynced', event));
   from.on('resync-failed', (event) => to.publish('resync-failed', event));
+  from.on('recopy-skipped', (event) => to.publish('recopy-skipped', event));
   from.on('memory-short', (event) => to.publish('memory-short', event));
 }

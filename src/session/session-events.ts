@@ -3,6 +3,7 @@
 import type { BreakerChange } from '../breaker/node-breaker.js';
 import type { NodeId } from '../common/node-address.js';
 import type { ResyncEvents } from '../memcached/resync/resync-events.js';
+import type { NodeChangeStep } from './node-change.js';
 
 /** Events of a `SessionStore`. */
 export interface SessionStoreEvents extends ResyncEvents {
@@ -21,6 +22,8 @@ export interface SessionStoreEvents extends ResyncEvents {
    * `heldMs` (`lockBreakMs` at least).
    */
   'lock-broken': { readonly node: NodeId; readonly heldMs: number };
+  /** A step of a change of nodes was taken. `nodes` are those of the list that decides now. */
+  'nodes-changed': { readonly step: NodeChangeStep; readonly nodes: readonly NodeId[] };
   /** The breaker of a node changed its phase. */
   'breaker-changed': BreakerChange;
   /** A session that was changed could not be saved by the middleware. */

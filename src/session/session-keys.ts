@@ -17,6 +17,11 @@ export function sessionDataKey({ handler, prefix }: KeyOptions, id: string): Cop
   return { key, place: handler === 'memcached' ? id : key };
 }
 
+/** The id of the session that a key of data belongs to. */
+export function sessionIdOf({ prefix }: Pick<KeyOptions, 'prefix'>, { key }: CopyKey): string {
+  return key.slice(prefix.length);
+}
+
 /**
  * The key of a session's lock. php-memcached places it by its own hash, pecl-memcache pipelines it with the data. Frameworks
  * take none: ours, between Node processes, stays out of their keys.

@@ -1,15 +1,18 @@
 /** The memcached nodes of a session store with their breakers, and the monitor that looks at them. */
 import type { BreakerChange } from '../breaker/node-breaker.js';
-import type { NodeId } from '../common/node-address.js';
+import { pause } from '../common/backoff.js';
+import type { NodeAddress, NodeId } from '../common/node-address.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { storeDown } from '../memcached/copies/copy-report.js';
 import { type NodeStanding, NodeStandings } from '../memcached/copies/node-standings.js';
 import { MemcachedMonitor, type MemcachedObservation } from '../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import { type NodeMemory, nodeMarks } from '../memcached/node-observation.js';
+import { BackgroundWork } from './background-work.js';
 import { sessionRing } from './session-keys.js';
 import { createSessionNode, type SessionNode } from './session-node.js';
 import type { ResolvedSessionOptions } from './session-options.js';
+import type { PlacedNode } from './session-placement-options.js';
 
 /** The state of one node of the store, for people. */
 export interface SessionNodeStatus {
@@ -27,9 +30,11 @@ export interface SessionNodeStatus {
 
 /** See the head of this file. */
 export class SessionNodes {
-  /** The nodes in the order of PHP's `save_path`. */
-  readonly nodes: readonly MemcachedNode[];
-  readonly #nodes: readonly SessionNode[];
+  readonly #nodes: SessionNode[];
+  readonly #seeds = new Map<NodeId, PlacedNode>();
+  readonly #removed = new BackgroundWork();
+  readonly #closing = new AbortController();
+  readonly #create: (seed: PlacedNode) => SessionNode;
   /** Looks at them. */
   readonly monitor: MemcachedMonitor;
   /** What is known of them. */
@@ -43,15 +48,19 @@ export class SessionNodes {
     onChange: (change: BreakerChange) => void,
     onStanding: ConstructorParameters<typeof NodeStandings>[0],
     createNode?: Parameters<typeof createSessionNode>[3],
+    ring: () => string = () => sessionRing(options),
   ) {
     this.standings = new NodeStandings(onStanding);
-    this.#nodes = options.nodes.map((seed) => createSessionNode(seed, options, onChange, createNode));
-    this.nodes = this.#nodes.map(({ node }) => node);
+    this.#create = (seed) => {
+      this.#seeds.set(seed.id, seed);
+      return createSessionNode(seed, options, onChange, createNode);
+    };
+    this.#nodes = options.nodes.map(this.#create);
     this.#onStoreDown = options.onStoreDown;
     this.monitor = new MemcachedMonitor(this.nodes, {
       intervalMs: options.monitorIntervalMs,
       timeoutMs: options.operationTimeoutMs,
-      marks: nodeMarks(sessionRing(options)),
+      marks: () => nodeMarks(ring()),
     });
     this.monitor.on('node-observed', (seen) => {
       this.#nodes.find(({ node }) => node.id === seen.node)?.observed(seen);
@@ -76,6 +85,41 @@ export class SessionNodes {
     this.monitor.start();
   }
 
+  /** All nodes; at first in the order of PHP's `save_path`. */
+  get nodes(): readonly MemcachedNode[] {
+    return this.#nodes.map(({ node }) => node);
+  }
+
+  /** Where the node of that name is reached; undefined for none of ours. */
+  addressOf(id: NodeId): NodeAddress | undefined {
+    return this.#seeds.get(id)?.address;
+  }
+
+  /** The nodes of these names, in this order. */
+  some(ids: readonly { readonly id: NodeId }[]): readonly MemcachedNode[] {
+    return ids.flatMap(({ id }) => this.#nodes.find(({ node }) => node.id === id)?.node ?? []);
+  }
+
+  /** One node more, which is looked at from now on. */
+  add(seed: PlacedNode): void {
+    const added = this.#create(seed);
+    this.#nodes.push(added);
+    this.monitor.add(added.node);
+  }
+
+  /** Looks at these nodes no more, and closes their connections when what is under way there is over. */
+  remove(ids: readonly { readonly id: NodeId }[]): void {
+    for (const { id } of ids) {
+      const at = this.#nodes.findIndex(({ node }) => node.id === id);
+      const [gone] = at < 0 ? [] : this.#nodes.splice(at, 1);
+      if (gone === undefined) continue;
+      this.monitor.remove(gone.node);
+      this.#seeds.delete(id);
+      this.#memory.delete(id);
+      this.#removed.add(pause(REMOVED_CLOSE_MS, this.#closing.signal).finally(() => closeNode(gone)));
+    }
+  }
+
   /** The nodes and the phases of their breakers. */
   status(): readonly SessionNodeStatus[] {
     return this.#nodes.map(({ node, get, set }) => ({
@@ -94,13 +138,19 @@ export class SessionNodes {
 
   /** Closes the connections, after `stop`. */
   async close(): Promise<void> {
-    await Promise.all(this.nodes.map((node) => node.close()));
-    for (const { get, set } of this.#nodes) {
-      get.close();
-      set.close();
-    }
+    this.#closing.abort();
+    await Promise.all([this.#removed.settled(), ...this.#nodes.map(closeNode)]);
   }
 }
+
+async function closeNode({ node, get, set }: SessionNode): Promise<void> {
+  await node.close();
+  get.close();
+  set.close();
+}
+
+/** What was begun with a node before it was removed goes on with it. */
+const REMOVED_CLOSE_MS = 10_000;
 
 /** A machine that is busy with starting many processes answers nobody in time at first. */
 const LOOKS = 3;

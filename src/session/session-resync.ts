@@ -1,5 +1,6 @@
 /** Keeps the copies of sessions complete and alike: refills nodes, and mends single sessions whose copies were seen to differ. */
 import type { CallOptions, Deadline } from '../common/deadline.js';
+import type { NodeAddress, NodeId } from '../common/node-address.js';
 import { allowManyListeners } from '../common/shared-signal.js';
 import { isStormlampError } from '../common/stormlamp-error.js';
 import type { CopyKey } from '../memcached/copies/copy-key.js';
@@ -14,7 +15,7 @@ import { TextConnection } from '../memcached/text-connection.js';
 import { BackgroundWork } from './background-work.js';
 import { mergeRivals } from './merge-rivals.js';
 import type { SessionStoreEvents } from './session-events.js';
-import { isLockKey, keptPlaceOf, sessionPlaceOf, sessionRing } from './session-keys.js';
+import { isLockKey, keptPlaceOf, sessionPlaceOf } from './session-keys.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 import { sessionBytes } from './session-values.js';
 
@@ -24,6 +25,8 @@ export interface SessionResyncOptions {
   readonly store: ResolvedSessionOptions;
   /** Where sessions are. */
   readonly copies: ReplicatedCopies;
+  /** Where a node is reached. */
+  readonly addressOf: (node: NodeId) => NodeAddress | undefined;
   /** What is known of the nodes. */
   readonly standings: NodeStandings;
   /** Looks at them. */
@@ -67,7 +70,6 @@ export class SessionResync {
       places: copies.places,
       standings,
       monitor,
-      ring: sessionRing(store),
       placeOf: (key) => keptPlaceOf(store, key),
       connect: (node, signal) => this.#connect(node, { signal }),
       // A lock is over before it could be mended, and its next holder's would be taken for it.
@@ -126,11 +128,10 @@ export class SessionResync {
   }
 
   async #connect(id: string, call: CallOptions): Promise<TextConnection> {
-    const { store } = this.#options;
-    const seed = store.nodes.find((node) => node.id === id);
-    if (seed === undefined) throw new Error(`There is no node ${id}`);
+    const { store, addressOf } = this.#options;
+    const address = addressOf(id);
+    if (address === undefined) throw new Error(`There is no node ${id}`);
     const timeoutMs = Math.max(2_000, store.operationTimeoutMs);
-    const { address } = seed;
     return await TextConnection.open(
       { address, id, timeoutMs, tls: store.tls, maxItemBytes: LARGEST_ITEM },
       call,

@@ -6,8 +6,8 @@ import { SafeEmitter } from '../common/safe-emitter.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { publish } from '../diagnostics/channels.js';
 import { type CopyKey, retiredKey } from '../memcached/copies/copy-key.js';
-import { type CopyReport, storeDown } from '../memcached/copies/copy-report.js';
-import { type CopyRead, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
+import { storeDown } from '../memcached/copies/copy-report.js';
+import { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import { exptimeOf } from '../memcached/exptime.js';
 import type { NodeResyncReport } from '../memcached/resync/resync.js';
 import { SessionDocument } from '../php/session-document.js';
@@ -15,50 +15,59 @@ import { BackgroundWork } from './background-work.js';
 import { forwardResyncEvents } from './forward-resync-events.js';
 import { memcachedLock, memcacheLock } from './lock-protocol.js';
 import { mergeRivals } from './merge-rivals.js';
+import { NodeChange, type SetNodesOptions } from './node-change.js';
 import { regenerateSession } from './regenerate-session.js';
 import { encodeRetiredNote } from './retired-note.js';
 import { RetiredSessions } from './retired-sessions.js';
 import { type HeldSessionLock, Session } from './session.js';
 import type { SessionStoreEvents } from './session-events.js';
 import { assertSessionId, createSessionId } from './session-id.js';
-import { sessionDataKey, sessionLockKey, sessionPlacement, sessionRing } from './session-keys.js';
+import {
+  sessionDataKey,
+  sessionIdOf,
+  sessionLockKey,
+  sessionPlacement,
+  sessionRing,
+} from './session-keys.js';
 import { SessionLocks } from './session-lock.js';
 import { type SessionNodeStatus, SessionNodes } from './session-nodes.js';
-import type { ResolvedSessionOptions } from './session-options.js';
+import { noteLifetimeMs, type ResolvedSessionOptions } from './session-options.js';
 import { SessionResync } from './session-resync.js';
 import { type LoadOptions, type RegenerateOptions, sessionDeadline } from './session-store-port.js';
 import { sessionBytes } from './session-values.js';
 import { type SaveResult, SessionWriter } from './session-writer.js';
+import { tellDecider, tellMissed } from './tell-copies.js';
 import { surelyUnderLock, underLock } from './under-lock.js';
 
 /** Sessions on memcached nodes, byte-compatible with PHP's own. Made by `createSessionStore`. */
 export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   /** Tells it from a store in files. */
   readonly kind: 'memcached' = 'memcached';
-  /** The options in force. */
-  readonly options: ResolvedSessionOptions;
-  readonly #nodes: SessionNodes;
-  readonly #copies: ReplicatedCopies;
+  /** @internal The nodes, looked at. */
+  readonly nodes: SessionNodes;
+  /** @internal The copies of sessions, for what else serves them. */
+  readonly copies: ReplicatedCopies;
   readonly #locks: SessionLocks;
   readonly #writer: SessionWriter;
   readonly #resync: SessionResync;
+  readonly #change: NodeChange;
   readonly #background = new BackgroundWork();
   readonly #retired: RetiredSessions = new RetiredSessions({
     note: (id, note, options) => {
       const exptime = exptimeOf(Math.max(1, note.endsAt - Date.now()));
       const content = { value: encodeRetiredNote(note), exptime };
-      return this.#copies.store(retiredKey(this.#key(id)), content, sessionDeadline(options));
+      return this.copies.store(retiredKey(this.#key(id)), content, sessionDeadline(options));
     },
     destroy: async (id, options) => {
       await this.destroy(id, options);
-      await this.#copies.delete(retiredKey(this.#key(id)), sessionDeadline(options));
+      await this.copies.delete(retiredKey(this.#key(id)), sessionDeadline(options));
     },
     // What is no id was not written by us.
     holds: async (id, followed, options) =>
       !this.options.accept.test(id) || (await this.#read(id, options, followed)).item !== null,
     shorten: async (id, remainingMs, options) => {
       const exptime = exptimeOf(remainingMs, this.options.handler);
-      this.#tellMissed('touch', await this.#copies.touch(this.#key(id), exptime, sessionDeadline(options)));
+      tellMissed(this, 'touch', await this.copies.touch(this.#key(id), exptime, sessionDeadline(options)));
     },
   });
   #closed = false;
@@ -66,31 +75,31 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   /** @internal */
   constructor(options: ResolvedSessionOptions, createNode?: ConstructorParameters<typeof SessionNodes>[3]) {
     super();
-    this.options = options;
-    this.#nodes = new SessionNodes(
+    this.nodes = new SessionNodes(
       options,
       (change) => this.publish('breaker-changed', change),
       (node, before, after) => this.publish('node-standing', { node, before, after }),
       createNode,
+      () => this.copies.places.ring,
     );
-    this.#copies = new ReplicatedCopies({
-      nodes: this.#nodes.nodes,
+    this.copies = new ReplicatedCopies({
+      nodes: this.nodes.nodes,
       place: sessionPlacement(options),
       copies: options.copies,
       ring: sessionRing(options),
-      standings: this.#nodes.standings,
+      standings: this.nodes.standings,
       operationTimeoutMs: options.operationTimeoutMs,
       noteLifetimeMs: noteLifetimeMs(options.lifetimeMs),
       onDiffering: (key) => this.#resync.mendLater(key),
     });
     this.#writer = new SessionWriter({
       store: options,
-      copies: this.#copies,
+      copies: this.copies,
       onConflict: (decision) => this.publish('conflict-decided', decision),
-      onReport: (report) => this.#tellMissed('save', report),
+      onReport: (report) => tellMissed(this, 'save', report),
       endOf: (id) => this.#retired.endOf(id),
     });
-    this.#locks = new SessionLocks(this.#copies, {
+    this.#locks = new SessionLocks(this.copies, {
       protocol: (options.handler === 'memcache' ? memcacheLock : memcachedLock)(options.lockExpireMs),
       waitMs: options.lockWaitMs,
       breakMs: options.lockBreakMs,
@@ -99,14 +108,17 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     });
     this.#resync = new SessionResync({
       store: options,
-      copies: this.#copies,
-      standings: this.#nodes.standings,
-      monitor: this.#nodes.monitor,
+      copies: this.copies,
+      addressOf: (node) => this.nodes.addressOf(node),
+      standings: this.nodes.standings,
+      monitor: this.nodes.monitor,
       locked: async (key, deadline, work) =>
         underLock(await this.#lock(sessionIdOf(options, key), deadline), work),
       onConflict: (decision) => this.publish('conflict-decided', decision),
     });
     forwardResyncEvents(this.#resync.resync, this);
+    const { resync } = this.#resync;
+    this.#change = new NodeChange({ store: options, nodes: this.nodes, copies: this.copies, resync });
   }
 
   /**
@@ -115,14 +127,9 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
    * @internal
    */
   async start(): Promise<void> {
-    this.#nodes.monitor.on('node-observed', (seen) => this.#resync.resync.observed(seen));
-    await this.#nodes.start();
+    this.nodes.monitor.on('node-observed', (seen) => this.#resync.resync.observed(seen));
+    await this.nodes.start();
     if (this.options.resync) await this.#resync.resync.start();
-  }
-
-  /** @internal Looks at every node once, now. */
-  async lookAtNodes(): Promise<void> {
-    await this.#nodes.monitor.checkAll();
   }
 
   /** A session that is not in the store: it gets there by `save`, once it has a variable. */
@@ -222,14 +229,14 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
    */
   async touch(id: string, options?: CallOptions): Promise<void> {
     this.#assertOpen();
-    const note = await this.#copies.read(retiredKey(this.#key(id)), sessionDeadline(options));
+    const note = await this.copies.read(retiredKey(this.#key(id)), sessionDeadline(options));
     if (note.item === null) await this.#touch(id, options);
   }
 
   async #touch(id: string, options?: CallOptions): Promise<void> {
     const key = this.#key(id);
-    const report = await this.#copies.touch(key, this.#exptime(), sessionDeadline(options));
-    this.#tellMissed('touch', report);
+    const report = await this.copies.touch(key, exptimeOf(this.options.lifetimeMs), sessionDeadline(options));
+    tellMissed(this, 'touch', report);
     if (report.reached.length === 0) throw storeDown(report.missed);
   }
 
@@ -253,8 +260,8 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     await surelyUnderLock(
       () => this.#lock(target, deadline),
       async () => {
-        const report = await this.#copies.delete(key, deadline);
-        this.#tellMissed('destroy', report);
+        const report = await this.copies.delete(key, deadline);
+        tellMissed(this, 'destroy', report);
         if (report.reached.length === 0) throw storeDown(report.missed);
       },
     );
@@ -298,19 +305,33 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     return await this.#resync.resync.run(options);
   }
 
-  /** The nodes, the phases of their breakers and how far they are to be trusted. */
-  status(): readonly SessionNodeStatus[] {
-    return this.#nodes.status();
+  /**
+   * Adds and removes nodes while the store serves: `prepare`, `switch`, `finish`, each in every process before any takes the next
+   * one. `switch` waits until the nodes hold what they shall hold. The number of copies stays as it is. See docs/replication.md.
+   *
+   * @param nodes all nodes from now on, in the order of PHP's `save_path`
+   * @throws StormlampError `ERR_CHANGE_REFUSED` for a step out of turn, `ERR_STORE_DOWN` naming nodes that do not answer: the store then
+   * goes on as it was. `ERR_INVALID_OPTION`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`; what copying to a node came to.
+   */
+  async setNodes(nodes: readonly string[], options: SetNodesOptions): Promise<void> {
+    this.#assertOpen();
+    await this.#change.take(nodes, options);
+    this.publish('nodes-changed', { step: options.step, nodes: this.options.nodes.map(({ id }) => id) });
   }
 
-  /** @internal The copies of sessions, for what else serves them. */
-  get copies(): ReplicatedCopies {
-    return this.#copies;
+  /** The options in force. */
+  get options(): ResolvedSessionOptions {
+    return this.#change.options;
+  }
+
+  /** The nodes, the phases of their breakers and how far they are to be trusted. */
+  status(): readonly SessionNodeStatus[] {
+    return this.nodes.status();
   }
 
   /** The nodes that hold the copies of a session, the deciding one first. */
   holders(id: string): readonly NodeId[] {
-    return this.#copies.holders(this.#key(id)).map((node) => node.id);
+    return this.copies.holders(this.#key(id)).map((node) => node.id);
   }
 
   /** Waits for what is under way, then closes the connections. */
@@ -318,11 +339,11 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     if (this.#closed) return;
     await this.#retired.close();
     this.#closed = true;
-    await this.#nodes.stop();
+    await this.nodes.stop();
     await this.#resync.close();
     await this.#background.settled();
     await this.#locks.releaseAll();
-    await this.#nodes.close();
+    await this.nodes.close();
   }
 
   /** Same as {@link SessionStore.close}. */
@@ -337,8 +358,8 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
   ): Promise<{ readonly item: Buffer | null; readonly node: NodeId }> {
     this.#assertOpen();
     const key = this.#key(id);
-    const read = await this.#copies.read(key, sessionDeadline(options), retiredKey(key));
-    this.#tellDecider(key, read);
+    const read = await this.copies.read(key, sessionDeadline(options), retiredKey(key));
+    tellDecider(this, this.nodes.standings, key, read.node);
     const { item, node, rivals, beside } = read;
     const { handler, serialize } = this.options;
     const over = beside !== null && (await this.#retired.isOver(id, beside.value, followed, options));
@@ -347,15 +368,6 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     if (rivals.length === 0) return { item: bytes, node };
     const others = rivals.map((rival) => sessionBytes(rival, handler));
     return { item: mergeRivals(bytes, others, serialize).bytes, node };
-  }
-
-  #tellDecider(key: CopyKey, { node }: CopyRead): void {
-    const first = this.#copies.holders(key)[0]?.id;
-    if (first === undefined || first === node || this.listenerCount('copy-missed') === 0) return;
-    const standing = this.#nodes.standings.of(first);
-    const why = standing === 'filled' ? 'did not answer' : `is ${standing}`;
-    const error = new StormlampError(ErrorCode.NODE_UNREACHABLE, `${first} ${why}; ${node} decided`);
-    this.publish('copy-missed', { operation: 'load', node: first, error });
   }
 
   async #lock(target: string | Session, deadline: Deadline): Promise<HeldSessionLock> {
@@ -368,10 +380,6 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     return lock;
   }
 
-  #tellMissed(operation: 'save' | 'touch' | 'destroy', report: CopyReport): void {
-    for (const { node, error } of report.missed) this.publish('copy-missed', { operation, node, error });
-  }
-
   #decode(bytes: Buffer): SessionDocument {
     return SessionDocument.decode(bytes, this.options.serialize);
   }
@@ -381,20 +389,7 @@ export class SessionStore extends SafeEmitter<SessionStoreEvents> {
     return sessionDataKey(this.options, id);
   }
 
-  #exptime(): number {
-    return exptimeOf(this.options.lifetimeMs);
-  }
-
   #assertOpen(): void {
     if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The session store is closed');
   }
-}
-
-/** Notes outlive every copy that they are about, also one that PHP wrote with a life of its own. */
-function noteLifetimeMs(lifetimeMs: number): number {
-  return 2 * lifetimeMs + 86_400_000;
-}
-
-function sessionIdOf({ prefix }: ResolvedSessionOptions, { key }: CopyKey): string {
-  return key.slice(prefix.length);
 }

@@ -5,7 +5,7 @@ import { blocksOf, runBlock } from './run-block.js';
 
 let servers: LocalCluster;
 beforeAll(async () => {
-  servers = await startLocalCluster({ databases: false });
+  servers = await startLocalCluster({ databases: false, memcached: 3 });
 });
 afterAll(async () => {
   await servers?.close();
@@ -25,6 +25,14 @@ test('the example of a resync tells that every node is complete', async () => {
   expect(stdout.match(/: complete, 0 copied/g)).toHaveLength(2);
 });
 
+test('the example of a third node takes its steps', async () => {
+  const told = `sessions.on('nodes-changed', ({ step, nodes }) => console.log(step, nodes.length));`;
+  const block = (blocks[2] ?? '').replace('await sessions.setNodes', `${told}\nawait sessions.setNodes`);
+  const { code, stdout, stderr } = await runBlock(block, servers);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toBe('prepare 2\nswitch 3\nfinish 3\n');
+});
+
 test('every block in JavaScript was run', () => {
-  expect(blocks).toHaveLength(2);
+  expect(blocks).toHaveLength(3);
 });

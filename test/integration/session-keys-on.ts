@@ -5,7 +5,10 @@ import type { TestMemcached } from './memcached-servers.js';
 const PREFIX = 'memc.sess.key.';
 
 /** See the head of this file. */
-export async function sessionKeysOn({ host, port }: TestMemcached): Promise<readonly string[]> {
+export async function sessionKeysOn({
+  host,
+  port,
+}: Pick<TestMemcached, 'host' | 'port'>): Promise<readonly string[]> {
   const address = { host, port };
   await using connection = await TextConnection.open({
     address,

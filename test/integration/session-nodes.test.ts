@@ -139,3 +139,24 @@ test('without copying again a second fall loses what the two held', async () => 
   await a?.server.kill();
   expect((await load.lost()).length).toBeGreaterThan(5);
 });
+
+test('a node that has no room for the copies of one that is away says so, and keeps what it holds', async () => {
+  const nodes = await Promise.all(Array.from({ length: 3 }, () => servers.start(['-m', '16'])));
+  await using store = await open(nodes, { recopyAfterMs: 300 });
+  const skipped: string[] = [];
+  store.on('recopy-skipped', ({ node, away }) => skipped.push(`${node} for ${away.join()}`));
+  const saved: string[] = [];
+  for (let made = 0; made < 190; made += 1) {
+    const session = store.create();
+    session.data['text'] = 'x'.repeat(100_000);
+    await store.save(session);
+    saved.push(session.id);
+  }
+  const [a, b, c] = nodes as [TestMemcached, TestMemcached, TestMemcached];
+  await c.server.kill();
+  await eventually('both others have said so', () =>
+    [a, b].every((node) => skipped.includes(`${nameOf(node)} for ${nameOf(c)}`)),
+  );
+  for (const id of saved) expect((await store.load(id)).exists).toBe(true);
+  expect(skipped).toHaveLength(2);
+});

@@ -6,7 +6,7 @@
 import type { Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, isStormlampError, type StormlampError } from '../../common/stormlamp-error.js';
-import type { MemcachedNode } from '../memcached-node.js';
+import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { type CopyHash, copyHash, sameContent } from './copy-hash.js';
 import { type CopyKey, tombKey } from './copy-key.js';
 import { ANY_CONTENT, type MissedWrites } from './copy-notes.js';
@@ -88,7 +88,7 @@ export class Commit {
    */
   async write({ seen, decision }: CopiesSeen, content: NewContent): Promise<CopyReport | 'raced'> {
     const [arbiter, ...others] = this.#targets(seen, decision);
-    const away = seen.filter((copy) => copy.role === 'holder' && !copy.reached) as UnreachedCopy[];
+    const away = seen.filter((copy) => copy.role !== 'spare' && !copy.reached) as UnreachedCopy[];
     const absent = away.map(({ node }) => node);
     // Nobody may take the new item for a part of what was destroyed: that the tombstones are lifted is said before it is there.
     const buried = seen.flatMap((copy) =>
@@ -104,10 +104,7 @@ export class Commit {
       missed: away.map(({ node, error }) => ({ node, error })),
       reached: [],
       missedWrites: once(() => this.#missedWrites(write)),
-      known: once(
-        () =>
-          new Set(seen.flatMap((copy) => (copy.reached && copy.item !== null ? [copyHash(copy.item)] : []))),
-      ),
+      known: once(() => new Set(decidedAbout(seen, decision).map(copyHash))),
     };
     if (arbiter === undefined) return write;
     let won = await this.#attempt(arbiter, write, true);
@@ -167,7 +164,11 @@ export class Commit {
       (copy.standing === 'filled' ? 0 : 1);
     const holders = reached('holder').sort((one, other) => rank(one) - rank(other));
     const taking = holders.filter(({ node }) => !this.#refusing.has(node.id)).length;
-    return [...holders, ...reached('spare').slice(0, Math.max(0, this.#places.copies - taking))];
+    return [
+      ...holders,
+      ...reached('joint'),
+      ...reached('spare').slice(0, Math.max(0, this.#places.copies - taking)),
+    ];
   }
 
   #missedWrites({ decision, content, known }: Write): MissedWrites {
@@ -305,6 +306,14 @@ interface Write extends CopyReport {
 
 function hashOf({ value, flags = 0 }: NewContent): CopyHash {
   return copyHash({ value, flags });
+}
+
+// What a spare node holds was not decided about unless it won or is merged: it may be newer than what the holders said before it was asked.
+function decidedAbout(seen: readonly CopySeen[], decision: CopyDecision): readonly MemcachedItem[] {
+  const merged =
+    decision.kind === 'found' ? [decision.item, ...decision.rivals.flatMap(({ item }) => item ?? [])] : [];
+  const held = seen.flatMap((copy) => (copy.reached && copy.role !== 'spare' ? (copy.item ?? []) : []));
+  return [...held, ...merged];
 }
 
 // Hashes are only needed when a copy is missed or a race is lost: most writes never ask.

@@ -4,43 +4,89 @@ import type { MemcachedNode } from '../memcached-node.js';
 import type { CopyKey } from './copy-key.js';
 import type { NodeStandings } from './node-standings.js';
 
+/** One list of nodes, and how items are spread over it. */
+export interface NodeList {
+  /** The nodes, in the order of PHP's `save_path`. */
+  readonly nodes: readonly MemcachedNode[];
+  /** All nodes of a place as indexes, in PHP's order: the first ones hold the item. */
+  readonly place: (place: string) => readonly number[];
+  /** The name of this list and this way to spread keys; see `ringId`. */
+  readonly ring: string;
+}
+
 /** See the head of this file. */
 export class CopyPlaces {
-  /** All nodes, in the order of PHP's `save_path`. */
-  readonly nodes: readonly MemcachedNode[];
   /** How many copies there shall be. */
   readonly copies: number;
-  readonly #place: (place: string) => readonly number[];
   readonly #standings: NodeStandings;
+  #list: NodeList;
+  #other: NodeList | undefined;
+  #nodes: readonly MemcachedNode[];
 
   /**
-   * @param place all nodes of a key as indexes, in PHP's order: the first `copies` of them hold it
+   * @param list the nodes
    * @param copies how many copies there shall be
    */
-  constructor(
-    nodes: readonly MemcachedNode[],
-    place: (place: string) => readonly number[],
-    copies: number,
-    standings: NodeStandings,
-  ) {
-    this.nodes = nodes;
+  constructor(list: NodeList, copies: number, standings: NodeStandings) {
+    this.#list = list;
+    this.#nodes = list.nodes;
     this.copies = copies;
-    this.#place = place;
     this.#standings = standings;
+  }
+
+  /** All nodes: those of the list in the order of PHP's `save_path`, then those of the other list. */
+  get nodes(): readonly MemcachedNode[] {
+    return this.#nodes;
+  }
+
+  /** The name of the list that decides. */
+  get ring(): string {
+    return this.#list.ring;
+  }
+
+  /** The list that decides. */
+  get list(): NodeList {
+    return this.#list;
+  }
+
+  /** The list that takes every write besides, while nodes are added or removed. */
+  get other(): NodeList | undefined {
+    return this.#other;
+  }
+
+  /** From now on `list` decides, and the nodes of `other` take every write, too. */
+  relist(list: NodeList, other?: NodeList): void {
+    this.#list = list;
+    this.#other = other;
+    this.#nodes = [...new Set([...list.nodes, ...(other?.nodes ?? [])])];
   }
 
   /** The nodes that hold the copies of a key, the deciding one first. */
   holders({ place }: CopyKey): readonly MemcachedNode[] {
-    return this.#place(place)
-      .slice(0, this.copies)
-      .flatMap((index) => this.nodes[index] ?? []);
+    return this.#heldBy(this.#list, place);
+  }
+
+  /** Nodes that hold a copy by the other list only: they take every write, and decide nothing. */
+  joint(key: CopyKey): readonly MemcachedNode[] {
+    if (this.#other === undefined) return [];
+    const holders = this.holders(key);
+    return this.otherHolders(key).filter((node) => !holders.includes(node));
+  }
+
+  /** The nodes that hold the copies of a key by the other list, the one that decides there first; none while nodes do not change. */
+  otherHolders({ place }: CopyKey): readonly MemcachedNode[] {
+    return this.#other === undefined ? [] : this.#heldBy(this.#other, place);
   }
 
   /** The nodes that take a copy when a holder cannot be reached, the first one first. */
-  spares({ place }: CopyKey): readonly MemcachedNode[] {
-    return this.#place(place)
+  spares(key: CopyKey): readonly MemcachedNode[] {
+    const { nodes, place } = this.#list;
+    const rest = place(key.place)
       .slice(this.copies)
-      .flatMap((index) => this.nodes[index] ?? []);
+      .flatMap((index) => nodes[index] ?? []);
+    if (this.#other === undefined) return rest;
+    const taken = [...this.holders(key), ...this.joint(key)];
+    return [...new Set([...rest, ...this.#nodes])].filter((node) => !taken.includes(node));
   }
 
   /**
@@ -56,13 +102,25 @@ export class CopyPlaces {
       : holders;
   }
 
-  /** All nodes of a place as indexes, in PHP's order. */
-  order(place: string): readonly number[] {
-    return this.#place(place);
+  /** A name for the order of nodes of a place: items of the same name are on the same nodes. */
+  order(place: string): string {
+    const other = this.#other === undefined ? '' : `/${this.#other.place(place).join()}`;
+    return this.#list.place(place).join() + other;
+  }
+
+  /** Whether a node is in the list that decides. */
+  isListed(id: NodeId): boolean {
+    return this.#list.nodes.some((node) => node.id === id);
   }
 
   /** The node of that name. */
   node(id: NodeId): MemcachedNode | undefined {
-    return this.nodes.find((node) => node.id === id);
+    return this.#nodes.find((node) => node.id === id);
+  }
+
+  #heldBy({ nodes, place }: NodeList, text: string): readonly MemcachedNode[] {
+    return place(text)
+      .slice(0, this.copies)
+      .flatMap((index) => nodes[index] ?? []);
   }
 }

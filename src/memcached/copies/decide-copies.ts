@@ -10,6 +10,12 @@ import { copyHash, sameContent } from './copy-hash.js';
 import { ANY_CONTENT, type Hint, type Tomb } from './copy-notes.js';
 import type { NodeStanding } from './node-standings.js';
 
+/**
+ * `holder`: the node shall hold a copy. `joint`: it shall by another list of nodes, which is about to decide or did before.
+ * `spare`: it only does while a holder cannot.
+ */
+export type CopyRole = 'holder' | 'joint' | 'spare';
+
 /** What one node said about one item. */
 export type CopySeen = UnreachedCopy | ReachedCopy;
 
@@ -17,8 +23,8 @@ export type CopySeen = UnreachedCopy | ReachedCopy;
 export interface UnreachedCopy {
   /** The node. */
   readonly node: NodeId;
-  /** Whether it shall hold a copy, or only does while another one cannot. */
-  readonly role: 'holder' | 'spare';
+  /** Why it is asked. */
+  readonly role: CopyRole;
   /** It did not answer. */
   readonly reached: false;
   /** Why. */
@@ -29,8 +35,8 @@ export interface UnreachedCopy {
 export interface ReachedCopy {
   /** The node. */
   readonly node: NodeId;
-  /** Whether it shall hold a copy, or only does while another one cannot. */
-  readonly role: 'holder' | 'spare';
+  /** Why it is asked. */
+  readonly role: CopyRole;
   /** It answered. */
   readonly reached: true;
   /** How far it is to be trusted; `filled` was made sure of when it has no item. */
@@ -57,7 +63,7 @@ export type CopyDecision =
       readonly node: NodeId;
       /** Its copy. */
       readonly item: MemcachedItem;
-      /** Holders that answered and hold something else, or nothing. */
+      /** Nodes that shall hold it, answered, and hold something else or nothing. */
       readonly behind: readonly NodeId[];
       /** Other contents that no note calls old: somebody without notes, as PHP, wrote them meanwhile, or somebody who is not done yet. */
       readonly rivals: readonly ReachedCopy[];
@@ -90,7 +96,7 @@ export function decideCopies(seen: readonly CopySeen[]): CopyDecision {
     node: winner.node,
     item: winner.item,
     behind: reached
-      .filter(({ role, item }) => role === 'holder' && (item === null || !sameContent(item, winner.item)))
+      .filter(({ role, item }) => role !== 'spare' && (item === null || !sameContent(item, winner.item)))
       .map(({ node }) => node),
     rivals: rivalsOf(winner, judged),
   };

@@ -6,6 +6,7 @@ import { decodeHint, decodeTomb } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
 import { type MissedCopy, meansUnreachable } from './copy-report.js';
 import type { CopySeen, ReachedCopy } from './decide-copies.js';
+import { fillMarkerKey } from './fill-marker.js';
 import type { NodeStanding, NodeStandings } from './node-standings.js';
 
 /** What a look needs. */
@@ -14,8 +15,6 @@ export interface LookOptions {
   readonly places: CopyPlaces;
   /** How far they are to be trusted. */
   readonly standings: NodeStandings;
-  /** Where a node's marker is. */
-  readonly markerKey: string;
   /** How long one node may take, so that a silent one leaves time to ask the next. */
   readonly operationTimeoutMs: number;
 }
@@ -35,19 +34,22 @@ export class CopyLook {
    */
   async all(key: CopyKey, deadline: Deadline): Promise<readonly CopySeen[]> {
     const { places } = this.#options;
-    const holders = await Promise.all(places.holders(key).map((node) => this.#one(node, key, deadline)));
+    const [holders, joint] = await Promise.all([
+      Promise.all(places.holders(key).map((node) => this.#one(node, key, deadline))),
+      Promise.all(places.joint(key).map((node) => this.#one(node, key, deadline, 'joint'))),
+    ]);
     const complete = holders.every((copy) => copy.reached && copy.standing === 'filled');
     const spares = complete ? [] : places.spares(key);
     const seen = await Promise.all(spares.map((node) => this.#one(node, key, deadline, 'spare')));
     deadline.check('The session store');
-    return [...holders, ...seen];
+    return [...holders, ...joint, ...seen];
   }
 
   /** Whether a miss that `node` just answered is one: it is filled, by the same marker as before it was asked. */
   async confirmsMiss(node: MemcachedNode, deadline: Deadline): Promise<boolean> {
-    const { standings, markerKey, operationTimeoutMs } = this.#options;
+    const { standings, places, operationTimeoutMs } = this.#options;
     const before = standings.markerOf(node.id);
-    const item = await node.get(markerKey, deadline.callWithin(operationTimeoutMs));
+    const item = await node.get(fillMarkerKey(places.ring), deadline.callWithin(operationTimeoutMs));
     const marker = item?.value.toString('latin1');
     standings.learnMarker(node.id, marker);
     return marker !== undefined && marker === before;
@@ -64,8 +66,8 @@ export class CopyLook {
       // The item first: who writes leaves his notes before he touches it.
       const asked = [key.key, hintKey(key.key), tombKey(key.key)];
       const [item = null, hint = null, tomb = null] = await node.getMany(asked, call);
-      // What a spare node does not hold says nothing.
-      const standing = role === 'spare' ? 'warming' : await this.#standing(node, item, deadline);
+      // What a node does not hold that does not decide says nothing.
+      const standing = role !== 'holder' ? 'warming' : await this.#standing(node, item, deadline);
       const notes = { hint: seenHint(hint), tomb: seenTomb(tomb) };
       return { node: node.id, role, reached: true, standing, item, ...notes };
     } catch (error) {

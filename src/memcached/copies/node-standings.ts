@@ -57,6 +57,13 @@ export class NodeStandings {
     this.#change(node, ({ suspectedBy }) => suspectedBy.add(reporter));
   }
 
+  /** A node is no longer one of ours: what it said about others counts no more. */
+  forget(node: NodeId): void {
+    this.#known.delete(node);
+    for (const other of this.#known.keys())
+      this.#change(other, ({ suspectedBy }) => suspectedBy.delete(node));
+  }
+
   #change(node: NodeId, change: (known: Knowledge) => void): void {
     let known = this.#known.get(node);
     if (known === undefined) {

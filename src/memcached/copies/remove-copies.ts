@@ -52,7 +52,8 @@ export class CopyRemoval {
    */
   async delete(key: CopyKey, deadline: Deadline): Promise<RemovalReport> {
     const { standings } = this.#options;
-    const nodes = [...this.#options.places.holders(key), ...this.#options.places.spares(key)];
+    const { places } = this.#options;
+    const nodes = [...places.holders(key), ...places.joint(key), ...places.spares(key)];
     const missed: MissedCopy[] = [];
     const found: MemcachedNode[] = [];
     const gone: MemcachedNode[] = [];
@@ -64,10 +65,12 @@ export class CopyRemoval {
         (answer === 'deleted' ? found : gone).push(node);
       });
     };
-    const trusted = nodes.every((node) => node.available && standings.of(node.id) === 'filled');
+    const trusted =
+      places.other === undefined &&
+      nodes.every((node) => node.available && standings.of(node.id) === 'filled');
     if (!trusted) await bury(nodes);
     else {
-      const holders = this.#options.places.holders(key);
+      const holders = places.holders(key);
       let noted = false;
       await onAllCopies(nodes, missed, deadline, async (node) => {
         const call = this.#call(deadline);

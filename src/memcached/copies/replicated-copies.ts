@@ -10,7 +10,6 @@ import { type CopyKey, hintKey, tombKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
 import { type CopyReport, type MissedCopy, meansMissed, meansUnreachable, storeDown } from './copy-report.js';
 import { decideCopies, type ReachedCopy } from './decide-copies.js';
-import { fillMarkerKey } from './fill-marker.js';
 import { CopyLook, failuresOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 import { NoteWriter } from './note-writer.js';
@@ -87,9 +86,8 @@ export class ReplicatedCopies {
   constructor(options: ReplicatedCopiesOptions) {
     const { nodes, place, copies, standings, operationTimeoutMs, ring } = options;
     this.#options = options;
-    this.places = new CopyPlaces(nodes, place, copies, standings);
-    const markerKey = fillMarkerKey(ring);
-    this.#look = new CopyLook({ places: this.places, standings, markerKey, operationTimeoutMs });
+    this.places = new CopyPlaces({ nodes, place, ring }, copies, standings);
+    this.#look = new CopyLook({ places: this.places, standings, operationTimeoutMs });
     this.#notes = new NoteWriter(options);
     this.#removal = new CopyRemoval({
       places: this.places,
@@ -165,6 +163,8 @@ export class ReplicatedCopies {
       });
       if (content === undefined) {
         if (decision.kind === 'destroyed') await this.#removeLeft(key, seen, deadline);
+        // By the list that decides it is not there: what the other list's nodes hold would be found when that one decides.
+        if (decision.kind === 'absent') await this.#removeLeft(key, seen.filter(isJoint), deadline);
         return undefined;
       }
       const report = await commit.write({ seen, decision }, content).catch((error: unknown) => {
@@ -190,7 +190,7 @@ export class ReplicatedCopies {
     const touched: MemcachedNode[] = [];
     const absent: NodeId[] = [];
     const missed: MissedCopy[] = [];
-    await onAllCopies(this.holders(key), missed, deadline, async (node) => {
+    await onAllCopies([...this.holders(key), ...this.places.joint(key)], missed, deadline, async (node) => {
       const answer = await node.touch(key.key, exptime, this.#call(deadline));
       if (answer === 'touched') touched.push(node);
       else absent.push(node.id);
@@ -319,6 +319,10 @@ function anyOf(items: readonly (MemcachedItem | null)[]): MemcachedItem | null {
 function unanswered(error: unknown): typeof UNANSWERED {
   if (meansMissed(error)) return UNANSWERED;
   throw error;
+}
+
+function isJoint({ role }: CopiesSeen['seen'][number]): boolean {
+  return role === 'joint';
 }
 
 function itemsOf(copies: readonly ReachedCopy[]): readonly MemcachedItem[] {

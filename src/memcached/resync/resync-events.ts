@@ -18,9 +18,10 @@ export interface ResyncProgress {
 
 /**
  * `fill`: the node was empty, and got everything back. `mend`: it had missed some writes. `recopy`: it took the copies of a node
- * that is away. `sweep`: what it kept for others was removed, because they have it themselves again.
+ * that is away. `move`: it got what it shall hold by the list of nodes that is to decide next. `sweep`: what it kept for others was
+ * removed, because they have it themselves.
  */
-export type ResyncKind = 'fill' | 'mend' | 'recopy' | 'sweep';
+export type ResyncKind = 'fill' | 'mend' | 'recopy' | 'move' | 'sweep';
 
 /** What a node got back. */
 export interface NodeResynced {
@@ -46,6 +47,15 @@ export interface ResyncEvents {
   resynced: NodeResynced;
   /** A node could not be brought up to date; it is tried again. */
   'resync-failed': { readonly node: NodeId; readonly error: Error };
+  /** A node has too little room for the copies of the nodes that are `away`: what these held has one copy less until they are back. */
+  'recopy-skipped': {
+    readonly node: NodeId;
+    readonly away: readonly NodeId[];
+    /** Bytes that its items take. */
+    readonly bytes: number;
+    /** Bytes that its items may take. */
+    readonly limitBytes: number;
+  };
   /** A node threw items out before their time, or refused writes, for lack of memory: sessions are lost by that. */
   'memory-short': {
     readonly node: NodeId;

@@ -41,6 +41,8 @@ export type ResyncJob =
       readonly sources: readonly NodeId[];
       readonly away: readonly NodeId[];
     }
+  /** Bring to `node` what it shall hold by the list of nodes that is to decide next. */
+  | { readonly kind: 'move'; readonly node: NodeId }
   /** Remove from `node` what it kept for nodes that have it themselves again. */
   | { readonly kind: 'sweep'; readonly node: NodeId };
 
@@ -75,6 +77,19 @@ export function planResync(views: readonly NodeView[], copies: number): readonly
   const busy = repairs.map(({ node }) => node);
   const spare = views.length > copies ? planSpares(views).filter(({ node }) => !busy.includes(node)) : [];
   return [...repairs, ...spare];
+}
+
+/** The nodes that are to take the copies of the nodes that are `away`, and have no room for them. */
+export function planSkipped(
+  views: readonly NodeView[],
+  copies: number,
+): { readonly away: readonly NodeId[]; readonly full: readonly NodeId[] } {
+  const away = views.flatMap((view) => (view.away ? [view.node] : []));
+  if (away.length === 0 || views.length <= copies) return { away, full: [] };
+  const full = views.filter(({ reached, filled, roomy, spareMark }) => {
+    return reached && filled && !roomy && spareMark !== spareMarkFor(away);
+  });
+  return { away, full: full.map(({ node }) => node) };
 }
 
 // A node that is away long enough is stood in for; once everybody is whole again, what was kept for it goes.

@@ -13,6 +13,7 @@ import type { MemcachedMonitor } from '../memcached-monitor.js';
 import type { MemcachedNode } from '../memcached-node.js';
 import { askNode, nodeMarks } from '../node-observation.js';
 import type { TextConnection } from '../text-connection.js';
+import { compareNode } from './compare-node.js';
 import { fillNode } from './fill-node.js';
 import { ItemRate } from './item-rate.js';
 import { mendNode } from './mend-node.js';
@@ -36,8 +37,6 @@ export interface ResyncOptions {
   readonly standings: NodeStandings;
   /** Looks at them. */
   readonly monitor: MemcachedMonitor;
-  /** The name of this set of nodes. */
-  readonly ring: string;
   /** The place of an item of ours, by its key; undefined for what is not copied: others' items, locks. */
   readonly placeOf: (key: string) => string | undefined;
   /** Opens a text connection to a node. */
@@ -67,6 +66,7 @@ export interface JobDone {
 type FillJob = Extract<NodeJob, { kind: 'fill' }>;
 type MendJob = Extract<NodeJob, { kind: 'mend' }>;
 type RecopyJob = Extract<NodeJob, { kind: 'recopy' }>;
+type MoveJob = Extract<NodeJob, { kind: 'move' }>;
 
 const PROGRESS_EVERY_MS = 500;
 /** A life that cannot be told: a marker of it is never taken for that of another one. */
@@ -95,7 +95,8 @@ export class ResyncWorker {
     if (lease === undefined) return 'elsewhere';
     // What was seen when the job was planned is old: a node that was marked since is believed, and what is added to it
     // now could bring back what others have destroyed on every node that they saw filled.
-    if (job.kind === 'fill' && (await this.#isMarked(node))) {
+    const ring = this.#ringOf(job);
+    if (ring !== undefined && (await this.isMarked(node, ring))) {
       await lease.release();
       await this.#options.monitor.check(node);
       return { copied: 0, elapsedMs: 0, complete: true };
@@ -115,7 +116,7 @@ export class ResyncWorker {
     this.#events.publish('resync-started', { node: job.node, kind: job.kind });
     try {
       const { copied, complete } = await this.#do(job, views, signal);
-      if (job.kind === 'fill' && complete) await this.#finishFill(node, lease);
+      if (ring !== undefined && complete) await this.#finishFill(node, lease, ring);
       const elapsedMs = performance.now() - started;
       if (complete) this.#events.publish('resynced', { node: job.node, kind: job.kind, copied, elapsedMs });
       return { copied, elapsedMs, complete };
@@ -135,7 +136,9 @@ export class ResyncWorker {
   ): Promise<Pick<JobDone, 'copied' | 'complete'>> {
     if (job.kind === 'mend') return await this.#mend(job, signal);
     if (job.kind === 'fill') return { copied: await this.#fill(job, views, signal), complete: job.complete };
-    const { places, placeOf, connect, ring } = this.#options;
+    if (job.kind === 'move') return { copied: await this.#move(job, views, signal), complete: true };
+    const { places, placeOf, connect } = this.#options;
+    const { ring } = places;
     const node = this.#node(job.node);
     if (job.kind === 'sweep') {
       // Whoever has to stand in for others again needs what he keeps.
@@ -159,7 +162,7 @@ export class ResyncWorker {
     await Promise.all(
       all.map(async (node) => {
         const marker = await this.#newMarker(node);
-        const key = fillMarkerKey(this.#options.ring);
+        const key = fillMarkerKey(this.#options.places.ring);
         // Another process may mark it at the same moment: one marker counts.
         await node.add(key, marker, { ...this.#call(), exptime: 0 });
       }),
@@ -168,46 +171,92 @@ export class ResyncWorker {
     await Promise.all(all.map((node) => this.#options.monitor.check(node)));
   }
 
-  async #isMarked(node: MemcachedNode): Promise<boolean> {
-    return (await askNode(node, nodeMarks(this.#options.ring), [], this.#call())).marker !== undefined;
+  /** Whether a node says that it is filled for `ring`. */
+  async isMarked(node: MemcachedNode, ring: string): Promise<boolean> {
+    return (await askNode(node, nodeMarks(ring), [], this.#call())).marker !== undefined;
+  }
+
+  /** The list for which a job fills its node; undefined for other jobs. */
+  #ringOf({ kind }: NodeJob): string | undefined {
+    const { places } = this.#options;
+    return kind === 'fill' ? places.ring : kind === 'move' ? places.other?.ring : undefined;
   }
 
   async #fill(job: FillJob, all: readonly NodeView[], signal: AbortSignal): Promise<number> {
     const views = new Map(all.map((view) => [view.node, view]));
     const copied = await this.#copy(job, views, signal, {
-      wanted: (holders) => holders.includes(job.node),
+      sourcesOf: this.#sourcesFor(job.node, views, (holders) => holders.includes(job.node)),
       passes: sourcesAreWhole(views, job.node) ? 1 : job.sources.length,
       resumable: true,
     });
-    // Where sources missed writes, what was copied from them is old: the hints tell, before anybody believes this node.
+    await this.#mendAll(all, signal);
+    return copied;
+  }
+
+  // Where sources missed writes, what was copied from them is old: the hints tell, before anybody believes this node.
+  async #mendAll(all: readonly NodeView[], signal: AbortSignal): Promise<void> {
     for (const { node, reached, suspects } of all) {
       if (reached && suspects.length > 0) await this.#mendNoted(this.#node(node), undefined, signal);
     }
+  }
+
+  // What is there already may be old, from before all processes wrote there: it is compared, and what is missing is added.
+  async #move(job: MoveJob, all: readonly NodeView[], signal: AbortSignal): Promise<number> {
+    const { places, placeOf, connect, mend, itemsPerSecond } = this.#options;
+    const node = this.#node(job.node);
+    const views = new Map(all.map((view) => [view.node, view]));
+    // By the list that is to decide it holds them; the first one by the list that decides now is what counts.
+    const sourcesOf = sourcesByOrder(places, (place) => {
+      const key = { key: '', place };
+      const [first, ...others] = places.holders(key);
+      if (first === node || !places.otherHolders(key).includes(node)) return [];
+      const holders = [first, ...others].flatMap((one) => one?.id ?? []);
+      return sourcesFor(holders, [], views, job.node);
+    });
+    const rate = new ItemRate(itemsPerSecond);
+    await compareNode({
+      node,
+      sourceOf: (place) => sourcesOf(place)[0],
+      placeOf,
+      connect,
+      mend,
+      rate,
+      signal,
+    });
+    const sources = all.flatMap((view) => (view.reached && view.node !== job.node ? [view.node] : []));
+    const copied = await this.#copy({ ...job, sources }, views, signal, {
+      sourcesOf,
+      passes: sourcesAreWhole(views, job.node) ? 1 : places.copies,
+      resumable: true,
+    });
+    await this.#mendAll(all, signal);
     return copied;
   }
 
   #recopy(job: RecopyJob, all: readonly NodeView[], signal: AbortSignal): Promise<number> {
     const views = new Map(all.map((view) => [view.node, view]));
     return this.#copy(job, views, signal, {
-      wanted: (holders, spares) => keepsForOthers(job.node, holders, spares, job.away),
+      sourcesOf: this.#sourcesFor(job.node, views, (holders, spares) =>
+        keepsForOthers(job.node, holders, spares, job.away),
+      ),
       passes: 1,
       resumable: false,
     });
   }
 
   async #copy(
-    job: FillJob | RecopyJob,
+    job: FillJob | RecopyJob | (MoveJob & Pick<FillJob, 'sources'>),
     views: ReadonlyMap<NodeId, NodeView>,
     signal: AbortSignal,
     what: {
-      /** Whether the node shall get an item, by the nodes that hold it and those that may take it, in placement order. */
-      readonly wanted: (holders: readonly NodeId[], spares: readonly NodeId[]) => boolean;
+      /** The nodes that the item at a place is taken from, the best first; none when the node shall not get it. */
+      readonly sourcesOf: (place: string) => readonly NodeId[];
       readonly passes: number;
       /** Whether what it holds already may be a part of what it shall get. */
       readonly resumable: boolean;
     },
   ): Promise<number> {
-    const { places, placeOf, connect, itemsPerSecond, lookAgainMs } = this.#options;
+    const { placeOf, connect, itemsPerSecond, lookAgainMs } = this.#options;
     const total = job.sources.reduce((sum, node) => sum + (views.get(node)?.items ?? 0), 0);
     const started = performance.now();
     const progress = { copied: 0, skipped: 0 };
@@ -221,11 +270,7 @@ export class ResyncWorker {
         node: job.node,
         sources: job.sources,
         placeOf,
-        sourcesOf: sourcesByOrder(places, (place) => {
-          const holders = places.holders({ key: '', place }).map(({ id }) => id);
-          const spares = places.spares({ key: '', place }).map(({ id }) => id);
-          return what.wanted(holders, spares) ? sourcesFor(holders, spares, views, job.node) : [];
-        }),
+        sourcesOf: what.sourcesOf,
         passes: what.passes,
         connect,
         rate: new ItemRate(itemsPerSecond),
@@ -244,16 +289,33 @@ export class ResyncWorker {
     return progress.copied;
   }
 
+  /** @param wanted whether the node shall get an item, by the nodes that hold it and those that may take it, in placement order */
+  #sourcesFor(
+    node: NodeId,
+    views: ReadonlyMap<NodeId, NodeView>,
+    wanted: (holders: readonly NodeId[], spares: readonly NodeId[]) => boolean,
+  ): (place: string) => readonly NodeId[] {
+    const { places } = this.#options;
+    return sourcesByOrder(places, (place) => {
+      const key = { key: '', place };
+      const holders = places.holders(key).map(({ id }) => id);
+      const spares = [...places.joint(key), ...places.spares(key)].map(({ id }) => id);
+      return wanted(holders, spares) ? sourcesFor(holders, spares, views, node) : [];
+    });
+  }
+
   // The marker goes on the very life of the node that was filled: its lease would not have outlived a restart or a flush.
-  async #finishFill(node: MemcachedNode, lease: ResyncLease): Promise<void> {
-    const key = fillMarkerKey(this.#options.ring);
+  async #finishFill(node: MemcachedNode, lease: ResyncLease, ring: string): Promise<void> {
+    const key = fillMarkerKey(ring);
     const marker = await this.#newMarker(node);
     const [ours] = await Promise.all([
       lease.renew(this.#call()),
       node.set(key, marker, { ...this.#call(), exptime: 0 }),
     ]);
-    if (ours) this.#options.standings.learnMarker(node.id, marker.toString('latin1'));
-    else {
+    if (ours) {
+      if (ring === this.#options.places.ring)
+        this.#options.standings.learnMarker(node.id, marker.toString('latin1'));
+    } else {
       await node.delete(key, this.#call());
       throw lost(node.id);
     }
@@ -311,7 +373,7 @@ function sourcesByOrder(
 ): (place: string) => readonly NodeId[] {
   const known = new Map<string, readonly NodeId[]>();
   return (place) => {
-    const order = places.order(place).join();
+    const order = places.order(place);
     let found = known.get(order);
     if (found === undefined) {
       found = sources(place);

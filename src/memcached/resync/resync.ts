@@ -8,10 +8,18 @@ import { type CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { SafeEmitter } from '../../common/safe-emitter.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../../common/stormlamp-error.js';
+import { storeDown } from '../copies/copy-report.js';
 import type { MemcachedObservation } from '../memcached-monitor.js';
 import type { NodeAnswer } from '../node-observation.js';
 import type { ResyncEvents } from './resync-events.js';
-import { type NodeJob, type NodeView, planResync, type ResyncJob } from './resync-plan.js';
+import {
+  type NodeJob,
+  type NodeView,
+  planResync,
+  planSkipped,
+  type ResyncJob,
+  spareMarkFor,
+} from './resync-plan.js';
 import { type JobDone, type ResyncOptions, ResyncWorker } from './resync-worker.js';
 
 /** What became of one node in a resync that was asked for. */
@@ -57,6 +65,8 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   readonly #silentSince = new Map<NodeId, number>();
   readonly #working = new Map<NodeId, Promise<JobDone | 'elsewhere'>>();
   readonly #notBefore = new Map<NodeId, { readonly at: number; readonly reached: string }>();
+  /** For whose copies a node had no room, as it was told last. */
+  readonly #skipped = new Map<NodeId, string>();
   #paused = true;
 
   /** Does nothing before `start`, or when it is asked for. */
@@ -69,6 +79,11 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   /** Takes in what a look at a node found; the standings know it at once. */
   observed(seen: MemcachedObservation): void {
     const { standings, places } = this.#options;
+    // A look may have been under way when its node was taken out.
+    if (places.node(seen.node) === undefined) {
+      this.forget(seen.node);
+      return;
+    }
     const before = this.#seen.get(seen.node);
     this.#seen.set(seen.node, seen);
     // What failed because the node was away is tried at once when it is back.
@@ -123,6 +138,57 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     }
   }
 
+  /** A node is no longer one of ours. */
+  forget(node: NodeId): void {
+    this.#seen.delete(node);
+    this.#silentSince.delete(node);
+    this.#notBefore.delete(node);
+    this.#options.standings.forget(node);
+  }
+
+  /**
+   * Brings to every node of the other list what it shall hold by that list, by whichever process is elected for it, and waits
+   * for it: then that list may decide.
+   *
+   * @param take whether this process takes part, or only waits for others
+   * @throws StormlampError `ERR_STORE_DOWN` when a node of the other list cannot be reached, or so many of the present one cannot that
+   * sessions may be missing; what the work on a node came to; `ERR_TIMEOUT`, `ERR_ABORTED`.
+   */
+  async move(take: boolean, deadline: Deadline): Promise<void> {
+    for (;;) {
+      this.#checkOpen();
+      await deadline.race('Moving sessions', this.#lookAtAll());
+      const { places } = this.#options;
+      const { other } = places;
+      if (other === undefined) return;
+      this.#assertMovable(other.nodes.map(({ id }) => id));
+      const marked = await Promise.all(other.nodes.map((node) => this.#worker.isMarked(node, other.ring)));
+      const open = other.nodes.filter((_node, index) => marked[index] === false);
+      if (open.length === 0) return;
+      const work = take ? open.map(({ id }) => this.#startJob({ kind: 'move', node: id })) : [];
+      const done = await deadline.race('Moving sessions', Promise.all(work));
+      if (!take || done.includes('elsewhere')) await pause(LOOK_AGAIN_MS, this.#stop.signal);
+    }
+  }
+
+  #assertMovable(next: readonly NodeId[]): void {
+    const { places } = this.#options;
+    const down = (ids: readonly NodeId[]): { readonly node: NodeId; readonly error: unknown }[] =>
+      ids.flatMap((id) => {
+        const seen = this.#seen.get(id);
+        if (seen?.ok === true) return [];
+        return [{ node: id, error: seen?.error ?? new Error('it was not looked at yet') }];
+      });
+    const missing = down(next);
+    if (missing.length > 0) throw storeDown(missing, 'A node of the new list cannot be reached');
+    const present = down(places.list.nodes.map(({ id }) => id));
+    if (present.length >= places.copies)
+      throw storeDown(
+        present,
+        `${present.length} nodes of the present list cannot be reached, and sessions have ${places.copies} copies`,
+      );
+  }
+
   /** Stops to work; what is under way is given up, and taken up again by another process. */
   async close(): Promise<void> {
     this.#paused = true;
@@ -160,8 +226,11 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   }
 
   #work(): void {
-    if (this.#stop.signal.aborted || this.#seen.size < this.#options.places.nodes.length) return;
-    for (const job of this.#plan(this.#views())) {
+    if (this.#stop.signal.aborted || !this.#options.places.nodes.every(({ id }) => this.#seen.has(id)))
+      return;
+    const views = this.#views();
+    this.#tellSkipped(views);
+    for (const job of this.#plan(views)) {
       if (job.kind === 'mark') void this.#worker.mark(job.nodes).catch(() => undefined);
       else if (this.#due(job)) void this.#startJob(job).catch(() => undefined);
     }
@@ -202,7 +271,10 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   }
 
   #plan(views: readonly NodeView[]): readonly ResyncJob[] {
-    return planResync(views, this.#options.places.copies);
+    const { places } = this.#options;
+    const jobs = planResync(views, places.copies);
+    // While nodes change, copies that seem to be in the wrong place are not.
+    return places.other === undefined ? jobs : jobs.filter(({ kind }) => kind === 'fill' || kind === 'mend');
   }
 
   #views(): readonly NodeView[] {
@@ -213,7 +285,8 @@ export class Resync extends SafeEmitter<ResyncEvents> {
       return {
         node: id,
         reached: true,
-        filled: marker !== undefined,
+        // What is not in the list that decides need not hold anything yet, or any more.
+        filled: marker !== undefined || !this.#options.places.isListed(id),
         items: memory.items,
         suspects: [...suspects.keys()],
         away: false,
@@ -227,6 +300,18 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     const { recopyAfterMs } = this.#options;
     const since = this.#silentSince.get(node);
     return recopyAfterMs > 0 && since !== undefined && performance.now() - since >= recopyAfterMs;
+  }
+
+  #tellSkipped(views: readonly NodeView[]): void {
+    const { away, full } = planSkipped(views, this.#options.places.copies);
+    for (const node of [...this.#skipped.keys()]) if (!full.includes(node)) this.#skipped.delete(node);
+    for (const node of full) {
+      const seen = this.#seen.get(node);
+      if (seen?.ok !== true || this.#skipped.get(node) === spareMarkFor(away)) continue;
+      this.#skipped.set(node, spareMarkFor(away));
+      const { bytes, limitBytes } = seen.answer.memory;
+      this.publish('recopy-skipped', { node, away, bytes, limitBytes });
+    }
   }
 
   #watchMemory(node: NodeId, before: NodeAnswer | undefined, { memory }: NodeAnswer): void {

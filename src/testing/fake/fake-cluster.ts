@@ -161,7 +161,7 @@ export class FakeCluster implements AsyncDisposable {
 
   async #look(): Promise<void> {
     const { watcher } = this.cluster.mysql.failoverPorts();
-    await Promise.all([watcher.refresh(), this.cluster.sessions.lookAtNodes()]);
+    await Promise.all([watcher.refresh(), this.cluster.sessions.nodes.monitor.checkAll()]);
   }
 }
 

@@ -65,6 +65,25 @@ function decided(...copies: CopySeen[]): string {
   return `${decision.item.value} of ${decision.node}${rivals}`;
 }
 
+test('a node of the other list decides nothing, and is behind when it holds something else', () => {
+  const joint = (copy: ReachedCopy): ReachedCopy => ({ ...copy, role: 'joint', standing: 'warming' });
+  const old = joint(seen('c', 'old'));
+  expect(decideCopies([seen('a', 'now'), seen('b', 'now'), old])).toMatchObject({
+    node: 'a',
+    behind: ['c'],
+    rivals: [],
+  });
+  expect(decideCopies([seen('a', 'now'), seen('b', 'now'), joint(seen('c', null))])).toMatchObject({
+    behind: ['c'],
+  });
+  expect(decided(seen('a', null), seen('b', null), old)).toBe('absent');
+  expect(decided(away('a'), away('b'), old)).toBe('old of c');
+  // A process that reached no other node wrote there.
+  expect(decided(seen('a', 'now', { missed: ['c', ['older']] }), seen('b', 'now'), old)).toBe(
+    'now of a rival c',
+  );
+});
+
 describe('which copy counts', () => {
   test.each([
     ['the first node, whatever the others hold', [seen('a', 'one'), seen('b', 'two')], 'one of a'],

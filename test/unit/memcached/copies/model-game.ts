@@ -73,7 +73,6 @@ class ModelProcess {
         places: this.copies.places,
         standings: this.standings,
         monitor,
-        ring: RING,
         placeOf: (key) => (/^s\.\d+$/.test(key) ? key.slice(2) : undefined),
         connect: async (id) => {
           const node = this.nodes.find((one) => one.id === id);

@@ -4,6 +4,7 @@ import {
   keepsForOthers,
   type NodeView,
   planResync as planFor,
+  planSkipped,
   type ResyncJob,
   sourcesFor,
 } from '../../../../src/memcached/resync/resync-plan.js';
@@ -92,4 +93,13 @@ test('the next node in line keeps an item for a holder that is away', () => {
   expect(keepsForOthers('d', ['a', 'b'], ['c', 'd'], ['a', 'b'])).toBe(true);
   expect(keepsForOthers('d', ['a', 'b'], ['c', 'd'], ['b', 'c'])).toBe(true);
   expect(keepsForOthers('a', ['a', 'b'], ['c', 'd'], ['b'])).toBe(false);
+});
+
+test('nodes that are too full to stand in are told, as long as they have not done so', () => {
+  const gone = view('c', { reached: false, filled: false, away: true });
+  const [full, roomy] = [view('a', { roomy: false }), view('b')];
+  expect(planSkipped([full, roomy, gone], 2)).toEqual({ away: ['c'], full: ['a'] });
+  expect(planSkipped([{ ...full, spareMark: 'for c' }, roomy, gone], 2).full).toEqual([]);
+  expect(planSkipped([full, roomy, { ...gone, away: false }], 2).full).toEqual([]);
+  expect(planSkipped([full, roomy, gone], 3).full).toEqual([]);
 });

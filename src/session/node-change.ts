@@ -1,0 +1,211 @@
+/**
+ * Changes the list of nodes while the store serves, step by step, each step in every process before any goes on to the next:
+ * whoever is one step ahead or behind writes to the same nodes, and nobody decides by a copy that others do not write.
+ */
+import { type CallOptions, Deadline } from '../common/deadline.js';
+import { invalidOption, readChoice, rejectUnknownOptions } from '../common/option-reader.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { spareKey } from '../memcached/copies/copy-key.js';
+import type { NodeList } from '../memcached/copies/copy-places.js';
+import { storeDown } from '../memcached/copies/copy-report.js';
+import { fillMarkerKey } from '../memcached/copies/fill-marker.js';
+import type { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
+import type { MemcachedNode } from '../memcached/memcached-node.js';
+import type { Resync } from '../memcached/resync/resync.js';
+import { sessionPlacement, sessionRing } from './session-keys.js';
+import type { SessionNodes } from './session-nodes.js';
+import type { ResolvedSessionOptions } from './session-options.js';
+import { resolvePlacement, resolveSessionNodes, withAddressMap } from './session-placement-options.js';
+
+/**
+ * `prepare`: the old list decides, and the nodes of the new one take every write, too. `switch`: the new list decides once its nodes
+ * hold all that they shall hold, and the old ones take every write. `finish`: the new list is alone. `cancel`: back from `prepare`.
+ */
+export type NodeChangeStep = 'prepare' | 'switch' | 'finish' | 'cancel';
+
+/** How the nodes are changed. */
+export interface SetNodesOptions extends CallOptions {
+  /** The step. */
+  readonly step: NodeChangeStep;
+  /** Weights of the new nodes, in their order, as in `placement.weights`; 1 each when left out. */
+  readonly weights?: readonly number[];
+  /** Where new nodes are reached from here, as the option of the same name. */
+  readonly addressMap?: Readonly<Record<string, string>>;
+}
+
+/** What it works on. */
+export interface NodeChangeOptions {
+  /** The options of the store as they were given; how many copies there are stays. */
+  readonly store: ResolvedSessionOptions;
+  /** The nodes. */
+  readonly nodes: SessionNodes;
+  /** Their copies. */
+  readonly copies: ReplicatedCopies;
+  /** What fills them. */
+  readonly resync: Resync;
+}
+
+type Phase =
+  | { readonly kind: 'steady' }
+  | { readonly kind: 'prepare' | 'switch'; readonly next: ResolvedSessionOptions };
+
+const STEPS: readonly NodeChangeStep[] = ['prepare', 'switch', 'finish', 'cancel'];
+/** The phase that a step begins in; the same step again changes nothing. */
+const FROM = { prepare: 'steady', switch: 'prepare', finish: 'switch', cancel: 'prepare' } as const;
+
+/** See the head of this file. */
+export class NodeChange {
+  readonly #options: NodeChangeOptions;
+  #current: ResolvedSessionOptions;
+  #phase: Phase = { kind: 'steady' };
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** @param options the store's parts */
+  constructor(options: NodeChangeOptions) {
+    this.#options = options;
+    this.#current = options.store;
+  }
+
+  /** The store's options with the nodes of the list that decides. */
+  get options(): ResolvedSessionOptions {
+    return this.#current;
+  }
+
+  /** Takes a step, after those that were asked for before. */
+  take(nodes: readonly string[], options: SetNodesOptions): Promise<void> {
+    const step = this.#turn.then(() => this.#take(nodes, options));
+    this.#turn = step.catch(() => undefined);
+    return step;
+  }
+
+  async #take(nodes: readonly string[], options: SetNodesOptions): Promise<void> {
+    rejectUnknownOptions('setNodes', options, ['step', 'weights', 'addressMap', 'timeoutMs', 'signal']);
+    if (options?.step === undefined)
+      throw invalidOption('setNodes.step', "'prepare', 'switch', 'finish' or 'cancel'", undefined);
+    const step = readChoice('setNodes.step', options.step, STEPS, 'prepare');
+    const next = this.#resolve(nodes, options);
+    const phase = this.#phase;
+    const same = phase.kind === 'steady' ? isSame(next, this.#current) : isSame(next, phase.next);
+    if (same && phase.kind === (step === 'finish' || step === 'cancel' ? 'steady' : step)) return;
+    if (phase.kind !== FROM[step] || same !== (phase.kind !== 'steady')) throw outOfTurn(step, next, phase);
+    const deadline = Deadline.of(options);
+    if (step === 'prepare') await this.#prepare(next, deadline);
+    else if (step === 'switch') await this.#switch(next, deadline);
+    else if (step === 'finish') await this.#finish(next);
+    else this.#cancel(next);
+  }
+
+  async #prepare(next: ResolvedSessionOptions, deadline: Deadline): Promise<void> {
+    const { nodes, copies } = this.#options;
+    const added = next.nodes.filter(({ id }) => copies.places.node(id) === undefined);
+    for (const seed of added) nodes.add(seed);
+    const looks = Promise.all(nodes.some(added).map((node) => nodes.monitor.check(node)));
+    const seen = await deadline.race('Looking at the new nodes', looks).catch((error: unknown) => {
+      nodes.remove(added);
+      throw error;
+    });
+    const down = seen.flatMap((one) => (one.ok ? [] : [{ node: one.node, error: one.error }]));
+    if (down.length > 0) {
+      nodes.remove(added);
+      throw storeDown(down, 'A node of the new list cannot be reached');
+    }
+    copies.places.relist(copies.places.list, this.#listOf(next));
+    this.#phase = { kind: 'prepare', next };
+  }
+
+  async #switch(next: ResolvedSessionOptions, deadline: Deadline): Promise<void> {
+    const { nodes, copies, resync, store } = this.#options;
+    const { places } = copies;
+    await resync.move(store.resync, deadline);
+    const list = this.#listOf(next);
+    const markers = await Promise.all(
+      list.nodes.map((node) =>
+        node.peek(fillMarkerKey(list.ring), deadline.callWithin(store.operationTimeoutMs)),
+      ),
+    );
+    places.relist(list, places.list);
+    // What was known of the nodes was known by the old list.
+    for (const node of places.nodes) nodes.standings.learnMarker(node.id, undefined);
+    for (const [index, node] of list.nodes.entries())
+      nodes.standings.learnMarker(node.id, markers[index]?.value.toString('latin1'));
+    this.#phase = { kind: 'switch', next };
+    this.#current = next;
+    await nodes.monitor.checkAll();
+  }
+
+  async #finish(next: ResolvedSessionOptions): Promise<void> {
+    const { copies, store } = this.#options;
+    const { list, other } = copies.places;
+    const call = { timeoutMs: store.operationTimeoutMs };
+    copies.places.relist(list);
+    this.#phase = { kind: 'steady' };
+    this.#current = next;
+    if (other !== undefined) {
+      // The old list's marker would be believed when that list is used again. What is on the nodes by the old list is swept.
+      const quietly = (work: Promise<unknown>): Promise<unknown> => work.catch(() => undefined);
+      await Promise.all(other.nodes.map((node) => quietly(node.delete(fillMarkerKey(other.ring), call))));
+      const kept = list.nodes.filter((node) => other.nodes.includes(node));
+      const mark = Buffer.from('moved');
+      await Promise.all(
+        kept.map((node) => quietly(node.set(spareKey(list.ring), mark, { ...call, exptime: 0 }))),
+      );
+    }
+    this.#drop((other?.nodes ?? []).filter((node) => !list.nodes.includes(node)));
+  }
+
+  #cancel(next: ResolvedSessionOptions): void {
+    const { places } = this.#options.copies;
+    const { list } = places;
+    places.relist(list);
+    this.#phase = { kind: 'steady' };
+    const kept = new Set(list.nodes.map(({ id }) => id));
+    this.#drop(this.#options.nodes.some(next.nodes.filter(({ id }) => !kept.has(id))));
+  }
+
+  #drop(gone: readonly MemcachedNode[]): void {
+    this.#options.nodes.remove(gone);
+    for (const { id } of gone) this.#options.resync.forget(id);
+  }
+
+  #listOf(next: ResolvedSessionOptions): NodeList {
+    return {
+      nodes: this.#options.nodes.some(next.nodes),
+      place: sessionPlacement(next),
+      ring: sessionRing(next),
+    };
+  }
+
+  #resolve(given: readonly string[], { weights, addressMap }: SetNodesOptions): ResolvedSessionOptions {
+    const { handler, copies, placement } = this.#current;
+    const nodes = withAddressMap(
+      'setNodes.addressMap',
+      resolveSessionNodes('nodes', given, handler),
+      addressMap,
+    );
+    if (nodes.length < copies)
+      throw invalidOption('nodes', `at least ${copies} nodes, for as many copies of each session`, given);
+    const { weights: _old, ...rest } = placement;
+    const weighted = weights === undefined ? rest : { ...rest, weights };
+    return {
+      ...this.#current,
+      nodes,
+      placement: resolvePlacement('setNodes', weighted, handler, nodes.length),
+    };
+  }
+}
+
+function isSame(one: ResolvedSessionOptions, other: ResolvedSessionOptions): boolean {
+  return sessionRing(one) === sessionRing(other);
+}
+
+function outOfTurn(step: NodeChangeStep, { nodes }: ResolvedSessionOptions, phase: Phase): StormlampError {
+  const asked = nodes.map(({ id }) => id).join(', ');
+  const state =
+    phase.kind === 'steady'
+      ? 'no change is under way, or these are the nodes already'
+      : `the change to ${phase.next.nodes.map(({ id }) => id).join(', ')} is at step '${phase.kind}'`;
+  return new StormlampError(
+    ErrorCode.CHANGE_REFUSED,
+    `The step '${step}' to the nodes ${asked} cannot be taken now: ${state}. The steps are 'prepare', 'switch' and 'finish', in this order, each in every process before the next`,
+  );
+}
