@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { SessionStore } from '../../src/session/session-store.js';
 import { eventually } from './eventually.js';
+import { exchange } from './gateway/same-bytes.js';
 import { MemcachedServers, type TestMemcached } from './memcached-servers.js';
 import { sessionKeysOn } from './session-keys-on.js';
 
@@ -146,12 +147,19 @@ test('a node that has no room for the copies of one that is away says so, and ke
   const skipped: string[] = [];
   store.on('recopy-skipped', ({ node, away }) => skipped.push(`${node} for ${away.join()}`));
   const saved: string[] = [];
-  for (let made = 0; made < 190; made += 1) {
+  for (let made = 0; made < 20; made += 1) {
     const session = store.create();
-    session.data['text'] = 'x'.repeat(100_000);
+    session.data['number'] = made;
     await store.save(session);
     saved.push(session.id);
   }
+  // Three quarters of each node are somebody else's.
+  const value = 'x'.repeat(500_000);
+  const others = Array.from({ length: 25 }, (_, n) => `set other${n} 0 0 ${value.length}\r\n${value}\r\n`);
+  for (const { port } of nodes) await exchange(port, [Buffer.from(others.join(''))]);
+  await eventually('the looks know how full the nodes are', () =>
+    store.status().every(({ memory }) => (memory?.bytes ?? 0) > 12_000_000),
+  );
   const [a, b, c] = nodes as [TestMemcached, TestMemcached, TestMemcached];
   await c.server.kill();
   await eventually('both others have said so', () =>

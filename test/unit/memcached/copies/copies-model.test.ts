@@ -42,6 +42,8 @@ const rounds = (weights: { readonly destroy: number }): fc.Arbitrary<Round[]> =>
 
 /** So many games of chance are played when it is said; the same ones each time when it is not. */
 const ASKED = process.env['STORMLAMP_MODEL_RUNS'];
+/** Thousands of games take minutes, on a busy machine an hour. */
+const LIMIT_MS = ASKED === undefined ? 120_000 : 2 * 3_600_000;
 const GAMES = ASKED === undefined ? { numRuns: 60, seed: 20_261_128 } : { numRuns: Number(ASKED) };
 
 test.each([
@@ -56,7 +58,7 @@ test.each([
       GAMES,
     );
   },
-  120_000,
+  LIMIT_MS,
 );
 
 test.each([
@@ -70,7 +72,7 @@ test.each([
       GAMES,
     );
   },
-  120_000,
+  LIMIT_MS,
 );
 
 const round = (
