@@ -88,7 +88,11 @@ process.once('message', async ({ options, sampleMs, ill }) => {
       p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN,
     });
   }, sampleMs);
+  const exit = () => process.exit(1);
+  // Whoever asked for this is gone.
+  process.once('disconnect', exit);
   process.once('message', async () => {
+    process.off('disconnect', exit);
     clearInterval(sample);
     isOver = true;
     await Promise.all(running);
