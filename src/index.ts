@@ -79,6 +79,9 @@ export type {
   StepAction,
 } from './failover/plan/failover-plan.js';
 export type { PreflightCheck, PreflightReport } from './failover/preflight/preflight.js';
+export { type CloneRebuildOptions, cloneRebuild } from './failover/rebuild/clone-rebuild.js';
+export { dumpRebuild } from './failover/rebuild/dump-rebuild.js';
+export type { RebuildOptions, RebuildPrograms } from './failover/rebuild/rebuild-options.js';
 export {
   createHttpUpstreams,
   type HttpUpstreams,

@@ -173,17 +173,15 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   }
 
   override async rebuild(node: NodeId): Promise<'rebuilt' | 'skipped'> {
+    this.#control.voter(node);
     const primary = this.#primary();
-    const repair = await this.#shop.rejoin(node, primary);
-    const gtids = repair.kind === 'diverged' ? repair.gtids : '';
-    const done = await this.#control.rebuild(
-      node,
-      primary,
-      repair.kind === 'purged' ? 'purged' : 'errant',
-      gtids,
-    );
-    if (done) this.#overseer?.hurry();
-    return done ? 'rebuilt' : 'skipped';
+    const obstacle = await this.#shop.obstacle(node, primary);
+    const gtids = obstacle?.kind === 'diverged' ? obstacle.gtids : '';
+    const why = obstacle?.kind === 'purged' ? 'purged' : 'errant';
+    const result = await this.#control.rebuild(node, primary, why, gtids);
+    if (typeof result === 'object') throw refused(`${node} is not rebuilt: ${result.veto}`);
+    if (result === 'rebuilt') this.#overseer?.hurry();
+    return result;
   }
 
   override async acknowledge(opId: string, who: string): Promise<void> {

@@ -102,7 +102,11 @@ export interface FailoverManager extends SafeEmitter<FailoverEvents> {
    * Rejects with `ERR_CHANGE_REFUSED` when it has transactions that the primary lacks, naming them, or needs logs that are gone.
    */
   rejoin(node: NodeId): Promise<ChangeResult>;
-  /** Makes a node's data anew by the `rebuild` hook, after which it follows the primary. Rejects when there is no hook. */
+  /**
+   * Makes a node's data anew by the `rebuild` hook, after which it follows the primary.
+   *
+   * Rejects with `ERR_CHANGE_REFUSED` when there is no hook, or when it failed.
+   */
   rebuild(node: NodeId): Promise<'rebuilt' | 'skipped'>;
   /** Notes that `who` has looked at a failover, so that the next one may be made automatically. */
   acknowledge(opId: string, who: string): Promise<void>;

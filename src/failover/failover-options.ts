@@ -10,7 +10,7 @@ export type FailoverMode = 'follow' | 'approve' | 'auto';
 
 /** How hooks are limited. */
 export interface HookPolicy {
-  /** Longest time that a hook may take, by name, milliseconds. Default 30 000 each. */
+  /** Longest time that a hook may take, by name, milliseconds. Default 30 000 each, for `rebuild` six hours. */
   readonly timeoutMs?: Partial<Readonly<Record<keyof FailoverHooks, number>>> | undefined;
   /** What it means when a hook that may veto is late. Default `'veto'`. */
   readonly onTimeout?: Partial<Readonly<Record<keyof FailoverHooks, 'veto' | 'continue'>>> | undefined;
@@ -29,8 +29,11 @@ export interface FailoverOptions extends ActingOptions {
 }
 
 /** The defaults of {@link FailoverOptions}. */
-export const failoverDefaults: { readonly mode: FailoverMode; readonly hookTimeoutMs: number } =
-  Object.freeze({ mode: 'follow', hookTimeoutMs: 30_000 });
+export const failoverDefaults: {
+  readonly mode: FailoverMode;
+  readonly hookTimeoutMs: number;
+  readonly rebuildTimeoutMs: number;
+} = Object.freeze({ mode: 'follow', hookTimeoutMs: 30_000, rebuildTimeoutMs: 21_600_000 });
 
 const MODES: readonly FailoverMode[] = ['follow', 'approve', 'auto'];
 const HOOKS: readonly (keyof FailoverHooks)[] = [

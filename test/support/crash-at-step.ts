@@ -97,12 +97,17 @@ async function crash(
   point: CrashPoint,
   work: (victim: App) => Promise<unknown>,
 ): Promise<CrashResult> {
-  const name = `k${fleet.apps.length}`;
-  const victim = await fleet.start({
-    name,
-    failover: { host: name, leaseMs: 3_000, automatic: false },
-    killAt: point,
-  });
+  // On a busy machine a process may be too late to see any node at its start, and ends.
+  const victim = await eventually(
+    'the process that shall die has started',
+    () => {
+      const name = `k${fleet.apps.length}`;
+      const failover = { host: name, leaseMs: 3_000, automatic: false };
+      return fleet.start({ name, failover, killAt: point }).catch(() => undefined);
+    },
+    120_000,
+  );
+  const { name } = victim;
   const since = now();
   const tell = (error: unknown): never => {
     throw new Error(`${String(error)}\n${fleet.story(since)}`);

@@ -202,7 +202,13 @@ export class World implements AsyncDisposable {
    * Ends the writers and checks what every scenario must satisfy: one node takes writes, nothing acknowledged is lost (unless
    * `mayLose` says how much), nothing doubled, refused writes are not there, no relay log was thrown away.
    */
-  async finish(options: { readonly mayLose?: boolean } = {}): Promise<Verdict> {
+  async finish(
+    options: {
+      readonly mayLose?: boolean;
+      /** Whether a node replicated from another one before it was changed. Default: all but the first primary. */
+      readonly hadSource?: (node: string) => boolean;
+    } = {},
+  ): Promise<Verdict> {
     await this.fleet.stopWriters();
     const [primary, second] = await this.until('one node takes writes', async () => {
       const writable = await writableNodes(this.servers);
@@ -212,7 +218,7 @@ export class World implements AsyncDisposable {
     const verdict = await this.fleet.verdict(primary);
     const sins = relayLogSins(
       this.fleet.events.filter(({ event }) => event === 'statement'),
-      (node) => node !== this.first.id,
+      options.hadSource ?? ((node) => node !== this.first.id),
     );
     const wrong = [
       ...(options.mayLose === true ? [] : verdict.lost.map((id) => `lost ${id}`)),

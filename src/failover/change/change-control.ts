@@ -200,18 +200,24 @@ export class ChangeControl {
     }
   }
 
-  /** Has a node's data made anew by the user's hook; whether it was done. */
-  async rebuild(node: NodeId, from: NodeId, why: 'errant' | 'purged', gtids: string): Promise<boolean> {
-    const { rebuild } = this.#parts.hooks;
-    if (rebuild === undefined) return false;
-    let result: 'rebuilt' | 'skipped' = 'skipped';
-    await this.#call('rebuild', async (context) => {
+  /** Has a node's data made anew by the user's hook; `{ veto }` tells why it is not done. */
+  async rebuild(
+    node: NodeId,
+    from: NodeId,
+    why: 'errant' | 'purged',
+    gtids: string,
+  ): Promise<'rebuilt' | 'skipped' | { readonly veto: string }> {
+    const { hooks, record } = this.#parts;
+    const { rebuild } = hooks;
+    if (rebuild === undefined) return { veto: 'there is no hook `rebuild`' };
+    let result: unknown;
+    const verdict = await this.#call('rebuild', async (context) => {
       result = await rebuild({ ...context, node, from, why, gtids });
     });
-    if ((result as string) === 'rebuilt') {
-      this.#parts.record('node-rebuilt', 'rebuild', [node, from], `${node} has the data of ${from} now`);
-    }
-    return (result as string) === 'rebuilt';
+    if (verdict !== 'allow' && 'veto' in verdict) return verdict;
+    if (result !== 'rebuilt') return 'skipped';
+    record('node-rebuilt', 'rebuild', [node, from], `${node} has the data of ${from} now`);
+    return 'rebuilt';
   }
 
   /** Gives up what is under way, as far as it can be, and waits for its end. */
@@ -346,9 +352,10 @@ export class ChangeControl {
   /** Calls a hook; one that is only told something is reported when it fails, and stops nothing. */
   async #call(name: keyof FailoverHooks, hook: (context: HookContext) => unknown): Promise<Verdict> {
     const { policy, clock, record, publish } = this.#parts;
+    const { hookTimeoutMs, rebuildTimeoutMs } = failoverDefaults;
     const log = (message: string): void => record('hook-logged', 'hooks', [], `${name}: ${message}`);
     const limits = {
-      timeoutMs: policy.timeoutMs?.[name] ?? failoverDefaults.hookTimeoutMs,
+      timeoutMs: policy.timeoutMs?.[name] ?? (name === 'rebuild' ? rebuildTimeoutMs : hookTimeoutMs),
       onTimeout: policy.onTimeout?.[name] ?? 'veto',
       signal: this.#closed.signal,
     };

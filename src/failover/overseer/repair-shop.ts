@@ -8,11 +8,13 @@ import type { MetaStore, OpenOperation } from '../meta/meta-store.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import {
   isRestartedPrimary,
+  obstacleOf,
   planRejoin,
   planResume,
   type Repair,
   type Unfinished,
 } from '../plan/plan-repair.js';
+import { refused } from '../plan/plan-switchover.js';
 import type { ClusterSurvey } from '../survey/survey-cluster.js';
 import type { Voter } from '../voters.js';
 
@@ -31,7 +33,12 @@ export interface RepairParts {
   readonly record: (kind: JournalKind, opId: string, nodes: readonly NodeId[], message: string) => void;
   readonly publish: <K extends keyof FailoverEvents>(event: K, payload: FailoverEvents[K]) => void;
   /** Makes a node's data anew; whether it was done. */
-  readonly rebuild: (node: NodeId, from: NodeId, why: 'errant' | 'purged', gtids: string) => Promise<boolean>;
+  readonly rebuild: (
+    node: NodeId,
+    from: NodeId,
+    why: 'errant' | 'purged',
+    gtids: string,
+  ) => Promise<'rebuilt' | 'skipped' | { readonly veto: string }>;
 }
 
 /** Another process may still be at work on a change that is younger than this. */
@@ -42,6 +49,8 @@ export class RepairShop {
   readonly #parts: RepairParts;
   /** What was told about nodes that cannot be put right, so that it is told once. */
   readonly #told = new Map<NodeId, string>();
+  readonly #rebuilding = new Set<NodeId>();
+  readonly #givenUp = new Set<NodeId>();
   #withoutPrimary = 0;
 
   /** Makes a shop. */
@@ -70,7 +79,8 @@ export class RepairShop {
     if (this.#parts.calm()) await this.#closeOperations(primary);
     if (!this.#parts.options.autoRejoin) return false;
     for (const node of survey.nodes.keys()) {
-      if (node !== primary && (await this.#putRight(context, survey, node, primary))) return true;
+      if (node === primary || this.#rebuilding.has(node)) continue;
+      if (await this.#putRight(context, survey, node, primary)) return true;
     }
     return false;
   }
@@ -80,6 +90,21 @@ export class RepairShop {
     const { control } = this.#parts;
     const survey = await control.survey(primary);
     return planRejoin(await control.context(survey), node, primary);
+  }
+
+  /**
+   * Why `node` is to be made anew; transactions of its own are found while it follows, too. Rejects with `ERR_CHANGE_REFUSED` for
+   * the primary itself and for a node that does not answer.
+   */
+  async obstacle(node: NodeId, primary: NodeId): Promise<ReturnType<typeof obstacleOf>> {
+    const { nodes, silent } = await this.#parts.control.survey(primary);
+    const [survey, source] = [nodes.get(node), nodes.get(primary)];
+    if (node === primary) throw refused(`${node} is the primary; its data is what the others are made from`);
+    if (survey === undefined || source === undefined) {
+      const unseen = survey === undefined ? node : primary;
+      throw refused(`${unseen} cannot be reached (${silent.get(unseen) ?? 'it does not answer'})`);
+    }
+    return obstacleOf(survey, source);
   }
 
   async #putRight(
@@ -92,6 +117,7 @@ export class RepairShop {
     switch (repair.kind) {
       case 'none':
         this.#told.delete(node);
+        this.#givenUp.delete(node);
         return false;
       case 'plan': {
         this.#told.delete(node);
@@ -140,7 +166,16 @@ export class RepairShop {
       gtids,
       detail: repair.kind === 'purged' ? repair.says : '',
     });
-    return await rebuild(node, primary, why, gtids);
+    // What failed once is for an operator: every attempt begins with an empty node.
+    if (this.#givenUp.has(node)) return false;
+    // It may take hours, in which other things have to be put right, and the primary may die.
+    this.#rebuilding.add(node);
+    void rebuild(node, primary, why, gtids).then((result) => {
+      this.#rebuilding.delete(node);
+      if (result === 'rebuilt') this.#told.delete(node);
+      else this.#givenUp.add(node);
+    });
+    return false;
   }
 
   async #resume(): Promise<boolean> {

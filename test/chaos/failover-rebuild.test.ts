@@ -1,0 +1,21 @@
+/** A replica that cannot follow any more is made anew, on every kind of server, for both reasons. */
+import { afterAll, expect, test } from 'vitest';
+import { DATABASES } from '../integration/database-matrix.js';
+import { table } from '../support/chaos-report.js';
+import { rebuildStory } from '../support/rebuild-story.js';
+
+const rows: (string | number)[][] = [];
+afterAll(() => console.log(table(['server', 'why', 'until it follows again'], rows)));
+
+const STORIES = DATABASES.flatMap((server) =>
+  // MariaDB's client of the system does not read the logs of newer servers, so that nothing can be saved there.
+  (['errant', 'purged'] as const)
+    .filter((why) => why === 'purged' || server.name !== 'MariaDB 11.8')
+    .map((why) => ({ ...server, why })),
+);
+
+test.each(STORIES)('$name, $why', { timeout: 300_000 }, async ({ why, ...server }) => {
+  const took = await rebuildStory(server, why);
+  rows.push([server.name, why, `${Math.round(took)} ms`]);
+  expect(took).toBeGreaterThan(0);
+});
