@@ -9,6 +9,9 @@ import type { Statement } from './statement.js';
 /** Options of mysql2's `stream()`. */
 type StreamOptions = Parameters<Query['stream']>[0];
 
+/** After so long a stream that nobody reads is given up once its connection was released, in milliseconds. */
+export const UNREAD_MS = 30_000;
+
 /**
  * Stands for mysql2's `Query` until one exists. It has the events `fields`, `result`, `error` and `end`,
  * and {@link DeferredCommand.stream}.
@@ -74,6 +77,26 @@ export class DeferredCommand extends EventEmitter {
     this.#stream?.destroy();
   }
 
+  /**
+   * Gives the rest of the rows up once nobody has been there to read the stream for a while. A connection that was released may
+   * still be read from, but not kept for ever.
+   */
+  abandonUnread(): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    const timer = setInterval(() => {
+      if (this.#ended || stream.destroyed) clearInterval(timer);
+      else if (stream.listenerCount('data') + stream.listenerCount('readable') === 0) {
+        clearInterval(timer);
+        warn(
+          `The stream of a released connection was given up, because nobody had read it for ${UNREAD_MS} ms`,
+        );
+        stream.destroy();
+      }
+    }, UNREAD_MS);
+    timer.unref();
+  }
+
   /** Passes on what the driver's `command` delivers from now on; errors and the end are told by {@link settle}. */
   attach(command: Query): void {
     command.on('fields', (fields: FieldPacket) => {
@@ -116,7 +139,8 @@ export class DeferredCommand extends EventEmitter {
     }
     if (error !== undefined && !unwanted) {
       if (this.listenerCount('error') > 0) this.emit('error', error);
-      else if (stream === undefined) warn(error);
+      else if (stream === undefined)
+        warn(`Nobody listens to the error of a statement: ${describeError(error)}`);
     }
     this.emit('end');
   }
@@ -133,8 +157,6 @@ export class DeferredCommand extends EventEmitter {
   }
 }
 
-function warn(error: unknown): void {
-  process.emitWarning(`Nobody listens to the error of a statement: ${describeError(error)}`, {
-    type: 'StormlampUnhandledError',
-  });
+function warn(message: string): void {
+  process.emitWarning(message, { type: 'StormlampUnhandledError' });
 }

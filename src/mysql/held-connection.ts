@@ -17,6 +17,8 @@ import type { Statement } from './statement.js';
 export class HeldConnection {
   readonly #ports: SessionPorts;
   #connection: PhysicalConnection | undefined;
+  /** The text of the statement that is under way on it. */
+  running: string | undefined;
   /** A connection whose account or database was changed is never lent again. */
   #isSpoilt = false;
 
@@ -87,6 +89,14 @@ export class HeldConnection {
     if (this.#connection === connection) this.#connection = undefined;
     this.#isSpoilt = false;
     this.#ports.discard(connection);
+  }
+
+  /** Closes the connection, and ends what is under way on it on the server, too. */
+  destroy(): void {
+    const held = this.#connection;
+    if (held === undefined) return;
+    if (this.running !== undefined) this.#ports.cancel(held, this.running);
+    this.discard(held);
   }
 
   async #takeSlowly(

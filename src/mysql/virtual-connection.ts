@@ -94,6 +94,7 @@ export class VirtualConnection {
       // Who streams says so right after the call.
       await undefined;
       this.#command = command;
+      if (this.#phase === 'released') command.abandonUnread();
       try {
         return await this.#session.run(statement, context, command);
       } finally {
@@ -177,6 +178,7 @@ export class VirtualConnection {
     this.#phase = 'released';
     // Nobody will read the rest of such a stream, and the connection would never come back.
     if (this.#command?.forsaken === true) this.#command.abandon();
+    else this.#command?.abandonUnread();
     // A statement whose answer nobody reads would never end.
     this.resume();
     if (!this.#busy) this.#session.giveBack();

@@ -223,7 +223,7 @@ export class VirtualSession {
 
   destroy(): void {
     this.#isDestroyed = true;
-    if (this.held !== undefined) this.#holder.discard(this.held);
+    this.#holder.destroy();
   }
 
   /** Sends the statement; an answer, or what went wrong and what may be done about it. */
@@ -243,6 +243,7 @@ export class VirtualSession {
     const endWrite = mayWrite(classification) ? scope?.causal.beginWrite() : undefined;
     if (!isTied(before) && this.#traces.wroteOn !== connection)
       letAbandon(this.#ports, connection, statement, command);
+    this.#holder.running = statement.sql;
     try {
       if (before.announced.length > 0 && usesAnnouncement(classification)) {
         await announce(connection, before, deadline);
@@ -253,8 +254,7 @@ export class VirtualSession {
       const answer = await answerOf(connection, statement, deadline, command);
       node.finished(ticket, connection);
       const status = statusOf(answer);
-      const ending = { ok: true, status } as const;
-      this.#state = afterStatement(before, classification, statement, ending);
+      this.#state = afterStatement(before, classification, statement, { ok: true, status });
       noteAnswer(scope, connection, classification, [before, this.#state], answer);
       this.#noteTrace(connection, classification, answer[0]);
       this.#doubt.succeeded(before, classification, this.#state, status, isMarked);
@@ -270,6 +270,7 @@ export class VirtualSession {
       else node.failed(operation, ticket, thrown, connection);
       return this.#afterFailure(connection, classification, statement, [before, isMarked], thrown, command);
     } finally {
+      this.#holder.running = undefined;
       endWrite?.();
     }
   }
@@ -329,7 +330,6 @@ export class VirtualSession {
   async #inquire(deadline: Deadline): Promise<void> {
     const connection = this.held;
     if (connection === undefined) return;
-    // Whoever has it loses it, see there.
     if (connection.lost !== undefined) return this.#lose(connection, connection.lost);
     try {
       const { state, loss } = await this.#doubt.ask(this.#ports, connection, this.#state, deadline);

@@ -1,7 +1,8 @@
 /** What mode `auto` refuses to start with, on real servers, what it says to do, and that it starts when that is done. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createCluster, type FailoverOptions } from '../../src/index.js';
+import { createCluster, ErrorCode, type FailoverOptions, isStormlampError } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from './eventually.js';
 
 let servers: LocalCluster;
 beforeAll(async () => {
@@ -77,6 +78,68 @@ test('a witness with an account of its own makes three voters of two databases',
       message: expect.stringContaining(other.primary.id),
     });
   } finally {
+    await other.close();
+  }
+});
+
+test('a write without the lease is not sent: ERR_LEASE_LOST, and writes go on when the lease is back', async () => {
+  const other = await startLocalCluster({ php: false, memcached: 0, replicas: 0 });
+  const { admin, repl } = servers.accounts;
+  await servers.primary.query('CREATE TABLE shop.leased (id INT PRIMARY KEY)');
+  const cluster = await createCluster({
+    mysql: { ...servers.options().mysql, blockMs: 200 },
+    failover: {
+      mode: 'auto',
+      credentials: admin,
+      replication: repl,
+      maxLoss: 'any',
+      leaseMs: 2_000,
+      witness: `mysql://${other.accounts.admin.user}:${other.accounts.admin.password}@${other.primary.id}`,
+    },
+  });
+  const [replica] = servers.replicas;
+  let id = 0;
+  const refused: number[] = [];
+  const write = async (): Promise<unknown> => {
+    id += 1;
+    try {
+      await cluster.mysql.query('INSERT INTO leased VALUES (?)', [id]);
+      return 'written';
+    } catch (error) {
+      if (isStormlampError(error, ErrorCode.LEASE_LOST)) refused.push(id);
+      return error;
+    }
+  };
+  try {
+    await eventually('writes go', async () => (await write()) === 'written', 60_000);
+    // The primary is as it was, and two of three voters are silent.
+    await Promise.all([other.primary.pause(), replica?.pause()]);
+    try {
+      await eventually(
+        'writes are refused',
+        async () => {
+          await write();
+          return refused.length > 0;
+        },
+        60_000,
+      );
+      const work = cluster.mysql.transaction((db) => db.query('INSERT INTO leased VALUES (-1)'), {
+        retries: 0,
+      });
+      await expect(work).rejects.toMatchObject({
+        code: 'ERR_LEASE_LOST',
+        message: expect.stringMatching(/no right/),
+      });
+    } finally {
+      await Promise.all([other.primary.resume(), replica?.resume()]);
+    }
+    await eventually('writes go again', async () => (await write()) === 'written', 60_000);
+    const sent = await servers.primary.query(
+      `SELECT id FROM shop.leased WHERE id IN (${[-1, ...refused].join(', ')})`,
+    );
+    expect(sent).toEqual([]);
+  } finally {
+    await cluster.close();
     await other.close();
   }
 });

@@ -4,7 +4,7 @@ import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-clu
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
-import { EVERY_CLIENT_DATABASE } from './client-databases.js';
+import { EVERY_CLIENT_DATABASE, wholeTest } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 interface Left {
@@ -14,7 +14,7 @@ interface Left {
   readonly session: unknown;
 }
 
-describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
+describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ name, flavor, options }) => {
   let servers: LocalCluster;
   let cluster: MysqlCluster;
 
@@ -83,6 +83,23 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
         'EXECUTE IMMEDIATE',
         (db) => db.query({ sql: "EXECUTE IMMEDIATE 'SELECT SLEEP(60)'", timeoutMs: 300 }),
       ]);
+    calls.push([
+      'a nested transaction',
+      () =>
+        cluster.transaction(async (db) => {
+          await db.query('INSERT INTO t VALUES (2, 2)');
+          await cluster.transaction((inner) => inner.query('DO SLEEP(60)'), { timeoutMs: 300 });
+        }),
+    ]);
+    const destroyed = await cluster.getConnection();
+    const sleeping = destroyed.query('SELECT SLEEP(60) FOR UPDATE').catch((error: unknown) => error);
+    await eventually('it sleeps', async () => (await sleepers()).length === 1);
+    destroyed.destroy();
+    expect(await sleeping).toBeInstanceOf(Error);
+    await eventually(
+      'what a destroyed connection did has ended',
+      async () => (await sleepers()).length === 0,
+    );
     for (const [what, call] of calls) {
       const connection = await cluster.getConnection();
       await expect(call(connection), what).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
@@ -126,27 +143,31 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     }
   });
 
-  test('what runs with the rights of another account is ended by the account of the monitor, or told as an event', async () => {
-    const admin = flavor === 'mysql' ? 'CONNECTION_ADMIN' : 'CONNECTION ADMIN';
-    await servers.primary.query(`REVOKE ${admin} ON *.* FROM 'monitor'@'%'`).catch(() => undefined);
-    const failed: unknown[] = [];
-    const own = await start();
-    own.on('kill-failed', (failure) => failed.push(failure));
-    const sql = 'CALL naps_as_owner()';
-    try {
-      await expect(own.query({ sql, timeoutMs: 300 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
-      await eventually('it is told', () => failed.length > 0);
-      expect(failed).toMatchObject([{ sql, error: { code: 'ERR_MISSING_PRIVILEGE' } }]);
-      const [left] = (await sleepers()) as { ID: number }[];
-      expect(failed).toMatchObject([{ threadId: left?.ID }]);
-      await servers.primary.query(`KILL ${left?.ID}`);
+  const onEach = flavor === 'mysql' ? test : wholeTest(name);
+  onEach(
+    'what runs with the rights of another account is ended by the account of the monitor, or told as an event',
+    async () => {
+      const admin = flavor === 'mysql' ? 'CONNECTION_ADMIN' : 'CONNECTION ADMIN';
+      await servers.primary.query(`REVOKE ${admin} ON *.* FROM 'monitor'@'%'`).catch(() => undefined);
+      const failed: unknown[] = [];
+      const own = await start();
+      own.on('kill-failed', (failure) => failed.push(failure));
+      const sql = 'CALL naps_as_owner()';
+      try {
+        await expect(own.query({ sql, timeoutMs: 300 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+        await eventually('it is told', () => failed.length > 0);
+        expect(failed).toMatchObject([{ sql, error: { code: 'ERR_MISSING_PRIVILEGE' } }]);
+        const [left] = (await sleepers()) as { ID: number }[];
+        expect(failed).toMatchObject([{ threadId: left?.ID }]);
+        await servers.primary.query(`KILL ${left?.ID}`);
 
-      await servers.primary.query(`GRANT ${admin} ON *.* TO 'monitor'@'%'`);
-      await expect(own.query({ sql, timeoutMs: 300 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
-      await eventually('it has ended', async () => (await sleepers()).length === 0);
-      expect(failed).toHaveLength(1);
-    } finally {
-      await own.close();
-    }
-  });
+        await servers.primary.query(`GRANT ${admin} ON *.* TO 'monitor'@'%'`);
+        await expect(own.query({ sql, timeoutMs: 300 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+        await eventually('it has ended', async () => (await sleepers()).length === 0);
+        expect(failed).toHaveLength(1);
+      } finally {
+        await own.close();
+      }
+    },
+  );
 });

@@ -26,6 +26,10 @@ export type {
 /** More statements in one text are not looked at; a real text that long is a dump. */
 const STATEMENT_LIMIT = 10_000;
 
+/** So many characters are read in all the ways together in which a text may be read: a text of 16 MB in three of them. */
+const READ_LIMIT = 48 * 1_048_576;
+
+const TOO_LONG = anything('it is too long to be read in every way in which a server may read it');
 const TOO_MANY = anything('it has more statements than are looked at');
 const EMPTY = answer('unknown', 'primary', 'there is no statement in it');
 const BROKEN = answer('unknown', 'primary', 'a string, a name, a comment or a block has no end', {
@@ -80,6 +84,7 @@ function classifyText(sql: string, reading: Reading, functions: KnownFunctions):
   // A reading may raise doubts that another did not have, so the list grows while it is walked.
   for (let flips = 1; flips <= (Doubt.BACKSLASH | Doubt.DOUBLE_QUOTE | Doubt.COMMENT); flips += 1) {
     if (done.has(flips) || (flips & ~doubts) !== 0) continue;
+    if ((reads.length + 1) * sql.length > READ_LIMIT) return TOO_LONG;
     done.add(flips);
     const other = read(sql, otherReading(reading, flips), functions);
     reads.push(other);

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import type { Query } from 'mysql2';
 import { afterEach, expect, test, vi } from 'vitest';
-import { DeferredCommand } from '../../../src/mysql/deferred-command.js';
+import { DeferredCommand, UNREAD_MS } from '../../../src/mysql/deferred-command.js';
 import { readStatement } from '../../../src/mysql/statement.js';
 
 /** As much of the driver's command as is needed. */
@@ -89,4 +89,39 @@ test('giving the stream up is told once, and is no error', async () => {
   expect(abandoned).toBe(1);
   expect(errors).toEqual([]);
   expect(command.abandoned).toBe(true);
+});
+
+test('a stream that nobody reads is given up some time after its connection was released; one that is read is not', () => {
+  vi.useFakeTimers();
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  try {
+    const { command: unread } = made();
+    const { command: late } = made();
+    const { command: gone } = made();
+    const left: string[] = [];
+    for (const [name, command] of Object.entries({ unread, late, gone })) {
+      command.onAbandoned = () => left.push(name);
+      command.stream();
+      command.abandonUnread();
+    }
+    vi.advanceTimersByTime(UNREAD_MS - 1);
+    expect(left).toEqual([]);
+    const reader = (): void => undefined;
+    late.stream().on('data', reader);
+    gone.stream().on('data', reader);
+    vi.advanceTimersByTime(UNREAD_MS);
+    expect(left).toEqual(['unread']);
+    expect(warn).toHaveBeenCalledTimes(1);
+    // Whoever read it went away.
+    gone.stream().off('data', reader);
+    vi.advanceTimersByTime(UNREAD_MS);
+    expect(left).toEqual(['unread', 'gone']);
+    late.settle(undefined);
+    expect(vi.getTimerCount()).toBeLessThanOrEqual(1);
+    vi.advanceTimersByTime(UNREAD_MS);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(left).toEqual(['unread', 'gone']);
+  } finally {
+    vi.useRealTimers();
+  }
 });
