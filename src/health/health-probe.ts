@@ -8,6 +8,8 @@ export interface HealthProbe {
    * Rejects with the error of the driver or the server as it came; the monitor classifies it.
    */
   probe(options: { readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<ServerFacts>;
+  /** Connects anew with the next look, because the node's name has come to stand for another server. */
+  reconnect?(): void;
   /** Gives up connections at once. */
   close(): void;
 }

@@ -74,6 +74,12 @@ export class NodeMonitor {
     return this.#asked;
   }
 
+  /** Connects anew, and looks at once: the node's name has come to stand for another server. */
+  reconnect(): void {
+    this.#options.probe.reconnect?.();
+    void this.checkNow();
+  }
+
   /** Probes every 100 to 250 ms until the monotonic time `until`; an earlier time ends a hurry. */
   hurryUntil(until: number): void {
     this.#hurriedUntil = until;

@@ -159,6 +159,11 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     await Promise.all(monitors.map((monitor) => monitor?.checkNow()));
   }
 
+  /** Has the monitor of a node connect anew: the node's name has come to stand for another server. */
+  reconnect(node: NodeId): void {
+    this.#monitors.get(node)?.reconnect();
+  }
+
   /** Probes all nodes every 100 to 250 ms until there is a writer, for 30 seconds at most. Nothing happens while there is one. */
   hurry(): void {
     if (this.#topology.writer.kind === 'primary') return;

@@ -34,6 +34,11 @@ export class AppliedPositions {
     return learnt !== undefined && learnt.at > node.seenAt && positionReached(learnt.position, wanted);
   }
 
+  /** Forgets what `node` was seen to have applied: it is another server now. */
+  forget(node: NodeId): void {
+    this.#learnt.delete(node);
+  }
+
   /** Notes that `node` was seen to have applied `position`. */
   learn(node: NodeId, position: GtidPosition): void {
     const before = this.#learnt.get(node);

@@ -283,6 +283,7 @@ export class ClusterCore implements ConnectionHost {
       probe: (config) => this.#createProbe(config),
       add: (config, deadline) => this.#add(config, deadline),
       remove: (id) => this.#remove(id),
+      moved: (id) => this.#moved(id),
       onFailure: (id, error) => this.#listeners.onDiscoveryFailure(id, error),
     });
   }
@@ -305,6 +306,13 @@ export class ClusterCore implements ConnectionHost {
     this.#texts.forget(id);
     node.pool.destroy();
     node.closeBreakers();
+  }
+
+  /** The name of a node stands for another server: nothing goes over the old connections any more. */
+  #moved(id: NodeId): void {
+    this.router.positions.forget(id);
+    this.#nodes.get(id)?.pool.retire();
+    this.watcher.reconnect(id);
   }
 
   #startHeartbeat(): HeartbeatWriter | undefined {

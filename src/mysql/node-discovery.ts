@@ -1,4 +1,5 @@
 /** Finds the nodes that are not listed: what known servers name, and what names have come to stand for. */
+import { isIP } from 'node:net';
 import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import type { HealthProbe } from '../health/health-probe.js';
@@ -21,6 +22,8 @@ export interface DiscoveryPorts {
   add(config: MysqlNodeConfig, deadline: Deadline): Promise<void>;
   /** Forgets a node that turned out to be another one under a second name. */
   remove(node: NodeId): void;
+  /** Told that the name of a node stands for another address than before. */
+  moved(node: NodeId): void;
   /** Told about a server that was named and cannot be used, once per reason. */
   onFailure(node: NodeId, error: Error): void;
 }
@@ -46,6 +49,8 @@ export class NodeDiscovery {
   readonly #settled = new Map<NodeId, number>();
   readonly #found = new Set<NodeId>();
   readonly #told = new Map<NodeId, string>();
+  /** What the names of nodes that have one address stood for last. */
+  readonly #addresses = new Map<NodeId, string>();
   readonly #abort = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<number> | undefined;
@@ -59,6 +64,8 @@ export class NodeDiscovery {
 
   /** Finds everything that can be found from the present picture; never rejects for a server that cannot be reached. */
   async settle(deadline: Deadline): Promise<void> {
+    const names = this.#origins.map((origin) => this.#followName(origin).catch(() => undefined));
+    await deadline.race('Looking the names of the nodes up', Promise.all(names));
     for (let round = 0; round < ROUNDS_LIMIT; round += 1) {
       if ((await deadline.race('Discovering the nodes', this.look())) === 0) return;
     }
@@ -138,7 +145,11 @@ export class NodeDiscovery {
         const { host, port } = origin.seed.address;
         if (nodes.length < 2 && origin.service !== true) {
           // One address is what the name itself is connected to, while the name is a node.
-          if (host === undefined || known.some((node) => node.id === origin.seed.id)) continue;
+          if (host === undefined) continue;
+          if (known.some((node) => node.id === origin.seed.id)) {
+            await this.#followName(origin);
+            continue;
+          }
           nodes = (await resolver.addresses(host)).map((address) =>
             placedAt(origin, { host: address, port }),
           );
@@ -152,6 +163,20 @@ export class NodeDiscovery {
         this.#tell(origin.seed.id, error);
       }
     }
+  }
+
+  /** Tells when the name of a node has come to stand for another address: open connections still lead to the old one. */
+  async #followName({ seed }: MysqlNodeConfig): Promise<void> {
+    const { id, address } = seed;
+    if (address.host === undefined || isIP(address.host) !== 0) return;
+    const [now, second] = await this.#options.resolver.addresses(address.host);
+    if (now === undefined || second !== undefined || this.#abort.signal.aborted) return;
+    const before = this.#addresses.get(id);
+    this.#addresses.set(id, now);
+    if (before === undefined || before === now) return;
+    // The server that it stood for was known by this name only.
+    this.#settled.clear();
+    this.#ports.moved(id);
   }
 
   /** Looks at a candidate, and adds it unless it is a known server under another name. */

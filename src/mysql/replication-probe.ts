@@ -55,6 +55,8 @@ class ReplicationProbe implements HealthProbe {
   readonly #options: ReplicationProbeOptions;
   readonly #lagSource: ResolvedLagSource;
   #closed = false;
+  /** Whether the present connection may be one to another server than the node is by now. */
+  #isOutdated = false;
   /** Whether the lag could not be measured at the last look. */
   #isUnmeasured = false;
   #session: ProbeSession | undefined;
@@ -80,6 +82,11 @@ class ReplicationProbe implements HealthProbe {
     }
   }
 
+  reconnect(): void {
+    // A look that is under way is no failure of the node.
+    this.#isOutdated = true;
+  }
+
   close(): void {
     this.#closed = true;
     if (this.#session !== undefined) this.#drop(this.#session);
@@ -87,7 +94,8 @@ class ReplicationProbe implements HealthProbe {
 
   async #open(deadline: Deadline): Promise<ProbeSession> {
     const known = this.#session;
-    if (known !== undefined && known.connection.lost === undefined) return known;
+    if (known !== undefined && known.connection.lost === undefined && !this.#isOutdated) return known;
+    this.#isOutdated = false;
     if (known !== undefined) this.#drop(known);
     const connection = await this.#factory.connect(deadline);
     try {

@@ -1,4 +1,6 @@
 /** Nodes that are not listed are found: from any one of them, under any name, and in the DNS. */
+import dns from 'node:dns';
+import { syncBuiltinESMExports } from 'node:module';
 import { connect, createServer, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
@@ -171,6 +173,47 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, flavor, options }) => {
     await client.query('SELECT 1');
     expect(Object.keys(rolesOf(client))).toHaveLength(3);
     await dns.close();
+  });
+
+  test('a name with one address is followed when it comes to stand for another server, although the old one lives', async () => {
+    const [one] = servers.replicas;
+    if (one === undefined) throw new Error('There is no replica');
+    const first = await forwardTo(servers.primary, '127.0.0.2', 0);
+    const { port } = first.address() as { port: number };
+    await forwardTo(one, '127.0.0.3', port);
+    const records = { a: { 'moving.test': ['127.0.0.2'] }, srv: {} };
+    const server = await startDnsServer(records);
+    const lookup = dns.lookup;
+    // The system's own resolver, which connects, has to know the name as well.
+    const known = (host: string, ...rest: never[]): void =>
+      (lookup as (...args: unknown[]) => void)(host === 'moving.test' ? records.a[host][0] : host, ...rest);
+    dns.lookup = known as typeof lookup;
+    syncBuiltinESMExports();
+    try {
+      const { client } = await clientFor({
+        nodes: [urlOf({ id: `moving.test:${port}` })],
+        discover: { nameServers: [server.address], resolveIntervalMs: 200 },
+        addressMap: () => '127.0.0.1:1',
+      });
+      const served = async (): Promise<unknown> => {
+        const [rows] = await client.query<never>({ sql: 'SELECT @@server_id AS id', maxLagMs: Infinity });
+        return (rows as { id: number }[])[0]?.id;
+      };
+      expect(await served()).toBe(servers.primary.serverId);
+      expect(rolesOf(client)).toEqual({ [`moving.test:${port}`]: 'primary' });
+      await served();
+      records.a['moving.test'] = ['127.0.0.3'];
+      await eventually(
+        'the monitor sees a replica',
+        () => rolesOf(client)[`moving.test:${port}`] === 'replica',
+        60_000,
+      );
+      for (let read = 0; read < 20; read += 1) expect(await served()).toBe(one.serverId);
+    } finally {
+      dns.lookup = lookup;
+      syncBuiltinESMExports();
+      await server.close();
+    }
   });
 
   whole('a service record names the nodes', async () => {
