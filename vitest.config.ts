@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-const fast = { environment: 'node' as const, testTimeout: 20_000 };
+const fast = { environment: 'node' as const, testTimeout: 20_000, expect: { poll: { timeout: 15_000 } } };
+
+/** How long a state is waited for that a busy machine reaches late. */
+const patient = { poll: { timeout: 30_000 } };
 
 /** The long runs of `npm run chaos`; their short forms are among the integration tests. */
 const chaos = {
@@ -9,6 +12,7 @@ const chaos = {
     environment: 'node' as const,
     include: ['test/chaos/**/*.test.ts'],
     fileParallelism: false,
+    expect: patient,
     testTimeout: 2 * 3_600_000,
     hookTimeout: 300_000,
   },
@@ -26,6 +30,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts', 'test/peers/**/*.test.ts', 'test/docs/**/*.test.ts'],
           // Real servers: one cluster at a time.
           fileParallelism: false,
+          expect: patient,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

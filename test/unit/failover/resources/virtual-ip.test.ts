@@ -40,7 +40,7 @@ afterEach(() => end.abort());
 
 test('it asks whether somebody has the address, takes it for the time that is certain, and tells the neighbours', async () => {
   await vip().acquired(held(4_000));
-  await vi.waitFor(() => expect(ran.length).toBe(4));
+  await vi.waitFor(() => expect(ran.length).toBe(4), { timeout: 15_000 });
   expect(ran).toEqual([
     'ip -4 -json address show dev eth0',
     'arping -D -c 2 -w 2 -I eth0 10.0.0.100',
