@@ -122,10 +122,10 @@ export class TransactionDoubt {
     before: SessionState,
     after: SessionState,
     connection: PhysicalConnection,
-    error: unknown = endedInside(),
+    error?: unknown,
   ): SessionLoss | undefined {
     if (!this.#isStrict || before.transaction === 'none' || after.transaction !== 'none') return undefined;
-    return transactionLoss(connection.node, error, this.mayHaveCommitted);
+    return transactionLoss(connection.node, error ?? endedInside(), this.mayHaveCommitted);
   }
 
   /** Whether a part of the open transaction may have been committed. */

@@ -15,6 +15,7 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   'connections that the server closed': () => import('../integration/mysql-closed-idle.test.js'),
   errors: () => import('../integration/mysql-errors.test.js'),
   guards: () => import('../integration/mysql-guards.test.js'),
+  'what is left behind': () => import('../integration/mysql-left-behind.test.js'),
   failures: () => import('../integration/mysql-failures.test.js'),
   model: () => import('../integration/mysql-model.test.js'),
   'looks at a server': () => import('../integration/replication-probe.test.js'),
