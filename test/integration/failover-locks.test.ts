@@ -1,9 +1,13 @@
 /** Named locks on real servers: who holds a majority, and what frees it. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkAutomaticRight } from '../../src/failover/change/change-rights.js';
 import { assertClosed } from '../../src/failover/change/compare-nodes.js';
 import { MajorityLock, type MajorityLockOptions } from '../../src/failover/locks/majority-lock.js';
 import type { SentStatement } from '../../src/failover/locks/statement-log.js';
+import { MetaStore } from '../../src/failover/meta/meta-store.js';
 import { lockName } from '../../src/failover/protocol/lock-name.js';
+import { votersOf } from '../../src/failover/voters.js';
+import { type Cluster, createCluster } from '../../src/index.js';
 import { createConnectionFactory } from '../../src/mysql/connection-factory.js';
 import { forAdministration, parseMysqlNode } from '../../src/mysql/connection-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
@@ -28,8 +32,8 @@ function options(more: Partial<MajorityLockOptions> = {}): MajorityLockOptions {
 }
 
 /** The locks on all voters; undefined when one of them is not to be had. */
-async function takeAll(): Promise<MajorityLock | undefined> {
-  const taken = await MajorityLock.take(options()).catch(() => undefined);
+async function takeAll(locks: readonly string[] = [LOCK]): Promise<MajorityLock | undefined> {
+  const taken = await MajorityLock.take(options({ locks })).catch(() => undefined);
   if (taken === undefined || taken.sessions.size === servers.databases.length) return taken;
   await taken.release();
   return undefined;
@@ -104,4 +108,99 @@ test('a node that was made to take writes between the look and the lock is found
   await expect(assertClosed(session, 1_000)).rejects.toMatchObject({ code: 'ERR_CHANGE_REFUSED' });
   await replica?.query('SET GLOBAL read_only=1');
   await lock.release();
+});
+
+/** A manager that acts when it is asked, on all three servers. */
+async function openManager(leaseMs: number): Promise<Cluster> {
+  const { admin, repl } = servers.accounts;
+  const failover = { mode: 'auto', maxLoss: 'any', credentials: admin, replication: repl } as const;
+  return await createCluster({
+    mysql: servers.options().mysql,
+    failover: { ...failover, cluster: 'test', automatic: false, leaseMs },
+  });
+}
+
+test('who asks for a plan while the locks of a change are given back waits for that', async () => {
+  const cluster = await openManager(5_000);
+  try {
+    await eventually(
+      'there is a primary',
+      () => cluster.failover.plan('switchover').catch(() => undefined),
+      60_000,
+    );
+    const lock = await eventually('all can be locked', () => takeAll([LOCK, lockName('test', 'promote')]));
+    await eventually(
+      'nobody has the right to write',
+      () =>
+        cluster.failover.acknowledge('nothing', 'nobody').then(
+          () => false,
+          (error: { code?: string }) => error.code === 'ERR_NO_PRIMARY',
+        ),
+      60_000,
+    );
+    const asked = cluster.failover.plan('switchover');
+    await lock.release();
+    expect(await asked).toMatchObject({ from: servers.primary.id });
+  } finally {
+    await cluster.close();
+  }
+});
+
+test('no second automatic failover before somebody has looked at the first, and none in a pause', async () => {
+  const cluster = await openManager(3_000);
+  try {
+    const { admin, monitor } = servers.accounts;
+    const voters = votersOf({
+      nodes: servers.databases.map((node) => parseMysqlNode('node', `mysql://${node.id}`, 'any')),
+      witnesses: [],
+      watchAs: monitor,
+      actAs: admin,
+      addresses: {},
+    });
+    const meta = new MetaStore('test');
+    const [primary] = voters.filter(({ id }) => id === servers.primary.id);
+    if (primary === undefined) throw new Error('the primary is a voter');
+    const right = (blockMs = 600_000): Promise<string> =>
+      checkAutomaticRight(meta, voters, blockMs).then(
+        () => 'granted',
+        (error: Error) => error.message,
+      );
+    const becomes = async (what: string): Promise<void> => {
+      await eventually(`the right is ${what}`, async () => new RegExp(what).test(await right()), 60_000);
+    };
+    await eventually(
+      'there is a primary',
+      () => cluster.failover.plan('switchover').catch(() => undefined),
+      60_000,
+    );
+    await becomes('granted');
+
+    const done = { opId: 'first', kind: 'failover', from: 'db9:3306', to: primary.id, actor: 'a test' };
+    await meta.prepare(primary);
+    await meta.begin(primary, done);
+    await becomes('granted');
+    await meta.end(primary, 'first', 'done', '');
+    await becomes("first from db9:3306 .* nobody has looked at it.*acknowledge\\('first', name\\)");
+    // Once the time is over nobody has to have looked.
+    await eventually('the block ends', async () => (await right(1)) === 'granted', 60_000);
+    await expect(cluster.failover.acknowledge('second', 'alice')).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+    });
+    expect(await right()).not.toBe('granted');
+    await cluster.failover.acknowledge('first', 'alice');
+    await becomes('granted');
+    expect(await cluster.failover.history()).toContainEqual(
+      expect.objectContaining({ kind: 'change-acknowledged', opId: 'first' }),
+    );
+
+    const pause = await cluster.failover.pause({ ttlMs: 3_600_000, reason: 'new disks' });
+    await becomes('paused: new disks');
+    await pause[Symbol.asyncDispose]();
+    await becomes('granted');
+    // A pause that nobody ends is over by itself.
+    await cluster.failover.pause({ ttlMs: 1, reason: 'forgotten' });
+    await becomes('granted');
+  } finally {
+    await cluster.close();
+  }
 });

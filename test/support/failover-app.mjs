@@ -39,10 +39,22 @@ for (const { port, path } of ways) {
   server.unref();
 }
 
+/** As whoever supervises a service does: on a machine that is too busy to answer in time it is started again. */
+async function start() {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await createCluster({ mysql, failover: { ...failover, hooks: readyHooks } });
+    } catch (error) {
+      if (attempt === 10 || !isStormlampError(error)) throw error;
+      await sleep(500);
+    }
+  }
+}
+
 const readyHooks = {};
 if (hooks.approve !== undefined) readyHooks.approve = () => hooks.approve;
 
-const cluster = await createCluster({ mysql, failover: { ...failover, hooks: readyHooks } });
+const cluster = await start();
 const manager = cluster.failover;
 manager.on('change-step', ({ step, phase }) => {
   // As when the power goes: nothing is told, nothing is closed.
