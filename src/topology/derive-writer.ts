@@ -139,7 +139,8 @@ function disputed(claims: readonly UpNode[], stance: Stance, lastPrimary: NodeId
     return { writer: { kind: 'split-brain', nodes: claims.map(({ id }) => id).sort() }, warnings: [] };
   }
   const warnings = claims
-    .filter((claim) => claim !== winner)
+    // Whoever may be the winner under another name is told as such, and must not be made read-only.
+    .filter((claim) => claim !== winner && claim.facts.serverId !== winner.facts.serverId)
     .map(
       ({ id }): TopologyWarning => ({
         code: 'stale-primary',

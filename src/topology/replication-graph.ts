@@ -21,17 +21,16 @@ export function knownFacts(node: NodeDescription): ServerFacts | undefined {
  * their source by an address that clients never see.
  */
 export function replicationGraph(nodes: readonly NodeDescription[]): ReplicationGraph {
-  const byServerId = new Map<number, NodeId | null>();
+  const byServerId = new Map<number, NodeDescription | null>();
   const byAddress = new Map<string, NodeId>();
   for (const node of nodes) {
     const { host, port } = node.address;
     if (host !== undefined) byAddress.set(addressKey(host, port), node.id);
     const serverId = knownFacts(node)?.serverId ?? 0;
-    // Two nodes with one id: the id names neither.
-    if (serverId !== 0) byServerId.set(serverId, byServerId.has(serverId) ? null : node.id);
+    if (serverId !== 0) byServerId.set(serverId, named(byServerId.get(serverId), node));
   }
   const sourceOf = (channel: ReplicationChannel): NodeId | undefined =>
-    byServerId.get(channel.sourceServerId) ??
+    byServerId.get(channel.sourceServerId)?.id ??
     byAddress.get(addressKey(channel.sourceHost, channel.sourcePort));
 
   const direct = new Map<NodeId, readonly NodeId[]>();
@@ -54,6 +53,19 @@ export function replicationGraph(nodes: readonly NodeDescription[]): Replication
       return upstream;
     },
   };
+}
+
+/** Of two nodes with one id, the id names neither, unless they are certainly one server under two names. */
+function named(known: NodeDescription | null | undefined, node: NodeDescription): NodeDescription | null {
+  if (known === undefined) return node;
+  if (known === null || !isSameServer(known, node)) return null;
+  return node.configuredRole === 'primary' && known.configuredRole !== 'primary' ? node : known;
+}
+
+/** Whether two nodes are certainly one server under two names. */
+export function isSameServer(one: NodeDescription, other: NodeDescription): boolean {
+  const uuid = knownFacts(one)?.serverUuid;
+  return uuid !== undefined && uuid === knownFacts(other)?.serverUuid;
 }
 
 function addressKey(host: string, port: number): string {

@@ -2,7 +2,7 @@
 import type { NodeId } from '../common/node-address.js';
 import { nearest } from '../common/option-reader.js';
 import { isHidden, type NodeDescription } from './node-description.js';
-import { knownFacts } from './replication-graph.js';
+import { isSameServer, knownFacts } from './replication-graph.js';
 import type { TopologyWarning } from './topology-description.js';
 
 /** All warnings: those `about` the choice of the primary and those about single nodes; `resting` is a primary that only refuses writes. */
@@ -12,7 +12,7 @@ export function standingWarnings(
   about: readonly TopologyWarning[],
 ): TopologyWarning[] {
   const warnings: TopologyWarning[] = [...about];
-  const byServerId = new Map<number, NodeId>();
+  const byServerId = new Map<number, NodeDescription>();
   for (const node of nodes) {
     const warn = (code: TopologyWarning['code'], message: string): void => {
       warnings.push({ code, node: node.id, message });
@@ -24,9 +24,11 @@ export function standingWarnings(
     if (serverId !== 0 && twin !== undefined && !mayShare) {
       warn(
         'duplicate-server-id',
-        `${node.id} and ${twin} have the same server_id ${serverId}; replication between them cannot work, and they may be one server under two names.`,
+        isSameServer(twin, node)
+          ? `${node.id} and ${twin.id} are one server under two names; take one of them out of the configuration.`
+          : `${node.id} and ${twin.id} have the same server_id ${serverId}; replication between them cannot work, and they may be one server under two names.`,
       );
-    } else if (serverId !== 0) byServerId.set(serverId, node.id);
+    } else if (serverId !== 0) byServerId.set(serverId, node);
     if (node.state === 'down' && isHidden(node)) {
       warn(
         'blind-monitor',
@@ -57,6 +59,7 @@ export function standingWarnings(
       node.role === 'unknown' &&
       !readOnly &&
       replicationVisible &&
+      !nodes.some((other) => other !== node && isSameServer(other, node)) &&
       !about.some((warning) => warning.node === node.id)
     ) {
       warn(

@@ -728,6 +728,37 @@ export const topologyCases: readonly TopologyCase[] = [
     ],
   },
   {
+    name: 'the primary under a second name is one server, and its replicas follow it',
+    nodes: { b: 'replica', a: 'primary', c: 'replica' },
+    rounds: [
+      {
+        see: {
+          a: master('a', { serverUuid: 'u', gtid: gtids({ a: 5 }) }),
+          b: master('a', { serverUuid: 'u', gtid: gtids({ a: 5 }) }),
+          c: slave('c', 'a'),
+        },
+        writer: 'a',
+        roles: { a: 'primary', b: 'unknown', c: 'replica' },
+        warnings: ['duplicate-server-id a'],
+      },
+    ],
+  },
+  {
+    name: 'what may be the primary under a second name is not called stale, which would have it made read-only',
+    nodes: three,
+    rounds: [
+      {
+        see: {
+          a: master('a', mariadb('0-1-5', '0-1-5')),
+          b: master('a', mariadb('0-1-5', '0-1-5')),
+          c: slave('c', 'a', { sourceHost: 'proxy', sourcePort: 4002 }, mariadb('0-1-5', '0-1-5')),
+        },
+        writer: 'b',
+        warnings: ['duplicate-server-id b', 'stray-node a'],
+      },
+    ],
+  },
+  {
     name: 'two nodes with one server id are named, and the id then proves nothing',
     nodes: three,
     rounds: [
