@@ -21,6 +21,7 @@ import type { GatewayItems, ItemAnswer, ItemCommand } from './item-command.js';
 import { markFlags, markLock, unmarkFlags, unmarkLock } from './lock-mark.js';
 import { isVersion, nameVersion } from './named-version.js';
 import type { RemainingTimes } from './remaining-times.js';
+import { UnreadSessions } from './unread-sessions.js';
 
 /** What replicated items are made of. */
 export interface ReplicatedItemsOptions {
@@ -32,6 +33,8 @@ export interface ReplicatedItemsOptions {
   readonly isLock: (key: string) => boolean;
   /** Whether this is the key of a session's lock as pecl-memcache counts it. */
   readonly isCountedLock: (key: string) => boolean;
+  /** Whether this is the key of a session's data. */
+  readonly isSession: (key: string) => boolean;
   /** How many copies must have taken a change. */
   readonly acks: Acks;
   /** How long items still live. */
@@ -50,6 +53,7 @@ export class ReplicatedItems implements GatewayItems {
   /** Numbers of nodes, which stay as long as the gateway lives, also when nodes are added or removed. */
   readonly #numbers = new Map<NodeId, number>();
   readonly #locks = new ClientLocks();
+  readonly #unread = new UnreadSessions();
 
   /** @param options the copies and how clients' keys map to them */
   constructor(options: ReplicatedItemsOptions) {
@@ -83,7 +87,12 @@ export class ReplicatedItems implements GatewayItems {
   }
 
   async #get(key: CopyKey, deadline: Deadline): Promise<ItemAnswer> {
-    const { item, node } = await this.#options.copies.read(key, deadline);
+    const { copies, isSession } = this.#options;
+    const { item, node } = await copies.read(key, deadline).catch((error: unknown) => {
+      if (isSession(key.key)) this.#unread.failed(key.key);
+      throw error;
+    });
+    this.#unread.known(key.key);
     if (item === null || this.#isReleased(key, item)) return NOT_FOUND;
     const value = this.#options.isLock(key.key) ? unmarkLock(item.value) : item.value;
     const flags = this.#options.isCountedLock(key.key) ? unmarkFlags(item.flags) : item.flags;
@@ -116,6 +125,7 @@ export class ReplicatedItems implements GatewayItems {
     }
     const report = await copies.delete(key, deadline);
     this.#assertTaken('destroy', report);
+    this.#unread.known(key.key);
     return { status: report.found ? 'deleted' : 'not-found' };
   }
 
@@ -165,6 +175,8 @@ export class ReplicatedItems implements GatewayItems {
   }
 
   async #change(key: CopyKey, command: ChangeCommand, deadline: Deadline): Promise<ItemAnswer> {
+    if (command.op === 'store' && (command.how === 'set' || command.how === 'replace'))
+      this.#unread.assertKnown(key.key);
     const counted = this.#options.isCountedLock(key.key);
     const unique = counted || this.#options.isLock(key.key);
     for (;;) {

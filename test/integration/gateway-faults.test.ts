@@ -93,6 +93,25 @@ test("a lock that is given back twice, as PHP does, is not another request's loc
   for (const client of [one, other, third]) client.end();
 });
 
+test('a session that could not be read is not written until it was: PHP would write an empty one over it', async () => {
+  await room.settled();
+  const [gateway] = room.gateways;
+  const key = 'memc.sess.key.not-read-at-first';
+  const client = await lineClient(gateway?.gateway.port ?? 0);
+  const set = (value: string): string => `set ${key} 0 60 ${value.length}\r\n${value}\r\n`;
+  expect(await client.ask(set('user|i:1;'))).toBe('STORED');
+  const cuts = gateway?.lines.map((line) => line.partition()) ?? [];
+  expect(await client.ask(`get ${key}\r\n`)).toMatch(/^SERVER_ERROR/);
+  for (const cut of cuts) cut.heal();
+  await room.settled();
+  expect(await client.ask(set(''))).toMatch(/^SERVER_ERROR .*could not be read/);
+  const other = await lineClient(gateway?.gateway.port ?? 0);
+  expect(await other.ask(`get ${key}\r\n`)).toMatch(/^VALUE/);
+  expect(await client.ask(set('user|i:2;'))).toBe('STORED');
+  client.end();
+  other.end();
+});
+
 test("PHP's own handler loses sessions by the same: this test can fail", async () => {
   const report = await writeThrough(
     room.servers,

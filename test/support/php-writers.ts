@@ -33,7 +33,9 @@ for ($turn = 0; !file_exists("$folder/stop"); $turn++) {
   $seen = $_SESSION['n'] ?? 0;
   if ($seen < $before) $say('lost', "$id: $before was acknowledged, $seen was read");
   $_SESSION['n'] = max($seen, $before) + 1;
-  if (@session_write_close()) { $acknowledged[$id] = $_SESSION['n']; $say('saved', $id, $_SESSION['n']); if (++$writes === 2 * (int) $count) touch("$folder/$me"); } else $say('refused');
+  // It returns true whatever happens; only a warning tells.
+  error_clear_last();
+  if (@session_write_close() && error_get_last() === null) { $acknowledged[$id] = $_SESSION['n']; $say('saved', $id, $_SESSION['n']); if (++$writes === 2 * (int) $count) touch("$folder/$me"); } else $say('refused');
   $_SESSION = [];
 }
 $say('end');
