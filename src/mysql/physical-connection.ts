@@ -170,8 +170,11 @@ export class PhysicalConnection {
   whenRead(): Promise<void> | undefined {
     if (!this.#isPaused) return undefined;
     return new Promise((resolve) => {
-      this.#resumed.push(resolve);
-      this.onLost(() => resolve());
+      const forget = this.onLost(() => resolve());
+      this.#resumed.push(() => {
+        forget();
+        resolve();
+      });
     });
   }
 

@@ -102,11 +102,12 @@ async function expectAgreement(writers: Writers): Promise<void> {
 }
 
 const insert = (id: number): Promise<unknown> =>
-  cluster.execute({ sql: 'INSERT INTO t VALUES (?, ?)', timeoutMs: 15_000 }, [id, id]);
+  cluster.execute({ sql: 'INSERT INTO t VALUES (?, ?)', timeoutMs: 60_000 }, [id, id]);
 
 describe.each(CLIENT_DATABASES)('on $name', (database) => {
   shareServers(database);
-  beforeEach(() => open());
+  // On a busy machine a server takes long to start.
+  beforeEach(() => open({ blockMs: 60_000 }));
 
   test('a replica whose applier stops, or falls behind, is left; when it has caught up it serves again', async () => {
     const [slow, other] = servers.replicas;
