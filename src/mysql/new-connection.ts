@@ -131,7 +131,7 @@ export class NewConnection extends EventEmitter {
     };
     try {
       const answer = await sent(connection, send);
-      connection.repeated.push(() => sent(connection, send));
+      connection.repeated.push(async () => (await sent(connection, send))[0]);
       tell(null, ...answer);
       return answer;
     } catch (error) {

@@ -97,7 +97,10 @@ export class PhysicalConnection {
   /** Sets the session up after it was forgotten, and repeats what listeners sent when it was new. Rejects with the server's error. */
   async setUpAgain(deadline: Deadline): Promise<void> {
     const done = Promise.all([this.setUp(deadline), ...this.repeated.map((repeat) => repeat())]);
-    await deadline.race('The reset', done);
+    const [, ...answers] = await deadline.race('The reset', done);
+    // The answers may have come in one piece: what was sent last counts.
+    const mode = answers.map(sqlModeTold).findLast((told) => told !== undefined);
+    if (mode !== undefined) this.sqlMode = mode;
   }
 
   /** Finds out which server it is on. Never rejects. */
