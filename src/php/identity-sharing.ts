@@ -1,4 +1,5 @@
 /** Lets two decoded sessions share the identities of the objects and references that they both hold. */
+import { equalVariables } from './equal-variables.js';
 import { OrderedMap, type PhpKey } from './ordered-map.js';
 import { setOrigin } from './origin.js';
 import { PhpCustomObject, PhpObject } from './php-object.js';
@@ -7,16 +8,18 @@ import type { SessionDocument } from './session-document.js';
 
 /**
  * From now on the objects and references of `later`, a newer state of the session `earlier`, are those of `earlier`, in every
- * variable that is the same in both: values that were made of `earlier` can be given to `later.encodeWith`.
+ * variable that is equal in both: values that were made of `earlier` can be given to `later.encodeWith`.
+ *
+ * @param equal the names of those variables
  */
-export function shareIdentities(later: SessionDocument, earlier: SessionDocument): void {
+export function shareIdentities(
+  later: SessionDocument,
+  earlier: SessionDocument,
+  equal: ReadonlySet<string> = equalVariables(later, earlier),
+): void {
   if (!later.mayShare || !earlier.mayShare) return;
   const pending: unknown[] = [];
-  for (const name of later.keys) {
-    const before = earlier.bytesOf(name);
-    if (before !== undefined && later.bytesOf(name)?.equals(before) === true)
-      pending.push(earlier.get(name), later.get(name));
-  }
+  for (const name of equal) pending.push(earlier.get(name), later.get(name));
   const visited = new Set<object>();
   while (pending.length > 0) {
     const copy = pending.pop();

@@ -114,9 +114,13 @@ export class SessionDocument {
    */
   bytesOf(key: string): Buffer | undefined {
     if (!this.#values.has(key)) return undefined;
+    return this.plainBytesOf(key) ?? serialize(this.get(key), this.#limits);
+  }
+
+  /** The same where the session holds these very bytes, undefined where they would have to be encoded. */
+  plainBytesOf(key: string): Buffer | undefined {
     const variable = this.#source.kind === 'text' ? this.#source.parts.byName.get(key) : undefined;
-    if (variable === undefined || variable.references.length > 0)
-      return serialize(this.get(key), this.#limits);
+    if (variable === undefined || variable.references.length > 0) return undefined;
     return this.bytes.subarray(variable.start, variable.end);
   }
 

@@ -2,6 +2,7 @@
 import { isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { affectedVariables } from './affected-variables.js';
 import { setOwn } from './container-frame.js';
+import { variablesHeld } from './equal-variables.js';
 import { NaturalRestorer } from './from-natural.js';
 import { adopt } from './natural-adoption.js';
 import { isUntouched } from './natural-comparison.js';
@@ -75,14 +76,14 @@ export class SessionView {
     );
   }
 
-  /** Whether `document` holds the variable as it is here. */
-  isStoredIn(document: SessionDocument, key: string): boolean {
-    try {
-      const value = new NaturalRestorer(this.#scope).restore(this.data[key], this.#document.get(key));
-      return document.holds(key, value);
-    } catch {
-      return false;
-    }
+  /** Which of the variables `document` holds as they are here. */
+  storedIn(document: SessionDocument, keys: readonly string[]): ReadonlySet<string> {
+    const restorer = new NaturalRestorer(this.#scope);
+    const pairs = keys.map((name) => {
+      const one = restorer.restore(this.data[name], this.#document.get(name));
+      return { name, one, other: document.get(name) };
+    });
+    return variablesHeld(document, pairs);
   }
 
   /** Says that `view` is the same session later on: what is first looked at here is then the same object there. */

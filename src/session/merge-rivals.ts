@@ -1,5 +1,6 @@
 /** Makes one session of copies that no rule decides about: PHP wrote one while Node wrote the other, on nodes that did not see each other. */
 import { isStormlampError } from '../common/stormlamp-error.js';
+import { equalVariables } from '../php/equal-variables.js';
 import { shareIdentities } from '../php/identity-sharing.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
 import type { SessionHandler } from '../php/session-handler.js';
@@ -22,10 +23,11 @@ export function mergeRivals(first: Buffer, rivals: readonly Buffer[], handler: S
   const decided = new Set<string>();
   for (const rival of rivals.flatMap((bytes) => decoded(bytes, handler) ?? [])) {
     // What its values share with variables that are taken from the first copy.
-    shareIdentities(rival, base);
+    const equal = equalVariables(rival, base);
+    shareIdentities(rival, base, equal);
     for (const name of rival.keys) {
       if (!base.has(name) && !changes.has(name)) changes.set(name, { kind: 'set', value: rival.get(name) });
-      else if (rival.bytesOf(name)?.equals(base.bytesOf(name) ?? Buffer.alloc(0)) !== true) decided.add(name);
+      else if (!equal.has(name)) decided.add(name);
     }
   }
   return { bytes: base.encodeWith(changes), decided: [...decided] };

@@ -1,5 +1,6 @@
 /** Three-way merge of sessions, variable by variable: what was loaded, what we made of it, and what is stored now. */
 
+import { equalVariables, variablesHeld } from '../php/equal-variables.js';
 import { shareIdentities } from '../php/identity-sharing.js';
 import type { SessionDocument, VariableChange } from '../php/session-document.js';
 
@@ -32,6 +33,7 @@ export type ConflictDecision = 'ours' | 'theirs';
  *
  * @param bytesOfBase encoded bytes of a variable as it was loaded, undefined when absent
  * @param bytesOfTheirs encoded bytes of a variable as it is stored now, undefined when absent
+ * @param untouched whether a variable is stored as it was loaded
  * @param theyHold whether what is stored now is what we want, so that there is nothing to decide
  */
 export function mergeChanges(
@@ -39,19 +41,18 @@ export function mergeChanges(
   bytesOfBase: (name: string) => Buffer | undefined,
   bytesOfTheirs: (name: string) => Buffer | undefined,
   decide: (conflict: VariableConflict) => ConflictDecision,
-  theyHold: (name: string, value: unknown) => boolean = () => false,
+  untouched: (name: string) => boolean = (name) => same(bytesOfBase(name), bytesOfTheirs(name)),
+  theyHold: (name: string) => boolean = () => false,
 ): MergeResult {
   const apply = new Map<string, VariableChange>();
   const conflicts: VariableConflict[] = [];
   for (const [name, ours] of changes) {
-    const base = bytesOfBase(name);
-    const theirs = bytesOfTheirs(name);
-    if (same(base, theirs)) {
+    if (untouched(name)) {
       apply.set(name, ours);
       continue;
     }
-    if (ours.kind === 'delete' ? theirs === undefined : theyHold(name, ours.value)) continue;
-    const conflict: VariableConflict = { name, base, theirs, ours };
+    if (ours.kind === 'delete' ? bytesOfTheirs(name) === undefined : theyHold(name)) continue;
+    const conflict = conflictOver(name, ours, bytesOfBase, bytesOfTheirs);
     conflicts.push(conflict);
     if (decide(conflict) === 'ours') apply.set(name, ours);
   }
@@ -80,17 +81,46 @@ export function mergeSession(
   if (stored === undefined || stored.bytes.equals(base.bytes))
     return { bytes: base.encodeWith(changes), decided: [] };
   // Our values share objects and references with each other and with variables of `base` that were not changed.
-  shareIdentities(stored, base);
+  const equal = equalVariables(stored, base);
+  shareIdentities(stored, base, equal);
+  const held = variablesHeld(
+    stored,
+    [...changes].flatMap(([name, change]) =>
+      change.kind === 'delete' || equal.has(name)
+        ? []
+        : [{ name, one: change.value, other: stored.get(name) }],
+    ),
+  );
   const { apply, conflicts } = mergeChanges(
     changes,
     (name) => base.bytesOf(name),
     (name) => stored.bytesOf(name),
     decide,
-    (name, value) => stored.holds(name, value),
+    (name) => equal.has(name) || (!base.has(name) && !stored.has(name)),
+    (name) => held.has(name),
   );
   return {
     bytes: stored.encodeWith(apply),
     decided: conflicts.map(({ name }) => ({ variable: name, kept: apply.has(name) ? 'ours' : 'theirs' })),
+  };
+}
+
+/** Its bytes are encoded when they are asked for: that takes long where many variables share much, and is for nothing mostly. */
+function conflictOver(
+  name: string,
+  ours: VariableChange,
+  base: (name: string) => Buffer | undefined,
+  theirs: (name: string) => Buffer | undefined,
+): VariableConflict {
+  return {
+    name,
+    ours,
+    get base() {
+      return base(name);
+    },
+    get theirs() {
+      return theirs(name);
+    },
   };
 }
 

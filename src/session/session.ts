@@ -1,4 +1,5 @@
 /** One session in this process: its variables as plain data, and what they were when they were loaded. */
+import { equalVariables } from '../php/equal-variables.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
 import type { SessionHandler } from '../php/session-handler.js';
 import { SessionView } from '../php/session-view.js';
@@ -129,6 +130,8 @@ export class Session {
     before.succeededBy(after);
     // Nobody else wrote meanwhile: by far the most saves.
     const alone = ours.bytes.equals(written.bytes);
+    const equal = alone ? undefined : equalVariables(ours, written);
+    const others: string[] = [];
     for (const name of new Set([...written.keys, ...this.#held.keys(), ...Object.keys(before.data)])) {
       if (before.isUnseen(name)) continue;
       const value = before.has(name) ? before.data[name] : undefined;
@@ -137,20 +140,19 @@ export class Session {
         if (replaced || this.#held.get(name) === SessionView.UNSEEN) delete after.data[name];
       } else if (replaced) {
         setVariable(after.data, name, value);
-      } else if (alone || sameBytes(ours.bytesOf(name), written.bytesOf(name))) {
+      } else if (equal?.has(name) !== false) {
         after.adopt(name, value);
-      } else if (!before.isStoredIn(ours, name)) {
-        setVariable(after.data, name, value);
+      } else {
+        others.push(name);
       }
     }
+    const stored = others.length === 0 ? undefined : before.storedIn(ours, others);
+    for (const name of others)
+      if (stored?.has(name) !== true) setVariable(after.data, name, before.data[name]);
     this.#stored = true;
     this.#mustWrite = false;
     this.#inherited = undefined;
   }
-}
-
-function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : a.equals(b);
 }
 
 /** Sets a variable whatever its name is; plain assignment of `__proto__` would set the prototype. */

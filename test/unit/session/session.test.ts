@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { OrderedMap, type PhpObject, SessionDocument } from '../../../src/php/index.js';
 import { Session } from '../../../src/session/session.js';
+import { mergeSession } from '../../../src/session/session-merge.js';
 
 const SHAPES: Readonly<Record<string, (n: number) => string>> = {
   'one large object': (n) => {
@@ -51,6 +52,31 @@ function editAndSave(data: string): void {
   session.wrote(SessionDocument.decode(written, 'php'), SessionDocument.decode(written, 'php'));
   expect(session.changed).toBe(false);
 }
+
+/** The same while somebody else saved another variable. */
+function editAndMerge(data: string): void {
+  const session = Session.stored('id', SessionDocument.decode(`${data}mine|i:1;theirs|i:1;`, 'php'));
+  (session.data['v0'] as PhpObject).set('edited', 1);
+  const changes = session.pendingChanges() ?? new Map();
+  const stored = SessionDocument.decode(`${data}mine|i:1;theirs|i:2;`, 'php');
+  const { bytes, decided } = mergeSession(session.base, changes, stored, () => 'ours');
+  expect(decided).toEqual([]);
+  const ours = session.base.encodeWith(changes);
+  session.wrote(SessionDocument.decode(bytes, 'php'), SessionDocument.decode(ours, 'php'));
+  expect(session.data['theirs']).toBe(2);
+  expect((session.data['v0'] as PhpObject).get('edited')).toBe(1);
+}
+
+test.each(Object.keys(SHAPES))(
+  'the work of such an edit grows as they do when somebody else saves meanwhile, too: %s',
+  (name) => {
+    const shape = SHAPES[name] ?? String;
+    const [small, large] = [600, 2_400].map((n) => entriesLookedAt(() => editAndMerge(shape(n))));
+    const growth = (large ?? 0) / (small ?? 0);
+    expect(growth).toBeGreaterThan(1);
+    expect(growth).toBeLessThan(8);
+  },
+);
 
 test.each(Object.keys(SHAPES))(
   'the work of an edit of what many variables share grows as they do: %s',
