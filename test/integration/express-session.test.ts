@@ -185,6 +185,11 @@ describe('behind express-session', () => {
       Object.assign(req.session, req.query);
       res.json(stdout);
     });
+    app.get('/remember', (req, res) => {
+      req.session.cookie.maxAge = 2_592_000_000;
+      req.session['user'] = 'ada';
+      res.json({});
+    });
     app.get('/drop', (req, res) => {
       delete req.session[String(req.query['name'])];
       res.json({});
@@ -232,6 +237,26 @@ describe('behind express-session', () => {
     const again = (await visit('/me')).cookie;
     expect(again).toMatch(/Expires=.*SameSite=Lax/);
     expect(again).not.toContain('HttpOnly');
+  });
+
+  test('a maxAge that one session gets goes to the browser and not into the session, so the next cookie has that of the application', async () => {
+    const daysOf = (cookie: string | undefined): number | undefined => {
+      const expires = /Expires=([^;]*)/.exec(cookie ?? '')?.[1];
+      return expires === undefined ? undefined : Math.round((Date.parse(expires) - Date.now()) / 86_400_000);
+    };
+    const sessions = await openStore();
+    const once = await site(sessions);
+    expect(daysOf((await once('/remember')).cookie)).toBe(30);
+    // Without a maxAge of the application no other cookie follows: the browser keeps the one that it has.
+    expect((await once('/set?n=1')).cookie).toBeUndefined();
+    const oneDay = await site(sessions, { cookie: { maxAge: 86_400_000 } });
+    expect(daysOf((await oneDay('/remember')).cookie)).toBe(30);
+    expect((await oneDay('/me')).cookie).toBeUndefined();
+    expect(daysOf((await oneDay('/set?n=1')).cookie)).toBe(1);
+    const rolling = await site(sessions, { rolling: true });
+    expect(daysOf((await rolling('/remember')).cookie)).toBe(30);
+    const again = (await rolling('/me')).cookie;
+    expect([typeof again, daysOf(again)]).toEqual(['string', undefined]);
   });
 
   test('ids of express-session with an underscore, which PHP does not know, are kept', async () => {
