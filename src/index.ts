@@ -207,6 +207,7 @@ export type {
   CommonSessionOptions,
   ResolvedCommonSessionOptions,
 } from './session/common-session-options.js';
+export type { CommonSessionStore } from './session/common-session-store.js';
 export { createSessionStore, type SessionStoreOf } from './session/create-session-store.js';
 export type { FileSessionStoreEvents } from './session/file-session-events.js';
 export type {

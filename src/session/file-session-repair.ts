@@ -40,18 +40,17 @@ export class FileSessionRepair implements MountRepairer {
   readonly #files: SessionFiles;
   readonly #depth: number;
   readonly #serialize: SessionHandler;
-  readonly #differed: CopiesDiffered;
+  /** Told of copies that both were written. */
+  differed: CopiesDiffered = () => undefined;
 
   /** Makes it; nothing runs. */
   constructor(
     files: SessionFiles,
     { depth, serialize }: { readonly depth: number; readonly serialize: SessionHandler },
-    differed: CopiesDiffered,
   ) {
     this.#files = files;
     this.#depth = depth;
     this.#serialize = serialize;
-    this.#differed = differed;
   }
 
   /** Brings the copy of a mount that missed a write up to date. */
@@ -77,7 +76,7 @@ export class FileSessionRepair implements MountRepairer {
         this.#serialize,
         mount !== first && first?.readable === true ? 'others' : 'own',
       );
-      this.#differed({ mount: mount.path, kept });
+      this.differed({ mount: mount.path, kept });
       for (const each of mirrored.writable()) {
         if (copies.of(each)?.version !== copy.version) await copies.bring(each, copy);
       }

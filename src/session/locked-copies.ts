@@ -130,7 +130,7 @@ export class LockedCopies {
    * @param before the copy that counted, which the mounts that are down presumably hold
    * @throws StormlampError `ERR_STORE_DOWN` when no mount took it, or what was missed could not be remembered.
    */
-  write(bytes: Buffer, before: FileCopy, parts?: MissedWrite['parts']): Promise<CopiesWritten> {
+  write(bytes: Buffer, before: FileCopy, parts?: () => MissedWrite['parts']): Promise<CopiesWritten> {
     const at = Date.now();
     return this.#change({ kind: 'write', at, parts }, before, bytes, (one) => this.#writeOne(one, bytes, at));
   }
@@ -204,7 +204,11 @@ export class LockedCopies {
       kind,
       at,
       parts,
-    }: { readonly kind: 'write' | 'delete'; readonly at: number; readonly parts?: MissedWrite['parts'] },
+    }: {
+      readonly kind: 'write' | 'delete';
+      readonly at: number;
+      readonly parts?: (() => MissedWrite['parts']) | undefined;
+    },
     before: FileCopy,
     made: Buffer | null,
     change: (one: OpenCopy) => Promise<unknown>,
@@ -213,7 +217,7 @@ export class LockedCopies {
     const open = [...this.#open];
     const holders = open.map(({ mount }) => mount);
     const absent = mirrored.mounts.filter((mount) => !holders.includes(mount));
-    const record = (superseded: string | null) => ({ name, kind, superseded, at, parts });
+    const record = (superseded: string | null) => ({ name, kind, superseded, at, parts: parts?.() });
     // Written down first: were this process to die after the write, nobody would know that a copy is stale.
     for (const misser of absent) await mirrored.remember(holders, misser, record(before.version), false);
     const reached: Mount[] = [];

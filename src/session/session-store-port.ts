@@ -68,7 +68,7 @@ export interface SessionStorePort {
   /** Reads the stored bytes of a session, undecoded; null when it is not there. */
   readRaw(id: string, options?: CallOptions): Promise<Buffer | null>;
   /** Stores bytes as they are on every copy, under the lock. */
-  writeRaw(id: string, bytes: Buffer, options?: CallOptions): Promise<SessionSaveResult>;
+  writeRaw(id: string, bytes: Uint8Array, options?: CallOptions): Promise<SessionSaveResult>;
   /** Tells listeners of `save-failed`, or `save-dropped` for `ERR_SESSION_GONE`, about a save whose caller cannot be told any more. */
   reportSaveFailure(error: unknown): void;
   /** Waits for what is under way, then lets go of everything. */

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sessionStore } from '../../src/express/index.js';
 import { createSessionStore, type SessionStorePort } from '../../src/index.js';
 import {
@@ -45,6 +45,18 @@ const stores: Readonly<Record<string, () => Promise<SessionStorePort>>> = {
 
 describe.each(Object.entries(stores))('%s', (_name, open) => {
   for (const { name, run } of sessionStoreConformance(open)) test(name, run);
+
+  test('only bytes can be written raw, and bytes of any kind', async () => {
+    const store = await open();
+    const { id } = store.create();
+    for (const wrong of ['n|i:1;', undefined, { length: 6 }] as unknown[] as Buffer[])
+      await expect(store.writeRaw(id, wrong)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    expect(await store.readRaw(id)).toBeNull();
+    const room = new Uint8Array(Buffer.from('xxn|i:1;xx'));
+    await store.writeRaw(id, room.subarray(2, 8));
+    expect(String(await store.readRaw(id))).toBe('n|i:1;');
+    await store.close();
+  });
 
   const opened = new Map<ExpressStore, SessionStorePort>();
   const openForExpress = async (): Promise<ExpressStore> => {

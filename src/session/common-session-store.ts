@@ -1,0 +1,258 @@
+/** What every store of PHP's sessions does, whatever keeps them: loads, saves by merge, touches, ends and renames sessions. */
+import { asError } from '../common/as-error.js';
+import { type CallOptions, Deadline } from '../common/deadline.js';
+import { invalidOption } from '../common/option-reader.js';
+import { SafeEmitter } from '../common/safe-emitter.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import { publish } from '../diagnostics/channels.js';
+import { SessionDocument } from '../php/session-document.js';
+import { BackgroundWork } from './background-work.js';
+import type { ResolvedCommonSessionOptions } from './common-session-options.js';
+import { regenerateSession } from './regenerate-session.js';
+import { RetiredSessions } from './retired-sessions.js';
+import { Session } from './session.js';
+import type { SessionStoreEvents } from './session-events.js';
+import { assertSessionId, createSessionId } from './session-id.js';
+import type { FoundSession, SessionKeeper } from './session-keeper.js';
+import {
+  type LoadOptions,
+  type RegenerateOptions,
+  type SessionSaveResult,
+  type SessionStorePort,
+  sessionDeadline,
+} from './session-store-port.js';
+
+/** What `SessionStore` and `FileSessionStore` have in common. */
+export abstract class CommonSessionStore<
+    Options extends ResolvedCommonSessionOptions,
+    Events extends SessionStoreEvents,
+  >
+  extends SafeEmitter<Events>
+  implements SessionStorePort
+{
+  readonly #keeper: SessionKeeper<Options>;
+  readonly #background = new BackgroundWork();
+  readonly #retired: RetiredSessions = new RetiredSessions({
+    note: (id, note, options) => this.#keeper.note(id, note, sessionDeadline(options)),
+    destroy: async (id, options) => {
+      await this.destroy(id, options);
+      await this.#keeper.forgetNote(id, sessionDeadline(options));
+    },
+    // What is no id was not written by us.
+    holds: async (id, followed, options) =>
+      !this.options.accept.test(id) || (await this.#find(id, options, followed)).bytes !== null,
+    shorten: (id, remainingMs, options) =>
+      this.#keeper.touch(id, Date.now() + remainingMs, sessionDeadline(options)),
+  });
+  #closed = false;
+
+  /** @internal */
+  constructor(keeper: SessionKeeper<Options>) {
+    super();
+    this.#keeper = keeper;
+    keeper.serve({
+      tell: (event, payload) => void this.#tell(event, payload),
+      endOf: (id) => this.#retired.endOf(id),
+    });
+  }
+
+  /** The options in force. */
+  get options(): Options {
+    return this.#keeper.options;
+  }
+
+  /** A session that is not in the store: it gets there by `save`, once it has a variable. */
+  create(): Session {
+    return Session.absent(createSessionId(this.options.idFormat), this.options.serialize);
+  }
+
+  /**
+   * Reads a session. The first node or mount in PHP's order decides; only when it cannot answer, or is known to have missed
+   * something, is the next one asked. Nobody who has the session locked is waited for, unless it is asked for with `lock`: then
+   * PHP waits, too, until the session is saved, destroyed or released. A session that is not there is returned with `exists` false
+   * and the id that was asked for, without a lock.
+   *
+   * @throws StormlampError `ERR_SESSION_ID`, `ERR_SESSION_LOCKED`, `ERR_STORE_DOWN`, `ERR_PHP_SYNTAX` (what is stored is not a
+   * session), `ERR_ACCESS_DENIED` (files of another user), `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_CLOSED`.
+   */
+  async load(id: string, options?: LoadOptions): Promise<Session> {
+    if (options?.lock ?? this.options.conflict === 'lock') return this.#loadLocked(id, options);
+    return this.#sessionOf(id, await this.#find(id, options));
+  }
+
+  async #loadLocked(id: string, options: CallOptions | undefined): Promise<Session> {
+    const { lock, read } = await this.#keeper.lock(this.#checked(id), sessionDeadline(options));
+    try {
+      const session = this.#sessionOf(id, await this.#unlessOver(id, await read(), options));
+      if (session.exists) session.holdLock(lock);
+      else await lock.release();
+      return session;
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /** Reads the stored bytes of a session, undecoded; null when it is not there. Errors: as `load`. */
+  async readRaw(id: string, options?: CallOptions): Promise<Buffer | null> {
+    return (await this.#find(id, options)).bytes;
+  }
+
+  /**
+   * Stores the variables that were changed since the session was loaded: takes the lock that PHP takes, reads what is stored now,
+   * merges variable by variable, writes every copy, and unlocks. An unchanged session writes nothing. A session that was loaded
+   * with its lock is unlocked by this, whatever the outcome; another save takes the lock anew.
+   *
+   * On memcached the first node is compared and set; where the lock turns out to have been lost meanwhile, it is taken again, to
+   * see to it that nobody overwrote what was saved.
+   *
+   * @throws StormlampError `ERR_SESSION_LOCKED`, `ERR_STORE_DOWN` (no copy, or fewer than `acks` asks for, took it),
+   * `ERR_SESSION_TOO_LARGE`, `ERR_PHP_VALUE` (a value that PHP has no counterpart for), `ERR_ACCESS_DENIED`, `ERR_TIMEOUT`,
+   * `ERR_ABORTED`, `ERR_CLOSED`, `ERR_OUTCOME_UNKNOWN` (the lock was lost every time). After an error nothing in `session` is lost.
+   */
+  async save(session: Session, options?: CallOptions): Promise<SessionSaveResult> {
+    this.#checked(session.id);
+    const deadline = sessionDeadline(options);
+    return session.turns.run(deadline, () => this.#save(session, deadline));
+  }
+
+  async #save(session: Session, deadline: Deadline): Promise<SessionSaveResult> {
+    const changes = session.pendingChanges();
+    const over = (this.#retired.endOf(session.id) ?? Number.POSITIVE_INFINITY) <= Date.now();
+    if (changes !== undefined && !over) return this.#keeper.save(session, changes, deadline);
+    await session.release();
+    return { outcome: over ? 'gone' : 'unchanged', copies: [] };
+  }
+
+  /**
+   * Stores bytes as they are on every copy, under the lock. For tools that move sessions; `save` is for applications.
+   *
+   * @throws StormlampError as `save`; `ERR_INVALID_OPTION` for anything but bytes; `ERR_PHP_SYNTAX` for bytes that are no session.
+   */
+  async writeRaw(id: string, bytes: Uint8Array, options?: CallOptions): Promise<SessionSaveResult> {
+    this.#checked(id);
+    if (!(bytes instanceof Uint8Array)) throw invalidOption('bytes', 'a Buffer or Uint8Array', bytes);
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    // What PHP cannot decode it deletes, so it must not get there.
+    SessionDocument.decode(buffer, this.options.serialize);
+    return this.#keeper.store(id, buffer, sessionDeadline(options));
+  }
+
+  /**
+   * Renews the life of every copy. A session that was replaced by `regenerate` keeps the moment that it has. Errors:
+   * `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_TIMEOUT`, `ERR_CLOSED`.
+   */
+  async touch(id: string, options?: CallOptions): Promise<void> {
+    const deadline = sessionDeadline(options);
+    if (!(await this.#keeper.hasNote(this.#checked(id), deadline)))
+      await this.#keeper.touch(id, undefined, deadline);
+  }
+
+  /** `touch` of a session that was just loaded, which nobody waits for; `close` does. */
+  touchLater(id: string): void {
+    if (this.#closed || this.#retired.endOf(id) !== undefined) return;
+    const touch = async () => this.#keeper.touch(this.#checked(id), undefined, Deadline.of(undefined));
+    this.inBackground(touch());
+  }
+
+  /**
+   * Removes every copy, under the lock; a session that was loaded with its lock is given as it is, not by its id.
+   *
+   * @throws StormlampError `ERR_STORE_DOWN` when no copy could be removed; a copy that was missed is the event `copy-missed`, and
+   * is removed when its node or mount is back. Otherwise as `save`.
+   */
+  async destroy(target: string | Session, options?: CallOptions): Promise<void> {
+    const id = this.#checked(typeof target === 'string' ? target : target.id);
+    const deadline = sessionDeadline(options);
+    for (const replaced of this.#retired.take(id)) await this.destroy(replaced, options);
+    await this.#keeper.remove(target, deadline);
+    publish('session', () => ({ operation: 'destroy', node: undefined, detail: '' }));
+  }
+
+  /**
+   * Saves the session's variables under a new id; the session with the new id. The old session stays as it was stored, for
+   * requests that are under way with its id, and is removed after `graceMs`, or with the new one. Errors: as `save`.
+   */
+  async regenerate(session: Session, options?: RegenerateOptions): Promise<Session> {
+    this.#assertOpen();
+    const deadline = sessionDeadline(options);
+    return session.turns.run(deadline, () =>
+      regenerateSession(session, this.options, this.#retired, options, {
+        save: (renamed) => this.save(renamed, options),
+        // Nothing that a page of PHP saves meanwhile may be left behind.
+        locked: (work) =>
+          this.#keeper.locked(session, deadline, async (found) =>
+            work((await this.#unlessOver(session.id, found, options)).bytes),
+          ),
+      }),
+    );
+  }
+
+  /** Tells listeners of `save-failed` or `save-dropped` about a save whose caller cannot be told any more. */
+  reportSaveFailure(error: unknown): void {
+    const gone = isStormlampError(error, ErrorCode.SESSION_GONE);
+    this.#tell(gone ? 'save-dropped' : 'save-failed', { error: asError(error) });
+  }
+
+  /** Waits for what is under way, then lets go of everything. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.#retired.close();
+    this.#closed = true;
+    await this.#keeper.close(this.#background.settled());
+  }
+
+  /** Same as `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal Takes on work that nobody waits for but `close`. */
+  protected inBackground(work: Promise<unknown>): void {
+    this.#background.add(work);
+  }
+
+  /** @internal */
+  protected assertOpen(): void {
+    this.#assertOpen();
+  }
+
+  async #find(id: string, options: CallOptions | undefined, followed = 0): Promise<FoundSession> {
+    const found = await this.#keeper.read(this.#checked(id), sessionDeadline(options));
+    return this.#unlessOver(id, found, options, followed);
+  }
+
+  /** What was found, or nothing when the session that replaced it is gone, or its moment has passed. */
+  async #unlessOver(
+    id: string,
+    found: FoundSession,
+    options: CallOptions | undefined,
+    followed = 0,
+  ): Promise<FoundSession> {
+    const over = found.note !== undefined && (await this.#retired.isOver(id, found.note, followed, options));
+    return over ? { ...found, bytes: null } : found;
+  }
+
+  #sessionOf(id: string, { bytes, place }: FoundSession): Session {
+    const { serialize } = this.options;
+    publish('session', () => ({ operation: 'load', node: place, detail: bytes === null ? 'miss' : 'hit' }));
+    return bytes === null
+      ? Session.absent(id, serialize)
+      : Session.stored(id, SessionDocument.decode(bytes, serialize));
+  }
+
+  #tell<E extends keyof SessionStoreEvents>(event: E, payload: SessionStoreEvents[E]): void {
+    // Every kind of store has these events, and perhaps more.
+    (this as unknown as SafeEmitter<SessionStoreEvents>).publish(event, payload);
+  }
+
+  #checked(id: string): string {
+    this.#assertOpen();
+    assertSessionId(id, this.options.accept);
+    return id;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The session store is closed');
+  }
+}

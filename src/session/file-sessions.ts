@@ -1,0 +1,211 @@
+/** Keeps sessions in files on mirrored mounts: locked and dated as PHP's files handler does, written in place on every mount. */
+import { asError } from '../common/as-error.js';
+import type { Deadline } from '../common/deadline.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { publish } from '../diagnostics/channels.js';
+import type { MirroredMounts } from '../files/mirrored-mounts.js';
+import type { MissedWrite } from '../files/missed-writes.js';
+import { SessionDocument } from '../php/session-document.js';
+import type { FileCopy } from './file-copy.js';
+import { sessionFileName } from './file-save-path.js';
+import type { ResolvedFileSessionOptions } from './file-session-options.js';
+import type { FileSessionRepair } from './file-session-repair.js';
+import type { CopiesWritten, LockedCopies } from './locked-copies.js';
+import { changedParts } from './reconcile-copies.js';
+import { decodeRetiredNote, type RetiredNote } from './retired-note.js';
+import { findRetiredNote, removeRetiredNote, writeRetiredNote } from './retired-note-files.js';
+import type { HeldSessionLock, Session } from './session.js';
+import type { HeldCopies, SessionFiles } from './session-files.js';
+import type { FoundSession, KeeperHost, LockedSession, SessionKeeper } from './session-keeper.js';
+import { mergeSession } from './session-merge.js';
+import type { SessionSaveResult } from './session-store-port.js';
+import type { SessionChanges } from './session-writer.js';
+
+/** See the head of this file. */
+export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
+  /** {@inheritDoc SessionKeeper.options} */
+  readonly options: ResolvedFileSessionOptions;
+  readonly #files: SessionFiles;
+  readonly #mirrored: MirroredMounts;
+  readonly #repair: FileSessionRepair;
+  readonly #held = new WeakMap<HeldSessionLock, HeldCopies>();
+  #host: KeeperHost = { tell: () => undefined, endOf: () => undefined };
+
+  /** @param repair dates files, and finds copies that lag behind by their dates */
+  constructor(options: ResolvedFileSessionOptions, files: SessionFiles, repair: FileSessionRepair) {
+    this.options = options;
+    this.#files = files;
+    this.#mirrored = files.mirrored;
+    this.#repair = repair;
+  }
+
+  /** {@inheritDoc SessionKeeper.serve} */
+  serve(host: KeeperHost): void {
+    this.#host = host;
+  }
+
+  /** {@inheritDoc SessionKeeper.read} */
+  async read(id: string, deadline: Deadline): Promise<FoundSession> {
+    const { copy, mount, passed } = await deadline.race(
+      'Reading the session',
+      this.#files.read(id, deadline),
+    );
+    for (const { mount: down, error } of passed) this.#tellMissed('load', down.path, error);
+    return this.#found(id, copy, mount.path);
+  }
+
+  /** {@inheritDoc SessionKeeper.lock} */
+  async lock(id: string, deadline: Deadline): Promise<LockedSession> {
+    const held = await this.#files.hold(id, deadline);
+    this.#held.set(held, held);
+    return { lock: held, read: async () => this.#found(id, await held.copies.deciding(), undefined) };
+  }
+
+  /** {@inheritDoc SessionKeeper.save} */
+  save(session: Session, changes: SessionChanges, deadline: Deadline): Promise<SessionSaveResult> {
+    return this.#locked(session, deadline, async (copies) => {
+      const result = await this.#merge(session, changes, copies);
+      const endsAt = this.#host.endOf(session.id);
+      if (endsAt !== undefined) await this.touch(session.id, endsAt, deadline);
+      return result;
+    });
+  }
+
+  /** {@inheritDoc SessionKeeper.store} */
+  store(id: string, bytes: Buffer, deadline: Deadline): Promise<SessionSaveResult> {
+    return this.#files.locked(id, deadline, async (copies) =>
+      this.#write(copies, bytes, await copies.deciding()),
+    );
+  }
+
+  /** {@inheritDoc SessionKeeper.touch} */
+  async touch(id: string, endsAt: number | undefined, deadline: Deadline): Promise<void> {
+    // A session ends when its file is older than it may live.
+    const lastUse = endsAt === undefined ? new Date() : new Date(endsAt - this.options.lifetimeMs);
+    const { reached, missed } = await deadline.race(
+      'Touching the session',
+      this.#repair.touch(this.#nameOf(id), lastUse),
+    );
+    for (const [mount, error] of missed) this.#tellMissed('touch', mount.path, error);
+    if (reached.length === 0) throw this.#mirrored.allDown('No mount could be touched', missed);
+  }
+
+  /** {@inheritDoc SessionKeeper.remove} */
+  async remove(target: string | Session, deadline: Deadline): Promise<void> {
+    await this.#locked(target, deadline, async (copies) => {
+      this.#tellAll('destroy', await copies.remove(await copies.deciding()));
+    });
+  }
+
+  /** {@inheritDoc SessionKeeper.locked} */
+  locked<T>(session: Session, deadline: Deadline, work: (found: FoundSession) => Promise<T>): Promise<T> {
+    return this.#locked(session, deadline, async (copies) =>
+      work(await this.#found(session.id, await copies.deciding(), undefined)),
+    );
+  }
+
+  /** {@inheritDoc SessionKeeper.note} */
+  note(id: string, note: RetiredNote): Promise<unknown> {
+    return writeRetiredNote(this.#mirrored, this.#nameOf(id), note);
+  }
+
+  /** {@inheritDoc SessionKeeper.hasNote} */
+  async hasNote(id: string): Promise<boolean> {
+    return (await findRetiredNote(this.#mirrored, this.#nameOf(id))) !== undefined;
+  }
+
+  /** {@inheritDoc SessionKeeper.forgetNote} */
+  forgetNote(id: string): Promise<unknown> {
+    return removeRetiredNote(this.#mirrored, this.#nameOf(id));
+  }
+
+  /** {@inheritDoc SessionKeeper.close} */
+  async close(work: Promise<void>): Promise<void> {
+    await this.#mirrored.close();
+    await work;
+    await this.#files.releaseAll();
+  }
+
+  async #found(
+    id: string,
+    { bytes, modifiedMs }: FileCopy,
+    place: string | undefined,
+  ): Promise<FoundSession> {
+    const note = bytes === null ? undefined : await findRetiredNote(this.#mirrored, this.#nameOf(id));
+    // One that PHP used after its end is a session of PHP's own.
+    const counts = note !== undefined && (decodeRetiredNote(note)?.endsAt ?? 0) >= modifiedMs;
+    return { bytes, place, note: counts ? note : undefined };
+  }
+
+  /** Runs `work` under the lock that the session holds, which is given back then, or under one taken for the moment. */
+  async #locked<T>(
+    target: string | Session,
+    deadline: Deadline,
+    work: (copies: LockedCopies) => Promise<T>,
+  ): Promise<T> {
+    if (typeof target === 'string') return this.#files.locked(target, deadline, work);
+    const lock = target.takeLock();
+    const held = lock && this.#held.get(lock);
+    if (held === undefined) return this.#files.locked(target.id, deadline, work);
+    try {
+      return await work(held.copies);
+    } finally {
+      await held.release();
+    }
+  }
+
+  async #merge(session: Session, changes: SessionChanges, copies: LockedCopies): Promise<SessionSaveResult> {
+    const now = await copies.deciding();
+    const { onGone, conflict, onConflict } = this.options;
+    if (now.bytes === null && session.exists && onGone === 'drop') return { outcome: 'gone', copies: [] };
+    const { base } = session;
+    const stored = now.bytes === null ? session.inherited : this.#decode(now.bytes);
+    const onto = conflict === 'last-write-wins' ? undefined : stored;
+    const { bytes, decided } = mergeSession(base, changes, onto, onConflict);
+    for (const decision of decided) this.#host.tell('conflict-decided', decision);
+    const result = await this.#write(copies, bytes, now, () => changedParts(changes.keys(), stored));
+    session.wrote(this.#decode(bytes), this.#decode(base.encodeWith(changes)));
+    return result;
+  }
+
+  async #write(
+    copies: LockedCopies,
+    bytes: Buffer,
+    before: FileCopy,
+    parts?: () => MissedWrite['parts'],
+  ): Promise<SessionSaveResult> {
+    if (bytes.length > this.options.maxBytes) {
+      throw new StormlampError(
+        ErrorCode.SESSION_TOO_LARGE,
+        `The session has ${bytes.length} bytes, more than \`sessions.maxBytes\` (${this.options.maxBytes}); nothing was written`,
+      );
+    }
+    const written = await copies.write(bytes, before, parts);
+    this.#tellAll('save', written);
+    const all = this.#mirrored.mounts.length;
+    const needed = { one: 1, majority: Math.floor(all / 2) + 1, all }[this.options.acks];
+    if (written.reached.length < needed) {
+      const failures = new Map(written.missed.map(({ mount, error }) => [mount, error]));
+      throw this.#mirrored.allDown('Too few mounts took the session', failures);
+    }
+    const paths = written.reached.map(({ path }) => path);
+    publish('session', () => ({ operation: 'save', node: paths[0], detail: `${paths.length} copies` }));
+    return { outcome: 'saved', copies: paths };
+  }
+
+  #tellAll(operation: 'save' | 'destroy', { missed }: CopiesWritten): void {
+    for (const { mount, error } of missed) this.#tellMissed(operation, mount.path, error);
+  }
+
+  #tellMissed(operation: 'load' | 'save' | 'touch' | 'destroy', node: string, error: unknown): void {
+    this.#host.tell('copy-missed', { operation, node, error: asError(error) });
+  }
+
+  #decode(bytes: Buffer): SessionDocument {
+    return SessionDocument.decode(bytes, this.options.serialize);
+  }
+
+  #nameOf(id: string): string {
+    return sessionFileName(id, this.options.depth);
+  }
+}

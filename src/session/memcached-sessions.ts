@@ -1,0 +1,236 @@
+/** Keeps sessions on replicated memcached nodes: under PHP's keys and locks, the first node deciding. */
+import type { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { type CopyKey, retiredKey } from '../memcached/copies/copy-key.js';
+import { type CopyReport, storeDown } from '../memcached/copies/copy-report.js';
+import { type CopyRead, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
+import { exptimeOf } from '../memcached/exptime.js';
+import { memcachedLock, memcacheLock } from './lock-protocol.js';
+import { mergeRivals } from './merge-rivals.js';
+import { NodeChange } from './node-change.js';
+import { encodeRetiredNote, type RetiredNote } from './retired-note.js';
+import type { HeldSessionLock, Session } from './session.js';
+import type { FoundSession, KeeperHost, LockedSession, SessionKeeper } from './session-keeper.js';
+import {
+  sessionDataKey,
+  sessionIdOf,
+  sessionLockKey,
+  sessionPlacement,
+  sessionRing,
+} from './session-keys.js';
+import { SessionLocks } from './session-lock.js';
+import { SessionNodes } from './session-nodes.js';
+import { noteLifetimeMs, type ResolvedSessionOptions } from './session-options.js';
+import { SessionResync } from './session-resync.js';
+import { sessionBytes } from './session-values.js';
+import { type SaveResult, type SessionChanges, SessionWriter } from './session-writer.js';
+import { surelyUnderLock, underLock } from './under-lock.js';
+
+/** See the head of this file. */
+export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> {
+  /** The nodes. */
+  readonly nodes: SessionNodes;
+  /** The copies on them. */
+  readonly copies: ReplicatedCopies;
+  /** What brings nodes up to date. */
+  readonly resync: SessionResync;
+  /** What changes the list of nodes. */
+  readonly change: NodeChange;
+  readonly #locks: SessionLocks;
+  readonly #writer: SessionWriter;
+  #host: KeeperHost = { tell: () => undefined, endOf: () => undefined };
+
+  /** Connects to nothing yet. */
+  constructor(options: ResolvedSessionOptions, createNode?: ConstructorParameters<typeof SessionNodes>[3]) {
+    this.nodes = new SessionNodes(
+      options,
+      (change) => this.#host.tell('breaker-changed', change),
+      (node, before, after) => this.#host.tell('node-standing', { node, before, after }),
+      createNode,
+      () => this.copies.places.ring,
+    );
+    this.copies = new ReplicatedCopies({
+      nodes: this.nodes.nodes,
+      place: sessionPlacement(options),
+      copies: options.copies,
+      ring: sessionRing(options),
+      standings: this.nodes.standings,
+      operationTimeoutMs: options.operationTimeoutMs,
+      noteLifetimeMs: noteLifetimeMs(options.lifetimeMs),
+      onDiffering: (key) => this.resync.mendLater(key),
+    });
+    this.#writer = new SessionWriter({
+      store: options,
+      copies: this.copies,
+      onConflict: (decision) => this.#host.tell('conflict-decided', decision),
+      onReport: (report) => this.#tellMissed('save', report),
+      endOf: (id) => this.#host.endOf(id),
+    });
+    this.#locks = new SessionLocks(this.copies, {
+      protocol: (options.handler === 'memcache' ? memcacheLock : memcachedLock)(options.lockExpireMs),
+      waitMs: options.lockWaitMs,
+      breakMs: options.lockBreakMs,
+      onBroken: (broken) => this.#host.tell('lock-broken', broken),
+      onLost: (lost) => this.#host.tell('lock-lost', lost),
+    });
+    this.resync = new SessionResync({
+      store: options,
+      copies: this.copies,
+      addressOf: (node) => this.nodes.addressOf(node),
+      standings: this.nodes.standings,
+      monitor: this.nodes.monitor,
+      locked: async (key, deadline, work) =>
+        underLock(await this.#lock(sessionIdOf(options, key), deadline), work),
+      onConflict: (decision) => this.#host.tell('conflict-decided', decision),
+    });
+    const { resync } = this.resync;
+    this.change = new NodeChange({ store: options, nodes: this.nodes, copies: this.copies, resync });
+  }
+
+  /** {@inheritDoc SessionKeeper.options} */
+  get options(): ResolvedSessionOptions {
+    return this.change.options;
+  }
+
+  /** {@inheritDoc SessionKeeper.serve} */
+  serve(host: KeeperHost): void {
+    this.#host = host;
+  }
+
+  /** Looks at every node once, and goes on looking. */
+  async start(): Promise<void> {
+    this.nodes.monitor.on('node-observed', (seen) => this.resync.resync.observed(seen));
+    await this.nodes.start();
+    if (this.options.resync) await this.resync.resync.start();
+  }
+
+  /** {@inheritDoc SessionKeeper.read} */
+  async read(id: string, deadline: Deadline): Promise<FoundSession> {
+    const key = this.key(id);
+    const read = await this.copies.read(key, deadline, retiredKey(key));
+    this.#tellDecider(key, read);
+    const { item, node, rivals, beside } = read;
+    const { handler, serialize } = this.options;
+    if (item === null) return { bytes: null, place: node, note: undefined };
+    const bytes = sessionBytes(item, handler);
+    const others = rivals.map((rival) => sessionBytes(rival, handler));
+    return {
+      bytes: others.length === 0 ? bytes : mergeRivals(bytes, others, serialize).bytes,
+      place: node,
+      note: beside?.value,
+    };
+  }
+
+  /** {@inheritDoc SessionKeeper.lock} */
+  async lock(id: string, deadline: Deadline): Promise<LockedSession> {
+    return { lock: await this.#lock(id, deadline), read: () => this.read(id, deadline) };
+  }
+
+  /** {@inheritDoc SessionKeeper.save} */
+  async save(session: Session, changes: SessionChanges, deadline: Deadline): Promise<SaveResult> {
+    if (this.options.conflict === 'last-write-wins')
+      return this.#writer.overwrite(session, changes, deadline).finally(() => session.release());
+    const merged = await surelyUnderLock(
+      () => this.#lock(session, deadline),
+      (again) => this.#writer.merge(session, changes, deadline, again),
+    );
+    if (merged === undefined) return { outcome: 'gone', copies: [] };
+    return this.#writer.saved(session, changes, merged);
+  }
+
+  /** {@inheritDoc SessionKeeper.store} */
+  store(id: string, bytes: Buffer, deadline: Deadline): Promise<SaveResult> {
+    return surelyUnderLock(
+      () => this.#lock(id, deadline),
+      () => this.#writer.raw(id, bytes, deadline),
+    );
+  }
+
+  /** {@inheritDoc SessionKeeper.touch} */
+  async touch(id: string, endsAt: number | undefined, deadline: Deadline): Promise<void> {
+    const { lifetimeMs, handler } = this.options;
+    const exptime =
+      endsAt === undefined ? exptimeOf(lifetimeMs) : exptimeOf(Math.max(1, endsAt - Date.now()), handler);
+    const report = await this.copies.touch(this.key(id), exptime, deadline);
+    this.#tellMissed('touch', report);
+    if (report.reached.length === 0 && endsAt === undefined) throw storeDown(report.missed);
+  }
+
+  /** {@inheritDoc SessionKeeper.remove} */
+  async remove(target: string | Session, deadline: Deadline): Promise<void> {
+    const key = this.key(typeof target === 'string' ? target : target.id);
+    await surelyUnderLock(
+      () => this.#lock(target, deadline),
+      async () => {
+        const report = await this.copies.delete(key, deadline);
+        this.#tellMissed('destroy', report);
+        if (report.reached.length === 0) throw storeDown(report.missed);
+      },
+    );
+  }
+
+  /** {@inheritDoc SessionKeeper.locked} */
+  async locked<T>(
+    session: Session,
+    deadline: Deadline,
+    work: (found: FoundSession) => Promise<T>,
+  ): Promise<T> {
+    return underLock(await this.#lock(session, deadline), async () =>
+      work(await this.read(session.id, deadline)),
+    );
+  }
+
+  /** {@inheritDoc SessionKeeper.note} */
+  note(id: string, note: RetiredNote, deadline: Deadline): Promise<unknown> {
+    const exptime = exptimeOf(Math.max(1, note.endsAt - Date.now()));
+    return this.copies.store(retiredKey(this.key(id)), { value: encodeRetiredNote(note), exptime }, deadline);
+  }
+
+  /** {@inheritDoc SessionKeeper.hasNote} */
+  async hasNote(id: string, deadline: Deadline): Promise<boolean> {
+    return (await this.copies.read(retiredKey(this.key(id)), deadline)).item !== null;
+  }
+
+  /** {@inheritDoc SessionKeeper.forgetNote} */
+  forgetNote(id: string, deadline: Deadline): Promise<unknown> {
+    return this.copies.delete(retiredKey(this.key(id)), deadline);
+  }
+
+  /** Where a session is. */
+  key(id: string): CopyKey {
+    return sessionDataKey(this.options, id);
+  }
+
+  /** {@inheritDoc SessionKeeper.close} */
+  async close(work: Promise<void>): Promise<void> {
+    await this.nodes.stop();
+    await this.resync.close();
+    await work;
+    await this.#locks.releaseAll();
+    await this.nodes.close();
+  }
+
+  #tellDecider(key: CopyKey, { node }: CopyRead): void {
+    const first = this.copies.holders(key)[0]?.id;
+    if (first === undefined || first === node) return;
+    const standing = this.nodes.standings.of(first);
+    const why = standing === 'filled' ? 'did not answer' : `is ${standing}`;
+    const error = new StormlampError(ErrorCode.NODE_UNREACHABLE, `${first} ${why}; ${node} decided`);
+    this.#host.tell('copy-missed', { operation: 'load', node: first as NodeId, error });
+  }
+
+  async #lock(target: string | Session, deadline: Deadline): Promise<HeldSessionLock> {
+    const id = typeof target === 'string' ? target : target.id;
+    const held = typeof target === 'string' ? undefined : target.takeLock();
+    if (held !== undefined) return held;
+    const lock = await this.#locks.acquire(sessionLockKey(this.options, id), deadline);
+    // A machine that is too slow for one life of the lock gives it another.
+    lock.keep();
+    return lock;
+  }
+
+  #tellMissed(operation: 'save' | 'touch' | 'destroy', report: CopyReport): void {
+    for (const { node, error } of report.missed) this.#host.tell('copy-missed', { operation, node, error });
+  }
+}
