@@ -1,10 +1,10 @@
 /** What a shared folder holds, over all mounts. */
-import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertInside, isOwnName } from './entry-name.js';
+import { listFolder } from './list-folder.js';
 import type { MirroredMounts } from './mirrored-mounts.js';
 import type { Mount } from './mount.js';
-import { errnoOf } from './mount-health.js';
+import { isMissing } from './mount-health.js';
 import { decidingCopy } from './shared-change.js';
 
 /** Something in a shared folder. */
@@ -53,19 +53,19 @@ async function exists(mirrored: MirroredMounts, name: string): Promise<boolean> 
   return found !== undefined && found.copy.version !== null;
 }
 
-function entriesOn(mount: Mount, folder: string): Promise<ReadonlyMap<string, 'file' | 'folder'>> {
-  return mount.run('Listing', async () => {
-    const found = new Map<string, 'file' | 'folder'>();
-    try {
-      if (folder !== '') await assertInside(mount, join(folder, 'x'));
-      for await (const entry of await opendir(mount.at(folder))) {
+async function entriesOn(mount: Mount, folder: string): Promise<ReadonlyMap<string, 'file' | 'folder'>> {
+  const found = new Map<string, 'file' | 'folder'>();
+  const inside = () => (folder === '' ? Promise.resolve() : assertInside(mount, join(folder, 'x')));
+  try {
+    for await (const piece of listFolder(mount, mount.at(folder), inside)) {
+      for (const entry of piece) {
         if (isOwnName(entry.name)) continue;
         if (entry.isFile()) found.set(entry.name, 'file');
         else if (entry.isDirectory()) found.set(entry.name, 'folder');
       }
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
     }
-    return found;
-  });
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  return found;
 }

@@ -1,9 +1,10 @@
 /** A walk over all files of the mounts, folder by folder, that makes them alike: what `rsync` from cron used to do. */
-import { opendir, stat, unlink } from 'node:fs/promises';
+import { stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Deadline } from '../common/deadline.js';
 import { describeError, isStormlampError } from '../common/stormlamp-error.js';
 import { isOwnName } from './entry-name.js';
+import { listFolder } from './list-folder.js';
 import { isSuperseded } from './missed-writes.js';
 import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
@@ -115,23 +116,24 @@ export class MirrorWalk {
   }
 
   async #list(mount: Mount, folder: string, files: Set<string>, folders: Set<string>): Promise<void> {
-    await mount.run('Listing', async () => {
-      const opened = await unlessMissing(opendir(mount.at(folder)));
-      if (opened === undefined) return;
-      for await (const entry of opened) {
-        if (isUnfinished(entry.name) && entry.isFile()) await this.#sweep(mount.at(folder, entry.name));
+    for await (const piece of listFolder(mount, mount.at(folder))) {
+      for (const entry of piece) {
+        if (isUnfinished(entry.name) && entry.isFile())
+          await this.#sweep(mount, mount.at(folder, entry.name));
         if (isOwnName(entry.name)) continue;
         if (entry.isFile()) files.add(entry.name);
         else if (entry.isDirectory()) folders.add(entry.name);
         else this.#counts.skipped += 1;
       }
-    });
+    }
   }
 
-  async #sweep(path: string): Promise<void> {
-    const found = await unlessMissing(stat(path));
-    if (this.#settings.dryRun || found === undefined || Date.now() - found.mtimeMs < LEFTOVER_MS) return;
-    await unlessMissing(unlink(path));
+  #sweep(mount: Mount, path: string): Promise<void> {
+    return mount.run('Removing what was left behind', async () => {
+      const found = await unlessMissing(stat(path));
+      if (this.#settings.dryRun || found === undefined || Date.now() - found.mtimeMs < LEFTOVER_MS) return;
+      await unlessMissing(unlink(path));
+    });
   }
 
   #file(name: string): Promise<void> {

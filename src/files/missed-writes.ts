@@ -7,8 +7,9 @@
  * us (PHP), and is not overruled.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, opendir, unlink } from 'node:fs/promises';
+import { mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { listFolder } from './list-folder.js';
 import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
 import { OWN_FOLDER } from './mount-mark.js';
@@ -103,12 +104,8 @@ export async function forgetMissed(holder: Mount, misser: Mount, name: string): 
 /** Everything that `misser` missed, as `holder` remembers it. Errors: as `Mount.run`. */
 export async function* listMissed(holder: Mount, misser: Mount): AsyncGenerator<MissedWrite> {
   const folder = folderOf(holder, misser);
-  const names = await holder.run('Listing missed writes', async () => {
-    const opened = await unlessMissing(opendir(folder));
-    const found: string[] = [];
-    if (opened !== undefined) for await (const entry of opened) found.push(entry.name);
-    return found;
-  });
+  const names: string[] = [];
+  for await (const piece of listFolder(holder, folder)) names.push(...piece.map((entry) => entry.name));
   for (const name of names) {
     if (isUnfinished(name)) continue;
     const missed = await holder.run('Reading a missed write', () => readMissed(join(folder, name)));

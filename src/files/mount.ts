@@ -1,8 +1,8 @@
 /** One mount of a set: what is known about it, and the only way to its files. */
-import { type FileHandle, stat, statfs, unlink, writeFile } from 'node:fs/promises';
+import { stat, statfs, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
-import { closeQuietly } from './close-quietly.js';
+import { type Closable, closeQuietly } from './close-quietly.js';
 import { MountGate, type MountGateOptions } from './mount-gate.js';
 import { errnoOf, isMissing, type MountHealth, mountDown, mountHealthAfter } from './mount-health.js';
 import { type MountMark, markPath, OWN_FOLDER, readMark } from './mount-mark.js';
@@ -132,10 +132,10 @@ export class Mount {
   }
 
   /**
-   * Closes a file, which ends its lock. On a mount that hangs it is closed when the mount is back, which nobody waits for.
+   * Closes a file, which ends its lock, or a folder. On a mount that hangs it is closed when the mount is back, which nobody waits for.
    * Never rejects.
    */
-  close(handle: FileHandle): Promise<void> {
+  close(handle: Closable): Promise<void> {
     return this.#gate.end(() => closeQuietly(handle));
   }
 

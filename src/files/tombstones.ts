@@ -1,8 +1,9 @@
 /** What was deleted, remembered on every mount, so that a mount that was away does not bring it back. */
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, opendir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pause } from '../common/backoff.js';
+import { listFolder } from './list-folder.js';
 import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
 import { OWN_FOLDER } from './mount-mark.js';
@@ -67,19 +68,21 @@ export function deletedAt(mount: Mount, name: string): Promise<number | undefine
 
 /** Forgets deletions before `before`; how many. */
 export async function sweepTombstones(mount: Mount, before: number): Promise<number> {
-  return mount.run('Forgetting old deletions', async () => {
-    const folder = await unlessMissing(opendir(folderOf(mount)));
-    let swept = 0;
-    if (folder === undefined) return swept;
-    for await (const entry of folder) {
-      const path = join(folderOf(mount), entry.name);
-      const text = await unlessMissing(readFile(path, 'utf8'));
-      const tombstone = text === undefined ? undefined : parseTombstone(text);
-      if (tombstone !== undefined && tombstone.at >= before) continue;
-      await unlessMissing(unlink(path));
-      swept += 1;
-    }
-    return swept;
+  let swept = 0;
+  for await (const piece of listFolder(mount, folderOf(mount))) {
+    for (const { name } of piece) if (await sweepTombstone(mount, name, before)) swept += 1;
+  }
+  return swept;
+}
+
+function sweepTombstone(mount: Mount, name: string, before: number): Promise<boolean> {
+  return mount.run('Forgetting an old deletion', async () => {
+    const path = join(folderOf(mount), name);
+    const text = await unlessMissing(readFile(path, 'utf8'));
+    const tombstone = text === undefined ? undefined : parseTombstone(text);
+    if (tombstone !== undefined && tombstone.at >= before) return false;
+    await unlessMissing(unlink(path));
+    return true;
   });
 }
 

@@ -1,8 +1,9 @@
 /** Mends copies of session files: what a mount missed, what PHP wrote on the first mount only, what ended. */
-import { opendir, stat, utimes } from 'node:fs/promises';
+import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Deadline } from '../common/deadline.js';
 import { decideRepair } from '../files/decide-repair.js';
+import { listFolder } from '../files/list-folder.js';
 import type { MountRepairer, RepairOutcome } from '../files/mirrored-mounts.js';
 import type { MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
@@ -222,19 +223,16 @@ function isAlike(one: CopyStat, other: CopyStat): boolean {
 }
 
 async function sessionFilesBelow(mount: Mount, folder: string, depth: number): Promise<readonly string[]> {
-  const entries = await mount.run('Listing', async () => {
-    const opened = await unlessMissing(opendir(mount.at(folder)));
-    const found: string[] = [];
-    if (opened === undefined) return found;
-    for await (const entry of opened) {
+  const entries: string[] = [];
+  for await (const piece of listFolder(mount, mount.at(folder))) {
+    for (const entry of piece) {
       const wanted =
         depth === 0
           ? entry.isFile() && entry.name.startsWith(SESSION_FILE_PREFIX)
           : entry.isDirectory() && /^[A-Za-z0-9,-]$/.test(entry.name);
-      if (wanted) found.push(join(folder, entry.name));
+      if (wanted) entries.push(join(folder, entry.name));
     }
-    return found;
-  });
+  }
   if (depth === 0) return entries;
   const deeper: string[] = [];
   for (const entry of entries) deeper.push(...(await sessionFilesBelow(mount, entry, depth - 1)));

@@ -1,7 +1,8 @@
 /** The notes about replaced sessions in files: one small file each on every mount, beside what mounts missed. */
 import { createHash } from 'node:crypto';
-import { mkdir, open, opendir, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { listFolder } from '../files/list-folder.js';
 import type { MirroredMounts } from '../files/mirrored-mounts.js';
 import type { Mount } from '../files/mount.js';
 import { unlessMissing } from '../files/mount-health.js';
@@ -65,19 +66,19 @@ export async function removeRetiredNote(mirrored: MirroredMounts, name: string):
 
 /** Removes the notes that are older than any session, which processes that died left behind. Never rejects. */
 export async function sweepRetiredNotes(mirrored: MirroredMounts, before: number): Promise<void> {
-  await Promise.allSettled(
-    mirrored.writable().map((mount) =>
-      mount.run('Forgetting old notes', async () => {
-        const folder = await unlessMissing(opendir(folderOf(mount)));
-        if (folder === undefined) return;
-        for await (const { name } of folder) {
-          const path = join(folderOf(mount), name);
-          const found = await unlessMissing(stat(path));
-          if (found !== undefined && found.mtimeMs < before) await unlessMissing(unlink(path));
-        }
-      }),
-    ),
-  );
+  await Promise.allSettled(mirrored.writable().map((mount) => sweepNotes(mount, before)));
+}
+
+async function sweepNotes(mount: Mount, before: number): Promise<void> {
+  for await (const piece of listFolder(mount, folderOf(mount))) {
+    for (const { name } of piece) {
+      await mount.run('Forgetting an old note', async () => {
+        const path = join(folderOf(mount), name);
+        const found = await unlessMissing(stat(path));
+        if (found !== undefined && found.mtimeMs < before) await unlessMissing(unlink(path));
+      });
+    }
+  }
 }
 
 function folderOf(mount: Mount): string {
