@@ -136,6 +136,7 @@ function startPhpLoad(ids: readonly string[]): () => Promise<PhpReport> {
   const stop = join(servers.folder, `stop-${randomUUID()}`);
   const ended = servers.php(PHP_LOAD, {
     args: [stop, ids.join(' ')],
+    timeoutMs: 600_000,
     ini: {
       'session.save_path': a.path,
       'session.use_cookies': false,
