@@ -1,0 +1,45 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { placeOf, startTool, withLoginFile } from '../../../../src/failover/rebuild/server-tool.js';
+
+const forever = new AbortController().signal;
+
+test('the login is in a file of this user alone, for as long as it is needed', async () => {
+  const login = { user: 'ha', password: 'a"b\\c\nd' };
+  const seen = await withLoginFile(login, async (file) => {
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    return [file, readFileSync(file, 'utf8')];
+  });
+  expect(seen[1]).toBe('[client]\nuser="ha"\npassword="a\\"b\\\\c\\nd"\n');
+  expect(existsSync(seen[0] ?? '')).toBe(false);
+});
+
+test('the password is no argument, and a socket is a place, too', () => {
+  expect(placeOf('/l', '[::1]:3307')).toEqual([
+    '--defaults-extra-file=/l',
+    '--protocol=tcp',
+    '--host=::1',
+    '--port=3307',
+  ]);
+  expect(placeOf('/l', '/run/mysqld.sock')).toEqual([
+    '--defaults-extra-file=/l',
+    '--socket=/run/mysqld.sock',
+  ]);
+});
+
+test('what a program said is told when it fails', async () => {
+  const { ended } = startTool(['sh', '-c', 'echo no such table >&2; exit 3'], [], forever);
+  await expect(ended).rejects.toThrow('`sh` failed with 3: no such table');
+});
+
+test('a program that is not there is named, and where to name another one', async () => {
+  const { ended } = startTool(['no-such-dump'], [], forever);
+  await expect(ended).rejects.toThrow('`no-such-dump` is not there; install it, or name it in `programs`');
+});
+
+test('whoever aborts ends it', async () => {
+  const abort = new AbortController();
+  const { ended } = startTool(['sleep'], ['600'], abort.signal);
+  abort.abort();
+  await expect(ended).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+});
