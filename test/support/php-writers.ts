@@ -41,7 +41,10 @@ for ($turn = 0; !file_exists("$folder/stop"); $turn++) {
 $say('end');
 `;
 const READER = `<?php foreach (explode(' ', stream_get_contents(STDIN)) as $id) {
-  session_id($id); $open = @session_start(['read_and_close' => true]); echo $id, ' ', $open ? ($_SESSION['n'] ?? 0) : 'refused', "\\n"; $_SESSION = [];
+  session_id($id);
+  // A busy machine refuses a lock now and then; that says nothing of what is stored.
+  for ($try = 0; !($open = @session_start(['read_and_close' => true])) && $try < 20; $try++) usleep(100000);
+  echo $id, ' ', $open ? ($_SESSION['n'] ?? 0) : 'refused', "\\n"; $_SESSION = [];
 }`;
 
 /** How long PHP writes on after what happened. */
