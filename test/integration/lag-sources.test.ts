@@ -69,11 +69,11 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options, flavor }) => {
     await replica.query(`START ${word} SQL_THREAD`);
     await replica.query(`LOCK TABLES ${servers.database}.t READ`);
     try {
-      await eventually('the replica is left out', async () => {
+      // A look at the moment of its restart finds a thread that stands, and leaves the replica out for that.
+      await eventually('the replica is left out, for it is late', async () => {
         await write();
-        return readerOf(client) === servers.primary.id;
+        return readerOf(client) === servers.primary.id && (lagOf(client) ?? Number.POSITIVE_INFINITY) > 2_000;
       });
-      expect(lagOf(client) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(2_000);
     } finally {
       await replica.query('UNLOCK TABLES');
     }
