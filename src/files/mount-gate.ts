@@ -83,14 +83,14 @@ export class MountGate implements ThreadUser {
     this.#options.threads.leave(this);
   }
 
-  /** @internal */
+  /** Starts calls that wait, while there are threads for them. */
   wake(): void {
     const { threads } = this.#options;
     while (this.#queue.length > 0 && this.#running < threads.share && threads.take())
       this.#queue.shift()?.start();
   }
 
-  /** @internal */
+  /** Refuses the calls that wait. */
   starve(): void {
     for (const waiting of this.#queue.splice(0)) waiting.refuse(this.#starved('A call'));
   }
