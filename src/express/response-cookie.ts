@@ -3,9 +3,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** Adds a `Set-Cookie` header. The headers must not be sent yet. */
 export function appendCookie(response: ServerResponse, cookie: string): void {
+  response.setHeader('Set-Cookie', [...cookiesOf(response), cookie]);
+}
+
+/** Whether a cookie of this name was added. */
+export function hasCookie(response: ServerResponse, name: string): boolean {
+  return cookiesOf(response).some((cookie) => cookie.startsWith(`${name}=`));
+}
+
+function cookiesOf(response: ServerResponse): readonly string[] {
   const present = response.getHeader('Set-Cookie');
-  const list = present === undefined ? [] : Array.isArray(present) ? present : [String(present)];
-  response.setHeader('Set-Cookie', [...list, cookie]);
+  return present === undefined ? [] : Array.isArray(present) ? present : [String(present)];
 }
 
 /** Whether the request came over TLS, a trusted proxy's word included. */

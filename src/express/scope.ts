@@ -17,7 +17,7 @@ import {
 } from '../session/session-cookie-options.js';
 import { beforeBytes } from './before-bytes.js';
 import type { PhpSessionMiddleware } from './php-session.js';
-import { appendCookie, isSecure } from './response-cookie.js';
+import { appendCookie, hasCookie, isSecure } from './response-cookie.js';
 import { TokenCookie, UNTOLD_TOKEN } from './token-cookie.js';
 
 /** What has scopes: a `MysqlCluster`. */
@@ -64,6 +64,8 @@ interface Carrier {
   read(request: IncomingMessage): string;
   /** Gives the token of the scope to whoever comes next. */
   write(request: IncomingMessage, response: ServerResponse, token: string): void;
+  /** Whether what was written is still there, and not replaced by an answer that was made instead. */
+  isThere(response: ServerResponse): boolean;
 }
 
 /**
@@ -85,9 +87,11 @@ export function scope(
     let view: ScopeView | undefined;
     let carried = '';
     beforeBytes(res, () => {
-      if (view?.wrote !== true || view.token === carried) return;
-      carried = view.token;
-      for (const carrier of carriers) carrier.write(req, res, carried);
+      if (view?.wrote !== true) return;
+      const { token } = view;
+      for (const carrier of carriers)
+        if (token !== carried || !carrier.isThere(res)) carrier.write(req, res, token);
+      carried = token;
     });
     const within = (index: number): void => {
       const carrier = carriers[index];
@@ -172,6 +176,9 @@ function cookieCarrier(signed: TokenCookie, attributes: ResolvedSessionCookie): 
       const context = { secureRequest: isSecure(request), now };
       appendCookie(response, formatSessionCookie(signed.write(token, now), attributes, context));
     },
+    isThere(response) {
+      return response.headersSent || hasCookie(response, attributes.name);
+    },
   };
 }
 
@@ -193,6 +200,7 @@ function sessionCarrier(name: string, maxAgeMs: number): Carrier {
       if (session['isNew'] === true && session['pending'] !== 'save') return;
       session[name] = `${token} ${Math.floor(Date.now() / 1_000)}`;
     },
+    isThere: () => true,
   };
 }
 
