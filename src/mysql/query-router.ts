@@ -141,7 +141,9 @@ export class QueryRouter {
       return { node: chosen.id, role, because: '', waitFor };
     }
     const fallback = preference === 'replica-preferred' || preference === 'nearest';
-    if (preference === 'replica-preferred' && !this.#budget.mayFallBack(now)) {
+    // Whoever asks for this node by its name does not fall back to it.
+    if (chosen.id === this.#reads.affinity) reason = 'affinity names it';
+    else if (preference === 'replica-preferred' && !this.#budget.mayFallBack(now)) {
       throw this.#overBudget(topology, maxLagMs, now);
     }
     return { node: chosen.id, role, because: fallback ? reason : '' };

@@ -43,7 +43,8 @@ export interface ReadOptions {
   readonly weights?: Readonly<Record<string, number>> | undefined;
   /**
    * Share of reads that may fall back to the primary when no replica is fit, 0 to 1, over about ten seconds. Above it
-   * such reads fail with `ERR_NO_REPLICA`, which protects the primary when all replicas are gone.
+   * such reads fail with `ERR_NO_REPLICA`, which protects the primary when all replicas are gone. Reads that `affinity` sends
+   * there are no fallback and do not count.
    *
    * @defaultValue 1
    */

@@ -349,6 +349,15 @@ describe('the share of the primary', () => {
     expect(served).toBeGreaterThan(80);
     expect(served).toBeLessThanOrEqual(100);
   });
+
+  test('does not count what affinity sends there', () => {
+    const router = routerOf({ affinity: 'a', primaryShareLimit: 0 });
+    for (let call = 0; call < 50; call += 1)
+      expect(router.reader(undefined)).toMatchObject({ node: 'a', because: 'affinity names it' });
+    see({ ...healthy, b: 'refused', c: 'refused' });
+    // Affinity to another node lets nobody fall back.
+    expect(() => routerOf({ affinity: 'b', primaryShareLimit: 0 }).reader(undefined)).toThrow(/ShareLimit 0/);
+  });
 });
 
 describe('writes', () => {
