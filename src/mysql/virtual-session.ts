@@ -288,8 +288,9 @@ export class VirtualSession {
       this.giveBack();
     } catch (error) {
       if (isStormlampError(error, ErrorCode.NO_REPLICA)) throw error;
-      // It may still be busy with our question.
-      this.#lose(connection, error);
+      // Where the server did not answer, it may still be busy with our question.
+      if (failureOf(error, connection, false).meaning.connection === 'lost') this.#lose(connection, error);
+      else this.giveBack();
       context.deadline.check('The statement');
       const isRepeated = tried.nodes?.has(connection.node) === true;
       if (isRepeated) throw error;

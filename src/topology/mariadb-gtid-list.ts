@@ -12,13 +12,21 @@ export interface MariadbGtid {
 
 const GTID = /^\s*(\d{1,10})-(\d{1,10})-(\d{1,20})\s*$/;
 
-/** Reads a list; undefined when it cannot be read. */
+/** Domains and servers are numbers of 32 bits, sequences of 64. Servers refuse a wait for larger ones. */
+const [LARGEST_ID, LARGEST_SEQUENCE] = [2 ** 32 - 1, 2n ** 64n - 1n];
+
+/** Reads a list; undefined when it cannot be read, or when no server could have written it. */
 export function mariadbGtids(text: string): readonly MariadbGtid[] | undefined {
   const gtids: MariadbGtid[] = [];
   for (const member of text.split(',')) {
     const match = GTID.exec(member);
     if (match !== null) {
-      gtids.push({ domain: match[1] ?? '', server: match[2] ?? '', sequence: BigInt(match[3] ?? '0') });
+      const [, domain = '', server = ''] = match;
+      const sequence = BigInt(match[3] ?? '0');
+      const fits =
+        Number(domain) <= LARGEST_ID && Number(server) <= LARGEST_ID && sequence <= LARGEST_SEQUENCE;
+      if (!fits) return undefined;
+      gtids.push({ domain, server, sequence });
     } else if (member.trim() !== '') return undefined;
   }
   return gtids;

@@ -10,6 +10,9 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TAG = /^[a-z_][a-z0-9_]{0,31}$/;
 const NUMBERS = /^(\d{1,19})(?:-(\d{1,19}))?$/;
 
+/** The last number that a server gives to a transaction, or lets anybody wait for. */
+const LARGEST_NUMBER = 2n ** 63n - 2n;
+
 /**
  * Reads a set; undefined when it cannot be read. Stricter than the server, which takes `uuid` and `uuid:5-1` for empty sets:
  * a wait for an empty set is over at once and proves nothing.
@@ -27,7 +30,7 @@ export function mysqlGtidSet(text: string): MysqlGtidSet | undefined {
       if (numbers?.[1] !== undefined) {
         const first = BigInt(numbers[1]);
         const last = BigInt(numbers[2] ?? numbers[1]);
-        if (first < 1n || last < first) return undefined;
+        if (first < 1n || last < first || last > LARGEST_NUMBER) return undefined;
         const intervals = sets.get(source);
         if (intervals === undefined) sets.set(source, [[first, last]]);
         else intervals.push([first, last]);

@@ -11,6 +11,7 @@ import { phpSession, type RequestScopeOptions, scope } from '../../src/express/i
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { ROOT } from '../support/run-node.js';
 import { CLIENT_DATABASES } from './client-databases.js';
+import { eventually } from './eventually.js';
 
 const SECRET = 'a secret that is long enough';
 
@@ -61,6 +62,11 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
       // The rows hide that nothing was written: the token says that something may have been.
       await cluster.mysql.query('CHECK TABLE page');
       res.redirect(303, '/');
+    });
+    app.post('/own-cookie', async (req, res) => {
+      await cluster.mysql.execute('UPDATE page SET version = ? WHERE id = 1', [Number(req.query['to'])]);
+      res.writeHead(303, { Location: '/', 'Set-Cookie': 'own=1' });
+      res.end();
     });
     app.get('/', async (_, res) => {
       const [rows] = await cluster.mysql.query<never>('SELECT version FROM page WHERE id = 1');
@@ -122,6 +128,38 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
         ),
       ]);
     }
+  });
+
+  test('the signed cookie comes beside one that the handler gives to writeHead', async () => {
+    const url = await siteWith({ secret: SECRET });
+    await standStill();
+    const { shown, wanted, cookies } = await postAndSee(url, { path: '/own-cookie' });
+    expect(cookies.map((cookie) => cookie.split('=', 1)[0]).sort()).toEqual(['own', 'stormlamp_scope']);
+    expect(shown).toBe(wanted);
+  });
+
+  test('a wait that the server ends with an error costs no connection', async () => {
+    await standStill();
+    const { mysql } = cluster;
+    const [replica] = servers.replicas;
+    version += 1;
+    const read = mysql.run({ waitMs: 60_000, maxLagMs: Number.POSITIVE_INFINITY }, async () => {
+      await mysql.execute('UPDATE page SET version = ? WHERE id = 1', [version]);
+      const [rows] = await mysql.query<never>('SELECT version FROM page WHERE id = 1');
+      return (rows as { version: number }[])[0]?.version;
+    });
+    const find =
+      'SELECT id AS id FROM information_schema.processlist ' +
+      "WHERE info LIKE 'SELECT %GTID%AS timed_out%' AND id <> CONNECTION_ID()";
+    const waiter = await eventually('the replica is waited for', async () => {
+      const [row] = (await replica?.query(find)) ?? [];
+      return row === undefined ? undefined : Number(row['id']);
+    });
+    await replica?.query(`KILL QUERY ${waiter}`);
+    expect(await read).toBe(version);
+    const left = `SELECT COUNT(*) AS n FROM information_schema.processlist WHERE id = ${waiter}`;
+    const [row] = (await replica?.query(left)) ?? [];
+    expect(Number(row?.['n'])).toBe(1);
   });
 
   test('a cookie that was changed, or signed with another secret, counts as none', async () => {
