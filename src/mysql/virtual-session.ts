@@ -292,8 +292,7 @@ export class VirtualSession {
       if (failureOf(error, connection, false).meaning.connection === 'lost') this.#lose(connection, error);
       else this.giveBack();
       context.deadline.check('The statement');
-      const isRepeated = tried.nodes?.has(connection.node) === true;
-      if (isRepeated) throw error;
+      if (tried.nodes?.has(connection.node) === true) throw error;
       addTried(tried, connection.node);
     }
     return false;
