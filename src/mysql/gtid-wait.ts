@@ -1,7 +1,12 @@
 /** Asks one server for its position, or waits on a replica until it has applied one: the statements of both flavors. */
 import type { Deadline } from '../common/deadline.js';
-import { type GtidPosition, positionReached, readGtidPosition } from '../topology/gtid-position.js';
-import { mariadbGtids } from '../topology/mariadb-gtid-list.js';
+import {
+  type GtidPosition,
+  positionReached,
+  primaryPosition,
+  readGtidPosition,
+} from '../topology/gtid-position.js';
+import { type MariadbGtid, mariadbGtids } from '../topology/mariadb-gtid-list.js';
 import type { Flavor } from '../topology/node-description.js';
 import type { PhysicalConnection } from './physical-connection.js';
 
@@ -31,7 +36,9 @@ export async function waitForGtids(
   const sql = `SELECT ${call}('${wanted.text}', ${(limitMs / 1_000).toFixed(3)}) AS timed_out${proof}`;
   const [row] = await connection.ask(sql, deadline.within(limitMs + GRACE_MS));
   if (row?.['timed_out'] === null || Number(row?.['timed_out']) !== 0) return false;
-  return wanted.flavor === 'mysql' || standingOf(wanted.flavor, row).has(wanted);
+  if (wanted.flavor === 'mysql') return true;
+  const [position, log] = positionAndLog(wanted.flavor, row);
+  return position !== undefined && positionReached(position, wanted, log);
 }
 
 /**
@@ -86,12 +93,19 @@ export async function readStanding(
 }
 
 function standingOf(flavor: Flavor, row: Readonly<Record<string, unknown>> | undefined): Standing {
+  const [position, log] = positionAndLog(flavor, row);
+  return {
+    position: position?.text === '' ? undefined : position,
+    isReadOnly: Number(row?.['is_read_only'] ?? 0) === 1,
+    has: (wanted) => position !== undefined && positionReached(primaryPosition(position, log), wanted, log),
+  };
+}
+
+function positionAndLog(
+  flavor: Flavor,
+  row: Readonly<Record<string, unknown>> | undefined,
+): readonly [position: GtidPosition | undefined, log: readonly MariadbGtid[]] {
   const [text, log] = [row?.['position'], row?.['logged']];
   const read = typeof text === 'string' ? readGtidPosition(flavor, text.replace(/\s+/g, '')) : undefined;
-  const logged = typeof log === 'string' ? (mariadbGtids(log) ?? []) : [];
-  return {
-    position: read?.text === '' ? undefined : read,
-    isReadOnly: Number(row?.['is_read_only'] ?? 0) === 1,
-    has: (wanted) => read !== undefined && positionReached(read, wanted, logged),
-  };
+  return [read, typeof log === 'string' ? (mariadbGtids(log) ?? []) : []];
 }

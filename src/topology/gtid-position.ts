@@ -74,15 +74,16 @@ export function withoutCommon(position: GtidPosition, base: GtidPosition): GtidP
 
 /**
  * Whether it is proven that a server at `position` has applied all of `wanted`; false for positions of different flavors.
- * `log` is its `gtid_binlog_state`, where it has one.
+ * `log` is its `gtid_binlog_state`, where it has one, `own` its `server_id`.
  */
 export function positionReached(
   position: GtidPosition,
   wanted: GtidPosition,
   log: readonly MariadbGtid[] = [],
+  own?: string,
 ): boolean {
   if (position.flavor === 'mysql') return wanted.flavor === 'mysql' && isSubset(wanted.set, position.set);
-  return wanted.flavor === 'mariadb' && hasProvenly(position.gtids, log, wanted.gtids);
+  return wanted.flavor === 'mariadb' && hasProvenly(position.gtids, log, wanted.gtids, own);
 }
 
 /** Whether a server at `position` has applied `token`, as far as the last GTIDs tell; false when either cannot be read. */
@@ -92,6 +93,7 @@ export function gtidReached(flavor: Flavor, position: string, token: string): bo
   return have !== undefined && want !== undefined && positionReached(have, want);
 }
 
+const NO_LOG: readonly MariadbGtid[] = [];
 const LOGGED = new WeakMap<ServerFacts, readonly MariadbGtid[]>();
 const APPLIED = new WeakMap<ServerFacts, GtidPosition | null>();
 
@@ -112,7 +114,7 @@ export function appliedPosition(facts: ServerFacts): GtidPosition | undefined {
 /** Whether it is proven that a replica had applied `wanted` when it was looked at. */
 export function hasReached(facts: ServerFacts, wanted: GtidPosition): boolean {
   const applied = appliedPosition(facts);
-  return applied !== undefined && (positionReached(applied, wanted) || isLogged(applied, wanted, facts));
+  return applied !== undefined && positionReached(applied, wanted, logOf(facts), String(facts.serverId));
 }
 
 /** Whether a primary had `wanted` when it was looked at, or wrote it itself since: it has everything of its own. */
@@ -120,17 +122,27 @@ export function hasOrWrote(facts: ServerFacts, wanted: GtidPosition): boolean {
   const others = writtenByOthers(facts, wanted);
   if (others === undefined) return true;
   const own = ownPosition(facts);
-  return own !== undefined && (positionReached(own, others) || isLogged(own, others, facts));
+  return own !== undefined && positionReached(primaryPosition(own, logOf(facts)), others, logOf(facts));
 }
 
-function isLogged(position: GtidPosition, wanted: GtidPosition, facts: ServerFacts): boolean {
-  if (wanted.flavor !== 'mariadb' || facts.gtidState === undefined) return false;
+/**
+ * The position of a primary for a proof: the log counts for domains that its position does not name. What was replicated there
+ * before it became the primary is forgotten when its `gtid_slave_pos` is emptied, and no thread applies anything there.
+ */
+export function primaryPosition(position: GtidPosition, log: readonly MariadbGtid[]): GtidPosition {
+  if (position.flavor === 'mysql') return position;
+  const others = log.filter(({ domain }) => !position.gtids.some((gtid) => gtid.domain === domain));
+  return others.length === 0 ? position : { ...position, gtids: [...position.gtids, ...others] };
+}
+
+function logOf(facts: ServerFacts): readonly MariadbGtid[] {
+  if (facts.gtidState === undefined) return NO_LOG;
   let log = LOGGED.get(facts);
   if (log === undefined) {
-    log = mariadbGtids(facts.gtidState) ?? [];
+    log = mariadbGtids(facts.gtidState) ?? NO_LOG;
     LOGGED.set(facts, log);
   }
-  return positionReached(position, wanted, log);
+  return log;
 }
 
 /** What of `wanted` another server wrote; undefined when the server wrote all of it. */

@@ -43,18 +43,26 @@ export function highestPerDomain(gtids: readonly MariadbGtid[]): readonly Mariad
 }
 
 /**
- * Whether it is proven that a server has all of `want`: it stands at the same or a higher sequence of the same server, or its
- * `gtid_binlog_state` (`log`) names it. A higher sequence of another server proves nothing, whatever `MASTER_GTID_WAIT` says:
- * a replica with replicas of its own may write, too, for example by `ANALYZE TABLE`.
+ * Whether it is proven that a server has all of `want`: it stands at the same or a higher sequence of the same server; or at
+ * such a sequence of another one, and its `gtid_binlog_state` (`log`) names it. Either alone proves nothing, whatever
+ * `MASTER_GTID_WAIT` says: a replica with replicas of its own may write, too, for example by `ANALYZE TABLE`; and a transaction
+ * is in the log before anybody sees what it changed. What the server wrote itself (its `server_id` is `own`) is not in the
+ * position of a replica: there the log is enough.
  */
 export function hasProvenly(
   have: readonly MariadbGtid[],
   log: readonly MariadbGtid[],
   want: readonly MariadbGtid[],
+  own?: string,
 ): boolean {
-  const covers = (h: MariadbGtid, w: MariadbGtid): boolean =>
-    h.domain === w.domain && h.server === w.server && h.sequence >= w.sequence;
-  return want.every((w) => have.some((h) => covers(h, w)) || log.some((h) => covers(h, w)));
+  const stands = (h: MariadbGtid, w: MariadbGtid): boolean =>
+    h.domain === w.domain && h.sequence >= w.sequence;
+  const covers = (h: MariadbGtid, w: MariadbGtid): boolean => h.server === w.server && stands(h, w);
+  return want.every(
+    (w) =>
+      have.some((h) => covers(h, w)) ||
+      ((w.server === own || have.some((h) => stands(h, w))) && log.some((h) => covers(h, w))),
+  );
 }
 
 /** Whether a server at `have` has applied all of `want`, by the rule of `MASTER_GTID_WAIT`: the same or a higher sequence. */

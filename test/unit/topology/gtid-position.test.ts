@@ -109,14 +109,25 @@ describe('what a look at a server on MariaDB proves', () => {
     ['0-2-14', '0-1-8,0-2-14', '0-1-9', false],
     ['0-2-14', '0-1-9,0-2-14', '0-1-9', true],
     ['0-2-14,3-1-1', '0-1-9,0-2-14', '0-1-9,3-1-1', true],
+    // A transaction is in the log before anybody sees what it changed.
+    ['0-1-8', '0-1-9', '0-1-9', false],
+    ['0-2-8', '0-2-8,0-1-9', '0-1-9', false],
+    ['3-1-20', '3-1-20,0-1-9', '0-1-9', false],
+    ['', '0-1-9', '0-1-9', false],
+    // What it wrote itself, as the primary that it was, is in the log only.
+    ['0-1-8', '0-1-8,0-7-9', '0-7-9', true],
+    ['', '0-7-9', '0-7-9', true],
   ])('a replica at %j that logged %j has %j: %s', (applied, log, wanted, reached) => {
-    expect(hasReached(at(applied, log), position(wanted))).toBe(reached);
+    expect(hasReached({ ...at(applied, log), serverId: 7 }, position(wanted))).toBe(reached);
   });
 
   test('a primary has what it wrote since, and of others what it is seen to have', () => {
     expect(hasOrWrote(at('0-1-5'), position('0-1-900'))).toBe(true);
     expect(hasOrWrote(at('0-1-5'), position('0-2-6'))).toBe(false);
     expect(hasOrWrote(at('0-1-5', '0-2-3,0-1-5'), position('0-2-3,3-1-4'))).toBe(true);
+    expect(hasOrWrote(at('0-2-2', '0-2-3'), position('0-2-3'))).toBe(false);
+    // A promoted server whose `gtid_slave_pos` was emptied.
+    expect(hasOrWrote(at('', '0-2-3'), position('0-2-3'))).toBe(true);
     expect(hasOrWrote({ ...mysql(`${B}:1-5`), serverUuid: A }, position(`${A}:1-900,${B}:2`))).toBe(true);
     expect(hasOrWrote({ ...mysql(`${B}:1-5`), serverUuid: A }, position(`${A}:1,${B}:6`))).toBe(false);
   });
