@@ -5,6 +5,7 @@
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { MysqlConnection } from './promise-connection.js';
+import { cannotUndo } from './transaction-end.js';
 import type { VirtualConnection } from './virtual-connection.js';
 
 /** A transaction that is running, or one inside another. */
@@ -51,7 +52,8 @@ export class ActiveTransaction {
   /**
    * Runs `work` as a savepoint of this transaction, after those that were begun before it.
    *
-   * Rejects with what `work` rejects with, after its changes were undone; with `ERR_UNSUPPORTED` when this transaction has
+   * Rejects with what `work` rejects with, after its changes were undone; where they cannot be undone alone, the whole
+   * transaction is rolled back and cannot be committed (`ERR_TRANSACTION_LOST`); with `ERR_UNSUPPORTED` when this transaction has
    * ended before it could begin; with `ERR_TIMEOUT` or `ERR_ABORTED` when `deadline` is first: nothing is lost by that
    * before it began, while after it the whole transaction is, because the statement under way must be ended.
    */
@@ -77,8 +79,10 @@ export class ActiveTransaction {
     this.#savepoints.count += 1;
     const name = `stormlamp_${this.#savepoints.count}`;
     await virtual.ownCommand(`SAVEPOINT ${name}`);
+    let isDone = false;
     try {
       const result = await deadline.race('The transaction', inner.perform(work(inner)));
+      isDone = true;
       await virtual.ownCommand(`RELEASE SAVEPOINT ${name}`);
       return result;
     } catch (error) {
@@ -86,10 +90,30 @@ export class ActiveTransaction {
       if (isStopped(error, deadline)) virtual.destroy();
       else {
         await inner.#last;
-        // When the whole transaction is gone, so is the savepoint: the first error says more.
-        await virtual.ownCommand(`ROLLBACK TO SAVEPOINT ${name}`).catch(() => undefined);
+        const loss = await undo(virtual, name);
+        // What the function failed with says more than that everything is gone.
+        if (isDone && loss !== undefined) throw loss;
       }
       throw error;
+    }
+  }
+}
+
+/**
+ * Takes back what was done since the savepoint `name`. Where that cannot be done, nothing of the transaction may be committed:
+ * the error that is left of it then.
+ */
+async function undo(virtual: VirtualConnection, name: string): Promise<Error | undefined> {
+  try {
+    await virtual.ownCommand(`ROLLBACK TO SAVEPOINT ${name}`);
+    return undefined;
+  } catch (error) {
+    try {
+      return await virtual.loseTransaction(cannotUndo(error));
+    } catch {
+      // Who released it is rolling back already.
+      if (virtual.isOpen) virtual.destroy();
+      return undefined;
     }
   }
 }

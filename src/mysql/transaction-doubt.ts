@@ -28,6 +28,8 @@ export class TransactionDoubt {
   #question: Question | undefined;
   /** Whether a statement that failed may have committed what the open transaction did before. */
   #isTainted = false;
+  /** Why our next rollback is one that the caller did not ask for. */
+  #doom: Error | undefined;
 
   /** Whether a statement has committed a read-write transaction of this session, or may have. */
   get hasCommitted(): boolean {
@@ -114,6 +116,24 @@ export class TransactionDoubt {
     if (wasOpen && hidesCommit(classification)) this.#isTainted = true;
   }
 
+  /** From now on, our own end of the open transaction is a loss to the caller, because of `cause`. */
+  doom(cause: Error): void {
+    this.#doom = cause;
+  }
+
+  /** {@link lossAfter} for a statement that succeeded: one of ours ends the transaction as it should, unless that was doomed. */
+  lossAfterSuccess(
+    before: SessionState,
+    after: SessionState,
+    connection: PhysicalConnection,
+    isOwn: boolean | undefined,
+  ): SessionLoss | undefined {
+    if (isOwn === true && this.#doom === undefined) return undefined;
+    const loss = this.lossAfter(before, after, connection, this.#doom);
+    if (loss !== undefined) this.#doom = undefined;
+    return loss;
+  }
+
   /**
    * What is lost when the server has ended the transaction on `connection`, with `error` or in a statement that succeeded;
    * undefined when that is no loss to the session.
@@ -172,6 +192,7 @@ export class TransactionDoubt {
     this.#hasCommitted = this.hasCommitted;
     this.#question = undefined;
     this.#isTainted = false;
+    this.#doom = undefined;
   }
 }
 

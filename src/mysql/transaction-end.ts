@@ -10,11 +10,13 @@ const STAYS_OPEN: ReadonlySet<TransactionEffect | undefined> = new Set([
 ]);
 
 /**
- * Refuses a statement that ends the open transaction, begins another one, or changes autocommit.
+ * Refuses a statement that ends the open transaction, begins another one, or changes autocommit, and one that names a savepoint
+ * of ours: the server keeps one of each name, so that a part could no longer be undone as a whole.
  *
  * @throws StormlampError `ERR_UNSUPPORTED`.
  */
-export function refuseEnd({ transaction, implicitCommit, because }: Classification): void {
+export function refuseEnd({ transaction, implicitCommit, because, reserved }: Classification): void {
+  if (reserved === true) throw nameRefused();
   if (implicitCommit || !STAYS_OPEN.has(transaction)) throw endRefused(`A statement (${because})`);
 }
 
@@ -31,5 +33,22 @@ export function endRefused(what: string): StormlampError {
 export function endedInside(): Error {
   return new Error(
     'A statement of the function has ended it, such as a call of a procedure that commits or rolls back',
+  );
+}
+
+/** Why a transaction with a part that cannot be undone alone is rolled back as a whole. */
+export function cannotUndo(cause: unknown): Error {
+  return new Error(
+    'A transaction() inside it cannot be ended alone, because a statement has taken its savepoint away (it went back to an ' +
+      'older savepoint, or released one); everything was rolled back',
+    { cause },
+  );
+}
+
+function nameRefused(): StormlampError {
+  return new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    'A statement names a savepoint that begins with `stormlamp_`, and was not sent: inside transaction(fn) those names are kept ' +
+      'for the transactions inside it. Choose another name',
   );
 }

@@ -17,6 +17,8 @@ export interface ConnectionHost extends SessionPorts {
   contextOf(limits: StatementLimits | undefined): CallContext;
 }
 
+const ROLLBACK = readStatement('query', 'ROLLBACK', undefined);
+
 /** One checkout. It is never used again after it was released. */
 export class VirtualConnection {
   readonly #host: ConnectionHost;
@@ -112,6 +114,21 @@ export class VirtualConnection {
   async ownCommand(sql: string, limits?: StatementLimits): Promise<void> {
     const context = { ...this.#host.contextOf(limits), isOwn: true };
     await this.#start({ ...readStatement('query', sql, undefined), limits }, context, undefined);
+  }
+
+  /**
+   * Rolls the open transaction of a strict session back because of `cause`; every later statement but a rollback then fails.
+   * The error of what is lost, also when it was lost before; undefined when nothing was open.
+   */
+  async loseTransaction(cause: Error): Promise<Error | undefined> {
+    const context = { ...this.#host.contextOf(undefined), isOwn: true };
+    return await this.#inTurn(context.deadline, async () => {
+      const { doubt, state, loss } = this.#session;
+      if (loss !== undefined || state.transaction === 'none') return loss;
+      doubt.doom(cause);
+      await this.#session.run(ROLLBACK, context);
+      return this.#session.loss;
+    });
   }
 
   /** Asks the server that it is bound to, or one that serves reads, for a sign of life. */

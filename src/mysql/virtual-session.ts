@@ -39,10 +39,7 @@ import { TransactionDoubt } from './transaction-doubt.js';
 import { markTransaction } from './transaction-inquiry.js';
 import { isGated, isPromise, passesGate, settleAnswer, waitAtGate, writerMoved } from './write-gate.js';
 
-/**
- * So often a read whose connection was lost is sent again, any statement that met a closed one before it was written, and
- * one that the server had no room to prepare.
- */
+/** How often a read is sent again, a statement that met a closed connection, and one without room to be prepared. */
 const [READ_RETRY_LIMIT, RESEND_LIMIT, PREPARE_LIMIT] = [1, 3, 1];
 
 /** A session over the nodes of a cluster. */
@@ -77,6 +74,11 @@ export class VirtualSession {
   /** What the session does not know about its transaction. */
   get doubt(): TransactionDoubt {
     return this.#doubt;
+  }
+
+  /** What the session has lost, and every statement but a rollback is told. */
+  get loss(): Error | undefined {
+    return this.#loss?.error;
   }
 
   /**
@@ -186,8 +188,7 @@ export class VirtualSession {
 
   /** Ties the session to the connection that it holds, for a reason that no statement shows. */
   tie(pin: 'prepared' | 'session-variable', name: string): void {
-    const target = { pin, name };
-    this.#state = { ...this.#state, wrote: true, pins: [...this.#state.pins, target] };
+    this.#state = { ...this.#state, wrote: true, pins: [...this.#state.pins, { pin, name }] };
     if (this.held !== undefined) this.held.touched = true;
   }
 
@@ -258,7 +259,7 @@ export class VirtualSession {
       noteAnswer(scope, connection, classification, [before, this.#state], answer);
       this.#noteTrace(connection, classification, answer[0]);
       this.#doubt.succeeded(before, classification, this.#state, status, isMarked);
-      if (isOwn !== true) this.#loss = this.#doubt.lossAfter(before, this.#state, connection) ?? this.#loss;
+      this.#loss = this.#doubt.lossAfterSuccess(before, this.#state, connection, isOwn) ?? this.#loss;
       return { answer };
     } catch (thrown) {
       if (thrown instanceof NotSent) {
@@ -389,11 +390,10 @@ export class VirtualSession {
 
   /** The connection is gone, and with it what the session had there. */
   #lose(connection: PhysicalConnection, error: unknown): void {
-    const state = this.#state;
+    const { wrote, settings, announced } = this.#state;
     this.#holder.discard(connection);
-    this.#loss = lossOf(state, connection.node, error, this.#doubt) ?? this.#loss;
+    this.#loss = lossOf(this.#state, connection.node, error, this.#doubt) ?? this.#loss;
     this.#doubt.forget();
-    const { wrote, settings, announced } = state;
     this.#state = { ...FRESH_SESSION, wrote, settings, announced };
     if (!isStormlampError(error, ErrorCode.ABORTED)) void this.#ports.refresh(connection.node);
   }

@@ -195,6 +195,45 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     await poolIsIdle();
   });
 
+  test.each([
+    ['fails after it went back to an older savepoint', 'ROLLBACK TO SAVEPOINT older', true],
+    ['fails after it released an older savepoint', 'RELEASE SAVEPOINT older', true],
+    ['resolves after it released an older savepoint', 'RELEASE SAVEPOINT older', false],
+  ])('of a nested transaction that %s nothing is committed', async (_, sql, fails) => {
+    const work = cluster.transaction(async (db) => {
+      await db.query('UPDATE account SET n = 1 WHERE id = 2');
+      await db.query('SAVEPOINT older');
+      const inner = cluster.transaction(async (same) => {
+        await same.query(sql);
+        await same.query('UPDATE account SET n = 0 WHERE id = 1');
+        if (fails) throw new Error('inner');
+      });
+      if (fails) await expect(inner).rejects.toThrow('inner');
+      else await expect(inner).rejects.toMatchObject({ code: 'ERR_TRANSACTION_LOST' });
+      await expect(db.query('UPDATE account SET n = 5 WHERE id = 2')).rejects.toMatchObject({
+        code: 'ERR_TRANSACTION_LOST',
+      });
+    });
+    await expect(work).rejects.toMatchObject({ code: 'ERR_TRANSACTION_LOST' });
+    expect(await balances()).toEqual([100, 100]);
+    await poolIsIdle();
+  });
+
+  test('the names of the savepoints of nested transactions are reserved', async () => {
+    await cluster.transaction(async () => {
+      const inner = cluster.transaction(async (same) => {
+        await same.query('UPDATE account SET n = 0 WHERE id = 1');
+        await expect(same.query('ROLLBACK TO `Stormlamp_1`')).rejects.toMatchObject({
+          code: 'ERR_UNSUPPORTED',
+        });
+        await same.query('SAVEPOINT stormlamp_1');
+      });
+      await expect(inner).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    });
+    expect(await balances()).toEqual([100, 100]);
+    await poolIsIdle();
+  });
+
   test('nested transactions that are begun together run one after the other, and one that fails undoes only itself', async () => {
     const order: string[] = [];
     const outcomes = await cluster.transaction(() =>

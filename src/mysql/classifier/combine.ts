@@ -44,6 +44,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       access: parts.findLast((part) => part.access !== undefined)?.access,
       several: true,
       calls: parts.some(({ calls }) => calls === true),
+      reserved: parts.some(({ reserved }) => reserved === true),
     },
   );
 }
@@ -76,6 +77,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       access: strictestAccess(readings),
       several: readings.some(({ several }) => several === true),
       calls: readings.some(({ calls }) => calls === true),
+      reserved: readings.some(({ reserved }) => reserved === true),
     },
   );
 }

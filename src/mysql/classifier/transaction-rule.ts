@@ -19,6 +19,13 @@ const BEGIN_READ_ONLY = answer('transaction', 'replica', 'it begins a transactio
 const SAVEPOINT = answer('transaction', 'same', 'it sets, undoes to or forgets a savepoint', {
   transaction: 'savepoint',
 });
+const RESERVED_SAVEPOINT = answer(SAVEPOINT.kind, SAVEPOINT.route, SAVEPOINT.because, {
+  transaction: 'savepoint',
+  reserved: true,
+});
+
+/** What the names of our own savepoints begin with; the server does not tell their case. */
+const RESERVED = /^stormlamp_/i;
 
 /** `BEGIN [WORK]`; blocks are compound statements and not for this rule. */
 export function classifyBegin({ cursor }: StatementContext): Classification | undefined {
@@ -112,9 +119,11 @@ export function classifyXa({ cursor }: StatementContext): Classification | undef
 }
 
 function savepoint(at: StatementCursor): Classification | undefined {
-  if (at.name === undefined) return undefined;
+  const { name } = at;
+  if (name === undefined) return undefined;
   at.advance();
-  return at.isAtEnd ? SAVEPOINT : undefined;
+  if (!at.isAtEnd) return undefined;
+  return RESERVED.test(name) ? RESERVED_SAVEPOINT : SAVEPOINT;
 }
 
 function ending(at: StatementCursor, end: 'commit' | 'rollback'): Classification | undefined {
