@@ -57,9 +57,17 @@ export class ExpressSessionStore extends EventEmitter {
   /**
    * Saves a session. Variables that were changed are merged into what is stored now; PHP's other variables are not touched.
    * A session that was destroyed since it was read is not created again (`onGone`).
+   *
+   * An instance of a class is stored as its own properties, as JSON has it. A variable whose name PHP's format cannot hold is
+   * `ERR_PHP_VALUE`; the others are saved. Every error is the event `save-failed` of the sessions, too, since the response may
+   * be on its way before express-session hears of it.
    */
   set(sid: string, session: object, callback?: SessionCallback): void {
-    answer(this.#set(sid, session), callback);
+    const saved = this.#set(sid, session).catch((error: unknown) => {
+      this.#store.reportSaveFailure(error);
+      throw error;
+    });
+    answer(saved, callback);
   }
 
   /** Removes a session; one that is not there is no error. */
@@ -126,9 +134,10 @@ export class ExpressSessionStore extends EventEmitter {
     const known = this.#handedOut.get(given);
     const variables =
       known?.session.id === id ? known : new JsonVariables(await this.#store.load(id, { lock: false }));
-    variables.take(given);
+    const refused = variables.take(given);
     const { outcome } = await this.#store.save(variables.session);
     this.#handedOut.set(given, variables);
+    if (refused !== undefined) throw refused;
     if (outcome !== 'unchanged') return;
     // express-session takes a save for a renewal as well, and stores new sessions without variables, as PHP does.
     if (variables.session.exists) await this.#store.touch(id);

@@ -1,4 +1,5 @@
 /** Whole sessions, for those who do not need to change single variables. */
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { serializeIgbinary } from './igbinary.js';
 import { OrderedMap, type PhpKey } from './ordered-map.js';
 import { PhpArray } from './php-array.js';
@@ -52,14 +53,22 @@ export function encodeSession(
  * you change it, or work with a {@link SessionView}.
  *
  * @throws StormlampError `ERR_PHP_SYNTAX` where PHP could not decode it (and would delete the session),
- * `ERR_PHP_LIMIT` beyond `limits`.
+ * `ERR_PHP_LIMIT` beyond `limits`, `ERR_PHP_VALUE` for a variable whose name is not UTF-8, which the object could not hold:
+ * {@link SessionDocument} and {@link SessionView} read such a session, and keep that variable.
  */
 export function decodeSession(
   data: Uint8Array | string,
   handler: SessionHandler,
   limits?: PhpLimits,
 ): Record<string, unknown> {
-  return SessionDocument.decode(data, handler, limits).toObject();
+  const document = SessionDocument.decode(data, handler, limits);
+  const [unnamed] = document.byteKeys;
+  if (unnamed === undefined) return document.toObject();
+  const shown = unnamed.toString('latin1');
+  throw new StormlampError(
+    ErrorCode.PHP_VALUE,
+    `The session variable \`${shown.length > 80 ? `${shown.slice(0, 77)}...` : shown}\` has a name that is not UTF-8, which an object cannot hold; read the session with SessionDocument.decode, which keeps the variable when others are changed`,
+  );
 }
 
 function entriesOf(

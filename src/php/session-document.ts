@@ -40,6 +40,8 @@ export class SessionDocument {
   readonly bytes: Buffer;
   /** The names of the variables in their order. Integer names (`php_serialize`) appear as text. */
   readonly keys: readonly string[];
+  /** The names that are not UTF-8, of variables that are kept and cannot be named here. */
+  readonly byteKeys: readonly Buffer[];
   readonly #values: ReadonlyMap<string, unknown>;
   readonly #source: DocumentSource;
   readonly #limits: ResolvedPhpLimits;
@@ -58,8 +60,13 @@ export class SessionDocument {
     const values = new Map<string, unknown>();
     // PHP lets the last of repeated variables win, at the place of the first.
     const variables = source.kind === 'text' ? source.parts.variables : source.variables;
-    for (const { name, value } of variables) if (typeof name !== 'object') values.set(String(name), value);
+    const byteKeys: Buffer[] = [];
+    for (const { name, value } of variables) {
+      if (typeof name === 'object') byteKeys.push(name);
+      else values.set(String(name), value);
+    }
     this.#values = values;
+    this.byteKeys = byteKeys;
     this.keys = [...values.keys()];
     if (source.kind === 'text' && source.parts.self !== undefined) source.parts.self.value = this.toObject();
   }
@@ -98,7 +105,7 @@ export class SessionDocument {
     return this.#values.get(key);
   }
 
-  /** All variables as one object, with the values that {@link unserialize} would give. */
+  /** All variables that can be named as one object, with the values that {@link unserialize} would give. */
   toObject(): Record<string, unknown> {
     if (this.#record === undefined) {
       this.#record = {};

@@ -64,6 +64,16 @@ export function refuseIntegerName(name: PhpKey, handler: SessionHandler): void {
   throw unusable(name, `PHP drops variables whose name is an integer from sessions of the ${handler} format`);
 }
 
+/**
+ * Checks the name of a variable.
+ *
+ * @throws StormlampError `ERR_PHP_VALUE` for a name with which PHP would lose the variable, or the whole session.
+ */
+export function checkVariableName(name: string, handler: SessionHandler): void {
+  if (handler === 'igbinary') refuseIntegerName(name, handler);
+  else variableHead(name, handler);
+}
+
 function toBytes(name: PhpKey): Buffer {
   return typeof name === 'object' ? name : Buffer.from(String(name), 'utf8');
 }

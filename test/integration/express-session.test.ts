@@ -114,6 +114,26 @@ describe('the store', () => {
     expect((await sessions.readRaw(id))?.toString()).toBe(bytes.replace('i:1;}', 'i:2;}'));
   });
 
+  test('instances of classes are stored as JSON has them; a name that PHP cannot hold takes nothing else with it', async () => {
+    const sessions = await openStore();
+    const failed: unknown[] = [];
+    sessions.on('save-failed', ({ error }) => failed.push(error));
+    const store = sessionStore(sessions);
+    const id = newId();
+    class User {
+      readonly name = 'ada';
+    }
+    await set(store, id, { cookie: {}, user: new User(), map: new Map([[1, 2]]) });
+    expect((await sessions.readRaw(id))?.toString()).toBe('user|a:1:{s:4:"name";s:3:"ada";}map|a:0:{}');
+    expect(failed).toEqual([]);
+    const data = await get(store, id);
+    await expect(set(store, id, { ...(data as object), 'a|b': 1, cart: [1] })).rejects.toMatchObject({
+      code: 'ERR_PHP_VALUE',
+    });
+    expect(failed).toMatchObject([{ code: 'ERR_PHP_VALUE' }]);
+    expect(await get(store, id)).toMatchObject({ user: { name: 'ada' }, cart: [1] });
+  });
+
   test('errors go to the callback, once; an exception of the callback is not taken for one of the store', async () => {
     const store = sessionStore(await openStore());
     for (const node of suite.servers.memcached) await node.kill();

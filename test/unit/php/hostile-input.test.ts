@@ -22,7 +22,7 @@ function outcome(read: () => unknown): string {
     return 'read';
   } catch (error) {
     if (!isStormlampError(error)) throw error;
-    expect([ErrorCode.PHP_SYNTAX, ErrorCode.PHP_LIMIT]).toContain(error.code);
+    expect([ErrorCode.PHP_SYNTAX, ErrorCode.PHP_LIMIT, ErrorCode.PHP_VALUE]).toContain(error.code);
     expect(error.message.length).toBeLessThan(300);
     return error.code;
   }

@@ -279,3 +279,24 @@ describe('encodeSession', () => {
     expect(() => changed(document, { deep })).toThrow(expect.objectContaining({ code: ErrorCode.PHP_LIMIT }));
   });
 });
+
+describe.each([
+  ['php', 'caf\xe9|i:1;b|i:2;'],
+  ['php_serialize', 'a:2:{s:4:"caf\xe9";i:1;s:1:"b";i:2;}'],
+  ['php_binary', '\x04caf\xe9i:1;\x01bi:2;'],
+] as const)('a name that is not UTF-8 in the %s format', (handler, text) => {
+  const bytes = Buffer.from(text, 'latin1');
+
+  test('is refused where an object would lose the variable', () => {
+    expect(() => decodeSession(bytes, handler)).toThrow(
+      expect.objectContaining({ code: ErrorCode.PHP_VALUE, message: expect.stringContaining('caf\xe9') }),
+    );
+  });
+
+  test('is named by a document, which keeps the variable', () => {
+    const document = SessionDocument.decode(bytes, handler);
+    expect(document.keys).toEqual(['b']);
+    expect(document.byteKeys).toEqual([Buffer.from('caf\xe9', 'latin1')]);
+    expect(changed(document, { b: 3 })).toBe(text.replace('i:2;', 'i:3;'));
+  });
+});
