@@ -131,8 +131,8 @@ export {
   type WriteSharedOptions,
 } from './files/shared-files.js';
 export type { ResolvedSharedFilesOptions, SharedFilesOptions } from './files/shared-files-options.js';
+export type { SharedFileSource } from './files/source-pieces.js';
 export type { WalkMode } from './files/walk-plan.js';
-export type { SharedFileSource } from './files/write-shared.js';
 export type { NodeStanding } from './memcached/copies/node-standings.js';
 export type { NodeMemory } from './memcached/node-observation.js';
 export type { NodeResyncReport } from './memcached/resync/resync.js';

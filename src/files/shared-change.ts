@@ -6,6 +6,7 @@ import { isSuperseded } from './missed-writes.js';
 import type { Mount } from './mount.js';
 import { withNameLocked } from './name-lock.js';
 import { lookAt, NO_SHARED_COPY, type SharedCopy } from './shared-copy.js';
+import { unusablePlace } from './unusable-place.js';
 
 /** What shared files work with. */
 export interface SharedFilesParts {
@@ -76,7 +77,7 @@ export async function decidingCopy(
  *
  * @param made the version that the file gets
  * @param refused what went wrong already, on mounts that are not to be tried
- * @throws StormlampError `ERR_FILE_LOCKED`, `ERR_STORE_DOWN` when too few mounts took it or what was missed could not be
+ * @throws StormlampError `ERR_FILE_NAME` where a folder, or a file on the way, is in its place everywhere, `ERR_FILE_LOCKED`, `ERR_STORE_DOWN` when too few mounts took it or what was missed could not be
  * remembered, `ERR_ABORTED`.
  */
 export function changeShared(
@@ -108,7 +109,8 @@ export function changeShared(
         failures.set(mount, error);
       }
     }
-    if (reached.length === 0) throw mirrored.allDown(`No mount took ${name}`, failures);
+    if (reached.length === 0)
+      throw unusablePlace(name, failures.values()) ?? mirrored.allDown(`No mount took ${name}`, failures);
     // What they had missed before is made good by this.
     for (const mount of reached) await mirrored.forget(mount, name);
     for (const misser of targets) {

@@ -1,5 +1,5 @@
 /** Files on mounts that mirror each other: uploads, deployed content, whatever a site puts beside its sessions. */
-import { unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { type CallOptions, Deadline } from '../common/deadline.js';
 import {
@@ -11,7 +11,7 @@ import {
 } from '../common/option-reader.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { safeListener } from '../common/safe-listener.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { checkEntryName } from './entry-name.js';
 import { findFlock } from './flock.js';
 import { listShared, type SharedEntry } from './list-shared.js';
@@ -28,9 +28,11 @@ import {
   type SharedFilesOptions,
 } from './shared-files-options.js';
 import { SharedRepair } from './shared-repair.js';
+import { checkSource, type SharedFileSource } from './source-pieces.js';
 import { bury, deletionTime, sweepTombstones } from './tombstones.js';
+import { placeTaken } from './unusable-place.js';
 import type { WalkMode } from './walk-plan.js';
-import { type SharedFileSource, writeShared } from './write-shared.js';
+import { type WrittenShared, writeShared } from './write-shared.js';
 
 /** Options of {@link SharedFiles.write}. */
 export interface WriteSharedOptions extends CallOptions {
@@ -113,6 +115,8 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
   readonly options: ResolvedSharedFilesOptions;
   readonly #parts: SharedFilesParts;
   readonly #mirrored: MirroredMounts;
+  /** What is being written, by what ends the wait for its source. */
+  readonly #writes = new Map<AbortController, Promise<unknown>>();
   #closed = false;
 
   /** @internal */
@@ -131,8 +135,12 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
    * Writes a file to every mount. Readers see the old contents until all of the new ones are on the disk, and then these.
    *
    * @param source a text, bytes, or something that gives them piece by piece, like a `Readable`
-   * @throws StormlampError `ERR_FILE_NAME`, `ERR_CHECKSUM`, `ERR_FILE_LOCKED`, `ERR_STORE_DOWN` (too few mounts took it, or
-   * what one missed could not be remembered), `ERR_ABORTED`, `ERR_TIMEOUT`, `ERR_CLOSED`; whatever the source throws.
+   * Without `timeoutMs` or `signal` a source that falls silent, like an upload whose browser went away, is waited for until
+   * {@link SharedFiles.close}.
+   *
+   * @throws StormlampError `ERR_INVALID_OPTION`, `ERR_FILE_NAME` (also for the name of a folder), `ERR_CHECKSUM`,
+   * `ERR_FILE_LOCKED`, `ERR_STORE_DOWN` (too few mounts took it, or what one missed could not be remembered), `ERR_ABORTED`,
+   * `ERR_TIMEOUT`, `ERR_CLOSED`; whatever the source throws.
    */
   async write(
     name: string,
@@ -141,13 +149,17 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
   ): Promise<SharedWriteResult> {
     this.#assertOpen();
     rejectUnknownOptions('options', options, ['mode', 'modified', 'sha256', 'signal', 'timeoutMs']);
+    checkSource(source);
     const settings = {
       mode: readNumber('options.mode', options.mode, 0o644, { min: 0, max: 0o777, integer: true }),
-      modified: new Date(Math.floor((options.modified ?? new Date()).getTime())),
+      modified: readDate(options.modified),
       sha256: options.sha256,
     };
     const deadline = Deadline.of(options);
-    const done = await writeShared(this.#parts, checkEntryName(name), source, settings, deadline);
+    checkEntryName(name);
+    const done = await this.#whileOpen(options, (reading) =>
+      writeShared(this.#parts, name, source, settings, deadline, reading),
+    );
     for (const missed of done.missed) this.publish('copy-missed', { operation: 'write', name, ...missed });
     const { size, sha256, missed } = done;
     return { size, sha256, mounts: done.reached.map(({ path }) => path), missed };
@@ -225,6 +237,10 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
       Deadline.ofCall(options),
       async (mount) => {
         await mount.confirm();
+        await mount.run('Looking at a file', async () => {
+          const found = await unlessMissing(lstat(mount.at(name)));
+          if (found?.isDirectory() === true) throw placeTaken(name, 'a folder has that name');
+        });
         at ??= await deletionTime(mount, name);
         await bury(mount, { name, at });
         await mount.run('Deleting', () => unlessMissing(unlink(mount.at(name))));
@@ -280,15 +296,44 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
     return this.#mirrored.status();
   }
 
-  /** Stops looking at the mounts. */
+  /**
+   * Stops looking at the mounts. What is being written is waited for when all of it is there; a write that still waits for its
+   * source ends with `ERR_CLOSED`.
+   */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const ending of this.#writes.keys()) ending.abort();
+    await Promise.allSettled(this.#writes.values());
     await this.#mirrored.close();
   }
 
   /** Same as {@link SharedFiles.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Runs a write, whose source is waited for until the deadline of `options`, and not after these files are closed. */
+  async #whileOpen(
+    options: CallOptions,
+    work: (reading: Deadline) => Promise<WrittenShared>,
+  ): Promise<WrittenShared> {
+    const { signal, timeoutMs } = options;
+    const ending = new AbortController();
+    const relay = (): void => ending.abort(signal?.reason);
+    if (signal?.aborted === true) relay();
+    else signal?.addEventListener('abort', relay, { once: true });
+    const writing = work(Deadline.of({ signal: ending.signal, timeoutMs }));
+    this.#writes.set(ending, writing);
+    try {
+      return await writing;
+    } catch (error) {
+      if (this.#closed && signal?.aborted !== true && isStormlampError(error, ErrorCode.ABORTED))
+        throw closed();
+      throw error;
+    } finally {
+      this.#writes.delete(ending);
+      signal?.removeEventListener('abort', relay);
+    }
   }
 
   #source(from: string | undefined): Mount {
@@ -300,8 +345,18 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The shared files are closed');
+    if (this.#closed) throw closed();
   }
+}
+
+function closed(): StormlampError {
+  return new StormlampError(ErrorCode.CLOSED, 'The shared files are closed');
+}
+
+function readDate(given: unknown): Date {
+  if (given === undefined) return new Date();
+  if (given instanceof Date && !Number.isNaN(given.getTime())) return new Date(given);
+  throw invalidOption('options.modified', 'a valid Date', given);
 }
 
 /**

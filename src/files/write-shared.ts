@@ -5,14 +5,9 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { Mount } from './mount.js';
 import { changeShared, type SharedChange, type SharedFilesParts } from './shared-change.js';
 import { StagedFile, sharedVersion } from './shared-copy.js';
+import { type SharedFileSource, sourcePieces } from './source-pieces.js';
 import { unbury } from './tombstones.js';
-
-/** What can be written: all at once, or piece by piece (a `Readable` is). */
-export type SharedFileSource =
-  | string
-  | Uint8Array
-  | AsyncIterable<Uint8Array | string>
-  | Iterable<Uint8Array | string>;
+import { unusablePlace } from './unusable-place.js';
 
 /** How a file is written. */
 export interface WriteSharedSettings {
@@ -36,6 +31,7 @@ export interface WrittenShared extends SharedChange {
  * Writes a file. Readers see the old contents until all of the new ones are on the disk. A mount that fails on the way is
  * left behind, and what it missed is remembered.
  *
+ * @param reading how long the source is waited for
  * @throws StormlampError as `changeShared`; `ERR_CHECKSUM`; whatever the source throws. Nothing was changed then.
  */
 export async function writeShared(
@@ -44,6 +40,7 @@ export async function writeShared(
   source: SharedFileSource,
   settings: WriteSharedSettings,
   deadline: Deadline,
+  reading: Deadline,
 ): Promise<WrittenShared> {
   const { mirrored } = parts;
   const failures = new Map<Mount, unknown>();
@@ -59,7 +56,8 @@ export async function writeShared(
   };
   const onEach = async (work: (file: StagedFile) => Promise<unknown>): Promise<void> => {
     await Promise.all([...staged].map(([mount, file]) => attempt(mount, () => work(file))));
-    if (staged.size === 0) throw mirrored.allDown(`No mount can take ${name}`, failures);
+    if (staged.size > 0) return;
+    throw unusablePlace(name, failures.values()) ?? mirrored.allDown(`No mount can take ${name}`, failures);
   };
   try {
     for (const mount of mirrored.writable())
@@ -70,11 +68,7 @@ export async function writeShared(
     await onEach(async () => undefined);
     const hash = createHash('sha256');
     let size = 0;
-    for await (const piece of typeof source === 'string' || source instanceof Uint8Array
-      ? [source]
-      : source) {
-      deadline.check(`Writing ${name}`);
-      const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    for await (const bytes of sourcePieces(source, reading, `Writing ${name}`)) {
       hash.update(bytes);
       size += bytes.length;
       await onEach((file) => file.write(bytes));

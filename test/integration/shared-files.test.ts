@@ -78,6 +78,55 @@ test('a wrong checksum and a source that fails leave the old file, and nothing b
   await expect(text(files.read('none'))).rejects.toMatchObject({ code: 'ERR_FILE_MISSING' });
 });
 
+describe('a source that falls silent', () => {
+  /** Gives something, then nothing more. */
+  const silent = (): Readable => {
+    const stream = new Readable({ read: () => undefined });
+    stream.push('half');
+    return stream;
+  };
+
+  test('ends its write at the deadline, by the signal, and when the files are closed', async () => {
+    await files.write('up/x', 'old');
+    const streams = [silent(), silent(), silent()] as const;
+    await expect(files.write('up/x', streams[0], { timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'ERR_TIMEOUT',
+    });
+    const ending = new AbortController();
+    const aborted = files.write('up/x', streams[1], { signal: ending.signal });
+    ending.abort();
+    await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    const left = expect(files.write('up/x', streams[2])).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await files.close();
+    await left;
+    for (const stream of streams) expect(stream.destroyed).toBe(true);
+    for (const mount of [a, b]) {
+      expect(readdirSync(on(mount, 'up'))).toEqual(['x']);
+      expect(readFileSync(on(mount, 'up/x'), 'utf8')).toBe('old');
+    }
+  });
+});
+
+test('a name that a folder has, or that is below a file, is told as such; so is what is no source and no date', async () => {
+  await files.write('d/x', '1');
+  await files.write('file', '1');
+  const code = (expected: string) => expect.objectContaining({ code: expected });
+  await expect(files.write('d', '2')).rejects.toEqual(code('ERR_FILE_NAME'));
+  await expect(files.write('file/y', '2')).rejects.toEqual(code('ERR_FILE_NAME'));
+  await expect(files.delete('d')).rejects.toEqual(code('ERR_FILE_NAME'));
+  expect(await files.delete('file/y')).toBe(false);
+  for (const source of [undefined, null, 5, {}, new ArrayBuffer(4), [1, 2], new Uint16Array([1, 2])])
+    await expect(files.write('x', source as never)).rejects.toEqual(code('ERR_INVALID_OPTION'));
+  for (const modified of [new Date(Number.NaN), '2020'])
+    await expect(files.write('x', '1', { modified: modified as Date })).rejects.toEqual(
+      code('ERR_INVALID_OPTION'),
+    );
+  expect(files.status().map(({ health }) => health.phase)).toEqual(['healthy', 'healthy']);
+  expect((await files.list()).map(({ name }) => name)).toEqual(['d', 'file']);
+  // Nothing was buried: what is put there later stays.
+  expect(await text(files.read('d/x'))).toBe('1');
+});
+
 test('a reader of a file that is replaced gets the old one to its end', async () => {
   const [old, fresh] = [randomBytes(1_000_000), randomBytes(1_000_000)];
   await files.write('big', old);
