@@ -134,6 +134,11 @@ export const sessionLines: LogRules<FileSessionStoreEvents> = {
     `mount ${mount} could not be repaired`,
     { mount, ...codeOf(error) },
   ],
+  'file-skipped': ({ file, error }) => [
+    'error',
+    `the session file ${file} cannot be used, and was passed over`,
+    { file, ...codeOf(error) },
+  ],
   'copies-differed': ({ mount, kept }) => ['warn', 'two mounts held different sessions', { mount, kept }],
 };
 

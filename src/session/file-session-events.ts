@@ -11,6 +11,11 @@ export interface FileSessionStoreEvents extends SessionStoreEvents {
   /** A repair failed; it is tried again. */
   'repair-failed': { readonly mount: string; readonly error: Error };
   /**
+   * A session was passed over by a repair, a `resync` or a collection, because a file of it cannot be used: it is too large, or
+   * another user's. `file` is the beginning of its name.
+   */
+  'file-skipped': { readonly file: string; readonly error: Error };
+  /**
    * A mount missed writes, and its copy was written since by somebody who knew nothing of them: the changes of both were kept,
    * or, where both changed the same, those of the later one.
    */

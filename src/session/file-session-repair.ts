@@ -2,6 +2,7 @@
 import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Deadline } from '../common/deadline.js';
+import { ErrorCode, isStormlampError, type StormlampError } from '../common/stormlamp-error.js';
 import { decideRepair } from '../files/decide-repair.js';
 import { listFolder } from '../files/list-folder.js';
 import type { MountRepairer, RepairOutcome } from '../files/mirrored-mounts.js';
@@ -31,8 +32,12 @@ export interface FileSessionResync {
   readonly removed: number;
   /** Sessions that were in use; look again later. */
   readonly postponed: number;
+  /** Sessions that were passed over, because a file of theirs cannot be used; the event `file-skipped` says which and why. */
+  readonly failed: number;
 }
 
+/** What {@link FileSessionRepair} tells of a file that cannot be used. */
+export type FileSkipped = (event: { file: string; error: Error }) => void;
 /** What {@link FileSessionRepair} tells. */
 export type CopiesDiffered = (event: { mount: string; kept: ReconciledCopies['kept'] }) => void;
 
@@ -43,6 +48,8 @@ export class FileSessionRepair implements MountRepairer {
   readonly #serialize: SessionHandler;
   /** Told of copies that both were written. */
   differed: CopiesDiffered = () => undefined;
+  /** Told of files that cannot be used. */
+  skipped: FileSkipped = () => undefined;
 
   /** Makes it; nothing runs. */
   constructor(
@@ -55,8 +62,17 @@ export class FileSessionRepair implements MountRepairer {
   }
 
   /** Brings the copy of a mount that missed a write up to date. */
-  repair(mount: Mount, missed: MissedWrite): Promise<RepairOutcome> {
-    if (!isSessionFile(missed.name, this.#depth)) return Promise.resolve('postponed');
+  async repair(mount: Mount, missed: MissedWrite): Promise<RepairOutcome> {
+    if (!isSessionFile(missed.name, this.#depth)) return 'postponed';
+    try {
+      return await this.#repairOne(mount, missed);
+    } catch (error) {
+      this.#skip(missed.name, error);
+      return 'postponed';
+    }
+  }
+
+  #repairOne(mount: Mount, missed: MissedWrite): Promise<RepairOutcome> {
     return this.#locked(missed.name, 'postponed', async (copies) => {
       const { mirrored } = this.#files;
       const own = copies.of(mount);
@@ -88,38 +104,55 @@ export class FileSessionRepair implements MountRepairer {
 
   /**
    * Brings every copy to what the deciding mount holds: PHP writes its sessions on the first mount only. Where nothing
-   * differs, nothing is locked.
+   * differs, nothing is locked. A session with a file that cannot be used (too large, another user's) is passed over; only a
+   * mount that breaks down, or takes no writes, ends it.
    *
    * @param only brings only this mount's copies
    */
   async resync(only?: Mount, progress?: (done: FileSessionResync) => void): Promise<FileSessionResync> {
-    const { mirrored } = this.#files;
-    const counts = { looked: 0, copied: 0, removed: 0, postponed: 0 };
+    const counts = { looked: 0, copied: 0, removed: 0, postponed: 0, failed: 0 };
     for (const name of await this.#names()) {
       counts.looked += 1;
-      if (!(await this.#alike(name))) {
-        await this.#locked(name, undefined, async (copies) => {
-          const truth = await copies.deciding();
-          for (const mount of only === undefined ? mirrored.writable() : [only]) {
-            const copy = copies.of(mount);
-            if (
-              copy === undefined ||
-              (copy.version === truth.version && sameDate(copy.modifiedMs, truth.modifiedMs))
-            )
-              continue;
-            await copies.bring(mount, truth);
-            if (copy.version !== truth.version) counts[truth.bytes === null ? 'removed' : 'copied'] += 1;
-            await mirrored.forget(mount, name);
-          }
-          return 'done';
-        }).then((outcome) => {
-          if (outcome === undefined) counts.postponed += 1;
-        });
-      }
+      const outcome = await this.#bringAlike(name, only, counts);
+      if (outcome !== 'done') counts[outcome] += 1;
       if (counts.looked % 100 === 0) progress?.({ ...counts });
     }
     progress?.({ ...counts });
     return counts;
+  }
+
+  async #bringAlike(
+    name: string,
+    only: Mount | undefined,
+    counts: { copied: number; removed: number },
+  ): Promise<'done' | 'postponed' | 'failed'> {
+    const { mirrored } = this.#files;
+    let bringing = false;
+    try {
+      if (await this.#alike(name)) return 'done';
+      return await this.#locked<'done' | 'postponed'>(name, 'postponed', async (copies) => {
+        const truth = await copies.deciding();
+        for (const mount of only === undefined ? mirrored.writable() : [only]) {
+          const copy = copies.of(mount);
+          if (
+            copy === undefined ||
+            (copy.version === truth.version && sameDate(copy.modifiedMs, truth.modifiedMs))
+          )
+            continue;
+          bringing = true;
+          await copies.bring(mount, truth);
+          bringing = false;
+          if (copy.version !== truth.version) counts[truth.bytes === null ? 'removed' : 'copied'] += 1;
+          await mirrored.forget(mount, name);
+        }
+        return 'done';
+      });
+    } catch (error) {
+      // What a mount does not take speaks about the mount: it must not count as filled.
+      if (bringing) throw error;
+      this.#skip(name, error);
+      return 'failed';
+    }
   }
 
   /** Removes sessions that nobody used for `lifetimeMs`, on every mount; how many. */
@@ -127,15 +160,22 @@ export class FileSessionRepair implements MountRepairer {
     let removed = 0;
     for (const name of await this.#names()) {
       if (now - (await this.#lastUse(name)) <= lifetimeMs) continue;
-      const gone = await this.#locked(name, false, async (copies) => {
-        // Used while we waited for it.
-        if (now - (await this.#lastUse(name)) <= lifetimeMs) return false;
-        await copies.remove(await copies.deciding());
-        return true;
-      });
-      if (gone) removed += 1;
+      try {
+        if (await this.#collectOne(name, lifetimeMs, now)) removed += 1;
+      } catch (error) {
+        this.#skip(name, error);
+      }
     }
     return removed;
+  }
+
+  #collectOne(name: string, lifetimeMs: number, now: number): Promise<boolean> {
+    return this.#locked(name, false, async (copies) => {
+      // Used while we waited for it.
+      if (now - (await this.#lastUse(name)) <= lifetimeMs) return false;
+      await copies.remove(await copies.deciding());
+      return true;
+    });
   }
 
   /**
@@ -166,6 +206,12 @@ export class FileSessionRepair implements MountRepairer {
       }
     }
     return { reached, missed };
+  }
+
+  /** Tells of a file that cannot be used; throws what speaks about a mount. */
+  #skip(name: string, error: unknown): void {
+    if (!isAboutFile(error)) throw error;
+    this.skipped({ file: maskedName(name), error });
   }
 
   async #locked<T>(name: string, otherwise: T, work: (copies: LockedCopies) => Promise<T>): Promise<T> {
@@ -211,6 +257,22 @@ interface CopyStat {
   /** -1 where there is none. */
   readonly size: number;
   readonly mtimeMs: number;
+}
+
+/** Whether an error says that a session's file cannot be used, whatever its mount. */
+export function isAboutFile(error: unknown): error is StormlampError {
+  return isStormlampError(error) && FILE_ERRORS.has(error.code);
+}
+
+const FILE_ERRORS: ReadonlySet<string> = new Set([
+  ErrorCode.SESSION_TOO_LARGE,
+  ErrorCode.ACCESS_DENIED,
+  ErrorCode.UNSUPPORTED,
+]);
+
+/** A file's name, of which no session can be entered: ids are secrets. */
+export function maskedName(name: string): string {
+  return name.replace(/sess_(.{0,4}).*$/s, 'sess_$1…');
 }
 
 async function statOf(mount: Mount, name: string): Promise<CopyStat> {

@@ -23,6 +23,7 @@ export class FileSessionStore extends CommonSessionStore<ResolvedFileSessionOpti
     this.#mirrored = files.mirrored;
     this.#repair = repair;
     repair.differed = (event) => void this.publish('copies-differed', event);
+    repair.skipped = (event) => void this.publish('file-skipped', event);
     this.#mirrored.on('mount-changed', (change) => void this.publish('mount-changed', change));
     this.#mirrored.on('mount-repaired', (event) => void this.publish('mount-repaired', event));
     this.#mirrored.on('repair-failed', (event) => void this.publish('repair-failed', event));
@@ -35,7 +36,8 @@ export class FileSessionStore extends CommonSessionStore<ResolvedFileSessionOpti
 
   /**
    * Repairs what mounts missed, then brings every mount to what the deciding one holds: PHP writes its sessions on the
-   * first mount only, so call this as often as a copy may lag behind.
+   * first mount only, so call this as often as a copy may lag behind. A session with a file that cannot be used is counted as
+   * `failed`, which the event `file-skipped` explains, and the others are brought all the same.
    */
   async resync(progress?: (done: FileSessionResync) => void): Promise<FileSessionResync> {
     this.assertOpen();
@@ -43,7 +45,10 @@ export class FileSessionStore extends CommonSessionStore<ResolvedFileSessionOpti
     return this.#repair.resync(undefined, progress);
   }
 
-  /** Lets a new or emptied mount take part, after filling it from the others. Errors: as `save`. */
+  /**
+   * Lets a new or emptied mount take part, after filling it from the others. A session that cannot be read there (event
+   * `file-skipped`) does not hold it up. Errors: as `save`.
+   */
   async fill(mount: string): Promise<void> {
     this.assertOpen();
     await this.#mirrored.admit(mount, async (filling) => void (await this.#repair.resync(filling)));

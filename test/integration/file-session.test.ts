@@ -399,3 +399,30 @@ describe('what must not be followed or read', () => {
       await expect(store.load(id)).rejects.toMatchObject({ code: 'ERR_SESSION_ID' });
   });
 });
+
+test('a session file that is too large does not keep the others from a mount, or a mount from being filled', async () => {
+  const ids = [newId(), newId(), newId()];
+  for (const id of ids) await php(id, "$_SESSION['n'] = 1;");
+  const large = newId();
+  writeFileSync(join(a, `sess_${large}`), `x|s:2000:"${'x'.repeat(2000)}";`, { mode: 0o600 });
+  const skipped: unknown[] = [];
+  const open = async (): Promise<FileSessionStore> => {
+    const store = await openStore({ maxBytes: 1024 });
+    store.on('file-skipped', ({ file, error }) => skipped.push([file, (error as { code?: string }).code]));
+    return store;
+  };
+  const told = [`sess_${large.slice(0, 4)}…`, 'ERR_SESSION_TOO_LARGE'];
+  const store = await open();
+  expect(await store.resync()).toEqual({ looked: 4, copied: 3, removed: 0, postponed: 0, failed: 1 });
+  expect(skipped).toEqual([told]);
+  await store.close();
+  rmSync(b, { recursive: true });
+  mkdirSync(b, { mode: 0o700 });
+  const again = await open();
+  expect(again.status()[1]?.health.phase).toBe('down');
+  await again.fill(b);
+  expect(again.status().map(({ health }) => health.phase)).toEqual(['healthy', 'healthy']);
+  for (const id of ids) expect(existsSync(fileOf(id, b))).toBe(true);
+  expect(skipped).toEqual([told, told]);
+  expect(existsSync(join(a, `sess_${large}`))).toBe(true);
+});
