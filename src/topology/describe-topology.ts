@@ -2,7 +2,7 @@
 import type { NodeId } from '../common/node-address.js';
 import { deriveWriter } from './derive-writer.js';
 import { groupWriter, isMember, memberLag, memberRole } from './group-roles.js';
-import { type LagRule, measuredLag, type PrimaryRecord, recordLook } from './measured-lag.js';
+import { type LagRule, measuredLag, type PrimaryRecord, recordLacks, recordLook } from './measured-lag.js';
 import type { Alone, NodeDescription, NodeRole, NodeSeed, Observation } from './node-description.js';
 import { type ReplicationGraph, replicationGraph } from './replication-graph.js';
 import { standingWarnings, unknownNames } from './standing-warnings.js';
@@ -60,10 +60,13 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
   const primary = writer.kind === 'primary' ? writer.node : undefined;
   const isClassic = primary === undefined && group === undefined;
   const resting = isClassic ? restingPrimary(updated, graph) : undefined;
-  const record = recordOf(before, updated, primary);
-  const nodes = updated
-    .map((node, index) => placed(node, wasOf(before, node, index), updated, graph, writer, resting))
-    .map((node) => measured(node, record, before.lagRule));
+  const everywhere = updated.map((node, index) =>
+    placed(node, wasOf(before, node, index), updated, graph, writer, resting),
+  );
+  const looked = recordOf(before, updated, primary);
+  const isCompared = looked !== undefined && before.lagRule === 'compared';
+  const record = isCompared ? recordLacks(looked, everywhere) : looked;
+  const nodes = everywhere.map((node) => measured(node, record, before.lagRule));
   const warnings: TopologyWarning[] = [
     ...standingWarnings(nodes, resting, verdict.warnings),
     ...unknownNames(nodes, before.named ?? []),

@@ -117,6 +117,19 @@ export function hasReached(facts: ServerFacts, wanted: GtidPosition): boolean {
   return applied !== undefined && positionReached(applied, wanted, logOf(facts), String(facts.serverId));
 }
 
+/** Whether a replica had applied something of what the primary committed between `base` and `newest`, or later. */
+export function hasAppliedNews(facts: ServerFacts, newest: GtidPosition, base: GtidPosition): boolean {
+  const applied = appliedPosition(facts);
+  if (applied?.flavor === 'mariadb' && base.flavor === 'mariadb') {
+    const isNewer = (have: MariadbGtid, old: MariadbGtid): boolean =>
+      have.domain === old.domain && have.server === old.server && have.sequence > old.sequence;
+    return applied.gtids.some((have) => base.gtids.some((old) => isNewer(have, old)));
+  }
+  if (applied?.flavor !== 'mysql') return false;
+  const news = withoutCommon(newest, base);
+  return withoutCommon(news, applied).text !== news.text;
+}
+
 /** Whether a primary had `wanted` when it was looked at, or wrote it itself since: it has everything of its own. */
 export function hasOrWrote(facts: ServerFacts, wanted: GtidPosition): boolean {
   const others = writtenByOthers(facts, wanted);

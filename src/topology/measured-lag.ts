@@ -4,13 +4,19 @@
  */
 import type { NodeId } from '../common/node-address.js';
 import {
+  appliedPosition,
   committedPosition,
   type GtidPosition,
   gtidReached,
+  hasAppliedNews,
   hasReached,
   withoutCommon,
 } from './gtid-position.js';
+import { mariadbGtidText } from './mariadb-gtid-list.js';
 import type { Lag, NodeDescription, ServerFacts } from './node-description.js';
+
+/** A node that answers. */
+type UpNode = Extract<NodeDescription, { state: 'up' }>;
 
 /**
  * How the lag of replicas is known: `reported` by the servers themselves; `compared`, which is the same, but at least what the
@@ -36,6 +42,8 @@ export interface PrimaryRecord {
   readonly serverId: number;
   /** The first of all looks: what it had then may be missing elsewhere for good. */
   readonly first: PrimaryLook;
+  /** The first look at something that a replica lacks still, by replica: it outlives the look itself. */
+  readonly lacked: ReadonlyMap<NodeId, PrimaryLook>;
   /** The looks. */
   readonly looks: readonly PrimaryLook[];
   /** Leaves the record out of the JSON of a topology: it says nothing to people, and JSON has no numbers for GTIDs. */
@@ -66,15 +74,25 @@ export function recordLook(
     beat: facts.heartbeats?.[serverId],
   };
   const before = known?.looks.slice(-(LOOKS_LIMIT - 1)) ?? [];
-  return { node, serverId, first: known?.first ?? look, looks: [...before, look], toJSON: leftOut };
+  const first = known?.first ?? look;
+  const lacked = known?.lacked ?? new Map<NodeId, PrimaryLook>();
+  return { node, serverId, first, lacked, looks: [...before, look], toJSON: leftOut };
+}
+
+/** The record with what each of `nodes` lacks by now. */
+export function recordLacks(record: PrimaryRecord, nodes: readonly NodeDescription[]): PrimaryRecord {
+  const lacked = new Map(record.lacked);
+  for (const node of nodes) {
+    if (node.state !== 'up' || node.lag === null) continue;
+    const lack = lackOf(node, record);
+    if (lack === undefined) lacked.delete(node.id);
+    else if (lack !== 'unknown') lacked.set(node.id, lack);
+  }
+  return { ...record, lacked };
 }
 
 /** The lag of a replica by `rule`, which is not `reported`; its time is that up to which the replica has everything. */
-export function measuredLag(
-  replica: Extract<NodeDescription, { state: 'up' }>,
-  record: PrimaryRecord | undefined,
-  rule: LagRule,
-): Lag {
+export function measuredLag(replica: UpNode, record: PrimaryRecord | undefined, rule: LagRule): Lag {
   const unknown: Lag = { ms: null, at: replica.seenAt };
   if (rule === 'compared') return atLeastCompared(replica, record);
   if (record === undefined) return unknown;
@@ -82,7 +100,7 @@ export function measuredLag(
 }
 
 /** The replica is as fresh as the newest look at the primary whose position it has. */
-function byGtid(replica: Extract<NodeDescription, { state: 'up' }>, record: PrimaryRecord): Lag | undefined {
+function byGtid(replica: UpNode, record: PrimaryRecord): Lag | undefined {
   const { facts } = replica;
   const look = record.looks.findLast(({ position }) => position !== undefined && hasReached(facts, position));
   return look === undefined ? undefined : { ms: 0, at: look.at };
@@ -90,38 +108,80 @@ function byGtid(replica: Extract<NodeDescription, { state: 'up' }>, record: Prim
 
 /**
  * What the replica reports, but at least the age of what it lacked although the primary was seen to have it: a receiving
- * thread whose connection is cut in silence goes on to report 0.
+ * thread whose connection is cut in silence goes on to report 0. Unknown when nobody can tell how old that is.
  */
-function atLeastCompared(
-  replica: Extract<NodeDescription, { state: 'up' }>,
-  record: PrimaryRecord | undefined,
-): Lag {
-  const reported = replica.lag ?? { ms: null, at: replica.seenAt };
-  const { facts, seenAt } = replica;
-  if (record === undefined || reported.ms === null || facts.group !== undefined) return reported;
-  const looks = record.looks.filter(({ at }) => at <= seenAt);
-  const newest = looks.at(-1)?.position;
-  if (newest === undefined || hasReached(facts, newest)) return reported;
-  const lacked = looks.find(
-    ({ position }) => position !== undefined && lacksNews(facts, position, record.first.position),
-  );
-  const isOlder = lacked !== undefined && lacked.at < reported.at - reported.ms;
-  return isOlder ? { ms: seenAt - lacked.at, at: seenAt } : reported;
+function atLeastCompared(replica: UpNode, record: PrimaryRecord | undefined): Lag {
+  const { seenAt } = replica;
+  const reported = replica.lag ?? { ms: null, at: seenAt };
+  if (record === undefined || reported.ms === null) return reported;
+  const lack = lackOf(replica, record);
+  if (lack === 'unknown') return { ms: null, at: seenAt };
+  const isOlder = lack !== undefined && lack.at < reported.at - reported.ms;
+  return isOlder ? { ms: seenAt - lack.at, at: seenAt } : reported;
 }
 
-/** Whether a replica certainly lacks something of `wanted` that the primary did not have at `first` yet. */
-function lacksNews(facts: ServerFacts, wanted: GtidPosition, first: GtidPosition | undefined): boolean {
-  const news = first === undefined ? wanted : withoutCommon(wanted, first);
-  if (hasReached(facts, news)) return false;
+/**
+ * The first look at something that the replica lacks; undefined when it lacks nothing for certain. Unknown while it lacks what
+ * the primary had at the very first look and was not seen yet to get anything: that may be of any age. The members of a group
+ * are not compared.
+ */
+function lackOf(replica: UpNode, record: PrimaryRecord): PrimaryLook | 'unknown' | undefined {
+  const { facts, seenAt } = replica;
+  if (facts.group !== undefined) return undefined;
+  const looks = record.looks.filter(({ at }) => at <= seenAt);
+  const base = record.first.position;
+  const newest = looks.length === 0 ? base : looks.at(-1)?.position;
+  if (newest === undefined || hasReached(facts, newest)) return undefined;
+  if (base !== undefined && !isSeenToLive(replica, record, newest, base)) {
+    if (certainlyLacks(facts, withoutForeign(facts, base))) return 'unknown';
+  }
+  const isLacked = ({ position }: PrimaryLook): boolean =>
+    position !== undefined && certainlyLacks(facts, expectedOf(facts, position, base));
+  const remembered = record.lacked.get(replica.id);
+  return remembered !== undefined && isLacked(remembered) ? remembered : looks.find(isLacked);
+}
+
+/** Whether the replica was seen to get anything from the primary since that was first looked at. */
+function isSeenToLive(
+  { facts, heardAt, upstream }: UpNode,
+  { node, first }: PrimaryRecord,
+  newest: GtidPosition,
+  base: GtidPosition,
+): boolean {
+  // What a replica further down hears comes from the server between, which may be cut off itself.
+  const hasHeard = heardAt !== undefined && heardAt > first.at && upstream?.[0] === node;
+  return hasHeard || hasAppliedNews(facts, newest, base);
+}
+
+/** What of `wanted` the replica must get, when the primary had `base` at the first look. */
+function expectedOf(facts: ServerFacts, wanted: GtidPosition, base: GtidPosition | undefined): GtidPosition {
+  if (base === undefined) return wanted;
+  const news = withoutCommon(wanted, base);
+  // A position of MariaDB does not tell what is old in a domain: only whole domains may be missing for good.
+  return wanted.flavor === 'mysql' ? news : withoutForeign(facts, wanted, news);
+}
+
+/** `wanted` without the domains of MariaDB that the replica has nothing of, although it has others, but with all of `news`. */
+function withoutForeign(facts: ServerFacts, wanted: GtidPosition, news?: GtidPosition): GtidPosition {
+  const applied = appliedPosition(facts);
+  if (wanted.flavor !== 'mariadb' || applied?.flavor !== 'mariadb' || applied.gtids.length === 0)
+    return wanted;
+  const kept = news?.flavor === 'mariadb' ? news.gtids : [];
+  const gtids = wanted.gtids.filter(
+    (gtid) => kept.includes(gtid) || applied.gtids.some(({ domain }) => domain === gtid.domain),
+  );
+  return { ...wanted, text: mariadbGtidText(gtids), gtids };
+}
+
+/** Whether a replica certainly lacks something of `wanted`. */
+function certainlyLacks(facts: ServerFacts, wanted: GtidPosition): boolean {
+  if (hasReached(facts, wanted)) return false;
   const isLogged = facts.flavor === 'mysql' || (facts.gtidState ?? '') !== '';
-  return isLogged || !gtidReached(facts.flavor, facts.gtidApplied ?? '', news.text);
+  return isLogged || !gtidReached(facts.flavor, facts.gtidApplied ?? '', wanted.text);
 }
 
 /** The heartbeat that the replica has was written on the primary at a time that we know, since we know the primary's clock. */
-function byHeartbeat(
-  replica: Extract<NodeDescription, { state: 'up' }>,
-  { serverId, looks }: PrimaryRecord,
-): Lag | undefined {
+function byHeartbeat(replica: UpNode, { serverId, looks }: PrimaryRecord): Lag | undefined {
   const beat = replica.facts.heartbeats?.[serverId];
   const newest = looks.at(-1);
   if (beat === undefined || newest?.beat === undefined) return undefined;

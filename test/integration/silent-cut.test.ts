@@ -70,11 +70,22 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
         await servers.primary.query('INSERT INTO shop.t VALUES (1)');
         return !isReader(client);
       });
+      // Who comes now has never seen the replica in step, and cannot tell how long it has not been.
+      const late = await clientWith('auto');
+      expect(isReader(late)).toBe(false);
+      const lateLook = () => late.topology().nodes.find(({ id }) => id === replica.id);
+      await eventually('the late one looks again', () => {
+        const node = lateLook();
+        return node?.state === 'up' && node.upSince !== undefined && node.seenAt > node.upSince;
+      });
+      expect(isReader(late)).toBe(false);
+      expect(lateLook()).toMatchObject({ lag: { ms: null } });
       expect(isReader(gullible)).toBe(true);
       const [row] = await replica.query(isMysql ? 'SHOW REPLICA STATUS' : 'SHOW SLAVE STATUS');
       expect(row?.['Seconds_Behind_Source'] ?? row?.['Seconds_Behind_Master']).toBe(0);
     } finally {
       cut.heal();
     }
+    await eventually('the replica serves them all again', () => clients.every(isReader), 60_000);
   });
 });

@@ -87,6 +87,114 @@ describe('as reported, but at least as compared', () => {
     ).toBe(2_000);
   });
 
+  test('what it lacks grows older for ever, however many looks are forgotten meanwhile', () => {
+    const many = Array.from({ length: 300 }, (_, n) => [(n + 1) * 100, { a: a(n + 2), b: b(1) }] as const);
+    const topology = seen('compared', [[0, { a: a(1), b: b(1) }], ...many]);
+    expect(lagAt(topology, 30_000)).toBe(29_900);
+    const inStep = observe(topology, observationOf('b', b(301), 30_100));
+    expect(lagAt(inStep, 30_100)).toBe(0);
+    // What it lacks the next time is counted from then.
+    const again = observe(
+      observe(inStep, observationOf('a', a(302), 30_200)),
+      observationOf('b', b(301), 31_000),
+    );
+    expect(lagAt(again, 31_000)).toBe(800);
+  });
+
+  describe('a replica that lacks what the primary had at the first look', () => {
+    const heard = (position: string, gtid: string): Finding =>
+      slave(
+        'b',
+        'a',
+        { lagMs: 0, reception: { position, heartbeats: 0, heartbeatMs: 30_000, errno: 0 } },
+        { gtid },
+      );
+
+    test('may have been cut off long before: how late it is is unknown, until it gets anything', () => {
+      const rounds = Array.from(
+        { length: 100 },
+        (_, n) => [n * 1_000, { a: a(10 + n), b: heard('1', gtids({ a: 9 })) }] as const,
+      );
+      expect(lagAt(seen('compared', rounds.slice(0, 1)), 0)).toBeNull();
+      expect(lagAt(seen('compared', rounds), 99_000)).toBeNull();
+      const replicaFirst = [
+        [0, { b: b(9) }],
+        [10, { a: a(10) }],
+      ] as const;
+      expect(lagAt(seen('compared', replicaFirst), 10)).toBeNull();
+      const alive = [100_000, { a: a(110), b: heard('2', gtids({ a: 110 })) }] as const;
+      expect(lagAt(seen('compared', [...rounds, alive]), 100_000)).toBe(0);
+    });
+
+    test('lives when it receives; what it lacks of the first look does not count then', () => {
+      const old = gtids({ a: 10, c: 3 });
+      const rounds = [
+        [0, { a: a(0, old), b: heard('1', gtids({ a: 10 })) }],
+        [1_000, { a: a(0, old), b: heard('2', gtids({ a: 10 })) }],
+      ] as const;
+      expect(lagAt(seen('compared', rounds.slice(0, 1)), 0)).toBeNull();
+      expect(lagAt(seen('compared', rounds), 1_000)).toBe(0);
+    });
+
+    test('does not live because the server between hears something', () => {
+      const between = (position: string): Finding =>
+        slave(
+          'c',
+          'b',
+          { lagMs: 0, reception: { position, heartbeats: 0, heartbeatMs: 30_000, errno: 0 } },
+          { gtid: gtids({ a: 9 }) },
+        );
+      let topology = initialTopology(seeds({ a: 'primary', b: 'replica', c: 'replica' }), 'compared');
+      for (const [at, position] of [
+        [0, '1'],
+        [1_000, '2'],
+        [2_000, '3'],
+      ] as const) {
+        for (const [node, finding] of Object.entries({ a: a(10), b: b(9), c: between(position) }))
+          topology = observe(topology, observationOf(node, finding, at));
+      }
+      const c = topology.nodes[2];
+      expect(c && effectiveLagMs(c, 2_000)).toBeNull();
+    });
+
+    test('on MariaDB only whole domains may be missing for good', () => {
+      const maria = (gtid: string): Finding => master('a', { flavor: 'mariadb', gtid, gtidState: gtid });
+      const other = (gtidApplied: string): Finding =>
+        slave(
+          'b',
+          'a',
+          { lagMs: 0 },
+          { flavor: 'mariadb', gtid: gtidApplied, gtidApplied, gtidState: gtidApplied },
+        );
+      const lag = (primary: string, ...replica: string[]): number | null => {
+        const looks = replica.map((has, n) => [n * 1_000, { a: maria(primary), b: other(has) }] as const);
+        return lagAt(seen('compared', looks), (replica.length - 1) * 1_000);
+      };
+      expect(lag('0-1-9', '0-1-8', '0-1-8')).toBeNull();
+      expect(lag('0-1-9', '', '')).toBeNull();
+      expect(lag('0-1-9', '0-1-8', '0-1-9')).toBe(0);
+      expect(lag('0-1-9,5-1-3', '0-1-9', '0-1-9')).toBe(0);
+    });
+
+    test('on MariaDB is as late as the first look once it lives', () => {
+      const maria = (n: number): Finding =>
+        master('a', { flavor: 'mariadb', gtid: `0-1-${n}`, gtidState: `0-1-${n}` });
+      const other = (position: string): Finding =>
+        slave(
+          'b',
+          'a',
+          { lagMs: 0, reception: { position, heartbeats: 0, heartbeatMs: 30_000, errno: 0 } },
+          { flavor: 'mariadb', gtid: '0-1-8', gtidApplied: '0-1-8', gtidState: '0-1-8' },
+        );
+      const rounds = [
+        [0, { a: maria(9), b: other('1') }],
+        [1_000, { a: maria(9), b: other('2') }],
+        [3_000, { a: maria(9), b: other('2') }],
+      ] as const;
+      expect(lagAt(seen('compared', rounds), 3_000)).toBe(3_000);
+    });
+  });
+
   test('without GTIDs, and on MariaDB without a log, no more is claimed than is certain', () => {
     expect(
       lagAt(
