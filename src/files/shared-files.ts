@@ -252,7 +252,8 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
   }
 
   /**
-   * Walks over all files and makes the mounts alike. What other programs put on one mount gets to the others this way.
+   * Walks over all files and makes the mounts alike. What other programs put on one mount gets to the others this way. Permission
+   * bits go along with a copy; a file of which only they differ is left alone.
    *
    * @throws StormlampError `ERR_STORE_DOWN` or `ERR_MOUNT_DOWN` when a mount breaks down on the way, `ERR_ABORTED`.
    */

@@ -24,11 +24,11 @@ export class PhpSettingsReader {
     return /^(?:true|yes|on)$/i.test(value) || (Number.parseInt(value, 10) || 0) !== 0;
   }
 
-  /** The setting as an integer; another value is refused. */
+  /** The setting as an integer, with PHP's prefixes: `010` is 8. Another value is refused. */
   integer(name: string, fallback: number, min = 0): number {
     const value = this.#settings.get(name);
     if (value === undefined || value === '') return fallback;
-    const number = Number(value);
+    const number = DECIMAL.has(name) ? Number(value) : integerOf(value.trim());
     if (Number.isInteger(number) && number >= min) return number;
     this.refuse(name, `it is not an integer of at least ${min}`);
     return fallback;
@@ -47,4 +47,17 @@ export class PhpSettingsReader {
       `PHP's settings ask for what the session store cannot do:\n- ${this.#troubles.join('\n- ')}`,
     );
   }
+}
+
+/** Settings that PHP reads as decimal numbers, whatever they begin with (`strtol` with base 10). */
+const DECIMAL: ReadonlySet<string> = new Set([
+  'session.sid_length',
+  'session.sid_bits_per_character',
+  'memcache.session_redundancy',
+]);
+
+/** What PHP makes of a number (`zend_ini_parse_quantity`); NaN where it would read a part of it only. */
+function integerOf(text: string): number {
+  if (/^[+-]?0[0-7]+$/.test(text)) return Number.parseInt(text, 8);
+  return /^[+-]?(?:0\d|\d*\.?\d*e)/i.test(text) ? Number.NaN : Number(text);
 }

@@ -9,12 +9,14 @@ export type PhpSettings = ReadonlyMap<string, string>;
  * The settings in the text of a php.ini, later lines before earlier ones (Zend/zend_ini_scanner.l).
  *
  * The settings of a pool of PHP-FPM (`php_admin_value[session.save_path] = …`) are read, too, since they come before those of
- * the php.ini. `[PATH=…]` and `[HOST=…]` sections, which hold only for some requests, are left out.
+ * the php.ini. `[PATH=…]` and `[HOST=…]` sections, which hold only for some requests, are left out, with everything after
+ * them: no other section ends one.
  *
  * @param env values for `${NAME}`
  * @param where what is read, for errors
  * @throws StormlampError `ERR_UNSUPPORTED` for a setting of sessions of which PHP may make something else than is read
- * here (an operator, a constant), and for a quotation mark that is never closed.
+ * here (an operator, a constant), for a quotation mark that is never closed, and for pools in one file that have different
+ * settings of sessions.
  */
 export function parsePhpIni(
   text: string,
@@ -24,6 +26,8 @@ export function parsePhpIni(
   const settings = new Map<string, string>();
   const lookUp = (name: string): string | undefined => settings.get(name) ?? env[name];
   let conditional = false;
+  let pool = '';
+  const pooled = new Map<string, { readonly pool: string; readonly value: string }>();
   let at = text.startsWith('\uFEFF') ? 1 : 0;
   while (at < text.length) {
     ENTRY.lastIndex = at;
@@ -36,10 +40,12 @@ export function parsePhpIni(
     const begin = at;
     at += all.length;
     if (section !== undefined) {
-      conditional = /^(?:path|host)\s*=/i.test(section);
+      conditional ||= /^(?:path|host)\s*=/i.test(section);
+      pool = section.trim();
       continue;
     }
-    const name = /^php_(?:admin_)?(?:value|flag)\[([^\]]+)\]$/.exec(raw.trim())?.[1] ?? raw.trim();
+    const ofPool = /^php_(?:admin_)?(?:value|flag)\[([^\]]+)\]$/.exec(raw.trim())?.[1];
+    const name = ofPool ?? raw.trim();
     if (equals === undefined) {
       if (!conditional && name !== '') settings.set(name, '');
       continue;
@@ -48,6 +54,12 @@ export function parsePhpIni(
     at = end;
     if (doubt === UNCLOSED || (doubt !== undefined && !conditional && SESSION_SETTING.test(name)))
       refuse(where, text.slice(0, begin).split(/\r\n|\r|\n/).length, name, doubt);
+    if (ofPool !== undefined && SESSION_SETTING.test(name)) {
+      const other = pooled.get(name);
+      if (other !== undefined && other.pool !== pool && other.value !== value)
+        refusePools(where, name, other.pool, pool);
+      pooled.set(name, { pool, value });
+    }
     if (!conditional && name !== '') settings.set(name, value);
   }
   return settings;
@@ -67,6 +79,13 @@ function refuse(where: string, line: number, name: string, doubt: string): never
   throw new StormlampError(
     ErrorCode.UNSUPPORTED,
     `${name} in ${where}, line ${line}, has ${doubt}, of which PHP may make something else than is read here; put the value as plain text between double quotes`,
+  );
+}
+
+function refusePools(where: string, name: string, one: string, other: string): never {
+  throw new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    `${name} in ${where} differs between the pools [${one}] and [${other}]; name a file with the pool that serves the site, or what its phpinfo() prints`,
   );
 }
 

@@ -6,8 +6,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isStormlampError } from '../../src/common/stormlamp-error.js';
 import { createSessionStore } from '../../src/index.js';
-import { readPhpSettings } from '../../src/session/php-ini.js';
+import { readPhpSettings, withPhpIni } from '../../src/session/php-ini.js';
 import { parsePhpIni } from '../../src/session/php-settings.js';
+import type { SessionOptions } from '../../src/session/session-options.js';
 import { resolveStoreOptions } from '../../src/session/store-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 
@@ -289,6 +290,16 @@ describe('what PHP makes of the text of a php.ini', () => {
     );
     expect(nodeReads('error_reporting = E_ALL & ~E_NOTICE')).not.toBe('refused');
   });
+});
+
+test('numbers with a leading zero are what PHP makes of them', async () => {
+  const ini = { 'session.cookie_lifetime': '010', 'session.sid_length': '032' };
+  const { stdout } = await servers.php(
+    `<?php echo session_get_cookie_params()['lifetime'], ' ', strlen(session_create_id());`,
+    { ini },
+  );
+  const { cookie, ids } = withPhpIni({ phpIni: file(iniText(ini)), mounts: [root] }) as SessionOptions;
+  expect(`${(cookie?.lifetimeMs ?? 0) / 1000} ${ids?.length}`).toBe(stdout);
 });
 
 describe('what phpinfo() prints', () => {

@@ -17,10 +17,12 @@ from_env = \${CACHE}:11211
 with_default = \${NOTHING:-x}
 extension=memcached.so
 extension=igbinary.so
+[PHP]
+last = 1
 [PATH=/var/www/other]
 session.name=OTHER
 [PHP]
-last = 1
+session.gc_maxlifetime = 77
 `;
   expect(Object.fromEntries(parsePhpIni(text, { CACHE: 'cache9' }))).toEqual({
     'session.save_handler': 'memcached',
@@ -36,6 +38,18 @@ last = 1
     extension: 'igbinary.so',
     last: '1',
   });
+});
+
+const pools = (one: string, other: string): string =>
+  `[www]\nphp_value[session.save_path] = ${one}\n[admin]\nphp_admin_value[session.save_path] = ${other}\n`;
+
+test('two pools of one file that have different settings of sessions are refused', () => {
+  expect(() => parsePhpIni(pools('a:11211', 'b:11211'), {}, 'www.conf')).toThrow(
+    'session.save_path in www.conf differs between the pools [www] and [admin]',
+  );
+  expect(parsePhpIni(pools('a:11211', 'a:11211')).get('session.save_path')).toBe('a:11211');
+  const again = '[www]\nphp_value[session.name] = A\nphp_value[session.name] = B\n';
+  expect(parsePhpIni(again).get('session.name')).toBe('B');
 });
 
 test('the output of php -i is read by its local values', () => {
