@@ -5,6 +5,7 @@ import { Deadline } from '../common/deadline.js';
 import { describeError, ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import { afterFailure, type ConnectBackoff, NO_BACKOFF, refusalOf } from './connect-backoff.js';
 import type { ConnectionFactory } from './connection-factory.js';
+import { LATE_AFTER_MS, LateAttempts } from './late-attempts.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { FailedSlot, PoolSlot } from './pool-slot.js';
 
@@ -24,6 +25,8 @@ export interface ConnectionMakerOptions {
   readonly factory: ConnectionFactory;
   /** Who is asked and told. */
   readonly hooks: ConnectHooks;
+  /** Told when an attempt is not answered for so long that nobody should count on it. */
+  readonly onLate: () => void;
   /** Limit of one attempt, in milliseconds. */
   readonly limitMs: number;
   /** Life of a connection in milliseconds; 0 has no end. */
@@ -37,11 +40,20 @@ export interface ConnectionMakerOptions {
 /** Makes connections to one node. */
 export class ConnectionMaker {
   readonly #options: ConnectionMakerOptions;
+  readonly #late: LateAttempts;
   #backoff: ConnectBackoff = NO_BACKOFF;
+  /** When the last connection was made. */
+  #madeAt = Number.NEGATIVE_INFINITY;
 
   /** Takes its parts; connects nothing yet. */
   constructor(options: ConnectionMakerOptions) {
     this.#options = options;
+    this.#late = new LateAttempts(options.onLate);
+  }
+
+  /** Attempts under way that were not answered for long. */
+  get late(): number {
+    return this.#late.count;
   }
 
   /** What the last attempt failed with; undefined when it did not. */
@@ -71,10 +83,13 @@ export class ConnectionMaker {
     } catch (error) {
       return new FailedSlot(error);
     }
+    const began = clock.now();
+    const over = this.#late.begin();
     try {
       const connection = await factory.connect(Deadline.of({ timeoutMs: limitMs, signal }));
       connection.generation = generation;
       this.#backoff = NO_BACKOFF;
+      this.#madeAt = clock.now();
       ticket?.success();
       hooks.onConnected?.(connection);
       return new PoolSlot(connection, expiryOf(clock.now(), lifetimeMs));
@@ -82,9 +97,13 @@ export class ConnectionMaker {
       const error = thrown instanceof Error ? thrown : new Error(describeError(thrown));
       ticket?.failure(error);
       if (isStormlampError(error, ErrorCode.ABORTED)) return new FailedSlot(error);
-      this.#backoff = afterFailure(this.#backoff, error, clock.now());
+      // One that was lost long before another was made says nothing about the next.
+      const isOutdated = this.#madeAt >= began + LATE_AFTER_MS;
+      if (!isOutdated) this.#backoff = afterFailure(this.#backoff, error, clock.now());
       hooks.onConnectError?.(error);
-      return new FailedSlot(error);
+      return new FailedSlot(error, isOutdated);
+    } finally {
+      over();
     }
   }
 }

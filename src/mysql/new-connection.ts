@@ -9,7 +9,7 @@ import { callListener } from '../common/safe-listener.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { ConnectionFactory } from './connection-factory.js';
 import type { PhysicalConnection } from './physical-connection.js';
-import { isHeader } from './send-statement.js';
+import { isHeader } from './result-header.js';
 import { isOrderly } from './session-state.js';
 import { sqlModeTold } from './sql-mode.js';
 

@@ -11,6 +11,7 @@ import type { NodeId } from '../common/node-address.js';
 import type { ConnectionFactory } from './connection-factory.js';
 import { type ConnectHooks, ConnectionMaker } from './connection-maker.js';
 import { HotStack } from './hot-stack.js';
+import { LATE_AFTER_MS } from './late-attempts.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { type PoolStats, poolClosed, poolQueueFull, poolTimeout, reportLeak } from './pool-errors.js';
 import type { ResolvedPoolOptions } from './pool-options.js';
@@ -68,6 +69,7 @@ export class NodePool {
     this.#maker = new ConnectionMaker({
       factory,
       hooks: options,
+      onLate: () => this.#openForWaiters(),
       limitMs: settings.acquireTimeoutMs,
       lifetimeMs: settings.maxLifetimeMs,
       signal,
@@ -204,6 +206,11 @@ export class NodePool {
     this.#emptied ??= this.#empty();
   }
 
+  /** Connections that come soon: one that is late may never do so, and another is made beside it. */
+  get #expected(): number {
+    return Math.max(0, this.#coming - this.#maker.late);
+  }
+
   #mayOpen(): boolean {
     // A connection that rests in the store needs a borrower's place only; a new one needs room as well.
     const { lent, busy } = this.#slots;
@@ -212,7 +219,7 @@ export class NodePool {
   }
 
   #openForWaiters(): void {
-    while (this.#queue.size > this.#coming && this.#mayOpen()) this.#open();
+    while (this.#queue.size > this.#expected && this.#mayOpen()) this.#open();
   }
 
   #keepMinimum(): void {
@@ -233,7 +240,7 @@ export class NodePool {
     this.#coming -= 1;
     if (slot instanceof FailedSlot) {
       this.#store.drop(slot);
-      this.#failed(slot.error);
+      this.#failed(slot);
       return;
     }
     if (slot.state === 'new') {
@@ -247,11 +254,18 @@ export class NodePool {
   }
 
   /** A connection could not be made: callers for whom no other is coming are told why. */
-  #failed(error: unknown): void {
+  #failed({ error, isOutdated }: FailedSlot): void {
     const othersWillCome = this.#slots.lent + this.#slots.busy > 0;
-    if (othersWillCome && classifyServerError(error).kind === 'overload') {
+    if (isOutdated) this.#openForWaiters();
+    else if (othersWillCome && classifyServerError(error).kind === 'overload') {
       this.#timers.retryIn(this.#maker.pauseMs + 1, () => this.#openForWaiters());
-    } else this.#queue.turnAway(error, this.#coming);
+    } else {
+      this.#queue.turnAway(error, this.#coming);
+      // Those who still wait do so for one that is late.
+      if (this.#queue.size > this.#expected) {
+        this.#timers.retryIn(this.#maker.pauseMs + LATE_AFTER_MS, () => this.#openForWaiters());
+      }
+    }
     this.#noteQuiet();
   }
 

@@ -30,7 +30,7 @@ export function poolTimeout(
   const remedy =
     connectError === undefined
       ? borrowed < max
-        ? 'the server is slow to accept a new one'
+        ? 'the server is slow to accept a new one, or something in between loses packets'
         : 'raise `pool.max`, shorten transactions, or set `pool.leakAfterMs` to find connections that are not released'
       : `the last attempt to make one failed: ${describeError(connectError)}`;
   return new StormlampError(

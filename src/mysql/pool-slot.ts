@@ -42,10 +42,13 @@ export class PoolSlot {
 export class FailedSlot {
   /** Why there is no connection. */
   readonly error: unknown;
+  /** Whether it was a late one of which nobody waits to hear, because another connection was made meanwhile. */
+  readonly isOutdated: boolean;
 
   /** Keeps the reason. */
-  constructor(error: unknown) {
+  constructor(error: unknown, isOutdated = false) {
     this.error = error;
+    this.isOutdated = isOutdated;
   }
 }
 

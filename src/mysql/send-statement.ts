@@ -1,8 +1,9 @@
 /** Sends one statement over one physical connection, by mysql2's callback API, and stops waiting at the deadline. */
-import type { ExecuteValues, FieldPacket, Query, QueryResult, QueryValues, ResultSetHeader } from 'mysql2';
+import type { ExecuteValues, FieldPacket, Query, QueryResult, QueryValues } from 'mysql2';
 import { aborted, type Deadline } from '../common/deadline.js';
 import type { DeferredCommand } from './deferred-command.js';
 import type { PhysicalConnection } from './physical-connection.js';
+import { isHeader } from './result-header.js';
 import type { Statement, StatementAnswer } from './statement.js';
 import { noteUnexecuted } from './unexecuted.js';
 
@@ -116,11 +117,6 @@ export function statusOf([rows, fields]: StatementAnswer): number | undefined {
         ? rows.at(-1)
         : undefined;
   return isHeader(header) ? header.serverStatus : undefined;
-}
-
-/** Whether an answer is that of a statement without rows. */
-export function isHeader(value: unknown): value is ResultSetHeader {
-  return typeof value === 'object' && value !== null && value.constructor?.name === 'ResultSetHeader';
 }
 
 function submit(

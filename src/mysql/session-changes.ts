@@ -1,6 +1,6 @@
 /** Whether a statement has left something in its session, as far as its text and its answer show. */
 import type { Classification } from './classifier/classification.js';
-import { isHeader } from './send-statement.js';
+import { isHeader } from './result-header.js';
 import { leavesTrace } from './session-state.js';
 
 /**

@@ -89,6 +89,8 @@ export function readStatement(
   if (form.infileStreamFactory !== undefined) {
     form.infileStreamFactory = guardLocalFile(form.infileStreamFactory);
   }
+  // A longer timer would fire at once.
+  if (form.timeout !== undefined && form.timeout > LONGEST_MS) form.timeout = LONGEST_MS;
   const given = values ?? form.values;
   const asksOfReads = after !== undefined || maxLagMs !== undefined || preference !== undefined;
   const isLimited = timeoutMs !== undefined || signal !== undefined || asksOfReads;
@@ -101,6 +103,9 @@ export function readStatement(
     limits,
   };
 }
+
+/** The longest time that a timer can wait, about 24 days. */
+const LONGEST_MS = 2_147_483_647;
 
 const LIMIT_SPELLINGS: ReadonlyMap<string, string> = new Map(
   ['timeoutMs', 'signal', 'maxLagMs', 'preference'].map((name) => [name.toLowerCase(), name]),

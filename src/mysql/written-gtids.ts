@@ -2,6 +2,7 @@
 import type { ResultSetHeader } from 'mysql2';
 import { type GtidPosition, readGtidPosition } from '../topology/gtid-position.js';
 import type { Flavor } from '../topology/node-description.js';
+import { isHeader } from './result-header.js';
 import type { StatementAnswer } from './statement.js';
 
 /** What an answer tells. */
@@ -23,10 +24,10 @@ interface TrackedHeader extends ResultSetHeader {
 
 /** Reads the result of a statement, as a call of `query` or `execute` gives it, of a server of `flavor`. */
 export function writtenGtids(flavor: Flavor, result: StatementAnswer[0] | undefined): WrittenGtids {
-  if (isHeader(result)) return ofHeaders(flavor, [result], false);
+  if (isTracked(result)) return ofHeaders(flavor, [result], false);
   if (!Array.isArray(result)) return { position: undefined, hasRows: false, changed: false };
   // Several results: a header or a list of rows each. One result of rows has no header in it.
-  const headers = (result as readonly unknown[]).filter(isHeader);
+  const headers = (result as readonly unknown[]).filter(isTracked);
   const hasRows = headers.length === 0 || headers.length < result.length;
   return ofHeaders(flavor, headers, hasRows);
 }
@@ -49,6 +50,6 @@ function ofHeaders(flavor: Flavor, headers: readonly TrackedHeader[], hasRows: b
   return { position: position?.text === '' ? undefined : position, hasRows, changed };
 }
 
-function isHeader(value: unknown): value is TrackedHeader {
-  return typeof value === 'object' && value !== null && value.constructor?.name === 'ResultSetHeader';
+function isTracked(value: unknown): value is TrackedHeader {
+  return isHeader(value);
 }

@@ -1,5 +1,5 @@
 /** A node's pool against real servers of both families: what it survives, and what its callers are told. */
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Deadline } from '../../src/common/deadline.js';
 import { ErrorCode } from '../../src/common/stormlamp-error.js';
@@ -334,6 +334,39 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
       message: expect.stringContaining('resolved'),
     });
     await expect(open({}, { ssl: true }).acquire(soon())).rejects.toMatchObject({ code: ErrorCode.PROTOCOL });
+  });
+
+  test('an attempt to connect that is never answered does not hold up its caller', async () => {
+    const { hostname, port } = new URL(cluster.options().mysql.primary);
+    const sockets: Socket[] = [];
+    let accepted = 0;
+    const network = createServer((client) => {
+      sockets.push(client.on('error', () => undefined));
+      accepted += 1;
+      // Nothing of the first one arrives.
+      if (accepted === 1) return;
+      const server = connect(Number(port), hostname).on('error', () => client.destroy());
+      sockets.push(server);
+      client.pipe(server).pipe(client);
+    });
+    await new Promise<void>((resolve) => network.listen(0, '127.0.0.1', resolve));
+    const address = network.address();
+    const pool = open(
+      { max: 4, acquireTimeoutMs: 50_000 },
+      {
+        host: '127.0.0.1',
+        port: typeof address === 'object' ? (address?.port ?? 0) : 0,
+        connectTimeout: 60_000,
+      },
+    );
+    try {
+      const connection = await pool.acquire(Deadline.of({ timeoutMs: 40_000 }));
+      expect(await read(connection, '1')).toBe(1);
+      pool.release(connection);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      network.close();
+    }
   });
 
   if (flavor === 'mysql') {

@@ -248,6 +248,56 @@ describe('waiting', () => {
     }
     expect(factory.attempts).toBe(1);
   });
+
+  test('an attempt that is not answered does not hold up those who come, or wait, half a second later', async () => {
+    factory.outcome = (attempt) => (attempt === 1 ? 'wait' : 'ok');
+    open({ max: 5 });
+    const early = pool.acquire(Deadline.of({ timeoutMs: 50 })).catch((error: unknown) => error);
+    await pass(60);
+    expect(await early).toMatchObject({ code: ErrorCode.POOL_TIMEOUT });
+    const waiting = pool.acquire(NO_LIMIT);
+    await pass(400);
+    expect(factory.attempts).toBe(1);
+    await pass(100);
+    expect(await outcomeOf(waiting)).toHaveProperty('value');
+    expect(factory.attempts).toBe(2);
+  });
+
+  test('attempts that are never answered do not go beyond the maximum', async () => {
+    factory.always('wait');
+    open({ max: 3 });
+    const waiting = pool.acquire(NO_LIMIT);
+    waiting.catch(() => undefined);
+    for (let round = 0; round < 9; round += 1) await pass(500);
+    expect(factory.attempts).toBe(3);
+    factory.settle('ok', 3);
+    expect(await outcomeOf(waiting)).toHaveProperty('value');
+    await settled();
+    expect(pool.stats).toMatchObject({ total: 3, idle: 2, borrowed: 1, waiting: 0 });
+  });
+
+  test('the failure of an attempt that another one has overtaken is nobody else’s', async () => {
+    factory.outcome = (attempt) => (attempt === 1 ? 'wait' : 'ok');
+    open({ max: 2 });
+    const first = pool.acquire(NO_LIMIT);
+    await pass(600);
+    const held = await first;
+    const waiting = pool.acquire(NO_LIMIT);
+    factory.settle(refused());
+    expect(await outcomeOf(waiting)).toHaveProperty('value');
+    expect(pool.stats).toMatchObject({ total: 2, borrowed: 2 });
+    expect(await waiting).not.toBe(held);
+  });
+
+  test('who waits for an attempt that is late is not forgotten when the one beside it fails', async () => {
+    factory.outcome = (attempt) => (attempt === 1 ? 'wait' : attempt === 2 ? refused() : 'ok');
+    open({ max: 3 });
+    const waiting = pool.acquire(NO_LIMIT);
+    await pass(500);
+    expect(factory.attempts).toBe(2);
+    await pass(2_000);
+    expect(await outcomeOf(waiting)).toHaveProperty('value');
+  });
 });
 
 describe('a node that cannot be connected to', () => {

@@ -26,6 +26,17 @@ test('an options object keeps the names of the driver and loses ours', () => {
   expect(statement.limits).toEqual({ timeoutMs: 9, signal });
 });
 
+test.each([
+  [3e9, 2_147_483_647],
+  [Number.POSITIVE_INFINITY, 2_147_483_647],
+  [2_147_483_647, 2_147_483_647],
+  [0, 0],
+  [undefined, undefined],
+])('a timeout of %s is one that a timer can wait', (timeout, expected) => {
+  const { form } = readStatement('query', { sql: 'SELECT 1', timeout: timeout as number }, undefined);
+  expect(form).toEqual({ sql: 'SELECT 1', timeout: expected });
+});
+
 test('an options object is not changed', () => {
   const options = Object.freeze({ sql: 'SELECT 1', timeoutMs: 9 });
   readStatement('query', options, undefined);
