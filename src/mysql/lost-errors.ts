@@ -1,7 +1,7 @@
 /** The errors of statements whose connection, transaction or outcome was lost: they say what is certain and what to do. */
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
-import type { Classification } from './classifier/classification.js';
+import type { Classification, TransactionEffect } from './classifier/classification.js';
 import type { Remedy } from './failure-policy.js';
 import { classifyServerError } from './server-error.js';
 
@@ -75,21 +75,31 @@ function partlyDone(node: NodeId, cause: unknown): StormlampError {
   );
 }
 
+/** What decides about a whole transaction: whether that happened is what matters, and not why nobody waited for it. */
+const DECISIONS: ReadonlyMap<TransactionEffect, string> = new Map([
+  ['commit', 'A COMMIT'],
+  ['xa-prepare', 'An XA PREPARE'],
+  ['xa-commit', 'An XA COMMIT'],
+  ['xa-rollback', 'An XA ROLLBACK'],
+]);
+
 /**
  * A write was under way when the connection was lost. When the caller's own deadline or signal was the reason, a plain
- * write keeps that error, and the unknown outcome is its cause; a commit is always `ERR_OUTCOME_UNKNOWN`.
+ * write keeps that error, and the unknown outcome is its cause; a commit, and the end or preparation of a distributed
+ * transaction, is always `ERR_OUTCOME_UNKNOWN`.
  */
 export function outcomeUnknown(node: NodeId, classification: Classification, cause: unknown): StormlampError {
   const { transaction } = classification;
-  const commit = transaction === 'commit' || transaction === 'xa-commit';
+  const decision = transaction === undefined ? undefined : DECISIONS.get(transaction);
+  const stopped = isStormlampError(cause, ErrorCode.TIMEOUT) || isStormlampError(cause, ErrorCode.ABORTED);
+  const event = stopped ? 'it was given up' : whatWasLost(cause);
   const unknown = new StormlampError(
     ErrorCode.OUTCOME_UNKNOWN,
-    `${commit ? 'A COMMIT' : 'A write'} was under way on ${node} when ${whatWasLost(cause)}; it may or may not have happened: ` +
+    `${decision ?? 'A write'} was under way on ${node} when ${event}; it may or may not have happened: ` +
       `${describeError(cause)}. Look at the data before doing it again`,
     { cause, node },
   );
-  const stopped = isStormlampError(cause, ErrorCode.TIMEOUT) || isStormlampError(cause, ErrorCode.ABORTED);
-  if (!stopped || commit) return unknown;
+  if (!stopped || decision !== undefined) return unknown;
   return new StormlampError(
     cause.code,
     `${cause.message}; the write may or may not have happened on ${node}`,

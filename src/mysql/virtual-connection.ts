@@ -9,6 +9,7 @@ import { handleName, isHeld, makeRoom } from './prepared-room.js';
 import { type PreparedHandle, prepareOn } from './prepared-statement.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
 import { readStatement, type Statement, type StatementAnswer, type StatementLimits } from './statement.js';
+import { TurnQueue } from './turn-queue.js';
 import { VirtualSession } from './virtual-session.js';
 
 /** What a virtual connection needs of its cluster. */
@@ -23,7 +24,7 @@ const ROLLBACK = readStatement('query', 'ROLLBACK', undefined);
 export class VirtualConnection {
   readonly #host: ConnectionHost;
   readonly #session: VirtualSession;
-  readonly #turns: (() => void)[] = [];
+  readonly #turns = new TurnQueue();
   readonly #onDone: () => void;
   #busy = false;
   #handles = 0;
@@ -248,7 +249,7 @@ export class VirtualConnection {
     if (this.#phase !== 'open')
       throw closed('This connection was released; take another one with getConnection()');
     if (this.#busy) {
-      const turn = new Promise<void>((resolve) => this.#turns.push(resolve));
+      const turn = new Promise<void>((resolve) => this.#turns.add(resolve));
       await deadline.race('Waiting for the statements before it', turn, () => this.#next());
     } else this.#busy = true;
     try {
@@ -264,7 +265,7 @@ export class VirtualConnection {
   }
 
   #next(): void {
-    const turn = this.#turns.shift();
+    const turn = this.#turns.take();
     if (turn !== undefined) {
       turn();
       return;

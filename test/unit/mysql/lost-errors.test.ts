@@ -36,11 +36,24 @@ test('a write that its caller stopped keeps the caller’s reason, and tells the
   expect(error.message).toContain('may or may not have happened');
 });
 
-test('a commit that its caller stopped is an unknown outcome first of all', () => {
-  const error = outcomeUnknown(node, commit, timeout);
-  expect(error.code).toBe(ErrorCode.OUTCOME_UNKNOWN);
-  expect(error.cause).toBe(timeout);
-});
+test.each([
+  ['COMMIT', /A COMMIT was under way/],
+  ["XA PREPARE 'x'", /An XA PREPARE was under way/],
+  ["XA COMMIT 'x'", /An XA COMMIT was under way/],
+  ["XA ROLLBACK 'x'", /An XA ROLLBACK was under way/],
+])(
+  '%s that its caller stopped is an unknown outcome first of all, and was given up, not lost',
+  (sql, message) => {
+    for (const reason of [timeout, new StormlampError(ErrorCode.ABORTED, 'The statement was aborted')]) {
+      const error = outcomeUnknown(node, classify(sql), reason);
+      expect(error.code).toBe(ErrorCode.OUTCOME_UNKNOWN);
+      expect(error.cause).toBe(reason);
+      expect(error.message).toMatch(message);
+      expect(error.message).toContain('when it was given up');
+      expect(error.message).not.toContain('connection was lost');
+    }
+  },
+);
 
 test('who stopped a statement hears of that, the next statement of the loss', () => {
   const loss = transactionGone(node, timeout);
