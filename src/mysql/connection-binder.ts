@@ -37,7 +37,7 @@ const REFUSAL_LIMIT = 5;
 /** Pause between two such refusals, in milliseconds. */
 const REFUSAL_PAUSE_MS = 100;
 
-/** How long a read waits while a primary is being replaced and no replica is known to be fresh, in milliseconds. */
+/** How long a read waits while a primary is replaced or let in again and no replica is known to be fresh, in milliseconds. */
 export const READ_PATIENCE_MS = 3_000;
 
 /** Pause between two looks for a node that may serve such a read, in milliseconds. */
@@ -55,7 +55,7 @@ export function tryBindReader(ports: SessionPorts, { scope }: CallContext, tried
   if (ports.router.preferenceIn(scope) === 'primary') return tryBindWriter(ports);
   const choice = readerNow(ports, scope, tried);
   if (choice instanceof Error) {
-    if (mayPass(ports, choice)) return undefined;
+    if (mayPass(ports, scope, choice)) return undefined;
     throw choice;
   }
   const { node, because, waitFor } = choice;
@@ -152,12 +152,16 @@ function readerNow(ports: SessionPorts, scope: CallContext['scope'], tried: Trie
   }
 }
 
-/** Between two primaries no node is known to be fresh for a moment; once there is a primary, that is over. */
-function mayPass(ports: SessionPorts, error: Error): boolean {
-  return ports.router.writer === undefined && isStormlampError(error, ErrorCode.NO_REPLICA);
+/**
+ * Between two primaries no node is known to be fresh for a moment; once there is a primary, that is over. One that comes back
+ * is there a moment before its breaker closes.
+ */
+function mayPass(ports: SessionPorts, scope: CallContext['scope'], error: Error): boolean {
+  if (!isStormlampError(error, ErrorCode.NO_REPLICA)) return false;
+  return ports.router.writer === undefined || ports.router.isShutOff(scope);
 }
 
-/** The node for a read; while a primary is being replaced, waits a little for one. */
+/** The node for a read; while a primary is being replaced, or let in again, waits a little for one. */
 async function readerInTime(
   ports: SessionPorts,
   { scope, deadline }: CallContext,
@@ -167,7 +171,7 @@ async function readerInTime(
   for (;;) {
     const choice = readerNow(ports, scope, tried);
     if (!(choice instanceof Error)) return choice;
-    if (!mayPass(ports, choice)) throw choice;
+    if (!mayPass(ports, scope, choice)) throw choice;
     if (patience === undefined) {
       patience = deadline.within(Math.max(0.001, Math.min(ports.blockMs, READ_PATIENCE_MS)));
       // Whoever waits for a writer makes the monitors look more often.

@@ -169,6 +169,19 @@ export class QueryRouter {
     return selectNodes(this.#view.topology(), { preference, maxLagMs, now, allows }).candidates.length > 0;
   }
 
+  /** Whether a read in `scope` could go to the primary if only its breaker let it through. */
+  isShutOff(scope: ActiveScope | undefined): boolean {
+    const { writer } = this;
+    if (writer === undefined || this.#view.allows(writer)) return false;
+    const { candidates } = selectNodes(this.#view.topology(), {
+      preference: this.preferenceIn(scope),
+      maxLagMs: scope?.maxLagMs ?? this.#reads.maxLagMs,
+      now: performance.now(),
+      allows: (node) => node === writer,
+    });
+    return candidates.some(({ id }) => id === writer);
+  }
+
   /** Whether `node` must be asked to catch up before every read that must see something. */
   hasBarrier(node: NodeId): boolean {
     const found = this.#view.topology().nodes.find(({ id }) => id === node);

@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Deadline } from '../../../src/common/deadline.js';
 import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
-import { bindWriter } from '../../../src/mysql/connection-binder.js';
+import { bindReader, bindWriter, tryBindReader } from '../../../src/mysql/connection-binder.js';
 import type { CallContext, SessionPorts } from '../../../src/mysql/session-ports.js';
 import { initialTopology } from '../../../src/topology/describe-topology.js';
 
@@ -53,4 +53,43 @@ test('the last error is told when the same node is still the primary', async () 
   const { ports, tried } = clusterOf(['a'], gone);
   await expect(bindWriter(ports, context)).rejects.toThrow('a is gone');
   expect(tried).toEqual(['a']);
+});
+
+describe('a read that no node may serve', () => {
+  /** A cluster whose primary is there; nobody serves reads until they were asked `refusals` times. */
+  function shutOff(isShutOff: boolean, refusals: number, blockMs = 30_000) {
+    let asked = 0;
+    const ports = {
+      router: {
+        writer: 'a',
+        preferenceIn: () => 'replica-preferred',
+        isShutOff: () => isShutOff,
+        reader: () => {
+          asked += 1;
+          if (asked > refusals) return { node: 'a', role: 'primary', because: '' };
+          throw new StormlampError(ErrorCode.NO_REPLICA, 'nobody serves');
+        },
+      },
+      blockMs,
+      checkOpen: () => undefined,
+      waitForWriter: () => Promise.resolve('a'),
+      node: (id: string) => ({ acquire: () => Promise.resolve(id), tryAcquire: () => id }),
+    };
+    return ports as unknown as SessionPorts;
+  }
+
+  test('waits while only the breaker of the primary is in the way', async () => {
+    expect(tryBindReader(shutOff(true, 1), context, { nodes: undefined })).toBeUndefined();
+    const bound = bindReader(shutOff(true, 3), context, { nodes: undefined });
+    await expect(bound).resolves.toMatchObject({ connection: 'a' });
+  });
+
+  test('but not for ever, and not for anything else', async () => {
+    const never = Number.POSITIVE_INFINITY;
+    await expect(bindReader(shutOff(true, never, 50), context, { nodes: undefined })).rejects.toThrow(
+      'nobody',
+    );
+    expect(() => tryBindReader(shutOff(false, 1), context, { nodes: undefined })).toThrow('nobody');
+    await expect(bindReader(shutOff(false, 1), context, { nodes: undefined })).rejects.toThrow('nobody');
+  });
 });

@@ -333,6 +333,30 @@ describe('a scope that wrote, and knows its GTID', () => {
   });
 });
 
+describe('the primary is shut off', () => {
+  const late = { ...healthy, b: slave('b', 'a', { lagMs: 60_000 }), c: 'refused' } as const;
+
+  test('while nothing but its breaker keeps reads away', () => {
+    see(late);
+    const router = routerOf();
+    expect(router.isShutOff(undefined)).toBe(false);
+    shut.add('a');
+    version += 1;
+    expect(() => router.reader(undefined)).toThrow(/its breaker is open/);
+    expect(router.isShutOff(undefined)).toBe(true);
+  });
+
+  test('not for reads that it would not serve anyway, and not when it is down or one of two', () => {
+    see(late);
+    shut.add('a');
+    expect(routerOf({ preference: 'replica' }).isShutOff(undefined)).toBe(false);
+    see({ ...late, a: 'refused' });
+    expect(routerOf().isShutOff(undefined)).toBe(false);
+    see({ a: master('a'), b: master('b') });
+    expect(routerOf().isShutOff(undefined)).toBe(false);
+  });
+});
+
 describe('the share of the primary', () => {
   test('0 lets no read fall back', () => {
     see({ ...healthy, b: 'refused', c: 'refused' });
