@@ -13,6 +13,12 @@ const UNTOLD = '*';
 /** Longer texts are no token of ours. */
 const TOKEN_LENGTH_LIMIT = 65_536;
 
+/**
+ * With so many intervals of MySQL's GTIDs, which lie between those of other clients, a scope knows enough of them: later writes
+ * count as untold, and the next position of the primary makes few intervals of all.
+ */
+const INTERVAL_LIMIT = 256;
+
 /** What a token says. */
 export interface CausalToken {
   /** The transactions; undefined when it names none. */
@@ -29,6 +35,14 @@ export function readCausalToken(text: string): CausalToken | undefined {
   if (rest === '') return { wanted: undefined, untold };
   const wanted = readAnyGtidPosition(rest);
   return wanted === undefined ? undefined : { wanted, untold };
+}
+
+/** The token for `wanted` and, with `untold`, for more than that. One that nobody would read says only that there is something. */
+export function causalTokenText(wanted: GtidPosition | undefined, untold: boolean): string {
+  const text = wanted?.text ?? '';
+  if (!untold && text.length <= TOKEN_LENGTH_LIMIT) return text;
+  const both = `${UNTOLD},${text}`;
+  return text === '' || both.length > TOKEN_LENGTH_LIMIT ? UNTOLD : both;
 }
 
 /** The causal state of one scope and the scopes within it. */
@@ -78,9 +92,7 @@ export class CausalState {
 
   /** The state as a string: `''`, a list of GTIDs, or `*` with or without such a list. */
   get token(): string {
-    const text = this.#wanted?.text ?? '';
-    if (!this.needsPrimary) return text;
-    return text === '' ? UNTOLD : `${UNTOLD},${text}`;
+    return causalTokenText(this.#wanted, this.needsPrimary);
   }
 
   /** Wants what `token` says, too. */
@@ -103,10 +115,14 @@ export class CausalState {
   /** A server told the GTIDs of what was written, on `node`. */
   noteWritten(position: GtidPosition, node?: NodeId): void {
     this.#wrote = true;
+    this.#outer?.noteWritten(position, node);
+    if (isLong(this.#wanted)) {
+      this.#untold += 1;
+      return;
+    }
     const isHere = node !== undefined && (this.#wanted === undefined || this.isProvenOn(node));
     this.#want(position);
     if (isHere) this.#proven = { node, wanted: this.#wanted };
-    this.#outer?.noteWritten(position, node);
   }
 
   /** Whether `node` is known to have all that is wanted. */
@@ -168,4 +184,12 @@ export class CausalState {
       else this.#wanted = both;
     }
   }
+}
+
+/** Whether so many intervals are known that one more write would cost more than to ask the primary once. */
+function isLong(position: GtidPosition | undefined): boolean {
+  if (position?.flavor !== 'mysql') return false;
+  let count = 0;
+  for (const intervals of position.set.values()) count += intervals.length;
+  return count >= INTERVAL_LIMIT;
 }

@@ -2,6 +2,7 @@
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { GtidPosition } from '../topology/gtid-position.js';
 import { nodeIn } from '../topology/topology-description.js';
+import { causalTokenText } from './causal-state.js';
 import type { ClusterCore } from './cluster-core.js';
 import { readStanding } from './gtid-wait.js';
 import type { CallContext } from './session-ports.js';
@@ -17,10 +18,10 @@ export async function causalToken(core: ClusterCore, result: unknown, context: C
     // What a call gives is often passed on as it came, with the fields.
     const shown = Array.isArray(result) ? result.filter((part) => part !== undefined) : result;
     const { position, hasRows } = writtenGtids(flavor, shown as StatementAnswer[0]);
-    if (position !== undefined && !hasRows) return position.text;
-    return (await primaryPosition(core, context)).text;
+    if (position !== undefined && !hasRows) return causalTokenText(position, false);
+    return causalTokenText(await primaryPosition(core, context), false);
   }
-  if (scope === undefined) return (await primaryPosition(core, context)).text;
+  if (scope === undefined) return causalTokenText(await primaryPosition(core, context), false);
   if (scope.causal.needsPrimary) {
     const take = scope.causal.beginPosition();
     take(await primaryPosition(core, context));

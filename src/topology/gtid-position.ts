@@ -46,15 +46,25 @@ export function readAnyGtidPosition(text: string): GtidPosition | undefined {
  */
 export function unitedPositions(one: GtidPosition, two: GtidPosition): GtidPosition | undefined {
   if (one === two) return one;
-  if (one.flavor === 'mysql' && two.flavor === 'mysql') {
-    const set = unitedSets(one.set, two.set);
-    return { flavor: 'mysql', text: mysqlGtidText(set), set };
-  }
+  if (one.flavor === 'mysql' && two.flavor === 'mysql') return mysqlPosition(unitedSets(one.set, two.set));
   if (one.flavor === 'mariadb' && two.flavor === 'mariadb') {
     const gtids = highestPerDomain([...one.gtids, ...two.gtids]);
     return { flavor: 'mariadb', text: mariadbGtidText(gtids), gtids };
   }
   return undefined;
+}
+
+/** A position whose text, which may be long and which few ask for, is made when it is asked for. */
+function mysqlPosition(set: MysqlGtidSet): GtidPosition {
+  let text: string | undefined;
+  return {
+    flavor: 'mysql',
+    set,
+    get text() {
+      text ??= mysqlGtidText(set);
+      return text;
+    },
+  };
 }
 
 /** What of `position` is not in `base`; on MariaDB, the domains that have moved since. */
@@ -166,7 +176,7 @@ function writtenByOthers(facts: ServerFacts, wanted: GtidPosition): GtidPosition
     return gtids.length === 0 ? undefined : { ...wanted, gtids };
   }
   const others = [...wanted.set].filter(([source]) => source.slice(0, 36) !== facts.serverUuid);
-  return others.length === 0 ? undefined : { ...wanted, set: new Map(others) };
+  return others.length === 0 ? undefined : mysqlPosition(new Map(others));
 }
 
 /**

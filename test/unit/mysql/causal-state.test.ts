@@ -41,6 +41,31 @@ describe('the state of a scope', () => {
     expect(state.token).toBe(`${A}:7-9,${A}:tag:3`);
   });
 
+  test('of a long job beside others stays short, and one position of the primary makes it whole again', () => {
+    const outer = new CausalState();
+    const state = new CausalState(outer);
+    for (let write = 1; write <= 20_000; write += 1) state.noteWritten(at(`${A}:${write * 2}`), 'a');
+    for (const each of [state, outer]) {
+      expect(each.token.length).toBeLessThan(4_096);
+      expect([each.needsPrimary, each.isUntold]).toEqual([true, true]);
+      expect(readCausalToken(each.token)).toMatchObject({ untold: true });
+    }
+    state.beginPosition()(at(`${A}:1-40000`));
+    state.noteWritten(at(`${A}:40002`), 'a');
+    for (const each of [state, outer])
+      expect([each.token, each.needsPrimary]).toEqual([`${A}:1-40000:40002`, false]);
+  });
+
+  test('never gives a token that is too long to be read again', () => {
+    const state = new CausalState();
+    const odd = Array.from({ length: 20_000 }, (_, index) => index * 2 + 1);
+    state.noteWritten(at(`${A}:${odd.join(':')}`));
+    expect(state.token).toBe('*');
+    state.noteUntold();
+    expect(state.token).toBe('*');
+    expect(readCausalToken(state.token)).toEqual({ wanted: undefined, untold: true });
+  });
+
   test('is the highest GTID per domain on MariaDB', () => {
     const state = new CausalState();
     for (const text of ['0-1-7', '2-1-1', '0-1-6', '0-3-8']) state.noteWritten(at(text));
