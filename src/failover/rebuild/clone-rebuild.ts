@@ -46,6 +46,7 @@ export function cloneRebuild(
         await options.restart(request.node, request.signal);
       }
       await back(request, means);
+      request.log(`${request.node} has the files of ${request.from}`);
     });
 }
 
@@ -78,8 +79,7 @@ async function clone(
   request: RebuildRequest,
   means: RebuildMeans,
 ): Promise<'restarting' | 'shut-down'> {
-  const { node, from } = request;
-  const { host, port } = means.addressOf(from);
+  const { host, port } = means.addressOf(request.from);
   const { user, password } = await means.login();
   await session.ask(`SET GLOBAL clone_valid_donor_list=${literal(`${host}:${port}`)}`);
   const done = new AbortController();
@@ -98,7 +98,6 @@ async function clone(
   } finally {
     done.abort();
     await watching;
-    request.log(`${node} has the files of ${from}`);
   }
 }
 

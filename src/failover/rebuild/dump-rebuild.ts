@@ -61,7 +61,7 @@ async function copy(request: RebuildRequest, means: RebuildMeans): Promise<strin
   const { programs } = means;
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  return await withLoginFile(await means.login(), async (login) => {
+  return withLoginFile(await means.login(), async (login) => {
     const dump = startTool(programs.dump ?? ['mariadb-dump'], [...placeOf(login, from), ...DUMP], both);
     const load = startTool(programs.client ?? ['mariadb'], [...placeOf(login, node), ...LOAD], both);
     dump.stdin.end();
@@ -75,8 +75,7 @@ async function copy(request: RebuildRequest, means: RebuildMeans): Promise<strin
       stop.abort();
       throw await firstTrouble([dump.ended, load.ended], error);
     }
-    const position = await positionAt(request, means, meter.head);
-    return position;
+    return positionAt(request, means, meter.head);
   });
 }
 
