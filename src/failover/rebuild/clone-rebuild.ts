@@ -1,5 +1,6 @@
 /** A rebuild hook for MySQL: the clone plugin copies the files of the primary while it goes on working. */
 import { pause } from '../../common/backoff.js';
+import { invalidOption } from '../../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { RebuildRequest } from '../failover-hooks.js';
 import { holdNode } from './hold-node.js';
@@ -36,14 +37,17 @@ export function cloneRebuild(
   options: CloneRebuildOptions,
 ): (request: RebuildRequest) => Promise<'rebuilt' | 'skipped'> {
   const means = readRebuildOptions('cloneRebuild', options, ['restart']);
+  const { restart } = options;
+  if (restart !== undefined && typeof restart !== 'function')
+    throw invalidOption('cloneRebuild.restart', 'a function that starts the server', restart);
   return (request) =>
     holdNode(request, means, 'mysql', async (session) => {
       await saveTransactions(request, means, session);
       await loadPlugin(session, request, means);
       const ended = await clone(session, request, means);
       if (ended === 'shut-down') {
-        if (options.restart === undefined) throw notRestarted(request.node);
-        await options.restart(request.node, request.signal);
+        if (restart === undefined) throw notRestarted(request.node);
+        await restart(request.node, request.signal);
       }
       await back(request, means);
       request.log(`${request.node} has the files of ${request.from}`);

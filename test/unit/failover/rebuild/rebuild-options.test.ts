@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { cloneRebuild } from '../../../../src/failover/rebuild/clone-rebuild.js';
 import { literal, readRebuildOptions } from '../../../../src/failover/rebuild/rebuild-options.js';
 
 const credentials = { user: 'ha', password: 'pw' };
@@ -11,6 +12,12 @@ test.each([
   [{ credentials, addresses: { 'db1:3306': 'not an address' } }, /dumpRebuild\.addresses/],
 ])('%o is refused', (options, why) => {
   expect(() => readRebuildOptions('dumpRebuild', options as never)).toThrow(why);
+});
+
+test('what starts a server is a function', () => {
+  expect(() => cloneRebuild({ credentials, restart: 'systemctl' } as never)).toThrow(
+    /cloneRebuild\.restart.*function/,
+  );
 });
 
 test('a node is found by the others where `addresses` says, or else where it is called', async () => {
