@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-const fast = { environment: 'node' as const, testTimeout: 20_000, expect: { poll: { timeout: 15_000 } } };
+const fast = { environment: 'node' as const, testTimeout: 60_000, expect: { poll: { timeout: 30_000 } } };
 
 /** How long a state is waited for that a busy machine reaches late. */
-const patient = { poll: { timeout: 30_000 } };
+const patient = { poll: { timeout: 60_000 } };
 
 /** The long runs of `npm run chaos`; their short forms are among the integration tests. */
 const chaos = {
@@ -31,8 +31,8 @@ export default defineConfig({
           // Real servers: one cluster at a time.
           fileParallelism: false,
           expect: patient,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          testTimeout: 240_000,
+          hookTimeout: 300_000,
         },
       },
       ...(process.env['STORMLAMP_CHAOS'] === '1' ? [chaos] : []),

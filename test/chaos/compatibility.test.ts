@@ -192,10 +192,8 @@ describe.each(['system', 'newest'] as const)('memcached, %s', (release) => {
         await cache?.kill();
         expect((await store.load(session.id)).data['n']).toBe(1);
         await cache?.start();
-        await eventually(
-          'it is filled',
-          () => store.status().every(({ standing, reads }) => standing === 'filled' && reads === 'closed'),
-          30_000,
+        await eventually('it is filled', () =>
+          store.status().every(({ standing, reads }) => standing === 'filled' && reads === 'closed'),
         );
         expect((await store.load(session.id)).data['n']).toBe(1);
       } finally {

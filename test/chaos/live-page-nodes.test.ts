@@ -91,7 +91,6 @@ test('all nodes are in the table, the drawing shows those with problems and stay
   await eventually(
     'it was drawn some times',
     async () => Number(await browser.evaluate('document.body.dataset.drawn')) >= 5,
-    60_000,
   );
   const seen = (await browser.evaluate(`(() => {
     const from = performance.now();

@@ -49,7 +49,7 @@ afterAll(async () => {
 
 const shown = (): Promise<string> => browser.evaluate('document.body.innerText') as Promise<string>;
 const shows = (what: string | RegExp): Promise<unknown> =>
-  eventually(`the page shows ${what}`, async () => (await shown()).match(what) !== null, 60_000);
+  eventually(`the page shows ${what}`, async () => (await shown()).match(what) !== null);
 async function picture(name: string, width = 1_280, scheme: 'light' | 'dark' = 'light'): Promise<void> {
   mkdirSync(PICTURES, { recursive: true });
   writeFileSync(join(PICTURES, `${name}.png`), await browser.screenshot(width, scheme));
@@ -73,7 +73,6 @@ test('it shows the cluster, problems first, and needs no other host', async () =
   await eventually(
     'it was drawn for ten seconds',
     async () => Number(await browser.evaluate('document.body.dataset.drawn')) >= 10,
-    60_000,
   );
   const text = await shown();
   for (const { id } of servers.databases) expect(text).toContain(id);

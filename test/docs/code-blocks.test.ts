@@ -151,7 +151,7 @@ test('PHP is PHP', async () => {
   }
 });
 
-test('the commands that pages show exist, with their flags', { timeout: 60_000 }, async () => {
+test('the commands that pages show exist, with their flags', async () => {
   const shown = new Map<string, Set<string>>();
   for (const { code } of of('sh'))
     for (const [line, command = ''] of code.matchAll(/^npx stormlamp (\w+).*$/gm)) {

@@ -205,7 +205,7 @@ describe('programs about the primary', () => {
     await servers.waitForReplication();
   });
 
-  test('switchover: planned, then made', { timeout: 60_000 }, async () => {
+  test('switchover: planned, then made', async () => {
     const from = servers.primary.id;
     const said = await run('switchover.mjs');
     expect(said).toMatch(

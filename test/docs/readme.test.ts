@@ -72,7 +72,7 @@ test('the code block serves a PHP login and the cart', async () => {
   await servers.waitForReplication();
   const app = startNode([file]);
   try {
-    await expect.poll(() => /port=\d+/.test(app.output()), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => /port=\d+/.test(app.output())).toBe(true);
     const port = /port=(\d+)/.exec(app.output())?.[1];
     const { stdout: id } = await servers.php(
       "<?php session_start(); $_SESSION['user'] = ['name' => 'ada']; echo session_id();",

@@ -132,7 +132,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, flavor, options }) => {
     // The primary goes on naming a replica for a while that has left it: it is asked, and does not answer.
     expect(rolesOf(client)[one.id] ?? 'unknown').toBe('unknown');
     await one.start();
-    await eventually('the replica is found', () => rolesOf(client)[one.id] === 'replica', 40_000);
+    await eventually('the replica is found', () => rolesOf(client)[one.id] === 'replica');
   });
 
   /** Takes connections on an address of its own, as another machine would. */
@@ -206,7 +206,6 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, flavor, options }) => {
       await eventually(
         'the monitor sees a replica',
         () => rolesOf(client)[`moving.test:${port}`] === 'replica',
-        60_000,
       );
       for (let read = 0; read < 20; read += 1) expect(await served()).toBe(one.serverId);
     } finally {

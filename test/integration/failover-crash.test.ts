@@ -17,7 +17,6 @@ beforeAll(async () => {
   await eventually(
     'everybody writes',
     () => fleet.operations().filter(({ outcome }) => outcome === 'acknowledged').length > 30,
-    60_000,
   );
 });
 afterAll(async () => {

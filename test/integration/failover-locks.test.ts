@@ -123,20 +123,13 @@ async function openManager(leaseMs: number): Promise<Cluster> {
 test('who asks for a plan while the locks of a change are given back waits for that', async () => {
   const cluster = await openManager(5_000);
   try {
-    await eventually(
-      'there is a primary',
-      () => cluster.failover.plan('switchover').catch(() => undefined),
-      60_000,
-    );
+    await eventually('there is a primary', () => cluster.failover.plan('switchover').catch(() => undefined));
     const lock = await eventually('all can be locked', () => takeAll([LOCK, lockName('test', 'promote')]));
-    await eventually(
-      'nobody has the right to write',
-      () =>
-        cluster.failover.acknowledge('nothing', 'nobody').then(
-          () => false,
-          (error: { code?: string }) => error.code === 'ERR_NO_PRIMARY',
-        ),
-      60_000,
+    await eventually('nobody has the right to write', () =>
+      cluster.failover.acknowledge('nothing', 'nobody').then(
+        () => false,
+        (error: { code?: string }) => error.code === 'ERR_NO_PRIMARY',
+      ),
     );
     const asked = cluster.failover.plan('switchover');
     await lock.release();
@@ -166,13 +159,9 @@ test('no second automatic failover before somebody has looked at the first, and 
         (error: Error) => error.message,
       );
     const becomes = async (what: string): Promise<void> => {
-      await eventually(`the right is ${what}`, async () => new RegExp(what).test(await right()), 60_000);
+      await eventually(`the right is ${what}`, async () => new RegExp(what).test(await right()));
     };
-    await eventually(
-      'there is a primary',
-      () => cluster.failover.plan('switchover').catch(() => undefined),
-      60_000,
-    );
+    await eventually('there is a primary', () => cluster.failover.plan('switchover').catch(() => undefined));
     await becomes('granted');
 
     const done = { opId: 'first', kind: 'failover', from: 'db9:3306', to: primary.id, actor: 'a test' };
@@ -182,7 +171,7 @@ test('no second automatic failover before somebody has looked at the first, and 
     await meta.end(primary, 'first', 'done', '');
     await becomes("first from db9:3306 .* nobody has looked at it.*acknowledge\\('first', name\\)");
     // Once the time is over nobody has to have looked.
-    await eventually('the block ends', async () => (await right(1)) === 'granted', 60_000);
+    await eventually('the block ends', async () => (await right(1)) === 'granted');
     await expect(cluster.failover.acknowledge('second', 'alice')).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
     });

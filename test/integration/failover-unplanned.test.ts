@@ -34,14 +34,10 @@ async function begin(): Promise<[LocalCluster, AppFleet]> {
       apps.start({ name, writers: 2, mysql, failover: { ...FAST, host: name, maxLoss: 'none' } }),
     ),
   );
-  await eventually(
-    'somebody is elected, and everybody writes',
-    () => {
-      const acknowledged = apps.operations().filter(({ outcome }) => outcome === 'acknowledged').length;
-      return apps.event('leadership-changed', 0) !== undefined && acknowledged > 50;
-    },
-    60_000,
-  );
+  await eventually('somebody is elected, and everybody writes', () => {
+    const acknowledged = apps.operations().filter(({ outcome }) => outcome === 'acknowledged').length;
+    return apps.event('leadership-changed', 0) !== undefined && acknowledged > 50;
+  });
   return [servers, fleet];
 }
 
@@ -88,15 +84,11 @@ test(
     expect(verdict).toMatchObject({ lost: [], doubled: [], resurrected: [], torn: [] });
     await old.start();
     // It has nothing of its own, or it has what nobody was told about: then it is left alone.
-    await eventually(
-      'the old primary follows, or is found to differ',
-      async () => {
-        if (apps.event('node-diverged', since) !== undefined) return true;
-        const [status] = await old.query('SHOW SLAVE STATUS');
-        return status?.['Slave_IO_Running'] === 'Yes' && status['Slave_SQL_Running'] === 'Yes';
-      },
-      60_000,
-    );
+    await eventually('the old primary follows, or is found to differ', async () => {
+      if (apps.event('node-diverged', since) !== undefined) return true;
+      const [status] = await old.query('SHOW SLAVE STATUS');
+      return status?.['Slave_IO_Running'] === 'Yes' && status['Slave_SQL_Running'] === 'Yes';
+    });
     const [{ writable } = { writable: 1 }] = await old.query<{ writable: number }>(
       'SELECT @@global.read_only=0 AS writable',
     );

@@ -60,10 +60,8 @@ class Load {
   /** Waits until every session was acknowledged so many times more. */
   async more(count: number): Promise<void> {
     const wanted = new Map([...this.#saves].map(([id, saves]) => [id, saves + count]));
-    await eventually(
-      'the load goes on',
-      () => [...wanted].every(([id, saves]) => (this.#saves.get(id) ?? 0) >= saves),
-      60_000,
+    await eventually('the load goes on', () =>
+      [...wanted].every(([id, saves]) => (this.#saves.get(id) ?? 0) >= saves),
     );
   }
 

@@ -2,7 +2,7 @@
  * Three Galera members and a replica beside them: one member takes the writes, the others read, and all of them follow when a
  * member is killed, comes back, or loses the others.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { DatabaseNode } from '../../src/testing/database/database-node.js';
 import { roleOf } from '../../src/topology/node-description.js';
@@ -22,7 +22,7 @@ describe.each(RELEASES)('$name', ({ options }) => {
 
   beforeAll(async () => {
     const release = options.versions === undefined ? 'system' : 'newest';
-    galera = await startGalera(release, (what, state) => eventually(what, state, 30_000));
+    galera = await startGalera(release, eventually);
     replica = await galera.startReplica(galera.nodes[0] as DatabaseNode);
     client = await clientWith(200);
     await client.query('CREATE TABLE t (id INT PRIMARY KEY, v INT NOT NULL)');
@@ -33,7 +33,7 @@ describe.each(RELEASES)('$name', ({ options }) => {
     await galera?.close();
   });
 
-  async function clientWith(intervalMs: number): Promise<MysqlCluster> {
+  async function clientWith(intervalMs: number, blockMs = 5_000): Promise<MysqlCluster> {
     const { app, monitor } = galera.accounts;
     const url = ({ id }: { id: string }): string => `mysql://${app.user}:${app.password}@${id}/shop`;
     const nodes = [...galera.nodes, replica].map(url);
@@ -42,7 +42,7 @@ describe.each(RELEASES)('$name', ({ options }) => {
         nodes,
         monitor: { credentials: monitor, intervalMs, timeoutMs: 5_000 },
         discover: false,
-        blockMs: 5_000,
+        blockMs,
       }).catch(() => undefined),
     );
     clients.push(made);
@@ -149,7 +149,7 @@ describe.each(RELEASES)('$name', ({ options }) => {
 
   test('a writer that is cut off refuses, and what it refused is done by the next one', async () => {
     // Its monitor looks so seldom that only the refusal can tell.
-    const slow = await clientWith(60_000);
+    const slow = await clientWith(60_000, 60_000);
     const cut = memberThat(true);
     const before = await count();
     await isolate(cut, true);
@@ -166,10 +166,12 @@ describe.each(RELEASES)('$name', ({ options }) => {
     } finally {
       await isolate(cut, false);
     }
-    await eventually('it is back', isWhole, 30_000);
   });
 
   if (!isLongForm) return;
+
+  // How soon members that were cut off are one cluster again is up to them: a busy machine was seen to take half a minute.
+  beforeEach(async () => void (await eventually('the cluster is whole', isWhole, 150_000)));
 
   test('without a majority nobody reads or writes, and afterwards everybody does', async () => {
     const slow = await clientWith(60_000);
@@ -208,7 +210,7 @@ describe.each(RELEASES)('$name', ({ options }) => {
     ]);
     try {
       await Promise.all(cut.map((member) => isolate(member, true)));
-      await eventually('nobody is primary', () => writer() === undefined, 20_000);
+      await eventually('nobody is primary', () => writer() === undefined);
       await eventually('nobody reads', () =>
         client.query('SELECT v FROM t').then(
           () => false,
@@ -220,7 +222,7 @@ describe.each(RELEASES)('$name', ({ options }) => {
       });
       await expect(slow.query('SELECT v FROM t')).rejects.toMatchObject({ code: 'ERR_NO_REPLICA' });
       await Promise.all(cut.map((member) => isolate(member, false)));
-      await eventually('the cluster is whole', isWhole, 30_000);
+      await eventually('the cluster is whole again', isWhole, 150_000);
       const resumed = acknowledged;
       await eventually('writes go on', () => acknowledged > resumed);
     } finally {
@@ -256,7 +258,7 @@ describe.each(RELEASES)('$name', ({ options }) => {
       return row?.['Value'] === '2';
     });
     await galera.rejoin(killed);
-    await eventually('it is a member again', isWhole, 30_000);
+    await eventually('it is a member again', isWhole, 150_000);
     expect((await writeThenRead(50)).size).toBeGreaterThan(1);
   });
 });

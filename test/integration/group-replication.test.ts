@@ -76,16 +76,12 @@ async function join(node: LocalDatabaseNode, first: boolean): Promise<void> {
       throw new Error(`${node.name} did not join: ${String(error)}\n${node.log(30)}`);
     });
   if (first) await node.query('SET GLOBAL group_replication_bootstrap_group = OFF');
-  await eventually(
-    `${node.name} is online`,
-    async () => {
-      const rows = await node.query(
-        'SELECT MEMBER_STATE AS state FROM performance_schema.replication_group_members WHERE MEMBER_ID = @@server_uuid',
-      );
-      return rows[0]?.['state'] === 'ONLINE';
-    },
-    60_000,
-  );
+  await eventually(`${node.name} is online`, async () => {
+    const rows = await node.query(
+      'SELECT MEMBER_STATE AS state FROM performance_schema.replication_group_members WHERE MEMBER_ID = @@server_uuid',
+    );
+    return rows[0]?.['state'] === 'ONLINE';
+  });
 }
 
 const roles = (): Record<string, string> =>
@@ -150,7 +146,7 @@ test('writes and reads follow when the primary is killed', async () => {
     .catch(async (error: unknown) => {
       // The write may have been under way, or wait longer than blockMs: the group takes its time to elect.
       expect(['ERR_NO_PRIMARY', 'ERR_OUTCOME_UNKNOWN']).toContain((error as { code?: unknown }).code);
-      await eventually('there is a primary', () => writer() !== undefined, 50_000);
+      await eventually('there is a primary', () => writer() !== undefined);
       await client.query('UPDATE t SET v = v + 1 WHERE id = 1');
     });
   await reads;

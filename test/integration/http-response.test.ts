@@ -137,7 +137,7 @@ describe('while the save is pending', () => {
     socket.destroy();
     await closed;
     await free();
-    await expect.poll(async () => (await store.load(id)).data, { timeout: 5_000 }).toEqual({ n: 2 });
+    await expect.poll(async () => (await store.load(id)).data).toEqual({ n: 2 });
     const last = await store.load(id, { lock: true });
     await last.release();
   });

@@ -277,7 +277,7 @@ describe('a response', () => {
     await once(socket, 'data');
     socket.destroy();
     await started.promise;
-    await expect.poll(async () => (await store.load(id)).data, { timeout: 5_000 }).toEqual({ a: 1 });
+    await expect.poll(async () => (await store.load(id)).data).toEqual({ a: 1 });
   });
 
   test('that breaks off before its headers makes no session that nobody could find', async () => {
@@ -325,7 +325,7 @@ describe('a response', () => {
       expect(await locked(id), end).toBe(true);
       if (end === 'end') call.end('x');
       else call.destroy();
-      await expect.poll(() => locked(id), { timeout: 5_000 }).toBe(false);
+      await expect.poll(() => locked(id)).toBe(false);
       expect((await store.load(id, { lock: false })).data).toEqual({ a: 1 });
     }
     const id = await stored(store, 'a|i:0;');

@@ -67,8 +67,7 @@ function startParent(code: string, options: { detached?: boolean; quiet?: boolea
   });
   return {
     child,
-    says: (text) =>
-      eventually(`the parent says ${text}`, () => (output.includes(text) ? output : undefined), 40_000),
+    says: (text) => eventually(`the parent says ${text}`, () => (output.includes(text) ? output : undefined)),
     ended: new Promise((done) => child.once('exit', (code_, signal) => done(signal ?? `exit code ${code_}`))),
   };
 }
@@ -142,7 +141,7 @@ describe('when the parent dies', () => {
       startLocalCluster().then(() => undefined, () => undefined);
       setInterval(() => undefined, 1000);
     `);
-    await eventually('so many are there', () => processesWith(temporary).length > servers, 40_000);
+    await eventually('so many are there', () => processesWith(temporary).length > servers);
     parent.child.kill('SIGKILL');
     await parent.ended;
     await nothingIsLeft([]);

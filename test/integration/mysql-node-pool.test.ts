@@ -13,7 +13,7 @@ import { CLIENT_DATABASES } from './client-databases.js';
 
 /** Asks until it holds. */
 const eventually = (check: () => unknown): Promise<unknown> =>
-  vi.waitFor(check, { timeout: 15_000, interval: 20 });
+  vi.waitFor(check, { timeout: 60_000, interval: 20 });
 
 const soon = (): Deadline => Deadline.of({ timeoutMs: 10_000 });
 

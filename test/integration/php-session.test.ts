@@ -121,9 +121,9 @@ test('a dead node opens its breakers, and they close when it is back', async () 
   const victim = suite.servers.memcached[0];
   const phase = () => store.status().find((node) => node.node === victim?.id)?.reads;
   await victim?.kill();
-  await expect.poll(phase, { timeout: 10_000 }).toBe('open');
+  await expect.poll(phase).toBe('open');
   await victim?.start();
-  await expect.poll(phase, { timeout: 20_000 }).toBe('closed');
+  await expect.poll(phase).toBe('closed');
 });
 
 test('a frozen node costs its deadline once, not the session', async () => {
@@ -191,7 +191,7 @@ test('a save waits for the PHP request that holds the lock, and then merges with
     .poll(
       async () =>
         (await Promise.all(suite.servers.memcached.map((node) => rawOn(node, lockKey)))).includes('1'),
-      { timeout: 5_000 },
+      { timeout: 60_000 },
     )
     .toBe(true);
   await store.save(session);

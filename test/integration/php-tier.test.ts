@@ -264,7 +264,6 @@ ${lines('read')}
             replicas.every((id) => read.includes(id)) && read.every((id) => id !== servers.primary.serverId)
           );
         },
-        40_000,
       );
     };
     await settle('at first');

@@ -92,16 +92,16 @@ test('one of three processes is in charge, another one follows when it lets go, 
   }
   try {
     const only = (): string | undefined => (inCharge.size === 1 ? [...inCharge][0] : undefined);
-    const first = await eventually('somebody is in charge', only, 60_000);
+    const first = await eventually('somebody is in charge', only);
     expect([...leases.values()].filter(({ phase }) => phase === 'leading').length).toBe(1);
     await leases.get(first)?.close();
-    const second = await eventually('another one is', () => (only() === first ? undefined : only()), 60_000);
+    const second = await eventually('another one is', () => (only() === first ? undefined : only()));
     // Without a majority nobody is.
     const [x, y] = servers.databases;
     const cuts = [x?.faults.partition({ only: 'clients' }), y?.faults.partition({ only: 'clients' })];
-    await eventually('it lets go', () => inCharge.size === 0, 60_000);
+    await eventually('it lets go', () => inCharge.size === 0);
     for (const cut of cuts) cut?.heal();
-    await eventually('somebody is again', only, 60_000);
+    await eventually('somebody is again', only);
     expect(story.slice(0, 4)).toEqual([
       `${first} acquired`,
       `${first} lost`,
@@ -132,7 +132,7 @@ test('a resource that fails to take charge gives the lease back, cleaned up', as
   });
   const failures: string[] = [];
   lease.on('resource-failed', ({ during, error }) => failures.push(`${during}: ${error.message}`));
-  await eventually('it lets go', () => calls.length >= 2, 60_000);
+  await eventually('it lets go', () => calls.length >= 2);
   expect(calls.slice(0, 2)).toEqual(['acquired', 'lost: it failed to take charge: the disk is not there']);
   expect(failures[0]).toBe('acquired: the disk is not there');
   await lease.close();
@@ -152,7 +152,7 @@ test('a resource that does not listen is told to let go all the same, in time', 
       lost: ({ deadline }) => void calls.push(performance.now() < deadline ? 'lost in time' : 'lost late'),
     },
   });
-  await eventually('it is in charge', () => calls.length === 1, 60_000);
+  await eventually('it is in charge', () => calls.length === 1);
   await lease.close();
   expect(calls).toEqual(['acquired', 'lost in time']);
 });

@@ -176,7 +176,7 @@ describe("with conflict 'lock'", () => {
     const slow = php(id, `touch('${opened}'); sleep(4); $_SESSION['php'] = 1;`, {
       'memcached.sess_lock_expire': 1,
     });
-    await expect.poll(() => existsSync(opened), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => existsSync(opened)).toBe(true);
     const session = await store.load(id);
     session.data['node'] = 1;
     await slow;
@@ -250,10 +250,10 @@ describe.each(['memcached', 'memcache'] as const)(
         `touch('${opened}'); while (!file_exists('${saved}')) { usleep(5000); clearstatcache(); } ${code}`,
         ini(),
       );
-      await expect.poll(() => existsSync(opened), { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => existsSync(opened)).toBe(true);
       const saving = store.save(session);
       const witness = await openStore({ handler });
-      await expect.poll(async () => (await witness.load(id)).data['node'], { timeout: 10_000 }).toBe(1);
+      await expect.poll(async () => (await witness.load(id)).data['node']).toBe(1);
       writeFileSync(saved, '');
       await page;
       expect((await saving).outcome).toBe('saved');

@@ -57,10 +57,8 @@ class Load implements AsyncDisposable {
   /** Waits until both have written every session again. */
   async goOn(): Promise<void> {
     const before = { ...this.rounds };
-    await eventually(
-      'both writers went on',
-      () => Promise.resolve(WRITERS.every((writer) => this.rounds[writer] >= before[writer] + 1)),
-      60_000,
+    await eventually('both writers went on', () =>
+      Promise.resolve(WRITERS.every((writer) => this.rounds[writer] >= before[writer] + 1)),
     );
   }
 
@@ -205,14 +203,10 @@ async function changeUnderLoad(before: readonly number[], after: readonly number
   for (const writer of WRITERS) expect(await load.lostTo(writer)).toEqual([]);
   expect(await load.lostToPhp(next)).toEqual([]);
   expect(await load.back()).toEqual([]);
-  await eventually(
-    'every session has two copies on the nodes that are left, and no more',
-    async () => {
-      const copies = await copiesOn(after);
-      return load.ids.every((id) => copies.get(id) === 2) && load.destroyed.every((id) => !copies.has(id));
-    },
-    60_000,
-  );
+  await eventually('every session has two copies on the nodes that are left, and no more', async () => {
+    const copies = await copiesOn(after);
+    return load.ids.every((id) => copies.get(id) === 2) && load.destroyed.every((id) => !copies.has(id));
+  });
   expect(
     load.stores.one
       .status()

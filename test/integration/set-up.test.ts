@@ -115,10 +115,10 @@ test('two runs at once set a fresh clone up once, also for production and in a f
   useLocalPackages();
   write('slow/hang', '');
   const first = script('demo', ['--once'], { NODE_ENV: 'production' });
-  await eventually('npm installs', () => existsSync(join(clone, 'slow', 'started')), 60_000);
+  await eventually('npm installs', () => existsSync(join(clone, 'slow', 'started')));
   const second = script('demo', ['--json'], { NODE_ENV: 'production' });
   const waits = `Waiting for process ${first.child.pid}, which sets up this folder`;
-  await eventually('the second one says so', () => second.output().includes(waits), 60_000);
+  await eventually('the second one says so', () => second.output().includes(waits));
   rmSync(join(clone, 'slow', 'hang'));
   expect(await first.finished).toMatchObject({ code: 0, stdout: '["demo","--once"]' });
   expect(await second.finished).toMatchObject({ code: 0, stdout: '["demo","--json"]' });
@@ -142,7 +142,7 @@ test('Ctrl-C while npm installs ends npm and all that it has started, and the ne
     stdout += chunk;
   });
   const ended = new Promise((done) => npm.once('close', done));
-  await eventually('npm installs', () => existsSync(join(clone, 'slow', 'started')), 60_000);
+  await eventually('npm installs', () => existsSync(join(clone, 'slow', 'started')));
   process.kill(-(npm.pid ?? 0), 'SIGINT');
   await ended;
   await eventually('nothing works there any more', () => processesInClone().length === 0);

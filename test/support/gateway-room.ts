@@ -74,13 +74,10 @@ export class GatewayRoom implements AsyncDisposable {
   /** Resolves when every gateway has looked at both nodes anew, and takes them for complete. */
   async settled(): Promise<void> {
     await Promise.all(this.gateways.map(({ store }) => store.resync({ timeoutMs: 60_000 })));
-    await eventually(
-      'all nodes are filled for all gateways',
-      () =>
-        this.gateways.every(({ store }) =>
-          store.status().every(({ standing, reads }) => standing === 'filled' && reads === 'closed'),
-        ),
-      60_000,
+    await eventually('all nodes are filled for all gateways', () =>
+      this.gateways.every(({ store }) =>
+        store.status().every(({ standing, reads }) => standing === 'filled' && reads === 'closed'),
+      ),
     );
   }
 

@@ -76,7 +76,7 @@ export async function logOutWhileRead(
     for (const [id, at] of pairs(php.stdout)) acknowledged.set(id, at);
   };
   try {
-    await eventually('all readers read', () => names.every((me) => existsSync(join(folder, me))), 60_000);
+    await eventually('all readers read', () => names.every((me) => existsSync(join(folder, me))));
     await during(logOut);
     await room.settled();
     // Whatever would bring a session back has had its time.

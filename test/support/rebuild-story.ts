@@ -53,11 +53,7 @@ async function play(
   await primary.query('CREATE TABLE shop.kept (id INT PRIMARY KEY, text VARCHAR(100), raw VARBINARY(20))');
   await primary.query("INSERT INTO shop.kept VALUES (1, ?, X'00FF27')", [AWKWARD]);
   await primary.query('CREATE PROCEDURE shop.two() SELECT 2 AS two');
-  await eventually(
-    'the replica has it',
-    async () => (await countOf(node, 'shop.kept').catch(() => 0)) === 1,
-    60_000,
-  );
+  await eventually('the replica has it', async () => (await countOf(node, 'shop.kept').catch(() => 0)) === 1);
   if (why === 'errant') await refuseUnsaved(servers, node, flavor);
   else await losePlace(node, primary, flavor);
 
@@ -84,7 +80,7 @@ async function play(
     expect(told).toContainEqual(expect.objectContaining({ node: node.id, from: primary.id, why }));
     const took = performance.now() - since;
     await primary.query('INSERT INTO shop.kept VALUES (2, ?, NULL)', [AWKWARD]);
-    await eventually('new rows come', async () => (await countOf(node, 'shop.kept')) === 2, 60_000);
+    await eventually('new rows come', async () => (await countOf(node, 'shop.kept')) === 2);
     const rows = 'SELECT id, text, HEX(raw) AS bytes FROM shop.kept ORDER BY id';
     expect(await node.query(rows)).toEqual(await primary.query(rows));
     expect(await node.query('CALL shop.two()')).toBeDefined();
@@ -100,14 +96,10 @@ async function refuseUnsaved(servers: LocalCluster, node: LocalDatabaseNode, fla
   await misbehave(node, flavor);
   const careless = await open(servers, flavor, undefined, false);
   try {
-    await eventually(
-      'a primary is known, and nothing is thrown away unsaved',
-      async () => {
-        const said = await careless.failover.rebuild(node.id).catch((error: Error) => error.message);
-        return said.includes('saveTo');
-      },
-      60_000,
-    );
+    await eventually('a primary is known, and nothing is thrown away unsaved', async () => {
+      const said = await careless.failover.rebuild(node.id).catch((error: Error) => error.message);
+      return said.includes('saveTo');
+    });
     await expect(careless.failover.rebuild(servers.primary.id)).rejects.toThrow('is the primary');
   } finally {
     await careless.close();
@@ -123,14 +115,10 @@ async function losePlace(node: LocalDatabaseNode, primary: LocalDatabaseNode, fl
   await primary.query('DELETE FROM shop.kept WHERE id > 9');
   await primary.query('FLUSH BINARY LOGS');
   const logs = await primary.query<{ Log_name: string }>('SHOW BINARY LOGS');
-  await eventually(
-    'the old logs are gone',
-    async () => {
-      await primary.query('PURGE BINARY LOGS TO ?', [logs.at(-1)?.Log_name]);
-      return (await primary.query('SHOW BINARY LOGS')).length < logs.length;
-    },
-    60_000,
-  );
+  await eventually('the old logs are gone', async () => {
+    await primary.query('PURGE BINARY LOGS TO ?', [logs.at(-1)?.Log_name]);
+    return (await primary.query('SHOW BINARY LOGS')).length < logs.length;
+  });
 }
 
 async function forget(node: LocalDatabaseNode, flavor: Flavor): Promise<void> {
@@ -163,7 +151,7 @@ async function open(
           programs: { binlog: await clientProgram('mysql', 'mysqlbinlog') },
           restart: async (id) => {
             const node = servers.databases.find((each) => each.id === id);
-            await eventually('it has shut down', () => node?.running === false, 60_000);
+            await eventually('it has shut down', () => node?.running === false);
             await node?.start();
           },
         })

@@ -99,11 +99,8 @@ export const SESSION_FAULTS: readonly SessionFault[] = [
       const { nodes, stores } = room;
       await nodes[node]?.restart();
       // A look right after the restart may still meet the old connection, and then the report says so.
-      await eventually(
-        'the first node is complete again',
-        async () =>
-          (await stores[1].resync()).every(({ outcome }) => outcome === 'resynced' || outcome === 'complete'),
-        30_000,
+      await eventually('the first node is complete again', async () =>
+        (await stores[1].resync()).every(({ outcome }) => outcome === 'resynced' || outcome === 'complete'),
       );
       await nodes[1 - node]?.restart();
     },
@@ -210,10 +207,8 @@ async function underLoad(
 
 /** Waits until a store sees every node complete. */
 export async function whole(store: SessionStore): Promise<void> {
-  await eventually(
-    'every node is complete',
-    () => store.status().every(({ standing, reads }) => standing === 'filled' && reads === 'closed'),
-    60_000,
+  await eventually('every node is complete', () =>
+    store.status().every(({ standing, reads }) => standing === 'filled' && reads === 'closed'),
   );
 }
 
@@ -303,7 +298,7 @@ async function countDiffering(store: SessionStore, ids: readonly string[]): Prom
   };
   // What was seen to differ is mended at once, in the background.
   const alike = await Promise.all(
-    ids.map((id) => eventually('alike', async () => !(await differs(id)), 5_000).catch(() => false)),
+    ids.map((id) => eventually('alike', async () => !(await differs(id)), 15_000).catch(() => false)),
   );
   return alike.filter((one) => !one).length;
 }
