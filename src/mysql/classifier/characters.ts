@@ -1,10 +1,14 @@
 /** The characters that the lexer tells apart, by code. */
 
-/** Classes of ASCII characters; a class of at least `NAME` may be part of an unquoted name. */
-export const CharacterClass = { OTHER: 0, SPACE: 1, NAME: 2, DIGIT: 3 } as const;
+/**
+ * Classes of ASCII characters: signs that are a token each and nothing else, blanks, what has to be looked at, and what may be
+ * part of an unquoted name, which is `NAME` and above.
+ */
+export const CharacterClass = { SIGN: 0, SPACE: 1, SPECIAL: 2, NAME: 3, DIGIT: 4 } as const;
 
 /** The {@link CharacterClass} of every ASCII character. Everything beyond ASCII may be part of a name. */
 export const CLASSES: Uint8Array = new Uint8Array(128);
+for (const sign of '"\'`.@#-/*:;\\\0') CLASSES[sign.charCodeAt(0)] = CharacterClass.SPECIAL;
 for (const code of [9, 10, 11, 12, 13, 32]) CLASSES[code] = CharacterClass.SPACE;
 for (let code = 48; code <= 57; code += 1) CLASSES[code] = CharacterClass.DIGIT;
 for (let code = 65; code <= 90; code += 1) CLASSES[code] = CLASSES[code + 32] = CharacterClass.NAME;

@@ -1,5 +1,6 @@
 /** What a call of a function means for routing. */
 import { Feature } from './features.js';
+import type { ReadOnlyFunctions } from './read-only-functions.js';
 import { Token } from './statement-lexer.js';
 import { Word, WordFlag } from './words.js';
 
@@ -11,8 +12,8 @@ export interface KnownFunctions {
   readonly plain: number;
   /** Whether `sql_mode` allows a blank between the name of any built-in function and its parenthesis. */
   readonly ignoresSpace: boolean;
-  /** The user's functions in lower case, as `name` or `schema.name`. */
-  readonly readOnly: ReadonlySet<string>;
+  /** The user's functions. */
+  readonly readOnly: ReadOnlyFunctions;
   /** The user's replayed session variables in lower case. */
   readonly replayed: ReadonlySet<string>;
 }
@@ -31,12 +32,6 @@ const SPECIAL: readonly number[] = (() => {
   features[Word.CONNECTION_ID] = Feature.CONNECTION_ID;
   return features;
 })();
-
-const POINT = 46;
-const QUOTES: readonly number[] = [34, 96];
-
-/** No longer names are looked at. */
-const NAME_LIMIT = 130;
 
 /**
  * The {@link Feature} bits of a call, 0 when there is nothing special about it.
@@ -67,25 +62,6 @@ export function callFeatures(
     if ((value & plain) === plain) return 0;
     if ((value & WordFlag.LOCAL) !== 0) return Feature.LOCAL;
   }
-  if (readOnly.size > 0) {
-    const name = bareName(text, start, end);
-    if (readOnly.has(name)) return 0;
-    if (isQualified && readOnly.has(`${schemaBefore(text, start)}.${name}`)) return 0;
-  }
+  if (!readOnly.isEmpty && readOnly.has(text, start, end, isQualified)) return 0;
   return Feature.UNKNOWN_FUNCTION;
-}
-
-/** The name at `start`, without its quotes, in lower case; empty when it is too long to be one. */
-function bareName(text: string, start: number, end: number): string {
-  if (end - start > NAME_LIMIT) return '';
-  const isQuoted = QUOTES.includes(text.charCodeAt(start));
-  return (isQuoted ? text.slice(start + 1, end - 1) : text.slice(start, end)).toLowerCase();
-}
-
-/** The name before the point that ends before `start`; only where no blank is in between. */
-function schemaBefore(text: string, start: number): string {
-  if (text.charCodeAt(start - 1) !== POINT) return '';
-  const before = text.slice(Math.max(0, start - 1 - NAME_LIMIT), start - 1);
-  const match = /`([^`]+)`$|"([^"]+)"$|([\w$\u0080-\uffff]+)$/.exec(before);
-  return (match?.[1] ?? match?.[2] ?? match?.[3] ?? '').toLowerCase();
 }

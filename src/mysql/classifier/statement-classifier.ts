@@ -4,6 +4,7 @@ import type { Classification, ClassifyOptions } from './classification.js';
 import { eitherWay, inSequence } from './combine.js';
 import type { KnownFunctions } from './function-calls.js';
 import { classifyQuery } from './query-rule.js';
+import { ReadOnlyFunctions } from './read-only-functions.js';
 import { Doubt, likeliestReading, otherReading, type Reading } from './reading.js';
 import type { StatementContext } from './statement-context.js';
 import { StatementCursor } from './statement-cursor.js';
@@ -26,8 +27,8 @@ export type {
 /** More statements in one text are not looked at; a real text that long is a dump. */
 const STATEMENT_LIMIT = 10_000;
 
-/** So many characters are read in all the ways together in which a text may be read: a text of 16 MB in three of them. */
-const READ_LIMIT = 48 * 1_048_576;
+/** So many characters are read in all the ways together in which a text may be read: a text of 16 MB in one of them, of 12 MB in two. */
+const READ_LIMIT = 24 * 1_048_576;
 
 const TOO_LONG = anything('it is too long to be read in every way in which a server may read it');
 const TOO_MANY = anything('it has more statements than are looked at');
@@ -62,7 +63,7 @@ function knownFunctions({ flavor, sqlMode, functions, variables }: ClassifyOptio
     reads: onMysql * WordFlag.READS_ON_MYSQL + onMariadb * WordFlag.READS_ON_MARIADB,
     plain: onMysql * WordFlag.PLAIN_ON_MYSQL + onMariadb * WordFlag.PLAIN_ON_MARIADB,
     ignoresSpace: sqlMode?.some((mode) => mode.trim().toUpperCase() === 'IGNORE_SPACE') ?? false,
-    readOnly: new Set(functions?.readOnly?.map((name) => name.toLowerCase().replaceAll('`', ''))),
+    readOnly: new ReadOnlyFunctions(functions?.readOnly),
     replayed: new Set(variables?.replayed?.map((name) => name.toLowerCase())),
   };
 }
@@ -80,21 +81,29 @@ function classifyText(sql: string, reading: Reading, functions: KnownFunctions):
   if (likeliest.doubts === 0) return likeliest.answer;
   const reads = [likeliest];
   const done = new Set([0]);
-  let doubts = likeliest.doubts;
+  let { doubts } = likeliest;
+  if (isTooLong(sql, doubts)) return TOO_LONG;
   // A reading may raise doubts that another did not have, so the list grows while it is walked.
   for (let flips = 1; flips <= (Doubt.BACKSLASH | Doubt.DOUBLE_QUOTE | Doubt.COMMENT); flips += 1) {
     if (done.has(flips) || (flips & ~doubts) !== 0) continue;
-    if ((reads.length + 1) * sql.length > READ_LIMIT) return TOO_LONG;
     done.add(flips);
     const other = read(sql, otherReading(reading, flips), functions);
     reads.push(other);
     if ((other.doubts & ~doubts) !== 0) {
       doubts |= other.doubts;
+      if (isTooLong(sql, doubts)) return TOO_LONG;
       flips = 0;
     }
   }
   const possible = reads.filter(({ isRefused }) => !isRefused);
   return eitherWay((possible.length === 0 ? reads : possible).map((each) => each.answer)) ?? EMPTY;
+}
+
+/** Whether the ways to read a text with these doubts, two for each of them, are more than are gone. */
+function isTooLong({ length }: string, doubts: number): boolean {
+  let ways = 1;
+  for (let left = doubts; left > 0; left >>= 1) ways *= 1 + (left & 1);
+  return length * ways > READ_LIMIT;
 }
 
 function read(sql: string, reading: Reading, functions: KnownFunctions): Read {

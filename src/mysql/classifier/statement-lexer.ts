@@ -90,6 +90,7 @@ export class StatementLexer {
         this.#position = at + 1;
         continue;
       }
+      if (kind === CharacterClass.SIGN) return this.#single(at, code);
       this.start = at;
       if (kind === CharacterClass.NAME)
         return this.#word(at, this.#pointAt === at - 1 ? Token.NAME : Token.WORD);

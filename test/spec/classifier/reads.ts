@@ -274,13 +274,36 @@ export const UNKNOWN_FUNCTIONS: readonly Row[] = [
     'SELECT app.sum_up(1)',
     'SELECT `app`.`SUM_UP`(1)',
     'SELECT App.Sum_Up(1)',
+    'SELECT app.`sum_up`(1)',
+    'SELECT `app`.sum_up (1)',
   ]),
   ...rows('unknown primary', { functions: ['Total', 'app.sum_up'] }, [
     'SELECT sum_up(1)',
     'SELECT other.sum_up(1)',
     'SELECT x.app.sum_up2(1)',
     'SELECT total(more(1))',
+    'SELECT `total``s`(1)',
+    'SELECT `app.sum_up`(1)',
+    'SELECT `an``app`.sum_up(1)',
+    'SELECT `my app`.sum_up(1)',
+    'SELECT myapp.sum_up(1)',
+    'SELECT app . sum_up(1)',
+    'SELECT appxsum_up(1)',
+    'SELECT total\u0000(1)',
   ]),
+  ['SELECT "app"."sum_up"(1)', 'read replica', { functions: ['app.sum_up'], sqlMode: ['ANSI_QUOTES'] }],
+  [
+    'SELECT "an""app"."sum_up"(1)',
+    'unknown primary',
+    { functions: ['app.sum_up'], sqlMode: ['ANSI_QUOTES'] },
+  ],
+  ...rows('read replica', { functions: ['Größe', 'ПЛОЩАДЬ', 'a.площадь2'] }, [
+    'SELECT größe(1)',
+    'SELECT GRÖßE(1)',
+    'SELECT `Площадь`(1)',
+    'SELECT А.x, a.ПЛОЩАДЬ2(1)',
+  ]),
+  ['SELECT grœße(1), площадка(1)', 'unknown primary', { functions: ['größe', 'площадь'] }],
 ];
 
 export const VARIABLES: readonly Row[] = [

@@ -144,6 +144,47 @@ test('a text longer than any statement is refused judgement instead of being loo
   expect(assignments).toMatchObject({ kind: 'unknown', route: 'primary', transaction: 'autocommit-off' });
 });
 
+test('what is read in all ways together is bounded: a long text is only read in all of them when they are few', () => {
+  const { next } = StatementLexer.prototype;
+  const MB = 1_048_576;
+  // A backslash in both kinds of quotes: four ways.
+  const four = `insert into t values ('\\'', "\\"")`;
+  const two = `insert into t values ('\\' ')`;
+  // The second doubt shows itself only to those who look at the first one in the other way.
+  const hidden = `select '\\', "\\", '"', 1`;
+  for (const [head, length, known] of [
+    [four, 5 * MB, true],
+    [four, 7 * MB, false],
+    [two, 11 * MB, true],
+    [two, 13 * MB, false],
+    [hidden, 13 * MB, false],
+    ['insert into t values (1)', 32 * MB, true],
+  ] as const) {
+    const sql = head + ' '.repeat(length - head.length);
+    let characters = 0;
+    StatementLexer.prototype.next = function (this: StatementLexer): number {
+      const before = this.position;
+      const kind = next.call(this);
+      characters += this.position - before;
+      return kind;
+    };
+    let given: Classification;
+    try {
+      given = classify(sql);
+    } finally {
+      StatementLexer.prototype.next = next;
+    }
+    expect(characters, head).toBeLessThanOrEqual(Math.max(24 * MB, sql.length + 1000));
+    if (known) expect(given.because, head).not.toContain('too long');
+    else
+      expect(given).toMatchObject({
+        kind: 'unknown',
+        route: 'primary',
+        because: expect.stringContaining('too long'),
+      });
+  }
+});
+
 test.each(['set @a = ', 'set a = ', 'set @@a = ', 'set names ', 'set statement a = '])(
   '%j and an endless value is gone over once, and not once more by its rule',
   (head) => {
