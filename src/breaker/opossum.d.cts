@@ -31,7 +31,16 @@ declare module 'opossum' {
 
     interface Status {
       /** The buckets of the window, newest first. */
-      readonly window: readonly { readonly latencyTimes: number[] }[];
+      readonly window: readonly Bucket[];
+    }
+
+    interface Bucket {
+      /** Calls. */
+      fires: number;
+      /** Calls that went well. */
+      successes: number;
+      /** How long each took, in milliseconds. */
+      readonly latencyTimes: number[];
     }
   }
 

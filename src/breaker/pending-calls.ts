@@ -15,12 +15,6 @@ export interface CallSink {
 export class PendingCall implements BreakerTicket {
   /** When it was admitted, monotonic milliseconds. */
   readonly startedAt: number;
-  /** Resolves when the call proved that the node lives, rejects when it speaks against the node. */
-  readonly outcome: Promise<void>;
-  /** Settles {@link outcome}; set by the sink. */
-  resolve: () => void = nothing;
-  /** Settles {@link outcome}; set by the sink. */
-  reject: (error: unknown) => void = nothing;
   /** The neighbour that was admitted later. */
   next: PendingCall | undefined = undefined;
   /** The neighbour that was admitted earlier. */
@@ -31,10 +25,6 @@ export class PendingCall implements BreakerTicket {
   constructor(sink: CallSink, startedAt: number) {
     this.#sink = sink;
     this.startedAt = startedAt;
-    this.outcome = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
   }
 
   /** See {@link BreakerTicket.success}. */
@@ -86,5 +76,3 @@ export class PendingCalls {
     call.previous = undefined;
   }
 }
-
-function nothing(): void {}

@@ -15,10 +15,13 @@ export function createMemcachedPlacement(
 ): Placement {
   const count = nodes.length;
   const first = firstNode(nodes, distribution);
+  // There are as many orders as nodes, and whoever asks for all nodes gets the same list every time.
+  const orders = nodes.map((_, start) => nodes.map((__, index) => (start + index) % count));
   return {
     nodesFor(key, copies) {
       const start = count === 1 ? 0 : first(Buffer.isBuffer(key) ? key : Buffer.from(key));
-      return Array.from({ length: Math.min(copies, count) }, (_, index) => (start + index) % count);
+      const order = orders[start] ?? [];
+      return copies >= count ? order : order.slice(0, copies);
     },
   };
 }

@@ -21,6 +21,7 @@ import {
   type SessionStorePort,
   sessionDeadline,
 } from './session-store-port.js';
+import { TouchedLately } from './touched-lately.js';
 
 /** What `SessionStore` and `FileSessionStore` have in common. */
 export abstract class CommonSessionStore<
@@ -44,6 +45,7 @@ export abstract class CommonSessionStore<
     shorten: (id, remainingMs, options) =>
       this.#keeper.touch(id, Date.now() + remainingMs, sessionDeadline(options)),
   });
+  readonly #touched = new TouchedLately();
   #closed = false;
 
   /** @internal */
@@ -148,11 +150,16 @@ export abstract class CommonSessionStore<
       await this.#keeper.touch(id, undefined, deadline);
   }
 
-  /** `touch` of a session that was just loaded, which nobody waits for; `close` does. */
+  /**
+   * `touch` of a session that was just loaded, which nobody waits for; `close` does. Once a second: lives are counted in whole
+   * seconds.
+   */
   touchLater(id: string): void {
     if (this.#closed || this.#retired.endOf(id) !== undefined) return;
-    const touch = async () => this.#keeper.touch(this.#checked(id), undefined, Deadline.of(undefined));
-    this.inBackground(touch());
+    this.#checked(id);
+    if (!this.#touched.isDue(id, performance.now())) return;
+    const touched = this.#keeper.touch(id, undefined, Deadline.of(undefined));
+    this.inBackground(touched.catch(() => this.#touched.forget(id)));
   }
 
   /**

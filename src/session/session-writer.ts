@@ -77,8 +77,9 @@ export class SessionWriter {
       sessionDataKey(store, session.id),
       (current) => {
         if (current.item === null && existed && store.onGone === 'drop') return undefined;
-        const stored = this.#stored(current) ?? session.inherited;
-        merged = mergeSession(session.base, changes, stored, decide);
+        merged = this.#isUnchanged(session.base, current)
+          ? { bytes: session.base.encodeWith(changes), decided: [] }
+          : mergeSession(session.base, changes, this.#stored(current) ?? session.inherited, decide);
         return { value: merged.bytes, exptime: this.#exptime(session.id) };
       },
       deadline,
@@ -99,7 +100,10 @@ export class SessionWriter {
 
   /** Tells the session what was stored of it. */
   saved(session: Session, changes: SessionChanges, { bytes, copies }: MergedWrite): SaveResult {
-    session.wrote(this.#decode(bytes), this.#decode(session.base.encodeWith(changes)));
+    const written = this.#decode(bytes);
+    const ours = session.base.encodeWith(changes);
+    // Nobody else wrote meanwhile: by far the most saves.
+    session.wrote(written, ours.equals(bytes) ? written : this.#decode(ours));
     publish('session', () => ({ operation: 'save', node: copies[0], detail: `${copies.length} copies` }));
     return { outcome: 'saved', copies };
   }
@@ -114,6 +118,12 @@ export class SessionWriter {
   #storeEverywhere(id: string, bytes: Buffer, deadline: Deadline): Promise<CopyReport> {
     const { store, copies } = this.#options;
     return copies.store(sessionDataKey(store, id), { value: bytes, exptime: this.#exptime(id) }, deadline);
+  }
+
+  // What is stored is what was loaded: by far the most saves.
+  #isUnchanged(base: SessionDocument, { item, rivals }: CurrentContent): boolean {
+    if (item === null || rivals.length > 0) return false;
+    return sessionBytes(item, this.#options.store.handler).equals(base.bytes);
   }
 
   #stored({ item, rivals }: CurrentContent): SessionDocument | undefined {

@@ -14,6 +14,8 @@ export interface NodeList {
   readonly ring: string;
 }
 
+const NO_NODES: readonly MemcachedNode[] = [];
+
 /** See the head of this file. */
 export class CopyPlaces {
   /** How many copies there shall be. */
@@ -22,6 +24,8 @@ export class CopyPlaces {
   #list: NodeList;
   #other: NodeList | undefined;
   #nodes: readonly MemcachedNode[];
+  /** The holders of each order of nodes: a placement that has few orders gives the same list for the same order. */
+  #held = new WeakMap<readonly number[], Held>();
 
   /**
    * @param list the nodes
@@ -58,6 +62,7 @@ export class CopyPlaces {
   relist(list: NodeList, other?: NodeList): void {
     this.#list = list;
     this.#other = other;
+    this.#held = new WeakMap();
     this.#nodes = [...new Set([...list.nodes, ...(other?.nodes ?? [])])];
   }
 
@@ -68,19 +73,20 @@ export class CopyPlaces {
 
   /** Nodes that hold a copy by the other list only: they take every write, and decide nothing. */
   joint(key: CopyKey): readonly MemcachedNode[] {
-    if (this.#other === undefined) return [];
+    if (this.#other === undefined) return NO_NODES;
     const holders = this.holders(key);
     return this.otherHolders(key).filter((node) => !holders.includes(node));
   }
 
   /** The nodes that hold the copies of a key by the other list, the one that decides there first; none while nodes do not change. */
   otherHolders({ place }: CopyKey): readonly MemcachedNode[] {
-    return this.#other === undefined ? [] : this.#heldBy(this.#other, place);
+    return this.#other === undefined ? NO_NODES : this.#heldBy(this.#other, place);
   }
 
   /** The nodes that take a copy when a holder cannot be reached, the first one first. */
   spares(key: CopyKey): readonly MemcachedNode[] {
     const { nodes, place } = this.#list;
+    if (this.#other === undefined && nodes.length <= this.copies) return NO_NODES;
     const rest = place(key.place)
       .slice(this.copies)
       .flatMap((index) => nodes[index] ?? []);
@@ -118,9 +124,17 @@ export class CopyPlaces {
     return this.#nodes.find((node) => node.id === id);
   }
 
-  #heldBy({ nodes, place }: NodeList, text: string): readonly MemcachedNode[] {
-    return place(text)
-      .slice(0, this.copies)
-      .flatMap((index) => nodes[index] ?? []);
+  #heldBy(list: NodeList, text: string): readonly MemcachedNode[] {
+    const order = list.place(text);
+    const known = this.#held.get(order);
+    if (known?.list === list) return known.nodes;
+    const nodes = order.slice(0, this.copies).flatMap((index) => list.nodes[index] ?? []);
+    this.#held.set(order, { list, nodes });
+    return nodes;
   }
+}
+
+interface Held {
+  readonly list: NodeList;
+  readonly nodes: readonly MemcachedNode[];
 }

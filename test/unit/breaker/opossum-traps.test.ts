@@ -352,7 +352,10 @@ describe('opossum alone, and behind our breaker', () => {
     expect(kept(one)).toBe(500);
     const fired = vi.spyOn(Opossum.prototype as Raw, 'fire');
     const gate = breaker();
-    for (let n = 0; n < 500; n += 1) gate.admit().success();
+    for (let n = 0; n < 500; n += 1) {
+      gate.admit().success();
+      if (n % 100 === 0) fail(gate, 1);
+    }
     await settle();
     await wait(1_000);
     expect(kept(fired.mock.contexts[0] as unknown as Raw)).toBe(0);
