@@ -4,6 +4,7 @@ import { aborted, type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { invalidOption } from '../common/option-reader.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { CallDeadlines } from './call-deadlines.js';
 import { exptimeByClock, serverClockOffsetMs } from './exptime.js';
 import { DEFAULT_ITEM_BYTES, maxValueBytes } from './item-size.js';
 import type { MemcachedItem, MemcachedNode, StoreOptions, StoreResult } from './memcached-node.js';
@@ -21,7 +22,8 @@ import {
   storeExtras,
   UINT64_MAX,
 } from './request-fields.js';
-import type { WireRequest, WireResponse } from './wire-message.js';
+import type { WireRequest } from './wire-message.js';
+import { NO_FLAGS, type WireResponse } from './wire-response.js';
 
 /** Values up to this size fit into every memcached, however small its `-I`. */
 const SMALL_VALUE_BYTES = 512;
@@ -53,7 +55,8 @@ export class BinaryNode implements MemcachedNode {
     this.#options = options;
     this.#connect = connect;
     this.#itemBytes = options.maxItemBytes;
-    this.#owner = { id: options.id, timeoutMs: options.timeoutMs, settled: () => this.#done() };
+    const { id, timeoutMs } = options;
+    this.#owner = { id, timeoutMs, deadlines: new CallDeadlines(), settled: () => this.#done() };
   }
 
   get available(): boolean {
@@ -112,7 +115,7 @@ export class BinaryNode implements MemcachedNode {
       ...keyed(Opcode.DELETE, key),
       cas: this.#comparable(options?.cas),
     });
-    return this.#call('set', 'delete', request, options, ({ header: { status } }) => {
+    return this.#call('set', 'delete', request, options, ({ status }) => {
       if (status === Status.OK) return 'deleted';
       if (status === Status.NOT_FOUND) return 'not-found';
       if (status === Status.EXISTS) return 'exists';
@@ -125,7 +128,7 @@ export class BinaryNode implements MemcachedNode {
       ...keyed(Opcode.TOUCH, key),
       extras: exptimeExtras(this.#expiry(exptime)),
     });
-    return this.#call('set', 'touch', request, options, ({ header: { status } }) => {
+    return this.#call('set', 'touch', request, options, ({ status }) => {
       if (status === Status.OK) return 'touched';
       if (status === Status.NOT_FOUND) return 'not-found';
       throw statusError(this.id, 'touch', status);
@@ -141,10 +144,10 @@ export class BinaryNode implements MemcachedNode {
       ...keyed(Opcode.INCREMENT, key),
       extras: counterExtras(delta, options),
     });
-    return this.#call('set', 'increment', request, options, ({ header: { status }, val }) => {
+    return this.#call('set', 'increment', request, options, ({ status, value }) => {
       if (status !== Status.OK) throw statusError(this.id, 'increment', status);
-      if (val.length !== 8) throw this.#nonsense('increment');
-      return val.readBigUInt64BE(0);
+      if (value.length !== 8) throw this.#nonsense('increment');
+      return value.readBigUInt64BE(0);
     });
   }
 
@@ -154,9 +157,9 @@ export class BinaryNode implements MemcachedNode {
       'version',
       () => bare(Opcode.VERSION),
       options,
-      ({ header: { status }, val }) => {
+      ({ status, value }) => {
         if (status !== Status.OK) throw statusError(this.id, 'version', status);
-        return val.toString('latin1', 0, 256);
+        return value.toString('latin1', 0, 256);
       },
     );
   }
@@ -230,26 +233,28 @@ export class BinaryNode implements MemcachedNode {
     return exptimeByClock(exptime, this.#clockAheadMs);
   }
 
-  #stored(what: string, { header: { status, cas } }: WireResponse): StoreResult {
-    if (status === Status.OK) return { status: 'stored', cas: cas.readBigUInt64BE(0) };
+  #stored(what: string, { status, cas }: WireResponse): StoreResult {
+    if (status === Status.OK) return { status: 'stored', cas };
     if (status === Status.EXISTS) return { status: 'exists' };
     if (status === Status.NOT_FOUND) return { status: 'not-found' };
     throw statusError(this.id, what, status);
   }
 
-  #item(what: string, { header: { status, cas }, extras, val }: WireResponse): MemcachedItem | null {
+  #item(what: string, response: WireResponse): MemcachedItem | null {
+    const { status } = response;
     if (status === Status.NOT_FOUND) return null;
     if (status !== Status.OK) throw statusError(this.id, what, status);
-    if (extras.length !== 4) throw this.#nonsense(what);
-    return { value: val, flags: extras.readUInt32BE(0), cas: cas.readBigUInt64BE(0) };
+    const { value, flags, cas } = response;
+    if (flags === NO_FLAGS) throw this.#nonsense(what);
+    return { value, flags, cas };
   }
 
   #statsReader(): (response: WireResponse) => ReadonlyMap<string, string> | typeof MORE {
     const found = new Map<string, string>();
-    return ({ header, key, val }) => {
-      if (header.status !== Status.OK) throw statusError(this.id, 'stats', header.status);
-      if (header.totalBodyLength === 0) return found;
-      found.set(key.toString('latin1'), val.toString('latin1'));
+    return ({ status, totalBodyLength, key, value }) => {
+      if (status !== Status.OK) throw statusError(this.id, 'stats', status);
+      if (totalBodyLength === 0) return found;
+      found.set(key.toString('latin1'), value.toString('latin1'));
       if (found.size > STATS_LIMIT) throw this.#nonsense('stats');
       return MORE;
     };
@@ -272,8 +277,7 @@ export class BinaryNode implements MemcachedNode {
       this.#running += 1;
       const owner = this.#owner;
       const call = new PendingCall<T>({ owner, what, options, ticket, read, resolve, reject });
-      if ('opcode' in wire) connection.send(wire, call as PendingCall);
-      else connection.sendAll(wire, call as PendingCall);
+      connection.send('opcode' in wire ? [wire] : wire, call as PendingCall);
     });
   }
 
@@ -305,7 +309,7 @@ export class BinaryNode implements MemcachedNode {
   #learn(connection: NodeConnection): Promise<void> {
     return new Promise((resolve) => {
       const call = new PendingCall({
-        owner: { id: this.id, timeoutMs: 0, settled: () => undefined },
+        owner: { ...this.#owner, timeoutMs: 0, settled: () => undefined },
         what: 'stats',
         options: undefined,
         ticket: undefined,
@@ -321,7 +325,7 @@ export class BinaryNode implements MemcachedNode {
         },
         reject: () => resolve(),
       });
-      connection.send(statsRequest('settings'), call as PendingCall);
+      connection.send([statsRequest('settings')], call as PendingCall);
     });
   }
 

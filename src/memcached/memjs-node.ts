@@ -1,10 +1,10 @@
 /**
- * The front of memjs, which speaks memcached's binary protocol: it does SASL, reads answers and finds the request that each
- * belongs to. Sockets, deadlines and faults are ours: one memjs client and server per connection, thrown away
- * together, so that nothing of a faulted connection survives in memjs.
+ * The front of memjs, which speaks memcached's binary protocol: it does SASL and finds the request that each answer belongs to.
+ * Sockets, deadlines, faults and what answers hold are ours: one memjs server per connection, thrown away with it, so that
+ * nothing of a faulted connection survives in memjs.
  */
 import type { Socket } from 'node:net';
-import { Client, type Response, type ResponseCallback, Server } from 'memjs';
+import { type ResponseCallback, Server } from 'memjs';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { BinaryNode } from './binary-node.js';
 import { dialNode } from './dial-node.js';
@@ -19,9 +19,10 @@ import { Status } from './memcached-status.js';
 import type { NodeConnection } from './node-connection.js';
 import { Opcode } from './opcode.js';
 import type { CallCarrier, PendingCall } from './pending-call.js';
-import { requestFrames } from './request-frame.js';
+import { framesLength, writeFrames } from './request-frame.js';
 import { type FrameFault, ResponseFrames } from './response-frames.js';
 import type { WireRequest } from './wire-message.js';
+import { WireResponse } from './wire-response.js';
 
 export { isNodeFault } from './node-fault.js';
 
@@ -35,9 +36,11 @@ export function createMemcachedNode(options: MemcachedNodeOptions): MemcachedNod
   return new BinaryNode(resolved, (onEnd) => new MemjsConnection(resolved, onEnd));
 }
 
-/** Sequence numbers stay below 2^31, where memjs would turn them negative. */
-export function nextSequence(sequence: number): number {
-  return sequence >= 0x7fff_fffe ? 1 : sequence + 1;
+/**
+ * The first of `count` numbers in a row behind `sequence`. They stay below 2^31, where memjs would turn them negative.
+ */
+export function nextSequence(sequence: number, count = 1): number {
+  return sequence + count > 0x7fff_fffe ? 1 : sequence + 1;
 }
 
 const SASL_LIST = 0x20;
@@ -47,37 +50,39 @@ const SASL_UNKNOWN_COMMAND = 0x81;
 /** Requests of one turn up to this many bytes are copied into one buffer: cheaper than one vector per request. */
 const JOIN_BYTES = 65_536;
 
-/** memjs's client with our sequence and without its retries and its log. */
-class MemjsClient extends Client {
-  constructor(server: Server) {
-    super([server], { retries: 0, logger: { log: () => undefined } });
-  }
-
-  override incrSeq(): void {
-    this.seq = nextSequence(this.seq);
-  }
-}
-
-/** A call with the numbers of its requests: the one whose answer ends it, and those before it. */
-interface Carried {
+/** Requests that were not sent yet, the number of the first of them, and the call that they are for. */
+interface Outgoing {
+  readonly requests: readonly WireRequest[];
+  readonly first: number;
   readonly call: PendingCall;
-  readonly seq: number;
-  readonly quiet: readonly number[];
 }
 
 class MemjsConnection extends Server implements NodeConnection, CallCarrier {
   heard = false;
   readonly #options: ResolvedMemcachedNodeOptions;
   readonly #onEnd: (connection: NodeConnection) => void;
-  readonly #client: Client;
   readonly #frames = new ResponseFrames(0);
   readonly #socket: Socket;
+  readonly #takeFrame = (bytes: Buffer, start: number, end: number): boolean => {
+    this.heard = true;
+    const opcode = bytes[start + 1];
+    if (opcode === SASL_LIST || opcode === SASL_AUTH) this.#takeSasl(bytes.subarray(start, end));
+    else {
+      const response = new WireResponse(bytes, start);
+      if (response.status === Status.AUTH_ERROR) this.error('it wants a login');
+      else if (this.responseCallbacks[response.opaque] === undefined) this.#unasked();
+      else this.respond(response);
+    }
+    return !this.#ended;
+  };
   #connectTimer: NodeJS.Timeout | undefined;
-  #outgoing: (Carried & { readonly request: Buffer })[] = [];
+  #outgoing: Outgoing[] = [];
+  /** The number that was given last. */
+  #sequence: number;
   #flushing = false;
+  readonly #flushNow = (): void => this.#flush();
   #ready = false;
   #ended = false;
-  #current: Carried | undefined;
 
   constructor(options: ResolvedMemcachedNodeOptions, onEnd: (connection: NodeConnection) => void) {
     super(undefined, undefined, undefined, undefined, {});
@@ -86,8 +91,7 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
     // memjs would otherwise take credentials from the environment.
     this.username = options.credentials?.username;
     this.password = options.credentials?.password;
-    this.#client = new MemjsClient(this);
-    this.#client.seq = options.firstSequence - 1;
+    this.#sequence = options.firstSequence - 1;
     this.#socket = this.#dial();
   }
 
@@ -99,35 +103,20 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
     this.#frames.bodyLimit = bytes;
   }
 
-  send(wire: WireRequest, call: PendingCall): void {
-    const { opcode, key } = wire;
-    const seq = this.#nextSeq();
-    const request = requestFrames([wire], [seq]);
-    this.#current = { seq, call, quiet: [] };
-    if (opcode === Opcode.STAT) this.#performInParts(seq, request, call);
-    else {
-      this.#client.perform(key, request, seq, (error, response) => {
-        if (response !== null) this.#answer(call, opcode, response);
-        else call.failed(error);
-      });
-    }
-  }
-
-  sendAll(requests: readonly WireRequest[], call: PendingCall): void {
-    const seqs = requests.map(() => this.#nextSeq());
-    const bytes = requestFrames(requests, seqs);
-    const seq = seqs.pop() ?? 0;
-    for (const [place, number] of seqs.entries()) {
-      const { opcode } = requests[place] as WireRequest;
-      this.onResponse(number, (response) => void this.#answer(call, opcode, response, place));
-    }
-    this.#current = { seq, call, quiet: seqs };
-    const last = requests[seqs.length] as WireRequest;
-    this.#client.perform(last.key, bytes, seq, (error, response) => {
-      this.#forget(seqs);
-      if (response !== null) this.#answer(call, last.opcode, response, seqs.length);
-      else call.failed(error);
-    });
+  /**
+   * It waits until everything that has arrived is dealt with, so that what many clients asked at one time leaves in one packet. A write
+   * costs more than all else about a small request.
+   */
+  send(requests: readonly WireRequest[], call: PendingCall): void {
+    const first = nextSequence(this.#sequence, requests.length);
+    const last = first + requests.length - 1;
+    this.#sequence = last;
+    const callback: ResponseCallback = (response) => this.#answer(requests, first, call, response as WireResponse);
+    for (let seq = first; seq <= last; seq += 1) this.onResponse(seq, callback);
+    if (requests[0]?.opcode === Opcode.STAT) this.#keepForParts(first, requests, call);
+    this.onError(last, (error) => call.failed(error));
+    this.#outgoing.push({ requests, first, call });
+    if (this.#ready) this.#flushSoon();
   }
 
   end(): void {
@@ -168,16 +157,6 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
     if (!this.#ended) go(this.#socket);
   }
 
-  /**
-   * memjs hands over a framed request: it waits until everything that has arrived is dealt with, so that what many clients asked at
-   * one time leaves in one packet. A write costs more than all else about a small request.
-   */
-  override write(request: Buffer): void {
-    if (this.#current === undefined) return;
-    this.#outgoing.push({ request, ...this.#current });
-    if (this.#ready) this.#flushSoon();
-  }
-
   /** Frames come whole, so memjs need not copy them together. */
   override appendToBuffer(frame: Buffer): Buffer {
     this.responseBuffer = frame;
@@ -209,55 +188,45 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
   }
 
   #received(chunk: Buffer): void {
-    const wrong = this.#frames.push(chunk, (frame) => {
-      this.#take(frame);
-      return !this.#ended;
-    });
+    const wrong = this.#frames.push(chunk, this.#takeFrame);
     if (wrong !== undefined && !this.#ended) this.fault(this.#protocolError(wrong));
   }
 
-  #take(frame: Buffer): void {
-    this.heard = true;
-    const opcode = frame[1];
-    if (opcode === SASL_LIST || opcode === SASL_AUTH) {
-      const status = frame.readUInt16BE(6);
-      // memjs would hand the credentials to whoever asks for them, at any time, and takes all statuses but one for a success.
-      if (this.#ready || this.username === undefined) this.#unasked();
-      else if (status === Status.OK || status === SASL_UNKNOWN_COMMAND) this.responseHandler(frame);
-      else this.error(`SASL status ${status}`);
-    } else if (
-      frame.readUInt16BE(6) !== Status.AUTH_ERROR &&
-      this.responseCallbacks[frame.readUInt32BE(12)] === undefined
-    ) {
-      this.#unasked();
-    } else this.responseHandler(frame);
+  #takeSasl(frame: Buffer): void {
+    const status = frame.readUInt16BE(6);
+    // memjs would hand the credentials to whoever asks for them, at any time, and takes all statuses but one for a success.
+    if (this.#ready || this.username === undefined) this.#unasked();
+    else if (status === Status.OK || status === SASL_UNKNOWN_COMMAND) this.responseHandler(frame);
+    else this.error(`SASL status ${status}`);
   }
 
-  #performInParts(seq: number, request: Buffer, call: PendingCall): void {
+  // memjs keeps a quiet callback until an answer without a body; an error status has one and is the last.
+  #keepForParts(seq: number, requests: readonly WireRequest[], call: PendingCall): void {
     const callback: ResponseCallback = (response) => {
-      // memjs keeps a quiet callback until an answer without a body; an error status has one and is the last.
-      callback.quiet = !this.#answer(call, Opcode.STAT, response);
+      callback.quiet = !this.#answer(requests, seq, call, response as WireResponse);
     };
     callback.quiet = true;
     this.onResponse(seq, callback);
-    this.onError(seq, (error) => call.failed(error));
-    this.write(request);
   }
 
-  #nextSeq(): number {
-    this.#client.incrSeq();
-    return this.#client.seq;
+  #answer(
+    requests: readonly WireRequest[],
+    first: number,
+    call: PendingCall,
+    response: WireResponse,
+  ): boolean {
+    const place = response.opaque - first;
+    if (response.opcode !== requests[place]?.opcode) {
+      this.#unasked();
+      return true;
+    }
+    // Quiet requests that were not answered by the last one are misses.
+    if (place === requests.length - 1) this.#forget(first, place);
+    return call.answered(response, place);
   }
 
-  // Quiet requests that were not answered by now are misses.
-  #forget(quiet: readonly number[]): void {
-    for (const seq of quiet) delete this.responseCallbacks[seq];
-  }
-
-  #answer(call: PendingCall, opcode: Opcode, response: Response, place = 0): boolean {
-    if (response.header.opcode === opcode) return call.answered(response, place);
-    this.#unasked();
-    return true;
+  #forget(first: number, count: number): void {
+    for (let seq = first; seq < first + count; seq += 1) delete this.responseCallbacks[seq];
   }
 
   #unasked(): void {
@@ -273,37 +242,43 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
   #flushSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    setImmediate(() => this.#flush());
+    setImmediate(this.#flushNow);
   }
 
   #flush(): void {
     this.#flushing = false;
     if (this.#ended) return;
-    const requests: Buffer[] = [];
-    let bytes = 0;
     const now = performance.now();
-    const outgoing = this.#outgoing;
-    this.#outgoing = [];
-    for (const { request, seq, quiet, call } of outgoing) {
-      if (call.waiting) {
-        call.sent(this, now);
-        requests.push(request);
-        bytes += request.length;
-      } else {
-        delete this.responseCallbacks[seq];
-        delete this.errorCallbacks[seq];
-        this.#forget(quiet);
-        call.skipped();
-      }
+    const sending: Outgoing[] = [];
+    let length = 0;
+    for (const out of this.#outgoing) {
+      if (out.call.waiting) {
+        out.call.sent(this, now);
+        sending.push(out);
+        length += framesLength(out.requests);
+      } else this.#skip(out);
     }
-    if (bytes <= JOIN_BYTES) {
-      if (bytes > 0)
-        this.#socket.write(requests.length === 1 ? (requests[0] ?? '') : Buffer.concat(requests, bytes));
+    this.#outgoing = [];
+    if (length <= JOIN_BYTES) {
+      if (length > 0) this.#write(sending, length);
       return;
     }
     this.#socket.cork();
-    for (const request of requests) this.#socket.write(request);
+    for (const out of sending) this.#write([out], framesLength(out.requests));
     this.#socket.uncork();
+  }
+
+  #write(sending: readonly Outgoing[], length: number): void {
+    const bytes = Buffer.allocUnsafe(length);
+    let at = 0;
+    for (const { requests, first } of sending) at = writeFrames(bytes, at, requests, first);
+    this.#socket.write(bytes);
+  }
+
+  #skip({ requests, first, call }: Outgoing): void {
+    this.#forget(first, requests.length);
+    delete this.errorCallbacks[first + requests.length - 1];
+    call.skipped();
   }
 
   #stop(): void {

@@ -3,19 +3,9 @@ declare module 'memjs' {
   import { EventEmitter } from 'node:events';
   import type { Socket } from 'node:net';
 
-  /** One decoded answer. */
+  /** What memjs looks at in an answer. */
   interface Response {
-    readonly header: {
-      readonly magic: number;
-      readonly opcode: number;
-      readonly status: number;
-      readonly totalBodyLength: number;
-      readonly opaque: number;
-      readonly cas: Buffer;
-    };
-    readonly key: Buffer;
-    readonly extras: Buffer;
-    readonly val: Buffer;
+    readonly header: { readonly totalBodyLength: number; readonly opaque: number };
   }
 
   /** Gets the answer to one request; `quiet` keeps it registered until an answer without a body. */
@@ -42,6 +32,7 @@ declare module 'memjs' {
     errorCallbacks: Record<number, ErrorCallback>;
     onResponse(seq: number, callback: ResponseCallback): void;
     onError(seq: number, callback: ErrorCallback): void;
+    respond(response: Response): void;
     error(error: unknown): void;
     listSasl(): void;
     appendToBuffer(data: Buffer): Buffer;

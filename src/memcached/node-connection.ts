@@ -7,13 +7,11 @@ import type { WireRequest } from './wire-message.js';
 export interface NodeConnection {
   /** Longest body of an answer in bytes; a longer one is a fault. */
   bodyLimit: number;
-  /** Sends a request together with all others of this turn of the event loop; `call` gets the answer or the fault. */
-  send(request: WireRequest, call: PendingCall): void;
   /**
-   * Sends quiet requests and an ordinary one behind them as one; `call` gets every answer with the place of its request, and is over
-   * with that of the last one.
+   * Sends one request, or quiet ones and an ordinary one behind them, together with all others of this turn of the event loop. `call`
+   * gets the answers with the place of their request, or the fault; it is over with the answer to the last one.
    */
-  sendAll(requests: readonly WireRequest[], call: PendingCall): void;
+  send(requests: readonly WireRequest[], call: PendingCall): void;
   /** Ends the connection without a fault, when nothing is under way. */
   end(): void;
   /** Throws the connection away: all its calls fail with `error`, which may be told in other words to each. */

@@ -6,7 +6,8 @@ import type { BreakerTicket } from '../breaker/node-breaker.js';
 import type { CallOptions } from '../common/deadline.js';
 import { aborted } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import type { WireResponse } from './wire-message.js';
+import type { CallDeadlines, DeadlineMember } from './call-deadlines.js';
+import type { WireResponse } from './wire-response.js';
 
 /** What a call needs to know of the connection that carries it. */
 export interface CallCarrier {
@@ -22,6 +23,8 @@ export interface CallOwner {
   readonly id: string;
   /** The node's deadline: the caller's when it gave none, and how long a request may go unanswered before its connection is thrown away; 0 is none. */
   readonly timeoutMs: number;
+  /** Watches its calls. */
+  readonly deadlines: CallDeadlines;
   /** The caller of one of its calls waits no more. */
   settled(): void;
 }
@@ -51,11 +54,12 @@ const SILENCE =
   '; it never answered on this connection: does memcached listen there, with its binary protocol on?';
 
 /** A call between its start and the later of its two ends. */
-export class PendingCall<T = unknown> {
+export class PendingCall<T = unknown> implements DeadlineMember {
+  /** See {@link DeadlineMember}. */
+  dueAt: number = Number.POSITIVE_INFINITY;
   readonly #call: PendingCallOptions<T>;
   readonly #limitMs: number;
   #carrier: CallCarrier | undefined;
-  #timer: NodeJS.Timeout | undefined;
   #onAbort: (() => void) | undefined;
   #sentAt = 0;
   #waiting = true;
@@ -119,20 +123,8 @@ export class PendingCall<T = unknown> {
     if (this.#stopWaiting()) this.#call.reject(error);
   }
 
-  #arm(ms: number): void {
-    if (ms > 0) this.#timer = setTimeout(PendingCall.#onTimer<T>, Math.min(ms, 2_147_483_647), this);
-  }
-
-  // An answer that arrived while this process was busy counts: it is read before the next turn of the event loop.
-  static #onTimer<T>(call: PendingCall<T>): void {
-    setImmediate(PendingCall.#onTurn<T>, call);
-  }
-
-  static #onTurn<T>(call: PendingCall<T>): void {
-    call.#expired();
-  }
-
-  #expired(): void {
+  /** See {@link DeadlineMember}. */
+  expired(): void {
     if (this.#over) return;
     const { what, owner } = this.#call;
     const { id: node, timeoutMs } = owner;
@@ -152,6 +144,12 @@ export class PendingCall<T = unknown> {
     );
   }
 
+  #arm(ms: number): void {
+    if (ms <= 0) return;
+    this.dueAt = performance.now() + ms;
+    this.#call.owner.deadlines.add(this);
+  }
+
   #abandon(error: StormlampError): void {
     if (!this.#waiting) return;
     if (this.#stopWaiting()) this.#call.reject(error);
@@ -165,7 +163,7 @@ export class PendingCall<T = unknown> {
   #stopWaiting(): boolean {
     if (!this.#waiting) return false;
     this.#waiting = false;
-    clearTimeout(this.#timer);
+    this.#call.owner.deadlines.remove(this);
     if (this.#onAbort !== undefined) this.#call.options?.signal?.removeEventListener('abort', this.#onAbort);
     this.#call.owner.settled();
     return true;
@@ -174,7 +172,7 @@ export class PendingCall<T = unknown> {
   #end(): boolean {
     if (this.#over) return false;
     this.#over = true;
-    if (!this.#waiting) clearTimeout(this.#timer);
+    if (!this.#waiting) this.#call.owner.deadlines.remove(this);
     return true;
   }
 }

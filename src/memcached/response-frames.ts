@@ -28,11 +28,11 @@ export class ResponseFrames {
   }
 
   /**
-   * Takes the next chunk and calls `each` with every answer that is whole now; `each` returns false to stop for good.
+   * Takes the next chunk and calls `each` with the place of every answer that is whole now; `each` returns false to stop for good.
    *
    * @returns what is wrong, or undefined.
    */
-  push(chunk: Buffer, each: (frame: Buffer) => boolean): FrameFault | undefined {
+  push(chunk: Buffer, each: (bytes: Buffer, start: number, end: number) => boolean): FrameFault | undefined {
     let data = chunk;
     if (this.#size > 0) {
       this.#keep(chunk);
@@ -59,7 +59,7 @@ export class ResponseFrames {
         this.#needed = HEADER_BYTES + body;
         break;
       }
-      if (!each(data.subarray(at, end))) return undefined;
+      if (!each(data, at, end)) return undefined;
       at = end;
     }
     if (at < data.length) this.#keep(at === 0 ? data : data.subarray(at));

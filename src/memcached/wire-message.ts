@@ -1,4 +1,4 @@
-/** One request and one answer of the binary protocol, before and after they are bytes. */
+/** A request of the binary protocol before it is bytes. */
 import type { Opcode } from './opcode.js';
 
 /** A request. */
@@ -13,23 +13,6 @@ export interface WireRequest {
   readonly value: Buffer;
   /** Only do it to this version of the item; 0 for any. */
   readonly cas: bigint;
-}
-
-/** An answer, or one part of it when the command is answered in several. */
-export interface WireResponse {
-  /** The fields of the header that are used. */
-  readonly header: {
-    readonly opcode: number;
-    readonly status: number;
-    readonly totalBodyLength: number;
-    readonly cas: Buffer;
-  };
-  /** The key, for statistics their name. */
-  readonly key: Buffer;
-  /** The command's own fields. */
-  readonly extras: Buffer;
-  /** The value. */
-  readonly val: Buffer;
 }
 
 /** Nothing. */

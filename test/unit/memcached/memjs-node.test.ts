@@ -432,6 +432,9 @@ test('sequence numbers stay below 2^31', async () => {
   expect(nextSequence(0x7fff_fffd)).toBe(0x7fff_fffe);
   expect(nextSequence(0x7fff_fffe)).toBe(1);
   expect(nextSequence(0)).toBe(1);
+  // Requests that belong together have numbers in a row.
+  expect(nextSequence(0x7fff_fffa, 4)).toBe(0x7fff_fffb);
+  expect(nextSequence(0x7fff_fffb, 4)).toBe(1);
 });
 
 test('close waits for what is under way, and then nothing more is taken', async () => {

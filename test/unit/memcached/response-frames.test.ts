@@ -13,8 +13,8 @@ function collect(
 ): { found: Buffer[]; fault: FrameFault | undefined } {
   const found: Buffer[] = [];
   for (const chunk of chunks) {
-    const fault = frames.push(chunk, (one) => {
-      found.push(Buffer.from(one));
+    const fault = frames.push(chunk, (bytes, start, end) => {
+      found.push(Buffer.from(bytes.subarray(start, end)));
       return true;
     });
     if (fault !== undefined) return { found, fault };
