@@ -111,7 +111,8 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
     const first = nextSequence(this.#sequence, requests.length);
     const last = first + requests.length - 1;
     this.#sequence = last;
-    const callback: ResponseCallback = (response) => this.#answer(requests, first, call, response as WireResponse);
+    const callback: ResponseCallback = (response) =>
+      this.#answer(requests, first, call, response as WireResponse);
     for (let seq = first; seq <= last; seq += 1) this.onResponse(seq, callback);
     if (requests[0]?.opcode === Opcode.STAT) this.#keepForParts(first, requests, call);
     this.onError(last, (error) => call.failed(error));
