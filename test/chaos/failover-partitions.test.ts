@@ -86,4 +86,118 @@ describe('cuts between processes and servers', () => {
       };
     },
   );
+
+  scenario(
+    '18 the primary, a replica and one process here, the rest there',
+    { separate: true },
+    async (world) => {
+      const [near, far] = world.servers.replicas;
+      if (near === undefined || far === undefined) throw new Error('two replicas are needed');
+      const since = now();
+      const cut = world.servers.isolate(far);
+      world.network('a').cut([far.port]);
+      world.network('b').cut(ports([world.first, near]));
+      await world.noFailover(since, 12_000);
+      expect(world.acknowledgedAfter(since + 8_000)).toBeGreaterThan(0);
+      expect(world.event('lease-lost', since, ({ app }) => app === 'b')).toBeDefined();
+      expect(await writableNodes(world.servers)).toEqual([world.first]);
+      cut.heal();
+      world.network('a').heal();
+      world.network('b').heal();
+      await world.finish();
+    },
+  );
+
+  scenario(
+    '19 answers of the primary are lost on the way to one process',
+    { separate: true },
+    async (world) => {
+      const since = now();
+      world.network('a').cut([world.first.port], 'answers');
+      await world.noFailover(since, 12_000);
+      expect(world.acknowledgedAfter(since + 8_000)).toBeGreaterThan(0);
+      world.network('a').heal();
+      const healed = now();
+      await world.until(
+        'it writes again',
+        () => around(world, 'a', healed + 200).first < Number.POSITIVE_INFINITY,
+      );
+      await world.finish();
+    },
+  );
+});
+
+describe('servers that only vote', () => {
+  scenario(
+    'W1 two data nodes and a witness: the primary dies',
+    { replicas: 1, witnesses: 1 },
+    async (world) => {
+      const since = now();
+      await world.first.kill();
+      const plan = await world.failedOver(since);
+      expect(plan.to).toBe(world.servers.replicas[0]?.id);
+      const [{ vote } = { vote: '' }] =
+        (await world.witnesses[0]?.query<{ vote: string }>('SELECT vote FROM ha_meta.vote')) ?? [];
+      expect(vote).toBe(plan.to);
+      const { lost } = await world.finish({ mayLose: true });
+      return { lost: lost.length, outageMs: Math.round(world.fleet.longestGapMs(since)) };
+    },
+  );
+
+  scenario(
+    'W2 two data nodes and a witness: the witness dies, then a switchover',
+    { replicas: 1, witnesses: 1 },
+    async (world) => {
+      await world.witnesses[0]?.kill();
+      const since = now();
+      await world.noFailover(since, 6_000);
+      expect(world.acknowledgedAfter(since + 4_000)).toBeGreaterThan(0);
+      expect(await world.leader().ask('switchover')).toMatchObject({ ok: true });
+      // It votes for the old primary until somebody changes that: it must not give the lease back to it.
+      await world.witnesses[0]?.start();
+      const back = now();
+      await world.until('writes go on', () => world.acknowledgedAfter(back) > 20);
+      await world.finish();
+    },
+  );
+
+  scenario(
+    'W3 two data nodes and a witness: both others die, and nobody acts',
+    { replicas: 1, witnesses: 1 },
+    async (world) => {
+      await world.witnesses[0]?.kill();
+      const since = now();
+      await world.first.kill();
+      await world.noFailover(since, 12_000);
+      expect(await writableNodes(world.servers)).toEqual([]);
+      await world.witnesses[0]?.start();
+      const plan = await world.failedOver(since);
+      expect(plan.to).toBe(world.servers.replicas[0]?.id);
+      await world.finish({ mayLose: true });
+    },
+  );
+
+  scenario(
+    '7 primary and one replica die together: two of four are no majority',
+    { witnesses: 1 },
+    async (world) => {
+      const since = now();
+      await Promise.all([world.first.kill(), world.servers.replicas[0]?.kill()]);
+      await world.noFailover(since, 12_000);
+      expect(await writableNodes(world.servers)).toEqual([]);
+      await world.servers.replicas[0]?.start();
+      const plan = await world.failedOver(since);
+      await world.finish({ mayLose: true });
+      return { to: plan.to };
+    },
+  );
+
+  scenario('7w primary and one replica die together, two witnesses', { witnesses: 2 }, async (world) => {
+    const since = now();
+    await Promise.all([world.first.kill(), world.servers.replicas[0]?.kill()]);
+    const plan = await world.failedOver(since);
+    expect(plan.to).toBe(world.servers.replicas[1]?.id);
+    const { lost } = await world.finish({ mayLose: true });
+    return { lost: lost.length, told: plan.loss.transactions };
+  });
 });

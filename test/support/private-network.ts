@@ -22,7 +22,7 @@ interface Link {
   lost: Lost | undefined;
 }
 
-/** `near` is the process's end, `far` the server's. */
+/** `near` is the process's end, `far` the server's; both are there until both are closed. */
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
@@ -70,6 +70,8 @@ export class PrivateNetwork implements AsyncDisposable {
       for (const { near, far } of link.pairs) {
         near.resume();
         far.resume();
+        if (near.closed) far.destroy();
+        if (far.closed) near.destroy();
       }
     }
   }
@@ -105,7 +107,7 @@ function relay(link: Link, near: Socket, port: number): void {
     from.on('close', () => {
       // The end of a connection does not get through a cut link either.
       if (link.lost === undefined) to.destroy();
-      link.pairs.delete(pair);
+      if (to.closed) link.pairs.delete(pair);
     });
   }
   if (link.lost !== undefined) stall(pair, link.lost);
