@@ -204,6 +204,7 @@ export const failoverLines: LogRules<FailoverEvents> = {
     `${node} has ${transactions} transactions that the primary lacks`,
     { node, gtids, transactions },
   ],
+  'errant-transactions': ({ node, message }) => ['error', message, { node }],
   'rebuild-needed': ({ node, from, why, detail }) => [
     'error',
     `${node} cannot go on from where it is and serves nothing until it is rebuilt from ${from}`,

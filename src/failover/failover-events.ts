@@ -70,6 +70,11 @@ export interface FailoverEvents {
   /** A node has transactions that the primary lacks: it serves nothing until an operator has decided. */
   'node-diverged': { readonly node: NodeId; readonly gtids: string; readonly transactions: number };
   /**
+   * A replica that follows was seen to have transactions that its primary lacks; told once, in every mode. It goes on serving:
+   * whether its data differs is for an operator to find out. `message`: the node, the transactions and the remedy in words.
+   */
+  'errant-transactions': { readonly node: NodeId; readonly message: string };
+  /**
    * A node's data cannot go on from where it is, because it has transactions of its own (`gtids`) or the logs that it needs are
    * gone: it serves nothing until it is rebuilt. `detail`: what its server says of it, '' when nothing.
    */

@@ -26,6 +26,7 @@ export type JournalKind =
   | 'paused'
   | 'resumed'
   | 'node-diverged'
+  | 'errant-transactions'
   | 'node-rejoined'
   | 'node-rebuilt';
 

@@ -38,6 +38,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   #outage: { readonly opId: string; readonly kind: FailureKind; readonly since: number } | undefined;
   #trouble: { readonly opId: string; readonly kind: FailureKind; readonly warranted: boolean } | undefined;
   #lastPrimary: NodeId | null;
+  #errant: ReadonlySet<NodeId> = new Set();
   #closed = false;
 
   /** Begins to listen to the watcher. */
@@ -215,10 +216,24 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     readonly before: TopologyDescription;
     readonly after: TopologyDescription;
   }): void => {
+    if (before.warnings !== after.warnings) this.#warned(after);
     if (before.writer === after.writer) return;
     if (after.writer.kind === 'primary') this.#gained(after.writer.node, after);
     else this.#lost(after);
   };
+
+  /** Tells once which replicas have transactions of their own. */
+  #warned({ warnings, writer }: TopologyDescription): void {
+    // While there is no primary nobody can be compared with it.
+    if (writer.kind !== 'primary') return;
+    const errant = warnings.filter(({ code }) => code === 'errant-transactions');
+    for (const { node, message } of errant) {
+      if (this.#errant.has(node)) continue;
+      this.record('errant-transactions', randomUUID(), [node], message);
+      this.publish('errant-transactions', { node, message });
+    }
+    this.#errant = new Set(errant.map(({ node }) => node));
+  }
 
   #lost(topology: TopologyDescription): void {
     const verdict = this.#detector.verdict();

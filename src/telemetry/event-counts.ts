@@ -35,6 +35,7 @@ const COUNTED = {
     'hook-failed': ['hook'],
     'lease-lost': [],
     'node-diverged': ['node'],
+    'errant-transactions': ['node'],
     'rebuild-needed': ['node', 'why'],
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;

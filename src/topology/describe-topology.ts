@@ -68,7 +68,7 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
   const record = isCompared ? recordLacks(looked, everywhere) : looked;
   const nodes = everywhere.map((node) => measured(node, record, before.lagRule));
   const warnings: TopologyWarning[] = [
-    ...standingWarnings(nodes, resting, verdict.warnings),
+    ...standingWarnings(nodes, primary, resting, verdict.warnings),
     ...unknownNames(nodes, before.named ?? []),
   ];
   const changed = primary !== undefined && primary !== before.lastPrimary;

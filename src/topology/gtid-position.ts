@@ -124,7 +124,9 @@ export function appliedPosition(facts: ServerFacts): GtidPosition | undefined {
 /** Whether it is proven that a replica had applied `wanted` when it was looked at. */
 export function hasReached(facts: ServerFacts, wanted: GtidPosition): boolean {
   const applied = appliedPosition(facts);
-  return applied !== undefined && positionReached(applied, wanted, logOf(facts), String(facts.serverId));
+  return (
+    applied !== undefined && positionReached(applied, wanted, loggedGtids(facts), String(facts.serverId))
+  );
 }
 
 /** Whether a replica had applied something of what the primary committed between `base` and `newest`, or later. */
@@ -145,7 +147,9 @@ export function hasOrWrote(facts: ServerFacts, wanted: GtidPosition): boolean {
   const others = writtenByOthers(facts, wanted);
   if (others === undefined) return true;
   const own = ownPosition(facts);
-  return own !== undefined && positionReached(primaryPosition(own, logOf(facts)), others, logOf(facts));
+  return (
+    own !== undefined && positionReached(primaryPosition(own, loggedGtids(facts)), others, loggedGtids(facts))
+  );
 }
 
 /**
@@ -158,7 +162,8 @@ export function primaryPosition(position: GtidPosition, log: readonly MariadbGti
   return others.length === 0 ? position : { ...position, gtids: [...position.gtids, ...others] };
 }
 
-function logOf(facts: ServerFacts): readonly MariadbGtid[] {
+/** What the server has in its binary log (`gtid_binlog_state`); nothing on MySQL, and where it cannot be read. */
+export function loggedGtids(facts: ServerFacts): readonly MariadbGtid[] {
   if (facts.gtidState === undefined) return NO_LOG;
   let log = LOGGED.get(facts);
   if (log === undefined) {

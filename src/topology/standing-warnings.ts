@@ -1,17 +1,26 @@
 /** Troubles that can be read off the nodes themselves, however the primary was found. */
 import type { NodeId } from '../common/node-address.js';
 import { nearest } from '../common/option-reader.js';
+import { errantTransactions } from './errant-transactions.js';
 import { isHidden, type NodeDescription } from './node-description.js';
 import { isSameServer, knownFacts } from './replication-graph.js';
 import type { TopologyWarning } from './topology-description.js';
 
-/** All warnings: those `about` the choice of the primary and those about single nodes; `resting` is a primary that only refuses writes. */
+/** Characters of a set of transactions that a warning names, at most. */
+const GTIDS_LIMIT = 200;
+
+/**
+ * All warnings: those `about` the choice of the `primary` and those about single nodes; `resting` is a primary that only refuses
+ * writes.
+ */
 export function standingWarnings(
   nodes: readonly NodeDescription[],
+  primary: NodeId | undefined,
   resting: NodeId | undefined,
   about: readonly TopologyWarning[],
 ): TopologyWarning[] {
   const warnings: TopologyWarning[] = [...about];
+  const head = nodes.find(({ id }) => id === (primary ?? resting));
   const byServerId = new Map<number, NodeDescription>();
   for (const node of nodes) {
     const warn = (code: TopologyWarning['code'], message: string): void => {
@@ -41,6 +50,13 @@ export function standingWarnings(
       warn(
         'writable-replica',
         `${node.id} is a replica but accepts writes; set read_only=1 on it, so that a mistake cannot make it differ from the primary.`,
+      );
+    }
+    const errant = head === undefined ? '' : errantOf(node, head);
+    if (errant !== '') {
+      warn(
+        'errant-transactions',
+        `${node.id} has transactions that the primary ${head?.id} lacks (${shortened(errant)}); it goes on following, but its data may differ. Look at them in its binary log, then write the same on the primary or rebuild ${node.id}.`,
       );
     }
     if (node.id === resting) {
@@ -75,6 +91,22 @@ export function standingWarnings(
     }
   }
   return warnings;
+}
+
+/** What a replica below the primary `head` has of its own; '' when nothing, or when that cannot be known. */
+function errantOf(node: Extract<NodeDescription, { state: 'up' }>, head: NodeDescription): string {
+  if (node.role !== 'replica' || head.state !== 'up' || head.facts.channels.length > 0) return '';
+  const [channel, second] = node.facts.channels;
+  const isBelow = channel !== undefined && second === undefined && node.upstream?.includes(head.id) === true;
+  // The facts of a server that shows nothing are old: what they lack says nothing.
+  const isKnown =
+    node.facts.group === undefined && head.facts.group === undefined && head.blind === undefined;
+  return isBelow && isKnown ? errantTransactions(node.facts, head.facts) : '';
+}
+
+/** Sets of transactions may be long; who looks at them asks the server. */
+function shortened(gtids: string): string {
+  return gtids.length <= GTIDS_LIMIT ? gtids : `${gtids.slice(0, GTIDS_LIMIT)}…`;
 }
 
 /** Warnings about those of `named` that are none of `nodes`, with the node that was probably meant. */

@@ -27,6 +27,8 @@ export type TopologyWarningCode =
   | 'stray-node'
   /** A server that lives lets the monitor read nothing. */
   | 'blind-monitor'
+  /** A replica has transactions that its primary lacks, and goes on following. */
+  | 'errant-transactions'
   /** The options name a node that is not known, or not yet. */
   | 'unknown-node';
 

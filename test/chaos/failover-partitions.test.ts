@@ -20,6 +20,14 @@ function around(world: World, app: string, at: number): { last: number; first: n
   };
 }
 
+/** Mends the network of a process, and waits until it writes. */
+async function healed(world: World, app: string): Promise<void> {
+  world.network(app).heal();
+  const at = now();
+  const writes = (): boolean => around(world, app, at + 200).first < Number.POSITIVE_INFINITY;
+  await world.until('it writes again', writes);
+}
+
 const ports = (nodes: readonly { readonly port: number }[]): number[] => nodes.map(({ port }) => port);
 
 describe('cuts between processes and servers', () => {
@@ -30,12 +38,7 @@ describe('cuts between processes and servers', () => {
     // The other one goes on, and the first one, without a lease, sends nothing.
     expect(around(world, 'b', since + 11_000).first).toBeLessThan(Number.POSITIVE_INFINITY);
     expect(world.event('lease-lost', since, ({ app }) => app === 'a')).toBeDefined();
-    world.network('a').heal();
-    const healed = now();
-    await world.until(
-      'it writes again',
-      () => around(world, 'a', healed + 200).first < Number.POSITIVE_INFINITY,
-    );
+    await healed(world, 'a');
     await world.finish();
   });
 
@@ -116,12 +119,7 @@ describe('cuts between processes and servers', () => {
       world.network('a').cut([world.first.port], 'answers');
       await world.noFailover(since, 12_000);
       expect(world.acknowledgedAfter(since + 8_000)).toBeGreaterThan(0);
-      world.network('a').heal();
-      const healed = now();
-      await world.until(
-        'it writes again',
-        () => around(world, 'a', healed + 200).first < Number.POSITIVE_INFINITY,
-      );
+      await healed(world, 'a');
       await world.finish();
     },
   );

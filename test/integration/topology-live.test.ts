@@ -50,7 +50,13 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
       });
     watcher = watch();
     manager = createFailoverManager({ watcher, targets: { isolate: () => () => {}, guardWrites: () => {} } });
-    for (const name of ['primary-lost', 'primary-returned', 'primary-followed', 'split-brain'] as const) {
+    for (const name of [
+      'primary-lost',
+      'primary-returned',
+      'primary-followed',
+      'split-brain',
+      'errant-transactions',
+    ] as const) {
       manager.on(name, () => told.push(name));
     }
     watcher.start();
@@ -276,6 +282,37 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
     await eventually('the warning', () => warnings().includes(`writable-replica ${second.id}`));
     expect(writer()).toBe(first.id);
     await second.query(`SET GLOBAL ${flavor === 'mysql' ? 'super_read_only' : 'read_only'} = 1`);
+    await eventually('no warning', () => warnings().length === 0);
+  });
+
+  test('a transaction that a replica wrote itself is told, until the primary has it, too', async () => {
+    const run = async (node: LocalDatabaseNode, ...statements: string[]): Promise<void> => {
+      for (const sql of statements) await node.query(sql);
+    };
+    const create = 'CREATE DATABASE IF NOT EXISTS errant';
+    const set = (assignment: string): string => `SET SESSION ${assignment}`;
+    told.length = 0;
+    // In a domain of its own, so that the primary can be given the same transaction afterwards.
+    if (flavor === 'mysql') {
+      await run(second, 'SET GLOBAL super_read_only = 0', create, 'SET GLOBAL super_read_only = 1');
+    } else await run(second, set('gtid_domain_id = 9'), create, set('gtid_domain_id = 0'));
+    await eventually('the warning', () => warnings().includes(`errant-transactions ${second.id}`));
+    expect(writer()).toBe(first.id);
+    await eventually('the event', () => told.includes('errant-transactions'));
+    expect(await manager.history()).toContainEqual(
+      expect.objectContaining({ kind: 'errant-transactions', nodes: [second.id] }),
+    );
+    if (flavor === 'mysql') {
+      const [has] = await first.query('SELECT @@global.gtid_executed AS gtids');
+      const sql = 'SELECT GTID_SUBTRACT(@@global.gtid_executed, ?) AS own';
+      const [own] = await second.query(sql, [has?.['gtids']]);
+      await run(first, set(`gtid_next = '${own?.['own']}'`), create, set("gtid_next = 'AUTOMATIC'"));
+    } else {
+      const [row] = await second.query('SELECT @@server_id AS id');
+      const [mine] = await first.query('SELECT @@server_id AS id');
+      const own = ['gtid_domain_id = 9', `server_id = ${row?.['id']}`, 'gtid_seq_no = 1'].map(set);
+      await run(first, ...own, create, set('gtid_domain_id = 0'), set(`server_id = ${mine?.['id']}`));
+    }
     await eventually('no warning', () => warnings().length === 0);
   });
 

@@ -1,4 +1,5 @@
 /** What the doctor thinks of database servers: a pure judgement of what was read from them. */
+import { errantTransactions } from '../../topology/errant-transactions.js';
 import type { ServerFacts } from '../../topology/node-description.js';
 import { type Check, Checks } from './check.js';
 
@@ -103,6 +104,27 @@ function judgeReplica(checks: Checks, { node, facts, variables }: DatabaseFacts)
   }
 }
 
+/** What replicas have that the primary above them lacks. */
+function judgeErrant(checks: Checks, servers: readonly DatabaseFacts[]): void {
+  const above = ({ facts }: DatabaseFacts): DatabaseFacts | undefined => {
+    const [channel, second] = facts.channels;
+    if (channel === undefined || second !== undefined) return undefined;
+    return servers.find((other) => other.facts.serverId === channel.sourceServerId);
+  };
+  for (const server of servers) {
+    let head = above(server);
+    for (let depth = 0; head !== undefined && head.facts.channels.length > 0; depth += 1)
+      head = depth < servers.length ? above(head) : undefined;
+    if (head === undefined || head === server) continue;
+    const errant = errantTransactions(server.facts, head.facts);
+    checks.expect(errant === '', 'warning', server.node, 'transactions of its own', {
+      found: errant === '' ? `none that ${head.node} lacks` : `${head.node} lacks ${errant}`,
+      expected: 'none: what is written on a replica makes it differ from the primary',
+      fix: `look at them in the binary log of ${server.node}, then write the same on ${head.node}, or rebuild ${server.node}`,
+    });
+  }
+}
+
 function judgeTogether(
   checks: Checks,
   servers: readonly DatabaseFacts[],
@@ -134,6 +156,7 @@ function judgeTogether(
       fix: `run \`SET GLOBAL read_only=0\` on ${node} if it really is the primary`,
     });
   }
+  judgeErrant(checks, servers);
   if (servers.length === 0) return;
   const flavors = new Set(servers.map(({ facts }) => facts.flavor));
   checks.expect(flavors.size <= 1, 'warning', null, 'family of the servers', {

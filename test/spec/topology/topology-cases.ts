@@ -36,6 +36,10 @@ const mariadb = (gtid: string, gtidState: string): Partial<ServerFacts> => ({
   gtid,
   gtidState,
 });
+const mysql = (name: string, counts: Readonly<Record<string, number>>): Partial<ServerFacts> => ({
+  gtid: gtids(counts),
+  serverUuid: gtids({ [name]: 1 }).slice(0, 36),
+});
 const classic = { readOnly: false } as const;
 
 export const topologyCases: readonly TopologyCase[] = [
@@ -802,6 +806,94 @@ export const topologyCases: readonly TopologyCase[] = [
       begin,
       { see: { a: 'refused', b: master('b'), c: slave('c', 'b') }, writer: 'b', epoch: 2 },
       { see: { a: slave('a', 'b') }, writer: 'b', roles: { a: 'replica' }, warnings: [], epoch: 2 },
+    ],
+  },
+  {
+    name: 'MySQL: what a replica wrote itself is told, and what its primary wrote since the last look at it is not',
+    nodes: three,
+    rounds: [
+      {
+        see: {
+          a: master('a', mysql('a', { a: 9 })),
+          b: slave('b', 'a', {}, mysql('b', { a: 12 })),
+          c: slave('c', 'a', {}, mysql('c', { a: 9 })),
+        },
+        writer: 'a',
+        warnings: [],
+      },
+      {
+        see: { b: slave('b', 'a', {}, mysql('b', { a: 12, b: 1 })) },
+        writer: 'a',
+        roles: { b: 'replica' },
+        warnings: ['errant-transactions b'],
+      },
+      // The same transaction was given to the primary.
+      { see: { a: master('a', mysql('a', { a: 12, b: 1 })) }, writer: 'a', warnings: [] },
+    ],
+  },
+  {
+    name: "MySQL: transactions of a former primary that the new one has are nobody's own",
+    nodes: three,
+    rounds: [
+      {
+        see: {
+          a: slave('a', 'b', {}, mysql('a', { a: 9, b: 1 })),
+          b: master('b', mysql('b', { a: 9, b: 4 })),
+          c: slave('c', 'b', {}, mysql('c', { a: 9, b: 6 })),
+        },
+        writer: 'b',
+        warnings: [],
+      },
+    ],
+  },
+  {
+    name: 'MySQL: a replica that follows another server is not compared',
+    nodes: three,
+    rounds: [
+      {
+        see: {
+          a: master('a', mysql('a', { a: 9 })),
+          b: slave('b', 'z', {}, mysql('b', { z: 7 })),
+          c: slave('c', 'a', {}, mysql('c', { a: 9 })),
+        },
+        writer: 'a',
+        warnings: [],
+      },
+    ],
+  },
+  {
+    name: 'MariaDB: what a replica wrote itself is told, also in a domain of its own',
+    nodes: three,
+    rounds: [
+      {
+        see: {
+          a: master('a', mariadb('0-1-9', '0-1-9')),
+          b: slave('b', 'a', {}, mariadb('0-1-12', '0-1-12')),
+          c: slave('c', 'a', {}, mariadb('0-1-9,5-3-1', '0-1-9,5-3-1')),
+        },
+        writer: 'a',
+        warnings: ['errant-transactions c'],
+      },
+      {
+        see: { b: slave('b', 'a', {}, mariadb('0-2-13', '0-1-12,0-2-13')) },
+        writer: 'a',
+        warnings: ['errant-transactions b', 'errant-transactions c'],
+      },
+    ],
+  },
+  {
+    name: 'MariaDB: a primary whose log does not name what it got as a replica accuses nobody',
+    nodes: three,
+    rounds: [
+      {
+        see: {
+          a: slave('a', 'b', {}, mariadb('0-1-9', '0-1-9')),
+          b: master('b', { ...mariadb('0-2-14', '0-2-14'), gtidApplied: '0-1-9' }),
+          c: slave('c', 'b', {}, mariadb('0-2-14', '0-2-14')),
+        },
+        writer: 'b',
+        warnings: [],
+      },
     ],
   },
 ];

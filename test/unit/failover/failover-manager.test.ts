@@ -61,6 +61,7 @@ async function manage(options: FailoverOptions = {}, roles: Roles = usual): Prom
     'primary-returned',
     'split-brain',
     'hook-failed',
+    'errant-transactions',
   ] as const) {
     manager.on(name, (payload: object) => told.push({ name, payload: { ...payload } }));
   }
@@ -133,6 +134,24 @@ describe('following', () => {
     await manage();
     await become(answers, 3_000);
     expect(told[0]).toMatchObject({ name: 'primary-lost', payload: { kind } });
+  });
+
+  test('a replica with transactions of its own is told once, and again when that was over', async () => {
+    const log = { flavor: 'mariadb', gtidState: '0-1-5' } as const;
+    const own = { b: slave('b', 'a', {}, { ...log, gtidState: '0-1-5,0-2-6' }) };
+    await manage();
+    await become({ a: master('a', log), ...own });
+    await become({ b: slave('b', 'a', {}, { ...log, gtidState: '0-1-5,0-2-7' }) });
+    expect(told).toMatchObject([
+      { name: 'errant-transactions', payload: { node: 'b', message: expect.stringContaining('0-2-6') } },
+    ]);
+    await become({ a: refused });
+    await become({ a: master('a', log) });
+    expect(names().filter((name) => name === 'errant-transactions')).toHaveLength(1);
+    await become({ a: master('a', { ...log, gtidState: '0-1-5,0-2-7' }) });
+    await become({ a: master('a', log) });
+    expect(names().filter((name) => name === 'errant-transactions')).toHaveLength(2);
+    expect((await manager.history(1))[0]).toMatchObject({ kind: 'errant-transactions', nodes: ['b'] });
   });
 
   test('two claimants are told as a split brain with both names', async () => {

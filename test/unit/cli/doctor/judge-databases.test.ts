@@ -107,3 +107,21 @@ test.each([
 ])('Node %s is %s', (version, state) => {
   expect(checkNode(version)[0]?.state).toBe(state);
 });
+
+test('transactions that a replica wrote itself are a warning that names them and the primary', () => {
+  const log = (gtidState: string): Partial<ServerFacts> => ({ gtidState });
+  const servers = [
+    server('db1', log('0-1-7')),
+    server('db2', log('0-1-7,0-2-8')),
+    server('db3', log('0-1-7')),
+  ];
+  expect(troubles(...servers)).toEqual(['warning db2: transactions of its own']);
+  const [found] = judgeDatabases(servers, NEEDS).filter(({ state }) => state === 'warning');
+  expect(found?.found).toBe('db1 lacks 0-2-8');
+  // Below another replica, too; and a replica of a server that is not known is not compared.
+  const below = { channels: [{ ...CHANNEL, sourceServerId: 2 }], ...log('0-1-7,0-3-8') };
+  expect(troubles(servers[0] as DatabaseFacts, server('db2', log('0-1-7')), server('db3', below))).toEqual([
+    'warning db3: transactions of its own',
+  ]);
+  expect(troubles(servers[0] as DatabaseFacts, server('db3', below))).toEqual([]);
+});
