@@ -36,6 +36,7 @@ export class HttpSession {
   #announced: string | undefined;
   /** Whether the browser gets the cookie again, so that it lives longer. */
   #renews: boolean;
+  /** Whether a save came to nothing. */
   #failed = false;
   #atClose: () => Promise<void> = () => this.session.release();
 
@@ -86,7 +87,10 @@ export class HttpSession {
         return;
       }
       if (this.#response.headersSent && this.session.id !== this.#announced) throw unannounced();
-      if ((await this.session.save(options)) === 'gone') this.#store.reportSaveFailure(gone());
+      if ((await this.session.save(options)) === 'gone') {
+        this.#failed = true;
+        this.#store.reportSaveFailure(gone());
+      }
       this.announce();
     } catch (error) {
       this.#failed = true;
@@ -121,6 +125,12 @@ export class HttpSession {
   get mustWait(): boolean {
     const { kind } = this.#work();
     return kind === 'save' || kind === 'refuse' || this.session.locked;
+  }
+
+  /** @internal Saves what was changed after the end of the response; nothing where that of before could not be saved. */
+  async saveLate(): Promise<void> {
+    const { kind } = this.#failed ? { kind: 'nothing' } : this.#work();
+    if (kind === 'save' || kind === 'refuse') await this.save();
   }
 
   /**

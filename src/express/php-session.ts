@@ -30,7 +30,8 @@ export type PhpSessionMiddleware = (
  * - A cookie whose id is not in the store is not adopted (no session fixation); a new id is made once a variable is set.
  * - What was changed is saved before the response ends, or when its connection breaks off; a save that fails goes to
  *   `next(error)` when the headers are not sent yet, and is always the store's `save-failed` event. An unchanged session is
- *   touched, without making the response wait.
+ *   touched, without making the response wait. What a handler changes after it has ended the response is saved as soon as the
+ *   response is closed, or, later than that, when it was changed through `req.session`.
  * - With `conflict: 'lock'` the session is locked until the response ends, its connection breaks off, or
  *   `req.session.save()` is called: do that before a long answer, as PHP applications call `session_write_close()`.
  * - Where the handler used `req.session`, the headers of PHP's cache limiter go out with the response (`cacheLimiter`), unless it
@@ -51,13 +52,13 @@ export function phpSession(source: SessionSource, options: PhpSessionOptions = {
     let started = false;
     openHttpSession(store, req, res, options, () => started).then(
       (http) => {
+        const report = (error: unknown) => store.reportSaveFailure(error);
+        const used = readOnly ? undefined : saveAtEnd(http, res, { failed: next, report });
         attach(req, http.session, () => {
           started = true;
+          used?.();
         });
         GIVEN.set(req, { store, readOnly });
-        if (!readOnly) {
-          saveAtEnd(http, res, { failed: next, report: (error) => store.reportSaveFailure(error) });
-        }
         next();
       },
       (error: unknown) => next(error),

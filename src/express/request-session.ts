@@ -45,6 +45,11 @@ export class RequestSession {
     this.#show();
   }
 
+  /** @internal Every variable of a session, by its name in PHP. Static, as each member takes a name from the variables. */
+  static variablesOf(session: RequestSession): ReadonlyMap<string, unknown> {
+    return new Map([...Object.entries(session), ...Object.entries(session.#reserved)]);
+  }
+
   /** The session's id: the value of the cookie. */
   get id(): string {
     return this.#session.id;
@@ -206,11 +211,11 @@ export class RequestSession {
   /** Runs what reads or writes the whole session; then shows what it is now, and what was set or deleted here meanwhile. */
   #inTurn(options: CallOptions | undefined, work: () => Promise<void>): Promise<void> {
     return this.#turns.run(sessionDeadline(options), async () => {
-      const before = this.#variables();
+      const before = RequestSession.variablesOf(this);
       await work();
       if (this.#phase === 'destroyed') return;
       const { data } = this.#session;
-      const now = this.#variables();
+      const now = RequestSession.variablesOf(this);
       for (const name of before.keys()) if (!now.has(name)) delete data[name];
       for (const [name, value] of now) {
         if (!before.has(name) || !Object.is(before.get(name), value)) setVariable(data, name, value);
@@ -219,13 +224,9 @@ export class RequestSession {
     });
   }
 
-  #variables(): Map<string, unknown> {
-    return new Map([...Object.entries(this), ...Object.entries(this.#reserved)]);
-  }
-
   #collect(): void {
     const { data } = this.#session;
-    const now = this.#variables();
+    const now = RequestSession.variablesOf(this);
     for (const name of Object.keys(data)) if (!now.has(name)) delete data[name];
     for (const [name, value] of now) setVariable(data, name, value);
   }

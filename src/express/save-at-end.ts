@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { holdBytes } from './hold-bytes.js';
 import type { HttpSession } from './http-session.js';
+import { LateChanges } from './late-changes.js';
 import { liftHeaders } from './lift-headers.js';
 import { poseAsEnded } from './pose-as-ended.js';
 
@@ -18,10 +19,14 @@ export interface SaveAtEndPort {
  * that of a new session before the first, too.
  *
  * Once the response's `end()` was called, the response is to everybody one that has ended, though its last bytes wait for the
- * save; after a save that failed before any byte was sent, it is open again for whoever answers instead.
+ * save; after a save that failed before any byte was sent, it is open again for whoever answers instead. What is changed after
+ * the end is saved when the response is closed.
+ *
+ * @returns to be called whenever somebody takes the session
  */
-export function saveAtEnd(http: HttpSession, response: ServerResponse, port: SaveAtEndPort): void {
+export function saveAtEnd(http: HttpSession, response: ServerResponse, port: SaveAtEndPort): () => void {
   const { end, writeHead } = response;
+  const late = new LateChanges(http, response, port.report);
   let phase: 'open' | 'saving' | 'over' = 'open';
 
   response.writeHead = function writeHeadWithCookie(this: ServerResponse, ...args: unknown[]) {
@@ -42,6 +47,7 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
     // Somebody who kept this very function calls it past the pose.
     if (phase === 'saving') return this.end(...(args as []));
     phase = 'saving';
+    late.begin();
     const wait = http.mustWait;
     const saved = http.save();
     const unmask = wait ? poseAsEnded(this) : () => undefined;
@@ -49,6 +55,7 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
       phase = 'over';
       unmask();
       Reflect.apply(end, this, args);
+      late.settle();
     };
     if (!wait) {
       void saved;
@@ -72,4 +79,5 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
   } as ServerResponse['end'];
 
   http.saveAtClose(() => phase === 'open', port.report);
+  return () => late.used();
 }

@@ -197,3 +197,114 @@ describe('while the save is pending', () => {
     expect((await store.load(id)).data).toEqual({ n: 2 });
   });
 });
+
+describe('what a handler changes after it has ended the response', () => {
+  const begun = 'n|i:1;gone|i:1;cart|a:1:{i:0;i:1;}';
+
+  test.each<[string, (req: IncomingMessage, res: ServerResponse) => unknown]>([
+    [
+      'at once',
+      (req) => {
+        sessionOf(req)['n'] = 2;
+        delete sessionOf(req)['gone'];
+        (sessionOf(req)['cart'] as number[]).push(2);
+      },
+    ],
+    [
+      'when the response is closed',
+      async (req, res) => {
+        await once(res, 'close');
+        (sessionOf(req)['cart'] as number[]).push(2);
+        sessionOf(req)['n'] = 2;
+        delete sessionOf(req)['gone'];
+      },
+    ],
+    [
+      'and saves itself',
+      async (req, res) => {
+        await once(res, 'close');
+        const session = sessionOf(req);
+        await new Promise(setImmediate);
+        Object.assign(session, { n: 2, gone: undefined, cart: [1, 2] });
+        await session.save();
+      },
+    ],
+  ])('%s is saved, too', async (_when, act) => {
+    for (const early of [undefined, 3]) {
+      const store = await openStore();
+      const middleware = phpSession(store);
+      const id = newId();
+      await store.writeRaw(id, Buffer.from(begun));
+      const url = await listen((req, res) => {
+        middleware(req, res, () => {
+          if (early !== undefined) sessionOf(req)['early'] = early;
+          res.end('first');
+          void act(req, res);
+        });
+      });
+      expect(await (await fetch(url, withId(id))).text()).toBe('first');
+      const all = { n: 2, cart: [1, 2], ...(early === undefined ? {} : { early }) };
+      await expect.poll(async () => (await store.load(id)).data, { timeout: 60_000 }).toEqual(all);
+    }
+  });
+
+  test('through a reference that it kept, is saved when the response is closed', async () => {
+    const store = await openStore();
+    const middleware = phpSession(store);
+    const id = newId();
+    await store.writeRaw(id, Buffer.from(begun));
+    const url = await listen((req, res) => {
+      middleware(req, res, () => {
+        const session = sessionOf(req);
+        res.end('first');
+        session['n'] = 2;
+        delete session['gone'];
+      });
+    });
+    await (await fetch(url, withId(id))).text();
+    await expect
+      .poll(async () => (await store.load(id)).data, { timeout: 60_000 })
+      .toEqual({ n: 2, cart: [1] });
+  });
+
+  test('of a session that is new is told as a save that failed', async () => {
+    const store = await openStore();
+    const middleware = phpSession(store);
+    const failed = once(store, 'save-failed');
+    const url = await listen((req, res) => {
+      middleware(req, res, () => {
+        res.end('first');
+        sessionOf(req)['n'] = 2;
+      });
+    });
+    const answer = await fetch(url);
+    expect(answer.headers.get('set-cookie')).toBeNull();
+    expect(await failed).toMatchObject([{ error: { code: 'ERR_UNSUPPORTED' } }]);
+  });
+
+  test('in a session that another request ended meanwhile is dropped, which is told once', async () => {
+    const store = await openStore();
+    const middleware = phpSession(store);
+    const id = newId();
+    await store.writeRaw(id, Buffer.from(begun));
+    const dropped: unknown[] = [];
+    store.on('save-dropped', (event) => void dropped.push(event));
+    const over = new Promise<void>((done) => {
+      void listen((req, res) => {
+        middleware(req, res, async () => {
+          sessionOf(req)['n'] = 2;
+          await store.destroy(id);
+          res.end('first');
+          sessionOf(req)['n'] = 3;
+          await once(res, 'close');
+          sessionOf(req)['n'] = 4;
+          await sessionOf(req).save();
+          done();
+        });
+      }).then((url) => fetch(url, withId(id)));
+    });
+    await over;
+    expect(dropped).toHaveLength(1);
+    expect((await store.load(id)).exists).toBe(false);
+  });
+});
