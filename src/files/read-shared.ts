@@ -63,7 +63,7 @@ export async function* readShared(
     }
   }
   const got = hash?.digest('hex');
-  if (settings.sha256 !== undefined && got !== undefined && settings.sha256.toLowerCase() !== got)
+  if (settings.sha256 !== undefined && got !== undefined && settings.sha256 !== got)
     throw wrongChecksum(name, settings.sha256, got);
 }
 

@@ -63,13 +63,15 @@ export async function lookAt(mount: Mount, name: string): Promise<SharedCopy> {
   return NO_SHARED_COPY;
 }
 
-/** Opens a copy for reading; undefined when there is none. Errors: as {@link lookAt}. */
+/** Opens a copy for reading; undefined when there is none, or what has its name is no file. Errors: as {@link lookAt}. */
 export function openShared(mount: Mount, name: string): Promise<FileHandle | undefined> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   return mount.run(
     'Opening',
     async () => {
       await assertInside(mount, name);
+      // Looked at before: to open a socket, say, is an error that speaks of a mount whose storage is gone.
+      if ((await unlessMissing(lstat(mount.at(name))))?.isFile() !== true) return undefined;
       const handle = await unlessMissing(open(mount.at(name), flags));
       if (handle === undefined) return undefined;
       try {

@@ -153,7 +153,7 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
     const settings = {
       mode: readNumber('options.mode', options.mode, 0o644, { min: 0, max: 0o777, integer: true }),
       modified: readDate(options.modified),
-      sha256: options.sha256,
+      sha256: readSha256(options.sha256),
     };
     const deadline = Deadline.of(options);
     checkEntryName(name);
@@ -185,7 +185,7 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
       );
     const settings = {
       offset,
-      sha256: options.sha256,
+      sha256: readSha256(options.sha256),
       onFallover: (event: { mount: string; error: unknown }) =>
         void this.publish('read-fell-over', { name, ...event }),
     };
@@ -209,7 +209,10 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
     return { size: copy.size, modified: new Date(copy.modifiedMs), mode: copy.mode, mount: mount.path };
   }
 
-  /** The SHA-256 of each mount's copy, in hexadecimal; undefined where there is none. Errors: as `stat`. */
+  /**
+   * The SHA-256 of each mount's copy, in hexadecimal; undefined where there is none: links, folders and devices are no files.
+   * Errors: as `stat`.
+   */
   async checksums(name: string): Promise<ReadonlyMap<string, string | undefined>> {
     this.#assertOpen();
     checkEntryName(name);
@@ -352,6 +355,13 @@ export class SharedFiles extends SafeEmitter<SharedFilesEvents> {
 
 function closed(): StormlampError {
   return new StormlampError(ErrorCode.CLOSED, 'The shared files are closed');
+}
+
+/** Checked before anything is written or read: what is no checksum would be the fault of no file. */
+function readSha256(given: unknown): string | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === 'string' && /^[0-9a-f]{64}$/i.test(given)) return given.toLowerCase();
+  throw invalidOption('options.sha256', '64 hexadecimal digits', given);
 }
 
 function readDate(given: unknown): Date {

@@ -74,7 +74,7 @@ export async function writeShared(
       await onEach((file) => file.write(bytes));
     }
     const sha256 = hash.digest('hex');
-    if (settings.sha256 !== undefined && settings.sha256.toLowerCase() !== sha256)
+    if (settings.sha256 !== undefined && settings.sha256 !== sha256)
       throw wrongChecksum(name, settings.sha256, sha256);
     await onEach((file) => file.finish(settings.mode, settings.modified));
     const change = await changeShared(

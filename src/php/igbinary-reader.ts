@@ -11,8 +11,6 @@ import { PhpReference } from './php-reference.js';
 import { TokenReader } from './token-reader.js';
 import { identityOf } from './value-identity.js';
 
-const CLASS_NAME = /^[A-Za-z0-9_\x7f-\xff\\]+$/;
-
 /** Something that a later `REF` can name by its number, counted from 0. */
 interface Entry {
   /** The array, object or shared value; undefined while an array is still being read. */
@@ -229,12 +227,7 @@ export class IgbinaryReader extends TokenReader {
   }
 
   #className(tag: number): PhpClassName {
-    const name =
-      tag <= Tag.OBJECT32 ? this.#newString(tag - Tag.OBJECT8) : this.#knownString(tag - Tag.OBJECT_ID8);
-    const text =
-      typeof name === 'string' ? Buffer.from(name, 'utf8').toString('latin1') : name.toString('latin1');
-    if (!CLASS_NAME.test(text) || text.startsWith('\\')) throw this.syntax('a class name');
-    return name;
+    return tag <= Tag.OBJECT32 ? this.#newString(tag - Tag.OBJECT8) : this.#knownString(tag - Tag.OBJECT_ID8);
   }
 
   #enum(className: PhpClassName): PhpEnum {

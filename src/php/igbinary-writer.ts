@@ -12,7 +12,6 @@ import { identityOf, innermost, type ValueIdentity } from './value-identity.js';
 import {
   type ArrayFrame,
   arrayFrame,
-  classNameBytes,
   countOf,
   isPlain,
   mapFrame,
@@ -182,7 +181,9 @@ export class IgbinaryWriter {
   }
 
   #phpObject(value: PhpObject | PhpCustomObject | PhpEnum): void {
-    const name = classNameBytes(value.className, this.#stack);
+    const { className } = value;
+    // Any name: PHP, too, takes one here that its classes cannot have.
+    const name = typeof className === 'string' ? Buffer.from(className, 'utf8') : className;
     this.#interned(name, Tag.OBJECT8, Tag.OBJECT_ID8);
     if (value instanceof PhpObject) {
       this.#sized(Tag.ARRAY8, value.properties.size);

@@ -7,61 +7,41 @@ import { isUtf8 } from 'node:buffer';
  */
 export type PhpKey = number | bigint | string | Buffer;
 
-/** Insertion-ordered entries; setting a key that exists keeps its place, as in PHP. */
-export class OrderedMap implements Iterable<[PhpKey, unknown]> {
-  readonly #entries = new Map<PhpKey, unknown>();
+/**
+ * Insertion-ordered entries; setting a key that exists keeps its place, as in PHP.
+ *
+ * It is a Map so that `structuredClone` makes one of it, which PHP has no counterpart of: a copy that lost what makes it an array
+ * or object of PHP must not be stored as something else.
+ */
+export class OrderedMap extends Map<PhpKey, unknown> {
   // A Map compares Buffers by identity, so equal bytes must become the same Buffer.
   #byteKeys: Map<string, Buffer> | undefined;
 
   /** Makes a map of `entries`. */
   constructor(entries: Iterable<readonly [PhpKey, unknown]> = []) {
+    // Given to it, they would be set before there are any fields.
+    super();
     for (const [key, value] of entries) this.set(key, value);
   }
 
-  /** How many entries there are. */
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** The value of `key`, undefined when there is none. */
-  get(key: PhpKey): unknown {
-    return this.#entries.get(this.#canonical(key));
+  override get(key: PhpKey): unknown {
+    return super.get(this.#canonical(key));
   }
 
   /** Whether `key` has an entry. */
-  has(key: PhpKey): boolean {
-    return this.#entries.has(this.#canonical(key));
+  override has(key: PhpKey): boolean {
+    return super.has(this.#canonical(key));
   }
 
   /** Sets the value of `key`, at the end when the key is new. */
-  set(key: PhpKey, value: unknown): this {
-    this.#entries.set(this.#canonical(key), value);
-    return this;
+  override set(key: PhpKey, value: unknown): this {
+    return super.set(this.#canonical(key), value);
   }
 
   /** Removes `key`, and tells whether it was there. */
-  delete(key: PhpKey): boolean {
-    return this.#entries.delete(this.#canonical(key));
-  }
-
-  /** The keys in their order. */
-  keys(): IterableIterator<PhpKey> {
-    return this.#entries.keys();
-  }
-
-  /** The values in their order. */
-  values(): IterableIterator<unknown> {
-    return this.#entries.values();
-  }
-
-  /** The entries in their order. */
-  entries(): IterableIterator<[PhpKey, unknown]> {
-    return this.#entries.entries();
-  }
-
-  /** The entries in their order. */
-  [Symbol.iterator](): IterableIterator<[PhpKey, unknown]> {
-    return this.#entries.entries();
+  override delete(key: PhpKey): boolean {
+    return super.delete(this.#canonical(key));
   }
 
   /** The form of a key that is stored; a subclass may fold more keys together. */
@@ -87,9 +67,12 @@ export class OrderedMap implements Iterable<[PhpKey, unknown]> {
   }
 }
 
-// The entries are private: without this, `console.log` and failed assertions would show nothing of them.
-Object.defineProperty(OrderedMap.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-  value(this: OrderedMap): unknown {
-    return { [this.constructor.name]: [...this] };
+Object.defineProperties(OrderedMap.prototype, {
+  [Symbol.for('nodejs.util.inspect.custom')]: {
+    value(this: OrderedMap): unknown {
+      return { [this.constructor.name]: [...this] };
+    },
   },
+  // Whoever compares Maps by this name does not look at their order.
+  [Symbol.toStringTag]: { value: 'OrderedMap' },
 });

@@ -35,10 +35,15 @@ export async function writeRetiredNote(
   throw mirrored.allDown('No mount could note that the session was replaced', failures);
 }
 
-/** Reads the note about a session file on the first mount that answers reads; undefined where there is none. Never rejects. */
+/**
+ * Reads the note about a session file: on every mount, as each of them may have been away when it was written; undefined where
+ * there is none. Never rejects.
+ */
 export async function findRetiredNote(mirrored: MirroredMounts, name: string): Promise<Buffer | undefined> {
-  const [first] = mirrored.readable();
-  return first && (await readNote(first, name).catch(() => undefined));
+  const notes = await Promise.all(
+    mirrored.readable().map((mount) => readNote(mount, name).catch(() => undefined)),
+  );
+  return notes.find((note) => note !== undefined);
 }
 
 function readNote(mount: Mount, name: string): Promise<Buffer | undefined> {

@@ -249,6 +249,19 @@ test('a session destroyed while a mount is away does not come back with it', asy
   expect(await php(a, 'victim', 'echo count($_SESSION);')).toBe('0');
 });
 
+test('a session that was replaced while the first mount was away ends with the one that replaced it, for every process', async () => {
+  await php(a, 'user', "$_SESSION['n'] = 1;");
+  await store.resync();
+  await a.unmount();
+  const fresh = await store.regenerate(await store.load('user'), { graceMs: 3_600_000 });
+  await a.mount();
+  await store.checkMounts();
+  await using other = await createSessionStore({ mounts: [a.path, b.path], monitorIntervalMs: 60_000 });
+  expect((await other.load('user')).data).toEqual({ n: 1 });
+  await php(a, fresh.id, 'session_destroy();');
+  expect((await other.load('user')).exists).toBe(false);
+});
+
 test('a logout in PHP stands over a save that its mount missed', async () => {
   await php(a, 'user', "$_SESSION['user'] = 'ada';");
   await store.resync();

@@ -5,14 +5,18 @@ import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
@@ -76,6 +80,42 @@ test('a wrong checksum and a source that fails leave the old file, and nothing b
     code: 'ERR_CHECKSUM',
   });
   await expect(text(files.read('none'))).rejects.toMatchObject({ code: 'ERR_FILE_MISSING' });
+});
+
+test('what is no checksum is an option that is wrong, and changes nothing', async () => {
+  await files.write('page.html', 'old');
+  const good = sha(Buffer.from('old'));
+  const wrong = { code: 'ERR_INVALID_OPTION', message: expect.stringContaining('options.sha256') };
+  for (const sha256 of ['zz', '', good.slice(1), `${good}0`, ` ${good}`, 7 as unknown as string]) {
+    await expect(files.write('page.html', 'new', { sha256 })).rejects.toMatchObject(wrong);
+    expect(() => files.read('page.html', { sha256 })).toThrow(expect.objectContaining(wrong));
+  }
+  expect(await text(files.read('page.html', { sha256: good.toUpperCase() }))).toBe('old');
+});
+
+test('links, folders and sockets have no checksum, and say nothing of their mount', async () => {
+  await files.write('page.html', 'old');
+  mkdirSync(on(a, 'folder'));
+  symlinkSync('page.html', on(a, 'link'));
+  writeFileSync(on(a, 'half'), 'a file here');
+  mkdirSync(on(b, 'half'));
+  const server = createServer();
+  // Its path has to be short.
+  const short = mkdtempSync(join(tmpdir(), 's-'));
+  symlinkSync(a.path, join(short, 'a'));
+  await new Promise<void>((done) => server.listen(join(short, 'a', 'socket'), done));
+  try {
+    for (const name of ['folder', 'link', 'socket', 'folder/none'])
+      expect([...(await files.checksums(name)).values()], name).toEqual([undefined, undefined]);
+    expect([...(await files.checksums('half')).values()]).toEqual([
+      sha(Buffer.from('a file here')),
+      undefined,
+    ]);
+    expect(files.status().map(({ health }) => health.phase)).toEqual(['healthy', 'healthy']);
+  } finally {
+    await new Promise((done) => server.close(done));
+    rmSync(short, { recursive: true });
+  }
 });
 
 describe('a source that falls silent', () => {

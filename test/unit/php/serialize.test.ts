@@ -121,6 +121,8 @@ describe('serialize', () => {
     ['an instance of a class', { x: new (class Cart {})() }, 'Cart'],
     ['an integer beyond 64 bits', { n: 2n ** 63n }, '64 bits'],
     ['a class name that is none', new PhpObject('no name'), 'class name'],
+    ['what structuredClone makes of an object', structuredClone(new PhpObject('A', { x: 1 })), 'Map'],
+    ['what structuredClone makes of an array', structuredClone(new PhpArray([[1, 2]])), 'Map'],
     ['a class name that begins with a backslash', new PhpObject('\\A'), 'class name'],
   ])('refuses %s and says where it is', (_, value, hint) => {
     const { code, message } = refusal(value);
