@@ -2,6 +2,7 @@
 import { stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Deadline } from '../common/deadline.js';
+import { inFlight } from '../common/in-flight.js';
 import { describeError, isStormlampError } from '../common/stormlamp-error.js';
 import { isOwnName } from './entry-name.js';
 import { listFolder } from './list-folder.js';
@@ -12,7 +13,7 @@ import { withNameLocked } from './name-lock.js';
 import { isUnfinished } from './replace-file.js';
 import type { SharedFilesParts } from './shared-change.js';
 import { checksumOf, copyShared, lookAt, NO_SHARED_COPY, type SharedCopy } from './shared-copy.js';
-import { deletedAt } from './tombstones.js';
+import { deletedAt, listDeleted } from './tombstones.js';
 import { clashError, lookAtClash, removeEmptyFolders } from './walk-clash.js';
 import { planWalk, type WalkAction, type WalkMode } from './walk-plan.js';
 
@@ -64,12 +65,15 @@ export interface WalkSettings {
 
 /** Age at which a file that never got its name is a leftover of a process that died. */
 const LEFTOVER_MS = 86_400_000;
+/** Files that are looked at or mended at a time: enough to keep the threads of every mount busy. */
+const IN_FLIGHT = 8;
 
 /** See the head of this file. */
 export class MirrorWalk {
   readonly #parts: SharedFilesParts;
   readonly #settings: WalkSettings;
   readonly #mounts: readonly Mount[];
+  #remembersDeletion: (name: string) => boolean = () => true;
   readonly #counts = { looked: 0, copied: 0, deleted: 0, bytes: 0, skipped: 0, failed: 0 };
 
   /** Prepares a walk over the mounts that can be written now. */
@@ -81,7 +85,10 @@ export class MirrorWalk {
 
   /** Walks. Errors about single files are counted; a mount that breaks down ends it. */
   async run(): Promise<WalkReport> {
+    const deleted = await Promise.all(this.#mounts.map(listDeleted));
+    this.#remembersDeletion = (name) => deleted.some((has) => has(name));
     await this.#folder('');
+    this.#deadline().check('The walk');
     return { ...this.#counts };
   }
 
@@ -89,10 +96,14 @@ export class MirrorWalk {
     const files = new Set<string>();
     const folders = new Set<string>();
     for (const mount of this.#mounts) await this.#list(mount, folder, files, folders);
-    for (const name of [...files].sort()) {
-      if (!folders.has(name)) await this.#file(join(folder, name));
-      else if (!(await this.#clash(join(folder, name)))) folders.delete(name);
-    }
+    const names = [...files].sort();
+    await inFlight(
+      names.filter((name) => !folders.has(name)),
+      IN_FLIGHT,
+      (name) => this.#file(join(folder, name)),
+    );
+    for (const name of names)
+      if (folders.has(name) && !(await this.#clash(join(folder, name)))) folders.delete(name);
     for (const name of [...folders].sort()) await this.#folder(join(folder, name));
   }
 
@@ -141,6 +152,10 @@ export class MirrorWalk {
   }
 
   async #mend(name: string): Promise<void> {
+    if (await this.#alike(name)) {
+      this.#tell(name, { kind: 'nothing' });
+      return;
+    }
     const { action: seen } = await this.#plan(name);
     if (seen.kind === 'nothing' || this.#settings.dryRun) {
       if (seen.kind === 'copy') this.#counts.copied += seen.to.length;
@@ -175,22 +190,36 @@ export class MirrorWalk {
     return Deadline.of({ signal: this.#settings.signal });
   }
 
+  /**
+   * Whether every mount has the same file, and none remembered at the beginning of the walk that it was deleted: then there is
+   * nothing to do, whoever missed what.
+   */
+  async #alike(name: string): Promise<boolean> {
+    if (this.#settings.compare === 'checksum' || this.#remembersDeletion(name)) return false;
+    const copies = await Promise.all(this.#mounts.map((mount) => lookAt(mount, name)));
+    return copies.every(({ version }) => version !== null && version === copies[0]?.version);
+  }
+
   async #plan(name: string): Promise<{ action: WalkAction; copies: readonly SharedCopy[] }> {
     const { mode, prune, source } = this.#settings;
-    const copies: SharedCopy[] = [];
-    const facts: (SharedCopy & { stale: boolean })[] = [];
-    let deleted: number | undefined;
-    for (const mount of this.#mounts) {
-      const seen = await lookAt(mount, name);
-      const copy = await this.#compared(mount, name, seen);
-      const missed = await this.#parts.mirrored.missedBy(mount, name);
-      const at = await deletedAt(mount, name);
-      if (at !== undefined) deleted = Math.max(at, deleted ?? 0);
-      copies.push(copy);
-      facts.push({ ...copy, stale: missed !== undefined && isSuperseded(seen, missed) });
-    }
-    const place = this.#mounts.indexOf(source);
-    return { action: planWalk({ mode, source: place, prune, copies: facts, deletedAt: deleted }), copies };
+    const facts = await Promise.all(
+      this.#mounts.map(async (mount) => {
+        const seen = await lookAt(mount, name);
+        const copy = await this.#compared(mount, name, seen);
+        const missed = await this.#parts.mirrored.missedBy(mount, name);
+        const deleted = await deletedAt(mount, name);
+        return { copy, deleted, stale: missed !== undefined && isSuperseded(seen, missed) };
+      }),
+    );
+    const deletions = facts.flatMap(({ deleted }) => deleted ?? []);
+    const action = planWalk({
+      mode,
+      source: this.#mounts.indexOf(source),
+      prune,
+      copies: facts.map(({ copy, stale }) => ({ ...copy, stale })),
+      deletedAt: deletions.length === 0 ? undefined : Math.max(...deletions),
+    });
+    return { action, copies: facts.map(({ copy }) => copy) };
   }
 
   /** With `compare: 'checksum'`, two copies are the same only when their bytes are. */
@@ -214,7 +243,8 @@ export class MirrorWalk {
     if (from === undefined || copies[action.from] === undefined) return;
     const copy = await lookAt(from, name);
     for (const mount of this.#at(action.to)) {
-      this.#counts.bytes += await copyShared(name, from, copy, mount);
+      const bytes = await copyShared(name, from, copy, mount);
+      this.#counts.bytes += bytes;
       this.#counts.copied += 1;
       await this.#parts.mirrored.forget(mount, name);
     }

@@ -66,6 +66,14 @@ export function deletedAt(mount: Mount, name: string): Promise<number | undefine
   });
 }
 
+/** The deletions that a mount remembers: whether `name` is among them. Errors: as `Mount.run`. */
+export async function listDeleted(mount: Mount): Promise<(name: string) => boolean> {
+  const names = new Set<string>();
+  for await (const piece of listFolder(mount, folderOf(mount)))
+    for (const entry of piece) names.add(entry.name);
+  return (name) => names.has(hashOf(name));
+}
+
 /** Forgets deletions before `before`; how many. */
 export async function sweepTombstones(mount: Mount, before: number): Promise<number> {
   let swept = 0;
@@ -101,5 +109,9 @@ function folderOf(mount: Mount): string {
 }
 
 function pathOf(mount: Mount, name: string): string {
-  return join(folderOf(mount), createHash('sha256').update(name).digest('hex'));
+  return join(folderOf(mount), hashOf(name));
+}
+
+function hashOf(name: string): string {
+  return createHash('sha256').update(name).digest('hex');
 }

@@ -2,6 +2,7 @@
 import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Deadline } from '../common/deadline.js';
+import { inFlight } from '../common/in-flight.js';
 import { ErrorCode, isStormlampError, type StormlampError } from '../common/stormlamp-error.js';
 import { decideRepair } from '../files/decide-repair.js';
 import { listFolder } from '../files/list-folder.js';
@@ -18,6 +19,9 @@ import { isLockedError, type SessionFiles } from './session-files.js';
 
 /** How long a repair waits for a session that is in use; it comes back later. */
 const REPAIR_LOCK_WAIT_MS = 50;
+
+/** Sessions that are looked at or mended at a time: enough to keep the threads of every mount busy. */
+const IN_FLIGHT = 8;
 
 /** How much older a copy that lags behind is made than the others; files are dated in milliseconds everywhere. */
 const LAGS_BY_MS = 1;
@@ -111,12 +115,12 @@ export class FileSessionRepair implements MountRepairer {
    */
   async resync(only?: Mount, progress?: (done: FileSessionResync) => void): Promise<FileSessionResync> {
     const counts = { looked: 0, copied: 0, removed: 0, postponed: 0, failed: 0 };
-    for (const name of await this.#names()) {
-      counts.looked += 1;
+    await inFlight(await this.#names(), IN_FLIGHT, async (name) => {
       const outcome = await this.#bringAlike(name, only, counts);
+      counts.looked += 1;
       if (outcome !== 'done') counts[outcome] += 1;
       if (counts.looked % 100 === 0) progress?.({ ...counts });
-    }
+    });
     progress?.({ ...counts });
     return counts;
   }
@@ -158,14 +162,14 @@ export class FileSessionRepair implements MountRepairer {
   /** Removes sessions that nobody used for `lifetimeMs`, on every mount; how many. */
   async collect(lifetimeMs: number, now: number = Date.now()): Promise<number> {
     let removed = 0;
-    for (const name of await this.#names()) {
-      if (now - (await this.#lastUse(name)) <= lifetimeMs) continue;
+    await inFlight(await this.#names(), IN_FLIGHT, async (name) => {
+      if (now - (await this.#lastUse(name)) <= lifetimeMs) return;
       try {
         if (await this.#collectOne(name, lifetimeMs, now)) removed += 1;
       } catch (error) {
         this.#skip(name, error);
       }
-    }
+    });
     return removed;
   }
 
@@ -225,13 +229,10 @@ export class FileSessionRepair implements MountRepairer {
 
   /** Whether all copies have the same size and date; then they are not opened. */
   async #alike(name: string): Promise<boolean> {
-    let first: CopyStat | undefined;
-    for (const mount of this.#files.mirrored.writable()) {
-      const found = await mount.run('Looking', () => statOf(mount, name));
-      first ??= found;
-      if (!isAlike(found, first)) return false;
-    }
-    return true;
+    const found = await Promise.all(
+      this.#files.mirrored.writable().map((mount) => mount.run('Looking', () => statOf(mount, name))),
+    );
+    return found.every((copy) => isAlike(copy, found[0] ?? copy));
   }
 
   async #lastUse(name: string): Promise<number> {
