@@ -24,9 +24,10 @@ function entriesLookedAt(work: () => void): number {
   let looks = 0;
   const { prototype } = OrderedMap;
   const names = ['get', 'has', 'set', 'entries', 'values', Symbol.iterator] as const;
-  const real = names.map((name) => [name, Object.getOwnPropertyDescriptor(prototype, name) ?? {}] as const);
-  for (const [name, { value }] of real) {
-    const method = value as (...args: unknown[]) => unknown;
+  const real = names.map((name) => [name, Object.getOwnPropertyDescriptor(prototype, name)] as const);
+  for (const name of names) {
+    // Some of them are those of Map.
+    const method = prototype[name] as (...args: unknown[]) => unknown;
     const counting = function (this: OrderedMap, ...args: unknown[]): unknown {
       // Whoever asks for all entries looks at all.
       looks += args.length > 0 ? 1 : this.size;
@@ -37,7 +38,10 @@ function entriesLookedAt(work: () => void): number {
   try {
     work();
   } finally {
-    for (const [name, descriptor] of real) Object.defineProperty(prototype, name, descriptor);
+    for (const [name, descriptor] of real) {
+      if (descriptor === undefined) Reflect.deleteProperty(prototype, name);
+      else Object.defineProperty(prototype, name, descriptor);
+    }
   }
   return looks;
 }
