@@ -9,11 +9,12 @@ import { invalidOption, readStrings } from '../common/option-reader.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { fileThreads } from './file-threads.js';
+import { identifyMounts } from './identify-mounts.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { findMissed, forgetMissed, listMissed, type MissedWrite, rememberMissed } from './missed-writes.js';
 import { Mount, type MountChange } from './mount.js';
 import type { MountHealth } from './mount-health.js';
-import { markPath, newMarks, writeMark } from './mount-mark.js';
+import { writeMark } from './mount-mark.js';
 
 /** How the mounts are watched. */
 export interface MirroredMountsOptions {
@@ -94,7 +95,7 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
   static async open(options: MirroredMountsOptions): Promise<MirroredMounts> {
     const mirrored = new MirroredMounts(options);
     try {
-      await mirrored.#identify();
+      await identifyMounts(mirrored.mounts, options.optionPath);
       await Promise.all(mirrored.mounts.map((mount) => mount.check()));
       if (!mirrored.mounts.some((mount) => mount.readable))
         throw mirrored.allDown('None of the mounts can be used');
@@ -206,39 +207,6 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     clearTimeout(this.#timer);
     await this.#round;
     for (const mount of this.mounts) mount.leave();
-  }
-
-  async #identify(): Promise<void> {
-    const marks = await Promise.all(this.mounts.map((mount) => mount.readMark().catch(() => undefined)));
-    const known = marks.find((mark) => mark !== undefined);
-    const { optionPath } = this.#options;
-    if (known === undefined) {
-      for (const [index, mark] of newMarks(this.mounts.length).entries()) {
-        const mount = this.mounts[index];
-        if (mount === undefined) continue;
-        mount.identify(mark.id);
-        // A mount that cannot be marked is down, which the look at it will tell; it can be admitted later.
-        await mount.reach('Marking', () => writeMark(mount.path, mark)).catch(() => undefined);
-      }
-      return;
-    }
-    if (known.members.length !== this.mounts.length) {
-      throw new StormlampError(
-        ErrorCode.INVALID_OPTION,
-        `\`${optionPath}\` lists ${this.mounts.length} mounts, but they were marked as a set of ${known.members.length}; list them all, or remove ${markPath('<mount>')} on every one to mark them anew`,
-      );
-    }
-    for (const [index, mount] of this.mounts.entries()) {
-      const mark = marks[index];
-      const id = known.members[index] ?? '';
-      if (mark !== undefined && (mark.id !== id || mark.members.join() !== known.members.join())) {
-        throw new StormlampError(
-          ErrorCode.INVALID_OPTION,
-          `\`${optionPath}\` lists ${mount.path} at place ${index + 1}, where its set has another mount; every process must list the same mounts in the same order (the mark is ${markPath(mount.path)}; a copied mark must be removed)`,
-        );
-      }
-      mount.identify(id);
-    }
   }
 
   #schedule(): void {

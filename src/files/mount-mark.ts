@@ -5,11 +5,12 @@
  * configured. A process that lists them in another order would lock and decide in another order, and is refused.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import { errnoOf, unlessMissing } from './mount-health.js';
-import { replaceFile } from './replace-file.js';
+import { makeFolders } from './make-folders.js';
+import { unlessMissing } from './mount-health.js';
+import { createFile, replaceFile } from './replace-file.js';
 
 /** Our own folder on every mount. */
 export const OWN_FOLDER = '.stormlamp';
@@ -42,24 +43,42 @@ export function markPath(root: string): string {
  */
 export async function readMark(root: string): Promise<MountMark | undefined> {
   const text = await unlessMissing(readFile(markPath(root), 'utf8'));
-  if (text === undefined) return undefined;
+  // Empty while it is made on a file system without hard links.
+  if (text === undefined || text === '') return undefined;
   const mark = parseMark(text);
   if (mark !== undefined) return mark;
-  throw new StormlampError(
+  throw noMark(root);
+}
+
+function noMark(root: string): StormlampError {
+  return new StormlampError(
     ErrorCode.MOUNT_DOWN,
     `${markPath(root)} is not a mark of stormlamp; remove it and fill the mount`,
     { node: root },
   );
 }
 
-/** Writes the mark of a mount. */
+/** Writes the mark of a mount, whatever mark it has. */
 export async function writeMark(root: string, mark: MountMark): Promise<void> {
-  try {
-    await mkdir(join(root, OWN_FOLDER), { mode: 0o700 });
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
-  }
-  await replaceFile(markPath(root), JSON.stringify({ version: 1, ...mark }));
+  await makeFolders(root, dirname(markPath(root)), { mode: 0o700 });
+  await replaceFile(markPath(root), textOf(mark));
+}
+
+/**
+ * Marks a mount that has no mark yet. Of several processes that do so at once, the first one does.
+ *
+ * @returns the mark that it has now
+ */
+export async function createMark(root: string, mark: MountMark): Promise<MountMark> {
+  await makeFolders(root, dirname(markPath(root)), { mode: 0o700 });
+  if (await createFile(markPath(root), textOf(mark))) return mark;
+  const stored = await readMark(root);
+  if (stored === undefined) throw noMark(root);
+  return stored;
+}
+
+function textOf(mark: MountMark): string {
+  return JSON.stringify({ version: 1, ...mark });
 }
 
 /** What a mark's text says, undefined when it is none. */

@@ -4,8 +4,16 @@ import { join } from 'node:path';
 import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import { type Closable, closeQuietly } from './close-quietly.js';
 import { MountGate, type MountGateOptions } from './mount-gate.js';
-import { errnoOf, isMissing, type MountHealth, mountDown, mountHealthAfter } from './mount-health.js';
+import {
+  errnoOf,
+  isMissing,
+  type MountHealth,
+  mountDown,
+  mountHealthAfter,
+  unlessMissing,
+} from './mount-health.js';
 import { type MountMark, markPath, OWN_FOLDER, readMark } from './mount-mark.js';
+import { unfinishedPath } from './replace-file.js';
 
 /** A mount changed its state. */
 export interface MountChange {
@@ -177,12 +185,13 @@ export class Mount {
     } catch (error) {
       return this.#downAfter(error);
     }
-    const probe = this.at(OWN_FOLDER, `probe-${process.pid}`);
+    // The name is nobody else's: pids are, with containers and with several stores in a process.
+    const probe = unfinishedPath(this.at(OWN_FOLDER, 'probe'));
     try {
       await this.#gate.run('A probing write', async () => {
         this.#writesBehind = NETWORK_TYPES.has((await statfs(this.path)).type);
         await writeFile(probe, 'probe', { mode: 0o600 });
-        await unlink(probe);
+        await unlessMissing(unlink(probe));
       });
     } catch (error) {
       const after = mountHealthAfter(error) ?? this.#denied(error) ?? this.#downAfter(error);

@@ -1,7 +1,8 @@
 /** Writes a small file so that every reader sees the old or the new contents, and never a part. */
 import { randomUUID } from 'node:crypto';
-import { open, rename, unlink } from 'node:fs/promises';
+import { link, open, rename, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { errnoOf } from './mount-health.js';
 
 /** Start of the names of files that are not finished. */
 export const UNFINISHED = '.stormlamp-';
@@ -18,6 +19,39 @@ export function isUnfinished(path: string): boolean {
 
 /** Writes, flushes to the disk, and renames into place, with the permissions `mode`. Leaves nothing behind when it fails. */
 export async function replaceFile(path: string, contents: string | Uint8Array, mode = 0o600): Promise<void> {
+  const temporary = await writeBeside(path, contents, mode);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Writes a file in the same way unless there is one already; whether it did. */
+export async function createFile(path: string, contents: string | Uint8Array): Promise<boolean> {
+  const temporary = await writeBeside(path, contents, 0o600);
+  try {
+    // Unlike a rename it replaces nothing.
+    await link(temporary, path).catch(async (error: unknown) => {
+      if (!WITHOUT_LINKS.has(errnoOf(error) ?? '')) throw error;
+      await writeFile(path, contents, { flag: 'wx', mode: 0o600, flush: true });
+    });
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    await unlink(temporary).catch(() => undefined);
+  }
+  await syncFolder(dirname(path));
+  return true;
+}
+
+/** What file systems answer that have no hard links: CIFS, FAT, some of those in user space. */
+const WITHOUT_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK']);
+
+async function writeBeside(path: string, contents: string | Uint8Array, mode: number): Promise<string> {
   const temporary = unfinishedPath(path);
   const file = await open(temporary, 'wx', 0o600);
   try {
@@ -29,12 +63,11 @@ export async function replaceFile(path: string, contents: string | Uint8Array, m
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    return temporary;
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
     throw error;
   }
-  await syncFolder(dirname(path));
 }
 
 /** Flushes a folder, so that a rename in it survives a crash of the machine. */

@@ -1,0 +1,80 @@
+/**
+ * Finds out which mounts these are, by their marks, and marks them when none of them has one.
+ *
+ * Several processes may open new mounts at the same time. Whoever marks the first one decides for all: a mark is made only
+ * where there is none, and everybody else takes over what is stored.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { Mount } from './mount.js';
+import { createMark, type MountMark, markPath, newMarks } from './mount-mark.js';
+
+/** What is known of a mount: its mark, that it has none, or nothing, because it cannot be read. */
+type Sight = MountMark | 'unmarked' | 'unread';
+
+/** How often a mount without a mark is looked at anew while others have one: whoever marks them may not be done yet. */
+const LOOKS = 10;
+const PAUSE_MS = 50;
+
+/**
+ * Tells every mount its id.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` where the mounts are marked as another set than the list says.
+ */
+export async function identifyMounts(mounts: readonly Mount[], optionPath: string): Promise<void> {
+  const sights = await Promise.all(mounts.map(lookForMark));
+  if (!sights.some(isMark)) await markAll(mounts, sights);
+  const known = sights.find(isMark);
+  if (known === undefined) return;
+  for (let look = 0; look < LOOKS && sights.includes('unmarked'); look += 1) {
+    await wait(PAUSE_MS);
+    for (const [index, mount] of mounts.entries())
+      if (sights[index] === 'unmarked') sights[index] = await lookForMark(mount);
+  }
+  const { members } = known;
+  if (members.length !== mounts.length) {
+    throw new StormlampError(
+      ErrorCode.INVALID_OPTION,
+      `\`${optionPath}\` lists ${mounts.length} mounts, but they were marked as a set of ${members.length}; list them all, or remove ${markPath('<mount>')} on every one to mark them anew`,
+    );
+  }
+  for (const [index, mount] of mounts.entries()) {
+    const mark = sights[index];
+    const id = members[index] ?? '';
+    if (isMark(mark) && (mark.id !== id || mark.members.join() !== members.join())) {
+      throw new StormlampError(
+        ErrorCode.INVALID_OPTION,
+        `\`${optionPath}\` lists ${mount.path} at place ${index + 1}, where its set has another mount; every process must list the same mounts in the same order (the mark is ${markPath(mount.path)}; a copied mark must be removed)`,
+      );
+    }
+    mount.identify(id);
+  }
+}
+
+/** Marks what can be marked, in the order of the list. A mount that cannot be is down, and can be admitted later. */
+async function markAll(mounts: readonly Mount[], sights: Sight[]): Promise<void> {
+  let members: readonly string[] | undefined;
+  for (const [index, ours] of newMarks(mounts.length).entries()) {
+    const mount = mounts[index];
+    const id = members === undefined ? ours.id : members[index];
+    if (mount === undefined || id === undefined) return;
+    const mark = { ...ours, id, members: members ?? ours.members };
+    const stored = await mount
+      .reach('Marking', () => createMark(mount.path, mark))
+      .catch((): Sight => 'unread');
+    sights[index] = stored;
+    if (isMark(stored)) members ??= stored.members;
+  }
+}
+
+async function lookForMark(mount: Mount): Promise<Sight> {
+  try {
+    return (await mount.readMark()) ?? 'unmarked';
+  } catch {
+    return 'unread';
+  }
+}
+
+function isMark(sight: Sight | undefined): sight is MountMark {
+  return typeof sight === 'object';
+}
