@@ -61,6 +61,15 @@ export function readNumber(
   throw invalidOption(path, `${integer ? 'an integer' : 'a finite number'}${range.join(' and')}`, value);
 }
 
+/**
+ * Milliseconds >= 0, `Infinity` among them, or `fallback` when the option is left out.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` naming `path`.
+ */
+export function readMsOrInfinity(path: string, value: unknown, fallback: number): number {
+  return value === Number.POSITIVE_INFINITY ? value : readNumber(path, value, fallback, { min: 0 });
+}
+
 /** A boolean, or `fallback` when the option is left out. */
 export function readBoolean(path: string, value: unknown, fallback: boolean): boolean {
   if (value === undefined) return fallback;

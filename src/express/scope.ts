@@ -8,7 +8,7 @@ import {
   rejectUnknownOptions,
 } from '../common/option-reader.js';
 import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
-import type { MysqlScope, ScopeView } from '../mysql/scope.js';
+import { type MysqlScope, SCOPE_LIMITS, type ScopeView } from '../mysql/scope.js';
 import { formatSessionCookie, readSessionCookie } from '../session/session-cookie.js';
 import {
   type ResolvedSessionCookie,
@@ -131,8 +131,7 @@ function resolve(options: RequestScopeOptions): {
   readonly limits: MysqlScope;
 } {
   const own = ['secret', 'session', 'maxAgeMs', 'cookie'];
-  const known = ['maxLagMs', 'preference', 'consistency', 'waitMs', ...own];
-  rejectUnknownOptions('scope', options, known);
+  rejectUnknownOptions('scope', options, [...SCOPE_LIMITS, ...own]);
   const { secret, session, cookie, maxAgeMs: given, ...limits } = options;
   const maxAgeMs = readNumber('scope.maxAgeMs', given, MAX_AGE_MS, { min: 1_000 });
   const carriers: Carrier[] = [];

@@ -36,7 +36,7 @@ const SILENT_PROBES = 3;
 
 const NO_LIMIT: Deadline = Deadline.of(undefined);
 /** Names of {@link StatementLimits} besides those of every call. */
-const LIMIT_NAMES: readonly string[] = ['after', 'maxLagMs', 'preference'];
+const LIMIT_NAMES: readonly string[] = ['after', 'maxLagMs', 'maxLagWithoutPrimaryMs', 'preference'];
 
 /** Everything that statements need, for one cluster. */
 export class ClusterCore implements ConnectionHost {

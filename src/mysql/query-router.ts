@@ -7,7 +7,7 @@ import { type GtidPosition, hasOrWrote } from '../topology/gtid-position.js';
 import type { NodeDescription, NodeRole } from '../topology/node-description.js';
 import { type Selection, selectNodes } from '../topology/node-selection.js';
 import type { ReadPreference } from '../topology/read-preference.js';
-import { stalenessMs } from '../topology/replica-freshness.js';
+import { allowedLagMs, type LagLimits, stalenessMs } from '../topology/replica-freshness.js';
 import { knownFacts } from '../topology/replication-graph.js';
 import { noReaderError, noWriterError, type RoutingError } from '../topology/routing-error.js';
 import type { TopologyDescription } from '../topology/topology-description.js';
@@ -51,7 +51,7 @@ interface CachedSelection {
   readonly topology: TopologyDescription;
   readonly breakerVersion: number;
   readonly preference: ReadPreference;
-  readonly maxLagMs: number;
+  readonly limits: LagLimits;
   readonly candidates: readonly NodeDescription[];
   readonly validUntil: number;
 }
@@ -59,12 +59,15 @@ interface CachedSelection {
 /** A selection is looked at again after this time, because shares and delays change without an event. */
 const CACHE_MS = 250;
 
+const ANY_LAG: LagLimits = { maxLagMs: Number.POSITIVE_INFINITY };
+
 /** So many selections are kept. */
 const CACHE_SIZE = 4;
 
 /** Chooses nodes for one cluster. */
 export class QueryRouter {
   readonly #reads: ResolvedReadOptions;
+  readonly #limits: LagLimits;
   readonly #view: RouterView;
   readonly #balance: Balance;
   readonly #budget: PrimaryBudget;
@@ -78,7 +81,9 @@ export class QueryRouter {
 
   /** Makes a router over `view`. */
   constructor(reads: ResolvedReadOptions, view: RouterView) {
+    const { maxLagMs, maxLagWithoutPrimaryMs } = reads;
     this.#reads = reads;
+    this.#limits = { maxLagMs, maxLagWithoutPrimaryMs };
     this.#view = view;
     this.#balance = createBalance(reads.balance);
     this.positions = new AppliedPositions(view.waitLimit);
@@ -102,6 +107,10 @@ export class QueryRouter {
     return scope.readsFromPrimary ? 'primary' : (scope.preference ?? this.#reads.preference);
   }
 
+  #limitsIn(scope: ActiveScope | undefined): LagLimits {
+    return scope?.limitsOver(this.#limits) ?? this.#limits;
+  }
+
   /**
    * A node for a read. `avoid` are nodes that this statement already tried; one of them is only taken again when no
    * other can serve. With `mayWait`, it may be a replica that has to be waited for.
@@ -113,17 +122,17 @@ export class QueryRouter {
     const now = performance.now();
     const topology = this.#view.topology();
     const preference = this.preferenceIn(scope);
-    const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
+    const limits = this.#limitsIn(scope);
     let candidates =
       avoid === undefined || avoid.size === 0
-        ? this.#candidates(topology, preference, maxLagMs, now)
-        : this.#select(topology, preference, maxLagMs, now, avoid).candidates;
+        ? this.#candidates(topology, preference, limits, now)
+        : this.#select(topology, preference, limits, now, avoid).candidates;
     this.#context.now = now;
     const wanted = scope?.wanted;
     let waitFor: GtidPosition | undefined;
     let reason = 'no replica is fit';
     if (wanted !== undefined && preference !== 'primary' && candidates.some(isReplica)) {
-      const there = this.#whoHas(wanted, candidates, topology, preference, maxLagMs, now, avoid);
+      const there = this.#whoHas(wanted, candidates, topology, preference, limits, now, avoid);
       const isEnough = there.some(isReplica) || (preference === 'nearest' && there.length > 0);
       if (isEnough) candidates = there;
       else {
@@ -144,17 +153,17 @@ export class QueryRouter {
     // Whoever asks for this node by its name does not fall back to it.
     if (chosen.id === this.#reads.affinity) reason = 'affinity names it';
     else if (preference === 'replica-preferred' && !this.#budget.mayFallBack(now)) {
-      throw this.#overBudget(topology, maxLagMs, now);
+      throw this.#overBudget(topology, limits, now);
     }
     return { node: chosen.id, role, because: fallback ? reason : '' };
   }
 
   /** Whether `node` may serve a read in `scope` now, so that a connection to it need not be given back. */
   serves(node: NodeId, scope: ActiveScope | undefined): boolean {
-    const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
+    const limits = this.#limitsIn(scope);
     const topology = this.#view.topology();
     const preference = this.preferenceIn(scope);
-    const candidates = this.#candidates(topology, preference, maxLagMs, performance.now());
+    const candidates = this.#candidates(topology, preference, limits, performance.now());
     const found = candidates.find(({ id }) => id === node);
     if (found === undefined) return false;
     const wanted = scope?.wanted;
@@ -163,10 +172,11 @@ export class QueryRouter {
 
   /** Whether another node could serve reads if `node` did not: the last one that can is never shut off. */
   canSpare(node: NodeId): boolean {
-    const { preference, maxLagMs } = this.#reads;
+    const { preference } = this.#reads;
     const now = performance.now();
     const allows = (other: NodeId): boolean => other !== node && this.#view.allows(other);
-    return selectNodes(this.#view.topology(), { preference, maxLagMs, now, allows }).candidates.length > 0;
+    const criteria = { ...this.#limits, preference, now, allows };
+    return selectNodes(this.#view.topology(), criteria).candidates.length > 0;
   }
 
   /** Whether a read in `scope` could go to the primary if only its breaker let it through. */
@@ -174,8 +184,8 @@ export class QueryRouter {
     const { writer } = this;
     if (writer === undefined || this.#view.allows(writer)) return false;
     const { candidates } = selectNodes(this.#view.topology(), {
+      ...this.#limitsIn(scope),
       preference: this.preferenceIn(scope),
-      maxLagMs: scope?.maxLagMs ?? this.#reads.maxLagMs,
       now: performance.now(),
       allows: (node) => node === writer,
     });
@@ -251,32 +261,32 @@ export class QueryRouter {
     const topology = this.#view.topology();
     const preference = this.preferenceIn(scope);
     if (preference === 'primary' && topology.writer.kind !== 'primary') return noWriterError(topology);
-    const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
+    const limits = this.#limitsIn(scope);
     const { candidates, rejected } = this.considered(scope);
     const why = cause === undefined ? 'it was already tried' : describeError(cause);
     const tried = candidates
       .filter(({ id }) => avoid?.has(id) === true)
       .map(({ id }) => ({ node: id, reason: why }));
-    return noReaderError(topology, { preference, maxLagMs }, [...tried, ...rejected]);
+    return noReaderError(topology, { ...limits, preference }, [...tried, ...rejected]);
   }
 
   /** All nodes and what speaks against each, for a read in `scope`. */
   considered(scope: ActiveScope | undefined): Selection {
-    const maxLagMs = scope?.maxLagMs ?? this.#reads.maxLagMs;
+    const limits = this.#limitsIn(scope);
     const preference = this.preferenceIn(scope);
     const now = performance.now();
-    return this.#select(this.#view.topology(), preference, maxLagMs, now, undefined, scope?.wanted);
+    return this.#select(this.#view.topology(), preference, limits, now, undefined, scope?.wanted);
   }
 
   /** All nodes and what speaks against each, for a write. */
   consideredForWrite(): Selection {
-    return this.#select(this.#view.topology(), 'primary', Number.POSITIVE_INFINITY, performance.now());
+    return this.#select(this.#view.topology(), 'primary', ANY_LAG, performance.now());
   }
 
   #candidates(
     topology: TopologyDescription,
     preference: ReadPreference,
-    maxLagMs: number,
+    limits: LagLimits,
     now: number,
   ): readonly NodeDescription[] {
     const breakerVersion = this.#view.breakerVersion();
@@ -287,22 +297,23 @@ export class QueryRouter {
         cached.validUntil > now &&
         cached.breakerVersion === breakerVersion &&
         cached.preference === preference &&
-        cached.maxLagMs === maxLagMs
+        cached.limits.maxLagMs === limits.maxLagMs &&
+        cached.limits.maxLagWithoutPrimaryMs === limits.maxLagWithoutPrimaryMs
       ) {
         return cached.candidates;
       }
     }
-    const { candidates } = this.#select(topology, preference, maxLagMs, now);
+    const { candidates } = this.#select(topology, preference, limits, now);
     let validUntil = now + CACHE_MS;
     for (const node of candidates) {
       const lag = stalenessMs(node, topology, now);
-      if (lag !== null) validUntil = Math.min(validUntil, now + maxLagMs - lag);
+      if (lag !== null) validUntil = Math.min(validUntil, now + allowedLagMs(node, topology, limits) - lag);
     }
     this.#cached[this.#nextCached] = {
       topology,
       breakerVersion,
       preference,
-      maxLagMs,
+      limits,
       candidates,
       validUntil,
     };
@@ -313,15 +324,15 @@ export class QueryRouter {
   #select(
     topology: TopologyDescription,
     preference: ReadPreference,
-    maxLagMs: number,
+    limits: LagLimits,
     now: number,
     avoid?: ReadonlySet<NodeId>,
     wanted?: GtidPosition,
   ): Selection {
     const { zone, affinity, latencyWindowMs } = this.#reads;
     return selectNodes(topology, {
+      ...limits,
       preference,
-      maxLagMs,
       now,
       zone,
       affinity,
@@ -338,7 +349,7 @@ export class QueryRouter {
     candidates: readonly NodeDescription[],
     topology: TopologyDescription,
     preference: ReadPreference,
-    maxLagMs: number,
+    limits: LagLimits,
     now: number,
     avoid: ReadonlySet<NodeId> | undefined,
   ): readonly NodeDescription[] {
@@ -346,7 +357,7 @@ export class QueryRouter {
     if (candidates.every(has)) return candidates;
     const there = candidates.filter(has);
     if (there.length > 0) return there;
-    return this.#select(topology, preference, maxLagMs, now, avoid, wanted).candidates;
+    return this.#select(topology, preference, limits, now, avoid, wanted).candidates;
   }
 
   /** The replica that will have what is wanted first, if it may be there in time. */
@@ -371,13 +382,13 @@ export class QueryRouter {
     return soonest.length > 1 ? this.#balance(soonest, this.#context) : soonest[0];
   }
 
-  #overBudget(topology: TopologyDescription, maxLagMs: number, now: number): RoutingError {
-    const { rejected } = this.#select(topology, 'replica', maxLagMs, now);
+  #overBudget(topology: TopologyDescription, limits: LagLimits, now: number): RoutingError {
+    const { rejected } = this.#select(topology, 'replica', limits, now);
     const share = `its share of reads is used up (primaryShareLimit ${this.#reads.primaryShareLimit})`;
     const all = rejected.map((entry) =>
       entry.reason === 'it is the primary' ? { ...entry, reason: share } : entry,
     );
-    return noReaderError(topology, { preference: 'replica-preferred', maxLagMs }, all);
+    return noReaderError(topology, { ...limits, preference: 'replica-preferred' }, all);
   }
 }
 

@@ -2,6 +2,7 @@
 import {
   invalidOption,
   readChoice,
+  readMsOrInfinity,
   readNumber,
   readString,
   rejectUnknownOptions,
@@ -19,11 +20,19 @@ export interface ReadOptions {
   readonly preference?: ReadPreference | undefined;
   /**
    * How far behind a replica may be, the age of the measurement included, in milliseconds. `Infinity` asks nothing of it:
-   * then a replica also serves while its lag is unknown, for example because the primary is gone.
+   * then a replica also serves while its lag is unknown.
    *
    * @defaultValue 5000
    */
   readonly maxLagMs?: number | undefined;
+  /**
+   * The same while no primary can be reached, when this is more. Nobody can tell then whether it is dead or takes the writes of
+   * others, so what a replica may be behind grows with the time. `Infinity`: reads go on for as long as that lasts, and are as
+   * old as that in the worst case. As much as `maxLagMs`: then they fail with `ERR_NO_REPLICA`.
+   *
+   * @defaultValue Infinity
+   */
+  readonly maxLagWithoutPrimaryMs?: number | undefined;
   /**
    * How one of several fit nodes is chosen.
    *
@@ -57,6 +66,8 @@ export interface ResolvedReadOptions {
   readonly preference: ReadPreference;
   /** See {@link ReadOptions.maxLagMs}. */
   readonly maxLagMs: number;
+  /** See {@link ReadOptions.maxLagWithoutPrimaryMs}. */
+  readonly maxLagWithoutPrimaryMs: number;
   /** See {@link ReadOptions.balance}. */
   readonly balance: BalanceName;
   /** See {@link ReadOptions.latencyWindowMs}. */
@@ -75,6 +86,7 @@ export interface ResolvedReadOptions {
 export const READ_DEFAULTS: ResolvedReadOptions = Object.freeze({
   preference: 'replica-preferred',
   maxLagMs: 5_000,
+  maxLagWithoutPrimaryMs: Number.POSITIVE_INFINITY,
   balance: 'least-in-flight',
   latencyWindowMs: undefined,
   zone: undefined,
@@ -96,12 +108,17 @@ export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptio
   const d = READ_DEFAULTS;
   return Object.freeze({
     preference: readChoice('mysql.reads.preference', options.preference, readPreferences, d.preference),
-    maxLagMs: readMaxLagMs('mysql.reads.maxLagMs', options.maxLagMs, d.maxLagMs),
+    maxLagMs: readMsOrInfinity('mysql.reads.maxLagMs', options.maxLagMs, d.maxLagMs),
+    maxLagWithoutPrimaryMs: readMsOrInfinity(
+      'mysql.reads.maxLagWithoutPrimaryMs',
+      options.maxLagWithoutPrimaryMs,
+      d.maxLagWithoutPrimaryMs,
+    ),
     balance: readChoice('mysql.reads.balance', options.balance, BALANCES, d.balance),
     latencyWindowMs:
       options.latencyWindowMs === undefined
         ? undefined
-        : readMaxLagMs('mysql.reads.latencyWindowMs', options.latencyWindowMs, 0),
+        : readMsOrInfinity('mysql.reads.latencyWindowMs', options.latencyWindowMs, 0),
     zone: options.zone === undefined ? undefined : readString('mysql.reads.zone', options.zone, ''),
     affinity:
       options.affinity === undefined ? undefined : readString('mysql.reads.affinity', options.affinity, ''),
@@ -113,15 +130,6 @@ export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptio
       { min: 0, max: 1 },
     ),
   });
-}
-
-/**
- * Milliseconds that are allowed: a number >= 0, or `Infinity`.
- *
- * @throws StormlampError `ERR_INVALID_OPTION` naming `path`.
- */
-export function readMaxLagMs(path: string, value: unknown, fallback: number): number {
-  return value === Number.POSITIVE_INFINITY ? value : readNumber(path, value, fallback, { min: 0 });
 }
 
 function readWeights(weights: ReadOptions['weights']): Readonly<Record<string, number>> {

@@ -1,15 +1,23 @@
 /** One request or job: what its reads may look like, and what they must see. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { invalidOption, readChoice, readNumber, rejectUnknownOptions } from '../common/option-reader.js';
+import {
+  invalidOption,
+  readChoice,
+  readMsOrInfinity,
+  readNumber,
+  rejectUnknownOptions,
+} from '../common/option-reader.js';
 import type { GtidPosition } from '../topology/gtid-position.js';
 import { type ReadPreference, readPreferences } from '../topology/read-preference.js';
+import type { LagLimits } from '../topology/replica-freshness.js';
 import { CausalState, readCausalToken } from './causal-state.js';
-import { readMaxLagMs } from './read-options.js';
 
 /** What `run(scope, fn)` says about the statements of `fn`. */
 export interface MysqlScope {
-  /** Replaces `reads.maxLagMs` within the scope. */
+  /** Replaces `reads.maxLagMs` within the scope, and `reads.maxLagWithoutPrimaryMs` unless that is given, too. */
   readonly maxLagMs?: number | undefined;
+  /** Replaces `reads.maxLagWithoutPrimaryMs` within the scope. */
+  readonly maxLagWithoutPrimaryMs?: number | undefined;
   /** Replaces `reads.preference` within the scope. */
   readonly preference?: ReadPreference | undefined;
   /**
@@ -22,6 +30,15 @@ export interface MysqlScope {
   /** A token of an earlier request, job or process: the reads of the scope see what it saw and wrote. */
   readonly after?: string | undefined;
 }
+
+/** The names of {@link MysqlScope} that hold for many requests. */
+export const SCOPE_LIMITS: readonly (keyof MysqlScope)[] = [
+  'maxLagMs',
+  'maxLagWithoutPrimaryMs',
+  'preference',
+  'consistency',
+  'waitMs',
+];
 
 /** Whether a scope reads its own writes. */
 export type Consistency = 'session' | 'eventual';
@@ -52,6 +69,8 @@ export interface ScopeView {
 export class ActiveScope implements ScopeView {
   /** See {@link MysqlScope.maxLagMs}. */
   readonly maxLagMs: number | undefined;
+  /** See {@link MysqlScope.maxLagWithoutPrimaryMs}. */
+  readonly maxLagWithoutPrimaryMs: number | undefined;
   /** See {@link MysqlScope.preference}. */
   readonly preference: ReadPreference | undefined;
   /** See {@link MysqlScope.waitMs}. */
@@ -68,6 +87,8 @@ export class ActiveScope implements ScopeView {
     causal: CausalState = outer?.causal ?? new CausalState(),
   ) {
     this.maxLagMs = options.maxLagMs ?? outer?.maxLagMs;
+    this.maxLagWithoutPrimaryMs =
+      options.maxLagWithoutPrimaryMs ?? options.maxLagMs ?? outer?.maxLagWithoutPrimaryMs;
     this.preference = options.preference ?? outer?.preference;
     this.waitMs = options.waitMs ?? outer?.waitMs ?? defaults.waitMs;
     this.#consistency = options.consistency ?? outer?.consistency ?? defaults.consistency;
@@ -78,6 +99,16 @@ export class ActiveScope implements ScopeView {
       throw invalidOption('after', 'a token as `token()` gives it: a list of GTIDs', options.after);
     }
     this.causal.include(token);
+  }
+
+  /** How far behind replicas may be for its reads, where `cluster` says what holds without it. */
+  limitsOver(cluster: LagLimits): LagLimits {
+    const { maxLagMs, maxLagWithoutPrimaryMs } = this;
+    if (maxLagMs === undefined && maxLagWithoutPrimaryMs === undefined) return cluster;
+    return {
+      maxLagMs: maxLagMs ?? cluster.maxLagMs,
+      maxLagWithoutPrimaryMs: maxLagWithoutPrimaryMs ?? cluster.maxLagWithoutPrimaryMs,
+    };
   }
 
   /** Whether the scope reads its own writes. */
@@ -115,7 +146,9 @@ export class ActiveScope implements ScopeView {
 }
 
 /** What one call may ask of its reads. */
-type CallReads = Pick<MysqlScope, 'after' | 'maxLagMs' | 'preference'>;
+type CallReads = Pick<MysqlScope, 'after' | LagLimitName | 'preference'>;
+
+type LagLimitName = 'maxLagMs' | 'maxLagWithoutPrimaryMs';
 
 /** The scopes of one cluster. */
 export class Scopes {
@@ -138,17 +171,19 @@ export class Scopes {
    *
    * @throws StormlampError `ERR_INVALID_OPTION` when `after` is no token, or another limit is impossible.
    */
-  ofCall({ after, maxLagMs, preference }: CallReads): ActiveScope | undefined {
+  ofCall({ after, maxLagMs, maxLagWithoutPrimaryMs, preference }: CallReads): ActiveScope | undefined {
     const { current } = this;
-    if (after === undefined && maxLagMs === undefined && preference === undefined) return current;
-    checkReads('sql', maxLagMs, preference);
+    const asksForLag = maxLagMs !== undefined || maxLagWithoutPrimaryMs !== undefined;
+    if (after === undefined && !asksForLag && preference === undefined) return current;
+    const reads: CallReads = { maxLagMs, maxLagWithoutPrimaryMs, preference };
+    checkReads('sql', reads);
     if (after === undefined) {
       // A write of a call outside of a scope is nobody's: nothing later has to see it.
       const consistency = current === undefined ? 'eventual' : undefined;
-      return new ActiveScope({ maxLagMs, preference, consistency }, current, this.#defaults);
+      return new ActiveScope({ ...reads, consistency }, current, this.#defaults);
     }
     const state = new CausalState(current?.causal);
-    const options: MysqlScope = { maxLagMs, preference, consistency: 'session', after };
+    const options: MysqlScope = { ...reads, consistency: 'session', after };
     return new ActiveScope(options, current, this.#defaults, state);
   }
 
@@ -159,8 +194,8 @@ export class Scopes {
    */
   run<T>(options: MysqlScope, fn: () => T): T {
     if (typeof fn !== 'function') throw invalidOption('fn', 'the function that is the scope', fn);
-    rejectUnknownOptions('scope', options, ['maxLagMs', 'preference', 'consistency', 'waitMs', 'after']);
-    checkReads('scope', options.maxLagMs, options.preference);
+    rejectUnknownOptions('scope', options, [...SCOPE_LIMITS, 'after']);
+    checkReads('scope', options);
     readNumber('scope.waitMs', options.waitMs, 0, { min: 0 });
     if (options.consistency !== undefined) {
       readChoice('scope.consistency', options.consistency, CONSISTENCIES, 'session');
@@ -169,7 +204,8 @@ export class Scopes {
   }
 }
 
-function checkReads(path: string, maxLagMs: unknown, preference: ReadPreference | undefined): void {
-  readMaxLagMs(`${path}.maxLagMs`, maxLagMs, 0);
+function checkReads(path: string, { maxLagMs, maxLagWithoutPrimaryMs, preference }: CallReads): void {
+  readMsOrInfinity(`${path}.maxLagMs`, maxLagMs, 0);
+  readMsOrInfinity(`${path}.maxLagWithoutPrimaryMs`, maxLagWithoutPrimaryMs, 0);
   if (preference !== undefined) readChoice(`${path}.preference`, preference, readPreferences, 'primary');
 }

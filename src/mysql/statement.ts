@@ -20,8 +20,13 @@ import type { SqlText } from './sql-text.js';
 export interface StatementLimits extends CallOptions {
   /** A causal token: a read sees what its holder saw and wrote, also outside a scope. */
   readonly after?: string | undefined;
-  /** How far behind a replica may be that this read goes to, in milliseconds; replaces that of the scope. */
+  /**
+   * How far behind a replica may be that this read goes to, in milliseconds; replaces that of the scope, also for the time
+   * without a primary unless `maxLagWithoutPrimaryMs` is given, too.
+   */
   readonly maxLagMs?: number | undefined;
+  /** The same while no primary can be reached, when it is more; replaces that of the scope. */
+  readonly maxLagWithoutPrimaryMs?: number | undefined;
   /** Which roles may serve this read; replaces that of the scope. */
   readonly preference?: ReadPreference | undefined;
 }
@@ -85,16 +90,19 @@ export function readStatement(
     throw invalidOption('sql', 'a string or an options object', sql);
   if (typeof sql.sql !== 'string') throw invalidOption('sql.sql', 'a string', sql.sql);
   refuseMisspelt(sql);
-  const { timeoutMs, signal, after, maxLagMs, preference, ...form } = sql;
+  const { timeoutMs, signal, after, maxLagMs, maxLagWithoutPrimaryMs, preference, ...form } = sql;
   if (form.infileStreamFactory !== undefined) {
     form.infileStreamFactory = guardLocalFile(form.infileStreamFactory);
   }
   // A longer timer would fire at once.
   if (form.timeout !== undefined && form.timeout > LONGEST_MS) form.timeout = LONGEST_MS;
   const given = values ?? form.values;
-  const asksOfReads = after !== undefined || maxLagMs !== undefined || preference !== undefined;
+  const asksForLag = maxLagMs !== undefined || maxLagWithoutPrimaryMs !== undefined;
+  const asksOfReads = after !== undefined || asksForLag || preference !== undefined;
   const isLimited = timeoutMs !== undefined || signal !== undefined || asksOfReads;
-  const limits = isLimited ? { timeoutMs, signal, after, maxLagMs, preference } : undefined;
+  const limits = isLimited
+    ? { timeoutMs, signal, after, maxLagMs, maxLagWithoutPrimaryMs, preference }
+    : undefined;
   return {
     mode,
     sql: textToJudge(mode, text, form.sql, given, form.namedPlaceholders),
@@ -108,7 +116,10 @@ export function readStatement(
 const LONGEST_MS = 2_147_483_647;
 
 const LIMIT_SPELLINGS: ReadonlyMap<string, string> = new Map(
-  ['timeoutMs', 'signal', 'maxLagMs', 'preference'].map((name) => [name.toLowerCase(), name]),
+  ['timeoutMs', 'signal', 'maxLagMs', 'maxLagWithoutPrimaryMs', 'preference'].map((name) => [
+    name.toLowerCase(),
+    name,
+  ]),
 );
 
 /**
@@ -118,7 +129,7 @@ const LIMIT_SPELLINGS: ReadonlyMap<string, string> = new Map(
  */
 export function refuseMisspelt(options: CallOptions): void {
   for (const name in options) {
-    if (name.length < 6 || name.length > 10) continue;
+    if (name.length < 6 || name.length > 26) continue;
     const meant = LIMIT_SPELLINGS.get(name.replaceAll('_', '').toLowerCase());
     if (meant !== undefined && meant !== name) rejectUnknownOptions('sql', { [name]: true }, [meant]);
   }

@@ -126,7 +126,10 @@ export interface ServerFacts {
   readonly semiSync?: SemiSync | undefined;
 }
 
-/** Why a probe failed. `refused` and `reset` mean that the process is dead; `access-denied` and `too-many` that it lives. */
+/**
+ * Why a probe failed. `access-denied` and `too-many` prove that the server lives. `refused` and `reset` say that nobody answers
+ * where it was looked for, which a proxy or a firewall in between may say of a server that lives.
+ */
 export type ProbeFailure =
   | 'refused'
   | 'reset'
@@ -236,6 +239,8 @@ export type NodeDescription =
       readonly failures: number;
       /** When the first failure in the row happened. */
       readonly downSince: number;
+      /** When the last probe that it answered began, when it ever did. */
+      readonly seenAt?: number | undefined;
       /** The last facts, when the node ever answered. */
       readonly lastFacts?: ServerFacts | undefined;
       /** The last role, when the node ever answered. */

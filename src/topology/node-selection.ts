@@ -3,18 +3,16 @@ import type { NodeId } from '../common/node-address.js';
 import type { GtidPosition } from './gtid-position.js';
 import { type NodeDescription, whyDown } from './node-description.js';
 import type { ReadPreference } from './read-preference.js';
-import { unfitness } from './replica-freshness.js';
+import { type LagLimits, unfitness } from './replica-freshness.js';
 import type { TopologyDescription } from './topology-description.js';
 
 /** A node that answers. */
 type UpNode = Extract<NodeDescription, { state: 'up' }>;
 
 /** What a call asks of a node. */
-export interface SelectionCriteria {
+export interface SelectionCriteria extends LagLimits {
   /** Which roles may serve. */
   readonly preference: ReadPreference;
-  /** How far a replica may be behind, the age of the measurement included, milliseconds; `Infinity` asks nothing of it. */
-  readonly maxLagMs: number;
   /** Monotonic milliseconds. */
   readonly now: number;
   /** Whether the node's breaker and pool take calls. Must be free to ask. */
@@ -116,7 +114,7 @@ function obstacle(
   if (node.role === 'unknown') return 'it is neither the primary nor a replica';
   if (node.role === 'replica') {
     if (preference === 'primary') return 'it is a replica';
-    const unfit = unfitness(node, topology, criteria.maxLagMs, criteria.now);
+    const unfit = unfitness(node, topology, criteria, criteria.now);
     if (unfit !== undefined) return unfit;
   } else {
     if (preference === 'replica') return 'it is the primary';

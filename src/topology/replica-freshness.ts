@@ -1,59 +1,63 @@
 /** Whether a replica may serve a read now, and if not, why. */
+
 import { isSoundMember } from './group-roles.js';
-import type { NodeDescription, ProbeFailure } from './node-description.js';
-import { effectiveLagMs } from './node-description.js';
+import { gtidsContained } from './gtid-position.js';
+import {
+  freshestLeft,
+  hasOtherHead,
+  lostPrimaryOf,
+  stalenessWithout,
+  whyNotBestLeft,
+} from './lost-primary.js';
+import { effectiveLagMs, type NodeDescription } from './node-description.js';
 import type { TopologyDescription } from './topology-description.js';
 
 /** A node that answers. */
 type UpNode = Extract<NodeDescription, { state: 'up' }>;
 
-/** Failures of a probe that prove that the server process is gone; a server that does not answer may go on writing. */
-const PROOFS_OF_DEATH: ReadonlySet<ProbeFailure> = new Set(['refused', 'reset', 'server-shutdown']);
+/** How far behind a replica may be that serves a read. */
+export interface LagLimits {
+  /** The age of the measurement included, in milliseconds; `Infinity` asks nothing of it. */
+  readonly maxLagMs: number;
+  /**
+   * The same while no primary can be reached, unless `maxLagMs` is more. `Infinity` also takes an unknown lag, where no replica
+   * is known to be fresher. Default: `maxLagMs`.
+   */
+  readonly maxLagWithoutPrimaryMs?: number | undefined;
+}
 
 /**
- * How far `replica` may be behind at `now`, in milliseconds; null is unknown.
- *
- * While the primary that the replica followed is down and no other node takes writes, nothing newer can be written anywhere. A
- * replica that was in step when it lost that primary then gets no staler as time passes: its lag stands still at what it was
- * when the primary went down. It grows again from the moment when another node may have become writable, and is unknown again
- * as soon as there is a new primary that the replica does not follow. A primary that only does not answer may go on writing:
- * then the lag of a replica that has not heard of it since grows as time passes.
+ * How far `replica` may be behind at `now`, in milliseconds; null is unknown. While the primary that it follows does not answer
+ * and no other node takes writes, this grows from the last sign of life of that primary.
  */
 export function stalenessMs(
   replica: NodeDescription,
   topology: TopologyDescription,
   now: number,
 ): number | null {
-  const lag = effectiveLagMs(replica, now);
-  if (topology.writer.kind !== 'no-primary' || replica.state !== 'up') return lag;
-  const lost = replica.sourceLost;
-  if (lag === null && lost === undefined) return null;
-  const head = topology.nodes.find((node) => node.id === replica.upstream?.at(-1));
-  if (head?.state !== 'down') return lag;
-  const isDead = PROOFS_OF_DEATH.has(head.failure);
-  if (lag !== null || lost === undefined) {
-    const hasHeard = isDead || (replica.heardAt ?? Number.NEGATIVE_INFINITY) > head.downSince;
-    return lag === null || hasHeard ? lag : Math.max(lag, now - head.downSince);
-  }
-  if (!isDead) return lost.lagMs + Math.max(0, now - lost.at);
-  // Until it was seen to be down it may have taken writes that the replica never got.
-  const untilItsDeath = Math.max(0, head.downSince - lost.at);
-  let sinceAnother = 0;
-  for (const node of topology.nodes) {
-    if (node.state === 'up' && node.alone !== undefined)
-      sinceAnother = Math.max(sinceAnother, now - node.alone.notBefore);
-  }
-  const ms = lost.lagMs + untilItsDeath + sinceAnother;
-  return Number.isFinite(ms) ? ms : null;
+  const lost = lostPrimaryOf(replica, topology);
+  if (lost === undefined || replica.state !== 'up') return effectiveLagMs(replica, now);
+  return stalenessWithout(lost, replica, now);
 }
 
-/** Why `replica` may not serve a read that tolerates `maxLagMs`; undefined when it may. */
+/** How far `replica` may be behind now, in milliseconds, by `limits`. */
+export function allowedLagMs(
+  replica: NodeDescription,
+  topology: TopologyDescription,
+  { maxLagMs, maxLagWithoutPrimaryMs = maxLagMs }: LagLimits,
+): number {
+  if (maxLagWithoutPrimaryMs <= maxLagMs || lostPrimaryOf(replica, topology) === undefined) return maxLagMs;
+  return hasOtherHead(topology) ? maxLagMs : maxLagWithoutPrimaryMs;
+}
+
+/** Why `replica` may not serve a read within `limits`; undefined when it may. */
 export function unfitness(
   replica: UpNode,
   topology: TopologyDescription,
-  maxLagMs: number,
+  limits: LagLimits,
   now: number,
 ): string | undefined {
+  const { maxLagMs } = limits;
   if (maxLagMs === Number.POSITIVE_INFINITY) return undefined;
   const { writer } = topology;
   const { facts } = replica;
@@ -79,13 +83,41 @@ export function unfitness(
       return `it is delayed on purpose by ${channel.delayMs} ms, more than ${maxLagMs} ms`;
   }
   const lag = stalenessMs(replica, topology, now);
+  if (lag !== null && lag <= maxLagMs) return undefined;
+  const allowedMs = allowedLagMs(replica, topology, limits);
+  if (lag === null && allowedMs < Number.POSITIVE_INFINITY) return `its lag is unknown${whyUnknown(replica)}`;
+  if (lag !== null && lag > allowedMs)
+    return `it may be ${Math.round(lag)} ms behind, more than ${allowedMs} ms`;
+  return behindOthers(replica, topology, maxLagMs, now);
+}
+
+/** Why `replica` is too far behind the freshest that is left while no primary can be reached; undefined when it is not. */
+function behindOthers(
+  replica: UpNode,
+  topology: TopologyDescription,
+  maxLagMs: number,
+  now: number,
+): string | undefined {
+  const known = freshestLeft(topology, (other) => stalenessMs(other, topology, now));
+  // Nobody has ever heard of the primary: what the replicas report of themselves is all that there is.
+  const best = known ?? freshestLeft(topology, (other) => effectiveLagMs(other, now));
+  if (best !== undefined && gtidsContained(best.node.facts, replica.facts)) return undefined;
+  const lag = known === undefined ? effectiveLagMs(replica, now) : stalenessMs(replica, topology, now);
   if (lag === null) {
-    const broken = facts.channels.find((channel) => channel.io !== 'yes');
-    return broken === undefined
-      ? 'its lag is unknown'
-      : `its lag is unknown: the receiving thread is ${broken.io === 'no' ? 'stopped' : 'not connected'}${because(broken.error)}`;
+    const why = best === undefined ? whyNotBestLeft(replica, topology) : `${best.node.id} may be fresher`;
+    return why === undefined ? undefined : `its lag is unknown${whyUnknown(replica)}, and ${why}`;
   }
-  return lag > maxLagMs ? `it may be ${Math.round(lag)} ms behind, more than ${maxLagMs} ms` : undefined;
+  const furtherMs = lag - (best?.ms ?? lag);
+  return furtherMs > maxLagMs
+    ? `it may be ${Math.round(furtherMs)} ms further behind than another replica, more than ${maxLagMs} ms`
+    : undefined;
+}
+
+/** Why the lag of a replica is unknown, as far as its receiving threads tell. */
+function whyUnknown({ facts }: UpNode): string {
+  const broken = facts.channels.find((channel) => channel.io !== 'yes');
+  if (broken === undefined) return '';
+  return `: the receiving thread is ${broken.io === 'no' ? 'stopped' : 'not connected'}${because(broken.error)}`;
 }
 
 /** The member of a group that the replica follows while neither it nor another source is with the majority. */

@@ -3,6 +3,7 @@ import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type NodeDescription, whyDown } from './node-description.js';
 import type { RejectedNode, SelectionCriteria } from './node-selection.js';
+import type { LagLimits } from './replica-freshness.js';
 import type { TopologyDescription } from './topology-description.js';
 
 /** No node could take the call; nothing was sent. Its code is `ERR_NO_PRIMARY`, `ERR_SPLIT_BRAIN` or `ERR_NO_REPLICA`. */
@@ -51,13 +52,16 @@ export function noWriterError(topology: TopologyDescription): RoutingError {
 /** The error of a read that no node may serve: `ERR_NO_REPLICA`. */
 export function noReaderError(
   topology: TopologyDescription,
-  criteria: Pick<SelectionCriteria, 'preference' | 'maxLagMs'>,
+  criteria: Pick<SelectionCriteria, 'preference' | keyof LagLimits>,
   rejected: readonly RejectedNode[],
 ): RoutingError {
+  const { maxLagMs, maxLagWithoutPrimaryMs = maxLagMs } = criteria;
+  const isBound = topology.writer.kind === 'no-primary' && maxLagWithoutPrimaryMs < Number.POSITIVE_INFINITY;
+  const names = isBound ? 'maxLagMs, or maxLagWithoutPrimaryMs while no primary can be reached' : 'maxLagMs';
   return new RoutingError(
     ErrorCode.NO_REPLICA,
-    `No node may serve a read with preference '${criteria.preference}' and at most ${criteria.maxLagMs} ms of lag: ${told(rejected)}. ` +
-      'Mend the nodes, allow more lag (maxLagMs), or allow the primary (replica-preferred).',
+    `No node may serve a read with preference '${criteria.preference}' and at most ${maxLagMs} ms of lag: ${told(rejected)}. ` +
+      `Mend the nodes, allow more lag (${names}), or allow the primary (replica-preferred).`,
     topology,
     rejected,
   );

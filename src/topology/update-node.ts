@@ -41,6 +41,7 @@ export function updateNode(before: NodeDescription, observation: Observation): N
   const wasDown = before.state === 'down' ? before : undefined;
   const lastFacts = before.state === 'up' ? before.facts : wasDown?.lastFacts;
   const lastRole = before.state === 'up' ? before.role : wasDown?.lastRole;
+  const seenAt = before.state === 'new' ? undefined : before.seenAt;
   return {
     ...seed,
     state: 'down',
@@ -48,6 +49,7 @@ export function updateNode(before: NodeDescription, observation: Observation): N
     error,
     failures: (wasDown?.failures ?? 0) + 1,
     downSince: wasDown?.downSince ?? at,
+    ...(seenAt === undefined ? {} : { seenAt }),
     ...(lastFacts === undefined ? {} : { lastFacts }),
     ...(lastRole === undefined ? {} : { lastRole }),
   };

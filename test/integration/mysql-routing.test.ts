@@ -102,7 +102,7 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
     await expect(idOf({ preference: 'replica', maxLagMs: 0 })).rejects.toMatchObject({
       code: 'ERR_NO_REPLICA',
     });
-    const wrong = [{ maxLagMs: -1 }, { preference: 'slave' }, { maxlagms: 1 }, { max_lag_ms: 1 }];
+    const wrong = [{ maxLagMs: -1 }, { preference: 'slave' }, { maxlagms: 1 }, { maxLagWithoutPrimaryMS: 1 }];
     for (const options of wrong) {
       await expect(idOf(options)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     }

@@ -15,14 +15,16 @@ afterAll(async () => {
 });
 
 test('a read that nobody may serve for long is refused with every node named', async () => {
-  await using mysql = await createMysqlCluster({ ...servers.options().mysql, blockMs: 100 });
+  const bound = { reads: { maxLagWithoutPrimaryMs: 5_000 } };
+  await using mysql = await createMysqlCluster({ ...servers.options().mysql, ...bound, blockMs: 100 });
   const error = await mysql.query('SELECT 1').catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'ERR_NO_REPLICA' });
   for (const node of servers.databases) expect((error as Error).message).toContain(node.id);
 });
 
 test('a read that comes between two primaries is answered once there is the next one', async () => {
-  await using mysql = await createMysqlCluster(servers.options().mysql);
+  const bound = { reads: { maxLagWithoutPrimaryMs: 5_000 } };
+  await using mysql = await createMysqlCluster({ ...servers.options().mysql, ...bound });
   const [next] = servers.replicas;
   if (next === undefined) throw new Error('the cluster has no replica');
   const read = mysql.query('SELECT @@server_id AS id');

@@ -9,6 +9,7 @@ import { createReplicationProbe } from '../../src/mysql/replication-probe.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { roleOf } from '../../src/topology/node-description.js';
 import { selectNodes } from '../../src/topology/node-selection.js';
+import type { LagLimits } from '../../src/topology/replica-freshness.js';
 import { CLIENT_DATABASES, wholeTest } from './client-databases.js';
 import { eventually } from './eventually.js';
 
@@ -73,8 +74,8 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
     return writer.kind === 'primary' ? writer.node : writer.kind;
   };
   const warnings = (): string[] => watcher.topology.warnings.map(({ code, node }) => `${code} ${node}`);
-  function readers(later = 0): string[] {
-    const criteria = { maxLagMs: 3_000, now: performance.now() + later, allows: () => true };
+  function readers(later = 0, limits: Partial<LagLimits> = {}): string[] {
+    const criteria = { maxLagMs: 3_000, ...limits, now: performance.now() + later, allows: () => true };
     return selectNodes(watcher.topology, { ...criteria, preference: 'replica' }).candidates.map(
       ({ id }) => id,
     );
@@ -335,7 +336,10 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
     await eventually('the replicas noticed', () =>
       watcher.topology.nodes.slice(1).every((node) => node.state === 'up' && node.sourceLost !== undefined),
     );
-    expect(readers(3_600_000)).toEqual([second.id, third.id]);
+    const goOn = { maxLagWithoutPrimaryMs: Number.POSITIVE_INFINITY };
+    expect(readers(3_600_000, goOn)).toEqual([second.id, third.id]);
+    // Who wants no older answers gets none: nothing proves that nobody writes to it.
+    expect(readers(3_600_000)).toEqual([]);
     expect(told).toEqual(['primary-lost']);
     expect(manager.state.failure).toBe('dead-primary');
     const failed = watcher.waitForWriter(Deadline.of({ timeoutMs: 300 }));

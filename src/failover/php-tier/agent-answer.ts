@@ -2,6 +2,7 @@
 import type { NodeId } from '../../common/node-address.js';
 import { shareOf } from '../../topology/balance.js';
 import { selectNodes } from '../../topology/node-selection.js';
+import type { LagLimits } from '../../topology/replica-freshness.js';
 import { nodeIn, type TopologyDescription } from '../../topology/topology-description.js';
 import type { ClusterSnapshot } from '../cluster-snapshot.js';
 import { isFresh } from './topology-source.js';
@@ -24,11 +25,9 @@ export function readQuestion(line: string): AgentQuestion | undefined {
 const MAX_AGE_MS = 10_000;
 
 /** What is looked at. */
-export interface AgentContext {
+export interface AgentContext extends LagLimits {
   readonly topology: TopologyDescription;
   readonly state: ClusterSnapshot;
-  /** How far a replica may be behind, milliseconds. */
-  readonly maxLagMs: number;
   /** Monotonic milliseconds. */
   readonly now: number;
 }
@@ -39,7 +38,7 @@ export interface AgentContext {
  */
 export function agentAnswer(
   { node, role }: AgentQuestion,
-  { topology, state, maxLagMs, now }: AgentContext,
+  { topology, state, now, maxLagMs, maxLagWithoutPrimaryMs }: AgentContext,
 ): string | undefined {
   if (state.tilted || !isFresh(topology, now, MAX_AGE_MS)) return undefined;
   const known = nodeIn(topology, node);
@@ -59,6 +58,7 @@ export function agentAnswer(
   const criteria = {
     preference: 'replica-preferred' as const,
     maxLagMs,
+    maxLagWithoutPrimaryMs,
     now,
     allows: (id: NodeId) => !isOut(id),
   };

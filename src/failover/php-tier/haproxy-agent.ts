@@ -1,7 +1,13 @@
 /** Answers HAProxy's agent checks: HAProxy asks about each of its servers, and sends traffic by what it is told. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../../common/clock.js';
-import { readNumber, readString, rejectUnknownOptions } from '../../common/option-reader.js';
+import {
+  readMsOrInfinity,
+  readNumber,
+  readString,
+  rejectUnknownOptions,
+} from '../../common/option-reader.js';
+import type { LagLimits } from '../../topology/replica-freshness.js';
 import { agentAnswer, readQuestion } from './agent-answer.js';
 import type { TopologySource } from './topology-source.js';
 
@@ -13,6 +19,11 @@ export interface HaproxyAgentOptions {
   readonly host?: string | undefined;
   /** How far a replica that serves reads may be behind, milliseconds. Default 5000. */
   readonly maxLagMs?: number | undefined;
+  /**
+   * The same while no primary can be reached, when this is more, milliseconds; `Infinity` lets reads go on for as long as that
+   * lasts. Default `Infinity`.
+   */
+  readonly maxLagWithoutPrimaryMs?: number | undefined;
 }
 
 /** The endpoint. */
@@ -40,7 +51,7 @@ export async function startHaproxyAgent(
   source: TopologySource,
   options: HaproxyAgentOptions,
 ): Promise<HaproxyAgent> {
-  rejectUnknownOptions('haproxyAgent', options, ['port', 'host', 'maxLagMs']);
+  rejectUnknownOptions('haproxyAgent', options, ['port', 'host', 'maxLagMs', 'maxLagWithoutPrimaryMs']);
   const port = readNumber('haproxyAgent.port', options.port, Number.NaN, {
     min: 0,
     max: 65_535,
@@ -48,21 +59,26 @@ export async function startHaproxyAgent(
   });
   const host = readString('haproxyAgent.host', options.host, '127.0.0.1');
   const maxLagMs = readNumber('haproxyAgent.maxLagMs', options.maxLagMs, 5_000, { min: 0 });
-  const agent = new Agent(source, maxLagMs);
+  const maxLagWithoutPrimaryMs = readMsOrInfinity(
+    'haproxyAgent.maxLagWithoutPrimaryMs',
+    options.maxLagWithoutPrimaryMs,
+    Number.POSITIVE_INFINITY,
+  );
+  const agent = new Agent(source, { maxLagMs, maxLagWithoutPrimaryMs });
   await agent.listen(port, host);
   return agent;
 }
 
 class Agent implements HaproxyAgent {
   readonly #source: TopologySource;
-  readonly #maxLagMs: number;
+  readonly #limits: LagLimits;
   readonly #clock: Clock = systemClock;
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
 
-  constructor(source: TopologySource, maxLagMs: number) {
+  constructor(source: TopologySource, limits: LagLimits) {
     this.#source = source;
-    this.#maxLagMs = maxLagMs;
+    this.#limits = limits;
     this.#server = createServer((socket) => this.#serve(socket));
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
@@ -122,7 +138,7 @@ class Agent implements HaproxyAgent {
     return agentAnswer(question, {
       topology: this.#source.topology(),
       state: failover.state,
-      maxLagMs: this.#maxLagMs,
+      ...this.#limits,
       now: this.#clock.now(),
     });
   }

@@ -1,8 +1,8 @@
 /** What other programs are told about a cluster: who takes writes, who serves reads, and until when that may be believed. */
 import type { NodeAddress, NodeId } from '../../common/node-address.js';
 import type { NodeDescription } from '../../topology/node-description.js';
-import { effectiveLagMs } from '../../topology/node-description.js';
 import { selectNodes } from '../../topology/node-selection.js';
+import { type LagLimits, stalenessMs } from '../../topology/replica-freshness.js';
 import type { TopologyDescription } from '../../topology/topology-description.js';
 import { nodeIn } from '../../topology/topology-description.js';
 import type { ClusterSnapshot } from '../cluster-snapshot.js';
@@ -31,9 +31,7 @@ export interface TierView {
 }
 
 /** How the view is made. */
-export interface TierViewOptions {
-  /** How far a replica may be behind, milliseconds. */
-  readonly maxLagMs: number;
+export interface TierViewOptions extends LagLimits {
   /** Addresses as the other programs must use them, by node; nodes that are left out keep their own. */
   readonly addresses: Readonly<Record<NodeId, NodeAddress>>;
   /** Monotonic milliseconds. */
@@ -44,7 +42,7 @@ export interface TierViewOptions {
 export function tierView(
   topology: TopologyDescription,
   state: ClusterSnapshot,
-  { maxLagMs, addresses, now }: TierViewOptions,
+  { maxLagMs, maxLagWithoutPrimaryMs, addresses, now }: TierViewOptions,
 ): TierView {
   const isOut = (id: NodeId): boolean =>
     state.nodes.find(({ node }) => node === id)?.suspicion === 'isolated';
@@ -52,12 +50,14 @@ export function tierView(
     id: node.id,
     address: Object.hasOwn(addresses, node.id) ? (addresses[node.id] ?? node.address) : node.address,
     weight: node.weight,
-    lagMs: rounded(effectiveLagMs(node, now)),
+    lagMs: rounded(stalenessMs(node, topology, now)),
   });
   const { writer } = topology;
   const primary =
     writer.kind === 'primary' && !isOut(writer.node) ? nodeIn(topology, writer.node) : undefined;
-  const fit = selectNodes(topology, { preference: 'replica', maxLagMs, now, allows: (id) => !isOut(id) });
+  const allows = (id: NodeId): boolean => !isOut(id);
+  const criteria = { preference: 'replica', maxLagMs, maxLagWithoutPrimaryMs, now, allows } as const;
+  const fit = selectNodes(topology, criteria);
   return {
     primary: primary === undefined ? null : described(primary),
     replicas: topology.nodes.filter((node) => fit.candidates.includes(node)).map(described),

@@ -4,6 +4,7 @@ import type { NodeAddress, NodeId } from '../../common/node-address.js';
 import {
   invalidOption,
   readChoice,
+  readMsOrInfinity,
   readNumber,
   readString,
   rejectUnknownOptions,
@@ -22,6 +23,11 @@ export interface TopologyFileOptions {
   readonly validForMs?: number | undefined;
   /** How far a replica in the file may be behind, milliseconds. Default 5000. */
   readonly maxLagMs?: number | undefined;
+  /**
+   * The same while no primary can be reached, when this is more, milliseconds; `Infinity` keeps replicas in the file for as long
+   * as that lasts. Default `Infinity`.
+   */
+  readonly maxLagWithoutPrimaryMs?: number | undefined;
   /** Addresses as the readers must use them, by node, where they differ from this process's own. */
   readonly addresses?: Readonly<Record<NodeId, NodeAddress>> | undefined;
   /** Permissions of the file. There are no passwords in it. Default `0o644`. */
@@ -38,8 +44,15 @@ export const topologyFileDefaults: Readonly<{
   cluster: string;
   validForMs: number;
   maxLagMs: number;
+  maxLagWithoutPrimaryMs: number;
   mode: number;
-}> = Object.freeze({ cluster: 'stormlamp', validForMs: 15_000, maxLagMs: 5_000, mode: 0o644 });
+}> = Object.freeze({
+  cluster: 'stormlamp',
+  validForMs: 15_000,
+  maxLagMs: 5_000,
+  maxLagWithoutPrimaryMs: Number.POSITIVE_INFINITY,
+  mode: 0o644,
+});
 
 /**
  * Checks the options.
@@ -68,6 +81,11 @@ export function readTopologyFileOptions(options: TopologyFileOptions): ResolvedT
       max: 3_600_000,
     }),
     maxLagMs: readNumber('topologyFile.maxLagMs', options.maxLagMs, d.maxLagMs, { min: 0 }),
+    maxLagWithoutPrimaryMs: readMsOrInfinity(
+      'topologyFile.maxLagWithoutPrimaryMs',
+      options.maxLagWithoutPrimaryMs,
+      d.maxLagWithoutPrimaryMs,
+    ),
     addresses: options.addresses ?? {},
     mode: readNumber('topologyFile.mode', options.mode, d.mode, { min: 0, max: 0o777, integer: true }),
   };

@@ -32,6 +32,8 @@ export interface SelectionCase {
 
 const healthy = { a: master('a'), b: slave('b', 'a'), c: slave('c', 'a') } as const;
 const behind = (name: string, lagMs: number): Finding => slave(name, 'a', { lagMs });
+/** What the client asks for unless it is told otherwise. */
+const on = { maxLagWithoutPrimaryMs: Number.POSITIVE_INFINITY } as const;
 const dead = { a: 'refused', b: orphan('b', 'a'), c: orphan('c', 'a') } as const;
 
 export const selectionCases: readonly SelectionCase[] = [
@@ -307,14 +309,66 @@ export const selectionCases: readonly SelectionCase[] = [
   },
   { name: 'the primary died: replicas that were in step serve on', see: [healthy, dead], serves: ['b', 'c'] },
   {
-    name: 'the primary died: they serve on for as long as it takes',
+    name: 'the primary died: they serve until they may be too old, for it may live where nobody here can see it',
     see: [healthy, dead],
-    later: 3_600_000,
+    later: 4_000,
     serves: ['b', 'c'],
   },
   {
+    name: '... and no longer when the bound holds',
+    see: [healthy, dead],
+    later: 4_001,
+    serves: [],
+    against: { b: /may be 5001 ms behind, more than 5000 ms/ },
+  },
+  {
+    name: '... but for as long as it takes when reads are to go on without a primary',
+    see: [healthy, dead],
+    later: 3_600_000,
+    wish: on,
+    serves: ['b', 'c'],
+  },
+  {
+    name: '... or for as long as is allowed',
+    see: [healthy, dead],
+    later: 59_000,
+    wish: { maxLagWithoutPrimaryMs: 60_000 },
+    serves: ['b', 'c'],
+  },
+  {
+    name: '... and then no longer',
+    see: [healthy, dead],
+    later: 59_001,
+    wish: { maxLagWithoutPrimaryMs: 60_000 },
+    serves: [],
+    against: { b: /may be 60001 ms behind, more than 60000 ms/ },
+  },
+  {
+    name: 'a smaller bound for the time without a primary takes nothing away from the other',
+    see: [healthy, dead],
+    later: 4_000,
+    wish: { maxLagWithoutPrimaryMs: 0 },
+    serves: ['b', 'c'],
+  },
+  {
+    name: 'without a primary, a replica that is as late while there is one does not serve',
+    see: [{ ...healthy, b: behind('b', 9_000) }],
+    wish: on,
+    serves: ['c'],
+  },
+  ...(['reset', 'server-shutdown', 'timeout-connect', 'other'] as const).map(
+    (failure): SelectionCase => ({
+      name: `however the primary is missed (${failure}), reads go on`,
+      see: [healthy, { ...dead, a: failure }, { ...dead, a: 'refused' }],
+      later: 3_600_000,
+      wish: on,
+      serves: ['b', 'c'],
+    }),
+  ),
+  {
     name: 'the primary died: they serve on however often they are looked at',
     see: [healthy, dead, dead, dead, dead, dead, dead, dead],
+    wish: on,
     serves: ['b', 'c'],
   },
   {
@@ -334,6 +388,37 @@ export const selectionCases: readonly SelectionCase[] = [
     against: { b: /5500 ms behind/ },
   },
   {
+    name: '... and when reads go on, what counts is how far it is behind the freshest that is left',
+    see: [{ ...healthy, b: behind('b', 5500) }, dead],
+    later: 3_600_000,
+    wish: on,
+    serves: ['c'],
+    against: { b: /5500 ms further behind than another replica, more than 5000 ms/ },
+  },
+  {
+    name: '... unless it has caught up with it since',
+    see: [
+      { ...healthy, b: behind('b', 5500) },
+      {
+        a: 'refused',
+        b: orphan('b', 'a', { gtid: gtids({ a: 7 }) }),
+        c: orphan('c', 'a', { gtid: gtids({ a: 7 }) }),
+      },
+    ],
+    later: 3_600_000,
+    wish: on,
+    serves: ['b', 'c'],
+  },
+  {
+    name: 'the freshest that is left serves, however late it was',
+    see: [
+      { a: master('a'), b: behind('b', 60_000), c: 'refused' },
+      { a: 'refused', b: orphan('b', 'a') },
+    ],
+    wish: on,
+    serves: ['b'],
+  },
+  {
     name: 'the primary died while a replica had long lost it: what it missed counts',
     see: [
       healthy,
@@ -343,6 +428,18 @@ export const selectionCases: readonly SelectionCase[] = [
     ],
     serves: ['c'],
     against: { b: /8000 ms behind/ },
+  },
+  {
+    name: '... also when reads go on without a primary',
+    see: [
+      healthy,
+      { b: orphan('b', 'a') },
+      ...Array.from({ length: 6 }, () => ({ a: master('a'), c: slave('c', 'a') })),
+      { a: 'refused', c: orphan('c', 'a') },
+    ],
+    wish: on,
+    serves: ['c'],
+    against: { b: /7000 ms further behind/ },
   },
   {
     name: 'the primary died: a replica whose applying thread stopped stays out',
@@ -362,6 +459,124 @@ export const selectionCases: readonly SelectionCase[] = [
     serves: ['b', 'c'],
   },
   {
+    name: '... or reads are to go on without a primary',
+    see: [dead],
+    wish: on,
+    serves: ['b', 'c'],
+  },
+  {
+    name: '... for a limited time: an unknown lag may be more',
+    see: [dead],
+    wish: { maxLagWithoutPrimaryMs: 3_600_000 },
+    serves: [],
+    against: { b: /lag is unknown: the receiving thread is not connected \(error connecting\)/ },
+  },
+  {
+    name: 'of replicas whose lag nobody knows, one that another one is ahead of does not serve',
+    see: [
+      {
+        ...dead,
+        b: orphan('b', 'a', { gtid: gtids({ a: 7 }) }),
+        c: orphan('c', 'a', { gtid: gtids({ a: 9 }) }),
+      },
+    ],
+    wish: on,
+    serves: ['c'],
+    against: { b: /lag is unknown.*, and c has more/ },
+  },
+  {
+    name: '... two that have what the other lacks both serve',
+    see: [
+      {
+        ...dead,
+        b: orphan('b', 'a', { gtid: gtids({ a: 7, b: 1 }) }),
+        c: orphan('c', 'a', { gtid: gtids({ a: 9, c: 1 }) }),
+      },
+    ],
+    wish: on,
+    serves: ['b', 'c'],
+  },
+  {
+    name: '... nor does one whose receiving thread somebody stopped, but one whose thread gave up does',
+    see: [
+      {
+        ...dead,
+        b: slave('b', 'a', { io: 'no', lagMs: null }),
+        c: slave('c', 'a', {
+          io: 'no',
+          lagMs: null,
+          reception: { position: '', heartbeats: null, heartbeatMs: null, errno: 2003 },
+        }),
+      },
+    ],
+    wish: on,
+    serves: ['c'],
+    against: { b: /its receiving thread was stopped/ },
+  },
+  {
+    name: 'of a primary that nobody heard of, what the replicas report of themselves counts',
+    see: [{ a: 'refused', b: slave('b', 'a'), c: behind('c', 60_000) }],
+    wish: on,
+    serves: ['b'],
+    against: { c: /60000 ms further behind/ },
+  },
+  {
+    name: '... and when the bound holds, they are no use',
+    see: [{ a: 'refused', b: slave('b', 'a'), c: behind('c', 60_000) }],
+    serves: [],
+    against: { b: /lag is unknown/ },
+  },
+  {
+    name: 'replicas of a primary that is none of the nodes serve by what they report',
+    nodes: { b: 'replica', c: 'replica' },
+    see: [{ b: slave('b', 'a'), c: behind('c', 60_000) }],
+    wish: on,
+    serves: ['b'],
+    against: { c: /may be 60000 ms behind, more than 5000 ms/ },
+  },
+  {
+    name: '... and go on when they have lost it',
+    nodes: { b: 'replica', c: 'replica' },
+    see: [
+      { b: slave('b', 'a'), c: behind('c', 60_000) },
+      { b: orphan('b', 'a'), c: orphan('c', 'a') },
+    ],
+    later: 3_600_000,
+    wish: on,
+    serves: ['b'],
+    against: { c: /60000 ms further behind/ },
+  },
+  {
+    name: 'a primary that was not looked at yet may live: a replica whose lag is unknown does not serve',
+    see: [{ b: orphan('b', 'a'), c: orphan('c', 'a') }],
+    wish: on,
+    serves: [],
+    against: { b: /lag is unknown/ },
+  },
+  {
+    name: 'a primary that only refuses writes answers: the bound holds for a replica that has lost another one',
+    see: [{ a: master('a', { readOnly: true }), b: slave('b', 'a'), c: orphan('c', 'z') }],
+    wish: { ...on, preference: 'replica' },
+    serves: ['b'],
+    against: { c: /lag is unknown/ },
+  },
+  {
+    name: 'a replica whose lag nobody knows does not serve beside one whose lag is known, unless it has as much',
+    nodes: { a: 'primary', b: 'replica', c: 'replica', d: 'replica' },
+    see: [
+      { a: master('a'), b: slave('b', 'a', {}, { gtid: gtids({ a: 5 }) }), c: 'refused', d: 'refused' },
+      {
+        a: 'refused',
+        b: orphan('b', 'a', { gtid: gtids({ a: 5 }) }),
+        c: orphan('c', 'a', { gtid: gtids({ a: 4 }) }),
+        d: orphan('d', 'a', { gtid: gtids({ a: 5 }) }),
+      },
+    ],
+    wish: on,
+    serves: ['b', 'd'],
+    against: { c: /lag is unknown.*, and b may be fresher/ },
+  },
+  {
     name: 'a new primary ends the grace of a replica that still follows the dead one',
     nodes: { a: 'primary', b: 'replica', c: 'replica', d: 'replica' },
     see: [
@@ -374,18 +589,32 @@ export const selectionCases: readonly SelectionCase[] = [
     against: { d: /down/ },
   },
   {
-    name: 'a promoted node that nobody follows yet makes the others age from the moment when it may have taken writes',
+    name: 'a node that may have been promoted takes writes: the bound holds for the others',
     see: [healthy, dead, { b: orphan('b', 'a') }, { b: master('b') }],
-    later: 2_000,
+    later: 1_000,
+    wish: on,
     serves: ['c'],
     against: { b: /neither/ },
   },
   {
     name: '... until they are too old',
     see: [healthy, dead, { b: orphan('b', 'a') }, { b: master('b') }],
-    later: 4_001,
+    later: 2_001,
+    wish: on,
     serves: [],
-    against: { c: /6001 ms behind/ },
+    against: { c: /5001 ms behind, more than 5000 ms/ },
+  },
+  {
+    name: '... which a writable node that stood beside the living primary does not do',
+    nodes: { a: 'primary', b: 'replica', c: 'replica', d: 'any' },
+    see: [
+      { ...healthy, d: master('d') },
+      { ...healthy, d: master('d') },
+      { ...dead, d: master('d') },
+    ],
+    later: 3_600_000,
+    wish: on,
+    serves: ['b', 'c'],
   },
   {
     name: 'the primary is only out of our sight: replicas that still get its changes serve by the normal rule',

@@ -16,6 +16,7 @@ test('the shortest options have every default', () => {
     reads: {
       preference: 'replica-preferred',
       maxLagMs: 5_000,
+      maxLagWithoutPrimaryMs: Number.POSITIVE_INFINITY,
       balance: 'least-in-flight',
       primaryShareLimit: 1,
     },
@@ -63,6 +64,7 @@ describe('what is refused', () => {
     [{ primary, reads: { weights: [] } }, /numbers by node id/],
     [{ primary, reads: { weights: { 'db1:3306': -1 } } }, /weights\['db1:3306'\]/],
     [{ primary, reads: { maxLagMs: -1 } }, /`mysql.reads.maxLagMs`/],
+    [{ primary, reads: { maxLagWithoutPrimaryMs: Number.NaN } }, /`mysql.reads.maxLagWithoutPrimaryMs`/],
     [{ primary, reads: { balance: 'random' } }, /least-in-flight/],
     [{ primary, reads: { primaryShareLimit: 1.5 } }, /<= 1/],
     [{ primary, monitor: { intervalMs: 1 } }, />= 50/],

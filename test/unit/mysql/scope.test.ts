@@ -43,6 +43,32 @@ test('a call takes over what it does not say, and outside of a scope it has no w
   });
 });
 
+test('a bound that a scope or a call names holds also without a primary, unless it says otherwise', () => {
+  const scopes = scopesOf('session');
+  const cluster = { maxLagMs: 5, maxLagWithoutPrimaryMs: 50 };
+  const limits = () => scopes.current?.limitsOver(cluster);
+  scopes.run({}, () => {
+    expect(limits()).toBe(cluster);
+    scopes.run({ maxLagMs: 7 }, () => {
+      expect(limits()).toEqual({ maxLagMs: 7, maxLagWithoutPrimaryMs: 7 });
+      scopes.run({ preference: 'nearest' }, () =>
+        expect(limits()).toEqual({ maxLagMs: 7, maxLagWithoutPrimaryMs: 7 }),
+      );
+      scopes.run({ maxLagWithoutPrimaryMs: 70 }, () =>
+        expect(limits()).toEqual({ maxLagMs: 7, maxLagWithoutPrimaryMs: 70 }),
+      );
+    });
+    scopes.run({ maxLagWithoutPrimaryMs: 9 }, () =>
+      expect(limits()).toEqual({ maxLagMs: 5, maxLagWithoutPrimaryMs: 9 }),
+    );
+    expect(scopes.ofCall({ maxLagMs: 1 })?.limitsOver(cluster).maxLagWithoutPrimaryMs).toBe(1);
+    expect(scopes.ofCall({ maxLagWithoutPrimaryMs: 8 })?.limitsOver(cluster)).toEqual({
+      maxLagMs: 5,
+      maxLagWithoutPrimaryMs: 8,
+    });
+  });
+});
+
 test('two requests do not share their writes', () => {
   const scopes = scopesOf('session');
   scopes.run({}, () => scopes.current?.causal.noteUntold());
@@ -61,6 +87,7 @@ test('a scope may do without reading its own writes', () => {
 test.each([
   [{ maxLag: 1 }],
   [{ maxLagMs: -1 }],
+  [{ maxLagWithoutPrimaryMs: -1 }],
   [{ preference: 'any' }],
   [{ consistency: 'strong' }],
   [{ waitMs: -1 }],

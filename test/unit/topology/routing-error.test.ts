@@ -37,6 +37,11 @@ test('a read without a node says of each node why not', () => {
   expect(error.code).toBe(ErrorCode.NO_REPLICA);
   expect(error.message).toMatch(/preference 'replica' and at most 100 ms/);
   expect(error.message).toMatch(/a: it is down.*b: it is down.*c: its lag is unknown/);
+  expect(error.message).toMatch(
+    /allow more lag \(maxLagMs, or maxLagWithoutPrimaryMs while no primary can be/,
+  );
+  const any = { ...criteria, maxLagWithoutPrimaryMs: Number.POSITIVE_INFINITY };
+  expect(noReaderError(topology, any, []).message).toMatch(/allow more lag \(maxLagMs\)/);
 });
 
 test('an empty cluster is told as such', () => {

@@ -210,6 +210,27 @@ describe('selection, over arbitrary stories', () => {
     );
   });
 
+  test('reads that go on without a primary lose no reader, and gain some only then', () => {
+    fc.assert(
+      fc.property(arbitrarySeeds, arbitraryStory, arbitraryQuestion, (configured, story, question) => {
+        const topology = told(configured, story).at(-1) ?? initialTopology(configured);
+        const { preference, maxLagMs } = question;
+        const now = 1000 * story.length + question.later;
+        const readers = (maxLagWithoutPrimaryMs?: number): string[] => {
+          const criteria = { preference, maxLagMs, maxLagWithoutPrimaryMs, now, allows: () => true };
+          return selectNodes(topology, criteria).candidates.map(({ id }) => id);
+        };
+        const [bound, longer, on] = [readers(), readers(60_000), readers(Number.POSITIVE_INFINITY)];
+        if (topology.writer.kind !== 'no-primary') expect(on).toEqual(bound);
+        else if (bound.length > 0 && preference !== 'primary-preferred' && preference !== 'replica-preferred')
+          expect(on).toEqual(expect.arrayContaining(bound));
+        if (bound.length > 0) expect(longer.length).toBeGreaterThan(0);
+        if (longer.length > 0) expect(on.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('a retry gives a node that was not tried whenever the preference allows one', () => {
     fc.assert(
       fc.property(arbitrarySeeds, arbitraryStory, arbitraryQuestion, (configured, story, question) => {

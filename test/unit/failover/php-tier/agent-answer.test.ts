@@ -81,6 +81,25 @@ test('of a cluster that is not looked at any more nothing is said', () => {
   expect(agentAnswer({ node: 'a', role: 'write' }, { ...context, now: 10_000 })).toBeUndefined();
 });
 
+test('without a primary, replicas serve for as long as is allowed', () => {
+  const state = { tilted: false, failure: null, nodes: [] } as unknown as ClusterSnapshot;
+  const topology = see({ ...healthy, a: 'refused' });
+  const lost = observe(see(healthy), observationOf('a', 'refused', 1_000));
+  const now = 9_000;
+  const late = [lost, topology].map((picture) => {
+    const context = { topology: picture, state, maxLagMs: 5_000, now };
+    const question = { node: 'b', role: 'read' } as const;
+    return [
+      agentAnswer(question, context)?.slice(0, 10),
+      agentAnswer(question, { ...context, maxLagWithoutPrimaryMs: Number.POSITIVE_INFINITY }),
+    ];
+  });
+  expect(late).toEqual([
+    ['ready down', 'up ready 100%\n'],
+    ['ready down', 'up ready 100%\n'],
+  ]);
+});
+
 test('an unknown node is named, with the known ones, on one line', () => {
   expect(ask('x', 'read')).toBe('ready down #no node is called x; known are a, b, c\n');
 });

@@ -8,6 +8,7 @@ test('the format follows the ending, and the rest has defaults', () => {
     cluster: 'stormlamp',
     validForMs: 15_000,
     maxLagMs: 5_000,
+    maxLagWithoutPrimaryMs: Number.POSITIVE_INFINITY,
     addresses: {},
     mode: 0o644,
   });
