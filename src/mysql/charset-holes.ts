@@ -3,11 +3,9 @@
  * those that one byte cannot hold down to their last byte, and the Japanese sets have a backslash in the place of the yen.
  */
 import type { Connection } from 'mysql2';
+import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { charsetOf } from './connection-factory.js';
-import type { PhysicalConnection } from './physical-connection.js';
-import { NotSent } from './send-statement.js';
-import type { Statement } from './statement.js';
 
 const ONE_BYTE = /[\u0100-\uffff]/;
 const YEN = /[\u00a5\u203e]/;
@@ -21,38 +19,33 @@ const HOLES: Readonly<Record<string, RegExp>> = {
   cp932: YEN,
 };
 
-/** Deeper nesting than any value has. */
-const DEPTH_LIMIT = 8;
+interface Hole {
+  readonly charset: string;
+  readonly hole: RegExp;
+}
 
 /** What connections with a number of a collation cannot send; undefined for all that is well. */
-const known = new Map<number, { readonly charset: string; readonly hole: RegExp } | undefined>();
+const known = new Map<number, Hole | undefined>();
 
 /**
- * Refuses a text with characters that would become other ones on their way over `connection`.
+ * Refuses a text, as it would be sent, with characters that would become other ones on their way over `raw`.
  *
- * @throws NotSent with `ERR_UNSUPPORTED`.
+ * @throws StormlampError `ERR_UNSUPPORTED` naming the character.
  */
-export function refuseHoles(connection: PhysicalConnection, statement: Statement): void {
-  const found = holeOf(numberOf(connection.raw));
-  if (found === undefined) return;
-  const { sql, form, mode, values } = statement;
-  const given = values ?? (typeof form === 'string' ? undefined : form.values);
-  const text = typeof form === 'string' ? form : form.sql;
-  // What is prepared gets its values apart from the text.
-  const character = find(found.hole, [sql, text, mode === 'query' ? given : undefined], 0);
-  if (character === undefined) return;
+export function refuseHoles(raw: Connection, node: NodeId, text: string): void {
+  const found = holeOf(numberOf(raw));
+  const character = found?.hole.exec(text)?.[0];
+  if (found === undefined || character === undefined) return;
   const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
-  throw new NotSent(
-    new StormlampError(
-      ErrorCode.UNSUPPORTED,
-      `A statement was not sent, because the character set ${found.charset} of this connection cannot hold the character ` +
-        `U+${code} in it, and another one would stand in its place; use utf8mb4, or send the value by execute()`,
-      { node: connection.node },
-    ),
+  throw new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    `A statement was not sent, because the character set ${found.charset} of this connection cannot hold the character ` +
+      `U+${code} in it, and another one would stand in its place; use utf8mb4, or send the value by execute()`,
+    { node },
   );
 }
 
-function holeOf(number: number): { readonly charset: string; readonly hole: RegExp } | undefined {
+function holeOf(number: number): Hole | undefined {
   if (known.has(number)) return known.get(number);
   const charset = charsetOf(number);
   const hole = charset === undefined ? undefined : HOLES[charset];
@@ -64,15 +57,4 @@ function holeOf(number: number): { readonly charset: string; readonly hole: RegE
 /** The driver follows `SET NAMES`. */
 function numberOf(raw: Connection): number {
   return (raw as unknown as { readonly config: { readonly charsetNumber: number } }).config.charsetNumber;
-}
-
-function find(hole: RegExp, value: unknown, depth: number): string | undefined {
-  if (typeof value === 'string') return hole.exec(value)?.[0];
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || depth > DEPTH_LIMIT)
-    return undefined;
-  for (const inside of Array.isArray(value) ? value : Object.entries(value).flat()) {
-    const found = find(hole, inside, depth + 1);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }

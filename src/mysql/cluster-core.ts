@@ -24,6 +24,7 @@ import type { PhysicalConnection } from './physical-connection.js';
 import { unavailable } from './pool-errors.js';
 import { QueryRouter } from './query-router.js';
 import { Scopes } from './scope.js';
+import { withSendingGuard } from './sending-guard.js';
 import { realServers, type ServerPorts } from './server-ports.js';
 import type { CallContext, RouteEvent } from './session-ports.js';
 import type { StatementLimits } from './statement.js';
@@ -338,7 +339,7 @@ export class ClusterCore implements ConnectionHost {
       createPool: (hooks) =>
         new NodePool({
           node: id,
-          factory: withListeners(this.#servers.connectionsTo(config), this.#listeners),
+          factory: withListeners(withSendingGuard(this.#servers.connectionsTo(config)), this.#listeners),
           settings: this.options.pool,
           ...hooks,
         }),

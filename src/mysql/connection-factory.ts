@@ -16,6 +16,7 @@ import { PhysicalConnection } from './physical-connection.js';
 import { classifyServerError } from './server-error.js';
 import type { ServerVersion } from './server-version.js';
 import { type SessionSetup, sessionSetupSql } from './session-setup.js';
+import { refuseUnusable } from './unusable-charsets.js';
 
 /** Makes connections to one node. */
 export interface ConnectionFactory {
@@ -37,7 +38,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /**
  * Makes the factory of one node. Nothing is connected yet.
  *
- * @throws StormlampError `ERR_INVALID_OPTION` for a character set that the driver does not know.
+ * @throws StormlampError `ERR_INVALID_OPTION` for a character set that no connection can have.
  */
 export function createConnectionFactory(config: MysqlNodeConfig): ConnectionFactory {
   const { seed, connection } = config;
@@ -187,8 +188,9 @@ function collationOf(charset: string | undefined): string {
     throw invalidOption('charset', "a character set or collation such as 'utf8mb4'", charset);
   }
   // A character set stands for its default collation, which is listed before the short names.
-  const collation = Object.keys(known).find((each) => known[each] === number) ?? name;
-  return collation.toLowerCase();
+  const collation = (Object.keys(known).find((each) => known[each] === number) ?? name).toLowerCase();
+  refuseUnusable(collation, charset);
+  return collation;
 }
 
 /** The character set of a collation by its number, in lower case; undefined for one that the driver does not know. */

@@ -1,85 +1,73 @@
 /** Statements that are longer than the server takes: it would close the connection, as if it had died of them. */
-import type { Deadline } from '../common/deadline.js';
-import type { PhysicalConnection } from './physical-connection.js';
-import { NotSent } from './send-statement.js';
-import type { Statement } from './statement.js';
+import type { Connection } from 'mysql2';
+import type { NodeId } from '../common/node-address.js';
+import { charsetOf } from './connection-factory.js';
 
-/** From so many bytes on a connection is asked once what it takes; hardly a server takes less. */
-const ASKED_FROM = 65_536;
+/** No encoding makes more bytes of one character of JavaScript. */
+const BYTES_AT_MOST = 4;
 
-/** Deeper nesting than any value has. */
-const DEPTH_LIMIT = 8;
+/** The command, and with attributes of queries two more bytes, stand before the text. */
+const HEAD_BYTES = 3;
 
-/** Escaping makes a text longer, at most so many times as far as texts matter. */
-const GROWTH = 4;
+/** Character sets that Node knows by another name. */
+const ONE_BYTE: ReadonlySet<string | undefined> = new Set(['latin1', 'ascii', 'binary']);
+
+/** Character sets whose characters may be longer than in utf8mb4, by up to two bytes each. */
+const LONGER: Readonly<Record<string, RegExp>> = { utf8: /[\ud800-\udbff]/g, gb18030: /[^\0-\x7f]/g };
+
+const UNSENT = new WeakSet<object>();
+
+/** Whether `error` is of a statement that was not sent because of its length. */
+export function wasTooLong(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && UNSENT.has(error);
+}
 
 /**
- * Checks a long statement against what the session on `connection` takes; undefined when there is nothing to ask.
+ * Refuses a text, as it would be sent, that has as many bytes as the session behind `raw` does not take any more.
  *
- * Rejects with {@link NotSent} and the error that the server has for it (1153) when it is too long.
+ * @throws Error the server's own for it, 1153.
  */
-export function checkPacket(
-  connection: PhysicalConnection,
-  statement: Statement,
-  deadline: Deadline,
-): Promise<void> | undefined {
-  const bytes = roughBytes(statement);
-  if (bytes < ASKED_FROM || bytes * GROWTH < (connection.maxPacket ?? 0)) return undefined;
-  return check(connection, statement, deadline);
+export function refuseLongText(raw: Connection, node: NodeId, limit: number, text: string): void {
+  // Short ones, nearly all, are not counted.
+  if (text.length * BYTES_AT_MOST + HEAD_BYTES < limit) return;
+  const driver = raw as unknown as Driver;
+  const bytes = headOf(driver) + bytesOf(text, charsetOf(driver.config.charsetNumber));
+  if (bytes >= limit) throw tooLong(node, limit, bytes);
 }
 
-async function check(
-  connection: PhysicalConnection,
-  statement: Statement,
-  deadline: Deadline,
-): Promise<void> {
-  if (connection.maxPacket === undefined) {
-    const [row] = await connection.ask('SELECT @@max_allowed_packet AS bytes', deadline);
-    connection.maxPacket = Number(row?.['bytes']);
-  }
-  const { maxPacket, node } = connection;
-  if (roughBytes(statement) * GROWTH < maxPacket) return;
-  const bytes = exactBytes(connection, statement);
-  if (!(bytes >= maxPacket)) return;
+/**
+ * Refuses the packet of an execution that is too long.
+ *
+ * @throws Error the server's own for it, 1153.
+ */
+export function refuseLongPacket(node: NodeId, limit: number, bytes: number): void {
+  if (bytes >= limit) throw tooLong(node, limit, bytes);
+}
+
+function tooLong(node: NodeId, limit: number, bytes: number): Error {
   const message =
-    `The statement was not sent: it has ${bytes} bytes, and node ${node} takes ${maxPacket} (max_allowed_packet). ` +
+    `The statement was not sent: it has ${bytes} bytes, and node ${node} takes ${limit} (max_allowed_packet). ` +
     'Send less at once, or raise max_allowed_packet on all servers';
   const details = { code: 'ER_NET_PACKET_TOO_LARGE', errno: 1153, sqlState: '08S01', node };
-  throw new NotSent(Object.assign(new Error(message), details));
+  const error = Object.assign(new Error(message), details);
+  UNSENT.add(error);
+  return error;
 }
 
-function partsOf({ form, values }: Statement): { readonly text: string; readonly given: unknown } {
-  return typeof form === 'string'
-    ? { text: form, given: values }
-    : { text: form.sql, given: values ?? form.values };
+/** Exact for the usual ones, else rather too many than too few. */
+function bytesOf(text: string, charset: string | undefined): number {
+  if (ONE_BYTE.has(charset)) return text.length;
+  const longer = charset === undefined ? undefined : LONGER[charset];
+  return Buffer.byteLength(text) + (longer === undefined ? 0 : 2 * (text.match(longer)?.length ?? 0));
 }
 
-function roughBytes(statement: Statement): number {
-  const { text, given } = partsOf(statement);
-  return given === undefined ? text.length : text.length + bytesOf(given, statement.mode, 0);
+interface Driver {
+  readonly config: { readonly clientFlags: number; readonly charsetNumber: number };
+  readonly serverCapabilityFlags?: number;
 }
 
-/** What the driver sends: the text with its values in it, or the larger one of text and values. */
-function exactBytes({ raw }: PhysicalConnection, statement: Statement): number {
-  const { text, given } = partsOf(statement);
-  if (statement.mode === 'execute') return Math.max(Buffer.byteLength(text), bytesOf(given, 'execute', 0));
-  const { format } = raw as unknown as Formatting;
-  const named = typeof statement.form === 'string' ? undefined : statement.form.namedPlaceholders;
-  return 1 + Buffer.byteLength(given === undefined ? text : format.call(raw, text, given, named));
-}
+const CLIENT_QUERY_ATTRIBUTES = 1 << 27;
 
-interface Formatting {
-  format(sql: string, values: unknown, namedPlaceholders: boolean | undefined): string;
-}
-
-function bytesOf(value: unknown, mode: Statement['mode'], depth: number): number {
-  if (typeof value === 'string') return value.length > 255 ? Buffer.byteLength(value) : value.length;
-  if (typeof value !== 'object' || value === null || value instanceof Date) return 1;
-  // As text, bytes are written in hexadecimal.
-  if (ArrayBuffer.isView(value)) return mode === 'query' ? value.byteLength * 2 : value.byteLength;
-  if (depth > DEPTH_LIMIT) return 1;
-  let bytes = 0;
-  for (const inside of Array.isArray(value) ? value : Object.values(value))
-    bytes += bytesOf(inside, mode, depth + 1);
-  return bytes;
+function headOf({ config, serverCapabilityFlags }: Driver): number {
+  return config.clientFlags & (serverCapabilityFlags ?? 0) & CLIENT_QUERY_ATTRIBUTES ? HEAD_BYTES : 1;
 }

@@ -54,8 +54,8 @@ export class PhysicalConnection {
   server: string | undefined;
   /** What listeners sent when it was new, each to be sent again after a reset. */
   readonly repeated: (() => Promise<unknown>)[] = [];
-  /** The longest statement that its session takes, in bytes, once it was asked. */
-  maxPacket: number | undefined;
+  /** A packet of so many bytes is too long for its session (`max_allowed_packet`), as far as the server said. */
+  maxPacket: number = Number.POSITIVE_INFINITY;
   readonly #setupSql: string;
   #isPaused = false;
   readonly #resumed: (() => void)[] = [];
@@ -103,14 +103,15 @@ export class PhysicalConnection {
     if (mode !== undefined) this.sqlMode = mode;
   }
 
-  /** Finds out which server it is on. Never rejects. */
+  /** Finds out which server it is on, and how long a packet may be. Never rejects. */
   async identify(deadline: Deadline): Promise<void> {
     const question =
-      "SELECT CONNECTION_ID() AS id, CONCAT_WS(' ', @@hostname, @@port, @@server_id) AS server";
+      "SELECT CONNECTION_ID() AS id, CONCAT_WS(' ', @@hostname, @@port, @@server_id) AS server, @@max_allowed_packet AS packet";
     try {
       const [row] = await this.ask(question, deadline);
-      const { id, server } = row as { readonly id?: unknown; readonly server?: unknown };
+      const { id, server, packet } = row as Readonly<Record<string, unknown>>;
       this.server = Number(id) === this.threadId && typeof server === 'string' ? server : undefined;
+      if (Number(packet) > 0) this.maxPacket = Number(packet);
     } catch {
       this.server = undefined;
     }

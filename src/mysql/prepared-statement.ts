@@ -3,6 +3,7 @@ import type { ExecuteValues, FieldPacket, PrepareStatementInfo, QueryOptions, Qu
 import type { CallOptions } from '../common/deadline.js';
 import { invalidOption } from '../common/option-reader.js';
 import type { PhysicalConnection } from './physical-connection.js';
+import { refuseText } from './sending-guard.js';
 import { refuseMisspelt, type StatementAnswer, type StatementValues } from './statement.js';
 
 /** A prepared statement. It lives on one connection and is gone with it. */
@@ -53,6 +54,7 @@ export function prepareOn(
   options: QueryOptions,
 ): Promise<PrepareStatementInfo> {
   return new Promise((resolve, reject) => {
+    refuseText(connection, options.sql);
     // The driver takes an options object, whatever its types say; its cache of statements is keyed by all of it.
     connection.raw.prepare(options as unknown as string, (error, statement) =>
       error ? reject(error) : resolve(statement),

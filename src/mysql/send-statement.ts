@@ -2,17 +2,19 @@
 import type { ExecuteValues, FieldPacket, Query, QueryResult, QueryValues } from 'mysql2';
 import { aborted, type Deadline } from '../common/deadline.js';
 import type { DeferredCommand } from './deferred-command.js';
+import { wasTooLong } from './packet-limit.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { isHeader } from './result-header.js';
+import { refuseText } from './sending-guard.js';
 import type { Statement, StatementAnswer } from './statement.js';
 import { noteUnexecuted } from './unexecuted.js';
 
-/** The driver refused the arguments of a statement; the connection did not notice. */
+/** A statement that was refused before anything of it was sent; the connection did not notice. */
 export class NotSent {
-  /** What the driver threw. */
+  /** Why. */
   readonly error: unknown;
 
-  /** Wraps what the driver threw. */
+  /** Wraps what was thrown. */
   constructor(error: unknown) {
     this.error = error;
   }
@@ -50,7 +52,7 @@ export function sendStatement(
         if (!error) resolve([rows, fields] as StatementAnswer);
         else {
           noteUnexecuted(error, statement, sent);
-          reject(error);
+          reject(failureOf(error));
         }
       });
     } catch (error) {
@@ -97,7 +99,7 @@ export function streamStatement(
         over();
         if (refusal !== undefined) {
           noteUnexecuted(refusal.error, statement, sent);
-          reject(refusal.error);
+          reject(failureOf(refusal.error));
         } else resolve([header, undefined] as unknown as StatementAnswer);
       });
       command.attach(sent);
@@ -119,14 +121,18 @@ export function statusOf([rows, fields]: StatementAnswer): number | undefined {
   return isHeader(header) ? header.serverStatus : undefined;
 }
 
-function submit(
-  { raw: connection }: PhysicalConnection,
-  statement: Statement,
-  done: Done | undefined,
-): Query {
+/** An execution is refused where it is written, of which the driver tells as it tells of an answer. */
+function failureOf(error: unknown): unknown {
+  return wasTooLong(error) ? new NotSent(error) : error;
+}
+
+function submit(physical: PhysicalConnection, statement: Statement, done: Done | undefined): Query {
+  const { raw: connection } = physical;
   const { form, values, prepared } = statement;
   if (prepared !== undefined) return prepared.statement.execute(values ?? [], done);
   if (statement.mode === 'execute') {
+    // What is prepared gets its values apart from the text.
+    refuseText(physical, statement.sql);
     return typeof form === 'string'
       ? connection.execute(form, values as ExecuteValues, done)
       : connection.execute(form, values as ExecuteValues, done);

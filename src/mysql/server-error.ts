@@ -5,6 +5,7 @@
 import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import type { Flavor } from '../topology/node-description.js';
 import { isLocalFileError } from './local-file.js';
+import { wasTooLong } from './packet-limit.js';
 
 /** The kinds of trouble that are handled differently. */
 export type ServerErrorKind =
@@ -149,7 +150,8 @@ const CLOSED_STATE = /in closed state$/;
  * statement, so that nothing is given up on a guess.
  */
 export function classifyServerError(error: unknown, flavor?: Flavor): ServerErrorMeaning {
-  if (typeof error !== 'object' || error === null || isLocalFileError(error)) return statement;
+  if (typeof error !== 'object' || error === null) return statement;
+  if (isLocalFileError(error) || wasTooLong(error)) return statement;
   if (isStormlampError(error)) return ofStormlampError(error.code, error.cause, flavor);
   const { code, errno, fatal } = error as { code?: unknown; errno?: unknown; fatal?: unknown };
   const message = error instanceof Error ? error.message : '';

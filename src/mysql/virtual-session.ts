@@ -249,7 +249,7 @@ export class VirtualSession {
       if (before.announced.length > 0 && usesAnnouncement(classification)) {
         await announce(connection, before, deadline);
       }
-      const ready = beforeSending(connection, statement, classification, deadline);
+      const ready = beforeSending(connection, statement, deadline);
       if (ready !== undefined) await ready;
       if (isMarked) await markTransaction(connection, deadline);
       const answer = await answerOf(connection, statement, deadline, command);

@@ -187,13 +187,27 @@ test('characters that a character set has no place for are refused where they wo
   for (const [sql, values] of [
     ["SELECT 'a\u0127, sneaky() -- '", undefined],
     ['SELECT ?', ['\u0127, sneaky() -- ']],
-    ['SELECT ?', [{ a: ['\u015c'] }]],
+    ['INSERT INTO t SET ?', [{ v: '\u015c' }]],
+    ['SELECT 1 FROM DUAL WHERE (1, 2) IN (?)', [[[['\u015c']]]]],
   ] as const) {
     await expect(latin.query(sql, values as never)).rejects.toMatchObject({
       code: 'ERR_UNSUPPORTED',
       message: expect.stringMatching(/latin1.*U\+01/),
     });
   }
+  // However deep it lies, and where an object becomes a text only in the driver.
+  for (const depth of [2, 7, 8, 9, 10, 40]) {
+    let ids: unknown = `\u0127${')'.repeat(depth)} UNION SELECT sneaky() -- `;
+    for (let level = 0; level < depth; level += 1) ids = [ids];
+    await expect(
+      latin.query('SELECT 1 AS a FROM DUAL WHERE 2 IN (?)', [ids] as never),
+      `${depth} arrays deep`,
+    ).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+  }
+  const name = { w: { toString: () => '\u0127, v = sneaky() -- ' } };
+  await expect(latin.query('INSERT INTO t SET ?', [name] as never)).rejects.toMatchObject({
+    code: 'ERR_UNSUPPORTED',
+  });
   expect((await latin.query('SELECT ? AS v', ['\u00e9']))[0]).toEqual([{ v: '\u00e9' }]);
   await latin.close();
   // The yen stands where the backslash does.

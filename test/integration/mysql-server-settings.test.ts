@@ -1,4 +1,5 @@
 /** Servers whose settings are not the usual ones: what they change for transactions, autocommit and the size of statements. */
+import type { PoolConnection as CallbackConnection } from 'mysql2';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
@@ -135,9 +136,82 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
     await connection.commit();
     connection.release();
     expect((await values()).map((value) => String(value).length)).toEqual([3, 3, 6, 1_048_000, 600_000]);
-    for (const { breakers } of cluster.stats()) {
-      expect(Object.values(breakers).map(({ phase }) => phase)).toEqual(['closed', 'closed', 'closed']);
-    }
+    expectHealthy();
     await poolIsIdle();
   });
+
+  test('the length is that of what would be sent: numbers, dates, JSON, keys, at any depth', async () => {
+    const connection = await cluster.getConnection();
+    await connection.beginTransaction();
+    const { threadId } = connection;
+    await connection.query("INSERT INTO t VALUES (3, 'before')");
+    const tooLong = { code: 'ER_NET_PACKET_TOO_LARGE', errno: 1153 };
+    const day = new Date();
+    const rows = Array.from({ length: 30_000 }, (_, index) => [1_700_000_000_000 + index, day]);
+    await expect(connection.query('INSERT INTO t VALUES ?', [rows])).rejects.toMatchObject(tooLong);
+    let nested: unknown = 'x'.repeat(1_048_600);
+    for (let depth = 1; depth <= 12; depth += 1) nested = [nested];
+    for (const db of [connection, cluster]) {
+      await expect(db.query('SELECT 1 FROM DUAL WHERE 2 IN (?)', [nested])).rejects.toMatchObject(tooLong);
+    }
+    const numbers = { points: Array.from({ length: 120_000 }, (_, index) => index + 0.123_456_789) };
+    const keys = Object.fromEntries(
+      Array.from({ length: 40_000 }, (_, index) => [`a long name of a key ${index}`, 1]),
+    );
+    const sql = 'INSERT INTO t VALUES (4, ?)';
+    for (const document of [numbers, keys, nested]) {
+      // Twice: the second time the driver has the statement prepared already.
+      for (const _ of [1, 2]) {
+        await expect(connection.execute(sql, [document] as never)).rejects.toMatchObject(tooLong);
+      }
+    }
+    // A stream of it fails as well, whether it is prepared already or not.
+    const callback = await new Promise<CallbackConnection>((resolve, reject) =>
+      cluster.callbackPool().getConnection((error, got) => (error ? reject(error) : resolve(got))),
+    );
+    for (const _ of [1, 2]) {
+      const stream = callback.execute('INSERT INTO t VALUES (6, ?)', ['x'.repeat(1_048_600)]).stream();
+      await expect(stream.toArray()).rejects.toMatchObject(tooLong);
+    }
+    callback.release();
+    const handle = await connection.prepare('SELECT LENGTH(?)');
+    await expect(handle.execute(['x'.repeat(1_048_600)])).rejects.toMatchObject(tooLong);
+    await handle.close();
+    const long = `SELECT '${'x'.repeat(1_048_600)}'`;
+    await expect(connection.execute(long)).rejects.toMatchObject(tooLong);
+    await expect(connection.prepare(long)).rejects.toMatchObject(tooLong);
+    // Nothing of it was noticed: the transaction goes on where it was.
+    await connection.query("INSERT INTO t VALUES (5, 'after')");
+    await connection.commit();
+    expect(connection.threadId).toBe(threadId);
+    connection.release();
+    expect(await values()).toEqual(['100', '100', 'before', 'after']);
+    expectHealthy();
+    await poolIsIdle();
+  });
+
+  test('the last byte that the server takes is sent, and the next is not', async () => {
+    const head = "SELECT LENGTH('') AS n".length;
+    const answers: unknown[] = [];
+    for (let bytes = 1_048_571 - head; bytes <= 1_048_577 - head; bytes += 1) {
+      const sql = `SELECT LENGTH('${'x'.repeat(bytes)}') AS n`;
+      const answer = cluster.query(sql).then(
+        ([rows]) => (rows as unknown as [{ n: number }])[0].n,
+        (error: { code: unknown }) => error.code,
+      );
+      answers.push(await answer);
+    }
+    // One byte of command, and with MySQL's attributes of queries two more, belong to the packet.
+    const fit = options.flavor === 'mysql' ? 2 : 4;
+    const sent = Array.from({ length: fit }, (_, index) => 1_048_571 - head + index);
+    expect(answers).toEqual([...sent, ...Array.from({ length: 7 - fit }, () => 'ER_NET_PACKET_TOO_LARGE')]);
+    expectHealthy();
+  });
+
+  function expectHealthy(): void {
+    for (const { breakers, faults } of cluster.stats()) {
+      expect(faults).toBe(0);
+      expect(Object.values(breakers).map(({ phase }) => phase)).toEqual(['closed', 'closed', 'closed']);
+    }
+  }
 });

@@ -194,7 +194,6 @@ export class FakeDriverConnection extends EventEmitter {
   /** What the client itself asks. */
   #ownReply(sql: string): ResultSetHeader | readonly Readonly<Record<string, unknown>>[] | undefined {
     if (sql === 'DO 0') return this.#header();
-    if (sql === 'SELECT @@max_allowed_packet AS bytes') return [{ bytes: 1_073_741_824 }];
     if (sql.startsWith('SELECT @@global.gtid_current_pos AS position'))
       return [{ position: this.#databases.positionOf(this.#database) }];
     const wait = /^SELECT MASTER_GTID_WAIT\('([^']*)'/.exec(sql);
