@@ -75,9 +75,19 @@ export class HttpSession {
    * @throws StormlampError as `SessionStore.save`, and `ERR_UNSUPPORTED` for a new session whose id the browser cannot learn
    * any more.
    */
-  async save(options?: CallOptions): Promise<void> {
+  save(options?: CallOptions): Promise<void> {
+    return this.#end(this.#work(), options);
+  }
+
+  /** @internal The same, and whether the end of the response has to wait for it. */
+  finish(): { readonly wait: boolean; readonly saved: Promise<void> } {
+    const work = this.#work();
+    const wait = work.kind === 'save' || work.kind === 'refuse' || this.session.locked;
+    return { wait, saved: this.#end(work) };
+  }
+
+  async #end(work: Work, options?: CallOptions): Promise<void> {
     try {
-      const work = this.#work();
       if (work.kind === 'nothing') return;
       if (work.kind === 'refuse') throw work.error;
       if (work.kind === 'touch') {
@@ -119,12 +129,6 @@ export class HttpSession {
     const unheard = session.isNew && session.id !== this.#announced;
     this.#announced = session.id;
     return unheard;
-  }
-
-  /** @internal Whether the end of the response has to wait for {@link HttpSession.save}. */
-  get mustWait(): boolean {
-    const { kind } = this.#work();
-    return kind === 'save' || kind === 'refuse' || this.session.locked;
   }
 
   /** @internal Saves what was changed after the end of the response; nothing where that of before could not be saved. */

@@ -42,9 +42,9 @@ export function phpSession(source: SessionSource, options: PhpSessionOptions = {
   rejectUnknownOptions('phpSession', options, ['readOnly']);
   const readOnly = readBoolean('phpSession.readOnly', options.readOnly, false);
   const store = storeOf(source);
-  return (req, res, next) => {
+  return (req: GivenRequest, res, next) => {
     // Mounted twice, say for the site and for a route: a second load would wait for the lock that the first one holds.
-    const given = GIVEN.get(req);
+    const given = req[GIVEN];
     if (given?.store === store && (readOnly || !given.readOnly)) {
       next();
       return;
@@ -58,7 +58,7 @@ export function phpSession(source: SessionSource, options: PhpSessionOptions = {
           started = true;
           used?.();
         });
-        GIVEN.set(req, { store, readOnly });
+          req[GIVEN] = { store, readOnly };
         next();
       },
       (error: unknown) => next(error),
@@ -66,11 +66,12 @@ export function phpSession(source: SessionSource, options: PhpSessionOptions = {
   };
 }
 
-/** The requests that have a session, and of which store. */
-const GIVEN = new WeakMap<
-  IncomingMessage,
-  { readonly store: SessionStorePort; readonly readOnly: boolean }
->();
+/** Where a request remembers of which store its session is. */
+const GIVEN: unique symbol = Symbol('session store');
+
+interface GivenRequest extends IncomingMessage {
+  [GIVEN]?: { readonly store: SessionStorePort; readonly readOnly: boolean };
+}
 
 function attach(req: IncomingMessage, session: RequestSession, onUse: () => void): void {
   Object.defineProperty(req, 'session', {

@@ -2,67 +2,60 @@
 import type { ServerResponse } from 'node:http';
 
 type Callback = (error?: Error | null) => void;
+type Member = (this: ServerResponse, ...args: unknown[]) => unknown;
+
+/** How a response looks that has ended: made once, since every request that changes its session poses. */
+const POSE: readonly (readonly [string, PropertyDescriptor])[] = Object.entries<PropertyDescriptor>({
+  headersSent: { get: () => true },
+  writableEnded: { get: () => true },
+  writableFinished: { get: () => false },
+  setHeader: { value: late('set') },
+  setHeaders: { value: late('set') },
+  appendHeader: { value: late('append') },
+  removeHeader: { value: late('remove') },
+  writeHead: { value: late('write') },
+  flushHeaders: { value: () => undefined },
+  addTrailers: { value: () => undefined },
+  write: {
+    value: function writeAfterEnd(...args) {
+      refuse(this, args.find(isCallback));
+      return false;
+    } satisfies Member,
+  },
+  end: {
+    value: function endAgain(...args) {
+      const callback = args.find(isCallback);
+      const [chunk] = args;
+      if (chunk && !isCallback(chunk)) refuse(this, callback);
+      else if (callback !== undefined) this.once('finish', callback);
+      return this;
+    } satisfies Member,
+  },
+}).map(([name, descriptor]) => [name, { ...descriptor, configurable: true, enumerable: true }]);
 
 /**
  * Whoever looks at `response` or uses it finds it ended, as Node's own `end()` leaves it: what is written is
- * `ERR_STREAM_WRITE_AFTER_END`, headers and status can no longer be changed.
+ * `ERR_STREAM_WRITE_AFTER_END`, headers can no longer be changed, and the status can be set and says nothing to anybody.
  *
  * @returns makes it itself again, with the headers and the status that it had
  */
 export function poseAsEnded(response: ServerResponse): () => void {
-  let { statusCode, statusMessage } = response;
-  const late = (what: string) => () => {
-    throw headersSent(what);
-  };
-  const pose: PropertyDescriptorMap = {
-    headersSent: { get: () => true },
-    writableEnded: { get: () => true },
-    writableFinished: { get: () => false },
-    // As after a real end: they can be set, and say nothing to anybody.
-    statusCode: {
-      get: () => statusCode,
-      set: (code: number) => {
-        statusCode = code;
-      },
-    },
-    statusMessage: {
-      get: () => statusMessage,
-      set: (message: string) => {
-        statusMessage = message;
-      },
-    },
-    setHeader: { value: late('set') },
-    setHeaders: { value: late('set') },
-    appendHeader: { value: late('append') },
-    removeHeader: { value: late('remove') },
-    writeHead: { value: late('write') },
-    flushHeaders: { value: () => undefined },
-    addTrailers: { value: () => undefined },
-    write: {
-      value: (...args: unknown[]) => {
-        refuse(response, args.find(isCallback));
-        return false;
-      },
-    },
-    end: {
-      value: (...args: unknown[]) => {
-        const callback = args.find(isCallback);
-        const [chunk] = args;
-        if (chunk && !isCallback(chunk)) refuse(response, callback);
-        else if (callback !== undefined) response.once('finish', callback);
-        return response;
-      },
-    },
-  };
-  const before = Object.getOwnPropertyDescriptors(response) as PropertyDescriptorMap;
-  for (const [name, descriptor] of Object.entries(pose))
-    Object.defineProperty(response, name, { ...descriptor, configurable: true, enumerable: true });
+  const { statusCode, statusMessage } = response;
+  const before = POSE.map(([name, descriptor]) => {
+    const own = Object.getOwnPropertyDescriptor(response, name);
+    Object.defineProperty(response, name, descriptor);
+    return own;
+  });
   return () => {
-    for (const name of Object.keys(pose)) {
-      Reflect.deleteProperty(response, name);
-      const own = before[name];
-      if (own !== undefined) Object.defineProperty(response, name, own);
+    // Backwards: an object that loses what it got last stays one that the engine is fast with.
+    for (let at = POSE.length - 1; at >= 0; at -= 1) {
+      const name = POSE[at]?.[0] ?? '';
+      const own = before[at];
+      if (own === undefined) Reflect.deleteProperty(response, name);
+      else Object.defineProperty(response, name, own);
     }
+    response.statusCode = statusCode;
+    response.statusMessage = statusMessage;
   };
 }
 
@@ -78,8 +71,10 @@ function refuse(response: ServerResponse, callback: Callback | undefined): void 
   });
 }
 
-function headersSent(what: string): Error {
-  return Object.assign(new Error(`Cannot ${what} headers after they are sent to the client`), {
-    code: 'ERR_HTTP_HEADERS_SENT',
-  });
+function late(what: string): () => never {
+  return () => {
+    throw Object.assign(new Error(`Cannot ${what} headers after they are sent to the client`), {
+      code: 'ERR_HTTP_HEADERS_SENT',
+    });
+  };
 }

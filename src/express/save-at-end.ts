@@ -48,8 +48,7 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
     if (phase === 'saving') return this.end(...(args as []));
     phase = 'saving';
     late.begin();
-    const wait = http.mustWait;
-    const saved = http.save();
+    const { wait, saved } = http.finish();
     const unmask = wait ? poseAsEnded(this) : () => undefined;
     const finish = (): void => {
       phase = 'over';

@@ -1,4 +1,9 @@
-/** The session locks that each client of a gateway took and has not given back, by the mark that tells one lock from the next. */
+/**
+ * The session locks that each client of a gateway took and has not given back, by the mark that tells one lock from the next, and
+ * what was seen of the session that it read under one.
+ */
+import type { NodeId } from '../common/node-address.js';
+import type { CopiesSeen } from '../memcached/copies/commit-copies.js';
 
 /** A lock that a client took. */
 export interface TakenLock {
@@ -6,6 +11,13 @@ export interface TakenLock {
   readonly value: Buffer;
   /** When it expires, as memcached takes it. */
   readonly exptime: number;
+  /** The numbers that the nodes gave to its copies, where they are known. */
+  readonly versions?: ReadonlyMap<NodeId, bigint>;
+}
+
+interface Client {
+  readonly locks: Map<string, TakenLock>;
+  looked: { readonly key: string; readonly seen: CopiesSeen } | undefined;
 }
 
 /** A client that never gives back what it took is forgotten bit by bit. */
@@ -13,15 +25,16 @@ const MAX_LOCKS = 1_000;
 
 /** See the head of this file. */
 export class ClientLocks {
-  readonly #taken = new WeakMap<object, Map<string, TakenLock>>();
+  readonly #clients = new WeakMap<object, Client>();
 
   /** `client` has the lock `key` now. */
   took(client: object, key: string, lock: TakenLock): void {
-    let locks = this.#taken.get(client);
-    if (locks === undefined) {
-      locks = new Map();
-      this.#taken.set(client, locks);
+    let known = this.#clients.get(client);
+    if (known === undefined) {
+      known = { locks: new Map(), looked: undefined };
+      this.#clients.set(client, known);
     }
+    const { locks } = known;
     locks.delete(key);
     locks.set(key, lock);
     const [oldest] = locks.keys();
@@ -35,10 +48,32 @@ export class ClientLocks {
    * never took any, who may have taken it over another connection
    */
   gaveBack(client: object, key: string): TakenLock | 'not held' | undefined {
-    const locks = this.#taken.get(client);
-    if (locks === undefined) return undefined;
-    const lock = locks.get(key);
-    locks.delete(key);
+    const known = this.#clients.get(client);
+    if (known === undefined) return undefined;
+    known.looked = undefined;
+    const lock = known.locks.get(key);
+    known.locks.delete(key);
     return lock ?? 'not held';
+  }
+
+  /** Whether `client` has any lock: what it reads now it is likely to write soon. */
+  holdsAny(client: object): boolean {
+    const known = this.#clients.get(client);
+    return known !== undefined && known.locks.size > 0;
+  }
+
+  /** `client`, which holds a lock, was shown the item `key` as it was `seen` on its nodes. */
+  looked(client: object, key: string, seen: CopiesSeen): void {
+    const known = this.#clients.get(client);
+    if (known !== undefined) known.looked = { key, seen };
+  }
+
+  /** What was seen of the item `key` when `client` was shown it last; once, and forgotten for any other item. */
+  takeLook(client: object, key: string): CopiesSeen | undefined {
+    const known = this.#clients.get(client);
+    const looked = known?.looked;
+    if (known === undefined || looked === undefined) return undefined;
+    known.looked = undefined;
+    return looked.key === key ? looked.seen : undefined;
   }
 }

@@ -40,7 +40,7 @@ interface Step {
 
 const BINARY_MAGIC = 0x80;
 /** Reads that run side by side for one client. */
-const WINDOW = 16;
+const WINDOW = 32;
 /** Input beyond this is not taken from the socket while requests wait. */
 const INPUT_HIGH_WATER = 256 * 1024;
 /** How long a connection that is over still takes input. */
@@ -62,6 +62,7 @@ export class GatewayConnection {
   #output: Buffer[] = [];
   /** When the request that is not whole yet was begun; 0 when there is none. */
   #begunAt = 0;
+  #armedMs = -1;
   readonly #broken = new WeakSet<ItemsRequest>();
 
   /** Takes over the socket. */
@@ -160,7 +161,7 @@ export class GatewayConnection {
     const width = reads ? WINDOW : 1;
     for (let at = 0; at < steps.length && !this.#ended; at += width) {
       const window = steps.slice(at, at + width);
-      const answers = await Promise.all(window.map(({ command }) => this.#execute(command)));
+      const answers = reads ? await this.#executeReads(window) : await this.#executeEach(window);
       for (const [index, step] of window.entries()) {
         const answer = answers[index];
         if (answer !== undefined && !this.#broken.has(step.request)) this.#answer(step, answer);
@@ -184,15 +185,32 @@ export class GatewayConnection {
     return steps;
   }
 
+  #executeEach(window: readonly Step[]): Promise<readonly ItemAnswer[]> {
+    return Promise.all(window.map(({ command }) => this.#execute(command)));
+  }
+
+  async #executeReads(window: readonly Step[]): Promise<readonly ItemAnswer[]> {
+    const [only] = window;
+    if (window.length === 1 && only !== undefined) return [await this.#execute(only.command)];
+    const { counters, items } = this.#context;
+    counters.commands += window.length;
+    const results = await items.executeReads(window.map(({ command }) => command));
+    return results.map((result) => (result.status === 'fulfilled' ? result.value : this.#failed(result.reason)));
+  }
+
   async #execute(command: ItemCommand): Promise<ItemAnswer> {
     const { counters, items } = this.#context;
     counters.commands += 1;
     try {
       return await items.execute(command, this);
     } catch (error) {
-      counters.failures += 1;
-      return failureAnswer(error);
+      return this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): ItemAnswer {
+    this.#context.counters.failures += 1;
+    return failureAnswer(error);
   }
 
   #answer({ request, command, last }: Step, answer: ItemAnswer): void {
@@ -242,7 +260,7 @@ export class GatewayConnection {
   async #drained(): Promise<void> {
     if (this.#ended || this.#socket.destroyed || !this.#socket.writableNeedDrain) return;
     this.#socket.pause();
-    this.#socket.setTimeout(this.#context.stallTimeoutMs);
+    this.#setTimeout(this.#context.stallTimeoutMs);
     await new Promise<void>((resolve) => {
       this.#onDrain = resolve;
     });
@@ -255,7 +273,14 @@ export class GatewayConnection {
     const midway = this.#reader?.midway ?? this.#input.size > 0;
     if (!midway) this.#begunAt = 0;
     else if (this.#begunAt === 0) this.#begunAt = performance.now();
-    this.#socket.setTimeout(midway ? stallTimeoutMs : idleTimeoutMs);
+    this.#setTimeout(midway ? stallTimeoutMs : idleTimeoutMs);
+  }
+
+  // Whatever is sent or received begins it anew.
+  #setTimeout(ms: number): void {
+    if (ms === this.#armedMs) return;
+    this.#armedMs = ms;
+    this.#socket.setTimeout(ms);
   }
 
   #late(): boolean {

@@ -9,6 +9,7 @@ import { sameContent } from '../memcached/copies/copy-hash.js';
 import { type CopyKey, OWN_PREFIX } from '../memcached/copies/copy-key.js';
 import { type Acks, type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
 import type {
+  CopyRead,
   CurrentContent,
   RemovalReport,
   ReplicatedCopies,
@@ -68,9 +69,9 @@ export class ReplicatedItems implements GatewayItems {
     const deadline = Deadline.of({ timeoutMs: this.#options.commandTimeoutMs });
     switch (command.op) {
       case 'get':
-        return this.#get(key, deadline);
+        return this.#get(key, client, deadline);
       case 'get-and-touch':
-        return this.#getAndTouch(key, command.exptime, deadline);
+        return this.#getAndTouch(key, command.exptime, client, deadline);
       case 'touch':
         return this.#touch(key, command.exptime, deadline);
       case 'delete':
@@ -80,18 +81,51 @@ export class ReplicatedItems implements GatewayItems {
       case 'store':
         return this.#options.isLock(key.key)
           ? this.#lock(key, command, client, deadline)
-          : this.#change(key, command, deadline);
+          : this.#change(key, command, client, deadline).then(answerOf);
       default:
-        return this.#change(key, command, deadline);
+        return this.#change(key, command, client, deadline).then(answerOf);
     }
   }
 
-  async #get(key: CopyKey, deadline: Deadline): Promise<ItemAnswer> {
-    const { copies, isSession } = this.#options;
-    const { item, node } = await copies.read(key, deadline).catch((error: unknown) => {
-      if (isSession(key.key)) this.#unread.failed(key.key);
-      throw error;
+  async executeReads(commands: readonly ItemCommand[]): Promise<readonly PromiseSettledResult<ItemAnswer>[]> {
+    const { copies, itemOf, commandTimeoutMs } = this.#options;
+    const keys = commands.flatMap(({ key }) => (key.startsWith(OWN_PREFIX) ? [] : [itemOf(key)]));
+    const found = await copies.readMany(keys, Deadline.of({ timeoutMs: commandTimeoutMs }));
+    let place = -1;
+    return commands.map((command) => {
+      if (command.key.startsWith(OWN_PREFIX)) return { status: 'fulfilled', value: { status: 'invalid' } };
+      place += 1;
+      const key = keys[place] as CopyKey;
+      const result = found[place] as PromiseSettledResult<CopyRead>;
+      if (result.status === 'fulfilled') return { status: 'fulfilled', value: this.#shown(key, result.value) };
+      this.#notRead(key);
+      return result;
     });
+  }
+
+  async #get(key: CopyKey, client: object, deadline: Deadline): Promise<ItemAnswer> {
+    try {
+      return this.#shown(key, await this.#read(key, client, deadline));
+    } catch (error) {
+      this.#notRead(key);
+      throw error;
+    }
+  }
+
+  // PHP reads a session under its lock to write it a moment later: what is seen of every copy now saves the look before that write.
+  async #read(key: CopyKey, client: object, deadline: Deadline): Promise<CopyRead> {
+    const { copies, isSession } = this.#options;
+    if (!this.#locks.holdsAny(client) || !isSession(key.key)) return await copies.read(key, deadline);
+    const { read, seen } = await copies.readToChange(key, deadline);
+    this.#locks.looked(client, key.key, seen);
+    return read;
+  }
+
+  #notRead({ key }: CopyKey): void {
+    if (this.#options.isSession(key)) this.#unread.failed(key);
+  }
+
+  #shown(key: CopyKey, { item, node }: CopyRead): ItemAnswer {
     this.#unread.known(key.key);
     if (item === null || this.#isReleased(key, item)) return NOT_FOUND;
     const value = this.#options.isLock(key.key) ? unmarkLock(item.value) : item.value;
@@ -99,8 +133,13 @@ export class ReplicatedItems implements GatewayItems {
     return { status: 'hit', item: { ...item, value, flags, cas: this.#named(node, item) } };
   }
 
-  async #getAndTouch(key: CopyKey, exptime: number, deadline: Deadline): Promise<ItemAnswer> {
-    const answer = await this.#get(key, deadline);
+  async #getAndTouch(
+    key: CopyKey,
+    exptime: number,
+    client: object,
+    deadline: Deadline,
+  ): Promise<ItemAnswer> {
+    const answer = await this.#get(key, client, deadline);
     if (answer.status === 'hit') await this.#touch(key, exptime, deadline);
     return answer;
   }
@@ -141,8 +180,11 @@ export class ReplicatedItems implements GatewayItems {
   ): Promise<ItemAnswer> {
     const value = markLock(given.value);
     try {
-      const answer = await this.#change(key, { ...given, value }, deadline);
-      if (answer.status === 'stored') this.#locks.took(client, key.key, { value, exptime: given.exptime });
+      const { answer, versions } = await this.#change(key, { ...given, value }, client, deadline);
+      if (answer.status === 'stored') {
+        const lock = { value, exptime: given.exptime };
+        this.#locks.took(client, key.key, versions === undefined ? lock : { ...lock, versions });
+      }
       return answer;
     } catch (error) {
       if (given.how !== 'add') throw error;
@@ -152,10 +194,15 @@ export class ReplicatedItems implements GatewayItems {
     }
   }
 
-  #giveBack(key: CopyKey, { value, exptime }: TakenLock, deadline?: Deadline): Promise<RemovalReport> {
+  #giveBack(
+    key: CopyKey,
+    { value, exptime, versions }: TakenLock,
+    deadline?: Deadline,
+  ): Promise<RemovalReport> {
     const { copies, commandTimeoutMs } = this.#options;
     const within = deadline ?? Deadline.of({ timeoutMs: commandTimeoutMs });
-    return copies.release(key, (item) => item.value.equals(value), releasedLock(exptime), within);
+    const ours = (item: MemcachedItem): boolean => item.value.equals(value);
+    return copies.release(key, ours, releasedLock(exptime), within, versions);
   }
 
   /**
@@ -174,11 +221,17 @@ export class ReplicatedItems implements GatewayItems {
     return { status: report.found ? 'deleted' : 'not-found' };
   }
 
-  async #change(key: CopyKey, command: ChangeCommand, deadline: Deadline): Promise<ItemAnswer> {
+  async #change(
+    key: CopyKey,
+    command: ChangeCommand,
+    client: object,
+    deadline: Deadline,
+  ): Promise<Changed> {
     if (command.op === 'store' && (command.how === 'set' || command.how === 'replace'))
       this.#unread.assertKnown(key.key);
     const counted = this.#options.isCountedLock(key.key);
     const unique = counted || this.#options.isLock(key.key);
+    let seen = this.#locks.takeLook(client, key.key);
     for (;;) {
       const kept = keepsExpiry(command) ? await this.#expiryOf(key, deadline) : undefined;
       let answer: ItemAnswer | undefined;
@@ -203,14 +256,17 @@ export class ReplicatedItems implements GatewayItems {
           return content;
         },
         deadline,
+        seen,
       );
+      seen = undefined;
       if (report !== undefined) {
         this.#assertTaken('save', report);
-        const { version } = report;
+        const { version, versions } = report;
         const cas = version === undefined ? 0n : this.#named(version.node, version);
-        if (answer?.status === 'stored' || answer?.status === 'counted') return { ...answer, cas };
+        if (answer?.status === 'stored' || answer?.status === 'counted')
+          return { answer: { ...answer, cas }, versions };
       }
-      if (answer !== undefined) return answer;
+      if (answer !== undefined) return { answer, versions: undefined };
       deadline.check('Changing the item');
     }
   }
@@ -252,6 +308,16 @@ export class ReplicatedItems implements GatewayItems {
     if (!isAcknowledged(acks, report.reached.length, copies.places.copies))
       throw storeDown(report.missed, 'Too few copies took the change');
   }
+}
+
+/** What became of a change, and the numbers that the nodes gave to what was stored. */
+interface Changed {
+  readonly answer: ItemAnswer;
+  readonly versions: ReadonlyMap<NodeId, bigint> | undefined;
+}
+
+function answerOf({ answer }: Changed): ItemAnswer {
+  return answer;
 }
 
 interface KeptExpiry {

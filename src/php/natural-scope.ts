@@ -10,10 +10,20 @@ const SOURCES = new WeakMap<object, object>();
  * are viewed in the same scope. Views in different scopes never see each other's edits.
  */
 export class NaturalScope {
-  /** The natural values of references. */
-  readonly references: WeakMap<PhpReference, unknown> = new WeakMap();
+  #references: WeakMap<PhpReference, unknown> | undefined;
+  #objects: WeakMap<PhpObject, PhpObject> | undefined;
+
+  /** The natural values of references. Most sessions have none, and a weak map is work for every collection. */
+  get references(): WeakMap<PhpReference, unknown> {
+    this.#references ??= new WeakMap();
+    return this.#references;
+  }
+
   /** The natural copies of objects. */
-  readonly objects: WeakMap<PhpObject, PhpObject> = new WeakMap();
+  get objects(): WeakMap<PhpObject, PhpObject> {
+    this.#objects ??= new WeakMap();
+    return this.#objects;
+  }
 }
 
 /** Remembers what a natural container was made of. */

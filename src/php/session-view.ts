@@ -33,7 +33,7 @@ export class SessionView {
   readonly #document: SessionDocument;
   /** The getters of the variables that nobody has looked at. */
   readonly #unseen = new Map<string, () => unknown>();
-  readonly #adopted = new WeakSet<object>();
+  #adopted: WeakSet<object> | undefined;
   #successor: SessionView | undefined;
 
   /** Opens a view of `document`, which it never changes. */
@@ -97,6 +97,7 @@ export class SessionView {
    */
   adopt(name: string, value: unknown): void {
     setOwn(this.data, name, value);
+    this.#adopted ??= new WeakSet();
     adopt(value, this.#document.get(name), this.#scope, this.#adopted);
   }
 

@@ -15,6 +15,12 @@ export const CACHE_LIMITERS: readonly CacheLimiter[] = [
 /** A date that is over for everybody, the one that PHP sends. */
 const LONG_AGO = 'Thu, 19 Nov 1981 08:52:00 GMT';
 
+const NOT_CACHED: Readonly<Record<string, string>> = Object.freeze({
+  Expires: LONG_AGO,
+  'Cache-Control': 'no-store, no-cache, must-revalidate',
+  Pragma: 'no-cache',
+});
+
 /** How pages with sessions may be cached. */
 export interface CacheLimits {
   /** What PHP's `session.cache_limiter` says. */
@@ -35,25 +41,24 @@ export function cacheHeaders(
   changed: number | undefined,
 ): Readonly<Record<string, string>> {
   const seconds = Math.floor(cacheExpireMs / 1000);
-  const lastModified = changed === undefined ? {} : { 'Last-Modified': new Date(changed).toUTCString() };
   switch (cacheLimiter) {
     case 'nocache':
-      return {
-        Expires: LONG_AGO,
-        'Cache-Control': 'no-store, no-cache, must-revalidate',
-        Pragma: 'no-cache',
-      };
+      return NOT_CACHED;
     case 'private':
-      return { Expires: LONG_AGO, 'Cache-Control': `private, max-age=${seconds}`, ...lastModified };
+      return { Expires: LONG_AGO, 'Cache-Control': `private, max-age=${seconds}`, ...lastModified(changed) };
     case 'private_no_expire':
-      return { 'Cache-Control': `private, max-age=${seconds}`, ...lastModified };
+      return { 'Cache-Control': `private, max-age=${seconds}`, ...lastModified(changed) };
     case 'public':
       return {
         Expires: new Date(now + seconds * 1000).toUTCString(),
         'Cache-Control': `public, max-age=${seconds}`,
-        ...lastModified,
+        ...lastModified(changed),
       };
     case '':
       return {};
   }
+}
+
+function lastModified(changed: number | undefined): Readonly<Record<string, string>> {
+  return changed === undefined ? {} : { 'Last-Modified': new Date(changed).toUTCString() };
 }

@@ -60,6 +60,7 @@ export class Commit {
 
   /** Nodes that answer and take no writes: they arbitrate no more. */
   readonly #refusing = new Set<NodeId>();
+  readonly #versions = new Map<NodeId, bigint>();
   #version: ContentVersion | undefined;
 
   /** Writes nothing yet. */
@@ -80,6 +81,11 @@ export class Commit {
     return this.#version;
   }
 
+  /** What each node that took it numbered the content that was written last. */
+  get versions(): ReadonlyMap<NodeId, bigint> {
+    return this.#versions;
+  }
+
   /**
    * Writes `content`.
    *
@@ -87,6 +93,7 @@ export class Commit {
    * @throws StormlampError `ERR_STORE_DOWN` when what was missed could be noted nowhere; what a node says for the content itself.
    */
   async write({ seen, decision }: CopiesSeen, content: NewContent): Promise<CopyReport | 'raced'> {
+    this.#versions.clear();
     const [arbiter, ...others] = this.#targets(seen, decision);
     const away = seen.filter((copy) => copy.role !== 'spare' && !copy.reached) as UnreachedCopy[];
     const absent = away.map(({ node }) => node);
@@ -214,7 +221,7 @@ export class Commit {
       // What is there already is not written again: a node without room drops an item when it cannot take the new one.
       if (item !== null && sameContent(item, { value, flags })) {
         if ((await node.touch(this.#key.key, exptime, call)) === 'touched') {
-          if (known === undefined) this.#version = { node: node.id, cas: item.cas };
+          this.#took(node, item.cas, known === undefined);
           return true;
         }
       } else {
@@ -228,7 +235,7 @@ export class Commit {
         if (result.status === 'stored') {
           // Somebody else created it and destroyed it again since it was looked at: what was added now would count as destroyed.
           if (tomb !== null && tomb.cas !== copy.tomb?.cas) return false;
-          if (known === undefined) this.#version = { node: node.id, cas: result.cas };
+          this.#took(node, result.cas, known === undefined);
           return true;
         }
       }
@@ -245,6 +252,11 @@ export class Commit {
       item = now;
     }
     return false;
+  }
+
+  #took({ id }: MemcachedNode, cas: bigint, first: boolean): void {
+    this.#versions.set(id, cas);
+    if (first) this.#version = { node: id, cas };
   }
 
   // An acknowledged write that somebody missed without a note would lose against the old copy when that node is back.

@@ -50,9 +50,7 @@ export class CopyLook {
     const { standings, places, operationTimeoutMs } = this.#options;
     const before = standings.markerOf(node.id);
     const item = await node.get(fillMarkerKey(places.ring), deadline.callWithin(operationTimeoutMs));
-    const marker = item?.value.toString('latin1');
-    standings.learnMarker(node.id, marker);
-    return marker !== undefined && marker === before;
+    return learnMarker(standings, node, item, before);
   }
 
   async #one(
@@ -63,11 +61,13 @@ export class CopyLook {
   ): Promise<CopySeen> {
     try {
       const call = deadline.callWithin(this.#options.operationTimeoutMs);
-      // The item first: who writes leaves his notes before he touches it.
-      const asked = [key.key, hintKey(key.key), tombKey(key.key)];
-      const [item = null, hint = null, tomb = null] = await node.getMany(asked, call);
+      const { places, standings } = this.#options;
+      const before = standings.markerOf(node.id);
+      // The item first: who writes leaves his notes before he touches it. The marker last: it makes sure of a miss.
+      const asked = [key.key, hintKey(key.key), tombKey(key.key), fillMarkerKey(places.ring)];
+      const [item = null, hint = null, tomb = null, marker = null] = await node.getMany(asked, call);
       // What a node does not hold that does not decide says nothing.
-      const standing = role !== 'holder' ? 'warming' : await this.#standing(node, item, deadline);
+      const standing = role !== 'holder' ? 'warming' : this.#standing(node, item, marker, before);
       const notes = { hint: seenHint(hint), tomb: seenTomb(tomb) };
       return { node: node.id, role, reached: true, standing, item, ...notes };
     } catch (error) {
@@ -77,16 +77,29 @@ export class CopyLook {
     }
   }
 
-  async #standing(
+  #standing(
     node: MemcachedNode,
     item: MemcachedItem | null,
-    deadline: Deadline,
-  ): Promise<NodeStanding> {
+    marker: MemcachedItem | null,
+    before: string | undefined,
+  ): NodeStanding {
     const { standings } = this.#options;
     const standing = standings.of(node.id);
     if (item !== null || standing === 'warming') return standing;
-    return (await this.confirmsMiss(node, deadline)) ? standings.of(node.id) : 'warming';
+    return learnMarker(standings, node, marker, before) ? standings.of(node.id) : 'warming';
   }
+}
+
+/** Whether the marker that a node just showed is the one that it had `before`, so that it was filled all the time. */
+function learnMarker(
+  standings: NodeStandings,
+  { id }: MemcachedNode,
+  item: MemcachedItem | null,
+  before: string | undefined,
+): boolean {
+  const marker = item?.value.toString('latin1');
+  standings.learnMarker(id, marker);
+  return marker !== undefined && marker === before;
 }
 
 function seenHint(item: MemcachedItem | null): ReachedCopy['hint'] {

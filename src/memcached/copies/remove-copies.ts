@@ -1,6 +1,7 @@
 /** Removes the copies of an item, so that what is left on a node that cannot be reached counts nowhere. */
 import { randomUUID } from 'node:crypto';
 import type { CallOptions, Deadline } from '../../common/deadline.js';
+import type { NodeId } from '../../common/node-address.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import type { NewContent } from './commit-copies.js';
 import { type CopyKey, hintKey, suspectKey } from './copy-key.js';
@@ -106,8 +107,55 @@ export class CopyRemoval {
    * Removes the copies that are `ours`, and none that somebody else has put in their place: what a lock's holder does who may
    * have lost it. Where a copy cannot be reached, `left` takes the place of the others, so that what is left there counts no more:
    * a tombstone would count against whoever takes the lock next. Errors: as {@link ReplicatedCopies.change}.
+   *
+   * @param versions the numbers of our copies, where they are known: those very copies are removed without a look at them
    */
   async release(
+    key: CopyKey,
+    ours: (item: MemcachedItem) => boolean,
+    left: NewContent,
+    deadline: Deadline,
+    versions?: ReadonlyMap<NodeId, bigint>,
+  ): Promise<RemovalReport> {
+    const removed = versions === undefined ? [] : await this.#removeVersions(key, versions, deadline);
+    if (removed.some(({ answer }) => answer === 'missed')) {
+      const report = await this.#options.change(
+        key,
+        (item) => (item === null || ours(item) ? left : undefined),
+        deadline,
+      );
+      return { reached: [], missed: [], ...report, found: true };
+    }
+    const gone = removed.filter(({ answer }) => answer === 'deleted').map(({ node }) => node);
+    if (removed.length > 0 && gone.length === removed.length)
+      return { reached: gone, missed: [], found: true };
+    const report = await this.#releaseSeen(key, ours, left, deadline);
+    return { ...report, found: report.found || gone.length > 0 };
+  }
+
+  // Nothing is removed where a look might show more than our copies: a holder that missed writes, or nodes of another list.
+  async #removeVersions(
+    key: CopyKey,
+    versions: ReadonlyMap<NodeId, bigint>,
+    deadline: Deadline,
+  ): Promise<readonly { readonly node: NodeId; readonly answer: string }[]> {
+    const { places, standings } = this.#options;
+    const holders = places.holders(key);
+    const known =
+      places.other === undefined &&
+      holders.every(({ id, available }) => available && versions.has(id) && standings.of(id) === 'filled');
+    if (!known || versions.size !== holders.length) return [];
+    const answers = holders.map((node) => ({ node: node.id, answer: 'missed' }));
+    await onAllCopies(holders, [], deadline, async (node) => {
+      const cas = versions.get(node.id) ?? 0n;
+      const answer = await node.delete(key.key, { ...this.#call(deadline), cas });
+      const place = answers.find((one) => one.node === node.id);
+      if (place !== undefined) place.answer = answer;
+    });
+    return answers;
+  }
+
+  async #releaseSeen(
     key: CopyKey,
     ours: (item: MemcachedItem) => boolean,
     left: NewContent,

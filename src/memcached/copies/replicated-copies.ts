@@ -6,10 +6,11 @@ import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { Commit, type ContentVersion, type CopiesSeen, type NewContent } from './commit-copies.js';
-import { type CopyKey, hintKey, tombKey } from './copy-key.js';
+import type { CopyKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
-import { type CopyReport, type MissedCopy, meansMissed, meansUnreachable, storeDown } from './copy-report.js';
+import { type CopyReport, type MissedCopy, meansUnreachable, storeDown } from './copy-report.js';
 import { decideCopies, type ReachedCopy } from './decide-copies.js';
+import { FirstAnswers } from './first-answers.js';
 import { CopyLook, failuresOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 import { NoteWriter } from './note-writer.js';
@@ -68,10 +69,17 @@ export interface CurrentContent {
 export interface ChangeReport extends CopyReport {
   /** The node that decided about the change, and the number that it gave the new content. */
   readonly version: ContentVersion | undefined;
+  /** The numbers that all nodes gave it which took it. */
+  readonly versions: ReadonlyMap<NodeId, bigint>;
 }
 
-/** Notes of other nodes are not waited for longer than this when the first node has answered. */
-const NOTES_TIMEOUT_MS = 250;
+/** What was read, and what was seen of every copy meanwhile, for {@link ReplicatedCopies.change}. */
+export interface CopiesRead {
+  /** What counts. */
+  readonly read: CopyRead;
+  /** What was seen. */
+  readonly seen: CopiesSeen;
+}
 
 /** See the head of this file. */
 export class ReplicatedCopies {
@@ -79,6 +87,7 @@ export class ReplicatedCopies {
   readonly places: CopyPlaces;
   readonly #options: ReplicatedCopiesOptions;
   readonly #look: CopyLook;
+  readonly #first: FirstAnswers;
   readonly #notes: NoteWriter;
   readonly #removal: CopyRemoval;
 
@@ -88,6 +97,13 @@ export class ReplicatedCopies {
     this.#options = options;
     this.places = new CopyPlaces({ nodes, place, ring }, copies, standings);
     this.#look = new CopyLook({ places: this.places, standings, operationTimeoutMs });
+    this.#first = new FirstAnswers({
+      places: this.places,
+      look: this.#look,
+      standings,
+      operationTimeoutMs,
+      onDiffering: (key) => this.#options.onDiffering?.(key),
+    });
     this.#notes = new NoteWriter(options);
     this.#removal = new CopyRemoval({
       places: this.places,
@@ -112,22 +128,69 @@ export class ReplicatedCopies {
    * @throws StormlampError `ERR_STORE_DOWN` naming every node and why it did not answer.
    */
   async read(key: CopyKey, deadline: Deadline, beside?: CopyKey): Promise<CopyRead> {
-    const answer = await this.#firstAnswer(key, deadline, beside);
-    if (answer !== undefined) return answer;
-    const { seen, decision } = await this.look(key, deadline);
+    const [answer] = await this.#first.ask(this.holders(key), [{ key, beside }], deadline);
+    if (answer !== undefined) return { ...answer, node: answer.node.id, rivals: NO_RIVALS };
+    return await this.#counting(key, await this.look(key, deadline), deadline, beside);
+  }
+
+  /** Reads several items as {@link ReplicatedCopies.read} does, those on the same nodes together; each comes out by itself. */
+  async readMany(
+    keys: readonly CopyKey[],
+    deadline: Deadline,
+  ): Promise<readonly PromiseSettledResult<CopyRead>[]> {
+    const groups = new Map<readonly MemcachedNode[], CopyKey[]>();
+    for (const key of keys) {
+      const holders = this.holders(key);
+      const group = groups.get(holders);
+      if (group === undefined) groups.set(holders, [key]);
+      else group.push(key);
+    }
+    const found = new Map<CopyKey, CopyRead>();
+    await Promise.all(
+      Array.from(groups, async ([holders, group]) => {
+        const asked = group.map((key) => ({ key, beside: undefined }));
+        const answers = await this.#first.ask(holders, asked, deadline).catch(() => []);
+        for (const [place, answer] of answers.entries()) {
+          const key = group[place];
+          if (answer !== undefined && key !== undefined)
+            found.set(key, { ...answer, node: answer.node.id, rivals: NO_RIVALS });
+        }
+      }),
+    );
+    return await Promise.all(
+      keys.map((key): PromiseSettledResult<CopyRead> | Promise<PromiseSettledResult<CopyRead>> => {
+        const value = found.get(key);
+        if (value !== undefined) return { status: 'fulfilled', value };
+        return this.read(key, deadline).then(fulfilled, rejected);
+      }),
+    );
+  }
+
+  /** Reads an item as {@link ReplicatedCopies.read} does, for whoever is about to change it: every copy is asked. */
+  async readToChange(key: CopyKey, deadline: Deadline): Promise<CopiesRead> {
+    const seen = await this.look(key, deadline);
+    return { read: await this.#counting(key, seen, deadline), seen };
+  }
+
+  async #counting(
+    key: CopyKey,
+    { seen, decision }: CopiesSeen,
+    deadline: Deadline,
+    beside?: CopyKey,
+  ): Promise<CopyRead> {
     if (decision.kind === 'down') throw storeDown(failuresOf(seen));
     if (decision.kind === 'found') {
       if (decision.behind.length > 0) this.#options.onDiffering?.(key);
       const other = beside === undefined ? null : (await this.read(beside, deadline)).item;
-      return {
-        item: decision.item,
-        node: decision.node,
-        rivals: itemsOf(decision.rivals),
-        beside: other,
-      };
+      return { item: decision.item, node: decision.node, rivals: itemsOf(decision.rivals), beside: other };
     }
     if (decision.kind === 'destroyed' && decision.left.length > 0) this.#options.onDiffering?.(key);
-    return { item: null, node: seen.find(({ reached }) => reached)?.node ?? '', rivals: [], beside: null };
+    return {
+      item: null,
+      node: seen.find(({ reached }) => reached)?.node ?? '',
+      rivals: NO_RIVALS,
+      beside: null,
+    };
   }
 
   /** Asks every copy, with its notes, and decides. Rejects only by the deadline. */
@@ -140,6 +203,8 @@ export class ReplicatedCopies {
    * Changes an item on every copy: `make` is given what counts now, and gives what shall be there, or undefined to leave it
    * as it is. It is called again when somebody else was faster. What `make` stores over a destroyed item creates it anew.
    *
+   * @param before what was seen of the copies a while ago: as good as a look now, since whoever changed one since is noticed when it
+   * is compared and set. It is only used where all copies were there, alike and without notes, and may be trusted still.
    * @returns what was reached, for the caller to judge whether that is enough; undefined when the change was called off
    * @throws StormlampError `ERR_STORE_DOWN` when no node answers, `ERR_SESSION_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`.
    */
@@ -147,12 +212,14 @@ export class ReplicatedCopies {
     key: CopyKey,
     make: (current: CurrentContent) => NewContent | undefined,
     deadline: Deadline,
+    before?: CopiesSeen,
   ): Promise<ChangeReport | undefined> {
+    let known = before !== undefined && this.#isUsable(key, before) ? before : undefined;
     const commit = new Commit({ places: this.places, notes: this.#notes, ...this.#options }, key, deadline);
     for (;;) {
       deadline.check('Changing the copies');
-      const seen = await this.#look.all(key, deadline);
-      const decision = decideCopies(seen);
+      const { seen, decision } = known ?? (await this.look(key, deadline));
+      known = undefined;
       if (decision.kind === 'down') throw storeDown(failuresOf(seen));
       const content = make({
         item: decision.kind === 'found' ? decision.item : null,
@@ -172,7 +239,7 @@ export class ReplicatedCopies {
         this.#options.onDiffering?.(key);
         throw error;
       });
-      if (report !== 'raced') return { ...report, version: commit.version };
+      if (report !== 'raced') return { ...report, version: commit.version, versions: commit.versions };
     }
   }
 
@@ -217,8 +284,9 @@ export class ReplicatedCopies {
     ours: (item: MemcachedItem) => boolean,
     left: NewContent,
     deadline: Deadline,
+    versions?: ReadonlyMap<NodeId, bigint>,
   ): Promise<RemovalReport> {
-    return this.#removal.release(key, ours, left, deadline);
+    return this.#removal.release(key, ours, left, deadline, versions);
   }
 
   /**
@@ -245,43 +313,20 @@ export class ReplicatedCopies {
     throw storeDown(failures);
   }
 
-  /** The usual case, with one packet to each holder: the first is asked for the item, and all for notes; undefined when it is not usual. */
-  async #firstAnswer(
-    key: CopyKey,
-    deadline: Deadline,
-    beside: CopyKey | undefined,
-  ): Promise<CopyRead | undefined> {
-    const [first, ...others] = this.holders(key);
-    if (first === undefined || !first.available) return undefined;
-    if (this.#options.standings.of(first.id) !== 'filled') return undefined;
-    const call = this.#call(deadline);
-    const notes = [hintKey(key.key), tombKey(key.key)];
-    try {
-      const main = first.getMany([key.key, ...notes, ...(beside === undefined ? [] : [beside.key])], call);
-      const elsewhere: Promise<unknown>[] = [];
-      const timeoutMs = Math.min(NOTES_TIMEOUT_MS, call.timeoutMs ?? NOTES_TIMEOUT_MS);
-      // A holder that is away left its notes on the spare nodes.
-      const complete = others.every(({ available }) => available);
-      const spares = complete ? [] : this.places.spares(key);
-      for (const other of [...others, ...spares]) {
-        if (!other.available) continue;
-        elsewhere.push(other.getMany(notes, { ...call, timeoutMs }).then(anyOf, unanswered));
-      }
-      const [[item = null, hint = null, tomb = null, other = null], ...said] = await Promise.all([
-        main,
-        ...elsewhere,
-      ]);
-      const silent = this.places.spares(key).length === 0 ? UNANSWERED : undefined;
-      if (tomb !== null || said.some((note) => note !== null && note !== silent)) return undefined;
-      // Others missed what this one took: its answer stands, and they are to get it.
-      if (hint !== null && complete) this.#options.onDiffering?.(key);
-      if (item === null && !(await this.#look.confirmsMiss(first, deadline))) return undefined;
-      return { item, node: first.id, rivals: [], beside: other };
-    } catch (error) {
-      if (!meansUnreachable(error)) throw error;
-      deadline.check('The session store');
-      return undefined;
-    }
+  #isUsable(key: CopyKey, { seen, decision }: CopiesSeen): boolean {
+    if (decision.kind === 'found' ? decision.behind.length > 0 : decision.kind !== 'absent') return false;
+    const holders = this.holders(key);
+    const { standings } = this.#options;
+    return (
+      this.places.other === undefined &&
+      seen.length === holders.length &&
+      holders.every((node, place) => {
+        const copy = seen[place];
+        const plain = copy?.reached === true && copy.hint === undefined && copy.tomb === undefined;
+        if (!plain || copy.node !== node.id || copy.standing !== 'filled') return false;
+        return node.available && standings.of(node.id) === 'filled';
+      })
+    );
   }
 
   async #removeLeft(key: CopyKey, seen: CopiesSeen['seen'], deadline: Deadline): Promise<void> {
@@ -309,16 +354,14 @@ function isVersion(
   return version !== undefined && version.node === found.node && version.cas === found.item.cas;
 }
 
-/** Stands for a note that could not be asked for; where there are spare nodes, they may know. */
-const UNANSWERED: unique symbol = Symbol('unanswered');
+const NO_RIVALS: readonly MemcachedItem[] = [];
 
-function anyOf(items: readonly (MemcachedItem | null)[]): MemcachedItem | null {
-  return items.find((item) => item !== null) ?? null;
+function fulfilled<T>(value: T): PromiseSettledResult<T> {
+  return { status: 'fulfilled', value };
 }
 
-function unanswered(error: unknown): typeof UNANSWERED {
-  if (meansMissed(error)) return UNANSWERED;
-  throw error;
+function rejected(reason: unknown): PromiseRejectedResult {
+  return { status: 'rejected', reason };
 }
 
 function isJoint({ role }: CopiesSeen['seen'][number]): boolean {

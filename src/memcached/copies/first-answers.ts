@@ -1,0 +1,145 @@
+/**
+ * The usual way to read: with one packet to each holder, the first one is asked for items, and all for notes about them. As long as
+ * the first one is healthy and filled, and no note speaks against its copy, its answer is the answer, a miss as well.
+ */
+import type { Deadline } from '../../common/deadline.js';
+import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
+import { type CopyKey, hintKey, tombKey } from './copy-key.js';
+import type { CopyPlaces } from './copy-places.js';
+import { meansMissed, meansUnreachable } from './copy-report.js';
+import type { CopyLook } from './look-at-copies.js';
+import type { NodeStandings } from './node-standings.js';
+
+/** What reading needs. */
+export interface FirstAnswersOptions {
+  /** Which nodes are asked. */
+  readonly places: CopyPlaces;
+  /** Makes sure of misses. */
+  readonly look: CopyLook;
+  /** How far nodes are to be trusted. */
+  readonly standings: NodeStandings;
+  /** How long one node may take, in milliseconds. */
+  readonly operationTimeoutMs: number;
+  /** Told of an item that others missed. */
+  readonly onDiffering: (key: CopyKey) => void;
+}
+
+/** What is asked for. */
+export interface AskedItem {
+  /** The item. */
+  readonly key: CopyKey;
+  /** Another one on the same nodes. */
+  readonly beside: CopyKey | undefined;
+}
+
+/** What the first node said. */
+export interface FirstAnswer {
+  /** The item; null when there is none. */
+  readonly item: MemcachedItem | null;
+  /** The node. */
+  readonly node: MemcachedNode;
+  /** The item beside it; null when there is none, or none was asked for. */
+  readonly beside: MemcachedItem | null;
+}
+
+type Items = readonly (MemcachedItem | null)[];
+
+/** Notes of other nodes are not waited for longer than this when the first node has answered. */
+const NOTES_TIMEOUT_MS = 250;
+
+/** Stands for notes that could not be asked for; where there are spare nodes, they may know. */
+const UNANSWERED: unique symbol = Symbol('unanswered');
+
+/** See the head of this file. */
+export class FirstAnswers {
+  readonly #options: FirstAnswersOptions;
+
+  /** @param options the nodes and what is known of them */
+  constructor(options: FirstAnswersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Asks for items that have the same holders. Several are only asked for together where all holders are there.
+   *
+   * @returns an answer for each; undefined for one that has to be looked at on every copy
+   */
+  async ask(
+    holders: readonly MemcachedNode[],
+    asked: readonly AskedItem[],
+    deadline: Deadline,
+  ): Promise<readonly (FirstAnswer | undefined)[]> {
+    const { places, standings, operationTimeoutMs } = this.#options;
+    const [first] = holders;
+    const [only] = asked;
+    if (first === undefined || only === undefined || !first.available) return [];
+    if (standings.of(first.id) !== 'filled') return [];
+    const others = holders.slice(1);
+    // A holder that is away left its notes on the spare nodes.
+    const complete = others.every(({ available }) => available);
+    if (!complete && asked.length > 1) return [];
+    const spares = places.spares(only.key);
+    const noting = complete ? others : [...others, ...spares].filter(({ available }) => available);
+    try {
+      const call = deadline.callWithin(operationTimeoutMs);
+      const notesCall = { ...call, timeoutMs: Math.min(NOTES_TIMEOUT_MS, call.timeoutMs ?? NOTES_TIMEOUT_MS) };
+      const main = first.getMany(asked.flatMap(keysOf), call);
+      const notes = asked.flatMap(notesOf);
+      const [found, ...said] = await Promise.all([
+        main,
+        ...noting.map((node) => node.getMany(notes, notesCall).catch(unanswered)),
+      ]);
+      const silenceCounts = spares.length > 0;
+      return await this.#judge(first, asked, found, deadline, complete, (place) =>
+        said.some((items) => (items === UNANSWERED ? silenceCounts : speaks(items, place))),
+      );
+    } catch (error) {
+      if (!meansUnreachable(error)) throw error;
+      deadline.check('The session store');
+      return [];
+    }
+  }
+
+  async #judge(
+    first: MemcachedNode,
+    asked: readonly AskedItem[],
+    found: Items,
+    deadline: Deadline,
+    complete: boolean,
+    spokenAgainst: (place: number) => boolean,
+  ): Promise<readonly (FirstAnswer | undefined)[]> {
+    let at = 0;
+    let missing = false;
+    const answers = asked.map(({ key, beside }, place): FirstAnswer | undefined => {
+      const [item = null, hint = null, tomb = null] = [found[at], found[at + 1], found[at + 2]];
+      const other = beside === undefined ? null : (found[at + 3] ?? null);
+      at += beside === undefined ? 3 : 4;
+      if (tomb !== null || spokenAgainst(place)) return undefined;
+      // Others missed what this one took: its answer stands, and they are to get it.
+      if (hint !== null && complete) this.#options.onDiffering(key);
+      if (item === null) missing = true;
+      return { item, node: first, beside: other };
+    });
+    if (!missing || (await this.#options.look.confirmsMiss(first, deadline))) return answers;
+    return answers.map((answer) => (answer?.item === null ? undefined : answer));
+  }
+}
+
+function keysOf({ key, beside }: AskedItem): readonly string[] {
+  const keys = [key.key, hintKey(key.key), tombKey(key.key)];
+  if (beside !== undefined) keys.push(beside.key);
+  return keys;
+}
+
+function notesOf({ key }: AskedItem): readonly string[] {
+  return [hintKey(key.key), tombKey(key.key)];
+}
+
+function speaks(items: Items, place: number): boolean {
+  return (items[2 * place] ?? null) !== null || (items[2 * place + 1] ?? null) !== null;
+}
+
+function unanswered(error: unknown): typeof UNANSWERED {
+  if (meansMissed(error)) return UNANSWERED;
+  throw error;
+}
