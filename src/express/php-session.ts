@@ -58,7 +58,7 @@ export function phpSession(source: SessionSource, options: PhpSessionOptions = {
           started = true;
           used?.();
         });
-          req[GIVEN] = { store, readOnly };
+        req[GIVEN] = { store, readOnly };
         next();
       },
       (error: unknown) => next(error),

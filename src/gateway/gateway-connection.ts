@@ -195,7 +195,9 @@ export class GatewayConnection {
     const { counters, items } = this.#context;
     counters.commands += window.length;
     const results = await items.executeReads(window.map(({ command }) => command));
-    return results.map((result) => (result.status === 'fulfilled' ? result.value : this.#failed(result.reason)));
+    return results.map((result) =>
+      result.status === 'fulfilled' ? result.value : this.#failed(result.reason),
+    );
   }
 
   async #execute(command: ItemCommand): Promise<ItemAnswer> {

@@ -97,7 +97,8 @@ export class ReplicatedItems implements GatewayItems {
       place += 1;
       const key = keys[place] as CopyKey;
       const result = found[place] as PromiseSettledResult<CopyRead>;
-      if (result.status === 'fulfilled') return { status: 'fulfilled', value: this.#shown(key, result.value) };
+      if (result.status === 'fulfilled')
+        return { status: 'fulfilled', value: this.#shown(key, result.value) };
       this.#notRead(key);
       return result;
     });
@@ -133,12 +134,7 @@ export class ReplicatedItems implements GatewayItems {
     return { status: 'hit', item: { ...item, value, flags, cas: this.#named(node, item) } };
   }
 
-  async #getAndTouch(
-    key: CopyKey,
-    exptime: number,
-    client: object,
-    deadline: Deadline,
-  ): Promise<ItemAnswer> {
+  async #getAndTouch(key: CopyKey, exptime: number, client: object, deadline: Deadline): Promise<ItemAnswer> {
     const answer = await this.#get(key, client, deadline);
     if (answer.status === 'hit') await this.#touch(key, exptime, deadline);
     return answer;
@@ -221,12 +217,7 @@ export class ReplicatedItems implements GatewayItems {
     return { status: report.found ? 'deleted' : 'not-found' };
   }
 
-  async #change(
-    key: CopyKey,
-    command: ChangeCommand,
-    client: object,
-    deadline: Deadline,
-  ): Promise<Changed> {
+  async #change(key: CopyKey, command: ChangeCommand, client: object, deadline: Deadline): Promise<Changed> {
     if (command.op === 'store' && (command.how === 'set' || command.how === 'replace'))
       this.#unread.assertKnown(key.key);
     const counted = this.#options.isCountedLock(key.key);

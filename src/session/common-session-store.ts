@@ -156,10 +156,9 @@ export abstract class CommonSessionStore<
    */
   touchLater(id: string): void {
     if (this.#closed || this.#retired.endOf(id) !== undefined) return;
-    this.#checked(id);
     if (!this.#touched.isDue(id, performance.now())) return;
-    const touched = this.#keeper.touch(id, undefined, Deadline.of(undefined));
-    this.inBackground(touched.catch(() => this.#touched.forget(id)));
+    const touch = async () => this.#keeper.touch(this.#checked(id), undefined, Deadline.of(undefined));
+    this.inBackground(touch().catch(() => this.#touched.forget(id)));
   }
 
   /**

@@ -82,7 +82,10 @@ export class FirstAnswers {
     const noting = complete ? others : [...others, ...spares].filter(({ available }) => available);
     try {
       const call = deadline.callWithin(operationTimeoutMs);
-      const notesCall = { ...call, timeoutMs: Math.min(NOTES_TIMEOUT_MS, call.timeoutMs ?? NOTES_TIMEOUT_MS) };
+      const notesCall = {
+        ...call,
+        timeoutMs: Math.min(NOTES_TIMEOUT_MS, call.timeoutMs ?? NOTES_TIMEOUT_MS),
+      };
       const main = first.getMany(asked.flatMap(keysOf), call);
       const notes = asked.flatMap(notesOf);
       const [found, ...said] = await Promise.all([

@@ -7,10 +7,17 @@ const step = (weights: { readonly destroy: number }): fc.Arbitrary<Step> => {
   const process = fc.nat(2);
   const session = fc.nat(1);
   return fc.oneof(
-    { weight: 8, arbitrary: fc.record({ do: fc.constant('save' as const), process, session }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({ do: fc.constantFrom('save' as const, 'write' as const), process, session }),
+    },
     {
       weight: 2,
-      arbitrary: fc.record({ do: fc.constantFrom('read' as const, 'touch' as const), process, session }),
+      arbitrary: fc.record({
+        do: fc.constantFrom('read' as const, 'read-all' as const, 'touch' as const),
+        process,
+        session,
+      }),
     },
     {
       weight: weights.destroy,

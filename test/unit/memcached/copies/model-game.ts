@@ -19,7 +19,12 @@ import { Chance, ModelNode, ModelServer, Network } from './model-world.js';
 
 /** What happens. */
 export type Step =
-  | { readonly do: 'save' | 'read' | 'touch'; readonly process: number; readonly session: number }
+  /** `write`: a save that looks at the copies before it makes up its mind, and not again; `read-all`: all sessions, together. */
+  | {
+      readonly do: 'save' | 'write' | 'read' | 'read-all' | 'touch';
+      readonly process: number;
+      readonly session: number;
+    }
   | { readonly do: 'destroy'; readonly process: number; readonly session: number }
   | { readonly do: 'cut' | 'join'; readonly process: number; readonly server: number }
   | { readonly do: 'wipe'; readonly server: number }
@@ -212,19 +217,27 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
   let count = 0;
   const deadline = (): Deadline => Deadline.of(undefined);
 
-  const save = async (who: ModelProcess, session: number, create = false): Promise<void> => {
+  const save = async (
+    who: ModelProcess,
+    session: number,
+    how: 'create' | 'save' | 'write' = 'save',
+  ): Promise<void> => {
     count += 1;
     const tag = `t${count}`;
-    const report = await who.locked(`${session}`, () =>
-      who.copies.change(
+    const report = await who.locked(`${session}`, async () => {
+      const before = how === 'write' ? await who.copies.readToChange(key(session), deadline()) : undefined;
+      // As long as it takes: others do what they want meanwhile.
+      if (before !== undefined) await who.nodes[0]?.version().catch(() => undefined);
+      return await who.copies.change(
         key(session),
         ({ item, rivals }) =>
-          item === null && !create
+          item === null && how !== 'create'
             ? undefined
             : { value: encode([...tags(item), ...rivals.flatMap(tags), tag]), exptime: 0 },
         deadline(),
-      ),
-    );
+        before?.seen,
+      );
+    });
     if (report === undefined || report.reached.length === 0) return;
     // Wiped after it was stored and before anybody was told.
     if (!truth.isStored(session, tag)) truth.excused.add(tag);
@@ -232,7 +245,22 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
     truth.acknowledged.set(session, known.add(tag));
   };
 
-  const read = async (who: ModelProcess, session: number): Promise<void> => {
+  const readAll = async (who: ModelProcess): Promise<void> => {
+    const sessions = Array.from({ length: size.sessions }, (_, session) => session);
+    const all = who.copies.readMany(sessions.map(key), deadline());
+    const item = async (session: number): Promise<MemcachedItem | null> => {
+      const result = (await all)[session] as PromiseSettledResult<{ readonly item: MemcachedItem | null }>;
+      if (result.status === 'rejected') throw result.reason;
+      return result.value.item;
+    };
+    await Promise.all(sessions.map((session) => read(who, session, item)));
+  };
+
+  const read = async (
+    who: ModelProcess,
+    session: number,
+    itemOf: (session: number) => Promise<MemcachedItem | null>,
+  ): Promise<void> => {
     const wasDestroyed = truth.destroyed.has(session) && !truth.undead.has(session);
     // Whoever reaches none of the servers that know of it cannot know. Nor does he, before he looks again, when only spare servers
     // do: a healthy session is read from its holders, and who destroyed it reached none of them.
@@ -245,7 +273,7 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
       return silent || (plain ? holders : who.nodes).some(tells);
     };
     const knew = knows();
-    const { item } = await who.copies.read(key(session), deadline());
+    const item = await itemOf(session);
     if (wasDestroyed && knew && knows() && !truth.undead.has(session))
       expect(item, `session ${session} was destroyed and could be read`).toBeNull();
   };
@@ -254,9 +282,11 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
     const who = processes['process' in step ? step.process % processes.length : 0] as ModelProcess;
     const session = 'session' in step ? step.session % size.sessions : 0;
     try {
-      if (step.do === 'save') await save(who, session);
+      const itemOf = async (one: number) => (await who.copies.read(key(one), deadline())).item;
+      if (step.do === 'save' || step.do === 'write') await save(who, session, step.do);
       else if (step.do === 'touch') await who.copies.touch(key(session), 0, deadline());
-      else if (step.do === 'read') await read(who, session);
+      else if (step.do === 'read') await read(who, session, itemOf);
+      else if (step.do === 'read-all') await readAll(who);
       else if (step.do === 'look') await who.lookAtAll();
       else if (step.do === 'resync') await who.resync();
       else if (step.do === 'destroy') {
@@ -293,7 +323,7 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
   await network.drive(Promise.all(processes.map((one) => one.resync())));
   await network.drive(Promise.all(processes.map((one) => one.lookAtAll())));
   for (let session = 0; session < size.sessions; session += 1)
-    await network.drive(save(processes[0] as ModelProcess, session, true));
+    await network.drive(save(processes[0] as ModelProcess, session, 'create'));
 
   for (const { first, together, amid } of rounds) {
     for (const step of first) happen(step);
