@@ -1,5 +1,5 @@
 /** A session's variables as express-session can handle them: it compares sessions by their JSON. */
-import { OrderedMap } from '../php/ordered-map.js';
+import { OrderedMap, type PhpKey } from '../php/ordered-map.js';
 import { PhpFloat } from '../php/php-float.js';
 import { PhpCustomObject, PhpEnum, PhpObject } from '../php/php-object.js';
 import { PhpReference } from '../php/php-reference.js';
@@ -85,13 +85,48 @@ function show(original: unknown): { readonly value: unknown; readonly json: stri
     // A 64-bit integer, or a value that contains itself.
   }
   try {
-    const json = JSON.stringify(original, (_key, value: unknown) =>
-      typeof value === 'bigint' ? value.toString() : value,
-    );
-    return { value: JSON.parse(json), json };
+    const value = withTexts(original, new Map());
+    return { value, json: JSON.stringify(value) };
   } catch {
     return undefined;
   }
+}
+
+/** A value with texts for 64-bit integers: what holds none of them is the very value, so that nothing of it is lost. */
+function withTexts(value: unknown, copies: Map<object, unknown>): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value !== 'object' || value === null) return value;
+  const known = copies.get(value);
+  if (known !== undefined) return known;
+  const copy = copyWithTexts(value, copies);
+  copies.set(value, copy);
+  return copy;
+}
+
+function copyWithTexts(value: object, copies: Map<object, unknown>): unknown {
+  if (Array.isArray(value)) {
+    const items = value.map((item: unknown) => withTexts(item, copies));
+    return items.every((item, index) => Object.is(item, value[index])) ? value : items;
+  }
+  if (value instanceof PhpObject) {
+    return mapProperties(value, (item) => withTexts(item, copies));
+  }
+  if (value instanceof Uint8Array || isOfPhp(value)) return value;
+  const copy: Record<string, unknown> = {};
+  let same = true;
+  for (const [name, item] of Object.entries(value)) {
+    const shown = withTexts(item, copies);
+    same &&= Object.is(shown, item);
+    setVariable(copy, name, shown);
+  }
+  return same ? value : copy;
+}
+
+/** The object itself where `change` leaves all of its properties as they are. */
+function mapProperties(object: PhpObject, change: (item: unknown, key: PhpKey) => unknown): PhpObject {
+  const entries = [...object.properties].map(([key, item]) => [key, change(item, key)] as const);
+  const same = entries.every(([key, item]) => Object.is(item, object.properties.get(key)));
+  return same ? object : new PhpObject(object.className, entries);
 }
 
 /** What JSON would make of a value, but PHP's own values, bytes and 64-bit integers stay what they are. */
@@ -99,6 +134,11 @@ function toPlain(value: unknown, original: unknown): unknown {
   if (typeof original === 'bigint' && value === original.toString()) return original;
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof PhpObject && original instanceof PhpObject)
+    return orOriginal(
+      mapProperties(value, (item, key) => toPlain(item, original.properties.get(key))),
+      original,
+    );
   if (value instanceof Uint8Array || isOfPhp(value)) return value;
   if (value instanceof String || value instanceof Number || value instanceof Boolean) return value.valueOf();
   if ('toJSON' in value && typeof value.toJSON === 'function') return toPlain(value.toJSON(), original);
@@ -106,7 +146,10 @@ function toPlain(value: unknown, original: unknown): unknown {
   if (Array.isArray(value)) {
     const old: readonly unknown[] = Array.isArray(before) ? before : [];
     const items = value.map((item: unknown, index) => toPlain(item, old[index]) ?? null);
-    return items.every((item, index) => item === value[index]) ? value : items;
+    if (items.every((item, index) => item === value[index])) return value;
+    return items.length === old.length && items.every((item, index) => Object.is(item, old[index]))
+      ? original
+      : items;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   const copy: Record<string, unknown> = {};
@@ -119,7 +162,25 @@ function toPlain(value: unknown, original: unknown): unknown {
     if (plain !== undefined) setVariable(copy, name, plain);
   }
   // The very object remembers what PHP had there; a copy is made only where something has to change.
-  return same ? value : copy;
+  if (same) return value;
+  return before !== undefined && isCopyOf(copy, before) ? original : copy;
+}
+
+function orOriginal(object: PhpObject, original: PhpObject): PhpObject {
+  const { className, properties } = original;
+  const same =
+    object.className === className &&
+    object.properties.size === properties.size &&
+    [...object.properties].every(([key, item]) => Object.is(item, properties.get(key)));
+  return same ? original : object;
+}
+
+function isCopyOf(copy: Readonly<Record<string, unknown>>, before: object): boolean {
+  const names = Object.keys(copy);
+  return (
+    names.length === Object.keys(before).length &&
+    names.every((name) => Object.hasOwn(before, name) && Object.is(copy[name], Reflect.get(before, name)))
+  );
 }
 
 function isOfPhp(value: object): boolean {

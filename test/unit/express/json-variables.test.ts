@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest';
 import { ErrorCode } from '../../../src/common/stormlamp-error.js';
 import { JsonVariables } from '../../../src/express/json-variables.js';
-import { encodeSession, PhpObject, SessionDocument, serialize } from '../../../src/php/index.js';
+import {
+  decodeSession,
+  encodeSession,
+  PhpFloat,
+  PhpObject,
+  SessionDocument,
+  serialize,
+} from '../../../src/php/index.js';
 import type { SessionHandler } from '../../../src/php/session-handler.js';
 import { Session } from '../../../src/session/session.js';
 
@@ -120,4 +127,63 @@ test.each([
   const refused = variables.take({ [name]: 1, cart: [1] });
   expect(refused).toMatchObject({ code: ErrorCode.PHP_VALUE });
   expect(variables.session.data).toEqual({ cart: [1] });
+});
+
+/** Numbers are what the session has, or what an application sees of them. */
+interface Cart {
+  id: unknown;
+  counted: PhpObject;
+  owner: PhpObject;
+  deep: { rows: Record<string, unknown>[] };
+  list: string[];
+}
+
+test('beside a 64-bit integer everything keeps what PHP has there, and an edit of one of them changes nothing else', () => {
+  const big = 9007199254740995n;
+  const cart = {
+    id: big,
+    owner: new PhpObject('P', [
+      ['n', 1],
+      ['\0P\0s', 'x'],
+    ]),
+    counted: new PhpObject('Q', [
+      ['total', big],
+      ['\0Q\0rate', new PhpFloat(2)],
+    ]),
+    bin: Buffer.from([255, 254]),
+    inf: Number.POSITIVE_INFINITY,
+    price: new PhpFloat(100),
+    deep: { rows: [{ id: big, price: new PhpFloat(3) }] },
+    list: ['a'],
+  };
+  for (const handler of ['php', 'igbinary'] as const) {
+    const bytes = encodeSession({ cart, n: 1 }, handler);
+    const stored = (change: (cart: Cart) => unknown): { cart: Cart } => {
+      const variables = open(bytes, handler);
+      const seen = { ...variables.values };
+      JSON.stringify(seen);
+      change(seen['cart'] as Cart);
+      variables.take(seen);
+      const { session } = variables;
+      return decodeSession(session.base.encodeWith(session.pendingChanges() ?? new Map()), handler) as {
+        cart: Cart;
+      };
+    };
+    const whole = decodeSession(bytes, handler) as { cart: Cart };
+    expect(stored(() => undefined)).toStrictEqual(whole);
+    expect(stored((seen) => seen.list.push('b'))).toStrictEqual({
+      ...whole,
+      cart: { ...whole.cart, list: ['a', 'b'] },
+    });
+    expect(stored((seen) => Object.assign(seen.deep.rows[0] ?? {}, { name: 'x' }))).toStrictEqual({
+      ...whole,
+      cart: { ...whole.cart, deep: { rows: [{ ...whole.cart.deep.rows[0], name: 'x' }] } },
+    });
+    const counted = stored((seen) => seen.counted.set('rate', 4));
+    expect(counted.cart.counted.get('total')).toBe(big);
+    expect(counted.cart.counted.get('rate')).toStrictEqual(new PhpFloat(4));
+    expect(counted.cart.owner).toStrictEqual(whole.cart.owner);
+    const replaced = stored((seen) => Object.assign(seen, { id: '7' }));
+    expect(replaced.cart).toStrictEqual({ ...whole.cart, id: '7' });
+  }
 });
