@@ -7,6 +7,7 @@ import { SessionStore } from '../session/session-store.js';
 import type { SessionStorePort } from '../session/session-store-port.js';
 import { type SessionSource, storeOf } from './http-session.js';
 import { JsonVariables } from './json-variables.js';
+import { sessionGone } from './session-gone.js';
 
 /** The variables of a session and the cookie, as express-session gives and takes them. */
 export interface ExpressSessionData {
@@ -138,6 +139,8 @@ export class ExpressSessionStore extends EventEmitter {
     const { outcome } = await this.#store.save(variables.session);
     this.#handedOut.set(given, variables);
     if (refused !== undefined) throw refused;
+    // express-session would take an error for one of the store.
+    if (outcome === 'gone') this.#store.reportSaveFailure(sessionGone());
     if (outcome !== 'unchanged') return;
     // express-session takes a save for a renewal as well, and stores new sessions without variables, as PHP does.
     if (variables.session.exists) await this.#store.touch(id);

@@ -8,7 +8,8 @@ import { formatSessionCookie, readSessionCookie } from '../session/session-cooki
 import type { SessionStorePort } from '../session/session-store-port.js';
 import { limitCaching } from './limit-caching.js';
 import { RequestSession, type RequestSessionPort } from './request-session.js';
-import { appendCookie, isSecure } from './response-cookie.js';
+import { isSecure, keepCookie } from './response-cookie.js';
+import { sessionGone } from './session-gone.js';
 
 /** A store of sessions, or a cluster that has one. */
 export type SessionSource = SessionStorePort | { readonly sessions: SessionStorePort };
@@ -99,7 +100,7 @@ export class HttpSession {
       if (this.#response.headersSent && this.session.id !== this.#announced) throw unannounced();
       if ((await this.session.save(options)) === 'gone') {
         this.#failed = true;
-        this.#store.reportSaveFailure(gone());
+        this.#store.reportSaveFailure(sessionGone());
       }
       this.announce();
     } catch (error) {
@@ -122,7 +123,7 @@ export class HttpSession {
     } else if (session.isNew && (this.#failed || this.#work().kind !== 'save')) return false;
     this.#renews = false;
     const context = { secureRequest: isSecure(this.#request), now: Date.now() };
-    appendCookie(
+    keepCookie(
       this.#response,
       formatSessionCookie(this.#sealed(session.id), this.#store.options.cookie, context),
     );
@@ -239,13 +240,6 @@ async function load(
     if (!anonymous) throw error;
     return { session: store.create(), known: false, usable: false };
   }
-}
-
-function gone(): StormlampError {
-  return new StormlampError(
-    ErrorCode.SESSION_GONE,
-    'The session was ended while the request ran, so what it changed was dropped; `onGone: "recreate"` would create it again',
-  );
 }
 
 function unannounced(): StormlampError {

@@ -1,9 +1,22 @@
 /** Adds cookies to a response beside those that are there. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { liftHeaders } from './lift-headers.js';
 
 /** Adds a `Set-Cookie` header. The headers must not be sent yet. */
 export function appendCookie(response: ServerResponse, cookie: string): void {
   response.setHeader('Set-Cookie', [...cookiesOf(response), cookie]);
+}
+
+/** Adds a `Set-Cookie` header that stays, whatever cookies are given to `writeHead`. The headers must not be sent yet. */
+export function keepCookie(response: ServerResponse, cookie: string): void {
+  appendCookie(response, cookie);
+  const { writeHead } = response;
+  response.writeHead = function writeHeadWithCookie(this: ServerResponse, ...args: unknown[]) {
+    if (this.headersSent) return Reflect.apply(writeHead, this, args);
+    const rest = liftHeaders(this, args);
+    if (!cookiesOf(this).includes(cookie)) appendCookie(this, cookie);
+    return Reflect.apply(writeHead, this, [...rest]);
+  } as ServerResponse['writeHead'];
 }
 
 /** Whether a cookie of this name was added. */

@@ -1,5 +1,6 @@
 /** Ends the session of a request together with its response, whatever way the response ends. */
 import type { ServerResponse } from 'node:http';
+import { rememberHead } from './answer-head.js';
 import { holdBytes } from './hold-bytes.js';
 import type { HttpSession } from './http-session.js';
 import { LateChanges } from './late-changes.js';
@@ -26,6 +27,7 @@ export interface SaveAtEndPort {
  */
 export function saveAtEnd(http: HttpSession, response: ServerResponse, port: SaveAtEndPort): () => void {
   const { end, writeHead } = response;
+  const takeBack = rememberHead(response);
   const late = new LateChanges(http, response, port.report);
   let phase: 'open' | 'saving' | 'over' = 'open';
 
@@ -70,8 +72,7 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
       }
       phase = 'over';
       // The handler's answer says that all went well, so it must not reach the browser.
-      for (const name of ['Content-Length', 'Content-Encoding', 'ETag', 'Transfer-Encoding'])
-        this.removeHeader(name);
+      takeBack();
       port.failed(error);
     });
     return this;

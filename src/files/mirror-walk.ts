@@ -14,8 +14,8 @@ import { isUnfinished } from './replace-file.js';
 import type { SharedFilesParts } from './shared-change.js';
 import { checksumOf, copyShared, lookAt, NO_SHARED_COPY, type SharedCopy } from './shared-copy.js';
 import { deletedAt, listDeleted } from './tombstones.js';
-import { clashError, lookAtClash, removeEmptyFolders } from './walk-clash.js';
-import { planWalk, type WalkAction, type WalkMode } from './walk-plan.js';
+import { clashError, lookAtClash, removeEmptyFolders, sourceMissed } from './walk-clash.js';
+import { planWalk, type WalkMode, type WalkStep } from './walk-plan.js';
 
 /** What a walk has done so far. */
 export interface WalkReport {
@@ -200,7 +200,7 @@ export class MirrorWalk {
     return copies.every(({ version }) => version !== null && version === copies[0]?.version);
   }
 
-  async #plan(name: string): Promise<{ action: WalkAction; copies: readonly SharedCopy[] }> {
+  async #plan(name: string): Promise<{ action: WalkStep; copies: readonly SharedCopy[] }> {
     const { mode, prune, source } = this.#settings;
     const facts = await Promise.all(
       this.#mounts.map(async (mount) => {
@@ -219,6 +219,7 @@ export class MirrorWalk {
       copies: facts.map(({ copy, stale }) => ({ ...copy, stale })),
       deletedAt: deletions.length === 0 ? undefined : Math.max(...deletions),
     });
+    if (action.kind === 'refuse') throw sourceMissed(name, source);
     return { action, copies: facts.map(({ copy }) => copy) };
   }
 
@@ -229,7 +230,7 @@ export class MirrorWalk {
     return sha256 === undefined ? NO_SHARED_COPY : { ...copy, version: `${copy.version}:${sha256}` };
   }
 
-  async #act(name: string, action: WalkAction, copies: readonly SharedCopy[]): Promise<void> {
+  async #act(name: string, action: WalkStep, copies: readonly SharedCopy[]): Promise<void> {
     if (action.kind === 'nothing') return;
     if (action.kind === 'delete') {
       for (const mount of this.#at(action.on)) {
@@ -254,7 +255,7 @@ export class MirrorWalk {
     return places.flatMap((place) => this.#mounts[place] ?? []);
   }
 
-  #tell(name: string, action: WalkAction): void {
+  #tell(name: string, action: WalkStep): void {
     const places = action.kind === 'copy' ? action.to : action.kind === 'delete' ? action.on : [];
     const mounts = this.#at(places).map(({ path }) => path);
     this.#settings.onProgress({ ...this.#counts, name, action: action.kind, mounts, error: undefined });

@@ -33,6 +33,15 @@ export function clashError(name: string, { files, folders }: WalkClash): Stormla
   );
 }
 
+/** The error of a one-way walk whose source has not what was written last. */
+export function sourceMissed(name: string, source: Mount): StormlampError {
+  return new StormlampError(
+    ErrorCode.FILE_CLASH,
+    `${source.path} missed the last write or deletion of ${name}, so that it was not taken from there; let that be repaired first (the mount has to take writes), or walk with \`mode: 'heal'\``,
+    { node: source.path },
+  );
+}
+
 /** Removes a folder that has only empty folders in it. Errors: as `Mount.run`; `ENOTEMPTY` when there is more in it. */
 export async function removeEmptyFolders(mount: Mount, name: string): Promise<void> {
   for (const entry of await mount.run('Listing', () => readdir(mount.at(name), { withFileTypes: true })))

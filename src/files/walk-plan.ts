@@ -17,8 +17,13 @@ export type WalkMode =
 /** What is done with a file. Numbers are places in the list of mounts. */
 export type WalkAction =
   | { readonly kind: 'nothing' }
+  /** The source of a one-way walk missed a write of the file: what it has, or has not, must not go to the others. */
+  | { readonly kind: 'refuse' }
   | { readonly kind: 'copy'; readonly from: number; readonly to: readonly number[] }
   | { readonly kind: 'delete'; readonly on: readonly number[] };
+
+/** What a walk may do. */
+export type WalkStep = Exclude<WalkAction, { readonly kind: 'refuse' }>;
 
 /** What is known of a file, and what is wanted. */
 export interface WalkFacts {
@@ -35,6 +40,7 @@ export interface WalkFacts {
 }
 
 const NOTHING: WalkAction = { kind: 'nothing' };
+const REFUSE: WalkAction = { kind: 'refuse' };
 
 /** Decides what is done with one file. */
 export function planWalk(facts: WalkFacts): WalkAction {
@@ -42,6 +48,7 @@ export function planWalk(facts: WalkFacts): WalkAction {
   const from = mode === 'one-way' ? source : latest(copies);
   const chosen = from === undefined ? undefined : copies[from];
   if (from === undefined || chosen === undefined) return NOTHING;
+  if (mode === 'one-way' && chosen.stale) return REFUSE;
   const present = copies.flatMap((copy, place) => (copy.version === null ? [] : [place]));
   const since = Math.max(0, ...present.map((place) => copies[place]?.changedMs ?? 0));
   const deleted = deletedAt !== undefined && deletedAt > since;

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { pause } from '../common/backoff.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { closeQuietly } from '../files/close-quietly.js';
 import type { Flock } from '../files/flock.js';
@@ -39,12 +40,17 @@ export async function readCopy(handle: FileHandle, maxBytes: number): Promise<Fi
   return { bytes, version: versionOf(bytes), modifiedMs: mtimeMs, changedMs: ctimeMs };
 }
 
+/** A file that has been empty for so long, by its date, is that of a session without variables. */
+const EMPTY_FOR_MS = 1_000;
+/** Until then it is looked at again after so long. */
+const EMPTY_PAUSE_MS = 25;
+
 /**
  * Reads a session file without waiting for a PHP page that holds its lock, because a page may hold it for minutes.
  *
  * With a shared lock, where it can be had, the contents are certain. Otherwise the file is read as it is: PHP writes only
  * when its page ends, all at once, so nearly always these are the whole contents from before. Two equal readings, and
- * bytes that make sense, are taken for that; otherwise the answer is `'unsure'`, and the caller waits for the lock.
+ * bytes that make sense, are taken for that, an empty file once it is a second old; otherwise the answer is `'unsure'`, and the caller waits for the lock.
  *
  * @param sound whether bytes make sense
  */
@@ -61,14 +67,20 @@ export async function peekCopy(
     return NO_COPY;
   }
   try {
-    const locked = await mount.run('Locking', () => flock.tryLock(handle.fd, 'shared'));
-    const copy = await mount.run('Reading', () => readCopy(handle, maxBytes));
-    if (locked) return copy;
-    const again = await mount.run('Reading', () => readCopy(handle, maxBytes));
-    const steady = again.version === copy.version && again.modifiedMs === copy.modifiedMs;
-    // PHP empties a file before it writes it, and makes empty files for new sessions: both are worth waiting for.
-    const { bytes } = copy;
-    return steady && bytes !== null && bytes.length > 0 && sound(bytes) ? copy : 'unsure';
+    for (let waited = 0; ; waited += EMPTY_PAUSE_MS) {
+      const locked = await mount.run('Locking', () => flock.tryLock(handle.fd, 'shared'));
+      const copy = await mount.run('Reading', () => readCopy(handle, maxBytes));
+      if (locked) return copy;
+      const again = await mount.run('Reading', () => readCopy(handle, maxBytes));
+      const steady = again.version === copy.version && again.modifiedMs === copy.modifiedMs;
+      const { bytes } = copy;
+      if (!steady || bytes === null) return 'unsure';
+      if (bytes.length > 0) return sound(bytes) ? copy : 'unsure';
+      // PHP empties a file right before it writes it, and makes empty files for sessions that get their first variables.
+      if (Date.now() - copy.modifiedMs > EMPTY_FOR_MS) return copy;
+      if (waited > EMPTY_FOR_MS) return 'unsure';
+      await pause(EMPTY_PAUSE_MS);
+    }
   } finally {
     await mount.close(handle);
   }

@@ -46,19 +46,21 @@ export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
 
   /** {@inheritDoc SessionKeeper.read} */
   async read(id: string, deadline: Deadline): Promise<FoundSession> {
+    // The note first: who ends a replaced session removes its file, and then the note.
+    const note = await findRetiredNote(this.#mirrored, this.#nameOf(id));
     const { copy, mount, passed } = await deadline.race(
       'Reading the session',
       this.#files.read(id, deadline),
     );
     for (const { mount: down, error } of passed) this.#tellMissed('load', down.path, error);
-    return this.#found(id, copy, mount.path);
+    return foundSession(copy, mount.path, note);
   }
 
   /** {@inheritDoc SessionKeeper.lock} */
   async lock(id: string, deadline: Deadline): Promise<LockedSession> {
     const held = await this.#files.hold(id, deadline);
     this.#held.set(held, held);
-    return { lock: held, read: async () => this.#found(id, await held.copies.deciding(), undefined) };
+    return { lock: held, read: async () => this.#foundLocked(id, await held.copies.deciding()) };
   }
 
   /** {@inheritDoc SessionKeeper.save} */
@@ -100,7 +102,7 @@ export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
   /** {@inheritDoc SessionKeeper.locked} */
   locked<T>(session: Session, deadline: Deadline, work: (found: FoundSession) => Promise<T>): Promise<T> {
     return this.#locked(session, deadline, async (copies) =>
-      work(await this.#found(session.id, await copies.deciding(), undefined)),
+      work(await this.#foundLocked(session.id, await copies.deciding())),
     );
   }
 
@@ -126,15 +128,10 @@ export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
     await this.#files.releaseAll();
   }
 
-  async #found(
-    id: string,
-    { bytes, modifiedMs }: FileCopy,
-    place: string | undefined,
-  ): Promise<FoundSession> {
-    const note = bytes === null ? undefined : await findRetiredNote(this.#mirrored, this.#nameOf(id));
-    // One that PHP used after its end is a session of PHP's own.
-    const counts = note !== undefined && (decodeRetiredNote(note)?.endsAt ?? 0) >= modifiedMs;
-    return { bytes, place, note: counts ? note : undefined };
+  /** A session whose lock is held, so that nobody can end it meanwhile. */
+  async #foundLocked(id: string, copy: FileCopy): Promise<FoundSession> {
+    const note = copy.bytes === null ? undefined : await findRetiredNote(this.#mirrored, this.#nameOf(id));
+    return foundSession(copy, undefined, note);
   }
 
   /** Runs `work` under the lock that the session holds, which is given back then, or under one taken for the moment. */
@@ -208,4 +205,14 @@ export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
   #nameOf(id: string): string {
     return sessionFileName(id, this.options.depth);
   }
+}
+
+function foundSession(
+  { bytes, modifiedMs }: FileCopy,
+  place: string | undefined,
+  note: Buffer | undefined,
+): FoundSession {
+  // One that PHP used after its end is a session of PHP's own.
+  const counts = bytes !== null && note !== undefined && (decodeRetiredNote(note)?.endsAt ?? 0) >= modifiedMs;
+  return { bytes, place, note: counts ? note : undefined };
 }

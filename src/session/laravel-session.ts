@@ -43,7 +43,8 @@ export class LaravelSession {
     const list = (name: string): readonly unknown[] => {
       const found: unknown =
         typeof flash === 'object' && flash !== null ? Reflect.get(flash, name) : undefined;
-      return Array.isArray(found) ? found : [];
+      // A list from which Laravel took something has gaps.
+      return typeof found === 'object' && found !== null ? Object.values(found) : [];
     };
     return { old: list('old'), fresh: list('new') };
   }

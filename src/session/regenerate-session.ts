@@ -2,14 +2,14 @@
 import { SessionDocument } from '../php/session-document.js';
 import type { ResolvedCommonSessionOptions } from './common-session-options.js';
 import type { RetiredSessions } from './retired-sessions.js';
-import type { Session } from './session.js';
+import { Session } from './session.js';
 import { createSessionId } from './session-id.js';
 import type { RegenerateOptions } from './session-store-port.js';
 
 /** What the store does for it. */
 export interface RegeneratePort {
-  /** Saves the session with the new id. */
-  save(renamed: Session): Promise<unknown>;
+  /** Saves a session. */
+  save(session: Session): Promise<unknown>;
   /** Runs `work` under the old session's lock, with what is stored of it now; null when it is gone. */
   locked(work: (stored: Buffer | null) => Promise<Session>): Promise<Session>;
 }
@@ -28,9 +28,23 @@ export async function regenerateSession(
     return renamed;
   };
   if (!session.exists) return rename(null);
+  const graceMs = options?.graceMs ?? store.regenerateGraceMs;
+  const poorer = graceMs === 0 ? undefined : withoutDeleted(session);
   const fresh = await port.locked(rename);
-  await retired.retire(session.id, fresh.id, options?.graceMs ?? store.regenerateGraceMs, options);
+  if (poorer !== undefined) await port.save(poorer);
+  await retired.retire(session.id, fresh.id, graceMs, options);
   return fresh;
+}
+
+/**
+ * The old session without the variables that were deleted here; undefined where there are none. Nothing that is deleted gives
+ * anybody a right, but what a logout took away must not live on under the old id.
+ */
+function withoutDeleted(session: Session): Session | undefined {
+  const poorer = Session.stored(session.id, session.base);
+  for (const [name, { kind }] of session.pendingChanges() ?? [])
+    if (kind === 'delete') delete poorer.data[name];
+  return poorer.changed ? poorer : undefined;
 }
 
 /**

@@ -6,7 +6,7 @@ const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
 
 /** How new ids look: PHP's `session.sid_length` and `session.sid_bits_per_character`. */
 export interface SessionIdFormat {
-  /** Characters, 22 to 256. PHP's built-in default is 32, the php.ini of distributions up to 8.3 says 26. */
+  /** Characters, 22 to 231: longer ones leave no room for the key of a lock. PHP's built-in default is 32, the php.ini of distributions up to 8.3 says 26. */
   readonly length: number;
   /** Bits per character: 4 (`0-9a-f`), 5 (`0-9a-v`) or 6 (`0-9a-zA-Z,-`). */
   readonly bitsPerCharacter: 4 | 5 | 6;

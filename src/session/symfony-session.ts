@@ -16,7 +16,7 @@ export class SymfonySession {
     this.#variables = variables;
   }
 
-  /** The attributes, `$session->get()` and `$session->set()` in Symfony, as a plain object to read and change. */
+  /** The attributes, `$session->get()` and `$session->set()` in Symfony, as a plain object to read and change. To look at them makes no session. */
   get attributes(): Record<string, unknown> {
     return this.#bag(this.#variables, ATTRIBUTES);
   }
@@ -25,7 +25,7 @@ export class SymfonySession {
   addFlash(type: string, message: unknown): void {
     const flashes = this.#bag(this.#variables, FLASHES);
     const messages = Object.hasOwn(flashes, type) ? flashes[type] : undefined;
-    setVariable(flashes, type, Array.isArray(messages) ? [...messages, message] : [message]);
+    setVariable(flashes, type, [...listOf(messages), message]);
   }
 
   /** The messages of a type, which are gone then, as with `$flashBag->get()`. */
@@ -34,7 +34,7 @@ export class SymfonySession {
     if (!isRecord(stored) || !Object.hasOwn(stored, type)) return [];
     const messages = stored[type];
     delete stored[type];
-    return Array.isArray(messages) ? messages : [];
+    return listOf(messages);
   }
 
   /** When Symfony made the session; undefined when it has not seen it yet. */
@@ -70,8 +70,9 @@ export class SymfonySession {
     const bag: Record<string, unknown> = {};
     if (Array.isArray(stored))
       for (const [key, value] of stored.entries()) setVariable(bag, String(key), value);
-    variables[name] = bag;
-    return bag;
+    return whenChanged(bag, () => {
+      variables[name] = bag;
+    });
   }
 
   #date(name: 'c' | 'u'): Date | undefined {
@@ -84,6 +85,27 @@ export class SymfonySession {
 /** Shows what Symfony keeps in a session: `symfonySession(req.session).attributes['cart']`. */
 export function symfonySession(variables: SessionVariables): SymfonySession {
   return new SymfonySession(variables);
+}
+
+/** A view of `target` that calls `attach` before every change: who only looks makes no session. */
+function whenChanged(target: Record<string, unknown>, attach: () => void): Record<string, unknown> {
+  return new Proxy(target, {
+    defineProperty(_target, name, descriptor) {
+      attach();
+      return Reflect.defineProperty(target, name, descriptor);
+    },
+    deleteProperty(_target, name) {
+      if (Object.hasOwn(target, name)) attach();
+      return Reflect.deleteProperty(target, name);
+    },
+  });
+}
+
+/** The messages of an array of PHP, which has gaps where the application took one out. */
+function listOf(messages: unknown): readonly unknown[] {
+  return typeof messages === 'object' && messages !== null && !(messages instanceof PhpObject)
+    ? Object.values(messages)
+    : [];
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

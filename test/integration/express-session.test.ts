@@ -41,6 +41,19 @@ async function lifeOf(id: string): Promise<number[]> {
 }
 
 describe('the store', () => {
+  test('tells of what a request changed in a session that was ended meanwhile', async () => {
+    const sessions = await openStore();
+    const store = sessionStore(sessions);
+    const id = newId();
+    await sessions.writeRaw(id, Buffer.from('n|i:1;'));
+    const data = (await get(store, id)) ?? {};
+    await sessions.destroy(id);
+    const dropped = once(sessions, 'save-dropped');
+    await set(store, id, Object.assign(data, { n: 2 }));
+    expect(await dropped).toMatchObject([{ error: { code: 'ERR_SESSION_GONE' } }]);
+    expect((await sessions.load(id)).exists).toBe(false);
+  });
+
   test('gives back what was set, with a cookie, and PHP reads it without one', async () => {
     const sessions = await openStore();
     const store = sessionStore(sessions);

@@ -196,9 +196,27 @@ test('a session that a PHP page is about to make is waited for', async () => {
   const store = await openStore();
   const id = newId();
   const slow = await page(id, "$_SESSION['user'] = 'ada';");
+  // However slow this machine is, the file is a new one.
+  const soon = new Date(Date.now() + 3_600_000);
+  utimesSync(fileOf(id), soon, soon);
   const load = store.load(id);
   await slow.release();
   expect((await load).data).toEqual({ user: 'ada' });
+});
+
+test('a session without variables that a PHP page has is not waited for', async () => {
+  const store = await openStore({ lockWaitMs: 600_000 });
+  const id = newId();
+  await php(id, '');
+  const slow = await page(id, "$_SESSION['user'] = 'ada';");
+  const old = new Date(Date.now() - 60_000);
+  utimesSync(fileOf(id), old, old);
+  const session = await store.load(id);
+  expect({ exists: session.exists, data: session.data }).toEqual({ exists: true, data: {} });
+  await slow.release();
+  session.data['cart'] = 1;
+  await store.save(session);
+  expect((await store.load(id)).data).toEqual({ user: 'ada', cart: 1 });
 });
 
 test('a session locked by Node makes PHP wait', async () => {

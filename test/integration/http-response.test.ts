@@ -174,6 +174,38 @@ describe('while the save is pending', () => {
     expect((await store.load(id)).data).toEqual({ n: 1 });
   });
 
+  test('an answer in its place says nothing of what the handler said of its own', async () => {
+    const store = await openStore({ lockWaitMs: 50 });
+    const middleware = phpSession(store);
+    const { id, free } = await lockedSession();
+    const url = await listen((req, res) => {
+      res.setHeader('Cache-Control', 'private');
+      res.setHeader('Set-Cookie', 'site=1');
+      middleware(req, res, (error) => {
+        if (error !== undefined) return void res.end('sorry');
+        sessionOf(req)['n'] = 2;
+        res.statusCode = 302;
+        res.setHeader('Location', '/welcome');
+        res.setHeader('Cache-Control', 'public, max-age=86400');
+        res.setHeader('Content-Type', 'application/json');
+        res.setHeader('Content-Disposition', 'attachment');
+        res.setHeader('Content-Security-Policy', "default-src 'self'");
+        res.appendHeader('Set-Cookie', 'loggedin=1');
+        res.setHeader('Access-Control-Allow-Origin', '*');
+        res.end('{}');
+      });
+    });
+    const answer = await fetch(url, { ...withId(id), redirect: 'manual' });
+    await free();
+    expect({ status: answer.status, body: await answer.text() }).toEqual({ status: 200, body: 'sorry' });
+    for (const name of ['location', 'content-type', 'content-disposition'])
+      expect(answer.headers.get(name), name).toBeNull();
+    expect(answer.headers.getSetCookie()).toEqual(['site=1']);
+    expect(answer.headers.get('cache-control')).toBe('private');
+    expect(answer.headers.get('content-security-policy')).toBe("default-src 'self'");
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+  });
+
   test('what is piped arrives whole and in order, and the end waits', async () => {
     const store = await openStore();
     const middleware = phpSession(store);

@@ -68,6 +68,23 @@ describe('with plain http', () => {
     expect(stdout).toBe('2');
   });
 
+  test.each<[string, (res: ServerResponse) => unknown]>([
+    ['an object', (res) => res.writeHead(200, { 'Set-Cookie': 'theme=dark' })],
+    ['a list', (res) => res.writeHead(200, ['Set-Cookie', 'theme=dark'])],
+    ['setHeader', (res) => res.setHeader('Set-Cookie', 'theme=dark')],
+  ])('the cookie stays beside one that is given by %s after the save', async (_how, give) => {
+    const store = await openStore();
+    const url = await listen(async (req, res) => {
+      const http = await loadSession(store, req, res);
+      http.session['n'] = 1;
+      await http.save();
+      give(res);
+      res.end();
+    });
+    const cookies = (await fetch(url)).headers.getSetCookie().map((cookie) => cookie.replace(/=.*/, ''));
+    expect(cookies.sort()).toEqual(['PHPSESSID', 'theme']);
+  });
+
   test('a store, or anything with a store in it, can be given; unknown options are refused', async () => {
     const store = await openStore();
     const url = await listen(async (req, res) => {

@@ -368,6 +368,37 @@ describe.each(['memcached', 'files'] as const)('a replaced id on %s', (name) => 
     }
   });
 
+  test('is never seen again once somebody found that it is over', async () => {
+    const store = await open({ regenerateGraceMs: 60_000 });
+    const [second, third] = [await open({}), await open({})];
+    for (let round = 0; round < 8; round += 1) {
+      const first = store.create();
+      first.data['user'] = 'ada';
+      await store.save(first);
+      const fresh = await store.regenerate(first);
+      await second.destroy(fresh.id);
+      // This one begins to remove it; the others look while it does.
+      const seen = [(await third.load(first.id)).exists];
+      for (let turn = 0; turn < 12; turn += 1) seen.push((await second.load(first.id)).exists);
+      expect(seen).not.toContain(true);
+    }
+  });
+
+  test('loses what was deleted before it was replaced, and keeps what was set out of it', async () => {
+    const store = await open({ regenerateGraceMs: 60_000 });
+    for (const lock of [false, true]) {
+      const begun = store.create();
+      Object.assign(begun.data, { user: 'root', cart: 1, n: 1 });
+      await store.save(begun);
+      const session = await store.load(begun.id, { lock });
+      delete session.data['user'];
+      Object.assign(session.data, { n: 2, secret: 1 });
+      const fresh = await store.regenerate(session);
+      expect((await store.load(fresh.id)).data).toEqual({ cart: 1, n: 2, secret: 1 });
+      expect((await store.load(begun.id)).data).toEqual({ cart: 1, n: 1 });
+    }
+  });
+
   test('gets no longer life from a process that did not replace it', async () => {
     const store = await open({ regenerateGraceMs: 60_000 });
     const other = await open({});

@@ -235,6 +235,32 @@ describe.each([
 });
 
 describe('a walk', () => {
+  test('one way: what its source missed is left as the others have it, and told, also where it prunes', async () => {
+    await files.write('page', 'old');
+    await files.write('gone', 'old');
+    await a.readOnly();
+    expect((await files.write('page', 'the latest')).mounts).toEqual([b.path]);
+    expect((await files.write('upload', 'acknowledged')).mounts).toEqual([b.path]);
+    await files.delete('gone');
+    const failed = new Map<string, unknown>();
+    const report = await files.walk({
+      mode: 'one-way',
+      prune: true,
+      onProgress: ({ name, error }) => void (error && failed.set(name, error)),
+    });
+    expect(report).toMatchObject({ copied: 0, deleted: 0, failed: 3 });
+    expect([...failed.keys()].sort()).toEqual(['gone', 'page', 'upload']);
+    for (const error of failed.values())
+      expect(error).toMatchObject({ code: 'ERR_FILE_CLASH', node: a.path });
+    expect(readFileSync(on(b, 'page'), 'utf8')).toBe('the latest');
+    expect(readFileSync(on(b, 'upload'), 'utf8')).toBe('acknowledged');
+    await a.writable();
+    await files.checkMounts();
+    expect(await files.walk({ mode: 'one-way', prune: true })).toMatchObject({ copied: 0, failed: 0 });
+    expect(readFileSync(on(a, 'page'), 'utf8')).toBe('the latest');
+    expect(existsSync(on(a, 'gone'))).toBe(false);
+  });
+
   test('one way: what a deployment put on the first mount gets to the others, with date and mode', async () => {
     mkdirSync(on(a, 'site/css'), { recursive: true });
     writeFileSync(on(a, 'site/index.php'), '<?php', { mode: 0o644 });
