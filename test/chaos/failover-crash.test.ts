@@ -1,8 +1,9 @@
 /**
  * The process that makes a change is killed after every single step of every kind of plan; another one finishes or undoes it.
- * STORMLAMP_CHAOS_ONLY names kinds of plans, STORMLAMP_CHAOS_STEPS steps.
+ * STORMLAMP_CHAOS_ONLY names kinds of plans, STORMLAMP_CHAOS_STEPS steps, STORMLAMP_CHAOS_SERVER a part of the server's name.
  */
 import { afterAll, describe, expect, test } from 'vitest';
+import { DATABASES } from '../integration/database-matrix.js';
 import { table } from '../support/chaos-report.js';
 import { type CrashResult, crashAtStep, crashInFailover, crashInRejoin } from '../support/crash-at-step.js';
 import { World } from '../support/failover-world.js';
@@ -64,22 +65,28 @@ const rows: (string | number)[][] = [];
 
 afterAll(() => {
   const text = table(
-    ['plan', 'killed after', 'died there', 'longest time without a write', 'lost', 'doubled'],
+    ['server', 'plan', 'killed after', 'died there', 'longest time without a write', 'lost', 'doubled'],
     rows,
   );
   console.log(text);
 });
 
-describe.each(PLANS)('$kind', ({ kind, crash, steps }) => {
+const SERVERS = DATABASES.filter(({ name }) => name.includes(process.env['STORMLAMP_CHAOS_SERVER'] ?? ''));
+const CASES = SERVERS.flatMap(({ name: server, options }) =>
+  PLANS.map((plan) => ({ server, options, ...plan })),
+);
+
+describe.each(CASES)('$server, $kind', ({ server, options, kind, crash, steps }) => {
   test.skipIf(!wanted(kind))('killed after every step', async () => {
     // Every failover here is the first one.
-    await using world = await World.open({ failover: { blockMs: 0 } });
+    await using world = await World.open({ ...options, failover: { blockMs: 0 } });
     const only = process.env['STORMLAMP_CHAOS_STEPS']?.split(',');
     const tried = steps.filter((each) => only?.includes(each) ?? true);
     for (const step of tried) {
       const result: CrashResult = await crash(world.servers, world.fleet, { step, phase: 'finished' });
       const { died, outageMs, verdict } = result;
       rows.push([
+        server,
         kind,
         step,
         died ? 'yes' : 'no',
@@ -93,7 +100,9 @@ describe.each(PLANS)('$kind', ({ kind, crash, steps }) => {
     // The rejoin is of replicas whose source was taken away.
     await world.finish(kind === 'rejoin' ? { hadSource: () => false } : {});
     // The killing worked: nearly every process died where it was to.
-    const died = rows.filter(([plan, , there]) => plan === kind && there === 'yes').length;
+    const died = rows.filter(
+      ([on, plan, , there]) => on === server && plan === kind && there === 'yes',
+    ).length;
     expect(died).toBeGreaterThanOrEqual(tried.length - 2);
   });
 });

@@ -6,6 +6,7 @@ import { describe, expect } from 'vitest';
 import { now } from '../support/app-fleet.js';
 import { writableNodes } from '../support/crash-at-step.js';
 import type { World } from '../support/failover-world.js';
+import { lawlessWriter, overlapMs } from '../support/handover.js';
 import { scenario } from '../support/scenarios.js';
 
 /** When a process was acknowledged something last before `at`, and first after it; infinite when never. */
@@ -46,6 +47,7 @@ describe('cuts between processes and servers', () => {
     '17 the primary and one process here, the replicas and the other one there',
     { separate: true },
     async (world) => {
+      const lawless = await lawlessWriter(world.servers, world.first);
       const since = now();
       const replication = world.first.faults.partition({ only: 'replication' });
       world.network('a').cut(ports(world.servers.replicas));
@@ -67,6 +69,15 @@ describe('cuts between processes and servers', () => {
           .map(({ ended = 0 }) => ended)[0] ?? 0;
       // Nobody was acknowledged by the old primary after somebody was by the new one.
       expect(after).toBeGreaterThan(before);
+      // The rows of both say the same, and that whoever obeys no lease is acknowledged on the old one meanwhile.
+      const next = world.node(plan.to);
+      const lawful = world.fleet.operations().filter(({ outcome }) => outcome === 'acknowledged');
+      const ids = new Set(lawful.map(({ id }) => id));
+      const overlap = await overlapMs(world.first, next, ids);
+      expect(overlap).toBeLessThan(0);
+      for (const id of await lawless.stop()) ids.add(id);
+      const control = await overlapMs(world.first, next, ids);
+      expect(control).toBeGreaterThan(0);
       replication.heal();
       world.network('a').heal();
       world.network('b').heal();
@@ -82,6 +93,8 @@ describe('cuts between processes and servers', () => {
       const { lost, acknowledged } = await world.finish({ mayLose: true });
       return {
         silenceBetweenMs: Math.round(after - before),
+        overlapMs: Math.round(overlap ?? 0),
+        overlapWithoutLeaseMs: Math.round(control ?? 0),
         lost: lost.length,
         acknowledged,
         told: plan.loss.transactions,

@@ -148,7 +148,8 @@ export class AppFleet {
   /** Makes the table that is written to. */
   static async open(servers: LocalCluster): Promise<AppFleet> {
     await servers.primary.query(
-      'CREATE TABLE IF NOT EXISTS shop.ledger (id VARCHAR(40) NOT NULL, part INT NOT NULL, KEY (id))',
+      'CREATE TABLE IF NOT EXISTS shop.ledger (id VARCHAR(40) NOT NULL, part INT NOT NULL, ' +
+        'at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), KEY (id))',
     );
     return new AppFleet(servers);
   }

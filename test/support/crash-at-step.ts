@@ -81,10 +81,11 @@ export async function crashInRejoin(
     const [primary] = await writableNodes(servers);
     const replica = servers.databases.find((node) => node !== primary);
     if (replica === undefined) throw new Error('a replica is needed');
-    const [status] = await replica.query('SHOW SLAVE STATUS');
+    const word = servers.flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
+    const [status] = await replica.query(`SHOW ${word} STATUS`);
     if (status !== undefined) {
-      await replica.query('STOP SLAVE');
-      await replica.query('RESET SLAVE ALL');
+      await replica.query(`STOP ${word}`);
+      await replica.query(`RESET ${word} ALL`);
     }
     await victim.ask('rejoin', replica.id);
   });
@@ -143,10 +144,14 @@ async function crash(
 
 /** Waits until every replica has executed everything that `primary` has. */
 async function everywhere(servers: LocalCluster, primary: LocalDatabaseNode): Promise<void> {
-  const [row] = await primary.query<{ position: string }>('SELECT @@gtid_current_pos AS position');
+  const [variable, wait] =
+    servers.flavor === 'mysql'
+      ? ['@@global.gtid_executed', 'WAIT_FOR_EXECUTED_GTID_SET']
+      : ['@@gtid_current_pos', 'MASTER_GTID_WAIT'];
+  const [row] = await primary.query<{ position: string }>(`SELECT ${variable} AS position`);
   for (const node of servers.databases) {
     if (node === primary || !node.running) continue;
-    await node.query('SELECT MASTER_GTID_WAIT(?, 10)', [row?.position ?? '']);
+    await node.query(`SELECT ${wait}(?, 10)`, [row?.position ?? '']);
   }
 }
 

@@ -19,6 +19,11 @@ export interface ReplicationSource {
 
 /** One kind of server. `{…}` in a statement stands for what was kept under that name. */
 export interface Dialect {
+  /**
+   * Ends a receiver's attempt to connect, and the receiver with it, and does nothing to one that is connected; undefined where
+   * the server cannot. What was received is kept.
+   */
+  readonly endAttempt: string | undefined;
   /** Stops receiving and leaves executing alone: the only stop that throws nothing away. */
   readonly stopReceiving: string;
   /** Takes {@link Dialect.stopReceiving} back. */
@@ -84,6 +89,15 @@ export function quoted(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
+/**
+ * MariaDB interrupts the attempt of a receiver that is killed, and not of one that is stopped. An account that may not kill it, or
+ * a receiver that has ended meanwhile, is no error: stopping then takes longer, or nothing.
+ */
+const END_ATTEMPT =
+  'BEGIN NOT ATOMIC DECLARE receiver BIGINT; DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; ' +
+  'SELECT MAX(id) INTO receiver FROM information_schema.processlist ' +
+  "WHERE command='Slave_IO' AND state LIKE '%onnecting%'; IF receiver IS NOT NULL THEN KILL receiver; END IF; END";
+
 /** Statements about threads and writes that do not depend on how transactions are numbered. */
 export function threadStatements(
   version: ServerVersion,
@@ -91,6 +105,7 @@ export function threadStatements(
   const { replica } = wordsOf(version);
   const mysql = version.flavor === 'mysql';
   return {
+    endAttempt: mysql ? undefined : END_ATTEMPT,
     stopReceiving: `STOP ${replica} IO_THREAD`,
     startReceiving: `START ${replica} IO_THREAD`,
     stopReplication: `STOP ${replica}`,

@@ -6,6 +6,7 @@ import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import type { CandidateWishes } from './candidate-choice.js';
 import { type Dialect, dialectOf, type ReplicationSource } from './dialect.js';
 import type { PlanStep } from './failover-plan.js';
+import { STOP_MS } from './freeze-steps.js';
 
 /** What a plan is made from. */
 export interface PlanContext {
@@ -43,12 +44,6 @@ export interface PlanContext {
 
 /** Seconds of one wait on a server: the locks of a process that died are freed only when its statement has ended. */
 export const WAIT_SLICE_S = 0.5;
-
-/**
- * How long a replica may take to stop receiving, milliseconds: one that is just connecting to a silent source ends that attempt
- * first, which takes some times its `slave_net_timeout`.
- */
-export const STOP_MS = 60_000;
 
 /** How long a node may take to execute what it has received, milliseconds. */
 export const DRAIN_MS = 10_000;

@@ -13,6 +13,7 @@ import { chooseCandidate } from './candidate-choice.js';
 import { dialectOf } from './dialect.js';
 import { expectedLoss, type LastSeen } from './expected-loss.js';
 import type { FailoverPlan, PlanStep } from './failover-plan.js';
+import { freezeSteps } from './freeze-steps.js';
 import {
   DRAIN_MS,
   hookSteps,
@@ -20,7 +21,6 @@ import {
   type PlanContext,
   promoteSteps,
   repointSteps,
-  STOP_MS,
   witnessSteps,
 } from './plan-context.js';
 import { newPositionSteps, refused } from './plan-switchover.js';
@@ -82,7 +82,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     ),
     ...(old === undefined ? [] : fenceSteps(context, from)),
     ...hookSteps(context, 'fence', 'the old primary certainly cannot write'),
-    ...receiving.map((node) => freezeStep(context, node, node !== to)),
+    ...receiving.flatMap((node) => freezeSteps(dialectOf(surveys.get(node) ?? candidate), node, node !== to)),
     lockStep('confirm', 'confirm', 'confirm', 'the primary is still down, in the eyes of its replicas, too'),
     {
       ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
@@ -178,22 +178,4 @@ function fenceSteps(context: PlanContext, from: NodeId): readonly PlanStep[] {
       spares: true,
     },
   ];
-}
-
-function freezeStep(context: PlanContext, node: NodeId, spares: boolean): PlanStep {
-  const survey = context.surveys.get(node);
-  const dialect = dialectOf(
-    survey ?? { version: { flavor: 'mysql', text: '', numbers: [0, 0, 0] }, numbering: 'mysql-gtid' },
-  );
-  return {
-    id: `freeze@${node}`,
-    phase: 'freeze',
-    action: 'statement',
-    node,
-    sql: dialect.stopReceiving,
-    why: 'what it has received does not grow any more, and is kept',
-    undo: dialect.startReceiving,
-    timeoutMs: STOP_MS,
-    spares,
-  };
 }

@@ -6,13 +6,13 @@ import { isWithin, missingOf, readTransactions } from '../survey/transaction-set
 import { chooseCandidate } from './candidate-choice.js';
 import { dialectOf } from './dialect.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
+import { freezeSteps } from './freeze-steps.js';
 import {
   isSemiSync,
   lockStep,
   type PlanContext,
   promoteSteps,
   repointSteps,
-  STOP_MS,
   witnessSteps,
 } from './plan-context.js';
 import { refused } from './plan-switchover.js';
@@ -151,19 +151,7 @@ export function planResume(context: PlanContext, { from, to: meant }: Unfinished
       ),
     ...others
       .filter(({ channels }) => channels.length > 0)
-      .map(
-        ({ node }): PlanStep => ({
-          id: `freeze@${node}`,
-          phase: 'freeze',
-          action: 'statement',
-          node,
-          sql: dialectOf(candidate).stopReceiving,
-          why: 'what it has received does not grow any more, and is kept',
-          undo: dialectOf(candidate).startReceiving,
-          timeoutMs: STOP_MS,
-          spares: true,
-        }),
-      ),
+      .flatMap(({ node }) => freezeSteps(dialectOf(candidate), node, true)),
     {
       ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
       node: to,

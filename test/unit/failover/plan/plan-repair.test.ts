@@ -184,6 +184,9 @@ describe('a failover', () => {
       'release',
     ]);
     expect(sqlOf(steps).filter((sql) => sql === 'STOP SLAVE IO_THREAD').length).toBeGreaterThanOrEqual(2);
+    // An attempt to connect to a silent source is ended first.
+    const own = steps.filter(({ phase, node }) => phase === 'freeze' && node === 'db3').map(({ id }) => id);
+    expect(own).toEqual(['end-attempt@db3', 'freeze@db3']);
   });
 });
 

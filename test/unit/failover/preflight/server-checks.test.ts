@@ -3,18 +3,23 @@ import { nodeChecks } from '../../../../src/failover/preflight/server-checks.js'
 import { madeUp } from '../made-up-survey.js';
 
 test.each([
-  [60, 'warn'],
-  [6, 'warn'],
-  [4, 'pass'],
-  [2, 'pass'],
-  [1, 'warn'],
-] as const)('slave_net_timeout of %i s: %s', (seconds, result) => {
+  ['10.11.14-MariaDB', 'slave_net_timeout', 60, 'warn'],
+  ['10.11.14-MariaDB', 'slave_net_timeout', 10, 'pass'],
+  ['10.11.14-MariaDB', 'slave_net_timeout', 2, 'pass'],
+  ['10.11.14-MariaDB', 'slave_net_timeout', 1, 'warn'],
+  ['9.7.0', 'replica_net_timeout', 60, 'warn'],
+  ['9.7.0', 'replica_net_timeout', 20, 'pass'],
+  ['9.7.0', 'replica_net_timeout', 8, 'pass'],
+  ['9.7.0', 'replica_net_timeout', 4, 'warn'],
+] as const)('%s, %s of %i s: %s', (version, name, seconds, result) => {
   const source = { host: 'db1', port: 3306 };
-  const variables = { slave_net_timeout: String(seconds) };
-  const checks = nodeChecks(madeUp('db2', { source, variables }), () => 'db1');
-  const check = checks.find(({ name }) => name === 'notices-silence');
+  const checks = nodeChecks(
+    madeUp('db2', { version, source, variables: { [name]: String(seconds) } }),
+    () => 'db1',
+  );
+  const check = checks.find((each) => each.name === 'notices-silence');
   expect(check).toMatchObject({ result, node: 'db2' });
-  if (result === 'warn') expect(check?.detail).toContain(`slave_net_timeout is ${seconds}; set it to`);
+  if (result === 'warn') expect(check?.detail).toContain(`${name} is ${seconds}; set it to`);
 });
 
 test('a replica that takes writes is a reason not to start', () => {
