@@ -17,6 +17,7 @@ beforeAll(async () => {
   await eventually(
     'everybody writes',
     () => fleet.operations().filter(({ outcome }) => outcome === 'acknowledged').length > 30,
+    60_000,
   );
 });
 afterAll(async () => {

@@ -34,10 +34,14 @@ async function begin(): Promise<[LocalCluster, AppFleet]> {
       apps.start({ name, writers: 2, mysql, failover: { ...FAST, host: name, maxLoss: 'none' } }),
     ),
   );
-  await eventually('somebody is elected, and everybody writes', () => {
-    const acknowledged = apps.operations().filter(({ outcome }) => outcome === 'acknowledged').length;
-    return apps.event('leadership-changed', 0) !== undefined && acknowledged > 50;
-  });
+  await eventually(
+    'somebody is elected, and everybody writes',
+    () => {
+      const acknowledged = apps.operations().filter(({ outcome }) => outcome === 'acknowledged').length;
+      return apps.event('leadership-changed', 0) !== undefined && acknowledged > 50;
+    },
+    60_000,
+  );
   return [servers, fleet];
 }
 
@@ -55,9 +59,7 @@ async function takenOver(
     throw new Error(`${String(error)}\n${apps.story(since)}`);
   });
   const plan = done.detail['plan'] as FailoverPlan;
-  await eventually('writes go on', () =>
-    apps.operations().some(({ outcome, began }) => outcome === 'acknowledged' && began > done.at),
-  );
+  await eventually('writes go on', () => apps.acknowledgedAfter(done.at) > 0, 60_000);
   const next = cluster.databases.find(({ id }) => id === plan.to);
   if (next === undefined) throw new Error('the new primary is unknown');
   return [plan, next];
@@ -84,11 +86,15 @@ test(
     expect(verdict).toMatchObject({ lost: [], doubled: [], resurrected: [], torn: [] });
     await old.start();
     // It has nothing of its own, or it has what nobody was told about: then it is left alone.
-    await eventually('the old primary follows, or is found to differ', async () => {
-      if (apps.event('node-diverged', since) !== undefined) return true;
-      const [status] = await old.query('SHOW SLAVE STATUS');
-      return status?.['Slave_IO_Running'] === 'Yes' && status['Slave_SQL_Running'] === 'Yes';
-    });
+    await eventually(
+      'the old primary follows, or is found to differ',
+      async () => {
+        if (apps.event('node-diverged', since) !== undefined) return true;
+        const [status] = await old.query('SHOW SLAVE STATUS');
+        return status?.['Slave_IO_Running'] === 'Yes' && status['Slave_SQL_Running'] === 'Yes';
+      },
+      60_000,
+    );
     const [{ writable } = { writable: 1 }] = await old.query<{ writable: number }>(
       'SELECT @@global.read_only=0 AS writable',
     );
