@@ -114,6 +114,7 @@ export type { CommandResult, RunCommand } from './failover/resources/run-command
 export { keepalivedTrackFile, type TrackFileOptions } from './failover/resources/track-file.js';
 export { type VirtualIpOptions, virtualIp } from './failover/resources/virtual-ip.js';
 export type { Suspicion } from './failover/suspicion.js';
+export type { FileOwner } from './files/file-owner.js';
 export type { SharedEntry } from './files/list-shared.js';
 export type { WalkProgress, WalkReport } from './files/mirror-walk.js';
 export type { MirroredMountsEvents, MountStatus } from './files/mirrored-mounts.js';
@@ -210,11 +211,7 @@ export type {
 export type { CommonSessionStore } from './session/common-session-store.js';
 export { createSessionStore, type SessionStoreOf } from './session/create-session-store.js';
 export type { FileSessionStoreEvents } from './session/file-session-events.js';
-export type {
-  FileOwner,
-  FileSessionOptions,
-  ResolvedFileSessionOptions,
-} from './session/file-session-options.js';
+export type { FileSessionOptions, ResolvedFileSessionOptions } from './session/file-session-options.js';
 export type { FileSessionResync } from './session/file-session-repair.js';
 export type { FileSessionStore } from './session/file-session-store.js';
 export type { LaravelCipher } from './session/laravel-encrypter.js';

@@ -4,10 +4,15 @@
  * Several processes may open new mounts at the same time. Whoever marks the first one decides for all: a mark is made only
  * where there is none, and everybody else takes over what is stored.
  */
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { FileOwner } from './file-owner.js';
+import { createMark } from './mark-mount.js';
 import type { Mount } from './mount.js';
-import { createMark, type MountMark, markPath, newMarks } from './mount-mark.js';
+import { type MountMark, markPath, newMarks } from './mount-mark.js';
+import { assertUsable } from './own-files.js';
 
 /** What is known of a mount: its mark, that it has none, or nothing, because it cannot be read. */
 type Sight = MountMark | 'unmarked' | 'unread';
@@ -16,16 +21,37 @@ type Sight = MountMark | 'unmarked' | 'unread';
 const LOOKS = 10;
 const PAUSE_MS = 50;
 
+/** How mounts are identified. */
+export interface IdentifySettings {
+  /** The name of the option that lists them, for messages. */
+  readonly optionPath: string;
+  /** Whom our own files are given to, by the folder of the mount that decides; `'nobody-is-to-mark'` makes nothing. */
+  readonly ownerIn: OwnerIn | 'nobody-is-to-mark';
+}
+
+type OwnerIn = (folder: Stats, path: string) => FileOwner | undefined;
+
 /**
- * Tells every mount its id.
+ * Tells every mount its id, and whom our own files on it belong to.
  *
- * @throws StormlampError `ERR_INVALID_OPTION` where the mounts are marked as another set than the list says.
+ * @returns whether they have marks now
+ * @throws StormlampError `ERR_INVALID_OPTION` where the mounts are marked as another set than the list says,
+ * `ERR_ACCESS_DENIED` where this user may not use what is remembered on them; what `ownerIn` throws.
  */
-export async function identifyMounts(mounts: readonly Mount[], optionPath: string): Promise<void> {
+export async function identifyMounts(
+  mounts: readonly Mount[],
+  { optionPath, ownerIn }: IdentifySettings,
+): Promise<boolean> {
+  await Promise.all(mounts.map(assertUsable));
   const sights = await Promise.all(mounts.map(lookForMark));
-  if (!sights.some(isMark)) await markAll(mounts, sights);
+  if (ownerIn !== 'nobody-is-to-mark') {
+    const marked = mounts.filter((_, index) => isMark(sights[index]));
+    const owner = await ownerOf(marked.length > 0 ? marked : mounts, ownerIn);
+    for (const mount of mounts) mount.giveTo(owner);
+    if (marked.length === 0) await markAll(mounts, sights);
+  }
   const known = sights.find(isMark);
-  if (known === undefined) return;
+  if (known === undefined) return false;
   for (let look = 0; look < LOOKS && sights.includes('unmarked'); look += 1) {
     await wait(PAUSE_MS);
     for (const [index, mount] of mounts.entries())
@@ -49,6 +75,7 @@ export async function identifyMounts(mounts: readonly Mount[], optionPath: strin
     }
     mount.identify(id);
   }
+  return true;
 }
 
 /** Marks what can be marked, in the order of the list. A mount that cannot be is down, and can be admitted later. */
@@ -59,12 +86,19 @@ async function markAll(mounts: readonly Mount[], sights: Sight[]): Promise<void>
     const id = members === undefined ? ours.id : members[index];
     if (mount === undefined || id === undefined) return;
     const mark = { ...ours, id, members: members ?? ours.members };
-    const stored = await mount
-      .reach('Marking', () => createMark(mount.path, mark))
-      .catch((): Sight => 'unread');
+    const stored = await createMark(mount, mark).catch((): Sight => 'unread');
     sights[index] = stored;
     if (isMark(stored)) members ??= stored.members;
   }
+}
+
+/** By the first folder that is there. */
+async function ownerOf(mounts: readonly Mount[], ownerIn: OwnerIn): Promise<FileOwner | undefined> {
+  for (const mount of mounts) {
+    const folder = await mount.reach('Looking at the folder', () => stat(mount.path)).catch(() => undefined);
+    if (folder?.isDirectory() === true) return ownerIn(folder, mount.path);
+  }
+  return undefined;
 }
 
 async function lookForMark(mount: Mount): Promise<Sight> {

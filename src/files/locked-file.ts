@@ -6,6 +6,7 @@ import { backoffMs, pause } from '../common/backoff.js';
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { closeQuietly } from './close-quietly.js';
+import type { FileOwner } from './file-owner.js';
 import type { Flock } from './flock.js';
 import { makeFolders } from './make-folders.js';
 import type { Mount } from './mount.js';
@@ -30,7 +31,7 @@ export interface FileCreation {
   /** Permission bits of files, before the process's umask. */
   readonly mode: number;
   /** Whom they are given to, when it is not this process's user. */
-  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly owner?: FileOwner | undefined;
 }
 
 /** See the head of this file. */

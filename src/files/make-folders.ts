@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
+import type { FileOwner } from './file-owner.js';
 import { errnoOf } from './mount-health.js';
 
 /** How folders are made. */
@@ -9,7 +10,7 @@ export interface FolderCreation {
   /** Permission bits, before the process's umask. */
   readonly mode: number;
   /** Whom they are given to, when it is not this process's user. */
-  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly owner?: FileOwner | undefined;
 }
 
 /**
@@ -31,7 +32,7 @@ export async function makeFolders(root: string, folder: string, how: FolderCreat
   }
 }
 
-async function give(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void> {
+async function give(path: string, owner: FileOwner): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRECTORY);
   try {
     await folder.chown(owner.uid, owner.gid);

@@ -4,17 +4,19 @@
  * The order of the list decides: reads are answered by the first mount that is healthy and did not miss the file, locks
  * are taken in this order. How a file is written and repaired is its owner's business.
  */
+import type { Stats } from 'node:fs';
 import { resolve } from 'node:path';
 import { invalidOption, readStrings } from '../common/option-reader.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { type FileOwner, ownerIn, processUser } from './file-owner.js';
 import { fileThreads } from './file-threads.js';
 import { identifyMounts } from './identify-mounts.js';
 import { KeyedQueue } from './keyed-queue.js';
+import { writeMark } from './mark-mount.js';
 import { findMissed, forgetMissed, listMissed, type MissedWrite, rememberMissed } from './missed-writes.js';
 import { Mount, type MountChange } from './mount.js';
 import type { MountHealth } from './mount-health.js';
-import { writeMark } from './mount-mark.js';
 
 /** How the mounts are watched. */
 export interface MirroredMountsOptions {
@@ -26,6 +28,8 @@ export interface MirroredMountsOptions {
   readonly operationTimeoutMs: number;
   /** Pause between two looks at the mounts, in milliseconds. */
   readonly monitorIntervalMs: number;
+  /** Whom our own files are given to, by the folder of the mount that decides; by default the folder's owner, where this is root. */
+  readonly ownerIn?: ((folder: Stats, path: string) => FileOwner | undefined) | undefined;
 }
 
 /** What became of a missed write. */
@@ -95,7 +99,10 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
   static async open(options: MirroredMountsOptions): Promise<MirroredMounts> {
     const mirrored = new MirroredMounts(options);
     try {
-      await identifyMounts(mirrored.mounts, options.optionPath);
+      await identifyMounts(mirrored.mounts, {
+        optionPath: options.optionPath,
+        ownerIn: options.ownerIn ?? ((folder) => ownerIn(folder, processUser())),
+      });
       await Promise.all(mirrored.mounts.map((mount) => mount.check()));
       if (!mirrored.mounts.some((mount) => mount.readable))
         throw mirrored.allDown('None of the mounts can be used');
@@ -104,6 +111,11 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
       await mirrored.close();
       throw error;
     }
+  }
+
+  /** Whom files are given to; undefined when they stay this process's user's. */
+  get owner(): FileOwner | undefined {
+    return this.mounts[0]?.owner;
   }
 
   /** The mounts that can be asked, in their order. */
@@ -121,11 +133,19 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     return this.mounts.map(({ path, health }) => ({ mount: path, health }));
   }
 
-  /** What a mount missed of a file, as the other mounts remember it. */
+  /**
+   * What a mount missed of a file, as the other mounts remember it.
+   *
+   * @throws StormlampError `ERR_ACCESS_DENIED`, NodeJS.ErrnoException when a note cannot be read of a mount that can: that is
+   * not the same as no note.
+   */
   async missedBy(misser: Mount, name: string): Promise<MissedWrite | undefined> {
     for (const holder of this.readable()) {
       if (holder === misser) continue;
-      const missed = await findMissed(holder, misser, name).catch(() => undefined);
+      const missed = await findMissed(holder, misser, name).catch((error: unknown) => {
+        if (holder.readable) throw error;
+        return undefined;
+      });
       if (missed !== undefined) return missed;
     }
     return undefined;
@@ -178,10 +198,10 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     if (mount === undefined)
       throw invalidOption('mount', `one of ${this.mounts.map((one) => one.path).join(', ')}`, path);
     const members = this.mounts.map(({ id }) => id);
-    await mount.reach('Marking', () => writeMark(mount.path, { id: mount.id, members, filled: false }));
+    await writeMark(mount, { id: mount.id, members, filled: false });
     await mount.check();
     await fill(mount);
-    await mount.reach('Marking', () => writeMark(mount.path, { id: mount.id, members, filled: true }));
+    await writeMark(mount, { id: mount.id, members, filled: true });
     await mount.check();
   }
 

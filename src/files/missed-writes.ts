@@ -7,13 +7,15 @@
  * us (PHP), and is not overruled.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, unlink } from 'node:fs/promises';
+import { open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listFolder } from './list-folder.js';
 import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
 import { OWN_FOLDER } from './mount-mark.js';
-import { isUnfinished, replaceFile } from './replace-file.js';
+import { explainRefusal, writeOwnFile } from './own-files.js';
+import { isUnfinished } from './replace-file.js';
+import { reopened } from './when-stale.js';
 
 /** A write that a mount did not get. */
 export interface MissedWrite {
@@ -85,15 +87,27 @@ export async function rememberMissed(
           parts: before.parts && missed.parts && { ...missed.parts, ...before.parts },
           late: [...(before.late ?? []), ...(missed.late ?? [])].slice(-MAX_LATE),
         };
-  await holder.run('Remembering a missed write', async () => {
-    await mkdir(folderOf(holder, misser), { recursive: true, mode: 0o700 });
-    await replaceFile(pathOf(holder, misser, missed.name), textOf(record));
-  });
+  await holder.run('Remembering a missed write', () =>
+    writeOwnFile(holder, pathOf(holder, misser, missed.name), textOf(record)),
+  );
 }
 
-/** What `misser` missed of a file, as `holder` remembers it. Errors: as `Mount.run`. */
-export function findMissed(holder: Mount, misser: Mount, name: string): Promise<MissedWrite | undefined> {
-  return holder.run('Looking for a missed write', () => readMissed(pathOf(holder, misser, name)));
+/**
+ * What `misser` missed of a file, as `holder` remembers it.
+ *
+ * @throws StormlampError `ERR_ACCESS_DENIED` for a note that this user may not read; otherwise as `Mount.run`.
+ */
+export async function findMissed(
+  holder: Mount,
+  misser: Mount,
+  name: string,
+): Promise<MissedWrite | undefined> {
+  const path = pathOf(holder, misser, name);
+  try {
+    return await reopened(() => holder.run('Looking for a missed write', () => readMissed(path)));
+  } catch (error) {
+    throw await explainRefusal(holder, path, error);
+  }
 }
 
 /** Forgets what `misser` missed of a file. Errors: as `Mount.run`. */

@@ -6,11 +6,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import { makeFolders } from './make-folders.js';
 import { unlessMissing } from './mount-health.js';
-import { createFile, replaceFile } from './replace-file.js';
 
 /** Our own folder on every mount. */
 export const OWN_FOLDER = '.stormlamp';
@@ -50,35 +48,13 @@ export async function readMark(root: string): Promise<MountMark | undefined> {
   throw noMark(root);
 }
 
-function noMark(root: string): StormlampError {
+/** What is said of a mark that cannot be understood. */
+export function noMark(root: string): StormlampError {
   return new StormlampError(
     ErrorCode.MOUNT_DOWN,
     `${markPath(root)} is not a mark of stormlamp; remove it and fill the mount`,
     { node: root },
   );
-}
-
-/** Writes the mark of a mount, whatever mark it has. */
-export async function writeMark(root: string, mark: MountMark): Promise<void> {
-  await makeFolders(root, dirname(markPath(root)), { mode: 0o700 });
-  await replaceFile(markPath(root), textOf(mark));
-}
-
-/**
- * Marks a mount that has no mark yet. Of several processes that do so at once, the first one does.
- *
- * @returns the mark that it has now
- */
-export async function createMark(root: string, mark: MountMark): Promise<MountMark> {
-  await makeFolders(root, dirname(markPath(root)), { mode: 0o700 });
-  if (await createFile(markPath(root), textOf(mark))) return mark;
-  const stored = await readMark(root);
-  if (stored === undefined) throw noMark(root);
-  return stored;
-}
-
-function textOf(mark: MountMark): string {
-  return JSON.stringify({ version: 1, ...mark });
 }
 
 /** What a mark's text says, undefined when it is none. */

@@ -1,8 +1,10 @@
 /** One mount of a set: what is known about it, and the only way to its files. */
-import { stat, statfs, unlink, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, stat, statfs, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import { type Closable, closeQuietly } from './close-quietly.js';
+import type { FileOwner } from './file-owner.js';
 import { MountGate, type MountGateOptions } from './mount-gate.js';
 import {
   errnoOf,
@@ -39,6 +41,7 @@ export class Mount {
   readonly #onChange: (change: MountChange) => void;
   #health: MountHealth = { phase: 'unknown' };
   #id: string | undefined;
+  #owner: FileOwner | undefined;
   #writesBehind = true;
 
   /** Makes a mount; nothing is looked at yet. */
@@ -56,6 +59,11 @@ export class Mount {
   /** The id that its mark holds or will hold. */
   get id(): string {
     return this.#id ?? '';
+  }
+
+  /** Whom our own files on it are given to; undefined when they stay this process's user's. */
+  get owner(): FileOwner | undefined {
+    return this.#owner;
   }
 
   /** Whether it can be asked. */
@@ -76,6 +84,11 @@ export class Mount {
   /** @internal Tells the mount its id. */
   identify(id: string): void {
     this.#id = id;
+  }
+
+  /** @internal Tells the mount whom our own files on it are given to. */
+  giveTo(owner: FileOwner | undefined): void {
+    this.#owner = owner;
   }
 
   /** A path on the mount. */
@@ -162,9 +175,9 @@ export class Mount {
     return this.#gate.run(what, work);
   }
 
-  /** Looks at the mount, mark first, then with a small write; never rejects. */
-  async check(): Promise<MountHealth> {
-    this.become(await this.#look());
+  /** Looks at the mount, mark first, then with a small write, or at the right to write alone; never rejects. */
+  async check(how: 'writing' | 'without-writing' = 'writing'): Promise<MountHealth> {
+    this.become(await this.#look(how));
     return this.#health;
   }
 
@@ -175,7 +188,7 @@ export class Mount {
     if (!sameHealth(before, after)) this.#onChange({ mount: this.path, before, after });
   }
 
-  async #look(): Promise<MountHealth> {
+  async #look(how: 'writing' | 'without-writing'): Promise<MountHealth> {
     let mark: MountMark | undefined;
     try {
       mark = await this.readMark();
@@ -185,19 +198,22 @@ export class Mount {
     } catch (error) {
       return this.#downAfter(error);
     }
-    // The name is nobody else's: pids are, with containers and with several stores in a process.
-    const probe = unfinishedPath(this.at(OWN_FOLDER, 'probe'));
     try {
-      await this.#gate.run('A probing write', async () => {
-        this.#writesBehind = NETWORK_TYPES.has((await statfs(this.path)).type);
-        await writeFile(probe, 'probe', { mode: 0o600 });
-        await unlessMissing(unlink(probe));
-      });
+      if (how === 'writing') await this.#gate.run('A probing write', () => this.#probe());
+      else await this.#gate.run('Looking at the right to write', () => access(this.path, constants.W_OK));
     } catch (error) {
       const after = mountHealthAfter(error) ?? this.#denied(error) ?? this.#downAfter(error);
       return after.phase === 'impaired' && !mark.filled ? { phase: 'filling' } : after;
     }
     return { phase: mark.filled ? 'healthy' : 'filling' };
+  }
+
+  async #probe(): Promise<void> {
+    this.#writesBehind = NETWORK_TYPES.has((await statfs(this.path)).type);
+    // The name is nobody else's: pids are, with containers and with several stores in a process.
+    const path = unfinishedPath(this.at(OWN_FOLDER, 'probe'));
+    await writeFile(path, 'probe', { mode: 0o600 });
+    await unlessMissing(unlink(path));
   }
 
   async #unmarked(): Promise<MountHealth> {

@@ -46,7 +46,13 @@ export async function withNameLocked<T>(
         const path = mount.at(OWN_FOLDER, 'locks', slot);
         let file: LockedFile | 'absent' | 'busy';
         try {
-          file = await openLocked({ mount, path, flock, create: { mode: 0o600 }, patience });
+          file = await openLocked({
+            mount,
+            path,
+            flock,
+            create: { mode: 0o600, owner: mount.owner },
+            patience,
+          });
         } catch (error) {
           if (mount.health.phase === 'healthy') throw error;
           failures.set(mount, error);

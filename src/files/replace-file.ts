@@ -1,7 +1,8 @@
 /** Writes a small file so that every reader sees the old or the new contents, and never a part. */
 import { randomUUID } from 'node:crypto';
-import { link, open, rename, unlink, writeFile } from 'node:fs/promises';
+import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { FileOwner } from './file-owner.js';
 import { errnoOf } from './mount-health.js';
 
 /** Start of the names of files that are not finished. */
@@ -17,9 +18,21 @@ export function isUnfinished(path: string): boolean {
   return basename(path).startsWith(UNFINISHED);
 }
 
-/** Writes, flushes to the disk, and renames into place, with the permissions `mode`. Leaves nothing behind when it fails. */
-export async function replaceFile(path: string, contents: string | Uint8Array, mode = 0o600): Promise<void> {
-  const temporary = await writeBeside(path, contents, mode);
+/** What becomes of a new file. */
+export interface NewFile {
+  /** Permission bits. Default 0600. */
+  readonly mode?: number | undefined;
+  /** Whom it is given to; left out, it stays this process's user's. */
+  readonly owner?: FileOwner | undefined;
+}
+
+/** Writes, flushes to the disk, and renames into place. Leaves nothing behind when it fails. */
+export async function replaceFile(
+  path: string,
+  contents: string | Uint8Array,
+  become: NewFile = {},
+): Promise<void> {
+  const temporary = await writeBeside(path, contents, become);
   try {
     await rename(temporary, path);
   } catch (error) {
@@ -29,14 +42,19 @@ export async function replaceFile(path: string, contents: string | Uint8Array, m
   await syncFolder(dirname(path));
 }
 
-/** Writes a file in the same way unless there is one already; whether it did. */
-export async function createFile(path: string, contents: string | Uint8Array): Promise<boolean> {
-  const temporary = await writeBeside(path, contents, 0o600);
+/** Writes a file in the same way unless there is one already, mode 0600; whether it did. */
+export async function createFile(
+  path: string,
+  contents: string | Uint8Array,
+  owner?: FileOwner,
+): Promise<boolean> {
+  const temporary = await writeBeside(path, contents, { owner });
   try {
     // Unlike a rename it replaces nothing.
     await link(temporary, path).catch(async (error: unknown) => {
       if (!WITHOUT_LINKS.has(errnoOf(error) ?? '')) throw error;
-      await writeFile(path, contents, { flag: 'wx', mode: 0o600, flush: true });
+      const file = await open(path, 'wx', 0o600);
+      await finish(file, contents, { owner });
     });
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
@@ -51,22 +69,31 @@ export async function createFile(path: string, contents: string | Uint8Array): P
 /** What file systems answer that have no hard links: CIFS, FAT, some of those in user space. */
 const WITHOUT_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK']);
 
-async function writeBeside(path: string, contents: string | Uint8Array, mode: number): Promise<string> {
+async function writeBeside(path: string, contents: string | Uint8Array, become: NewFile): Promise<string> {
   const temporary = unfinishedPath(path);
   const file = await open(temporary, 'wx', 0o600);
   try {
-    try {
-      await file.writeFile(contents);
-      // What was asked for at opening is cut down by the umask.
-      if (mode !== 0o600) await file.chmod(mode);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await finish(file, contents, become);
     return temporary;
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
     throw error;
+  }
+}
+
+async function finish(
+  file: FileHandle,
+  contents: string | Uint8Array,
+  { mode = 0o600, owner }: NewFile,
+): Promise<void> {
+  try {
+    await file.writeFile(contents);
+    if (owner !== undefined) await file.chown(owner.uid, owner.gid);
+    // What was asked for at opening is cut down by the umask.
+    if (mode !== 0o600) await file.chmod(mode);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,7 +1,8 @@
 /** Brings a shared file of a mount that missed a change up to date. */
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, unlink } from 'node:fs/promises';
+import { rename, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Deadline } from '../common/deadline.js';
 import { isStormlampError } from '../common/stormlamp-error.js';
 import { decideRepair } from './decide-repair.js';
@@ -12,6 +13,7 @@ import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
 import { OWN_FOLDER } from './mount-mark.js';
 import { withNameLocked } from './name-lock.js';
+import { inOwnFolder } from './own-files.js';
 import { decidingCopy, type PlacedCopy, type SharedFilesParts } from './shared-change.js';
 import { copyShared, lookAt } from './shared-copy.js';
 import { bury } from './tombstones.js';
@@ -99,10 +101,9 @@ export class SharedRepair implements MountRepairer {
   /** Keeps a copy that loses, though nobody ever saw it. */
   async #setAside(mount: Mount, name: string): Promise<void> {
     const aside = mount.at(OWN_FOLDER, 'conflicts', randomUUID());
-    await mount.run('Setting a copy aside', async () => {
-      await mkdir(mount.at(OWN_FOLDER, 'conflicts'), { recursive: true, mode: 0o700 });
-      await rename(mount.at(name), aside);
-    });
+    await mount.run('Setting a copy aside', () =>
+      inOwnFolder(mount, dirname(aside), () => rename(mount.at(name), aside)),
+    );
     this.#differed({ name, mount: mount.path, kept: 'the others', aside });
   }
 }

@@ -1,13 +1,14 @@
 /** What was deleted, remembered on every mount, so that a mount that was away does not bring it back. */
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { lstat, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pause } from '../common/backoff.js';
 import { listFolder } from './list-folder.js';
 import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
 import { OWN_FOLDER } from './mount-mark.js';
-import { replaceFile, unfinishedPath } from './replace-file.js';
+import { inOwnFolder, writeOwnFile } from './own-files.js';
+import { unfinishedPath } from './replace-file.js';
 
 const CLOCK_TICK_MS = 10;
 /** A file from the future is not waited for. */
@@ -30,27 +31,27 @@ export interface Tombstone {
 export function deletionTime(mount: Mount, name: string): Promise<number> {
   return mount.run('Looking at the clock of a mount', async () => {
     const file = await unlessMissing(lstat(mount.at(name)));
-    await mkdir(folderOf(mount), { recursive: true, mode: 0o700 });
     const probe = unfinishedPath(join(folderOf(mount), 'clock'));
-    try {
-      for (let turn = 0; ; turn += 1) {
-        await writeFile(probe, `${turn}`, { mode: 0o600 });
-        const { mtimeMs } = await lstat(probe);
-        if (file === undefined || file.ctimeMs < mtimeMs || turn >= MAX_TICKS) return mtimeMs;
-        await pause(CLOCK_TICK_MS);
+    return inOwnFolder(mount, folderOf(mount), async () => {
+      try {
+        for (let turn = 0; ; turn += 1) {
+          await writeFile(probe, `${turn}`, { mode: 0o600 });
+          const { mtimeMs } = await lstat(probe);
+          if (file === undefined || file.ctimeMs < mtimeMs || turn >= MAX_TICKS) return mtimeMs;
+          await pause(CLOCK_TICK_MS);
+        }
+      } finally {
+        await unlessMissing(unlink(probe));
       }
-    } finally {
-      await unlessMissing(unlink(probe));
-    }
+    });
   });
 }
 
 /** Remembers a deletion on a mount. Errors: as `Mount.run`. */
 export function bury(mount: Mount, tombstone: Tombstone): Promise<void> {
-  return mount.run('Remembering a deletion', async () => {
-    await mkdir(folderOf(mount), { recursive: true, mode: 0o700 });
-    await replaceFile(pathOf(mount, tombstone.name), JSON.stringify(tombstone));
-  });
+  return mount.run('Remembering a deletion', () =>
+    writeOwnFile(mount, pathOf(mount, tombstone.name), JSON.stringify(tombstone)),
+  );
 }
 
 /** Forgets a deletion, because the file is there again. Errors: as `Mount.run`. */

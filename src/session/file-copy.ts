@@ -5,13 +5,14 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { pause } from '../common/backoff.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { closeQuietly } from '../files/close-quietly.js';
+import { processUser } from '../files/file-owner.js';
 import type { Flock } from '../files/flock.js';
 import { assertRegular } from '../files/locked-file.js';
 import type { CopyVersion } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
 import { errnoOf, unlessMissing } from '../files/mount-health.js';
 import { readWhole } from '../files/write-in-place.js';
-import { assertOwnFile, denied, processUser } from './file-owner.js';
+import { assertOwnFile, denied } from './file-owner.js';
 
 /** A copy's contents. */
 export interface FileCopy extends CopyVersion {

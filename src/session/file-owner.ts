@@ -1,20 +1,7 @@
 /** Whether PHP will be able to read what we write: its files handler opens only files of its own user or of root. */
 import type { Stats } from 'node:fs';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import type { FileOwner } from './file-session-options.js';
-
-/** The user of a process. */
-export interface ProcessUser {
-  /** User id. */
-  readonly uid: number;
-  /** Group id. */
-  readonly gid: number;
-}
-
-/** The user of this process; root's ids on systems without users. */
-export function processUser(): ProcessUser {
-  return { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
-}
+import { type FileOwner, ownerIn } from '../files/file-owner.js';
 
 /**
  * Whom new session files must be given to; undefined for this process's own user.
@@ -25,7 +12,7 @@ export function processUser(): ProcessUser {
 export function newFileOwner(
   folder: Pick<Stats, 'uid' | 'gid' | 'mode'>,
   wanted: FileOwner | undefined,
-  self: ProcessUser,
+  self: FileOwner,
   path: string,
 ): FileOwner | undefined {
   if (wanted !== undefined) {
@@ -35,15 +22,13 @@ export function newFileOwner(
       `\`sessions.owner\` is uid ${wanted.uid}, but this process is uid ${self.uid} and cannot give files away`,
     );
   }
-  if (self.uid !== 0) return undefined;
-  if (folder.uid !== 0) return { uid: folder.uid, gid: folder.gid };
   // Debian's /var/lib/php/sessions: root's own, and everybody may put files there.
-  if ((folder.mode & 0o002) !== 0) {
+  if (self.uid === 0 && folder.uid === 0 && (folder.mode & 0o002) !== 0) {
     throw denied(
       `${path} belongs to root and is open to everybody, so PHP's user cannot be told from it; set \`sessions.owner\``,
     );
   }
-  return undefined;
+  return ownerIn(folder, self);
 }
 
 /**
@@ -51,7 +36,7 @@ export function newFileOwner(
  *
  * @throws StormlampError `ERR_ACCESS_DENIED` with the remedy.
  */
-export function assertOwnFile(file: Pick<Stats, 'uid'>, self: ProcessUser): void {
+export function assertOwnFile(file: Pick<Stats, 'uid'>, self: FileOwner): void {
   if (self.uid === 0 || file.uid === 0 || file.uid === self.uid) return;
   throw denied(`The session file belongs to uid ${file.uid}, and this process is uid ${self.uid}`);
 }

@@ -7,6 +7,7 @@ import {
   readStrings,
   rejectUnknownOptions,
 } from '../common/option-reader.js';
+import type { FileOwner } from '../files/file-owner.js';
 import { checkMountPaths } from '../files/mirrored-mounts.js';
 import {
   COMMON_SESSION_OPTION_NAMES,
@@ -15,14 +16,6 @@ import {
   resolveCommonSessionOptions,
 } from './common-session-options.js';
 import { parseSavePath } from './file-save-path.js';
-
-/** Whom new files are given to. */
-export interface FileOwner {
-  /** User id. */
-  readonly uid: number;
-  /** Group id. */
-  readonly gid: number;
-}
 
 /** How the session store finds, reads and writes PHP's session files. */
 export interface FileSessionOptions extends CommonSessionOptions {

@@ -1,8 +1,8 @@
 /** Opens the store of sessions in files. */
-import { stat } from 'node:fs/promises';
+import { processUser } from '../files/file-owner.js';
 import { findFlock } from '../files/flock.js';
 import { MirroredMounts } from '../files/mirrored-mounts.js';
-import { newFileOwner, processUser } from './file-owner.js';
+import { newFileOwner } from './file-owner.js';
 import type { ResolvedFileSessionOptions } from './file-session-options.js';
 import { FileSessionStore } from './file-session-store.js';
 import { isSession, partsOf, reconcileCopies } from './reconcile-copies.js';
@@ -16,16 +16,16 @@ import { SessionFiles } from './session-files.js';
  */
 export async function openFileSessionStore(resolved: ResolvedFileSessionOptions): Promise<FileSessionStore> {
   const flock = await findFlock();
-  const mirrored = await MirroredMounts.open({ ...resolved, optionPath: 'sessions.mounts' });
-  const first = mirrored.readable()[0];
-  const path = first?.path ?? '';
-  const folder = await (first?.run('Looking at the folder', () => stat(path)) ?? stat(path));
-  const owner = newFileOwner(folder, resolved.owner, processUser(), path);
+  const mirrored = await MirroredMounts.open({
+    ...resolved,
+    optionPath: 'sessions.mounts',
+    ownerIn: (folder, path) => newFileOwner(folder, resolved.owner, processUser(), path),
+  });
   const files = new SessionFiles({
     mirrored,
     flock,
     depth: resolved.depth,
-    creation: { mode: resolved.mode, owner },
+    creation: { mode: resolved.mode, owner: mirrored.owner },
     maxBytes: resolved.maxBytes,
     lockWaitMs: resolved.lockWaitMs,
     sound: (bytes) => isSession(bytes, resolved.serialize),

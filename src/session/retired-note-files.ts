@@ -1,13 +1,14 @@
 /** The notes about replaced sessions in files: one small file each on every mount, beside what mounts missed. */
 import { createHash } from 'node:crypto';
-import { mkdir, open, stat, unlink } from 'node:fs/promises';
+import { open, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listFolder } from '../files/list-folder.js';
 import type { MirroredMounts } from '../files/mirrored-mounts.js';
 import type { Mount } from '../files/mount.js';
 import { unlessMissing } from '../files/mount-health.js';
 import { OWN_FOLDER } from '../files/mount-mark.js';
-import { replaceFile } from '../files/replace-file.js';
+import { explainRefusal, writeOwnFile } from '../files/own-files.js';
+import { reopened } from '../files/when-stale.js';
 import { encodeRetiredNote, MAX_RETIRED_NOTE_BYTES, type RetiredNote } from './retired-note.js';
 
 /** Writes a note about the session file `name` on every mount. @throws StormlampError `ERR_STORE_DOWN` when none took it. */
@@ -19,10 +20,9 @@ export async function writeRetiredNote(
   const mounts = mirrored.writable();
   const results = await Promise.allSettled(
     mounts.map((mount) =>
-      mount.run('Noting that a session was replaced', async () => {
-        await mkdir(folderOf(mount), { recursive: true, mode: 0o700 });
-        await replaceFile(pathOf(mount, name), encodeRetiredNote(note));
-      }),
+      mount.run('Noting that a session was replaced', () =>
+        writeOwnFile(mount, pathOf(mount, name), encodeRetiredNote(note)),
+      ),
     ),
   );
   if (results.some(({ status }) => status === 'fulfilled')) return;
@@ -37,18 +37,29 @@ export async function writeRetiredNote(
 
 /**
  * Reads the note about a session file: on every mount, as each of them may have been away when it was written; undefined where
- * there is none. Never rejects.
+ * there is none.
+ *
+ * @throws StormlampError `ERR_ACCESS_DENIED`, NodeJS.ErrnoException when a note cannot be read of a mount that can: that is not the
+ * same as no note.
  */
 export async function findRetiredNote(mirrored: MirroredMounts, name: string): Promise<Buffer | undefined> {
   const notes = await Promise.all(
-    mirrored.readable().map((mount) => readNote(mount, name).catch(() => undefined)),
+    mirrored.readable().map(async (mount) => {
+      const path = pathOf(mount, name);
+      try {
+        return await reopened(() => readNote(mount, path));
+      } catch (error) {
+        if (mount.readable) throw await explainRefusal(mount, path, error);
+        return undefined;
+      }
+    }),
   );
   return notes.find((note) => note !== undefined);
 }
 
-function readNote(mount: Mount, name: string): Promise<Buffer | undefined> {
+function readNote(mount: Mount, path: string): Promise<Buffer | undefined> {
   return mount.run('Looking whether the session was replaced', async () => {
-    const file = await unlessMissing(open(pathOf(mount, name), 'r'));
+    const file = await unlessMissing(open(path, 'r'));
     if (file === undefined) return undefined;
     try {
       const length = MAX_RETIRED_NOTE_BYTES + 1;

@@ -1,6 +1,7 @@
 /** Compares what PHP is configured with to what Node is, and lets both read what the other wrote. */
 import { randomBytes } from 'node:crypto';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
+import { lookAtMounts } from '../../files/look-at-mounts.js';
 import { createSessionStore } from '../../session/create-session-store.js';
 import { sessionOptionsFromPhp } from '../../session/php-session-options.js';
 import { parsePhpInfo } from '../../session/php-settings.js';
@@ -44,15 +45,25 @@ export async function checkPhp(
     return checks.list;
   }
   const ours = resolveStoreOptions(given);
-  const isSame = compareSettings(checks, php.program, info.stdout, ours);
-  if (isSame) await roundTrip(checks, php, given, signal);
-  else
-    checks.skip(
-      php.program,
-      'round trip of a session',
-      'PHP keeps its sessions elsewhere or in another form',
-    );
+  const reason = compareSettings(checks, php.program, info.stdout, ours)
+    ? await reasonToStoreNothing(ours)
+    : 'PHP keeps its sessions elsewhere or in another form';
+  if (reason === undefined) await roundTrip(checks, php, given, signal);
+  else checks.skip(php.program, 'round trip of a session', reason);
   return checks.list;
+}
+
+/** A store that is opened for the first time marks its mounts, which is not for somebody to do who only looks. */
+async function reasonToStoreNothing(store: StoreOptions): Promise<string | undefined> {
+  if (store.kind !== 'files') return undefined;
+  const { mounts, operationTimeoutMs } = store.options;
+  try {
+    const { marked } = await lookAtMounts(mounts, 'sessions.mounts', operationTimeoutMs);
+    return marked ? undefined : 'no service has opened the mounts yet, which marks them; start it first';
+  } catch (error) {
+    if (isStormlampError(error)) return error.message;
+    throw error;
+  }
 }
 
 /** Compares PHP's settings with ours; whether a session of one can be found and read by the other. */

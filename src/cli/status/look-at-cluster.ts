@@ -3,10 +3,10 @@ import { systemClock } from '../../common/clock.js';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
 import type { JournalKind } from '../../failover/failover-journal.js';
 import { createFailoverManager } from '../../failover/failover-manager.js';
+import { lookAtMounts } from '../../files/look-at-mounts.js';
 import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
 import type { MysqlCluster } from '../../mysql/mysql-cluster.js';
 import { type ObservedCluster, observeMysqlCluster } from '../../mysql/observe-mysql-cluster.js';
-import { openFileSessionStore } from '../../session/open-file-session-store.js';
 import { SessionNodes } from '../../session/session-nodes.js';
 import { resolveStoreOptions } from '../../session/store-options.js';
 import { type NodeDescription, roleOf } from '../../topology/node-description.js';
@@ -120,19 +120,17 @@ export function describeDatabase(
 export async function lookAtSessions(given: SessionOptions): Promise<SessionsReport> {
   const resolved = resolveStoreOptions(given);
   if (resolved.kind === 'files') {
-    const store = await openFileSessionStore(resolved.options);
-    try {
-      const places = store.status().map(({ mount, health }) => ({
-        ...NO_NUMBERS,
-        node: mount,
-        up: health.phase !== 'down',
-        standing: 'why' in health ? `${health.phase}: ${health.why}` : health.phase,
-        error: 'error' in health ? describeError(health.error) : null,
-      }));
-      return { kind: 'files', copies: places.length, places };
-    } finally {
-      await store.close();
-    }
+    // Nor is this one: it would mark mounts that nobody has opened yet, whatever is mounted there.
+    const { mounts, operationTimeoutMs } = resolved.options;
+    const seen = await lookAtMounts(mounts, 'sessions.mounts', operationTimeoutMs);
+    const places = seen.mounts.map(({ mount, health }) => ({
+      ...NO_NUMBERS,
+      node: mount,
+      up: health.phase !== 'down',
+      standing: 'why' in health ? `${health.phase}: ${health.why}` : health.phase,
+      error: 'error' in health ? describeError(health.error) : null,
+    }));
+    return { kind: 'files', copies: places.length, places };
   }
   // Not a whole store: that one would set about mending what it finds.
   const ignore = (): void => undefined;

@@ -139,7 +139,7 @@ class FileKeeper extends SafeEmitter<TopologyFileEvents> implements TopologyFile
     if (isOurs && !isNew && ageMs >= 0 && ageMs < validForMs / 3) return;
     const context = { cluster, writer: this.#id, epoch: state.epoch, at, validForMs, before };
     const document = nextDocument(view, context);
-    await replaceFile(file, writeDocument(document, format), mode);
+    await replaceFile(file, writeDocument(document, format), { mode });
     this.#view = view;
     this.document = document;
     this.publish('file-written', document);

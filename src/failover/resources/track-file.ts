@@ -21,7 +21,7 @@ export function keepalivedTrackFile(options: TrackFileOptions): LeasedResource {
   rejectUnknownOptions('trackFile', options, ['file', 'weight']);
   const file = readString('trackFile.file', options.file, '');
   const weight = readNumber('trackFile.weight', options.weight, 100, { min: 1, max: 254, integer: true });
-  const write = (value: number): Promise<void> => replaceFile(file, `${value}\n`, 0o644);
+  const write = (value: number): Promise<void> => replaceFile(file, `${value}\n`, { mode: 0o644 });
   return {
     // A weight of a former life must not stay.
     check: () => write(0),

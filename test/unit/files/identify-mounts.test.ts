@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MirroredMounts } from '../../../src/files/mirrored-mounts.js';
-import { markPath, newMarks, parseMark, writeMark } from '../../../src/files/mount-mark.js';
+import { type MountMark, markPath, newMarks, parseMark } from '../../../src/files/mount-mark.js';
 import { createFile } from '../../../src/files/replace-file.js';
 
 let root: string;
@@ -43,6 +43,11 @@ async function open(mounts: readonly string[]): Promise<MirroredMounts> {
   return mirrored;
 }
 
+function mark(mount: string, as: MountMark): void {
+  mkdirSync(join(mount, '.stormlamp'));
+  writeFileSync(markPath(mount), JSON.stringify({ version: 1, ...as }));
+}
+
 const markOf = (mount: string) => parseMark(readFileSync(markPath(mount), 'utf8'));
 const phases = (mirrored: MirroredMounts): string[] => mirrored.status().map(({ health }) => health.phase);
 
@@ -68,12 +73,11 @@ test('a mount that somebody is just marking is waited for', async () => {
   const mounts = newFolders('a', 'b');
   const [first, second] = newMarks(2);
   if (first === undefined || second === undefined) throw new Error('two marks were asked for');
-  await writeMark(mounts[0] ?? '', first);
+  mark(mounts[0] ?? '', first);
   const opening = open(mounts);
   // Fewer turns than it looks: it cannot have given up, however slow the machine is.
   for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
-  mkdirSync(join(mounts[1] ?? '', '.stormlamp'));
-  writeFileSync(markPath(mounts[1] ?? ''), JSON.stringify({ version: 1, ...second }));
+  mark(mounts[1] ?? '', second);
   expect(phases(await opening)).toEqual(['healthy', 'healthy']);
 });
 
