@@ -121,6 +121,7 @@ function isChannel(value: unknown): value is ReplicationChannel {
     (lagMs === null || isCount(lagMs)) &&
     isCount(delayMs) &&
     typeof error === 'string' &&
+    (value['autoPosition'] === undefined || typeof value['autoPosition'] === 'boolean') &&
     (value['reception'] === undefined || isReception(value['reception']))
   );
 }

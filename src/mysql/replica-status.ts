@@ -38,8 +38,14 @@ function channelOf(row: StatusRow, flavor: Flavor): ReplicationChannel {
     lagMs: io === 'yes' && sql ? lagOf(seconds) : null,
     delayMs: countOf(row['SQL_Delay']) * 1_000,
     error: textOf(row['Last_SQL_Error']) || textOf(row['Last_IO_Error']),
+    ...(asksForAll(row) ? { autoPosition: true } : {}),
     reception: receptionOf(row),
   };
+}
+
+/** Whether a replica of MySQL asks for all that it lacks, and takes it from every server. MariaDB has no such column. */
+function asksForAll(row: StatusRow): boolean {
+  return countOf(row['Auto_Position']) === 1 && textOf(row['Replicate_Ignore_Server_Ids']) === '';
 }
 
 /** MariaDB counts heartbeats here; MySQL does so in performance_schema only. */

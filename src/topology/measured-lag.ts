@@ -156,6 +156,8 @@ function isSeenToLive(
 /** What of `wanted` the replica must get, when the primary had `base` at the first look. */
 function expectedOf(facts: ServerFacts, wanted: GtidPosition, base: GtidPosition | undefined): GtidPosition {
   if (base === undefined) return wanted;
+  if (facts.channels.length > 0 && facts.channels.every(({ autoPosition }) => autoPosition === true))
+    return wanted;
   const news = withoutCommon(wanted, base);
   // A position of MariaDB does not tell what is old in a domain: only whole domains may be missing for good.
   return wanted.flavor === 'mysql' ? news : withoutForeign(facts, wanted, news);

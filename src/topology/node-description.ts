@@ -45,6 +45,8 @@ export interface ReplicationChannel {
   readonly delayMs: number;
   /** Last error of either thread, '' when there is none. */
   readonly error: string;
+  /** Whether it asks its source for everything that it lacks (`SOURCE_AUTO_POSITION` of MySQL), so that nothing stays missing. */
+  readonly autoPosition?: boolean | undefined;
   /** What the receiving thread shows of its source; undefined where the server does not tell. */
   readonly reception?: Reception | undefined;
 }

@@ -64,14 +64,31 @@ const sourceRow: StatusRow = {
   Source_UUID: '3e11fa47-71ca-11e1-9e33-c80aa9429562',
   SQL_Delay: 0,
   SQL_Remaining_Delay: null,
-  Auto_Position: 1,
+  Auto_Position: 0,
   Channel_Name: '',
 };
 
 export const REPLICA_STATUS_CASES: readonly ReplicaStatusCase[] = [
   { name: 'a server that replicates from nobody', flavor: 'mysql', rows: [], channels: [] },
   { name: 'MySQL 5.7', flavor: 'mysql', rows: [{ ...masterRow, Channel_Name: '' }], channels: [healthy] },
-  { name: 'MySQL 8.0.22 to 9.7', flavor: 'mysql', rows: [sourceRow], channels: [healthy] },
+  {
+    name: 'MySQL 8.0.22 to 9.7',
+    flavor: 'mysql',
+    rows: [sourceRow],
+    channels: [healthy],
+  },
+  {
+    name: 'MySQL that asks for all that it lacks',
+    flavor: 'mysql',
+    rows: [{ ...sourceRow, Auto_Position: 1, Replicate_Ignore_Server_Ids: '' }],
+    channels: [{ ...healthy, autoPosition: true }],
+  },
+  {
+    name: '... but leaves out what a server wrote',
+    flavor: 'mysql',
+    rows: [{ ...sourceRow, Auto_Position: 1, Replicate_Ignore_Server_Ids: '7' }],
+    channels: [healthy],
+  },
   { name: 'MariaDB 10.4, SHOW SLAVE STATUS', flavor: 'mariadb', rows: [masterRow], channels: [healthy] },
   {
     name: 'MariaDB 10.5 to 10.11, all connections',

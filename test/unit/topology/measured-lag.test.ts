@@ -136,6 +136,29 @@ describe('as reported, but at least as compared', () => {
       expect(lagAt(seen('compared', rounds), 1_000)).toBe(0);
     });
 
+    test('is as late as the first look once it lives, where it asks for all that it lacks', () => {
+      const asking = (position: string, count: number): Finding =>
+        slave(
+          'b',
+          'a',
+          {
+            lagMs: 0,
+            autoPosition: true,
+            reception: { position, heartbeats: 0, heartbeatMs: 30_000, errno: 0 },
+          },
+          { gtid: gtids({ a: count }) },
+        );
+      const rounds = [
+        [0, { a: a(10), b: asking('1', 7) }],
+        [1_000, { a: a(10), b: asking('2', 8) }],
+        // Cut off amid what it was getting, while nobody writes.
+        [3_000, { a: a(10), b: asking('2', 8) }],
+      ] as const;
+      expect(lagAt(seen('compared', rounds.slice(0, 1)), 0)).toBeNull();
+      expect(lagAt(seen('compared', rounds), 3_000)).toBe(3_000);
+      expect(lagAt(seen('compared', [...rounds, [4_000, { b: asking('3', 10) }]]), 4_000)).toBe(0);
+    });
+
     test('does not live because the server between hears something', () => {
       const between = (position: string): Finding =>
         slave(
