@@ -102,7 +102,8 @@ function recordOf(
   const node = before.lagRule === undefined ? undefined : nodes.find(({ id }) => id === primary);
   if (node?.state !== 'up') return known;
   const isOld = known?.node === node.id && known.looks.at(-1)?.at === node.seenAt;
-  return isOld ? known : recordLook(known, node.id, node.facts, node.seenAt);
+  const isReturn = before.nodes.some(({ id, state }) => id === node.id && state === 'down');
+  return isOld ? known : recordLook(known, node.id, node.facts, node.seenAt, isReturn);
 }
 
 /** The node with the lag that this process measured itself, where it does. */

@@ -28,6 +28,11 @@ export type LagRule = 'reported' | 'compared' | 'gtid' | 'heartbeat';
 interface PrimaryLook {
   /** When the look began, monotonic milliseconds: everything that was committed before is in the position. */
   readonly at: number;
+  /**
+   * What it shows for the first time may be as old as this. After a time in which the primary could not be reached that is the
+   * look before; else `at`, for that is within an interval.
+   */
+  readonly since: number;
   /** What it had. */
   readonly position: GtidPosition | undefined;
   /** The heartbeat that it had, by its own clock in milliseconds. */
@@ -58,18 +63,20 @@ const LOOKS_LIMIT = 64;
 /** A heartbeat that stands still for this long is not written any more, milliseconds. */
 const DEAD_BEAT_MS = 5_000;
 
-/** The record after one more look at the primary. */
+/** The record after one more look at the primary; `isReturn` when it could not be reached the last time. */
 export function recordLook(
   record: PrimaryRecord | undefined,
   node: NodeId,
   facts: ServerFacts,
   at: number,
+  isReturn: boolean,
 ): PrimaryRecord {
   const { serverId } = facts;
   const known = record?.node === node && record.serverId === serverId ? record : undefined;
   const position = committedPosition(facts);
   const look: PrimaryLook = {
     at,
+    since: isReturn ? (known?.looks.at(-1)?.at ?? at) : at,
     position: position === undefined || position.text === '' ? undefined : position,
     beat: facts.heartbeats?.[serverId],
   };
@@ -116,8 +123,18 @@ function atLeastCompared(replica: UpNode, record: PrimaryRecord | undefined): La
   if (record === undefined || reported.ms === null) return reported;
   const lack = lackOf(replica, record);
   if (lack === 'unknown') return { ms: null, at: seenAt };
-  const isOlder = lack !== undefined && lack.at < reported.at - reported.ms;
-  return isOlder ? { ms: seenAt - lack.at, at: seenAt } : reported;
+  const since = Math.min(lack?.since ?? seenAt, uncomparedSince(replica, record));
+  return since < reported.at - reported.ms ? { ms: seenAt - since, at: seenAt } : reported;
+}
+
+/**
+ * Up to when a replica is known to have kept up, where it was last looked at before the primary came back: what it reports of
+ * itself, perhaps just connected again, cannot be compared with anything newer yet. `Infinity` where it can.
+ */
+function uncomparedSince({ seenAt, heardAt, upstream }: UpNode, { node, looks }: PrimaryRecord): number {
+  const back = looks.find(({ at, since }) => since < at && at > seenAt);
+  if (back === undefined) return Number.POSITIVE_INFINITY;
+  return upstream?.[0] === node ? Math.max(back.since, heardAt ?? back.since) : back.since;
 }
 
 /**

@@ -78,15 +78,18 @@ function wasMadeWritable(
   return !facts.readOnly && was !== undefined && (was.facts.readOnly || was.madeWritable === true);
 }
 
-/** When a source was last heard of: whatever a receiving thread shows anew comes from there. */
+/** When a source was last heard of: whatever a receiving thread that stays connected shows anew comes from there. */
 function heardAtAfter(
   was: Extract<NodeDescription, { state: 'up' }> | undefined,
   { channels }: ServerFacts,
   at: number,
 ): number | undefined {
-  const hasNews = channels.some(({ reception }, index) => {
-    const before = was?.facts.channels[index]?.reception;
+  const hasNews = channels.some(({ reception, io }, index) => {
+    const channel = was?.facts.channels[index];
+    const before = channel?.reception;
     if (reception === undefined || before === undefined) return false;
+    // A thread that has just connected may have all that it missed still before it.
+    if (io !== 'yes' || channel?.io !== 'yes') return false;
     return reception.position !== before.position || reception.heartbeats !== before.heartbeats;
   });
   return hasNews ? at : was?.heardAt;

@@ -218,6 +218,63 @@ describe('as reported, but at least as compared', () => {
     });
   });
 
+  describe('a primary that could not be reached for a while', () => {
+    const heard = (position: string, count: number, io: 'yes' | 'connecting' = 'yes'): Finding =>
+      slave(
+        'b',
+        'a',
+        {
+          io,
+          lagMs: io === 'yes' ? 0 : null,
+          reception: { position, heartbeats: 0, heartbeatMs: 30_000, errno: 0 },
+        },
+        { gtid: gtids({ a: count }) },
+      );
+    const away = [
+      [0, { a: a(1), b: heard('1', 1) }],
+      [1_000, { a: a(1), b: heard('1', 1) }],
+      [2_000, { a: 'refused', b: heard('1', 1, 'connecting') }],
+    ] as const;
+
+    test('may have been written to all the time: what a replica lacks then is as old', () => {
+      const back = [...away, [9_000, { a: a(9), b: heard('2', 1) }]] as const;
+      expect(lagAt(seen('compared', back), 9_000)).toBe(8_000);
+      expect(lagAt(seen('compared', [...back, [9_500, { b: heard('3', 9) }]]), 9_500)).toBe(0);
+      // What it shows at the next look is no older than that look.
+      const later = [...back, [10_000, { a: a(10), b: heard('3', 9) }]] as const;
+      expect(lagAt(seen('compared', [...later, [10_500, { b: heard('3', 9) }]]), 10_500)).toBe(500);
+    });
+
+    test('a replica that was looked at before it came back, and had just connected again, is not believed', () => {
+      const before = [...away, [8_900, { b: heard('2', 1) }], [9_000, { a: a(9) }]] as const;
+      expect(lagAt(seen('compared', before), 9_000)).toBe(8_000);
+      const withoutGtids = before.map(
+        ([at, round]) =>
+          [
+            at,
+            Object.fromEntries(
+              Object.entries(round).map(([node, finding]: [string, Finding]) => [
+                node,
+                typeof finding === 'string' ? finding : { ...finding, gtid: '' },
+              ]),
+            ),
+          ] as const,
+      );
+      expect(lagAt(seen('compared', withoutGtids), 9_000)).toBe(8_000);
+    });
+
+    test('one that went on to hear of it is', () => {
+      const hears = [
+        [0, { a: a(1), b: heard('1', 1) }],
+        [1_000, { a: a(1), b: heard('1', 1) }],
+        [2_000, { a: 'refused', b: heard('2', 2) }],
+        [8_900, { b: heard('3', 9) }],
+        [9_000, { a: a(9) }],
+      ] as const;
+      expect(lagAt(seen('compared', hears), 9_000)).toBe(100);
+    });
+  });
+
   test('without GTIDs, and on MariaDB without a log, no more is claimed than is certain', () => {
     expect(
       lagAt(
