@@ -6,11 +6,13 @@ import type { ChangeResult } from '../failover/change/change-control.js';
 import type { FailoverPlan } from '../failover/plan/failover-plan.js';
 import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from './cluster-config.js';
 import type { Command, CommandContext } from './command.js';
+import { type FailoverAction, readFailoverCall } from './failover-call.js';
 
 const HELP = `Usage: stormlamp failover <action> [options]
 
   preflight             whether the servers allow what may have to be done
-  plan [failover]       what a switchover, or a failover, would do now: every statement; changes nothing
+  plan [switchover|failover]
+                        what a switchover, or a failover, would do now: every statement; changes nothing
   switchover            make another node the primary; nothing acknowledged is lost
   failover              make another node the primary because the primary is dead
   rejoin <node>         make a node that came back a replica of the primary
@@ -45,11 +47,8 @@ export const failoverCommand: Command = {
     ...CONFIG_OPTION,
   },
   async run(context) {
-    const [action = '', word] = context.words;
-    const run = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-    if (run === undefined) {
-      throw invalidOption('failover <action>', `one of ${Object.keys(ACTIONS).join(', ')}`, action);
-    }
+    const { action, word } = readFailoverCall(context.words, Object.keys(context.values));
+    if (action === 'history') countOf(context);
     const { options, source } = await findClusterConfig(textOf(context, 'config'));
     const { mysql, failover } = options;
     if (mysql === undefined) {
@@ -67,7 +66,7 @@ export const failoverCommand: Command = {
       failover: { ...failover, mode: 'approve', automatic: false, hooks: { ...failover?.hooks, approve } },
     });
     try {
-      return await run(cluster, context, word);
+      return await ACTIONS[action](cluster, context, word);
     } finally {
       await cluster.close();
     }
@@ -75,7 +74,7 @@ export const failoverCommand: Command = {
 };
 
 const ACTIONS: Readonly<
-  Record<string, (cluster: Cluster, context: CommandContext, word: string | undefined) => Promise<number>>
+  Record<FailoverAction, (cluster: Cluster, context: CommandContext, word: string) => Promise<number>>
 > = {
   async preflight(cluster, context) {
     const report = await cluster.failover.preflight();
@@ -111,16 +110,11 @@ const ACTIONS: Readonly<
     );
   },
   async rejoin(cluster, context, word) {
-    if (word === undefined)
-      throw invalidOption('failover rejoin <node>', 'the name of a node, as host:port', word);
     followSteps(cluster, context);
     return ended(await cluster.failover.rejoin(word), context);
   },
   async history(cluster, context) {
-    const count = Number(textOf(context, 'count') ?? 20);
-    if (!Number.isInteger(count) || count < 1)
-      throw invalidOption('--count', 'a whole number of at least 1', count);
-    const records = await cluster.failover.history(count);
+    const records = await cluster.failover.history(countOf(context));
     for (const { at, kind, message } of records) {
       context.say(`${new Date(at).toISOString()}  ${kind.padEnd(18)} ${message}`);
     }
@@ -128,6 +122,13 @@ const ACTIONS: Readonly<
     return 0;
   },
 };
+
+function countOf(context: CommandContext): number {
+  const text = textOf(context, 'count') ?? '20';
+  const count = /^\d+$/.test(text) ? Number(text) : 0;
+  if (count >= 1) return count;
+  throw invalidOption('--count', 'a whole number of at least 1', text);
+}
 
 function showPlan(plan: FailoverPlan, { say }: CommandContext): void {
   say(`${plan.kind} from ${plan.from ?? 'nobody'} to ${plan.to}, epoch ${plan.epoch}`);

@@ -49,7 +49,10 @@ export const serversCommand: Command = {
   run(context) {
     const [action, ...names] = context.words;
     if (action === 'install') return install(context, wanted(context, names));
-    if (action === 'list') return list(context);
+    if (action === 'list') {
+      if (names.length > 0) throw invalidOption('servers list <argument>', 'left out', names[0]);
+      return list(context);
+    }
     throw invalidOption('servers <action>', "'install' or 'list'", action);
   },
 };

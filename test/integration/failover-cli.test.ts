@@ -53,6 +53,10 @@ test('preflight, plan, switchover, history: one document each', { timeout: 180_0
 });
 
 test('a word that is none', async () => {
+  expect(await run('switchover', servers.replicas[0]?.id ?? '')).toMatchObject({
+    code: 2,
+    answer: { ok: false, error: { code: 'ERR_INVALID_OPTION', message: expect.stringContaining('--to') } },
+  });
   expect(await run('promote')).toMatchObject({
     code: 2,
     answer: { ok: false, error: { code: 'ERR_INVALID_OPTION' } },

@@ -7,7 +7,7 @@ import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config
 import type { Command, CommandContext } from '../command.js';
 import { cut, setTable } from '../text-table.js';
 import { readSessionCopies } from './session-copies.js';
-import { jsonOf, variablesOf } from './session-text.js';
+import { documentOf, variablesOf } from './session-text.js';
 
 const HELP = `Usage: stormlamp session get <id> [options]
        stormlamp session decode [file] [options]
@@ -82,7 +82,7 @@ async function get(context: CommandContext, id: string | undefined): Promise<num
 async function decode(context: CommandContext, file: string | undefined): Promise<number> {
   const handler = readChoice('--handler', context.values['handler'], SESSION_HANDLERS, 'php');
   const bytes = await readInput(file);
-  const data = jsonOf(variablesOf(bytes, handler)) as Record<string, unknown>;
+  const data = variablesOf(documentOf(bytes, handler));
   showVariables(context, data);
   context.result({ ok: true, handler, bytes: bytes.length, data });
   return 0;

@@ -2,19 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
+import type { SessionDocument } from '../../php/index.js';
 import { sessionFileName } from '../../session/file-save-path.js';
 import { assertSessionId } from '../../session/session-id.js';
 import { sessionDataKey, sessionPlacement } from '../../session/session-keys.js';
 import { SessionNodes } from '../../session/session-nodes.js';
 import { sessionBytes } from '../../session/session-values.js';
 import { type AnySessionOptions, resolveStoreOptions } from '../../session/store-options.js';
-import {
-  differencesOf,
-  jsonOf,
-  type VariableDifference,
-  type Variables,
-  variablesOf,
-} from './session-text.js';
+import { differencesOf, documentOf, type VariableDifference, variablesOf } from './session-text.js';
 
 /** One copy. */
 export interface SessionCopyReport {
@@ -67,12 +62,12 @@ export async function readSessionCopies(given: AnySessionOptions, id: string): P
           ),
         )
       : await fromMemcached(resolved.options, id);
-  const variables: Record<string, Variables> = {};
+  const documents: Record<string, SessionDocument> = {};
   const copies = raw.map(({ node, bytes, error }): SessionCopyReport => {
     if (error !== undefined) return { node, state: 'unreachable', bytes: null, error: describeError(error) };
     if (bytes === null) return { node, state: 'missing', bytes: null, error: null };
     try {
-      variables[node] = variablesOf(bytes, options.serialize);
+      documents[node] = documentOf(bytes, options.serialize);
       return { node, state: 'held', bytes: bytes.length, error: null };
     } catch (cause) {
       if (!isStormlampError(cause)) throw cause;
@@ -83,14 +78,14 @@ export async function readSessionCopies(given: AnySessionOptions, id: string): P
   const same = raw.every(
     ({ bytes, error }) => error === undefined && bytes !== null && first?.bytes?.equals(bytes) === true,
   );
-  const shown = Object.values(variables)[0];
+  const shown = Object.values(documents)[0];
   return {
     ok: same && copies.every(({ state }) => state === 'held'),
     id,
     copies,
     same,
-    data: shown === undefined ? null : jsonOf(shown),
-    differences: differencesOf(variables),
+    data: shown === undefined ? null : variablesOf(shown),
+    differences: differencesOf(documents),
   };
 }
 
