@@ -59,6 +59,13 @@ export function standingWarnings(
         `${node.id} has transactions that the primary ${head?.id} lacks (${shortened(errant)}); it goes on following, but its data may differ. Look at them in its binary log, then write the same on the primary or rebuild ${node.id}.`,
       );
     }
+    const stopped = standingChannel(node, nodes);
+    if (stopped !== undefined) {
+      warn(
+        'replication-stopped',
+        `${node.id} ${stopped}; its data grows old. The cause is in \`SHOW ${node.facts.flavor === 'mysql' ? 'REPLICA' : 'SLAVE'} STATUS\` there: mend it and start replication again, or rebuild ${node.id}.`,
+      );
+    }
     if (node.id === resting) {
       warn(
         'read-only-primary',
@@ -73,15 +80,21 @@ export function standingWarnings(
     }
     if (
       node.role === 'unknown' &&
-      !readOnly &&
       replicationVisible &&
+      node.facts.group === undefined &&
       !nodes.some((other) => other !== node && isSameServer(other, node)) &&
       !about.some((warning) => warning.node === node.id)
     ) {
-      warn(
-        'stray-node',
-        `${node.id} is writable, has no source and no replica follows it; it is not used. If it was promoted, let the replicas follow it or configure it as primary; if not, make it a replica again.`,
-      );
+      if (readOnly)
+        warn(
+          'no-source',
+          `${node.id} is read-only and has no source: nothing that is written reaches it, and it is not used. Make it a replica of the primary again, or take it out of the configuration.`,
+        );
+      else
+        warn(
+          'stray-node',
+          `${node.id} is writable, has no source and no replica follows it; it is not used. If it was promoted, let the replicas follow it or configure it as primary; if not, make it a replica again.`,
+        );
     }
     if (node.blind !== undefined) {
       warn(
@@ -102,6 +115,28 @@ function errantOf(node: Extract<NodeDescription, { state: 'up' }>, head: NodeDes
   const isKnown =
     node.facts.group === undefined && head.facts.group === undefined && head.blind === undefined;
   return isBelow && isKnown ? errantTransactions(node.facts, head.facts) : '';
+}
+
+/**
+ * What stands still on a replica, without the server's own words for it: those may quote the values of a statement. A thread that
+ * only waits for a source which is down is well.
+ */
+function standingChannel(
+  node: Extract<NodeDescription, { state: 'up' }>,
+  nodes: readonly NodeDescription[],
+): string | undefined {
+  if (node.role !== 'replica' || node.blind !== undefined || node.facts.group !== undefined) return undefined;
+  for (const { name, io, sql, error, reception } of node.facts.channels) {
+    const of = name === '' ? '' : ` of the channel '${name}'`;
+    const source = nodes.find(({ id }) => id === node.upstream?.[0]);
+    if (!sql && io === 'no') return `does not replicate: its threads${of} are stopped`;
+    if (!sql) return `does not apply what its source writes: its SQL thread${of} is stopped`;
+    if (io === 'no') return `gets nothing from its source: its IO thread${of} is stopped`;
+    const isRefused = error !== '' || (reception?.errno ?? 0) !== 0;
+    if (io === 'connecting' && isRefused && source?.state === 'up')
+      return `cannot connect to its source${of}, which lives`;
+  }
+  return undefined;
 }
 
 /** Sets of transactions may be long; who looks at them asks the server. */

@@ -29,6 +29,10 @@ export type TopologyWarningCode =
   | 'blind-monitor'
   /** A replica has transactions that its primary lacks, and goes on following. */
   | 'errant-transactions'
+  /** A replica does not apply, or not get, what its source writes. */
+  | 'replication-stopped'
+  /** A read-only server that has no source: nothing keeps its data up to date, and it is not used. */
+  | 'no-source'
   /** The options name a node that is not known, or not yet. */
   | 'unknown-node';
 

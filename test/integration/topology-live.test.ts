@@ -317,6 +317,14 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
     await eventually('no warning', () => warnings().length === 0);
   });
 
+  test('a replica that applies nothing is told until it goes on', async () => {
+    const word = flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
+    await second.query(`STOP ${word} SQL_THREAD`);
+    await eventually('the warning', () => warnings().includes(`replication-stopped ${second.id}`));
+    await second.query(`START ${word} SQL_THREAD`);
+    await eventually('no warning', () => warnings().length === 0);
+  });
+
   test('a read-only primary takes no writes until it is writable again', async () => {
     await first.query('SET GLOBAL read_only = 1');
     expect(await looksUntil('no writer', first, () => writer() === 'no-primary')).toBeLessThanOrEqual(2);

@@ -91,7 +91,7 @@ function judgeReplica(checks: Checks, { node, facts, variables }: DatabaseFacts)
     expected: 'ON, or it cannot become the primary of others',
     fix: `set \`log_slave_updates\` in the [mysqld] section of ${node} and restart it`,
   });
-  for (const { name, io, sql, error, lagMs } of facts.channels) {
+  for (const { name, io, sql, error, lagMs, delayMs } of facts.channels) {
     const channel = name === '' ? 'replication' : `replication channel ${name}`;
     checks.expect(io === 'yes' && sql, 'failed', node, channel, {
       found:
@@ -100,6 +100,31 @@ function judgeReplica(checks: Checks, { node, facts, variables }: DatabaseFacts)
           : `receiving: ${io}, applying: ${sql ? 'yes' : 'no'}${error === '' ? '' : `, ${error}`}`,
       expected: 'both threads run',
       fix: `mend what it says, then run \`START ${facts.flavor === 'mysql' ? 'REPLICA' : 'SLAVE'}\` on ${node}`,
+    });
+    if (delayMs > 0)
+      checks.bad('warning', node, `delay of ${channel}`, {
+        found: `${delayMs} ms on purpose`,
+        expected: 'none: it serves no read that asks for less, and cannot take over at once',
+        fix: `set ${facts.flavor === 'mysql' ? 'SOURCE_DELAY' : 'MASTER_DELAY'}=0 on ${node}, or list it for backups only`,
+      });
+  }
+}
+
+/** Who has no source although it is no primary: what is written elsewhere never reaches it. */
+function judgeSources(checks: Checks, servers: readonly DatabaseFacts[], { primaries }: DatabaseNeeds): void {
+  const isFollowed = (id: number): boolean =>
+    servers.some(({ facts }) => facts.channels.some(({ sourceServerId }) => sourceServerId === id));
+  for (const { node, facts } of servers) {
+    const isHead =
+      facts.group !== undefined ||
+      primaries.includes(node) ||
+      isFollowed(facts.serverId) ||
+      servers.length === 1;
+    if (isHead || facts.channels.length > 0 || !facts.replicationVisible) continue;
+    checks.bad('failed', node, 'source of the replica', {
+      found: `none, and it ${facts.readOnly ? 'is read-only: it stands still' : 'takes writes: a second primary'}`,
+      expected: 'the primary, or a server that follows it',
+      fix: `let ${node} replicate from the primary, or take it out of the configuration`,
     });
   }
 }
@@ -125,11 +150,8 @@ function judgeErrant(checks: Checks, servers: readonly DatabaseFacts[]): void {
   }
 }
 
-function judgeTogether(
-  checks: Checks,
-  servers: readonly DatabaseFacts[],
-  { primaries }: DatabaseNeeds,
-): void {
+function judgeTogether(checks: Checks, servers: readonly DatabaseFacts[], needs: DatabaseNeeds): void {
+  const { primaries } = needs;
   for (const { node, facts } of servers) {
     const twins = servers
       .filter((other) => other.facts.serverId === facts.serverId)
@@ -149,13 +171,15 @@ function judgeTogether(
       expected: 'to be the primary',
       fix: 'name the present primary in `mysql.primary`; the roles that are seen are used all the same',
     });
-    const writable = facts.channels.length > 0 || !facts.readOnly;
-    checks.expect(writable, 'failed', node, 'writes on the primary', {
-      found: writable ? 'allowed' : 'refused: read_only is ON',
+    // A replica refuses them by right.
+    if (facts.channels.length > 0) continue;
+    checks.expect(!facts.readOnly, 'failed', node, 'writes on the primary', {
+      found: !facts.readOnly ? 'allowed' : 'refused: read_only is ON',
       expected: 'read_only=OFF',
       fix: `run \`SET GLOBAL read_only=0\` on ${node} if it really is the primary`,
     });
   }
+  judgeSources(checks, servers, needs);
   judgeErrant(checks, servers);
   if (servers.length === 0) return;
   const flavors = new Set(servers.map(({ facts }) => facts.flavor));

@@ -321,7 +321,13 @@ export const topologyCases: readonly TopologyCase[] = [
     name: 'an orphan replica (read-only, no source, no follower) has no role',
     nodes: three,
     rounds: [
-      { see: { ...healthy, c: master('c', { readOnly: true }) }, writer: 'a', roles: { c: 'unknown' } },
+      {
+        see: { ...healthy, c: master('c', { readOnly: true }) },
+        writer: 'a',
+        roles: { c: 'unknown' },
+        warnings: ['no-source c'],
+      },
+      { see: healthy, writer: 'a', warnings: [] },
     ],
   },
   {
@@ -361,7 +367,7 @@ export const topologyCases: readonly TopologyCase[] = [
         writer: ['a', 'b'],
         epoch: 2,
       },
-      { see: { a: master('a', { readOnly: true }) }, writer: 'b', warnings: [], epoch: 2 },
+      { see: { a: master('a', { readOnly: true }) }, writer: 'b', warnings: ['no-source a'], epoch: 2 },
     ],
   },
   {
@@ -894,6 +900,26 @@ export const topologyCases: readonly TopologyCase[] = [
         writer: 'b',
         warnings: [],
       },
+    ],
+  },
+  {
+    name: 'a replica whose threads stand still is told, and one that waits for a source that is down is not',
+    nodes: three,
+    rounds: [
+      {
+        see: {
+          ...healthy,
+          b: slave('b', 'a', { sql: false, lagMs: null, error: "Duplicate entry 'x' for key" }),
+          c: slave('c', 'a', { io: 'no', lagMs: null }),
+        },
+        writer: 'a',
+        roles: { b: 'replica', c: 'replica' },
+        warnings: ['replication-stopped b', 'replication-stopped c'],
+      },
+      // Who cannot connect although the source lives was given a wrong account or address.
+      { see: { b: slave('b', 'a'), c: orphan('c', 'a') }, writer: 'a', warnings: ['replication-stopped c'] },
+      { see: { a: 'refused', b: orphan('b', 'a') }, writer: 'nobody', warnings: [] },
+      { see: healthy, writer: 'a', warnings: [] },
     ],
   },
 ];

@@ -125,3 +125,25 @@ test('transactions that a replica wrote itself are a warning that names them and
   ]);
   expect(troubles(servers[0] as DatabaseFacts, server('db3', below))).toEqual([]);
 });
+
+test('a server without a source that is no primary is a failure, and one that is delayed on purpose a warning', () => {
+  const none = { channels: [] };
+  expect(troubles(server('db1'), server('db2', none))).toEqual(['failed db2: source of the replica']);
+  expect(troubles(server('db1'), server('db2', { ...none, readOnly: false }))).toEqual([
+    'failed db2: source of the replica',
+  ]);
+  const late = { channels: [{ ...CHANNEL, delayMs: 3_600_000, lagMs: 15_000 }] };
+  expect(troubles(server('db1'), server('db2', late))).toEqual(['warning db2: delay of replication']);
+  // Somebody has to be above: a server that is followed, or the only one.
+  expect(
+    judgeDatabases([server('db1')], { ...NEEDS, primaries: [] }).every(({ state }) => state === 'ok'),
+  ).toBe(true);
+});
+
+test('a read-only replica that is configured as the primary is not said to take writes', () => {
+  const replica = server('db1', { channels: [{ ...CHANNEL, sourceServerId: 2 }], readOnly: true });
+  const primary = server('db2', { channels: [], readOnly: false });
+  const checks = judgeDatabases([replica, primary], NEEDS);
+  expect(checks.filter(({ what }) => what === 'writes on the primary')).toEqual([]);
+  expect(troubles(replica, primary)).toEqual(['warning db1: the configured primary']);
+});
