@@ -50,7 +50,14 @@ export class CopyLook {
     const { standings, places, operationTimeoutMs } = this.#options;
     const before = standings.markerOf(node.id);
     const item = await node.get(fillMarkerKey(places.ring), deadline.callWithin(operationTimeoutMs));
-    return learnMarker(standings, node, item, before);
+    return this.isStillFilled(node, item, before);
+  }
+
+  /** Whether the marker that a node just showed is the one that it had `before`, so that it was filled all the time. */
+  isStillFilled({ id }: MemcachedNode, marker: MemcachedItem | null, before: string | undefined): boolean {
+    const text = marker?.value.toString('latin1');
+    this.#options.standings.learnMarker(id, text);
+    return text !== undefined && text === before;
   }
 
   async #one(
@@ -86,20 +93,8 @@ export class CopyLook {
     const { standings } = this.#options;
     const standing = standings.of(node.id);
     if (item !== null || standing === 'warming') return standing;
-    return learnMarker(standings, node, marker, before) ? standings.of(node.id) : 'warming';
+    return this.isStillFilled(node, marker, before) ? standings.of(node.id) : 'warming';
   }
-}
-
-/** Whether the marker that a node just showed is the one that it had `before`, so that it was filled all the time. */
-function learnMarker(
-  standings: NodeStandings,
-  { id }: MemcachedNode,
-  item: MemcachedItem | null,
-  before: string | undefined,
-): boolean {
-  const marker = item?.value.toString('latin1');
-  standings.learnMarker(id, marker);
-  return marker !== undefined && marker === before;
 }
 
 function seenHint(item: MemcachedItem | null): ReachedCopy['hint'] {

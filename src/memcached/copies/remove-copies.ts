@@ -7,6 +7,7 @@ import type { NewContent } from './commit-copies.js';
 import { type CopyKey, hintKey, suspectKey } from './copy-key.js';
 import type { CopyPlaces } from './copy-places.js';
 import type { CopyReport, MissedCopy } from './copy-report.js';
+import { fillMarkerKey } from './fill-marker.js';
 import { type CopyLook, failuresOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 import type { NoteWriter } from './note-writer.js';
@@ -76,23 +77,19 @@ export class CopyRemoval {
       await onAllCopies(nodes, missed, deadline, async (node) => {
         const call = this.#call(deadline);
         const others = holders.flatMap(({ id: other }) => (other === node.id ? [] : [suspectKey(other)]));
-        const [marks, hint, answer] = await Promise.all([
-          node.getMany(others, call),
+        const before = standings.markerOf(node.id);
+        // The marker last: a node that started anew meanwhile had lost its locks, and whoever writes there saw no destruction.
+        const [hint, answer, [marker = null, ...marks]] = await Promise.all([
           node.delete(hintKey(key.key), call),
           node.delete(key.key, call),
+          node.getMany([fillMarkerKey(places.ring), ...others], call),
         ]);
         // Who knows of missed writes already locks elsewhere and does not believe a copy that is missing: he must see a tombstone.
         if (hint === 'deleted' || marks.some((mark) => mark !== null)) noted = true;
+        if (holders.includes(node) && !this.#options.look.isStillFilled(node, marker, before)) noted = true;
         (answer === 'not-found' ? gone : found).push(node);
       });
-      const unsure =
-        noted ||
-        missed.length > 0 ||
-        !(await this.#allFilled(
-          gone.filter((node) => holders.includes(node)),
-          deadline,
-        ));
-      if (unsure) await bury([...found, ...gone]);
+      if (noted || missed.length > 0) await bury([...found, ...gone]);
     }
     await this.#suspectAll(new Set([...found, ...gone]), missed, deadline);
     const reached = [...new Set([...found, ...gone].map(({ id }) => id))];
@@ -188,13 +185,6 @@ export class CopyRemoval {
       deadline,
     );
     return { reached: [], missed: [], ...report, found: true };
-  }
-
-  async #allFilled(nodes: readonly MemcachedNode[], deadline: Deadline): Promise<boolean> {
-    const answers = await Promise.all(
-      nodes.map((node) => this.#options.look.confirmsMiss(node, deadline).catch(() => false)),
-    );
-    return answers.every((filled) => filled);
   }
 
   async #suspectAll(
