@@ -4,18 +4,17 @@ import mysql, { type Connection, type ConnectionOptions, type SqlValue, type Tim
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { invalidOption } from '../common/option-reader.js';
-import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import type { Flavor } from '../topology/node-description.js';
 import { connectError } from './connect-error.js';
 import type { MysqlNodeConfig } from './connection-options.js';
-import type { MysqlCredentials } from './connection-settings.js';
+import { CurrentCredentials } from './current-credentials.js';
 import { guardLocalFile } from './local-file.js';
 import { logIn, timedOut } from './log-in.js';
 import { followPacketOrder } from './packet-order.js';
 import { PhysicalConnection } from './physical-connection.js';
-import { classifyServerError } from './server-error.js';
 import type { ServerVersion } from './server-version.js';
-import { type SessionSetup, sessionSetupSql } from './session-setup.js';
+import { type SessionSetup, sessionSetupSql, setUpError } from './session-setup.js';
 import { refuseUnusable } from './unusable-charsets.js';
 
 /** Makes connections to one node. */
@@ -30,6 +29,8 @@ export interface ConnectionFactory {
    * Rejects with `ERR_NODE_UNREACHABLE`, `ERR_ACCESS_DENIED`, `ERR_PROTOCOL` or `ERR_ABORTED`, the driver's error as cause.
    */
   connect(deadline: Deadline): Promise<PhysicalConnection>;
+  /** What in this process an attempt waits for now; undefined when it waits for the server. */
+  waitingFor?(): string | undefined;
 }
 
 /** Default of `connectTimeout`, in milliseconds. */
@@ -49,10 +50,12 @@ export function createConnectionFactory(config: MysqlNodeConfig): ConnectionFact
   };
   const limitMs = connection.connectTimeout ?? CONNECT_TIMEOUT_MS;
   const base = driverOptions(config);
+  const account = new CurrentCredentials(config);
   return Object.freeze({
     node: seed.id,
     config,
-    connect: (deadline: Deadline) => connect(config, base, setup, deadline.within(limitMs)),
+    connect: (deadline: Deadline) => connect(config, base, setup, account, deadline.within(limitMs)),
+    waitingFor: () => account.waitingFor,
   });
 }
 
@@ -60,10 +63,11 @@ async function connect(
   config: MysqlNodeConfig,
   base: ConnectionOptions,
   setup: SessionSetup,
+  account: CurrentCredentials,
   deadline: Deadline,
 ): Promise<PhysicalConnection> {
   const node = config.seed.id;
-  const credentials = await currentCredentials(config, deadline);
+  const credentials = await account.ask(deadline);
   const user = credentials?.user ?? config.connection.user;
   try {
     const raw = mysql.createConnection({ ...base, ...credentials });
@@ -74,26 +78,6 @@ async function connect(
     const late = isStormlampError(error, ErrorCode.TIMEOUT);
     const { accountOption } = config;
     throw connectError({ node, user, accountOption, error: late ? timedOut('greeted') : error });
-  }
-}
-
-async function currentCredentials(
-  config: MysqlNodeConfig,
-  deadline: Deadline,
-): Promise<MysqlCredentials | undefined> {
-  const { credentials, seed } = config;
-  if (credentials === undefined) return undefined;
-  try {
-    const work = Promise.resolve(credentials());
-    const { user, password } = await deadline.race(`Asking for the credentials of ${seed.id}`, work);
-    return { user, password };
-  } catch (error) {
-    if (isStormlampError(error, ErrorCode.ABORTED)) throw error;
-    throw new StormlampError(
-      ErrorCode.ACCESS_DENIED,
-      `The function \`${config.accountOption ?? 'credentials'}\` gave nothing to log in to node ${seed.id} with: ${describeError(error)}`,
-      { cause: error, node: seed.id },
-    );
   }
 }
 
@@ -129,13 +113,7 @@ async function setUp(
     }
     if (other !== undefined) return other;
     connection.destroy();
-    const ours = Object.keys(setup.variables).length > 0;
-    if (!ours || classifyServerError(error, version.flavor).kind !== 'statement') throw error;
-    throw new StormlampError(
-      ErrorCode.INVALID_OPTION,
-      `Node ${node} refused the \`session\` variables of its options: ${describeError(error)}`,
-      { cause: error, node },
-    );
+    throw setUpError(node, version.flavor, setup, error);
   }
 }
 

@@ -61,6 +61,11 @@ export class ConnectionMaker {
     return this.#backoff.phase === 'blocked' ? this.#backoff.error : undefined;
   }
 
+  /** What in this process an attempt waits for; undefined when it waits for the server. */
+  get waitingFor(): string | undefined {
+    return this.#options.factory.waitingFor?.();
+  }
+
   /** Milliseconds until the next attempt is really made; calls before that fail with the last error. */
   get pauseMs(): number {
     const { phase } = this.#backoff;

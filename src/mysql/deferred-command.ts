@@ -99,9 +99,9 @@ export class DeferredCommand extends EventEmitter {
 
   /** Passes on what the driver's `command` delivers from now on; errors and the end are told by {@link settle}. */
   attach(command: Query): void {
-    command.on('fields', (fields: FieldPacket) => {
+    command.on('fields', (fields: FieldPacket, ...index: unknown[]) => {
       this.delivered = true;
-      this.emit('fields', fields);
+      this.emit('fields', fields, ...index);
       this.#stream?.emit('fields', fields);
     });
     if (this.#stream === undefined) {
@@ -112,12 +112,16 @@ export class DeferredCommand extends EventEmitter {
       return;
     }
     const target = this.#stream;
+    // Of several results, each row has the number of its own; the stream gives rows only, later and in the same order.
+    const indexes: unknown[] = [];
+    command.on('result', (_row: unknown, index: unknown) => indexes.push(index));
     const source = command.stream({ highWaterMark: 1 });
     this.#source = source;
     source.on('data', (row: unknown) => {
       this.delivered = true;
-      target.emit('result', row, 0);
-      this.emit('result', row, 0);
+      const index = indexes.shift();
+      target.emit('result', row, index);
+      this.emit('result', row, index);
       if (!target.push(row)) source.pause();
     });
     // The command's own error event is what ends the call; the stream's copy of it must not be thrown.

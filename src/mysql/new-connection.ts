@@ -5,9 +5,11 @@
 import { EventEmitter } from 'node:events';
 import type { ExecuteValues, QueryOptions, QueryValues } from 'mysql2';
 import type { Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
 import { callListener } from '../common/safe-listener.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { ConnectionFactory } from './connection-factory.js';
+import { LateRefusal } from './late-refusal.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { isHeader } from './result-header.js';
 import { isOrderly } from './session-state.js';
@@ -24,7 +26,7 @@ type Send = (done: (error: Error | null, result?: unknown, fields?: unknown) => 
  */
 export class NewConnection extends EventEmitter {
   /** The node that it is to. */
-  readonly node: string;
+  readonly node: NodeId;
   /** The id of its session on the server. */
   readonly threadId: number;
   readonly #connection: PhysicalConnection;
@@ -109,6 +111,7 @@ export class NewConnection extends EventEmitter {
   ): Promise<[unknown, unknown]> {
     const given = typeof values === 'function' ? undefined : values;
     const done = (typeof values === 'function' ? values : callback) as NewConnectionCallback | undefined;
+    if (!this.#isOpen) return refuseLate(this.node, done);
     const work = this.#send((answered) => void send(given, answered), done);
     // Whoever gave a callback, or waits for the promise, hears of it there.
     work.catch((error: unknown) => {
@@ -118,30 +121,38 @@ export class NewConnection extends EventEmitter {
   }
 
   async #send(send: Send, callback: NewConnectionCallback | undefined): Promise<[unknown, unknown]> {
-    if (!this.#isOpen) {
-      const message =
-        "A new connection is for the listeners of 'connection' while they run; it has been lent";
-      throw new StormlampError(ErrorCode.CLOSED, message, { node: this.node });
-    }
     this.#pending += 1;
     const connection = this.#connection;
-    const tell = (...told: Parameters<NewConnectionCallback>): void => {
-      if (callback !== undefined)
-        callListener("A callback in a listener of 'connection'", () => callback(...told));
-    };
     try {
       const answer = await sent(connection, send);
       connection.repeated.push(async () => (await sent(connection, send))[0]);
-      tell(null, ...answer);
+      tell(callback, null, ...answer);
       return answer;
     } catch (error) {
-      tell(error as Error);
+      tell(callback, error as Error);
       throw error;
     } finally {
       this.#pending -= 1;
       if (this.#pending === 0) this.#onIdle?.();
     }
   }
+}
+
+function tell(callback: NewConnectionCallback | undefined, ...told: Parameters<NewConnectionCallback>): void {
+  if (callback === undefined) return;
+  callListener("A callback in a listener of 'connection'", () => callback(...told));
+}
+
+function refuseLate(node: NodeId, callback: NewConnectionCallback | undefined): Promise<never> {
+  const message =
+    "A statement was not sent: a new connection is for the listeners of 'connection' while they run, and it has been lent. " +
+    'Send it before the listener returns, or give `connection` a listener that returns a promise';
+  const error = new StormlampError(ErrorCode.CLOSED, message, { node });
+  if (callback === undefined) return LateRefusal.of(error);
+  process.nextTick(tell, callback, error);
+  const told = Promise.reject(error);
+  told.catch(() => undefined);
+  return told;
 }
 
 /** Who listens to `connection`. */
@@ -154,13 +165,15 @@ export interface ConnectionListeners {
 
 /** The same factory, whose connections the listeners have seen first. */
 export function withListeners(factory: ConnectionFactory, listeners: ConnectionListeners): ConnectionFactory {
+  let running = 0;
   return {
-    node: factory.node,
-    config: factory.config,
+    ...factory,
+    waitingFor: () => (running > 0 ? "a listener of 'connection'" : factory.waitingFor?.()),
     connect: async (deadline) => {
       const connection = await factory.connect(deadline);
       if (!listeners.wantsConnections()) return connection;
       const face = new NewConnection(connection);
+      running += 1;
       try {
         await face.settle(listeners.onConnection(face), deadline);
         return connection;
@@ -168,6 +181,8 @@ export function withListeners(factory: ConnectionFactory, listeners: ConnectionL
         const { lost } = connection;
         connection.destroy();
         throw listenerError(connection, lost, error);
+      } finally {
+        running -= 1;
       }
     },
   };

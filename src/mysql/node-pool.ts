@@ -125,14 +125,16 @@ export class NodePool {
     if (ready !== undefined) return Promise.resolve(ready);
     if (this.#phase !== 'open') return Promise.reject(poolClosed(this.node));
     const { acquireTimeoutMs, maxQueue } = this.#settings;
-    if (this.#queue.size >= maxQueue + this.#coming && !this.#mayOpen()) {
-      return Promise.reject(poolQueueFull(this.node, this.#max, maxQueue));
+    // Connections that are being made or reset are for callers who wait without standing in a queue for others.
+    const soon = { made: this.#coming, reset: this.#slots.busy };
+    if (this.#queue.size >= maxQueue + soon.made + soon.reset && !this.#mayOpen()) {
+      return Promise.reject(poolQueueFull(this.node, this.#max, maxQueue, soon));
     }
     const waiting = this.#queue.wait({
       deadline,
       limitMs: acquireTimeoutMs,
       what: `Waiting for a connection to node ${this.node}`,
-      expired: (waitedMs) => poolTimeout(this.node, waitedMs, this.#max, this.stats, this.#maker.lastError),
+      expired: (waitedMs) => poolTimeout(this.node, waitedMs, this.stats, this.#maker),
     });
     this.#openForWaiters();
     return waiting;

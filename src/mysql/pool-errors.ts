@@ -17,34 +17,53 @@ export interface PoolStats {
   readonly max: number;
 }
 
+/** How the making of connections goes. */
+export interface MakingState {
+  /** What the last attempt failed with; undefined when it did not. */
+  readonly lastError: Error | undefined;
+  /** What in this process an attempt waits for; undefined when it waits for the server. */
+  readonly waitingFor: string | undefined;
+}
+
 /** The error of a caller who waited too long. */
 export function poolTimeout(
   node: NodeId,
   waitedMs: number,
-  max: number,
   stats: PoolStats,
-  connectError: Error | undefined,
+  making: MakingState,
 ): StormlampError {
-  const { borrowed, waiting } = stats;
+  const { borrowed, waiting, max } = stats;
   const state = `${borrowed} of at most ${max} connections are in use, ${waiting} callers wait`;
-  const remedy =
-    connectError === undefined
-      ? borrowed < max
-        ? 'the server is slow to accept a new one, or something in between loses packets'
-        : 'raise `pool.max`, shorten transactions, or set `pool.leakAfterMs` to find connections that are not released'
-      : `the last attempt to make one failed: ${describeError(connectError)}`;
   return new StormlampError(
     ErrorCode.POOL_TIMEOUT,
-    `No connection to node ${node} became free within ${Math.round(waitedMs)} ms (${state}); ${remedy}`,
-    { node, cause: connectError },
+    `No connection to node ${node} became free within ${Math.round(waitedMs)} ms (${state}); ${remedyOf(stats, making)}`,
+    { node, cause: making.lastError },
   );
 }
 
+function remedyOf({ borrowed, max }: PoolStats, { lastError, waitingFor }: MakingState): string {
+  if (lastError !== undefined) return `the last attempt to make one failed: ${describeError(lastError)}`;
+  if (borrowed >= max)
+    return 'raise `pool.max`, shorten transactions, or set `pool.leakAfterMs` to find connections that are not released';
+  if (waitingFor !== undefined) return `a new one waits for ${waitingFor}, which has not come to an end`;
+  return 'the server is slow to accept a new one, or something in between loses packets';
+}
+
 /** The error of a caller for whom there is no place in the queue. */
-export function poolQueueFull(node: NodeId, max: number, maxQueue: number): StormlampError {
+export function poolQueueFull(
+  node: NodeId,
+  max: number,
+  maxQueue: number,
+  soon: { readonly made: number; readonly reset: number },
+): StormlampError {
+  const { made, reset } = soon;
+  const taken =
+    made + reset === 0
+      ? ''
+      : ` (${made} are being made and ${reset} being reset, for callers who were here before)`;
   return new StormlampError(
     ErrorCode.POOL_QUEUE_FULL,
-    `All ${max} connections to node ${node} are in use and ${maxQueue} callers already wait; send less, or raise \`pool.max\` or \`pool.maxQueue\``,
+    `All ${max} connections to node ${node} are in use${taken} and ${maxQueue} callers already wait; send less, or raise \`pool.max\` or \`pool.maxQueue\``,
     { node },
   );
 }

@@ -42,8 +42,7 @@ export function refuseText({ raw, node, maxPacket }: PhysicalConnection, text: s
 /** The same factory, whose connections send only what {@link refuseText} and the server let pass. */
 export function withSendingGuard(factory: ConnectionFactory): ConnectionFactory {
   return {
-    node: factory.node,
-    config: factory.config,
+    ...factory,
     connect: async (deadline) => {
       const connection = await factory.connect(deadline);
       guard(connection);

@@ -1,6 +1,9 @@
 /** The statement that brings a session, new or just reset, into the state that every borrower expects. */
+import type { NodeId } from '../common/node-address.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { Flavor } from '../topology/node-description.js';
 import type { SessionValue } from './connection-settings.js';
+import { classifyServerError } from './server-error.js';
 
 /** What a session shall have. */
 export interface SessionSetup {
@@ -49,6 +52,26 @@ export function sessionSetupSql(flavor: Flavor, setup: SessionSetup): string {
   if (!named.has('autocommit')) parts.push('autocommit = 1');
   for (const [name, value] of Object.entries(variables)) parts.push(`${name} = ${literal(value)}`);
   return `SET ${parts.join(', ')}`;
+}
+
+/** The error for a set-up that the server refused: the option that is to blame, as far as that is certain, else its own. */
+export function setUpError(node: NodeId, flavor: Flavor, setup: SessionSetup, error: unknown): unknown {
+  if (classifyServerError(error, flavor).kind !== 'statement') return error;
+  const refused = isAboutCharset(error)
+    ? `the character set of \`charset\` (${setup.collation})`
+    : Object.keys(setup.variables).length > 0
+      ? 'the `session` variables of its options'
+      : undefined;
+  if (refused === undefined) return error;
+  const message = `Node ${node} refused ${refused}: ${describeError(error)}`;
+  return new StormlampError(ErrorCode.INVALID_OPTION, message, { cause: error, node });
+}
+
+/** An unknown character set or collation, two that do not fit, or one that no client may have. */
+function isAboutCharset(error: unknown): boolean {
+  const { errno, message } = error as { readonly errno?: unknown; readonly message?: unknown };
+  if (errno === 1115 || errno === 1253 || errno === 1273) return true;
+  return errno === 1231 && /character_set/.test(String(message));
 }
 
 function literal(value: SessionValue): string {

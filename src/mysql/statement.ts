@@ -83,6 +83,8 @@ export function readStatement(
       `\`${mode}\` returns a promise and takes no callback; callbackPool() has the callback form`,
     );
   }
+  // As with mysql2, there are no values then.
+  if (mode === 'execute' && values === null) return readStatement(mode, sql, undefined, text);
   if (typeof sql === 'string') {
     return { mode, sql: textToJudge(mode, text, sql, values), form: sql, values, limits: undefined };
   }

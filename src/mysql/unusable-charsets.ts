@@ -4,8 +4,16 @@ import { invalidOption } from '../common/option-reader.js';
 /** No server takes them from a client, because a NUL byte is part of their letters. */
 const NOT_TAKEN: ReadonlySet<string> = new Set(['ucs2', 'utf16', 'utf16le', 'utf32']);
 
-/** The driver has no encoding for them. */
-const NOT_WRITTEN: ReadonlySet<string> = new Set(['dec8', 'eucjpms', 'geostd8', 'hp8', 'keybcs2', 'swe7']);
+/** The driver has no encoding for them; that of `armscii8` loses the brackets and quotes of SQL. */
+const NOT_WRITTEN: ReadonlySet<string> = new Set([
+  'armscii8',
+  'dec8',
+  'eucjpms',
+  'geostd8',
+  'hp8',
+  'keybcs2',
+  'swe7',
+]);
 
 /**
  * Refuses the option `charset` when it means such a character set.
@@ -18,6 +26,6 @@ export function refuseUnusable(collation: string, given: string | undefined): vo
     throw invalidOption('charset', `other than ${set}, which servers take from no client`, given);
   }
   if (NOT_WRITTEN.has(set)) {
-    throw invalidOption('charset', `other than ${set}, for which the driver mysql2 has no encoding`, given);
+    throw invalidOption('charset', `other than ${set}, which the driver mysql2 cannot write`, given);
   }
 }

@@ -1,7 +1,7 @@
 /** In place of a mysql2 pool: the same types, the callback API, streams, prepared statements, and the options of statements. */
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import type { Pool as CallbackPoolType, RowDataPacket } from 'mysql2';
+import { type Pool as CallbackPoolType, createPool, type RowDataPacket } from 'mysql2';
 import type { Pool, PoolConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
@@ -162,6 +162,32 @@ test('rows come as events, and as a stream that a slow reader slows down', async
   expect(read).toBe(ROWS);
   expect(held).toBeLessThan(ROWS / 2);
   await poolIsIdle();
+});
+
+test('of several results, the rows of a stream have the number of their own, as with mysql2', async () => {
+  const sql = 'SELECT 1 AS a UNION SELECT 2; SELECT 3 AS b; DO 1; SELECT 4 AS c';
+  const reference = createPool({ uri: servers.options().mysql.primary, multipleStatements: true });
+  const seen: unknown[][] = [];
+  for (const source of [reference, callbacks]) {
+    const numbers: unknown[] = [];
+    const stream = source.query(sql).stream();
+    stream.on('result', (_row: unknown, index: unknown) => numbers.push(index));
+    await stream.toArray();
+    seen.push(numbers);
+  }
+  await called((done) => reference.end(done));
+  expect(seen).toEqual([
+    [0, 0, 1, undefined, 3],
+    [0, 0, 1, undefined, 3],
+  ]);
+  await poolIsIdle();
+});
+
+test('without values, named placeholders are refused by the server', async () => {
+  const statement = { sql: 'SELECT ? AS v', namedPlaceholders: true };
+  for (const none of [null, undefined]) {
+    await expect(pool.execute(statement, none as never)).rejects.not.toBeInstanceOf(TypeError);
+  }
 });
 
 test('a stream inside a connection holds its place in the queue', async () => {

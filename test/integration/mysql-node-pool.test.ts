@@ -1,5 +1,6 @@
 /** A node's pool against real servers of both families: what it survives, and what its callers are told. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Charsets } from 'mysql2';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Deadline } from '../../src/common/deadline.js';
 import { ErrorCode } from '../../src/common/stormlamp-error.js';
@@ -138,6 +139,35 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
       expect(await read(again, '@@collation_connection')).toBe(before);
       pool.release(again);
     }
+  });
+
+  test('every character set of the driver works, or is refused by name', async () => {
+    const names = Object.keys(Charsets).map((name) => (name.split('_', 1)[0] ?? name).toLowerCase());
+    const refused: string[] = [];
+    for (const charset of new Set(names)) {
+      const connecting = (async () =>
+        createConnectionFactory(
+          parseMysqlNode('node', { url: cluster.options().mysql.primary, charset }, 'any'),
+        ).connect(Deadline.of({ timeoutMs: 60_000 })))();
+      const connection = await connecting.catch((error: unknown) => {
+        expect(error, charset).toMatchObject({
+          code: ErrorCode.INVALID_OPTION,
+          message: expect.stringContaining(charset),
+        });
+        expect(String(error)).toContain('`charset`');
+        refused.push(charset);
+      });
+      if (connection === undefined) continue;
+      expect(String(await read(connection, '@@character_set_client')), charset).toMatch(
+        new RegExp(`^${charset}(mb3)?$`),
+      );
+      connection.destroy();
+    }
+    expect(refused).toEqual(
+      expect.arrayContaining(['ucs2', 'utf16', 'utf16le', 'utf32', 'swe7', 'dec8', 'hp8']),
+    );
+    expect(refused).not.toContain('latin1');
+    expect(refused.includes('gb18030')).toBe(flavor === 'mariadb');
   });
 
   test('session variables that the server does not know are an error that names the option', async () => {
@@ -311,6 +341,44 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
     await expect(pool.acquire(soon())).rejects.toMatchObject({ code: ErrorCode.ACCESS_DENIED });
     await eventually(async () => pool.release(await pool.acquire(soon())));
     expect(asked).toBe(3);
+  });
+
+  test('a function of credentials that gives no user logs in to nothing, also where anybody may', async () => {
+    await cluster.primary.query("CREATE USER IF NOT EXISTS ''@'%'");
+    const nothing: unknown[] = [
+      { user: undefined, password: undefined },
+      { user: '', password: 'secret-word' },
+      { user: 'app' },
+      5,
+      null,
+      undefined,
+    ];
+    try {
+      for (const given of nothing) {
+        const pool = open({}, { credentials: (() => given) as never });
+        const error: unknown = await pool.acquire(soon()).catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({
+          code: ErrorCode.ACCESS_DENIED,
+          message: expect.stringMatching(/`credentials` gave nothing to log in.*\{ user, password \}/),
+        });
+        expect(String(error)).not.toContain('secret-word');
+      }
+    } finally {
+      await cluster.primary.query("DROP USER ''@'%'");
+    }
+  });
+
+  test('one connection and no queue are enough for who does one thing after the other', async () => {
+    const pool = open({ max: 1, maxQueue: 0 });
+    for (let round = 0; round < 20; round += 1) {
+      const connection = await pool.acquire(soon());
+      // It is reset when it comes back, and nobody else is there.
+      connection.touched = true;
+      pool.release(connection);
+    }
+    const held = await pool.acquire(soon());
+    await expect(pool.acquire(soon())).rejects.toMatchObject({ code: ErrorCode.POOL_QUEUE_FULL });
+    pool.release(held);
   });
 
   test('a peer that is not MySQL is told from one that is down', async () => {

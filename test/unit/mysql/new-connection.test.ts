@@ -1,7 +1,7 @@
 /** New connections and their listeners, on connections whose server is a script. */
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { Deadline } from '../../../src/common/deadline.js';
-import { withListeners } from '../../../src/mysql/new-connection.js';
+import { type NewConnection, withListeners } from '../../../src/mysql/new-connection.js';
 import { ScriptedFactory } from './scripted-connection.js';
 
 const limit = Deadline.of({ timeoutMs: 10_000 });
@@ -33,4 +33,73 @@ test('a listener that never ends closes the connection at the limit', async () =
     code: 'ERR_INVALID_OPTION',
     message: expect.stringContaining("listener of 'connection'"),
   });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** A new connection after its listeners have returned. */
+async function lent(): Promise<NewConnection> {
+  const faces: NewConnection[] = [];
+  const listeners = {
+    wantsConnections: () => true,
+    onConnection: (face: NewConnection) => {
+      faces.push(face);
+      return [];
+    },
+  };
+  await withListeners(new ScriptedFactory(), listeners).connect(limit);
+  const [face] = faces;
+  if (face === undefined) throw new Error('no listener was called');
+  return face;
+}
+
+test('what comes after the listeners is refused where its answer is waited for', async () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const face = await lent();
+  for (const method of ['query', 'execute'] as const) {
+    const told: unknown[] = [];
+    const answered = new Promise<void>((resolve) => {
+      face[method]('SET @late = 1', (error) => {
+        told.push(error);
+        resolve();
+      });
+    });
+    // Never in the call itself.
+    expect(told).toEqual([]);
+    await answered;
+    expect(told).toMatchObject([{ code: 'ERR_CLOSED', node: 'db1:3306' }]);
+    await expect(face[method]('SET @late = 1')).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(warned).not.toHaveBeenCalled();
+});
+
+test('what comes after the listeners and waits for no answer is told as a warning', async () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  void (await lent()).query('SET @late = 1');
+  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(warned.mock.calls).toEqual([
+    [expect.stringContaining("listeners of 'connection'"), { type: 'StormlampUnhandledError' }],
+  ]);
+});
+
+test('who waits for a listener is told so', async () => {
+  let finish: (() => void) | undefined;
+  const listened = withListeners(new ScriptedFactory(), {
+    wantsConnections: () => true,
+    onConnection: () => [
+      new Promise<void>((resolve) => {
+        finish = resolve;
+      }),
+    ],
+  });
+  expect(listened.waitingFor?.()).toBeUndefined();
+  const connecting = listened.connect(limit);
+  await expect.poll(() => listened.waitingFor?.()).toBe("a listener of 'connection'");
+  finish?.();
+  await connecting;
+  expect(listened.waitingFor?.()).toBeUndefined();
 });

@@ -66,6 +66,10 @@ async function outcomeOf(promise: Promise<unknown>): Promise<unknown> {
   return outcome;
 }
 
+function outcome(promise: Promise<unknown>): Promise<unknown> {
+  return promise.catch((error: unknown) => error);
+}
+
 async function lend(count: number): Promise<PhysicalConnection[]> {
   return Promise.all(Array.from({ length: count }, () => pool.acquire(NO_LIMIT)));
 }
@@ -192,6 +196,29 @@ describe('waiting', () => {
     for (const each of waiting) each.catch(() => undefined);
     await expect(pool.acquire(NO_LIMIT)).rejects.toMatchObject({ code: ErrorCode.POOL_QUEUE_FULL });
     expect(pool.stats.waiting).toBe(3);
+  });
+
+  test('a connection that is being reset is for one caller more than the queue takes', async () => {
+    open({ max: 1, maxQueue: 0 });
+    const [held] = await lend(1);
+    if (held === undefined) throw new Error('unreachable');
+    held.touched = true;
+    pool.release(held);
+    const waiting = pool.acquire(NO_LIMIT);
+    await expect(pool.acquire(NO_LIMIT)).rejects.toMatchObject({
+      code: ErrorCode.POOL_QUEUE_FULL,
+      message: expect.stringContaining('1 being reset'),
+    });
+    expect(await waiting).toBe(held);
+  });
+
+  test('a caller who waited in vain is told what in this process a new connection waits for', async () => {
+    factory.always('wait');
+    const slow = Object.assign(factory, { waitingFor: () => "a listener of 'connection'" });
+    open({ max: 2, acquireTimeoutMs: 200 }, { factory: slow });
+    const late = outcome(pool.acquire(NO_LIMIT));
+    await pass(250);
+    expect(String(await late)).toMatch(/a new one waits for a listener of 'connection'/);
   });
 
   test('a connection that is discarded makes room for whoever waits', async () => {
