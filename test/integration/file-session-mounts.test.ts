@@ -95,8 +95,9 @@ class Load {
 /**
  * A PHP process that counts in the same sessions on the first mount, where PHP has them; a page that finds no session writes
  * none. PHP cuts a file before it writes it, also when it needs the same room, and where another takes that room meanwhile, it
- * leaves an empty session, and warns; `session_write_close()` is true all the same. So it writes while there is room only, and
- * tells which sessions it lost itself nevertheless.
+ * leaves an empty session; `session_write_close()` is true all the same. So it writes while there is room only, looks afterwards
+ * whether there is a session with its variable, and tells which ones it lost itself nevertheless. (A variable that went back is
+ * nothing that PHP does: that is counted.)
  */
 const PHP_LOAD = `<?php
 [, $stop, $ids] = $argv;
@@ -115,7 +116,11 @@ while (!file_exists($stop)) {
       $next = (int) $_SESSION['php'] + 1;
       $_SESSION['php'] = sprintf('%09d', $next);
       error_clear_last();
-      if (@session_write_close() && error_get_last() === null) $acknowledged[$id] = $next;
+      $stored = @session_write_close() && error_get_last() === null;
+      $_SESSION = [];
+      session_id($id);
+      $stored = @session_start(['read_and_close' => true]) && isset($_SESSION['php']) && $stored;
+      if ($stored) $acknowledged[$id] = $next;
       else $lost[] = $id;
     }
   }

@@ -6,6 +6,7 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import {
   accessSync,
   constants,
@@ -67,6 +68,8 @@ export class MountRoom {
   readonly #shell: ChildProcessWithoutNullStreams;
   readonly #folder: string;
   readonly #servers = new Set<number>();
+  /** Rejects when the shell ends. */
+  readonly #ended: Promise<never>;
   #output = '';
 
   private constructor(shell: ChildProcessWithoutNullStreams, folder: string) {
@@ -78,6 +81,11 @@ export class MountRoom {
     shell.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#output += text;
     });
+    this.#ended = new Promise((_, reject) => {
+      shell.once('error', reject);
+      shell.once('close', () => reject(new Error(`A namespace is needed (unshare -rm): ${this.#output}`)));
+    });
+    this.#ended.catch(() => undefined);
   }
 
   /** Makes a namespace. */
@@ -182,13 +190,7 @@ export class MountRoom {
         if (found[2] === '0') return found[1] ?? '';
         throw new Error(`${command}: ${found[1]} (status ${found[2]})`);
       }
-      await new Promise((resolve, reject) => {
-        this.#shell.stdout.once('data', resolve);
-        this.#shell.once('error', reject);
-        this.#shell.once('close', () =>
-          reject(new Error(`A namespace is needed (unshare -rm): ${this.#output}`)),
-        );
-      });
+      await Promise.race([once(this.#shell.stdout, 'data'), this.#ended]);
     }
   }
 }
