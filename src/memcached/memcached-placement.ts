@@ -8,13 +8,20 @@ const WEIGHTED_POINTS = 160;
 const POINTS_PER_DIGEST = 4;
 const DEFAULT_PORT = 11_211;
 
-/** Makes the placement of `nodes`; replicas follow the first node in the order of the list. */
+/**
+ * Makes the placement of `nodes`; replicas follow the first node in the order of the list.
+ *
+ * @param ofClass whether an application adds the servers to an object of the class `Memcached` itself: with `ketama` the library
+ * begins to weigh all of them then when it is given one whose weight is above 1 (measured), which the session handler takes back
+ */
 export function createMemcachedPlacement(
   nodes: readonly PlacementNode[],
   distribution: 'ketama' | 'ketama_weighted' | 'modula',
+  ofClass: boolean,
 ): Placement {
   const count = nodes.length;
-  const first = firstNode(nodes, distribution);
+  const weigh = ofClass && nodes.some(({ weight = 1 }) => weight > 1);
+  const first = firstNode(nodes, distribution, weigh);
   // There are as many orders as nodes, and whoever asks for all nodes gets the same list every time.
   const orders = nodes.map((_, start) => nodes.map((__, index) => (start + index) % count));
   return {
@@ -29,10 +36,11 @@ export function createMemcachedPlacement(
 function firstNode(
   nodes: readonly PlacementNode[],
   distribution: 'ketama' | 'ketama_weighted' | 'modula',
+  weigh: boolean,
 ): (key: Buffer) => number {
   if (distribution === 'modula') return (key) => oneAtATime(key) % nodes.length;
   const weighted = distribution === 'ketama_weighted';
-  const ring = new HashRing(weighted ? weightedPoints(nodes) : plainPoints(nodes));
+  const ring = new HashRing(weighted || weigh ? weightedPoints(nodes) : plainPoints(nodes));
   const hash: KeyHash = weighted ? md5Hash : oneAtATime;
   return (key) => ring.nodeAt(hash(key));
 }

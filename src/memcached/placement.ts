@@ -15,11 +15,11 @@ export interface PlacementNode {
 
 /** Placement as php-memcached does it, over libmemcached. */
 interface MemcachedPlacementOptions {
-  /** The PHP extension. */
-  readonly extension: 'memcached';
+  /** The PHP extension: its session handler, or an application that uses its class by itself. */
+  readonly extension: 'memcached' | 'memcached-class';
   /** The nodes in the order of `save_path`, which is also the order of replicas. */
   readonly nodes: readonly PlacementNode[];
-  /** `memcached.sess_consistent_hash_type`, or `'modula'` for `memcached.sess_consistent_hash=Off`. Default `'ketama'`, which ignores weights. */
+  /** `memcached.sess_consistent_hash_type`, or `'modula'` for `memcached.sess_consistent_hash=Off`. Default `'ketama'`, which ignores weights in sessions. */
   readonly distribution?: 'ketama' | 'ketama_weighted' | 'modula';
 }
 
@@ -63,7 +63,7 @@ export function createPlacement(options: PlacementOptions): Placement {
     readNumber(`nodes[${index}].port`, node.port, 0, { min: 0, max: 65_535, integer: true });
     readNumber(`nodes[${index}].weight`, node.weight, 1, { min: 1, max: 10_000, integer: true });
   });
-  if (extension === 'memcached') {
+  if (extension === 'memcached' || extension === 'memcached-class') {
     rejectUnknownOptions('options', options, ['extension', 'nodes', 'distribution']);
     const distribution = readChoice(
       'distribution',
@@ -71,9 +71,10 @@ export function createPlacement(options: PlacementOptions): Placement {
       ['ketama', 'ketama_weighted', 'modula'],
       'ketama',
     );
-    return createMemcachedPlacement(nodes, distribution);
+    return createMemcachedPlacement(nodes, distribution, extension === 'memcached-class');
   }
-  if (extension !== 'memcache') throw invalidOption('extension', "'memcached' or 'memcache'", extension);
+  if (extension !== 'memcache')
+    throw invalidOption('extension', "'memcached', 'memcached-class' or 'memcache'", extension);
   rejectUnknownOptions('options', options, ['extension', 'nodes', 'strategy', 'hash']);
   return createMemcachePlacement(nodes, {
     strategy: readChoice('strategy', options.strategy, ['consistent', 'standard'], 'consistent'),

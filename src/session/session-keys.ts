@@ -77,7 +77,7 @@ export function sessionPlacement({
 }: Pick<ResolvedSessionOptions, 'handler' | 'nodes' | 'placement'>): (place: string) => readonly number[] {
   const placed = nodes.map(({ place }, index) => ({ ...place, weight: weights?.[index] ?? 1 }));
   const placement = createPlacement({
-    extension: handler === 'memcache' ? handler : 'memcached',
+    extension: handler,
     nodes: placed,
     ...rest,
   } as PlacementOptions);

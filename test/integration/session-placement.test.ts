@@ -207,3 +207,36 @@ test.each(MEMCACHE)(
     });
   },
 );
+
+test.each([
+  ['modula', ''],
+  ['ketama', '$memcached->setOption(Memcached::OPT_DISTRIBUTION, Memcached::DISTRIBUTION_CONSISTENT);'],
+  ['ketama_weighted', '$memcached->setOption(Memcached::OPT_LIBKETAMA_COMPATIBLE, true);'],
+] as const)(
+  'an application that keeps sessions with the class Memcached itself: %s, with weights and without',
+  async (distribution, option) => {
+    for (const weights of [WEIGHTS, undefined]) {
+      const store = await createSessionStore({
+        nodes: servers.memcached.map((node) => node.id),
+        handler: 'memcached-class',
+        prefix: 'app:',
+        copies: 1,
+        placement: { distribution, ...(weights === undefined ? {} : { weights }) },
+      });
+      try {
+        const ids = Array.from({ length: 10 }, newIds).flat();
+        const added = servers.memcached.map(
+          ({ host, port }, index) => `['${host}', ${port}, ${weights?.[index] ?? 1}]`,
+        );
+        const said = await php(
+          `$memcached = new Memcached(); ${option} $memcached->addServers([${added.join(',')}]);
+         foreach (explode(',', '${ids.join(',')}') as $id) { $server = $memcached->getServerByKey("app:$id"); echo "$server[host]:$server[port] "; }`,
+          {},
+        );
+        expect(ids.map((id) => store.holders(id)[0])).toEqual(said.trim().split(' '));
+      } finally {
+        await store.close();
+      }
+    }
+  },
+);
