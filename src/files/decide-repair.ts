@@ -24,7 +24,9 @@ export function decideRepair(
   missed: MissedWrite,
   removalStands: boolean,
 ): RepairDecision {
-  if (own.version === others.version) return 'equal';
+  // Two versions may be told alike and be different all the same, a release of the same size and date as the one before, say.
+  const isUntold = own.version !== null && own.version === missed.superseded;
+  if (own.version === others.version && !isUntold) return 'equal';
   if (isSuperseded(own, missed)) return 'take-theirs';
   if (own.version === null) return removalStands ? 'give-own' : 'take-theirs';
   return own.changedMs > missed.at ? 'give-own' : 'overrule';

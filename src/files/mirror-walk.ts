@@ -6,7 +6,7 @@ import { inFlight } from '../common/in-flight.js';
 import { describeError, isStormlampError } from '../common/stormlamp-error.js';
 import { isOwnName } from './entry-name.js';
 import { listFolder } from './list-folder.js';
-import { isSuperseded } from './missed-writes.js';
+import { isSuperseded, listMissedNames } from './missed-writes.js';
 import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
 import { withNameLocked } from './name-lock.js';
@@ -29,7 +29,7 @@ export interface WalkReport {
   readonly bytes: number;
   /** What is neither a file nor a folder, and was left alone. */
   readonly skipped: number;
-  /** Files that could not be mended. */
+  /** Files that could not be mended, and folders that could not be read: nothing in those is copied or deleted. */
   readonly failed: number;
 }
 
@@ -73,7 +73,7 @@ export class MirrorWalk {
   readonly #parts: SharedFilesParts;
   readonly #settings: WalkSettings;
   readonly #mounts: readonly Mount[];
-  #remembersDeletion: (name: string) => boolean = () => true;
+  #isRemembered: (name: string) => boolean = () => true;
   readonly #counts = { looked: 0, copied: 0, deleted: 0, bytes: 0, skipped: 0, failed: 0 };
 
   /** Prepares a walk over the mounts that can be written now. */
@@ -85,17 +85,30 @@ export class MirrorWalk {
 
   /** Walks. Errors about single files are counted; a mount that breaks down ends it. */
   async run(): Promise<WalkReport> {
-    const deleted = await Promise.all(this.#mounts.map(listDeleted));
-    this.#remembersDeletion = (name) => deleted.some((has) => has(name));
+    const remembered = await Promise.all(this.#mounts.flatMap((mount) => this.#listRemembered(mount)));
+    this.#isRemembered = (name) => remembered.some((has) => has(name));
     await this.#folder('');
     this.#deadline().check('The walk');
     return { ...this.#counts };
   }
 
+  /** What was deleted, as a mount remembers, and what it missed, as the others do. */
+  #listRemembered(mount: Mount): Promise<(name: string) => boolean>[] {
+    const holders = this.#parts.mirrored.readable().filter((holder) => holder !== mount);
+    return [listDeleted(mount), ...holders.map((holder) => listMissedNames(holder, mount))];
+  }
+
   async #folder(folder: string): Promise<void> {
     const files = new Set<string>();
     const folders = new Set<string>();
-    for (const mount of this.#mounts) await this.#list(mount, folder, files, folders);
+    try {
+      for (const mount of this.#mounts) await this.#list(mount, folder, files, folders);
+    } catch (error) {
+      // Nothing is known of what is in it, so nothing there is copied or deleted.
+      if (folder === '') throw error;
+      this.#fail(folder, error);
+      return;
+    }
     const names = [...files].sort();
     await inFlight(
       names.filter((name) => !folders.has(name)),
@@ -178,12 +191,15 @@ export class MirrorWalk {
     try {
       await work();
     } catch (error) {
-      if (isStormlampError(error, 'ERR_ABORTED') || this.#mounts.some((mount) => !mount.writable))
-        throw error;
-      this.#counts.failed += 1;
-      const failure = error instanceof Error ? error : new Error(describeError(error));
-      this.#settings.onProgress({ ...this.#counts, name, action: 'failed', mounts: [], error: failure });
+      this.#fail(name, error);
     }
+  }
+
+  #fail(name: string, error: unknown): void {
+    if (isStormlampError(error, 'ERR_ABORTED') || this.#mounts.some((mount) => !mount.writable)) throw error;
+    this.#counts.failed += 1;
+    const failure = error instanceof Error ? error : new Error(describeError(error));
+    this.#settings.onProgress({ ...this.#counts, name, action: 'failed', mounts: [], error: failure });
   }
 
   #deadline(): Deadline {
@@ -191,11 +207,11 @@ export class MirrorWalk {
   }
 
   /**
-   * Whether every mount has the same file, and none remembered at the beginning of the walk that it was deleted: then there is
-   * nothing to do, whoever missed what.
+   * Whether every mount has the same file, and none remembered at the beginning of the walk that it was deleted, or missed a
+   * write of it: then there is nothing to do. What is missed later is left to the repair.
    */
   async #alike(name: string): Promise<boolean> {
-    if (this.#settings.compare === 'checksum' || this.#remembersDeletion(name)) return false;
+    if (this.#settings.compare === 'checksum' || this.#isRemembered(name)) return false;
     const copies = await Promise.all(this.#mounts.map((mount) => lookAt(mount, name)));
     return copies.every(({ version }) => version !== null && version === copies[0]?.version);
   }

@@ -192,15 +192,27 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     await this.#round;
   }
 
-  /** Lets a new or emptied mount take part: it takes writes from now on, `fill` brings the rest, then it answers reads. */
+  /**
+   * Lets a new or emptied mount take part: it takes writes from now on, `fill` brings the rest, then it answers reads. Where
+   * `fill` fails, a mount that answered reads before does so again.
+   */
   async admit(path: string, fill: (mount: Mount) => Promise<void>): Promise<void> {
     const mount = this.mounts.find((one) => one.path === path);
     if (mount === undefined)
       throw invalidOption('mount', `one of ${this.mounts.map((one) => one.path).join(', ')}`, path);
     const members = this.mounts.map(({ id }) => id);
+    const before = await mount.readMark().catch(() => undefined);
     await writeMark(mount, { id: mount.id, members, filled: false });
     await mount.check();
-    await fill(mount);
+    try {
+      await fill(mount);
+    } catch (error) {
+      if (before?.filled === true && before.id === mount.id) {
+        await writeMark(mount, before).catch(() => undefined);
+        await mount.check();
+      }
+      throw error;
+    }
     await writeMark(mount, { id: mount.id, members, filled: true });
     await mount.check();
   }

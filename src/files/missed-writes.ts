@@ -127,6 +127,14 @@ export async function* listMissed(holder: Mount, misser: Mount): AsyncGenerator<
   }
 }
 
+/** The files of which `misser` missed something, as `holder` remembers it: whether `name` is among them. Errors: as `Mount.run`. */
+export async function listMissedNames(holder: Mount, misser: Mount): Promise<(name: string) => boolean> {
+  const names = new Set<string>();
+  for await (const piece of listFolder(holder, folderOf(holder, misser)))
+    for (const entry of piece) names.add(entry.name);
+  return (name) => names.has(hashOf(name));
+}
+
 /** What the text of such a file says, undefined when it is not one. */
 export function parseMissed(text: string): MissedWrite | undefined {
   try {
@@ -191,5 +199,9 @@ function folderOf(holder: Mount, misser: Mount): string {
 }
 
 function pathOf(holder: Mount, misser: Mount, name: string): string {
-  return join(folderOf(holder, misser), createHash('sha256').update(name).digest('hex'));
+  return join(folderOf(holder, misser), hashOf(name));
+}
+
+function hashOf(name: string): string {
+  return createHash('sha256').update(name).digest('hex');
 }

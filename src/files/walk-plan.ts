@@ -57,7 +57,8 @@ export function planWalk(facts: WalkFacts): WalkAction {
     const wanted = deleted || (mode === 'one-way' && prune);
     return wanted && on.length > 0 ? { kind: 'delete', on } : NOTHING;
   }
-  const to = copies.flatMap((copy, place) => (copy.version === chosen.version ? [] : [place]));
+  // A copy that was superseded by one of the same size and date is another one all the same.
+  const to = copies.flatMap((copy, place) => (copy.version === chosen.version && !copy.stale ? [] : [place]));
   return to.length === 0 ? NOTHING : { kind: 'copy', from, to };
 }
 

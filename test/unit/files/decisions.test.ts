@@ -56,6 +56,14 @@ describe('a copy whose mount missed a write', () => {
     expect(decideRepair(copy(null), copy('new'), missed('write', 'old'), false)).toBe('take-theirs');
   });
 
+  test('gets what superseded it also where the two are told alike, and nothing where it has it already', () => {
+    expect(decideRepair(copy('same', 50), copy('same', 100), missed('write', 'same'), false)).toBe(
+      'take-theirs',
+    );
+    expect(decideRepair(copy('new', 50), copy('new', 100), missed('write', 'old'), false)).toBe('equal');
+    expect(decideRepair(copy(null), copy(null), missed('write', null), false)).toBe('equal');
+  });
+
   test('is meant by a deletion whatever it holds, unless it came after', () => {
     expect(isSuperseded(copy('unseen', 99), missed('delete', 'old'))).toBe(true);
     expect(isSuperseded(copy('again', 101), missed('delete', 'old'))).toBe(false);
@@ -82,6 +90,11 @@ describe('a walk', () => {
     ['does nothing when nothing is there', [side(null), side(null)], { kind: 'nothing' }],
   ] as const)('that heals %s', (_name, copies, expected) => {
     expect(planWalk({ ...heal, copies })).toEqual(expected);
+  });
+
+  test('brings a mount what it missed also where the two versions are told alike', () => {
+    const copies = [side('a', 1), side('a', 1, true)];
+    expect(planWalk({ ...heal, copies })).toEqual({ kind: 'copy', from: 0, to: [1] });
   });
 
   test('deletes what was deleted, and copies what was put back since', () => {
@@ -130,7 +143,10 @@ describe('a walk', () => {
               ? { ...one, version: null, stale: false }
               : one;
           });
-          expect(planWalk({ ...facts, copies: after })).toEqual({ kind: 'nothing' });
+          // What it refuses it refuses again.
+          expect(planWalk({ ...facts, copies: after })).toEqual(
+            plan.kind === 'refuse' ? plan : { kind: 'nothing' },
+          );
         },
       ),
     );

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { lookAtSessions } from '../../../src/cli/status/look-at-cluster.js';
 import { Deadline } from '../../../src/common/deadline.js';
-import { ownerIn, processUser } from '../../../src/files/file-owner.js';
+import { ownerIn } from '../../../src/files/file-owner.js';
 import { findFlock } from '../../../src/files/flock.js';
 import { lookAtMounts } from '../../../src/files/look-at-mounts.js';
 import { MirroredMounts } from '../../../src/files/mirrored-mounts.js';
@@ -24,10 +24,7 @@ import { writeOwnFile } from '../../../src/files/own-files.js';
 import { bury, deletionTime } from '../../../src/files/tombstones.js';
 import { createSessionStore } from '../../../src/session/create-session-store.js';
 import { findRetiredNote, writeRetiredNote } from '../../../src/session/retired-note-files.js';
-
-// Root is stopped by no permission, so it becomes somebody else for a while; anybody else stays who they are.
-const isRoot = processUser().uid === 0;
-const user = isRoot ? { uid: 12_345, gid: 12_345 } : processUser();
+import { asUser, below, isRoot, user } from './other-user.js';
 
 let root: string;
 let mounts: readonly string[];
@@ -56,24 +53,6 @@ async function open(): Promise<MirroredMounts> {
   });
   opened.push(mirrored);
   return mirrored;
-}
-
-async function asUser<T>(work: () => Promise<T>): Promise<T> {
-  if (!isRoot) return work();
-  process.seteuid?.(user.uid);
-  try {
-    return await work();
-  } finally {
-    process.seteuid?.(0);
-  }
-}
-
-function below(folder: string): string[] {
-  if (!isRoot) chmodSync(folder, 0o700);
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    return entry.isDirectory() ? [path, ...below(path)] : [path];
-  });
 }
 
 const own = (place: number, ...names: string[]): string => join(mounts[place] ?? '', '.stormlamp', ...names);
