@@ -38,7 +38,7 @@ export interface ReplicationProbeOptions {
   readonly lagSource?: ResolvedLagSource | undefined;
   /** Whether the node is asked for its replicas, too. Default false. */
   readonly namesPeers?: boolean | undefined;
-  /** Told once per connection when the account may not ask for them. */
+  /** Told once when the account may not ask for them. */
   readonly onMissing?: ((error: Error) => void) | undefined;
   /** Told when the `lagSource` function begins to fail. */
   readonly onUnmeasured?: ((error: Error) => void) | undefined;
@@ -59,6 +59,8 @@ class ReplicationProbe implements HealthProbe {
   #isOutdated = false;
   /** Whether the lag could not be measured at the last look. */
   #isUnmeasured = false;
+  /** Whether it was told that the account may not ask for replicas. */
+  #hasToldMissing = false;
   #session: ProbeSession | undefined;
 
   constructor(factory: ConnectionFactory, options: ReplicationProbeOptions) {
@@ -76,8 +78,9 @@ class ReplicationProbe implements HealthProbe {
     } catch (error) {
       // An answer of the server leaves the connection as it was; anything else may leave it in the middle of something.
       const { answered, connection } = classifyServerError(error, session.version.flavor);
-      if (!answered || connection === 'lost' || isStormlampError(error, ErrorCode.TIMEOUT))
-        this.#drop(session);
+      const isBroken = !answered || connection === 'lost' || isStormlampError(error, ErrorCode.TIMEOUT);
+      // A privilege that is granted now counts from the next login on.
+      if (isBroken || isStormlampError(error, ErrorCode.MISSING_PRIVILEGE)) this.#drop(session);
       throw error;
     }
   }
@@ -158,9 +161,11 @@ class ReplicationProbe implements HealthProbe {
 
   /** The replicas of the node; undefined when nobody wants to know. */
   async #peers(session: ProbeSession, deadline: Deadline): Promise<readonly ServerPeer[] | undefined> {
-    return this.#options.namesPeers === true
-      ? await askPeers(session, deadline, this.#options.onMissing)
-      : undefined;
+    if (this.#options.namesPeers !== true) return undefined;
+    return await askPeers(session, deadline, (error) => {
+      if (!this.#hasToldMissing) this.#options.onMissing?.(error);
+      this.#hasToldMissing = true;
+    });
   }
 
   /** The channels with the lag that the user's own function measures, if there is one. */

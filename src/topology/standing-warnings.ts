@@ -99,7 +99,7 @@ export function standingWarnings(
     if (node.blind !== undefined) {
       warn(
         'blind-monitor',
-        `${node.id} lives but answers the monitor with ${node.blind.failure}; what is known about it is old.`,
+        `${node.id} lives but answers the monitor with ${node.blind.failure}; what is known about it is old (${node.blind.error.message}).`,
       );
     }
   }

@@ -6,7 +6,7 @@ import type { HealthProbe } from '../../src/health/health-probe.js';
 import { createConnectionFactory } from '../../src/mysql/connection-factory.js';
 import { parseMysqlNode } from '../../src/mysql/connection-options.js';
 import { killQuery } from '../../src/mysql/kill-query.js';
-import { createReplicationProbe } from '../../src/mysql/replication-probe.js';
+import { createReplicationProbe, type ReplicationProbeOptions } from '../../src/mysql/replication-probe.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import type { Reception, ServerFacts } from '../../src/topology/node-description.js';
 import { CLIENT_DATABASES } from './client-databases.js';
@@ -42,14 +42,17 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
 
   function probeOf(
     node: LocalDatabaseNode,
-    options: { readonly user?: string; readonly password?: string; readonly lagSource?: 'unchecked' } = {},
+    options: Pick<ReplicationProbeOptions, 'lagSource' | 'namesPeers' | 'onMissing'> & {
+      readonly user?: string;
+      readonly password?: string;
+    } = {},
   ): HealthProbe {
-    const { user, password, lagSource } = options;
+    const { user, password, ...rest } = options;
     const { monitor } = cluster.accounts;
     const probe = createReplicationProbe({
       config: parseMysqlNode('node', { host: node.host, port: node.port, database: 'not_there' }, 'any'),
       credentials: user === undefined ? monitor : { user, password: password ?? '' },
-      lagSource,
+      ...rest,
     });
     probes.push(probe);
     return probe;
@@ -90,6 +93,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
           lagMs: 0,
           delayMs: 0,
           error: '',
+          ...(flavor === 'mysql' ? { autoPosition: true } : {}),
           reception: expect.objectContaining({ errno: 0, position: expect.stringMatching(/^\S+:\d+ \S+$/) }),
         },
       ]);
@@ -247,15 +251,25 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
     await cluster.primary.query("CREATE USER IF NOT EXISTS blind@'%' IDENTIFIED BY 'blind'");
     await cluster.waitForReplication();
     const account = { user: 'blind', password: 'blind' };
-    const error: unknown = await look(probeOf(replica, account)).catch((thrown: unknown) => thrown);
+    const missing: string[] = [];
+    const probe = probeOf(replica, {
+      ...account,
+      namesPeers: true,
+      onMissing: ({ message }) => missing.push(message),
+    });
+    const error: unknown = await look(probe).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: ErrorCode.MISSING_PRIVILEGE, node: replica.id });
     const grant = /`(GRANT [^`]*)`/.exec(String(error))?.[1] ?? '';
     expect(grant).toContain("TO 'blind'@'%'");
     const unchecked = await look(probeOf(replica, { ...account, lagSource: 'unchecked' }));
     expect(unchecked).toMatchObject({ replicationVisible: false, channels: [], readOnly: true });
+    await expect(look(probe)).rejects.toMatchObject({ code: ErrorCode.MISSING_PRIVILEGE });
     await cluster.primary.query(grant);
     await cluster.waitForReplication();
-    expect((await look(probeOf(replica, account))).channels).toHaveLength(1);
+    // Privileges are read at login: the same monitor has to log in again.
+    expect((await look(probe)).channels).toHaveLength(1);
+    // What is missing besides is told once, not with every login.
+    expect(missing).toHaveLength(1);
   });
 
   if (flavor === 'mysql') {
