@@ -86,8 +86,9 @@ export class FirstAnswers {
         ...call,
         timeoutMs: Math.min(NOTES_TIMEOUT_MS, call.timeoutMs ?? NOTES_TIMEOUT_MS),
       };
-      const main = first.getMany(asked.flatMap(keysOf), call);
-      const notes = asked.flatMap(notesOf);
+      const alone = asked.length === 1;
+      const main = first.getMany(alone ? keysOf(only) : asked.flatMap(keysOf), call);
+      const notes = alone ? notesOf(only) : asked.flatMap(notesOf);
       const [found, ...said] = await Promise.all([
         main,
         ...noting.map((node) => node.getMany(notes, notesCall).catch(unanswered)),
