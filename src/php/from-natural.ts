@@ -13,7 +13,9 @@ import { PhpReference } from './php-reference.js';
  *
  * A number becomes a float where there was a float before. "Where" follows a container wherever it is moved to, and
  * a path when a container was replaced by a new one. Arrays whose order only a {@link PhpArray} can hold get it back,
- * with new keys at the end; places that PHP had bound with & are bound again.
+ * with new keys at the end; places that PHP had bound with & are bound again. In a list, whose places move, what is bound
+ * goes with its container, and what is new there is bound to nothing: PHP leaves such lists behind after a `foreach` by
+ * reference, and a change of one must not reach into the others.
  */
 export class NaturalRestorer {
   readonly #scope: NaturalScope;
@@ -98,6 +100,10 @@ export class NaturalRestorer {
     const target: unknown[] = [];
     this.#pending.push(() => {
       const before = Array.isArray(source) ? source : undefined;
+      if (before?.some((item) => item instanceof PhpReference)) {
+        this.#fillBoundList(target, natural, before);
+        return;
+      }
       const moved = before !== undefined && before.length !== natural.length;
       // When a list of numbers grew or shrank, places mean nothing: it is one of floats or it is not.
       const allFloats = moved && before.length > 0 && before.every(isFloat);
@@ -112,6 +118,21 @@ export class NaturalRestorer {
       }
     });
     return target;
+  }
+
+  #fillBoundList(target: unknown[], natural: readonly unknown[], before: readonly unknown[]): void {
+    const { references, holders } = this.#scope;
+    const seen = (item: unknown) => (item instanceof PhpReference ? references.get(item) : numberOf(item));
+    const moved = before.length !== natural.length || isPermutation(natural, before.map(seen));
+    for (const [index, item] of natural.entries()) {
+      const original = before[index];
+      const holder = typeof item === 'object' && item !== null ? holders.get(item) : undefined;
+      if (holder !== undefined) target.push(this.#convertReference(item, holder));
+      else if (!(original instanceof PhpReference)) target.push(this.#convert(item, original));
+      else if (Object.is(references.get(original), item) || (typeof item !== 'object' && !moved))
+        target.push(this.#convertReference(item, original));
+      else target.push(this.#convert(item, undefined));
+    }
   }
 
   #beginRecord(natural: Readonly<Record<string, unknown>>, source: object | undefined): object {
@@ -151,6 +172,19 @@ function isFloat(original: unknown): boolean {
 
 function numberOf(original: unknown): unknown {
   return original instanceof PhpFloat ? original.value : original;
+}
+
+/** Whether a list holds what it held, in another order. */
+function isPermutation(now: readonly unknown[], before: readonly unknown[]): boolean {
+  if (now.every((item, index) => Object.is(item, before[index]))) return false;
+  const counts = new Map<unknown, number>();
+  for (const item of before) counts.set(item, (counts.get(item) ?? 0) + 1);
+  for (const item of now) {
+    const left = counts.get(item) ?? 0;
+    if (left === 0) return false;
+    counts.set(item, left - 1);
+  }
+  return true;
 }
 
 function isContainer(value: unknown): value is object {

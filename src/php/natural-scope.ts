@@ -12,11 +12,18 @@ const SOURCES = new WeakMap<object, object>();
 export class NaturalScope {
   #references: WeakMap<PhpReference, unknown> | undefined;
   #objects: WeakMap<PhpObject, PhpObject> | undefined;
+  #holders: WeakMap<object, PhpReference> | undefined;
 
   /** The natural values of references. Most sessions have none, and a weak map is work for every collection. */
   get references(): WeakMap<PhpReference, unknown> {
     this.#references ??= new WeakMap();
     return this.#references;
+  }
+
+  /** The references whose values natural arrays are. Objects are none of them: they are shared without a reference, too. */
+  get holders(): WeakMap<object, PhpReference> {
+    this.#holders ??= new WeakMap();
+    return this.#holders;
   }
 
   /** The natural copies of objects. */

@@ -37,6 +37,8 @@ export function toNatural(value: unknown, scope: NaturalScope): unknown {
     if (scope.references.has(reference)) return scope.references.get(reference);
     const natural = convert(reference.value);
     scope.references.set(reference, natural);
+    const isArray = typeof natural === 'object' && natural !== null && !(natural instanceof PhpObject);
+    if (isArray) scope.holders.set(natural, reference);
     return natural;
   };
 

@@ -1,5 +1,6 @@
 /** Three-way merge of sessions, variable by variable: what was loaded, what we made of it, and what is stored now. */
 
+import { invalidOption } from '../common/option-reader.js';
 import { equalVariables, variablesHeld } from '../php/equal-variables.js';
 import { shareIdentities } from '../php/identity-sharing.js';
 import type { SessionDocument, VariableChange } from '../php/session-document.js';
@@ -54,9 +55,15 @@ export function mergeChanges(
     if (ours.kind === 'delete' ? bytesOfTheirs(name) === undefined : theyHold(name)) continue;
     const conflict = conflictOver(name, ours, bytesOfBase, bytesOfTheirs);
     conflicts.push(conflict);
-    if (decide(conflict) === 'ours') apply.set(name, ours);
+    if (readDecision(decide(conflict)) === 'ours') apply.set(name, ours);
   }
   return { apply, conflicts };
+}
+
+/** A promise, say, would otherwise pass for the one of the two that it is not. */
+function readDecision(decision: ConflictDecision): ConflictDecision {
+  if (decision === 'ours' || decision === 'theirs') return decision;
+  throw invalidOption('sessions.onConflict', "a function that returns 'ours' or 'theirs' at once", decision);
 }
 
 /** A session as it shall be stored. */

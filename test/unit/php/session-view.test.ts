@@ -193,6 +193,57 @@ describe('what PHP shares', () => {
     );
   });
 
+  describe('in lists that PHP left bound to each other, as a foreach by reference does', () => {
+    const item = (n: number): string => `a:1:{s:1:"n";i:${n};}`;
+    const bound = `recent|a:3:{i:0;${item(3)}i:1;${item(1)}i:2;${item(2)}}shown|a:3:{i:0;R:2;i:1;R:4;i:2;R:6;}`;
+    const numbers = 'recent|a:3:{i:0;i:3;i:1;i:1;i:2;i:2;}shown|a:3:{i:0;R:2;i:1;R:3;i:2;R:4;}';
+    const seen = (data: string): unknown =>
+      new SessionView(SessionDocument.decode(Buffer.from(data, 'latin1'), 'php')).data;
+    const n = (...values: number[]) => values.map((value) => ({ n: value }));
+    type Items = { n: number }[];
+
+    test.each<[string, (recent: Items) => unknown, number[]]>([
+      ['items that come and go', (list) => [list.shift(), list.push({ n: 9 })], [1, 2, 9]],
+      ['a new order', (list) => list.sort((x, y) => x.n - y.n), [1, 2, 3]],
+      ['a new item in the place of one', (list) => list.splice(0, 1, { n: 9 }), [9, 1, 2]],
+      ['none left', (list) => list.splice(0), []],
+    ])('%s in one change no other', (_what, work, expected) => {
+      const after = edit(bound, (session) => work(session['recent'] as unknown as Items));
+      expect(seen(after)).toEqual({ recent: n(...expected), shown: n(3, 1, 2) });
+    });
+
+    test('an item that is changed itself is changed in both, wherever it was moved to', () => {
+      const after = edit(bound, (session) => {
+        const recent = session['recent'] as unknown as Items;
+        recent.reverse();
+        (recent[0] as { n: number }).n = 7;
+      });
+      expect(seen(after)).toEqual({ recent: n(7, 1, 3), shown: n(3, 1, 7) });
+      expect(after).toContain('R:');
+    });
+
+    test('a number is assigned through its place, and goes with nothing when the list moves', () => {
+      const numbersAfter = (work: (recent: unknown[]) => unknown) =>
+        seen(edit(numbers, (session) => work(session['recent'] as unknown[])));
+      expect(numbersAfter((list) => list.splice(0, 1, 5))).toEqual({ recent: [5, 1, 2], shown: [5, 1, 2] });
+      expect(numbersAfter((list) => list.sort())).toEqual({ recent: [1, 2, 3], shown: [3, 1, 2] });
+      expect(numbersAfter((list) => list.shift())).toEqual({ recent: [1, 2], shown: [3, 1, 2] });
+      expect(numbersAfter((list) => list.push(4))).toEqual({ recent: [3, 1, 2, 4], shown: [3, 1, 2] });
+    });
+
+    test('one container at two places of a list stays one', () => {
+      // The outer list is 1, {z} 2, its z 3, the shared {n} 4.
+      const data = `a|a:4:{i:0;a:1:{s:1:"z";i:0;}i:1;${item(1)}i:2;R:4;i:3;a:1:{s:1:"k";i:1;}}`;
+      const after = edit(data, (session) => {
+        session['a']?.shift();
+        (session['a'] as unknown as Items)[0] = Object.assign((session['a'] as unknown as Items)[0] ?? {}, {
+          n: 5,
+        });
+      });
+      expect(seen(after)).toEqual({ a: [{ n: 5 }, { n: 5 }, { k: 1 }] });
+    });
+  });
+
   test('survives arrays that hold themselves', () => {
     const data = 'a|a:1:{i:0;R:1;}';
     expect(edit(data, () => undefined)).toBe(data);

@@ -21,6 +21,17 @@ test('a variable that only we changed takes our change', () => {
   expect(merged).toEqual({ apply: new Map([['a', set('2')]]), conflicts: [] });
 });
 
+test.each([[Promise.resolve('ours')], [undefined], ['mine'], [true]])(
+  'a decision that is none, %s, is refused, and not taken for the others',
+  (decision) => {
+    const changes = new Map([['a', set('2')]]);
+    const merge = () =>
+      mergeChanges(changes, lookup({ a: '1' }), lookup({ a: '3' }), () => decision as never);
+    expect(merge).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    expect(merge).toThrow(/sessions\.onConflict/);
+  },
+);
+
 test('a variable that both changed is a conflict, decided by the caller', () => {
   const changes = new Map([['a', set('2')]]);
   expect(mergeChanges(changes, lookup({ a: '1' }), lookup({ a: '3' }), ours).apply).toEqual(changes);
