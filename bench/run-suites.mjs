@@ -80,9 +80,11 @@ async function runSuite(file, options) {
 function untilAborted(work, signal) {
   return new Promise((resolve, reject) => {
     work.then(resolve, reject);
-    signal.addEventListener('abort', () => {
+    const end = () => {
       setTimeout(() => reject(new Error('it did not end when it was told to')), CLOSE_LIMIT_MS).unref();
-    });
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end);
   });
 }
 
