@@ -184,8 +184,8 @@ class DashboardSite {
       response.end();
       return;
     }
-    this.#streams.add(response);
-    this.#streams.send(response, 'state', { ...this.#state(), samples: this.#series.samples });
+    if (this.#streams.add(response))
+      this.#streams.send(response, 'state', { ...this.#state(), samples: this.#series.samples });
   }
 
   async #act(request: IncomingMessage, response: ServerResponse, pathname: string): Promise<void> {
@@ -277,13 +277,19 @@ function json(response: ServerResponse, status: number, body: unknown): void {
   response.end(JSON.stringify(body));
 }
 
-/** A small JSON object; empty when the body is none. */
-async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
-  let body = '';
-  for await (const piece of request) {
-    body += String(piece);
-    if (body.length > MAX_BODY) return {};
-  }
+/** A small JSON object; empty when the body is none. A parser before this one (`express.json()`) has read it already. */
+async function bodyOf(
+  request: IncomingMessage & { readonly body?: unknown },
+): Promise<Record<string, unknown>> {
+  const parsed = request.body;
+  if (typeof parsed === 'object' && parsed !== null && !Buffer.isBuffer(parsed))
+    return parsed as Record<string, unknown>;
+  let body = typeof parsed === 'string' || Buffer.isBuffer(parsed) ? String(parsed) : '';
+  if (body === '')
+    for await (const piece of request) {
+      body += String(piece);
+      if (body.length > MAX_BODY) return {};
+    }
   try {
     const value: unknown = JSON.parse(body);
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};

@@ -30,11 +30,14 @@ export class EventStreams {
     return this.#streams.size < MAX_STREAMS;
   }
 
-  /** Begins to send events over `response`. */
-  add(response: ServerResponse): void {
+  /** Begins to send events over `response`; false when the client is gone already. */
+  add(response: ServerResponse): boolean {
+    // Its 'close' was emitted, and will not be again.
+    if (response.destroyed) return false;
     response.writeHead(200, {
       'content-type': EVENT_STREAM,
-      'cache-control': 'no-store',
+      // A middleware that compresses would hold events back.
+      'cache-control': 'no-store, no-transform',
       'x-accel-buffering': 'no',
     });
     response.write('retry: 2000\n\n');
@@ -44,6 +47,7 @@ export class EventStreams {
     response.on('close', () => {
       if (this.#streams.delete(response)) this.#onCount(this.#streams.size);
     });
+    return true;
   }
 
   /** Sends an event to one page. */

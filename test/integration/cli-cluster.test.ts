@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCluster } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
-import { stormlamp } from '../support/run-node.js';
+import { startNode, stormlamp } from '../support/run-node.js';
 import { Wire } from './wire.js';
 
 let servers: LocalCluster;
@@ -122,6 +122,39 @@ test('a node that is no database server hides nothing of the others, in status a
     expect(top.stdout).toMatch(new RegExp(`${wrong}: .*check its port`));
   } finally {
     impostor.close();
+  }
+});
+
+test('top shows an outage of everything, and does not end by it', async () => {
+  const file = join(folder, 'outage.json');
+  const mysql = { primary: 'mysql://app:pw@127.0.0.1:1/shop', replicas: ['mysql://app:pw@127.0.0.1:2/shop'] };
+  writeFileSync(file, JSON.stringify({ mysql, sessions: { nodes: ['127.0.0.1:3', '127.0.0.1:4'] } }));
+  const top = await stormlamp(['top', '--json', '--interval', '200', '--config', file]);
+  expect([top.code, top.stderr]).toEqual([1, expect.not.stringContaining('ERR_INTERNAL')]);
+  expect(JSON.parse(top.stdout)).toMatchObject({ ok: false, databases: [{ up: false }, { up: false }] });
+});
+
+test.each([
+  ['doctor', '--no-php'],
+  ['top', '--interval', '600000'],
+])('%s that is interrupted says so in its one document, and nothing else', async (...words) => {
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  try {
+    const { port } = silent.address() as AddressInfo;
+    const file = join(folder, 'silent.json');
+    writeFileSync(file, JSON.stringify({ mysql: { primary: `mysql://app:pw@127.0.0.1:${port}/shop` } }));
+    const connected = once(silent, 'connection');
+    const { child, finished } = startNode(['dist/cli/main.js', ...words, '--json', '--config', file]);
+    await connected;
+    child.kill('SIGINT');
+    const { code, stdout } = await finished;
+    expect([code, JSON.parse(stdout)]).toEqual([
+      130,
+      { ok: false, error: { code: 'ERR_ABORTED', message: 'interrupted' } },
+    ]);
+  } finally {
+    silent.close();
   }
 });
 

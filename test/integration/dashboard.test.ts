@@ -208,6 +208,53 @@ test('mounted in Express below a path, with a slash or without, and beside other
   expect(await (await fetch(`${url}/ops/stormlamp/nothing`)).text()).toBe('elsewhere');
 });
 
+test('pages that leave before they are let in take nobody the room', async () => {
+  let asked = 0;
+  let letIn: (() => void) | undefined;
+  const gate = new Promise<void>((resolve) => {
+    letIn = resolve;
+  });
+  const authorize = (): Promise<boolean> => {
+    asked += 1;
+    return gate.then(() => true);
+  };
+  const page = dashboard(cluster, { authorize });
+  open.push(() => page.close());
+  const server = createServer(page);
+  const url = new URL(await listen(server));
+  const clients = Array.from({ length: 25 }, () => {
+    const client = connect(Number(url.port), url.hostname);
+    client.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    return client;
+  });
+  await eventually('all are asked about', () => asked === clients.length);
+  for (const client of clients) client.destroy();
+  const connections = (): Promise<number> =>
+    new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
+  await eventually('they are gone', async () => (await connections()) === 0);
+  letIn?.();
+  const stream = await fetch(`${url}events`);
+  expect(stream.status).toBe(200);
+  expect(stream.headers.get('cache-control')).toBe('no-store, no-transform');
+  await stream.body?.cancel();
+});
+
+test.each([express.json(), express.text({ type: '*/*' }), express.raw({ type: '*/*' })])(
+  'a body that a parser has read is a body, too (%#)',
+  async (parser) => {
+    const page = dashboard(cluster, { allowActions: true });
+    open.push(() => page.close());
+    const url = await listen(createServer(express().use(parser).use('/', page)));
+    const token = tokenIn(await (await fetch(`${url}/`)).text());
+    const plan = await fetch(`${url}/plan`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-stormlamp-token': token },
+      body: JSON.stringify({ action: 'isolate', node: servers.replicas[0]?.id }),
+    });
+    expect([plan.status, await plan.json()]).toEqual([200, expect.objectContaining({ action: 'isolate' })]);
+  },
+);
+
 test('odd requests: no error, no stream that nobody reads, nothing after the end', async () => {
   const { url, page } = await mount();
   for (const path of ['//', '///', '/%2e%2e/state.json', '/http://x/']) {

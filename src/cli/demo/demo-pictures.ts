@@ -1,5 +1,5 @@
 /** Collects what the demo's live picture shows: routes as they happen, lag, breakers and sessions as they are. */
-import { pause } from '../../common/backoff.js';
+
 import { systemClock } from '../../common/clock.js';
 import type { Cluster } from '../../create-cluster.js';
 import type { MemcachedNode } from '../../memcached/memcached-node.js';
@@ -7,6 +7,7 @@ import { createMemcachedNode } from '../../memcached/memjs-node.js';
 import type { LocalCluster } from '../../testing/index.js';
 import { effectiveLagMs, roleOf } from '../../topology/node-description.js';
 import { nodeIn } from '../../topology/topology-description.js';
+import { wait } from '../wait.js';
 import type { CacheLine, DatabaseLine } from './demo-view.js';
 
 const COUNT_EVERY_MS = 500;
@@ -57,7 +58,7 @@ export class DemoPictures {
       } catch {
         this.#items.delete(cache.id);
       }
-      await pause(COUNT_EVERY_MS, signal);
+      await wait(COUNT_EVERY_MS, signal);
     }
   }
 

@@ -1,5 +1,5 @@
 /** One run of the demo: starts everything, plays the story, shows it live, and stops everything. */
-import { pause } from '../../common/backoff.js';
+
 import { systemClock } from '../../common/clock.js';
 import { describeError } from '../../common/stormlamp-error.js';
 import { type Cluster, createCluster } from '../../create-cluster.js';
@@ -8,6 +8,7 @@ import type { LocalDriver } from '../../testing/local-cluster-options.js';
 import type { CommandContext } from '../command.js';
 import { paintFor } from '../paint.js';
 import { ProgressPrinter } from '../progress-printer.js';
+import { wait } from '../wait.js';
 import { DemoPictures } from './demo-pictures.js';
 import { DEMO_MAX_LAG_MS, DEMO_STEPS, type DemoStep, type StepOutcome, serversAnswer } from './demo-story.js';
 import { DemoScreen, renderDemo, type StepLine } from './demo-view.js';
@@ -85,7 +86,7 @@ export class DemoRun {
     this.#context.result({ ok, flavor: this.#settings.flavor, url: this.#site?.url, steps: results });
     if (!this.#settings.once) {
       this.#note(this.#footer);
-      while (!signal.aborted) await pause(3_600_000, signal);
+      while (!signal.aborted) await wait(3_600_000, signal);
     }
     return ok ? 0 : 1;
   }

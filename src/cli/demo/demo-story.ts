@@ -1,9 +1,10 @@
 /** The demo's story: what happens, and how each step is verified from the real state of the servers. */
-import { pause } from '../../common/backoff.js';
+
 import type { Cluster } from '../../create-cluster.js';
 import type { LocalCluster } from '../../testing/index.js';
 import { effectiveLagMs } from '../../topology/node-description.js';
 import { nodeIn } from '../../topology/topology-description.js';
+import { wait } from '../wait.js';
 import { copyOn, whoAnswers } from './real-state.js';
 import type { ShopClient } from './shop-client.js';
 
@@ -281,7 +282,7 @@ async function until({ signal }: DemoWorld, happened: () => Promise<boolean>): P
   while (!(await happened())) {
     signal.throwIfAborted();
     if (performance.now() > end) return false;
-    await pause(100, signal);
+    await wait(100, signal);
   }
   return true;
 }

@@ -44,6 +44,8 @@ export const doctorCommand: Command = {
     if (context.words.length > 0) throw invalidOption('doctor <argument>', 'left out', context.words[0]);
     const config = await findClusterConfig(context.values['config'] as string | undefined);
     const checks = await examine(config, context);
+    // What was given up is no trouble of what was looked at.
+    context.signal.throwIfAborted();
     show(checks, context);
     const ok = checks.every(({ state }) => state !== 'failed');
     for (const line of wrapLine(`Configured by ${config.source}`, context.width))

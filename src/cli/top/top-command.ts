@@ -1,9 +1,10 @@
 /** `stormlamp top`: what the servers are doing, live. */
-import { pause } from '../../common/backoff.js';
+
 import { invalidOption } from '../../common/option-reader.js';
 import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
 import type { Command } from '../command.js';
 import { DemoScreen } from '../demo/demo-view.js';
+import { wait } from '../wait.js';
 import { TopSampler } from './top-sampler.js';
 import { topText } from './top-text.js';
 
@@ -39,9 +40,10 @@ export const topCommand: Command = {
       const screen = new DemoScreen(process.stdout);
       await sampler.sample();
       for (;;) {
-        await pause(intervalMs, signal);
+        await wait(intervalMs, signal);
         // The picture is all that there is to lose.
-        if (signal.aborted) return isOnce ? 130 : 0;
+        if (signal.aborted && !isOnce) return 0;
+        signal.throwIfAborted();
         await sampler.sample();
         const report = sampler.report();
         const lines = topText(report, process.stdout.columns ?? width, paint);

@@ -6,7 +6,10 @@ import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 
 /** How a program is run. */
 export interface RunProgramOptions {
-  /** Stops the program and rejects with `ERR_ABORTED`. */
+  /**
+   * Stops the program, with all that it started, and rejects with `ERR_ABORTED`. A program with a signal runs in a process group
+   * of its own, so that Ctrl-C in a terminal reaches it by the signal only.
+   */
   readonly signal?: AbortSignal | undefined;
   /** Stops the program and rejects with `ERR_TIMEOUT` after so many milliseconds. */
   readonly timeoutMs: number;
@@ -49,6 +52,7 @@ export function runProgram(
       // Messages are parsed, so they must not be translated.
       env: { ...process.env, LC_ALL: 'C', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe', onStatusLine === undefined ? 'ignore' : 'pipe'],
+      detached: signal !== undefined,
     });
     const stdout = collect(child.stdout as Readable);
     const stderr = collect(child.stderr as Readable);
@@ -58,8 +62,27 @@ export function runProgram(
     const stop = (reason: StormlampError): void => {
       if (stopped !== undefined) return;
       stopped = reason;
-      child.kill('SIGTERM');
-      killTimer = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+      end('SIGTERM');
+      killTimer = setTimeout(() => {
+        end('SIGKILL');
+        // What the program started may live on elsewhere and hold its output open.
+        killTimer = setTimeout(() => {
+          for (const stream of child.stdio) stream?.destroy();
+          finish();
+          reject(reason);
+        }, killAfterMs);
+      }, killAfterMs);
+    };
+    const end = (name: NodeJS.Signals): void => {
+      if (signal === undefined || child.pid === undefined) {
+        child.kill(name);
+        return;
+      }
+      try {
+        process.kill(-child.pid, name);
+      } catch {
+        // Nobody of the group is left.
+      }
     };
     const onAbort = (): void => stop(aborted(`Running ${command}`, signal?.reason));
     const timer = setTimeout(

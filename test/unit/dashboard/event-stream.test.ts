@@ -54,3 +54,12 @@ test('a page that never takes anything is given up, and counts no more', async (
   await new Promise((resolve) => page.once('close', resolve));
   expect([page.destroyed, streams.count, counts]).toEqual([true, 0, [1, 0]]);
 });
+
+test('a page that is gone before it is added does not count', () => {
+  const counts: number[] = [];
+  const streams = new EventStreams((count) => counts.push(count));
+  const page = new Page();
+  page.destroy();
+  expect(streams.add(page as unknown as ServerResponse)).toBe(false);
+  expect([streams.count, counts]).toEqual([0, []]);
+});

@@ -41,6 +41,18 @@ test.each([
 test.each([
   [{ 'x-stormlamp-token': 'secret', 'sec-fetch-site': 'same-origin', origin: 'http://localhost:3000' }, true],
   [{ 'x-stormlamp-token': 'secret' }, true],
+  // A proxy that asks by a name of its own.
+  [
+    {
+      'x-stormlamp-token': 'secret',
+      'sec-fetch-site': 'same-origin',
+      origin: 'https://ops.example',
+      host: 'app',
+    },
+    true,
+  ],
+  [{ 'sec-fetch-site': 'same-origin', origin: 'https://ops.example', host: 'app' }, false],
+  [{ 'x-stormlamp-token': 'secret', 'sec-fetch-site': 'same-site' }, false],
   [{ 'x-stormlamp-token': 'Secret' }, false],
   [{ 'x-stormlamp-token': 'sécret' }, false],
   [{}, false],

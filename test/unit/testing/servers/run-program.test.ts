@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runProgram } from '../../../../src/testing/servers/run-program.js';
 import { putScript } from './fake-programs.js';
 
@@ -49,4 +49,28 @@ test('a program is ended when the caller gives up', async () => {
   const options = { timeoutMs: 30_000, signal: abort.signal, onStatusLine: () => abort.abort() };
   await expect(runProgram(program, [], options)).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   await expect(runProgram(program, [], options)).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+});
+
+test('a program whose child holds its output open is ended with the child', async () => {
+  const abort = new AbortController();
+  let child = 0;
+  const program = script('sleep 600 & echo $! >&3; wait');
+  const onStatusLine = (line: string): void => {
+    child = Number(line);
+    abort.abort();
+  };
+  const options = { timeoutMs: 300_000, signal: abort.signal, onStatusLine };
+  await expect(runProgram(program, [], options)).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  await vi.waitFor(() => expect(() => process.kill(child, 0)).toThrow('ESRCH'), { timeout: 60_000 });
+});
+
+test('a child that left the group of a program and holds its output open is not waited for', async () => {
+  let child = 0;
+  const program = script("setsid sh -c 'echo $$ >&3; exec sleep 600' & wait");
+  const onStatusLine = (line: string): void => {
+    child = Number(line);
+  };
+  const options = { timeoutMs: 1_000, killAfterMs: 50, onStatusLine, signal: new AbortController().signal };
+  await expect(runProgram(program, [], options)).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+  if (child > 0) process.kill(child, 'SIGKILL');
 });
