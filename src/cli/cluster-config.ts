@@ -9,6 +9,7 @@ import {
   checkClusterOptions,
   clusterOptionsFromEnvironment,
 } from '../cluster-options.js';
+import { invalidOption } from '../common/option-reader.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { AnySessionOptions } from '../session/store-options.js';
 
@@ -44,6 +45,7 @@ export async function findClusterConfig(
   env: Readonly<Record<string, string | undefined>> = process.env,
   folder: string = process.cwd(),
 ): Promise<ClusterConfig> {
+  if (given === '') throw invalidOption('--config', 'the name of a file', given);
   const named = given ?? (env[VARIABLE] === '' ? undefined : env[VARIABLE]);
   const file = named === undefined ? searchUpwards(folder) : resolve(folder, named);
   const variables = Object.values(CLUSTER_VARIABLES).filter(isSet(env));

@@ -95,7 +95,7 @@ test('docs/resources.md: what takes a machine of its own is at least of the righ
 test('docs/dashboard.md: the page is made, and its pictures are there', async () => {
   const [code] = blocksOf('docs/dashboard.md', 'js');
   const append = 'process.exitCode = page.name === undefined ? 1 : 0;';
-  expect(await runBlock(code ?? '', servers, { env: { OPS_TOKEN: 'x' }, append })).toMatchObject({
+  expect(await runBlock(code ?? '', servers, { env: { OPS_PASSWORD: 'x' }, append })).toMatchObject({
     code: 0,
     stderr: '',
   });

@@ -234,6 +234,22 @@ describe('PHP', () => {
     expect(checks).toMatchObject([
       { state: 'skipped', found: expect.stringContaining('name it with --php') },
     ]);
+    const named = { program: '/nowhere/php', args: [], isNamed: true };
+    trouble(await checkPhp(sessions, named, signal), 'settings and round trip');
+  });
+
+  test('that is configured alike is looked at without filling nodes that lost their sessions', async () => {
+    for (const { realPort } of servers.memcached) {
+      const wire = await Wire.open(realPort);
+      wire.send('flush_all\r\n');
+      await wire.gets('OK\r\n');
+      wire.close();
+    }
+    expect((await check()).at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
+    const warming = troubles(await checkSessions(sessions)).filter(({ what }) => what === 'is filled');
+    expect(warming.map(({ subject }) => subject)).toEqual(servers.memcached.map(({ id }) => id));
+    await (await createCluster({ sessions })).close();
+    await eventually('they are filled', async () => troubles(await checkSessions(sessions)).length === 0);
   });
 });
 
@@ -250,4 +266,6 @@ test('on the command line: everything in one document, and the exit code tells o
   const ill = await stormlamp(['doctor', '--no-php', '--config', config, '--json']);
   expect(ill.code).toBe(1);
   expect(JSON.parse(ill.stdout)).toMatchObject({ ok: false, checks: expect.any(Array) });
+  const lost = await stormlamp(['doctor', '--php-ini', join(folder, 'lost.ini'), '--config', config]);
+  expect([lost.code, lost.stderr]).toEqual([2, expect.stringContaining('lost.ini')]);
 });

@@ -19,6 +19,8 @@ export interface PhpCall {
   readonly program: string;
   /** Arguments that come first, like `-c /etc/php/8.2/fpm/php.ini`. */
   readonly args: readonly string[];
+  /** Whether it was asked for by name, so that it has to be there. */
+  readonly isNamed?: boolean;
 }
 
 const LIMIT_MS = 20_000;
@@ -37,18 +39,22 @@ export async function checkPhp(
   );
   if (typeof info === 'string' || info.code !== 0) {
     const why = typeof info === 'string' ? info : `it ended with ${info.code ?? 'a signal'}`;
-    checks.skip(
-      php.program,
-      'settings and round trip',
-      `PHP cannot be run here (${why}); name it with --php`,
-    );
+    const what = 'settings and round trip';
+    if (php.isNamed === true)
+      checks.bad('failed', php.program, what, {
+        found: `PHP cannot be run: ${why}`,
+        expected: 'the PHP that was named',
+        fix: 'correct --php (or STORMLAMP_PHP), or leave PHP out with --no-php',
+      });
+    else checks.skip(php.program, what, `PHP cannot be run here (${why}); name it with --php`);
     return checks.list;
   }
   const ours = resolveStoreOptions(given);
   const reason = compareSettings(checks, php.program, info.stdout, ours)
     ? await reasonToStoreNothing(ours)
     : 'PHP keeps its sessions elsewhere or in another form';
-  if (reason === undefined) await roundTrip(checks, php, given, signal);
+  const untouched = ours.kind === 'memcached' ? { ...given, resync: false } : given;
+  if (reason === undefined) await roundTrip(checks, php, untouched, signal);
   else checks.skip(php.program, 'round trip of a session', reason);
   return checks.list;
 }

@@ -1,4 +1,5 @@
 /** `stormlamp doctor`: checks every precondition, and says what to do about what is missing. */
+import { existsSync } from 'node:fs';
 import { invalidOption } from '../../common/option-reader.js';
 import { type ClusterConfig, CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
 import type { Command, CommandContext } from '../command.js';
@@ -60,9 +61,15 @@ async function examine(
   { values, signal, interactive }: CommandContext,
 ): Promise<readonly Check[]> {
   const { mysql, sessions } = options;
-  const program = (values['php'] as string | undefined) ?? (process.env['STORMLAMP_PHP'] || 'php');
+  const named = (values['php'] as string | undefined) ?? (process.env['STORMLAMP_PHP'] || undefined);
   const ini = values['php-ini'] as string | undefined;
-  const php = { program, args: ini === undefined ? [] : ['-c', ini] };
+  // PHP itself takes its defaults, without a word.
+  if (ini !== undefined && !existsSync(ini)) throw invalidOption('--php-ini', 'a file that is there', ini);
+  const php = {
+    program: named ?? 'php',
+    args: ini === undefined ? [] : ['-c', ini],
+    isNamed: named !== undefined,
+  };
   const printer = interactive ? new ProgressPrinter(true) : undefined;
   const waitedFor = new Set<string>();
   const tell = (): void => {

@@ -39,6 +39,14 @@ describe('a configuration file', () => {
     expect((await findClusterConfig('third.json', env, folder)).source).toBe(third);
   });
 
+  test('that is named by an empty text is refused', async () => {
+    put('stormlamp.config.json', JSON.stringify(NODES));
+    await expect(findClusterConfig('', {}, folder)).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringContaining('--config'),
+    });
+  });
+
   test('leaves to the environment what it does not have', async () => {
     put('stormlamp.config.json', JSON.stringify(NODES));
     const env = { STORMLAMP_MYSQL_PRIMARY: 'mysql://db1', STORMLAMP_MEMCACHED: 'cache9' };
