@@ -131,7 +131,10 @@ test('top shows an outage of everything, and does not end by it', async () => {
   writeFileSync(file, JSON.stringify({ mysql, sessions: { nodes: ['127.0.0.1:3', '127.0.0.1:4'] } }));
   const top = await stormlamp(['top', '--json', '--interval', '200', '--config', file]);
   expect([top.code, top.stderr]).toEqual([1, expect.not.stringContaining('ERR_INTERNAL')]);
-  expect(JSON.parse(top.stdout)).toMatchObject({ ok: false, databases: [{ up: false }, { up: false }] });
+  expect(JSON.parse(top.stdout)).toMatchObject({
+    ok: false,
+    databases: [{ role: 'down' }, { role: 'down' }],
+  });
 });
 
 test.each([

@@ -248,8 +248,9 @@ describe('PHP', () => {
     expect((await check()).at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
     const warming = troubles(await checkSessions(sessions)).filter(({ what }) => what === 'is filled');
     expect(warming.map(({ subject }) => subject)).toEqual(servers.memcached.map(({ id }) => id));
-    await (await createCluster({ sessions })).close();
+    const cluster = await createCluster({ sessions });
     await eventually('they are filled', async () => troubles(await checkSessions(sessions)).length === 0);
+    await cluster.close();
   });
 });
 
