@@ -1,10 +1,13 @@
 /** What goes on, or stays, after a statement: the work of a call that was given up, and the state that routines leave in a session. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PoolConnection, RowDataPacket } from 'mysql2';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { UNREAD_MS } from '../../src/mysql/deferred-command.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { EVERY_CLIENT_DATABASE, wholeTest } from './client-databases.js';
+import { connectionListenerStory } from './connection-listeners.js';
 import { eventually } from './eventually.js';
 
 interface Left {
@@ -170,4 +173,41 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ name, flavor, options }) => 
       }
     },
   );
+
+  onEach('a stream that nobody reads does not keep a connection that was released', async () => {
+    const own = await start({ pool: { max: 1 } });
+    const [replica] = servers.replicas;
+    if (replica === undefined) throw new Error('there is no replica');
+    const sql = 'SELECT a.COLUMN_NAME FROM information_schema.COLUMNS a JOIN information_schema.COLUMNS b';
+    const running = (): Promise<unknown[]> =>
+      replica.query(
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT a.COLUMN_NAME FROM%'",
+      );
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    // Nothing else is to be hurried than what watches the stream.
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const connection = await new Promise<PoolConnection>((resolve, reject) => {
+        own.callbackPool().getConnection((error, made) => (error ? reject(error) : resolve(made)));
+      });
+      const stream = connection.query<RowDataPacket[]>(sql).stream();
+      await eventually('it runs', async () => (await running()).length === 1, 60_000);
+      connection.release();
+      vi.advanceTimersByTime(UNREAD_MS - 1);
+      expect([stream.destroyed, warn.mock.calls.length]).toEqual([false, 0]);
+      expect(await running()).toHaveLength(1);
+      vi.advanceTimersByTime(1);
+      expect([stream.destroyed, warn.mock.calls.length]).toEqual([true, 1]);
+      expect((await own.query({ sql: 'SELECT 1 AS one', timeoutMs: 60_000 }))[0]).toEqual([{ one: 1 }]);
+      await eventually('it has ended on the server', async () => (await running()).length === 0, 60_000);
+    } finally {
+      vi.useRealTimers();
+      warn.mockRestore();
+      await own.close();
+    }
+  });
+
+  if (flavor === 'mysql') {
+    describe('a listener of `connection`', () => connectionListenerStory(() => servers));
+  }
 });
