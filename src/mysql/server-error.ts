@@ -119,6 +119,7 @@ const MYSQL: ReadonlyMap<number, ServerErrorMeaning> = new Map([
 const MARIADB: ReadonlyMap<number, ServerErrorMeaning> = new Map([
   [1927, dropped],
   [1969, killed],
+  [4150, refusedLogin],
   [4151, refusedLogin],
 ]);
 

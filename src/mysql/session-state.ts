@@ -4,6 +4,7 @@
  */
 import type { AccessMode, Classification, PinTarget } from './classifier/classification.js';
 import { pinNames, pinsAfter, withPin } from './session-pins.js';
+import { withSetting } from './setting-list.js';
 import type { Statement } from './statement.js';
 
 /** The transaction that is open, as far as the client knows. */
@@ -129,7 +130,8 @@ export function needOf(state: SessionState, classification: Classification, hold
     case 'same':
       return { place: holds ? 'held' : 'primary', because };
     case 'all':
-      return { place: 'any', because };
+      if (state.settings.length < SETTINGS_LIMIT) return { place: 'any', because };
+      return { place: 'primary', because: 'more settings were made than are repeated on another connection' };
   }
 }
 
@@ -235,11 +237,15 @@ export function afterStatement(
   if (classification.settings !== undefined && classification.settings.length > 0) {
     if (!isSetting(classification)) pins = withPin(pins, { pin: 'session-variable', name: undefined });
     else if (!ending.ok) pins = state.pins;
-    else if (settings.length < SETTINGS_LIMIT) settings = [...settings, statement];
-    else pins = withPin(pins, { pin: 'session-variable', name: undefined });
+    else settings = withSetting(settings, statement);
+  }
+  const isFull = settings.length > SETTINGS_LIMIT;
+  if (isFull) {
+    settings = state.settings;
+    pins = withPin(pins, { pin: 'session-variable', name: undefined });
   }
   // Inside a read-only transaction nothing is written, whatever is tried.
-  const wrote = state.wrote || (bindsToPrimary(classification) && transaction !== 'read-only');
+  const wrote = state.wrote || ((isFull || bindsToPrimary(classification)) && transaction !== 'read-only');
   const announced = ending.ok && usesAnnouncement(classification) ? FRESH_SESSION.announced : state.announced;
   const changed =
     announced.length !== state.announced.length ||

@@ -12,6 +12,17 @@ import { holdsRawSql } from './raw-values.js';
 /** Texts about the session itself, of which the values say what they do. */
 const ABOUT_SESSION = /^\s*(?:set|use)\s/i;
 
+/** A text into which values were put. */
+export interface FilledText {
+  /**
+   * What has to be looked at to know where it may run: with its values when some of them are SQL, when `queryFormat` may make
+   * anything of them, and where they name what is set.
+   */
+  readonly judged: string;
+  /** What goes to the server; undefined when only the driver can make it, because of `queryFormat`. */
+  readonly sent: string | undefined;
+}
+
 /** mysql2's escaping with the options of one cluster. */
 export class SqlText {
   readonly #stringifyObjects: boolean;
@@ -28,13 +39,17 @@ export class SqlText {
   }
 
   /**
-   * What has to be looked at to know where a text may run: with its values when some of them are SQL, when `queryFormat` may
-   * make anything of them, and where they name what is set.
+   * Puts values into a text, once and at the moment of the call, as the driver does: whatever becomes of an array of values
+   * later, what is judged, sent, sent again and repeated on another connection is the same.
+   *
+   * Throws what the driver throws about the values.
    */
-  toJudge(sql: string, values: unknown, namedPlaceholders: boolean | undefined): string {
-    if (values === undefined) return sql;
-    const isOpen = this.#rewrites || holdsRawSql(values) || (ABOUT_SESSION.test(sql) && sql.includes('?'));
-    return isOpen ? this.#formatter(sql, values, namedPlaceholders) : sql;
+  fill(sql: string, values: unknown, namedPlaceholders: boolean | undefined): FilledText {
+    const sent = this.#formatter(sql, values, namedPlaceholders);
+    // The driver would rewrite a rewritten text once more.
+    if (this.#rewrites) return { judged: sent, sent: undefined };
+    const isOpen = holdsRawSql(values) || (ABOUT_SESSION.test(sql) && sql.includes('?'));
+    return { judged: isOpen ? sent : sql, sent };
   }
 
   /** A value as SQL text. */

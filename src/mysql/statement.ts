@@ -14,7 +14,7 @@ import { invalidOption, rejectUnknownOptions } from '../common/option-reader.js'
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { ReadPreference } from '../topology/read-preference.js';
 import { guardLocalFile } from './local-file.js';
-import type { SqlText } from './sql-text.js';
+import type { FilledText, SqlText } from './sql-text.js';
 
 /** What a call may be told besides its statement. */
 export interface StatementLimits extends CallOptions {
@@ -56,9 +56,9 @@ export interface Statement {
   readonly mode: StatementMode;
   /** The text with its placeholders; with its values when some of them are SQL, since they count for where it may run. */
   readonly sql: string;
-  /** What the driver gets first: the text, or the caller's options without the names that only we know. */
+  /** What the driver gets first: the text, with its values already in it, or the caller's options without the names that only we know. */
   readonly form: string | QueryOptions;
-  /** What the driver gets second. */
+  /** What the driver gets second: what is not in the text yet. */
   readonly values: StatementValues | undefined;
   /** The limits of this call; undefined when the caller set none. */
   readonly limits: StatementLimits | undefined;
@@ -86,7 +86,11 @@ export function readStatement(
   // As with mysql2, there are no values then.
   if (mode === 'execute' && values === null) return readStatement(mode, sql, undefined, text);
   if (typeof sql === 'string') {
-    return { mode, sql: textToJudge(mode, text, sql, values), form: sql, values, limits: undefined };
+    const filled = fill(mode, text, sql, values);
+    if (filled === undefined) return { mode, sql, form: sql, values: kept(values), limits: undefined };
+    const { judged, sent } = filled;
+    if (sent === undefined) return { mode, sql: judged, form: sql, values: kept(values), limits: undefined };
+    return { mode, sql: judged, form: sent, values: NO_VALUES, limits: undefined };
   }
   if (typeof sql !== 'object' || sql === null)
     throw invalidOption('sql', 'a string or an options object', sql);
@@ -105,13 +109,14 @@ export function readStatement(
   const limits = isLimited
     ? { timeoutMs, signal, after, maxLagMs, maxLagWithoutPrimaryMs, preference }
     : undefined;
-  return {
-    mode,
-    sql: textToJudge(mode, text, form.sql, given, form.namedPlaceholders),
-    form,
-    values,
-    limits,
-  };
+  const filled = fill(mode, text, form.sql, given, form.namedPlaceholders);
+  if (filled?.sent === undefined) {
+    // The driver takes the values of the options first.
+    if (form.values !== undefined) form.values = kept(form.values) as QueryValues;
+    return { mode, sql: filled?.judged ?? form.sql, form, values: kept(given), limits };
+  }
+  const { judged, sent } = filled;
+  return { mode, sql: judged, form: { ...form, sql: sent, values: [] }, values: NO_VALUES, limits };
 }
 
 /** The longest time that a timer can wait, about 24 days. */
@@ -137,16 +142,27 @@ export function refuseMisspelt(options: CallOptions): void {
   }
 }
 
-function textToJudge(
+/** Those of a text that has them in it already. An empty list, because without any the driver looks for names in the text. */
+const NO_VALUES: StatementValues = Object.freeze([]) as unknown as StatementValues;
+
+function fill(
   mode: StatementMode,
   text: SqlText | undefined,
   sql: string,
   values: StatementValues | undefined,
   namedPlaceholders?: boolean,
-): string {
+): FilledText | undefined {
   // What is prepared goes to the server as it is, apart from its values.
-  if (mode !== 'query' || values === undefined || text === undefined) return sql;
-  return text.toJudge(sql, values, namedPlaceholders);
+  if (mode !== 'query' || values === undefined || text === undefined) return undefined;
+  return text.fill(sql, values, namedPlaceholders);
+}
+
+/** A copy that its caller cannot change any more; of values that are objects only the outermost one. */
+function kept(values: StatementValues | undefined): StatementValues | undefined {
+  if (Array.isArray(values)) return values.slice();
+  if (typeof values !== 'object' || values === null) return values;
+  const prototype: unknown = Object.getPrototypeOf(values);
+  return prototype === Object.prototype || prototype === null ? { ...values } : values;
 }
 
 /** A statement and the callback that came with it. */

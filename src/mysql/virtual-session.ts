@@ -163,7 +163,7 @@ export class VirtualSession {
 
   /**
    * Runs `work` on a connection for `need`, inside the session: for what is no statement and leaves no trace on a connection
-   * that is lost, such as a ping; so it is done again on another one, unless it was about this one.
+   * that is lost, such as a ping; so it is done again on another one, but not a login that was refused, which locks accounts.
    */
   async borrow<T>(
     place: 'read' | 'primary',
@@ -179,9 +179,11 @@ export class VirtualSession {
       try {
         return await workOn(this.#ports, connection, work);
       } catch (error) {
-        if (failureOf(error, connection, false).meaning.connection !== 'lost') throw error;
+        const { meaning } = failureOf(error, connection, false);
+        if (meaning.connection !== 'lost') throw error;
         this.#lose(connection, error);
-        if (isHeld || attempt > RESEND_LIMIT || isStormlampError(error)) throw error;
+        if (isHeld || meaning.kind === 'access' || attempt > RESEND_LIMIT || isStormlampError(error))
+          throw error;
       }
     }
   }
@@ -367,11 +369,10 @@ export class VirtualSession {
     if (this.#loss !== undefined) throw this.#loss.error;
   }
 
-  /** Leaves the replica of a read-only transaction for what begins something else, or throws where it cannot. */
+  /** Leaves the replica of a read-only transaction, as nothing else ties what did not write, or throws where it cannot. */
   #leaveReplica(classification: Classification): void {
     const { writer } = this.#ports.router;
-    // Nothing but a read-only transaction ties a session that did not write.
-    const wasLeft = this.held === this.#leftOn || (!this.#state.wrote && this.held?.node !== writer);
+    const wasLeft = this.held?.node !== writer && (this.held === this.#leftOn || !this.#state.wrote);
     const state = stateToLeaveWith(this.#state, classification, this.held, wasLeft, writer);
     if (state === undefined) return;
     this.giveBack();

@@ -41,6 +41,10 @@ async function serverOf(db: MysqlCluster, sql = 'SELECT @@server_id AS id'): Pro
   return (rows as unknown as { id: number }[])[0]?.id;
 }
 
+function primaryNode(): string {
+  return `127.0.0.1:${servers.primary.port}`;
+}
+
 function replica(index: number): LocalDatabaseNode {
   const node = servers.replicas[index];
   if (node === undefined) throw new Error(`replica ${index} is needed`);
@@ -92,6 +96,167 @@ test('what a read-only transaction left on a replica is still there after it, an
   await counting.query('INSERT INTO t (v) VALUES (55)');
   counting.release();
   expect(await servers.primary.query('SELECT COUNT(*) AS n FROM shop.t WHERE v = 55')).toEqual([{ n: 1 }]);
+});
+
+test('what becomes of an array of values after the call counts nowhere', async () => {
+  for (const name of ['tenant_a', 'tenant_b']) {
+    await servers.primary.query(`CREATE DATABASE ${name}`);
+    await servers.primary.query(`CREATE TABLE ${name}.note (v INT)`);
+  }
+  await servers.primary.query("GRANT ALL ON `tenant\\_%`.* TO 'app'@'%'");
+  await servers.waitForReplication();
+  const connection = await cluster.getConnection();
+  const [database, zone] = [['tenant_a'], ['+02:00']];
+  await connection.query('USE ??', database);
+  await connection.execute({ sql: 'SET time_zone = ?', values: zone });
+  expect((await connection.query('SELECT COUNT(*) AS n FROM note'))[0]).toEqual([{ n: 0 }]);
+  expect(connection.node).not.toBe(primaryNode());
+  database[0] = 'tenant_b';
+  zone[0] = '-05:00';
+  const values = [0];
+  const writes = [1, 2, 3].map((value) => {
+    values[0] = value;
+    return connection.query('INSERT INTO note VALUES (?)', values);
+  });
+  await Promise.all(writes);
+  const [where] = await connection.query('SELECT DATABASE() AS d, @@time_zone AS z FOR UPDATE');
+  expect(where).toEqual([{ d: 'tenant_a', z: '+02:00' }]);
+  connection.release();
+  const written = await servers.primary.query('SELECT GROUP_CONCAT(v ORDER BY v) AS v FROM tenant_a.note');
+  expect(written).toEqual([{ v: '1,2,3' }]);
+  expect(await servers.primary.query('SELECT * FROM tenant_b.note')).toEqual([]);
+});
+
+test('a session that sets one thing again and again is tied nowhere, and one that sets many things to the primary', async () => {
+  const connection = await cluster.getConnection();
+  for (let turn = 0; turn < 20; turn += 1) {
+    await connection.query('USE shop');
+    await connection.query("SET time_zone = '+01:00'");
+    await connection.query('SELECT 1');
+  }
+  expect(connection.node).not.toBe(primaryNode());
+  await connection.query('INSERT INTO t (v) VALUES (77)');
+  await connection.beginTransaction();
+  await connection.rollback();
+  connection.release();
+  const many = await cluster.getConnection();
+  for (let turn = 0; turn < 20; turn += 1) {
+    await many.query(`SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES'), time_zone = '+0${turn % 10}:00'`);
+    await many.query('SELECT 1');
+  }
+  const [now] = await many.query('SELECT @@time_zone AS z');
+  expect([many.node, now]).toEqual([primaryNode(), [{ z: '+09:00' }]]);
+  await many.query('INSERT INTO t (v) VALUES (78)');
+  many.release();
+});
+
+test('characters that would become quotes are seen at any depth, and behind any object', async () => {
+  class Hidden {
+    readonly #text: string;
+    constructor(text: string) {
+      this.#text = text;
+    }
+    toString(): string {
+      return this.#text;
+    }
+  }
+  const { primary } = servers.options().mysql;
+  const latin = await start({ primary: { url: primary as string, charset: 'latin1' }, replicas: [] });
+  const sql = 'SELECT 1 AS a FROM DUAL WHERE 2 IN (?)';
+  let value: unknown = '\u0127) UNION SELECT CURRENT_USER() -- ';
+  for (let depth = 1; depth <= 14; depth += 1) {
+    value = [value];
+    await expect(latin.query({ sql: `${sql}/*p*/`, values: value as never })).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+    });
+  }
+  const hidden = { v: new Hidden('\u0127, v = 5 -- ') };
+  await expect(latin.query('INSERT INTO t SET ?', [hidden as never])).rejects.toMatchObject({
+    code: 'ERR_UNSUPPORTED',
+  });
+  expect((await latin.query('SELECT ? AS a', ['\u00e4\u00ff']))[0]).toEqual([{ a: '\u00e4\u00ff' }]);
+  await latin.close();
+});
+
+test('another user whose password is wrong is tried once', async () => {
+  await servers.primary.query("CREATE USER tenant@'%' IDENTIFIED BY 'right'");
+  await servers.primary.query("GRANT SELECT ON shop.* TO tenant@'%'");
+  await servers.primary.query('SET GLOBAL max_password_errors = 2');
+  try {
+    for (let turn = 0; turn < 3; turn += 1) {
+      const connection = await cluster.getConnection();
+      await expect(connection.changeUser({ user: 'tenant', password: 'wrong' })).rejects.toMatchObject({
+        errno: 1045,
+      });
+      // A login that is right forgets those that were not.
+      await connection.changeUser({ user: 'tenant', password: 'right' });
+      connection.release();
+    }
+  } finally {
+    await servers.primary.query('SET GLOBAL max_password_errors = 4294967295');
+  }
+});
+
+test('with `maxQueue: 0` whoever comes when the only connection is being reset is served', async () => {
+  const small = await start({ pool: { max: 1, maxQueue: 0 } });
+  for (let turn = 0; turn < 10; turn += 1) {
+    await small.transaction(async (tx) => {
+      await tx.query('SELECT 1');
+    });
+    const connection = await small.getConnection();
+    await connection.query('SELECT @a := 1');
+    await expect(small.query('SELECT 1 FOR UPDATE')).rejects.toMatchObject({ code: 'ERR_POOL_QUEUE_FULL' });
+    connection.release();
+  }
+  await small.close();
+});
+
+test('values that are long as JSON, as numbers or deep inside are measured before they are sent', async () => {
+  for (const node of servers.databases) await node.query('SET GLOBAL max_allowed_packet = 1048576');
+  try {
+    const own = await start({ pool: { max: 2 } });
+    const numbers = Array.from({ length: 60_000 }, (_, index) => [index + 0.123456789, new Date(0)]);
+    let deep: unknown = 'x'.repeat(1_500_000);
+    for (let depth = 0; depth < 12; depth += 1) deep = [deep];
+    const keys = Object.fromEntries(
+      Array.from({ length: 40_000 }, (_, at) => [`some_long_name_${at}`, true]),
+    );
+    for (const values of [[numbers], [deep], [{ keys }], [{ toJSON: () => deep }]]) {
+      await expect(own.execute('SELECT LENGTH(?) AS n', values as never)).rejects.toMatchObject({
+        code: 'ER_NET_PACKET_TOO_LARGE',
+      });
+    }
+    for (const values of [[numbers], [deep]]) {
+      await expect(own.query('INSERT INTO t (v) VALUES ?', values as never)).rejects.toMatchObject({
+        code: 'ER_NET_PACKET_TOO_LARGE',
+      });
+    }
+    expect(own.stats().map(({ faults }) => faults)).toEqual(servers.databases.map(() => 0));
+    await own.close();
+  } finally {
+    for (const node of servers.databases) await node.query('SET GLOBAL max_allowed_packet = 16777216');
+  }
+});
+
+test('credentials without a user log nobody in', async () => {
+  const { primary } = servers.options().mysql;
+  for (const given of [undefined, {}, { user: '', password: 'x' }, { user: undefined, password: 'x' }, 5]) {
+    const own = start({
+      primary: { url: primary as string, credentials: () => given as never },
+      replicas: [],
+    });
+    const failure = await own.then(
+      async (opened) => {
+        try {
+          return await opened.query('SELECT 1').catch((error: unknown) => error);
+        } finally {
+          await opened.close();
+        }
+      },
+      (error: unknown) => error,
+    );
+    expect(String(failure), String(given)).toContain('gave nothing to log in');
+  }
 });
 
 test('a connection that was paused is read again by the next borrower, and when it is released busy', async () => {

@@ -7,6 +7,9 @@ import { Word, WordFlag } from './words.js';
 /** Longer words are no keywords and no names. */
 const WORD_LIMIT = 130;
 
+/** No name has more parts. */
+const PARTS_LIMIT = 4;
+
 /** A longer expression is none that somebody wrote. */
 const TOKEN_LIMIT = 100_000;
 
@@ -130,10 +133,13 @@ export class StatementCursor {
     return true;
   }
 
-  /** Goes past a name, qualified or not, and returns it, in lower case or as it is; `undefined` when there is none. */
+  /**
+   * Goes past a name, qualified or not, and returns it, in lower case or as it is; `undefined` when there is none, or one of more
+   * parts than any has.
+   */
   takeName(foldsCase = true): string | undefined {
     let whole: string | undefined;
-    for (;;) {
+    for (let parts = 0; parts < PARTS_LIMIT; parts += 1) {
       const { name } = this;
       if (name === undefined) return undefined;
       const part = foldsCase ? name.toLowerCase() : name;
@@ -141,6 +147,7 @@ export class StatementCursor {
       this.advance();
       if (!this.takeSign('.')) return whole;
     }
+    return undefined;
   }
 
   #slice(): string {

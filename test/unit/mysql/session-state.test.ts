@@ -266,13 +266,6 @@ describe('settings', () => {
     expect(next(FRESH_SESSION, 'USE nowhere', refused(1049))).toBe(FRESH_SESSION);
   });
 
-  test('too many of them tie the session instead', () => {
-    let state = FRESH_SESSION;
-    for (let index = 0; index < 100; index += 1) state = next(state, `USE db${index}`);
-    expect(state.settings.length).toBeLessThanOrEqual(16);
-    expect(pinNames(state.pins)).toEqual(['session-variable']);
-  });
-
   test('together with something else in one text they tie', () => {
     const state = following('SET NAMES latin1; INSERT INTO t VALUES (1)');
     expect(state.settings).toEqual([]);
@@ -324,4 +317,67 @@ describe('what ties a session', () => {
       expect(pins).toContain('temp-table undefined');
     },
   );
+});
+
+describe('settings that another connection is given', () => {
+  const textsOf = (state: SessionState): unknown[] => state.settings.map(({ form }) => form);
+
+  test.each([
+    [
+      ['USE a', "SET time_zone = '+01:00'", 'use `b`'],
+      ["SET time_zone = '+01:00'", 'use `b`'],
+    ],
+    [
+      ['SET NAMES latin1', 'SET NAMES utf8mb4 COLLATE utf8mb4_bin'],
+      ['SET NAMES utf8mb4 COLLATE utf8mb4_bin'],
+    ],
+    [["SET time_zone = '+01:00'", "SET SESSION time_zone='+02:00';"], ["SET SESSION time_zone='+02:00';"]],
+    [
+      ["SET @@time_zone = '+01:00'", 'USE a', 'SET time_zone = DEFAULT'],
+      ['USE a', 'SET time_zone = DEFAULT'],
+    ],
+    [
+      [
+        'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+        'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
+      ],
+      ['SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ'],
+    ],
+  ])('%j: a later one takes the place of the one before', (texts, kept) => {
+    expect(textsOf(following(...texts))).toEqual(kept);
+  });
+
+  test.each([
+    [['SET sql_mode = 1', "SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", "SET sql_mode = 'ANSI'"]],
+    [["SET sql_mode = ''", 'SET time_zone = "+01:00"', "SET sql_mode = 'ANSI_QUOTES'"]],
+    [['SET NAMES latin1', "SET NAMES 'utf8mb4' COLLATE DEFAULT, time_zone = '+01:00'", 'SET NAMES latin1']],
+    [['USE a', 'USE "b"']],
+    [['SET NAMES latin1', 'USE \u00e4', 'SET NAMES utf8mb4']],
+  ])('%j: nothing is left out that may count', (texts) => {
+    expect(textsOf(following(...texts))).toEqual(texts);
+  });
+
+  test('a session that makes more of them goes to the primary, and stays there', () => {
+    const many = Array.from(
+      { length: 16 },
+      (_, index) => `SET NAMES utf8mb4, time_zone = '+0${index % 10}:00'`,
+    );
+    const full = following(...many);
+    expect(full.settings).toHaveLength(16);
+    expect([isTied(full), placeOf(full, 'SELECT 1'), placeOf(full, 'USE a')]).toEqual([
+      false,
+      'read',
+      'primary',
+    ]);
+    const over = next(full, 'USE a');
+    expect([isTied(over), over.wrote, placeOf(over, 'SELECT 1'), placeOf(over, 'SELECT 1', false)]).toEqual([
+      true,
+      true,
+      'held',
+      'primary',
+    ]);
+    let state = FRESH_SESSION;
+    for (let turn = 0; turn < 100; turn += 1) state = next(state, `USE tenant_${turn}`);
+    expect(textsOf(state)).toEqual(['USE tenant_99']);
+  });
 });

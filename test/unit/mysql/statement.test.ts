@@ -1,18 +1,44 @@
 import { expect, test } from 'vitest';
 import { isStormlampError } from '../../../src/common/stormlamp-error.js';
-import { readStatement, readStatementCall } from '../../../src/mysql/statement.js';
+import { SqlText } from '../../../src/mysql/sql-text.js';
+import {
+  readStatement,
+  readStatementCall,
+  type StatementOptions,
+  type StatementValues,
+} from '../../../src/mysql/statement.js';
 
-test('text and values go to the driver as they are, without a copy', () => {
-  const values = [1];
-  const statement = readStatement('query', 'SELECT ?', values);
-  expect(statement).toEqual({
-    mode: 'query',
-    sql: 'SELECT ?',
+const text = new SqlText({});
+
+test('values of a query are in the text from the call on, and those of execute are a copy', () => {
+  for (const values of [[1, ['a', ['b']]], { x: 1 }, 7] as unknown as StatementValues[]) {
+    const statement = readStatement('query', 'SELECT ?', values, text);
+    const sent = text.format('SELECT ?', values);
+    expect(statement).toEqual({ mode: 'query', sql: 'SELECT ?', form: sent, values: [], limits: undefined });
+    const options = { sql: 'SELECT ?', values } as StatementOptions;
+    expect(readStatement('query', options, undefined, text).form).toEqual({ sql: sent, values: [] });
+  }
+  const given = ['a'];
+  const byName = { a: 1 };
+  const late = readStatement('query', 'SELECT ?', given, text);
+  const prepared = readStatement('execute', 'SELECT ?', given, text);
+  const named = readStatement('execute', { sql: 'SELECT :a', values: byName }, undefined, text);
+  given[0] = 'b';
+  byName.a = 2;
+  expect([late.form, prepared.values, named.values]).toEqual(["SELECT 'a'", ['a'], { a: 1 }]);
+  const rewriting = new SqlText({ queryFormat: (sql: string) => sql.toLowerCase() } as never);
+  expect(readStatement('query', 'SELECT ?', ['a'], rewriting)).toMatchObject({
+    sql: 'select ?',
     form: 'SELECT ?',
-    values: [1],
-    limits: undefined,
+    values: ['a'],
   });
-  expect(statement.values).toBe(values);
+});
+
+test('names are put in once: what looks like one in a value stays', () => {
+  const options = { sql: 'SELECT :a, :b', namedPlaceholders: true };
+  const { form, values } = readStatement('query', options, { a: ':b ?', b: 2 } as never, text);
+  expect(form).toMatchObject({ sql: "SELECT ':b ?', 2" });
+  expect(values).toEqual([]);
 });
 
 test('an options object keeps the names of the driver and loses ours', () => {
