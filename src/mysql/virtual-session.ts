@@ -161,10 +161,7 @@ export class VirtualSession {
     }
   }
 
-  /**
-   * Runs `work` on a connection for `need`, inside the session: for what is no statement and leaves no trace on a connection
-   * that is lost, such as a ping; so it is done again on another one, but not a login that was refused, which locks accounts.
-   */
+  /** Runs `work`, which leaves no trace on a connection that is lost: once more on another one then, but no refused login. */
   async borrow<T>(
     place: 'read' | 'primary',
     context: CallContext,
@@ -179,11 +176,11 @@ export class VirtualSession {
       try {
         return await workOn(this.#ports, connection, work);
       } catch (error) {
-        const { meaning } = failureOf(error, connection, false);
-        if (meaning.connection !== 'lost') throw error;
+        const { connection: fate, kind } = failureOf(error, connection, false).meaning;
+        if (fate !== 'lost') throw error;
         this.#lose(connection, error);
-        if (isHeld || meaning.kind === 'access' || attempt > RESEND_LIMIT || isStormlampError(error))
-          throw error;
+        const isFinal = isHeld || kind === 'access' || attempt > RESEND_LIMIT;
+        if (isFinal || isStormlampError(error)) throw error;
       }
     }
   }
