@@ -31,7 +31,7 @@ const POINTS: readonly CrashPoint[] = [
   { step: 'verify-writes', phase: 'finished' },
 ];
 
-test.each(POINTS)('killed when $step has $phase', { timeout: 240_000 }, async (point) => {
+test.each(POINTS)('killed when $step has $phase', { timeout: 600_000 }, async (point) => {
   const result = await crashAtStep(servers, fleet, point);
   console.log(JSON.stringify({ ...result, verdict: { ...result.verdict } }));
   expect(result.verdict).toMatchObject({ lost: [], doubled: [], resurrected: [], torn: [] });

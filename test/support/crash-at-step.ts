@@ -66,7 +66,7 @@ export async function crashInFailover(
       const [primary, second] = await writableNodes(servers);
       return second === undefined && (await followed(servers, primary));
     },
-    90_000,
+    180_000,
   );
   return result;
 }
@@ -130,7 +130,7 @@ async function crash(
       const writable = await writableNodes(servers);
       return writable.length === 1 && (await followed(servers, writable[0])) ? writable : undefined;
     },
-    90_000,
+    180_000,
   ).catch(tell);
   if (primary === undefined) throw new Error('no node takes writes');
   return {
