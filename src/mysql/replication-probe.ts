@@ -38,7 +38,7 @@ export interface ReplicationProbeOptions {
   readonly lagSource?: ResolvedLagSource | undefined;
   /** Whether the node is asked for its replicas, too. Default false. */
   readonly namesPeers?: boolean | undefined;
-  /** Told once when the account may not ask for them. */
+  /** Told when the account may not ask for them: once per connection, and not with every look that lacks more. */
   readonly onMissing?: ((error: Error) => void) | undefined;
   /** Told when the `lagSource` function begins to fail. */
   readonly onUnmeasured?: ((error: Error) => void) | undefined;
@@ -59,7 +59,7 @@ class ReplicationProbe implements HealthProbe {
   #isOutdated = false;
   /** Whether the lag could not be measured at the last look. */
   #isUnmeasured = false;
-  /** Whether it was told that the account may not ask for replicas. */
+  /** Whether it was told on this connection that the account may not ask for replicas. */
   #hasToldMissing = false;
   #session: ProbeSession | undefined;
 
@@ -79,8 +79,13 @@ class ReplicationProbe implements HealthProbe {
       // An answer of the server leaves the connection as it was; anything else may leave it in the middle of something.
       const { answered, connection } = classifyServerError(error, session.version.flavor);
       const isBroken = !answered || connection === 'lost' || isStormlampError(error, ErrorCode.TIMEOUT);
-      // A privilege that is granted now counts from the next login on.
-      if (isBroken || isStormlampError(error, ErrorCode.MISSING_PRIVILEGE)) this.#drop(session);
+      if (isBroken) this.#drop(session);
+      // A privilege that is granted now counts from the next login on; what else is missing was told already.
+      else if (isStormlampError(error, ErrorCode.MISSING_PRIVILEGE)) {
+        const hasTold = this.#hasToldMissing;
+        this.#drop(session);
+        this.#hasToldMissing = hasTold;
+      }
       throw error;
     }
   }
@@ -185,6 +190,8 @@ class ReplicationProbe implements HealthProbe {
 
   #drop(session: ProbeSession): void {
     session.connection.destroy();
-    if (this.#session === session) this.#session = undefined;
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    this.#hasToldMissing = false;
   }
 }
