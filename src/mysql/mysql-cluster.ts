@@ -79,7 +79,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     };
     this.#core = new ClusterCore(options, listeners, servers);
     this.#config = publicConfig(options.nodes[0]?.connection ?? {});
-    this.#text = new SqlText(this.#config);
+    this.#text = new SqlText(this.#config, servers?.takesValues);
     this.#transactions = new Transactions({
       callSite: () => this.#core.callSite(),
       open: (deadline, borrower) =>

@@ -9,6 +9,8 @@ import { createReplicationProbe, type ReplicationProbeOptions } from './replicat
 
 /** Makes connections to servers, and looks at them. */
 export interface ServerPorts {
+  /** Whether values are given beside the text, as made-up servers show them; otherwise they are in it when it is sent. */
+  readonly takesValues?: boolean;
   /** Makes connections to one node. */
   connectionsTo(config: MysqlNodeConfig): ConnectionFactory;
   /** Looks at one node. */

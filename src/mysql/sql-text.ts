@@ -19,7 +19,7 @@ export interface FilledText {
    * anything of them, and where they name what is set.
    */
   readonly judged: string;
-  /** What goes to the server; undefined when only the driver can make it, because of `queryFormat`. */
+  /** What goes to the server; undefined when it gets the values as well, or only the driver can make it, because of `queryFormat`. */
   readonly sent: string | undefined;
 }
 
@@ -28,10 +28,12 @@ export class SqlText {
   readonly #stringifyObjects: boolean;
   readonly #timezone: string;
   readonly #rewrites: boolean;
+  readonly #keepsValues: boolean;
   readonly #formatter: TextFormatter;
 
-  /** Takes the options of the nodes' connections. */
-  constructor(config: ConnectionOptions) {
+  /** Takes the options of the nodes' connections; with `keepsValues`, these are sent beside the text. */
+  constructor(config: ConnectionOptions, keepsValues = false) {
+    this.#keepsValues = keepsValues;
     this.#stringifyObjects = config.stringifyObjects ?? false;
     this.#timezone = config.timezone ?? 'local';
     this.#rewrites = config.queryFormat !== undefined;
@@ -49,7 +51,7 @@ export class SqlText {
     // The driver would rewrite a rewritten text once more.
     if (this.#rewrites) return { judged: sent, sent: undefined };
     const isOpen = holdsRawSql(values) || (ABOUT_SESSION.test(sql) && sql.includes('?'));
-    return { judged: isOpen ? sent : sql, sent };
+    return { judged: isOpen ? sent : sql, sent: this.#keepsValues ? undefined : sent };
   }
 
   /** A value as SQL text. */

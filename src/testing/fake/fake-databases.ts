@@ -37,6 +37,8 @@ export class FakeDatabases implements ServerPorts {
   readonly answers: FakeAnswers = new FakeAnswers();
   /** What they got, in order. */
   readonly statements: FakeStatement[] = [];
+  /** See {@link ServerPorts.takesValues}. */
+  readonly takesValues = true;
   /** The name of the primary. */
   primary: string;
   #commits = 0;
