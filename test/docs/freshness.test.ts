@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 test('the page has the blocks that are run here', () => {
-  expect(blocks).toHaveLength(3);
+  expect(blocks).toHaveLength(4);
   expect(blocksOf('docs/freshness.md', 'php')).toHaveLength(1);
 });
 
@@ -28,13 +28,17 @@ test('a scope sees its write', async () => {
   expect(Number(stdout)).toBeGreaterThanOrEqual(1);
 });
 
+test('reads go on for a time that is chosen when the primary is lost', async () => {
+  expect(await runBlock(blocks[1] ?? '', servers)).toMatchObject({ code: 0, stderr: '' });
+});
+
 test('a token is taken and read after', async () => {
   const append = `if (!/^\\d+-\\d+-\\d+$/.test(token)) throw new Error(token);`;
-  expect(await runBlock(blocks[1] ?? '', servers, { append })).toMatchObject({ code: 0, stderr: '' });
+  expect(await runBlock(blocks[2] ?? '', servers, { append })).toMatchObject({ code: 0, stderr: '' });
 });
 
 test('the middleware is made', async () => {
   const env = { SCOPE_SECRET: 'a secret that is long enough' };
   const append = 'await cluster.close();';
-  expect(await runBlock(blocks[2] ?? '', servers, { env, append })).toMatchObject({ code: 0, stderr: '' });
+  expect(await runBlock(blocks[3] ?? '', servers, { env, append })).toMatchObject({ code: 0, stderr: '' });
 });
