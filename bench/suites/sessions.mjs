@@ -55,7 +55,13 @@ async function setup({ quick, onProgress }) {
     for (const one of closers.reverse()) await one();
   };
   try {
-    const servers = await startLocalCluster({ databases: false, php: false, memcached: 2 });
+    const servers = await startLocalCluster({
+      databases: false,
+      php: false,
+      memcached: 2,
+      // Every peer keeps values of its own, over 100 MB: an evicted one would be a peer that dropped out.
+      serverArgs: { memcached: ['-m', '4096'] },
+    });
     closers.push(() => servers.close());
     const ports = servers.memcached.map((node) => node.realPort);
     const context = { ports, sizes: quick ? ['2 kB'] : Object.keys(SIZES) };
