@@ -58,6 +58,7 @@ export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> 
       standings: this.nodes.standings,
       operationTimeoutMs: options.operationTimeoutMs,
       noteLifetimeMs: noteLifetimeMs(options.lifetimeMs),
+      giveUpMs: options.recopyAfterMs > 0 ? options.recopyAfterMs : Number.POSITIVE_INFINITY,
       onDiffering: (key) => this.resync.mendLater(key),
     });
     this.#writer = new SessionWriter({
@@ -189,7 +190,7 @@ export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> 
 
   /** {@inheritDoc SessionKeeper.hasNote} */
   async hasNote(id: string, deadline: Deadline): Promise<boolean> {
-    return (await this.copies.read(retiredKey(this.key(id)), deadline)).item !== null;
+    return (await this.copies.readRemark(retiredKey(this.key(id)), deadline)) !== null;
   }
 
   /** {@inheritDoc SessionKeeper.forgetNote} */

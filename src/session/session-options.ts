@@ -82,8 +82,9 @@ export interface SessionOptions extends CommonSessionOptions {
   /** How many sessions a second are copied at most to a node that came back empty; 0 is no limit. Default 50 000. */
   readonly resyncItemsPerSecond?: number;
   /**
-   * With more nodes than copies: how long a node must have been silent before the others take copies of what it holds, in
-   * milliseconds; 0 is never. What is saved meanwhile gets its copies at once. Default 30 000.
+   * How long a node must have been silent before the others go on without what it holds, in milliseconds; 0 is never. With more
+   * nodes than copies they take copies of it; what is saved meanwhile gets its copies at once. A node that came back empty says
+   * `ERR_STORE_DOWN` until then for a session that may be on the silent one, and that there is none afterwards. Default 30 000.
    */
   readonly recopyAfterMs?: number;
   /**

@@ -1,5 +1,6 @@
 /** Nodes that restart empty, are flushed, frozen or cut off: every acknowledged session is there afterwards, by what the servers hold. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ErrorCode } from '../../src/common/stormlamp-error.js';
 import { hintKey, suspectKey } from '../../src/memcached/copies/copy-key.js';
 import { encodeHint } from '../../src/memcached/copies/copy-notes.js';
 import { createMemcachedNode } from '../../src/memcached/memjs-node.js';
@@ -51,6 +52,10 @@ async function lost(store: SessionStore, saved: ReadonlyMap<string, string>): Pr
   return found.filter((ok) => !ok).length;
 }
 
+function codeOf(answer: PromiseSettledResult<unknown>): unknown {
+  return answer.status === 'rejected' ? (answer.reason as { code?: unknown }).code : answer.status;
+}
+
 function resynced(store: SessionStore, node: TestMemcached): Promise<void> {
   const id = `${node.host}:${node.port}`;
   return new Promise((resolve) => {
@@ -84,7 +89,45 @@ test('without the wait for the refill the second restart loses what the first no
     store.status().some(({ standing }) => standing === 'warming'),
   );
   await b.restart();
+  await eventually('both answer', () => store.status().every(({ reads }) => reads === 'closed'));
   expect(await lost(store, saved)).toBeGreaterThan(100);
+});
+
+test('a session that may be on a node that does not answer is never one that does not exist', async () => {
+  const [a, b] = await pair();
+  await using marking = await open([a, b]);
+  const saved = await saveSessions(marking, 50);
+  await marking.close();
+  await using store = await open([a, b], { resync: false, operationTimeoutMs: 250 });
+  await a.restart();
+  await eventually('the store sees the restart', () =>
+    store.status().some(({ standing, reads }) => standing === 'warming' && reads === 'closed'),
+  );
+  await b.server.pause();
+  const answers = await Promise.allSettled([...saved.keys()].map((id) => store.load(id)));
+  expect(answers.map(codeOf)).toEqual(answers.map(() => ErrorCode.STORE_DOWN));
+  const [id = ''] = saved.keys();
+  await expect(store.touch(id)).resolves.toBeUndefined();
+  // New users are let in.
+  const created = await saveSessions(store, 1);
+  expect(await lost(store, created)).toBe(0);
+  await b.server.resume();
+  await eventually('both answer', () => store.status().every(({ reads }) => reads === 'closed'));
+  expect(await lost(store, new Map([...saved, ...created]))).toBe(0);
+});
+
+test('a node that is silent for too long is given up: what only it held is gone', async () => {
+  const [a, b] = await pair();
+  await using marking = await open([a, b]);
+  const saved = await saveSessions(marking, 10);
+  await marking.close();
+  await using store = await open([a, b], { resync: false, recopyAfterMs: 500 });
+  await a.restart();
+  await b.server.kill();
+  await eventually('its sessions are taken as gone', async () => {
+    const answers = await Promise.allSettled([...saved.keys()].map((id) => store.load(id)));
+    return answers.every((answer) => answer.status === 'fulfilled' && !answer.value.exists);
+  });
 });
 
 test('what is thrown out for lack of memory is told, and nothing else is lost', async () => {

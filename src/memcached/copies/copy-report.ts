@@ -39,6 +39,17 @@ export function storeDown(
   );
 }
 
+/** `ERR_STORE_DOWN` for an item of which nobody knows whether there is one: those that answered are not filled, or missed writes. */
+export function storeUnsure(
+  failures: readonly { readonly node: NodeId; readonly error: unknown }[],
+  answered: readonly NodeId[],
+): StormlampError {
+  return storeDown(
+    failures,
+    `${answered.join(', ')} does not hold this session, but came back empty or missed writes, and who may hold it cannot be reached`,
+  );
+}
+
 /** Whether an error means that its node could not be asked, so that the next one is. */
 export function meansUnreachable(error: unknown): error is StormlampError {
   return isStormlampError(error) && UNREACHABLE.has(error.code);

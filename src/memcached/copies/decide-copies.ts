@@ -2,7 +2,8 @@
  * The one decision about the copies of an item: which of them counts. A pure function of what each node answered.
  *
  * The first node in placement order decides, misses included, as long as it is filled and no note speaks against its copy.
- * A node that is warming or missed a write is only asked after the others.
+ * A node that is warming or missed a write is only asked after the others, and its miss says nothing: while a node that may hold
+ * the item does not answer, nobody knows whether there is one.
  */
 import type { NodeId } from '../../common/node-address.js';
 import type { MemcachedItem } from '../memcached-node.js';
@@ -29,6 +30,8 @@ export interface UnreachedCopy {
   readonly reached: false;
   /** Why. */
   readonly error: Error;
+  /** Whether it has been silent for so long that others have to go on without what it may hold. */
+  readonly givenUp: boolean;
 }
 
 /** A node's answer. */
@@ -55,6 +58,8 @@ export type CopyDecision =
   | { readonly kind: 'down' }
   /** It was destroyed: tombstones are in force. `left` are the nodes that hold a copy all the same. */
   | { readonly kind: 'destroyed'; readonly tombs: readonly string[]; readonly left: readonly NodeId[] }
+  /** Nobody whose miss counts answered, and a node that may hold it did not. */
+  | { readonly kind: 'unknown' }
   /** There is no such item. `left` are the nodes whose copies do not count. */
   | { readonly kind: 'absent'; readonly left: readonly NodeId[] }
   | {
@@ -89,8 +94,12 @@ export function decideCopies(seen: readonly CopySeen[]): CopyDecision {
   const tombs = tombsInForce(reached);
   if (tombs.length > 0) return { kind: 'destroyed', tombs, left: holders(reached) };
   const judged = reached.map((copy) => ({ copy, claim: claimOn(copy, reached) }));
-  const winner = choose(judged);
-  if (winner === undefined) return { kind: 'absent', left: holders(reached) };
+  const decider = deciderOf(judged);
+  const winner = decider === undefined ? bestHit(judged) : withItem(decider) ? decider : undefined;
+  if (winner === undefined) {
+    if (decider === undefined && seen.some(mayHoldIt)) return { kind: 'unknown' };
+    return { kind: 'absent', left: holders(reached) };
+  }
   return {
     kind: 'found',
     node: winner.node,
@@ -114,13 +123,19 @@ function rivalsOf(winner: Winner, judged: readonly Judged[]): readonly ReachedCo
   });
 }
 
-function choose(judged: readonly Judged[]): Winner | undefined {
-  // Of a suspect node a hit counts where no hint speaks against it, a miss does not.
-  const decider = judged.find(
+function mayHoldIt(copy: CopySeen): boolean {
+  return !copy.reached && copy.role !== 'spare' && !copy.givenUp;
+}
+
+// Of a suspect node a hit counts where no hint speaks against it, a miss does not.
+function deciderOf(judged: readonly Judged[]): ReachedCopy | undefined {
+  return judged.find(
     ({ copy, claim }) =>
       claim === 'none' && (copy.standing === 'filled' || (copy.standing === 'suspect' && copy.item !== null)),
   )?.copy;
-  if (decider !== undefined) return withItem(decider) ? decider : undefined;
+}
+
+function bestHit(judged: readonly Judged[]): Winner | undefined {
   const hits = judged.flatMap(({ copy, claim }) => (withItem(copy) ? [{ copy, claim }] : []));
   const best = (claim: Claim) =>
     hits.find((one) => one.claim === claim && one.copy.standing !== 'warming') ??

@@ -17,6 +17,8 @@ export interface LookOptions {
   readonly standings: NodeStandings;
   /** How long one node may take, so that a silent one leaves time to ask the next. */
   readonly operationTimeoutMs: number;
+  /** After how long a silence a node is given up, in milliseconds. */
+  readonly giveUpMs: number;
 }
 
 /** See the head of this file. */
@@ -80,7 +82,9 @@ export class CopyLook {
     } catch (error) {
       if (!meansUnreachable(error)) throw error;
       deadline.check('The session store');
-      return { node: node.id, role, reached: false, error };
+      const { standings, giveUpMs } = this.#options;
+      const givenUp = standings.silentMs(node.id, performance.now()) >= giveUpMs;
+      return { node: node.id, role, reached: false, error, givenUp };
     }
   }
 

@@ -9,6 +9,8 @@ export type NodeStanding = 'filled' | 'suspect' | 'warming';
 
 interface Knowledge {
   marker: string | undefined;
+  /** Since when it has not answered; undefined while it does. */
+  silentSince: number | undefined;
   readonly suspectedBy: Set<NodeId>;
 }
 
@@ -41,6 +43,19 @@ export class NodeStandings {
     });
   }
 
+  /** The node was looked at, and answered or did not. */
+  learnAnswer(node: NodeId, answered: boolean, now: number): void {
+    this.#change(node, (known) => {
+      known.silentSince = answered ? undefined : (known.silentSince ?? now);
+    });
+  }
+
+  /** For how long the node has not answered whoever looks at it, in milliseconds; 0 while it does. */
+  silentMs(node: NodeId, now: number): number {
+    const since = this.#known.get(node)?.silentSince;
+    return since === undefined ? 0 : now - since;
+  }
+
   /** `reporter` says now that exactly `suspects`, of all `nodes`, missed writes. */
   learnSuspects(reporter: NodeId, suspects: ReadonlySet<NodeId>, nodes: readonly NodeId[]): void {
     for (const node of nodes) {
@@ -67,7 +82,7 @@ export class NodeStandings {
   #change(node: NodeId, change: (known: Knowledge) => void): void {
     let known = this.#known.get(node);
     if (known === undefined) {
-      known = { marker: undefined, suspectedBy: new Set() };
+      known = { marker: undefined, silentSince: undefined, suspectedBy: new Set() };
       this.#known.set(node, known);
     }
     const before = this.of(node);

@@ -4,11 +4,12 @@
  */
 import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
+import type { StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { Commit, type ContentVersion, type CopiesSeen, type NewContent } from './commit-copies.js';
 import type { CopyKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
-import { type CopyReport, type MissedCopy, meansUnreachable, storeDown } from './copy-report.js';
+import { type CopyReport, type MissedCopy, meansUnreachable, storeDown, storeUnsure } from './copy-report.js';
 import { decideCopies, type ReachedCopy } from './decide-copies.js';
 import { FirstAnswers } from './first-answers.js';
 import { CopyLook, failuresOf } from './look-at-copies.js';
@@ -35,6 +36,11 @@ export interface ReplicatedCopiesOptions {
   readonly operationTimeoutMs: number;
   /** How long hints and tombstones live: longer than any item, in milliseconds. */
   readonly noteLifetimeMs: number;
+  /**
+   * How long a node must have been silent before the misses of nodes that are warming or missed writes are believed without it, in
+   * milliseconds.
+   */
+  readonly giveUpMs: number;
   /** Told of an item whose copies were seen to differ; mending them is somebody else's work, under the item's lock. */
   readonly onDiffering?: (key: CopyKey) => void;
 }
@@ -93,10 +99,10 @@ export class ReplicatedCopies {
 
   /** @param options the nodes and how keys are spread over them */
   constructor(options: ReplicatedCopiesOptions) {
-    const { nodes, place, copies, standings, operationTimeoutMs, ring } = options;
+    const { nodes, place, copies, standings, operationTimeoutMs, giveUpMs, ring } = options;
     this.#options = options;
     this.places = new CopyPlaces({ nodes, place, ring }, copies, standings);
-    this.#look = new CopyLook({ places: this.places, standings, operationTimeoutMs });
+    this.#look = new CopyLook({ places: this.places, standings, operationTimeoutMs, giveUpMs });
     this.#first = new FirstAnswers({
       places: this.places,
       look: this.#look,
@@ -125,12 +131,21 @@ export class ReplicatedCopies {
    * answer is the answer, a miss as well.
    *
    * @param beside another item on the same nodes, which is read with it
-   * @throws StormlampError `ERR_STORE_DOWN` naming every node and why it did not answer.
+   * @throws StormlampError `ERR_STORE_DOWN` naming every node and why it did not answer; also where only nodes answered whose misses
+   * say nothing.
    */
   async read(key: CopyKey, deadline: Deadline, beside?: CopyKey): Promise<CopyRead> {
     const [answer] = await this.#first.ask(this.holders(key), [{ key, beside }], deadline);
     if (answer !== undefined) return { ...answer, node: answer.node.id, rivals: NO_RIVALS };
     return await this.#counting(key, await this.look(key, deadline), deadline, beside);
+  }
+
+  /** Reads an item that is a remark about another one: where nobody knows whether there is one, there is none. Errors: as `read`. */
+  async readRemark(key: CopyKey, deadline: Deadline): Promise<MemcachedItem | null> {
+    const [answer] = await this.#first.ask(this.holders(key), [{ key, beside: undefined }], deadline);
+    if (answer !== undefined) return answer.item;
+    const looked = await this.look(key, deadline);
+    return looked.decision.kind === 'unknown' ? null : (await this.#counting(key, looked, deadline)).item;
   }
 
   /** Reads several items as {@link ReplicatedCopies.read} does, those on the same nodes together; each comes out by itself. */
@@ -179,9 +194,10 @@ export class ReplicatedCopies {
     beside?: CopyKey,
   ): Promise<CopyRead> {
     if (decision.kind === 'down') throw storeDown(failuresOf(seen));
+    if (decision.kind === 'unknown') throw unsure(seen);
     if (decision.kind === 'found') {
       if (decision.behind.length > 0) this.#options.onDiffering?.(key);
-      const other = beside === undefined ? null : (await this.read(beside, deadline)).item;
+      const other = beside === undefined ? null : await this.readRemark(beside, deadline);
       return { item: decision.item, node: decision.node, rivals: itemsOf(decision.rivals), beside: other };
     }
     if (decision.kind === 'destroyed' && decision.left.length > 0) this.#options.onDiffering?.(key);
@@ -206,7 +222,8 @@ export class ReplicatedCopies {
    * @param before what was seen of the copies a while ago: as good as a look now, since whoever changed one since is noticed when it
    * is compared and set. It is only used where all copies were there, alike and without notes, and may be trusted still.
    * @returns what was reached, for the caller to judge whether that is enough; undefined when the change was called off
-   * @throws StormlampError `ERR_STORE_DOWN` when no node answers, `ERR_SESSION_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`.
+   * @throws StormlampError `ERR_STORE_DOWN` when no node answers, or when `make` calls it off for want of an item of which nobody knows
+   * whether there is one; `ERR_SESSION_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`.
    */
   async change(
     key: CopyKey,
@@ -229,6 +246,7 @@ export class ReplicatedCopies {
         rivals: decision.kind === 'found' ? itemsOf(decision.rivals) : [],
       });
       if (content === undefined) {
+        if (decision.kind === 'unknown') throw unsure(seen);
         if (decision.kind === 'destroyed') await this.#removeLeft(key, seen, deadline);
         // By the list that decides it is not there: what the other list's nodes hold would be found when that one decides.
         if (decision.kind === 'absent') await this.#removeLeft(key, seen.filter(isJoint), deadline);
@@ -352,6 +370,11 @@ function isVersion(
   version: ContentVersion | undefined,
 ): boolean {
   return version !== undefined && version.node === found.node && version.cas === found.item.cas;
+}
+
+function unsure(seen: CopiesSeen['seen']): StormlampError {
+  const answered = seen.flatMap(({ node, reached, role }) => (reached && role === 'holder' ? [node] : []));
+  return storeUnsure(failuresOf(seen), answered);
 }
 
 const NO_RIVALS: readonly MemcachedItem[] = [];

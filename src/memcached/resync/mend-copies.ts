@@ -61,6 +61,7 @@ export class MendCopies {
   ): Promise<{ readonly changed: boolean; readonly source: NodeId | undefined } | undefined> {
     const { copies, merge, exptimeOn } = this.#options;
     const { decision, seen } = await copies.look(key, deadline);
+    if (decision.kind === 'unknown') return undefined;
     const noted = seen.some((copy) => copy.reached && copy.hint !== undefined);
     // What a node that is away holds is unknown: it gets a note about what there is.
     const away = seen.some((copy) => !copy.reached && copy.role === 'holder');

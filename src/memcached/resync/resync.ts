@@ -61,8 +61,6 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   readonly #worker: ResyncWorker;
   readonly #stop = new AbortController();
   readonly #seen = new Map<NodeId, MemcachedObservation>();
-  /** When a node that does not answer was first seen not to. */
-  readonly #silentSince = new Map<NodeId, number>();
   readonly #working = new Map<NodeId, Promise<JobDone | 'elsewhere'>>();
   readonly #notBefore = new Map<NodeId, { readonly at: number; readonly reached: string }>();
   /** For whose copies a node had no room, as it was told last. */
@@ -86,12 +84,10 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     }
     const before = this.#seen.get(seen.node);
     this.#seen.set(seen.node, seen);
+    standings.learnAnswer(seen.node, seen.ok, performance.now());
     // What failed because the node was away is tried at once when it is back.
-    if (!seen.ok) {
-      this.#notBefore.delete(seen.node);
-      if (!this.#silentSince.has(seen.node)) this.#silentSince.set(seen.node, performance.now());
-    } else {
-      this.#silentSince.delete(seen.node);
+    if (!seen.ok) this.#notBefore.delete(seen.node);
+    else {
       const { marker, suspects } = seen.answer;
       standings.learnMarker(seen.node, marker);
       standings.learnSuspects(
@@ -141,7 +137,6 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   /** A node is no longer one of ours. */
   forget(node: NodeId): void {
     this.#seen.delete(node);
-    this.#silentSince.delete(node);
     this.#notBefore.delete(node);
     this.#options.standings.forget(node);
   }
@@ -297,9 +292,8 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   }
 
   #isAway(node: NodeId): boolean {
-    const { recopyAfterMs } = this.#options;
-    const since = this.#silentSince.get(node);
-    return recopyAfterMs > 0 && since !== undefined && performance.now() - since >= recopyAfterMs;
+    const { recopyAfterMs, standings } = this.#options;
+    return recopyAfterMs > 0 && standings.silentMs(node, performance.now()) >= recopyAfterMs;
   }
 
   #tellSkipped(views: readonly NodeView[]): void {

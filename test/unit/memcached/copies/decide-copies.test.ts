@@ -55,7 +55,13 @@ function seen(
   };
 }
 
-const away = (node: string): CopySeen => ({ node, role: 'holder', reached: false, error: new Error('away') });
+const away = (node: string, givenUp = false): CopySeen => ({
+  node,
+  role: 'holder',
+  reached: false,
+  error: new Error('away'),
+  givenUp,
+});
 
 /** The decision in a few words. */
 function decided(...copies: CopySeen[]): string {
@@ -95,6 +101,19 @@ describe('which copy counts', () => {
       'two of b',
     ],
     ['nobody, when all are away', [away('a'), away('b')], 'down'],
+    ['no miss of a warming node', [seen('a', null, { standing: 'warming' }), away('b')], 'unknown'],
+    ['no miss of a suspect node', [seen('a', null, { standing: 'suspect' }), away('b')], 'unknown'],
+    [
+      'no miss of a spare node',
+      [away('a'), { ...seen('c', null, { standing: 'warming' }), role: 'spare' }],
+      'unknown',
+    ],
+    [
+      'their miss, once the other one is given up',
+      [seen('a', null, { standing: 'warming' }), away('b', true)],
+      'absent',
+    ],
+    ['their hit all the same', [seen('a', 'one', { standing: 'warming' }), away('b')], 'one of a'],
     [
       'not a copy that a hint calls old',
       [seen('a', 'one'), seen('b', 'two', { missed: ['a', ['one']] })],

@@ -34,6 +34,7 @@ beforeEach(() => {
     standings,
     operationTimeoutMs: 1_000,
     noteLifetimeMs: 100_000,
+    giveUpMs: 30_000,
   });
   seen = [];
   network.trace = (line) => void seen.push(line.split(' ').slice(1, 3).join(' '));

@@ -63,6 +63,7 @@ class ModelProcess {
       standings: this.standings,
       operationTimeoutMs: 1_000,
       noteLifetimeMs: 1_000_000,
+      giveUpMs: Number.POSITIVE_INFINITY,
     });
     const mending = new MendCopies({
       copies: this.copies,
@@ -186,6 +187,10 @@ class Truth {
     return this.#servers.some(({ items }) => tags(items.get(key(session).key) ?? null).includes(tag));
   }
 
+  holdsAny(session: number): boolean {
+    return this.#servers.some(({ items }) => items.has(key(session).key));
+  }
+
   wiped(server: ModelServer): void {
     for (const [session, known] of this.acknowledged) {
       const others = this.#servers.filter((other) => other !== server);
@@ -215,6 +220,8 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
   const processes = Array.from({ length: size.processes }, () => new ModelProcess(servers, network, place));
   const truth = new Truth(servers);
   let count = 0;
+  /** How often a connection was cut or came back. */
+  let cuts = 0;
   const deadline = (): Deadline => Deadline.of(undefined);
 
   const save = async (
@@ -273,8 +280,16 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
       return silent || (plain ? holders : who.nodes).some(tells);
     };
     const knew = knows();
+    const before = cuts;
+    const alive = (): boolean =>
+      truth.holdsAny(session) && !truth.destroyed.has(session) && !truth.doubtful.has(session);
+    const wasAlive = alive();
     const item = await itemOf(session);
-    if (wasDestroyed && knew && knows() && !truth.undead.has(session))
+    // Who reaches nobody whose miss counts is told that nobody knows.
+    if (servers.length === 2 && wasAlive && alive())
+      expect(item, `session ${session} is there and was read as none`).not.toBeNull();
+    // Who is cut off meanwhile may have asked in vain, and know it again by the end.
+    if (wasDestroyed && knew && knows() && before === cuts && !truth.undead.has(session))
       expect(item, `session ${session} was destroyed and could be read`).toBeNull();
   };
 
@@ -317,6 +332,7 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
       const who = servers.length === 2 ? step.process % processes.length : lonely;
       const node = processes[who]?.nodes[step.server % servers.length];
       if (node !== undefined) node.link.up = step.do === 'join';
+      cuts += 1;
     }
   };
 
