@@ -138,11 +138,19 @@ export function isStormlampError(error: unknown, code?: ErrorCode): error is Sto
   return code === undefined || (error as unknown as StormlampError).code === code;
 }
 
+/** A host with more addresses than this is described by the first of them. */
+const ADDRESSES_TOLD = 4;
+
 /** The text of anything that was thrown, for use inside a message. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // Node's AggregateError of a connection to several addresses has an empty message.
   if (error.message !== '') return error.message;
+  // Node's AggregateError of a connection to several addresses has an empty message; what happened is said for each of them.
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    const told = error.errors.slice(0, ADDRESSES_TOLD).map(describeError);
+    const more = error.errors.length - told.length;
+    return more > 0 ? `${told.join('; ')}; and ${more} more` : told.join('; ');
+  }
   const code = (error as { code?: unknown }).code;
   return typeof code === 'string' ? code : error.name;
 }

@@ -105,8 +105,10 @@ function numberOf(error: unknown): number | undefined {
   return typeof errno === 'number' && errno > 0 ? errno : undefined;
 }
 
+/** Of several addresses, one that refuses shows that the machine is there, whatever became of the others. */
 function codeOf(error: unknown): unknown {
-  const code = (error as { code?: unknown } | null)?.code;
-  if (code !== undefined || !(error instanceof AggregateError)) return code;
-  return (error.errors[0] as { code?: unknown } | undefined)?.code;
+  const { code } = error as { code?: unknown };
+  if (!(error instanceof AggregateError)) return code;
+  const codes = error.errors.map((each: { code?: unknown } | null) => each?.code);
+  return codes.includes('ECONNREFUSED') ? 'ECONNREFUSED' : (code ?? codes[0]);
 }

@@ -93,7 +93,7 @@ async function setUp(
       node,
       raw,
       version: { ...version, flavor },
-      setupSql: sessionSetupSql(flavor, setup),
+      setupSql: (hasOwnCharset) => sessionSetupSql(flavor, setup, hasOwnCharset),
     });
   const connection = as(version.flavor);
   // Sent together: one pass through the network less.

@@ -3,13 +3,14 @@ import type { NodeId } from '../common/node-address.js';
 import type { Classification, Pin } from './classifier/classification.js';
 import { notOnReplica, stuckOnReplica } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
+import { showsData } from './replica-tie.js';
 import { pinNames } from './session-pins.js';
-import { isTied, leavesReadOnlyTransaction, mayDoAnything, type SessionState } from './session-state.js';
+import { leavesReadOnlyTransaction, mayDoAnything, type SessionState } from './session-state.js';
 
 /**
  * The state with which a session leaves the connection that it holds before this statement; undefined when it stays. Inside
  * a read-only transaction it is left for what begins something else. `wasLeft`: such a transaction is over, and what it left
- * there ties the session: it stays for reads.
+ * there ties the session (see `ReplicaTie`): it stays for reads.
  *
  * @throws StormlampError `ERR_UNSUPPORTED` for a statement that needs the primary while the session is tied to a replica.
  */
@@ -26,8 +27,11 @@ export function stateToLeaveWith(
       throw notOnReplica(held?.node, classification);
     return undefined;
   }
-  if (!wasLeft || held === undefined || !isTied(state) || !needsPrimary(classification)) return undefined;
+  if (!wasLeft || held === undefined) return undefined;
   const free = forgetFoundRows(state);
+  // What tells of the statement before is replaced by a read anyhow, which then is free to be a fresh one.
+  if (free !== undefined && showsData(state, classification)) return free;
+  if (!needsPrimary(classification)) return undefined;
   if (free === undefined) throw stuckOnReplica(held.node, pinNames(state.pins).join(', '), classification);
   return free;
 }

@@ -1,6 +1,8 @@
 /** The errors of statements whose connection, transaction or outcome was lost: they say what is certain and what to do. */
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import { RoutingError } from '../topology/routing-error.js';
+import type { TopologyDescription } from '../topology/topology-description.js';
 import type { Classification, TransactionEffect } from './classifier/classification.js';
 import type { Remedy } from './failure-policy.js';
 import { classifyServerError } from './server-error.js';
@@ -52,6 +54,27 @@ export function stuckOnReplica(node: NodeId, what: string, { because }: Classifi
     `A statement was not sent, because ${because}, and what a read-only transaction of this connection left (${what}) is on ` +
       `the replica ${node}; release this connection and take another one, or begin with START TRANSACTION READ WRITE`,
     { node },
+  );
+}
+
+/** A read of a session that is tied to a replica, which is not as fresh as the read must be; it may go to no other node. */
+export function tiedToReplica(
+  topology: TopologyDescription,
+  node: NodeId,
+  what: string,
+  why: string,
+): RoutingError {
+  const rejected = topology.nodes.map(({ id }) => ({
+    node: id,
+    reason: id === node ? why : `this connection is tied to ${node}`,
+  }));
+  return new RoutingError(
+    ErrorCode.NO_REPLICA,
+    `A read was not sent: what a read-only transaction of this connection left (${what}) ties it to ${node}, and of that node: ` +
+      `${why}. Release this connection and take another one, or ask less of this read (\`maxLagMs\`, \`preference\`, ` +
+      "`consistency: 'eventual'` of its scope)",
+    topology,
+    rejected,
   );
 }
 

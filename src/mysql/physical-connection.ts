@@ -16,8 +16,8 @@ export interface PhysicalConnectionParts {
   readonly raw: Connection;
   /** What the server said of itself in the handshake. */
   readonly version: ServerVersion;
-  /** The statement that sets the session up. */
-  readonly setupSql: string;
+  /** The statement that sets the session up, its character set only where it has none of its own already. */
+  setupSql(hasOwnCharset: boolean): string;
 }
 
 /** A connection of mysql2's callback API that never crashes the process and knows when it is lost. */
@@ -57,6 +57,7 @@ export class PhysicalConnection {
   /** A packet of so many bytes is too long for its session (`max_allowed_packet`), as far as the server said. */
   maxPacket: number = Number.POSITIVE_INFINITY;
   readonly #setupSql: string;
+  readonly #parts: PhysicalConnectionParts;
   #isPaused = false;
   readonly #resumed: (() => void)[] = [];
   #lost: Error | undefined;
@@ -69,7 +70,8 @@ export class PhysicalConnection {
     this.threadId = parts.raw.threadId;
     this.version = parts.version;
     this.flavor = parts.version.flavor;
-    this.#setupSql = parts.setupSql;
+    this.#parts = parts;
+    this.#setupSql = parts.setupSql(false);
     // Without a listener an idle connection that the server kills would end the process.
     this.raw.on('error', (error: Error) => this.#lose(error));
     this.raw.on('end', () => this.#lose(undefined));
@@ -89,14 +91,21 @@ export class PhysicalConnection {
   }
 
   /** Brings the session into the state that every borrower expects. Rejects with the server's error. */
-  async setUp(deadline: Deadline): Promise<void> {
-    const answer: unknown = await this.ask(this.#setupSql, deadline);
+  async setUp(deadline: Deadline, hasOwnCharset = false): Promise<void> {
+    const sql = hasOwnCharset ? this.#parts.setupSql(true) : this.#setupSql;
+    const answer: unknown = await this.ask(sql, deadline);
     this.sqlMode = sqlModeTold(answer);
   }
 
-  /** Sets the session up after it was forgotten, and repeats what listeners sent when it was new. Rejects with the server's error. */
-  async setUpAgain(deadline: Deadline): Promise<void> {
-    const done = Promise.all([this.setUp(deadline), ...this.repeated.map((repeat) => repeat())]);
+  /**
+   * Sets the session up after it was forgotten, but for a character set of its own, and repeats what listeners sent when it was
+   * new. Rejects with the server's error.
+   */
+  async setUpAgain(deadline: Deadline, hasOwnCharset = false): Promise<void> {
+    const done = Promise.all([
+      this.setUp(deadline, hasOwnCharset),
+      ...this.repeated.map((repeat) => repeat()),
+    ]);
     const [, ...answers] = await deadline.race('The reset', done);
     // The answers may have come in one piece: what was sent last counts.
     const mode = answers.map(sqlModeTold).findLast((told) => told !== undefined);

@@ -5,16 +5,17 @@ import type { Balance, BalanceContext } from '../topology/balance.js';
 import { createBalance } from '../topology/choose-balance.js';
 import { type GtidPosition, hasOrWrote } from '../topology/gtid-position.js';
 import type { NodeDescription, NodeRole } from '../topology/node-description.js';
-import { type Selection, selectNodes } from '../topology/node-selection.js';
+import { type Selection, selectNodes, whyUnfit } from '../topology/node-selection.js';
 import type { ReadPreference } from '../topology/read-preference.js';
 import { allowedLagMs, type LagLimits, stalenessMs } from '../topology/replica-freshness.js';
 import { knownFacts } from '../topology/replication-graph.js';
 import { noReaderError, noWriterError, type RoutingError } from '../topology/routing-error.js';
-import type { TopologyDescription } from '../topology/topology-description.js';
+import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
 import { AppliedPositions, hasBarrier } from './applied-positions.js';
 import { PrimaryBudget } from './primary-budget.js';
 import type { ResolvedReadOptions } from './read-options.js';
 import type { ActiveScope } from './scope.js';
+import { SharedNumbers } from './shared-numbers.js';
 
 /** What the router looks at. */
 export interface RouterView {
@@ -77,7 +78,7 @@ export class QueryRouter {
   /** The last selections of different kinds: requests that ask for different limits take turns. */
   readonly #cached: (CachedSelection | undefined)[] = new Array(CACHE_SIZE).fill(undefined);
   #nextCached = 0;
-  #galera: { readonly topology: TopologyDescription; readonly domain: string | null | undefined } | undefined;
+  readonly #numbers = new SharedNumbers();
 
   /** Makes a router over `view`. */
   constructor(reads: ResolvedReadOptions, view: RouterView) {
@@ -194,13 +195,13 @@ export class QueryRouter {
 
   /** Whether `node` must be asked to catch up before every read that must see something. */
   hasBarrier(node: NodeId): boolean {
-    const found = this.#view.topology().nodes.find(({ id }) => id === node);
+    const found = nodeIn(this.topology, node);
     return found !== undefined && hasBarrier(found);
   }
 
   /** Whether `node` was a member of a Galera cluster when it was last seen. */
   isGalera(node: NodeId): boolean {
-    const found = this.#view.topology().nodes.find(({ id }) => id === node);
+    const found = nodeIn(this.topology, node);
     return found !== undefined && knownFacts(found)?.group?.kind === 'galera';
   }
 
@@ -209,7 +210,7 @@ export class QueryRouter {
    * replaced since it was looked at, or a member of a group that has to be asked anyhow.
    */
   mayLack(id: NodeId, wanted: GtidPosition): boolean {
-    const node = this.#view.topology().nodes.find((other) => other.id === id);
+    const node = nodeIn(this.topology, id);
     if (node?.state !== 'up' || hasBarrier(node)) return true;
     return node.role === 'replica' ? !this.#has(node, wanted) : !hasOrWrote(node.facts, wanted);
   }
@@ -219,30 +220,32 @@ export class QueryRouter {
     return this.positions.has(node, wanted) && this.#isShared(wanted);
   }
 
-  /** Whether the numbers of `wanted` mean the same on all nodes. */
   #isShared(wanted: GtidPosition): boolean {
-    const domain = this.#galeraDomain();
-    if (domain === undefined) return true;
-    return wanted.flavor === 'mariadb' && wanted.gtids.every((gtid) => gtid.domain === domain);
+    return this.#numbers.are(wanted, this.#view.topology());
+  }
+
+  /** Whether `id`, which is no member of a Galera cluster, can be waited for until it has `wanted`. */
+  canAwait(id: NodeId, wanted: GtidPosition): boolean {
+    const node = nodeIn(this.topology, id);
+    return node?.state === 'up' && node.facts.flavor === wanted.flavor && this.#isShared(wanted);
   }
 
   /**
-   * The domain in which the members of a Galera cluster number transactions alike; null when they number them each for
-   * themselves, undefined when this is no Galera cluster.
+   * Why a session that cannot leave the node `id` may not read there in `scope`; undefined when it may. Whether the node has
+   * what the scope must see is another question.
    */
-  #galeraDomain(): string | null | undefined {
-    const topology = this.#view.topology();
-    if (this.#galera?.topology !== topology) {
-      let domain: string | null | undefined;
-      for (const node of topology.nodes) {
-        const group = knownFacts(node)?.group;
-        if (group?.kind !== 'galera') continue;
-        const its = group.gtidDomain === undefined ? null : String(group.gtidDomain);
-        domain = domain === undefined || domain === its ? its : null;
-      }
-      this.#galera = { topology, domain };
+  whyUnfit(id: NodeId, scope: ActiveScope | undefined): string | undefined {
+    const { topology } = this;
+    const node = nodeIn(topology, id);
+    if (node === undefined) return 'it is not one of the nodes any more';
+    const preference = this.preferenceIn(scope);
+    if (preference === 'primary' && node.state === 'up' && node.role === 'replica') {
+      return scope?.readsFromPrimary === true
+        ? 'the scope wrote, and it is not known which nodes have that'
+        : "the read preference is 'primary'";
     }
-    return this.#galera.domain;
+    const now = performance.now();
+    return whyUnfit(node, topology, { ...this.#limitsIn(scope), preference, now, allows: () => true });
   }
 
   /** The primary; undefined while there is none, or more than one. */

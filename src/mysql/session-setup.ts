@@ -25,9 +25,9 @@ const TRACKED =
 /**
  * One `SET` statement, so that set-up is one round trip. It is also right after a reset, which leaves the server with its
  * global settings (MySQL even with the global character set), while the driver goes on encoding as before. Trackers report
- * the GTID of every commit with its OK packet, at no cost.
+ * the GTID of every commit with its OK packet, at no cost. With `hasOwnCharset` the character set that the session has stays.
  */
-export function sessionSetupSql(flavor: Flavor, setup: SessionSetup): string {
+export function sessionSetupSql(flavor: Flavor, setup: SessionSetup, hasOwnCharset = false): string {
   const { collation, variables, ignoreSpace } = setup;
   const named = new Set(Object.keys(variables).map((name) => name.toLowerCase()));
   const parts: string[] = [];
@@ -40,8 +40,10 @@ export function sessionSetupSql(flavor: Flavor, setup: SessionSetup): string {
   // What triggers and functions leave in the session (variables, temporary tables), no text shows.
   if (!named.has('session_track_state_change')) parts.push('session_track_state_change = 1');
   if (flavor === 'mysql' && !named.has('session_track_gtids')) parts.push("session_track_gtids = 'OWN_GTID'");
-  const charset = collation.split('_', 1)[0] ?? collation;
-  parts.push(charset === collation ? `NAMES ${charset}` : `NAMES ${charset} COLLATE ${collation}`);
+  if (!hasOwnCharset) {
+    const charset = collation.split('_', 1)[0] ?? collation;
+    parts.push(charset === collation ? `NAMES ${charset}` : `NAMES ${charset} COLLATE ${collation}`);
+  }
   // Only the handshake sets it on MariaDB: a reset would lose it, and `COUNT (*)` with it.
   if (!named.has('sql_mode')) {
     const isLost = flavor === 'mariadb' && ignoreSpace;

@@ -157,7 +157,7 @@ export class VirtualConnection {
       await this.#session.borrow('primary', context, (connection) => {
         this.#session.spoil();
         const changing = changeUserOn(connection, options).then(() =>
-          connection.setUpAgain(context.deadline),
+          connection.setUpAgain(context.deadline, isGiven(options.charset)),
         );
         return context.deadline.race('Changing the user', changing);
       });
@@ -280,6 +280,11 @@ function changeUserOn(connection: PhysicalConnection, options: ConnectionOptions
   return new Promise((resolve, reject) => {
     connection.raw.changeUser(options, (error) => (error ? reject(error) : resolve()));
   });
+}
+
+/** As the driver sees it. */
+function isGiven(charset: string | undefined): boolean {
+  return charset !== undefined && charset !== '';
 }
 
 function closed(message: string): StormlampError {

@@ -12,11 +12,13 @@ import { addTried, awaitRoleChange, awaitService, type Bound, type Tried } from 
 import { ConnectionTraces } from './connection-traces.js';
 import type { DeferredCommand } from './deferred-command.js';
 import { failureOf, type Remedy, remedyFor, spreadsByItself } from './failure-policy.js';
+import { freshenTied } from './freshen-tied.js';
 import { HeldConnection } from './held-connection.js';
 import { stateToLeaveWith } from './leave-replica.js';
 import { lossError } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { makeRoom, wasNotPrepared } from './prepared-room.js';
+import { ReplicaTie } from './replica-tie.js';
 import { NotSent, statusOf } from './send-statement.js';
 import { mayLeaveTrace } from './session-changes.js';
 import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from './session-loss.js';
@@ -49,8 +51,7 @@ export class VirtualSession {
   readonly #holder: HeldConnection;
   #loss: SessionLoss | undefined;
   readonly #traces = new ConnectionTraces();
-  /** The connection to a replica to which a read-only transaction that is over left the session tied. */
-  #leftOn: PhysicalConnection | undefined;
+  readonly #tie = new ReplicaTie();
   #isDestroyed = false;
   readonly #mode = new SessionMode();
   readonly #doubt = new TransactionDoubt();
@@ -133,9 +134,11 @@ export class VirtualSession {
       }
       if (gated && !passesGate(ports.writeGate, connection.node, isTied(this.#state))) continue;
       const promises = gated && isPromise(classification, this.#state);
-      if (need.place === 'read' && mustCatchUp(ports, connection.node, scope, waitFor)) {
-        if (!(await this.#catchUp(connection, waitFor, context, tried))) continue;
-      }
+      const mayBeLate =
+        need.place === 'held'
+          ? this.#tie.mayBeLate(connection, this.#state, classification, ports.router.writer)
+          : need.place === 'read' && mustCatchUp(ports, connection.node, scope, waitFor);
+      if (mayBeLate && !(await this.#catchUp(connection, need, waitFor, context, tried))) continue;
       ports.routed(statement.sql, classification, connection.node, because || need.because, context.trace);
       const outcome = await this.#send(connection, statement, classification, need, context, command);
       if ('answer' in outcome) {
@@ -209,7 +212,7 @@ export class VirtualSession {
     this.#mode.clear();
     this.#loss = undefined;
     this.#traces.clear();
-    this.#leftOn = undefined;
+    this.#tie.clear();
     this.#doubt.forget();
   }
 
@@ -275,14 +278,17 @@ export class VirtualSession {
     }
   }
 
-  /** See {@link catchUp}; a node that fails meanwhile, or is not there in time, is left for another one. */
+  /** See {@link catchUp}; a node that fails meanwhile, or is not there in time, is left for another one if it may be. */
   async #catchUp(
     connection: PhysicalConnection,
+    { place }: Need,
     waitFor: Bound['waitFor'],
     context: CallContext,
     tried: Tried,
   ): Promise<boolean> {
+    const isHeld = place === 'held';
     try {
+      if (isHeld) return await freshenTied(this.#ports, connection, this.#state, context);
       if (await catchUp(this.#ports, connection, waitFor, context, tried)) return true;
       if (waitFor !== undefined || this.#ports.router.hasBarrier(connection.node)) tried.hasWaited = true;
       this.giveBack();
@@ -290,7 +296,8 @@ export class VirtualSession {
       if (isStormlampError(error, ErrorCode.NO_REPLICA)) throw error;
       // Where the server did not answer, it may still be busy with our question.
       if (failureOf(error, connection, false).meaning.connection === 'lost') this.#lose(connection, error);
-      else this.giveBack();
+      else if (!isHeld) this.giveBack();
+      if (isHeld) throw isStormlampError(error) ? error : (this.#loss?.error ?? error);
       context.deadline.check('The statement');
       if (tried.nodes?.has(connection.node) === true) throw error;
       addTried(tried, connection.node);
@@ -354,22 +361,17 @@ export class VirtualSession {
 
   /** A transaction on a server that is no longer the primary can only do harm. */
   #checkPrimary(): void {
-    const held = this.held;
-    if (held === undefined || !isTied(this.#state) || this.#state.transaction === 'read-only') return;
-    const { writer } = this.#ports.router;
-    if (writer === undefined || writer === held.node || held === this.#leftOn) return;
-    if (this.#state.transaction === 'none' && !this.#state.wrote) {
-      this.#leftOn = held;
-      return;
-    }
-    this.#lose(held, writerMoved(writer, this.#ports.writeGate !== undefined));
+    const { held } = this;
+    const movedTo = this.#tie.primaryAfter(held, this.#state, this.#ports.router.writer);
+    if (held === undefined || movedTo === undefined) return;
+    this.#lose(held, writerMoved(movedTo, this.#ports.writeGate !== undefined));
     if (this.#loss !== undefined) throw this.#loss.error;
   }
 
   /** Leaves the replica of a read-only transaction, as nothing else ties what did not write, or throws where it cannot. */
   #leaveReplica(classification: Classification): void {
     const { writer } = this.#ports.router;
-    const wasLeft = this.held?.node !== writer && (this.held === this.#leftOn || !this.#state.wrote);
+    const wasLeft = this.#tie.isOn(this.held, this.#state, writer);
     const state = stateToLeaveWith(this.#state, classification, this.held, wasLeft, writer);
     if (state === undefined) return;
     this.giveBack();

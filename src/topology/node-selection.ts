@@ -162,14 +162,23 @@ function rejections(
     .map((node) => ({ node: node.id, reason: reasonAgainst(node, topology, criteria) }));
 }
 
+/** Why `node` may not serve under `criteria`, whatever may be said of other nodes; undefined when it may. */
+export function whyUnfit(
+  node: NodeDescription,
+  topology: TopologyDescription,
+  criteria: SelectionCriteria,
+): string | undefined {
+  if (node.state === 'new') return 'it was not looked at yet';
+  if (node.state === 'down') return whyDown(node);
+  return obstacle(node, topology, criteria);
+}
+
 function reasonAgainst(
   node: NodeDescription,
   topology: TopologyDescription,
   criteria: SelectionCriteria,
 ): string {
-  if (node.state === 'new') return 'it was not looked at yet';
-  if (node.state === 'down') return whyDown(node);
-  const reason = obstacle(node, topology, criteria);
+  const reason = whyUnfit(node, topology, criteria);
   if (reason !== undefined) return reason;
   if (criteria.avoid?.has(node.id) === true) return 'it was already tried';
   return 'another node is preferred';

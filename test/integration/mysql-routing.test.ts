@@ -331,6 +331,67 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
     await cluster.run({ preference: 'primary' }, async () => expect(await serverOf(cluster)).toBe(primary));
   });
 
+  test('a session that is tied to a replica reads there what its scope must see, or is refused', async () => {
+    const own = await createMysqlCluster({
+      ...servers.options().mysql,
+      // On a busy machine a server is slow and not down.
+      monitor: { ...servers.options().mysql.monitor, timeoutMs: 10_000 },
+      reads: { maxLagMs: 60_000 },
+      scope: { waitMs: 100 },
+    });
+    const sql = "SELECT COUNT(*) AS n FROM t WHERE v = 'tied'";
+    const connection = await own.getConnection();
+    await connection.query('START TRANSACTION READ ONLY');
+    await connection.query('SET @kept = 5');
+    await connection.query('COMMIT');
+    expect(await rowsOf(connection, sql)).toEqual([{ n: 0 }]);
+    const replica = servers.replicas.find(({ id }) => id === connection.node);
+    if (replica === undefined) throw new Error(`${connection.node} is no replica`);
+    const tied = (why: RegExp): object => ({
+      code: 'ERR_NO_REPLICA',
+      message: expect.stringMatching(new RegExp(`user-variable.* ties it to ${replica.id}.*${why.source}`)),
+    });
+    // Nothing is applied there while the lock is held.
+    await replica.query('FLUSH TABLES WITH READ LOCK');
+    try {
+      const [written] = await own.query("INSERT INTO t (v) VALUES ('tied')");
+      expect(await rowsOf(connection, sql)).toEqual([{ n: 0 }]);
+      const after = await own.token(written);
+      const isLate = tied(/it did not have .* within 100 ms/);
+      await expect(connection.query({ sql, after })).rejects.toMatchObject(isLate);
+      await expect(connection.execute({ sql, after })).rejects.toMatchObject(isLate);
+      await own.run({ after }, async () => {
+        for (const text of [sql, 'SET @n = (SELECT COUNT(*) FROM t)', 'START TRANSACTION READ ONLY'])
+          await expect(connection.query(text), text).rejects.toMatchObject(isLate);
+        await own.run({ consistency: 'eventual' }, async () =>
+          expect(await rowsOf(connection, sql)).toEqual([{ n: 0 }]),
+        );
+      });
+      await own.run({}, async () => {
+        await own.query("INSERT INTO t (v) VALUES ('tied')");
+        await expect(connection.query(sql)).rejects.toMatchObject(isLate);
+        expect(await rowsOf(own, sql)).toEqual([{ n: 2 }]);
+      });
+      await expect(connection.query({ sql, preference: 'primary' })).rejects.toMatchObject(
+        tied(/preference is 'primary'/),
+      );
+      // No measurement is younger than this.
+      await expect(connection.query({ sql, maxLagMs: 0 })).rejects.toMatchObject(tied(/behind|unknown/));
+      const waiting = own.run({ after, waitMs: 60_000 }, () => rowsOf(connection, sql));
+      const waits =
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO REGEXP '^SELECT (MASTER_GTID_WAIT|WAIT_FOR_EXECUTED_GTID_SET)'";
+      await eventually('it waits there', async () => (await replica.query(waits)).length === 1);
+      await replica.query('UNLOCK TABLES');
+      expect(Number((await waiting)[0]?.['n'])).toBeGreaterThan(0);
+    } finally {
+      await replica.query('UNLOCK TABLES');
+    }
+    const [row] = await rowsOf(connection, 'SELECT @kept AS kept, @@server_id AS id');
+    expect([Number(row?.['kept']), row?.['id']]).toEqual([5, replica.serverId]);
+    connection.release();
+    await own.close();
+  });
+
   test('explain says what happens, and the route event says that it happened', async () => {
     const routes: unknown[] = [];
     const listen = (event: unknown): number => routes.push(event);

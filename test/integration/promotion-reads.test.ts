@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMysqlCluster } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { ONE_CLIENT_DATABASE } from './client-databases.js';
+import { eventually } from './eventually.js';
 
 let servers: LocalCluster;
 beforeAll(async () => {
@@ -32,4 +33,29 @@ test('a read that comes between two primaries is answered once there is the next
   const [rows] = await read;
   const ids = servers.databases.filter((node) => node.running).map((node) => ({ id: node.serverId }));
   expect(ids).toContainEqual((rows as unknown[])[0]);
+});
+
+test('what a read-only transaction left on a replica is no reason to refuse writes once that is the primary', async () => {
+  const next = servers.replicas.findLast(({ running }) => running);
+  if (next === undefined) throw new Error('the cluster has no replica');
+  await using mysql = await createMysqlCluster({
+    ...servers.options().mysql,
+    reads: { affinity: next.id, maxLagMs: 60_000 },
+  });
+  await mysql.query('CREATE TABLE kept (v INT)');
+  const connection = await mysql.getConnection();
+  await connection.query('START TRANSACTION READ ONLY');
+  await connection.query('SET @kept = 7');
+  await connection.query('COMMIT');
+  await connection.query('SELECT @kept');
+  const write = 'INSERT INTO kept VALUES (@kept)';
+  await expect(connection.query(write)).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED', node: next.id });
+  await servers.promote(next);
+  await eventually('it is seen as the primary', () => {
+    const { writer } = mysql.topology();
+    return writer.kind === 'primary' && writer.node === next.id;
+  });
+  await connection.query(write);
+  expect(await next.query('SELECT v FROM shop.kept')).toEqual([{ v: 7 }]);
+  connection.release();
 });

@@ -72,7 +72,7 @@ export class FakeDatabases implements ServerPorts {
           node,
           raw: raw.asDriver(),
           version: parseServerVersion(VERSION),
-          setupSql: 'DO 0',
+          setupSql: () => 'DO 0',
         });
       },
     };

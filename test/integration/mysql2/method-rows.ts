@@ -232,6 +232,10 @@ function ofCheckouts(name: 'acquire' | 'release'): Row {
   });
 }
 
+/** What the server takes the texts of a connection for. */
+const CHARSETS =
+  'SELECT @@character_set_client AS c, @@collation_connection AS l, @@character_set_results AS r, HEX("\u00e9") AS h, "\u00e9" AS e';
+
 /** `connection` of `mysql2/promise`. */
 export const CONNECTION: Readonly<Record<NamesOf<PoolConnection> | 'Symbol.asyncDispose', Row>> = {
   query: same((side) => withConnection(side, async (c) => (await c.query('SELECT ? AS a', [1]))[0])),
@@ -259,8 +263,10 @@ export const CONNECTION: Readonly<Record<NamesOf<PoolConnection> | 'Symbol.async
     withConnection(side, async (c) => {
       await c.changeUser({ database: 'information_schema' });
       const chosen = await rows(c, 'SELECT DATABASE() AS db');
-      await c.changeUser({ database: 'shop' });
-      return chosen;
+      await c.changeUser({ database: 'shop', charset: 'latin1' });
+      const told = await rows(c, CHARSETS);
+      await c.changeUser({ charset: 'utf8mb4' });
+      return [chosen, told, await rows(c, CHARSETS)];
     }),
   ),
   ping: withoutAnswer('ping', (side) => withConnection(side, (c) => c.ping().then(() => 'alive'))),

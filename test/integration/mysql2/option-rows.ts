@@ -315,12 +315,21 @@ export const STATEMENT_OPTIONS: Readonly<Record<keyof QueryOptions, Row>> = {
   },
   dateStrings: statement('dateStrings', { sql: 'SELECT CAST("2024-01-02" AS DATE) AS d', dateStrings: true }),
   infileStreamFactory: same(async ({ pool }) => {
-    await pool.query('DELETE FROM book WHERE id = 8');
+    await pool.query('DELETE FROM book WHERE id IN (8, 10)');
+    const sql = 'LOAD DATA LOCAL INFILE "x" INTO TABLE book';
     const [header] = await pool.query({
-      sql: 'LOAD DATA LOCAL INFILE "x" INTO TABLE book',
+      sql,
       infileStreamFactory: () => Readable.from([Buffer.from('8\teight\n')]),
     });
-    return (header as { affectedRows: number }).affectedRows;
+    const broken = async function* (): AsyncGenerator<Buffer> {
+      yield Buffer.from('10\tten\n');
+      throw new Error('the disk is gone');
+    };
+    const failing = { sql, infileStreamFactory: () => Readable.from(broken()) };
+    const told = await pool.query(failing).catch((error: Error) => error.message);
+    // The protocol has no way to take back what was sent: the file ends there.
+    const stored = await rows(pool, 'SELECT id FROM book WHERE id = 10 FOR UPDATE');
+    return [(header as { affectedRows: number }).affectedRows, told, stored];
   }),
   attributes: {
     verdict: 'passed on',

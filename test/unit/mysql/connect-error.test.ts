@@ -48,10 +48,31 @@ test.each([
   expect(error.message).toContain('said so');
 });
 
-test('several addresses that all refuse are one refusal', () => {
-  const cause = new AggregateError([errorWith({ code: 'ECONNREFUSED' })]);
+test('several addresses that all refuse are one refusal, with what became of each', () => {
+  const cause = new AggregateError([
+    errorWith({ code: 'ECONNREFUSED' }, 'connect ECONNREFUSED ::1:3306'),
+    errorWith({ code: 'ECONNREFUSED' }, 'connect ECONNREFUSED 127.0.0.1:3306'),
+  ]);
   expect(from(Object.assign(cause, { code: 'ECONNREFUSED' })).message).toMatch(
-    /refuses connections: ECONNREFUSED/,
+    /refuses connections: connect ECONNREFUSED ::1:3306; connect ECONNREFUSED 127\.0\.0\.1:3306/,
+  );
+});
+
+test('an address that refuses says more than one without a route', () => {
+  const cause = new AggregateError([
+    errorWith({ code: 'ENETUNREACH' }, 'connect ENETUNREACH 2001:db8::1:3306'),
+    errorWith({ code: 'ECONNREFUSED' }, 'connect ECONNREFUSED 192.0.2.1:3306'),
+  ]);
+  expect(from(Object.assign(cause, { code: 'ENETUNREACH' })).message).toMatch(
+    /refuses connections: connect ENETUNREACH 2001:db8::1:3306; connect ECONNREFUSED 192\.0\.2\.1:3306/,
+  );
+});
+
+test('a host of which no address answers did not answer', () => {
+  const late = errorWith({ code: 'ETIMEDOUT' }, 'connect ETIMEDOUT 192.0.2.1:3306');
+  const cause = new AggregateError([late, errorWith({ code: 'ENETUNREACH' }, 'connect ENETUNREACH ::2')]);
+  expect(from(Object.assign(cause, { code: 'ETIMEDOUT' })).message).toMatch(
+    /did not answer: connect ETIMEDOUT/,
   );
 });
 

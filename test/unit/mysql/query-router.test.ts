@@ -168,6 +168,37 @@ describe('reads', () => {
     );
   });
 
+  test('of a session that cannot leave its node know whether that one is fit, whatever others are', () => {
+    see({ ...healthy, c: slave('c', 'a', { lagMs: 9_000 }) });
+    const router = routerOf({ maxLagMs: 1_000, affinity: 'b' });
+    const scope = (options: object): ActiveScope => new ActiveScope(options, undefined, DEFAULTS);
+    expect(router.whyUnfit('b', undefined)).toBeUndefined();
+    expect(router.whyUnfit('c', undefined)).toMatch(/behind/);
+    // Another one is preferred, and its breaker is open: that says nothing of what it has.
+    shut.add('c');
+    version += 1;
+    expect(router.whyUnfit('c', scope({ maxLagMs: 60_000 }))).toBeUndefined();
+    expect(router.whyUnfit('b', scope({ maxLagMs: 0 }))).toMatch(/behind/);
+    expect(router.whyUnfit('b', scope({ preference: 'primary-preferred' }))).toBeUndefined();
+    expect(router.whyUnfit('b', scope({ preference: 'primary' }))).toBe("the read preference is 'primary'");
+    const dirty = scope({});
+    dirty.causal.noteUntold();
+    expect(router.whyUnfit('b', dirty)).toMatch(/not known which nodes have that/);
+    expect(router.whyUnfit('z', undefined)).toMatch(/not one of the nodes/);
+    see({ ...healthy, b: 'refused' });
+    expect(router.whyUnfit('b', undefined)).toMatch(/down/);
+  });
+
+  test('can wait only for numbers that the node shares', () => {
+    const mariadb = readAnyGtidPosition('0-1-5');
+    const mysql = readAnyGtidPosition('3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5');
+    if (mariadb === undefined || mysql === undefined) throw new Error('a position is needed');
+    const [fits] = [mariadb, mysql].map((wanted) => routerOf().canAwait('b', wanted));
+    expect([mariadb, mysql].map((wanted) => routerOf().canAwait('b', wanted))).toEqual([fits, !fits]);
+    see({ ...healthy, b: 'refused' });
+    expect([mariadb, mysql].map((wanted) => routerOf().canAwait('b', wanted))).toEqual([false, false]);
+  });
+
   test('take a tried node again only when there is no other', () => {
     const router = routerOf();
     expect(router.reader(undefined, new Set(['b'])).node).toBe('c');

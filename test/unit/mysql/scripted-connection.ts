@@ -101,7 +101,7 @@ export class ScriptedFactory implements ConnectionFactory {
       node: this.node,
       raw: raw as unknown as Connection,
       version,
-      setupSql: 'SET x',
+      setupSql: () => 'SET x',
     });
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { setUpError } from '../../../src/mysql/session-setup.js';
+import { sessionSetupSql, setUpError } from '../../../src/mysql/session-setup.js';
 
 const plain = { collation: 'gb18030_chinese_ci', variables: {}, ignoreSpace: true };
 
@@ -34,3 +34,13 @@ describe('setUpError', () => {
     expect(errorOf(1158, 'Got an error reading', { ...plain, variables })).toMatchObject({ errno: 1158 });
   });
 });
+
+test.each(['mysql', 'mariadb'] as const)(
+  'the character set of a session is left alone where it has its own: %s',
+  (flavor) => {
+    expect(sessionSetupSql(flavor, plain)).toContain('NAMES gb18030 COLLATE gb18030_chinese_ci');
+    const own = sessionSetupSql(flavor, plain, true);
+    expect(own).not.toContain('NAMES');
+    expect(own).toContain('autocommit = 1');
+  },
+);
