@@ -12,6 +12,8 @@ export interface CallOptions {
 }
 
 const NO_MORE: readonly string[] = [];
+/** A timer that is later than this has waited for this process itself, milliseconds. */
+const STALL_MS = 50;
 
 /** A point in monotonic time after which a call must have ended, and the signal that may end it earlier. */
 export class Deadline {
@@ -141,10 +143,16 @@ export class Deadline {
       }
       signal?.addEventListener('abort', onAbort, { once: true });
       if (this.at !== Number.POSITIVE_INFINITY) {
+        let waited = false;
         const onTime = (): void => {
+          const lateMs = performance.now() - this.at;
           // A timer counts whole milliseconds and may be a fraction early; nothing may be over before its deadline.
-          if (performance.now() < this.at) timer = setTimeout(onTime, this.#timerMs());
-          else if (finish()) reject(this.timeout(what));
+          if (lateMs < 0) timer = setTimeout(onTime, this.#timerMs());
+          else if (lateMs > STALL_MS && !waited && !settled) {
+            // After a stall of this process timers run before the sockets are read, where the answer may be.
+            waited = true;
+            setImmediate(onTime);
+          } else if (finish()) reject(this.timeout(what));
         };
         timer = setTimeout(onTime, this.#timerMs());
       }

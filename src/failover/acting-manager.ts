@@ -18,6 +18,7 @@ import type { FailoverManager, ForceOptions, PauseOptions, SwitchoverOptions } f
 import type { FailoverOptions } from './failover-options.js';
 import type { FailoverTargets } from './failover-targets.js';
 import { FollowingManager } from './following-manager.js';
+import { HistoryGuard } from './lease/history-guard.js';
 import { LeaseKeeper } from './lease/lease-keeper.js';
 import { JournalWriter } from './meta/journal-writer.js';
 import { MetaStore } from './meta/meta-store.js';
@@ -30,7 +31,7 @@ import { planFailover } from './plan/plan-failover.js';
 import { planSwitchover, refused } from './plan/plan-switchover.js';
 import { type PreflightReport, preflight, refusalOf } from './preflight/preflight.js';
 import type { LeaseRules } from './protocol/client-lease.js';
-import { lockTargetOf, sourceFinder, type Voter, votersOf } from './voters.js';
+import { lockTargetOf, sourceFinder, tooFewVoters, type Voter, votersOf } from './voters.js';
 
 /** What an acting manager needs besides what a following one does. */
 export interface ActingParts {
@@ -49,6 +50,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   readonly #voters: readonly Voter[];
   readonly #rules: LeaseRules;
   readonly #keeper: LeaseKeeper;
+  readonly #guard: HistoryGuard;
   readonly #control: ChangeControl;
   readonly #meta: MetaStore;
   readonly #journal: JournalWriter;
@@ -79,8 +81,12 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     this.#actor = `${host}:${process.pid}`;
     this.#meta = new MetaStore(cluster);
     this.#journal = new JournalWriter(this.#meta, this.#actor, () => this.#writer());
-    this.#memory = new PrimaryMemory(parts.watcher);
+    this.#memory = new PrimaryMemory(parts.watcher, leaseMs, parts.clock);
     this.#keeper = this.#openKeeper();
+    this.#guard = new HistoryGuard(parts.watcher, (node, why) => {
+      this.#keeper.refuse(node, why);
+      if (why !== undefined) this.record('node-diverged', 'history', [node], `${why}. Fail over from it`);
+    });
     count.now = () => ({ total: this.#voters.length, reachable: this.#keeper.reachable });
     this.#control = this.#openControl();
     const { record, publish } = this.#tellers();
@@ -97,7 +103,8 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       meta: this.#meta,
       voters: this.#voters,
       primary: () => this.#keeper.lease?.primary,
-      calm: () => [...this.#keeper.readings.values()].every(({ lock }) => lock === 'free'),
+      calm: () => this.#keeper.calm,
+      voteOf: (voter) => this.#keeper.voteOf(voter),
       last: () => this.#lastPrimary(),
       record,
       publish,
@@ -116,7 +123,9 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     const writer = this.#writer();
     if (writer !== undefined) {
       await this.#meta.prepare(writer);
-      await Promise.all(this.#witnesses().map((witness) => this.#meta.prepareWitness(witness, writer.id)));
+      // One that is away votes later: the elected process sees to that.
+      const votes = this.#witnesses().map((witness) => this.#meta.prepareWitness(witness, writer.id));
+      await Promise.allSettled(votes);
     }
     if (!this.#options.automatic) return;
     this.#overseer = new Overseer(this.#election, {
@@ -229,6 +238,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     await this.#election.close();
     await super.close();
     this.#memory.close();
+    this.#guard.close();
     if (this.#journal.waits) {
       // After a change of its own it may take a moment until a majority names the new primary.
       await this.#keeper.wait(Deadline.of({ timeoutMs: 1_000 })).catch(() => undefined);
@@ -256,9 +266,9 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     const from = this.#keeper.node ?? this.lastPrimary;
     if (from === null)
       throw refused('No primary was ever seen by this process, so that there is nothing to fail over from');
-    const survey = await this.#control.survey();
+    const survey = await this.#control.survey(undefined, this.down);
     const { failure } = this.verdict;
-    const lastSeen = this.#memory.of(from, this.#parts.clock.now());
+    const lastSeen = this.#memory.of(from);
     return planFailover(await this.#control.context(survey), {
       from,
       reason: failure,
@@ -269,9 +279,12 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   }
 
   async #failOverByItself(): Promise<void> {
-    const plan = await this.#planFailover();
-    const answering = this.#voters.filter(({ id, kind }) => kind === 'data' && id !== plan.from);
-    await checkAutomaticRight(this.#meta, answering, this.#options.blockMs);
+    const from = this.#keeper.node ?? this.lastPrimary;
+    const others = this.#voters.filter(({ id, kind }) => kind === 'data' && id !== from);
+    const [plan] = await Promise.all([
+      this.#planFailover(),
+      checkAutomaticRight(this.#meta, others, this.#options.blockMs),
+    ]);
     this.#checkLoss(plan, false);
     if (this.#parts.options.mode === 'approve') {
       const verdict = await this.#control.ask('approve', plan);
@@ -284,7 +297,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   }
 
   #checkLoss({ loss, from }: FailoverPlan, accepted: boolean): void {
-    const rate = from === null ? undefined : this.#memory.of(from, this.#parts.clock.now())?.rate;
+    const rate = from === null ? undefined : this.#memory.of(from)?.rate;
     const why = accepted ? undefined : lossRefusal(loss, this.#options.maxLoss, rate);
     if (why !== undefined) throw refused(why);
   }
@@ -341,6 +354,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       evidence: () => this.verdict.evidence,
       isolated: () => this.isolated,
       doubt: () => this.#doubt(),
+      tilted: () => this.verdict.tilted,
       ...this.#tellers(),
       onStatement: (statement) => void this.publish('statement', statement),
       hurry: () => {
@@ -383,14 +397,4 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   #witnesses(): readonly Voter[] {
     return this.#voters.filter(({ kind }) => kind === 'witness');
   }
-}
-
-function tooFewVoters(voters: readonly Voter[]): StormlampError {
-  const names = voters.map(({ id }) => id).join(' and ');
-  return new StormlampError(
-    ErrorCode.INVALID_OPTION,
-    `Mode 'auto' needs at least 3 voters, and there are ${voters.length} (${names}): when one of two is dead, the other one cannot ` +
-      'know whether it is dead or cut off. Add a `witness`: a small MySQL or MariaDB on a machine that runs neither database; ' +
-      "or add a replica; or use mode 'approve', where a person decides",
-  );
 }

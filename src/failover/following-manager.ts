@@ -324,6 +324,12 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     return this.#detector.verdict();
   }
 
+  /** The nodes that have not answered for so long that nobody waits for them any more. */
+  protected get down(): ReadonlySet<NodeId> {
+    const down = this.verdict.nodes.filter(({ level }) => level === 'down' || level === 'objectively-down');
+    return new Set(down.map(({ node }) => node));
+  }
+
   /** The nodes that an operator has taken out. */
   protected get isolated(): ReadonlySet<NodeId> {
     return new Set([...this.#isolated.values()].map(({ node }) => node));

@@ -1,5 +1,6 @@
 /** Who votes: the data nodes and the witnesses, and how each of them is reached for looking and for acting. */
 import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type ConnectionFactory, createConnectionFactory } from '../mysql/connection-factory.js';
 import { forAdministration, type MysqlNodeConfig } from '../mysql/connection-options.js';
 import type { CredentialsSource, MysqlCredentials } from '../mysql/connection-settings.js';
@@ -71,4 +72,15 @@ export function sourceFinder(voters: readonly Voter[]): (channel: ReplicationCha
     voters.map(({ id, address }) => [`${address.host}:${address.port}`.toLowerCase(), id]),
   );
   return ({ sourceHost, sourcePort }) => byAddress.get(`${sourceHost}:${sourcePort}`.toLowerCase());
+}
+
+/** The error of mode `auto` with fewer than three voters, which says what to do. */
+export function tooFewVoters(voters: readonly Voter[]): StormlampError {
+  const names = voters.map(({ id }) => id).join(' and ');
+  return new StormlampError(
+    ErrorCode.INVALID_OPTION,
+    `Mode 'auto' needs at least 3 voters, and there are ${voters.length} (${names}): when one of two is dead, the other one cannot ` +
+      'know whether it is dead or cut off. Add a `witness`: a small MySQL or MariaDB on a machine that runs neither database; ' +
+      "or add a replica; or use mode 'approve', where a person decides",
+  );
 }

@@ -3,17 +3,21 @@ import { type Clock, systemClock } from '../common/clock.js';
 
 /** How often the process looks at itself, milliseconds. */
 const SAMPLE_MS = 250;
-/** A timer that is later than this makes the process tilt at once, milliseconds. */
+/** A timer that is later than this makes the process tilt, milliseconds. */
 const DRIFT_LIMIT_MS = 500;
-/** Lateness that two of the last hundred samples may not exceed, milliseconds. */
-const FREQUENT_DRIFT_MS = 250;
 /** Samples that are kept. */
 const SAMPLES = 100;
+/** The share of these samples that may be later than the strain. */
+const STRAIN_SHARE = 0.1;
 /** Difference between the advances of the wall clock and the monotonic clock that shows a jump or a suspended machine. */
 const CLOCK_JUMP_MS = 2_000;
-/** Shortest tilt, milliseconds. */
-const TILT_MS = 5_000;
-/** Longest tilt after one sample: a machine that was suspended for an hour must not be out of the race for ten. */
+/** Tilt after a jump of the clock, milliseconds. */
+const JUMP_TILT_MS = 5_000;
+/** Shortest tilt after a stall, milliseconds: until everything was looked at once more, and what the stall spoilt has expired. */
+const STALL_TILT_MS = 1_000;
+/** For so many times its length a stall makes the process tilt: whoever stalls for long is not to be trusted soon. */
+const TILT_PER_STALL = 2;
+/** Longest tilt after one sample: a machine that was suspended for an hour must not be out of the race for two. */
 const MAX_TILT_MS = 60_000;
 
 /** What the process knows about itself. */
@@ -37,17 +41,27 @@ export interface SelfSample {
 /** The view of a process that just started. */
 export const initialSelfView: SelfView = Object.freeze({ drifts: [], tiltedUntil: Number.NEGATIVE_INFINITY });
 
-/** The view after one more sample: a long stall, frequent shorter ones or a jump of the clock tilt it for a while. */
+/**
+ * The view after one more sample: a long stall or a jump of the clock tilts it for a while. What it sees after a stall is as good
+ * as ever, so that this while is short: on a machine where every process stalls now and then, somebody must be able to act in between.
+ */
 export function afterSample(before: SelfView, sample: SelfSample): SelfView {
   const drifts = [...before.drifts.slice(-(SAMPLES - 1)), sample.driftMs];
-  const frequent = drifts.filter((drift) => drift > FREQUENT_DRIFT_MS).length > 1;
-  const tilts =
-    sample.driftMs > DRIFT_LIMIT_MS ||
-    Math.abs(sample.jumpMs) > CLOCK_JUMP_MS ||
-    (frequent && sample.driftMs > FREQUENT_DRIFT_MS);
-  if (!tilts) return { drifts, tiltedUntil: before.tiltedUntil };
-  const lasts = Math.min(MAX_TILT_MS, Math.max(TILT_MS, 10 * sample.driftMs));
+  const stall =
+    sample.driftMs > DRIFT_LIMIT_MS ? Math.max(STALL_TILT_MS, TILT_PER_STALL * sample.driftMs) : 0;
+  const jump = Math.abs(sample.jumpMs) > CLOCK_JUMP_MS ? JUMP_TILT_MS : 0;
+  const lasts = Math.min(MAX_TILT_MS, Math.max(stall, jump));
+  if (lasts === 0) return { drifts, tiltedUntil: before.tiltedUntil };
   return { drifts, tiltedUntil: Math.max(before.tiltedUntil, sample.at + lasts) };
+}
+
+/**
+ * How late this process usually is, milliseconds: one in ten of its last samples was later. Shorter stalls than those that make it
+ * tilt spoil nothing that one look finds, but deadlines that count on its timers have to be the longer for them.
+ */
+export function strainOf({ drifts }: SelfView): number {
+  const above = Math.ceil(drifts.length * STRAIN_SHARE);
+  return [...drifts].sort((a, b) => b - a)[above] ?? 0;
 }
 
 /** Watches this process until it is closed. */
@@ -70,6 +84,11 @@ export class SelfHealth {
     const now = this.#clock.now();
     // A stall that is not over yet has no sample: the sample itself is late.
     return now < this.#view.tiltedUntil || now - this.#last.at > SAMPLE_MS + DRIFT_LIMIT_MS;
+  }
+
+  /** How late this process usually is; see {@link strainOf}. */
+  get strainMs(): number {
+    return strainOf(this.#view);
   }
 
   /** Stops watching. */

@@ -98,6 +98,7 @@ describe('cuts between processes and servers', () => {
         lost: lost.length,
         acknowledged,
         told: plan.loss.transactions,
+        toldUnseenMs: Math.round(plan.loss.unseenMs),
         story: process.env['STORMLAMP_CHAOS_STORY'] === '1' ? world.fleet.story(since) : undefined,
       };
     },
@@ -168,6 +169,11 @@ describe('servers that only vote', () => {
       await world.witnesses[0]?.start();
       const back = now();
       await world.until('writes go on', () => world.acknowledgedAfter(back) > 20);
+      const voted = 'SELECT vote FROM ha_meta.vote';
+      await world.until('its vote is mended', async () => {
+        const rows = await world.witnesses[0]?.query<{ vote: string }>(voted);
+        return rows?.[0]?.vote === world.servers.replicas[0]?.id;
+      });
       await world.finish();
     },
   );

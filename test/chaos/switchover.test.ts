@@ -12,6 +12,7 @@ import { World } from '../support/failover-world.js';
 
 const ROUND_TRIPS = Number(process.env['STORMLAMP_CHAOS_ROUNDS'] ?? 10);
 const rows: (string | number)[][] = [];
+const profileRows: (string | number)[][] = [];
 
 afterAll(() => {
   const text = table(
@@ -32,6 +33,7 @@ afterAll(() => {
     rows,
   );
   console.log(text);
+  console.log(table(['server', 'step of the gap', 'p50', 'p99'], profileRows));
 });
 
 describe.each(DATABASES)('$name', ({ name, options }) => {
@@ -39,6 +41,7 @@ describe.each(DATABASES)('$name', ({ name, options }) => {
     await using world = await World.open({ ...options, processes: ['a', 'b', 'c'], pauseMs: 20 });
     const gaps: number[] = [];
     const catchUps: number[] = [];
+    const steps = new Map<string, number[]>();
     const undone: string[] = [];
     const there = world.servers.replicas[0];
     while (gaps.length < 2 * ROUND_TRIPS) {
@@ -62,7 +65,11 @@ describe.each(DATABASES)('$name', ({ name, options }) => {
       }
       gaps.push(world.fleet.longestGapMs(since, now()));
       catchUps.push(world.fleet.stepMs('drain', since, 'lock-promote'));
+      for (const [step, ms] of world.fleet.profile(since, 'lock-promote'))
+        steps.set(step, [...(steps.get(step) ?? []), ms]);
     }
+    for (const [step, times] of steps)
+      profileRows.push([name, step, `${rank(times, 0.5)} ms`, `${rank(times, 0.99)} ms`]);
     const { acknowledged, refused, unknown, lost, doubled } = await world.finish();
     rows.push([
       name,

@@ -35,8 +35,12 @@ export interface AppOptions {
   readonly failover?: FailoverOptions;
   /** More options of its MySQL client. */
   readonly mysql?: object;
-  /** What its `approve` hook answers. */
-  readonly hooks?: { readonly approve?: unknown };
+  /** What its hooks answer; `'hang'`: nothing, ever. */
+  readonly hooks?: {
+    readonly approve?: unknown;
+    readonly fence?: unknown;
+    readonly beforeFailover?: unknown;
+  };
   /** The process kills itself when a step of this name begins or has ended. */
   readonly killAt?: { readonly step: string; readonly phase: 'started' | 'finished' };
   /** The process lives in a network namespace of its own, and reaches the servers over these links only. */
@@ -151,6 +155,8 @@ export class AppFleet {
       'CREATE TABLE IF NOT EXISTS shop.ledger (id VARCHAR(40) NOT NULL, part INT NOT NULL, ' +
         'at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), KEY (id))',
     );
+    // What lets processes compare the epoch with every look.
+    await servers.primary.query(`GRANT SELECT ON ha_meta.* TO '${servers.accounts.monitor.user}'@'%'`);
     return new AppFleet(servers);
   }
 
@@ -264,6 +270,21 @@ export class AppFleet {
     const began = own.find(({ detail }) => detail['phase'] === 'started');
     const ended = own.find(({ detail }) => detail['phase'] === 'finished');
     return began === undefined || ended === undefined ? 0 : ended.at - began.at;
+  }
+
+  /** How long each kind of step took that began since `from`, from the first step called `after` on, milliseconds. */
+  profile(from: number, after: string): ReadonlyMap<string, number> {
+    const steps = this.events.filter(({ event, at }) => event === 'step' && at >= from);
+    const name = (detail: AppEvent['detail']): string => String(detail['id']).split('@')[0] ?? '';
+    const first = steps.findIndex(({ detail }) => name(detail) === after);
+    const began = new Map<string, number>();
+    const took = new Map<string, number>();
+    for (const { at, detail } of steps.slice(Math.max(0, first))) {
+      const id = String(detail['id']);
+      if (detail['phase'] === 'started') began.set(id, at);
+      else took.set(name(detail), Math.max(took.get(name(detail)) ?? 0, at - (began.get(id) ?? at)));
+    }
+    return took;
   }
 
   /** What happened since `from`, for the message of a test that failed. */

@@ -52,7 +52,10 @@ async function start() {
 }
 
 const readyHooks = {};
-if (hooks.approve !== undefined) readyHooks.approve = () => hooks.approve;
+for (const [hook, answer] of Object.entries(hooks)) {
+  // A hook that hangs never answers.
+  readyHooks[hook] = () => (answer === 'hang' ? new Promise(() => undefined) : answer);
+}
 
 const cluster = await start();
 const manager = cluster.failover;
@@ -111,6 +114,11 @@ const commands = {
     const until = performance.now() + ms;
     while (performance.now() < until);
   },
+  shiftClock: (ms) => {
+    const real = Date.now.bind(Date);
+    Date.now = () => real() + ms;
+  },
+  preflight: () => manager.preflight(),
   hold: async () => {
     held = true;
     while (underWay > 0) await sleep(5);

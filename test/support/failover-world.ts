@@ -12,6 +12,7 @@ import { type App, type AppEvent, AppFleet, type AppOptions, now, type Verdict }
 import { writableNodes } from './crash-at-step.js';
 import { PrivateNetwork } from './private-network.js';
 import { relayLogSins } from './relay-log-sins.js';
+import { toldLosses, untoldLosses } from './told-loss.js';
 
 /** How a world is made. */
 export interface WorldOptions {
@@ -33,6 +34,8 @@ export interface WorldOptions {
   readonly witnesses?: number;
   /** Whether each process has a network of its own, whose links can be cut. */
   readonly separate?: boolean;
+  /** What the hooks of all processes answer. */
+  readonly hooks?: AppOptions['hooks'];
 }
 
 /** Servers, processes that write, and one of them elected. */
@@ -82,6 +85,7 @@ export class World implements AsyncDisposable {
       pauseMs = 5,
       witnesses: voters = 0,
       separate = false,
+      hooks,
     } = options;
     const semiSyncArgs = [
       '--rpl-semi-sync-slave-enabled=1',
@@ -106,7 +110,15 @@ export class World implements AsyncDisposable {
       if (semiSync) await servers.primary.query('SET GLOBAL rpl_semi_sync_master_enabled=1');
       const world = new World(servers, fleet, witnesses, separate);
       for (const name of processes)
-        await world.app(name, writers, { maxLoss: semiSync ? 'none' : 'any', ...failover }, { pauseMs });
+        await world.app(
+          name,
+          writers,
+          { maxLoss: semiSync ? 'none' : 'any', ...failover },
+          {
+            pauseMs,
+            ...(hooks === undefined ? {} : { hooks }),
+          },
+        );
       await eventually(
         'somebody is elected, and everybody writes',
         () => world.event('leadership-changed', 0) !== undefined && world.acknowledgedAfter(0) > 30,
@@ -200,11 +212,12 @@ export class World implements AsyncDisposable {
 
   /**
    * Ends the writers and checks what every scenario must satisfy: one node takes writes, nothing acknowledged is lost (unless
-   * `mayLose` says how much), nothing doubled, refused writes are not there, no relay log was thrown away.
+   * it `mayLose`, and then not more than the plans of the failovers told), nothing doubled, refused writes are not there, no relay log was thrown away.
    */
   async finish(
     options: {
-      readonly mayLose?: boolean;
+      /** `'untold'`: also what no plan told of. */
+      readonly mayLose?: boolean | 'untold';
       /** Whether a node replicated from another one before it was changed. Default: all but the first primary. */
       readonly hadSource?: (node: string) => boolean;
     } = {},
@@ -220,8 +233,11 @@ export class World implements AsyncDisposable {
       this.fleet.events.filter(({ event }) => event === 'statement'),
       options.hadSource ?? ((node) => node !== this.first.id),
     );
+    const isLost = new Set(verdict.lost);
+    const lost = this.fleet.operations().filter(({ id }) => isLost.has(id));
     const wrong = [
-      ...(options.mayLose === true ? [] : verdict.lost.map((id) => `lost ${id}`)),
+      ...((options.mayLose ?? false) ? [] : verdict.lost.map((id) => `lost ${id}`)),
+      ...(options.mayLose === 'untold' ? [] : untoldLosses(lost, toldLosses(this.fleet.events))),
       ...verdict.doubled.map((id) => `doubled ${id}`),
       ...verdict.resurrected.map((id) => `refused and stored ${id}`),
       ...verdict.torn.map((id) => `torn ${id}`),

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { createConnection } from 'mysql2/promise';
 import { expect } from 'vitest';
 import { placeOf, startTool, withLoginFile } from '../../src/failover/rebuild/server-tool.js';
 import {
@@ -54,6 +55,7 @@ async function play(
   await primary.query("INSERT INTO shop.kept VALUES (1, ?, X'00FF27')", [AWKWARD]);
   await primary.query('CREATE PROCEDURE shop.two() SELECT 2 AS two');
   await eventually('the replica has it', async () => (await countOf(node, 'shop.kept').catch(() => 0)) === 1);
+  if (flavor === 'mariadb') await writeAsFormerPrimary(servers);
   if (why === 'errant') await refuseUnsaved(servers, node, flavor);
   else await losePlace(node, primary, flavor);
 
@@ -84,11 +86,39 @@ async function play(
     const rows = 'SELECT id, text, HEX(raw) AS bytes FROM shop.kept ORDER BY id';
     expect(await node.query(rows)).toEqual(await primary.query(rows));
     expect(await node.query('CALL shop.two()')).toBeDefined();
+    if (flavor === 'mariadb') {
+      const history = await stateOf(primary);
+      expect(history).toContain('0-77');
+      expect(await stateOf(node)).toEqual(expect.arrayContaining([...history]));
+    }
+    // It has everything, and can prove it.
+    await eventually('it can become the primary', async () => {
+      const plan = await careful.failover.plan('switchover', node.id).catch(() => undefined);
+      return plan?.to === node.id;
+    });
     if (why === 'errant') await bringBack(servers, flavor, folder);
     return took;
   } finally {
     await careful.close();
   }
+}
+
+/** The histories of all servers that ever wrote here: what the copy contains, too. */
+async function stateOf(node: LocalDatabaseNode): Promise<readonly string[]> {
+  const [row] = await node.query<{ state: string }>('SELECT @@GLOBAL.gtid_binlog_state AS state');
+  return String(row?.state)
+    .split(',')
+    .map((gtid) => gtid.trim().split('-').slice(0, 2).join('-'));
+}
+
+/** As if another server had been the primary before. */
+async function writeAsFormerPrimary({ primary, accounts }: LocalCluster): Promise<void> {
+  const { user, password } = accounts.admin;
+  const connection = await createConnection({ host: '127.0.0.1', port: primary.port, user, password });
+  await connection.query('SET SESSION server_id=77');
+  await connection.query("INSERT INTO shop.kept VALUES (99, 'former', NULL)");
+  connection.destroy();
+  await primary.query('DELETE FROM shop.kept WHERE id=99');
 }
 
 /** Its own transactions are not thrown away unsaved, nor is the primary. */

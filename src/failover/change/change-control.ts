@@ -69,6 +69,8 @@ export interface ChangeControlParts {
   readonly isolated: () => ReadonlySet<NodeId>;
   /** Why the primary is not, or no longer, objectively down; undefined while it is. */
   readonly doubt: () => string | undefined;
+  /** Whether this process does not trust its own eyes now. */
+  readonly tilted: () => boolean;
   /** Writes into the journal. */
   readonly record: (kind: JournalKind, opId: string, nodes: readonly NodeId[], message: string) => void;
   /** Tells listeners. */
@@ -86,6 +88,10 @@ export interface MakeOptions {
   /** Whether it is carried out although the primary is not objectively down. */
   readonly force?: boolean | undefined;
 }
+
+/** How long a change waits for this process to trust itself again, milliseconds. */
+const TILT_PATIENCE_MS = 10_000;
+const CONFIRM_POLL_MS = 50;
 
 /** Makes changes. */
 export class ChangeControl {
@@ -111,9 +117,12 @@ export class ChangeControl {
     throw new StormlampError(ErrorCode.INVALID_OPTION, `No node is called ${id}; known are: ${known}`);
   }
 
-  /** Looks at all data nodes, and at a living primary last: what it lacks then, it never had. */
-  async survey(primary?: NodeId): Promise<ClusterSurvey> {
-    const survey = await surveyCluster(this.#parts.voters, sourceFinder(this.#parts.voters));
+  /**
+   * Looks at all data nodes, and at a living primary last: what it lacks then, it never had. Those that are `down` already are not
+   * waited for as long as others.
+   */
+  async survey(primary?: NodeId, down?: ReadonlySet<NodeId>): Promise<ClusterSurvey> {
+    const survey = await surveyCluster(this.#parts.voters, sourceFinder(this.#parts.voters), down);
     if (primary === undefined || !survey.nodes.has(primary)) return survey;
     const again = await lookAt(this.voter(primary), 2_000).catch(() => survey.nodes.get(primary));
     if (again === undefined) return survey;
@@ -247,10 +256,7 @@ export class ChangeControl {
       waitTimeoutS: waitTimeoutOf(rules),
       values: { replicationPassword: options.replication.password },
       runHook: (name) => this.#runHook(name, plan),
-      confirm: async () => {
-        const doubt = force ? undefined : this.#parts.doubt();
-        if (doubt !== undefined) throw new StormlampError(ErrorCode.CHANGE_REFUSED, doubt);
-      },
+      confirm: () => (force ? Promise.resolve() : this.#confirm()),
       onStep,
       onStatement,
       signal: signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]),
@@ -266,7 +272,9 @@ export class ChangeControl {
     const { opId, from, to } = plan;
     const nodes = from === null ? [to] : [from, to];
     if (outcome.ok && plan.kind === 'rejoin') {
-      record('change-done', opId, [to], `${to} was put right as a replica of ${from}`);
+      const votes = this.voter(to).kind === 'witness';
+      const done = votes ? `${to} votes for ${from} again` : `${to} was put right as a replica of ${from}`;
+      record('change-done', opId, [to], done);
       publish('change-done', { plan, writeGapMs: 0 });
       return { ok: true, plan, writeGapMs: 0, left: outcome.left };
     }
@@ -307,6 +315,16 @@ export class ChangeControl {
       );
     }
     return { ok: false, plan, at: step, error, clusterState };
+  }
+
+  /** A stall of this process is waited out while its locks are renewed: what it sees after that is as good as ever. */
+  async #confirm(): Promise<void> {
+    const until = performance.now() + TILT_PATIENCE_MS;
+    while (this.#parts.tilted() && performance.now() < until && !this.#closed.signal.aborted) {
+      await pause(CONFIRM_POLL_MS, this.#closed.signal);
+    }
+    const doubt = this.#parts.doubt();
+    if (doubt !== undefined) throw new StormlampError(ErrorCode.CHANGE_REFUSED, doubt);
   }
 
   async #runHook(name: string, plan: FailoverPlan): Promise<void> {

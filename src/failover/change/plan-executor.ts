@@ -189,7 +189,7 @@ export class PlanExecutor {
         return;
       case 'confirm':
         await this.#options.confirm();
-        this.#lock?.check();
+        await this.#lock?.ensure();
         return;
       case 'release':
         await this.#lock?.release();
@@ -228,7 +228,7 @@ export class PlanExecutor {
 
   async #waitUntil(end: () => number): Promise<void> {
     for (;;) {
-      this.#lock?.check();
+      await this.#lock?.ensure();
       if (!this.#passed) this.#options.signal?.throwIfAborted();
       const left = end() - performance.now();
       if (left <= 0) return;
@@ -283,7 +283,7 @@ export class PlanExecutor {
     for (;;) {
       const survey = await lookThrough(session, STATEMENT_MS);
       if (!survey.hasUnapplied) return;
-      this.#lock?.check();
+      await this.#lock?.ensure();
       if (!this.#passed) this.#options.signal?.throwIfAborted();
       if (performance.now() > until) {
         throw new StormlampError(

@@ -1,4 +1,5 @@
 /** Remembers what the primary was last seen to have, so that a failover can say what it loses. */
+import type { Clock } from '../../common/clock.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { TopologyWatcher } from '../../health/topology-watcher.js';
 import type { Observation } from '../../topology/node-description.js';
@@ -12,30 +13,38 @@ interface Look {
   readonly semiSync: boolean;
 }
 
-/** Watches the nodes; the last two good looks at each, and the first bad one since, are kept. */
+/** Watches the nodes; the last two good looks at each are kept, and since when its port is closed. */
 export class PrimaryMemory {
   readonly #watcher: TopologyWatcher;
+  readonly #leaseMs: number;
+  readonly #clock: Clock;
   readonly #looks = new Map<NodeId, readonly Look[]>();
-  readonly #failedAt = new Map<NodeId, number>();
+  readonly #deadSince = new Map<NodeId, number>();
 
-  /** Begins to watch. */
-  constructor(watcher: TopologyWatcher) {
+  /** Begins to watch. `leaseMs`: for how long others may still write on a node when its vote is locked. */
+  constructor(watcher: TopologyWatcher, leaseMs: number, clock: Clock) {
     this.#watcher = watcher;
+    this.#leaseMs = leaseMs;
+    this.#clock = clock;
     watcher.on('node-observed', this.#onObserved);
   }
 
   /** What is remembered of `node`; undefined when it was never seen. */
-  of(node: NodeId, now: number): LastSeen | undefined {
+  of(node: NodeId): LastSeen | undefined {
     const looks = this.#looks.get(node);
     const last = looks?.at(-1);
     if (last === undefined) return undefined;
     const before = looks?.at(-2);
     const { flavor, gtids, semiSync } = last;
+    const now = this.#clock.now();
+    const deadSince = this.#deadSince.get(node);
     return {
       flavor,
       gtids,
       semiSync,
-      unseenMs: (this.#failedAt.get(node) ?? now) - last.at,
+      seenAt: this.#clock.wall() - (now - last.at),
+      unseenMs: (deadSince ?? now + this.#leaseMs) - last.at,
+      isDead: deadSince !== undefined,
       rate: before === undefined ? null : rateOf(before, last),
     };
   }
@@ -47,11 +56,10 @@ export class PrimaryMemory {
 
   readonly #onObserved = (observation: Observation): void => {
     const { node, at } = observation;
-    if (!observation.ok) {
-      if (!this.#failedAt.has(node)) this.#failedAt.set(node, at);
-      return;
-    }
-    this.#failedAt.delete(node);
+    // What is silent may live; so may what was silent after it was dead.
+    if (observation.ok || observation.failure !== 'refused') this.#deadSince.delete(node);
+    else if (!this.#deadSince.has(node)) this.#deadSince.set(node, at);
+    if (!observation.ok) return;
     const { flavor, gtid, gtidState, semiSync } = observation.facts;
     const look: Look = {
       at,

@@ -33,6 +33,18 @@ export const detectorDefaults: DetectorPolicy = Object.freeze({
   overloadMemoryMs: 10_000,
 });
 
+/** So many times the usual lateness of this process are added to the time for which probes must have failed. */
+const STRETCH = 4;
+
+/**
+ * The policy of a process that is usually late by `strainMs`: the time for which a node's probes must have failed grows with it, up
+ * to the double. A process that gets little of its processor sees everything late, and decides later instead of not at all.
+ */
+export function stretched(policy: DetectorPolicy, strainMs: number): DetectorPolicy {
+  const more = Math.min(policy.downAfterMs, Math.round(STRETCH * strainMs));
+  return more < 50 ? policy : { ...policy, downAfterMs: policy.downAfterMs + more };
+}
+
 const MINIMA: Readonly<Record<keyof DetectorPolicy, number>> = {
   // One lost packet must never be a verdict.
   downAfterFailures: 2,

@@ -7,7 +7,7 @@ import type { TopologyWatcher } from '../../health/topology-watcher.js';
 import type { NodeDescription, Observation, ProbeFailure } from '../../topology/node-description.js';
 import { detect } from './detect.js';
 import type { VoterCount } from './detector-input.js';
-import { type DetectorPolicy, detectorDefaults } from './detector-policy.js';
+import { type DetectorPolicy, detectorDefaults, stretched } from './detector-policy.js';
 import type { DetectorVerdict } from './detector-verdict.js';
 import { type NodeRecord, newRecord, record, recordConnection } from './node-record.js';
 
@@ -73,7 +73,7 @@ export class FailureDetector extends SafeEmitter<FailureDetectorEvents> {
       tilted: this.#self.tilted,
       voters: voters?.(),
       isolated: isolated?.(),
-      policy: this.#policy,
+      policy: this.#stretched,
     });
   }
 
@@ -98,7 +98,8 @@ export class FailureDetector extends SafeEmitter<FailureDetectorEvents> {
 
   readonly #onObserved = (observation: Observation): void => {
     const look = { observation, wall: this.#clock.wall(), localStall: this.#self.tilted };
-    this.#change(observation.node, (before) => record(before, look, this.#policy));
+    const policy = this.#stretched;
+    this.#change(observation.node, (before) => record(before, look, policy));
   };
 
   readonly #onConnection = (seen: {
@@ -108,6 +109,10 @@ export class FailureDetector extends SafeEmitter<FailureDetectorEvents> {
   }): void => {
     this.#change(seen.node, (before) => recordConnection(before, seen.at, seen.failure));
   };
+
+  get #stretched(): DetectorPolicy {
+    return stretched(this.#policy, this.#self.strainMs);
+  }
 
   #change(node: NodeId, by: (before: NodeRecord) => NodeRecord): void {
     const before = this.#records.get(node) ?? newRecord(node);

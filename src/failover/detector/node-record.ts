@@ -65,7 +65,8 @@ export function newRecord(node: NodeId): NodeRecord {
 
 /**
  * The record after one more look. One that is older than what is known changes nothing and gives the same object. A failure that
- * this process may have caused by stalling is kept as evidence, and begins the count of failures anew.
+ * this process may have caused by stalling is kept as evidence, and is neither a failure nor an answer; failures that were seen
+ * long before it count no more.
  */
 export function record(before: NodeRecord, look: RecordedObservation, policy: DetectorPolicy): NodeRecord {
   const { observation } = look;
@@ -74,7 +75,10 @@ export function record(before: NodeRecord, look: RecordedObservation, policy: De
   const evidence = [...before.evidence, evidenceOf(look)].slice(-EVIDENCE);
   const seen = { ...before, lastAt: at, evidence };
   if (!observation.ok && weightOf(observation.failure) !== 'alive') {
-    if (look.localStall) return { ...seen, failing: null, answering: null };
+    if (look.localStall) {
+      const isOld = before.failing !== null && at - before.failing.last > policy.freshMs;
+      return { ...seen, failing: isOld ? null : before.failing, answering: null };
+    }
     const failing = { ...longer(before.failing, at), failure: observation.failure };
     const downSince = before.downSince ?? (isDown(failing, at, policy) ? failing.since : null);
     return { ...seen, failing, answering: null, downSince, blind: null };

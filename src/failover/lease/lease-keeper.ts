@@ -42,9 +42,22 @@ export interface LeaseKeeperOptions {
 const WAITING_LIMIT = 10_000;
 /** How far the clocks may drift apart between two looks before that counts as a jump, milliseconds. */
 const CLOCK_SLACK_MS = 250;
-/** How long a search for the right goes on at the fast pace, milliseconds; then at the slow one. */
-const HURRY_MS = 30_000;
-const SLOW_HURRY_MS = 250;
+/** While the right is searched for, looks are so far apart at most, milliseconds. */
+const SLOW_MS = 250;
+/** Share of the time of the search that passes between two looks: what is found late by this is not noticed beside the search. */
+const SEARCH_SHARE = 0.05;
+/** How far apart looks at a voter that fails are at most, milliseconds: every one of them makes a new connection. */
+const SLOWEST_MS = 1_000;
+/** Longest time of one look, milliseconds: an answer that is late counts as long as the lease that it gives. */
+const LOOK_MS = 2_500;
+/** How often a primary that was replaced is asked whether it has a new epoch, milliseconds. */
+const EPOCH_MS = 5_000;
+
+/** Why a voter cannot be asked, and for how many looks in a row. */
+interface Failures {
+  readonly why: string;
+  readonly count: number;
+}
 
 /** The client's side of the protocol; see {@link leaseOf}. */
 export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
@@ -52,7 +65,7 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
   readonly #clock: Clock;
   readonly #polls: readonly VoterPoll[];
   readonly #readings = new Map<NodeId, VoterReading>();
-  readonly #failures = new Map<NodeId, string>();
+  readonly #failures = new Map<NodeId, Failures>();
   readonly #timers = new Map<VoterPoll, NodeJS.Timeout>();
   readonly #waiting = new Set<() => void>();
   readonly #marginMs: number;
@@ -66,6 +79,12 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
   #end: NodeJS.Timeout | undefined;
   #open = false;
   #searchingSince: number;
+  /** The latest epoch of a primary that the right was ever for: an earlier one is that of a primary which was replaced. */
+  #epoch = 0;
+  /** Nodes that get nothing, and why. */
+  readonly #refused = new Map<NodeId, string>();
+  /** Nodes whose epoch was found to be an earlier one. */
+  readonly #replaced = new Map<NodeId, number>();
   /** The epoch in which the right to each node was had last, where it is known. */
   readonly #epochs = new Map<NodeId, number>();
   #epochOf: NodeId | undefined;
@@ -103,13 +122,26 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
     return this.#readings;
   }
 
-  /** How many voters answer now. */
+  /** How many voters answer now; one look that fails is no verdict while the answer before is younger than a lease. */
   get reachable(): number {
     const since = this.#clock.now() - this.#options.rules.leaseMs;
     const recent = [...this.#readings].filter(
-      ([voter, { sentAt }]) => sentAt > since && !this.#failures.has(voter),
+      ([voter, { sentAt }]) => sentAt > since && (this.#failures.get(voter)?.count ?? 0) < 2,
     );
     return recent.length;
+  }
+
+  /** Whether nobody is at work on any voter, as far as their answers of the last lease say. */
+  get calm(): boolean {
+    const since = this.#clock.now() - this.#options.rules.leaseMs;
+    return [...this.#readings.values()].every(({ lock, sentAt }) => lock === 'free' || sentAt < since);
+  }
+
+  /** The node that `voter` votes for, null when for none; undefined when it has not answered within a lease. */
+  voteOf(voter: NodeId): NodeId | null | undefined {
+    const reading = this.#readings.get(voter);
+    const since = this.#clock.now() - this.#options.rules.leaseMs;
+    return reading === undefined || reading.sentAt < since ? undefined : reading.vote;
   }
 
   admits(node: NodeId): boolean {
@@ -168,10 +200,18 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
     return leaseMissing(
       voters.map(({ id }) => id),
       this.#readings,
-      this.#failures,
+      new Map([...this.#failures].map(([voter, { why }]) => [voter, why])),
       rules,
       this.#clock.now(),
+      { epoch: this.#epoch, refused: this.#refused },
     );
+  }
+
+  /** Grants nothing to `node`, whatever the voters say; `why` undefined takes that back. */
+  refuse(node: NodeId, why: string | undefined): void {
+    if (why === undefined) this.#refused.delete(node);
+    else this.#refused.set(node, why);
+    if (!this.#closed) this.#decide();
   }
 
   /** Looks at all voters now. */
@@ -202,41 +242,51 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
   async #look(voter: NodeId, poll: VoterPoll): Promise<void> {
     const { leaseMs } = this.#options.rules;
     try {
-      const reading = await poll.look(Math.min(leaseMs / 2, 1_000));
+      const reading = await poll.look(Math.min(leaseMs / 2, LOOK_MS));
       if (this.#closed) return;
-      this.#readings.set(voter, reading);
+      this.#readings.set(voter, { ...reading, epoch: reading.epoch ?? this.#replaced.get(voter) });
       this.#failures.delete(voter);
     } catch (error) {
       if (this.#closed) return;
-      this.#failures.set(voter, describeError(error));
+      const count = (this.#failures.get(voter)?.count ?? 0) + 1;
+      this.#failures.set(voter, { why: describeError(error), count });
     }
     this.#decide();
     const timer = setTimeout(() => {
       this.#timers.delete(poll);
       void this.#look(voter, poll);
-    }, this.#pauseMs());
+    }, this.#pauseMs(voter));
     timer.unref();
     this.#timers.set(poll, timer);
   }
 
-  #pauseMs(): number {
+  #pauseMs(voter: NodeId): number {
     const { leaseMs, handoverMs } = this.#options.rules;
-    const calm = this.#open && [...this.#readings.values()].every(({ lock }) => lock === 'free');
-    const searching = this.#clock.now() - this.#searchingSince < HURRY_MS;
-    const fast = searching || this.#open ? handoverMs / 5 : SLOW_HURRY_MS;
-    return (calm ? leaseMs / 4 : fast) * (0.8 + 0.2 * Math.random());
+    const fastMs = handoverMs / 5;
+    const count = this.#failures.get(voter)?.count ?? 0;
+    const calm = this.#open && this.calm;
+    const searchedMs = this.#clock.now() - this.#searchingSince;
+    const busyMs = this.#open ? fastMs : Math.min(SLOW_MS, Math.max(fastMs, SEARCH_SHARE * searchedMs));
+    const usualMs = calm ? leaseMs / 4 : busyMs;
+    const pauseMs = Math.max(
+      usualMs,
+      count === 0 ? 0 : Math.min(SLOWEST_MS, fastMs * 2 ** Math.min(count, 10)),
+    );
+    return pauseMs * (0.8 + 0.2 * Math.random());
   }
 
   #decide(): void {
     const now = this.#clock.now();
     this.#noteClocks(now);
-    const present = leaseOf(this.#readings.values(), this.#options.rules);
+    const votes = [...this.#readings.values()].filter(({ vote }) => !this.#refused.has(vote ?? ''));
+    const present = leaseOf(votes, this.#options.rules, this.#epoch);
     if (present === undefined || present.until <= now) this.#admittedUntil = Number.NEGATIVE_INFINITY;
     else {
       const same = this.#granted?.primary === present.primary;
       // What was granted once stays granted: whoever changes the primary waits for it.
       const until = same ? Math.max(this.#coveredUntil, present.until) : present.until;
       this.#granted = { primary: present.primary, until };
+      this.#epoch = Math.max(this.#epoch, this.#readings.get(present.primary)?.epoch ?? 0);
       this.#coveredUntil = until;
       this.#wallUntil = until + this.#wallAhead + CLOCK_SLACK_MS;
       this.#admittedUntil = present.until - this.#marginMs;
@@ -268,7 +318,9 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
     if (open === this.#open) return;
     this.#open = open;
     if (open) {
-      if (node !== this.#epochOf) void this.#learnEpoch(node);
+      // One that was away for longer than a lease may have come back with older data.
+      const away = this.#clock.now() - this.#searchingSince > this.#options.rules.leaseMs;
+      if (node !== this.#epochOf || away) void this.#learnEpoch(node);
       this.publish('lease-gained', { node });
     }
     if (!open) {
@@ -277,12 +329,24 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
     }
   }
 
+  /** Whoever may not read the epoch when it looks asks for it once, with the account that acts. */
   async #learnEpoch(node: NodeId): Promise<void> {
     this.#epochOf = node;
     this.#epochs.delete(node);
     try {
-      const start = await this.#options.epochAt(node);
-      if (this.covers(node)) this.#epochs.set(node, start?.epoch ?? 0);
+      const epoch = (await this.#options.epochAt(node))?.epoch ?? 0;
+      if (this.#closed) return;
+      if (epoch < this.#epoch) {
+        this.#replaced.set(node, epoch);
+        const reading = this.#readings.get(node);
+        if (reading !== undefined) this.#readings.set(node, { ...reading, epoch });
+        this.#decide();
+        setTimeout(() => void this.#learnEpoch(node), EPOCH_MS).unref();
+        return;
+      }
+      this.#replaced.delete(node);
+      this.#epoch = epoch;
+      if (this.covers(node)) this.#epochs.set(node, epoch);
     } catch {
       this.#epochOf = undefined;
     }

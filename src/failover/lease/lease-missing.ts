@@ -1,19 +1,22 @@
 /** Says why a process may not write: what each voter answered last. */
 import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
-import type { LeaseRules, VoterReading } from '../protocol/client-lease.js';
+import { isReplaced, type LeaseRules, type VoterReading } from '../protocol/client-lease.js';
 import { majorityOf } from '../protocol/majority.js';
 
-/** The `ERR_LEASE_LOST` of a process whose latest readings are `readings`; `failures` are voters that did not answer. */
+/** The `ERR_LEASE_LOST` of a process whose latest readings are `readings`; `failures` are voters that did not answer, `epoch` is the latest that
+ * it has written in, `refused` are nodes that it takes for no primary, and why. */
 export function leaseMissing(
   voters: readonly NodeId[],
   readings: ReadonlyMap<NodeId, VoterReading>,
   failures: ReadonlyMap<NodeId, string>,
   rules: LeaseRules,
   now: number,
+  { epoch, refused }: { readonly epoch: number; readonly refused: ReadonlyMap<NodeId, string> },
 ): StormlampError {
   const said = voters.map(
-    (voter) => `${voter} ${sayingOf(readings.get(voter), failures.get(voter), rules, now)}`,
+    (voter) =>
+      `${voter} ${refused.get(voter) === undefined ? sayingOf(readings.get(voter), failures.get(voter), rules, now, epoch) : `gets no writes: ${refused.get(voter)}`}`,
   );
   return new StormlampError(
     ErrorCode.LEASE_LOST,
@@ -27,6 +30,7 @@ function sayingOf(
   failure: string | undefined,
   rules: LeaseRules,
   now: number,
+  epoch: number,
 ): string {
   if (reading === undefined)
     return failure === undefined ? 'was not asked yet' : `does not answer (${failure})`;
@@ -34,5 +38,10 @@ function sayingOf(
   if (reading.lock === 'promote') return 'is locked by somebody who changes the primary';
   if (reading.vote === null)
     return 'votes for nobody (it is read-only without a source, or has an unknown source)';
+  if (isReplaced(reading, epoch))
+    return (
+      `is a primary of epoch ${reading.epoch}, and this process has written in epoch ${epoch}: it was replaced, and lacks what was ` +
+      'acknowledged since. If it shall be the primary all the same, start the processes anew'
+    );
   return reading.vote === reading.voter ? 'is a primary' : `votes for ${reading.vote}`;
 }

@@ -8,6 +8,14 @@ import type { VoterReading } from '../protocol/client-lease.js';
 import { lockName } from '../protocol/lock-name.js';
 import type { Voter } from '../voters.js';
 
+/** After the account was not allowed to read the epoch, or there was no table, it is asked for again after so long, milliseconds. */
+const NO_ACCESS_MS = 30_000;
+const NO_TABLE_MS = 1_000;
+/** There is no such table or database. */
+const NO_TABLE: ReadonlySet<number> = new Set([1049, 1146]);
+/** The account may not read it. */
+const NO_ACCESS: ReadonlySet<number> = new Set([1044, 1142, 1143]);
+
 /** Polls one voter over one connection that it keeps. */
 export class VoterPoll {
   readonly #voter: Voter;
@@ -15,6 +23,8 @@ export class VoterPoll {
   readonly #cluster: string;
   readonly #sourceOf: (channel: ReplicationChannel) => NodeId | undefined;
   #connection: PhysicalConnection | undefined;
+  #epochFrom = Number.NEGATIVE_INFINITY;
+  #hasTable = true;
   #closed = false;
 
   /** Connects to nothing yet. `sourceOf` knows the nodes by the addresses that replicas have for them. */
@@ -38,7 +48,8 @@ export class VoterPoll {
           ? await this.#witness(connection, deadline)
           : await this.#server(connection, deadline);
       const lock = isTrue(row['promoting']) ? 'promote' : isTrue(row['changing']) ? 'change' : 'free';
-      return { voter: this.#voter.id, sentAt, vote, lock };
+      const epoch = typeof row['epoch'] === 'undefined' ? undefined : Number(row['epoch'] ?? 0);
+      return { voter: this.#voter.id, sentAt, vote, lock, epoch };
     } catch (error) {
       this.#drop();
       throw error;
@@ -54,11 +65,30 @@ export class VoterPoll {
   async #server(connection: PhysicalConnection, deadline: Deadline): Promise<[StatusRow, NodeId | null]> {
     const [status] = replicaStatusStatements(connection.version);
     // Both are sent at once; the second waits in the driver.
-    const [[row = {}], channels] = await Promise.all([
-      connection.ask(`SELECT ${this.#locks}, @@global.read_only AS read_only`, deadline),
+    const [row, channels] = await Promise.all([
+      this.#row(connection, deadline),
       connection.ask(status, deadline),
     ]);
     return [row, this.#voteOf(row, readReplicaStatus(channels, connection.flavor))];
+  }
+
+  async #row(connection: PhysicalConnection, deadline: Deadline): Promise<StatusRow> {
+    const plain = `SELECT ${this.#locks}, @@global.read_only AS read_only`;
+    if (performance.now() >= this.#epochFrom) {
+      const epoch = `(SELECT epoch FROM ha_meta.topology WHERE cluster='${this.#cluster}') AS epoch`;
+      try {
+        const rows: readonly StatusRow[] = await connection.ask(`${plain}, ${epoch}`, deadline);
+        this.#hasTable = true;
+        return rows[0] ?? {};
+      } catch (error) {
+        const errno = (error as { errno?: number }).errno ?? 0;
+        this.#hasTable = !NO_TABLE.has(errno);
+        if (this.#hasTable && !NO_ACCESS.has(errno)) throw error;
+        this.#epochFrom = performance.now() + (this.#hasTable ? NO_ACCESS_MS : NO_TABLE_MS);
+      }
+    }
+    const [row = {}]: readonly StatusRow[] = await connection.ask(plain, deadline);
+    return this.#hasTable ? row : { ...row, epoch: 0 };
   }
 
   #voteOf(row: StatusRow, channels: readonly ReplicationChannel[]): NodeId | null {

@@ -37,7 +37,7 @@ export class LockSession {
   readonly #target: LockTarget;
   /** A second connection, which only tells whether a long statement of the first one still runs. */
   #side: PhysicalConnection | undefined;
-  #vouching = false;
+  #renewing: Promise<boolean> | undefined;
   readonly #since = new Map<string, number>();
   #aliveUntil = Number.NEGATIVE_INFINITY;
   #lost: Error | undefined;
@@ -89,31 +89,18 @@ export class LockSession {
     return true;
   }
 
-  /** Makes sure that the session still holds its locks; it is given up when not. */
-  async renew(): Promise<boolean> {
-    // A statement that is under way has a limit of its own, and its answer renews; the question would wait behind it.
-    if (this.#running > 0) {
-      const late = this.#aliveUntil - performance.now() < this.#options.waitTimeoutS * 750;
-      if (late && !this.#vouching) {
-        this.#vouching = true;
-        await this.#vouch()
-          .catch(() => undefined)
-          .finally(() => {
-            this.#vouching = false;
-          });
-      }
-      return this.#lost === undefined;
-    }
-    const held = [...this.#since.keys()].map((lock) => `IS_USED_LOCK('${lock}')=CONNECTION_ID()`);
-    try {
-      const [row] = await this.ask(`SELECT ${held.length === 0 ? '1' : held.join(' AND ')} AS held`);
-      if (Number(row?.['held']) === 1) return true;
-      this.#lose(new StormlampError(ErrorCode.LEASE_LOST, `The locks on ${this.voter} are gone`));
-      this.connection.destroy();
-      return false;
-    } catch {
-      return false;
-    }
+  /** Makes sure that the session still holds its locks; it is given up when not. Who asks meanwhile gets the same answer. */
+  renew(): Promise<boolean> {
+    this.#renewing ??= this.#renew().finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
+  }
+
+  /** {@link LockSession.renew} with a question that is sent after this call. */
+  async renewAnew(): Promise<boolean> {
+    await this.#renewing;
+    return await this.renew();
   }
 
   /**
@@ -168,6 +155,25 @@ export class LockSession {
     this.#released = true;
     this.#lose(new StormlampError(ErrorCode.CLOSED, `The session on ${this.voter} was given up`));
     this.connection.destroy();
+  }
+
+  async #renew(): Promise<boolean> {
+    // A statement that is under way has a limit of its own, and its answer renews; the question would wait behind it.
+    if (this.#running > 0) {
+      const late = this.#aliveUntil - performance.now() < this.#options.waitTimeoutS * 750;
+      if (late) await this.#vouch().catch(() => undefined);
+      return this.#lost === undefined;
+    }
+    const held = [...this.#since.keys()].map((lock) => `IS_USED_LOCK('${lock}')=CONNECTION_ID()`);
+    try {
+      const [row] = await this.ask(`SELECT ${held.length === 0 ? '1' : held.join(' AND ')} AS held`);
+      if (Number(row?.['held']) === 1) return true;
+      this.#lose(new StormlampError(ErrorCode.LEASE_LOST, `The locks on ${this.voter} are gone`));
+      this.connection.destroy();
+      return false;
+    } catch {
+      return false;
+    }
   }
 
   /**

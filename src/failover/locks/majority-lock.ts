@@ -141,6 +141,17 @@ export class MajorityLock {
     if (!this.held) throw noMajority(this.sessions.size, this.voters, this.missing);
   }
 
+  /**
+   * {@link check}, but where the majority is merely not certain any more the voters are asked first: a session that answers has held
+   * its locks all the time, however late this process comes to ask.
+   *
+   * Rejects with `ERR_NO_MAJORITY`.
+   */
+  async ensure(): Promise<void> {
+    if (!this.held) await this.renew();
+    this.check();
+  }
+
   /** Calls `listener` once, when the majority is lost (not when it is released). Returns what takes it off again. */
   onLost(listener: (reason: StormlampError) => void): () => void {
     this.#listeners.add(listener);
@@ -162,10 +173,12 @@ export class MajorityLock {
     this.check();
   }
 
-  /** Asks the voters whether they still hold the locks: all of them, or `only` some; whether the majority is held. */
+  /** Asks the voters whether they still hold the locks: all of them, or anew `only` some; whether the majority is held. */
   async renew(only?: readonly NodeId[]): Promise<boolean> {
     const sessions = [...this.sessions].filter(([voter]) => only?.includes(voter) !== false);
-    await Promise.all(sessions.map(([, session]) => session.renew()));
+    await Promise.all(
+      sessions.map(([, session]) => (only === undefined ? session.renew() : session.renewAnew())),
+    );
     if (!this.held) this.#tellLost();
     return this.held;
   }

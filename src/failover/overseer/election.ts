@@ -36,6 +36,14 @@ export class Election {
     return this.#lock?.held === true;
   }
 
+  /**
+   * Whether this process is still elected, asked of the voters: after a stall of this process their answers are late, and the locks
+   * may be held all the same.
+   */
+  async renew(): Promise<boolean> {
+    return (await this.#lock?.renew()) === true;
+  }
+
   /** Tries to be elected; whether it is. Never rejects. */
   async campaign(): Promise<boolean> {
     if (this.leads) return true;

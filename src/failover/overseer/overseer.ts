@@ -23,6 +23,8 @@ const TICK_MS = 250;
 const CAMPAIGN = { firstMs: 500, maxMs: 4_000 };
 const RETRY = { firstMs: 1_000, maxMs: 15_000 };
 const REPAIR_MS = 1_000;
+/** So long a process that does not trust itself stays elected, milliseconds: it does nothing, and an election takes as long. */
+const RESIGN_MS = 3_000;
 
 /** Looks at the state of affairs again and again until it is closed. */
 export class Overseer {
@@ -36,6 +38,7 @@ export class Overseer {
   #nextTry = 0;
   #tries = 0;
   #nextRepair = 0;
+  #tiltedSince: number | undefined;
   #refused = '';
 
   /** Begins. */
@@ -69,12 +72,15 @@ export class Overseer {
 
   async #look(): Promise<void> {
     const { tilted, busy, warranted } = this.#actions;
+    const now = performance.now();
     if (tilted()) {
-      await this.#election.resign();
+      this.#tiltedSince ??= now;
+      // A change that is under way waits for this, too, and needs no election; see `confirm` of the executor.
+      if (now - this.#tiltedSince >= RESIGN_MS && !busy()) await this.#election.resign();
       return;
     }
+    this.#tiltedSince = undefined;
     if (!(await this.#leads()) || busy() || this.#closed) return;
-    const now = performance.now();
     if (warranted()) {
       if (now < this.#nextTry) return;
       await this.#failOver();
@@ -87,7 +93,7 @@ export class Overseer {
   }
 
   async #leads(): Promise<boolean> {
-    if (this.#election.leads) return true;
+    if (this.#election.leads || (await this.#election.renew())) return true;
     const now = performance.now();
     if (now < this.#nextCampaign) return false;
     const elected = await this.#election.campaign();

@@ -11,6 +11,7 @@ import {
   obstacleOf,
   planRejoin,
   planResume,
+  planVote,
   type Repair,
   type Unfinished,
 } from '../plan/plan-repair.js';
@@ -28,6 +29,8 @@ export interface RepairParts {
   readonly primary: () => NodeId | undefined;
   /** Whether nobody is at work on any voter. */
   readonly calm: () => boolean;
+  /** The node that a voter votes for, null when for none; undefined when it has not answered lately. */
+  readonly voteOf: (voter: NodeId) => NodeId | null | undefined;
   /** The last primary that was seen, and how many seconds ago it was last seen to take writes. */
   readonly last: () => { readonly node: NodeId; readonly seenAgoS: number } | undefined;
   readonly record: (kind: JournalKind, opId: string, nodes: readonly NodeId[], message: string) => void;
@@ -43,6 +46,8 @@ export interface RepairParts {
 
 /** Another process may still be at work on a change that is younger than this. */
 const GRACE_S = 2;
+/** A witness that may lack its tables is asked again after so long, milliseconds. */
+const WITNESS_MS = 30_000;
 
 /** Puts things right. */
 export class RepairShop {
@@ -51,6 +56,8 @@ export class RepairShop {
   readonly #told = new Map<NodeId, string>();
   readonly #rebuilding = new Set<NodeId>();
   readonly #givenUp = new Set<NodeId>();
+  #wrongVote = '';
+  readonly #askedWitness = new Map<NodeId, number>();
   #withoutPrimary = 0;
 
   /** Makes a shop. */
@@ -77,6 +84,7 @@ export class RepairShop {
     if (!survey.nodes.has(primary)) return false;
     const context = await control.context(survey);
     if (this.#parts.calm()) await this.#closeOperations(primary);
+    if (await this.#mendVotes(context, primary)) return true;
     if (!this.#parts.options.autoRejoin) return false;
     for (const node of survey.nodes.keys()) {
       if (node === primary || this.#rebuilding.has(node)) continue;
@@ -105,6 +113,28 @@ export class RepairShop {
       throw refused(`${unseen} cannot be reached (${silent.get(unseen) ?? 'it does not answer'})`);
     }
     return obstacleOf(survey, source);
+  }
+
+  /** A witness that was away when the primary was changed, or when it was to be asked for the first time, is made to vote. */
+  async #mendVotes(context: PlanContext, primary: NodeId): Promise<boolean> {
+    const { control, meta, voters, voteOf } = this.#parts;
+    for (const witness of voters.filter(({ kind }) => kind === 'witness')) {
+      const vote = voteOf(witness.id);
+      if (vote === primary) continue;
+      if (typeof vote === 'string') {
+        // What was read a moment before the end of a change is seen once only.
+        const wrong = `${witness.id} ${vote} ${primary}`;
+        const seenBefore = this.#wrongVote === wrong;
+        this.#wrongVote = seenBefore ? '' : wrong;
+        if (!seenBefore) continue;
+        return (await control.make(planVote(context, witness.id, primary))).ok;
+      }
+      const now = performance.now();
+      if (now - (this.#askedWitness.get(witness.id) ?? Number.NEGATIVE_INFINITY) < WITNESS_MS) continue;
+      this.#askedWitness.set(witness.id, now);
+      await meta.prepareWitness(witness, primary).catch(() => undefined);
+    }
+    return false;
   }
 
   async #putRight(

@@ -16,8 +16,12 @@ export interface LastSeen {
   readonly flavor: Flavor;
   /** Its transactions, in its own notation; '' when it used no GTIDs. */
   readonly gtids: string;
-  /** How long before the first sign of trouble that was, milliseconds. */
+  /** When that was, milliseconds since 1970. */
+  readonly seenAt: number;
+  /** For how long after that it may have gone on, milliseconds. */
   readonly unseenMs: number;
+  /** Whether its port was found closed: then it certainly does not go on. A silent one may merely be cut off from this process. */
+  readonly isDead: boolean;
   /** Transactions a second that it committed at the end; null when only one look is known. */
   readonly rate: number | null;
   /** Whether every commit waited, before it was acknowledged, until a replica had it. */
@@ -31,22 +35,27 @@ export function expectedLoss(seen: LastSeen | undefined, reached: TransactionSet
       known: false,
       transactions: null,
       gtids: null,
+      seenAt: null,
       unseenMs: 0,
       why: 'the old primary was never seen by this process',
     };
   }
-  const { flavor, gtids, unseenMs, semiSync } = seen;
+  const { flavor, gtids, seenAt, unseenMs, isDead, semiSync } = seen;
   const had = readTransactions(flavor, gtids) ?? NO_TRANSACTIONS;
   if (had.size === 0) {
-    return { known: false, transactions: null, gtids: null, unseenMs, why: 'the old primary used no GTIDs' };
+    const why = 'the old primary used no GTIDs';
+    return { known: false, transactions: null, gtids: null, seenAt, unseenMs, why };
   }
   const { count, text } = missingOf(flavor, had, reached);
   if (semiSync && count === 0) {
     const why = 'every commit was acknowledged only after a replica had it (semi-synchronous replication)';
-    return { known: true, transactions: 0, gtids: '', unseenMs, why };
+    return { known: true, transactions: 0, gtids: '', seenAt, unseenMs, why };
   }
-  const why = `the old primary was last seen ${Math.round(unseenMs)} ms before its end; what it committed after that is not known`;
-  return { known: false, transactions: count, gtids: text, unseenMs, why };
+  const forMs = Math.round(unseenMs);
+  const why = isDead
+    ? `the old primary was last seen ${forMs} ms before its end; what it committed after that is not known`
+    : `the old primary is silent, and may be cut off and alive: it may have acknowledged writes for ${forMs} ms after it was last seen, until every lease on it is over, which nobody can count`;
+  return { known: false, transactions: count, gtids: text, seenAt, unseenMs, why };
 }
 
 /** Why `loss` is more than `maxLoss` allows, and what to do; undefined when it is not. */

@@ -83,7 +83,12 @@ export interface ExpectedLoss {
   readonly transactions: number | null;
   /** Which, in the server's notation; null when it cannot be told. */
   readonly gtids: string | null;
-  /** How long before its end the primary was last seen, milliseconds: what it committed in that time is not counted. */
+  /** When the primary was last seen, milliseconds since 1970; null when it never was. What it committed after that is not counted. */
+  readonly seenAt: number | null;
+  /**
+   * For how long after that it may have gone on, milliseconds: until its port was found closed, or, when it is merely silent, until
+   * every lease on it is over (the plan being carried out at once). Writers without a lease may go on longer on one that is cut off.
+   */
   readonly unseenMs: number;
   /** Why the number is what it is. */
   readonly why: string;
@@ -130,6 +135,7 @@ export const NO_LOSS: ExpectedLoss = Object.freeze({
   known: true,
   transactions: 0,
   gtids: '',
+  seenAt: null,
   unseenMs: 0,
   why: 'the new primary has everything that the old one has before writes go there',
 });

@@ -74,8 +74,14 @@ export function promoteSteps(
   context: PlanContext,
   node: NodeId,
   dialect: Dialect,
-  { hasSource, semiSync }: { readonly hasSource: boolean; readonly semiSync: boolean },
+  options: {
+    readonly hasSource: boolean;
+    readonly semiSync: boolean;
+    /** Whether earlier steps have stopped its replication; see {@link stopSteps}. */
+    readonly isStopped?: boolean;
+  },
 ): readonly PlanStep[] {
+  const { hasSource, semiSync, isStopped = false } = options;
   const step = (id: string, sql: string, why: string, more: Partial<PlanStep> = {}): PlanStep => ({
     id: `${id}@${node}`,
     phase: 'promote',
@@ -90,7 +96,7 @@ export function promoteSteps(
   ];
   if (hasSource) {
     steps.push(
-      ...stopSteps(dialect, node, 'promote', false),
+      ...(isStopped ? [] : stopSteps(dialect, node, 'promote', false)),
       step('forget-source', dialect.forgetSource, 'from here on it votes for itself', {
         pointOfNoReturn: true,
       }),
@@ -109,7 +115,12 @@ export function promoteSteps(
 }
 
 /** Stops replication without throwing away what was received: first the receiver, and the rest when nothing is left. */
-function stopSteps(dialect: Dialect, node: NodeId, phase: string, spares: boolean): readonly PlanStep[] {
+export function stopSteps(
+  dialect: Dialect,
+  node: NodeId,
+  phase: string,
+  spares: boolean,
+): readonly PlanStep[] {
   const common = { phase, node, spares };
   return [
     {

@@ -99,6 +99,18 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
   ]);
 }
 
+/** Makes a witness vote for `primary`: it could not be reached when the primary was changed. */
+export function planVote(context: PlanContext, witness: NodeId, primary: NodeId): FailoverPlan {
+  const votes = witnessSteps({ ...context, witnesses: [witness] }, primary);
+  const steps = [
+    lockStep('lock-change', 'lock-change', 'lock-change', 'nobody else changes its vote'),
+    lockStep('wait-handover', 'wait-handover', 'wait-handover', 'no lease counts on its vote any more'),
+    ...votes.map((each) => ({ ...each, phase: 'rejoin', spares: false })),
+    lockStep('release', 'release', 'release', 'it votes again'),
+  ];
+  return rejoinOf(context, witness, primary, steps);
+}
+
 /** A change that was begun and not ended. */
 export interface Unfinished {
   /** Names it. */
@@ -210,22 +222,27 @@ function startReceiving(node: NodeId, sql: string): PlanStep {
 }
 
 function planned(context: PlanContext, node: NodeId, primary: NodeId, steps: readonly PlanStep[]): Repair {
-  const { opId, cluster, epoch, evidence } = context;
+  return { kind: 'plan', plan: rejoinOf(context, node, primary, steps) };
+}
+
+function rejoinOf(
+  { opId, cluster, epoch, evidence }: PlanContext,
+  node: NodeId,
+  primary: NodeId,
+  steps: readonly PlanStep[],
+): FailoverPlan {
   return {
-    kind: 'plan',
-    plan: {
-      opId,
-      kind: 'rejoin',
-      cluster,
-      epoch,
-      from: primary,
-      to: node,
-      reason: null,
-      evidence,
-      steps,
-      loss: NO_LOSS,
-      excluded: [],
-      warnings: [],
-    },
+    opId,
+    kind: 'rejoin',
+    cluster,
+    epoch,
+    from: primary,
+    to: node,
+    reason: null,
+    evidence,
+    steps,
+    loss: NO_LOSS,
+    excluded: [],
+    warnings: [],
   };
 }

@@ -13,6 +13,7 @@ import {
   type PlanContext,
   promoteSteps,
   repointSteps,
+  stopSteps,
   witnessSteps,
 } from './plan-context.js';
 
@@ -109,13 +110,19 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
       },
     ),
     ...newPositionSteps(context, to),
+    // While leases still end: what is done then is no part of the gap.
+    ...stopSteps(dialectOf(candidate), to, 'stop-candidate', false),
     lockStep(
       'wait-handover',
       'wait-handover',
       'wait-handover',
       'no lease lives any more: votes may be changed',
     ),
-    ...promoteSteps(context, to, dialectOf(candidate), { hasSource: true, semiSync: isSemiSync(old) }),
+    ...promoteSteps(context, to, dialectOf(candidate), {
+      hasSource: true,
+      semiSync: isSemiSync(old),
+      isStopped: true,
+    }),
     ...repointSteps(context, from, to),
     ...rest.flatMap((node) => [
       ...drainSteps(context, node, { phase: 'repoint', spares: true, timeoutMs: DRAIN_MS }),

@@ -21,6 +21,8 @@ export interface VoterReading {
   readonly vote: NodeId | null;
   /** The lock that was held there. */
   readonly lock: ChangeLock;
+  /** The epoch that it knows, 0 when none; undefined when that cannot be read. */
+  readonly epoch?: number | undefined;
 }
 
 /** The numbers that all processes of a cluster must agree on. */
@@ -44,12 +46,18 @@ export interface Lease {
 /**
  * The lease that `readings`, the latest of each voter, give: a majority of all voters votes for one node, that node among them,
  * and on none of these the primary is being changed. Every vote counts from the moment when it was asked for, so that an old
- * lease has ended before whoever locked a voter may change its vote.
+ * lease has ended before whoever locked a voter may change its vote. A node that knows of no `epoch` as late as that was replaced
+ * by another one, and gets no lease whatever the others say: somebody has brought back an old primary by hand.
  */
-export function leaseOf(readings: Iterable<VoterReading>, rules: LeaseRules): Lease | undefined {
+export function leaseOf(
+  readings: Iterable<VoterReading>,
+  rules: LeaseRules,
+  epoch: number = 0,
+): Lease | undefined {
   const ends = new Map<NodeId, { own: number | undefined; readonly others: number[] }>();
-  for (const { voter, vote, lock, sentAt } of readings) {
-    if (vote === null || lock === 'promote') continue;
+  for (const reading of readings) {
+    const { voter, vote, lock, sentAt } = reading;
+    if (vote === null || lock === 'promote' || isReplaced(reading, epoch)) continue;
     const entry = ends.get(vote) ?? { own: undefined, others: [] };
     ends.set(vote, entry);
     const end = sentAt + (lock === 'free' ? rules.leaseMs : Math.min(rules.handoverMs, rules.leaseMs));
@@ -63,4 +71,9 @@ export function leaseOf(readings: Iterable<VoterReading>, rules: LeaseRules): Le
     if (until > (best?.until ?? Number.NEGATIVE_INFINITY)) best = { primary, until };
   }
   return best;
+}
+
+/** Whether a node that calls itself the primary is one of before `epoch`. */
+export function isReplaced({ voter, vote, epoch }: VoterReading, since: number): boolean {
+  return voter === vote && epoch !== undefined && epoch < since;
 }

@@ -1,7 +1,7 @@
 /** A rebuild hook for MariaDB: stops the node, loads a dump of the primary into it, and sets where it goes on. */
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { RebuildRequest } from '../failover-hooks.js';
 import { holdNode } from './hold-node.js';
 import {
@@ -35,8 +35,10 @@ export function dumpRebuild(
     holdNode(request, means, 'mariadb', async (session) => {
       await saveTransactions(request, means, session);
       await empty(session);
+      const history = await historyOf(request, means);
       const position = await copy(request, means);
       await session.ask('RESET MASTER');
+      await remember(request, session, historyAt(history, position));
       await session.ask(`SET GLOBAL gtid_slave_pos=${literal(position)}`);
       request.log(`${request.node} has the data of ${request.from} up to ${position}`);
     });
@@ -52,6 +54,41 @@ async function empty(session: RebuildSession): Promise<void> {
     const name = String(row['Database']);
     if (!OWN.includes(name.toLowerCase()))
       await session.ask(`DROP DATABASE \`${name.replaceAll('`', '``')}\``);
+  }
+}
+
+/** What each server has written so far, as the primary knows it. */
+async function historyOf({ from, signal }: RebuildRequest, means: RebuildMeans): Promise<string> {
+  const session = await means.open(from, signal);
+  try {
+    const [row] = await session.ask('SELECT @@GLOBAL.gtid_binlog_state AS history');
+    return String(row?.['history'] ?? '').replace(/\s/g, '');
+  } finally {
+    session.close();
+  }
+}
+
+/** `history`, which is older than `position`, as it was there: what is named last in a domain counts as its last transaction. */
+export function historyAt(history: string, position: string): string {
+  const origin = (gtid: string): string => gtid.slice(0, gtid.lastIndexOf('-'));
+  const last = position.split(',').filter((gtid) => gtid !== '');
+  const known = new Set(last.map(origin));
+  const before = history.split(',').filter((gtid) => gtid !== '' && !known.has(origin(gtid)));
+  return [...before, ...last].join(',');
+}
+
+/**
+ * Its copy has what former primaries wrote, too, and a node is chosen as a primary by that. Without the privilege it takes part all
+ * the same, and is not preferred to nodes that can prove more.
+ */
+async function remember(request: RebuildRequest, session: RebuildSession, history: string): Promise<void> {
+  try {
+    await session.ask(`SET GLOBAL gtid_binlog_state=${literal(history)}`);
+  } catch (error) {
+    request.log(
+      `${request.node} does not remember what former primaries wrote, and may be refused as a primary for that: ${describeError(error)}. ` +
+        'Grant BINLOG ADMIN to the account that rebuilds',
+    );
   }
 }
 

@@ -1,4 +1,5 @@
-import { getMaxListeners, setMaxListeners } from 'node:events';
+import { getMaxListeners, once, setMaxListeners } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { Deadline } from '../../../src/common/deadline.js';
 
@@ -93,4 +94,22 @@ test('a call takes its limits, and the names that it has besides', () => {
   expect(Deadline.ofCall(undefined, 50).remainingMs()).toBeLessThanOrEqual(50);
   const options = { timeoutMs: 20, lock: true };
   expect(Deadline.ofCall(options, 0, ['lock']).remainingMs()).toBeLessThanOrEqual(20);
+});
+
+test('an answer that came while this process stalled is read before its deadline is called passed', async () => {
+  const server = createServer((socket) => socket.end('answer'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const socket: Socket = connect(port, '127.0.0.1');
+  const answer = once(socket, 'data').then(([data]) => String(data));
+  const raced = Deadline.of({ timeoutMs: 300 }).race('The answer', answer);
+  await once(socket, 'connect');
+  const until = performance.now() + 500;
+  // The answer, which the same process sends, arrives in the poll phase after the timers.
+  setImmediate(() => {
+    while (performance.now() < until);
+  });
+  await expect(raced).resolves.toBe('answer');
+  server.close();
 });

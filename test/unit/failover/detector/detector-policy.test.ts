@@ -3,6 +3,7 @@ import {
   type DetectorPolicy,
   detectorDefaults,
   readDetectorPolicy,
+  stretched,
 } from '../../../../src/failover/detector/detector-policy.js';
 
 test('what is left out has its default', () => {
@@ -21,4 +22,11 @@ test.each([
   [{ silentHeartbeats: 1 }, /failover.detector.silentHeartbeats/],
 ])('%j is refused by name', (options, message) => {
   expect(() => readDetectorPolicy('failover.detector', options as Partial<DetectorPolicy>)).toThrow(message);
+});
+
+test('a process that is usually late waits longer before it calls a node down, the double at most', () => {
+  expect(stretched(detectorDefaults, 0)).toBe(detectorDefaults);
+  expect(stretched(detectorDefaults, 5)).toBe(detectorDefaults);
+  expect(stretched(detectorDefaults, 200)).toEqual({ ...detectorDefaults, downAfterMs: 3_800 });
+  expect(stretched(detectorDefaults, 5_000).downAfterMs).toBe(6_000);
 });

@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { expectedLoss, type LastSeen, lossRefusal } from '../../../../src/failover/plan/expected-loss.js';
 import { readTransactions } from '../../../../src/failover/survey/transaction-set.js';
 
-const seen: LastSeen = { flavor: 'mariadb', gtids: '0-1-100', unseenMs: 500, rate: 200, semiSync: false };
+const seen: LastSeen = {
+  flavor: 'mariadb',
+  gtids: '0-1-100',
+  seenAt: 1_700_000_000_000,
+  unseenMs: 500,
+  isDead: true,
+  rate: 200,
+  semiSync: false,
+};
 const reached = (text: string): NonNullable<ReturnType<typeof readTransactions>> =>
   readTransactions('mariadb', text) ?? new Map();
 
@@ -28,6 +36,17 @@ describe('what is expected to be lost', () => {
       known: false,
       transactions: 10,
     });
+  });
+  test('a primary that is merely silent may have gone on, and the plan says for how long', () => {
+    const silent = { ...seen, isDead: false, unseenMs: 8_200 };
+    expect(expectedLoss(silent, reached('0-1-100'))).toMatchObject({
+      known: false,
+      transactions: 0,
+      seenAt: 1_700_000_000_000,
+      unseenMs: 8_200,
+      why: expect.stringMatching(/silent, and may be cut off and alive.* 8200 ms/),
+    });
+    expect(expectedLoss(seen, reached('0-1-100')).why).toMatch(/500 ms before its end/);
   });
   test('a primary that was never seen may have had anything', () => {
     expect(expectedLoss(undefined, reached('0-1-1'))).toMatchObject({ known: false, transactions: null });

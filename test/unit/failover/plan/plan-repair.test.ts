@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { PlanContext } from '../../../../src/failover/plan/plan-context.js';
 import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
-import { isRestartedPrimary, planRejoin, planResume } from '../../../../src/failover/plan/plan-repair.js';
+import {
+  isRestartedPrimary,
+  planRejoin,
+  planResume,
+  planVote,
+} from '../../../../src/failover/plan/plan-repair.js';
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
 import { madeUp } from '../made-up-survey.js';
 
@@ -31,6 +36,13 @@ function context(surveys: readonly NodeSurvey[]): PlanContext {
 }
 const sqlOf = (steps: readonly { readonly sql?: string | undefined }[]): string[] =>
   steps.flatMap(({ sql }) => (sql === undefined ? [] : [sql]));
+
+test('a witness that votes for a former primary is made to vote for the present one, when no lease counts on it', () => {
+  const { kind, to, steps } = planVote(context([madeUp('db2')]), 'w:1', 'db2');
+  expect([kind, to]).toEqual(['rejoin', 'w:1']);
+  expect(steps.map(({ id }) => id)).toEqual(['lock-change', 'wait-handover', 'vote@w:1', 'release']);
+  expect(steps[2]).toMatchObject({ node: 'w:1', spares: false, sql: expect.stringContaining("'db2', 'op'") });
+});
 
 describe('a node that came back', () => {
   test('that takes writes and has nothing of its own is closed first, then follows', () => {

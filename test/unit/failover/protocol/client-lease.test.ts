@@ -42,6 +42,26 @@ describe('a lease', () => {
   });
 });
 
+describe('a primary of an earlier epoch', () => {
+  const of = (epoch: number | undefined, since: number) =>
+    leaseOf(
+      [
+        { ...read('a', 'a'), epoch },
+        { ...read('b', 'a'), epoch: 9 },
+      ],
+      rules,
+      since,
+    )?.primary;
+  test('gets no lease, whatever the others say: it was replaced', () => {
+    expect(of(6, 7)).toBeUndefined();
+    // A server that remembers nothing at all is as old as can be.
+    expect(of(0, 7)).toBeUndefined();
+  });
+  test('the same or a later one does, and one that nobody can read', () => {
+    expect([of(7, 7), of(8, 7), of(undefined, 7), of(0, 0)]).toEqual(['a', 'a', 'a', 'a']);
+  });
+});
+
 describe('votes may be changed', () => {
   const held = (changeSince: number, promoteSince: number | undefined, voter = 'a') => ({
     voter,

@@ -1,0 +1,299 @@
+/** What the failover manager makes of servers in a bad state: locks, full houses, broken replicas, lost logs, wrong accounts. */
+import { spawn } from 'node:child_process';
+import { cpSync, renameSync } from 'node:fs';
+import { type Connection, createConnection } from 'mysql2/promise';
+import { describe, expect } from 'vitest';
+import type { ChangeResult } from '../../src/failover/change/change-control.js';
+import type { LocalDatabaseNode } from '../../src/testing/index.js';
+import { now } from '../support/app-fleet.js';
+import { writableNodes } from '../support/crash-at-step.js';
+import type { World } from '../support/failover-world.js';
+import { scenario } from '../support/scenarios.js';
+
+/** So that a restart is no reason for a failover. */
+const PATIENT = { detector: { downAfterMs: 120_000 } };
+
+interface Told {
+  readonly to: string;
+  readonly excluded: readonly { readonly node: string; readonly why: string }[];
+}
+
+/** A session of the administrator on a server itself. */
+async function sessionOn(world: World, node: LocalDatabaseNode): Promise<Connection> {
+  const { admin } = world.servers.accounts;
+  return await createConnection({ host: '127.0.0.1', port: node.realPort, database: 'shop', ...admin });
+}
+
+async function unlogged(
+  world: World,
+  node: LocalDatabaseNode,
+  ...statements: readonly string[]
+): Promise<void> {
+  const session = await sessionOn(world, node);
+  for (const sql of ['SET SESSION sql_log_bin=0', ...statements]) await session.query(sql);
+  await session.end();
+}
+
+/** The two replicas. */
+function pair(world: World): readonly [LocalDatabaseNode, LocalDatabaseNode] {
+  const [one, other] = world.servers.replicas;
+  if (one === undefined || other === undefined) throw new Error('two replicas are needed');
+  return [one, other];
+}
+
+async function writesGoOn(world: World): Promise<void> {
+  const at = now();
+  await world.until('writes go on', () => world.acknowledgedAfter(at) > 10);
+}
+
+/** What the elected process takes for wrong. */
+async function failureOf(world: World): Promise<string | null> {
+  return (await world.leader().ask<{ failure: string | null }>('state')).failure;
+}
+
+describe('a primary that lives', () => {
+  scenario('27 no connection is left on the primary', {}, async (world) => {
+    const since = now();
+    const { app } = world.servers.accounts;
+    await world.first.query('SET GLOBAL max_connections=10');
+    const taken: Connection[] = [];
+    for (let full = false; !full; ) {
+      await createConnection({ host: '127.0.0.1', port: world.first.realPort, ...app }).then(
+        (connection) => taken.push(connection),
+        () => {
+          full = true;
+        },
+      );
+    }
+    await world.noFailover(since, 8_000);
+    await world.first.query('SET GLOBAL max_connections=200');
+    for (const connection of taken) connection.destroy();
+    await writesGoOn(world);
+    await world.finish();
+  });
+
+  scenario('29 a table is locked: the switchover is undone', {}, async (world) => {
+    const session = await sessionOn(world, world.first);
+    await session.query('LOCK TABLES ledger WRITE');
+    const result = await world
+      .leader()
+      .ask<ChangeResult>('switchover')
+      .catch(() => ({ ok: false }));
+    expect(result).toMatchObject({ ok: false });
+    await session.end();
+    await writesGoOn(world);
+    expect(await writableNodes(world.servers)).toEqual([world.first]);
+    await world.finish();
+  });
+
+  scenario('39 no replica acknowledges any more, semi-synchronous', { semiSync: true }, async (world) => {
+    const since = now();
+    const cut = world.first.faults.partition({ only: 'replication' });
+    await world.noFailover(since, 8_000);
+    const seen = await world.until('it is told', async () => (await failureOf(world)) ?? undefined);
+    expect(['locked-semisync', 'all-replicas-broken']).toContain(seen);
+    expect(await writableNodes(world.servers)).toEqual([world.first]);
+    cut.heal();
+    await writesGoOn(world);
+    await world.finish();
+    return { seen };
+  });
+
+  scenario('41 the disk of the primary is slow', {}, async (world) => {
+    const since = now();
+    const slow = ['-f', '-q', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync'];
+    const inject = ['-e', 'inject=fsync,fdatasync:delay_enter=800000', '-p', String(world.first.pid)];
+    const strace = spawn('strace', [...slow, ...inject], { stdio: 'ignore' });
+    await world.noFailover(since, 10_000);
+    expect(strace.exitCode).toBeNull();
+    strace.kill('SIGTERM');
+    await writesGoOn(world);
+    await world.finish();
+  });
+
+  scenario('44 the password of the monitor is changed on the primary only', {}, async (world) => {
+    const since = now();
+    const { user, password } = world.servers.accounts.monitor;
+    await unlogged(world, world.first, `ALTER USER '${user}'@'%' IDENTIFIED BY 'changed'`);
+    const sessions = `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER='${user}'`;
+    for (const { id } of await world.first.query<{ id: number }>(sessions))
+      await world.first.query(`KILL ${id}`).catch(() => undefined);
+    await world.noFailover(since, 8_000);
+    await unlogged(world, world.first, `ALTER USER '${user}'@'%' IDENTIFIED BY '${password}'`);
+    await writesGoOn(world);
+    await world.finish();
+  });
+
+  scenario('45 the wall clock of all processes jumps by an hour', {}, async (world) => {
+    for (const shift of [3_600_000, -7_200_000]) {
+      const since = now();
+      await Promise.all(world.fleet.apps.map((app) => app.ask('shiftClock', shift)));
+      await world.noFailover(since, 4_000);
+      await writesGoOn(world);
+    }
+    await world.finish();
+  });
+});
+
+describe('replicas that cannot take over', () => {
+  scenario('33 the most advanced replica stopped with an error', {}, async (world) => {
+    const [broken, behind] = pair(world);
+    await world.first.query('CREATE TABLE shop.clash (id INT PRIMARY KEY)');
+    const made = async (node: LocalDatabaseNode): Promise<boolean> =>
+      (await node.query("SHOW TABLES FROM shop LIKE 'clash'")).length === 1;
+    await world.until('both have it', async () => (await made(broken)) && (await made(behind)));
+    await unlogged(world, broken, 'INSERT INTO clash VALUES (1)');
+    // Both must know of the death themselves, so that neither is merely stopped.
+    const blocker = await sessionOn(world, behind);
+    await blocker.query('LOCK TABLES clash WRITE');
+    await world.first.query('INSERT INTO shop.clash VALUES (1)');
+    await world.until('its SQL thread has stopped', async () => {
+      const [status] = await broken.query('SHOW SLAVE STATUS');
+      return status?.['Slave_SQL_Running'] === 'No';
+    });
+    await blocker.end();
+    const plan = await world.leader().ask<Told>('plan', { kind: 'switchover' });
+    expect(plan.to).toBe(behind.id);
+    expect(plan.excluded).toContainEqual(
+      expect.objectContaining({ node: broken.id, why: expect.stringContaining('1062') }),
+    );
+    const since = now();
+    await world.first.kill();
+    const made2 = await world.failedOver(since);
+    expect(made2.to).toBe(behind.id);
+    const [status] = await broken.query('SHOW SLAVE STATUS');
+    // What it received is the only copy that there may be.
+    expect(Number(status?.['Last_SQL_Errno'])).toBe(1062);
+    await world.finish({ mayLose: true });
+  });
+
+  scenario('35 a replica is delayed by a minute', {}, async (world) => {
+    const [slow, other] = pair(world);
+    for (const sql of ['STOP SLAVE', 'CHANGE MASTER TO MASTER_DELAY=60', 'START SLAVE'])
+      await slow.query(sql);
+    const plan = await world.leader().ask<Told>('plan', { kind: 'switchover' });
+    expect(plan.to).toBe(other.id);
+    expect(plan.excluded).toContainEqual(
+      expect.objectContaining({ node: slow.id, why: expect.stringMatching(/delayed|lacks/) }),
+    );
+    await world.finish();
+  });
+
+  scenario('36 a replica replicates only a part', {}, async (world) => {
+    const [part, other] = pair(world);
+    for (const sql of ['STOP SLAVE', "SET GLOBAL replicate_ignore_db='elsewhere'", 'START SLAVE'])
+      await part.query(sql);
+    const since = now();
+    await world.first.kill();
+    const plan = await world.failedOver(since);
+    expect(plan.to).toBe(other.id);
+    expect(plan.excluded).toContainEqual(
+      expect.objectContaining({ node: part.id, why: expect.stringMatching(/only a part|lacks/) }),
+    );
+    await world.finish({ mayLose: true });
+  });
+
+  scenario('43 two servers have one server_id', {}, async (world) => {
+    const [twin, other] = pair(world);
+    await twin.query(`SET GLOBAL server_id=${other.serverId}`);
+    const { checks } = await world.leader().ask<{ checks: { name: string; result: string }[] }>('preflight');
+    expect(checks).toContainEqual(expect.objectContaining({ name: 'different-server-ids', result: 'fail' }));
+    await twin.query(`SET GLOBAL server_id=${twin.serverId}`);
+    await world.finish();
+  });
+});
+
+describe('nodes that come back', () => {
+  scenario('9 a replica is started anew with what it received and did not execute', {}, async (world) => {
+    const [blocked, other] = pair(world);
+    const session = await sessionOn(world, blocked);
+    await session.query('LOCK TABLES ledger WRITE');
+    const from = now();
+    await world.until('more is written', () => world.acknowledgedAfter(from) > 40);
+    await Promise.all([world.first.kill(), blocked.kill()]);
+    session.destroy();
+    await blocked.start();
+    const plan = await world.failedOver(from);
+    // What it has thrown away at its start it has not: the other one has more.
+    expect(plan.to).toBe(other.id);
+    await world.finish({ mayLose: true });
+  });
+
+  scenario(
+    '38 an old primary comes back with what nobody acknowledged',
+    { semiSync: true },
+    async (world) => {
+      const since = now();
+      const cut = world.first.faults.partition({ only: 'replication' });
+      await new Promise((done) => setTimeout(done, 300));
+      await world.first.kill();
+      cut.heal();
+      await world.failedOver(since);
+      const back = now();
+      await world.first.start();
+      const end = await world.until('it is diverged, or follows', async () => {
+        if (world.event('node-diverged', back) !== undefined) return 'diverged';
+        const [status] = await world.first.query('SHOW SLAVE STATUS');
+        return status?.['Slave_IO_Running'] === 'Yes' ? 'follows' : undefined;
+      });
+      await world.until(
+        'it refuses writes',
+        async () => !(await writableNodes(world.servers)).includes(world.first),
+      );
+      if (end === 'diverged') expect(await world.first.query('SHOW SLAVE STATUS')).toEqual([]);
+      await world.finish();
+      return { end };
+    },
+  );
+
+  scenario('42 the primary is restored from an older copy', { failover: PATIENT }, async (world) => {
+    const since = now();
+    const [{ folder } = { folder: '' }] = await world.first.query<{ folder: string }>(
+      'SELECT @@datadir AS folder',
+    );
+    const data = folder.replace(/\/$/, '');
+    await world.first.stop();
+    cpSync(data, `${data}.old`, { recursive: true });
+    await world.first.start();
+    await writesGoOn(world);
+    await world.first.kill();
+    renameSync(data, `${data}.new`);
+    renameSync(`${data}.old`, data);
+    await world.first.start();
+    const back = now();
+    await world.until(
+      'it gets no writes',
+      () =>
+        world.event('lease-lost', since, ({ detail }) =>
+          String(detail['why']).includes('restored from an older copy'),
+        ) !== undefined,
+    );
+    await world.noFailover(since, 1_000);
+    const forced = await world.leader().ask<ChangeResult>('failover', { force: true, acceptLoss: true });
+    expect(forced).toMatchObject({ ok: true });
+    await writesGoOn(world);
+    // What it took before anybody had looked at it is told by nobody.
+    const { lost } = await world.finish({ mayLose: 'untold' });
+    return {
+      lost: lost.length,
+      seenAfterMs: Math.round((world.event('lease-lost', back)?.at ?? back) - back),
+    };
+  });
+
+  scenario('40 the primary has no such logs any more', {}, async (world) => {
+    const [away] = pair(world);
+    await away.kill();
+    await writesGoOn(world);
+    await world.first.query('FLUSH BINARY LOGS');
+    const logs = await world.first.query<{ Log_name: string }>('SHOW BINARY LOGS');
+    await world.until('the logs are gone', async () => {
+      await world.first.query('PURGE BINARY LOGS TO ?', [logs.at(-1)?.Log_name]);
+      return (await world.first.query('SHOW BINARY LOGS')).length < logs.length;
+    });
+    const since = now();
+    await away.start();
+    await world.until('it is told', () => world.event('rebuild-needed', since) !== undefined);
+    expect(world.event('rebuild-needed', since)?.detail).toMatchObject({ node: away.id, why: 'purged' });
+    await world.finish();
+  });
+});

@@ -1,0 +1,65 @@
+/** What is remembered of a primary that is gone: when it was seen last, and how long it may have gone on. */
+import { beforeEach, expect, test } from 'vitest';
+import { PrimaryMemory } from '../../../../src/failover/change/primary-memory.js';
+import { TopologyWatcher } from '../../../../src/health/topology-watcher.js';
+import type { ProbeFailure } from '../../../../src/topology/node-description.js';
+import { gtids, master, seeds } from '../../../spec/topology/made-up-servers.js';
+
+const WALL = 1_700_000_000_000;
+let now: number;
+let watcher: TopologyWatcher;
+let memory: PrimaryMemory;
+
+beforeEach(() => {
+  now = 0;
+  watcher = new TopologyWatcher({
+    seeds: seeds({ a: 'primary' }),
+    createProbe: () => ({ probe: () => Promise.reject(new Error('not asked')), close: () => undefined }),
+    intervalMs: 1_000,
+    timeoutMs: 1_000,
+  });
+  memory = new PrimaryMemory(watcher, 5_000, { now: () => now, wall: () => WALL + now });
+});
+
+function see(at: number, found: number | ProbeFailure): void {
+  now = at;
+  watcher.publish(
+    'node-observed',
+    typeof found === 'number'
+      ? { node: 'a', at, ok: true, latencyMs: 1, facts: master('a', { gtid: gtids({ a: found }) }) }
+      : { node: 'a', at, ok: false, failure: found, error: new Error(found) },
+  );
+}
+
+test('one whose port is closed has ended, at the latest when that was found', () => {
+  see(1_000, 100);
+  see(2_000, 150);
+  see(2_700, 'refused');
+  see(9_000, 'refused');
+  expect(memory.of('a')).toMatchObject({ seenAt: WALL + 2_000, unseenMs: 700, isDead: true, rate: 50 });
+});
+
+test('one that is silent may go on until every lease on it is over', () => {
+  see(2_000, 150);
+  see(3_000, 'timeout-query');
+  see(6_000, 'timeout-connect');
+  now = 7_000;
+  expect(memory.of('a')).toMatchObject({ seenAt: WALL + 2_000, unseenMs: 10_000, isDead: false });
+  see(8_000, 'refused');
+  expect(memory.of('a')).toMatchObject({ unseenMs: 6_000, isDead: true });
+  see(9_000, 'timeout-connect');
+  expect(memory.of('a')).toMatchObject({ unseenMs: 12_000, isDead: false });
+});
+
+test('one that answers again was never dead', () => {
+  see(2_000, 150);
+  see(3_000, 'refused');
+  see(4_000, 160);
+  now = 4_500;
+  expect(memory.of('a')).toMatchObject({ seenAt: WALL + 4_000, unseenMs: 5_500, isDead: false });
+});
+
+test('of one that was never seen nothing is known', () => {
+  see(2_000, 'refused');
+  expect(memory.of('a')).toBeUndefined();
+});
