@@ -119,8 +119,3 @@ async function openForReading(mount: Mount, path: string): Promise<FileHandle | 
     (handle) => void (handle && mount.close(handle)),
   );
 }
-
-/** Whether two dates of files, in milliseconds, are one: as near to each other as one can be set to the other. */
-export function sameDate(one: number, other: number): boolean {
-  return Math.abs(one - other) < 0.002;
-}

@@ -1,5 +1,5 @@
 /** Mends copies of session files: what a mount missed, what PHP wrote on the first mount only, what ended. */
-import { stat, utimes } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Deadline } from '../common/deadline.js';
 import { inFlight } from '../common/in-flight.js';
@@ -11,7 +11,7 @@ import type { MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
 import { unlessMissing } from '../files/mount-health.js';
 import type { SessionHandler } from '../php/session-handler.js';
-import { sameDate } from './file-copy.js';
+import { looksAlike, type SeenCopy, sameDate } from './copy-date.js';
 import { SESSION_FILE_PREFIX } from './file-save-path.js';
 import type { LockedCopies } from './locked-copies.js';
 import { isBehind, type ReconciledCopies, reconcileCopies } from './reconcile-copies.js';
@@ -22,9 +22,6 @@ const REPAIR_LOCK_WAIT_MS = 50;
 
 /** Sessions that are looked at or mended at a time: enough to keep the threads of every mount busy. */
 const IN_FLIGHT = 8;
-
-/** How much older a copy that lags behind is made than the others; files are dated in milliseconds everywhere. */
-const LAGS_BY_MS = 1;
 
 /** What a `FileSessionStore.resync` did. */
 export interface FileSessionResync {
@@ -38,6 +35,8 @@ export interface FileSessionResync {
   readonly postponed: number;
   /** Sessions that were passed over, because a file of theirs cannot be used; the event `file-skipped` says which and why. */
   readonly failed: number;
+  /** Mounts that take nothing now, whose copies were not looked at: call it again when they are back. */
+  readonly unreached: readonly string[];
 }
 
 /** What {@link FileSessionRepair} tells of a file that cannot be used. */
@@ -114,8 +113,9 @@ export class FileSessionRepair implements MountRepairer {
    * @param only brings only this mount's copies
    */
   async resync(only?: Mount, progress?: (done: FileSessionResync) => void): Promise<FileSessionResync> {
-    const counts = { looked: 0, copied: 0, removed: 0, postponed: 0, failed: 0 };
-    await inFlight(await this.#names(), IN_FLIGHT, async (name) => {
+    const unreached = this.#files.mirrored.mounts.filter((mount) => !mount.writable).map(({ path }) => path);
+    const counts = { looked: 0, copied: 0, removed: 0, postponed: 0, failed: 0, unreached };
+    await inFlight(await this.#allNames(), IN_FLIGHT, async (name) => {
       const outcome = await this.#bringAlike(name, only, counts);
       counts.looked += 1;
       if (outcome !== 'done') counts[outcome] += 1;
@@ -162,7 +162,7 @@ export class FileSessionRepair implements MountRepairer {
   /** Removes sessions that nobody used for `lifetimeMs`, on every mount; how many. */
   async collect(lifetimeMs: number, now: number = Date.now()): Promise<number> {
     let removed = 0;
-    await inFlight(await this.#names(), IN_FLIGHT, async (name) => {
+    await inFlight(await this.#allNames(), IN_FLIGHT, async (name) => {
       if (now - (await this.#lastUse(name)) <= lifetimeMs) return;
       try {
         if (await this.#collectOne(name, lifetimeMs, now)) removed += 1;
@@ -180,36 +180,6 @@ export class FileSessionRepair implements MountRepairer {
       await copies.remove(await copies.deciding());
       return true;
     });
-  }
-
-  /**
-   * Renews a session's files, as PHP does with `utime`; the mounts that did not answer. A copy that lags behind does not get
-   * the very date of the others: {@link FileSessionRepair.resync} has to find it.
-   */
-  async touch(
-    name: string,
-    at: Date = new Date(),
-  ): Promise<{ reached: Mount[]; missed: Map<Mount, unknown> }> {
-    const reached: Mount[] = [];
-    const missed = new Map<Mount, unknown>();
-    let first: CopyStat | undefined;
-    for (const mount of this.#files.mirrored.mounts) {
-      try {
-        const found = await mount.run('Touching', async () => {
-          const before = await statOf(mount, name);
-          const lags = first !== undefined && !isAlike(before, first);
-          const date = lags ? new Date(at.getTime() - LAGS_BY_MS) : at;
-          await unlessMissing(utimes(mount.at(name), date, date));
-          return before;
-        });
-        if (found.size < 0) await mount.confirm();
-        first ??= found;
-        reached.push(mount);
-      } catch (error) {
-        missed.set(mount, error);
-      }
-    }
-    return { reached, missed };
   }
 
   /** Tells of a file that cannot be used; throws what speaks about a mount. */
@@ -232,7 +202,7 @@ export class FileSessionRepair implements MountRepairer {
     const found = await Promise.all(
       this.#files.mirrored.writable().map((mount) => mount.run('Looking', () => statOf(mount, name))),
     );
-    return found.every((copy) => isAlike(copy, found[0] ?? copy));
+    return found.every((copy) => looksAlike(copy, found[0] ?? copy));
   }
 
   async #lastUse(name: string): Promise<number> {
@@ -244,20 +214,16 @@ export class FileSessionRepair implements MountRepairer {
     return last;
   }
 
-  /** Names of session files on any mount. */
-  async #names(): Promise<ReadonlySet<string>> {
+  /** The names of the session files of every mount that answers. */
+  async *names(): AsyncGenerator<string> {
+    for (const mount of this.#files.mirrored.readable()) yield* sessionFilesBelow(mount, '', this.#depth);
+  }
+
+  async #allNames(): Promise<ReadonlySet<string>> {
     const names = new Set<string>();
-    for (const mount of this.#files.mirrored.readable()) {
-      for (const name of await sessionFilesBelow(mount, '', this.#depth)) names.add(name);
-    }
+    for await (const name of this.names()) names.add(name);
     return names;
   }
-}
-
-interface CopyStat {
-  /** -1 where there is none. */
-  readonly size: number;
-  readonly mtimeMs: number;
 }
 
 /** Whether an error says that a session's file cannot be used, whatever its mount. */
@@ -276,30 +242,20 @@ export function maskedName(name: string): string {
   return name.replace(/sess_(.{0,4}).*$/s, 'sess_$1…');
 }
 
-async function statOf(mount: Mount, name: string): Promise<CopyStat> {
+async function statOf(mount: Mount, name: string): Promise<SeenCopy> {
   return (await unlessMissing(stat(mount.at(name)))) ?? { size: -1, mtimeMs: 0 };
 }
 
-// PHP may write within the very millisecond of ours, and as much.
-function isAlike(one: CopyStat, other: CopyStat): boolean {
-  return one.size === other.size && sameDate(one.mtimeMs, other.mtimeMs);
-}
-
-async function sessionFilesBelow(mount: Mount, folder: string, depth: number): Promise<readonly string[]> {
-  const entries: string[] = [];
+async function* sessionFilesBelow(mount: Mount, folder: string, depth: number): AsyncGenerator<string> {
+  const deeper: string[] = [];
   for await (const piece of listFolder(mount, mount.at(folder))) {
     for (const entry of piece) {
-      const wanted =
-        depth === 0
-          ? entry.isFile() && entry.name.startsWith(SESSION_FILE_PREFIX)
-          : entry.isDirectory() && /^[A-Za-z0-9,-]$/.test(entry.name);
-      if (wanted) entries.push(join(folder, entry.name));
+      if (depth === 0) {
+        if (entry.isFile() && entry.name.startsWith(SESSION_FILE_PREFIX)) yield join(folder, entry.name);
+      } else if (entry.isDirectory() && /^[A-Za-z0-9,-]$/.test(entry.name)) deeper.push(entry.name);
     }
   }
-  if (depth === 0) return entries;
-  const deeper: string[] = [];
-  for (const entry of entries) deeper.push(...(await sessionFilesBelow(mount, entry, depth - 1)));
-  return deeper;
+  for (const name of deeper) yield* sessionFilesBelow(mount, join(folder, name), depth - 1);
 }
 
 function isSessionFile(name: string, depth: number): boolean {

@@ -19,7 +19,7 @@ export class FileSessionStore extends CommonSessionStore<ResolvedFileSessionOpti
   /** @internal */
   constructor(options: ResolvedFileSessionOptions, files: SessionFiles) {
     const repair = new FileSessionRepair(files, options);
-    super(new FileSessions(options, files, repair));
+    super(new FileSessions(options, files));
     this.#mirrored = files.mirrored;
     this.#repair = repair;
     repair.differed = (event) => void this.publish('copies-differed', event);

@@ -6,10 +6,10 @@ import { publish } from '../diagnostics/channels.js';
 import type { MirroredMounts } from '../files/mirrored-mounts.js';
 import type { MissedWrite } from '../files/missed-writes.js';
 import { SessionDocument } from '../php/session-document.js';
+import { commonDate } from './copy-date.js';
 import type { FileCopy } from './file-copy.js';
 import { sessionFileName } from './file-save-path.js';
 import type { ResolvedFileSessionOptions } from './file-session-options.js';
-import type { FileSessionRepair } from './file-session-repair.js';
 import type { CopiesWritten, LockedCopies } from './locked-copies.js';
 import { changedParts } from './reconcile-copies.js';
 import { decodeRetiredNote, type RetiredNote } from './retired-note.js';
@@ -27,16 +27,14 @@ export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
   readonly options: ResolvedFileSessionOptions;
   readonly #files: SessionFiles;
   readonly #mirrored: MirroredMounts;
-  readonly #repair: FileSessionRepair;
   readonly #held = new WeakMap<HeldSessionLock, HeldCopies>();
   #host: KeeperHost = { tell: () => undefined, endOf: () => undefined };
 
-  /** @param repair dates files, and finds copies that lag behind by their dates */
-  constructor(options: ResolvedFileSessionOptions, files: SessionFiles, repair: FileSessionRepair) {
+  /** Keeps sessions in `files`. */
+  constructor(options: ResolvedFileSessionOptions, files: SessionFiles) {
     this.options = options;
     this.#files = files;
     this.#mirrored = files.mirrored;
-    this.#repair = repair;
   }
 
   /** {@inheritDoc SessionKeeper.serve} */
@@ -83,10 +81,10 @@ export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
   /** {@inheritDoc SessionKeeper.touch} */
   async touch(id: string, endsAt: number | undefined, deadline: Deadline): Promise<void> {
     // A session ends when its file is older than it may live.
-    const lastUse = endsAt === undefined ? new Date() : new Date(endsAt - this.options.lifetimeMs);
+    const lastUse = endsAt === undefined ? commonDate(Date.now()) : endsAt - this.options.lifetimeMs;
     const { reached, missed } = await deadline.race(
       'Touching the session',
-      this.#repair.touch(this.#nameOf(id), lastUse),
+      this.#files.touch(this.#nameOf(id), lastUse),
     );
     for (const [mount, error] of missed) this.#tellMissed('touch', mount.path, error);
     if (reached.length === 0) throw this.#mirrored.allDown('No mount could be touched', missed);

@@ -9,6 +9,7 @@ import type { Mount } from '../files/mount.js';
 import { unlessMissing } from '../files/mount-health.js';
 import { reopened } from '../files/when-stale.js';
 import { writeInPlace } from '../files/write-in-place.js';
+import { commonDate, copiedDate } from './copy-date.js';
 import { type FileCopy, NO_COPY, readCopy, versionOf } from './file-copy.js';
 import { isBehind } from './reconcile-copies.js';
 
@@ -132,7 +133,9 @@ export class LockedCopies {
    */
   write(bytes: Buffer, before: FileCopy, parts?: () => MissedWrite['parts']): Promise<CopiesWritten> {
     const at = Date.now();
-    return this.#change({ kind: 'write', at, parts }, before, bytes, (one) => this.#writeOne(one, bytes, at));
+    return this.#change({ kind: 'write', at, parts }, before, bytes, (one) =>
+      this.#writeOne(one, bytes, commonDate(at)),
+    );
   }
 
   /** Removes every copy. Arguments and errors: as {@link LockedCopies.write}. */
@@ -144,13 +147,21 @@ export class LockedCopies {
     );
   }
 
-  /** Brings one mount's copy to `copy`, whatever the others hold. */
+  /**
+   * Brings one mount's copy to `copy`, whatever the others hold. Where `copy` was written just now, the date stays a little
+   * behind: whoever wrote it may write as much once more with the same date, and this one has to be looked at then.
+   */
   async bring(mount: Mount, copy: FileCopy): Promise<void> {
     const one = this.#open.find((open) => open.mount === mount);
     if (one === undefined) throw this.#failures.get(mount) ?? this.#down();
     try {
-      if (copy.bytes !== null) await this.#writeOne(one, copy.bytes, copy.modifiedMs);
-      else if (one.file !== undefined) {
+      if (copy.bytes !== null) {
+        const date = copiedDate(copy.modifiedMs, Date.now());
+        const { file } = one;
+        if (file === undefined || one.copy.version !== copy.version)
+          await this.#writeOne(one, copy.bytes, date);
+        else await mount.run('Dating', () => setDate(file, date));
+      } else if (one.file !== undefined) {
         const { path } = one.file;
         await mount.run('Removing', () => unlessMissing(unlink(path)));
       }
@@ -256,8 +267,7 @@ export class LockedCopies {
     try {
       await mount.run('Writing', async () => {
         await writeInPlace(file.handle, bytes, one.copy.bytes ?? Buffer.alloc(0));
-        // In seconds; a `Date` would cut off what is finer than a millisecond.
-        await file.handle.utimes(at / 1000, at / 1000);
+        await setDate(file, at);
         if (mount.writesBehind) await file.handle.datasync();
       });
     } catch (error) {
@@ -310,6 +320,11 @@ export class LockedCopies {
   #down(): Error {
     return this.#options.mirrored.allDown('No mount that holds the session can be reached', this.#failures);
   }
+}
+
+/** Dates a file; in seconds, because a `Date` would cut off what is finer than a millisecond. */
+function setDate({ handle }: LockedFile, at: number): Promise<void> {
+  return handle.utimes(at / 1000, at / 1000);
 }
 
 function noted(mount: Mount, error: Error): Error {

@@ -12,6 +12,7 @@ import { sessionFileName } from './file-save-path.js';
 import { LockedCopies } from './locked-copies.js';
 import { isBehind } from './reconcile-copies.js';
 import type { HeldSessionLock } from './session.js';
+import { type CopiesTouched, touchCopies } from './touch-copies.js';
 
 /** What {@link SessionFiles} is made of. */
 export interface SessionFilesOptions {
@@ -147,6 +148,11 @@ export class SessionFiles {
       );
       held.catch(reject);
     });
+  }
+
+  /** Renews the date of a session's copies; see {@link touchCopies}. Never rejects. */
+  touch(name: string, at: number): Promise<CopiesTouched> {
+    return touchCopies(this.mirrored, this.#options.flock, name, at);
   }
 
   /** Releases everything that is held. Never rejects. */
