@@ -1,5 +1,5 @@
 /** What is done with a copy whose mount missed a write: a pure choice between two copies. */
-import { type CopyVersion, isSuperseded, type MissedWrite } from './missed-writes.js';
+import { type CopyVersion, isSuperseded, isUnknown, type MissedWrite } from './missed-writes.js';
 
 /** What is done with a mount that missed a write. */
 export type RepairDecision =
@@ -25,9 +25,11 @@ export function decideRepair(
   removalStands: boolean,
 ): RepairDecision {
   // Two versions may be told alike and be different all the same, a release of the same size and date as the one before, say.
-  const isUntold = own.version !== null && own.version === missed.superseded;
+  const behind = isSuperseded(own, missed);
+  const isUntold =
+    own.version !== null && (own.version === missed.superseded || (behind && isUnknown(missed)));
   if (own.version === others.version && !isUntold) return 'equal';
-  if (isSuperseded(own, missed)) return 'take-theirs';
+  if (behind) return 'take-theirs';
   if (own.version === null) return removalStands ? 'give-own' : 'take-theirs';
   return own.changedMs > missed.at ? 'give-own' : 'overrule';
 }

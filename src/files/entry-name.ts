@@ -2,6 +2,7 @@
 import { lstat, realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { isWellFormed } from '../common/well-formed.js';
 import type { Mount } from './mount.js';
 import { isMissing } from './mount-health.js';
 import { OWN_FOLDER } from './mount-mark.js';
@@ -61,10 +62,6 @@ export async function assertInside(mount: Mount, name: string): Promise<void> {
       throw refused(name, 'a symbolic link on the way leads out of the mount');
     return;
   }
-}
-
-function isWellFormed(text: string): boolean {
-  return Buffer.from(text).toString() === text;
 }
 
 function refused(name: unknown, why: string): StormlampError {

@@ -10,7 +10,7 @@ import { isSuperseded, listMissedNames } from './missed-writes.js';
 import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
 import { withNameLocked } from './name-lock.js';
-import { isUnfinished } from './replace-file.js';
+import { isUnfinished, LEFTOVER_MS } from './replace-file.js';
 import type { SharedFilesParts } from './shared-change.js';
 import { checksumOf, copyShared, lookAt, NO_SHARED_COPY, type SharedCopy } from './shared-copy.js';
 import { deletedAt, listDeleted } from './tombstones.js';
@@ -63,8 +63,6 @@ export interface WalkSettings {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Age at which a file that never got its name is a leftover of a process that died. */
-const LEFTOVER_MS = 86_400_000;
 /** Files that are looked at or mended at a time: enough to keep the threads of every mount busy. */
 const IN_FLIGHT = 8;
 

@@ -14,7 +14,16 @@ import { fileThreads } from './file-threads.js';
 import { identifyMounts } from './identify-mounts.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { writeMark } from './mark-mount.js';
-import { findMissed, forgetMissed, listMissed, type MissedWrite, rememberMissed } from './missed-writes.js';
+import {
+  type DamagedRecord,
+  findMissed,
+  forgetMissed,
+  isUnknown,
+  listMissed,
+  type MissedWrite,
+  mendRecords,
+  rememberMissed,
+} from './missed-writes.js';
 import { Mount, type MountChange } from './mount.js';
 import type { MountHealth } from './mount-health.js';
 
@@ -45,6 +54,8 @@ export type RepairOutcome =
 export interface MountRepairer {
   /** Brings a file of `mount` up to date. */
   repair(mount: Mount, missed: MissedWrite): Promise<RepairOutcome>;
+  /** The names of all files on the mounts that answer, some of them more than once. */
+  names(): AsyncIterable<string>;
 }
 
 /** Events of mounts that mirror each other. */
@@ -75,6 +86,8 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
   #repairer: MountRepairer | undefined;
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | undefined;
+  /** Damaged records whose file was looked for among all files, once, because that takes long. */
+  readonly #lookedFor = new Set<string>();
   #closed = false;
 
   private constructor(options: MirroredMountsOptions) {
@@ -140,15 +153,17 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
    * not the same as no note.
    */
   async missedBy(misser: Mount, name: string): Promise<MissedWrite | undefined> {
+    let unknown: MissedWrite | undefined;
     for (const holder of this.readable()) {
       if (holder === misser) continue;
       const missed = await findMissed(holder, misser, name).catch((error: unknown) => {
         if (holder.readable) throw error;
         return undefined;
       });
-      if (missed !== undefined) return missed;
+      if (missed !== undefined && !isUnknown(missed)) return missed;
+      unknown ??= missed;
     }
-    return undefined;
+    return unknown;
   }
 
   /**
@@ -261,11 +276,14 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     for (const holder of this.readable()) {
       if (holder === mount || this.#closed) continue;
       try {
+        const damaged: DamagedRecord[] = [];
         for await (const missed of listMissed(holder, mount)) {
           if (this.#closed || mount.health.phase !== 'healthy') break;
-          const outcome = (await this.#repairer?.repair(mount, missed)) ?? 'postponed';
-          counts[outcome === 'postponed' ? 'postponed' : 'repaired'] += 1;
+          if ('hash' in missed) damaged.push(missed);
+          else await this.#repairOne(mount, missed, counts);
         }
+        for (const missed of await this.#mend(holder, mount, damaged))
+          await this.#repairOne(mount, missed, counts);
       } catch (error) {
         const failure = error instanceof Error ? error : new Error(describeError(error));
         this.publish('repair-failed', { mount: mount.path, error: failure });
@@ -273,6 +291,28 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     }
     if (counts.repaired + counts.postponed > 0)
       this.publish('mount-repaired', { mount: mount.path, ...counts });
+  }
+
+  async #repairOne(
+    mount: Mount,
+    missed: MissedWrite,
+    counts: { repaired: number; postponed: number },
+  ): Promise<void> {
+    if (this.#closed || mount.health.phase !== 'healthy') return;
+    const outcome = (await this.#repairer?.repair(mount, missed)) ?? 'postponed';
+    counts[outcome === 'postponed' ? 'postponed' : 'repaired'] += 1;
+  }
+
+  async #mend(
+    holder: Mount,
+    misser: Mount,
+    damaged: readonly DamagedRecord[],
+  ): Promise<readonly MissedWrite[]> {
+    const keyOf = ({ hash }: DamagedRecord): string => `${holder.path} ${misser.path} ${hash}`;
+    const fresh = damaged.filter((record) => !this.#lookedFor.has(keyOf(record)));
+    if (fresh.length === 0 || this.#repairer === undefined) return [];
+    for (const record of fresh) this.#lookedFor.add(keyOf(record));
+    return mendRecords(holder, misser, fresh, this.#repairer.names());
   }
 }
 

@@ -5,16 +5,18 @@
  * version that was superseded: the bytes that the mount that missed the write presumably still has. A copy of that
  * version is stale and answers nobody; a copy of any other version was written since by somebody who knew nothing of
  * us (PHP), and is not overruled.
+ *
+ * A record that cannot be read still says that a write was missed, by its name and its date: then any copy that was there
+ * until that date may be stale, and answers nobody.
  */
 import { createHash } from 'node:crypto';
 import { open, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { listFolder } from './list-folder.js';
 import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
 import { OWN_FOLDER } from './mount-mark.js';
 import { explainRefusal, writeOwnFile } from './own-files.js';
-import { isUnfinished } from './replace-file.js';
 import { reopened } from './when-stale.js';
 
 /** A write that a mount did not get. */
@@ -34,6 +36,14 @@ export interface MissedWrite {
   readonly parts?: Readonly<Record<string, string | null>> | undefined;
   /** What calls that did not come back may still make of the copy: that is nobody's later write. */
   readonly late?: readonly LateChange[] | undefined;
+}
+
+/** A record that cannot be read: which file it is about, nobody can tell by it alone. */
+export interface DamagedRecord {
+  /** The hash of the file's name. */
+  readonly hash: string;
+  /** When the record was written, in milliseconds since 1970. */
+  readonly at: number;
 }
 
 /** What becomes of a copy when a call comes back that hangs. */
@@ -57,8 +67,22 @@ export interface CopyVersion {
   readonly changedMs: number;
 }
 
+/** In the place of the version that was superseded: it is not known. */
+const UNKNOWN = 'unknown';
+
+/** A missed write of which nothing is known but the file and that it was not later than `at`. */
+export function unknownWrite(name: string, at: number): MissedWrite {
+  return { name, kind: 'write', superseded: UNKNOWN, at };
+}
+
+/** Whether nothing is known of a missed write but its file. */
+export function isUnknown({ superseded }: MissedWrite): boolean {
+  return superseded === UNKNOWN;
+}
+
 /** Whether a copy is what a missed write superseded, so that it must answer nobody. */
 export function isSuperseded(copy: CopyVersion, missed: MissedWrite): boolean {
+  if (isUnknown(missed)) return copy.changedMs <= missed.at;
   if (copy.version === missed.superseded) return true;
   if (missed.late?.some(({ version }) => version === copy.version)) return true;
   // Whoever deletes a file means all that was in it until then, seen or not.
@@ -104,7 +128,8 @@ export async function findMissed(
 ): Promise<MissedWrite | undefined> {
   const path = pathOf(holder, misser, name);
   try {
-    return await reopened(() => holder.run('Looking for a missed write', () => readMissed(path)));
+    const found = await reopened(() => holder.run('Looking for a missed write', () => readMissed(path)));
+    return found !== undefined && 'hash' in found ? unknownWrite(name, found.at) : found;
   } catch (error) {
     throw await explainRefusal(holder, path, error);
   }
@@ -116,12 +141,12 @@ export async function forgetMissed(holder: Mount, misser: Mount, name: string): 
 }
 
 /** Everything that `misser` missed, as `holder` remembers it. Errors: as `Mount.run`. */
-export async function* listMissed(holder: Mount, misser: Mount): AsyncGenerator<MissedWrite> {
+export async function* listMissed(holder: Mount, misser: Mount): AsyncGenerator<MissedWrite | DamagedRecord> {
   const folder = folderOf(holder, misser);
   const names: string[] = [];
   for await (const piece of listFolder(holder, folder)) names.push(...piece.map((entry) => entry.name));
   for (const name of names) {
-    if (isUnfinished(name)) continue;
+    if (!/^[0-9a-f]{64}$/.test(name)) continue;
     const missed = await holder.run('Reading a missed write', () => readMissed(join(folder, name)));
     if (missed !== undefined) yield missed;
   }
@@ -133,6 +158,33 @@ export async function listMissedNames(holder: Mount, misser: Mount): Promise<(na
   for await (const piece of listFolder(holder, folderOf(holder, misser)))
     for (const entry of piece) names.add(entry.name);
   return (name) => names.has(hashOf(name));
+}
+
+/**
+ * Makes damaged records sound again, as far as one of `names` is the file's; they say from now on that a write was missed, and
+ * nothing more. Errors: as `Mount.run`, of `names`.
+ *
+ * @returns what the records that were mended say
+ */
+export async function mendRecords(
+  holder: Mount,
+  misser: Mount,
+  damaged: readonly DamagedRecord[],
+  names: AsyncIterable<string>,
+): Promise<readonly MissedWrite[]> {
+  const left = new Map(damaged.map((record) => [record.hash, record]));
+  const mended: MissedWrite[] = [];
+  for await (const name of names) {
+    const hash = hashOf(name);
+    const record = left.get(hash);
+    if (record === undefined) continue;
+    left.delete(hash);
+    const missed = unknownWrite(name, record.at);
+    await rememberMissed(holder, misser, missed);
+    mended.push(missed);
+    if (left.size === 0) break;
+  }
+  return mended;
 }
 
 /** What the text of such a file says, undefined when it is not one. */
@@ -183,12 +235,15 @@ function textOf(record: MissedWrite): string {
   });
 }
 
-async function readMissed(path: string): Promise<MissedWrite | undefined> {
+async function readMissed(path: string): Promise<MissedWrite | DamagedRecord | undefined> {
   const file = await unlessMissing(open(path, 'r'));
   if (file === undefined) return undefined;
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
-    return parseMissed(buffer.toString('utf8', 0, bytesRead));
+    const missed = parseMissed(buffer.toString('utf8', 0, bytesRead));
+    const hash = basename(path);
+    if (missed !== undefined && hashOf(missed.name) === hash) return missed;
+    return { hash, at: (await file.stat()).mtimeMs };
   } finally {
     await file.close();
   }

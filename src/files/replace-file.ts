@@ -18,6 +18,9 @@ export function isUnfinished(path: string): boolean {
   return basename(path).startsWith(UNFINISHED);
 }
 
+/** Age, in milliseconds, at which a file that never got its name is a leftover of a process that died. */
+export const LEFTOVER_MS = 86_400_000;
+
 /** What becomes of a new file. */
 export interface NewFile {
   /** Permission bits. Default 0600. */

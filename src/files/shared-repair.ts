@@ -2,11 +2,12 @@
 
 import { randomUUID } from 'node:crypto';
 import { rename, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Deadline } from '../common/deadline.js';
 import { isStormlampError } from '../common/stormlamp-error.js';
 import { decideRepair } from './decide-repair.js';
-import { checkEntryName } from './entry-name.js';
+import { checkEntryName, isOwnName } from './entry-name.js';
+import { listFolder } from './list-folder.js';
 import type { MountRepairer, RepairOutcome } from './mirrored-mounts.js';
 import type { MissedWrite } from './missed-writes.js';
 import type { Mount } from './mount.js';
@@ -59,6 +60,11 @@ export class SharedRepair implements MountRepairer {
     }
   }
 
+  /** The names of the files of every mount that answers, but for folders that may not be read. */
+  async *names(): AsyncGenerator<string> {
+    for (const mount of this.#parts.mirrored.readable()) yield* filesBelow(mount, '');
+  }
+
   async #mend(
     own: PlacedCopy,
     others: PlacedCopy,
@@ -106,4 +112,22 @@ export class SharedRepair implements MountRepairer {
     );
     this.#differed({ name, mount: mount.path, kept: 'the others', aside });
   }
+}
+
+async function* filesBelow(mount: Mount, folder: string): AsyncGenerator<string> {
+  const deeper: string[] = [];
+  try {
+    for await (const piece of listFolder(mount, mount.at(folder))) {
+      for (const entry of piece) {
+        if (isOwnName(entry.name)) continue;
+        if (entry.isFile()) yield join(folder, entry.name);
+        else if (entry.isDirectory()) deeper.push(join(folder, entry.name));
+      }
+    }
+  } catch (error) {
+    // `lost+found`, or a folder that became a file meanwhile.
+    if (mount.readable) return;
+    throw error;
+  }
+  for (const name of deeper) yield* filesBelow(mount, name);
 }

@@ -8,7 +8,7 @@ import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
 import { OWN_FOLDER } from './mount-mark.js';
 import { inOwnFolder, writeOwnFile } from './own-files.js';
-import { unfinishedPath } from './replace-file.js';
+import { isUnfinished, LEFTOVER_MS, unfinishedPath } from './replace-file.js';
 
 const CLOCK_TICK_MS = 10;
 /** A file from the future is not waited for. */
@@ -61,10 +61,7 @@ export async function unbury(mount: Mount, name: string): Promise<void> {
 
 /** When a file was deleted, as far as a mount knows. Errors: as `Mount.run`. */
 export function deletedAt(mount: Mount, name: string): Promise<number | undefined> {
-  return mount.run('Looking for a deletion', async () => {
-    const text = await unlessMissing(readFile(pathOf(mount, name), 'utf8'));
-    return text === undefined ? undefined : parseTombstone(text)?.at;
-  });
+  return mount.run('Looking for a deletion', () => readTime(pathOf(mount, name)));
 }
 
 /** The deletions that a mount remembers: whether `name` is among them. Errors: as `Mount.run`. */
@@ -75,7 +72,7 @@ export async function listDeleted(mount: Mount): Promise<(name: string) => boole
   return (name) => names.has(hashOf(name));
 }
 
-/** Forgets deletions before `before`; how many. */
+/** Forgets deletions before `before`, and what processes that died left unfinished among them; how many. */
 export async function sweepTombstones(mount: Mount, before: number): Promise<number> {
   let swept = 0;
   for await (const piece of listFolder(mount, folderOf(mount))) {
@@ -87,12 +84,20 @@ export async function sweepTombstones(mount: Mount, before: number): Promise<num
 function sweepTombstone(mount: Mount, name: string, before: number): Promise<boolean> {
   return mount.run('Forgetting an old deletion', async () => {
     const path = join(folderOf(mount), name);
-    const text = await unlessMissing(readFile(path, 'utf8'));
-    const tombstone = text === undefined ? undefined : parseTombstone(text);
-    if (tombstone !== undefined && tombstone.at >= before) return false;
+    // What another process is writing at this moment is not old, however short deletions are remembered.
+    const until = isUnfinished(name) ? Date.now() - LEFTOVER_MS : before;
+    const at = await readTime(path);
+    if (at === undefined || at >= until) return false;
     await unlessMissing(unlink(path));
     return true;
   });
+}
+
+/** When the deletion happened that a file tells of; where that cannot be read, when it was written. */
+async function readTime(path: string): Promise<number | undefined> {
+  const text = await unlessMissing(readFile(path, 'utf8'));
+  if (text === undefined) return undefined;
+  return parseTombstone(text)?.at ?? (await unlessMissing(lstat(path)))?.mtimeMs;
 }
 
 /** What a tombstone's text says, undefined when it is none. */

@@ -9,7 +9,12 @@ import { unlessMissing } from '../files/mount-health.js';
 import { OWN_FOLDER } from '../files/mount-mark.js';
 import { explainRefusal, writeOwnFile } from '../files/own-files.js';
 import { reopened } from '../files/when-stale.js';
-import { encodeRetiredNote, MAX_RETIRED_NOTE_BYTES, type RetiredNote } from './retired-note.js';
+import {
+  decodeRetiredNote,
+  encodeRetiredNote,
+  MAX_RETIRED_NOTE_BYTES,
+  type RetiredNote,
+} from './retired-note.js';
 
 /** Writes a note about the session file `name` on every mount. @throws StormlampError `ERR_STORE_DOWN` when none took it. */
 export async function writeRetiredNote(
@@ -54,17 +59,26 @@ export async function findRetiredNote(mirrored: MirroredMounts, name: string): P
       }
     }),
   );
-  return notes.find((note) => note !== undefined);
+  return (notes.find((note) => note?.sound) ?? notes.find((note) => note !== undefined))?.bytes;
 }
 
-function readNote(mount: Mount, path: string): Promise<Buffer | undefined> {
+interface FoundNote {
+  readonly bytes: Buffer;
+  readonly sound: boolean;
+}
+
+function readNote(mount: Mount, path: string): Promise<FoundNote | undefined> {
   return mount.run('Looking whether the session was replaced', async () => {
     const file = await unlessMissing(open(path, 'r'));
     if (file === undefined) return undefined;
     try {
       const length = MAX_RETIRED_NOTE_BYTES + 1;
       const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
-      return buffer.subarray(0, bytesRead);
+      const bytes = buffer.subarray(0, bytesRead);
+      if (decodeRetiredNote(bytes) !== undefined) return { bytes, sound: true };
+      // It was replaced, by whom is not known any more: then its moment has passed.
+      const { mtimeMs } = await file.stat();
+      return { bytes: encodeRetiredNote({ successor: '', endsAt: mtimeMs }), sound: false };
     } finally {
       await file.close();
     }
