@@ -3,6 +3,7 @@ import { OrderedMap, type PhpKey } from '../php/ordered-map.js';
 import { PhpFloat } from '../php/php-float.js';
 import { PhpCustomObject, PhpEnum, PhpObject } from '../php/php-object.js';
 import { PhpReference } from '../php/php-reference.js';
+import { serialize } from '../php/serialize.js';
 import { checkVariableName } from '../php/session-handler.js';
 import { type Session, setVariable } from '../session/session.js';
 import { JsonWeight } from './json-weight.js';
@@ -43,7 +44,7 @@ export class JsonVariables {
 
   /**
    * Takes over what an application made of the variables. One whose JSON is the same as before keeps its value, and with
-   * it its bytes; one that was never shown stays. A variable whose name PHP's format cannot hold is passed over.
+   * it its bytes; one that was never shown stays. A variable whose name, or text, PHP's format cannot hold is passed over.
    *
    * @returns why the first of those cannot be stored, undefined when there is none
    */
@@ -62,15 +63,17 @@ export class JsonVariables {
       const json = JSON.stringify(value);
       if (before !== undefined && json === before.json) continue;
       const plain = toPlain(value, before?.original);
-      if (plain === undefined) delete data[name];
-      else {
-        try {
+      try {
+        if (plain === undefined) delete data[name];
+        else {
           checkVariableName(name, this.#session.base.handler);
-        } catch (error) {
-          refused ??= error;
-          continue;
+          // Seldom: half of a surrogate pair stands in JSON as an escape of its own.
+          if (json?.includes('\\ud') === true) serialize({ [name]: plain });
+          setVariable(data, name, plain);
         }
-        setVariable(data, name, plain);
+      } catch (error) {
+        refused ??= error;
+        continue;
       }
       this.#shown.set(name, { json, original: plain });
     }

@@ -1,4 +1,5 @@
 /** A growing buffer to write into. */
+import { isWellFormed } from '../common/well-formed.js';
 import { overLimit } from './php-limits.js';
 
 const FIRST_SIZE = 16 * 1024;
@@ -114,15 +115,16 @@ export class ByteSink {
     this.#at += 2;
   }
 
-  /** Appends `s:<length>:"<text>";`. */
-  string(text: string): void {
+  /** Appends `s:<length>:"<text>";`; false, with nothing appended, where the text is not Unicode. */
+  string(text: string): boolean {
     const { length } = text;
-    if (length > SHORT_STRING || !this.#shortString(text, length)) {
-      const size = Buffer.byteLength(text, 'utf8');
-      this.ascii(`s:${size}:"`);
-      this.utf8(text, size);
-      this.ascii('";');
-    }
+    if (length <= SHORT_STRING && this.#shortString(text, length)) return true;
+    const size = Buffer.byteLength(text, 'utf8');
+    if (size !== length && !isWellFormed(text)) return false;
+    this.ascii(`s:${size}:"`);
+    this.utf8(text, size);
+    this.ascii('";');
+    return true;
   }
 
   /** Makes room for `size` more bytes. */

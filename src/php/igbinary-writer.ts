@@ -1,5 +1,6 @@
 /** Writes values in the format of PHP's igbinary extension, as PHP does with `igbinary.compact_strings` on. */
 import { isUtf8 } from 'node:buffer';
+import { isWellFormed } from '../common/well-formed.js';
 import { IGBINARY_VERSION, IgbinaryTag as Tag } from './igbinary-format.js';
 import { fitsInt64, integerOfKey } from './integer-key.js';
 import { OrderedMap, type PhpKey } from './ordered-map.js';
@@ -13,10 +14,12 @@ import {
   type ArrayFrame,
   arrayFrame,
   countOf,
+  HALF_A_PAIR,
   isPlain,
   mapFrame,
   noCounterpart,
   recordFrame,
+  textBytes,
   type WriterFrame,
 } from './writer-frame.js';
 
@@ -183,7 +186,7 @@ export class IgbinaryWriter {
   #phpObject(value: PhpObject | PhpCustomObject | PhpEnum): void {
     const { className } = value;
     // Any name: PHP, too, takes one here that its classes cannot have.
-    const name = typeof className === 'string' ? Buffer.from(className, 'utf8') : className;
+    const name = typeof className === 'string' ? textBytes(className, this.#stack) : className;
     this.#interned(name, Tag.OBJECT8, Tag.OBJECT_ID8);
     if (value instanceof PhpObject) {
       this.#sized(Tag.ARRAY8, value.properties.size);
@@ -245,9 +248,10 @@ export class IgbinaryWriter {
       this.#sized(Tag.STRING_ID8, known);
       return;
     }
+    const length = Buffer.byteLength(value, 'utf8');
+    if (length !== value.length && !isWellFormed(value)) throw noCounterpart(HALF_A_PAIR, this.#stack);
     this.#strings.set(value, this.#stringCount);
     this.#stringCount += 1;
-    const length = Buffer.byteLength(value, 'utf8');
     this.#sized(Tag.STRING8, length);
     this.#room(length);
     this.#at += this.#buffer.write(value, this.#at, 'utf8');

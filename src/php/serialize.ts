@@ -7,10 +7,10 @@ import { ValueWriter } from './value-writer.js';
  *
  * Integral numbers within 2^53 become ints, all other numbers floats; use {@link PhpFloat} for `100.0`. Arrays, plain
  * objects and {@link PhpArray} become arrays, keys of decimal text become integer keys as in PHP. `undefined` is left
- * out of objects and is null elsewhere. Text is written as UTF-8 (a lone surrogate becomes U+FFFD, as everywhere in
- * Node), a Buffer as it is.
+ * out of objects and is null elsewhere. Text is written as UTF-8, a Buffer as it is.
  *
- * @throws StormlampError `ERR_PHP_VALUE` for what PHP does not have (functions, dates, maps, integers beyond 64 bits),
+ * @throws StormlampError `ERR_PHP_VALUE` for what PHP does not have (functions, dates, maps, integers beyond 64 bits, text with
+ * half of a surrogate pair, which Node would turn into U+FFFD),
  * `ERR_PHP_LIMIT` for what exceeds `limits`, cyclic arrays included.
  */
 export function serialize(value: unknown, limits?: PhpLimits): Buffer {

@@ -1,6 +1,7 @@
 /** The formats in which PHP keeps `$_SESSION`, and what each demands of a variable's name. */
 import { readChoice } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { isWellFormed } from '../common/well-formed.js';
 import { integerOfKey } from './integer-key.js';
 import type { PhpKey } from './ordered-map.js';
 
@@ -70,12 +71,19 @@ export function refuseIntegerName(name: PhpKey, handler: SessionHandler): void {
  * @throws StormlampError `ERR_PHP_VALUE` for a name with which PHP would lose the variable, or the whole session.
  */
 export function checkVariableName(name: string, handler: SessionHandler): void {
-  if (handler === 'igbinary') refuseIntegerName(name, handler);
-  else variableHead(name, handler);
+  if (handler !== 'igbinary') {
+    variableHead(name, handler);
+    return;
+  }
+  refuseIntegerName(name, handler);
+  toBytes(name);
 }
 
 function toBytes(name: PhpKey): Buffer {
-  return typeof name === 'object' ? name : Buffer.from(String(name), 'utf8');
+  if (typeof name === 'object') return name;
+  const text = String(name);
+  if (!isWellFormed(text)) throw unusable(name, 'it holds half of a surrogate pair, which is no text in PHP');
+  return Buffer.from(text, 'utf8');
 }
 
 function unusable(name: PhpKey, why: string): StormlampError {

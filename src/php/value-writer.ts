@@ -16,10 +16,12 @@ import {
   arrayFrame,
   classNameBytes,
   countOf,
+  HALF_A_PAIR,
   isPlain,
   mapFrame,
   noCounterpart,
   recordFrame,
+  textBytes,
   type WriterFrame,
 } from './writer-frame.js';
 
@@ -147,7 +149,7 @@ export class ValueWriter {
     switch (typeof value) {
       case 'string':
         this.#slot();
-        this.#sink.string(value);
+        this.#string(value);
         return;
       case 'number':
         this.#slot();
@@ -241,7 +243,7 @@ export class ValueWriter {
       this.#customObject(value);
     } else {
       const className = classNameBytes(value.className, this.#stack);
-      const name = Buffer.concat([className, Buffer.from(`:${value.caseName}`)]);
+      const name = Buffer.concat([className, textBytes(`:${value.caseName}`, this.#stack)]);
       this.#sink.ascii(`E:${name.length}:"`);
       this.writeBytes(name);
       this.#sink.ascii('";');
@@ -284,13 +286,17 @@ export class ValueWriter {
 
   #arrayKey(key: string): void {
     if (key.charCodeAt(0) <= 57 && integerOfKey(key) !== undefined) this.#sink.ascii(`i:${key};`);
-    else this.#sink.string(key);
+    else this.#string(key);
   }
 
   #storedKey(key: PhpKey): void {
-    if (typeof key === 'string') this.#sink.string(key);
+    if (typeof key === 'string') this.#string(key);
     else if (typeof key === 'object') this.#bytes(key);
     else this.#sink.ascii(`i:${key};`);
+  }
+
+  #string(text: string): void {
+    if (!this.#sink.string(text)) throw noCounterpart(HALF_A_PAIR, this.#stack);
   }
 
   #bytes(value: Uint8Array): void {

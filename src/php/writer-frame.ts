@@ -1,5 +1,6 @@
 /** Containers that are being written, whatever the format: which elements they have and how far a writer is. */
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { isWellFormed } from '../common/well-formed.js';
 import type { OrderedMap, PhpKey } from './ordered-map.js';
 import type { PhpClassName } from './php-object.js';
 
@@ -79,9 +80,19 @@ export function isPlain(value: object): value is Readonly<Record<string, unknown
  * @throws StormlampError `ERR_PHP_VALUE` when PHP would not take it for one.
  */
 export function classNameBytes(className: PhpClassName, stack: readonly WriterFrame[]): Buffer {
-  const bytes = typeof className === 'string' ? Buffer.from(className, 'utf8') : className;
+  const bytes = typeof className === 'string' ? textBytes(className, stack) : className;
   if (/^[A-Za-z0-9_\x7f-\xff\\]+$/.test(bytes.toString('latin1')) && bytes[0] !== 92) return bytes;
   throw noCounterpart('an object whose class name is not one', stack);
+}
+
+/** What JavaScript's text can hold, and UTF-8 cannot. */
+export const HALF_A_PAIR: string =
+  'text with half of a surrogate pair (an emoji that was cut in two, say; `text.toWellFormed()` replaces it)';
+
+/** The bytes of text. @throws StormlampError `ERR_PHP_VALUE` for text that is not Unicode. */
+export function textBytes(text: string, stack: readonly WriterFrame[]): Buffer {
+  if (!isWellFormed(text)) throw noCounterpart(HALF_A_PAIR, stack);
+  return Buffer.from(text, 'utf8');
 }
 
 /** The error of a value that PHP does not have, with the path to it. */

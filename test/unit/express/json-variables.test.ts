@@ -122,11 +122,22 @@ test.each([
   ['php', '5'],
   ['igbinary', '5'],
   ['php_binary', 'x'.repeat(128)],
+  ['igbinary', 'a\ud83d'],
 ] as const)('a name that %s cannot hold is told, and takes nothing else with it', (handler, name) => {
   const variables = open('', handler);
   const refused = variables.take({ [name]: 1, cart: [1] });
   expect(refused).toMatchObject({ code: ErrorCode.PHP_VALUE });
   expect(variables.session.data).toEqual({ cart: [1] });
+});
+
+test('text with half of an emoji is told, stays what it was, and takes nothing else with it', () => {
+  const variables = open('title|s:3:"old";', 'php');
+  const refused = variables.take({ title: { text: 'lamp \ud83d' }, cart: ['\\ud83d', '\u{1f4a1}'] });
+  expect(refused).toMatchObject({
+    code: ErrorCode.PHP_VALUE,
+    message: expect.stringContaining('title.text'),
+  });
+  expect(variables.session.data).toEqual({ title: 'old', cart: ['\\ud83d', '\u{1f4a1}'] });
 });
 
 /** Numbers are what the session has, or what an application sees of them. */

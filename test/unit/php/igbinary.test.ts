@@ -128,7 +128,7 @@ describe('igbinary', () => {
   });
 
   test('refuses values that PHP does not have', () => {
-    for (const value of [() => 1, 2n ** 63n, new Date(0)]) {
+    for (const value of [() => 1, 2n ** 63n, new Date(0), 'lamp \ud83d', { '\udca1': 1 }]) {
       expect(() => serializeIgbinary([value])).toThrow(
         expect.objectContaining({ code: ErrorCode.PHP_VALUE }),
       );

@@ -289,6 +289,19 @@ describe('changes', () => {
     expect(() => view.changes()).toThrow(expect.objectContaining({ code: ErrorCode.PHP_VALUE }));
   });
 
+  test.each(['php', 'php_serialize', 'php_binary', 'igbinary'] as const)(
+    'cannot be had for half of a surrogate pair, which is told with the variable (%s)',
+    (handler) => {
+      const view = new SessionView(SessionDocument.decode('', handler));
+      view.data['title'] = { text: 'lamp \ud83d' };
+      expect(() => view.changes()).toThrow('The session variable `title`');
+      expect(() => view.changes()).toThrow('half of a surrogate pair');
+      const named = new SessionView(SessionDocument.decode('', handler));
+      named.data['a\ud83d'] = 1;
+      expect(() => named.document.encodeWith(named.changes())).toThrow('half of a surrogate pair');
+    },
+  );
+
   test('cannot be had for a cycle', () => {
     const view = new SessionView(document);
     const cycle: Record<string, unknown> = {};
