@@ -139,8 +139,10 @@ export class RequestSession {
   }
 
   /**
-   * Moves the variables to a new id: do this at every login. The old session keeps what it had, without what this request
-   * changed, and is removed a moment later (`regenerateGraceMs`, or `graceMs` here).
+   * Moves the variables to a new id: do this at every login and every change of rights. The old session keeps what it had, without
+   * what this request set, changed or deleted, and is removed a moment later (`regenerateGraceMs`, or `graceMs` here). So where
+   * this request took a right away by giving a variable another value (`role = 'user'`), give `graceMs: 0`: the old id would have
+   * the old one for that moment. What other requests save under the old id meanwhile goes with it (event `save-dropped`).
    *
    * @throws StormlampError `ERR_UNSUPPORTED` when the headers are already sent, since the browser could not learn the new id,
    * and for a session that was opened for reading only.

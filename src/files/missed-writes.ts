@@ -71,7 +71,7 @@ export interface CopyVersion {
 const UNKNOWN = 'unknown';
 
 /** A missed write of which nothing is known but the file and that it was not later than `at`. */
-export function unknownWrite(name: string, at: number): MissedWrite {
+function unknownWrite(name: string, at: number): MissedWrite {
   return { name, kind: 'write', superseded: UNKNOWN, at };
 }
 

@@ -120,10 +120,16 @@ export abstract class CommonSessionStore<
 
   async #save(session: Session, deadline: Deadline): Promise<SessionSaveResult> {
     const changes = session.pendingChanges();
-    const over = (this.#retired.endOf(session.id) ?? Number.POSITIVE_INFINITY) <= Date.now();
-    if (changes !== undefined && !over) return this.#keeper.save(session, changes, deadline);
-    await session.release();
-    return { outcome: over ? 'gone' : 'unchanged', copies: [] };
+    const endsAt = this.#retired.endOf(session.id) ?? Number.POSITIVE_INFINITY;
+    const over = endsAt <= Date.now();
+    if (changes === undefined || over) {
+      await session.release();
+      return { outcome: over ? 'gone' : 'unchanged', copies: [] };
+    }
+    const result = await this.#keeper.save(session, changes, deadline);
+    if (endsAt < Number.POSITIVE_INFINITY && result.outcome === 'saved')
+      this.#tell('save-dropped', { error: savedUnderOldId() });
+    return result;
   }
 
   /**
@@ -261,4 +267,11 @@ export abstract class CommonSessionStore<
   #assertOpen(): void {
     if (this.#closed) throw new StormlampError(ErrorCode.CLOSED, 'The session store is closed');
   }
+}
+
+function savedUnderOldId(): StormlampError {
+  return new StormlampError(
+    ErrorCode.SESSION_GONE,
+    'A request saved under an id that `regenerate()` had replaced: what it changed ends with that id, and the session with the new one does not get it',
+  );
 }

@@ -28,6 +28,9 @@ export interface SessionStoreEvents extends ResyncEvents {
   'breaker-changed': BreakerChange;
   /** A session that was changed could not be saved by the middleware. */
   'save-failed': { readonly error: Error };
-  /** What a request had changed was not saved by the middleware: the session was ended meanwhile, by a logout elsewhere say. */
+  /**
+   * What a request had changed was not saved by the middleware: the session was ended meanwhile, by a logout elsewhere say. Or it
+   * was saved under an id that `regenerate` had replaced, and ends with that id.
+   */
   'save-dropped': { readonly error: Error };
 }

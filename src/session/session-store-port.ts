@@ -15,7 +15,11 @@ export interface LoadOptions extends CallOptions {
 
 /** How a session gets a new id. */
 export interface RegenerateOptions extends CallOptions {
-  /** How long the old session stays, in milliseconds; 0 removes it at once. Default: the store's `regenerateGraceMs`. */
+  /**
+   * How long the old session stays as it was, in milliseconds, for requests that the browser sent before it learnt the new id; what
+   * those save goes with it. 0 removes it at once: use it where this request took a right away by giving a variable another value,
+   * which the old session would keep for that long. Default: the store's `regenerateGraceMs`.
+   */
   readonly graceMs?: number | undefined;
 }
 

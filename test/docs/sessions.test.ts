@@ -75,7 +75,7 @@ async function run(
 describe('php-sessions.md', () => {
   test('the php.ini of the page makes PHP and the middleware share a session', async () => {
     const blocks = docBlocks('php-sessions.md', 'js');
-    expect(blocks).toHaveLength(3);
+    expect(blocks).toHaveLength(4);
     const ini = Object.fromEntries(parsePhpIni(located(docBlocks('php-sessions.md', 'ini')[0] ?? '')));
     const { stdout } = await servers.php(
       "<?php session_start(); $_SESSION['cart'] = ['shade']; echo session_id();",
@@ -108,6 +108,12 @@ describe('php-sessions.md', () => {
     expect(await run(docBlocks('php-sessions.md', 'js')[2] ?? '')).toBe(
       'visits: theirs\n{"visits":2,"seen":true}',
     );
+  });
+
+  test('a new id at a login, and one that leaves nothing behind', async () => {
+    expect(
+      await run(docBlocks('php-sessions.md', 'js')[3] ?? '', ['/login', '/sudo/end'], { close: 'store' }),
+    ).toBe('/login 200 Hello\n/sudo/end 200 Done\nPHPSESSID');
   });
 });
 
