@@ -217,7 +217,7 @@ export type { FileSessionStore } from './session/file-session-store.js';
 export type { LaravelCipher } from './session/laravel-encrypter.js';
 export { type LaravelSession, laravelSession } from './session/laravel-session.js';
 export { type LaravelSessionsOptions, laravelSessions } from './session/laravel-sessions.js';
-export type { NodeChangeStep, SetNodesOptions } from './session/node-change.js';
+export type { NodeChangeState, NodeChangeStep, SetNodesOptions } from './session/node-change.js';
 export type { Session, SessionVariables } from './session/session.js';
 export type {
   ResolvedSessionCookie,
@@ -235,6 +235,7 @@ export type {
   SessionOptions,
 } from './session/session-options.js';
 export type { PlacedNode, SessionPlacementOptions } from './session/session-placement-options.js';
+export type { SessionPreflightCheck, SessionPreflightReport } from './session/session-preflight.js';
 export type { SessionStore } from './session/session-store.js';
 export type {
   LoadOptions,

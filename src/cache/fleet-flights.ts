@@ -20,7 +20,7 @@ export type FlightTurn<T> =
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 100;
 
-/** A flight that binds nobody: the node is down, or the others take too long. */
+/** A flight that binds nobody: the node is down. */
 const ALONE: Flight = Object.freeze({ stillOurs: async () => true, end: async () => undefined });
 
 /** The flights of one cache. */
@@ -54,7 +54,11 @@ export class FleetFlights {
         await flight.end();
         return { kind: 'made-elsewhere', value };
       }
-      if (performance.now() >= until) return { kind: 'ours', flight: ALONE };
+      if (performance.now() >= until) {
+        const beside = await this.#beside(name);
+        if (beside !== undefined) return { kind: 'ours', flight: beside };
+        continue;
+      }
       await pause(pauseMs);
       const value = await look();
       if (value !== undefined) return { kind: 'made-elsewhere', value };
@@ -71,6 +75,22 @@ export class FleetFlights {
   async revoke(name: string): Promise<void> {
     const { key, place } = this.#keys.flightOf(name);
     await this.#shared.on(place, undefined, (node, call) => node.delete(key, call));
+  }
+
+  // Whoever has it takes too long: what is made beside it is stored as long as nobody takes that right away.
+  async #beside(name: string): Promise<Flight | undefined> {
+    const { key, place } = this.#keys.flightOf(name);
+    const markThere = () => this.#shared.on(place, undefined, (node, options) => node.get(key, options));
+    const theirs = await markThere();
+    if (theirs === NODE_DOWN) return ALONE;
+    if (theirs === null) return undefined;
+    return {
+      stillOurs: async () => {
+        const found = await markThere();
+        return found !== NODE_DOWN && found?.value.equals(theirs.value) === true;
+      },
+      end: async () => undefined,
+    };
   }
 
   async #add(name: string): Promise<Flight | undefined> {

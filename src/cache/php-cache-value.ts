@@ -67,7 +67,7 @@ export function encodeCacheValue(value: unknown, format: CacheValueFormat): Stor
     case 'igbinary':
       return compressed(serializeIgbinary(value), Kind.IGBINARY, format);
     case 'json':
-      return compressed(Buffer.from(JSON.stringify(value) ?? 'null'), Kind.JSON, format);
+      return compressed(Buffer.from(jsonText(value)), Kind.JSON, format);
     default:
       return compressed(serialize(value), Kind.SERIALIZED, format);
   }
@@ -100,6 +100,35 @@ export function decodeCacheValue({ value, flags }: StoredCacheValue, maxBytes: n
     default:
       throw unsupported(`of kind ${flags & KIND_MASK} (msgpack?)`);
   }
+}
+
+// JSON leaves out or changes what it does not have; what would be stored as something else is refused.
+function jsonText(value: unknown): string {
+  const check = function (this: unknown, name: string, replaced: unknown): unknown {
+    const given = (this as Record<string, unknown>)[name];
+    const plain =
+      typeof given !== 'object' ||
+      given === null ||
+      Array.isArray(given) ||
+      [null, Object.prototype].includes(Object.getPrototypeOf(given) as object | null);
+    if (!plain || ['bigint', 'symbol', 'function'].includes(typeof given))
+      throw noJson(name, plain ? `a ${typeof given}` : 'an object of a class');
+    return replaced;
+  };
+  try {
+    return JSON.stringify(value, check) ?? 'null';
+  } catch (error) {
+    if (error instanceof StormlampError) throw error;
+    throw noJson('', 'a value that contains itself', error);
+  }
+}
+
+function noJson(name: string, what: string, cause?: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.PHP_VALUE,
+    `${name === '' ? 'A value' : `\`${name}\``} is ${what}, which JSON does not have; give plain data, or use the serializer 'php'`,
+    { cause },
+  );
 }
 
 function compressed(bytes: Buffer, kind: number, format: CacheValueFormat): StoredCacheValue {

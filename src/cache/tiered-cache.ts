@@ -15,8 +15,10 @@ import type { ResolvedCacheOptions } from './cache-options.js';
 import { CacheTags } from './cache-tags.js';
 import { type CacheChange, ChangeLog } from './change-log.js';
 import { FleetFlights, type Flight } from './fleet-flights.js';
+import { LocalFlights, settledWithin } from './local-flights.js';
 import { LocalLevel } from './local-level.js';
 import { decodeCacheValue, encodeCacheValue, type StoredCacheValue } from './php-cache-value.js';
+import { RecentFailures } from './recent-failures.js';
 import { readRefreshFlags, refreshFlags } from './refresh-mark.js';
 import { SharedLevel } from './shared-level.js';
 import { SharedValues } from './shared-values.js';
@@ -38,8 +40,9 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   readonly #tags: CacheTags;
   readonly #log: ChangeLog;
   readonly #fleet: FleetFlights;
-  readonly #flights = new Map<string, Promise<StoredCacheValue>>();
+  readonly #flights = new LocalFlights<StoredCacheValue>();
   readonly #refreshes = new Map<string, Promise<void>>();
+  readonly #failed = new RecentFailures();
   readonly #counts = {
     localHits: 0,
     sharedHits: 0,
@@ -117,7 +120,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     const generations = plan.tags.length === 0 ? {} : await this.#tags.generations(plan.tags, options);
     const stored = this.#encode(value, plan);
     const version = this.#log.version;
-    this.#local.delete(key);
+    this.#forget({ keys: [key], tags: [] });
     // Whoever makes the value at the moment must not put an older one over this.
     await this.#fleet.revoke(key);
     const done =
@@ -132,11 +135,11 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   /** Removes a value everywhere; one that is being made is not stored either. False when its node is down. Errors: as `get`. */
   async delete(key: string, options: CallOptions = {}): Promise<boolean> {
     this.#check(key, options);
-    this.#local.delete(key);
+    this.#forget({ keys: [key], tags: [] });
     // The maker first: it must not store after the value was removed.
     await this.#fleet.revoke(key);
     const done = await this.#values.remove(key, options);
-    this.#local.delete(key);
+    this.#forget({ keys: [key], tags: [] });
     await this.#log.tell({ keys: [key], tags: [] });
     return done;
   }
@@ -146,7 +149,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     this.#assertOpen();
     for (const tag of tags) this.#keys.tag(tag);
     const done = await Promise.all(tags.map((tag) => this.#tags.renew(tag, options)));
-    for (const tag of tags) this.#local.deleteTag(tag);
+    this.#forget({ keys: [], tags });
     await this.#log.tell({ keys: [], tags });
     return done.every((one) => one);
   }
@@ -157,7 +160,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     return { ...this.#counts, localEntries: size, localBytes: bytes, localEvicted: evicted };
   }
 
-  /** Waits for values that are being made, then closes the connections. Safe to call twice. */
+  /** Waits for values that are being made, up to `flightMs`, then closes the connections. Safe to call twice. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -169,7 +172,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#flights.values(), ...this.#refreshes.values()]);
+    await settledWithin(this.#options.flightMs, [...this.#flights.all(), ...this.#refreshes.values()]);
     await this.#log.close();
     await this.#shared.close();
     this.#local.clear();
@@ -194,11 +197,9 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
 
   /** The value from the shared level or from `make`; whoever asks meanwhile gets the same, and nobody's abort is another's. */
   #flight(key: string, make: Making, plan: Plan, options: CallOptions): Promise<StoredCacheValue> {
-    let flight = this.#flights.get(key);
-    if (flight === undefined) {
-      flight = this.#load(key, make, plan).finally(() => this.#flights.delete(key));
-      this.#flights.set(key, flight);
-    }
+    const flight = this.#flights.join(key, plan.tags, this.#options.flightMs, () =>
+      this.#load(key, make, plan),
+    );
     const { signal, timeoutMs } = options;
     return signal === undefined && timeoutMs === undefined
       ? flight
@@ -242,9 +243,12 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   }
 
   #refreshLater(key: string, make: Making, plan: Plan): void {
-    if (this.#refreshes.has(key) || this.#closing !== undefined) return;
+    if (this.#refreshes.has(key) || this.#closing !== undefined || this.#failed.isRecent(key)) return;
     const work = this.#refresh(key, make, plan)
-      .catch((error: unknown) => void this.publish('refresh-failed', { key, error }))
+      .catch((error: unknown) => {
+        this.#failed.add(key);
+        this.publish('refresh-failed', { key, error });
+      })
       .finally(() => this.#refreshes.delete(key));
     this.#refreshes.set(key, work);
   }
@@ -314,9 +318,18 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   }
 
   #forget(change: CacheChange | undefined): void {
-    if (change === undefined) this.#local.clear();
-    for (const key of change?.keys ?? []) this.#local.delete(key);
-    for (const tag of change?.tags ?? []) this.#local.deleteTag(tag);
+    if (change === undefined) {
+      this.#local.clear();
+      this.#flights.clear();
+    }
+    for (const key of change?.keys ?? []) {
+      this.#local.delete(key);
+      this.#flights.delete(key);
+    }
+    for (const tag of change?.tags ?? []) {
+      this.#local.deleteTag(tag);
+      this.#flights.deleteTag(tag);
+    }
   }
 
   #plan(options: CacheWrapOptions): Plan {

@@ -54,10 +54,12 @@ export async function findClusterConfig(
     if (variables.length === 0) throw nothingConfigured();
     return { options: fromEnvironment, source: variables.join(', ') };
   }
-  const options = {
-    ...fromEnvironment,
-    ...(await readConfigFile(file, given === undefined ? VARIABLE : '--config')),
-  };
+  // `stormlamp gateway` reads the same file.
+  const { gateway: _gateway, ...inFile } = await readConfigFile(
+    file,
+    given === undefined ? VARIABLE : '--config',
+  );
+  const options = { ...fromEnvironment, ...inFile };
   try {
     checkClusterOptions(options);
   } catch (error) {
@@ -86,7 +88,10 @@ function searchUpwards(from: string): string | undefined {
   }
 }
 
-async function readConfigFile(file: string, by: string): Promise<ClusterOptions<AnySessionOptions>> {
+async function readConfigFile(
+  file: string,
+  by: string,
+): Promise<ClusterOptions<AnySessionOptions> & { readonly gateway?: unknown }> {
   const bad = (reason: string, cause?: unknown): StormlampError =>
     new StormlampError(ErrorCode.INVALID_OPTION, `The configuration ${file} ${reason}`, { cause });
   if (!existsSync(file)) throw bad(`is not there; correct \`${by}\``);

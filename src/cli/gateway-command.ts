@@ -7,6 +7,7 @@ import type { SessionStoreEvents } from '../session/session-events.js';
 import type { SessionStore } from '../session/session-store.js';
 import type { Command, CommandContext } from './command.js';
 import { type GatewayConfig, gatewayConfig } from './gateway-config.js';
+import { catchUp, sessionsBefore, takeStep } from './gateway-nodes.js';
 
 const HELP = `Usage: stormlamp gateway [options]
 
@@ -31,6 +32,9 @@ die, restart empty, hang or be cut off. Runs until SIGTERM or Ctrl-C; requests u
 
 Flags come before the environment (STORMLAMP_MEMCACHED: the nodes), and that before the file; without --config,
 stormlamp.config.mjs, .js or .json of the working directory is read when it is there.
+
+Nodes are added and removed while it runs: write the step into the file, "gateway": { "nodeChange": { "nodes": […],
+"step": "prepare" } }, and send SIGHUP, for 'prepare', 'switch' and 'finish', each to every gateway before the next.
 
 Examples:
   stormlamp gateway --nodes cache1:11211,cache2:11211 --listen /run/stormlamp/gateway.sock --socket-mode 660
@@ -58,17 +62,20 @@ export const gatewayCommand: Command = {
   async run(context) {
     if (context.words.length > 0)
       throw invalidOption('gateway', 'given without further words', context.words[0]);
-    return await serve(context, await gatewayConfig(context.values, process.env, process.cwd()));
+    const read = (): Promise<GatewayConfig> => gatewayConfig(context.values, process.env, process.cwd());
+    return await serve(context, read);
   },
 };
 
-async function serve(
-  context: CommandContext,
-  { sessions, gateway: options }: GatewayConfig,
-): Promise<number> {
-  const store = await createSessionStore(sessions);
+async function serve(context: CommandContext, read: () => Promise<GatewayConfig>): Promise<number> {
+  const { sessions, gateway: options, nodeChange, file } = await read();
+  const store = await createSessionStore(sessionsBefore(sessions, nodeChange));
   tellTrouble(store);
+  // Without a file the signal ends the process, as it does everywhere.
+  const reread = file === undefined ? undefined : readAgain(store, read, file, context.signal);
+  if (reread !== undefined) process.on('SIGHUP', reread);
   try {
+    await catchUp(store, nodeChange, context.signal);
     const gateway = await startSessionGateway(store, options);
     gateway.on('client-fault', ({ peer, reason }) => tell(`client ${peer} was closed: ${reason}`));
     gateway.on('client-refused', ({ peer, connections }) =>
@@ -82,8 +89,32 @@ async function serve(
     await gateway.close();
     return 0;
   } finally {
+    if (reread !== undefined) process.off('SIGHUP', reread);
     await store.close();
   }
+}
+
+/** What SIGHUP does: one after the other. */
+function readAgain(
+  store: SessionStore,
+  read: () => Promise<GatewayConfig>,
+  file: string,
+  signal: AbortSignal,
+): () => void {
+  let turn = Promise.resolve();
+  return () => {
+    turn = turn.then(async () => {
+      const config = await read().catch((error: unknown) =>
+        tell(`${file} is not taken: ${describeError(error)}`),
+      );
+      if (config === undefined) return;
+      if (config.nodeChange !== undefined) await takeStep(store, config.nodeChange, signal, tell);
+      else
+        tell(
+          `${file} was read: it names no "nodeChange" under "gateway"; anything else is taken at a restart`,
+        );
+    });
+  };
 }
 
 function stopped(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 /** What `stormlamp gateway` is told: by flags, by the environment, by a configuration file, in this order. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CLUSTER_VARIABLES } from '../cluster-options.js';
@@ -7,6 +7,7 @@ import { invalidOption, rejectUnknownOptions } from '../common/option-reader.js'
 import { describeError } from '../common/stormlamp-error.js';
 import type { SessionGatewayOptions } from '../gateway/gateway-options.js';
 import type { SessionOptions } from '../session/session-options.js';
+import { type GatewayNodeChange, readNodeChange } from './gateway-nodes.js';
 
 /** The options of the store and of the gateway. */
 export interface GatewayConfig {
@@ -14,6 +15,15 @@ export interface GatewayConfig {
   readonly sessions: SessionOptions;
   /** As `startSessionGateway` takes them. */
   readonly gateway: SessionGatewayOptions;
+  /** The change of the nodes that is under way; undefined for none. */
+  readonly nodeChange: GatewayNodeChange | undefined;
+  /** The configuration file; undefined for none. */
+  readonly file: string | undefined;
+}
+
+interface FileOptions {
+  readonly sessions?: SessionOptions;
+  readonly gateway?: SessionGatewayOptions & { readonly nodeChange?: unknown };
 }
 
 type Flags = Readonly<Record<string, string | boolean | undefined>>;
@@ -23,7 +33,7 @@ const PASSWORD_VARIABLE = 'STORMLAMP_GATEWAY_PASSWORD';
 const CONFIG_NAMES = ['stormlamp.config.mjs', 'stormlamp.config.js', 'stormlamp.config.json'];
 
 /**
- * Puts the options together; their values are checked by whoever uses them.
+ * Puts the options together; their values are checked by whoever uses them. A file that has changed since is read anew.
  *
  * @throws StormlampError `ERR_INVALID_OPTION` naming the flag, the variable or the file.
  */
@@ -32,7 +42,8 @@ export async function gatewayConfig(
   env: Readonly<Record<string, string | undefined>>,
   folder: string,
 ): Promise<GatewayConfig> {
-  const file = await readConfig(flags['config'], folder);
+  const path = configPath(flags['config'], folder);
+  const file = path === undefined ? {} : await readConfig(path);
   const nodes = words(text(flags, 'nodes') ?? env[CLUSTER_VARIABLES.memcached]);
   const phpIni = text(flags, 'php-ini');
   const told = {
@@ -52,7 +63,13 @@ export async function gatewayConfig(
       undefined,
     );
   }
-  return { sessions, gateway: { ...file.gateway, ...gatewayFlags(flags, env) } };
+  const { nodeChange, ...gateway } = file.gateway ?? {};
+  return {
+    sessions,
+    gateway: { ...gateway, ...gatewayFlags(flags, env) },
+    nodeChange: readNodeChange(nodeChange),
+    file: path,
+  };
 }
 
 function gatewayFlags(
@@ -98,24 +115,25 @@ function listenFlags(flags: Flags): SessionGatewayOptions {
   return { host, port: Number(match?.[3]), ...socketMode };
 }
 
-async function readConfig(
-  flag: string | boolean | undefined,
-  folder: string,
-): Promise<{ readonly sessions?: SessionOptions; readonly gateway?: SessionGatewayOptions }> {
-  const named = typeof flag === 'string' ? resolve(folder, flag) : undefined;
-  const path = named ?? CONFIG_NAMES.map((name) => join(folder, name)).find((name) => existsSync(name));
-  if (path === undefined) return {};
+function configPath(flag: string | boolean | undefined, folder: string): string | undefined {
+  if (typeof flag === 'string') return resolve(folder, flag);
+  return CONFIG_NAMES.map((name) => join(folder, name)).find((name) => existsSync(name));
+}
+
+async function readConfig(path: string): Promise<FileOptions> {
   const content = await load(path);
   // The file may configure more than the gateway: a whole cluster.
-  rejectUnknownOptions(path, content, ['mysql', 'sessions', 'failover', 'cache', 'gateway']);
-  return content as { readonly sessions?: SessionOptions; readonly gateway?: SessionGatewayOptions };
+  rejectUnknownOptions(path, content, ['mysql', 'sessions', 'failover', 'cache', 'logger', 'gateway']);
+  return content as FileOptions;
 }
 
 async function load(path: string): Promise<unknown> {
   try {
     if (path.endsWith('.json')) return JSON.parse(readFileSync(path, 'utf8')) as unknown;
-    const module = (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
-    return module.default;
+    // By its date another module after each change: one of the same name is never read twice.
+    const { href } = pathToFileURL(path);
+    const module = (await import(`${href}?${statSync(path).mtimeMs}`)) as { readonly default?: unknown };
+    return typeof module.default === 'function' ? await (module.default as () => unknown)() : module.default;
   } catch (error) {
     throw invalidOption('--config', `a file with options (${describeError(error)})`, path);
   }

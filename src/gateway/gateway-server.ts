@@ -8,7 +8,7 @@ import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-er
 import { GatewayConnection } from './gateway-connection.js';
 import { newCounters } from './gateway-counters.js';
 import type { ResolvedSessionGatewayOptions } from './gateway-options.js';
-import { gatewayStats } from './gateway-stats.js';
+import { type GatewayNodes, gatewayStats } from './gateway-stats.js';
 import type { GatewayItems } from './item-command.js';
 import { removeStaleSocket } from './stale-socket.js';
 
@@ -30,6 +30,7 @@ const FULL = 'ERROR Too many open connections\r\n';
 export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
   readonly #items: GatewayItems;
   readonly #options: ResolvedSessionGatewayOptions;
+  readonly #store: () => GatewayNodes;
   readonly #counters = newCounters();
   readonly #connections = new Set<GatewayConnection>();
   readonly #sockets = new Set<Socket>();
@@ -37,10 +38,15 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
   readonly #startedAt = Date.now();
   #closing: Promise<void> | undefined;
 
-  /** Listens to nothing before `listen`. */
-  constructor(items: GatewayItems, options: ResolvedSessionGatewayOptions) {
+  /**
+   * Listens to nothing before `listen`.
+   *
+   * @param store the nodes, for the figures
+   */
+  constructor(items: GatewayItems, options: ResolvedSessionGatewayOptions, store: () => GatewayNodes) {
     super();
     this.#items = items;
+    this.#store = store;
     this.#options = options;
     // A client may close its side and still wait for answers.
     const plain = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
@@ -167,6 +173,7 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
       connections: this.#connections.size,
       startedAt: this.#startedAt,
       version: VERSION,
+      store: this.#store(),
       options: this.#options,
     });
   }

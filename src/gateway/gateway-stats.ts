@@ -1,6 +1,15 @@
 /** The gateway's figures, in memcached's words so that its tools can read them. */
+import type { NodeId } from '../common/node-address.js';
 import type { GatewayCounters } from './gateway-counters.js';
 import type { ResolvedSessionGatewayOptions } from './gateway-options.js';
+
+/** The nodes behind a gateway. */
+export interface GatewayNodes {
+  /** Those that decide. */
+  readonly nodes: readonly NodeId[];
+  /** How far a change of nodes has come. */
+  readonly change: 'none' | 'prepare' | 'switch';
+}
 
 /** Where the figures come from. */
 export interface GatewayFigures {
@@ -12,6 +21,8 @@ export interface GatewayFigures {
   readonly startedAt: number;
   /** The version. */
   readonly version: string;
+  /** The nodes now. */
+  readonly store: GatewayNodes;
   /** The options in force. */
   readonly options: ResolvedSessionGatewayOptions;
 }
@@ -21,7 +32,7 @@ export function gatewayStats(
   group: string,
   figures: GatewayFigures,
 ): ReadonlyMap<string, string> | undefined {
-  const { counters, connections, startedAt, version, options } = figures;
+  const { counters, connections, startedAt, version, store, options } = figures;
   if (group === 'settings') {
     return new Map([
       ['maxconns', String(options.maxConnections)],
@@ -38,6 +49,8 @@ export function gatewayStats(
     ['uptime', String(Math.floor((now - startedAt) / 1000))],
     ['time', String(Math.floor(now / 1000))],
     ['version', version],
+    ['nodes', store.nodes.join(',')],
+    ['node_change', store.change],
     ['curr_connections', String(connections)],
     ['total_connections', String(counters.connections)],
     ['rejected_connections', String(counters.refused)],

@@ -7,6 +7,9 @@ const NODE_SHIFT = 56n;
 const VERSION_MASK = (1n << NODE_SHIFT) - 1n;
 const NODES = 255;
 
+/** A number that no version has: what a client gives that means none. */
+export const NO_VERSION = 1n;
+
 /**
  * The number for a client.
  *

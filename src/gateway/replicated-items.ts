@@ -20,7 +20,8 @@ import { ClientLocks, type TakenLock } from './client-locks.js';
 import { type ChangeCommand, changeItem } from './item-change.js';
 import type { GatewayItems, ItemAnswer, ItemCommand } from './item-command.js';
 import { markFlags, markLock, unmarkFlags, unmarkLock } from './lock-mark.js';
-import { isVersion, nameVersion } from './named-version.js';
+import { isVersion, NO_VERSION, nameVersion } from './named-version.js';
+import { isOver } from './over-already.js';
 import type { RemainingTimes } from './remaining-times.js';
 import { UnreadSessions } from './unread-sessions.js';
 
@@ -73,12 +74,14 @@ export class ReplicatedItems implements GatewayItems {
       case 'get-and-touch':
         return this.#getAndTouch(key, command.exptime, client, deadline);
       case 'touch':
-        return this.#touch(key, command.exptime, deadline);
+        return this.#touch(key, command.exptime, client, deadline);
       case 'delete':
         return this.#options.isLock(key.key)
           ? this.#unlock(key, command.cas, client, deadline)
           : this.#delete(key, command.cas, deadline);
       case 'store':
+        if (!keepsExpiry(command) && isOver(command.exptime))
+          return this.#storeOver(key, command, client, deadline);
         return this.#options.isLock(key.key)
           ? this.#lock(key, command, client, deadline)
           : this.#change(key, command, client, deadline).then(answerOf);
@@ -136,14 +139,38 @@ export class ReplicatedItems implements GatewayItems {
 
   async #getAndTouch(key: CopyKey, exptime: number, client: object, deadline: Deadline): Promise<ItemAnswer> {
     const answer = await this.#get(key, client, deadline);
-    if (answer.status === 'hit') await this.#touch(key, exptime, deadline);
+    if (answer.status === 'hit') await this.#touch(key, exptime, client, deadline);
     return answer;
   }
 
-  async #touch(key: CopyKey, exptime: number, deadline: Deadline): Promise<ItemAnswer> {
+  async #touch(key: CopyKey, exptime: number, client: object, deadline: Deadline): Promise<ItemAnswer> {
+    if (isOver(exptime)) {
+      const answer = await this.execute({ op: 'delete', key: key.key, cas: 0n }, client);
+      return answer.status === 'deleted' ? { status: 'touched' } : answer;
+    }
     const report = await this.#options.copies.touch(key, exptime, deadline);
     this.#assertTaken('touch', report);
     return { status: report.found ? 'touched' : 'not-found' };
+  }
+
+  // What is over at once takes the place of what is there: it is removed, where the command may touch it, and nothing is stored.
+  async #storeOver(
+    key: CopyKey,
+    command: ChangeCommand & { readonly op: 'store' },
+    client: object,
+    deadline: Deadline,
+  ): Promise<ItemAnswer> {
+    const { copies } = this.#options;
+    const { item, node } = await copies.read(key, deadline);
+    const there = this.#isReleased(key, item) ? null : item;
+    const same = command.cas !== 0n && item !== null && this.#isVersion(command.cas, node, item);
+    const change = changeItem(command, there, same);
+    if (change.kind === 'refuse') return change.answer;
+    const answer: ItemAnswer = { status: 'stored', cas: NO_VERSION };
+    if (there === null) return answer;
+    const { cas } = command;
+    const removed = await this.execute({ op: 'delete', key: key.key, cas }, client);
+    return removed.status === 'deleted' || removed.status === 'not-found' ? answer : removed;
   }
 
   async #delete(key: CopyKey, cas: bigint, deadline: Deadline): Promise<ItemAnswer> {

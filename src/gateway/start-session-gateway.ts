@@ -49,7 +49,10 @@ export async function startSessionGateway(
       for (const { node, error } of missed) store.publish('copy-missed', { operation, node, error });
     },
   });
-  const server = new GatewayServer(items, resolved);
+  const server = new GatewayServer(items, resolved, () => ({
+    nodes: store.options.nodes.map(({ id }) => id),
+    change: store.nodeChange?.step ?? 'none',
+  }));
   await server.listen();
   return new SessionGateway(server, () => times.close());
 }

@@ -2,6 +2,7 @@
 import { RELATIVE_EXPTIME_LIMIT } from '../memcached/exptime.js';
 import type { GatewayRequest, ReaderLimits } from './gateway-request.js';
 import type { ItemAnswer, ItemCommand, StoreHow } from './item-command.js';
+import { NO_VERSION } from './named-version.js';
 import {
   BAD_FORMAT,
   END,
@@ -25,6 +26,7 @@ export interface StoreLine {
 }
 
 const UINT32_MAX = 0xffff_ffff;
+const INT32_MAX = 0x7fff_ffff;
 const UINT64_MAX = 0xffff_ffff_ffff_ffffn;
 /** memcached's own bound for lengths: a signed number of 32 bit with room for the line end. */
 const LENGTH_MAX = 0x7fff_fffd;
@@ -85,7 +87,8 @@ export function storeRequest(line: StoreLine, value: Buffer): GatewayRequest {
     value,
     flags,
     exptime,
-    cas,
+    // Unlike in the binary protocol 0 does not mean any version here.
+    cas: how === 'cas' && cas === 0n ? NO_VERSION : cas,
   };
   return one(command, quiet, (answer) => storeAnswer(answer, how));
 }
@@ -193,5 +196,6 @@ function casOf(word: string | undefined): bigint | undefined {
 function exptimeOf(word: string | undefined): number | undefined {
   if (word === undefined || !/^[-+]?\d{1,15}$/.test(word)) return undefined;
   const seconds = Number(word);
-  return seconds < 0 ? EXPIRED : Math.min(seconds, UINT32_MAX);
+  // As memcached does, which reads a signed number of 32 bits.
+  return seconds < 0 || seconds > INT32_MAX ? EXPIRED : seconds;
 }

@@ -3,8 +3,9 @@ import type { GatewayRequest, ReaderLimits, RequestReader } from './gateway-requ
 import type { InputBuffer } from './input-buffer.js';
 import { readTextLine, type StoreLine, storeRequest } from './text-command.js';
 
-/** Room for a few hundred keys in one `get`; no other line is nearly as long. */
+/** No line is nearly as long but those that name many keys, which may be as long as a value. */
 const LINE_LIMIT = 65_536;
+const MANY_KEYS = ['get ', 'gets ', 'gat ', 'gats '].map((word) => Buffer.from(word));
 const BAD_CHUNK = Buffer.from('CLIENT_ERROR bad data chunk\r\n');
 const TOO_LARGE = Buffer.from('SERVER_ERROR object too large for cache\r\n');
 const TOO_LONG = Buffer.from('CLIENT_ERROR line too long\r\n');
@@ -28,13 +29,13 @@ export class TextReader implements RequestReader {
   next(): GatewayRequest | undefined {
     if (this.#awaited !== undefined) return this.#value(this.#awaited);
     const end = this.#input.lineFeed();
-    if (end > LINE_LIMIT || (end === -1 && this.#input.size > LINE_LIMIT)) {
-      return { kind: 'end', answer: TOO_LONG, fault: `a line of more than ${LINE_LIMIT} bytes` };
-    }
+    const length = end === -1 ? this.#input.size : end;
+    if (length > LINE_LIMIT && length > this.#lineLimit())
+      return { kind: 'end', answer: TOO_LONG, fault: `a line of more than ${this.#lineLimit()} bytes` };
     if (end === -1) return undefined;
     const bytes = this.#input.take(end + 1);
-    const length = end > 0 && bytes[end - 1] === 0x0d ? end - 1 : end;
-    const read = readTextLine(bytes.toString('latin1', 0, length), this.#limits);
+    const text = end > 0 && bytes[end - 1] === 0x0d ? end - 1 : end;
+    const read = readTextLine(bytes.toString('latin1', 0, text), this.#limits);
     if ('kind' in read) return read;
     if (read.length > this.#limits.maxValueBytes) {
       this.#input.drop(read.length + 2);
@@ -42,6 +43,11 @@ export class TextReader implements RequestReader {
     }
     this.#awaited = read;
     return this.#value(read);
+  }
+
+  #lineLimit(): number {
+    const names = MANY_KEYS.some((word) => this.#input.peek(0, word.length).equals(word));
+    return names ? Math.max(LINE_LIMIT, this.#limits.maxValueBytes) : LINE_LIMIT;
   }
 
   #value(line: StoreLine): GatewayRequest | undefined {

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { type ResponseCallback, Server } from 'memjs';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { BinaryNode } from './binary-node.js';
-import { dialNode } from './dial-node.js';
+import { dialNode, giveUp } from './dial-node.js';
 import { foreignPeer } from './foreign-peer.js';
 import type { MemcachedNode } from './memcached-node.js';
 import {
@@ -137,7 +137,7 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
   fault(error: StormlampError): void {
     if (this.#ended) return;
     this.#stop();
-    this.#socket.destroy();
+    giveUp(this.#socket);
     super.error(error);
   }
 

@@ -3,6 +3,7 @@
  * whoever is one step ahead or behind writes to the same nodes, and nobody decides by a copy that others do not write.
  */
 import { type CallOptions, Deadline } from '../common/deadline.js';
+import type { NodeId } from '../common/node-address.js';
 import { invalidOption, readChoice, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { spareKey } from '../memcached/copies/copy-key.js';
@@ -31,6 +32,14 @@ export interface SetNodesOptions extends CallOptions {
   readonly weights?: readonly number[];
   /** Where new nodes are reached from here, as the option of the same name. */
   readonly addressMap?: Readonly<Record<string, string>>;
+}
+
+/** How far a process has come in a change of nodes. */
+export interface NodeChangeState {
+  /** The step that it took last. */
+  readonly step: 'prepare' | 'switch';
+  /** The nodes that there shall be. */
+  readonly nodes: readonly NodeId[];
 }
 
 /** What it works on. */
@@ -69,6 +78,14 @@ export class NodeChange {
   /** The store's options with the nodes of the list that decides. */
   get options(): ResolvedSessionOptions {
     return this.#current;
+  }
+
+  /** The change that is under way: the list that is to be, and the step that was taken last; undefined for none. */
+  get underWay(): NodeChangeState | undefined {
+    const phase = this.#phase;
+    return phase.kind === 'steady'
+      ? undefined
+      : { step: phase.kind, nodes: phase.next.nodes.map(({ id }) => id) };
   }
 
   /** Takes a step, after those that were asked for before. */

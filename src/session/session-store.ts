@@ -6,11 +6,12 @@ import type { NodeResyncReport } from '../memcached/resync/resync.js';
 import { CommonSessionStore } from './common-session-store.js';
 import { forwardResyncEvents } from './forward-resync-events.js';
 import { MemcachedSessions } from './memcached-sessions.js';
-import type { SetNodesOptions } from './node-change.js';
+import type { NodeChangeState, SetNodesOptions } from './node-change.js';
 import type { SessionStoreEvents } from './session-events.js';
 import { assertSessionId } from './session-id.js';
 import type { SessionNodeStatus, SessionNodes } from './session-nodes.js';
 import type { ResolvedSessionOptions } from './session-options.js';
+import { preflightSessions, type SessionPreflightReport } from './session-preflight.js';
 
 /** Sessions on memcached nodes, byte-compatible with PHP's own. Made by `createSessionStore`. */
 export class SessionStore extends CommonSessionStore<ResolvedSessionOptions, SessionStoreEvents> {
@@ -59,6 +60,20 @@ export class SessionStore extends CommonSessionStore<ResolvedSessionOptions, Ses
     this.assertOpen();
     await this.#sessions.change.take(nodes, options);
     this.publish('nodes-changed', { step: options.step, nodes: this.options.nodes.map(({ id }) => id) });
+  }
+
+  /** How far this process has come in a change of nodes; undefined when none is under way. */
+  get nodeChange(): NodeChangeState | undefined {
+    return this.#sessions.change.underWay;
+  }
+
+  /**
+   * Whether the nodes allow what the store may have to do: each is asked whether it can be filled from the others, which nodes with SASL
+   * cannot be. Never rejects for what it finds. Errors: `ERR_CLOSED`.
+   */
+  async preflight(): Promise<SessionPreflightReport> {
+    this.assertOpen();
+    return await preflightSessions(this.options);
   }
 
   /** The nodes, the phases of their breakers and how far they are to be trusted. */

@@ -37,12 +37,17 @@ test('its program runs', async () => {
 });
 
 test('its configuration file is taken', async () => {
-  const [json = ''] = docBlocks('gateway.md', 'json');
+  const [json = '', change = ''] = docBlocks('gateway.md', 'json');
   const file = join(folder, 'stormlamp.config.json');
   writeFileSync(file, json);
   const { sessions, gateway } = await gatewayConfig({}, {}, folder);
   expect(resolveSessionOptions(sessions)).toMatchObject({ acks: 'all', copies: 2 });
   expect(resolveGatewayOptions(gateway)).toMatchObject({ maxConnections: 500 });
+  writeFileSync(file, change);
+  const later = await gatewayConfig({}, {}, folder);
+  expect(resolveGatewayOptions(later.gateway)).toMatchObject({ listen: { mode: 0o600 } });
+  expect(later.nodeChange).toMatchObject({ step: 'prepare' });
+  expect(later.nodeChange?.nodes).toHaveLength(3);
 });
 
 test('its PHP settings, and the flags of its command and of the unit, exist', async () => {
@@ -64,7 +69,7 @@ test('its PHP settings, and the flags of its command and of the unit, exist', as
   const { stdout: help } = await startNode([join(ROOT, 'dist', 'cli', 'main.js'), 'gateway', '--help'])
     .finished;
   const unit = readFileSync(join(ROOT, 'examples', 'stormlamp-gateway.service'), 'utf8');
-  const [command = ''] = docBlocks('gateway.md', 'sh');
+  const command = docBlocks('gateway.md', 'sh').join('\n');
   for (const [flag] of `${command} ${unit}`.matchAll(/--[a-z][a-z-]+/g)) {
     if (flag !== '--now') expect(help).toContain(flag);
   }

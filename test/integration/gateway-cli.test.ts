@@ -1,4 +1,4 @@
-/** `stormlamp gateway` as a user starts it: flags, environment, file, one JSON document, an end in good order. */
+/** `stormlamp gateway` as a user starts it: flags, environment, file, one JSON document, other nodes while it runs, an end in good order. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,13 +6,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { ROOT, type RunningNode, startNode } from '../support/run-node.js';
 import { eventually } from './eventually.js';
+import { exchange } from './gateway/same-bytes.js';
+import { sessionKeysOn } from './session-keys-on.js';
 
 const PROGRAM = join(ROOT, 'dist', 'cli', 'main.js');
 let servers: LocalCluster;
 let folder: string;
 
 beforeAll(async () => {
-  servers = await startLocalCluster({ databases: false });
+  servers = await startLocalCluster({ databases: false, memcached: 3 });
   folder = mkdtempSync(join(tmpdir(), 'stormlamp-'));
 });
 afterAll(async () => {
@@ -20,7 +22,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const nodes = (): string => servers.memcached.map(({ id }) => id).join(',');
+const names = (count: number): readonly string[] => servers.memcached.slice(0, count).map(({ id }) => id);
+const nodes = (): string => names(2).join(',');
 
 function run(args: readonly string[], env: Record<string, string> = {}): RunningNode {
   return startNode([PROGRAM, 'gateway', ...args], { cwd: folder, env, timeoutMs: 60_000 });
@@ -64,7 +67,7 @@ test('with the environment, and with a file that flags overrule', async () => {
   const byEnvironment = run(['--listen', '127.0.0.1:0', '--json'], { STORMLAMP_MEMCACHED: nodes() });
   expect((await useAndStop(byEnvironment)).code).toBe(0);
   const file = join(folder, 'stormlamp.config.json');
-  const sessions = { nodes: servers.memcached.map(({ id }) => id), copies: 2 };
+  const sessions = { nodes: names(2), copies: 2 };
   writeFileSync(file, JSON.stringify({ sessions, gateway: { host: '127.0.0.1', port: 1 } }));
   const { address, code } = await useAndStop(run(['--listen', '127.0.0.1:0', '--json']));
   expect(code).toBe(0);
@@ -91,4 +94,92 @@ test('nodes that cannot be reached are named', async () => {
   expect(code).toBe(1);
   expect(stderr).toMatch(/127\.0\.0\.1:1/);
   expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: 'ERR_STORE_DOWN' } });
+});
+
+const SESSIONS = 30;
+
+/** PHP counts in sessions, or reads them, through the gateway at `address`. */
+async function php(address: string, what: 'count' | 'read'): Promise<readonly number[]> {
+  const options = what === 'read' ? "['read_and_close' => true]" : '';
+  const script = `<?php $seen = [];
+    for ($n = 0; $n < ${SESSIONS}; $n++) {
+      session_id("changing$n"); session_start(${options});
+      $seen[] = $_SESSION['n'] ?? 0;
+      ${what === 'read' ? '' : "$_SESSION['n'] = 1 + ($_SESSION['n'] ?? 0); session_write_close();"}
+      $_SESSION = [];
+    }
+    echo json_encode($seen);`;
+  const { stdout, stderr } = await servers.php(script, {
+    ini: {
+      'session.save_handler': 'memcached',
+      'session.save_path': address,
+      'session.use_cookies': false,
+      'session.cache_limiter': '',
+      'memcached.sess_number_of_replicas': 0,
+    },
+  });
+  expect(stderr).toBe('');
+  return JSON.parse(stdout) as readonly number[];
+}
+
+const addressOf = (running: RunningNode): Promise<string> =>
+  eventually('it listens', () => /"address": "([^"]+)"/.exec(running.output())?.[1]);
+const statsOf = async (address: string): Promise<string> =>
+  (await exchange(Number(address.split(':')[1]), [Buffer.from('stats\r\n')])).toString();
+const all = (value: number): readonly number[] => Array.from({ length: SESSIONS }, () => value);
+
+test('a node is added while two gateways run, by steps in their file and SIGHUP; one that starts in between catches up', async () => {
+  const file = join(folder, 'nodes.json');
+  const write = (nodeChange?: object): void => {
+    const gateway = { host: '127.0.0.1', port: 0, ...(nodeChange && { nodeChange }) };
+    writeFileSync(file, JSON.stringify({ sessions: { nodes: names(2), monitorIntervalMs: 200 }, gateway }));
+  };
+  const start = (): RunningNode => run(['--config', file, '--json']);
+  write();
+  const running = [start(), start()];
+  try {
+    const addresses = await Promise.all(running.map(addressOf));
+    expect(await php(addresses[0] ?? '', 'count')).toEqual(all(0));
+    let counted = 1;
+    for (const step of ['prepare', 'switch', 'finish']) {
+      write({ nodes: names(3), step });
+      for (const [index, one] of running.entries()) {
+        one.child.kill('SIGHUP');
+        await eventually(`${step} is taken`, () => one.output().includes(`step '${step}' is taken`));
+        // One is a step ahead of the other here.
+        expect(await php(addresses[(index + 1) % addresses.length] ?? '', 'count')).toEqual(all(counted));
+        counted += 1;
+      }
+      if (step !== 'switch') continue;
+      const late = start();
+      running.push(late);
+      addresses.push(await addressOf(late));
+      expect(await statsOf(addresses[2] ?? '')).toContain('STAT node_change switch\r\n');
+      expect(await php(addresses[2] ?? '', 'count')).toEqual(all(counted));
+      counted += 1;
+    }
+    for (const address of addresses) {
+      expect(await php(address, 'read')).toEqual(all(counted));
+      const stats = await statsOf(address);
+      expect(stats).toContain(`STAT nodes ${names(3).join(',')}\r\n`);
+      expect(stats).toContain('STAT node_change none\r\n');
+    }
+    const [, , third] = servers.memcached;
+    if (third === undefined) throw new Error('there is a third node');
+    expect((await sessionKeysOn(third)).length).toBeGreaterThan(0);
+
+    write({ nodes: names(2), step: 'switch' });
+    running[0]?.child.kill('SIGHUP');
+    await eventually('it says why not', () =>
+      /step 'switch' is not taken.*order/.test(running[0]?.output() ?? ''),
+    );
+    write({ nodes: names(3), step: 'finish' });
+    const after = start();
+    running.push(after);
+    expect(await php(await addressOf(after), 'read')).toEqual(all(counted));
+  } finally {
+    for (const { child } of running) child.kill('SIGTERM');
+    await Promise.all(running.map(({ finished }) => finished));
+    rmSync(file);
+  }
 });

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAULT_STORIES } from '../support/gateway-faults.js';
 import { GatewayRoom } from '../support/gateway-room.js';
+import { logOutWhileRead } from '../support/logout-story.js';
 import { writeThrough } from '../support/php-writers.js';
 import { hammerSessions } from '../support/session-hammer.js';
 import { eventually } from './eventually.js';
@@ -76,6 +77,17 @@ test('two gateways, one of them cut off from a node: PHP requests keep each othe
   expect(report.phpSaved).toBeGreaterThan(0);
 });
 
+test('users who log out by PHP and by Node while PHP reads their sessions, one gateway cut off from a node, stay logged out', async () => {
+  const report = await logOutWhileRead(room, 30, async (logOut) => {
+    const cut = room.gateways[0]?.lines[0]?.partition();
+    await logOut();
+    cut?.heal();
+  });
+  expect(report.back).toEqual([]);
+  expect(report.loggedOut).toBe(30);
+  expect(report.seen).toBeGreaterThan(20);
+});
+
 test("a lock that is given back twice, as PHP does, is not another request's lock", async () => {
   await room.settled();
   const port = room.gateways[1]?.gateway.port ?? 0;
@@ -91,6 +103,38 @@ test("a lock that is given back twice, as PHP does, is not another request's loc
   expect(await other.ask(`delete ${lock}\r\n`)).toBe('DELETED');
   expect(await third.ask(take)).toBe('STORED');
   for (const client of [one, other, third]) client.end();
+});
+
+test('a question whether a destroyed session exists, as PHP asks it in strict mode, does not bring it back', async () => {
+  await room.settled();
+  const [{ gateway, lines, store } = {}] = room.gateways;
+  const client = await lineClient(gateway?.port ?? 0);
+  // An `add` of nothing that is over at once; a `set` and a `touch` of that kind remove.
+  const questions = ['add # 0 2678400 0\r\n\r\n', 'set # 0 -1 1\r\nx\r\n', 'touch # -1\r\n'];
+  for (const [index, question] of questions.entries()) {
+    const id = `destroyed${index}`;
+    const key = `memc.sess.key.${id}`;
+    expect(await client.ask(`set ${key} 0 600 9\r\nuser|i:1;\r\n`)).toBe('STORED');
+    const first = room.servers.memcached.findIndex((node) => node.id === store?.holders(id)[0]);
+    const cut = lines?.[first]?.partition();
+    expect(await client.ask(`delete ${key}\r\n`)).toBe('DELETED');
+    expect(await client.ask(question.replace('#', key))).toBe(index === 2 ? 'NOT_FOUND' : 'STORED');
+    cut?.heal();
+    await room.settled();
+    for (const one of room.gateways) expect((await one.store.load(id)).exists).toBe(false);
+  }
+  const key = 'memc.sess.key.alive';
+  const get = `get ${key}\r\n`;
+  const alive = `set ${key} 0 600 1\r\na\r\n`;
+  expect(await client.ask(alive)).toBe('STORED');
+  expect(await client.ask((questions[0] ?? '').replace('#', key))).toBe('NOT_STORED');
+  expect(await client.ask(get)).toMatch(/^VALUE/);
+  expect(await client.ask((questions[1] ?? '').replace('#', key))).toBe('STORED');
+  expect(await client.ask(get)).toBe('END');
+  expect(await client.ask(alive)).toBe('STORED');
+  expect(await client.ask((questions[2] ?? '').replace('#', key))).toBe('TOUCHED');
+  expect(await client.ask(get)).toBe('END');
+  client.end();
 });
 
 test('a session that could not be read is not written until it was: PHP would write an empty one over it', async () => {

@@ -1,9 +1,9 @@
 /**
  * The short form of `npm run chaos -- memcached-faults`: every fault of a memcached node once, under load; nothing acknowledged is
- * lost, and all copies are alike in the end.
+ * lost but what a node without memory threw out, and all copies are alike in the end.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { playFault, SESSION_FAULTS } from '../support/session-faults.js';
+import { afterAll, beforeAll, test } from 'vitest';
+import { expectKept, playFault, SESSION_FAULTS } from '../support/session-faults.js';
 import { MemcachedServers } from './memcached-servers.js';
 
 let servers: MemcachedServers;
@@ -16,6 +16,5 @@ afterAll(async () => {
 
 test.each(SESSION_FAULTS)('$name: every acknowledged change is there, on every node', async (fault) => {
   const report = await playFault(servers, fault, { sessions: 20, faultMs: 1_200, node: 0 });
-  expect(report).toMatchObject({ lost: 0, differing: 0 });
-  expect(report.saved).toBeGreaterThan(0);
+  expectKept(report);
 });

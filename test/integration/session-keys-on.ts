@@ -1,14 +1,15 @@
-/** The session ids that a memcached server holds, by its own word. */
+/** The sessions that a memcached server holds, by its own word. */
 import { TextConnection } from '../../src/memcached/text-connection.js';
 import type { TestMemcached } from './memcached-servers.js';
 
 const PREFIX = 'memc.sess.key.';
+type Address = Pick<TestMemcached, 'host' | 'port'>;
 
-/** See the head of this file. */
-export async function sessionKeysOn({
+/** The ids, each with the version of its item. */
+export async function sessionEntriesOn({
   host,
   port,
-}: Pick<TestMemcached, 'host' | 'port'>): Promise<readonly string[]> {
+}: Address): Promise<readonly { readonly key: string; readonly cas: bigint }[]> {
   const address = { host, port };
   await using connection = await TextConnection.open({
     address,
@@ -17,9 +18,14 @@ export async function sessionKeysOn({
     tls: false,
     maxItemBytes: 1_048_576,
   });
-  const ids: string[] = [];
-  for await (const { key } of connection.metadump({ prefixes: [PREFIX] })) {
-    if (!key.startsWith(`${PREFIX}lock.`)) ids.push(key.slice(PREFIX.length));
+  const found: { key: string; cas: bigint }[] = [];
+  for await (const { key, cas } of connection.metadump({ prefixes: [PREFIX] })) {
+    if (!key.startsWith(`${PREFIX}lock.`)) found.push({ key: key.slice(PREFIX.length), cas });
   }
-  return ids;
+  return found;
+}
+
+/** The ids. */
+export async function sessionKeysOn(server: Address): Promise<readonly string[]> {
+  return (await sessionEntriesOn(server)).map(({ key }) => key);
 }

@@ -1,9 +1,10 @@
 /** Nodes that restart empty, are flushed, frozen or cut off: every acknowledged session is there afterwards, by what the servers hold. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/common/stormlamp-error.js';
-import { hintKey, suspectKey } from '../../src/memcached/copies/copy-key.js';
+import { hintKey, leaseKey, suspectKey } from '../../src/memcached/copies/copy-key.js';
 import { encodeHint } from '../../src/memcached/copies/copy-notes.js';
 import { createMemcachedNode } from '../../src/memcached/memjs-node.js';
+import { TextConnection } from '../../src/memcached/text-connection.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { SessionStore } from '../../src/session/session-store.js';
 import { FaultProxy } from '../../src/testing/faults/fault-proxy.js';
@@ -256,6 +257,9 @@ test('a node is added, and another one taken out: every session is found before 
 test('a node that only speaks the binary protocol says why it cannot be refilled, and its sessions are found all the same', async () => {
   const [a, b] = [await servers.start(['-B', 'binary']), await servers.start()];
   await using store = await open([a, b]);
+  const { ok, checks } = await store.preflight();
+  expect([ok, ...checks.map(({ result }) => result)]).toEqual([false, 'warn', 'pass']);
+  expect(checks[0]?.detail).toContain('text protocol');
   const saved = await saveSessions(store, 30);
   const reasons: unknown[] = [];
   store.on('resync-failed', ({ error }) => reasons.push((error as { code?: unknown }).code));
@@ -287,6 +291,75 @@ test('who waits for a resync may stop to wait, and a node whose peers are away i
     return all[0]?.outcome === 'incomplete' ? all : undefined;
   });
   expect(reports.map(({ outcome }) => outcome)).toEqual(['incomplete', 'unreachable']);
+});
+
+/** A node that restarts empty and is filled slowly by the first of two processes; resolves when a part of it is there. */
+async function halfFilled(a: TestMemcached, b: TestMemcached) {
+  const first = await open([a, b], { resyncItemsPerSecond: 300, operationTimeoutMs: 5_000 });
+  const saved = new Map<string, string>();
+  for (let turn = 0; turn < 4; turn += 1)
+    for (const [id, user] of await saveSessions(first, 400)) saved.set(id, user);
+  const progress = { copied: 0 };
+  first.on('resync-progress', ({ copied }) => {
+    progress.copied = copied;
+  });
+  await a.restart();
+  await eventually('a part of it is there', () => progress.copied > 0);
+  return { first, saved };
+}
+
+test('a fill whose process ends is taken up by another one, and what is there already is not copied again', async () => {
+  const [a, b] = await pair();
+  const { first, saved } = await halfFilled(a, b);
+  await first.close();
+  const before = await versionsOn(a, saved.keys());
+  expect(before.size).toBeGreaterThan(0);
+  expect(before.size).toBeLessThan(saved.size);
+  await using second = await open([a, b], { operationTimeoutMs: 5_000 });
+  let copied = 0;
+  second.on('resynced', (done) => {
+    copied += done.copied;
+  });
+  await eventually('it is filled', () => second.status().every(({ standing }) => standing === 'filled'));
+  const after = await versionsOn(a, saved.keys());
+  expect(after.size).toBe(saved.size);
+  expect([...before].filter(([id, version]) => after.get(id) !== version)).toEqual([]);
+  await eventually('it is told', () => copied > 0);
+  expect(copied).toBe(saved.size - before.size);
+});
+
+test('two processes that fill a node at once do no harm: all is there, and what is destroyed meanwhile stays away', async () => {
+  const [a, b] = await pair();
+  const { first, saved } = await halfFilled(a, b);
+  await using second = await open([a, b], { resyncItemsPerSecond: 600, operationTimeoutMs: 5_000 });
+  const started: string[] = [];
+  second.on('resync-started', ({ kind }) => started.push(kind));
+  const node = createMemcachedNode({ address: { host: a.host, port: a.port } });
+  try {
+    // As when the first one was held up for longer than its lease lives.
+    await eventually('the second one fills, too', async () => {
+      if (started.length === 0) await node.delete(leaseKey(`${a.host}:${a.port}`));
+      return started.includes('fill');
+    });
+    const gone = [...saved.keys()].filter((_id, index) => index % 8 === 0);
+    for (const id of gone) {
+      await second.destroy(id);
+      saved.delete(id);
+    }
+    for (const store of [first, second]) {
+      await eventually('both see it filled', () =>
+        store.status().every(({ standing }) => standing === 'filled'),
+      );
+      expect(await lost(store, saved)).toBe(0);
+      expect((await Promise.all(gone.map((id) => store.load(id)))).filter(({ exists }) => exists)).toEqual(
+        [],
+      );
+    }
+    expect((await versionsOn(a, saved.keys())).size).toBe(saved.size);
+  } finally {
+    await node.close();
+    await first.close();
+  }
 });
 
 test('two nodes that are new are believed at once: neither is filled from the other', async () => {
@@ -361,5 +434,83 @@ test('a resync over a connection that died looks once more over a new one', asyn
     expect((await store.resync()).map(({ outcome }) => outcome)).toEqual(['complete', 'complete']);
   } finally {
     line.destroy();
+  }
+});
+
+/** Lines to nodes, for one process. */
+async function behindLines(nodes: readonly TestMemcached[]) {
+  const lines = await Promise.all(nodes.map(({ port }) => FaultProxy.open(() => port)));
+  const names = nodes.map(({ host, port }) => `${host}:${port}`);
+  const addressMap = Object.fromEntries(
+    names.map((name, index) => [name, `127.0.0.1:${lines[index]?.port}`]),
+  );
+  const lineTo = (node: string | undefined): FaultProxy | undefined => lines[names.indexOf(node ?? '')];
+  const end = (): void => {
+    for (const line of lines) line.destroy();
+  };
+  return { addressMap, lineTo, end };
+}
+
+test('a touch that the first node missed is not taken back when it is there again', async () => {
+  const nodes = await pair();
+  const { addressMap, lineTo, end } = await behindLines(nodes);
+  const [hour, week] = [3_600_000, 7 * 86_400_000];
+  const patient = { operationTimeoutMs: 2_000 };
+  await using saving = await open(nodes, { ...patient, lifetimeMs: hour });
+  await using touching = await open(nodes, { ...patient, lifetimeMs: week, addressMap });
+  try {
+    const session = saving.create();
+    session.data['user'] = 'ada';
+    await saving.save(session);
+    const cut = lineTo(saving.holders(session.id)[0])?.partition();
+    await touching.touch(session.id);
+    cut?.heal();
+    await eventually('both live for as long as it was touched', async () => {
+      const lives = await Promise.all(
+        nodes.map(async ({ host, port }) => {
+          const place = { address: { host, port }, id: `${host}:${port}`, timeoutMs: 5_000, tls: false };
+          await using connection = await TextConnection.open(place);
+          return (await connection.items([`memc.sess.key.${session.id}`]))[0]?.remainingSeconds ?? 0;
+        }),
+      );
+      const filled = [saving, touching].every((store) =>
+        store.status().every(({ standing }) => standing === 'filled'),
+      );
+      const longest = Math.max(...lives);
+      expect(longest).toBeGreaterThan(6 * 86_400);
+      return filled && lives.every((life) => life > 6 * 86_400);
+    });
+  } finally {
+    end();
+  }
+});
+
+test('a logout of one who is cut off from the first node is seen by one whose line to the second is slow', async () => {
+  const nodes = await pair();
+  const [slowly, cut] = [await behindLines(nodes), await behindLines(nodes)];
+  await using marking = await open(nodes);
+  await marking.close();
+  // It looks at nothing by itself: only what it hears with the load itself can tell it.
+  const options = { monitorIntervalMs: 60_000, operationTimeoutMs: 5_000, resync: false };
+  await using leaving = await open(nodes, {
+    operationTimeoutMs: 1_000,
+    resync: false,
+    addressMap: cut.addressMap,
+  });
+  await using reading = await open(nodes, { ...options, addressMap: slowly.addressMap });
+  try {
+    const session = leaving.create();
+    session.data['user'] = 'ada';
+    await leaving.save(session);
+    const [first, second] = leaving.holders(session.id);
+    expect((await reading.load(session.id)).exists).toBe(true);
+    cut.lineTo(first)?.partition();
+    await leaving.destroy(session.id);
+    const slow = slowly.lineTo(second)?.latency({ ms: 300 });
+    expect((await reading.load(session.id)).exists).toBe(false);
+    slow?.heal();
+  } finally {
+    slowly.end();
+    cut.end();
   }
 });

@@ -276,6 +276,73 @@ describe('changes', () => {
     await eventually('the other one reads anew', async () => (await other.get(key)) === 'new');
   });
 
+  /** A maker that waits until it is released, and tells when it began. */
+  function heldMaker(value: string) {
+    let release = (): void => undefined;
+    let begin = (): void => undefined;
+    const blocked = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const make = async (): Promise<string> => {
+      begin();
+      await blocked;
+      return value;
+    };
+    return { make, begun, release: () => release() };
+  }
+
+  test.each(['delete', 'set', 'invalidateTags'] as const)(
+    'who asks after %s in the same process does not get what was begun before it',
+    async (change) => {
+      const key = newKey();
+      const cache = open();
+      const tags = ['held'];
+      const held = heldMaker('outdated');
+      const making = cache.wrap(key, held.make, { tags });
+      await held.begun;
+      if (change === 'delete') await cache.delete(key);
+      else if (change === 'set') await cache.set(key, 'new', { tags });
+      else await cache.invalidateTags(tags);
+      const after = cache.wrap(key, async () => 'new', { tags });
+      // After a change of tags it may wait for the one that is making it, and makes it itself after that.
+      if (change !== 'invalidateTags') expect(await after).toBe('new');
+      held.release();
+      expect(await making).toBe('outdated');
+      expect(await after).toBe('new');
+      expect(await cache.wrap(key, async () => 'newer', { tags })).toBe('new');
+    },
+  );
+
+  test('a value that was removed is not stored by one who lost patience with another maker, either', async () => {
+    const key = newKey();
+    const [slow, hasty, third] = [open(), open({ waitMs: 50 }), open()];
+    const [first, second] = [heldMaker('outdated'), heldMaker('outdated, too')];
+    const making = slow.wrap(key, first.make);
+    await first.begun;
+    const beside = hasty.wrap(key, second.make);
+    await second.begun;
+    await third.delete(key);
+    first.release();
+    second.release();
+    expect(await Promise.all([making, beside])).toEqual(['outdated', 'outdated, too']);
+    for (const cache of [slow, hasty, third]) expect(await cache.get(key)).toBeUndefined();
+  });
+
+  test('who lost patience stores what is made when nobody removed it', async () => {
+    const key = newKey();
+    const [slow, hasty] = [open(), open({ waitMs: 50 })];
+    const first = heldMaker('slow');
+    const making = slow.wrap(key, first.make);
+    await first.begun;
+    expect(await hasty.wrap(key, async () => 'hasty')).toBe('hasty');
+    expect(await open().get(key)).toBe('hasty');
+    first.release();
+    await making;
+  });
+
   test('a value that was removed while it was made is not stored', async () => {
     const key = newKey();
     const [one, other] = [open(), open()];

@@ -27,14 +27,17 @@ export class GatewayRoom implements AsyncDisposable {
     this.gateways = gateways;
   }
 
+  /** @param more servers that are no nodes yet */
   static async open(
     count: number,
     sessions: Partial<SessionOptions> = {},
     memcachedArgs: readonly string[] = [],
     memcached: 'system' | 'newest' = 'system',
+    more = 0,
   ): Promise<GatewayRoom> {
     const servers = await startLocalCluster({
       databases: false,
+      memcached: 2 + more,
       serverArgs: { memcached: memcachedArgs },
       versions: { memcached },
     });
@@ -73,12 +76,25 @@ export class GatewayRoom implements AsyncDisposable {
 
   /** Resolves when every gateway has looked at both nodes anew, and takes them for complete. */
   async settled(): Promise<void> {
-    await Promise.all(this.gateways.map(({ store }) => store.resync({ timeoutMs: 60_000 })));
-    await eventually('all nodes are filled for all gateways', () =>
-      this.gateways.every(({ store }) =>
-        store.status().every(({ standing, reads }) => standing === 'filled' && reads === 'closed'),
-      ),
-    );
+    const failures: string[] = [];
+    const told = ({ node, error }: { readonly node: string; readonly error: Error }): void =>
+      void failures.push(`${node}: ${error.message}`);
+    for (const { store } of this.gateways) store.on('resync-failed', told);
+    try {
+      await Promise.all(this.gateways.map(({ store }) => store.resync({ timeoutMs: 60_000 })));
+      await eventually('all nodes are filled for all gateways', () =>
+        this.gateways.every(({ store }) =>
+          store.status().every(({ standing, reads }) => standing === 'filled' && reads === 'closed'),
+        ),
+      );
+    } catch (error) {
+      const states = this.gateways.map(({ store }) =>
+        store.status().map(({ node, standing, reads, writes }) => `${node} ${standing} ${reads}/${writes}`),
+      );
+      throw new Error(`${String(error)}: ${JSON.stringify(states)} ${failures.slice(-5).join('; ')}`);
+    } finally {
+      for (const { store } of this.gateways) store.off('resync-failed', told);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -101,13 +117,14 @@ const WORKER_INI: PhpIni = {
 };
 
 async function openGateway(servers: LocalCluster, sessions: Partial<SessionOptions>): Promise<RoomGateway> {
-  const lines = await Promise.all(servers.memcached.map((node) => FaultProxy.open(() => node.realPort)));
+  const nodes = servers.memcached.slice(0, 2);
+  const lines = await Promise.all(nodes.map((node) => FaultProxy.open(() => node.realPort)));
   // The names of the nodes are the same for everybody; the ways to them are not.
   const addressMap = Object.fromEntries(
-    servers.memcached.map(({ id }, index) => [id, `127.0.0.1:${lines[index]?.port}`]),
+    nodes.map(({ id }, index) => [id, `127.0.0.1:${lines[index]?.port}`]),
   );
   const store = await createSessionStore({
-    nodes: servers.memcached.map(({ id }) => id),
+    nodes: nodes.map(({ id }) => id),
     addressMap,
     monitorIntervalMs: 250,
     ...sessions,

@@ -12,6 +12,8 @@ export interface LogoutReport {
   readonly loggedOut: number;
   /** Times that a reader looked. */
   readonly looks: number;
+  /** The fewest users that any of the readers saw logged in at least once. */
+  readonly seen: number;
   /** Who was seen logged in after the logout had been acknowledged, as sentences. */
   readonly back: readonly string[];
 }
@@ -22,24 +24,29 @@ const LOGOUT = `<?php foreach (explode(' ', stream_get_contents(STDIN)) as $id) 
   if (@session_destroy()) printf("%s %.4f\\n", $id, microtime(true)); $_SESSION = [];
 }`;
 /** Tells of each session when it was looked at last and seen. */
-const READER = `<?php [, $folder, $me, $address, $locking] = $argv; [$host, $port] = explode(':', $address);
+const READER = `<?php set_error_handler(fn ($n, $text) => str_starts_with($text, 'session_start') ?: throw new Error($text));
+[, $folder, $me, $address, $locking] = $argv; [$host, $port] = explode(':', $address);
 $m = new Memcached(); $m->addServer($host, $port); $m->setOption(Memcached::OPT_PREFIX_KEY, 'memc.sess.key.');
-$ids = explode(' ', stream_get_contents(STDIN)); $last = []; $looks = 0; touch("$folder/$me");
+$ids = explode(' ', stream_get_contents(STDIN)); $last = []; $looks = 0;
 while (!file_exists("$folder/stop")) { clearstatcache(); foreach ($ids as $id) {
   $at = microtime(true); session_id($id); $looks++;
   // One reader opens sessions as a page does; the others only look, as fast as they can.
   $seen = $locking ? @session_start(['read_and_close' => true]) && isset($_SESSION['user']) : (string) $m->get($id) !== '';
   if ($seen) $last[$id] = $at; $_SESSION = [];
-} }
+} touch("$folder/$me"); }
 foreach ($last as $id => $at) printf("%s %.4f\\n", $id, $at); echo "looks $looks\\n";`;
 
 let runs = 0;
 
-/** Logs `users` in, then out: half of them by PHP through the last gateway, half by the first gateway's store in Node. */
+/**
+ * Logs `users` in, then out: half of them by PHP through the last gateway, half by the first gateway's store in Node.
+ *
+ * @param during logs out, with whatever else happens meanwhile; told the ids
+ */
 export async function logOutWhileRead(
   room: GatewayRoom,
   users: number,
-  during: (logOut: () => Promise<void>) => Promise<void>,
+  during: (logOut: () => Promise<void>, ids: readonly string[]) => Promise<void>,
 ): Promise<LogoutReport> {
   runs += 1;
   const { servers, gateways } = room;
@@ -50,7 +57,12 @@ export async function logOutWhileRead(
   const readers = Promise.all(
     names.map((me, index) =>
       servers.php(READER, {
-        args: [folder, me],
+        args: [
+          folder,
+          me,
+          gateways[index % gateways.length]?.gateway.address ?? '',
+          index === 0 ? 'yes' : '',
+        ],
         stdin: ids.join(' '),
         ini: room.ini(index),
         timeoutMs: 600_000,
@@ -76,8 +88,12 @@ export async function logOutWhileRead(
     for (const [id, at] of pairs(php.stdout)) acknowledged.set(id, at);
   };
   try {
-    await eventually('all readers read', () => names.every((me) => existsSync(join(folder, me))));
-    await during(logOut);
+    await eventually(
+      'all readers have read',
+      () => names.every((me) => existsSync(join(folder, me))),
+      120_000,
+    );
+    await during(logOut, ids);
     await room.settled();
     // Whatever would bring a session back has had its time.
     await sleep(2_500);
@@ -88,8 +104,11 @@ export async function logOutWhileRead(
   }
   const back: string[] = [];
   let looks = 0;
+  let seen = users;
   for (const { stdout } of await readers) {
-    for (const [id, at] of pairs(stdout)) {
+    const lines = pairs(stdout);
+    seen = Math.min(seen, lines.filter(([id]) => id !== 'looks').length);
+    for (const [id, at] of lines) {
       const out = acknowledged.get(id);
       if (id === 'looks') looks += at;
       else if (out !== undefined && at > out)
@@ -101,7 +120,7 @@ export async function logOutWhileRead(
       if ((await store.load(id)).exists) back.push(`${id}: logged out, and there at the end`);
     }
   }
-  return { loggedOut: acknowledged.size, looks, back };
+  return { loggedOut: acknowledged.size, looks, seen, back };
 }
 
 function pairs(text: string): [string, number][] {

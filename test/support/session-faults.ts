@@ -3,11 +3,13 @@
  * processes are two stores; one of them reaches the nodes through proxies, so that its network alone can be broken.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { SessionOptions } from '../../src/session/session-options.js';
 import type { SessionStore } from '../../src/session/session-store.js';
 import { FaultProxy } from '../../src/testing/faults/fault-proxy.js';
 import { eventually } from '../integration/eventually.js';
+import { exchange } from '../integration/gateway/same-bytes.js';
 import type { MemcachedServers, TestMemcached } from '../integration/memcached-servers.js';
 
 /** The servers and processes of a run. */
@@ -30,6 +32,9 @@ export interface SessionFault {
   readonly args?: readonly string[];
   run(room: FaultRoom, node: number): Promise<void>;
 }
+
+/** The fault that destroys sessions: as many as the node says that it threw out. */
+export const MEMORY_FULL = 'memory full';
 
 export const SESSION_FAULTS: readonly SessionFault[] = [
   {
@@ -94,6 +99,18 @@ export const SESSION_FAULTS: readonly SessionFault[] = [
     },
   },
   {
+    name: MEMORY_FULL,
+    async run({ nodes, faultMs }, node) {
+      const port = nodes[node]?.port ?? 0;
+      await exchange(port, [Buffer.from('cache_memlimit 8\r\n')]);
+      const value = 'x'.repeat(500_000);
+      const junk = Array.from({ length: 60 }, (_, n) => `set junk${n} 0 0 ${value.length}\r\n${value}\r\n`);
+      await exchange(port, [Buffer.from(junk.join(''))]);
+      await sleep(faultMs);
+      await exchange(port, [Buffer.from('cache_memlimit 64\r\n')]);
+    },
+  },
+  {
     name: 'one node after the other',
     async run(room, node) {
       const { nodes, stores } = room;
@@ -126,10 +143,23 @@ export interface FaultReport {
   readonly refused: number;
   /** Sessions in which an acknowledged change is missing, for any process. */
   readonly lost: number;
+  /** Items that the nodes threw out for lack of memory, as they were told by the event `memory-short`. */
+  readonly evicted: number;
   /** Sessions whose copies differ on the servers in the end. */
   readonly differing: number;
   /** From the end of the fault until every node was complete again. */
   readonly wholeMs: number;
+}
+
+/** Asserts that nothing is missing but, where a node had no memory, what it threw out. */
+export function expectKept(report: FaultReport): void {
+  expect(report.saved).toBeGreaterThan(0);
+  if (report.fault !== MEMORY_FULL) {
+    expect(report).toMatchObject({ lost: 0, differing: 0, evicted: 0 });
+    return;
+  }
+  expect(report.evicted).toBeGreaterThan(0);
+  expect(report.lost).toBeLessThanOrEqual(report.evicted);
 }
 
 /** Plays one fault under load. */
@@ -169,6 +199,10 @@ async function underLoad(
   { sessions, node }: { readonly sessions: number; readonly node: number },
 ): Promise<FaultReport> {
   const { stores } = room;
+  let evicted = 0;
+  stores[1].on('memory-short', ({ evictions }) => {
+    evicted += evictions;
+  });
   const ids = await Promise.all(
     Array.from({ length: sessions }, async () => {
       const session = stores[1].create();
@@ -200,6 +234,7 @@ async function underLoad(
     saved: writers.reduce((sum, { saved }) => sum + saved, 0),
     refused: writers.reduce((sum, { refused }) => sum + refused, 0),
     lost,
+    evicted,
     differing: await countDiffering(stores[1], ids),
     wholeMs,
   };

@@ -25,6 +25,8 @@ export interface HammerReport {
   readonly phpCrashed: number;
   /** The longest time that `session_start()` of PHP took. */
   readonly phpLongestStartMs: number;
+  /** Times that PHP was given an empty session for one that is there, and was told that what it wrote then was stored. */
+  readonly phpUnstored: number;
   /** Times that PHP's `session_start()` or `session_write_close()` gave up. */
   readonly phpRefused: number;
   /** Increments that Node was told had been saved. */
@@ -40,6 +42,7 @@ export interface HammerReport {
 interface Tally {
   saved: number;
   refused: number;
+  unstored: number;
   /** By session and variable: the last value whose save was acknowledged. */
   readonly acknowledged: Map<string, number>;
   readonly lost: string[];
@@ -47,10 +50,16 @@ interface Tally {
   crashed: number;
 }
 
+function newTally(): Tally {
+  return { saved: 0, refused: 0, unstored: 0, longest: 0, crashed: 0, acknowledged: new Map(), lost: [] };
+}
+
 type Handler = 'memcached' | 'memcache';
 
+/** The end of a sentence about what was lost: PHP was shown an empty session. */
+export const EMPTIED = ', in a session that was empty';
 /** Every worker has one variable in each session and is the only one to change it, so nobody else can explain a step back. */
-const PHP_WORKER = `<?php
+const PHP_WORKER = `<?php const EMPTIED = '${EMPTIED}';
 [, $me, $until, $ids] = $argv;
 $ids = explode(' ', $ids);
 $acknowledged = [];
@@ -65,11 +74,14 @@ while (microtime(true) < (float) $until) {
   if (!$open) { $say('refused'); continue; }
   $before = $acknowledged[$id] ?? 0;
   $seen = $_SESSION[$me] ?? 0;
-  if ($seen < $before) $say('lost', "$me: $before was acknowledged, $seen was read");
+  $empty = !isset($_SESSION['start']);
+  if ($seen < $before) $say('lost', "$me: $before was acknowledged, $seen was read" . ($empty ? EMPTIED : ''));
   $_SESSION[$me] = $seen + 1;
   // It returns true whatever happens; only a warning tells.
   error_clear_last();
-  if (@session_write_close() && error_get_last() === null) { $acknowledged[$id] = $seen + 1; $say('saved', $id, $seen + 1); } else { $say('refused'); }
+  if (!@session_write_close() || error_get_last() !== null) $say('refused');
+  elseif ($empty) $say('unstored');
+  else { $acknowledged[$id] = $seen + 1; $say('saved', $id, $seen + 1); }
   $_SESSION = [];
 }
 $say('longest', round($longest * 1000));
@@ -83,6 +95,8 @@ export async function hammerSessions(
   size: HammerSize,
   options: Partial<SessionOptions> = {},
   around: {
+    /** The stores of the workers in Node, of which the first one makes and compares the sessions; default: new ones. */
+    readonly stores?: readonly SessionStore[];
     /** Where PHP process `index` finds its sessions, when it is not on the nodes themselves. */
     readonly phpPath?: (index: number) => string;
     /** PHP's `memcache.lock_timeout` in seconds, which Node follows. Default 60: PHP's own is too short for a slow machine. */
@@ -98,8 +112,8 @@ export async function hammerSessions(
   const nodes = servers.memcached.map(({ host, realPort }) => `${host}:${realPort}`);
   const ids = Array.from({ length: size.sessions }, (_, index) => `hammer${handler}${Date.now()}x${index}`);
   // One after the other: as many connections at once as there are workers are not what is tried here.
-  const stores: SessionStore[] = [];
-  for (let index = 0; index < Math.max(1, size.node); index += 1)
+  const stores: SessionStore[] = [...(around.stores ?? [])];
+  for (let index = stores.length; index < Math.max(1, size.node); index += 1)
     stores.push(
       await createSessionStore({
         nodes,
@@ -159,11 +173,12 @@ export async function hammerSessions(
         }
       }
     }
-    const sum = (which: readonly Tally[], what: 'saved' | 'refused' | 'crashed'): number =>
+    const sum = (which: readonly Tally[], what: 'saved' | 'refused' | 'unstored' | 'crashed'): number =>
       which.reduce((total, tally) => total + tally[what], 0);
     const [php, node] = [tallies.slice(0, size.php), tallies.slice(size.php)];
     return {
       phpSaved: sum(php, 'saved'),
+      phpUnstored: sum(php, 'unstored'),
       phpRefused: sum(php, 'refused'),
       phpCrashed: sum(php, 'crashed'),
       phpLongestStartMs: Math.max(0, ...php.map(({ longest }) => longest)),
@@ -173,7 +188,7 @@ export async function hammerSessions(
       lost,
     };
   } finally {
-    await Promise.all(stores.map((store) => store.close()));
+    await Promise.all(stores.slice(around.stores?.length ?? 0).map((store) => store.close()));
   }
 }
 
@@ -194,7 +209,7 @@ async function phpWorker(
   ids: readonly string[],
   lockTimeout: number,
 ): Promise<Tally> {
-  const tally: Tally = { saved: 0, refused: 0, longest: 0, crashed: 0, acknowledged: new Map(), lost: [] };
+  const tally = newTally();
   for (;;) {
     const { stdout, stderr, exitCode } = await servers.php(PHP_WORKER, {
       args: [me, String(until / 1000), ids.join(' ')],
@@ -214,6 +229,7 @@ async function phpWorker(
     for (const line of stdout.split('\n')) {
       const [what, place = '', value] = line.split(' ');
       if (what === 'refused') tally.refused += 1;
+      if (what === 'unstored') tally.unstored += 1;
       if (what === 'longest') tally.longest = Math.max(tally.longest, Number(place));
       if (what === 'lost') tally.lost.push(line);
       if (what !== 'saved') continue;
@@ -234,15 +250,15 @@ async function nodeWorker(
   ids: readonly string[],
   refusals: Record<string, number>,
 ): Promise<Tally> {
-  const tally: Tally = { saved: 0, refused: 0, longest: 0, crashed: 0, acknowledged: new Map(), lost: [] };
+  const tally = newTally();
   while (Date.now() < until) {
     const id = ids[Math.floor(Math.random() * ids.length)] ?? '';
     const before = tally.acknowledged.get(`${id} ${me}`) ?? 0;
-    const session = await store.load(id);
-    const seen = Number(session.data[me] ?? 0);
-    if (seen < before) tally.lost.push(`${me}: ${before} was acknowledged, ${seen} was read`);
-    session.data[me] = seen + 1;
     try {
+      const session = await store.load(id);
+      const seen = Number(session.data[me] ?? 0);
+      if (seen < before) tally.lost.push(`${me}: ${before} was acknowledged, ${seen} was read`);
+      session.data[me] = seen + 1;
       const { outcome } = await store.save(session);
       if (outcome !== 'saved') throw new Error(`a save ended ${outcome}`);
       tally.acknowledged.set(`${id} ${me}`, seen + 1);

@@ -1,7 +1,6 @@
 /** Looks at the nodes or mounts of the session store. */
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
-import { TextConnection } from '../../memcached/text-connection.js';
-import type { ResolvedSessionOptions } from '../../session/session-options.js';
+import { preflightSessions, type SessionPreflightCheck } from '../../session/session-preflight.js';
 import { type AnySessionOptions, resolveStoreOptions } from '../../session/store-options.js';
 import { lookAtSessions } from '../status/look-at-cluster.js';
 import type { SessionPlaceReport } from '../status/status-report.js';
@@ -28,8 +27,11 @@ export async function checkSessions(given: AnySessionOptions): Promise<readonly 
   try {
     const { places } = await lookAtSessions(given);
     for (const place of places) judgePlace(checks, place);
-    if (resolved.kind === 'memcached')
-      for (const { node, up } of places) if (up) await judgeRefill(checks, resolved.options, node);
+    if (resolved.kind === 'memcached') {
+      const isUp = new Set(places.flatMap(({ node, up }) => (up ? [node] : [])));
+      const { checks: refills } = await preflightSessions(resolved.options);
+      for (const refill of refills) if (isUp.has(refill.node)) judgeRefill(checks, refill);
+    }
   } catch (error) {
     if (!isStormlampError(error)) throw error;
     checks.bad('failed', null, 'session store', {
@@ -41,24 +43,15 @@ export async function checkSessions(given: AnySessionOptions): Promise<readonly 
   return checks.list;
 }
 
-// A node that only speaks the binary protocol, as with SASL, cannot be asked which sessions it holds.
-async function judgeRefill(checks: Checks, options: ResolvedSessionOptions, id: string): Promise<void> {
-  const node = options.nodes.find((one) => one.id === id);
-  if (node === undefined || options.copies === 1) return;
-  const { operationTimeoutMs, tls } = options;
-  try {
-    const timeoutMs = Math.max(2_000, operationTimeoutMs);
-    await using _connection = await TextConnection.open({ address: node.address, id, timeoutMs, tls });
-    checks.ok(id, 'can be filled from the others', 'it speaks the text protocol');
-  } catch (error) {
-    if (!isStormlampError(error)) throw error;
-    checks.bad('warning', id, 'can be filled from the others', {
-      found: `no: ${describeError(error)}`,
+function judgeRefill(checks: Checks, { node, result, detail }: SessionPreflightCheck): void {
+  if (result === 'pass') checks.ok(node, 'can be filled from the others', detail);
+  else
+    checks.bad('warning', node, 'can be filled from the others', {
+      found: detail,
       expected:
         'the text protocol, which lists what a node holds; without it nodes that came back stay warming (`resync-failed`)',
       fix: 'start memcached without SASL (`-S`) and without `-B binary`, and keep others away by the network or by TLS with client certificates; or live with it: hints, tombstones and mending on sight work, each session comes back to the node when it is used',
     });
-  }
 }
 
 /** Judges one node or mount. */

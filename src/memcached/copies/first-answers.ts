@@ -44,9 +44,6 @@ export interface FirstAnswer {
 
 type Items = readonly (MemcachedItem | null)[];
 
-/** Notes of other nodes are not waited for longer than this when the first node has answered. */
-const NOTES_TIMEOUT_MS = 250;
-
 /** Stands for notes that could not be asked for; where there are spare nodes, they may know. */
 const UNANSWERED: unique symbol = Symbol('unanswered');
 
@@ -82,16 +79,12 @@ export class FirstAnswers {
     const noting = complete ? others : [...others, ...spares].filter(({ available }) => available);
     try {
       const call = deadline.callWithin(operationTimeoutMs);
-      const notesCall = {
-        ...call,
-        timeoutMs: Math.min(NOTES_TIMEOUT_MS, call.timeoutMs ?? NOTES_TIMEOUT_MS),
-      };
       const alone = asked.length === 1;
       const main = first.getMany(alone ? keysOf(only) : asked.flatMap(keysOf), call);
       const notes = alone ? notesOf(only) : asked.flatMap(notesOf);
       const [found, ...said] = await Promise.all([
         main,
-        ...noting.map((node) => node.getMany(notes, notesCall).catch(unanswered)),
+        ...noting.map((node) => node.getMany(notes, call).catch(unanswered)),
       ]);
       const silenceCounts = spares.length > 0;
       return await this.#judge(first, asked, found, deadline, complete, (place) =>

@@ -78,14 +78,17 @@ export class CopyRemoval {
         const call = this.#call(deadline);
         const others = holders.flatMap(({ id: other }) => (other === node.id ? [] : [suspectKey(other)]));
         const before = standings.markerOf(node.id);
+        // These very items: what is held up on its way, and arrives when the item was created anew, must not remove that.
+        const [item = null, hint = null] = await node.getMany([key.key, hintKey(key.key)], call);
         // The marker last: a node that started anew meanwhile had lost its locks, and whoever writes there saw no destruction.
-        const [hint, answer, [marker = null, ...marks]] = await Promise.all([
-          node.delete(hintKey(key.key), call),
-          node.delete(key.key, call),
+        const [, answer, [marker = null, ...marks]] = await Promise.all([
+          hint === null ? 'not-found' : node.delete(hintKey(key.key), { ...call, cas: hint.cas }),
+          item === null ? 'not-found' : node.delete(key.key, { ...call, cas: item.cas }),
           node.getMany([fillMarkerKey(places.ring), ...others], call),
         ]);
         // Who knows of missed writes already locks elsewhere and does not believe a copy that is missing: he must see a tombstone.
-        if (hint === 'deleted' || marks.some((mark) => mark !== null)) noted = true;
+        // So must who has just written here.
+        if (hint !== null || answer === 'exists' || marks.some((mark) => mark !== null)) noted = true;
         if (holders.includes(node) && !this.#options.look.isStillFilled(node, marker, before)) noted = true;
         (answer === 'not-found' ? gone : found).push(node);
       });

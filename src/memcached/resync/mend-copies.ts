@@ -2,7 +2,9 @@
 import { pause } from '../../common/backoff.js';
 import { type CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
+import { sameContent } from '../copies/copy-hash.js';
 import type { CopyKey } from '../copies/copy-key.js';
+import type { CopyDecision, CopySeen } from '../copies/decide-copies.js';
 import type { ReplicatedCopies } from '../copies/replicated-copies.js';
 import type { MemcachedItem } from '../memcached-node.js';
 
@@ -59,7 +61,7 @@ export class MendCopies {
     key: CopyKey,
     deadline: Deadline,
   ): Promise<{ readonly changed: boolean; readonly source: NodeId | undefined } | undefined> {
-    const { copies, merge, exptimeOn } = this.#options;
+    const { copies, merge } = this.#options;
     const { decision, seen } = await copies.look(key, deadline);
     if (decision.kind === 'unknown') return undefined;
     const noted = seen.some((copy) => copy.reached && copy.hint !== undefined);
@@ -67,10 +69,7 @@ export class MendCopies {
     const away = seen.some((copy) => !copy.reached && copy.role === 'holder');
     if (decision.kind === 'found' && decision.behind.length === 0 && noted === away)
       return { changed: false, source: undefined };
-    const exptime =
-      decision.kind === 'found'
-        ? await exptimeOn(decision.node, key, deadline.callWithin(timeoutOf(deadline)))
-        : 0;
+    const exptime = decision.kind === 'found' ? await this.#longestLife(key, decision, seen, deadline) : 0;
     await copies.change(
       key,
       ({ item, rivals }) =>
@@ -83,6 +82,22 @@ export class MendCopies {
     const [first] = copies.holders(key);
     const repaired = first !== undefined && decision.behind.includes(first.id);
     return { changed: true, source: repaired ? decision.node : undefined };
+  }
+
+  // What counts may be the copy that missed a touch: whoever has a note took one, and holds the same content for longer.
+  async #longestLife(
+    key: CopyKey,
+    { node, item }: Extract<CopyDecision, { kind: 'found' }>,
+    seen: readonly CopySeen[],
+    deadline: Deadline,
+  ): Promise<number> {
+    const noted = seen.filter(
+      (copy) => copy.reached && copy.hint !== undefined && copy.item !== null && sameContent(copy.item, item),
+    );
+    const call = deadline.callWithin(timeoutOf(deadline));
+    const asked = new Set([node, ...noted.map((copy) => copy.node)]);
+    const ends = await Promise.all([...asked].map((id) => this.#options.exptimeOn(id, key, call)));
+    return ends.includes(0) ? 0 : Math.max(...ends);
   }
 
   async #lookAgain(key: CopyKey, source: NodeId, call: CallOptions | undefined): Promise<void> {

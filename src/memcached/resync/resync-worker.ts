@@ -27,6 +27,7 @@ import {
   sourcesFor,
   spareMarkFor,
 } from './resync-plan.js';
+import { sourcesByOrder } from './sources-by-order.js';
 import { sweepNode } from './sweep-node.js';
 
 /** What a resync needs. */
@@ -101,6 +102,10 @@ export class ResyncWorker {
       await this.#options.monitor.check(node);
       return { copied: 0, elapsedMs: 0, complete: true };
     }
+    if (job.kind === 'move' && !(await this.#isPresentFilled())) {
+      await lease.release();
+      return 'elsewhere';
+    }
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#stop, stop.signal]);
     allowManyListeners(signal);
@@ -174,6 +179,20 @@ export class ResyncWorker {
   /** Whether a node says that it is filled for `ring`. */
   async isMarked(node: MemcachedNode, ring: string): Promise<boolean> {
     return (await askNode(node, nodeMarks(ring), [], this.#call())).marker !== undefined;
+  }
+
+  // What a node of the present list lost is not what it shall hold by the next one either: first it gets that back.
+  async #isPresentFilled(): Promise<boolean> {
+    const { list } = this.#options.places;
+    const marked = await Promise.all(
+      list.nodes.map((node) =>
+        this.isMarked(node, list.ring).catch((error: unknown) => {
+          if (meansUnreachable(error)) return true;
+          throw error;
+        }),
+      ),
+    );
+    return marked.every((one) => one);
   }
 
   /** The list for which a job fills its node; undefined for other jobs. */
@@ -364,23 +383,6 @@ export class ResyncWorker {
   #call(): CallOptions {
     return { timeoutMs: this.#options.operationTimeoutMs };
   }
-}
-
-// Half a million sessions have as many places, but only a few orders of nodes.
-function sourcesByOrder(
-  places: CopyPlaces,
-  sources: (place: string) => readonly NodeId[],
-): (place: string) => readonly NodeId[] {
-  const known = new Map<string, readonly NodeId[]>();
-  return (place) => {
-    const order = places.order(place);
-    let found = known.get(order);
-    if (found === undefined) {
-      found = sources(place);
-      known.set(order, found);
-    }
-    return found;
-  };
 }
 
 function lost(node: NodeId): StormlampError {

@@ -157,6 +157,14 @@ export class Resync extends SafeEmitter<ResyncEvents> {
       const { other } = places;
       if (other === undefined) return;
       this.#assertMovable(other.nodes.map(({ id }) => id));
+      const fills = this.#plan(this.#views()).filter((job) => job.kind === 'fill');
+      if (take && fills.length > 0) {
+        const filled = Promise.all(fills.map((job) => this.#startJob(job)));
+        const done = await deadline.race('Moving sessions', filled);
+        if (done.some((one) => one === 'elsewhere' || !one.complete))
+          await pause(LOOK_AGAIN_MS, this.#stop.signal);
+        continue;
+      }
       const marked = await Promise.all(other.nodes.map((node) => this.#worker.isMarked(node, other.ring)));
       const open = other.nodes.filter((_node, index) => marked[index] === false);
       if (open.length === 0) return;

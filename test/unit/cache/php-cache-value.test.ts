@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeCacheValue, encodeCacheValue } from '../../../src/cache/php-cache-value.js';
+import {
+  type CacheValueFormat,
+  decodeCacheValue,
+  encodeCacheValue,
+} from '../../../src/cache/php-cache-value.js';
 import { isStormlampError } from '../../../src/common/stormlamp-error.js';
 
 const LIMIT = 1_000_000;
@@ -46,4 +50,21 @@ test('a small item that would become a large one is refused before it does', () 
   const bomb = Buffer.alloc(12);
   bomb.writeUInt32LE(0xffff_ffff, 0);
   expect(() => decodeCacheValue({ value: bomb, flags: 0x30 }, LIMIT)).toThrow(/decompressed/);
+});
+
+test('what JSON does not have is refused with its name, wherever it is', () => {
+  const json: CacheValueFormat = {
+    serializer: 'json',
+    compression: 'none',
+    compressAboveBytes: 0,
+    maxBytes: LIMIT,
+  };
+  const round: Record<string, unknown> = {};
+  round['self'] = round;
+  const strange = [new Map(), new Date(0), Symbol('s'), () => 1, 2n ** 64n, Buffer.from('x')];
+  for (const value of strange)
+    expect(() => encodeCacheValue({ deep: [value] }, json)).toThrow(/`0` is .*JSON/);
+  expect(() => encodeCacheValue(round, json)).toThrow(/contains itself/);
+  const plain = { a: [1, 'two', null, { b: true }], c: Object.assign(Object.create(null), { d: 1.5 }) };
+  expect(decodeCacheValue(encodeCacheValue(plain, json), LIMIT)).toEqual(plain);
 });

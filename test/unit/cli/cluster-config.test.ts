@@ -39,6 +39,11 @@ describe('a configuration file', () => {
     expect((await findClusterConfig('third.json', env, folder)).source).toBe(third);
   });
 
+  test('may be that of the gateway, too', async () => {
+    put('stormlamp.config.json', JSON.stringify({ ...NODES, gateway: { port: 1 } }));
+    expect((await findClusterConfig(undefined, {}, folder)).options).toEqual(NODES);
+  });
+
   test('that is named by an empty text is refused', async () => {
     put('stormlamp.config.json', JSON.stringify(NODES));
     await expect(findClusterConfig('', {}, folder)).rejects.toMatchObject({

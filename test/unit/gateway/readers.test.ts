@@ -98,3 +98,20 @@ test('what comes before the login is a login, or the end', () => {
   expect(readAll(reader, [get])).toMatchObject([{ kind: 'end', fault: 'a command before the login' }]);
   expect(readAll(reader, [Buffer.from('get a\r\n')])).toMatchObject([{ kind: 'end' }]);
 });
+
+test('a get may name as many keys as a value has bytes; no other line is so long', () => {
+  const limits = { ...LIMITS, maxValueBytes: 1_048_576 };
+  const read = (line: string): GatewayRequest | undefined => {
+    const input = new InputBuffer();
+    input.push(Buffer.from(line));
+    return new TextReader(input, limits).next();
+  };
+  const keys = Array.from({ length: 20_000 }, (_, index) => `key-number-${index}`);
+  for (const word of ['get', 'gets']) {
+    const request = read(`${word} ${keys.join(' ')}\r\n`);
+    expect(request?.kind === 'items' && request.commands.map(({ key }) => key)).toEqual(keys);
+  }
+  expect(read(`get ${keys.join(' ')}`)).toBeUndefined();
+  expect(read(`get ${'k'.repeat(1_100_000)}`)).toMatchObject({ kind: 'end' });
+  expect(read(`delete ${keys.join(' ')}\r\n`)).toMatchObject({ kind: 'end' });
+});

@@ -3,7 +3,13 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 import { type GameSize, playGame, type Round, type Step } from './model-game.js';
 
-const step = (weights: { readonly destroy: number }): fc.Arbitrary<Step> => {
+interface Weights {
+  readonly destroy: number;
+  /** Of steps of a change of nodes. */
+  readonly change?: number;
+}
+
+const step = (weights: Weights): fc.Arbitrary<Step> => {
   const process = fc.nat(2);
   const session = fc.nat(1);
   return fc.oneof(
@@ -24,6 +30,7 @@ const step = (weights: { readonly destroy: number }): fc.Arbitrary<Step> => {
       arbitrary: fc.record({ do: fc.constant('destroy' as const), process, session }),
     },
     { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('look' as const, 'resync' as const), process }) },
+    { weight: weights.change ?? 0, arbitrary: fc.record({ do: fc.constant('step' as const), process }) },
   );
 };
 const fault: fc.Arbitrary<Step> = fc.oneof(
@@ -37,7 +44,7 @@ const fault: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('wipe' as const), server: fc.nat(2) }) },
 );
-const rounds = (weights: { readonly destroy: number }): fc.Arbitrary<Round[]> =>
+const rounds = (weights: Weights): fc.Arbitrary<Round[]> =>
   fc.array(
     fc.record({
       first: fc.array(fault, { maxLength: 2 }),
@@ -76,6 +83,39 @@ test.each([
   async (size) => {
     await fc.assert(
       fc.asyncProperty(rounds({ destroy: 3 }), fc.integer(), (all, seed) => playGame(size, all, seed)),
+      GAMES,
+    );
+  },
+  LIMIT_MS,
+);
+
+/** A node more, another one in its place, one fewer. */
+const CHANGES: readonly GameSize[] = [
+  { servers: 3, processes: 2, sessions: 2, change: { before: [0, 1], after: [0, 1, 2] } },
+  { servers: 3, processes: 3, sessions: 2, change: { before: [0, 1], after: [2, 1] } },
+  { servers: 3, processes: 2, sessions: 2, change: { before: [2, 0, 1], after: [0, 1] } },
+];
+
+test.each(CHANGES)(
+  'nodes $change.before become $change.after, $processes processes: no acknowledged write is lost',
+  async (size) => {
+    await fc.assert(
+      fc.asyncProperty(rounds({ destroy: 0, change: 8 }), fc.integer(), (all, seed) =>
+        playGame(size, all, seed),
+      ),
+      GAMES,
+    );
+  },
+  LIMIT_MS,
+);
+
+test.each(CHANGES)(
+  'nodes $change.before become $change.after, $processes processes: what was destroyed cannot be read again',
+  async (size) => {
+    await fc.assert(
+      fc.asyncProperty(rounds({ destroy: 3, change: 8 }), fc.integer(), (all, seed) =>
+        playGame(size, all, seed),
+      ),
       GAMES,
     );
   },

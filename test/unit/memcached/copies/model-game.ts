@@ -4,18 +4,10 @@
  */
 import { expect } from 'vitest';
 import { Deadline } from '../../../../src/common/deadline.js';
-import { SafeEmitter } from '../../../../src/common/safe-emitter.js';
 import { tombKey } from '../../../../src/memcached/copies/copy-key.js';
-import { NodeStandings } from '../../../../src/memcached/copies/node-standings.js';
-import { ReplicatedCopies } from '../../../../src/memcached/copies/replicated-copies.js';
-import type { MemcachedMonitor } from '../../../../src/memcached/memcached-monitor.js';
 import type { MemcachedItem } from '../../../../src/memcached/memcached-node.js';
-import { askNode, type NodeAnswer, nodeMarks } from '../../../../src/memcached/node-observation.js';
-import { MendCopies } from '../../../../src/memcached/resync/mend-copies.js';
-import type { ResyncEvents } from '../../../../src/memcached/resync/resync-events.js';
-import { type NodeView, planResync } from '../../../../src/memcached/resync/resync-plan.js';
-import { ResyncWorker } from '../../../../src/memcached/resync/resync-worker.js';
-import { Chance, ModelNode, ModelServer, Network } from './model-world.js';
+import { encode, ModelProcess, tags } from './model-process.js';
+import { Chance, type ModelNode, ModelServer, Network } from './model-world.js';
 
 /** What happens. */
 export type Step =
@@ -28,7 +20,8 @@ export type Step =
   | { readonly do: 'destroy'; readonly process: number; readonly session: number }
   | { readonly do: 'cut' | 'join'; readonly process: number; readonly server: number }
   | { readonly do: 'wipe'; readonly server: number }
-  | { readonly do: 'look' | 'resync'; readonly process: number };
+  /** `step`: the process takes its next step of the change of nodes, when all have taken the one before. */
+  | { readonly do: 'look' | 'resync' | 'step'; readonly process: number };
 
 /** What happens at about the same time. */
 export interface Round {
@@ -38,132 +31,6 @@ export interface Round {
   readonly together: readonly Step[];
   /** What happens in the middle of it. */
   readonly amid: readonly Step[];
-}
-
-const RING = 'ring';
-
-class ModelProcess {
-  readonly nodes: readonly ModelNode[];
-  readonly standings = new NodeStandings();
-  readonly copies: ReplicatedCopies;
-  readonly #answers = new Map<string, NodeAnswer>();
-  readonly #worker: ResyncWorker;
-
-  constructor(
-    servers: readonly ModelServer[],
-    network: Network,
-    place: (place: string) => readonly number[],
-  ) {
-    this.nodes = servers.map((server) => new ModelNode(server, network));
-    this.copies = new ReplicatedCopies({
-      nodes: this.nodes,
-      place,
-      copies: 2,
-      ring: RING,
-      standings: this.standings,
-      operationTimeoutMs: 1_000,
-      noteLifetimeMs: 1_000_000,
-      giveUpMs: Number.POSITIVE_INFINITY,
-    });
-    const mending = new MendCopies({
-      copies: this.copies,
-      locked: (key, _deadline, work) => this.locked(key.place, work),
-      merge: (item, rivals) => ({ value: encode([item, ...rivals].flatMap(tags)), flags: 0 }),
-      exptimeOn: () => Promise.resolve(0),
-      lookAgainMs: 0,
-      timeoutMs: 0,
-    });
-    const monitor = { check: (node: ModelNode) => this.look(node) } as unknown as MemcachedMonitor;
-    this.#worker = new ResyncWorker(
-      {
-        places: this.copies.places,
-        standings: this.standings,
-        monitor,
-        placeOf: (key) => (/^s\.\d+$/.test(key) ? key.slice(2) : undefined),
-        connect: async (id) => {
-          const node = this.nodes.find((one) => one.id === id);
-          await node?.version();
-          return node?.text() as never;
-        },
-        mend: (key, call) => mending.mend(key, call),
-        itemsPerSecond: 0,
-        recopyAfterMs: 0,
-        operationTimeoutMs: 1_000,
-        lookAgainMs: 0,
-      },
-      new SafeEmitter<ResyncEvents>(),
-      new AbortController().signal,
-    );
-  }
-
-  /** The session lock as it is in PHP: on the node that arbitrates for it, so that a cut process asks another one. */
-  async locked<T>(session: string, work: () => Promise<T>): Promise<T> {
-    const lock = { key: `s.lock.${session}`, place: session };
-    const deadline = Deadline.of(undefined);
-    for (let attempt = 0; attempt < 200; attempt += 1) {
-      const holder = await this.copies.onArbiter(lock, deadline, async (node) =>
-        (await node.add(lock.key, Buffer.from('1'), { exptime: 30 })).status === 'stored' ? node : undefined,
-      );
-      if (holder === undefined) continue;
-      try {
-        return await work();
-      } finally {
-        await holder.delete(lock.key).catch(() => undefined);
-      }
-    }
-    throw Object.assign(new Error('locked'), { code: 'ERR_SESSION_LOCKED' });
-  }
-
-  async look(node: ModelNode): Promise<void> {
-    const others = this.nodes.filter((other) => other !== node).map(({ id }) => id);
-    try {
-      const answer = await askNode(node, nodeMarks(RING), others, {});
-      this.#answers.set(node.id, answer);
-      this.standings.learnMarker(node.id, answer.marker);
-      this.standings.learnSuspects(
-        node.id,
-        new Set(answer.suspects.keys()),
-        this.nodes.map(({ id }) => id),
-      );
-    } catch {
-      this.#answers.delete(node.id);
-    }
-  }
-
-  async lookAtAll(): Promise<void> {
-    await Promise.all(this.nodes.map((node) => this.look(node)));
-  }
-
-  /** Does what there is to do; how many jobs there were. */
-  async resync(): Promise<number> {
-    await this.lookAtAll();
-    const views: NodeView[] = this.nodes.map(({ id }) => {
-      const answer = this.#answers.get(id);
-      return {
-        node: id,
-        reached: answer !== undefined,
-        filled: answer?.marker !== undefined,
-        items: answer?.memory.items ?? 0,
-        suspects: [...(answer?.suspects.keys() ?? [])],
-        away: answer === undefined,
-        spareMark: answer?.spareMark,
-        roomy: true,
-      };
-    });
-    const jobs = planResync(views, this.copies.places.copies);
-    await Promise.allSettled(
-      jobs.map((job) => (job.kind === 'mark' ? this.#worker.mark(job.nodes) : this.#worker.run(job, views))),
-    );
-    return jobs.length;
-  }
-}
-
-function encode(all: readonly string[]): Buffer {
-  return Buffer.from(JSON.stringify([...new Set(all)].sort()));
-}
-
-function tags(item: MemcachedItem | null): string[] {
-  return item === null ? [] : (JSON.parse(item.value.toString()) as string[]);
 }
 
 const key = (session: number) => ({ key: `s.${session}`, place: `${session}` });
@@ -208,16 +75,22 @@ export interface GameSize {
   readonly servers: number;
   readonly processes: number;
   readonly sessions: number;
+  /** The servers that are nodes before and after a change of nodes; all of them always when left out. */
+  readonly change?: { readonly before: readonly number[]; readonly after: readonly number[] };
 }
 
 /** Plays a game; the same one with the same seed. Rejects when something was lost or is back. */
 export async function playGame(size: GameSize, rounds: readonly Round[], seed: number): Promise<void> {
   const chance = new Chance(seed);
   const network = new Network(chance);
-  const servers = Array.from({ length: size.servers }, (_, index) => new ModelServer(`n${index}`));
+  const servers = Array.from({ length: size.servers }, (_, index) => new ModelServer(`n${index}:11211`));
   const place = (text: string): readonly number[] =>
     servers.map((_server, index) => (Number(text) + index) % servers.length);
-  const processes = Array.from({ length: size.processes }, () => new ModelProcess(servers, network, place));
+  const lists = size.change ?? { before: servers.map((_server, index) => index), after: undefined };
+  const processes = Array.from(
+    { length: size.processes },
+    () => new ModelProcess(servers, network, lists, place),
+  );
   const truth = new Truth(servers);
   let count = 0;
   /** How often a connection was cut or came back. */
@@ -304,7 +177,9 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
       else if (step.do === 'read-all') await readAll(who);
       else if (step.do === 'look') await who.lookAtAll();
       else if (step.do === 'resync') await who.resync();
-      else if (step.do === 'destroy') {
+      else if (step.do === 'step') {
+        if (processes.every(({ steps }) => steps >= who.steps)) await who.step();
+      } else if (step.do === 'destroy') {
         // Until it is known to be destroyed it may be so.
         const known = truth.destroyed.has(session);
         if (!known) truth.doubtful.add(session);
@@ -320,8 +195,8 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
 
   // With three servers one kind of fault at a time: one server that starts anew, or one process that is cut off. With both the only
   // copy can be on a spare server that nobody has a reason to ask. Two servers go through anything.
-  const kinds =
-    servers.length === 2 ? ['wipe', 'cut', 'join'] : chance.below(2) === 0 ? ['wipe'] : ['cut', 'join'];
+  const one = chance.below(2) === 0 ? ['wipe'] : ['cut', 'join'];
+  const kinds = servers.length === 2 ? ['wipe', 'cut', 'join'] : one;
   const fragile = chance.below(servers.length);
   const lonely = chance.below(processes.length);
   const happen = (step: Step): void => {
@@ -330,7 +205,7 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
       truth.wiped(servers[servers.length === 2 ? step.server % 2 : fragile] as ModelServer);
     if (step.do === 'cut' || step.do === 'join') {
       const who = servers.length === 2 ? step.process % processes.length : lonely;
-      const node = processes[who]?.nodes[step.server % servers.length];
+      const node = processes[who]?.ways[step.server % servers.length];
       if (node !== undefined) node.link.up = step.do === 'join';
       cuts += 1;
     }
@@ -351,7 +226,7 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
   }
 
   // Everything is reachable again, and comes to rest.
-  for (const { nodes } of processes) for (const { link } of nodes) link.up = true;
+  for (const { ways } of processes) for (const { link } of ways) link.up = true;
   for (let round = 0; round < 8; round += 1) {
     const work = Promise.all(processes.map((one) => one.resync()));
     await network.drive(work);

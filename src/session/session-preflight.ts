@@ -1,0 +1,50 @@
+/** Whether the nodes allow what the store may have to do, asked before it has to. */
+import type { NodeId } from '../common/node-address.js';
+import { describeError, isStormlampError } from '../common/stormlamp-error.js';
+import { TextConnection } from '../memcached/text-connection.js';
+import type { ResolvedSessionOptions } from './session-options.js';
+
+/** One check of one node. */
+export interface SessionPreflightCheck {
+  /** `refill`: whether the node can be filled from the others when it came back empty. */
+  readonly name: 'refill';
+  /** The node. */
+  readonly node: NodeId;
+  /** `warn`: each session comes back to the node only when it is used. */
+  readonly result: 'pass' | 'warn';
+  /** What was found. */
+  readonly detail: string;
+}
+
+/** All checks. */
+export interface SessionPreflightReport {
+  /** Whether all of them passed. */
+  readonly ok: boolean;
+  /** The checks, one for each node; none where sessions have one copy. */
+  readonly checks: readonly SessionPreflightCheck[];
+}
+
+/** A refill waits longer than a command does. */
+const LEAST_TIMEOUT_MS = 2_000;
+
+/** Asks every node. Never rejects. */
+export async function preflightSessions(options: ResolvedSessionOptions): Promise<SessionPreflightReport> {
+  const { nodes, copies } = options;
+  const checks = copies === 1 ? [] : await Promise.all(nodes.map((node) => refillCheck(options, node)));
+  return { ok: checks.every(({ result }) => result === 'pass'), checks };
+}
+
+// A node that only speaks the binary protocol, as with SASL, cannot be asked which sessions it holds.
+async function refillCheck(
+  { operationTimeoutMs, tls }: ResolvedSessionOptions,
+  { id, address }: ResolvedSessionOptions['nodes'][number],
+): Promise<SessionPreflightCheck> {
+  const timeoutMs = Math.max(LEAST_TIMEOUT_MS, operationTimeoutMs);
+  try {
+    await using _connection = await TextConnection.open({ address, id, timeoutMs, tls });
+    return { name: 'refill', node: id, result: 'pass', detail: 'it speaks the text protocol' };
+  } catch (error) {
+    if (!isStormlampError(error)) throw error;
+    return { name: 'refill', node: id, result: 'warn', detail: `no: ${describeError(error)}` };
+  }
+}

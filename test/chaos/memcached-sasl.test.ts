@@ -1,0 +1,115 @@
+/**
+ * Sessions on memcached nodes that want a login (SASL), which closes their text protocol: what works, and what is told not to. The users
+ * are kept by a daemon as Cyrus' saslauthd is one; SASL's plugin for PLAIN has to be on the machine (Debian: libsasl2-modules).
+ */
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkSessions } from '../../src/cli/doctor/check-sessions.js';
+import { createSessionStore } from '../../src/session/create-session-store.js';
+import type { SessionStore } from '../../src/session/session-store.js';
+import { eventually } from '../integration/eventually.js';
+import { MemcachedServers, type TestMemcached } from '../integration/memcached-servers.js';
+
+const USER = { username: 'app', password: 'correct horse' };
+const COUNT = 20;
+let servers: MemcachedServers;
+let users: Server;
+
+beforeAll(async () => {
+  servers = await MemcachedServers.open();
+  const [folder, socket] = [join(servers.folder, 'sasl'), join(servers.folder, 'mux')];
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, 'memcached.conf'),
+    `mech_list: plain\npwcheck_method: saslauthd\nsaslauthd_path: ${socket}\n`,
+  );
+  // Four texts with their lengths before them: user, password, service, realm. One text is the answer.
+  users = createServer((client) => {
+    let bytes = Buffer.alloc(0);
+    client.on('data', (chunk) => {
+      bytes = Buffer.concat([bytes, chunk]);
+      const texts: string[] = [];
+      for (let at = 0; at + 2 <= bytes.length && at + 2 + bytes.readUInt16BE(at) <= bytes.length; ) {
+        texts.push(bytes.toString('utf8', at + 2, at + 2 + bytes.readUInt16BE(at)));
+        at += 2 + bytes.readUInt16BE(at);
+      }
+      if (texts.length < 4) return;
+      const answer = texts[0] === USER.username && texts[1] === USER.password ? 'OK' : 'NO';
+      client.end(Buffer.concat([Buffer.from([0, answer.length]), Buffer.from(answer)]));
+    });
+    client.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => users.listen(socket, resolve));
+  chmodSync(socket, 0o666);
+  chmodSync(servers.folder, 0o755);
+});
+afterAll(async () => {
+  users?.close();
+  await servers?.[Symbol.asyncDispose]();
+});
+
+const nameOf = ({ host, port }: TestMemcached): string => `${host}:${port}`;
+const startNode = (): Promise<TestMemcached> =>
+  servers.start(['-S'], '127.0.0.1', { SASL_CONF_PATH: join(servers.folder, 'sasl') });
+const copiesOf = async (store: SessionStore, ids: readonly string[]): Promise<number> => {
+  const found = await Promise.all(
+    ids.flatMap((id) =>
+      store.copies.places.nodes.map((node) => node.get(`memc.sess.key.${id}`, { timeoutMs: 5_000 })),
+    ),
+  );
+  return found.filter((item) => item !== null).length;
+};
+
+test('with the right password sessions are kept through a restart, come back when they are used, and a refill is told to be impossible', async () => {
+  const [a, b] = [await startNode(), await startNode()];
+  const nodes = [a, b].map(nameOf);
+  const options = { nodes, monitorIntervalMs: 100, operationTimeoutMs: 5_000 };
+  for (const wrong of [{}, { ...USER, password: 'wrong' }])
+    await expect(createSessionStore({ ...options, ...wrong })).rejects.toMatchObject({
+      code: 'ERR_ACCESS_DENIED',
+    });
+
+  await using store = await createSessionStore({ ...options, ...USER });
+  const told: unknown[] = [];
+  store.on('resync-failed', ({ node, error }) => told.push([node, (error as { code?: string }).code]));
+  const ids: string[] = [];
+  for (let made = 0; made < COUNT; made += 1) {
+    const session = store.create();
+    session.data['made'] = made;
+    await store.save(session);
+    ids.push(session.id);
+  }
+  expect(await copiesOf(store, ids)).toBe(2 * COUNT);
+
+  await a.restart();
+  await eventually('it is told that it cannot be filled', () =>
+    told.some((one) => JSON.stringify(one) === JSON.stringify([nodes[0], 'ERR_UNSUPPORTED'])),
+  );
+  expect(store.status()[0]?.standing).toBe('warming');
+  // A logout meanwhile stays one, also when the session is written again by who does not know.
+  const [gone = '', ...kept] = ids;
+  const late = await store.load(gone);
+  await store.destroy(gone);
+  late.data['late'] = true;
+  await store.save(late);
+  expect((await store.load(gone)).exists).toBe(false);
+  for (const [index, id] of kept.entries()) {
+    const session = await store.load(id);
+    expect(session.data['made']).toBe(index + 1);
+    session.data['used'] = true;
+    await store.save(session);
+  }
+  expect(await copiesOf(store, kept)).toBe(2 * kept.length);
+  expect(await copiesOf(store, [gone])).toBe(0);
+
+  expect(await store.preflight()).toMatchObject({
+    ok: false,
+    checks: nodes.map((node) => ({ name: 'refill', node, result: 'warn' })),
+  });
+  const checks = await checkSessions({ ...options, ...USER });
+  const refill = checks.filter(({ what }) => what === 'can be filled from the others');
+  expect(refill.map(({ state }) => state)).toEqual(['warning', 'warning']);
+  expect(refill[0]?.found).toContain('with SASL (-S)');
+});

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { LocalFlights, settledWithin } from '../../../src/cache/local-flights.js';
+
+const never = (): Promise<number> => new Promise(() => undefined);
+const MINUTE = 60_000;
+
+function pending(): { readonly promise: Promise<number>; readonly resolve: (value: number) => void } {
+  let resolve: (value: number) => void = () => undefined;
+  const promise = new Promise<number>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+test('who asks meanwhile gets the same, and who asks afterwards begins anew', async () => {
+  const flights = new LocalFlights<number>();
+  let begun = 0;
+  const begin = async (): Promise<number> => {
+    begun += 1;
+    await null;
+    return begun;
+  };
+  const both = [flights.join('k', [], MINUTE, begin), flights.join('k', [], MINUTE, begin)];
+  expect(await Promise.all(both)).toEqual([1, 1]);
+  expect(await flights.join('k', [], MINUTE, begin)).toBe(2);
+});
+
+test('a flight that was begun before a change is not joined, and does not end the one after it', async () => {
+  for (const change of ['delete', 'tag', 'clear'] as const) {
+    const flights = new LocalFlights<number>();
+    const { promise, resolve } = pending();
+    const before = flights.join('k', ['t'], MINUTE, () => promise);
+    if (change === 'delete') flights.delete('k');
+    else if (change === 'tag') flights.deleteTag('t');
+    else flights.clear();
+    const { promise: next, resolve: settle } = pending();
+    const after = flights.join('k', ['t'], MINUTE, () => next);
+    resolve(1);
+    expect(await before).toBe(1);
+    const joined = flights.join('k', ['t'], MINUTE, never);
+    settle(2);
+    expect([await after, await joined]).toEqual([2, 2]);
+  }
+});
+
+test('one that never ends holds nobody up for longer than the patience there is, nor the end of all', async () => {
+  const flights = new LocalFlights<number>();
+  void flights.join('k', [], 0, never);
+  expect(await flights.join('k', [], 0, async () => 1)).toBe(1);
+  void flights.join('k', [], MINUTE, never);
+  await settledWithin(1, flights.all());
+  await settledWithin(MINUTE, [Promise.reject(new Error('made nothing'))]);
+});

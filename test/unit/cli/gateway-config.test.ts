@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { gatewayConfig } from '../../../src/cli/gateway-config.js';
+
+const NODES = ['cache1:11211', 'cache2:11211'];
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'stormlamp-config-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function put(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+test('the file may be that of a whole cluster, and may export a function', async () => {
+  const all = { mysql: {}, sessions: { nodes: NODES }, logger: 'console', gateway: { port: 1 } };
+  const file = put('stormlamp.config.mjs', `export default async () => (${JSON.stringify(all)});`);
+  expect(await gatewayConfig({}, {}, folder)).toEqual({
+    sessions: { nodes: NODES },
+    gateway: { port: 1 },
+    nodeChange: undefined,
+    file,
+  });
+});
+
+test('the step of a change of nodes is no option of the gateway; without a file there is none', async () => {
+  const nodeChange = { nodes: [...NODES, 'cache3:11211'], step: 'prepare' };
+  put('stormlamp.config.json', JSON.stringify({ sessions: { nodes: NODES }, gateway: { nodeChange } }));
+  expect(await gatewayConfig({}, {}, folder)).toMatchObject({ gateway: {}, nodeChange });
+  expect(await gatewayConfig({ nodes: NODES.join() }, {}, '/')).toEqual({
+    sessions: { nodes: NODES },
+    gateway: {},
+    nodeChange: undefined,
+    file: undefined,
+  });
+});
+
+test('a module that has changed is read again', async () => {
+  const config = (port: number): string =>
+    put('gateway.mjs', `export default { sessions: { nodes: ['a'] }, gateway: { port: ${port} } };`);
+  const flags = { config: config(1) };
+  expect((await gatewayConfig(flags, {}, folder)).gateway).toEqual({ port: 1 });
+  utimesSync(config(2), new Date(), new Date(Date.now() + 60_000));
+  expect((await gatewayConfig(flags, {}, folder)).gateway).toEqual({ port: 2 });
+});
+
+test.each<[string, unknown, RegExp]>([
+  ['without a step', { nodes: NODES }, /gateway\.nodeChange\.step/],
+  ['with a step that there is not', { nodes: NODES, step: 'begin' }, /one of 'prepare'/],
+  ['without nodes', { step: 'prepare' }, /gateway\.nodeChange\.nodes/],
+  ['with a word that there is not', { nodes: NODES, step: 'prepare', weight: 1 }, /weights/],
+  ['that is a word', 'prepare', /gateway\.nodeChange/],
+])('a change of nodes %s is refused with its name', async (_name, nodeChange, message) => {
+  put('stormlamp.config.json', JSON.stringify({ sessions: { nodes: NODES }, gateway: { nodeChange } }));
+  await expect(gatewayConfig({}, {}, folder)).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringMatching(message),
+  });
+});

@@ -1,0 +1,249 @@
+/** A process in a game: the copies, their standings, its resync, and its part in a change of nodes, over servers that live in memory. */
+import { Deadline } from '../../../../src/common/deadline.js';
+import { SafeEmitter } from '../../../../src/common/safe-emitter.js';
+import { ErrorCode, StormlampError } from '../../../../src/common/stormlamp-error.js';
+import { NodeStandings } from '../../../../src/memcached/copies/node-standings.js';
+import { ReplicatedCopies } from '../../../../src/memcached/copies/replicated-copies.js';
+import type { MemcachedMonitor } from '../../../../src/memcached/memcached-monitor.js';
+import type { MemcachedItem } from '../../../../src/memcached/memcached-node.js';
+import { askNode, type NodeAnswer, nodeMarks } from '../../../../src/memcached/node-observation.js';
+import { MendCopies } from '../../../../src/memcached/resync/mend-copies.js';
+import type { Resync } from '../../../../src/memcached/resync/resync.js';
+import type { ResyncEvents } from '../../../../src/memcached/resync/resync-events.js';
+import { type NodeView, planResync } from '../../../../src/memcached/resync/resync-plan.js';
+import { ResyncWorker } from '../../../../src/memcached/resync/resync-worker.js';
+import { NodeChange } from '../../../../src/session/node-change.js';
+import { sessionPlacement, sessionRing } from '../../../../src/session/session-keys.js';
+import type { SessionNodes } from '../../../../src/session/session-nodes.js';
+import { resolveSessionOptions } from '../../../../src/session/session-options.js';
+import { ModelNode, type ModelServer, type Network } from './model-world.js';
+
+/** The content that says which writes went into it. */
+export function encode(all: readonly string[]): Buffer {
+  return Buffer.from(JSON.stringify([...new Set(all)].sort()));
+}
+
+/** The writes that went into a content. */
+export function tags(item: MemcachedItem | null): string[] {
+  return item === null ? [] : (JSON.parse(item.value.toString()) as string[]);
+}
+
+/** Which servers are nodes, as their indexes. */
+export interface NodeLists {
+  /** At the beginning. */
+  readonly before: readonly number[];
+  /** After a change; undefined where the nodes stay. */
+  readonly after: readonly number[] | undefined;
+}
+
+const STEPS = ['prepare', 'switch', 'finish'] as const;
+/** So often a node may be worked on by somebody else. */
+const PATIENCE = 50;
+
+/** See the head of this file. */
+export class ModelProcess {
+  /** The ways to all servers. */
+  readonly ways: readonly ModelNode[];
+  /** The nodes by its present list, or lists. */
+  nodes: readonly ModelNode[];
+  /** Steps of the change that it took. */
+  steps = 0;
+  readonly standings = new NodeStandings();
+  readonly copies: ReplicatedCopies;
+  readonly #answers = new Map<string, NodeAnswer>();
+  readonly #worker: ResyncWorker;
+  readonly #change: NodeChange;
+  readonly #after: readonly string[] | undefined;
+
+  /** @param place where sessions are, in a game whose nodes stay; in others they are where a store has them */
+  constructor(
+    servers: readonly ModelServer[],
+    network: Network,
+    lists: NodeLists,
+    place: (place: string) => readonly number[],
+  ) {
+    this.ways = servers.map((server) => new ModelNode(server, network));
+    const named = (indexes: readonly number[]): string[] =>
+      indexes.flatMap((index) => servers[index]?.id ?? []);
+    const store = resolveSessionOptions({ nodes: named(lists.before), operationTimeoutMs: 1_000 });
+    this.nodes = this.#named(store.nodes);
+    this.#after = lists.after === undefined ? undefined : named(lists.after);
+    this.copies = new ReplicatedCopies({
+      nodes: this.nodes,
+      place: lists.after === undefined ? place : sessionPlacement(store),
+      copies: 2,
+      ring: sessionRing(store),
+      standings: this.standings,
+      operationTimeoutMs: 1_000,
+      noteLifetimeMs: 1_000_000,
+      giveUpMs: Number.POSITIVE_INFINITY,
+    });
+    const mending = new MendCopies({
+      copies: this.copies,
+      locked: (key, _deadline, work) => this.locked(key.place, work),
+      merge: (item, rivals) => ({ value: encode([item, ...rivals].flatMap(tags)), flags: 0 }),
+      exptimeOn: () => Promise.resolve(0),
+      lookAgainMs: 0,
+      timeoutMs: 0,
+    });
+    const monitor = { check: (node: ModelNode) => this.look(node) } as unknown as MemcachedMonitor;
+    this.#worker = new ResyncWorker(
+      {
+        places: this.copies.places,
+        standings: this.standings,
+        monitor,
+        placeOf: (key) => (/^s\.\d+$/.test(key) ? key.slice(2) : undefined),
+        connect: async (id) => {
+          const node = this.nodes.find((one) => one.id === id);
+          await node?.version();
+          return node?.text() as never;
+        },
+        mend: (key, call) => mending.mend(key, call),
+        itemsPerSecond: 0,
+        recopyAfterMs: 0,
+        operationTimeoutMs: 1_000,
+        lookAgainMs: 0,
+      },
+      new SafeEmitter<ResyncEvents>(),
+      new AbortController().signal,
+    );
+    this.#change = new NodeChange({
+      store,
+      copies: this.copies,
+      nodes: this.#nodesForChange() as SessionNodes,
+      resync: { move: () => this.#move(), forget: (id: string) => this.#forget(id) } as unknown as Resync,
+    });
+  }
+
+  /** Takes its next step of the change; rejects when that cannot be taken. */
+  async step(): Promise<void> {
+    const at = this.steps;
+    const step = STEPS[at];
+    if (step === undefined || this.#after === undefined) return;
+    await this.#change.take(this.#after, { step });
+    this.steps = Math.max(this.steps, at + 1);
+  }
+
+  // What a change uses of a store's nodes.
+  #nodesForChange(): Partial<SessionNodes> {
+    const check = async (node: ModelNode) => {
+      await this.look(node);
+      return this.#answers.has(node.id)
+        ? { node: node.id, ok: true }
+        : { node: node.id, ok: false, error: new Error('cut') };
+    };
+    return {
+      standings: this.standings,
+      monitor: {
+        check,
+        checkAll: () => Promise.all(this.nodes.map(check)),
+      } as unknown as MemcachedMonitor,
+      some: (ids) => this.#named(ids),
+      add: ({ id }) => {
+        this.nodes = [...this.nodes, ...this.#named([{ id }])];
+      },
+      remove: (ids) => {
+        this.nodes = this.nodes.filter((node) => !ids.some(({ id }) => id === node.id));
+      },
+    };
+  }
+
+  #named(ids: readonly { readonly id: string }[]): readonly ModelNode[] {
+    return ids.flatMap(({ id }) => this.ways.filter((node) => node.id === id));
+  }
+
+  #forget(id: string): void {
+    this.#answers.delete(id);
+    this.standings.forget(id);
+  }
+
+  // As the store's own resync does it, without its clock.
+  async #move(): Promise<void> {
+    const { places } = this.copies;
+    for (let attempt = 0; attempt < PATIENCE; attempt += 1) {
+      await this.lookAtAll();
+      const { other } = places;
+      if (other === undefined) return;
+      const isDown = ({ id }: { readonly id: string }): boolean => !this.#answers.has(id);
+      if (other.nodes.some(isDown) || places.list.nodes.filter(isDown).length >= places.copies)
+        throw new StormlampError(ErrorCode.STORE_DOWN, 'nodes are away');
+      const views = this.#views();
+      const fills = planResync(views, places.copies).flatMap((job) => (job.kind === 'fill' ? [job] : []));
+      await Promise.all(fills.map((job) => this.#worker.run(job, views)));
+      const marked = await Promise.all(other.nodes.map((node) => this.#worker.isMarked(node, other.ring)));
+      const open = other.nodes.filter((_node, index) => marked[index] === false);
+      if (open.length === 0) return;
+      await Promise.all(open.map(({ id }) => this.#worker.run({ kind: 'move', node: id }, this.#views())));
+    }
+    throw new StormlampError(ErrorCode.TIMEOUT, 'somebody else is at it all the time');
+  }
+
+  /** The session lock as it is in PHP: on the node that arbitrates for it, so that a cut process asks another one. */
+  async locked<T>(session: string, work: () => Promise<T>): Promise<T> {
+    const lock = { key: `s.lock.${session}`, place: session };
+    const deadline = Deadline.of(undefined);
+    for (let attempt = 0; attempt < 200; attempt += 1) {
+      const holder = await this.copies.onArbiter(lock, deadline, async (node) =>
+        (await node.add(lock.key, Buffer.from('1'), { exptime: 30 })).status === 'stored' ? node : undefined,
+      );
+      if (holder === undefined) continue;
+      try {
+        return await work();
+      } finally {
+        await holder.delete(lock.key).catch(() => undefined);
+      }
+    }
+    throw Object.assign(new Error('locked'), { code: 'ERR_SESSION_LOCKED' });
+  }
+
+  async look(node: ModelNode): Promise<void> {
+    const others = this.nodes.filter((other) => other !== node).map(({ id }) => id);
+    try {
+      const answer = await askNode(node, nodeMarks(this.copies.places.ring), others, {});
+      this.#answers.set(node.id, answer);
+      this.standings.learnMarker(node.id, answer.marker);
+      this.standings.learnSuspects(
+        node.id,
+        new Set(answer.suspects.keys()),
+        this.nodes.map(({ id }) => id),
+      );
+    } catch {
+      this.#answers.delete(node.id);
+    }
+  }
+
+  async lookAtAll(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => this.look(node)));
+  }
+
+  /** Does what there is to do; how many jobs there were. */
+  async resync(): Promise<number> {
+    await this.lookAtAll();
+    const views = this.#views();
+    const { places } = this.copies;
+    const planned = planResync(views, places.copies);
+    const jobs =
+      places.other === undefined ? planned : planned.filter(({ kind }) => kind === 'fill' || kind === 'mend');
+    await Promise.allSettled(
+      jobs.map((job) => (job.kind === 'mark' ? this.#worker.mark(job.nodes) : this.#worker.run(job, views))),
+    );
+    return jobs.length;
+  }
+
+  #views(): readonly NodeView[] {
+    const { places } = this.copies;
+    return this.nodes.map(({ id }) => {
+      const answer = this.#answers.get(id);
+      return {
+        node: id,
+        reached: answer !== undefined,
+        filled: answer?.marker !== undefined || (answer !== undefined && !places.isListed(id)),
+        items: answer?.memory.items ?? 0,
+        suspects: [...(answer?.suspects.keys() ?? [])],
+        away: answer === undefined,
+        spareMark: answer?.spareMark,
+        roomy: true,
+      };
+    });
+  }
+}
