@@ -8,6 +8,8 @@ import { eventually } from './eventually.js';
 let servers: LocalCluster;
 beforeAll(async () => {
   servers = await startLocalCluster({ ...ONE_CLIENT_DATABASE.options, php: false, memcached: 0 });
+  await servers.primary.query('CREATE TABLE shop.kept (v INT)');
+  await servers.waitForReplication();
   // The primary is gone before anybody could see how far behind it the replicas were.
   await servers.primary.kill();
 });
@@ -42,7 +44,6 @@ test('what a read-only transaction left on a replica is no reason to refuse writ
     ...servers.options().mysql,
     reads: { affinity: next.id, maxLagMs: 60_000 },
   });
-  await mysql.query('CREATE TABLE kept (v INT)');
   const connection = await mysql.getConnection();
   await connection.query('START TRANSACTION READ ONLY');
   await connection.query('SET @kept = 7');
