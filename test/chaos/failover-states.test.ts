@@ -159,11 +159,18 @@ describe('replicas that cannot take over', () => {
     );
     const since = now();
     await world.first.kill();
-    const made2 = await world.failedOver(since);
-    expect(made2.to).toBe(behind.id);
+    // Its vote would be missing: with two of three voters gone nobody could write anywhere.
+    await world.until(
+      'it is refused',
+      () =>
+        world.event('failover-blocked', since, ({ detail }) => String(detail['why']).includes(broken.id)) !==
+        undefined,
+    );
     const [status] = await broken.query('SHOW SLAVE STATUS');
     // What it received is the only copy that there may be.
     expect(Number(status?.['Last_SQL_Errno'])).toBe(1062);
+    await unlogged(world, broken, 'DELETE FROM clash', 'START SLAVE SQL_THREAD');
+    await world.failedOver(since);
     await world.finish({ mayLose: true });
   });
 

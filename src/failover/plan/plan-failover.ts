@@ -1,6 +1,7 @@
 /** The plan of an unplanned change: the primary is dead or out of reach, and what it will cost is said before. */
 import type { NodeId } from '../../common/node-address.js';
 import type { FailureKind } from '../failure-kind.js';
+import { majorityOf } from '../protocol/majority.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import {
   isWithin,
@@ -69,6 +70,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       .map((node) => `${node}: ${said.get(node) ?? `it does not replicate from ${from}`}`);
     throw refused(`No node can become the primary in place of ${from}. ${reasons.join('; ')}`);
   }
+  if (wanted === undefined) assertVotes(context, to, group);
   const receiving = group.filter(({ channels }) => channels.length > 0).map(({ node }) => node);
   const others = group.filter(({ node }) => node !== to).map(({ node }) => node);
   const old = surveys.get(from);
@@ -123,6 +125,25 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       .filter(([node]) => node !== from)
       .map(([node, why]) => `${node} cannot be reached (${why}); what it has is not known`),
   };
+}
+
+/**
+ * That a majority can vote for `to` afterwards: a replica whose SQL thread stopped with an error keeps its vote with what it has
+ * received, which is left alone. Without a majority nobody could write, and a primary that is merely started again could.
+ */
+function assertVotes({ witnesses, rules }: PlanContext, to: NodeId, group: readonly NodeSurvey[]): void {
+  const stuck = group.filter(
+    ({ node, status }) => node !== to && Number(status?.['Last_SQL_Errno'] ?? 0) !== 0,
+  );
+  const votes = group.length - stuck.length + witnesses.length;
+  if (stuck.length === 0 || votes >= majorityOf(rules.voters)) return;
+  const why = stuck.map(
+    ({ node, status }) => `${node} (its SQL thread stopped: ${status?.['Last_SQL_Error']})`,
+  );
+  throw refused(
+    `Only ${votes} of ${rules.voters} voters could vote for ${to}, so that nobody could write there. What cannot follow is ${why.join(', ')}; ` +
+      `mend that, or call failover({ to: '${to}' }) if it shall be the primary all the same`,
+  );
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
 import { madeUp } from '../made-up-survey.js';
 
+const rules = { voters: 3, leaseMs: 5_000, handoverMs: 200 };
 const at = (node: string) => ({ host: node, port: 3306 });
 
 function context(surveys: readonly NodeSurvey[]): PlanContext {
@@ -29,7 +30,7 @@ function context(surveys: readonly NodeSurvey[]): PlanContext {
     sourceAt: (node) => ({ ...at(node), user: 'repl', tls: false }),
     wishes: { prefer: [], avoid: [], never: [] },
     isolated: new Set(),
-    rules: { voters: 3, leaseMs: 5_000, handoverMs: 200 },
+    rules,
     hooks: new Set(),
     evidence: [],
   };
@@ -167,6 +168,20 @@ describe('a failover', () => {
       ]),
     };
     expect(planFailover(surveys, cause).to).toBe('db4');
+  });
+  test('is refused when a replica that stopped with an error would keep its vote, and with it the majority', () => {
+    const stuck = madeUp('db3', {
+      source: at('db1'),
+      status: { Slave_SQL_Running: 'No', Last_SQL_Errno: 1062, Last_SQL_Error: 'Duplicate entry' },
+    });
+    expect(() => planFailover(context([replica, stuck]), cause)).toThrow(
+      /Only 1 of 3 voters.*db3.*Duplicate entry/,
+    );
+    expect(planFailover(context([replica, stuck]), { ...cause, wanted: 'db2' }).to).toBe('db2');
+    const witnessed = { ...context([replica, stuck]), witnesses: ['w1'], rules: { ...rules, voters: 4 } };
+    expect(() => planFailover(witnessed, cause)).toThrow(/Only 2 of 4/);
+    const more = context([replica, stuck, madeUp('db4', { source: at('db1') })]);
+    expect(planFailover(more, cause).to).toBe('db2');
   });
   test('goes on with a node that was promoted already and takes writes, instead of making a second primary', () => {
     const promoted = madeUp('db4', { executed: '0-1-100,0-4-101' });
