@@ -123,9 +123,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     const writer = this.#writer();
     if (writer !== undefined) {
       await this.#meta.prepare(writer);
-      // One that is away votes later: the elected process sees to that.
-      const votes = this.#witnesses().map((witness) => this.#meta.prepareWitness(witness, writer.id));
-      await Promise.allSettled(votes);
+      await this.#meta.prepareWitnesses(this.#witnesses(), writer.id);
     }
     if (!this.#options.automatic) return;
     this.#overseer = new Overseer(this.#election, {

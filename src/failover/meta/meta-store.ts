@@ -1,7 +1,9 @@
 /** Reads and writes what the cluster remembers of its changes, on whichever node takes writes. */
 import { Deadline } from '../../common/deadline.js';
+import { probeFailureOf } from '../../health/probe-failure.js';
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import type { StatusRow } from '../../mysql/replica-status.js';
+import type { ProbeFailure } from '../../topology/node-description.js';
 import type { JournalKind, JournalRecord } from '../failover-journal.js';
 import type { EpochStart } from '../lease/epoch-start.js';
 import type { Voter } from '../voters.js';
@@ -32,6 +34,14 @@ export interface EndedOperation extends OpenOperation {
 }
 
 const TIMEOUT_MS = 3_000;
+/** What a server that cannot be reached now fails with. */
+const AWAY: ReadonlySet<ProbeFailure> = new Set([
+  'refused',
+  'reset',
+  'server-shutdown',
+  'timeout-connect',
+  'timeout-query',
+]);
 const NO_TABLE: ReadonlySet<number> = new Set([1146, 1049]);
 
 /** The memory of one cluster. */
@@ -63,6 +73,16 @@ export class MetaStore {
         `INSERT IGNORE INTO ha_meta.vote (cluster, vote, op_id, at) VALUES (${text(this.#cluster)}, ${text(primary)}, '', SYSDATE(6))`,
       );
     });
+  }
+
+  /**
+   * {@link prepareWitness} for all of them. One that is away votes later: the elected process sees to that. Rejects with the error
+   * of one that answers and refuses.
+   */
+  async prepareWitnesses(witnesses: readonly Voter[], primary: string): Promise<void> {
+    const all = await Promise.allSettled(witnesses.map((witness) => this.prepareWitness(witness, primary)));
+    for (const result of all)
+      if (result.status === 'rejected' && !AWAY.has(probeFailureOf(result.reason))) throw result.reason;
   }
 
   /** The largest epoch that `voter` knows; 0 when none. */
