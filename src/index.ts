@@ -143,6 +143,7 @@ export type {
   ResyncKind,
   ResyncProgress,
 } from './memcached/resync/resync-events.js';
+export type { AddressMap } from './mysql/address-map.js';
 export type { DoneCallback } from './mysql/callback-connection.js';
 export type { CallbackPool } from './mysql/callback-pool.js';
 export type {
@@ -172,7 +173,7 @@ export type {
   TlsSettings,
 } from './mysql/connection-settings.js';
 export type { DeferredCommand } from './mysql/deferred-command.js';
-export type { AddressMap, DiscoveryOptions } from './mysql/discovery-options.js';
+export type { DiscoveryOptions } from './mysql/discovery-options.js';
 export type { ConsideredNode, RouteExplanation } from './mysql/explain.js';
 export type { HeartbeatOptions } from './mysql/heartbeat-table.js';
 export { createHostResolver, type HostResolver, type ServiceTarget } from './mysql/host-resolver.js';

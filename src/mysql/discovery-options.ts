@@ -6,6 +6,8 @@ import {
   readStrings,
   rejectUnknownOptions,
 } from '../common/option-reader.js';
+import { type AddressMap, translatorOf } from './address-map.js';
+import { guardedResolver } from './guarded-resolver.js';
 import { createHostResolver, type HostResolver } from './host-resolver.js';
 
 /** How nodes that are not listed are found. */
@@ -22,16 +24,13 @@ export interface DiscoveryOptions {
   readonly resolver?: HostResolver | undefined;
 }
 
-/** Addresses at which servers are reached, by those that they call each other by; both as `host:port`. */
-export type AddressMap = Readonly<Record<string, string>> | ((address: string) => string | undefined);
-
 /** {@link DiscoveryOptions} and what belongs to them, checked. */
 export interface ResolvedDiscovery {
   /** See {@link DiscoveryOptions.resolveIntervalMs}. */
   readonly resolveIntervalMs: number;
   /** Looks names up. */
   readonly resolver: HostResolver;
-  /** The address at which this process reaches the server that others call `address`. */
+  /** The address at which this process reaches the server that others call `address`; throws when the user's map does not tell. */
   readonly translate: (address: string) => string;
 }
 
@@ -52,7 +51,8 @@ export function resolveDiscovery(
   const options = discover === undefined || discover === true ? {} : discover;
   rejectUnknownOptions('mysql.discover', options, ['resolveIntervalMs', 'nameServers', 'resolver']);
   const { resolver, nameServers } = options;
-  if (resolver !== undefined && typeof resolver?.addresses !== 'function') {
+  const isResolver = typeof resolver?.addresses === 'function' && typeof resolver.services === 'function';
+  if (resolver !== undefined && !isResolver) {
     throw invalidOption('mysql.discover.resolver', 'an object with `addresses` and `services`', resolver);
   }
   const servers =
@@ -64,31 +64,7 @@ export function resolveDiscovery(
       RESOLVE_INTERVAL_MS,
       { min: 100, max: LONGEST_TIMER_MS },
     ),
-    resolver: resolver ?? createHostResolver(servers),
+    resolver: resolver === undefined ? createHostResolver(servers) : guardedResolver(resolver),
     translate,
   });
-}
-
-function translatorOf(map: AddressMap | undefined): (address: string) => string {
-  if (map === undefined) return (address) => address;
-  if (typeof map === 'function') return (address) => checked('mysql.addressMap', map(address) ?? address);
-  if (typeof map !== 'object' || map === null || Array.isArray(map)) {
-    throw invalidOption(
-      'mysql.addressMap',
-      "an object like { 'db1:3306': '10.0.0.1:3306' }, or a function",
-      map,
-    );
-  }
-  for (const [from, to] of Object.entries(map)) {
-    checked(`mysql.addressMap`, from);
-    checked(`mysql.addressMap['${from}']`, to);
-  }
-  return (address) => (Object.hasOwn(map, address) ? (map[address] ?? address) : address);
-}
-
-function checked(path: string, address: unknown): string {
-  if (typeof address === 'string' && /^(?:\[[0-9A-Fa-f:.%\w]+\]|[^\s:/@[\]]+):\d{1,5}$/.test(address)) {
-    return address;
-  }
-  throw invalidOption(path, "an address like 'host:3306'", address);
 }

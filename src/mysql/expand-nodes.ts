@@ -1,16 +1,17 @@
 /** Puts every server of a name that stands for several into its place. */
+import { isIP } from 'node:net';
 import { nodeIdOf } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import { createHostResolver, type HostResolver } from './host-resolver.js';
 import type { ResolvedMysqlOptions } from './mysql-options.js';
 
-/** A name, and the servers that it stands for. */
+/** What a name stands for. */
 export interface ExpandedNode {
-  /** What was configured. */
-  readonly origin: MysqlNodeConfig;
   /** One node for every server; the configured one alone when the name stands for itself. */
   readonly nodes: readonly MysqlNodeConfig[];
+  /** The addresses of the name; left out for a service, and for what is no name. */
+  readonly addresses?: readonly string[];
 }
 
 /** The options with every name that stands for several servers replaced by these; without discovery only services are. */
@@ -18,13 +19,21 @@ export async function withAllNames(options: ResolvedMysqlOptions): Promise<Resol
   const { nodes: origins, discovery } = options;
   if (discovery === undefined && origins.every(({ service }) => service !== true)) return options;
   const resolver = discovery?.resolver ?? createHostResolver();
+  const failures: unknown[] = [];
   const expanded = await Promise.all(
-    origins.map((origin) =>
-      discovery === undefined && origin.service !== true
-        ? { origin, nodes: [origin] }
-        : expandNode(origin, resolver),
-    ),
+    origins.map(async (origin) => {
+      if (discovery === undefined && origin.service !== true) return { nodes: [origin] };
+      try {
+        return await expandNode(origin, resolver);
+      } catch (error) {
+        // Without discovery nobody looks it up again. With it, that is told there, and a name may be connected to as it is.
+        if (discovery === undefined) throw error;
+        failures.push(error);
+        return { nodes: origin.service === true ? [] : [origin] };
+      }
+    }),
   );
+  if (failures.length > 0 && expanded.every(({ nodes }) => nodes.length === 0)) throw failures[0];
   const byId = new Map<string, MysqlNodeConfig>();
   for (const { nodes } of expanded) {
     for (const node of nodes) if (!byId.has(node.seed.id)) byId.set(node.seed.id, node);
@@ -40,21 +49,20 @@ export async function withAllNames(options: ResolvedMysqlOptions): Promise<Resol
  */
 export async function expandNode(origin: MysqlNodeConfig, resolver: HostResolver): Promise<ExpandedNode> {
   const { host, port } = origin.seed.address;
-  if (host === undefined) return { origin, nodes: [origin] };
+  if (host === undefined) return { nodes: [origin] };
   if (origin.service === true) {
     const targets = await resolver.services(serviceName(host));
-    if (targets.length > 0) return { origin, nodes: targets.map((target) => placedAt(origin, target)) };
+    if (targets.length > 0) return { nodes: targets.map((target) => placedAt(origin, target)) };
     throw new StormlampError(
       ErrorCode.NODE_UNREACHABLE,
       `The DNS has no servers for the service ${serviceName(host)}; add SRV records, or list the servers themselves`,
     );
   }
+  if (isIP(host) !== 0) return { nodes: [origin] };
   const addresses = await resolver.addresses(host);
   const nodes =
-    addresses.length < 2
-      ? [origin]
-      : addresses.map((address) => placedAt(origin, { host: address, port: port ?? 0 }));
-  return { origin, nodes };
+    addresses.length < 2 ? [origin] : addresses.map((address) => placedAt(origin, { host: address, port }));
+  return { nodes, addresses };
 }
 
 /** The record of MySQL servers in a domain, unless a whole record name was given. */

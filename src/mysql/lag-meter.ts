@@ -1,6 +1,7 @@
 /** Measures the lag of a replica by the function of the user, which may do anything. */
 import type { Deadline } from '../common/deadline.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { shown } from '../common/option-reader.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { LagMeter } from './monitor-options.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { StatusRow } from './replica-status.js';
@@ -12,7 +13,7 @@ export const LAG_SHARE = 0.5;
 export interface MeasuredByUser {
   /** Milliseconds; null is unknown. */
   readonly lagMs: number | null;
-  /** Why the function gave nothing: it threw, or took too long. */
+  /** Why the function gave nothing that can be used: it threw, took too long, or gave no milliseconds. */
   readonly error?: StormlampError;
   /** Whether the connection may still be busy with what the function asked. */
   readonly isBusy: boolean;
@@ -35,14 +36,20 @@ export async function measureLag(
   };
   const measure = async (): Promise<unknown> => await source({ node, ask });
   try {
-    const measured = await own.race('The `lagSource` function', measure());
-    // What is no number of milliseconds says nothing.
-    const lagMs = typeof measured === 'number' && measured >= 0 ? measured : null;
-    return { lagMs, isBusy: asked > 0 };
-  } catch (thrown) {
-    const cause = thrown instanceof Error ? thrown : new Error(String(thrown));
-    const message = `The lag of ${node} is unknown: the \`lagSource\` function failed: ${cause.message}`;
-    const error = new StormlampError(ErrorCode.INVALID_OPTION, message, { node, cause });
-    return { lagMs: null, error, isBusy: asked > 0 };
+    const measured = await own.race('the call', measure());
+    const isBusy = asked > 0;
+    if (measured === null || (typeof measured === 'number' && measured >= 0))
+      return { lagMs: measured, isBusy };
+    return { lagMs: null, error: useless(node, `gave ${shown(measured)}`), isBusy };
+  } catch (cause) {
+    return { lagMs: null, error: useless(node, `failed: ${describeError(cause)}`, cause), isBusy: asked > 0 };
   }
+}
+
+function useless(node: string, what: string, cause?: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.INVALID_OPTION,
+    `The lag of ${node} is unknown: the function \`mysql.monitor.lagSource\` ${what}; it must give milliseconds >= 0, or null, within half of \`mysql.monitor.timeoutMs\``,
+    { node, cause },
+  );
 }

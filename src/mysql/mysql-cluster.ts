@@ -72,8 +72,8 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
       onRoute: (event) => this.publish('route', event),
       onBreakerChange: (change) => this.publish('breaker-changed', change),
       onConnectError: (node, error) => this.publish('connect-failed', { node, error }),
-      onDiscoveryFailure: (node, error) => this.publish('discovery-failed', { node, error }),
-      onLagFailure: (node, error) => this.publish('lag-failed', { node, error }),
+      onDiscoveryFailure: (node, error) => this.publishOrKeep('discovery-failed', { node, error }),
+      onLagFailure: (node, error) => this.publishOrKeep('lag-failed', { node, error }),
       onKillFailure: (failure) => this.publish('kill-failed', failure),
       onHeartbeatFailure: (node, error) => this.publish('heartbeat-failed', { node, error }),
     };
@@ -114,7 +114,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
         if (after.state !== 'down') continue;
         const { id, address, configuredRole, weight, zone } = after;
         const before = { id, address, configuredRole, weight, zone, state: 'new' } as const;
-        this.publish('node-changed', { before, after });
+        this.publishOrKeep('node-changed', { before, after });
       }
     });
   }

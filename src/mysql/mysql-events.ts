@@ -15,9 +15,15 @@ export interface MysqlClusterEvents
   readonly 'breaker-changed': BreakerChange;
   /** A connection to a node could not be made. */
   readonly 'connect-failed': { readonly node: NodeId; readonly error: Error };
-  /** A server that another one names cannot be used, or a node may not be asked for its replicas. */
+  /**
+   * A server that another one names cannot be used, a node may not be asked for its replicas, or a function of `addressMap` or
+   * `discover.resolver` failed. The cluster goes on with the nodes that it knows.
+   */
   readonly 'discovery-failed': { readonly node: NodeId; readonly error: Error };
-  /** The function of `monitor.lagSource` began to fail for a replica, whose lag is unknown until it gives a number again. */
+  /**
+   * What `monitor.lagSource` names began to fail for a node, whose lag is unknown until it is mended: the function threw, took too
+   * long or gave no number, or the heartbeat table is missing or locked.
+   */
   readonly 'lag-failed': { readonly node: NodeId; readonly error: Error };
   /**
    * A statement that was given up (a limit, a signal, a stream that was left) could not be ended on its server, and goes on there:

@@ -7,14 +7,10 @@ import {
   rejectUnknownOptions,
 } from '../common/option-reader.js';
 import type { ConfiguredRole } from '../topology/node-description.js';
+import type { AddressMap } from './address-map.js';
 import type { FunctionOptions, VariableOptions } from './classifier/classification.js';
 import { type MysqlNodeConfig, type MysqlNodeOptions, parseMysqlNode } from './connection-options.js';
-import {
-  type AddressMap,
-  type DiscoveryOptions,
-  type ResolvedDiscovery,
-  resolveDiscovery,
-} from './discovery-options.js';
+import { type DiscoveryOptions, type ResolvedDiscovery, resolveDiscovery } from './discovery-options.js';
 import {
   type MonitorOptions,
   type ResolvedMonitorOptions,

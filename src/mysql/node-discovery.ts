@@ -34,6 +34,9 @@ const PROBE_MS = 2_000;
 /** A server that did not answer is asked again after this time, in milliseconds. */
 const RETRY_MS = 10_000;
 
+/** A map that failed for an address is asked again after this time, in milliseconds. */
+const MAP_RETRY_MS = 1_000;
+
 /** So many rounds find what the nodes of the round before name; chains of replicas are not longer. */
 const ROUNDS_LIMIT = 8;
 
@@ -47,6 +50,8 @@ export class NodeDiscovery {
   readonly #origins: readonly MysqlNodeConfig[];
   /** Addresses of known servers under other names, and when unreachable ones are tried again. */
   readonly #settled = new Map<NodeId, number>();
+  /** Addresses for which the map of the user failed, and when it is asked again. */
+  readonly #untranslated = new Map<string, number>();
   readonly #found = new Set<NodeId>();
   readonly #told = new Map<NodeId, string>();
   /** What the names of nodes that have one address stood for last. */
@@ -64,8 +69,7 @@ export class NodeDiscovery {
 
   /** Finds everything that can be found from the present picture; never rejects for a server that cannot be reached. */
   async settle(deadline: Deadline): Promise<void> {
-    const names = this.#origins.map((origin) => this.#followName(origin).catch(() => undefined));
-    await deadline.race('Looking the names of the nodes up', Promise.all(names));
+    await deadline.race('Looking the names of the nodes up', this.#lookUp());
     for (let round = 0; round < ROUNDS_LIMIT; round += 1) {
       if ((await deadline.race('Discovering the nodes', this.look())) === 0) return;
     }
@@ -100,13 +104,28 @@ export class NodeDiscovery {
     const { nodes } = this.#ports.topology();
     if (nodes.length >= NODES_LIMIT) return [];
     const now = performance.now();
-    return unknownPeers(nodes, this.#options.translate)
+    return unknownPeers(nodes, (address) => this.#translate(address))
       .filter((peer) => now >= (this.#settled.get(peerAddress(peer)) ?? 0))
       .map((peer) => {
         const origin = this.#ports.configOf(peer.namedBy);
         const found = placedAt(origin, peer);
         return { ...found, seed: Object.freeze({ ...found.seed, configuredRole: 'any' as const }) };
       });
+  }
+
+  /** Where this process reaches `address`; undefined, which is told, while the user's map does not say. */
+  #translate(address: string): string | undefined {
+    const now = performance.now();
+    if (now < (this.#untranslated.get(address) ?? 0)) return undefined;
+    try {
+      const here = this.#options.translate(address);
+      if (this.#untranslated.delete(address)) this.#told.delete(address);
+      return here;
+    } catch (error) {
+      this.#untranslated.set(address, now + MAP_RETRY_MS);
+      this.#tell(address, error);
+      return undefined;
+    }
   }
 
   /** A found node that is a configured one under another name: that one was down when this one was found. */
@@ -136,40 +155,47 @@ export class NodeDiscovery {
   }
 
   async #lookUp(): Promise<void> {
-    for (const origin of this.#origins) {
+    await Promise.all(
+      this.#origins.map((origin) =>
+        this.#lookUpOne(origin).catch((error: unknown) => this.#tell(origin.seed.id, error)),
+      ),
+    );
+  }
+
+  /** Adds the servers that a name stands for by now, and follows names that stand for one server. */
+  async #lookUpOne(origin: MysqlNodeConfig): Promise<void> {
+    let { nodes, addresses } = await expandNode(origin, this.#options.resolver);
+    const { id, address } = origin.seed;
+    const { host: name, port } = address;
+    if (name !== undefined && nodes.length < 2 && addresses !== undefined) {
+      // One address is what the name itself is connected to, while the name is a node.
+      if (this.#isNode(id)) {
+        this.#follow(id, addresses);
+        return;
+      }
+      nodes = addresses.map((host) => placedAt(origin, { host, port }));
+    }
+    for (const config of nodes) {
       if (this.#abort.signal.aborted) return;
-      try {
-        const { resolver } = this.#options;
-        let { nodes } = await expandNode(origin, resolver);
-        const { nodes: known } = this.#ports.topology();
-        const { host, port } = origin.seed.address;
-        if (nodes.length < 2 && origin.service !== true) {
-          // One address is what the name itself is connected to, while the name is a node.
-          if (host === undefined) continue;
-          if (known.some((node) => node.id === origin.seed.id)) {
-            await this.#followName(origin);
-            continue;
-          }
-          nodes = (await resolver.addresses(host)).map((address) =>
-            placedAt(origin, { host: address, port }),
-          );
-        }
-        for (const config of nodes) {
-          const { id } = config.seed;
-          const isKnown = known.some((node) => node.id === id);
-          if (!isKnown && performance.now() >= (this.#settled.get(id) ?? 0)) await this.#consider(config);
-        }
-      } catch (error) {
-        this.#tell(origin.seed.id, error);
+      const { seed } = config;
+      if (!this.#isNode(seed.id)) {
+        if (performance.now() >= (this.#settled.get(seed.id) ?? 0)) await this.#consider(config);
+      } else if (
+        origin.service === true &&
+        seed.address.host !== undefined &&
+        isIP(seed.address.host) === 0
+      ) {
+        this.#follow(seed.id, await this.#options.resolver.addresses(seed.address.host));
       }
     }
   }
 
+  #isNode(id: NodeId): boolean {
+    return this.#ports.topology().nodes.some((node) => node.id === id);
+  }
+
   /** Tells when the name of a node has come to stand for another address: open connections still lead to the old one. */
-  async #followName({ seed }: MysqlNodeConfig): Promise<void> {
-    const { id, address } = seed;
-    if (address.host === undefined || isIP(address.host) !== 0) return;
-    const [now, second] = await this.#options.resolver.addresses(address.host);
+  #follow(id: NodeId, [now, second]: readonly string[]): void {
     if (now === undefined || second !== undefined || this.#abort.signal.aborted) return;
     const before = this.#addresses.get(id);
     this.#addresses.set(id, now);

@@ -1,5 +1,6 @@
 /** What a probe asks one server, question by question, and what it makes of a refusal. */
 import type { Deadline } from '../common/deadline.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { GroupFacts, ReplicationChannel, ServerFacts } from '../topology/node-description.js';
 import type { ServerPeer } from '../topology/server-peers.js';
 import { readGroup } from './group-status.js';
@@ -141,22 +142,41 @@ export async function askGroup(
   }
 }
 
-/** The heartbeats of all servers; none while the table is not there yet, or is locked: that says nothing about the server. */
+/** The heartbeats that a server has. */
+export interface HeartbeatsRead {
+  /** The heartbeats; undefined when nobody wants to know. */
+  readonly beats: ServerFacts['heartbeats'];
+  /** Why there are none: the table is missing, or locked. */
+  readonly error?: StormlampError;
+}
+
+/** The heartbeats of all servers; none while they cannot be read: that says nothing about the server. */
 export async function askHeartbeats(
   { connection, version }: ProbeSession,
   deadline: Deadline,
   source: ResolvedLagSource,
-): Promise<ServerFacts['heartbeats']> {
-  if (typeof source !== 'object') return undefined;
+): Promise<HeartbeatsRead> {
+  if (typeof source !== 'object') return { beats: undefined };
   try {
     const sql = heartbeatSql(source.table, version.flavor, deadline.remainingMs() * LAG_SHARE);
-    return readHeartbeats(await connection.ask(sql, deadline));
+    return { beats: readHeartbeats(await connection.ask(sql, deadline)) };
   } catch (error) {
     const { errno } = error as { errno?: unknown };
     if (errno === 1142) throw unreadableHeartbeatError(connection.node, source.table, error);
-    if (classifyServerError(error, version.flavor).answered && connection.lost === undefined) return {};
-    throw error;
+    if (!classifyServerError(error, version.flavor).answered || connection.lost !== undefined) throw error;
+    // Who is to write it makes it.
+    const isAwaited = errno === 1146 && source.write;
+    return { beats: {}, ...(isAwaited ? {} : { error: noHeartbeat(connection.node, source.table, error) }) };
   }
+}
+
+function noHeartbeat(node: string, table: string, cause: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.INVALID_OPTION,
+    `The heartbeat on ${node} cannot be read from ${table} (\`mysql.monitor.lagSource\`), so the lag of replicas is unknown: ${describeError(cause)}; ` +
+      'let pt-heartbeat write that table, or name the one that it writes, or set `write: true`',
+    { node, cause },
+  );
 }
 
 /** An account that may not read, or a table, column or function that this server does not have. */

@@ -40,7 +40,7 @@ export interface ReplicationProbeOptions {
   readonly namesPeers?: boolean | undefined;
   /** Told when the account may not ask for them: once per connection, and not with every look that lacks more. */
   readonly onMissing?: ((error: Error) => void) | undefined;
-  /** Told when the `lagSource` function begins to fail. */
+  /** Told when the `lagSource` function, or the heartbeat table, begins to fail. */
   readonly onUnmeasured?: ((error: Error) => void) | undefined;
 }
 
@@ -148,6 +148,7 @@ class ReplicationProbe implements HealthProbe {
     if (beats.status === 'rejected') throw beats.reason;
     if (peers.status === 'rejected') throw peers.reason;
     if (group.status === 'rejected') throw group.reason;
+    if (typeof this.#lagSource === 'object') this.#noteMeasured(beats.value.error);
     const row = variables.value;
     const channels = status.value ?? [];
     const semiSync = session.isReplica === false ? readSemiSync(signs.value) : undefined;
@@ -158,7 +159,7 @@ class ReplicationProbe implements HealthProbe {
       channels: await this.#metered(session, withFineLag(timed, readFineLag(row)), deadline),
       replicationVisible: status.value !== undefined,
       ...(semiSync === undefined ? {} : { semiSync }),
-      ...(beats.value === undefined ? {} : { heartbeats: beats.value }),
+      ...(beats.value.beats === undefined ? {} : { heartbeats: beats.value.beats }),
       ...(peers.value === undefined ? {} : { peers: peers.value }),
       ...(group.value === undefined ? {} : { group: group.value }),
     };
@@ -182,10 +183,15 @@ class ReplicationProbe implements HealthProbe {
     const source = this.#lagSource;
     if (typeof source !== 'function' || channels.length === 0) return channels;
     const { lagMs, error, isBusy } = await measureLag(source, session.connection, deadline);
-    if (error !== undefined && !this.#isUnmeasured) this.#options.onUnmeasured?.(error);
-    this.#isUnmeasured = error !== undefined;
+    this.#noteMeasured(error);
     if (isBusy) this.#drop(session);
     return channels.map((channel) => ({ ...channel, lagMs }));
+  }
+
+  /** Tells when the lag begins to be one that cannot be measured. */
+  #noteMeasured(error: Error | undefined): void {
+    if (error !== undefined && !this.#isUnmeasured) this.#options.onUnmeasured?.(error);
+    this.#isUnmeasured = error !== undefined;
   }
 
   #drop(session: ProbeSession): void {
