@@ -28,21 +28,27 @@ const FAILURES: ReadonlySet<string> = new Set<ProbeFailure>([
 
 /** What one process published. */
 export interface PublishedLooks {
-  /** Differs from everything that was published before. */
-  readonly sequence: string;
+  /** The process that published it. */
+  readonly publisher: string;
+  /** The how many-th it is of that process. */
+  readonly count: number;
   /** The last look at each node, with its age at the time of writing. */
   readonly looks: readonly { readonly ageMs: number; readonly observation: Observation }[];
 }
 
 /** The text of `observations` at monotonic time `now`. */
-export function writeLooks(sequence: string, observations: Iterable<Observation>, now: number): string {
+export function writeLooks(
+  { publisher, count }: Pick<PublishedLooks, 'publisher' | 'count'>,
+  observations: Iterable<Observation>,
+  now: number,
+): string {
   const looks = [...observations].map((observation) => {
     const { node, at } = observation;
     const ageMs = Math.max(0, now - at);
     if (observation.ok) return { node, ageMs, latencyMs: observation.latencyMs, facts: observation.facts };
     return { node, ageMs, failure: observation.failure, message: observation.error.message };
   });
-  return JSON.stringify({ sequence, looks });
+  return JSON.stringify({ publisher, count, looks });
 }
 
 /**
@@ -57,13 +63,14 @@ export function readLooks(text: string, publishedAt: number): PublishedLooks | u
   } catch {
     return undefined;
   }
-  if (!isRecord(parsed) || typeof parsed['sequence'] !== 'string' || !isList(parsed['looks']))
-    return undefined;
+  if (!isRecord(parsed) || !isList(parsed['looks'])) return undefined;
+  const { publisher, count } = parsed;
+  if (typeof publisher !== 'string' || !isCount(count)) return undefined;
   const looks = parsed['looks'].flatMap((look) => {
     const read = isRecord(look) ? readLook(look, publishedAt) : undefined;
     return read === undefined ? [] : [read];
   });
-  return { sequence: parsed['sequence'], looks };
+  return { publisher, count, looks };
 }
 
 function readLook(
@@ -94,6 +101,7 @@ function isFacts(value: unknown): value is ServerFacts {
     typeof version === 'string' &&
     isCount(serverId) &&
     isOptional(serverUuid, 'string') &&
+    isOptional(value['ownName'], 'string') &&
     typeof readOnly === 'boolean' &&
     isList(channels) &&
     channels.every(isChannel) &&

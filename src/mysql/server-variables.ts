@@ -11,18 +11,21 @@ export function canTellFineLag(version: ServerVersion): boolean {
   return version.flavor === 'mysql' && isAtLeast(version, 8, 0, 1);
 }
 
+/** What is committed on a MySQL server; '' where its own transactions have no GTIDs, whatever it once had. */
+export const MYSQL_POSITION = "IF(@@global.gtid_mode LIKE 'ON%', @@global.gtid_executed, '')";
+
 /** The statement that reads a server's variables and, with `fineLag`, the lag of every channel in milliseconds. */
 export function serverVariablesSql(version: ServerVersion, fineLag: boolean): string {
   const common =
     'SELECT VERSION() AS version, @@global.server_id AS server_id, @@global.read_only AS read_only, ' +
-    '@@global.innodb_read_only AS innodb_read_only';
+    "@@global.innodb_read_only AS innodb_read_only, CONCAT(@@hostname, ':', @@port) AS own_name";
   if (version.flavor === 'mariadb') {
     return (
       `${common}, @@global.gtid_current_pos AS gtid, @@global.gtid_slave_pos AS gtid_applied, ` +
       '@@global.gtid_binlog_state AS gtid_state'
     );
   }
-  const mysql = `${common}, @@global.super_read_only AS super_read_only, @@global.server_uuid AS server_uuid, @@global.gtid_executed AS gtid`;
+  const mysql = `${common}, @@global.super_read_only AS super_read_only, @@global.server_uuid AS server_uuid, ${MYSQL_POSITION} AS gtid`;
   return fineLag ? `${mysql}, (${FINE_LAG}) AS fine_lag` : mysql;
 }
 
@@ -48,6 +51,7 @@ JOIN performance_schema.replication_applier_status a USING (CHANNEL_NAME)) l`;
 export function readServerVariables(row: StatusRow): OwnFacts {
   const version = parseServerVersion(String(row['version'] ?? ''));
   const uuid = row['server_uuid'];
+  const ownName = row['own_name'];
   const state = row['gtid_state'];
   const applied = row['gtid_applied'];
   return {
@@ -55,6 +59,7 @@ export function readServerVariables(row: StatusRow): OwnFacts {
     version: version.text,
     serverId: Number(row['server_id'] ?? 0),
     ...(typeof uuid === 'string' ? { serverUuid: uuid } : {}),
+    ...(typeof ownName === 'string' ? { ownName } : {}),
     readOnly: isOn(row['read_only']) || isOn(row['super_read_only']) || isOn(row['innodb_read_only']),
     gtid: setOf(row['gtid']),
     ...(applied === undefined ? {} : { gtidApplied: setOf(applied) }),

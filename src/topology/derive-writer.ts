@@ -1,8 +1,9 @@
 /** Who is the primary, decided from what all nodes say about themselves; a pure function, so that every process agrees. */
 import type { NodeId } from '../common/node-address.js';
+import { haveNothingInCommon } from './common-history.js';
 import { gtidReached, gtidsContained } from './gtid-position.js';
 import { isHidden, type NodeDescription } from './node-description.js';
-import type { ReplicationGraph } from './replication-graph.js';
+import { knownFacts, mayBeSameServer, type ReplicationGraph } from './replication-graph.js';
 import type { TopologyWarning, WriterState } from './topology-description.js';
 
 /** A node that answers. */
@@ -28,6 +29,7 @@ export interface WriterVerdict {
  * - Without any claim, a single writable node without a source is taken if no node that answers contradicts it and it did not
  *   already stand beside a living primary: a two-node cluster after a promotion by hand. It is not taken while a server lives
  *   that the monitor cannot see into: that one may be the primary of others.
+ * - The second source of a replica with several, which has nothing in common with the primary, claims nothing: it has other data.
  * - Two claims are a split brain, unless one is followed by all (or was the last primary, and none follow another) and the
  *   others provably have nothing that it lacks: those are stale.
  */
@@ -39,10 +41,11 @@ export function deriveWriter(
   const up = nodes.filter((node) => node.state === 'up');
   const stance = new Stance(up, graph);
   const alone = up.filter(
-    ({ facts, configuredRole }) =>
-      !facts.readOnly &&
-      facts.channels.length === 0 &&
-      (facts.replicationVisible || configuredRole === 'primary'),
+    (node) =>
+      !node.facts.readOnly &&
+      node.facts.channels.length === 0 &&
+      (node.facts.replicationVisible || node.configuredRole === 'primary') &&
+      !isForeign(node, nodes, stance, lastPrimary),
   );
   const claims = ringPrimaries(nodes, graph, lastPrimary);
   for (const node of alone) {
@@ -71,7 +74,7 @@ class Stance {
   }
 
   /** The nodes whose data comes from `node`. */
-  followers(node: UpNode): UpNode[] {
+  followers(node: NodeDescription): UpNode[] {
     return this.#up.filter((other) => other !== node && this.#graph.upstreamOf(other.id).includes(node.id));
   }
 
@@ -84,6 +87,31 @@ class Stance {
         !this.#graph.upstreamOf(other.id).includes(node.id),
     );
   }
+}
+
+/**
+ * Whether a writable node is the primary of other data: a second source of replicas with several. Everybody who follows it follows
+ * a primary of ours, too, in whatever state that is, and no transaction of one is known to be on the other.
+ */
+function isForeign(
+  node: UpNode,
+  nodes: readonly NodeDescription[],
+  stance: Stance,
+  lastPrimary: NodeId | undefined,
+): boolean {
+  if (node.configuredRole !== 'any' || node.id === lastPrimary) return false;
+  const followers = stance.followers(node);
+  if (followers.length === 0) return false;
+  return nodes.some((other) => {
+    if (other === node) return false;
+    const theirs = stance.followers(other);
+    if (!followers.every((follower) => theirs.includes(follower))) return false;
+    const isOurs =
+      other.configuredRole === 'primary' || other.id === lastPrimary || theirs.length > followers.length;
+    const facts = knownFacts(other);
+    if (facts === undefined) return isOurs;
+    return isOurs && facts.channels.length === 0 && haveNothingInCommon(node.facts, facts);
+  });
 }
 
 function withoutClaim(
@@ -140,7 +168,7 @@ function disputed(claims: readonly UpNode[], stance: Stance, lastPrimary: NodeId
   }
   const warnings = claims
     // Whoever may be the winner under another name is told as such, and must not be made read-only.
-    .filter((claim) => claim !== winner && claim.facts.serverId !== winner.facts.serverId)
+    .filter((claim) => claim !== winner && !mayBeSameServer(claim.facts, winner.facts))
     .map(
       ({ id }): TopologyWarning => ({
         code: 'stale-primary',

@@ -4,7 +4,7 @@ import { deriveWriter } from './derive-writer.js';
 import { groupWriter, isMember, memberLag, memberRole } from './group-roles.js';
 import { type LagRule, measuredLag, type PrimaryRecord, recordLacks, recordLook } from './measured-lag.js';
 import type { Alone, NodeDescription, NodeRole, NodeSeed, Observation } from './node-description.js';
-import { type ReplicationGraph, replicationGraph } from './replication-graph.js';
+import { knownFacts, type ReplicationGraph, replicationGraph } from './replication-graph.js';
 import { standingWarnings, unknownNames } from './standing-warnings.js';
 import type { TopologyDescription, TopologyWarning, WriterState } from './topology-description.js';
 import { lastLookAt, ownLagMs, updateNode } from './update-node.js';
@@ -61,7 +61,7 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
   const isClassic = primary === undefined && group === undefined;
   const resting = isClassic ? restingPrimary(updated, graph) : undefined;
   const everywhere = updated.map((node, index) =>
-    placed(node, wasOf(before, node, index), updated, graph, writer, resting),
+    placed(node, wasOf(before, node, index), { nodes: updated, graph, writer, resting }, before.lastPrimary),
   );
   const looked = recordOf(before, updated, primary);
   const isCompared = looked !== undefined && before.lagRule === 'compared';
@@ -130,16 +130,24 @@ function restingPrimary(nodes: readonly NodeDescription[], graph: ReplicationGra
   return found.length === 1 ? found[0]?.id : undefined;
 }
 
+/** What is known of all nodes when each gets its place. */
+interface Picture {
+  readonly nodes: readonly NodeDescription[];
+  readonly graph: ReplicationGraph;
+  readonly writer: WriterState;
+  /** The primary that only refuses writes. */
+  readonly resting: NodeId | undefined;
+}
+
 /** The node with its role, the nodes above it and the lag along them. */
 function placed(
   node: NodeDescription,
   was: NodeDescription | undefined,
-  nodes: readonly NodeDescription[],
-  graph: ReplicationGraph,
-  writer: WriterState,
-  resting: NodeId | undefined,
+  picture: Picture,
+  lastPrimary: NodeId | undefined,
 ): NodeDescription {
   if (node.state !== 'up') return node;
+  const { nodes, graph, writer, resting } = picture;
   const primary = writer.kind === 'primary' ? writer.node : undefined;
   if (isMember(node)) return member(node, was, primary);
   const hasSource = node.facts.channels.length > 0;
@@ -147,7 +155,7 @@ function placed(
   const unchecked = !node.facts.replicationVisible && node.configuredRole === 'replica';
   const role: NodeRole = isHead ? 'primary' : hasSource || unchecked ? 'replica' : 'unknown';
   const upstream = graph.upstreamOf(node.id);
-  const lag = hasSource && !isHead ? lagThrough(node, upstream, nodes, primary) : null;
+  const lag = hasSource && !isHead ? lagThrough(node, picture, lastPrimary) : null;
   const isAlone = role === 'unknown' && !node.facts.readOnly;
   const alone = isAlone ? aloneBeside(node, was, nodes, primary) : undefined;
   const next = { ...node, role, upstream, lag, alone };
@@ -171,22 +179,26 @@ function member(
   return same(comparable(node), comparable(next)) ? node : next;
 }
 
-/** The lag of a replica behind the head of its chain: what each replica above it lacks is lacking here too. */
+/** The lag of a replica behind the head of its chain: what each replica between them lacks is lacking here too. */
 function lagThrough(
   node: Extract<NodeDescription, { state: 'up' }>,
-  upstream: readonly NodeId[],
-  nodes: readonly NodeDescription[],
-  primary: NodeId | undefined,
+  { nodes, graph, writer }: Picture,
+  lastPrimary: NodeId | undefined,
 ): { readonly ms: number | null; readonly at: number } {
+  const known = (id: NodeId): NodeDescription | undefined => nodes.find((other) => other.id === id);
+  const isLost = lastPrimary !== undefined && known(lastPrimary)?.state === 'down';
+  const head = writer.kind === 'primary' ? writer.node : isLost ? lastPrimary : undefined;
   let ms = ownLagMs(node.facts);
   let at = node.seenAt;
-  for (const id of upstream) {
-    if (id === node.id) break;
-    const above = nodes.find((other) => other.id === id);
-    if (id === primary || above?.state !== 'up' || above.facts.channels.length === 0) continue;
-    const aboveMs = ownLagMs(above.facts);
+  for (const id of graph.between(node.id, head)) {
+    const above = known(id);
+    if (above === undefined || above.state === 'new') continue;
+    const facts = knownFacts(above);
+    if (facts === undefined || facts.channels.length === 0) continue;
+    const aboveMs = ownLagMs(facts);
     ms = ms === null || aboveMs === null ? null : ms + aboveMs;
-    at = Math.min(at, above.seenAt);
+    // Of one that does not answer nobody knows what it has got since.
+    at = Math.min(at, above.seenAt ?? at);
   }
   return { ms, at };
 }

@@ -106,6 +106,11 @@ export interface ServerFacts {
   readonly serverId: number;
   /** `@@server_uuid` (MySQL only). */
   readonly serverUuid?: string | undefined;
+  /**
+   * What the server calls itself, `@@hostname:@@port`: two servers with one `server_id` or `server_uuid` differ in it, unless the
+   * machine was copied, too; one server under two names does not.
+   */
+  readonly ownName?: string | undefined;
   /** Whether the server refuses the writes of ordinary users (`read_only`, `super_read_only` or `innodb_read_only`). */
   readonly readOnly: boolean;
   /** The sources that the server replicates from; empty when it has none. */

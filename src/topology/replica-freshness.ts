@@ -85,7 +85,8 @@ export function unfitness(
   const lag = stalenessMs(replica, topology, now);
   if (lag !== null && lag <= maxLagMs) return undefined;
   const allowedMs = allowedLagMs(replica, topology, limits);
-  if (lag === null && allowedMs < Number.POSITIVE_INFINITY) return `its lag is unknown${whyUnknown(replica)}`;
+  if (lag === null && allowedMs < Number.POSITIVE_INFINITY)
+    return `its lag is unknown${whyUnknown(replica, topology)}`;
   if (lag !== null && lag > allowedMs)
     return `it may be ${Math.round(lag)} ms behind, more than ${allowedMs} ms`;
   return behindOthers(replica, topology, maxLagMs, now);
@@ -105,7 +106,7 @@ function behindOthers(
   const lag = known === undefined ? effectiveLagMs(replica, now) : stalenessMs(replica, topology, now);
   if (lag === null) {
     const why = best === undefined ? whyNotBestLeft(replica, topology) : `${best.node.id} may be fresher`;
-    return why === undefined ? undefined : `its lag is unknown${whyUnknown(replica)}, and ${why}`;
+    return why === undefined ? undefined : `its lag is unknown${whyUnknown(replica, topology)}, and ${why}`;
   }
   const furtherMs = lag - (best?.ms ?? lag);
   return furtherMs > maxLagMs
@@ -113,11 +114,21 @@ function behindOthers(
     : undefined;
 }
 
-/** Why the lag of a replica is unknown, as far as its receiving threads tell. */
-function whyUnknown({ facts }: UpNode): string {
-  const broken = facts.channels.find((channel) => channel.io !== 'yes');
-  if (broken === undefined) return '';
-  return `: the receiving thread is ${broken.io === 'no' ? 'stopped' : 'not connected'}${because(broken.error)}`;
+/** Why the lag of a replica is unknown, as far as the threads that its data comes through tell. */
+function whyUnknown({ facts, upstream = [] }: UpNode, { nodes, lagRule }: TopologyDescription): string {
+  const own = facts.channels.find(({ io }) => io !== 'yes');
+  if (own !== undefined)
+    return `: the receiving thread is ${own.io === 'no' ? 'stopped' : 'not connected'}${because(own.error)}`;
+  for (const id of upstream) {
+    const above = nodes.find((node) => node.id === id);
+    if (above?.state !== 'up') continue;
+    const broken = above.facts.channels.find(({ io, sql }) => io !== 'yes' || !sql);
+    if (broken === undefined) continue;
+    const thread = broken.sql ? 'receiving' : 'applying';
+    const state = broken.sql && broken.io === 'connecting' ? 'not connected' : 'stopped';
+    return `: the ${thread} thread of ${id}, through which its data comes, is ${state}`;
+  }
+  return lagRule === 'heartbeat' ? ': no heartbeat is seen to move' : '';
 }
 
 /** The member of a group that the replica follows while neither it nor another source is with the majority. */

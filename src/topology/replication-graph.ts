@@ -6,6 +6,8 @@ import type { NodeDescription, ReplicationChannel, ServerFacts } from './node-de
 export interface ReplicationGraph {
   /** The known nodes that the data of `id` comes from, nearest first; contains `id` itself in a ring. */
   upstreamOf(id: NodeId): readonly NodeId[];
+  /** The known nodes that data passes from `head` to `id`; all above `id` when there is no `head`, or none that it comes from. */
+  between(id: NodeId, head: NodeId | undefined): readonly NodeId[];
   /** The known node that a channel replicates from. */
   sourceOf(channel: ReplicationChannel): NodeId | undefined;
 }
@@ -38,19 +40,23 @@ export function replicationGraph(nodes: readonly NodeDescription[]): Replication
     const sources = (knownFacts(node)?.channels ?? []).map(sourceOf);
     direct.set(node.id, [...new Set(sources.filter((source) => source !== undefined))]);
   }
+  const above = (id: NodeId, isEnd: (next: NodeId) => boolean): NodeId[] => {
+    const seen = new Set(direct.get(id));
+    // A Set's iterator also visits what is added while it runs.
+    for (const next of seen) if (!isEnd(next)) for (const source of direct.get(next) ?? []) seen.add(source);
+    return [...seen];
+  };
   const closed = new Map<NodeId, readonly NodeId[]>();
   return {
     sourceOf,
     upstreamOf(id) {
-      let upstream = closed.get(id);
-      if (upstream === undefined) {
-        const seen = new Set(direct.get(id));
-        // A Set's iterator also visits what is added while it runs.
-        for (const next of seen) for (const source of direct.get(next) ?? []) seen.add(source);
-        upstream = [...seen];
-        closed.set(id, upstream);
-      }
+      const upstream = closed.get(id) ?? above(id, () => false);
+      closed.set(id, upstream);
       return upstream;
+    },
+    between(id, head) {
+      const isEnd = (next: NodeId): boolean => next === head || next === id;
+      return above(id, isEnd).filter((next) => !isEnd(next));
     },
   };
 }
@@ -62,10 +68,22 @@ function named(known: NodeDescription | null | undefined, node: NodeDescription)
   return node.configuredRole === 'primary' && known.configuredRole !== 'primary' ? node : known;
 }
 
-/** Whether two nodes are certainly one server under two names. */
+/** Whether two nodes are certainly one server under two names: a copied data directory has the same uuid, too. */
 export function isSameServer(one: NodeDescription, other: NodeDescription): boolean {
-  const uuid = knownFacts(one)?.serverUuid;
-  return uuid !== undefined && uuid === knownFacts(other)?.serverUuid;
+  const [mine, theirs] = [knownFacts(one), knownFacts(other)];
+  if (mine === undefined || theirs === undefined || mine.serverUuid === undefined) return false;
+  return mine.serverUuid === theirs.serverUuid && mayBeSameServer(mine, theirs);
+}
+
+/** Whether nothing tells the servers with these facts apart. */
+export function mayBeSameServer(one: ServerFacts, other: ServerFacts): boolean {
+  const isAlike = (a: string | undefined, b: string | undefined): boolean =>
+    a === undefined || b === undefined || a === b;
+  return (
+    one.serverId === other.serverId &&
+    isAlike(one.serverUuid, other.serverUuid) &&
+    isAlike(one.ownName, other.ownName)
+  );
 }
 
 function addressKey(host: string, port: number): string {

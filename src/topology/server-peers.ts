@@ -21,11 +21,11 @@ export interface UnknownPeer extends ServerPeer {
 
 /**
  * The servers that `nodes` name and that none of them is. A server is known by its `server_id`, or by its address after
- * `translate`, which gives the address at which this process reaches what servers call otherwise.
+ * `translate`, which gives the address at which this process reaches what servers call otherwise; undefined when that is not known.
  */
 export function unknownPeers(
   nodes: readonly NodeDescription[],
-  translate: (address: string) => string,
+  translate: (address: string) => string | undefined,
 ): readonly UnknownPeer[] {
   const ids = new Set<number>();
   const addresses = new Set<string>();
@@ -40,7 +40,7 @@ export function unknownPeers(
     for (const peer of namedBy(node.facts)) {
       if (peer.host === '' || peer.port < 1 || (peer.serverId !== 0 && ids.has(peer.serverId))) continue;
       const address = translate(peerAddress(peer));
-      if (addresses.has(address.toLowerCase()) || found.has(address)) continue;
+      if (address === undefined || addresses.has(address.toLowerCase()) || found.has(address)) continue;
       found.set(address, { ...peer, ...splitAddress(address), namedBy: node.id });
     }
   }
@@ -53,13 +53,15 @@ export function peerAddress({ host, port }: Pick<ServerPeer, 'host' | 'port'>): 
 }
 
 /**
- * What tells one server from another, whatever they are called: its uuid on MySQL, its `server_id` on MariaDB, which has to be
- * unique where servers replicate, but may be one for all members of a Galera cluster. Undefined for a server that has neither.
+ * What tells one server from another, whatever clients call them: its uuid (MySQL), its `server_id` and its own name, of which a
+ * copied data directory, a forgotten setting and a copied machine repeat one each. The members of a Galera cluster may share a
+ * `server_id`, and have ids as members. Undefined for a server that has nothing of that.
  */
 export function identityOf(facts: ServerFacts): string | undefined {
-  if (facts.serverUuid !== undefined) return facts.serverUuid;
-  if (facts.group?.memberId !== undefined) return `member ${facts.group.memberId}`;
-  return facts.serverId === 0 ? undefined : `server_id ${facts.serverId}`;
+  const { serverUuid, serverId, ownName, group } = facts;
+  if (group?.memberId !== undefined) return `member ${group.memberId}`;
+  if (serverUuid === undefined && serverId === 0) return undefined;
+  return JSON.stringify([serverUuid, serverId, ownName]);
 }
 
 /** The sources, the replicas and the group of a server. */

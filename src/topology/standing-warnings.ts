@@ -3,8 +3,9 @@ import type { NodeId } from '../common/node-address.js';
 import { nearest } from '../common/option-reader.js';
 import { errantTransactions } from './errant-transactions.js';
 import { isHidden, type NodeDescription } from './node-description.js';
-import { isSameServer, knownFacts } from './replication-graph.js';
+import { isSameServer } from './replication-graph.js';
 import type { TopologyWarning } from './topology-description.js';
+import { twinWarnings } from './twin-warnings.js';
 
 /** Characters of a set of transactions that a warning names, at most. */
 const GTIDS_LIMIT = 200;
@@ -21,23 +22,11 @@ export function standingWarnings(
 ): TopologyWarning[] {
   const warnings: TopologyWarning[] = [...about];
   const head = nodes.find(({ id }) => id === (primary ?? resting));
-  const byServerId = new Map<number, NodeDescription>();
   for (const node of nodes) {
     const warn = (code: TopologyWarning['code'], message: string): void => {
       warnings.push({ code, node: node.id, message });
     };
-    const serverId = knownFacts(node)?.serverId ?? 0;
-    const twin = byServerId.get(serverId);
-    // The members of a Galera cluster share one when they number transactions alike.
-    const mayShare = knownFacts(node)?.group?.kind === 'galera';
-    if (serverId !== 0 && twin !== undefined && !mayShare) {
-      warn(
-        'duplicate-server-id',
-        isSameServer(twin, node)
-          ? `${node.id} and ${twin.id} are one server under two names; take one of them out of the configuration.`
-          : `${node.id} and ${twin.id} have the same server_id ${serverId}; replication between them cannot work, and they may be one server under two names.`,
-      );
-    } else if (serverId !== 0) byServerId.set(serverId, node);
+    warnings.push(...twinWarnings(node, nodes));
     if (node.state === 'down' && isHidden(node)) {
       warn(
         'blind-monitor',
@@ -83,6 +72,8 @@ export function standingWarnings(
       replicationVisible &&
       node.facts.group === undefined &&
       !nodes.some((other) => other !== node && isSameServer(other, node)) &&
+      // Who is followed and no primary is one of other data.
+      !nodes.some((other) => other.state === 'up' && other.upstream?.includes(node.id) === true) &&
       !about.some((warning) => warning.node === node.id)
     ) {
       if (readOnly)

@@ -19,6 +19,8 @@ export type TopologyWarningCode =
   | 'unchecked-replication'
   /** Two nodes have the same `server_id`. */
   | 'duplicate-server-id'
+  /** Two servers have the same `server_uuid`: the data directory of one was copied. */
+  | 'duplicate-server-uuid'
   /** A node is taken, or would be taken, for the primary although no node follows it. */
   | 'unfollowed-primary'
   /** A former primary is writable although the others follow a newer one. */

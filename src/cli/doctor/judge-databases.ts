@@ -1,6 +1,7 @@
 /** What the doctor thinks of database servers: a pure judgement of what was read from them. */
 import { errantTransactions } from '../../topology/errant-transactions.js';
 import type { ServerFacts } from '../../topology/node-description.js';
+import { mayBeSameServer } from '../../topology/replication-graph.js';
 import { type Check, Checks } from './check.js';
 
 /** What was read from one server. */
@@ -150,20 +151,43 @@ function judgeErrant(checks: Checks, servers: readonly DatabaseFacts[]): void {
   }
 }
 
+/** Servers that have the number, or the uuid, of another one. */
+function judgeTwins(checks: Checks, servers: readonly DatabaseFacts[]): void {
+  const groupsBy = (keyOf: (facts: ServerFacts) => string | undefined): DatabaseFacts[][] => {
+    const groups = new Map<string, DatabaseFacts[]>();
+    for (const server of servers) {
+      const key = keyOf(server.facts);
+      if (key !== undefined) groups.set(key, [...(groups.get(key) ?? []), server]);
+    }
+    return [...groups.values()].filter(({ length }) => length > 1);
+  };
+  const namesOf = (twins: readonly DatabaseFacts[]): string => twins.map(({ node }) => node).join(' and ');
+  const areTwo = ([first, ...others]: readonly DatabaseFacts[]): boolean =>
+    first !== undefined && others.some(({ facts }) => !mayBeSameServer(first.facts, facts));
+  // The members of a Galera cluster share one when they number transactions alike.
+  for (const twins of groupsBy(({ serverId, group }) =>
+    group?.kind === 'galera' ? undefined : String(serverId),
+  )) {
+    checks.bad('failed', null, 'server_id of each node', {
+      found: `${namesOf(twins)} have ${twins[0]?.facts.serverId}`,
+      expected: 'numbers that differ: servers with the same one do not replicate from each other',
+      fix: areTwo(twins)
+        ? 'give each node a `server_id` of its own and restart it'
+        : 'give each node a `server_id` of its own and restart it; or, if they are one server under two names, take one of them out of the configuration',
+    });
+  }
+  for (const twins of groupsBy(({ serverUuid }) => serverUuid).filter(areTwo)) {
+    checks.bad('failed', null, 'server_uuid of each node', {
+      found: `${namesOf(twins)} have ${twins[0]?.facts.serverUuid}: a data directory was copied`,
+      expected: 'one of its own each: what both write counts as one, and neither can follow the other',
+      fix: 'stop the copy, delete auto.cnf in its data directory, and start it again',
+    });
+  }
+}
+
 function judgeTogether(checks: Checks, servers: readonly DatabaseFacts[], needs: DatabaseNeeds): void {
   const { primaries } = needs;
-  for (const { node, facts } of servers) {
-    const twins = servers
-      .filter((other) => other.facts.serverId === facts.serverId)
-      .map((other) => other.node);
-    if (twins.length > 1 && twins[0] === node) {
-      checks.bad('failed', null, 'server_id of each node', {
-        found: `${twins.join(' and ')} have ${facts.serverId}`,
-        expected: 'numbers that differ: servers with the same one do not replicate from each other',
-        fix: 'give each node a `server_id` of its own and restart it',
-      });
-    }
-  }
+  judgeTwins(checks, servers);
   for (const { node, facts } of servers.filter(({ node }) => primaries.includes(node))) {
     checks.expect(facts.channels.length === 0, 'warning', node, 'the configured primary', {
       found:

@@ -622,6 +622,64 @@ export const topologyCases: readonly TopologyCase[] = [
     ],
   },
   {
+    name: 'the second source of a replica is the primary of other data, whatever becomes of the first one',
+    nodes: { a: 'primary', b: 'replica', c: 'replica', x: 'any' },
+    rounds: [
+      {
+        see: {
+          a: master('a', mysql('a', { a: 5 })),
+          b: slave('b', 'a', {}, mysql('b', { a: 5 })),
+          c: master('c', {
+            ...mysql('c', { a: 5, x: 9 }),
+            readOnly: true,
+            channels: [channel('a'), channel('x', { name: 'other' })],
+          }),
+          x: master('x', mysql('x', { x: 9 })),
+        },
+        writer: 'a',
+        roles: { a: 'primary', b: 'replica', c: 'replica', x: 'unknown' },
+        warnings: [],
+      },
+      { see: { a: master('a', { ...mysql('a', { a: 5 }), readOnly: true }) }, writer: 'nobody' },
+      { see: { a: 'refused' }, writer: 'nobody', roles: { x: 'unknown' } },
+      { see: { a: master('a', mysql('a', { a: 5 })) }, writer: 'a' },
+    ],
+  },
+  {
+    name: 'the same for who never saw the first one',
+    nodes: { a: 'primary', c: 'replica', x: 'any' },
+    rounds: [
+      {
+        see: {
+          a: 'refused',
+          c: master('c', {
+            readOnly: true,
+            channels: [
+              channel('a', { sourceHost: 'proxy', sourcePort: 4001, io: 'connecting', lagMs: null }),
+              channel('x', { name: 'other' }),
+            ],
+          }),
+          x: master('x', mysql('x', { x: 9 })),
+        },
+        writer: 'nobody',
+      },
+    ],
+  },
+  {
+    name: 'a second source that has what the first one wrote is a rival',
+    nodes: { a: 'primary', c: 'replica', x: 'any' },
+    rounds: [
+      {
+        see: {
+          a: master('a', mysql('a', { a: 5 })),
+          c: master('c', { readOnly: true, channels: [channel('a'), channel('x', { name: 'other' })] }),
+          x: master('x', mysql('x', { a: 4, x: 9 })),
+        },
+        writer: ['a', 'x'],
+      },
+    ],
+  },
+  {
     name: 'an overloaded primary that turns the monitor away keeps its role',
     nodes: three,
     rounds: [
@@ -776,6 +834,44 @@ export const topologyCases: readonly TopologyCase[] = [
         see: { a: master('a'), b: slave('b', 'a'), c: slave('c', 'a', {}, { serverId: 2 }) },
         writer: 'a',
         warnings: ['duplicate-server-id c'],
+      },
+    ],
+  },
+  {
+    name: 'a copied data directory is told by its uuid, and makes no server another one',
+    nodes: three,
+    rounds: [
+      {
+        see: {
+          a: master('a', { serverUuid: 'u', ownName: 'x:1' }),
+          b: slave('b', 'a', {}, { serverUuid: 'v', ownName: 'y:1' }),
+          c: slave('c', 'a', {}, { serverUuid: 'v', ownName: 'z:1' }),
+        },
+        writer: 'a',
+        roles: { a: 'primary', b: 'replica', c: 'replica' },
+        warnings: ['duplicate-server-uuid c'],
+      },
+      { see: { c: 'refused' }, writer: 'a', warnings: ['duplicate-server-uuid c'] },
+      {
+        see: { c: slave('c', 'a', {}, { serverUuid: 'w', ownName: 'z:1' }) },
+        writer: 'a',
+        warnings: [],
+      },
+    ],
+  },
+  {
+    name: 'a copied machine is another server by its own name alone: the writable one beside the primary is a stray',
+    nodes: { a: 'primary', b: 'any', c: 'replica' },
+    rounds: [
+      {
+        see: {
+          a: master('a', { serverUuid: 'u', ownName: 'x:1' }),
+          b: master('a', { serverUuid: 'u', ownName: 'y:1' }),
+          c: slave('c', 'a', { sourceHost: 'proxy', sourcePort: 4001 }, { serverUuid: 'v', ownName: 'z:1' }),
+        },
+        writer: 'a',
+        roles: { a: 'primary', b: 'unknown', c: 'replica' },
+        warnings: ['duplicate-server-id b', 'duplicate-server-uuid b', 'stray-node b'],
       },
     ],
   },

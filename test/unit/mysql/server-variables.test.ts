@@ -31,6 +31,7 @@ describe('variables', () => {
       innodb_read_only: 0,
       super_read_only: 0,
       server_uuid: '3e11fa47-71ca-11e1-9e33-c80aa9429562',
+      own_name: 'machine:3306',
       gtid: '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5,\n4e11fa47-71ca-11e1-9e33-c80aa9429562:1-9',
     };
     expect(readServerVariables(row)).toEqual({
@@ -38,6 +39,7 @@ describe('variables', () => {
       version: '9.7.4',
       serverId: 2,
       serverUuid: '3e11fa47-71ca-11e1-9e33-c80aa9429562',
+      ownName: 'machine:3306',
       readOnly: false,
       gtid: '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5,4e11fa47-71ca-11e1-9e33-c80aa9429562:1-9',
     });

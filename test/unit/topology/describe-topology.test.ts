@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { initialTopology, observe, withNode } from '../../../src/topology/describe-topology.js';
 import type { NodeSeed, Observation } from '../../../src/topology/node-description.js';
 import { selectNodes } from '../../../src/topology/node-selection.js';
@@ -139,4 +139,73 @@ test('two servers with one server_id are told, unless they are members of one Ga
     ).warnings.map(({ code }) => code);
   expect(twins({})).toContain('duplicate-server-id');
   expect(twins({ group })).toEqual([]);
+});
+
+describe('a chain of replicas', () => {
+  const chain = tell(
+    initialTopology(seeds({ a: 'primary', b: 'replica', c: 'replica' })),
+    observationOf('a', master('a'), 1000),
+    observationOf('b', slave('b', 'a', { lagMs: 40 }), 1000),
+    observationOf('c', slave('c', 'b', { lagMs: 5 }), 1000),
+  );
+  const lagOf = ({ nodes }: TopologyDescription, id: string) => {
+    const node = nodes.find((other) => other.id === id);
+    return node?.state === 'up' ? node.lag : undefined;
+  };
+  const reasonOf = (topology: TopologyDescription, id: string, now: number): string | undefined =>
+    selectNodes(topology, { preference: 'replica', maxLagMs: 5_000, now, allows: () => true }).rejected.find(
+      ({ node }) => node === id,
+    )?.reason;
+
+  test('the lag of every server between counts', () => {
+    expect(lagOf(chain, 'c')).toEqual({ ms: 45, at: 1000 });
+  });
+
+  test.each([
+    [{ io: 'no' }, 'the receiving thread of b, through which its data comes, is stopped'],
+    [{ io: 'connecting' }, 'the receiving thread of b, through which its data comes, is not connected'],
+    [{ sql: false }, 'the applying thread of b, through which its data comes, is stopped'],
+  ] as const)('below one that gets or applies nothing nobody knows the lag: %j', (stopped, why) => {
+    const after = tell(chain, observationOf('b', slave('b', 'a', { lagMs: null, ...stopped }), 2000));
+    expect(lagOf(after, 'c')).toMatchObject({ ms: null });
+    expect(reasonOf(after, 'c', 2000)).toBe(`its lag is unknown: ${why}`);
+  });
+
+  test('below one that does not answer the lag is as old as the last look at that one', () => {
+    const hung = tell(
+      chain,
+      observationOf('b', 'timeout-query', 2000),
+      observationOf('c', slave('c', 'b'), 7000),
+    );
+    expect(lagOf(hung, 'c')).toEqual({ ms: 40, at: 1000 });
+    expect(reasonOf(hung, 'c', 7000)).toBe('it may be 6040 ms behind, more than 5000 ms');
+    const back = tell(
+      hung,
+      observationOf('b', slave('b', 'a'), 8000),
+      observationOf('c', slave('c', 'b'), 8000),
+    );
+    expect(reasonOf(back, 'c', 8000)).toBeUndefined();
+  });
+
+  test('what the primary of a ring gets itself makes no replica late', () => {
+    const ring = tell(
+      initialTopology(seeds({ a: 'primary', b: 'replica', c: 'replica' })),
+      observationOf('a', slave('a', 'b', {}, { readOnly: false }), 1000),
+      observationOf('b', slave('b', 'a', { lagMs: null, sql: false }), 1000),
+      observationOf('c', slave('c', 'a', { lagMs: 7 }), 1000),
+    );
+    expect(lagOf(ring, 'c')).toEqual({ ms: 7, at: 1000 });
+    const died = tell(ring, observationOf('b', 'refused', 2000), observationOf('c', slave('c', 'a'), 9000));
+    expect(lagOf(died, 'c')).toEqual({ ms: 0, at: 9000 });
+  });
+
+  test('in a ring of three the one between still counts', () => {
+    const ring = tell(
+      initialTopology(seeds({ a: 'primary', b: 'replica', c: 'replica' })),
+      observationOf('a', slave('a', 'c', {}, { readOnly: false }), 1000),
+      observationOf('b', slave('b', 'a', { lagMs: 40 }), 1000),
+      observationOf('c', slave('c', 'b', { lagMs: 7 }), 1000),
+    );
+    expect(lagOf(ring, 'c')).toEqual({ ms: 47, at: 1000 });
+  });
 });

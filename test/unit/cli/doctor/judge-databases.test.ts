@@ -147,3 +147,32 @@ test('a read-only replica that is configured as the primary is not said to take 
   expect(checks.filter(({ what }) => what === 'writes on the primary')).toEqual([]);
   expect(troubles(replica, primary)).toEqual(['warning db1: the configured primary']);
 });
+
+test('a copied data directory is told by its uuid; one server under two names by that', () => {
+  const mysql = (node: string, facts: Partial<ServerFacts>) =>
+    server(node, { flavor: 'mysql', version: '9.7.4', gtid: '', ...facts }, { gtid_mode: 'ON' });
+  const fixes = (...servers: DatabaseFacts[]) =>
+    judgeDatabases(servers, NEEDS)
+      .filter(({ state }) => state === 'failed')
+      .map(({ what, found, fix }) => `${what}: ${found} -> ${fix}`);
+  const [clone] = fixes(mysql('db1', { serverUuid: 'u' }), mysql('db2', { serverUuid: 'u' }));
+  expect(clone).toContain('server_uuid of each node: db1 and db2 have u');
+  expect(clone).toContain('delete auto.cnf');
+  const twice = { serverUuid: 'u', serverId: 1, ownName: 'x:1', channels: [] };
+  const [name, ...more] = fixes(mysql('db1', twice), mysql('db2', { ...twice, readOnly: false }));
+  expect(name).toContain('take one of them out of the configuration');
+  expect(more.join()).not.toContain('server_uuid');
+});
+
+test('members of a Galera cluster may share a server_id', () => {
+  const group = {
+    kind: 'galera',
+    state: 'online',
+    hasQuorum: true,
+    writes: 'everywhere',
+    queue: 0,
+    members: [],
+  } as const;
+  const member = (node: string) => server(node, { serverId: 1, group, channels: [], readOnly: false });
+  expect(troubles(member('db1'), member('db2'))).toEqual([]);
+});
