@@ -89,6 +89,7 @@ export class NodeMonitor {
 
   /** Whether it looks by itself; when not, only when somebody asks, or in a hurry. */
   set active(active: boolean) {
+    if (active === this.#isActive) return;
     this.#isActive = active;
     if (this.#state === 'started' && this.#running === undefined && this.#asked === undefined)
       this.#schedule();

@@ -17,13 +17,15 @@ export interface SharedLooksOptions {
   readonly intervalMs: number;
   /** Told what another process saw. */
   readonly onObservation: (observation: Observation) => void;
-  /** Told whether this process has to look for itself. */
-  readonly setActive: (active: boolean) => void;
+  /** Told whether this process has to look for itself; if not, it has to at what is not among `published`. */
+  readonly setActive: (active: boolean, published: ReadonlySet<NodeId>) => void;
   /** Source of time. */
   readonly clock?: Clock | undefined;
   /** Uniform in [0, 1), for the jitter. */
   readonly random?: (() => number) | undefined;
 }
+
+const NONE: ReadonlySet<NodeId> = new Set();
 
 /** What is published has to change within so many intervals. */
 const STALE_INTERVALS = 3;
@@ -42,7 +44,8 @@ export class SharedLooks {
   #isLeader = false;
   #isActive = true;
   #isClosed = false;
-  #sequence: string | undefined;
+  /** What was read last: who published it, and the how many-th it was. */
+  #last: { readonly publisher: string; readonly count: number } | undefined;
   #lastReadAt: number | undefined;
   #freshAt: number;
   #timer: NodeJS.Timeout | undefined;
@@ -86,7 +89,7 @@ export class SharedLooks {
     } catch {
       // Without the board everybody looks for himself.
       this.#isLeader = false;
-      this.#sequence = undefined;
+      this.#last = undefined;
       this.#setActive(true);
     }
     this.#plan();
@@ -97,7 +100,9 @@ export class SharedLooks {
     this.#isLeader = await board.lead();
     if (!this.#isLeader || this.#isClosed) return;
     this.#count += 1;
-    await board.publish(writeLooks(`${this.#id} ${this.#count}`, this.#own.values(), this.#clock.now()));
+    await board.publish(
+      writeLooks({ publisher: this.#id, count: this.#count }, this.#own.values(), this.#clock.now()),
+    );
   }
 
   async #follow(): Promise<void> {
@@ -107,16 +112,20 @@ export class SharedLooks {
     if (this.#isClosed) return;
     const before = this.#lastReadAt;
     this.#lastReadAt = begun;
-    // It was published after the last read, which had something else: earlier than that it cannot be.
+    // It was published after the last read, which had an earlier one of the same process: earlier than that it cannot be.
     const published = text === undefined ? undefined : readLooks(text, before ?? begun);
-    if (published !== undefined && published.sequence !== this.#sequence) {
-      const isDated = this.#sequence !== undefined && before !== undefined;
-      this.#sequence = published.sequence;
+    const last = this.#last;
+    if (published === undefined) this.#last = undefined;
+    else if (last?.publisher !== published.publisher) {
+      // Of another process, or from before a silence, nobody knows how old it is: a memcached that was away has old ones.
+      this.#last = published;
+      if (last === undefined) this.#freshAt = begun;
+    } else if (published.count > last.count) {
+      this.#last = published;
       this.#freshAt = begun;
-      if (isDated) {
-        this.#setActive(false);
-        for (const { observation } of published.looks) onObservation(observation);
-      }
+      if (before === undefined) return;
+      this.#setActive(false, new Set(published.looks.map(({ observation }) => observation.node)));
+      for (const { observation } of published.looks) onObservation(observation);
       return;
     }
     const staleMs = this.#clock.now() - this.#freshAt;
@@ -126,9 +135,9 @@ export class SharedLooks {
     if (this.#isLeader || staleMs > PATIENCE_INTERVALS * intervalMs) this.#setActive(true);
   }
 
-  #setActive(active: boolean): void {
-    if (active === this.#isActive || this.#isClosed) return;
+  #setActive(active: boolean, published: ReadonlySet<NodeId> = NONE): void {
+    if (this.#isClosed || (active && this.#isActive)) return;
     this.#isActive = active;
-    this.#options.setActive(active);
+    this.#options.setActive(active, published);
   }
 }

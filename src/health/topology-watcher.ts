@@ -12,6 +12,7 @@ import {
   type NodeSeed,
   type Observation,
   type ProbeFailure,
+  provesLife,
   roleOf,
 } from '../topology/node-description.js';
 import { noWriterError } from '../topology/routing-error.js';
@@ -110,10 +111,10 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
       board,
       intervalMs,
       clock,
-      onObservation: (observation) => this.#take(observation),
-      setActive: (active) => {
+      onObservation: (observation) => this.#takePublished(observation),
+      setActive: (active, published) => {
         this.#isActive = active;
-        for (const monitor of this.#monitors.values()) monitor.active = active;
+        for (const [id, monitor] of this.#monitors) monitor.active = active || !published.has(id);
       },
     });
   }
@@ -221,6 +222,12 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     const monitor = new NodeMonitor({ seed, probe, intervalMs, timeoutMs, onObservation, clock });
     monitor.active = this.#isActive;
     this.#monitors.set(seed.id, monitor);
+  }
+
+  /** The process that looks for all may be the only one that cannot reach a node: that one everybody looks at for himself. */
+  #takePublished(observation: Observation): void {
+    if (observation.ok || provesLife(observation.failure)) this.#take(observation);
+    else void this.refresh(observation.node);
   }
 
   #take(observation: Observation): void {

@@ -15,7 +15,7 @@ import type { MysqlNodeConfig } from './connection-options.js';
 import type { CoreListeners } from './core-listeners.js';
 import { HeartbeatWriter } from './heartbeat-writer.js';
 import { createMemcachedBoard } from './memcached-board.js';
-import { lagRuleOf } from './monitor-options.js';
+import { lagRuleOf, nameOfLagSource } from './monitor-options.js';
 import { namesIn, type ResolvedMysqlOptions, weighted } from './mysql-options.js';
 import { withListeners } from './new-connection.js';
 import { NodeDiscovery } from './node-discovery.js';
@@ -23,6 +23,7 @@ import { NodePool } from './node-pool.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { unavailable } from './pool-errors.js';
 import { QueryRouter } from './query-router.js';
+import { onSameServer } from './same-server.js';
 import { Scopes } from './scope.js';
 import { withSendingGuard } from './sending-guard.js';
 import { realServers, type ServerPorts } from './server-ports.js';
@@ -30,7 +31,7 @@ import type { CallContext, RouteEvent } from './session-ports.js';
 import type { StatementLimits } from './statement.js';
 import { TextClassifiers } from './text-classifiers.js';
 import type { ConnectionHost } from './virtual-connection.js';
-import type { WriteGate } from './write-gate.js';
+import { admittedWriter, type WriteGate } from './write-gate.js';
 
 /** After so many probes in a row that nobody answered, statements that are under way are given up. */
 const SILENT_PROBES = 3;
@@ -262,7 +263,7 @@ export class ClusterCore implements ConnectionHost {
       intervalMs: monitor.intervalMs,
       timeoutMs: monitor.timeoutMs,
       lagRule: lagRuleOf(monitor.lagSource),
-      board: share && createMemcachedBoard(share, ids),
+      board: share && createMemcachedBoard(share, ids, nameOfLagSource(monitor.lagSource)),
       createProbe: ({ id }) => this.#createProbe(this.#configOf(id)),
     });
   }
@@ -320,7 +321,7 @@ export class ClusterCore implements ConnectionHost {
     const { lagSource } = this.options.monitor;
     if (typeof lagSource !== 'object' || !lagSource.write) return undefined;
     return new HeartbeatWriter(lagSource, {
-      primary: () => this.router.writer,
+      primary: () => admittedWriter(this.writeGate, this.router.writer),
       factory: (id) => this.#servers.connectionsTo(this.#configOf(id)),
       onFailure: (node, error) => this.#listeners.onHeartbeatFailure(node, error),
     });
@@ -334,12 +335,13 @@ export class ClusterCore implements ConnectionHost {
 
   #createNode(config: MysqlNodeConfig): ClusterNode {
     const { id } = config.seed;
+    const connections = withSendingGuard(this.#servers.connectionsTo(config));
     return new ClusterNode({
       id,
       createPool: (hooks) =>
         new NodePool({
           node: id,
-          factory: withListeners(withSendingGuard(this.#servers.connectionsTo(config)), this.#listeners),
+          factory: withListeners(onSameServer(connections, this.watcher), this.#listeners),
           settings: this.options.pool,
           ...hooks,
         }),

@@ -1,4 +1,5 @@
 /** Makes connections for a pool, one attempt per call: never rejects, pauses after failures, and asks the breaker first. */
+import { AsyncResource } from 'node:async_hooks';
 import type { BreakerTicket } from '../breaker/node-breaker.js';
 import type { Clock } from '../common/clock.js';
 import { Deadline } from '../common/deadline.js';
@@ -41,6 +42,8 @@ export interface ConnectionMakerOptions {
 export class ConnectionMaker {
   readonly #options: ConnectionMakerOptions;
   readonly #late: LateAttempts;
+  /** Connections are nobody's: what a socket tells later must not be told in the context of the call that opened it. */
+  readonly #nobody = new AsyncResource('STORMLAMP_CONNECTIONS');
   #backoff: ConnectBackoff = NO_BACKOFF;
   /** When the last connection was made. */
   #madeAt = Number.NEGATIVE_INFINITY;
@@ -91,7 +94,8 @@ export class ConnectionMaker {
     const began = clock.now();
     const over = this.#late.begin();
     try {
-      const connection = await factory.connect(Deadline.of({ timeoutMs: limitMs, signal }));
+      const deadline = Deadline.of({ timeoutMs: limitMs, signal });
+      const connection = await this.#nobody.runInAsyncScope(() => factory.connect(deadline));
       connection.generation = generation;
       this.#backoff = NO_BACKOFF;
       this.#madeAt = clock.now();

@@ -1,4 +1,5 @@
 /** What the callback API returns at once, before a connection is known: it becomes mysql2's own command later. */
+import { AsyncResource } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import type { FieldPacket, Query } from 'mysql2';
@@ -21,6 +22,8 @@ export class DeferredCommand extends EventEmitter {
   readonly sql: string;
   /** The values of the statement. */
   readonly values: unknown;
+  /** What is told, is told in the context of the call: the connection was opened in that of somebody else. */
+  readonly #caller = new AsyncResource('STORMLAMP_COMMAND');
   /** Called when a stream was given up before its end, so that the rest of the rows need not be read. */
   onAbandoned: (() => void) | undefined;
   /** Whether anything that the server sent has reached the caller. */
@@ -34,6 +37,10 @@ export class DeferredCommand extends EventEmitter {
     super();
     this.sql = statement.sql;
     this.values = statement.values;
+  }
+
+  override emit(event: string, ...args: unknown[]): boolean {
+    return this.#caller.runInAsyncScope(() => super.emit(event, ...args));
   }
 
   /** The rows as a stream of objects; reading slowly slows the server down. */
@@ -102,7 +109,7 @@ export class DeferredCommand extends EventEmitter {
     command.on('fields', (fields: FieldPacket, ...index: unknown[]) => {
       this.delivered = true;
       this.emit('fields', fields, ...index);
-      this.#stream?.emit('fields', fields);
+      this.#caller.runInAsyncScope(() => this.#stream?.emit('fields', fields));
     });
     if (this.#stream === undefined) {
       command.on('result', (row: unknown, index: number) => {
@@ -120,9 +127,11 @@ export class DeferredCommand extends EventEmitter {
     source.on('data', (row: unknown) => {
       this.delivered = true;
       const index = indexes.shift();
-      target.emit('result', row, index);
       this.emit('result', row, index);
-      if (!target.push(row)) source.pause();
+      this.#caller.runInAsyncScope(() => {
+        target.emit('result', row, index);
+        if (!target.push(row)) source.pause();
+      });
     });
     // The command's own error event is what ends the call; the stream's copy of it must not be thrown.
     source.on('error', () => undefined);
@@ -133,6 +142,10 @@ export class DeferredCommand extends EventEmitter {
   settle(error: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#caller.runInAsyncScope(() => this.#settle(error));
+  }
+
+  #settle(error: unknown): void {
     const stream = this.#stream;
     // Who gave the stream up does not want to hear how it ended.
     const unwanted = this.abandoned;
@@ -155,7 +168,7 @@ export class DeferredCommand extends EventEmitter {
     if (source === undefined || source.readableEnded || source.destroyed) stream.push(null);
     else {
       source.once('end', () => {
-        if (!stream.destroyed) stream.push(null);
+        if (!stream.destroyed) this.#caller.runInAsyncScope(() => stream.push(null));
       });
     }
   }

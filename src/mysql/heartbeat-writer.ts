@@ -18,6 +18,12 @@ export interface HeartbeatWriterPorts {
 /** Limit of one statement, in milliseconds. */
 const LIMIT_MS = 2_000;
 
+/** Without a word for so long, and for so many beats, the server takes the writer for dead. */
+const SILENT_MS = 10_000;
+const SILENT_BEATS = 12;
+/** The longest `wait_timeout` that servers take, in seconds. */
+const LONGEST_WAIT_S = 31_536_000;
+
 /** The lock ends with its connection, so that another process takes over when this one dies. */
 const LOCK = 'stormlamp-heartbeat';
 
@@ -59,7 +65,9 @@ export class HeartbeatWriter {
   async #beat(): Promise<void> {
     const begun = performance.now();
     const node = this.#ports.primary();
-    if (node !== undefined) {
+    // Who may not write must not keep others from it.
+    if (node === undefined) this.#drop();
+    else {
       try {
         await this.#write(node);
         this.#told = '';
@@ -76,7 +84,7 @@ export class HeartbeatWriter {
   async #write(node: NodeId): Promise<void> {
     const deadline = Deadline.of({ timeoutMs: LIMIT_MS, signal: this.#abort.signal });
     if (this.#connection?.node !== node || this.#connection.lost !== undefined) this.#drop();
-    const connection = this.#connection ?? (await this.#ports.factory(node).connect(deadline));
+    const connection = this.#connection ?? (await this.#connect(node, deadline));
     this.#connection = connection;
     if (this.#abort.signal.aborted) this.#drop();
     if (!this.#isElected) {
@@ -91,6 +99,19 @@ export class HeartbeatWriter {
     }
     const [server] = await connection.ask('SELECT @@global.server_id AS id', deadline);
     await connection.ask(writeHeartbeatSql(this.#options.table, Number(server?.['id'])), deadline);
+  }
+
+  async #connect(node: NodeId, deadline: Deadline): Promise<PhysicalConnection> {
+    const connection = await this.#ports.factory(node).connect(deadline);
+    // A process that hangs, or whose machine is gone, must not keep the lock: the server ends its connection.
+    const silentS = Math.ceil(Math.max(SILENT_MS, SILENT_BEATS * this.#options.intervalMs) / 1_000);
+    try {
+      await connection.ask(`SET SESSION wait_timeout = ${Math.min(silentS, LONGEST_WAIT_S)}`, deadline);
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
   }
 
   #drop(): void {

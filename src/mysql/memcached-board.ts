@@ -19,8 +19,15 @@ const LOOKS_S = 30;
 /** Limit of one call, in milliseconds. */
 const TIMEOUT_MS = 500;
 
-/** Makes the board of all processes that watch the nodes `ids` with the same memcached nodes. Nothing is connected yet. */
-export function createMemcachedBoard(options: ShareOptions, ids: readonly string[]): ObservationBoard {
+/**
+ * Makes the board of all processes that watch the nodes `ids`, and measure lag the same `way`, with the same memcached nodes.
+ * Nothing is connected yet.
+ */
+export function createMemcachedBoard(
+  options: ShareOptions,
+  ids: readonly string[],
+  way: string,
+): ObservationBoard {
   const nodes = options.memcached.map((node, index) =>
     createMemcachedNode({
       address: parseNodeAddress(`mysql.monitor.share.memcached[${index}]`, node, 11_211),
@@ -28,7 +35,7 @@ export function createMemcachedBoard(options: ShareOptions, ids: readonly string
     }),
   );
   const site = createHash('sha256')
-    .update([...ids].sort().join('\n'))
+    .update([...ids].sort().concat('', way).join('\n'))
     .digest('hex')
     .slice(0, 32);
   return new MemcachedBoard(nodes, site);

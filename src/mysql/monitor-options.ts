@@ -138,6 +138,12 @@ export function lagRuleOf(source: ResolvedLagSource): LagRule {
   return typeof source === 'object' ? 'heartbeat' : 'reported';
 }
 
+/** What tells sources of lag apart: what one process measured is of use to those only that measure alike. */
+export function nameOfLagSource(source: ResolvedLagSource): string {
+  if (typeof source === 'string') return source;
+  return typeof source === 'function' ? 'function' : `heartbeat ${source.table}`;
+}
+
 function readShare(path: string, share: boolean | ShareOptions | undefined): ShareOptions | undefined {
   if (share === undefined || share === false) return undefined;
   if (share === true) {

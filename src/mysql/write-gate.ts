@@ -27,6 +27,12 @@ export interface WriteGate {
   wait(deadline: Deadline): Promise<NodeId>;
 }
 
+/** The node that may be written to now, of what the topology says when there is no gate. */
+export function admittedWriter(gate: WriteGate | undefined, writer: NodeId | undefined): NodeId | undefined {
+  if (gate === undefined) return writer;
+  return gate.node !== undefined && gate.admits(gate.node) ? gate.node : undefined;
+}
+
 /** Whether a statement needs the gate's leave in a session that is in `state`. */
 export function isGated(classification: Classification, state: SessionState): boolean {
   if (state.transaction === 'read-only') return false;

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readLooks, writeLooks } from '../../../src/health/published-look.js';
-import { master, observationOf, slave } from '../../spec/topology/made-up-servers.js';
-import { fleet, monitoringCost, rate, SharedBoard } from '../../support/watcher-fleet.js';
+import { SharedLooks } from '../../../src/health/shared-looks.js';
+import { TopologyWatcher } from '../../../src/health/topology-watcher.js';
+import { master, observationOf, seeds, slave } from '../../spec/topology/made-up-servers.js';
+import { clock, fleet, monitoringCost, rate, SharedBoard } from '../../support/watcher-fleet.js';
 
 const advance = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
@@ -43,6 +45,90 @@ test('another process looks when the one is gone, and everybody does when the bo
   for (const watcher of rest) watcher.close();
 });
 
+test('only what one process goes on publishing has a known age', async () => {
+  const text = (publisher: string, count: number): string =>
+    writeLooks(
+      { publisher, count },
+      [observationOf('a', master('a', { version: `${publisher} ${count}` }), clock.now())],
+      clock.now(),
+    );
+  const published = [
+    text('p', 5),
+    text('p', 6),
+    // Another memcached answers, with what another process publishes there.
+    text('q', 1),
+    text('q', 2),
+    // The first one is back, with what it had.
+    text('p', 7),
+    text('p', 7),
+    text('q', 3),
+    text('q', 4),
+    text('q', 4),
+    text('q', 3),
+    undefined,
+    text('q', 9),
+    text('q', 10),
+  ];
+  const reads = [...published];
+  const seen: string[] = [];
+  const looks = new SharedLooks({
+    board: {
+      lead: async () => false,
+      publish: async () => undefined,
+      read: async () => reads.shift(),
+      close: async () => undefined,
+    },
+    intervalMs: 1_000,
+    clock,
+    onObservation: (observation) => seen.push(observation.ok ? observation.facts.version : ''),
+    setActive: () => undefined,
+  });
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(reads).toEqual([]);
+  expect(seen).toEqual(['p 6', 'q 2', 'q 4', 'q 10']);
+  await looks.close();
+});
+
+test('what the one that looks cannot reach, or does not know, the others look at themselves', async () => {
+  const board = new SharedBoard();
+  const looked: string[] = [];
+  const watcherOf = (process: string, reaches: (id: string) => boolean): TopologyWatcher =>
+    new TopologyWatcher({
+      seeds: seeds({ a: 'primary', b: 'replica', c: 'replica' }),
+      intervalMs: 1_000,
+      timeoutMs: 1_000,
+      clock,
+      board: board.of(process),
+      createProbe: ({ id }) => ({
+        probe: async () => {
+          looked.push(`${process} ${id}`);
+          if (reaches(id)) return id === 'a' ? master('a') : slave(id, 'a');
+          throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+        },
+        close: () => undefined,
+      }),
+    });
+  const first = watcherOf('first', (id) => id !== 'c');
+  first.start();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(first.leads).toBe(true);
+  const second = watcherOf('second', () => true);
+  second.start();
+  await vi.advanceTimersByTimeAsync(10_000);
+  const [found] = seeds({ d: 'any' });
+  if (found !== undefined) second.add(found);
+  looked.length = 0;
+  await vi.advanceTimersByTimeAsync(10_000);
+  const statesOf = (watcher: TopologyWatcher): string[] => watcher.topology.nodes.map(({ state }) => state);
+  expect(statesOf(first)).toEqual(['up', 'up', 'down']);
+  expect(statesOf(second)).toEqual(['up', 'up', 'up', 'up']);
+  expect(new Set(looked.filter((look) => look.startsWith('second')))).toEqual(
+    new Set(['second c', 'second d']),
+  );
+  first.close();
+  second.close();
+});
+
 describe('what is published', () => {
   test('is read as it was written, with times of this process', () => {
     const looks = [
@@ -63,8 +149,8 @@ describe('what is published', () => {
       observationOf('b', slave('b', 'a'), 950),
       observationOf('c', 'refused', 1_000),
     ];
-    const read = readLooks(writeLooks('x 1', looks, 1_000), 50_000);
-    expect(read?.sequence).toBe('x 1');
+    const read = readLooks(writeLooks({ publisher: 'x', count: 7 }, looks, 1_000), 50_000);
+    expect(read).toMatchObject({ publisher: 'x', count: 7 });
     expect(read?.looks.map(({ ageMs, observation }) => [ageMs, observation.at])).toEqual([
       [100, 49_900],
       [50, 49_950],
@@ -80,10 +166,12 @@ describe('what is published', () => {
 
   test.each([
     ['no JSON', '{'],
-    ['no looks', '{"sequence":"x"}'],
+    ['no looks', '{"publisher":"x","count":1}'],
+    ['no publisher', '{"count":1,"looks":[]}'],
+    ['no count', '{"publisher":"x","count":"1","looks":[]}'],
     ['a list', '[]'],
     ['null', 'null'],
-    ['too much', `{"sequence":"x","looks":[],"rest":"${'x'.repeat(1_100_000)}"}`],
+    ['too much', `{"publisher":"x","count":1,"looks":[],"rest":"${'x'.repeat(1_100_000)}"}`],
   ])('is nothing when it is %s', (_, text) => {
     expect(readLooks(text, 0)).toBeUndefined();
   });
@@ -103,6 +191,8 @@ describe('what is published', () => {
   ])('is left out when a part of it is wrong: %j', (change) => {
     const base = { node: 'a', ageMs: 1, latencyMs: 1, facts: master('a') };
     const look = { ...base, ...change, facts: { ...base.facts, ...('facts' in change ? change.facts : {}) } };
-    expect(readLooks(JSON.stringify({ sequence: 'x', looks: [base, look] }), 5)?.looks).toHaveLength(1);
+    expect(
+      readLooks(JSON.stringify({ publisher: 'x', count: 1, looks: [base, look] }), 5)?.looks,
+    ).toHaveLength(1);
   });
 });

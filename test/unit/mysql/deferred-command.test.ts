@@ -1,4 +1,5 @@
-import { EventEmitter } from 'node:events';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { EventEmitter, once } from 'node:events';
 import { Readable } from 'node:stream';
 import type { Query } from 'mysql2';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -124,4 +125,35 @@ test('a stream that nobody reads is given up some time after its connection was 
   } finally {
     vi.useRealTimers();
   }
+});
+
+test('everything is told in the context of the call, wherever the connection was opened', async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const heard = new Set<string>();
+  const note = (what: string) => () => void heard.add(`${what}: ${storage.getStore()}`);
+  const [plain, streamed, failed] = storage.run('the caller', () => {
+    const each = [made(), made(), made()] as const;
+    for (const name of ['fields', 'result', 'error', 'end'])
+      for (const { command } of each) command.on(name, note(name));
+    const stream = each[1].command.stream();
+    for (const name of ['fields', 'result', 'data', 'end', 'close']) stream.on(name, note(`stream ${name}`));
+    return each;
+  });
+  const closed = once(streamed.command.stream(), 'close');
+  storage.run('the connection', () => {
+    for (const { command, driver } of [plain, streamed, failed]) {
+      command.attach(driver);
+      driver.emit('fields', ['f']);
+    }
+    plain.driver.emit('result', { a: 1 }, 0);
+    streamed.driver.source?.push({ a: 1 });
+    streamed.driver.source?.push(null);
+    plain.command.settle(undefined);
+    streamed.command.settle(undefined);
+    failed.command.settle(new Error('no'));
+  });
+  await closed;
+  const told = ['fields', 'result', 'error', 'end'];
+  const streams = ['fields', 'result', 'data', 'end', 'close'].map((name) => `stream ${name}`);
+  expect([...heard].sort()).toEqual([...told, ...streams].map((what) => `${what}: the caller`).sort());
 });
