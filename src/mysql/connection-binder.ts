@@ -82,12 +82,15 @@ export async function bindReader(ports: SessionPorts, context: CallContext, trie
     if (ports.router.preferenceIn(scope) === 'primary') return bindWriter(ports, context);
     const { node, because, waitFor } = await readerInTime(ports, context, tried);
     if (cause !== undefined && tried.nodes?.has(node) === true) {
+      if (isStormlampError(cause, ErrorCode.ACCESS_DENIED)) throw cause;
       throw ports.router.noReader(scope, tried.nodes, cause);
     }
     try {
       return { connection: await ports.node(node).acquire('read', deadline), because, waitFor };
     } catch (error) {
-      if (!isNodeTrouble(error)) throw timelyError(error, deadline);
+      // A server that does not let the application in may be the only one.
+      const isShut = isStormlampError(error, ErrorCode.ACCESS_DENIED);
+      if (!isShut && !isNodeTrouble(error)) throw timelyError(error, deadline);
       ports.checkOpen();
       deadline.check('Connecting');
       addTried(tried, node);

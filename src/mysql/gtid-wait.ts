@@ -9,15 +9,19 @@ import {
 import { type MariadbGtid, mariadbGtids } from '../topology/mariadb-gtid-list.js';
 import type { Flavor } from '../topology/node-description.js';
 import type { PhysicalConnection } from './physical-connection.js';
+import { MYSQL_POSITION } from './server-variables.js';
 
 /** An answer that comes later than this after the wait should be over means that the server hangs. */
 const GRACE_MS = 1_000;
+
+/** A server that does not say within this time where it stands hangs. */
+const STANDING_MS = 5_000;
 
 /** The shortest wait: 0 means for ever to MySQL. */
 const SHORTEST_MS = 1;
 
 /**
- * Waits on a replica until it has applied `wanted`, at most `waitMs`; whether it has. The server itself ends the wait, since
+ * Waits on a replica until it has applied `wanted`, at most `waitMs` and half of what is left of the call; whether it has. The server itself ends the wait, since
  * one whose client is gone stays there. Never call it on a primary: MariaDB's would wait for nothing.
  */
 export async function waitForGtids(
@@ -26,7 +30,7 @@ export async function waitForGtids(
   waitMs: number,
   deadline: Deadline,
 ): Promise<boolean> {
-  const limitMs = Math.max(SHORTEST_MS, Math.min(waitMs, deadline.remainingMs()));
+  const limitMs = waitWithin(waitMs, deadline);
   const call = wanted.flavor === 'mysql' ? 'WAIT_FOR_EXECUTED_GTID_SET' : 'MASTER_GTID_WAIT';
   // What MariaDB's wait compares is no proof; the columns are evaluated in their order.
   const proof =
@@ -50,7 +54,7 @@ export async function waitForCluster(
   waitMs: number,
   deadline: Deadline,
 ): Promise<boolean> {
-  const limitMs = Math.max(SHORTEST_MS, Math.min(waitMs, deadline.remainingMs()));
+  const limitMs = waitWithin(waitMs, deadline);
   const sql = `SET STATEMENT wsrep_sync_wait = 1, max_statement_time = ${(limitMs / 1_000).toFixed(3)} FOR SELECT 1`;
   try {
     await connection.ask(sql, deadline.within(limitMs + GRACE_MS));
@@ -61,6 +65,11 @@ export async function waitForCluster(
     if (errno === 1969 || errno === 1205 || errno === 1047 || errno === 1317) return false;
     throw error;
   }
+}
+
+/** How long to wait: a call whose time is short needs the other half of it where the wait was in vain, on the primary. */
+function waitWithin(waitMs: number, deadline: Deadline): number {
+  return Math.max(SHORTEST_MS, Math.min(waitMs, deadline.remainingMs() / 2));
 }
 
 /** Where a server stands. */
@@ -86,9 +95,10 @@ export async function readStanding(
   const current = isGalera ? '@@global.gtid_binlog_pos' : '@@global.gtid_current_pos';
   const position =
     flavor === 'mysql'
-      ? '@@global.gtid_executed AS position'
+      ? `${MYSQL_POSITION} AS position`
       : `${current} AS position, @@global.gtid_binlog_state AS logged`;
-  const [row] = await connection.ask(`SELECT ${position}, @@global.read_only AS is_read_only`, deadline);
+  const sql = `SELECT ${position}, @@global.read_only AS is_read_only`;
+  const [row] = await connection.ask(sql, deadline.within(STANDING_MS));
   return standingOf(flavor, row);
 }
 

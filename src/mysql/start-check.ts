@@ -79,7 +79,9 @@ async function logIn(core: ClusterCore, id: NodeId, deadline: Deadline): Promise
   try {
     pool.release(await pool.acquire(deadline));
   } catch (error) {
-    if (FATAL.some((code) => isStormlampError(error, code))) throw error;
+    // A node that was only found is told of by `connect-failed`, and the others serve.
+    const isConfigured = core.options.nodes.some(({ seed }) => seed.id === id);
+    if (isConfigured && FATAL.some((code) => isStormlampError(error, code))) throw error;
   }
 }
 

@@ -93,3 +93,44 @@ describe('a read that no node may serve', () => {
     await expect(bindReader(shutOff(false, 1), context, { nodes: undefined })).rejects.toThrow('nobody');
   });
 });
+
+describe('a read whose replica does not let the application in', () => {
+  function cluster(isOpen: (node: string) => boolean) {
+    const asked: string[] = [];
+    const ports = {
+      router: {
+        preferenceIn: () => 'replica-preferred',
+        reader: (_scope: unknown, tried: ReadonlySet<string> | undefined) => ({
+          node: ['b', 'c', 'a'].find((id) => tried?.has(id) !== true) ?? 'b',
+          because: '',
+        }),
+      },
+      checkOpen: () => undefined,
+      refresh: () => Promise.resolve(),
+      node: (id: string) => ({
+        acquire: async () => {
+          asked.push(id);
+          if (isOpen(id)) return id;
+          throw new StormlampError(ErrorCode.ACCESS_DENIED, `${id} does not know app`, { node: id });
+        },
+      }),
+    };
+    return { ports: ports as unknown as SessionPorts, asked };
+  }
+
+  test('goes to another one', async () => {
+    const { ports, asked } = cluster((id) => id === 'a');
+    const bound = bindReader(ports, context, { nodes: undefined });
+    await expect(bound).resolves.toMatchObject({ connection: 'a' });
+    expect(asked).toEqual(['b', 'c', 'a']);
+  });
+
+  test('fails with what they said when none does', async () => {
+    const { ports, asked } = cluster(() => false);
+    await expect(bindReader(ports, context, { nodes: undefined })).rejects.toMatchObject({
+      code: ErrorCode.ACCESS_DENIED,
+      message: 'a does not know app',
+    });
+    expect(asked).toEqual(['b', 'c', 'a']);
+  });
+});
