@@ -36,13 +36,21 @@ afterEach(async () => {
 });
 
 async function openFiles(): Promise<SharedFiles> {
-  const files = await createSharedFiles({ mounts: [...mounts], monitorIntervalMs: 600_000 });
+  const files = await createSharedFiles({
+    mounts: [...mounts],
+    monitorIntervalMs: 600_000,
+    operationTimeoutMs: 60_000,
+  });
   open.push(files);
   return files;
 }
 
 async function openStore(): Promise<FileSessionStore> {
-  const store = await createSessionStore({ mounts: [...mounts], monitorIntervalMs: 600_000 });
+  const store = await createSessionStore({
+    mounts: [...mounts],
+    monitorIntervalMs: 600_000,
+    operationTimeoutMs: 60_000,
+  });
   open.push(store);
   return store;
 }
@@ -193,6 +201,7 @@ test('a walk leaves alone what another process has not finished, however short d
     mounts: [...mounts],
     tombstoneMs: 1_000,
     monitorIntervalMs: 600_000,
+    operationTimeoutMs: 60_000,
   });
   open.push(files);
   await files.write('x', '1');

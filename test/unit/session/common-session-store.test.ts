@@ -7,7 +7,11 @@ import { createSessionStore } from '../../../src/session/create-session-store.js
 test('what is saved under an id that was replaced stays there, and is told', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'stormlamp-old-id-'));
   mkdirSync(join(folder, 'a'));
-  const store = await createSessionStore({ mounts: [join(folder, 'a')], monitorIntervalMs: 600_000 });
+  const store = await createSessionStore({
+    mounts: [join(folder, 'a')],
+    monitorIntervalMs: 600_000,
+    operationTimeoutMs: 60_000,
+  });
   const told: unknown[] = [];
   store.on('save-dropped', ({ error }) => void told.push((error as { code?: unknown }).code));
   try {

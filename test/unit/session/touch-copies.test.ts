@@ -29,7 +29,7 @@ beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'stormlamp-touch-'));
   const mounts = ['a', 'b'].map((name) => join(root, name));
   for (const mount of mounts) mkdirSync(mount);
-  store = await createSessionStore({ mounts, monitorIntervalMs: 60_000 });
+  store = await createSessionStore({ mounts, monitorIntervalMs: 600_000, operationTimeoutMs: 60_000 });
   await store.writeRaw(ID, Buffer.from('n|i:1;'));
 });
 afterEach(async () => {
