@@ -22,10 +22,13 @@ interface Client {
 
 /** A client that never gives back what it took is forgotten bit by bit. */
 const MAX_LOCKS = 1_000;
+const MAX_LEFT = 10_000;
 
 /** See the head of this file. */
 export class ClientLocks {
   readonly #clients = new WeakMap<object, Client>();
+  /** Locks of clients that went away without giving them back. */
+  readonly #left = new Map<string, TakenLock>();
 
   /** `client` has the lock `key` now. */
   took(client: object, key: string, lock: TakenLock): void {
@@ -44,16 +47,27 @@ export class ClientLocks {
   /**
    * `client` gives the lock `key` back.
    *
-   * @returns the lock; `'not held'` when this client takes locks and does not have this one; undefined for a client that
+   * @returns the lock, also one that a client which went away had left: PHP gives it back over another connection; `'not held'` when this client takes locks and does not have this one; undefined for a client that
    * never took any, who may have taken it over another connection
    */
   gaveBack(client: object, key: string): TakenLock | 'not held' | undefined {
     const known = this.#clients.get(client);
     if (known === undefined) return undefined;
     known.looked = undefined;
-    const lock = known.locks.get(key);
+    const lock = known.locks.get(key) ?? this.#left.get(key);
     known.locks.delete(key);
+    this.#left.delete(key);
     return lock ?? 'not held';
+  }
+
+  /** `client` went away. */
+  gone(client: object): void {
+    for (const [key, lock] of this.#clients.get(client)?.locks ?? []) {
+      const [oldest] = this.#left.keys();
+      if (this.#left.size >= MAX_LEFT && oldest !== undefined) this.#left.delete(oldest);
+      this.#left.set(key, lock);
+    }
+    this.#clients.delete(client);
   }
 
   /** Whether `client` has any lock: what it reads now it is likely to write soon. */

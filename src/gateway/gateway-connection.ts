@@ -78,6 +78,7 @@ export class GatewayConnection {
     socket.on('close', () => {
       this.#ended = true;
       this.#onDrain?.();
+      this.#context.items.gone(this);
     });
     socket.on('timeout', () => this.#stalled());
     this.#arm();

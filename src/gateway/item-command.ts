@@ -48,6 +48,8 @@ export interface GatewayItems {
    * @param client whose command it is; the same object for every command of a connection
    */
   execute(command: ItemCommand, client: object): Promise<ItemAnswer>;
+  /** A client's connection is closed. */
+  gone(client: object): void;
   /** Does several commands that change nothing, together; each comes out by itself. Never rejects. */
   executeReads(commands: readonly ItemCommand[]): Promise<readonly PromiseSettledResult<ItemAnswer>[]>;
 }

@@ -1,14 +1,18 @@
 /** How long items still live, for commands that change an item and keep its expiry: only memcached's text protocol tells it. */
-import type { CallOptions, Deadline } from '../common/deadline.js';
+import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { exptimeOfRemaining } from '../memcached/exptime.js';
-import { TextConnection, type TextConnectionOptions } from '../memcached/text-connection.js';
+import { type LivingItem, TextConnection, type TextConnectionOptions } from '../memcached/text-connection.js';
 
 interface Line {
-  connection: Promise<TextConnection>;
+  readonly connection: Promise<TextConnection>;
   last: Promise<unknown>;
+  broken: boolean;
 }
+
+/** A node that does not answer for so long does not answer. */
+const ANSWER_MS = 2_000;
 
 /** One text connection per node, opened when it is needed first, and thrown away with its first fault. */
 export class RemainingTimes {
@@ -26,21 +30,13 @@ export class RemainingTimes {
    * @throws StormlampError `ERR_UNSUPPORTED` when the node has no text protocol; as connections and calls do.
    */
   async exptimeOf(node: NodeId, key: string, deadline: Deadline): Promise<number | undefined> {
-    const line = this.#line(node);
-    const call: CallOptions = deadline.callWithin(2_000);
-    // One command at a time on a connection.
-    const asked = line.last
-      .catch(() => undefined)
-      .then(async () => {
-        const connection = await line.connection;
-        return await connection.items([key], call);
-      });
-    line.last = asked;
     try {
-      const [item] = await deadline.race('Asking how long an item still lives', asked);
+      const [item] = await deadline.race(
+        'Asking how long an item still lives',
+        this.#ask(node, key, deadline),
+      );
       return item === null || item === undefined ? undefined : exptimeOfRemaining(item.remainingSeconds);
     } catch (error) {
-      this.#drop(node, line);
       if (!isStormlampError(error, ErrorCode.UNSUPPORTED)) throw error;
       throw new StormlampError(
         ErrorCode.UNSUPPORTED,
@@ -48,6 +44,25 @@ export class RemainingTimes {
         { cause: error, node },
       );
     }
+  }
+
+  // One command at a time on a connection. Who waits for his turn while it breaks takes the next connection, and whose time is over
+  // before his turn comes harms nobody.
+  #ask(node: NodeId, key: string, deadline: Deadline): Promise<readonly (LivingItem | null)[]> {
+    const line = this.#line(node);
+    const asked = line.last.then(async () => {
+      deadline.check('Asking how long an item still lives');
+      if (line.broken) return await this.#ask(node, key, deadline);
+      try {
+        const connection = await line.connection;
+        return await connection.items([key], deadline.callWithin(ANSWER_MS));
+      } catch (error) {
+        this.#drop(node, line);
+        throw error;
+      }
+    });
+    line.last = asked.catch(() => undefined);
+    return asked;
   }
 
   /** Closes the connections. */
@@ -64,13 +79,14 @@ export class RemainingTimes {
         ? Promise.reject(new StormlampError(ErrorCode.NODE_UNREACHABLE, `There is no node ${node}`))
         : TextConnection.open(options);
     connection.catch(() => undefined);
-    const line: Line = { connection, last: Promise.resolve() };
+    const line: Line = { connection, last: Promise.resolve(), broken: false };
     this.#lines.set(node, line);
     return line;
   }
 
   #drop(node: NodeId, line: Line): void {
     if (this.#lines.get(node) === line) this.#lines.delete(node);
+    line.broken = true;
     line.connection.then(
       (connection) => connection.destroy(),
       () => undefined,

@@ -3,7 +3,7 @@ import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type CopyKey, retiredKey } from '../memcached/copies/copy-key.js';
-import { type CopyReport, storeDown } from '../memcached/copies/copy-report.js';
+import { type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
 import { type CopyRead, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import { exptimeOf } from '../memcached/exptime.js';
 import { memcachedLock, memcacheLock } from './lock-protocol.js';
@@ -166,7 +166,9 @@ export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> 
       async () => {
         const report = await this.copies.delete(key, deadline);
         this.#tellMissed('destroy', report);
-        if (report.reached.length === 0) throw storeDown(report.missed);
+        const { acks, copies } = this.options;
+        if (!isAcknowledged(acks, report.reached.length, copies))
+          throw storeDown(report.missed, 'Too few nodes know that the session was destroyed');
       },
     );
   }

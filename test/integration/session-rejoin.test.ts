@@ -131,6 +131,18 @@ test('a node that is silent for too long is given up: what only it held is gone'
   });
 });
 
+test("with acks: 'all' a logout that not every node knows of is refused", async () => {
+  const [a, b] = await pair();
+  await using store = await open([a, b], { acks: 'all' });
+  const [id = ''] = (await saveSessions(store, 1)).keys();
+  await b.server.kill();
+  await expect(store.destroy(id)).rejects.toMatchObject({ code: ErrorCode.STORE_DOWN });
+  await b.start();
+  await eventually('both are filled', () => store.status().every(({ standing }) => standing === 'filled'));
+  await store.destroy(id);
+  expect((await store.load(id)).exists).toBe(false);
+});
+
 test('what is thrown out for lack of memory is told, and nothing else is lost', async () => {
   const small = [await servers.start(['-m', '8']), await servers.start(['-m', '8'])];
   await using store = await open(small);

@@ -61,6 +61,9 @@ export class Commit {
   /** Nodes that answer and take no writes: they arbitrate no more. */
   readonly #refusing = new Set<NodeId>();
   readonly #versions = new Map<NodeId, bigint>();
+  /** Everything that this operation stored. */
+  readonly #stored = new Set<string>();
+  #uncertain = false;
   #version: ContentVersion | undefined;
 
   /** Writes nothing yet. */
@@ -79,6 +82,16 @@ export class Commit {
   /** What the arbiter numbered the content that was written last. */
   get version(): ContentVersion | undefined {
     return this.#version;
+  }
+
+  /** Whether something was sent to a node that did not say what became of it. */
+  get uncertain(): boolean {
+    return this.#uncertain;
+  }
+
+  /** Whether this operation stored that version. */
+  isOwn({ node, cas }: ContentVersion): boolean {
+    return this.#stored.has(`${node} ${cas}`);
   }
 
   /** What each node that took it numbered the content that was written last. */
@@ -134,6 +147,7 @@ export class Commit {
       return stored;
     } catch (error) {
       if (!meansMissed(error)) throw error;
+      this.#uncertain = true;
       this.#deadline.check('Writing the copies');
       if (first && isStormlampError(error, ErrorCode.MEMCACHED)) await this.#keepOthers(target, write, error);
       // A node that just went away: look again, so that another one arbitrates and a spare one takes the copy.
@@ -256,6 +270,7 @@ export class Commit {
 
   #took({ id }: MemcachedNode, cas: bigint, first: boolean): void {
     this.#versions.set(id, cas);
+    this.#stored.add(`${id} ${cas}`);
     if (first) this.#version = { node: id, cas };
   }
 

@@ -12,6 +12,7 @@ import { CopyPlaces } from './copy-places.js';
 import { type CopyReport, type MissedCopy, meansUnreachable, storeDown, storeUnsure } from './copy-report.js';
 import { decideCopies, type ReachedCopy } from './decide-copies.js';
 import { FirstAnswers } from './first-answers.js';
+import { isOwnChange } from './is-own-change.js';
 import { CopyLook, failuresOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 import { NoteWriter } from './note-writer.js';
@@ -65,6 +66,8 @@ export interface CurrentContent {
   readonly node: NodeId | undefined;
   /** Whether it is what this very change stored there before it lost a race on another node: it is done, and to be carried on. */
   readonly ours: boolean;
+  /** Whether this change sent something of which nobody knows whether it was stored. */
+  readonly uncertain: boolean;
   /** Whether it was destroyed: whatever is stored now creates it anew. */
   readonly destroyed: boolean;
   /** As in {@link CopyRead}. */
@@ -241,7 +244,8 @@ export class ReplicatedCopies {
       const content = make({
         item: decision.kind === 'found' ? decision.item : null,
         node: decision.kind === 'found' ? decision.node : undefined,
-        ours: decision.kind === 'found' && isVersion(decision, commit.version),
+        ours: isOwnChange(seen, decision, commit),
+        uncertain: commit.uncertain,
         destroyed: decision.kind === 'destroyed',
         rivals: decision.kind === 'found' ? itemsOf(decision.rivals) : [],
       });
@@ -363,13 +367,6 @@ export class ReplicatedCopies {
   #call(deadline: Deadline): CallOptions {
     return deadline.callWithin(this.#options.operationTimeoutMs);
   }
-}
-
-function isVersion(
-  found: { readonly node: NodeId; readonly item: MemcachedItem },
-  version: ContentVersion | undefined,
-): boolean {
-  return version !== undefined && version.node === found.node && version.cas === found.item.cas;
 }
 
 function unsure(seen: CopiesSeen['seen']): StormlampError {

@@ -11,8 +11,8 @@ import { fillMarkerKey, type Incarnation, incarnationOf, newFillMarker } from '.
 import type { NodeStandings } from '../copies/node-standings.js';
 import type { MemcachedMonitor } from '../memcached-monitor.js';
 import type { MemcachedNode } from '../memcached-node.js';
-import { askNode, nodeMarks } from '../node-observation.js';
 import type { TextConnection } from '../text-connection.js';
+import { areFilled, isFilled } from './asked-marks.js';
 import { compareNode } from './compare-node.js';
 import { fillNode } from './fill-node.js';
 import { ItemRate } from './item-rate.js';
@@ -70,7 +70,7 @@ type RecopyJob = Extract<NodeJob, { kind: 'recopy' }>;
 type MoveJob = Extract<NodeJob, { kind: 'move' }>;
 
 const PROGRESS_EVERY_MS = 500;
-/** A life that cannot be told: a marker of it is never taken for that of another one. */
+/** A life that cannot be told is that of no other marker. */
 const UNKNOWN_LIFE: Incarnation = { pid: 0, startedAt: 0 };
 
 /** See the head of this file. */
@@ -102,7 +102,8 @@ export class ResyncWorker {
       await this.#options.monitor.check(node);
       return { copied: 0, elapsedMs: 0, complete: true };
     }
-    if (job.kind === 'move' && !(await this.#isPresentFilled())) {
+    // What a node of the present list lost is not what it shall hold by the next one either: first it gets that back.
+    if (job.kind === 'move' && !(await areFilled(this.#options.places.list, this.#call()))) {
       await lease.release();
       return 'elsewhere';
     }
@@ -177,22 +178,8 @@ export class ResyncWorker {
   }
 
   /** Whether a node says that it is filled for `ring`. */
-  async isMarked(node: MemcachedNode, ring: string): Promise<boolean> {
-    return (await askNode(node, nodeMarks(ring), [], this.#call())).marker !== undefined;
-  }
-
-  // What a node of the present list lost is not what it shall hold by the next one either: first it gets that back.
-  async #isPresentFilled(): Promise<boolean> {
-    const { list } = this.#options.places;
-    const marked = await Promise.all(
-      list.nodes.map((node) =>
-        this.isMarked(node, list.ring).catch((error: unknown) => {
-          if (meansUnreachable(error)) return true;
-          throw error;
-        }),
-      ),
-    );
-    return marked.every((one) => one);
+  isMarked(node: MemcachedNode, ring: string): Promise<boolean> {
+    return isFilled(node, ring, this.#call());
   }
 
   /** The list for which a job fills its node; undefined for other jobs. */

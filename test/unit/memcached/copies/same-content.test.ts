@@ -1,0 +1,124 @@
+/** Two processes that make the same content of what is there, one of them cut off from the first node: each change counts once. */
+import { expect, test } from 'vitest';
+import { Deadline } from '../../../../src/common/deadline.js';
+import { fillMarkerKey } from '../../../../src/memcached/copies/fill-marker.js';
+import { NodeStandings } from '../../../../src/memcached/copies/node-standings.js';
+import { type CurrentContent, ReplicatedCopies } from '../../../../src/memcached/copies/replicated-copies.js';
+import type { StoreResult } from '../../../../src/memcached/memcached-node.js';
+import { Chance, ModelNode, ModelServer, Network } from './model-world.js';
+
+const KEY = { key: 's.1', place: '1' };
+const RING = 'ring';
+const deadline = Deadline.of(undefined);
+
+/** What is stored on it waits until it is let go. */
+class SlowNode extends ModelNode {
+  #release: (() => void)[] | undefined;
+  waiting = 0;
+
+  hold(): void {
+    this.#release = [];
+  }
+
+  letGo(): void {
+    for (const release of this.#release ?? []) release();
+    this.#release = undefined;
+  }
+
+  async #turn(): Promise<void> {
+    const held = this.#release;
+    if (held === undefined) return;
+    this.waiting += 1;
+    await new Promise<void>((resolve) => held.push(resolve));
+  }
+
+  override async set(...call: Parameters<ModelNode['set']>): Promise<StoreResult> {
+    if (call[0] === KEY.key) await this.#turn();
+    return await super.set(...call);
+  }
+
+  override async add(...call: Parameters<ModelNode['add']>): Promise<StoreResult> {
+    if (call[0] === KEY.key) await this.#turn();
+    return await super.add(...call);
+  }
+}
+
+function world() {
+  const network = new Network(new Chance(7));
+  const servers = [new ModelServer('a'), new ModelServer('b')] as const;
+  const marker = Buffer.from('filled');
+  for (const server of servers) server.put(fillMarkerKey(RING), marker, 0);
+  const copiesOf = (nodes: readonly ModelNode[]): ReplicatedCopies => {
+    const standings = new NodeStandings();
+    for (const { id } of nodes) standings.learnMarker(id, marker.toString());
+    return new ReplicatedCopies({
+      nodes,
+      place: () => [0, 1],
+      copies: 2,
+      ring: RING,
+      standings,
+      operationTimeoutMs: 1_000,
+      noteLifetimeMs: 1_000_000,
+      giveUpMs: Number.POSITIVE_INFINITY,
+    });
+  };
+  const slow = new SlowNode(servers[1], network);
+  const cut = new ModelNode(servers[0], network);
+  cut.link.up = false;
+  return {
+    network,
+    servers,
+    slow,
+    whole: copiesOf([new ModelNode(servers[0], network), slow]),
+    cutOff: copiesOf([cut, new ModelNode(servers[1], network)]),
+  };
+}
+
+/** One changes, and while it waits for the second node the other one does the same and is told that it is done. */
+async function bothChange(
+  make: (current: CurrentContent) => string | undefined,
+  before: string | undefined,
+): Promise<{ readonly done: readonly boolean[]; readonly stored: readonly (string | undefined)[] }> {
+  const { network, servers, slow, whole, cutOff } = world();
+  const change = async (copies: ReplicatedCopies): Promise<boolean> => {
+    let done = false;
+    let made: string | undefined;
+    await copies.change(
+      KEY,
+      (current) => {
+        if (!current.ours) made = make(current);
+        done = made !== undefined;
+        return made === undefined ? undefined : { value: Buffer.from(made), exptime: 0 };
+      },
+      deadline,
+    );
+    return done;
+  };
+  if (before !== undefined)
+    await network.drive(whole.store(KEY, { value: Buffer.from(before), exptime: 0 }, deadline));
+  slow.hold();
+  const first = change(whole);
+  await network.drive(
+    (async () => {
+      while (slow.waiting === 0) await slow.version();
+    })(),
+  );
+  const second = change(cutOff);
+  await network.drive(second);
+  slow.letGo();
+  await network.drive(first);
+  const stored = servers.map(({ items }) => items.get(KEY.key)?.value.toString());
+  return { done: [await first, await second], stored };
+}
+
+test('both count up: both counts are there', async () => {
+  const { done, stored } = await bothChange(({ item }) => String(Number(item?.value) + 1), '4');
+  expect(done).toEqual([true, true]);
+  expect(stored).toEqual(['6', '6']);
+});
+
+test('both add the same where nothing is: one of them has it', async () => {
+  const { done, stored } = await bothChange(({ item }) => (item === null ? 'mine' : undefined), undefined);
+  expect(done).toEqual([false, true]);
+  expect(stored[1]).toBe('mine');
+});
