@@ -179,7 +179,9 @@ export class NodeDiscovery {
       if (this.#abort.signal.aborted) return;
       const { seed } = config;
       if (!this.#isNode(seed.id)) {
-        if (performance.now() >= (this.#settled.get(seed.id) ?? 0)) await this.#consider(config);
+        // Which of these the name's own node is may have changed.
+        const due = this.#settled.get(seed.id) ?? 0;
+        if (performance.now() >= due || due === Number.POSITIVE_INFINITY) await this.#consider(config);
       } else if (
         origin.service === true &&
         seed.address.host !== undefined &&

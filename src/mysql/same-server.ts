@@ -4,6 +4,7 @@ import type { TopologyWatcher } from '../health/topology-watcher.js';
 import type { ServerFacts } from '../topology/node-description.js';
 import { nodeIn } from '../topology/topology-description.js';
 import type { ConnectionFactory } from './connection-factory.js';
+import type { PhysicalConnection } from './physical-connection.js';
 
 /**
  * The same factory, whose connections are to the server that the monitor sees. A name may stand for several servers, or for
@@ -20,9 +21,14 @@ export function onSameServer(factory: ConnectionFactory, watcher: Watcher): Conn
   return {
     ...factory,
     connect: async (deadline) => {
-      const connection = await factory.connect(deadline);
+      let connection = await factory.connect(deadline);
+      // Of several servers behind a name, the next attempt may meet the right one; one that has moved is met every time.
+      for (let again = 0; again < ATTEMPTS && isElsewhere(connection, facts()); again += 1) {
+        connection.destroy();
+        connection = await factory.connect(deadline);
+      }
       const { server } = connection;
-      if (server === undefined || !isOther(server, facts())) return connection;
+      if (server === undefined || !isElsewhere(connection, facts())) return connection;
       try {
         watcher.reconnect(node);
         await deadline.race(`Looking at ${node}`, watcher.refresh(node));
@@ -42,6 +48,13 @@ export function onSameServer(factory: ConnectionFactory, watcher: Watcher): Conn
 }
 
 type Watcher = Pick<TopologyWatcher, 'topology' | 'reconnect' | 'refresh'>;
+
+/** So often another connection is made before the monitor is told to connect anew. */
+const ATTEMPTS = 3;
+
+function isElsewhere({ server }: PhysicalConnection, facts: ServerFacts | undefined): boolean {
+  return server !== undefined && isOther(server, facts);
+}
 
 /** `server` as {@link PhysicalConnection.server} tells it: host, port and `server_id`. */
 function isOther(server: string, facts: ServerFacts | undefined): boolean {
