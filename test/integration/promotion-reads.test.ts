@@ -1,6 +1,7 @@
 /** Reads while the primary is being replaced: they wait a little, as writes do, and are not refused. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMysqlCluster } from '../../src/index.js';
+import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { ONE_CLIENT_DATABASE } from './client-databases.js';
 import { eventually } from './eventually.js';
@@ -17,9 +18,15 @@ afterAll(async () => {
   await servers?.close();
 });
 
+/** On a busy machine a server is slow and not down. */
+function patient(): MysqlOptions {
+  const { mysql } = servers.options();
+  return { ...mysql, startTimeoutMs: 60_000, monitor: { ...mysql.monitor, timeoutMs: 10_000 } };
+}
+
 test('a read that nobody may serve for long is refused with every node named', async () => {
   const bound = { reads: { maxLagWithoutPrimaryMs: 5_000 } };
-  await using mysql = await createMysqlCluster({ ...servers.options().mysql, ...bound, blockMs: 100 });
+  await using mysql = await createMysqlCluster({ ...patient(), ...bound, blockMs: 100 });
   const error = await mysql.query('SELECT 1').catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'ERR_NO_REPLICA' });
   for (const node of servers.databases) expect((error as Error).message).toContain(node.id);
@@ -27,7 +34,7 @@ test('a read that nobody may serve for long is refused with every node named', a
 
 test('a read that comes between two primaries is answered once there is the next one', async () => {
   const bound = { reads: { maxLagWithoutPrimaryMs: 5_000 } };
-  await using mysql = await createMysqlCluster({ ...servers.options().mysql, ...bound });
+  await using mysql = await createMysqlCluster({ ...patient(), ...bound });
   const [next] = servers.replicas;
   if (next === undefined) throw new Error('the cluster has no replica');
   const read = mysql.query('SELECT @@server_id AS id');
@@ -41,9 +48,7 @@ test('what a read-only transaction left on a replica is no reason to refuse writ
   const next = servers.replicas.findLast(({ running }) => running);
   if (next === undefined) throw new Error('the cluster has no replica');
   await using mysql = await createMysqlCluster({
-    ...servers.options().mysql,
-    // On a busy machine a server is slow and not down.
-    monitor: { ...servers.options().mysql.monitor, timeoutMs: 10_000 },
+    ...patient(),
     reads: { affinity: next.id, maxLagMs: 60_000 },
   });
   // Right after the promotion before, it may not serve yet.
