@@ -21,3 +21,22 @@ test('stopped, looked at, then thrown away is none', () => {
   const statements = sent('STOP SLAVE IO_THREAD', 'SHOW ALL SLAVES STATUS', 'STOP SLAVE', 'RESET SLAVE ALL');
   expect(relayLogSins(statements, () => true)).toEqual([]);
 });
+
+test('a start that the server refused has started nothing', () => {
+  const [start] = sent('START SLAVE IO_THREAD');
+  if (start === undefined) throw new Error('nothing was sent');
+  const refused = { ...start, detail: { ...start.detail, outcome: 'failed' } };
+  const statements = [
+    ...sent('STOP SLAVE IO_THREAD', 'SHOW ALL SLAVES STATUS'),
+    start,
+    refused,
+    ...sent("CHANGE MASTER TO MASTER_HOST='x'"),
+  ];
+  expect(relayLogSins(statements, () => true)).toEqual([]);
+  expect(
+    relayLogSins(
+      statements.filter((each) => each !== refused),
+      () => true,
+    ),
+  ).toHaveLength(1);
+});
