@@ -4,7 +4,7 @@ import { type IgbinaryVariable, readIgbinarySession, writeIgbinarySession } from
 import { type PhpLimits, type ResolvedPhpLimits, resolvePhpLimits } from './php-limits.js';
 import { serialize } from './serialize.js';
 import { checkSessionHandler, type SessionHandler } from './session-handler.js';
-import { readSession, type SessionParts, type TextHandler } from './session-reader.js';
+import { type ArrayDecoding, readSession, type SessionParts, type TextHandler } from './session-reader.js';
 import { spliceSession } from './session-splice.js';
 import { withSlotsIfNeeded } from './slot-tracking.js';
 import { asBuffer } from './unserialize.js';
@@ -42,7 +42,7 @@ export class SessionDocument {
   readonly keys: readonly string[];
   /** The names that are not UTF-8, of variables that are kept and cannot be named here. */
   readonly byteKeys: readonly Buffer[];
-  readonly #values: ReadonlyMap<string, unknown>;
+  readonly #variables: ReadonlyMap<string, { readonly value: unknown; readonly unread?: boolean }>;
   readonly #source: DocumentSource;
   readonly #limits: ResolvedPhpLimits;
   #record: Record<string, unknown> | undefined;
@@ -57,26 +57,33 @@ export class SessionDocument {
     this.handler = handler;
     this.#source = source;
     this.#limits = limits;
-    const values = new Map<string, unknown>();
+    const named = new Map<string, { readonly value: unknown; readonly unread?: boolean }>();
     // PHP lets the last of repeated variables win, at the place of the first.
     const variables = source.kind === 'text' ? source.parts.variables : source.variables;
     const byteKeys: Buffer[] = [];
-    for (const { name, value } of variables) {
-      if (typeof name === 'object') byteKeys.push(name);
-      else values.set(String(name), value);
+    for (const variable of variables) {
+      if (typeof variable.name === 'object') byteKeys.push(variable.name);
+      else named.set(String(variable.name), variable);
     }
-    this.#values = values;
+    this.#variables = named;
     this.byteKeys = byteKeys;
-    this.keys = [...values.keys()];
+    this.keys = [...named.keys()];
     if (source.kind === 'text' && source.parts.self !== undefined) source.parts.self.value = this.toObject();
   }
 
   /**
    * Decodes a session. No bytes at all are a session without variables.
    *
+   * @param arrays `'later'` decodes each array of plain values when it is first asked for, because most requests look at few; what is
+   * wrong anywhere in the bytes is found at once all the same.
    * @throws StormlampError `ERR_PHP_SYNTAX` where PHP could not decode it either, `ERR_PHP_LIMIT` beyond `limits`.
    */
-  static decode(data: Uint8Array | string, handler: SessionHandler, limits?: PhpLimits): SessionDocument {
+  static decode(
+    data: Uint8Array | string,
+    handler: SessionHandler,
+    limits?: PhpLimits,
+    arrays: ArrayDecoding = 'later',
+  ): SessionDocument {
     const bytes = asBuffer(data);
     const resolved = resolvePhpLimits(limits);
     const format = checkSessionHandler(handler);
@@ -85,7 +92,7 @@ export class SessionDocument {
       return new SessionDocument(bytes, format, { kind: 'igbinary', variables }, resolved);
     }
     const parts = withSlotsIfNeeded('no-objects', (tracking) =>
-      readSession(bytes, format, resolved, tracking),
+      readSession(bytes, format, resolved, tracking, arrays),
     );
     return new SessionDocument(bytes, format, { kind: 'text', format, parts }, resolved);
   }
@@ -97,19 +104,24 @@ export class SessionDocument {
 
   /** Whether there is a variable of this name. */
   has(key: string): boolean {
-    return this.#values.has(key);
+    return this.#variables.has(key);
   }
 
   /** The value of a variable, undefined when there is none. */
   get(key: string): unknown {
-    return this.#values.get(key);
+    return this.#variables.get(key)?.value;
+  }
+
+  /** Whether a variable is an array that was not decoded yet, because nobody has asked for it. */
+  isUnread(key: string): boolean {
+    return this.#variables.get(key)?.unread === true;
   }
 
   /** All variables that can be named as one object, with the values that {@link unserialize} would give. */
   toObject(): Record<string, unknown> {
     if (this.#record === undefined) {
       this.#record = {};
-      for (const [key, value] of this.#values) setOwn(this.#record, key, value);
+      for (const [key, { value }] of this.#variables) setOwn(this.#record, key, value);
     }
     return this.#record;
   }
@@ -120,7 +132,7 @@ export class SessionDocument {
    * variable stood alone.
    */
   bytesOf(key: string): Buffer | undefined {
-    if (!this.#values.has(key)) return undefined;
+    if (!this.#variables.has(key)) return undefined;
     return this.plainBytesOf(key) ?? serialize(this.get(key), this.#limits);
   }
 
@@ -158,7 +170,7 @@ export class SessionDocument {
   encodeWith(changes: ReadonlyMap<string, VariableChange>): Buffer {
     const effective = new Map<string, VariableChange>();
     for (const [key, change] of changes) {
-      if (change.kind === 'set' || this.#values.has(key)) effective.set(key, change);
+      if (change.kind === 'set' || this.#variables.has(key)) effective.set(key, change);
     }
     if (effective.size === 0) return this.bytes;
     const source = this.#source;

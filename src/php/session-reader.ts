@@ -8,6 +8,7 @@ import { PhpArray } from './php-array.js';
 import type { ResolvedPhpLimits } from './php-limits.js';
 import { PhpReference } from './php-reference.js';
 import { phpSyntaxError } from './php-syntax-error.js';
+import { skipArray } from './skip-array.js';
 import type { SlotTracking } from './slot-tracking.js';
 import { identityOf, type ValueIdentity } from './value-identity.js';
 import { type ReferenceToken, ValueReader } from './value-reader.js';
@@ -16,8 +17,10 @@ import { type ReferenceToken, ValueReader } from './value-reader.js';
 export interface SessionVariable {
   /** The name; a Buffer when it is not UTF-8. */
   readonly name: PhpKey;
-  /** The decoded value. */
+  /** The decoded value; that of an array may be decoded when it is first asked for. */
   readonly value: unknown;
+  /** Whether it is an array that nobody has asked for yet. */
+  readonly unread: boolean;
   /** Offset of the name's first byte, with what marks it as a name. */
   readonly headStart: number;
   /** Offset of the value. */
@@ -50,9 +53,13 @@ export interface SessionParts {
 export type TextHandler = 'php' | 'php_serialize' | 'php_binary';
 type Draft = Omit<SessionVariable, 'value' | 'references'> & { readonly place: number };
 
+/** When arrays are decoded: with everything else, or each when it is first asked for; what is wrong in them is found at once. */
+export type ArrayDecoding = 'now' | 'later';
+
 /**
  * Reads a container.
  *
+ * @param arrays when arrays are decoded; where there are objects or references, it is always now
  * @throws StormlampError `ERR_PHP_SYNTAX` where PHP would fail to decode (and delete the session), `ERR_PHP_LIMIT`.
  */
 export function readSession(
@@ -60,21 +67,31 @@ export function readSession(
   handler: TextHandler,
   limits: ResolvedPhpLimits,
   tracking: SlotTracking,
+  arrays: ArrayDecoding,
 ): SessionParts {
   const reader = new ValueReader(bytes, limits, tracking);
   const session = new ContainerFrame(0, undefined);
   const drafts: Draft[] = [];
+  const variable = (place: number, name: PhpKey, headStart: number, outerDepth: number): void => {
+    const skipped =
+      arrays === 'later' && tracking === 'no-objects' ? skipVariable(reader, outerDepth, limits) : undefined;
+    drafts.push(
+      skipped === undefined
+        ? readVariable(reader, session, place, name, headStart, outerDepth)
+        : { ...skipped, name, headStart, place },
+    );
+  };
   let self: PhpReference | undefined;
   if (handler === 'php_serialize') {
-    if (bytes.length > 0) self = readArray(reader, drafts, session);
+    if (bytes.length > 0) self = readArray(reader, variable);
   } else {
     while (reader.position < bytes.length) {
       const headStart = reader.position;
       const name = handler === 'php' ? readDelimited(reader) : readCounted(reader);
-      drafts.push(readVariable(reader, session, drafts.length, name, headStart, 0));
+      variable(drafts.length, name, headStart, 0);
     }
   }
-  const variables = finish(drafts, session, reader);
+  const variables = finish(drafts, session, reader, limits);
   const byName = new Map<string, SessionVariable>();
   for (const variable of variables) {
     if (typeof variable.name !== 'object') byName.set(String(variable.name), variable);
@@ -95,7 +112,10 @@ export function readSession(
   };
 }
 
-function readArray(reader: ValueReader, drafts: Draft[], session: ContainerFrame): PhpReference | undefined {
+function readArray(
+  reader: ValueReader,
+  variable: (place: number, name: PhpKey, headStart: number, outerDepth: number) => void,
+): PhpReference | undefined {
   const root = new ContainerFrame(1, undefined);
   if (reader.text.startsWith('N;')) return undefined;
   const outer = reader.beginArray(root);
@@ -107,7 +127,7 @@ function readArray(reader: ValueReader, drafts: Draft[], session: ContainerFrame
     // A repeated key is the same place, to which references hold.
     const place = (places.get(name) as number | undefined) ?? places.size;
     places.set(name, place);
-    drafts.push(readVariable(reader, session, place, name, headStart, 1));
+    variable(place, name, headStart, 1);
   }
   reader.expect(125, 'the closing brace of the session');
   return outer.box;
@@ -126,7 +146,61 @@ function readVariable(
   session.enter(place);
   reader.readInto(session, outerDepth);
   const slotCount = reader.slotCount - firstSlot + 1;
-  return { name, headStart, place, start, end: reader.position, firstSlot, slotCount };
+  return { name, headStart, place, start, end: reader.position, firstSlot, slotCount, unread: false };
+}
+
+/** Steps over an array; undefined for everything that has to be read. */
+function skipVariable(
+  reader: ValueReader,
+  outerDepth: number,
+  limits: ResolvedPhpLimits,
+): Omit<Draft, 'name' | 'headStart' | 'place'> | undefined {
+  const { position: start, slotCount: slots } = reader;
+  if (reader.text.charCodeAt(start) !== 97) return undefined;
+  const skipped = skipArray(reader.text, start, outerDepth, slots, limits);
+  if (skipped === undefined) return undefined;
+  const { end, slotCount } = skipped;
+  reader.position = end;
+  reader.slotCount += slotCount;
+  return { start, end, firstSlot: slots + 1, slotCount, unread: true };
+}
+
+/** A variable whose array is decoded when it is first asked for. */
+class UnreadArray implements SessionVariable {
+  readonly name: PhpKey;
+  readonly headStart: number;
+  readonly start: number;
+  readonly end: number;
+  readonly firstSlot: number;
+  readonly slotCount: number;
+  readonly references: readonly ReferenceToken[] = [];
+  readonly #bytes: Buffer;
+  readonly #limits: ResolvedPhpLimits;
+  #value: unknown;
+
+  constructor(draft: Draft, bytes: Buffer, limits: ResolvedPhpLimits) {
+    this.name = draft.name;
+    this.headStart = draft.headStart;
+    this.start = draft.start;
+    this.end = draft.end;
+    this.firstSlot = draft.firstSlot;
+    this.slotCount = draft.slotCount;
+    this.#bytes = bytes;
+    this.#limits = limits;
+  }
+
+  get unread(): boolean {
+    return this.#value === undefined;
+  }
+
+  get value(): unknown {
+    if (this.#value === undefined) {
+      const root = new ContainerFrame(1, undefined);
+      new ValueReader(this.#bytes.subarray(this.start, this.end), this.#limits, 'none').readInto(root);
+      this.#value = root.at(0);
+    }
+    return this.#value;
+  }
 }
 
 function readDelimited(reader: ValueReader): PhpKey {
@@ -151,12 +225,20 @@ function readName(reader: ValueReader, end: number, next: number): PhpKey {
   return isUtf8(bytes) ? bytes.toString('utf8') : Buffer.from(bytes);
 }
 
-function finish(drafts: readonly Draft[], session: ContainerFrame, reader: ValueReader): SessionVariable[] {
+function finish(
+  drafts: readonly Draft[],
+  session: ContainerFrame,
+  reader: ValueReader,
+  limits: ResolvedPhpLimits,
+): SessionVariable[] {
   let next = 0;
-  return drafts.map(({ name, place, headStart, start, end, firstSlot, slotCount }) => {
+  return drafts.map((draft) => {
+    if (draft.unread) return new UnreadArray(draft, reader.bytes, limits);
+    const { name, place, headStart, start, end, firstSlot, slotCount, unread } = draft;
     const first = next;
     while (next < reader.references.length && (reader.references[next]?.start ?? 0) < end) next += 1;
     const references = reader.references.slice(first, next);
-    return { name, value: session.at(place), headStart, start, end, firstSlot, slotCount, references };
+    const value = session.at(place);
+    return { name, value, unread, headStart, start, end, firstSlot, slotCount, references };
   });
 }

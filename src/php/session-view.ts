@@ -46,9 +46,8 @@ export class SessionView {
       return;
     }
     for (const key of document.keys) {
-      const decoded = document.get(key);
-      if (isContainer(decoded)) this.#showLater(key, decoded);
-      else setOwn(this.data, key, toNatural(decoded, this.#scope));
+      if (document.isUnread(key) || isContainer(document.get(key))) this.#showLater(key);
+      else setOwn(this.data, key, toNatural(document.get(key), this.#scope));
     }
   }
 
@@ -150,7 +149,7 @@ export class SessionView {
     return seen.filter((key) => !document.has(key) || affected.has(key));
   }
 
-  #showLater(key: string, decoded: unknown): void {
+  #showLater(key: string): void {
     const settle = (value: unknown): void => {
       this.#unseen.delete(key);
       Object.defineProperty(this.data, key, { value, writable: true, enumerable: true, configurable: true });
@@ -158,7 +157,7 @@ export class SessionView {
     let natural: unknown;
     const get = (): unknown => {
       if (natural === undefined) {
-        natural = this.#laterValue(key) ?? toNatural(decoded, this.#scope);
+        natural = this.#laterValue(key) ?? toNatural(this.#document.get(key), this.#scope);
         this.#unseen.delete(key);
         // A frozen object keeps its getter, which then has to give the same value again.
         if (Object.getOwnPropertyDescriptor(this.data, key)?.configurable === true) settle(natural);
