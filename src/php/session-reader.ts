@@ -51,8 +51,6 @@ export interface SessionParts {
 
 /** A format of which single variables can be copied. */
 export type TextHandler = 'php' | 'php_serialize' | 'php_binary';
-type Draft = Omit<SessionVariable, 'value' | 'references'> & { readonly place: number };
-
 /** When arrays are decoded: with everything else, or each when it is first asked for; what is wrong in them is found at once. */
 export type ArrayDecoding = 'now' | 'later';
 
@@ -71,27 +69,24 @@ export function readSession(
 ): SessionParts {
   const reader = new ValueReader(bytes, limits, tracking);
   const session = new ContainerFrame(0, undefined);
-  const drafts: Draft[] = [];
-  const variable = (place: number, name: PhpKey, headStart: number, outerDepth: number): void => {
-    const skipped =
-      arrays === 'later' && tracking === 'no-objects' ? skipVariable(reader, outerDepth, limits) : undefined;
-    drafts.push(
-      skipped === undefined
-        ? readVariable(reader, session, place, name, headStart, outerDepth)
-        : { ...skipped, name, headStart, place },
-    );
+  const later = arrays === 'later' && tracking === 'no-objects' ? limits : undefined;
+  const variables: StoredVariable[] = [];
+  const places: number[] = [];
+  const read = (place: number, name: PhpKey, headStart: number, outerDepth: number): void => {
+    variables.push(readVariable(reader, session, place, name, headStart, outerDepth, later));
+    places.push(place);
   };
   let self: PhpReference | undefined;
   if (handler === 'php_serialize') {
-    if (bytes.length > 0) self = readArray(reader, variable);
+    if (bytes.length > 0) self = readArray(reader, read);
   } else {
     while (reader.position < bytes.length) {
       const headStart = reader.position;
       const name = handler === 'php' ? readDelimited(reader) : readCounted(reader);
-      variable(drafts.length, name, headStart, 0);
+      read(variables.length, name, headStart, 0);
     }
   }
-  const variables = finish(drafts, session, reader, limits);
+  finish(variables, places, session, reader);
   const byName = new Map<string, SessionVariable>();
   for (const variable of variables) {
     if (typeof variable.name !== 'object') byName.set(String(variable.name), variable);
@@ -112,9 +107,61 @@ export function readSession(
   };
 }
 
+/** A variable, with the bytes of its array where that is not decoded yet. */
+class StoredVariable implements SessionVariable {
+  readonly name: PhpKey;
+  readonly headStart: number;
+  readonly start: number;
+  readonly end: number;
+  readonly firstSlot: number;
+  readonly slotCount: number;
+  references: readonly ReferenceToken[] = NO_REFERENCES;
+  #value: unknown;
+  #limits: ResolvedPhpLimits | undefined;
+  #bytes: Buffer | undefined;
+
+  constructor(
+    name: PhpKey,
+    headStart: number,
+    start: number,
+    firstSlot: number,
+    reader: ValueReader,
+    later?: ResolvedPhpLimits,
+  ) {
+    this.name = name;
+    this.headStart = headStart;
+    this.start = start;
+    this.end = reader.position;
+    this.firstSlot = firstSlot;
+    this.slotCount = reader.slotCount - firstSlot + 1;
+    this.#limits = later;
+    this.#bytes = later === undefined ? undefined : reader.bytes;
+  }
+
+  get unread(): boolean {
+    return this.#bytes !== undefined;
+  }
+
+  get value(): unknown {
+    if (this.#bytes !== undefined && this.#limits !== undefined) {
+      const root = new ContainerFrame(1, undefined);
+      new ValueReader(this.#bytes.subarray(this.start, this.end), this.#limits, 'none').readInto(root);
+      this.value = root.at(0);
+    }
+    return this.#value;
+  }
+
+  set value(value: unknown) {
+    this.#value = value;
+    this.#bytes = undefined;
+  }
+}
+
+const NO_REFERENCES: readonly ReferenceToken[] = [];
+
 function readArray(
   reader: ValueReader,
-  variable: (place: number, name: PhpKey, headStart: number, outerDepth: number) => void,
+  read: (place: number, name: PhpKey, headStart: number, outerDepth: number) => void,
 ): PhpReference | undefined {
   const root = new ContainerFrame(1, undefined);
   if (reader.text.startsWith('N;')) return undefined;
@@ -127,12 +174,13 @@ function readArray(
     // A repeated key is the same place, to which references hold.
     const place = (places.get(name) as number | undefined) ?? places.size;
     places.set(name, place);
-    variable(place, name, headStart, 1);
+    read(place, name, headStart, 1);
   }
   reader.expect(125, 'the closing brace of the session');
   return outer.box;
 }
 
+/** @param later the bounds for what is decoded later; undefined decodes everything now */
 function readVariable(
   reader: ValueReader,
   session: ContainerFrame,
@@ -140,67 +188,15 @@ function readVariable(
   name: PhpKey,
   headStart: number,
   outerDepth: number,
-): Draft {
+  later: ResolvedPhpLimits | undefined,
+): StoredVariable {
   const start = reader.position;
   const firstSlot = reader.slotCount + 1;
+  if (later !== undefined && skipArray(reader, outerDepth, later))
+    return new StoredVariable(name, headStart, start, firstSlot, reader, later);
   session.enter(place);
   reader.readInto(session, outerDepth);
-  const slotCount = reader.slotCount - firstSlot + 1;
-  return { name, headStart, place, start, end: reader.position, firstSlot, slotCount, unread: false };
-}
-
-/** Steps over an array; undefined for everything that has to be read. */
-function skipVariable(
-  reader: ValueReader,
-  outerDepth: number,
-  limits: ResolvedPhpLimits,
-): Omit<Draft, 'name' | 'headStart' | 'place'> | undefined {
-  const { position: start, slotCount: slots } = reader;
-  if (reader.text.charCodeAt(start) !== 97) return undefined;
-  const skipped = skipArray(reader.text, start, outerDepth, slots, limits);
-  if (skipped === undefined) return undefined;
-  const { end, slotCount } = skipped;
-  reader.position = end;
-  reader.slotCount += slotCount;
-  return { start, end, firstSlot: slots + 1, slotCount, unread: true };
-}
-
-/** A variable whose array is decoded when it is first asked for. */
-class UnreadArray implements SessionVariable {
-  readonly name: PhpKey;
-  readonly headStart: number;
-  readonly start: number;
-  readonly end: number;
-  readonly firstSlot: number;
-  readonly slotCount: number;
-  readonly references: readonly ReferenceToken[] = [];
-  readonly #bytes: Buffer;
-  readonly #limits: ResolvedPhpLimits;
-  #value: unknown;
-
-  constructor(draft: Draft, bytes: Buffer, limits: ResolvedPhpLimits) {
-    this.name = draft.name;
-    this.headStart = draft.headStart;
-    this.start = draft.start;
-    this.end = draft.end;
-    this.firstSlot = draft.firstSlot;
-    this.slotCount = draft.slotCount;
-    this.#bytes = bytes;
-    this.#limits = limits;
-  }
-
-  get unread(): boolean {
-    return this.#value === undefined;
-  }
-
-  get value(): unknown {
-    if (this.#value === undefined) {
-      const root = new ContainerFrame(1, undefined);
-      new ValueReader(this.#bytes.subarray(this.start, this.end), this.#limits, 'none').readInto(root);
-      this.#value = root.at(0);
-    }
-    return this.#value;
-  }
+  return new StoredVariable(name, headStart, start, firstSlot, reader);
 }
 
 function readDelimited(reader: ValueReader): PhpKey {
@@ -220,25 +216,25 @@ function readCounted(reader: ValueReader): PhpKey {
 }
 
 function readName(reader: ValueReader, end: number, next: number): PhpKey {
-  const bytes = reader.bytes.subarray(reader.position, end);
+  const start = reader.position;
   reader.position = next;
+  if (reader.ascii) return reader.text.slice(start, end);
+  const bytes = reader.bytes.subarray(start, end);
   return isUtf8(bytes) ? bytes.toString('utf8') : Buffer.from(bytes);
 }
 
+/** Gives the variables their values and references: an element may become a reference after it was read. */
 function finish(
-  drafts: readonly Draft[],
+  variables: readonly StoredVariable[],
+  places: readonly number[],
   session: ContainerFrame,
   reader: ValueReader,
-  limits: ResolvedPhpLimits,
-): SessionVariable[] {
+): void {
   let next = 0;
-  return drafts.map((draft) => {
-    if (draft.unread) return new UnreadArray(draft, reader.bytes, limits);
-    const { name, place, headStart, start, end, firstSlot, slotCount, unread } = draft;
+  for (const [index, variable] of variables.entries()) {
+    if (!variable.unread) variable.value = session.at(places[index] as number);
     const first = next;
-    while (next < reader.references.length && (reader.references[next]?.start ?? 0) < end) next += 1;
-    const references = reader.references.slice(first, next);
-    const value = session.at(place);
-    return { name, value, unread, headStart, start, end, firstSlot, slotCount, references };
-  });
+    while (next < reader.references.length && (reader.references[next]?.start ?? 0) < variable.end) next += 1;
+    if (next > first) variable.references = reader.references.slice(first, next);
+  }
 }

@@ -4,6 +4,7 @@ import { affectedVariables } from './affected-variables.js';
 import { setOwn } from './container-frame.js';
 import { variablesHeld } from './equal-variables.js';
 import { NaturalRestorer } from './from-natural.js';
+import { defineLater, type LaterValues, label } from './later-property.js';
 import { adopt } from './natural-adoption.js';
 import { isUntouched } from './natural-comparison.js';
 import { NaturalScope } from './natural-scope.js';
@@ -24,7 +25,7 @@ import { toNatural } from './to-natural.js';
  *
  * A variable that holds an array is turned into its plain form when it is first looked at: most requests look at few.
  */
-export class SessionView {
+export class SessionView implements LaterValues {
   /** Stands in {@link SessionView.held} for what nobody has looked at. */
   static readonly UNSEEN: unique symbol = Symbol('unseen');
   /** The variables. */
@@ -33,6 +34,7 @@ export class SessionView {
   readonly #document: SessionDocument;
   /** The getters of the variables that nobody has looked at. */
   readonly #unseen = new Map<string, () => unknown>();
+  #frozen: Map<string, unknown> | undefined;
   #adopted: WeakSet<object> | undefined;
   #successor: SessionView | undefined;
 
@@ -46,8 +48,9 @@ export class SessionView {
       return;
     }
     for (const key of document.keys) {
-      if (document.isUnread(key) || isContainer(document.get(key))) this.#showLater(key);
-      else setOwn(this.data, key, toNatural(document.get(key), this.#scope));
+      const decoded = document.isUnread(key) ? undefined : document.get(key);
+      if (decoded === undefined || isContainer(decoded)) this.#showLater(key);
+      else setOwn(this.data, key, typeof decoded === 'object' ? toNatural(decoded, this.#scope) : decoded);
     }
   }
 
@@ -149,23 +152,31 @@ export class SessionView {
     return seen.filter((key) => !document.has(key) || affected.has(key));
   }
 
-  #showLater(key: string): void {
-    const settle = (value: unknown): void => {
+  /** @internal The value of a variable that is looked at for the first time, or again where its object was frozen before. */
+  first(key: string): unknown {
+    const known = this.#frozen?.get(key);
+    if (known !== undefined) return known;
+    const natural = this.#laterValue(key) ?? toNatural(this.#document.get(key), this.#scope);
+    if (Object.getOwnPropertyDescriptor(this.data, key)?.configurable !== false) {
+      this.replaced(key, natural);
+    } else {
+      // A frozen object keeps its getter, which then has to give the same value again.
       this.#unseen.delete(key);
-      Object.defineProperty(this.data, key, { value, writable: true, enumerable: true, configurable: true });
-    };
-    let natural: unknown;
-    const get = (): unknown => {
-      if (natural === undefined) {
-        natural = this.#laterValue(key) ?? toNatural(this.#document.get(key), this.#scope);
-        this.#unseen.delete(key);
-        // A frozen object keeps its getter, which then has to give the same value again.
-        if (Object.getOwnPropertyDescriptor(this.data, key)?.configurable === true) settle(natural);
-      }
-      return natural;
-    };
-    this.#unseen.set(key, get);
-    Object.defineProperty(this.data, key, { get, set: settle, enumerable: true, configurable: true });
+      this.#frozen ??= new Map();
+      this.#frozen.set(key, natural);
+    }
+    return natural;
+  }
+
+  /** @internal A variable that nobody had looked at gets a value. */
+  replaced(key: string, value: unknown): void {
+    this.#unseen.delete(key);
+    Object.defineProperty(this.data, key, { value, writable: true, enumerable: true, configurable: true });
+  }
+
+  #showLater(key: string): void {
+    if (this.#unseen.size === 0) label(this.data, this);
+    this.#unseen.set(key, defineLater(this.data, key));
   }
 
   #laterValue(key: string): unknown {

@@ -1,6 +1,8 @@
 /** Steps over an array that nobody may ever look at, and makes sure that it can be read when somebody does. */
 import type { ResolvedPhpLimits } from './php-limits.js';
+import type { ValueReader } from './value-reader.js';
 
+const ARRAY = 97;
 const ZERO = 48;
 const NINE = 57;
 const QUOTE = 34;
@@ -13,64 +15,52 @@ const DOT = 46;
 /** Numbers of more digits have rules of their own. */
 const MAX_DIGITS = 15;
 
-/** An array that was stepped over. */
-export interface SkippedArray {
-  /** Offset behind it. */
-  readonly end: number;
-  /** How many slots it takes, its own included. */
-  readonly slotCount: number;
-}
-
 /**
- * Steps over the array at `from` when it is of the common kind all through: null, booleans, numbers of up to 15 digits, text,
- * and arrays of them. For all else, errors included, the answer is undefined, and the general reader has to read it: that one
- * would take whatever this one steps over, and end at the same place after as many slots.
+ * Steps over the array before which `reader` stands when it is of the common kind all through: null, booleans, numbers of up to
+ * 15 digits, text, and arrays of them. For all else, errors included, the answer is false and nothing has happened, and the general
+ * reader has to read it: that one would take whatever this one steps over, and end at the same place after as many slots.
  *
- * @param text the input with one character per byte
  * @param depth how deep the array itself is nested
- * @param slots how many slots there were before it
  */
-export function skipArray(
-  text: string,
-  from: number,
-  depth: number,
-  slots: number,
-  limits: ResolvedPhpLimits,
-): SkippedArray | undefined {
+export function skipArray(reader: ValueReader, depth: number, limits: ResolvedPhpLimits): boolean {
+  const { text, slotCount: slots } = reader;
+  let at = reader.position;
+  if (text.charCodeAt(at) !== ARRAY) return false;
   /** For each array that is open, how many elements are still to come. */
   const open: number[] = [];
   let left = -1;
-  let at = from;
   let slotCount = 0;
   for (;;) {
     if (left === 0) {
-      if (text.charCodeAt(at) !== CLOSE) return undefined;
+      if (text.charCodeAt(at) !== CLOSE) return false;
       at += 1;
       left = open.pop() ?? -1;
-      if (left === -1) return { end: at, slotCount };
-      continue;
+      if (left !== -1) continue;
+      reader.position = at;
+      reader.slotCount += slotCount;
+      return true;
     }
     if (left > 0) {
       at = skipKey(text, at);
-      if (at === -1) return undefined;
+      if (at === -1) return false;
       left -= 1;
     }
     slotCount += 1;
-    if (text.charCodeAt(at) === 97) {
+    if (text.charCodeAt(at) === ARRAY) {
       const digits = at + 2;
       const colon = skipDigits(text, digits);
       const count = numberOf(text, digits, colon);
-      if (text.charCodeAt(at + 1) !== COLON || count === -1) return undefined;
-      if (text.charCodeAt(colon) !== COLON || text.charCodeAt(colon + 1) !== OPEN) return undefined;
+      if (text.charCodeAt(at + 1) !== COLON || count === -1) return false;
+      if (text.charCodeAt(colon) !== COLON || text.charCodeAt(colon + 1) !== OPEN) return false;
       at = colon + 2;
       // The bounds of the general reader, which has the words for what is beyond them.
-      if (count > (text.length - at) / 2 || slots + slotCount + count > limits.maxValues) return undefined;
-      if (count > 0 && depth + open.length >= limits.maxDepth) return undefined;
+      if (count > (text.length - at) / 2 || slots + slotCount + count > limits.maxValues) return false;
+      if (count > 0 && depth + open.length >= limits.maxDepth) return false;
       open.push(left);
       left = count;
     } else {
       at = skipScalar(text, at);
-      if (at === -1) return undefined;
+      if (at === -1) return false;
     }
   }
 }

@@ -10,7 +10,11 @@ import { ValueReader } from '../../../src/php/value-reader.js';
 import { phpValue } from './php-values.js';
 
 function skipped(text: string, limits?: PhpLimits) {
-  return skipArray(text, 0, 0, 0, resolvePhpLimits(limits));
+  const reader = new ValueReader(Buffer.from(text, 'latin1'), resolvePhpLimits(limits), 'no-objects');
+  if (skipArray(reader, 0, resolvePhpLimits(limits)))
+    return { end: reader.position, slotCount: reader.slotCount };
+  expect([reader.position, reader.slotCount]).toEqual([0, 0]);
+  return undefined;
 }
 
 /** What the general reader says of the same bytes: where it ends and how many slots it counts, or that it refuses them. */
