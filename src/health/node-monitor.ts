@@ -2,6 +2,7 @@
 
 import { firedLate } from '../breaker/timer-lateness.js';
 import { type Clock, systemClock } from '../common/clock.js';
+import { outsideRequests } from '../common/outside-requests.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { NodeSeed, Observation, ServerFacts } from '../topology/node-description.js';
 import type { HealthProbe } from './health-probe.js';
@@ -70,7 +71,8 @@ export class NodeMonitor {
    */
   checkNow(): Promise<void> {
     if (this.#state === 'closed') return Promise.resolve();
-    this.#asked ??= this.#whenFree();
+    // Who asks may be a request: the timers of the looks that follow, and what is told of them, are not its own.
+    this.#asked ??= outsideRequests(() => this.#whenFree());
     return this.#asked;
   }
 

@@ -1,8 +1,8 @@
 /** Makes connections for a pool, one attempt per call: never rejects, pauses after failures, and asks the breaker first. */
-import { AsyncResource } from 'node:async_hooks';
 import type { BreakerTicket } from '../breaker/node-breaker.js';
 import type { Clock } from '../common/clock.js';
 import { Deadline } from '../common/deadline.js';
+import { outsideRequests } from '../common/outside-requests.js';
 import { describeError, ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import { afterFailure, type ConnectBackoff, NO_BACKOFF, refusalOf } from './connect-backoff.js';
 import type { ConnectionFactory } from './connection-factory.js';
@@ -42,8 +42,6 @@ export interface ConnectionMakerOptions {
 export class ConnectionMaker {
   readonly #options: ConnectionMakerOptions;
   readonly #late: LateAttempts;
-  /** Connections are nobody's: what a socket tells later must not be told in the context of the call that opened it. */
-  readonly #nobody = new AsyncResource('STORMLAMP_CONNECTIONS');
   #backoff: ConnectBackoff = NO_BACKOFF;
   /** When the last connection was made. */
   #madeAt = Number.NEGATIVE_INFINITY;
@@ -95,7 +93,8 @@ export class ConnectionMaker {
     const over = this.#late.begin();
     try {
       const deadline = Deadline.of({ timeoutMs: limitMs, signal });
-      const connection = await this.#nobody.runInAsyncScope(() => factory.connect(deadline));
+      // Connections are nobody's: what a socket tells later must not be told in the context of the call that opened it.
+      const connection = await outsideRequests(() => factory.connect(deadline));
       connection.generation = generation;
       this.#backoff = NO_BACKOFF;
       this.#madeAt = clock.now();

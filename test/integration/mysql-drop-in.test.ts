@@ -189,6 +189,63 @@ test('an execution with named placeholders and no values says that they are miss
   }
 });
 
+test('events are of the request that asked, not of the one that opened the connection', async () => {
+  const other = await createMysqlCluster({
+    ...servers.options().mysql,
+    reads: { preference: 'primary' },
+    pool: { max: 2 },
+  });
+  const events = other.callbackPool();
+  const row = 'SELECT id FROM shop.t WHERE id = 1';
+  const gaveUp = new Error('it gives up');
+  try {
+    await servers.primary.query('CREATE TABLE shop.told (id INT PRIMARY KEY)');
+    let isMade = (): void => undefined;
+    const made = new Promise<void>((resolve) => {
+      isMade = resolve;
+    });
+    let giveUp = (): void => undefined;
+    const end = new Promise<void>((resolve) => {
+      giveUp = resolve;
+    });
+    const first = other.run({}, () =>
+      other.transaction(async (transaction) => {
+        await transaction.query('SELECT id FROM shop.t WHERE id = 2 FOR UPDATE');
+        // Both connections are opened for this request.
+        await other.query(row);
+        isMade();
+        await end;
+        throw gaveUp;
+      }),
+    );
+    await Promise.race([made, first]);
+    await other.run({}, async () => {
+      const mine = other.scope;
+      const seen: unknown[] = [];
+      const note = () => seen.push(other.scope === mine);
+      await called((done) =>
+        events.query(row).on('fields', note).on('result', note).on('error', done).on('end', done),
+      );
+      const stream = events.query(row).stream().on('data', note);
+      await called((done) => stream.on('error', done).on('end', done));
+      expect(seen).toEqual([true, true, true]);
+    });
+    // A transaction that is begun in an event is one of its own, which the end of the other does not take back.
+    await called((done) =>
+      events.query(row).on('result', () => {
+        expect(other.scope).toBeUndefined();
+        const work = other.transaction((connection) => connection.query('INSERT INTO shop.told VALUES (1)'));
+        work.then(() => done(undefined), done);
+      }),
+    );
+    giveUp();
+    await expect(first).rejects.toBe(gaveUp);
+    expect(await servers.primary.query('SELECT id FROM shop.told')).toEqual([{ id: 1 }]);
+  } finally {
+    await other.close();
+  }
+});
+
 test('a stream inside a connection holds its place in the queue', async () => {
   const connection = await called<import('mysql2').PoolConnection>((done) => callbacks.getConnection(done));
   if (connection === undefined) throw new Error('no connection');

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { NodeMonitor } from '../../../src/health/node-monitor.js';
 import type { NodeSeed, Observation } from '../../../src/topology/node-description.js';
@@ -44,6 +45,17 @@ describe('the loop', () => {
     expect(seen[0]).toMatchObject({ node: 'a', ok: true, latencyMs: 2, facts: { serverId: 1 } });
     const gaps = probe.starts.slice(1).map((start, index) => start - (probe.starts[index] ?? 0));
     expect(gaps).toEqual([1000, 1000, 1000]);
+  });
+
+  test('what a request asked for is told outside of it, and so are the looks that follow', async () => {
+    const requests = new AsyncLocalStorage<string>();
+    const told: unknown[] = [];
+    watch().start();
+    await wait(10);
+    seen.push = () => told.push(requests.getStore());
+    requests.run('a request', () => void monitor.checkNow());
+    await wait(2_500);
+    expect(told).toEqual([undefined, undefined, undefined]);
   });
 
   test('the interval is shortened by chance, so that many processes do not look together, never prolonged', async () => {
