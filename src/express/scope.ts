@@ -8,7 +8,7 @@ import {
   rejectUnknownOptions,
 } from '../common/option-reader.js';
 import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
-import { type MysqlScope, SCOPE_LIMITS, type ScopeView } from '../mysql/scope.js';
+import { checkScopeLimits, type MysqlScope, SCOPE_LIMITS, type ScopeView } from '../mysql/scope.js';
 import { formatSessionCookie, readSessionCookie } from '../session/session-cookie.js';
 import {
   type ResolvedSessionCookie,
@@ -16,6 +16,7 @@ import {
   type SessionCookieOptions,
 } from '../session/session-cookie-options.js';
 import { beforeBytes } from './before-bytes.js';
+import { bindEvents } from './bind-events.js';
 import type { PhpSessionMiddleware } from './php-session.js';
 import { appendCookie, hasCookie, isSecure } from './response-cookie.js';
 import { TokenCookie, UNTOLD_TOKEN } from './token-cookie.js';
@@ -32,7 +33,8 @@ export interface ScopeHost {
 export interface RequestScopeOptions extends Omit<MysqlScope, 'after'> {
   /**
    * Signs the cookie that carries the causal token over POST, redirect and GET; the first of several signs, all are accepted.
-   * Every process of the site needs the same. Default: no cookie.
+   * Every process of the site needs the same. Default: no cookie. `undefined` given by name is refused: it is a secret that
+   * somebody forgot to set.
    */
   readonly secret?: string | readonly string[] | undefined;
   /**
@@ -58,6 +60,9 @@ const COOKIE_NAME = 'stormlamp_scope';
 /** A secret that is shorter can be guessed. */
 const SECRET_LENGTH = 16;
 
+/** What is expected of `secret`. */
+const SECRET = `a string of at least ${SECRET_LENGTH} characters, or several`;
+
 /** What a request carries with it, and how it is told to the browser and to PHP. */
 interface Carrier {
   /** The token that came with the request; `''` when none did. */
@@ -69,7 +74,8 @@ interface Carrier {
 }
 
 /**
- * Runs every request in a scope of `cluster.mysql`: its reads see its writes. With `secret` the next requests of the same
+ * Runs every request in a scope of `cluster.mysql`: its reads see its writes, also in what goes on in an event of the request or
+ * the response. With `secret` the next requests of the same
  * browser see them, too, and with `session` PHP can wait for them, and Node for what PHP wrote.
  *
  * What is written after the headers were sent cannot be carried. Of two answers to one browser at the same time, the token of
@@ -97,6 +103,8 @@ export function scope(
       const carrier = carriers[index];
       if (carrier === undefined) {
         view = host.scope;
+        bindEvents(req);
+        bindEvents(res);
         next();
         return;
       }
@@ -133,10 +141,15 @@ function resolve(options: RequestScopeOptions): {
   const own = ['secret', 'session', 'maxAgeMs', 'cookie'];
   rejectUnknownOptions('scope', options, [...SCOPE_LIMITS, ...own]);
   const { secret, session, cookie, maxAgeMs: given, ...limits } = options;
+  checkScopeLimits(limits);
   const maxAgeMs = readNumber('scope.maxAgeMs', given, MAX_AGE_MS, { min: 1_000 });
   const carriers: Carrier[] = [];
   if (cookie !== undefined && secret === undefined) {
     throw invalidOption('scope.secret', 'given together with `cookie`, which is signed with it', secret);
+  }
+  if (secret === undefined && Object.hasOwn(options, 'secret')) {
+    const expected = `${SECRET}; it was given by name (is its environment variable set?), leave it out for no cookie`;
+    throw invalidOption('scope.secret', expected, undefined);
   }
   if (secret !== undefined) {
     const attributes = resolveSessionCookie('scope.cookie', {
@@ -156,11 +169,7 @@ function secretsOf(secret: string | readonly string[]): readonly string[] {
   const list = readStrings('scope.secret', typeof secret === 'string' ? [secret] : secret, []);
   if (list.length > 0 && list.every((each) => each.length >= SECRET_LENGTH)) return list;
   // The value itself must not be shown.
-  throw invalidOption(
-    'scope.secret',
-    `a string of at least ${SECRET_LENGTH} characters, or several`,
-    undefined,
-  );
+  throw invalidOption('scope.secret', SECRET, undefined);
 }
 
 function cookieCarrier(signed: TokenCookie, attributes: ResolvedSessionCookie): Carrier {

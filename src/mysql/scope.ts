@@ -195,12 +195,21 @@ export class Scopes {
   run<T>(options: MysqlScope, fn: () => T): T {
     if (typeof fn !== 'function') throw invalidOption('fn', 'the function that is the scope', fn);
     rejectUnknownOptions('scope', options, [...SCOPE_LIMITS, 'after']);
-    checkReads('scope', options);
-    readNumber('scope.waitMs', options.waitMs, 0, { min: 0 });
-    if (options.consistency !== undefined) {
-      readChoice('scope.consistency', options.consistency, CONSISTENCIES, 'session');
-    }
+    checkScopeLimits(options);
     return this.#storage.run(new ActiveScope(options, this.current, this.#defaults), fn);
+  }
+}
+
+/**
+ * Checks what a scope asks for, but for `after`.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function checkScopeLimits(options: Omit<MysqlScope, 'after'>): void {
+  checkReads('scope', options);
+  readNumber('scope.waitMs', options.waitMs, 0, { min: 0 });
+  if (options.consistency !== undefined) {
+    readChoice('scope.consistency', options.consistency, CONSISTENCIES, 'session');
   }
 }
 

@@ -68,6 +68,12 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
       res.writeHead(303, { Location: '/', 'Set-Cookie': 'own=1' });
       res.end();
     });
+    // What reads an upload goes on when the request has told its end.
+    const readByEvents: express.RequestHandler = (req, _, next) => void req.resume().on('end', () => next());
+    app.post('/upload', readByEvents, async (req, res) => {
+      await cluster.mysql.execute('UPDATE page SET version = ? WHERE id = 1', [Number(req.query['to'])]);
+      res.redirect(303, '/');
+    });
     app.get('/', async (_, res) => {
       const [rows] = await cluster.mysql.query<never>('SELECT version FROM page WHERE id = 1');
       res.send(String((rows as { version: number }[])[0]?.version));
@@ -81,7 +87,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
   /** What a browser shows after it posted, with the cookies that it got. */
   async function postAndSee(
     url: string,
-    { path = '/', cookie = '', change = (given: string) => given } = {},
+    { path = '/', cookie = '', body = false, change = (given: string) => given } = {},
   ): Promise<{ readonly shown: number; readonly wanted: number; readonly cookies: string[] }> {
     version += 1;
     const headers = { cookie };
@@ -89,7 +95,8 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
       method: 'POST',
       headers,
       redirect: 'manual',
-    });
+      ...(body ? { body: inTwoParts(), duplex: 'half' } : {}),
+    } as RequestInit);
     expect(posted.status).toBe(303);
     const cookies = posted.headers.getSetCookie();
     const sent = [cookie, ...cookies.map((each) => each.split(';', 1)[0] ?? '')].filter(
@@ -119,8 +126,8 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
   test('the signed cookie carries the write to the next request', async () => {
     const url = await siteWith({ secret: SECRET });
     await standStill();
-    for (const path of ['/', '/hidden']) {
-      const { shown, wanted, cookies } = await postAndSee(url, { path });
+    for (const path of ['/', '/hidden', '/upload']) {
+      const { shown, wanted, cookies } = await postAndSee(url, { path, body: path === '/upload' });
       expect(shown).toBe(wanted);
       expect(cookies).toEqual([
         expect.stringMatching(
@@ -213,6 +220,22 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
   });
 });
 
+/** A body whose end comes after the handlers of the request have begun. */
+function inTwoParts(): ReadableStream<Uint8Array> {
+  const parts = ['{"a":', '1}'].map((part) => new TextEncoder().encode(part));
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        const part = parts.shift();
+        if (part === undefined) controller.close();
+        else controller.enqueue(part);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
 describe('what is refused', () => {
   const host = { run: <T>(_: unknown, fn: () => T): T => fn(), scope: undefined };
   test.each([
@@ -222,6 +245,11 @@ describe('what is refused', () => {
     [{ after: '0-1-1' }, /Unknown option `scope.after`/],
     [{ maxAgeMs: 1 }, />= 1000/],
     [{ session: '' }, /scope.session/],
+    [{ secret: undefined }, /scope.secret.*environment variable/],
+    [{ maxLagMs: -1 }, /scope.maxLagMs/],
+    [{ waitMs: -5 }, /scope.waitMs/],
+    [{ consistency: 'often' }, /scope.consistency/],
+    [{ preference: 'none' }, /scope.preference/],
   ])('%j', (options, message) => {
     expect(() => scope(host, options as RequestScopeOptions)).toThrow(message);
   });
