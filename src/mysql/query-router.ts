@@ -134,7 +134,10 @@ export class QueryRouter {
     let reason = 'no replica is fit';
     if (wanted !== undefined && preference !== 'primary' && candidates.some(isReplica)) {
       const there = this.#whoHas(wanted, candidates, topology, preference, limits, now, avoid);
-      const isEnough = there.some(isReplica) || (preference === 'nearest' && there.length > 0);
+      const isEnough =
+        there === candidates ||
+        there.some((node) => isReplica(node) && !isReserve(node, candidates)) ||
+        (preference === 'nearest' && there.length > 0);
       if (isEnough) candidates = there;
       else {
         const awaited = mayWait ? this.#whomToAwait(candidates, wanted, scope?.waitMs ?? 0) : undefined;
@@ -397,4 +400,9 @@ export class QueryRouter {
 
 function isReplica(node: NodeDescription): boolean {
   return node.state === 'up' && node.role === 'replica';
+}
+
+/** Whether a node of weight 0 is to serve only when no other can, since one of the candidates for a read has more weight. */
+function isReserve({ weight }: NodeDescription, candidates: readonly NodeDescription[]): boolean {
+  return weight === 0 && candidates.some((other) => other.weight > 0);
 }

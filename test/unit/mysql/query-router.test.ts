@@ -326,6 +326,22 @@ describe('a scope that wrote, and knows its GTID', () => {
     expect(choice).toMatchObject({ node: 'c', waitFor: { text: gtids({ a: 10 }) } });
   });
 
+  test('leaves a replica of weight 0 for when no other replica can serve, although it has what the others lack', () => {
+    const now = performance.now();
+    const reserve = seeds(roles).map((seed) => (seed.id === 'c' ? { ...seed, weight: 0 } : seed));
+    topology = Object.entries({ ...healthy, b: at('b', 9, 300), c: at('c', 10) }).reduce(
+      (before, [node, finding]) => observe(before, observationOf(node, finding, now)),
+      initialTopology(reserve),
+    );
+    const router = routerOf();
+    const waited = router.reader(scopeAt(10), undefined, true);
+    expect(waited).toMatchObject({ node: 'b', waitFor: { text: gtids({ a: 10 }) } });
+    expect(router.reader(scopeAt(10)).node).toBe('c');
+    expect(router.reader(scopeAt(10), new Set(['b']), true).node).toBe('c');
+    const wish = { after: gtids({ a: 10 }), preference: 'replica' } as const;
+    expect(router.reader(new ActiveScope(wish, undefined, DEFAULTS)).node).toBe('c');
+  });
+
   test('goes to the primary when it has waited, when waiting would be in vain, and when too many wait', () => {
     see({ ...healthy, b: at('b', 9), c: at('c', 8) });
     const router = routerOf();
