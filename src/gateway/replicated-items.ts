@@ -4,7 +4,6 @@
  */
 import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { NewContent } from '../memcached/copies/commit-copies.js';
 import { sameContent } from '../memcached/copies/copy-hash.js';
 import { type CopyKey, OWN_PREFIX } from '../memcached/copies/copy-key.js';
@@ -266,8 +265,6 @@ export class ReplicatedItems implements GatewayItems {
           if (current.ours) return content;
           // Nobody else stores the same lock: it arrived, and only the answer was lost.
           if (unique && content !== undefined && isContent(current.item, content)) return content;
-          if (!unique && content !== undefined && current.uncertain)
-            assertRepeatable(command, current, content);
           const item = this.#isReleased(key, current.item) ? null : current.item;
           const change = changeItem(command, item, this.#meets(command, current));
           answer = change.answer;
@@ -282,6 +279,7 @@ export class ReplicatedItems implements GatewayItems {
         },
         deadline,
         seen,
+        !unique && mustBeOnce(command),
       );
       seen = undefined;
       if (report !== undefined) {
@@ -351,22 +349,17 @@ interface KeptExpiry {
   readonly exptime: number;
 }
 
-// What was sent to a node that fell silent may have been stored there: done again it could count twice, and refused it could be told wrong.
-function assertRepeatable(command: ChangeCommand, { item }: CurrentContent, content: NewContent): void {
-  const plain = command.op === 'store' && command.how === 'set' && command.cas === 0n;
-  if (plain || !(keepsExpiry(command) || isContent(item, content))) return;
-  throw new StormlampError(
-    ErrorCode.OUTCOME_UNKNOWN,
-    'A node fell silent in the middle of the change: nobody knows whether it was made',
-  );
-}
-
 function isContent(item: MemcachedItem | null, { value, flags = 0 }: NewContent): boolean {
   return item !== null && sameContent(item, { value, flags });
 }
 
 function keepsExpiry(command: ChangeCommand): boolean {
   return command.op === 'count' || command.how === 'append' || command.how === 'prepend';
+}
+
+// Two who count from the same number, or add the same value, store the same bytes.
+function mustBeOnce(command: ChangeCommand): boolean {
+  return keepsExpiry(command) || command.cas !== 0n || (command.op === 'store' && command.how === 'add');
 }
 
 function isSame(kept: KeptExpiry | undefined, { item, node }: CurrentContent): boolean {

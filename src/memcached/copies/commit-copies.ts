@@ -13,7 +13,9 @@ import { ANY_CONTENT, type MissedWrites } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
 import { type CopyReport, type MissedCopy, meansMissed, storeDown } from './copy-report.js';
 import type { CopyDecision, CopySeen, ReachedCopy, UnreachedCopy } from './decide-copies.js';
+import { lazily } from './lazily.js';
 import type { NoteWriter } from './note-writer.js';
+import { type ChangeStanding, standingOfChange } from './standing-of-change.js';
 
 /** What is to be stored. */
 export interface NewContent {
@@ -61,17 +63,26 @@ export class Commit {
   /** Nodes that answer and take no writes: they arbitrate no more. */
   readonly #refusing = new Set<NodeId>();
   readonly #versions = new Map<NodeId, bigint>();
-  /** Everything that this operation stored. */
-  readonly #stored = new Set<string>();
-  #uncertain = false;
   #version: ContentVersion | undefined;
 
-  /** Writes nothing yet. */
+  readonly #once: boolean;
+  #tried: { readonly content: NewContent; readonly before: CopiesSeen } | undefined;
+  #written = new Map<NodeId, bigint>();
+  readonly #unanswered = new Set<NodeId>();
+  #doubted: CopiesSeen | undefined;
+
+  /**
+   * Writes nothing yet.
+   *
+   * @param once whether the change must be made once, so that what somebody else made alike is his
+   */
   constructor(
     parts: { readonly places: CopyPlaces; readonly notes: NoteWriter; readonly operationTimeoutMs: number },
     key: CopyKey,
     deadline: Deadline,
+    once: boolean,
   ) {
+    this.#once = once;
     this.#places = parts.places;
     this.#notes = parts.notes;
     this.#timeoutMs = parts.operationTimeoutMs;
@@ -84,19 +95,38 @@ export class Commit {
     return this.#version;
   }
 
-  /** Whether something was sent to a node that did not say what became of it. */
-  get uncertain(): boolean {
-    return this.#uncertain;
-  }
-
-  /** Whether this operation stored that version. */
-  isOwn({ node, cas }: ContentVersion): boolean {
-    return this.#stored.has(`${node} ${cas}`);
-  }
-
   /** What each node that took it numbered the content that was written last. */
   get versions(): ReadonlyMap<NodeId, bigint> {
     return this.#versions;
+  }
+
+  /** Whether a change that must be made once may have been, so that it cannot be called off. */
+  get isDoubtful(): boolean {
+    return this.#doubted !== undefined;
+  }
+
+  /** Where the change stands by what is seen `now`: before it was tried nothing is `ours`. Of one that may be made twice that is all. */
+  standing(now: CopiesSeen): ChangeStanding {
+    const { decision } = now;
+    const version = this.#version;
+    const counts =
+      decision.kind === 'found' && version?.node === decision.node && version.cas === decision.item.cas;
+    if (!this.#once || this.#tried === undefined) return counts ? 'ours' : 'theirs';
+    const standing = standingOfChange(
+      {
+        ...this.#tried,
+        version,
+        written: this.#written,
+        unanswered: this.#unanswered,
+        doubted: this.#doubted,
+      },
+      now,
+    );
+    if (standing === 'theirs') {
+      this.#version = undefined;
+      this.#written = new Map();
+    }
+    return standing;
   }
 
   /**
@@ -107,6 +137,7 @@ export class Commit {
    */
   async write({ seen, decision }: CopiesSeen, content: NewContent): Promise<CopyReport | 'raced'> {
     this.#versions.clear();
+    this.#tried = { content, before: { seen, decision } };
     const [arbiter, ...others] = this.#targets(seen, decision);
     const away = seen.filter((copy) => copy.role !== 'spare' && !copy.reached) as UnreachedCopy[];
     const absent = away.map(({ node }) => node);
@@ -114,17 +145,18 @@ export class Commit {
     const buried = seen.flatMap((copy) =>
       decision.kind === 'destroyed' && copy.reached && copy.tomb !== undefined ? [copy.node] : [],
     );
+    const refusing = this.#once ? [...this.#refusing].filter((node) => !absent.includes(node)) : [];
     const write: Write = {
       content,
       decision,
       others,
       absent,
-      noted: [...absent, ...buried],
+      noted: [...absent, ...refusing, ...buried],
       hints: new Map(),
       missed: away.map(({ node, error }) => ({ node, error })),
       reached: [],
-      missedWrites: once(() => this.#missedWrites(write)),
-      known: once(() => new Set(decidedAbout(seen, decision).map(copyHash))),
+      missedWrites: lazily(() => this.#missedWrites(write)),
+      known: lazily(() => new Set(decidedAbout(seen, decision).map(copyHash))),
     };
     if (arbiter === undefined) return write;
     let won = await this.#attempt(arbiter, write, true);
@@ -147,7 +179,7 @@ export class Commit {
       return stored;
     } catch (error) {
       if (!meansMissed(error)) throw error;
-      this.#uncertain = true;
+      if (this.#once && !isStormlampError(error, ErrorCode.MEMCACHED)) this.#doubt(target.node.id, first);
       this.#deadline.check('Writing the copies');
       if (first && isStormlampError(error, ErrorCode.MEMCACHED)) await this.#keepOthers(target, write, error);
       // A node that just went away: look again, so that another one arbitrates and a spare one takes the copy.
@@ -156,6 +188,11 @@ export class Commit {
       write.missed.push({ node: target.node.id, error });
       return known || (!first && this.#places.spares(this.#key).length === 0);
     }
+  }
+
+  #doubt(node: NodeId, first: boolean): void {
+    this.#unanswered.add(node);
+    if (first) this.#doubted ??= this.#tried?.before;
   }
 
   // A node that refuses a content for lack of room has dropped the old one. Where others still hold it, they are not tried: the
@@ -204,14 +241,14 @@ export class Commit {
   }
 
   async #writeOne({ node, copy }: Target, write: Write, first: boolean): Promise<boolean> {
-    const { noted, content } = write;
+    const { noted } = write;
     // Until it is noted nothing is written: in between, whoever looks would take the content for one that lost.
     const hint =
       noted.length === 0
         ? undefined
         : await this.#notes.hint(node, this.#key, noted, write.missedWrites(), copy.hint, this.#deadline);
     if (hint !== undefined) write.hints.set(node.id, hint.seen);
-    const stored = await this.#store(node, copy, content, first ? undefined : write.known);
+    const stored = await this.#store(node, copy, write, first);
     if (!stored) await hint?.takeBack();
     if (stored && copy.tomb !== undefined) {
       const call = { ...this.#deadline.callWithin(this.#timeoutMs), cas: copy.tomb.cas };
@@ -221,21 +258,22 @@ export class Commit {
     return stored;
   }
 
-  /** @param known contents that may be overwritten when the copy changed since it was seen; undefined: none */
   async #store(
     node: MemcachedNode,
     copy: ReachedCopy,
-    { value, flags = 0, exptime }: NewContent,
-    known: (() => ReadonlySet<CopyHash>) | undefined,
+    { content: { value, flags = 0, exptime }, known }: Write,
+    first: boolean,
   ): Promise<boolean> {
     let { item } = copy;
+    const isThere = (held: MemcachedItem): boolean =>
+      sameContent(held, { value, flags }) && (!this.#once || held.cas === this.#written.get(node.id));
     for (let race = 0; race < MAX_RACES; race += 1) {
       const call = this.#deadline.callWithin(this.#timeoutMs);
       const options = { exptime, flags, ...call };
       // What is there already is not written again: a node without room drops an item when it cannot take the new one.
-      if (item !== null && sameContent(item, { value, flags })) {
-        if ((await node.touch(this.#key.key, exptime, call)) === 'touched') {
-          this.#took(node, item.cas, known === undefined);
+      if (item !== null && isThere(item)) {
+        if (await this.#touchIt(node, copy, item, exptime)) {
+          this.#took(node, item.cas, first);
           return true;
         }
       } else {
@@ -249,11 +287,11 @@ export class Commit {
         if (result.status === 'stored') {
           // Somebody else created it and destroyed it again since it was looked at: what was added now would count as destroyed.
           if (tomb !== null && tomb.cas !== copy.tomb?.cas) return false;
-          this.#took(node, result.cas, known === undefined);
+          this.#took(node, result.cas, first);
           return true;
         }
       }
-      if (known === undefined) return false;
+      if (first || this.#once) return false;
       const [now, tomb] = await Promise.all([
         node.get(this.#key.key, call),
         node.get(tombKey(this.#key.key), call),
@@ -268,9 +306,22 @@ export class Commit {
     return false;
   }
 
+  // Where others may write without a lock, a note is only taken back for the version that it was seen beside.
+  async #touchIt(
+    node: MemcachedNode,
+    { hint }: ReachedCopy,
+    item: MemcachedItem,
+    exptime: number,
+  ): Promise<boolean> {
+    const call = this.#deadline.callWithin(this.#timeoutMs);
+    if (hint === undefined && !this.#once)
+      return (await node.touch(this.#key.key, exptime, call)) === 'touched';
+    return (await node.getAndTouch(this.#key.key, exptime, call))?.cas === item.cas;
+  }
+
   #took({ id }: MemcachedNode, cas: bigint, first: boolean): void {
     this.#versions.set(id, cas);
-    this.#stored.add(`${id} ${cas}`);
+    this.#written.set(id, cas);
     if (first) this.#version = { node: id, cas };
   }
 
@@ -341,13 +392,4 @@ function decidedAbout(seen: readonly CopySeen[], decision: CopyDecision): readon
     decision.kind === 'found' ? [decision.item, ...decision.rivals.flatMap(({ item }) => item ?? [])] : [];
   const held = seen.flatMap((copy) => (copy.reached && copy.role !== 'spare' ? (copy.item ?? []) : []));
   return [...held, ...merged];
-}
-
-// Hashes are only needed when a copy is missed or a race is lost: most writes never ask.
-function once<T extends object>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }

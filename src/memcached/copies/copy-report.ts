@@ -50,6 +50,14 @@ export function storeUnsure(
   );
 }
 
+/** `ERR_OUTCOME_UNKNOWN` for a change of which nobody knows whether it was made. */
+export function changeUnsure(): StormlampError {
+  return new StormlampError(
+    ErrorCode.OUTCOME_UNKNOWN,
+    'A node fell silent in the middle of the change, or somebody else changed the item meanwhile: nobody knows whether it was made. Read the item before you make it again',
+  );
+}
+
 /** Whether an error means that its node could not be asked, so that the next one is. */
 export function meansUnreachable(error: unknown): error is StormlampError {
   return isStormlampError(error) && UNREACHABLE.has(error.code);

@@ -9,15 +9,22 @@ import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { Commit, type ContentVersion, type CopiesSeen, type NewContent } from './commit-copies.js';
 import type { CopyKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
-import { type CopyReport, type MissedCopy, meansUnreachable, storeDown, storeUnsure } from './copy-report.js';
+import {
+  type CopyReport,
+  changeUnsure,
+  type MissedCopy,
+  meansUnreachable,
+  storeDown,
+  storeUnsure,
+} from './copy-report.js';
 import { decideCopies, type ReachedCopy } from './decide-copies.js';
 import { FirstAnswers } from './first-answers.js';
-import { isOwnChange } from './is-own-change.js';
 import { CopyLook, failuresOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 import { NoteWriter } from './note-writer.js';
 import { onAllCopies } from './on-all-copies.js';
 import { CopyRemoval, type RemovalReport } from './remove-copies.js';
+import { reportOfPassed } from './standing-of-change.js';
 
 export type { RemovalReport } from './remove-copies.js';
 
@@ -66,8 +73,6 @@ export interface CurrentContent {
   readonly node: NodeId | undefined;
   /** Whether it is what this very change stored there before it lost a race on another node: it is done, and to be carried on. */
   readonly ours: boolean;
-  /** Whether this change sent something of which nobody knows whether it was stored. */
-  readonly uncertain: boolean;
   /** Whether it was destroyed: whatever is stored now creates it anew. */
   readonly destroyed: boolean;
   /** As in {@link CopyRead}. */
@@ -175,13 +180,7 @@ export class ReplicatedCopies {
         }
       }),
     );
-    return await Promise.all(
-      keys.map((key): PromiseSettledResult<CopyRead> | Promise<PromiseSettledResult<CopyRead>> => {
-        const value = found.get(key);
-        if (value !== undefined) return { status: 'fulfilled', value };
-        return this.read(key, deadline).then(fulfilled, rejected);
-      }),
-    );
+    return await Promise.allSettled(keys.map((key) => found.get(key) ?? this.read(key, deadline)));
   }
 
   /** Reads an item as {@link ReplicatedCopies.read} does, for whoever is about to change it: every copy is asked. */
@@ -224,32 +223,44 @@ export class ReplicatedCopies {
    *
    * @param before what was seen of the copies a while ago: as good as a look now, since whoever changed one since is noticed when it
    * is compared and set. It is only used where all copies were there, alike and without notes, and may be trusted still.
+   * @param once whether the change must not be made twice, nor be taken for made when somebody else made the same
    * @returns what was reached, for the caller to judge whether that is enough; undefined when the change was called off
    * @throws StormlampError `ERR_STORE_DOWN` when no node answers, or when `make` calls it off for want of an item of which nobody knows
-   * whether there is one; `ERR_SESSION_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`.
+   * whether there is one; `ERR_OUTCOME_UNKNOWN` when nobody knows whether it was made `once`; `ERR_SESSION_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`.
    */
   async change(
     key: CopyKey,
     make: (current: CurrentContent) => NewContent | undefined,
     deadline: Deadline,
     before?: CopiesSeen,
+    once = false,
   ): Promise<ChangeReport | undefined> {
     let known = before !== undefined && this.#isUsable(key, before) ? before : undefined;
-    const commit = new Commit({ places: this.places, notes: this.#notes, ...this.#options }, key, deadline);
-    for (;;) {
+    const parts = { places: this.places, notes: this.#notes, ...this.#options };
+    const commit = new Commit(parts, key, deadline, once);
+    for (let passed = 0; ; ) {
       deadline.check('Changing the copies');
       const { seen, decision } = known ?? (await this.look(key, deadline));
       known = undefined;
       if (decision.kind === 'down') throw storeDown(failuresOf(seen));
+      const standing = commit.standing({ seen, decision });
+      if (standing === 'unknown') throw changeUnsure();
+      if (standing === 'passed') {
+        // Whoever has changed it since carries both.
+        const report = reportOfPassed({ seen, decision }, commit);
+        passed += 1;
+        if (report.behind.length === 0 || passed === MAX_LOOKS) return report;
+        continue;
+      }
       const content = make({
         item: decision.kind === 'found' ? decision.item : null,
         node: decision.kind === 'found' ? decision.node : undefined,
-        ours: isOwnChange(seen, decision, commit),
-        uncertain: commit.uncertain,
+        ours: standing === 'ours',
         destroyed: decision.kind === 'destroyed',
         rivals: decision.kind === 'found' ? itemsOf(decision.rivals) : [],
       });
       if (content === undefined) {
+        if (commit.isDoubtful) throw changeUnsure();
         if (decision.kind === 'unknown') throw unsure(seen);
         if (decision.kind === 'destroyed') await this.#removeLeft(key, seen, deadline);
         // By the list that decides it is not there: what the other list's nodes hold would be found when that one decides.
@@ -375,14 +386,8 @@ function unsure(seen: CopiesSeen['seen']): StormlampError {
 }
 
 const NO_RIVALS: readonly MemcachedItem[] = [];
-
-function fulfilled<T>(value: T): PromiseSettledResult<T> {
-  return { status: 'fulfilled', value };
-}
-
-function rejected(reason: unknown): PromiseRejectedResult {
-  return { status: 'rejected', reason };
-}
+/** So often the copies of a change that somebody has built on are looked at, until they are alike. */
+const MAX_LOOKS = 8;
 
 function isJoint({ role }: CopiesSeen['seen'][number]): boolean {
   return role === 'joint';

@@ -81,7 +81,9 @@ export class ModelProcess {
     const mending = new MendCopies({
       copies: this.copies,
       locked: (key, _deadline, work) => this.locked(key.place, work),
-      merge: (item, rivals) => ({ value: encode([item, ...rivals].flatMap(tags)), flags: 0 }),
+      // Of items that are no sessions one counts.
+      merge: (item, rivals) =>
+        item.value[0] === 0x5b ? { value: encode([item, ...rivals].flatMap(tags)), flags: 0 } : item,
       exptimeOn: () => Promise.resolve(0),
       lookAgainMs: 0,
       timeoutMs: 0,

@@ -91,6 +91,8 @@ async function bothChange(
         return made === undefined ? undefined : { value: Buffer.from(made), exptime: 0 };
       },
       deadline,
+      undefined,
+      true,
     );
     return done;
   };
