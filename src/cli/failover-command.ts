@@ -1,12 +1,16 @@
 /** `stormlamp failover`: plans and makes changes of the primary from a terminal, with the application's own options. */
 import { invalidOption } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import { type Cluster, createCluster } from '../create-cluster.js';
+import { createCluster } from '../create-cluster.js';
 import type { ChangeResult } from '../failover/change/change-control.js';
+import { createFailoverManager, type FailoverManager } from '../failover/failover-manager.js';
 import type { FailoverPlan } from '../failover/plan/failover-plan.js';
+import { createMysqlCluster } from '../mysql/mysql-cluster.js';
 import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from './cluster-config.js';
 import type { Command, CommandContext } from './command.js';
 import { type FailoverAction, readFailoverCall } from './failover-call.js';
+import { operatorFailover } from './operator-failover.js';
+import { hangLine } from './wrap-line.js';
 
 const HELP = `Usage: stormlamp failover <action> [options]
 
@@ -60,68 +64,81 @@ export const failoverCommand: Command = {
         `\`stormlamp failover\` needs the account that may change servers, and ${source} does not name it: give \`failover: { credentials: { user, password }, replication: { user, password } }\`, in any mode; \`stormlamp failover --help\``,
       );
     }
-    const approve = (): { veto: string } => ({ veto: 'the command line decides nothing by itself' });
-    const cluster = await createCluster({
-      mysql,
-      failover: { ...failover, mode: 'approve', automatic: false, hooks: { ...failover?.hooks, approve } },
-    });
+    const acting = operatorFailover(failover);
+    if (isLook(action)) {
+      // Not a whole cluster: one that acts makes ready for it on the servers.
+      const client = await createMysqlCluster(mysql);
+      const manager = createFailoverManager({ ...client.failoverPorts(), ...acting });
+      try {
+        return await LOOKS[action](manager, context, word);
+      } finally {
+        await manager.close();
+        await client.close();
+      }
+    }
+    const cluster = await createCluster({ mysql, failover: acting });
     try {
-      return await ACTIONS[action](cluster, context, word);
+      return await CHANGES[action](cluster.failover, context, word);
     } finally {
       await cluster.close();
     }
   },
 };
 
-const ACTIONS: Readonly<
-  Record<FailoverAction, (cluster: Cluster, context: CommandContext, word: string) => Promise<number>>
-> = {
-  async preflight(cluster, context) {
-    const report = await cluster.failover.preflight();
+type Run = (manager: FailoverManager, context: CommandContext, word: string) => Promise<number>;
+type Look = 'preflight' | 'plan' | 'history';
+
+/** What changes nothing. */
+const LOOKS: Readonly<Record<Look, Run>> = {
+  async preflight(manager, context) {
+    const report = await manager.preflight();
     for (const { result, name, node, detail } of report.checks) {
-      context.say(
-        `${result.toUpperCase().padEnd(5)} ${name.padEnd(24)} ${node ?? 'all'}  ${result === 'pass' ? '' : detail}`,
-      );
+      const about = `${result.toUpperCase().padEnd(5)} ${name.padEnd(24)} ${node ?? 'all'}`;
+      tell(context, result === 'pass' ? about : `${about}  ${detail}`);
     }
     context.result(report);
     return report.ok ? 0 : 1;
   },
-  async plan(cluster, context, word) {
+  async plan(manager, context, word) {
     const kind = word === 'failover' ? 'failover' : 'switchover';
-    const plan = await cluster.failover.plan(kind, textOf(context, 'to'));
+    const plan = await manager.plan(kind, textOf(context, 'to'));
     showPlan(plan, context);
     context.result({ ok: true, plan });
     return 0;
   },
-  async switchover(cluster, context) {
-    followSteps(cluster, context);
-    const { signal } = context;
-    return ended(await cluster.failover.switchover({ to: textOf(context, 'to'), signal }), context);
-  },
-  async failover(cluster, context) {
-    followSteps(cluster, context);
-    const { signal, values } = context;
-    const force = values['force'] === true;
-    const acceptLoss = values['accept-loss'] === true;
-    // A process that has only just begun to look has not seen the primary die.
-    return ended(
-      await cluster.failover.failover({ to: textOf(context, 'to'), force, acceptLoss, signal }),
-      context,
-    );
-  },
-  async rejoin(cluster, context, word) {
-    followSteps(cluster, context);
-    return ended(await cluster.failover.rejoin(word), context);
-  },
-  async history(cluster, context) {
-    const records = await cluster.failover.history(countOf(context));
+  async history(manager, context) {
+    const records = await manager.history(countOf(context));
     for (const { at, kind, message } of records) {
-      context.say(`${new Date(at).toISOString()}  ${kind.padEnd(18)} ${message}`);
+      tell(context, `${new Date(at).toISOString()}  ${kind.padEnd(18)} ${message}`);
     }
     context.result({ ok: true, records });
     return 0;
   },
 };
+
+const CHANGES: Readonly<Record<Exclude<FailoverAction, Look>, Run>> = {
+  async switchover(manager, context) {
+    followSteps(manager, context);
+    const { signal } = context;
+    return ended(await manager.switchover({ to: textOf(context, 'to'), signal }), context);
+  },
+  async failover(manager, context) {
+    followSteps(manager, context);
+    const { signal, values } = context;
+    const force = values['force'] === true;
+    const acceptLoss = values['accept-loss'] === true;
+    // A process that has only just begun to look has not seen the primary die.
+    return ended(await manager.failover({ to: textOf(context, 'to'), force, acceptLoss, signal }), context);
+  },
+  async rejoin(manager, context, word) {
+    followSteps(manager, context);
+    return ended(await manager.rejoin(word), context);
+  },
+};
+
+function isLook(action: FailoverAction): action is Look {
+  return Object.hasOwn(LOOKS, action);
+}
 
 function countOf(context: CommandContext): number {
   const text = textOf(context, 'count') ?? '20';
@@ -130,37 +147,42 @@ function countOf(context: CommandContext): number {
   throw invalidOption('--count', 'a whole number of at least 1', text);
 }
 
-function showPlan(plan: FailoverPlan, { say }: CommandContext): void {
-  say(`${plan.kind} from ${plan.from ?? 'nobody'} to ${plan.to}, epoch ${plan.epoch}`);
+function showPlan(plan: FailoverPlan, context: CommandContext): void {
+  tell(context, `${plan.kind} from ${plan.from ?? 'nobody'} to ${plan.to}, epoch ${plan.epoch}`);
   const { known, transactions, why } = plan.loss;
-  say(
-    `loss: ${known ? '' : 'not known for certain; '}${transactions ?? 'unknown'} transactions seen: ${why}`,
-  );
-  for (const { node, why: reason } of plan.excluded) say(`not ${node}: ${reason}`);
-  for (const warning of plan.warnings) say(`warning: ${warning}`);
+  const certainty = known ? '' : 'not known for certain; ';
+  tell(context, `loss: ${certainty}${transactions ?? 'unknown'} transactions seen: ${why}`);
+  for (const { node, why: reason } of plan.excluded) tell(context, `not ${node}: ${reason}`);
+  for (const warning of plan.warnings) tell(context, `warning: ${warning}`);
   for (const { id, sql, action, why: reason, undo, pointOfNoReturn } of plan.steps) {
-    say(`  ${id}${pointOfNoReturn === true ? '  [no way back from here]' : ''}`);
-    say(`      ${sql ?? action}`);
-    say(`      because ${reason}${undo === undefined ? '' : `; undone by ${undo}`}`);
+    tell(context, `${id}${pointOfNoReturn === true ? '  [no way back from here]' : ''}`, '  ');
+    tell(context, sql ?? action, '      ');
+    tell(context, `because ${reason}${undo === undefined ? '' : `; undone by ${undo}`}`, '      ');
   }
 }
 
-function followSteps(cluster: Cluster, { say }: CommandContext): void {
-  cluster.failover.on('change-step', ({ step, phase, detail }) => {
-    if (phase !== 'started') say(`${phase === 'failed' ? 'FAILED' : 'done  '} ${step.id} ${detail}`);
+/** A line for people, over as many lines of the terminal as it needs. */
+function tell({ say, width }: CommandContext, text: string, indent = ''): void {
+  for (const line of hangLine(text, width, indent, `${indent}    `)) say(line);
+}
+
+function followSteps(manager: FailoverManager, context: CommandContext): void {
+  manager.on('change-step', ({ step, phase, detail }) => {
+    if (phase !== 'started')
+      tell(context, `${phase === 'failed' ? 'FAILED' : 'done  '} ${step.id} ${detail}`);
   });
 }
 
 function ended(result: ChangeResult, context: CommandContext): number {
   if (result.ok) {
-    context.say(`${result.plan.kind} done: writes waited ${Math.round(result.writeGapMs)} ms`);
+    tell(context, `${result.plan.kind} done: writes waited ${Math.round(result.writeGapMs)} ms`);
     for (const node of result.left)
-      context.say(`${node} does not follow yet; an elected process will see to it`);
+      tell(context, `${node} does not follow yet; an elected process will see to it`);
     context.result(result);
     return 0;
   }
   const { at, error, clusterState } = result;
-  context.say(`${result.plan.kind} ended at ${at}: ${error.message}. The cluster is ${clusterState}.`);
+  tell(context, `${result.plan.kind} ended at ${at}: ${error.message}. The cluster is ${clusterState}.`);
   context.result({ ...result, error: { code: (error as { code?: unknown }).code, message: error.message } });
   return 1;
 }

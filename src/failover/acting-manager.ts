@@ -13,7 +13,7 @@ import { ChangeControl, type ChangeResult, waitTimeoutOf } from './change/change
 import { checkAutomaticRight } from './change/change-rights.js';
 import { PrimaryMemory } from './change/primary-memory.js';
 import type { VoterCount } from './detector/detector-input.js';
-import type { JournalKind, JournalRecord } from './failover-journal.js';
+import { isSighting, type JournalKind, type JournalRecord } from './failover-journal.js';
 import type { FailoverManager, ForceOptions, PauseOptions, SwitchoverOptions } from './failover-manager.js';
 import type { FailoverOptions } from './failover-options.js';
 import type { FailoverTargets } from './failover-targets.js';
@@ -22,6 +22,7 @@ import { HistoryGuard } from './lease/history-guard.js';
 import { LeaseKeeper } from './lease/lease-keeper.js';
 import { JournalWriter } from './meta/journal-writer.js';
 import { MetaStore } from './meta/meta-store.js';
+import { sharedHistory } from './meta/shared-history.js';
 import { Election } from './overseer/election.js';
 import { Overseer } from './overseer/overseer.js';
 import { RepairShop } from './overseer/repair-shop.js';
@@ -87,7 +88,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       this.#keeper.refuse(node, why);
       if (why !== undefined) this.record('node-diverged', 'history', [node], `${why}. Fail over from it`);
     });
-    count.now = () => ({ total: this.#voters.length, reachable: this.#keeper.reachable });
+    count.now = () => this.#keeper.count;
     this.#control = this.#openControl();
     const { record, publish } = this.#tellers();
     this.#election = new Election({
@@ -214,11 +215,9 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     };
   }
 
-  override async history(count?: number): Promise<readonly JournalRecord[]> {
-    const writer = this.#writer();
-    if (writer === undefined) return await super.history(count);
+  override async history(count = 1_000): Promise<readonly JournalRecord[]> {
     await this.#journal.flush();
-    return await this.#meta.newest(writer, count ?? 1_000).catch(() => super.history(count));
+    return await sharedHistory(this.#meta, this.#voters, this.#writer(), await super.history(count), count);
   }
 
   override preflight(): Promise<PreflightReport> {
@@ -256,7 +255,8 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     message: string,
   ): JournalRecord {
     const record = super.record(kind, opId, nodes, message);
-    this.#journal.add(record);
+    // Whoever takes no part tells the others what it does, not what it sees.
+    if (this.#options.automatic || !isSighting(kind)) this.#journal.add(record);
     return record;
   }
 

@@ -30,6 +30,23 @@ export type JournalKind =
   | 'node-rejoined'
   | 'node-rebuilt';
 
+/** What a process sees, as opposed to what it does. */
+const SIGHTINGS: ReadonlySet<JournalKind> = new Set<JournalKind>([
+  'primary-found',
+  'primary-lost',
+  'primary-returned',
+  'primary-followed',
+  'split-brain',
+  'failure-detected',
+  'failure-cleared',
+  'errant-transactions',
+]);
+
+/** Whether a record tells what a process saw, and not what was done. */
+export function isSighting(kind: JournalKind): boolean {
+  return SIGHTINGS.has(kind);
+}
+
 /** One thing that happened. */
 export interface JournalRecord {
   /** Names the change that the record belongs to. */
@@ -63,4 +80,18 @@ export class FailoverJournal {
   newest(count: number): readonly JournalRecord[] {
     return this.#records.slice(Math.max(0, this.#records.length - count)).reverse();
   }
+}
+
+/** The newest `count` records of several journals, newest first; what stands in more than one is told once. */
+export function newestOf(
+  journals: readonly (readonly JournalRecord[])[],
+  count: number,
+): readonly JournalRecord[] {
+  const seen = new Map<string, JournalRecord>();
+  for (const record of journals.flat()) {
+    const { opId, at, kind, nodes } = record;
+    const key = JSON.stringify([opId, at, kind, nodes]);
+    if (!seen.has(key)) seen.set(key, record);
+  }
+  return [...seen.values()].sort((a, b) => b.at - a.at).slice(0, count);
 }

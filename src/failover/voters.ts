@@ -51,7 +51,11 @@ export function votersOf(parts: VoterParts): readonly Voter[] {
   };
   return [
     ...nodes.map((config) =>
-      voter('data', forAdministration(config, watchAs), forAdministration(config, actAs)),
+      voter(
+        'data',
+        forAdministration(config, watchAs),
+        forAdministration(config, actAs, 'failover.credentials'),
+      ),
     ),
     // A witness is no node of the client: its account is its own, or the one that acts.
     ...witnesses.map((config) => forAdministration(config)).map((config) => voter('witness', config, config)),

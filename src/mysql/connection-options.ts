@@ -113,16 +113,15 @@ const NETWORK_SETTINGS = [
 
 /**
  * The same node for connections that look at the server and not at data: no database (which the account need not be allowed to
- * use), none of the application's conversions and session variables, and another account if given.
+ * use), none of the application's conversions and session variables, and another account if given, with the option that names it.
  */
 export function forAdministration(
   config: MysqlNodeConfig,
   credentials?: MysqlCredentials | CredentialsSource,
+  accountOption = 'mysql.monitor.credentials',
 ): MysqlNodeConfig {
   const chosen =
-    credentials === undefined
-      ? config
-      : { ...withCredentials(config, credentials), accountOption: 'mysql.monitor.credentials' };
+    credentials === undefined ? config : { ...withCredentials(config, credentials), accountOption };
   const entries = NETWORK_SETTINGS.map((name) => [name, chosen.connection[name]] as const);
   const connection = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
   return {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { stormlamp } from '../support/run-node.js';
+import { atTerminal, linesOf } from '../support/terminal.js';
 
 let servers: LocalCluster;
 let folder: string;
@@ -50,6 +51,39 @@ test('preflight, plan, switchover, history: one document each', { timeout: 180_0
   const history = await run('history', '--count', '5');
   expect(history.code).toBe(0);
   expect(JSON.stringify(history.answer)).toContain(`${to} is the primary, epoch 1`);
+});
+
+test('who only looks is told of the last change, and leaves nothing behind', {
+  timeout: 240_000,
+}, async () => {
+  const count = async (): Promise<number> =>
+    Number((await servers.primary.query('SELECT COUNT(*) AS n FROM ha_meta.journal'))[0]?.['n']);
+  const before = await count();
+  expect(before).toBeGreaterThan(0);
+  const { code, stdout } = await stormlamp(['status', '--config', join(folder, 'options.json'), '--json']);
+  expect([code, JSON.parse(stdout)]).toMatchObject([
+    0,
+    {
+      mysql: {
+        failover: { mode: 'auto', failure: null },
+        lastChange: {
+          message: expect.stringMatching(/^switchover from \S+ to (\S+): \1 is the primary, epoch 1/),
+        },
+      },
+    },
+  ]);
+  for (const words of [['preflight'], ['plan'], ['history']]) expect((await run(...words)).code).toBe(0);
+  expect(await count()).toBe(before);
+});
+
+test.each(
+  [80, 40].flatMap((columns) => ['preflight', 'plan', 'history'].map((action) => [action, columns] as const)),
+)('%s at a terminal of %i columns is wrapped, and nothing of it is cut', async (action, columns) => {
+  const shown = await atTerminal(columns, ['failover', action, '--config', join(folder, 'options.json')]);
+  const lines = linesOf(shown);
+  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(columns);
+  expect(shown).not.toContain('…');
+  expect(lines.join('')).toContain(servers.primary.id);
 });
 
 test('a word that is none', async () => {

@@ -10,11 +10,19 @@ export interface VoterCount {
   readonly total: number;
   /** Those that answer this process. */
   readonly reachable: number;
+  /** Those that were never looked at; default 0. */
+  readonly unasked?: number | undefined;
 }
 
 /** Whether too few voters answer for a majority of all. */
 export function lacksMajority(voters: VoterCount | undefined): boolean {
   return voters !== undefined && voters.reachable < Math.floor(voters.total / 2) + 1;
+}
+
+/** Whether too few voters answer for a majority of all, whatever those say that were not looked at yet. */
+export function hasLostMajority(voters: VoterCount | undefined): boolean {
+  if (voters === undefined) return false;
+  return lacksMajority({ ...voters, reachable: voters.reachable + (voters.unasked ?? 0) });
 }
 
 /** What the detector judges. */

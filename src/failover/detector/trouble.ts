@@ -1,7 +1,7 @@
 /** What is wrong with the primary, by kind; the kinds that look like its death and are not come before it. */
 import { nodeIn } from '../../topology/topology-description.js';
 import type { FailureKind } from '../failure-kind.js';
-import { type DetectorInput, lacksMajority } from './detector-input.js';
+import { type DetectorInput, hasLostMajority } from './detector-input.js';
 import type { DetectorPolicy } from './detector-policy.js';
 import type { NodeVerdict } from './detector-verdict.js';
 import type { NodeRecord } from './node-record.js';
@@ -25,7 +25,7 @@ export function troubleOf(
   const { writer } = topology;
   if (writer.kind === 'split-brain')
     return { kind: 'split-brain', because: `${writer.nodes.join(' and ')} all claim to be the primary` };
-  const lost: Trouble | undefined = lacksMajority(voters)
+  const lost: Trouble | undefined = hasLostMajority(voters)
     ? {
         kind: 'majority-lost',
         because: `only ${voters?.reachable} of ${voters?.total} voters can be reached: the trouble may be on this side`,

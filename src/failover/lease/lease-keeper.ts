@@ -6,6 +6,7 @@ import { SafeEmitter } from '../../common/safe-emitter.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../../common/stormlamp-error.js';
 import type { WriteGate } from '../../mysql/write-gate.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
+import type { VoterCount } from '../detector/detector-input.js';
 import { type Lease, type LeaseRules, leaseOf, type VoterReading } from '../protocol/client-lease.js';
 import type { Voter } from '../voters.js';
 import { type EpochStart, tookEverything } from './epoch-start.js';
@@ -142,6 +143,13 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
     const reading = this.#readings.get(voter);
     const since = this.#clock.now() - this.#options.rules.leaseMs;
     return reading === undefined || reading.sentAt < since ? undefined : reading.vote;
+  }
+
+  /** How many voters there are, answer, and were never looked at. */
+  get count(): VoterCount {
+    const { voters } = this.#options;
+    const unasked = voters.filter(({ id }) => !this.#readings.has(id) && !this.#failures.has(id)).length;
+    return { total: voters.length, reachable: this.reachable, unasked };
   }
 
   admits(node: NodeId): boolean {

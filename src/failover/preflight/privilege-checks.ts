@@ -25,7 +25,7 @@ export async function actingChecks(
       detail:
         lacking.length === 0
           ? 'the account of `failover.credentials` may do what is needed'
-          : `the account of \`failover.credentials\` lacks ${lacking.join(', ')} on ${node}: GRANT ${lacking.join(', ')} ON *.* TO it`,
+          : `the account of \`failover.credentials\` lacks ${lacking.join(', ')} on ${node}; GRANT ${lacking.join(', ')} ON *.* TO it`,
       sql: SQL,
     },
   ];

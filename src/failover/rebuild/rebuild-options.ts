@@ -93,7 +93,7 @@ export function readRebuildOptions(
         { ...connection, ...read('node', node) } as MysqlNodeOptions,
         'any',
       );
-      const factory = createConnectionFactory(forAdministration(config, credentials));
+      const factory = createConnectionFactory(forAdministration(config, credentials, 'failover.credentials'));
       const opened = await factory.connect(Deadline.of({ timeoutMs: CONNECT_MS, signal }));
       const ask = (sql: string): Promise<readonly StatusRow[]> => opened.ask(sql, Deadline.of({ signal }));
       // A rebuild may take hours, most of them without a statement; literals are to mean the same everywhere.
