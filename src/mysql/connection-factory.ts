@@ -203,8 +203,34 @@ export type TextFormatter = (sql: string, values: unknown, namedPlaceholders: bo
 
 /** What a connection with these options makes of a text and its values before it sends them: `queryFormat`, names, and all. */
 export function createFormatter(config: ConnectionOptions): TextFormatter {
-  const { queryFormat, namedPlaceholders, stringifyObjects, timezone } = config;
-  // A connection of the driver that was never made, with all that its own formatting looks at.
+  const formatter = formattingOf(config);
+  return (sql, values, named) => formatter.format(sql, values, named);
+}
+
+/** Puts values by name into their order, by the rules of connections with some options. */
+export type NameResolver = (
+  sql: string,
+  values: unknown,
+  namedPlaceholders: boolean | undefined,
+) => { readonly sql: string; readonly values?: unknown };
+
+/** What a connection with these options makes of a text with named values before it prepares it. */
+export function createNameResolver(config: ConnectionOptions): NameResolver {
+  const formatter = formattingOf(config);
+  return (sql, values, namedPlaceholders) => {
+    const statement = { sql, values, namedPlaceholders };
+    formatter._resolveNamedPlaceholders(statement);
+    return statement;
+  };
+}
+
+/** A connection of the driver that was never made, with all that its own formatting looks at. */
+function formattingOf({
+  queryFormat,
+  namedPlaceholders,
+  stringifyObjects,
+  timezone,
+}: ConnectionOptions): Formatting {
   const { prototype } = mysql.Connection as unknown as { readonly prototype: Formatting };
   const formatter: Formatting = Object.create(prototype);
   formatter.config = {
@@ -213,10 +239,11 @@ export function createFormatter(config: ConnectionOptions): TextFormatter {
     stringifyObjects: stringifyObjects ?? false,
     timezone: timezone ?? 'local',
   };
-  return (sql, values, named) => formatter.format(sql, values, named);
+  return formatter;
 }
 
 interface Formatting {
   config: unknown;
   format(sql: string, values: unknown, namedPlaceholders: boolean | undefined): string;
+  _resolveNamedPlaceholders(statement: object): void;
 }

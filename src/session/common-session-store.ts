@@ -83,7 +83,7 @@ export abstract class CommonSessionStore<
   }
 
   async #loadLocked(id: string, options: CallOptions | undefined): Promise<Session> {
-    const { lock, read } = await this.#keeper.lock(this.#checked(id), sessionDeadline(options));
+    const { lock, read } = await this.#keeper.lock(this.#checked(id), begin(options, 'Locking a session'));
     try {
       const session = this.#sessionOf(id, await this.#unlessOver(id, await read(), options));
       if (session.exists) session.holdLock(lock);
@@ -114,7 +114,7 @@ export abstract class CommonSessionStore<
    */
   async save(session: Session, options?: CallOptions): Promise<SessionSaveResult> {
     this.#checked(session.id);
-    const deadline = sessionDeadline(options);
+    const deadline = begin(options, 'Saving a session');
     return session.turns.run(deadline, () => this.#save(session, deadline));
   }
 
@@ -143,7 +143,7 @@ export abstract class CommonSessionStore<
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     // What PHP cannot decode it deletes, so it must not get there.
     SessionDocument.decode(buffer, this.options.serialize);
-    return this.#keeper.store(id, buffer, sessionDeadline(options));
+    return this.#keeper.store(id, buffer, begin(options, 'Storing a session'));
   }
 
   /**
@@ -151,7 +151,7 @@ export abstract class CommonSessionStore<
    * `ERR_SESSION_ID`, `ERR_STORE_DOWN`, `ERR_TIMEOUT`, `ERR_CLOSED`.
    */
   async touch(id: string, options?: CallOptions): Promise<void> {
-    const deadline = sessionDeadline(options);
+    const deadline = begin(options, 'Renewing the life of a session');
     if (!(await this.#keeper.hasNote(this.#checked(id), deadline)))
       await this.#keeper.touch(id, undefined, deadline);
   }
@@ -175,7 +175,7 @@ export abstract class CommonSessionStore<
    */
   async destroy(target: string | Session, options?: CallOptions): Promise<void> {
     const id = this.#checked(typeof target === 'string' ? target : target.id);
-    const deadline = sessionDeadline(options);
+    const deadline = begin(options, 'Removing a session');
     for (const replaced of this.#retired.take(id)) await this.destroy(replaced, options);
     await this.#keeper.remove(target, deadline);
     publish('session', () => ({ operation: 'destroy', node: undefined, detail: '' }));
@@ -187,7 +187,7 @@ export abstract class CommonSessionStore<
    */
   async regenerate(session: Session, options?: RegenerateOptions): Promise<Session> {
     this.#assertOpen();
-    const deadline = sessionDeadline(options);
+    const deadline = begin(options, 'Renaming a session');
     return session.turns.run(deadline, () =>
       regenerateSession(session, this.options, this.#retired, options, {
         save: (renamed) => this.save(renamed, options),
@@ -230,7 +230,8 @@ export abstract class CommonSessionStore<
   }
 
   async #find(id: string, options: CallOptions | undefined, followed = 0): Promise<FoundSession> {
-    const found = await this.#keeper.read(this.#checked(id), sessionDeadline(options));
+    const deadline = begin(options, 'Reading a session');
+    const found = await this.#keeper.read(this.#checked(id), deadline);
     return this.#unlessOver(id, found, options, followed);
   }
 
@@ -274,4 +275,11 @@ function savedUnderOldId(): StormlampError {
     ErrorCode.SESSION_GONE,
     'A request saved under an id that `regenerate()` had replaced: what it changed ends with that id, and the session with the new one does not get it',
   );
+}
+
+/** The deadline of a call that may begin: what was given up before does nothing, wherever sessions are kept. */
+function begin(options: CallOptions | undefined, what: string): Deadline {
+  const deadline = sessionDeadline(options);
+  deadline.check(what);
+  return deadline;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sessionStore } from '../../src/express/index.js';
-import { createSessionStore, type SessionStorePort } from '../../src/index.js';
+import { createSessionStore, type FileSessionStore, type SessionStorePort } from '../../src/index.js';
 import {
   type ExpressStore,
   expressStoreConformance,
@@ -43,8 +43,11 @@ const stores: Readonly<Record<string, () => Promise<SessionStorePort>>> = {
   'files on two mounts': () => createSessionStore({ mounts: mounts(2) }),
 };
 
+/** For a machine that has much else to do. */
+const PATIENT = { timeoutMs: 60_000 };
+
 describe.each(Object.entries(stores))('%s', (_name, open) => {
-  for (const { name, run } of sessionStoreConformance(open)) test(name, run);
+  for (const { name, run } of sessionStoreConformance(open, PATIENT)) test(name, run);
 
   test('only bytes can be written raw, and bytes of any kind', async () => {
     const store = await open();
@@ -81,6 +84,21 @@ describe('memcached, the last write wins', () => {
     'a session that somebody has locked is waited for, and not longer than the call may take',
     'a session that was destroyed meanwhile is not brought back by a save',
   ];
-  for (const { name, run } of sessionStoreConformance(open, { merges: false }))
+  for (const { name, run } of sessionStoreConformance(open, { ...PATIENT, merges: false }))
     if (!excused.includes(name)) test(name, run);
+});
+
+describe.concurrent('lives of sessions', () => {
+  const lifetimeMs = 3_000;
+  const short: Readonly<Record<string, () => Promise<SessionStorePort>>> = {
+    'memcached as php-memcached uses it': () => createSessionStore({ nodes: nodes(), lifetimeMs }),
+    'memcached as pecl-memcache uses it': () =>
+      createSessionStore({ nodes: nodes(), handler: 'memcache', lifetimeMs }),
+    'files on two mounts': () => createSessionStore({ mounts: mounts(2), lifetimeMs }),
+  };
+  const collect = (store: SessionStorePort) =>
+    'collect' in store ? (store as FileSessionStore).collect() : undefined;
+  for (const [kind, open] of Object.entries(short))
+    for (const { name, run } of sessionStoreConformance(open, { ...PATIENT, lifetimeMs, collect }))
+      if (/ life/.test(name)) test(`${kind}: ${name}`, run);
 });

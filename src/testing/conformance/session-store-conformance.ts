@@ -1,6 +1,12 @@
 /** What every session store promises, as cases that any test runner can run. */
 import assert from 'node:assert/strict';
+import type { CallOptions } from '../../common/deadline.js';
 import type { SessionStorePort } from '../../session/session-store-port.js';
+import { BYTE_STORIES } from './byte-stories.js';
+import { CALL_STORIES } from './call-stories.js';
+import { copyStories, type FailedCopy } from './copy-stories.js';
+import { lifeStories } from './life-stories.js';
+import { codeOf, differences, pause, plain, type Story, saved, until, unusedId } from './story.js';
 
 /** One promise of a session store. */
 export interface ConformanceCase {
@@ -17,9 +23,21 @@ export interface SessionStoreConformanceOptions {
    * Default true; false for a store with `conflict: 'last-write-wins'`.
    */
   readonly merges?: boolean | undefined;
+  /**
+   * How long a session of the store lives after its last use, milliseconds. With it there are cases about that, which take twice
+   * as long and more: open the store with 3 to 5 seconds. Default: lives are not looked at.
+   */
+  readonly lifetimeMs?: number | undefined;
+  /** Removes sessions whose life is over, where the store leaves that to others, as one in files does. */
+  readonly collect?: ((store: SessionStorePort) => unknown) | undefined;
+  /**
+   * Lets one of several copies fail, for a store that keeps several. With it there is a case about what a save tells then.
+   * Default: copies are not looked at.
+   */
+  readonly failCopy?: (() => Promise<FailedCopy> | FailedCopy) | undefined;
+  /** How long a case waits for what takes time by itself, milliseconds. Default 10 000. */
+  readonly timeoutMs?: number | undefined;
 }
-
-type Story = (store: SessionStorePort) => Promise<void>;
 
 /**
  * The promises of a session store, one case each. `open` is called for every case and gives a store, empty or not, that the
@@ -29,13 +47,21 @@ export function sessionStoreConformance(
   open: () => Promise<SessionStorePort> | SessionStorePort,
   options: SessionStoreConformanceOptions = {},
 ): readonly ConformanceCase[] {
-  const stories = Object.entries({ ...STORIES, ...(options.merges === false ? {} : MERGING) });
+  const { merges = true, lifetimeMs, collect, failCopy, timeoutMs = 10_000 } = options;
+  const stories = Object.entries({
+    ...STORIES,
+    ...BYTE_STORIES,
+    ...CALL_STORIES,
+    ...(merges ? MERGING : {}),
+    ...(lifetimeMs === undefined ? {} : lifeStories(lifetimeMs, collect)),
+    ...(failCopy === undefined ? {} : copyStories(failCopy)),
+  });
   return stories.map(([name, story]) => ({
     name,
     run: async () => {
       const store = await open();
       try {
-        await story(store);
+        await story(store, { timeoutMs });
       } finally {
         await store.close();
       }
@@ -52,8 +78,10 @@ const STORIES: Readonly<Record<string, Story>> = {
   },
   'new sessions have ids of their own, which the store accepts': async (store) => {
     const ids = Array.from({ length: 50 }, () => store.create().id);
-    assert.equal(new Set(ids).size, ids.length);
     for (const id of ids) assert.match(id, store.options.accept);
+    for (const [at, id] of ids.entries())
+      for (const other of ids.slice(at + 1))
+        assert.ok(differences(id, other) >= 12, `nobody can guess ${other} from ${id}`);
   },
   'what was saved is loaded, with its kinds': async (store) => {
     const data = {
@@ -70,6 +98,11 @@ const STORIES: Readonly<Record<string, Story>> = {
     const { outcome, copies } = await store.save(session);
     assert.equal(outcome, 'saved');
     assert.ok(copies.length > 0, 'a save names the copies that took it');
+    assert.ok(
+      copies.every((copy) => typeof copy === 'string'),
+      'by their names',
+    );
+    assert.equal(new Set(copies).size, copies.length, 'each once');
     const loaded = await store.load(session.id);
     assert.equal(loaded.exists, true);
     assert.deepEqual(plain(loaded.data), data);
@@ -163,23 +196,64 @@ const STORIES: Readonly<Record<string, Story>> = {
   },
   'a session that somebody has locked is waited for, and not longer than the call may take': async (
     store,
+    { timeoutMs },
   ) => {
     const id = await saved(store, { user: 'ada' });
     const locked = await store.load(id, { lock: true });
     const other = await store.load(id, { lock: false });
     other.data['user'] = 'bob';
-    await assert.rejects(store.save(other, { timeoutMs: 100 }), ({ code }: { code?: string }) =>
-      ['ERR_TIMEOUT', 'ERR_SESSION_LOCKED'].includes(code ?? ''),
-    );
+    const { signal, abort } = abortable();
+    const waiting = async (options: CallOptions): Promise<readonly PromiseSettledResult<unknown>[]> => {
+      const [saving, renewing] = await Promise.all([
+        store.load(id, { lock: false }),
+        store.load(id, { lock: false }),
+      ]);
+      saving.data['user'] = 'eve';
+      return Promise.allSettled([
+        store.save(saving, options),
+        store.load(id, { ...options, lock: true }).then((session) => session.release()),
+        store.writeRaw(id, Buffer.from('user|s:3:"eve";'), options),
+        store.regenerate(renewing, options),
+        store.destroy(id, options),
+      ]);
+    };
+    const calls = Promise.all([waiting({ timeoutMs: 100 }), waiting({ signal })]);
+    await pause(100);
+    abort();
+    // Whoever waits longer than it may gets the lock now, and is found out.
+    await pause(900);
     await locked.release();
+    const ended = await Promise.race([calls, pause(timeoutMs)]);
+    assert.ok(ended, 'every call ends');
+    const [late, aborted] = ended;
+    for (const [at, name] of ['save', 'load', 'writeRaw', 'regenerate', 'destroy'].entries()) {
+      assert.ok(
+        ['ERR_TIMEOUT', 'ERR_SESSION_LOCKED'].includes(codeOf(late[at])),
+        `${name} minds \`timeoutMs\``,
+      );
+      assert.equal(codeOf(aborted[at]), 'ERR_ABORTED', `${name} minds \`signal\``);
+    }
     await store.save(other);
     assert.deepEqual(plain((await store.load(id)).data), { user: 'bob' });
   },
-  'a call whose signal has fired does nothing': async (store) => {
-    const id = await saved(store, { user: 'ada' });
-    const signal = AbortSignal.abort();
-    await assert.rejects(store.destroy(id, { signal }), { code: 'ERR_ABORTED' });
-    assert.equal((await store.load(id)).exists, true);
+  'a session that was saved with its lock is free again': async (store, { timeoutMs }) => {
+    const locked = await store.load(await saved(store, { user: 'ada' }), { lock: true });
+    locked.data['user'] = 'bob';
+    await store.save(locked);
+    const other = await store.load(locked.id, { lock: false });
+    other.data['seen'] = true;
+    assert.equal((await store.save(other, { timeoutMs })).outcome, 'saved');
+  },
+  'a regenerated session stays under its old id for the grace, and no longer': async (
+    store,
+    { timeoutMs },
+  ) => {
+    const old = await store.load(await saved(store, { user: 'ada' }));
+    const renewed = await store.regenerate(old, { graceMs: 1_000 });
+    await until('the old session is gone after the grace', timeoutMs, async () => {
+      return !(await store.load(old.id)).exists;
+    });
+    assert.equal((await store.load(renewed.id)).exists, true);
   },
   'a closed store takes no calls': async (store) => {
     const { id } = store.create();
@@ -213,18 +287,7 @@ const MERGING: Readonly<Record<string, Story>> = {
   },
 };
 
-async function saved(store: SessionStorePort, data: Readonly<Record<string, unknown>>): Promise<string> {
-  const session = store.create();
-  Object.assign(session.data, data);
-  await store.save(session);
-  return session.id;
-}
-
-function unusedId(store: SessionStorePort): string {
-  return store.create().id;
-}
-
-/** Data without its proxies. */
-function plain(data: object): unknown {
-  return JSON.parse(JSON.stringify(data));
+function abortable(): { readonly signal: AbortSignal; readonly abort: () => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
 }

@@ -9,6 +9,7 @@ import { parseServerVersion } from '../../mysql/server-version.js';
 import type { ServerFacts } from '../../topology/node-description.js';
 import { FakeAnswers, type FakeReply, type FakeStatement } from './fake-answers.js';
 import { FakeDriverConnection } from './fake-driver-connection.js';
+import { StatementChecks } from './statement-checks.js';
 
 const VERSION = '10.11.14-MariaDB';
 const PORT = 3306;
@@ -58,6 +59,7 @@ export class FakeDatabases implements ServerPorts {
   /** See {@link ServerPorts.connectionsTo}. */
   connectionsTo(config: MysqlNodeConfig): ConnectionFactory {
     const node = config.seed.id;
+    const checks = new StatementChecks(config);
     return {
       node,
       config,
@@ -66,7 +68,7 @@ export class FakeDatabases implements ServerPorts {
         const database = this.#of(config);
         if (!database.isUp) throw connectError({ node, user: 'fake', error: refused(node) });
         this.#threads += 1;
-        const raw = new FakeDriverConnection(this, database, this.#threads);
+        const raw = new FakeDriverConnection(this, database, this.#threads, checks);
         database.connections.add(raw);
         return new PhysicalConnection({
           node,

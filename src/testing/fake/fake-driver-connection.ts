@@ -3,8 +3,14 @@ import { EventEmitter } from 'node:events';
 import type { Connection } from 'mysql2';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { FakeReply } from './fake-answers.js';
+import { FakeCommand } from './fake-command.js';
 import type { FakeDatabase, FakeDatabases } from './fake-databases.js';
+import type { StatementChecks } from './statement-checks.js';
 
+/** A statement with its options. */
+type Form =
+  | string
+  | { sql: string; values?: unknown; rowsAsArray?: boolean; namedPlaceholders?: boolean | undefined };
 type Done = (error: unknown, rows?: unknown, fields?: unknown) => void;
 
 /** Bits of the status that the server sends with its answers. */
@@ -39,13 +45,15 @@ export class FakeDriverConnection extends EventEmitter {
   readonly config = { charsetNumber: 224 };
   readonly #databases: FakeDatabases;
   readonly #database: FakeDatabase;
+  readonly #checks: StatementChecks;
   #inTransaction = false;
   #hasWritten = false;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** A connection that is logged in. */
-  constructor(databases: FakeDatabases, database: FakeDatabase, threadId: number) {
+  constructor(databases: FakeDatabases, database: FakeDatabase, threadId: number, checks: StatementChecks) {
     super();
+    this.#checks = checks;
     this.#databases = databases;
     this.#database = database;
     this.threadId = threadId;
@@ -75,19 +83,13 @@ export class FakeDriverConnection extends EventEmitter {
   }
 
   /** A statement as text. */
-  query(
-    form: string | { sql: string; values?: unknown; rowsAsArray?: boolean },
-    ...rest: unknown[]
-  ): EventEmitter {
-    return this.#run(form, rest);
+  query(form: Form, ...rest: unknown[]): FakeCommand {
+    return this.#run('text', form, rest);
   }
 
   /** A prepared statement. */
-  execute(
-    form: string | { sql: string; values?: unknown; rowsAsArray?: boolean },
-    ...rest: unknown[]
-  ): EventEmitter {
-    return this.#run(form, rest);
+  execute(form: Form, ...rest: unknown[]): FakeCommand {
+    return this.#run('prepared', form, rest);
   }
 
   /** Not there: a prepared statement of its own needs a server. */
@@ -123,37 +125,36 @@ export class FakeDriverConnection extends EventEmitter {
     this.stream.destroy();
   }
 
-  #run(
-    form: string | { sql: string; values?: unknown; rowsAsArray?: boolean },
-    rest: readonly unknown[],
-  ): EventEmitter {
+  #run(kind: 'text' | 'prepared', form: Form, rest: readonly unknown[]): FakeCommand {
     const done = rest.find((one): one is Done => typeof one === 'function');
-    const sql = typeof form === 'string' ? form : form.sql;
+    const { sql, namedPlaceholders } =
+      typeof form === 'string' ? { sql: form, namedPlaceholders: undefined } : form;
     const given =
       rest[0] !== done && rest[0] !== undefined ? rest[0] : typeof form === 'string' ? [] : form.values;
     const values: readonly unknown[] = Array.isArray(given) ? given : given === undefined ? [] : [given];
     const asArray = typeof form !== 'string' && form.rowsAsArray === true;
-    const emitter = new EventEmitter();
+    const refusal = this.#checks[kind](sql, given, namedPlaceholders);
+    const command = new FakeCommand();
     // One after the other, as a server does it.
     this.#turn = this.#turn.then(async () => {
-      const reply = await this.#reply(sql, values);
+      const reply = refusal ?? (await this.#reply(sql, values));
       if (this.stream.destroyed) return;
-      this.#deliver(reply, asArray, done, emitter);
+      this.#deliver(reply, asArray, done, command);
     });
-    return emitter;
+    return command;
   }
 
   #deliver(
     reply: ResultSetHeader | Error | readonly Readonly<Record<string, unknown>>[],
     asArray: boolean,
     done: Done | undefined,
-    emitter: EventEmitter,
+    command: FakeCommand,
   ): void {
     if (reply instanceof Error) {
       if (done !== undefined) done(reply);
       else {
-        emitter.emit('error', reply);
-        emitter.emit('end');
+        command.emit('error', reply);
+        command.emit('end');
       }
       return;
     }
@@ -164,9 +165,9 @@ export class FakeDriverConnection extends EventEmitter {
       done(null, rows, fields);
       return;
     }
-    if (isRows) emitter.emit('fields', fields);
-    for (const row of isRows ? (rows as unknown[]) : [rows]) emitter.emit('result', row);
-    emitter.emit('end');
+    if (isRows) command.emit('fields', fields);
+    for (const row of isRows ? (rows as unknown[]) : [rows]) command.emit('result', row);
+    command.emit('end');
   }
 
   async #reply(

@@ -158,3 +158,17 @@ test('options are checked', async () => {
   const fake = await fakeOf();
   await expect(fake.kill('db9')).rejects.toThrow('one of db1, db2, db3, cache1, cache2');
 });
+
+test('a connection streams rows', async () => {
+  const fake = await fakeOf();
+  fake.answer('SELECT n FROM t', [{ n: 1 }, { n: 2 }]);
+  const pool = fake.cluster.mysql.callbackPool();
+  const rows: unknown[] = [];
+  for await (const row of pool.query('SELECT n FROM t').stream()) rows.push(row);
+  await expect(
+    (async () => {
+      for await (const row of pool.query('SELECT m FROM t').stream()) rows.push(row);
+    })(),
+  ).rejects.toMatchObject({ code: 'ER_NO_FAKE_ANSWER' });
+  expect(rows).toEqual([{ n: 1 }, { n: 2 }]);
+});
