@@ -25,12 +25,12 @@ export interface ClusterConfig {
 export const CONFIG_OPTION: { readonly config: { readonly type: 'string' } } = { config: { type: 'string' } };
 
 /** How a `--help` tells where the configuration is from. */
-export const CONFIG_HELP: string = `  --config <file>     the cluster's options (default: stormlamp.config.{mjs,js,json,ts} here or in a folder above)
+export const CONFIG_HELP: string = `  --config <file>     the cluster's options (default: stormlamp.config.{mjs,js,cjs,json,ts} here or in a folder above)
 
 What the file leaves out is read from ${Object.values(CLUSTER_VARIABLES).join(', ')}.`;
 
 /** In the order in which they are looked for. */
-const NAMES = ['mjs', 'js', 'json', 'ts'].map((ending) => `stormlamp.config.${ending}`);
+const NAMES = ['mjs', 'js', 'cjs', 'json', 'ts'].map((ending) => `stormlamp.config.${ending}`);
 const VARIABLE = 'STORMLAMP_CONFIG';
 
 /**
@@ -76,7 +76,7 @@ function isSet(env: Readonly<Record<string, string | undefined>>): (name: string
 function nothingConfigured(): StormlampError {
   return new StormlampError(
     ErrorCode.INVALID_OPTION,
-    `No cluster is configured: there is no stormlamp.config.{mjs,js,json} here or in a folder above, and none of ${Object.values(CLUSTER_VARIABLES).join(', ')} is set; write the file, or name it with --config`,
+    `No cluster is configured: there is no stormlamp.config.{mjs,js,cjs,json} here or in a folder above, and none of ${Object.values(CLUSTER_VARIABLES).join(', ')} is set; write the file, or name it with --config`,
   );
 }
 

@@ -3,7 +3,8 @@ import { invalidOption } from '../common/option-reader.js';
 import { createMysqlCluster } from '../mysql/mysql-cluster.js';
 import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from './cluster-config.js';
 import type { Command } from './command.js';
-import { cut, setTable } from './text-table.js';
+import { setRows } from './text-table.js';
+import { wrapLine } from './wrap-line.js';
 
 const HELP = `Usage: stormlamp explain "<sql>" [options]
 
@@ -18,6 +19,8 @@ Examples:
   stormlamp explain "SELECT * FROM cart WHERE id = 7"
   stormlamp explain "SELECT * FROM cart FOR UPDATE" --json
 `;
+
+const COLUMNS = [{ title: 'node' }, { title: 'role' }, { title: '' }, { title: 'reason' }];
 
 /** The command `explain`. */
 export const explainCommand: Command = {
@@ -36,28 +39,19 @@ export const explainCommand: Command = {
       const { node, role, kind, because, classification, considered } = mysql.explain(sql);
       const pins =
         classification.pins.length === 0 ? '' : `, keeps its connection (${classification.pins.join(', ')})`;
-      say(cut(`${kind}${pins}`, width));
-      say(
-        node === undefined
-          ? paint('red', 'No node would take it.')
-          : paint('green', cut(`goes to ${node} (${role})`, width)),
-      );
-      say(`because ${because}`);
+      for (const line of wrapLine(`${kind}${pins}`, width)) say(line);
+      const goal = node === undefined ? 'No node would take it.' : `goes to ${node} (${role})`;
+      for (const line of wrapLine(goal, width)) say(paint(node === undefined ? 'red' : 'green', line));
+      for (const line of wrapLine(`because ${because}`, width)) say(line);
       say('');
-      const rows = considered.map((each) => [
-        each.node,
-        each.role,
-        each.fit ? 'fit' : 'not taken',
-        each.reason,
-      ]);
-      const table = setTable(
-        [{ title: 'node' }, { title: 'role' }, { title: '' }, { title: 'reason' }],
-        rows,
+      const table = setRows(
+        COLUMNS,
+        considered.map((each) => [each.node, each.role, each.fit ? 'fit' : 'not taken', each.reason]),
         width,
         '  ',
       );
       say(paint('dim', table.heading));
-      for (const line of table.lines) say(line);
+      for (const line of table.rows.flat()) say(line);
       result({
         ok: node !== undefined,
         sql,

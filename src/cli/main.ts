@@ -66,8 +66,8 @@ async function runCommand(call: CommandCall): Promise<number> {
   const starve = (): void => {
     const message =
       'Nothing is left to wait for, and the command is not done: does the configuration wait for something that never comes?';
-    complain(`ERR_INTERNAL: ${message}`);
-    context.result(refusal('ERR_INTERNAL', message));
+    complain(`${ErrorCode.INTERNAL}: ${message}`);
+    context.result(refusal(ErrorCode.INTERNAL, message));
     process.exitCode = 1;
   };
   process.once('beforeExit', starve);
@@ -83,7 +83,7 @@ async function runCommand(call: CommandCall): Promise<number> {
     const message = error instanceof Error ? error.message : String(error);
     // A stack helps nobody when the error is ours and says what to do; it does when it is a defect.
     complain(code === undefined ? ((error as Error).stack ?? message) : `${code}: ${message}`);
-    context.result(refusal(code ?? 'ERR_INTERNAL', message));
+    context.result(refusal(code ?? ErrorCode.INTERNAL, message));
     return code === 'ERR_INVALID_OPTION' ? 2 : 1;
   } finally {
     process.off('beforeExit', starve);

@@ -7,6 +7,7 @@ import { resolveStoreOptions } from '../session/store-options.js';
 import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from './cluster-config.js';
 import type { Command, CommandContext } from './command.js';
 import { ProgressPrinter } from './progress-printer.js';
+import { hangLine } from './wrap-line.js';
 
 const HELP = `Usage: stormlamp resync [options]
 
@@ -71,7 +72,9 @@ function status(context: CommandContext, store: SessionStore): number {
       memory === undefined
         ? 'not reachable'
         : `${memory.items} items, ${megabytes(memory.bytes)} of ${megabytes(memory.limitBytes)} MB, ${memory.evictions} evicted`;
-    context.say(`${node.padEnd(24)} ${(memory === undefined ? 'down' : standing).padEnd(10)} ${room}`);
+    const state = memory === undefined ? 'down' : standing;
+    for (const line of hangLine(`${node.padEnd(24)} ${state.padEnd(10)} ${room}`, context.width, '', '    '))
+      context.say(line);
   }
   const ok = nodes.every(({ standing, memory }) => memory !== undefined && standing === 'filled');
   context.result({ ok, nodes });
@@ -91,7 +94,8 @@ async function resync(context: CommandContext, store: SessionStore): Promise<num
   }
   for (const { node, outcome, copied, elapsedMs, error } of nodes) {
     const work = outcome === 'resynced' ? `${copied} items in ${(elapsedMs / 1000).toFixed(1)} s` : '';
-    context.say(`${node.padEnd(24)} ${outcome.padEnd(12)} ${error?.message ?? work}`);
+    const text = `${node.padEnd(24)} ${outcome.padEnd(12)} ${error?.message ?? work}`;
+    for (const line of hangLine(text, context.width, '', '    ')) context.say(line);
   }
   const ok = nodes.every(({ outcome }) => outcome === 'resynced' || outcome === 'complete');
   context.result({ ok, nodes: nodes.map(({ error, ...node }) => ({ ...node, error: error?.message })) });

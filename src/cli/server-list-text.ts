@@ -1,7 +1,7 @@
 /** The servers that are there, and what to do about those that are not, as lines of text. */
 import type { ServerRelease } from '../testing/servers/server-binaries.js';
 import type { ServerList } from '../testing/servers/server-list.js';
-import { wrapLine } from './wrap-line.js';
+import { hangLine, wrapLine } from './wrap-line.js';
 
 type ListedServer = ServerList['servers'][number];
 
@@ -38,6 +38,5 @@ function told(server: ListedServer, name: string): readonly [string, string, ...
 }
 
 function under(text: string, width: number, indent: string): readonly string[] {
-  const lines = wrapLine(text.replaceAll(/ +/g, ' '), Math.max(1, width - indent.length));
-  return lines.map((line) => `${indent}${line}`);
+  return hangLine(text.replaceAll(/ +/g, ' '), width, indent);
 }

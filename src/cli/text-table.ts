@@ -1,5 +1,5 @@
 /** Sets rows of text in columns that are as wide as what is in them, and leaves out what does not fit. */
-import { wrapLine } from './wrap-line.js';
+import { hangLine } from './wrap-line.js';
 
 /** One column. */
 export interface TextColumn {
@@ -66,9 +66,11 @@ export function setRows(
   }
   const below = `${indent}    `;
   const stacked = rows.map((row) => {
-    const rest = staying.slice(1).map((at) => `${columns[at]?.title.trim()} ${row[at] ?? ''}`.trim());
-    const lines = wrapLine(rest.join(', '), Math.max(1, width - below.length));
-    return [cut(`${indent}${row[0] ?? ''}`, width), ...lines.map((line) => `${below}${line}`)];
+    const rest = staying
+      .slice(1)
+      .map((at) => `${columns[at]?.title.trim()} ${row[at] ?? ''}`.trim())
+      .filter((text) => text !== '');
+    return [...hangLine(row[0] ?? '', width, indent), ...hangLine(rest.join(', '), width, below)];
   });
   return { heading: cut(`${indent}${columns[0]?.title ?? ''}`, width), rows: stacked };
 }

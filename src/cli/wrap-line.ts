@@ -18,3 +18,14 @@ export function wrapLine(text: string, width: number): readonly string[] {
   }
   return [...lines, line];
 }
+
+/** {@link wrapLine} with `first` before the first line, and `rest` before every other one; `width` is that of both together. */
+export function hangLine(
+  text: string,
+  width: number,
+  first: string,
+  rest: string = ' '.repeat(first.length),
+): readonly string[] {
+  const lines = wrapLine(text, Math.max(1, width - Math.max(first.length, rest.length)));
+  return lines.map((line, at) => `${at === 0 ? first : rest}${line}`);
+}

@@ -7,6 +7,8 @@
 export const ErrorCode = {
   /** An option has an impossible value, is missing, or is not known. Nothing was started. */
   INVALID_OPTION: 'ERR_INVALID_OPTION',
+  /** Something that should not be possible: told by the command line for every failure that has no code of its own. */
+  INTERNAL: 'ERR_INTERNAL',
   /** The object was already closed. */
   CLOSED: 'ERR_CLOSED',
   /** The caller's `AbortSignal` fired. */

@@ -10,7 +10,10 @@ export interface MountsSight {
   /** Whether any of them has a mark: somebody has opened them before. */
   readonly marked: boolean;
   /** The mounts and their states. Where all are there and none has a mark yet, they are well. */
-  readonly mounts: readonly MountStatus[];
+  readonly mounts: readonly (MountStatus & {
+    /** The file system that it is on; undefined when it cannot be reached. */
+    readonly device: number | undefined;
+  })[];
 }
 
 /**
@@ -33,7 +36,11 @@ export async function lookAtMounts(
     await Promise.all(mounts.map((mount) => mount.check('without-writing')));
     const isNew = !marked && mounts.every(isUnmarked);
     if (isNew) await Promise.all(mounts.map(admitFolder));
-    return { marked, mounts: mounts.map(({ path, health }) => ({ mount: path, health })) };
+    const devices = await Promise.all(mounts.map(deviceOf));
+    return {
+      marked,
+      mounts: mounts.map(({ path, health }, at) => ({ mount: path, health, device: devices[at] })),
+    };
   } finally {
     for (const mount of mounts) mount.leave();
   }
@@ -41,6 +48,13 @@ export async function lookAtMounts(
 
 function isUnmarked({ health }: Mount): boolean {
   return health.phase === 'down' && health.why === 'unmarked';
+}
+
+async function deviceOf(mount: Mount): Promise<number | undefined> {
+  if (mount.health.phase === 'down') return undefined;
+  return await mount
+    .reach('Looking at the folder', async () => (await stat(mount.path)).dev)
+    .catch(() => undefined);
 }
 
 async function admitFolder(mount: Mount): Promise<void> {

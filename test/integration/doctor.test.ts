@@ -1,13 +1,22 @@
 /** The doctor against set-ups that are broken in one way each: it names what is wrong, and says how to fix it. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Check } from '../../src/cli/doctor/check.js';
+import { checkCache } from '../../src/cli/doctor/check-cache.js';
 import { checkDatabases } from '../../src/cli/doctor/check-databases.js';
+import { checkFailover } from '../../src/cli/doctor/check-failover.js';
 import { checkPhp } from '../../src/cli/doctor/check-php.js';
 import { checkSessions } from '../../src/cli/doctor/check-sessions.js';
-import { createCluster, type MysqlOptions, type SessionOptions } from '../../src/index.js';
+import { lookAtCluster } from '../../src/cli/status/look-at-cluster.js';
+import { problemsOf } from '../../src/cli/status/status-text.js';
+import {
+  createCluster,
+  type FailoverOptions,
+  type MysqlOptions,
+  type SessionOptions,
+} from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { iniArgs, sessionIni } from '../../src/testing/php/php-ini.js';
 import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
@@ -168,8 +177,20 @@ describe('session nodes', () => {
     ['a node that is down', () => [sessions.nodes[0] ?? '', '127.0.0.1:1'], 'answers'],
     ['a port that is something else', () => [sessions.nodes[0] ?? '', servers.primary.id], 'answers'],
     ['one node only', () => [sessions.nodes[0] ?? ''], 'copies of each session'],
+    [
+      'one server under two names',
+      () => [sessions.nodes[0] ?? '', (sessions.nodes[0] ?? '').replace('127.0.0.1', 'localhost')],
+      'copies on different nodes',
+    ],
   ])('%s', async (_, nodes, what) => {
     trouble(await checkSessions({ ...sessions, nodes: nodes() }), what);
+  });
+
+  test('two mounts on one file system', async () => {
+    const mounts = ['a', 'b'].map((name) => join(folder, name));
+    for (const mount of mounts) mkdirSync(mount);
+    const { found } = trouble(await checkSessions({ mounts }), 'mounts on different file systems');
+    expect(found).toContain(`${mounts.join(' and ')} are on one file system`);
   });
 
   test('a node that cannot be filled, because it only speaks the binary protocol', async () => {
@@ -191,6 +212,67 @@ describe('session nodes', () => {
     await eventually('it is filled', async () => troubles(await checkSessions(sessions)).length === 0);
     await cluster.close();
   });
+});
+
+describe('the accounts of failover', () => {
+  const check = (changes: Partial<FailoverOptions> = {}): Promise<readonly Check[]> => {
+    const { admin, repl } = servers.accounts;
+    const accounts = { mode: 'auto', credentials: admin, replication: repl, maxLoss: 'any' } as const;
+    return checkFailover(mysql, { ...accounts, ...changes }, signal);
+  };
+  const wrong = { user: 'nobody', password: 'wrong' };
+
+  test('that are right fail nothing', async () => {
+    const checks = await check();
+    expect(checks.filter(({ state }) => state === 'failed')).toEqual([]);
+    expect(checks.filter(({ what }) => what === 'login of replicas')).toMatchObject([
+      { state: 'ok' },
+      { state: 'ok' },
+    ]);
+    expect(await check({ credentials: undefined })).toEqual([]);
+  });
+
+  test.each<[string, () => Partial<FailoverOptions>, string, string]>([
+    ['the password of the manager', () => ({ credentials: wrong }), 'reachable', 'failed'],
+    [
+      'the privileges of the manager',
+      () => ({ credentials: servers.accounts.monitor }),
+      'manager-privileges',
+      'failed',
+    ],
+    ['the password of replicas', () => ({ replication: wrong }), 'login of replicas', 'warning'],
+    [
+      'the privileges of replicas',
+      () => ({ replication: servers.accounts.app }),
+      'login of replicas',
+      'failed',
+    ],
+  ])('%s are wrong', async (_, changes, what, state) => {
+    const found = trouble(await check(changes()), what);
+    expect(found.state).toBe(state);
+    // The monitor is somebody else.
+    expect(`${found.found} ${found.fix}`).not.toContain('mysql.monitor');
+  });
+});
+
+test('a node of the cache that is down', async () => {
+  const nodes = [sessions.nodes[0] ?? '', '127.0.0.1:1'];
+  const checks = await checkCache({ nodes });
+  expect(checks.map(({ subject, state }) => [subject, state])).toEqual([
+    [nodes[0], 'ok'],
+    [nodes[1], 'failed'],
+  ]);
+  trouble(checks, 'answers');
+  const report = await lookAtCluster({ options: { cache: { nodes } }, source: 'here' });
+  expect(report).toMatchObject({ ok: false, cache: [{ up: true }, { up: false }] });
+});
+
+test('status tells of one memcached server under two names', async () => {
+  const [first = ''] = sessions.nodes;
+  const twins = { ...sessions, nodes: [first, first.replace('127.0.0.1', 'localhost')] };
+  const report = await lookAtCluster({ options: { sessions: twins }, source: 'here' });
+  expect(report).toMatchObject({ ok: false, sessions: { same: [twins.nodes] } });
+  expect(problemsOf(report).join()).toContain('are one server');
 });
 
 describe('PHP', () => {
@@ -216,8 +298,22 @@ describe('PHP', () => {
     ['prefix of keys', { 'memcached.sess_prefix': 'other.' }],
     ['placement', { 'memcached.sess_consistent_hash': '0' }],
     ['copies', { 'memcached.sess_number_of_replicas': '0' }],
+    ['session.cookie_path', { 'session.cookie_path': '/app' }],
+    ['session.cookie_domain', { 'session.cookie_domain': 'shop.example' }],
+    ['session.cookie_lifetime', { 'session.cookie_lifetime': '3600' }],
+    ['session.cookie_samesite', { 'session.cookie_samesite': 'Strict' }],
   ])('with another %s', async (what, ini) => {
     trouble(await check(ini), what);
+  });
+
+  test('with a cookie that is sent without TLS, where ours is not', async () => {
+    trouble(await check({}, { cookie: { secure: true } }), 'session.cookie_secure');
+  });
+
+  test('that starts sessions by itself is well', async () => {
+    const checks = await check({ 'session.auto_start': '1' });
+    expect(troubles(checks)).toEqual([]);
+    expect(checks.at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
   });
 
   test('with its nodes in another order', async () => {

@@ -5,6 +5,7 @@ import { lookAtMounts } from '../../files/look-at-mounts.js';
 import { createSessionStore } from '../../session/create-session-store.js';
 import { sessionOptionsFromPhp } from '../../session/php-session-options.js';
 import { parsePhpInfo } from '../../session/php-settings.js';
+import type { ResolvedSessionCookie } from '../../session/session-cookie-options.js';
 import {
   type AnySessionOptions,
   resolveStoreOptions,
@@ -122,9 +123,33 @@ function settingsOf(theirs: StoreOptions, ours: StoreOptions): readonly Compared
     ['placement', (store) => (store.kind === 'memcached' ? placementOf(store) : ''), true],
     ['copies', (store) => (store.kind === 'memcached' ? String(store.options.copies) : ''), false],
   ];
-  return common
+  const compared = common
     .map(([setting, read, matters]) => ({ setting, php: read(theirs), node: read(ours), matters }))
     .filter(({ php, node }) => php !== '' || node !== '');
+  return [...compared, ...cookieSettings(theirs.options.cookie, ours.options.cookie)];
+}
+
+/** Who sets the cookie last decides what it is like, and a cookie of another path or domain is a second one. */
+function cookieSettings(
+  theirs: ResolvedSessionCookie,
+  ours: ResolvedSessionCookie,
+): readonly ComparedSetting[] {
+  const each = (name: string, php: string, node: string): ComparedSetting => ({
+    setting: `session.cookie_${name}`,
+    php: php === '' ? '(none)' : php,
+    node: node === '' ? '(none)' : node,
+    matters: false,
+  });
+  // On a request over TLS 'auto' is on, and browsers take a cookie without SameSite for Lax.
+  const secure = (cookie: ResolvedSessionCookie): string => (cookie.secure === true ? 'on' : 'off');
+  const sameSite = (cookie: ResolvedSessionCookie): string => cookie.sameSite || 'Lax';
+  return [
+    each('path', theirs.path, ours.path),
+    each('domain', theirs.domain, ours.domain),
+    each('lifetime', `${theirs.lifetimeMs / 1_000} s`, `${ours.lifetimeMs / 1_000} s`),
+    each('secure', secure(theirs), ours.secure === 'auto' ? secure(theirs) : secure(ours)),
+    each('samesite', sameSite(theirs), sameSite(ours)),
+  ];
 }
 
 function placementOf({ options }: Extract<StoreOptions, { kind: 'memcached' }>): string {
@@ -165,7 +190,8 @@ async function roundTrip(
     await store.save(session, { signal });
     const { code, stdout, stderr } = await runProgram(
       program,
-      [...args, '-r', SCRIPT, '--', session.id, fromPhp],
+      // The script names the session before it starts it.
+      [...args, '-d', 'session.auto_start=0', '-r', SCRIPT, '--', session.id, fromPhp],
       { signal, timeoutMs: LIMIT_MS },
     );
     if (code !== 0) return fail(`PHP said: ${stderr.trim().slice(0, 200) || `exit code ${code}`}`);

@@ -25,7 +25,8 @@ export async function checkSessions(given: AnySessionOptions): Promise<readonly 
         : 'add a node to `sessions.nodes`, and to PHP',
   });
   try {
-    const { places } = await lookAtSessions(given);
+    const { places, same } = await lookAtSessions(given);
+    for (const names of same) judgeTwins(checks, resolved.kind, names);
     for (const place of places) judgePlace(checks, place);
     if (resolved.kind === 'memcached') {
       const isUp = new Set(places.flatMap(({ node, up }) => (up ? [node] : [])));
@@ -51,6 +52,23 @@ function judgeRefill(checks: Checks, { node, result, detail }: SessionPreflightC
       expected:
         'the text protocol, which lists what a node holds; without it nodes that came back stay warming (`resync-failed`)',
       fix: 'start memcached without SASL (`-S`) and without `-B binary`, and keep others away by the network or by TLS with client certificates; or live with it: hints, tombstones and mending on sight work, each session comes back to the node when it is used',
+    });
+}
+
+/** Copies that are in one place are lost together. */
+function judgeTwins(checks: Checks, kind: 'memcached' | 'files', names: readonly string[]): void {
+  const all = names.join(' and ');
+  if (kind === 'memcached')
+    checks.bad('failed', null, 'copies on different nodes', {
+      found: `${all} are one and the same server`,
+      expected: 'a server for every copy',
+      fix: 'name every server once in `sessions.nodes`, and in PHP',
+    });
+  else
+    checks.bad('warning', null, 'mounts on different file systems', {
+      found: `${all} are on one file system`,
+      expected: 'a disk for every copy, or both are lost, or full, together',
+      fix: 'mount another disk or another server, and name it in `sessions.mounts`',
     });
 }
 

@@ -1,7 +1,7 @@
 /** One thing that the doctor looked at. */
 export interface Check {
   /** What it belongs to. */
-  readonly area: 'node' | 'config' | 'mysql' | 'sessions' | 'php';
+  readonly area: 'node' | 'config' | 'mysql' | 'failover' | 'sessions' | 'cache' | 'php';
   /** The node, mount or program that it is about; null when it is about everything. */
   readonly subject: string | null;
   /** What was looked at. */

@@ -6,7 +6,9 @@ import type { Command, CommandContext } from '../command.js';
 import { ProgressPrinter } from '../progress-printer.js';
 import { wrapLine } from '../wrap-line.js';
 import type { Check } from './check.js';
+import { checkCache } from './check-cache.js';
 import { checkDatabases } from './check-databases.js';
+import { checkFailover } from './check-failover.js';
 import { checkNode } from './check-node.js';
 import { checkPhp } from './check-php.js';
 import { checkSessions } from './check-sessions.js';
@@ -14,8 +16,9 @@ import { checkSessions } from './check-sessions.js';
 const HELP = `Usage: stormlamp doctor [options]
 
 Checks every precondition: what was looked at, what was found, what was expected, and how to fix it. Node, every
-database server (logins, privileges, replication, binary logs, clocks), every session node, and PHP: its settings
-beside those of Node, and one session that both write and read. The session is removed again; nothing else is changed.
+database server (logins, privileges, replication, binary logs, clocks), the accounts of failover, every session and
+cache node, and PHP: its settings beside those of Node, and one session that both write and read. The session is
+removed again; nothing else is changed.
 The exit code is 1 when something failed, 0 otherwise (warnings included).
 
   --php <program>     PHP to look at (default: STORMLAMP_PHP, else php on the PATH)
@@ -60,7 +63,7 @@ async function examine(
   { options }: ClusterConfig,
   { values, signal, interactive }: CommandContext,
 ): Promise<readonly Check[]> {
-  const { mysql, sessions } = options;
+  const { mysql, sessions, failover, cache } = options;
   const named = (values['php'] as string | undefined) ?? (process.env['STORMLAMP_PHP'] || undefined);
   const ini = values['php-ini'] as string | undefined;
   // PHP itself takes its defaults, without a word.
@@ -87,7 +90,11 @@ async function examine(
     const parts = await Promise.all([
       checkNode(process.versions.node),
       mysql === undefined ? [] : watch('the databases', checkDatabases(mysql, signal)),
+      mysql === undefined || failover === undefined
+        ? []
+        : watch('the accounts of failover', checkFailover(mysql, failover, signal)),
       sessions === undefined ? [] : watch('the session nodes', checkSessions(sessions)),
+      cache === undefined ? [] : watch('the cache', checkCache(cache)),
       sessions === undefined || values['no-php'] === true
         ? []
         : watch('PHP', checkPhp(sessions, php, signal)),

@@ -5,7 +5,8 @@ import { describeError } from '../../common/stormlamp-error.js';
 import { SESSION_HANDLERS } from '../../php/index.js';
 import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
 import type { Command, CommandContext } from '../command.js';
-import { cut, setTable } from '../text-table.js';
+import { setRows } from '../text-table.js';
+import { hangLine } from '../wrap-line.js';
 import { readSessionCopies } from './session-copies.js';
 import { documentOf, variablesOf } from './session-text.js';
 
@@ -60,15 +61,17 @@ async function get(context: CommandContext, id: string | undefined): Promise<num
     error ?? '',
   ]);
   const columns = [{ title: 'copy' }, { title: '' }, { title: 'state' }, { title: 'size' }, { title: '' }];
-  const { heading, lines } = setTable(columns, rows, width, '  ');
-  say(paint('dim', heading));
-  for (const [index, line] of lines.entries())
-    say(report.copies[index]?.state === 'held' ? line : paint('red', line));
+  const table = setRows(columns, rows, width, '  ');
+  say(paint('dim', table.heading));
+  for (const [index, row] of table.rows.entries())
+    for (const line of row) say(report.copies[index]?.state === 'held' ? line : paint('red', line));
   say('');
   for (const { variable, values: held } of report.differences) {
     say(paint('yellow', `${variable} differs:`));
-    for (const { node } of report.copies)
-      say(cut(`  ${node}  ${node in held ? JSON.stringify(held[node]) : '(not there)'}`, width));
+    for (const { node } of report.copies) {
+      const value = node in held ? JSON.stringify(held[node]) : '(not there)';
+      for (const line of hangLine(`${node}  ${value}`, width, '  ', '      ')) say(line);
+    }
   }
   const isAbsent = report.copies.every(({ state }) => state === 'missing');
   if (report.data === null) say(isAbsent ? 'There is no such session.' : 'No copy can be read.');
@@ -103,7 +106,8 @@ function showVariables({ say, width, paint }: CommandContext, data: Readonly<Rec
   const entries = Object.entries(data);
   if (entries.length === 0) say('No variables.');
   for (const [name, value] of entries) {
-    const text = JSON.stringify(value);
-    say(cut(`${name} = ${text}`, width).replace(name, () => paint('bold', name)));
+    const lines = hangLine(`${name} = ${JSON.stringify(value)}`, width, '', '    ');
+    for (const [at, line] of lines.entries())
+      say(at === 0 ? line.replace(name, () => paint('bold', name)) : line);
   }
 }

@@ -1,8 +1,8 @@
 /** Looks once at everything that is configured, without changing anything anywhere. */
 import { systemClock } from '../../common/clock.js';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
-import type { JournalKind } from '../../failover/failover-journal.js';
 import { createFailoverManager } from '../../failover/failover-manager.js';
+import { failoverDefaults } from '../../failover/failover-options.js';
 import { lookAtMounts } from '../../files/look-at-mounts.js';
 import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
 import type { MysqlCluster } from '../../mysql/mysql-cluster.js';
@@ -11,6 +11,10 @@ import { SessionNodes } from '../../session/session-nodes.js';
 import { resolveStoreOptions } from '../../session/store-options.js';
 import { type NodeDescription, roleOf } from '../../topology/node-description.js';
 import type { ClusterConfig } from '../cluster-config.js';
+import { operatorFailover } from '../operator-failover.js';
+import { lastChangeIn } from './last-change.js';
+import { lookAtCache } from './look-at-cache.js';
+import { sameDevices, sameServers } from './shared-fate.js';
 import {
   type DatabaseReport,
   type FailedPart,
@@ -26,14 +30,16 @@ type SessionOptions = NonNullable<ClusterConfig['options']['sessions']>;
 
 /** Looks at the databases and at the session store at the same time. A part that fails is told as such. */
 export async function lookAtCluster({ options, source }: ClusterConfig): Promise<StatusReport> {
-  const { mysql, sessions, failover } = options;
-  const [databases, places] = await Promise.all([
+  const { mysql, sessions, failover, cache } = options;
+  const [databases, places, caches] = await Promise.all([
     mysql === undefined ? undefined : orFailed(lookAtMysql(mysql, failover)),
     sessions === undefined ? undefined : orFailed(lookAtSessions(sessions)),
+    cache === undefined ? undefined : lookAtCache(cache),
   ]);
   const parts = {
     ...(databases === undefined ? {} : { mysql: databases }),
     ...(places === undefined ? {} : { sessions: places }),
+    ...(caches === undefined ? {} : { cache: caches }),
   };
   return { ok: isHealthy(parts), config: source, ...parts };
 }
@@ -57,17 +63,21 @@ async function lookAtMysql(
   failoverOptions: ClusterConfig['options']['failover'],
 ): Promise<MysqlReport> {
   const { mysql, refusals } = await observeMysqlCluster(options);
-  const manager = createFailoverManager({ ...mysql.failoverPorts(), ...failoverOptions });
+  const mode = failoverOptions?.mode ?? failoverDefaults.mode;
+  // Only with these accounts the journal on the servers can be read.
+  const isAble = failoverOptions?.credentials !== undefined && failoverOptions.replication !== undefined;
+  const manager = createFailoverManager({
+    ...mysql.failoverPorts(),
+    ...(isAble ? operatorFailover(failoverOptions) : failoverOptions),
+  });
   try {
-    return await describeMysql(mysql, manager, refusals);
+    const report = await describeMysql(mysql, manager, refusals);
+    return { ...report, failover: { ...report.failover, mode } };
   } finally {
     await manager.close();
     await mysql.close();
   }
 }
-
-/** Kinds of records that tell of a change of the primary. */
-const CHANGES: readonly JournalKind[] = ['primary-lost', 'primary-returned', 'primary-followed'];
 
 /** The databases as a running client sees them now. */
 export async function describeMysql(
@@ -75,9 +85,9 @@ export async function describeMysql(
   manager: ReturnType<typeof createFailoverManager>,
   refusals: ObservedCluster['refusals'],
 ): Promise<MysqlReport> {
+  const lastChange = lastChangeIn(await manager.history());
   const { writer, epoch, nodes, warnings } = mysql.topology();
   const { mode, failure, because } = manager.state;
-  const change = (await manager.history()).find(({ kind }) => CHANGES.includes(kind));
   return {
     writer,
     epoch,
@@ -87,8 +97,7 @@ export async function describeMysql(
     })),
     warnings,
     failover: { mode, failure, because },
-    lastChange:
-      change === undefined ? null : { at: new Date(change.at).toISOString(), message: change.message },
+    lastChange,
   };
 }
 
@@ -130,7 +139,7 @@ export async function lookAtSessions(given: SessionOptions): Promise<SessionsRep
       standing: 'why' in health ? `${health.phase}: ${health.why}` : health.phase,
       error: 'error' in health ? describeError(health.error) : null,
     }));
-    return { kind: 'files', copies: places.length, places };
+    return { kind: 'files', copies: places.length, places, same: sameDevices(seen.mounts) };
   }
   // Not a whole store: that one would set about mending what it finds.
   const ignore = (): void => undefined;
@@ -141,6 +150,12 @@ export async function lookAtSessions(given: SessionOptions): Promise<SessionsRep
       kind: 'memcached',
       copies: resolved.options.copies,
       places: seen.map((one) => describePlace(one, seen)),
+      same: await sameServers(
+        resolved.options.nodes.map(({ id, address }, at) => {
+          const one = seen[at];
+          return { id, address, marker: one?.ok === true ? one.answer.marker : undefined };
+        }),
+      ),
     };
   } finally {
     await nodes.stop();

@@ -7,8 +7,9 @@ import { statusText } from './status-text.js';
 
 const HELP = `Usage: stormlamp status [options]
 
-Looks once at every database and session node: roles and who follows whom, lag with the age of its measurement,
-versions, breakers, session nodes and their memory, and the last change of the primary. Changes nothing anywhere.
+Looks once at every database, session node and cache node: roles and who follows whom, lag with the age of its
+measurement, versions, breakers, session nodes and their memory, and the last change of the primary, from the journal
+where the accounts in \`failover\` can read it. Changes nothing anywhere.
 The exit code is 0 when everything is well, and 1 when something is not.
 
 ${CONFIG_HELP}

@@ -67,7 +67,7 @@ export interface MysqlReport {
   readonly warnings: readonly TopologyWarning[];
   /** The failover manager: its mode, and what is wrong with the primary (null: nothing). */
   readonly failover: { readonly mode: string; readonly failure: string | null; readonly because: string };
-  /** The last change of the primary that was seen; null when none was. */
+  /** The last change of the primary that the journal tells of; null when it tells of none, or there is no account to read it. */
   readonly lastChange: { readonly at: string; readonly message: string } | null;
 }
 
@@ -79,6 +79,20 @@ export interface SessionsReport {
   readonly copies: number;
   /** The nodes or mounts. */
   readonly places: readonly SessionPlaceReport[];
+  /** Groups of places that are one: a server under several names, mounts on one file system. */
+  readonly same: readonly (readonly string[])[];
+}
+
+/** A node of the tiered cache. */
+export interface CacheNodeReport {
+  /** The node. */
+  readonly node: string;
+  /** Whether it answers. */
+  readonly up: boolean;
+  /** Its version; null when it does not answer. */
+  readonly version: string | null;
+  /** Why it does not; null when it does. */
+  readonly error: string | null;
 }
 
 /** Everything. */
@@ -91,6 +105,8 @@ export interface StatusReport {
   readonly mysql?: MysqlReport | FailedPart;
   /** The session store; left out when none is configured. */
   readonly sessions?: SessionsReport | FailedPart;
+  /** The nodes of the cache; left out when none is configured. */
+  readonly cache?: readonly CacheNodeReport[];
 }
 
 /** Whether a part could not be looked at. */
@@ -99,7 +115,11 @@ export function isFailed(part: object): part is FailedPart {
 }
 
 /** Whether nothing is wrong with the parts. */
-export function isHealthy({ mysql, sessions }: Pick<StatusReport, 'mysql' | 'sessions'>): boolean {
+export function isHealthy({
+  mysql,
+  sessions,
+  cache = [],
+}: Pick<StatusReport, 'mysql' | 'sessions' | 'cache'>): boolean {
   const isMysqlWell =
     mysql === undefined ||
     (!isFailed(mysql) &&
@@ -109,6 +129,12 @@ export function isHealthy({ mysql, sessions }: Pick<StatusReport, 'mysql' | 'ses
   const areSessionsWell =
     sessions === undefined ||
     (!isFailed(sessions) &&
+      !isOneServer(sessions) &&
       sessions.places.every(({ up, standing }) => up && (standing === 'filled' || standing === 'healthy')));
-  return isMysqlWell && areSessionsWell;
+  return isMysqlWell && areSessionsWell && cache.every(({ up }) => up);
+}
+
+/** Whether nodes for several copies are one server; folders of one file system are for trying things out. */
+export function isOneServer({ kind, same }: Pick<SessionsReport, 'kind' | 'same'>): boolean {
+  return kind === 'memcached' && same.length > 0;
 }

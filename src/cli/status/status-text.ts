@@ -1,10 +1,12 @@
 /** The status for people: problems first, then the databases as a tree of who follows whom, then the sessions. */
 import type { Paint } from '../paint.js';
 import { setRows, type TextColumn } from '../text-table.js';
-import { wrapLine } from '../wrap-line.js';
+import { hangLine, wrapLine } from '../wrap-line.js';
 import {
+  type CacheNodeReport,
   type DatabaseReport,
   isFailed,
+  isOneServer,
   type MysqlReport,
   type SessionsReport,
   type StatusReport,
@@ -25,17 +27,25 @@ const SESSION_COLUMNS: readonly TextColumn[] = [
   { title: 'memory', align: 'right', dropAt: 2 },
   { title: 'server', dropAt: 3 },
 ];
+const CACHE_COLUMNS: readonly TextColumn[] = [
+  { title: 'cache' },
+  { title: 'state' },
+  { title: 'server', dropAt: 1 },
+];
 
 /** The status as lines of at most `width` characters. */
 export function statusText(report: StatusReport, width: number, paint: Paint): readonly string[] {
-  const { mysql, sessions } = report;
+  const { mysql, sessions, cache = [] } = report;
   const problems = problemsOf(report);
   const lines = [
     problems.length === 0 ? paint('green', 'Everything is well.') : paint('bold', 'Problems:'),
-    ...problems.flatMap((problem) => wrapped(problem, width).map((line) => paint('red', line))),
+    ...problems.flatMap((problem) =>
+      hangLine(problem.replaceAll(/\s+/g, ' '), width, '  - ').map((line) => paint('red', line)),
+    ),
   ];
   if (mysql !== undefined && !isFailed(mysql)) lines.push('', ...databaseLines(mysql, width, paint));
   if (sessions !== undefined && !isFailed(sessions)) lines.push('', ...sessionLines(sessions, width, paint));
+  if (cache.length > 0) lines.push('', ...cacheLines(cache, width, paint));
   return [
     ...lines,
     '',
@@ -44,7 +54,7 @@ export function statusText(report: StatusReport, width: number, paint: Paint): r
 }
 
 /** What is wrong, one sentence each. */
-export function problemsOf({ mysql, sessions }: StatusReport): readonly string[] {
+export function problemsOf({ mysql, sessions, cache = [] }: StatusReport): readonly string[] {
   const problems: string[] = [];
   if (mysql !== undefined && isFailed(mysql)) problems.push(`MySQL: ${mysql.message} (${mysql.code})`);
   else if (mysql !== undefined) {
@@ -68,7 +78,14 @@ export function problemsOf({ mysql, sessions }: StatusReport): readonly string[]
         );
       else if (standing === 'suspect') problems.push(`${node} is suspect: writes missed it`);
     }
+    if (isOneServer(sessions))
+      for (const names of sessions.same)
+        problems.push(
+          `${names.join(' and ')} are one server: it holds one copy of a session, not ${names.length}`,
+        );
   }
+  for (const { node, error } of cache.filter(({ up }) => !up))
+    problems.push(`${node} holds no cached values: ${error}`);
   return problems;
 }
 
@@ -91,13 +108,17 @@ function databaseLines(mysql: MysqlReport, width: number, paint: Paint): readonl
       if (node?.up === false) return lines.map((line) => paint('red', line));
       return node?.role === 'primary' ? lines.map((line) => paint('green', line)) : lines;
     }),
-    ...indented(
+    ...hangLine(
       `failover: mode ${failover.mode}, epoch ${epoch}${failover.failure === null ? '' : `, ${failover.failure}: ${failover.because}`}`,
       width,
+      '  ',
+      '    ',
     ),
-    ...indented(
-      `last change of the primary: ${lastChange === null ? 'none seen by this process' : `${lastChange.at} ${lastChange.message}`}`,
+    ...hangLine(
+      `last change of the primary: ${lastChange === null ? 'none known' : `${lastChange.at} ${lastChange.message}`}`,
       width,
+      '  ',
+      '    ',
     ),
   ];
 }
@@ -120,6 +141,19 @@ function sessionLines(sessions: SessionsReport, width: number, paint: Paint): re
       return isWell ? lines : lines.map((line) => paint('yellow', line));
     }),
     `  ${sessions.copies} ${sessions.copies === 1 ? 'copy' : 'copies'} of every session`,
+  ];
+}
+
+function cacheLines(nodes: readonly CacheNodeReport[], width: number, paint: Paint): readonly string[] {
+  const rows = nodes.map(({ node, up, version }) => [
+    node,
+    up ? 'answers' : 'down',
+    version === null ? '-' : `memcached ${version}`,
+  ]);
+  const table = setRows(CACHE_COLUMNS, rows, width, '  ');
+  return [
+    paint('dim', table.heading),
+    ...table.rows.flatMap((lines, at) => (nodes[at]?.up ? lines : lines.map((line) => paint('red', line)))),
   ];
 }
 
@@ -162,16 +196,4 @@ function lagText({ up, role, lagMs, lagAgeMs }: DatabaseReport): string {
 
 function megabytes(bytes: number): string {
   return (bytes / 1_048_576).toFixed(bytes < 10_485_760 ? 1 : 0);
-}
-
-/** A sentence over as many lines as it needs, the first with a bullet. */
-function wrapped(text: string, width: number): readonly string[] {
-  const lines = wrapLine(text.replaceAll(/\s+/g, ' '), Math.max(1, width - 4));
-  return lines.map((line, index) => `${index === 0 ? '  - ' : '    '}${line}`);
-}
-
-/** A line of the report over as many lines as it needs. */
-function indented(text: string, width: number): readonly string[] {
-  const lines = wrapLine(text, Math.max(1, width - 4));
-  return lines.map((line, index) => `${index === 0 ? '  ' : '    '}${line}`);
 }

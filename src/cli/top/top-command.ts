@@ -11,7 +11,8 @@ import { topText } from './top-text.js';
 const HELP = `Usage: stormlamp top [options]
 
 Shows, live, what every server does for all its clients: statements per second, reads and writes, connections, the
-round trip of the looks (p50 and p95), lag with its last course, and the traffic of the session nodes. Ctrl-C ends it.
+round trip of the looks (p50 and p95), lag with its last course, and the traffic of the session nodes, with those that
+are filled again (warming) or get what they missed (suspect). Ctrl-C ends it.
 Without a terminal, and with --once or --json, it looks twice, one interval apart, and prints one picture.
 
   --interval <ms>     between two looks (default: 1000)

@@ -34,6 +34,8 @@ export interface TopCache {
   readonly node: string;
   /** Whether it answered. */
   readonly up: boolean;
+  /** `filled`; `warming`: it is filled again, or waits for it; `suspect`: it gets what it missed, or waits for it; `down`. */
+  readonly standing: string;
   /** Reads per second by everybody; null when unknown. */
   readonly getsPerSecond: number | null;
   /** Writes per second by everybody. */

@@ -2,6 +2,7 @@
 import { systemClock } from '../../common/clock.js';
 import { Deadline } from '../../common/deadline.js';
 import { describeError } from '../../common/stormlamp-error.js';
+import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../../memcached/memcached-node.js';
 import { type ConnectionFactory, createConnectionFactory } from '../../mysql/connection-factory.js';
 import { forAdministration } from '../../mysql/connection-options.js';
@@ -14,6 +15,7 @@ import { resolveStoreOptions } from '../../session/store-options.js';
 import { effectiveLagMs, roleOf } from '../../topology/node-description.js';
 import { nodeIn } from '../../topology/topology-description.js';
 import type { ClusterConfig } from '../cluster-config.js';
+import { describePlace } from '../status/look-at-cluster.js';
 import { type Counters, percentile, ratesOf } from './rates.js';
 import type { TopCache, TopDatabase, TopReport } from './top-report.js';
 
@@ -65,6 +67,7 @@ export class TopSampler {
   readonly #connections = new Map<string, PhysicalConnection>();
   readonly #sessions: SessionNodes | undefined;
   readonly #watched = new Map<string, Watched>();
+  #standing: readonly MemcachedObservation[] = [];
 
   /** Connects to what is configured, as far as it answers. Errors: as `observeMysqlCluster`. */
   static async open({ options }: ClusterConfig): Promise<TopSampler> {
@@ -89,6 +92,7 @@ export class TopSampler {
     await Promise.all([
       ...this.#factories.map((factory) => this.#database(factory)),
       ...(this.#sessions?.nodes ?? []).map((node) => this.#cache(node)),
+      this.#judge(),
     ]);
   }
 
@@ -148,6 +152,11 @@ export class TopSampler {
     }
   }
 
+  /** Looks at which nodes are filled, and which missed something. */
+  async #judge(): Promise<void> {
+    this.#standing = (await this.#sessions?.monitor.checkAll()) ?? [];
+  }
+
   #describeDatabase(node: string): TopDatabase {
     const watched = this.#of(node);
     const rates = watched.rates();
@@ -179,9 +188,12 @@ export class TopSampler {
   #describeCache(node: string): TopCache {
     const watched = this.#of(node);
     const rates = watched.rates();
+    const up = watched.last !== undefined;
+    const seen = this.#standing.find((one) => one.node === node);
     return {
       node,
-      up: watched.last !== undefined,
+      up,
+      standing: !up || seen === undefined ? 'down' : describePlace(seen, this.#standing).standing,
       getsPerSecond: rates['cmd_get'] ?? null,
       setsPerSecond: rates['cmd_set'] ?? null,
       evictionsPerSecond: rates['evictions'] ?? null,

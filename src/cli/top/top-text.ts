@@ -20,6 +20,7 @@ const DATABASES: readonly TextColumn[] = [
 ];
 const CACHES: readonly TextColumn[] = [
   { title: 'sessions' },
+  { title: 'state  ' },
   { title: '  gets/s', align: 'right' },
   { title: '  sets/s', align: 'right' },
   { title: '   items', align: 'right', dropAt: 1 },
@@ -52,7 +53,8 @@ export function topText(report: TopReport, width: number, paint: Paint): readonl
   if (report.caches.length > 0) {
     const rows = report.caches.map((each) => [
       each.node,
-      each.up ? number(each.getsPerSecond) : 'down',
+      each.standing,
+      number(each.getsPerSecond),
       number(each.setsPerSecond),
       number(each.items),
       number(each.evictionsPerSecond),

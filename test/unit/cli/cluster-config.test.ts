@@ -23,6 +23,7 @@ describe('a configuration file', () => {
   test.each([
     ['stormlamp.config.json', JSON.stringify(NODES)],
     ['stormlamp.config.mjs', `export default ${JSON.stringify(NODES)};`],
+    ['stormlamp.config.cjs', `module.exports = ${JSON.stringify(NODES)};`],
     ['stormlamp.config.mjs', `export default async () => (${JSON.stringify(NODES)});`],
   ])('%s is found, also from a folder below', async (name, text) => {
     const source = put(name, text);

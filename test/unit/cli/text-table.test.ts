@@ -51,13 +51,13 @@ describe('rows that may need several lines', () => {
     expect(setRows(columns, rows, 36)).toEqual({ heading, rows: lines.map((line) => [line]) });
   });
 
-  test('stand over each other where they have none, and nothing is cut but the name', () => {
+  test('stand over each other where they have none, and nothing is cut', () => {
     expect(setRows(columns, rows, 35, ' ')).toEqual({
       heading: ' node',
       rows: [[' database1.example.com', '     role primary, well']],
     });
     expect(setRows(columns, rows, 14).rows).toEqual([
-      ['database1.exa…', '    role', '    primary,', '    well'],
+      ['database1.exam', 'ple.com', '    role', '    primary,', '    well'],
     ]);
   });
 });

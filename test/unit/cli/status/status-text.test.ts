@@ -43,6 +43,7 @@ const MYSQL = {
 const SESSIONS = {
   kind: 'memcached',
   copies: 2,
+  same: [],
   places: [
     {
       node: 'cache1:11211',
@@ -67,7 +68,7 @@ test('a healthy cluster in 80 columns', () => {
       "  └ db2:3306    replica  12 ms (300 ms)  closed   mariadb 10.11.14  0.8 ms",
       "    └ db3:3306  replica  12 ms (300 ms)  closed   mariadb 10.11.14  0.8 ms",
       "  failover: mode follow, epoch 1",
-      "  last change of the primary: none seen by this process",
+      "  last change of the primary: none known",
       "",
       "  sessions      state   items        memory  server",
       "  cache1:11211  filled      7  1.0 of 64 MB  memcached 1.6.18",

@@ -37,6 +37,7 @@ const REPORT: TopReport = {
     {
       node: 'cache1:11211',
       up: true,
+      standing: 'filled',
       getsPerSecond: 50,
       setsPerSecond: 5,
       evictionsPerSecond: 0,
@@ -46,6 +47,7 @@ const REPORT: TopReport = {
     {
       node: 'cache2:11211',
       up: false,
+      standing: 'down',
       getsPerSecond: null,
       setsPerSecond: null,
       evictionsPerSecond: null,
@@ -65,9 +67,9 @@ test('a picture in 120 columns', () => {
       "db2:3306  replica        1234      1000        20       3/41      0.4/1.3        120  ▁▅█",
       "db3:3306  down              -      1000        20        -/-      0.4/1.3          -",
       "",
-      "sessions        gets/s    sets/s     items  evicted/s",
-      "cache1:11211        50         5         7          0",
-      "cache2:11211      down         -         -          -",
+      "sessions      state      gets/s    sets/s     items  evicted/s",
+      "cache1:11211  filled         50         5         7          0",
+      "cache2:11211  down            -         -         -          -",
       "",
       "db3:3306: it is no MySQL server",
       "cache2:11211: connect ECONNREFUSED",
