@@ -108,6 +108,32 @@ test('a failover, as it happens', async () => {
   await shows('Nothing is wrong');
 });
 
+/** Goes by keyboard to the button that confirms the plan, and presses it. */
+async function confirm(): Promise<void> {
+  await eventually(
+    'the plan is shown',
+    async () => (await browser.evaluate('document.getElementById("plan").open')) === true,
+  );
+  await eventually('the button has the focus', async () => {
+    if ((await browser.evaluate('document.activeElement.id')) === 'plan-confirm') return true;
+    await browser.press('Tab');
+    return false;
+  });
+  await browser.press('Enter');
+}
+
+test('what somebody has selected stays selected while the page goes on', async () => {
+  const drawn = async (): Promise<number> => Number(await browser.evaluate('document.body.dataset.drawn'));
+  await browser.evaluate(
+    'getSelection().selectAllChildren(document.querySelector("#topology-table tbody td")); void 0',
+  );
+  const selected = await browser.evaluate('String(getSelection())');
+  expect(servers.databases.map(({ id }) => id)).toContain(selected);
+  const before = await drawn();
+  await eventually('it was drawn three times more', async () => (await drawn()) >= before + 3);
+  expect(await browser.evaluate('String(getSelection())')).toBe(selected);
+});
+
 test('a node is taken out and let in by keyboard, after a look at the plan', async () => {
   const [node] = servers.replicas;
   if (node === undefined) throw new Error('there is no replica');
@@ -121,7 +147,15 @@ test('a node is taken out and let in by keyboard, after a look at the plan', asy
   );
   await shows('Send no calls of this process to');
   expect(await violations()).toEqual([]);
+  // A key that is held down for a moment too long confirms nothing.
   await browser.press('Enter');
+  await eventually(
+    'the plan is left',
+    async () => (await browser.evaluate('document.getElementById("plan").open')) === false,
+  );
+  expect(suspicion()).toBe('up');
+  await browser.press('Enter');
+  await confirm();
   await eventually('the node is out', () => suspicion() === 'isolated');
   await shows('isolated');
   await browser.evaluate(`document.querySelector('[aria-label="Let in ${node.id}"]').click(); void 0`);
@@ -136,7 +170,7 @@ test('a node is taken out and let in by keyboard, after a look at the plan', asy
     'the plan is shown',
     async () => (await browser.evaluate('document.getElementById("plan").open')) === true,
   );
-  await browser.press('Enter');
+  await confirm();
   await eventually('the node is in', () => suspicion() === 'up');
 });
 

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
 import { ROOT, stormlamp } from '../support/run-node.js';
 
@@ -132,6 +133,84 @@ test('JSON is JSON, and shell is shell', () => {
     const input = code.replaceAll(/<(\w+)>/g, '$1');
     const { status, stderr } = spawnSync('bash', ['-n'], { input, encoding: 'utf8' });
     expect([page, status, stderr]).toEqual([page, 0, '']);
+  }
+});
+
+test('YAML is YAML, and the commands in it are there', async () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
+  const { stdout: servers } = await stormlamp(['servers', '--help']);
+  for (const { code, page } of of('yaml')) {
+    const { jobs } = parse(code) as { jobs: { test: { steps: readonly { readonly run?: string }[] } } };
+    const runs = jobs.test.steps.flatMap(({ run }) => run?.split(' && ') ?? []);
+    expect(runs.length, page).toBeGreaterThan(1);
+    for (const run of runs) {
+      const [program, ...words] = run.split(' ');
+      if (program === 'npx') for (const word of words.slice(1)) expect(servers, run).toContain(word);
+      else if (program === 'npm') expect(['ci', ...Object.keys(scripts)], run).toContain(words[0]);
+      else expect(program, run).toBe('docker');
+    }
+  }
+});
+
+/** Every kind of block on every page: how many there are, and the test that executes them, or why none does. */
+const EXECUTED: Readonly<Record<string, readonly [number, string]>> = {
+  'README.md sh': [
+    4,
+    'test/docs/readme.test.ts; the demo is run by test/integration/cli.test.ts, installing needs a registry',
+  ],
+  'README.md js': [2, 'test/docs/readme.test.ts'],
+  'README.md sql': [1, 'test/docs/readme.test.ts'],
+  'examples/README.md sh': [1, 'test/docs/examples.test.ts, which sets the same variables'],
+  'examples/README.md sql': [1, 'test/docs/examples.test.ts'],
+  'docs/breakers.md js': [2, 'test/docs/failover-pages.test.ts'],
+  'docs/cache.md js': [2, 'test/docs/cache.test.ts'],
+  'docs/cache.md php': [1, 'test/docs/cache.test.ts'],
+  'docs/command-line.md js': [1, 'test/docs/diagnostics.test.ts'],
+  'docs/dashboard.md js': [1, 'test/docs/failover-pages.test.ts'],
+  'docs/diagnostics.md js': [1, 'test/docs/diagnostics.test.ts'],
+  'docs/failover.md js': [2, 'test/docs/failover-page.test.ts; making a node anew: failover-rebuild.test.ts'],
+  'docs/freshness.md js': [4, 'test/docs/freshness.test.ts'],
+  'docs/freshness.md php': [1, 'test/integration/request-scope.test.ts'],
+  'docs/gateway.md ini': [1, 'test/docs/gateway.test.ts'],
+  'docs/gateway.md sh': [1, 'test/docs/gateway.test.ts has its flags; it serves until it is ended'],
+  'docs/gateway.md json': [1, 'test/docs/gateway.test.ts'],
+  'docs/gateway.md js': [1, 'test/docs/gateway.test.ts'],
+  'docs/haproxy.md js': [1, 'test/docs/failover-pages.test.ts'],
+  'docs/haproxy.md haproxy': [1, 'test/docs/failover-pages.test.ts'],
+  'docs/laravel.md js': [1, 'test/docs/sessions.test.ts'],
+  'docs/mysql.md js': [9, 'test/docs/mysql.test.ts'],
+  'docs/mysql2.md js': [1, 'test/docs/operate.test.ts'],
+  'docs/operate.md sh': [1, 'test/docs/readme.test.ts'],
+  'docs/operate.md js': [1, 'test/docs/operate.test.ts'],
+  'docs/performance.md sh': [2, 'none: they take from minutes to an hour'],
+  'docs/php-sessions.md js': [3, 'test/docs/sessions.test.ts'],
+  'docs/php-sessions.md ini': [1, 'test/docs/sessions.test.ts'],
+  'docs/php-sessions.md ts': [1, 'none: it is types only, which are checked here'],
+  'docs/php-topology-file.md js': [1, 'test/docs/failover-pages.test.ts'],
+  'docs/php-topology-file.md php': [1, 'test/docs/failover-pages.test.ts'],
+  'docs/replication.md js': [3, 'test/docs/replication.test.ts'],
+  'docs/replication.md sh': [1, 'none: it restarts services on two machines'],
+  'docs/resources.md js': [3, 'test/docs/failover-pages.test.ts'],
+  'docs/resources.md ts': [2, 'none: they change addresses and mounts of a machine; types are checked'],
+  'docs/shared-mounts.md js': [4, 'test/docs/sessions.test.ts'],
+  'docs/symfony.md js': [2, 'test/docs/sessions.test.ts'],
+  'docs/telemetry.md js': [4, 'test/docs/telemetry.test.ts'],
+  'docs/testing.md js': [5, 'test/docs/operate.test.ts'],
+  'docs/testing.md yaml': [2, 'none: they are for a CI of others; their commands are checked here'],
+  'docs/topology.md js': [2, 'test/docs/topology.test.ts'],
+  'docs/wordpress.md php': [1, 'test/docs/sessions.test.ts'],
+};
+
+test('it is known of every block what executes it', () => {
+  const found: Record<string, number> = {};
+  for (const { page, language } of blocks)
+    if (language !== '') found[`${page} ${language}`] = (found[`${page} ${language}`] ?? 0) + 1;
+  expect(found).toEqual(Object.fromEntries(Object.entries(EXECUTED).map(([key, [count]]) => [key, count])));
+  for (const [key, [, by]] of Object.entries(EXECUTED)) {
+    const [file = ''] = by.split(/[;, ]/);
+    if (file === 'none:') continue;
+    const page = /([\w-]+)\.md/.exec(key)?.[1] ?? '';
+    expect(readFileSync(join(ROOT, file), 'utf8'), key).toMatch(new RegExp(`${page}(\\.md|')`));
   }
 });
 

@@ -5,16 +5,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from '../integration/eventually.js';
 import { ROOT, type RunningNode, startNode } from '../support/run-node.js';
-import { letAppMonitor } from './run-block.js';
+import { blocksOf, letAppMonitor } from './run-block.js';
 
 let servers: LocalCluster;
 const started = new Set<RunningNode>();
 
 beforeAll(async () => {
   servers = await startLocalCluster();
-  await servers.primary.query(
-    'CREATE TABLE shop.cart (id INT AUTO_INCREMENT PRIMARY KEY, owner VARCHAR(50), item VARCHAR(50))',
-  );
+  await servers.primary.query('USE shop');
+  await servers.primary.query(blocksOf('examples/README.md', 'sql')[0] ?? '');
   await letAppMonitor(servers);
 });
 afterAll(async () => {

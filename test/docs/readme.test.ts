@@ -3,6 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { iniArgs, sessionIni } from '../../src/testing/php/php-ini.js';
+import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
+import { runProgram } from '../../src/testing/servers/run-program.js';
 import { ROOT, startNode } from '../support/run-node.js';
 
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -38,8 +41,20 @@ test('it has no figure left to fill in, and says master/slave once', () => {
   expect(README.match(/master|slave/gi)).toHaveLength(2);
 });
 
+test('what is to be tried shows a routed query and a shared session', async () => {
+  const file = join(folder, 'try.mjs');
+  writeFileSync(file, blocks('js')[0] ?? '');
+  const { code, stdout, stderr } = await startNode([file]).finished;
+  expect([code, stderr], stdout).toEqual([0, '']);
+  expect(stdout).toMatch(/^INSERT INTO cart .* went to \S+, a primary$/m);
+  expect(stdout).toMatch(/^SELECT item FROM cart went to \S+, a (replica|primary)$/m);
+  expect(stdout).toContain("[ { item: 'lamp' } ]");
+  expect(stdout).toContain('PHP logged in ada\n');
+  expect(stdout).toContain('PHP sees {"user":"ada","cart":["lamp"]}\n');
+});
+
 test('the code block serves a PHP login and the cart', async () => {
-  const [code, ...more] = blocks('js');
+  const [, code, ...more] = blocks('js');
   expect(more).toEqual([]);
   const [table = '', ...others] = blocks('sql');
   expect(others).toEqual([]);
@@ -89,5 +104,40 @@ test('the code block serves a PHP login and the cart', async () => {
   } finally {
     app.child.kill();
     await app.finished;
+  }
+});
+
+test('the commands that README and docs/operate.md show look at a cluster', async () => {
+  const { user, password } = servers.accounts.app;
+  const url = ({ id }: { readonly id: string }) =>
+    `mysql://${user}:${encodeURIComponent(password)}@${id}/shop`;
+  const nodes = servers.memcached.map(({ id }) => id);
+  const mysql = { primary: url(servers.primary), replicas: servers.replicas.map(url) };
+  writeFileSync(join(folder, 'stormlamp.config.json'), JSON.stringify({ mysql, sessions: { nodes } }));
+  const { php } = await resolveServers(['php']);
+  if (php === undefined) throw new Error('PHP was not resolved');
+  const words = [...php.cli.prefixArgs, ...php.extensionArgs, ...iniArgs(sessionIni(nodes, folder))];
+  const program = join(folder, 'php');
+  const quoted = [php.cli.command, ...words].map((word) => `'${word}'`).join(' ');
+  writeFileSync(program, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
+  const ini = join(folder, 'php.ini');
+  writeFileSync(ini, '');
+  const { stdout: id } = await servers.php("<?php session_start(); $_SESSION['n'] = 1; echo session_id();");
+  const sources = [README, readFileSync(join(ROOT, 'docs/operate.md'), 'utf8')].join('\n');
+  const lines = [...sources.matchAll(/^npx (stormlamp (?:status|doctor|top|explain|session) ?.*)$/gm)].map(
+    ([, line = '']) => line,
+  );
+  expect(lines.length).toBeGreaterThan(7);
+  for (const line of new Set(lines)) {
+    const text = line
+      .replace('stormlamp', `"${process.execPath}" "${join(ROOT, 'dist/cli/main.js')}"`)
+      .replace('<id>', id)
+      .replace('/etc/php/8.2/fpm/php.ini', ini);
+    // Not synchronously: the way to the servers leads through this process.
+    const { code, stdout, stderr } = await runProgram('bash', ['-c', `cd '${folder}' && ${text}`], {
+      env: { ...php.cli.env, STORMLAMP_PHP: program },
+      timeoutMs: 60_000,
+    });
+    expect([line, code, stderr], stdout).toEqual([line, 0, '']);
   }
 });

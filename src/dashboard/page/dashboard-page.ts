@@ -43,7 +43,7 @@ export function dashboardPage({ title, nonce, token }: PageParts): string {
 <section id="sessions" class="half" aria-labelledby="h-sessions" hidden><h2 id="h-sessions">Session copies</h2><div id="session-table" class="scroll" tabindex="0" role="region" aria-label="Table of the session copies"></div></section>
 <section class="half" aria-labelledby="h-timeline"><h2 id="h-timeline">What happened</h2><div id="timeline-list"></div></section>
 </main>
-<dialog id="plan" aria-labelledby="plan-title"><h2 id="plan-title"></h2><ol id="plan-steps" tabindex="0" aria-labelledby="plan-title"></ol><menu><button id="plan-confirm" type="button" autofocus>Do it</button><button id="plan-cancel" type="button">Leave it</button></menu></dialog>
+<dialog id="plan" aria-labelledby="plan-title"><h2 id="plan-title"></h2><ol id="plan-steps" tabindex="0" aria-labelledby="plan-title"></ol><menu><button id="plan-confirm" type="button">Do it</button><button id="plan-cancel" type="button" autofocus>Leave it</button></menu></dialog>
 <script nonce="${nonce}">${PAGE_SCRIPT}</script>
 </body>
 </html>

@@ -23,7 +23,26 @@ function svg(name, attributes = {}, text) {
   if (text !== undefined) node.textContent = text;
   return node;
 }
-const fill = (id, ...children) => $(id).replaceChildren(...children);
+const fill = (id, ...children) => patch($(id), children);
+// What did not change stays: the focus, what somebody has selected, and a button under a finger.
+function patch(parent, children) {
+  const fresh = children.map((child) => (child instanceof Node ? child : document.createTextNode(String(child))));
+  fresh.forEach((node, n) => {
+    const old = parent.childNodes[n];
+    if (old === undefined) parent.append(node);
+    else if (old.isEqualNode(node)) return;
+    else if (old.nodeName !== node.nodeName || old.dataset?.action !== node.dataset?.action) old.replaceWith(node);
+    else if (old.nodeType === Node.TEXT_NODE) old.data = node.data;
+    else {
+      for (const { name } of [...old.attributes]) if (!node.hasAttribute(name)) old.removeAttribute(name);
+      // The policy of the page takes no styles as text.
+      for (const { name, value } of node.attributes) if (name !== 'style' && old.getAttribute(name) !== value) old.setAttribute(name, value);
+      if (old.style && old.style.cssText !== node.style.cssText) old.style.cssText = node.style.cssText;
+      patch(old, [...node.childNodes]);
+    }
+  });
+  while (parent.childNodes.length > fresh.length) parent.lastChild.remove();
+}
 const clock = (at) => new Date(at).toLocaleTimeString();
 const ms = (value) => (value === null ? 'unknown' : value < 1000 ? Math.round(value) + ' ms' : (value / 1000).toFixed(1) + ' s');
 function moodOf(node) {
@@ -47,7 +66,7 @@ function problems() {
   if (more > 0) items.push(el('li', {}, 'And ' + more + ' more.'));
   const text = JSON.stringify(state.problems.map(({ severity, node, text }) => [severity, node, text.replace(/\d+/g, '')]));
   // A screen reader reads what changed: numbers that only count up are no change.
-  if (text === problems.last && items.length > 0) { $('problem-list').querySelectorAll('li').forEach((li, n) => { if (li.textContent !== items[n].textContent) li.replaceWith(items[n]); }); return; }
+  if (text !== problems.last) $('problem-list').replaceChildren();
   problems.last = text;
   fill('problem-list', items.length === 0 ? el('p', { class: 'ok' }, 'Nothing is wrong.') : el('ul', {}, ...items));
 }
@@ -105,12 +124,12 @@ const words = { isolate: 'Take out', release: 'Let in', switchover: 'Make primar
 function actionButtons(node) {
   const actions = [node.suspicion === 'isolated' ? 'release' : 'isolate'];
   if (state.mode !== null && state.mode !== 'follow' && node.role === 'replica') actions.push('switchover');
-  return actions.map((action) => {
-    const button = el('button', { type: 'button', 'data-action': action + ' ' + node.id, 'aria-label': words[action] + ' ' + node.id }, words[action]);
-    button.addEventListener('click', () => plan(action, node.id));
-    return button;
-  });
+  return actions.map((action) => el('button', { type: 'button', 'data-action': action + ' ' + node.id, 'aria-label': words[action] + ' ' + node.id }, words[action]));
 }
+document.addEventListener('click', ({ target }) => {
+  const asked = target.closest('[data-action]')?.dataset.action;
+  if (asked) plan(...asked.split(' '));
+});
 async function post(path, body) {
   const response = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', 'x-stormlamp-token': token }, body: JSON.stringify(body) });
   if (!response.ok) throw new Error(await response.text());
