@@ -14,32 +14,20 @@ export interface LaterValues {
   replaced(key: string, value: unknown): void;
 }
 
-/** A constructor that gives back what it is given, so that a class can put a private field on any object. */
-class Given {
-  constructor(object: object) {
-    // biome-ignore lint/correctness/noConstructorReturn: that is what it is for.
-    return object;
-  }
+/** Where an object says who gives its values: what inherits from it, or stands for it as a proxy does, says the same. */
+const SOURCE: unique symbol = Symbol('source of values');
+
+interface Labelled {
+  readonly [SOURCE]?: LaterValues;
 }
 
-/** Writes beside an object, for nobody else to see, who gives its values. */
-class Labelled extends Given {
-  readonly #values: LaterValues;
-
-  constructor(object: object, values: LaterValues) {
-    super(object);
-    this.#values = values;
-  }
-
-  static valuesOf(object: unknown): LaterValues {
-    for (let at: unknown = object; typeof at === 'object' && at !== null; at = Object.getPrototypeOf(at)) {
-      if (#values in at) return at.#values;
-    }
-    throw new StormlampError(
-      ErrorCode.UNSUPPORTED,
-      'The getter of a session variable was put on another object; copy the value instead of the property',
-    );
-  }
+function sourceOf(object: unknown): LaterValues {
+  const source = (object as Labelled | null | undefined)?.[SOURCE];
+  if (source !== undefined) return source;
+  throw new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    'The getter of a session variable was put on another object; copy the value instead of the property',
+  );
 }
 
 type Accessor = Required<Pick<PropertyDescriptor, 'get' | 'set' | 'enumerable' | 'configurable'>>;
@@ -53,10 +41,10 @@ function accessorOf(key: string): Accessor {
   if (known !== undefined) return known;
   const accessor: Accessor = {
     get(this: unknown) {
-      return Labelled.valuesOf(this).first(key);
+      return sourceOf(this).first(key);
     },
     set(this: unknown, value: unknown) {
-      Labelled.valuesOf(this).replaced(key, value);
+      sourceOf(this).replaced(key, value);
     },
     enumerable: true,
     configurable: true,
@@ -67,7 +55,7 @@ function accessorOf(key: string): Accessor {
 
 /** Lets `values` give and take those properties of `object` that are defined by {@link defineLater}. */
 export function label(object: object, values: LaterValues): void {
-  new Labelled(object, values);
+  Object.defineProperty(object, SOURCE, { value: values });
 }
 
 /** Defines a property of a labelled object; the getter, to know it again. */

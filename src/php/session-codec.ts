@@ -61,7 +61,7 @@ export function decodeSession(
   handler: SessionHandler,
   limits?: PhpLimits,
 ): Record<string, unknown> {
-  const document = SessionDocument.decode(data, handler, limits, 'now');
+  const document = SessionDocument.decode(data, handler, limits);
   const [unnamed] = document.byteKeys;
   if (unnamed === undefined) return document.toObject();
   const shown = unnamed.toString('latin1');

@@ -75,14 +75,14 @@ export class SessionDocument {
    * Decodes a session. No bytes at all are a session without variables.
    *
    * @param arrays `'later'` decodes each array of plain values when it is first asked for, because most requests look at few; what is
-   * wrong anywhere in the bytes is found at once all the same.
+   * wrong anywhere in the bytes is found at once all the same. The bytes must stay as they are.
    * @throws StormlampError `ERR_PHP_SYNTAX` where PHP could not decode it either, `ERR_PHP_LIMIT` beyond `limits`.
    */
   static decode(
     data: Uint8Array | string,
     handler: SessionHandler,
     limits?: PhpLimits,
-    arrays: ArrayDecoding = 'later',
+    arrays: ArrayDecoding = 'now',
   ): SessionDocument {
     const bytes = asBuffer(data);
     const resolved = resolvePhpLimits(limits);

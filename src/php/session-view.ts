@@ -34,7 +34,8 @@ export class SessionView implements LaterValues {
   readonly #document: SessionDocument;
   /** The getters of the variables that nobody has looked at. */
   readonly #unseen = new Map<string, () => unknown>();
-  #frozen: Map<string, unknown> | undefined;
+  /** What the getters gave: to whoever holds an object that cannot lose them they have to give it again. */
+  #given: Map<string, unknown> | undefined;
   #adopted: WeakSet<object> | undefined;
   #successor: SessionView | undefined;
 
@@ -152,19 +153,17 @@ export class SessionView implements LaterValues {
     return seen.filter((key) => !document.has(key) || affected.has(key));
   }
 
-  /** @internal The value of a variable that is looked at for the first time, or again where its object was frozen before. */
+  /** @internal The value of a variable that is looked at for the first time, or again where the object was frozen or copied before. */
   first(key: string): unknown {
-    const known = this.#frozen?.get(key);
+    const known = this.#given?.get(key);
     if (known !== undefined) return known;
     const natural = this.#laterValue(key) ?? toNatural(this.#document.get(key), this.#scope);
-    if (Object.getOwnPropertyDescriptor(this.data, key)?.configurable !== false) {
+    this.#given ??= new Map();
+    this.#given.set(key, natural);
+    const unseen = this.isUnseen(key);
+    this.#unseen.delete(key);
+    if (unseen && Object.getOwnPropertyDescriptor(this.data, key)?.configurable === true)
       this.replaced(key, natural);
-    } else {
-      // A frozen object keeps its getter, which then has to give the same value again.
-      this.#unseen.delete(key);
-      this.#frozen ??= new Map();
-      this.#frozen.set(key, natural);
-    }
     return natural;
   }
 

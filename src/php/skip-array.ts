@@ -46,6 +46,7 @@ export function skipArray(reader: ValueReader, depth: number, limits: ResolvedPh
       left -= 1;
     }
     slotCount += 1;
+    if (slots + slotCount > limits.maxValues) return false;
     if (text.charCodeAt(at) === ARRAY) {
       const digits = at + 2;
       const colon = skipDigits(text, digits);

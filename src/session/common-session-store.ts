@@ -251,7 +251,7 @@ export abstract class CommonSessionStore<
     publish('session', () => ({ operation: 'load', node: place, detail: bytes === null ? 'miss' : 'hit' }));
     return bytes === null
       ? Session.absent(id, serialize)
-      : Session.stored(id, SessionDocument.decode(bytes, serialize));
+      : Session.stored(id, SessionDocument.decode(bytes, serialize, undefined, 'later'));
   }
 
   #tell<E extends keyof SessionStoreEvents>(event: E, payload: SessionStoreEvents[E]): void {

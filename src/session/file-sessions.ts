@@ -197,7 +197,7 @@ export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
   }
 
   #decode(bytes: Buffer): SessionDocument {
-    return SessionDocument.decode(bytes, this.options.serialize);
+    return SessionDocument.decode(bytes, this.options.serialize, undefined, 'later');
   }
 
   #nameOf(id: string): string {

@@ -59,6 +59,6 @@ function renameSession(
   { idFormat, serialize, onGone }: ResolvedCommonSessionOptions,
 ): Session {
   const gone = session.exists && onGone === 'recreate' ? undefined : SessionDocument.decode('', serialize);
-  const inherited = stored === null ? gone : SessionDocument.decode(stored, serialize);
+  const inherited = stored === null ? gone : SessionDocument.decode(stored, serialize, undefined, 'later');
   return session.renamed(createSessionId(idFormat), inherited);
 }

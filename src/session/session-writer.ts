@@ -145,7 +145,7 @@ export class SessionWriter {
   }
 
   #decode(bytes: Buffer): SessionDocument {
-    return SessionDocument.decode(bytes, this.#options.store.serialize);
+    return SessionDocument.decode(bytes, this.#options.store.serialize, undefined, 'later');
   }
 
   #exptime(id: string): number {

@@ -36,19 +36,28 @@ test('every object asks its own source, and all share the getters', () => {
   expect(one.calls).toEqual(['first a', 'replaced a by 5']);
   expect(two.calls).toEqual(['first a', 'first __proto__']);
   expect(Object.keys(two.object)).toEqual(['a', '__proto__']);
-  expect(Object.getOwnPropertySymbols(two.object)).toEqual([]);
+  expect({ ...two.object }).toEqual({ a: 'two.a', ['__proto__']: 'two.__proto__' });
 });
 
-test('an object that inherits from it has the same values', () => {
+test('what inherits from it, stands for it or is a copy of its properties has the same values', () => {
   const one = new Recorded('one');
   defineLater(one.object, 'a');
+  const proxy = new Proxy(one.object, {});
   expect((Object.create(one.object) as Record<string, unknown>)['a']).toBe('one.a');
+  expect(proxy['a']).toBe('one.a');
+  expect(JSON.stringify(proxy)).toBe('{"a":"one.a"}');
+  proxy['a'] = 5;
+  expect(one.calls.at(-1)).toBe('replaced a by 5');
+  const copy = Object.create(null, Object.getOwnPropertyDescriptors(one.object)) as Record<string, unknown>;
+  expect(copy['a']).toBe('one.a');
+  expect(Object.keys(copy)).toEqual(['a']);
 });
 
-test('a getter that was put on another object says so, and gives no value of anybody', () => {
+test('a getter that was put alone on another object says so, and gives no value of anybody', () => {
   const one = new Recorded('one');
   defineLater(one.object, 'a');
-  const other = Object.defineProperties({}, Object.getOwnPropertyDescriptors(one.object));
+  const getter = Object.getOwnPropertyDescriptor(one.object, 'a') as PropertyDescriptor;
+  const other = Object.defineProperty({}, 'a', getter);
   expect(() => (other as Record<string, unknown>)['a']).toThrow(
     expect.objectContaining({ code: ErrorCode.UNSUPPORTED }),
   );

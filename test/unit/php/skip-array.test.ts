@@ -115,6 +115,10 @@ describe('an array that is stepped over', () => {
     expect(read(deep, { maxDepth: 4 })).toBe('refused');
     expect(skipped('a:2:{i:0;N;i:1;N;}', { maxValues: 3 })).toBeDefined();
     expect(skipped('a:2:{i:0;N;i:1;N;}', { maxValues: 2 })).toBeUndefined();
+    const late = 'a:5:{i:0;a:2:{i:0;N;i:1;N;}i:1;N;i:2;N;i:3;N;i:4;N;}';
+    expect(skipped(late, { maxValues: 8 })).toBeDefined();
+    expect(skipped(late, { maxValues: 7 })).toBeUndefined();
+    expect(read(late, { maxValues: 7 })).toBe('refused');
   });
 
   test('takes time in proportion to its bytes, whatever they are', () => {
@@ -169,7 +173,7 @@ describe('a session of which arrays are decoded later', () => {
   );
 
   test('decodes an array when it is asked for, and gives the same one again', () => {
-    const document = SessionDocument.decode('a|i:1;b|a:1:{i:0;s:1:"x";}', 'php');
+    const document = SessionDocument.decode('a|i:1;b|a:1:{i:0;s:1:"x";}', 'php', undefined, 'later');
     expect([document.isUnread('a'), document.isUnread('b'), document.isUnread('c')]).toEqual([
       false,
       true,
