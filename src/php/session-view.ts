@@ -48,6 +48,7 @@ export class SessionView implements LaterValues {
       for (const key of document.keys) setOwn(this.data, key, natural[key]);
       return;
     }
+    if (document.keys.length > MANY_VARIABLES) makeDictionary(this.data);
     for (const key of document.keys) {
       const decoded = document.isUnread(key) ? undefined : document.get(key);
       if (decoded === undefined || isContainer(decoded)) this.#showLater(key);
@@ -185,6 +186,17 @@ export class SessionView implements LaterValues {
       return undefined;
     return later.data[key];
   }
+}
+
+/** From so many on, each look would copy the shape of the object that it changes. */
+const MANY_VARIABLES = 16;
+
+/** Lets an object without properties be a dictionary, which has no shape: V8 makes it one when a property is deleted that is not the last. */
+function makeDictionary(empty: Record<string, unknown>): void {
+  empty['a'] = undefined;
+  empty['b'] = undefined;
+  delete empty['a'];
+  delete empty['b'];
 }
 
 /** How many times the size of a session its variables are encoded to see whether they really changed. */

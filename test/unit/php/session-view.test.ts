@@ -342,6 +342,23 @@ describe('a variable that nobody has looked at', () => {
     expect(structuredClone(new SessionView(decode()).data)).toEqual({ a: { n: 1 }, b: [7], c: 3 });
   });
 
+  test('are looked at in time that grows as their number does', () => {
+    const costOf = (count: number): number => {
+      const text = Array.from({ length: count }, (_, index) => `v${index}|a:1:{i:0;i:${index};}`).join('');
+      const costs = Array.from({ length: 5 }, () => {
+        const view = new SessionView(SessionDocument.decode(text, 'php', undefined, 'later'));
+        const before = process.cpuUsage();
+        expect(Object.values(view.data)).toHaveLength(count);
+        const { user, system } = process.cpuUsage(before);
+        return user + system;
+      });
+      return Math.min(...costs);
+    };
+    costOf(500);
+    // Eight times as many; 64 times as long where it is quadratic.
+    expect(costOf(4_000)).toBeLessThan(24 * Math.max(costOf(500), 500));
+  });
+
   test('can be read in data that was frozen, and not replaced', () => {
     const view = new SessionView(decode());
     Object.freeze(view.data);
