@@ -316,9 +316,11 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, flavor, options }) => {
       const [one, two] = servers.replicas;
       if (one === undefined || two === undefined) throw new Error('There are no two replicas');
       const lock = async (how: 'LOCK' | 'UNLOCK'): Promise<void> => {
+        if (flavor === 'mysql') await one.query('SET GLOBAL super_read_only = 0');
         await one.query('SET SESSION sql_log_bin = 0');
         await one.query(`ALTER USER '${servers.accounts.app.user}'@'%' ACCOUNT ${how}`);
         await one.query('SET SESSION sql_log_bin = 1');
+        if (flavor === 'mysql') await one.query('SET GLOBAL super_read_only = 1');
       };
       await lock('LOCK');
       try {
