@@ -28,7 +28,7 @@ export class SafeEmitter<T extends object> extends EventEmitter<EventMap<T>> {
   }
 
   /**
-   * {@link SafeEmitter.publish}; while nobody listens, the last payloads are kept for a minute for whoever is the first: what goes
+   * The same as `publish`; while nobody listens, the last payloads are kept for a minute for whoever is the first: what goes
    * wrong while an object starts happens before anybody can listen to it.
    */
   protected publishOrKeep<K extends keyof T & string>(event: K, payload: T[K]): void {

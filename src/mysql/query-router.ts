@@ -16,6 +16,7 @@ import { PrimaryBudget } from './primary-budget.js';
 import type { ResolvedReadOptions } from './read-options.js';
 import type { ActiveScope } from './scope.js';
 import { SharedNumbers } from './shared-numbers.js';
+import { soonestReplicas } from './soonest-replicas.js';
 
 /** What the router looks at. */
 export interface RouterView {
@@ -373,18 +374,9 @@ export class QueryRouter {
     waitMs: number,
   ): NodeDescription | undefined {
     if (waitMs <= 0) return undefined;
-    let soonest: NodeDescription[] = [];
-    let bestMs = waitMs;
-    for (const node of candidates) {
-      if (node.state !== 'up' || node.role !== 'replica' || node.facts.flavor !== wanted.flavor) continue;
-      if (!this.positions.mayWait(node.id) || !(hasBarrier(node) || this.#isShared(wanted))) continue;
-      const delays = node.facts.channels.map(({ delayMs }) => delayMs);
-      const behindMs = Math.max(node.lag?.ms ?? 0, ...delays);
-      if (behindMs > bestMs) continue;
-      if (behindMs < bestMs) soonest = [];
-      soonest.push(node);
-      bestMs = behindMs;
-    }
+    const may = (node: NodeDescription): boolean =>
+      this.positions.mayWait(node.id) && (hasBarrier(node) || this.#isShared(wanted));
+    const soonest = soonestReplicas(candidates, wanted.flavor, waitMs, may);
     return soonest.length > 1 ? this.#balance(soonest, this.#context) : soonest[0];
   }
 

@@ -55,7 +55,7 @@ function accessorOf(key: string): Accessor {
 
 /** Lets `values` give and take those properties of `object` that are defined by {@link defineLater}. */
 export function label(object: object, values: LaterValues): void {
-  Object.defineProperty(object, SOURCE, { value: values });
+  Object.defineProperty(object, SOURCE, { value: values, configurable: true });
 }
 
 /** Defines a property of a labelled object; the getter, to know it again. */

@@ -4,7 +4,7 @@ import { type IgbinaryVariable, readIgbinarySession, writeIgbinarySession } from
 import { type PhpLimits, type ResolvedPhpLimits, resolvePhpLimits } from './php-limits.js';
 import { serialize } from './serialize.js';
 import { checkSessionHandler, type SessionHandler } from './session-handler.js';
-import { type ArrayDecoding, readSession, type SessionParts, type TextHandler } from './session-reader.js';
+import { readSession, type SessionParts, type TextHandler } from './session-reader.js';
 import { spliceSession } from './session-splice.js';
 import { withSlotsIfNeeded } from './slot-tracking.js';
 import { asBuffer } from './unserialize.js';
@@ -82,7 +82,7 @@ export class SessionDocument {
     data: Uint8Array | string,
     handler: SessionHandler,
     limits?: PhpLimits,
-    arrays: ArrayDecoding = 'now',
+    arrays: 'now' | 'later' = 'now',
   ): SessionDocument {
     const bytes = asBuffer(data);
     const resolved = resolvePhpLimits(limits);

@@ -52,7 +52,7 @@ export interface SessionParts {
 /** A format of which single variables can be copied. */
 export type TextHandler = 'php' | 'php_serialize' | 'php_binary';
 /** When arrays are decoded: with everything else, or each when it is first asked for; what is wrong in them is found at once. */
-export type ArrayDecoding = 'now' | 'later';
+type ArrayDecoding = 'now' | 'later';
 
 /**
  * Reads a container.

@@ -25,23 +25,34 @@ import { toNatural } from './to-natural.js';
  *
  * A variable that holds an array is turned into its plain form when it is first looked at: most requests look at few.
  */
-export class SessionView implements LaterValues {
+export class SessionView {
   /** Stands in {@link SessionView.held} for what nobody has looked at. */
   static readonly UNSEEN: unique symbol = Symbol('unseen');
   /** The variables. */
-  readonly data: Record<string, unknown> = {};
+  readonly data: Record<string, unknown>;
   readonly #scope: NaturalScope = new NaturalScope();
   readonly #document: SessionDocument;
   /** The getters of the variables that nobody has looked at. */
   readonly #unseen = new Map<string, () => unknown>();
+  readonly #later: LaterValues = {
+    first: (key) => this.#first(key),
+    replaced: (key, value) => this.#replaced(key, value),
+  };
   /** What the getters gave: to whoever holds an object that cannot lose them they have to give it again. */
   #given: Map<string, unknown> | undefined;
   #adopted: WeakSet<object> | undefined;
-  #successor: SessionView | undefined;
+  /** Whether somebody else works with the same data. */
+  #isShared = false;
 
-  /** Opens a view of `document`, which it never changes. */
-  constructor(document: SessionDocument) {
+  /**
+   * Opens a view of `document`, which it never changes.
+   *
+   * @param data the object that becomes {@link SessionView.data}, without what is in it; a new one when it is left out
+   */
+  constructor(document: SessionDocument, data: Record<string, unknown> = {}) {
     this.#document = document;
+    this.data = data;
+    for (const key of Object.keys(data)) delete data[key];
     if (document.mayShare) {
       // An edit in one variable can be one in another, too, so all have to be there.
       const natural = toNatural(document.toObject(), this.#scope) as Record<string, unknown>;
@@ -90,9 +101,21 @@ export class SessionView implements LaterValues {
     return variablesHeld(document, pairs);
   }
 
-  /** Says that `view` is the same session later on: what is first looked at here is then the same object there. */
-  succeededBy(view: SessionView): void {
-    this.#successor = view;
+  /**
+   * The same session later on, as `document` has it. Its variables are in the same {@link SessionView.data}, which whoever holds it may go
+   * on using; this view is over. Only where that object cannot be changed, or is somebody else's, too, there is a new one.
+   */
+  succeededBy(document: SessionDocument): SessionView {
+    const { data } = this;
+    const isFree = !this.#isShared && Object.isExtensible(data) && Object.keys(data).every(isRemovable, data);
+    if (isFree) this.#unseen.clear();
+    return new SessionView(document, isFree ? data : undefined);
+  }
+
+  /** The view, for somebody who works with the same data until it is succeeded. */
+  shared(): SessionView {
+    this.#isShared = true;
+    return this;
   }
 
   /**
@@ -154,38 +177,34 @@ export class SessionView implements LaterValues {
     return seen.filter((key) => !document.has(key) || affected.has(key));
   }
 
-  /** @internal The value of a variable that is looked at for the first time, or again where the object was frozen or copied before. */
-  first(key: string): unknown {
+  /** The value of a variable that is looked at for the first time, or again where the object was frozen or copied before. */
+  #first(key: string): unknown {
     const known = this.#given?.get(key);
     if (known !== undefined) return known;
-    const natural = this.#laterValue(key) ?? toNatural(this.#document.get(key), this.#scope);
+    const natural = toNatural(this.#document.get(key), this.#scope);
     this.#given ??= new Map();
     this.#given.set(key, natural);
     const unseen = this.isUnseen(key);
     this.#unseen.delete(key);
     if (unseen && Object.getOwnPropertyDescriptor(this.data, key)?.configurable === true)
-      this.replaced(key, natural);
+      this.#replaced(key, natural);
     return natural;
   }
 
-  /** @internal A variable that nobody had looked at gets a value. */
-  replaced(key: string, value: unknown): void {
+  /** A variable that nobody had looked at gets a value. */
+  #replaced(key: string, value: unknown): void {
     this.#unseen.delete(key);
     Object.defineProperty(this.data, key, { value, writable: true, enumerable: true, configurable: true });
   }
 
   #showLater(key: string): void {
-    if (this.#unseen.size === 0) label(this.data, this);
+    if (this.#unseen.size === 0) label(this.data, this.#later);
     this.#unseen.set(key, defineLater(this.data, key));
   }
+}
 
-  #laterValue(key: string): unknown {
-    const later = this.#successor;
-    const bytes = later?.document.bytesOf(key);
-    if (later === undefined || bytes?.equals(this.#document.bytesOf(key) ?? Buffer.alloc(0)) !== true)
-      return undefined;
-    return later.data[key];
-  }
+function isRemovable(this: object, key: string): boolean {
+  return Object.getOwnPropertyDescriptor(this, key)?.configurable === true;
 }
 
 /** From so many on, each look would copy the shape of the object that it changes. */

@@ -105,7 +105,8 @@ export class Session {
    * @param inherited what the changes are merged into; undefined writes all variables that were loaded
    */
   renamed(id: string, inherited: SessionDocument | undefined): Session {
-    const session = new Session(id, this.#view, false);
+    // The old session goes on with its own data when this one is written.
+    const session = new Session(id, this.#view.shared(), false);
     session.#mustWrite = true;
     session.#inherited = inherited;
     return session;
@@ -125,34 +126,55 @@ export class Session {
    */
   wrote(written: SessionDocument, ours: SessionDocument): void {
     const before = this.#view;
-    const after = new SessionView(written);
-    this.#view = after;
-    before.succeededBy(after);
     // Nobody else wrote meanwhile: by far the most saves.
     const alone = ours.bytes.equals(written.bytes);
     const equal = alone ? undefined : equalVariables(ours, written);
+    const isOurs = (name: string): boolean => equal?.has(name) !== false;
+    const kept = new Map<string, unknown>();
+    const changed = new Map<string, unknown>();
+    const removed: string[] = [];
     const others: string[] = [];
     for (const name of new Set([...written.keys, ...this.#held.keys(), ...Object.keys(before.data)])) {
       if (before.isUnseen(name)) continue;
       const value = before.has(name) ? before.data[name] : undefined;
-      const replaced = this.#held.get(name) !== SessionView.UNSEEN && !Object.is(this.#held.get(name), value);
+      const held = this.#held.get(name);
+      const replaced = held !== SessionView.UNSEEN && !Object.is(held, value);
       if (value === undefined) {
-        if (replaced || this.#held.get(name) === SessionView.UNSEEN) delete after.data[name];
-      } else if (replaced) {
-        setVariable(after.data, name, value);
-      } else if (equal?.has(name) !== false) {
-        after.adopt(name, value);
-      } else {
-        others.push(name);
-      }
+        if (replaced || held === SessionView.UNSEEN) removed.push(name);
+      } else if (replaced) changed.set(name, value);
+      else if (isOurs(name)) kept.set(name, value);
+      else others.push(name);
     }
     const stored = others.length === 0 ? undefined : before.storedIn(ours, others);
-    for (const name of others)
-      if (stored?.has(name) !== true) setVariable(after.data, name, before.data[name]);
+    for (const name of others) if (stored?.has(name) !== true) changed.set(name, before.data[name]);
+    const unknown = [...removed, ...changed.keys()].filter((name) => !isOurs(name));
+    const after = before.succeededBy(
+      unknown.length === 0 ? written : withVariablesOf(ours, written, unknown),
+    );
+    this.#view = after;
+    for (const [name, value] of kept) after.adopt(name, value);
+    for (const [name, value] of changed) setVariable(after.data, name, value);
+    for (const name of removed) delete after.data[name];
     this.#stored = true;
     this.#mustWrite = false;
     this.#inherited = undefined;
   }
+}
+
+/**
+ * What others wrote, with some variables as they were known here: whoever changed these since did not know what others made of them,
+ * which is a conflict for the next save, and nothing to be overwritten unasked.
+ */
+function withVariablesOf(
+  ours: SessionDocument,
+  written: SessionDocument,
+  names: readonly string[],
+): SessionDocument {
+  const changes = names.map((name): [string, VariableChange] => [
+    name,
+    ours.has(name) ? { kind: 'set', value: ours.get(name) } : { kind: 'delete' },
+  ]);
+  return SessionDocument.decode(written.encodeWith(new Map(changes)), written.handler, undefined, 'later');
 }
 
 /** Sets a variable whatever its name is; plain assignment of `__proto__` would set the prototype. */

@@ -1,4 +1,6 @@
 /** Real servers and faults for tests: what `stormlamp/testing` exports. */
+
+export type { FailedCopy } from './conformance/copy-stories.js';
 export {
   type ExpressStore,
   type ExpressStoreConformanceOptions,

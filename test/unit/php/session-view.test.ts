@@ -370,12 +370,33 @@ describe('a variable that nobody has looked at', () => {
     }).toThrow(TypeError);
   });
 
-  test('is the same object in the view that follows, unless it was changed meanwhile', () => {
+  test('is shown by the view that follows in the same object', () => {
     const before = new SessionView(decode());
-    const after = new SessionView(SessionDocument.decode('a|a:1:{s:1:"n";d:5;}b|a:1:{i:0;i:7;}', 'php'));
-    before.succeededBy(after);
-    expect(before.data['b']).toBe(after.data['b']);
-    expect(before.data['a']).toEqual({ n: 1 });
+    const { data } = before;
+    const copy = Object.create(null, Object.getOwnPropertyDescriptors(data)) as typeof data;
+    const after = before.succeededBy(SessionDocument.decode('a|a:1:{s:1:"n";d:5;}b|a:1:{i:0;i:7;}', 'php'));
+    expect(after.data).toBe(data);
+    // A copy of before is of before, and nothing of it comes here.
+    expect(copy['a']).toEqual({ n: 1 });
+    expect(data).toEqual({ a: { n: 5 }, b: [7] });
+    data['a'] = 1;
+    expect([...after.changes().keys()]).toEqual(['a']);
+  });
+
+  test.each([
+    ['frozen', Object.freeze],
+    ['sealed', Object.seal],
+    [
+      'given a property that cannot be removed',
+      (data: object) => Object.defineProperty(data, 'x', { value: 1, enumerable: true }),
+    ],
+  ])('is shown in a new object by the view that follows where the old one was %s', (_name, change) => {
+    const before = new SessionView(decode());
+    change(before.data);
+    const after = before.succeededBy(SessionDocument.decode('a|i:2;', 'php'));
+    expect(after.data).toEqual({ a: 2 });
+    expect(after.data).not.toBe(before.data);
+    expect(before.data['b']).toEqual([7]);
   });
 
   test('is there at once when something in the session is shared', () => {
