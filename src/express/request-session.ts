@@ -1,6 +1,8 @@
 /** `req.session`: the variables of PHP's `$_SESSION` as plain properties, and what can be done with the session as a whole. */
+import { inspect } from 'node:util';
 import type { CallOptions } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { LaterProperties, UNSEEN } from '../php/later-property.js';
 import { type Session, setVariable } from '../session/session.js';
 import {
   type RegenerateOptions,
@@ -37,6 +39,8 @@ export class RequestSession {
   #reserved: Record<string, unknown> = {};
   #phase: 'live' | 'destroyed' = 'live';
   readonly #turns = new Turns();
+  /** The variables that nobody has looked at: most requests look at few. */
+  #later: LaterProperties = new LaterProperties(this, () => undefined, 0);
 
   /** @internal */
   constructor(session: Session, port: RequestSessionPort) {
@@ -45,9 +49,13 @@ export class RequestSession {
     this.#show();
   }
 
-  /** @internal Every variable of a session, by its name in PHP. Static, as each member takes a name from the variables. */
+  /** @internal Every variable of a session, by its name in PHP; `UNSEEN` for what nobody has looked at. Static, as each member takes a name from the variables. */
   static variablesOf(session: RequestSession): ReadonlyMap<string, unknown> {
-    return new Map([...Object.entries(session), ...Object.entries(session.#reserved)]);
+    const variables = new Map<string, unknown>();
+    for (const name of Object.keys(session))
+      variables.set(name, session.#later.isUnseen(name) ? UNSEEN : session[name]);
+    for (const [name, value] of Object.entries(session.#reserved)) variables.set(name, value);
+    return variables;
   }
 
   /** The session's id: the value of the cookie. */
@@ -214,13 +222,16 @@ export class RequestSession {
   #inTurn(options: CallOptions | undefined, work: () => Promise<void>): Promise<void> {
     return this.#turns.run(sessionDeadline(options), async () => {
       const before = RequestSession.variablesOf(this);
+      const later = this.#later;
       await work();
       if (this.#phase === 'destroyed') return;
       const { data } = this.#session;
       const now = RequestSession.variablesOf(this);
       for (const name of before.keys()) if (!now.has(name)) delete data[name];
       for (const [name, value] of now) {
-        if (!before.has(name) || !Object.is(before.get(name), value)) setVariable(data, name, value);
+        const was = before.get(name);
+        const isLook = value === UNSEEN || (was === UNSEEN && later.gave(name, value));
+        if (!isLook && !(before.has(name) && Object.is(was, value))) setVariable(data, name, value);
       }
       this.#show();
     });
@@ -230,14 +241,19 @@ export class RequestSession {
     const { data } = this.#session;
     const now = RequestSession.variablesOf(this);
     for (const name of Object.keys(data)) if (!now.has(name)) delete data[name];
-    for (const [name, value] of now) setVariable(data, name, value);
+    for (const [name, value] of now) if (value !== UNSEEN) setVariable(data, name, value);
   }
 
   #show(): void {
     for (const name of Object.keys(this)) delete this[name];
     this.#reserved = {};
-    for (const [name, value] of Object.entries(this.#session.data)) {
-      setVariable(RESERVED.has(name) ? this.#reserved : this, name, value);
+    const session = this.#session;
+    const names = Object.keys(session.data);
+    this.#later = new LaterProperties(this, (name) => session.data[name], names.length);
+    for (const name of names) {
+      if (RESERVED.has(name)) setVariable(this.#reserved, name, session.data[name]);
+      else if (session.isUnseen(name)) this.#later.define(name);
+      else setVariable(this, name, session.data[name]);
     }
   }
 }
@@ -260,6 +276,13 @@ for (const name of RESERVED) {
     },
   });
 }
+// `console.log` shows the variables, and not how they are got.
+Object.defineProperty(RequestSession.prototype, inspect.custom, {
+  configurable: true,
+  value(this: RequestSession) {
+    return { ...this };
+  },
+});
 Object.defineProperty(RequestSession.prototype, '__proto__', {
   configurable: true,
   get: () => undefined,

@@ -6,22 +6,17 @@
  */
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 
-/** Who gives and takes the values of an object. */
-export interface LaterValues {
-  /** The value of a property that is looked at. */
-  first(key: string): unknown;
-  /** Takes note of a value that is put in the place of one that nobody has looked at. */
-  replaced(key: string, value: unknown): void;
-}
+/** Stands for the value of a property that nobody has looked at. */
+export const UNSEEN: unique symbol = Symbol('unseen');
 
 /** Where an object says who gives its values: what inherits from it, or stands for it as a proxy does, says the same. */
 const SOURCE: unique symbol = Symbol('source of values');
 
 interface Labelled {
-  readonly [SOURCE]?: LaterValues;
+  readonly [SOURCE]?: LaterProperties;
 }
 
-function sourceOf(object: unknown): LaterValues {
+function sourceOf(object: unknown): LaterProperties {
   const source = (object as Labelled | null | undefined)?.[SOURCE];
   if (source !== undefined) return source;
   throw new StormlampError(
@@ -44,7 +39,7 @@ function accessorOf(key: string): Accessor {
       return sourceOf(this).first(key);
     },
     set(this: unknown, value: unknown) {
-      sourceOf(this).replaced(key, value);
+      sourceOf(this).replace(key, value);
     },
     enumerable: true,
     configurable: true,
@@ -53,14 +48,77 @@ function accessorOf(key: string): Accessor {
   return accessor;
 }
 
-/** Lets `values` give and take those properties of `object` that are defined by {@link defineLater}. */
-export function label(object: object, values: LaterValues): void {
-  Object.defineProperty(object, SOURCE, { value: values, configurable: true });
+/** From so many on, each look would copy the shape of the object that it changes. */
+const MANY = 16;
+
+/** Lets an object be a dictionary, which has no shape: V8 makes it one when a property is deleted that is not the last. */
+function makeDictionary(object: object): void {
+  const [one, two] = [Symbol('one'), Symbol('two')];
+  for (const key of [one, two]) Object.defineProperty(object, key, { value: 0, configurable: true });
+  for (const key of [one, two]) Reflect.deleteProperty(object, key);
 }
 
-/** Defines a property of a labelled object; the getter, to know it again. */
-export function defineLater(object: object, key: string): () => unknown {
-  const accessor = accessorOf(key);
-  Object.defineProperty(object, key, accessor);
-  return accessor.get;
+/** The properties of one object that get their values later. */
+export class LaterProperties {
+  readonly #object: object;
+  readonly #read: (key: string) => unknown;
+  /** The getters of those that nobody has looked at. */
+  readonly #unseen = new Map<string, () => unknown>();
+  /** What the getters gave: to whoever holds an object that cannot lose them they have to give it again. */
+  #given: Map<string, unknown> | undefined;
+
+  /**
+   * @param read the value of a property, asked for once
+   * @param count about how many properties the object is to have
+   */
+  constructor(object: object, read: (key: string) => unknown, count: number) {
+    this.#object = object;
+    this.#read = read;
+    if (count > MANY) makeDictionary(object);
+  }
+
+  /** Defines a property. */
+  define(key: string): void {
+    if (this.#unseen.size === 0)
+      Object.defineProperty(this.#object, SOURCE, { value: this, configurable: true });
+    const accessor = accessorOf(key);
+    Object.defineProperty(this.#object, key, accessor);
+    this.#unseen.set(key, accessor.get);
+  }
+
+  /** Whether the property is there and nobody has looked at it, let alone changed it. */
+  isUnseen(key: string): boolean {
+    const getter = this.#unseen.get(key);
+    // The property may have been removed and set anew.
+    return getter !== undefined && Object.getOwnPropertyDescriptor(this.#object, key)?.get === getter;
+  }
+
+  /** Whether this very value is what a look at the property found. */
+  gave(key: string, value: unknown): boolean {
+    return this.#given?.has(key) === true && Object.is(this.#given.get(key), value);
+  }
+
+  /** From now on nothing of the object is changed from here: it is somebody else's. */
+  end(): void {
+    this.#unseen.clear();
+  }
+
+  /** The value of a property that is looked at for the first time, or again where the object was frozen or copied before. */
+  first(key: string): unknown {
+    if (this.#given?.has(key) === true) return this.#given.get(key);
+    const value = this.#read(key);
+    this.#given ??= new Map();
+    this.#given.set(key, value);
+    const unseen = this.isUnseen(key);
+    this.#unseen.delete(key);
+    if (unseen && Object.getOwnPropertyDescriptor(this.#object, key)?.configurable === true)
+      this.replace(key, value);
+    return value;
+  }
+
+  /** A property gets a value, whether anybody had looked at it or not. */
+  replace(key: string, value: unknown): void {
+    this.#unseen.delete(key);
+    Object.defineProperty(this.#object, key, { value, writable: true, enumerable: true, configurable: true });
+  }
 }

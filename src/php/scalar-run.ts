@@ -18,7 +18,8 @@ const SEMICOLON = 59;
  * text of ASCII. Everything is local to one loop; that is what makes it fast.
  */
 export function readScalarRun(reader: TokenReader, frame: ContainerFrame): void {
-  const { text, ascii } = reader;
+  const { text } = reader;
+  const plain = reader.ascii && !reader.isLong;
   let at = reader.position;
   let left = frame.remaining;
   while (left > 0) {
@@ -71,7 +72,7 @@ export function readScalarRun(reader: TokenReader, frame: ContainerFrame): void 
       const end = start + length;
       if (text.charCodeAt(cursor + 1) !== QUOTE || text.charCodeAt(end) !== QUOTE) break;
       if (text.charCodeAt(end + 1) !== SEMICOLON) break;
-      if (ascii) value = text.slice(start, end);
+      if (plain) value = text.slice(start, end);
       else value = reader.string(start, end);
       cursor = end + 2;
     } else if (tag === 105 || tag === 100) {

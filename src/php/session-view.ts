@@ -4,7 +4,7 @@ import { affectedVariables } from './affected-variables.js';
 import { setOwn } from './container-frame.js';
 import { variablesHeld } from './equal-variables.js';
 import { NaturalRestorer } from './from-natural.js';
-import { defineLater, type LaterValues, label } from './later-property.js';
+import { LaterProperties, UNSEEN } from './later-property.js';
 import { adopt } from './natural-adoption.js';
 import { isUntouched } from './natural-comparison.js';
 import { NaturalScope } from './natural-scope.js';
@@ -27,19 +27,12 @@ import { toNatural } from './to-natural.js';
  */
 export class SessionView {
   /** Stands in {@link SessionView.held} for what nobody has looked at. */
-  static readonly UNSEEN: unique symbol = Symbol('unseen');
+  static readonly UNSEEN: typeof UNSEEN = UNSEEN;
   /** The variables. */
   readonly data: Record<string, unknown>;
   readonly #scope: NaturalScope = new NaturalScope();
   readonly #document: SessionDocument;
-  /** The getters of the variables that nobody has looked at. */
-  readonly #unseen = new Map<string, () => unknown>();
-  readonly #later: LaterValues = {
-    first: (key) => this.#first(key),
-    replaced: (key, value) => this.#replaced(key, value),
-  };
-  /** What the getters gave: to whoever holds an object that cannot lose them they have to give it again. */
-  #given: Map<string, unknown> | undefined;
+  readonly #later: LaterProperties;
   #adopted: WeakSet<object> | undefined;
   /** Whether somebody else works with the same data. */
   #isShared = false;
@@ -53,16 +46,17 @@ export class SessionView {
     this.#document = document;
     this.data = data;
     for (const key of Object.keys(data)) delete data[key];
+    const read = (key: string): unknown => toNatural(document.get(key), this.#scope);
+    this.#later = new LaterProperties(data, read, document.keys.length);
     if (document.mayShare) {
       // An edit in one variable can be one in another, too, so all have to be there.
       const natural = toNatural(document.toObject(), this.#scope) as Record<string, unknown>;
       for (const key of document.keys) setOwn(this.data, key, natural[key]);
       return;
     }
-    if (document.keys.length > MANY_VARIABLES) makeDictionary(this.data);
     for (const key of document.keys) {
       const decoded = document.isUnread(key) ? undefined : document.get(key);
-      if (decoded === undefined || isContainer(decoded)) this.#showLater(key);
+      if (decoded === undefined || isContainer(decoded)) this.#later.define(key);
       else setOwn(this.data, key, typeof decoded === 'object' ? toNatural(decoded, this.#scope) : decoded);
     }
   }
@@ -74,9 +68,7 @@ export class SessionView {
 
   /** Whether the variable is there and nobody has looked at it, let alone changed it. */
   isUnseen(key: string): boolean {
-    const getter = this.#unseen.get(key);
-    // The property may have been removed and set anew.
-    return getter !== undefined && Object.getOwnPropertyDescriptor(this.data, key)?.get === getter;
+    return this.#later.isUnseen(key);
   }
 
   /** Whether the variable is there. */
@@ -108,7 +100,7 @@ export class SessionView {
   succeededBy(document: SessionDocument): SessionView {
     const { data } = this;
     const isFree = !this.#isShared && Object.isExtensible(data) && Object.keys(data).every(isRemovable, data);
-    if (isFree) this.#unseen.clear();
+    if (isFree) this.#later.end();
     return new SessionView(document, isFree ? data : undefined);
   }
 
@@ -176,46 +168,10 @@ export class SessionView {
     const affected = affectedVariables(pairs, this.#scope);
     return seen.filter((key) => !document.has(key) || affected.has(key));
   }
-
-  /** The value of a variable that is looked at for the first time, or again where the object was frozen or copied before. */
-  #first(key: string): unknown {
-    const known = this.#given?.get(key);
-    if (known !== undefined) return known;
-    const natural = toNatural(this.#document.get(key), this.#scope);
-    this.#given ??= new Map();
-    this.#given.set(key, natural);
-    const unseen = this.isUnseen(key);
-    this.#unseen.delete(key);
-    if (unseen && Object.getOwnPropertyDescriptor(this.data, key)?.configurable === true)
-      this.#replaced(key, natural);
-    return natural;
-  }
-
-  /** A variable that nobody had looked at gets a value. */
-  #replaced(key: string, value: unknown): void {
-    this.#unseen.delete(key);
-    Object.defineProperty(this.data, key, { value, writable: true, enumerable: true, configurable: true });
-  }
-
-  #showLater(key: string): void {
-    if (this.#unseen.size === 0) label(this.data, this.#later);
-    this.#unseen.set(key, defineLater(this.data, key));
-  }
 }
 
 function isRemovable(this: object, key: string): boolean {
   return Object.getOwnPropertyDescriptor(this, key)?.configurable === true;
-}
-
-/** From so many on, each look would copy the shape of the object that it changes. */
-const MANY_VARIABLES = 16;
-
-/** Lets an object without properties be a dictionary, which has no shape: V8 makes it one when a property is deleted that is not the last. */
-function makeDictionary(empty: Record<string, unknown>): void {
-  empty['a'] = undefined;
-  empty['b'] = undefined;
-  delete empty['a'];
-  delete empty['b'];
 }
 
 /** How many times the size of a session its variables are encoded to see whether they really changed. */

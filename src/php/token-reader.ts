@@ -6,6 +6,8 @@ import { phpSyntaxError } from './php-syntax-error.js';
 
 const FLOAT = /^(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)$/;
 const INT64_MAX = 9223372036854775807n;
+/** Up to here a part that somebody keeps may keep the whole text, which is faster. */
+const LONG_BYTES = 65_536;
 const QUOTE = 34;
 const COLON = 58;
 const SEMICOLON = 59;
@@ -20,6 +22,8 @@ export class TokenReader {
   readonly text: string;
   /** Whether all of the input is ASCII. */
   readonly ascii: boolean;
+  /** Whether parts of the text are copies: a part that is kept would keep all of it, which is much for a short name. */
+  readonly isLong: boolean;
   readonly #delimited: boolean;
   #utf8: boolean | undefined;
 
@@ -29,6 +33,7 @@ export class TokenReader {
     this.bytes = bytes;
     this.text = bytes.toString('latin1');
     this.ascii = isAscii(bytes);
+    this.isLong = bytes.length > LONG_BYTES;
   }
 
   /** `0;` or `1;`. */
@@ -125,7 +130,7 @@ export class TokenReader {
 
   /** The bytes between two offsets: text when they are UTF-8, else a copy. */
   string(start: number, end: number): string | Buffer {
-    const text = this.text.slice(start, end);
+    const text = this.isLong ? this.bytes.toString('latin1', start, end) : this.text.slice(start, end);
     if (this.ascii || !hasHighByte(text)) return text;
     // Between two quotes inside of what is UTF-8 as a whole there is UTF-8.
     this.#utf8 ??= this.#delimited && isUtf8(this.bytes);

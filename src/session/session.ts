@@ -55,6 +55,11 @@ export class Session {
     return this.#view.data;
   }
 
+  /** @internal Whether nobody has looked at a variable yet. */
+  isUnseen(name: string): boolean {
+    return this.#view.isUnseen(name);
+  }
+
   /** Whether the store held the session when it was loaded or last saved. */
   get exists(): boolean {
     return this.#stored;

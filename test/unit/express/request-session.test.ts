@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { ErrorCode } from '../../../src/common/stormlamp-error.js';
 import { RequestSession, type RequestSessionPort } from '../../../src/express/request-session.js';
+import { UNSEEN } from '../../../src/php/later-property.js';
 import { SessionDocument } from '../../../src/php/session-document.js';
 import { Session } from '../../../src/session/session.js';
 import type { SessionStorePort } from '../../../src/session/session-store-port.js';
@@ -65,4 +67,44 @@ test('the session of a request that found no store reaches none later on', async
   await session.reload();
   await session.destroy();
   expect(asked).toEqual([]);
+});
+
+const ARRAYS = 'user|s:3:"ada";cart|a:1:{i:0;i:1;}seen|a:1:{i:0;i:2;}';
+
+test('variables that nobody looks at are not read, and saved by no save', () => {
+  const { session } = openSession('read-write', ARRAYS);
+  expect(session['user']).toBe('ada');
+  expect([...RequestSession.variablesOf(session)]).toEqual([
+    ['user', 'ada'],
+    ['cart', UNSEEN],
+    ['seen', UNSEEN],
+  ]);
+  expect(session.pending).toBe('touch');
+  (session['cart'] as number[]).push(2);
+  expect(session.pending).toBe('save');
+  expect(RequestSession.variablesOf(session).get('seen')).toBe(UNSEEN);
+});
+
+test('variables are there for who copies, prints or deletes them', () => {
+  const open = () => openSession('read-write', ARRAYS).session;
+  const all = { user: 'ada', cart: [1], seen: [2] };
+  expect({ ...open() }).toEqual(all);
+  expect(JSON.parse(JSON.stringify(open()))).toEqual(all);
+  expect(inspect(open())).toBe("{ user: 'ada', cart: [ 1 ], seen: [ 2 ] }");
+  const session = open();
+  delete session['cart'];
+  session['seen'] = [3];
+  expect(session.pending).toBe('save');
+  expect({ ...session }).toEqual({ user: 'ada', seen: [3] });
+});
+
+test('what is looked at while the session is read again is what was read', async () => {
+  const { session } = openSession('read-write', ARRAYS);
+  const reloading = session.reload();
+  expect(session['cart']).toEqual([1]);
+  session['seen'] = 'set meanwhile';
+  await reloading;
+  expect({ ...session }).toEqual({ user: 'ada', cart: [1], seen: 'set meanwhile' });
+  (session['cart'] as number[]).push(5);
+  expect(session.pending).toBe('save');
 });

@@ -1,10 +1,13 @@
 /** Damaged and hostile bytes end in a clear error, whatever reads them, and never in anything else. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ErrorCode, isStormlampError } from '../../../src/common/stormlamp-error.js';
 import {
   decodeSession,
   encodeSession,
+  type PhpObject,
   SESSION_HANDLERS,
   SessionDocument,
   SessionView,
@@ -242,4 +245,29 @@ describe('what could take more than linear time or memory', () => {
     const bytes = Buffer.from(`00000002${list}${elements}`, 'hex');
     expect(outcome(() => unserializeIgbinary(bytes))).toBe(ErrorCode.PHP_LIMIT);
   });
+});
+
+test('a text that is kept does not keep the session that it was read from', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const kept: unknown[] = [];
+  const heap = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = heap();
+  for (let count = 0; count < 40; count += 1) {
+    const email = `${count}`.padStart(40, 'x');
+    const page = 'y'.repeat(1_000_000);
+    const bytes = Buffer.from(
+      `email|s:40:"${email}";user|a:2:{s:1:"m";s:40:"${email}";s:1:"o";O:1:"A":1:{s:1:"m";s:40:"${email}";}}page|s:1000000:"${page}";`,
+    );
+    const { email: top, user } = SessionDocument.decode(bytes, 'php').toObject() as {
+      email: string;
+      user: { m: string; o: PhpObject };
+    };
+    kept.push(top, user.m, user.o.get('m'));
+  }
+  expect(heap() - before).toBeLessThan(10_000_000);
+  expect(kept).toHaveLength(120);
 });
