@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 import type { CallOptions } from '../common/deadline.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import { LaterProperties, UNSEEN } from '../php/later-property.js';
+import { LaterProperties } from '../php/later-property.js';
 import { type Session, setVariable } from '../session/session.js';
 import {
   type RegenerateOptions,
@@ -22,6 +22,9 @@ export interface RequestSessionPort {
   /** Whether `Set-Cookie` can still be sent. */
   cookieCanBeSent(): boolean;
 }
+
+/** @internal Stands for the value of a variable that nobody has looked at. */
+export const UNSEEN: unique symbol = Symbol('unseen');
 
 /**
  * The session of one request. Every variable of PHP's `$_SESSION` is a property that may be read, set and deleted;

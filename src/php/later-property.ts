@@ -6,9 +6,6 @@
  */
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 
-/** Stands for the value of a property that nobody has looked at. */
-export const UNSEEN: unique symbol = Symbol('unseen');
-
 /** Where an object says who gives its values: what inherits from it, or stands for it as a proxy does, says the same. */
 const SOURCE: unique symbol = Symbol('source of values');
 

@@ -4,7 +4,7 @@ import { affectedVariables } from './affected-variables.js';
 import { setOwn } from './container-frame.js';
 import { variablesHeld } from './equal-variables.js';
 import { NaturalRestorer } from './from-natural.js';
-import { LaterProperties, UNSEEN } from './later-property.js';
+import { LaterProperties } from './later-property.js';
 import { adopt } from './natural-adoption.js';
 import { isUntouched } from './natural-comparison.js';
 import { NaturalScope } from './natural-scope.js';
@@ -27,7 +27,7 @@ import { toNatural } from './to-natural.js';
  */
 export class SessionView {
   /** Stands in {@link SessionView.held} for what nobody has looked at. */
-  static readonly UNSEEN: typeof UNSEEN = UNSEEN;
+  static readonly UNSEEN: unique symbol = Symbol('unseen');
   /** The variables. */
   readonly data: Record<string, unknown>;
   readonly #scope: NaturalScope = new NaturalScope();

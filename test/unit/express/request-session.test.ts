@@ -1,8 +1,7 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { ErrorCode } from '../../../src/common/stormlamp-error.js';
-import { RequestSession, type RequestSessionPort } from '../../../src/express/request-session.js';
-import { UNSEEN } from '../../../src/php/later-property.js';
+import { RequestSession, type RequestSessionPort, UNSEEN } from '../../../src/express/request-session.js';
 import { SessionDocument } from '../../../src/php/session-document.js';
 import { Session } from '../../../src/session/session.js';
 import type { SessionStorePort } from '../../../src/session/session-store-port.js';
