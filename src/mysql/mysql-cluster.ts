@@ -11,6 +11,7 @@ import type { PoolConnection } from 'mysql2/promise';
 import type { BreakerState } from '../breaker/node-breaker.js';
 import { type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import { isStatementTraced, traceStatement } from '../diagnostics/statement-trace.js';
 import { withCaller } from './call-site.js';
 import { CallbackPool } from './callback-pool.js';
@@ -72,7 +73,12 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
       onRoute: (event) => this.publish('route', event),
       onBreakerChange: (change) => this.publish('breaker-changed', change),
       onConnectError: (node, error) => this.publish('connect-failed', { node, error }),
-      onDiscoveryFailure: (node, error) => this.publishOrKeep('discovery-failed', { node, error }),
+      onDiscoveryFailure: (node, error) => {
+        // Where all nodes are listed, an account that may not ask for others is well.
+        if (options.nodes.length > 1 && isStormlampError(error, ErrorCode.MISSING_PRIVILEGE))
+          this.publish('discovery-failed', { node, error });
+        else this.publishOrKeep('discovery-failed', { node, error });
+      },
       onLagFailure: (node, error) => this.publishOrKeep('lag-failed', { node, error }),
       onKillFailure: (failure) => this.publish('kill-failed', failure),
       onHeartbeatFailure: (node, error) => this.publish('heartbeat-failed', { node, error }),

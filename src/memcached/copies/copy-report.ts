@@ -39,11 +39,12 @@ export function storeDown(
   );
 }
 
-/** `ERR_STORE_DOWN` for an item of which nobody knows whether there is one: those that answered are not filled, or missed writes. */
+/** `ERR_STORE_DOWN` for an item of which nobody knows whether there is one: those holders that `answered` are not filled, or missed writes. */
 export function storeUnsure(
   failures: readonly { readonly node: NodeId; readonly error: unknown }[],
   answered: readonly NodeId[],
 ): StormlampError {
+  if (answered.length === 0) return storeDown(failures);
   return storeDown(
     failures,
     `${answered.join(', ')} does not hold this session, but came back empty or missed writes, and who may hold it cannot be reached`,
