@@ -178,7 +178,7 @@ describe('a mistake is one error that names the option or the node, the cause an
   });
 
   test('a port that accepts and never speaks is a bounded wait', async () => {
-    const silent = createServer(() => {});
+    const silent = createServer((socket) => void socket.on('error', () => undefined));
     sites.push(silent);
     await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
     const id = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
