@@ -28,15 +28,6 @@ export function dialNode({ address, tls }: DialOptions, onReady: () => void): So
   return socket;
 }
 
-/**
- * Gives a socket up, and what was not sent yet with it: the system would go on trying to deliver that when the way is free again, long
- * after somebody else did the same work.
- */
-export function giveUp(socket: Socket): void {
-  if (socket.remoteFamily === undefined || 'encrypted' in socket) socket.destroy();
-  else socket.resetAndDestroy();
-}
-
 function open(
   target: { readonly path: string } | { readonly host: string; readonly port: number },
   tls: ConnectionOptions | undefined,

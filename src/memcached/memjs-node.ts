@@ -5,9 +5,10 @@
  */
 import type { Socket } from 'node:net';
 import { type ResponseCallback, Server } from 'memjs';
+import { resetSocket } from '../common/reset-socket.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { BinaryNode } from './binary-node.js';
-import { dialNode, giveUp } from './dial-node.js';
+import { dialNode } from './dial-node.js';
 import { foreignPeer } from './foreign-peer.js';
 import type { MemcachedNode } from './memcached-node.js';
 import {
@@ -137,7 +138,8 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
   fault(error: StormlampError): void {
     if (this.#ended) return;
     this.#stop();
-    giveUp(this.#socket);
+    // What was not sent yet must not arrive when the way is free again, long after somebody else did the same work.
+    resetSocket(this.#socket);
     super.error(error);
   }
 

@@ -6,8 +6,9 @@ import type { Socket } from 'node:net';
 import { pause } from '../common/backoff.js';
 import { type CallOptions, Deadline } from '../common/deadline.js';
 import { type NodeId, nodeIdOf } from '../common/node-address.js';
+import { resetSocket } from '../common/reset-socket.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
-import { dialNode, giveUp } from './dial-node.js';
+import { dialNode } from './dial-node.js';
 import { foreignPeer } from './foreign-peer.js';
 import { DEFAULT_ITEM_BYTES } from './item-size.js';
 import { assertKey } from './memcached-key.js';
@@ -219,7 +220,7 @@ export class TextConnection implements AsyncDisposable {
         node: this.id,
       }),
     );
-    giveUp(this.#socket);
+    resetSocket(this.#socket);
   }
 
   // Three times, because a server that only knows the binary protocol waits for 24 bytes before it hangs up.

@@ -130,44 +130,32 @@ describe('links', () => {
   });
 });
 
+/** A primary dies, the failover is given up for the reason that `words` tell, and nobody writes before it is back. */
+async function givenUp(world: World, words: string): Promise<void> {
+  const since = now();
+  await world.first.kill();
+  await world.until(
+    'the failover is given up',
+    () =>
+      world.event('change-aborted', since, ({ detail }) => String(detail['message']).includes(words)) !==
+      undefined,
+  );
+  expect(await writableNodes(world.servers)).toEqual([]);
+  await world.first.start();
+  await writesGoOn(world);
+  await world.finish();
+}
+
 describe('hooks', () => {
   scenario(
     '49 a fence that does not know lets nobody be promoted',
     { hooks: { fence: { state: 'unknown', detail: 'no answer of the switch' } } },
-    async (world) => {
-      const since = now();
-      await world.first.kill();
-      await world.until(
-        'the failover is given up',
-        () =>
-          world.event('change-aborted', since, ({ detail }) =>
-            String(detail['message']).includes('no answer of the switch'),
-          ) !== undefined,
-      );
-      expect(await writableNodes(world.servers)).toEqual([]);
-      await world.first.start();
-      await writesGoOn(world);
-      await world.finish();
-    },
+    (world) => givenUp(world, 'no answer of the switch'),
   );
 
   scenario(
     '49h a hook that hangs is a veto',
     { hooks: { beforeFailover: 'hang' }, failover: { hookPolicy: { timeoutMs: { beforeFailover: 1_000 } } } },
-    async (world) => {
-      const since = now();
-      await world.first.kill();
-      await world.until(
-        'the failover is given up',
-        () =>
-          world.event('change-aborted', since, ({ detail }) =>
-            String(detail['message']).includes('beforeFailover'),
-          ) !== undefined,
-      );
-      expect(await writableNodes(world.servers)).toEqual([]);
-      await world.first.start();
-      await writesGoOn(world);
-      await world.finish();
-    },
+    (world) => givenUp(world, 'beforeFailover'),
   );
 });

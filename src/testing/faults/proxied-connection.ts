@@ -1,5 +1,6 @@
 /** One client's connection through the proxy. */
 import { connect, type Socket } from 'node:net';
+import { resetSocket } from '../../common/reset-socket.js';
 import { BytePipe } from './byte-pipe.js';
 import { conditionsOf, type FaultRule } from './direction-conditions.js';
 import { concerns, type Traffic, type TrafficDetector } from './traffic.js';
@@ -173,12 +174,4 @@ export class ProxiedConnection {
     }
     this.#onClose();
   }
-}
-
-/** Ends a socket with a reset, or without one when it was already told to end. */
-function resetSocket(socket: Socket): void {
-  // The system refuses to reset a socket that is shutting down, and Node then loses the handle: the process would
-  // spin at its exit for ever.
-  if (socket.writableEnded) socket.destroy();
-  else socket.resetAndDestroy();
 }

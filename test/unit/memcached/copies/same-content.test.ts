@@ -1,14 +1,12 @@
 /** Two processes that make the same content of what is there, one of them cut off from the first node: each change counts once. */
 import { expect, test } from 'vitest';
 import { Deadline } from '../../../../src/common/deadline.js';
-import { fillMarkerKey } from '../../../../src/memcached/copies/fill-marker.js';
-import { NodeStandings } from '../../../../src/memcached/copies/node-standings.js';
-import { type CurrentContent, ReplicatedCopies } from '../../../../src/memcached/copies/replicated-copies.js';
+import type { CurrentContent, ReplicatedCopies } from '../../../../src/memcached/copies/replicated-copies.js';
 import type { StoreResult } from '../../../../src/memcached/memcached-node.js';
-import { Chance, ModelNode, ModelServer, Network } from './model-world.js';
+import { copiesOn, filledPair } from './filled-pair.js';
+import { Chance, ModelNode, Network } from './model-world.js';
 
 const KEY = { key: 's.1', place: '1' };
-const RING = 'ring';
 const deadline = Deadline.of(undefined);
 
 /** What is stored on it waits until it is let go. */
@@ -45,23 +43,7 @@ class SlowNode extends ModelNode {
 
 function world() {
   const network = new Network(new Chance(7));
-  const servers = [new ModelServer('a'), new ModelServer('b')] as const;
-  const marker = Buffer.from('filled');
-  for (const server of servers) server.put(fillMarkerKey(RING), marker, 0);
-  const copiesOf = (nodes: readonly ModelNode[]): ReplicatedCopies => {
-    const standings = new NodeStandings();
-    for (const { id } of nodes) standings.learnMarker(id, marker.toString());
-    return new ReplicatedCopies({
-      nodes,
-      place: () => [0, 1],
-      copies: 2,
-      ring: RING,
-      standings,
-      operationTimeoutMs: 1_000,
-      noteLifetimeMs: 1_000_000,
-      giveUpMs: Number.POSITIVE_INFINITY,
-    });
-  };
+  const servers = filledPair();
   const slow = new SlowNode(servers[1], network);
   const cut = new ModelNode(servers[0], network);
   cut.link.up = false;
@@ -69,8 +51,8 @@ function world() {
     network,
     servers,
     slow,
-    whole: copiesOf([new ModelNode(servers[0], network), slow]),
-    cutOff: copiesOf([cut, new ModelNode(servers[1], network)]),
+    whole: copiesOn([new ModelNode(servers[0], network), slow]),
+    cutOff: copiesOn([cut, new ModelNode(servers[1], network)]),
   };
 }
 
