@@ -1,4 +1,5 @@
 /** A session as PHP stored it, in which single variables can be changed while all other bytes stay as they are. */
+import { invalidOption } from '../common/option-reader.js';
 import { setOwn } from './container-frame.js';
 import { type IgbinaryVariable, readIgbinarySession, writeIgbinarySession } from './igbinary-session.js';
 import { type PhpLimits, type ResolvedPhpLimits, resolvePhpLimits } from './php-limits.js';
@@ -76,7 +77,8 @@ export class SessionDocument {
    *
    * @param arrays `'later'` decodes each array of plain values when it is first asked for, because most requests look at few; what is
    * wrong anywhere in the bytes is found at once all the same. The bytes must stay as they are.
-   * @throws StormlampError `ERR_PHP_SYNTAX` where PHP could not decode it either, `ERR_PHP_LIMIT` beyond `limits`.
+   * @throws StormlampError `ERR_PHP_SYNTAX` where PHP could not decode it either, `ERR_PHP_LIMIT` beyond `limits`,
+   * `ERR_INVALID_OPTION`.
    */
   static decode(
     data: Uint8Array | string,
@@ -87,6 +89,7 @@ export class SessionDocument {
     const bytes = asBuffer(data);
     const resolved = resolvePhpLimits(limits);
     const format = checkSessionHandler(handler);
+    if (arrays !== 'now' && arrays !== 'later') throw invalidOption('arrays', "'now' or 'later'", arrays);
     if (format === 'igbinary') {
       const variables = readIgbinarySession(bytes, resolved);
       return new SessionDocument(bytes, format, { kind: 'igbinary', variables }, resolved);

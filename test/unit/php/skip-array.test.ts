@@ -172,6 +172,11 @@ describe('a session of which arrays are decoded later', () => {
     },
   );
 
+  test('refuses another time than now or later', () => {
+    const sometimes = 'sometimes' as 'later';
+    expect(() => SessionDocument.decode('a|i:1;', 'php', undefined, sometimes)).toThrow(/'now' or 'later'/);
+  });
+
   test('decodes an array when it is asked for, and gives the same one again', () => {
     const document = SessionDocument.decode('a|i:1;b|a:1:{i:0;s:1:"x";}', 'php', undefined, 'later');
     expect([document.isUnread('a'), document.isUnread('b'), document.isUnread('c')]).toEqual([
