@@ -84,6 +84,28 @@ test('status names what is down first, and ends with 1', async () => {
   expect((await run(['status'])).text).toContain(`${servers.memcached[1]?.id} is warming`);
 });
 
+test('status tells that the other nodes cannot be asked for, and the GRANT that is missing', async () => {
+  const { mysql } = servers.options();
+  const file = join(folder, 'unlisted.json');
+  const monitor = { ...mysql?.monitor, credentials: servers.accounts.monitor };
+  writeFileSync(file, JSON.stringify({ mysql: { nodes: [mysql?.primary], monitor } }));
+  const { code, stdout } = await stormlamp(['status', '--config', file, '--json']);
+  expect(code).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({
+    ok: false,
+    mysql: {
+      nodes: [{ node: servers.primary.id, role: 'primary' }],
+      troubles: [
+        {
+          event: 'discovery-failed',
+          node: servers.primary.id,
+          message: expect.stringContaining('GRANT REPLICATION MASTER ADMIN'),
+        },
+      ],
+    },
+  });
+});
+
 test('a node that is no database server hides nothing of the others, in status and in top', async () => {
   // Something else listens where a replica should be.
   const impostor = createServer((socket) =>

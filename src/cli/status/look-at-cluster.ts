@@ -1,4 +1,5 @@
 /** Looks once at everything that is configured, without changing anything anywhere. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock } from '../../common/clock.js';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
 import { createFailoverManager } from '../../failover/failover-manager.js';
@@ -23,6 +24,7 @@ import {
   type SessionPlaceReport,
   type SessionsReport,
   type StatusReport,
+  type TroubleReport,
 } from './status-report.js';
 
 type MysqlOptions = NonNullable<ClusterConfig['options']['mysql']>;
@@ -63,6 +65,16 @@ async function lookAtMysql(
   failoverOptions: ClusterConfig['options']['failover'],
 ): Promise<MysqlReport> {
   const { mysql, refusals } = await observeMysqlCluster(options);
+  const troubles: TroubleReport[] = [];
+  const note = (event: TroubleReport['event'], node: string, error: Error): void => {
+    const message = describeError(error);
+    if (!troubles.some((one) => one.node === node && one.message === message))
+      troubles.push({ event, node, message });
+  };
+  mysql.on('discovery-failed', ({ node, error }) => note('discovery-failed', node, error));
+  mysql.on('lag-failed', ({ node, error }) => note('lag-failed', node, error));
+  // What went wrong at the start is told to the first listener, in a turn of its own.
+  await nextTurn();
   const mode = failoverOptions?.mode ?? failoverDefaults.mode;
   // Only with these accounts the journal on the servers can be read.
   const isAble = failoverOptions?.credentials !== undefined && failoverOptions.replication !== undefined;
@@ -72,7 +84,7 @@ async function lookAtMysql(
   });
   try {
     const report = await describeMysql(mysql, manager, refusals);
-    return { ...report, failover: { ...report.failover, mode } };
+    return { ...report, failover: { ...report.failover, mode }, troubles };
   } finally {
     await manager.close();
     await mysql.close();
@@ -84,7 +96,7 @@ export async function describeMysql(
   mysql: MysqlCluster,
   manager: ReturnType<typeof createFailoverManager>,
   refusals: ObservedCluster['refusals'],
-): Promise<MysqlReport> {
+): Promise<Omit<MysqlReport, 'troubles'>> {
   const lastChange = lastChangeIn(await manager.history());
   const { writer, epoch, nodes, warnings } = mysql.topology();
   const { mode, failure, because } = manager.state;

@@ -55,6 +55,16 @@ export interface FailedPart {
   readonly message: string;
 }
 
+/** What could not be found out, though every node may answer. */
+export interface TroubleReport {
+  /** The event of the client that tells it. */
+  readonly event: 'discovery-failed' | 'lag-failed';
+  /** The node that was asked. */
+  readonly node: string;
+  /** What is wrong and what to do. */
+  readonly message: string;
+}
+
 /** The databases. */
 export interface MysqlReport {
   /** Who takes writes. */
@@ -65,6 +75,8 @@ export interface MysqlReport {
   readonly nodes: readonly DatabaseReport[];
   /** What deserves an operator's eye. */
   readonly warnings: readonly TopologyWarning[];
+  /** Nodes that cannot be asked for others, lag that cannot be measured. */
+  readonly troubles: readonly TroubleReport[];
   /** The failover manager: its mode, and what is wrong with the primary (null: nothing). */
   readonly failover: { readonly mode: string; readonly failure: string | null; readonly because: string };
   /** The last change of the primary that the journal tells of; null when it tells of none, or there is no account to read it. */
@@ -125,6 +137,7 @@ export function isHealthy({
     (!isFailed(mysql) &&
       mysql.writer.kind === 'primary' &&
       mysql.warnings.length === 0 &&
+      mysql.troubles.length === 0 &&
       mysql.nodes.every(({ up, refusal }) => up && refusal === null));
   const areSessionsWell =
     sessions === undefined ||

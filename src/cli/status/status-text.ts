@@ -66,6 +66,8 @@ export function problemsOf({ mysql, sessions, cache = [] }: StatusReport): reado
       if (refusal !== null) problems.push(`${refusal.message} (${refusal.code})`);
     }
     for (const { code, message } of mysql.warnings) problems.push(`${message} (${code})`);
+    for (const { event, node, message } of mysql.troubles)
+      problems.push(`${message.includes(node) ? '' : `${node}: `}${message} (${event})`);
   }
   if (sessions !== undefined && isFailed(sessions))
     problems.push(`Sessions: ${sessions.message} (${sessions.code})`);

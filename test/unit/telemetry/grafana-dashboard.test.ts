@@ -24,12 +24,12 @@ interface Panel {
 const dashboard = JSON.parse(readFileSync(join(ROOT, 'docs/grafana-dashboard.json'), 'utf8')) as {
   readonly panels: readonly Panel[];
   readonly templating: { readonly list: readonly { readonly name: string }[] };
-  readonly annotations: { readonly list: readonly { readonly expr: string }[] };
+  readonly annotations: { readonly list: readonly { readonly target: { readonly expr: string } }[] };
 };
 const { panels } = dashboard;
 const expressions = [
   ...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
-  ...dashboard.annotations.list.map(({ expr }) => expr),
+  ...dashboard.annotations.list.map(({ target }) => target.expr),
 ];
 
 /** What Grafana puts in before it asks. */

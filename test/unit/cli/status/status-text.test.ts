@@ -37,6 +37,7 @@ const MYSQL = {
   epoch: 1,
   nodes: [PRIMARY, database('db2:3306'), database('db3:3306', { upstream: ['db2:3306', 'db1:3306'] })],
   warnings: [],
+  troubles: [],
   failover: { mode: 'follow', failure: null, because: '' },
   lastChange: null,
 } as const;
@@ -95,6 +96,7 @@ test('what is wrong comes first, wrapped and in full', () => {
       writer: { kind: 'no-primary' },
       nodes: [database('db1:3306', { up: false, failure, upstream: [] })],
       warnings: [{ code: 'writable-replica', node: 'db2:3306', message: 'db2:3306 takes writes' }],
+      troubles: [{ event: 'lag-failed', node: 'db2:3306', message: 'no table of heartbeats' }],
     },
     sessions: { code: 'ERR_STORE_DOWN', message: 'No memcached node can be reached' },
   };
@@ -102,6 +104,7 @@ test('what is wrong comes first, wrapped and in full', () => {
     'No primary: writes have nowhere to go',
     'db1:3306 is down (refused): connect ECONNREFUSED; start the server',
     'db2:3306 takes writes (writable-replica)',
+    'db2:3306: no table of heartbeats (lag-failed)',
     'Sessions: No memcached node can be reached (ERR_STORE_DOWN)',
   ]);
   const lines = statusText(report, 42, plainPaint);
