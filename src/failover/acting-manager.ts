@@ -9,7 +9,7 @@ import type { TopologyWatcher } from '../health/topology-watcher.js';
 import type { MysqlNodeConfig } from '../mysql/connection-options.js';
 import type { CredentialsSource, MysqlCredentials } from '../mysql/connection-settings.js';
 import { type ResolvedActingOptions, resolveActingOptions } from './acting-options.js';
-import { ChangeControl, type ChangeResult, waitTimeoutOf } from './change/change-control.js';
+import { ChangeControl, type ChangeResult } from './change/change-control.js';
 import { checkAutomaticRight } from './change/change-rights.js';
 import { PrimaryMemory } from './change/primary-memory.js';
 import type { VoterCount } from './detector/detector-input.js';
@@ -32,6 +32,7 @@ import { planFailover } from './plan/plan-failover.js';
 import { planSwitchover, refused } from './plan/plan-switchover.js';
 import { type PreflightReport, preflight, refusalOf } from './preflight/preflight.js';
 import type { LeaseRules } from './protocol/client-lease.js';
+import { waitTimeoutOf } from './protocol/wait-timeout.js';
 import { lockTargetOf, sourceFinder, tooFewVoters, type Voter, votersOf } from './voters.js';
 
 /** What an acting manager needs besides what a following one does. */
@@ -151,7 +152,8 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     rejectUnknownOptions('switchover', options, ['to', 'signal']);
     const plan = await this.plan('switchover', options.to);
     await this.#meta.prepare(this.#control.voter(this.#primary()));
-    return await this.#control.make(plan, { signal: options.signal });
+    const again = (): Promise<FailoverPlan> => this.plan('switchover', plan.to);
+    return await this.#control.make(plan, { again, signal: options.signal });
   }
 
   override async failover(options: ForceOptions = {}): Promise<ChangeResult> {
@@ -162,22 +164,14 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       throw refused(`${doubt}. Call failover({ force: true }) if you know better`);
     const plan = await this.plan('failover', to);
     this.#checkLoss(plan, acceptLoss);
-    return await this.#control.make(plan, { signal, force });
+    return await this.#control.make(plan, { again: () => this.#planAgain(plan, acceptLoss), signal, force });
   }
 
   override async rejoin(node: NodeId): Promise<ChangeResult> {
     this.#control.voter(node);
-    const repair = await this.#shop.rejoin(node, this.#primary());
-    if (repair.kind === 'plan') return await this.#control.make(repair.plan);
-    if (repair.kind === 'none')
-      throw refused(`${node} needs nothing: it is the primary, follows it, or cannot be reached`);
-    const why =
-      repair.kind === 'diverged'
-        ? `it has ${repair.transactions} transactions that the primary lacks (${repair.gtids})`
-        : 'the primary no longer has the logs that it needs';
-    throw refused(
-      `${node} cannot be made a replica as it is: ${why}. Save what is worth it, then call rebuild('${node}')`,
-    );
+    return await this.#control.make(await this.#shop.planRejoin(node, this.#primary()), {
+      again: () => this.#shop.planRejoin(node, this.#primary()),
+    });
   }
 
   override async rebuild(node: NodeId): Promise<'rebuilt' | 'skipped'> {
@@ -290,8 +284,14 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       const doubt = this.#doubt();
       if (doubt !== undefined) throw refused(doubt);
     }
-    const result = await this.#control.make(plan);
+    const result = await this.#control.make(plan, { again: () => this.#planAgain(plan, false) });
     if (!result.ok) throw result.error;
+  }
+
+  async #planAgain({ to }: FailoverPlan, acceptLoss: boolean): Promise<FailoverPlan> {
+    const plan = await this.#planFailover(to);
+    this.#checkLoss(plan, acceptLoss);
+    return plan;
   }
 
   #checkLoss({ loss, from }: FailoverPlan, accepted: boolean): void {

@@ -28,6 +28,7 @@ const PLANS = [
     crash: crashAtStep,
     steps: [
       'lock-change',
+      'look-again',
       'begin',
       'position',
       'drain',
@@ -46,6 +47,7 @@ const PLANS = [
     crash: crashInFailover,
     steps: [
       'lock-change',
+      'look-again',
       'freeze',
       'confirm',
       'assert-complete',
@@ -58,7 +60,7 @@ const PLANS = [
   {
     kind: 'rejoin',
     crash: crashInRejoin,
-    steps: ['lock-change', 'wait-handover', 'follow-0', 'start-replication', 'release'],
+    steps: ['lock-change', 'look-again', 'wait-handover', 'follow-0', 'start-replication', 'release'],
   },
 ] as const;
 const rows: (string | number)[][] = [];

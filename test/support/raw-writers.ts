@@ -72,6 +72,7 @@ export async function switchUnderRawWriters(servers: LocalCluster, refuses: bool
       waitTimeoutS: 4,
       values: { replicationPassword: repl.password },
       runHook: async () => {},
+      lookAgain: async () => {},
       confirm: async () => {},
       onStep: () => {},
       onStatement: () => {},

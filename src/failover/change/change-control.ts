@@ -17,9 +17,11 @@ import { threadStatements } from '../plan/dialect.js';
 import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
+import { waitTimeoutOf } from '../protocol/wait-timeout.js';
 import { type ClusterSurvey, lookAt, surveyCluster } from '../survey/survey-cluster.js';
 import { lockTargetOf, sourceFinder, type Voter } from '../voters.js';
 import { askHook, type Verdict } from './ask-hook.js';
+import { assertUnchanged } from './assert-unchanged.js';
 import { type ExecutionOutcome, PlanExecutor } from './plan-executor.js';
 
 /** How a change ended. */
@@ -83,6 +85,8 @@ export interface ChangeControlParts {
 
 /** How a plan is carried out. */
 export interface MakeOptions {
+  /** Looks again and plans the same again: called under the locks, because what the plan was made from is older than they are. */
+  readonly again: () => FailoverPlan | Promise<FailoverPlan>;
   /** Gives the plan up before its point of no return. */
   readonly signal?: AbortSignal | undefined;
   /** Whether it is carried out although the primary is not objectively down. */
@@ -164,7 +168,7 @@ export class ChangeControl {
    *
    * Rejects with `ERR_CHANGE_REFUSED` when another change is under way in this process, or `ERR_CLOSED`.
    */
-  async make(plan: FailoverPlan, options: MakeOptions = {}): Promise<ChangeResult> {
+  async make(plan: FailoverPlan, options: MakeOptions): Promise<ChangeResult> {
     if (this.#closed.signal.aborted) {
       throw new StormlampError(ErrorCode.CLOSED, 'The failover manager was closed');
     }
@@ -235,7 +239,7 @@ export class ChangeControl {
     await this.#running?.catch(() => undefined);
   }
 
-  async #make(plan: FailoverPlan, { signal, force = false }: MakeOptions): Promise<ChangeResult> {
+  async #make(plan: FailoverPlan, { again, signal, force = false }: MakeOptions): Promise<ChangeResult> {
     const { voters, rules, options, record, publish, onStatement } = this.#parts;
     const nodes = plan.from === null ? [plan.to] : [plan.from, plan.to];
     record('change-planned', plan.opId, nodes, `${plan.kind} from ${plan.from ?? 'nobody'} to ${plan.to}`);
@@ -256,6 +260,7 @@ export class ChangeControl {
       waitTimeoutS: waitTimeoutOf(rules),
       values: { replicationPassword: options.replication.password },
       runHook: (name) => this.#runHook(name, plan),
+      lookAgain: async () => assertUnchanged(plan, await again()),
       confirm: () => (force ? Promise.resolve() : this.#confirm()),
       onStep,
       onStatement,
@@ -384,11 +389,6 @@ export class ChangeControl {
     }
     return verdict;
   }
-}
-
-/** Seconds after which servers free the locks of a silent process: less than a lease, so that the next one need not wait longer. */
-export function waitTimeoutOf({ leaseMs }: Pick<LeaseRules, 'leaseMs'>): number {
-  return Math.max(1, Math.min(4, Math.floor((leaseMs * 0.8) / 1_000)));
 }
 
 function summaryOf({ kind, from, to, epoch, loss, excluded }: FailoverPlan): string {

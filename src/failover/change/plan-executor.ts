@@ -28,6 +28,8 @@ export interface ExecutorOptions {
   readonly values: Readonly<Record<string, string>>;
   /** Runs a hook; rejects when it vetoes. */
   readonly runHook: (name: string) => Promise<void>;
+  /** Whether the plan would still be made, from a look at the servers of now; rejects when it would not. */
+  readonly lookAgain: () => Promise<void>;
   /** Whether the reason of the change still holds; rejects when it does not. */
   readonly confirm: () => Promise<void>;
   /** Told before and after every step. */
@@ -187,8 +189,9 @@ export class PlanExecutor {
         await this.#assertApplied(step);
         await assertSame(this.#session(this.#plan.to), this.#session(step.node), STATEMENT_MS);
         return;
+      case 'look-again':
       case 'confirm':
-        await this.#options.confirm();
+        await this.#options[step.action === 'confirm' ? 'confirm' : 'lookAgain']();
         await this.#lock?.ensure();
         return;
       case 'release':

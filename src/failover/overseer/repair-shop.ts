@@ -5,6 +5,7 @@ import type { ChangeControl } from '../change/change-control.js';
 import type { FailoverEvents } from '../failover-events.js';
 import type { JournalKind } from '../failover-journal.js';
 import type { MetaStore, OpenOperation } from '../meta/meta-store.js';
+import type { FailoverPlan } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import {
   isRestartedPrimary,
@@ -13,6 +14,7 @@ import {
   planResume,
   planVote,
   type Repair,
+  refusalOfRejoin,
   type Unfinished,
 } from '../plan/plan-repair.js';
 import { refused } from '../plan/plan-switchover.js';
@@ -93,11 +95,13 @@ export class RepairShop {
     return false;
   }
 
-  /** Makes `node` a replica of `primary`; what speaks against it otherwise. */
-  async rejoin(node: NodeId, primary: NodeId): Promise<Repair> {
+  /** Plans to make `node` a replica of `primary`. Rejects with `ERR_CHANGE_REFUSED` telling what speaks against it. */
+  async planRejoin(node: NodeId, primary: NodeId): Promise<FailoverPlan> {
     const { control } = this.#parts;
     const survey = await control.survey(primary);
-    return planRejoin(await control.context(survey), node, primary);
+    const repair = planRejoin(await control.context(survey), node, primary);
+    if (repair.kind === 'plan') return repair.plan;
+    throw refusalOfRejoin(node, repair);
   }
 
   /**
@@ -127,7 +131,8 @@ export class RepairShop {
         const seenBefore = this.#wrongVote === wrong;
         this.#wrongVote = seenBefore ? '' : wrong;
         if (!seenBefore) continue;
-        return (await control.make(planVote(context, witness.id, primary))).ok;
+        const plan = planVote(context, witness.id, primary);
+        return (await control.make(plan, { again: () => planVote(context, witness.id, this.#primary()) })).ok;
       }
       const now = performance.now();
       if (now - (this.#askedWitness.get(witness.id) ?? Number.NEGATIVE_INFINITY) < WITNESS_MS) continue;
@@ -151,7 +156,8 @@ export class RepairShop {
         return false;
       case 'plan': {
         this.#told.delete(node);
-        const result = await this.#parts.control.make(repair.plan);
+        const again = (): Promise<FailoverPlan> => this.planRejoin(node, this.#primary());
+        const result = await this.#parts.control.make(repair.plan, { again });
         if (result.ok) {
           this.#parts.record('node-rejoined', repair.plan.opId, [node], `${node} follows ${primary}`);
         }
@@ -208,14 +214,33 @@ export class RepairShop {
     return false;
   }
 
-  async #resume(): Promise<boolean> {
-    const { control, record } = this.#parts;
+  /** The primary by the lease of now. */
+  #primary(): NodeId {
+    const primary = this.#parts.primary();
+    if (primary === undefined) throw refused('No majority agrees on a primary any more');
+    return primary;
+  }
+
+  async #planResume(): Promise<{ readonly plan: FailoverPlan; readonly unfinished: Unfinished } | undefined> {
+    const { control } = this.#parts;
     const survey = await control.survey();
     const unfinished = await this.#unfinished(survey);
-    if (unfinished === undefined) return false;
-    const context = await control.context(survey);
-    const plan = planResume(context, unfinished);
-    const result = await control.make(plan);
+    if (unfinished === undefined) return undefined;
+    return { plan: planResume(await control.context(survey), unfinished), unfinished };
+  }
+
+  async #resume(): Promise<boolean> {
+    const { control, record } = this.#parts;
+    const found = await this.#planResume();
+    if (found === undefined) return false;
+    const { plan, unfinished } = found;
+    const result = await control.make(plan, {
+      again: async () => {
+        const now = await this.#planResume();
+        if (now === undefined) throw refused('Nothing is unfinished any more: another process has ended it');
+        return now.plan;
+      },
+    });
     if (result.ok) {
       const what = plan.to === unfinished.from ? 'undone' : 'finished';
       record(

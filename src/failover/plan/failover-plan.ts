@@ -20,6 +20,8 @@ export type StepAction =
   | 'statement'
   /** Locks on a majority of all voters: from here on, leases are short. */
   | 'lock-change'
+  /** Makes sure, from a look that is younger than the locks, that the plan would still be the same. */
+  | 'look-again'
   /** Until every long lease is over. */
   | 'wait-leases'
   /** The second lock: from here on, no lease is granted. */

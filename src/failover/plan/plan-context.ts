@@ -63,6 +63,14 @@ export function lockStep(
   return { id, phase, action, node: null, why };
 }
 
+/** What everything begins with: the locks, and a look that is younger than they are. */
+export function lockSteps(why: string): readonly PlanStep[] {
+  return [
+    lockStep('lock-change', 'lock-change', 'lock-change', why),
+    lockStep('look-again', 'look-again', 'look-again', 'nobody has changed anything since this was planned'),
+  ];
+}
+
 /** The user's hook, where there is one. */
 export function hookSteps(context: PlanContext, name: string, why: string): readonly PlanStep[] {
   if (!context.hooks.has(name)) return [];

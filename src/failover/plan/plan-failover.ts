@@ -19,6 +19,7 @@ import {
   DRAIN_MS,
   hookSteps,
   lockStep,
+  lockSteps,
   type PlanContext,
   promoteSteps,
   repointSteps,
@@ -76,12 +77,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
   const old = surveys.get(from);
   const steps: readonly PlanStep[] = [
     ...hookSteps(context, 'beforeFailover', 'the application may refuse'),
-    lockStep(
-      'lock-change',
-      'lock-change',
-      'lock-change',
-      'nobody else changes anything; no lease is granted',
-    ),
+    ...lockSteps('nobody else changes anything; no lease is granted'),
     ...(old === undefined ? [] : fenceSteps(context, from)),
     ...hookSteps(context, 'fence', 'the old primary certainly cannot write'),
     ...receiving.flatMap((node) => freezeSteps(dialectOf(surveys.get(node) ?? candidate), node, node !== to)),

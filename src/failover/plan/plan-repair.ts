@@ -1,6 +1,7 @@
 /** What has to be put right when no change is under way: former primaries that came back, replicas that were left behind, and
  * changes that nobody finished. One thing at a time, so that writes go on meanwhile. */
 import type { NodeId } from '../../common/node-address.js';
+import type { StormlampError } from '../../common/stormlamp-error.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { isWithin, missingOf, readTransactions } from '../survey/transaction-set.js';
 import { chooseCandidate } from './candidate-choice.js';
@@ -10,6 +11,7 @@ import { freezeSteps } from './freeze-steps.js';
 import {
   isSemiSync,
   lockStep,
+  lockSteps,
   type PlanContext,
   promoteSteps,
   repointSteps,
@@ -65,7 +67,7 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
     sql,
     why,
   });
-  const lock = lockStep('lock-change', 'lock-change', 'lock-change', 'nobody else changes this node');
+  const lock = lockSteps('nobody else changes this node');
   const release = lockStep('release', 'release', 'release', 'it votes again');
   const refuse = survey.readOnly
     ? []
@@ -86,12 +88,12 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
     const restart = stopped
       ? [step('start-receiving', start, 'a change that was given up has stopped it')]
       : [];
-    return planned(context, node, primary, [lock, ...refuse, ...restart, release]);
+    return planned(context, node, primary, [...lock, ...refuse, ...restart, release]);
   }
   const obstacle = obstacleOf(survey, source);
   if (obstacle !== undefined) return obstacle;
   return planned(context, node, primary, [
-    lock,
+    ...lock,
     ...refuse,
     lockStep('wait-handover', 'wait-handover', 'wait-handover', 'no lease counts on its vote any more'),
     ...repointSteps(context, node, primary).map((each) => ({ ...each, phase: 'rejoin', spares: false })),
@@ -99,11 +101,24 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
   ]);
 }
 
+/** Why `node` is not made a replica, for whoever asked for it. */
+export function refusalOfRejoin(node: NodeId, repair: Exclude<Repair, { kind: 'plan' }>): StormlampError {
+  if (repair.kind === 'none')
+    return refused(`${node} needs nothing: it is the primary, follows it, or cannot be reached`);
+  const why =
+    repair.kind === 'diverged'
+      ? `it has ${repair.transactions} transactions that the primary lacks (${repair.gtids})`
+      : 'the primary no longer has the logs that it needs';
+  return refused(
+    `${node} cannot be made a replica as it is: ${why}. Save what is worth it, then call rebuild('${node}')`,
+  );
+}
+
 /** Makes a witness vote for `primary`: it could not be reached when the primary was changed. */
 export function planVote(context: PlanContext, witness: NodeId, primary: NodeId): FailoverPlan {
   const votes = witnessSteps({ ...context, witnesses: [witness] }, primary);
   const steps = [
-    lockStep('lock-change', 'lock-change', 'lock-change', 'nobody else changes its vote'),
+    ...lockSteps('nobody else changes its vote'),
     lockStep('wait-handover', 'wait-handover', 'wait-handover', 'no lease counts on its vote any more'),
     ...votes.map((each) => ({ ...each, phase: 'rejoin', spares: false })),
     lockStep('release', 'release', 'release', 'it votes again'),
@@ -143,12 +158,7 @@ export function planResume(context: PlanContext, { from, to: meant }: Unfinished
   }
   const others = surveys.filter(({ node }) => node !== to);
   const steps: readonly PlanStep[] = [
-    lockStep(
-      'lock-change',
-      'lock-change',
-      'lock-change',
-      'nobody else changes anything; no lease is granted',
-    ),
+    ...lockSteps('nobody else changes anything; no lease is granted'),
     // Who was taken for dead may have ended his change meanwhile, and its primary may have acknowledged writes.
     ...surveys
       .filter(({ readOnly }) => readOnly)

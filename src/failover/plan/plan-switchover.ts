@@ -10,6 +10,7 @@ import {
   hookSteps,
   isSemiSync,
   lockStep,
+  lockSteps,
   type PlanContext,
   promoteSteps,
   repointSteps,
@@ -61,12 +62,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
   );
   const steps: readonly PlanStep[] = [
     ...hookSteps(context, 'beforeSwitchover', 'the application may refuse'),
-    lockStep(
-      'lock-change',
-      'lock-change',
-      'lock-change',
-      'nobody else changes anything; leases are short from now on',
-    ),
+    ...lockSteps('nobody else changes anything; leases are short from now on'),
     begin,
     at('position', 'catch-up', dialect.position.sql, 'what the candidate must have before writes are held', {
       keep: dialect.position.keep,

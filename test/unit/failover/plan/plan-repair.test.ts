@@ -41,8 +41,14 @@ const sqlOf = (steps: readonly { readonly sql?: string | undefined }[]): string[
 test('a witness that votes for a former primary is made to vote for the present one, when no lease counts on it', () => {
   const { kind, to, steps } = planVote(context([madeUp('db2')]), 'w:1', 'db2');
   expect([kind, to]).toEqual(['rejoin', 'w:1']);
-  expect(steps.map(({ id }) => id)).toEqual(['lock-change', 'wait-handover', 'vote@w:1', 'release']);
-  expect(steps[2]).toMatchObject({ node: 'w:1', spares: false, sql: expect.stringContaining("'db2', 'op'") });
+  expect(steps.map(({ id }) => id)).toEqual([
+    'lock-change',
+    'look-again',
+    'wait-handover',
+    'vote@w:1',
+    'release',
+  ]);
+  expect(steps[3]).toMatchObject({ node: 'w:1', spares: false, sql: expect.stringContaining("'db2', 'op'") });
 });
 
 describe('a node that came back', () => {
@@ -199,6 +205,7 @@ describe('a failover', () => {
     const phases = [...new Set(steps.map(({ phase }) => phase))];
     expect(phases).toEqual([
       'lock-change',
+      'look-again',
       'freeze',
       'confirm',
       'assert-complete',
