@@ -9,7 +9,7 @@ import { poseAsEnded } from './pose-as-ended.js';
 
 /** What is told about a save. */
 export interface SaveAtEndPort {
-  /** A save failed, and the handler's answer was not sent yet: another answer has to be made. */
+  /** A save failed before the handler's answer was sent, or Node refused to send it: another answer has to be made. */
   failed(error: unknown): void;
   /** A save failed; told in every case. */
   report(error: unknown): void;
@@ -55,19 +55,33 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
     const finish = (): void => {
       phase = 'over';
       unmask();
-      Reflect.apply(end, this, args);
+      try {
+        Reflect.apply(end, this, args);
+      } catch (error) {
+        // Node refuses to send that. Whoever answers instead ends the response once more.
+        phase = 'open';
+        throw error;
+      }
       late.settle();
+    };
+    // The handler is gone: what it could have caught, or Express for it, is told as its error is.
+    const finishLater = (): void => {
+      try {
+        finish();
+      } catch (error) {
+        port.failed(error);
+      }
     };
     if (!wait) {
       void saved;
       finish();
       return this;
     }
-    saved.then(finish, (error: unknown) => {
+    saved.then(finishLater, (error: unknown) => {
       port.report(error);
       unmask();
       if (this.headersSent) {
-        finish();
+        finishLater();
         return;
       }
       phase = 'over';

@@ -5,7 +5,7 @@ import { OrderedMap, type PhpKey } from './ordered-map.js';
 import { setOrigin } from './origin.js';
 import { PhpArray } from './php-array.js';
 import { PhpFloat } from './php-float.js';
-import { PhpObject } from './php-object.js';
+import { PhpEnum, PhpObject } from './php-object.js';
 import { PhpReference } from './php-reference.js';
 
 /**
@@ -129,7 +129,7 @@ export class NaturalRestorer {
       const holder = typeof item === 'object' && item !== null ? holders.get(item) : undefined;
       if (holder !== undefined) target.push(this.#convertReference(item, holder));
       else if (!(original instanceof PhpReference)) target.push(this.#convert(item, original));
-      else if (Object.is(references.get(original), item) || (typeof item !== 'object' && !moved))
+      else if (Object.is(references.get(original), item) || (isScalar(item) && !moved))
         target.push(this.#convertReference(item, original));
       else target.push(this.#convert(item, undefined));
     }
@@ -185,6 +185,11 @@ function isPermutation(now: readonly unknown[], before: readonly unknown[]): boo
     counts.set(item, left - 1);
   }
   return true;
+}
+
+/** What is assigned through a place that is bound. */
+function isScalar(value: unknown): boolean {
+  return typeof value !== 'object' || value === null || Buffer.isBuffer(value) || value instanceof PhpEnum;
 }
 
 function isContainer(value: unknown): value is object {

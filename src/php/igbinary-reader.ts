@@ -19,6 +19,8 @@ interface Entry {
   box: PhpReference | undefined;
   /** How many values are in it; a container that is being read holds the count at its beginning. */
   size: number;
+  /** The places inside an array at which it stands itself. */
+  inside?: PhpReference[];
 }
 
 /**
@@ -81,6 +83,10 @@ export class IgbinaryReader extends TokenReader {
     if (isEmptyArray(entry.value)) setOrigin(entry.value, {});
     entry.size = this.#valueCount - entry.size;
     if (entry.box !== undefined) entry.box.value = frame.value;
+    if (entry.inside !== undefined) {
+      this.#count(entry.size * entry.inside.length);
+      for (const place of entry.inside) place.value = frame.value;
+    }
     parent.place(frame.box ?? frame.value);
     return parent;
   }
@@ -247,20 +253,24 @@ export class IgbinaryReader extends TokenReader {
     const entry = this.#entries[index];
     if (entry === undefined) throw this.syntax('the number of an earlier array or object');
     if (byReference) {
-      entry.box ??= this.#box(entry);
+      // An array that is still being read gets into it when it is complete.
+      entry.box ??= new PhpReference(entry.value);
       frame.place(entry.box);
       return;
     }
     const value = entry.box === undefined ? entry.value : entry.box.value;
-    if (value === undefined) throw this.syntax('an array that is not inside itself');
+    if (value === undefined) {
+      // What is in itself is so by a reference somewhere on the way, of which igbinary does not always tell. One of this place alone
+      // binds it to nothing else.
+      const inside = new PhpReference();
+      entry.inside ??= [];
+      entry.inside.push(inside);
+      frame.place(inside);
+      return;
+    }
     // To whoever walks the result, each place of a shared array counts in full: it could double at every level.
     if (identityOf(value) === undefined && typeof value === 'object') this.#count(entry.size);
     frame.place(isEmptyArray(value) ? sameEmptyArray(value) : value);
-  }
-
-  #box(entry: Entry): PhpReference {
-    if (entry.value === undefined) throw this.syntax('an array that is not inside itself');
-    return new PhpReference(entry.value);
   }
 
   #byte(): number {

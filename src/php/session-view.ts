@@ -71,9 +71,9 @@ export class SessionView {
     return this.#later.isUnseen(key);
   }
 
-  /** Whether the variable is there. */
+  /** Whether the variable is there; a property that is not enumerable is none, as for JSON. */
   has(key: string): boolean {
-    return Object.hasOwn(this.data, key);
+    return Object.prototype.propertyIsEnumerable.call(this.data, key);
   }
 
   /** The very values of the variables, to tell later on which were replaced; nothing counts as looked at by this. */
@@ -99,7 +99,10 @@ export class SessionView {
    */
   succeededBy(document: SessionDocument): SessionView {
     const { data } = this;
-    const isFree = !this.#isShared && Object.isExtensible(data) && Object.keys(data).every(isRemovable, data);
+    const isFree =
+      !this.#isShared &&
+      Object.isExtensible(data) &&
+      Object.getOwnPropertyNames(data).every(isRemovable, data);
     if (isFree) this.#later.end();
     return new SessionView(document, isFree ? data : undefined);
   }
@@ -122,7 +125,7 @@ export class SessionView {
 
   /**
    * What must be given to {@link SessionDocument.encodeWith} to store `data`: variables that differ, were added, or are
-   * gone (deleted, or set to `undefined`).
+   * gone (deleted, hidden from `Object.keys`, or set to `undefined`).
    *
    * @throws StormlampError `ERR_PHP_VALUE` when a variable holds what PHP does not have, `ERR_PHP_LIMIT` when it is
    * cyclic or too large.
@@ -149,7 +152,7 @@ export class SessionView {
     }
     for (const key of document.keys) {
       if (this.isUnseen(key)) continue;
-      const gone = !Object.hasOwn(this.data, key) || this.data[key] === undefined;
+      const gone = !this.has(key) || this.data[key] === undefined;
       if (gone) changes.set(key, { kind: 'delete' });
     }
     return changes;

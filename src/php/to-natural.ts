@@ -37,8 +37,8 @@ export function toNatural(value: unknown, scope: NaturalScope): unknown {
     if (scope.references.has(reference)) return scope.references.get(reference);
     const natural = convert(reference.value);
     scope.references.set(reference, natural);
-    const isArray = typeof natural === 'object' && natural !== null && !(natural instanceof PhpObject);
-    if (isArray) scope.holders.set(natural, reference);
+    // An array has one variable, or as many copies as places; an object or an enum case may stand in several variables.
+    if (isArray(natural)) scope.holders.set(natural, reference);
     return natural;
   };
 
@@ -76,4 +76,13 @@ function copyOf(source: object): object {
     return {};
   }
   return Object.getPrototypeOf(source) === Object.prototype ? {} : source;
+}
+
+function isArray(natural: unknown): natural is object {
+  if (typeof natural !== 'object' || natural === null) return false;
+  return (
+    Array.isArray(natural) ||
+    natural instanceof OrderedMap ||
+    Object.getPrototypeOf(natural) === Object.prototype
+  );
 }

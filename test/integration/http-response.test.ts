@@ -206,6 +206,66 @@ describe('while the save is pending', () => {
     expect(answer.headers.get('access-control-allow-origin')).toBe('*');
   });
 
+  test.each<[string, (res: ServerResponse) => unknown]>([
+    ['a body that is none', (res) => res.end(5)],
+    ['a status that is none', (res) => Object.assign(res, { statusCode: 1000 }).end('x')],
+    ['a message that no header can hold', (res) => Object.assign(res, { statusMessage: 'ł' }).end('x')],
+    ['an unknown encoding', (res) => res.end('x', 'nonsense' as BufferEncoding)],
+  ])(
+    'an end that Node refuses for %s is told as an error of the handler, and what it changed is saved',
+    async (_what, end) => {
+      const store = await openStore();
+      const middleware = phpSession(store);
+      const { id, free } = await lockedSession();
+      await free();
+      const site = (use: typeof middleware): Promise<string> =>
+        listen((req, res) => {
+          const next = (error?: unknown): void => {
+            if (error !== undefined) {
+              if (res.headersSent) return void res.destroy();
+              Object.assign(res, { statusCode: 500, statusMessage: '' });
+              return void res.end(codeOf(error));
+            }
+            const { session } = req as PhpSessionRequest<{ n: number }>;
+            if (session !== undefined) session.n = 2;
+            // As Express does it.
+            try {
+              end(res);
+            } catch (refusal) {
+              next(refusal);
+            }
+          };
+          use(req, res, next);
+        });
+      const answerOf = async (url: string): Promise<string> => {
+        const answer = await fetch(url, withId(id)).catch(() => undefined);
+        return answer === undefined ? 'none' : `${answer.status} ${await answer.text()}`;
+      };
+      const without = await answerOf(await site((_req, _res, next) => next()));
+      expect(await answerOf(await site(middleware))).toBe(without);
+      expect((await store.load(id)).data).toEqual({ n: 2 });
+    },
+  );
+
+  test('what the answer to a refused end changes is saved with it', async () => {
+    const store = await openStore();
+    const middleware = phpSession(store);
+    const { id, free } = await lockedSession();
+    await free();
+    const url = await listen((req, res) => {
+      middleware(req, res, (error) => {
+        if (error === undefined) {
+          sessionOf(req)['n'] = 2;
+          return void res.end(5);
+        }
+        sessionOf(req)['flash'] = [codeOf(error)];
+        res.end('sorry');
+      });
+    });
+    expect(await (await fetch(url, withId(id))).text()).toBe('sorry');
+    expect((await store.load(id)).data).toEqual({ n: 2, flash: ['ERR_INVALID_ARG_TYPE'] });
+  });
+
   test('what is piped arrives whole and in order, and the end waits', async () => {
     const store = await openStore();
     const middleware = phpSession(store);

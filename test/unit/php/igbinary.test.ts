@@ -11,6 +11,7 @@ import {
   PhpObject,
   PhpReference,
   SessionDocument,
+  SessionView,
   serialize,
   serializeIgbinary,
   unserializeIgbinary,
@@ -90,10 +91,41 @@ describe('igbinary', () => {
     expect((box?.value as unknown[] | undefined)?.[0]).toBe(box);
   });
 
-  test('refuses arrays inside themselves', () => {
-    expect(() => read('1401060014010600 0101'.replace(' ', ''))).toThrow(
-      expect.objectContaining({ code: ErrorCode.PHP_SYNTAX }),
+  // `$a['self'] = &$a`, and a tree whose branches have a reference to their parent: written by igbinary 3.2.13 as sessions.
+  test.each([
+    ['140211017614021101780601110473656c66010111016e0601', ['x', 'self']],
+    [
+      '1402110176140211016e060111046b696473140106002514020e0106021106706172656e742514020e0106010e0201020e010601',
+      ['n', 'kids'],
+    ],
+  ])('reads an array that is in itself, and finds no change in it: %s', (hex, names) => {
+    const document = SessionDocument.decode(Buffer.from(`00000002${hex}`, 'hex'), 'igbinary');
+    const view = new SessionView(document);
+    const v = view.data['v'] as Record<string, unknown>;
+    expect(Object.keys(v)).toEqual(names);
+    expect(view.changes().size).toBe(0);
+    view.data['n'] = 2;
+    expect([...view.changes().keys()]).toEqual(['n']);
+    v['more'] = 1;
+    const again = SessionDocument.decode(document.encodeWith(view.changes()), 'igbinary');
+    expect(Object.keys(new SessionView(again).data['v'] as object)).toEqual([...names, 'more']);
+  });
+
+  test('an array that is in itself at two places binds neither to the other', () => {
+    const [inner] = read('1401060014020600010106010101') as [PhpReference[]];
+    expect(inner.map(({ value }) => value)).toEqual([inner, inner]);
+    expect(inner[0]).not.toBe(inner[1]);
+  });
+
+  test('many places of an array inside itself count with all that is in it', () => {
+    const places = Array.from({ length: 200 }, (_, at) => `06${at.toString(16).padStart(2, '0')}0101`);
+    const bytes = Buffer.from(`00000002${`1401060014c8${places.join('')}`}`, 'hex');
+    expect(() => unserializeIgbinary(bytes, { maxValues: 10_000 })).toThrow(
+      expect.objectContaining({ code: ErrorCode.PHP_LIMIT }),
     );
+  });
+
+  test('refuses to write arrays inside themselves that PHP could not have', () => {
     const cycle: unknown[] = [];
     cycle.push(cycle);
     expect(() => serializeIgbinary([cycle])).toThrow(expect.objectContaining({ code: ErrorCode.PHP_VALUE }));

@@ -231,6 +231,30 @@ describe('what PHP shares', () => {
       expect(numbersAfter((list) => list.push(4))).toEqual({ recent: [3, 1, 2, 4], shown: [3, 1, 2] });
     });
 
+    test('a text, null or enum is assigned through its place like a number', () => {
+      const texts = 'recent|a:2:{i:0;s:1:"a";i:1;E:3:"S:A";}shown|a:2:{i:0;R:2;i:1;R:3;}';
+      for (const value of [null, Buffer.from([255]), new PhpEnum('S', 'B')]) {
+        const { recent, shown } = seen(
+          edit(texts, (session) => (session['recent'] as unknown[]).fill(value)),
+        ) as Loose;
+        expect([recent, shown]).toStrictEqual([
+          [value, value],
+          [value, value],
+        ]);
+      }
+    });
+
+    test.each([
+      ['an enum case', 'E:3:"S:A";'],
+      ['an object with a text of its own', 'C:1:"S":1:{x}'],
+    ])('%s that stands beside a bound place is bound to nothing', (_what, one) => {
+      const data = `v|a:2:{s:1:"n";i:1;s:1:"l";a:4:{i:0;${one}i:1;i:1;i:2;r:4;i:3;R:4;}}`;
+      expect(edit(data, (session) => session['v'])).toBe(data);
+      expect(edit(data, (session) => Object.assign(session['v'] ?? {}, { n: 2 }))).toBe(
+        data.replace('i:1;', 'i:2;'),
+      );
+    });
+
     test('one container at two places of a list stays one', () => {
       // The outer list is 1, {z} 2, its z 3, the shared {n} 4.
       const data = `a|a:4:{i:0;a:1:{s:1:"z";i:0;}i:1;${item(1)}i:2;R:4;i:3;a:1:{s:1:"k";i:1;}}`;
