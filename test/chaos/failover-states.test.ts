@@ -8,6 +8,7 @@ import type { LocalDatabaseNode } from '../../src/testing/index.js';
 import { now } from '../support/app-fleet.js';
 import { writableNodes } from '../support/crash-at-step.js';
 import type { World } from '../support/failover-world.js';
+import { inWordsOf } from '../support/replication-words.js';
 import { scenario } from '../support/scenarios.js';
 
 /** So that a restart is no reason for a failover. */
@@ -30,7 +31,9 @@ async function unlogged(
   ...statements: readonly string[]
 ): Promise<void> {
   const session = await sessionOn(world, node);
-  for (const sql of ['SET SESSION sql_log_bin=0', ...statements]) await session.query(sql);
+  const open = world.servers.flavor === 'mysql' ? ['SET GLOBAL super_read_only=0'] : [];
+  for (const sql of [...open, 'SET SESSION sql_log_bin=0', ...statements])
+    await session.query(inWordsOf(world.servers.flavor, sql));
   await session.end();
 }
 
@@ -148,7 +151,7 @@ describe('replicas that cannot take over', () => {
     await blocker.query('LOCK TABLES clash WRITE');
     await world.first.query('INSERT INTO shop.clash VALUES (1)');
     await world.until('its SQL thread has stopped', async () => {
-      const [status] = await broken.query('SHOW SLAVE STATUS');
+      const [status] = await world.ask(broken, 'SHOW SLAVE STATUS');
       return status?.['Slave_SQL_Running'] === 'No';
     });
     await blocker.end();
@@ -166,7 +169,7 @@ describe('replicas that cannot take over', () => {
         world.event('failover-blocked', since, ({ detail }) => String(detail['why']).includes(broken.id)) !==
         undefined,
     );
-    const [status] = await broken.query('SHOW SLAVE STATUS');
+    const [status] = await world.ask(broken, 'SHOW SLAVE STATUS');
     // What it received is the only copy that there may be.
     expect(Number(status?.['Last_SQL_Errno'])).toBe(1062);
     await unlogged(world, broken, 'DELETE FROM clash', 'START SLAVE SQL_THREAD');
@@ -177,7 +180,7 @@ describe('replicas that cannot take over', () => {
   scenario('35 a replica is delayed by a minute', {}, async (world) => {
     const [slow, other] = pair(world);
     for (const sql of ['STOP SLAVE', 'CHANGE MASTER TO MASTER_DELAY=60', 'START SLAVE'])
-      await slow.query(sql);
+      await world.ask(slow, sql);
     const plan = await world.leader().ask<Told>('plan', { kind: 'switchover' });
     expect(plan.to).toBe(other.id);
     expect(plan.excluded).toContainEqual(
@@ -189,7 +192,7 @@ describe('replicas that cannot take over', () => {
   scenario('36 a replica replicates only a part', {}, async (world) => {
     const [part, other] = pair(world);
     for (const sql of ['STOP SLAVE', "SET GLOBAL replicate_ignore_db='elsewhere'", 'START SLAVE'])
-      await part.query(sql);
+      await world.ask(part, sql);
     const since = now();
     await world.first.kill();
     const plan = await world.failedOver(since);
@@ -221,8 +224,8 @@ describe('nodes that come back', () => {
     session.destroy();
     await blocked.start();
     const plan = await world.failedOver(from);
-    // What it has thrown away at its start it has not: the other one has more.
-    expect(plan.to).toBe(other.id);
+    // What it has thrown away at its start, as MariaDB does, it has not: the other one has more.
+    if (world.servers.flavor === 'mariadb') expect(plan.to).toBe(other.id);
     await world.finish({ mayLose: true });
   });
 
@@ -240,14 +243,14 @@ describe('nodes that come back', () => {
       await world.first.start();
       const end = await world.until('it is diverged, or follows', async () => {
         if (world.event('node-diverged', back) !== undefined) return 'diverged';
-        const [status] = await world.first.query('SHOW SLAVE STATUS');
+        const [status] = await world.ask(world.first, 'SHOW SLAVE STATUS');
         return status?.['Slave_IO_Running'] === 'Yes' ? 'follows' : undefined;
       });
       await world.until(
         'it refuses writes',
         async () => !(await writableNodes(world.servers)).includes(world.first),
       );
-      if (end === 'diverged') expect(await world.first.query('SHOW SLAVE STATUS')).toEqual([]);
+      if (end === 'diverged') expect(await world.ask(world.first, 'SHOW SLAVE STATUS')).toEqual([]);
       await world.finish();
       return { end };
     },

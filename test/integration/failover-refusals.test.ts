@@ -1,4 +1,5 @@
 /** What mode `auto` refuses to start with, on real servers, what it says to do, and that it starts when that is done. */
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCluster, ErrorCode, type FailoverOptions, isStormlampError } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
@@ -30,11 +31,47 @@ async function start(more: FailoverOptions = {}): Promise<unknown> {
   }
 }
 
-/** A third voter. That it is one of the two servers by another name is what no test of `auto` may rely on. */
+/** A third voter, which is one of the two servers by another name: no test of what `auto` does may rely on it. */
 function third(): string {
   const { user, password } = servers.accounts.admin;
   return `mysql://${user}:${password}@127.0.0.1:${servers.replicas[0]?.realPort}`;
 }
+
+test('a witness that is one of the servers by another name', async () => {
+  const [replica] = servers.replicas;
+  expect(await start({ witness: third() })).toMatchObject({
+    code: 'ERR_CHANGE_REFUSED',
+    message: expect.stringMatching(
+      new RegExp(
+        `${replica?.id} is the same server as 127.0.0.1:${replica?.realPort}, and a server has one vote`,
+      ),
+    ),
+  });
+});
+
+test('a witness whose address leads to several servers', async () => {
+  const behind = [servers.primary, ...servers.replicas].map(({ realPort }) => realPort);
+  let dealt = 0;
+  const balancer = createServer((near) => {
+    const far = connect(behind[dealt++ % behind.length] ?? 0, '127.0.0.1');
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => [near, far].map((each) => each.destroy()));
+    }
+  });
+  await new Promise<void>((done) => balancer.listen(0, '127.0.0.1', done));
+  const { port } = balancer.address() as AddressInfo;
+  const { user, password } = servers.accounts.admin;
+  try {
+    expect(await start({ witness: `mysql://${user}:${password}@127.0.0.1:${port}` })).toMatchObject({
+      code: 'ERR_CHANGE_REFUSED',
+      message: expect.stringContaining(`127.0.0.1:${port} is not one server`),
+    });
+  } finally {
+    balancer.close();
+  }
+});
 
 test('two database nodes and no witness', async () => {
   expect(await start()).toMatchObject({

@@ -12,6 +12,7 @@ import { type App, type AppEvent, AppFleet, type AppOptions, now, type Verdict }
 import { writableNodes } from './crash-at-step.js';
 import { PrivateNetwork } from './private-network.js';
 import { relayLogSins } from './relay-log-sins.js';
+import { askInOldWords } from './replication-words.js';
 import { toldLosses, untoldLosses } from './told-loss.js';
 
 /** How a world is made. */
@@ -87,10 +88,14 @@ export class World implements AsyncDisposable {
       separate = false,
       hooks,
     } = options;
+    const [source, replica] = flavor === 'mysql' ? ['source', 'replica'] : ['master', 'slave'];
     const semiSyncArgs = [
-      '--rpl-semi-sync-slave-enabled=1',
-      '--rpl-semi-sync-master-wait-point=AFTER_SYNC',
-      '--rpl-semi-sync-master-timeout=600000',
+      ...(flavor === 'mysql'
+        ? ['--plugin-load-add=semisync_source.so', '--plugin-load-add=semisync_replica.so']
+        : []),
+      `--loose-rpl-semi-sync-${replica}-enabled=1`,
+      `--loose-rpl-semi-sync-${source}-wait-point=AFTER_SYNC`,
+      `--loose-rpl-semi-sync-${source}-timeout=600000`,
     ];
     const mysql = semiSync ? [...serverArgs, ...semiSyncArgs] : serverArgs;
     const servers = await startLocalCluster({
@@ -107,7 +112,7 @@ export class World implements AsyncDisposable {
         witnesses.push(await startLocalCluster({ php: false, memcached: 0, replicas: 0, flavor }));
       await options.prepare?.(servers);
       const fleet = await AppFleet.open(servers);
-      if (semiSync) await servers.primary.query('SET GLOBAL rpl_semi_sync_master_enabled=1');
+      if (semiSync) await servers.primary.query(`SET GLOBAL rpl_semi_sync_${source}_enabled=1`);
       const world = new World(servers, fleet, witnesses, separate);
       for (const name of processes)
         await world.app(
@@ -193,6 +198,11 @@ export class World implements AsyncDisposable {
     );
     const started = this.event('change-started', since, ({ detail }) => detail['kind'] === 'failover');
     if (started !== undefined) throw new Error(`a failover began\n${this.fleet.story(since)}`);
+  }
+
+  /** Asks a server what is written in the words of MariaDB. */
+  async ask(node: LocalDatabaseNode, sql: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    return await askInOldWords(node, this.servers.flavor, sql);
   }
 
   node(id: string): LocalDatabaseNode {

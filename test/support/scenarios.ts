@@ -1,7 +1,10 @@
 /** Scenarios of a list of faults, each in a world of its own, and what was seen in each. */
 import { test } from 'vitest';
+import { DATABASES } from '../integration/database-matrix.js';
 import { World, type WorldOptions } from './failover-world.js';
 
+/** STORMLAMP_CHAOS_SERVER names other servers than those of the system, by a part of their name. */
+const server = DATABASES.find(({ name }) => name.includes(process.env['STORMLAMP_CHAOS_SERVER'] ?? '10.11'));
 const only = process.env['STORMLAMP_CHAOS_ONLY']?.split(',');
 
 /** Whether the scenario with this number is wanted. */
@@ -11,9 +14,10 @@ export function wanted(number: string): boolean {
 
 /** A test in a world of its own; what `run` resolves with is told. `name` begins with the number of the scenario. */
 export function scenario(name: string, options: WorldOptions, run: (world: World) => Promise<unknown>): void {
+  if (server === undefined) throw new Error('STORMLAMP_CHAOS_SERVER names no server');
   test.skipIf(!wanted(name.split(' ')[0] ?? ''))(name, async () => {
     try {
-      await using world = await World.open(options);
+      await using world = await World.open({ ...server.options, ...options });
       const seen = await run(world);
       told(name, seen === undefined ? 'ok' : `ok ${JSON.stringify(seen)}`);
     } catch (error) {
@@ -25,5 +29,5 @@ export function scenario(name: string, options: WorldOptions, run: (world: World
 
 /** Tells what was seen. */
 export function told(name: string, result: string): void {
-  console.log(name, result);
+  console.log(server?.name, name, result);
 }

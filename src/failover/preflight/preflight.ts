@@ -8,6 +8,7 @@ import type { ReplicationChannel } from '../../topology/node-description.js';
 import type { MaxLoss } from '../acting-options.js';
 import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
 import type { Voter } from '../voters.js';
+import { lockChecks } from './lock-checks.js';
 import { accountChecks, actingChecks } from './privilege-checks.js';
 import { clusterChecks, nodeChecks } from './server-checks.js';
 
@@ -53,16 +54,15 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
       try {
         const connection = await voter.act.connect(deadline);
         try {
-          const locks = await lockCheck(voter, parts.cluster, connection.threadId, deadline);
-          if (voter.kind === 'witness') return [locks];
+          if (voter.kind === 'witness') return [];
           // First: an account that lacks them cannot look at the rest.
           const privileges = await actingChecks(voter.id, connection, deadline);
-          if (privileges.some(({ result }) => result === 'fail')) return [locks, ...privileges];
+          if (privileges.some(({ result }) => result === 'fail')) return privileges;
           const survey = await surveyNode(voter.id, connection.version, (sql) =>
             connection.ask(sql, deadline),
           );
           surveys.push(survey);
-          return [locks, ...privileges, ...nodeChecks(survey, parts.sourceOf)];
+          return [...privileges, ...nodeChecks(survey, parts.sourceOf)];
         } finally {
           connection.destroy();
         }
@@ -72,8 +72,9 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
       }
     }),
   );
+  const locks = await lockChecks(parts.voters, parts.cluster, TIMEOUT_MS);
   const accounts = await Promise.all(parts.nodes.map((config) => applicationCheck(config)));
-  const checks = [...perVoter.flat(), ...accounts.flat(), ...clusterChecks(surveys, parts.maxLoss)];
+  const checks = [...locks, ...perVoter.flat(), ...accounts.flat(), ...clusterChecks(surveys, parts.maxLoss)];
   return { ok: checks.every(({ result }) => result !== 'fail'), checks };
 }
 
@@ -85,36 +86,6 @@ export function refusalOf({ checks }: PreflightReport): StormlampError | undefin
     ErrorCode.CHANGE_REFUSED,
     `Mode 'auto' does not start: ${failed.map(({ detail }) => detail).join('; ')}`,
   );
-}
-
-/** Two sessions must see each other's lock: behind one address that hides several servers they do not. */
-async function lockCheck(
-  voter: Voter,
-  cluster: string,
-  threadId: number,
-  deadline: Deadline,
-): Promise<PreflightCheck> {
-  const lock = `ha:${cluster}:preflight:${threadId}`.slice(0, 64);
-  const first = await voter.act.connect(deadline);
-  const second = await voter.act.connect(deadline);
-  try {
-    await first.ask(`SELECT GET_LOCK('${lock}', 1)`, deadline);
-    const sql = `SELECT IS_USED_LOCK('${lock}') AS holder`;
-    const [row] = await second.ask(sql, deadline);
-    const seen = Number(row?.['holder']) === first.threadId;
-    return {
-      name: 'lock-visible',
-      node: voter.id,
-      result: seen ? 'pass' : 'fail',
-      detail: seen
-        ? 'two sessions see each other’s locks'
-        : `${voter.id} is not one server: two sessions do not see each other's locks. Name the servers behind it`,
-      sql,
-    };
-  } finally {
-    first.destroy();
-    second.destroy();
-  }
 }
 
 /** Whoever may write on a read-only server cannot be kept from it by a change of the primary. */
