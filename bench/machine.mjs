@@ -1,16 +1,36 @@
-/** The machine that figures were taken on: without it they say little. */
+/** The machine that figures were taken on, and the state of the code: without them they say little. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 
-/** Its description, the day, and how busy the machine is with other things right now. */
+/** Its description. */
 export function machine() {
   const { model } = cpus()[0] ?? { model: 'unknown processor' };
   return {
     machine: `${cpus().length} × ${model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${system()}, Linux ${release()}`,
-    load: Number(loadavg()[0].toFixed(2)),
     node: process.version,
-    date: new Date().toISOString().slice(0, 10),
   };
+}
+
+/** What is measured right now: the commit, the day, and how busy the machine is with other things. */
+export function moment() {
+  return {
+    commit: commit(),
+    date: new Date().toISOString().slice(0, 10),
+    load: Number(loadavg()[0].toFixed(2)),
+  };
+}
+
+/** With a mark where sources were changed since; null where there is no repository. */
+function commit() {
+  try {
+    const git = (...args) =>
+      execFileSync('git', ['-C', import.meta.dirname, ...args], { encoding: 'utf8', stdio: 'pipe' }).trim();
+    const isChanged = git('status', '--porcelain', '--', ':/src', ':/bench/suites') !== '';
+    return `${git('rev-parse', '--short=7', 'HEAD')}${isChanged ? ', changed' : ''}`;
+  } catch {
+    return null;
+  }
 }
 
 function system() {

@@ -27,10 +27,8 @@ const END = '<!-- end of figures -->';
 
 /** All suites as Markdown tables, which read well in a terminal, too; the goals of all of them come first. */
 export function tables(result) {
-  const parts = [
-    `Measured on ${result.date}: ${result.machine}, Node ${result.node}, load ${result.load} at the end${result.quick ? ', quick form' : ''}.`,
-  ];
-  if (result.missing.length > 0) parts.push(`Stopped before the suites ${result.missing.join(', ')}.`);
+  const parts = [`Measured on ${result.machine}, Node ${result.node}${result.quick ? ', quick form' : ''}.`];
+  if (result.missing.length > 0) parts.push(`Not measured: ${result.missing.join(', ')}.`);
   const goals = result.suites.flatMap((suite) => suite.goals);
   if (goals.length > 0) {
     const reached = goals.filter((goal) => goal.reached === true).length;
@@ -42,7 +40,12 @@ export function tables(result) {
 
 function suiteParts(suite) {
   const rounds = suite.rounds > 0 ? `${suite.rounds} rounds in turn, ` : '';
-  const parts = [`## ${suite.title}`, [`${rounds}${suite.seconds} s.`, ...suite.notes].join('\n\n')];
+  const run = [
+    `${rounds}${suite.seconds} s, on ${suite.date}`,
+    ...(suite.commit === null ? [] : [`at ${suite.commit}`]),
+    ...(suite.load === null ? [] : [`load ${suite.load} at the end`]),
+  ];
+  const parts = [`## ${suite.title}`, [`${run.join(', ')}.`, ...suite.notes].join('\n\n')];
   for (const work of new Set(suite.rows.map((row) => row.work))) {
     const rows = suite.rows.filter((row) => row.work === work);
     parts.push(`### ${work}`, table(COLUMNS, rows));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { contest } from './contest.mjs';
 import { judge, round, summary } from './figures.mjs';
-import { machine } from './machine.mjs';
+import { machine, moment } from './machine.mjs';
 
 const ROUNDS = 7;
 const QUICK_ROUNDS = 3;
@@ -56,6 +56,7 @@ async function runSuite(file, options) {
   const signal = AbortSignal.any([options.signal, limit]);
   const found = await untilAborted(measureSuite(file, { ...options, signal }), signal).catch((error) => ({
     notes: [`Not measured: ${error.message}.`],
+    isWhole: false,
   }));
   const stopped = options.signal.aborted
     ? ['Stopped before its end: the figures are of the rounds until then.']
@@ -71,6 +72,8 @@ async function runSuite(file, options) {
     goals: [],
     memory: [],
     ...found,
+    ...moment(),
+    isWhole: (found.isWhole ?? true) && !signal.aborted,
     seconds: Math.round((performance.now() - started) / 1000),
     notes: [...(found.notes ?? []), ...stopped],
   };
@@ -135,7 +138,8 @@ async function measured(suite, { notes, rounds, signal, ...options }) {
   try {
     await suite.measure({ ...options, rounds, signal, found });
   } catch (error) {
-    if (!signal.aborted) found.notes.push(`Broke off: ${error.message}.`);
+    if (!signal.aborted)
+      Object.assign(found, { isWhole: false, notes: [...found.notes, `Broke off: ${error.message}.`] });
   }
   return found;
 }

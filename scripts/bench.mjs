@@ -2,7 +2,7 @@
  * `npm run bench`: measures stormlamp beside what it replaces, on real servers of this machine, all peers in one run
  * and taking turns. Without names all suites run; `quick` takes fewer rounds and sizes.
  */
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tellFailure } from './setup-error.mjs';
 import { ensureBenchPeers, ensureBuild, ensureDependencies, ROOT } from './workspace.mjs';
@@ -21,8 +21,9 @@ const SUITES = [
 const USAGE = `Usage: npm run bench -- [${SUITES.join('] [')}] [quick] [--json] [--save]
   quick   fewer rounds and sizes: minutes instead of half an hour
   --json  one JSON document on standard output instead of tables
-  --save  writes docs/performance.md and bench/results.json anew, after each suite (all suites, not quick)
-Ctrl-C stops, and what has been measured until then is printed (and saved).
+  --save  keeps the figures in docs/performance.md and bench/results.json, after each suite (not quick); those of
+          suites that do not run stay, and each says at which commit it was measured
+Ctrl-C stops, and what has been measured until then is printed (it replaces no whole figures).
 `;
 
 function refuse(message) {
@@ -39,8 +40,8 @@ const quick = words.includes('quick');
 const names = words.filter((word) => SUITES.includes(word));
 const unknown = words.find((word) => !['quick', '--json', '--save', ...SUITES].includes(word));
 if (unknown !== undefined) refuse(`Unknown argument '${unknown}'.`);
-if (words.includes('--save') && (quick || names.length > 0))
-  refuse('--save needs all suites, and not `quick`: the page must not mix runs.');
+const saves = words.includes('--save');
+if (saves && quick) refuse('--save is not for `quick`: too few rounds to keep.');
 
 try {
   await ensureDependencies();
@@ -52,6 +53,18 @@ try {
 }
 const { runSuites } = await import('../bench/run-suites.mjs');
 const { tables, page } = await import('../bench/report.mjs');
+const { isSameMachine, merged } = await import('../bench/saved-results.mjs');
+const { machine } = await import('../bench/machine.mjs');
+const wanted = names.length === 0 ? SUITES : names;
+
+const RESULTS = join(ROOT, 'bench', 'results.json');
+const found = existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, 'utf8')) : undefined;
+const saved = isSameMachine(found, machine()) ? found : undefined;
+if (saves && saved === undefined && found !== undefined && wanted.length < SUITES.length) {
+  refuse(
+    `The kept figures are of another machine (${found.machine}, Node ${found.node}): save all suites here, or none.`,
+  );
+}
 
 const abort = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) {
@@ -62,13 +75,13 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 const save = (result) => {
-  if (!words.includes('--save')) return;
-  page(result, join(ROOT, 'docs', 'performance.md'));
-  writeFileSync(join(ROOT, 'bench', 'results.json'), `${JSON.stringify(result, null, 2)}\n`);
+  if (!saves) return;
+  const kept = merged(saved, result, SUITES);
+  page(kept, join(ROOT, 'docs', 'performance.md'));
+  writeFileSync(RESULTS, `${JSON.stringify(kept, null, 2)}\n`);
 };
 let code = 0;
 try {
-  const wanted = names.length === 0 ? SUITES : names;
   const result = await runSuites(wanted, { quick, signal: abort.signal, onSuite: save });
   const text = words.includes('--json') ? `${JSON.stringify(result, null, 2)}\n` : tables(result);
   await new Promise((done) => process.stdout.write(text, done));

@@ -12,6 +12,7 @@ interface Result {
     readonly rows: readonly { readonly peer: string }[];
     readonly notes: readonly string[];
     readonly goals: readonly unknown[];
+    readonly isWhole: boolean;
   }[];
 }
 interface Options {
@@ -80,8 +81,9 @@ test('a suite whose servers do not start costs its own figures only, and each is
     onSuite: ({ missing }) => seen.push(missing),
   });
   expect(seen).toEqual([['second'], []]);
-  expect(result.suites[0]?.notes).toEqual(['Not measured: no memcached.']);
+  expect(result.suites[0]).toMatchObject({ notes: ['Not measured: no memcached.'], isWhole: false });
   expect(result.suites[1]?.rows).toHaveLength(2);
+  expect(result.suites[1]?.isWhole).toBe(true);
 });
 
 test('stopped, it answers with what there is and says what is missing', async () => {
@@ -96,7 +98,7 @@ test('stopped, it answers with what there is and says what is missing', async ()
   });
   expect(result.suites.map(({ name }) => name)).toEqual(['first']);
   expect(result.missing).toEqual(['second']);
-  expect(tables(result)).toContain('Stopped before the suites second.');
+  expect(tables(result)).toContain('Not measured: second.');
 });
 
 test('a suite that takes too long is cut, and says so', async () => {
