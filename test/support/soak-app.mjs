@@ -22,6 +22,7 @@ process.once('message', async ({ options, sampleMs, ill }) => {
   const kept = [];
   const started = performance.now();
   let lastError;
+  let told = { turns: 0, cpu: process.cpuUsage() };
 
   const idOf = (user) => `soak${user}`.padEnd(26, 'a');
   for (let user = 0; user < USERS; user += 1)
@@ -51,7 +52,7 @@ process.once('message', async ({ options, sampleMs, ill }) => {
         await connection.query('UPDATE soak SET turns = turns + 1 WHERE id = ?', [worker]);
       });
     }
-    if (ill === 'latency') await sleep((performance.now() - started) ** 2 / 200_000);
+    if (ill === 'latency') await sleep((performance.now() - started) ** 3 / 4e9);
   };
   const work = async (worker) => {
     while (!isOver) {
@@ -73,7 +74,10 @@ process.once('message', async ({ options, sampleMs, ill }) => {
     if (ill === 'handles') kept.push(...[1, 2].map(() => createServer().listen(0, '127.0.0.1')));
     const sorted = latencies.sort((a, b) => a - b);
     latencies = [];
+    const { user, system } = process.cpuUsage(told.cpu);
+    const cpuMsPerTurn = (user + system) / 1_000 / (turns - told.turns);
     globalThis.gc();
+    told = { turns, cpu: process.cpuUsage() };
     const { heapUsed, external } = process.memoryUsage();
     const resources = process.getActiveResourcesInfo();
     process.send({
@@ -86,6 +90,7 @@ process.once('message', async ({ options, sampleMs, ill }) => {
       files: readdirSync('/proc/self/fd').length,
       p50Ms: sorted[Math.floor(sorted.length * 0.5)] ?? Number.NaN,
       p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN,
+      cpuMsPerTurn,
     });
   }, sampleMs);
   const exit = () => process.exit(1);

@@ -18,8 +18,11 @@ export interface SoakSample {
   readonly files: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** What a bare question to the server took meanwhile, from another process: how slow the machine was. */
-  readonly bareMs: number;
+  /** Processor time of the process for a turn. */
+  readonly cpuMsPerTurn: number;
+  /** What bare questions to the server took meanwhile, from another process: how slow the machine was. */
+  readonly bareP50Ms: number;
+  readonly bareP99Ms: number;
 }
 
 /** Between two bare questions. */
@@ -33,6 +36,7 @@ const ALLOWED = {
   files: { by: 3, times: 1 },
   p50Ms: { by: 1, times: 1.5 },
   p99Ms: { by: 5, times: 2 },
+  cpuMsPerTurn: { by: 0.1, times: 1.5 },
 } as const;
 
 /**
@@ -45,20 +49,27 @@ export function growthIn(samples: readonly SoakSample[]): string[] {
   return Object.entries(ALLOWED).flatMap(([name, { by, times }]) => {
     const field = name as keyof typeof ALLOWED;
     const [before, after] = [median(early, field), median(late, field)];
-    // A machine that became slower slows everything down, and is no fault of the process.
-    const slower = field.endsWith('Ms') ? Math.max(1, median(late, 'bareMs') / median(early, 'bareMs')) : 1;
-    const most = Math.max(before + by, before * times) * slower;
+    const most = Math.max(before + by, before * times) * (field.endsWith('Ms') ? slowdown(early, late) : 1);
     return after <= most ? [] : [`${field}: ${before.toFixed(1)}, later ${after.toFixed(1)}`];
   });
 }
 
-function median(samples: readonly SoakSample[], field: keyof typeof ALLOWED | 'bareMs'): number {
-  return middle(samples.map((sample) => sample[field]));
+/** A machine that became slower slows everything down, and is no fault of the process. */
+function slowdown(early: readonly SoakSample[], late: readonly SoakSample[]): number {
+  const times = (['bareP50Ms', 'bareP99Ms'] as const).map((name) => median(late, name) / median(early, name));
+  return Math.max(1, ...times);
 }
 
-function middle(numbers: readonly number[]): number {
+function median(samples: readonly SoakSample[], field: Exclude<keyof SoakSample, 'lastError'>): number {
+  return quantile(
+    samples.map((sample) => sample[field]),
+    0.5,
+  );
+}
+
+function quantile(numbers: readonly number[], share: number): number {
   const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  return sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
 }
 
 /** Lets a process serve until it has told so many samples. */
@@ -78,8 +89,8 @@ export async function soak(
     child.send({ options: servers.options(), sampleMs, ill });
     const samples: SoakSample[] = [];
     while (samples.length < options.samples) {
-      const told = (await messageOf(child)) as Omit<SoakSample, 'bareMs'>;
-      const sample = { ...told, bareMs: yardstick.take() };
+      const told = (await messageOf(child)) as Omit<SoakSample, 'bareP50Ms' | 'bareP99Ms'>;
+      const sample = { ...told, ...yardstick.take() };
       samples.push(sample);
       options.onSample?.(sample, samples.length);
     }
@@ -122,9 +133,10 @@ class Yardstick {
     );
   }
 
-  /** The median since it was last asked. */
-  take(): number {
-    return middle(this.#latencies.splice(0));
+  /** Since it was last asked. */
+  take(): Pick<SoakSample, 'bareP50Ms' | 'bareP99Ms'> {
+    const latencies = this.#latencies.splice(0);
+    return { bareP50Ms: quantile(latencies, 0.5), bareP99Ms: quantile(latencies, 0.99) };
   }
 
   async stop(): Promise<void> {
