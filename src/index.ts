@@ -228,7 +228,7 @@ export type {
 export type { SessionStoreEvents } from './session/session-events.js';
 export type { SessionIdFormat } from './session/session-id.js';
 export type { ResolvedSessionIds, SessionIdOptions } from './session/session-id-options.js';
-export type { ConflictDecision, VariableConflict } from './session/session-merge.js';
+export type { ConflictDecision, DecidedConflict, VariableConflict } from './session/session-merge.js';
 export type { SessionNodeStatus } from './session/session-nodes.js';
 export type {
   ResolvedSessionOptions,

@@ -3,6 +3,7 @@ import { OrderedMap } from './ordered-map.js';
 import { PhpFloat } from './php-float.js';
 import { PhpCustomObject, PhpEnum, PhpObject } from './php-object.js';
 import { PhpReference } from './php-reference.js';
+import { serialize } from './serialize.js';
 import type { SessionDocument } from './session-document.js';
 import { innermost } from './value-identity.js';
 
@@ -71,6 +72,30 @@ export function variablesHeld(document: SessionDocument, pairs: readonly ValuePa
     if (state === EQUAL || isHeld(document, name, values.get(name), effort)) held.add(name);
   }
   return held;
+}
+
+/** The names of those of `pairs` that are written alike in a session of `size` bytes. As exact, and as fast, as {@link equalVariables}. */
+export function equalValues(pairs: readonly ValuePair[], size: number): ReadonlySet<string> {
+  const equal = new Set<string>();
+  const effort = effortFor(size);
+  const values = new Map(pairs.map((pair) => [pair.name, pair]));
+  for (const [name, state] of compareSideBySide(pairs)) {
+    const pair = values.get(name);
+    if (state === EQUAL || (pair !== undefined && areWrittenAlike(pair, effort))) equal.add(name);
+  }
+  return equal;
+}
+
+function areWrittenAlike({ one, other }: ValuePair, effort: Effort): boolean {
+  if (one === undefined || other === undefined || effort.bytes > effort.enough) return false;
+  try {
+    const [bytes, others] = [serialize(one), serialize(other)];
+    effort.bytes += bytes.length + others.length;
+    return bytes.equals(others);
+  } catch {
+    // What cannot be written is equal to nothing.
+    return false;
+  }
 }
 
 function isHeld(document: SessionDocument, name: string, value: unknown, effort: Effort): boolean {

@@ -20,6 +20,15 @@ export function shareIdentities(
   if (!later.mayShare || !earlier.mayShare) return;
   const pending: unknown[] = [];
   for (const name of equal) pending.push(earlier.get(name), later.get(name));
+  shareIdentitiesOf(pending);
+}
+
+/**
+ * The same for single values.
+ *
+ * @param pending earlier and later values in turns, each pair equal; it is used up
+ */
+export function shareIdentitiesOf(pending: unknown[]): void {
   const visited = new Set<object>();
   while (pending.length > 0) {
     const copy = pending.pop();

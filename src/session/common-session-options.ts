@@ -24,7 +24,7 @@ export interface CommonSessionOptions {
    * `'last-write-wins'` overwrites what others saved. Default `'merge'`.
    */
   readonly conflict?: 'merge' | 'lock' | 'last-write-wins';
-  /** Decides when two requests changed the same variable; by default the later save wins. */
+  /** Decides when two requests changed the same variable, or the same attribute of Symfony; by default the later save wins. */
   readonly onConflict?: (conflict: VariableConflict) => ConflictDecision;
   /** What a save does with a session that existed at load and is gone now. Default `'drop'`. */
   readonly onGone?: 'drop' | 'recreate';

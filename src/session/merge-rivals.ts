@@ -4,6 +4,7 @@ import { equalVariables } from '../php/equal-variables.js';
 import { shareIdentities } from '../php/identity-sharing.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
 import type { SessionHandler } from '../php/session-handler.js';
+import { mergeBag } from './merge-bag.js';
 
 /** A merged session, and what was decided. */
 export interface MergedRivals {
@@ -15,7 +16,7 @@ export interface MergedRivals {
 
 /**
  * Every variable of every copy, so that nothing that anybody was told is stored is lost; where they differ, that of the first
- * copy. A rival that cannot be decoded is left out.
+ * copy. A framework's attributes are looked at one by one. A rival that cannot be decoded is left out.
  */
 export function mergeRivals(first: Buffer, rivals: readonly Buffer[], handler: SessionHandler): MergedRivals {
   const base = SessionDocument.decode(first, handler);
@@ -26,8 +27,17 @@ export function mergeRivals(first: Buffer, rivals: readonly Buffer[], handler: S
     const equal = equalVariables(rival, base);
     shareIdentities(rival, base, equal);
     for (const name of rival.keys) {
-      if (!base.has(name) && !changes.has(name)) changes.set(name, { kind: 'set', value: rival.get(name) });
-      else if (!equal.has(name)) decided.add(name);
+      if (equal.has(name)) continue;
+      const change = changes.get(name);
+      const kept = change?.kind === 'set' ? change.value : base.get(name);
+      if (kept === undefined) {
+        changes.set(name, { kind: 'set', value: rival.get(name) });
+        continue;
+      }
+      const states = { base: undefined, ours: rival.get(name), theirs: kept };
+      const bag = mergeBag(name, states, first.length, () => 'theirs');
+      if (bag !== undefined) changes.set(name, { kind: 'set', value: bag.value });
+      if (bag === undefined || bag.decided.length > 0) decided.add(name);
     }
   }
   return { bytes: base.encodeWith(changes), decided: [...decided] };

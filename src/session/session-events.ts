@@ -4,6 +4,7 @@ import type { BreakerChange } from '../breaker/node-breaker.js';
 import type { NodeId } from '../common/node-address.js';
 import type { ResyncEvents } from '../memcached/resync/resync-events.js';
 import type { NodeChangeStep } from './node-change.js';
+import type { DecidedConflict } from './session-merge.js';
 
 /** Events of a `SessionStore`. */
 export interface SessionStoreEvents extends ResyncEvents {
@@ -13,8 +14,8 @@ export interface SessionStoreEvents extends ResyncEvents {
     readonly node: NodeId;
     readonly error: Error;
   };
-  /** Another request changed the same variable meanwhile. */
-  'conflict-decided': { readonly variable: string; readonly kept: 'ours' | 'theirs' };
+  /** Another request changed the same variable meanwhile; or the same `entry` of one in which a framework keeps everything. */
+  'conflict-decided': DecidedConflict;
   /** The session lock was no longer ours: it expired, or PHP's unlock, which asks for no owner, removed it. */
   'lock-lost': { readonly node: NodeId };
   /**

@@ -1,14 +1,21 @@
-/** Three-way merge of sessions, variable by variable: what was loaded, what we made of it, and what is stored now. */
+/** Three-way merge of sessions, variable by variable (of what a framework keeps in one variable, entry by entry): what was loaded, what we made of it, and what is stored now. */
 
 import { invalidOption } from '../common/option-reader.js';
 import { equalVariables, variablesHeld } from '../php/equal-variables.js';
 import { shareIdentities } from '../php/identity-sharing.js';
+import { serialize } from '../php/serialize.js';
 import type { SessionDocument, VariableChange } from '../php/session-document.js';
+import { mergeBag } from './merge-bag.js';
 
-/** Two writers changed the same variable in different ways. */
+/**
+ * Two writers changed the same variable in different ways. Of Symfony's attributes (`_sf2_attributes`) and flash messages
+ * (`_symfony_flashes`) and Laravel's `_flash` each entry is looked at alone, as if it were a variable.
+ */
 export interface VariableConflict {
   /** Name of the variable. */
   readonly name: string;
+  /** Key of the entry that `base`, `theirs` and `ours` are about; undefined where they are about the whole variable. */
+  readonly entry?: string;
   /** Its encoded bytes at load; undefined when it did not exist. */
   readonly base: Buffer | undefined;
   /** Its encoded bytes in the store now; undefined when it does not exist. */
@@ -66,12 +73,22 @@ function readDecision(decision: ConflictDecision): ConflictDecision {
   throw invalidOption('sessions.onConflict', "a function that returns 'ours' or 'theirs' at once", decision);
 }
 
+/** What both sides had changed. */
+export interface DecidedConflict {
+  /** Name of the variable. */
+  readonly variable: string;
+  /** Key of its entry, where the entries of the variable are merged one by one. */
+  readonly entry?: string;
+  /** Whose change is stored. */
+  readonly kept: ConflictDecision;
+}
+
 /** A session as it shall be stored. */
 export interface MergedSession {
   /** Its bytes. */
   readonly bytes: Buffer;
-  /** Which variables both sides had changed, and whose change is in the bytes. */
-  readonly decided: readonly { readonly variable: string; readonly kept: 'ours' | 'theirs' }[];
+  /** Which variables, or entries of one, both sides had changed, and whose change is in the bytes. */
+  readonly decided: readonly DecidedConflict[];
 }
 
 /**
@@ -98,18 +115,56 @@ export function mergeSession(
         : [{ name, one: change.value, other: stored.get(name) }],
     ),
   );
+  const bags = mergeBags(base, changes, stored, (name) => equal.has(name) || held.has(name), decide);
   const { apply, conflicts } = mergeChanges(
-    changes,
+    new Map([...changes].filter(([name]) => !bags.apply.has(name))),
     (name) => base.bytesOf(name),
     (name) => stored.bytesOf(name),
     decide,
     (name) => equal.has(name) || (!base.has(name) && !stored.has(name)),
     (name) => held.has(name),
   );
+  const decided = conflicts.map(
+    ({ name }): DecidedConflict => ({ variable: name, kept: apply.has(name) ? 'ours' : 'theirs' }),
+  );
   return {
-    bytes: stored.encodeWith(apply),
-    decided: conflicts.map(({ name }) => ({ variable: name, kept: apply.has(name) ? 'ours' : 'theirs' })),
+    bytes: stored.encodeWith(new Map([...apply, ...bags.apply])),
+    decided: [...decided, ...bags.decided],
   };
+}
+
+/** Merges what a framework keeps in one variable, where both sides changed it. */
+function mergeBags(
+  base: SessionDocument,
+  changes: ReadonlyMap<string, VariableChange>,
+  stored: SessionDocument,
+  isSettled: (name: string) => boolean,
+  decide: (conflict: VariableConflict) => ConflictDecision,
+): { readonly apply: ReadonlyMap<string, VariableChange>; readonly decided: readonly DecidedConflict[] } {
+  const apply = new Map<string, VariableChange>();
+  const decided: DecidedConflict[] = [];
+  for (const [name, change] of changes) {
+    if (change.kind === 'delete' || isSettled(name)) continue;
+    const states = { base: base.get(name), ours: change.value, theirs: stored.get(name) };
+    const merged = mergeBag(name, states, stored.bytes.length, ({ entry, base, theirs, ours }) => {
+      const conflict = conflictOver(
+        name,
+        ours,
+        () => bytesOf(base),
+        () => bytesOf(theirs),
+        entry,
+      );
+      return readDecision(decide(conflict));
+    });
+    if (merged === undefined) continue;
+    apply.set(name, { kind: 'set', value: merged.value });
+    for (const { entry, kept } of merged.decided) decided.push({ variable: name, entry, kept });
+  }
+  return { apply, decided };
+}
+
+function bytesOf(value: unknown): Buffer | undefined {
+  return value === undefined ? undefined : serialize(value);
 }
 
 /** Its bytes are encoded when they are asked for: that takes long where many variables share much, and is for nothing mostly. */
@@ -118,9 +173,11 @@ function conflictOver(
   ours: VariableChange,
   base: (name: string) => Buffer | undefined,
   theirs: (name: string) => Buffer | undefined,
+  entry?: string,
 ): VariableConflict {
   return {
     name,
+    ...(entry !== undefined && { entry }),
     ours,
     get base() {
       return base(name);

@@ -1,4 +1,5 @@
 /** The inside of a Symfony session: attributes, flash messages, metadata and security tokens among PHP's variables. */
+import { inspect } from 'node:util';
 import { PhpObject } from '../php/php-object.js';
 import { unserialize } from '../php/unserialize.js';
 import { type SessionVariables, setVariable } from './session.js';
@@ -10,20 +11,25 @@ const METADATA = '_sf2_meta';
 /** A view of the variables that Symfony keeps; what is changed through it is changed in the session. */
 export class SymfonySession {
   readonly #variables: SessionVariables;
+  readonly #attributes: Record<string, unknown>;
 
   /** @internal */
   constructor(variables: SessionVariables) {
     this.#variables = variables;
+    this.#attributes = viewOfBag(variables, ATTRIBUTES);
   }
 
-  /** The attributes, `$session->get()` and `$session->set()` in Symfony, as a plain object to read and change. To look at them makes no session. */
+  /**
+   * The attributes, `$session->get()` and `$session->set()` in Symfony, as an object to read and change. To look at them makes no
+   * session. It always shows the attributes that the session has now, also after a save that brought those of others.
+   */
   get attributes(): Record<string, unknown> {
-    return this.#bag(this.#variables, ATTRIBUTES);
+    return this.#attributes;
   }
 
   /** Adds a message for the next page that shows messages of this type, as `$this->addFlash()` does. */
   addFlash(type: string, message: unknown): void {
-    const flashes = this.#bag(this.#variables, FLASHES);
+    const flashes = viewOfBag(this.#variables, FLASHES);
     const messages = Object.hasOwn(flashes, type) ? flashes[type] : undefined;
     setVariable(flashes, type, [...listOf(messages), message]);
   }
@@ -63,18 +69,6 @@ export class SymfonySession {
     return token instanceof PhpObject ? token : undefined;
   }
 
-  #bag(variables: SessionVariables, name: string): Record<string, unknown> {
-    const stored = Object.hasOwn(variables, name) ? variables[name] : undefined;
-    if (isRecord(stored)) return stored;
-    // An empty array of PHP is a list here, and so is one whose keys are 0, 1, 2, …
-    const bag: Record<string, unknown> = {};
-    if (Array.isArray(stored))
-      for (const [key, value] of stored.entries()) setVariable(bag, String(key), value);
-    return whenChanged(bag, () => {
-      variables[name] = bag;
-    });
-  }
-
   #date(name: 'c' | 'u'): Date | undefined {
     const metadata = this.#variables[METADATA];
     const seconds = isRecord(metadata) && Object.hasOwn(metadata, name) ? metadata[name] : undefined;
@@ -87,17 +81,36 @@ export function symfonySession(variables: SessionVariables): SymfonySession {
   return new SymfonySession(variables);
 }
 
-/** A view of `target` that calls `attach` before every change: who only looks makes no session. */
-function whenChanged(target: Record<string, unknown>, attach: () => void): Record<string, unknown> {
-  return new Proxy(target, {
-    defineProperty(_target, name, descriptor) {
-      attach();
-      return Reflect.defineProperty(target, name, descriptor);
+/** A view of whatever bag of this name the session has at the moment. One that is missing comes to be with the first change. */
+function viewOfBag(variables: SessionVariables, name: string): Record<string, unknown> {
+  const read = (): Record<string, unknown> => {
+    const stored = Object.hasOwn(variables, name) ? variables[name] : undefined;
+    if (isRecord(stored)) return stored;
+    const bag: Record<string, unknown> = {};
+    // An empty array of PHP is a list here, and so is one whose keys are 0, 1, 2, …
+    if (Array.isArray(stored))
+      for (const [key, value] of stored.entries()) setVariable(bag, String(key), value);
+    return bag;
+  };
+  const attached = (): Record<string, unknown> => {
+    const bag = read();
+    if (variables[name] !== bag) variables[name] = bag;
+    return bag;
+  };
+  // Node's `console.log` shows what is behind a proxy.
+  const shown = Object.defineProperty({}, inspect.custom, { value: read, configurable: true });
+  return new Proxy(shown, {
+    get: (_target, key) => Reflect.get(read(), key),
+    has: (_target, key) => Reflect.has(read(), key),
+    ownKeys: () => Reflect.ownKeys(read()),
+    getOwnPropertyDescriptor(_target, key) {
+      const property = Reflect.getOwnPropertyDescriptor(read(), key);
+      // What cannot be changed may not be promised for an object that is only looked through.
+      return property && { ...property, configurable: true };
     },
-    deleteProperty(_target, name) {
-      if (Object.hasOwn(target, name)) attach();
-      return Reflect.deleteProperty(target, name);
-    },
+    defineProperty: (_target, key, descriptor) => Reflect.defineProperty(attached(), key, descriptor),
+    deleteProperty: (_target, key) => !Object.hasOwn(read(), key) || Reflect.deleteProperty(attached(), key),
+    preventExtensions: () => false,
   });
 }
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { encodeSession, SessionDocument } from '../../../src/php/index.js';
 import { laravelSession } from '../../../src/session/laravel-session.js';
@@ -32,6 +33,46 @@ test('what is set in attributes that were not there is in the session, through e
   expect(session.data).toEqual({ _sf2_attributes: { user: 'ada', late: true } });
   expect(session.changed).toBe(true);
   expect(open(session.data).data).toEqual(session.data);
+});
+
+test.each([
+  ['no attributes', {}],
+  ['an empty array of PHP', { _sf2_attributes: [] }],
+])('attributes taken twice of a session with %s are the same attributes', (_what, variables) => {
+  const session = open(variables);
+  const view = symfonySession(session.data);
+  const first = view.attributes;
+  const another = symfonySession(session.data).attributes;
+  view.attributes['user'] = 'ada';
+  first['cart'] = ['lamp'];
+  another['late'] = 1;
+  expect(session.data).toEqual({ _sf2_attributes: { user: 'ada', cart: ['lamp'], late: 1 } });
+  expect({ ...first }).toEqual({ ...another });
+});
+
+test('attributes that are held go on with those that a save brought', () => {
+  const session = open({ _sf2_attributes: { cart: [] } });
+  const { attributes } = symfonySession(session.data);
+  attributes['n'] = 1;
+  const changes = session.pendingChanges() ?? new Map();
+  const ours = SessionDocument.decode(session.base.encodeWith(changes), 'php');
+  const stored = encodeSession({ _sf2_attributes: { cart: [], n: 1, user: 'ada' } }, 'php');
+  session.wrote(SessionDocument.decode(stored, 'php'), ours);
+  expect(attributes['user']).toBe('ada');
+  attributes['late'] = true;
+  expect(session.data).toEqual({ _sf2_attributes: { cart: [], n: 1, user: 'ada', late: true } });
+});
+
+test('attributes look like a plain object', () => {
+  const { attributes } = symfonySession(open({ _sf2_attributes: { a: 1, b: [2] } }).data);
+  expect(Object.entries(attributes)).toEqual([
+    ['a', 1],
+    ['b', [2]],
+  ]);
+  expect('a' in attributes && !('c' in attributes) && Object.hasOwn(attributes, 'b')).toBe(true);
+  expect(JSON.stringify(attributes)).toBe('{"a":1,"b":[2]}');
+  expect(inspect(attributes)).toBe('{ a: 1, b: [ 2 ] }');
+  expect(() => Object.freeze(attributes)).toThrow(TypeError);
 });
 
 test('attributes that PHP has as a list are changed in place', () => {
