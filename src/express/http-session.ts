@@ -25,6 +25,15 @@ type Work =
   | { readonly kind: 'nothing' | 'touch' | 'save' }
   | { readonly kind: 'refuse'; readonly error: unknown };
 
+/** What happens when the connection of a response closes. */
+interface AtClosePort {
+  /** Whether what was changed has to be saved. */
+  begin(): boolean;
+  /** It is saved. */
+  saved(): void;
+  failed(error: unknown): void;
+}
+
 /** The session of one request, and the way to end it. Made by {@link loadSession}. */
 export class HttpSession {
   /** The variables, and what can be done with the session as a whole. */
@@ -134,22 +143,26 @@ export class HttpSession {
 
   /** @internal Saves what was changed after the end of the response; nothing where that of before could not be saved. */
   async saveLate(): Promise<void> {
-    const { kind } = this.#failed ? { kind: 'nothing' } : this.#work();
+    const { headersSent } = this.#response;
+    // Without headers no browser heard of a new session, nor will one.
+    const isLost = !headersSent && this.session.isNew && this.session.id !== this.#announced;
+    const { kind } = this.#failed || isLost ? { kind: 'nothing' } : this.#work();
     if (kind === 'save' || kind === 'refuse') await this.save();
   }
 
   /**
-   * @internal Saves, when the response's connection closes and `open()` says that nobody has saved yet, what was changed so
+   * @internal Saves, when the response's connection closes and `begin()` says that nobody has saved yet, what was changed so
    * far, as PHP does at an abort: nobody may ever end the response now. A session that the browser could not find is not made.
    */
-  saveAtClose(open: () => boolean, report: (error: unknown) => void): void {
+  saveAtClose(port: AtClosePort): void {
     this.#atClose = async () => {
       try {
-        const findable = this.session.id === this.#announced || !this.session.isNew;
-        if (open() && findable) await this.save();
+        const isOpen = port.begin();
+        if (isOpen && (this.session.id === this.#announced || !this.session.isNew)) await this.save();
         else await this.session.release();
+        if (isOpen) port.saved();
       } catch (error) {
-        report(error);
+        port.failed(error);
       }
     };
   }

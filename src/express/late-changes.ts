@@ -1,4 +1,4 @@
-/** What a handler changes in the session after it has ended the response: saved, too, as soon as the response is closed. */
+/** What a handler changes in the session after its response has ended or lost its browser: saved, too, as soon as it is closed. */
 import type { ServerResponse } from 'node:http';
 import type { HttpSession } from './http-session.js';
 import { RequestSession } from './request-session.js';
@@ -29,7 +29,7 @@ export class LateChanges {
     if (this.#phase === 'settled') setImmediate(() => this.#save());
   }
 
-  /** The response is ended: what is changed from now on is late. */
+  /** The response is over: what is changed from now on is late. */
   begin(): void {
     this.#phase = 'late';
     if (this.#used) this.#before = RequestSession.variablesOf(this.#http.session);

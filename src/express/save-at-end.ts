@@ -21,7 +21,7 @@ export interface SaveAtEndPort {
  *
  * Once the response's `end()` was called, the response is to everybody one that has ended, though its last bytes wait for the
  * save; after a save that failed before any byte was sent, it is open again for whoever answers instead. What is changed after
- * the end is saved when the response is closed.
+ * the end, or after the browser went away, is saved when the response is closed.
  *
  * @returns to be called whenever somebody takes the session
  */
@@ -92,6 +92,21 @@ export function saveAtEnd(http: HttpSession, response: ServerResponse, port: Sav
     return this;
   } as ServerResponse['end'];
 
-  http.saveAtClose(() => phase === 'open', port.report);
+  if (response.writableEnded) {
+    // Somebody answered before there was a session: all that is done with it now is late.
+    phase = 'over';
+    late.begin();
+    http.finish().saved.then(() => late.settle(), port.report);
+  } else {
+    http.saveAtClose({
+      begin: () => {
+        // The handler may go on, and never end the response.
+        if (phase === 'open') late.begin();
+        return phase === 'open';
+      },
+      saved: () => late.settle(),
+      failed: port.report,
+    });
+  }
   return () => late.used();
 }

@@ -359,6 +359,52 @@ describe('what a handler changes after it has ended the response', () => {
       .toEqual({ n: 2, cart: [1] });
   });
 
+  test('and without ever ending it, when the browser went away, is saved, too', async () => {
+    const store = await openStore();
+    const middleware = phpSession(store);
+    const id = newId();
+    await store.writeRaw(id, Buffer.from(begun));
+    let closed: Promise<unknown> = Promise.resolve();
+    const url = await listen((req, res) => {
+      middleware(req, res, () => {
+        sessionOf(req)['n'] = 2;
+        closed = once(res, 'close').then(async () => {
+          await expect.poll(async () => (await store.load(id)).data['n'], { timeout: 60_000 }).toBe(2);
+          delete sessionOf(req)['gone'];
+          (sessionOf(req)['cart'] as number[]).push(2);
+        });
+        browser.destroy();
+      });
+    });
+    const { port } = new URL(url);
+    const browser = connect(Number(port), '127.0.0.1');
+    browser.write(`GET / HTTP/1.1\r\nHost: x\r\nCookie: PHPSESSID=${id}\r\n\r\n`);
+    await once(browser, 'close');
+    await closed;
+    await expect
+      .poll(async () => (await store.load(id)).data, { timeout: 60_000 })
+      .toEqual({ n: 2, cart: [1, 2] });
+  });
+
+  test('before it got its session is saved, too', async () => {
+    const store = await openStore();
+    const middleware = phpSession(store);
+    const id = newId();
+    await store.writeRaw(id, Buffer.from(begun));
+    const url = await listen(async (req, res) => {
+      res.end('accepted');
+      await once(res, 'close');
+      middleware(req, res, () => {
+        sessionOf(req)['n'] = 2;
+        delete sessionOf(req)['gone'];
+      });
+    });
+    expect(await (await fetch(url, withId(id))).text()).toBe('accepted');
+    await expect
+      .poll(async () => (await store.load(id)).data, { timeout: 60_000 })
+      .toEqual({ n: 2, cart: [1] });
+  });
+
   test('of a session that is new is told as a save that failed', async () => {
     const store = await openStore();
     const middleware = phpSession(store);
