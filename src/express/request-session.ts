@@ -33,6 +33,9 @@ export const UNSEEN: unique symbol = Symbol('unseen');
  * Its methods are awaited; whoever gives them a callback, as with express-session, gets the error there.
  *
  * A variable that is called like one of the members below (`$_SESSION['id']`, say) is in {@link RequestSession.reserved}.
+ *
+ * One that was frozen, sealed or made not extensible is saved as it is once, and shows nothing new afterwards: what is changed in
+ * it then is not saved.
  */
 export class RequestSession {
   /** The variables of the session. */
@@ -42,6 +45,8 @@ export class RequestSession {
   #reserved: Record<string, unknown> = {};
   #phase: 'live' | 'destroyed' = 'live';
   readonly #turns = new Turns();
+  /** Whether it can no longer show what the session is. */
+  #isFixed = false;
   /** The variables that nobody has looked at: most requests look at few. */
   #later: LaterProperties = new LaterProperties(this, () => undefined, 0);
 
@@ -241,6 +246,7 @@ export class RequestSession {
   }
 
   #collect(): void {
+    if (this.#isFixed) return;
     const { data } = this.#session;
     const now = RequestSession.variablesOf(this);
     for (const name of Object.keys(data)) if (!now.has(name)) delete data[name];
@@ -248,6 +254,8 @@ export class RequestSession {
   }
 
   #show(): void {
+    this.#isFixed = !Object.isExtensible(this);
+    if (this.#isFixed) return;
     for (const name of Object.keys(this)) delete this[name];
     this.#reserved = {};
     const session = this.#session;

@@ -190,6 +190,34 @@ describe.each([
     expect((await store.load(id)).data).toEqual({ n: 'kept' });
   });
 
+  test('a session that the handler froze, or the like, is saved as it is, and once', async () => {
+    const store = await openStore();
+    const app = framework();
+    app.use(phpSession(store));
+    app.get('/:way', async (req, res) => {
+      const session = sessionOf(req);
+      session['n'] = 2;
+      const way = req.params.way as 'freeze' | 'seal' | 'preventExtensions';
+      Object[way](session);
+      (session['cart'] as number[]).push(2);
+      if (way === 'seal') session['cart'] = [3];
+      if ('twice' in req.query) await session.save();
+      res.send('done');
+    });
+    const url = await listen(app as unknown as Handler);
+    for (const [path, cart] of [
+      ['freeze', [1, 2]],
+      ['seal', [3]],
+      ['preventExtensions', [1, 2]],
+      ['freeze?twice', [1, 2]],
+    ] as const) {
+      const id = await stored(store, 'n|i:1;cart|a:1:{i:0;i:1;}');
+      const answer = await fetch(`${url}/${path}`, withId(id));
+      expect([path, answer.status, await answer.text()]).toEqual([path, 200, 'done']);
+      expect((await store.load(id)).data).toEqual({ n: 2, cart });
+    }
+  });
+
   test('a second end during the save changes nothing', async () => {
     const store = await openStore();
     const id = await stored(store, 'n|i:0;');
