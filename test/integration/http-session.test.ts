@@ -197,8 +197,13 @@ describe.each([
     app.get('/:way', async (req, res) => {
       const session = sessionOf(req);
       session['n'] = 2;
-      const way = req.params.way as 'freeze' | 'seal' | 'preventExtensions';
-      Object[way](session);
+      const { way } = req.params;
+      const ways: Readonly<Record<string, (session: object) => unknown>> = {
+        freeze: Object.freeze,
+        seal: Object.seal,
+        preventExtensions: Object.preventExtensions,
+      };
+      ways[way]?.(session);
       (session['cart'] as number[]).push(2);
       if (way === 'seal') session['cart'] = [3];
       if ('twice' in req.query) await session.save();
