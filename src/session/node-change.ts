@@ -109,7 +109,7 @@ export class NodeChange {
     if (step === 'prepare') await this.#prepare(next, deadline);
     else if (step === 'switch') await this.#switch(next, deadline);
     else if (step === 'finish') await this.#finish(next);
-    else this.#cancel(next);
+    else await this.#cancel(next);
   }
 
   async #prepare(next: ResolvedSessionOptions, deadline: Deadline): Promise<void> {
@@ -126,7 +126,7 @@ export class NodeChange {
       nodes.remove(added);
       throw storeDown(down, 'A node of the new list cannot be reached');
     }
-    copies.places.relist(copies.places.list, this.#listOf(next));
+    copies.places.relist(copies.places.list, this.#listOf(next), true);
     this.#phase = { kind: 'prepare', next };
   }
 
@@ -158,25 +158,32 @@ export class NodeChange {
     this.#phase = { kind: 'steady' };
     this.#current = next;
     if (other !== undefined) {
-      // The old list's marker would be believed when that list is used again. What is on the nodes by the old list is swept.
-      const quietly = (work: Promise<unknown>): Promise<unknown> => work.catch(() => undefined);
-      await Promise.all(other.nodes.map((node) => quietly(node.delete(fillMarkerKey(other.ring), call))));
+      await this.#unmark(other);
+      // What is on the nodes by the old list is swept.
       const kept = list.nodes.filter((node) => other.nodes.includes(node));
       const mark = Buffer.from('moved');
-      await Promise.all(
-        kept.map((node) => quietly(node.set(spareKey(list.ring), mark, { ...call, exptime: 0 }))),
+      await Promise.allSettled(
+        kept.map((node) => node.set(spareKey(list.ring), mark, { ...call, exptime: 0 })),
       );
     }
     this.#drop((other?.nodes ?? []).filter((node) => !list.nodes.includes(node)));
   }
 
-  #cancel(next: ResolvedSessionOptions): void {
+  async #cancel(next: ResolvedSessionOptions): Promise<void> {
     const { places } = this.#options.copies;
-    const { list } = places;
+    const { list, other } = places;
     places.relist(list);
     this.#phase = { kind: 'steady' };
+    // Nodes that were filled for the list that is not to be miss every write from now on.
+    if (other !== undefined) await this.#unmark(other);
     const kept = new Set(list.nodes.map(({ id }) => id));
     this.#drop(this.#options.nodes.some(next.nodes.filter(({ id }) => !kept.has(id))));
+  }
+
+  // A marker that is left would be believed when its list is used again.
+  async #unmark({ nodes, ring }: NodeList): Promise<void> {
+    const call = { timeoutMs: this.#options.store.operationTimeoutMs };
+    await Promise.allSettled(nodes.map((node) => node.delete(fillMarkerKey(ring), call)));
   }
 
   #drop(gone: readonly MemcachedNode[]): void {

@@ -23,6 +23,7 @@ export class CopyPlaces {
   readonly #standings: NodeStandings;
   #list: NodeList;
   #other: NodeList | undefined;
+  #otherIsNext = false;
   #nodes: readonly MemcachedNode[];
   /** The holders of each order of nodes: a placement that has few orders gives the same list for the same order. */
   #held = new WeakMap<readonly number[], Held>();
@@ -58,10 +59,15 @@ export class CopyPlaces {
     return this.#other;
   }
 
-  /** From now on `list` decides, and the nodes of `other` take every write, too. */
-  relist(list: NodeList, other?: NodeList): void {
+  /**
+   * From now on `list` decides, and the nodes of `other` take every write, too.
+   *
+   * @param next whether `other` is the list that is about to decide; else it is the one that did before
+   */
+  relist(list: NodeList, other?: NodeList, next = false): void {
     this.#list = list;
     this.#other = other;
+    this.#otherIsNext = next;
     this.#held = new WeakMap();
     this.#nodes = [...new Set([...list.nodes, ...(other?.nodes ?? [])])];
   }
@@ -81,6 +87,13 @@ export class CopyPlaces {
   /** The nodes that hold the copies of a key by the other list, the one that decides there first; none while nodes do not change. */
   otherHolders({ place }: CopyKey): readonly MemcachedNode[] {
     return this.#other === undefined ? NO_NODES : this.#heldBy(this.#other, place);
+  }
+
+  /** The node that decides about a key by the list that is about to decide, and the name of that list; undefined for none. */
+  successor(key: CopyKey): { readonly node: MemcachedNode; readonly ring: string } | undefined {
+    if (this.#other === undefined || !this.#otherIsNext) return undefined;
+    const [node] = this.otherHolders(key);
+    return node === undefined ? undefined : { node, ring: this.#other.ring };
   }
 
   /** The nodes that take a copy when a holder cannot be reached, the first one first. */

@@ -50,6 +50,8 @@ export interface ReachedCopy {
   readonly hint: { readonly note: Hint; readonly cas: bigint } | undefined;
   /** Its tombstone, and the version of that note. */
   readonly tomb: { readonly note: Tomb; readonly cas: bigint } | undefined;
+  /** Whether others may go by the list of nodes already that is about to decide, by which it is the first one: so it is here, too. */
+  readonly leads?: true;
 }
 
 /** What counts. */

@@ -33,18 +33,24 @@ export class CopyLook {
   /**
    * What every holder says. Where one of them does not answer, is warming or missed writes, the spare nodes are asked, too:
    * they took what it should have taken. In placement order, holders first. Rejects only by the deadline.
+   *
+   * Where another process may go by the next list of nodes already, the node that decides there comes first if it holds the item: so
+   * two of which each thinks another node decides notice each other there, and carry on from the same copy.
    */
   async all(key: CopyKey, deadline: Deadline): Promise<readonly CopySeen[]> {
     const { places } = this.#options;
+    const next = places.successor(key);
+    const ask = (role: CopySeen['role']) => (node: MemcachedNode) =>
+      this.#one(node, key, deadline, role, node === next?.node ? next.ring : undefined);
     const [holders, joint] = await Promise.all([
-      Promise.all(places.holders(key).map((node) => this.#one(node, key, deadline))),
-      Promise.all(places.joint(key).map((node) => this.#one(node, key, deadline, 'joint'))),
+      Promise.all(places.holders(key).map(ask('holder'))),
+      Promise.all(places.joint(key).map(ask('joint'))),
     ]);
     const complete = holders.every((copy) => copy.reached && copy.standing === 'filled');
     const spares = complete ? [] : places.spares(key);
-    const seen = await Promise.all(spares.map((node) => this.#one(node, key, deadline, 'spare')));
+    const seen = await Promise.all(spares.map(ask('spare')));
     deadline.check('The session store');
-    return [...holders, ...joint, ...seen];
+    return leaderFirst([...holders, ...joint, ...seen]);
   }
 
   /** Whether a miss that `node` just answered is one: it is filled, by the same marker as before it was asked. */
@@ -66,7 +72,8 @@ export class CopyLook {
     node: MemcachedNode,
     key: CopyKey,
     deadline: Deadline,
-    role: CopySeen['role'] = 'holder',
+    role: CopySeen['role'],
+    nextRing: string | undefined,
   ): Promise<CopySeen> {
     try {
       const call = deadline.callWithin(this.#options.operationTimeoutMs);
@@ -74,11 +81,20 @@ export class CopyLook {
       const before = standings.markerOf(node.id);
       // The item first: who writes leaves his notes before he touches it. The marker last: it makes sure of a miss.
       const asked = [key.key, hintKey(key.key), tombKey(key.key), fillMarkerKey(places.ring)];
-      const [item = null, hint = null, tomb = null, marker = null] = await node.getMany(asked, call);
+      if (nextRing !== undefined) asked.push(fillMarkerKey(nextRing));
+      const [item = null, hint = null, tomb = null, marker = null, next = null] = await node.getMany(
+        asked,
+        call,
+      );
       // What a node does not hold that does not decide says nothing.
       const standing = role !== 'holder' ? 'warming' : this.#standing(node, item, marker, before);
       const notes = { hint: seenHint(hint), tomb: seenTomb(tomb) };
-      return { node: node.id, role, reached: true, standing, item, ...notes };
+      const seen = { node: node.id, role, reached: true, standing, item, ...notes } as const;
+      const isSuspect = standings.of(node.id) === 'suspect';
+      // That marker is there before anybody decides by its list: who sees what was written by that list sees it, too.
+      return next === null || item === null
+        ? seen
+        : { ...seen, role: 'holder', standing: isSuspect ? 'suspect' : 'filled', leads: true };
     } catch (error) {
       if (!meansUnreachable(error)) throw error;
       deadline.check('The session store');
@@ -99,6 +115,11 @@ export class CopyLook {
     if (item !== null || standing === 'warming') return standing;
     return this.isStillFilled(node, marker, before) ? standings.of(node.id) : 'warming';
   }
+}
+
+function leaderFirst(seen: readonly CopySeen[]): readonly CopySeen[] {
+  const leader = seen.find((copy) => copy.reached && copy.leads === true);
+  return leader === undefined ? seen : [leader, ...seen.filter((copy) => copy !== leader)];
 }
 
 function seenHint(item: MemcachedItem | null): ReachedCopy['hint'] {

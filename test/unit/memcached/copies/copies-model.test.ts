@@ -9,7 +9,7 @@ interface Weights {
   readonly change?: number;
 }
 
-const step = (weights: Weights): fc.Arbitrary<Step> => {
+const anyStep = (weights: Weights): fc.Arbitrary<Step> => {
   const process = fc.nat(2);
   const session = fc.nat(1);
   return fc.oneof(
@@ -48,7 +48,7 @@ const rounds = (weights: Weights): fc.Arbitrary<Round[]> =>
   fc.array(
     fc.record({
       first: fc.array(fault, { maxLength: 2 }),
-      together: fc.array(step(weights), { minLength: 1, maxLength: 4 }),
+      together: fc.array(anyStep(weights), { minLength: 1, maxLength: 4 }),
       amid: fc.array(fault, { maxLength: 2 }),
     }),
     { minLength: 1, maxLength: 8 },
@@ -133,6 +133,7 @@ const round = (
 });
 const save = (process: number, session = 0): Step => ({ do: 'save', process, session });
 const destroy = (process: number, session = 0): Step => ({ do: 'destroy', process, session });
+const step = (process: number): Step => ({ do: 'step', process });
 const cut = (process: number, server: number): Step => ({ do: 'cut', process, server });
 
 /** Games that were lost before, with what was wrong. */
@@ -179,6 +180,18 @@ const LOST: readonly {
       ),
     ],
     seed: -467_991_816,
+  },
+  {
+    because: 'each of two processes that were a step apart in a change of nodes thought that another node decides',
+    size: { servers: 3, processes: 2, sessions: 2, change: { before: [0, 1], after: [0, 1, 2] } },
+    rounds: [
+      round([save(0)]),
+      round([step(0), step(1)]),
+      round([save(0), step(0)]),
+      round([save(0, 1), save(1, 1), save(1, 1)]),
+      round([save(0)]),
+    ],
+    seed: 0,
   },
 ];
 
