@@ -142,6 +142,7 @@ export type {
   ResyncEvents,
   ResyncKind,
   ResyncProgress,
+  SessionsLost,
 } from './memcached/resync/resync-events.js';
 export type { AddressMap } from './mysql/address-map.js';
 export type { DoneCallback } from './mysql/callback-connection.js';

@@ -104,6 +104,13 @@ export const sessionLines: LogRules<FileSessionStoreEvents> = {
     `session node ${node} could not be brought up to date`,
     { node, ...codeOf(error) },
   ],
+  'sessions-lost': ({ node, cause, held, left }) => [
+    'error',
+    cause === 'emptied'
+      ? `session node ${node} began anew: no node holds the sessions from before`
+      : `session node ${node} has been silent for too long: what only it holds is taken as gone`,
+    { node, cause, held, left },
+  ],
   'recopy-skipped': ({ node, away, ...memory }) => [
     'error',
     `session node ${node} is too full to take the copies of ${away.join(', ')}: their sessions have one copy less`,

@@ -21,6 +21,7 @@ function placeOf({ mount, health }: MountStatus): SessionPlace {
     reads: isRead(health) ? 'closed' : 'open',
     writes: health.phase === 'healthy' || health.phase === 'filling' ? 'closed' : 'open',
     standing: health.phase === 'filling' ? 'warming' : 'filled',
+    begunAnewAt: undefined,
     memory: undefined,
   };
 }

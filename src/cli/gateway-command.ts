@@ -138,6 +138,13 @@ function tellTrouble(store: SessionStore): void {
   store.on('resync-failed', ({ node, error }) =>
     tell(`node ${node}: could not be brought up to date, will be tried again: ${describeError(error)}`),
   );
+  store.on('sessions-lost', ({ node, cause, held, left }) =>
+    tell(
+      cause === 'emptied'
+        ? `node ${node}: began anew, no node holds what it had: it had ${held} items, and has ${left} now`
+        : `node ${node}: silent for too long, and no other node has all that it held: of its ${held} items up to ${left} are left`,
+    ),
+  );
   store.on('memory-short', ({ node, evictions, refusals, bytes, limitBytes }) =>
     tell(
       `node ${node}: out of memory, ${evictions} items thrown out and ${refusals} writes refused (${bytes} of ${limitBytes} bytes in use): give it more (-m), or sessions are lost`,

@@ -40,7 +40,12 @@ export interface DashboardSessionNode {
   readonly reads: string;
   readonly writes: string;
   readonly standing: string;
+  /** When it began anew, in milliseconds since 1970; null when it did not. */
+  readonly begunAnewAt: number | null;
 }
+
+/** How long it is told that a session node began anew. */
+const ANEW_TOLD_MS = 3_600_000;
 
 /** The whole state. */
 export interface DashboardState {
@@ -92,7 +97,13 @@ export function dashboardState(
   }
   for (const { node, message } of topology?.warnings ?? [])
     problems.push({ severity: 'warning', node, text: message });
-  for (const { node, reads, standing } of sessions ?? []) {
+  for (const { node, reads, standing, begunAnewAt } of sessions ?? []) {
+    if (begunAnewAt !== null && at - begunAnewAt < ANEW_TOLD_MS)
+      problems.push({
+        severity: 'warning',
+        node,
+        text: `Session node ${node} began anew at ${new Date(begunAnewAt).toISOString()}: no node holds the sessions from before`,
+      });
     if (reads !== 'closed')
       problems.push({
         severity: 'critical',
@@ -180,5 +191,13 @@ function problemsOfNode({ id, suspicion, because, breakers }: DashboardNode): re
 
 function sessionNodesOf(cluster: AnyCluster): readonly DashboardSessionNode[] | null {
   const places = sessionPlaces(partOf(() => cluster.sessions));
-  return places?.map(({ node, reads, writes, standing }) => ({ node, reads, writes, standing })) ?? null;
+  return (
+    places?.map(({ node, reads, writes, standing, begunAnewAt }) => ({
+      node,
+      reads,
+      writes,
+      standing,
+      begunAnewAt: begunAnewAt?.getTime() ?? null,
+    })) ?? null
+  );
 }

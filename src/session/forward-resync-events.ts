@@ -8,6 +8,7 @@ export function forwardResyncEvents(from: Resync, to: SessionStore): void {
   from.on('resync-progress', (event) => to.publish('resync-progress', event));
   from.on('resynced', (event) => to.publish('resynced', event));
   from.on('resync-failed', (event) => to.publish('resync-failed', event));
+  from.on('sessions-lost', (event) => to.publish('sessions-lost', event));
   from.on('recopy-skipped', (event) => to.publish('recopy-skipped', event));
   from.on('memory-short', (event) => to.publish('memory-short', event));
 }

@@ -4,6 +4,7 @@ import { pause } from '../common/backoff.js';
 import type { NodeAddress, NodeId } from '../common/node-address.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { storeDown } from '../memcached/copies/copy-report.js';
+import { begunAnewAt } from '../memcached/copies/fill-marker.js';
 import { type NodeStanding, NodeStandings } from '../memcached/copies/node-standings.js';
 import { MemcachedMonitor, type MemcachedObservation } from '../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
@@ -24,6 +25,11 @@ export interface SessionNodeStatus {
   readonly writes: string;
   /** Whether the node holds what it shall hold, missed writes, or is being filled. */
   readonly standing: NodeStanding;
+  /**
+   * When it began anew, because so many nodes had lost their memory, or had none yet, that nobody could say whether anything was
+   * missing; undefined when it got everything from the others, and when it is not filled.
+   */
+  readonly begunAnewAt: Date | undefined;
   /** Its memory as it was told last; undefined when it never answered. */
   readonly memory: NodeMemory | undefined;
 }
@@ -127,6 +133,7 @@ export class SessionNodes {
       reads: get.state.phase,
       writes: set.state.phase,
       standing: this.standings.of(node.id),
+      begunAnewAt: begunAnewAt(this.standings.markerOf(node.id) ?? ''),
       memory: this.#memory.get(node.id),
     }));
   }

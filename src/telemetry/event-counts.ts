@@ -22,6 +22,7 @@ const COUNTED = {
     'save-dropped': [],
     resynced: ['node', 'kind'],
     'resync-failed': ['node'],
+    'sessions-lost': ['node', 'cause'],
     'memory-short': ['node'],
     'breaker-changed': ['node', 'operation'],
   },

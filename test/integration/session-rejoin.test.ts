@@ -94,6 +94,43 @@ test('without the wait for the refill the second restart loses what the first no
   expect(await lost(store, saved)).toBeGreaterThan(100);
 });
 
+test('what both nodes lost is told with how much it was, by everybody who saw it, and shown by who did not', async () => {
+  const [a, b] = await pair();
+  await using store = await open([a, b]);
+  await using other = await open([a, b], { resync: false });
+  const saved = await saveSessions(store, 200);
+  const told = [store, other].map((one) => {
+    const losses: unknown[] = [];
+    one.on('sessions-lost', ({ cause, held }) => losses.push({ cause, enough: held >= saved.size }));
+    return losses;
+  });
+  await eventually('both have seen the sessions', () =>
+    [store, other].every((one) => one.status().every(({ memory }) => (memory?.items ?? 0) > saved.size)),
+  );
+  await Promise.all([a.restart(), b.restart()]);
+  await eventually('it was told by both', () => told.every((losses) => losses.length > 0));
+  for (const losses of told) expect(losses).toContainEqual({ cause: 'emptied', enough: true });
+  await eventually('both nodes are believed', () =>
+    [store, other].every((one) => one.status().every(({ standing }) => standing === 'filled')),
+  );
+  await using late = await open([a, b]);
+  const anew = late.status().map(({ begunAnewAt }) => begunAnewAt instanceof Date);
+  expect(anew).toContain(true);
+  expect(await lost(store, saved)).toBe(saved.size);
+
+  // One after the other loses nothing, and tells nothing.
+  const before = told.map(({ length }) => length);
+  const kept = await saveSessions(store, 20);
+  for (const node of [a, b]) {
+    const done = resynced(store, node);
+    await node.restart();
+    await done;
+  }
+  expect(await lost(store, kept)).toBe(0);
+  expect(store.status().map(({ begunAnewAt }) => begunAnewAt)).toEqual([undefined, undefined]);
+  expect(told.map(({ length }) => length)).toEqual(before);
+});
+
 test('a session that may be on a node that does not answer is never one that does not exist', async () => {
   const [a, b] = await pair();
   await using marking = await open([a, b]);
@@ -123,12 +160,16 @@ test('a node that is silent for too long is given up: what only it held is gone'
   const saved = await saveSessions(marking, 10);
   await marking.close();
   await using store = await open([a, b], { resync: false, recopyAfterMs: 500 });
+  const told: unknown[] = [];
+  store.on('sessions-lost', (event) => told.push(event));
   await a.restart();
   await b.server.kill();
   await eventually('its sessions are taken as gone', async () => {
     const answers = await Promise.allSettled([...saved.keys()].map((id) => store.load(id)));
     return answers.every((answer) => answer.status === 'fulfilled' && !answer.value.exists);
   });
+  await eventually('it is told', () => told.length > 0);
+  expect(told[0]).toMatchObject({ node: `${b.host}:${b.port}`, cause: 'silent' });
 });
 
 test("with acks: 'all' a logout that not every node knows of is refused", async () => {

@@ -25,6 +25,7 @@ test('nodes are told as they are, and a store that does not tell is null', () =>
     reads: 'closed',
     writes: 'closed',
     standing: 'filled',
+    begunAnewAt: undefined,
     memory: undefined,
   };
   expect(sessionPlaces({ status: () => [node] })).toEqual([node]);

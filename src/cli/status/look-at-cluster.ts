@@ -5,6 +5,7 @@ import { describeError, isStormlampError } from '../../common/stormlamp-error.js
 import { createFailoverManager } from '../../failover/failover-manager.js';
 import { failoverDefaults } from '../../failover/failover-options.js';
 import { lookAtMounts } from '../../files/look-at-mounts.js';
+import { begunAnewAt } from '../../memcached/copies/fill-marker.js';
 import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
 import type { MysqlCluster } from '../../mysql/mysql-cluster.js';
 import { type ObservedCluster, observeMysqlCluster } from '../../mysql/observe-mysql-cluster.js';
@@ -175,7 +176,7 @@ export async function lookAtSessions(given: SessionOptions): Promise<SessionsRep
   }
 }
 
-const NO_NUMBERS = { version: null, items: null, memory: null } as const;
+const NO_NUMBERS = { begunAnewAt: null, version: null, items: null, memory: null } as const;
 
 /** One memcached node, judged by what it and the others tell. */
 export function describePlace(
@@ -191,6 +192,7 @@ export function describePlace(
     node: seen.node,
     up: true,
     standing: marker === undefined ? 'warming' : isSuspect ? 'suspect' : 'filled',
+    begunAnewAt: begunAnewAt(marker ?? '')?.toISOString() ?? null,
     version,
     items: memory.items,
     memory: { bytes: memory.bytes, limitBytes: memory.limitBytes },

@@ -37,6 +37,8 @@ export interface SessionPlaceReport {
   readonly up: boolean;
   /** Its state in one word: `filled`, `suspect`, `warming`, `healthy`, `down`, …. */
   readonly standing: string;
+  /** When a node began without what it had held before, because no other one had it any more; null when it did not. */
+  readonly begunAnewAt: string | null;
   /** Its version; null for a mount, and when it does not answer. */
   readonly version: string | null;
   /** Items that it holds; null when that is not known. */

@@ -126,9 +126,9 @@ function databaseLines(mysql: MysqlReport, width: number, paint: Paint): readonl
 }
 
 function sessionLines(sessions: SessionsReport, width: number, paint: Paint): readonly string[] {
-  const rows = sessions.places.map(({ node, standing, items, memory, version }) => [
+  const rows = sessions.places.map(({ node, standing, begunAnewAt, items, memory, version }) => [
     node,
-    standing,
+    begunAnewAt === null ? standing : `${standing}, anew since ${begunAnewAt.replace('.000Z', 'Z')}`,
     items === null ? '-' : String(items),
     memory === null ? '-' : `${megabytes(memory.bytes)} of ${megabytes(memory.limitBytes)} MB`,
     version === null ? '-' : `memcached ${version}`,

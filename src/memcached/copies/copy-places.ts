@@ -96,6 +96,12 @@ export class CopyPlaces {
     return node === undefined ? undefined : { node, ring: this.#other.ring };
   }
 
+  /** Of the nodes that took something those that are asked by whoever goes by the deciding list alone. */
+  listed(key: CopyKey, took: readonly NodeId[]): readonly NodeId[] {
+    const joint = this.joint(key);
+    return joint.length === 0 ? took : took.filter((id) => !joint.some((node) => node.id === id));
+  }
+
   /** The nodes that take a copy when a holder cannot be reached, the first one first. */
   spares(key: CopyKey): readonly MemcachedNode[] {
     const { nodes, place } = this.#list;

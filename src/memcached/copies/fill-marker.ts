@@ -28,9 +28,21 @@ export function fillMarkerKey(ring: string): string {
   return FILLED_PREFIX + ring;
 }
 
-/** The bytes of a new marker, different from every other one. */
-export function newFillMarker({ pid, startedAt }: Incarnation): Buffer {
-  return Buffer.from(`1 ${pid} ${startedAt} ${randomUUID()}`);
+/**
+ * The bytes of a new marker, different from every other one.
+ *
+ * @param anewAt when so many nodes were not filled that nobody could say whether anything was missing, in milliseconds since 1970;
+ * left out when the node got everything from nodes that were
+ */
+export function newFillMarker({ pid, startedAt }: Incarnation, anewAt?: number): Buffer {
+  const anew = anewAt === undefined ? '' : ` anew ${Math.floor(anewAt / 1000)}`;
+  return Buffer.from(`1 ${pid} ${startedAt} ${randomUUID()}${anew}`);
+}
+
+/** When a node began anew, as its marker says; undefined when it got everything from nodes that were filled. */
+export function begunAnewAt(marker: string): Date | undefined {
+  const match = / anew (\d{1,12})$/.exec(marker);
+  return match === null ? undefined : new Date(Number(match[1]) * 1000);
 }
 
 /** The server's present life, from its general statistics; undefined when they do not tell. */

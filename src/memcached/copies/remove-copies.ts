@@ -95,7 +95,7 @@ export class CopyRemoval {
       if (noted || missed.length > 0) await bury([...found, ...gone]);
     }
     await this.#suspectAll(new Set([...found, ...gone]), missed, deadline);
-    const reached = [...new Set([...found, ...gone].map(({ id }) => id))];
+    const reached = places.listed(key, [...new Set([...found, ...gone].map(({ id }) => id))]);
     return {
       reached: reached.filter((id) => missed.every(({ node }) => node !== id)),
       missed,

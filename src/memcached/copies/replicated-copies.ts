@@ -267,12 +267,17 @@ export class ReplicatedCopies {
         if (decision.kind === 'absent') await this.#removeLeft(key, seen.filter(isJoint), deadline);
         return undefined;
       }
+      // What only nodes of the other list hold is not found by whoever does not know that list yet, or any more.
+      if (seen.every((copy) => !copy.reached || copy.role === 'joint')) throw storeDown(failuresOf(seen));
       const report = await commit.write({ seen, decision }, content).catch((error: unknown) => {
         // Some copies may have taken it, and nothing tells the others.
         this.#options.onDiffering?.(key);
         throw error;
       });
-      if (report !== 'raced') return { ...report, version: commit.version, versions: commit.versions };
+      if (report !== 'raced') {
+        const reached = this.places.listed(key, report.reached);
+        return { ...report, reached, version: commit.version, versions: commit.versions };
+      }
     }
   }
 

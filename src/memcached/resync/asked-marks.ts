@@ -22,3 +22,13 @@ export async function areFilled({ nodes, ring }: NodeList, call: CallOptions): P
   );
   return filled.every((one) => one);
 }
+
+/** Whether no node holds anything but the lease of whoever asks. */
+export async function areEmpty(
+  nodes: readonly MemcachedNode[],
+  ring: string,
+  call: CallOptions,
+): Promise<boolean> {
+  const answers = await Promise.all(nodes.map((node) => askNode(node, nodeMarks(ring), [], call)));
+  return answers.every(({ memory }) => memory.items <= 1);
+}

@@ -35,6 +35,22 @@ export interface NodeResynced {
   readonly elapsedMs: number;
 }
 
+/** Items that this process saw on a node and that nobody has any more. */
+export interface SessionsLost {
+  /** The node. */
+  readonly node: NodeId;
+  /**
+   * `emptied`: it lost its memory while so many of the others had lost theirs or were not filled that what it got back is not all.
+   * `silent`: it has not answered for `recopyAfterMs`, and the others lost their memory or missed writes: what only it held is taken as
+   * gone from now on. When it answers again it is there again, but for what was written since.
+   */
+  readonly cause: 'emptied' | 'silent';
+  /** Items that it held when it was seen complete for the last time. Locks, notes and what others keep on it are counted as well. */
+  readonly held: number;
+  /** Items that it holds now; of one that is silent, the most that any other one holds. */
+  readonly left: number;
+}
+
 /** Events of a resync. */
 export interface ResyncEvents {
   /** A node became trustworthy, or no longer is. */
@@ -47,6 +63,8 @@ export interface ResyncEvents {
   resynced: NodeResynced;
   /** A node could not be brought up to date; it is tried again. */
   'resync-failed': { readonly node: NodeId; readonly error: Error };
+  /** Sessions are gone for good: every node that held them lost its memory. Told once for each node. */
+  'sessions-lost': SessionsLost;
   /** A node has too little room for the copies of the nodes that are `away`: what these held has one copy less until they are back. */
   'recopy-skipped': {
     readonly node: NodeId;

@@ -162,6 +162,14 @@ export function sourcesAreWhole(views: ReadonlyMap<NodeId, NodeView>, to: NodeId
   );
 }
 
+/**
+ * Whether so many nodes are not filled that there may be items all of whose copies were on these: then what is filled from the
+ * others is all that there is, and not all that there was.
+ */
+export function nobodyKeptAll(views: readonly NodeView[], copies: number): boolean {
+  return views.filter(({ reached, filled }) => !reached || !filled).length >= Math.min(copies, views.length);
+}
+
 function isSuspected(node: NodeId, views: ReadonlyMap<NodeId, NodeView>): boolean {
   return [...views.values()].some(({ suspects }) => suspects.includes(node));
 }

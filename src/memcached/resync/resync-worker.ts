@@ -4,10 +4,9 @@ import type { NodeId } from '../../common/node-address.js';
 import type { SafeEmitter } from '../../common/safe-emitter.js';
 import { allowManyListeners } from '../../common/shared-signal.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
-import { type CopyKey, spareKey, suspectKey } from '../copies/copy-key.js';
+import { type CopyKey, leaseKey, spareKey, suspectKey } from '../copies/copy-key.js';
 import type { CopyPlaces } from '../copies/copy-places.js';
 import { meansUnreachable } from '../copies/copy-report.js';
-import { fillMarkerKey, type Incarnation, incarnationOf, newFillMarker } from '../copies/fill-marker.js';
 import type { NodeStandings } from '../copies/node-standings.js';
 import type { MemcachedMonitor } from '../memcached-monitor.js';
 import type { MemcachedNode } from '../memcached-node.js';
@@ -16,6 +15,7 @@ import { areFilled, isFilled } from './asked-marks.js';
 import { compareNode } from './compare-node.js';
 import { fillNode } from './fill-node.js';
 import { ItemRate } from './item-rate.js';
+import { markFilled, markNewNodes, nodeWasLost } from './mark-filled.js';
 import { mendNode } from './mend-node.js';
 import type { ResyncEvents } from './resync-events.js';
 import { ResyncLease } from './resync-lease.js';
@@ -23,6 +23,7 @@ import {
   keepsForOthers,
   type NodeJob,
   type NodeView,
+  nobodyKeptAll,
   sourcesAreWhole,
   sourcesFor,
   spareMarkFor,
@@ -70,8 +71,6 @@ type RecopyJob = Extract<NodeJob, { kind: 'recopy' }>;
 type MoveJob = Extract<NodeJob, { kind: 'move' }>;
 
 const PROGRESS_EVERY_MS = 500;
-/** A life that cannot be told is that of no other marker. */
-const UNKNOWN_LIFE: Incarnation = { pid: 0, startedAt: 0 };
 
 /** See the head of this file. */
 export class ResyncWorker {
@@ -107,22 +106,30 @@ export class ResyncWorker {
       await lease.release();
       return 'elsewhere';
     }
+    if (job.kind === 'fill' && (await this.#comesLater(job, views))) {
+      await lease.release();
+      return 'elsewhere';
+    }
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#stop, stop.signal]);
     allowManyListeners(signal);
     const renewal = setInterval(() => {
       lease.renew(this.#call()).then(
         (ours) => {
-          if (!ours) stop.abort(lost(job.node));
+          if (!ours) stop.abort(nodeWasLost(job.node));
         },
-        () => stop.abort(lost(job.node)),
+        () => stop.abort(nodeWasLost(job.node)),
       );
     }, ResyncLease.renewEveryMs);
     const started = performance.now();
     this.#events.publish('resync-started', { node: job.node, kind: job.kind });
     try {
       const { copied, complete } = await this.#do(job, views, signal);
-      if (ring !== undefined && complete) await this.#finishFill(node, lease, ring);
+      if (ring !== undefined && complete) {
+        const anew = job.kind === 'fill' && nobodyKeptAll(views, this.#options.places.copies);
+        const marker = await markFilled({ node, lease }, ring, anew, this.#call());
+        if (ring === this.#options.places.ring) this.#options.standings.learnMarker(node.id, marker);
+      }
       const elapsedMs = performance.now() - started;
       if (complete) this.#events.publish('resynced', { node: job.node, kind: job.kind, copied, elapsedMs });
       return { copied, elapsedMs, complete };
@@ -162,19 +169,24 @@ export class ResyncWorker {
     return { copied, complete: true };
   }
 
-  /** Marks nodes that are all new. */
+  // Of nodes that are filled from each other one comes after the other, and new ones are marked together.
+  async #comesLater({ node, sources }: FillJob, views: readonly NodeView[]): Promise<boolean> {
+    const before = views.filter((view) => !view.filled && view.node < node && sources.includes(view.node));
+    const leases = before.map((view) => this.#node(view.node).peek(leaseKey(view.node), this.#call()));
+    return (await Promise.all(leases.map((lease) => lease.catch(() => null)))).some(
+      (lease) => lease !== null,
+    );
+  }
+
+  /** Marks nodes that are all new, when they still are. */
   async mark(nodes: readonly NodeId[]): Promise<void> {
     const all = nodes.map((id) => this.#node(id));
-    await Promise.all(
-      all.map(async (node) => {
-        const marker = await this.#newMarker(node);
-        const key = fillMarkerKey(this.#options.places.ring);
-        // Another process may mark it at the same moment: one marker counts.
-        await node.add(key, marker, { ...this.#call(), exptime: 0 });
-      }),
-    );
-    // Seen one by one, the first would look filled beside a second that is not, and the second would be filled for nothing.
-    await Promise.all(all.map((node) => this.#options.monitor.check(node)));
+    try {
+      await markNewNodes(all, this.#options.places.ring, this.#call());
+    } finally {
+      // Seen one by one, the first would look filled beside a second that is not, and the second would be filled for nothing.
+      await Promise.all(all.map((node) => this.#options.monitor.check(node)));
+    }
   }
 
   /** Whether a node says that it is filled for `ring`. */
@@ -310,27 +322,6 @@ export class ResyncWorker {
     });
   }
 
-  // The marker goes on the very life of the node that was filled: its lease would not have outlived a restart or a flush.
-  async #finishFill(node: MemcachedNode, lease: ResyncLease, ring: string): Promise<void> {
-    const key = fillMarkerKey(ring);
-    const marker = await this.#newMarker(node);
-    const [ours] = await Promise.all([
-      lease.renew(this.#call()),
-      node.set(key, marker, { ...this.#call(), exptime: 0 }),
-    ]);
-    if (ours) {
-      if (ring === this.#options.places.ring)
-        this.#options.standings.learnMarker(node.id, marker.toString('latin1'));
-    } else {
-      await node.delete(key, this.#call());
-      throw lost(node.id);
-    }
-  }
-
-  async #newMarker(node: MemcachedNode): Promise<Buffer> {
-    return newFillMarker(incarnationOf(await node.stats(this.#call())) ?? UNKNOWN_LIFE);
-  }
-
   /** @returns `complete` is false when writes went on to miss the node */
   async #mend(job: MendJob, signal: AbortSignal): Promise<Pick<JobDone, 'copied' | 'complete'>> {
     let copied = 0;
@@ -370,12 +361,4 @@ export class ResyncWorker {
   #call(): CallOptions {
     return { timeoutMs: this.#options.operationTimeoutMs };
   }
-}
-
-function lost(node: NodeId): StormlampError {
-  return new StormlampError(
-    ErrorCode.NODE_UNREACHABLE,
-    `${node} was restarted, flushed or not reachable while it was brought up to date; that begins anew`,
-    { node },
-  );
 }

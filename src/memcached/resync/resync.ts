@@ -11,6 +11,7 @@ import { ErrorCode, isStormlampError, StormlampError } from '../../common/storml
 import { storeDown } from '../copies/copy-report.js';
 import type { MemcachedObservation } from '../memcached-monitor.js';
 import type { NodeAnswer } from '../node-observation.js';
+import { LossWatch } from './loss-watch.js';
 import type { ResyncEvents } from './resync-events.js';
 import {
   type NodeJob,
@@ -37,6 +38,9 @@ export interface NodeResyncReport {
 }
 
 const LOOK_AGAIN_MS = 300;
+/** While another process marks new nodes. */
+const MARK_AGAIN_MS = 50;
+const MARK_ROUNDS = 20;
 /** After a failure, and while a source is missing. */
 const AGAIN_MS = 5_000;
 /** While others still miss writes: at least this, and several times what the work took. */
@@ -65,6 +69,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   readonly #notBefore = new Map<NodeId, { readonly at: number; readonly reached: string }>();
   /** For whose copies a node had no room, as it was told last. */
   readonly #skipped = new Map<NodeId, string>();
+  readonly #losses = new LossWatch();
   #paused = true;
 
   /** Does nothing before `start`, or when it is asked for. */
@@ -97,6 +102,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
       );
       this.#watchMemory(seen.node, before?.ok === true ? before.answer : undefined, seen.answer);
     }
+    this.#tellLosses();
     if (!this.#paused) this.#work();
   }
 
@@ -104,9 +110,19 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   async start(): Promise<void> {
     this.#paused = false;
     for (const job of this.#plan(this.#views())) {
-      if (job.kind === 'mark') await this.#worker.mark(job.nodes).catch(() => undefined);
+      if (job.kind === 'mark') await this.#markNew(job.nodes);
     }
     this.#work();
+  }
+
+  // Processes that are started together find new nodes together, and one of them marks them.
+  async #markNew(nodes: readonly NodeId[]): Promise<void> {
+    for (let round = 0; round < MARK_ROUNDS; round += 1) {
+      await this.#worker.mark(nodes).catch(() => undefined);
+      if (this.#views().every(({ filled }) => filled)) return;
+      await pause(MARK_AGAIN_MS, this.#stop.signal);
+      if (this.#stop.signal.aborted) return;
+    }
   }
 
   /**
@@ -138,6 +154,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   forget(node: NodeId): void {
     this.#seen.delete(node);
     this.#notBefore.delete(node);
+    this.#losses.forget(node);
     this.#options.standings.forget(node);
   }
 
@@ -302,6 +319,17 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   #isAway(node: NodeId): boolean {
     const { recopyAfterMs, standings } = this.#options;
     return recopyAfterMs > 0 && standings.silentMs(node, performance.now()) >= recopyAfterMs;
+  }
+
+  // While nodes change, what a node holds is going to be somewhere else.
+  #tellLosses(): void {
+    const { places } = this.#options;
+    if (places.other !== undefined) return;
+    const views = this.#views().map((view) => {
+      const seen = this.#seen.get(view.node);
+      return { ...view, marker: seen?.ok === true ? seen.answer.marker : undefined };
+    });
+    for (const lost of this.#losses.look(views, places.copies)) this.publish('sessions-lost', lost);
   }
 
   #tellSkipped(views: readonly NodeView[]): void {

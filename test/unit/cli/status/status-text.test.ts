@@ -50,6 +50,7 @@ const SESSIONS = {
       node: 'cache1:11211',
       up: true,
       standing: 'filled',
+      begunAnewAt: null,
       version: '1.6.18',
       items: 7,
       memory: { bytes: 1_048_576, limitBytes: 67_108_864 },
@@ -129,6 +130,14 @@ test.each<[string, boolean, Pick<StatusReport, 'mysql' | 'sessions'>]>([
   ['a part that failed', false, { sessions: { code: 'ERR_STORE_DOWN', message: '' } }],
 ])('%s is healthy: %s', (_, healthy, parts) => {
   expect(isHealthy(parts)).toBe(healthy);
+});
+
+test('a node that began anew says since when', () => {
+  const [place] = SESSIONS.places;
+  const anew = { ...SESSIONS, places: [{ ...place, begunAnewAt: '2026-11-29T05:00:00.000Z' }] };
+  expect(statusText({ ...REPORT, sessions: anew }, 120, plainPaint).join('\n')).toContain(
+    'filled, anew since 2026-11-29T05:00:00Z',
+  );
 });
 
 test('circular replication is shown, every node once', () => {

@@ -182,7 +182,8 @@ const LOST: readonly {
     seed: -467_991_816,
   },
   {
-    because: 'each of two processes that were a step apart in a change of nodes thought that another node decides',
+    because:
+      'each of two processes that were a step apart in a change of nodes thought that another node decides',
     size: { servers: 3, processes: 2, sessions: 2, change: { before: [0, 1], after: [0, 1, 2] } },
     rounds: [
       round([save(0)]),
@@ -192,6 +193,29 @@ const LOST: readonly {
       round([save(0)]),
     ],
     seed: 0,
+  },
+  {
+    because: 'a save that only a node of the next list took was acknowledged, which others did not know yet',
+    size: { servers: 3, processes: 3, sessions: 2, change: { before: [0, 1], after: [2, 1] } },
+    rounds: [
+      round([step(0)]),
+      round([save(0, 1), { do: 'look', process: 0 }], [cut(0, 1)]),
+      round([save(0, 1)], [], [cut(0, 0)]),
+      round([save(0)]),
+    ],
+    seed: 598_201_285,
+  },
+  {
+    because: 'a save that only a node of the list before took was acknowledged',
+    size: { servers: 3, processes: 2, sessions: 2, change: { before: [2, 0, 1], after: [0, 1] } },
+    rounds: [
+      round([step(1), step(0)]),
+      round([step(0)]),
+      round([save(0)], [], [cut(0, 0)]),
+      round([step(1), save(0)], [], [cut(0, 1)]),
+      round([step(0), save(0)]),
+    ],
+    seed: -1,
   },
 ];
 

@@ -14,7 +14,7 @@ import {
   decideCopies,
   type ReachedCopy,
 } from '../../../../src/memcached/copies/decide-copies.js';
-import { isOutlived, newFillMarker } from '../../../../src/memcached/copies/fill-marker.js';
+import { begunAnewAt, isOutlived, newFillMarker } from '../../../../src/memcached/copies/fill-marker.js';
 import type { NodeStanding } from '../../../../src/memcached/copies/node-standings.js';
 import type { MemcachedItem } from '../../../../src/memcached/memcached-node.js';
 
@@ -208,4 +208,13 @@ test('a marker is outlived by another process, another start, and what cannot be
   expect(isOutlived(marker, { pid: 8, startedAt: 1_000 })).toBe(true);
   expect(isOutlived(marker, { pid: 7, startedAt: 1_060 })).toBe(true);
   expect(isOutlived('yes', life)).toBe(true);
+});
+
+test('a marker says when its node began anew, and is of the same life all the same', () => {
+  const life = { pid: 7, startedAt: 1_000 };
+  const marker = newFillMarker(life, 1_764_400_000_999).toString();
+  expect(isOutlived(marker, life)).toBe(false);
+  expect(begunAnewAt(marker)).toEqual(new Date(1_764_400_000_000));
+  expect(begunAnewAt(newFillMarker(life).toString())).toBeUndefined();
+  expect(begunAnewAt('')).toBeUndefined();
 });
