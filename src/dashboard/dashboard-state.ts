@@ -44,9 +44,6 @@ export interface DashboardSessionNode {
   readonly begunAnewAt: number | null;
 }
 
-/** How long it is told that a session node began anew. */
-const ANEW_TOLD_MS = 3_600_000;
-
 /** The whole state. */
 export interface DashboardState {
   /** Milliseconds since 1970. */
@@ -97,13 +94,7 @@ export function dashboardState(
   }
   for (const { node, message } of topology?.warnings ?? [])
     problems.push({ severity: 'warning', node, text: message });
-  for (const { node, reads, standing, begunAnewAt } of sessions ?? []) {
-    if (begunAnewAt !== null && at - begunAnewAt < ANEW_TOLD_MS)
-      problems.push({
-        severity: 'warning',
-        node,
-        text: `Session node ${node} began anew at ${new Date(begunAnewAt).toISOString()}: no node holds the sessions from before`,
-      });
+  for (const { node, reads, standing } of sessions ?? []) {
     if (reads !== 'closed')
       problems.push({
         severity: 'critical',
