@@ -27,16 +27,40 @@ export async function workOn<T>(
 ): Promise<T> {
   const node = ports.node(connection.node);
   const ticket = node.started('read', connection);
+  try {
+    return await untilLost(connection, work(connection));
+  } finally {
+    node.finished(ticket, connection);
+  }
+}
+
+/**
+ * What the primary answers to `question`. Rejects as it does, or with the reason when the connection is lost, as it is when another
+ * node becomes the primary: one that hangs holds nobody up who waits for what the new one can tell.
+ */
+export async function askPrimary<T>(
+  ports: SessionPorts,
+  connection: PhysicalConnection,
+  question: Promise<T>,
+): Promise<T> {
+  const end = ports.node(connection.node).asked(connection);
+  try {
+    return await untilLost(connection, question);
+  } finally {
+    end();
+  }
+}
+
+/** `work`, or the reason when the connection is lost first: one that we close ourselves answers nobody. */
+async function untilLost<T>(connection: PhysicalConnection, work: Promise<T>): Promise<T> {
   let forget = (): void => {};
   try {
-    // A connection that we close ourselves answers nobody.
     const lost = new Promise<never>((_, reject) => {
       forget = connection.onLost(reject);
     });
-    return await Promise.race([work(connection), lost]);
+    return await Promise.race([work, lost]);
   } finally {
     forget();
-    node.finished(ticket, connection);
   }
 }
 

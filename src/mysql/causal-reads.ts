@@ -3,6 +3,7 @@ import { pause } from '../common/backoff.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { GtidPosition } from '../topology/gtid-position.js';
+import { askPrimary } from './answer-of.js';
 import type { Classification } from './classifier/classification.js';
 import { READ_PATIENCE_MS, type Tried } from './connection-binder.js';
 import { mayCommitIn } from './failure-policy.js';
@@ -35,11 +36,12 @@ export async function catchUp(
     if (tried.hasWaited !== true && !(await waitForCluster(connection, scope.waitMs, deadline))) return false;
     if (scope.wantsPosition && connection.node === ports.router.writer) {
       const take = scope.causal.beginPosition();
-      take((await readStanding(connection, deadline, true)).position);
+      const question = readStanding(connection, deadline, true);
+      take((await askPrimary(ports, connection, question)).position);
     }
     return true;
   }
-  if (waitFor === undefined) return await askPrimary(ports, connection, scope, context, tried);
+  if (waitFor === undefined) return await standAtPrimary(ports, connection, scope, context, tried);
   const { positions } = ports.router;
   const endWait = positions.beginWait(connection.node);
   try {
@@ -56,7 +58,7 @@ export async function catchUp(
  * Asks the node that is taken for the primary where it stands: it may have been replaced since it was looked at. What it lacks
  * after all nodes were looked at again is lost, unless it takes no writes itself.
  */
-async function askPrimary(
+async function standAtPrimary(
   ports: SessionPorts,
   connection: PhysicalConnection,
   scope: ActiveScope,
@@ -66,7 +68,7 @@ async function askPrimary(
   const { node } = connection;
   const { wanted, causal } = scope;
   const take = scope.wantsPosition && node === ports.router.writer ? causal.beginPosition() : undefined;
-  const standing = await readStanding(connection, deadline, false);
+  const standing = await askPrimary(ports, connection, readStanding(connection, deadline, false));
   const lacks = wanted !== undefined && !standing.has(wanted);
   const isAsked = tried.asksSince !== undefined;
   if (!lacks && (isAsked || !standing.isReadOnly)) {

@@ -2,6 +2,7 @@
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { GtidPosition } from '../topology/gtid-position.js';
 import { nodeIn } from '../topology/topology-description.js';
+import { askPrimary } from './answer-of.js';
 import { causalTokenText } from './causal-state.js';
 import type { ClusterCore } from './cluster-core.js';
 import { readStanding } from './gtid-wait.js';
@@ -45,11 +46,8 @@ async function positionOfWriter(
   const session = new VirtualSession(core);
   try {
     return await session.borrow('primary', context, async (connection) => {
-      const { position, isReadOnly } = await readStanding(
-        connection,
-        context.deadline,
-        core.router.hasBarrier(connection.node),
-      );
+      const question = readStanding(connection, context.deadline, core.router.hasBarrier(connection.node));
+      const { position, isReadOnly } = await askPrimary(core, connection, question);
       if (position !== undefined) return { position, isReadOnly };
       throw new StormlampError(
         ErrorCode.UNSUPPORTED,

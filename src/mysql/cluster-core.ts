@@ -90,6 +90,8 @@ export class ClusterCore implements ConnectionHost {
       for (const id of [before, after]) if (id !== null) this.nodes.get(id)?.pool.retire();
       if (before !== null)
         this.nodes.get(before)?.sendAway(unavailable(before, 'it is not the primary any more'));
+      if (after === null) return;
+      for (const node of this.nodes.values()) if (node.id !== after) node.giveUpQuestions();
     });
   }
 

@@ -66,6 +66,7 @@ export class ClusterNode {
   readonly #counts: Record<Operation, number> = { read: 0, write: 0 };
   readonly #working = new Set<PhysicalConnection>();
   readonly #waiting = new Set<(reason: unknown) => void>();
+  readonly #asked = new Set<PhysicalConnection>();
   #faults = 0;
   #inFlight = 0;
   #watchfulUntil = 0;
@@ -187,6 +188,17 @@ export class ClusterNode {
    */
   abandon(): void {
     for (const connection of this.#working) connection.destroy();
+  }
+
+  /** Notes that a question of our own waits on `connection` for what only the primary can answer; the returned function ends that. */
+  asked(connection: PhysicalConnection): () => void {
+    this.#asked.add(connection);
+    return () => this.#asked.delete(connection);
+  }
+
+  /** Gives up what was asked of it as the primary: another node is that now. */
+  giveUpQuestions(): void {
+    for (const connection of this.#asked) connection.destroy();
   }
 
   /** Keeps all calls away until the returned function is called. */
