@@ -79,8 +79,10 @@ export function tryBindWriter(ports: SessionPorts): Bound | undefined {
 export async function bindReader(ports: SessionPorts, context: CallContext, tried: Tried): Promise<Bound> {
   const { scope, deadline } = context;
   for (let cause: unknown; ; ) {
-    if (ports.router.preferenceIn(scope) === 'primary') return bindWriter(ports, context);
-    const { node, because, waitFor } = await readerInTime(ports, context, tried);
+    const isForPrimary = ports.router.preferenceIn(scope) === 'primary';
+    const resting = isForPrimary ? await restingPrimary(ports, context, tried) : undefined;
+    if (isForPrimary && resting === undefined) return bindWriter(ports, context);
+    const { node, because, waitFor } = resting ?? (await readerInTime(ports, context, tried));
     if (cause !== undefined && tried.nodes?.has(node) === true) {
       if (isStormlampError(cause, ErrorCode.ACCESS_DENIED)) throw cause;
       throw ports.router.noReader(scope, tried.nodes, cause);
@@ -98,6 +100,28 @@ export async function bindReader(ports: SessionPorts, context: CallContext, trie
       void ports.refresh(node);
     }
   }
+}
+
+/**
+ * The primary that only refuses writes, for a read that asks for the primary: after a look at all nodes that answer, since one of
+ * them may have taken its place just now. Undefined where there is none, or it was tried.
+ */
+async function restingPrimary(
+  ports: SessionPorts,
+  { deadline }: CallContext,
+  tried: Tried,
+): Promise<Pick<Choice, 'node' | 'because' | 'waitFor'> | undefined> {
+  const { router } = ports;
+  if (router.restingPrimary === undefined) return undefined;
+  const answering = router.topology.nodes.filter(({ state }) => state === 'up');
+  const patience = deadline.within(READ_PATIENCE_MS);
+  const looks = Promise.all(answering.map(({ id }) => ports.refresh(id)));
+  await patience.race('Looking for the primary', looks).catch(() => undefined);
+  deadline.check('Looking for the primary');
+  ports.checkOpen();
+  const node = router.restingPrimary;
+  if (node === undefined || tried.nodes?.has(node) === true) return undefined;
+  return { node, because: 'it is the primary, although it takes no writes' };
 }
 
 /**

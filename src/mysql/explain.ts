@@ -53,7 +53,8 @@ export function explainRoute(core: ClusterCore, sql: string): RouteExplanation {
   else if (reads && preference === 'primary') because = "the read preference is 'primary'";
   try {
     const choice = reads && preference !== 'primary' ? core.router.reader(scope, undefined, true) : undefined;
-    const node = choice === undefined ? core.router.writer : choice.node;
+    const { writer, restingPrimary } = core.router;
+    const node = choice === undefined ? (writer ?? (reads ? restingPrimary : undefined)) : choice.node;
     const role = node === undefined ? 'unknown' : roleIn(core, node);
     if (choice !== undefined && choice.because !== '') because = choice.because;
     if (choice?.waitFor !== undefined)

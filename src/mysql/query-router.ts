@@ -15,6 +15,7 @@ import { AppliedPositions, hasBarrier } from './applied-positions.js';
 import { PrimaryBudget } from './primary-budget.js';
 import type { ResolvedReadOptions } from './read-options.js';
 import type { ActiveScope } from './scope.js';
+import { SelectionCache } from './selection-cache.js';
 import { SharedNumbers } from './shared-numbers.js';
 import { soonestReplicas } from './soonest-replicas.js';
 
@@ -48,23 +49,10 @@ export interface RouteChoice {
   readonly waitFor?: GtidPosition | undefined;
 }
 
-/** Nodes that may serve reads of one kind, until the picture changes or one of them becomes too stale. */
-interface CachedSelection {
-  readonly topology: TopologyDescription;
-  readonly breakerVersion: number;
-  readonly preference: ReadPreference;
-  readonly limits: LagLimits;
-  readonly candidates: readonly NodeDescription[];
-  readonly validUntil: number;
-}
-
 /** A selection is looked at again after this time, because shares and delays change without an event. */
 const CACHE_MS = 250;
 
 const ANY_LAG: LagLimits = { maxLagMs: Number.POSITIVE_INFINITY };
-
-/** So many selections are kept. */
-const CACHE_SIZE = 4;
 
 /** Chooses nodes for one cluster. */
 export class QueryRouter {
@@ -76,9 +64,7 @@ export class QueryRouter {
   readonly #context: { now: number } & BalanceContext;
   /** What replicas are known to have applied. */
   readonly positions: AppliedPositions;
-  /** The last selections of different kinds: requests that ask for different limits take turns. */
-  readonly #cached: (CachedSelection | undefined)[] = new Array(CACHE_SIZE).fill(undefined);
-  #nextCached = 0;
+  readonly #cache = new SelectionCache();
   readonly #numbers = new SharedNumbers();
 
   /** Makes a router over `view`. */
@@ -168,6 +154,8 @@ export class QueryRouter {
     const limits = this.#limitsIn(scope);
     const topology = this.#view.topology();
     const preference = this.preferenceIn(scope);
+    // Whoever wants the primary looks again whether it still is, when it takes no writes.
+    if (preference === 'primary' && this.writer !== node) return false;
     const candidates = this.#candidates(topology, preference, limits, performance.now());
     const found = candidates.find(({ id }) => id === node);
     if (found === undefined) return false;
@@ -259,6 +247,13 @@ export class QueryRouter {
     return writer.kind === 'primary' ? writer.node : undefined;
   }
 
+  /** The primary that only refuses writes, while no node is known to take them: it has the newest data all the same. */
+  get restingPrimary(): NodeId | undefined {
+    const topology = this.#view.topology();
+    if (this.writer !== undefined || topology.writer.kind !== 'no-primary') return undefined;
+    return this.#select(topology, 'primary', ANY_LAG, performance.now()).candidates[0]?.id;
+  }
+
   /** The error of a read that no node can serve. */
   noReader(
     scope: ActiveScope | undefined,
@@ -287,7 +282,9 @@ export class QueryRouter {
 
   /** All nodes and what speaks against each, for a write. */
   consideredForWrite(): Selection {
-    return this.#select(this.#view.topology(), 'primary', ANY_LAG, performance.now());
+    const now = performance.now();
+    const allows = (node: NodeId): boolean => this.#view.allows(node);
+    return selectNodes(this.topology, { ...ANY_LAG, preference: 'primary', forWrite: true, now, allows });
   }
 
   #candidates(
@@ -297,34 +294,15 @@ export class QueryRouter {
     now: number,
   ): readonly NodeDescription[] {
     const breakerVersion = this.#view.breakerVersion();
-    for (const cached of this.#cached) {
-      if (
-        cached !== undefined &&
-        cached.topology === topology &&
-        cached.validUntil > now &&
-        cached.breakerVersion === breakerVersion &&
-        cached.preference === preference &&
-        cached.limits.maxLagMs === limits.maxLagMs &&
-        cached.limits.maxLagWithoutPrimaryMs === limits.maxLagWithoutPrimaryMs
-      ) {
-        return cached.candidates;
-      }
-    }
+    const cached = this.#cache.find(topology, breakerVersion, preference, limits, now);
+    if (cached !== undefined) return cached;
     const { candidates } = this.#select(topology, preference, limits, now);
     let validUntil = now + CACHE_MS;
     for (const node of candidates) {
       const lag = stalenessMs(node, topology, now);
       if (lag !== null) validUntil = Math.min(validUntil, now + allowedLagMs(node, topology, limits) - lag);
     }
-    this.#cached[this.#nextCached] = {
-      topology,
-      breakerVersion,
-      preference,
-      limits,
-      candidates,
-      validUntil,
-    };
-    this.#nextCached = (this.#nextCached + 1) % CACHE_SIZE;
+    this.#cache.keep({ topology, breakerVersion, preference, limits, candidates, validUntil });
     return candidates;
   }
 

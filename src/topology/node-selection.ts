@@ -13,6 +13,8 @@ type UpNode = Extract<NodeDescription, { state: 'up' }>;
 export interface SelectionCriteria extends LagLimits {
   /** Which roles may serve. */
   readonly preference: ReadPreference;
+  /** Whether it is for a write, which a primary that only refuses writes cannot serve. Default false. */
+  readonly forWrite?: boolean | undefined;
   /** Monotonic milliseconds. */
   readonly now: number;
   /** Whether the node's breaker and pool take calls. Must be free to ask. */
@@ -118,8 +120,12 @@ function obstacle(
     if (unfit !== undefined) return unfit;
   } else {
     if (preference === 'replica') return 'it is the primary';
-    // A primary that refuses writes still has the newest data.
-    if (preference === 'primary' && topology.writer.kind !== 'primary') return 'it takes no writes';
+    const { writer, lastPrimary = node.id } = topology;
+    if (writer.kind === 'split-brain') return 'other nodes claim to be the primary';
+    if (criteria.forWrite === true && writer.kind === 'no-primary') return 'it takes no writes';
+    // Until it takes writes, the one before it may live where nobody here sees it, and have newer data.
+    if (preference === 'primary' && writer.kind === 'no-primary' && lastPrimary !== node.id)
+      return `it takes no writes, and was not yet seen to take the place of ${lastPrimary}`;
   }
   if (!criteria.allows(node.id)) return 'its breaker is open';
   const { causal } = criteria;

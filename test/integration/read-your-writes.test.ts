@@ -50,6 +50,32 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options }) => {
     expect(report.stale).toBeGreaterThan(0);
   });
 
+  test('a primary that only refuses writes serves the reads that ask for it', async () => {
+    const settings = servers.options().mysql;
+    const cluster = await createMysqlCluster({
+      ...settings,
+      monitor: { ...settings.monitor, intervalMs: 200 },
+    });
+    const { primary } = servers;
+    const sql = 'SELECT @@server_id AS id';
+    try {
+      await primary.query('SET GLOBAL read_only = 1');
+      await eventually('no writer', () => cluster.topology().writer.kind === 'no-primary');
+      const asked = [{ preference: 'primary' }, { after: '*' }] as const;
+      for (const wish of asked) {
+        const [rows] = await cluster.query({ sql, ...wish, timeoutMs: 60_000 });
+        expect(rows).toEqual([{ id: primary.serverId }]);
+      }
+      await cluster.run({ preference: 'primary' }, () => {
+        expect(cluster.explain('SELECT 1')).toMatchObject({ node: primary.id, role: 'primary' });
+        expect(cluster.explain('DELETE FROM shop.held').node).toBeUndefined();
+      });
+    } finally {
+      await primary.query('SET GLOBAL read_only = 0');
+      await cluster.close();
+    }
+  });
+
   // Only MariaDB logs what nobody sees yet where a probe looks: MySQL's `gtid_executed` has it when it is visible.
   if (options.flavor === 'mariadb') {
     test('what a replica has logged, and does not show yet, is not taken for applied', async () => {
