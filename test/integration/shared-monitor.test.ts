@@ -1,7 +1,9 @@
 /** Processes that share a memcached: one looks at the databases, the others know what it saw, and go on when it is gone. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ClusterOptions } from '../../src/cluster-options.js';
 import { type Cluster, createCluster } from '../../src/create-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { startNode } from '../support/run-node.js';
 import { ONE_CLIENT_DATABASE } from './client-databases.js';
 import { eventually } from './eventually.js';
 
@@ -77,6 +79,53 @@ test('what the one sees, the others see: a replica that stops is left out by all
       'the replica serves again',
       () => cluster.mysql.explain('SELECT 1').node === replica?.id,
     );
+  }
+});
+
+/** A process whose connections to one port lead nowhere; it tells its picture over and over. */
+const CUT_OFF = `
+  import net from 'node:net';
+  const [options, port] = JSON.parse(process.argv[1]);
+  const { connect } = net.Socket.prototype;
+  net.Socket.prototype.connect = function (...args) {
+    const [to] = [args[0]].flat();
+    if (to.port === port) to.port = 1;
+    return connect.apply(this, args);
+  };
+  const { createCluster } = await import('./dist/index.js');
+  const cluster = await createCluster(options);
+  setInterval(() => {
+    const states = cluster.topology().nodes.map(({ state }) => state);
+    console.log(cluster.mysql.failoverPorts().watcher.leads, states.join());
+  }, 100);
+`;
+
+test('a replica that only the one who looks cannot reach serves all others', async () => {
+  const [replica] = servers.replicas;
+  const { mysql, sessions } = servers.options();
+  // Only those with the same source of lag share.
+  const monitor = { ...mysql.monitor, intervalMs: 100, timeoutMs: 5_000, share: true, lagSource: 'gtid' };
+  const options = { mysql: { ...mysql, monitor, discover: false }, sessions: { ...sessions, copies: 1 } };
+  const odd = startNode(['--input-type=module', '-e', CUT_OFF, JSON.stringify([options, replica?.port])]);
+  const oddLeads = (): boolean => odd.output().trimEnd().endsWith('true up,down');
+  try {
+    await eventually('it leads', oddLeads);
+    await using sound = await createCluster(options as ClusterOptions);
+    const states: string[] = [];
+    let looks = 0;
+    sound.mysql.on('node-changed', ({ after }) => states.push(after.state));
+    watcherOf(sound).on('node-observed', ({ node }) => {
+      if (node === replica?.id) looks += 1;
+    });
+    // What was published is believed from the second look at it on.
+    await eventually('the other has followed for a while', () => looks >= 20);
+    expect(oddLeads()).toBe(true);
+    expect(watcherOf(sound).leads).toBe(false);
+    expect(states).not.toContain('down');
+    expect(sound.mysql.explain('SELECT 1').node).toBe(replica?.id);
+  } finally {
+    odd.child.kill();
+    await odd.finished;
   }
 });
 
