@@ -167,6 +167,7 @@ describe('selection, over arbitrary stories', () => {
     later: fc.integer({ min: 0, max: 6000 }),
     closed: fc.subarray([...names]),
     avoid: fc.subarray([...names]),
+    forWrite: fc.boolean(),
   });
 
   test('nobody serves who is down, closed, too far behind or a stranger, and every other node has a reason', () => {
@@ -177,6 +178,7 @@ describe('selection, over arbitrary stories', () => {
         const { candidates, rejected } = selectNodes(topology, {
           preference: question.preference,
           maxLagMs: question.maxLagMs,
+          forWrite: question.forWrite,
           now,
           allows: (node) => !question.closed.includes(node as never),
           avoid: new Set(question.avoid),
@@ -187,8 +189,12 @@ describe('selection, over arbitrary stories', () => {
           expect(['primary', 'replica']).toContain(node.role);
           if (node.role === 'primary') {
             expect(question.preference).not.toBe('replica');
-            if (question.preference === 'primary')
+            if (question.forWrite || !node.facts.readOnly || node.facts.group !== undefined)
               expect(topology.writer).toEqual({ kind: 'primary', node: node.id });
+            // One that only refuses writes serves reads, unless others claim its place, or somebody else had it last.
+            else expect(topology.writer).toEqual({ kind: 'no-primary' });
+            if (question.preference === 'primary')
+              expect([undefined, node.id]).toContain(topology.lastPrimary);
             continue;
           }
           expect(question.preference).not.toBe('primary');
