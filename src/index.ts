@@ -196,6 +196,7 @@ export type { PoolOptions, PoolSize } from './mysql/pool-options.js';
 export type { PreparedStatement, PrepareOptions } from './mysql/prepared-statement.js';
 export type { MysqlConnection } from './mysql/promise-connection.js';
 export type { ReadOptions } from './mysql/read-options.js';
+export type { ReplicaFitness, ReplicaFitnessChange } from './mysql/replica-fitness.js';
 export type { Consistency, MysqlScope, ScopeView } from './mysql/scope.js';
 export type { KillFailure, RouteEvent } from './mysql/session-ports.js';
 export type {

@@ -34,6 +34,11 @@ export const mysqlLines: LogRules<MysqlClusterEvents> = {
       return ['info', `node ${after.id} is up`, { node: after.id, role: after.role }];
     return undefined;
   },
+  'replica-fitness-changed': ({ node, after }) =>
+    after.fit
+      ? ['info', `replica ${node} is fit for reads again`, { node, lagMs: rounded(after.lagMs) }]
+      : // The reason may quote the error of a statement, with its values.
+        ['warn', `replica ${node} is unfit for reads`, { node, lagMs: rounded(after.lagMs) }],
   'breaker-changed': ({ node, operation, before, after }) => [
     after.phase === 'open' ? 'warn' : after.phase === 'half-open' ? 'debug' : 'info',
     `breaker of ${node} for ${operation}: ${after.phase}`,
@@ -242,4 +247,8 @@ function codeOf(error: unknown): LogFields {
   const { code } = (error ?? {}) as { readonly code?: unknown };
   const node = isStormlampError(error) && error.node !== undefined ? { node: error.node } : {};
   return { code: typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown', ...node };
+}
+
+function rounded(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms);
 }

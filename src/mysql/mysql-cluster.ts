@@ -31,6 +31,7 @@ import { type MysqlOptions, type ResolvedMysqlOptions, resolveMysqlOptions } fro
 import { PoolOnly, strayBegin } from './pool-only.js';
 import { checkPoolSize, type PoolSize } from './pool-options.js';
 import type { MysqlConnection } from './promise-connection.js';
+import { tellFitness } from './replica-fitness.js';
 import type { MysqlScope, ScopeView } from './scope.js';
 import type { ServerPorts } from './server-ports.js';
 import { SqlText } from './sql-text.js';
@@ -103,6 +104,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     watcher.on('topology-changed', (change) => this.publish('topology-changed', change));
     watcher.on('primary-changed', (change) => this.publish('primary-changed', change));
     watcher.on('node-changed', (change) => this.publish('node-changed', change));
+    tellFitness(watcher, options, (change) => this.publishOrKeep('replica-fitness-changed', change));
   }
 
   /** @internal */

@@ -4,11 +4,17 @@ import type { NodeId } from '../common/node-address.js';
 import type { TopologyEvents } from '../health/topology-watcher.js';
 import type { NewConnection } from './new-connection.js';
 import type { MysqlConnection } from './promise-connection.js';
+import type { ReplicaFitnessChange } from './replica-fitness.js';
 import type { KillFailure, RouteEvent } from './session-ports.js';
 
 /** The events of a `MysqlCluster`. */
 export interface MysqlClusterEvents
   extends Pick<TopologyEvents, 'topology-changed' | 'primary-changed' | 'node-changed'> {
+  /**
+   * A replica that answers became too late for reads (`reads.maxLagMs`), or stopped, or follows another server, or is fit again.
+   * It is judged with each look of its monitor; that it does not answer at all is told as `node-changed`.
+   */
+  readonly 'replica-fitness-changed': ReplicaFitnessChange;
   /** A statement was given a node. */
   readonly route: RouteEvent;
   /** A breaker changed its phase. */

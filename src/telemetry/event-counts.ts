@@ -8,6 +8,7 @@ const COUNTED = {
     'primary-changed': [],
     'connect-failed': ['node'],
     'breaker-changed': ['node', 'operation'],
+    'replica-fitness-changed': ['node'],
     'discovery-failed': ['node'],
     'lag-failed': ['node'],
     'heartbeat-failed': ['node'],

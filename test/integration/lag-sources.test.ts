@@ -4,6 +4,7 @@ import type { LagMeterContext, LagSource } from '../../src/mysql/monitor-options
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { effectiveLagMs } from '../../src/topology/node-description.js';
+import { startNode } from '../support/run-node.js';
 import { CLIENT_DATABASES, wholeTest } from './client-databases.js';
 import { eventually } from './eventually.js';
 
@@ -62,9 +63,24 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options, flavor }) => {
     return servers.primary.query(`INSERT INTO ${servers.database}.t VALUES (${row})`);
   };
 
+  /** Lets clients write a heartbeat, and their monitors read it. */
+  async function letWrite(): Promise<void> {
+    const { app, monitor } = servers.accounts;
+    const tables = `${servers.database}.*`;
+    await servers.primary.query(
+      `GRANT CREATE, INSERT, DELETE, UPDATE, SELECT ON ${tables} TO '${app.user}'@'%'`,
+    );
+    await servers.primary.query(`GRANT SELECT ON ${tables} TO '${monitor.user}'@'%'`);
+    await servers.waitForReplication();
+  }
+
   /** The replica serves, is left out while it stands still and the primary goes on, and serves again. */
   async function leavesAndReturns(client: MysqlCluster): Promise<void> {
     await eventually('the replica serves', () => readerOf(client) === replica.id);
+    const told: boolean[] = [];
+    client.on('replica-fitness-changed', ({ node, after }) => {
+      if (node === replica.id) told.push(after.fit);
+    });
     await replica.query(`STOP ${word} SQL_THREAD`);
     await replica.query(`START ${word} SQL_THREAD`);
     await replica.query(`LOCK TABLES ${servers.database}.t READ`);
@@ -72,7 +88,8 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options, flavor }) => {
       // A look at the moment of its restart finds a thread that stands, and leaves the replica out for that.
       await eventually('the replica is left out, for it is late', async () => {
         await write();
-        return readerOf(client) === servers.primary.id && (lagOf(client) ?? Number.POSITIVE_INFINITY) > 2_000;
+        const isLate = (lagOf(client) ?? Number.POSITIVE_INFINITY) > 2_000;
+        return readerOf(client) === servers.primary.id && isLate && told.includes(false);
       });
     } finally {
       await replica.query('UNLOCK TABLES');
@@ -82,6 +99,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options, flavor }) => {
       return readerOf(client) === replica.id;
     });
     expect(lagOf(client)).toBeLessThan(2_000);
+    await eventually('it is told', () => told.at(-1) === true);
   }
 
   test('GTID position against the primary', async () => {
@@ -142,9 +160,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options, flavor }) => {
   );
 
   whole('a table that one elected client writes, and another one when that is gone', async () => {
-    await servers.primary.query(
-      `GRANT CREATE, INSERT, DELETE, UPDATE, SELECT ON ${servers.database}.* TO '${servers.accounts.app.user}'@'%'`,
-    );
+    await letWrite();
     const source = { heartbeat: { table: `${servers.database}.ours`, write: true, intervalMs: 100 } };
     const [first, second] = [await clientWith(source), await clientWith(source)];
     await leavesAndReturns(first);
@@ -159,6 +175,47 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options, flavor }) => {
     const rows = await servers.primary.query(`SELECT server_id FROM ${servers.database}.ours`);
     expect(rows).toEqual([{ server_id: servers.primary.serverId }]);
   });
+
+  // Only MySQL shows what another session has set; the long form waits for what comes of it.
+  if (flavor === 'mysql')
+    test('the server is told to end the session of a writer that says nothing any more', async () => {
+      await letWrite();
+      await clientWith({
+        heartbeat: { table: `${servers.database}.silent`, write: true, intervalMs: 1_000 },
+      });
+      const limit =
+        'SELECT v.VARIABLE_VALUE AS seconds FROM performance_schema.variables_by_thread v ' +
+        "JOIN performance_schema.threads t USING (THREAD_ID) WHERE v.VARIABLE_NAME = 'wait_timeout' " +
+        "AND t.PROCESSLIST_ID = IS_USED_LOCK('stormlamp-heartbeat')";
+      const row = await eventually('one is elected', async () => (await servers.primary.query(limit))[0]);
+      expect(Number(row?.['seconds'])).toBe(12);
+    });
+
+  if (isLongForm)
+    test('when the process that writes hangs, another one writes', async () => {
+      await letWrite();
+      const heartbeat = { table: `${servers.database}.hung`, write: true, intervalMs: 100 };
+      const { mysql } = servers.options();
+      const monitor = { ...mysql.monitor, lagSource: { heartbeat } };
+      const program =
+        "const { createMysqlCluster } = await import('./dist/index.js');" +
+        'await createMysqlCluster(JSON.parse(process.argv[1])); setInterval(() => undefined, 1_000);';
+      const writer = startNode(['--input-type=module', '-e', program, JSON.stringify({ ...mysql, monitor })]);
+      try {
+        const beaten = `SELECT ts FROM ${heartbeat.table}`;
+        await eventually('it writes', async () => {
+          const [row] = await servers.primary.query(beaten).catch(() => []);
+          return row !== undefined;
+        });
+        writer.child.kill('SIGSTOP');
+        const client = await clientWith({ heartbeat });
+        await eventually('the replica serves', () => readerOf(client) === replica.id);
+        expect(writer.child.exitCode).toBeNull();
+      } finally {
+        writer.child.kill('SIGKILL');
+        await writer.finished;
+      }
+    });
 
   whole('a heartbeat that is locked makes the lag unknown, and no server dead', async () => {
     const table = `${servers.database}.locked`;

@@ -32,3 +32,19 @@ test('a cluster without a primary is a warning', () => {
   expect(line(null)).toEqual(['warn', 'no node takes writes', { before: 'db1:3306', after: null, epoch: 2 }]);
   expect(line('db2:3306')).toMatchObject(['info', 'writes go to db2:3306', { after: 'db2:3306' }]);
 });
+
+test('a replica that is unfit is a warning without the words of the server, which may quote values', () => {
+  const line = (after: object): unknown =>
+    mysqlLines['replica-fitness-changed']?.({ node: 'db2:3306', before: null, after } as never);
+  const reason = "the applying thread is stopped (Duplicate entry 'ada@example.com')";
+  expect(line({ fit: false, reason, lagMs: 6_000.4 })).toEqual([
+    'warn',
+    'replica db2:3306 is unfit for reads',
+    { node: 'db2:3306', lagMs: 6_000 },
+  ]);
+  expect(line({ fit: true, reason: '', lagMs: null })).toEqual([
+    'info',
+    'replica db2:3306 is fit for reads again',
+    { node: 'db2:3306', lagMs: null },
+  ]);
+});
