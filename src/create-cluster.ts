@@ -10,13 +10,13 @@ import {
 } from './cluster-options.js';
 import { ErrorCode, StormlampError } from './common/stormlamp-error.js';
 import { createFailoverManager, type FailoverManager } from './failover/failover-manager.js';
+import type { ClusterTopology } from './mysql/cluster-topology.js';
 import { createMysqlCluster, type MysqlCluster } from './mysql/mysql-cluster.js';
 import { createSessionStore, type SessionStoreOf } from './session/create-session-store.js';
 import type { FileSessionStore } from './session/file-session-store.js';
 import type { SessionOptions } from './session/session-options.js';
 import type { SessionStore } from './session/session-store.js';
 import type { AnySessionOptions } from './session/store-options.js';
-import type { TopologyDescription } from './topology/topology-description.js';
 
 /**
  * One object for everything that a service shares with PHP. Made by {@link createCluster}.
@@ -63,7 +63,7 @@ export class Cluster<Sessions extends SessionStore | FileSessionStore = SessionS
   }
 
   /** The present picture of the database nodes. Throws `ERR_INVALID_OPTION` when the cluster was made without `mysql`. */
-  topology(): TopologyDescription {
+  topology(): ClusterTopology {
     return this.mysql.topology();
   }
 

@@ -22,7 +22,10 @@ test('one node is enough to know the picture', async () => {
   const { code, stdout, stderr } = await runBlock(blocks[0] ?? '', servers);
   expect([code, stderr]).toEqual([0, '']);
   // The account of the page may not list replicas, but a replica names its source.
-  expect(stdout).toBe('1 primary 2 0\n');
+  const [picture, ...nodes] = stdout.trim().split('\n');
+  expect(picture).toBe('1 primary 2 0');
+  const each = servers.databases.map(({ id, role }) => `${id} up closed ${role}`);
+  expect(nodes.sort()).toEqual(each.sort());
 });
 
 test('web1 reads from the primary, the other one from the replica', async () => {
