@@ -19,7 +19,7 @@ afterAll(async () => {
 
 test('the page has the blocks that are run here', () => {
   expect(opening).toContain('createMysqlCluster({');
-  expect(blocks).toHaveLength(8);
+  expect(blocks).toHaveLength(9);
 });
 
 test.each(blocks.map((block) => [block.split('\n')[0] ?? '', block]))('%s', async (_first, block) => {

@@ -25,7 +25,7 @@ export interface PeerTrio {
   /** Resolves when every connection is back in its pool. */
   idle(): Promise<unknown>;
   /** Another client of the same servers; whoever asks for it closes it. */
-  openCluster(options?: Pick<MysqlOptions, 'timeoutMs' | 'pool'>): Promise<MysqlCluster>;
+  openCluster(options?: Pick<MysqlOptions, 'timeoutMs' | 'pool' | 'reads'>): Promise<MysqlCluster>;
   close(): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import { CLIENT_DATABASES } from '../integration/client-databases.js';
 import { drizzleStory } from './drizzle.js';
 import { knexStory } from './knex.js';
 import { kyselyStory } from './kysely.js';
+import { migrationsStory } from './migrations.js';
 import { type PeerTrio, startPeerTrio } from './peer-trio.js';
 import { typeormStory } from './typeorm.js';
 
@@ -18,4 +19,5 @@ describe.each(CLIENT_DATABASES)('$name', (database) => {
   describe('Knex', () => knexStory(() => trio));
   describe('Drizzle', () => drizzleStory(() => trio));
   describe('TypeORM', () => typeormStory(() => trio));
+  describe('migrations', () => migrationsStory(() => trio));
 });
