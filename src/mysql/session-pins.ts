@@ -9,11 +9,15 @@ export function pinNames(pins: readonly PinTarget[]): readonly Pin[] {
   return [...new Set(pins.map((target) => target.pin))];
 }
 
-/** What ties a session after a statement that was accepted, or not. */
+/**
+ * What ties a session after a statement that was accepted, or not. `isReadOnly`: it ran in a read-only transaction, where no
+ * trigger can have set the user variables that it reads.
+ */
 export function pinsAfter(
   pins: readonly PinTarget[],
   classification: Classification,
   ok: boolean,
+  isReadOnly: boolean,
 ): readonly PinTarget[] {
   let next = pins;
   if (ok && pins.length > 0 && classification.unpinned !== undefined) {
@@ -21,7 +25,9 @@ export function pinsAfter(
   }
   if (pins.length > 0 && mayRename(classification)) next = withoutNames(next, 'temp-table');
   // A statement that pins does so even when it failed: SQL_CALC_FOUND_ROWS does, and for the others it costs little.
-  for (const target of classification.pinned ?? []) next = withPin(next, target);
+  const isNothing = (pin: Pin): boolean =>
+    isReadOnly && pin === 'user-variable' && classification.keepsVariables === true;
+  for (const target of classification.pinned ?? []) if (!isNothing(target.pin)) next = withPin(next, target);
   for (const pin of classification.pins) {
     if (classification.pinned?.some((target) => target.pin === pin) === true) continue;
     next = withPin(next, { pin, name: undefined });

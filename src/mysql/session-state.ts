@@ -232,7 +232,7 @@ export function afterStatement(
 ): SessionState {
   const transaction = transactionAfter(state, classification, ending);
   const autocommit = autocommitAfter(state, classification, ending);
-  let pins = pinsAfter(state.pins, classification, ending.ok);
+  let pins = pinsAfter(state.pins, classification, ending.ok, state.transaction === 'read-only');
   let { settings } = state;
   if (classification.settings !== undefined && classification.settings.length > 0) {
     if (!isSetting(classification)) pins = withPin(pins, { pin: 'session-variable', name: undefined });

@@ -309,8 +309,8 @@ const TOUCHES: ReadonlySet<string> = new Set(TOUCHING_FUNCTIONS.split(' '));
 
 /** Whether a classification accounts for a change of this part of the session's state. */
 function isExplained(name: string, given: ReturnType<typeof classify>): boolean {
-  const { pins, settings = [], transaction, kind } = given;
-  if (/^@[a-z'`]/.test(name)) return pins.includes('user-variable');
+  const { pins, settings = [], transaction, kind, keepsVariables = false } = given;
+  if (/^@[a-z'`]/.test(name)) return pins.includes('user-variable') && !keepsVariables;
   if (name.startsWith('IS_USED_LOCK')) return pins.includes('named-lock') || kind === 'session';
   if (name === 'DATABASE()') return settings.includes('database');
   if (name === '@@autocommit') return transaction?.startsWith('autocommit') ?? false;

@@ -88,6 +88,15 @@ test('what a read-only transaction left on a replica is still there after it, an
   await connection.query('SET @kept = 6');
   expect(Number(((await connection.query(sql))[0] as unknown as { kept: number }[])[0]?.kept)).toBe(6);
   connection.release();
+  // A variable that was only read is none that was set.
+  const reading = await cluster.getConnection();
+  await reading.query('START TRANSACTION READ ONLY');
+  expect((await reading.query('SELECT @kept AS kept'))[0]).toEqual([{ kept: null }]);
+  await reading.query('COMMIT');
+  await reading.query('INSERT INTO t (v) VALUES (56)');
+  expect((await reading.query('SELECT @kept AS kept'))[0]).toEqual([{ kept: null }]);
+  reading.release();
+  expect(await servers.primary.query('SELECT COUNT(*) AS n FROM shop.t WHERE v = 56')).toEqual([{ n: 1 }]);
   // What only tells of the statement before is no reason to stay.
   const counting = await cluster.getConnection();
   await counting.query('START TRANSACTION READ ONLY');

@@ -32,6 +32,8 @@ export interface AnswerDetails {
   readonly several?: boolean;
   /** Whether it is a write that calls a function which may do anything. */
   readonly calls?: boolean;
+  /** Whether it uses user variables without setting any. */
+  readonly keepsVariables?: boolean;
   /** Whether it names a savepoint that is kept for us. */
   readonly reserved?: boolean;
 }
@@ -58,6 +60,7 @@ export function answer(
     ...(access === undefined ? {} : { access }),
     ...(details.several === true ? { several: true as const } : {}),
     ...(details.calls === true ? { calls: true as const } : {}),
+    ...(details.keepsVariables === true ? { keepsVariables: true as const } : {}),
     ...(details.reserved === true ? { reserved: true as const } : {}),
   });
 }

@@ -98,6 +98,11 @@ export interface Classification {
   readonly several?: true;
   /** Present on a write that calls a function which is not known to only read: it may leave something in the session. */
   readonly calls?: true;
+  /**
+   * Present where it uses user variables and sets none: `user-variable` in {@link pins} then stands for what may have been set
+   * before.
+   */
+  readonly keepsVariables?: true;
   /** Present where it names a savepoint that is kept for `transaction()`: its name begins with `stormlamp_`. */
   readonly reserved?: true;
   /** One short sentence for people: why. */

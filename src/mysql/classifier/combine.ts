@@ -44,6 +44,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       access: parts.findLast((part) => part.access !== undefined)?.access,
       several: true,
       calls: parts.some(({ calls }) => calls === true),
+      keepsVariables: keepVariables(parts),
       reserved: parts.some(({ reserved }) => reserved === true),
     },
   );
@@ -77,9 +78,16 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       access: strictestAccess(readings),
       several: readings.some(({ several }) => several === true),
       calls: readings.some(({ calls }) => calls === true),
+      keepsVariables: keepVariables(readings),
       reserved: readings.some(({ reserved }) => reserved === true),
     },
   );
+}
+
+/** Whether some use user variables, and none sets any. */
+function keepVariables(parts: readonly Classification[]): boolean {
+  const using = parts.filter(({ pins }) => pins.includes('user-variable'));
+  return using.length > 0 && using.every(({ keepsVariables }) => keepsVariables === true);
 }
 
 function isXa(transaction: TransactionEffect | undefined): boolean {

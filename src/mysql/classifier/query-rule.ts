@@ -30,13 +30,19 @@ export function classifyQuery(
   if ((features & Feature.INTO) !== 0 && (features & Feature.USER_VARIABLE) === 0)
     return answer('unknown', 'primary', 'it stores its result somewhere', { pinned });
   const [kind, route, because] = readReason(features);
-  return answer(kind, route, because, { pinned, unpinned: releasedBy(features, cursor) });
+  return answer(kind, route, because, {
+    pinned,
+    unpinned: releasedBy(features, cursor),
+    keepsVariables: usesVariables(features) && (features & (Feature.ASSIGN | Feature.INTO)) === 0,
+  });
 }
+
+const usesVariables = (features: number): boolean =>
+  (features & (Feature.USER_VARIABLE | Feature.ACCOUNT)) !== 0;
 
 function readReason(features: number): [StatementKind, Route, string] {
   if ((features & Feature.NAMED_LOCK) !== 0) return ['session', 'primary', 'it takes a named lock'];
-  if ((features & (Feature.USER_VARIABLE | Feature.ACCOUNT)) !== 0)
-    return ['read', 'primary', 'it uses a user variable of its connection'];
+  if (usesVariables(features)) return ['read', 'primary', 'it uses a user variable of its connection'];
   if ((features & Feature.ASSIGN) !== 0) return ['read', 'primary', 'it assigns a variable'];
   if ((features & Feature.CALC_FOUND_ROWS) !== 0)
     return ['read', 'primary', 'FOUND_ROWS() may follow on its connection'];
@@ -55,7 +61,7 @@ function readReason(features: number): [StatementKind, Route, string] {
 /** What the features of a statement of any kind pin. */
 export function pinnedBy(features: number, cursor: () => StatementCursor): PinTarget[] {
   const pinned: PinTarget[] = [];
-  if ((features & (Feature.USER_VARIABLE | Feature.ACCOUNT)) !== 0) pinned.push(target('user-variable'));
+  if (usesVariables(features)) pinned.push(target('user-variable'));
   if ((features & Feature.NAMED_LOCK) !== 0)
     pinned.push(lockTarget(cursor(), 'get_lock') ?? target('named-lock'));
   if ((features & Feature.CALC_FOUND_ROWS) !== 0) pinned.push(target('found-rows'));

@@ -148,7 +148,7 @@ export const FILES_AND_TARGETS: readonly Row[] = [
     "TABLE t INTO OUTFILE 'f'",
     "VALUES ROW(1) INTO OUTFILE 'f'",
   ]),
-  ...rows('read primary', { pins: ['user-variable'] }, [
+  ...rows('read primary', { pins: ['user-variable'], keepsVariables: false }, [
     'SELECT 1 INTO @a',
     'SELECT a, b FROM t INTO @a, @b',
     'SELECT a INTO @`a b` FROM t',
@@ -307,21 +307,31 @@ export const UNKNOWN_FUNCTIONS: readonly Row[] = [
 ];
 
 export const VARIABLES: readonly Row[] = [
-  ...rows('read primary', { pins: ['user-variable'] }, [
+  ...rows('read primary', { pins: ['user-variable'], keepsVariables: true }, [
     'SELECT @a',
     'SELECT@a',
-    'SELECT @a := 1',
-    'SELECT @a:=@a+1 FROM t',
     "SELECT @'a b'",
     'SELECT @`a`',
     'SELECT @"a"',
     'SELECT @a.b',
     'SELECT 1 FROM t WHERE a = @x AND b = 2',
-    'SELECT * FROM (SELECT @row := 0) r, t',
+    "SELECT @a, ':= INTO @b' /* @a := 1 */",
     'EXPLAIN SELECT @a',
-    'EXPLAIN FORMAT=JSON INTO @x SELECT 1',
     'SHOW TABLES LIKE @a',
+    'SELECT @a; SELECT @b',
+    'SELECT 1; SELECT @b',
+  ]),
+  ...rows('read primary', { pins: ['user-variable'], keepsVariables: false }, [
+    'SELECT @a := 1',
+    'SELECT @a:=@a+1 FROM t',
+    'SELECT @b, @a:=1',
+    'SELECT /*! @a := */ @b',
+    'SELECT /*!99999 @a := */ @b',
+    'SELECT @b INTO @a',
+    'SELECT * FROM (SELECT @row := 0) r, t',
+    'EXPLAIN FORMAT=JSON INTO @x SELECT 1',
     'DO @a := 1',
+    'SELECT @a; SELECT @b := 1',
   ]),
   ['INSERT INTO t VALUES (@a)', 'write primary', { pins: ['user-variable'] }],
   ['UPDATE t SET a = @n := @n + 1', 'write primary', { pins: ['user-variable'] }],

@@ -21,6 +21,8 @@ export interface RowDetails {
   readonly settings?: readonly string[];
   /** The access mode that is announced. Not checked when absent. */
   readonly access?: 'read-only' | 'read-write';
+  /** Whether user variables are used and none is set. Not checked when absent. */
+  readonly keepsVariables?: boolean;
 }
 
 /** A statement, its kind and route as `kind route`, and the rest. */

@@ -301,6 +301,18 @@ describe('what ties a session', () => {
   const pinsAfter = (...texts: readonly string[]): readonly unknown[] =>
     following(...texts).pins.map(({ pin, name }) => `${pin} ${name}`);
 
+  test('a user variable that is only read ties a session that may have set it, and none in a read-only transaction', () => {
+    const begin = 'START TRANSACTION READ ONLY';
+    const tied = ['user-variable undefined'];
+    expect(pinsAfter(begin, 'SELECT @b', 'SHOW TABLES LIKE @b', 'SELECT 1; SELECT @b', 'COMMIT')).toEqual([]);
+    for (const setter of ['SELECT @b := 1', 'SET @b = 1', 'SELECT 1 INTO @b', 'SELECT @a; SELECT @b := @a']) {
+      expect(pinsAfter(begin, setter, 'COMMIT'), setter).toEqual(tied);
+      expect(pinsAfter(setter, begin, 'SELECT @b', 'COMMIT'), setter).toEqual(tied);
+    }
+    // A trigger or a procedure may have set it.
+    expect(pinsAfter('INSERT INTO t VALUES (1)', 'SELECT @b')).toEqual(tied);
+  });
+
   test('a lock is held until it was released as often as it was taken', () => {
     const take = "SELECT GET_LOCK('a', 1)";
     const free = "SELECT RELEASE_LOCK('a')";
