@@ -9,6 +9,7 @@ import type { Flavor } from '../topology/node-description.js';
 import { connectError } from './connect-error.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import { CurrentCredentials } from './current-credentials.js';
+import { guardCast, type TypeCast } from './guarded-cast.js';
 import { guardLocalFile } from './local-file.js';
 import { logIn, timedOut } from './log-in.js';
 import { followPacketOrder } from './packet-order.js';
@@ -70,7 +71,7 @@ async function connect(
   const credentials = await account.ask(deadline);
   const user = credentials?.user ?? config.connection.user;
   try {
-    const raw = mysql.createConnection({ ...base, ...credentials });
+    const raw = mysql.createConnection({ ...base, ...credentials, ...guarded(base.typeCast) });
     followPacketOrder(raw);
     const version = await logIn(raw, deadline);
     return await setUp(node, raw, version, setup, deadline);
@@ -135,6 +136,13 @@ function driverOptions(config: MysqlNodeConfig): ConnectionOptions {
   const infile = { infileStreamFactory: guardLocalFile(infileStreamFactory) };
   const from = socketFrom(connection, where);
   return { ...rest, ...where, ...from, ...tls, ...infile, connectTimeout: 0 } as unknown as ConnectionOptions;
+}
+
+/** One per connection, which has one statement at a time. */
+function guarded(typeCast: ConnectionOptions['typeCast']): Pick<ConnectionOptions, 'typeCast'> {
+  return typeof typeCast === 'function'
+    ? { typeCast: guardCast(typeCast as TypeCast) as typeof typeCast }
+    : {};
 }
 
 /** The driver declares `localAddress` and does not use it: its socket is made here, and like its own but for that. */

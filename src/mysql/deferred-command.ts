@@ -104,8 +104,11 @@ export class DeferredCommand extends EventEmitter {
     timer.unref();
   }
 
-  /** Passes on what the driver's `command` delivers from now on; errors and the end are told by {@link settle}. */
-  attach(command: Query): void {
+  /**
+   * Passes on what the driver's `command` delivers from now on, as long as it is not `isSpoilt`; errors and the end are told by
+   * {@link settle}.
+   */
+  attach(command: Query, isSpoilt: () => boolean = () => false): void {
     command.on('fields', (fields: FieldPacket, ...index: unknown[]) => {
       this.delivered = true;
       this.emit('fields', fields, ...index);
@@ -113,6 +116,7 @@ export class DeferredCommand extends EventEmitter {
     });
     if (this.#stream === undefined) {
       command.on('result', (row: unknown, index: number) => {
+        if (isSpoilt()) return;
         this.delivered = true;
         this.emit('result', row, index);
       });
@@ -125,6 +129,7 @@ export class DeferredCommand extends EventEmitter {
     const source = command.stream({ highWaterMark: 1 });
     this.#source = source;
     source.on('data', (row: unknown) => {
+      if (isSpoilt()) return;
       this.delivered = true;
       const index = indexes.shift();
       this.emit('result', row, index);

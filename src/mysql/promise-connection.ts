@@ -3,6 +3,7 @@ import type {
   ConnectionOptions,
   ExecuteValues,
   FieldPacket,
+  PrepareStatementInfo,
   QueryOptions,
   QueryResult,
   QueryValues,
@@ -85,9 +86,9 @@ export class MysqlConnection extends ConnectionFace {
     };
   }
 
-  /** Lets the driver forget a statement that `execute` prepared. */
-  unprepare(sql: string | QueryOptions): void {
-    this.faces.virtual.unprepare(sql as string);
+  /** Lets the driver forget a statement that `execute` prepared, and gives it; undefined when it knows none. */
+  unprepare(sql: string | QueryOptions): PrepareStatementInfo | undefined {
+    return this.faces.virtual.unprepare(sql as string);
   }
 
   /** Asks for a sign of life. */

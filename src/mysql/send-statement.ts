@@ -2,6 +2,7 @@
 import type { ExecuteValues, FieldPacket, Query, QueryResult, QueryValues } from 'mysql2';
 import { aborted, type Deadline } from '../common/deadline.js';
 import type { DeferredCommand } from './deferred-command.js';
+import { type CastFailure, hasFailed, type TypeCast, takeFailure } from './guarded-cast.js';
 import { wasTooLong } from './packet-limit.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { isHeader } from './result-header.js';
@@ -22,8 +23,21 @@ export class NotSent {
 
 type Done = (error: unknown, rows?: QueryResult, fields?: FieldPacket[]) => void;
 
+const SPOILT = new WeakMap<StatementAnswer, CastFailure>();
+
 /**
- * The whole answer of `statement`.
+ * The answer for the caller.
+ *
+ * @throws What his own `typeCast` threw: then the server has executed the statement all the same.
+ */
+export function castAnswer(answer: StatementAnswer): StatementAnswer {
+  const failure = SPOILT.get(answer);
+  if (failure !== undefined) throw failure.error;
+  return answer;
+}
+
+/**
+ * The whole answer of `statement`; {@link castAnswer} tells whether the caller's `typeCast` could make something of it.
  *
  * Rejects with the driver's error as it came, or with `ERR_TIMEOUT` or `ERR_ABORTED` when the deadline was first: then the
  * statement may still be running, and the connection must not be used again.
@@ -44,12 +58,13 @@ export function sendStatement(
     };
     const limit = startLimit(deadline, fail);
     pending.fail = fail;
+    const cast = castOf(connection, statement);
     try {
       sent = submit(connection, statement, (error, rows, fields) => {
         if (pending.fail === fail) pending.fail = undefined;
         limit?.stop();
         // The fields of an OK packet are undefined at run time, whatever the types of mysql2 say.
-        if (!error) resolve([rows, fields] as StatementAnswer);
+        if (!error) resolve(withFailure([rows, fields] as StatementAnswer, cast));
         else {
           noteUnexecuted(error, statement, sent);
           reject(failureOf(error));
@@ -87,6 +102,7 @@ export function streamStatement(
     };
     const limit = startLimit(deadline, fail);
     pending.fail = fail;
+    const cast = castOf(connection, statement);
     try {
       sent = submit(connection, statement, undefined);
       sent.on('error', (error) => {
@@ -100,13 +116,29 @@ export function streamStatement(
         if (refusal !== undefined) {
           noteUnexecuted(refusal.error, statement, sent);
           reject(failureOf(refusal.error));
-        } else resolve([header, undefined] as unknown as StatementAnswer);
+        } else resolve(withFailure([header, undefined] as unknown as StatementAnswer, cast));
       });
-      command.attach(sent);
+      command.attach(sent, cast === undefined ? undefined : () => hasFailed(cast));
     } catch (error) {
       fail(new NotSent(error));
     }
   });
+}
+
+/** The function of the caller that will make the values of the answer, if any. */
+function castOf({ raw }: PhysicalConnection, { form, prepared }: Statement): TypeCast | undefined {
+  const own = prepared === undefined && typeof form === 'object' ? form.typeCast : undefined;
+  const cast = (own ?? raw.config.typeCast) as TypeCast | boolean | undefined;
+  if (typeof cast !== 'function') return undefined;
+  // Where nobody waited for the answer before, or it was that of a question of ours.
+  takeFailure(cast);
+  return cast;
+}
+
+function withFailure(answer: StatementAnswer, cast: TypeCast | undefined): StatementAnswer {
+  const failure = cast === undefined ? undefined : takeFailure(cast);
+  if (failure !== undefined) SPOILT.set(answer, failure);
+  return answer;
 }
 
 /** The status bits after a statement, as far as its answer shows them: of several results the last one counts. */

@@ -13,6 +13,7 @@ import type { CallOptions } from '../common/deadline.js';
 import { invalidOption, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { ReadPreference } from '../topology/read-preference.js';
+import { guardCast, type TypeCast } from './guarded-cast.js';
 import { guardLocalFile } from './local-file.js';
 import type { FilledText, SqlText } from './sql-text.js';
 
@@ -100,6 +101,8 @@ export function readStatement(
   if (form.infileStreamFactory !== undefined) {
     form.infileStreamFactory = guardLocalFile(form.infileStreamFactory);
   }
+  if (typeof form.typeCast === 'function')
+    form.typeCast = guardCast(form.typeCast as TypeCast) as typeof form.typeCast;
   // A longer timer would fire at once.
   if (form.timeout !== undefined && form.timeout > LONGEST_MS) form.timeout = LONGEST_MS;
   const given = values ?? form.values;

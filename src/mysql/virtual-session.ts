@@ -19,7 +19,7 @@ import { lossError } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { makeRoom, wasNotPrepared } from './prepared-room.js';
 import { ReplicaTie } from './replica-tie.js';
-import { NotSent, statusOf } from './send-statement.js';
+import { castAnswer, NotSent, statusOf } from './send-statement.js';
 import { mayLeaveTrace } from './session-changes.js';
 import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from './session-loss.js';
 import { SessionMode } from './session-mode.js';
@@ -143,7 +143,7 @@ export class VirtualSession {
       const outcome = await this.#send(connection, statement, classification, need, context, command);
       if ('answer' in outcome) {
         if (promises) await settleAnswer(ports, connection.node, deadline);
-        return outcome.answer;
+        return castAnswer(outcome.answer);
       }
       const { error, remedy } = outcome;
       attempts += 1;

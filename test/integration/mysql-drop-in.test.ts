@@ -61,6 +61,86 @@ function called<T>(work: (done: (error: unknown, value?: T) => void) => void): P
   });
 }
 
+describe.each(['query', 'execute'] as const)("what the caller's own typeCast throws in %s", (mode) => {
+  const own = new Error('not this one');
+  const typeCast = (field: { readonly name: string; string(): string | null }, next: () => unknown) => {
+    if (field.name !== 'v') return next();
+    if (field.string() === 'spoilt') throw own;
+    return 'cast';
+  };
+  type Side = Pick<MysqlConnection, 'query' | 'execute'>;
+  /** Sends a statement in the mode. */
+  const ask = (on: Side, sql: string, values: string[] = []): Promise<[RowDataPacket[], unknown]> =>
+    mode === 'query' ? on.query<RowDataPacket[]>(sql, values) : on.execute<RowDataPacket[]>(sql, values);
+  const cast = (on: Side, sql: string): Promise<unknown> =>
+    mode === 'query' ? on.query({ sql, typeCast }) : on.execute({ sql, typeCast });
+  const rowsOf = async (v: string) =>
+    (await servers.primary.query('SELECT id FROM shop.t WHERE v = ?', [v])).length;
+
+  test('is what he gets, once the answer was read: nothing is sent again or lost', async () => {
+    const routed: string[] = [];
+    const listen = ({ sql }: { readonly sql: string }): number => routed.push(sql);
+    cluster.on('route', listen);
+    const sql = "SELECT 'spoilt' AS v, 1 AS n UNION ALL SELECT 'x', 2 UNION ALL SELECT NULL, 3";
+    await expect(cast(cluster, sql)).rejects.toBe(own);
+    cluster.off('route', listen);
+    expect(routed).toEqual([sql]);
+    const connection = await cluster.getConnection();
+    await connection.beginTransaction();
+    const [[{ id }] = [{ id: 0 }]] = await connection.query<RowDataPacket[]>('SELECT CONNECTION_ID() AS id');
+    await ask(connection, 'INSERT INTO t (v) VALUES (?)', [`${mode} kept`]);
+    await expect(cast(connection, sql)).rejects.toBe(own);
+    const returning = `INSERT INTO t (v) VALUES ('spoilt') RETURNING v`;
+    await expect(cast(connection, returning)).rejects.toBe(own);
+    expect((await connection.query('SELECT CONNECTION_ID() AS id'))[0]).toEqual([{ id }]);
+    await connection.commit();
+    connection.release();
+    expect([await rowsOf(`${mode} kept`), await rowsOf('spoilt')]).toEqual([1, 1]);
+    // Outside a transaction it is known as well what became of it.
+    await cluster.query("DELETE FROM t WHERE v = 'spoilt'");
+    await expect(cast(cluster, returning)).rejects.toBe(own);
+    expect(await rowsOf('spoilt')).toBe(1);
+    await cluster.query("DELETE FROM t WHERE v = 'spoilt' OR v = ?", [`${mode} kept`]);
+    await poolIsIdle();
+    expect(cluster.stats().map(({ faults }) => faults)).toEqual(cluster.stats().map(() => 0));
+  });
+
+  test('ends a stream after the rows before it', async () => {
+    const sql = "SELECT 'x' AS v UNION ALL SELECT 'y' UNION ALL SELECT 'spoilt' UNION ALL SELECT 'z'";
+    const events: unknown[] = [];
+    await new Promise((resolve) => {
+      const command = callbacks[mode]({ sql, typeCast: typeCast as never });
+      command.on('result', (row) => events.push({ ...row }));
+      command.on('error', (error) => events.push(error));
+      command.on('end', resolve);
+    });
+    expect(events).toEqual([{ v: 'cast' }, { v: 'cast' }, own]);
+    const stream = callbacks[mode]({ sql, typeCast: typeCast as never }).stream();
+    await expect(stream.toArray()).rejects.toBe(own);
+    await poolIsIdle();
+  });
+
+  test('is what he gets where it is the typeCast of a node, and the connection serves on', async () => {
+    const options = servers.options().mysql;
+    const casting = await createMysqlCluster({
+      primary: { url: options.primary, typeCast: typeCast as never },
+      discover: false,
+      monitor: options.monitor,
+    });
+    const connection = await casting.getConnection();
+    const id = await ask(connection, 'SELECT CONNECTION_ID() AS id');
+    await expect(ask(connection, "SELECT 'spoilt' AS v")).rejects.toBe(own);
+    expect((await ask(connection, 'SELECT 1 AS v'))[0]).toEqual([{ v: 'cast' }]);
+    const prepared = await connection.prepare('SELECT ? AS v');
+    await expect(prepared.execute(['spoilt'])).rejects.toBe(own);
+    expect((await prepared.execute(['fine']))[0]).toEqual([{ v: 'cast' }]);
+    await prepared.close();
+    expect((await ask(connection, 'SELECT CONNECTION_ID() AS id'))[0]).toEqual(id[0]);
+    connection.release();
+    await casting.close();
+  });
+});
+
 test('the cluster and its connections have the types of mysql2', async () => {
   const connection: PoolConnection = await pool.getConnection();
   const typed: MysqlConnection & PoolConnection = await cluster.getConnection();

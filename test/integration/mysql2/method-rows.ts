@@ -74,11 +74,12 @@ async function preparedTwice(connection: PoolConnection, forget: () => unknown):
   await connection.beginTransaction();
   const before = await prepared();
   await connection.execute(ONE);
-  forget();
+  const forgotten = Object.keys((forget() ?? {}) as object).sort();
+  const again = forget();
   await connection.execute(ONE);
   const count = (await prepared()) - before;
   await connection.rollback();
-  return count;
+  return [count, forgotten, again];
 }
 
 /** More turns than a pool has connections: whoever does not give his back blocks the ones after him. */
