@@ -32,7 +32,10 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
     ])
       await servers.primary.query(sql);
     await servers.waitForReplication();
-    cluster = await createMysqlCluster(servers.options().mysql);
+    const { mysql } = servers.options();
+    // On a busy machine a server is slow and not down.
+    const monitor = { ...mysql.monitor, timeoutMs: 10_000 };
+    cluster = await createMysqlCluster({ ...mysql, monitor, startTimeoutMs: 60_000 });
     await cluster.query('SELECT 1');
     for (const sql of isMysql
       ? ['STOP REPLICA', 'CHANGE REPLICATION SOURCE TO SOURCE_DELAY=60', 'START REPLICA']
