@@ -1,8 +1,10 @@
 /** Which connections have what no other one has: what the last write left, and what a procedure may have set. */
+import { mayWrite } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
 import { asksAboutConnection, readsVariables } from './failure-policy.js';
 import { connectionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
+import type { SessionState } from './session-state.js';
 
 /** The traces of one session. */
 export class ConnectionTraces {
@@ -14,9 +16,11 @@ export class ConnectionTraces {
     return this.#wroteOn;
   }
 
-  /** Notes that a statement ran on `connection`; `isWrite`: it may have changed data. */
-  note(connection: PhysicalConnection, { kind, pins }: Classification, isWrite: boolean): void {
-    if (isWrite) this.#wroteOn = connection;
+  /** Notes that a statement ran on `connection`, of a session that is in `state` after it. */
+  note(connection: PhysicalConnection, classification: Classification, state: SessionState): void {
+    const { kind, pins } = classification;
+    // A write inside a read-only transaction was refused and left nothing.
+    if (mayWrite(classification) && state.transaction !== 'read-only') this.#wroteOn = connection;
     if (kind === 'unknown') this.#calledOn = connection;
     // Who sets variables himself knows where.
     else if (kind === 'session' && pins.includes('user-variable')) this.#calledOn = undefined;

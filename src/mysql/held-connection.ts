@@ -35,6 +35,11 @@ export class HeldConnection {
     return this.#connection;
   }
 
+  /** Whether the connection is closed and not lent again when it is given back. */
+  get isSpoilt(): boolean {
+    return this.#isSpoilt;
+  }
+
   /** Whether the connection satisfies `need` now, so that no other one has to be taken. */
   satisfies(need: Need, { scope }: CallContext, tried: Tried): boolean {
     const held = this.#connection;

@@ -22,7 +22,11 @@ export function stateToLeaveWith(
   writer: NodeId | undefined,
 ): SessionState | undefined {
   if (state.transaction === 'read-only') {
-    if (leavesReadOnlyTransaction(state, classification)) return { ...state, transaction: 'none' };
+    if (leavesReadOnlyTransaction(state, classification)) {
+      // What its last write left (`LAST_INSERT_ID()`) is there, and what begins belongs there as well.
+      if (state.wrote && held?.node === writer) return undefined;
+      return { ...state, transaction: 'none' };
+    }
     if (mayDoAnything(classification) && held?.node !== writer)
       throw notOnReplica(held?.node, classification);
     return undefined;

@@ -1,10 +1,11 @@
 /** Brings another connection into the state that a session has set up before. */
 import { isStormlampError } from '../common/stormlamp-error.js';
 import { failureOf } from './failure-policy.js';
+import { forgetOutdated } from './leave-trace.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { NotSent, sendStatement } from './send-statement.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
-import { mayChangeMode } from './session-state.js';
+import { FRESH_SESSION, mayChangeMode } from './session-state.js';
 import { sqlModeTold } from './sql-mode.js';
 import type { Statement } from './statement.js';
 
@@ -27,7 +28,9 @@ export async function repeatSettings(
   try {
     for (const setting of settings) {
       const [answer] = await sendStatement(connection, setting, limit);
-      if (mayChangeMode(ports.classify(setting.sql, undefined))) connection.sqlMode = sqlModeTold(answer);
+      const classification = ports.classify(setting.sql, undefined);
+      if (mayChangeMode(classification)) connection.sqlMode = sqlModeTold(answer);
+      forgetOutdated(connection, classification, FRESH_SESSION);
     }
     return true;
   } catch (error) {

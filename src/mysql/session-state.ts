@@ -96,10 +96,12 @@ export function isTied(state: SessionState): boolean {
 
 /**
  * Whether a statement ends a read-only transaction by beginning something else. Nothing has to be committed then, and what
- * begins may belong to another node: a read-write transaction must not begin on the replica of the one before.
+ * begins may belong to another node: a read-write transaction must not begin on the replica of the one before. What is chained
+ * to it is read-only, too.
  */
 export function leavesReadOnlyTransaction(state: SessionState, classification: Classification): boolean {
   if (state.transaction !== 'read-only' || !state.autocommit || state.pins.length > 0) return false;
+  if (classification.chained === true) return false;
   return classification.implicitCommit || classification.transaction?.startsWith('begin') === true;
 }
 
@@ -323,13 +325,13 @@ function transactionAfter(
   const base = implicitCommit ? 'none' : state.transaction;
   if (ending.status !== undefined) {
     // The server's own word is better than what the text says, for example after CALL.
-    const isNew = effect === 'begin-read-write' || effect === 'begin';
+    const isNew = effect === 'begin-read-write' || (effect === 'begin' && classification.chained !== true);
     return phaseOf(ending.status, isNew ? 'none' : base);
   }
   switch (effect) {
     case 'begin':
     case 'begin-read-write':
-      return 'read-write';
+      return classification.chained === true && base === 'read-only' ? base : 'read-write';
     case 'begin-read-only':
       return 'read-only';
     case 'commit':

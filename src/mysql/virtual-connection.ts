@@ -7,6 +7,7 @@ import type { DeferredCommand } from './deferred-command.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { handleName, isHeld, makeRoom } from './prepared-room.js';
 import { type PreparedHandle, prepareOn } from './prepared-statement.js';
+import { chosenDatabase, missUser, resetSession, tie, untie } from './reset-session.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
 import { readStatement, type Statement, type StatementAnswer, type StatementLimits } from './statement.js';
 import { TurnQueue } from './turn-queue.js';
@@ -28,6 +29,8 @@ export class VirtualConnection {
   readonly #onDone: () => void;
   #busy = false;
   #handles = 0;
+  /** Whether another user than the pool's was logged in. */
+  #hasOtherUser = false;
   /** Counts what ends everything that the session had. */
   #generation = 0;
   /** The statement under way whose rows go to listeners or a stream. */
@@ -140,11 +143,15 @@ export class VirtualConnection {
     );
   }
 
-  /** Forgets all session state: transaction, variables, temporary tables, locks, settings. */
+  /**
+   * Forgets all session state: transaction, variables, temporary tables, locks, settings. As with the server's own reset, the
+   * database that was chosen stays, and the user.
+   */
   async reset(limits?: CallOptions): Promise<void> {
     this.#session.doubt.checkReset('reset()');
+    const { deadline } = this.#host.contextOf(limits);
     this.#generation += 1;
-    await this.#inTurn(this.#host.contextOf(limits).deadline, async () => this.#session.clear());
+    await this.#inTurn(deadline, () => resetSession(this.#session, this.#hasOtherUser, this.#host, deadline));
   }
 
   /** Continues as another user or in another database, on the primary, until it is released. */
@@ -153,15 +160,25 @@ export class VirtualConnection {
     const context = this.#host.contextOf(limits);
     this.#generation += 1;
     await this.#inTurn(context.deadline, async () => {
+      const chosen = chosenDatabase(this.#session, this.#host);
+      const node = this.#session.held?.node ?? 'the primary';
       this.#session.clear();
-      await this.#session.borrow('primary', context, (connection) => {
-        this.#session.spoil();
-        const changing = changeUserOn(connection, options).then(() =>
-          connection.setUpAgain(context.deadline, isGiven(options.charset)),
-        );
-        return context.deadline.race('Changing the user', changing);
-      });
-      this.#session.tie('session-variable', 'user');
+      try {
+        await this.#session.borrow('primary', context, (connection) => {
+          this.#session.spoil();
+          const changing = changeUserOn(connection, options).then(() =>
+            connection.setUpAgain(context.deadline, isGiven(options.charset)),
+          );
+          return context.deadline.race('Changing the user', changing);
+        });
+      } catch (error) {
+        // The pool's user is not who it was before.
+        if (this.#hasOtherUser) missUser(this.#session, { node }, error);
+        else this.#session.clear(chosen);
+        throw error;
+      }
+      this.#hasOtherUser = true;
+      tie(this.#session, 'session-variable', 'user');
     });
   }
 
@@ -179,7 +196,7 @@ export class VirtualConnection {
         const { id } = info as unknown as { readonly id: number };
         this.#handles += 1;
         const name = handleName(id, this.#handles);
-        this.#session.tie('prepared', name);
+        tie(this.#session, 'prepared', name);
         return this.#handleOf(options, info, connection, { id, name });
       }),
     );
@@ -237,7 +254,7 @@ export class VirtualConnection {
         if (this.#phase !== 'open') return;
         await this.#inTurn(deadline, async () => {
           if (this.#session.held !== connection) return;
-          this.#session.untie('prepared', name);
+          untie(this.#session, 'prepared', name);
           // The driver keeps one statement per text: another handle may still need it.
           if (!isHeld(this.#session.state, id)) connection.raw.unprepare(options as unknown as string);
         });

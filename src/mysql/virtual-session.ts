@@ -6,7 +6,7 @@ import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { announce, answerOf, letAbandon, wasLeft, workOn } from './answer-of.js';
 import { beforeSending } from './before-sending.js';
-import { catchUp, mayHushGtids, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
+import { catchUp, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
 import { addTried, awaitRoleChange, awaitService, type Bound, type Tried } from './connection-binder.js';
 import { ConnectionTraces } from './connection-traces.js';
@@ -15,12 +15,12 @@ import { failureOf, type Remedy, remedyFor, spreadsByItself } from './failure-po
 import { freshenTied } from './freshen-tied.js';
 import { HeldConnection } from './held-connection.js';
 import { stateToLeaveWith } from './leave-replica.js';
+import { leaveTrace } from './leave-trace.js';
 import { lossError } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { makeRoom, wasNotPrepared } from './prepared-room.js';
 import { ReplicaTie } from './replica-tie.js';
 import { castAnswer, NotSent, statusOf } from './send-statement.js';
-import { mayLeaveTrace } from './session-changes.js';
 import { afterUnknownOutcome, isAcknowledgement, lossOf, type SessionLoss } from './session-loss.js';
 import { SessionMode } from './session-mode.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
@@ -75,6 +75,11 @@ export class VirtualSession {
   /** What the session does not know about its transaction. */
   get doubt(): TransactionDoubt {
     return this.#doubt;
+  }
+
+  /** Whether its connection must not be lent again, as another user or another database was chosen on it. */
+  get isSpoilt(): boolean {
+    return this.#holder.isSpoilt;
   }
 
   /** What the session has lost, and every statement but a rollback is told. */
@@ -188,16 +193,9 @@ export class VirtualSession {
     }
   }
 
-  /** Ties the session to the connection that it holds, for a reason that no statement shows. */
-  tie(pin: 'prepared' | 'session-variable', name: string): void {
-    this.#state = { ...this.#state, wrote: true, pins: [...this.#state.pins, { pin, name }] };
-    if (this.held !== undefined) this.held.touched = true;
-  }
-
-  /** Takes a tie of {@link VirtualSession.tie} back. */
-  untie(pin: 'prepared' | 'session-variable', name: string): void {
-    const pins = this.#state.pins.filter((held) => held.pin !== pin || held.name !== name);
-    this.#state = { ...this.#state, pins };
+  /** Goes on in `state`: something happened to its connection that no statement shows. */
+  adopt(state: SessionState): void {
+    this.#state = state;
   }
 
   /** Makes sure that the connection is closed and not lent again when the session is done with it. */
@@ -205,12 +203,17 @@ export class VirtualSession {
     this.#holder.spoil();
   }
 
-  /** Forgets all session state: the connection goes back and is reset there. */
-  clear(): void {
+  /** Forgets all session state but `settings`: the connection goes back and is reset there. */
+  clear(settings: readonly Statement[] = []): void {
     this.giveBack();
-    this.#state = FRESH_SESSION;
+    this.begin({ ...FRESH_SESSION, settings });
+  }
+
+  /** Begins anew in `state`, on the connection that it holds, if any; `loss` is what it lost before. */
+  begin(state: SessionState, loss?: SessionLoss): void {
+    this.#state = state;
+    this.#loss = loss;
     this.#mode.clear();
-    this.#loss = undefined;
     this.#traces.clear();
     this.#tie.clear();
     this.#doubt.forget();
@@ -379,13 +382,10 @@ export class VirtualSession {
   }
 
   #noteTrace(connection: PhysicalConnection, classification: Classification, answer?: unknown): void {
-    if (mayLeaveTrace(classification, answer)) connection.touched = true;
-    if (mayHushGtids(classification)) connection.tellsGtids = false;
+    leaveTrace(connection, classification, this.#state, answer);
     this.#mode.note(connection, classification, answer);
     if (outlivesReset(classification)) this.#holder.spoil();
-    // A write inside a read-only transaction was refused and left nothing.
-    const isWrite = mayWrite(classification) && this.#state.transaction !== 'read-only';
-    this.#traces.note(connection, classification, isWrite);
+    this.#traces.note(connection, classification, this.#state);
   }
 
   /** The connection is gone, and with it what the session had there. */

@@ -1,9 +1,9 @@
 /** In place of a mysql2 pool: the same types, the callback API, streams, prepared statements, and the options of statements. */
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { type Pool as CallbackPoolType, createPool, type RowDataPacket } from 'mysql2';
+import { type Pool as CallbackPoolType, createPool, type ResultSetHeader, type RowDataPacket } from 'mysql2';
 import type { Pool, PoolConnection } from 'mysql2/promise';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
@@ -414,6 +414,154 @@ test('another user, and another database, end with the checkout', async () => {
     expect(rows).toEqual([{ user: servers.accounts.app.user, db: servers.database }]);
     next.release();
   }
+});
+
+describe('another database of the same tables', () => {
+  const NAMES = 'SELECT v FROM who';
+  const inserted = 'INSERT INTO who (v) VALUES (?)';
+  const valuesIn = async (database: string): Promise<readonly unknown[]> =>
+    (await servers.primary.query(`SELECT v FROM ${database}.who ORDER BY v`)).map((row) => row['v']);
+
+  beforeAll(async () => {
+    await servers.primary.query('CREATE DATABASE tenant');
+    const { user } = servers.accounts.app;
+    await servers.primary.query(`GRANT ALL ON tenant.* TO ${user}@'%'`);
+    await servers.primary.query("CREATE USER narrow@'%' IDENTIFIED BY 'pw'");
+    await servers.primary.query("GRANT SELECT ON tenant.* TO narrow@'%'");
+  });
+  // Each begins with one row in each database that names it.
+  beforeEach(async () => {
+    for (const database of ['shop', 'tenant']) {
+      await servers.primary.query(`CREATE OR REPLACE TABLE ${database}.who (v VARCHAR(50))`);
+      await servers.primary.query(`INSERT INTO ${database}.who VALUES ('${database}')`);
+    }
+    await servers.waitForReplication();
+  });
+
+  test('what was prepared before USE is prepared anew, on whichever connection it comes to', async () => {
+    const one = await createMysqlCluster({ ...servers.options().mysql, pool: { max: 1 } });
+    try {
+      // Each node's only connection has them prepared in `shop` now.
+      for (let turn = 0; turn < 4; turn += 1) await one.execute(NAMES);
+      await one.execute(inserted, ['of the shop']);
+      const connection = await one.getConnection();
+      await connection.query('USE tenant');
+      expect((await connection.execute(NAMES))[0]).toEqual([{ v: 'tenant' }]);
+      await connection.execute(inserted, ['of the tenant']);
+      expect(await valuesIn('tenant')).toEqual(['of the tenant', 'tenant']);
+      await connection.query('USE shop');
+      await connection.execute(inserted, ['again of the shop']);
+      connection.release();
+      expect(await valuesIn('shop')).toEqual(['again of the shop', 'of the shop', 'shop']);
+      expect(await valuesIn('tenant')).toEqual(['of the tenant', 'tenant']);
+    } finally {
+      await one.close();
+    }
+  });
+
+  test('what was prepared under one sql_mode is read anew under another one', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query("SET SESSION sql_mode = ''");
+    expect((await connection.execute('SELECT "v" AS a FROM who'))[0]).toEqual([{ a: 'v' }]);
+    await connection.query("SET SESSION sql_mode = 'ANSI_QUOTES'");
+    expect((await connection.execute('SELECT "v" AS a FROM who'))[0]).toEqual([{ a: 'shop' }]);
+    connection.release();
+  });
+
+  const WHO = "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS user, DATABASE() AS db, @a AS a";
+
+  test('a reset keeps the database and the user, as the server does', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('USE tenant');
+    await connection.query('SET @a = 1');
+    await connection.reset();
+    const { user } = servers.accounts.app;
+    expect((await connection.query(WHO))[0]).toEqual([{ user, db: 'tenant', a: null }]);
+    await connection.changeUser({ user: 'narrow', password: 'pw', database: 'tenant' });
+    await connection.query('SET @a = 1');
+    await connection.reset();
+    expect((await connection.query(WHO))[0]).toEqual([{ user: 'narrow', db: 'tenant', a: null }]);
+    connection.release();
+    await poolIsIdle();
+    const next = await cluster.getConnection();
+    expect((await next.query(`${WHO} FOR UPDATE`))[0]).toEqual([{ user, db: 'shop', a: null }]);
+    next.release();
+  });
+
+  test('a change of the user that is refused leaves the database as it was', async () => {
+    const connection = await cluster.getConnection();
+    await connection.query('USE tenant');
+    const wrong = { user: 'narrow', password: 'wrong', database: 'tenant' };
+    await expect(connection.changeUser(wrong)).rejects.toMatchObject({ errno: 1045 });
+    await connection.query("INSERT INTO who VALUES ('after it')");
+    connection.release();
+    expect([await valuesIn('shop'), await valuesIn('tenant')]).toEqual([['shop'], ['after it', 'tenant']]);
+  });
+
+  test.each([
+    [
+      'whose next change is refused',
+      async (connection: MysqlConnection) =>
+        connection.changeUser({ user: 'narrow', password: 'wrong' }).catch(() => undefined),
+    ],
+    [
+      'whose connection is lost',
+      async (connection: MysqlConnection) => {
+        await servers.primary.query(`KILL ${connection.threadId}`);
+        await eventually('it is noticed', () =>
+          connection.query('SELECT 1').then(
+            () => false,
+            () => true,
+          ),
+        );
+      },
+    ],
+  ])("another user %s never becomes the pool's", async (_, happens) => {
+    const connection = await cluster.getConnection();
+    await connection.changeUser({ user: 'narrow', password: 'pw', database: 'tenant' });
+    await happens(connection);
+    for (const work of [
+      () => connection.query('SELECT 1'),
+      () => connection.rollback(),
+      () => connection.reset(),
+      () => connection.query("INSERT INTO who VALUES ('as somebody else')"),
+    ])
+      await expect(work()).rejects.toMatchObject({ code: 'ERR_CONNECTION_LOST' });
+    await connection.changeUser({ user: 'narrow', password: 'pw', database: 'tenant' });
+    expect((await connection.query(WHO))[0]).toMatchObject([{ user: 'narrow', db: 'tenant' }]);
+    connection.release();
+    expect([await valuesIn('shop'), await valuesIn('tenant')]).toEqual([['shop'], ['tenant']]);
+  });
+});
+
+test('what is chained to a read-only transaction is read-only, too', async () => {
+  const connection = await cluster.getConnection();
+  try {
+    for (const end of ['COMMIT', 'ROLLBACK']) {
+      await connection.query('START TRANSACTION READ ONLY');
+      await connection.query('SELECT COUNT(*) FROM t');
+      await connection.query(`${end} AND CHAIN`);
+      // A replica says first that it is one.
+      await expect(connection.query("INSERT INTO t (v) VALUES ('chained')")).rejects.toMatchObject({
+        errno: expect.toBeOneOf([1290, 1792]),
+      });
+      await connection.rollback();
+    }
+  } finally {
+    connection.release();
+  }
+  expect(await servers.primary.query("SELECT id FROM shop.t WHERE v = 'chained'")).toEqual([]);
+});
+
+test('what a write left is there after a read-only transaction on the same connection', async () => {
+  const connection = await cluster.getConnection();
+  const [header] = await connection.query<ResultSetHeader>("INSERT INTO t (v) VALUES ('kept')");
+  await connection.query('START TRANSACTION READ ONLY');
+  await connection.query('SELECT COUNT(*) FROM t');
+  await connection.query('START TRANSACTION');
+  expect((await connection.query('SELECT LAST_INSERT_ID() AS id'))[0]).toEqual([{ id: header.insertId }]);
+  await connection.rollback();
+  connection.release();
 });
 
 test('reset forgets what the session had, and keeps the checkout', async () => {

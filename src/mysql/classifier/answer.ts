@@ -34,6 +34,8 @@ export interface AnswerDetails {
   readonly calls?: boolean;
   /** Whether it uses user variables without setting any. */
   readonly keepsVariables?: boolean;
+  /** Whether the transaction that it begins is like the one that it ends. */
+  readonly chained?: boolean;
   /** Whether it names a savepoint that is kept for us. */
   readonly reserved?: boolean;
 }
@@ -61,6 +63,7 @@ export function answer(
     ...(details.several === true ? { several: true as const } : {}),
     ...(details.calls === true ? { calls: true as const } : {}),
     ...(details.keepsVariables === true ? { keepsVariables: true as const } : {}),
+    ...(details.chained === true ? { chained: true as const } : {}),
     ...(details.reserved === true ? { reserved: true as const } : {}),
   });
 }

@@ -27,6 +27,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
   const transaction = lastEffect(parts);
   // A COMMIT that is not the last word has committed by the way.
   const commits = transaction !== 'commit' && parts.some((part) => part.transaction === 'commit');
+  const about = parts.filter((part) => part.transaction !== undefined || part.implicitCommit);
   return answer(
     // Which of several statements of a distributed transaction was done last, nobody could tell after a failure.
     parts.some(({ transaction }) => isXa(transaction))
@@ -45,6 +46,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       several: true,
       calls: parts.some(({ calls }) => calls === true),
       keepsVariables: keepVariables(parts),
+      chained: about.length > 0 && about.every(({ chained }) => chained === true),
       reserved: parts.some(({ reserved }) => reserved === true),
     },
   );
@@ -79,6 +81,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       several: readings.some(({ several }) => several === true),
       calls: readings.some(({ calls }) => calls === true),
       keepsVariables: keepVariables(readings),
+      chained: readings.every(({ chained }) => chained === true),
       reserved: readings.some(({ reserved }) => reserved === true),
     },
   );

@@ -128,17 +128,19 @@ function savepoint(at: StatementCursor): Classification | undefined {
 
 function ending(at: StatementCursor, end: 'commit' | 'rollback'): Classification | undefined {
   let transaction: TransactionEffect = end;
+  let chained = false;
   let because = `it ends the transaction with a ${end}`;
   if (at.take('and')) {
     const isNegated = at.take('no');
     if (!at.take('chain')) return undefined;
     if (!isNegated) {
       transaction = 'begin';
+      chained = true;
       because = `it ends the transaction with a ${end} and begins the next one`;
     }
   }
   if (at.take('no')) {
     if (!at.take('release')) return undefined;
   } else if (at.take('release')) because = `${because}, and the server closes the connection`;
-  return at.isAtEnd ? answer('transaction', 'same', because, { transaction }) : undefined;
+  return at.isAtEnd ? answer('transaction', 'same', because, { transaction, chained }) : undefined;
 }

@@ -273,9 +273,10 @@ export const CONNECTION: Readonly<Record<NamesOf<PoolConnection> | 'Symbol.async
   ping: withoutAnswer('ping', (side) => withConnection(side, (c) => c.ping().then(() => 'alive'))),
   reset: same((side) =>
     withConnection(side, async (c) => {
+      await c.query('USE information_schema');
       await c.query('SET @a = 1');
       await c.reset();
-      return rows(c, 'SELECT @a AS a');
+      return rows(c, 'SELECT @a AS a, DATABASE() AS db');
     }),
   ),
   connect: same((side) => withConnection(side, (c) => c.connect().then(() => 'connected'))),
