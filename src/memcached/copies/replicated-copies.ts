@@ -6,7 +6,8 @@ import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
-import { Commit, type ContentVersion, type CopiesSeen, type NewContent } from './commit-copies.js';
+import { Commit, type CopiesSeen, type NewContent } from './commit-copies.js';
+import type { ChangeReport, CopiesRead, CopyRead, CurrentContent } from './copy-answers.js';
 import type { CopyKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
 import {
@@ -26,6 +27,7 @@ import { onAllCopies } from './on-all-copies.js';
 import { CopyRemoval, type RemovalReport } from './remove-copies.js';
 import { reportOfPassed } from './standing-of-change.js';
 
+export type { ChangeReport, CopiesRead, CopyRead, CurrentContent } from './copy-answers.js';
 export type { RemovalReport } from './remove-copies.js';
 
 /** What replicated copies are made of. */
@@ -51,48 +53,6 @@ export interface ReplicatedCopiesOptions {
   readonly giveUpMs: number;
   /** Told of an item whose copies were seen to differ; mending them is somebody else's work, under the item's lock. */
   readonly onDiffering?: (key: CopyKey) => void;
-}
-
-/** What a reader is told. */
-export interface CopyRead {
-  /** The item; null when there is none, or it was destroyed. */
-  readonly item: MemcachedItem | null;
-  /** The node that decided. */
-  readonly node: NodeId;
-  /** Contents that were written meanwhile by somebody who leaves no notes, as PHP does, and that no rule decides about. */
-  readonly rivals: readonly MemcachedItem[];
-  /** The other item that was asked for; null when there is none, and where there is no item. */
-  readonly beside: MemcachedItem | null;
-}
-
-/** What a change is made from. */
-export interface CurrentContent {
-  /** The item as it is now; null when there is none. */
-  readonly item: MemcachedItem | null;
-  /** The node that decided, which the item's version belongs to; undefined when there is no item. */
-  readonly node: NodeId | undefined;
-  /** Whether it is what this very change stored there before it lost a race on another node: it is done, and to be carried on. */
-  readonly ours: boolean;
-  /** Whether it was destroyed: whatever is stored now creates it anew. */
-  readonly destroyed: boolean;
-  /** As in {@link CopyRead}. */
-  readonly rivals: readonly MemcachedItem[];
-}
-
-/** What a change did. */
-export interface ChangeReport extends CopyReport {
-  /** The node that decided about the change, and the number that it gave the new content. */
-  readonly version: ContentVersion | undefined;
-  /** The numbers that all nodes gave it which took it. */
-  readonly versions: ReadonlyMap<NodeId, bigint>;
-}
-
-/** What was read, and what was seen of every copy meanwhile, for {@link ReplicatedCopies.change}. */
-export interface CopiesRead {
-  /** What counts. */
-  readonly read: CopyRead;
-  /** What was seen. */
-  readonly seen: CopiesSeen;
 }
 
 /** See the head of this file. */
