@@ -108,6 +108,7 @@ function isFacts(value: unknown): value is ServerFacts {
     typeof gtid === 'string' &&
     isOptional(value['gtidApplied'], 'string') &&
     isOptional(value['gtidState'], 'string') &&
+    isOptionalTexts(value['binlogFilters']) &&
     (value['semiSync'] === undefined || isSemiSync(value['semiSync'])) &&
     typeof replicationVisible === 'boolean' &&
     (value['peers'] === undefined || isPeers(value['peers'])) &&
@@ -129,6 +130,7 @@ function isChannel(value: unknown): value is ReplicationChannel {
     (lagMs === null || isCount(lagMs)) &&
     isCount(delayMs) &&
     typeof error === 'string' &&
+    isOptionalTexts(value['filters']) &&
     (value['autoPosition'] === undefined || typeof value['autoPosition'] === 'boolean') &&
     (value['reception'] === undefined || isReception(value['reception']))
   );
@@ -195,6 +197,11 @@ function isList(value: unknown): value is readonly unknown[] {
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+/** A list of texts, or nothing. */
+function isOptionalTexts(value: unknown): boolean {
+  return value === undefined || (isList(value) && value.every((text) => typeof text === 'string'));
 }
 
 function isOptional(value: unknown, type: 'string'): boolean {

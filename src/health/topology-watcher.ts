@@ -66,6 +66,8 @@ export interface TopologyWatcherOptions {
   readonly board?: ObservationBoard | undefined;
   /** Nodes that the options give a part to: a warning tells which of them are not known. */
   readonly named?: readonly NodeId[] | undefined;
+  /** Replicas that serve reads although replication filters keep a part of the data from them. Default: none. */
+  readonly partialReplicas?: TopologyDescription['partialReplicas'];
   /** How the lag of replicas is known. Default: by what the servers report. */
   readonly lagRule?: LagRule | undefined;
   /** Source of time. */
@@ -91,7 +93,7 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     super();
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#topology = initialTopology(options.seeds, options.lagRule, options.named);
+    this.#topology = initialTopology(options.seeds, options.lagRule, options.named, options.partialReplicas);
     for (const seed of options.seeds) this.#watch(seed);
   }
 

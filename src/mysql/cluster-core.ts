@@ -262,6 +262,7 @@ export class ClusterCore implements ConnectionHost {
     return new TopologyWatcher({
       seeds: nodes.map(({ seed }) => seed),
       named: namesIn(this.options.reads),
+      partialReplicas: this.options.reads.partialReplicas,
       intervalMs: monitor.intervalMs,
       timeoutMs: monitor.timeoutMs,
       lagRule: lagRuleOf(monitor.lagSource),

@@ -214,8 +214,9 @@ function readNodes(options: MysqlOptions, reads: ResolvedReadOptions): readonly 
 }
 
 /** The nodes that `reads` gives a part to. */
-export function namesIn({ weights, affinity }: ResolvedReadOptions): readonly string[] {
-  return [...Object.keys(weights), ...(affinity === undefined ? [] : [affinity])];
+export function namesIn({ weights, affinity, partialReplicas }: ResolvedReadOptions): readonly string[] {
+  const partial = partialReplicas === 'all' ? [] : partialReplicas;
+  return [...Object.keys(weights), ...(affinity === undefined ? [] : [affinity]), ...partial];
 }
 
 function readList(

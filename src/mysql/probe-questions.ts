@@ -14,7 +14,13 @@ import {
 } from './missing-privilege.js';
 import type { ResolvedLagSource } from './monitor-options.js';
 import type { PhysicalConnection } from './physical-connection.js';
-import { readReplicaStatus, replicaStatusStatements, type StatusRow } from './replica-status.js';
+import {
+  binlogStatusStatement,
+  readBinlogFilters,
+  readReplicaStatus,
+  replicaStatusStatements,
+  type StatusRow,
+} from './replica-status.js';
 import { classifyServerError } from './server-error.js';
 import { readReplicas, replicasStatement } from './server-peers.js';
 import { serverVariablesSql } from './server-variables.js';
@@ -37,6 +43,8 @@ export interface ProbeSession {
   isReplica?: boolean;
   /** The replicas when they were asked for last. */
   peers: { readonly at: number; readonly list: readonly ServerPeer[] } | undefined;
+  /** What the server leaves out of its binary log; undefined before that was asked. */
+  binlogFilters?: Pick<ServerFacts, 'binlogFilters'>;
   /** The group that the server may be a member of. */
   readonly group: GroupFacts['kind'] | undefined;
 }
@@ -126,6 +134,23 @@ export async function askPeers(
   }
   session.peers = { at: now, list };
   return list;
+}
+
+/** What the server leaves out of its binary log: asked once, because only a restart changes it. */
+export async function askBinlogFilters(
+  session: ProbeSession,
+  deadline: Deadline,
+): Promise<Pick<ServerFacts, 'binlogFilters'>> {
+  if (session.binlogFilters !== undefined) return session.binlogFilters;
+  try {
+    const [row] = await session.connection.ask(binlogStatusStatement(session.version), deadline);
+    session.binlogFilters = readBinlogFilters(row ?? {});
+  } catch (error) {
+    // Who may not see the binary log is told of no filter.
+    if (!classifyServerError(error, session.version.flavor).answered) throw error;
+    session.binlogFilters = {};
+  }
+  return session.binlogFilters;
 }
 
 /** What the node says about its group; undefined when it is in none. */

@@ -48,6 +48,14 @@ export interface ReadOptions {
   readonly zone?: string | undefined;
   /** The id (`host:port`) of a node that serves all reads as long as it may, whatever its role. Default: none. */
   readonly affinity?: string | undefined;
+  /**
+   * The ids (`host:port`) of replicas that serve reads although replication filters (`replicate_*`, or `binlog_do_db` and
+   * `binlog_ignore_db` of a source) keep a part of the data from them, or `'all'`: nobody reads there what is left out, since
+   * it is missing or old without anybody's noticing. Other replicas with filters serve no reads.
+   *
+   * @defaultValue `[]`
+   */
+  readonly partialReplicas?: readonly string[] | 'all' | undefined;
   /** Share of reads by node id, relative to the others; a node with 0 serves only when no other can. Default 1 each. */
   readonly weights?: Readonly<Record<string, number>> | undefined;
   /**
@@ -76,6 +84,8 @@ export interface ResolvedReadOptions {
   readonly zone: string | undefined;
   /** See {@link ReadOptions.affinity}. */
   readonly affinity: string | undefined;
+  /** See {@link ReadOptions.partialReplicas}. */
+  readonly partialReplicas: readonly string[] | 'all';
   /** See {@link ReadOptions.weights}. */
   readonly weights: Readonly<Record<string, number>>;
   /** See {@link ReadOptions.primaryShareLimit}. */
@@ -91,6 +101,7 @@ export const READ_DEFAULTS: ResolvedReadOptions = Object.freeze({
   latencyWindowMs: undefined,
   zone: undefined,
   affinity: undefined,
+  partialReplicas: Object.freeze([]),
   weights: Object.freeze({}),
   primaryShareLimit: 1,
 });
@@ -122,6 +133,7 @@ export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptio
     zone: options.zone === undefined ? undefined : readString('mysql.reads.zone', options.zone, ''),
     affinity:
       options.affinity === undefined ? undefined : readString('mysql.reads.affinity', options.affinity, ''),
+    partialReplicas: readPartialReplicas(options.partialReplicas),
     weights: readWeights(options.weights),
     primaryShareLimit: readNumber(
       'mysql.reads.primaryShareLimit',
@@ -130,6 +142,14 @@ export function resolveReadOptions(options: ReadOptions = {}): ResolvedReadOptio
       { min: 0, max: 1 },
     ),
   });
+}
+
+function readPartialReplicas(given: ReadOptions['partialReplicas']): readonly string[] | 'all' {
+  if (given === undefined) return READ_DEFAULTS.partialReplicas;
+  if (given === 'all') return given;
+  if (!Array.isArray(given))
+    throw invalidOption('mysql.reads.partialReplicas', "a list of node ids, or 'all'", given);
+  return Object.freeze(given.map((id, index) => readString(`mysql.reads.partialReplicas[${index}]`, id, '')));
 }
 
 function readWeights(weights: ReadOptions['weights']): Readonly<Record<string, number>> {

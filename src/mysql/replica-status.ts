@@ -1,6 +1,20 @@
 /** Reads the answer of `SHOW ... STATUS` about replication: the same facts under the names of every server version. */
-import type { Flavor, Reception, ReplicationChannel } from '../topology/node-description.js';
+import type { Flavor, Reception, ReplicationChannel, ServerFacts } from '../topology/node-description.js';
 import { isAtLeast, type ServerVersion } from './server-version.js';
+
+/** The columns that tell what a channel leaves out. */
+const CHANNEL_FILTERS = [
+  'Replicate_Do_DB',
+  'Replicate_Ignore_DB',
+  'Replicate_Do_Table',
+  'Replicate_Ignore_Table',
+  'Replicate_Wild_Do_Table',
+  'Replicate_Wild_Ignore_Table',
+  'Replicate_Rewrite_DB',
+  'Replicate_Do_Domain_Ids',
+  'Replicate_Ignore_Domain_Ids',
+  'Replicate_Ignore_Server_Ids',
+];
 
 /** One row of an answer, by column name. */
 export type StatusRow = Readonly<Record<string, unknown>>;
@@ -12,6 +26,12 @@ export function replicaStatusStatements(version: ServerVersion): readonly [strin
   return isAtLeast(version, 8, 0, 22)
     ? ['SHOW REPLICA STATUS', 'SHOW SLAVE STATUS']
     : ['SHOW SLAVE STATUS', 'SHOW REPLICA STATUS'];
+}
+
+/** The statement that shows the binary log that a server writes. */
+export function binlogStatusStatement(version: ServerVersion): string {
+  const isRenamed = version.flavor === 'mysql' && isAtLeast(version, 8, 2, 0);
+  return isRenamed ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
 }
 
 /**
@@ -26,6 +46,8 @@ function channelOf(row: StatusRow, flavor: Flavor): ReplicationChannel {
   const named = flavor === 'mariadb' ? row['Connection_name'] : row['Channel_Name'];
   const io = ioOf(textOf(row['Replica_IO_Running'] ?? row['Slave_IO_Running']));
   const sql = textOf(row['Replica_SQL_Running'] ?? row['Slave_SQL_Running']).toLowerCase() === 'yes';
+  // Of MySQL's these are the ones in force on the channel, the global ones among them.
+  const filters = filtersIn(row, CHANNEL_FILTERS);
   const seconds = row['Seconds_Behind_Source'] ?? row['Seconds_Behind_Master'];
   return {
     name: textOf(named),
@@ -39,6 +61,7 @@ function channelOf(row: StatusRow, flavor: Flavor): ReplicationChannel {
     delayMs: countOf(row['SQL_Delay']) * 1_000,
     error: textOf(row['Last_SQL_Error']) || textOf(row['Last_IO_Error']),
     ...(asksForAll(row) ? { autoPosition: true } : {}),
+    ...(filters.length === 0 ? {} : { filters }),
     reception: receptionOf(row),
   };
 }
@@ -46,6 +69,16 @@ function channelOf(row: StatusRow, flavor: Flavor): ReplicationChannel {
 /** Whether a replica of MySQL asks for all that it lacks, and takes it from every server. MariaDB has no such column. */
 function asksForAll(row: StatusRow): boolean {
   return countOf(row['Auto_Position']) === 1 && textOf(row['Replicate_Ignore_Server_Ids']) === '';
+}
+
+/** What a server leaves out of its binary log, by the row of {@link binlogStatusStatement}. */
+export function readBinlogFilters(row: StatusRow): Pick<ServerFacts, 'binlogFilters'> {
+  const filters = filtersIn(row, ['Binlog_Do_DB', 'Binlog_Ignore_DB']);
+  return filters.length === 0 ? {} : { binlogFilters: filters };
+}
+
+function filtersIn(row: StatusRow, names: readonly string[]): readonly string[] {
+  return names.map((name) => `${name}=${textOf(row[name])}`).filter((filter) => !filter.endsWith('='));
 }
 
 /** MariaDB counts heartbeats here; MySQL does so in performance_schema only. */

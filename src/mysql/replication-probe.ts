@@ -11,6 +11,7 @@ import { groupKindOf } from './group-status.js';
 import { measureLag } from './lag-meter.js';
 import type { ResolvedLagSource } from './monitor-options.js';
 import {
+  askBinlogFilters,
   askChannels,
   askGroup,
   askHeartbeats,
@@ -134,13 +135,14 @@ class ReplicationProbe implements HealthProbe {
 
   async #look(session: ProbeSession, deadline: Deadline): Promise<ServerFacts> {
     // All are sent at once: the later ones wait in the driver for the answers to the earlier ones.
-    const [variables, status, signs, peers, group, beats] = await Promise.allSettled([
+    const [variables, status, signs, peers, group, beats, binlog] = await Promise.allSettled([
       askVariables(session, deadline),
       askChannels(session, deadline, this.#lagSource === 'unchecked'),
       askSigns(session, deadline),
       this.#peers(session, deadline),
       askGroup(session, deadline),
       askHeartbeats(session, deadline, this.#lagSource),
+      askBinlogFilters(session, deadline),
     ]);
     if (variables.status === 'rejected') throw variables.reason;
     if (status.status === 'rejected') throw status.reason;
@@ -148,6 +150,7 @@ class ReplicationProbe implements HealthProbe {
     if (beats.status === 'rejected') throw beats.reason;
     if (peers.status === 'rejected') throw peers.reason;
     if (group.status === 'rejected') throw group.reason;
+    if (binlog.status === 'rejected') throw binlog.reason;
     if (typeof this.#lagSource === 'object') this.#noteMeasured(beats.value.error);
     const row = variables.value;
     const channels = status.value ?? [];
@@ -158,6 +161,7 @@ class ReplicationProbe implements HealthProbe {
       ...readServerVariables(row),
       channels: await this.#metered(session, withFineLag(timed, readFineLag(row)), deadline),
       replicationVisible: status.value !== undefined,
+      ...binlog.value,
       ...(semiSync === undefined ? {} : { semiSync }),
       ...(beats.value.beats === undefined ? {} : { heartbeats: beats.value.beats }),
       ...(peers.value === undefined ? {} : { peers: peers.value }),

@@ -4,6 +4,7 @@ import { deriveWriter } from './derive-writer.js';
 import { groupWriter, isMember, memberLag, memberRole } from './group-roles.js';
 import { type LagRule, measuredLag, type PrimaryRecord, recordLacks, recordLook } from './measured-lag.js';
 import type { Alone, NodeDescription, NodeRole, NodeSeed, Observation } from './node-description.js';
+import { type FilteringServer, filtersOnWay } from './replication-filters.js';
 import { knownFacts, type ReplicationGraph, replicationGraph } from './replication-graph.js';
 import { standingWarnings, unknownNames } from './standing-warnings.js';
 import type { TopologyDescription, TopologyWarning, WriterState } from './topology-description.js';
@@ -14,8 +15,10 @@ export function initialTopology(
   seeds: readonly NodeSeed[],
   lagRule?: LagRule,
   named: readonly NodeId[] = [],
+  partialReplicas?: TopologyDescription['partialReplicas'],
 ): TopologyDescription {
   return {
+    ...(partialReplicas === undefined ? {} : { partialReplicas }),
     ...(named.length === 0 ? {} : { named }),
     ...(lagRule === undefined || lagRule === 'reported' ? {} : { lagRule }),
     epoch: 0,
@@ -61,7 +64,7 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
   const isClassic = primary === undefined && group === undefined;
   const resting = isClassic ? restingPrimary(updated, graph) : undefined;
   const everywhere = updated.map((node, index) =>
-    placed(node, wasOf(before, node, index), { nodes: updated, graph, writer, resting }, before.lastPrimary),
+    placed(node, wasOf(before, node, index), { nodes: updated, graph, writer, resting }, before),
   );
   const looked = recordOf(before, updated, primary);
   const isCompared = looked !== undefined && before.lagRule === 'compared';
@@ -79,6 +82,7 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
     warnings: same(before.warnings, warnings) ? before.warnings : warnings,
     lastPrimary: primary ?? before.lastPrimary,
     ...(before.named === undefined ? {} : { named: before.named }),
+    ...(before.partialReplicas === undefined ? {} : { partialReplicas: before.partialReplicas }),
     ...(before.lagRule === undefined ? {} : { lagRule: before.lagRule, primaryRecord: record }),
   };
 }
@@ -144,7 +148,7 @@ function placed(
   node: NodeDescription,
   was: NodeDescription | undefined,
   picture: Picture,
-  lastPrimary: NodeId | undefined,
+  { lastPrimary, partialReplicas }: TopologyDescription,
 ): NodeDescription {
   if (node.state !== 'up') return node;
   const { nodes, graph, writer, resting } = picture;
@@ -158,7 +162,9 @@ function placed(
   const lag = hasSource && !isHead ? lagThrough(node, picture, lastPrimary) : null;
   const isAlone = role === 'unknown' && !node.facts.readOnly;
   const alone = isAlone ? aloneBeside(node, was, nodes, primary) : undefined;
-  const next = { ...node, role, upstream, lag, alone };
+  const mayLack = partialReplicas === 'all' || partialReplicas?.includes(node.id) === true;
+  const partial = role === 'replica' && !mayLack ? partOf(node, picture, lastPrimary) : undefined;
+  const next = { ...node, role, upstream, lag, alone, partial };
   return same(comparable(node), comparable(next)) ? node : next;
 }
 
@@ -203,6 +209,32 @@ function lagThrough(
   return { ms, at };
 }
 
+/** The filters between a replica and the primary that it follows, or followed; undefined when there are none. */
+function partOf(
+  { id, facts }: Extract<NodeDescription, { state: 'up' }>,
+  { nodes, graph, writer, resting }: Picture,
+  lastPrimary: NodeId | undefined,
+): string | undefined {
+  const top = writer.kind === 'primary' ? writer.node : (resting ?? lastPrimary);
+  const known = (other: NodeId | undefined): FilteringServer[] => {
+    const node = nodes.find((candidate) => candidate.id === other);
+    const there = node === undefined ? undefined : knownFacts(node);
+    return node === undefined || there === undefined ? [] : [{ id: node.id, facts: there }];
+  };
+  const isBelow = top !== undefined && graph.upstreamOf(id).includes(top);
+  const filters = filtersOnWay({
+    replica: { id, facts },
+    between: graph.between(id, top).flatMap(known),
+    head: isBelow ? known(top)[0] : undefined,
+    isFromHead: (channel) => {
+      const source = graph.sourceOf(channel);
+      // Of several sources, only one is the primary's.
+      return !isBelow || source === undefined || source === top || graph.upstreamOf(source).includes(top);
+    },
+  });
+  return filters === '' ? undefined : filters;
+}
+
 /** How long a node has stood alone, and beside whom; remembered while it does. */
 function aloneBeside(
   node: Extract<NodeDescription, { state: 'up' }>,
@@ -217,7 +249,7 @@ function aloneBeside(
 }
 
 function comparable(node: Extract<NodeDescription, { state: 'up' }>): unknown {
-  return [node.role, node.upstream ?? null, node.lag, node.alone ?? null];
+  return [node.role, node.upstream ?? null, node.lag, node.alone ?? null, node.partial ?? null];
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -77,8 +77,8 @@ export function freshestLeft(
 ): { readonly node: UpNode; readonly ms: number } | undefined {
   let found: { readonly node: UpNode; readonly ms: number } | undefined;
   for (const node of nodes) {
-    if (node.state !== 'up' || node.role !== 'replica' || !node.facts.channels.every(({ sql }) => sql))
-      continue;
+    if (node.state !== 'up' || node.role !== 'replica' || node.partial !== undefined) continue;
+    if (!node.facts.channels.every(({ sql }) => sql)) continue;
     const ms = stalenessOf(node);
     if (ms !== null && (found === undefined || ms < found.ms)) found = { node, ms };
   }
@@ -98,6 +98,7 @@ export function whyNotBestLeft(replica: UpNode, { nodes }: TopologyDescription):
       other !== replica &&
       other.state === 'up' &&
       other.role === 'replica' &&
+      other.partial === undefined &&
       gtidsContained(facts, other.facts) &&
       !gtidsContained(other.facts, facts),
   );

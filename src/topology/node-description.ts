@@ -47,6 +47,8 @@ export interface ReplicationChannel {
   readonly error: string;
   /** Whether it asks its source for everything that it lacks (`SOURCE_AUTO_POSITION` of MySQL), so that nothing stays missing. */
   readonly autoPosition?: boolean | undefined;
+  /** The replication filters of the channel, each as `name=value`; left out when there are none. */
+  readonly filters?: readonly string[] | undefined;
   /** What the receiving thread shows of its source; undefined where the server does not tell. */
   readonly reception?: Reception | undefined;
 }
@@ -129,6 +131,8 @@ export interface ServerFacts {
   readonly group?: GroupFacts | undefined;
   /** Whether replication status could be read with the monitor's privileges. */
   readonly replicationVisible: boolean;
+  /** What the server leaves out of its binary log (`Binlog_Do_DB=…`, `Binlog_Ignore_DB=…`); left out when it logs all. */
+  readonly binlogFilters?: readonly string[] | undefined;
   /** Semi-synchronous replication, where the server is the source of it. */
   readonly semiSync?: SemiSync | undefined;
 }
@@ -231,6 +235,8 @@ export type NodeDescription =
       readonly sourceLost?: SourceLost | undefined;
       /** Set while the server lives but lets the monitor read nothing (`too-many`, `access-denied`): the facts are old. */
       readonly blind?: Blind | undefined;
+      /** The replication filters for which it has only a part of the data, unless the options let it serve reads all the same. */
+      readonly partial?: string | undefined;
       /** Set while it is writable, once it was seen to become so. */
       readonly madeWritable?: boolean | undefined;
       /** Set while it takes writes of others without being the primary: writable, and without a source. */

@@ -116,6 +116,7 @@ function obstacle(
   if (node.role === 'unknown') return 'it is neither the primary nor a replica';
   if (node.role === 'replica') {
     if (preference === 'primary') return 'it is a replica';
+    if (node.partial !== undefined) return `it has only a part of the data (${node.partial})`;
     const unfit = unfitness(node, topology, criteria, criteria.now);
     if (unfit !== undefined) return unfit;
   } else {

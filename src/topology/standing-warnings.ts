@@ -48,6 +48,12 @@ export function standingWarnings(
         `${node.id} has transactions that the primary ${head?.id} lacks (${shortened(errant)}); it goes on following, but its data may differ. Look at them in its binary log, then write the same on the primary or rebuild ${node.id}.`,
       );
     }
+    if (node.partial !== undefined) {
+      warn(
+        'partial-replica',
+        `${node.id} has only a part of the data (${node.partial}), whatever its GTIDs and its lag say: it serves no reads. Take the filters away and rebuild it; or, where nobody reads what is left out, name it in \`mysql.reads.partialReplicas\`.`,
+      );
+    }
     const stopped = standingChannel(node, nodes);
     if (stopped !== undefined) {
       warn(

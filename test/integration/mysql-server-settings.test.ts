@@ -23,12 +23,14 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
           '--innodb-lock-wait-timeout=1',
           '--init-connect=SET autocommit=0',
           '--max-allowed-packet=1M',
+          '--binlog-ignore-db=scratch',
         ],
       },
     });
     await servers.primary.query('CREATE TABLE shop.t (id INT PRIMARY KEY, n LONGTEXT) ENGINE=InnoDB');
     await servers.waitForReplication();
-    cluster = await createMysqlCluster({ ...servers.options().mysql, pool: { max: 4 } });
+    const reads = { partialReplicas: 'all' } as const;
+    cluster = await createMysqlCluster({ ...servers.options().mysql, pool: { max: 4 }, reads });
   });
 
   afterAll(async () => {
@@ -51,6 +53,18 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
       cluster.stats().every(({ inFlight, pool }) => inFlight === 0 && pool.borrowed === 0),
     );
   }
+
+  test('what the primary leaves out of its binary log is missing on its replicas: they serve only whom that is fine', async () => {
+    await using strict = await createMysqlCluster(servers.options().mysql);
+    const read = strict.explain('SELECT n FROM t');
+    expect(read.node).toBe(servers.primary.id);
+    expect(read.considered.find(({ node }) => node === servers.replicas[0]?.id)?.reason).toContain(
+      `it has only a part of the data (Binlog_Ignore_DB=scratch on ${servers.primary.id})`,
+    );
+    expect(strict.topology().warnings.map(({ code }) => code)).toEqual(['partial-replica']);
+    expect(cluster.topology().warnings).toEqual([]);
+    expect(cluster.explain('SELECT n FROM t').node).toBe(servers.replicas[0]?.id);
+  });
 
   test('a lock that is waited for in vain takes the whole transaction back: no half of it is committed', async () => {
     const blocker = await cluster.getConnection();

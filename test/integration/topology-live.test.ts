@@ -317,6 +317,28 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
     await eventually('no warning', () => warnings().length === 0);
   });
 
+  test('a replica with a replication filter serves no reads and is told until the filter is gone', async () => {
+    const filter = async (table: string): Promise<void> => {
+      await second.query(`STOP ${word} SQL_THREAD`);
+      await second.query(
+        flavor === 'mysql'
+          ? `CHANGE REPLICATION FILTER REPLICATE_IGNORE_TABLE = (${table})`
+          : `SET GLOBAL replicate_ignore_table = '${table}'`,
+      );
+      await second.query(`START ${word} SQL_THREAD`);
+    };
+    await filter('shop.cart');
+    await eventually('the warning', () => warnings().includes(`partial-replica ${second.id}`));
+    expect(readers()).not.toContain(second.id);
+    await filter('mysql.rds_history');
+    await eventually(
+      'it serves with a filter that hides nothing',
+      () => warnings().length === 0 && bothRead(),
+    );
+    await filter('');
+    await eventually('all is well', () => warnings().length === 0 && bothRead());
+  });
+
   test('a replica that applies nothing is told until it goes on', async () => {
     const word = flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
     await second.query(`STOP ${word} SQL_THREAD`);

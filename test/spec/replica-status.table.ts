@@ -87,7 +87,7 @@ export const REPLICA_STATUS_CASES: readonly ReplicaStatusCase[] = [
     name: '... but leaves out what a server wrote',
     flavor: 'mysql',
     rows: [{ ...sourceRow, Auto_Position: 1, Replicate_Ignore_Server_Ids: '7' }],
-    channels: [healthy],
+    channels: [{ ...healthy, filters: ['Replicate_Ignore_Server_Ids=7'] }],
   },
   { name: 'MariaDB 10.4, SHOW SLAVE STATUS', flavor: 'mariadb', rows: [masterRow], channels: [healthy] },
   {
@@ -268,6 +268,22 @@ export const REPLICA_STATUS_CASES: readonly ReplicaStatusCase[] = [
     flavor: 'mariadb',
     rows: [{ ...masterRow, Master_Host: '', Slave_IO_Running: 'No', Slave_SQL_Running: 'No' }],
     channels: [],
+  },
+  {
+    name: 'replication filters',
+    flavor: 'mariadb',
+    rows: [
+      {
+        ...masterRow,
+        Replicate_Do_DB: '',
+        Replicate_Ignore_Table: 'shop.cart',
+        Replicate_Wild_Ignore_Table: 'a.%,b.%',
+        Replicate_Rewrite_DB: null,
+      },
+    ],
+    channels: [
+      { ...healthy, filters: ['Replicate_Ignore_Table=shop.cart', 'Replicate_Wild_Ignore_Table=a.%,b.%'] },
+    ],
   },
   {
     name: 'columns that nobody expects are no numbers',

@@ -29,8 +29,10 @@ export async function checkDatabases(given: MysqlOptions, signal: AbortSignal): 
   const primaries = options.nodes
     .filter(({ seed }) => seed.configuredRole === 'primary')
     .map(({ seed }) => seed.id);
+  const { pool, reads } = options;
+  const needs = { poolMax: pool.max, primaries, partialReplicas: reads.partialReplicas };
   const answers = read.flatMap(({ checks }) => checks);
-  return [...answers, ...judgeDatabases(servers, { poolMax: options.pool.max, primaries })];
+  return [...answers, ...judgeDatabases(servers, needs)];
 }
 
 async function readOne(

@@ -1,6 +1,7 @@
 /** What the doctor thinks of database servers: a pure judgement of what was read from them. */
 import { errantTransactions } from '../../topology/errant-transactions.js';
 import type { ServerFacts } from '../../topology/node-description.js';
+import { type FilteringServer, filtersOnWay } from '../../topology/replication-filters.js';
 import { mayBeSameServer } from '../../topology/replication-graph.js';
 import { type Check, Checks } from './check.js';
 
@@ -22,6 +23,8 @@ export interface DatabaseNeeds {
   readonly poolMax: number;
   /** Nodes that the configuration calls primary. */
   readonly primaries: readonly string[];
+  /** Replicas that may have a part of the data: `mysql.reads.partialReplicas`. */
+  readonly partialReplicas: readonly string[] | 'all';
 }
 
 const CLOCK_LIMIT_MS = 2_000;
@@ -130,17 +133,45 @@ function judgeSources(checks: Checks, servers: readonly DatabaseFacts[], { prima
   }
 }
 
+/** The server above another one with one source; undefined when it is not listed. */
+function aboveIn(servers: readonly DatabaseFacts[], { facts }: DatabaseFacts): DatabaseFacts | undefined {
+  const [channel, second] = facts.channels;
+  if (channel === undefined || second !== undefined) return undefined;
+  return servers.find((other) => other.facts.serverId === channel.sourceServerId);
+}
+
+/** What replication filters keep from replicas. */
+function judgeFilters(checks: Checks, servers: readonly DatabaseFacts[], needs: DatabaseNeeds): void {
+  const asFiltering = ({ node, facts }: DatabaseFacts): FilteringServer => ({ id: node, facts });
+  for (const server of servers.filter(({ facts }) => facts.channels.length > 0)) {
+    const between: DatabaseFacts[] = [];
+    let next = aboveIn(servers, server);
+    while (next !== undefined && next.facts.channels.length > 0 && !between.includes(next)) {
+      between.push(next);
+      next = aboveIn(servers, next);
+    }
+    const filters = filtersOnWay({
+      replica: asFiltering(server),
+      between: between.filter((other) => other !== server).map(asFiltering),
+      head: next === undefined ? undefined : asFiltering(next),
+    });
+    const isAllowed = needs.partialReplicas === 'all' || needs.partialReplicas.includes(server.node);
+    const isFit = filters === '' || isAllowed;
+    const why = isAllowed ? '`mysql.reads.partialReplicas` lets it serve reads' : 'it serves no reads';
+    checks.expect(isFit, 'failed', server.node, 'what it gets of the data', {
+      found: filters === '' ? 'all: no replication filters' : `a part: ${filters}; ${why}`,
+      expected: 'all of it: its GTIDs and its lag tell nothing of what filters leave out',
+      fix: `take the filters away and rebuild ${server.node}; or, where nobody reads what is left out, name it in \`mysql.reads.partialReplicas\``,
+    });
+  }
+}
+
 /** What replicas have that the primary above them lacks. */
 function judgeErrant(checks: Checks, servers: readonly DatabaseFacts[]): void {
-  const above = ({ facts }: DatabaseFacts): DatabaseFacts | undefined => {
-    const [channel, second] = facts.channels;
-    if (channel === undefined || second !== undefined) return undefined;
-    return servers.find((other) => other.facts.serverId === channel.sourceServerId);
-  };
   for (const server of servers) {
-    let head = above(server);
+    let head = aboveIn(servers, server);
     for (let depth = 0; head !== undefined && head.facts.channels.length > 0; depth += 1)
-      head = depth < servers.length ? above(head) : undefined;
+      head = depth < servers.length ? aboveIn(servers, head) : undefined;
     if (head === undefined || head === server) continue;
     const errant = errantTransactions(server.facts, head.facts);
     checks.expect(errant === '', 'warning', server.node, 'transactions of its own', {
@@ -204,6 +235,7 @@ function judgeTogether(checks: Checks, servers: readonly DatabaseFacts[], needs:
     });
   }
   judgeSources(checks, servers, needs);
+  judgeFilters(checks, servers, needs);
   judgeErrant(checks, servers);
   if (servers.length === 0) return;
   const flavors = new Set(servers.map(({ facts }) => facts.flavor));

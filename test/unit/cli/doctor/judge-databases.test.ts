@@ -41,7 +41,7 @@ function server(
   };
 }
 
-const NEEDS = { poolMax: 10, primaries: ['db1'] };
+const NEEDS = { poolMax: 10, primaries: ['db1'], partialReplicas: [] };
 const troubles = (...servers: DatabaseFacts[]): readonly string[] =>
   judgeDatabases(servers, NEEDS)
     .filter(({ state }) => state !== 'ok')
@@ -138,6 +138,22 @@ test('a server without a source that is no primary is a failure, and one that is
   expect(
     judgeDatabases([server('db1')], { ...NEEDS, primaries: [] }).every(({ state }) => state === 'ok'),
   ).toBe(true);
+});
+
+test('a replica that replication filters keep a part of the data from is a failure, unless the options name it', () => {
+  const filters = ['Replicate_Ignore_Table=shop.cart'];
+  const partial = server('db2', { channels: [{ ...CHANNEL, filters }] });
+  const below = server('db3', { channels: [{ ...CHANNEL, sourceServerId: 2 }] });
+  const what = 'what it gets of the data';
+  expect(troubles(server('db1'), partial, below)).toEqual([`failed db2: ${what}`, `failed db3: ${what}`]);
+  expect(troubles(server('db1', { binlogFilters: ['Binlog_Do_DB=shop'] }), server('db2'))).toEqual([
+    `failed db2: ${what}`,
+  ]);
+  const checks = judgeDatabases([server('db1'), partial], { ...NEEDS, partialReplicas: ['db2'] });
+  expect(checks.find((check) => check.what === what)).toMatchObject({
+    state: 'ok',
+    found: expect.stringContaining('Replicate_Ignore_Table=shop.cart on db2; `mysql.reads.partialReplicas`'),
+  });
 });
 
 test('a read-only replica that is configured as the primary is not said to take writes', () => {
