@@ -16,6 +16,9 @@ export type LogLine = readonly [level: LogLevel, message: string, fields: LogFie
 /** The lines of one part's events. A rule that is not there means no line. */
 export type LogRules<Events> = { readonly [E in keyof Events]?: (payload: Events[E]) => LogLine };
 
+/** The failover manager has an event of its own for it. */
+const TOLD_BY_FAILOVER = 'errant-transactions';
+
 /** The lines of the MySQL client. */
 export const mysqlLines: LogRules<MysqlClusterEvents> = {
   'primary-changed': ({ before, after, epoch }) => [
@@ -39,6 +42,9 @@ export const mysqlLines: LogRules<MysqlClusterEvents> = {
       ? ['info', `replica ${node} is fit for reads again`, { node, lagMs: rounded(after.lagMs) }]
       : // The reason may quote the error of a statement, with its values.
         ['warn', `replica ${node} is unfit for reads`, { node, lagMs: rounded(after.lagMs) }],
+  'warning-began': ({ code, node, message }) =>
+    code === TOLD_BY_FAILOVER ? undefined : ['warn', message, { code, node }],
+  'warning-ended': ({ code, node }) => ['info', `no longer ${code}: ${node}`, { code, node }],
   'breaker-changed': ({ node, operation, before, after }) => [
     after.phase === 'open' ? 'warn' : after.phase === 'half-open' ? 'debug' : 'info',
     `breaker of ${node} for ${operation}: ${after.phase}`,

@@ -16,7 +16,7 @@ import {
   roleOf,
 } from '../topology/node-description.js';
 import { noWriterError } from '../topology/routing-error.js';
-import type { TopologyDescription } from '../topology/topology-description.js';
+import type { TopologyDescription, TopologyWarning } from '../topology/topology-description.js';
 import { hasNewShape } from '../topology/topology-shape.js';
 import type { HealthProbe } from './health-probe.js';
 import { NodeMonitor } from './node-monitor.js';
@@ -38,6 +38,10 @@ export interface TopologyEvents {
   'node-observed': Observation;
   /** An application's connection was made (`failure` null), or not. */
   'connection-observed': ObservedConnection;
+  /** A trouble that `topology().warnings` tells of began; those that are there at the start are told after the first look at all nodes. */
+  'warning-began': TopologyWarning;
+  /** Such a trouble is over. */
+  'warning-ended': TopologyWarning;
   /** The state or role of one node changed. */
   'node-changed': { readonly before: NodeDescription; readonly after: NodeDescription };
 }
@@ -86,6 +90,8 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
   #shared: SharedLooks | undefined;
   #isActive = true;
   #topology: TopologyDescription;
+  /** The troubles that were told. */
+  #warned: readonly TopologyWarning[] = [];
   #state: 'idle' | 'started' | 'closed' = 'idle';
 
   /** Makes a watcher that looks at nothing until it is started or asked. */
@@ -264,7 +270,17 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
         this.publish('node-changed', { before: old, after: node });
     });
     this.publish('topology-changed', { before, after });
+    this.#tellWarnings(after);
     if (was !== is) this.publish('primary-changed', { before: was, after: is, epoch: after.epoch });
+  }
+
+  #tellWarnings({ nodes, warnings }: TopologyDescription): void {
+    // Before all nodes were looked at, the others seem to be what they are not.
+    if (this.#warned === warnings || nodes.some(({ state }) => state === 'new')) return;
+    const before = this.#warned;
+    this.#warned = warnings;
+    for (const old of before) if (!hasWarning(warnings, old)) this.publish('warning-ended', old);
+    for (const warning of warnings) if (!hasWarning(before, warning)) this.publish('warning-began', warning);
   }
 
   #next(what: string, deadline: Deadline): Promise<void> {
@@ -285,4 +301,9 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     if (this.#state === 'closed')
       throw new StormlampError(ErrorCode.CLOSED, 'The cluster was closed; no node is watched any more');
   }
+}
+
+/** Whether `warnings` has one of the same kind about the same node: its words may change while it lasts. */
+function hasWarning(warnings: readonly TopologyWarning[], { code, node }: TopologyWarning): boolean {
+  return warnings.some((other) => other.code === code && other.node === node);
 }

@@ -105,6 +105,8 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     watcher.on('primary-changed', (change) => this.publish('primary-changed', change));
     watcher.on('node-changed', (change) => this.publish('node-changed', change));
     tellFitness(watcher, options, (change) => this.publishOrKeep('replica-fitness-changed', change));
+    watcher.on('warning-began', (warning) => this.publishOrKeep('warning-began', warning));
+    watcher.on('warning-ended', (warning) => this.publish('warning-ended', warning));
   }
 
   /** @internal */

@@ -9,7 +9,10 @@ import type { KillFailure, RouteEvent } from './session-ports.js';
 
 /** The events of a `MysqlCluster`. */
 export interface MysqlClusterEvents
-  extends Pick<TopologyEvents, 'topology-changed' | 'primary-changed' | 'node-changed'> {
+  extends Pick<
+    TopologyEvents,
+    'topology-changed' | 'primary-changed' | 'node-changed' | 'warning-began' | 'warning-ended'
+  > {
   /**
    * A replica that answers became too late for reads (`reads.maxLagMs`), or stopped, or follows another server, or is fit again.
    * It is judged with each look of its monitor; that it does not answer at all is told as `node-changed`.

@@ -144,9 +144,9 @@ export async function askBinlogFilters(
   if (session.binlogFilters !== undefined) return session.binlogFilters;
   try {
     const [row] = await session.connection.ask(binlogStatusStatement(session.version), deadline);
-    session.binlogFilters = readBinlogFilters(row ?? {});
+    session.binlogFilters = { binlogFilters: readBinlogFilters(row ?? {}) };
   } catch (error) {
-    // Who may not see the binary log is told of no filter.
+    // To see the binary log is a privilege of its own on MariaDB, and not one that everything needs.
     if (!classifyServerError(error, session.version.flavor).answered) throw error;
     session.binlogFilters = {};
   }

@@ -1,5 +1,5 @@
 /** Reads the answer of `SHOW ... STATUS` about replication: the same facts under the names of every server version. */
-import type { Flavor, Reception, ReplicationChannel, ServerFacts } from '../topology/node-description.js';
+import type { Flavor, Reception, ReplicationChannel } from '../topology/node-description.js';
 import { isAtLeast, type ServerVersion } from './server-version.js';
 
 /** The columns that tell what a channel leaves out. */
@@ -72,9 +72,8 @@ function asksForAll(row: StatusRow): boolean {
 }
 
 /** What a server leaves out of its binary log, by the row of {@link binlogStatusStatement}. */
-export function readBinlogFilters(row: StatusRow): Pick<ServerFacts, 'binlogFilters'> {
-  const filters = filtersIn(row, ['Binlog_Do_DB', 'Binlog_Ignore_DB']);
-  return filters.length === 0 ? {} : { binlogFilters: filters };
+export function readBinlogFilters(row: StatusRow): readonly string[] {
+  return filtersIn(row, ['Binlog_Do_DB', 'Binlog_Ignore_DB']);
 }
 
 function filtersIn(row: StatusRow, names: readonly string[]): readonly string[] {

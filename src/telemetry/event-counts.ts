@@ -6,6 +6,8 @@ import type { Metric, Sample } from './metric.js';
 const COUNTED = {
   mysql: {
     'primary-changed': [],
+    'warning-began': ['code', 'node'],
+    'warning-ended': ['code', 'node'],
     'connect-failed': ['node'],
     'breaker-changed': ['node', 'operation'],
     'replica-fitness-changed': ['node'],

@@ -131,7 +131,7 @@ export interface ServerFacts {
   readonly group?: GroupFacts | undefined;
   /** Whether replication status could be read with the monitor's privileges. */
   readonly replicationVisible: boolean;
-  /** What the server leaves out of its binary log (`Binlog_Do_DB=…`, `Binlog_Ignore_DB=…`); left out when it logs all. */
+  /** What the server leaves out of its binary log (`Binlog_Do_DB=…`, `Binlog_Ignore_DB=…`); undefined when that may not be seen. */
   readonly binlogFilters?: readonly string[] | undefined;
   /** Semi-synchronous replication, where the server is the source of it. */
   readonly semiSync?: SemiSync | undefined;

@@ -26,6 +26,18 @@ test('a node that is back is told with its role', () => {
   expect(nodeChanged(UP, UP)).toBeUndefined();
 });
 
+test('a trouble of the topology is told when it begins and when it is over, and one of them by the failover manager', () => {
+  const warning = {
+    code: 'replication-stopped',
+    node: 'db2:3306',
+    message: 'db2:3306 does not apply',
+  } as const;
+  const { code, node } = warning;
+  expect(mysqlLines['warning-began']?.(warning)).toEqual(['warn', warning.message, { code, node }]);
+  expect(mysqlLines['warning-ended']?.(warning)).toMatchObject(['info', `no longer ${code}: ${node}`, {}]);
+  expect(mysqlLines['warning-began']?.({ ...warning, code: 'errant-transactions' })).toBeUndefined();
+});
+
 test('a cluster without a primary is a warning', () => {
   const line = (after: string | null): unknown =>
     mysqlLines['primary-changed']?.({ before: 'db1:3306', after, epoch: 2 } as never);

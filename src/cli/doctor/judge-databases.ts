@@ -142,6 +142,7 @@ function aboveIn(servers: readonly DatabaseFacts[], { facts }: DatabaseFacts): D
 
 /** What replication filters keep from replicas. */
 function judgeFilters(checks: Checks, servers: readonly DatabaseFacts[], needs: DatabaseNeeds): void {
+  const unseen = new Set<DatabaseFacts>();
   const asFiltering = ({ node, facts }: DatabaseFacts): FilteringServer => ({ id: node, facts });
   for (const server of servers.filter(({ facts }) => facts.channels.length > 0)) {
     const between: DatabaseFacts[] = [];
@@ -150,6 +151,7 @@ function judgeFilters(checks: Checks, servers: readonly DatabaseFacts[], needs: 
       between.push(next);
       next = aboveIn(servers, next);
     }
+    if (next?.facts.binlogFilters === undefined && next?.facts.flavor === 'mariadb') unseen.add(next);
     const filters = filtersOnWay({
       replica: asFiltering(server),
       between: between.filter((other) => other !== server).map(asFiltering),
@@ -164,6 +166,12 @@ function judgeFilters(checks: Checks, servers: readonly DatabaseFacts[], needs: 
       fix: `take the filters away and rebuild ${server.node}; or, where nobody reads what is left out, name it in \`mysql.reads.partialReplicas\``,
     });
   }
+  for (const { node } of unseen)
+    checks.skip(
+      node,
+      'what it leaves out of its binary log',
+      'the account of the monitor may not see it (`binlog_do_db`, `binlog_ignore_db`): run `GRANT BINLOG MONITOR ON *.*` for it',
+    );
 }
 
 /** What replicas have that the primary above them lacks. */

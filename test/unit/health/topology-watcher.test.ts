@@ -130,6 +130,26 @@ describe('what is told', () => {
     expect(messages.at(-1)).toMatchObject({ after: { writer: { kind: 'primary', node: 'a' } } });
   });
 
+  test('a trouble is told when it begins and when it is over, once, and what is there at the start after the first look', async () => {
+    const stopped = slave('b', 'a', { sql: false, lagMs: null });
+    watch({ ...healthy, b: stopped });
+    const troubles: string[] = [];
+    watcher.on('warning-began', ({ code, node }) => troubles.push(`+${code} ${node}`));
+    watcher.on('warning-ended', ({ code, node }) => troubles.push(`-${code} ${node}`));
+    watcher.start();
+    await wait(5_000);
+    expect(troubles).toEqual(['+replication-stopped b']);
+    answer('b', slave('b', 'a', { io: 'no', lagMs: null }, { readOnly: false }));
+    await wait(2_000);
+    answer('b', slave('b', 'a'));
+    await wait(2_000);
+    expect(troubles.slice(1)).toEqual([
+      '+writable-replica b',
+      '-writable-replica b',
+      '-replication-stopped b',
+    ]);
+  });
+
   test('a listener that throws harms nobody', async () => {
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     watch(healthy);

@@ -32,6 +32,7 @@ function server(
       channels: serverId === 1 ? [] : [CHANNEL],
       gtid: '0-1-1',
       replicationVisible: true,
+      binlogFilters: [],
       ...facts,
     },
     variables: new Map(
@@ -149,6 +150,10 @@ test('a replica that replication filters keep a part of the data from is a failu
   expect(troubles(server('db1', { binlogFilters: ['Binlog_Do_DB=shop'] }), server('db2'))).toEqual([
     `failed db2: ${what}`,
   ]);
+  const [unseen] = judgeDatabases([server('db1', { binlogFilters: undefined }), server('db2')], NEEDS).filter(
+    ({ state }) => state === 'skipped',
+  );
+  expect(unseen).toMatchObject({ subject: 'db1', found: expect.stringContaining('BINLOG MONITOR') });
   const checks = judgeDatabases([server('db1'), partial], { ...NEEDS, partialReplicas: ['db2'] });
   expect(checks.find((check) => check.what === what)).toMatchObject({
     state: 'ok',
