@@ -1,6 +1,6 @@
 /** Whether the nodes allow what the store may have to do, asked before it has to. */
 import type { NodeId } from '../common/node-address.js';
-import { describeError, isStormlampError } from '../common/stormlamp-error.js';
+import { describeError, ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import { TextConnection } from '../memcached/text-connection.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 
@@ -26,6 +26,10 @@ export interface SessionPreflightReport {
 
 /** A refill waits longer than a command does. */
 const LEAST_TIMEOUT_MS = 2_000;
+/** Somebody else's dump is waited for, which takes so long at most. */
+const DUMP_LIMIT_MS = 15_000;
+/** Nobody stores this. */
+const PROBE_KEY = 'stormlamp.preflight';
 
 /** Asks every node. Never rejects. */
 export async function preflightSessions(options: ResolvedSessionOptions): Promise<SessionPreflightReport> {
@@ -34,17 +38,26 @@ export async function preflightSessions(options: ResolvedSessionOptions): Promis
   return { ok: checks.every(({ result }) => result === 'pass'), checks };
 }
 
-// A node that only speaks the binary protocol, as with SASL, cannot be asked which sessions it holds.
+// A node may speak only the binary protocol, as with SASL, forbid dumps (-X), have no crawler, or be too old: what a refill asks tells.
 async function refillCheck(
   { operationTimeoutMs, tls }: ResolvedSessionOptions,
   { id, address }: ResolvedSessionOptions['nodes'][number],
 ): Promise<SessionPreflightCheck> {
   const timeoutMs = Math.max(LEAST_TIMEOUT_MS, operationTimeoutMs);
   try {
-    await using _connection = await TextConnection.open({ address, id, timeoutMs, tls });
-    return { name: 'refill', node: id, result: 'pass', detail: 'it speaks the text protocol' };
+    await using connection = await TextConnection.open({ address, id, timeoutMs, tls });
+    await connection.items([PROBE_KEY]);
+    for await (const _keys of connection.metadumpKeys({ signal: AbortSignal.timeout(DUMP_LIMIT_MS) })) break;
+    return { name: 'refill', node: id, result: 'pass', detail: 'it tells which items it holds' };
   } catch (error) {
     if (!isStormlampError(error)) throw error;
+    if (isStormlampError(error, ErrorCode.MEMCACHED) && error.message.includes(': BUSY'))
+      return {
+        name: 'refill',
+        node: id,
+        result: 'pass',
+        detail: 'it tells somebody now which items it holds',
+      };
     return { name: 'refill', node: id, result: 'warn', detail: `no: ${describeError(error)}` };
   }
 }

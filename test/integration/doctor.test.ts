@@ -202,6 +202,18 @@ describe('session nodes', () => {
     expect([found.subject, found.found]).toEqual([id, expect.stringContaining('with SASL (-S)')]);
   });
 
+  test.each([
+    ['dumps are forbidden', ['-X']],
+    ['its crawler is off', ['-o', 'no_lru_crawler']],
+  ])('a node that cannot be filled, because %s', async (_, args) => {
+    await using more = await MemcachedServers.open();
+    const { host, port } = await more.start(args);
+    const id = `${host}:${port}`;
+    const checks = await checkSessions({ ...sessions, nodes: [sessions.nodes[0] ?? '', id] });
+    const found = trouble(checks, 'can be filled from the others');
+    expect([found.subject, found.found]).toEqual([id, expect.stringContaining('refused metadump')]);
+  });
+
   test('a node that came back empty', async () => {
     const wire = await Wire.open(servers.memcached[1]?.realPort ?? 0);
     wire.send('flush_all\r\n');

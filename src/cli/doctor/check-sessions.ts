@@ -50,8 +50,8 @@ function judgeRefill(checks: Checks, { node, result, detail }: SessionPreflightC
     checks.bad('warning', node, 'can be filled from the others', {
       found: detail,
       expected:
-        'the text protocol, which lists what a node holds; without it nodes that came back stay warming (`resync-failed`)',
-      fix: 'start memcached without SASL (`-S`) and without `-B binary`, and keep others away by the network or by TLS with client certificates; or live with it: hints, tombstones and mending on sight work, each session comes back to the node when it is used',
+        'memcached 1.5.19 or newer that lists what it holds, over the text protocol; without that nodes that came back stay warming (`resync-failed`)',
+      fix: 'start memcached without `-X`, `-o no_lru_crawler`, SASL (`-S`) and `-B binary`, and keep others away by the network or by TLS with client certificates; or live with it: hints, tombstones and mending on sight work, each session comes back to the node when it is used',
     });
 }
 
@@ -102,6 +102,11 @@ export function judgePlace(
       found: `${Math.round(share * 100)} % used`,
       expected: `less than ${FULL * 100} %: a full node throws sessions out before their time`,
       fix: `give it more memory (\`-m\`), or shorten the lifetime of sessions`,
+    });
+    checks.expect(memory.evictions === 0, 'warning', node, 'evictions', {
+      found: `${memory.evictions} items thrown out before their time since it was started`,
+      expected: 'none: each may have been a session, and its user logged out',
+      fix: `give it more memory (\`-m\`), and keep caches out of it; restarting it, while the other nodes are filled, begins the count anew`,
     });
   }
 }

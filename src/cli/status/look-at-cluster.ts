@@ -195,7 +195,7 @@ export function describePlace(
     begunAnewAt: begunAnewAt(marker ?? '')?.toISOString() ?? null,
     version,
     items: memory.items,
-    memory: { bytes: memory.bytes, limitBytes: memory.limitBytes },
+    memory: { bytes: memory.bytes, limitBytes: memory.limitBytes, evictions: memory.evictions },
     error: null,
   };
 }

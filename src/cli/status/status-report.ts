@@ -43,8 +43,8 @@ export interface SessionPlaceReport {
   readonly version: string | null;
   /** Items that it holds; null when that is not known. */
   readonly items: number | null;
-  /** Bytes that it holds, and may hold; null when that is not known. */
-  readonly memory: { readonly bytes: number; readonly limitBytes: number } | null;
+  /** Bytes that it holds, and may hold, and items that it threw out before their time since it was started; null when not known. */
+  readonly memory: { readonly bytes: number; readonly limitBytes: number; readonly evictions: number } | null;
   /** Why it does not serve; null when it does. */
   readonly error: string | null;
 }

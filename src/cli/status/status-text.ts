@@ -8,6 +8,7 @@ import {
   isFailed,
   isOneServer,
   type MysqlReport,
+  type SessionPlaceReport,
   type SessionsReport,
   type StatusReport,
 } from './status-report.js';
@@ -130,7 +131,7 @@ function sessionLines(sessions: SessionsReport, width: number, paint: Paint): re
     node,
     begunAnewAt === null ? standing : `${standing}, anew since ${begunAnewAt.replace('.000Z', 'Z')}`,
     items === null ? '-' : String(items),
-    memory === null ? '-' : `${megabytes(memory.bytes)} of ${megabytes(memory.limitBytes)} MB`,
+    memory === null ? '-' : memoryText(memory),
     version === null ? '-' : `memcached ${version}`,
   ]);
   const table = setRows(SESSION_COLUMNS, rows, width, '  ');
@@ -144,6 +145,11 @@ function sessionLines(sessions: SessionsReport, width: number, paint: Paint): re
     }),
     `  ${sessions.copies} ${sessions.copies === 1 ? 'copy' : 'copies'} of every session`,
   ];
+}
+
+function memoryText({ bytes, limitBytes, evictions }: NonNullable<SessionPlaceReport['memory']>): string {
+  const evicted = evictions === 0 ? '' : `, ${evictions} evicted`;
+  return `${megabytes(bytes)} of ${megabytes(limitBytes)} MB${evicted}`;
 }
 
 function cacheLines(nodes: readonly CacheNodeReport[], width: number, paint: Paint): readonly string[] {

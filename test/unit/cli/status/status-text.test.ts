@@ -53,7 +53,7 @@ const SESSIONS = {
       begunAnewAt: null,
       version: '1.6.18',
       items: 7,
-      memory: { bytes: 1_048_576, limitBytes: 67_108_864 },
+      memory: { bytes: 1_048_576, limitBytes: 67_108_864, evictions: 0 },
       error: null,
     },
   ],
