@@ -139,6 +139,25 @@ describe('databases', () => {
     expect(trouble(await check(changes()), what).found).toMatch(found);
   });
 
+  test('an application that may write on read-only servers', async () => {
+    const account = "'careless'@'%'";
+    await servers.primary.query(`CREATE USER ${account} IDENTIFIED BY 'x'`);
+    await servers.primary.query(`GRANT SELECT, READ_ONLY ADMIN ON *.* TO ${account}`);
+    await servers.waitForReplication();
+    try {
+      const as = (url: string): string => {
+        const changed = new URL(withPassword(url, 'x'));
+        changed.username = 'careless';
+        return changed.href;
+      };
+      const checks = await check({ primary: as(mysql.primary), replicas: mysql.replicas.map(as) });
+      expect(trouble(checks, 'privileges of the application').found).toContain('READ_ONLY ADMIN');
+    } finally {
+      await servers.primary.query(`DROP USER ${account}`);
+      await servers.waitForReplication();
+    }
+  });
+
   test.each([
     [
       'a replica that takes writes',

@@ -1,6 +1,8 @@
 /** Asks every configured database server, each by itself, so that one that is down hides nothing about the others. */
 import { Deadline } from '../../common/deadline.js';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
+import type { PreflightCheck } from '../../failover/preflight/preflight.js';
+import { accountChecks } from '../../failover/preflight/privilege-checks.js';
 import { createConnectionFactory } from '../../mysql/connection-factory.js';
 import { forAdministration, type MysqlNodeConfig } from '../../mysql/connection-options.js';
 import {
@@ -37,16 +39,20 @@ export async function checkDatabases(given: MysqlOptions, signal: AbortSignal): 
 
 async function readOne(
   config: MysqlNodeConfig,
-  { monitor: { credentials } }: ResolvedMysqlOptions,
+  { nodes, monitor: { credentials } }: ResolvedMysqlOptions,
   signal: AbortSignal,
 ): Promise<{ readonly checks: readonly Check[]; readonly facts: DatabaseFacts | undefined }> {
   const node = config.seed.id;
+  const rights: PreflightCheck[] = [];
   // At the same time: a server that says nothing is waited for once.
   const login = attempt(node, 'login of the application', async () => {
-    const connection = await createConnectionFactory(config).connect(
-      Deadline.of({ timeoutMs: LIMIT_MS, signal }),
-    );
-    connection.destroy();
+    const deadline = Deadline.of({ timeoutMs: LIMIT_MS, signal });
+    const connection = await createConnectionFactory(config).connect(deadline);
+    try {
+      if (nodes.length > 1) rights.push(...(await accountChecks(node, connection, deadline)));
+    } finally {
+      connection.destroy();
+    }
     return `as ${config.connection.user ?? 'the account of `credentials`'}`;
   });
   const probe = createReplicationProbe({ config, credentials });
@@ -59,7 +65,7 @@ async function readOne(
   });
   try {
     const checks = (await Promise.all([login, look])).flat();
-    return { checks, facts: read };
+    return { checks: [...checks, ...judgeRights(rights)], facts: read };
   } finally {
     probe.close();
   }
@@ -86,6 +92,18 @@ async function readVariables(
   } finally {
     connection.destroy();
   }
+}
+
+/** Whether the application's account can make a replica differ from its primary by a mistake. */
+function judgeRights(rights: readonly PreflightCheck[]): readonly Check[] {
+  const checks = new Checks('mysql');
+  for (const { node, result, detail } of rights)
+    checks.expect(result === 'pass', 'warning', node, 'privileges of the application', {
+      found: detail,
+      expected: 'an account whose writes `read_only` stops',
+      fix: 'take these privileges from it; give what administers the servers an account of its own',
+    });
+  return checks.list;
 }
 
 /** The errors of the package say cause and remedy in one sentence: the last part of it is the fix. */

@@ -6,7 +6,7 @@ function troubles(bytes: number, evictions: number): readonly string[] {
   const checks = new Checks('sessions');
   const memory = { bytes, limitBytes: 1_000_000, evictions };
   const place = { node: 'cache1:11211', up: true, standing: 'filled', version: '1.6.18', items: 1 } as const;
-  judgePlace(checks, { ...place, memory, error: null });
+  judgePlace(checks, { ...place, memory, begunAnewAt: null, error: null });
   return checks.list.filter(({ state }) => state !== 'ok').map(({ what, found }) => `${what}: ${found}`);
 }
 
