@@ -7,6 +7,7 @@ import type { Session } from '../session/session.js';
 import { formatSessionCookie, readSessionCookie } from '../session/session-cookie.js';
 import type { SessionStorePort } from '../session/session-store-port.js';
 import { limitCaching } from './limit-caching.js';
+import { isResponse, NO_RESPONSE, type SessionResponse } from './no-response.js';
 import { RequestSession, type RequestSessionPort } from './request-session.js';
 import { isSecure, keepCookie } from './response-cookie.js';
 import { sessionGone } from './session-gone.js';
@@ -40,7 +41,7 @@ export class HttpSession {
   readonly session: RequestSession;
   readonly #store: SessionStorePort;
   readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #response: SessionResponse;
   readonly #saves: boolean;
   /** The id that the browser has, or gets with the headers. */
   #announced: string | undefined;
@@ -54,7 +55,7 @@ export class HttpSession {
   constructor(
     store: SessionStorePort,
     request: IncomingMessage,
-    response: ServerResponse,
+    response: SessionResponse,
     loaded: {
       readonly session: Session;
       readonly known: boolean;
@@ -69,6 +70,8 @@ export class HttpSession {
       store,
       mode: loaded.mode,
       cookieCanBeSent: () => !response.headersSent,
+      hasResponse: response !== NO_RESPONSE,
+      isHeardOf: (id) => id === this.#announced,
     });
     this.#announced = loaded.known ? this.session.id : undefined;
     this.#renews = loaded.known && this.#saves && store.options.cookie.rolling;
@@ -133,7 +136,7 @@ export class HttpSession {
     this.#renews = false;
     const context = { secureRequest: isSecure(this.#request), now: Date.now() };
     keepCookie(
-      this.#response,
+      this.#response as ServerResponse,
       formatSessionCookie(this.#sealed(session.id), this.#store.options.cookie, context),
     );
     const unheard = session.isNew && session.id !== this.#announced;
@@ -186,13 +189,16 @@ export class HttpSession {
  * fixation); a new id is made once a variable is set and saved. The headers of PHP's cache limiter go out with the response
  * (`cacheLimiter`). `phpSession` does the same for Express by itself.
  *
+ * @param response undefined where there is none, at the upgrade to a WebSocket say: no lock is held then, the session is saved when
+ * `save()` is called, and one that the browser has no id of cannot be saved
+ *
  * @throws StormlampError `ERR_STORE_DOWN` (unless `onStoreDown` is `'anonymous'`: then the session is empty and never
  * saved), `ERR_PHP_SYNTAX`, `ERR_SESSION_LOCKED`, `ERR_CLOSED`.
  */
 export function loadSession(
   source: SessionSource,
   request: IncomingMessage,
-  response: ServerResponse,
+  response: ServerResponse | undefined,
   options: PhpSessionOptions = {},
 ): Promise<HttpSession> {
   return openHttpSession(source, request, response, options, () => true);
@@ -202,17 +208,21 @@ export function loadSession(
 export async function openHttpSession(
   source: SessionSource,
   request: IncomingMessage,
-  response: ServerResponse,
+  response: object | undefined,
   options: PhpSessionOptions,
   started: () => boolean,
 ): Promise<HttpSession> {
   rejectUnknownOptions('loadSession', options, ['readOnly']);
   const store = storeOf(source);
   const readOnly = readBoolean('readOnly', options.readOnly, false);
-  const { session, known, usable } = await load(store, request, readOnly);
-  limitCaching(response, store.options, started);
+  const { session, known, usable } = await load(store, request, !readOnly && isResponse(response));
+  if (isResponse(response)) limitCaching(response, store.options, started);
   const mode = readOnly ? 'read-only' : usable ? 'read-write' : 'anonymous';
-  return new HttpSession(store, request, response, { session, known, mode });
+  return new HttpSession(store, request, isResponse(response) ? response : NO_RESPONSE, {
+    session,
+    known,
+    mode,
+  });
 }
 
 /** @internal The store itself. */
@@ -237,14 +247,14 @@ function isStore(value: unknown): value is SessionStorePort {
 async function load(
   store: SessionStorePort,
   request: IncomingMessage,
-  readOnly: boolean,
+  locks: boolean,
 ): Promise<{ readonly session: Session; readonly known: boolean; readonly usable: boolean }> {
   const { cookie, accept, strict } = store.options;
   const value = readSessionCookie(request.headers.cookie, cookie.name);
   const id = value === undefined || cookie.seal === undefined ? value : cookie.seal.open(value);
   if (id === undefined || !accept.test(id)) return { session: store.create(), known: false, usable: true };
   try {
-    const session = await store.load(id, readOnly ? { lock: false } : {});
+    const session = await store.load(id, locks ? {} : { lock: false });
     const known = session.exists || !strict;
     return { session: known ? session : store.create(), known, usable: true };
   } catch (error) {

@@ -148,7 +148,8 @@ function toPlain(value: unknown, original: unknown): unknown {
   const before = typeof original === 'object' && original !== null ? original : undefined;
   if (Array.isArray(value)) {
     const old: readonly unknown[] = Array.isArray(before) ? before : [];
-    const items = value.map((item: unknown, index) => toPlain(item, old[index]) ?? null);
+    // A hole is null in JSON; `map` would leave it one.
+    const items = Array.from(value, (item: unknown, index) => toPlain(item, old[index]) ?? null);
     if (items.every((item, index) => item === value[index])) return value;
     return items.length === old.length && items.every((item, index) => Object.is(item, old[index]))
       ? original

@@ -4,6 +4,7 @@ import { readBoolean, rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { SessionStorePort } from '../session/session-store-port.js';
 import { openHttpSession, type PhpSessionOptions, type SessionSource, storeOf } from './http-session.js';
+import { isResponse } from './no-response.js';
 import type { RequestSession } from './request-session.js';
 import { saveAtEnd } from './save-at-end.js';
 
@@ -17,7 +18,10 @@ export interface PhpSessionRequest<Variables extends object = Record<never, neve
   session: RequestSession & Partial<Variables>;
 }
 
-/** A middleware for Express 4 and 5, Connect, and anything that calls `(req, res, next)`. */
+/**
+ * A middleware for Express 4 and 5, Connect, and anything that calls `(req, res, next)`. At the upgrade to a WebSocket `res` may be
+ * an empty object.
+ */
 export type PhpSessionMiddleware = (
   req: IncomingMessage,
   res: ServerResponse,
@@ -36,6 +40,8 @@ export type PhpSessionMiddleware = (
  *   `req.session.save()` is called: do that before a long answer, as PHP applications call `session_write_close()`.
  * - Where the handler used `req.session`, the headers of PHP's cache limiter go out with the response (`cacheLimiter`), unless it
  *   has set `Cache-Control`, `Expires` or `Pragma` itself.
+ * - At the upgrade to a WebSocket, where there is no response (`phpSession(store)(req, {}, next)` with `ws`, `io.engine.use()` with
+ *   socket.io), no lock is held, and the session is saved when `req.session.save()` is called. A new one cannot be saved there.
  * - Without a reachable store, `onStoreDown` decides: an error for `next`, or an empty session that is never saved.
  */
 export function phpSession(source: SessionSource, options: PhpSessionOptions = {}): PhpSessionMiddleware {
@@ -53,7 +59,8 @@ export function phpSession(source: SessionSource, options: PhpSessionOptions = {
     openHttpSession(store, req, res, options, () => started).then(
       (http) => {
         const report = (error: unknown) => store.reportSaveFailure(error);
-        const used = readOnly ? undefined : saveAtEnd(http, res, { failed: next, report });
+        const used =
+          readOnly || !isResponse(res) ? undefined : saveAtEnd(http, res, { failed: next, report });
         attach(req, http.session, () => {
           started = true;
           used?.();

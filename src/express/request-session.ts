@@ -21,6 +21,10 @@ export interface RequestSessionPort {
   readonly mode: 'read-write' | 'read-only' | 'anonymous';
   /** Whether `Set-Cookie` can still be sent. */
   cookieCanBeSent(): boolean;
+  /** Whether a response ends the request; otherwise the session is saved, and its lock taken, only in the moment of a save. */
+  readonly hasResponse: boolean;
+  /** Whether the browser has, or gets, this id. */
+  isHeardOf(id: string): boolean;
 }
 
 /** @internal Stands for the value of a variable that nobody has looked at. */
@@ -108,6 +112,8 @@ export class RequestSession {
       // The session may have been destroyed while this waited.
       if (this.#phase === 'destroyed') return;
       this.#collect();
+      const isLost = !this.#port.hasResponse && !this.#session.exists && !this.#port.isHeardOf(this.id);
+      if (isLost && this.#session.changed) throw withoutResponse('save() of a new session');
       ({ outcome } = await this.#port.store.save(this.#session, options));
     });
     return outcome;
@@ -128,7 +134,8 @@ export class RequestSession {
     if (this.#port.mode === 'anonymous') return;
     await this.#inTurn(options, async () => {
       await this.release();
-      const lock = this.#port.mode === 'read-only' ? { lock: false } : {};
+      const locks = this.#port.mode !== 'read-only' && this.#port.hasResponse;
+      const lock = locks ? {} : { lock: false };
       const before = this.#session;
       const loaded = await this.#port.store.load(before.id, { ...options, ...lock });
       const ended = before.exists && !loaded.exists && this.#port.store.options.strict;
@@ -137,6 +144,7 @@ export class RequestSession {
       if (!ended || this.#port.mode === 'read-only' || this.#port.cookieCanBeSent()) return;
       this.#phase = 'destroyed';
       this.#show();
+      if (!this.#port.hasResponse) return;
       throw new StormlampError(
         ErrorCode.UNSUPPORTED,
         'session.reload() found that the session was ended meanwhile, and the headers are already sent, so that the browser cannot learn the id of a new one; reload before the first write',
@@ -218,6 +226,7 @@ export class RequestSession {
   }
 
   #assertCookie(what: string): void {
+    if (!this.#port.hasResponse) throw withoutResponse(what);
     if (!this.#port.cookieCanBeSent()) {
       throw new StormlampError(
         ErrorCode.UNSUPPORTED,
@@ -267,6 +276,13 @@ export class RequestSession {
       else setVariable(this, name, session.data[name]);
     }
   }
+}
+
+function withoutResponse(what: string): StormlampError {
+  return new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    `session.${what} was called for a request without a response, as that of a WebSocket is, so that the browser could not learn the id; do it in a request of HTTP before`,
+  );
 }
 
 const RESERVED: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(RequestSession.prototype));

@@ -80,16 +80,17 @@ function cacheLimiter(reader: PhpSettingsReader): CacheLimiter {
 }
 
 function cookieOptions(reader: PhpSettingsReader): SessionCookieOptions {
-  const sameSite = reader.text('session.cookie_samesite', '');
-  if (!['', 'Lax', 'Strict', 'None'].includes(sameSite))
-    reader.refuse('session.cookie_samesite', 'it is Lax, Strict, None or empty');
+  const given = reader.text('session.cookie_samesite', '').toLowerCase();
+  // PHP sends it as it is, and browsers take it in any case.
+  const sameSite = (['', 'Lax', 'Strict', 'None'] as const).find((one) => one.toLowerCase() === given);
+  if (sameSite === undefined) reader.refuse('session.cookie_samesite', 'it is Lax, Strict, None or empty');
   return {
     name: reader.text('session.name', 'PHPSESSID'),
     path: reader.text('session.cookie_path', '/'),
     domain: reader.text('session.cookie_domain', ''),
     secure: reader.flag('session.cookie_secure', false),
     httpOnly: reader.flag('session.cookie_httponly', false),
-    sameSite: sameSite as 'Lax' | 'Strict' | 'None' | '',
+    sameSite: sameSite ?? '',
     partitioned: reader.flag('session.cookie_partitioned', false),
     lifetimeMs: reader.integer('session.cookie_lifetime', 0) * 1000,
   };

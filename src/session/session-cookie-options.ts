@@ -10,9 +10,9 @@ import {
 
 /** Attributes of the session cookie. */
 export interface SessionCookieOptions {
-  /** Name of the cookie, PHP's `session.name`. */
+  /** Name of the cookie, PHP's `session.name`. ASCII, as `path` and `domain`. */
   readonly name?: string;
-  /** `path` attribute. */
+  /** `path` attribute; left out when empty. */
   readonly path?: string;
   /** `domain` attribute; left out when empty. */
   readonly domain?: string;
@@ -71,18 +71,18 @@ export function resolveSessionCookie(
   const d = DEFAULT_SESSION_COOKIE;
   rejectUnknownOptions(path, options, Object.keys(d));
   const name = readString(`${path}.name`, options.name, d.name);
-  // PHP refuses the same names; a numeric one would become an array index of $_COOKIE.
-  if (/[=,;.[ \t\r\n\v\f]/.test(name) || /^\d+$/.test(name)) {
+  // PHP refuses the same names, but for those beyond ASCII; a numeric one would become an array index of $_COOKIE.
+  if (/[=,;.[ ]/.test(name) || /^\d+$/.test(name) || !isPrintableAscii(name)) {
     throw invalidOption(
       `${path}.name`,
-      'a cookie name that PHP accepts: not numeric, none of `=,;.[` or white space',
+      'a cookie name that PHP and Node can send: ASCII, not numeric, none of `=,;.[` or white space',
       name,
     );
   }
   const attribute = (key: 'path' | 'domain', fallback: string): string => {
     const { [key]: value = fallback } = options;
-    if (typeof value !== 'string' || /[;,\s\v\f]/.test(value))
-      throw invalidOption(`${path}.${key}`, 'a cookie attribute', value);
+    if (typeof value !== 'string' || /[;, ]/.test(value) || !isPrintableAscii(value))
+      throw invalidOption(`${path}.${key}`, 'a cookie attribute: ASCII, none of `;,` or white space', value);
     return value;
   };
   const { secure = d.secure } = options;
@@ -107,6 +107,11 @@ export function resolveSessionCookie(
     rolling: readBoolean(`${path}.rolling`, options.rolling, d.rolling),
     seal: readSeal(`${path}.seal`, options.seal),
   };
+}
+
+/** Node sends other text in headers as one or the other bytes, depending on the body, or not at all. */
+function isPrintableAscii(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
 }
 
 function readSeal(path: string, seal: SessionCookieSeal | undefined): SessionCookieSeal | undefined {

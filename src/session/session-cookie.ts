@@ -47,7 +47,7 @@ export function formatSessionCookie(
     const seconds = Math.floor(cookie.lifetimeMs / 1000);
     text += `; expires=${new Date(context.now + seconds * 1000).toUTCString()}; Max-Age=${seconds}`;
   }
-  text += `; path=${cookie.path}`;
+  if (cookie.path !== '') text += `; path=${cookie.path}`;
   if (cookie.domain !== '') text += `; domain=${cookie.domain}`;
   if (cookie.secure === true || (cookie.secure === 'auto' && context.secureRequest)) text += '; secure';
   if (cookie.partitioned) text += '; partitioned';

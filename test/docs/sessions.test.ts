@@ -75,7 +75,7 @@ async function run(
 describe('php-sessions.md', () => {
   test('the php.ini of the page makes PHP and the middleware share a session', async () => {
     const blocks = docBlocks('php-sessions.md', 'js');
-    expect(blocks).toHaveLength(4);
+    expect(blocks).toHaveLength(5);
     const ini = Object.fromEntries(parsePhpIni(located(docBlocks('php-sessions.md', 'ini')[0] ?? '')));
     const { stdout } = await servers.php(
       "<?php session_start(); $_SESSION['cart'] = ['shade']; echo session_id();",
@@ -104,15 +104,46 @@ describe('php-sessions.md', () => {
     );
   });
 
+  test('a WebSocket is for users who are logged in', async () => {
+    const { code, stdout, stderr } = await runBlock(
+      located(docBlocks('php-sessions.md', 'js')[2] ?? ''),
+      servers,
+      {
+        append: `
+        import { once } from 'node:events';
+        import { request } from 'node:http';
+        if (!server.listening) await once(server, 'listening');
+        const login = store.create();
+        login.data.user = 'ada';
+        await store.save(login);
+        for (const id of ['none', login.id]) {
+          const asked = request({
+            port: server.address().port,
+            host: '127.0.0.1',
+            headers: { connection: 'Upgrade', upgrade: 'websocket', cookie: 'PHPSESSID=' + id },
+          });
+          asked.end();
+          const [answer] = await once(asked, 'response');
+          let text = '';
+          for await (const part of answer) text += part;
+          console.log(answer.statusCode, text);
+        }
+        server.close();
+        await store.close();`,
+      },
+    );
+    expect([code, stderr, stdout.trim()]).toEqual([0, '', '401 \n200 Welcome, ada']);
+  });
+
   test('a conflict is decided as the page says', async () => {
-    expect(await run(docBlocks('php-sessions.md', 'js')[2] ?? '')).toBe(
+    expect(await run(docBlocks('php-sessions.md', 'js')[3] ?? '')).toBe(
       'visits: theirs\n{"visits":2,"seen":true}',
     );
   });
 
   test('a new id at a login, and one that leaves nothing behind', async () => {
     expect(
-      await run(docBlocks('php-sessions.md', 'js')[3] ?? '', ['/login', '/sudo/end'], { close: 'store' }),
+      await run(docBlocks('php-sessions.md', 'js')[4] ?? '', ['/login', '/sudo/end'], { close: 'store' }),
     ).toBe('/login 200 Hello\n/sudo/end 200 Done\nPHPSESSID');
   });
 });

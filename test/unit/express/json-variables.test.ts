@@ -198,3 +198,17 @@ test('beside a 64-bit integer everything keeps what PHP has there, and an edit o
     expect(replaced.cart).toStrictEqual({ ...whole.cart, id: '7' });
   }
 });
+
+test('a hole in an array is null, as in JSON', () => {
+  const edit = (change: (cart: unknown[]) => void) =>
+    storedAfter(open('cart|a:3:{i:0;i:1;i:1;i:2;i:2;i:3;}'), (seen) => {
+      const cart = [...(seen['cart'] as unknown[])];
+      change(cart);
+      seen['cart'] = cart;
+    });
+  expect(edit((cart) => delete cart[1])).toBe('cart|a:3:{i:0;i:1;i:1;N;i:2;i:3;}');
+  const grown = (cart: unknown[]) => {
+    cart[4] = 5;
+  };
+  expect(edit(grown)).toBe('cart|a:5:{i:0;i:1;i:1;i:2;i:2;i:3;i:3;N;i:4;i:5;}');
+});

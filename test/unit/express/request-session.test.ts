@@ -32,7 +32,8 @@ function openSession(
     },
   } as unknown as SessionStorePort;
   const stored = Session.stored('a'.repeat(26), SessionDocument.decode(bytes, 'php'));
-  return { session: new RequestSession(stored, { store, mode, cookieCanBeSent: () => true }), asked };
+  const port = { store, mode, cookieCanBeSent: () => true, hasResponse: true, isHeardOf: () => true };
+  return { session: new RequestSession(stored, port), asked };
 }
 
 test('what a browser sent cannot take the place of the session or of its members', () => {

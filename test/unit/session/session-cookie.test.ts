@@ -41,6 +41,21 @@ test('the cookie has the order, case and encoding that PHP gives it', () => {
   );
 });
 
+test('an empty path is left out, as PHP does', () => {
+  const cookie = resolveSessionCookie('cookie', { path: '' });
+  expect(formatSessionCookie('a', cookie, { secureRequest: false, now: 0 })).toBe(
+    'PHPSESSID=a; HttpOnly; SameSite=Lax',
+  );
+});
+
+test.each(['\u0438\u043c\u044f', '\u00fcn\u00ef', 'a\u0001', 'a\u007f', 'a\ufffd'])(
+  'what Node cannot send as PHP does is refused at the start: %j',
+  (text) => {
+    for (const name of ['name', 'path', 'domain'])
+      expect(() => resolveSessionCookie('cookie', { [name]: text })).toThrow(`\`cookie.${name}\``);
+  },
+);
+
 test('attributes that are off are left out, and secure follows the request by itself', () => {
   const bare = { ...DEFAULT_SESSION_COOKIE, httpOnly: false, sameSite: '' } as const;
   expect(formatSessionCookie('a', bare, { secureRequest: false, now: 0 })).toBe('PHPSESSID=a; path=/');
