@@ -105,6 +105,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       meta: this.#meta,
       voters: this.#voters,
       primary: () => this.#keeper.lease?.primary,
+      down: () => this.down,
       calm: () => this.#keeper.calm,
       voteOf: (voter) => this.#keeper.voteOf(voter),
       last: () => this.#lastPrimary(),

@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import { pause } from '../../common/backoff.js';
 import type { Clock } from '../../common/clock.js';
-import { Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { ResolvedActingOptions } from '../acting-options.js';
@@ -13,7 +12,6 @@ import type { JournalKind } from '../failover-journal.js';
 import { failoverDefaults, type HookPolicy } from '../failover-options.js';
 import type { SentStatement } from '../locks/statement-log.js';
 import type { MetaStore } from '../meta/meta-store.js';
-import { threadStatements } from '../plan/dialect.js';
 import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
@@ -201,18 +199,6 @@ export class ChangeControl {
     }
   }
 
-  /** Makes a node that must not take writes refuse them, at once and outside any plan: it is not the primary. */
-  async refuseWrites(node: NodeId): Promise<void> {
-    const deadline = Deadline.of({ timeoutMs: 3_000 });
-    const connection = await this.voter(node).act.connect(deadline);
-    try {
-      await connection.ask('SET SESSION lock_wait_timeout=2', deadline);
-      await connection.ask(threadStatements(connection.version).refuseWrites, deadline);
-    } finally {
-      connection.destroy();
-    }
-  }
-
   /** Has a node's data made anew by the user's hook; `{ veto }` tells why it is not done. */
   async rebuild(
     node: NodeId,
@@ -278,7 +264,9 @@ export class ChangeControl {
     const nodes = from === null ? [to] : [from, to];
     if (outcome.ok && plan.kind === 'rejoin') {
       const votes = this.voter(to).kind === 'witness';
-      const done = votes ? `${to} votes for ${from} again` : `${to} was put right as a replica of ${from}`;
+      const isClosed = plan.steps.every(({ id, sql }) => sql === undefined || id.startsWith('refuse-writes'));
+      const follows = isClosed ? `${to} refuses writes` : `${to} was put right as a replica of ${from}`;
+      const done = votes ? `${to} votes for ${from} again` : follows;
       record('change-done', opId, [to], done);
       publish('change-done', { plan, writeGapMs: 0 });
       return { ok: true, plan, writeGapMs: 0, left: outcome.left };

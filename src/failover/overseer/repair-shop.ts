@@ -10,6 +10,7 @@ import type { PlanContext } from '../plan/plan-context.js';
 import {
   isRestartedPrimary,
   obstacleOf,
+  planClose,
   planRejoin,
   planResume,
   planVote,
@@ -29,6 +30,8 @@ export interface RepairParts {
   readonly voters: readonly Voter[];
   /** The primary by the lease; undefined while there is none. */
   readonly primary: () => NodeId | undefined;
+  /** Nodes that have not answered for seconds: while locks are held, nobody waits for them as long as for others. */
+  readonly down: () => ReadonlySet<NodeId>;
   /** Whether nobody is at work on any voter. */
   readonly calm: () => boolean;
   /** The node that a voter votes for, null when for none; undefined when it has not answered lately. */
@@ -50,6 +53,18 @@ export interface RepairParts {
 const GRACE_S = 2;
 /** A witness that may lack its tables is asked again after so long, milliseconds. */
 const WITNESS_MS = 30_000;
+
+/** What was found, and what plans are made from. */
+interface Look {
+  readonly survey: ClusterSurvey;
+  readonly context: PlanContext;
+}
+
+type Obstacle = Extract<Repair, { kind: 'diverged' | 'purged' }>;
+
+function keyOf(repair: Obstacle): string {
+  return `${repair.kind} ${repair.kind === 'diverged' ? repair.gtids : ''}`;
+}
 
 /** Puts things right. */
 export class RepairShop {
@@ -74,31 +89,40 @@ export class RepairShop {
 
   /** Puts one thing right, if there is one; whether something was done. */
   async repair(): Promise<boolean> {
-    const { control, primary: primaryOf } = this.#parts;
-    const primary = primaryOf();
+    const primary = this.#parts.primary();
     if (primary === undefined) {
       this.#withoutPrimary += 1;
       // A lease that is late is no reason to look further.
       return this.#withoutPrimary > 1 && (await this.#resume());
     }
     this.#withoutPrimary = 0;
-    const survey = await control.survey(primary);
-    if (!survey.nodes.has(primary)) return false;
-    const context = await control.context(survey);
+    const look = await this.#look(primary);
+    if (look === undefined) return false;
     if (this.#parts.calm()) await this.#closeOperations(primary);
-    if (await this.#mendVotes(context, primary)) return true;
+    if (await this.#mendVotes(look.context, primary)) return true;
     if (!this.#parts.options.autoRejoin) return false;
-    for (const node of survey.nodes.keys()) {
+    for (const node of look.survey.nodes.keys()) {
       if (node === primary || this.#rebuilding.has(node)) continue;
-      if (await this.#putRight(context, survey, node, primary)) return true;
+      if (await this.#putRight(look, node, primary)) return true;
     }
     return false;
+  }
+
+  /**
+   * Looks at all nodes as those of `primary`; undefined when it does not answer, or when it may not be the primary any more: what
+   * a new primary has, and the old one not yet, is no divergence.
+   */
+  async #look(primary: NodeId): Promise<Look | undefined> {
+    const survey = await this.#parts.control.survey(primary, this.#parts.down());
+    if (!survey.nodes.has(primary)) return undefined;
+    const context = await this.#parts.control.context(survey);
+    return this.#parts.primary() === primary ? { survey, context } : undefined;
   }
 
   /** Plans to make `node` a replica of `primary`. Rejects with `ERR_CHANGE_REFUSED` telling what speaks against it. */
   async planRejoin(node: NodeId, primary: NodeId): Promise<FailoverPlan> {
     const { control } = this.#parts;
-    const survey = await control.survey(primary);
+    const survey = await control.survey(primary, this.#parts.down());
     const repair = planRejoin(await control.context(survey), node, primary);
     if (repair.kind === 'plan') return repair.plan;
     throw refusalOfRejoin(node, repair);
@@ -109,13 +133,14 @@ export class RepairShop {
    * the primary itself and for a node that does not answer.
    */
   async obstacle(node: NodeId, primary: NodeId): Promise<ReturnType<typeof obstacleOf>> {
-    const { nodes, silent } = await this.#parts.control.survey(primary);
+    const { nodes, silent } = await this.#parts.control.survey(primary, this.#parts.down());
     const [survey, source] = [nodes.get(node), nodes.get(primary)];
     if (node === primary) throw refused(`${node} is the primary; its data is what the others are made from`);
     if (survey === undefined || source === undefined) {
       const unseen = survey === undefined ? node : primary;
       throw refused(`${unseen} cannot be reached (${silent.get(unseen) ?? 'it does not answer'})`);
     }
+    if (this.#primary() !== primary) throw refused(`${primary} is not the primary any more; ask again`);
     return obstacleOf(survey, source);
   }
 
@@ -142,13 +167,8 @@ export class RepairShop {
     return false;
   }
 
-  async #putRight(
-    context: PlanContext,
-    survey: ClusterSurvey,
-    node: NodeId,
-    primary: NodeId,
-  ): Promise<boolean> {
-    const repair = planRejoin(context, node, primary);
+  async #putRight(look: Look, node: NodeId, primary: NodeId): Promise<boolean> {
+    const repair = planRejoin(look.context, node, primary);
     switch (repair.kind) {
       case 'none':
         this.#told.delete(node);
@@ -163,23 +183,36 @@ export class RepairShop {
         }
         return result.ok;
       }
-      default:
-        return await this.#cannotGoOn(survey, node, primary, repair);
+      default: {
+        if (look.survey.nodes.get(node)?.readOnly === false) return await this.#close(look, node, primary);
+        const { kind } = repair;
+        if (this.#told.get(node) === keyOf(repair)) return false;
+        // What is told now may end in new data for the node: nobody does that on one look.
+        const again = await this.#look(primary);
+        if (again === undefined || again.context.epoch !== look.context.epoch) return false;
+        const same = planRejoin(again.context, node, primary);
+        if (same.kind === kind) this.#cannotGoOn(node, primary, same as Obstacle);
+        return false;
+      }
     }
   }
 
-  async #cannotGoOn(
-    survey: ClusterSurvey,
-    node: NodeId,
-    primary: NodeId,
-    repair: Extract<Repair, { kind: 'diverged' | 'purged' }>,
-  ): Promise<boolean> {
-    const { record, publish, rebuild, control } = this.#parts;
+  /** Makes a node that cannot follow refuse writes, under its lock: the look that says so may be older than a change. */
+  async #close({ context }: Look, node: NodeId, primary: NodeId): Promise<boolean> {
+    const again = async (): Promise<FailoverPlan> => {
+      const look = await this.#look(primary);
+      const kind = look === undefined ? 'none' : planRejoin(look.context, node, primary).kind;
+      if (look !== undefined && (kind === 'diverged' || kind === 'purged'))
+        return planClose(look.context, node, primary);
+      throw refused(`${node} has not other data than ${primary} any more, or ${primary} is not the primary`);
+    };
+    return (await this.#parts.control.make(planClose(context, node, primary), { again })).ok;
+  }
+
+  #cannotGoOn(node: NodeId, primary: NodeId, repair: Obstacle): void {
+    const { record, publish, rebuild } = this.#parts;
     const gtids = repair.kind === 'diverged' ? repair.gtids : '';
-    if (survey.nodes.get(node)?.readOnly === false) await control.refuseWrites(node);
-    const key = `${repair.kind} ${gtids}`;
-    if (this.#told.get(node) === key) return false;
-    this.#told.set(node, key);
+    this.#told.set(node, keyOf(repair));
     if (repair.kind === 'diverged') {
       const message =
         `${node} has ${repair.transactions} transactions that ${primary} lacks (${gtids}); it serves nothing and is left as it is. ` +
@@ -203,7 +236,7 @@ export class RepairShop {
       detail: repair.kind === 'purged' ? repair.says : '',
     });
     // What failed once is for an operator: every attempt begins with an empty node.
-    if (this.#givenUp.has(node)) return false;
+    if (this.#givenUp.has(node)) return;
     // It may take hours, in which other things have to be put right, and the primary may die.
     this.#rebuilding.add(node);
     void rebuild(node, primary, why, gtids).then((result) => {
@@ -211,7 +244,6 @@ export class RepairShop {
       if (result === 'rebuilt') this.#told.delete(node);
       else this.#givenUp.add(node);
     });
-    return false;
   }
 
   /** The primary by the lease of now. */
@@ -223,7 +255,7 @@ export class RepairShop {
 
   async #planResume(): Promise<{ readonly plan: FailoverPlan; readonly unfinished: Unfinished } | undefined> {
     const { control } = this.#parts;
-    const survey = await control.survey();
+    const survey = await control.survey(undefined, this.#parts.down());
     const unfinished = await this.#unfinished(survey);
     if (unfinished === undefined) return undefined;
     return { plan: planResume(await control.context(survey), unfinished), unfinished };

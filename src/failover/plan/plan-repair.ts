@@ -69,9 +69,7 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
   });
   const lock = lockSteps('nobody else changes this node');
   const release = lockStep('release', 'release', 'release', 'it votes again');
-  const refuse = survey.readOnly
-    ? []
-    : [step('refuse-writes', dialect.refuseWrites, 'it is not the primary')];
+  const refuse = survey.readOnly ? [] : [refuseStep(node, dialect.refuseWrites)];
   if (channel !== undefined && context.sources.get(node) === primary) {
     const trouble = receiverTrouble(channel.reception?.errno ?? 0);
     if (channel.io === 'no' && trouble === 'logs-gone' && survey.numbering !== 'file-position') {
@@ -98,6 +96,18 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
     lockStep('wait-handover', 'wait-handover', 'wait-handover', 'no lease counts on its vote any more'),
     ...repointSteps(context, node, primary).map((each) => ({ ...each, phase: 'rejoin', spares: false })),
     release,
+  ]);
+}
+
+/** Makes `node`, whose data cannot go on, refuse writes. */
+export function planClose(context: PlanContext, node: NodeId, primary: NodeId): FailoverPlan {
+  const survey = context.surveys.get(node);
+  const refuse: readonly PlanStep[] =
+    survey === undefined || survey.readOnly ? [] : [refuseStep(node, dialectOf(survey).refuseWrites)];
+  return rejoinOf(context, node, primary, [
+    ...lockSteps('nobody else changes this node'),
+    ...refuse,
+    lockStep('release', 'release', 'release', 'it is left as it is'),
   ]);
 }
 
@@ -217,6 +227,11 @@ export function planResume(context: PlanContext, { from, to: meant }: Unfinished
 export function isRestartedPrimary(survey: NodeSurvey | undefined, secondsSinceSeen: number): boolean {
   if (survey === undefined || survey.channels.length > 0 || !survey.readOnly) return false;
   return survey.uptimeS < secondsSinceSeen && isOn(variableOf(survey, 'log_bin'));
+}
+
+function refuseStep(node: NodeId, sql: string): PlanStep {
+  const id = `refuse-writes@${node}`;
+  return { id, phase: 'rejoin', action: 'statement', node, sql, why: 'it is not the primary' };
 }
 
 function startReceiving(node: NodeId, sql: string): PlanStep {

@@ -3,6 +3,7 @@ import type { PlanContext } from '../../../../src/failover/plan/plan-context.js'
 import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
 import {
   isRestartedPrimary,
+  planClose,
   planRejoin,
   planResume,
   planVote,
@@ -63,6 +64,18 @@ describe('a node that came back', () => {
   test('with transactions of its own is left alone', () => {
     const surveys = [madeUp('db1', { executed: '0-1-100,0-9-101' }), madeUp('db2', { executed: '0-1-200' })];
     expect(planRejoin(context(surveys), 'db1', 'db2')).toMatchObject({ kind: 'diverged', transactions: 1 });
+  });
+  test.each([
+    [false, ['lock-change', 'look-again', 'refuse-writes@db1', 'release']],
+    [true, ['lock-change', 'look-again', 'release']],
+  ])('with transactions of its own refuses writes under its lock (read-only: %s)', (readOnly, ids) => {
+    const surveys = [
+      madeUp('db1', { executed: '0-9-101', readOnly }),
+      madeUp('db2', { executed: '0-1-200' }),
+    ];
+    const { steps, kind } = planClose(context(surveys), 'db1', 'db2');
+    expect(kind).toBe('rejoin');
+    expect(steps.map(({ id }) => id)).toEqual(ids);
   });
   test('that follows another node has executed everything before it is repointed', () => {
     const surveys = [madeUp('db2'), madeUp('db3', { source: at('db1') })];
