@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ChangeControl } from '../../src/failover/change/change-control.js';
 import { type Cluster, createCluster, type FailoverHooks } from '../../src/index.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
-import { eventually } from '../integration/eventually.js';
 import { writableNodes } from '../support/crash-at-step.js';
+import { eventually } from './eventually.js';
 
 let servers: LocalCluster;
 let two: LocalDatabaseNode;
