@@ -36,8 +36,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   let guardian: Guardian | undefined;
   let launcher: ServerLauncher | undefined;
   try {
-    guardian = new Guardian(randomUUID());
-    if (!resolved.keepFolder) guardian.watchFolder(folder);
+    guardian = new Guardian(randomUUID(), resolved.keepFolder ? [] : [folder]);
     launcher = await openLauncher(resolved, folder, guardian);
   } catch (error) {
     await rm(folder, { recursive: true, force: true });

@@ -11,7 +11,10 @@ export async function isFilled(node: MemcachedNode, ring: string, call: CallOpti
 }
 
 /** Whether every node of a list that can be reached says that it is filled. */
-export async function areFilled({ nodes, ring }: NodeList, call: CallOptions): Promise<boolean> {
+export async function areFilled(
+  { nodes, ring }: Pick<NodeList, 'nodes' | 'ring'>,
+  call: CallOptions,
+): Promise<boolean> {
   const filled = await Promise.all(
     nodes.map((node) =>
       isFilled(node, ring, call).catch((error: unknown) => {

@@ -106,7 +106,10 @@ export class ResyncWorker {
       await lease.release();
       return 'elsewhere';
     }
-    if (job.kind === 'fill' && (await this.#comesLater(job, views))) {
+    if (
+      job.kind === 'fill' &&
+      ((await this.#comesLater(job, views)) || !(await this.#sourcesKept(job, views)))
+    ) {
       await lease.release();
       return 'elsewhere';
     }
@@ -125,8 +128,10 @@ export class ResyncWorker {
     this.#events.publish('resync-started', { node: job.node, kind: job.kind });
     try {
       const { copied, complete } = await this.#do(job, views, signal);
+      // One that was restarted in the midst had nothing to give, and nobody would hear of what was lost.
+      if (ring !== undefined && complete && !(await this.#sourcesKept(job, views))) return 'elsewhere';
       if (ring !== undefined && complete) {
-        const anew = job.kind === 'fill' && nobodyKeptAll(views, this.#options.places.copies);
+        const anew = job.kind === 'fill' && (await this.#isAnew(job, views));
         const marker = await markFilled({ node, lease }, ring, anew, this.#call());
         if (ring === this.#options.places.ring) this.#options.standings.learnMarker(node.id, marker);
       }
@@ -176,6 +181,29 @@ export class ResyncWorker {
     return (await Promise.all(leases.map((lease) => lease.catch(() => null)))).some(
       (lease) => lease !== null,
     );
+  }
+
+  // What was seen of a source when the work was planned is old, too: whether they all still say that they are filled.
+  async #sourcesKept({ node: filling }: NodeJob, views: readonly NodeView[]): Promise<boolean> {
+    const { places, monitor } = this.#options;
+    const nodes = views.flatMap(({ node, reached, filled }) =>
+      reached && filled && node !== filling && places.isListed(node) ? [this.#node(node)] : [],
+    );
+    const kept = await areFilled({ nodes, ring: places.ring }, this.#call());
+    if (!kept) await Promise.all(nodes.map((node) => monitor.check(node)));
+    return kept;
+  }
+
+  // A node that was not filled when the work was planned may have been since, and have kept everything when this one was emptied.
+  async #isAnew({ node: filling }: NodeJob, views: readonly NodeView[]): Promise<boolean> {
+    const { places } = this.#options;
+    if (!nobodyKeptAll(views, places.copies)) return false;
+    const now = views.map(async (view) => {
+      if (view.node === filling || !view.reached || view.filled) return view;
+      const filled = await isFilled(this.#node(view.node), places.ring, this.#call()).catch(() => false);
+      return { ...view, filled };
+    });
+    return nobodyKeptAll(await Promise.all(now), places.copies);
   }
 
   /** Marks nodes that are all new, when they still are. */

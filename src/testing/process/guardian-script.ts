@@ -3,7 +3,8 @@
  * compiled and from uncompiled sources, in a few milliseconds and one megabyte, and must outlive whatever is wrong
  * with the Node process that it watches.
  *
- * `$1` is a text that every process to be watched has in its environment. Lines on the standard input:
+ * `$1` is a text that every process to be watched has in its environment, the other arguments are folders. Lines on the standard
+ * input:
  * `pid <id> <start>` adds a process group, `dir <path>` a folder, `lock <token> <path>` a file that is the parent's as
  * long as it holds the token, `done` ends the watch. When the input ends without `done`, the parent is dead: everything
  * that was named is killed and removed.
@@ -13,6 +14,8 @@ trap '' HUP INT QUIT TERM PIPE
 newline='
 '
 marker=$1 processes= folders= locks=
+shift
+for folder in "$@"; do folders="$folders$newline$folder"; done
 
 # The start of a process in the kernel's ticks; the program's name in parentheses may hold anything. Without /proc: ps.
 start_of() {

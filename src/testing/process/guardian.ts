@@ -20,13 +20,16 @@ export class Guardian {
   #ended = false;
 
   /**
-   * Starts the watch. `mark` is a text that no other cluster has.
+   * Starts the watch. `mark` is a text that no other cluster has; `folders` are removed also when this process dies before it
+   * could say anything.
    *
    * @throws StormlampError `ERR_SERVER_START` when `/bin/sh` cannot be run.
    */
-  constructor(mark: string) {
+  constructor(mark: string, folders: readonly string[] = []) {
     this.env = { [MARKER]: mark };
-    this.#child = spawn('/bin/sh', ['-c', GUARDIAN_SCRIPT, 'stormlamp-guardian', `${MARKER}=${mark}`], {
+    for (const folder of folders) refuseLineEnd(folder);
+    const args = ['-c', GUARDIAN_SCRIPT, 'stormlamp-guardian', `${MARKER}=${mark}`, ...folders];
+    this.#child = spawn('/bin/sh', args, {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
       cwd: '/',
@@ -84,13 +87,16 @@ export class Guardian {
   }
 
   #tell(line: string): void {
-    // A newline in a path would be a command of its own.
-    if (line.includes('\n')) {
-      throw new StormlampError(
-        ErrorCode.SERVER_START,
-        'The folder for temporary files, or the cache folder, has a line end in its name; set TMPDIR or STORMLAMP_CACHE',
-      );
-    }
+    refuseLineEnd(line);
     this.#child.stdin?.write(`${line}\n`);
   }
+}
+
+/** A line end in a path would be a command of its own. */
+function refuseLineEnd(line: string): void {
+  if (!line.includes('\n')) return;
+  throw new StormlampError(
+    ErrorCode.SERVER_START,
+    'The folder for temporary files, or the cache folder, has a line end in its name; set TMPDIR or STORMLAMP_CACHE',
+  );
 }

@@ -41,12 +41,12 @@ function killGroup(leader: number): void {
 
 const MARK = `GUARDIAN_TEST=${process.pid}-${Math.random()}`;
 
-function startGuardian(): {
+function startGuardian(...folders: string[]): {
   child: ChildProcess;
   tell: (line: string) => void;
   ended: Promise<number | null>;
 } {
-  const child = spawn('/bin/sh', ['-c', GUARDIAN_SCRIPT, 'guardian', MARK], {
+  const child = spawn('/bin/sh', ['-c', GUARDIAN_SCRIPT, 'guardian', MARK, ...folders], {
     stdio: ['pipe', 'ignore', 'inherit'],
   });
   guardians.push(child);
@@ -73,6 +73,15 @@ function startServer(env: Record<string, string> = {}): { pid: number; ended: Pr
 function isAlive(pid: number): boolean {
   return processStart(pid) !== undefined;
 }
+
+test('a folder that it was started with is removed by who was never told anything', async () => {
+  const folders = ['plain', "with  spaces ' and *"].map((name) => join(folder, name));
+  for (const path of folders) mkdirSync(path);
+  const { child, ended } = startGuardian(...folders);
+  child.stdin?.destroy();
+  expect(await ended).toBe(0);
+  expect(readdirSync(folder)).toEqual([]);
+});
 
 test('when its input breaks it kills the processes and removes the folders, however they are called', async () => {
   const guardian = startGuardian();
