@@ -1,10 +1,10 @@
 /** Changes that were planned before another one was made, and are begun after it: nothing of them is carried out. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ChangeControl, type ChangeResult } from '../../src/failover/change/change-control.js';
-import { type Cluster, createCluster, type FailoverHooks } from '../../src/index.js';
+import type { Cluster } from '../../src/index.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { writableNodes } from '../support/crash-at-step.js';
-import { eventually } from './eventually.js';
+import { openManager, switchTo } from '../support/rival-managers.js';
 
 let servers: LocalCluster;
 let one: LocalDatabaseNode;
@@ -20,49 +20,17 @@ afterAll(async () => {
   await servers?.close();
 });
 
-async function manager(hooks: FailoverHooks = {}): Promise<Cluster['failover']> {
-  const { admin, repl } = servers.accounts;
-  const cluster = await createCluster({
-    mysql: servers.options().mysql,
-    failover: {
-      mode: 'auto',
-      maxLoss: 'any',
-      credentials: admin,
-      replication: repl,
-      automatic: false,
-      leaseMs: 2_000,
-      hooks,
-    },
-  });
-  open.push(cluster);
-  await eventually('there is a primary', () => cluster.failover.plan('switchover').catch(() => undefined));
-  return cluster.failover;
-}
-
-/** Makes `to` the primary, and waits until both others follow it. */
-async function switchTo(other: Cluster['failover'], to: LocalDatabaseNode): Promise<void> {
-  await eventually(`${to.name} is the primary`, async () => {
-    await other.switchover({ to: to.id }).catch(() => undefined);
-    return (await writableNodes(servers))[0] === to;
-  });
-  await eventually('the others follow it', async () => {
-    const rest = servers.databases.filter((node) => node !== to);
-    const all = await Promise.all(rest.map((node) => node.query('SHOW SLAVE STATUS')));
-    return all.every(([row]) => row?.['Master_Port'] === to.port && row['Slave_IO_Running'] === 'Yes');
-  });
-}
-
 async function positions(): Promise<unknown[]> {
   const all = servers.databases.map((node) => node.query('SELECT @@gtid_binlog_state AS state'));
   return (await Promise.all(all)).flat();
 }
 
 test('a switchover whose hook took so long that another one was made meanwhile', async () => {
-  const other = await manager();
+  const other = await openManager(servers, open);
   let before: unknown[] = [];
-  const late = await manager({
+  const late = await openManager(servers, open, {
     beforeSwitchover: async (): Promise<'allow'> => {
-      await switchTo(other, two);
+      await switchTo(servers, other, two);
       await other.history();
       before = await positions();
       return 'allow';
@@ -81,8 +49,8 @@ test('a switchover whose hook took so long that another one was made meanwhile',
 });
 
 test('a repair of a replica that has become the primary meanwhile', async () => {
-  const other = await manager();
-  const late = await manager();
+  const other = await openManager(servers, open);
+  const late = await openManager(servers, open);
   const make = ChangeControl.prototype.make;
   let held = false;
   ChangeControl.prototype.make = async function (this: ChangeControl, ...given): Promise<ChangeResult> {
@@ -90,7 +58,7 @@ test('a repair of a replica that has become the primary meanwhile', async () => 
     if (plan.kind === 'rejoin' && !held) {
       held = true;
       await one.query('SET GLOBAL read_only=1');
-      await switchTo(other, one);
+      await switchTo(servers, other, one);
     }
     return await make.apply(this, given);
   };

@@ -1,9 +1,10 @@
 /** What the elected process puts right, when its look began before a change and ended after it. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ChangeControl } from '../../src/failover/change/change-control.js';
-import { type Cluster, createCluster, type FailoverHooks } from '../../src/index.js';
+import type { Cluster, FailoverHooks } from '../../src/index.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { writableNodes } from '../support/crash-at-step.js';
+import { openManager, switchTo } from '../support/rival-managers.js';
 import { eventually } from './eventually.js';
 
 let servers: LocalCluster;
@@ -19,40 +20,8 @@ afterAll(async () => {
   await servers?.close();
 });
 
-async function manager(hooks: FailoverHooks = {}, automatic = false): Promise<Cluster['failover']> {
-  const { admin, repl } = servers.accounts;
-  const cluster = await createCluster({
-    mysql: servers.options().mysql,
-    failover: {
-      mode: 'auto',
-      maxLoss: 'any',
-      credentials: admin,
-      replication: repl,
-      automatic,
-      leaseMs: 2_000,
-      hooks,
-    },
-  });
-  open.push(cluster);
-  await eventually('there is a primary', () => cluster.failover.plan('switchover').catch(() => undefined));
-  return cluster.failover;
-}
-
-/** Makes `to` the primary, and waits until both others follow it. */
-async function switchTo(other: Cluster['failover'], to: LocalDatabaseNode): Promise<void> {
-  await eventually(`${to.name} is the primary`, async () => {
-    await other.switchover({ to: to.id }).catch(() => undefined);
-    return (await writableNodes(servers))[0] === to;
-  });
-  await eventually('the others follow it', async () => {
-    const rest = servers.databases.filter((node) => node !== to);
-    const all = await Promise.all(rest.map((node) => node.query('SHOW SLAVE STATUS')));
-    return all.every(([row]) => row?.['Master_Port'] === to.port && row['Slave_IO_Running'] === 'Yes');
-  });
-}
-
 test('a look for what has to be put right that takes so long that there is another primary', async () => {
-  const other = await manager();
+  const other = await openManager(servers, open);
   const rebuilt: string[] = [];
   const told: string[] = [];
   const survey = ChangeControl.prototype.survey;
@@ -62,7 +31,7 @@ test('a look for what has to be put right that takes so long that there is anoth
     // Only the elected process looks by itself, and asks for a primary when it does.
     if (!held && primary === servers.primary.id && new Error().stack?.includes('RepairShop') === true) {
       held = true;
-      await switchTo(other, two);
+      await switchTo(servers, other, two);
       // The old primary does not have yet what the new one writes.
       await servers.primary.query('STOP SLAVE SQL_THREAD');
       await two.query('CREATE TABLE shop.newer (id INT PRIMARY KEY)');
@@ -74,7 +43,7 @@ test('a look for what has to be put right that takes so long that there is anoth
       rebuilt.push(node);
       return 'skipped';
     };
-    const elected = await manager({ rebuild }, true);
+    const elected = await openManager(servers, open, { rebuild }, true);
     elected.on('node-diverged', ({ node }) => told.push(node));
     await eventually('it has looked in the meantime', () => held);
     // It goes on, and puts right what is to be put right.
