@@ -42,7 +42,9 @@ export async function resetSession(
 ): Promise<void> {
   const { held, loss, state, isSpoilt } = session;
   if (hasOtherUser && loss !== undefined) throw loss;
-  if (held === undefined || !isSpoilt || state.pins.length === 0) {
+  // A distributed transaction outlives the server's own reset: its connection is left instead.
+  const isLeft = state.pins.length === 0 || state.pins.some(({ pin }) => pin === 'xa');
+  if (held === undefined || !isSpoilt || (isLeft && !hasOtherUser)) {
     session.clear(chosenDatabase(session, ports));
     return;
   }

@@ -534,6 +534,22 @@ describe('another database of the same tables', () => {
   });
 });
 
+test('a reset leaves the connection of a distributed transaction, which outlives it', async () => {
+  const connection = await cluster.getConnection();
+  for (const text of ["XA START 'left'", "XA END 'left'", "XA PREPARE 'left'"]) await connection.query(text);
+  const before = connection.threadId;
+  await connection.reset();
+  const [rows] = await connection.query<RowDataPacket[]>('SELECT CONNECTION_ID() AS id FOR UPDATE');
+  expect(rows[0]?.['id']).not.toBe(before);
+  connection.release();
+  await eventually('it can be ended elsewhere', async () => {
+    const prepared = await servers.primary.query('XA RECOVER');
+    if (prepared.length === 0) return true;
+    await servers.primary.query("XA ROLLBACK 'left'").catch(() => undefined);
+    return false;
+  });
+});
+
 test('what is chained to a read-only transaction is read-only, too', async () => {
   const connection = await cluster.getConnection();
   try {
