@@ -158,8 +158,9 @@ export class FileSessions implements SessionKeeper<ResolvedFileSessionOptions> {
     const onto = conflict === 'last-write-wins' ? undefined : stored;
     const { bytes, decided } = mergeSession(base, changes, onto, onConflict);
     for (const decision of decided) this.#host.tell('conflict-decided', decision);
-    const result = await this.#write(copies, bytes, now, () => changedParts(changes.keys(), stored));
-    session.wrote(this.#decode(bytes), this.#decode(base.encodeWith(changes)));
+    const made = this.#decode(bytes);
+    const result = await this.#write(copies, bytes, now, () => changedParts(changes.keys(), stored, made));
+    session.wrote(made, this.#decode(base.encodeWith(changes)));
     return result;
   }
 

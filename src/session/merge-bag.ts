@@ -40,6 +40,11 @@ export interface EntryConflict {
   readonly ours: VariableChange;
 }
 
+/** Whether the variable of this name is one in which a framework keeps everything. */
+export function isBag(name: string): boolean {
+  return BAGS.has(name);
+}
+
 /** A merged bag. */
 export interface MergedBag {
   /** The value of the variable. */
@@ -140,7 +145,7 @@ function equalEntries(
 }
 
 /** An array of PHP by its keys; undefined for what is none. */
-function arrayOf(value: unknown): PhpArray | undefined {
+export function arrayOf(value: unknown): PhpArray | undefined {
   const plain = value instanceof PhpReference ? innermost(value)?.value : value;
   if (plain === undefined) return new PhpArray();
   if (plain instanceof PhpArray) return plain;
@@ -152,13 +157,14 @@ function arrayOf(value: unknown): PhpArray | undefined {
 }
 
 /** A bag that PHP bound with & to its object stays bound. */
-function inPlaceOf(theirs: unknown, value: PhpArray): unknown {
+export function inPlaceOf(theirs: unknown, value: PhpArray): unknown {
   if (!(theirs instanceof PhpReference)) return value;
   const bound = new PhpReference(value);
   setOrigin(bound, innermost(theirs) ?? theirs);
   return bound;
 }
 
-function nameOf(key: PhpKey): string {
+/** A key as text, which no other key has. */
+export function nameOf(key: PhpKey): string {
   return typeof key === 'object' ? `\0${key.toString('latin1')}` : String(key);
 }

@@ -2,12 +2,12 @@
  * Makes one session of two copies: that of a mount which missed writes and was written by somebody who knows nothing of us
  * (PHP), and that of the mounts which took them.
  */
-import { createHash } from 'node:crypto';
 import { isSuperseded, type MissedWrite } from '../files/missed-writes.js';
 import { shareIdentities } from '../php/identity-sharing.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
 import type { SessionHandler } from '../php/session-handler.js';
 import { type FileCopy, versionOf } from './file-copy.js';
+import { entryParts, hashOf, isEntry, reconcileBag } from './reconcile-bag.js';
 
 /** What two copies came to. */
 export interface ReconciledCopies {
@@ -18,7 +18,7 @@ export interface ReconciledCopies {
 }
 
 /**
- * Three-way, variable by variable: what only we changed is ours, what only the other changed is theirs. A variable that both
+ * Three-way, variable by variable, and entry by entry of what a framework keeps in one variable: what only we changed is ours, what only the other changed is theirs. A variable that both
  * changed, and copies that cannot be compared, are those of the later write. A logout stands. A copy that is no session, as a
  * full disk leaves it, counts for nothing.
  *
@@ -48,12 +48,27 @@ export function reconcileCopies(
   shareIdentities(from, onto);
   const changes = new Map<string, VariableChange>();
   let both = true;
+  const isUntouched = (part: string, mine: string | null, before: string | null) =>
+    mine === before || isLate(missed, part, mine);
+  const decide = (): SessionDocument => {
+    both = false;
+    return later === theOthers ? there : here;
+  };
   for (const [name, before] of Object.entries(parts)) {
-    const [mine, theirs] = [here.bytesOf(name), there.bytesOf(name)];
-    if (hashOf(mine) === hashOf(theirs)) continue;
-    const untouchedHere = hashOf(mine) === before || isLate(missed, name, hashOf(mine));
-    if (!untouchedHere) both = false;
-    const winner = untouchedHere || later === theOthers ? there : here;
+    if (isEntry(name)) continue;
+    const mine = hashOf(here.bytesOf(name));
+    if (mine === hashOf(there.bytesOf(name))) continue;
+    const untouched = isUntouched(name, mine, before);
+    const merged = untouched
+      ? undefined
+      : reconcileBag(name, missed, { here, there, onto }, (part, hash, old) =>
+          isUntouched(part, hash, old) ? there : decide(),
+        );
+    if (merged !== undefined) {
+      changes.set(name, merged);
+      continue;
+    }
+    const winner = untouched ? there : decide();
     if (winner === onto) continue;
     changes.set(name, winner.has(name) ? { kind: 'set', value: winner.get(name) } : { kind: 'delete' });
   }
@@ -79,24 +94,23 @@ function isLate({ late }: MissedWrite, name: string, hash: string | null): boole
 /** What every variable of a session is. */
 export function partsOf(bytes: Buffer, handler: SessionHandler): MissedWrite['parts'] {
   const document = decoded(bytes, handler);
-  return document && changedParts(document.keys, document);
+  return document && changedParts(document.keys, document, document);
 }
 
 /** What a save changes, by name, with what was there before: for the mounts that miss it. */
 export function changedParts(
   names: Iterable<string>,
   before: SessionDocument | undefined,
+  after: SessionDocument,
 ): Readonly<Record<string, string | null>> {
-  return Object.fromEntries([...names].map((name) => [name, hashOf(before?.bytesOf(name))]));
+  return Object.fromEntries(
+    [...names].flatMap((name) => [[name, hashOf(before?.bytesOf(name))], ...entryParts(name, before, after)]),
+  );
 }
 
 /** Whether bytes can be decoded. */
 export function isSession(bytes: Buffer, handler: SessionHandler): boolean {
   return decoded(bytes, handler) !== undefined;
-}
-
-function hashOf(bytes: Buffer | undefined): string | null {
-  return bytes === undefined ? null : createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
 }
 
 function decoded(bytes: Buffer, handler: SessionHandler): SessionDocument | undefined {

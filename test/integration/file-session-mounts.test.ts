@@ -312,6 +312,32 @@ test('what PHP wrote on a mount that had missed a save is kept, and so is the sa
     expect(await php(mount, 'user', 'echo $_SESSION["user"], $_SESSION["cart"];')).toBe('grace1');
 });
 
+test('of what Symfony keeps in one variable, PHP’s and Node’s attributes are kept when the mount of PHP missed saves', async () => {
+  await php(a, 'user', "$_SESSION['_sf2_attributes'] = ['user' => 'ada', 'cart' => ['a'], 'old' => 1];");
+  await store.resync();
+  const session = await store.load('user');
+  const attributes = session.data['_sf2_attributes'] as { cart: string[]; old?: number; lang?: string };
+  await a.unmount();
+  attributes.cart.push('node');
+  await store.save(session);
+  delete attributes.old;
+  attributes.lang = 'fr';
+  await store.save(session);
+  await a.mount();
+  const events: unknown[] = [];
+  store.on('copies-differed', (event) => void events.push(event));
+  await php(a, 'user', "$_SESSION['_sf2_attributes']['user'] = 'grace';");
+  await store.checkMounts();
+  expect((await store.load('user')).data).toEqual({
+    _sf2_attributes: { user: 'grace', cart: ['a', 'node'], lang: 'fr' },
+  });
+  expect(events).toEqual([{ mount: a.path, kept: 'both' }]);
+  for (const mount of [a, b])
+    expect(await php(mount, 'user', 'echo json_encode($_SESSION["_sf2_attributes"]);')).toBe(
+      '{"user":"grace","cart":["a","node"],"lang":"fr"}',
+    );
+});
+
 test('what PHP wrote on the first mount is not taken back by one that was away and lagged behind', async () => {
   await php(a, 'user', "$_SESSION = ['php' => 1, 'node' => 0];");
   await store.resync();

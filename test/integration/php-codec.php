@@ -90,6 +90,13 @@ function random_value(int $depth, array &$pool): mixed
     return $object;
 }
 
+/** What a page sees that looks so deep into arrays, which may be in themselves. */
+function levels(mixed $value, int $deep): mixed
+{
+    if (!is_array($value)) return $value;
+    return $deep === 0 ? '…' : array_map(fn ($item) => levels($item, $deep - 1), $value);
+}
+
 function session_with(string $handler, callable $work): array
 {
     ini_set('session.serialize_handler', $handler);
@@ -111,6 +118,8 @@ function answer(array $question): array
         case 'igbinary_unserialize':
             $value = @igbinary_unserialize($data);
             return ['ok' => true, 'data' => base64_encode(igbinary_serialize($value)), 'plain' => base64_encode(serialize($value))];
+        case 'igbinary_levels':
+            return ['ok' => true, 'levels' => levels(igbinary_unserialize($data), 12)];
         case 'session':
             return session_with($question['handler'], function () use ($data) {
                 if (!session_decode($data)) return ['ok' => false];

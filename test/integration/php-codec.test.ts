@@ -112,6 +112,21 @@ describe('values', () => {
     }
   });
 
+  // Written by igbinary 3.2.13: `$a['self'] = &$a`, and a tree whose branches have a reference to their parent.
+  test.each([
+    '140211017614021101780601110473656c66010111016e0601',
+    '1402110176140211016e060111046b696473140106002514020e0106021106706172656e742514020e0106010e0201020e010601',
+  ])('that are in themselves are the same to a page, however deep it looks: %s', async (hex) => {
+    const packed = Buffer.from(`00000002${hex}`, 'hex');
+    const again = serializeIgbinary(unserializeIgbinary(packed));
+    expect(again.equals(packed)).toBe(false);
+    const [theirs, ours] = await php.ask(
+      [packed, again].map((bytes) => ({ op: 'igbinary_levels', data: bytes.toString('base64') })),
+    );
+    expect(theirs?.levels).toHaveProperty('n', 1);
+    expect(ours?.levels).toEqual(theirs?.levels);
+  });
+
   test('that are damaged are refused by both or read as the same', async () => {
     const seeds = fc.sample(readable(shared), { numRuns: COUNT, seed: 3 }).map((value) => serialize(value));
     const inputs = seeds

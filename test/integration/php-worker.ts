@@ -9,6 +9,7 @@ export interface PhpQuestion {
   readonly op:
     | 'unserialize'
     | 'igbinary_unserialize'
+    | 'igbinary_levels'
     | 'session'
     | 'generate'
     | 'generate-session'
@@ -25,6 +26,7 @@ export interface PhpAnswer {
   readonly ok: boolean;
   readonly data?: string;
   readonly plain?: string;
+  readonly levels?: unknown;
   readonly texts?: readonly string[];
   readonly cases?: readonly unknown[];
 }

@@ -14,8 +14,14 @@ function copyOf(bytes: Buffer | null, changedMs = 0): FileCopy {
 const session = (variables: Variables): Buffer => encodeSession({ ...variables }, 'php');
 const read = ({ bytes }: FileCopy): unknown =>
   bytes === null ? null : { ...SessionDocument.decode(bytes, 'php').toObject() };
-function missed(names: readonly string[], base: Variables, at: number): MissedWrite {
-  const parts = changedParts(names, SessionDocument.decode(session(base), 'php'));
+function missed(
+  names: readonly string[],
+  base: Variables,
+  at: number,
+  made: Buffer = session(base),
+): MissedWrite {
+  const decode = (bytes: Buffer) => SessionDocument.decode(bytes, 'php');
+  const parts = changedParts(names, decode(session(base)), decode(made));
   return { name: 'sess_x', kind: 'write', superseded: versionOf(session(base)), at, parts };
 }
 
