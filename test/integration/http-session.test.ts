@@ -9,6 +9,7 @@ import express from 'express';
 import express4 from 'express4';
 import { describe, expect, test } from 'vitest';
 import { loadSession, type PhpSessionRequest, phpSession } from '../../src/express/index.js';
+import { TextConnection } from '../../src/memcached/text-connection.js';
 import type { SessionStore } from '../../src/session/session-store.js';
 import { sessionSuite } from './session-suite.js';
 
@@ -231,6 +232,49 @@ describe.each([
     expect(late).toEqual(['ERR_STREAM_WRITE_AFTER_END']);
   });
 });
+
+test.each([
+  ['memcached', 'memc.sess.key.'],
+  ['memcache', ''],
+] as const)(
+  'a session that was only read lives on in every copy, which nobody wrote: %s',
+  async (handler, prefix) => {
+    const short = await openStore({ handler, lifetimeMs: 60_000 });
+    const store = await openStore({ handler, lifetimeMs: 600_000 });
+    const id = await stored(short, 'a|i:1;');
+    const copies = () =>
+      Promise.all(
+        suite.servers.memcached.map(async ({ id: node, host, port }) => {
+          await using connection = await TextConnection.open({
+            address: { host, port },
+            id: node,
+            timeoutMs: 5_000,
+          });
+          const [item] = await connection.items([`${prefix}${id}`]);
+          return { cas: item?.cas, value: String(item?.value), lives: item?.remainingSeconds ?? 0 };
+        }),
+      );
+    const before = await copies();
+    expect(before).toHaveLength(2);
+    const handlerOf = (readOnly: boolean): Handler => {
+      const middleware = phpSession(store, { readOnly });
+      return (req, res) => middleware(req, res, () => void res.end(String(sessionOf(req)['a'])));
+    };
+    expect(await (await fetch(await listen(handlerOf(true)), withId(id))).text()).toBe('1');
+    for (const { lives } of await copies()) expect(lives).toBeLessThanOrEqual(60);
+    expect(await (await fetch(await listen(handlerOf(false)), withId(id))).text()).toBe('1');
+    await expect
+      .poll(async () => (await copies()).every(({ lives }) => lives > 500), { timeout: 20_000 })
+      .toBe(true);
+    const after = await copies();
+    const [one, other] = after.map(({ lives }) => lives);
+    // Seconds may pass between two questions, and from one node to the next.
+    expect(Math.abs((one ?? 0) - (other ?? 0))).toBeLessThan(10);
+    expect(after.map(({ cas, value }) => ({ cas, value }))).toEqual(
+      before.map(({ cas, value }) => ({ cas, value })),
+    );
+  },
+);
 
 describe('a response', () => {
   test('that is streamed sends the cookie first and saves before its end', async () => {

@@ -26,7 +26,7 @@ test('a php.ini and the conf.d beside it configure everything', () => {
     'php.ini':
       'session.save_handler = files\nsession.gc_maxlifetime = 7200\nsession.sid_length = 26\nsession.sid_bits_per_character = 5\n',
     'conf.d/20-session.ini':
-      'session.save_handler = memcached\nsession.save_path = "cache1:11211:2, /run/m.sock"\nmemcached.sess_number_of_replicas = 1\nsession.name = SHOP\nsession.cookie_secure = On\nsession.serialize_handler = php_serialize\nmemcached.sess_consistent_hash_type = ketama_weighted\n',
+      'session.save_handler = memcached\nsession.save_path = "cache1:11211:2, /run/m.sock"\nmemcached.sess_number_of_replicas = 1\nsession.name = SHOP\nsession.cookie_secure = On\nsession.cookie_partitioned = On\nsession.serialize_handler = php_serialize\nmemcached.sess_consistent_hash_type = ketama_weighted\n',
   });
   expect(resolveStoreOptions({ phpIni: join(folder, 'php.ini') }).options).toMatchObject({
     handler: 'memcached',
@@ -36,7 +36,7 @@ test('a php.ini and the conf.d beside it configure everything', () => {
     serialize: 'php_serialize',
     lifetimeMs: 7_200_000,
     idFormat: { length: 26, bitsPerCharacter: 5 },
-    cookie: { name: 'SHOP', secure: true, httpOnly: false, sameSite: '' },
+    cookie: { name: 'SHOP', secure: true, partitioned: true, httpOnly: false, sameSite: '' },
   });
 });
 
