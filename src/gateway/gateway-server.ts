@@ -9,6 +9,7 @@ import { GatewayConnection } from './gateway-connection.js';
 import { newCounters } from './gateway-counters.js';
 import type { ResolvedSessionGatewayOptions } from './gateway-options.js';
 import { type GatewayNodes, gatewayStats } from './gateway-stats.js';
+import { GATEWAY_VERSION } from './gateway-version.js';
 import type { GatewayItems } from './item-command.js';
 import { removeStaleSocket } from './stale-socket.js';
 
@@ -20,8 +21,6 @@ export interface SessionGatewayEvents {
   'client-refused': { readonly peer: string; readonly connections: number };
 }
 
-/** memcached's way to name itself; clients read the numbers. */
-const VERSION = '1.6.0-stormlamp';
 /** Clients too many that are told so at a time. */
 const REFUSALS_AT_ONCE = 64;
 const FULL = 'ERROR Too many open connections\r\n';
@@ -148,7 +147,7 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
     this.#counters.connections += 1;
     const connection = new GatewayConnection(socket, {
       items: this.#items,
-      limits: { maxValueBytes, version: VERSION, login: credentials !== undefined },
+      limits: { maxValueBytes, version: GATEWAY_VERSION, login: credentials !== undefined },
       stallTimeoutMs,
       idleTimeoutMs,
       counters: this.#counters,
@@ -172,7 +171,7 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
       counters: this.#counters,
       connections: this.#connections.size,
       startedAt: this.#startedAt,
-      version: VERSION,
+      version: GATEWAY_VERSION,
       store: this.#store(),
       options: this.#options,
     });

@@ -9,6 +9,12 @@ export interface GatewayNodes {
   readonly nodes: readonly NodeId[];
   /** How far a change of nodes has come. */
   readonly change: 'none' | 'prepare' | 'switch';
+  /** PHP's handler, whose keys are told from others by this prefix. */
+  readonly handler: string;
+  /** The prefix of sessions. */
+  readonly prefix: string;
+  /** How many nodes hold each item. */
+  readonly copies: number;
 }
 
 /** Where the figures come from. */
@@ -51,6 +57,9 @@ export function gatewayStats(
     ['version', version],
     ['nodes', store.nodes.join(',')],
     ['node_change', store.change],
+    ['handler', store.handler],
+    ['prefix', store.prefix],
+    ['copies', String(store.copies)],
     ['curr_connections', String(connections)],
     ['total_connections', String(counters.connections)],
     ['rejected_connections', String(counters.refused)],

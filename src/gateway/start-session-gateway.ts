@@ -29,7 +29,7 @@ export async function startSessionGateway(
     );
   }
   const resolved = resolveGatewayOptions(options);
-  const { handler, acks, tls, operationTimeoutMs } = store.options;
+  const { handler, prefix, acks, tls, operationTimeoutMs } = store.options;
   const times = new RemainingTimes((id) => {
     const address = store.nodes.addressOf(id);
     const timeoutMs = Math.max(1_000, operationTimeoutMs);
@@ -52,6 +52,9 @@ export async function startSessionGateway(
   const server = new GatewayServer(items, resolved, () => ({
     nodes: store.options.nodes.map(({ id }) => id),
     change: store.nodeChange?.step ?? 'none',
+    handler,
+    prefix,
+    copies: store.options.copies,
   }));
   await server.listen();
   return new SessionGateway(server, () => times.close());

@@ -11,15 +11,19 @@ import { checkPhp } from '../../src/cli/doctor/check-php.js';
 import { checkSessions } from '../../src/cli/doctor/check-sessions.js';
 import { lookAtCluster } from '../../src/cli/status/look-at-cluster.js';
 import { problemsOf } from '../../src/cli/status/status-text.js';
+import { startSessionGateway } from '../../src/gateway/start-session-gateway.js';
 import {
   createCluster,
+  createSessionStore,
   type FailoverOptions,
   type MysqlOptions,
   type SessionOptions,
 } from '../../src/index.js';
+import { parsePhpIni } from '../../src/session/php-settings.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { iniArgs, sessionIni } from '../../src/testing/php/php-ini.js';
 import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
+import { docBlocks } from '../support/doc-blocks.js';
 import { stormlamp } from '../support/run-node.js';
 import { eventually } from './eventually.js';
 import { MemcachedServers } from './memcached-servers.js';
@@ -306,11 +310,18 @@ test('status tells of one memcached server under two names', async () => {
   expect(problemsOf(report).join()).toContain('are one server');
 });
 
+/** What PHP leaves careless by default. */
+const CAREFUL = {
+  'session.use_strict_mode': '1',
+  'memcached.sess_lock_expire': '60',
+  'memcached.sess_lock_retries': '40',
+};
+
 describe('PHP', () => {
   const check = async (ini: Record<string, string> = {}, ours: Partial<SessionOptions> = {}) => {
     const { php } = await resolveServers(['php']);
     if (php === undefined) throw new Error('PHP is missing in the answer');
-    const settings = { ...sessionIni(sessions.nodes, folder), ...ini };
+    const settings = { ...sessionIni(sessions.nodes, folder), ...CAREFUL, ...ini };
     const args = [...php.cli.prefixArgs, ...php.extensionArgs, ...iniArgs(settings)];
     return checkPhp({ ...sessions, ...ours }, { program: php.cli.command, args }, signal);
   };
@@ -347,6 +358,16 @@ describe('PHP', () => {
     expect(checks.at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
   });
 
+  test.each([
+    ['session.use_strict_mode', { 'session.use_strict_mode': '0' }],
+    ['memcached.sess_lock_expire', { 'memcached.sess_lock_expire': '0', max_execution_time: '0' }],
+    ['wait for the lock of a session', { 'memcached.sess_lock_retries': '5' }],
+  ])('that is careless about %s', async (what, ini) => {
+    const checks = await check(ini);
+    expect(trouble(checks, what).state).toBe('warning');
+    expect(checks.at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
+  });
+
   test('with its nodes in another order', async () => {
     const swapped = { 'session.save_path': [...sessions.nodes].reverse().join(',') };
     trouble(await check(swapped), 'session.save_path');
@@ -354,6 +375,73 @@ describe('PHP', () => {
 
   test('with settings that Node cannot follow', async () => {
     trouble(await check({ 'session.use_only_cookies': '0' }), 'settings of PHP');
+  });
+
+  describe('that asks a gateway', () => {
+    const behind = async (
+      judge: (ini: Record<string, string>) => Promise<void>,
+      options: Partial<SessionOptions> = {},
+    ): Promise<void> => {
+      const store = await createSessionStore({ ...sessions, ...options });
+      const gateway = await startSessionGateway(store, { path: join(folder, 'gateway.sock') });
+      const [ini = ''] = docBlocks('gateway.md', 'ini');
+      const given = Object.fromEntries(parsePhpIni(ini));
+      expect(given['session.save_path']).toBe('/run/stormlamp/gateway.sock');
+      try {
+        await judge({ ...given, 'session.save_path': gateway.address });
+      } finally {
+        await gateway.close();
+        await store.close();
+      }
+    };
+
+    test('as the docs say is well: each reads what the other wrote', async () => {
+      await behind(async (ini) => {
+        const checks = await check(ini);
+        expect(troubles(checks)).toEqual([]);
+        expect(checks).toContainEqual(
+          expect.objectContaining({
+            what: `nodes of the gateway ${ini['session.save_path']}`,
+            found: sessions.nodes.join(', '),
+          }),
+        );
+        expect(checks.at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
+      });
+    });
+
+    test.each<[string, () => Partial<SessionOptions>, string]>([
+      ['nodes', () => ({ nodes: [...sessions.nodes].reverse() }), 'failed'],
+      ['prefix', () => ({ prefix: 'other.' }), 'failed'],
+      ['handler', () => ({ handler: 'memcache' }), 'failed'],
+      ['copies', () => ({ copies: 1 }), 'warning'],
+    ])('with other %s than Node', async (what, options, state) => {
+      await behind(async (ini) => {
+        const found = trouble(await check(ini), `${what} of the gateway ${ini['session.save_path']}`);
+        expect(found.state).toBe(state);
+      }, options());
+    });
+
+    test('beside a plain memcached', async () => {
+      await behind(async (ini) => {
+        const both = `${ini['session.save_path']},${sessions.nodes[0]}`;
+        const found = trouble(await check({ ...ini, 'session.save_path': both }), 'session.save_path');
+        expect(found.found).toContain('a memcached beside a gateway');
+      });
+    });
+
+    test('that does not run', async () => {
+      const path = join(folder, 'nowhere.sock');
+      const found = trouble(await check({ 'session.save_path': path }), 'session.save_path');
+      expect(found.fix).toContain(`${path} does not answer`);
+    });
+
+    test('which Node asks as well', async () => {
+      await behind(async (ini) => {
+        const nodes = [ini['session.save_path'] ?? ''];
+        const found = trouble(await checkSessions({ ...sessions, nodes }), 'is a memcached');
+        expect(found.fix).toContain('sessions.nodes');
+      });
+    });
   });
 
   test('that is not there is said, and fails nothing', async () => {

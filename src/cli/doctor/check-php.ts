@@ -4,8 +4,7 @@ import { describeError, isStormlampError } from '../../common/stormlamp-error.js
 import { lookAtMounts } from '../../files/look-at-mounts.js';
 import { createSessionStore } from '../../session/create-session-store.js';
 import { sessionOptionsFromPhp } from '../../session/php-session-options.js';
-import { parsePhpInfo } from '../../session/php-settings.js';
-import type { ResolvedSessionCookie } from '../../session/session-cookie-options.js';
+import { type PhpSettings, parsePhpInfo } from '../../session/php-settings.js';
 import {
   type AnySessionOptions,
   resolveStoreOptions,
@@ -13,6 +12,9 @@ import {
 } from '../../session/store-options.js';
 import { runProgram } from '../../testing/servers/run-program.js';
 import { type Check, Checks } from './check.js';
+import { compareSettings } from './compare-php-settings.js';
+import { judgePhpSettings } from './judge-php-settings.js';
+import { lookAtServers } from './look-at-gateways.js';
 
 /** How PHP is run. */
 export interface PhpCall {
@@ -51,7 +53,13 @@ export async function checkPhp(
     return checks.list;
   }
   const ours = resolveStoreOptions(given);
-  const reason = compareSettings(checks, php.program, info.stdout, ours)
+  const settings = parsePhpInfo(info.stdout);
+  const theirs = theirOptions(checks, php.program, settings);
+  const isSame =
+    theirs !== undefined &&
+    compareSettings(checks, php.program, { theirs, ours, servers: await lookAtServers(theirs) });
+  judgePhpSettings(checks, php.program, settings);
+  const reason = isSame
     ? await reasonToStoreNothing(ours)
     : 'PHP keeps its sessions elsewhere or in another form';
   const untouched = ours.kind === 'memcached' ? { ...given, resync: false } : given;
@@ -73,16 +81,9 @@ async function reasonToStoreNothing(store: StoreOptions): Promise<string | undef
   }
 }
 
-/** Compares PHP's settings with ours; whether a session of one can be found and read by the other. */
-export function compareSettings(
-  checks: Checks,
-  program: string,
-  phpInfo: string,
-  ours: StoreOptions,
-): boolean {
-  let theirs: StoreOptions;
+function theirOptions(checks: Checks, program: string, settings: PhpSettings): StoreOptions | undefined {
   try {
-    theirs = resolveStoreOptions(sessionOptionsFromPhp(parsePhpInfo(phpInfo)));
+    return resolveStoreOptions(sessionOptionsFromPhp(settings));
   } catch (error) {
     if (!isStormlampError(error)) throw error;
     checks.bad('failed', program, 'settings of PHP', {
@@ -90,83 +91,8 @@ export function compareSettings(
       expected: 'settings that Node can follow',
       fix: 'change them in php.ini as it says; if this is not the PHP of the web server, name its php.ini with --php-ini',
     });
-    return false;
+    return undefined;
   }
-  let isSame = true;
-  for (const { setting, php, node, matters } of settingsOf(theirs, ours)) {
-    if (php !== node && matters) isSame = false;
-    checks.expect(php === node, matters ? 'failed' : 'warning', program, setting, {
-      found: php === node ? php : `PHP: ${php}; Node: ${node}`,
-      expected: 'the same on both sides',
-      fix: `set it alike in php.ini and in \`sessions\`, or give \`sessions.phpIni\` instead`,
-    });
-  }
-  return isSame;
-}
-
-interface ComparedSetting {
-  readonly setting: string;
-  readonly php: string;
-  readonly node: string;
-  /** Whether sessions cannot be shared when it differs. */
-  readonly matters: boolean;
-}
-
-function settingsOf(theirs: StoreOptions, ours: StoreOptions): readonly ComparedSetting[] {
-  const common: readonly (readonly [string, (store: StoreOptions) => string, boolean])[] = [
-    ['session.serialize_handler', ({ options }) => options.serialize, true],
-    ['session.name', ({ options }) => options.cookie.name, true],
-    ['session.gc_maxlifetime', ({ options }) => `${options.lifetimeMs / 1_000} s`, false],
-    ['session.save_handler', placeKind, true],
-    ['session.save_path', places, true],
-    ['prefix of keys', (store) => (store.kind === 'memcached' ? store.options.prefix : ''), true],
-    ['placement', (store) => (store.kind === 'memcached' ? placementOf(store) : ''), true],
-    ['copies', (store) => (store.kind === 'memcached' ? String(store.options.copies) : ''), false],
-  ];
-  const compared = common
-    .map(([setting, read, matters]) => ({ setting, php: read(theirs), node: read(ours), matters }))
-    .filter(({ php, node }) => php !== '' || node !== '');
-  return [...compared, ...cookieSettings(theirs.options.cookie, ours.options.cookie)];
-}
-
-/** Who sets the cookie last decides what it is like, and a cookie of another path or domain is a second one. */
-function cookieSettings(
-  theirs: ResolvedSessionCookie,
-  ours: ResolvedSessionCookie,
-): readonly ComparedSetting[] {
-  const each = (name: string, php: string, node: string): ComparedSetting => ({
-    setting: `session.cookie_${name}`,
-    php: php === '' ? '(none)' : php,
-    node: node === '' ? '(none)' : node,
-    matters: false,
-  });
-  // On a request over TLS 'auto' is on, and browsers take a cookie without SameSite for Lax.
-  const secure = (cookie: ResolvedSessionCookie): string => (cookie.secure === true ? 'on' : 'off');
-  const sameSite = (cookie: ResolvedSessionCookie): string => cookie.sameSite || 'Lax';
-  return [
-    each('path', theirs.path, ours.path),
-    each('domain', theirs.domain, ours.domain),
-    each('lifetime', `${theirs.lifetimeMs / 1_000} s`, `${ours.lifetimeMs / 1_000} s`),
-    each('secure', secure(theirs), ours.secure === 'auto' ? secure(theirs) : secure(ours)),
-    each('samesite', sameSite(theirs), sameSite(ours)),
-  ];
-}
-
-function placementOf({ options }: Extract<StoreOptions, { kind: 'memcached' }>): string {
-  const { distribution, strategy, hash } = options.placement;
-  return options.handler === 'memcache'
-    ? `${strategy ?? 'consistent'} ${hash ?? 'crc32'}`
-    : (distribution ?? 'ketama');
-}
-
-function placeKind(store: StoreOptions): string {
-  return store.kind === 'files' ? 'files' : store.options.handler;
-}
-
-function places(store: StoreOptions): string {
-  return store.kind === 'files'
-    ? (store.options.mounts[0] ?? '')
-    : store.options.nodes.map(({ id }) => id).join(', ');
 }
 
 async function roundTrip(

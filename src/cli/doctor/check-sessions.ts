@@ -5,6 +5,7 @@ import { type AnySessionOptions, resolveStoreOptions } from '../../session/store
 import { lookAtSessions } from '../status/look-at-cluster.js';
 import type { SessionPlaceReport } from '../status/status-report.js';
 import { type Check, Checks } from './check.js';
+import { lookAtServers } from './look-at-gateways.js';
 
 /** Of a node's memory, so much may be taken before it is told. */
 const FULL = 0.9;
@@ -27,7 +28,11 @@ export async function checkSessions(given: AnySessionOptions): Promise<readonly 
   try {
     const { places, same } = await lookAtSessions(given);
     for (const names of same) judgeTwins(checks, resolved.kind, names);
-    for (const place of places) judgePlace(checks, place);
+    const isDown = places.some(({ up }) => !up);
+    const gateways = (isDown ? await lookAtServers(resolved) : []).filter(({ kind }) => kind === 'gateway');
+    for (const place of places)
+      if (gateways.some(({ id }) => id === place.node)) judgeGateway(checks, place.node);
+      else judgePlace(checks, place);
     if (resolved.kind === 'memcached') {
       const isUp = new Set(places.flatMap(({ node, up }) => (up ? [node] : [])));
       const { checks: refills } = await preflightSessions(resolved.options);
@@ -70,6 +75,15 @@ function judgeTwins(checks: Checks, kind: 'memcached' | 'files', names: readonly
       expected: 'a disk for every copy, or both are lost, or full, together',
       fix: 'mount another disk or another server, and name it in `sessions.mounts`',
     });
+}
+
+/** A gateway keeps nothing of its own, and refuses the keys by which stores watch their nodes. */
+function judgeGateway(checks: Checks, node: string): void {
+  checks.bad('failed', node, 'is a memcached', {
+    found: 'a gateway of stormlamp',
+    expected: 'the nodes themselves: Node replicates to them as the gateway does',
+    fix: 'name in `sessions.nodes` the nodes behind the gateway (`stats` tells them), with `sessions.copies`, also beside `sessions.phpIni`',
+  });
 }
 
 /** Judges one node or mount. */
