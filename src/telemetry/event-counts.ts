@@ -1,50 +1,7 @@
 /** Counts what a cluster tells by events; a listener of a rare event costs nothing while it does not happen. */
 import { type AnyCluster, partOf } from '../cluster-readiness.js';
+import { COUNTED_EVENTS, type CountedPart, type EventLabels, labelsOf } from './counted-events.js';
 import type { Metric, Sample } from './metric.js';
-
-/** The events that are counted, by the part that tells them, and the payload's fields that become labels. */
-const COUNTED = {
-  mysql: {
-    'primary-changed': [],
-    'warning-began': ['code', 'node'],
-    'warning-ended': ['code', 'node'],
-    'connect-failed': ['node'],
-    'breaker-changed': ['node', 'operation'],
-    'replica-fitness-changed': ['node'],
-    'discovery-failed': ['node'],
-    'lag-failed': ['node'],
-    'heartbeat-failed': ['node'],
-    'kill-failed': ['node'],
-  },
-  sessions: {
-    'copy-missed': ['node', 'operation'],
-    'conflict-decided': ['kept'],
-    'lock-lost': ['node'],
-    'lock-broken': ['node'],
-    'save-failed': [],
-    'save-dropped': [],
-    resynced: ['node', 'kind'],
-    'resync-failed': ['node'],
-    'sessions-lost': ['node', 'cause'],
-    'memory-short': ['node'],
-    'breaker-changed': ['node', 'operation'],
-  },
-  failover: {
-    'primary-lost': ['kind'],
-    'primary-followed': [],
-    'failure-detected': ['kind'],
-    'change-done': [],
-    'change-aborted': [],
-    'failover-blocked': [],
-    'hook-failed': ['hook'],
-    'lease-lost': [],
-    'node-diverged': ['node'],
-    'errant-transactions': ['node'],
-    'rebuild-needed': ['node', 'why'],
-  },
-} as const satisfies Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
-
-type Part = keyof typeof COUNTED;
 
 interface Emitter {
   on(event: string, listener: (payload: never) => void): unknown;
@@ -55,13 +12,16 @@ interface Emitter {
 export class EventCounts {
   readonly #counts = new Map<string, Sample>();
   readonly #stops: (() => void)[] = [];
+  readonly #events: (readonly [CountedPart, string, EventLabels])[] = [];
 
   /** Begins to count. */
   constructor(cluster: AnyCluster) {
-    for (const part of Object.keys(COUNTED) as Part[]) {
+    for (const part of Object.keys(COUNTED_EVENTS) as CountedPart[]) {
       const emitter = partOf((): unknown => cluster[part]) as Emitter | undefined;
       if (emitter === undefined) continue;
-      for (const [event, fields] of Object.entries(COUNTED[part])) {
+      for (const [event, labels] of Object.entries<EventLabels>(COUNTED_EVENTS[part])) {
+        const fields = Object.keys(labels);
+        this.#events.push([part, event, labels]);
         const listener = (payload: Readonly<Record<string, unknown>>): void =>
           this.#count(part, event, fields, payload);
         emitter.on(event, listener as never);
@@ -78,7 +38,7 @@ export class EventCounts {
       help: 'What was told by events since these metrics were made, by part and event.',
       type: 'counter',
       unit: '{event}',
-      read: () => [...this.#counts.values()],
+      read: (cluster) => this.#read(cluster),
     };
   }
 
@@ -87,8 +47,18 @@ export class EventCounts {
     for (const stop of this.#stops.splice(0)) stop();
   }
 
+  /** Every count there can be, from 0: of one that begins with 1, `increase()` never sees the first event. */
+  #read(cluster: AnyCluster): readonly Sample[] {
+    const samples = new Map<string, Sample>();
+    for (const [part, event, fields] of this.#events)
+      for (const labels of labelsOf(cluster, part, event, fields))
+        samples.set(JSON.stringify(labels), { labels, value: 0 });
+    for (const [key, sample] of this.#counts) samples.set(key, sample);
+    return [...samples.values()];
+  }
+
   #count(
-    part: Part,
+    part: CountedPart,
     event: string,
     fields: readonly string[],
     payload: Readonly<Record<string, unknown>>,

@@ -30,14 +30,14 @@ export class Histogram {
     this.#bounds = bounds;
   }
 
-  /** Adds one value; the labels always have the same names in the same order. */
+  /** Begins to count at 0, unless that was begun; the labels always have the same names in the same order. */
+  begin(labels: Readonly<Record<string, string>>): void {
+    this.#seriesOf(labels);
+  }
+
+  /** Adds one value; labels as above. */
   observe(labels: Readonly<Record<string, string>>, value: number): void {
-    const key = Object.values(labels).join('\0');
-    let series = this.#series.get(key);
-    if (series === undefined) {
-      series = { labels, counts: this.#bounds.map(() => 0), sum: 0, count: 0 };
-      this.#series.set(key, series);
-    }
+    const series = this.#seriesOf(labels);
     series.sum += value;
     series.count += 1;
     const at = this.#bounds.findIndex((bound) => value <= bound);
@@ -59,5 +59,15 @@ export class Histogram {
         { suffix: '_count', labels, value: count },
       ];
     });
+  }
+
+  #seriesOf(labels: Readonly<Record<string, string>>): Series {
+    const key = Object.values(labels).join('\0');
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = { labels, counts: this.#bounds.map(() => 0), sum: 0, count: 0 };
+      this.#series.set(key, series);
+    }
+    return series;
   }
 }

@@ -3,9 +3,12 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { DiagnosticsPayloads } from '../diagnostics/channels.js';
 import type { Metric } from './metric.js';
 
+/** What is counted, each from 0: of a count that begins with 1, `increase()` never sees the first operation. */
+const COUNTED = ['load hit', 'load miss', 'save', 'destroy'];
+
 /** The counts from now on. */
 export class SessionCounts {
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Map<string, number>(COUNTED.map((key) => [key, 0]));
   readonly #listener = (payload: unknown): void => {
     const { operation, detail } = payload as DiagnosticsPayloads['session'];
     const key = operation === 'load' ? `load ${detail}` : operation;

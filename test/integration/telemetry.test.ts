@@ -70,6 +70,7 @@ test('Prometheus: as text, and the same in a registry of prom-client', async () 
   const cluster = await connect();
   const register = new Registry();
   const metrics = prometheusMetrics(cluster, { register });
+  const first = metrics.text();
   await work(cluster, 1);
   const text = metrics.text();
   expect(text).toContain(`stormlamp_node_primary{node="${servers.primary.id}"} 1`);
@@ -82,6 +83,28 @@ test('Prometheus: as text, and the same in a registry of prom-client', async () 
   expect(text).toContain('stormlamp_session_operations_total{operation="load",result="miss"} 1');
   expect(text.match(/^stormlamp_session_node_filled\{.*\} 1$/gm)).toHaveLength(2);
   expect(text).not.toContain(SECRET);
+  // `increase()` sees the first of each: what grew was there before, at 0.
+  const counts = (all: string): Map<string, number> =>
+    new Map(
+      [...all.matchAll(/^(stormlamp_\w+_(?:total|count)\S*) (\d+)$/gm)].map(([, key, n]) => [
+        `${key}`,
+        Number(n),
+      ]),
+    );
+  const [before, after] = [counts(first), counts(text)];
+  const sudden = [...after.keys()].filter((key) => !before.has(key));
+  expect(sudden.filter((key) => !/error="[^"]|kind="(?:session|transaction|unknown)"/.test(key))).toEqual([]);
+  const alerted = ['save-failed', 'memory-short', 'sessions-lost', 'change-aborted', 'rebuild-needed'];
+  for (const event of alerted)
+    expect([event, [...before].some(([key, n]) => key.includes(`event="${event}"`) && n === 0)]).toEqual([
+      event,
+      true,
+    ]);
+  const counted = cluster.sessions as unknown as { publish(event: string, payload: object): void };
+  const node = servers.memcached[0]?.id;
+  counted.publish('sessions-lost', { node, cause: 'emptied', held: 1, left: 0 });
+  const lost = `stormlamp_events_total{part="sessions",event="sessions-lost",node="${node}",cause="emptied"}`;
+  expect([before.get(lost), counts(metrics.text()).get(lost)]).toEqual([0, 1]);
   const names = (all: string) =>
     [...all.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`);
   // One registry has the metrics of one cluster; what was begun for another one is undone.
@@ -176,6 +199,11 @@ test('OpenTelemetry: spans under the span of the caller, metrics by the conventi
     'db.client.connection.state': 'idle',
   });
   expect(metric('db.client.connection.max')?.dataPoints.map(({ value }) => value)).toEqual([10, 10, 10]);
+  const zeros = metric('stormlamp.events')?.dataPoints.filter(({ value }) => value === 0);
+  expect(zeros?.map(({ attributes }) => attributes['stormlamp.event'])).toEqual(
+    expect.arrayContaining(['save-failed', 'change-aborted', 'sessions-lost', 'rebuild-needed']),
+  );
+  expect(metric('stormlamp.session.operations')?.dataPoints).toHaveLength(4);
   expect(metric('stormlamp.node.up')?.dataPoints.map(({ value }) => value)).toEqual([1, 1, 1]);
   expect(
     JSON.stringify([spans.map(({ attributes, status }) => [attributes, status]), metrics]),

@@ -1,5 +1,5 @@
 /** The metrics of a cluster for Prometheus: as text, or in a registry of prom-client. */
-import type { AnyCluster } from '../../cluster-readiness.js';
+import { type AnyCluster, partOf } from '../../cluster-readiness.js';
 import { invalidOption, rejectUnknownOptions } from '../../common/option-reader.js';
 import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import { databaseMetrics } from '../database-metrics.js';
@@ -65,7 +65,7 @@ export function prometheusMetrics(cluster: AnyCluster, options: PrometheusOption
   const metrics: readonly Metric[] = [...databaseMetrics, ...storeMetrics, events.metric, sessions.metric];
   const exposed = (): readonly ExposedMetric[] => [
     ...metrics.map((metric) => ({ ...metric, samples: metric.read(cluster) })),
-    { ...DURATION, samples: durationLines(durations) },
+    { ...DURATION, samples: durationLines(cluster, durations) },
   ];
   const added: string[] = [];
   const close = (): void => {
@@ -80,7 +80,7 @@ export function prometheusMetrics(cluster: AnyCluster, options: PrometheusOption
   };
   try {
     for (const metric of metrics) add(metric, () => metric.read(cluster));
-    add(DURATION, () => durationLines(durations));
+    add(DURATION, () => durationLines(cluster, durations));
   } catch (cause) {
     close();
     throw new StormlampError(
@@ -97,7 +97,10 @@ export function prometheusMetrics(cluster: AnyCluster, options: PrometheusOption
   };
 }
 
-function durationLines(durations: Histogram): ExposedMetric['samples'] {
+function durationLines(cluster: AnyCluster, durations: Histogram): ExposedMetric['samples'] {
+  // Statements that succeed are foreseen; codes of errors are without number.
+  for (const { node } of partOf(() => cluster.mysql.stats()) ?? [])
+    for (const kind of ['read', 'write']) durations.begin({ node, kind, error: '' });
   return durations
     .samples()
     .map(({ suffix, labels, value }) => ({ name: `${DURATION.name}${suffix}`, labels, value }));

@@ -67,7 +67,7 @@ function documented(): ReadonlyMap<string, readonly string[]> {
   return labels;
 }
 /** Fields of events that become labels; the page has room for the first two. */
-const OF_EVENTS = ['part', 'event', 'node', 'kind', 'operation', 'kept', 'hook'];
+const OF_EVENTS = ['part', 'event', 'node', 'code', 'kind', 'operation', 'kept', 'cause', 'hook', 'why'];
 const known = (metric: string): readonly string[] | undefined => {
   const name = metric.replace(/_(?:bucket|count|sum)$/, '');
   if (name === 'stormlamp_events_total') return OF_EVENTS;
