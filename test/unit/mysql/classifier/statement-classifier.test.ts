@@ -158,9 +158,10 @@ test('what is read in all ways together is bounded: a long text is only read in 
     [two, 11 * MB, true],
     [two, 13 * MB, false],
     [hidden, 13 * MB, false],
-    ['insert into t values (1)', 32 * MB, true],
+    ['insert into t values (1)', 25 * MB, true],
   ] as const) {
-    const sql = head + ' '.repeat(length - head.length);
+    // A comment is gone over in one step, blanks one by one.
+    const sql = `${head}/*${' '.repeat(length - head.length - 4)}*/`;
     let characters = 0;
     StatementLexer.prototype.next = function (this: StatementLexer): number {
       const before = this.position;
