@@ -82,7 +82,9 @@ function assignments(
       effects.userVariable();
       at.advance();
     } else if (at.kind === Token.SYSTEM_VARIABLE && name === undefined) {
-      [scope, name] = takeSystemVariable(at);
+      const variable = takeSystemVariable(at);
+      if (variable === undefined) return undefined;
+      [scope, name] = variable;
     } else {
       name ??= at.takeName();
       if (name === undefined) return undefined;
@@ -164,11 +166,15 @@ function takesCharset(at: StatementCursor): boolean {
   return at.takeOne('names', 'charset') !== undefined || at.take('character', 'set');
 }
 
-/** Goes past `@@scope.name`, which may have blanks around its points, and takes it apart. */
-function takeSystemVariable(at: StatementCursor): [Scope, string] {
+/** Goes past `@@scope.name`, which may have blanks around its points, and takes it apart; `undefined` for what is no name. */
+function takeSystemVariable(at: StatementCursor): [Scope, string] | undefined {
   const parts = at.text.slice(2).toLowerCase().replaceAll('`', '').split('.');
   at.advance();
-  while (at.takeSign('.')) parts.push(at.takeName() ?? '');
+  if (at.takeSign('.')) {
+    const more = at.takeName();
+    if (more === undefined) return undefined;
+    parts.push(more);
+  }
   const [first = '', ...rest] = parts;
   if (rest.length === 0 || !SCOPES.includes(first)) return ['bare', parts.join('.')];
   return [first === 'session' || first === 'local' ? 'session' : 'global', rest.join('.')];

@@ -210,6 +210,25 @@ test.each(['set @a = ', 'set a = ', 'set @@a = ', 'set names ', 'set statement a
   },
 );
 
+test('points behind a system variable are gone over once, and make no endless name', () => {
+  const { next } = StatementLexer.prototype;
+  const points = 100_000;
+  let tokens = 0;
+  StatementLexer.prototype.next = function (this: StatementLexer): number {
+    tokens += 1;
+    return next.call(this);
+  };
+  try {
+    expect(classify(`set @@a . ${'.'.repeat(points)}`, { flavor: 'mariadb', sqlMode: [] })).toMatchObject({
+      kind: 'unknown',
+      route: 'primary',
+    });
+  } finally {
+    StatementLexer.prototype.next = next;
+  }
+  expect(tokens).toBeLessThan(points + 100);
+});
+
 test('neither case nor blanks nor comments between words matter', () => {
   const simple = ALL_ROWS.filter(([sql]) => /^[\w \n\t,*()=.:?;]+$/.test(sql) && /\w/.test(sql));
   const gap = fc.constantFrom(' ', '\n', '\t ', ' \r\n ', '/**/', ' /* x */ ', ' -- x\n', '#\n');
