@@ -22,6 +22,8 @@ export type Remedy =
   | 'prepare-again'
   /** The server was not the primary and did not execute it: once more on the node that is. */
   | 'retry-on-primary'
+  /** The server does not know what it names, or who may use it: once more on the primary, if this was a replica, which may be behind. */
+  | 'ask-primary'
   /** The server refused a write in the midst of a text or procedure: what came before it may stand. */
   | 'partly-done'
   /** The server refused a write, and what came before it cannot be moved to another node. */
@@ -89,7 +91,8 @@ export function remedyFor(classification: Classification, state: SessionState, f
   const written = failure.written || (meaning.unexecuted === true && classification.several === true);
   if (meaning.kind === 'read-only' && meaning.readOnlyRole === true)
     return readOnlyRemedy(classification, state, delivered);
-  if (meaning.connection === 'usable') return 'pass';
+  if (meaning.connection === 'usable')
+    return mayBeBehind(classification, state, failure) ? 'ask-primary' : 'pass';
   // The server closes the connection after some answers; they are answers all the same.
   if (meaning.answered && meaning.kind !== 'connection-lost' && meaning.kind !== 'shutdown') return 'pass';
   const isXa = state.pins.some(({ pin }) => pin === 'xa');
@@ -106,6 +109,26 @@ export function remedyFor(classification: Classification, state: SessionState, f
   if (isAboutLast && asksAboutConnection(classification)) return 'pass';
   if (!written) return meaning.unexecuted === true ? 'retry-in-service' : 'resend';
   return delivered ? 'pass' : 'retry-read';
+}
+
+/**
+ * What a server answers that does not know a database, table, column, index, routine or partition that a statement names, or does
+ * not know of the right to it: one that is behind a migration, if it is a replica.
+ */
+const UNKNOWN_THERE: ReadonlySet<number | undefined> = new Set([
+  ...[1049, 1054, 1146, 1176, 1191, 1305, 1735, 1747],
+  ...[1044, 1142, 1143, 1370],
+]);
+
+/** Whether the error with this number is what a replica may answer because it is behind a migration. */
+export function mayLackIt(errno: number | undefined): boolean {
+  return UNKNOWN_THERE.has(errno);
+}
+
+/** Whether a read was answered by a server that may only be behind; nothing ties it to that server. */
+function mayBeBehind({ kind, route }: Classification, state: SessionState, failure: Failure): boolean {
+  if (!mayLackIt(failure.errno)) return false;
+  return kind === 'read' && route === 'replica' && !failure.delivered && !isTied(state);
 }
 
 /** Whether a statement asks for what earlier ones left on its connection, so that another one would answer something else. */

@@ -1,4 +1,5 @@
 /** The one physical connection that a session may hold at a time: taken for a need, given back or closed. */
+import { describeError } from '../common/stormlamp-error.js';
 import {
   type Bound,
   bindReader,
@@ -12,6 +13,7 @@ import { repeatSettings } from './repeat-settings.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
 import { changesDatabase, type Need } from './session-state.js';
 import type { Statement } from './statement.js';
+import { mayAskPrimary } from './statement-attempts.js';
 
 /** What a session holds, at most one connection. */
 export class HeldConnection {
@@ -116,8 +118,14 @@ export class HeldConnection {
       isForPrimary(need) ? bindWriter(ports, context) : bindReader(ports, context, tried);
     let bound = atOnce ?? (await bind());
     if (settings.length > 0) {
-      if (!(await repeatSettings(ports, bound.connection, settings, context, true))) {
-        bound = await bind();
+      const failure = await repeatSettings(ports, bound.connection, settings, context, true);
+      if (failure !== undefined) {
+        const { node } = bound.connection;
+        if (!failure.mayBeBehind) bound = await bind();
+        else if (mayAskPrimary(ports, node, context)) {
+          const because = `${node} may be behind, which answered: ${describeError(failure.error)}`;
+          bound = { ...(await bindWriter(ports, context)), because };
+        } else throw failure.error;
         await repeatSettings(ports, bound.connection, settings, context, false);
       }
       this.#isSpoilt = settings.some(({ sql }) => changesDatabase(ports.classify(sql, undefined)));

@@ -149,6 +149,16 @@ export class QueryRouter {
     return { node: chosen.id, role, because: fallback ? reason : '' };
   }
 
+  /**
+   * Whether the primary may be asked for a read in `scope` that a replica could not answer, as it may be behind; if so, it is counted
+   * as a read that falls back to the primary.
+   */
+  mayAskPrimary(scope: ActiveScope | undefined): boolean {
+    const { writer } = this;
+    if (writer === undefined || nodeIn(this.topology, writer)?.state !== 'up') return false;
+    return this.preferenceIn(scope) !== 'replica' && this.#budget.mayFallBack(performance.now());
+  }
+
   /** Whether `node` may serve a read in `scope` now, so that a connection to it need not be given back. */
   serves(node: NodeId, scope: ActiveScope | undefined): boolean {
     const limits = this.#limitsIn(scope);

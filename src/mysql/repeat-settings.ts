@@ -1,6 +1,6 @@
 /** Brings another connection into the state that a session has set up before. */
 import { isStormlampError } from '../common/stormlamp-error.js';
-import { failureOf } from './failure-policy.js';
+import { failureOf, mayLackIt } from './failure-policy.js';
 import { forgetOutdated } from './leave-trace.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { NotSent, sendStatement } from './send-statement.js';
@@ -13,8 +13,8 @@ import type { Statement } from './statement.js';
 const LIMIT_MS = 10_000;
 
 /**
- * Sends `settings` in order. When one fails, the connection is closed, and the error is the caller's. Whether they were sent:
- * not when the connection turned out to be lost, which `mayFail` says shall be no error.
+ * Sends `settings` in order; gives back undefined when that is done. When one fails, the connection is closed, and the error is
+ * the caller's; with `mayFail`, one that another connection may be spared is given back.
  */
 export async function repeatSettings(
   ports: SessionPorts,
@@ -22,7 +22,7 @@ export async function repeatSettings(
   settings: readonly Statement[],
   { deadline }: CallContext,
   mayFail: boolean,
-): Promise<boolean> {
+): Promise<SettingsFailure | undefined> {
   connection.touched = true;
   const limit = deadline.within(LIMIT_MS);
   try {
@@ -32,11 +32,21 @@ export async function repeatSettings(
       if (mayChangeMode(classification)) connection.sqlMode = sqlModeTold(answer);
       forgetOutdated(connection, classification, FRESH_SESSION);
     }
-    return true;
+    return undefined;
   } catch (error) {
     ports.discard(connection);
-    const isLost = failureOf(error, connection, false).meaning.connection === 'lost';
-    if (mayFail && isLost && !isStormlampError(error)) return false;
+    const { meaning, errno } = failureOf(error, connection, false);
+    const mayBeBehind = mayLackIt(errno);
+    const isLost = meaning.connection === 'lost' && !isStormlampError(error);
+    if (mayFail && (isLost || mayBeBehind)) return { error, mayBeBehind };
     throw error instanceof NotSent ? error.error : error;
   }
+}
+
+/** Why the settings were not made. */
+export interface SettingsFailure {
+  /** The error. */
+  readonly error: unknown;
+  /** Whether the server does not know what was chosen, as a replica that is behind; otherwise the connection was lost. */
+  readonly mayBeBehind: boolean;
 }

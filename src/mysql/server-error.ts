@@ -71,9 +71,10 @@ const protocol: ServerErrorMeaning = { answered: false, connection: 'lost', kind
 /** Numbers that mean the same on both families. */
 const COMMON: ReadonlyMap<number, ServerErrorMeaning> = new Map([
   [1040, full],
-  [1044, refusedLogin],
-  [1045, refusedLogin],
-  [1049, refusedLogin],
+  // Not only logins are refused so, but also what chooses or names a database, or a file of the server.
+  [1044, access],
+  [1045, access],
+  [1049, access],
   [1129, refusedLogin],
   [1130, refusedLogin],
   [1698, refusedLogin],

@@ -8,7 +8,7 @@ import { announce, answerOf, letAbandon, wasLeft, workOn } from './answer-of.js'
 import { beforeSending } from './before-sending.js';
 import { catchUp, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
-import { addTried, awaitRoleChange, awaitService, type Bound, type Tried } from './connection-binder.js';
+import { addTried, type Bound, type Tried } from './connection-binder.js';
 import { ConnectionTraces } from './connection-traces.js';
 import type { DeferredCommand } from './deferred-command.js';
 import { failureOf, type Remedy, remedyFor, spreadsByItself } from './failure-policy.js';
@@ -37,12 +37,13 @@ import {
   usesAnnouncement,
 } from './session-state.js';
 import { nothingDone, type Statement, type StatementAnswer } from './statement.js';
+import { StatementAttempts } from './statement-attempts.js';
 import { TransactionDoubt } from './transaction-doubt.js';
 import { markTransaction } from './transaction-inquiry.js';
 import { isGated, isPromise, passesGate, settleAnswer, waitAtGate, writerMoved } from './write-gate.js';
 
-/** How often a read is sent again, a statement that met a closed connection, and one without room to be prepared. */
-const [READ_RETRY_LIMIT, RESEND_LIMIT, PREPARE_LIMIT] = [1, 3, 1];
+/** How often work that leaves no trace is begun again on another connection. */
+const BORROW_LIMIT = 3;
 
 /** A session over the nodes of a cluster. */
 export class VirtualSession {
@@ -109,63 +110,59 @@ export class VirtualSession {
       this.#state = afterAnnouncement(this.#state, statement, classification);
       return nothingDone;
     }
-    const tried: Tried = { nodes: undefined };
-    let attempts = 0;
-    let primaryOnly = false;
-    for (;;) {
-      deadline.check('The statement');
-      if (attempts > 0) ports.checkOpen();
-      this.#checkPrimary();
-      this.#traces.check(classification, this.held);
-      if (isTied(this.#state)) this.#leaveReplica(classification);
-      const gated = ports.writeGate !== undefined && isGated(classification, this.#state);
-      if (gated && !passesGate(ports.writeGate, this.held?.node, isTied(this.#state))) {
-        if (!isTied(this.#state)) this.giveBack();
-        await waitAtGate(ports, deadline);
-        continue;
+    const attempts = new StatementAttempts();
+    const { tried } = attempts;
+    try {
+      for (;;) {
+        deadline.check('The statement');
+        if (attempts.count > 0) ports.checkOpen();
+        this.#checkPrimary();
+        this.#traces.check(classification, this.held);
+        if (isTied(this.#state)) this.#leaveReplica(classification);
+        const gated = ports.writeGate !== undefined && isGated(classification, this.#state);
+        if (gated && !passesGate(ports.writeGate, this.held?.node, isTied(this.#state))) {
+          if (!isTied(this.#state)) this.giveBack();
+          await waitAtGate(ports, deadline);
+          continue;
+        }
+        const wanted = needOf(this.#state, classification, this.held !== undefined);
+        const need = attempts.needOf(wanted);
+        const bound = this.#bind(need, context, tried);
+        const { connection, because, waitFor } = bound instanceof Promise ? await bound : bound;
+        if (this.#isDestroyed) throw new StormlampError(ErrorCode.CLOSED, 'This connection was destroyed');
+        if (mode !== undefined && connection.sqlMode !== mode) {
+          // Nobody has read the text as this server will.
+          if (!this.#mode.isOwn) ports.modeSeen(connection);
+          mode = undefined;
+          classification = ports.classify(statement.sql, mode);
+          continue;
+        }
+        if (gated && !passesGate(ports.writeGate, connection.node, isTied(this.#state))) continue;
+        const promises = gated && isPromise(classification, this.#state);
+        const mayBeLate =
+          need.place === 'held'
+            ? this.#tie.mayBeLate(connection, this.#state, classification, ports.router.writer)
+            : (need.place === 'read' || attempts.isSecondOpinion) &&
+              mustCatchUp(ports, connection.node, scope, waitFor);
+        if (mayBeLate && !(await this.#catchUp(connection, need, waitFor, context, tried))) continue;
+        ports.routed(statement.sql, classification, connection.node, because || need.because, context.trace);
+        const outcome = await this.#send(connection, statement, classification, need, context, command);
+        if ('answer' in outcome) {
+          if (promises) await settleAnswer(ports, connection.node, deadline);
+          return castAnswer(outcome.answer);
+        }
+        const { error, remedy } = outcome;
+        if (this.#isDestroyed || command?.abandoned === true) throw error;
+        if (remedy === 'retry-on-primary') {
+          // A view of it writes, which no text shows: on the primary it is a write in every respect.
+          if (classification.kind === 'read')
+            classification = ports.noteWriter(statement.sql, classification);
+          this.giveBack();
+        }
+        await attempts.next(ports, connection, need, context, outcome);
       }
-      const wanted = needOf(this.#state, classification, this.held !== undefined);
-      const moves = primaryOnly && wanted.place !== 'held';
-      const need: Need = moves ? { place: 'primary', because: 'a replica refused it' } : wanted;
-      const bound = this.#bind(need, context, tried);
-      const { connection, because, waitFor } = bound instanceof Promise ? await bound : bound;
-      if (this.#isDestroyed) throw new StormlampError(ErrorCode.CLOSED, 'This connection was destroyed');
-      if (mode !== undefined && connection.sqlMode !== mode) {
-        // Nobody has read the text as this server will.
-        if (!this.#mode.isOwn) ports.modeSeen(connection);
-        mode = undefined;
-        classification = ports.classify(statement.sql, mode);
-        continue;
-      }
-      if (gated && !passesGate(ports.writeGate, connection.node, isTied(this.#state))) continue;
-      const promises = gated && isPromise(classification, this.#state);
-      const mayBeLate =
-        need.place === 'held'
-          ? this.#tie.mayBeLate(connection, this.#state, classification, ports.router.writer)
-          : need.place === 'read' && mustCatchUp(ports, connection.node, scope, waitFor);
-      if (mayBeLate && !(await this.#catchUp(connection, need, waitFor, context, tried))) continue;
-      ports.routed(statement.sql, classification, connection.node, because || need.because, context.trace);
-      const outcome = await this.#send(connection, statement, classification, need, context, command);
-      if ('answer' in outcome) {
-        if (promises) await settleAnswer(ports, connection.node, deadline);
-        return castAnswer(outcome.answer);
-      }
-      const { error, remedy } = outcome;
-      attempts += 1;
-      if (this.#isDestroyed || command?.abandoned === true) throw error;
-      if (remedy === 'retry-read' && attempts <= READ_RETRY_LIMIT) addTried(tried, connection.node);
-      else if (remedy === 'resend' && attempts <= RESEND_LIMIT) continue;
-      else if (remedy === 'prepare-again' && attempts <= PREPARE_LIMIT) continue;
-      else if (remedy === 'retry-in-service') {
-        if (need.place === 'read') addTried(tried, connection.node);
-        await awaitService(ports, connection.node, context, attempts, error);
-      } else if (remedy === 'retry-on-primary') {
-        primaryOnly = true;
-        // A view of it writes, which no text shows: on the primary it is a write in every respect.
-        if (classification.kind === 'read') classification = ports.noteWriter(statement.sql, classification);
-        this.giveBack();
-        await awaitRoleChange(ports, connection.node, context, attempts, error);
-      } else throw error;
+    } catch (error) {
+      throw attempts.told(error);
     }
   }
 
@@ -187,7 +184,7 @@ export class VirtualSession {
         const { connection: fate, kind } = failureOf(error, connection, false).meaning;
         if (fate !== 'lost') throw error;
         this.#lose(connection, error);
-        const isFinal = isHeld || kind === 'access' || attempt > RESEND_LIMIT;
+        const isFinal = isHeld || kind === 'access' || attempt > BORROW_LIMIT;
         if (isFinal || isStormlampError(error)) throw error;
       }
     }

@@ -19,8 +19,9 @@ describe('the kind of an error', () => {
     ['both', 1290, READ_ONLY.replace('--read-only', '--secure-file-priv'), 'statement', 'usable'],
     ['both', 1836, 'Running in read-only mode', 'read-only', 'usable'],
     ['both', 1792, '', 'read-only', 'usable'],
-    ['both', 1045, '', 'access', 'lost'],
-    ['both', 1049, '', 'access', 'lost'],
+    ['both', 1044, '', 'access', 'usable'],
+    ['both', 1045, '', 'access', 'usable'],
+    ['both', 1049, '', 'access', 'usable'],
     ['both', 1142, '', 'access', 'usable'],
     ['both', 1227, '', 'access', 'usable'],
     ['both', 1040, '', 'overload', 'lost'],
@@ -124,6 +125,13 @@ describe('the kind of an error', () => {
     expect(classifyServerError(Object.assign(new Error('bad packet'), { fatal: true })).kind).toBe(
       'protocol',
     );
+  });
+
+  test('a login that is refused leaves no connection, a statement that is refused in the same words does', () => {
+    for (const errno of [1044, 1045, 1049]) {
+      const login = Object.assign(serverError(errno), { fatal: true });
+      expect(classifyServerError(login)).toMatchObject({ kind: 'access', connection: 'lost' });
+    }
   });
 
   test('our own errors mean what their causes mean', () => {
