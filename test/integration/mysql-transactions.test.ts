@@ -60,6 +60,28 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     );
   }
 
+  test('what may not be used, or is not there, is refused, and the transaction goes on', async () => {
+    const refused = [
+      ['USE nowhere', [1044, 1049]],
+      ['USE mysql', [1044]],
+      ['SELECT * FROM nowhere.t', [1049, 1142, 1146]],
+      ["SELECT 1 INTO OUTFILE '/nowhere/x'", [1045, 1227, 1290]],
+    ] as const;
+    const connection = await cluster.getConnection();
+    try {
+      for (const [index, [sql, numbers]] of refused.entries()) {
+        await connection.query('BEGIN');
+        await connection.query('UPDATE account SET n = ? WHERE id = 1', [index]);
+        const error = await connection.query(sql).catch((thrown: unknown) => thrown);
+        expect(numbers).toContain((error as { errno?: number }).errno);
+        await connection.query('COMMIT');
+        expect(await balances()).toEqual([index, 100]);
+      }
+    } finally {
+      connection.release();
+    }
+  });
+
   test('commits what the function did and gives what it returned', async () => {
     const result = await cluster.transaction(async (db) => {
       await db.query('UPDATE account SET n = n - 10 WHERE id = 1');
