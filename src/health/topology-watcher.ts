@@ -21,6 +21,7 @@ import { hasNewShape } from '../topology/topology-shape.js';
 import type { HealthProbe } from './health-probe.js';
 import { NodeMonitor } from './node-monitor.js';
 import type { ObservationBoard } from './observation-board.js';
+import { OwnServers } from './own-servers.js';
 import { probeFailureOf } from './probe-failure.js';
 import { SharedLooks } from './shared-looks.js';
 
@@ -87,6 +88,7 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
   readonly #clock: Clock;
   readonly #monitors = new Map<NodeId, NodeMonitor>();
   readonly #waiting = new Set<() => void>();
+  readonly #servers = new OwnServers();
   #shared: SharedLooks | undefined;
   #isActive = true;
   #topology: TopologyDescription;
@@ -225,6 +227,7 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     const probe = createProbe(seed);
     const onObservation = (observation: Observation): void => {
       this.#shared?.note(observation);
+      this.#servers.note(observation);
       this.#take(observation);
     };
     const monitor = new NodeMonitor({ seed, probe, intervalMs, timeoutMs, onObservation, clock });
@@ -232,9 +235,15 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
     this.#monitors.set(seed.id, monitor);
   }
 
-  /** The process that looks for all may be the only one that cannot reach a node: that one everybody looks at for himself. */
+  /**
+   * The process that looks for all may be the only one that cannot reach a node, or may reach another server under its address:
+   * such a node everybody looks at for himself.
+   */
   #takePublished(observation: Observation): void {
-    if (observation.ok || provesLife(observation.failure)) this.#take(observation);
+    const agreement = this.#servers.compare(observation);
+    if (agreement === 'other') this.reconnect(observation.node);
+    else if (agreement === 'same' && (observation.ok || provesLife(observation.failure)))
+      this.#take(observation);
     else void this.refresh(observation.node);
   }
 

@@ -13,12 +13,12 @@ const clusters: Cluster[] = [];
 beforeAll(async () => {
   servers = await startLocalCluster({
     ...ONE_CLIENT_DATABASE.options,
-    replicas: 1,
+    replicas: 2,
     memcached: 1,
     php: false,
   });
   for (let count = 0; count < 4; count += 1) {
-    const { mysql, sessions } = servers.options();
+    const { mysql, sessions } = optionsOfTwo();
     // On a busy machine a server is slow and not down.
     const monitor = { ...mysql.monitor, intervalMs: 300, timeoutMs: 10_000, share: true };
     clusters.push(
@@ -34,6 +34,11 @@ afterAll(async () => {
   await servers?.close();
 });
 
+/** The options for the primary and one replica; the other one belongs to nobody. */
+function optionsOfTwo(): ReturnType<LocalCluster['options']> {
+  const { mysql, ...others } = servers.options();
+  return { ...others, mysql: { ...mysql, replicas: mysql.replicas.slice(0, 1) } };
+}
 const watcherOf = (cluster: Cluster) => cluster.mysql.failoverPorts().watcher;
 const leaders = (): Cluster[] => clusters.filter((cluster) => watcherOf(cluster).leads);
 const ageOf = (cluster: Cluster): number =>
@@ -103,7 +108,7 @@ const CUT_OFF = `
 
 test('a replica that only the one who looks cannot reach serves all others', async () => {
   const [replica] = servers.replicas;
-  const { mysql, sessions } = servers.options();
+  const { mysql, sessions } = optionsOfTwo();
   // Only those with the same source of lag share.
   const monitor = { ...mysql.monitor, intervalMs: 100, timeoutMs: 10_000, share: true, lagSource: 'gtid' };
   const options = {
@@ -128,6 +133,59 @@ test('a replica that only the one who looks cannot reach serves all others', asy
   } finally {
     odd.child.kill();
     await odd.finished;
+  }
+});
+
+/** A process for which one port leads to another server, as 127.0.0.1 does on every machine; it tells its picture over and over. */
+const ELSEWHERE = `
+  import net from 'node:net';
+  const [options, port, other] = JSON.parse(process.argv[1]);
+  const { connect } = net.Socket.prototype;
+  net.Socket.prototype.connect = function (...args) {
+    const [to] = [args[0]].flat();
+    if (to.port === port) to.port = other;
+    return connect.apply(this, args);
+  };
+  const { createCluster } = await import('./dist/index.js');
+  const { mysql } = await createCluster(options);
+  let looks = 0;
+  const seen = new Set();
+  mysql.failoverPorts().watcher.on('node-observed', ({ node, ok, facts }) => {
+    if (!node.endsWith(String(port)) || !ok) return;
+    looks += 1;
+    seen.add(facts.serverId);
+  });
+  setInterval(() => {
+    const { leads } = mysql.failoverPorts().watcher;
+    console.log(JSON.stringify({ leads, looks, seen: [...seen], reader: mysql.explain('SELECT 1').node }));
+  }, 100);
+`;
+
+test('an address that leads to another server elsewhere is looked at there', async () => {
+  const [replica, other] = servers.replicas;
+  await other?.query('STOP SLAVE SQL_THREAD');
+  const { mysql, sessions } = optionsOfTwo();
+  const monitor = { ...mysql.monitor, intervalMs: 150, timeoutMs: 10_000, share: true };
+  const options = {
+    mysql: { ...mysql, monitor, discover: false, startTimeoutMs: 60_000 },
+    sessions: { ...sessions, copies: 1 },
+  };
+  await eventually('one leads', () => leaders().length === 1);
+  const elsewhere = startNode([
+    '--input-type=module',
+    '-e',
+    ELSEWHERE,
+    JSON.stringify([options, replica?.port, other?.port]),
+  ]);
+  const last = (): Record<string, unknown> =>
+    JSON.parse(elsewhere.output().trimEnd().split('\n').at(-1) || '{}');
+  try {
+    await eventually('it has followed for a while', () => Number(last()['looks'] ?? 0) >= 25);
+    expect(last()).toMatchObject({ leads: false, seen: [other?.serverId], reader: servers.primary.id });
+  } finally {
+    elsewhere.child.kill();
+    await elsewhere.finished;
+    await other?.query('START SLAVE SQL_THREAD');
   }
 });
 
@@ -165,6 +223,7 @@ if (process.env['STORMLAMP_CHAOS'] === '1')
   });
 
 test('another one looks when the one is closed, and all do when memcached is gone', async () => {
+  await eventually('one leads', () => leaders().length === 1);
   const [leader] = leaders();
   if (leader === undefined) throw new Error('Nobody leads');
   clusters.splice(clusters.indexOf(leader), 1);

@@ -1,0 +1,44 @@
+/**
+ * Which server each address leads to from here. For a process on another machine the same address may lead to another server: a
+ * unix socket, 127.0.0.1, a name that is resolved locally.
+ */
+import type { NodeId } from '../common/node-address.js';
+import type { Observation, ServerFacts } from '../topology/node-description.js';
+
+/** How a look of another process goes with those of this one. */
+export type Agreement =
+  /** It is about the same server, or nobody can tell. */
+  | 'same'
+  /** It is about another server, which was not known before: the address may have come to stand for that one. */
+  | 'other'
+  /** It is about the same other server as the last time: the address leads to this one from here all the same. */
+  | 'still-other';
+
+/** Remembers what this process saw itself. */
+export class OwnServers {
+  readonly #own = new Map<NodeId, string>();
+  readonly #others = new Map<NodeId, string>();
+
+  /** Notes what this process saw. */
+  note(observation: Observation): void {
+    if (observation.ok) this.#own.set(observation.node, nameOf(observation.facts));
+  }
+
+  /** Compares what another process saw. */
+  compare(observation: Observation): Agreement {
+    const own = this.#own.get(observation.node);
+    if (!observation.ok || own === undefined) return 'same';
+    const other = nameOf(observation.facts);
+    if (other === own) {
+      this.#others.delete(observation.node);
+      return 'same';
+    }
+    if (this.#others.get(observation.node) === other) return 'still-other';
+    this.#others.set(observation.node, other);
+    return 'other';
+  }
+}
+
+function nameOf({ serverId, serverUuid, ownName }: ServerFacts): string {
+  return [serverId, serverUuid, ownName].join(' ');
+}
