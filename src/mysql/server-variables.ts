@@ -32,7 +32,8 @@ export function serverVariablesSql(version: ServerVersion, fineLag: boolean): st
 /**
  * The age of the oldest transaction that waits to be applied, by the clocks of both servers; 0 when all that was received is
  * applied, NULL when a thread does not run. While a delay is configured it knows only the newest transaction: see
- * {@link withFineLag}. Zero timestamps mean that nothing is there.
+ * {@link withFineLag}. Zero timestamps mean that nothing is there. Channels whose transactions have no GTIDs are left out: what
+ * they received is in no set, so all of it would pass for applied.
  */
 const FINE_LAG = `SELECT CAST(JSON_OBJECTAGG(l.name, l.lag_ms) AS CHAR) FROM (
 SELECT c.CHANNEL_NAME AS name, CASE
@@ -45,7 +46,9 @@ COALESCE((SELECT MIN(NULLIF(k.PROCESSING_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP, 
 FROM performance_schema.replication_applier_status_by_coordinator k WHERE k.CHANNEL_NAME = c.CHANNEL_NAME), NOW(6)),
 COALESCE(NULLIF(c.LAST_QUEUED_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP, 0), NOW(6))), NOW(6)) DIV 1000, 0)) END AS lag_ms
 FROM performance_schema.replication_connection_status c
-JOIN performance_schema.replication_applier_status a USING (CHANNEL_NAME)) l`;
+JOIN performance_schema.replication_applier_status a USING (CHANNEL_NAME)
+WHERE @@global.gtid_mode = 'ON' AND c.RECEIVED_TRANSACTION_SET <> ''
+AND 'ANONYMOUS' NOT IN (c.LAST_QUEUED_TRANSACTION, c.QUEUEING_TRANSACTION)) l`;
 
 /** The facts in the row of {@link serverVariablesSql}. */
 export function readServerVariables(row: StatusRow): OwnFacts {

@@ -273,11 +273,15 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
   });
 
   if (flavor === 'mysql') {
-    test('an account that may read performance_schema knows the lag in milliseconds', async () => {
+    const letReadFineLag = async (): Promise<void> => {
       await cluster.primary.query("CREATE USER IF NOT EXISTS fine@'%' IDENTIFIED BY 'fine'");
       await cluster.primary.query("GRANT REPLICATION CLIENT ON *.* TO fine@'%'");
       await cluster.primary.query("GRANT SELECT ON performance_schema.* TO fine@'%'");
       await cluster.waitForReplication();
+    };
+
+    test('an account that may read performance_schema knows the lag in milliseconds', async () => {
+      await letReadFineLag();
       const probe = probeOf(replica, { user: 'fine', password: 'fine' });
       expect((await look(probe)).channels[0]?.lagMs).toBe(0);
       await replica.query('FLUSH TABLES WITH READ LOCK');
@@ -293,6 +297,32 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
         await replica.query(start);
       }
       await eventually(async () => expect((await look(probe)).channels[0]?.lagMs).toBe(0));
+    });
+
+    test('without GTIDs nothing received is in any set: then the seconds of the server count', async () => {
+      await letReadFineLag();
+      const servers = [cluster.primary, replica];
+      const steps = ['ON_PERMISSIVE', 'OFF_PERMISSIVE', 'OFF'];
+      const probe = probeOf(replica, { user: 'fine', password: 'fine' });
+      await replica.query(stop);
+      await replica.query('CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION = 0');
+      for (const mode of steps)
+        for (const server of servers) await server.query(`SET GLOBAL gtid_mode = ${mode}`);
+      try {
+        await replica.query(start);
+        await write();
+        await eventually(async () => expect((await look(probe)).channels[0]?.lagMs).toBe(0));
+        await replica.query('FLUSH TABLES WITH READ LOCK');
+        await write();
+        await eventually(async () => expect((await look(probe)).channels[0]?.lagMs).toBeGreaterThan(0));
+      } finally {
+        await replica.query('UNLOCK TABLES');
+        await replica.query(stop);
+        for (const mode of [...steps.slice(0, 2).reverse(), 'ON'])
+          for (const server of servers) await server.query(`SET GLOBAL gtid_mode = ${mode}`);
+        await replica.query('CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION = 1');
+        await replica.query(start);
+      }
     });
   }
 
