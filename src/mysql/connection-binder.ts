@@ -88,7 +88,12 @@ export async function bindReader(ports: SessionPorts, context: CallContext, trie
       throw ports.router.noReader(scope, tried.nodes, cause);
     }
     try {
-      return { connection: await ports.node(node).acquire('read', deadline), because, waitFor };
+      const connection = await ports.node(node).acquire('read', deadline);
+      // A node may fall behind, or be replaced, while its connections are waited for.
+      if (ports.router.mayStillRead(node, scope)) return { connection, because, waitFor };
+      ports.release(connection);
+      ports.checkOpen();
+      deadline.check('Waiting for a node that may serve reads');
     } catch (error) {
       // A server that does not let the application in may be the only one.
       const isShut = isStormlampError(error, ErrorCode.ACCESS_DENIED);

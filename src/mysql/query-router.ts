@@ -173,6 +173,11 @@ export class QueryRouter {
     return wanted === undefined || !isReplica(found) || this.#has(found, wanted);
   }
 
+  /** Whether `node`, which was chosen for a read in `scope` some time ago, may serve it as far as its role and its lag say. */
+  mayStillRead(node: NodeId, scope: ActiveScope | undefined): boolean {
+    return this.serves(node, scope) || this.whyUnfit(node, scope) === undefined;
+  }
+
   /** Whether another node could serve reads if `node` did not: the last one that can is never shut off. */
   canSpare(node: NodeId): boolean {
     const { preference } = this.#reads;

@@ -392,6 +392,40 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
     await own.close();
   });
 
+  test('a read whose replica stops while its connections are waited for goes elsewhere', async () => {
+    const { replicas, ...settings } = servers.options().mysql;
+    const [first] = servers.replicas;
+    const word = options.flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
+    await using client = await createMysqlCluster({
+      ...settings,
+      replicas: replicas.slice(0, 1),
+      discover: false,
+      pool: { max: 1 },
+    });
+    await using holder = await client.getConnection();
+    await holder.query('START TRANSACTION READ ONLY');
+    expect(await serverOf(holder)).toBe(first?.serverId);
+    const queued = serverOf(client);
+    await first?.query(`STOP ${word} SQL_THREAD`);
+    try {
+      await eventually(
+        'the replica is left out',
+        () => client.explain('SELECT 1').node === servers.primary.id,
+      );
+      await holder.query('COMMIT');
+      holder.release();
+      expect(await queued).toBe(primary);
+    } finally {
+      await first?.query(`START ${word} SQL_THREAD`);
+    }
+    const since = performance.now();
+    await eventually('all replicas were looked at again, and serve', () => {
+      const isSeen = cluster.topology().nodes.every((node) => node.state === 'up' && node.seenAt > since);
+      const { considered } = cluster.explain('SELECT 1');
+      return isSeen && considered.filter(({ fit }) => fit).length === servers.replicas.length;
+    });
+  });
+
   test('explain says what happens, and the route event says that it happened', async () => {
     const routes: unknown[] = [];
     const listen = (event: unknown): number => routes.push(event);

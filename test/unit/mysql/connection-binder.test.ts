@@ -63,6 +63,7 @@ describe('a read that no node may serve', () => {
       router: {
         writer: 'a',
         preferenceIn: () => 'replica-preferred',
+        mayStillRead: () => true,
         isShutOff: () => isShutOff,
         reader: () => {
           asked += 1;
@@ -100,6 +101,7 @@ describe('a read whose replica does not let the application in', () => {
     const ports = {
       router: {
         preferenceIn: () => 'replica-preferred',
+        mayStillRead: () => true,
         reader: (_scope: unknown, tried: ReadonlySet<string> | undefined) => ({
           node: ['b', 'c', 'a'].find((id) => tried?.has(id) !== true) ?? 'b',
           because: '',
@@ -133,4 +135,22 @@ describe('a read whose replica does not let the application in', () => {
     });
     expect(asked).toEqual(['b', 'c', 'a']);
   });
+});
+
+test('a read whose node has become unfit while its connections were waited for goes to another one, and takes none along', async () => {
+  const released: string[] = [];
+  const nodes = ['b', 'c'];
+  const ports = {
+    router: {
+      preferenceIn: () => 'replica-preferred',
+      reader: () => ({ node: nodes.shift(), because: '' }),
+      mayStillRead: (node: string) => node === 'c',
+    },
+    checkOpen: () => undefined,
+    release: (connection: string) => released.push(connection),
+    node: (id: string) => ({ acquire: () => Promise.resolve(id) }),
+  };
+  const bound = bindReader(ports as unknown as SessionPorts, context, { nodes: undefined });
+  await expect(bound).resolves.toMatchObject({ connection: 'c' });
+  expect(released).toEqual(['b']);
 });
