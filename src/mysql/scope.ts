@@ -22,7 +22,7 @@ export interface MysqlScope {
   readonly preference?: ReadPreference | undefined;
   /**
    * `'session'`: once the scope has written, its reads see that write. `'eventual'`: they need not.
-   * Defaults to `scope.consistency` of the cluster.
+   * Defaults to `scope.consistency` of the cluster. A scope with a token in `after` is `'session'`.
    */
   readonly consistency?: Consistency | undefined;
   /** How long a read waits on a replica for the scope's writes before it goes to the primary. Default: that of the cluster. */
@@ -91,8 +91,10 @@ export class ActiveScope implements ScopeView {
       options.maxLagWithoutPrimaryMs ?? options.maxLagMs ?? outer?.maxLagWithoutPrimaryMs;
     this.preference = options.preference ?? outer?.preference;
     this.waitMs = options.waitMs ?? outer?.waitMs ?? defaults.waitMs;
-    this.#consistency = options.consistency ?? outer?.consistency ?? defaults.consistency;
     this.causal = causal;
+    const asked = options.consistency ?? outer?.consistency ?? defaults.consistency;
+    // Who hands over a token means it, wherever the scope runs.
+    this.#consistency = (options.after ?? '') === '' ? asked : 'session';
     if (options.after === undefined) return;
     const token = typeof options.after === 'string' ? readCausalToken(options.after) : undefined;
     if (token === undefined) {
@@ -183,8 +185,7 @@ export class Scopes {
       return new ActiveScope({ ...reads, consistency }, current, this.#defaults);
     }
     const state = new CausalState(current?.causal);
-    const options: MysqlScope = { ...reads, consistency: 'session', after };
-    return new ActiveScope(options, current, this.#defaults, state);
+    return new ActiveScope({ ...reads, after }, current, this.#defaults, state);
   }
 
   /**

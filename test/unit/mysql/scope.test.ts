@@ -84,6 +84,19 @@ test('a scope may do without reading its own writes', () => {
   });
 });
 
+test('a token counts where scopes need not read their own writes', () => {
+  const scopes = scopesOf('eventual');
+  scopes.run({ after: '0-1-5' }, () => {
+    expect(scopes.current?.wanted?.text).toBe('0-1-5');
+    scopes.run({}, () => expect(scopes.current?.wanted?.text).toBe('0-1-5'));
+    scopes.run({ consistency: 'eventual' }, () => expect(scopes.current?.mustSee).toBe(false));
+  });
+  scopes.run({ after: '*' }, () => expect(scopes.current?.readsFromPrimary).toBe(true));
+  scopes.run({ after: '0-1-5', consistency: 'eventual' }, () => expect(scopes.current?.mustSee).toBe(true));
+  scopes.run({}, () => expect(scopes.ofCall({ after: '0-1-5' })?.wanted?.text).toBe('0-1-5'));
+  scopes.run({ after: '' }, () => expect(scopes.current?.consistency).toBe('eventual'));
+});
+
 test.each([
   [{ maxLag: 1 }],
   [{ maxLagMs: -1 }],
