@@ -155,7 +155,7 @@ function isSemiSync(value: unknown): boolean {
 
 function isGroup(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { kind, state, hasQuorum, writes, queue, members, memberId, gtidDomain } = value;
+  const { kind, state, hasQuorum, writes, queue, committed, members, memberId, gtidDomain } = value;
   return (
     (kind === 'galera' || kind === 'group-replication') &&
     typeof state === 'string' &&
@@ -164,10 +164,15 @@ function isGroup(value: unknown): boolean {
     typeof writes === 'string' &&
     ['here', 'elsewhere', 'everywhere'].includes(writes) &&
     isCount(queue) &&
+    (committed === undefined || isGroupPosition(committed)) &&
     isPeers(members) &&
     (memberId === undefined || typeof memberId === 'string') &&
     (gtidDomain === undefined || isCount(gtidDomain))
   );
+}
+
+function isGroupPosition(value: unknown): boolean {
+  return isRecord(value) && typeof value['history'] === 'string' && isCount(value['number']);
 }
 
 function isPeers(value: unknown): boolean {

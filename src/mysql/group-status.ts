@@ -14,7 +14,7 @@ FROM performance_schema.replication_group_member_stats s WHERE s.MEMBER_ID = @@g
 FROM performance_schema.replication_group_members m WHERE m.MEMBER_ID <> ''`;
 
 const GALERA_SQL = `SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status', 'wsrep_ready', 'wsrep_local_state',
-'wsrep_local_recv_queue', 'wsrep_incoming_addresses', 'wsrep_gcomm_uuid')`;
+'wsrep_local_recv_queue', 'wsrep_incoming_addresses', 'wsrep_gcomm_uuid', 'wsrep_local_state_uuid', 'wsrep_last_committed')`;
 
 /** How the members number transactions; it can be changed while they run. */
 const GALERA_GTID_SQL = `SELECT @@global.wsrep_gtid_mode AS is_shared, @@global.wsrep_gtid_domain_id AS domain`;
@@ -87,6 +87,7 @@ export function galeraFacts(rows: readonly StatusRow[], gtids?: StatusRow): Grou
     hasQuorum: clusterStatus === 'Primary',
     writes: 'everywhere',
     queue: countOf(status.get('wsrep_local_recv_queue')),
+    ...committedIn(status),
     ...(memberId === '' ? {} : { memberId }),
     ...(isShared ? { gtidDomain: Number(gtids?.['domain'] ?? 0) } : {}),
     members: addresses.flatMap((address) => {
@@ -94,6 +95,15 @@ export function galeraFacts(rows: readonly StatusRow[], gtids?: StatusRow): Grou
       return memberOf(address.slice(0, colon).trim(), Number(address.slice(colon + 1)));
     }),
   };
+}
+
+/** The place in the order of the cluster; nothing where it has none. */
+function committedIn(status: ReadonlyMap<string, string>): Pick<GroupFacts, 'committed'> {
+  const history = status.get('wsrep_local_state_uuid') ?? '';
+  const number = status.get('wsrep_last_committed') ?? '';
+  return history !== '' && /^\d{1,15}$/.test(number)
+    ? { committed: { history, number: Number(number) } }
+    : {};
 }
 
 function statusOf(rows: readonly StatusRow[]): ReadonlyMap<string, string> {

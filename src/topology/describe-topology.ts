@@ -1,8 +1,9 @@
 /** The one reducer of the cluster's picture: a topology and an observation give the next topology. */
 import type { NodeId } from '../common/node-address.js';
 import { deriveWriter } from './derive-writer.js';
-import { groupWriter, isMember, memberLag, memberRole } from './group-roles.js';
+import { groupWriter, isMember, memberRole } from './group-roles.js';
 import { type LagRule, measuredLag, type PrimaryRecord, recordLacks, recordLook } from './measured-lag.js';
+import { memberLag } from './member-lag.js';
 import type { Alone, NodeDescription, NodeRole, NodeSeed, Observation } from './node-description.js';
 import { type FilteringServer, filtersOnWay } from './replication-filters.js';
 import { knownFacts, type ReplicationGraph, replicationGraph } from './replication-graph.js';
@@ -63,8 +64,12 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
   const primary = writer.kind === 'primary' ? writer.node : undefined;
   const isClassic = primary === undefined && group === undefined;
   const resting = isClassic ? restingPrimary(updated, graph) : undefined;
-  const everywhere = updated.map((node, index) =>
-    placed(node, wasOf(before, node, index), { nodes: updated, graph, writer, resting }, before),
+  // Members first: who replicates from one of them is as late as that one, too.
+  const members = updated.map((node, index) =>
+    node.state === 'up' && isMember(node) ? member(node, wasOf(before, node, index), updated, primary) : node,
+  );
+  const everywhere = members.map((node, index) =>
+    placed(node, wasOf(before, node, index), { nodes: members, graph, writer, resting }, before),
   );
   const looked = recordOf(before, updated, primary);
   const isCompared = looked !== undefined && before.lagRule === 'compared';
@@ -150,10 +155,9 @@ function placed(
   picture: Picture,
   { lastPrimary, partialReplicas }: TopologyDescription,
 ): NodeDescription {
-  if (node.state !== 'up') return node;
+  if (node.state !== 'up' || isMember(node)) return node;
   const { nodes, graph, writer, resting } = picture;
   const primary = writer.kind === 'primary' ? writer.node : undefined;
-  if (isMember(node)) return member(node, was, primary);
   const hasSource = node.facts.channels.length > 0;
   const isHead = node.id === primary || node.id === resting;
   const unchecked = !node.facts.replicationVisible && node.configuredRole === 'replica';
@@ -172,16 +176,12 @@ function placed(
 function member(
   node: Extract<NodeDescription, { state: 'up' }>,
   was: NodeDescription | undefined,
+  nodes: readonly NodeDescription[],
   primary: NodeId | undefined,
 ): NodeDescription {
   const role = memberRole(node, primary);
-  const next = {
-    ...node,
-    role,
-    upstream: [],
-    lag: role === 'primary' ? null : memberLag(node, was),
-    alone: undefined,
-  };
+  const { lag, lacks } = role === 'primary' ? { lag: null, lacks: undefined } : memberLag(node, was, nodes);
+  const next = { ...node, role, upstream: [], lag, lacks, alone: undefined };
   return same(comparable(node), comparable(next)) ? node : next;
 }
 
@@ -199,6 +199,11 @@ function lagThrough(
   for (const id of graph.between(node.id, head)) {
     const above = known(id);
     if (above === undefined || above.state === 'new') continue;
+    if (above.state === 'up' && isMember(above) && above.lag !== null) {
+      ms = ms === null || above.lag.ms === null ? null : ms + above.lag.ms;
+      at = Math.min(at, above.lag.at);
+      continue;
+    }
     const facts = knownFacts(above);
     if (facts === undefined || facts.channels.length === 0) continue;
     const aboveMs = ownLagMs(facts);
@@ -249,7 +254,14 @@ function aloneBeside(
 }
 
 function comparable(node: Extract<NodeDescription, { state: 'up' }>): unknown {
-  return [node.role, node.upstream ?? null, node.lag, node.alone ?? null, node.partial ?? null];
+  return [
+    node.role,
+    node.upstream ?? null,
+    node.lag,
+    node.alone ?? null,
+    node.partial ?? null,
+    node.lacks ?? null,
+  ];
 }
 
 function same(a: unknown, b: unknown): boolean {

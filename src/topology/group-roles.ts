@@ -1,7 +1,7 @@
 /** Who is what in a group whose members all have the data: Group Replication names its primary, of Galera's any may be it. */
 import type { NodeId } from '../common/node-address.js';
 import type { WriterVerdict } from './derive-writer.js';
-import type { Lag, NodeDescription, NodeRole } from './node-description.js';
+import type { NodeDescription, NodeRole } from './node-description.js';
 
 /** A node that answers. */
 type UpNode = Extract<NodeDescription, { state: 'up' }>;
@@ -47,14 +47,4 @@ export function isMember(node: UpNode): boolean {
 export function memberRole(node: UpNode, primary: NodeId | undefined): NodeRole {
   if (node.id === primary) return 'primary';
   return isSoundMember(node) ? 'replica' : 'unknown';
-}
-
-/**
- * How far a member is behind: it was in step when it was last seen with nothing left to apply. While it has something left,
- * that time stands still, so that its lag grows.
- */
-export function memberLag(node: UpNode, was: NodeDescription | undefined): Lag {
-  if (node.facts.group?.queue === 0) return { ms: 0, at: node.seenAt };
-  const before = was?.state === 'up' && was.facts.group !== undefined ? was.lag : null;
-  return before ?? { ms: null, at: node.seenAt };
 }

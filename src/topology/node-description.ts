@@ -75,6 +75,20 @@ export interface SemiSync {
   readonly waiting: number;
 }
 
+/** A place in the order of all that a group writes. */
+export interface GroupPosition {
+  /** What is numbered: a cluster that begins anew has another one. */
+  readonly history: string;
+  /** The number of the last one. */
+  readonly number: number;
+}
+
+/** What the other members of a group were seen to have. */
+export interface GroupMark extends GroupPosition {
+  /** Who has this number has all that the others had then, monotonic milliseconds. */
+  readonly at: number;
+}
+
 /** What a server says about the group that it is a member of: every member has all data, and the group decides who writes. */
 export interface GroupFacts {
   /** The kind of group. */
@@ -87,6 +101,8 @@ export interface GroupFacts {
   readonly writes: 'here' | 'elsewhere' | 'everywhere';
   /** Transactions of the group that it has received and not applied yet. */
   readonly queue: number;
+  /** How far it has committed what the group has ordered (Galera only). */
+  readonly committed?: GroupPosition | undefined;
   /** The members, as the group knows them. */
   readonly members: readonly ServerPeer[];
   /** What tells the member from all others (Galera only): there, `server_id` may be the same on every member. */
@@ -229,6 +245,8 @@ export type NodeDescription =
       readonly upSince?: number | undefined;
       /** The known nodes that its data comes from, nearest first; empty when it has no source, or an unknown one. */
       readonly upstream?: readonly NodeId[] | undefined;
+      /** Set while it is a member of a group that lacks what others were seen to have: that. */
+      readonly lacks?: GroupMark | undefined;
       /** When its receiving threads last showed a sign of life of a source; undefined where they never did. */
       readonly heardAt?: number | undefined;
       /** Set while a replica that was in step lost its source: how far it was behind then. */

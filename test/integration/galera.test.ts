@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { DatabaseNode } from '../../src/testing/database/database-node.js';
-import { roleOf } from '../../src/topology/node-description.js';
+import { effectiveLagMs, roleOf } from '../../src/topology/node-description.js';
 import { type GaleraCluster, startGalera } from '../support/galera-cluster.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
@@ -137,6 +137,30 @@ describe.each(RELEASES)('$name', ({ options }) => {
     expect(await writeThenRead(50)).not.toContain(replica.serverId);
     await replica.query('START SLAVE');
     await eventually('the replica reads again', async () => (await writeThenRead(5)).has(replica.serverId));
+  });
+
+  test('a member whose applying thread cannot commit is late, though nothing is queued there', async () => {
+    const member = memberThat(false);
+    const lagOf = (): number => {
+      const node = client.topology().nodes.find(({ id }) => id === member.id);
+      return (node && effectiveLagMs(node, performance.now())) ?? Number.POSITIVE_INFINITY;
+    };
+    await eventually('it is in step', () => lagOf() < 1_000);
+    await member.query('LOCK TABLES shop.t READ');
+    try {
+      await client.query('UPDATE t SET v = v + 1 WHERE id = 1');
+      await eventually('it is late', () => lagOf() > 2_000);
+      const [row] = await member.query("SHOW STATUS LIKE 'wsrep_local_recv_queue'");
+      expect(row?.['Value']).toBe('0');
+      const wanted = await client.run({ preference: 'primary' }, count);
+      for (let read = 0; read < 20; read += 1) {
+        const [rows] = await client.query<never>({ sql: 'SELECT v FROM t WHERE id = 1', maxLagMs: 2_000 });
+        expect(rows).toMatchObject([{ v: wanted }]);
+      }
+    } finally {
+      await member.query('UNLOCK TABLES');
+    }
+    await eventually('it is in step again', () => lagOf() < 1_000);
   });
 
   test('a member that is desynced reads nothing', async () => {

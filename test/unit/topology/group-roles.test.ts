@@ -148,6 +148,67 @@ describe('Galera', () => {
     expect(readers(seen({ a: galera('a'), b, c: 'refused', d: slave('d', 'a') }), 1_000)).toEqual(['d']);
   });
 
+  describe('a member that stays behind what the others committed, with an empty queue,', () => {
+    const at = (name: string, number: number, more: Partial<GroupFacts> = {}): Finding =>
+      galera(name, { committed: { history: 'x', number }, ...more });
+    const start = { b: at('b', 5), a: at('a', 5), c: at('c', 5), d: 'refused' } as const;
+    const lagOf = (topology: TopologyDescription, now: number): number | null => {
+      const [a] = topology.nodes;
+      return a === undefined ? null : effectiveLagMs(a, now);
+    };
+
+    test('is late since it was last seen in step', () => {
+      const topology = seen(start, { b: at('b', 6) }, { a: at('a', 5) }, { a: at('a', 5), b: at('b', 6) });
+      expect(lagOf(topology, 4_000)).toBe(3_000);
+      expect(readers(topology, 4_000, 2_000)).toEqual([]);
+      expect(lagOf(seen(start, { b: at('b', 6) }, { a: at('a', 5) }, { a: at('a', 6) }), 4_000)).toBe(0);
+    });
+
+    test('makes late who replicates from it', () => {
+      const d = slave('d', 'a');
+      const topology = seen({ ...start, d }, { b: at('b', 6) }, { a: at('a', 5) }, { b: at('b', 6), d });
+      expect(readers(topology, 4_000, 2_000)).toEqual([]);
+      const [, , , last] = topology.nodes;
+      expect(last && effectiveLagMs(last, 4_000)).toBe(3_000);
+      expect(
+        readers(seen({ ...start, d }, { b: at('b', 6) }, { a: at('a', 6) }, { d }), 4_000, 1_500),
+      ).toEqual(['a', 'd']);
+    });
+
+    test('is not late by what was committed after the last look at it', () => {
+      const topology = seen(start, { a: at('a', 5) }, { b: at('b', 9), c: at('c', 9) });
+      expect(lagOf(topology, 3_000)).toBe(1_000);
+    });
+
+    test('is as fresh as the looks that it reached, when it is always a moment behind', () => {
+      const round = (number: number) =>
+        [{ b: at('b', number + 3), c: at('c', number) }, { a: at('a', number + 2) }] as const;
+      const topology = seen(start, ...round(10), ...round(20), ...round(30), ...round(40));
+      expect(lagOf(topology, 9_000)).toBe(3_000);
+      const [a] = topology.nodes;
+      expect(a).toMatchObject({ lacks: { history: 'x', number: 43, at: 8_000 } });
+    });
+
+    test('is as fresh as the looks that it reached also while something is queued', () => {
+      const topology = seen(start, { b: at('b', 6) }, { a: at('a', 6, { queue: 2 }) });
+      // The third member was not looked at again: what it may have committed since is not known.
+      expect(lagOf(topology, 3_000)).toBe(2_000);
+      const later = seen(start, { b: at('b', 6), c: at('c', 6) }, { a: at('a', 6, { queue: 2 }) });
+      expect(lagOf(later, 3_000)).toBe(1_000);
+    });
+
+    test('is compared with those only that are of its cluster, sound, and seen now', () => {
+      for (const c of [
+        at('c', 9, { committed: { history: 'y', number: 9 } }),
+        at('c', 9, { state: 'offline', hasQuorum: false }),
+        galera('c'),
+        'refused',
+      ] as const) {
+        expect(lagOf(seen(start, { c }, { a: at('a', 5) }), 3_000)).toBe(0);
+      }
+    });
+  });
+
   test('members with one server_id are told apart', () => {
     const facts = (memberId: string) =>
       ({ flavor: 'mariadb', serverId: 1, group: group({ kind: 'galera', memberId }) }) as ServerFacts;
@@ -185,6 +246,14 @@ describe('Galera', () => {
       gtidDomain: 7,
     });
     expect(status({}, { is_shared: 0, domain: 7 })?.gtidDomain).toBeUndefined();
+    const committed = (number: string) =>
+      status({ wsrep_local_state_uuid: 'x', wsrep_last_committed: number })?.committed;
+    expect(committed('17')).toEqual({ history: 'x', number: 17 });
+    expect([committed('-1'), committed('18446744073709551615'), committed('')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
     expect(status({})).toEqual({
       kind: 'galera',
       state: 'online',
