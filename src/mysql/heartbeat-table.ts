@@ -1,4 +1,5 @@
 /** The heartbeat table of Percona's pt-heartbeat: read as it is, and written the same way by one elected process. */
+import { createHash } from 'node:crypto';
 import {
   invalidOption,
   LONGEST_TIMER_MS,
@@ -67,6 +68,14 @@ export function heartbeatSql(table: string, flavor: Flavor, limitMs: number): st
   return flavor === 'mysql'
     ? `SELECT /*+ MAX_EXECUTION_TIME(${Math.ceil(limitMs)}) */ ts, server_id FROM ${table}`
     : `SET STATEMENT max_statement_time = ${(limitMs / 1_000).toFixed(3)} FOR SELECT ts, server_id FROM ${table}`;
+}
+
+/**
+ * The lock of who writes the quoted `table`: each has a writer of its own, for several sites may share a server. Its name has at
+ * most 64 characters, which is what MySQL takes, however long that of the table is.
+ */
+export function heartbeatLock(table: string): string {
+  return `stormlamp-heartbeat:${createHash('sha256').update(table).digest('hex').slice(0, 32)}`;
 }
 
 /** Makes the table as pt-heartbeat's `--create-table` does, so that it can take over. */

@@ -2,7 +2,12 @@
 import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import type { ConnectionFactory } from './connection-factory.js';
-import { createHeartbeatSql, type ResolvedHeartbeat, writeHeartbeatSql } from './heartbeat-table.js';
+import {
+  createHeartbeatSql,
+  heartbeatLock,
+  type ResolvedHeartbeat,
+  writeHeartbeatSql,
+} from './heartbeat-table.js';
 import type { PhysicalConnection } from './physical-connection.js';
 
 /** What a writer needs. */
@@ -23,9 +28,6 @@ const SILENT_MS = 10_000;
 const SILENT_BEATS = 12;
 /** The longest `wait_timeout` that servers take, in seconds. */
 const LONGEST_WAIT_S = 31_536_000;
-
-/** The lock ends with its connection, so that another process takes over when this one dies. */
-const LOCK = 'stormlamp-heartbeat';
 
 /** Writes until it is closed. */
 export class HeartbeatWriter {
@@ -88,10 +90,11 @@ export class HeartbeatWriter {
     this.#connection = connection;
     if (this.#abort.signal.aborted) this.#drop();
     if (!this.#isElected) {
-      const [row] = await connection.ask(`SELECT GET_LOCK('${LOCK}', 0) AS held`, deadline);
+      const { table } = this.#options;
+      // The lock ends with its connection, so that another process takes over when this one dies.
+      const [row] = await connection.ask(`SELECT GET_LOCK('${heartbeatLock(table)}', 0) AS held`, deadline);
       if (Number(row?.['held']) !== 1) return;
       // Asked for only by the one who writes: CREATE is a privilege that not everybody has, and the table may be there.
-      const { table } = this.#options;
       await connection.ask(`SELECT 1 FROM ${table} LIMIT 1`, deadline).catch(async () => {
         await connection.ask(createHeartbeatSql(table), deadline);
       });

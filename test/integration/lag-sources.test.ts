@@ -1,5 +1,6 @@
 /** Every source of lag on real replication: a replica that stands still is seen to be late, and serves again when it is there. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { heartbeatLock } from '../../src/mysql/heartbeat-table.js';
 import type { LagMeterContext, LagSource } from '../../src/mysql/monitor-options.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
@@ -159,12 +160,23 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options, flavor }) => {
     },
   );
 
+  const lockOf = (table: string): string => heartbeatLock(`\`${servers.database}\`.\`${table}\``);
+
+  test('two sites on one server write a table each', async () => {
+    await letWrite();
+    const sites = ['site1', 'site2'].map((name) => `${servers.database}.${name}`);
+    for (const table of sites) {
+      const client = await clientWith({ heartbeat: { table, write: true, intervalMs: 100 } });
+      await eventually('its replica serves', () => readerOf(client) === replica.id);
+    }
+  });
+
   whole('a table that one elected client writes, and another one when that is gone', async () => {
     await letWrite();
     const source = { heartbeat: { table: `${servers.database}.ours`, write: true, intervalMs: 100 } };
     const [first, second] = [await clientWith(source), await clientWith(source)];
     await leavesAndReturns(first);
-    const lock = "SELECT IS_USED_LOCK('stormlamp-heartbeat') AS id";
+    const lock = `SELECT IS_USED_LOCK('${lockOf('ours')}') AS id`;
     const holder = async (): Promise<unknown> => (await servers.primary.query(lock))[0]?.['id'];
     const elected = await eventually('one is elected', async () => (await holder()) ?? undefined);
     await (elected === undefined ? undefined : first.close());
@@ -186,7 +198,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options, flavor }) => {
       const limit =
         'SELECT v.VARIABLE_VALUE AS seconds FROM performance_schema.variables_by_thread v ' +
         "JOIN performance_schema.threads t USING (THREAD_ID) WHERE v.VARIABLE_NAME = 'wait_timeout' " +
-        "AND t.PROCESSLIST_ID = IS_USED_LOCK('stormlamp-heartbeat')";
+        `AND t.PROCESSLIST_ID = IS_USED_LOCK('${lockOf('silent')}')`;
       const row = await eventually('one is elected', async () => (await servers.primary.query(limit))[0]);
       expect(Number(row?.['seconds'])).toBe(12);
     });

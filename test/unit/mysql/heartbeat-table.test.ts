@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readHeartbeats, resolveHeartbeat } from '../../../src/mysql/heartbeat-table.js';
+import { heartbeatLock, readHeartbeats, resolveHeartbeat } from '../../../src/mysql/heartbeat-table.js';
 
 test('timestamps of pt-heartbeat are read, in either spelling, and what is none is left out', () => {
   const rows = [
@@ -16,6 +16,12 @@ test('timestamps of pt-heartbeat are read, in either spelling, and what is none 
 test('the table is quoted', () => {
   const { table, write, intervalMs } = resolveHeartbeat('x', { table: 'per`cona.heart beat' });
   expect([table, write, intervalMs]).toEqual(['`per``cona`.`heart beat`', false, 500]);
+});
+
+test('each table has a lock of its own, with a name that every server takes', () => {
+  const locks = ['`a`.`b`', '`a`.`c`', `\`${'a'.repeat(64)}\`.\`${'b'.repeat(64)}\``].map(heartbeatLock);
+  expect(new Set(locks).size).toBe(3);
+  for (const lock of locks) expect(lock).toMatch(/^[\w:-]{1,64}$/);
 });
 
 test.each([{ table: 'heartbeat' }, { table: 'a.b.c' }, { table: '.b' }, {}, { table: 'a.b', interval: 1 }])(
