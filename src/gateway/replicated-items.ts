@@ -4,7 +4,6 @@
  */
 import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
-import type { NewContent } from '../memcached/copies/commit-copies.js';
 import { sameContent } from '../memcached/copies/copy-hash.js';
 import { type CopyKey, OWN_PREFIX } from '../memcached/copies/copy-key.js';
 import { type Acks, type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
@@ -14,6 +13,7 @@ import type {
   RemovalReport,
   ReplicatedCopies,
 } from '../memcached/copies/replicated-copies.js';
+import type { NewContent } from '../memcached/copies/write-under-way.js';
 import type { MemcachedItem } from '../memcached/memcached-node.js';
 import { releasedLock, releasedLockOf } from '../session/released-lock.js';
 import { ClientLocks, type TakenLock } from './client-locks.js';

@@ -2,7 +2,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { BackoffOptions } from '../common/backoff.js';
 import { type Clock, systemClock } from '../common/clock.js';
-import type { NewContent } from '../memcached/copies/commit-copies.js';
+import type { NewContent } from '../memcached/copies/write-under-way.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import { releasedLockOf } from './released-lock.js';
 

@@ -2,7 +2,7 @@
  * What a gateway leaves in the place of a lock that was given back while a node missed writes, so that the lock which is left there
  * counts no more, and none that arrives late is taken for a new one. It is no lock, and whoever takes its place puts it back.
  */
-import type { NewContent } from '../memcached/copies/commit-copies.js';
+import type { NewContent } from '../memcached/copies/write-under-way.js';
 
 const RELEASED = /^stormlamp-released (\d{1,10})$/;
 /** As long as a lock that never expires is taken for one that was left behind. */

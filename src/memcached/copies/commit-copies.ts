@@ -11,21 +11,19 @@ import { type CopyHash, copyHash, sameContent } from './copy-hash.js';
 import { type CopyKey, tombKey } from './copy-key.js';
 import { ANY_CONTENT, type MissedWrites } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
-import { type CopyReport, type MissedCopy, meansMissed, storeDown } from './copy-report.js';
+import { type CopyReport, meansMissed, storeDown } from './copy-report.js';
 import type { CopyDecision, CopySeen, ReachedCopy, UnreachedCopy } from './decide-copies.js';
 import { lazily } from './lazily.js';
 import type { NoteWriter } from './note-writer.js';
 import { type ChangeStanding, standingOfChange } from './standing-of-change.js';
-
-/** What is to be stored. */
-export interface NewContent {
-  /** The value. */
-  readonly value: Buffer;
-  /** Client flags; 0 when left out. */
-  readonly flags?: number | undefined;
-  /** As memcached takes it. */
-  readonly exptime: number;
-}
+import {
+  decidedAbout,
+  hashOf,
+  type NewContent,
+  type Target,
+  tombsToLift,
+  type Write,
+} from './write-under-way.js';
 
 /** A look and what was decided. */
 export interface CopiesSeen {
@@ -41,11 +39,6 @@ export interface ContentVersion {
   readonly node: NodeId;
   /** Its number. */
   readonly cas: bigint;
-}
-
-interface Target {
-  readonly node: MemcachedNode;
-  readonly copy: ReachedCopy;
 }
 
 const MAX_RACES = 8;
@@ -142,8 +135,9 @@ export class Commit {
     const away = seen.filter((copy) => copy.role !== 'spare' && !copy.reached) as UnreachedCopy[];
     const absent = away.map(({ node }) => node);
     // Nobody may take the new item for a part of what was destroyed: that the tombstones are lifted is said before it is there.
+    const lifts = tombsToLift(decision).length > 0;
     const buried = seen.flatMap((copy) =>
-      decision.kind === 'destroyed' && copy.reached && copy.tomb !== undefined ? [copy.node] : [],
+      lifts && copy.reached && copy.tomb !== undefined ? [copy.node] : [],
     );
     const refusing = this.#once ? [...this.#refusing].filter((node) => !absent.includes(node)) : [];
     const write: Write = {
@@ -167,7 +161,9 @@ export class Commit {
       this.#made.set(hashOf(content), this.#ingredients(write.known()));
       return 'raced';
     }
-    await this.#tell([arbiter, ...others], write);
+    const writing = [arbiter, ...others];
+    const resting = seen.filter(({ node }) => !writing.some((target) => target.node.id === node));
+    await this.#tell(writing, write, lifts ? await this.#lift(resting) : []);
     if (write.missed.length === 0) await this.#removeSpares(seen);
     return write;
   }
@@ -230,9 +226,10 @@ export class Commit {
   }
 
   #missedWrites({ decision, content, known }: Write): MissedWrites {
-    if (decision.kind === 'destroyed') return { superseded: [ANY_CONTENT], lifted: decision.tombs };
+    const lifted = tombsToLift(decision);
+    if (decision.kind === 'destroyed') return { superseded: [ANY_CONTENT], lifted };
     const now = hashOf(content);
-    return { superseded: [...this.#ingredients(known())].filter((hash) => hash !== now), lifted: [] };
+    return { superseded: [...this.#ingredients(known())].filter((hash) => hash !== now), lifted };
   }
 
   // Everything that was seen went into what is written or lost against it, and so did what had gone into that.
@@ -326,11 +323,12 @@ export class Commit {
   }
 
   // An acknowledged write that somebody missed without a note would lose against the old copy when that node is back.
-  async #tell(targets: readonly Target[], write: Write): Promise<void> {
+  async #tell(targets: readonly Target[], write: Write, lifted: readonly NodeId[]): Promise<void> {
     const { missed, absent, reached, missedWrites, hints } = write;
     const takers = targets.filter(({ node }) => reached.includes(node.id));
+    const caughtUp = [...reached, ...lifted];
     const retract = takers.map(({ node, copy }) =>
-      this.#notes.retract(node, this.#key, reached, hints.get(node.id) ?? copy.hint, this.#deadline),
+      this.#notes.retract(node, this.#key, caughtUp, hints.get(node.id) ?? copy.hint, this.#deadline),
     );
     await Promise.allSettled(retract);
     if (missed.length === 0) return;
@@ -350,6 +348,17 @@ export class Commit {
       throw storeDown(missed, 'Some copies were missed, and that could be noted nowhere');
   }
 
+  // A tombstone that stayed on a node which does not take the item would come back with whoever is filled from there.
+  async #lift(seen: readonly CopySeen[]): Promise<readonly NodeId[]> {
+    const lifted = seen.map(async (copy) => {
+      if (!copy.reached || copy.tomb === undefined) return [];
+      const options = { ...this.#deadline.callWithin(this.#timeoutMs), cas: copy.tomb.cas };
+      const answer = await this.#places.node(copy.node)?.delete(tombKey(this.#key.key), options);
+      return answer === 'exists' ? [] : [copy.node];
+    });
+    return (await Promise.all(lifted.map((one) => one.catch(() => [])))).flat();
+  }
+
   // Every holder has it now: what spare nodes took for them would only grow old.
   async #removeSpares(seen: readonly CopySeen[]): Promise<void> {
     await Promise.allSettled(
@@ -360,36 +369,4 @@ export class Commit {
       }),
     );
   }
-}
-
-/** One write under way. */
-interface Write extends CopyReport {
-  readonly content: NewContent;
-  readonly decision: CopyDecision;
-  /** Where it is written after the first node took it. */
-  readonly others: readonly Target[];
-  /** Nodes that did not answer before the write. */
-  readonly absent: readonly NodeId[];
-  /** Nodes that are named in the hints: those, and the ones whose tombstones are lifted. */
-  readonly noted: readonly NodeId[];
-  /** Hints that were left. */
-  readonly hints: Map<NodeId, ReachedCopy['hint']>;
-  readonly reached: NodeId[];
-  readonly missed: MissedCopy[];
-  /** What the hints say. */
-  readonly missedWrites: () => MissedWrites;
-  /** Contents that were seen, and may be overwritten wherever they turn up. */
-  readonly known: () => ReadonlySet<CopyHash>;
-}
-
-function hashOf({ value, flags = 0 }: NewContent): CopyHash {
-  return copyHash({ value, flags });
-}
-
-// What a spare node holds was not decided about unless it won or is merged: it may be newer than what the holders said before it was asked.
-function decidedAbout(seen: readonly CopySeen[], decision: CopyDecision): readonly MemcachedItem[] {
-  const merged =
-    decision.kind === 'found' ? [decision.item, ...decision.rivals.flatMap(({ item }) => item ?? [])] : [];
-  const held = seen.flatMap((copy) => (copy.reached && copy.role !== 'spare' ? (copy.item ?? []) : []));
-  return [...held, ...merged];
 }

@@ -74,6 +74,8 @@ export type CopyDecision =
       readonly behind: readonly NodeId[];
       /** Other contents that no note calls old: somebody without notes, as PHP, wrote them meanwhile, or somebody who is not done yet. */
       readonly rivals: readonly ReachedCopy[];
+      /** Tombstones of before it was begun anew by somebody without notes, which nobody lifted yet. */
+      readonly outlived: readonly string[];
     };
 
 type Claim = 'none' | 'missing' | 'superseded' | 'unexplained';
@@ -93,8 +95,9 @@ interface Judged {
 export function decideCopies(seen: readonly CopySeen[]): CopyDecision {
   const reached = seen.filter((copy) => copy.reached);
   if (reached.length === 0) return { kind: 'down' };
-  const tombs = tombsInForce(reached);
-  if (tombs.length > 0) return { kind: 'destroyed', tombs, left: holders(reached) };
+  const tombs = tombsNotLifted(reached);
+  const anew = isBegunAnew(seen, tombs);
+  if (tombs.length > 0 && !anew) return { kind: 'destroyed', tombs, left: holders(reached) };
   const judged = reached.map((copy) => ({ copy, claim: claimOn(copy, reached) }));
   const decider = deciderOf(judged);
   const winner = decider === undefined ? bestHit(judged) : withItem(decider) ? decider : undefined;
@@ -110,7 +113,33 @@ export function decideCopies(seen: readonly CopySeen[]): CopyDecision {
       .filter(({ role, item }) => role !== 'spare' && (item === null || !sameContent(item, winner.item)))
       .map(({ node }) => node),
     rivals: rivalsOf(winner, judged),
+    outlived: tombs,
   };
+}
+
+// Who leaves no notes, as PHP, lifts no tombstone. One destruction that reached every holder removed every copy there. What all of
+// them hold alike since was begun anew: an old copy that was on its way, from a filler or to a replica, arrives on one of them.
+function isBegunAnew(seen: readonly CopySeen[], tombs: readonly string[]): boolean {
+  const holders = seen.filter((copy) => copy.role !== 'spare');
+  const [first] = holders;
+  if (tombs.length !== 1 || first?.reached !== true) return false;
+  return holders.every(
+    (copy) =>
+      copy.reached &&
+      copy.role === 'holder' &&
+      copy.tomb?.note.id === tombs[0] &&
+      isNewerThanTomb(copy) &&
+      isAlike(copy, first),
+  );
+}
+
+function isAlike({ item: one }: ReachedCopy, { item: other }: ReachedCopy): boolean {
+  return one !== null && other !== null && sameContent(one, other);
+}
+
+/** Whether a copy was written after the tombstone beside it. A server numbers all that it stores in one row. */
+export function isNewerThanTomb({ item, tomb }: ReachedCopy): boolean {
+  return item !== null && tomb !== undefined && item.cas > tomb.cas;
 }
 
 // Contents that nobody calls old: of copies that missed writes and were written all the same, of those who say so, and of warming
@@ -182,7 +211,7 @@ function isOldContent(copy: ReachedCopy, item: MemcachedItem, reached: readonly 
   );
 }
 
-function tombsInForce(reached: readonly ReachedCopy[]): readonly string[] {
+function tombsNotLifted(reached: readonly ReachedCopy[]): readonly string[] {
   const ids = reached.flatMap(({ node, tomb }) => {
     if (tomb === undefined) return [];
     const { id } = tomb.note;

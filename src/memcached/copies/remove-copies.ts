@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
-import type { NewContent } from './commit-copies.js';
 import { type CopyKey, hintKey, suspectKey } from './copy-key.js';
 import type { CopyPlaces } from './copy-places.js';
 import type { CopyReport, MissedCopy } from './copy-report.js';
@@ -12,6 +11,7 @@ import { type CopyLook, failuresOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 import type { NoteWriter } from './note-writer.js';
 import { onAllCopies } from './on-all-copies.js';
+import type { NewContent } from './write-under-way.js';
 
 /** What a removal did. */
 export interface RemovalReport extends CopyReport {

@@ -6,7 +6,7 @@ import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
-import { Commit, type CopiesSeen, type NewContent } from './commit-copies.js';
+import { Commit, type CopiesSeen } from './commit-copies.js';
 import type { ChangeReport, CopiesRead, CopyRead, CurrentContent } from './copy-answers.js';
 import type { CopyKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
@@ -18,7 +18,7 @@ import {
   storeDown,
   storeUnsure,
 } from './copy-report.js';
-import { decideCopies, type ReachedCopy } from './decide-copies.js';
+import { decideCopies, isNewerThanTomb, type ReachedCopy } from './decide-copies.js';
 import { FirstAnswers } from './first-answers.js';
 import { CopyLook, failuresOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
@@ -26,6 +26,7 @@ import { NoteWriter } from './note-writer.js';
 import { onAllCopies } from './on-all-copies.js';
 import { CopyRemoval, type RemovalReport } from './remove-copies.js';
 import { reportOfPassed } from './standing-of-change.js';
+import type { NewContent } from './write-under-way.js';
 
 export type { ChangeReport, CopiesRead, CopyRead, CurrentContent } from './copy-answers.js';
 export type { RemovalReport } from './remove-copies.js';
@@ -158,7 +159,7 @@ export class ReplicatedCopies {
     if (decision.kind === 'down') throw storeDown(failuresOf(seen));
     if (decision.kind === 'unknown') throw unsure(seen);
     if (decision.kind === 'found') {
-      if (decision.behind.length > 0) this.#options.onDiffering?.(key);
+      if (decision.behind.length > 0 || decision.outlived.length > 0) this.#options.onDiffering?.(key);
       const other = beside === undefined ? null : await this.readRemark(beside, deadline);
       return { item: decision.item, node: decision.node, rivals: itemsOf(decision.rivals), beside: other };
     }
@@ -222,7 +223,7 @@ export class ReplicatedCopies {
       if (content === undefined) {
         if (commit.isDoubtful) throw changeUnsure();
         if (decision.kind === 'unknown') throw unsure(seen);
-        if (decision.kind === 'destroyed') await this.#removeLeft(key, seen, deadline);
+        if (decision.kind === 'destroyed') await this.#removeDestroyed(key, seen, deadline);
         // By the list that decides it is not there: what the other list's nodes hold would be found when that one decides.
         if (decision.kind === 'absent') await this.#removeLeft(key, seen.filter(isJoint), deadline);
         return undefined;
@@ -325,6 +326,17 @@ export class ReplicatedCopies {
         return node.available && standings.of(node.id) === 'filled';
       })
     );
+  }
+
+  // What came after the tombstone may be the first copy of what PHP begins anew at this moment: who mends looks again.
+  async #removeDestroyed(key: CopyKey, seen: CopiesSeen['seen'], deadline: Deadline): Promise<void> {
+    const late = seen.filter((copy) => copy.reached && isNewerThanTomb(copy));
+    await this.#removeLeft(
+      key,
+      seen.filter((copy) => !late.includes(copy)),
+      deadline,
+    );
+    if (late.length > 0) this.#options.onDiffering?.(key);
   }
 
   async #removeLeft(key: CopyKey, seen: CopiesSeen['seen'], deadline: Deadline): Promise<void> {

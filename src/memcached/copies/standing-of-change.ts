@@ -4,11 +4,12 @@
  * a node took from us is known by the number that it gave it.
  */
 import type { NodeId } from '../../common/node-address.js';
-import type { ContentVersion, CopiesSeen, NewContent } from './commit-copies.js';
+import type { ContentVersion, CopiesSeen } from './commit-copies.js';
 import { sameContent } from './copy-hash.js';
 import type { CopyReport } from './copy-report.js';
 import type { CopyDecision, ReachedCopy } from './decide-copies.js';
 import { failuresOf } from './look-at-copies.js';
+import type { NewContent } from './write-under-way.js';
 
 /** What was tried so far. */
 export interface TriedChange {

@@ -199,8 +199,9 @@ class BatchCopier {
     });
     const answers = await addItems(to, items, call);
     const fresh = freshOf(items, answers);
-    if (!this.#options.tombs && fresh.length > 0) {
-      await this.#unlessBuried(to, fresh);
+    if (fresh.length > 0) {
+      if (this.#options.tombs) await this.#unlessGone(from, to, fresh);
+      else await this.#unlessBuried(to, fresh);
       this.#added.push({ at: performance.now(), items: fresh });
     }
     if (answers.includes('no-memory')) throw new Error(`${to.id} has no memory left for its items`);
@@ -218,8 +219,17 @@ class BatchCopier {
     );
   }
 
-  async #lookAgain(from: TextConnection, to: TextConnection, wait: boolean): Promise<void> {
+  // What was removed from the source meanwhile must not be back: items that were destroyed, tombstones that were lifted.
+  async #unlessGone(from: TextConnection, to: TextConnection, fresh: readonly Fresh[]): Promise<void> {
     const call = { signal: this.#signal };
+    const { source, witness } = this.#options;
+    const present = await itemsPresent(from, [...fresh.map(({ key }) => key), witness], call);
+    if (present.at(-1) !== true) throw new Error(`${source} lost its items while they were copied`);
+    const gone = fresh.filter((_item, index) => present[index] === false);
+    if (gone.length > 0) await removeVersions(to, gone, call);
+  }
+
+  async #lookAgain(from: TextConnection, to: TextConnection, wait: boolean): Promise<void> {
     for (;;) {
       const [oldest] = this.#added;
       if (oldest === undefined) return;
@@ -230,12 +240,7 @@ class BatchCopier {
         this.#signal.throwIfAborted();
       }
       this.#added.shift();
-      const { source, witness } = this.#options;
-      const keys = [...oldest.items.map(({ key }) => key), witness];
-      const present = await itemsPresent(from, keys, call);
-      if (present.at(-1) !== true) throw new Error(`${source} lost its items while they were copied`);
-      const gone = oldest.items.filter((_item, index) => present[index] === false);
-      if (gone.length > 0) await removeVersions(to, gone, call);
+      await this.#unlessGone(from, to, oldest.items);
     }
   }
 }

@@ -4,7 +4,7 @@ import { type CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { sameContent } from '../copies/copy-hash.js';
 import type { CopyKey } from '../copies/copy-key.js';
-import type { CopyDecision, CopySeen } from '../copies/decide-copies.js';
+import { type CopyDecision, type CopySeen, isNewerThanTomb } from '../copies/decide-copies.js';
 import type { ReplicatedCopies } from '../copies/replicated-copies.js';
 import type { MemcachedItem } from '../memcached-node.js';
 
@@ -50,25 +50,30 @@ export class MendCopies {
     const { locked, timeoutMs } = this.#options;
     const deadline = Deadline.of({ timeoutMs, ...call });
     const before = await locked(key, deadline, () => this.#bring(key, deadline));
+    if (before === 'late') return await this.#decideLate(key, call);
     if (before === undefined) return 'absent';
     if (before.source === undefined) return before.changed ? 'mended' : 'alike';
     await this.#lookAgain(key, before.source, call);
     return 'mended';
   }
 
-  /** @returns the node that the first one was mended from, if it was; undefined when there is nothing to mend from */
+  /**
+   * @returns the node that the first one was mended from, if it was; undefined when there is nothing to mend from; `'late'` when there
+   * are copies of what was destroyed that came after the tombstones
+   */
   async #bring(
     key: CopyKey,
     deadline: Deadline,
-  ): Promise<{ readonly changed: boolean; readonly source: NodeId | undefined } | undefined> {
+  ): Promise<{ readonly changed: boolean; readonly source: NodeId | undefined } | 'late' | undefined> {
     const { copies, merge } = this.#options;
     const { decision, seen } = await copies.look(key, deadline);
     if (decision.kind === 'unknown') return undefined;
     const noted = seen.some((copy) => copy.reached && copy.hint !== undefined);
     // What a node that is away holds is unknown: it gets a note about what there is.
     const away = seen.some((copy) => !copy.reached && copy.role === 'holder');
-    if (decision.kind === 'found' && decision.behind.length === 0 && noted === away)
-      return { changed: false, source: undefined };
+    const isSettled =
+      decision.kind === 'found' && decision.behind.length === 0 && decision.outlived.length === 0;
+    if (isSettled && noted === away) return { changed: false, source: undefined };
     const exptime = decision.kind === 'found' ? await this.#longestLife(key, decision, seen, deadline) : 0;
     await copies.change(
       key,
@@ -78,6 +83,7 @@ export class MendCopies {
           : { ...contentOf(rivals.length === 0 ? item : merge(item, rivals)), exptime },
       deadline,
     );
+    if (decision.kind === 'destroyed' && hasLate(seen)) return 'late';
     if (decision.kind !== 'found') return undefined;
     const [first] = copies.holders(key);
     const repaired = first !== undefined && decision.behind.includes(first.id);
@@ -100,6 +106,20 @@ export class MendCopies {
     return ends.includes(0) ? 0 : Math.max(...ends);
   }
 
+  // PHP's copies come one after the other. Where they have not all come by now, it is an old one that was on its way.
+  async #decideLate(key: CopyKey, call: CallOptions | undefined): Promise<Mended> {
+    const { copies, locked, timeoutMs, lookAgainMs } = this.#options;
+    await pause(lookAgainMs ?? LOOK_AGAIN_MS, call?.signal);
+    const deadline = Deadline.of({ timeoutMs, ...call });
+    await locked(key, deadline, async () => {
+      const { decision, seen } = await copies.look(key, deadline);
+      const isWhole = seen.every(({ reached, role }) => reached || role === 'spare');
+      if (decision.kind === 'destroyed' && hasLate(seen) && isWhole) await copies.delete(key, deadline);
+      else await this.#bring(key, deadline);
+    });
+    return 'mended';
+  }
+
   async #lookAgain(key: CopyKey, source: NodeId, call: CallOptions | undefined): Promise<void> {
     const { copies, locked, timeoutMs, lookAgainMs } = this.#options;
     await pause(lookAgainMs ?? LOOK_AGAIN_MS, call?.signal);
@@ -115,6 +135,10 @@ export class MendCopies {
       await copies.delete(key, deadline);
     });
   }
+}
+
+function hasLate(seen: readonly CopySeen[]): boolean {
+  return seen.some((copy) => copy.reached && isNewerThanTomb(copy));
 }
 
 function timeoutOf(deadline: Deadline): number {

@@ -32,6 +32,8 @@ function seen(
     missed?: [string, string[]];
     lifted?: [string, string[]];
     tomb?: string;
+    /** The number of the tombstone; that of the item is 1. */
+    tombCas?: bigint;
   } = {},
 ): ReachedCopy {
   const [misser, contents] = more.missed ?? [];
@@ -51,7 +53,7 @@ function seen(
     standing: more.standing ?? 'filled',
     item: text === null ? null : item(text),
     hint: note === undefined ? undefined : { note, cas: 1n },
-    tomb: more.tomb === undefined ? undefined : { note: { ...KEY, id: more.tomb }, cas: 1n },
+    tomb: more.tomb === undefined ? undefined : { note: { ...KEY, id: more.tomb }, cas: more.tombCas ?? 1n },
   };
 }
 
@@ -70,6 +72,33 @@ function decided(...copies: CopySeen[]): string {
   const rivals = decision.rivals.map(({ node }) => ` rival ${node}`).join('');
   return `${decision.item.value} of ${decision.node}${rivals}`;
 }
+
+test('what every holder got alike after the one tombstone on all of them was begun anew, by somebody who lifts none', () => {
+  const anew = { tomb: 't1', tombCas: 0n, standing: 'warming' } as const;
+  const older = { ...anew, tombCas: 2n };
+  const spare: ReachedCopy = { ...seen('c', null, anew), role: 'spare' };
+  expect(decideCopies([seen('a', 'new', anew), seen('b', 'new', anew)])).toMatchObject({
+    kind: 'found',
+    node: 'a',
+    behind: [],
+    outlived: ['t1'],
+  });
+  expect(decided(seen('a', 'new', anew), seen('b', 'new', anew), spare)).toBe('new of a');
+  for (const other of [
+    seen('b', null, anew),
+    seen('b', 'old', anew),
+    seen('b', 'new', older),
+    seen('b', 'new', { ...anew, tomb: 't2' }),
+    seen('b', 'new', { standing: 'warming' }),
+    away('b'),
+  ])
+    expect(decided(seen('a', 'new', anew), other)).toBe('destroyed');
+  expect(decided(seen('a', 'new', older), seen('b', 'new', older))).toBe('destroyed');
+  const joint: ReachedCopy = { ...seen('c', 'new', anew), role: 'joint' };
+  expect(decided(seen('a', 'new', anew), seen('b', 'new', anew), joint)).toBe('destroyed');
+  const elsewhere: ReachedCopy = { ...spare, tomb: { note: { ...KEY, id: 't2' }, cas: 1n } };
+  expect(decided(seen('a', 'new', anew), seen('b', 'new', anew), elsewhere)).toBe('destroyed');
+});
 
 test('a node of the other list decides nothing, and is behind when it holds something else', () => {
   const joint = (copy: ReachedCopy): ReachedCopy => ({ ...copy, role: 'joint', standing: 'warming' });

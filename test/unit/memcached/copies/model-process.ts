@@ -51,6 +51,7 @@ export class ModelProcess {
   readonly standings = new NodeStandings();
   readonly copies: ReplicatedCopies;
   readonly #answers = new Map<string, NodeAnswer>();
+  readonly #mending: MendCopies;
   readonly #worker: ResyncWorker;
   readonly #change: NodeChange;
   readonly #after: readonly string[] | undefined;
@@ -78,7 +79,7 @@ export class ModelProcess {
       noteLifetimeMs: 1_000_000,
       giveUpMs: Number.POSITIVE_INFINITY,
     });
-    const mending = new MendCopies({
+    this.#mending = new MendCopies({
       copies: this.copies,
       locked: (key, _deadline, work) => this.locked(key.place, work),
       // Of items that are no sessions one counts.
@@ -100,7 +101,7 @@ export class ModelProcess {
           await node?.version();
           return node?.text() as never;
         },
-        mend: (key, call) => mending.mend(key, call),
+        mend: (key, call) => this.#mending.mend(key, call),
         itemsPerSecond: 0,
         recopyAfterMs: 0,
         operationTimeoutMs: 1_000,
@@ -115,6 +116,11 @@ export class ModelProcess {
       nodes: this.#nodesForChange() as SessionNodes,
       resync: { move: () => this.#move(), forget: (id: string) => this.#forget(id) } as unknown as Resync,
     });
+  }
+
+  /** Mends a session whose copies were seen to differ. */
+  async mend(session: number): Promise<void> {
+    await this.#mending.mend({ key: `s.${session}`, place: `${session}` }, {});
   }
 
   /** Takes its next step of the change; rejects when that cannot be taken. */
