@@ -30,8 +30,8 @@ die, restart empty, hang or be cut off. Runs until SIGTERM or Ctrl-C; requests u
   --json               one JSON document on standard output once it listens; everything else on standard error
   --help               this text
 
-Flags come before the environment (STORMLAMP_MEMCACHED: the nodes), and that before the file; without --config,
-stormlamp.config.mjs, .js or .json of the working directory is read when it is there.
+Flags come before the file, and that before the environment (STORMLAMP_MEMCACHED: the nodes); without --config and
+STORMLAMP_CONFIG it is the first stormlamp.config.{mjs,js,cjs,json,ts} here or in a folder above, as for every command.
 
 Nodes are added and removed while it runs: write the step into the file, "gateway": { "nodeChange": { "nodes": […],
 "step": "prepare" } }, and send SIGHUP, for 'prepare', 'switch' and 'finish', each to every gateway before the next.

@@ -1,12 +1,11 @@
-/** What `stormlamp gateway` is told: by flags, by the environment, by a configuration file, in this order. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+/** What `stormlamp gateway` is told: by flags, then as every command, by the configuration file and the environment. */
+import { readFileSync } from 'node:fs';
 import { CLUSTER_VARIABLES } from '../cluster-options.js';
 import { invalidOption, rejectUnknownOptions } from '../common/option-reader.js';
 import { describeError } from '../common/stormlamp-error.js';
 import type { SessionGatewayOptions } from '../gateway/gateway-options.js';
 import type { SessionOptions } from '../session/session-options.js';
+import { findConfig } from './config-file.js';
 import { type GatewayNodeChange, readNodeChange } from './gateway-nodes.js';
 
 /** The options of the store and of the gateway. */
@@ -21,16 +20,12 @@ export interface GatewayConfig {
   readonly file: string | undefined;
 }
 
-interface FileOptions {
-  readonly sessions?: SessionOptions;
-  readonly gateway?: SessionGatewayOptions & { readonly nodeChange?: unknown };
-}
+type FileOptions = SessionGatewayOptions & { readonly nodeChange?: unknown };
 
 type Flags = Readonly<Record<string, string | boolean | undefined>>;
 
 /** Where the password for clients is: a flag would show it to everybody on the machine. */
 const PASSWORD_VARIABLE = 'STORMLAMP_GATEWAY_PASSWORD';
-const CONFIG_NAMES = ['stormlamp.config.mjs', 'stormlamp.config.js', 'stormlamp.config.json'];
 
 /**
  * Puts the options together; their values are checked by whoever uses them. A file that has changed since is read anew.
@@ -42,20 +37,21 @@ export async function gatewayConfig(
   env: Readonly<Record<string, string | undefined>>,
   folder: string,
 ): Promise<GatewayConfig> {
-  const path = configPath(flags['config'], folder);
-  const file = path === undefined ? {} : await readConfig(path);
-  const nodes = words(text(flags, 'nodes') ?? env[CLUSTER_VARIABLES.memcached]);
+  const { options, gateway: given, file } = await findConfig(text(flags, 'config'), env, folder);
+  if (file !== undefined)
+    rejectUnknownOptions(file, options, ['mysql', 'sessions', 'failover', 'cache', 'logger']);
+  const nodes = words(text(flags, 'nodes'));
   const phpIni = text(flags, 'php-ini');
   const told = {
     ...(nodes.length === 0 ? {} : { nodes }),
     ...(phpIni === undefined ? {} : { phpIni }),
-    ...given('handler', text(flags, 'handler')),
-    ...given('prefix', text(flags, 'prefix')),
-    ...given('copies', count(flags, 'copies')),
-    ...given('acks', text(flags, 'acks')),
-    ...given('keys', text(flags, 'keys')),
+    ...flag('handler', text(flags, 'handler')),
+    ...flag('prefix', text(flags, 'prefix')),
+    ...flag('copies', count(flags, 'copies')),
+    ...flag('acks', text(flags, 'acks')),
+    ...flag('keys', text(flags, 'keys')),
   };
-  const sessions = { ...file.sessions, ...told } as SessionOptions;
+  const sessions = { ...options.sessions, ...told } as SessionOptions;
   if (sessions.nodes === undefined && sessions.phpIni === undefined) {
     throw invalidOption(
       '--nodes',
@@ -63,12 +59,12 @@ export async function gatewayConfig(
       undefined,
     );
   }
-  const { nodeChange, ...gateway } = file.gateway ?? {};
+  const { nodeChange, ...gateway } = (given ?? {}) as FileOptions;
   return {
     sessions,
     gateway: { ...gateway, ...gatewayFlags(flags, env) },
     nodeChange: readNodeChange(nodeChange),
-    file: path,
+    file,
   };
 }
 
@@ -87,7 +83,7 @@ function gatewayFlags(
   }
   return {
     ...listenFlags(flags),
-    ...given('maxConnections', count(flags, 'max-connections')),
+    ...flag('maxConnections', count(flags, 'max-connections')),
     ...(username === undefined || password === undefined ? {} : { username, password }),
     ...(cert === undefined || key === undefined
       ? {}
@@ -101,7 +97,7 @@ function listenFlags(flags: Flags): SessionGatewayOptions {
   if (mode !== undefined && !/^[0-7]{3,4}$/.test(mode)) {
     throw invalidOption('--socket-mode', 'octal permissions like 660', mode);
   }
-  const socketMode = given('socketMode', mode === undefined ? undefined : Number.parseInt(mode, 8));
+  const socketMode = flag('socketMode', mode === undefined ? undefined : Number.parseInt(mode, 8));
   if (listen === undefined) return socketMode;
   if (listen.startsWith('/')) return { path: listen, ...socketMode };
   const match = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:/]+)):(\d{1,5})$/.exec(listen);
@@ -113,30 +109,6 @@ function listenFlags(flags: Flags): SessionGatewayOptions {
       listen,
     );
   return { host, port: Number(match?.[3]), ...socketMode };
-}
-
-function configPath(flag: string | boolean | undefined, folder: string): string | undefined {
-  if (typeof flag === 'string') return resolve(folder, flag);
-  return CONFIG_NAMES.map((name) => join(folder, name)).find((name) => existsSync(name));
-}
-
-async function readConfig(path: string): Promise<FileOptions> {
-  const content = await load(path);
-  // The file may configure more than the gateway: a whole cluster.
-  rejectUnknownOptions(path, content, ['mysql', 'sessions', 'failover', 'cache', 'logger', 'gateway']);
-  return content as FileOptions;
-}
-
-async function load(path: string): Promise<unknown> {
-  try {
-    if (path.endsWith('.json')) return JSON.parse(readFileSync(path, 'utf8')) as unknown;
-    // By its date another module after each change: one of the same name is never read twice.
-    const { href } = pathToFileURL(path);
-    const module = (await import(`${href}?${statSync(path).mtimeMs}`)) as { readonly default?: unknown };
-    return typeof module.default === 'function' ? await (module.default as () => unknown)() : module.default;
-  } catch (error) {
-    throw invalidOption('--config', `a file with options (${describeError(error)})`, path);
-  }
 }
 
 function optionFile(option: string, path: string): Buffer {
@@ -159,7 +131,7 @@ function count(flags: Flags, name: string): number | undefined {
   return Number(value);
 }
 
-function given<K extends string, V>(name: K, value: V | undefined): { readonly [P in K]?: V } {
+function flag<K extends string, V>(name: K, value: V | undefined): { readonly [P in K]?: V } {
   return value === undefined ? {} : ({ [name]: value } as { readonly [P in K]?: V });
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -61,4 +61,21 @@ test.each<[string, unknown, RegExp]>([
     code: 'ERR_INVALID_OPTION',
     message: expect.stringMatching(message),
   });
+});
+
+test('the file is found as by every command: named, by a variable, or in a folder above', async () => {
+  const file = put('stormlamp.config.cjs', `module.exports = { sessions: { nodes: ['cache1'] } };`);
+  const other = put('other.json', JSON.stringify({ sessions: { nodes: ['cache2'] }, gateway: { port: 2 } }));
+  const below = join(folder, 'a', 'b');
+  mkdirSync(below, { recursive: true });
+  expect(await gatewayConfig({}, {}, below)).toMatchObject({ file, sessions: { nodes: ['cache1'] } });
+  // What the file has goes before the environment, and a flag before both.
+  const env = { STORMLAMP_CONFIG: other, STORMLAMP_MEMCACHED: 'cache3' };
+  const found = { file: other, sessions: { nodes: ['cache2'] }, gateway: { port: 2 } };
+  expect(await gatewayConfig({}, env, below)).toMatchObject(found);
+  expect(await gatewayConfig({ config: file }, env, below)).toMatchObject({ file });
+  expect((await gatewayConfig({ nodes: 'cache4' }, env, below)).sessions.nodes).toEqual(['cache4']);
+  put('bare.json', JSON.stringify({ gateway: { port: 3 } }));
+  const bare = await gatewayConfig({ config: 'bare.json' }, { STORMLAMP_MEMCACHED: 'cache3' }, folder);
+  expect([bare.sessions.nodes, bare.gateway]).toEqual([['cache3'], { port: 3 }]);
 });

@@ -1,0 +1,107 @@
+/** Finds and reads the file that configures commands, the gateway's too, and the environment for what the file leaves out. */
+import { existsSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, extname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { CLUSTER_VARIABLES, type ClusterOptions, clusterOptionsFromEnvironment } from '../cluster-options.js';
+import { invalidOption } from '../common/option-reader.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import type { AnySessionOptions } from '../session/store-options.js';
+
+/** What was found; the options are not checked yet. */
+export interface FoundConfig {
+  /** Those of the file, and of the environment for the parts that it does not have. */
+  readonly options: ClusterOptions<AnySessionOptions>;
+  /** What the file says under `gateway`. */
+  readonly gateway: unknown;
+  /** The file; undefined for none. */
+  readonly file: string | undefined;
+  /** Where the options are from, for people: a path, or the names of variables; undefined when there is nothing. */
+  readonly source: string | undefined;
+}
+
+/** In the order in which they are looked for. */
+const NAMES = ['mjs', 'js', 'cjs', 'json', 'ts'].map((ending) => `stormlamp.config.${ending}`);
+const VARIABLE = 'STORMLAMP_CONFIG';
+
+/**
+ * Finds the file that `given` (the option `--config`) or the variable `STORMLAMP_CONFIG` names, else the first
+ * `stormlamp.config.*` from `folder` upwards, and reads it, anew when it has changed.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` when it cannot be read, naming it.
+ */
+export async function findConfig(
+  given: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  folder: string,
+): Promise<FoundConfig> {
+  if (given === '') throw invalidOption('--config', 'the name of a file', given);
+  const named = given ?? (env[VARIABLE] === '' ? undefined : env[VARIABLE]);
+  const file = named === undefined ? searchUpwards(folder) : resolve(folder, named);
+  const variables = Object.values(CLUSTER_VARIABLES).filter(isSet(env));
+  const fromEnvironment = variables.length === 0 ? {} : clusterOptionsFromEnvironment(env);
+  if (file === undefined) {
+    const source = variables.length === 0 ? undefined : variables.join(', ');
+    return { options: fromEnvironment, gateway: undefined, file, source };
+  }
+  const by = given === undefined ? VARIABLE : '--config';
+  const { gateway, ...inFile } = await readConfigFile(file, by);
+  return { options: { ...fromEnvironment, ...inFile }, gateway, file, source: file };
+}
+
+function isSet(env: Readonly<Record<string, string | undefined>>): (name: string) => boolean {
+  return (name) => (env[name] ?? '') !== '';
+}
+
+function searchUpwards(from: string): string | undefined {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    const found = NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
+    if (found !== undefined) return found;
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+async function readConfigFile(
+  file: string,
+  by: string,
+): Promise<ClusterOptions<AnySessionOptions> & { readonly gateway?: unknown }> {
+  const bad = (reason: string, cause?: unknown): StormlampError =>
+    new StormlampError(ErrorCode.INVALID_OPTION, `The configuration ${file} ${reason}`, { cause });
+  if (!existsSync(file)) throw bad(`is not there; correct \`${by}\``);
+  let value: unknown;
+  try {
+    value = extname(file) === '.json' ? parseJson(await readFile(file, 'utf8')) : await exported(file);
+  } catch (cause) {
+    if (extname(file) === '.ts' && !stripsTypes()) {
+      throw bad(`cannot be read: Node ${process.versions.node} runs no TypeScript; write it as .mjs`, cause);
+    }
+    throw bad(`cannot be read: ${describeError(cause)}`, cause);
+  }
+  if (typeof value === 'function') {
+    try {
+      value = await (value as () => unknown)();
+    } catch (cause) {
+      throw bad(`exports a function that failed: ${describeError(cause)}`, cause);
+    }
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw bad('has no options: export them as default, an object or a function that returns one');
+  }
+  return value;
+}
+
+/** Editors of other systems put a mark before the text, which is none of it. */
+function parseJson(text: string): unknown {
+  return JSON.parse(text.replace(/^\ufeff/, ''));
+}
+
+async function exported(file: string): Promise<unknown> {
+  // By its date another module after each change: one of the same name is never read twice.
+  const { href } = pathToFileURL(file);
+  const module = (await import(`${href}?${statSync(file).mtimeMs}`)) as { readonly default?: unknown };
+  return module.default;
+}
+
+function stripsTypes(): boolean {
+  return Boolean((process.features as { readonly typescript?: unknown }).typescript);
+}
