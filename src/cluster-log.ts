@@ -33,8 +33,8 @@ export function logCluster(logger: Logger, parts: LoggedParts): void {
   follow(parts.cache, cacheLines, write, throttle);
   if (writesDebug(logger))
     parts.mysql?.on('route', (route) => {
-      const line = routeLine(route);
-      if (line !== undefined) write(...line);
+      const [level, message, fields] = routeLine(route);
+      write(level, `stormlamp: ${message}`, { event: 'route', ...fields });
     });
 }
 

@@ -70,7 +70,13 @@ export const mysqlLines: LogRules<MysqlClusterEvents> = {
 };
 
 /** The line of a statement's route, for loggers that write the level `debug`. */
-export function routeLine({ sql, kind, node, role, because }: MysqlClusterEvents['route']): LogLine {
+export function routeLine({
+  sql,
+  kind,
+  node,
+  role,
+  because,
+}: MysqlClusterEvents['route']): NonNullable<LogLine> {
   return ['debug', `${kind} to ${role} ${node}`, { sql: sqlDigest(sql), kind, node, role, because }];
 }
 

@@ -266,10 +266,11 @@ test('pino, winston and console get the death and the return of nodes, and no se
     node: replica.id,
     error: expect.any(String),
   });
-  const debug = lines['pino']
-    ?.map((line) => JSON.parse(line))
-    .find(({ event, kind }) => event === undefined && kind);
+  const debug = lines['pino']?.map((line) => JSON.parse(line)).find(({ event }) => event === 'route');
   expect(debug).toMatchObject({ level: 20, kind: 'read', sql: 'SELECT ?' });
+  expect(debug.msg).toMatch(/^stormlamp: read to /);
+  // Every line can be found by its event.
+  for (const line of lines['pino'] ?? []) expect(JSON.parse(line)).toHaveProperty('event');
   expect(lines['winston']?.map((line) => JSON.parse(line)).every(({ level }) => level !== 'debug')).toBe(
     true,
   );

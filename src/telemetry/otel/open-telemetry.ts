@@ -11,7 +11,7 @@ import {
   trace as traces,
 } from '@opentelemetry/api';
 import type { AnyCluster } from '../../cluster-readiness.js';
-import { readChoice, rejectUnknownOptions } from '../../common/option-reader.js';
+import { invalidOption, readChoice, rejectUnknownOptions } from '../../common/option-reader.js';
 import type { StatementTrace } from '../../diagnostics/statement-trace.js';
 import { databaseMetrics } from '../database-metrics.js';
 import { EventCounts } from '../event-counts.js';
@@ -55,16 +55,32 @@ export interface OpenTelemetryHandle extends Disposable {
 export function openTelemetry(cluster: AnyCluster, options: OpenTelemetryOptions = {}): OpenTelemetryHandle {
   rejectUnknownOptions('otel', options, ['spans', 'tracerProvider', 'meterProvider']);
   const spans = readChoice('otel.spans', options.spans, ['client', 'internal', 'none'], 'client');
+  const { meterProvider = metrics.getMeterProvider(), tracerProvider = traces.getTracerProvider() } = options;
+  checkProvider('meterProvider', 'getMeter', meterProvider);
+  checkProvider('tracerProvider', 'getTracer', tracerProvider);
   const texts = new StatementTexts();
-  const stops = [startMetrics(cluster, options.meterProvider ?? metrics.getMeterProvider(), texts)];
-  if (spans !== 'none') {
-    const kind = spans === 'client' ? SpanKind.CLIENT : SpanKind.INTERNAL;
-    stops.push(startSpans(cluster, options.tracerProvider ?? traces.getTracerProvider(), kind, texts));
-  }
+  const stops: (() => void)[] = [];
   const close = (): void => {
-    for (const stop of stops.splice(0)) stop();
+    for (const stop of stops.splice(0).reverse()) stop();
   };
+  try {
+    startMetrics(cluster, meterProvider, texts, stops);
+    if (spans !== 'none') {
+      const kind = spans === 'client' ? SpanKind.CLIENT : SpanKind.INTERNAL;
+      stops.push(startSpans(cluster, tracerProvider, kind, texts));
+    }
+  } catch (error) {
+    // A provider of another version may fail at any of its instruments.
+    close();
+    throw error;
+  }
   return { close, [Symbol.dispose]: close };
+}
+
+function checkProvider(option: string, method: string, provider: object): void {
+  const { [method]: make } = (provider ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof make !== 'function')
+    throw invalidOption(`otel.${option}`, `a provider of OpenTelemetry, with \`${method}\``, provider);
 }
 
 function startSpans(
@@ -106,22 +122,32 @@ function routeAttributes(trace: StatementTrace): Attributes {
   };
 }
 
-function startMetrics(cluster: AnyCluster, provider: MeterProvider, texts: StatementTexts): () => void {
+/** Adds to `stops` what ends each part, as soon as the part has begun. */
+function startMetrics(
+  cluster: AnyCluster,
+  provider: MeterProvider,
+  texts: StatementTexts,
+  stops: (() => void)[],
+): void {
   const meter = provider.getMeter('stormlamp', undefined, { schemaUrl: SCHEMA_URL });
   const duration = meter.createHistogram('db.client.operation.duration', {
     description: 'Duration of database client operations, waits and repetitions included.',
     unit: 's',
     advice: { explicitBucketBoundaries: [...DURATION_BUCKETS] },
   });
-  const stopObserving = observeStatements({
-    onEnd: (trace, tookMs) => {
-      if (isOwnStatement(cluster, trace))
-        duration.record(tookMs / 1000, statementAttributes(cluster, trace, texts.of(trace.sql)));
-    },
-  });
+  stops.push(
+    observeStatements({
+      onEnd: (trace, tookMs) => {
+        if (isOwnStatement(cluster, trace))
+          duration.record(tookMs / 1000, statementAttributes(cluster, trace, texts.of(trace.sql)));
+      },
+    }),
+  );
   const events = new EventCounts(cluster);
+  stops.push(() => events.close());
   const sessions = new SessionCounts();
-  const stops = [...databaseMetrics, ...storeMetrics, events.metric, sessions.metric].map((metric) => {
+  stops.push(() => sessions.close());
+  for (const metric of [...databaseMetrics, ...storeMetrics, events.metric, sessions.metric]) {
     const { instrument, help, unit } = metric;
     const observable = meter[creatorOf(metric)](instrument, { description: help, unit });
     const observe: Parameters<typeof observable.addCallback>[0] = (result) => {
@@ -129,14 +155,8 @@ function startMetrics(cluster: AnyCluster, provider: MeterProvider, texts: State
         result.observe(value, attributesOf(metric, labels));
     };
     observable.addCallback(observe);
-    return () => observable.removeCallback(observe);
-  });
-  return () => {
-    stopObserving();
-    events.close();
-    sessions.close();
-    for (const stop of stops) stop();
-  };
+    stops.push(() => observable.removeCallback(observe));
+  }
 }
 
 function creatorOf({ type, additive }: Metric) {
