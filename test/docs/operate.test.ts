@@ -24,7 +24,11 @@ test('the service of the page starts and stops', async () => {
   expect(others).toEqual([]);
   const { user, password } = servers.accounts.app;
   const urlOf = ({ id }: { readonly id: string }) => `mysql://${user}:${password}@${id}/shop`;
-  const env = { PRIMARY_URL: urlOf(servers.primary), REPLICA_URLS: servers.replicas.map(urlOf).join(',') };
+  const env = {
+    PRIMARY_URL: urlOf(servers.primary),
+    REPLICA_URLS: servers.replicas.map(urlOf).join(','),
+    SCOPE_SECRET: 'a secret that is long enough',
+  };
   expect(await runBlock(block, servers, { env })).toMatchObject({ code: 0, stderr: '' });
 });
 
