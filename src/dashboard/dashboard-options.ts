@@ -8,6 +8,8 @@ export interface DashboardOptions {
   /**
    * Whether a request may see the page and all that belongs to it. Required where `NODE_ENV` is `production`. Without it only
    * requests from this machine, for a name of this machine, are answered.
+   * An open page is asked about again every five seconds, with the request that it began with: it ends when the answer is not true any
+   * more, or takes as long.
    */
   readonly authorize?: ((request: IncomingMessage) => boolean | Promise<boolean>) | undefined;
   /** Whether the page can take nodes out and let them in again, and, where the failover mode allows it, switch over. Default false. */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AnyCluster, partOf, readinessOf } from '../cluster-readiness.js';
+import { pause } from '../common/backoff.js';
 import { describeError } from '../common/stormlamp-error.js';
 import type { JournalRecord } from '../failover/failover-journal.js';
 import type { RouteEvent } from '../mysql/session-ports.js';
@@ -31,6 +32,8 @@ export interface DashboardHandler {
 const SAMPLE_MS = 1_000;
 /** The journal is read again after this time, milliseconds, and whenever something happened. */
 const TIMELINE_MS = 10_000;
+/** How long `state.json` waits for the journal, milliseconds. */
+const PATIENCE_MS = 1_000;
 /** What makes the journal worth a look. */
 const HAPPENED = [
   'primary-followed',
@@ -82,6 +85,7 @@ class DashboardSite {
   #isClosed = false;
   #timeline: readonly JournalRecord[] = [];
   #timelineDue = 0;
+  #reading: Promise<void> | undefined;
 
   constructor(cluster: AnyCluster, options: ResolvedDashboardOptions) {
     this.#cluster = cluster;
@@ -120,11 +124,11 @@ class DashboardSite {
         this.#page(request, response);
         return;
       case 'GET /state.json':
-        await this.#readTimeline();
+        // Where the journal lies on servers that do not answer, the rest is worth more than it.
+        await Promise.race([this.#readTimeline(), pause(PATIENCE_MS)]);
         json(response, 200, { ...this.#state(), samples: this.#series.samples });
         return;
       case 'GET /events':
-        await this.#readTimeline();
         this.#open(request, response);
         return;
       case 'GET /livez':
@@ -184,8 +188,10 @@ class DashboardSite {
       response.end();
       return;
     }
-    if (this.#streams.add(response))
-      this.#streams.send(response, 'state', { ...this.#state(), samples: this.#series.samples });
+    if (!this.#streams.add(response, () => mayEnter(request, this.#options))) return;
+    this.#streams.send(response, 'state', { ...this.#state(), samples: this.#series.samples });
+    // The timeline follows with the next state, when it was read.
+    void this.#readTimeline();
   }
 
   async #act(request: IncomingMessage, response: ServerResponse, pathname: string): Promise<void> {
@@ -194,6 +200,10 @@ class DashboardSite {
       return;
     }
     const body = await bodyOf(request);
+    if (this.#isClosed) {
+      text(response, 503, 'The page was closed.');
+      return;
+    }
     let answer: unknown;
     try {
       answer =
@@ -228,9 +238,19 @@ class DashboardSite {
   /** The journal may lie on the servers, so it is only read when something happened, and now and then. */
   async #readTimeline(): Promise<void> {
     const now = performance.now();
-    if (now < this.#timelineDue) return;
-    this.#timelineDue = now + TIMELINE_MS;
-    this.#timeline = await this.#history().catch(() => this.#timeline);
+    if (this.#reading === undefined && now >= this.#timelineDue) {
+      this.#timelineDue = now + TIMELINE_MS;
+      this.#reading = this.#history()
+        .then((timeline) => {
+          this.#timeline = timeline;
+        })
+        // What was read before stays.
+        .catch(() => undefined)
+        .finally(() => {
+          this.#reading = undefined;
+        });
+    }
+    await this.#reading;
   }
 
   async #history(): Promise<readonly JournalRecord[]> {

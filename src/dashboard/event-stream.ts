@@ -6,6 +6,8 @@ export const EVENT_STREAM = 'text/event-stream; charset=utf-8';
 
 /** Pages that are served at once. */
 const MAX_STREAMS = 20;
+/** How often it is asked whether a page may go on, milliseconds. */
+const ASK_AGAIN_MS = 5_000;
 /** A page that took nothing for so many events is given up; until then it only misses them. */
 const MAX_MISSED = 30;
 
@@ -14,6 +16,7 @@ export class EventStreams {
   /** With the number of events that each page missed in a row. */
   readonly #streams = new Map<ServerResponse, number>();
   readonly #onCount: (count: number) => void;
+  #isClosed = false;
 
   /** Makes an empty set; `onCount` is told how many pages are open whenever that changes. */
   constructor(onCount: (count: number) => void) {
@@ -27,13 +30,17 @@ export class EventStreams {
 
   /** Whether one more page can be served. */
   get hasRoom(): boolean {
-    return this.#streams.size < MAX_STREAMS;
+    return !this.#isClosed && this.#streams.size < MAX_STREAMS;
   }
 
-  /** Begins to send events over `response`; false when the client is gone already. */
-  add(response: ServerResponse): boolean {
+  /**
+   * Begins to send events over `response`; false when the client is gone already, or all were ended.
+   *
+   * @param mayStay is asked again and again; the stream ends when the answer is no, an error, or not there at the next time
+   */
+  add(response: ServerResponse, mayStay: () => Promise<boolean>): boolean {
     // Its 'close' was emitted, and will not be again.
-    if (response.destroyed) return false;
+    if (response.destroyed || this.#isClosed) return false;
     response.writeHead(200, {
       'content-type': EVENT_STREAM,
       // A middleware that compresses would hold events back.
@@ -43,8 +50,10 @@ export class EventStreams {
     response.write('retry: 2000\n\n');
     this.#streams.set(response, 0);
     this.#onCount(this.#streams.size);
+    const stopAsking = askAgain(mayStay, () => response.destroy());
     response.on('error', () => response.destroy());
     response.on('close', () => {
+      stopAsking();
       if (this.#streams.delete(response)) this.#onCount(this.#streams.size);
     });
     return true;
@@ -68,8 +77,29 @@ export class EventStreams {
     }
   }
 
-  /** Ends all. */
+  /** Ends all, and takes no more. */
   close(): void {
+    this.#isClosed = true;
     for (const stream of this.#streams.keys()) stream.end();
   }
+}
+
+/** Calls `onRefused` once, when the answer is not yes; until the returned function is called. */
+function askAgain(mayStay: () => Promise<boolean>, onRefused: () => void): () => void {
+  let isAsking = false;
+  const stop = (): void => clearInterval(timer);
+  const refuse = (): void => {
+    stop();
+    onRefused();
+  };
+  const timer = setInterval(() => {
+    if (isAsking) return refuse();
+    isAsking = true;
+    mayStay().then((stays) => {
+      isAsking = false;
+      if (!stays) refuse();
+    }, refuse);
+  }, ASK_AGAIN_MS);
+  timer.unref();
+  return stop;
 }

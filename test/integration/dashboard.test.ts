@@ -143,6 +143,19 @@ test('authorize decides for everything; in production it must be there', async (
   }
 });
 
+test('a page whose right is withdrawn ends, and is not let in again', async () => {
+  let isIn = true;
+  const before = cluster.mysql.listenerCount('route');
+  const { url } = await mount({ authorize: () => isIn });
+  const stream = await fetch(`${url}/events`);
+  expect(stream.status).toBe(200);
+  isIn = false;
+  // The stream is cut, as a browser sees it when a server goes away; it then asks again.
+  await expect(stream.text()).rejects.toThrow();
+  expect((await fetch(`${url}/events`)).status).toBe(403);
+  await eventually('nobody looks any more', () => cluster.mysql.listenerCount('route') === before);
+});
+
 test('actions: not unless allowed, not from elsewhere, not without a plan, once per plan', async () => {
   const [replica] = servers.replicas;
   const node = replica?.id ?? '';

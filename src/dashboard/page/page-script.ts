@@ -222,7 +222,7 @@ function draw() {
 }
 const events = new EventSource('events');
 events.addEventListener('open', () => { $('live').textContent = 'live'; $('live').className = 'pill ok'; });
-events.addEventListener('error', () => { $('live').textContent = 'connection lost, trying again'; $('live').className = 'pill bad'; });
+events.addEventListener('error', () => { $('live').textContent = events.readyState === EventSource.CLOSED ? 'not let in any more: load the page again' : 'connection lost, trying again'; $('live').className = 'pill bad'; });
 events.addEventListener('state', ({ data }) => {
   state = JSON.parse(data);
   if (state.samples) samples = state.samples;

@@ -1,7 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { Writable } from 'node:stream';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { EventStreams } from '../../../src/dashboard/event-stream.js';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** A page that takes what is sent when it is told to. */
 class Page extends Writable {
@@ -25,10 +29,11 @@ class Page extends Writable {
   }
 }
 
+const stays = (): Promise<boolean> => Promise.resolve(true);
 const LARGE = 'x'.repeat(5_000_000);
 const open = (streams: EventStreams): Page => {
   const page = new Page();
-  streams.add(page as unknown as ServerResponse);
+  streams.add(page as unknown as ServerResponse, stays);
   streams.send(page as unknown as ServerResponse, 'state', LARGE);
   return page;
 };
@@ -60,6 +65,41 @@ test('a page that is gone before it is added does not count', () => {
   const streams = new EventStreams((count) => counts.push(count));
   const page = new Page();
   page.destroy();
-  expect(streams.add(page as unknown as ServerResponse)).toBe(false);
+  expect(streams.add(page as unknown as ServerResponse, stays)).toBe(false);
   expect([streams.count, counts]).toEqual([0, []]);
+});
+
+test('a page is asked about again, and ends when it may not stay', async () => {
+  vi.useFakeTimers();
+  const streams = new EventStreams(() => undefined);
+  const answers: (() => Promise<boolean>)[] = [
+    () => Promise.resolve(true),
+    () => Promise.resolve(false),
+    () => Promise.reject(new Error('no')),
+    () => new Promise(() => undefined),
+  ];
+  const pages = answers.map((mayStay) => {
+    const page = new Page();
+    streams.add(page as unknown as ServerResponse, mayStay);
+    return page;
+  });
+  const left = (): readonly boolean[] => pages.map(({ destroyed }) => !destroyed);
+  expect(left()).toEqual([true, true, true, true]);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(left()).toEqual([true, false, false, true]);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(left()).toEqual([true, false, false, false]);
+  expect(streams.count).toBe(1);
+  pages[0]?.destroy();
+  await vi.advanceTimersByTimeAsync(0);
+  expect([streams.count, vi.getTimerCount()]).toEqual([0, 0]);
+});
+
+test('after the end no page is taken', () => {
+  const counts: number[] = [];
+  const streams = new EventStreams((count) => counts.push(count));
+  streams.close();
+  expect(streams.hasRoom).toBe(false);
+  expect(streams.add(new Page() as unknown as ServerResponse, stays)).toBe(false);
+  expect(counts).toEqual([]);
 });
