@@ -79,11 +79,15 @@ export function tiedToReplica(
 }
 
 /** The server refused a write, and the session cannot go to another one with what it already did. */
-export function writeRefused(node: NodeId, cause: unknown): StormlampError {
+export function writeRefused(node: NodeId, cause: unknown, transaction?: TransactionEffect): StormlampError {
+  // Done again from the beginning, what is prepared would be there twice.
+  const isPrepared = transaction === 'xa-commit' || transaction === 'xa-rollback';
+  const advice = isPrepared
+    ? 'the transaction is still prepared: send this again on a connection of its own once there is a primary, where `XA RECOVER` shows it'
+    : 'run the transaction again from the beginning';
   return new StormlampError(
     ErrorCode.WRITE_REFUSED,
-    `${node} refused a write and did not execute it: ${describeError(cause)}. ` +
-      'It is not the primary, or no longer; run the transaction again from the beginning',
+    `${node} refused a write and did not execute it: ${describeError(cause)}. It is not the primary, or no longer; ${advice}`,
     { cause, node },
   );
 }
@@ -151,7 +155,7 @@ export function lossError(
 ): Error {
   switch (remedy) {
     case 'write-refused':
-      return writeRefused(node, error);
+      return writeRefused(node, error, classification.transaction);
     case 'partly-done':
       return partlyDone(node, error);
     case 'outcome-unknown':
