@@ -1,5 +1,5 @@
 /** Makes connections to one node: the only place where mysql2 is called to connect. */
-import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import mysql, { type Connection, type ConnectionOptions, type SqlValue, type Timezone } from 'mysql2';
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
@@ -145,18 +145,27 @@ function guarded(typeCast: ConnectionOptions['typeCast']): Pick<ConnectionOption
     : {};
 }
 
-/** The driver declares `localAddress` and does not use it: its socket is made here, and like its own but for that. */
+/**
+ * The driver declares `localAddress` and does not use it, and looks for `localhost` in the certificate of a server that is called by
+ * its address: its socket is made here then, and like its own but for that.
+ */
 function socketFrom(
-  { localAddress, enableKeepAlive, keepAliveInitialDelay }: MysqlNodeConfig['connection'],
+  { localAddress, enableKeepAlive, keepAliveInitialDelay, ssl }: MysqlNodeConfig['connection'],
   where: { readonly host?: string; readonly port?: number },
 ): { readonly stream?: () => Socket } {
   const { host, port } = where;
-  if (localAddress === undefined || host === undefined || port === undefined) return {};
+  if (host === undefined || port === undefined) return {};
+  const mustName = typeof ssl === 'object' && ssl.verifyIdentity === true && isIP(host) !== 0;
+  if (localAddress === undefined && !mustName) return {};
   const keepAlive = enableKeepAlive !== false;
   const delay = keepAliveInitialDelay ?? 0;
+  const options = { host, port, localAddress, noDelay: true, keepAlive, keepAliveInitialDelay: delay };
   return {
-    stream: () =>
-      connectSocket({ host, port, localAddress, noDelay: true, keepAlive, keepAliveInitialDelay: delay }),
+    stream: () => {
+      const socket = connectSocket(options);
+      // Where Node's TLS looks for the name of the peer; it notes names there itself, and no addresses.
+      return mustName ? Object.assign(socket, { _host: host }) : socket;
+    },
   };
 }
 

@@ -2,6 +2,7 @@
 import type { ConnectionOptions } from 'mysql2';
 import { invalidOption } from '../common/option-reader.js';
 import type { LocalFileSource } from './local-file.js';
+import { checkTls } from './tls-settings.js';
 
 /** A user and a password. */
 export interface MysqlCredentials {
@@ -32,7 +33,7 @@ export interface TlsSettings {
   readonly maxVersion?: string;
   /** Whether a certificate that nobody trusted signed is refused. Default true. */
   readonly rejectUnauthorized?: boolean;
-  /** Whether the certificate must name the host. Default false. */
+  /** Whether the certificate must name the host, or its address where that is what the node is called by. Default false. */
   readonly verifyIdentity?: boolean;
 }
 
@@ -197,8 +198,8 @@ export function checkConnectionSetting(
   value: unknown,
 ): void {
   const { expected, fits } = CHECKS[name];
-  if (fits(value)) return;
-  throw invalidOption(path, expected, SECRETS.has(name) ? Object(value) : value);
+  if (!fits(value)) throw invalidOption(path, expected, SECRETS.has(name) ? Object(value) : value);
+  if (name === 'ssl') checkTls(path, value);
 }
 
 /**

@@ -4,8 +4,11 @@ import type { TlsSettings } from '../../src/mysql/connection-settings.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { CLIENT_DATABASES } from './client-databases.js';
+import { eventually } from './eventually.js';
 import {
   createTlsFolder,
+  NAME_CERTIFICATE,
+  NAME_CERTIFICATE_KEY,
   OTHER_CERTIFICATE,
   OTHER_CERTIFICATE_KEY,
   TEST_CERTIFICATE,
@@ -40,12 +43,13 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
     tls.remove();
   });
 
-  function open(ssl: TlsSettings | boolean): Promise<MysqlCluster> {
+  function open(ssl: TlsSettings | boolean, host = '127.0.0.1'): Promise<MysqlCluster> {
     const { primary, replicas, ...rest } = servers.options().mysql;
+    const at = (url: string): string => url.replace('127.0.0.1', host);
     return createMysqlCluster({
       ...rest,
-      primary: { url: primary, ssl },
-      replicas: replicas.map((url) => ({ url, ssl })),
+      primary: { url: at(primary), ssl },
+      replicas: replicas.map((url) => ({ url: at(url), ssl })),
       startTimeoutMs: 20_000,
     });
   }
@@ -98,5 +102,39 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
       tls.show(TEST_CERTIFICATE, TEST_CERTIFICATE_KEY);
       await reload();
     }
+  });
+
+  test('a node that is called by its address is only taken for what the certificate names so', async () => {
+    tls.show(NAME_CERTIFICATE, NAME_CERTIFICATE_KEY);
+    await reload();
+    try {
+      const ssl = { ca: NAME_CERTIFICATE, verifyIdentity: true };
+      await expect(open(ssl)).rejects.toMatchObject({
+        code: 'ERR_PROTOCOL',
+        message: expect.stringContaining('127.0.0.1 is not in the cert'),
+      });
+      await using cluster = await open(ssl, 'localhost');
+      expect(await cipherOf(cluster)).toMatch(/./);
+    } finally {
+      tls.show(TEST_CERTIFICATE, TEST_CERTIFICATE_KEY);
+      await reload();
+    }
+  });
+
+  test('a statement whose limit passed is ended over an encrypted connection, too', async () => {
+    await using cluster = await open({ ca: TEST_CERTIFICATE, verifyIdentity: true });
+    const failures: unknown[] = [];
+    cluster.on('kill-failed', (failure) => failures.push(failure));
+    const sleeping = "SELECT SLEEP(600) AS 'over TLS'";
+    await expect(cluster.query({ sql: sleeping, timeoutMs: 500 })).rejects.toMatchObject({
+      code: 'ERR_TIMEOUT',
+    });
+    await eventually('nobody sleeps any more', async () => {
+      const asked = servers.databases.map((node) =>
+        node.query('SELECT id FROM information_schema.processlist WHERE info = ?', [sleeping]),
+      );
+      return (await Promise.all(asked)).flat().length === 0;
+    });
+    expect(failures).toEqual([]);
   });
 });

@@ -15,7 +15,7 @@ describe('a URL', () => {
   test('has everything that a connection needs', () => {
     const { seed, connection, session } = parse(
       'mysql://app:p%40ss%2Fword@db1.example:3307/shop?connectTimeout=500&charset=latin1&supportBigNumbers=true' +
-        '&timezone=+02:00&weight=3&zone=eu-1&session.time_zone=%2B00:00&ssl=%7B%22ca%22%3A%22x%22%7D&password2=123',
+        '&timezone=+02:00&weight=3&zone=eu-1&session.time_zone=%2B00:00&ssl=%7B%22minVersion%22%3A%22TLSv1.2%22%7D&password2=123',
     );
     expect(seed).toEqual({
       id: 'db1.example:3307',
@@ -32,7 +32,7 @@ describe('a URL', () => {
       charset: 'latin1',
       supportBigNumbers: true,
       timezone: '+02:00',
-      ssl: { ca: 'x' },
+      ssl: { minVersion: 'TLSv1.2' },
       password2: '123',
     });
     expect(session).toEqual({ time_zone: '+00:00' });
