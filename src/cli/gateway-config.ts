@@ -108,7 +108,9 @@ function listenFlags(flags: Flags): SessionGatewayOptions {
       "an address like '127.0.0.1:11311', or the path of a unix socket",
       listen,
     );
-  return { host, port: Number(match?.[3]), ...socketMode };
+  const port = Number(match?.[3]);
+  if (port > 65_535) throw invalidOption('--listen', 'an address with a port of at most 65535', listen);
+  return { host, port, ...socketMode };
 }
 
 function optionFile(option: string, path: string): Buffer {

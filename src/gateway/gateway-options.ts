@@ -133,6 +133,9 @@ export function resolveGatewayOptions(options: SessionGatewayOptions = {}): Reso
   });
 }
 
+/** The longest path of a unix socket on Linux. */
+const PATH_BYTES = 107;
+
 function listenOptions(options: SessionGatewayOptions): ResolvedSessionGatewayOptions['listen'] {
   const { path, host, port, socketMode } = options;
   if (path === undefined) {
@@ -146,6 +149,9 @@ function listenOptions(options: SessionGatewayOptions): ResolvedSessionGatewayOp
     throw invalidOption('path', 'given without `host` and `port`', path);
   if (typeof path !== 'string' || !path.startsWith('/'))
     throw invalidOption('path', 'an absolute path', path);
+  // Node would listen on the beginning of it (sockaddr_un), where PHP does not look.
+  if (Buffer.byteLength(path) > PATH_BYTES)
+    throw invalidOption('path', `a path of at most ${PATH_BYTES} bytes, as sockets have it`, path);
   const mode = readNumber('socketMode', socketMode, DEFAULT_GATEWAY_OPTIONS.socketMode, {
     min: 0,
     max: 0o777,

@@ -1,7 +1,8 @@
 /** Listens, lets clients in, and closes in good order. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { chmodSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
@@ -94,16 +95,18 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
    */
   async listen(): Promise<void> {
     const { listen } = this.#options;
-    if ('path' in listen) await removeStaleSocket(listen.path);
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(listen, () => {
-        this.#server.off('error', reject);
-        resolve();
+    try {
+      if ('path' in listen) await removeStaleSocket(listen.path);
+      await new Promise<void>((resolve, reject) => {
+        this.#server.once('error', reject);
+        this.#server.listen(listen, () => {
+          this.#server.off('error', reject);
+          resolve();
+        });
       });
-    }).catch((error: unknown) => {
+    } catch (error) {
       throw listenError(listen, error);
-    });
+    }
     this.#server.on('error', () => undefined);
     if ('path' in listen) chmodSync(listen.path, listen.mode);
   }
@@ -196,18 +199,35 @@ function peerOf(socket: Socket): string {
 }
 
 function listenError(listen: ResolvedSessionGatewayOptions['listen'], error: unknown): StormlampError {
-  const where = 'path' in listen ? listen.path : `${listen.host}:${listen.port}`;
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'EADDRINUSE') {
-    return new StormlampError(
-      ErrorCode.PORT_IN_USE,
-      `The gateway cannot listen on ${where}: another process does. Stop it, or choose another port`,
-      { cause: error },
-    );
-  }
+  const isPath = 'path' in listen;
+  const where = isPath ? listen.path : `${listen.host}:${listen.port}`;
+  const given = (error as NodeJS.ErrnoException).code;
+  // Node says EACCES of a folder that is not there, too.
+  const code = given === 'EACCES' && isPath && !existsSync(dirname(listen.path)) ? 'ENOENT' : given;
+  const [why, remedy] = REASONS[code ?? '']?.(isPath) ?? [describeError(error), 'choose another address'];
   return new StormlampError(
-    ErrorCode.INVALID_OPTION,
-    `The gateway cannot listen on ${where}: ${describeError(error)}`,
+    code === 'EADDRINUSE' ? ErrorCode.PORT_IN_USE : ErrorCode.INVALID_OPTION,
+    `The gateway cannot listen on ${where}: ${why}; ${remedy}`,
     { cause: error },
   );
 }
+
+/** What the system's codes mean for who listens, and what to do. */
+const REASONS: Readonly<Record<string, (isPath: boolean) => readonly [string, string]>> = {
+  EADDRINUSE: (isPath) =>
+    isPath
+      ? [
+          'another process listens there, or a file of that name is no socket',
+          'stop it, remove the file, or choose another path',
+        ]
+      : ['another process does', 'stop it, or choose another port'],
+  EACCES: (isPath) =>
+    isPath
+      ? ['its folder may not be written by this user', 'give the folder to the user of the gateway']
+      : ['ports below 1024 are not for every user', 'choose a higher one'],
+  ENOENT: () => ['its folder does not exist', 'make the folder (systemd: `RuntimeDirectory=`)'],
+  ENOTDIR: () => ['a part of its path is no folder', 'correct the path'],
+  EADDRNOTAVAIL: () => ['this machine has no such address', 'name one of its own, like 127.0.0.1'],
+  ENOTFOUND: () => ['the name is not known', 'correct it, or give an address, like 127.0.0.1'],
+  EAI_AGAIN: () => ['the name cannot be looked up now', 'give an address, like 127.0.0.1'],
+};

@@ -1,5 +1,6 @@
 /** `stormlamp gateway` as a user starts it: flags, environment, file, one JSON document, other nodes while it runs, an end in good order. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -79,6 +80,7 @@ test.each<[string, readonly string[], RegExp]>([
   ['no nodes', [], /--nodes/],
   ['a wrong acks', ['--nodes', 'a:1', '--acks', 'some'], /one of 'one', 'majority', 'all'/],
   ['a wrong address', ['--nodes', 'a:1', '--listen', 'nowhere'], /--listen/],
+  ['a port that there is not', ['--nodes', 'a:1', '--listen', '127.0.0.1:70000'], /--listen.*at most 65535/],
   ['a login without its password', ['--nodes', 'a:1', '--username', 'x'], /STORMLAMP_GATEWAY_PASSWORD/],
   ['a file that is not there', ['--config', 'none.json'], /--config/],
   ['an unknown flag', ['--port', '1'], /--port/],
@@ -87,6 +89,30 @@ test.each<[string, readonly string[], RegExp]>([
   const { code, stderr } = await run(args).finished;
   expect(code).toBe(2);
   expect(stderr).toMatch(message);
+});
+
+test('where it cannot listen is told with the cause and the remedy', async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  const { port } = taken.address() as AddressInfo;
+  const file = join(folder, 'no-socket');
+  writeFileSync(file, '');
+  const told = async (listen: string): Promise<string> => {
+    const { code, stderr } = await run(['--nodes', names(2).join(), '--listen', listen]).finished;
+    expect([listen, code]).not.toEqual([listen, 0]);
+    return stderr;
+  };
+  try {
+    expect(await told(`127.0.0.1:${port}`)).toMatch(`127.0.0.1:${port}: another process does; stop it`);
+    expect(await told('192.0.2.1:11311')).toMatch(/no such address; name one of its own/);
+    expect(await told(join(folder, 'none', 'a.sock'))).toMatch(/folder does not exist; make the folder/);
+    expect(await told(join(file, 'a.sock'))).toMatch(/no folder; correct the path/);
+    expect(await told(file)).toMatch(/is no socket; stop it, remove the file/);
+    expect(await told(`/${'x'.repeat(200)}`)).toMatch(/too long for a socket|at most 107 bytes/);
+  } finally {
+    taken.close();
+    rmSync(file);
+  }
 });
 
 test('nodes that cannot be reached are named', async () => {
