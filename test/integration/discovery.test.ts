@@ -6,7 +6,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { checkDatabases } from '../../src/cli/doctor/check-databases.js';
-import { lookAtCluster } from '../../src/cli/status/look-at-cluster.js';
+import { describeDatabase, lookAtCluster } from '../../src/cli/status/look-at-cluster.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
@@ -489,6 +489,14 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, flavor, options }) => {
       expect(client.topology().nodes.find(({ id }) => id === two.id)).toMatchObject({
         facts: { channels: { length: 2 } },
       });
+      // `stormlamp status` shows both sources.
+      const shown = client
+        .topology()
+        .nodes.flatMap((node) => (node.id === two.id ? describeDatabase(node, 'closed', 0).channels : []));
+      expect(shown.map(({ name, source }) => [name, source]).sort()).toEqual([
+        ['', `127.0.0.1:${servers.primary.port}`],
+        ['second', `127.0.0.1:${one.port}`],
+      ]);
       await two.query(
         isMysql ? "STOP REPLICA SQL_THREAD FOR CHANNEL 'second'" : "STOP SLAVE 'second' SQL_THREAD",
       );

@@ -1,6 +1,7 @@
 /** Looks once at everything that is configured, without changing anything anywhere. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock } from '../../common/clock.js';
+import { nodeIdOf } from '../../common/node-address.js';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
 import { createFailoverManager } from '../../failover/failover-manager.js';
 import { failoverDefaults } from '../../failover/failover-options.js';
@@ -11,13 +12,14 @@ import type { MysqlCluster } from '../../mysql/mysql-cluster.js';
 import { type ObservedCluster, observeMysqlCluster } from '../../mysql/observe-mysql-cluster.js';
 import { SessionNodes } from '../../session/session-nodes.js';
 import { resolveStoreOptions } from '../../session/store-options.js';
-import { type NodeDescription, roleOf } from '../../topology/node-description.js';
+import { type NodeDescription, type ReplicationChannel, roleOf } from '../../topology/node-description.js';
 import type { ClusterConfig } from '../cluster-config.js';
 import { operatorFailover } from '../operator-failover.js';
 import { lastChangeIn } from './last-change.js';
 import { lookAtCache } from './look-at-cache.js';
 import { sameDevices, sameServers } from './shared-fate.js';
 import {
+  type ChannelReport,
   type DatabaseReport,
   type FailedPart,
   isHealthy,
@@ -130,12 +132,20 @@ export function describeDatabase(
       facts === undefined ? null : `${facts.flavor} ${/^[\d.]+/.exec(facts.version)?.[0] ?? facts.version}`,
     readOnly: node.state === 'up' ? node.facts.readOnly : null,
     upstream: node.state === 'up' ? (node.upstream ?? []) : [],
+    channels: node.state === 'up' ? node.facts.channels.map(describeChannel) : [],
     lagMs: lag?.ms ?? null,
     lagAgeMs: lag === null ? null : Math.max(0, Math.round(now - lag.at)),
     latencyMs: node.state === 'up' ? Math.round(node.latencyMs * 10) / 10 : null,
     breaker,
     failure: node.state === 'down' ? { kind: node.failure, message: describeError(node.error) } : null,
   };
+}
+
+/** Without the server's own words about an error, which may quote values. */
+function describeChannel(channel: ReplicationChannel): ChannelReport {
+  const { name, sourceHost, sourcePort, io, sql, lagMs } = channel;
+  const source = nodeIdOf({ host: sourceHost, port: sourcePort });
+  return { name, source, receiving: io, applying: sql, lagMs };
 }
 
 /** The nodes or mounts of a session store. */

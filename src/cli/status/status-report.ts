@@ -1,6 +1,20 @@
 /** What `stormlamp status` found: plain values, as they stand in its JSON document. */
 import type { ProbeFailure, TopologyWarning, WriterState } from '../../index.js';
 
+/** One source of a replica. */
+export interface ChannelReport {
+  /** The channel's name; '' for the only one, or the first. */
+  readonly name: string;
+  /** Where its source is, as the server itself says. */
+  readonly source: string;
+  /** Whether it gets what the source writes: `yes`, `connecting`, `no`. */
+  readonly receiving: string;
+  /** Whether it applies what it got. */
+  readonly applying: boolean;
+  /** How far behind the server says that it is, in milliseconds; null when it does not say. */
+  readonly lagMs: number | null;
+}
+
 /** A database node. */
 export interface DatabaseReport {
   /** The node. */
@@ -15,6 +29,8 @@ export interface DatabaseReport {
   readonly readOnly: boolean | null;
   /** The nodes that its data comes from, nearest first. */
   readonly upstream: readonly string[];
+  /** Every source that it replicates from, by channel or connection; none of a primary, and of a node that does not answer. */
+  readonly channels: readonly ChannelReport[];
   /** Lag in milliseconds as it was measured; null when unknown or when it has no source. */
   readonly lagMs: number | null;
   /** How old that measurement is, in milliseconds; null without one. */

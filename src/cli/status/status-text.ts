@@ -4,6 +4,7 @@ import { setRows, type TextColumn } from '../text-table.js';
 import { hangLine, wrapLine } from '../wrap-line.js';
 import {
   type CacheNodeReport,
+  type ChannelReport,
   type DatabaseReport,
   isFailed,
   isOneServer,
@@ -104,6 +105,12 @@ function databaseLines(mysql: MysqlReport, width: number, paint: Paint): readonl
   ]);
   const table = setRows(DATABASE_COLUMNS, rows, width, '  ');
   const { failover, lastChange, epoch } = mysql;
+  // The tree has room for one source of each node, and its lag is that of the slowest.
+  const sources = tree.flatMap(({ node: { node, channels } }) =>
+    channels.length < 2
+      ? []
+      : channels.flatMap((channel) => hangLine(channelText(node, channel), width, '  ', '    ')),
+  );
   return [
     paint('dim', table.heading),
     ...table.rows.flatMap((lines, index) => {
@@ -111,6 +118,7 @@ function databaseLines(mysql: MysqlReport, width: number, paint: Paint): readonl
       if (node?.up === false) return lines.map((line) => paint('red', line));
       return node?.role === 'primary' ? lines.map((line) => paint('green', line)) : lines;
     }),
+    ...sources,
     ...hangLine(
       `failover: mode ${failover.mode}, epoch ${epoch}${failover.failure === null ? '' : `, ${failover.failure}: ${failover.because}`}`,
       width,
@@ -124,6 +132,13 @@ function databaseLines(mysql: MysqlReport, width: number, paint: Paint): readonl
       '    ',
     ),
   ];
+}
+
+function channelText(node: string, { name, source, receiving, applying, lagMs }: ChannelReport): string {
+  const runs = receiving === 'yes' && applying;
+  const behind = lagMs === null ? 'lag unknown' : `${lagMs} ms behind`;
+  const state = runs ? behind : `receiving: ${receiving}, applying: ${applying ? 'yes' : 'no'}`;
+  return `${node}, channel ${name === '' ? '(default)' : name}: from ${source}, ${state}`;
 }
 
 function sessionLines(sessions: SessionsReport, width: number, paint: Paint): readonly string[] {

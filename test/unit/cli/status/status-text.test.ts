@@ -15,6 +15,7 @@ function database(node: string, changes: Partial<DatabaseReport> = {}): Database
     version: 'mariadb 10.11.14',
     readOnly: true,
     upstream: ['db1:3306'],
+    channels: [],
     lagMs: 12,
     lagAgeMs: 300,
     latencyMs: 0.8,
@@ -143,4 +144,19 @@ test('a node that began anew says since when', () => {
 test('circular replication is shown, every node once', () => {
   const nodes = [database('a', { upstream: ['b'] }), database('b', { upstream: ['a'] })];
   expect(treeOf(nodes).map(({ node, branch }) => `${branch}${node.node}`)).toEqual(['a', '└ b']);
+});
+
+test('every source of a replica with several is shown', () => {
+  const channel = { name: '', source: 'db1:3306', receiving: 'yes', applying: true, lagMs: 12 };
+  const broken = { name: 'stock', source: 'erp:3306', receiving: 'connecting', applying: true, lagMs: null };
+  const nodes = [
+    PRIMARY,
+    database('db2:3306', { channels: [channel] }),
+    database('db3:3306', { channels: [channel, broken] }),
+  ];
+  const lines = statusText({ ...REPORT, mysql: { ...MYSQL, nodes } }, 80, plainPaint);
+  expect(lines.filter((line) => line.includes('channel'))).toEqual([
+    '  db3:3306, channel (default): from db1:3306, 12 ms behind',
+    '  db3:3306, channel stock: from erp:3306, receiving: connecting, applying: yes',
+  ]);
 });
