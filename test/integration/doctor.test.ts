@@ -163,6 +163,24 @@ describe('databases', () => {
   });
 
   test.each([
+    [5, 'failed', /MAX_USER_CONNECTIONS=5; a process opens up to 10 here/],
+    [15, 'warning', /MAX_USER_CONNECTIONS=15/],
+  ])('an account that may have %i connections only', async (most, state, found) => {
+    const { user } = servers.accounts.app;
+    const allow = async (count: number): Promise<void> => {
+      await servers.primary.query(`ALTER USER '${user}'@'%' WITH MAX_USER_CONNECTIONS ${count}`);
+      await servers.waitForReplication();
+    };
+    await allow(most);
+    try {
+      const limited = trouble(await check(), 'connections of the account');
+      expect([limited.state, limited.found]).toEqual([state, expect.stringMatching(found)]);
+    } finally {
+      await allow(0);
+    }
+  });
+
+  test.each([
     [
       'a replica that takes writes',
       1,

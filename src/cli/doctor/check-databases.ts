@@ -32,7 +32,12 @@ export async function checkDatabases(given: MysqlOptions, signal: AbortSignal): 
     .filter(({ seed }) => seed.configuredRole === 'primary')
     .map(({ seed }) => seed.id);
   const { pool, reads } = options;
-  const needs = { poolMax: pool.max, primaries, partialReplicas: reads.partialReplicas };
+  const needs = {
+    poolMax: pool.max,
+    monitorsToo: options.monitor.credentials === undefined,
+    primaries,
+    partialReplicas: reads.partialReplicas,
+  };
   const answers = read.flatMap(({ checks }) => checks);
   return [...answers, ...judgeDatabases(servers, needs)];
 }
@@ -44,11 +49,15 @@ async function readOne(
 ): Promise<{ readonly checks: readonly Check[]; readonly facts: DatabaseFacts | undefined }> {
   const node = config.seed.id;
   const rights: PreflightCheck[] = [];
+  let accountLimit = 0;
   // At the same time: a server that says nothing is waited for once.
   const login = attempt(node, 'login of the application', async () => {
     const deadline = Deadline.of({ timeoutMs: LIMIT_MS, signal });
     const connection = await createConnectionFactory(config).connect(deadline);
     try {
+      // Of a session it is what holds for its account, whichever of account and server sets it.
+      const [row] = await connection.ask('SELECT @@SESSION.max_user_connections AS most', deadline);
+      accountLimit = Number(row?.['most']);
       if (nodes.length > 1) rights.push(...(await accountChecks(node, connection, deadline)));
     } finally {
       connection.destroy();
@@ -56,7 +65,7 @@ async function readOne(
     return `as ${config.connection.user ?? 'the account of `credentials`'}`;
   });
   const probe = createReplicationProbe({ config, credentials });
-  let read: DatabaseFacts | undefined;
+  let read: Omit<DatabaseFacts, 'accountLimit'> | undefined;
   const look = attempt(node, 'what the monitor may see', async () => {
     const facts = await probe.probe({ timeoutMs: LIMIT_MS, signal });
     const rest = await readVariables(forAdministration(config, credentials), signal);
@@ -65,7 +74,8 @@ async function readOne(
   });
   try {
     const checks = (await Promise.all([login, look])).flat();
-    return { checks: [...checks, ...judgeRights(rights)], facts: read };
+    const facts = read === undefined ? undefined : { ...(read as DatabaseFacts), accountLimit };
+    return { checks: [...checks, ...judgeRights(rights)], facts };
   } finally {
     probe.close();
   }

@@ -13,6 +13,8 @@ export interface DatabaseFacts {
   readonly facts: ServerFacts;
   /** Server variables by name, in lower case. */
   readonly variables: ReadonlyMap<string, string>;
+  /** How many connections the application's account may have here (`MAX_USER_CONNECTIONS`, `max_user_connections`); 0 is no limit. */
+  readonly accountLimit: number;
   /** How far the server's clock is ahead of this machine's, in milliseconds. */
   readonly clockAheadMs: number;
 }
@@ -21,6 +23,8 @@ export interface DatabaseFacts {
 export interface DatabaseNeeds {
   /** Connections that one process may open to a node. */
   readonly poolMax: number;
+  /** Whether the monitor uses the application's account, too. */
+  readonly monitorsToo: boolean;
   /** Nodes that the configuration calls primary. */
   readonly primaries: readonly string[];
   /** Replicas that may have a part of the data: `mysql.reads.partialReplicas`. */
@@ -28,6 +32,8 @@ export interface DatabaseNeeds {
 }
 
 const CLOCK_LIMIT_MS = 2_000;
+/** Connections of a monitor to its node. */
+const MONITOR_CONNECTIONS = 2;
 
 /** Judges all servers that could be read. */
 export function judgeDatabases(servers: readonly DatabaseFacts[], needs: DatabaseNeeds): readonly Check[] {
@@ -42,7 +48,7 @@ export function judgeDatabases(servers: readonly DatabaseFacts[], needs: Databas
 
 function judgeOne(
   checks: Checks,
-  { node, facts, variables, clockAheadMs }: DatabaseFacts,
+  { node, facts, variables, accountLimit, clockAheadMs }: DatabaseFacts,
   needs: DatabaseNeeds,
 ): void {
   const { flavor, version, serverId } = facts;
@@ -76,10 +82,27 @@ function judgeOne(
     expected: 'room for several processes',
     fix: `raise \`max_connections\` on ${node}, or lower \`mysql.pool.max\``,
   });
+  judgeAccountLimit(checks, node, accountLimit, needs);
   checks.expect(Math.abs(clockAheadMs) <= CLOCK_LIMIT_MS, 'warning', node, 'clock', {
     found: `${Math.round(clockAheadMs)} ms ahead of this machine`,
     expected: `at most ${CLOCK_LIMIT_MS} ms apart`,
     fix: `let both machines keep their time by NTP`,
+  });
+}
+
+/** A server refuses what is over the limit of an account (`ER_USER_LIMIT_REACHED`), however much room itself has. */
+function judgeAccountLimit(
+  checks: Checks,
+  node: string,
+  limit: number,
+  { poolMax, monitorsToo }: DatabaseNeeds,
+): void {
+  if (limit === 0) return;
+  const each = poolMax + (monitorsToo ? MONITOR_CONNECTIONS : 0);
+  checks.expect(limit >= 2 * each, limit < each ? 'failed' : 'warning', node, 'connections of the account', {
+    found: `MAX_USER_CONNECTIONS=${limit}; a process opens up to ${each} here (pool.max=${poolMax}${monitorsToo ? `, and ${MONITOR_CONNECTIONS} of the monitor` : ''})`,
+    expected: 'room for every process: that many for each of them, on every node',
+    fix: `raise it by \`ALTER USER … WITH MAX_USER_CONNECTIONS n\` (or \`max_user_connections\` on ${node}), or lower \`mysql.pool.max\``,
   });
 }
 

@@ -38,11 +38,12 @@ function server(
     variables: new Map(
       Object.entries({ log_bin: 'ON', log_slave_updates: 'ON', max_connections: '150', ...variables }),
     ),
+    accountLimit: 0,
     clockAheadMs,
   };
 }
 
-const NEEDS = { poolMax: 10, primaries: ['db1'], partialReplicas: [] };
+const NEEDS = { poolMax: 10, monitorsToo: false, primaries: ['db1'], partialReplicas: [] };
 const troubles = (...servers: DatabaseFacts[]): readonly string[] =>
   judgeDatabases(servers, NEEDS)
     .filter(({ state }) => state !== 'ok')
