@@ -21,7 +21,11 @@ export interface SessionNode {
   observed(seen: MemcachedObservation): void;
 }
 
-/** Makes the node at `address` and its breakers. */
+/**
+ * Makes the node at `address` and its breakers.
+ *
+ * @param canOpen whether faults may open them, as long as others can do what the node does
+ */
 export function createSessionNode(
   seed: { readonly id: NodeId; readonly address: NodeAddress },
   options: Pick<
@@ -29,10 +33,11 @@ export function createSessionNode(
     'operationTimeoutMs' | 'credentials' | 'tls' | 'handler' | 'prefix' | 'seal'
   >,
   onChange: (change: BreakerChange) => void,
+  canOpen: () => boolean,
   createNode: typeof createMemcachedNode = createMemcachedNode,
 ): SessionNode {
   const breaker = (operation: 'get' | 'set'): NodeBreaker =>
-    createNodeBreaker({ cluster: 'sessions', node: seed.id, operation, isNodeFault, onChange });
+    createNodeBreaker({ cluster: 'sessions', node: seed.id, operation, isNodeFault, onChange, canOpen });
   const get = breaker('get');
   const set = breaker('set');
   const plain = createNode({

@@ -53,13 +53,13 @@ export class SessionNodes {
     options: ResolvedSessionOptions,
     onChange: (change: BreakerChange) => void,
     onStanding: ConstructorParameters<typeof NodeStandings>[0],
-    createNode?: Parameters<typeof createSessionNode>[3],
+    createNode?: Parameters<typeof createSessionNode>[4],
     ring: () => string = () => sessionRing(options),
   ) {
     this.standings = new NodeStandings(onStanding);
     this.#create = (seed) => {
       this.#seeds.set(seed.id, seed);
-      return createSessionNode(seed, options, onChange, createNode);
+      return createSessionNode(seed, options, onChange, () => this.#canSpare(seed.id), createNode);
     };
     this.#nodes = options.nodes.map(this.#create);
     this.#onStoreDown = options.onStoreDown;
@@ -111,6 +111,13 @@ export class SessionNodes {
     const added = this.#create(seed);
     this.#nodes.push(added);
     this.monitor.add(added.node);
+  }
+
+  // While the others are filled from it, a node that is late is the only one that knows: not asked any more, it makes every session
+  // unknown for seconds.
+  #canSpare(id: NodeId): boolean {
+    const others = this.#nodes.filter(({ node }) => node.id !== id && node.available);
+    return others.length === 0 || others.some(({ node }) => this.standings.of(node.id) === 'filled');
   }
 
   /** Looks at these nodes no more, and closes their connections when what is under way there is over. */

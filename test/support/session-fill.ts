@@ -16,6 +16,8 @@ export interface FillReport {
   readonly during: { readonly p50: number; readonly p99: number };
   /** Loads that failed or found nothing. */
   readonly failedLoads: number;
+  /** How often for which reason. */
+  readonly failures: Readonly<Record<string, number>>;
   /** Sessions that are not on the node that was filled. */
   readonly missing: number;
 }
@@ -34,13 +36,20 @@ export async function fillHalfAMillion(servers: MemcachedServers, sessions: numb
     resyncItemsPerSecond: 0,
   });
   await putEverywhere(nodes, sessions);
-  // The fill runs in a process of its own, as it does where the elected process is another one than that which serves.
+  // The process that serves fills as well, which is the worst case: where another one was elected, the loads have theirs for themselves.
   let failedLoads = 0;
+  const failures: Record<string, number> = {};
   const load = async (): Promise<number> => {
     const id = idOf(Math.floor(Math.random() * sessions));
     const started = performance.now();
-    const found = await store.readRaw(id).catch(() => null);
-    if (found === null) failedLoads += 1;
+    const outcome = await store.readRaw(id).then(
+      (found) => (found === null ? 'not found' : undefined),
+      (error: unknown) => (error instanceof Error ? error.message.replace(/\d+/g, 'N') : String(error)),
+    );
+    if (outcome !== undefined) {
+      failedLoads += 1;
+      failures[outcome] = (failures[outcome] ?? 0) + 1;
+    }
     return performance.now() - started;
   };
   const before: number[] = [];
@@ -69,6 +78,7 @@ export async function fillHalfAMillion(servers: MemcachedServers, sessions: numb
     before: quantiles(before),
     during: quantiles(during),
     failedLoads,
+    failures,
     missing,
   };
 }

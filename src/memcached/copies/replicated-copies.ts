@@ -4,7 +4,7 @@
  */
 import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
-import type { StormlampError } from '../../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, type StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { Commit, type CopiesSeen } from './commit-copies.js';
 import type { ChangeReport, CopiesRead, CopyRead, CurrentContent } from './copy-answers.js';
@@ -172,8 +172,18 @@ export class ReplicatedCopies {
     };
   }
 
-  /** Asks every copy, with its notes, and decides. Rejects only by the deadline. */
+  /**
+   * Asks every copy, with its notes, and decides; once more where only one could know that did not answer in time: there is nobody else
+   * to ask, as while the other node is filled from it. Rejects only by the deadline.
+   */
   async look(key: CopyKey, deadline: Deadline): Promise<CopiesSeen> {
+    const looked = await this.#lookOnce(key, deadline);
+    const { kind } = looked.decision;
+    const nobodyKnows = kind === 'unknown' || kind === 'down';
+    return nobodyKnows && looked.seen.some(isLate) ? await this.#lookOnce(key, deadline) : looked;
+  }
+
+  async #lookOnce(key: CopyKey, deadline: Deadline): Promise<CopiesSeen> {
     const seen = await this.#look.all(key, deadline);
     return { seen, decision: decideCopies(seen) };
   }
@@ -365,6 +375,10 @@ function unsure(seen: CopiesSeen['seen']): StormlampError {
 const NO_RIVALS: readonly MemcachedItem[] = [];
 /** So often the copies of a change that somebody has built on are looked at, until they are alike. */
 const MAX_LOOKS = 8;
+
+function isLate(copy: CopiesSeen['seen'][number]): boolean {
+  return !copy.reached && isStormlampError(copy.error, ErrorCode.TIMEOUT);
+}
 
 function isJoint({ role }: CopiesSeen['seen'][number]): boolean {
   return role === 'joint';

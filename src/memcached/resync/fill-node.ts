@@ -13,6 +13,7 @@ import { OWN_PREFIX, TOMB_PREFIX, tombKey } from '../copies/copy-key.js';
 import { exptimeOfRemaining, serverClockOffsetMs } from '../exptime.js';
 import { type Added, addItems, type ItemToAdd, itemsPresent, removeVersions } from '../meta-commands.js';
 import type { TextConnection } from '../text-connection.js';
+import { FillPace } from './fill-pace.js';
 import type { ItemRate } from './item-rate.js';
 
 /** What a fill needs. */
@@ -86,8 +87,9 @@ async function copyFrom(
   await plant(options, source, witness, signal);
   const lines: Batches = new Batches();
   const tombs = prefixes !== undefined;
+  const pace = new FillPace(IN_FLIGHT);
   const workers = Array.from({ length: IN_FLIGHT }, () =>
-    new BatchCopier({ ...options, source, witness, tombs, signal }).run(lines),
+    new BatchCopier({ ...options, source, witness, tombs, pace, signal }).run(lines),
   );
   const dump = dumpKeys(options, source, prefixes, wanted, lines, signal).finally(() => lines.end());
   try {
@@ -147,6 +149,8 @@ interface CopierOptions extends FillOptions {
   readonly witness: string;
   /** Whether it is tombstones that are copied. */
   readonly tombs: boolean;
+  /** Slows down while the nodes answer late. */
+  readonly pace: FillPace;
 }
 
 /** Copies batches over connections of its own. */
@@ -169,7 +173,7 @@ class BatchCopier {
       try {
         this.#clockAheadMs = serverClockOffsetMs(await to.stats({ signal: this.#signal })) ?? 0;
         for (let keys = await batches.take(); keys !== undefined; keys = await batches.take()) {
-          await this.#copy(from, to, keys);
+          await this.#inTurn(from, to, keys);
           await this.#lookAgain(from, to, false);
         }
         await this.#lookAgain(from, to, true);
@@ -181,10 +185,15 @@ class BatchCopier {
     }
   }
 
-  async #copy(from: TextConnection, to: TextConnection, keys: readonly string[]): Promise<void> {
-    const { rate, resumed, onBatch } = this.#options;
-    const call = { signal: this.#signal };
+  async #inTurn(from: TextConnection, to: TextConnection, keys: readonly string[]): Promise<void> {
+    const { rate, pace } = this.#options;
     await rate.wait(keys.length, this.#signal);
+    await pace.run(() => this.#copy(from, to, keys), this.#signal);
+  }
+
+  async #copy(from: TextConnection, to: TextConnection, keys: readonly string[]): Promise<void> {
+    const { resumed, onBatch } = this.#options;
+    const call = { signal: this.#signal };
     let missing = keys;
     if (resumed) {
       const present = await itemsPresent(to, keys, call);
