@@ -24,6 +24,11 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   'reads while a replica is promoted': () => import('../integration/promotion-reads.test.js'),
   'own writes': () => import('../integration/read-your-writes.test.js'),
   'requests and tokens': () => import('../integration/request-scope.test.js'),
+  'writes that are hard to see': () => import('../integration/hidden-writes.test.js'),
+  'a primary that refuses connections': () => import('../integration/refused-primary.test.js'),
+  'a primary that was replaced': () => import('../integration/replaced-primary.test.js'),
+  'a cut in silence': () => import('../integration/silent-cut.test.js'),
+  'where lag is read': () => import('../integration/lag-sources.test.js'),
   peers: () => import('../peers/peers.test.js'),
 };
 
