@@ -41,6 +41,12 @@ test('it has no figure left to fill in, and says master/slave once', () => {
   expect(README.match(/master|slave/gi)).toHaveLength(2);
 });
 
+test('its requests are scopes also where something reads their bodies by events', () => {
+  const [, served = ''] = blocks('js');
+  expect(served).toContain('app.use(scope(cluster));');
+  expect(served).not.toMatch(/\.run\(\{.*\}, next\)/);
+});
+
 test('what is to be tried shows a routed query and a shared session', async () => {
   const file = join(folder, 'try.mjs');
   writeFileSync(file, blocks('js')[0] ?? '');
