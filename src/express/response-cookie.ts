@@ -19,9 +19,20 @@ export function keepCookie(response: ServerResponse, cookie: string): void {
   } as ServerResponse['writeHead'];
 }
 
-/** Whether a cookie of this name was added. */
-export function hasCookie(response: ServerResponse, name: string): boolean {
-  return cookiesOf(response).some((cookie) => cookie.startsWith(`${name}=`));
+/** Adds a `Set-Cookie` header in the place of those for the same name. The headers must not be sent yet. */
+export function replaceCookie(response: ServerResponse, name: string, cookie: string): void {
+  const others = cookiesOf(response).filter((other) => !isOf(name, other));
+  response.setHeader('Set-Cookie', [...others, cookie]);
+}
+
+/** The value of the cookie of this name that was added last, as it is written; undefined when there is none. */
+export function cookieIn(response: ServerResponse, name: string): string | undefined {
+  const cookie = cookiesOf(response).findLast((each) => isOf(name, each));
+  return cookie?.slice(name.length + 1).split(';', 1)[0];
+}
+
+function isOf(name: string, cookie: string): boolean {
+  return cookie.startsWith(`${name}=`);
 }
 
 function cookiesOf(response: ServerResponse): readonly string[] {

@@ -15,11 +15,14 @@ import {
   resolveSessionCookie,
   type SessionCookieOptions,
 } from '../session/session-cookie-options.js';
+import type { NodeDescription } from '../topology/node-description.js';
+import { knownFacts } from '../topology/replication-graph.js';
+import { identityOf } from '../topology/server-peers.js';
 import { beforeBytes } from './before-bytes.js';
 import { bindEvents } from './bind-events.js';
 import type { PhpSessionMiddleware } from './php-session.js';
-import { appendCookie, hasCookie, isSecure } from './response-cookie.js';
-import { TokenCookie, UNTOLD_TOKEN } from './token-cookie.js';
+import { cookieIn, isSecure, replaceCookie } from './response-cookie.js';
+import { areOfOneCluster, type CarriedToken, shortName, TokenCookie, UNTOLD_TOKEN } from './token-cookie.js';
 
 /** What has scopes: a `MysqlCluster`. */
 export interface ScopeHost {
@@ -27,6 +30,8 @@ export interface ScopeHost {
   run<T>(scope: MysqlScope, fn: () => T): T;
   /** See `MysqlCluster.scope`. */
   readonly scope: ScopeView | undefined;
+  /** See `MysqlCluster.topology`: tells its tokens from those of another cluster. */
+  topology?(): { readonly nodes: readonly NodeDescription[] };
 }
 
 /** Options of {@link scope}; those of `MysqlScope` hold for every request. */
@@ -39,7 +44,7 @@ export interface RequestScopeOptions extends Omit<MysqlScope, 'after'> {
   readonly secret?: string | readonly string[] | undefined;
   /**
    * The session variable that carries the token to PHP and back, as `<token> <unix time in seconds>`. `phpSession` must come
-   * before. Default: none.
+   * before. Of several clusters each needs a variable of its own. Default: none.
    */
   readonly session?: string | undefined;
   /**
@@ -48,7 +53,7 @@ export interface RequestScopeOptions extends Omit<MysqlScope, 'after'> {
    * @defaultValue 60000
    */
   readonly maxAgeMs?: number | undefined;
-  /** Attributes of the cookie. The name is `stormlamp_scope` unless given; its life is `maxAgeMs`. */
+  /** Attributes of the cookie. The name is `stormlamp_scope` unless given; its life is `maxAgeMs`. It carries the tokens of several clusters. */
   readonly cookie?: Omit<SessionCookieOptions, 'lifetimeMs'> | undefined;
 }
 
@@ -65,12 +70,12 @@ const SECRET = `a string of at least ${SECRET_LENGTH} characters, or several`;
 
 /** What a request carries with it, and how it is told to the browser and to PHP. */
 interface Carrier {
-  /** The token that came with the request; `''` when none did. */
-  read(request: IncomingMessage): string;
+  /** The tokens that came with the request; mostly there is none or one. */
+  read(request: IncomingMessage): readonly string[];
   /** Gives the token of the scope to whoever comes next. */
   write(request: IncomingMessage, response: ServerResponse, token: string): void;
   /** Whether what was written is still there, and not replaced by an answer that was made instead. */
-  isThere(response: ServerResponse): boolean;
+  isThere(response: ServerResponse, token: string): boolean;
 }
 
 /**
@@ -88,7 +93,7 @@ export function scope(
   options: RequestScopeOptions = {},
 ): PhpSessionMiddleware {
   const host = hostOf(source);
-  const { carriers, limits } = resolve(options);
+  const { carriers, limits } = resolve(options, host);
   return (req, res, next) => {
     let view: ScopeView | undefined;
     let carried = '';
@@ -96,7 +101,7 @@ export function scope(
       if (view?.wrote !== true) return;
       const { token } = view;
       for (const carrier of carriers)
-        if (token !== carried || !carrier.isThere(res)) carrier.write(req, res, token);
+        if (token !== carried || !carrier.isThere(res, token)) carrier.write(req, res, token);
       carried = token;
     });
     const within = (index: number): void => {
@@ -108,22 +113,21 @@ export function scope(
         next();
         return;
       }
-      const after = carrier.read(req);
-      runAfter(host, after, () => within(index + 1));
+      runAfter(host, carrier.read(req), () => within(index + 1));
     };
     host.run(limits, () => within(0));
   };
 }
 
-function runAfter(host: ScopeHost, after: string, fn: () => void): void {
-  if (after === '') {
+function runAfter(host: ScopeHost, [after, ...more]: readonly string[], fn: () => void): void {
+  if (after === undefined) {
     fn();
     return;
   }
   let isRunning = false;
   const run = (): void => {
     isRunning = true;
-    fn();
+    runAfter(host, more, fn);
   };
   try {
     host.run({ after }, run);
@@ -134,7 +138,10 @@ function runAfter(host: ScopeHost, after: string, fn: () => void): void {
   }
 }
 
-function resolve(options: RequestScopeOptions): {
+function resolve(
+  options: RequestScopeOptions,
+  host: ScopeHost,
+): {
   readonly carriers: readonly Carrier[];
   readonly limits: MysqlScope;
 } {
@@ -157,7 +164,7 @@ function resolve(options: RequestScopeOptions): {
       ...cookie,
       lifetimeMs: maxAgeMs,
     });
-    carriers.push(cookieCarrier(new TokenCookie(secretsOf(secret), maxAgeMs), attributes));
+    carriers.push(cookieCarrier(new TokenCookie(secretsOf(secret), maxAgeMs), attributes, host));
   }
   if (session !== undefined) {
     carriers.push(sessionCarrier(readString('scope.session', session, ''), maxAgeMs));
@@ -172,22 +179,43 @@ function secretsOf(secret: string | readonly string[]): readonly string[] {
   throw invalidOption('scope.secret', SECRET, undefined);
 }
 
-function cookieCarrier(signed: TokenCookie, attributes: ResolvedSessionCookie): Carrier {
+function cookieCarrier(signed: TokenCookie, attributes: ResolvedSessionCookie, host: ScopeHost): Carrier {
+  const { name } = attributes;
+  const sentWith = (request: IncomingMessage): string =>
+    readSessionCookie(request.headers.cookie, name) ?? '';
   return {
     read(request) {
-      const value = readSessionCookie(request.headers.cookie, attributes.name);
-      return value === undefined ? '' : (signed.read(value, Date.now()) ?? '');
+      return ownOf(signed.read(sentWith(request), Date.now()), host);
     },
     write(request, response, token) {
       if (response.headersSent) return;
       const now = Date.now();
       const context = { secureRequest: isSecure(request), now };
-      appendCookie(response, formatSessionCookie(signed.write(token, now), attributes, context));
+      // The scope of another cluster may have answered already: it took over what came with the request.
+      const others = signed.read(cookieIn(response, name) ?? sentWith(request), now);
+      const value = signed.write({ token, servers: serversOf(host) }, others, now);
+      replaceCookie(response, name, formatSessionCookie(value, attributes, context));
     },
-    isThere(response) {
-      return response.headersSent || hasCookie(response, attributes.name);
+    isThere(response, token) {
+      if (response.headersSent) return true;
+      const written = signed.read(cookieIn(response, name) ?? '', Date.now());
+      return ownOf(written, host).includes(token);
     },
   };
+}
+
+/** The tokens of the cluster among all that a cookie carries. */
+function ownOf(carried: readonly CarriedToken[], host: ScopeHost): readonly string[] {
+  if (carried.length === 0) return [];
+  const servers = serversOf(host);
+  return carried.filter((each) => areOfOneCluster(each.servers, servers)).map(({ token }) => token);
+}
+
+/** What tells the servers of a cluster from those of others. */
+function serversOf(host: ScopeHost): readonly string[] {
+  const facts = (host.topology?.().nodes ?? []).map(knownFacts);
+  const identities = facts.map((known) => (known === undefined ? undefined : identityOf(known)));
+  return [...new Set(identities.filter((identity) => identity !== undefined))].map(shortName).sort();
 }
 
 function sessionCarrier(name: string, maxAgeMs: number): Carrier {
@@ -200,7 +228,7 @@ function sessionCarrier(name: string, maxAgeMs: number): Carrier {
     read(request) {
       const text = sessionOf(request)[name];
       const [, token = '', seconds] = /^(\S*) (\d{1,12})$/.exec(typeof text === 'string' ? text : '') ?? [];
-      return Date.now() - Number(seconds) * 1_000 > maxAgeMs ? '' : token;
+      return token === '' || Date.now() - Number(seconds) * 1_000 > maxAgeMs ? [] : [token];
     },
     write(request, _, token) {
       const session = sessionOf(request);

@@ -181,6 +181,66 @@ describe.each(CLIENT_DATABASES)('$name', ({ options, flavor }) => {
     expect(known.shown).toBe(known.wanted);
   });
 
+  if (flavor === 'mariadb')
+    test('the cookie carries the tokens of two clusters, each for its own', async () => {
+      const foreign = await startLocalCluster({ ...options, replicas: 1, memcached: 0, php: false });
+      const { mysql } = foreign.options();
+      const other = await createCluster({ mysql: { ...mysql, scope: { waitMs: 100 } } });
+      try {
+        const both = [cluster.mysql, other.mysql];
+        for (const each of both) {
+          await each.query('CREATE OR REPLACE TABLE numbers (n INT)');
+          await each.query('INSERT INTO numbers VALUES (0)');
+        }
+        // The tokens of the second one are further than those of the first one will be.
+        for (let n = 0; n < 300; n += 1) await other.mysql.query('UPDATE numbers SET n = -?', [n]);
+        await foreign.waitForReplication();
+        await servers.waitForReplication();
+        const app = express();
+        for (const each of [cluster, other]) app.use(scope(each, { secret: SECRET }));
+        app.post('/:only', async (req, res) => {
+          for (const each of req.params.only === 'both' ? both : [cluster.mysql])
+            await each.query('UPDATE numbers SET n = 7');
+          res.redirect(303, '/');
+        });
+        app.get('/', async (_, res) => {
+          const seen: unknown[] = [];
+          for (const each of both) seen.push((await each.query<never>('SELECT n FROM numbers'))[0]);
+          seen.push(both.map((each) => each.explain('SELECT n FROM numbers').node));
+          res.json(seen);
+        });
+        const site = createServer(app);
+        sites.push(site);
+        await new Promise<void>((done) => site.listen(0, '127.0.0.1', done));
+        const url = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+        const post = async (path: string, cookie: string): Promise<string> => {
+          const posted = await fetch(url + path, { method: 'POST', redirect: 'manual', headers: { cookie } });
+          const [set = '', ...more] = posted.headers.getSetCookie();
+          expect(more).toEqual([]);
+          return set.split(';', 1)[0] ?? '';
+        };
+        const see = async (cookie: string): Promise<unknown> =>
+          (await fetch(url, { headers: { cookie } })).json();
+
+        await servers.replicas[0]?.query('STOP SLAVE SQL_THREAD');
+        await foreign.replicas[0]?.query('STOP SLAVE SQL_THREAD');
+        const cookie = await post('/both', '');
+        expect(await see(cookie)).toMatchObject([[{ n: 7 }], [{ n: 7 }]]);
+        // The second write of one leaves the token of the other one where it was.
+        expect(await see(await post('/one', cookie))).toMatchObject([[{ n: 7 }], [{ n: 7 }]]);
+        await foreign.replicas[0]?.query('START SLAVE SQL_THREAD');
+        await foreign.waitForReplication();
+        // The token of the first one is nothing that the second one waits for.
+        const alone = await post('/one', '');
+        const [, , nodes] = (await see(alone)) as [unknown, unknown, string[]];
+        expect(nodes[1]).toBe(foreign.replicas[0]?.id);
+      } finally {
+        await servers.replicas[0]?.query('START SLAVE SQL_THREAD');
+        await other.close();
+        await foreign.close();
+      }
+    });
+
   test('PHP waits for what Node wrote, and Node for what PHP wrote, with the snippet of the page', async () => {
     const guide = readFileSync(join(ROOT, 'docs', 'freshness.md'), 'utf8');
     const snippet = /^```php\n<\?php\n([\s\S]*?)^```$/m.exec(guide)?.[1];
