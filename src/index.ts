@@ -260,6 +260,8 @@ export type {
   ConfiguredRole,
   Flavor,
   GroupFacts,
+  GroupMark,
+  GroupPosition,
   Lag,
   NodeDescription,
   NodeRole,
