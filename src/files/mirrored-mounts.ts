@@ -18,6 +18,7 @@ import {
   type DamagedRecord,
   findMissed,
   forgetMissed,
+  type HeldParts,
   isUnknown,
   listMissed,
   type MissedWrite,
@@ -169,17 +170,17 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
   /**
    * Remembers on `holders` that a mount missed a write.
    *
-   * @param seen as in `rememberMissed`
+   * @param held as in `rememberMissed`
    * @throws StormlampError `ERR_STORE_DOWN` when no holder could write it down: the write must not be acknowledged then.
    */
   async remember(
     holders: readonly Mount[],
     misser: Mount,
     missed: MissedWrite,
-    seen: boolean,
+    held?: HeldParts,
   ): Promise<void> {
     const results = await Promise.allSettled(
-      holders.map((holder) => rememberMissed(holder, misser, missed, seen)),
+      holders.map((holder) => rememberMissed(holder, misser, missed, held)),
     );
     if (results.some(({ status }) => status === 'fulfilled')) return;
     const cause = (results[0] as PromiseRejectedResult | undefined)?.reason;

@@ -92,29 +92,51 @@ export function isSuperseded(copy: CopyVersion, missed: MissedWrite): boolean {
 /**
  * Remembers on `holder` what `misser` missed. Errors: as `Mount.run`.
  *
- * @param seen whether `missed.superseded` is what the mount was seen to hold; otherwise an earlier record knows better,
- * since the mount still holds what the first of several missed writes superseded
+ * @param held what the mount was seen to hold when the write was made of it, and `missed.superseded` stands for; left out, an
+ * earlier record knows better, since the mount still holds what the first of several missed writes superseded
  */
 export async function rememberMissed(
   holder: Mount,
   misser: Mount,
   missed: MissedWrite,
-  seen = false,
+  held?: HeldParts,
 ): Promise<void> {
   const before = await findMissed(holder, misser, missed.name);
-  const record: MissedWrite =
-    before === undefined
-      ? missed
+  const parts = before === undefined ? missed.parts : bothOf(before.parts, missed.parts);
+  const record: MissedWrite = {
+    ...missed,
+    ...(parts === undefined ? {} : { parts: held?.parts === undefined ? parts : partsIn(held.parts, parts) }),
+    ...(before === undefined
+      ? {}
       : {
-          ...missed,
-          superseded: seen ? missed.superseded : before.superseded,
-          parts: before.parts && missed.parts && { ...missed.parts, ...before.parts },
+          superseded: held === undefined ? before.superseded : missed.superseded,
           late: [...(before.late ?? []), ...(missed.late ?? [])].slice(-MAX_LATE),
-        };
+        }),
+  };
   await holder.run('Remembering a missed write', () =>
     writeOwnFile(holder, pathOf(holder, misser, missed.name), textOf(record)),
   );
 }
+
+/** What a copy is made of, each part with what stands for it; without parts, nobody can tell. */
+export interface HeldParts {
+  /** As in {@link MissedWrite}. */
+  readonly parts: MissedWrite['parts'];
+}
+
+function bothOf(earlier: MissedWrite['parts'], later: MissedWrite['parts']): MissedWrite['parts'] {
+  return earlier && later && { ...later, ...earlier };
+}
+
+// What is there went into the write, whoever had made it of what was there before: changed against that is only what is changed later.
+function partsIn(held: Parts, changed: Parts): Parts {
+  const now = Object.keys(changed).map((part) => [part, held[part] ?? null] as const);
+  // A part that says that no parts of it are told.
+  const untold = Object.entries(held).filter(([, hash]) => hash === null);
+  return Object.fromEntries([...now, ...untold]);
+}
+
+type Parts = NonNullable<MissedWrite['parts']>;
 
 /**
  * What `misser` missed of a file, as `holder` remembers it.

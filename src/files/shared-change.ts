@@ -99,7 +99,7 @@ export function changeShared(
     const absent = mirrored.mounts.filter((mount) => !targets.includes(mount));
     if (targets.length === 0) throw mirrored.allDown(`No mount can take ${name}`, failures);
     // Written down first: were this process to die after the change, nobody would know that a copy is stale.
-    for (const misser of absent) await mirrored.remember(targets, misser, record(before.version), false);
+    for (const misser of absent) await mirrored.remember(targets, misser, record(before.version));
     const reached: Mount[] = [];
     for (const mount of targets) {
       try {
@@ -116,7 +116,7 @@ export function changeShared(
     for (const misser of targets) {
       if (reached.includes(misser)) continue;
       const late = misser.writable ? undefined : [{ version: made }];
-      await mirrored.remember(reached, misser, { ...record(before.version), late }, false);
+      await mirrored.remember(reached, misser, { ...record(before.version), late });
     }
     const all = mirrored.mounts.length;
     const needed = { one: 1, majority: Math.floor(all / 2) + 1, all }[acks];

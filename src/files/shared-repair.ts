@@ -77,7 +77,7 @@ export class SharedRepair implements MountRepairer {
       const { mount } = own;
       const late = [{ version: others.copy.version }];
       if (!mount.writable)
-        await this.#parts.mirrored.remember(rest, mount, { ...missed, late }, false).catch(() => undefined);
+        await this.#parts.mirrored.remember(rest, mount, { ...missed, late }).catch(() => undefined);
       throw error;
     }
   }

@@ -230,7 +230,7 @@ export class LockedCopies {
     const absent = mirrored.mounts.filter((mount) => !holders.includes(mount));
     const record = (superseded: string | null) => ({ name, kind, superseded, at, parts: parts?.() });
     // Written down first: were this process to die after the write, nobody would know that a copy is stale.
-    for (const misser of absent) await mirrored.remember(holders, misser, record(before.version), false);
+    for (const misser of absent) await mirrored.remember(holders, misser, record(before.version));
     const reached: Mount[] = [];
     const failed: { one: OpenCopy; error: unknown }[] = [];
     for (const one of open) {
@@ -247,7 +247,8 @@ export class LockedCopies {
     if (reached.length === 0) throw mirrored.allDown('No mount took the session', failures);
     for (const { one } of failed) {
       const held = await this.#heldBy(one);
-      await mirrored.remember(reached, one.mount, { ...record(held), late: this.#lateOn(one, made) }, true);
+      const missed = { ...record(held.version), late: this.#lateOn(one, made) };
+      await mirrored.remember(reached, one.mount, missed, { parts: this.#partsIn(held) });
     }
     // A mount that has this write lacks nothing any more: what PHP writes on the first one from now on is newer than its copy.
     for (const mount of reached)
@@ -289,14 +290,18 @@ export class LockedCopies {
     return opened;
   }
 
-  /** The version that a copy has after a write that failed. */
-  async #heldBy({ mount, file, copy }: OpenCopy): Promise<string | null> {
-    if (file === undefined || file.created) return versionOf(copy.bytes);
+  /** What a copy is after a write that failed. */
+  async #heldBy({ mount, file, copy }: OpenCopy): Promise<Pick<FileCopy, 'bytes' | 'version'>> {
+    if (file === undefined || file.created) return { bytes: copy.bytes, version: versionOf(copy.bytes) };
     try {
-      return (await mount.run('Reading', () => readCopy(file.handle, this.#options.maxBytes))).version;
+      return await mount.run('Reading', () => readCopy(file.handle, this.#options.maxBytes));
     } catch {
-      return copy.version;
+      return copy;
     }
+  }
+
+  #partsIn({ bytes }: Pick<FileCopy, 'bytes'>): MissedWrite['parts'] {
+    return bytes === null ? {} : this.#options.partsOf(bytes);
   }
 
   /** What a change may still make of a copy whose mount did not let it come back. */
@@ -314,7 +319,7 @@ export class LockedCopies {
     const holders = this.#open.flatMap(({ mount }) => (mount === one.mount ? [] : [mount]));
     const kind = bytes === null ? 'delete' : 'write';
     const missed = { name, kind, superseded: one.copy.version, at: Date.now(), parts: {}, late } as const;
-    await mirrored.remember(holders, one.mount, missed, false);
+    await mirrored.remember(holders, one.mount, missed);
   }
 
   #down(): Error {

@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { FileSessionStore } from '../../src/session/file-session-store.js';
+import type { Session } from '../../src/session/session.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from './eventually.js';
 import { type FaultyMount, MountRoom } from './mount-room.js';
@@ -35,7 +36,7 @@ afterEach(async () => {
   await room?.close();
 });
 
-async function php(mount: FaultyMount, id: string, code: string): Promise<string> {
+async function php(mount: Pick<FaultyMount, 'path'>, id: string, code: string): Promise<string> {
   const script = `<?php session_id('${id}'); if (!session_start()) { echo 'NO SESSION'; exit; } ${code}`;
   return (await servers.php(script, { ini: { 'session.save_path': mount.path } })).stdout;
 }
@@ -389,6 +390,61 @@ test('a variable that both changed is that of the later write', async () => {
     const user = later === 'PHP' ? 'grace' : 'hedy';
     expect((await store.load(id)).data, later).toEqual({ user, php: 1, node: 1 });
   }
+});
+
+describe.each([
+  ['a variable', '$_SESSION'],
+  ['an attribute of Symfony', "$_SESSION['_sf2_attributes']"],
+])('what Node made of PHP’s change on a mount that misses its saves: %s', (_, place) => {
+  type Values = Record<string, unknown>;
+  const valuesOf = ({ data }: Session): Values =>
+    (place === '$_SESSION' ? data : data['_sf2_attributes']) as Values;
+  async function change(id: string, work: (values: Values) => void): Promise<void> {
+    const session = await store.load(id);
+    work(valuesOf(session));
+    await store.save(session);
+  }
+  /** A session that has no room on the first mount any more; PHP’s own changes have. */
+  async function begin(id: string): Promise<void> {
+    await php(a, id, `${place} = ['n' => 0, 'p' => 0, 'y' => 1];`);
+    await store.resync();
+    await a.fill();
+    await change(id, (values) => Object.assign(values, { n: 1, y: 5, pad: 'x'.repeat(6_000) }));
+  }
+
+  test('stands over what PHP does besides', async () => {
+    await begin('besides');
+    await php(a, 'besides', `${place}['y'] = 2;`);
+    await change('besides', (values) => {
+      expect(values['y']).toBe(2);
+      values['y'] = 3;
+    });
+    await php(a, 'besides', `${place}['p'] = 1;`);
+    expect(valuesOf(await store.load('besides'))).toMatchObject({ n: 1, p: 1, y: 3 });
+    await a.empty();
+    await store.checkMounts();
+    expect(await php(a, 'besides', `echo ${place}['n'], ${place}['p'], ${place}['y'];`)).toBe('113');
+  });
+
+  test('is not taken for a change of what PHP changes afterwards', async () => {
+    await begin('afterwards');
+    await php(a, 'afterwards', `${place}['p'] = 1;`);
+    await change('afterwards', (values) => {
+      values['n'] = 2;
+    });
+    await a.unmount();
+    await store.checkMounts();
+    // Another machine has it still.
+    await php({ path: `${a.path}-store` }, 'afterwards', `${place}['p'] = 2;`);
+    await change('afterwards', (values) => {
+      values['n'] = 3;
+    });
+    await a.mount();
+    await a.empty();
+    await store.checkMounts();
+    expect(valuesOf(await store.load('afterwards'))).toMatchObject({ n: 3, p: 2 });
+    expect(await php(a, 'afterwards', `echo ${place}['n'], ${place}['p'];`)).toBe('32');
+  });
 });
 
 test('half a session that PHP had no room for counts for nothing', async () => {

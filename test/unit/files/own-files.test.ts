@@ -62,7 +62,7 @@ const missed = { name: 'x', kind: 'write', superseded: null, at: 1 } as const;
 async function writeAll(mirrored: MirroredMounts): Promise<void> {
   const [a, b] = mirrored.mounts;
   if (a === undefined || b === undefined) throw new Error('two mounts were opened');
-  await mirrored.remember([b], a, missed, false);
+  await mirrored.remember([b], a, missed);
   await bury(a, { name: 'gone', at: await deletionTime(a, 'gone') });
   await writeRetiredNote(mirrored, 'sess_x', { endsAt: 1 } as never);
   const parts = { mirrored, flock: await findFlock(), waitMs: 60_000 };
