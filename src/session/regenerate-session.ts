@@ -1,6 +1,8 @@
 /** Gives a session a new id, for every kind of store. */
+import { PhpArray } from '../php/php-array.js';
 import { SessionDocument } from '../php/session-document.js';
 import type { ResolvedCommonSessionOptions } from './common-session-options.js';
+import { arrayOf, inPlaceOf, nameOf } from './merge-bag.js';
 import type { RetiredSessions } from './retired-sessions.js';
 import { Session } from './session.js';
 import { createSessionId } from './session-id.js';
@@ -37,14 +39,32 @@ export async function regenerateSession(
 }
 
 /**
- * The old session without the variables that were deleted here; undefined where there are none. Nothing that is deleted gives
- * anybody a right, but what a logout took away must not live on under the old id.
+ * The old session without the variables, and the entries of variables, that were deleted here; undefined where there are none.
+ * Nothing that is deleted gives anybody a right, but what a logout took away must not live on under the old id.
  */
 function withoutDeleted(session: Session): Session | undefined {
   const poorer = Session.stored(session.id, session.base);
-  for (const [name, { kind }] of session.pendingChanges() ?? [])
-    if (kind === 'delete') delete poorer.data[name];
+  for (const [name, change] of session.pendingChanges() ?? []) {
+    if (change.kind === 'delete') delete poorer.data[name];
+    else {
+      const left = withoutDeletedEntries(session.base.get(name), change.value);
+      if (left !== undefined) poorer.data[name] = left;
+    }
+  }
   return poorer.changed ? poorer : undefined;
+}
+
+/** Frameworks keep everything in one variable, a login among it. In a list a key is a place, which says nothing of what is there. */
+function withoutDeletedEntries(before: unknown, after: unknown): unknown {
+  const [old, kept] = [arrayOf(before), arrayOf(after)];
+  if (old === undefined || kept === undefined || isList(old)) return undefined;
+  const names = new Set([...kept.keys()].map(nameOf));
+  const left = new PhpArray([...old].filter(([key]) => names.has(nameOf(key))));
+  return left.size === old.size ? undefined : inPlaceOf(before, left);
+}
+
+function isList(array: PhpArray): boolean {
+  return [...array.keys()].every((key, index) => key === index);
 }
 
 /**

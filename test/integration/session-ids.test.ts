@@ -416,6 +416,29 @@ describe.each(['memcached', 'files'] as const)('a replaced id on %s', (name) => 
     }
   });
 
+  test('loses what was deleted within a variable, as of what a framework keeps in one', async () => {
+    const store = await open({ regenerateGraceMs: 60_000 });
+    const begun = store.create();
+    const attributes = { _security_main: 'TOKEN', cart: ['a', 'b'] };
+    Object.assign(begun.data, {
+      _sf2_attributes: attributes,
+      user: { name: 'ada', admin: true },
+      list: [1, 2],
+    });
+    await store.save(begun);
+    const session = await store.load(begun.id);
+    const { _sf2_attributes: bag, user, list } = session.data as Record<string, Record<string, unknown>>;
+    delete bag?.['_security_main'];
+    delete user?.['admin'];
+    (list as unknown as number[]).shift();
+    await store.regenerate(session);
+    expect((await store.load(begun.id)).data).toEqual({
+      _sf2_attributes: { cart: ['a', 'b'] },
+      user: { name: 'ada' },
+      list: [1, 2],
+    });
+  });
+
   test('gets no longer life from a process that did not replace it', async () => {
     const store = await open({ regenerateGraceMs: 60_000 });
     const other = await open({});
