@@ -53,7 +53,10 @@ export interface RequestScopeOptions extends Omit<MysqlScope, 'after'> {
    * @defaultValue 60000
    */
   readonly maxAgeMs?: number | undefined;
-  /** Attributes of the cookie. The name is `stormlamp_scope` unless given; its life is `maxAgeMs`. It carries the tokens of several clusters. */
+  /**
+   * Attributes of the cookie. The name is `stormlamp_scope` unless given; its life is `maxAgeMs`. It carries the tokens of several
+   * clusters.
+   */
   readonly cookie?: Omit<SessionCookieOptions, 'lifetimeMs'> | undefined;
 }
 

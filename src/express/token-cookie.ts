@@ -41,7 +41,7 @@ export class TokenCookie {
     this.#maxAgeMs = maxAgeMs;
   }
 
-  /** The value for `own` and, as far as it has room for them, those of `others` that are not of the same cluster, at wall clock `now`. */
+  /** The value for `own` and, as far as there is room, those of `others` that are of other clusters, at wall clock `now`. */
   write(own: CarriedToken, others: readonly DatedToken[], now: number): string {
     const foreign = others.filter(({ servers }) => !areOfOneCluster(servers, own.servers));
     const tokens = [{ ...own, at: now }, ...foreign].slice(0, TOKENS_LIMIT);

@@ -18,8 +18,8 @@ export interface ReconciledCopies {
 }
 
 /**
- * Three-way, variable by variable, and entry by entry of what a framework keeps in one variable: what only we changed is ours, what only the other changed is theirs. A variable that both
- * changed, and copies that cannot be compared, are those of the later write. A logout stands. A copy that is no session, as a
+ * Three-way, variable by variable, and entry by entry of what a framework keeps in one variable: what only we changed is ours, what
+ * only the other changed is theirs. A variable that both changed, and copies that cannot be compared, are those of the later write. A logout stands. A copy that is no session, as a
  * full disk leaves it, counts for nothing.
  *
  * @param own the copy of the mount that missed writes, which is not behind them; see {@link isBehind}
