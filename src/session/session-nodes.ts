@@ -114,8 +114,9 @@ export class SessionNodes {
   }
 
   // While the others are filled from it, a node that is late is the only one that knows: not asked any more, it makes every session
-  // unknown for seconds.
+  // unknown for seconds. One that answers no look either is down.
   #canSpare(id: NodeId): boolean {
+    if (this.standings.silentMs(id, performance.now()) >= DOWN_AFTER_MS) return true;
     const others = this.#nodes.filter(({ node }) => node.id !== id && node.available);
     return others.length === 0 || others.some(({ node }) => this.standings.of(node.id) === 'filled');
   }
@@ -165,6 +166,9 @@ async function closeNode({ node, get, set }: SessionNode): Promise<void> {
 
 /** What was begun with a node before it was removed goes on with it. */
 const REMOVED_CLOSE_MS = 10_000;
+
+/** For how long a node answers no look before it counts as down, and not as late. */
+const DOWN_AFTER_MS = 3_000;
 
 /** A machine that is busy with starting many processes answers nobody in time at first. */
 const LOOKS = 3;

@@ -24,15 +24,15 @@ interface Scene extends AsyncDisposable {
   readonly ids: readonly string[];
 }
 
-/** Sessions on two nodes, one of which has just come back empty, and nobody fills it; no look at a node helps. */
-async function oneNodeKnows(): Promise<Scene> {
+/** Sessions on two nodes, one of which has just come back empty, and nobody fills it; by default no look at a node helps. */
+async function oneNodeKnows(monitorIntervalMs = 60_000): Promise<Scene> {
   const [empty, knowing] = [await servers.start(), await servers.start()];
   const line = await FaultProxy.open(() => knowing.port);
   const names = [empty, knowing].map(({ host, port }) => `${host}:${port}`);
   const options = {
     nodes: names,
     addressMap: { [names[1] ?? '']: `127.0.0.1:${line.port}` },
-    monitorIntervalMs: 60_000,
+    monitorIntervalMs,
     operationTimeoutMs: 300,
   };
   // It marks the nodes, which are new.
@@ -72,5 +72,16 @@ test('the only node that knows is asked again as soon as it answers in time, tho
   const late = await Promise.allSettled(scene.ids.map((id) => scene.store.load(id)));
   expect(late.every(({ status }) => status === 'rejected')).toBe(true);
   fault.heal();
+  await expectAll(scene);
+});
+
+test('when it answers no look either it is down, and its breaker opens until it is back', async () => {
+  await using scene = await oneNodeKnows(50);
+  const reads = () => scene.store.status()[1]?.reads;
+  const fault = scene.line.partition();
+  await expect.poll(reads).toBe('open');
+  await expect(scene.store.load(scene.ids[0] ?? '')).rejects.toMatchObject({ code: 'ERR_STORE_DOWN' });
+  fault.heal();
+  await expect.poll(reads).toBe('closed');
   await expectAll(scene);
 });
