@@ -60,6 +60,7 @@ export class HttpSession {
       readonly session: Session;
       readonly known: boolean;
       readonly mode: RequestSessionPort['mode'];
+      readonly missed?: RequestSessionPort['missed'];
     },
   ) {
     this.#store = store;
@@ -69,6 +70,7 @@ export class HttpSession {
     this.session = new RequestSession(loaded.session, {
       store,
       mode: loaded.mode,
+      missed: loaded.missed,
       cookieCanBeSent: () => !response.headersSent,
       hasResponse: response !== NO_RESPONSE,
       isHeardOf: (id) => id === this.#announced,
@@ -117,7 +119,8 @@ export class HttpSession {
       this.announce();
     } catch (error) {
       this.#failed = true;
-      throw error;
+      if (!this.session.isNew || !isForgiven(this.#store, error)) throw error;
+      this.#store.reportSaveFailure(error);
     } finally {
       await this.session.release();
     }
@@ -215,14 +218,10 @@ export async function openHttpSession(
   rejectUnknownOptions('loadSession', options, ['readOnly']);
   const store = storeOf(source);
   const readOnly = readBoolean('readOnly', options.readOnly, false);
-  const { session, known, usable } = await load(store, request, !readOnly && isResponse(response));
+  const loaded = await load(store, request, !readOnly && isResponse(response));
   if (isResponse(response)) limitCaching(response, store.options, started);
-  const mode = readOnly ? 'read-only' : usable ? 'read-write' : 'anonymous';
-  return new HttpSession(store, request, isResponse(response) ? response : NO_RESPONSE, {
-    session,
-    known,
-    mode,
-  });
+  const mode = readOnly ? 'read-only' : loaded.missed === undefined ? 'read-write' : 'anonymous';
+  return new HttpSession(store, request, isResponse(response) ? response : NO_RESPONSE, { ...loaded, mode });
 }
 
 /** @internal The store itself. */
@@ -248,21 +247,24 @@ async function load(
   store: SessionStorePort,
   request: IncomingMessage,
   locks: boolean,
-): Promise<{ readonly session: Session; readonly known: boolean; readonly usable: boolean }> {
+): Promise<Pick<RequestSessionPort, 'missed'> & { readonly session: Session; readonly known: boolean }> {
   const { cookie, accept, strict } = store.options;
   const value = readSessionCookie(request.headers.cookie, cookie.name);
   const id = value === undefined || cookie.seal === undefined ? value : cookie.seal.open(value);
-  if (id === undefined || !accept.test(id)) return { session: store.create(), known: false, usable: true };
+  if (id === undefined || !accept.test(id)) return { session: store.create(), known: false };
   try {
     const session = await store.load(id, locks ? {} : { lock: false });
     const known = session.exists || !strict;
-    return { session: known ? session : store.create(), known, usable: true };
+    return { session: known ? session : store.create(), known };
   } catch (error) {
-    const anonymous =
-      store.options.onStoreDown === 'anonymous' && isStormlampError(error, ErrorCode.STORE_DOWN);
-    if (!anonymous) throw error;
-    return { session: store.create(), known: false, usable: false };
+    if (!isForgiven(store, error)) throw error;
+    return { session: store.create(), known: false, missed: { id, error } };
   }
+}
+
+/** Whether a request goes on without a session after that. */
+function isForgiven(store: SessionStorePort, error: unknown): boolean {
+  return store.options.onStoreDown === 'anonymous' && isStormlampError(error, ErrorCode.STORE_DOWN);
 }
 
 function unannounced(): StormlampError {

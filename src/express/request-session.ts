@@ -19,6 +19,8 @@ export interface RequestSessionPort {
   readonly store: SessionStorePort;
   /** What may be done: everything, nothing but reading, or (`'anonymous'`, without a store) nothing that lasts. */
   readonly mode: 'read-write' | 'read-only' | 'anonymous';
+  /** The session that an anonymous request asked for, and why it did not get it. */
+  readonly missed?: { readonly id: string; readonly error: unknown } | undefined;
   /** Whether `Set-Cookie` can still be sent. */
   cookieCanBeSent(): boolean;
   /** Whether a response ends the request; otherwise the session is saved, and its lock taken, only in the moment of a save. */
@@ -106,7 +108,10 @@ export class RequestSession {
 
   async #save(options?: CallOptions): Promise<SessionSaveResult['outcome']> {
     if (this.#phase === 'destroyed') return 'gone';
-    if (!this.#lasts('save()')) return 'unchanged';
+    if (!this.#lasts('save()')) {
+      if (this.pending === 'save') throw this.#port.missed?.error;
+      return 'unchanged';
+    }
     let outcome: SessionSaveResult['outcome'] = 'gone';
     await this.#inTurn(options, async () => {
       // The session may have been destroyed while this waited.
@@ -176,7 +181,7 @@ export class RequestSession {
   }
 
   async #regenerate(options?: RegenerateOptions): Promise<void> {
-    if (!this.#lasts('regenerate()')) return;
+    if (!this.#lasts('regenerate()')) throw this.#port.missed?.error;
     this.#assertCookie('regenerate()');
     await this.#inTurn(options, async () => {
       this.#collect();
@@ -187,19 +192,21 @@ export class RequestSession {
     });
   }
 
-  /** Removes the session from every copy. Variables set afterwards are not saved. */
+  /**
+   * Removes the session from every copy. Variables set afterwards are not saved.
+   *
+   * @throws StormlampError as `SessionStore.destroy`: without a store nobody is logged out, whatever `onStoreDown` says.
+   */
   destroy(options?: CallOptions | SessionDone): Promise<void> {
     return callBack(options, (call) => this.#destroy(call), undefined);
   }
 
   async #destroy(options?: CallOptions): Promise<void> {
-    const lasts = this.#lasts('destroy()');
+    this.#lasts('destroy()');
     await this.#turns.run(sessionDeadline(options), async () => {
-      if (lasts) {
-        // The store takes the lock itself; with ours held it would wait for this very request.
-        await this.release();
-        await this.#port.store.destroy(this.#session.id, options);
-      }
+      // The store takes the lock itself; with ours held it would wait for this very request.
+      await this.release();
+      await this.#port.store.destroy(this.#port.missed?.id ?? this.#session.id, options);
       this.#phase = 'destroyed';
       for (const name of Object.keys(this.#session.data)) delete this.#session.data[name];
       this.#show();

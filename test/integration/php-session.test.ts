@@ -544,6 +544,33 @@ describe('the middleware', () => {
     expect(answer.status).toBe(200);
     expect(await answer.json()).toMatchObject({ user: null });
   });
+
+  test('an anonymous request drops what is set, for a visitor without a cookie, too, and calls no logout done', async () => {
+    const store = await openStore({ onStoreDown: 'anonymous', operationTimeoutMs: 200 });
+    const url = await listen(shop(store));
+    const id = newId();
+    await php(id, "$_SESSION['user'] = 'ada';");
+    const failed: unknown[] = [];
+    store.on('save-failed', ({ error }) => failed.push(error));
+    for (const node of suite.servers.memcached) await node.pause();
+    for (const visitor of [withId(id), {}]) {
+      const answer = await fetch(`${url}/set?user=eve`, visitor);
+      expect([answer.status, await answer.json(), answer.headers.get('set-cookie')]).toEqual([
+        200,
+        { ok: true },
+        null,
+      ]);
+    }
+    expect(failed).toMatchObject([{ code: 'ERR_STORE_DOWN' }]);
+    const logout = await fetch(`${url}/logout`, withId(id));
+    expect([logout.status, await logout.json()]).toEqual([503, { error: 'ERR_STORE_DOWN' }]);
+    for (const node of suite.servers.memcached) await node.resume();
+    await expect
+      .poll(async () => (await fetch(`${url}/me`, withId(id))).json())
+      .toMatchObject({ user: 'ada' });
+    await expect.poll(async () => (await fetch(`${url}/logout`, withId(id))).status).toBe(200);
+    expect(await (await fetch(`${url}/me`, withId(id))).json()).toMatchObject({ user: null });
+  });
 });
 
 describe('a mistake in the options', () => {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { ErrorCode } from '../../../src/common/stormlamp-error.js';
+import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
 import { RequestSession, type RequestSessionPort, UNSEEN } from '../../../src/express/request-session.js';
 import { SessionDocument } from '../../../src/php/session-document.js';
 import { Session } from '../../../src/session/session.js';
@@ -24,7 +24,9 @@ function openSession(
       return { outcome: 'saved', copies: [] };
     },
     touch: note('touch'),
-    destroy: note('destroy'),
+    destroy: async (id: string) => {
+      asked.push(`destroy ${id}`);
+    },
     regenerate: note('regenerate'),
     load: async (id: string, options: { lock?: boolean }) => {
       asked.push(`load with lock ${options.lock}`);
@@ -32,7 +34,15 @@ function openSession(
     },
   } as unknown as SessionStorePort;
   const stored = Session.stored('a'.repeat(26), SessionDocument.decode(bytes, 'php'));
-  const port = { store, mode, cookieCanBeSent: () => true, hasResponse: true, isHeardOf: () => true };
+  const missed = { id: 'b'.repeat(26), error: new StormlampError(ErrorCode.STORE_DOWN, 'no node answers') };
+  const port = {
+    store,
+    mode,
+    cookieCanBeSent: () => true,
+    hasResponse: true,
+    isHeardOf: () => true,
+    ...(mode === 'anonymous' ? { missed } : {}),
+  };
   return { session: new RequestSession(stored, port), asked };
 }
 
@@ -58,15 +68,18 @@ test('a session that is only read refuses whatever would write, and takes no loc
   expect(asked).toEqual(['load with lock false']);
 });
 
-test('the session of a request that found no store reaches none later on', async () => {
+test('a request that found no store is told what it asks for in vain, and asks only that its session be ended', async () => {
   const { session, asked } = openSession('anonymous', '');
+  expect(await session.save()).toBe('unchanged');
   session['cart'] = 1;
-  await session.save();
+  for (const write of ['save', 'regenerate'] as const)
+    await expect(session[write]()).rejects.toMatchObject({ code: ErrorCode.STORE_DOWN });
   await session.touch();
-  await session.regenerate();
   await session.reload();
-  await session.destroy();
   expect(asked).toEqual([]);
+  await session.destroy();
+  expect(asked).toEqual([`destroy ${'b'.repeat(26)}`]);
+  expect(session['cart']).toBeUndefined();
 });
 
 const ARRAYS = 'user|s:3:"ada";cart|a:1:{i:0;i:1;}seen|a:1:{i:0;i:2;}';
