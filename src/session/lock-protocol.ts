@@ -2,9 +2,11 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { BackoffOptions } from '../common/backoff.js';
 import { type Clock, systemClock } from '../common/clock.js';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import type { NewContent } from '../memcached/copies/write-under-way.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import { releasedLockOf } from './released-lock.js';
+import { giveBackStray } from './stray-lock.js';
 
 /** A lock that was taken on one node. */
 export interface TakenLock {
@@ -47,25 +49,41 @@ export function memcachedLock(lifeMs: number): LockProtocol {
       locks += 1;
       const owner = Buffer.from(`${owners}-${locks}`);
       let left: NewContent | undefined;
-      let taken = await node.add(key, owner, { exptime });
+      const giveBack = async (cas: bigint): Promise<boolean> => {
+        if (left === undefined) return (await node.delete(key, { cas })) === 'deleted';
+        return (await node.set(key, left.value, { exptime: left.exptime, cas })).status === 'stored';
+      };
+      const seek = (): void =>
+        void giveBackStray({ node, key, owner, lifeMs, giveBack: ({ cas }) => giveBack(cas) });
+      const unanswered = (error: unknown): never => {
+        // A breaker sends nothing.
+        if (!isStormlampError(error, ErrorCode.BREAKER_OPEN)) seek();
+        throw error;
+      };
+      let taken = await node.add(key, owner, { exptime }).catch(unanswered);
       if (taken.status === 'exists') {
         const there = await node.get(key);
         left = there === null ? undefined : releasedLockOf(there.value);
         if (there !== null && left !== undefined)
-          taken = await node.set(key, owner, { exptime, cas: there.cas });
+          taken = await node.set(key, owner, { exptime, cas: there.cas }).catch(unanswered);
       }
       if (taken.status !== 'stored') return undefined;
       let { cas } = taken;
+      let isRenewed = true;
       return {
         async renew() {
+          isRenewed = false;
           const renewed = await node.set(key, owner, { exptime, cas });
+          isRenewed = true;
           if (renewed.status !== 'stored') return false;
           cas = renewed.cas;
           return true;
         },
         async release() {
-          if (left === undefined) return (await node.delete(key, { cas })) === 'deleted';
-          return (await node.set(key, left.value, { exptime: left.exptime, cas })).status === 'stored';
+          const isGivenBack = await giveBack(cas).catch(unanswered);
+          // A renewal that nobody heard of made another version of it.
+          if (!isGivenBack && !isRenewed) seek();
+          return isGivenBack;
         },
       };
     },

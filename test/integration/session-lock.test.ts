@@ -83,6 +83,40 @@ test('what a gateway left in the place of a lock is no lock, and is put back whe
   await expect(impatient.save(other)).rejects.toMatchObject({ code: 'ERR_SESSION_LOCKED' });
 });
 
+describe('a lock of which a node could not tell', () => {
+  const limits = { operationTimeoutMs: 200, lockExpireMs: 120_000 };
+
+  async function expectNoLock(id: string): Promise<void> {
+    const page = () =>
+      php(id, "echo $_SESSION['a'];", { 'memcached.sess_lock_retries': 1, display_errors: 0 });
+    await expect.poll(page, { timeout: 20_000 }).toBe('1');
+  }
+
+  test('is given back where a frozen node took it when it went on: a page of PHP waited until it expired', async () => {
+    const id = newId();
+    await php(id, "$_SESSION['a'] = 1;");
+    const store = await openStore(limits);
+    for (const node of suite.servers.memcached) await node.pause();
+    // What is sent on a connection that the node has not taken yet is read when it goes on.
+    for (let attempt = 0; attempt < 2; attempt += 1)
+      await expect(store.destroy(id)).rejects.toMatchObject({ code: 'ERR_STORE_DOWN' });
+    for (const node of suite.servers.memcached) await node.resume();
+    await expectNoLock(id);
+  });
+
+  test('is given back where the node never heard that it was', async () => {
+    const id = newId();
+    await php(id, "$_SESSION['a'] = 1;");
+    const store = await openStore({ ...limits, conflict: 'lock' });
+    const session = await store.load(id);
+    expect(session.locked).toBe(true);
+    const faults = await Promise.all(suite.servers.memcached.map((node) => node.faults.reset()));
+    await session.release();
+    for (const fault of faults) await fault.heal();
+    await expectNoLock(id);
+  });
+});
+
 test('locks of PHP requests that follow one another are never taken for one that was left behind', async () => {
   const id = newId();
   const store = await openStore({ lockBreakMs: 500, lockWaitMs: 100 });
