@@ -39,6 +39,12 @@ export function scanPhpIniValue(
 ): PhpIniValue {
   const parts: string[] = [];
   let doubt: string | undefined;
+  const variable = (name: string, other: string | undefined): string => {
+    const value = lookUp(name) ?? other;
+    if (value === undefined)
+      doubt ??= `the variable ${name}, which this process's environment does not have,`;
+    return value ?? '';
+  };
   let bare: string | undefined;
   let raw = false;
   let at = start;
@@ -53,12 +59,12 @@ export function scanPhpIniValue(
     const part = match(char === '"' ? QUOTED : char === "'" ? RAW : BARE, text, at);
     if (part === undefined) return { value: text.slice(at), end: text.length, doubt: UNCLOSED };
     at += part[0].length;
-    if (char === '"') parts.push(inQuotes(part[1] ?? '', lookUp));
+    if (char === '"') parts.push(inQuotes(part[1] ?? '', variable));
     else if (char === "'") parts.push(part[1] ?? '');
     else {
       bare = part[0];
       doubt ??= doubtAbout(bare);
-      parts.push(substitute(bare, lookUp));
+      parts.push(substitute(bare, variable));
     }
   }
   if (parts.length === 1 && bare !== undefined)
@@ -85,13 +91,15 @@ function hasWord(text: string): boolean {
 
 const VARIABLE = /\$\{([A-Za-z0-9_.]+)(?::-([^}]*))?\}/g;
 
-function substitute(text: string, lookUp: (name: string) => string | undefined): string {
-  return text.replace(VARIABLE, (_all, name: string, other?: string) => lookUp(name) ?? other ?? '');
+type VariableValue = (name: string, other: string | undefined) => string;
+
+function substitute(text: string, variable: VariableValue): string {
+  return text.replace(VARIABLE, (_all, name: string, other?: string) => variable(name, other));
 }
 
-function inQuotes(text: string, lookUp: (name: string) => string | undefined): string {
+function inQuotes(text: string, variable: VariableValue): string {
   return text.replace(/\\(["\\$])|\$\{([A-Za-z0-9_.]+)(?::-([^}]*))?\}/g, (_all, char, name, other) =>
-    char === undefined ? (lookUp(name) ?? other ?? '') : char,
+    char === undefined ? variable(name, other) : char,
   );
 }
 

@@ -15,7 +15,7 @@ export type PhpSettings = ReadonlyMap<string, string>;
  * @param env values for `${NAME}`
  * @param where what is read, for errors
  * @throws StormlampError `ERR_UNSUPPORTED` for a setting of sessions of which PHP may make something else than is read
- * here (an operator, a constant), for a quotation mark that is never closed, and for pools in one file that have different
+ * here (an operator, a constant, a variable that `env` does not have), for a quotation mark that is never closed, and for pools in one file that have different
  * settings of sessions.
  */
 export function parsePhpIni(

@@ -40,6 +40,18 @@ session.gc_maxlifetime = 77
   });
 });
 
+test('a variable that is not known here is refused in a setting of sessions, since PHP may know it', () => {
+  for (const value of [`\${SITE}.`, `"\${SITE}."`, `a\${SITE}`]) {
+    expect(() => parsePhpIni(`x = 1\nmemcached.sess_prefix = ${value}\n`, {})).toThrow(
+      "memcached.sess_prefix in the php.ini, line 2, has the variable SITE, which this process's environment does not have",
+    );
+    expect(parsePhpIni(`memcached.sess_prefix = ${value}\n`, { SITE: '' }).has('memcached.sess_prefix')).toBe(
+      true,
+    );
+  }
+  expect(parsePhpIni(`error_log = \${NOWHERE}/log\n`, {}).get('error_log')).toBe('/log');
+});
+
 const pools = (one: string, other: string): string =>
   `[www]\nphp_value[session.save_path] = ${one}\n[admin]\nphp_admin_value[session.save_path] = ${other}\n`;
 
