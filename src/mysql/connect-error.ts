@@ -72,12 +72,18 @@ function protocolMessage({ node, error }: ConnectFailure): string {
     case 'HANDSHAKE_NO_SSL_SUPPORT':
       return `Node ${node} offers no TLS: ${said}; enable TLS on the server or remove \`ssl\` from the node's options`;
     case 'HANDSHAKE_SSL_ERROR':
-      return `TLS with node ${node} failed: ${said}; give the authority that signed its certificate as \`ssl.ca\``;
+      return `TLS with node ${node} failed: ${said}; ${tlsRemedy(said)}`;
     case 'AUTH_SWITCH_PLUGIN_ERROR':
       return `Node ${node} wants a way of logging in that is not possible here: ${said}; change the account's authentication plugin, or use TLS`;
     default:
       return `Node ${node} does not speak the MySQL protocol: ${said}; check its port`;
   }
+}
+
+function tlsRemedy(said: string): string {
+  return /altnames/.test(said)
+    ? 'call the node by a name that is in its certificate, or have one made for this name'
+    : 'give the authority that signed its certificate as `ssl.ca`';
 }
 
 function unreachableMessage({ node, error }: ConnectFailure): string {

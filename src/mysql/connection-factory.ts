@@ -124,7 +124,7 @@ function isUnknownTracker(error: unknown): boolean {
 }
 
 function driverOptions(config: MysqlNodeConfig): ConnectionOptions {
-  const { seed, connection } = config;
+  const { seed, connection, name } = config;
   const { ssl, infileStreamFactory, ...rest } = connection;
   const { address } = seed;
   const where =
@@ -134,7 +134,7 @@ function driverOptions(config: MysqlNodeConfig): ConnectionOptions {
   const tls = ssl === undefined || ssl === false ? {} : { ssl: tlsOptions(ssl) };
   // The limit of connecting is ours: the driver's does not know the deadline.
   const infile = { infileStreamFactory: guardLocalFile(infileStreamFactory) };
-  const from = socketFrom(connection, where);
+  const from = socketFrom(connection, where, name);
   return { ...rest, ...where, ...from, ...tls, ...infile, connectTimeout: 0 } as unknown as ConnectionOptions;
 }
 
@@ -148,10 +148,13 @@ function guarded(typeCast: ConnectionOptions['typeCast']): Pick<ConnectionOption
 /**
  * The driver declares `localAddress` and does not use it, and looks for `localhost` in the certificate of a server that is called by
  * its address: its socket is made here then, and like its own but for that.
+ *
+ * @param name what the certificate has to name instead of the address
  */
 function socketFrom(
   { localAddress, enableKeepAlive, keepAliveInitialDelay, ssl }: MysqlNodeConfig['connection'],
   where: { readonly host?: string; readonly port?: number },
+  name: string | undefined,
 ): { readonly stream?: () => Socket } {
   const { host, port } = where;
   if (host === undefined || port === undefined) return {};
@@ -164,7 +167,7 @@ function socketFrom(
     stream: () => {
       const socket = connectSocket(options);
       // Where Node's TLS looks for the name of the peer; it notes names there itself, and no addresses.
-      return mustName ? Object.assign(socket, { _host: host }) : socket;
+      return mustName ? Object.assign(socket, { _host: name ?? host }) : socket;
     },
   };
 }

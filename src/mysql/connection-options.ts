@@ -49,6 +49,8 @@ export interface MysqlNodeConfig {
   readonly accountOption?: string | undefined;
   /** Whether the host is a service (`mysql+srv:`) whose servers the DNS names. */
   readonly service?: boolean | undefined;
+  /** The name that stands for its address, where that is one of several: what its certificate has to name. */
+  readonly name?: string | undefined;
 }
 
 /** The port of MySQL and MariaDB. */

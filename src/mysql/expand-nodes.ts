@@ -48,7 +48,7 @@ export async function withAllNames(options: ResolvedMysqlOptions): Promise<Resol
  * @throws StormlampError `ERR_NODE_UNREACHABLE` for a service (`mysql+srv:`) without servers.
  */
 export async function expandNode(origin: MysqlNodeConfig, resolver: HostResolver): Promise<ExpandedNode> {
-  const { host, port } = origin.seed.address;
+  const { host } = origin.seed.address;
   if (host === undefined) return { nodes: [origin] };
   if (origin.service === true) {
     const targets = await resolver.services(serviceName(host));
@@ -60,14 +60,19 @@ export async function expandNode(origin: MysqlNodeConfig, resolver: HostResolver
   }
   if (isIP(host) !== 0) return { nodes: [origin] };
   const addresses = await resolver.addresses(host);
-  const nodes =
-    addresses.length < 2 ? [origin] : addresses.map((address) => placedAt(origin, { host: address, port }));
-  return { nodes, addresses };
+  return { nodes: addresses.length < 2 ? [origin] : nodesAt(origin, addresses), addresses };
 }
 
 /** The record of MySQL servers in a domain, unless a whole record name was given. */
 export function serviceName(host: string): string {
   return host.startsWith('_') ? host : `_mysql._tcp.${host}`;
+}
+
+/** A node at each of the addresses of the name that `origin` is called by. */
+export function nodesAt(origin: MysqlNodeConfig, addresses: readonly string[]): readonly MysqlNodeConfig[] {
+  const { host: name, port } = origin.seed.address;
+  if (name === undefined) return [origin];
+  return addresses.map((host) => ({ ...placedAt(origin, { host, port }), name }));
 }
 
 /** The same account and settings for another server; of several servers of one name only one can be the primary. */
@@ -83,5 +88,5 @@ export function placedAt(
     address,
     configuredRole: configuredRole === 'primary' ? ('any' as const) : configuredRole,
   });
-  return { ...origin, seed, service: false };
+  return { ...origin, seed, service: false, name: undefined };
 }

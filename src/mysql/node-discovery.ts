@@ -8,7 +8,7 @@ import { identityOf, peerAddress, unknownPeers } from '../topology/server-peers.
 import type { TopologyDescription } from '../topology/topology-description.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import type { ResolvedDiscovery } from './discovery-options.js';
-import { expandNode, placedAt } from './expand-nodes.js';
+import { expandNode, nodesAt, placedAt } from './expand-nodes.js';
 
 /** What discovery needs of the cluster. */
 export interface DiscoveryPorts {
@@ -166,14 +166,13 @@ export class NodeDiscovery {
   async #lookUpOne(origin: MysqlNodeConfig): Promise<void> {
     let { nodes, addresses } = await expandNode(origin, this.#options.resolver);
     const { id, address } = origin.seed;
-    const { host: name, port } = address;
-    if (name !== undefined && nodes.length < 2 && addresses !== undefined) {
+    if (address.host !== undefined && nodes.length < 2 && addresses !== undefined) {
       // One address is what the name itself is connected to, while the name is a node.
       if (this.#isNode(id)) {
         this.#follow(id, addresses);
         return;
       }
-      nodes = addresses.map((host) => placedAt(origin, { host, port }));
+      nodes = nodesAt(origin, addresses);
     }
     for (const config of nodes) {
       if (this.#abort.signal.aborted) return;

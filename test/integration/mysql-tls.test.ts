@@ -21,7 +21,8 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
 
   async function reload(): Promise<void> {
     for (const node of servers.databases) {
-      await node.query(flavor === 'mysql' ? 'ALTER INSTANCE RELOAD TLS' : 'FLUSH SSL');
+      // Without a transaction of the replica's own in its binary log.
+      await node.query(flavor === 'mysql' ? 'ALTER INSTANCE RELOAD TLS' : 'FLUSH LOCAL SSL');
     }
   }
 
@@ -111,10 +112,61 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
       const ssl = { ca: NAME_CERTIFICATE, verifyIdentity: true };
       await expect(open(ssl)).rejects.toMatchObject({
         code: 'ERR_PROTOCOL',
-        message: expect.stringContaining('127.0.0.1 is not in the cert'),
+        message: expect.stringMatching(/127\.0\.0\.1 is not in the cert.*; call the node by a name/),
       });
       await using cluster = await open(ssl, 'localhost');
       expect(await cipherOf(cluster)).toMatch(/./);
+    } finally {
+      tls.show(TEST_CERTIFICATE, TEST_CERTIFICATE_KEY);
+      await reload();
+    }
+  });
+
+  test('a server that is found gets the TLS settings of the one that named it', async () => {
+    const { monitor } = servers.accounts;
+    const grant = flavor === 'mysql' ? 'REPLICATION SLAVE' : 'REPLICATION MASTER ADMIN';
+    await servers.primary.query(`GRANT ${grant} ON *.* TO '${monitor.user}'@'%'`);
+    const { primary, monitor: watch } = servers.options().mysql;
+    await using cluster = await createMysqlCluster({
+      monitor: watch,
+      nodes: [{ url: primary, ssl: { ca: TEST_CERTIFICATE, verifyIdentity: true } }],
+    });
+    expect(
+      cluster
+        .topology()
+        .nodes.map(({ id }) => id)
+        .sort(),
+    ).toEqual(servers.databases.map(({ id }) => id).sort());
+    const roles: string[] = [];
+    cluster.on('route', ({ role }) => roles.push(role));
+    await eventually('the replica serves', async () => {
+      expect(await cluster.transaction(cipherOf, { readOnly: true })).toMatch(/./);
+      return roles.includes('replica');
+    });
+  });
+
+  test('of a name with several addresses the certificate has to name the name', async () => {
+    tls.show(NAME_CERTIFICATE, NAME_CERTIFICATE_KEY);
+    await reload();
+    const { primary, monitor } = servers.options().mysql;
+    // Nothing answers at the second one.
+    const resolver = { addresses: async () => ['127.0.0.1', '127.0.0.2'], services: async () => [] };
+    const openAt = (host: string): Promise<MysqlCluster> =>
+      createMysqlCluster({
+        monitor,
+        discover: { resolver },
+        addressMap: () => '127.0.0.1:1',
+        nodes: [
+          { url: primary.replace('127.0.0.1', host), ssl: { ca: NAME_CERTIFICATE, verifyIdentity: true } },
+        ],
+      });
+    try {
+      await using cluster = await openAt('localhost');
+      expect(cluster.topology().nodes.map(({ id }) => id)).toContain(servers.primary.id);
+      await cluster.query('DO 1');
+      await expect(openAt('other.test')).rejects.toMatchObject({
+        message: expect.stringContaining('other.test. is not in the cert'),
+      });
     } finally {
       tls.show(TEST_CERTIFICATE, TEST_CERTIFICATE_KEY);
       await reload();
