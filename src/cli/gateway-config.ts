@@ -99,7 +99,9 @@ function listenFlags(flags: Flags): SessionGatewayOptions {
   }
   const socketMode = flag('socketMode', mode === undefined ? undefined : Number.parseInt(mode, 8));
   if (listen === undefined) return socketMode;
-  if (listen.startsWith('/')) return { path: listen, ...socketMode };
+  // PHP's own ways to write a socket, with and without a scheme.
+  const path = listen.replace(/^unix:(?:\/\/)?(?=\/)/, '');
+  if (path.startsWith('/')) return { path, ...socketMode };
   const match = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:/]+)):(\d{1,5})$/.exec(listen);
   const host = match?.[1] ?? match?.[2];
   if (host === undefined)

@@ -79,3 +79,11 @@ test('the file is found as by every command: named, by a variable, or in a folde
   const bare = await gatewayConfig({ config: 'bare.json' }, { STORMLAMP_MEMCACHED: 'cache3' }, folder);
   expect([bare.sessions.nodes, bare.gateway]).toEqual([['cache3'], { port: 3 }]);
 });
+
+test.each(['/run/a.sock', 'unix:/run/a.sock', 'unix:///run/a.sock'])(
+  '--listen %s is the socket, however PHP writes it',
+  async (listen) => {
+    const { gateway } = await gatewayConfig({ nodes: NODES.join(), listen }, {}, '/');
+    expect(gateway).toEqual({ path: '/run/a.sock' });
+  },
+);
