@@ -24,6 +24,7 @@ import {
   type MissedWrite,
   mendRecords,
   rememberMissed,
+  rememberTouch,
 } from './missed-writes.js';
 import { Mount, type MountChange } from './mount.js';
 import type { MountHealth } from './mount-health.js';
@@ -148,7 +149,7 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
   }
 
   /**
-   * What a mount missed of a file, as the other mounts remember it.
+   * What a mount missed of a file, as the other mounts remember it; touches left out.
    *
    * @throws StormlampError `ERR_ACCESS_DENIED`, NodeJS.ErrnoException when a note cannot be read of a mount that can: that is
    * not the same as no note.
@@ -161,6 +162,7 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
         if (holder.readable) throw error;
         return undefined;
       });
+      if (missed?.kind === 'touch') continue;
       if (missed !== undefined && !isUnknown(missed)) return missed;
       unknown ??= missed;
     }
@@ -186,6 +188,11 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     const cause = (results[0] as PromiseRejectedResult | undefined)?.reason;
     const message = `${misser.path} missed a write, and no other mount can remember it: ${describeError(cause)}`;
     throw new StormlampError(ErrorCode.STORE_DOWN, message, { cause, node: misser.path });
+  }
+
+  /** Remembers on `holders` that a mount missed a touch of a file. Never rejects: the file keeps its other copies' dates. */
+  async rememberTouch(holders: readonly Mount[], misser: Mount, name: string): Promise<void> {
+    await Promise.allSettled(holders.map((holder) => rememberTouch(holder, misser, name)));
   }
 
   /** Forgets what a mount missed of a file, wherever it is remembered. Never rejects. */

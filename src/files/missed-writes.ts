@@ -6,17 +6,22 @@
  * version is stale and answers nobody; a copy of any other version was written since by somebody who knew nothing of
  * us (PHP), and is not overruled.
  *
+ * Of a file that was removed it holds why, and later writes keep that: it may have been ended for good, or only not been used for
+ * long, which its own date may deny. What of a session counts then, `session/copy-standing.ts` says. A missed touch is noted
+ * once, until it was made up for; it says nothing of contents, and gives way to every other record.
+ *
  * A record that cannot be read still says that a write was missed, by its name and its date: then any copy that was there
  * until that date may be stale, and answers nobody.
  */
 import { createHash } from 'node:crypto';
-import { open, unlink } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { open, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { listFolder } from './list-folder.js';
 import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
 import { OWN_FOLDER } from './mount-mark.js';
-import { explainRefusal, writeOwnFile } from './own-files.js';
+import { explainRefusal, inOwnFolder, writeOwnFile } from './own-files.js';
+import { createFile } from './replace-file.js';
 import { reopened } from './when-stale.js';
 
 /** A write that a mount did not get. */
@@ -24,7 +29,7 @@ export interface MissedWrite {
   /** The file, relative to the mount. */
   readonly name: string;
   /** What was missed. */
-  readonly kind: 'write' | 'delete';
+  readonly kind: 'write' | 'delete' | 'touch';
   /** The version that the mount presumably holds; null when it presumably holds none. */
   readonly superseded: string | null;
   /** When the last of the missed writes was made, in milliseconds since 1970. */
@@ -34,6 +39,10 @@ export interface MissedWrite {
    * them (null: it was not there). Without it they changed everything.
    */
   readonly parts?: Readonly<Record<string, string | null>> | undefined;
+  /** When the file was last ended for good, in milliseconds since 1970: what existed before counts no more. */
+  readonly ended?: number | undefined;
+  /** For how long, in milliseconds, nobody had used the file, as far as its mount's neighbours knew when they removed it. */
+  readonly unusedFor?: number | undefined;
   /** What calls that did not come back may still make of the copy: that is nobody's later write. */
   readonly late?: readonly LateChange[] | undefined;
 }
@@ -80,6 +89,11 @@ export function isUnknown({ superseded }: MissedWrite): boolean {
   return superseded === UNKNOWN;
 }
 
+/** When a file was ended for good; a record that says nothing of why it was removed means that. */
+export function endOf({ ended, kind, unusedFor, at }: MissedWrite): number | undefined {
+  return ended ?? (kind === 'delete' && unusedFor === undefined ? at : undefined);
+}
+
 /** Whether a copy is what a missed write superseded, so that it must answer nobody. */
 export function isSuperseded(copy: CopyVersion, missed: MissedWrite): boolean {
   if (isUnknown(missed)) return copy.changedMs <= missed.at;
@@ -101,21 +115,45 @@ export async function rememberMissed(
   missed: MissedWrite,
   held?: HeldParts,
 ): Promise<void> {
-  const before = await findMissed(holder, misser, missed.name);
-  const parts = before === undefined ? missed.parts : bothOf(before.parts, missed.parts);
-  const record: MissedWrite = {
-    ...missed,
-    ...(parts === undefined ? {} : { parts: held?.parts === undefined ? parts : partsIn(held.parts, parts) }),
-    ...(before === undefined
-      ? {}
-      : {
-          superseded: held === undefined ? before.superseded : missed.superseded,
-          late: [...(before.late ?? []), ...(missed.late ?? [])].slice(-MAX_LATE),
-        }),
-  };
+  const found = await findMissed(holder, misser, missed.name);
+  const record = joined(found?.kind === 'touch' ? undefined : found, missed, held);
   await holder.run('Remembering a missed write', () =>
     writeOwnFile(holder, pathOf(holder, misser, missed.name), textOf(record)),
   );
+}
+
+/** One record of what was missed before, and now. */
+function joined(
+  before: MissedWrite | undefined,
+  missed: MissedWrite,
+  held: HeldParts | undefined,
+): MissedWrite {
+  // A collection means whatever was there.
+  const earlier = missed.unusedFor === undefined ? before : undefined;
+  const parts = earlier === undefined ? missed.parts : bothOf(earlier.parts, missed.parts);
+  return {
+    ...missed,
+    ...(parts === undefined ? {} : { parts: held?.parts === undefined ? parts : partsIn(held.parts, parts) }),
+    ...(earlier !== undefined && held === undefined ? { superseded: earlier.superseded } : {}),
+    ...(before === undefined
+      ? {}
+      : {
+          ended: missed.ended ?? endOf(before),
+          unusedFor: missed.unusedFor ?? (missed.ended === undefined ? before.unusedFor : undefined),
+          late: [...(before.late ?? []), ...(missed.late ?? [])].slice(-MAX_LATE),
+        }),
+  };
+}
+
+/** Remembers on `holder` that `misser` missed a touch, unless something is remembered already. Errors: as `Mount.run`. */
+export async function rememberTouch(holder: Mount, misser: Mount, name: string): Promise<void> {
+  const path = pathOf(holder, misser, name);
+  const record: MissedWrite = { name, kind: 'touch', superseded: null, at: Date.now() };
+  await holder.run('Remembering a missed touch', async () => {
+    // Looked for first, since all other touches of an outage find one.
+    if ((await unlessMissing(stat(path))) !== undefined) return;
+    await inOwnFolder(holder, dirname(path), () => createFile(path, textOf(record), holder.owner));
+  });
 }
 
 /** What a copy is made of, each part with what stands for it; without parts, nobody can tell. */
@@ -212,16 +250,30 @@ export async function mendRecords(
 /** What the text of such a file says, undefined when it is not one. */
 export function parseMissed(text: string): MissedWrite | undefined {
   try {
-    const { name, kind, superseded, at, parts, late } = JSON.parse(text) as Record<string, unknown>;
+    const { name, kind, superseded, at, parts, ended, unusedFor, late } = JSON.parse(text) as Record<
+      string,
+      unknown
+    >;
     const sound =
       typeof name === 'string' &&
-      (kind === 'write' || kind === 'delete') &&
+      (kind === 'write' || kind === 'delete' || kind === 'touch') &&
       (superseded === null || typeof superseded === 'string') &&
-      typeof at === 'number';
-    return sound ? { name, kind, superseded, at, ...readParts(parts), ...readLate(late) } : undefined;
+      typeof at === 'number' &&
+      isTime(ended) &&
+      isTime(unusedFor);
+    if (!sound) return undefined;
+    const why = {
+      ...(ended === undefined ? {} : { ended }),
+      ...(unusedFor === undefined ? {} : { unusedFor }),
+    };
+    return { name, kind, superseded, at, ...why, ...readParts(parts), ...readLate(late) };
   } catch {
     return undefined;
   }
+}
+
+function isTime(value: unknown): value is number | undefined {
+  return value === undefined || typeof value === 'number';
 }
 
 function readParts(parts: unknown): Pick<MissedWrite, 'parts'> {

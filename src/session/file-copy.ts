@@ -18,10 +18,18 @@ import { assertOwnFile, denied } from './file-owner.js';
 export interface FileCopy extends CopyVersion {
   /** The session's bytes; null when there is no file. */
   readonly bytes: Buffer | null;
+  /** When the file was made, in milliseconds since 1970; 0 where the file system does not tell. */
+  readonly bornMs: number;
 }
 
 /** No file. */
-export const NO_COPY: FileCopy = Object.freeze({ bytes: null, version: null, modifiedMs: 0, changedMs: 0 });
+export const NO_COPY: FileCopy = Object.freeze({
+  bytes: null,
+  version: null,
+  modifiedMs: 0,
+  changedMs: 0,
+  bornMs: 0,
+});
 
 /** The version of a session's bytes. */
 export function versionOf(bytes: Buffer | null): string | null {
@@ -30,7 +38,7 @@ export function versionOf(bytes: Buffer | null): string | null {
 
 /** Reads the file behind an open handle, which the caller has locked or is trying its luck with. */
 export async function readCopy(handle: FileHandle, maxBytes: number): Promise<FileCopy> {
-  const { mtimeMs, ctimeMs } = await handle.stat();
+  const { mtimeMs, ctimeMs, birthtimeMs } = await handle.stat();
   const bytes = await readWhole(handle, maxBytes);
   if (bytes === undefined) {
     throw new StormlampError(
@@ -38,7 +46,9 @@ export async function readCopy(handle: FileHandle, maxBytes: number): Promise<Fi
       `The session file is larger than \`sessions.maxBytes\` (${maxBytes})`,
     );
   }
-  return { bytes, version: versionOf(bytes), modifiedMs: mtimeMs, changedMs: ctimeMs };
+  // Where nothing better is known, the system gives the date of the last change for it.
+  const bornMs = birthtimeMs === ctimeMs ? 0 : birthtimeMs;
+  return { bytes, version: versionOf(bytes), modifiedMs: mtimeMs, changedMs: ctimeMs, bornMs };
 }
 
 /** A file that has been empty for so long, by its date, is that of a session without variables. */

@@ -12,9 +12,11 @@ import type { Mount } from '../files/mount.js';
 import { unlessMissing } from '../files/mount-health.js';
 import type { SessionHandler } from '../php/session-handler.js';
 import { looksAlike, type SeenCopy, sameDate } from './copy-date.js';
+import { standingOf } from './copy-standing.js';
+import type { FileCopy } from './file-copy.js';
 import { SESSION_FILE_PREFIX } from './file-save-path.js';
 import type { LockedCopies } from './locked-copies.js';
-import { isBehind, type ReconciledCopies, reconcileCopies } from './reconcile-copies.js';
+import { type ReconciledCopies, reconcileCopies } from './reconcile-copies.js';
 import { isLockedError, type SessionFiles } from './session-files.js';
 
 /** How long a repair waits for a session that is in use; it comes back later. */
@@ -68,7 +70,9 @@ export class FileSessionRepair implements MountRepairer {
   async repair(mount: Mount, missed: MissedWrite): Promise<RepairOutcome> {
     if (!isSessionFile(missed.name, this.#depth)) return 'postponed';
     try {
-      return await this.#repairOne(mount, missed);
+      return await (missed.kind === 'touch'
+        ? this.#repairTouch(mount, missed.name)
+        : this.#repairOne(mount, missed));
     } catch (error) {
       this.#skip(missed.name, error);
       return 'postponed';
@@ -83,9 +87,11 @@ export class FileSessionRepair implements MountRepairer {
       const others = await copies.deciding(mount);
       const decision = decideRepair(own, others, missed, true);
       const [first] = mirrored.mounts;
-      const behind = isBehind(own, missed, mount === first);
-      if (decision === 'equal' || behind) {
-        if (behind) await copies.bring(mount, others);
+      const standing = standingOf(own, missed, mount === first);
+      if (decision !== 'equal' && standing !== 'behind' && (await this.#isFirstOpen(copies, mount)))
+        return 'postponed';
+      if (decision === 'equal' || standing !== 'counts') {
+        if (standing !== 'counts') await copies.bring(mount, others);
         await mirrored.forget(mount, missed.name);
         return 'repaired';
       }
@@ -97,12 +103,42 @@ export class FileSessionRepair implements MountRepairer {
         mount !== first && first?.readable === true ? 'others' : 'own',
       );
       this.differed({ mount: mount.path, kept });
-      for (const each of mirrored.writable()) {
-        if (copies.of(each)?.version !== copy.version) await copies.bring(each, copy);
-      }
+      for (const each of mirrored.writable())
+        if (this.#differs(copies, each, copy)) await copies.bring(each, copy);
       await mirrored.forget(mount, missed.name);
       return kept === 'its own' ? 'kept' : 'repaired';
     });
+  }
+
+  /**
+   * Whether the first mount, as another one, holds something that neither this one nor any other has seen: then the two are made one by
+   * what the first one missed.
+   */
+  async #isFirstOpen(copies: LockedCopies, mount: Mount): Promise<boolean> {
+    const [first] = this.#files.mirrored.mounts;
+    const own = first === undefined || first === mount ? undefined : copies.of(first);
+    if (first === undefined || own === undefined) return false;
+    const missed = await copies.missedBy(first);
+    return missed !== undefined && standingOf(own, missed, true) === 'counts';
+  }
+
+  #repairTouch(mount: Mount, name: string): Promise<RepairOutcome> {
+    return this.#locked(name, 'postponed', async (copies) => {
+      if (copies.of(mount) === undefined) return 'postponed';
+      const truth = await copies.deciding();
+      for (const each of this.#files.mirrored.writable())
+        if (this.#differs(copies, each, truth)) await copies.bring(each, truth);
+      await this.#files.mirrored.forget(mount, name);
+      return 'repaired';
+    });
+  }
+
+  /** Whether a mount's copy is another one, or has another date than that of the last use. */
+  #differs(copies: LockedCopies, mount: Mount, truth: FileCopy): boolean {
+    const copy = copies.of(mount);
+    if (copy === undefined) return false;
+    if (copy.version !== truth.version) return true;
+    return truth.bytes !== null && !sameDate(copy.modifiedMs, Math.max(truth.modifiedMs, copies.lastUse));
   }
 
   /**
@@ -137,16 +173,12 @@ export class FileSessionRepair implements MountRepairer {
       return await this.#locked<'done' | 'postponed'>(name, 'postponed', async (copies) => {
         const truth = await copies.deciding();
         for (const mount of only === undefined ? mirrored.writable() : [only]) {
-          const copy = copies.of(mount);
-          if (
-            copy === undefined ||
-            (copy.version === truth.version && sameDate(copy.modifiedMs, truth.modifiedMs))
-          )
-            continue;
+          if (!this.#differs(copies, mount, truth)) continue;
           bringing = true;
           await copies.bring(mount, truth);
           bringing = false;
-          if (copy.version !== truth.version) counts[truth.bytes === null ? 'removed' : 'copied'] += 1;
+          if (copies.of(mount)?.version !== truth.version)
+            counts[truth.bytes === null ? 'removed' : 'copied'] += 1;
           await mirrored.forget(mount, name);
         }
         return 'done';
@@ -177,7 +209,7 @@ export class FileSessionRepair implements MountRepairer {
     return this.#locked(name, false, async (copies) => {
       // Used while we waited for it.
       if (now - (await this.#lastUse(name)) <= lifetimeMs) return false;
-      await copies.remove(await copies.deciding());
+      await copies.remove(await copies.deciding(), lifetimeMs);
       return true;
     });
   }

@@ -9,9 +9,9 @@ import type { Mount } from '../files/mount.js';
 import { unlessMissing } from '../files/mount-health.js';
 import { reopened } from '../files/when-stale.js';
 import { writeInPlace } from '../files/write-in-place.js';
+import { CopyChoice } from './copy-choice.js';
 import { commonDate, copiedDate } from './copy-date.js';
 import { type FileCopy, NO_COPY, readCopy, versionOf } from './file-copy.js';
-import { isBehind } from './reconcile-copies.js';
 
 /** What the copies need to know of their store. */
 export interface LockedCopiesOptions {
@@ -41,6 +41,10 @@ export interface CopiesWritten {
   readonly reached: readonly Mount[];
   /** Mounts that did not; it is remembered that they missed it. */
   readonly missed: readonly { readonly mount: Mount; readonly error: unknown }[];
+}
+
+interface Change extends Pick<MissedWrite, 'kind' | 'at' | 'ended' | 'unusedFor'> {
+  readonly parts?: (() => MissedWrite['parts']) | undefined;
 }
 
 interface OpenCopy {
@@ -97,31 +101,35 @@ export class LockedCopies {
     return this.#open.find((one) => one.mount === mount)?.copy;
   }
 
+  /** What a mount missed. Errors: as `MirroredMounts.missedBy`. */
+  async missedBy(mount: Mount): Promise<MissedWrite | undefined> {
+    if (!this.#missed.has(mount))
+      this.#missed.set(mount, await this.#options.mirrored.missedBy(mount, this.#options.name));
+    return this.#missed.get(mount);
+  }
+
+  /** When the session was last used, by the youngest of its copies, in milliseconds since 1970. */
+  get lastUse(): number {
+    return Math.max(...this.#open.map(({ copy }) => copy.modifiedMs));
+  }
+
   /**
-   * The copy that counts: of the first mount that did not miss a write of it. Where one did, and was written since by somebody
-   * who knew nothing of that, it is both in one.
+   * The copy that counts; see {@link CopyChoice}.
    *
    * @param but a mount that is not asked
    * @throws StormlampError `ERR_STORE_DOWN` when no mount is left to ask: that is not the same as a missing file.
    */
   async deciding(but?: Mount): Promise<FileCopy> {
     const asked = this.#open.filter(({ mount }) => mount.readable && mount !== but);
-    const { mirrored, sound, reconcile } = this.#options;
-    let unexplained: { readonly copy: FileCopy; readonly missed: MissedWrite } | undefined;
-    // Whoever had no room for all of it left something that is no session; that gives way to one, but not to nothing.
-    let broken: FileCopy | undefined;
-    const answer = (copy: FileCopy) => (copy.bytes === null ? (broken ?? copy) : copy);
-    for (const { mount, copy } of asked) {
-      const missed = await this.#missedBy(mount);
-      if (missed !== undefined && isBehind(copy, missed, mount === mirrored.mounts[0])) continue;
-      if (asked.length > 1 && copy.bytes !== null && !sound(copy.bytes)) broken ??= copy;
-      else if (unexplained !== undefined) return reconcile(unexplained.copy, copy, unexplained.missed);
-      else if (missed === undefined) return answer(copy);
-      else unexplained = { copy, missed };
+    const choice = new CopyChoice(this.#options, asked.length > 1);
+    for (const one of asked) {
+      const isFirst = one.mount === this.#options.mirrored.mounts[0];
+      const answer = choice.offer(one, await this.missedBy(one.mount), isFirst);
+      if (answer !== undefined) return answer.copy;
     }
-    const first = asked[0];
-    if (first === undefined) throw this.#down();
-    return answer(unexplained?.copy ?? broken ?? first.copy);
+    const left = choice.last();
+    if (left === undefined) throw this.#down();
+    return left.copy;
   }
 
   /**
@@ -138,9 +146,15 @@ export class LockedCopies {
     );
   }
 
-  /** Removes every copy. Arguments and errors: as {@link LockedCopies.write}. */
-  remove(before: FileCopy): Promise<CopiesWritten> {
-    return this.#change({ kind: 'delete', at: Date.now() }, before, null, ({ mount, file }) =>
+  /**
+   * Removes every copy. Arguments and errors: as {@link LockedCopies.write}.
+   *
+   * @param unusedFor of a collection: for how long, in milliseconds, nobody had used the session. Left out, it is ended for good.
+   */
+  remove(before: FileCopy, unusedFor?: number): Promise<CopiesWritten> {
+    const at = Date.now();
+    const why = unusedFor === undefined ? { ended: at } : { unusedFor, parts: () => ({}) };
+    return this.#change({ kind: 'delete', at, ...why }, before, null, ({ mount, file }) =>
       mount.run('Removing', async () => {
         if (file !== undefined) await unlessMissing(unlink(file.path));
       }),
@@ -148,15 +162,15 @@ export class LockedCopies {
   }
 
   /**
-   * Brings one mount's copy to `copy`, whatever the others hold. Where `copy` was written just now, the date stays a little
-   * behind: whoever wrote it may write as much once more with the same date, and this one has to be looked at then.
+   * Brings one mount's copy to `copy`, whatever the others hold, and to the date of the last use. Where that was just now, the date
+   * stays a little behind: whoever wrote it may write as much once more with the same date, and this one has to be looked at then.
    */
   async bring(mount: Mount, copy: FileCopy): Promise<void> {
     const one = this.#open.find((open) => open.mount === mount);
     if (one === undefined) throw this.#failures.get(mount) ?? this.#down();
     try {
       if (copy.bytes !== null) {
-        const date = copiedDate(copy.modifiedMs, Date.now());
+        const date = copiedDate(Math.max(copy.modifiedMs, this.lastUse), Date.now());
         const { file } = one;
         if (file === undefined || one.copy.version !== copy.version)
           await this.#writeOne(one, copy.bytes, date);
@@ -176,12 +190,6 @@ export class LockedCopies {
   async release(): Promise<void> {
     for (const { mount, file } of this.#open.reverse())
       if (file !== undefined) await mount.close(file.handle);
-  }
-
-  async #missedBy(mount: Mount): Promise<MissedWrite | undefined> {
-    if (!this.#missed.has(mount))
-      this.#missed.set(mount, await this.#options.mirrored.missedBy(mount, this.#options.name));
-    return this.#missed.get(mount);
   }
 
   async #add(mount: Mount): Promise<'added' | 'busy'> {
@@ -211,15 +219,7 @@ export class LockedCopies {
   }
 
   async #change(
-    {
-      kind,
-      at,
-      parts,
-    }: {
-      readonly kind: 'write' | 'delete';
-      readonly at: number;
-      readonly parts?: (() => MissedWrite['parts']) | undefined;
-    },
+    { parts, ...told }: Change,
     before: FileCopy,
     made: Buffer | null,
     change: (one: OpenCopy) => Promise<unknown>,
@@ -228,7 +228,7 @@ export class LockedCopies {
     const open = [...this.#open];
     const holders = open.map(({ mount }) => mount);
     const absent = mirrored.mounts.filter((mount) => !holders.includes(mount));
-    const record = (superseded: string | null) => ({ name, kind, superseded, at, parts: parts?.() });
+    const record = (superseded: string | null) => ({ ...told, name, superseded, parts: parts?.() });
     // Written down first: were this process to die after the write, nobody would know that a copy is stale.
     for (const misser of absent) await mirrored.remember(holders, misser, record(before.version));
     const reached: Mount[] = [];
@@ -252,7 +252,7 @@ export class LockedCopies {
     }
     // A mount that has this write lacks nothing any more: what PHP writes on the first one from now on is newer than its copy.
     for (const mount of reached)
-      if ((await this.#missedBy(mount)) !== undefined) await mirrored.forget(mount, name);
+      if ((await this.missedBy(mount)) !== undefined) await mirrored.forget(mount, name);
     const missed = [...absent, ...failed.map(({ one }) => one.mount)].map((mount) => ({
       mount,
       error: failures.get(mount) ?? ('error' in mount.health ? mount.health.error : undefined),

@@ -2,10 +2,11 @@
  * Makes one session of two copies: that of a mount which missed writes and was written by somebody who knows nothing of us
  * (PHP), and that of the mounts which took them.
  */
-import { isSuperseded, type MissedWrite } from '../files/missed-writes.js';
+import { isUnknown, type MissedWrite } from '../files/missed-writes.js';
 import { shareIdentities } from '../php/identity-sharing.js';
 import { SessionDocument, type VariableChange } from '../php/session-document.js';
 import type { SessionHandler } from '../php/session-handler.js';
+import { isBegunAfter } from './copy-standing.js';
 import { type FileCopy, versionOf } from './file-copy.js';
 import { entryParts, hashOf, isEntry, reconcileBag } from './reconcile-bag.js';
 
@@ -19,10 +20,10 @@ export interface ReconciledCopies {
 
 /**
  * Three-way, variable by variable, and entry by entry of what a framework keeps in one variable: what only we changed is ours, what
- * only the other changed is theirs. A variable that both changed, and copies that cannot be compared, are those of the later write. A logout stands. A copy that is no session, as a
- * full disk leaves it, counts for nothing.
+ * only the other changed is theirs. A variable that both changed, and copies that cannot be compared, are those of the later write. A
+ * logout stands. A copy that is no session, as a full disk leaves it, counts for nothing.
  *
- * @param own the copy of the mount that missed writes, which is not behind them; see {@link isBehind}
+ * @param own the copy of the mount that missed writes, which counts; see `standingOf`
  * @param others the copy of the mounts that took them
  * @param phpWrites whose copy PHP writes: what no missed write changed and yet differs, is that of PHP
  */
@@ -40,7 +41,12 @@ export function reconcileCopies(
   if (here === undefined) return theOthers;
   const later = own.changedMs > missed.at ? itsOwn : theOthers;
   const there = others.bytes === null ? undefined : decoded(others.bytes, handler);
-  if (there === undefined) return others.bytes === null ? later : itsOwn;
+  if (others.bytes === null) {
+    // Collected: it was used. Not known any more: then it may have been ended.
+    if (missed.unusedFor !== undefined) return itsOwn;
+    return isUnknown(missed) && !isBegunAfter(own, missed.at) ? theOthers : later;
+  }
+  if (there === undefined) return itsOwn;
   const { parts } = missed;
   if (missed.kind === 'delete' || parts === undefined) return later;
   const [onto, from] = phpWrites === 'own' ? [here, there] : [there, here];
@@ -76,14 +82,6 @@ export function reconcileCopies(
   const modifiedMs = Math.max(own.modifiedMs, others.modifiedMs);
   const copy = { ...own, bytes, version: versionOf(bytes), modifiedMs };
   return { copy, kept: both ? 'both' : later.kept };
-}
-
-/**
- * Whether a copy says nothing: it is what missed writes superseded, or it is not on the first mount, where PHP writes, and older than
- * they: then it lacks what PHP had written on the first one, and nothing else.
- */
-export function isBehind(copy: FileCopy, missed: MissedWrite, isFirst: boolean): boolean {
-  return isSuperseded(copy, missed) || (!isFirst && copy.version !== null && copy.changedMs <= missed.at);
 }
 
 /** Whether a variable is what a write of ours made of it that arrived late. */

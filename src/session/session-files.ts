@@ -7,10 +7,10 @@ import type { MirroredMounts } from '../files/mirrored-mounts.js';
 import type { MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
 import { reopened } from '../files/when-stale.js';
+import { CopyChoice } from './copy-choice.js';
 import { explainDenied, type FileCopy, NO_COPY, peekCopy } from './file-copy.js';
 import { sessionFileName } from './file-save-path.js';
 import { LockedCopies } from './locked-copies.js';
-import { isBehind } from './reconcile-copies.js';
 import type { HeldSessionLock } from './session.js';
 import { type CopiesTouched, touchCopies } from './touch-copies.js';
 
@@ -75,12 +75,9 @@ export class SessionFiles {
     const name = sessionFileName(id, this.#options.depth);
     const failures = new Map<Mount, unknown>();
     const passed: { mount: Mount; error: unknown }[] = [];
-    let stale: SessionFileRead | undefined;
-    let unexplained: { readonly read: SessionFileRead; readonly missed: MissedWrite } | undefined;
-    // What is no session gives way to one, but not to nothing.
-    let broken: SessionFileRead | undefined;
-    const answer = (read: SessionFileRead) => (read.copy.bytes === null ? (broken ?? read) : read);
-    for (const mount of this.mirrored.mounts) {
+    const { mounts } = this.mirrored;
+    const choice = new CopyChoice<SessionFileRead>(this.#options, mounts.length > 1);
+    for (const mount of mounts) {
       deadline.check('Reading the session');
       if (!mount.readable) {
         passed.push({ mount, error: 'error' in mount.health ? mount.health.error : undefined });
@@ -88,16 +85,9 @@ export class SessionFiles {
       }
       try {
         const copy = await this.#copyOn(mount, name, id, deadline);
-        const read = { copy, mount, passed: [...passed] };
         const missed = await this.mirrored.missedBy(mount, name);
-        const { reconcile, sound } = this.#options;
-        if (missed !== undefined && isBehind(copy, missed, mount === this.mirrored.mounts[0])) stale ??= read;
-        else if (this.mirrored.mounts.length > 1 && copy.bytes !== null && !sound(copy.bytes))
-          broken ??= read;
-        else if (unexplained !== undefined)
-          return { ...unexplained.read, copy: reconcile(unexplained.read.copy, copy, unexplained.missed) };
-        else if (missed === undefined) return answer(read);
-        else unexplained = { read, missed };
+        const answer = choice.offer({ copy, mount, passed: [...passed] }, missed, mount === mounts[0]);
+        if (answer !== undefined) return answer;
       } catch (error) {
         // A mount that broke down is passed by; anything else is about this session.
         if (mount.readable) throw explainDenied(error);
@@ -105,8 +95,8 @@ export class SessionFiles {
         passed.push({ mount, error });
       }
     }
-    const left = unexplained?.read ?? broken ?? stale;
-    if (left !== undefined) return answer(left);
+    const left = choice.last();
+    if (left !== undefined) return left;
     throw this.mirrored.allDown('No mount that holds the session can be reached', failures);
   }
 

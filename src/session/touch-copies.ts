@@ -32,7 +32,7 @@ interface TouchedCopy extends SeenCopy {
 const ABSENT: TouchedCopy = { size: -1, mtimeMs: 0, locked: true };
 
 /**
- * Dates the copies of `name` on all mounts. Never rejects.
+ * Dates the copies of `name` on all mounts; those that missed it get the date when they are back. Never rejects.
  *
  * @param at in milliseconds since 1970
  */
@@ -43,6 +43,7 @@ export async function touchCopies(
   at: number,
 ): Promise<CopiesTouched> {
   const reached: Mount[] = [];
+  const holders: Mount[] = [];
   const missed = new Map<Mount, unknown>();
   let first: TouchedCopy | undefined;
   for (const mount of mirrored.mounts) {
@@ -53,10 +54,14 @@ export async function touchCopies(
       if (copy === ABSENT) await mount.confirm();
       first ??= copy;
       reached.push(mount);
+      if (copy !== ABSENT) holders.push(mount);
     } catch (error) {
       missed.set(mount, error);
     }
   }
+  // What speaks about one file only is nothing that its mount could make up for.
+  for (const misser of missed.keys())
+    if (!misser.writable) await mirrored.rememberTouch(holders, misser, name);
   return { reached, missed };
 }
 

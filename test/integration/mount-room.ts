@@ -39,6 +39,8 @@ export interface FaultyMount {
   unmount(): Promise<void>;
   /** Mounts it again, with what was in it. */
   mount(): Promise<void>;
+  /** The same one as the machine of that name sees it, which may lose it or have it while this one does not. */
+  seenBy(machine: string): Promise<FaultyMount>;
 }
 
 /** A file system of a process of its own, as a network mount is one of a server. */
@@ -98,11 +100,16 @@ export class MountRoom {
 
   /** Makes a file system of `size`, as `mount -o size=` takes it. */
   async add(name: string, size: string): Promise<FaultyMount> {
-    const [store, place] = [join(this.#folder, `${name}-store`), join(this.#folder, name)];
+    const store = join(this.#folder, `${name}-store`);
     mkdirSync(store);
+    await this.#run(`mount -t tmpfs -o size=${size},mode=700 none ${store}`);
+    return this.#seen(store, join(this.#folder, name));
+  }
+
+  async #seen(store: string, place: string): Promise<FaultyMount> {
     mkdirSync(place);
     const run = async (command: string): Promise<void> => void (await this.#run(command));
-    await run(`mount -t tmpfs -o size=${size},mode=700 none ${store} && mount --bind ${store} ${place}`);
+    await run(`mount --bind ${store} ${place}`);
     const pid = (await this.#run('echo $$')).trim();
     return {
       path: `/proc/${pid}/root${place}`,
@@ -112,6 +119,7 @@ export class MountRoom {
       empty: () => run(`rm ${store}/ballast`),
       unmount: () => run(`umount -l ${place}`),
       mount: () => run(`mount --bind ${store} ${place}`),
+      seenBy: (machine) => this.#seen(store, `${place}-${machine}`),
     };
   }
 

@@ -10,7 +10,7 @@ type Variables = Record<string, unknown>;
 const BAG = '_sf2_attributes';
 
 function copyOf(bytes: Buffer, changedMs: number): FileCopy {
-  return { bytes, version: versionOf(bytes), modifiedMs: changedMs, changedMs };
+  return { bytes, version: versionOf(bytes), modifiedMs: changedMs, changedMs, bornMs: 0 };
 }
 
 /** What becomes of a session that Node saved on the others, at 10, and PHP on the mount that missed it. */

@@ -9,7 +9,7 @@ import { changedParts, reconcileCopies } from '../../../src/session/reconcile-co
 type Variables = Readonly<Record<string, number>>;
 
 function copyOf(bytes: Buffer | null, changedMs = 0): FileCopy {
-  return { bytes, version: versionOf(bytes), modifiedMs: changedMs, changedMs };
+  return { bytes, version: versionOf(bytes), modifiedMs: changedMs, changedMs, bornMs: 0 };
 }
 const session = (variables: Variables): Buffer => encodeSession({ ...variables }, 'php');
 const read = ({ bytes }: FileCopy): unknown =>
