@@ -64,6 +64,16 @@ export async function assertInside(mount: Mount, name: string): Promise<void> {
   }
 }
 
+/**
+ * Makes sure that a folder is none by a symbolic link. Call inside `Mount.run`, from the top downwards.
+ *
+ * @throws StormlampError `ERR_FILE_NAME`.
+ */
+export async function assertNoLink(mount: Mount, folder: string): Promise<void> {
+  const found = folder === '' ? undefined : await lstat(mount.at(folder)).catch(() => undefined);
+  if (found?.isSymbolicLink() === true) throw refused(folder, `it is a symbolic link on ${mount.path}`);
+}
+
 function refused(name: unknown, why: string): StormlampError {
   const shown = typeof name === 'string' ? JSON.stringify(name.slice(0, 120)) : typeof name;
   return new StormlampError(

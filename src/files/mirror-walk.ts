@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Deadline } from '../common/deadline.js';
 import { inFlight } from '../common/in-flight.js';
 import { describeError, isStormlampError } from '../common/stormlamp-error.js';
-import { isOwnName } from './entry-name.js';
+import { assertNoLink, isOwnName } from './entry-name.js';
 import { listFolder } from './list-folder.js';
 import { isSuperseded, listMissedNames } from './missed-writes.js';
 import type { Mount } from './mount.js';
@@ -138,7 +138,9 @@ export class MirrorWalk {
   }
 
   async #list(mount: Mount, folder: string, files: Set<string>, folders: Set<string>): Promise<void> {
-    for await (const piece of listFolder(mount, mount.at(folder))) {
+    // Another mount may have a folder where this one has a link.
+    const unlinked = () => assertNoLink(mount, folder);
+    for await (const piece of listFolder(mount, mount.at(folder), unlinked)) {
       for (const entry of piece) {
         if (isUnfinished(entry.name) && entry.isFile())
           await this.#sweep(mount, mount.at(folder, entry.name));

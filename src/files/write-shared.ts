@@ -1,7 +1,8 @@
 /** Streams a shared file to every mount at once, and gives it its name when it is complete everywhere. */
 import { createHash } from 'node:crypto';
 import type { Deadline } from '../common/deadline.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import { assertInside } from './entry-name.js';
 import type { Mount } from './mount.js';
 import { changeShared, type SharedChange, type SharedFilesParts } from './shared-change.js';
 import { StagedFile, sharedVersion } from './shared-copy.js';
@@ -60,11 +61,13 @@ export async function writeShared(
     throw unusablePlace(name, failures.values()) ?? mirrored.allDown(`No mount can take ${name}`, failures);
   };
   try {
+    // A name that leads out of the folder is the caller's mistake, whatever the other mounts say; folders are made on none of them.
     for (const mount of mirrored.writable())
-      await attempt(mount, async () => staged.set(mount, await StagedFile.open(mount, name)));
-    // A name that leads out of the folder is the caller's mistake, whatever the other mounts say.
-    for (const error of failures.values())
-      if (error instanceof StormlampError && error.code === ErrorCode.FILE_NAME) throw error;
+      await attempt(mount, () => mount.run('Looking at a name', () => assertInside(mount, name)));
+    for (const error of failures.values()) if (isStormlampError(error, ErrorCode.FILE_NAME)) throw error;
+    for (const mount of mirrored.writable())
+      if (!failures.has(mount))
+        await attempt(mount, async () => staged.set(mount, await StagedFile.open(mount, name)));
     await onEach(async () => undefined);
     const hash = createHash('sha256');
     let size = 0;

@@ -405,7 +405,26 @@ describe('names', () => {
     await expect(files.list('out')).rejects.toMatchObject({ code: 'ERR_FILE_NAME' });
     await expect(text(files.read('file'))).rejects.toMatchObject({ code: 'ERR_FILE_MISSING' });
     expect(existsSync('/etc/x')).toBe(false);
+    expect(existsSync(on(b, 'out'))).toBe(false);
   });
+
+  test.each(['/etc', 'inside'])(
+    'a walk follows no link to %s where another mount has a folder',
+    async (target) => {
+      await files.write('inside/plain', 'x');
+      await files.write('out/mine', 'y');
+      rmSync(on(a, 'out'), { recursive: true });
+      symlinkSync(target, on(a, 'out'));
+      unlinkSync(on(b, 'inside/plain'));
+      const seen: string[] = [];
+      const report = await files.walk({
+        onProgress: ({ name, action }) => void seen.push(`${action} ${name}`),
+      });
+      expect(report).toMatchObject({ failed: 1, copied: 1, skipped: 1 });
+      expect(seen.sort()).toEqual(['copy inside/plain', 'failed out']);
+      expect(readdirSync(on(b, 'out'))).toEqual(['mine']);
+    },
+  );
 });
 
 test('a set of mounts in another order, or with another member, is refused', async () => {
