@@ -1,4 +1,5 @@
 /** The one reducer of the cluster's picture: a topology and an observation give the next topology. */
+import { freezeDeeply } from '../common/freeze-deeply.js';
 import type { NodeId } from '../common/node-address.js';
 import { deriveWriter } from './derive-writer.js';
 import { groupWriter, isMember, memberRole } from './group-roles.js';
@@ -18,15 +19,16 @@ export function initialTopology(
   named: readonly NodeId[] = [],
   partialReplicas?: TopologyDescription['partialReplicas'],
 ): TopologyDescription {
-  return {
-    ...(partialReplicas === undefined ? {} : { partialReplicas }),
-    ...(named.length === 0 ? {} : { named }),
+  const partial = Array.isArray(partialReplicas) ? [...partialReplicas] : partialReplicas;
+  return freezeDeeply({
+    ...(partial === undefined ? {} : { partialReplicas: partial }),
+    ...(named.length === 0 ? {} : { named: [...named] }),
     ...(lagRule === undefined || lagRule === 'reported' ? {} : { lagRule }),
     epoch: 0,
     nodes: seeds.map((seed) => ({ ...seed, state: 'new' })),
     writer: { kind: 'no-primary' },
     warnings: [],
-  };
+  });
 }
 
 /**
@@ -80,16 +82,17 @@ function derived(before: TopologyDescription, updated: readonly NodeDescription[
     ...unknownNames(nodes, before.named ?? []),
   ];
   const changed = primary !== undefined && primary !== before.lastPrimary;
-  return {
+  // Only what is new costs: nodes that stay the same are frozen already.
+  return Object.freeze({
     epoch: before.epoch + (changed ? 1 : 0),
-    nodes,
-    writer,
-    warnings: same(before.warnings, warnings) ? before.warnings : warnings,
+    nodes: freezeDeeply(nodes),
+    writer: freezeDeeply(writer),
+    warnings: freezeDeeply(same(before.warnings, warnings) ? before.warnings : warnings),
     lastPrimary: primary ?? before.lastPrimary,
     ...(before.named === undefined ? {} : { named: before.named }),
     ...(before.partialReplicas === undefined ? {} : { partialReplicas: before.partialReplicas }),
     ...(before.lagRule === undefined ? {} : { lagRule: before.lagRule, primaryRecord: record }),
-  };
+  });
 }
 
 function wasOf(

@@ -14,6 +14,32 @@ const healthy = tell(
   observationOf('b', slave('b', 'a', { lagMs: 40 }), 1000),
 );
 
+/** The paths of all plain objects and lists in a value that can be changed. */
+function changeable(value: unknown, path: string): string[] {
+  if (typeof value !== 'object' || value === null || value instanceof Error || value instanceof Map)
+    return [];
+  const parts = Object.entries(value).flatMap(([name, part]) => changeable(part, `${path}.${name}`));
+  return Object.isFrozen(value) ? parts : [path, ...parts];
+}
+
+test('nobody can change a picture, or what is in it', () => {
+  const partial = ['b'];
+  const configured = initialTopology(seeds({ a: 'primary', b: 'replica' }), undefined, ['b'], partial);
+  const down = tell(healthy, observationOf('a', 'refused', 2000));
+  const more = withNode(healthy, seeds({ c: 'replica' })[0] as NodeSeed);
+  for (const topology of [
+    configured,
+    healthy,
+    down,
+    more,
+    tell(configured, observationOf('a', master('a'), 9)),
+  ])
+    expect(changeable(topology, 'topology')).toEqual([]);
+  expect(healthy.nodes[1]?.state === 'up' && healthy.nodes[1].facts.channels).toHaveLength(1);
+  // What the caller gave is his.
+  expect(Object.isFrozen(partial)).toBe(false);
+});
+
 test('an observation of an unknown node changes nothing', () => {
   expect(observe(healthy, observationOf('x', master('x'), 2000))).toBe(healthy);
 });
