@@ -27,6 +27,8 @@ export interface Tried {
   nodes: Set<NodeId> | undefined;
   /** Whether the statement has waited in vain on a replica for what it must see; it does so once. */
   hasWaited?: boolean;
+  /** Whether the read-only transaction of the statement was begun anew for it; that is done once. */
+  hasBegunAnew?: boolean;
   /** Since when the primary is asked whether it is the primary and has what the statement must see, monotonic milliseconds. */
   asksSince?: number;
 }
@@ -39,6 +41,9 @@ const REFUSAL_PAUSE_MS = 100;
 
 /** How long a read waits while a primary is replaced or let in again and no replica is known to be fresh, in milliseconds. */
 export const READ_PATIENCE_MS = 3_000;
+
+/** How often work that leaves no trace is begun again on another connection. */
+export const BORROW_LIMIT = 3;
 
 /** Pause between two looks for a node that may serve such a read, in milliseconds. */
 const READ_POLL_MS = 25;

@@ -7,7 +7,6 @@ import { waitForCluster, waitForGtids } from './gtid-wait.js';
 import { tiedToReplica } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { ActiveScope } from './scope.js';
-import { pinNames } from './session-pins.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
 import type { SessionState } from './session-state.js';
 
@@ -32,8 +31,7 @@ export async function freshenTied(
   if (unfit !== undefined && deadline.expired('The statement') !== undefined) return false;
   const why = unfit ?? (scope === undefined ? undefined : await lackOf(ports, connection, scope, deadline));
   if (why === undefined) return true;
-  const pins = pinNames(state.pins).join(', ');
-  throw tiedToReplica(ports.router.topology, connection.node, pins, why);
+  throw tiedToReplica(ports.router.topology, connection.node, state, why);
 }
 
 /** Why the node is not fit; what cannot be known for a moment is waited for, as other reads wait for a primary. */

@@ -6,6 +6,8 @@ import type { TopologyDescription } from '../topology/topology-description.js';
 import type { Classification, TransactionEffect } from './classifier/classification.js';
 import type { Remedy } from './failure-policy.js';
 import { classifyServerError } from './server-error.js';
+import { pinNames } from './session-pins.js';
+import type { SessionState } from './session-state.js';
 
 /** Nothing of the transaction was committed. */
 export function transactionGone(node: NodeId, cause: unknown): StormlampError {
@@ -61,18 +63,26 @@ export function stuckOnReplica(node: NodeId, what: string, { because }: Classifi
 export function tiedToReplica(
   topology: TopologyDescription,
   node: NodeId,
-  what: string,
+  { transaction, pins }: SessionState,
   why: string,
 ): RoutingError {
+  const what = pinNames(pins).join(', ');
+  const isInside = transaction !== 'none';
+  const left = what === '' ? '' : `, where this connection left something (${what})`;
+  const cause = isInside
+    ? `this read-only transaction is on ${node}${left}`
+    : `what a read-only transaction of this connection left (${what}) ties it to ${node}`;
+  const remedy = isInside
+    ? 'Roll back and begin it again on another connection, or ask less of its reads when it begins'
+    : 'Release this connection and take another one, or ask less of this read';
   const rejected = topology.nodes.map(({ id }) => ({
     node: id,
     reason: id === node ? why : `this connection is tied to ${node}`,
   }));
   return new RoutingError(
     ErrorCode.NO_REPLICA,
-    `A read was not sent: what a read-only transaction of this connection left (${what}) ties it to ${node}, and of that node: ` +
-      `${why}. Release this connection and take another one, or ask less of this read (\`maxLagMs\`, \`preference\`, ` +
-      "`consistency: 'eventual'` of its scope)",
+    `A read was not sent: ${cause}, and of that node: ${why}. ${remedy} ` +
+      "(`maxLagMs`, `preference`, `consistency: 'eventual'` of its scope)",
     topology,
     rejected,
   );

@@ -1,12 +1,17 @@
 /** What ties a session to a server that is not the primary: something that a read-only transaction left there. */
 import type { NodeId } from '../common/node-address.js';
 import type { Classification } from './classifier/classification.js';
+import type { Tried } from './connection-binder.js';
 import type { PhysicalConnection } from './physical-connection.js';
+import type { SessionPorts } from './session-ports.js';
 import { isTied, type SessionState } from './session-state.js';
+import { readsData, UnreadTransaction } from './unread-transaction.js';
 
 /** The connection, if any, to which a read-only transaction that is over left a session tied. */
 export class ReplicaTie {
   #connection: PhysicalConnection | undefined;
+  /** The read-only transaction that is open and has shown nothing yet. */
+  readonly unread: UnreadTransaction = new UnreadTransaction();
 
   /**
    * Whether the session is tied to `held`, and by nothing that needs the primary: on a server that is not the primary (`writer`)
@@ -19,12 +24,14 @@ export class ReplicaTie {
 
   /** Whether a statement shows data of `held` that nobody has looked at for how old they are. */
   mayBeLate(
+    ports: SessionPorts,
     held: PhysicalConnection,
     state: SessionState,
     classification: Classification,
-    writer: NodeId | undefined,
+    tried: Tried,
   ): boolean {
-    return this.isOn(held, state, writer) && showsData(state, classification);
+    if (this.isOn(held, state, ports.router.writer) && showsData(state, classification)) return true;
+    return this.unread.isLate(ports, held, state, classification, tried);
   }
 
   /** The primary after the one that the session is tied to, where it can only do harm now; undefined while it may stay. */
@@ -46,14 +53,13 @@ export class ReplicaTie {
   /** Forgets the tie. */
   clear(): void {
     this.#connection = undefined;
+    this.unread.clear();
   }
 }
 
 /** Whether a statement of a session that is tied to a replica may show data there, or begins a transaction that will. */
 export function showsData(state: SessionState, classification: Classification): boolean {
-  const { kind, route, transaction, pins, unpins } = classification;
-  if (transaction?.startsWith('begin') === true) return true;
-  // What an open transaction sees was decided when it began.
-  if (state.transaction !== 'none' || route === 'same' || unpins.includes('found-rows')) return false;
-  return kind === 'read' || pins.includes('user-variable');
+  if (classification.transaction?.startsWith('begin') === true) return true;
+  // What an open transaction sees was decided by its first read; until then see `UnreadTransaction`.
+  return state.transaction === 'none' && readsData(classification);
 }

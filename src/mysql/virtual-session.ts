@@ -8,7 +8,7 @@ import { announce, answerOf, letAbandon, wasLeft, workOn } from './answer-of.js'
 import { beforeSending } from './before-sending.js';
 import { catchUp, mayWrite, mustCatchUp, noteAnswer, noteFailure } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
-import { addTried, type Bound, type Tried } from './connection-binder.js';
+import { addTried, BORROW_LIMIT, type Bound, type Tried } from './connection-binder.js';
 import { ConnectionTraces } from './connection-traces.js';
 import type { DeferredCommand } from './deferred-command.js';
 import { failureOf, type Remedy, remedyFor, spreadsByItself } from './failure-policy.js';
@@ -41,9 +41,6 @@ import { StatementAttempts } from './statement-attempts.js';
 import { TransactionDoubt } from './transaction-doubt.js';
 import { markTransaction } from './transaction-inquiry.js';
 import { isGated, isPromise, passesGate, settleAnswer, waitAtGate, writerMoved } from './write-gate.js';
-
-/** How often work that leaves no trace is begun again on another connection. */
-const BORROW_LIMIT = 3;
 
 /** A session over the nodes of a cluster. */
 export class VirtualSession {
@@ -141,7 +138,7 @@ export class VirtualSession {
         const promises = gated && isPromise(classification, this.#state);
         const mayBeLate =
           need.place === 'held'
-            ? this.#tie.mayBeLate(connection, this.#state, classification, ports.router.writer)
+            ? this.#tie.mayBeLate(ports, connection, this.#state, classification, tried)
             : (need.place === 'read' || attempts.isSecondOpinion) &&
               mustCatchUp(ports, connection.node, scope, waitFor);
         if (mayBeLate && !(await this.#catchUp(connection, need, waitFor, context, tried))) continue;
@@ -176,6 +173,7 @@ export class VirtualSession {
       if (this.#loss !== undefined) throw this.#loss.error;
       this.#checkPrimary();
       const isHeld = this.held !== undefined && isTied(this.#state);
+      if (isHeld) await this.#tie.unread.beginAnew(this, this.#ports, context.deadline);
       const need: Need = { place: isHeld ? 'held' : place, because: '' };
       const { connection } = await this.#bind(need, context, { nodes: undefined });
       try {
@@ -190,9 +188,10 @@ export class VirtualSession {
     }
   }
 
-  /** Goes on in `state`: something happened to its connection that no statement shows. */
-  adopt(state: SessionState): void {
+  /** Goes on in `state`: something happened to its connection that no statement shows. `loss`: what it lost by that. */
+  adopt(state: SessionState, loss: SessionLoss | undefined = this.#loss): void {
     this.#state = state;
+    this.#loss = loss;
   }
 
   /** Makes sure that the connection is closed and not lent again when the session is done with it. */
@@ -219,8 +218,7 @@ export class VirtualSession {
   /** Gives the held connection back; what it was left with is reset by the pool. */
   giveBack(): void {
     const { held } = this;
-    if (held === undefined) return;
-    if (isTied(this.#state) || this.#state.settings.length > 0) held.touched = true;
+    if (held !== undefined && (isTied(this.#state) || this.#state.settings.length > 0)) held.touched = true;
     this.#holder.giveBack();
   }
 
@@ -260,6 +258,7 @@ export class VirtualSession {
       this.#state = afterStatement(before, classification, statement, { ok: true, status });
       noteAnswer(scope, connection, classification, [before, this.#state], answer);
       this.#noteTrace(connection, classification, answer[0]);
+      this.#tie.unread.note(connection, statement, classification, [before, this.#state], scope, true);
       this.#doubt.succeeded(before, classification, this.#state, status, isMarked);
       this.#loss = this.#doubt.lossAfterSuccess(before, this.#state, connection, isOwn) ?? this.#loss;
       return { answer };
@@ -287,8 +286,11 @@ export class VirtualSession {
     tried: Tried,
   ): Promise<boolean> {
     const isHeld = place === 'held';
+    const { unread } = this.#tie;
+    if (isHeld && (await unread.beginAnew(this, this.#ports, context.deadline, tried))) return false;
     try {
-      if (isHeld) return await freshenTied(this.#ports, connection, this.#state, context);
+      if (isHeld)
+        return await freshenTied(this.#ports, connection, this.#state, unread.contextOn(connection, context));
       if (await catchUp(this.#ports, connection, waitFor, context, tried)) return true;
       if (waitFor !== undefined || this.#ports.router.hasBarrier(connection.node)) tried.hasWaited = true;
       this.giveBack();
@@ -326,6 +328,7 @@ export class VirtualSession {
     }
     this.#state = afterStatement(before, classification, statement, { ok: false, errno });
     this.#noteTrace(connection, classification);
+    this.#tie.unread.note(connection, statement, classification, [before, this.#state], undefined, false);
     this.#doubt.failed(before, classification, this.#state, error, errno, isMarked);
     this.#loss = this.#doubt.lossAfter(before, this.#state, connection, error) ?? this.#loss;
     if (makeRoom(connection, before, error) && wasNotPrepared(statement, classification))

@@ -39,6 +39,7 @@ describe.each(TABLES)('%s', (_name, rows) => {
       if (details.unpinned !== undefined) expect(names(given.unpinned)).toEqual(details.unpinned);
       if (details.access !== undefined) expect(given.access).toBe(details.access);
       if (details.settings !== undefined) expect(given.settings).toEqual(details.settings);
+      if (details.snapshots !== undefined) expect(given.snapshots ?? false).toBe(details.snapshots);
       if (details.keepsVariables !== undefined)
         expect(given.keepsVariables ?? false).toBe(details.keepsVariables);
       expect(given.because).toMatch(/^\S.{5,}$/);

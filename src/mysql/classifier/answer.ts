@@ -36,6 +36,8 @@ export interface AnswerDetails {
   readonly keepsVariables?: boolean;
   /** Whether the transaction that it begins is like the one that it ends. */
   readonly chained?: boolean;
+  /** Whether the transaction that it begins shows what is there now. */
+  readonly snapshots?: boolean;
   /** Whether it names a savepoint that is kept for us. */
   readonly reserved?: boolean;
 }
@@ -64,6 +66,7 @@ export function answer(
     ...(details.calls === true ? { calls: true as const } : {}),
     ...(details.keepsVariables === true ? { keepsVariables: true as const } : {}),
     ...(details.chained === true ? { chained: true as const } : {}),
+    ...(details.snapshots === true ? { snapshots: true as const } : {}),
     ...(details.reserved === true ? { reserved: true as const } : {}),
   });
 }

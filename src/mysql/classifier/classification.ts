@@ -105,6 +105,8 @@ export interface Classification {
   readonly keepsVariables?: true;
   /** Present where the transaction that it begins has the access mode and the isolation of the one that it ends (`AND CHAIN`). */
   readonly chained?: true;
+  /** Present where the transaction that it begins shows what is there now, not at its first read (`WITH CONSISTENT SNAPSHOT`). */
+  readonly snapshots?: true;
   /** Present where it names a savepoint that is kept for `transaction()`: its name begins with `stormlamp_`. */
   readonly reserved?: true;
   /** One short sentence for people: why. */

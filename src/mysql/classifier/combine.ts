@@ -47,6 +47,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       calls: parts.some(({ calls }) => calls === true),
       keepsVariables: keepVariables(parts),
       chained: about.length > 0 && about.every(({ chained }) => chained === true),
+      snapshots: parts.some(({ snapshots }) => snapshots === true),
       reserved: parts.some(({ reserved }) => reserved === true),
     },
   );
@@ -82,6 +83,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       calls: readings.some(({ calls }) => calls === true),
       keepsVariables: keepVariables(readings),
       chained: readings.every(({ chained }) => chained === true),
+      snapshots: readings.some(({ snapshots }) => snapshots === true),
       reserved: readings.some(({ reserved }) => reserved === true),
     },
   );

@@ -16,6 +16,11 @@ const BEGIN_READ_ONLY = answer('transaction', 'replica', 'it begins a transactio
   transaction: 'begin-read-only',
   implicitCommit: true,
 });
+const READ_ONLY_SNAPSHOT = answer(BEGIN_READ_ONLY.kind, BEGIN_READ_ONLY.route, BEGIN_READ_ONLY.because, {
+  transaction: 'begin-read-only',
+  implicitCommit: true,
+  snapshots: true,
+});
 const SAVEPOINT = answer('transaction', 'same', 'it sets, undoes to or forgets a savepoint', {
   transaction: 'savepoint',
 });
@@ -43,9 +48,11 @@ export function classifyStart({ cursor }: StatementContext): Classification | un
     return answer('write', 'primary', 'it controls replication');
   if (!at.take('transaction')) return undefined;
   let access: 'only' | 'write' | undefined;
+  let snapshots = false;
   while (!at.isAtEnd) {
     if (at.take('with')) {
       if (!at.take('consistent', 'snapshot')) return undefined;
+      snapshots = true;
     } else if (at.take('read')) {
       const mode = at.takeOne('only', 'write');
       if (mode === undefined || access !== undefined) return undefined;
@@ -54,7 +61,8 @@ export function classifyStart({ cursor }: StatementContext): Classification | un
     if (!at.takeSign(',') && !at.isAtEnd) return undefined;
   }
   if (access === undefined) return BEGIN;
-  return access === 'only' ? BEGIN_READ_ONLY : BEGIN_READ_WRITE;
+  if (access === 'write') return BEGIN_READ_WRITE;
+  return snapshots ? READ_ONLY_SNAPSHOT : BEGIN_READ_ONLY;
 }
 
 /** `COMMIT …`. */

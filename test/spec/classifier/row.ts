@@ -23,6 +23,8 @@ export interface RowDetails {
   readonly access?: 'read-only' | 'read-write';
   /** Whether user variables are used and none is set. Not checked when absent. */
   readonly keepsVariables?: boolean;
+  /** Whether the transaction that it begins shows what is there now. Not checked when absent. */
+  readonly snapshots?: boolean;
 }
 
 /** A statement, its kind and route as `kind route`, and the rest. */

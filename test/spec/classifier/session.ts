@@ -12,8 +12,10 @@ export const TRANSACTIONS: readonly Row[] = [
     'start/**/transaction',
     'START TRANSACTION WITH CONSISTENT SNAPSHOT',
   ]),
-  ...rows('transaction replica', { transaction: 'begin-read-only', commits: true }, [
+  ...rows('transaction replica', { transaction: 'begin-read-only', commits: true, snapshots: false }, [
     'START TRANSACTION READ ONLY',
+  ]),
+  ...rows('transaction replica', { transaction: 'begin-read-only', commits: true, snapshots: true }, [
     'START TRANSACTION READ ONLY, WITH CONSISTENT SNAPSHOT',
     'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY',
   ]),
