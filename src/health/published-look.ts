@@ -109,6 +109,7 @@ function isFacts(value: unknown): value is ServerFacts {
     isOptional(value['gtidApplied'], 'string') &&
     isOptional(value['gtidState'], 'string') &&
     isOptionalTexts(value['binlogFilters']) &&
+    isOptionalTexts(value['skippedErrors']) &&
     (value['semiSync'] === undefined || isSemiSync(value['semiSync'])) &&
     typeof replicationVisible === 'boolean' &&
     (value['peers'] === undefined || isPeers(value['peers'])) &&

@@ -50,8 +50,9 @@ export interface ReadOptions {
   readonly affinity?: string | undefined;
   /**
    * The ids (`host:port`) of replicas that serve reads although replication filters (`replicate_*`, or `binlog_do_db` and
-   * `binlog_ignore_db` of a source) keep a part of the data from them, or `'all'`: nobody reads there what is left out, since
-   * it is missing or old without anybody's noticing. Other replicas with filters serve no reads.
+   * `binlog_ignore_db` of a source) or errors that they pass over (`slave_skip_errors`) keep a part of the data from them, or
+   * `'all'`: nobody reads there what is left out, since it is missing or old without anybody's noticing. Other replicas of that
+   * kind serve no reads.
    *
    * @defaultValue `[]`
    */

@@ -16,9 +16,11 @@ export const MYSQL_POSITION = "IF(@@global.gtid_mode LIKE 'ON%', @@global.gtid_e
 
 /** The statement that reads a server's variables and, with `fineLag`, the lag of every channel in milliseconds. */
 export function serverVariablesSql(version: ServerVersion, fineLag: boolean): string {
-  const common =
+  const own =
     'SELECT VERSION() AS version, @@global.server_id AS server_id, @@global.read_only AS read_only, ' +
     "@@global.innodb_read_only AS innodb_read_only, CONCAT(@@hostname, ':', @@port) AS own_name";
+  const skipped = skippedErrorsName(version);
+  const common = `${own}, @@global.${skipped} AS ${skipped}`;
   if (version.flavor === 'mariadb') {
     return (
       `${common}, @@global.gtid_current_pos AS gtid, @@global.gtid_slave_pos AS gtid_applied, ` +
@@ -50,6 +52,12 @@ JOIN performance_schema.replication_applier_status a USING (CHANNEL_NAME)
 WHERE @@global.gtid_mode = 'ON' AND c.RECEIVED_TRANSACTION_SET <> ''
 AND 'ANONYMOUS' NOT IN (c.LAST_QUEUED_TRANSACTION, c.QUEUEING_TRANSACTION)) l`;
 
+/** The variable with the errors that a replica passes over. */
+function skippedErrorsName(version: ServerVersion): 'replica_skip_errors' | 'slave_skip_errors' {
+  const isRenamed = version.flavor === 'mysql' && isAtLeast(version, 8, 0, 26);
+  return isRenamed ? 'replica_skip_errors' : 'slave_skip_errors';
+}
+
 /** The facts in the row of {@link serverVariablesSql}. */
 export function readServerVariables(row: StatusRow): OwnFacts {
   const version = parseServerVersion(String(row['version'] ?? ''));
@@ -57,6 +65,7 @@ export function readServerVariables(row: StatusRow): OwnFacts {
   const ownName = row['own_name'];
   const state = row['gtid_state'];
   const applied = row['gtid_applied'];
+  const skipped = skippedErrorsName(version);
   return {
     flavor: version.flavor,
     version: version.text,
@@ -67,6 +76,7 @@ export function readServerVariables(row: StatusRow): OwnFacts {
     gtid: setOf(row['gtid']),
     ...(applied === undefined ? {} : { gtidApplied: setOf(applied) }),
     ...(state === undefined ? {} : { gtidState: setOf(state) }),
+    ...(isOn(row[skipped]) ? { skippedErrors: [`${skipped}=${String(row[skipped])}`] } : {}),
   };
 }
 

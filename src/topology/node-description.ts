@@ -149,6 +149,8 @@ export interface ServerFacts {
   readonly replicationVisible: boolean;
   /** What the server leaves out of its binary log (`Binlog_Do_DB=…`, `Binlog_Ignore_DB=…`); undefined when that may not be seen. */
   readonly binlogFilters?: readonly string[] | undefined;
+  /** Errors at which it passes over what it should apply as a replica (`slave_skip_errors=…`); left out when there are none. */
+  readonly skippedErrors?: readonly string[] | undefined;
   /** Semi-synchronous replication, where the server is the source of it. */
   readonly semiSync?: SemiSync | undefined;
 }
@@ -253,7 +255,7 @@ export type NodeDescription =
       readonly sourceLost?: SourceLost | undefined;
       /** Set while the server lives but lets the monitor read nothing (`too-many`, `access-denied`): the facts are old. */
       readonly blind?: Blind | undefined;
-      /** The replication filters for which it has only a part of the data, unless the options let it serve reads all the same. */
+      /** The replication filters, and the errors passed over, for which it has only a part of the data, unless the options let it serve reads all the same. */
       readonly partial?: string | undefined;
       /** Set while it is writable, once it was seen to become so. */
       readonly madeWritable?: boolean | undefined;

@@ -1,4 +1,7 @@
-/** Replication filters: by these a replica leaves a part of the data out, while its GTIDs and its lag tell that it has all. */
+/**
+ * Replication filters, and errors that a replica passes over: by these it leaves a part of the data out, while its GTIDs and its lag
+ * tell that it has all.
+ */
 import type { NodeId } from '../common/node-address.js';
 import type { ReplicationChannel, ServerFacts } from './node-description.js';
 
@@ -46,8 +49,10 @@ export function filtersOnWay({ replica, between, head, isFromHead = () => true }
     for (const filter of filters)
       if (hidesData(filter, ids)) found.push(`${shortened(filter)} on ${server.id}`);
   };
-  for (const server of [replica, ...between])
+  for (const server of [replica, ...between]) {
     for (const channel of server.facts.channels) if (isFromHead(channel)) note(server, channel.filters);
+    note(server, server.facts.skippedErrors);
+  }
   for (const server of senders) note(server, server.facts.binlogFilters);
   return found.join(', ');
 }

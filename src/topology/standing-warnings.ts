@@ -51,7 +51,7 @@ export function standingWarnings(
     if (node.partial !== undefined) {
       warn(
         'partial-replica',
-        `${node.id} has only a part of the data (${node.partial}), whatever its GTIDs and its lag say: it serves no reads. Take the filters away and rebuild it; or, where nobody reads what is left out, name it in \`mysql.reads.partialReplicas\`.`,
+        `${node.id} has only a part of the data (${node.partial}), whatever its GTIDs and its lag say: it serves no reads. Take that setting away and rebuild it; or, where nobody reads what is left out, name it in \`mysql.reads.partialReplicas\`.`,
       );
     }
     const stopped = standingChannel(node, nodes);

@@ -35,7 +35,7 @@ export type TopologyWarningCode =
   | 'replication-stopped'
   /** A read-only server that has no source: nothing keeps its data up to date, and it is not used. */
   | 'no-source'
-  /** A replica has only a part of the data, because of replication filters: it serves no reads. */
+  /** A replica has only a part of the data, because of replication filters, or of errors that it passes over: it serves no reads. */
   | 'partial-replica'
   /** The options name a node that is not known, or not yet. */
   | 'unknown-node';
@@ -66,7 +66,7 @@ export interface TopologyDescription {
   readonly named?: readonly NodeId[] | undefined;
   /** How the lag of replicas is known; by what the servers report when it is left out. */
   readonly lagRule?: LagRule | undefined;
-  /** Replicas that serve reads although replication filters keep a part of the data from them. Default: none. */
+  /** Replicas that serve reads although replication filters, or errors that are passed over, keep a part of the data from them. Default: none. */
   readonly partialReplicas?: readonly NodeId[] | 'all' | undefined;
   /** @internal The last looks at the primary, kept while lag is measured by them. */
   readonly primaryRecord?: PrimaryRecord | undefined;

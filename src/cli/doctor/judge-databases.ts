@@ -163,7 +163,7 @@ function aboveIn(servers: readonly DatabaseFacts[], { facts }: DatabaseFacts): D
   return servers.find((other) => other.facts.serverId === channel.sourceServerId);
 }
 
-/** What replication filters keep from replicas. */
+/** What replication filters, and errors that are passed over, keep from replicas. */
 function judgeFilters(checks: Checks, servers: readonly DatabaseFacts[], needs: DatabaseNeeds): void {
   const unseen = new Set<DatabaseFacts>();
   const asFiltering = ({ node, facts }: DatabaseFacts): FilteringServer => ({ id: node, facts });
@@ -184,9 +184,9 @@ function judgeFilters(checks: Checks, servers: readonly DatabaseFacts[], needs: 
     const isFit = filters === '' || isAllowed;
     const why = isAllowed ? '`mysql.reads.partialReplicas` lets it serve reads' : 'it serves no reads';
     checks.expect(isFit, 'failed', server.node, 'what it gets of the data', {
-      found: filters === '' ? 'all: no replication filters' : `a part: ${filters}; ${why}`,
-      expected: 'all of it: its GTIDs and its lag tell nothing of what filters leave out',
-      fix: `take the filters away and rebuild ${server.node}; or, where nobody reads what is left out, name it in \`mysql.reads.partialReplicas\``,
+      found: filters === '' ? 'all: no filters' : `a part: ${filters}; ${why}`,
+      expected: 'all of it: its GTIDs and its lag tell nothing of what is left out',
+      fix: `take that setting away and rebuild ${server.node}; or, where nobody reads what is left out, name it in \`mysql.reads.partialReplicas\``,
     });
   }
   for (const { node } of unseen)

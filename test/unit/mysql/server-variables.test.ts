@@ -13,6 +13,22 @@ const mysql = parseServerVersion('9.7.4');
 const mariadb = parseServerVersion('10.11.14-MariaDB');
 
 describe('variables', () => {
+  test.each<[string | undefined, string | undefined]>([
+    ['1062,1032', '1062,1032'],
+    ['ALL', 'ALL'],
+    ['OFF', undefined],
+    ['off', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ])('errors that a server passes over: %s', (value, skipped) => {
+    const row = { version: '9.7.4', server_id: 2, replica_skip_errors: value };
+    const filter = skipped === undefined ? undefined : [`replica_skip_errors=${skipped}`];
+    expect(readServerVariables(row).skippedErrors).toEqual(filter);
+    const old = { version: '10.11.14-MariaDB', server_id: 2, slave_skip_errors: value };
+    const alike = skipped === undefined ? undefined : [`slave_skip_errors=${skipped}`];
+    expect(readServerVariables(old).skippedErrors).toEqual(alike);
+  });
+
   test('each family is only asked for what it has', () => {
     expect(serverVariablesSql(mariadb, false)).not.toMatch(/super_read_only|server_uuid|gtid_executed/);
     expect(serverVariablesSql(mysql, false)).not.toMatch(
@@ -21,6 +37,10 @@ describe('variables', () => {
     expect(serverVariablesSql(mysql, true)).toContain('performance_schema');
     expect([canTellFineLag(mysql), canTellFineLag(mariadb)]).toEqual([true, false]);
     expect(canTellFineLag(parseServerVersion('5.7.44'))).toBe(false);
+    const skipped = [mariadb, mysql, parseServerVersion('8.0.25')].map(
+      (version) => /(\w+)_skip_errors AS/.exec(serverVariablesSql(version, false))?.[1],
+    );
+    expect(skipped).toEqual(['slave', 'replica', 'slave']);
   });
 
   test('a MySQL server', () => {

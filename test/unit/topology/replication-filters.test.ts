@@ -75,6 +75,18 @@ test('what the source does not log is missing on all of its replicas, and in cha
   expect(warned(seen({ b: slave('b', 'a', {}, { binlogFilters: ['Binlog_Do_DB=x'] }) }))).toEqual([]);
 });
 
+test('what a replica may pass over is missing there, and below it', () => {
+  const skippedErrors = ['slave_skip_errors=1062'];
+  const own = seen({ b: slave('b', 'a', {}, { skippedErrors }) });
+  expect([readers(own), warned(own)]).toEqual([['c'], ['b']]);
+  expect(own.warnings[0]?.message).toContain('slave_skip_errors=1062 on b');
+  const chain = seen({ b: slave('b', 'a', {}, { skippedErrors }), c: slave('c', 'b') });
+  expect([readers(chain), warned(chain)]).toEqual([[], ['b', 'c']]);
+  // The primary applies nothing.
+  expect(warned(seen({ a: master('a', { skippedErrors }) }))).toEqual([]);
+  expect(readers(seen({ b: slave('b', 'a', {}, { skippedErrors }) }, ['b']))).toEqual(['b', 'c']);
+});
+
 test('of several sources, only the filters of the primary’s channel count', () => {
   const other = channel('z', { name: 'other', filters: ['Replicate_Do_DB=archive'] });
   const b = slave('b', 'a', {});
