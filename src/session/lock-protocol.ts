@@ -54,18 +54,28 @@ export function memcachedLock(lifeMs: number): LockProtocol {
         return (await node.set(key, left.value, { exptime: left.exptime, cas })).status === 'stored';
       };
       const seek = (): void =>
-        void giveBackStray({ node, key, owner, lifeMs, giveBack: ({ cas }) => giveBack(cas) });
+        void giveBackStray({
+          node,
+          key,
+          lifeMs,
+          isOurs: (value) => value.equals(owner),
+          giveBack: ({ cas }) => giveBack(cas),
+        });
       const unanswered = (error: unknown): never => {
-        // A breaker sends nothing.
-        if (!isStormlampError(error, ErrorCode.BREAKER_OPEN)) seek();
+        seek();
         throw error;
       };
-      let taken = await node.add(key, owner, { exptime }).catch(unanswered);
+      const unlessUnsent = (error: unknown): never => {
+        // An open breaker sends nothing.
+        if (isStormlampError(error, ErrorCode.BREAKER_OPEN)) throw error;
+        return unanswered(error);
+      };
+      let taken = await node.add(key, owner, { exptime }).catch(unlessUnsent);
       if (taken.status === 'exists') {
         const there = await node.get(key);
         left = there === null ? undefined : releasedLockOf(there.value);
         if (there !== null && left !== undefined)
-          taken = await node.set(key, owner, { exptime, cas: there.cas }).catch(unanswered);
+          taken = await node.set(key, owner, { exptime, cas: there.cas }).catch(unlessUnsent);
       }
       if (taken.status !== 'stored') return undefined;
       let { cas } = taken;
@@ -134,6 +144,8 @@ export function memcacheLock(lifeMs: number, clock: Clock = systemClock): LockPr
         const item = await node.get(key);
         return item !== null && isCountedFrom(mark, item.value) ? item.cas : undefined;
       };
+      const unlock = async (version: { readonly cas?: bigint }): Promise<boolean> =>
+        (await node.set(key, UNLOCKED, { exptime, flags, ...version })).status === 'stored';
       return {
         async renew() {
           if ((await marked) === undefined || (await versionOfOurs()) === undefined) return false;
@@ -141,15 +153,20 @@ export function memcacheLock(lifeMs: number, clock: Clock = systemClock): LockPr
         },
         async release() {
           const atMark = await marked;
-          // Whoever waits counts it up, and makes a new version of it.
-          let version = atMark ?? (await versionOfOurs());
-          for (let attempt = 1; version !== undefined; attempt += 1) {
-            const cas = attempt > UNLOCK_ATTEMPTS ? {} : { cas: version };
-            const { status } = await node.set(key, UNLOCKED, { exptime, flags, ...cas });
-            if (status === 'stored') return atMark !== undefined;
-            version = await versionOfOurs();
+          try {
+            // Whoever waits counts it up, and makes a new version of it.
+            let version = atMark ?? (await versionOfOurs());
+            for (let attempt = 1; version !== undefined; attempt += 1) {
+              const cas = attempt > UNLOCK_ATTEMPTS ? {} : { cas: version };
+              if (await unlock(cas)) return atMark !== undefined;
+              version = await versionOfOurs();
+            }
+            return false;
+          } catch (error) {
+            const isOurs = (value: Buffer): boolean => isCountedFrom(mark, value);
+            void giveBackStray({ node, key, lifeMs, isOurs, giveBack: ({ cas }) => unlock({ cas }) });
+            throw error;
           }
-          return false;
         },
       };
     },

@@ -12,24 +12,24 @@ export interface StrayLock {
   readonly node: MemcachedNode;
   /** Where the lock is. */
   readonly key: string;
-  /** What is there only if it is ours. */
-  readonly owner: Buffer;
+  /** Whether what is there is ours. */
+  isOurs(value: Buffer): boolean;
   /** For how long it can be there, in milliseconds. */
   readonly lifeMs: number;
-  /** Gives back the lock that was found. */
-  giveBack(found: MemcachedItem): Promise<unknown>;
+  /** Gives back the lock that was found; whether it is gone, or was changed meanwhile. */
+  giveBack(found: MemcachedItem): Promise<boolean>;
 }
 
 const PAUSE = { firstMs: 100, maxMs: 1_000 };
 /** What was sent on a connection that is gone may be read after what is asked on the next one. */
 const LOOKS = 2;
 /** More than can be looked for at a time expire by themselves. */
-const MOST = 1_000;
+const MOST = 10_000;
 
 let sought = 0;
 
 /** Looks for it until the node has answered or the lock has expired, and gives it back. Never rejects. */
-export async function giveBackStray({ node, key, owner, lifeMs, giveBack }: StrayLock): Promise<void> {
+export async function giveBackStray({ node, key, isOurs, lifeMs, giveBack }: StrayLock): Promise<void> {
   if (sought >= MOST) return;
   sought += 1;
   try {
@@ -38,10 +38,8 @@ export async function giveBackStray({ node, key, owner, lifeMs, giveBack }: Stra
       await pause(backoffMs(attempt, PAUSE));
       try {
         const found = await node.get(key);
-        looks += 1;
-        if (found === null || !found.value.equals(owner)) continue;
-        await giveBack(found);
-        return;
+        if (found === null || !isOurs(found.value)) looks += 1;
+        else if (await giveBack(found)) return;
       } catch (error) {
         if (isStormlampError(error, ErrorCode.CLOSED)) return;
       }

@@ -115,6 +115,28 @@ describe('a lock of which a node could not tell', () => {
     for (const fault of faults) await fault.heal();
     await expectNoLock(id);
   });
+
+  test.each(['memcached', 'memcache'] as const)(
+    'is given back where the breaker was open when that of %s should have been',
+    async (handler) => {
+      const options = { ...limits, handler, conflict: 'lock', monitorIntervalMs: 50 } as const;
+      const store = await openStore(options);
+      const other = await openStore({ ...options, lockWaitMs: 100 });
+      const id = newId();
+      await store.writeRaw(id, Buffer.from('a|i:1;'));
+      const session = await store.load(id);
+      for (const node of suite.servers.memcached) await node.pause();
+      await expect.poll(() => store.status().every(({ writes }) => writes === 'open')).toBe(true);
+      await session.release();
+      for (const node of suite.servers.memcached) await node.resume();
+      // While one node is away, the other one keeps the locks.
+      const isBack = () =>
+        other.status().every(({ reads, writes }) => `${reads} ${writes}` === 'closed closed');
+      await expect.poll(isBack).toBe(true);
+      const again = () => other.load(id).then(({ data }) => data, String);
+      await expect.poll(again, { timeout: 20_000 }).toEqual({ a: 1 });
+    },
+  );
 });
 
 test('locks of PHP requests that follow one another are never taken for one that was left behind', async () => {

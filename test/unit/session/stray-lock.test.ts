@@ -8,7 +8,7 @@ type Answer = string | null | 'silent' | 'closed';
 /** Seeks the lock of `ours` on a node that gives these answers one after the other; what it gave back, and how often it looked. */
 async function seek(
   answers: readonly Answer[],
-  lifeMs = 60_000,
+  { lifeMs = 60_000, refusals = 0 } = {},
 ): Promise<{ given: string[]; looks: number }> {
   const given: string[] = [];
   let looks = 0;
@@ -26,9 +26,13 @@ async function seek(
   await giveBackStray({
     node: node as object as MemcachedNode,
     key: 'k',
-    owner: Buffer.from('ours'),
+    isOurs: (value) => value.equals(Buffer.from('ours')),
     lifeMs,
-    giveBack: async ({ value, cas }) => given.push(`${value} ${cas}`),
+    giveBack: async ({ value, cas }) => {
+      given.push(`${value} ${cas}`);
+      // Somebody who waits has changed it meanwhile.
+      return given.length > refusals;
+    },
   });
   return { given, looks };
 }
@@ -47,7 +51,11 @@ test.each<[Answer[], string[], number]>([
 });
 
 test('it is not sought for longer than it can be there', async () => {
-  const { given, looks } = await seek(['silent'], 120);
+  const { given, looks } = await seek(['silent'], { lifeMs: 120 });
   expect(given).toEqual([]);
   expect(looks).toBeLessThan(10);
+});
+
+test('one that was changed between look and unlock is looked at again', async () => {
+  expect(await seek(['ours'], { refusals: 2 })).toEqual({ given: ['ours 1', 'ours 2', 'ours 3'], looks: 3 });
 });
