@@ -168,13 +168,16 @@ describe('a collection while the first mount is away', () => {
 describe('of two machines that lost a mount each', () => {
   let other: FileSessionStore;
   let third: FileSessionStore;
+  /** The first mount as the third machine sees it. */
+  let ofThird: FaultyMount;
   let lost: FaultyMount;
 
   beforeEach(async () => {
     await begin("$_SESSION = ['x' => 0, 'y' => 0];");
     lost = await b.seenBy('other');
     other = await openStore(ofPhp, lost);
-    third = await openStore(await a.seenBy('third'), await b.seenBy('third'));
+    ofThird = await a.seenBy('third');
+    third = await openStore(ofThird, await b.seenBy('third'));
     await a.unmount();
     await lost.unmount();
   });
@@ -203,6 +206,18 @@ describe('of two machines that lost a mount each', () => {
       expect((await one.load('user')).data).toEqual(expected);
     }
     expect(readFileSync(fileOn(a), 'latin1')).toBe(readFileSync(fileOn(b), 'latin1'));
+  });
+
+  test('both are kept where the first mount takes nothing when the other one is mended', async () => {
+    await save(store, { x: 1 });
+    await save(other, { y: 1 });
+    await ofThird.readOnly();
+    await third.checkMounts();
+    expect((await third.load('user')).data).toEqual({ x: 1, y: 1 });
+    await ofThird.writable();
+    await third.checkMounts();
+    for (const mount of [a, b].map(({ path }) => `${path}-third`))
+      expect(readFileSync(join(mount, 'sess_user'), 'latin1')).toBe('x|i:1;y|i:1;');
   });
 
   test('and of PHP, which goes on', async () => {

@@ -135,6 +135,16 @@ test('copies that were touched together are alike: nobody opens them', async () 
   expect(statSync(copyOn('b')).ctimeMs).toBe(b.ctimeMs);
 });
 
+test('of a touch that a file itself refused nothing is remembered, as its mount has nothing to make up for', async () => {
+  rmSync(copyOn('a'));
+  fs.symlinkSync(copyOn('b'), copyOn('a'));
+  const missed: unknown[] = [];
+  store.on('copy-missed', ({ operation, node }) => void missed.push([operation, node]));
+  await store.touch(ID);
+  expect(missed).toEqual([['touch', join(root, 'a')]]);
+  expect(fs.existsSync(join(root, 'b', '.stormlamp', 'missed'))).toBe(false);
+});
+
 test('a resync names the mounts that it could not reach', async () => {
   const mark = join(root, 'b', '.stormlamp', 'mount.json');
   fs.renameSync(mark, `${mark}.away`);
