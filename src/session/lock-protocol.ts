@@ -82,8 +82,13 @@ export function memcachedLock(lifeMs: number): LockProtocol {
       let isRenewed = true;
       return {
         async renew() {
+          // One that nobody heard of made another version of it, if the node took it.
+          const isHeard = isRenewed;
           isRenewed = false;
-          const renewed = await node.set(key, owner, { exptime, cas });
+          let renewed = await node.set(key, owner, { exptime, cas });
+          const there = renewed.status === 'stored' || isHeard ? null : await node.get(key);
+          if (there?.value.equals(owner) === true)
+            renewed = await node.set(key, owner, { exptime, cas: there.cas });
           isRenewed = true;
           if (renewed.status !== 'stored') return false;
           cas = renewed.cas;

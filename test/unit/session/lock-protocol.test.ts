@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { MemcachedNode } from '../../../src/memcached/memcached-node.js';
-import { memcacheLock } from '../../../src/session/lock-protocol.js';
+import { memcachedLock, memcacheLock } from '../../../src/session/lock-protocol.js';
 
 /** One number on a node, and a clock that stands still unless it is told otherwise. */
 function room() {
@@ -81,4 +81,53 @@ test('a number that may have arrived when the lock was somebody else’s is give
   const lock = await take();
   expect(await lock?.release()).toBe(false);
   expect(state.value).toBe('0');
+});
+
+/** One item on a node that may keep its answer to itself. */
+function shelf() {
+  const state = { value: undefined as string | undefined, cas: 0n, isSilent: false };
+  const put = (value: string) => {
+    state.value = value;
+    state.cas += 1n;
+    if (state.isSilent) throw new Error('no answer');
+    return { status: 'stored', cas: state.cas };
+  };
+  const node = {
+    add: async (_key: string, value: Buffer) =>
+      state.value === undefined ? put(value.toString()) : { status: 'exists' },
+    set: async (_key: string, value: Buffer, { cas }: { cas?: bigint }) =>
+      cas !== undefined && cas !== state.cas ? { status: 'exists' } : put(value.toString()),
+    get: async () =>
+      state.value === undefined ? null : { value: Buffer.from(state.value), flags: 0, cas: state.cas },
+    async delete(_key: string, { cas }: { cas?: bigint }) {
+      if (state.value === undefined || cas !== state.cas) return 'not-found';
+      state.value = undefined;
+      return 'deleted';
+    },
+  };
+  const protocol = memcachedLock(15_000);
+  return { state, put, take: () => protocol.tryLock(node as object as MemcachedNode, 'k.lock') };
+}
+
+test('a renewal that nobody heard of is no loss, and the lock is given back in the version that it made', async () => {
+  const { state, take } = shelf();
+  const lock = await take();
+  state.isSilent = true;
+  await expect(lock?.renew()).rejects.toThrow('no answer');
+  state.isSilent = false;
+  expect(await lock?.renew()).toBe(true);
+  expect(await lock?.release()).toBe(true);
+  expect(state.value).toBeUndefined();
+});
+
+test('what is there after such a renewal may be the lock of somebody else', async () => {
+  const { state, put, take } = shelf();
+  const lock = await take();
+  state.isSilent = true;
+  await expect(lock?.renew()).rejects.toThrow('no answer');
+  state.isSilent = false;
+  put('theirs');
+  expect(await lock?.renew()).toBe(false);
+  expect(await lock?.release()).toBe(false);
+  expect(state.value).toBe('theirs');
 });
