@@ -11,23 +11,25 @@ import { SafeEmitter } from '../common/safe-emitter.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type FileOwner, ownerIn, processUser } from './file-owner.js';
 import { fileThreads } from './file-threads.js';
+import { allHealthy, forgetEverywhere, settledUntil, tidySettled, whileReadable } from './forget-missed.js';
 import { identifyMounts } from './identify-mounts.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { writeMark } from './mark-mount.js';
 import {
   type DamagedRecord,
   findMissed,
-  forgetMissed,
   type HeldParts,
-  isUnknown,
   listMissed,
   type MissedWrite,
   mendRecords,
+  newestMissed,
   rememberMissed,
   rememberTouch,
+  unknownWrite,
 } from './missed-writes.js';
 import { Mount, type MountChange } from './mount.js';
 import type { MountHealth } from './mount-health.js';
+import { listSettled } from './settled-writes.js';
 
 /** How the mounts are watched. */
 export interface MirroredMountsOptions {
@@ -50,7 +52,9 @@ export type RepairOutcome =
   /** The mount's own copy was newer and went to the others. */
   | 'kept'
   /** Not now; it is tried again. */
-  | 'postponed';
+  | 'postponed'
+  /** Nothing of it was missing any more. */
+  | 'settled';
 
 /** Whoever owns the files repairs them. */
 export interface MountRepairer {
@@ -90,6 +94,8 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
   #round: Promise<void> | undefined;
   /** Damaged records whose file was looked for among all files, once, because that takes long. */
   readonly #lookedFor = new Set<string>();
+  /** Whether a mount may remember missed writes that were made up for: looked for until there are none, so that nothing is listed without need. */
+  #mayBeSettled = true;
   #closed = false;
 
   private constructor(options: MirroredMountsOptions) {
@@ -155,18 +161,15 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
    * not the same as no note.
    */
   async missedBy(misser: Mount, name: string): Promise<MissedWrite | undefined> {
-    let unknown: MissedWrite | undefined;
+    const found: MissedWrite[] = [];
     for (const holder of this.readable()) {
       if (holder === misser) continue;
-      const missed = await findMissed(holder, misser, name).catch((error: unknown) => {
-        if (holder.readable) throw error;
-        return undefined;
-      });
-      if (missed?.kind === 'touch') continue;
-      if (missed !== undefined && !isUnknown(missed)) return missed;
-      unknown ??= missed;
+      const missed = await whileReadable(holder, findMissed(holder, misser, name));
+      if (missed !== undefined && missed.kind !== 'touch') found.push(missed);
     }
-    return unknown;
+    // Looked for only then, because nearly always nothing was missed.
+    if (found.length === 0) return undefined;
+    return newestMissed(found, await settledUntil(this.mounts, misser, name));
   }
 
   /**
@@ -181,8 +184,9 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     missed: MissedWrite,
     held?: HeldParts,
   ): Promise<void> {
+    const until = await settledUntil(this.mounts, misser, missed.name);
     const results = await Promise.allSettled(
-      holders.map((holder) => rememberMissed(holder, misser, missed, held)),
+      holders.map((holder) => rememberMissed(holder, misser, missed, held, until)),
     );
     if (results.some(({ status }) => status === 'fulfilled')) return;
     const cause = (results[0] as PromiseRejectedResult | undefined)?.reason;
@@ -195,10 +199,21 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     await Promise.allSettled(holders.map((holder) => rememberTouch(holder, misser, name)));
   }
 
-  /** Forgets what a mount missed of a file, wherever it is remembered. Never rejects. */
-  async forget(misser: Mount, name: string): Promise<void> {
-    const holders = this.writable().filter((holder) => holder !== misser);
-    await Promise.allSettled(holders.map((holder) => forgetMissed(holder, misser, name)));
+  /**
+   * Forgets what a mount missed of a file, because that was made up for. Call it under the file's lock. Never rejects.
+   *
+   * @param known as in `forgetEverywhere`
+   * @returns false where a record of it will be believed later: then it does not count as made up for
+   */
+  async forget(misser: Mount, name: string, known?: MissedWrite): Promise<boolean> {
+    const forgotten = await forgetEverywhere(this.mounts, misser, name, known);
+    if (forgotten !== 'gone') this.#mayBeSettled = true;
+    return forgotten !== 'believed';
+  }
+
+  /** Removes what is remembered of a file though it was made up for; as `tidySettled`. */
+  tidy(misser: Mount, name: string): Promise<void> {
+    return tidySettled(this.mounts, misser, name);
   }
 
   /** Starts to look at the mounts regularly, and to repair what they missed. */
@@ -274,13 +289,16 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
 
   async #lookAndRepair(): Promise<void> {
     await Promise.all(this.mounts.map((mount) => mount.check()));
+    const isSweep = this.#mayBeSettled && allHealthy(this.mounts);
+    this.#mayBeSettled = !allHealthy(this.mounts);
     for (const mount of this.mounts) {
-      if (mount.health.phase === 'healthy') await this.#repairAll(mount);
+      if (mount.health.phase === 'healthy') await this.#repairAll(mount, isSweep);
     }
   }
 
-  async #repairAll(mount: Mount): Promise<void> {
+  async #repairAll(mount: Mount, isSweep: boolean): Promise<void> {
     const counts = { repaired: 0, postponed: 0 };
+    if (isSweep) await this.#sweepSettled(mount, counts);
     for (const holder of this.readable()) {
       if (holder === mount || this.#closed) continue;
       try {
@@ -293,8 +311,7 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
         for (const missed of await this.#mend(holder, mount, damaged))
           await this.#repairOne(mount, missed, counts);
       } catch (error) {
-        const failure = error instanceof Error ? error : new Error(describeError(error));
-        this.publish('repair-failed', { mount: mount.path, error: failure });
+        this.#repairFailed(mount, error);
       }
     }
     if (counts.repaired + counts.postponed > 0)
@@ -307,8 +324,29 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     counts: { repaired: number; postponed: number },
   ): Promise<void> {
     if (this.#closed || mount.health.phase !== 'healthy') return;
+    // Where it cannot be removed, nobody is made to wait for the lock of its file with every round.
+    const isWell = allHealthy(this.mounts);
+    if (!isWell && missed.at <= (await settledUntil(this.mounts, mount, missed.name))) return;
     const outcome = (await this.#repairer?.repair(mount, missed)) ?? 'postponed';
-    counts[outcome === 'postponed' ? 'postponed' : 'repaired'] += 1;
+    if (outcome === 'postponed') this.#mayBeSettled = true;
+    if (outcome !== 'settled') counts[outcome === 'postponed' ? 'postponed' : 'repaired'] += 1;
+  }
+
+  async #sweepSettled(mount: Mount, counts: { repaired: number; postponed: number }): Promise<void> {
+    try {
+      const settled = new Map<string, number>();
+      for (const keeper of this.mounts)
+        for await (const { name, at } of listSettled(keeper, mount)) settled.set(name, at);
+      for (const [name, at] of settled) await this.#repairOne(mount, unknownWrite(name, at), counts);
+    } catch (error) {
+      this.#mayBeSettled = true;
+      this.#repairFailed(mount, error);
+    }
+  }
+
+  #repairFailed(mount: Mount, error: unknown): void {
+    const failure = error instanceof Error ? error : new Error(describeError(error));
+    this.publish('repair-failed', { mount: mount.path, error: failure });
   }
 
   async #mend(

@@ -80,7 +80,7 @@ export interface CopyVersion {
 const UNKNOWN = 'unknown';
 
 /** A missed write of which nothing is known but the file and that it was not later than `at`. */
-function unknownWrite(name: string, at: number): MissedWrite {
+export function unknownWrite(name: string, at: number): MissedWrite {
   return { name, kind: 'write', superseded: UNKNOWN, at };
 }
 
@@ -104,8 +104,25 @@ export function isSuperseded(copy: CopyVersion, missed: MissedWrite): boolean {
 }
 
 /**
- * Remembers on `holder` what `misser` missed. Errors: as `Mount.run`.
+ * Which of several holders' records about one mount and one file counts: the newest, since who could not be reached, or took no
+ * writes, has an old one. One of which nothing is known counts only where there is no other.
  *
+ * @param settledUntil what was missed until then was made up for; see `settled-writes.ts`
+ */
+export function newestMissed(
+  records: readonly MissedWrite[],
+  settledUntil: number | undefined,
+): MissedWrite | undefined {
+  const counting = records.filter(({ at }) => settledUntil === undefined || at > settledUntil);
+  const known = counting.filter((record) => !isUnknown(record));
+  const [first, ...rest] = known.length > 0 ? known : counting;
+  return rest.reduce((newest, record) => (newest && newest.at >= record.at ? newest : record), first);
+}
+
+/**
+ * Remembers on `holder` what `misser` missed, dated later than what was missed before. Errors: as `Mount.run`.
+ *
+ * @param settledUntil as in {@link newestMissed}: an earlier record that was made up for says nothing any more
  * @param held what the mount was seen to hold when the write was made of it, and `missed.superseded` stands for; left out, an
  * earlier record knows better, since the mount still holds what the first of several missed writes superseded
  */
@@ -114,9 +131,14 @@ export async function rememberMissed(
   misser: Mount,
   missed: MissedWrite,
   held?: HeldParts,
+  settledUntil = 0,
 ): Promise<void> {
   const found = await findMissed(holder, misser, missed.name);
-  const record = joined(found?.kind === 'touch' ? undefined : found, missed, held);
+  const before =
+    found === undefined || found.kind === 'touch' || found.at <= settledUntil ? undefined : found;
+  // Dates of several machines: what is missed later must not seem to be made up for with what was missed before.
+  const at = Math.max(missed.at, settledUntil + 1, (before?.at ?? 0) + 1);
+  const record = joined(before, { ...missed, at }, held);
   await holder.run('Remembering a missed write', () =>
     writeOwnFile(holder, pathOf(holder, misser, missed.name), textOf(record)),
   );
@@ -331,6 +353,7 @@ function pathOf(holder: Mount, misser: Mount, name: string): string {
   return join(folderOf(holder, misser), hashOf(name));
 }
 
-function hashOf(name: string): string {
+/** What the records about a file are called. */
+export function hashOf(name: string): string {
   return createHash('sha256').update(name).digest('hex');
 }

@@ -45,7 +45,8 @@ export async function assertUsable(mount: Mount): Promise<void> {
   const look = async (): Promise<string | undefined> => {
     // Where the mount's own folder keeps this user out, nothing may be mounted there.
     if ((await lstat(own).catch(() => undefined)) === undefined) return undefined;
-    for (const folder of [own, ...(await foldersIn(own)), ...(await foldersIn(join(own, 'missed')))])
+    const below = await Promise.all(['missed', 'settled'].map((name) => foldersIn(join(own, name))));
+    for (const folder of [own, ...(await foldersIn(own)), ...below.flat()])
       if (await isRefused(folder)) return folder;
     return undefined;
   };

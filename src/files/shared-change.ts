@@ -111,13 +111,18 @@ export function changeShared(
     }
     if (reached.length === 0)
       throw unusablePlace(name, failures.values()) ?? mirrored.allDown(`No mount took ${name}`, failures);
-    // What they had missed before is made good by this.
-    for (const mount of reached) await mirrored.forget(mount, name);
     for (const misser of targets) {
       if (reached.includes(misser)) continue;
       const late = misser.writable ? undefined : [{ version: made }];
       await mirrored.remember(reached, misser, { ...record(before.version), late });
     }
+    // What they had missed before is made good by this.
+    for (const mount of reached)
+      if (!(await mirrored.forget(mount, name)))
+        throw mirrored.allDown(
+          `What ${mount.path} had missed of ${name} before cannot be taken back`,
+          failures,
+        );
     const all = mirrored.mounts.length;
     const needed = { one: 1, majority: Math.floor(all / 2) + 1, all }[acks];
     if (reached.length < needed) throw mirrored.allDown(`Too few mounts took ${name}`, failures);

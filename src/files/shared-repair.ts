@@ -49,10 +49,16 @@ export class SharedRepair implements MountRepairer {
       checkEntryName(name);
       return await withNameLocked(this.#parts, name, Deadline.of(undefined), async (held) => {
         if (!held.includes(mount)) return 'postponed';
+        const { mirrored } = this.#parts;
+        const now = await mirrored.missedBy(mount, name);
+        if (now === undefined) {
+          await mirrored.tidy(mount, name);
+          return 'settled';
+        }
         const own = { mount, copy: await lookAt(mount, name) };
         const rest = held.filter((other) => other !== mount);
-        const others = await decidingCopy(this.#parts.mirrored, rest, name);
-        return others === undefined ? 'postponed' : this.#mend(own, others, rest, missed);
+        const others = await decidingCopy(mirrored, rest, name);
+        return others === undefined ? 'postponed' : this.#mend(own, others, rest, now);
       });
     } catch (error) {
       if (isStormlampError(error, 'ERR_FILE_LOCKED')) return 'postponed';
@@ -100,7 +106,7 @@ export class SharedRepair implements MountRepairer {
       else await mount.run('Deleting', () => unlessMissing(unlink(mount.at(name))));
       if (missed.kind === 'delete') await bury(mount, { name, at: missed.at });
     }
-    await this.#parts.mirrored.forget(mount, name);
+    if (!(await this.#parts.mirrored.forget(mount, name, missed))) return 'postponed';
     return decision === 'give-own' ? 'kept' : 'repaired';
   }
 

@@ -16,7 +16,7 @@ import { standingOf } from './copy-standing.js';
 import type { FileCopy } from './file-copy.js';
 import { SESSION_FILE_PREFIX } from './file-save-path.js';
 import type { LockedCopies } from './locked-copies.js';
-import { type ReconciledCopies, reconcileCopies } from './reconcile-copies.js';
+import { partsOf, type ReconciledCopies, reconcileCopies } from './reconcile-copies.js';
 import { isLockedError, type SessionFiles } from './session-files.js';
 
 /** How long a repair waits for a session that is in use; it comes back later. */
@@ -72,18 +72,23 @@ export class FileSessionRepair implements MountRepairer {
     try {
       return await (missed.kind === 'touch'
         ? this.#repairTouch(mount, missed.name)
-        : this.#repairOne(mount, missed));
+        : this.#repairOne(mount, missed.name));
     } catch (error) {
       this.#skip(missed.name, error);
       return 'postponed';
     }
   }
 
-  #repairOne(mount: Mount, missed: MissedWrite): Promise<RepairOutcome> {
-    return this.#locked(missed.name, 'postponed', async (copies) => {
+  #repairOne(mount: Mount, name: string): Promise<RepairOutcome> {
+    return this.#locked<RepairOutcome>(name, 'postponed', async (copies) => {
       const { mirrored } = this.#files;
       const own = copies.of(mount);
       if (own === undefined) return 'postponed';
+      const missed = await copies.missedBy(mount);
+      if (missed === undefined) {
+        await mirrored.tidy(mount, name);
+        return 'settled';
+      }
       const others = await copies.deciding(mount);
       const decision = decideRepair(own, others, missed, true);
       const [first] = mirrored.mounts;
@@ -92,8 +97,7 @@ export class FileSessionRepair implements MountRepairer {
         return 'postponed';
       if (decision === 'equal' || standing !== 'counts') {
         if (standing !== 'counts') await copies.bring(mount, others);
-        await mirrored.forget(mount, missed.name);
-        return 'repaired';
+        return (await mirrored.forget(mount, name, missed)) ? 'repaired' : 'postponed';
       }
       const { copy, kept } = reconcileCopies(
         own,
@@ -103,9 +107,8 @@ export class FileSessionRepair implements MountRepairer {
         mount !== first && first?.readable === true ? 'others' : 'own',
       );
       this.differed({ mount: mount.path, kept });
-      for (const each of mirrored.writable())
-        if (this.#differs(copies, each, copy)) await copies.bring(each, copy);
-      await mirrored.forget(mount, missed.name);
+      await this.#bringToAll(copies, mount, name, copy);
+      if (!(await mirrored.forget(mount, name, missed))) return 'postponed';
       return kept === 'its own' ? 'kept' : 'repaired';
     });
   }
@@ -123,14 +126,41 @@ export class FileSessionRepair implements MountRepairer {
   }
 
   #repairTouch(mount: Mount, name: string): Promise<RepairOutcome> {
-    return this.#locked(name, 'postponed', async (copies) => {
+    return this.#locked<RepairOutcome>(name, 'postponed', async (copies) => {
       if (copies.of(mount) === undefined) return 'postponed';
       const truth = await copies.deciding();
-      for (const each of this.#files.mirrored.writable())
-        if (this.#differs(copies, each, truth)) await copies.bring(each, truth);
-      await this.#files.mirrored.forget(mount, name);
-      return 'repaired';
+      await this.#bringToAll(copies, mount, name, truth);
+      return (await this.#files.mirrored.forget(mount, name)) ? 'repaired' : 'postponed';
     });
+  }
+
+  /** Brings every copy to `truth`. Others than that of `mount`, which is repaired, may miss it: that is remembered. */
+  async #bringToAll(copies: LockedCopies, mount: Mount, name: string, truth: FileCopy): Promise<void> {
+    const { mirrored } = this.#files;
+    if (this.#differs(copies, mount, truth)) await copies.bring(mount, truth);
+    for (const other of mirrored.writable()) {
+      if (other === mount || !this.#differs(copies, other, truth)) continue;
+      try {
+        await copies.bring(other, truth);
+      } catch {
+        const held = copies.of(other);
+        if (held === undefined || held.version === truth.version) continue;
+        const holders = mirrored.writable().filter((holder) => holder !== other);
+        await mirrored.remember(holders, other, this.#missedBring(name, held, truth));
+      }
+    }
+  }
+
+  #missedBring(name: string, held: FileCopy, truth: FileCopy): MissedWrite {
+    const at = Date.now();
+    const record = { name, superseded: held.version, at };
+    if (truth.bytes === null) return { ...record, kind: 'delete', ended: at };
+    const [before, after] = [held, truth].map(({ bytes }) =>
+      bytes === null ? {} : partsOf(bytes, this.#serialize),
+    );
+    const added = Object.keys(after ?? {}).map((part) => [part, null] as const);
+    const parts = before && after && { ...Object.fromEntries(added), ...before };
+    return { ...record, kind: 'write', parts };
   }
 
   /** Whether a mount's copy is another one, or has another date than that of the last use. */

@@ -251,8 +251,11 @@ export class LockedCopies {
       await mirrored.remember(reached, one.mount, missed, { parts: this.#partsIn(held) });
     }
     // A mount that has this write lacks nothing any more: what PHP writes on the first one from now on is newer than its copy.
-    for (const mount of reached)
-      if ((await this.missedBy(mount)) !== undefined) await mirrored.forget(mount, name);
+    for (const mount of reached) {
+      const old = await this.missedBy(mount);
+      if (old !== undefined && !(await mirrored.forget(mount, name, old)))
+        throw mirrored.allDown(`What ${mount.path} had missed before cannot be taken back`, failures);
+    }
     const missed = [...absent, ...failed.map(({ one }) => one.mount)].map((mount) => ({
       mount,
       error: failures.get(mount) ?? ('error' in mount.health ? mount.health.error : undefined),
