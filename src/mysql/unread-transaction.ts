@@ -6,6 +6,7 @@ import type { Deadline } from '../common/deadline.js';
 import type { GtidPosition } from '../topology/gtid-position.js';
 import { mustCatchUp } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
+import { takesSnapshot } from './classifier/snapshot-reads.js';
 import type { Tried } from './connection-binder.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { ActiveScope } from './scope.js';
@@ -51,8 +52,9 @@ export class UnreadTransaction {
       const isUnread = isDone && transaction.startsWith('begin') && several !== true && snapshots !== true;
       this.#begun = isUnread ? { statement, connection, before, scope, wanted: scope?.wanted } : undefined;
       this.#isBare = true;
-    } else if (isDone && readsTables(statement.sql, classification)) this.#begun = undefined;
-    else if (!isSetting(classification)) this.#isBare = false;
+    } else if (this.#begun === undefined || isForLater(classification)) return;
+    else if (isDone && isSnapshot(connection, statement)) this.#begun = undefined;
+    else this.#isBare = false;
   }
 
   /**
@@ -135,7 +137,14 @@ function leavesSomething({ transaction, pins }: Classification): boolean {
   return transaction === 'savepoint' || pins.length > 0;
 }
 
-/** Whether a text makes the server take the snapshot: one that names no table does not. */
-function readsTables(sql: string, classification: Classification): boolean {
-  return readsData(classification) && /\b(?:from|table)\b/i.test(sql);
+/** Whether a text sets what may be set before the transaction as well: not what would hold for the transaction then. */
+function isForLater(classification: Classification): boolean {
+  const { settings } = classification;
+  const isAboutTransactions =
+    settings?.some((each) => each === 'isolation' || each === 'access-mode') === true;
+  return isSetting(classification) && !isAboutTransactions;
+}
+
+function isSnapshot({ flavor, sqlMode }: PhysicalConnection, { sql }: Statement): boolean {
+  return takesSnapshot(sql, { flavor, sqlMode: sqlMode?.split(',') });
 }

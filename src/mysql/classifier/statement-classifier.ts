@@ -56,7 +56,8 @@ export function createClassifier(options: ClassifyOptions = {}): (sql: string) =
   return (sql) => classifyText(sql, reading, functions);
 }
 
-function knownFunctions({ flavor, sqlMode, functions, variables }: ClassifyOptions): KnownFunctions {
+/** What may be called without being unknown, by these options. */
+export function knownFunctions({ flavor, sqlMode, functions, variables }: ClassifyOptions): KnownFunctions {
   const onMysql = flavor === 'mariadb' ? 0 : 1;
   const onMariadb = flavor === 'mysql' ? 0 : 1;
   return {
