@@ -5,7 +5,7 @@ import type { Classification } from './classifier/classification.js';
 import { isLocalFileError } from './local-file.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { classifyServerError, type ServerErrorMeaning } from './server-error.js';
-import { isTied, type SessionState } from './session-state.js';
+import { changesDatabase, isSetting, isTied, type SessionState } from './session-state.js';
 import { isUnexecuted } from './unexecuted.js';
 
 /** What to do about a failed statement. */
@@ -125,10 +125,13 @@ export function mayLackIt(errno: number | undefined): boolean {
   return UNKNOWN_THERE.has(errno);
 }
 
-/** Whether a read was answered by a server that may only be behind; nothing ties it to that server. */
-function mayBeBehind({ kind, route }: Classification, state: SessionState, failure: Failure): boolean {
-  if (!mayLackIt(failure.errno)) return false;
-  return kind === 'read' && route === 'replica' && !failure.delivered && !isTied(state);
+/** Whether a read, or `USE`, was answered by a server that may only be behind; nothing ties it to that server. */
+function mayBeBehind(classification: Classification, state: SessionState, failure: Failure): boolean {
+  if (!mayLackIt(failure.errno) || failure.delivered || isTied(state)) return false;
+  const { kind, route } = classification;
+  return (
+    (kind === 'read' && route === 'replica') || (isSetting(classification) && changesDatabase(classification))
+  );
 }
 
 /** Whether a statement asks for what earlier ones left on its connection, so that another one would answer something else. */

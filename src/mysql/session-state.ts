@@ -132,7 +132,9 @@ export function needOf(state: SessionState, classification: Classification, hold
     case 'same':
       return { place: holds ? 'held' : 'primary', because };
     case 'all':
-      if (state.settings.length < SETTINGS_LIMIT) return { place: 'any', because };
+      // A replica that is behind does not know a new database.
+      if (state.settings.length < SETTINGS_LIMIT)
+        return { place: changesDatabase(classification) ? 'read' : 'any', because };
       return { place: 'primary', because: 'more settings were made than are repeated on another connection' };
   }
 }

@@ -42,8 +42,11 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ name, flavor, options }) => 
       'CREATE FUNCTION shop.five() RETURNS INT DETERMINISTIC NO SQL RETURN 5',
       'CREATE DATABASE tenant',
       "GRANT ALL ON tenant.* TO app@'%'",
+      "GRANT ALL ON mine.* TO app@'%'",
       'CREATE TABLE tenant.own (id INT PRIMARY KEY)',
       'INSERT INTO tenant.own VALUES (9)',
+      'CREATE TABLE tenant.old (id INT PRIMARY KEY, v VARCHAR(40))',
+      "INSERT INTO tenant.old VALUES (1, 'of the tenant')",
     ];
     for (const sql of migration) await servers.primary.query(sql);
     await eventually('the replica is seen to be late and may serve', () => {
@@ -108,6 +111,31 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ name, flavor, options }) => 
     } finally {
       connection.release();
     }
+  });
+
+  test('a database that is chosen where nothing else was asked before', async () => {
+    await using connection = await cluster.getConnection();
+    const of = async (): Promise<unknown> =>
+      ((await connection.execute('SELECT v FROM old WHERE id = ?', [1]))[0] as unknown as Row[])[0]?.['v'];
+    expect(await of()).toBe('a');
+    routes = [];
+    await connection.query('USE tenant');
+    expect(roles()).toEqual(['replica', 'primary']);
+    expect(await of()).toBe('of the tenant');
+    await connection.query('USE shop');
+    expect(await of()).toBe('a');
+    await expect(connection.query('USE nowhere')).rejects.toMatchObject({ errno: expect.any(Number) });
+    expect((await connection.query('SELECT DATABASE() AS d'))[0]).toEqual([{ d: 'shop' }]);
+  });
+
+  test('a database that the scope made is chosen where it is', async () => {
+    await cluster.run({}, async () => {
+      await cluster.query('CREATE DATABASE IF NOT EXISTS mine');
+      await using connection = await cluster.getConnection();
+      await connection.query('USE mine');
+      expect(connection.node).toBe(servers.primary.id);
+      await cluster.query('DROP DATABASE mine');
+    });
   });
 
   once('rows that come one by one', async () => {

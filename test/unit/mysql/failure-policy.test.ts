@@ -189,13 +189,19 @@ test.each([[1062], [1064], [1146], [1205], [1213], [1317], [1792], [3024]])(
 
 describe('what a replica that is behind a migration does not know', () => {
   test.each([[1044], [1049], [1054], [1142], [1146], [1176], [1191], [1305], [1735], [1747]])(
-    'error %i to a read that nothing ties is worth a question to the primary',
+    'error %i to a read, or USE, that nothing ties is worth a question to the primary',
     (errno) => {
-      expect(remedy('SELECT a FROM t', free, server(errno))).toBe('ask-primary');
-      for (const state of [readWrite, readOnly, pinned]) {
-        expect(remedy('SELECT a FROM t', state, server(errno))).toBe('pass');
+      for (const sql of ['SELECT a FROM t', 'USE t']) {
+        expect(remedy(sql, free, server(errno))).toBe('ask-primary');
+        for (const state of [readWrite, readOnly, pinned])
+          expect(remedy(sql, state, server(errno))).toBe('pass');
       }
-      for (const sql of ['INSERT INTO t VALUES (1)', 'SELECT odd()', 'SELECT a FROM t FOR UPDATE', 'USE t']) {
+      for (const sql of [
+        'INSERT INTO t VALUES (1)',
+        'SELECT odd()',
+        'SELECT a FROM t FOR UPDATE',
+        'SET NAMES utf8mb4',
+      ]) {
         expect(remedy(sql, free, server(errno))).toBe('pass');
       }
     },

@@ -53,7 +53,7 @@ describe('where a statement has to run', () => {
     ['SET autocommit = 0', 'primary'],
     ['SET TRANSACTION ISOLATION LEVEL SERIALIZABLE', 'primary'],
     ['SET NAMES utf8mb4', 'any'],
-    ['USE shop', 'any'],
+    ['USE shop', 'read'],
     ['SHOW WARNINGS', 'primary'],
     ['something odd', 'primary'],
   ])('%s in a fresh session without a connection: %s', (sql, place) => {
