@@ -45,6 +45,18 @@ describe('process death and freeze', () => {
     return { acknowledged, outageMs: Math.round(world.fleet.longestGapMs(since)) };
   });
 
+  scenario('10b SIGKILL where no replica receives any more', {}, async (world) => {
+    const since = now();
+    const stop = world.servers.flavor === 'mysql' ? 'STOP REPLICA IO_THREAD' : 'STOP SLAVE IO_THREAD';
+    // As a process leaves them that dies in the midst of a failover.
+    await Promise.all(world.servers.replicas.map((replica) => replica.query(stop)));
+    await world.first.kill();
+    await world.failedOver(since);
+    // What was written after they had stopped is on no other node.
+    await world.finish({ mayLose: 'untold' });
+    return { outageMs: Math.round(world.fleet.longestGapMs(since)) };
+  });
+
   scenario('4 a freeze of one second is no reason', {}, async (world) => {
     const since = now();
     await world.first.pause();

@@ -112,3 +112,17 @@ test(
     expect(relayLogSins(sent, (node) => node !== old.id)).toEqual([]);
   },
 );
+
+test(
+  'no replica receives when the primary dies, as a process leaves them that dies in the midst of a failover: another one fails over',
+  TIMEOUT,
+  async () => {
+    const [cluster, apps] = await begin();
+    const since = now();
+    await Promise.all(cluster.replicas.map((replica) => replica.query('STOP SLAVE IO_THREAD')));
+    await cluster.primary.kill();
+    const [, next] = await takenOver(apps, cluster, since);
+    await apps.stopWriters();
+    expect(await apps.verdict(next)).toMatchObject({ lost: [], doubled: [], resurrected: [], torn: [] });
+  },
+);

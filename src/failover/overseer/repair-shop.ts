@@ -13,6 +13,7 @@ import {
   planClose,
   planRejoin,
   planResume,
+  planThaw,
   planVote,
   type Repair,
   refusalOfRejoin,
@@ -93,7 +94,7 @@ export class RepairShop {
     if (primary === undefined) {
       this.#withoutPrimary += 1;
       // A lease that is late is no reason to look further.
-      return this.#withoutPrimary > 1 && (await this.#resume());
+      return this.#withoutPrimary > 1 && ((await this.#resume()) || (await this.#thaw()));
     }
     this.#withoutPrimary = 0;
     const look = await this.#look(primary);
@@ -284,6 +285,21 @@ export class RepairShop {
       await this.#closeOperations(plan.to);
     }
     return result.ok;
+  }
+
+  /** Undoes what a change that nobody goes on with has stopped. */
+  async #thaw(): Promise<boolean> {
+    const { control, calm, down } = this.#parts;
+    const plan = async (): Promise<FailoverPlan | undefined> =>
+      planThaw(await control.context(await control.survey(undefined, down())));
+    const found = calm() ? await plan() : undefined;
+    if (found === undefined) return false;
+    const again = async (): Promise<FailoverPlan> => {
+      const same = await plan();
+      if (same === undefined) throw refused(`${found.to} receives again, or cannot`);
+      return same;
+    };
+    return (await control.make(found, { again })).ok;
   }
 
   /** A change that nobody ended, or a primary that was restarted read-only; never one that an operator made read-only. */

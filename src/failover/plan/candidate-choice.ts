@@ -87,6 +87,8 @@ function unfitness(
   }
   const filters = filtersOf(status);
   if (filters !== undefined) return `it replicates only a part (${filters})`;
+  const skipped = variableOf(survey, 'replica_skip_errors', 'slave_skip_errors') ?? 'OFF';
+  if (isOn(skipped)) return `it may lack rows: it passes over errors of replication (${skipped})`;
   const [channel] = channels;
   if (channel !== undefined && channel.delayMs > 0)
     return `its replication is delayed by ${channel.delayMs} ms`;

@@ -99,6 +99,38 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
   ]);
 }
 
+/**
+ * Lets a replica receive again that a change has stopped and left, when there is no primary: until it tries to, it cannot say whether
+ * its source is dead, and without that nobody fails over. undefined when no replica stands like that.
+ */
+export function planThaw(context: PlanContext): FailoverPlan | undefined {
+  // The same one first, in whatever order they answered.
+  for (const survey of [...context.surveys.values()].sort((a, b) => (a.node < b.node ? -1 : 1))) {
+    const { node, channels, status } = survey;
+    const [channel, second] = channels;
+    const source = context.sources.get(node);
+    if (channel === undefined || second !== undefined || source === undefined) continue;
+    const failed =
+      receiverTrouble(channel.reception?.errno ?? 0) !== 'none' ||
+      String(status?.['Last_SQL_Error'] ?? '') !== '';
+    // What was received and not executed survives only while the other thread runs.
+    if (channel.io !== 'no' || !channel.sql || failed) continue;
+    return rejoinOf(context, node, source, [
+      ...lockSteps('nobody is at work on this node'),
+      {
+        id: `start-receiving@${node}`,
+        phase: 'rejoin',
+        action: 'statement',
+        node,
+        sql: dialectOf(survey).startReceiving,
+        why: 'a change that was given up has stopped it',
+      },
+      lockStep('release', 'release', 'release', 'it votes again'),
+    ]);
+  }
+  return undefined;
+}
+
 /** Makes `node`, whose data cannot go on, refuse writes. */
 export function planClose(context: PlanContext, node: NodeId, primary: NodeId): FailoverPlan {
   const survey = context.surveys.get(node);

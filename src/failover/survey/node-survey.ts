@@ -62,6 +62,8 @@ const VARIABLES = [
   'gtid_purged',
   'slave_net_timeout',
   'replica_net_timeout',
+  'slave_skip_errors',
+  'replica_skip_errors',
   'relay_log_purge',
   'replica_preserve_commit_order',
   'slave_preserve_commit_order',

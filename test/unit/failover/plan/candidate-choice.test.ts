@@ -48,6 +48,7 @@ describe('a node is not taken when', () => {
     ['it writes no binary log', { variables: { log_bin: 'OFF' } }, /log_bin/],
     ['it does not log what it replicates', { variables: { log_slave_updates: 'OFF' } }, /log_slave_updates/],
     ['it replicates a part', { status: { Replicate_Ignore_DB: 'tmp' } }, /only a part/],
+    ['it passes over errors', { variables: { slave_skip_errors: '1062' } }, /may lack rows.*1062/],
     ['it is delayed', { status: { SQL_Delay: 60 } }, /delayed/],
     ['it is newer than the others', { version: '11.8.2-MariaDB' }, /newer/],
     ['it has the server_id of another one', { variables: { server_id: '2' } }, /same server_id/],

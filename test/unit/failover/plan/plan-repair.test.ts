@@ -6,6 +6,7 @@ import {
   planClose,
   planRejoin,
   planResume,
+  planThaw,
   planVote,
 } from '../../../../src/failover/plan/plan-repair.js';
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
@@ -261,4 +262,31 @@ test('what a dead process left is not finished by a plan that its end has overta
     to: 'db1',
   });
   expect(promoted.steps.map(({ id }) => id)).not.toContain('assert-closed@db1');
+});
+
+describe('without a primary, a replica', () => {
+  const stopped = (status: Readonly<Record<string, unknown>>): NodeSurvey =>
+    madeUp('db2', { source: at('db1'), status: { Slave_IO_Running: 'No', ...status } });
+
+  test('that a change left stopped receives again, so that it can tell whether its source is dead', () => {
+    const plan = planThaw(context([madeUp('db3', { source: at('db1') }), stopped({})]));
+    expect(plan).toMatchObject({ kind: 'rejoin', from: 'db1', to: 'db2' });
+    expect(sqlOf(plan?.steps ?? [])).toEqual(['START SLAVE IO_THREAD']);
+    expect(plan?.steps.map(({ id }) => id)).toEqual([
+      'lock-change',
+      'look-again',
+      'start-receiving@db2',
+      'release',
+    ]);
+  });
+
+  test.each([
+    ['that receives', { Slave_IO_Running: 'Yes' }],
+    ['that tries to', { Slave_IO_Running: 'Connecting' }],
+    ['whose relay log would be thrown away', { Slave_SQL_Running: 'No' }],
+    ['that cannot apply', { Last_SQL_Errno: 1062, Last_SQL_Error: 'Duplicate entry' }],
+    ['whose source refused it', { Last_IO_Errno: 1236, Last_IO_Error: 'no such logs' }],
+  ])('%s is left as it is', (_, status) => {
+    expect(planThaw(context([stopped(status)]))).toBeUndefined();
+  });
 });
