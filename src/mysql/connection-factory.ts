@@ -1,6 +1,6 @@
 /** Makes connections to one node: the only place where mysql2 is called to connect. */
 import { connect as connectSocket, isIP, type Socket } from 'node:net';
-import mysql, { type Connection, type ConnectionOptions, type SqlValue, type Timezone } from 'mysql2';
+import mysql, { type ConnectionOptions, type SqlValue, type Timezone } from 'mysql2';
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { invalidOption } from '../common/option-reader.js';
@@ -13,7 +13,7 @@ import { guardCast, type TypeCast } from './guarded-cast.js';
 import { guardLocalFile } from './local-file.js';
 import { logIn, timedOut } from './log-in.js';
 import { followPacketOrder } from './packet-order.js';
-import { PhysicalConnection } from './physical-connection.js';
+import { PhysicalConnection, type PhysicalConnectionParts } from './physical-connection.js';
 import type { ServerVersion } from './server-version.js';
 import { type SessionSetup, sessionSetupSql, setUpError } from './session-setup.js';
 import { refuseUnusable } from './unusable-charsets.js';
@@ -74,7 +74,7 @@ async function connect(
     const raw = mysql.createConnection({ ...base, ...credentials, ...guarded(base.typeCast) });
     followPacketOrder(raw);
     const version = await logIn(raw, deadline);
-    return await setUp(node, raw, version, setup, deadline);
+    return await setUp({ node, raw, login: credentials }, version, setup, deadline);
   } catch (error) {
     const late = isStormlampError(error, ErrorCode.TIMEOUT);
     const { accountOption } = config;
@@ -83,16 +83,14 @@ async function connect(
 }
 
 async function setUp(
-  node: NodeId,
-  raw: Connection,
+  made: Pick<PhysicalConnectionParts, 'node' | 'raw' | 'login'>,
   version: ServerVersion,
   setup: SessionSetup,
   deadline: Deadline,
 ): Promise<PhysicalConnection> {
   const as = (flavor: Flavor): PhysicalConnection =>
     new PhysicalConnection({
-      node,
-      raw,
+      ...made,
       version: { ...version, flavor },
       setupSql: (hasOwnCharset) => sessionSetupSql(flavor, setup, hasOwnCharset),
     });
@@ -114,7 +112,7 @@ async function setUp(
     }
     if (other !== undefined) return other;
     connection.destroy();
-    throw setUpError(node, version.flavor, setup, error);
+    throw setUpError(made.node, version.flavor, setup, error);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { backoffMs, pause } from '../common/backoff.js';
 import { Deadline } from '../common/deadline.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { type ConnectionFactory, createConnectionFactory } from './connection-factory.js';
 import { forAdministration, type MysqlNodeConfig } from './connection-options.js';
 import type { CredentialsSource, MysqlCredentials } from './connection-settings.js';
@@ -38,12 +38,14 @@ export async function killQuery(
   credentials?: MysqlCredentials | CredentialsSource,
 ): Promise<KillOutcome> {
   const deadline = Deadline.of({ timeoutMs: KILL_LIMIT_MS });
-  const { own, other } = sidesOf(config, credentials);
+  const { own, other, formers } = sidesOf(config, credentials);
+  const former = formerSide(formers, config, target.login);
   own.enter();
   other?.enter();
+  former?.enter();
   try {
     for (let attempt = 0; ; attempt += 1) {
-      const outcome = await attemptOn(own, other, target, deadline);
+      const outcome = await attemptOn({ own, other, former }, target, deadline);
       const waitMs = backoffMs(attempt, RETRY);
       const isFinal = !(outcome instanceof Error) || outcome instanceof WrongServer;
       if (isFinal || deadline.remainingMs() <= waitMs) return told(outcome, target.node);
@@ -52,16 +54,21 @@ export async function killQuery(
   } finally {
     own.leave();
     other?.leave();
+    former?.leave();
   }
 }
 
 async function attemptOn(
-  own: SideConnection,
-  other: SideConnection | undefined,
+  { own, other, former }: Sides,
   target: PhysicalConnection,
   deadline: Deadline,
 ): Promise<KillOutcome> {
-  const outcome = await own.kill(target, deadline);
+  let outcome = await own.kill(target, deadline);
+  if (outcome instanceof OtherUser && former?.isRefused === false) {
+    const second = await former.kill(target, deadline);
+    // As the user that the session is of, the server says what it is about.
+    if (!(second instanceof Error) || errnoOf(second) === NOT_OWNER) outcome = second;
+  }
   if (other === undefined || !(outcome instanceof Error) || outcome instanceof WrongServer) return outcome;
   const second = await other.kill(target, deadline);
   // That the other account may not either says less than why the session's own one could not.
@@ -71,14 +78,21 @@ async function attemptOn(
 /** The session's number means nothing where the side connection is. */
 class WrongServer extends Error {}
 
+/** The session is of a user that the node's `credentials` gave before, and the one that they give now may not end it. */
+class OtherUser extends Error {}
+
 /** One connection for all that wait for it; closed when nobody does. */
 class SideConnection {
+  /** Whether the server did not let it in. */
+  isRefused = false;
   readonly #factory: ConnectionFactory;
+  readonly #onLeft: () => void;
   #connection: Promise<PhysicalConnection> | undefined;
   #users = 0;
 
-  constructor(factory: ConnectionFactory) {
+  constructor(factory: ConnectionFactory, onLeft: () => void = () => undefined) {
     this.#factory = factory;
+    this.#onLeft = onLeft;
   }
 
   enter(): void {
@@ -87,7 +101,9 @@ class SideConnection {
 
   leave(): void {
     this.#users -= 1;
-    if (this.#users === 0) this.#forget(this.#connection);
+    if (this.#users > 0) return;
+    this.#forget(this.#connection);
+    this.#onLeft();
   }
 
   async kill(target: PhysicalConnection, deadline: Deadline): Promise<KillOutcome> {
@@ -96,6 +112,7 @@ class SideConnection {
     try {
       return await killOn(await connecting, target, deadline);
     } catch (error) {
+      if (isStormlampError(error, ErrorCode.ACCESS_DENIED)) this.isRefused = true;
       if (errnoOf(error) === undefined) this.#forget(connecting);
       return error as Error;
     }
@@ -110,19 +127,45 @@ class SideConnection {
 interface Sides {
   readonly own: SideConnection;
   readonly other: SideConnection | undefined;
+  /** As the user that the session logged in as, where that may have changed since. */
+  readonly former: SideConnection | undefined;
 }
 
-const sides = new WeakMap<MysqlNodeConfig, Sides>();
+/** Those of users that log in no more, by what they logged in with. */
+type Formers = Map<string, SideConnection>;
+
+type NodeSides = Pick<Sides, 'own' | 'other'> & { readonly formers: Formers };
+
+const sides = new WeakMap<MysqlNodeConfig, NodeSides>();
+
+function formerSide(
+  formers: Formers,
+  config: MysqlNodeConfig,
+  login: MysqlCredentials | undefined,
+): SideConnection | undefined {
+  if (login === undefined) return undefined;
+  const key = JSON.stringify([login.user, login.password]);
+  const known = formers.get(key);
+  if (known !== undefined) return known;
+  const factory = createConnectionFactory(forAdministration(config, login));
+  const made = new SideConnection(factory, () => formers.delete(key));
+  formers.set(key, made);
+  return made;
+}
 
 function sidesOf(
   config: MysqlNodeConfig,
   credentials: MysqlCredentials | CredentialsSource | undefined,
-): Sides {
+): NodeSides {
   const known = sides.get(config);
   if (known !== undefined) return known;
   const side = (account?: MysqlCredentials | CredentialsSource): SideConnection =>
     new SideConnection(createConnectionFactory(forAdministration(config, account)));
-  const made = { own: side(), other: credentials === undefined ? undefined : side(credentials) };
+  const made = {
+    own: side(),
+    other: credentials === undefined ? undefined : side(credentials),
+    formers: new Map(),
+  };
   sides.set(config, made);
   return made;
 }
@@ -143,7 +186,12 @@ async function killOn(
     return 'killed';
   } catch (error) {
     if (errnoOf(error) === NO_SUCH_THREAD) return 'finished';
-    throw error;
+    const [user, former] = [side.login?.user, target.login?.user];
+    if (errnoOf(error) !== NOT_OWNER || user === former || user === undefined) throw error;
+    return new OtherUser(
+      `its connection logged in as ${former}, who may not log in to end it any more, and ${user}, whom the function gives now, may not`,
+      { cause: error },
+    );
   }
 }
 
@@ -163,12 +211,14 @@ function told(outcome: KillOutcome, node: string): KillOutcome {
   if (!(outcome instanceof Error)) return outcome;
   const options = { cause: outcome, node };
   const what = `A statement on ${node} that was given up could not be ended and goes on there`;
+  const remedy = 'GRANT CONNECTION ADMIN (MySQL: CONNECTION_ADMIN) to the account of `monitor.credentials`';
+  if (outcome instanceof OtherUser)
+    return new StormlampError(ErrorCode.MISSING_PRIVILEGE, `${what}: ${outcome.message}. ${remedy}`, options);
   if (errnoOf(outcome) !== NOT_OWNER)
     return new StormlampError(ErrorCode.NODE_UNREACHABLE, `${what}: ${outcome.message}`, options);
   return new StormlampError(
     ErrorCode.MISSING_PRIVILEGE,
-    `${what}: it runs with the rights of another account (SQL SECURITY DEFINER). ` +
-      'GRANT CONNECTION ADMIN (MySQL: CONNECTION_ADMIN) to the account of `monitor.credentials`',
+    `${what}: it runs with the rights of another account (SQL SECURITY DEFINER). ${remedy}`,
     options,
   );
 }

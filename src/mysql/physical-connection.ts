@@ -5,6 +5,7 @@ import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { Flavor } from '../topology/node-description.js';
+import type { MysqlCredentials } from './connection-settings.js';
 import { isAtLeast, type ServerVersion } from './server-version.js';
 import { sqlModeTold } from './sql-mode.js';
 
@@ -14,6 +15,8 @@ export interface PhysicalConnectionParts {
   readonly node: NodeId;
   /** The driver's connection, already logged in. */
   readonly raw: Connection;
+  /** What the user's function gave to log in with; undefined where there is none. */
+  readonly login?: MysqlCredentials | undefined;
   /** What the server said of itself in the handshake. */
   readonly version: ServerVersion;
   /** The statement that sets the session up, its character set only where it has none of its own already. */
@@ -26,6 +29,8 @@ export class PhysicalConnection {
   readonly node: NodeId;
   /** The driver's connection. */
   readonly raw: Connection;
+  /** What the user's function gave to log in with, which may be another account than it gives now; undefined where there is none. */
+  readonly login: MysqlCredentials | undefined;
   /** The id of the session on the server, as `KILL` wants it. */
   readonly threadId: number;
   /** The family of the server. */
@@ -67,6 +72,7 @@ export class PhysicalConnection {
   constructor(parts: PhysicalConnectionParts) {
     this.node = parts.node;
     this.raw = parts.raw;
+    this.login = parts.login;
     this.threadId = parts.raw.threadId;
     this.version = parts.version;
     this.flavor = parts.version.flavor;
