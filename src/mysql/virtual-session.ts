@@ -14,6 +14,7 @@ import type { DeferredCommand } from './deferred-command.js';
 import { failureOf, type Remedy, remedyFor, spreadsByItself } from './failure-policy.js';
 import { freshenTied } from './freshen-tied.js';
 import { HeldConnection } from './held-connection.js';
+import { killElsewhere } from './kill-elsewhere.js';
 import { stateToLeaveWith } from './leave-replica.js';
 import { leaveTrace } from './leave-trace.js';
 import { lossError } from './lost-errors.js';
@@ -88,9 +89,8 @@ export class VirtualSession {
   /**
    * Runs one statement and gives its answer, or feeds its rows to `command`.
    *
-   * Rejects with the server's error as it came, or with `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NO_PRIMARY`, `ERR_NO_REPLICA`,
-   * `ERR_SPLIT_BRAIN`, `ERR_WRITE_REFUSED`, `ERR_OUTCOME_UNKNOWN`, `ERR_TRANSACTION_LOST`, `ERR_CONNECTION_LOST`,
-   * or the pool's errors.
+   * Rejects with the server's error as it came, with the pool's, or with `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NO_PRIMARY`, `ERR_NO_REPLICA`,
+   * `ERR_SPLIT_BRAIN`, `ERR_WRITE_REFUSED`, `ERR_OUTCOME_UNKNOWN`, `ERR_TRANSACTION_LOST`, `ERR_CONNECTION_LOST`, `ERR_UNSUPPORTED`.
    */
   async run(statement: Statement, context: CallContext, command?: DeferredCommand): Promise<StatementAnswer> {
     const ports = this.#ports;
@@ -107,8 +107,9 @@ export class VirtualSession {
       this.#state = afterAnnouncement(this.#state, statement, classification);
       return nothingDone;
     }
+    const killed = killElsewhere(ports, statement, classification, context, command);
+    if (killed !== undefined) return await killed;
     const attempts = new StatementAttempts();
-    const { tried } = attempts;
     try {
       for (;;) {
         deadline.check('The statement');
@@ -122,9 +123,8 @@ export class VirtualSession {
           await waitAtGate(ports, deadline);
           continue;
         }
-        const wanted = needOf(this.#state, classification, this.held !== undefined);
-        const need = attempts.needOf(wanted);
-        const bound = this.#bind(need, context, tried);
+        const need = attempts.needOf(needOf(this.#state, classification, this.held !== undefined));
+        const bound = this.#bind(need, context, attempts.tried);
         const { connection, because, waitFor } = bound instanceof Promise ? await bound : bound;
         if (this.#isDestroyed) throw new StormlampError(ErrorCode.CLOSED, 'This connection was destroyed');
         if (mode !== undefined && connection.sqlMode !== mode) {
@@ -138,10 +138,10 @@ export class VirtualSession {
         const promises = gated && isPromise(classification, this.#state);
         const mayBeLate =
           need.place === 'held'
-            ? this.#tie.mayBeLate(ports, connection, this.#state, classification, tried)
+            ? this.#tie.mayBeLate(ports, connection, this.#state, classification, attempts.tried)
             : (need.place === 'read' || attempts.isSecondOpinion) &&
               mustCatchUp(ports, connection.node, scope, waitFor);
-        if (mayBeLate && !(await this.#catchUp(connection, need, waitFor, context, tried))) continue;
+        if (mayBeLate && !(await this.#catchUp(connection, need, waitFor, context, attempts.tried))) continue;
         ports.routed(statement.sql, classification, connection.node, because || need.because, context.trace);
         const outcome = await this.#send(connection, statement, classification, need, context, command);
         if ('answer' in outcome) {

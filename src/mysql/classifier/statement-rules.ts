@@ -68,6 +68,9 @@ function classifyChange({ cursor }: StatementContext): Classification {
 }
 
 const maintenance = fixed('it maintains tables, and commits first', true);
+/** What `KILL` is sent to the primary for, where nothing says that another server is meant. */
+export const KILLS = 'it ends a session of the server, or what that is doing';
+
 const administration = fixed('it administers the server', false);
 const committingAdministration = fixed('it administers the server, and commits first', true);
 
@@ -130,7 +133,7 @@ const RULES: ReadonlyMap<string, StatementRule> = new Map<string, StatementRule>
   ['binlog', administration],
   ['clone', committingAdministration],
   ['import', committingAdministration],
-  ['kill', administration],
+  ['kill', fixed(KILLS, false)],
   ['restart', administration],
   ['shutdown', administration],
 ]);

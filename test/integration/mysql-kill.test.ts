@@ -1,0 +1,209 @@
+/** What ends a statement from the side: `KILL` of the number of a connection, and the limit of a call after its account has changed. */
+import mysql from 'mysql2/promise';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { CLIENT_DATABASES } from './client-databases.js';
+import { eventually } from './eventually.js';
+
+/** A session on some server, and how to make another one there instead, with a higher number. */
+interface Numbered {
+  readonly threadId: number;
+  again(): Promise<Numbered>;
+  close(): void;
+}
+
+describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
+  let servers: LocalCluster;
+  let cluster: MysqlCluster;
+
+  beforeAll(async () => {
+    servers = await startLocalCluster({ ...options, replicas: 1, memcached: 0, php: false });
+    for (const sql of [
+      'CREATE TABLE shop.t (id INT)',
+      ...['old', 'new'].flatMap((user) => [
+        `CREATE USER ${user}_app@'%' IDENTIFIED BY 'x'`,
+        `GRANT SELECT, INSERT ON shop.* TO ${user}_app@'%'`,
+      ]),
+    ])
+      await servers.primary.query(sql);
+    await servers.waitForReplication();
+    cluster = await createMysqlCluster({ ...servers.options().mysql });
+  });
+
+  afterAll(async () => {
+    await cluster?.close();
+    await servers?.close();
+  });
+
+  const replica = (): LocalCluster['replicas'][number] => {
+    const [first] = servers.replicas;
+    if (first === undefined) throw new Error('There is no replica');
+    return first;
+  };
+
+  type Held = Numbered & { readonly db: Awaited<ReturnType<MysqlCluster['getConnection']>> };
+
+  /** A connection of the cluster that holds one to the primary or to the replica. */
+  async function held(begin: 'START TRANSACTION' | 'START TRANSACTION READ ONLY'): Promise<Held> {
+    const db = await cluster.getConnection();
+    await db.query(begin);
+    const close = (): void => db.destroy();
+    const again = (): Promise<Held> => {
+      close();
+      return held(begin);
+    };
+    return { db, threadId: db.threadId ?? 0, again, close };
+  }
+
+  /** Somebody else's session on the primary. */
+  async function strange(): Promise<Numbered & { readonly db: mysql.Connection }> {
+    const { user, password } = servers.accounts.app;
+    const { host, port } = servers.primary;
+    const db = await mysql.createConnection({ host, port, user, password });
+    db.on('error', () => undefined);
+    const close = (): void => db.destroy();
+    const again = (): ReturnType<typeof strange> => {
+      close();
+      return strange();
+    };
+    return { db, threadId: db.threadId, again, close };
+  }
+
+  /** The two with the same number. */
+  async function alike<A extends Numbered, B extends Numbered>(one: A, other: B): Promise<[A, B]> {
+    let [a, b] = [one, other];
+    for (let count = 0; count < 2_000 && a.threadId !== b.threadId; count += 1) {
+      if (a.threadId < b.threadId) a = (await a.again()) as A;
+      else b = (await b.again()) as B;
+    }
+    expect(a.threadId).toBe(b.threadId);
+    return [a, b];
+  }
+
+  const sleepers = (on: LocalCluster['primary']): Promise<unknown[]> =>
+    on.query(
+      "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE '%SLEEP(60)%' AND INFO NOT LIKE '%PROCESSLIST%'",
+    );
+
+  test.each<[string, (n: number) => Promise<unknown>]>([
+    ['KILL QUERY', (n) => cluster.query(`KILL QUERY ${n}`)],
+    ['KILL QUERY with a value', (n) => cluster.query('/* stop it */ kill query ?', [n])],
+    ['KILL', (n) => cluster.query(`KILL ${n};`)],
+    [
+      'KILL over a connection',
+      async (n) => {
+        await using db = await cluster.getConnection();
+        await db.query({ sql: 'KILL CONNECTION ?', values: [n] });
+      },
+    ],
+  ])(
+    '%s of the number of a connection to the replica ends what that does, and nobody else on the primary',
+    async (_, kill) => {
+      const [reader, other] = await alike(await held('START TRANSACTION READ ONLY'), await strange());
+      const ends = reader.db.query('SELECT SLEEP(60)').then(
+        () => 'ended',
+        () => 'ended',
+      );
+      const goesOn = other.db.query('SELECT SLEEP(60)').catch(() => undefined);
+      try {
+        await eventually('both are at work', async () => {
+          const counts = [await sleepers(replica()), await sleepers(servers.primary)].map(
+            ({ length }) => length,
+          );
+          return counts.every((count) => count === 1);
+        });
+        await kill(reader.threadId);
+        await eventually('it has ended', async () => (await sleepers(replica())).length === 0);
+        expect(await ends).toBe('ended');
+        expect(await sleepers(servers.primary)).toMatchObject([{ ID: other.threadId }]);
+      } finally {
+        await servers.primary.query(`KILL ${other.threadId}`).catch(() => undefined);
+        await goesOn;
+        reader.close();
+        other.close();
+      }
+    },
+  );
+
+  test('a number that connections to both nodes have is refused', async () => {
+    const [reader, writer] = await alike(
+      await held('START TRANSACTION READ ONLY'),
+      await held('START TRANSACTION'),
+    );
+    try {
+      await expect(cluster.query(`KILL ${reader.threadId}`)).rejects.toMatchObject({
+        code: 'ERR_UNSUPPORTED',
+        message: expect.stringMatching(new RegExp(`(?=.*${replica().id}).*${servers.primary.id}`)),
+      });
+      await reader.db.query('SELECT 1');
+      await writer.db.query('SELECT 1');
+    } finally {
+      reader.close();
+      writer.close();
+    }
+  });
+
+  test('a number that no connection of the cluster has is one of the primary', async () => {
+    const other = await strange();
+    const ended = other.db.query('SELECT SLEEP(60)').then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    await eventually('it is at work', async () => (await sleepers(servers.primary)).length === 1);
+    await cluster.query(`KILL ${other.threadId}`);
+    expect(await ended).toBeInstanceOf(Error);
+    other.close();
+  });
+
+  async function afterRotation(work: (db: MysqlCluster, failed: unknown[]) => Promise<void>): Promise<void> {
+    let user = 'old_app';
+    const { mysql: given } = servers.options();
+    const node = (id: string) => ({
+      url: `mysql://old_app:x@${id}/shop`,
+      credentials: () => Promise.resolve({ user, password: 'x' }),
+    });
+    const own = await createMysqlCluster({
+      ...given,
+      primary: node(servers.primary.id),
+      replicas: [node(replica().id)],
+    });
+    const failed: unknown[] = [];
+    own.on('kill-failed', (failure) => failed.push(failure));
+    try {
+      await own.query('INSERT INTO t VALUES (0)');
+      user = 'new_app';
+      await work(own, failed);
+    } finally {
+      await own.close();
+    }
+  }
+
+  const NAPS = { sql: 'INSERT INTO t SELECT SLEEP(60) + 1', timeoutMs: 300 };
+
+  test('a statement of a user that was replaced meanwhile is ended as that user', async () => {
+    await afterRotation(async (own, failed) => {
+      await expect(own.query(NAPS)).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+      await eventually('it has ended', async () => (await sleepers(servers.primary)).length === 0);
+      expect(failed).toEqual([]);
+    });
+  });
+
+  test('where that user may not log in any more, the event says so', async () => {
+    await afterRotation(async (own, failed) => {
+      await servers.primary.query("ALTER USER old_app@'%' IDENTIFIED BY 'y'");
+      await expect(own.query(NAPS)).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+      await eventually('it is told', () => failed.length > 0);
+      expect(failed).toMatchObject([
+        {
+          error: {
+            code: 'ERR_MISSING_PRIVILEGE',
+            message: expect.stringMatching(/logged in as old_app.*new_app/),
+          },
+        },
+      ]);
+      const [left] = (await sleepers(servers.primary)) as { ID: number }[];
+      await servers.primary.query(`KILL ${left?.ID}`);
+    });
+  });
+});
