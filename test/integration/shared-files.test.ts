@@ -234,6 +234,27 @@ describe.each([
   });
 });
 
+test('a file that is put back as it was stays, though the mount that noted a later one is read-only', async () => {
+  await files.write('page', 'the old one');
+  const before = statSync(on(a, 'page')).mtime;
+  await a.unmount();
+  await files.checkMounts();
+  await files.write('page', 'the latest');
+  await b.readOnly();
+  await files.checkMounts();
+  await a.mount();
+  await files.checkMounts();
+  expect(readFileSync(on(a, 'page'), 'utf8')).toBe('the latest');
+  writeFileSync(on(a, 'page'), 'the old one');
+  utimesSync(on(a, 'page'), before, before);
+  for (const mend of [async () => undefined, () => b.writable()]) {
+    await mend();
+    await files.checkMounts();
+    expect(readFileSync(on(a, 'page'), 'utf8')).toBe('the old one');
+    expect(await text(files.read('page'))).toBe('the old one');
+  }
+});
+
 describe('a walk', () => {
   test('one way: what its source missed is left as the others have it, and told, also where it prunes', async () => {
     await files.write('page', 'old');
