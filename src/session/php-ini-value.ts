@@ -41,8 +41,7 @@ export function scanPhpIniValue(
   let doubt: string | undefined;
   const variable = (name: string, other: string | undefined): string => {
     const value = lookUp(name) ?? other;
-    if (value === undefined)
-      doubt ??= `the variable ${name}, which this process's environment does not have,`;
+    if (value === undefined) doubt ??= `the variable ${name}, which this process's environment does not have`;
     return value ?? '';
   };
   let bare: string | undefined;

@@ -16,7 +16,7 @@ export interface StrayLock {
   isOurs(value: Buffer): boolean;
   /** For how long it can be there, in milliseconds. */
   readonly lifeMs: number;
-  /** Gives back the lock that was found; whether it is gone, or was changed meanwhile. */
+  /** Gives back the lock that was found; false where somebody has changed it meanwhile: then it is looked at again. */
   giveBack(found: MemcachedItem): Promise<boolean>;
 }
 

@@ -43,7 +43,7 @@ session.gc_maxlifetime = 77
 test('a variable that is not known here is refused in a setting of sessions, since PHP may know it', () => {
   for (const value of [`\${SITE}.`, `"\${SITE}."`, `a\${SITE}`]) {
     expect(() => parsePhpIni(`x = 1\nmemcached.sess_prefix = ${value}\n`, {})).toThrow(
-      "memcached.sess_prefix in the php.ini, line 2, has the variable SITE, which this process's environment does not have",
+      "memcached.sess_prefix in the php.ini, line 2, has the variable SITE, which this process's environment does not have, of which PHP may",
     );
     expect(parsePhpIni(`memcached.sess_prefix = ${value}\n`, { SITE: '' }).has('memcached.sess_prefix')).toBe(
       true,
