@@ -6,6 +6,7 @@ import { createConnectionFactory } from '../../src/mysql/connection-factory.js';
 import { parseMysqlNode } from '../../src/mysql/connection-options.js';
 import type { PhysicalConnection } from '../../src/mysql/physical-connection.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { killSessions } from '../support/kill-sessions.js';
 import { eventually } from './eventually.js';
 
 const DEADLINE_MS = 60_000;
@@ -172,11 +173,7 @@ describe.each(FLAVORS)('%s', (flavor) => {
   test('the monitor is locked out by a new password: a suspect, never down', async () => {
     const { user, password } = servers.accounts.monitor;
     await servers.primary.query(`ALTER USER '${user}'@'%' IDENTIFIED BY 'another'`);
-    const sessions = await servers.primary.query(
-      'SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = ?',
-      [user],
-    );
-    for (const { id } of sessions) await servers.primary.query(`KILL ${String(id)}`);
+    await killSessions(servers.primary, 'USER = ?', [user]);
     await eventually('the monitor is blind', () => levelOf(primary()) === 'suspect', DEADLINE_MS);
     const since = performance.now();
     // Four times as long as it takes to be down.

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { MysqlNodeOptions } from '../../src/mysql/connection-options.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { killSessions } from '../support/kill-sessions.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
@@ -95,11 +96,7 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
       await setGlobal('NO_BACKSLASH_ESCAPES', nodes);
       // It has heard nothing of that when it is asked next, and has to connect anew.
       for (const node of servers.databases) {
-        const found = await node.query<{ ID: number }>(
-          'SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?',
-          [servers.accounts.app.user],
-        );
-        for (const { ID } of found) await node.query(`KILL ${ID}`);
+        await killSessions(node, 'USER = ?', [servers.accounts.app.user]);
       }
       await eventually('its connections are gone', () =>
         cluster.stats().every(({ pool }) => pool.total === 0),

@@ -9,6 +9,7 @@ import { killQuery } from '../../src/mysql/kill-query.js';
 import { createReplicationProbe, type ReplicationProbeOptions } from '../../src/mysql/replication-probe.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import type { Reception, ServerFacts } from '../../src/topology/node-description.js';
+import { killSessions } from '../support/kill-sessions.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 
 /** Asks until it holds. */
@@ -219,10 +220,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
   test('the probe connects again after its connection or its server died', async () => {
     const probe = probeOf(replica);
     await look(probe);
-    const rows = await replica.query(
-      "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = 'monitor'",
-    );
-    for (const { id } of rows) await replica.query(`KILL ${Number(id)}`);
+    await killSessions(replica, "USER = 'monitor'");
     await eventually(async () => expect((await look(probe)).readOnly).toBe(true));
     await replica.kill();
     await expect(look(probe)).rejects.toBeInstanceOf(Error);

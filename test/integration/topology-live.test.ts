@@ -10,6 +10,7 @@ import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '..
 import { roleOf } from '../../src/topology/node-description.js';
 import { selectNodes } from '../../src/topology/node-selection.js';
 import type { LagLimits } from '../../src/topology/replica-freshness.js';
+import { killSessions } from '../support/kill-sessions.js';
 import { CLIENT_DATABASES, wholeTest } from './client-databases.js';
 import { eventually } from './eventually.js';
 
@@ -220,10 +221,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
           if (stateOf(second) === 'down') for (const connection of held.splice(0)) connection.destroy();
           if (!bothRead()) return false;
           while (await hold());
-          const mine = await second.query(
-            "SELECT id FROM information_schema.processlist WHERE user = 'monitor'",
-          );
-          for (const { id } of mine) await second.query(`KILL ${Number(id)}`).catch(() => undefined);
+          await killSessions(second, "USER = 'monitor'");
           return false;
         });
         expect(writer()).toBe(first.id);
@@ -255,8 +253,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ name: database, flavor, options }) =
       await first.query(`ALTER USER '${user}'@'%' IDENTIFIED BY 'another one'`);
       await cluster.waitForReplication();
       for (const node of all) {
-        const mine = await node.query(`SELECT id FROM information_schema.processlist WHERE user = '${user}'`);
-        for (const { id } of mine) await node.query(`KILL ${Number(id)}`).catch(() => undefined);
+        await killSessions(node, 'USER = ?', [user]);
       }
     }
     const letIn = (): Promise<unknown> => first.query(`ALTER USER '${user}'@'%' IDENTIFIED BY '${password}'`);

@@ -2,6 +2,7 @@
 import knex, { type Knex } from 'knex';
 import { expect, test } from 'vitest';
 import type { MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { killSessions } from '../support/kill-sessions.js';
 import { DIGITS, endsAtTheLimit, endsWhenLeft, type PeerTrio } from './peer-trio.js';
 
 export function knexStory(trio: () => PeerTrio): void {
@@ -92,10 +93,7 @@ export function knexStory(trio: () => PeerTrio): void {
     expect(await db('digit').where({ n: 7 })).toEqual([{ n: 7 }]);
     // Knex itself leaves such a statement running; it is ended here so that the next test need not wait for it.
     for (const node of trio().servers.databases) {
-      const running = await node.query<{ ID: number }>(
-        "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT COUNT(*) FROM digit a%'",
-      );
-      for (const { ID } of running) await node.query(`KILL QUERY ${ID}`);
+      await killSessions(node, "INFO LIKE 'SELECT COUNT(*) FROM digit a%'", [], 'QUERY');
     }
     await trio().idle();
   });
