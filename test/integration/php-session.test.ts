@@ -264,7 +264,7 @@ test('a value that PHP has no counterpart for is refused by name, before anythin
 test('a session that pecl-memcache compressed is read, changed and read by PHP again', async () => {
   const store = await openStore({ handler: 'memcache' });
   const id = newId();
-  const path = suite.servers.memcached.map((node) => `tcp://${node.host}:${node.port}`).join(',');
+  const path = suite.servers.memcached.map((node) => `tcp://${node.host}:${node.port}?timeout=30`).join(',');
   const ini = { 'session.save_handler': 'memcache', 'session.save_path': path };
   await php(id, "$_SESSION = ['n' => 1, 'long' => str_repeat('stormlamp ', 5000)];", ini);
   const session = await store.load(id);
@@ -283,7 +283,7 @@ test('a session that pecl-memcache compressed is read, changed and read by PHP a
 
 test('pecl-memcache sessions are shared, too', async () => {
   const store = await openStore({ handler: 'memcache' });
-  const path = suite.servers.memcached.map(({ host, port }) => `tcp://${host}:${port}`).join(',');
+  const path = suite.servers.memcached.map(({ host, port }) => `tcp://${host}:${port}?timeout=30`).join(',');
   const ini = { 'session.save_handler': 'memcache', 'session.save_path': path };
   const id = newId();
   await php(id, "$_SESSION = ['a' => 1, 'b' => 1];", ini);

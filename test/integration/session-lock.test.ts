@@ -279,7 +279,7 @@ describe.each(['memcached', 'memcache'] as const)(
         ? { 'memcached.sess_lock_retries': '500' }
         : {
             'session.save_handler': 'memcache',
-            'session.save_path': nodes.map((node) => `tcp://${node}`).join(','),
+            'session.save_path': nodes.map((node) => `tcp://${node}?timeout=30`).join(','),
           };
     };
 

@@ -195,7 +195,7 @@ test.each(MEMCACHE)(
         'session.save_handler': 'memcache',
         'session.save_path': servers.memcached
           .slice(0, count)
-          .map((node, index) => `tcp://${node.id}?weight=${weights[index]}`)
+          .map((node, index) => `tcp://${node.id}?weight=${weights[index]}&timeout=30`)
           .join(','),
         'memcache.hash_strategy': strategy,
         'memcache.hash_function': hash,

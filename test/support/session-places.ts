@@ -26,7 +26,7 @@ export function sessionPlace(
   if (name === 'memcache') {
     const ini = {
       'session.save_handler': 'memcache',
-      'session.save_path': nodes.map((node) => `tcp://${node}`).join(','),
+      'session.save_path': nodes.map((node) => `tcp://${node}?timeout=30`).join(','),
       'memcache.session_redundancy': String(Math.min(2, nodes.length)),
     };
     return { ini, options: { nodes, handler: 'memcache' } };
