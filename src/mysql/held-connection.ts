@@ -23,6 +23,7 @@ export class HeldConnection {
   running: string | undefined;
   /** A connection whose account or database was changed is never lent again. */
   #isSpoilt = false;
+  #isDestroyed = false;
 
   readonly #borrower: string | undefined;
 
@@ -40,6 +41,11 @@ export class HeldConnection {
   /** Whether the connection is closed and not lent again when it is given back. */
   get isSpoilt(): boolean {
     return this.#isSpoilt;
+  }
+
+  /** Whether the session is over for good. */
+  get isDestroyed(): boolean {
+    return this.#isDestroyed;
   }
 
   /** Whether the connection satisfies `need` now, so that no other one has to be taken. */
@@ -98,8 +104,9 @@ export class HeldConnection {
     this.#ports.discard(connection);
   }
 
-  /** Closes the connection, and ends what is under way on it on the server, too. */
+  /** Closes the connection, and ends what is under way on it on the server, too; the session is over. */
   destroy(): void {
+    this.#isDestroyed = true;
     const held = this.#connection;
     if (held === undefined) return;
     if (this.running !== undefined) this.#ports.cancel(held, this.running);
