@@ -56,7 +56,7 @@ async function positionOfWriter(
       );
     });
   } finally {
-    session.giveBack();
+    session.end();
   }
 }
 

@@ -51,6 +51,7 @@ export class CheckedOut implements ConnectionFaces {
 export function limitedHost(host: ConnectionHost, deadline: Deadline): ConnectionHost {
   return {
     router: host.router,
+    numbers: host.numbers,
     blockMs: host.blockMs,
     get writeGate() {
       return host.writeGate;

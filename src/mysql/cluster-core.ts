@@ -6,7 +6,7 @@ import { isObserved, publish } from '../diagnostics/channels.js';
 import { noteRoute, type StatementTrace } from '../diagnostics/statement-trace.js';
 import type { HealthProbe } from '../health/health-probe.js';
 import { TopologyWatcher } from '../health/topology-watcher.js';
-import { type Flavor, type Observation, roleOf } from '../topology/node-description.js';
+import { type Observation, roleOf } from '../topology/node-description.js';
 import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
 import { callSite } from './call-site.js';
 import type { Classification } from './classifier/classification.js';
@@ -30,6 +30,7 @@ import { realServers, type ServerPorts } from './server-ports.js';
 import type { CallContext, RouteEvent } from './session-ports.js';
 import type { StatementLimits } from './statement.js';
 import { TextClassifiers } from './text-classifiers.js';
+import { ToldNumbers } from './told-numbers.js';
 import type { ConnectionHost } from './virtual-connection.js';
 import { admittedWriter, type WriteGate } from './write-gate.js';
 
@@ -50,6 +51,8 @@ export class ClusterCore implements ConnectionHost {
   readonly router: QueryRouter;
   /** The scopes of this cluster. */
   readonly scopes: Scopes;
+  /** The numbers of server sessions that callers were told. */
+  readonly numbers: ToldNumbers = new ToldNumbers();
   /** Who must agree to writes, and knows where they go. */
   writeGate: WriteGate | undefined;
   readonly #nodes: Map<NodeId, ClusterNode>;
@@ -370,7 +373,7 @@ export class ClusterCore implements ConnectionHost {
     if (node === undefined) return;
     node.probed(observation.ok ? { ok: true } : { ok: false, error: observation.error });
     if (observation.ok) {
-      this.#noteFlavor();
+      this.#texts.noteNodes(this.topology.nodes);
       if (this.#discovery?.hasWork === true) void this.#discovery.look();
       return;
     }
@@ -385,16 +388,5 @@ export class ClusterCore implements ConnectionHost {
     const node = nodeIn(this.topology, id);
     if (node?.state !== 'down' || node.failures < SILENT_PROBES) return false;
     return node.failure === 'timeout-connect' || node.failure === 'timeout-query';
-  }
-
-  /** Knowing the family of all nodes, the classifier need not take the stricter answer of both. */
-  #noteFlavor(): void {
-    const flavors = new Set<Flavor>();
-    for (const node of this.topology.nodes) {
-      if (node.state === 'up') flavors.add(node.facts.flavor);
-      else if (node.state === 'down' && node.lastFacts !== undefined) flavors.add(node.lastFacts.flavor);
-    }
-    const [flavor] = flavors;
-    this.#texts.noteFlavor(flavors.size === 1 ? flavor : undefined);
   }
 }

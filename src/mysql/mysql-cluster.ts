@@ -377,7 +377,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     } catch (error) {
       throw this.#config.trace === false ? error : withCaller(error);
     } finally {
-      session.giveBack();
+      session.end();
     }
   }
 }

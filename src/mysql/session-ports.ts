@@ -7,6 +7,7 @@ import type { ClusterNode } from './cluster-node.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { QueryRouter } from './query-router.js';
 import type { ActiveScope } from './scope.js';
+import type { ToldNumbers } from './told-numbers.js';
 import type { WriteGate } from './write-gate.js';
 
 /** A statement was given a node. */
@@ -39,6 +40,8 @@ export interface KillFailure {
 export interface SessionPorts {
   /** Chooses nodes. */
   readonly router: QueryRouter;
+  /** The numbers of server sessions that callers were told. */
+  readonly numbers: ToldNumbers;
   /** How long a write waits for a primary, in milliseconds. */
   readonly blockMs: number;
   /** Who must agree to writes; nobody when undefined. */

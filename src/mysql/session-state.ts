@@ -130,7 +130,9 @@ export function needOf(state: SessionState, classification: Classification, hold
     case 'primary':
       return { place: 'primary', because };
     case 'same':
-      return { place: holds ? 'held' : 'primary', because };
+      if (holds) return { place: 'held', because };
+      // Where the reads after it will be, too.
+      return { place: classification.tellsNumber === true ? 'read' : 'primary', because };
     case 'all':
       // A replica that is behind does not know a new database.
       if (state.settings.length < SETTINGS_LIMIT)

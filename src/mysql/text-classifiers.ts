@@ -4,7 +4,7 @@
  */
 import type { NodeId } from '../common/node-address.js';
 import { sqlDigest } from '../diagnostics/sql-digest.js';
-import type { Flavor } from '../topology/node-description.js';
+import type { Flavor, NodeDescription } from '../topology/node-description.js';
 import type { Classification, ClassifyOptions } from './classifier/classification.js';
 import { ClassificationCache } from './classifier/classification-cache.js';
 
@@ -52,6 +52,17 @@ export class TextClassifiers {
   forget(node: NodeId): void {
     this.#modes.delete(node);
     this.#expect();
+  }
+
+  /** Notes the family of all `nodes`: where it is known, and the same, the stricter answer of both need not be taken. */
+  noteNodes(nodes: readonly NodeDescription[]): void {
+    const flavors = new Set<Flavor>();
+    for (const node of nodes) {
+      if (node.state === 'up') flavors.add(node.facts.flavor);
+      else if (node.state === 'down' && node.lastFacts !== undefined) flavors.add(node.lastFacts.flavor);
+    }
+    const [flavor] = flavors;
+    this.noteFlavor(flavors.size === 1 ? flavor : undefined);
   }
 
   /** Notes the family of all servers; undefined while it is not known, or not the same. */

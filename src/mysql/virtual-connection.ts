@@ -51,7 +51,10 @@ export class VirtualConnection {
 
   /** The id of the server's session that it is bound to now; undefined while it is bound to none. */
   get threadId(): number | undefined {
-    return this.#session.held?.threadId;
+    const { held } = this.#session;
+    if (held === undefined) return undefined;
+    this.#host.numbers.tell(this.#session, held);
+    return held.threadId;
   }
 
   /** The node that it is bound to now; undefined while it is bound to none. */
@@ -216,7 +219,7 @@ export class VirtualConnection {
     else this.#command?.abandonUnread();
     // A statement whose answer nobody reads would never end.
     this.resume();
-    if (!this.#busy) this.#session.giveBack();
+    if (!this.#busy) this.#session.end();
     this.#onDone();
   }
 
@@ -288,7 +291,7 @@ export class VirtualConnection {
       return;
     }
     this.#busy = false;
-    if (this.#phase === 'released') this.#session.giveBack();
+    if (this.#phase === 'released') this.#session.end();
     else if (this.#phase === 'destroyed') this.#session.destroy();
   }
 }

@@ -141,6 +141,8 @@ export class VirtualSession {
           command,
         );
         if ('answer' in outcome) {
+          if (classification.tellsNumber === true && this.held === connection)
+            ports.numbers.tell(this, connection);
           if (promises) await settleAnswer(ports, connection.node, deadline);
           return castAnswer(outcome.answer);
         }
@@ -212,8 +214,15 @@ export class VirtualSession {
     this.#holder.giveBack();
   }
 
+  /** Gives the held connection back for good: the session is over. */
+  end(): void {
+    this.giveBack();
+    this.#ports.numbers.end(this);
+  }
+
   destroy(): void {
     this.#holder.destroy();
+    this.#ports.numbers.end(this);
   }
 
   /** See {@link catchUp}; a node that fails meanwhile, or is not there in time, is left for another one if it may be. */

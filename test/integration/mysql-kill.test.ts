@@ -56,14 +56,19 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
     return { db, threadId: db.threadId ?? 0, again, close };
   }
 
+  interface Stranger extends Numbered {
+    readonly db: mysql.Connection;
+    again(): Promise<Stranger>;
+  }
+
   /** Somebody else's session on the primary. */
-  async function strange(): Promise<Numbered & { readonly db: mysql.Connection }> {
+  async function strange(): Promise<Stranger> {
     const { user, password } = servers.accounts.app;
     const { host, port } = servers.primary;
     const db = await mysql.createConnection({ host, port, user, password });
     db.on('error', () => undefined);
     const close = (): void => db.destroy();
-    const again = (): ReturnType<typeof strange> => {
+    const again = (): Promise<Stranger> => {
       close();
       return strange();
     };
@@ -125,6 +130,114 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
       }
     },
   );
+
+  /** Runs `work` while a stranger on the primary, whose session has the number `threadId`, is at work; it must not be disturbed. */
+  async function besideStranger(threadId: number, work: () => Promise<void>): Promise<void> {
+    let other = await strange();
+    for (let count = 0; count < 2_000 && other.threadId < threadId; count += 1) other = await other.again();
+    expect(other.threadId, 'the primary counts too far ahead').toBe(threadId);
+    const goesOn = other.db.query('SELECT SLEEP(60)').catch(() => undefined);
+    try {
+      await eventually('the stranger is at work', async () => (await sleepers(servers.primary)).length === 1);
+      await work();
+      await eventually('the others have ended', async () => (await sleepers(servers.primary)).length <= 1);
+      expect(await sleepers(servers.primary)).toMatchObject([{ ID: threadId }]);
+    } finally {
+      await servers.primary.query(`KILL ${threadId}`).catch(() => undefined);
+      await goesOn;
+      other.close();
+    }
+  }
+
+  /** A connection of the cluster to the replica, which was told a number there that the primary has not given yet. */
+  async function toldAhead(
+    tell: (db: Held['db']) => Promise<number>,
+  ): Promise<{ db: Held['db']; told: number }> {
+    const next = await strange();
+    next.close();
+    for (let count = 0; count < 2_000; count += 1) {
+      const db = await cluster.getConnection();
+      const told = await tell(db);
+      if (told > next.threadId + 20) return { db, told };
+      db.destroy();
+    }
+    throw new Error('The replica does not get ahead');
+  }
+
+  const byQuestion = async (db: Held['db']): Promise<number> => {
+    const [rows] = await db.query('SELECT CONNECTION_ID() AS n');
+    return (rows as unknown as { n: number }[])[0]?.n ?? 0;
+  };
+  const byField = async (db: Held['db']): Promise<number> => {
+    await db.query('SELECT 1');
+    return db.threadId ?? 0;
+  };
+
+  test.each([
+    ['CONNECTION_ID()', byQuestion],
+    ['threadId', byField],
+  ])('reads stay where %s was told, so that KILL QUERY ends them and nobody else', async (_, tell) => {
+    const { db, told } = await toldAhead(tell);
+    try {
+      await besideStranger(told, async () => {
+        const ends = db.query('SELECT SLEEP(60)').catch(() => undefined);
+        await eventually('it runs on the replica', async () => (await sleepers(replica())).length === 1);
+        await cluster.query(`KILL QUERY ${told}`);
+        await ends;
+        expect(await sleepers(replica())).toEqual([]);
+      });
+    } finally {
+      db.destroy();
+    }
+  });
+
+  test.each([
+    ['CONNECTION_ID()', byQuestion],
+    ['threadId', byField],
+  ])('KILL QUERY of what %s told ends the statement that went to the primary since', async (_, tell) => {
+    const { db, told } = await toldAhead(tell);
+    const left = new AbortController();
+    try {
+      await besideStranger(told, async () => {
+        const ends = db.query('INSERT INTO t SELECT SLEEP(60) + 1').catch(() => undefined);
+        await eventually('it runs', async () => (await sleepers(servers.primary)).length === 2);
+        // Whoever has the connection now that was left.
+        const reads = cluster.query({ sql: 'SELECT SLEEP(60)', signal: left.signal }).catch(() => undefined);
+        await eventually('it runs on the replica', async () => (await sleepers(replica())).length === 1);
+        await cluster.query('KILL QUERY ?', [told]);
+        await ends;
+        expect(await sleepers(replica())).toHaveLength(1);
+        left.abort();
+        await reads;
+        await eventually('it has ended', async () => (await sleepers(replica())).length === 0);
+      });
+    } finally {
+      db.destroy();
+    }
+  });
+
+  test('KILL QUERY of what a connection was told that holds none now ends nobody', async () => {
+    const { db, told } = await toldAhead(byQuestion);
+    await besideStranger(told, async () => {
+      await db.reset();
+      await cluster.query(`KILL QUERY ${told}`);
+    });
+    db.release();
+  });
+
+  test('KILL of what a connection was told that is closed ends nobody on the primary', async () => {
+    const { db, told } = await toldAhead(byQuestion);
+    await besideStranger(told, async () => {
+      db.destroy();
+      await eventually('it is gone there', async () => {
+        const left = await replica().query('SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = ?', [
+          told,
+        ]);
+        return left.length === 0;
+      });
+      await expect(cluster.query(`KILL CONNECTION ${told}`)).rejects.toMatchObject({ errno: 1094 });
+    });
+  });
 
   test('a number that connections to both nodes have is refused', async () => {
     const [reader, writer] = await alike(

@@ -77,7 +77,7 @@ export async function startPeerTrio({ flavor, options }: DatabaseCase): Promise<
 type ClusterWork = (cluster: MysqlCluster) => Promise<unknown>;
 
 /** Statements of the application that look at the table `digit` and run now, on any of the servers. */
-async function running({ servers }: PeerTrio): Promise<number> {
+export async function running({ servers }: PeerTrio): Promise<number> {
   const sql =
     "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ? AND COMMAND <> 'Sleep' AND INFO LIKE '%digit%'";
   const found = await Promise.all(

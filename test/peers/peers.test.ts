@@ -4,6 +4,7 @@ import { CLIENT_DATABASES } from '../integration/client-databases.js';
 import { drizzleStory } from './drizzle.js';
 import { knexStory } from './knex.js';
 import { kyselyStory } from './kysely.js';
+import { kyselyCancelStory } from './kysely-cancel.js';
 import { migrationsStory } from './migrations.js';
 import { type PeerTrio, startPeerTrio } from './peer-trio.js';
 import { typeormStory } from './typeorm.js';
@@ -16,6 +17,7 @@ describe.each(CLIENT_DATABASES)('$name', (database) => {
   afterAll(() => trio?.close());
 
   describe('Kysely', () => kyselyStory(() => trio));
+  describe('Kysely that cancels', () => kyselyCancelStory(() => trio));
   describe('Knex', () => knexStory(() => trio));
   describe('Drizzle', () => drizzleStory(() => trio));
   describe('TypeORM', () => typeormStory(() => trio));

@@ -38,6 +38,8 @@ export interface AnswerDetails {
   readonly chained?: boolean;
   /** Whether the transaction that it begins shows what is there now. */
   readonly snapshots?: boolean;
+  /** Whether it tells the number of its server session. */
+  readonly tellsNumber?: boolean;
   /** Whether it names a savepoint that is kept for us. */
   readonly reserved?: boolean;
 }
@@ -67,6 +69,7 @@ export function answer(
     ...(details.keepsVariables === true ? { keepsVariables: true as const } : {}),
     ...(details.chained === true ? { chained: true as const } : {}),
     ...(details.snapshots === true ? { snapshots: true as const } : {}),
+    ...(details.tellsNumber === true ? { tellsNumber: true as const } : {}),
     ...(details.reserved === true ? { reserved: true as const } : {}),
   });
 }

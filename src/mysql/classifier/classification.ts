@@ -17,7 +17,7 @@ export type StatementKind = 'read' | 'write' | 'transaction' | 'session' | 'unkn
  *
  * - `replica`: a replica may serve it (the primary may, too).
  * - `primary`: only the primary, whatever a hint says.
- * - `same`: the connection that ran the statement before; the primary when there is none.
+ * - `same`: the connection that ran the statement before; when there is none the primary, or, for `CONNECTION_ID()`, where reads go.
  * - `all`: the setting belongs to the session and is replayed on every connection that the session takes later.
  */
 export type Route = 'replica' | 'primary' | 'same' | 'all';
@@ -107,6 +107,8 @@ export interface Classification {
   readonly chained?: true;
   /** Present where the transaction that it begins shows what is there now, not at its first read (`WITH CONSISTENT SNAPSHOT`). */
   readonly snapshots?: true;
+  /** Present where it tells the number of its server session (`CONNECTION_ID()`): a replica may tell its own. */
+  readonly tellsNumber?: true;
   /** Present where it names a savepoint that is kept for `transaction()`: its name begins with `stormlamp_`. */
   readonly reserved?: true;
   /** One short sentence for people: why. */

@@ -48,6 +48,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       keepsVariables: keepVariables(parts),
       chained: about.length > 0 && about.every(({ chained }) => chained === true),
       snapshots: parts.some(({ snapshots }) => snapshots === true),
+      tellsNumber: parts.some(({ tellsNumber }) => tellsNumber === true),
       reserved: parts.some(({ reserved }) => reserved === true),
     },
   );
@@ -84,6 +85,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       keepsVariables: keepVariables(readings),
       chained: readings.every(({ chained }) => chained === true),
       snapshots: readings.some(({ snapshots }) => snapshots === true),
+      tellsNumber: readings.some(({ tellsNumber }) => tellsNumber === true),
       reserved: readings.some(({ reserved }) => reserved === true),
     },
   );

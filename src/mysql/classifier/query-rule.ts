@@ -33,6 +33,7 @@ export function classifyQuery(
   return answer(kind, route, because, {
     pinned,
     unpinned: releasedBy(features, cursor),
+    tellsNumber: (features & Feature.CONNECTION_ID) !== 0,
     keepsVariables: usesVariables(features) && (features & (Feature.ASSIGN | Feature.INTO)) === 0,
   });
 }

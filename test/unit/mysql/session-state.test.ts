@@ -42,6 +42,8 @@ function placeOf(state: SessionState, sql: string, holds = true): string {
 describe('where a statement has to run', () => {
   test.each([
     ['SELECT 1', 'read'],
+    ['SELECT CONNECTION_ID()', 'read'],
+    ['SELECT FOUND_ROWS()', 'primary'],
     ['INSERT INTO t VALUES (1)', 'primary'],
     ['SELECT * FROM t FOR UPDATE', 'primary'],
     ['CALL p()', 'primary'],
