@@ -6,6 +6,7 @@ import { type PreparedHandle, type PrepareOptions, readPrepare } from './prepare
 import type { MysqlConnection } from './promise-connection.js';
 import type { SqlText } from './sql-text.js';
 import {
+  readStatement,
   readStatementCall,
   type Statement,
   type StatementAnswer,
@@ -62,6 +63,18 @@ function settle(
     else (callback as DoneCallback)(error as QueryError);
     command.emit('end');
   });
+}
+
+/** {@link runCallback} of a pool: what is wrong with the arguments is told where everything else is, as by the driver's. */
+export function runPoolCallback(...call: Parameters<typeof runCallback>): Query {
+  try {
+    return runCallback(...call);
+  } catch (error) {
+    const [mode, , values, callback] = call;
+    const command = new DeferredCommand(readStatement(mode, '', undefined));
+    settle(command, error, typeof values === 'function' ? (values as StatementCallback) : callback);
+    return command as unknown as Query;
+  }
 }
 
 /**

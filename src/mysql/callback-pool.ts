@@ -8,7 +8,12 @@ import type {
   QueryError,
   QueryResult,
 } from 'mysql2';
-import { type CallbackConnection, callBack, type DoneCallback, runCallback } from './callback-connection.js';
+import {
+  type CallbackConnection,
+  callBack,
+  type DoneCallback,
+  runPoolCallback,
+} from './callback-connection.js';
 import type { DeferredCommand } from './deferred-command.js';
 import type { MysqlCluster } from './mysql-cluster.js';
 import type { MysqlConnection } from './promise-connection.js';
@@ -77,7 +82,7 @@ export class CallbackPool extends EventEmitter {
     values?: StatementValues | StatementCallback,
     callback?: StatementCallback,
   ): Query {
-    return runCallback('query', sql, values, callback, this.#parts.run, this.#parts.text);
+    return runPoolCallback('query', sql, values, callback, this.#parts.run, this.#parts.text);
   }
 
   /** Runs a prepared statement, outside any checkout. */
@@ -93,7 +98,7 @@ export class CallbackPool extends EventEmitter {
     values?: StatementValues | StatementCallback,
     callback?: StatementCallback,
   ): Query {
-    return runCallback('execute', sql, values, callback, this.#parts.run, this.#parts.text);
+    return runPoolCallback('execute', sql, values, callback, this.#parts.run, this.#parts.text);
   }
 
   /** Checks a connection out. */

@@ -34,7 +34,8 @@ export function stateToLeaveWith(
   if (!wasLeft || held === undefined) return undefined;
   const free = forgetFoundRows(state);
   // What tells of the statement before is replaced by a read anyhow, which then is free to be a fresh one.
-  if (free !== undefined && showsData(state, classification)) return free;
+  if (free !== undefined && classification.showsRows !== true && showsData(state, classification))
+    return free;
   if (!needsPrimary(classification)) return undefined;
   if (free === undefined) throw stuckOnReplica(held.node, pinNames(state.pins).join(', '), classification);
   return free;

@@ -59,7 +59,7 @@ export function stuckOnReplica(node: NodeId, what: string, { because }: Classifi
   );
 }
 
-/** A read of a session that is tied to a replica, which is not as fresh as the read must be; it may go to no other node. */
+/** A read of a session that is tied to a replica, or asks about what was done there, which is not as fresh as the read must be; it may go to no other node. */
 export function tiedToReplica(
   topology: TopologyDescription,
   node: NodeId,
@@ -69,9 +69,11 @@ export function tiedToReplica(
   const what = pinNames(pins).join(', ');
   const isInside = transaction !== 'none';
   const left = what === '' ? '' : `, where this connection left something (${what})`;
-  const cause = isInside
-    ? `this read-only transaction is on ${node}${left}`
-    : `what a read-only transaction of this connection left (${what}) ties it to ${node}`;
+  const tie =
+    what === ''
+      ? `it asks about the statement before on this connection, which was on ${node}`
+      : `what a read-only transaction of this connection left (${what}) ties it to ${node}`;
+  const cause = isInside ? `this read-only transaction is on ${node}${left}` : tie;
   const remedy = isInside
     ? 'Roll back and begin it again on another connection, or ask less of its reads when it begins'
     : 'Release this connection and take another one, or ask less of this read';

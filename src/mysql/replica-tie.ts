@@ -30,7 +30,10 @@ export class ReplicaTie {
     classification: Classification,
     tried: Tried,
   ): boolean {
-    if (this.isOn(held, state, ports.router.writer) && showsData(state, classification)) return true;
+    const { writer } = ports.router;
+    // What asks about the statement before stays where that was, without a tie.
+    const isFree = held.node !== writer && !isTied(state);
+    if ((isFree || this.isOn(held, state, writer)) && showsData(state, classification)) return true;
     return this.unread.isLate(ports, held, state, classification, tried);
   }
 

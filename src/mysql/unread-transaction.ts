@@ -120,8 +120,8 @@ export class UnreadTransaction {
 }
 
 /** Whether a text shows data, or keeps it in a variable. */
-export function readsData({ kind, route, pins, unpins }: Classification): boolean {
-  if (route === 'same' || unpins.includes('found-rows')) return false;
+export function readsData({ kind, route, pins, unpins, showsRows }: Classification): boolean {
+  if (route === 'same' || unpins.includes('found-rows')) return showsRows === true;
   return kind === 'read' || pins.includes('user-variable');
 }
 

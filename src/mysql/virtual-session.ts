@@ -130,7 +130,11 @@ export class VirtualSession {
             ? memory.tie.mayBeLate(ports, connection, memory.state, classification, attempts.tried)
             : (need.place === 'read' || attempts.isSecondOpinion) &&
               mustCatchUp(ports, connection.node, scope, waitFor);
-        if (mayBeLate && !(await this.#catchUp(connection, need, waitFor, context, attempts.tried))) continue;
+        if (
+          mayBeLate &&
+          !(await this.#catchUp(connection, classification, need, waitFor, context, attempts.tried))
+        )
+          continue;
         ports.routed(statement.sql, classification, connection.node, because || need.because, context.trace);
         const outcome = await this.#sender.send(
           connection,
@@ -228,6 +232,7 @@ export class VirtualSession {
   /** See {@link catchUp}; a node that fails meanwhile, or is not there in time, is left for another one if it may be. */
   async #catchUp(
     connection: PhysicalConnection,
+    { unpins }: Classification,
     { place }: Need,
     waitFor: Bound['waitFor'],
     context: CallContext,
@@ -235,7 +240,9 @@ export class VirtualSession {
   ): Promise<boolean> {
     const isHeld = place === 'held';
     const { unread } = this.#memory.tie;
-    if (isHeld && (await unread.beginAnew(this, this.#ports, context.deadline, tried))) return false;
+    // How many rows the statement before had, no other connection knows.
+    const mayMove = isHeld && !unpins.includes('found-rows');
+    if (mayMove && (await unread.beginAnew(this, this.#ports, context.deadline, tried))) return false;
     try {
       if (isHeld)
         return await freshenTied(this.#ports, connection, this.state, unread.contextOn(connection, context));

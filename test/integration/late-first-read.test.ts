@@ -1,4 +1,5 @@
 /** Read-only transactions whose first read comes late: the server takes the snapshot then, so the node is looked at again. */
+import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
@@ -34,8 +35,14 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
       'CREATE FUNCTION shop.f() RETURNS INT READS SQL DATA SQL SECURITY INVOKER RETURN (SELECT v FROM shop.t WHERE id = 1)',
     );
     await servers.waitForReplication();
-    const { mysql } = servers.options();
-    cluster = await createMysqlCluster({ ...mysql, scope: { waitMs: 100 }, functions: { readOnly: ['f'] } });
+    const { mysql: given } = servers.options();
+    cluster = await createMysqlCluster({
+      ...given,
+      // Nearly every step waits for the next look.
+      monitor: { ...given.monitor, intervalMs: 50 },
+      scope: { waitMs: 100 },
+      functions: { readOnly: ['f'] },
+    });
   });
 
   afterAll(async () => {
@@ -209,6 +216,60 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
     const seen = value;
     await fallBehind(replicaOf(connection));
     expect(await shownBy(connection)).toBe(seen);
+  });
+
+  const TWO_ROWS = 'SELECT 1 UNION SELECT 2';
+  const ABOUT_BEFORE = ['FOUND_ROWS()', 'ROW_COUNT()', '@@warning_count', 'LAST_INSERT_ID()'];
+  const readWith = (about: string): string => `SELECT v, ${about} AS x FROM t WHERE id = 1`;
+
+  /** What a plain connection to the primary answers. */
+  async function toldByDriver(...texts: readonly string[]): Promise<unknown> {
+    const { user, password } = servers.accounts.app;
+    const { host, port } = servers.primary;
+    const plain = await mysql.createConnection({ host, port, user, password, database: 'shop' });
+    try {
+      let answer: unknown;
+      for (const text of texts) [answer] = await plain.query(text);
+      return answer;
+    } finally {
+      await plain.end();
+    }
+  }
+
+  test.each(ABOUT_BEFORE)('a first read with %s is what a plain connection gives', async (about) => {
+    const texts = [TWO_ROWS, 'START TRANSACTION READ ONLY', readWith(about)];
+    await using connection = await cluster.getConnection();
+    let answer: unknown;
+    for (const text of texts) [answer] = await connection.query(text);
+    expect(answer).toEqual(await toldByDriver(...texts));
+  });
+
+  test.each(ABOUT_BEFORE)(
+    'a first read with %s that comes late shows nothing that is stale',
+    async (about) => {
+      const texts = [TWO_ROWS, 'START TRANSACTION READ ONLY', readWith(about)];
+      await using connection = await cluster.getConnection();
+      for (const text of texts.slice(0, -1)) await connection.query(text);
+      await fallBehind(replicaOf(connection));
+      const read = connection.query(readWith(about));
+      if (about === 'FOUND_ROWS()') {
+        // No other connection knows it.
+        await expect(read).rejects.toMatchObject({ code: 'ERR_NO_REPLICA' });
+      } else expect((await read)[0]).toEqual(await toldByDriver(...texts));
+    },
+  );
+
+  test('outside a transaction, too: the statement before was there, and nowhere else', async () => {
+    await using connection = await cluster.getConnection();
+    await connection.query(TWO_ROWS);
+    const began = replicaOf(connection);
+    await fallBehind(began);
+    await expect(connection.query(readWith('FOUND_ROWS()'))).rejects.toMatchObject({
+      code: 'ERR_NO_REPLICA',
+      message: expect.stringContaining(`the statement before on this connection, which was on ${began.id}`),
+    });
+    const [rows] = await connection.query('SELECT FOUND_ROWS() AS x');
+    expect(rows).toEqual([{ x: 2 }]);
   });
 
   test('one that can be begun anew nowhere says so, and that it is gone', async () => {

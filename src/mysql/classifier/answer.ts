@@ -40,6 +40,8 @@ export interface AnswerDetails {
   readonly snapshots?: boolean;
   /** Whether it tells the number of its server session. */
   readonly tellsNumber?: boolean;
+  /** Whether it asks about its connection and shows the rows of a table as well. */
+  readonly showsRows?: boolean;
   /** Whether it names a savepoint that is kept for us. */
   readonly reserved?: boolean;
 }
@@ -70,6 +72,7 @@ export function answer(
     ...(details.chained === true ? { chained: true as const } : {}),
     ...(details.snapshots === true ? { snapshots: true as const } : {}),
     ...(details.tellsNumber === true ? { tellsNumber: true as const } : {}),
+    ...(details.showsRows === true ? { showsRows: true as const } : {}),
     ...(details.reserved === true ? { reserved: true as const } : {}),
   });
 }

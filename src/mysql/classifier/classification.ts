@@ -109,6 +109,8 @@ export interface Classification {
   readonly snapshots?: true;
   /** Present where it tells the number of its server session (`CONNECTION_ID()`): a replica may tell its own. */
   readonly tellsNumber?: true;
+  /** Present where it asks about its connection, or the statement before on that, and shows the rows of a table as well. */
+  readonly showsRows?: true;
   /** Present where it names a savepoint that is kept for `transaction()`: its name begins with `stormlamp_`. */
   readonly reserved?: true;
   /** One short sentence for people: why. */

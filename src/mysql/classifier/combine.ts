@@ -49,6 +49,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       chained: about.length > 0 && about.every(({ chained }) => chained === true),
       snapshots: parts.some(({ snapshots }) => snapshots === true),
       tellsNumber: parts.some(({ tellsNumber }) => tellsNumber === true),
+      showsRows: (route === 'same' || unpins.includes('found-rows')) && parts.some(showsRows),
       reserved: parts.some(({ reserved }) => reserved === true),
     },
   );
@@ -86,9 +87,14 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       chained: readings.every(({ chained }) => chained === true),
       snapshots: readings.some(({ snapshots }) => snapshots === true),
       tellsNumber: readings.some(({ tellsNumber }) => tellsNumber === true),
+      showsRows: readings.some((reading) => reading.showsRows === true),
       reserved: readings.some(({ reserved }) => reserved === true),
     },
   );
+}
+
+function showsRows({ kind, route, showsRows: also }: Classification): boolean {
+  return also === true || (kind === 'read' && route !== 'same');
 }
 
 /** Whether some use user variables, and none sets any. */

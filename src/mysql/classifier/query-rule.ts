@@ -3,6 +3,7 @@ import { answer, target } from './answer.js';
 import type { Classification, PinTarget, Route, StatementKind } from './classification.js';
 import { Feature } from './features.js';
 import { lockTarget } from './lock-functions.js';
+import { namesTable } from './named-tables.js';
 import type { StatementContext } from './statement-context.js';
 import type { StatementCursor } from './statement-cursor.js';
 
@@ -30,9 +31,15 @@ export function classifyQuery(
   if ((features & Feature.INTO) !== 0 && (features & Feature.USER_VARIABLE) === 0)
     return answer('unknown', 'primary', 'it stores its result somewhere', { pinned });
   const [kind, route, because] = readReason(features);
+  const asksBefore = route === 'same' || (features & Feature.FOUND_ROWS) !== 0;
+  const showsRows = asksBefore && namesTable(cursor());
+  // Of whichever connection shows the rows.
+  if (showsRows && features === Feature.CONNECTION_ID)
+    return answer('read', 'replica', PLAIN_READ.because, { tellsNumber: true });
   return answer(kind, route, because, {
     pinned,
     unpinned: releasedBy(features, cursor),
+    showsRows,
     tellsNumber: (features & Feature.CONNECTION_ID) !== 0,
     keepsVariables: usesVariables(features) && (features & (Feature.ASSIGN | Feature.INTO)) === 0,
   });

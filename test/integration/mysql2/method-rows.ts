@@ -338,9 +338,25 @@ export const CONNECTION: Readonly<Record<NamesOf<PoolConnection> | 'Symbol.async
   'Symbol.asyncDispose': same((side) => takeTurns(side, (connection) => connection[Symbol.asyncDispose]())),
 };
 
+/** How a call is refused whose arguments are wrong. */
+async function refusalOf(call: (done: (error: unknown) => void) => unknown): Promise<string> {
+  return await new Promise((resolve) => {
+    try {
+      call((error) => resolve(error instanceof Error ? 'told' : 'answered'));
+    } catch {
+      resolve('thrown');
+    }
+  });
+}
+
 /** The callback pool of `mysql2`. */
 export const CALLBACK_POOL: Readonly<Record<NamesOf<CallbackPool> | 'Symbol.dispose', Row>> = {
-  query: same(({ callbacks }) => called((done) => callbacks.query('SELECT ? AS a', [1], done))),
+  query: same(async ({ callbacks }) => [
+    await called((done) => callbacks.query('SELECT ? AS a', [1], done)),
+    await refusalOf((done) => callbacks.query({} as never, done)),
+    await refusalOf((done) => callbacks.query({} as never, [], done)),
+    await refusalOf((done) => callbacks.query({} as never).once('error', done)),
+  ]),
   execute: same(({ callbacks }) => called((done) => callbacks.execute('SELECT ? AS a', [1], done))),
   getConnection: same((side) => withCallbacks(side, (c) => called((done) => c.query(ONE, done)))),
   releaseConnection: same((side) =>

@@ -191,6 +191,8 @@ export const SPECIAL_FUNCTIONS: readonly Row[] = [
     'SELECT @@in_transaction',
     'SELECT CONNECTION_ID()',
   ]),
+  ['SELECT v, FOUND_ROWS() FROM t', 'read same', { unpins: ['found-rows'] }],
+  ['SELECT v, CONNECTION_ID() FROM t', 'read replica', {}],
   ['SELECT FOUND_ROWS()', 'read same', { unpins: ['found-rows'] }],
   ['SELECT FOUND_ROWS() AS total', 'read same', { unpins: ['found-rows'] }],
   ['SELECT SQL_CALC_FOUND_ROWS * FROM t LIMIT 1', 'read primary', { pins: ['found-rows'] }],
