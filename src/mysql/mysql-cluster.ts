@@ -385,7 +385,8 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
 /**
  * Looks at all nodes once, and connects to those that answer.
  *
- * A node that is down while others answer does not stop the start; it is told as a `node-changed` event right after.
+ * A node that is down while others answer does not stop the start; it is told as a `node-changed` event right after. Nor does a
+ * replica that lacks the database of the primary: `connect-failed` tells of it, and it serves once it has it.
  * What is certainly a mistake does stop it, and then nothing is left running.
  *
  * @throws StormlampError `ERR_INVALID_OPTION` or `ERR_UNSUPPORTED` naming the option; `ERR_ACCESS_DENIED`,

@@ -4,6 +4,7 @@ import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { NodeDescription } from '../topology/node-description.js';
+import { nodeIn } from '../topology/topology-description.js';
 import type { ClusterCore } from './cluster-core.js';
 
 type DownNode = Extract<NodeDescription, { state: 'down' }>;
@@ -32,7 +33,10 @@ export async function checkStart(core: ClusterCore, deadline: Deadline): Promise
   for (const node of down) refuseMistake(node);
   if (down.length === nodes.length) throw nobodyAnswers(down);
   const up = await settle(core, deadline);
-  await Promise.all(up.map((id) => logIn(core, id, deadline)));
+  const mayLack = replicasThatMayLackIt(core, up);
+  const lacking = await Promise.all(up.map((id) => logIn(core, id, deadline, mayLack.has(id))));
+  const [first] = lacking;
+  if (first !== undefined && lacking.every((error) => error !== undefined)) throw first;
 }
 
 /**
@@ -73,15 +77,44 @@ async function settle(core: ClusterCore, deadline: Deadline): Promise<readonly N
   return up.map(({ id }) => id);
 }
 
-/** The monitor's account may be another one than that of the statements, and it uses no database. */
-async function logIn(core: ClusterCore, id: NodeId, deadline: Deadline): Promise<void> {
+/** The replicas among `ids` that are to use the database of the primary: it may be new there, and not yet here. */
+function replicasThatMayLackIt(core: ClusterCore, ids: readonly NodeId[]): ReadonlySet<NodeId> {
+  const databaseOf = (id: NodeId | undefined): string | undefined =>
+    core.options.nodes.find(({ seed }) => seed.id === id)?.connection.database;
+  const { writer } = core;
+  const isReplica = (id: NodeId): boolean => {
+    const node = nodeIn(core.topology, id);
+    return node?.state === 'up' && node.role === 'replica';
+  };
+  return new Set(
+    ids.filter((id) => isReplica(id) && (writer === undefined || databaseOf(id) === databaseOf(writer))),
+  );
+}
+
+/** Unknown database. */
+const NO_DATABASE = 1049;
+
+/**
+ * Logs in as the statements do: the monitor's account may be another one, and it uses no database. Resolves with the error of a
+ * node that lacks the database and `mayLackIt`: it serves reads once it has it, and `connect-failed` tells of it until then.
+ */
+async function logIn(
+  core: ClusterCore,
+  id: NodeId,
+  deadline: Deadline,
+  mayLackIt = false,
+): Promise<Error | undefined> {
   const { pool } = core.node(id);
   try {
     pool.release(await pool.acquire(deadline));
+    return undefined;
   } catch (error) {
+    const { cause } = error as { cause?: { errno?: unknown } };
+    if (mayLackIt && cause?.errno === NO_DATABASE) return error as Error;
     // A node that was only found is told of by `connect-failed`, and the others serve.
     const isConfigured = core.options.nodes.some(({ seed }) => seed.id === id);
     if (isConfigured && FATAL.some((code) => isStormlampError(error, code))) throw error;
+    return undefined;
   }
 }
 

@@ -88,6 +88,59 @@ describe('starting', () => {
     });
   });
 
+  test('a replica that has not got the database of the primary yet stops nobody, and serves once it has', async () => {
+    const [replica] = servers.replicas;
+    const { user } = servers.accounts.app;
+    if (replica === undefined) throw new Error('There is no replica');
+    const inLater = (url: string): string => url.replace(/\/[^/]*$/, '/later');
+    const create = async (on: LocalCluster['primary']): Promise<void> => {
+      await on.query('SET sql_log_bin = 0');
+      await on.query('CREATE DATABASE later');
+      await on.query('SET sql_log_bin = 1');
+    };
+    await servers.primary.query(`GRANT ALL ON later.* TO ${user}@'%'`);
+    await servers.waitForReplication();
+    const given = { primary: inLater(options.primary), replicas: options.replicas.map(inLater) };
+    const refused = {
+      code: 'ERR_ACCESS_DENIED',
+      message: expect.stringContaining("Unknown database 'later'"),
+    };
+    await expect(fresh(given)).rejects.toMatchObject({ ...refused, node: servers.primary.id });
+    await create(servers.primary);
+    // A name of its own is a mistake, which time does not mend.
+    const misspelt = { ...given, replicas: given.replicas.map((url) => `${url}st`) };
+    await expect(fresh(misspelt)).rejects.toMatchObject({
+      code: 'ERR_ACCESS_DENIED',
+      node: replica.id,
+    });
+    const cluster = await fresh(given);
+    try {
+      const failed: unknown[] = [];
+      cluster.on('connect-failed', (failure) => failed.push(failure));
+      const serverOf = async (): Promise<unknown> => {
+        const [rows] = await cluster.query('SELECT @@server_id AS id');
+        return (rows as unknown as { id: number }[])[0]?.id;
+      };
+      for (let read = 0; read < 5; read += 1) expect(await serverOf()).toBe(servers.primary.serverId);
+      await expect
+        .poll(async () => {
+          await serverOf();
+          return failed;
+        })
+        .toContainEqual({
+          node: replica.id,
+          error: expect.objectContaining({
+            ...refused,
+            message: expect.stringMatching(/does not have the database.*Unknown database 'later'.*replica/),
+          }),
+        });
+      await create(replica);
+      await expect.poll(serverOf, { timeout: 30_000 }).toBe(replica.serverId);
+    } finally {
+      await cluster.close();
+    }
+  });
+
   test('a monitor that may not see replication is refused with the GRANT, unless lag is left unchecked', async () => {
     const { user, password } = servers.accounts.app;
     const monitor = { credentials: { user, password } };
