@@ -11,6 +11,7 @@ import type { CredentialsSource, MysqlCredentials } from '../mysql/connection-se
 import { type ResolvedActingOptions, resolveActingOptions } from './acting-options.js';
 import { ChangeControl, type ChangeResult } from './change/change-control.js';
 import { checkAutomaticRight } from './change/change-rights.js';
+import { namedNode } from './change/named-node.js';
 import { PrimaryMemory } from './change/primary-memory.js';
 import type { VoterCount } from './detector/detector-input.js';
 import { isSighting, type JournalKind, type JournalRecord } from './failover-journal.js';
@@ -19,6 +20,7 @@ import type { FailoverOptions } from './failover-options.js';
 import type { FailoverTargets } from './failover-targets.js';
 import { FollowingManager } from './following-manager.js';
 import { HistoryGuard } from './lease/history-guard.js';
+import { LastLease } from './lease/last-lease.js';
 import { LeaseKeeper } from './lease/lease-keeper.js';
 import { JournalWriter } from './meta/journal-writer.js';
 import { MetaStore } from './meta/meta-store.js';
@@ -33,6 +35,7 @@ import { planSwitchover, refused } from './plan/plan-switchover.js';
 import { type PreflightReport, preflight, refusalOf } from './preflight/preflight.js';
 import type { LeaseRules } from './protocol/client-lease.js';
 import { waitTimeoutOf } from './protocol/wait-timeout.js';
+import { FenceGuard } from './self-fence/fence-guard.js';
 import { lockTargetOf, sourceFinder, tooFewVoters, type Voter, votersOf } from './voters.js';
 
 /** What an acting manager needs besides what a following one does. */
@@ -61,7 +64,8 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   readonly #shop: RepairShop;
   readonly #actor: string;
   #overseer: Overseer | undefined;
-  #lastLease: { readonly node: NodeId; readonly at: number } | undefined;
+  #fenceGuard: FenceGuard | undefined;
+  readonly #lastLease: LastLease;
 
   /** Begins to look at the voters; writes wait from now on until a majority agrees. */
   constructor(parts: ActingParts) {
@@ -84,6 +88,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     this.#meta = new MetaStore(cluster);
     this.#journal = new JournalWriter(this.#meta, this.#actor, () => this.#writer());
     this.#memory = new PrimaryMemory(parts.watcher, leaseMs, parts.clock);
+    this.#lastLease = new LastLease(parts.clock);
     this.#keeper = this.#openKeeper();
     this.#guard = new HistoryGuard(parts.watcher, (node, why) => {
       this.#keeper.refuse(node, why);
@@ -91,7 +96,6 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     });
     count.now = () => this.#keeper.count;
     this.#control = this.#openControl();
-    const { record, publish } = this.#tellers();
     this.#election = new Election({
       cluster,
       host,
@@ -108,9 +112,8 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       down: () => this.down,
       calm: () => this.#keeper.calm,
       voteOf: (voter) => this.#keeper.voteOf(voter),
-      last: () => this.#lastPrimary(),
-      record,
-      publish,
+      last: () => this.#lastLease.get(),
+      ...this.#tellers(),
       rebuild: (node, from, why, gtids) => this.#control.rebuild(node, from, why, gtids),
     });
   }
@@ -126,9 +129,15 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     const writer = this.#writer();
     if (writer !== undefined) {
       await this.#meta.prepare(writer);
-      await this.#meta.prepareWitnesses(this.#witnesses(), writer.id);
+      await this.#meta.prepareWitnesses(this.#voters, writer.id);
     }
     if (!this.#options.automatic) return;
+    this.#fenceGuard = FenceGuard.open(this.#options, {
+      voters: this.#voters,
+      keeper: this.#keeper,
+      election: this.#election,
+      onTrouble: (why) => this.#refused('repair', why),
+    });
     this.#overseer = new Overseer(this.#election, {
       tilted: () => this.verdict.tilted,
       busy: () => this.#control.busy,
@@ -140,13 +149,14 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   }
 
   override async plan(kind: 'failover' | 'switchover', to?: NodeId): Promise<FailoverPlan> {
-    if (to !== undefined) this.#control.voter(to);
     if (kind === 'failover') return await this.#planFailover(to);
     // The locks of the change before this one may have been given back a moment ago.
     const patience = Deadline.of({ timeoutMs: this.#rules.leaseMs });
     if (this.#writer() === undefined) await this.#keeper.wait(patience).catch(() => undefined);
     const primary = this.#primary();
-    return planSwitchover(await this.#control.context(await this.#control.survey(primary)), primary, to);
+    const survey = await this.#control.survey(primary);
+    const wanted = namedNode(to, this.#voters, survey.nodes);
+    return planSwitchover(await this.#control.context(survey), primary, wanted);
   }
 
   override async switchover(options: SwitchoverOptions = {}): Promise<ChangeResult> {
@@ -221,12 +231,13 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       nodes: this.#parts.nodes,
       cluster: this.#options.cluster,
       maxLoss: this.#options.maxLoss,
+      selfFenceMs: this.#options.selfFenceMs,
       sourceOf: sourceFinder(this.#voters),
     });
   }
 
   override async close(): Promise<void> {
-    await Promise.all([this.#control.close(), this.#overseer?.close()]);
+    await Promise.all([this.#control.close(), this.#overseer?.close(), this.#fenceGuard?.close()]);
     await this.#election.close();
     await super.close();
     this.#memory.close();
@@ -266,7 +277,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       from,
       reason: failure,
       lastSeen,
-      wanted: to,
+      wanted: namedNode(to, this.#voters, survey.nodes),
       silent: survey.silent,
     });
   }
@@ -327,7 +338,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     });
     keeper.on('readings', () => {
       const lease = keeper.lease;
-      if (lease !== undefined) this.#lastLease = { node: lease.primary, at: this.#parts.clock.now() };
+      if (lease !== undefined) this.#lastLease.note(lease.primary);
     });
     keeper.on('lease-gained', (event) => {
       // Who is the primary is known from the voters before the monitors see it.
@@ -353,6 +364,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       evidence: () => this.verdict.evidence,
       isolated: () => this.isolated,
       doubt: () => this.#doubt(),
+      primary: () => this.#keeper.lease?.primary,
       tilted: () => this.verdict.tilted,
       ...this.#tellers(),
       onStatement: (statement) => void this.publish('statement', statement),
@@ -370,13 +382,6 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     };
   }
 
-  #lastPrimary(): { readonly node: NodeId; readonly seenAgoS: number } | undefined {
-    const last = this.#lastLease;
-    return last === undefined
-      ? undefined
-      : { node: last.node, seenAgoS: (this.#parts.clock.now() - last.at) / 1_000 };
-  }
-
   /** The node that is the primary by the word of a majority. */
   #primary(): NodeId {
     const writer = this.#writer();
@@ -391,9 +396,5 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   #writer(): Voter | undefined {
     const node = this.#keeper.lease?.primary;
     return this.#voters.find(({ id }) => id === node);
-  }
-
-  #witnesses(): readonly Voter[] {
-    return this.#voters.filter(({ kind }) => kind === 'witness');
   }
 }

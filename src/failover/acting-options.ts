@@ -73,6 +73,14 @@ export interface ActingOptions {
    * @defaultValue 3600000
    */
   readonly blockMs?: number | undefined;
+  /**
+   * So long after the last sign of a process that sees a majority for it, the primary stops taking writes by itself, milliseconds:
+   * those of PHP, too, which obeys no lease. An event on every server does it, for which `event_scheduler` must be on. Without any
+   * living process that takes part, nobody can write then. The same in all processes; at least 3000, or 0: never.
+   *
+   * @defaultValue 0
+   */
+  readonly selfFenceMs?: number | undefined;
   /** Whether a former primary that returns without transactions of its own is made a replica by itself. Default true. */
   readonly autoRejoin?: boolean | undefined;
   /**
@@ -97,6 +105,7 @@ export interface ResolvedActingOptions {
   readonly wishes: CandidateWishes;
   readonly maxLoss: MaxLoss;
   readonly blockMs: number;
+  readonly selfFenceMs: number;
   readonly autoRejoin: boolean;
   readonly automatic: boolean;
   readonly host: string | undefined;
@@ -109,12 +118,14 @@ export const actingDefaults: {
   readonly handoverMs: number;
   readonly maxLoss: MaxLoss;
   readonly blockMs: number;
+  readonly selfFenceMs: number;
 } = Object.freeze({
   cluster: 'stormlamp',
   leaseMs: 5_000,
   handoverMs: 200,
   maxLoss: 'none',
   blockMs: 3_600_000,
+  selfFenceMs: 0,
 });
 
 /** The names of {@link ActingOptions}. */
@@ -128,6 +139,7 @@ export const ACTING_NAMES: readonly (keyof ActingOptions)[] = Object.freeze([
   'candidates',
   'maxLoss',
   'blockMs',
+  'selfFenceMs',
   'autoRejoin',
   'automatic',
   'host',
@@ -168,6 +180,7 @@ export function resolveActingOptions(path: string, options: ActingOptions): Reso
     wishes: readWishes(`${path}.candidates`, options.candidates),
     maxLoss: readMaxLoss(`${path}.maxLoss`, options.maxLoss),
     blockMs: readNumber(`${path}.blockMs`, options.blockMs, d.blockMs, { min: 0 }),
+    selfFenceMs: readSelfFence(`${path}.selfFenceMs`, options.selfFenceMs),
     autoRejoin: readBoolean(`${path}.autoRejoin`, options.autoRejoin, true),
     automatic: readBoolean(`${path}.automatic`, options.automatic, true),
     host: options.host === undefined ? undefined : readString(`${path}.host`, options.host, ''),
@@ -219,6 +232,12 @@ function readWishes(path: string, wishes: Partial<CandidateWishes> | undefined):
     avoid: readStrings(`${path}.avoid`, wishes?.avoid, []),
     never: readStrings(`${path}.never`, wishes?.never, []),
   };
+}
+
+/** Shorter, an election or a slow answer would close the primary. */
+function readSelfFence(path: string, value: number | undefined): number {
+  if (value === undefined || value === 0) return 0;
+  return readNumber(path, value, 0, { min: 3_000, max: 60_000, integer: true });
 }
 
 function readMaxLoss(path: string, value: unknown): MaxLoss {

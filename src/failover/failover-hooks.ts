@@ -58,7 +58,7 @@ export interface ChangeInHand extends HookContext {
   readonly attempt: number;
 }
 
-/** A node whose data must be made anew. */
+/** A node whose data must be made anew. The signal fires also when another node than `from` becomes the primary. */
 export interface RebuildRequest extends HookContext {
   /** The node. */
   readonly node: NodeId;

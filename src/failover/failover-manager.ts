@@ -32,7 +32,10 @@ export interface FailoverManagerOptions extends FailoverOptions {
 
 /** How a planned switchover is made. */
 export interface SwitchoverOptions {
-  /** The node that becomes the primary. Default: the best one, by `candidates` and then by name. */
+  /**
+   * The node that becomes the primary: its id, the `host:port` at which the other servers reach it, or its `server_uuid`. Default:
+   * the best one, by `candidates` and then by name.
+   */
   readonly to?: NodeId | undefined;
   /** Gives the switchover up while it can be undone. */
   readonly signal?: AbortSignal | undefined;

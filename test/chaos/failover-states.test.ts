@@ -8,6 +8,7 @@ import type { LocalDatabaseNode } from '../../src/testing/index.js';
 import { now } from '../support/app-fleet.js';
 import { writableNodes } from '../support/crash-at-step.js';
 import type { World } from '../support/failover-world.js';
+import { lawlessWriter } from '../support/handover.js';
 import { inWordsOf } from '../support/replication-words.js';
 import { scenario } from '../support/scenarios.js';
 
@@ -211,6 +212,58 @@ describe('replicas that cannot take over', () => {
     await twin.query(`SET GLOBAL server_id=${twin.serverId}`);
     await world.finish();
   });
+});
+
+describe('a primary that fences itself', () => {
+  const fence = { failover: { selfFenceMs: 4_000 }, serverArgs: ['--event-scheduler=ON'] };
+
+  scenario(
+    '46 self-fence: dropped, switched off, and the primary cut off from everybody',
+    fence,
+    async (world) => {
+      const [off, other] = pair(world);
+      const has = async (node: LocalDatabaseNode): Promise<boolean> =>
+        (await node.query("SHOW EVENTS FROM ha_meta WHERE Name='self_fence'")).length === 1;
+      const everywhere = async (): Promise<boolean> =>
+        (await Promise.all(world.servers.databases.map(has))).every((each) => each);
+      await world.until('all nodes have the event', everywhere);
+      await unlogged(world, other, 'DROP EVENT ha_meta.self_fence');
+      await world.until('it is made anew', () => has(other));
+      await off.query('SET GLOBAL event_scheduler=OFF');
+      const plan = await world.leader().ask<Told>('plan', { kind: 'switchover' });
+      expect(plan.to).toBe(other.id);
+      expect(plan.excluded).toContainEqual(
+        expect.objectContaining({ node: off.id, why: expect.stringContaining('event_scheduler is OFF') }),
+      );
+      await off.query('SET GLOBAL event_scheduler=ON');
+      await world.until('the event runs on all nodes', everywhere);
+
+      const lawless = await lawlessWriter(world.servers, world.first);
+      const since = now();
+      const cut = world.servers.isolate(world.first);
+      const { to } = await world.failedOver(since);
+      const acknowledged = await lawless.stop();
+      // What PHP was acknowledged by the old one was before the new one took writes from anybody.
+      const [[last], [begun]] = await Promise.all([
+        world.first.query<{ at: string }>(
+          "SELECT UNIX_TIMESTAMP(MAX(at)) AS at FROM shop.ledger WHERE id LIKE 'lawless%'",
+        ),
+        world.node(to).query<{ at: string }>('SELECT UNIX_TIMESTAMP(at) AS at FROM ha_meta.topology'),
+      ]);
+      expect(acknowledged.length).toBeGreaterThan(0);
+      const silenceMs = (Number(begun?.at) - Number(last?.at)) * 1_000;
+      expect(silenceMs).toBeGreaterThan(0);
+      cut.heal();
+      await world.until('it is told as diverged', () => world.event('node-diverged', since) !== undefined);
+      const { lost } = await world.finish({ mayLose: true });
+      return {
+        silenceMs: Math.round(silenceMs),
+        lost: lost.length,
+        outageMs: Math.round(world.fleet.longestGapMs(since)),
+        writtenPastLease: acknowledged.length,
+      };
+    },
+  );
 });
 
 describe('nodes that come back', () => {

@@ -311,14 +311,13 @@ describe('writers that know nothing of leases, as PHP is', () => {
 
 /**
  * Not run in any of the files of this list, and why. Elsewhere: 26 test/integration/failover-refusals; 7, 14, 17, 18, 19 failover-partitions; 10 failover-crash; 47
- * switchover; 9, 27, 29, 33, 35, 36, 38 to 45 failover-states; 13, 20 to 22, 24, 49, 51 failover-storms.
+ * switchover; 9, 27, 29, 33, 35, 36, 38 to 46 failover-states; 13, 20 to 22, 24, 49, 51 failover-storms.
  */
 const NOT_RUN: readonly { readonly scenario: string; readonly why: string }[] = [
   {
     scenario: '25 a name that comes to stand for another server',
     why: 'in test/integration/topology-live.test.ts and discovery.test.ts, without a failover',
   },
-  { scenario: '46 self-fence event', why: 'the event is not built' },
   { scenario: '52 53 memcached pair, address', why: 'in test/integration/resources' },
   {
     scenario: '54 a day',

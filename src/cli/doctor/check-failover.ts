@@ -30,8 +30,8 @@ export async function checkFailover(
     actAs: options.credentials,
     addresses: options.addresses,
   });
-  const { cluster, maxLoss } = options;
-  const parts = { voters, nodes, cluster, maxLoss, sourceOf: sourceFinder(voters) };
+  const { cluster, maxLoss, selfFenceMs } = options;
+  const parts = { voters, nodes, cluster, maxLoss, selfFenceMs, sourceOf: sourceFinder(voters) };
   const [report] = await Promise.all([
     preflight(parts),
     ...nodes.map((config) => checkReplication(checks, config, options, signal)),

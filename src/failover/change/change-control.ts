@@ -16,11 +16,14 @@ import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { waitTimeoutOf } from '../protocol/wait-timeout.js';
+import type { FenceState } from '../self-fence/fence-state.js';
 import { type ClusterSurvey, lookAt, surveyCluster } from '../survey/survey-cluster.js';
 import { lockTargetOf, sourceFinder, type Voter } from '../voters.js';
 import { askHook, type Verdict } from './ask-hook.js';
 import { assertUnchanged } from './assert-unchanged.js';
+import { rejoinWords } from './done-words.js';
 import { type ExecutionOutcome, PlanExecutor } from './plan-executor.js';
+import { whilePrimary } from './while-primary.js';
 
 /** How a change ended. */
 export type ChangeResult =
@@ -69,6 +72,8 @@ export interface ChangeControlParts {
   readonly isolated: () => ReadonlySet<NodeId>;
   /** Why the primary is not, or no longer, objectively down; undefined while it is. */
   readonly doubt: () => string | undefined;
+  /** The primary by the lease; undefined while there is none. */
+  readonly primary: () => NodeId | undefined;
   /** Whether this process does not trust its own eyes now. */
   readonly tilted: () => boolean;
   /** Writes into the journal. */
@@ -136,10 +141,15 @@ export class ChangeControl {
     const { options, voters, rules, actor, meta, hooks, evidence, isolated } = this.#parts;
     const data = voters.filter(({ kind }) => kind === 'data');
     const epochs = new Map<NodeId, number>();
+    const fences = new Map<NodeId, FenceState>();
     await Promise.all(
       data
         .filter(({ id }) => survey.nodes.has(id))
-        .map(async (voter) => epochs.set(voter.id, await meta.epoch(voter).catch(() => 0))),
+        .map(async (voter) => {
+          const { epoch, fence } = await meta.standing(voter).catch(() => ({ epoch: 0, fence: undefined }));
+          epochs.set(voter.id, epoch);
+          if (fence !== undefined) fences.set(voter.id, fence);
+        }),
     );
     const { user, tls } = options.replication;
     return {
@@ -148,6 +158,8 @@ export class ChangeControl {
       actor,
       epoch: Math.max(0, ...epochs.values()),
       epochs,
+      fences,
+      selfFenceMs: options.selfFenceMs,
       surveys: survey.nodes,
       nodes: data.map(({ id }) => id),
       witnesses: voters.filter(({ kind }) => kind === 'witness').map(({ id }) => id),
@@ -206,12 +218,15 @@ export class ChangeControl {
     why: 'errant' | 'purged',
     gtids: string,
   ): Promise<'rebuilt' | 'skipped' | { readonly veto: string }> {
-    const { hooks, record } = this.#parts;
+    const { hooks, record, primary } = this.#parts;
     const { rebuild } = hooks;
     if (rebuild === undefined) return { veto: 'there is no hook `rebuild`' };
     let result: unknown;
     const verdict = await this.#call('rebuild', async (context) => {
-      result = await rebuild({ ...context, node, from, why, gtids });
+      result = await whilePrimary(from, primary, (moved) => {
+        const signal = AbortSignal.any([context.signal, moved]);
+        return rebuild({ ...context, signal, node, from, why, gtids });
+      });
     });
     if (verdict !== 'allow' && 'veto' in verdict) return verdict;
     if (result !== 'rebuilt') return 'skipped';
@@ -263,11 +278,7 @@ export class ChangeControl {
     const { opId, from, to } = plan;
     const nodes = from === null ? [to] : [from, to];
     if (outcome.ok && plan.kind === 'rejoin') {
-      const votes = this.voter(to).kind === 'witness';
-      const isClosed = plan.steps.every(({ id, sql }) => sql === undefined || id.startsWith('refuse-writes'));
-      const follows = isClosed ? `${to} refuses writes` : `${to} was put right as a replica of ${from}`;
-      const done = votes ? `${to} votes for ${from} again` : follows;
-      record('change-done', opId, [to], done);
+      record('change-done', opId, [to], rejoinWords(plan, this.voter(to).kind === 'witness'));
       publish('change-done', { plan, writeGapMs: 0 });
       return { ok: true, plan, writeGapMs: 0, left: outcome.left };
     }

@@ -168,10 +168,13 @@ export class PlanExecutor {
         await this.#waitUntil(() => this.#longLeasesEnd());
         return;
       case 'wait-writers':
-        await this.#waitUntil(() => this.#writersEnd());
+        await this.#waitUntil(() => this.#promoteSince() + this.#options.rules.handoverMs / 2);
         return;
       case 'wait-handover':
         await this.#waitUntil(() => votesMayChangeFrom(this.#held(), this.#options.rules));
+        return;
+      case 'wait-fence':
+        await this.#waitUntil(() => this.#promoteSince() + (step.timeoutMs ?? 0));
         return;
       case 'renew':
         await this.#renew();
@@ -249,9 +252,8 @@ export class PlanExecutor {
     return Math.max(...this.#held().map(({ changeSince }) => changeSince + this.#options.rules.leaseMs));
   }
 
-  #writersEnd(): number {
-    const since = this.#held().map(({ promoteSince }) => promoteSince ?? Number.POSITIVE_INFINITY);
-    return Math.max(...since) + this.#options.rules.handoverMs / 2;
+  #promoteSince(): number {
+    return Math.max(...this.#held().map(({ promoteSince }) => promoteSince ?? Number.POSITIVE_INFINITY));
   }
 
   #held(): readonly HeldVoter[] {

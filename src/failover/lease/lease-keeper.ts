@@ -118,6 +118,14 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
     return this.#granted !== undefined && now < this.#coveredUntil ? this.#granted : undefined;
   }
 
+  /** The node that a majority has voted for within the last `ms`, while nobody changes the primary; undefined when there is none. */
+  seenWithin(ms: number): NodeId | undefined {
+    const { voters } = this.#options.rules;
+    const seen = leaseOf(this.#readings.values(), { voters, leaseMs: ms, handoverMs: ms }, this.#epoch);
+    if (seen === undefined || seen.until <= this.#clock.now()) return undefined;
+    return seen.primary === this.lease?.primary ? seen.primary : undefined;
+  }
+
   /** The newest reading of each voter. */
   get readings(): ReadonlyMap<NodeId, VoterReading> {
     return this.#readings;

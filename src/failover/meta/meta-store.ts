@@ -6,6 +6,7 @@ import type { StatusRow } from '../../mysql/replica-status.js';
 import type { ProbeFailure } from '../../topology/node-description.js';
 import type { JournalKind, JournalRecord } from '../failover-journal.js';
 import type { EpochStart } from '../lease/epoch-start.js';
+import { type FenceState, fenceStateSql, readFenceState } from '../self-fence/fence-state.js';
 import type { Voter } from '../voters.js';
 import { META_TABLES } from './meta-tables.js';
 
@@ -76,10 +77,11 @@ export class MetaStore {
   }
 
   /**
-   * {@link prepareWitness} for all of them. One that is away votes later: the elected process sees to that. Rejects with the error
+   * {@link prepareWitness} for all witnesses among `voters`. One that is away votes later: the elected process sees to that. Rejects with the error
    * of one that answers and refuses.
    */
-  async prepareWitnesses(witnesses: readonly Voter[], primary: string): Promise<void> {
+  async prepareWitnesses(voters: readonly Voter[], primary: string): Promise<void> {
+    const witnesses = voters.filter(({ kind }) => kind === 'witness');
     const all = await Promise.allSettled(witnesses.map((witness) => this.prepareWitness(witness, primary)));
     for (const result of all)
       if (result.status === 'rejected' && !AWAY.has(probeFailureOf(result.reason))) throw result.reason;
@@ -92,6 +94,19 @@ export class MetaStore {
       `SELECT epoch FROM ha_meta.topology WHERE cluster='${this.#cluster}'`,
     );
     return Number(rows[0]?.['epoch'] ?? 0);
+  }
+
+  /** {@link MetaStore.epoch}, and how the self-fence event stands there. */
+  async standing(voter: Voter): Promise<{ readonly epoch: number; readonly fence: FenceState | undefined }> {
+    return await onConnection(voter, async (ask) => {
+      const sql = `SELECT epoch FROM ha_meta.topology WHERE cluster='${this.#cluster}'`;
+      const [known] = await ask(sql).catch(noTable);
+      const [row] = await ask(fenceStateSql(this.#cluster));
+      return {
+        epoch: Number(known?.['epoch'] ?? 0),
+        fence: row === undefined ? undefined : readFenceState(row),
+      };
+    });
   }
 
   /** The epoch that `voter` knows and the change that began it; undefined before the first change. */
@@ -219,11 +234,15 @@ export class MetaStore {
     try {
       return await onConnection(voter, (ask) => ask(sql));
     } catch (error) {
-      // Before the first change nobody has made the tables.
-      if (NO_TABLE.has(Number((error as { errno?: unknown }).errno))) return [];
-      throw error;
+      return noTable(error);
     }
   }
+}
+
+/** Before the first change nobody has made the tables. */
+function noTable(error: unknown): readonly StatusRow[] {
+  if (NO_TABLE.has(Number((error as { errno?: unknown }).errno))) return [];
+  throw error;
 }
 
 const OPERATION =

@@ -68,6 +68,11 @@ export class Election {
     }
   }
 
+  /** Whether this process is, or becomes now, the one of its machine that takes part. */
+  async takesPart(): Promise<boolean> {
+    return !this.#closed && (await this.#holdMachine());
+  }
+
   /** Gives the election up, if there was one. */
   async resign(): Promise<void> {
     const lock = this.#lock;

@@ -7,6 +7,7 @@ import type { JournalKind } from '../failover-journal.js';
 import type { MetaStore, OpenOperation } from '../meta/meta-store.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
+import { fencedPrimary, planFence } from '../plan/plan-fence.js';
 import {
   isRestartedPrimary,
   obstacleOf,
@@ -54,6 +55,10 @@ export interface RepairParts {
 const GRACE_S = 2;
 /** A witness that may lack its tables is asked again after so long, milliseconds. */
 const WITNESS_MS = 30_000;
+/** A node on which the self-fence event could not be made is tried again after so long, milliseconds. */
+const FENCE_RETRY_MS = 30_000;
+/** Stands for a change that nobody made: the primary has fenced itself. */
+const SELF_FENCE = 'self-fence';
 
 /** What was found, and what plans are made from. */
 interface Look {
@@ -77,6 +82,7 @@ export class RepairShop {
   #wrongVote = '';
   readonly #askedWitness = new Map<NodeId, number>();
   #withoutPrimary = 0;
+  readonly #fenceFailed = new Map<NodeId, number>();
 
   /** Makes a shop. */
   constructor(parts: RepairParts) {
@@ -101,6 +107,7 @@ export class RepairShop {
     if (look === undefined) return false;
     if (this.#parts.calm()) await this.#closeOperations(primary);
     if (await this.#mendVotes(look.context, primary)) return true;
+    if (await this.#putFence(look.context, primary)) return true;
     if (!this.#parts.options.autoRejoin) return false;
     for (const node of look.survey.nodes.keys()) {
       if (node === primary || this.#rebuilding.has(node)) continue;
@@ -257,9 +264,43 @@ export class RepairShop {
   async #planResume(): Promise<{ readonly plan: FailoverPlan; readonly unfinished: Unfinished } | undefined> {
     const { control } = this.#parts;
     const survey = await control.survey(undefined, this.#parts.down());
-    const unfinished = await this.#unfinished(survey);
+    const context = await control.context(survey);
+    const unfinished = (await this.#unfinished(survey)) ?? this.#fenced(context);
     if (unfinished === undefined) return undefined;
-    return { plan: planResume(await control.context(survey), unfinished), unfinished };
+    const plan = planResume(context, unfinished);
+    if (unfinished.opId === SELF_FENCE && plan.to !== unfinished.from)
+      throw refused(`${unfinished.from} has fenced itself, and ${plan.to} has more than it`);
+    return { plan, unfinished };
+  }
+
+  /** A primary that refuses writes only because nobody saw a majority for it; now somebody does. */
+  #fenced(context: PlanContext): Unfinished | undefined {
+    const { voters, voteOf } = this.#parts;
+    const votes = new Map<NodeId, NodeId | null>();
+    for (const { id } of voters) {
+      const vote = voteOf(id);
+      if (vote !== undefined) votes.set(id, vote);
+    }
+    const node = fencedPrimary(context, votes);
+    return node === undefined ? undefined : { opId: SELF_FENCE, from: node, to: node };
+  }
+
+  /** The self-fence event, where it is not as it should be; what cannot be done is tried again later. */
+  async #putFence(context: PlanContext, primary: NodeId): Promise<boolean> {
+    const now = performance.now();
+    for (const [node, at] of this.#fenceFailed) if (now - at > FENCE_RETRY_MS) this.#fenceFailed.delete(node);
+    const plan = planFence(context, primary, (node) => !this.#fenceFailed.has(node));
+    if (plan === undefined) return false;
+    const again = async (): Promise<FailoverPlan> => {
+      const look = await this.#look(primary);
+      const same =
+        look === undefined ? undefined : planFence(look.context, primary, (node) => node === plan.to);
+      if (same !== undefined) return same;
+      throw refused(`${plan.to} is as it should be, or ${primary} is not the primary any more`);
+    };
+    const { ok } = await this.#parts.control.make(plan, { again });
+    if (!ok) this.#fenceFailed.set(plan.to, now);
+    return ok;
   }
 
   async #resume(): Promise<boolean> {
@@ -280,7 +321,9 @@ export class RepairShop {
         'change-repaired',
         unfinished.opId,
         [unfinished.from, unfinished.to],
-        `What was left unfinished is ${what}: ${plan.to} is the primary`,
+        unfinished.opId === SELF_FENCE
+          ? `${plan.to} had fenced itself, and takes writes again`
+          : `What was left unfinished is ${what}: ${plan.to} is the primary`,
       );
       await this.#closeOperations(plan.to);
     }

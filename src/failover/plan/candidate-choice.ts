@@ -32,6 +32,8 @@ export interface CandidateQuestion {
   readonly isolated: ReadonlySet<NodeId>;
   /** The node that the caller insists on. */
   readonly wanted?: NodeId | undefined;
+  /** Nodes that would not fence themselves as the primary, and why. */
+  readonly unguarded?: ReadonlyMap<NodeId, string> | undefined;
   /** The living primary, which the others will catch up with; undefined when what they have now is all there is. */
   readonly primary?: NodeSurvey | undefined;
 }
@@ -41,7 +43,7 @@ export function chooseCandidate(question: CandidateQuestion): CandidateChoice {
   const { surveys, wishes, isolated, wanted, primary } = question;
   const excluded: ExcludedNode[] = [];
   const fit = surveys.filter((survey) => {
-    const why = unfitness(survey, surveys, wishes, isolated);
+    const why = unfitness(survey, surveys, wishes, isolated) ?? question.unguarded?.get(survey.node);
     if (why === undefined) return true;
     excluded.push({ node: survey.node, why });
     return false;
@@ -85,6 +87,7 @@ function unfitness(
   if (!isOn(variableOf(survey, 'log_replica_updates', 'log_slave_updates'))) {
     return 'it does not log what it replicates (log_slave_updates)';
   }
+  if (survey.logFilters !== undefined) return `it does not log all writes (${survey.logFilters})`;
   const filters = filtersOf(status);
   if (filters !== undefined) return `it replicates only a part (${filters})`;
   const skipped = variableOf(survey, 'replica_skip_errors', 'slave_skip_errors') ?? 'OFF';

@@ -30,6 +30,8 @@ export type StepAction =
   | 'wait-writers'
   /** Until no lease lives. */
   | 'wait-handover'
+  /** Until a primary that is out of reach has fenced itself: `timeoutMs` after the second lock. */
+  | 'wait-fence'
   /** Makes sure of the majority, the candidate first. */
   | 'renew'
   /** Makes sure that the node has executed everything that it received: only then may its relay log go. */

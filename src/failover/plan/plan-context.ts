@@ -2,6 +2,7 @@
 import type { NodeId } from '../../common/node-address.js';
 import type { Evidence } from '../detector/evidence.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
+import { type FenceState, whyNoFence } from '../self-fence/fence-state.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import type { CandidateWishes } from './candidate-choice.js';
 import { type Dialect, dialectOf, type ReplicationSource } from './dialect.js';
@@ -20,6 +21,10 @@ export interface PlanContext {
   readonly epoch: number;
   /** The epoch that each node knows. */
   readonly epochs: ReadonlyMap<NodeId, number>;
+  /** How the self-fence event stands on each node, where that could be read. */
+  readonly fences?: ReadonlyMap<NodeId, FenceState> | undefined;
+  /** So long after the last sign of a manager a primary stops taking writes by itself, milliseconds; 0 or absent: never. */
+  readonly selfFenceMs?: number | undefined;
   /** The data nodes that could be reached, as they were found. */
   readonly surveys: ReadonlyMap<NodeId, NodeSurvey>;
   /** All data nodes. */
@@ -51,6 +56,20 @@ export const DRAIN_MS = 10_000;
 /** Whether commits on this server wait until a replica has them. */
 export function isSemiSync(survey: NodeSurvey): boolean {
   return isOn(variableOf(survey, 'rpl_semi_sync_source_enabled', 'rpl_semi_sync_master_enabled'));
+}
+
+/** Those of `nodes` that would not fence themselves as the primary, and why; nobody where that is not wished. */
+export function unguarded(
+  { selfFenceMs = 0, fences, surveys }: PlanContext,
+  nodes: readonly NodeId[],
+): ReadonlyMap<NodeId, string> {
+  const found = new Map<NodeId, string>();
+  for (const node of selfFenceMs === 0 ? [] : nodes) {
+    const isShut = isOn(surveys.get(node)?.variables.get('super_read_only'));
+    const why = whyNoFence(fences?.get(node), isShut);
+    if (why !== undefined) found.set(node, why);
+  }
+  return found;
 }
 
 /** A step about all voters. */

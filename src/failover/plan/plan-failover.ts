@@ -2,6 +2,7 @@
 import type { NodeId } from '../../common/node-address.js';
 import type { FailureKind } from '../failure-kind.js';
 import { majorityOf } from '../protocol/majority.js';
+import { fencedAfterMs } from '../self-fence/fence-event.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import {
   isWithin,
@@ -23,6 +24,7 @@ import {
   type PlanContext,
   promoteSteps,
   repointSteps,
+  unguarded,
   witnessSteps,
 } from './plan-context.js';
 import { newPositionSteps, refused } from './plan-switchover.js';
@@ -87,6 +89,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       node: to,
     },
     lockStep('wait-handover', 'wait-handover', 'wait-handover', 'every lease on the old primary is over'),
+    ...(old === undefined ? selfFenceSteps(context) : []),
     {
       ...lockStep('drain', 'assert-applied', 'drain', 'everything it received is executed'),
       id: `drain@${to}`,
@@ -117,9 +120,13 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     steps,
     loss: expectedLoss(lastSeen, candidate.reached),
     excluded,
-    warnings: [...silent]
-      .filter(([node]) => node !== from)
-      .map(([node, why]) => `${node} cannot be reached (${why}); what it has is not known`),
+    warnings: [
+      ...[...silent]
+        .filter(([node]) => node !== from)
+        .map(([node, why]) => `${node} cannot be reached (${why}); what it has is not known`),
+      // Dead is worse than unguarded: this is no reason to leave the cluster without a primary.
+      ...[...unguarded(context, [to])].map(([node, why]) => `${node}: ${why}`),
+    ],
   };
 }
 
@@ -176,6 +183,14 @@ function samePlaceSteps(survey: NodeSurvey | undefined): readonly PlanStep[] {
       spares: true,
     },
   ];
+}
+
+/** Writers that obey no lease are stopped by the event on the old primary, unless the user's hook proves that they are. */
+function selfFenceSteps({ selfFenceMs = 0, rules, hooks }: PlanContext): readonly PlanStep[] {
+  if (selfFenceMs === 0 || hooks.has('fence')) return [];
+  const why = 'the old primary, which is out of reach, has stopped taking writes by itself';
+  const timeoutMs = fencedAfterMs(rules.leaseMs, selfFenceMs);
+  return [{ ...lockStep('wait-fence', 'wait-fence', 'wait-fence', why), timeoutMs }];
 }
 
 /** A primary that answers the manager all the same is made to refuse writes first. */

@@ -282,7 +282,8 @@ function planned(context: PlanContext, node: NodeId, primary: NodeId, steps: rea
   return { kind: 'plan', plan: rejoinOf(context, node, primary, steps) };
 }
 
-function rejoinOf(
+/** A change that concerns one node only. */
+export function rejoinOf(
   { opId, cluster, epoch, evidence }: PlanContext,
   node: NodeId,
   primary: NodeId,

@@ -1,6 +1,7 @@
 /** The plan of a planned change of the primary: nothing that was acknowledged is lost, or nothing is changed. */
 import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import type { NodeSurvey } from '../survey/node-survey.js';
 import { chooseCandidate } from './candidate-choice.js';
 import { dialectOf } from './dialect.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
@@ -15,6 +16,7 @@ import {
   promoteSteps,
   repointSteps,
   stopSteps,
+  unguarded,
   witnessSteps,
 } from './plan-context.js';
 
@@ -29,9 +31,19 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
   if (old === undefined)
     throw refused(`The primary ${from} cannot be reached; a planned switchover needs it. Use failover()`);
   if (wanted === from) throw refused(`${from} is the primary already`);
+  if (old.logFilters !== undefined && wanted === undefined)
+    throw refused(`${unloggedWords(old)}. ${ALL_THE_SAME}`);
   const others = [...surveys.values()].filter(({ node }) => node !== from);
   const replicas = others.filter(({ node }) => context.sources.get(node) === from);
-  const choice = chooseCandidate({ surveys: replicas, wishes, isolated, wanted, primary: old });
+  const choice = chooseCandidate({
+    surveys: replicas,
+    wishes,
+    isolated,
+    wanted,
+    primary: old,
+    // The old primary is well: there is time to mend that first.
+    unguarded: unguarded(context, context.nodes),
+  });
   const { to, excluded } = choice;
   if (to === undefined) throw refused(noCandidate(context, from, choice.excluded, wanted));
   const candidate = surveys.get(to);
@@ -140,9 +152,17 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
     steps,
     loss: NO_LOSS,
     excluded,
-    warnings: warningsOf(context),
+    warnings: [...warningsOf(context), ...(old.logFilters === undefined ? [] : [unloggedWords(old)])],
   };
 }
+
+/** What a primary does not log is on no other node. */
+function unloggedWords({ node, logFilters }: NodeSurvey): string {
+  return `${node} does not log all writes (${logFilters}): what it did not log is on no other node, and is lost with the change`;
+}
+
+const ALL_THE_SAME =
+  'Take the filter out of its configuration, or name the new primary (`to`) if that shall be lost';
 
 /** The open record by which another process knows what was meant. */
 export function beginSql(

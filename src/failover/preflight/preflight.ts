@@ -8,6 +8,7 @@ import type { ReplicationChannel } from '../../topology/node-description.js';
 import type { MaxLoss } from '../acting-options.js';
 import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
 import type { Voter } from '../voters.js';
+import { fenceChecks } from './fence-checks.js';
 import { lockChecks } from './lock-checks.js';
 import { accountChecks, actingChecks } from './privilege-checks.js';
 import { clusterChecks, nodeChecks } from './server-checks.js';
@@ -40,6 +41,8 @@ export interface PreflightParts {
   readonly nodes: readonly MysqlNodeConfig[];
   readonly cluster: string;
   readonly maxLoss: MaxLoss;
+  /** 0: no event. */
+  readonly selfFenceMs: number;
   readonly sourceOf: (channel: ReplicationChannel) => NodeId | undefined;
 }
 
@@ -56,13 +59,15 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
         try {
           if (voter.kind === 'witness') return [];
           // First: an account that lacks them cannot look at the rest.
-          const privileges = await actingChecks(voter.id, connection, deadline);
+          const privileges = await actingChecks(voter.id, connection, deadline, parts.selfFenceMs > 0);
           if (privileges.some(({ result }) => result === 'fail')) return privileges;
           const survey = await surveyNode(voter.id, connection.version, (sql) =>
             connection.ask(sql, deadline),
           );
           surveys.push(survey);
-          return [...privileges, ...nodeChecks(survey, parts.sourceOf)];
+          const fence =
+            parts.selfFenceMs > 0 ? await fenceChecks(survey, parts.cluster, connection, deadline) : [];
+          return [...privileges, ...nodeChecks(survey, parts.sourceOf), ...fence];
         } finally {
           connection.destroy();
         }

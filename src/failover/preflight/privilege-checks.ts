@@ -7,16 +7,16 @@ import type { PreflightCheck } from './preflight.js';
 
 const SQL = 'SHOW GRANTS FOR CURRENT_USER()';
 
-/** The privileges that the manager's account lacks. */
+/** The privileges that the manager's account lacks; with `selfFence` those for the event, too. */
 export async function actingChecks(
   node: NodeId,
   connection: PhysicalConnection,
   deadline: Deadline,
+  selfFence: boolean = false,
 ): Promise<readonly PreflightCheck[]> {
   const granted = await globalPrivileges(connection, deadline);
-  const lacking = neededFor(connection.version).filter(
-    (privilege) => !holds(granted, privilege, connection.version),
-  );
+  const needed = [...neededFor(connection.version), ...(selfFence ? forEvent(connection.version) : [])];
+  const lacking = needed.filter((privilege) => !holds(granted, privilege, connection.version));
   return [
     {
       name: 'manager-privileges',
@@ -74,6 +74,11 @@ function neededFor(version: ServerVersion): readonly string[] {
   return isAtLeast(version, 10, 5, 2)
     ? ['READ_ONLY ADMIN', 'REPLICATION SLAVE ADMIN', 'REPLICA MONITOR', 'BINLOG MONITOR', 'CREATE', 'INSERT']
     : ['SUPER', 'REPLICATION CLIENT', 'CREATE', 'INSERT'];
+}
+
+/** What the self-fence event needs besides: to be made, and not to be logged. */
+function forEvent(version: ServerVersion): readonly string[] {
+  return version.flavor === 'mariadb' && isAtLeast(version, 10, 5, 2) ? ['EVENT', 'BINLOG ADMIN'] : ['EVENT'];
 }
 
 /** Names that servers have given one privilege over time. */

@@ -77,6 +77,13 @@ export function nodeChecks(
       'log_slave_updates is off, so that it cannot become the primary',
     ),
     check(
+      'logs-everything',
+      'log_bin',
+      survey.logFilters === undefined,
+      'warn',
+      `it does not log all writes (${survey.logFilters}): what it does not log is on no other node, and is lost with every change of the primary`,
+    ),
+    check(
       'gtid',
       'gtid%',
       numbering !== 'file-position',

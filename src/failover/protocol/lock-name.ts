@@ -7,7 +7,13 @@ export type LockPurpose =
   /** Somebody is about to change the primary: leases are short from now on. */
   | 'change'
   /** The primary is being changed: no lease is granted. */
-  | 'promote';
+  | 'promote'
+  /** On the primary only: some process sees a majority for it. While nobody holds it, the self-fence event makes it refuse writes. */
+  | 'guard'
+  /** The self-fence event runs on this server. */
+  | 'fence-watch'
+  /** The self-fence event, and no operator, has made this server refuse writes. */
+  | 'fenced';
 
 /** Raised with every change that would make two versions disagree about who may do what. */
 const PROTOCOL = 1;

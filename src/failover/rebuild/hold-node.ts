@@ -31,6 +31,8 @@ export async function holdNode(
       log(`${node} is being rebuilt by another process`);
       return 'skipped';
     }
+    // It may be the primary by now: then nobody wants it closed.
+    signal.throwIfAborted();
     await session.ask('SET GLOBAL read_only=1');
     await work(session);
     return 'rebuilt';

@@ -34,6 +34,8 @@ export interface NodeSurvey {
   readonly hasUnapplied: boolean;
   /** Its place in its own binary log. */
   readonly binlog: { readonly file: string; readonly position: number } | undefined;
+  /** What keeps writes out of its binary log, as `binlog_ignore_db: tmp`; undefined when it logs all of them. */
+  readonly logFilters: string | undefined;
   /** Seconds since it was started. */
   readonly uptimeS: number;
 }
@@ -98,13 +100,14 @@ export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask)
       String(row['Value'] ?? '').replaceAll('\n', ''),
     ]),
   );
-  const binlog = isOn(variables.get('log_bin')) ? await binlogOf(version, ask) : undefined;
+  const log = isOn(variables.get('log_bin')) ? await logStatusOf(version, ask) : undefined;
   return describeNode({
     node,
     version,
     variables,
     statusRows,
-    binlog,
+    binlog: log === undefined ? undefined : { file: String(log['File']), position: Number(log['Position']) },
+    logFilters: logFiltersOf(log),
     uptimeS: Number(uptime[0]?.['Value'] ?? 0),
   });
 }
@@ -116,9 +119,10 @@ export function describeNode(read: {
   readonly variables: ReadonlyMap<string, string>;
   readonly statusRows: readonly StatusRow[];
   readonly binlog: NodeSurvey['binlog'];
+  readonly logFilters?: string | undefined;
   readonly uptimeS: number;
 }): NodeSurvey {
-  const { node, version, variables, statusRows, binlog, uptimeS } = read;
+  const { node, version, variables, statusRows, binlog, logFilters, uptimeS } = read;
   const { flavor } = version;
   const channels = readReplicaStatus(statusRows, flavor);
   const status = channels.length === 1 ? statusRows[0] : undefined;
@@ -149,6 +153,7 @@ export function describeNode(read: {
     ),
     hasUnapplied: status !== undefined && hasUnapplied(status, numbering, executed, received),
     binlog,
+    logFilters,
     uptimeS,
   };
 }
@@ -216,10 +221,18 @@ function numberingOf(
   return using === 'no' ? 'file-position' : 'mariadb-gtid';
 }
 
-async function binlogOf(version: ServerVersion, ask: Ask): Promise<NodeSurvey['binlog']> {
+function logFiltersOf(log: StatusRow | undefined): string | undefined {
+  const named = ['Binlog_Do_DB', 'Binlog_Ignore_DB'].flatMap((name) => {
+    const value = String(log?.[name] ?? '');
+    return value === '' ? [] : [`${name.toLowerCase()}: ${value}`];
+  });
+  return named.length === 0 ? undefined : named.join(', ');
+}
+
+async function logStatusOf(version: ServerVersion, ask: Ask): Promise<StatusRow | undefined> {
   const { flavor, numbers } = version;
   const [major, minor] = numbers;
   const newer = flavor === 'mysql' && (major > 8 || (major === 8 && minor >= 2));
   const [row] = await ask(newer ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS');
-  return row === undefined ? undefined : { file: String(row['File']), position: Number(row['Position']) };
+  return row;
 }

@@ -14,6 +14,7 @@ export function madeUp(
     readonly status?: Readonly<Record<string, unknown>>;
     readonly readOnly?: boolean;
     readonly uptimeS?: number;
+    readonly logFilters?: string;
   } = {},
 ): NodeSurvey {
   const { executed = '0-1-100', received = executed, source, readOnly = source !== undefined } = given;
@@ -42,6 +43,7 @@ export function madeUp(
     variables: new Map(Object.entries(variables)),
     statusRows: source === undefined ? [] : [status],
     binlog: { file: 'binlog.000001', position: 4 },
+    logFilters: given.logFilters,
     uptimeS: given.uptimeS ?? 1_000,
   });
 }

@@ -47,6 +47,7 @@ describe('a node is not taken when', () => {
   test.each([
     ['it writes no binary log', { variables: { log_bin: 'OFF' } }, /log_bin/],
     ['it does not log what it replicates', { variables: { log_slave_updates: 'OFF' } }, /log_slave_updates/],
+    ['it does not log everything', { logFilters: 'binlog_ignore_db: tmp' }, /does not log all.*tmp/],
     ['it replicates a part', { status: { Replicate_Ignore_DB: 'tmp' } }, /only a part/],
     ['it passes over errors', { variables: { slave_skip_errors: '1062' } }, /may lack rows.*1062/],
     ['it is delayed', { status: { SQL_Delay: 60 } }, /delayed/],

@@ -1,0 +1,15 @@
+/** What the journal says of a change that is done. */
+import type { FailoverPlan } from '../plan/failover-plan.js';
+import { isFencePlan } from '../plan/plan-fence.js';
+
+/** The words for a node that was put right. */
+export function rejoinWords(plan: FailoverPlan, isWitness: boolean): string {
+  const { from, to, steps } = plan;
+  if (isWitness) return `${to} votes for ${from} again`;
+  if (isFencePlan(plan)) {
+    const isMade = steps.some(({ id }) => id.startsWith('make-self-fence'));
+    return `${to} has ${isMade ? 'its' : 'no'} self-fence event`;
+  }
+  const isClosed = steps.every(({ id, sql }) => sql === undefined || id.startsWith('refuse-writes'));
+  return isClosed ? `${to} refuses writes` : `${to} was put right as a replica of ${from}`;
+}

@@ -1,0 +1,161 @@
+/** The event by which a primary stops taking writes by itself, on real servers, without the manager that makes it. */
+import { type Connection, createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { lockName } from '../../src/failover/protocol/lock-name.js';
+import { createFence, DROP_FENCE } from '../../src/failover/self-fence/fence-event.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { DATABASES } from './database-matrix.js';
+import { eventually } from './eventually.js';
+
+const FENCE_MS = 3_000;
+const GUARD = lockName('c', 'guard');
+
+describe.each(DATABASES)('$name', ({ flavor, options }) => {
+  let servers: LocalCluster;
+  let admin: Connection;
+  const open: Connection[] = [];
+
+  beforeAll(async () => {
+    const serverArgs = { mysql: ['--event-scheduler=ON'] };
+    servers = await startLocalCluster({ php: false, memcached: 0, replicas: 1, ...options, serverArgs });
+    admin = await session();
+    await admin.query('CREATE DATABASE ha_meta');
+    await admin.query('SET SESSION sql_log_bin=0');
+  });
+  afterAll(async () => {
+    for (const connection of open) connection.destroy();
+    await servers?.close();
+  });
+  beforeEach(async () => {
+    await writable();
+    await admin.query(DROP_FENCE);
+    await eventually('no loop runs', async () => (await holder('fence-watch')) === null);
+    await writable();
+  });
+
+  async function session(account: 'admin' | 'app' = 'admin'): Promise<Connection> {
+    const { accounts, primary } = servers;
+    const connection = await createConnection({
+      host: '127.0.0.1',
+      port: primary.realPort,
+      database: 'shop',
+      ...accounts[account],
+    });
+    open.push(connection);
+    return connection;
+  }
+  async function value(sql: string): Promise<unknown> {
+    const [rows] = await admin.query(`SELECT ${sql} AS value`);
+    return (rows as { value: unknown }[])[0]?.value;
+  }
+  const holder = (purpose: 'guard' | 'fence-watch' | 'fenced'): Promise<unknown> =>
+    value(`IS_USED_LOCK('${lockName('c', purpose)}')`);
+  const isClosed = async (): Promise<boolean> => Number(await value('@@GLOBAL.read_only')) === 1;
+  async function writable(): Promise<void> {
+    if (flavor === 'mysql') await admin.query('SET GLOBAL super_read_only=0');
+    await admin.query('SET GLOBAL read_only=0');
+  }
+  async function guarded(): Promise<Connection> {
+    const guard = await session();
+    await guard.query(`SELECT GET_LOCK('${GUARD}', 5)`);
+    return guard;
+  }
+  async function begin(): Promise<void> {
+    await admin.query(createFence(flavor, 'c', FENCE_MS));
+    await eventually('the loop runs', async () => (await holder('fence-watch')) !== null);
+  }
+
+  test('a guarded server takes writes; one that nobody guards refuses them, and says that nobody wanted that', async () => {
+    const guard = await guarded();
+    await begin();
+    const writer = await session('app');
+    await writer.query('CREATE TABLE IF NOT EXISTS noted (at DATETIME(6))');
+    const until = performance.now() + 2 * FENCE_MS;
+    await eventually('twice the time is over', async () => {
+      await writer.query('INSERT INTO noted VALUES (SYSDATE(6))');
+      return performance.now() > until;
+    });
+    expect(await isClosed()).toBe(false);
+    guard.destroy();
+    await eventually('it refuses writes', isClosed);
+    await expect(writer.query('INSERT INTO noted VALUES (SYSDATE(6))')).rejects.toMatchObject({
+      errno: 1290,
+    });
+    expect(await holder('fenced')).toBe(await holder('fence-watch'));
+    // Opened and guarded again it stays open, and the mark is gone.
+    const again = await guarded();
+    await writable();
+    await eventually('the mark is gone', async () => (await holder('fenced')) === null);
+    expect(await isClosed()).toBe(false);
+    again.destroy();
+  });
+
+  test('the server of a guard that is silent refuses writes, too', async () => {
+    const guard = await guarded();
+    await guard.query('SET SESSION wait_timeout=2');
+    await begin();
+    guard.on('error', () => undefined);
+    await eventually('it refuses writes', isClosed);
+    expect(await holder('fenced')).not.toBeNull();
+  });
+
+  test('a server that refuses writes already is no fenced one', async () => {
+    await admin.query('SET GLOBAL read_only=1');
+    await begin();
+    const until = performance.now() + 2 * FENCE_MS;
+    await eventually('twice the time is over', () => performance.now() > until);
+    expect(await holder('fenced')).toBeNull();
+    // From here on it is counted.
+    await admin.query('SET GLOBAL read_only=0');
+    expect(await isClosed()).toBe(false);
+    await eventually('it refuses writes', isClosed);
+  });
+
+  test('after a freeze of the whole server in which its guard went away it refuses writes at once', async () => {
+    const guard = await guarded();
+    await begin();
+    const writer = await session('app');
+    await writer.query('CREATE TABLE IF NOT EXISTS frozen (at DATETIME(6))');
+    await servers.primary.pause();
+    guard.destroy();
+    await new Promise((done) => setTimeout(done, 2 * FENCE_MS));
+    await servers.primary.resume();
+    const [[before]] = (await admin.query('SELECT SYSDATE(6) AS at')) as unknown as [[{ at: Date }]];
+    let last = before.at.getTime();
+    await eventually('writes are refused', async () => {
+      const told = await writer
+        .query('INSERT INTO frozen VALUES (SYSDATE(6))')
+        .catch((error: unknown) => error);
+      if (told instanceof Error) return true;
+      last = Date.now();
+      return false;
+    });
+    // Not only after the time that an unguarded server has: it was over in the freeze.
+    expect(last - before.at.getTime()).toBeLessThan(FENCE_MS - 2_000 + 750);
+  });
+
+  test('a backup with the global read lock keeps it from nothing, at the latest when that is gone', async () => {
+    const guard = await guarded();
+    await begin();
+    const backup = await session();
+    await backup.query('FLUSH TABLES WITH READ LOCK');
+    guard.destroy();
+    await eventually('it tries', async () => (await holder('fenced')) !== null);
+    await backup.query('UNLOCK TABLES');
+    await eventually('it refuses writes', isClosed);
+  });
+
+  test('nothing of it reaches the replica, nor is left of it when it is dropped', async () => {
+    const gtid = flavor === 'mysql' ? '@@GLOBAL.gtid_executed' : '@@GLOBAL.gtid_binlog_pos';
+    const before = await value(gtid);
+    await begin();
+    await eventually('it refuses writes', isClosed);
+    expect(await value(gtid)).toBe(before);
+    const [replica] = servers.replicas;
+    expect(await replica?.query('SHOW EVENTS FROM ha_meta')).toEqual([]);
+    if (flavor === 'mysql') await admin.query('SET GLOBAL super_read_only=0');
+    await admin.query(DROP_FENCE);
+    await eventually('the loop has ended', async () => (await holder('fence-watch')) === null);
+    expect(await holder('fenced')).toBeNull();
+  });
+});
