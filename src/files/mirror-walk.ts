@@ -11,6 +11,7 @@ import type { Mount } from './mount.js';
 import { unlessMissing } from './mount-health.js';
 import { withNameLocked } from './name-lock.js';
 import { isUnfinished, LEFTOVER_MS } from './replace-file.js';
+import { shareMissed } from './share-missed.js';
 import type { SharedFilesParts } from './shared-change.js';
 import { checksumOf, copyShared, lookAt, NO_SHARED_COPY, type SharedCopy } from './shared-copy.js';
 import { deletedAt, listDeleted } from './tombstones.js';
@@ -250,6 +251,7 @@ export class MirrorWalk {
     if (action.kind === 'nothing') return;
     if (action.kind === 'delete') {
       for (const mount of this.#at(action.on)) {
+        await shareMissed(this.#parts.mirrored, mount, name);
         await mount.run('Deleting', () => unlessMissing(unlink(mount.at(name))));
         this.#counts.deleted += 1;
         await this.#parts.mirrored.forget(mount, name);
@@ -260,6 +262,7 @@ export class MirrorWalk {
     if (from === undefined || copies[action.from] === undefined) return;
     const copy = await lookAt(from, name);
     for (const mount of this.#at(action.to)) {
+      await shareMissed(this.#parts.mirrored, mount, name);
       const bytes = await copyShared(name, from, copy, mount);
       this.#counts.bytes += bytes;
       this.#counts.copied += 1;

@@ -15,14 +15,13 @@ import { allHealthy, forgetEverywhere, settledUntil, tidySettled, whileReadable 
 import { identifyMounts } from './identify-mounts.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { writeMark } from './mark-mount.js';
+import { chained, chainOf, type HeldParts } from './missed-chain.js';
 import {
   type DamagedRecord,
   findMissed,
-  type HeldParts,
   listMissed,
   type MissedWrite,
   mendRecords,
-  newestMissed,
   rememberMissed,
   rememberTouch,
   unknownWrite,
@@ -30,6 +29,7 @@ import {
 import { Mount, type MountChange } from './mount.js';
 import type { MountHealth } from './mount-health.js';
 import { listSettled } from './settled-writes.js';
+import { shareAllMissed } from './share-missed.js';
 
 /** How the mounts are watched. */
 export interface MirroredMountsOptions {
@@ -161,21 +161,26 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
    * not the same as no note.
    */
   async missedBy(misser: Mount, name: string): Promise<MissedWrite | undefined> {
+    const found = await this.#missedAs(this.readable(), misser, name);
+    // Looked for only then, because nearly always nothing was missed.
+    if (found.length === 0) return undefined;
+    return chainOf(found, await settledUntil(this.mounts, misser, name));
+  }
+
+  async #missedAs(holders: readonly Mount[], misser: Mount, name: string): Promise<MissedWrite[]> {
     const found: MissedWrite[] = [];
-    for (const holder of this.readable()) {
+    for (const holder of holders) {
       if (holder === misser) continue;
       const missed = await whileReadable(holder, findMissed(holder, misser, name));
       if (missed !== undefined && missed.kind !== 'touch') found.push(missed);
     }
-    // Looked for only then, because nearly always nothing was missed.
-    if (found.length === 0) return undefined;
-    return newestMissed(found, await settledUntil(this.mounts, misser, name));
+    return found;
   }
 
   /**
-   * Remembers on `holders` that a mount missed a write.
+   * Remembers on `holders` that a mount missed a write, after what any mount remembers that it missed before.
    *
-   * @param held as in `rememberMissed`
+   * @param held as in `chained`
    * @throws StormlampError `ERR_STORE_DOWN` when no holder could write it down: the write must not be acknowledged then.
    */
   async remember(
@@ -185,9 +190,9 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     held?: HeldParts,
   ): Promise<void> {
     const until = await settledUntil(this.mounts, misser, missed.name);
-    const results = await Promise.allSettled(
-      holders.map((holder) => rememberMissed(holder, misser, missed, held, until)),
-    );
+    const before = await this.#missedAs([...new Set([...this.readable(), ...holders])], misser, missed.name);
+    const record = chained(chainOf(before, until), missed, held, until);
+    const results = await Promise.allSettled(holders.map((holder) => rememberMissed(holder, misser, record)));
     if (results.some(({ status }) => status === 'fulfilled')) return;
     const cause = (results[0] as PromiseRejectedResult | undefined)?.reason;
     const message = `${misser.path} missed a write, and no other mount can remember it: ${describeError(cause)}`;
@@ -244,6 +249,7 @@ export class MirroredMounts extends SafeEmitter<MirroredMountsEvents> {
     await mount.check();
     try {
       await fill(mount);
+      await shareAllMissed(this, mount);
     } catch (error) {
       if (before?.filled === true && before.id === mount.id) {
         await writeMark(mount, before).catch(() => undefined);

@@ -34,6 +34,8 @@ export interface MissedWrite {
   readonly superseded: string | null;
   /** When the last of the missed writes was made, in milliseconds since 1970. */
   readonly at: number;
+  /** When the first of them was made, of a copy of the version `superseded`; left out, that is not known. */
+  readonly since?: number | undefined;
   /**
    * What the missed writes changed, where they say so: the parts by name, each with what stood for it before the first of
    * them (null: it was not there). Without it they changed everything.
@@ -103,68 +105,11 @@ export function isSuperseded(copy: CopyVersion, missed: MissedWrite): boolean {
   return missed.kind === 'delete' && copy.version !== null && copy.changedMs <= missed.at;
 }
 
-/**
- * Which of several holders' records about one mount and one file counts: the newest, since who could not be reached, or took no
- * writes, has an old one. One of which nothing is known counts only where there is no other.
- *
- * @param settledUntil what was missed until then was made up for; see `settled-writes.ts`
- */
-export function newestMissed(
-  records: readonly MissedWrite[],
-  settledUntil: number | undefined,
-): MissedWrite | undefined {
-  const counting = records.filter(({ at }) => settledUntil === undefined || at > settledUntil);
-  const known = counting.filter((record) => !isUnknown(record));
-  const [first, ...rest] = known.length > 0 ? known : counting;
-  return rest.reduce((newest, record) => (newest && newest.at >= record.at ? newest : record), first);
-}
-
-/**
- * Remembers on `holder` what `misser` missed, dated later than what was missed before. Errors: as `Mount.run`.
- *
- * @param settledUntil as in {@link newestMissed}: an earlier record that was made up for says nothing any more
- * @param held what the mount was seen to hold when the write was made of it, and `missed.superseded` stands for; left out, an
- * earlier record knows better, since the mount still holds what the first of several missed writes superseded
- */
-export async function rememberMissed(
-  holder: Mount,
-  misser: Mount,
-  missed: MissedWrite,
-  held?: HeldParts,
-  settledUntil = 0,
-): Promise<void> {
-  const found = await findMissed(holder, misser, missed.name);
-  const before =
-    found === undefined || found.kind === 'touch' || found.at <= settledUntil ? undefined : found;
-  // Dates of several machines: what is missed later must not seem to be made up for with what was missed before.
-  const at = Math.max(missed.at, settledUntil + 1, (before?.at ?? 0) + 1);
-  const record = joined(before, { ...missed, at }, held);
+/** Writes down on `holder` what `misser` missed, in the place of what it remembers; see `missed-chain.ts`. Errors: as `Mount.run`. */
+export async function rememberMissed(holder: Mount, misser: Mount, missed: MissedWrite): Promise<void> {
   await holder.run('Remembering a missed write', () =>
-    writeOwnFile(holder, pathOf(holder, misser, missed.name), textOf(record)),
+    writeOwnFile(holder, pathOf(holder, misser, missed.name), textOf(missed)),
   );
-}
-
-/** One record of what was missed before, and now. */
-function joined(
-  before: MissedWrite | undefined,
-  missed: MissedWrite,
-  held: HeldParts | undefined,
-): MissedWrite {
-  // A collection means whatever was there.
-  const earlier = missed.unusedFor === undefined ? before : undefined;
-  const parts = earlier === undefined ? missed.parts : bothOf(earlier.parts, missed.parts);
-  return {
-    ...missed,
-    ...(parts === undefined ? {} : { parts: held?.parts === undefined ? parts : partsIn(held.parts, parts) }),
-    ...(earlier !== undefined && held === undefined ? { superseded: earlier.superseded } : {}),
-    ...(before === undefined
-      ? {}
-      : {
-          ended: missed.ended ?? endOf(before),
-          unusedFor: missed.unusedFor ?? (missed.ended === undefined ? before.unusedFor : undefined),
-          late: [...(before.late ?? []), ...(missed.late ?? [])].slice(-MAX_LATE),
-        }),
-  };
 }
 
 /** Remembers on `holder` that `misser` missed a touch, unless something is remembered already. Errors: as `Mount.run`. */
@@ -177,26 +122,6 @@ export async function rememberTouch(holder: Mount, misser: Mount, name: string):
     await inOwnFolder(holder, dirname(path), () => createFile(path, textOf(record), holder.owner));
   });
 }
-
-/** What a copy is made of, each part with what stands for it; without parts, nobody can tell. */
-export interface HeldParts {
-  /** As in {@link MissedWrite}. */
-  readonly parts: MissedWrite['parts'];
-}
-
-function bothOf(earlier: MissedWrite['parts'], later: MissedWrite['parts']): MissedWrite['parts'] {
-  return earlier && later && { ...later, ...earlier };
-}
-
-// What is there went into the write, whoever had made it of what was there before: changed against that is only what is changed later.
-function partsIn(held: Parts, changed: Parts): Parts {
-  const now = Object.keys(changed).map((part) => [part, held[part] ?? null] as const);
-  // A part that says that no parts of it are told.
-  const untold = Object.entries(held).filter(([, hash]) => hash === null);
-  return Object.fromEntries([...now, ...untold]);
-}
-
-type Parts = NonNullable<MissedWrite['parts']>;
 
 /**
  * What `misser` missed of a file, as `holder` remembers it.
@@ -272,7 +197,7 @@ export async function mendRecords(
 /** What the text of such a file says, undefined when it is not one. */
 export function parseMissed(text: string): MissedWrite | undefined {
   try {
-    const { name, kind, superseded, at, parts, ended, unusedFor, late } = JSON.parse(text) as Record<
+    const { name, kind, superseded, at, since, parts, ended, unusedFor, late } = JSON.parse(text) as Record<
       string,
       unknown
     >;
@@ -281,10 +206,12 @@ export function parseMissed(text: string): MissedWrite | undefined {
       (kind === 'write' || kind === 'delete' || kind === 'touch') &&
       (superseded === null || typeof superseded === 'string') &&
       typeof at === 'number' &&
+      isTime(since) &&
       isTime(ended) &&
       isTime(unusedFor);
     if (!sound) return undefined;
     const why = {
+      ...(since === undefined ? {} : { since }),
       ...(ended === undefined ? {} : { ended }),
       ...(unusedFor === undefined ? {} : { unusedFor }),
     };
@@ -313,9 +240,6 @@ function readLate(late: unknown): Pick<MissedWrite, 'late'> {
   });
   return { late: changes };
 }
-
-/** A mount that hangs gets no further writes until it is back; more than a few are of long ago. */
-const MAX_LATE = 16;
 
 /** Longest record that is read: a name of 4096 bytes, and the rest. */
 const MAX_BYTES = 32_768;

@@ -15,6 +15,7 @@ import { unlessMissing } from './mount-health.js';
 import { OWN_FOLDER } from './mount-mark.js';
 import { withNameLocked } from './name-lock.js';
 import { inOwnFolder } from './own-files.js';
+import { shareMissed } from './share-missed.js';
 import { decidingCopy, type PlacedCopy, type SharedFilesParts } from './shared-change.js';
 import { copyShared, lookAt } from './shared-copy.js';
 import { bury } from './tombstones.js';
@@ -96,17 +97,22 @@ export class SharedRepair implements MountRepairer {
   ): Promise<RepairOutcome> {
     const { name } = missed;
     const { mount } = own;
+    const { mirrored } = this.#parts;
     const decision = decideRepair(own.copy, others.copy, missed, false);
     if (decision === 'give-own') {
       this.#differed({ name, mount: mount.path, kept: 'its own', aside: undefined });
-      for (const other of rest) await copyShared(name, mount, own.copy, other);
+      for (const other of rest) {
+        await shareMissed(mirrored, other, name);
+        await copyShared(name, mount, own.copy, other);
+      }
     } else if (decision !== 'equal') {
       if (decision === 'overrule') await this.#setAside(mount, name);
+      await shareMissed(mirrored, mount, name);
       if (others.copy.version !== null) await copyShared(name, others.mount, others.copy, mount);
       else await mount.run('Deleting', () => unlessMissing(unlink(mount.at(name))));
       if (missed.kind === 'delete') await bury(mount, { name, at: missed.at });
     }
-    if (!(await this.#parts.mirrored.forget(mount, name, missed))) return 'postponed';
+    if (!(await mirrored.forget(mount, name, missed))) return 'postponed';
     return decision === 'give-own' ? 'kept' : 'repaired';
   }
 

@@ -7,6 +7,7 @@ import type { MirroredMounts } from '../files/mirrored-mounts.js';
 import type { LateChange, MissedWrite } from '../files/missed-writes.js';
 import type { Mount } from '../files/mount.js';
 import { unlessMissing } from '../files/mount-health.js';
+import { shareMissed } from '../files/share-missed.js';
 import { reopened } from '../files/when-stale.js';
 import { writeInPlace } from '../files/write-in-place.js';
 import { CopyChoice } from './copy-choice.js';
@@ -168,6 +169,7 @@ export class LockedCopies {
   async bring(mount: Mount, copy: FileCopy): Promise<void> {
     const one = this.#open.find((open) => open.mount === mount);
     if (one === undefined) throw this.#failures.get(mount) ?? this.#down();
+    await shareMissed(this.#options.mirrored, mount, this.#options.name);
     try {
       if (copy.bytes !== null) {
         const date = copiedDate(Math.max(copy.modifiedMs, this.lastUse), Date.now());

@@ -9,7 +9,6 @@ import {
   findMissed,
   type MissedWrite,
   parseMissed,
-  rememberMissed,
   rememberTouch,
 } from '../../../src/files/missed-writes.js';
 import type { Mount } from '../../../src/files/mount.js';
@@ -60,7 +59,7 @@ const collection = (at: number): MissedWrite => ({
   parts: {},
 });
 async function remembered(...missed: MissedWrite[]): Promise<MissedWrite | undefined> {
-  for (const one of missed) await rememberMissed(holder, misser, one);
+  for (const one of missed) await mirrored.remember([holder], misser, one);
   return findMissed(holder, misser, NAME);
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { MirroredMounts, type MountRepairer } from '../../../src/files/mirrored-mounts.js';
-import { findMissed, type MissedWrite, newestMissed } from '../../../src/files/missed-writes.js';
+import { findMissed, type MissedWrite } from '../../../src/files/missed-writes.js';
 import type { Mount } from '../../../src/files/mount.js';
 import { findSettled, parseSettled, rememberSettled } from '../../../src/files/settled-writes.js';
 
@@ -14,25 +14,6 @@ const write = (at: number, superseded = `v${at}`): MissedWrite => ({
   kind: 'write',
   superseded,
   at,
-});
-
-describe('of several records about one file', () => {
-  test('the newest counts', () => {
-    expect(newestMissed([write(1), write(3), write(2)], undefined)).toMatchObject({ at: 3 });
-    expect(newestMissed([write(1, 'x'), write(1, 'y')], undefined)).toMatchObject({ superseded: 'x' });
-    expect(newestMissed([], undefined)).toBeUndefined();
-  });
-
-  test('one of which nothing is known counts only where there is no other', () => {
-    expect(newestMissed([write(9, 'unknown'), write(1)], undefined)).toMatchObject({ at: 1 });
-    expect(newestMissed([write(9, 'unknown')], undefined)).toMatchObject({ at: 9 });
-    expect(newestMissed([write(9, 'unknown'), write(1)], 5)).toMatchObject({ at: 9 });
-  });
-
-  test('none counts that was made up for', () => {
-    expect(newestMissed([write(1), write(2)], 2)).toBeUndefined();
-    expect(newestMissed([write(1), write(3)], 2)).toMatchObject({ at: 3 });
-  });
 });
 
 test.each(['', '{', '[]', 'null', '{"name":1,"at":1}', '{"name":"x","at":"1"}'])(
