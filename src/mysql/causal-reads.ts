@@ -136,6 +136,10 @@ export function noteAnswer(
     connection.tellsGtids = true;
     scope.causal.noteWritten(position, connection.node);
   }
+  // It may have met what others had just written, and changed nothing because of that: its reader must see as much.
+  if (mayWrite(classification)) connection.hasMet = true;
+  const hasMet = connection.hasMet;
+  if (!isInTransaction(after)) connection.hasMet = false;
   if (!mayHaveCommitted(classification, before, after)) return;
   // Rows in a transaction that goes on are no commit; those of a procedure may hide one all the same.
   const isHidden = mayWrite(classification) && hasRows;
@@ -145,7 +149,7 @@ export function noteAnswer(
     // MariaDB tells the last GTID only: of several domains, one, and a procedure may write in one that nobody has seen yet.
     if (position !== undefined) return classification.kind !== 'unknown' || connection.flavor === 'mysql';
     // Inside a transaction that goes on, changed rows have no GTID yet.
-    return connection.tellsGtids && (!changed || isInTransaction(after));
+    return connection.tellsGtids && (isInTransaction(after) || !(changed || hasMet));
   }
 }
 

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { askInOldWords } from '../support/replication-words.js';
 import { preparePairs, writeThenRead } from '../support/write-then-read.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
@@ -9,7 +10,7 @@ import { eventually } from './eventually.js';
 const WORKERS = 40;
 const PAIRS = 2_000;
 
-describe.each(CLIENT_DATABASES)('$name', ({ name, options }) => {
+describe.each(CLIENT_DATABASES)('$name', ({ name, flavor, options }) => {
   let servers: LocalCluster;
   beforeAll(async () => {
     servers = await startLocalCluster({
@@ -48,6 +49,51 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options }) => {
     });
     console.log(name, JSON.stringify(report));
     expect(report.stale).toBeGreaterThan(0);
+  });
+
+  test('a write that changes nothing, since another one was there first, sees that one', async () => {
+    const settings = { ...servers.options().mysql, reads: { maxLagMs: Number.POSITIVE_INFINITY } };
+    const [mine, other] = [await createMysqlCluster(settings), await createMysqlCluster(settings)];
+    try {
+      await other.query('CREATE TABLE met (id INT PRIMARY KEY, v INT)');
+      await servers.primary.query('CREATE PROCEDURE shop.add_9() INSERT IGNORE INTO shop.met VALUES (9, 9)');
+      await other.query('INSERT INTO met VALUES (1, 1), (2, 1), (3, 1)');
+      await servers.waitForReplication();
+      // From the first GTID that a connection told, one that tells none has committed nothing.
+      await mine.run({}, () => mine.query('UPDATE met SET v = 2 WHERE id = 3'));
+      await servers.waitForReplication();
+      const apply = (word: string): Promise<unknown> =>
+        Promise.all(servers.replicas.map((node) => askInOldWords(node, flavor, `${word} SLAVE SQL_THREAD`)));
+      await apply('STOP');
+      const writes: [theirs: string, ours: string | string[], read: string, expected: unknown[]][] = [
+        ['INSERT INTO met VALUES (4, 4)', 'INSERT IGNORE INTO met VALUES (4, 4)', 'id = 4', [{ v: 4 }]],
+        ['UPDATE met SET v = 5 WHERE id = 1', 'UPDATE met SET v = 5 WHERE id = 1', 'id = 1', [{ v: 5 }]],
+        ['DELETE FROM met WHERE id = 2', 'DELETE FROM met WHERE id = 2', 'id = 2', []],
+        ['INSERT INTO met VALUES (9, 9)', 'CALL add_9()', 'id = 9', [{ v: 9 }]],
+        [
+          'INSERT INTO met VALUES (6, 6)',
+          ['INSERT IGNORE INTO met VALUES (6, 6)', 'SELECT 1'],
+          'id = 6',
+          [{ v: 6 }],
+        ],
+      ];
+      for (const [theirs, ours, where, expected] of writes) {
+        await other.query(theirs);
+        await mine.run({ waitMs: 100 }, async () => {
+          if (typeof ours === 'string') await mine.query(ours);
+          else
+            await mine.transaction(async (db) => {
+              for (const sql of ours) await db.query(sql);
+            });
+          expect([ours, mine.scope?.token]).not.toEqual([ours, '']);
+          expect([ours, (await mine.query(`SELECT v FROM met WHERE ${where}`))[0]]).toEqual([ours, expected]);
+        });
+      }
+      await apply('START');
+    } finally {
+      await mine.close();
+      await other.close();
+    }
   });
 
   test('a primary that only refuses writes serves the reads that ask for it', async () => {
