@@ -73,9 +73,9 @@ export class ConnectionMaker {
     return phase === 'blocked' ? Math.max(0, this.#backoff.until - this.#options.clock.now()) : 0;
   }
 
-  /** Ends a pause, because the node is known to be reachable again. */
+  /** Ends a pause, because the node is known to be reachable again; not one after a refusal, which whoever reached it says nothing of. */
   reachable(): void {
-    this.#backoff = NO_BACKOFF;
+    if (!isStormlampError(this.lastError, ErrorCode.ACCESS_DENIED)) this.#backoff = NO_BACKOFF;
   }
 
   /** A connection for the pool's `generation`, or why there is none. */

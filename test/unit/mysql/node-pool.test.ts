@@ -379,6 +379,18 @@ describe('a node that cannot be connected to', () => {
     await expect(pool.acquire(NO_LIMIT)).resolves.toBeDefined();
   });
 
+  test('who is refused is not let in because somebody else reached the node: the pauses grow', async () => {
+    factory.always(new StormlampError(ErrorCode.ACCESS_DENIED, 'no such database'));
+    open();
+    for (let ms = 0; ms < 10_000; ms += 10) {
+      await pool.acquire(NO_LIMIT).catch(() => undefined);
+      pool.nodeReachable();
+      vi.advanceTimersByTime(10);
+    }
+    expect(factory.attempts).toBeGreaterThan(10);
+    expect(factory.attempts).toBeLessThan(30);
+  });
+
   test('one failed connection only turns away the caller that it was for', async () => {
     factory.always('wait');
     open({ max: 3 });
