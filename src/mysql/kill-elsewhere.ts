@@ -34,7 +34,7 @@ interface Target {
  * else, which goes where writes go.
  *
  * A number that a caller was told (`threadId`, `CONNECTION_ID()`) stands for the session that was told it, also after that moved
- * to another server. Without such a one it is that of the connection which is with a borrower now.
+ * to another server. Any other number is one of the primary, whose sessions `SHOW PROCESSLIST` lists.
  *
  * Rejects as the server does, or as a pool.
  *
@@ -91,15 +91,10 @@ function targetOf(ports: SessionPorts, number: number): Target | 'nothing' | und
     if (connection === undefined || connection.lost !== undefined) return 'nothing';
     return { node: connection.node, connection, isStill: () => session.held === connection };
   }
-  const lending = ports.router.topology.nodes
-    .map(({ id }) => id)
-    .filter((id) => ports.node(id).pool.lends(number));
-  const last = numbers.lastNode(number);
-  const isKnown = last !== undefined && ports.router.topology.nodes.some(({ id }) => id === last);
-  const nodes = isKnown ? [last] : lending;
-  const [node] = nodes;
-  if (nodes.length > 1) throw ambiguous(number, nodes);
-  return node === undefined ? undefined : { node, isStill: () => true };
+  // Of a session that is over. Any other number was read from a list of the primary, whoever has it elsewhere.
+  const node = numbers.lastNode(number);
+  const isKnown = node !== undefined && ports.router.topology.nodes.some(({ id }) => id === node);
+  return isKnown ? { node, isStill: () => true } : undefined;
 }
 
 async function sendTo(

@@ -100,14 +100,6 @@ export class NodePool {
     return this.#slots.lent;
   }
 
-  /** Whether a connection whose session has the number `threadId` is with a borrower now. */
-  lends(threadId: number): boolean {
-    for (const { state, connection } of this.#slots.all()) {
-      if (state === 'lent' && connection.threadId === threadId && connection.lost === undefined) return true;
-    }
-    return false;
-  }
-
   /** A connection that can be lent at once, without a question to the server; undefined when there is none. */
   tryAcquire(): PhysicalConnection | undefined {
     if (this.#phase !== 'open') return undefined;

@@ -269,6 +269,49 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
     other.close();
   });
 
+  /** Brings the numbers of the replica ahead of those of the primary. */
+  async function leadOfReplica(): Promise<void> {
+    const next = await strange();
+    next.close();
+    const { user, password } = servers.accounts.app;
+    const { host, port } = replica();
+    for (let count = 0; count < 2_000; count += 1) {
+      const db = await mysql.createConnection({ host, port, user, password });
+      db.destroy();
+      if (db.threadId > next.threadId + 20) return;
+    }
+    throw new Error('The replica does not get ahead');
+  }
+
+  test('a number that nobody was told is one of the primary, also when a read on the replica has it', async () => {
+    await leadOfReplica();
+    const own = await createMysqlCluster({ ...servers.options().mysql });
+    const left = new AbortController();
+    const reads = own.query({ sql: 'SELECT SLEEP(60)', signal: left.signal }).catch(() => undefined);
+    let other = await strange();
+    try {
+      await eventually('it runs on the replica', async () => (await sleepers(replica())).length === 1);
+      const [{ ID: number } = { ID: 0 }] = (await sleepers(replica())) as { ID: number }[];
+      for (let count = 0; count < 2_000 && other.threadId < number; count += 1) other = await other.again();
+      expect(other.threadId).toBe(number);
+      other.db.query('SELECT SLEEP(60)').catch(() => undefined);
+      await eventually('it is at work', async () => (await sleepers(servers.primary)).length === 1);
+      const [list] = await own.query('SHOW PROCESSLIST');
+      const rows = list as unknown as { Id: number; Info: string | null }[];
+      const row = rows.find(({ Info }) => Info === 'SELECT SLEEP(60)');
+      expect(row?.Id).toBe(number);
+      await own.query('KILL ?', [row?.Id]);
+      await eventually('it has ended', async () => (await sleepers(servers.primary)).length === 0);
+      expect(await sleepers(replica())).toMatchObject([{ ID: number }]);
+    } finally {
+      left.abort();
+      await reads;
+      await servers.primary.query(`KILL ${other.threadId}`).catch(() => undefined);
+      other.close();
+      await own.close();
+    }
+  });
+
   async function afterRotation(work: (db: MysqlCluster, failed: unknown[]) => Promise<void>): Promise<void> {
     let user = 'old_app';
     const { mysql: given } = servers.options();

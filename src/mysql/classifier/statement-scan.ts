@@ -48,6 +48,7 @@ export class StatementScanner {
   readonly #functions: KnownFunctions;
   #hasNext = true;
   #sawSystemVariable = false;
+  #sawMixedSchema = false;
 
   /** Scans `text` from `position` on. */
   constructor(text: string, reading: Reading, functions: KnownFunctions, position = 0, inComment = false) {
@@ -175,6 +176,8 @@ export class StatementScanner {
         this.#sawSystemVariable = true;
         this.#names(value, kind, 0);
       } else if (kind === Token.ASSIGN) this.features |= Feature.ASSIGN;
+      else if (code === Character.POINT && isName(kind1) && (value1 & WordFlag.LOCAL_SCHEMA) !== 0)
+        this.features |= Feature.LOCAL;
 
       if (number === Word.WITH) {
         cte ??= new CteTracker();
@@ -217,7 +220,8 @@ export class StatementScanner {
     this.start = lexer.position;
     this.head = this.headKind = this.nesting = this.features = this.notices = 0;
     this.headStart = this.headEnd = this.functionStart = this.functionEnd = -1;
-    this.isProgram = this.isCompound = this.isUnfinished = this.#sawSystemVariable = false;
+    this.isProgram = this.isCompound = this.isUnfinished = false;
+    this.#sawSystemVariable = this.#sawMixedSchema = false;
   }
 
   /** Notes a keyword; `true` when it is a write unless a parenthesis follows. */
@@ -266,6 +270,8 @@ export class StatementScanner {
   #names(value: number, kind: number, before: number): void {
     const number = value & WordFlag.NUMBER;
     if (number === Word.PERFORMANCE_SCHEMA) this.features |= Feature.LOCAL;
+    if ((value & WordFlag.MIXED_SCHEMA) !== 0) this.#sawMixedSchema = true;
+    if ((value & WordFlag.LOCAL_TABLE) !== 0 && this.#sawMixedSchema) this.features |= Feature.LOCAL;
     if (kind === Token.NAME || before === Character.POINT) {
       // Oracle mode: `sequence.NEXTVAL`.
       if (number === Word.NEXTVAL) this.features |= Feature.SEQUENCE_WRITE;

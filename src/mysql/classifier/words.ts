@@ -7,6 +7,7 @@ import {
   MYSQL_VERSION_FUNCTIONS,
   TOUCHING_FUNCTIONS,
 } from './builtin-functions.js';
+import { LOCAL_SCHEMAS, LOCAL_TABLES, MIXED_SCHEMAS } from './local-tables.js';
 import { NEVER_CALLED, NEVER_CALLED_ON_MYSQL } from './never-called-words.js';
 import { WordTable } from './word-table.js';
 
@@ -90,6 +91,12 @@ export const WordFlag = {
   TOUCHING: 0x40000,
   /** What a `CREATE` or `ALTER` is about, when it is no stored program. */
   OBJECT: 0x20000,
+  /** A schema some tables of which say something about the server that is asked. */
+  MIXED_SCHEMA: 0x80000,
+  /** A schema all tables of which do. */
+  LOCAL_SCHEMA: 0x100000,
+  /** A table of such a mixed schema that does. */
+  LOCAL_TABLE: 0x200000,
 } as const;
 
 const LAST_STATEMENT = 'warning_count error_count in_transaction';
@@ -112,6 +119,9 @@ export const WORDS: WordTable = new WordTable([
   ...flagged(LAST_STATEMENT, WordFlag.LAST_STATEMENT),
   ...flagged(LAST_WRITE, WordFlag.LAST_WRITE),
   ...flagged(OBJECTS, WordFlag.OBJECT),
+  ...flagged(MIXED_SCHEMAS, WordFlag.MIXED_SCHEMA),
+  ...flagged(LOCAL_SCHEMAS, WordFlag.LOCAL_SCHEMA),
+  ...flagged(LOCAL_TABLES, WordFlag.LOCAL_TABLE),
 ]);
 
 function flagged(words: string, flag: number): [string, number][] {
