@@ -1,30 +1,17 @@
-/** Observations as text: written by the process that looks, and read by the others, who trust nothing in it. */
+/**
+ * Observations as text: written by the process that looks, and read by the others, who trust nothing in it. Only looks that
+ * succeeded: one that failed may be the fault of the process, its account or its network, and proves nothing to the others.
+ */
 
-import type { NodeId } from '../common/node-address.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import type {
-  Observation,
-  ProbeFailure,
-  ReplicationChannel,
-  ServerFacts,
-} from '../topology/node-description.js';
+import type { Observation, ReplicationChannel, ServerFacts } from '../topology/node-description.js';
 
 /** Longer texts are not read. */
 const TEXT_LENGTH_LIMIT = 1_048_576;
 /** Lists in them may not be longer. */
 const LIST_LENGTH_LIMIT = 1_024;
 
-const FAILURES: ReadonlySet<string> = new Set<ProbeFailure>([
-  'refused',
-  'reset',
-  'timeout-connect',
-  'timeout-query',
-  'access-denied',
-  'too-many',
-  'server-shutdown',
-  'protocol',
-  'other',
-]);
+/** A look that succeeded. */
+export type SuccessfulLook = Extract<Observation, { readonly ok: true }>;
 
 /** What one process published. */
 export interface PublishedLooks {
@@ -32,21 +19,20 @@ export interface PublishedLooks {
   readonly publisher: string;
   /** The how many-th it is of that process. */
   readonly count: number;
-  /** The last look at each node, with its age at the time of writing. */
-  readonly looks: readonly { readonly ageMs: number; readonly observation: Observation }[];
+  /** The last look at each node, where it succeeded, with its age at the time of writing. */
+  readonly looks: readonly { readonly ageMs: number; readonly observation: SuccessfulLook }[];
 }
 
-/** The text of `observations` at monotonic time `now`. */
+/** The text of those of `observations` that succeeded, at monotonic time `now`. */
 export function writeLooks(
   { publisher, count }: Pick<PublishedLooks, 'publisher' | 'count'>,
   observations: Iterable<Observation>,
   now: number,
 ): string {
-  const looks = [...observations].map((observation) => {
-    const { node, at } = observation;
-    const ageMs = Math.max(0, now - at);
-    if (observation.ok) return { node, ageMs, latencyMs: observation.latencyMs, facts: observation.facts };
-    return { node, ageMs, failure: observation.failure, message: observation.error.message };
+  const looks = [...observations].flatMap((observation) => {
+    if (!observation.ok) return [];
+    const { node, at, latencyMs, facts } = observation;
+    return [{ node, ageMs: Math.max(0, now - at), latencyMs, facts }];
   });
   return JSON.stringify({ publisher, count, looks });
 }
@@ -77,20 +63,10 @@ function readLook(
   look: Readonly<Record<string, unknown>>,
   publishedAt: number,
 ): PublishedLooks['looks'][number] | undefined {
-  const { node, ageMs, latencyMs, failure, message, facts } = look;
+  const { node, ageMs, latencyMs, failure, facts } = look;
   if (typeof node !== 'string' || !isCount(ageMs)) return undefined;
-  const at = publishedAt - ageMs;
-  if (typeof failure === 'string') {
-    if (!FAILURES.has(failure)) return undefined;
-    return { ageMs, observation: failed(node, at, failure as ProbeFailure, String(message ?? '')) };
-  }
-  if (!isCount(latencyMs) || !isFacts(facts)) return undefined;
-  return { ageMs, observation: { node, at, ok: true, latencyMs, facts } };
-}
-
-function failed(node: NodeId, at: number, failure: ProbeFailure, message: string): Observation {
-  const error = new StormlampError(ErrorCode.NODE_UNREACHABLE, message.slice(0, 500), { node });
-  return { node, at, ok: false, failure, error };
+  if (failure !== undefined || !isCount(latencyMs) || !isFacts(facts)) return undefined;
+  return { ageMs, observation: { node, at: publishedAt - ageMs, ok: true, latencyMs, facts } };
 }
 
 function isFacts(value: unknown): value is ServerFacts {

@@ -5,9 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../common/clock.js';
 import type { NodeId } from '../common/node-address.js';
-import type { Observation } from '../topology/node-description.js';
+import { type Observation, provesLife } from '../topology/node-description.js';
 import type { ObservationBoard } from './observation-board.js';
-import { readLooks, writeLooks } from './published-look.js';
+import { readLooks, type SuccessfulLook, writeLooks } from './published-look.js';
 
 /** What {@link SharedLooks} needs. */
 export interface SharedLooksOptions {
@@ -15,8 +15,8 @@ export interface SharedLooksOptions {
   readonly board: ObservationBoard;
   /** Longest time between two looks, milliseconds; as often the board is written or read. */
   readonly intervalMs: number;
-  /** Told what another process saw. */
-  readonly onObservation: (observation: Observation) => void;
+  /** Told what another process saw, where its look succeeded. */
+  readonly onObservation: (observation: SuccessfulLook) => void;
   /** Told whether this process has to look for itself; if not, it has to at what is not among `published`. */
   readonly setActive: (active: boolean, published: ReadonlySet<NodeId>) => void;
   /** Source of time. */
@@ -97,12 +97,19 @@ export class SharedLooks {
 
   async #lead(): Promise<void> {
     const { board } = this.#options;
-    this.#isLeader = await board.lead();
+    this.#isLeader = await this.#askToLead();
     if (!this.#isLeader || this.#isClosed) return;
     this.#count += 1;
     await board.publish(
       writeLooks({ publisher: this.#id, count: this.#count }, this.#own.values(), this.#clock.now()),
     );
+  }
+
+  /** A process that every node refuses has nothing to tell: it lets its right run out, for one that is let in. */
+  async #askToLead(): Promise<boolean> {
+    const own = [...this.#own.values()];
+    const isRefused = own.length > 0 && own.every((look) => !look.ok && provesLife(look.failure));
+    return !isRefused && (await this.#options.board.lead());
   }
 
   async #follow(): Promise<void> {
@@ -130,7 +137,7 @@ export class SharedLooks {
     }
     const staleMs = this.#clock.now() - this.#freshAt;
     if (staleMs <= STALE_INTERVALS * intervalMs) return;
-    this.#isLeader = await board.lead();
+    this.#isLeader = await this.#askToLead();
     // Who does not lead gives the new leader a moment, so that not everybody looks at once.
     if (this.#isLeader || staleMs > PATIENCE_INTERVALS * intervalMs) this.#setActive(true);
   }

@@ -12,7 +12,6 @@ import {
   type NodeSeed,
   type Observation,
   type ProbeFailure,
-  provesLife,
   roleOf,
 } from '../topology/node-description.js';
 import { noWriterError } from '../topology/routing-error.js';
@@ -23,6 +22,7 @@ import { NodeMonitor } from './node-monitor.js';
 import type { ObservationBoard } from './observation-board.js';
 import { OwnServers } from './own-servers.js';
 import { probeFailureOf } from './probe-failure.js';
+import type { SuccessfulLook } from './published-look.js';
 import { SharedLooks } from './shared-looks.js';
 
 /** The events of a {@link TopologyWatcher}. */
@@ -236,14 +236,13 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
   }
 
   /**
-   * The process that looks for all may be the only one that cannot reach a node, or may reach another server under its address:
-   * such a node everybody looks at for himself.
+   * The process that looks for all may reach another server under a node's address: such a node everybody looks at for himself,
+   * as at one that it could not look at, which is not published.
    */
-  #takePublished(observation: Observation): void {
+  #takePublished(observation: SuccessfulLook): void {
     const agreement = this.#servers.compare(observation);
     if (agreement === 'other') this.reconnect(observation.node);
-    else if (agreement === 'same' && (observation.ok || provesLife(observation.failure)))
-      this.#take(observation);
+    else if (agreement === 'same') this.#take(observation);
     else void this.refresh(observation.node);
   }
 

@@ -136,6 +136,70 @@ test('a replica that only the one who looks cannot reach serves all others', asy
   }
 });
 
+test('an account that is refused costs only the one who looks with it: the others read and write on', async () => {
+  const { primary } = servers;
+  const [replica] = servers.replicas;
+  const nodes = [primary, ...servers.replicas];
+  await primary.query("CREATE USER 'looker'@'%' IDENTIFIED BY 'before'");
+  await primary.query("GRANT ALL ON *.* TO 'looker'@'%'");
+  await primary.query('CREATE TABLE shop.counted (id INT PRIMARY KEY, v INT)');
+  await primary.query('INSERT INTO shop.counted VALUES (1, 0)');
+  await servers.waitForReplication();
+  const { mysql, sessions } = optionsOfTwo();
+  // Only those with the same source of lag share, so the four above do not.
+  const monitor = {
+    ...mysql.monitor,
+    intervalMs: 300,
+    timeoutMs: 10_000,
+    share: true,
+    lagSource: 'gtid' as const,
+  };
+  const optionsWith = (credentials?: { user: string; password: string }): ClusterOptions => ({
+    mysql: {
+      ...mysql,
+      monitor: { ...monitor, ...(credentials === undefined ? {} : { credentials }) },
+      discover: false,
+      startTimeoutMs: 60_000,
+    },
+    sessions: { ...sessions, copies: 1 },
+  });
+  await using culprit = await createCluster(optionsWith({ user: 'looker', password: 'before' }));
+  await eventually('it leads', () => watcherOf(culprit).leads);
+  await using sound = await createCluster(optionsWith());
+  const told: string[] = [];
+  let looks = 0;
+  sound.mysql.on('breaker-changed', (change) => told.push(JSON.stringify(change)));
+  watcherOf(sound).on('node-observed', (observation) => {
+    looks += 1;
+    if (!observation.ok) told.push(`${observation.node} ${observation.failure}`);
+  });
+  const refusals = new Set<string>();
+  watcherOf(culprit).on('node-observed', (observation) => {
+    if (!observation.ok && observation.failure === 'access-denied') refusals.add(observation.node);
+  });
+  await eventually('the other follows', () => looks >= 10);
+  await primary.query("ALTER USER 'looker'@'%' IDENTIFIED BY 'after'");
+  await servers.waitForReplication();
+  for (const node of nodes) {
+    const rows = await node.query("SELECT id FROM information_schema.processlist WHERE user = 'looker'");
+    for (const { id } of rows) await node.query(`KILL ${String(id)}`).catch(() => undefined);
+  }
+  await eventually('both nodes refuse it', () => refusals.size === 2);
+  looks = 0;
+  let writes = 0;
+  await eventually('the other has read and written on for a while', async () => {
+    await sound.mysql.execute('UPDATE counted SET v = v + 1 WHERE id = 1');
+    writes += 1;
+    await sound.mysql.query('SELECT v FROM counted');
+    return looks >= 30;
+  });
+  expect(told).toEqual([]);
+  expect(sound.mysql.topology().nodes.map(({ breaker }) => breaker)).toEqual(['closed', 'closed']);
+  expect(await primary.query('SELECT v FROM shop.counted')).toMatchObject([{ v: writes }]);
+  await eventually('the replica serves', () => sound.mysql.explain('SELECT 1').node === replica?.id);
+  await eventually('the other one looks for all', () => watcherOf(sound).leads && !watcherOf(culprit).leads);
+});
+
 /** A process for which one port leads to another server, as 127.0.0.1 does on every machine; it tells its picture over and over. */
 const ELSEWHERE = `
   import net from 'node:net';

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
 import { readLooks, writeLooks } from '../../../src/health/published-look.js';
 import { SharedLooks } from '../../../src/health/shared-looks.js';
 import { TopologyWatcher } from '../../../src/health/topology-watcher.js';
@@ -80,7 +81,7 @@ test('only what one process goes on publishing has a known age', async () => {
     },
     intervalMs: 1_000,
     clock,
-    onObservation: (observation) => seen.push(observation.ok ? observation.facts.version : ''),
+    onObservation: (observation) => seen.push(observation.facts.version),
     setActive: () => undefined,
   });
   await vi.advanceTimersByTimeAsync(20_000);
@@ -129,6 +130,85 @@ test('what the one that looks cannot reach, or does not know, the others look at
   second.close();
 });
 
+/** Two processes that share; the first leads, and while `setRefused(true)` holds, the nodes that `isRefused` names refuse it. */
+async function firstRefused(isRefused: (id: string) => boolean): Promise<{
+  readonly first: TopologyWatcher;
+  readonly second: TopologyWatcher;
+  readonly failures: string[];
+  readonly looked: string[];
+  setRefused(refused: boolean): void;
+}> {
+  const board = new SharedBoard();
+  const looked: string[] = [];
+  let refused = false;
+  const watcherOf = (process: string): TopologyWatcher =>
+    new TopologyWatcher({
+      seeds: seeds({ a: 'primary', b: 'replica', c: 'replica' }),
+      intervalMs: 1_000,
+      timeoutMs: 1_000,
+      clock,
+      board: board.of(process),
+      createProbe: ({ id }) => ({
+        probe: async () => {
+          looked.push(`${process} ${id}`);
+          if (process === 'first' && refused && isRefused(id))
+            throw new StormlampError(ErrorCode.ACCESS_DENIED, 'refused', { node: id });
+          return id === 'a' ? master('a') : slave(id, 'a');
+        },
+        close: () => undefined,
+      }),
+    });
+  const first = watcherOf('first');
+  first.start();
+  await vi.advanceTimersByTimeAsync(10_000);
+  const second = watcherOf('second');
+  const failures: string[] = [];
+  second.on('node-observed', (observation) => {
+    if (!observation.ok) failures.push(`${observation.node} ${observation.failure}`);
+  });
+  second.start();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect([first.leads, second.leads]).toEqual([true, false]);
+  const setRefused = (now: boolean): void => {
+    refused = now;
+  };
+  return { first, second, failures, looked, setRefused };
+}
+
+test('what refuses the one that looks, the others look at themselves, at their own interval', async () => {
+  const { first, second, failures, looked, setRefused } = await firstRefused((id) => id !== 'b');
+  setRefused(true);
+  await vi.advanceTimersByTimeAsync(3_000);
+  looked.length = 0;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect([first.leads, second.leads]).toEqual([true, false]);
+  expect(failures).toEqual([]);
+  for (const id of ['a', 'c']) {
+    const looks = looked.filter((look) => look === `second ${id}`).length;
+    expect(looks).toBeGreaterThanOrEqual(9);
+    expect(looks).toBeLessThanOrEqual(13);
+  }
+  expect(looked).not.toContain('second b');
+  for (const node of second.topology.nodes)
+    expect(clock.now() - (node.state === 'up' ? node.seenAt : Number.NEGATIVE_INFINITY)).toBeLessThan(2_500);
+  first.close();
+  second.close();
+});
+
+test('a process that every node refuses lets another one look, and may look again when it is let in', async () => {
+  const { first, second, failures, setRefused } = await firstRefused(() => true);
+  setRefused(true);
+  await vi.advanceTimersByTimeAsync(12_000);
+  expect([first.leads, second.leads]).toEqual([false, true]);
+  expect(failures).toEqual([]);
+  expect(first.topology.nodes.map(({ state }) => state)).toEqual(['up', 'up', 'up']);
+  setRefused(false);
+  second.close();
+  await vi.advanceTimersByTimeAsync(12_000);
+  expect(first.leads).toBe(true);
+  first.close();
+});
+
 describe('what is published', () => {
   test('is read as it was written, with times of this process', () => {
     const looks = [
@@ -147,21 +227,21 @@ describe('what is published', () => {
         900,
       ),
       observationOf('b', slave('b', 'a'), 950),
-      observationOf('c', 'refused', 1_000),
     ];
     const read = readLooks(writeLooks({ publisher: 'x', count: 7 }, looks, 1_000), 50_000);
     expect(read).toMatchObject({ publisher: 'x', count: 7 });
     expect(read?.looks.map(({ ageMs, observation }) => [ageMs, observation.at])).toEqual([
       [100, 49_900],
       [50, 49_950],
-      [0, 50_000],
     ]);
     expect(read?.looks[1]?.observation).toEqual({ ...looks[1], at: 49_950 });
-    expect(read?.looks[2]?.observation).toMatchObject({
-      ok: false,
-      failure: 'refused',
-      error: { message: 'made up: refused' },
-    });
+  });
+
+  test('is nothing of a look that failed: that is for nobody else', () => {
+    const text = writeLooks({ publisher: 'x', count: 7 }, [observationOf('c', 'refused', 1_000)], 1_000);
+    expect(JSON.parse(text)).toEqual({ publisher: 'x', count: 7, looks: [] });
+    const look = { node: 'c', ageMs: 0, failure: 'access-denied', message: 'no' };
+    expect(readLooks(JSON.stringify({ publisher: 'x', count: 7, looks: [look] }), 5)?.looks).toEqual([]);
   });
 
   test.each([
