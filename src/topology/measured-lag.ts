@@ -120,11 +120,19 @@ function byGtid(replica: UpNode, record: PrimaryRecord): Lag | undefined {
 function atLeastCompared(replica: UpNode, record: PrimaryRecord | undefined): Lag {
   const { seenAt } = replica;
   const reported = replica.lag ?? { ms: null, at: seenAt };
-  if (record === undefined || reported.ms === null) return reported;
+  if (record === undefined) return reported;
+  if (replica.facts.group?.writes === 'elsewhere') return fresherOf(reported, byGtid(replica, record));
+  if (reported.ms === null) return reported;
   const lack = lackOf(replica, record);
   if (lack === 'unknown') return { ms: null, at: seenAt };
   const since = Math.min(lack?.since ?? seenAt, uncomparedSince(replica, record));
   return since < reported.at - reported.ms ? { ms: seenAt - since, at: seenAt } : reported;
+}
+
+/** A member that takes writes of one primary all the time has a queue nearly always, and yet what that one had a moment ago. */
+function fresherOf(reported: Lag, seen: Lag | undefined): Lag {
+  if (seen === undefined || seen.ms === null) return reported;
+  return reported.ms === null || seen.at - seen.ms > reported.at - reported.ms ? seen : reported;
 }
 
 /**

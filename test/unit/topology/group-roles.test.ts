@@ -11,7 +11,14 @@ import {
 import { selectNodes } from '../../../src/topology/node-selection.js';
 import { identityOf } from '../../../src/topology/server-peers.js';
 import type { TopologyDescription } from '../../../src/topology/topology-description.js';
-import { type Finding, master, observationOf, seeds, slave } from '../../spec/topology/made-up-servers.js';
+import {
+  type Finding,
+  gtids,
+  master,
+  observationOf,
+  seeds,
+  slave,
+} from '../../spec/topology/made-up-servers.js';
 
 const group = (facts: Partial<GroupFacts> = {}): GroupFacts => ({
   kind: 'group-replication',
@@ -81,6 +88,47 @@ describe('Group Replication', () => {
     expect(c && effectiveLagMs(c, 2_500)).toBeNull();
     expect(readers(topology, 2_500)).toEqual(['b']);
     expect(readers(topology, 2_500, 1_000)).toEqual([]);
+  });
+
+  describe('a member whose queue is never empty', () => {
+    const facts = (name: string, count: number, more: Partial<GroupFacts> = {}): Finding =>
+      master(name, { readOnly: name !== 'a', gtid: gtids({ a: count }), group: group(more) });
+    const busy = (applied: (second: number) => number): TopologyDescription => {
+      let topology = initialTopology(seeds({ a: 'any', b: 'any' }), 'compared');
+      for (let second = 0; second <= 30; second += 1) {
+        const a = facts('a', 10 + 100 * second, { writes: 'here' });
+        topology = observe(topology, observationOf('a', a, 1_000 * second));
+        const b = facts('b', 10 + applied(second), { queue: second === 0 ? 0 : 5 });
+        topology = observe(topology, observationOf('b', b, 1_000 * second + 100));
+      }
+      return topology;
+    };
+    const lagOf = ({ nodes: [, b] }: TopologyDescription): number | null | undefined =>
+      b && effectiveLagMs(b, 30_100);
+
+    test('is as fresh as the look at the primary that it has caught up with', () => {
+      const topology = busy((second) => 100 * second - 50);
+      expect(lagOf(topology)).toBe(1_100);
+      expect(readers(topology, 30_100)).toEqual(['b']);
+    });
+
+    test('is late by what it lacks, when it stands still', () => {
+      const topology = busy((second) => 100 * Math.min(second, 10));
+      expect(lagOf(topology)).toBe(20_100);
+      expect(readers(topology, 30_100)).toEqual([]);
+    });
+
+    test('of a group that writes everywhere is not compared with one member alone', () => {
+      let topology = initialTopology(seeds({ a: 'any', b: 'any' }), 'compared');
+      for (let second = 0; second <= 30; second += 1) {
+        for (const name of ['a', 'b']) {
+          const queue = name === 'b' && second > 0 ? 5 : 0;
+          const one = facts(name, 10, { writes: 'everywhere', queue });
+          topology = observe(topology, observationOf(name, one, 1_000 * second + 100));
+        }
+      }
+      expect(lagOf(topology)).toBe(30_000);
+    });
   });
 
   test('a classic replica of any member has the data of the group', () => {
