@@ -18,6 +18,8 @@ export function sessionIni(nodes: readonly string[], folder: string): PhpIni {
     ...handler,
     'session.serialize_handler': 'php',
     'session.gc_maxlifetime': 1_440,
+    // As Debian's packages have it, whose cron job collects: PHP's own 1 % would remove an old session now and then.
+    'session.gc_probability': 0,
     // As under PHP-FPM. The command line's own value, no limit, makes session locks that never expire.
     max_execution_time: 30,
     display_errors: 'stderr',
