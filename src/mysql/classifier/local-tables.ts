@@ -16,7 +16,7 @@ export const LOCAL_TABLES: string =
   'mysql_firewall_users mysql_firewall_whitelist query_cache_info query_response_time query_response_time_read ' +
   'query_response_time_read_write query_response_time_write slave_status wsrep_membership wsrep_status ' +
   'feedback plugins all_plugins disks key_caches ' +
-  'temp_tables_info' +
+  'temp_tables_info ' +
   // information_schema: InnoDB
   'innodb_buffer_page innodb_buffer_page_lru innodb_buffer_pool_pages innodb_buffer_pool_stats innodb_cached_indexes ' +
   'innodb_changed_pages innodb_cmp innodb_cmp_per_index innodb_cmp_per_index_reset innodb_cmp_reset innodb_cmpmem ' +
