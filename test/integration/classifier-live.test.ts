@@ -23,6 +23,14 @@ const RUNS = Number(process.env['STORMLAMP_FUZZ_RUNS'] ?? 1500);
 /** What a stored function answers that must never be called. */
 const MARK = '424242';
 
+/** Tables of the catalogue in which a server shows its sessions, locks, counters, buffers, plugins and settings. */
+const SERVER_TABLE =
+  /^innodb_|^thread_pool_|_statistics$|_status$|_variables$|_costs$|^(?:processlist|profiling|optimizer_trace|key_caches|(?:all_)?plugins)$/;
+
+/** Those of the above by name that show the data, or have one name and mean the tables that a replica has, too. */
+const DICTIONARY_TABLE =
+  /^innodb_(?:sys_)?(?:tables|columns|indexes|fields|foreign|foreign_cols|virtual|datafiles|tablespaces|tablespaces_brief)$|^innodb_ft_default_stopword$|^column_statistics$/;
+
 /** Names of stored functions with one parameter that write when they are called. */
 const WRITING_FUNCTIONS = [
   'fn_one',
@@ -140,6 +148,20 @@ describe.each([
     await admin.run(`DROP FUNCTION IF EXISTS \`${name}\``);
     return { stored, isKnown };
   }
+
+  test('tables of the catalogue that show the server itself are read from the primary, those of the data from replicas', async () => {
+    const rows = await cluster.primary.query<{ name: string }>(
+      "SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'information_schema'",
+    );
+    const names = rows.map(({ name }) => name.toLowerCase());
+    expect(names).toEqual(expect.arrayContaining(['innodb_trx', 'processlist', 'columns']));
+    const found = names.map((name) => [name, classify(`SELECT * FROM information_schema.${name}`).route]);
+    const expected = names.map((name) => [
+      name,
+      SERVER_TABLE.test(name) && !DICTIONARY_TABLE.test(name) ? 'primary' : 'replica',
+    ]);
+    expect(found).toEqual(expected);
+  });
 
   test('every function of the list is built in, and no stored function of its name is called instead', async () => {
     const wrong: string[] = [];
