@@ -1,6 +1,7 @@
 /** Acts by itself in the elected process: fails over when the primary is objectively down, and repairs what is left half done. */
 import { backoffMs } from '../../common/backoff.js';
 import { describeError, ErrorCode, isStormlampError } from '../../common/stormlamp-error.js';
+import { Ticker } from '../../common/ticker.js';
 import type { Election } from './election.js';
 
 /** What the overseer does with. */
@@ -30,9 +31,7 @@ const RESIGN_MS = 3_000;
 export class Overseer {
   readonly #election: Election;
   readonly #actions: OverseerActions;
-  #timer: NodeJS.Timeout | undefined;
-  #turn: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #ticker: Ticker;
   #nextCampaign = 0;
   #campaigns = 0;
   #nextTry = 0;
@@ -45,7 +44,7 @@ export class Overseer {
   constructor(election: Election, actions: OverseerActions) {
     this.#election = election;
     this.#actions = actions;
-    this.#schedule();
+    this.#ticker = new Ticker(TICK_MS, () => this.#look());
   }
 
   /** Looks at everything soon. */
@@ -55,19 +54,8 @@ export class Overseer {
   }
 
   /** Stops; resolves when nothing is under way any more. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    await this.#turn;
-  }
-
-  #schedule(): void {
-    if (this.#closed) return;
-    this.#timer = setTimeout(() => {
-      this.#turn = this.#look().catch(() => undefined);
-      void this.#turn.then(() => this.#schedule());
-    }, TICK_MS);
-    this.#timer.unref();
+  close(): Promise<void> {
+    return this.#ticker.close();
   }
 
   async #look(): Promise<void> {
@@ -80,7 +68,7 @@ export class Overseer {
       return;
     }
     this.#tiltedSince = undefined;
-    if (!(await this.#leads()) || busy() || this.#closed) return;
+    if (!(await this.#leads()) || busy() || this.#ticker.closed) return;
     if (warranted()) {
       if (now < this.#nextTry) return;
       await this.#failOver();

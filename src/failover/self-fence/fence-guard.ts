@@ -1,5 +1,6 @@
 /** Keeps the primary from fencing itself for as long as this process sees a majority for it. */
 import { describeError } from '../../common/stormlamp-error.js';
+import { Ticker } from '../../common/ticker.js';
 import type { ResolvedActingOptions } from '../acting-options.js';
 import type { LeaseKeeper } from '../lease/lease-keeper.js';
 import { LockSession } from '../locks/lock-session.js';
@@ -29,16 +30,14 @@ export class FenceGuard {
   readonly #windowMs: number;
   readonly #lock: string;
   #session: LockSession | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #turn: Promise<void> = Promise.resolve();
   #told = '';
-  #closed = false;
+  readonly #ticker: Ticker;
 
   private constructor({ cluster, leaseMs }: ResolvedActingOptions, parts: FenceGuardParts) {
     this.#parts = parts;
     this.#windowMs = guardWindowMs(leaseMs);
     this.#lock = lockName(cluster, 'guard');
-    this.#schedule();
+    this.#ticker = new Ticker(TICK_MS, () => this.#look());
   }
 
   /** Begins; undefined where no server is to fence itself. */
@@ -48,19 +47,8 @@ export class FenceGuard {
 
   /** Gives the lock up; resolves when nothing is under way any more. */
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    await this.#turn;
+    await this.#ticker.close();
     await this.#session?.release();
-  }
-
-  #schedule(): void {
-    if (this.#closed) return;
-    this.#timer = setTimeout(() => {
-      this.#turn = this.#look().catch(() => undefined);
-      void this.#turn.then(() => this.#schedule());
-    }, TICK_MS);
-    this.#timer.unref();
   }
 
   async #look(): Promise<void> {
