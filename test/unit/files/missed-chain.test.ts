@@ -3,31 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { chained, chainOf } from '../../../src/files/missed-chain.js';
 import { type MissedWrite, unknownWrite } from '../../../src/files/missed-writes.js';
+import * as made from './made-up-missed.js';
+import { collection, end, NAME } from './made-up-missed.js';
 
-const NAME = 'sess_x';
-const write = (at: number, more: Partial<MissedWrite> = {}): MissedWrite => ({
-  name: NAME,
-  kind: 'write',
-  superseded: `v${at}`,
-  at,
-  parts: { [`p${at}`]: null },
-  ...more,
-});
-const end = (at: number): MissedWrite => ({
-  name: NAME,
-  kind: 'delete',
-  superseded: `v${at}`,
-  at,
-  ended: at,
-});
-const collection = (at: number): MissedWrite => ({
-  name: NAME,
-  kind: 'delete',
-  superseded: `v${at}`,
-  at,
-  unusedFor: 60,
-  parts: {},
-});
+const write = (at: number, more: Partial<MissedWrite> = {}): MissedWrite =>
+  made.write(at, { parts: { [`p${at}`]: null }, ...more });
 /** What who takes all of these one after the other remembers. */
 const taken = (...writes: MissedWrite[]): MissedWrite | undefined =>
   writes.reduce<MissedWrite | undefined>((before, missed) => chained(before, missed), undefined);

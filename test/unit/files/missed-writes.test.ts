@@ -12,8 +12,9 @@ import {
   rememberTouch,
 } from '../../../src/files/missed-writes.js';
 import type { Mount } from '../../../src/files/mount.js';
+import * as made from './made-up-missed.js';
+import { collection, end, NAME } from './made-up-missed.js';
 
-const NAME = 'sess_x';
 let root: string;
 let mirrored: MirroredMounts;
 let holder: Mount;
@@ -36,28 +37,7 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const write = (at: number, before: string): MissedWrite => ({
-  name: NAME,
-  kind: 'write',
-  superseded: `v${at}`,
-  at,
-  parts: { n: before },
-});
-const end = (at: number): MissedWrite => ({
-  name: NAME,
-  kind: 'delete',
-  superseded: `v${at}`,
-  at,
-  ended: at,
-});
-const collection = (at: number): MissedWrite => ({
-  name: NAME,
-  kind: 'delete',
-  superseded: `v${at}`,
-  at,
-  unusedFor: 60,
-  parts: {},
-});
+const write = (at: number, before: string): MissedWrite => made.write(at, { parts: { n: before } });
 async function remembered(...missed: MissedWrite[]): Promise<MissedWrite | undefined> {
   for (const one of missed) await mirrored.remember([holder], misser, one);
   return findMissed(holder, misser, NAME);

@@ -7,14 +7,7 @@ import { MirroredMounts, type MountRepairer } from '../../../src/files/mirrored-
 import { findMissed, type MissedWrite } from '../../../src/files/missed-writes.js';
 import type { Mount } from '../../../src/files/mount.js';
 import { findSettled, parseSettled, rememberSettled } from '../../../src/files/settled-writes.js';
-
-const NAME = 'sess_x';
-const write = (at: number, superseded = `v${at}`): MissedWrite => ({
-  name: NAME,
-  kind: 'write',
-  superseded,
-  at,
-});
+import { NAME, write } from './made-up-missed.js';
 
 test.each(['', '{', '[]', 'null', '{"name":1,"at":1}', '{"name":"x","at":"1"}'])(
   '%j is no such file',

@@ -90,25 +90,38 @@ test('only what one process goes on publishing has a known age', async () => {
   await looks.close();
 });
 
+/** The watcher of one process: it notes in `looked` what it looks at, and finds what `failureOf` says. */
+function watcherOn(
+  board: SharedBoard,
+  process: string,
+  looked: string[],
+  failureOf: (id: string) => Error | undefined,
+): TopologyWatcher {
+  return new TopologyWatcher({
+    seeds: seeds({ a: 'primary', b: 'replica', c: 'replica' }),
+    intervalMs: 1_000,
+    timeoutMs: 1_000,
+    clock,
+    board: board.of(process),
+    createProbe: ({ id }) => ({
+      probe: async () => {
+        looked.push(`${process} ${id}`);
+        const failure = failureOf(id);
+        if (failure !== undefined) throw failure;
+        return id === 'a' ? master('a') : slave(id, 'a');
+      },
+      close: () => undefined,
+    }),
+  });
+}
+
 test('what the one that looks cannot reach, or does not know, the others look at themselves', async () => {
   const board = new SharedBoard();
   const looked: string[] = [];
   const watcherOf = (process: string, reaches: (id: string) => boolean): TopologyWatcher =>
-    new TopologyWatcher({
-      seeds: seeds({ a: 'primary', b: 'replica', c: 'replica' }),
-      intervalMs: 1_000,
-      timeoutMs: 1_000,
-      clock,
-      board: board.of(process),
-      createProbe: ({ id }) => ({
-        probe: async () => {
-          looked.push(`${process} ${id}`);
-          if (reaches(id)) return id === 'a' ? master('a') : slave(id, 'a');
-          throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
-        },
-        close: () => undefined,
-      }),
-    });
+    watcherOn(board, process, looked, (id) =>
+      reaches(id) ? undefined : Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }),
+    );
   const first = watcherOf('first', (id) => id !== 'c');
   first.start();
   await vi.advanceTimersByTimeAsync(10_000);
@@ -142,22 +155,11 @@ async function firstRefused(isRefused: (id: string) => boolean): Promise<{
   const looked: string[] = [];
   let refused = false;
   const watcherOf = (process: string): TopologyWatcher =>
-    new TopologyWatcher({
-      seeds: seeds({ a: 'primary', b: 'replica', c: 'replica' }),
-      intervalMs: 1_000,
-      timeoutMs: 1_000,
-      clock,
-      board: board.of(process),
-      createProbe: ({ id }) => ({
-        probe: async () => {
-          looked.push(`${process} ${id}`);
-          if (process === 'first' && refused && isRefused(id))
-            throw new StormlampError(ErrorCode.ACCESS_DENIED, 'refused', { node: id });
-          return id === 'a' ? master('a') : slave(id, 'a');
-        },
-        close: () => undefined,
-      }),
-    });
+    watcherOn(board, process, looked, (id) =>
+      process === 'first' && refused && isRefused(id)
+        ? new StormlampError(ErrorCode.ACCESS_DENIED, 'refused', { node: id })
+        : undefined,
+    );
   const first = watcherOf('first');
   first.start();
   await vi.advanceTimersByTimeAsync(10_000);

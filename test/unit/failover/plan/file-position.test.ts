@@ -1,11 +1,11 @@
 /** Replicas that follow by file and position: who may become the primary, and who may follow it. */
 import { expect, test } from 'vitest';
 import { chooseCandidate } from '../../../../src/failover/plan/candidate-choice.js';
-import type { PlanContext } from '../../../../src/failover/plan/plan-context.js';
 import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
 import { planRejoin } from '../../../../src/failover/plan/plan-repair.js';
 import { planSwitchover } from '../../../../src/failover/plan/plan-switchover.js';
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
+import { madeUpContext } from '../made-up-context.js';
 import { madeUp } from '../made-up-survey.js';
 
 const source = { host: 'db1', port: 3306 };
@@ -19,28 +19,6 @@ const at = (file: string, read: number, done = read): Readonly<Record<string, un
 const replica = (node: string, status: Readonly<Record<string, unknown>>): NodeSurvey =>
   madeUp(node, { source, status, executed: '', received: '' });
 
-function context(surveys: readonly NodeSurvey[]): PlanContext {
-  return {
-    opId: 'op',
-    cluster: 'c',
-    actor: 'test',
-    epoch: 4,
-    epochs: new Map(),
-    surveys: new Map(surveys.map((survey) => [survey.node, survey])),
-    nodes: surveys.map(({ node }) => node),
-    witnesses: [],
-    sources: new Map(
-      surveys.flatMap(({ node, channels }) => channels.map(({ sourceHost }) => [node, sourceHost] as const)),
-    ),
-    sourceAt: (node) => ({ host: node, port: 3306, user: 'repl', tls: false }),
-    wishes: { prefer: [], avoid: [], never: [] },
-    isolated: new Set(),
-    rules: { voters: 3, leaseMs: 5_000, handoverMs: 200 },
-    hooks: new Set(),
-    evidence: [],
-  };
-}
-
 const cause = { from: 'db1', reason: 'dead-primary', lastSeen: undefined, silent: new Map() } as const;
 
 test('the one that has read the most of the log is taken, a later file before any place in an earlier one', () => {
@@ -51,7 +29,7 @@ test('the one that has read the most of the log is taken, a later file before an
 
 test('in a failover a replica follows only when it stands where the new primary stands', () => {
   const surveys = [replica('db2', at('binlog.000010', 700)), replica('db3', at('binlog.000010', 500))];
-  const { to, steps } = planFailover(context(surveys), cause);
+  const { to, steps } = planFailover(madeUpContext(surveys), cause);
   expect(to).toBe('db2');
   const ids = steps.map(({ id }) => id);
   expect(ids.indexOf('assert-same@db3')).toBeGreaterThan(ids.indexOf('drain@db2'));
@@ -62,13 +40,13 @@ test('in a failover a replica follows only when it stands where the new primary 
 
 test('with GTIDs nobody has to stand at the same place', () => {
   const surveys = [madeUp('db2', { source }), madeUp('db3', { source, executed: '0-1-90' })];
-  const { steps } = planFailover(context(surveys), cause);
+  const { steps } = planFailover(madeUpContext(surveys), cause);
   expect(steps.filter(({ action }) => action === 'assert-same')).toEqual([]);
 });
 
 test('in a switchover the place is told in the words that the candidate counts by, file and place', () => {
   const surveys = [madeUp('db1', { executed: '' }), replica('db2', at('binlog.000010', 700))];
-  const { steps } = planSwitchover(context(surveys), 'db1');
+  const { steps } = planSwitchover(madeUpContext(surveys), 'db1');
   expect(steps.find(({ id }) => id === 'final-position@db1')).toMatchObject({
     sql: 'SHOW MASTER STATUS',
     keep: 'file offset',
@@ -79,5 +57,5 @@ test('in a switchover the place is told in the words that the candidate counts b
 
 test('one that was left behind is told to be made anew, and not pointed anywhere', () => {
   const surveys = [madeUp('db2', { executed: '' }), replica('db3', at('binlog.000010', 500))];
-  expect(planRejoin(context(surveys), 'db3', 'db2')).toMatchObject({ kind: 'purged' });
+  expect(planRejoin(madeUpContext(surveys), 'db3', 'db2')).toMatchObject({ kind: 'purged' });
 });

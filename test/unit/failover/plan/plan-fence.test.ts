@@ -6,9 +6,9 @@ import { planSwitchover } from '../../../../src/failover/plan/plan-switchover.js
 import { fenceComment, fencedAfterMs } from '../../../../src/failover/self-fence/fence-event.js';
 import type { FenceState } from '../../../../src/failover/self-fence/fence-state.js';
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
+import { madeUpContext } from '../made-up-context.js';
 import { madeUp } from '../made-up-survey.js';
 
-const rules = { voters: 3, leaseMs: 5_000, handoverMs: 200 };
 const source = { host: 'db1', port: 3306 };
 const good: FenceState = {
   hasHome: true,
@@ -27,29 +27,16 @@ function context(
   states: Readonly<Record<string, FenceState>>,
   more: Partial<PlanContext> = {},
 ): PlanContext {
-  return {
-    opId: 'op',
-    cluster: 'c',
-    actor: 'test',
-    epoch: 4,
-    epochs: new Map(),
+  return madeUpContext(surveys, {
     fences: new Map(Object.entries(states)),
     selfFenceMs: 5_000,
-    surveys: new Map(surveys.map((survey) => [survey.node, survey])),
     nodes: ['db1', 'db2', 'db3'],
-    witnesses: [],
     sources: new Map([
       ['db2', 'db1'],
       ['db3', 'db1'],
     ]),
-    sourceAt: (node) => ({ host: node, port: 3306, user: 'repl', tls: false }),
-    wishes: { prefer: [], avoid: [], never: [] },
-    isolated: new Set(),
-    rules,
-    hooks: new Set(),
-    evidence: [],
     ...more,
-  };
+  });
 }
 
 describe('the event comes to a node', () => {

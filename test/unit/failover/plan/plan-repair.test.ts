@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { PlanContext } from '../../../../src/failover/plan/plan-context.js';
 import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
 import {
   isRestartedPrimary,
@@ -10,38 +9,17 @@ import {
   planVote,
 } from '../../../../src/failover/plan/plan-repair.js';
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
+import { madeUpContext } from '../made-up-context.js';
 import { madeUp } from '../made-up-survey.js';
 
 const rules = { voters: 3, leaseMs: 5_000, handoverMs: 200 };
 const at = (node: string) => ({ host: node, port: 3306 });
 
-function context(surveys: readonly NodeSurvey[]): PlanContext {
-  const sources = surveys.flatMap(({ node, channels }) =>
-    channels.map(({ sourceHost }) => [node, sourceHost] as const),
-  );
-  return {
-    opId: 'op',
-    cluster: 'c',
-    actor: 'test',
-    epoch: 4,
-    epochs: new Map(),
-    surveys: new Map(surveys.map((survey) => [survey.node, survey])),
-    nodes: surveys.map(({ node }) => node),
-    witnesses: [],
-    sources: new Map(sources),
-    sourceAt: (node) => ({ ...at(node), user: 'repl', tls: false }),
-    wishes: { prefer: [], avoid: [], never: [] },
-    isolated: new Set(),
-    rules,
-    hooks: new Set(),
-    evidence: [],
-  };
-}
 const sqlOf = (steps: readonly { readonly sql?: string | undefined }[]): string[] =>
   steps.flatMap(({ sql }) => (sql === undefined ? [] : [sql]));
 
 test('a witness that votes for a former primary is made to vote for the present one, when no lease counts on it', () => {
-  const { kind, to, steps } = planVote(context([madeUp('db2')]), 'w:1', 'db2');
+  const { kind, to, steps } = planVote(madeUpContext([madeUp('db2')]), 'w:1', 'db2');
   expect([kind, to]).toEqual(['rejoin', 'w:1']);
   expect(steps.map(({ id }) => id)).toEqual([
     'lock-change',
@@ -55,7 +33,11 @@ test('a witness that votes for a former primary is made to vote for the present 
 
 describe('a node that came back', () => {
   test('that takes writes and has nothing of its own is closed first, then follows', () => {
-    const repair = planRejoin(context([madeUp('db1'), madeUp('db2', { executed: '0-1-200' })]), 'db1', 'db2');
+    const repair = planRejoin(
+      madeUpContext([madeUp('db1'), madeUp('db2', { executed: '0-1-200' })]),
+      'db1',
+      'db2',
+    );
     if (repair.kind !== 'plan') throw new Error(repair.kind);
     const sql = sqlOf(repair.plan.steps);
     expect(sql[0]).toBe('SET GLOBAL read_only=1');
@@ -64,7 +46,10 @@ describe('a node that came back', () => {
   });
   test('with transactions of its own is left alone', () => {
     const surveys = [madeUp('db1', { executed: '0-1-100,0-9-101' }), madeUp('db2', { executed: '0-1-200' })];
-    expect(planRejoin(context(surveys), 'db1', 'db2')).toMatchObject({ kind: 'diverged', transactions: 1 });
+    expect(planRejoin(madeUpContext(surveys), 'db1', 'db2')).toMatchObject({
+      kind: 'diverged',
+      transactions: 1,
+    });
   });
   test.each([
     [false, ['lock-change', 'look-again', 'refuse-writes@db1', 'release']],
@@ -74,13 +59,13 @@ describe('a node that came back', () => {
       madeUp('db1', { executed: '0-9-101', readOnly }),
       madeUp('db2', { executed: '0-1-200' }),
     ];
-    const { steps, kind } = planClose(context(surveys), 'db1', 'db2');
+    const { steps, kind } = planClose(madeUpContext(surveys), 'db1', 'db2');
     expect(kind).toBe('rejoin');
     expect(steps.map(({ id }) => id)).toEqual(ids);
   });
   test('that follows another node has executed everything before it is repointed', () => {
     const surveys = [madeUp('db2'), madeUp('db3', { source: at('db1') })];
-    const repair = planRejoin(context(surveys), 'db3', 'db2');
+    const repair = planRejoin(madeUpContext(surveys), 'db3', 'db2');
     if (repair.kind !== 'plan') throw new Error(repair.kind);
     const ids = repair.plan.steps.map(({ id }) => id.split('@')[0]);
     expect(ids.indexOf('assert-applied')).toBeGreaterThan(ids.indexOf('stop-receiving'));
@@ -91,7 +76,7 @@ describe('a node that came back', () => {
       madeUp('db1'),
       madeUp('db2', { source: at('db1'), received: '0-1-120', status: { Slave_IO_Running: 'No' } }),
     ];
-    const repair = planRejoin(context(surveys), 'db2', 'db1');
+    const repair = planRejoin(madeUpContext(surveys), 'db2', 'db1');
     if (repair.kind !== 'plan') throw new Error(repair.kind);
     expect(sqlOf(repair.plan.steps)).toEqual(['START SLAVE IO_THREAD']);
   });
@@ -103,7 +88,7 @@ describe('a node that came back', () => {
   test('that was told to follow and not to start is started, whatever its last source had answered', () => {
     // Its last source was dead: that error stays until it is started.
     const errors = { Last_IO_Errno: 2003, Last_IO_Error: "error reconnecting to master 'repl@db9:3306'" };
-    const repair = planRejoin(context([madeUp('db1'), halted(errors)]), 'db2', 'db1');
+    const repair = planRejoin(madeUpContext([madeUp('db1'), halted(errors)]), 'db2', 'db1');
     if (repair.kind !== 'plan') throw new Error(repair.kind);
     expect(sqlOf(repair.plan.steps)).toEqual(['START SLAVE']);
   });
@@ -111,12 +96,12 @@ describe('a node that came back', () => {
     ['that cannot apply', { Last_SQL_Errno: 1062, Last_SQL_Error: 'Duplicate entry' }],
     ['whose receiver failed otherwise', { Last_IO_Errno: 1593, Last_IO_Error: 'equal server ids' }],
   ])('%s is left as it is', (_, status) => {
-    expect(planRejoin(context([madeUp('db1'), halted(status)]), 'db2', 'db1').kind).toBe('none');
+    expect(planRejoin(madeUpContext([madeUp('db1'), halted(status)]), 'db2', 'db1').kind).toBe('none');
   });
   test.each([1236, 13_114])('whose source has no such logs (%i) has to be made anew', (errno) => {
     const says = 'Got fatal error 1236 from master when reading data from binary log';
     const lost = halted({ Last_IO_Errno: errno, Last_IO_Error: says });
-    expect(planRejoin(context([madeUp('db1'), lost]), 'db2', 'db1')).toEqual({ kind: 'purged', says });
+    expect(planRejoin(madeUpContext([madeUp('db1'), lost]), 'db2', 'db1')).toEqual({ kind: 'purged', says });
   });
   test('whose source has no such logs because it has others of its own has diverged', () => {
     const errant = madeUp('db2', {
@@ -125,7 +110,9 @@ describe('a node that came back', () => {
       received: '0-1-100',
       status: { Slave_IO_Running: 'No', Last_IO_Errno: 1236, Last_IO_Error: 'not in the binlog' },
     });
-    expect(planRejoin(context([madeUp('db1'), errant]), 'db2', 'db1')).toMatchObject({ kind: 'diverged' });
+    expect(planRejoin(madeUpContext([madeUp('db1'), errant]), 'db2', 'db1')).toMatchObject({
+      kind: 'diverged',
+    });
   });
   test('whose applier somebody stopped is started again while it receives', () => {
     const stopped = madeUp('db2', {
@@ -133,13 +120,13 @@ describe('a node that came back', () => {
       received: '0-1-120',
       status: { Slave_SQL_Running: 'No' },
     });
-    const repair = planRejoin(context([madeUp('db1'), stopped]), 'db2', 'db1');
+    const repair = planRejoin(madeUpContext([madeUp('db1'), stopped]), 'db2', 'db1');
     if (repair.kind !== 'plan') throw new Error(repair.kind);
     expect(sqlOf(repair.plan.steps)).toEqual(['START SLAVE']);
   });
   test('that follows as it should needs nothing', () => {
     expect(
-      planRejoin(context([madeUp('db1'), madeUp('db2', { source: at('db1') })]), 'db2', 'db1').kind,
+      planRejoin(madeUpContext([madeUp('db1'), madeUp('db2', { source: at('db1') })]), 'db2', 'db1').kind,
     ).toBe('none');
   });
 });
@@ -152,7 +139,11 @@ describe('a change that nobody finished', () => {
       madeUp('db2', { readOnly: true }),
       madeUp('db3', { source: at('db1') }),
     ];
-    expect(planResume(context(surveys), unfinished)).toMatchObject({ to: 'db1', epoch: 5, kind: 'resume' });
+    expect(planResume(madeUpContext(surveys), unfinished)).toMatchObject({
+      to: 'db1',
+      epoch: 5,
+      kind: 'resume',
+    });
   });
   test('is finished when the new one has more', () => {
     const surveys = [
@@ -160,14 +151,14 @@ describe('a change that nobody finished', () => {
       madeUp('db2', { executed: '0-1-100,0-2-101' }),
       madeUp('db3', { source: at('db1') }),
     ];
-    expect(planResume(context(surveys), unfinished).to).toBe('db2');
+    expect(planResume(madeUpContext(surveys), unfinished).to).toBe('db2');
   });
   test('is refused when no node has everything', () => {
     const surveys = [
       madeUp('db1', { executed: '0-1-105', readOnly: true }),
       madeUp('db2', { executed: '0-1-100,0-2-101' }),
     ];
-    expect(() => planResume(context(surveys), unfinished)).toThrow(/no node has everything/);
+    expect(() => planResume(madeUpContext(surveys), unfinished)).toThrow(/no node has everything/);
   });
 });
 
@@ -176,12 +167,12 @@ describe('a failover', () => {
   const replica = madeUp('db2', { source: at('db1') });
   test('never takes a former primary that has transactions of its own, however many it has', () => {
     const diverged = madeUp('db4', { executed: '0-1-100,0-4-900', readOnly: true });
-    expect(planFailover(context([replica, diverged]), cause).to).toBe('db2');
+    expect(planFailover(madeUpContext([replica, diverged]), cause).to).toBe('db2');
   });
   test('takes the node that an unfinished change has made the newest', () => {
     const half = madeUp('db4', { executed: '0-1-100,0-4-101', readOnly: true });
     const surveys = {
-      ...context([replica, half]),
+      ...madeUpContext([replica, half]),
       epochs: new Map([
         ['db2', 4],
         ['db4', 5],
@@ -194,19 +185,23 @@ describe('a failover', () => {
       source: at('db1'),
       status: { Slave_SQL_Running: 'No', Last_SQL_Errno: 1062, Last_SQL_Error: 'Duplicate entry' },
     });
-    expect(() => planFailover(context([replica, stuck]), cause)).toThrow(
+    expect(() => planFailover(madeUpContext([replica, stuck]), cause)).toThrow(
       /Only 1 of 3 voters.*db3.*Duplicate entry/,
     );
-    expect(planFailover(context([replica, stuck]), { ...cause, wanted: 'db2' }).to).toBe('db2');
-    const witnessed = { ...context([replica, stuck]), witnesses: ['w1'], rules: { ...rules, voters: 4 } };
+    expect(planFailover(madeUpContext([replica, stuck]), { ...cause, wanted: 'db2' }).to).toBe('db2');
+    const witnessed = {
+      ...madeUpContext([replica, stuck]),
+      witnesses: ['w1'],
+      rules: { ...rules, voters: 4 },
+    };
     expect(() => planFailover(witnessed, cause)).toThrow(/Only 2 of 4/);
-    const more = context([replica, stuck, madeUp('db4', { source: at('db1') })]);
+    const more = madeUpContext([replica, stuck, madeUp('db4', { source: at('db1') })]);
     expect(planFailover(more, cause).to).toBe('db2');
   });
   test('goes on with a node that was promoted already and takes writes, instead of making a second primary', () => {
     const promoted = madeUp('db4', { executed: '0-1-100,0-4-101' });
     const surveys = {
-      ...context([replica, promoted]),
+      ...madeUpContext([replica, promoted]),
       epochs: new Map([
         ['db2', 4],
         ['db4', 5],
@@ -215,7 +210,7 @@ describe('a failover', () => {
     expect(planFailover(surveys, cause).to).toBe('db4');
   });
   test('stops receiving before it looks who has the most, and waits for every lease before it promotes', () => {
-    const { steps } = planFailover(context([replica, madeUp('db3', { source: at('db1') })]), cause);
+    const { steps } = planFailover(madeUpContext([replica, madeUp('db3', { source: at('db1') })]), cause);
     const phases = [...new Set(steps.map(({ phase }) => phase))];
     expect(phases).toEqual([
       'lock-change',
@@ -249,14 +244,14 @@ test('what a dead process left is not finished by a plan that its end has overta
     madeUp('db2', { readOnly: true }),
     madeUp('db3', { source: at('db1') }),
   ];
-  const { steps } = planResume(context(half), { opId: 'op', from: 'db1', to: 'db2' });
+  const { steps } = planResume(madeUpContext(half), { opId: 'op', from: 'db1', to: 'db2' });
   const ids = steps.map(({ id }) => id);
   for (const node of ['db1', 'db2', 'db3']) {
     expect(ids.indexOf(`assert-closed@${node}`)).toBeGreaterThan(ids.indexOf('lock-change'));
     expect(ids.indexOf(`assert-closed@${node}`)).toBeLessThan(ids.indexOf('freeze@db3'));
   }
   // A primary that was promoted, and that nobody follows yet, takes writes and may.
-  const promoted = planResume(context([madeUp('db1'), madeUp('db3', { source: at('db2') })]), {
+  const promoted = planResume(madeUpContext([madeUp('db1'), madeUp('db3', { source: at('db2') })]), {
     opId: 'op',
     from: 'db1',
     to: 'db1',
@@ -269,7 +264,7 @@ describe('without a primary, a replica', () => {
     madeUp('db2', { source: at('db1'), status: { Slave_IO_Running: 'No', ...status } });
 
   test('that a change left stopped receives again, so that it can tell whether its source is dead', () => {
-    const plan = planThaw(context([madeUp('db3', { source: at('db1') }), stopped({})]));
+    const plan = planThaw(madeUpContext([madeUp('db3', { source: at('db1') }), stopped({})]));
     expect(plan).toMatchObject({ kind: 'rejoin', from: 'db1', to: 'db2' });
     expect(sqlOf(plan?.steps ?? [])).toEqual(['START SLAVE IO_THREAD']);
     expect(plan?.steps.map(({ id }) => id)).toEqual([
@@ -287,6 +282,6 @@ describe('without a primary, a replica', () => {
     ['that cannot apply', { Last_SQL_Errno: 1062, Last_SQL_Error: 'Duplicate entry' }],
     ['whose source refused it', { Last_IO_Errno: 1236, Last_IO_Error: 'no such logs' }],
   ])('%s is left as it is', (_, status) => {
-    expect(planThaw(context([stopped(status)]))).toBeUndefined();
+    expect(planThaw(madeUpContext([stopped(status)]))).toBeUndefined();
   });
 });

@@ -1,31 +1,15 @@
 /** A primary that does not log all writes: what it does not log is on no replica. */
 import { expect, test } from 'vitest';
-import type { PlanContext } from '../../../../src/failover/plan/plan-context.js';
 import { planSwitchover } from '../../../../src/failover/plan/plan-switchover.js';
 import { nodeChecks } from '../../../../src/failover/preflight/server-checks.js';
 import { surveyNode } from '../../../../src/failover/survey/node-survey.js';
 import { parseServerVersion } from '../../../../src/mysql/server-version.js';
+import { madeUpContext } from '../made-up-context.js';
 import { madeUp } from '../made-up-survey.js';
 
 const primary = madeUp('db1', { logFilters: 'binlog_do_db: shop' });
 const surveys = [primary, madeUp('db2', { source: { host: 'db1', port: 3306 } })];
-const context: PlanContext = {
-  opId: 'op',
-  cluster: 'c',
-  actor: 'test',
-  epoch: 4,
-  epochs: new Map(),
-  surveys: new Map(surveys.map((survey) => [survey.node, survey])),
-  nodes: ['db1', 'db2'],
-  witnesses: [],
-  sources: new Map([['db2', 'db1']]),
-  sourceAt: (node) => ({ host: node, port: 3306, user: 'repl', tls: false }),
-  wishes: { prefer: [], avoid: [], never: [] },
-  isolated: new Set(),
-  rules: { voters: 3, leaseMs: 5_000, handoverMs: 200 },
-  hooks: new Set(),
-  evidence: [],
-};
+const context = madeUpContext(surveys);
 
 test('a switchover that nobody insists on is refused, and says what would be lost', () => {
   expect(() => planSwitchover(context, 'db1')).toThrow(
