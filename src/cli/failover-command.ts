@@ -22,7 +22,7 @@ const HELP = `Usage: stormlamp failover <action> [options]
   rejoin <node>         make a node that came back a replica of the primary
   history               what was done, newest first
 
-  --to <node>           the node that becomes the primary
+  --to <node>           the node that becomes the primary: its id, host:port or server_uuid
   --force               fail over although the primary is not down in the eyes of its replicas
   --accept-loss         fail over whatever is lost
   --count <n>           records of the history; default 20

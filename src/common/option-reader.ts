@@ -114,7 +114,8 @@ export function shown(value: unknown): string {
     return `\`${safe.length > 120 ? `${safe.slice(0, 117)}...` : safe}\` (string)`;
   }
   if (value === null || value === undefined) return `\`${value}\``;
-  if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : 'an array';
+  if (typeof value === 'object') return 'an object';
   if (typeof value === 'function') return 'a function';
   return `\`${String(value)}\` (${typeof value})`;
 }

@@ -76,7 +76,7 @@ export interface ActingOptions {
   /**
    * So long after the last sign of a process that sees a majority for it, the primary stops taking writes by itself, milliseconds:
    * those of PHP, too, which obeys no lease. An event on every server does it, for which `event_scheduler` must be on. Without any
-   * living process that takes part, nobody can write then. The same in all processes; at least 3000, or 0: never.
+   * living process that takes part, nobody can write then. The same in all processes; 3000 to 60000, or 0: never.
    *
    * @defaultValue 0
    */
@@ -237,7 +237,8 @@ function readWishes(path: string, wishes: Partial<CandidateWishes> | undefined):
 /** Shorter, an election or a slow answer would close the primary. */
 function readSelfFence(path: string, value: number | undefined): number {
   if (value === undefined || value === 0) return 0;
-  return readNumber(path, value, 0, { min: 3_000, max: 60_000, integer: true });
+  if (Number.isInteger(value) && value >= 3_000 && value <= 60_000) return value;
+  throw invalidOption(path, '0 (never), or an integer from 3000 to 60000', value);
 }
 
 function readMaxLoss(path: string, value: unknown): MaxLoss {

@@ -80,6 +80,18 @@ test('two database nodes and no witness', async () => {
   });
 });
 
+test.each([1_000, 60_001, 3_000.5, -1, Number.NaN, '5s' as never])(
+  '`selfFenceMs: %s`',
+  async (selfFenceMs) => {
+    expect(await start({ selfFenceMs })).toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringContaining(
+        'failover.selfFenceMs` to be 0 (never), or an integer from 3000 to 60000',
+      ),
+    });
+  },
+);
+
 test('nothing may be lost, and nothing can be proven', async () => {
   expect(await start({ maxLoss: 'none', witness: third() })).toMatchObject({
     code: 'ERR_CHANGE_REFUSED',
