@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ClusterOptions } from '../../src/cluster-options.js';
 import { type Cluster, createCluster } from '../../src/create-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { killSessions } from '../support/kill-sessions.js';
 import { startNode } from '../support/run-node.js';
 import { ONE_CLIENT_DATABASE } from './client-databases.js';
 import { eventually } from './eventually.js';
@@ -180,10 +181,7 @@ test('an account that is refused costs only the one who looks with it: the other
   await eventually('the other follows', () => looks >= 10);
   await primary.query("ALTER USER 'looker'@'%' IDENTIFIED BY 'after'");
   await servers.waitForReplication();
-  for (const node of nodes) {
-    const rows = await node.query("SELECT id FROM information_schema.processlist WHERE user = 'looker'");
-    for (const { id } of rows) await node.query(`KILL ${String(id)}`).catch(() => undefined);
-  }
+  for (const node of nodes) await killSessions(node, "USER = 'looker'");
   await eventually('both nodes refuse it', () => refusals.size === 2);
   looks = 0;
   let writes = 0;
