@@ -193,9 +193,8 @@ const EXECUTED: Readonly<Record<string, string>> = {
   'docs/shared-mounts.md js': 'test/docs/sessions.test.ts',
   'docs/symfony.md js': 'test/docs/sessions.test.ts',
   'docs/telemetry.md js': 'test/docs/telemetry.test.ts',
-  'docs/testing.md js': 'test/docs/operate.test.ts',
-  'docs/testing.md json':
-    'none: it is a package.json of others, for a test runner that is not installed here',
+  'docs/testing.md js': 'test/docs/operate.test.ts and, with Jest, test/docs/jest.test.ts',
+  'docs/testing.md json': 'test/docs/jest.test.ts',
   'docs/testing.md yaml': 'none: they are for a CI of others; their commands are checked here',
   'docs/topology.md js': 'test/docs/topology.test.ts',
   'docs/wordpress.md php': 'test/docs/sessions.test.ts',
