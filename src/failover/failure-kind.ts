@@ -10,6 +10,8 @@ export type FailureKind =
   | 'overloaded'
   /** Commits on the primary wait for the acknowledgement of a replica. */
   | 'locked-semisync'
+  /** Writes on the primary wait for the lock of the whole server: `FLUSH TABLES WITH READ LOCK`, a backup. */
+  | 'locked'
   /** The primary answers and refuses writes. */
   | 'read-only-primary'
   /** Several nodes claim to be the primary. */

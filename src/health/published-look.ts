@@ -87,6 +87,7 @@ function isFacts(value: unknown): value is ServerFacts {
     isOptionalTexts(value['binlogFilters']) &&
     isOptionalTexts(value['skippedErrors']) &&
     (value['semiSync'] === undefined || isSemiSync(value['semiSync'])) &&
+    (value['blockedWrites'] === undefined || isCount(value['blockedWrites'])) &&
     typeof replicationVisible === 'boolean' &&
     (value['peers'] === undefined || isPeers(value['peers'])) &&
     (value['group'] === undefined || isGroup(value['group'])) &&

@@ -25,7 +25,7 @@ import { classifyServerError } from './server-error.js';
 import { readReplicas, replicasStatement } from './server-peers.js';
 import { serverVariablesSql } from './server-variables.js';
 import type { ServerVersion } from './server-version.js';
-import { HEARTBEATS_SQL, SEMI_SYNC_SQL } from './signs-of-life.js';
+import { blockedWritesSql, HEARTBEATS_SQL, readBlockedWrites, SEMI_SYNC_SQL } from './signs-of-life.js';
 
 /** What is learnt once per connection. */
 export interface ProbeSession {
@@ -39,6 +39,8 @@ export interface ProbeSession {
   fineLag: boolean;
   /** Whether the server's heartbeats must be, and may be, read apart. */
   heartbeats: boolean;
+  /** Whether the account may count the sessions that wait for the lock of the whole server. */
+  countsBlocked: boolean;
   /** Whether it replicated from somebody at the last look; undefined before the first. */
   isReplica?: boolean;
   /** The replicas when they were asked for last. */
@@ -112,6 +114,21 @@ export async function askSigns(session: ProbeSession, deadline: Deadline): Promi
     if (!isRefusal(error)) throw error;
     session.heartbeats = false;
     return [];
+  }
+}
+
+/** The sessions of a server without a source that wait for the lock of the whole server; undefined when they may not be seen. */
+export async function askBlockedWrites(
+  session: ProbeSession,
+  deadline: Deadline,
+): Promise<number | undefined> {
+  if (session.isReplica !== false || !session.countsBlocked) return undefined;
+  try {
+    return readBlockedWrites(await session.connection.ask(blockedWritesSql(session.version), deadline));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    session.countsBlocked = false;
+    return undefined;
   }
 }
 

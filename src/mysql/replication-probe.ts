@@ -12,6 +12,7 @@ import { measureLag } from './lag-meter.js';
 import type { ResolvedLagSource } from './monitor-options.js';
 import {
   askBinlogFilters,
+  askBlockedWrites,
   askChannels,
   askGroup,
   askHeartbeats,
@@ -120,6 +121,7 @@ class ReplicationProbe implements HealthProbe {
         status,
         fineLag,
         heartbeats: canTellFineLag(version),
+        countsBlocked: true,
         peers: undefined,
         group,
       };
@@ -135,10 +137,11 @@ class ReplicationProbe implements HealthProbe {
 
   async #look(session: ProbeSession, deadline: Deadline): Promise<ServerFacts> {
     // All are sent at once: the later ones wait in the driver for the answers to the earlier ones.
-    const [variables, status, signs, peers, group, beats, binlog] = await Promise.allSettled([
+    const [variables, status, signs, blocked, peers, group, beats, binlog] = await Promise.allSettled([
       askVariables(session, deadline),
       askChannels(session, deadline, this.#lagSource === 'unchecked'),
       askSigns(session, deadline),
+      askBlockedWrites(session, deadline),
       this.#peers(session, deadline),
       askGroup(session, deadline),
       askHeartbeats(session, deadline, this.#lagSource),
@@ -147,6 +150,7 @@ class ReplicationProbe implements HealthProbe {
     if (variables.status === 'rejected') throw variables.reason;
     if (status.status === 'rejected') throw status.reason;
     if (signs.status === 'rejected') throw signs.reason;
+    if (blocked.status === 'rejected') throw blocked.reason;
     if (beats.status === 'rejected') throw beats.reason;
     if (peers.status === 'rejected') throw peers.reason;
     if (group.status === 'rejected') throw group.reason;
@@ -163,6 +167,7 @@ class ReplicationProbe implements HealthProbe {
       replicationVisible: status.value !== undefined,
       ...binlog.value,
       ...(semiSync === undefined ? {} : { semiSync }),
+      ...(blocked.value === undefined ? {} : { blockedWrites: blocked.value }),
       ...(beats.value.beats === undefined ? {} : { heartbeats: beats.value.beats }),
       ...(peers.value === undefined ? {} : { peers: peers.value }),
       ...(group.value === undefined ? {} : { group: group.value }),

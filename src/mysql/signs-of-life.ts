@@ -1,6 +1,7 @@
 /** Counters that tell more of a replica's source, and of a source's replicas, than the replication status does. */
 import type { ReplicationChannel, SemiSync } from '../topology/node-description.js';
 import type { StatusRow } from './replica-status.js';
+import type { ServerVersion } from './server-version.js';
 
 /** MySQL's heartbeats by channel; needs SELECT on performance_schema. MariaDB has them in its status. */
 export const HEARTBEATS_SQL: string =
@@ -10,6 +11,21 @@ export const HEARTBEATS_SQL: string =
 
 /** How semi-synchronous replication does; no rows where the server has none. Needs no privilege. */
 export const SEMI_SYNC_SQL: string = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'";
+
+/**
+ * Counts the sessions that wait for the lock of the whole server. Needs SELECT on performance_schema on MySQL; on MariaDB PROCESS,
+ * without which only the account's own sessions are seen. MySQL's `backup lock` is left out: it stops no writes.
+ */
+export function blockedWritesSql({ flavor }: ServerVersion): string {
+  return flavor === 'mysql'
+    ? "SELECT COUNT(*) AS blocked FROM performance_schema.threads WHERE PROCESSLIST_STATE IN ('Waiting for global read lock', 'Waiting for commit lock')"
+    : "SELECT COUNT(*) AS blocked FROM information_schema.PROCESSLIST WHERE STATE IN ('Waiting for backup lock', 'Waiting for global read lock', 'Waiting for commit lock')";
+}
+
+/** The number in the answer to {@link blockedWritesSql}; undefined when there is none. */
+export function readBlockedWrites(rows: readonly StatusRow[]): number | undefined {
+  return numberOf(rows[0]?.['blocked']) ?? undefined;
+}
 
 /** The channels with their heartbeats in the rows of {@link HEARTBEATS_SQL}. */
 export function withHeartbeats(

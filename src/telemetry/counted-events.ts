@@ -42,6 +42,7 @@ const FAILURES = all<FailureKind>({
   'unreachable-primary': true,
   overloaded: true,
   'locked-semisync': true,
+  locked: true,
   'read-only-primary': true,
   'split-brain': true,
   'no-primary': true,

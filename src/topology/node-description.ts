@@ -153,6 +153,11 @@ export interface ServerFacts {
   readonly skippedErrors?: readonly string[] | undefined;
   /** Semi-synchronous replication, where the server is the source of it. */
   readonly semiSync?: SemiSync | undefined;
+  /**
+   * Sessions of a server without a source whose statement waits for the lock of the whole server (`FLUSH TABLES WITH READ LOCK`, a
+   * backup's), of those that the monitor's account may see; left out when it may see none.
+   */
+  readonly blockedWrites?: number | undefined;
 }
 
 /**

@@ -15,7 +15,7 @@ export interface DetectorPolicy {
   readonly freshMs: number;
   /** A replica that got neither an event nor a heartbeat for so many heartbeat periods does not hear its source. Default 2. */
   readonly silentHeartbeats: number;
-  /** Commits that wait for an acknowledgement for so long are locked; a replication that stands for so long is broken. Default 3000. */
+  /** Commits that wait for an acknowledgement, or writes for the lock of the whole server, for so long are locked; a replication that stands for so long is broken. Default 3000. */
   readonly troubleAfterMs: number;
   /** A refused connection ("too many connections") tells of an overload for so long, unless one succeeds. Default 10 000. */
   readonly overloadMemoryMs: number;

@@ -35,6 +35,8 @@ export interface NodeRecord {
   readonly receptions: ReadonlyMap<string, ReceptionRecord>;
   /** Since when commits wait for the acknowledgement of a replica; null when none does. */
   readonly lockedSince: number | null;
+  /** Since when statements wait for the lock of the whole server, and none is committed; null when none waits. */
+  readonly blockedSince: number | null;
   /** When an application's connection was refused for lack of room, the newest time; null after one succeeded. */
   readonly crowdedAt: number | null;
   /** The newest looks, oldest first. */
@@ -58,6 +60,7 @@ export function newRecord(node: NodeId): NodeRecord {
     said: null,
     receptions: new Map(),
     lockedSince: null,
+    blockedSince: null,
     crowdedAt: null,
     evidence: [],
   };
@@ -101,6 +104,7 @@ export function record(before: NodeRecord, look: RecordedObservation, policy: De
       ]),
     ),
     lockedSince: waiting ? (before.lockedSince ?? at) : null,
+    blockedSince: blockedSince(before, facts, at),
   };
 }
 
@@ -124,6 +128,16 @@ export function silentAfterMs(channel: ReplicationChannel, policy: DetectorPolic
   const { heartbeats, heartbeatMs } = channel.reception ?? { heartbeats: null, heartbeatMs: null };
   if (heartbeats === null || heartbeatMs === null || heartbeatMs <= 0) return Number.POSITIVE_INFINITY;
   return policy.silentHeartbeats * heartbeatMs + SAMPLING_MS;
+}
+
+function blockedSince(
+  { blockedSince: since, said }: NodeRecord,
+  facts: ServerFacts,
+  at: number,
+): number | null {
+  if ((facts.blockedWrites ?? 0) === 0) return null;
+  // What is committed meanwhile did not have to wait: some backups only keep tables from being changed.
+  return said?.facts.gtid === facts.gtid ? (since ?? at) : at;
 }
 
 function answers(seen: NodeRecord, before: NodeRecord, at: number, policy: DetectorPolicy): NodeRecord {

@@ -52,7 +52,12 @@ export function troubleOf(
       }
     );
   }
-  return lost ?? lockOf(record, input.now, policy) ?? replicaTrouble(about, records, input.now, policy);
+  return (
+    lost ??
+    lockOf(record, input.now, policy) ??
+    blockOf(record, input.now, policy) ??
+    replicaTrouble(about, records, input.now, policy)
+  );
 }
 
 function deathOf(failure: string, { node, because }: NodeVerdict): Trouble {
@@ -77,6 +82,19 @@ function lockOf(record: NodeRecord | undefined, now: number, policy: DetectorPol
   return {
     kind: 'locked-semisync',
     because: `${waiting} commits on ${record.node} have waited for an acknowledgement for ${Math.round(forMs)} ms; ${acknowledgers} replicas acknowledge`,
+  };
+}
+
+function blockOf(record: NodeRecord | undefined, now: number, policy: DetectorPolicy): Trouble | undefined {
+  if (record === undefined || record.blockedSince === null) return undefined;
+  const forMs = now - record.blockedSince;
+  if (forMs < policy.troubleAfterMs) return undefined;
+  const { blockedWrites = 0 } = record.said?.facts ?? {};
+  return {
+    kind: 'locked',
+    because:
+      `${blockedWrites} statements on ${record.node} wait for the lock of the whole server (FLUSH TABLES WITH READ LOCK, a backup), ` +
+      `and none was seen to be committed for ${Math.round(forMs)} ms`,
   };
 }
 

@@ -7,7 +7,7 @@ import type {
   ReplicationChannel,
   ServerFacts,
 } from '../../../src/topology/node-description.js';
-import { type Finding, master, seeds, slave } from '../topology/made-up-servers.js';
+import { type Finding, gtids, master, seeds, slave } from '../topology/made-up-servers.js';
 
 /** What a probe finds at second `n`; null: it is not probed. */
 export type Scripted = Finding | null | ((n: number) => Finding);
@@ -33,9 +33,14 @@ const reception = (
 
 /** A replica that gets a heartbeat per second. */
 export const hears =
-  (name: string, source = 'a', changes: Partial<ReplicationChannel> = {}): Scripted =>
+  (
+    name: string,
+    source = 'a',
+    changes: Partial<ReplicationChannel> = {},
+    facts: Partial<ServerFacts> = {},
+  ): Scripted =>
   (n) =>
-    slave(name, source, { ...reception(n), ...changes });
+    slave(name, source, { ...reception(n), ...changes }, facts);
 /** A replica whose connection stands and over which nothing comes. */
 export const deaf = (name: string, source = 'a'): Scripted => slave(name, source, reception(7));
 /** A replica that gets events and whose heartbeats cannot be counted. */
@@ -56,6 +61,10 @@ export const stopped = (name: string, source = 'a', errno = 0): Scripted =>
 /** A primary with commits that wait for an acknowledgement. */
 export const waiting = (count: number, acknowledgers = 0): ServerFacts =>
   master('a', { semiSync: { active: true, acknowledgers, waiting: count } });
+
+/** A primary on which so many statements wait for the lock of the whole server, with its number of transactions. */
+export const locked = (blocked: number, written = 9): ServerFacts =>
+  master('a', { blockedWrites: blocked, gtid: gtids({ a: written }) });
 
 /** The recording of a script; every second each node is looked at once, in the order of `order`, ten milliseconds apart. */
 export function recordingOf(

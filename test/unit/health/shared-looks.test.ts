@@ -265,6 +265,7 @@ describe('what is published', () => {
     { facts: { readOnly: 'no' } },
     { facts: { group: { kind: 'gang' } } },
     { facts: { semiSync: 'on' } },
+    { facts: { blockedWrites: -1 } },
     { facts: { channels: slave('b', 'a', { reception: { position: 7 } as never }).channels } },
     { facts: { serverId: -1 } },
     { ageMs: 'old' },

@@ -1,0 +1,113 @@
+/** A primary on which a backup holds the lock of the whole server, on real servers: it is told as that, and nobody acts on it. */
+import { createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Cluster, createCluster, type FailureKind } from '../../src/index.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { DATABASES } from './database-matrix.js';
+import { eventually } from './eventually.js';
+
+// The newest MariaDB belongs to the long form.
+const chosen = process.env['STORMLAMP_CHAOS_SERVER'];
+const SERVERS = DATABASES.filter(({ name }) =>
+  chosen === undefined ? name !== 'MariaDB 11.8' : name.includes(chosen),
+);
+
+describe.each(SERVERS)('$name', ({ flavor, options }) => {
+  let servers: LocalCluster;
+  let cluster: Cluster;
+  const told: { readonly kind: FailureKind; readonly warranted: boolean }[] = [];
+
+  beforeAll(async () => {
+    servers = await startLocalCluster({ ...options, replicas: 2, memcached: 0, php: false });
+    const privilege = flavor === 'mysql' ? 'SELECT ON performance_schema.*' : 'PROCESS ON *.*';
+    await servers.primary.query(`GRANT ${privilege} TO 'monitor'@'%'`);
+    await servers.primary.query('CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, n INT)');
+    await servers.waitForReplication();
+    const { admin, repl } = servers.accounts;
+    cluster = await createCluster({
+      mysql: { ...servers.options().mysql, blockMs: 60_000 },
+      failover: {
+        mode: 'auto',
+        credentials: admin,
+        replication: repl,
+        maxLoss: 'any',
+        leaseMs: 2_000,
+        detector: { downAfterMs: 1_000, troubleAfterMs: 1_000, upAfterMs: 500 },
+      },
+    });
+    cluster.failover.on('failure-detected', ({ kind, warranted }) => told.push({ kind, warranted }));
+  });
+  beforeEach(async () => {
+    await eventually(
+      'all is well',
+      () =>
+        cluster.failover.state.failure === null &&
+        cluster.failover.state.nodes.every(({ suspicion }) => suspicion === 'up'),
+    );
+    told.length = 0;
+  });
+  afterAll(async () => {
+    await cluster?.close();
+    await servers?.close();
+  });
+
+  /** A session beside the cluster that executes `statements`. */
+  const session = async (...statements: readonly string[]) => {
+    const connection = await createConnection({
+      host: '127.0.0.1',
+      port: servers.primary.realPort,
+      ...servers.accounts.admin,
+    });
+    for (const statement of statements) await connection.query(statement);
+    return connection;
+  };
+  const write = (): Promise<unknown> => cluster.mysql.query('INSERT INTO t (n) VALUES (1)');
+  const rows = async (): Promise<number> =>
+    Number((await servers.primary.query('SELECT COUNT(*) AS n FROM shop.t'))[0]?.['n']);
+
+  test('FLUSH TABLES WITH READ LOCK: locked, no failover, a switchover is undone, and writes go on', async () => {
+    const { primary } = servers;
+    const before = await rows();
+    const backup = await session('FLUSH TABLES WITH READ LOCK');
+    const written = write();
+    await eventually('the lock is detected', () => told.some(({ kind }) => kind === 'locked'));
+    expect(cluster.failover.state).toMatchObject({
+      failure: 'locked',
+      because: expect.stringContaining('wait for the lock of the whole server'),
+      failover: { warranted: false },
+      writer: { kind: 'primary', node: primary.id },
+    });
+    expect(cluster.failover.state.nodes.find(({ node }) => node === primary.id)?.suspicion).toBe('up');
+    const result = await cluster.failover.switchover();
+    expect(result).toMatchObject({ ok: false, clusterState: expect.stringMatching(/^un(done|changed)$/) });
+    await backup.query('UNLOCK TABLES');
+    await backup.end();
+    await written;
+    await write();
+    expect(await rows()).toBe(before + 2);
+    expect(await primary.query('SELECT @@GLOBAL.read_only AS shut')).toEqual([{ shut: 0 }]);
+    await servers.waitForReplication();
+    await eventually('the lock is over', () => cluster.failover.state.failure === null);
+    expect(told).toEqual([{ kind: 'locked', warranted: false }]);
+  });
+
+  test('what only keeps tables from being changed is no trouble while writes go through', async () => {
+    const backup = await session(
+      ...(flavor === 'mysql'
+        ? ['LOCK INSTANCE FOR BACKUP']
+        : ['BACKUP STAGE START', 'BACKUP STAGE FLUSH', 'BACKUP STAGE BLOCK_DDL']),
+    );
+    const waits = await session();
+    const changed = waits.query('ALTER TABLE shop.t COMMENT "changed"');
+    const since = performance.now();
+    // Four times as long as it takes to be told; nothing else shows that something does not happen.
+    await eventually('writes went through for four seconds', async () => {
+      await write();
+      return performance.now() - since > 4_000;
+    });
+    await backup.query(flavor === 'mysql' ? 'UNLOCK INSTANCE' : 'BACKUP STAGE END');
+    await changed;
+    await Promise.all([backup.end(), waits.end()]);
+    expect(told).toEqual([]);
+  });
+});
