@@ -104,6 +104,11 @@ export class ClusterNode {
     return this.#inFlight;
   }
 
+  /** Why it let nobody in when that was tried last; undefined when it did, or did not answer. */
+  get refusal(): Error | undefined {
+    return this.pool.refusal;
+  }
+
   /** When reads were let through again last, monotonic milliseconds; `-Infinity` when they always were. */
   get returnedAt(): number {
     return Math.max(this.#breakers.connect.returnedAt, this.#breakers.read.returnedAt);
@@ -120,14 +125,13 @@ export class ClusterNode {
   }
 
   /**
-   * A connection for one call.
+   * A connection for one call; `side` for what has to reach the node whatever became of its statements.
    *
    * Rejects with `ERR_BREAKER_OPEN`, with the reason of {@link ClusterNode.sendAway}, or as {@link NodePool.acquire} does.
    */
-  acquire(operation: Operation, deadline: Deadline): Promise<PhysicalConnection> {
+  acquire(operation: Operation | 'side', deadline: Deadline): Promise<PhysicalConnection> {
     return new Promise((resolve, reject) => {
-      const breaker = this.#breakers[operation];
-      if (!breaker.allows) breaker.admit();
+      if (operation !== 'side' && !this.#breakers[operation].allows) this.#breakers[operation].admit();
       this.#waiting.add(reject);
       this.pool.acquire(deadline).then(
         (connection) => {

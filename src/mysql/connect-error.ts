@@ -44,7 +44,7 @@ function accessMessage({ node, user, accountOption, error }: ConnectFailure): st
     case 1049:
       return `Node ${node} does not have the database for ${account}: ${said}; check the database name of the node, or, if this is a replica, whether it has got the database from its primary yet`;
     case 1044:
-      return `Node ${node} refused the database for ${account}: ${said}; check the database name of the node and GRANT the user access to it`;
+      return `Node ${node} refused the database for ${account}: ${said}; check the database name of the node and GRANT the user access to it, or, if this is a replica, whether it has got that from its primary yet`;
     case 1129:
       return `Node ${node} blocks this machine after too many broken connections: ${said}; run FLUSH HOSTS there (or TRUNCATE performance_schema.host_cache)`;
     case 1130:

@@ -52,7 +52,8 @@ export function explainRoute(core: ClusterCore, sql: string): RouteExplanation {
     because = 'the scope wrote, and it is not known which nodes have that';
   else if (reads && preference === 'primary') because = "the read preference is 'primary'";
   try {
-    const choice = reads && preference !== 'primary' ? core.router.reader(scope, undefined, true) : undefined;
+    const choice =
+      reads && preference !== 'primary' ? core.router.reader(scope, refusing(core), true) : undefined;
     const { writer, restingPrimary } = core.router;
     const node = choice === undefined ? (writer ?? (reads ? restingPrimary : undefined)) : choice.node;
     const role = node === undefined ? 'unknown' : roleIn(core, node);
@@ -68,11 +69,21 @@ export function explainRoute(core: ClusterCore, sql: string): RouteExplanation {
 function listed(core: ClusterCore, { candidates, rejected }: Selection): readonly ConsideredNode[] {
   return core.topology.nodes.map((node) => {
     const role = roleOf(node);
-    if (candidates.some(({ id }) => id === node.id)) return { node: node.id, role, fit: true, reason: '' };
-    const reason = rejected.find((entry) => entry.node === node.id)?.reason ?? '';
+    const { refusal } = core.node(node.id);
+    const isCandidate = candidates.some(({ id }) => id === node.id);
+    if (isCandidate && refusal === undefined) return { node: node.id, role, fit: true, reason: '' };
+    const reason = rejected.find((entry) => entry.node === node.id)?.reason ?? describeRefusal(refusal);
     return { node: node.id, role, fit: false, reason };
   });
 }
+
+/** The nodes that let nobody in when that was tried last: reads go on to another one from there. */
+function refusing(core: ClusterCore): ReadonlySet<NodeId> {
+  return new Set([...core.nodes.values()].filter(({ refusal }) => refusal !== undefined).map(({ id }) => id));
+}
+
+const describeRefusal = (refusal: Error | undefined): string =>
+  refusal === undefined ? '' : describeError(refusal);
 
 function roleIn(core: ClusterCore, id: NodeId): NodeRole {
   const node = nodeIn(core.topology, id);

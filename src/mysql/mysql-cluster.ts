@@ -19,7 +19,7 @@ import { causalToken } from './causal-token.js';
 import { CheckedOut, limitedHost } from './checked-out.js';
 import { ClusterCore } from './cluster-core.js';
 import type { NodeStats } from './cluster-node.js';
-import { type ClusterTopology, TopologyView } from './cluster-topology.js';
+import { type ClusterTopology, phaseOf, TopologyView } from './cluster-topology.js';
 import { publicConfig } from './connection-settings.js';
 import type { CoreListeners } from './core-listeners.js';
 import type { DeferredCommand } from './deferred-command.js';
@@ -244,7 +244,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
 
   /** The present picture of the nodes: the same object until something changes. */
   topology(): ClusterTopology {
-    return this.#topology.of(this.#core.topology, this.#core.breakerVersion, (node) => this.breakerOf(node));
+    return this.#topology.of(this.#core);
   }
 
   /** Counters and gauges of every node. */
@@ -270,9 +270,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
    * @throws StormlampError `ERR_INVALID_OPTION` for a node that is not known.
    */
   breakerOf(node: NodeId): BreakerState['phase'] {
-    const { breakers } = this.#core.node(node).stats();
-    const phases = Object.values(breakers).map(({ phase }) => phase);
-    return (['isolated', 'open', 'half-open'] as const).find((phase) => phases.includes(phase)) ?? 'closed';
+    return phaseOf(this.#core.node(node));
   }
 
   /** @internal What the failover manager watches, and what it may do to the calls of this process. */

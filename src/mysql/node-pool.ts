@@ -8,6 +8,7 @@ import { setMaxListeners } from 'node:events';
 import { type Clock, systemClock } from '../common/clock.js';
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import type { ConnectionFactory } from './connection-factory.js';
 import { type ConnectHooks, ConnectionMaker } from './connection-maker.js';
 import { HotStack } from './hot-stack.js';
@@ -86,6 +87,12 @@ export class NodePool {
       },
     });
     this.#keepMinimum();
+  }
+
+  /** Why the server refused the account, or its database, when a connection was made last; undefined when it did not. */
+  get refusal(): Error | undefined {
+    const { lastError } = this.#maker;
+    return isStormlampError(lastError, ErrorCode.ACCESS_DENIED) ? lastError : undefined;
   }
 
   /** How full the pool is. */

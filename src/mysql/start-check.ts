@@ -91,12 +91,12 @@ function replicasThatMayLackIt(core: ClusterCore, ids: readonly NodeId[]): Reado
   );
 }
 
-/** Unknown database. */
-const NO_DATABASE = 1049;
+/** Unknown database, or one that the account has no right to: the order in which both come to a replica is not that of a look. */
+const NO_DATABASE: readonly unknown[] = [1044, 1049];
 
 /**
  * Logs in as the statements do: the monitor's account may be another one, and it uses no database. Resolves with the error of a
- * node that lacks the database and `mayLackIt`: it serves reads once it has it, and `connect-failed` tells of it until then.
+ * node that lacks the database, or the right to it, and `mayLackIt`: it serves reads once it has it, and `connect-failed` tells of it until then.
  */
 async function logIn(
   core: ClusterCore,
@@ -110,7 +110,7 @@ async function logIn(
     return undefined;
   } catch (error) {
     const { cause } = error as { cause?: { errno?: unknown } };
-    if (mayLackIt && cause?.errno === NO_DATABASE) return error as Error;
+    if (mayLackIt && NO_DATABASE.includes(cause?.errno)) return error as Error;
     // A node that was only found is told of by `connect-failed`, and the others serve.
     const isConfigured = core.options.nodes.some(({ seed }) => seed.id === id);
     if (isConfigured && FATAL.some((code) => isStormlampError(error, code))) throw error;

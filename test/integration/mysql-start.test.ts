@@ -141,6 +141,49 @@ describe('starting', () => {
     }
   });
 
+  test('a replica that has got neither the database nor the right to it yet stops nobody, and is told of', async () => {
+    const [replica] = servers.replicas;
+    const { user } = servers.accounts.app;
+    if (replica === undefined) throw new Error('There is no replica');
+    const inNewest = (url: string): string => url.replace(/\/[^/]*$/, '/newest');
+    const give = async (on: LocalCluster['primary']): Promise<void> => {
+      await on.query('SET sql_log_bin = 0');
+      await on.query('CREATE DATABASE newest');
+      await on.query(`GRANT ALL ON newest.* TO ${user}@'%'`);
+      await on.query('SET sql_log_bin = 1');
+    };
+    await give(servers.primary);
+    const cluster = await fresh({
+      primary: inNewest(options.primary),
+      replicas: options.replicas.map(inNewest),
+    });
+    try {
+      const refused = expect.stringMatching(/refused the database.*newest/);
+      expect(cluster.explain('SELECT 1')).toMatchObject({
+        node: servers.primary.id,
+        considered: expect.arrayContaining([
+          { node: replica.id, role: 'replica', fit: false, reason: refused },
+        ]),
+      });
+      const pictured = (): unknown => cluster.topology().nodes.find(({ id }) => id === replica.id)?.refusal;
+      expect(pictured()).toEqual(refused);
+      await cluster.query('SELECT 1');
+      await give(replica);
+      await expect
+        .poll(
+          async () => {
+            await cluster.query('SELECT 1');
+            return cluster.explain('SELECT 1').node;
+          },
+          { timeout: 30_000 },
+        )
+        .toBe(replica.id);
+      expect(pictured()).toBeUndefined();
+    } finally {
+      await cluster.close();
+    }
+  });
+
   test('a monitor that may not see replication is refused with the GRANT, unless lag is left unchecked', async () => {
     const { user, password } = servers.accounts.app;
     const monitor = { credentials: { user, password } };
