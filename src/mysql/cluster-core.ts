@@ -71,7 +71,11 @@ export class ClusterCore implements ConnectionHost {
     this.options = options;
     this.#listeners = listeners;
     this.scopes = new Scopes(options.scope);
-    this.#texts = new TextClassifiers({ functions: options.functions, variables: options.variables });
+    const { functions, variables, nodes } = options;
+    this.#texts = new TextClassifiers(
+      { functions, variables },
+      nodes.map(({ connection }) => connection.database),
+    );
     this.#configs = new Map(options.nodes.map((config) => [config.seed.id, config]));
     this.watcher = this.#createWatcher();
     this.#nodes = new Map(options.nodes.map((config) => [config.seed.id, this.#createNode(config)]));

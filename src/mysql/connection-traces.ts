@@ -2,7 +2,7 @@
 import { mayWrite } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
 import { asksAboutConnection, readsVariables } from './failure-policy.js';
-import { connectionGone } from './lost-errors.js';
+import { askedElsewhere, connectionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { SessionState } from './session-state.js';
 
@@ -10,6 +10,7 @@ import type { SessionState } from './session-state.js';
 export class ConnectionTraces {
   #wroteOn: PhysicalConnection | undefined;
   #calledOn: PhysicalConnection | undefined;
+  #lastOn: PhysicalConnection | undefined;
 
   /** Where the last write ran. */
   get wroteOn(): PhysicalConnection | undefined {
@@ -19,6 +20,7 @@ export class ConnectionTraces {
   /** Notes that a statement ran on `connection`, of a session that is in `state` after it. */
   note(connection: PhysicalConnection, classification: Classification, state: SessionState): void {
     const { kind, pins } = classification;
+    this.#lastOn = connection;
     // A write inside a read-only transaction was refused and left nothing.
     if (mayWrite(classification) && state.transaction !== 'read-only') this.#wroteOn = connection;
     if (kind === 'unknown') this.#calledOn = connection;
@@ -27,22 +29,35 @@ export class ConnectionTraces {
   }
 
   /**
-   * What the last write left (`LAST_INSERT_ID()`), and variables that a procedure set, are known to their own connection
-   * only: another one would answer 0, or NULL.
+   * What the statement before left (`ROW_COUNT()`), what the last write left (`LAST_INSERT_ID()`), and variables that a procedure
+   * set, are known to their own connection only: another one would answer 0, or NULL.
    *
    * @throws StormlampError `ERR_CONNECTION_LOST` when the statement asks for them, and that connection is not the one that is
    * `held`, or is lost.
    */
   check(classification: Classification, held: PhysicalConnection | undefined): void {
-    if (asksAboutConnection(classification)) checkHere(this.#wroteOn, held, 'what its last write left');
+    if (asksAboutConnection(classification) || classification.asksWrite === true)
+      checkHere(this.#wroteOn, held, 'what its last write left');
+    if (classification.asksBefore === true) checkHere(this.#lastOn, held, 'what the statement before left');
     if (readsVariables(classification))
       checkHere(this.#calledOn, held, 'variables that a procedure may have set');
+  }
+
+  /**
+   * What the statement before left is not where a statement has to go that asks about it.
+   *
+   * @throws StormlampError `ERR_UNSUPPORTED` when the statement asks about it, and that connection is left for another one.
+   */
+  checkMove(classification: Classification, leaves: PhysicalConnection): void {
+    if (classification.asksBefore === true && leaves === this.#lastOn)
+      throw askedElsewhere(leaves.node, classification);
   }
 
   /** The session begins anew. */
   clear(): void {
     this.#wroteOn = undefined;
     this.#calledOn = undefined;
+    this.#lastOn = undefined;
   }
 }
 

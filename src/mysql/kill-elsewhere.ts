@@ -1,13 +1,13 @@
 /** `KILL` with the number of a session, which is one of a single server: it is sent to the one that is meant. */
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
-import { answerOf, workOn } from './answer-of.js';
+import { answerOf } from './answer-of.js';
+import { beside } from './beside.js';
 import type { Classification } from './classifier/classification.js';
 import { likeliestReading } from './classifier/reading.js';
 import { StatementCursor } from './classifier/statement-cursor.js';
 import { KILLS } from './classifier/statement-rules.js';
 import type { DeferredCommand } from './deferred-command.js';
-import { failureOf } from './failure-policy.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
 import { nothingDone, readStatement, type Statement, type StatementAnswer } from './statement.js';
@@ -105,24 +105,11 @@ async function sendTo(
   { deadline, trace }: CallContext,
   command: DeferredCommand | undefined,
 ): Promise<StatementAnswer> {
-  const connection = await ports.node(node).acquire('read', deadline);
-  let isUsable = false;
-  try {
-    if (!isStill()) {
-      isUsable = true;
-      return nothingDone;
-    }
+  return await beside(ports, node, deadline, async (connection) => {
+    if (!isStill()) return nothingDone;
     ports.routed(statement.sql, classification, node, 'the session with that number is there', trace);
-    const answer = await workOn(ports, connection, () => answerOf(connection, statement, deadline, command));
-    isUsable = true;
-    return answer;
-  } catch (error) {
-    isUsable = failureOf(error, connection, false).meaning.connection === 'usable';
-    throw error;
-  } finally {
-    if (isUsable) ports.release(connection);
-    else ports.discard(connection);
-  }
+    return await answerOf(connection, statement, deadline, command);
+  });
 }
 
 function ambiguous(number: number, nodes: readonly string[]): StormlampError {

@@ -59,6 +59,17 @@ export function stuckOnReplica(node: NodeId, what: string, { because }: Classifi
   );
 }
 
+/** A statement asks about the one before it, which was on `node`, and has to go elsewhere, where another answer would be true. */
+export function askedElsewhere(node: NodeId, { because }: Classification): StormlampError {
+  return new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    `A statement was not sent: it asks about the statement before on this connection, which was on ${node}, and goes to another ` +
+      `server, because ${because}. Run both in a transaction, ask with a plain SELECT and use what that answers as a value, or ` +
+      "read from the primary before (`preference: 'primary'` of a scope)",
+    { node },
+  );
+}
+
 /** A read of a session that is tied to a replica, or asks about what was done there, which is not as fresh as the read must be; it may go to no other node. */
 export function tiedToReplica(
   topology: TopologyDescription,

@@ -5,6 +5,7 @@
 import type { NodeId } from '../common/node-address.js';
 import { sqlDigest } from '../diagnostics/sql-digest.js';
 import type { Flavor, NodeDescription } from '../topology/node-description.js';
+import { inSchema } from './chosen-schema.js';
 import type { Classification, ClassifyOptions } from './classifier/classification.js';
 import { ClassificationCache } from './classifier/classification-cache.js';
 
@@ -25,9 +26,12 @@ export class TextClassifiers {
   #cautious: ClassificationCache;
   #expected: string | undefined;
 
-  /** Knows neither family nor mode yet. */
-  constructor(options: ClassifyOptions) {
+  readonly #databases: readonly (string | undefined)[];
+
+  /** Knows neither family nor mode yet; `databases` are those in which sessions begin. */
+  constructor(options: ClassifyOptions, databases: readonly (string | undefined)[] = []) {
     this.#options = options;
+    this.#databases = databases;
     this.#cautious = this.#create(undefined);
   }
 
@@ -119,7 +123,7 @@ export class TextClassifiers {
     const review = (sql: string, found: Classification): Classification =>
       this.#writers.size > 0 && found.kind === 'read' && this.#writers.has(sqlDigest(sql))
         ? seenToWrite(found)
-        : found;
+        : this.#databases.reduce(inSchema, found);
     return new ClassificationCache({ ...this.#options, flavor: this.#flavor, sqlMode }, {}, review);
   }
 }

@@ -6,7 +6,7 @@ import type { PhysicalConnection } from './physical-connection.js';
 import { type SessionLoss, transactionLoss } from './session-loss.js';
 import type { SessionPorts } from './session-ports.js';
 import { leavesDoubt, mayChangeTransaction, type SessionState } from './session-state.js';
-import { endedInside, endRefused, refuseEnd } from './transaction-end.js';
+import { askedTooLate, endedInside, endRefused, refuseEnd } from './transaction-end.js';
 import { inquire } from './transaction-inquiry.js';
 
 /** What the server is to be asked about. */
@@ -19,6 +19,8 @@ interface Question {
   readonly isMarked: boolean;
   /** What the statement failed with; undefined when it did not. */
   readonly error: unknown;
+  /** Whether the server has said that some transaction is open after it. */
+  readonly isOpen: boolean;
 }
 
 /** The doubts about the transaction of one session. */
@@ -49,13 +51,17 @@ export class TransactionDoubt {
   /**
    * Whether the caller of a strict session may send this statement.
    *
-   * @throws the error of `loss`, and StormlampError `ERR_UNSUPPORTED` when the statement would end the transaction.
+   * @throws the error of `loss`, and StormlampError `ERR_UNSUPPORTED` when the statement would end the transaction, or asks about
+   * the one before and something of ours has to come between.
    */
-  checkCaller(classification: Classification, loss: SessionLoss | undefined): void {
+  checkCaller(state: SessionState, classification: Classification, loss: SessionLoss | undefined): void {
     if (!this.#isStrict) return;
     // To roll back by a statement would go on outside the transaction.
     if (loss !== undefined) throw loss.error;
     refuseEnd(classification);
+    // The mark would be the statement before.
+    if (classification.asksBefore === true && this.needsMark(state, classification))
+      throw askedTooLate(classification);
   }
 
   /**
@@ -75,13 +81,21 @@ export class TransactionDoubt {
   }
 
   /**
-   * Whether the server must be asked before a statement: not when that does the same whether a transaction is open or not, or
-   * looks at what the one before it left.
+   * Whether the server must be asked before a statement of a session in `state`: not when that does the same whether a transaction
+   * is open or not, or looks at what the one before it left. Then it is asked after that.
+   *
+   * @throws StormlampError `ERR_UNSUPPORTED` when it looks at that, and may not be sent before the server was asked.
    */
-  mustAsk(classification: Classification): boolean {
-    if (this.#question === undefined || asksAboutConnection(classification)) return false;
-    const { transaction } = classification;
-    return transaction !== 'rollback' && (this.#isStrict || transaction !== 'commit');
+  mustAsk(state: SessionState, classification: Classification): boolean {
+    const question = this.#question;
+    if (question === undefined || asksAboutConnection(classification)) return false;
+    const { transaction, kind, asksBefore } = classification;
+    if (transaction === 'rollback' || (transaction === 'commit' && !this.#isStrict)) return false;
+    // A write inside a read-only transaction is refused anyhow, and outside of it must not be sent to a replica.
+    if (asksBefore !== true || (state.transaction === 'read-only' && kind !== 'session')) return true;
+    // In another transaction it is undone with that; in none it would stay.
+    if (!this.#isStrict || question.isOpen || kind === 'session') return false;
+    throw askedTooLate(classification);
   }
 
   /** Notes a statement that succeeded; `status` are the bits of its answer. */
@@ -93,10 +107,25 @@ export class TransactionDoubt {
     isMarked: boolean,
   ): void {
     if (hasCommitted(before, classification, after)) this.#hasCommitted = true;
+    if (this.#question !== undefined && isAnsweredFirst(classification)) {
+      this.#answeredFirst(this.#question, after, status);
+      return;
+    }
     if (after.transaction === 'none' || classification.transaction !== undefined) this.#isTainted = false;
     if (isMarked && after.transaction !== 'none') {
-      this.#question = { classification, wasOpen: true, isMarked, error: undefined };
+      const isOpen = status !== undefined;
+      this.#question = { classification, wasOpen: true, isMarked, error: undefined, isOpen };
     } else if (status !== undefined) this.#question = undefined;
+  }
+
+  /** Notes a statement that was sent before the server was asked `question`, which its answer may settle. */
+  #answeredFirst(question: Question, after: SessionState, status: number | undefined): void {
+    if (status === undefined) return;
+    const isOver = after.transaction === 'none';
+    // Which transaction is open, only its mark tells.
+    if (!isOver && question.isMarked) return;
+    if (isOver && question.wasOpen && hidesCommit(question.classification)) this.#hasCommitted = true;
+    this.#question = undefined;
   }
 
   /** Notes a statement that failed with `error`, whose number is `errno`, on a connection that is still there. */
@@ -109,10 +138,16 @@ export class TransactionDoubt {
     isMarked: boolean,
   ): void {
     const isKnown = after.transaction === 'none' && before.transaction !== 'none';
-    if (isKnown && !hidesCommit(classification)) return;
+    if (isKnown && !hidesCommit(classification)) {
+      this.#hasCommitted = this.hasCommitted;
+      this.#question = undefined;
+      return;
+    }
+    // What is open about a statement before is asked still, and tells this as well.
+    if (this.#question?.isMarked === true && !isMarked) return;
     if (!leavesDoubt(before, classification, errno)) return;
     const wasOpen = before.transaction !== 'none';
-    this.#question = { classification, wasOpen, isMarked, error };
+    this.#question = { classification, wasOpen, isMarked, error, isOpen: false };
     if (wasOpen && hidesCommit(classification)) this.#isTainted = true;
   }
 
@@ -194,6 +229,11 @@ export class TransactionDoubt {
     this.#isTainted = false;
     this.#doom = undefined;
   }
+}
+
+/** Whether a statement was sent although the server was to be asked before. */
+function isAnsweredFirst(classification: Classification): boolean {
+  return classification.asksBefore === true || asksAboutConnection(classification);
 }
 
 /** Whether a statement may have committed although it failed: a COMMIT that failed has not. */

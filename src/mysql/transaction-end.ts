@@ -29,6 +29,16 @@ export function endRefused(what: string): StormlampError {
   );
 }
 
+/** A statement asks about the one before, and a question of ours has to come between. */
+export function askedTooLate({ because }: Classification): StormlampError {
+  return new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    `A statement (${because}) was not sent: it asks about the statement before (\`ROW_COUNT()\`, \`FOUND_ROWS()\`, ` +
+      '`@@error_count`), and inside transaction(fn) it has to be found out first whether the transaction is still open. Ask with a ' +
+      'plain SELECT, and use what that answers as a value',
+  );
+}
+
 /** Why a transaction is over although no statement failed: only what the server does by itself is not seen before. */
 export function endedInside(): Error {
   return new Error(

@@ -5,12 +5,13 @@
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { workOn } from './answer-of.js';
-import { catchUp, mustCatchUp } from './causal-reads.js';
+import { catchUpOrMove } from './catch-up-or-move.js';
+import { mustCatchUp } from './causal-reads.js';
+import { inChosenSchema } from './chosen-schema.js';
 import type { Classification } from './classifier/classification.js';
-import { addTried, BORROW_LIMIT, type Bound, type Tried } from './connection-binder.js';
+import { BORROW_LIMIT, type Bound, type Tried } from './connection-binder.js';
 import type { DeferredCommand } from './deferred-command.js';
 import { failureOf } from './failure-policy.js';
-import { freshenTied } from './freshen-tied.js';
 import { HeldConnection } from './held-connection.js';
 import { killElsewhere } from './kill-elsewhere.js';
 import { stateToLeaveWith } from './leave-replica.js';
@@ -83,10 +84,12 @@ export class VirtualSession {
     const ports = this.#ports;
     const memory = this.#memory;
     let mode = memory.mode.on(this.held, ports.sqlMode);
-    let classification = ports.classify(statement.sql, mode);
+    const read = (): Classification =>
+      inChosenSchema(ports, memory.state, ports.classify(statement.sql, mode));
+    let classification = read();
     const { deadline, scope } = context;
-    if (memory.doubt.mustAsk(classification)) await this.#inquire(deadline);
-    if (context.isOwn !== true) memory.doubt.checkCaller(classification, memory.loss);
+    if (memory.doubt.mustAsk(memory.state, classification)) await this.#inquire(deadline);
+    if (context.isOwn !== true) memory.doubt.checkCaller(memory.state, classification, memory.loss);
     if (memory.loss !== undefined && isAcknowledgement(memory.loss, classification)) {
       memory.adopt(memory.state, undefined);
       return nothingDone;
@@ -98,6 +101,7 @@ export class VirtualSession {
     const killed = killElsewhere(ports, statement, classification, context, command);
     if (killed !== undefined) return await killed;
     const attempts = new StatementAttempts();
+    const parts = { session: this, ports, memory, sender: this.#sender };
     try {
       for (;;) {
         deadline.check('The statement');
@@ -112,7 +116,7 @@ export class VirtualSession {
           continue;
         }
         const need = attempts.needOf(needOf(memory.state, classification, this.held !== undefined));
-        const bound = this.#bind(need, context, attempts.tried);
+        const bound = this.#bind(need, context, attempts.tried, classification);
         const { connection, because, waitFor } = bound instanceof Promise ? await bound : bound;
         if (this.#holder.isDestroyed)
           throw new StormlampError(ErrorCode.CLOSED, 'This connection was destroyed');
@@ -120,7 +124,7 @@ export class VirtualSession {
           // Nobody has read the text as this server will.
           if (!memory.mode.isOwn) ports.modeSeen(connection);
           mode = undefined;
-          classification = ports.classify(statement.sql, mode);
+          classification = read();
           continue;
         }
         if (gated && !passesGate(ports.writeGate, connection.node, isTied(memory.state))) continue;
@@ -132,7 +136,7 @@ export class VirtualSession {
               mustCatchUp(ports, connection.node, scope, waitFor);
         if (
           mayBeLate &&
-          !(await this.#catchUp(connection, classification, need, waitFor, context, attempts.tried))
+          !(await catchUpOrMove(parts, connection, classification, need, waitFor, context, attempts.tried))
         )
           continue;
         ports.routed(statement.sql, classification, connection.node, because || need.because, context.trace);
@@ -229,40 +233,6 @@ export class VirtualSession {
     this.#ports.numbers.end(this);
   }
 
-  /** See {@link catchUp}; a node that fails meanwhile, or is not there in time, is left for another one if it may be. */
-  async #catchUp(
-    connection: PhysicalConnection,
-    { unpins }: Classification,
-    { place }: Need,
-    waitFor: Bound['waitFor'],
-    context: CallContext,
-    tried: Tried,
-  ): Promise<boolean> {
-    const isHeld = place === 'held';
-    const { unread } = this.#memory.tie;
-    // How many rows the statement before had, no other connection knows.
-    const mayMove = isHeld && !unpins.includes('found-rows');
-    if (mayMove && (await unread.beginAnew(this, this.#ports, context.deadline, tried))) return false;
-    try {
-      if (isHeld)
-        return await freshenTied(this.#ports, connection, this.state, unread.contextOn(connection, context));
-      if (await catchUp(this.#ports, connection, waitFor, context, tried)) return true;
-      if (waitFor !== undefined || this.#ports.router.hasBarrier(connection.node)) tried.hasWaited = true;
-      this.giveBack();
-    } catch (error) {
-      if (isStormlampError(error, ErrorCode.NO_REPLICA)) throw error;
-      // Where the server did not answer, it may still be busy with our question.
-      if (failureOf(error, connection, false).meaning.connection === 'lost')
-        this.#sender.lose(connection, error);
-      else if (!isHeld) this.giveBack();
-      if (isHeld) throw isStormlampError(error) ? error : (this.loss ?? error);
-      context.deadline.check('The statement');
-      if (tried.nodes?.has(connection.node) === true) throw error;
-      addTried(tried, connection.node);
-    }
-    return false;
-  }
-
   /** Asks the server whether a transaction is open, and which. */
   async #inquire(deadline: Deadline): Promise<void> {
     const connection = this.held;
@@ -277,12 +247,20 @@ export class VirtualSession {
     }
   }
 
-  #bind(need: Need, context: CallContext, tried: Tried): Bound | Promise<Bound> {
+  #bind(
+    need: Need,
+    context: CallContext,
+    tried: Tried,
+    classification?: Classification,
+  ): Bound | Promise<Bound> {
     const held = this.held;
     if (held !== undefined) {
       if (held.lost !== undefined) this.#sender.lose(held, held.lost);
       else if (this.#holder.satisfies(need, context, tried)) return { connection: held, because: '' };
-      else this.giveBack();
+      else {
+        if (classification !== undefined) this.#memory.traces.checkMove(classification, held);
+        this.giveBack();
+      }
       if (this.loss !== undefined) throw this.loss;
     }
     return this.#holder.take(need, this.state.settings, context, tried);
@@ -303,6 +281,7 @@ export class VirtualSession {
     const wasLeft = this.#memory.tie.isOn(this.held, this.state, writer);
     const state = stateToLeaveWith(this.state, classification, this.held, wasLeft, writer);
     if (state === undefined) return;
+    if (this.held !== undefined) this.#memory.traces.checkMove(classification, this.held);
     this.giveBack();
     this.adopt(state);
   }

@@ -86,6 +86,9 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
     return [a, b];
   }
 
+  const isShut = (): boolean =>
+    cluster.stats().find(({ node }) => node === replica().id)?.breakers.read.phase === 'open';
+
   const sleepers = (on: LocalCluster['primary']): Promise<unknown[]> =>
     on.query(
       "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE '%SLEEP(60)%' AND INFO NOT LIKE '%PROCESSLIST%'",
@@ -361,5 +364,35 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
       const [left] = (await sleepers(servers.primary)) as { ID: number }[];
       await servers.primary.query(`KILL ${left?.ID}`);
     });
+  });
+
+  test('KILL reaches a replica whose reads are shut off', async () => {
+    const reader = await held('START TRANSACTION READ ONLY');
+    const ends = reader.db.query('SELECT SLEEP(60)').then(
+      () => 'ended',
+      () => 'ended',
+    );
+    try {
+      await eventually('it is at work', async () => (await sleepers(replica())).length === 1);
+      const [own] = (await sleepers(replica())) as { ID: number }[];
+      await eventually('reads are shut off', async () => {
+        const reads = Array.from({ length: 8 }, () =>
+          cluster.query({ sql: 'SELECT SLEEP(60)', timeoutMs: 2_000 }).catch(() => undefined),
+        );
+        await eventually('they are at work', async () => (await sleepers(replica())).length > 4);
+        for (const read of await sleepers(replica())) {
+          const { ID: id } = read as { ID: number };
+          if (id !== own?.ID) await replica().query(`KILL ${id}`);
+        }
+        if (isShut()) return true;
+        await Promise.all(reads);
+        return false;
+      });
+      expect(isShut()).toBe(true);
+      await cluster.query(`KILL ${reader.threadId}`);
+      expect(await ends).toBe('ended');
+    } finally {
+      reader.close();
+    }
   });
 });

@@ -42,6 +42,14 @@ export interface AnswerDetails {
   readonly tellsNumber?: boolean;
   /** Whether it asks about its connection and shows the rows of a table as well. */
   readonly showsRows?: boolean;
+  /** Whether it asks about the statement before. */
+  readonly asksBefore?: boolean;
+  /** Whether it asks for what the last write left. */
+  readonly asksWrite?: boolean;
+  /** Whether it names what may be a table of the server's own. */
+  readonly namesLocal?: boolean;
+  /** The database that it chooses. */
+  readonly database?: string | undefined;
   /** Whether it names a savepoint that is kept for us. */
   readonly reserved?: boolean;
 }
@@ -73,6 +81,10 @@ export function answer(
     ...(details.snapshots === true ? { snapshots: true as const } : {}),
     ...(details.tellsNumber === true ? { tellsNumber: true as const } : {}),
     ...(details.showsRows === true ? { showsRows: true as const } : {}),
+    ...(details.asksBefore === true ? { asksBefore: true as const } : {}),
+    ...(details.asksWrite === true ? { asksWrite: true as const } : {}),
+    ...(details.namesLocal === true ? { namesLocal: true as const } : {}),
+    ...(details.database === undefined ? {} : { database: details.database }),
     ...(details.reserved === true ? { reserved: true as const } : {}),
   });
 }

@@ -111,6 +111,17 @@ export interface Classification {
   readonly tellsNumber?: true;
   /** Present where it asks about its connection, or the statement before on that, and shows the rows of a table as well. */
   readonly showsRows?: true;
+  /**
+   * Present where it asks about the statement before on its connection (`ROW_COUNT()`, `FOUND_ROWS()`, `@@warning_count`, `SHOW
+   * WARNINGS`, `GET DIAGNOSTICS`), whatever else it does: nothing may come between, and no other connection knows.
+   */
+  readonly asksBefore?: true;
+  /** Present where it asks for what the last write of its connection left (`LAST_INSERT_ID()`), whatever else it does. */
+  readonly asksWrite?: true;
+  /** Present where it names a table without a schema that is one of the server's own where the database is one of the system. */
+  readonly namesLocal?: true;
+  /** The database that it chooses (`USE`). */
+  readonly database?: string;
   /** Present where it names a savepoint that is kept for `transaction()`: its name begins with `stormlamp_`. */
   readonly reserved?: true;
   /** One short sentence for people: why. */

@@ -49,6 +49,10 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       chained: about.length > 0 && about.every(({ chained }) => chained === true),
       snapshots: parts.some(({ snapshots }) => snapshots === true),
       tellsNumber: parts.some(({ tellsNumber }) => tellsNumber === true),
+      namesLocal: parts.some(({ namesLocal }) => namesLocal === true),
+      database: parts.findLast(({ database }) => database !== undefined)?.database,
+      asksBefore: asksFirst(parts, 'asksBefore', ['session', 'transaction']),
+      asksWrite: asksFirst(parts, 'asksWrite', ['session', 'transaction', 'read']),
       showsRows: (route === 'same' || unpins.includes('found-rows')) && parts.some(showsRows),
       reserved: parts.some(({ reserved }) => reserved === true),
     },
@@ -87,10 +91,24 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       chained: readings.every(({ chained }) => chained === true),
       snapshots: readings.some(({ snapshots }) => snapshots === true),
       tellsNumber: readings.some(({ tellsNumber }) => tellsNumber === true),
+      namesLocal: readings.some(({ namesLocal }) => namesLocal === true),
+      database: readings.find(({ database }) => database !== undefined)?.database,
+      asksBefore: readings.some(({ asksBefore }) => asksBefore === true),
+      asksWrite: readings.some(({ asksWrite }) => asksWrite === true),
       showsRows: readings.some((reading) => reading.showsRows === true),
       reserved: readings.some(({ reserved }) => reserved === true),
     },
   );
+}
+
+/** Whether one of them asks about what was done before all of them: only statements of `kinds` leave that as it is. */
+function asksFirst(
+  parts: readonly Classification[],
+  key: 'asksBefore' | 'asksWrite',
+  kinds: readonly StatementKind[],
+): boolean {
+  const asking = parts.findIndex((part) => part[key] === true);
+  return asking >= 0 && parts.slice(0, asking).every(({ kind }) => kinds.includes(kind));
 }
 
 function showsRows({ kind, route, showsRows: also }: Classification): boolean {

@@ -26,7 +26,7 @@ export const Feature = {
   LAST_STATEMENT: 0x400,
   /** `FOUND_ROWS()`. */
   FOUND_ROWS: 0x800,
-  /** `LAST_INSERT_ID()`, `@@last_gtid` and the like. */
+  /** `LAST_INSERT_ID()` without an argument, `@@last_gtid` and the like. */
   LAST_WRITE: 0x1000,
   /** `LAST_INSERT_ID(…)` with an argument. */
   SETS_INSERT_ID: 0x2000,

@@ -55,7 +55,7 @@ function readReason(features: number): [StatementKind, Route, string] {
   if ((features & Feature.CALC_FOUND_ROWS) !== 0)
     return ['read', 'primary', 'FOUND_ROWS() may follow on its connection'];
   if ((features & Feature.LOCKING) !== 0) return ['read', 'primary', 'it locks the rows that it reads'];
-  if ((features & Feature.LAST_WRITE) !== 0)
+  if ((features & (Feature.LAST_WRITE | Feature.SETS_INSERT_ID)) !== 0)
     return ['read', 'primary', 'it asks for the last write of its connection'];
   if ((features & Feature.LOCAL) !== 0)
     return ['read', 'primary', 'it reads what every server has for itself'];

@@ -136,10 +136,11 @@ export function classifyDeallocate({ cursor }: StatementContext): Classification
 export function classifyUse({ cursor }: StatementContext): Classification | undefined {
   const at = cursor();
   at.take('use');
-  if (at.name === undefined) return undefined;
+  const database = at.name;
+  if (database === undefined) return undefined;
   at.advance();
   if (!at.isAtEnd) return undefined;
-  return answer('session', 'all', 'it changes the current database', { settings: ['database'] });
+  return answer('session', 'all', 'it changes the current database', { settings: ['database'], database });
 }
 
 /** `GET DIAGNOSTICS …`: about the statement before, into variables. */
@@ -150,5 +151,6 @@ export function classifyGet({ cursor }: StatementContext): Classification | unde
   if (!at.take('diagnostics')) return undefined;
   return answer('session', 'same', 'it asks about the statement before on its connection', {
     pinned: [target('user-variable')],
+    asksBefore: true,
   });
 }

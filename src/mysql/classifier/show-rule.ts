@@ -30,7 +30,9 @@ export function classifyShow(context: StatementContext): Classification {
   const general = classifyQuery(context, context.scan.features & ~Feature.ACCOUNT);
   const subject = at.word;
   if (ABOUT_THE_STATEMENT_BEFORE.has(subject) || subject === 'count')
-    return answer('read', 'same', 'it shows what the statement before on its connection left');
+    return answer('read', 'same', 'it shows what the statement before on its connection left', {
+      asksBefore: true,
+    });
   if (!ON_REPLICA.has(subject)) return onPrimary(general, ABOUT_THE_SERVER);
   at.advance();
   // SHOW REPLICA STATUS asks for the replica's own; SHOW REPLICA HOSTS asks the primary who its replicas are.

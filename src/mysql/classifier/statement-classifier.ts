@@ -2,6 +2,7 @@
 import { answer, anything } from './answer.js';
 import type { Classification, ClassifyOptions } from './classification.js';
 import { eitherWay, inSequence } from './combine.js';
+import { Feature } from './features.js';
 import type { KnownFunctions } from './function-calls.js';
 import { classifyQuery } from './query-rule.js';
 import { ReadOnlyFunctions } from './read-only-functions.js';
@@ -150,11 +151,28 @@ function classifyScanned(
       return classifyScanned(text, reading, functions, inside, false);
     },
   };
-  const given = decide(context) ?? UNKNOWN;
+  const given = withAsides(decide(context) ?? UNKNOWN, scan);
   if ((notices & Notice.ODD) !== 0) return strict(given, ODD);
   if ((notices & Notice.EXECUTABLE_COMMENT) !== 0)
     return strict(given, 'it has comments that some servers execute', given.kind);
   return given;
+}
+
+/** With what it asks about its connection, and names, whatever else it is; what stands in a program asks about that. */
+function withAsides(
+  given: Classification,
+  { features, isProgram, isCompound, namesLocal }: StatementScanner,
+): Classification {
+  if (isProgram || isCompound) return given;
+  const asksBefore = (features & (Feature.LAST_STATEMENT | Feature.FOUND_ROWS)) !== 0;
+  const asksWrite = (features & Feature.LAST_WRITE) !== 0;
+  if (!asksBefore && !asksWrite && !namesLocal) return given;
+  return Object.freeze({
+    ...given,
+    ...(asksBefore ? { asksBefore: true as const } : {}),
+    ...(asksWrite ? { asksWrite: true as const } : {}),
+    ...(namesLocal ? { namesLocal: true as const } : {}),
+  });
 }
 
 function strict(

@@ -38,6 +38,8 @@ export class StatementScanner {
   isCompound = false;
   /** Whether blocks are left open at its end. */
   isUnfinished = false;
+  /** Whether a name in it is that of a table which every server has for itself, in some schemas. */
+  namesLocal = false;
   /** Where the name of the first function that is not on the list starts. */
   functionStart = -1;
   /** Where that name ends. */
@@ -122,7 +124,7 @@ export class StatementScanner {
       }
       if (maybeSetsId) {
         maybeSetsId = false;
-        if (code !== Character.CLOSE) this.features |= Feature.SETS_INSERT_ID;
+        this.features |= code === Character.CLOSE ? Feature.LAST_WRITE : Feature.SETS_INSERT_ID;
       }
       if (isLast) {
         this.#hasNext = kind === Token.SEMICOLON;
@@ -151,8 +153,8 @@ export class StatementScanner {
             const touches = end1 === lexer.start;
             const isQualified = code2 === Character.POINT;
             const found = callFeatures(text, functions, kind1, value1, start1, end1, touches, isQualified);
-            this.features |= found;
             maybeSetsId = found === Feature.LAST_WRITE;
+            if (!maybeSetsId) this.features |= found;
             if (found === Feature.UNKNOWN_FUNCTION && this.functionStart < 0) {
               this.functionStart = start1;
               this.functionEnd = end1;
@@ -220,7 +222,7 @@ export class StatementScanner {
     this.start = lexer.position;
     this.head = this.headKind = this.nesting = this.features = this.notices = 0;
     this.headStart = this.headEnd = this.functionStart = this.functionEnd = -1;
-    this.isProgram = this.isCompound = this.isUnfinished = false;
+    this.isProgram = this.isCompound = this.isUnfinished = this.namesLocal = false;
     this.#sawSystemVariable = this.#sawMixedSchema = false;
   }
 
@@ -271,7 +273,10 @@ export class StatementScanner {
     const number = value & WordFlag.NUMBER;
     if (number === Word.PERFORMANCE_SCHEMA) this.features |= Feature.LOCAL;
     if ((value & WordFlag.MIXED_SCHEMA) !== 0) this.#sawMixedSchema = true;
-    if ((value & WordFlag.LOCAL_TABLE) !== 0 && this.#sawMixedSchema) this.features |= Feature.LOCAL;
+    if ((value & WordFlag.LOCAL_TABLE) !== 0) {
+      this.namesLocal = true;
+      if (this.#sawMixedSchema) this.features |= Feature.LOCAL;
+    }
     if (kind === Token.NAME || before === Character.POINT) {
       // Oracle mode: `sequence.NEXTVAL`.
       if (number === Word.NEXTVAL) this.features |= Feature.SEQUENCE_WRITE;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Deadline } from '../../../src/common/deadline.js';
+import { answer } from '../../../src/mysql/classifier/answer.js';
 import { freshenTied } from '../../../src/mysql/freshen-tied.js';
 import type { PhysicalConnection } from '../../../src/mysql/physical-connection.js';
 import { ActiveScope, type MysqlScope } from '../../../src/mysql/scope.js';
@@ -68,6 +69,7 @@ function made(world: World): {
         ports as unknown as SessionPorts,
         connection as unknown as PhysicalConnection,
         state,
+        answer('read', 'primary', 'it uses a user variable'),
         context,
       );
     },

@@ -317,3 +317,46 @@ test('the sentence names the function that is not known', () => {
   expect(classify("select json_table('[]', '$')", { flavor: 'mariadb' }).because).toContain('json_table()');
   expect(classify(`select ${'f'.repeat(5000)}(1)`).because.length).toBeLessThan(120);
 });
+
+describe('what a text asks about its connection, whatever else it does', () => {
+  test.each([
+    'SELECT FOUND_ROWS()',
+    'SELECT FOUND_ROWS() INTO @f',
+    'SELECT @f := ROW_COUNT()',
+    'SET @f = @@warning_count',
+    'INSERT INTO t VALUES (ROW_COUNT())',
+    'CREATE TABLE u AS SELECT FOUND_ROWS() AS n',
+    'CALL p(ROW_COUNT())',
+    'DO ROW_COUNT()',
+    'GET DIAGNOSTICS @n = NUMBER',
+    'SHOW WARNINGS',
+    'SHOW COUNT(*) ERRORS',
+    'SET @a = 1; SELECT FOUND_ROWS()',
+  ])('%s asks about the statement before', (sql) => {
+    expect(classify(sql)).toMatchObject({ asksBefore: true });
+  });
+
+  test.each([
+    'SELECT LAST_INSERT_ID()',
+    'INSERT INTO t VALUES (LAST_INSERT_ID())',
+    'INSERT INTO t VALUES (LAST_INSERT_ID()) ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id)',
+    'SET @id = @@last_insert_id',
+    'SELECT 1; UPDATE t SET v = LAST_INSERT_ID()',
+  ])('%s asks for the last write', (sql) => {
+    expect(classify(sql)).toMatchObject({ asksWrite: true });
+  });
+
+  test.each([
+    'SELECT 1',
+    'INSERT INTO t VALUES (1)',
+    'UPDATE t SET id = LAST_INSERT_ID(id + 1)',
+    'CREATE PROCEDURE p() SELECT ROW_COUNT(), LAST_INSERT_ID()',
+    'CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET @n = FOUND_ROWS()',
+    'UPDATE t SET v = 1; INSERT INTO u VALUES (ROW_COUNT())',
+    'INSERT INTO t VALUES (1); INSERT INTO u VALUES (LAST_INSERT_ID())',
+    "SELECT 'FOUND_ROWS()'",
+  ])('%s asks nothing about what was before it', (sql) => {
+    const { asksBefore, asksWrite } = classify(sql);
+    expect([asksBefore, asksWrite]).toEqual([undefined, undefined]);
+  });
+});

@@ -1,0 +1,305 @@
+/** What a statement asks about the one before it, in whatever it does: it is answered as on one connection, or refused, never made up. */
+import mysql from 'mysql2/promise';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { CLIENT_DATABASES } from './client-databases.js';
+import { eventually } from './eventually.js';
+
+type Asking = Pick<MysqlConnection, 'query'>;
+
+const NOTED = 'SELECT n FROM notes ORDER BY id DESC LIMIT 1';
+const note = (value: string): string => `INSERT INTO notes (n) VALUES (${value})`;
+
+describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
+  let servers: LocalCluster;
+  let cluster: MysqlCluster;
+  let plain: mysql.Connection;
+
+  beforeAll(async () => {
+    servers = await startLocalCluster({ ...options, replicas: 1, memcached: 0, php: false });
+    for (const sql of [
+      'CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)',
+      'INSERT INTO shop.t (v) VALUES (1), (2), (3), (4), (5)',
+      'CREATE TABLE shop.notes (id INT AUTO_INCREMENT PRIMARY KEY, n INT)',
+      'CREATE PROCEDURE shop.bump() UPDATE t SET v = v + 1 WHERE id <= 3',
+      'CREATE PROCEDURE shop.keep(n INT) INSERT INTO notes (n) VALUES (n)',
+      "CREATE PROCEDURE shop.refuse() SIGNAL SQLSTATE '45000'",
+      'CREATE PROCEDURE shop.other() BEGIN COMMIT; START TRANSACTION; UPDATE t SET v = v + 1 WHERE id <= 2; END',
+      "CREATE PROCEDURE shop.half() BEGIN COMMIT; SIGNAL SQLSTATE '45000'; END",
+    ])
+      await servers.primary.query(sql);
+    await servers.waitForReplication();
+    const { mysql: given } = servers.options();
+    const several = (url: unknown): string => `${String(url)}?multipleStatements=true`;
+    cluster = await createMysqlCluster({
+      ...given,
+      primary: several(given.primary),
+      replicas: (given.replicas ?? []).map(several),
+    });
+    plain = await mysql.createConnection(several(given.primary));
+  });
+
+  afterAll(async () => {
+    await plain?.end();
+    await cluster?.close();
+    await servers?.close();
+  });
+
+  const replica = (): LocalCluster['replicas'][number] => {
+    const [first] = servers.replicas;
+    if (first === undefined) throw new Error('There is no replica');
+    return first;
+  };
+
+  const replicaServes = (): boolean =>
+    cluster.explain('SELECT 1').considered.some(({ node, fit }) => node === replica().id && fit);
+
+  beforeEach(() => eventually('the replica serves', replicaServes));
+
+  /** What the last of several statements answers; those that begin with `!` must fail. */
+  async function lastOf(db: Asking | mysql.Connection, statements: readonly string[]): Promise<unknown> {
+    let rows: unknown;
+    for (const sql of statements) {
+      if (sql.startsWith('!'))
+        await expect(db.query(sql.slice(1))).rejects.toMatchObject({ errno: expect.any(Number) });
+      else [rows] = await db.query(sql);
+    }
+    return Object.values((rows as object[] | undefined)?.[0] ?? {}).map(Number);
+  }
+
+  async function asPlain(statements: readonly string[]): Promise<unknown> {
+    await plain.beginTransaction();
+    try {
+      return await lastOf(plain, statements);
+    } finally {
+      await plain.rollback();
+    }
+  }
+
+  describe('inside transaction(fn)', () => {
+    test.each([
+      ['a write after a call', ['CALL bump()', note('ROW_COUNT()'), NOTED]],
+      [
+        'a change after a call',
+        [
+          'CALL bump()',
+          note('0'),
+          'CALL bump()',
+          'UPDATE notes SET n = ROW_COUNT() ORDER BY id DESC LIMIT 1',
+          NOTED,
+        ],
+      ],
+      ['SET after a call', ['CALL bump()', 'SET @n = ROW_COUNT()', 'SELECT @n']],
+      ['SET after a call that failed', ['!CALL refuse()', 'SET @n = @@error_count', 'SELECT @n']],
+      ['GET DIAGNOSTICS after a call', ['CALL bump()', 'GET DIAGNOSTICS @n = ROW_COUNT', 'SELECT @n']],
+      ['SELECT after a call that failed', ['!CALL refuse()', 'SELECT @@error_count']],
+    ])('%s is told what it would be on one connection', async (_, statements) => {
+      const wanted = await asPlain(statements);
+      expect(await cluster.transaction((tx) => lastOf(tx, statements))).toEqual(wanted);
+    });
+
+    test.each([
+      ['a write after a call that failed', ['!CALL refuse()'], note('@@error_count')],
+      ['the value of a call', ['UPDATE t SET v = v + 1 WHERE id <= 3'], 'CALL keep(ROW_COUNT())'],
+    ])('%s is refused, and goes with a SELECT before', async (_, first, asking) => {
+      const value = `SELECT ${asking.includes('error') ? '@@error_count' : 'ROW_COUNT()'}`;
+      const wanted = await asPlain([...first, value]);
+      await cluster.transaction(async (tx) => {
+        await lastOf(tx, first);
+        await expect(tx.query(asking)).rejects.toMatchObject({
+          code: 'ERR_UNSUPPORTED',
+          message: expect.stringContaining('SELECT'),
+        });
+        await lastOf(tx, first);
+        expect(await lastOf(tx, [value])).toEqual(wanted);
+        await tx.query(note('7'));
+      });
+      expect(await lastOf(plain, [NOTED])).toEqual([7]);
+    });
+
+    test.each([
+      ['GET DIAGNOSTICS', 'GET DIAGNOSTICS @n = ROW_COUNT'],
+      ['SET', 'SET @n = ROW_COUNT()'],
+      ['a write', note('ROW_COUNT()')],
+    ])('%s after a procedure that began another transaction does not hide that', async (_, asking) => {
+      const before = await lastOf(plain, ['SELECT SUM(v) FROM t']);
+      const counted = await lastOf(plain, ['SELECT COUNT(*) FROM notes']);
+      const done = cluster.transaction(async (tx) => {
+        await tx.query('CALL other()');
+        await tx.query(asking);
+        await tx.query(note('8'));
+      });
+      await expect(done).rejects.toMatchObject({ code: 'ERR_OUTCOME_UNKNOWN' });
+      expect(await lastOf(plain, ['SELECT SUM(v) FROM t'])).toEqual(before);
+      expect(await lastOf(plain, ['SELECT COUNT(*) FROM notes'])).toEqual(counted);
+    });
+
+    test('SET after a procedure that committed and failed does not hide that', async () => {
+      const done = cluster.transaction(async (tx) => {
+        await tx.query(note('9'));
+        await expect(tx.query('CALL half()')).rejects.toMatchObject({ errno: 1644 });
+        await tx.query('SET @n = @@error_count');
+        await tx.query(note('10'));
+      });
+      await expect(done).rejects.toMatchObject({ code: 'ERR_OUTCOME_UNKNOWN' });
+      expect(await lastOf(plain, [NOTED])).toEqual([9]);
+    });
+  });
+
+  test('a write on a connection is told of the call before it that failed', async () => {
+    const statements = ['!CALL refuse()', note('@@error_count'), NOTED];
+    const wanted = await lastOf(plain, statements);
+    await using connection = await cluster.getConnection();
+    expect(await lastOf(connection, statements)).toEqual(wanted);
+  });
+
+  describe('after a read on a replica', () => {
+    const READ = 'SELECT id FROM t';
+    const WARNS = "SELECT CAST('1x' AS SIGNED) FROM t";
+
+    test.each([
+      [READ, 'SET @f = FOUND_ROWS()'],
+      [READ, 'SELECT FOUND_ROWS() INTO @f'],
+      [READ, 'SELECT @f := FOUND_ROWS()'],
+      [READ, note('FOUND_ROWS()')],
+      [READ, 'SELECT FOUND_ROWS() AS n FROM t LIMIT 1 FOR UPDATE'],
+      [READ, 'CALL keep(FOUND_ROWS())'],
+      [READ, 'SET @a = 1; SELECT FOUND_ROWS()'],
+      [READ, 'SET @f = ROW_COUNT()'],
+      [WARNS, 'SET @w = @@warning_count'],
+      [WARNS, 'GET DIAGNOSTICS @w = NUMBER'],
+    ])('%s; %s is refused, and what is not about it goes on', async (read, asking) => {
+      await using connection = await cluster.getConnection();
+      await connection.query(read);
+      expect(connection.node).toBe(replica().id);
+      await expect(connection.query(asking)).rejects.toMatchObject({
+        code: 'ERR_UNSUPPORTED',
+        node: replica().id,
+        message: expect.stringMatching(/transaction.*SELECT/s),
+      });
+      // It was not sent, so that the answer is still there.
+      const wanted = await lastOf(plain, [read, 'SELECT FOUND_ROWS(), @@warning_count']);
+      expect(await lastOf(connection, ['SELECT FOUND_ROWS(), @@warning_count'])).toEqual(wanted);
+      await connection.query(note('1'));
+      expect(connection.node).toBe(servers.primary.id);
+    });
+
+    test.each([
+      'CREATE PROCEDURE shop.own() UPDATE t SET v = ROW_COUNT()',
+      'UPDATE t SET v = v; INSERT INTO notes (n) VALUES (ROW_COUNT())',
+      'UPDATE t SET v = LAST_INSERT_ID(v)',
+    ])('%s asks nothing about it', async (sql) => {
+      await using connection = await cluster.getConnection();
+      await connection.query(READ);
+      // Whether the server lets it is another question.
+      await connection.query(sql).catch((error) => expect(error).toMatchObject({ errno: 1044 }));
+      expect(connection.node).toBe(servers.primary.id);
+    });
+
+    test('what a read-only transaction counted is not asked of the primary', async () => {
+      await using connection = await cluster.getConnection();
+      await connection.query('START TRANSACTION READ ONLY');
+      await connection.query('SELECT SQL_CALC_FOUND_ROWS id FROM t LIMIT 1');
+      await connection.query('COMMIT');
+      await expect(connection.query(note('FOUND_ROWS()'))).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    });
+  });
+
+  describe('where what the scope wrote is waited for on the replica', () => {
+    test.each([
+      [
+        'START TRANSACTION READ ONLY',
+        'SELECT SQL_CALC_FOUND_ROWS * FROM (SELECT 1 UNION SELECT 2 UNION SELECT 3) d LIMIT 1',
+        'FOUND_ROWS()',
+      ],
+      ["SET time_zone = '+01:00'", "SELECT CAST('1x' AS SIGNED) FROM t", '@@warning_count'],
+    ])('%s; %s; %s is what it was before', async (begin, read, asked) => {
+      const value = `SELECT ${asked} AS asked`;
+      const both = `${value}, (SELECT COUNT(*) FROM notes) AS n`;
+      const [wanted] = (await lastOf(plain, [read, both])) as number[];
+      await cluster.run({ waitMs: 20_000 }, async () => {
+        await using connection = await cluster.getConnection();
+        await connection.query(begin);
+        await connection.query(read);
+        expect(connection.node).toBe(replica().id);
+        await cluster.query(note('11'));
+        const [count] = (await lastOf(plain, ['SELECT COUNT(*) FROM notes'])) as number[];
+        expect(await lastOf(connection, [both])).toEqual([wanted, count]);
+      });
+    });
+  });
+
+  test('in the database information_schema, a table of the server is asked of the primary without the name of that', async () => {
+    const sql = 'SELECT ID FROM PROCESSLIST';
+    const nodeOf = async (text: string): Promise<unknown> => {
+      await using connection = await cluster.getConnection();
+      await connection.query('USE information_schema');
+      await connection.query(text);
+      return connection.node;
+    };
+    expect(await nodeOf(sql)).toBe(servers.primary.id);
+    expect(await nodeOf('SELECT COUNT(*) FROM TABLES')).toBe(replica().id);
+    const { mysql: given } = servers.options();
+    const there = (url: unknown): string => String(url).replace(/\/\w+$/, '/information_schema');
+    await using other = await createMysqlCluster({
+      ...given,
+      primary: there(given.primary),
+      replicas: (given.replicas ?? []).map(there),
+    });
+    expect(other.explain(sql)).toMatchObject({ role: 'primary' });
+    expect(cluster.explain(sql)).toMatchObject({ role: 'replica' });
+  });
+
+  describe('when the connection is gone', () => {
+    const READ = "SELECT CAST('1x' AS SIGNED) FROM t";
+
+    async function lose(connection: MysqlConnection): Promise<void> {
+      const { node, threadId } = connection;
+      const server = node === replica().id ? replica() : servers.primary;
+      await server.query(`KILL ${threadId}`);
+      await eventually('the session is gone', async () => {
+        const left = await server.query(
+          `SELECT id FROM information_schema.processlist WHERE id = ${threadId}`,
+        );
+        return left.length === 0;
+      });
+    }
+
+    test.each([
+      'SHOW WARNINGS',
+      'SELECT @@warning_count',
+      'SELECT ROW_COUNT()',
+      'SELECT FOUND_ROWS()',
+      'SET @f = FOUND_ROWS()',
+      note('FOUND_ROWS()'),
+    ])('%s tells so after a read, and nothing is made up', async (asking) => {
+      await using connection = await cluster.getConnection();
+      await connection.query(READ);
+      await lose(connection);
+      await expect(connection.query(asking)).rejects.toMatchObject({
+        code: expect.stringMatching(
+          /^(ERR_CONNECTION_LOST|PROTOCOL_CONNECTION_LOST|ECONNRESET|EPIPE|ERR_UNSUPPORTED)$/,
+        ),
+      });
+      // Whoever goes on without it can.
+      expect(await lastOf(connection, ['SELECT 4'])).toEqual([4]);
+    });
+
+    test.each([
+      note('LAST_INSERT_ID()'),
+      'SET @id = LAST_INSERT_ID()',
+      note('ROW_COUNT()'),
+      'SET @n = ROW_COUNT()',
+    ])('%s tells so after a write', async (asking) => {
+      await using connection = await cluster.getConnection();
+      await connection.query('INSERT INTO t (v) VALUES (1)');
+      await lose(connection);
+      // Whoever sends before the end of the connection is known does not know what became of that.
+      await expect(connection.query(asking)).rejects.toMatchObject({
+        code: expect.stringMatching(/^ERR_(CONNECTION_LOST|OUTCOME_UNKNOWN)$/),
+      });
+    });
+  });
+});
