@@ -129,6 +129,7 @@ export function noteAnswer(
   [result]: StatementAnswer,
 ): void {
   if (scope === undefined) return;
+  if (seesNewest(classification, before)) connection.hasMet = true;
   // The end of rows tells nothing; what looks like a read and gives no rows may.
   if (isPlainRead(classification) && Array.isArray(result)) return;
   const { position, hasRows, changed } = writtenGtids(connection.flavor, result);
@@ -136,11 +137,10 @@ export function noteAnswer(
     connection.tellsGtids = true;
     scope.causal.noteWritten(position, connection.node);
   }
-  // It may have met what others had just written, and changed nothing because of that: its reader must see as much.
-  if (mayWrite(classification)) connection.hasMet = true;
   const hasMet = connection.hasMet;
-  if (!isInTransaction(after)) connection.hasMet = false;
-  if (!mayHaveCommitted(classification, before, after)) return;
+  const hasEnded = !isInTransaction(after);
+  if (hasEnded) connection.hasMet = false;
+  if (!(hasMet && hasEnded) && !mayHaveCommitted(classification, before, after)) return;
   // Rows in a transaction that goes on are no commit; those of a procedure may hide one all the same.
   const isHidden = mayWrite(classification) && hasRows;
   if (isHidden || !isTold()) scope.causal.noteUntold();
@@ -149,8 +149,19 @@ export function noteAnswer(
     // MariaDB tells the last GTID only: of several domains, one, and a procedure may write in one that nobody has seen yet.
     if (position !== undefined) return classification.kind !== 'unknown' || connection.flavor === 'mysql';
     // Inside a transaction that goes on, changed rows have no GTID yet.
-    return connection.tellsGtids && (isInTransaction(after) || !(changed || hasMet));
+    return connection.tellsGtids && !(hasEnded && (changed || hasMet));
   }
+}
+
+/**
+ * Whether a statement may have met what others had just written, and changed nothing because of that: who found it with this one
+ * looks for it with the next. A write does, a lock on rows, tables or a name, and every read of a transaction that may write.
+ */
+function seesNewest(classification: Classification, before: SessionState): boolean {
+  const { kind, locksRows, pins } = classification;
+  if (mayWrite(classification) || locksRows === true) return true;
+  if (kind === 'read') return isInTransaction(before);
+  return pins.includes('named-lock') || pins.includes('table-lock');
 }
 
 function isPlainRead({ kind, route }: Classification): boolean {

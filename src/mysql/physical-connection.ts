@@ -52,7 +52,7 @@ export class PhysicalConnection {
   sqlMode: string | undefined;
   /** Set once the server has told a GTID on it: from then on, a commit without one has committed nothing that has one. */
   tellsGtids = false;
-  /** Whether a statement of the transaction under way may write: what it saw of the writes of others, the GTID of its commit covers. */
+  /** Whether the transaction under way may have met what others had just written: the GTID of its commit covers that, if it has one. */
   hasMet = false;
   /**
    * Which server it is on; undefined when the server did not say, or calls the session by another number than the handshake did,

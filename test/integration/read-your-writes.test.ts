@@ -1,6 +1,6 @@
 /** A read in a scope sees the scope's writes, wherever it is served; outside scopes it may not, which shows that the check can fail. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createMysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { askInOldWords } from '../support/replication-words.js';
 import { preparePairs, writeThenRead } from '../support/write-then-read.js';
@@ -51,7 +51,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, flavor, options }) => {
     expect(report.stale).toBeGreaterThan(0);
   });
 
-  test('a write that changes nothing, since another one was there first, sees that one', async () => {
+  test('who met what another one has just written, with a write that changes nothing or with a lock, sees it', async () => {
     const settings = { ...servers.options().mysql, reads: { maxLagMs: Number.POSITIVE_INFINITY } };
     const [mine, other] = [await createMysqlCluster(settings), await createMysqlCluster(settings)];
     try {
@@ -65,30 +65,62 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, flavor, options }) => {
       const apply = (word: string): Promise<unknown> =>
         Promise.all(servers.replicas.map((node) => askInOldWords(node, flavor, `${word} SLAVE SQL_THREAD`)));
       await apply('STOP');
-      const writes: [theirs: string, ours: string | string[], read: string, expected: unknown[]][] = [
-        ['INSERT INTO met VALUES (4, 4)', 'INSERT IGNORE INTO met VALUES (4, 4)', 'id = 4', [{ v: 4 }]],
-        ['UPDATE met SET v = 5 WHERE id = 1', 'UPDATE met SET v = 5 WHERE id = 1', 'id = 1', [{ v: 5 }]],
-        ['DELETE FROM met WHERE id = 2', 'DELETE FROM met WHERE id = 2', 'id = 2', []],
-        ['INSERT INTO met VALUES (9, 9)', 'CALL add_9()', 'id = 9', [{ v: 9 }]],
-        [
-          'INSERT INTO met VALUES (6, 6)',
-          ['INSERT IGNORE INTO met VALUES (6, 6)', 'SELECT 1'],
-          'id = 6',
-          [{ v: 6 }],
-        ],
-      ];
-      for (const [theirs, ours, where, expected] of writes) {
+      const query =
+        (...texts: string[]) =>
+        async (db: Pick<MysqlCluster, 'query'>): Promise<void> => {
+          for (const sql of texts) await db.query(sql);
+        };
+      const transaction =
+        (...texts: string[]) =>
+        (): Promise<void> =>
+          mine.transaction(query(...texts));
+      const session = (before: string, after: string) => async (): Promise<void> => {
+        await using connection = await mine.getConnection();
+        await connection.query(before);
+        await connection.query(after);
+      };
+      const met = async (
+        name: string,
+        theirs: string,
+        ours: (db: Pick<MysqlCluster, 'query'>) => Promise<void>,
+        where: string,
+        expected: unknown[],
+      ): Promise<void> => {
         await other.query(theirs);
         await mine.run({ waitMs: 100 }, async () => {
-          if (typeof ours === 'string') await mine.query(ours);
-          else
-            await mine.transaction(async (db) => {
-              for (const sql of ours) await db.query(sql);
-            });
-          expect([ours, mine.scope?.token]).not.toEqual([ours, '']);
-          expect([ours, (await mine.query(`SELECT v FROM met WHERE ${where}`))[0]]).toEqual([ours, expected]);
+          await ours(mine);
+          expect.soft([name, mine.scope?.token]).not.toEqual([name, '']);
+          const [rows] = await mine.query(`SELECT v FROM met WHERE ${where}`);
+          expect.soft([name, rows]).toEqual([name, expected]);
         });
-      }
+      };
+      await met(
+        'UPDATE to what is there',
+        'UPDATE met SET v = 5 WHERE id = 1',
+        query('UPDATE met SET v = 5 WHERE id = 1'),
+        'id = 1',
+        [{ v: 5 }],
+      );
+      await met(
+        'DELETE of what is gone',
+        'DELETE FROM met WHERE id = 2',
+        query('DELETE FROM met WHERE id = 2'),
+        'id = 2',
+        [],
+      );
+      const doors: [name: string, id: number, ours: (db: Pick<MysqlCluster, 'query'>) => Promise<void>][] = [
+        ['INSERT IGNORE', 4, query('INSERT IGNORE INTO met VALUES (4, 4)')],
+        ['a transaction', 6, transaction('INSERT IGNORE INTO met VALUES (6, 6)', 'SELECT 1')],
+        ['find or create', 10, transaction('SELECT v FROM met WHERE id = 10 FOR UPDATE')],
+        ['a transaction that reads', 11, transaction('SELECT v FROM met WHERE id = 11')],
+        ['FOR UPDATE alone', 12, query('SELECT v FROM met WHERE id = 12 FOR UPDATE')],
+        ['a named lock', 13, session("DO GET_LOCK('met', 5)", "DO RELEASE_LOCK('met')")],
+        ['a lock on the table', 14, session('LOCK TABLES met READ', 'UNLOCK TABLES')],
+        // The last: nobody knows what a procedure did, so its connection tells nothing for a while.
+        ['a procedure', 9, query('CALL add_9()')],
+      ];
+      for (const [name, id, ours] of doors)
+        await met(name, `INSERT INTO met VALUES (${id}, ${id})`, ours, `id = ${id}`, [{ v: id }]);
       await apply('START');
     } finally {
       await mine.close();

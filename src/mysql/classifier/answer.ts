@@ -50,6 +50,8 @@ export interface AnswerDetails {
   readonly namesLocal?: boolean;
   /** The database that it chooses. */
   readonly database?: string | undefined;
+  /** Whether it locks the rows that it reads. */
+  readonly locksRows?: boolean;
   /** Whether it names a savepoint that is kept for us. */
   readonly reserved?: boolean;
 }
@@ -85,6 +87,7 @@ export function answer(
     ...(details.asksWrite === true ? { asksWrite: true as const } : {}),
     ...(details.namesLocal === true ? { namesLocal: true as const } : {}),
     ...(details.database === undefined ? {} : { database: details.database }),
+    ...(details.locksRows === true ? { locksRows: true as const } : {}),
     ...(details.reserved === true ? { reserved: true as const } : {}),
   });
 }

@@ -122,6 +122,8 @@ export interface Classification {
   readonly namesLocal?: true;
   /** The database that it chooses (`USE`). */
   readonly database?: string;
+  /** Present on a read that locks the rows that it reads (`FOR UPDATE`): it sees the newest ones, whatever its transaction sees. */
+  readonly locksRows?: true;
   /** Present where it names a savepoint that is kept for `transaction()`: its name begins with `stormlamp_`. */
   readonly reserved?: true;
   /** One short sentence for people: why. */

@@ -54,6 +54,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       asksBefore: asksFirst(parts, 'asksBefore', ['session', 'transaction']),
       asksWrite: asksFirst(parts, 'asksWrite', ['session', 'transaction', 'read']),
       showsRows: (route === 'same' || unpins.includes('found-rows')) && parts.some(showsRows),
+      locksRows: parts.some(({ locksRows }) => locksRows === true),
       reserved: parts.some(({ reserved }) => reserved === true),
     },
   );
@@ -96,6 +97,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       asksBefore: readings.some(({ asksBefore }) => asksBefore === true),
       asksWrite: readings.some(({ asksWrite }) => asksWrite === true),
       showsRows: readings.some((reading) => reading.showsRows === true),
+      locksRows: readings.some(({ locksRows }) => locksRows === true),
       reserved: readings.some(({ reserved }) => reserved === true),
     },
   );

@@ -40,6 +40,7 @@ export function classifyQuery(
     pinned,
     unpinned: releasedBy(features, cursor),
     showsRows,
+    locksRows: (features & Feature.LOCKING) !== 0,
     tellsNumber: (features & Feature.CONNECTION_ID) !== 0,
     keepsVariables: usesVariables(features) && (features & (Feature.ASSIGN | Feature.INTO)) === 0,
   });
