@@ -17,6 +17,7 @@ function stormlamp_is_fresh(mysqli $replica, float $seconds = 1.0): bool
     $mariadb = str_contains($replica->server_info, 'MariaDB');
     $wait = $mariadb ? 'MASTER_GTID_WAIT' : 'WAIT_FOR_EXECUTED_GTID_SET';
     $statement = $replica->prepare("SELECT $wait(?, ?)");
+    $seconds = max($seconds, 0.001); // 0 is no limit on MySQL
     $statement->bind_param('sd', $token, $seconds);
     $statement->execute();
     $waited = $statement->get_result()->fetch_row()[0] === 0;

@@ -1,9 +1,9 @@
 /**
- * Which server each address leads to from here. For a process on another machine the same address may lead to another server: a
- * unix socket, 127.0.0.1, a name that is resolved locally.
+ * Which server each address leads to from here, if to any. For a process on another machine the same address may lead to another
+ * server: a unix socket, 127.0.0.1, a name that is resolved locally. And what that one reaches this one may not.
  */
 import type { NodeId } from '../common/node-address.js';
-import type { Observation, ServerFacts } from '../topology/node-description.js';
+import { type Observation, provesLife, type ServerFacts } from '../topology/node-description.js';
 
 /** How a look of another process goes with those of this one. */
 export type Agreement =
@@ -12,20 +12,31 @@ export type Agreement =
   /** It is about another server, which was not known before: the address may have come to stand for that one. */
   | 'other'
   /** It is about the same other server as the last time: the address leads to this one from here all the same. */
-  | 'still-other';
+  | 'still-other'
+  /** This process did not reach the node when it looked last: that of others says nothing about what it can use. */
+  | 'unreached';
 
 /** Remembers what this process saw itself. */
 export class OwnServers {
   readonly #own = new Map<NodeId, string>();
   readonly #others = new Map<NodeId, string>();
+  readonly #unreached = new Set<NodeId>();
 
   /** Notes what this process saw. */
   note(observation: Observation): void {
     if (observation.ok) this.#own.set(observation.node, nameOf(observation.facts));
+    if (observation.ok || provesLife(observation.failure)) this.#unreached.delete(observation.node);
+    else this.#unreached.add(observation.node);
+  }
+
+  /** Whether this process did not reach `node` when it looked last. A node that refuses it was reached. */
+  isUnreached(node: NodeId): boolean {
+    return this.#unreached.has(node);
   }
 
   /** Compares what another process saw. */
   compare(observation: Observation): Agreement {
+    if (this.#unreached.has(observation.node)) return 'unreached';
     const own = this.#own.get(observation.node);
     if (!observation.ok || own === undefined) return 'same';
     const other = nameOf(observation.facts);

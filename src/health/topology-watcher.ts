@@ -69,6 +69,11 @@ export interface TopologyWatcherOptions {
   readonly timeoutMs: number;
   /** Where this process shares what it sees with others. Default: nowhere. */
   readonly board?: ObservationBoard | undefined;
+  /**
+   * Asked whenever another process has looked at a node: whether this one should look as well, since the node seems to be silent
+   * here. Default: never.
+   */
+  readonly isSuspect?: ((node: NodeId) => boolean) | undefined;
   /** Nodes that the options give a part to: a warning tells which of them are not known. */
   readonly named?: readonly NodeId[] | undefined;
   /** Replicas that serve reads although replication filters keep a part of the data from them. Default: none. */
@@ -124,7 +129,8 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
       onObservation: (observation) => this.#takePublished(observation),
       setActive: (active, published) => {
         this.#isActive = active;
-        for (const [id, monitor] of this.#monitors) monitor.active = active || !published.has(id);
+        for (const [id, monitor] of this.#monitors)
+          monitor.active = active || !published.has(id) || this.#servers.isUnreached(id);
       },
     });
   }
@@ -237,13 +243,14 @@ export class TopologyWatcher extends SafeEmitter<TopologyEvents> {
 
   /**
    * The process that looks for all may reach another server under a node's address: such a node everybody looks at for himself,
-   * as at one that it could not look at, which is not published.
+   * as at one that it could not look at, which is not published, and at one that only it can reach.
    */
   #takePublished(observation: SuccessfulLook): void {
+    const { node } = observation;
     const agreement = this.#servers.compare(observation);
-    if (agreement === 'other') this.reconnect(observation.node);
-    else if (agreement === 'same') this.#take(observation);
-    else void this.refresh(observation.node);
+    if (agreement === 'same') this.#take(observation);
+    if (agreement === 'other') this.reconnect(node);
+    else if (agreement === 'still-other' || this.#options.isSuspect?.(node) === true) void this.refresh(node);
   }
 
   #take(observation: Observation): void {

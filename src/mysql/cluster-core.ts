@@ -274,6 +274,7 @@ export class ClusterCore implements ConnectionHost {
       timeoutMs: monitor.timeoutMs,
       lagRule: lagRuleOf(monitor.lagSource),
       board: share && createMemcachedBoard(share, ids, nameOfLagSource(monitor.lagSource)),
+      isSuspect: (id) => this.#nodes.get(id)?.isStill() === true,
       createProbe: ({ id }) => this.#createProbe(this.#configOf(id)),
     });
   }

@@ -70,6 +70,8 @@ export class ClusterNode {
   #faults = 0;
   #inFlight = 0;
   #watchfulUntil = 0;
+  /** How many statements had ended when {@link ClusterNode.isStill} was asked last; undefined when none was waited for. */
+  #endedBefore: number | undefined;
 
   /** Makes the node. */
   constructor(parts: ClusterNodeParts) {
@@ -112,6 +114,18 @@ export class ClusterNode {
   /** When reads were let through again last, monotonic milliseconds; `-Infinity` when they always were. */
   get returnedAt(): number {
     return Math.max(this.#breakers.connect.returnedAt, this.#breakers.read.returnedAt);
+  }
+
+  /**
+   * Whether something is under way, or waits for a connection, and nothing has ended since the last time that this was asked and
+   * something was under way: the node may be slow, or silent.
+   */
+  isStill(): boolean {
+    const ended = this.#counts.read + this.#counts.write - this.#inFlight;
+    const before = this.#endedBefore;
+    const isBusy = this.#inFlight > 0 || this.#waiting.size > 0;
+    this.#endedBefore = isBusy ? ended : undefined;
+    return isBusy && ended === before;
   }
 
   /** Whether the breakers let calls of this kind through. */

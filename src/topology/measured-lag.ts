@@ -115,13 +115,15 @@ function byGtid(replica: UpNode, record: PrimaryRecord): Lag | undefined {
 
 /**
  * What the replica reports, but at least the age of what it lacked although the primary was seen to have it: a receiving
- * thread whose connection is cut in silence goes on to report 0. Unknown when nobody can tell how old that is.
+ * thread whose connection is cut in silence goes on to report 0, and what a member of a group has not heard of is in no queue.
+ * Unknown when nobody can tell how old that is.
  */
 function atLeastCompared(replica: UpNode, record: PrimaryRecord | undefined): Lag {
   const { seenAt } = replica;
-  const reported = replica.lag ?? { ms: null, at: seenAt };
-  if (record === undefined) return reported;
-  if (replica.facts.group?.writes === 'elsewhere') return fresherOf(reported, byGtid(replica, record));
+  const told = replica.lag ?? { ms: null, at: seenAt };
+  if (record === undefined) return told;
+  const isMember = replica.facts.group?.writes === 'elsewhere';
+  const reported = isMember ? fresherOf(told, byGtid(replica, record)) : told;
   if (reported.ms === null) return reported;
   const lack = lackOf(replica, record);
   if (lack === 'unknown') return { ms: null, at: seenAt };
@@ -147,12 +149,12 @@ function uncomparedSince({ seenAt, heardAt, upstream }: UpNode, { node, looks }:
 
 /**
  * The first look at something that the replica lacks; undefined when it lacks nothing for certain. Unknown while it lacks what
- * the primary had at the very first look and was not seen yet to get anything: that may be of any age. The members of a group
- * are not compared.
+ * the primary had at the very first look and was not seen yet to get anything: that may be of any age. Members of Galera, each
+ * with GTIDs of its own, are not compared here.
  */
 function lackOf(replica: UpNode, record: PrimaryRecord): PrimaryLook | 'unknown' | undefined {
   const { facts, seenAt } = replica;
-  if (facts.group !== undefined) return undefined;
+  if (facts.group?.kind === 'galera') return undefined;
   const looks = record.looks.filter(({ at }) => at <= seenAt);
   const base = record.first.position;
   const newest = looks.length === 0 ? base : looks.at(-1)?.position;

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ClusterOptions } from '../../src/cluster-options.js';
 import { type Cluster, createCluster } from '../../src/create-cluster.js';
-import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { FaultProxy } from '../../src/testing/faults/fault-proxy.js';
+import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { killSessions } from '../support/kill-sessions.js';
 import { startNode } from '../support/run-node.js';
 import { ONE_CLIENT_DATABASE } from './client-databases.js';
@@ -89,51 +90,126 @@ test('what the one sees, the others see: a replica that stops is left out by all
   }
 });
 
-/** A process whose connections to one port lead nowhere; it tells its picture over and over. */
-const CUT_OFF = `
+/** A process whose connections to one port lead to another one; it reads all the time, and tells over and over what it sees. */
+const ELSEWHERE = `
   import net from 'node:net';
-  const [options, port] = JSON.parse(process.argv[1]);
+  const [options, from, to] = JSON.parse(process.argv[1]);
   const { connect } = net.Socket.prototype;
   net.Socket.prototype.connect = function (...args) {
-    const [to] = [args[0]].flat();
-    if (to.port === port) to.port = 1;
+    const [options] = [args[0]].flat();
+    if (options.port === from) options.port = to;
     return connect.apply(this, args);
   };
   const { createCluster } = await import('./dist/index.js');
-  const cluster = await createCluster(options);
+  const { mysql } = await createCluster(options);
+  let looks = 0;
+  const seen = new Set();
+  mysql.failoverPorts().watcher.on('node-observed', ({ node, ok, facts }) => {
+    if (!node.endsWith(String(from)) || !ok) return;
+    looks += 1;
+    seen.add(facts.serverId);
+  });
+  let read = 0;
+  let waiting = 0;
+  setInterval(async () => {
+    waiting += 1;
+    await mysql.query('SELECT 1');
+    waiting -= 1;
+    read += 1;
+  }, 50);
   setInterval(() => {
-    const states = cluster.topology().nodes.map(({ state }) => state);
-    console.log(cluster.mysql.failoverPorts().watcher.leads, states.join());
+    const { leads } = mysql.failoverPorts().watcher;
+    const states = mysql.topology().nodes.map(({ state }) => state).join();
+    const reader = mysql.explain('SELECT 1').node;
+    console.log(JSON.stringify({ leads, states, reader, looks, seen: [...seen], read, waiting }));
   }, 100);
 `;
 
-test('a replica that only the one who looks cannot reach serves all others', async () => {
-  const [replica] = servers.replicas;
+/** Two nodes for processes that share in a group of their own: only those with the same source of lag do. */
+function sharedOptions(intervalMs: number, timeoutMs: number): ClusterOptions {
   const { mysql, sessions } = optionsOfTwo();
-  // Only those with the same source of lag share.
-  const monitor = { ...mysql.monitor, intervalMs: 100, timeoutMs: 10_000, share: true, lagSource: 'gtid' };
-  const options = {
+  const monitor = { ...mysql.monitor, intervalMs, timeoutMs, share: true, lagSource: 'gtid' as const };
+  return {
     mysql: { ...mysql, monitor, discover: false, startTimeoutMs: 60_000 },
     sessions: { ...sessions, copies: 1 },
   };
-  const odd = startNode(['--input-type=module', '-e', CUT_OFF, JSON.stringify([options, replica?.port])]);
-  const oddLeads = (): boolean => odd.output().trimEnd().endsWith('true up,down');
+}
+
+interface Told {
+  readonly leads: boolean;
+  readonly states: string;
+  readonly reader: string | null;
+  /** Looks at the node whose port leads elsewhere, and the servers that answered them. */
+  readonly looks: number;
+  readonly seen: readonly number[];
+  /** Reads that were answered, and that wait. */
+  readonly read: number;
+  readonly waiting: number;
+}
+
+/** Such a process, for which the way to `from` leads to `to`. */
+function startElsewhere(options: ClusterOptions, from: number, to: number) {
+  const args = ['--input-type=module', '-e', ELSEWHERE, JSON.stringify([options, from, to])];
+  const { child, finished, output } = startNode(args);
+  return {
+    /** What it told last; undefined before it told anything. */
+    told: (): Told | undefined => {
+      const line = output().trimEnd().split('\n').at(-1) ?? '';
+      return line.startsWith('{') ? (JSON.parse(line) as Told) : undefined;
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await finished;
+    },
+  };
+}
+
+test('a replica that only the one who looks cannot reach serves all others', async () => {
+  const replica = servers.replicas[0] as LocalDatabaseNode;
+  const options = sharedOptions(100, 10_000);
+  await using odd = startElsewhere(options, replica.port, 1);
+  await eventually('it leads', () => odd.told()?.leads === true && odd.told()?.states === 'up,down');
+  await using sound = await createCluster(options);
+  const states: string[] = [];
+  let looks = 0;
+  sound.mysql.on('node-changed', ({ after }) => states.push(after.state));
+  watcherOf(sound).on('node-observed', ({ node }) => {
+    if (node === replica.id) looks += 1;
+  });
+  // What was published is believed from the second look at it on.
+  await eventually('the other has followed for a while', () => looks >= 20);
+  expect(states).not.toContain('down');
+  await eventually('the replica serves', () => sound.mysql.explain('SELECT 1').node === replica.id);
+});
+
+test('a replica that only one of the others cannot reach, in silence, is left out by that one alone', async () => {
+  const replica = servers.replicas[0] as LocalDatabaseNode;
+  const way = await FaultProxy.open(() => replica.port);
   try {
-    await eventually('it leads', oddLeads);
-    await using sound = await createCluster(options as ClusterOptions);
-    const states: string[] = [];
-    let looks = 0;
-    sound.mysql.on('node-changed', ({ after }) => states.push(after.state));
-    watcherOf(sound).on('node-observed', ({ node }) => {
-      if (node === replica?.id) looks += 1;
+    const options = sharedOptions(300, 1_000);
+    await using sound = await createCluster(options);
+    await eventually('the one leads', () => watcherOf(sound).leads);
+    await using odd = startElsewhere(options, replica.port, way.port);
+    await eventually('the other one follows, and reads', () => {
+      const told = odd.told();
+      return told?.leads === false && told.states === 'up,up' && told.read > 100;
     });
-    // What was published is believed from the second look at it on.
-    await eventually('the other has followed for a while', () => looks >= 20);
-    expect(states).not.toContain('down');
-    await eventually('the replica serves', () => sound.mysql.explain('SELECT 1').node === replica?.id);
+    const cut = way.partition();
+    await eventually('it knows', () => odd.told()?.states === 'up,down');
+    await eventually('nothing waits there any more', () => (odd.told()?.waiting ?? 99) <= 1);
+    const { read = 0 } = odd.told() ?? {};
+    const seen: string[] = [];
+    await eventually('it reads on', () => {
+      const told = odd.told();
+      if (told !== undefined) seen.push(told.states);
+      return (told?.read ?? 0) > read + 100;
+    });
+    expect(new Set(seen)).toEqual(new Set(['up,down']));
+    expect(sound.topology().nodes.map(({ state }) => state)).toEqual(['up', 'up']);
+    cut.heal();
+    await eventually('it is back', () => odd.told()?.states === 'up,up');
   } finally {
-    odd.child.kill();
-    await odd.finished;
+    way.destroy();
   }
 });
 
@@ -146,25 +222,16 @@ test('an account that is refused costs only the one who looks with it: the other
   await primary.query('CREATE TABLE shop.counted (id INT PRIMARY KEY, v INT)');
   await primary.query('INSERT INTO shop.counted VALUES (1, 0)');
   await servers.waitForReplication();
-  const { mysql, sessions } = optionsOfTwo();
-  // Only those with the same source of lag share, so the four above do not.
-  const monitor = {
-    ...mysql.monitor,
-    intervalMs: 300,
-    timeoutMs: 10_000,
-    share: true,
-    lagSource: 'gtid' as const,
+  const optionsWith = (credentials: object = {}): ClusterOptions => {
+    const { mysql, ...others } = sharedOptions(300, 10_000);
+    return {
+      ...others,
+      mysql: { ...mysql, monitor: { ...mysql?.monitor, ...credentials } },
+    } as ClusterOptions;
   };
-  const optionsWith = (credentials?: { user: string; password: string }): ClusterOptions => ({
-    mysql: {
-      ...mysql,
-      monitor: { ...monitor, ...(credentials === undefined ? {} : { credentials }) },
-      discover: false,
-      startTimeoutMs: 60_000,
-    },
-    sessions: { ...sessions, copies: 1 },
-  });
-  await using culprit = await createCluster(optionsWith({ user: 'looker', password: 'before' }));
+  await using culprit = await createCluster(
+    optionsWith({ credentials: { user: 'looker', password: 'before' } }),
+  );
   await eventually('it leads', () => watcherOf(culprit).leads);
   await using sound = await createCluster(optionsWith());
   const told: string[] = [];
@@ -198,34 +265,9 @@ test('an account that is refused costs only the one who looks with it: the other
   await eventually('the other one looks for all', () => watcherOf(sound).leads && !watcherOf(culprit).leads);
 });
 
-/** A process for which one port leads to another server, as 127.0.0.1 does on every machine; it tells its picture over and over. */
-const ELSEWHERE = `
-  import net from 'node:net';
-  const [options, port, other] = JSON.parse(process.argv[1]);
-  const { connect } = net.Socket.prototype;
-  net.Socket.prototype.connect = function (...args) {
-    const [to] = [args[0]].flat();
-    if (to.port === port) to.port = other;
-    return connect.apply(this, args);
-  };
-  const { createCluster } = await import('./dist/index.js');
-  const { mysql } = await createCluster(options);
-  let looks = 0;
-  const seen = new Set();
-  mysql.failoverPorts().watcher.on('node-observed', ({ node, ok, facts }) => {
-    if (!node.endsWith(String(port)) || !ok) return;
-    looks += 1;
-    seen.add(facts.serverId);
-  });
-  setInterval(() => {
-    const { leads } = mysql.failoverPorts().watcher;
-    console.log(JSON.stringify({ leads, looks, seen: [...seen], reader: mysql.explain('SELECT 1').node }));
-  }, 100);
-`;
-
 test('an address that leads to another server elsewhere is looked at there', async () => {
-  const [replica, other] = servers.replicas;
-  await other?.query('STOP SLAVE SQL_THREAD');
+  const [replica, other] = servers.replicas as [LocalDatabaseNode, LocalDatabaseNode];
+  await other.query('STOP SLAVE SQL_THREAD');
   const { mysql, sessions } = optionsOfTwo();
   const monitor = { ...mysql.monitor, intervalMs: 150, timeoutMs: 10_000, share: true };
   const options = {
@@ -233,21 +275,16 @@ test('an address that leads to another server elsewhere is looked at there', asy
     sessions: { ...sessions, copies: 1 },
   };
   await eventually('one leads', () => leaders().length === 1);
-  const elsewhere = startNode([
-    '--input-type=module',
-    '-e',
-    ELSEWHERE,
-    JSON.stringify([options, replica?.port, other?.port]),
-  ]);
-  const last = (): Record<string, unknown> =>
-    JSON.parse(elsewhere.output().trimEnd().split('\n').at(-1) || '{}');
   try {
-    await eventually('it has followed for a while', () => Number(last()['looks'] ?? 0) >= 25);
-    expect(last()).toMatchObject({ leads: false, seen: [other?.serverId], reader: servers.primary.id });
+    await using elsewhere = startElsewhere(options as ClusterOptions, replica.port, other.port);
+    await eventually('it has followed for a while', () => (elsewhere.told()?.looks ?? 0) >= 25);
+    expect(elsewhere.told()).toMatchObject({
+      leads: false,
+      seen: [other.serverId],
+      reader: servers.primary.id,
+    });
   } finally {
-    elsewhere.child.kill();
-    await elsewhere.finished;
-    await other?.query('START SLAVE SQL_THREAD');
+    await other.query('START SLAVE SQL_THREAD');
   }
 });
 

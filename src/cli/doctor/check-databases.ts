@@ -21,6 +21,10 @@ const VARIABLES = [
   'max_connections',
   'log_slave_updates',
   'log_replica_updates',
+  'slave_parallel_workers',
+  'replica_parallel_workers',
+  'slave_preserve_commit_order',
+  'replica_preserve_commit_order',
 ] as const;
 
 /** Checks the databases. */

@@ -106,6 +106,23 @@ function judgeAccountLimit(
   });
 }
 
+/**
+ * Commits of several workers in another order than the primary's: a replica shows a later one and not yet an earlier one. Default
+ * since MySQL 8.0.27 is to keep the order; MariaDB always does, in a domain.
+ */
+function judgeOrder(checks: Checks, node: string, variables: ReadonlyMap<string, string>): void {
+  const of = (name: string): string | undefined =>
+    variables.get(`replica_${name}`) ?? variables.get(`slave_${name}`);
+  const order = of('preserve_commit_order');
+  const workers = Number(of('parallel_workers') ?? 0);
+  if (order === undefined) return;
+  checks.expect(isOn(order) || workers <= 1, 'warning', node, 'order of commits', {
+    found: `replica_preserve_commit_order=${order} with ${workers} workers`,
+    expected: 'ON: what a write met without changing it counts as older than the write',
+    fix: `run \`STOP REPLICA SQL_THREAD; SET GLOBAL replica_preserve_commit_order=ON; START REPLICA SQL_THREAD\` on ${node}, and put it into its configuration`,
+  });
+}
+
 function judgeReplica(checks: Checks, { node, facts, variables }: DatabaseFacts): void {
   checks.expect(facts.readOnly, 'warning', node, 'read_only of a replica', {
     found: facts.readOnly ? 'ON' : 'OFF: ordinary users can write here',
@@ -118,6 +135,7 @@ function judgeReplica(checks: Checks, { node, facts, variables }: DatabaseFacts)
     expected: 'ON, or it cannot become the primary of others',
     fix: `set \`log_slave_updates\` in the [mysqld] section of ${node} and restart it`,
   });
+  judgeOrder(checks, node, variables);
   for (const { name, io, sql, error, lagMs, delayMs } of facts.channels) {
     const channel = name === '' ? 'replication' : `replication channel ${name}`;
     checks.expect(io === 'yes' && sql, 'failed', node, channel, {

@@ -11,9 +11,8 @@ describe('what another process saw under an address', () => {
     const servers = new OwnServers();
     expect(servers.compare(look(2))).toBe('same');
     servers.note(look(2));
-    servers.note(observationOf('b', 'refused', 1));
+    servers.note(observationOf('b', 'access-denied', 1));
     expect(servers.compare(look(2))).toBe('same');
-    expect(servers.compare(observationOf('b', 'refused', 1))).toBe('same');
     expect(servers.compare(observationOf('c', slave('c', 'a'), 0))).toBe('same');
   });
 
@@ -24,6 +23,18 @@ describe('what another process saw under an address', () => {
     expect(servers.compare(look(3))).toBe('still-other');
     expect(servers.compare(look(2, 'web2:3306'))).toBe('other');
   });
+
+  test.each(['timeout-query', 'refused', 'reset'] as const)(
+    'says nothing here, where it is not reached: %s',
+    (failure) => {
+      const servers = new OwnServers();
+      servers.note(look(2));
+      servers.note(observationOf('b', failure, 1));
+      expect([servers.isUnreached('b'), servers.compare(look(2))]).toEqual([true, 'unreached']);
+      servers.note(look(2));
+      expect([servers.isUnreached('b'), servers.compare(look(2))]).toEqual([false, 'same']);
+    },
+  );
 
   test('the address has come to stand for that one', () => {
     const servers = new OwnServers();

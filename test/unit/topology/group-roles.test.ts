@@ -118,6 +118,21 @@ describe('Group Replication', () => {
       expect(readers(topology, 30_100)).toEqual([]);
     });
 
+    test.each(['elsewhere', 'everywhere'] as const)(
+      'that hears nothing is late, however empty (%s)',
+      (writes) => {
+        let topology = initialTopology(seeds({ a: 'any', b: 'any' }), 'compared');
+        for (let second = 0; second <= 30; second += 1) {
+          const a = facts('a', 10 + 100 * second, { writes: writes === 'elsewhere' ? 'here' : writes });
+          topology = observe(topology, observationOf('a', a, 1_000 * second));
+          const b = facts('b', 10 + 100 * Math.min(second, 10), { writes, queue: 0 });
+          topology = observe(topology, observationOf('b', b, 1_000 * second + 100));
+        }
+        expect(lagOf(topology)).toBe(19_100);
+        expect(readers(topology, 30_100)).toEqual([]);
+      },
+    );
+
     test('of a group that writes everywhere is not compared with one member alone', () => {
       let topology = initialTopology(seeds({ a: 'any', b: 'any' }), 'compared');
       for (let second = 0; second <= 30; second += 1) {

@@ -51,6 +51,8 @@ const troubles = (...servers: DatabaseFacts[]): readonly string[] =>
 
 test('servers that are well have no trouble', () => {
   expect(troubles(server('db1'), server('db2'))).toEqual([]);
+  const alone = { slave_preserve_commit_order: 'OFF', slave_parallel_workers: '1' };
+  expect(troubles(server('db1'), server('db2', {}, alone))).toEqual([]);
 });
 
 test.each<[string, DatabaseFacts, string]>([
@@ -76,6 +78,16 @@ test.each<[string, DatabaseFacts, string]>([
   ['another time', server('db2', {}, {}, -5_000), 'warning db2: clock'],
   ['a twin', server('db2', { serverId: 1 }), 'failed null: server_id of each node'],
   ['a writable replica', server('db2', { readOnly: false }), 'warning db2: read_only of a replica'],
+  [
+    'another order of commits',
+    server('db2', {}, { replica_preserve_commit_order: 'OFF', replica_parallel_workers: '4' }),
+    'warning db2: order of commits',
+  ],
+  [
+    'another order of commits, by its old name',
+    server('db2', {}, { slave_preserve_commit_order: 'OFF', slave_parallel_workers: '4' }),
+    'warning db2: order of commits',
+  ],
   [
     'a broken replica',
     server('db2', { channels: [{ ...CHANNEL, io: 'connecting', error: '2003' }] }),
