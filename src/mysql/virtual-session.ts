@@ -101,7 +101,6 @@ export class VirtualSession {
     const killed = killElsewhere(ports, statement, classification, context, command);
     if (killed !== undefined) return await killed;
     const attempts = new StatementAttempts();
-    const parts = { session: this, ports, memory, sender: this.#sender };
     try {
       for (;;) {
         deadline.check('The statement');
@@ -136,7 +135,15 @@ export class VirtualSession {
               mustCatchUp(ports, connection.node, scope, waitFor);
         if (
           mayBeLate &&
-          !(await catchUpOrMove(parts, connection, classification, need, waitFor, context, attempts.tried))
+          !(await catchUpOrMove(
+            { session: this, ports, memory, sender: this.#sender },
+            connection,
+            classification,
+            need,
+            waitFor,
+            context,
+            attempts.tried,
+          ))
         )
           continue;
         ports.routed(statement.sql, classification, connection.node, because || need.because, context.trace);

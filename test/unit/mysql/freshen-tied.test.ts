@@ -19,6 +19,10 @@ interface World {
   readonly hasBarrier?: boolean;
   /** What the server answers to a wait. */
   readonly answer?: object | Error;
+  /** Whether the read asks about the statement before. */
+  readonly asksBefore?: boolean;
+  /** Why no other connection to the node can be had. */
+  readonly sideError?: Error;
 }
 
 /** A connection to the replica `b`, and what was asked there. */
@@ -33,6 +37,9 @@ function made(world: World): {
   const ports = {
     blockMs: 30_000,
     checkOpen: () => undefined,
+    node: () => node,
+    release: () => asked.push('released'),
+    discard: () => asked.push('closed'),
     router: {
       writer: 'writer' in world ? world.writer : 'a',
       topology: {
@@ -48,13 +55,23 @@ function made(world: World): {
       positions: { beginWait: () => () => undefined, learn: (node: string) => learnt.push(node) },
     },
   };
-  const connection = {
+  const connectionOf = (name: string): object => ({
     node: 'b',
+    onLost: () => () => undefined,
     ask: async (sql: string) => {
-      asked.push(sql);
+      asked.push(`${name}${sql}`);
       if (world.answer instanceof Error) throw world.answer;
       return [world.answer];
     },
+  });
+  const connection = connectionOf('');
+  const node = {
+    acquire: async (operation: string) => {
+      if (world.sideError !== undefined) throw world.sideError;
+      return connectionOf(`${operation}: `);
+    },
+    started: () => undefined,
+    finished: () => undefined,
   };
   return {
     asked,
@@ -69,7 +86,7 @@ function made(world: World): {
         ports as unknown as SessionPorts,
         connection as unknown as PhysicalConnection,
         state,
-        answer('read', 'primary', 'it uses a user variable'),
+        answer('read', 'primary', 'it uses a user variable', { asksBefore: world.asksBefore === true }),
         context,
       );
     },
@@ -141,6 +158,35 @@ describe('a read of a session that is tied to a replica', () => {
     expect(asked).toEqual([expect.stringContaining('wsrep_sync_wait')]);
     const late = made({ hasBarrier: true, answer: Object.assign(new Error('late'), { errno: 1969 }) });
     await expect(late.freshen({ after })).rejects.toMatchObject(tied('what its cluster had committed'));
+  });
+
+  describe('that asks about the statement before', () => {
+    const world = { asksBefore: true, lacks: true };
+
+    test('is waited for over another connection', async () => {
+      const position = { timed_out: 0, position: '0-1-5', logged: '0-1-5' };
+      const { asked, freshen } = made({ ...world, answer: position });
+      expect(await freshen({ after })).toBe(true);
+      expect(asked).toEqual([expect.stringContaining('side: SELECT MASTER_GTID_WAIT'), 'released']);
+      const galera = made({ asksBefore: true, hasBarrier: true, answer: {} });
+      expect(await galera.freshen({ after })).toBe(true);
+      expect(galera.asked).toEqual([expect.stringMatching(/^side: .*wsrep_sync_wait/), 'released']);
+    });
+
+    test('is refused where there is no other connection, and its own stays', async () => {
+      const { asked, freshen } = made({ ...world, sideError: new Error('all are in use') });
+      await expect(freshen({ after })).rejects.toMatchObject(tied('another connection.*all are in use'));
+      expect(asked).toEqual([]);
+      const gone = Object.assign(new Error('gone'), { code: 'PROTOCOL_CONNECTION_LOST', fatal: true });
+      const lost = made({ ...world, answer: gone });
+      await expect(lost.freshen({ after })).rejects.toMatchObject(tied('gone'));
+      expect(lost.asked).toEqual([expect.any(String), 'closed']);
+    });
+
+    test('gives up at the deadline', async () => {
+      const { freshen } = made({ ...world, sideError: new Error('all are in use') });
+      expect(await freshen({ after }, AbortSignal.abort())).toBe(false);
+    });
   });
 
   test('hears what went wrong with the connection', async () => {
