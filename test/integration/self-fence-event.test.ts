@@ -2,7 +2,13 @@
 import { type Connection, createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { lockName } from '../../src/failover/protocol/lock-name.js';
-import { createFence, DROP_FENCE } from '../../src/failover/self-fence/fence-event.js';
+import {
+  CLOCK_SQL,
+  createFence,
+  DROP_FENCE,
+  GUARD_ANSWER_MS,
+  guardSql,
+} from '../../src/failover/self-fence/fence-event.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { DATABASES } from './database-matrix.js';
 import { eventually } from './eventually.js';
@@ -116,10 +122,42 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
   test('after a freeze of the whole server in which its guard went away it refuses writes at once', async () => {
     const guard = await guarded();
     await begin(LONG_FENCE_MS);
+    expect(await lastWriteAfterFreeze(() => guard.destroy())).toBeLessThan(LONG_FENCE_MS - 2_000);
+  });
+
+  test('also when a renewal was in its socket, and the guard was cut off before it could take that back', async () => {
+    const guard = await session();
+    const renewal = async (): Promise<string> => {
+      const [rows] = await guard.query(CLOCK_SQL);
+      const clock = Number((rows as { clock: unknown }[])[0]?.clock);
+      return guardSql('c', clock + GUARD_ANSWER_MS * 1_000);
+    };
+    // The first one takes the lock, the second one keeps it.
+    for (const what of ['taken', 'kept']) {
+      await eventually(`it is ${what}`, async () => {
+        const [rows] = await guard.query(await renewal());
+        return Number((rows as { held: unknown }[])[0]?.held) === 1;
+      });
+      expect(await holder('guard')).toBe(guard.threadId);
+    }
+    await begin(LONG_FENCE_MS);
+    const late = await renewal();
+    await guard.query(late);
+    expect(await lastWriteAfterFreeze(() => void guard.query(late).catch(() => undefined))).toBeLessThan(
+      LONG_FENCE_MS - 2_000,
+    );
+  });
+
+  /**
+   * Freezes the server for as long as an unguarded one takes writes; how long it took some when it went on, by its own clock,
+   * milliseconds. One that does not count the freeze takes them for all that time once more.
+   */
+  async function lastWriteAfterFreeze(meanwhile: () => void): Promise<number> {
     const writer = await session('app');
     await writer.query('CREATE TABLE IF NOT EXISTS frozen (at DATETIME(6))');
+    await writer.query('DELETE FROM frozen');
     await servers.primary.pause();
-    guard.destroy();
+    meanwhile();
     const until = performance.now() + LONG_FENCE_MS;
     await eventually('the time of an unguarded server is over', () => performance.now() > until);
     await servers.primary.resume();
@@ -131,9 +169,8 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
     const lastMs = await value(
       'COALESCE((SELECT TIMESTAMPDIFF(MICROSECOND, @thaw, MAX(at)) FROM frozen), 0) / 1000',
     );
-    // By the clock of the server. One that does not count the freeze takes writes for that time once more.
-    expect(Number(lastMs)).toBeLessThan(LONG_FENCE_MS - 2_000);
-  });
+    return Number(lastMs);
+  }
 
   test('a backup with the global read lock keeps it from nothing, at the latest when that is gone', async () => {
     const guard = await guarded();

@@ -7,10 +7,17 @@ import { lockName } from '../protocol/lock-name.js';
 
 /** A guard's session is ended by the server after so many seconds without a statement. */
 export const GUARD_TIMEOUT_S = 2;
-/** How often the event looks, and the longest time between two looks that is no stall of the server, seconds. */
-const TICK_S = 0.25;
-const STALL_S = 1;
-/** How long the event may be late: two looks, and one statement. */
+/** A renewal that the server executes later than so long after the majority was seen counts for nothing, milliseconds. */
+export const GUARD_ANSWER_MS = 1_000;
+/** The server's clock in UTC, microseconds: it goes on while the server is frozen. */
+const CLOCK = "TIMESTAMPDIFF(MICROSECOND, '2000-01-01', UTC_TIMESTAMP(6))";
+/** Reads the server's clock. */
+export const CLOCK_SQL: string = `SELECT ${CLOCK} AS clock`;
+/** How often the event looks, seconds. */
+export const TICK_S = 0.25;
+/** The longest time between two looks of the event that is no stall of the server, seconds. */
+export const STALL_S = 1;
+/** How long the event may be late: two looks, and one statement, milliseconds. */
 const LATE_MS = 1_000;
 /** After so many seconds in which `read_only` could not be set the event looks anew: a manager may be back. */
 const LOCK_WAIT_S = 10;
@@ -27,12 +34,22 @@ export function fenceComment(cluster: string, selfFenceMs: number): string {
  * guards it renews only on votes of the last half lease, and the locks have ended those.
  */
 export function fencedAfterMs(leaseMs: number, selfFenceMs: number): number {
-  return guardWindowMs(leaseMs) + selfFenceMs + LATE_MS;
+  return guardWindowMs(leaseMs) + GUARD_ANSWER_MS + selfFenceMs + LATE_MS;
 }
 
 /** How old the votes may be on which a guard renews, milliseconds. */
 export function guardWindowMs(leaseMs: number): number {
   return leaseMs / 2;
+}
+
+/**
+ * Takes or keeps a guard's lock, if that is executed before `until` by the server's clock. A renewal may wait in the socket of a
+ * frozen server, or on its way, until its guard knows better and can not tell it: then it gives the lock up.
+ */
+export function guardSql(cluster: string, until: number): string {
+  const lock = `'${lockName(cluster, 'guard')}'`;
+  const keep = `IF(IS_USED_LOCK(${lock})=CONNECTION_ID(), 1, GET_LOCK(${lock}, 0))`;
+  return `SELECT IF(${CLOCK}<${Math.floor(until)}, ${keep}, RELEASE_LOCK(${lock})*0) AS held, ${CLOCK} AS clock`;
 }
 
 /** Takes the event away; a loop that runs notices it and ends. */

@@ -5,9 +5,8 @@ import type { ResolvedActingOptions } from '../acting-options.js';
 import type { LeaseKeeper } from '../lease/lease-keeper.js';
 import { LockSession } from '../locks/lock-session.js';
 import type { Election } from '../overseer/election.js';
-import { lockName } from '../protocol/lock-name.js';
 import { lockTargetOf, type Voter } from '../voters.js';
-import { GUARD_TIMEOUT_S, guardWindowMs } from './fence-event.js';
+import { CLOCK_SQL, GUARD_ANSWER_MS, GUARD_TIMEOUT_S, guardSql, guardWindowMs } from './fence-event.js';
 
 /** What a guard works with. */
 export interface FenceGuardParts {
@@ -22,21 +21,22 @@ export interface FenceGuardParts {
 }
 
 const TICK_MS = 500;
-const ANSWER_MS = 1_000;
 
 /** One session on the primary whose lock the event looks for; of several guards one has it, and the others stand by. */
 export class FenceGuard {
   readonly #parts: FenceGuardParts;
   readonly #windowMs: number;
-  readonly #lock: string;
+  readonly #cluster: string;
   #session: LockSession | undefined;
+  /** What the server's clock is ahead of this process's at most, microseconds. */
+  #aheadUs = 0;
   #told = '';
   readonly #ticker: Ticker;
 
   private constructor({ cluster, leaseMs }: ResolvedActingOptions, parts: FenceGuardParts) {
     this.#parts = parts;
     this.#windowMs = guardWindowMs(leaseMs);
-    this.#lock = lockName(cluster, 'guard');
+    this.#cluster = cluster;
     this.#ticker = new Ticker(TICK_MS, () => this.#look());
   }
 
@@ -53,6 +53,7 @@ export class FenceGuard {
 
   async #look(): Promise<void> {
     const { voters, keeper, election, onTrouble } = this.#parts;
+    const seenAt = performance.now();
     const primary = keeper.seenWithin(this.#windowMs);
     // A silent server must not find renewals in its socket when it goes on: the session ends with the majority.
     if (this.#session?.voter !== primary || this.#session?.lost !== undefined) {
@@ -62,17 +63,27 @@ export class FenceGuard {
     const voter = voters.find(({ id }) => id === primary);
     if (voter === undefined || !(await election.takesPart())) return;
     try {
-      this.#session ??= await LockSession.open(lockTargetOf(voter), {
-        waitTimeoutS: GUARD_TIMEOUT_S,
-        timeoutMs: ANSWER_MS,
-      });
-      if (this.#session.since(this.#lock) === undefined) await this.#session.take(this.#lock);
-      else await this.#session.renew();
+      if (this.#session === undefined) {
+        this.#session = await LockSession.open(lockTargetOf(voter), {
+          waitTimeoutS: GUARD_TIMEOUT_S,
+          timeoutMs: GUARD_ANSWER_MS,
+        });
+        await this.#ask(this.#session, CLOCK_SQL);
+      }
+      const until = (seenAt + GUARD_ANSWER_MS) * 1_000 + this.#aheadUs;
+      await this.#ask(this.#session, guardSql(this.#cluster, until));
       this.#told = '';
     } catch (error) {
       const why = `${voter.id} is not kept from fencing itself: ${describeError(error)}`;
       if (why !== this.#told) onTrouble(why);
       this.#told = why;
     }
+  }
+
+  /** Asks, and reads the server's clock in the answer: it showed that time when the question was sent, or later. */
+  async #ask(session: LockSession, sql: string): Promise<void> {
+    const sentAt = performance.now();
+    const [row] = await session.ask(sql);
+    this.#aheadUs = Number(row?.['clock']) - sentAt * 1_000;
   }
 }
