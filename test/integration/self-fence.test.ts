@@ -105,7 +105,9 @@ describe.each(DATABASES)('$name', ({ options }) => {
       ),
     );
     await guarded(node);
-    expect((await stateOf(node)).fenced).toBe(false);
+    // The event takes it away with its next look.
+    await eventually('the mark is gone', async () => !(await stateOf(node)).fenced);
+    expect(await writer()).toBe(node);
   });
 
   test('what an operator has made read-only is not opened', async () => {

@@ -1,7 +1,8 @@
 /** Puts the self-fence event where it has to be, and tells a primary that has fenced itself; pure. */
 import type { NodeId } from '../../common/node-address.js';
+import { lockName } from '../protocol/lock-name.js';
 import { majorityOf } from '../protocol/majority.js';
-import { createFence, DROP_FENCE, fenceComment } from '../self-fence/fence-event.js';
+import { createFence, DROP_FENCE, fenceComment, TICK_S } from '../self-fence/fence-event.js';
 import { isOn } from '../survey/node-survey.js';
 import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import { lockStep, lockSteps, type PlanContext } from './plan-context.js';
@@ -18,24 +19,45 @@ export function planFence(
 ): FailoverPlan | undefined {
   const { cluster, selfFenceMs = 0 } = context;
   const wanted = selfFenceMs === 0 ? undefined : fenceComment(cluster, selfFenceMs);
-  for (const { node, version, variables } of context.surveys.values()) {
+  const surveys = [...context.surveys.values()];
+  // Nobody guards the primary any more: it closes soon.
+  if (wanted === undefined) surveys.sort((a, b) => Number(b.node === primary) - Number(a.node === primary));
+  for (const { node, version, variables } of surveys) {
     const state = context.fences?.get(node);
     if (state === undefined || !state.hasHome || !mayBe(node)) continue;
     if (wanted === undefined ? !state.exists : state.comment === wanted) continue;
-    const step = (id: string, sql: string, why: string, undo?: string): PlanStep => ({
+    const step = (id: string, sql: string, why: string, more: Partial<PlanStep> = {}): PlanStep => ({
       id: `${id}@${node}`,
       phase: 'self-fence',
       action: 'statement',
       node,
       sql,
       why,
-      undo,
+      ...more,
     });
     const isShut = version.flavor === 'mysql' && isOn(variables.get('super_read_only'));
     const [open, shut] = ['SET GLOBAL super_read_only=0', 'SET GLOBAL super_read_only=1'];
     return rejoinOf(context, node, primary, [
       ...lockSteps('nobody else changes this node'),
-      ...(isShut ? [step('open-for-event', open, 'ordinary users still cannot write', shut)] : []),
+      ...(isShut ? [step('open-for-event', open, 'ordinary users still cannot write', { undo: shut })] : []),
+      ...(node === primary && state.exists
+        ? [
+            step(
+              'guard',
+              `DO GET_LOCK('${lockName(cluster, 'guard')}', 0)`,
+              'its event does not close it from now on',
+            ),
+            step('last-look', `DO SLEEP(${2 * TICK_S})`, 'a look of the event that has begun is over'),
+            step(
+              'still-open',
+              'SELECT @@GLOBAL.read_only AS read_only',
+              'without the event it would stay closed',
+              {
+                expect: '0',
+              },
+            ),
+          ]
+        : []),
       step('unlogged', 'SET SESSION sql_log_bin=0', 'every node has an event of its own'),
       step('drop-self-fence', DROP_FENCE, 'one of other numbers, or none'),
       ...(wanted === undefined

@@ -81,6 +81,23 @@ describe('the event comes to a node', () => {
   });
 });
 
+test('from a primary that nobody guards any more it is taken first, and not while it closes it: that would stay so', () => {
+  const plan = planFence(
+    context([...trio].reverse(), { db1: good, db3: good }, { selfFenceMs: 0 }),
+    'db1',
+    any,
+  );
+  const statements = (plan?.steps ?? []).filter(({ action }) => action === 'statement');
+  expect(plan?.to).toBe('db1');
+  expect(statements.map(({ sql, expect: wanted }) => [sql, wanted])).toEqual([
+    ["DO GET_LOCK('ha1:c:guard', 0)", undefined],
+    ['DO SLEEP(0.5)', undefined],
+    ['SELECT @@GLOBAL.read_only AS read_only', '0'],
+    ['SET SESSION sql_log_bin=0', undefined],
+    ['DROP EVENT IF EXISTS ha_meta.self_fence', undefined],
+  ]);
+});
+
 describe('a primary that has fenced itself', () => {
   const closed = [madeUp('db1', { readOnly: true }), ...trio.slice(1)];
   const fenced = { db1: { ...good, fenced: true } };

@@ -1,0 +1,100 @@
+/** What the account of the manager needs for the self-fence event, on real servers: what is missing is named, and what is named is enough. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fenceStateSql, readFenceState } from '../../src/failover/self-fence/fence-state.js';
+import { type Cluster, createCluster } from '../../src/index.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { DATABASES } from './database-matrix.js';
+import { eventually } from './eventually.js';
+
+const credentials = { user: 'acting', password: 'acting secret' };
+/** All that acts on servers without an event; each row is named with the privileges that it lacks for one. */
+const NEEDED = {
+  mariadb:
+    'READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICA MONITOR, BINLOG MONITOR, CREATE, INSERT, SELECT, UPDATE',
+  mysql:
+    'SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN, CONNECTION_ADMIN, REPLICATION CLIENT, CREATE, INSERT, SELECT, UPDATE',
+} as const;
+const LACKING = { mariadb: ['EVENT', 'BINLOG ADMIN'], mysql: ['EVENT'] } as const;
+
+describe.each(DATABASES)('$name', ({ flavor, options }) => {
+  let servers: LocalCluster;
+
+  beforeAll(async () => {
+    const serverArgs = { mysql: ['--event-scheduler=ON'] };
+    servers = await startLocalCluster({ php: false, memcached: 0, replicas: 2, ...options, serverArgs });
+    const { user, password } = credentials;
+    await servers.primary.query(`CREATE USER '${user}'@'%' IDENTIFIED BY '${password}'`);
+    // MySQL takes privileges of the old and the new kind in statements of their own.
+    for (const privileges of NEEDED[flavor].split(', '))
+      await servers.primary.query(`GRANT ${privileges} ON *.* TO '${user}'@'%'`);
+    await servers.waitForReplication();
+  });
+  afterAll(async () => {
+    await servers?.close();
+  });
+
+  const start = async (mode: 'approve' | 'auto', selfFenceMs: number): Promise<Cluster> =>
+    await createCluster({
+      mysql: { ...servers.options().mysql, blockMs: 60_000 },
+      failover: {
+        mode,
+        credentials,
+        replication: servers.accounts.repl,
+        maxLoss: 'any',
+        leaseMs: 2_000,
+        selfFenceMs,
+        ...(mode === 'approve' ? { hooks: { approve: () => ({ veto: 'nobody is asked' }) } } : {}),
+      },
+    });
+  const grant = async (privilege: string): Promise<void> => {
+    await servers.primary.query(`GRANT ${privilege} ON *.* TO '${credentials.user}'@'%'`);
+    await servers.waitForReplication();
+  };
+
+  test('without an event nothing is missing', async () => {
+    await using cluster = await start('approve', 0);
+    const { checks } = await cluster.failover.preflight();
+    expect(checks.filter(({ name }) => name === 'manager-privileges').map(({ result }) => result)).toEqual([
+      'pass',
+      'pass',
+      'pass',
+    ]);
+  });
+
+  test('for the event each one that is missing is named, and `auto` does not start before it is granted', async () => {
+    const missing: string[] = [...LACKING[flavor]];
+    while (missing.length > 0) {
+      const words = `lacks ${missing.join(', ')} on `;
+      const asked = `GRANT ${missing.join(', ')} ON *.* TO it`;
+      await using cluster = await start('approve', 4_000);
+      const { ok, checks } = await cluster.failover.preflight();
+      expect(ok).toBe(false);
+      expect(checks.filter(({ name }) => name === 'manager-privileges')).toEqual(
+        servers.databases.map(({ id }) =>
+          expect.objectContaining({ node: id, result: 'fail', detail: expect.stringContaining(words + id) }),
+        ),
+      );
+      await expect(start('auto', 4_000)).rejects.toMatchObject({
+        code: 'ERR_CHANGE_REFUSED',
+        message: expect.stringContaining(asked),
+      });
+      await grant(missing.shift() ?? '');
+    }
+    // All that was named is enough: the event is made on every node, and guarded.
+    await using cluster = await start('auto', 4_000);
+    await eventually('the event runs on all nodes', async () => {
+      const states = await Promise.all(
+        servers.databases.map(async (node) =>
+          readFenceState((await node.query(fenceStateSql('stormlamp')))[0] ?? {}),
+        ),
+      );
+      return states.every(({ runs, comment }) => runs && comment !== undefined);
+    });
+    await servers.primary.query('CREATE TABLE shop.t (id INT)');
+    const until = performance.now() + 8_000;
+    await eventually('it takes writes for twice its time', async () => {
+      await cluster.mysql.query('INSERT INTO t VALUES (1)');
+      return performance.now() > until;
+    });
+  });
+});
