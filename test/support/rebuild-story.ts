@@ -62,8 +62,10 @@ async function play(
   const since = performance.now();
   const careful = await open(servers, flavor, folder, true);
   try {
-    const told: unknown[] = [];
+    const told: { readonly node: string }[] = [];
     careful.failover.on('rebuild-needed', (event) => told.push(event));
+    // One whose logs are missing follows for a moment, until the primary tells it so.
+    await eventually('it is told', () => told.some((event) => event.node === node.id));
     await eventually(
       'it follows again, without what it had of its own',
       async () => {
