@@ -46,6 +46,8 @@ async function runCommand(call: CommandCall): Promise<number> {
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   let answered = false;
+  // What a configuration prints is no part of the document.
+  if (json) process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
   const people = json ? process.stderr : process.stdout;
   const paint = paintFor(people);
   const context: CommandContext = {
@@ -71,6 +73,10 @@ async function runCommand(call: CommandCall): Promise<number> {
     process.exitCode = 1;
   };
   process.once('beforeExit', starve);
+  // The process ends with it as any other would: only the document is owed.
+  process.once('uncaughtExceptionMonitor', ({ message }) =>
+    context.result(refusal(ErrorCode.INTERNAL, message)),
+  );
   try {
     return await command.run(context);
   } catch (error) {
@@ -125,8 +131,21 @@ function refusal(code: string, message: string): unknown {
   return { ok: false, error: { code, message } };
 }
 
+const writeOut = process.stdout.write.bind(process.stdout);
+
 function writeDocument(document: unknown): void {
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  writeOut(`${JSON.stringify(document, null, 2)}\n`);
+}
+
+/** How long what a configuration left open (a timer, a pool) may still do something, milliseconds. */
+const LEFTOVERS_MS = 500;
+
+/** Ends the process when all is written, whatever is left open; where nothing is, it ends by itself, and before that. */
+function endSoon(): void {
+  setTimeout(() => {
+    if (process.stdout.writableLength + process.stderr.writableLength > 0) endSoon();
+    else process.exit();
+  }, LEFTOVERS_MS).unref();
 }
 
 /** Whether the answer, or what people read of it, could not be written. */
@@ -143,12 +162,14 @@ keepRunning(process.stdout, (error) => {
 });
 keepRunning(process.stderr, () => undefined);
 
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = isOutputLost && code === 0 ? 1 : code;
-  },
-  (error: unknown) => {
-    complain((error as Error).stack ?? String(error));
-    process.exitCode = 1;
-  },
-);
+main(process.argv.slice(2))
+  .then(
+    (code) => {
+      process.exitCode = isOutputLost && code === 0 ? 1 : code;
+    },
+    (error: unknown) => {
+      complain((error as Error).stack ?? String(error));
+      process.exitCode = 1;
+    },
+  )
+  .finally(endSoon);

@@ -34,8 +34,9 @@ function piece(sql: string, at: number): readonly [text: string, next: number] {
     const [mark] = /^\$\w*\$/.exec(sql.slice(at, at + 70)) ?? [];
     if (mark !== undefined) return ['?', endOf(sql, mark, at + mark.length)];
   }
-  if (char === '#' || (char === '-' && sql[at + 1] === '-')) return [' ', endOf(sql, '\n', at)];
-  if (char === '/' && sql[at + 1] === '*') return [' ', endOf(sql, '*/', at + 2)];
+  if (char === '#' || isDashComment(sql, at)) return [' ', endOf(sql, '\n', at)];
+  if (char === '/' && sql[at + 1] === '*') return [' ', endOfComment(sql, at)];
+  if (char === '*' && sql[at + 1] === '/') return [' ', at + 2];
   const word = /[A-Za-z_@$\u0080-\uffff][\w@$.\u0080-\uffff]*/y;
   word.lastIndex = at;
   const name = word.exec(sql)?.[0];
@@ -45,6 +46,24 @@ function piece(sql: string, at: number): readonly [text: string, next: number] {
   number.lastIndex = at;
   const value = number.exec(sql)?.[0];
   return value === undefined ? [char, at + 1] : ['?', at + value.length];
+}
+
+/** Two dashes begin a comment before white space, a control character or the end only: in `1--'x'` they are signs. */
+function isDashComment(sql: string, at: number): boolean {
+  if (sql[at] !== '-' || sql[at + 1] !== '-') return false;
+  const code = at + 2 < sql.length ? sql.charCodeAt(at + 2) : 0;
+  return code <= 0x20 || code === 0x7f;
+}
+
+/**
+ * Where to go on behind the beginning of a comment at `at`. What stands in an executable one (`/*!50000 …`) is read as code, as
+ * it is by some servers and not by others: with a quotation in it they do not agree on what follows, and nothing is shown.
+ */
+function endOfComment(sql: string, at: number): number {
+  const end = endOf(sql, '*/', at + 2);
+  const [mark] = /^\/\*M?!\d*/.exec(sql.slice(at, at + 16)) ?? [];
+  if (mark === undefined) return end;
+  return /['"`$]/.test(sql.slice(at, end)) ? sql.length : at + mark.length;
 }
 
 /**

@@ -191,6 +191,40 @@ test('a configuration that waits for ever is one error, not silence and exit cod
   expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: 'ERR_INTERNAL' } });
 });
 
+describe('a configuration', () => {
+  const withConfig = async (code: string) => {
+    const config = join(temporary, 'stormlamp.config.mjs');
+    writeFileSync(config, code);
+    const args = ['failover', 'history', '--json', '--config', config];
+    const { signal, ...finished } = await stormlamp(args, { timeoutMs: 60_000 });
+    return { ...finished, document: JSON.parse(finished.stdout) as unknown };
+  };
+  const NAMES_NOBODY = "export default { mysql: { primary: 'mysql://a:b@127.0.0.1:1/shop' } };\n";
+  const refused = { ok: false, error: { code: 'ERR_INVALID_OPTION' } };
+
+  test('that leaves something open does not keep the command', async () => {
+    const { code, document } = await withConfig(`setInterval(() => undefined, 1_000);\n${NAMES_NOBODY}`);
+    expect([code, document]).toMatchObject([2, refused]);
+  });
+
+  test('that prints does so beside the document', async () => {
+    const { code, document, stderr } = await withConfig(
+      `console.log('loading'); process.stdout.write('more\\n');\n${NAMES_NOBODY}`,
+    );
+    expect([code, document]).toMatchObject([2, refused]);
+    expect(stderr).toMatch(/^loading\nmore\n/);
+  });
+
+  test('that fails later, with nobody to see it, is told in the document, too', async () => {
+    const { code, document, stderr } = await withConfig(
+      `Promise.reject(new Error('no secrets'));\nawait new Promise(() => undefined);\n${NAMES_NOBODY}`,
+    );
+    const error = { code: 'ERR_INTERNAL', message: 'no secrets' };
+    expect([code, document]).toEqual([1, { ok: false, error }]);
+    expect(stderr).toContain('Error: no secrets');
+  });
+});
+
 test('what a session or a configuration holds does not command the terminal', async () => {
   const file = join(temporary, 'sess_x');
   writeFileSync(file, 'k\u001b]0;mine\u0007|i:1;');

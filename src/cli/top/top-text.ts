@@ -5,18 +5,19 @@ import { wrapLine } from '../wrap-line.js';
 import { sparkline } from './rates.js';
 import type { TopReport } from './top-report.js';
 
-const BARS = 20;
+/** Where there is no room for all of it, the newest looks of the lag tell more than how reads and writes share the statements. */
+const barsIn = (width: number): number => (width >= 100 ? 20 : 8);
 // The titles hold the usual width of what is below them, so that the columns stand still.
-const DATABASES: readonly TextColumn[] = [
+const databaseColumns = (bars: number): readonly TextColumn[] => [
   { title: 'MySQL' },
   { title: 'role   ' },
-  { title: ' queries/s', align: 'right' },
-  { title: ' reads/s', align: 'right', dropAt: 4 },
-  { title: 'writes/s', align: 'right', dropAt: 5 },
-  { title: 'busy/open', align: 'right', dropAt: 3 },
+  { title: 'queries/s', align: 'right' },
+  { title: 'reads/s', align: 'right', dropAt: 5 },
+  { title: 'writes/s', align: 'right', dropAt: 6 },
+  { title: 'busy/open', align: 'right', dropAt: 4 },
   { title: ' p50/p95 ms', align: 'right', dropAt: 2 },
-  { title: '   lag ms', align: 'right' },
-  { title: 'lag'.padEnd(BARS), dropAt: 6 },
+  { title: ' lag ms', align: 'right' },
+  { title: 'lag'.padEnd(bars), dropAt: 3 },
 ];
 const CACHES: readonly TextColumn[] = [
   { title: 'sessions' },
@@ -31,6 +32,7 @@ const CACHES: readonly TextColumn[] = [
 export function topText(report: TopReport, width: number, paint: Paint): readonly string[] {
   const lines = [cut(`stormlamp top  ${report.at}`, width)];
   if (report.databases.length > 0) {
+    const bars = barsIn(width);
     const rows = report.databases.map((each) => [
       each.node,
       each.role,
@@ -40,9 +42,9 @@ export function topText(report: TopReport, width: number, paint: Paint): readonl
       `${number(each.running)}/${number(each.connected)}`,
       `${number(each.p50Ms, 1)}/${number(each.p95Ms, 1)}`,
       number(each.lagMs),
-      sparkline(each.lags, BARS),
+      sparkline(each.lags, bars),
     ]);
-    const table = setRows(DATABASES, rows, width);
+    const table = setRows(databaseColumns(bars), rows, width);
     lines.push('', paint('dim', table.heading));
     for (const [index, row] of table.rows.entries()) {
       const role = report.databases[index]?.role;

@@ -1,4 +1,5 @@
 /** What made-up databases answer: the test says it, statement by statement. */
+import { inspect } from 'node:util';
 import { invalidOption } from '../../common/option-reader.js';
 
 /** A statement as a made-up database got it. */
@@ -42,7 +43,7 @@ export class FakeAnswers {
    * @throws StormlampError `ERR_INVALID_OPTION`.
    */
   add(pattern: string | RegExp, answer: FakeAnswer): void {
-    if (answer === null || (typeof answer !== 'object' && typeof answer !== 'function'))
+    if (typeof answer !== 'function' && !isReply(answer))
       throw invalidOption('answer', 'rows, what a write did, an error, or a function', answer);
     if (pattern instanceof RegExp) {
       this.#rules.unshift({ matches: (sql) => sql.search(pattern) >= 0, answer });
@@ -60,11 +61,22 @@ export class FakeAnswers {
       return Object.assign(new Error(message), { code: 'ER_NO_FAKE_ANSWER', errno: 1064, sqlState: '42000' });
     }
     try {
-      return typeof rule.answer === 'function' ? await rule.answer(statement) : rule.answer;
+      const reply: unknown = typeof rule.answer === 'function' ? await rule.answer(statement) : rule.answer;
+      return isReply(reply) ? reply : noReply(statement, reply);
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
     }
   }
+}
+
+function isReply(value: unknown): value is FakeReply {
+  if (!Array.isArray(value)) return typeof value === 'object' && value !== null;
+  return value.every((row) => typeof row === 'object' && row !== null && !Array.isArray(row));
+}
+
+function noReply({ sql }: FakeStatement, given: unknown): Error {
+  const message = `The function that answers ${JSON.stringify(sql)} gave ${inspect(given, { depth: 1, breakLength: Number.POSITIVE_INFINITY })}: let it give rows (a list of objects), { affectedRows, insertId } for a write, or an Error`;
+  return Object.assign(new Error(message), { code: 'ER_NO_FAKE_ANSWER', errno: 1064, sqlState: '42000' });
 }
 
 function withoutBlanks(sql: string): string {

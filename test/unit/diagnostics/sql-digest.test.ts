@@ -12,6 +12,17 @@ test.each([
   ["SELECT x'4D79', b'101', N'abc', _utf8'abc'", 'SELECT x?, b?, N?, _utf8?'],
   ['SELECT /* token=secret */ 1 -- password', 'SELECT ?'],
   ['SELECT 1 # password\n FROM t', 'SELECT ? FROM t'],
+  // Two dashes are a comment before white space, control characters and the end only.
+  ["SELECT 1--'x\nsecret'", 'SELECT ?--?'],
+  ["UPDATE t SET a = b--5, c = 'one\nsecret'", 'UPDATE t SET a = b--?, c = ?'],
+  ["SELECT 1--\u00a0'x\nsecret'", 'SELECT ?-- ?'],
+  ['SELECT 1--', 'SELECT ?'],
+  ["SELECT 1 --\tit's\n, b", 'SELECT ? , b'],
+  // Some servers read what stands in there, and others do not.
+  ["SELECT /*!50000 'a*/secret' */", 'SELECT'],
+  ["SELECT /*!99999 it's */ 'secret' */", 'SELECT'],
+  ["SELECT /*M!100100 'a*/secret' */", 'SELECT'],
+  ['/*!40101 SET NAMES utf8mb4 */ ; SELECT 1', 'SET NAMES utf8mb4 ; SELECT ?'],
   ["SELECT 'unfinished AND password = secret", 'SELECT ?'],
   ['SELECT @session_var, :name, ? FROM shop.cart', 'SELECT @session_var, :name, ? FROM shop.cart'],
   [

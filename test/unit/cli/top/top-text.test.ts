@@ -62,10 +62,10 @@ test('a picture in 120 columns', () => {
     [
       "stormlamp top  2026-01-01T00:00:00.000Z",
       "",
-      "MySQL     role      queries/s   reads/s  writes/s  busy/open   p50/p95 ms     lag ms  lag",
-      "db1:3306  primary        1234      1000        20       3/41      0.4/1.3          -",
-      "db2:3306  replica        1234      1000        20       3/41      0.4/1.3        120  ▁▅█",
-      "db3:3306  down              -      1000        20        -/-      0.4/1.3          -",
+      "MySQL     role     queries/s  reads/s  writes/s  busy/open   p50/p95 ms   lag ms  lag",
+      "db1:3306  primary       1234     1000        20       3/41      0.4/1.3        -",
+      "db2:3306  replica       1234     1000        20       3/41      0.4/1.3      120  ▁▅█",
+      "db3:3306  down             -     1000        20        -/-      0.4/1.3        -",
       "",
       "sessions      state      gets/s    sets/s     items  evicted/s",
       "cache1:11211  filled         50         5         7          0",
@@ -101,4 +101,10 @@ test.each([40, 60, 80])('in %i columns nothing is wider, and statements and lag 
   const lines = topText(REPORT, width, plainPaint);
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(width);
   expect(lines.find((line) => line.startsWith('db2'))).toMatch(/1234 .*120/);
+});
+
+test.each(['db2:3306', 'db2.shop.internal:3306'])('in 80 columns the lag of %s is drawn', (node) => {
+  const [database] = REPORT.databases.slice(1, 2).map((each) => ({ ...each, node }));
+  const lines = topText({ ...REPORT, databases: database === undefined ? [] : [database] }, 80, plainPaint);
+  expect(lines.find((line) => line.startsWith(node))).toMatch(/ 0\.4\/1\.3 +120 {2}▁▅█$/);
 });

@@ -1,7 +1,12 @@
 import { int, mysqlTable, varchar } from 'drizzle-orm/mysql-core';
 import { drizzle } from 'drizzle-orm/mysql2';
 import { afterEach, expect, test } from 'vitest';
-import { type FakeCluster, type FakeClusterOptions, fakeCluster } from '../../../../src/testing/index.js';
+import {
+  type FakeAnswer,
+  type FakeCluster,
+  type FakeClusterOptions,
+  fakeCluster,
+} from '../../../../src/testing/index.js';
 
 const users = mysqlTable('users', { id: int(), name: varchar({ length: 50 }) });
 const open: FakeCluster[] = [];
@@ -157,6 +162,22 @@ test('options are checked', async () => {
   await expect(fakeCluster({ memcached: 0 })).rejects.toThrow('`options.memcached`');
   const fake = await fakeOf();
   await expect(fake.kill('db9')).rejects.toThrow('one of db1, db2, db3, cache1, cache2');
+});
+
+test.each([
+  ['undefined', () => undefined],
+  ['null', () => null],
+  ['[ 1, 2 ]', () => [1, 2]],
+  ['[ null ]', async () => [null]],
+  ['7', () => 7],
+])('a function that gives %s fails its statement, and says so', async (shown, answer) => {
+  const fake = await fakeOf();
+  fake.answer('DELETE FROM cart', answer as unknown as FakeAnswer);
+  await expect(fake.cluster.mysql.query('DELETE FROM cart')).rejects.toMatchObject({
+    code: 'ER_NO_FAKE_ANSWER',
+    message: `The function that answers "DELETE FROM cart" gave ${shown}: let it give rows (a list of objects), { affectedRows, insertId } for a write, or an Error`,
+  });
+  expect(() => fake.answer('SELECT 1', [null] as unknown as FakeAnswer)).toThrow('Expected `answer`');
 });
 
 test('a connection streams rows', async () => {
