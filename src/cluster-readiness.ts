@@ -16,7 +16,7 @@ export interface Readiness {
   readonly ready: boolean;
   /** Whether a node serves reads. */
   readonly reads: boolean | null;
-  /** Whether a node takes writes. */
+  /** Whether a node takes writes, and this process lets them go there. */
   readonly writes: boolean | null;
   /** Whether a session node answers. */
   readonly sessions: boolean | null;
@@ -29,12 +29,12 @@ export function readinessOf(cluster: AnyCluster, needs: readonly ClusterNeed[]):
   const mysql = partOf(() => cluster.mysql);
   const state = {
     reads: mysql === undefined ? null : servesReads(mysql),
-    writes: mysql === undefined ? null : mysql.topology().writer.kind === 'primary',
+    writes: mysql === undefined ? null : whyNoWrites(mysql) === undefined,
     sessions: sessionsAnswer(cluster),
   };
   const words = {
     reads: 'no node serves reads',
-    writes: 'no node takes writes',
+    writes: (mysql && whyNoWrites(mysql)) ?? '',
     sessions: 'no session node answers',
   };
   const because = needs.filter((need) => state[need] === false).map((need) => words[need]);
@@ -52,6 +52,14 @@ export function partOf<T>(read: () => T): T | undefined {
 
 function servesReads(mysql: MysqlCluster): boolean {
   return mysql.explain('SELECT 1').node !== undefined;
+}
+
+function whyNoWrites(mysql: MysqlCluster): string | undefined {
+  const { writer } = mysql.topology();
+  if (writer.kind !== 'primary') return 'no node takes writes';
+  // A breaker that trips lets calls through again by itself, within moments.
+  const isOut = mysql.stats().find(({ node }) => node === writer.node)?.breakers.write.phase === 'isolated';
+  return isOut ? `writes go to ${writer.node}, which is isolated in this process` : undefined;
 }
 
 function sessionsAnswer(cluster: AnyCluster): boolean | null {

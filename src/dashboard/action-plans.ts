@@ -45,11 +45,18 @@ export class ActionPlans {
     const known = this.#cluster.topology().nodes.find(({ id }) => id === node);
     if (known === undefined) return undefined;
     const { id } = known;
-    if (action === 'isolate')
+    if (action === 'isolate') {
+      const { writer } = this.#cluster.topology();
+      const isWriter = writer.kind === 'primary' && writer.node === id;
       return this.#keep(
-        [`Send no calls of this process to ${id}`, 'Let it in again after ten minutes, or when you say so'],
+        [
+          `Send no calls of this process to ${id}`,
+          ...(isWriter ? ['It is the primary: until it is let in, every write of this process fails'] : []),
+          'Let it in again after ten minutes, or when you say so',
+        ],
         () => this.#isolate(id),
       );
+    }
     if (action === 'release' && this.#out.has(id))
       return this.#keep([`Let calls of this process go to ${id} again, a tenth of its share at first`], () =>
         this.#release(id),

@@ -4,6 +4,7 @@ import type { NodeId } from '../common/node-address.js';
 import type { JournalRecord } from '../failover/failover-journal.js';
 import { sessionPlaces } from '../session-places.js';
 import { effectiveLagMs } from '../topology/node-description.js';
+import type { WriterState } from '../topology/topology-description.js';
 import type { Decision } from './decision-log.js';
 
 /** Something that deserves an eye, the worst first. */
@@ -90,7 +91,7 @@ export function dashboardState(
   for (const node of nodes) {
     // What the failure says of the primary need not be said twice.
     const isTold = node.because !== '' && failover?.because.includes(node.because) === true;
-    if (!isTold) problems.push(...problemsOfNode(node));
+    if (!isTold) problems.push(...problemsOfNode(node, topology?.writer));
   }
   for (const { node, message } of topology?.warnings ?? [])
     problems.push({ severity: 'warning', node, text: message });
@@ -164,8 +165,17 @@ function nodesOf(cluster: AnyCluster): readonly DashboardNode[] {
   });
 }
 
-function problemsOfNode({ id, suspicion, because, breakers }: DashboardNode): readonly Problem[] {
+function problemsOfNode(
+  { id, suspicion, because, breakers }: DashboardNode,
+  writer: WriterState | undefined,
+): readonly Problem[] {
   const found: Problem[] = [];
+  if (breakers.write === 'isolated' && writer?.kind === 'primary' && writer.node === id)
+    found.push({
+      severity: 'critical',
+      node: id,
+      text: `${id} is the primary and isolated: every write of this process fails`,
+    });
   const isDown = suspicion === 'down' || suspicion === 'objectively-down';
   if (isDown) found.push({ severity: 'critical', node: id, text: `${id} is ${suspicion}: ${because}` });
   else if (suspicion !== 'up' && suspicion !== 'unknown')

@@ -202,6 +202,20 @@ test('actions: not unless allowed, not from elsewhere, not without a plan, once 
   expect((await post('/confirm', { plan: id })).status).toBe(200);
   expect(levelOf()).toBe('isolated');
   expect((await post('/confirm', { plan: id })).status).toBe(409);
+  // What it means to take the primary out is told before, and first among the problems after it.
+  const primary = servers.primary.id;
+  const plan = (await (await post('/plan', { action: 'isolate', node: primary })).json()) as {
+    id: string;
+    steps: string[];
+  };
+  expect(plan.steps).toContain('It is the primary: until it is let in, every write of this process fails');
+  expect((await post('/confirm', { plan: plan.id })).status).toBe(200);
+  const { problems } = (await (await fetch(`${url}/state.json`)).json()) as { problems: unknown[] };
+  expect(problems[0]).toEqual({
+    severity: 'critical',
+    node: primary,
+    text: `${primary} is the primary and isolated: every write of this process fails`,
+  });
   page.close();
   expect(levelOf()).toBe('up');
 });
@@ -310,6 +324,17 @@ test('livez and readyz say what a load balancer needs to know', async () => {
     because: [],
   });
   expect((await fetch(`${url}/other`)).status).toBe(404);
+  const { id } = servers.primary;
+  {
+    using _ = cluster.failover.isolate(id, { reason: 'a test' });
+    const answer = await fetch(`${url}/readyz`);
+    const because = [`writes go to ${id}, which is isolated in this process`];
+    expect([answer.status, await answer.json()]).toMatchObject([
+      503,
+      { reads: true, writes: false, because },
+    ]);
+  }
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
   await servers.primary.query('SET GLOBAL read_only = 1');
   try {
     const response = await eventually('it is not ready', async () => {

@@ -386,6 +386,17 @@ describe('PHP', () => {
     expect(checks.at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
   });
 
+  test('that prints something at its start reads all the same, and that is told', async () => {
+    const checks = await check({
+      extension: 'no_such_extension',
+      display_startup_errors: '1',
+      display_errors: '1',
+    });
+    const { state, found } = trouble(checks, 'start of PHP');
+    expect([state, found]).toEqual(['warning', expect.stringContaining('no_such_extension')]);
+    expect(checks.at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
+  });
+
   test('with its nodes in another order', async () => {
     const swapped = { 'session.save_path': [...sessions.nodes].reverse().join(',') };
     trouble(await check(swapped), 'session.save_path');
