@@ -18,6 +18,9 @@ let browser: Chromium;
 let server: Server;
 let url: string;
 let traffic: NodeJS.Timeout;
+/** What everything is answered with, as by a proxy whose process restarts. */
+let instead: number | undefined;
+let answeredInstead = 0;
 beforeAll(async () => {
   browser = await Chromium.start();
   servers = await startLocalCluster({ php: false });
@@ -27,7 +30,11 @@ beforeAll(async () => {
     'CREATE TABLE IF NOT EXISTS cart (id INT AUTO_INCREMENT PRIMARY KEY, owner VARCHAR(50))',
   );
   const page = dashboard(cluster, { allowActions: true, title: 'Shop' });
-  server = createServer(page);
+  server = createServer((request, response) => {
+    if (instead === undefined) return page(request, response);
+    answeredInstead += 1;
+    response.writeHead(instead).end();
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
   let n = 0;
@@ -207,4 +214,28 @@ test('a switchover is planned, looked at, confirmed, and told', async () => {
     other.close();
     await acting.close();
   }
+});
+
+test('it comes back by itself when its process was away behind a proxy, and says when nobody lets it in', async () => {
+  await browser.open(url);
+  const standing = (text: string): Promise<unknown> =>
+    eventually(
+      text,
+      async () => (await browser.evaluate("document.getElementById('live').textContent")) === text,
+    );
+  await standing('live');
+  instead = 502;
+  server.closeAllConnections();
+  await standing('connection lost, trying again');
+  await eventually('it has tried again and again', () => answeredInstead >= 5);
+  instead = undefined;
+  await standing('live');
+  const drawn = (): Promise<number> =>
+    browser.evaluate('Number(document.body.dataset.drawn)') as Promise<number>;
+  const before = await drawn();
+  await eventually('it is drawn on', async () => (await drawn()) > before);
+  instead = 403;
+  server.closeAllConnections();
+  await standing('not let in any more: load the page again');
+  instead = undefined;
 });

@@ -220,15 +220,29 @@ function draw() {
   document.title = (state.problems.length > 0 ? '(' + state.problems.length + ') ' : '') + $('title').textContent;
   document.body.dataset.drawn = String(Number(document.body.dataset.drawn ?? 0) + 1);
 }
-const events = new EventSource('events');
-events.addEventListener('open', () => { $('live').textContent = 'live'; $('live').className = 'pill ok'; });
-events.addEventListener('error', () => { $('live').textContent = events.readyState === EventSource.CLOSED ? 'not let in any more: load the page again' : 'connection lost, trying again'; $('live').className = 'pill bad'; });
-events.addEventListener('state', ({ data }) => {
-  state = JSON.parse(data);
-  if (state.samples) samples = state.samples;
-  else if (state.sample) samples = [...samples.slice(-299), state.sample];
-  draw();
-});
+function live(text, look) { $('live').textContent = text; $('live').className = 'pill ' + look; }
+async function again() {
+  const status = await fetch('state.json', { cache: 'no-store' }).then((answer) => answer.status, () => 0);
+  if (status === 401 || status === 403) return live('not let in any more: load the page again', 'bad');
+  live('connection lost, trying again', 'bad');
+  setTimeout(follow, 2000);
+}
+function follow() {
+  const events = new EventSource('events');
+  events.addEventListener('open', () => live('live', 'ok'));
+  events.addEventListener('error', () => {
+    // After an answer other than 200, as a proxy gives while the process restarts, a browser does not try again by itself.
+    if (events.readyState === EventSource.CLOSED) again();
+    else live('connection lost, trying again', 'bad');
+  });
+  events.addEventListener('state', ({ data }) => {
+    state = JSON.parse(data);
+    if (state.samples) samples = state.samples;
+    else if (state.sample) samples = [...samples.slice(-299), state.sample];
+    draw();
+  });
+}
+follow();
 $('theme').addEventListener('click', () => {
   const dark = document.documentElement.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
   document.documentElement.dataset.theme = dark === 'dark' ? 'light' : 'dark';
