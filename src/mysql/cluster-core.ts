@@ -356,6 +356,7 @@ export class ClusterCore implements ConnectionHost {
           settings: this.options.pool,
           ...hooks,
         }),
+      connectAside: (deadline) => connections.connect(deadline),
       canBeSpared: () => this.router.canSpare(id),
       onBreakerChange: (change) => {
         this.#breakerVersion += 1;

@@ -38,6 +38,8 @@ export interface ClusterNodeParts {
   readonly id: NodeId;
   /** Makes its pool, which asks and tells the node's breaker about connections. */
   readonly createPool: (hooks: ConnectHooks) => NodePool;
+  /** Makes a connection that is none of the pool's. */
+  readonly connectAside: (deadline: Deadline) => Promise<PhysicalConnection>;
   /** Told when a breaker changes its phase. */
   readonly onBreakerChange: (change: BreakerChange) => void;
   /** Told when a connection could not be made. */
@@ -62,6 +64,11 @@ export class ClusterNode {
   readonly id: NodeId;
   /** Its connections. */
   readonly pool: NodePool;
+  /**
+   * Makes a connection that is none of the pool's, for a holder of one who needs another one for a moment: holders who wait for
+   * each other's would wait for ever. Destroy it. Rejects as a connection factory does.
+   */
+  readonly connectAside: (deadline: Deadline) => Promise<PhysicalConnection>;
   readonly #breakers: Readonly<Record<'connect' | Operation, NodeBreaker>>;
   readonly #counts: Record<Operation, number> = { read: 0, write: 0 };
   readonly #working = new Set<PhysicalConnection>();
@@ -77,6 +84,7 @@ export class ClusterNode {
   constructor(parts: ClusterNodeParts) {
     const { id, onBreakerChange, canBeSpared } = parts;
     this.id = id;
+    this.connectAside = parts.connectAside;
     const options = { node: id, callTimeoutMs: CALL_TIMEOUT_MS, onChange: onBreakerChange };
     const connect = createNodeBreaker({
       ...options,

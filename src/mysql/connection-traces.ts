@@ -11,6 +11,7 @@ export class ConnectionTraces {
   #wroteOn: PhysicalConnection | undefined;
   #calledOn: PhysicalConnection | undefined;
   #lastOn: PhysicalConnection | undefined;
+  #readOn: PhysicalConnection | undefined;
 
   /** Where the last write ran. */
   get wroteOn(): PhysicalConnection | undefined {
@@ -21,6 +22,7 @@ export class ConnectionTraces {
   note(connection: PhysicalConnection, classification: Classification, state: SessionState): void {
     const { kind, pins } = classification;
     this.#lastOn = connection;
+    if (kind === 'read') this.#readOn = connection;
     // A write inside a read-only transaction was refused and left nothing.
     if (mayWrite(classification) && state.transaction !== 'read-only') this.#wroteOn = connection;
     if (kind === 'unknown') this.#calledOn = connection;
@@ -33,11 +35,15 @@ export class ConnectionTraces {
    * set, are known to their own connection only: another one would answer 0, or NULL.
    *
    * @throws StormlampError `ERR_CONNECTION_LOST` when the statement asks for them, and that connection is not the one that is
-   * `held`, or is lost.
+   * `held`, or is lost; `ERR_UNSUPPORTED` when it asks how many rows a read found that the session has left since, by a statement
+   * that a server would remember them over.
    */
   check(classification: Classification, held: PhysicalConnection | undefined): void {
     if (asksAboutConnection(classification) || classification.asksWrite === true)
       checkHere(this.#wroteOn, held, 'what its last write left');
+    const read = this.#readOn;
+    if (classification.asksFound === true && read !== undefined && read !== held && read !== this.#lastOn)
+      throw askedElsewhere(read.node, classification);
     if (classification.asksBefore === true) checkHere(this.#lastOn, held, 'what the statement before left');
     if (readsVariables(classification))
       checkHere(this.#calledOn, held, 'variables that a procedure may have set');
@@ -58,6 +64,7 @@ export class ConnectionTraces {
     this.#wroteOn = undefined;
     this.#calledOn = undefined;
     this.#lastOn = undefined;
+    this.#readOn = undefined;
   }
 }
 

@@ -4,7 +4,6 @@ import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { describeError } from '../common/stormlamp-error.js';
 import { nodeIn } from '../topology/topology-description.js';
-import { beside } from './beside.js';
 import type { Classification } from './classifier/classification.js';
 import { READ_PATIENCE_MS } from './connection-binder.js';
 import { waitForCluster, waitForGtids } from './gtid-wait.js';
@@ -75,7 +74,10 @@ function lackOn(
   return lackOf(ports, connection.node, scope, deadline, (question) => question(connection));
 }
 
-/** {@link lackOf} that asks on another connection, so that this one still knows of the statement before. */
+/**
+ * {@link lackOf} that asks on another connection, so that this one still knows of the statement before; not one of the pool, since
+ * the session holds one of them already.
+ */
 async function lackBeside(
   ports: SessionPorts,
   { node }: PhysicalConnection,
@@ -84,7 +86,14 @@ async function lackBeside(
 ): Promise<string | undefined> {
   const limit = deadline.within(Math.max(0.001, scope.waitMs));
   try {
-    return await lackOf(ports, node, scope, deadline, (question) => beside(ports, node, limit, question));
+    return await lackOf(ports, node, scope, deadline, async (question) => {
+      const aside = await ports.node(node).connectAside(limit);
+      try {
+        return await question(aside);
+      } finally {
+        aside.destroy();
+      }
+    });
   } catch (error) {
     return `it could not be asked over another connection what it has: ${describeError(error)}`;
   }

@@ -63,7 +63,7 @@ export function stuckOnReplica(node: NodeId, what: string, { because }: Classifi
 export function askedElsewhere(node: NodeId, { because }: Classification): StormlampError {
   return new StormlampError(
     ErrorCode.UNSUPPORTED,
-    `A statement was not sent: it asks about the statement before on this connection, which was on ${node}, and goes to another ` +
+    `A statement was not sent: it asks about one before it on this connection, which was on ${node}, and goes to another ` +
       `server, because ${because}. Run both in a transaction, ask with a plain SELECT and use what that answers as a value, or ` +
       "read from the primary before (`preference: 'primary'` of a scope)",
     { node },

@@ -89,8 +89,12 @@ export class NodePool {
     this.#keepMinimum();
   }
 
-  /** Why the server refused the account, or its database, when a connection was made last; undefined when it did not. */
+  /**
+   * Why the server refused the account, or its database, when a connection was made last; undefined when it did not, and while
+   * there are others.
+   */
   get refusal(): Error | undefined {
+    if (this.#slots.size > 0) return undefined;
     const { lastError } = this.#maker;
     return isStormlampError(lastError, ErrorCode.ACCESS_DENIED) ? lastError : undefined;
   }

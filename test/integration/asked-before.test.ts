@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { askInOldWords } from '../support/replication-words.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
@@ -12,7 +13,7 @@ type Asking = Pick<MysqlConnection, 'query'>;
 const NOTED = 'SELECT n FROM notes ORDER BY id DESC LIMIT 1';
 const note = (value: string): string => `INSERT INTO notes (n) VALUES (${value})`;
 
-describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
+describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
   let servers: LocalCluster;
   let cluster: MysqlCluster;
   let plain: mysql.Connection;
@@ -301,5 +302,71 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
         code: expect.stringMatching(/^ERR_(CONNECTION_LOST|OUTCOME_UNKNOWN)$/),
       });
     });
+  });
+
+  test.each([note('1'), 'SET @page = 2', 'BEGIN', 'SET autocommit = 0'])(
+    'how many rows a read on a replica found is not known on the primary, after: %s',
+    async (sql) => {
+      await using db = await cluster.getConnection();
+      await db.query('SELECT id FROM t');
+      await db.query(sql);
+      for (const asking of ['SELECT FOUND_ROWS()', note('FOUND_ROWS()')])
+        await expect(db.query(asking)).rejects.toMatchObject({
+          code: 'ERR_UNSUPPORTED',
+          message: expect.stringContaining(`which was on ${replica().id}`),
+        });
+      // A read there has rows of its own.
+      await db.query('SELECT id FROM t WHERE id <= 2 FOR UPDATE');
+      expect((await db.query('SELECT FOUND_ROWS() AS n'))[0]).toEqual([{ n: 2 }]);
+    },
+  );
+
+  test('whoever holds the only connection of a pool waits beside it for what the replica lacks', async () => {
+    const { mysql: given } = servers.options();
+    const narrow = await createMysqlCluster({
+      ...given,
+      pool: { max: 1 },
+      reads: { maxLagMs: Number.POSITIVE_INFINITY },
+    });
+    try {
+      await narrow.run({ waitMs: 5_000 }, async () => {
+        await using reader = await narrow.getConnection();
+        await reader.query('START TRANSACTION READ ONLY');
+        await reader.query('SELECT 1');
+        await askInOldWords(replica(), flavor, 'STOP SLAVE SQL_THREAD');
+        await narrow.query('UPDATE t SET v = 70 WHERE id = 5');
+        const read = reader.query('SELECT v, FOUND_ROWS() AS f FROM t WHERE id = 5');
+        await askInOldWords(replica(), flavor, 'START SLAVE SQL_THREAD');
+        expect((await read)[0]).toEqual([{ v: 70, f: 1 }]);
+        await reader.query('COMMIT');
+      });
+    } finally {
+      await narrow.close();
+    }
+  });
+
+  test('a login that is refused once is no reason against a replica that serves over another connection', async () => {
+    const { mysql: given } = servers.options();
+    const other = await createMysqlCluster(given);
+    const { user } = servers.accounts.app;
+    const account = async (state: string): Promise<void> => {
+      await servers.primary.query(`ALTER USER '${user}'@'%' ACCOUNT ${state}`);
+      await servers.waitForReplication();
+    };
+    const refusal = (): string | undefined =>
+      other.topology().nodes.find(({ id }) => id === replica().id)?.refusal;
+    try {
+      await eventually('the replica serves', () => other.explain('SELECT 1').node === replica().id);
+      await other.query('SELECT 1');
+      await account('LOCK');
+      const sleeps = Array.from({ length: 3 }, () => other.query('SELECT SLEEP(0.3)').catch(() => undefined));
+      await Promise.all(sleeps);
+      await account('UNLOCK');
+      expect(refusal()).toBeUndefined();
+      expect(other.explain('SELECT 1').node).toBe(replica().id);
+    } finally {
+      await account('UNLOCK');
+      await other.close();
+    }
   });
 });

@@ -116,6 +116,8 @@ export interface Classification {
    * WARNINGS`, `GET DIAGNOSTICS`), whatever else it does: nothing may come between, and no other connection knows.
    */
   readonly asksBefore?: true;
+  /** Present where it asks how many rows the last read of its connection found (`FOUND_ROWS()`), which writes may leave as it was. */
+  readonly asksFound?: true;
   /** Present where it asks for what the last write of its connection left (`LAST_INSERT_ID()`), whatever else it does. */
   readonly asksWrite?: true;
   /** Present where it names a table without a schema that is one of the server's own where the database is one of the system. */

@@ -170,6 +170,7 @@ function withAsides(
   return Object.freeze({
     ...given,
     ...(asksBefore ? { asksBefore: true as const } : {}),
+    ...((features & Feature.FOUND_ROWS) === 0 ? {} : { asksFound: true as const }),
     ...(asksWrite ? { asksWrite: true as const } : {}),
     ...(namesLocal ? { namesLocal: true as const } : {}),
   });

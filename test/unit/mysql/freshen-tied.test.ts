@@ -38,8 +38,6 @@ function made(world: World): {
     blockMs: 30_000,
     checkOpen: () => undefined,
     node: () => node,
-    release: () => asked.push('released'),
-    discard: () => asked.push('closed'),
     router: {
       writer: 'writer' in world ? world.writer : 'a',
       topology: {
@@ -66,12 +64,10 @@ function made(world: World): {
   });
   const connection = connectionOf('');
   const node = {
-    acquire: async (operation: string) => {
+    connectAside: async () => {
       if (world.sideError !== undefined) throw world.sideError;
-      return connectionOf(`${operation}: `);
+      return { ...connectionOf('aside: '), destroy: () => asked.push('closed') };
     },
-    started: () => undefined,
-    finished: () => undefined,
   };
   return {
     asked,
@@ -167,10 +163,10 @@ describe('a read of a session that is tied to a replica', () => {
       const position = { timed_out: 0, position: '0-1-5', logged: '0-1-5' };
       const { asked, freshen } = made({ ...world, answer: position });
       expect(await freshen({ after })).toBe(true);
-      expect(asked).toEqual([expect.stringContaining('side: SELECT MASTER_GTID_WAIT'), 'released']);
+      expect(asked).toEqual([expect.stringContaining('aside: SELECT MASTER_GTID_WAIT'), 'closed']);
       const galera = made({ asksBefore: true, hasBarrier: true, answer: {} });
       expect(await galera.freshen({ after })).toBe(true);
-      expect(galera.asked).toEqual([expect.stringMatching(/^side: .*wsrep_sync_wait/), 'released']);
+      expect(galera.asked).toEqual([expect.stringMatching(/^aside: .*wsrep_sync_wait/), 'closed']);
     });
 
     test('is refused where there is no other connection, and its own stays', async () => {
