@@ -35,16 +35,14 @@ export class ConnectionTraces {
    * set, are known to their own connection only: another one would answer 0, or NULL.
    *
    * @throws StormlampError `ERR_CONNECTION_LOST` when the statement asks for them, and that connection is not the one that is
-   * `held`, or is lost; `ERR_UNSUPPORTED` when it asks how many rows a read found that the session has left since, by a statement
-   * that a server would remember them over.
+   * `held`, or is lost; `ERR_UNSUPPORTED` when it asks about a statement before and the session has gone on to another server since.
    */
   check(classification: Classification, held: PhysicalConnection | undefined): void {
     if (asksAboutConnection(classification) || classification.asksWrite === true)
       checkHere(this.#wroteOn, held, 'what its last write left');
-    const read = this.#readOn;
-    if (classification.asksFound === true && read !== undefined && read !== held && read !== this.#lastOn)
-      throw askedElsewhere(read.node, classification);
-    if (classification.asksBefore === true) checkHere(this.#lastOn, held, 'what the statement before left');
+    const { asksFound, asksBefore } = classification;
+    if (asksFound === true) checkStayed(this.#readOn, held, 'how many rows its last read found');
+    if (asksBefore === true) checkStayed(this.#lastOn, held, 'what the statement before left');
     if (readsVariables(classification))
       checkHere(this.#calledOn, held, 'variables that a procedure may have set');
   }
@@ -56,7 +54,7 @@ export class ConnectionTraces {
    */
   checkMove(classification: Classification, leaves: PhysicalConnection): void {
     if (classification.asksBefore === true && leaves === this.#lastOn)
-      throw askedElsewhere(leaves.node, classification);
+      throw askedElsewhere(leaves.node, `goes to another server, because ${classification.because}`);
   }
 
   /** The session begins anew. */
@@ -66,6 +64,17 @@ export class ConnectionTraces {
     this.#lastOn = undefined;
     this.#readOn = undefined;
   }
+}
+
+/** {@link checkHere}, where the session may have gone on to another server by itself. */
+function checkStayed(
+  ranOn: PhysicalConnection | undefined,
+  held: PhysicalConnection | undefined,
+  what: string,
+): void {
+  if (ranOn !== undefined && ranOn !== held && ranOn.lost === undefined)
+    throw askedElsewhere(ranOn.node, 'the connection has gone on to another server since');
+  checkHere(ranOn, held, what);
 }
 
 function checkHere(

@@ -59,13 +59,13 @@ export function stuckOnReplica(node: NodeId, what: string, { because }: Classifi
   );
 }
 
-/** A statement asks about the one before it, which was on `node`, and has to go elsewhere, where another answer would be true. */
-export function askedElsewhere(node: NodeId, { because }: Classification): StormlampError {
+/** A statement asks about one before it, which was on `node`, and `why` says what keeps it from going there. */
+export function askedElsewhere(node: NodeId, why: string): StormlampError {
   return new StormlampError(
     ErrorCode.UNSUPPORTED,
-    `A statement was not sent: it asks about one before it on this connection, which was on ${node}, and goes to another ` +
-      `server, because ${because}. Run both in a transaction, ask with a plain SELECT and use what that answers as a value, or ` +
-      "read from the primary before (`preference: 'primary'` of a scope)",
+    `A statement was not sent: it asks about one before it on this connection, which was on ${node}, and ${why}. Run both in a ` +
+      'transaction, ask with a plain SELECT at once and use what that answers as a value, or read from the primary before ' +
+      "(`preference: 'primary'` of a scope)",
     { node },
   );
 }

@@ -321,6 +321,17 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
     },
   );
 
+  test('what a read on a replica left is not known any more once something is prepared on the primary', async () => {
+    await using db = await cluster.getConnection();
+    await db.query('SELECT id FROM t');
+    const handle = await db.prepare('SELECT FOUND_ROWS() AS n');
+    await expect(db.query('SHOW WARNINGS')).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringContaining('has gone on to another server since'),
+    });
+    await handle.close();
+  });
+
   test('whoever holds the only connection of a pool waits beside it for what the replica lacks', async () => {
     const { mysql: given } = servers.options();
     const narrow = await createMysqlCluster({

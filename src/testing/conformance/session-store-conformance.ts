@@ -35,7 +35,10 @@ export interface SessionStoreConformanceOptions {
    * Default: copies are not looked at.
    */
   readonly failCopy?: (() => Promise<FailedCopy> | FailedCopy) | undefined;
-  /** How long a case waits for what takes time by itself, milliseconds. Default 10 000. */
+  /**
+   * How long a case waits for what takes time by itself, milliseconds. A case that takes three times as long, and four times
+   * `lifetimeMs`, fails: its store does not answer. Default 10 000.
+   */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -56,17 +59,35 @@ export function sessionStoreConformance(
     ...(lifetimeMs === undefined ? {} : lifeStories(lifetimeMs, collect)),
     ...(failCopy === undefined ? {} : copyStories(failCopy)),
   });
+  const limitMs = 3 * timeoutMs + 4 * (lifetimeMs ?? 0);
   return stories.map(([name, story]) => ({
     name,
-    run: async () => {
-      const store = await open();
-      try {
-        await story(store, { timeoutMs });
-      } finally {
-        await store.close();
-      }
-    },
+    run: () =>
+      within(limitMs, async () => {
+        const store = await open();
+        try {
+          await story(store, { timeoutMs });
+        } finally {
+          await store.close();
+        }
+      }),
   }));
+}
+
+/** What `work` does, or a failure when that takes longer: a store that hangs would hang its test. */
+async function within(limitMs: number, work: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new assert.AssertionError({ message: `the store did not answer within ${limitMs} ms` })),
+      limitMs,
+    );
+  });
+  try {
+    await Promise.race([work(), limit]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 const STORIES: Readonly<Record<string, Story>> = {

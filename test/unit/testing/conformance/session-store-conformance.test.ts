@@ -47,6 +47,16 @@ describe('the store on memcached, over nodes in this process', () => {
     test(name, { timeout: 120_000 }, run);
 });
 
+test('a case over a store that hangs fails in time', async () => {
+  const cases = casesOf(() => ({ load: () => new Promise(() => undefined) }), {
+    timeoutMs: 100,
+    lifetimeMs: undefined,
+    failCopy: undefined,
+  });
+  const { run } = cases.find(({ name }) => name === 'a session that nobody saved is not there') ?? {};
+  await expect(run?.()).rejects.toThrow('the store did not answer within 300 ms');
+});
+
 type Mutant = (store: SessionStorePort) => Partial<SessionStorePort>;
 
 /** Passes on the options without `names`. */
