@@ -27,14 +27,15 @@ export interface Readiness {
 /** Looks at what is known; asks no server. */
 export function readinessOf(cluster: AnyCluster, needs: readonly ClusterNeed[]): Readiness {
   const mysql = partOf(() => cluster.mysql);
+  const noWrites = mysql === undefined ? undefined : whyNoWrites(mysql);
   const state = {
     reads: mysql === undefined ? null : servesReads(mysql),
-    writes: mysql === undefined ? null : whyNoWrites(mysql) === undefined,
+    writes: mysql === undefined ? null : noWrites === undefined,
     sessions: sessionsAnswer(cluster),
   };
   const words = {
     reads: 'no node serves reads',
-    writes: (mysql && whyNoWrites(mysql)) ?? '',
+    writes: noWrites ?? '',
     sessions: 'no session node answers',
   };
   const because = needs.filter((need) => state[need] === false).map((need) => words[need]);
@@ -58,8 +59,9 @@ function whyNoWrites(mysql: MysqlCluster): string | undefined {
   const { writer } = mysql.topology();
   if (writer.kind !== 'primary') return 'no node takes writes';
   // A breaker that trips lets calls through again by itself, within moments.
-  const isOut = mysql.stats().find(({ node }) => node === writer.node)?.breakers.write.phase === 'isolated';
-  return isOut ? `writes go to ${writer.node}, which is isolated in this process` : undefined;
+  return mysql.breakerOf(writer.node) === 'isolated'
+    ? `writes go to ${writer.node}, which is isolated in this process`
+    : undefined;
 }
 
 function sessionsAnswer(cluster: AnyCluster): boolean | null {

@@ -57,13 +57,15 @@ function isDashComment(sql: string, at: number): boolean {
 
 /**
  * Where to go on behind the beginning of a comment at `at`. What stands in an executable one (`/*!50000 …`) is read as code, as
- * it is by some servers and not by others: with a quotation in it they do not agree on what follows, and nothing is shown.
+ * it is by some servers and not by others: with a quotation or a comment in it they do not agree on what follows, and nothing is
+ * shown.
  */
 function endOfComment(sql: string, at: number): number {
   const end = endOf(sql, '*/', at + 2);
   const [mark] = /^\/\*M?!\d*/.exec(sql.slice(at, at + 16)) ?? [];
   if (mark === undefined) return end;
-  return /['"`$]/.test(sql.slice(at, end)) ? sql.length : at + mark.length;
+  const code = at + mark.length;
+  return /['"`$#]|\/\*|--/.test(sql.slice(code, end)) ? sql.length : code;
 }
 
 /**

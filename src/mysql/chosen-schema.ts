@@ -15,10 +15,9 @@ const SYSTEM_SCHEMAS: ReadonlyMap<string, 'all' | 'some'> = new Map([
 
 /** What a text is in a session whose database is called `database`. */
 export function inSchema(classification: Classification, database: string | undefined): Classification {
-  const { kind, route, namesLocal } = classification;
-  if (database === undefined || kind !== 'read' || route !== 'replica') return classification;
-  const local = SYSTEM_SCHEMAS.get(database.toLowerCase());
-  if (local === undefined || (local === 'some' && namesLocal !== true)) return classification;
+  const local = SYSTEM_SCHEMAS.get(database?.toLowerCase() ?? '');
+  if (local === undefined || !mayBeLocal(classification)) return classification;
+  if (local === 'some' && classification.namesLocal !== true) return classification;
   return onPrimary(
     classification,
     'it reads what every server has for itself, in the database that is chosen',
@@ -31,9 +30,15 @@ export function inChosenSchema(
   { settings }: SessionState,
   classification: Classification,
 ): Classification {
-  if (settings.length === 0) return classification;
-  const chosen = settings
-    .map(({ sql }) => ports.classify(sql, undefined))
-    .findLast((setting) => changesDatabase(setting));
-  return inSchema(classification, chosen?.database);
+  if (settings.length === 0 || !mayBeLocal(classification)) return classification;
+  for (const { sql } of settings.toReversed()) {
+    const setting = ports.classify(sql, undefined);
+    if (changesDatabase(setting)) return inSchema(classification, setting.database);
+  }
+  return classification;
+}
+
+/** Whether a text would go to a replica. */
+function mayBeLocal({ kind, route }: Classification): boolean {
+  return kind === 'read' && route === 'replica';
 }

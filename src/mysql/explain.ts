@@ -72,7 +72,8 @@ function listed(core: ClusterCore, { candidates, rejected }: Selection): readonl
     const { refusal } = core.node(node.id);
     const isCandidate = candidates.some(({ id }) => id === node.id);
     if (isCandidate && refusal === undefined) return { node: node.id, role, fit: true, reason: '' };
-    const reason = rejected.find((entry) => entry.node === node.id)?.reason ?? describeRefusal(refusal);
+    const told = refusal === undefined ? '' : describeError(refusal);
+    const reason = rejected.find((entry) => entry.node === node.id)?.reason ?? told;
     return { node: node.id, role, fit: false, reason };
   });
 }
@@ -81,9 +82,6 @@ function listed(core: ClusterCore, { candidates, rejected }: Selection): readonl
 function refusing(core: ClusterCore): ReadonlySet<NodeId> {
   return new Set([...core.nodes.values()].filter(({ refusal }) => refusal !== undefined).map(({ id }) => id));
 }
-
-const describeRefusal = (refusal: Error | undefined): string =>
-  refusal === undefined ? '' : describeError(refusal);
 
 function roleIn(core: ClusterCore, id: NodeId): NodeRole {
   const node = nodeIn(core.topology, id);

@@ -3,7 +3,8 @@ import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
-import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
+import { firstReplica } from '../support/first-replica.js';
 import { askInOldWords } from '../support/replication-words.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
@@ -48,11 +49,7 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
     await servers?.close();
   });
 
-  const replica = (): LocalCluster['replicas'][number] => {
-    const [first] = servers.replicas;
-    if (first === undefined) throw new Error('There is no replica');
-    return first;
-  };
+  const replica = (): LocalDatabaseNode => firstReplica(servers);
 
   const replicaServes = (): boolean =>
     cluster.explain('SELECT 1').considered.some(({ node, fit }) => node === replica().id && fit);

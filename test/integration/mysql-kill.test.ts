@@ -2,7 +2,8 @@
 import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
-import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
+import { firstReplica } from '../support/first-replica.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
@@ -36,11 +37,7 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
     await servers?.close();
   });
 
-  const replica = (): LocalCluster['replicas'][number] => {
-    const [first] = servers.replicas;
-    if (first === undefined) throw new Error('There is no replica');
-    return first;
-  };
+  const replica = (): LocalDatabaseNode => firstReplica(servers);
 
   type Held = Numbered & { readonly db: Awaited<ReturnType<MysqlCluster['getConnection']>> };
 

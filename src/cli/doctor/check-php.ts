@@ -108,11 +108,7 @@ async function roundTrip(
       expected: 'that each reads what the other wrote',
       fix: 'compare the settings above; look at `stormlamp session get`',
     });
-  const [fromNode, fromPhp, mark] = [8, 8, 8].map((length) => randomBytes(length).toString('hex')) as [
-    string,
-    string,
-    string,
-  ];
+  const [fromNode, fromPhp, mark] = [randomWord(), randomWord(), randomWord()];
   const store = await createSessionStore(given);
   const session = store.create();
   try {
@@ -145,3 +141,5 @@ async function roundTrip(
     await store.close();
   }
 }
+
+const randomWord = (): string => randomBytes(8).toString('hex');

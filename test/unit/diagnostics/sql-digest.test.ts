@@ -22,6 +22,7 @@ test.each([
   ["SELECT /*!50000 'a*/secret' */", 'SELECT'],
   ["SELECT /*!99999 it's */ 'secret' */", 'SELECT'],
   ["SELECT /*M!100100 'a*/secret' */", 'SELECT'],
+  ['SELECT /*!50000 a /*!50000 b */ c */ d', 'SELECT'],
   ['/*!40101 SET NAMES utf8mb4 */ ; SELECT 1', 'SET NAMES utf8mb4 ; SELECT ?'],
   ["SELECT 'unfinished AND password = secret", 'SELECT ?'],
   ['SELECT @session_var, :name, ? FROM shop.cart', 'SELECT @session_var, :name, ? FROM shop.cart'],
