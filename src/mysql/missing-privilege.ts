@@ -18,16 +18,17 @@ export function missingPrivilegeError(
   account: string,
   cause?: unknown,
 ): StormlampError {
-  const grant = `GRANT ${monitorPrivilege(version)} ON *.* TO ${quoted(account)}`;
+  const grant = `GRANT ${monitorPrivilege(version)} ON *.* TO ${quotedAccount(account)}`;
   return new StormlampError(
     ErrorCode.MISSING_PRIVILEGE,
-    `Account ${quoted(account)} may not see replication on node ${node} (${version.flavor} ${version.text}), so nobody knows how old its data is; ` +
+    `Account ${quotedAccount(account)} may not see replication on node ${node} (${version.flavor} ${version.text}), so nobody knows how old its data is; ` +
       `run \`${grant}\` on the primary, or give another account as \`mysql.monitor.credentials\`, or set \`mysql.monitor.lagSource\` to 'unchecked' to read from replicas of any age`,
     { node, cause },
   );
 }
 
-function quoted(account: string): string {
+/** An account as `CURRENT_USER()` tells it, as statements name it. */
+export function quotedAccount(account: string): string {
   const at = account.lastIndexOf('@');
   const parts = at < 0 ? [account, '%'] : [account.slice(0, at), account.slice(at + 1)];
   return parts.map((part) => `'${part.replaceAll("'", "''")}'`).join('@');

@@ -13,8 +13,8 @@ export const HEARTBEATS_SQL: string =
 export const SEMI_SYNC_SQL: string = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'";
 
 /**
- * Counts the sessions that wait for the lock of the whole server. Needs SELECT on performance_schema on MySQL; on MariaDB PROCESS,
- * without which only the account's own sessions are seen. MySQL's `backup lock` is left out: it stops no writes.
+ * Counts the sessions that wait for the lock of the whole server. What it needs is in lock-sight.ts; on MariaDB an account that
+ * lacks it sees its own sessions only. MySQL's `backup lock` is left out: it stops no writes.
  */
 export function blockedWritesSql({ flavor }: ServerVersion): string {
   return flavor === 'mysql'

@@ -7,7 +7,6 @@ import type { ChangeResult } from '../../src/failover/change/change-control.js';
 import { startLocalCluster } from '../../src/testing/index.js';
 import { now } from '../support/app-fleet.js';
 import { writableNodes } from '../support/crash-at-step.js';
-import { killSessions } from '../support/kill-sessions.js';
 import { switchUnderRawWriters } from '../support/raw-writers.js';
 import { scenario, told, wanted } from '../support/scenarios.js';
 
@@ -158,11 +157,6 @@ describe('state of the databases', () => {
   scenario('28 a backup holds FLUSH TABLES WITH READ LOCK: the switchover is undone', {}, async (world) => {
     const { createConnection } = await import('mysql2/promise');
     const { admin } = world.servers.accounts;
-    const { flavor } = world.servers;
-    const privilege = flavor === 'mysql' ? 'SELECT ON performance_schema.*' : 'PROCESS ON *.*';
-    await world.first.query(`GRANT ${privilege} TO 'monitor'@'%'`);
-    // The privilege counts from the next login on.
-    await killSessions(world.first, 'USER = ?', ['monitor']);
     const since = now();
     const backup = await createConnection({ host: '127.0.0.1', port: world.first.realPort, ...admin });
     await backup.query('FLUSH TABLES WITH READ LOCK');

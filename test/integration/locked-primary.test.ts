@@ -1,6 +1,8 @@
 /** A primary on which a backup holds the lock of the whole server, on real servers: it is told as that, and nobody acts on it. */
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { checkDatabases } from '../../src/cli/doctor/check-databases.js';
+import { checkFailover } from '../../src/cli/doctor/check-failover.js';
 import { type Cluster, createCluster, type FailureKind } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { DATABASES } from './database-matrix.js';
@@ -19,8 +21,6 @@ describe.each(SERVERS)('$name', ({ flavor, options }) => {
 
   beforeAll(async () => {
     servers = await startLocalCluster({ ...options, replicas: 2, memcached: 0, php: false });
-    const privilege = flavor === 'mysql' ? 'SELECT ON performance_schema.*' : 'PROCESS ON *.*';
-    await servers.primary.query(`GRANT ${privilege} TO 'monitor'@'%'`);
     await servers.primary.query('CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, n INT)');
     await servers.waitForReplication();
     const { admin, repl } = servers.accounts;
@@ -89,6 +89,41 @@ describe.each(SERVERS)('$name', ({ flavor, options }) => {
     await servers.waitForReplication();
     await eventually('the lock is over', () => cluster.failover.state.failure === null);
     expect(told).toEqual([{ kind: 'locked', warranted: false }]);
+  });
+
+  test('an account of the monitor that would not see it: preflight and the doctor say which GRANT it lacks', async () => {
+    const privilege = flavor === 'mysql' ? 'SELECT ON performance_schema.threads' : 'PROCESS ON *.*';
+    const grant = `GRANT ${privilege} TO 'monitor'@'%'`;
+    const { signal } = new AbortController();
+    const { mysql } = servers.options();
+    const { admin, repl } = servers.accounts;
+    const preflight = async () =>
+      (await cluster.failover.preflight()).checks.filter(({ name }) => name === 'monitor-privileges');
+    const doctor = async () =>
+      [
+        ...(await checkDatabases(mysql, signal)),
+        ...(await checkFailover(mysql, { mode: 'auto', credentials: admin, replication: repl }, signal)),
+      ].filter(({ what, found }) => what === 'who waits for a lock' || found.includes('sessions of others'));
+    const ids = [servers.primary, ...servers.replicas].map(({ id }) => id);
+
+    await servers.primary.query(`REVOKE ${privilege} FROM 'monitor'@'%'`);
+    await servers.waitForReplication();
+    expect(await preflight()).toEqual(
+      ids.map((node) =>
+        expect.objectContaining({ node, result: 'warn', detail: expect.stringContaining(grant) }),
+      ),
+    );
+    expect((await cluster.failover.preflight()).ok).toBe(true);
+    expect(await doctor()).toEqual(
+      ids.map((subject) =>
+        expect.objectContaining({ subject, state: 'warning', fix: `run \`${grant}\` on the primary` }),
+      ),
+    );
+
+    await servers.primary.query(grant);
+    await servers.waitForReplication();
+    expect((await preflight()).map(({ result }) => result)).toEqual(['pass', 'pass', 'pass']);
+    expect((await doctor()).map(({ state }) => state)).toEqual(['ok', 'ok', 'ok']);
   });
 
   test('what only keeps tables from being changed is no trouble while writes go through', async () => {

@@ -5,6 +5,7 @@ import type { PreflightCheck } from '../../failover/preflight/preflight.js';
 import { accountChecks } from '../../failover/preflight/privilege-checks.js';
 import { createConnectionFactory } from '../../mysql/connection-factory.js';
 import { forAdministration, type MysqlNodeConfig } from '../../mysql/connection-options.js';
+import { lockSight } from '../../mysql/lock-sight.js';
 import {
   type MysqlOptions,
   type ResolvedMysqlOptions,
@@ -88,7 +89,7 @@ async function readOne(
 async function readVariables(
   config: MysqlNodeConfig,
   signal: AbortSignal,
-): Promise<Pick<DatabaseFacts, 'variables' | 'clockAheadMs'>> {
+): Promise<Pick<DatabaseFacts, 'variables' | 'clockAheadMs' | 'lockSightGrant'>> {
   const deadline = Deadline.of({ timeoutMs: LIMIT_MS, signal });
   const connection = await createConnectionFactory(config).connect(deadline);
   try {
@@ -97,11 +98,13 @@ async function readVariables(
     const before = Date.now();
     const [clock] = await connection.ask('SELECT UNIX_TIMESTAMP(NOW(6)) AS at', deadline);
     const here = (before + Date.now()) / 2;
+    const { grant } = await lockSight(connection, deadline);
     return {
       variables: new Map(
         rows.map((row) => [String(row['Variable_name']).toLowerCase(), String(row['Value'])]),
       ),
       clockAheadMs: Number(clock?.['at']) * 1_000 - here,
+      lockSightGrant: grant,
     };
   } finally {
     connection.destroy();

@@ -17,6 +17,8 @@ export interface DatabaseFacts {
   readonly accountLimit: number;
   /** How far the server's clock is ahead of this machine's, in milliseconds. */
   readonly clockAheadMs: number;
+  /** The GRANT that the monitor's account lacks to see who waits for the lock of the whole server; '' when it sees them. */
+  readonly lockSightGrant: string;
 }
 
 /** What the configuration says that the servers have to fit. */
@@ -48,7 +50,7 @@ export function judgeDatabases(servers: readonly DatabaseFacts[], needs: Databas
 
 function judgeOne(
   checks: Checks,
-  { node, facts, variables, accountLimit, clockAheadMs }: DatabaseFacts,
+  { node, facts, variables, accountLimit, clockAheadMs, lockSightGrant }: DatabaseFacts,
   needs: DatabaseNeeds,
 ): void {
   const { flavor, version, serverId } = facts;
@@ -83,6 +85,13 @@ function judgeOne(
     fix: `raise \`max_connections\` on ${node}, or lower \`mysql.pool.max\``,
   });
   judgeAccountLimit(checks, node, accountLimit, needs);
+  checks.expect(lockSightGrant === '', 'warning', node, 'who waits for a lock', {
+    found:
+      lockSightGrant === '' ? 'seen by the monitor' : 'the account of the monitor sees no sessions of others',
+    expected:
+      'that it does, or nobody is told of a primary that is locked (FLUSH TABLES WITH READ LOCK, a backup)',
+    fix: `run \`${lockSightGrant}\` on the primary`,
+  });
   checks.expect(Math.abs(clockAheadMs) <= CLOCK_LIMIT_MS, 'warning', node, 'clock', {
     found: `${Math.round(clockAheadMs)} ms ahead of this machine`,
     expected: `at most ${CLOCK_LIMIT_MS} ms apart`,

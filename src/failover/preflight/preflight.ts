@@ -2,15 +2,16 @@
 import { Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
-import { createConnectionFactory } from '../../mysql/connection-factory.js';
+import { type ConnectionFactory, createConnectionFactory } from '../../mysql/connection-factory.js';
 import { forAdministration, type MysqlNodeConfig } from '../../mysql/connection-options.js';
+import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
 import type { MaxLoss } from '../acting-options.js';
 import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
 import type { Voter } from '../voters.js';
 import { fenceChecks } from './fence-checks.js';
 import { lockChecks } from './lock-checks.js';
-import { accountChecks, actingChecks } from './privilege-checks.js';
+import { accountChecks, actingChecks, sightChecks } from './privilege-checks.js';
 import { clusterChecks, nodeChecks } from './server-checks.js';
 
 /** One check. */
@@ -78,8 +79,17 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
     }),
   );
   const locks = await lockChecks(parts.voters, parts.cluster, TIMEOUT_MS);
-  const accounts = await Promise.all(parts.nodes.map((config) => applicationCheck(config)));
-  const checks = [...locks, ...perVoter.flat(), ...accounts.flat(), ...clusterChecks(surveys, parts.maxLoss)];
+  const [accounts, sights] = await Promise.all([
+    Promise.all(parts.nodes.map((config) => applicationCheck(config))),
+    Promise.all(parts.voters.map((voter) => monitorCheck(voter))),
+  ]);
+  const checks = [
+    ...locks,
+    ...perVoter.flat(),
+    ...accounts.flat(),
+    ...sights.flat(),
+    ...clusterChecks(surveys, parts.maxLoss),
+  ];
   return { ok: checks.every(({ result }) => result !== 'fail'), checks };
 }
 
@@ -95,11 +105,26 @@ export function refusalOf({ checks }: PreflightReport): StormlampError | undefin
 
 /** Whoever may write on a read-only server cannot be kept from it by a change of the primary. */
 async function applicationCheck(config: MysqlNodeConfig): Promise<readonly PreflightCheck[]> {
+  return await checkAs(createConnectionFactory(forAdministration(config)), (connection, deadline) =>
+    accountChecks(config.seed.id, connection, deadline),
+  );
+}
+
+/** A witness takes no writes that could wait. */
+async function monitorCheck({ id, kind, watch }: Voter): Promise<readonly PreflightCheck[]> {
+  if (kind === 'witness') return [];
+  return await checkAs(watch, (connection, deadline) => sightChecks(id, connection, deadline));
+}
+
+async function checkAs(
+  factory: ConnectionFactory,
+  check: (connection: PhysicalConnection, deadline: Deadline) => Promise<readonly PreflightCheck[]>,
+): Promise<readonly PreflightCheck[]> {
   const deadline = Deadline.of({ timeoutMs: TIMEOUT_MS });
   try {
-    const connection = await createConnectionFactory(forAdministration(config)).connect(deadline);
+    const connection = await factory.connect(deadline);
     try {
-      return await accountChecks(config.seed.id, connection, deadline);
+      return await check(connection, deadline);
     } finally {
       connection.destroy();
     }

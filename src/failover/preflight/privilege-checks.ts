@@ -1,6 +1,7 @@
 /** What accounts may do: the manager's must be allowed to act, the application's must not get around `read_only`. */
 import type { Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
+import { lockSight } from '../../mysql/lock-sight.js';
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
 import type { PreflightCheck } from './preflight.js';
@@ -54,6 +55,30 @@ export async function accountChecks(
           ? 'the application cannot write on a read-only server'
           : `the application's account has ${has.join(', ')} on ${node}, so that it writes on read-only servers, too; revoke it`,
       sql: SQL,
+    },
+  ];
+}
+
+/** The check of the monitor's account. The doctor makes it without this, too. */
+export const SIGHT_CHECK = 'monitor-privileges';
+
+/** Whether the monitor's account sees that a primary is locked. */
+export async function sightChecks(
+  node: NodeId,
+  connection: PhysicalConnection,
+  deadline: Deadline,
+): Promise<readonly PreflightCheck[]> {
+  const { sql, grant } = await lockSight(connection, deadline);
+  return [
+    {
+      name: SIGHT_CHECK,
+      node,
+      result: grant === '' ? 'pass' : 'warn',
+      detail:
+        grant === ''
+          ? 'the account of the monitor sees who waits for the lock of the whole server'
+          : `the account of the monitor does not see the sessions of others on ${node}, so that nobody is told of a primary that is locked (\`locked\`: FLUSH TABLES WITH READ LOCK, a backup); run \`${grant}\` on the primary`,
+      sql,
     },
   ];
 }

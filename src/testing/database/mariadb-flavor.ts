@@ -27,7 +27,7 @@ export const mariadbFlavor: DatabaseFlavor = Object.freeze<DatabaseFlavor>({
     `CREATE USER ${accountName(app)} IDENTIFIED BY ${sqlText(app.password)}`,
     `GRANT ${APP_PRIVILEGES} ON \`${database}\`.* TO ${accountName(app)}`,
     `CREATE USER ${accountName(monitor)} IDENTIFIED BY ${sqlText(monitor.password)}`,
-    `GRANT SLAVE MONITOR, BINLOG MONITOR ON *.* TO ${accountName(monitor)}`,
+    `GRANT SLAVE MONITOR, BINLOG MONITOR, PROCESS ON *.* TO ${accountName(monitor)}`,
     `CREATE USER ${accountName(repl)} IDENTIFIED BY ${sqlText(repl.password)}`,
     `GRANT REPLICATION SLAVE ON *.* TO ${accountName(repl)}`,
   ],

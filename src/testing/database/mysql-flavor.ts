@@ -39,6 +39,7 @@ export const mysqlFlavor: DatabaseFlavor = Object.freeze<DatabaseFlavor>({
     `GRANT ${APP_PRIVILEGES} ON \`${database}\`.* TO ${accountName(app)}`,
     `CREATE USER ${accountName(monitor)} IDENTIFIED BY ${sqlText(monitor.password)}`,
     `GRANT REPLICATION CLIENT ON *.* TO ${accountName(monitor)}`,
+    `GRANT SELECT ON performance_schema.threads TO ${accountName(monitor)}`,
     `CREATE USER ${accountName(repl)} IDENTIFIED BY ${sqlText(repl.password)}`,
     `GRANT REPLICATION SLAVE ON *.* TO ${accountName(repl)}`,
   ],

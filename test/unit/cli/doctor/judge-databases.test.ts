@@ -40,6 +40,7 @@ function server(
     ),
     accountLimit: 0,
     clockAheadMs,
+    lockSightGrant: '',
   };
 }
 
@@ -75,6 +76,11 @@ test.each<[string, DatabaseFacts, string]>([
     'warning db2: GTIDs',
   ],
   ['few connections', server('db2', {}, { max_connections: '15' }), 'warning db2: connections'],
+  [
+    'a monitor that sees no locks',
+    { ...server('db2'), lockSightGrant: 'GRANT PROCESS' },
+    'warning db2: who waits for a lock',
+  ],
   ['another time', server('db2', {}, {}, -5_000), 'warning db2: clock'],
   ['a twin', server('db2', { serverId: 1 }), 'failed null: server_id of each node'],
   ['a writable replica', server('db2', { readOnly: false }), 'warning db2: read_only of a replica'],
