@@ -5,6 +5,7 @@ import { asksAboutConnection, readsVariables } from './failure-policy.js';
 import { askedElsewhere, connectionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import type { SessionState } from './session-state.js';
+import { askedBehindSavepoint } from './transaction-end.js';
 
 /** The traces of one session. */
 export class ConnectionTraces {
@@ -12,16 +13,24 @@ export class ConnectionTraces {
   #calledOn: PhysicalConnection | undefined;
   #lastOn: PhysicalConnection | undefined;
   #readOn: PhysicalConnection | undefined;
+  /** Whether the last statement set or ended a savepoint, and was none of the caller's. */
+  #wasOwnSavepoint = false;
 
   /** Where the last write ran. */
   get wroteOn(): PhysicalConnection | undefined {
     return this.#wroteOn;
   }
 
-  /** Notes that a statement ran on `connection`, of a session that is in `state` after it. */
-  note(connection: PhysicalConnection, classification: Classification, state: SessionState): void {
-    const { kind, pins } = classification;
+  /** Notes that a statement ran on `connection`, of a session that is in `state` after it; `isOwn`: of ours, and not of the caller. */
+  note(
+    connection: PhysicalConnection,
+    classification: Classification,
+    state: SessionState,
+    isOwn: boolean | undefined,
+  ): void {
+    const { kind, pins, transaction } = classification;
     this.#lastOn = connection;
+    this.#wasOwnSavepoint = isOwn === true && transaction === 'savepoint';
     if (kind === 'read') this.#readOn = connection;
     // A write inside a read-only transaction was refused and left nothing.
     if (mayWrite(classification) && state.transaction !== 'read-only') this.#wroteOn = connection;
@@ -35,12 +44,14 @@ export class ConnectionTraces {
    * set, are known to their own connection only: another one would answer 0, or NULL.
    *
    * @throws StormlampError `ERR_CONNECTION_LOST` when the statement asks for them, and that connection is not the one that is
-   * `held`, or is lost; `ERR_UNSUPPORTED` when it asks about a statement before and the session has gone on to another server since.
+   * `held`, or is lost; `ERR_UNSUPPORTED` when it asks about a statement before and the session has gone on to another server since,
+   * or a savepoint of ours came between.
    */
   check(classification: Classification, held: PhysicalConnection | undefined): void {
     if (asksAboutConnection(classification) || classification.asksWrite === true)
       checkHere(this.#wroteOn, held, 'what its last write left');
-    const { asksFound, asksBefore } = classification;
+    const { asksFound, asksBefore, asksOutcome } = classification;
+    if (asksOutcome === true && this.#wasOwnSavepoint) throw askedBehindSavepoint(classification);
     if (asksFound === true) checkStayed(this.#readOn, held, 'how many rows its last read found');
     if (asksBefore === true) checkStayed(this.#lastOn, held, 'what the statement before left');
     if (readsVariables(classification))
@@ -63,6 +74,7 @@ export class ConnectionTraces {
     this.#calledOn = undefined;
     this.#lastOn = undefined;
     this.#readOn = undefined;
+    this.#wasOwnSavepoint = false;
   }
 }
 

@@ -25,6 +25,8 @@ export interface SentStatement {
   readonly before: SessionState;
   /** Whether the transaction was marked before it, see `TransactionDoubt`. */
   readonly isMarked: boolean;
+  /** Whether it is one of ours, and not of the caller. */
+  readonly isOwn: boolean | undefined;
 }
 
 /** The memory of one session. */
@@ -65,14 +67,9 @@ export class SessionMemory {
     this.doubt.forget();
   }
 
-  /** Notes what the server answered to a statement of `scope`; `isOwn`: of ours, and not of the caller. */
-  answered(
-    sent: SentStatement,
-    answer: StatementAnswer,
-    scope: ActiveScope | undefined,
-    isOwn: boolean | undefined,
-  ): void {
-    const { connection, statement, classification, before, isMarked } = sent;
+  /** Notes what the server answered to a statement of `scope`. */
+  answered(sent: SentStatement, answer: StatementAnswer, scope: ActiveScope | undefined): void {
+    const { connection, statement, classification, before, isMarked, isOwn } = sent;
     const status = statusOf(answer);
     const state = afterStatement(before, classification, statement, { ok: true, status });
     this.#state = state;
@@ -102,9 +99,9 @@ export class SessionMemory {
     this.#state = { ...FRESH_SESSION, wrote, settings, announced };
   }
 
-  #leaveTrace({ connection, classification }: SentStatement, answer?: unknown): void {
+  #leaveTrace({ connection, classification, isOwn }: SentStatement, answer?: unknown): void {
     leaveTrace(connection, classification, this.#state, answer);
     this.mode.note(connection, classification, answer);
-    this.traces.note(connection, classification, this.#state);
+    this.traces.note(connection, classification, this.#state, isOwn);
   }
 }

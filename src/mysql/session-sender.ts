@@ -54,7 +54,7 @@ export class SessionSender {
     const ticket = node.started(operation, connection);
     const before = memory.state;
     const isMarked = memory.doubt.needsMark(before, classification);
-    const sent: SentStatement = { connection, statement, classification, before, isMarked };
+    const sent: SentStatement = { connection, statement, classification, before, isMarked, isOwn };
     const endWrite = mayWrite(classification) ? scope?.causal.beginWrite() : undefined;
     if (!isTied(before) && memory.traces.wroteOn !== connection)
       letAbandon(this.#ports, connection, statement, command);
@@ -68,7 +68,7 @@ export class SessionSender {
       if (isMarked) await markTransaction(connection, deadline);
       const answer = await answerOf(connection, statement, deadline, command);
       node.finished(ticket, connection);
-      memory.answered(sent, answer, scope, isOwn);
+      memory.answered(sent, answer, scope);
       if (outlivesReset(classification)) this.#holder.spoil();
       return { answer };
     } catch (thrown) {

@@ -59,8 +59,8 @@ export class TransactionDoubt {
     // To roll back by a statement would go on outside the transaction.
     if (loss !== undefined) throw loss.error;
     refuseEnd(classification);
-    // The mark would be the statement before.
-    if (classification.asksBefore === true && this.needsMark(state, classification))
+    // The mark would be the statement before; how many rows were found it leaves as it is.
+    if (classification.asksOutcome === true && this.needsMark(state, classification))
       throw askedTooLate(classification);
   }
 

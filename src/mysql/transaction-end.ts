@@ -39,6 +39,16 @@ export function askedTooLate({ because }: Classification): StormlampError {
   );
 }
 
+/** A statement asks about the one before, and the savepoint of a transaction inside another came between. */
+export function askedBehindSavepoint({ because }: Classification): StormlampError {
+  return new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    `A statement (${because}) was not sent: it asks what the statement before did (\`ROW_COUNT()\`, warnings, errors), and a ` +
+      'savepoint came between, which a transaction() inside another sets at its beginning and takes away at its end. Ask before ' +
+      'that, with a plain SELECT, and use what that answers as a value',
+  );
+}
+
 /** Why a transaction is over although no statement failed: only what the server does by itself is not seen before. */
 export function endedInside(): Error {
   return new Error(

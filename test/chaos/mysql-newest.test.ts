@@ -21,6 +21,8 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   'looks at a server': () => import('../integration/replication-probe.test.js'),
   'nodes that are found': () => import('../integration/discovery.test.js'),
   'a monitor for many processes': () => import('../integration/shared-monitor.test.js'),
+  'what a statement asks about the one before': () => import('../integration/asked-before.test.js'),
+  'statements that are killed': () => import('../integration/mysql-kill.test.js'),
   'reads while a replica is promoted': () => import('../integration/promotion-reads.test.js'),
   'own writes': () => import('../integration/read-your-writes.test.js'),
   'requests and tokens': () => import('../integration/request-scope.test.js'),

@@ -44,6 +44,8 @@ export interface AnswerDetails {
   readonly showsRows?: boolean;
   /** Whether it asks about the statement before. */
   readonly asksBefore?: boolean;
+  /** Whether it asks what the statement before did. */
+  readonly asksOutcome?: boolean;
   /** Whether it asks how many rows were found. */
   readonly asksFound?: boolean;
   /** Whether it asks for what the last write left. */
@@ -86,6 +88,7 @@ export function answer(
     ...(details.tellsNumber === true ? { tellsNumber: true as const } : {}),
     ...(details.showsRows === true ? { showsRows: true as const } : {}),
     ...(details.asksBefore === true ? { asksBefore: true as const } : {}),
+    ...(details.asksOutcome === true ? { asksOutcome: true as const } : {}),
     ...(details.asksFound === true ? { asksFound: true as const } : {}),
     ...(details.asksWrite === true ? { asksWrite: true as const } : {}),
     ...(details.namesLocal === true ? { namesLocal: true as const } : {}),

@@ -116,6 +116,8 @@ export interface Classification {
    * WARNINGS`, `GET DIAGNOSTICS`), whatever else it does: nothing may come between, and no other connection knows.
    */
   readonly asksBefore?: true;
+  /** Present where it asks what the statement before did, its changes or warnings, which also our own savepoints take the place of. */
+  readonly asksOutcome?: true;
   /** Present where it asks how many rows the last read of its connection found (`FOUND_ROWS()`), which writes may leave as it was. */
   readonly asksFound?: true;
   /** Present where it asks for what the last write of its connection left (`LAST_INSERT_ID()`), whatever else it does. */

@@ -52,6 +52,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       namesLocal: parts.some(({ namesLocal }) => namesLocal === true),
       database: parts.findLast(({ database }) => database !== undefined)?.database,
       asksBefore: asksFirst(parts, 'asksBefore', ['session', 'transaction']),
+      asksOutcome: asksFirst(parts, 'asksOutcome', ['session', 'transaction']),
       asksFound: parts[0]?.asksFound === true,
       asksWrite: asksFirst(parts, 'asksWrite', ['session', 'transaction', 'read']),
       showsRows: (route === 'same' || unpins.includes('found-rows')) && parts.some(showsRows),
@@ -96,6 +97,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       namesLocal: readings.some(({ namesLocal }) => namesLocal === true),
       database: readings.find(({ database }) => database !== undefined)?.database,
       asksBefore: readings.some(({ asksBefore }) => asksBefore === true),
+      asksOutcome: readings.some(({ asksOutcome }) => asksOutcome === true),
       asksFound: readings.some(({ asksFound }) => asksFound === true),
       asksWrite: readings.some(({ asksWrite }) => asksWrite === true),
       showsRows: readings.some((reading) => reading.showsRows === true),
@@ -108,7 +110,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
 /** Whether one of them asks about what was done before all of them: only statements of `kinds` leave that as it is. */
 function asksFirst(
   parts: readonly Classification[],
-  key: 'asksBefore' | 'asksWrite',
+  key: 'asksBefore' | 'asksOutcome' | 'asksWrite',
   kinds: readonly StatementKind[],
 ): boolean {
   const asking = parts.findIndex((part) => part[key] === true);

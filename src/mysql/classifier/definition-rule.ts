@@ -53,9 +53,9 @@ export function classifyDefinition({ scan, cursor }: StatementContext): Classifi
   return answer('write', 'primary', DEFINES, { implicitCommit: true, pinned });
 }
 
-/** What a program does it does when it is called. */
-function pinsOf({ features, isProgram }: StatementScanner, cursor: () => StatementCursor): PinTarget[] {
-  return isProgram ? [] : pinnedBy(features & ~(Feature.SETS_INSERT_ID | Feature.ACCOUNT), cursor);
+/** What a program or a view does it does when it is used. */
+function pinsOf({ features, isStored }: StatementScanner, cursor: () => StatementCursor): PinTarget[] {
+  return isStored ? [] : pinnedBy(features & ~(Feature.SETS_INSERT_ID | Feature.ACCOUNT), cursor);
 }
 
 function tables(at: StatementCursor): PinTarget[] {

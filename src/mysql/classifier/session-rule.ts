@@ -152,5 +152,6 @@ export function classifyGet({ cursor }: StatementContext): Classification | unde
   return answer('session', 'same', 'it asks about the statement before on its connection', {
     pinned: [target('user-variable')],
     asksBefore: true,
+    asksOutcome: true,
   });
 }

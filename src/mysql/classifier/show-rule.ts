@@ -32,6 +32,7 @@ export function classifyShow(context: StatementContext): Classification {
   if (ABOUT_THE_STATEMENT_BEFORE.has(subject) || subject === 'count')
     return answer('read', 'same', 'it shows what the statement before on its connection left', {
       asksBefore: true,
+      asksOutcome: true,
     });
   if (!ON_REPLICA.has(subject)) return onPrimary(general, ABOUT_THE_SERVER);
   at.advance();

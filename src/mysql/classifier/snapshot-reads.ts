@@ -18,7 +18,7 @@ export function takesSnapshot(sql: string, options: ClassifyOptions): boolean {
   const reading = otherReading(likeliestReading(options), Doubt.COMMENT);
   const scan = new StatementScanner(sql, reading, knownFunctions(options));
   while (scan.next()) {
-    if ((scan.doubts & ~Doubt.COMMENT) !== 0 || scan.isCompound || scan.isProgram) return false;
+    if ((scan.doubts & ~Doubt.COMMENT) !== 0 || scan.isCompound || scan.isStored) return false;
     if (scan.headStart < 0 || (scan.features & Feature.LOCKING) !== 0) continue;
     const at = new StatementCursor(sql, reading, scan.headStart, scan.end, scan.headInComment);
     if (!HEADS.has(at.word)) continue;

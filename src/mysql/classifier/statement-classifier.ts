@@ -158,18 +158,19 @@ function classifyScanned(
   return given;
 }
 
-/** With what it asks about its connection, and names, whatever else it is; what stands in a program asks about that. */
+/** With what it asks about its connection, and names, whatever else it is; what stands in a program or a view asks when that is used. */
 function withAsides(
   given: Classification,
-  { features, isProgram, isCompound, namesLocal }: StatementScanner,
+  { features, isStored, isCompound, namesLocal }: StatementScanner,
 ): Classification {
-  if (isProgram || isCompound) return given;
+  if (isStored || isCompound) return given;
   const asksBefore = (features & (Feature.LAST_STATEMENT | Feature.FOUND_ROWS)) !== 0;
   const asksWrite = (features & Feature.LAST_WRITE) !== 0;
   if (!asksBefore && !asksWrite && !namesLocal) return given;
   return Object.freeze({
     ...given,
     ...(asksBefore ? { asksBefore: true as const } : {}),
+    ...((features & Feature.LAST_STATEMENT) === 0 ? {} : { asksOutcome: true as const }),
     ...((features & Feature.FOUND_ROWS) === 0 ? {} : { asksFound: true as const }),
     ...(asksWrite ? { asksWrite: true as const } : {}),
     ...(namesLocal ? { namesLocal: true as const } : {}),

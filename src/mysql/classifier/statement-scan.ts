@@ -32,8 +32,8 @@ export class StatementScanner {
   features = 0;
   /** Notices of the lexer in this statement. */
   notices = 0;
-  /** Whether it defines a stored program. */
-  isProgram = false;
+  /** Whether it defines a stored program or a view: what stands in that is done when it is used. */
+  isStored = false;
   /** Whether it is a compound statement outside of a stored program. */
   isCompound = false;
   /** Whether blocks are left open at its end. */
@@ -133,11 +133,13 @@ export class StatementScanner {
         this.isUnfinished = blocks?.isInside ?? false;
         return true;
       }
-      if (!isObjectKnown && index > 0 && (this.head === Word.CREATE || this.head === Word.ALTER)) {
-        if (isProgramWord(number)) {
-          isObjectKnown = this.isProgram = true;
-          blocks = new BlockCounter(0);
-        } else if (kind === Token.WORD && (value & WordFlag.OBJECT) !== 0) isObjectKnown = true;
+      // Behind the sign stands the name of an account.
+      const mayBeObject = index > 0 && kind === Token.WORD && code1 !== Character.EQUALS;
+      if (!isObjectKnown && mayBeObject && (this.head === Word.CREATE || this.head === Word.ALTER)) {
+        const isProgram = isProgramWord(number);
+        if (isProgram) blocks = new BlockCounter(0);
+        this.isStored = isProgram || (value & WordFlag.VIEW) !== 0;
+        isObjectKnown = this.isStored || (value & WordFlag.OBJECT) !== 0;
       }
 
       if (code === Character.OPEN) {
@@ -222,7 +224,7 @@ export class StatementScanner {
     this.start = lexer.position;
     this.head = this.headKind = this.nesting = this.features = this.notices = 0;
     this.headStart = this.headEnd = this.functionStart = this.functionEnd = -1;
-    this.isProgram = this.isCompound = this.isUnfinished = this.namesLocal = false;
+    this.isStored = this.isCompound = this.isUnfinished = this.namesLocal = false;
     this.#sawSystemVariable = this.#sawMixedSchema = false;
   }
 

@@ -89,8 +89,10 @@ export const WordFlag = {
   LAST_WRITE: 0x10000,
   /** A built-in function that is only meant when the parenthesis touches the name. */
   TOUCHING: 0x40000,
-  /** What a `CREATE` or `ALTER` is about, when it is no stored program. */
+  /** What a `CREATE` or `ALTER` is about, when it is nothing stored that runs later: no stored program, and no view. */
   OBJECT: 0x20000,
+  /** The same, when it is a view: that word, or one that stands before it only. */
+  VIEW: 0x400000,
   /** A schema some tables of which say something about the server that is asked. */
   MIXED_SCHEMA: 0x80000,
   /** A schema all tables of which do. */
@@ -102,7 +104,8 @@ export const WordFlag = {
 const LAST_STATEMENT = 'warning_count error_count in_transaction';
 const LAST_WRITE = 'last_insert_id identity insert_id last_gtid';
 const OBJECTS =
-  'table view database schema index unique fulltext spatial user role server sequence tablespace logfile undo resource instance algorithm temporary';
+  'table database schema index unique fulltext spatial user role server sequence tablespace logfile undo resource instance temporary';
+const VIEWS = 'view algorithm';
 
 /** All words of the scan. */
 export const WORDS: WordTable = new WordTable([
@@ -119,6 +122,7 @@ export const WORDS: WordTable = new WordTable([
   ...flagged(LAST_STATEMENT, WordFlag.LAST_STATEMENT),
   ...flagged(LAST_WRITE, WordFlag.LAST_WRITE),
   ...flagged(OBJECTS, WordFlag.OBJECT),
+  ...flagged(VIEWS, WordFlag.VIEW),
   ...flagged(MIXED_SCHEMAS, WordFlag.MIXED_SCHEMA),
   ...flagged(LOCAL_SCHEMAS, WordFlag.LOCAL_SCHEMA),
   ...flagged(LOCAL_TABLES, WordFlag.LOCAL_TABLE),

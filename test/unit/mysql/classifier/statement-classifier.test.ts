@@ -326,6 +326,8 @@ describe('what a text asks about its connection, whatever else it does', () => {
     'SET @f = @@warning_count',
     'INSERT INTO t VALUES (ROW_COUNT())',
     'CREATE TABLE u AS SELECT FOUND_ROWS() AS n',
+    'CREATE TABLE `view` AS SELECT ROW_COUNT() AS n',
+    'CREATE TABLE view AS SELECT ROW_COUNT() AS n',
     'CALL p(ROW_COUNT())',
     'DO ROW_COUNT()',
     'GET DIAGNOSTICS @n = NUMBER',
@@ -334,6 +336,21 @@ describe('what a text asks about its connection, whatever else it does', () => {
     'SET @a = 1; SELECT FOUND_ROWS()',
   ])('%s asks about the statement before', (sql) => {
     expect(classify(sql)).toMatchObject({ asksBefore: true });
+  });
+
+  test.each([
+    ['SELECT ROW_COUNT()', true],
+    ['SELECT FOUND_ROWS(), ROW_COUNT()', true],
+    ['SHOW ERRORS', true],
+    ['GET DIAGNOSTICS @n = ROW_COUNT', true],
+    ['INSERT INTO t VALUES (@@warning_count)', true],
+    ['SET @a = 1; SELECT ROW_COUNT()', true],
+    ['INSERT INTO t VALUES (1); SELECT ROW_COUNT()', undefined],
+    ["SELECT 'a' /*!50000 , ROW_COUNT() */", true],
+    ['SELECT FOUND_ROWS()', undefined],
+    ['SELECT LAST_INSERT_ID()', undefined],
+  ])('%s asks what the statement before did: %s', (sql, asks) => {
+    expect(classify(sql).asksOutcome).toBe(asks);
   });
 
   test.each([
@@ -352,6 +369,16 @@ describe('what a text asks about its connection, whatever else it does', () => {
     'UPDATE t SET id = LAST_INSERT_ID(id + 1)',
     'CREATE PROCEDURE p() SELECT ROW_COUNT(), LAST_INSERT_ID()',
     'CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET @n = FOUND_ROWS()',
+    'CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO INSERT INTO t VALUES (ROW_COUNT())',
+    'ALTER EVENT e DO SELECT LAST_INSERT_ID()',
+    'CREATE VIEW v AS SELECT FOUND_ROWS(), ROW_COUNT(), LAST_INSERT_ID()',
+    "CREATE OR REPLACE ALGORITHM = MERGE DEFINER = 'a'@'b' SQL SECURITY INVOKER VIEW v AS SELECT ROW_COUNT()",
+    'CREATE DEFINER = CURRENT_USER SQL SECURITY DEFINER VIEW IF NOT EXISTS v (n) AS SELECT CASE WHEN FOUND_ROWS() THEN 1 END',
+    'CREATE DEFINER = user@localhost VIEW v AS SELECT FOUND_ROWS()',
+    'CREATE DEFINER = event@localhost VIEW v AS SELECT FOUND_ROWS() AS begin',
+    'CREATE DEFINER = role@localhost PROCEDURE p() BEGIN UPDATE t SET v = ROW_COUNT(); END',
+    'ALTER VIEW v AS SELECT LAST_INSERT_ID()',
+    'ALTER ALGORITHM = UNDEFINED VIEW v AS SELECT FOUND_ROWS()',
     'UPDATE t SET v = 1; INSERT INTO u VALUES (ROW_COUNT())',
     'INSERT INTO t VALUES (1); INSERT INTO u VALUES (LAST_INSERT_ID())',
     "SELECT 'FOUND_ROWS()'",
