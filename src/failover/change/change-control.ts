@@ -22,6 +22,7 @@ import { lockTargetOf, sourceFinder, type Voter } from '../voters.js';
 import { askHook, type Verdict } from './ask-hook.js';
 import { assertUnchanged } from './assert-unchanged.js';
 import { rejoinWords } from './done-words.js';
+import { withLockNamed } from './name-lock.js';
 import { type ExecutionOutcome, PlanExecutor } from './plan-executor.js';
 import { whilePrimary } from './while-primary.js';
 
@@ -267,9 +268,10 @@ export class ChangeControl {
       onStatement,
       signal: signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]),
     });
-    const outcome = await executor.run();
+    const ended = await executor.run();
     this.#parts.hurry();
     const writeGapMs = stoppedAt === 0 ? 0 : (flowsAt === 0 ? performance.now() : flowsAt) - stoppedAt;
+    const outcome = await withLockNamed(ended, plan, (node) => this.voter(node).act);
     return await this.#ended(plan, outcome, writeGapMs);
   }
 
