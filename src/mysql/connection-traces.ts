@@ -7,12 +7,33 @@ import type { PhysicalConnection } from './physical-connection.js';
 import type { SessionState } from './session-state.js';
 import { askedBehindSavepoint } from './transaction-end.js';
 
+/** The time that the session spends on one connection. */
+interface Stay {
+  readonly on: PhysicalConnection;
+  /** Whether it was given back since, so that others may have used it. */
+  isOver: boolean;
+}
+
+/** What a statement was, and what became of it. */
+export interface Ran {
+  /** What it does. */
+  readonly classification: Classification;
+  /** The session after it. */
+  readonly state: SessionState;
+  /** Whether it is one of ours, and not of the caller. */
+  readonly isOwn: boolean | undefined;
+  /** Whether the server did not refuse it. */
+  readonly succeeded: boolean;
+}
+
 /** The traces of one session. */
 export class ConnectionTraces {
   #wroteOn: PhysicalConnection | undefined;
   #calledOn: PhysicalConnection | undefined;
-  #lastOn: PhysicalConnection | undefined;
-  #readOn: PhysicalConnection | undefined;
+  /** Where the last statement ran. */
+  #last: Stay | undefined;
+  /** Where the last one ran whose rows were counted. */
+  #counted: Stay | undefined;
   /** Whether the last statement set or ended a savepoint, and was none of the caller's. */
   #wasOwnSavepoint = false;
 
@@ -21,22 +42,26 @@ export class ConnectionTraces {
     return this.#wroteOn;
   }
 
-  /** Notes that a statement ran on `connection`, of a session that is in `state` after it; `isOwn`: of ours, and not of the caller. */
-  note(
-    connection: PhysicalConnection,
-    classification: Classification,
-    state: SessionState,
-    isOwn: boolean | undefined,
-  ): void {
-    const { kind, pins, transaction } = classification;
-    this.#lastOn = connection;
+  /** Notes that a statement ran on `connection`. */
+  note(connection: PhysicalConnection, { classification, state, isOwn, succeeded }: Ran): void {
+    const { kind, pins, transaction, setsFound } = classification;
+    if (this.#last?.on !== connection || this.#last.isOver) {
+      this.leave();
+      this.#last = { on: connection, isOver: false };
+    }
+    // What may count rows or not leaves the right number only where that was: see `check`.
+    if (setsFound === true && succeeded) this.#counted = this.#last;
     this.#wasOwnSavepoint = isOwn === true && transaction === 'savepoint';
-    if (kind === 'read') this.#readOn = connection;
     // A write inside a read-only transaction was refused and left nothing.
     if (mayWrite(classification) && state.transaction !== 'read-only') this.#wroteOn = connection;
     if (kind === 'unknown') this.#calledOn = connection;
     // Who sets variables himself knows where.
     else if (kind === 'session' && pins.includes('user-variable')) this.#calledOn = undefined;
+  }
+
+  /** The session gives its connection back. */
+  leave(): void {
+    if (this.#last !== undefined) this.#last.isOver = true;
   }
 
   /**
@@ -52,8 +77,8 @@ export class ConnectionTraces {
       checkHere(this.#wroteOn, held, 'what its last write left');
     const { asksFound, asksBefore, asksOutcome } = classification;
     if (asksOutcome === true && this.#wasOwnSavepoint) throw askedBehindSavepoint(classification);
-    if (asksFound === true) checkStayed(this.#readOn, held, 'how many rows its last read found');
-    if (asksBefore === true) checkStayed(this.#lastOn, held, 'what the statement before left');
+    if (asksFound === true) checkStayed(this.#counted, held, 'how many rows its last read found');
+    if (asksBefore === true) checkStayed(this.#last, held, 'what the statement before left');
     if (readsVariables(classification))
       checkHere(this.#calledOn, held, 'variables that a procedure may have set');
   }
@@ -64,7 +89,7 @@ export class ConnectionTraces {
    * @throws StormlampError `ERR_UNSUPPORTED` when the statement asks about it, and that connection is left for another one.
    */
   checkMove(classification: Classification, leaves: PhysicalConnection): void {
-    if (classification.asksBefore === true && leaves === this.#lastOn)
+    if (classification.asksBefore === true && leaves === this.#last?.on)
       throw askedElsewhere(leaves.node, `goes to another server, because ${classification.because}`);
   }
 
@@ -72,21 +97,19 @@ export class ConnectionTraces {
   clear(): void {
     this.#wroteOn = undefined;
     this.#calledOn = undefined;
-    this.#lastOn = undefined;
-    this.#readOn = undefined;
+    this.#last = undefined;
+    this.#counted = undefined;
     this.#wasOwnSavepoint = false;
   }
 }
 
 /** {@link checkHere}, where the session may have gone on to another server by itself. */
-function checkStayed(
-  ranOn: PhysicalConnection | undefined,
-  held: PhysicalConnection | undefined,
-  what: string,
-): void {
-  if (ranOn !== undefined && ranOn !== held && ranOn.lost === undefined)
-    throw askedElsewhere(ranOn.node, 'the connection has gone on to another server since');
-  checkHere(ranOn, held, what);
+function checkStayed(stay: Stay | undefined, held: PhysicalConnection | undefined, what: string): void {
+  if (stay === undefined) return;
+  const { on, isOver } = stay;
+  if ((on !== held || isOver) && on.lost === undefined)
+    throw askedElsewhere(on.node, 'the connection has gone on to another server since');
+  checkHere(on, held, what);
 }
 
 function checkHere(

@@ -74,7 +74,7 @@ export class SessionMemory {
     const state = afterStatement(before, classification, statement, { ok: true, status });
     this.#state = state;
     noteAnswer(scope, connection, classification, [before, state], answer);
-    this.#leaveTrace(sent, answer[0]);
+    this.#leaveTrace(sent, true, answer[0]);
     this.tie.unread.note(connection, statement, classification, [before, state], scope, true);
     this.doubt.succeeded(before, classification, state, status, isMarked);
     this.#loss = this.doubt.lossAfterSuccess(before, state, connection, isOwn) ?? this.#loss;
@@ -85,7 +85,7 @@ export class SessionMemory {
     const { connection, statement, classification, before, isMarked } = sent;
     const state = afterStatement(before, classification, statement, { ok: false, errno });
     this.#state = state;
-    this.#leaveTrace(sent);
+    this.#leaveTrace(sent, false);
     this.tie.unread.note(connection, statement, classification, [before, state], undefined, false);
     this.doubt.failed(before, classification, state, error, errno, isMarked);
     this.#loss = this.doubt.lossAfter(before, state, connection, error) ?? this.#loss;
@@ -99,9 +99,14 @@ export class SessionMemory {
     this.#state = { ...FRESH_SESSION, wrote, settings, announced };
   }
 
-  #leaveTrace({ connection, classification, isOwn }: SentStatement, answer?: unknown): void {
-    leaveTrace(connection, classification, this.#state, answer);
+  #leaveTrace(
+    { connection, classification, isOwn }: SentStatement,
+    succeeded: boolean,
+    answer?: unknown,
+  ): void {
+    const state = this.#state;
+    leaveTrace(connection, classification, state, answer);
     this.mode.note(connection, classification, answer);
-    this.traces.note(connection, classification, this.#state, isOwn);
+    this.traces.note(connection, { classification, state, isOwn, succeeded });
   }
 }

@@ -226,6 +226,7 @@ export class VirtualSession {
   giveBack(): void {
     const { held } = this;
     if (held !== undefined && (isTied(this.state) || this.state.settings.length > 0)) held.touched = true;
+    this.#memory.traces.leave();
     this.#holder.giveBack();
   }
 

@@ -27,6 +27,7 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
       'CREATE TABLE shop.notes (id INT AUTO_INCREMENT PRIMARY KEY, n INT)',
       'CREATE PROCEDURE shop.bump() UPDATE t SET v = v + 1 WHERE id <= 3',
       'CREATE PROCEDURE shop.keep(n INT) INSERT INTO notes (n) VALUES (n)',
+      'CREATE FUNCTION shop.twice(n INT) RETURNS INT DETERMINISTIC NO SQL RETURN 2 * n',
       "CREATE PROCEDURE shop.refuse() SIGNAL SQLSTATE '45000'",
       'CREATE PROCEDURE shop.other() BEGIN COMMIT; START TRANSACTION; UPDATE t SET v = v + 1 WHERE id <= 2; END',
       "CREATE PROCEDURE shop.half() BEGIN COMMIT; SIGNAL SQLSTATE '45000'; END",
@@ -384,6 +385,63 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
       expect((await db.query('SELECT FOUND_ROWS() AS n'))[0]).toEqual([{ n: 2 }]);
     },
   );
+
+  const FOUND = 'SELECT FOUND_ROWS()';
+
+  test.each([
+    [['!SELECT nope FROM t'], FOUND],
+    [['!SELECT id FROM nope'], note('FOUND_ROWS()')],
+    [[note('1')], `SET @a = 1; ${FOUND}`],
+    [[note('1')], `${note('1')}; ${FOUND}`],
+    [[], `${note('1')}; ${note('FOUND_ROWS()')}`],
+    [[], `UPDATE t SET v = v; SHOW WARNINGS; ${FOUND}`],
+    [[note('1'), 'DO 1'], FOUND],
+    [[note('1'), 'SHOW WARNINGS'], FOUND],
+    [[note('1'), 'EXPLAIN SELECT id FROM t'], FOUND],
+  ])('what does not count rows on every server does not hide that: %s; %s', async (statements, asking) => {
+    await using db = await cluster.getConnection();
+    await db.query('SELECT id FROM t');
+    expect(db.node).toBe(replica().id);
+    await lastOf(db, statements);
+    await expect(db.query(asking)).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringContaining(`which was on ${replica().id}`),
+    });
+  });
+
+  test.each([
+    ['SELECT twice(id) FROM t WHERE id <= 2', 2],
+    ["SELECT GET_LOCK('asked', 0)", 1],
+    ['WITH x AS (SELECT id FROM t WHERE id <= 3) SELECT * FROM x FOR UPDATE', 3],
+    ['(SELECT id FROM t WHERE id <= 3 FOR UPDATE)', 3],
+    ['SET @a = 1; SELECT id FROM t WHERE id <= 2', 2],
+  ])('%s on the primary has rows of its own', async (sql, found) => {
+    await using db = await cluster.getConnection();
+    await db.query('SELECT id FROM t');
+    await db.query(sql);
+    expect(db.node).toBe(servers.primary.id);
+    expect(await lastOf(db, [FOUND])).toEqual([found]);
+  });
+
+  test('what a read left on a connection that was given back since, others may have read over', async () => {
+    const { mysql: given } = servers.options();
+    const narrow = await createMysqlCluster({ ...given, pool: { max: 1 } });
+    try {
+      await eventually('the replica serves', () => narrow.explain('SELECT 1').node === replica().id);
+      await using db = await narrow.getConnection();
+      await db.query('SELECT id FROM t');
+      const { threadId } = db;
+      await db.query('SHOW PROCESSLIST');
+      expect(db.node).toBe(servers.primary.id);
+      await narrow.query('SELECT id FROM t WHERE id <= 1');
+      await db.query('START TRANSACTION READ ONLY');
+      await db.query('DO 1');
+      expect(db.threadId).toBe(threadId);
+      await expect(db.query(FOUND)).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    } finally {
+      await narrow.close();
+    }
+  });
 
   test('what a read on a replica left is not known any more once something is prepared on the primary', async () => {
     await using db = await cluster.getConnection();

@@ -48,6 +48,8 @@ export interface AnswerDetails {
   readonly asksOutcome?: boolean;
   /** Whether it asks how many rows were found. */
   readonly asksFound?: boolean;
+  /** Whether every server counts the rows that it finds. */
+  readonly setsFound?: boolean;
   /** Whether it asks for what the last write left. */
   readonly asksWrite?: boolean;
   /** Whether it names what may be a table of the server's own. */
@@ -90,6 +92,7 @@ export function answer(
     ...(details.asksBefore === true ? { asksBefore: true as const } : {}),
     ...(details.asksOutcome === true ? { asksOutcome: true as const } : {}),
     ...(details.asksFound === true ? { asksFound: true as const } : {}),
+    ...(details.setsFound === true ? { setsFound: true as const } : {}),
     ...(details.asksWrite === true ? { asksWrite: true as const } : {}),
     ...(details.namesLocal === true ? { namesLocal: true as const } : {}),
     ...(details.database === undefined ? {} : { database: details.database }),

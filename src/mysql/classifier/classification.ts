@@ -118,8 +118,10 @@ export interface Classification {
   readonly asksBefore?: true;
   /** Present where it asks what the statement before did, its changes or warnings, which also our own savepoints take the place of. */
   readonly asksOutcome?: true;
-  /** Present where it asks how many rows the last read of its connection found (`FOUND_ROWS()`), which writes may leave as it was. */
+  /** Present where it asks how many rows the last `SELECT` of its connection found (`FOUND_ROWS()`), which others may leave as it was. */
   readonly asksFound?: true;
+  /** Present where every server counts the rows that it finds, for `FOUND_ROWS()`, once it has succeeded. */
+  readonly setsFound?: true;
   /** Present where it asks for what the last write of its connection left (`LAST_INSERT_ID()`), whatever else it does. */
   readonly asksWrite?: true;
   /** Present where it names a table without a schema that is one of the server's own where the database is one of the system. */

@@ -27,6 +27,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
   const transaction = lastEffect(parts);
   // A COMMIT that is not the last word has committed by the way.
   const commits = transaction !== 'commit' && parts.some((part) => part.transaction === 'commit');
+  const asksFound = parts.find((part) => part.asksFound ?? part.setsFound)?.asksFound === true;
   const about = parts.filter((part) => part.transaction !== undefined || part.implicitCommit);
   return answer(
     // Which of several statements of a distributed transaction was done last, nobody could tell after a failure.
@@ -51,9 +52,10 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       tellsNumber: parts.some(({ tellsNumber }) => tellsNumber === true),
       namesLocal: parts.some(({ namesLocal }) => namesLocal === true),
       database: parts.findLast(({ database }) => database !== undefined)?.database,
-      asksBefore: asksFirst(parts, 'asksBefore', ['session', 'transaction']),
+      asksBefore: asksFound || asksFirst(parts, 'asksBefore', ['session', 'transaction']),
       asksOutcome: asksFirst(parts, 'asksOutcome', ['session', 'transaction']),
-      asksFound: parts[0]?.asksFound === true,
+      asksFound,
+      setsFound: parts.some(({ setsFound }) => setsFound === true),
       asksWrite: asksFirst(parts, 'asksWrite', ['session', 'transaction', 'read']),
       showsRows: (route === 'same' || unpins.includes('found-rows')) && parts.some(showsRows),
       locksRows: parts.some(({ locksRows }) => locksRows === true),
@@ -99,6 +101,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       asksBefore: readings.some(({ asksBefore }) => asksBefore === true),
       asksOutcome: readings.some(({ asksOutcome }) => asksOutcome === true),
       asksFound: readings.some(({ asksFound }) => asksFound === true),
+      setsFound: readings.every(({ setsFound }) => setsFound === true),
       asksWrite: readings.some(({ asksWrite }) => asksWrite === true),
       showsRows: readings.some((reading) => reading.showsRows === true),
       locksRows: readings.some(({ locksRows }) => locksRows === true),

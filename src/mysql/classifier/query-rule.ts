@@ -10,7 +10,18 @@ import type { StatementCursor } from './statement-cursor.js';
 /** The answer for a read without anything special in it. */
 export const PLAIN_READ: Classification = answer('read', 'replica', 'it only reads');
 
-/** The answer for `SELECT`, `TABLE`, `VALUES`, `WITH`, and everything else that may run on a replica. */
+const PLAIN_SELECT = Object.freeze({ ...PLAIN_READ, setsFound: true as const });
+
+/** The answer for `SELECT`, also behind `WITH`: every server counts its rows, unless it writes them or others. */
+export function classifySelect(context: StatementContext): Classification {
+  const { features } = context.scan;
+  const given = classifyQuery(context);
+  if (given === PLAIN_READ) return PLAIN_SELECT;
+  if ((features & (Feature.INTO_FILE | Feature.WRITE_WORD)) !== 0) return given;
+  return Object.freeze({ ...given, setsFound: true as const });
+}
+
+/** The answer for `TABLE`, `VALUES`, and everything else that may run on a replica. */
 export function classifyQuery(
   { scan, text, cursor }: StatementContext,
   features: number = scan.features,

@@ -4,7 +4,7 @@ import type { Classification, ClassifyOptions } from './classification.js';
 import { eitherWay, inSequence } from './combine.js';
 import { Feature } from './features.js';
 import type { KnownFunctions } from './function-calls.js';
-import { classifyQuery } from './query-rule.js';
+import { classifyQuery, classifySelect } from './query-rule.js';
 import { ReadOnlyFunctions } from './read-only-functions.js';
 import { Doubt, likeliestReading, otherReading, type Reading } from './reading.js';
 import type { StatementContext } from './statement-context.js';
@@ -192,6 +192,7 @@ function decide(context: StatementContext): Classification | undefined {
   switch (scan.head) {
     case Word.SELECT:
     case Word.WITH:
+      return classifySelect(context);
     case Word.VALUES:
     case Word.TABLE:
       return classifyQuery(context);

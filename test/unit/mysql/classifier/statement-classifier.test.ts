@@ -354,6 +354,37 @@ describe('what a text asks about its connection, whatever else it does', () => {
   });
 
   test.each([
+    ['SELECT 1', true],
+    ['(SELECT v FROM t) UNION SELECT 2', true],
+    ['WITH x AS (SELECT 1) SELECT * FROM x', true],
+    ['SELECT f(1)', true],
+    ['SELECT MAX(id) INTO @m FROM t', true],
+    ['DO 1; SELECT 1; SET @a = 1', true],
+    ['DO 1', undefined],
+    ['VALUES (1), (2)', undefined],
+    ['SHOW TABLES', undefined],
+    ['EXPLAIN SELECT 1', undefined],
+    ['CALL p()', undefined],
+    ['INSERT INTO t SELECT 1', undefined],
+    ['WITH x AS (SELECT 1) DELETE FROM t', undefined],
+    ["SELECT 1 INTO OUTFILE '/x'", undefined],
+    ['SAVEPOINT a', undefined],
+  ])('%s counts its rows on every server: %s', (sql, sets) => {
+    expect(classify(sql).setsFound).toBe(sets);
+  });
+
+  test.each([
+    ['INSERT INTO t VALUES (1); SELECT FOUND_ROWS()', true],
+    ['DO 1; INSERT INTO t VALUES (FOUND_ROWS())', true],
+    ['SELECT FOUND_ROWS(); SELECT FOUND_ROWS()', true],
+    ['SELECT 1; SELECT FOUND_ROWS()', undefined],
+    ['DO 1; SELECT 1; INSERT INTO t VALUES (FOUND_ROWS())', undefined],
+  ])('%s asks how many rows a statement before the text found: %s', (sql, asks) => {
+    const { asksFound, asksBefore } = classify(sql);
+    expect([asksFound, asksBefore]).toEqual([asks, asks]);
+  });
+
+  test.each([
     'SELECT LAST_INSERT_ID()',
     'INSERT INTO t VALUES (LAST_INSERT_ID())',
     'INSERT INTO t VALUES (LAST_INSERT_ID()) ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id)',
