@@ -75,16 +75,15 @@ function readVersion(line: string): bigint | null | undefined {
   return line.startsWith('EN') ? null : undefined;
 }
 
-/** Removes items, each only in the very version; how many were removed. */
+/** Removes items, each only in the very version; which of them were removed. */
 export async function removeVersions(
   connection: TextConnection,
   items: readonly { readonly key: string; readonly cas: bigint }[],
   options?: CallOptions,
-): Promise<number> {
+): Promise<readonly boolean[]> {
   for (const { key } of items) assertKey(key);
   const commands = items.map(({ key, cas }) => `md ${key} C${cas}\r\n`).join('');
-  const answers = await connection.pipeline('removing items', commands, items.length, readRemoved, options);
-  return answers.filter((removed) => removed).length;
+  return await connection.pipeline('removing items', commands, items.length, readRemoved, options);
 }
 
 function readRemoved(line: string): boolean | undefined {

@@ -41,8 +41,6 @@ export interface ContentVersion {
   readonly cas: bigint;
 }
 
-const MAX_RACES = 8;
-
 /** One write of one content. */
 export class Commit {
   readonly #places: CopyPlaces;
@@ -131,7 +129,8 @@ export class Commit {
   async write({ seen, decision }: CopiesSeen, content: NewContent): Promise<CopyReport | 'raced'> {
     this.#versions.clear();
     this.#tried = { content, before: { seen, decision } };
-    const [arbiter, ...others] = this.#targets(seen, decision);
+    const targets = this.#targets(seen, decision);
+    const [arbiter, ...others] = targets;
     const away = seen.filter((copy) => copy.role !== 'spare' && !copy.reached) as UnreachedCopy[];
     const absent = away.map(({ node }) => node);
     // Nobody may take the new item for a part of what was destroyed: that the tombstones are lifted is said before it is there.
@@ -151,6 +150,7 @@ export class Commit {
       reached: [],
       missedWrites: lazily(() => this.#missedWrites(write)),
       known: lazily(() => new Set(decidedAbout(seen, decision).map(copyHash))),
+      settled: targets.every(({ node, copy }) => this.#isThere(node, copy.item, content)),
     };
     if (arbiter === undefined) return write;
     let won = await this.#attempt(arbiter, write, true);
@@ -161,9 +161,8 @@ export class Commit {
       this.#made.set(hashOf(content), this.#ingredients(write.known()));
       return 'raced';
     }
-    const writing = [arbiter, ...others];
-    const resting = seen.filter(({ node }) => !writing.some((target) => target.node.id === node));
-    await this.#tell(writing, write, lifts ? await this.#lift(resting) : []);
+    const resting = seen.filter(({ node }) => !targets.some((target) => target.node.id === node));
+    await this.#tell(targets, write, lifts ? await this.#lift(resting) : []);
     if (write.missed.length === 0) await this.#removeSpares(seen);
     return write;
   }
@@ -214,7 +213,7 @@ export class Commit {
       });
     const rank = ({ node, copy }: Target): number =>
       (this.#refusing.has(node.id) ? 4 : 0) +
-      (node.id === decider ? 0 : 1) +
+      (node.id === decider ? 0 : 2) +
       (copy.standing === 'filled' ? 0 : 1);
     const holders = reached('holder').sort((one, other) => rank(one) - rank(other));
     const taking = holders.filter(({ node }) => !this.#refusing.has(node.id)).length;
@@ -255,71 +254,39 @@ export class Commit {
     return stored;
   }
 
-  async #store(
-    node: MemcachedNode,
-    copy: ReachedCopy,
-    { content: { value, flags = 0, exptime }, known }: Write,
-    first: boolean,
-  ): Promise<boolean> {
-    let { item } = copy;
-    const isThere = (held: MemcachedItem): boolean =>
-      sameContent(held, { value, flags }) && (!this.#once || held.cas === this.#written.get(node.id));
-    for (let race = 0; race < MAX_RACES; race += 1) {
+  async #store(node: MemcachedNode, copy: ReachedCopy, write: Write, first: boolean): Promise<boolean> {
+    const { value, flags = 0, exptime } = write.content;
+    const { item } = copy;
+    // The first node numbers it anew where any other node is still to get it: who looked before, and would overwrite it there, is
+    // noticed by that. A node without room may drop an item when it cannot take the new one, so else what is there stays.
+    if (item !== null && (first ? write.settled : this.#isThere(node, item, write.content))) {
       const call = this.#deadline.callWithin(this.#timeoutMs);
-      const options = { exptime, flags, ...call };
-      // What is there already is not written again: a node without room drops an item when it cannot take the new one.
-      if (item !== null && isThere(item)) {
-        if (await this.#touchIt(node, copy, item, exptime)) {
-          this.#took(node, item.cas, first);
-          return true;
-        }
-      } else {
-        const [result, tomb] =
-          item === null
-            ? await Promise.all([
-                node.add(this.#key.key, value, options),
-                node.get(tombKey(this.#key.key), call),
-              ])
-            : [await node.set(this.#key.key, value, { ...options, cas: item.cas }), null];
-        if (result.status === 'stored') {
-          // Somebody else created it and destroyed it again since it was looked at: what was added now would count as destroyed.
-          if (tomb !== null && tomb.cas !== copy.tomb?.cas) return false;
-          this.#took(node, result.cas, first);
-          return true;
-        }
-      }
-      if (first || this.#once) return false;
-      const [now, tomb] = await Promise.all([
-        node.get(this.#key.key, call),
-        node.get(tombKey(this.#key.key), call),
-      ]);
-      // PHP's copies for replicas arrive late, and hold what was decided about already; anything else is news.
-      if (tomb !== null && tomb.cas !== copy.tomb?.cas) return false;
-      if (now !== null && !known().has(copyHash(now))) return false;
-      // Somebody removed it: where all copies can be removed no tombstone says so.
-      if (now === null && item !== null) return false;
-      item = now;
+      if ((await node.getAndTouch(this.#key.key, exptime, call))?.cas !== item.cas) return false;
+      this.#took(node, item.cas, first);
+      return true;
     }
-    return false;
-  }
-
-  // Where others may write without a lock, a note is only taken back for the version that it was seen beside.
-  async #touchIt(
-    node: MemcachedNode,
-    { hint }: ReachedCopy,
-    item: MemcachedItem,
-    exptime: number,
-  ): Promise<boolean> {
     const call = this.#deadline.callWithin(this.#timeoutMs);
-    if (hint === undefined && !this.#once)
-      return (await node.touch(this.#key.key, exptime, call)) === 'touched';
-    return (await node.getAndTouch(this.#key.key, exptime, call))?.cas === item.cas;
+    const options = { exptime, flags, ...call };
+    const [result, tomb] =
+      item === null
+        ? await Promise.all([node.add(this.#key.key, value, options), node.get(tombKey(this.#key.key), call)])
+        : [await node.set(this.#key.key, value, { ...options, cas: item.cas }), null];
+    if (result.status !== 'stored') return false;
+    // Somebody else created it and destroyed it again since it was looked at: what was added now would count as destroyed.
+    if (tomb !== null && tomb.cas !== copy.tomb?.cas) return false;
+    this.#took(node, result.cas, first);
+    return true;
   }
 
   #took({ id }: MemcachedNode, cas: bigint, first: boolean): void {
     this.#versions.set(id, cas);
     this.#written.set(id, cas);
     if (first) this.#version = { node: id, cas };
+  }
+
+  #isThere({ id }: MemcachedNode, item: MemcachedItem | null, { value, flags = 0 }: NewContent): boolean {
+    if (item === null || !sameContent(item, { value, flags })) return false;
+    return !this.#once || item.cas === this.#written.get(id);
   }
 
   // An acknowledged write that somebody missed without a note would lose against the old copy when that node is back.

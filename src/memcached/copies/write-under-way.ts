@@ -44,8 +44,10 @@ export interface Write extends CopyReport {
   readonly missed: MissedCopy[];
   /** What the hints say. */
   readonly missedWrites: () => MissedWrites;
-  /** Contents that were seen, and may be overwritten wherever they turn up. */
+  /** Contents that were seen, and went into what is written or lost against it. */
   readonly known: () => ReadonlySet<CopyHash>;
+  /** Whether every node that takes it held it already. */
+  readonly settled: boolean;
 }
 
 /** The hash of what is to be stored. */

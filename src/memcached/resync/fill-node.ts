@@ -3,7 +3,8 @@
  * left, and adds them, so that what is written meanwhile is never overwritten.
  *
  * What is destroyed meanwhile must not come back: every added item is compared with the tombstones right after it was added, and
- * a second later with its source once more, because PHP removes the copies of a session one after the other.
+ * a second later with its source once more, because PHP removes the copies of a session one after the other. What was changed there
+ * meanwhile and not here is copied anew: whoever changed it may have written to this node just before that lost everything.
  */
 import { randomUUID } from 'node:crypto';
 import { pause } from '../../common/backoff.js';
@@ -11,7 +12,14 @@ import type { NodeId } from '../../common/node-address.js';
 import { allowManyListeners } from '../../common/shared-signal.js';
 import { OWN_PREFIX, TOMB_PREFIX, tombKey } from '../copies/copy-key.js';
 import { exptimeOfRemaining, serverClockOffsetMs } from '../exptime.js';
-import { type Added, addItems, type ItemToAdd, itemsPresent, removeVersions } from '../meta-commands.js';
+import {
+  type Added,
+  addItems,
+  type ItemToAdd,
+  itemsPresent,
+  itemVersions,
+  removeVersions,
+} from '../meta-commands.js';
 import type { TextConnection } from '../text-connection.js';
 import { FillPace } from './fill-pace.js';
 import type { ItemRate } from './item-rate.js';
@@ -50,7 +58,10 @@ const LOOK_AGAIN_MS = 1_100;
 
 interface Fresh {
   readonly key: string;
+  /** Its version on the node. */
   readonly cas: bigint;
+  /** The version on the source that it is a copy of. */
+  readonly copied: bigint;
 }
 
 /** An item on the source: where it is gone, everything is, and nothing that is missing there was removed. */
@@ -158,7 +169,7 @@ class BatchCopier {
   readonly #options: CopierOptions;
   readonly #signal: AbortSignal;
   #clockAheadMs = 0;
-  #added: { readonly at: number; readonly items: readonly Fresh[] }[] = [];
+  #added: { readonly at: number; readonly items: readonly Fresh[]; readonly anew: boolean }[] = [];
 
   constructor(options: CopierOptions) {
     this.#options = options;
@@ -191,7 +202,12 @@ class BatchCopier {
     await pace.run(() => this.#copy(from, to, keys), this.#signal);
   }
 
-  async #copy(from: TextConnection, to: TextConnection, keys: readonly string[]): Promise<void> {
+  async #copy(
+    from: TextConnection,
+    to: TextConnection,
+    keys: readonly string[],
+    anew = false,
+  ): Promise<void> {
     const { resumed, onBatch } = this.#options;
     const call = { signal: this.#signal };
     let missing = keys;
@@ -200,18 +216,18 @@ class BatchCopier {
       missing = keys.filter((_key, index) => present[index] === false);
     }
     const found = await from.items(missing, call);
-    const items: ItemToAdd[] = found.flatMap((item, index) => {
+    const items = found.flatMap((item, index) => {
       const key = missing[index];
       if (item === null || key === undefined) return [];
       const exptime = exptimeOfRemaining(item.remainingSeconds, Date.now() + this.#clockAheadMs);
-      return [{ key, value: item.value, flags: item.flags, exptime }];
+      return [{ key, value: item.value, flags: item.flags, exptime, copied: item.cas }];
     });
     const answers = await addItems(to, items, call);
     const fresh = freshOf(items, answers);
     if (fresh.length > 0) {
-      if (this.#options.tombs) await this.#unlessGone(from, to, fresh);
+      if (this.#options.tombs) await this.#takeBack(to, (await this.#compared(from, fresh)).gone);
       else await this.#unlessBuried(to, fresh);
-      this.#added.push({ at: performance.now(), items: fresh });
+      this.#added.push({ at: performance.now(), items: fresh, anew });
     }
     if (answers.includes('no-memory')) throw new Error(`${to.id} has no memory left for its items`);
     onBatch(fresh.length, keys.length - fresh.length);
@@ -229,13 +245,24 @@ class BatchCopier {
   }
 
   // What was removed from the source meanwhile must not be back: items that were destroyed, tombstones that were lifted.
-  async #unlessGone(from: TextConnection, to: TextConnection, fresh: readonly Fresh[]): Promise<void> {
-    const call = { signal: this.#signal };
+  async #compared(
+    from: TextConnection,
+    fresh: readonly Fresh[],
+  ): Promise<{ readonly gone: readonly Fresh[]; readonly changed: readonly Fresh[] }> {
     const { source, witness } = this.#options;
-    const present = await itemsPresent(from, [...fresh.map(({ key }) => key), witness], call);
-    if (present.at(-1) !== true) throw new Error(`${source} lost its items while they were copied`);
-    const gone = fresh.filter((_item, index) => present[index] === false);
-    if (gone.length > 0) await removeVersions(to, gone, call);
+    const keys = [...fresh.map(({ key }) => key), witness];
+    const versions = await itemVersions(from, keys, { signal: this.#signal });
+    if (versions.at(-1) === null) throw new Error(`${source} lost its items while they were copied`);
+    const now = (index: number): bigint | null | undefined => versions[index];
+    return {
+      gone: fresh.filter((_item, index) => now(index) === null),
+      changed: fresh.filter(({ copied }, index) => now(index) !== null && now(index) !== copied),
+    };
+  }
+
+  async #takeBack(to: TextConnection, items: readonly Fresh[]): Promise<readonly Fresh[]> {
+    const removed = await removeVersions(to, items, { signal: this.#signal });
+    return items.filter((_item, index) => removed[index] === true);
   }
 
   async #lookAgain(from: TextConnection, to: TextConnection, wait: boolean): Promise<void> {
@@ -249,15 +276,30 @@ class BatchCopier {
         this.#signal.throwIfAborted();
       }
       this.#added.shift();
-      await this.#unlessGone(from, to, oldest.items);
+      const { gone, changed } = await this.#compared(from, oldest.items);
+      await this.#takeBack(to, gone);
+      // Once: who writes to the source alone, as PHP without replicas, goes on doing so.
+      if (oldest.anew) continue;
+      // Whoever changed it on this node, too, has changed its version here.
+      const old = await this.#takeBack(to, changed);
+      if (old.length === 0) continue;
+      await this.#copy(
+        from,
+        to,
+        old.map(({ key }) => key),
+        true,
+      );
     }
   }
 }
 
-function freshOf(items: readonly ItemToAdd[], answers: readonly Added[]): readonly Fresh[] {
-  return items.flatMap(({ key }, index) => {
+function freshOf(
+  items: readonly (ItemToAdd & Pick<Fresh, 'copied'>)[],
+  answers: readonly Added[],
+): readonly Fresh[] {
+  return items.flatMap(({ key, copied }, index) => {
     const answer = answers[index];
-    return typeof answer === 'object' ? [{ key, cas: answer.cas }] : [];
+    return typeof answer === 'object' ? [{ key, cas: answer.cas, copied }] : [];
   });
 }
 

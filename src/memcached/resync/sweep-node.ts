@@ -65,5 +65,5 @@ async function removeStrays(
     const cas = versions[index];
     return cas === undefined || cas === null || noted[index] === true ? [] : [{ key, cas }];
   });
-  return await removeVersions(connection, old, { signal });
+  return (await removeVersions(connection, old, { signal })).filter((removed) => removed).length;
 }

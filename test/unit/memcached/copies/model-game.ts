@@ -4,16 +4,20 @@
  */
 import { expect } from 'vitest';
 import { Deadline } from '../../../../src/common/deadline.js';
+import type { ChangeReport } from '../../../../src/memcached/copies/copy-answers.js';
 import { tombKey } from '../../../../src/memcached/copies/copy-key.js';
 import type { MemcachedItem } from '../../../../src/memcached/memcached-node.js';
-import { encode, ModelProcess, tags } from './model-process.js';
+import { encode, isKept, ModelProcess, tags } from './model-process.js';
 import { Chance, type ModelNode, ModelServer, Network } from './model-world.js';
 
 /** What happens. */
 export type Step =
-  /** `write`: a save that looks at the copies before it makes up its mind, and not again; `read-all`: all sessions, together. */
+  /**
+   * `write`: a save that looks at the copies before it makes up its mind, and not again; `rush`: one whose lock was lost; `read-all`: all
+   * sessions, together.
+   */
   | {
-      readonly do: 'save' | 'write' | 'read' | 'read-all' | 'touch';
+      readonly do: 'save' | 'write' | 'rush' | 'read' | 'read-all' | 'touch';
       readonly process: number;
       readonly session: number;
     }
@@ -51,7 +55,7 @@ class Truth {
   }
 
   isStored(session: number, tag: string): boolean {
-    return this.#servers.some(({ items }) => tags(items.get(key(session).key) ?? null).includes(tag));
+    return this.#servers.some(({ items }) => isKept(tag, tags(items.get(key(session).key) ?? null)));
   }
 
   holdsAny(session: number): boolean {
@@ -62,7 +66,7 @@ class Truth {
     for (const [session, known] of this.acknowledged) {
       const others = this.#servers.filter((other) => other !== server);
       const left = others.flatMap((other) => tags(other.items.get(key(session).key) ?? null));
-      for (const tag of known) if (!left.includes(tag)) this.excused.add(tag);
+      for (const tag of known) if (!isKept(tag, left)) this.excused.add(tag);
       const buried = others.some((other) => other.items.has(tombKey(key(session).key)));
       if (!buried && server.items.has(tombKey(key(session).key))) this.undead.add(session);
     }
@@ -75,6 +79,11 @@ export interface GameSize {
   readonly servers: number;
   readonly processes: number;
   readonly sessions: number;
+  /**
+   * Whether everybody goes on changing a variable of his own, of which two copies can hold different values. Then nobody is to write where
+   * others do not see it while they do the same: one server starts anew, or one process cannot reach it.
+   */
+  readonly variables?: boolean;
   /** The servers that are nodes before and after a change of nodes; all of them always when left out. */
   readonly change?: { readonly before: readonly number[]; readonly after: readonly number[] };
 }
@@ -100,11 +109,14 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
   const save = async (
     who: ModelProcess,
     session: number,
-    how: 'create' | 'save' | 'write' = 'save',
+    how: 'create' | 'save' | 'write' | 'rush' = 'save',
+    turn = 0,
   ): Promise<void> => {
     count += 1;
-    const tag = `t${count}`;
-    const report = await who.locked(`${session}`, async () => {
+    const tag = size.variables === true ? `${turn}=${count}` : `t${count}`;
+    const locked = (work: () => Promise<ChangeReport | undefined>) =>
+      how === 'rush' ? work() : who.locked(`${session}`, work);
+    const report = await locked(async () => {
       const before = how === 'write' ? await who.copies.readToChange(key(session), deadline()) : undefined;
       // As long as it takes: others do what they want meanwhile.
       if (before !== undefined) await who.nodes[0]?.version().catch(() => undefined);
@@ -113,7 +125,7 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
         ({ item, rivals }) =>
           item === null && how !== 'create'
             ? undefined
-            : { value: encode([...tags(item), ...rivals.flatMap(tags), tag]), exptime: 0 },
+            : { value: encode([tag, ...tags(item), ...rivals.flatMap(tags)]), exptime: 0 },
         deadline(),
         before?.seen,
       );
@@ -166,12 +178,13 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
       expect(item, `session ${session} was destroyed and could be read`).toBeNull();
   };
 
-  const act = async (step: Step): Promise<void> => {
+  const act = async (step: Step, turn: number): Promise<void> => {
     const who = processes['process' in step ? step.process % processes.length : 0] as ModelProcess;
     const session = 'session' in step ? step.session % size.sessions : 0;
     try {
       const itemOf = async (one: number) => (await who.copies.read(key(one), deadline())).item;
-      if (step.do === 'save' || step.do === 'write') await save(who, session, step.do);
+      if (step.do === 'save' || step.do === 'write' || step.do === 'rush')
+        await save(who, session, step.do, turn);
       else if (step.do === 'touch') await who.copies.touch(key(session), 0, deadline());
       else if (step.do === 'read') await read(who, session, itemOf);
       else if (step.do === 'read-all') await readAll(who);
@@ -196,16 +209,17 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
   // With three servers one kind of fault at a time: one server that starts anew, or one process that is cut off. With both the only
   // copy can be on a spare server that nobody has a reason to ask. Two servers go through anything.
   const one = chance.below(2) === 0 ? ['wipe'] : ['cut', 'join'];
-  const kinds = servers.length === 2 ? ['wipe', 'cut', 'join'] : one;
+  const anything = servers.length === 2 && size.variables !== true;
+  const kinds = anything ? ['wipe', 'cut', 'join'] : one;
   const fragile = chance.below(servers.length);
   const lonely = chance.below(processes.length);
   const happen = (step: Step): void => {
     if (!kinds.includes(step.do)) return;
-    if (step.do === 'wipe')
-      truth.wiped(servers[servers.length === 2 ? step.server % 2 : fragile] as ModelServer);
+    if (step.do === 'wipe') truth.wiped(servers[anything ? step.server % 2 : fragile] as ModelServer);
     if (step.do === 'cut' || step.do === 'join') {
-      const who = servers.length === 2 ? step.process % processes.length : lonely;
-      const node = processes[who]?.ways[step.server % servers.length];
+      const who = anything ? step.process % processes.length : lonely;
+      const server = size.variables === true ? fragile : step.server % servers.length;
+      const node = processes[who]?.ways[server];
       if (node !== undefined) node.link.up = step.do === 'join';
       cuts += 1;
     }
@@ -243,7 +257,7 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
         if (!truth.undead.has(session)) expect(item, `session ${session} was destroyed`).toBeNull();
       } else if (!truth.doubtful.has(session)) {
         const lost = [...(truth.acknowledged.get(session) ?? [])].filter(
-          (tag) => !found.includes(tag) && !truth.excused.has(tag),
+          (tag) => !isKept(tag, found) && !truth.excused.has(tag),
         );
         expect(lost, `session ${session}: acknowledged, survived somewhere, and not found`).toEqual([]);
       }

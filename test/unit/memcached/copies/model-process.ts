@@ -18,9 +18,30 @@ import type { SessionNodes } from '../../../../src/session/session-nodes.js';
 import { resolveSessionOptions } from '../../../../src/session/session-options.js';
 import { ModelNode, type ModelServer, type Network } from './model-world.js';
 
-/** The content that says which writes went into it. */
+/**
+ * The content that says which writes went into it. A write is a name, which stays, or a variable and how often it was changed, as
+ * `a=2`: of a variable that was changed before only the value that comes first is kept.
+ */
 export function encode(all: readonly string[]): Buffer {
-  return Buffer.from(JSON.stringify([...new Set(all)].sort()));
+  const variables = new Set<string>();
+  const kept = [...new Set(all)].filter((tag) => {
+    const [name = '', value] = tag.split('=');
+    if (value === undefined) return true;
+    if (variables.has(name)) return false;
+    variables.add(name);
+    return true;
+  });
+  return Buffer.from(JSON.stringify(kept.sort()));
+}
+
+/** Whether a write, or a later one of the same variable, is among those that went into a content. */
+export function isKept(tag: string, all: readonly string[]): boolean {
+  const [name, value] = tag.split('=');
+  if (value === undefined) return all.includes(tag);
+  return all.some((other) => {
+    const [variable, count] = other.split('=');
+    return variable === name && Number(count) >= Number(value);
+  });
 }
 
 /** The writes that went into a content. */
