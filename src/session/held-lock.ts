@@ -1,4 +1,4 @@
-/** A session lock that this process holds. */
+/** A session lock that this process holds, on one node or on several. */
 import type { TakenLock } from './lock-protocol.js';
 
 /** What a {@link HeldLock} needs besides the lock. */
@@ -64,5 +64,30 @@ export class HeldLock {
     if (this.#lost) return;
     this.#lost = true;
     this.#options.onLost();
+  }
+}
+
+/** The lock of one session on every node where it was taken. */
+export class HeldLocks {
+  readonly #locks: readonly HeldLock[];
+
+  /** @internal */
+  constructor(locks: readonly HeldLock[]) {
+    this.#locks = locks;
+  }
+
+  /** Whether one of them is known to be no longer ours. */
+  get lost(): boolean {
+    return this.#locks.some(({ lost }) => lost);
+  }
+
+  /** See {@link HeldLock.keep}. */
+  keep(): void {
+    for (const lock of this.#locks) lock.keep();
+  }
+
+  /** See {@link HeldLock.release}. */
+  async release(): Promise<void> {
+    await Promise.all(this.#locks.map((lock) => lock.release()));
   }
 }

@@ -7,7 +7,7 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { CopyKey } from '../memcached/copies/copy-key.js';
 import type { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
-import { HeldLock } from './held-lock.js';
+import { HeldLock, HeldLocks } from './held-lock.js';
 import type { LockProtocol, TakenLock } from './lock-protocol.js';
 import { LockSightings } from './lock-sightings.js';
 
@@ -46,22 +46,34 @@ export class SessionLocks {
   }
 
   /**
-   * Waits for the lock at `key`, on the first node that holds it in PHP's order and can be reached.
+   * Waits for the lock at `key`, on the first node in PHP's order that can be reached; also on the other ones while not every node is
+   * known to be complete, see {@link ReplicatedCopies.takeOnNodes}.
    *
    * A lock without expiry, which a killed PHP process leaves behind, is broken once it has been the very same item for
    * `breakMs`: by deleting that version of it, so that a lock that was taken since is never hit.
    *
    * @throws StormlampError `ERR_SESSION_LOCKED` when somebody else keeps it, `ERR_STORE_DOWN`, `ERR_TIMEOUT`, `ERR_ABORTED`.
    */
-  async acquire(key: CopyKey, deadline: Deadline): Promise<HeldLock> {
+  async acquire(key: CopyKey, deadline: Deadline): Promise<HeldLocks> {
+    const held = new Map<NodeId, HeldLock>();
+    try {
+      await this.#wait(key, deadline, held);
+    } catch (error) {
+      await Promise.all(Array.from(held.values(), (lock) => lock.release()));
+      throw error;
+    }
+    return new HeldLocks([...held.values()]);
+  }
+
+  async #wait(key: CopyKey, deadline: Deadline, held: Map<NodeId, HeldLock>): Promise<void> {
     const { protocol, waitMs, breakMs } = this.#options;
     const patience = deadline.within(waitMs);
     let lookAt = this.#clock.now();
     for (let attempt = 0; ; attempt += 1) {
       const look = this.#clock.now() >= lookAt;
       if (look) lookAt += Math.min(LOOK_EVERY_MS, breakMs / 2);
-      const held = await this.#copies.onArbiter(key, deadline, (node) => this.#tryOn(node, key.key, look));
-      if (held !== undefined) return held;
+      const take = (node: MemcachedNode) => this.#tryOn(node, key.key, look);
+      if (await this.#copies.takeOnNodes(key, deadline, held, take)) return;
       deadline.check('Waiting for the session lock');
       if (patience.remainingMs() === 0) {
         throw new StormlampError(
@@ -69,6 +81,8 @@ export class SessionLocks {
           `Another request kept the session locked for ${waitMs} ms; nothing was written. A PHP page holds the lock until it ends or calls session_write_close()`,
         );
       }
+      // What is held on one node while another one is waited for must not run out.
+      for (const lock of held.values()) lock.keep();
       await pause(Math.min(backoffMs(attempt, protocol.wait), patience.remainingMs()), deadline.signal);
     }
   }

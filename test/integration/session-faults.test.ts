@@ -3,7 +3,7 @@
  * lost but what a node without memory threw out, and all copies are alike in the end.
  */
 import { afterAll, beforeAll, test } from 'vitest';
-import { expectKept, ONE_AFTER_THE_OTHER, playFault, SESSION_FAULTS } from '../support/session-faults.js';
+import { expectKept, playFault, SESSION_FAULTS } from '../support/session-faults.js';
 import { MemcachedServers } from './memcached-servers.js';
 
 let servers: MemcachedServers;
@@ -14,9 +14,7 @@ afterAll(async () => {
   await servers[Symbol.asyncDispose]();
 });
 
-const SHORT = SESSION_FAULTS.filter(({ name }) => name !== ONE_AFTER_THE_OTHER);
-
-test.each(SHORT)('$name: every acknowledged change is there, on every node', async (fault) => {
+test.each(SESSION_FAULTS)('$name: every acknowledged change is there, on every node', async (fault) => {
   const report = await playFault(servers, fault, { sessions: 20, faultMs: 1_200, node: 0 });
   expectKept(report);
 });

@@ -114,17 +114,20 @@ export class CopyPlaces {
     return [...new Set([...rest, ...this.#nodes])].filter((node) => !taken.includes(node));
   }
 
+  /** Whether every holder decides for everybody as it does for this process, so that a lock on the first one keeps all others out. */
+  isSettled(key: CopyKey): boolean {
+    if (this.#other !== undefined) return false;
+    return this.holders(key).every((node) => node.available && this.#standings.of(node.id) === 'filled');
+  }
+
   /**
-   * The holders in the order in which they are asked to arbitrate: one that others cannot reach comes last, because they
-   * ask somebody else; so does one that is known to be down.
+   * The nodes on which a lock is taken, in the same order for everybody, so that two who take several never wait for each other: the
+   * first holder alone where that is settled and it can be reached, else all that can.
    */
-  arbiters(key: CopyKey): readonly MemcachedNode[] {
-    const rank = (node: MemcachedNode): number =>
-      (node.available ? 0 : 2) + (this.#standings.of(node.id) === 'suspect' ? 1 : 0);
+  lockedOn(key: CopyKey): readonly MemcachedNode[] {
     const holders = this.holders(key);
-    return holders.some((node) => rank(node) > 0)
-      ? [...holders].sort((one, other) => rank(one) - rank(other))
-      : holders;
+    if (this.#other === undefined) return holders;
+    return [...holders, ...this.joint(key)].sort((one, other) => (one.id < other.id ? -1 : 1));
   }
 
   /** A name for the order of nodes of a place: items of the same name are on the same nodes. */

@@ -299,27 +299,36 @@ export class ReplicatedCopies {
   }
 
   /**
-   * Runs `work` on the copy that arbitrates, for what only one node can decide, like a lock: the first in placement order
-   * that no process suspects. Only a node that cannot be reached makes the next one be asked.
+   * Takes what only one may have, like a lock, where everybody else who may ask for it asks: on the first node in placement order that
+   * can be reached; on all that can while a holder is away, missed writes or is warming, or the nodes change, since others may not know
+   * that yet, or know it alone.
    *
-   * @throws StormlampError `ERR_STORE_DOWN`; what `work` throws.
+   * @param held what was taken before, by node; what is taken is added
+   * @param take takes it on one node; undefined where somebody else has it
+   * @returns whether it is taken everywhere; where not, the caller asks again later, and keeps what it has
+   * @throws StormlampError `ERR_STORE_DOWN` when no node can be reached and nothing is held; what `take` throws.
    */
-  async onArbiter<T>(
+  async takeOnNodes<T>(
     key: CopyKey,
     deadline: Deadline,
-    work: (node: MemcachedNode) => Promise<T>,
-  ): Promise<T> {
+    held: Map<NodeId, T>,
+    take: (node: MemcachedNode) => Promise<T | undefined>,
+  ): Promise<boolean> {
     const failures: MissedCopy[] = [];
-    for (const node of this.places.arbiters(key)) {
+    for (const node of this.places.lockedOn(key)) {
       deadline.check(`The session store`);
       try {
-        return await work(node);
+        const taken = held.get(node.id) ?? (await take(node));
+        if (taken === undefined) return false;
+        held.set(node.id, taken);
+        if (failures.length === 0 && this.places.isSettled(key)) return true;
       } catch (error) {
         if (!meansUnreachable(error)) throw error;
         failures.push({ node: node.id, error });
       }
     }
-    throw storeDown(failures);
+    if (held.size === 0) throw storeDown(failures);
+    return true;
   }
 
   #isUsable(key: CopyKey, { seen, decision }: CopiesSeen): boolean {

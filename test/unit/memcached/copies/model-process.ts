@@ -5,7 +5,7 @@ import { ErrorCode, StormlampError } from '../../../../src/common/stormlamp-erro
 import { NodeStandings } from '../../../../src/memcached/copies/node-standings.js';
 import { ReplicatedCopies } from '../../../../src/memcached/copies/replicated-copies.js';
 import type { MemcachedMonitor } from '../../../../src/memcached/memcached-monitor.js';
-import type { MemcachedItem } from '../../../../src/memcached/memcached-node.js';
+import type { MemcachedItem, MemcachedNode } from '../../../../src/memcached/memcached-node.js';
 import { askNode, type NodeAnswer, nodeMarks } from '../../../../src/memcached/node-observation.js';
 import { MendCopies } from '../../../../src/memcached/resync/mend-copies.js';
 import type { Resync } from '../../../../src/memcached/resync/resync.js';
@@ -207,20 +207,20 @@ export class ModelProcess {
     throw new StormlampError(ErrorCode.TIMEOUT, 'somebody else is at it all the time');
   }
 
-  /** The session lock as it is in PHP: on the node that arbitrates for it, so that a cut process asks another one. */
+  /** The session lock as it is in PHP, on every node where the store takes it. */
   async locked<T>(session: string, work: () => Promise<T>): Promise<T> {
     const lock = { key: `s.lock.${session}`, place: session };
     const deadline = Deadline.of(undefined);
-    for (let attempt = 0; attempt < 200; attempt += 1) {
-      const holder = await this.copies.onArbiter(lock, deadline, async (node) =>
-        (await node.add(lock.key, Buffer.from('1'), { exptime: 30 })).status === 'stored' ? node : undefined,
-      );
-      if (holder === undefined) continue;
-      try {
-        return await work();
-      } finally {
-        await holder.delete(lock.key).catch(() => undefined);
-      }
+    const held = new Map<string, ModelNode>();
+    const take = async (node: MemcachedNode): Promise<ModelNode | undefined> =>
+      (await node.add(lock.key, Buffer.from('1'), { exptime: 30 })).status === 'stored'
+        ? (node as ModelNode)
+        : undefined;
+    try {
+      for (let attempt = 0; attempt < 200; attempt += 1)
+        if (await this.copies.takeOnNodes(lock, deadline, held, take)) return await work();
+    } finally {
+      await Promise.all(Array.from(held.values(), (node) => node.delete(lock.key).catch(() => undefined)));
     }
     throw Object.assign(new Error('locked'), { code: 'ERR_SESSION_LOCKED' });
   }

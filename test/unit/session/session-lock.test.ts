@@ -1,0 +1,113 @@
+/** Where a session lock is taken while processes do not know the same of the nodes. */
+import { beforeEach, expect, test } from 'vitest';
+import { Deadline } from '../../../src/common/deadline.js';
+import { fillMarkerKey } from '../../../src/memcached/copies/fill-marker.js';
+import { NodeStandings } from '../../../src/memcached/copies/node-standings.js';
+import { ReplicatedCopies } from '../../../src/memcached/copies/replicated-copies.js';
+import type { MemcachedNode } from '../../../src/memcached/memcached-node.js';
+import { memcachedLock } from '../../../src/session/lock-protocol.js';
+import { SessionLocks } from '../../../src/session/session-lock.js';
+import { Chance, ModelNode, ModelServer, Network } from '../memcached/copies/model-world.js';
+
+const LOCK = { key: 'lock.s', place: '0' };
+const deadline = (): Deadline => Deadline.of(undefined);
+
+let network: Network;
+let servers: readonly [ModelServer, ModelServer];
+beforeEach(() => {
+  network = new Network(new Chance(5));
+  servers = [new ModelServer('a'), new ModelServer('b')];
+  for (const server of servers) server.put(fillMarkerKey('ring'), Buffer.from('filled'), 0);
+});
+
+/** A process, with what it knows of the nodes. */
+function process(learn: (standings: NodeStandings) => void = () => undefined) {
+  const nodes = servers.map((server) => new ModelNode(server, network));
+  const standings = new NodeStandings();
+  for (const { id } of nodes) standings.learnMarker(id, 'filled');
+  learn(standings);
+  const copies = new ReplicatedCopies({
+    nodes,
+    place: () => [0, 1],
+    copies: 2,
+    ring: 'ring',
+    standings,
+    operationTimeoutMs: 1_000,
+    noteLifetimeMs: 1_000_000,
+    giveUpMs: Number.POSITIVE_INFINITY,
+  });
+  const locks = new SessionLocks(copies, {
+    protocol: memcachedLock(30_000),
+    waitMs: 20,
+    breakMs: 0,
+    onBroken: () => undefined,
+    onLost: () => undefined,
+  });
+  const acquire = async () => {
+    const held = locks.acquire(LOCK, deadline());
+    await network.drive(held);
+    return await held;
+  };
+  return { nodes, copies, acquire };
+}
+
+const lockedOn = (): string => servers.flatMap(({ id, items }) => (items.has(LOCK.key) ? [id] : [])).join('');
+
+test('a session is locked on its first node as long as all are known to be complete', async () => {
+  await process().acquire();
+  expect(lockedOn()).toBe('a');
+});
+
+test.each([
+  ['one that missed writes', (known: NodeStandings) => known.suspect('a', 'b')],
+  ['one that is being filled', (known: NodeStandings) => known.learnMarker('a', undefined)],
+  ['the other one', (known: NodeStandings) => known.learnMarker('b', undefined)],
+])(
+  'a session is locked on every node while %s is not: whoever does not know that, or reaches only one, waits',
+  async (_which, learn) => {
+    const held = await process(learn).acquire();
+    expect(lockedOn()).toBe('ab');
+    const unaware = process();
+    await expect(unaware.acquire()).rejects.toThrow('kept the session locked');
+    const cutOff = process(learn);
+    if (cutOff.nodes[0] !== undefined) cutOff.nodes[0].link.up = false;
+    await expect(cutOff.acquire()).rejects.toThrow('kept the session locked');
+    await network.drive(held.release());
+    expect(lockedOn()).toBe('');
+    await unaware.acquire();
+    expect(lockedOn()).toBe('a');
+  },
+);
+
+test('what was locked on one node is given back when the other one cannot be had', async () => {
+  const only = process();
+  if (only.nodes[0] !== undefined) only.nodes[0].link.up = false;
+  await only.acquire();
+  expect(lockedOn()).toBe('b');
+  await expect(process((known) => known.suspect('a', 'b')).acquire()).rejects.toThrow(
+    'kept the session locked',
+  );
+  expect(lockedOn()).toBe('b');
+});
+
+test('what was taken on one node is not taken again while the other one is waited for', async () => {
+  const { copies } = process((known) => known.suspect('a', 'b'));
+  const asked: string[] = [];
+  const held = new Map<string, string>();
+  const take = async (node: MemcachedNode): Promise<string | undefined> => {
+    asked.push(node.id);
+    return node.id === 'a' || asked.length > 2 ? node.id : undefined;
+  };
+  expect(await copies.takeOnNodes(LOCK, deadline(), held, take)).toBe(false);
+  expect(await copies.takeOnNodes(LOCK, deadline(), held, take)).toBe(true);
+  expect([asked, [...held.keys()]]).toEqual([
+    ['a', 'b', 'b'],
+    ['a', 'b'],
+  ]);
+});
+
+test('nothing can be locked where no node can be reached', async () => {
+  const { nodes, acquire } = process();
+  for (const { link } of nodes) link.up = false;
+  await expect(acquire()).rejects.toMatchObject({ code: 'ERR_STORE_DOWN' });
+});
