@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ErrorCode } from '../../src/common/stormlamp-error.js';
 import { hintKey, leaseKey, suspectKey } from '../../src/memcached/copies/copy-key.js';
 import { encodeHint } from '../../src/memcached/copies/copy-notes.js';
+import type { MemcachedItem } from '../../src/memcached/memcached-node.js';
 import { createMemcachedNode } from '../../src/memcached/memjs-node.js';
 import { TextConnection } from '../../src/memcached/text-connection.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
@@ -252,15 +253,15 @@ test('three nodes with two copies: one is away, its sessions are written to the 
 });
 
 /** The sessions on a server, by the server itself, each with the version that tells whether it was written again. */
-async function versionsOn(
+async function itemsOn(
   { host, port }: TestMemcached,
   ids: Iterable<string>,
-): Promise<Map<string, bigint>> {
+): Promise<Map<string, MemcachedItem>> {
   const node = createMemcachedNode({ address: { host, port } });
   try {
     const all = [...ids];
     const items = await node.getMany(all.map((id) => `memc.sess.key.${id}`));
-    return new Map(all.flatMap((id, at) => (items[at] ? [[id, items[at].cas] as const] : [])));
+    return new Map(all.flatMap((id, at) => (items[at] ? [[id, items[at]] as const] : [])));
   } finally {
     await node.close();
   }
@@ -275,7 +276,7 @@ test('a node is added, and another one taken out: every session is found before 
     saved = await saveSessions(before, 150);
   }
   const onChange = async (list: readonly TestMemcached[]): Promise<void> => {
-    const old = await Promise.all(list.map((node) => versionsOn(node, saved.keys())));
+    const old = await Promise.all(list.map((node) => itemsOn(node, saved.keys())));
     await using store = await open(list);
     let copied = 0;
     store.on('resynced', (done) => {
@@ -289,12 +290,13 @@ test('a node is added, and another one taken out: every session is found before 
     let missing = 0;
     for (const [index, node] of list.entries()) {
       const name = `${node.host}:${node.port}`;
-      const now = await versionsOn(node, saved.keys());
+      const now = await itemsOn(node, saved.keys());
       const share = [...saved.keys()].filter((id) => store.holders(id).includes(name));
-      // All of its share is there, what was there is the very item that it was, and nothing else came.
+      // All of its share is there, what was there is what it was, and nothing else came.
       expect(share.filter((id) => !now.has(id))).toEqual([]);
       // What it holds for nobody any more may be gone.
-      for (const [id, version] of old[index] ?? []) if (share.includes(id)) expect(now.get(id)).toBe(version);
+      for (const [id, item] of old[index] ?? [])
+        if (share.includes(id)) expect(now.get(id)?.value).toEqual(item.value);
       const came = [...now.keys()].filter((id) => !old[index]?.has(id));
       expect(came.filter((id) => !share.includes(id))).toEqual([]);
       missing += came.length;
@@ -365,7 +367,7 @@ test('a fill whose process ends is taken up by another one, and what is there al
   const [a, b] = await pair();
   const { first, saved } = await halfFilled(a, b);
   await first.close();
-  const before = await versionsOn(a, saved.keys());
+  const before = await itemsOn(a, saved.keys());
   expect(before.size).toBeGreaterThan(0);
   expect(before.size).toBeLessThan(saved.size);
   await using second = await open([a, b], { operationTimeoutMs: 5_000 });
@@ -374,9 +376,9 @@ test('a fill whose process ends is taken up by another one, and what is there al
     copied += done.copied;
   });
   await eventually('it is filled', () => second.status().every(({ standing }) => standing === 'filled'));
-  const after = await versionsOn(a, saved.keys());
+  const after = await itemsOn(a, saved.keys());
   expect(after.size).toBe(saved.size);
-  expect([...before].filter(([id, version]) => after.get(id) !== version)).toEqual([]);
+  expect([...before].filter(([id, { cas }]) => after.get(id)?.cas !== cas)).toEqual([]);
   await eventually('it is told', () => copied > 0);
   expect(copied).toBe(saved.size - before.size);
 });
@@ -408,7 +410,7 @@ test('two processes that fill a node at once do no harm: all is there, and what 
         [],
       );
     }
-    expect((await versionsOn(a, saved.keys())).size).toBe(saved.size);
+    expect((await itemsOn(a, saved.keys())).size).toBe(saved.size);
   } finally {
     await node.close();
     await first.close();

@@ -195,9 +195,10 @@ function claimOn(copy: ReachedCopy, reached: readonly ReachedCopy[]): Claim {
   return others.length < claims.length ? 'none' : 'unexplained';
 }
 
-// What a warming node holds was copied from another: what speaks against that content speaks against it here, too.
+// What a warming node holds was copied from another, and what a node of the other list holds may have been: what speaks against that
+// content speaks against it here, too.
 function isOldContent(copy: ReachedCopy, item: MemcachedItem, reached: readonly ReachedCopy[]): boolean {
-  if (copy.standing !== 'warming' || copy.role === 'spare') return false;
+  if (copy.role === 'spare' || (copy.standing !== 'warming' && !reached.some(isOfOtherList))) return false;
   const hinting = reached.filter(
     (other) => other.hint !== undefined && other.item !== null && other !== copy,
   );
@@ -209,6 +210,10 @@ function isOldContent(copy: ReachedCopy, item: MemcachedItem, reached: readonly 
       !sameContent(other.item, item) &&
       [...(other.hint?.note.missed.values() ?? [])].some(({ superseded }) => superseded.includes(hash)),
   );
+}
+
+function isOfOtherList({ role, leads }: ReachedCopy): boolean {
+  return role === 'joint' || leads === true;
 }
 
 function tombsNotLifted(reached: readonly ReachedCopy[]): readonly string[] {

@@ -72,11 +72,14 @@ export class FirstAnswers {
     if (first === undefined || only === undefined || !first.available) return [];
     if (standings.of(first.id) !== 'filled') return [];
     const others = holders.slice(1);
-    // A holder that is away left its notes on the spare nodes.
     const complete = others.every(({ available }) => available);
-    if (!complete && asked.length > 1) return [];
+    // Whoever goes by the other list may have left notes where that one has the item.
+    const usual = complete && places.other === undefined;
+    if (!usual && asked.length > 1) return [];
     const spares = places.spares(only.key);
-    const noting = complete ? others : [...others, ...spares].filter(({ available }) => available);
+    // A holder that is away left its notes on the spare nodes.
+    const more = complete ? places.joint(only.key) : [...places.joint(only.key), ...spares];
+    const noting = usual ? others : [...others, ...more].filter(({ available }) => available);
     try {
       const call = deadline.callWithin(operationTimeoutMs);
       const alone = asked.length === 1;

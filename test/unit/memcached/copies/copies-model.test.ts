@@ -274,6 +274,20 @@ const LOST_BY_CHANCE: readonly {
     ],
     orders: [1_300, 1_500],
   },
+  {
+    because:
+      'a node of the next list was filled from one that had missed a write, by a process that could not see the note about it',
+    size: { servers: 3, processes: 3, sessions: 2, change: { before: [0, 1], after: [2, 1] } },
+    rounds: [
+      round([save(0)], [], [cut(0, 1)]),
+      round([save(1, 1), step(0)]),
+      round([step(2), save(0)]),
+      round([step(1)]),
+      round([{ do: 'read', process: 0, session: 0 }], [{ do: 'join', process: 0, server: 1 }]),
+      round([step(1), { do: 'read', process: 0, session: 0 }], [cut(0, 0)]),
+    ],
+    orders: [0, 60],
+  },
 ];
 
 test.each(LOST_BY_CHANCE)(

@@ -119,6 +119,16 @@ test('a node of the other list decides nothing, and is behind when it holds some
   );
 });
 
+test('while nodes change, a content that a note calls old is old on every node of either list: one is filled from the other', () => {
+  const joint: ReachedCopy = { ...seen('a', 'new', { missed: ['b', ['old']] }), role: 'joint' };
+  expect(decided(seen('c', 'old'), seen('b', 'old'), joint)).toBe('new of a');
+  const ahead: ReachedCopy = { ...seen('c', 'old'), leads: true };
+  expect(decided(ahead, seen('b', 'old'), seen('a', 'new', { missed: ['b', ['old']] }))).toBe('new of a');
+  expect(decided(seen('c', 'old'), seen('b', 'old'), seen('a', 'new', { missed: ['b', ['old']] }))).toBe(
+    'old of c',
+  );
+});
+
 describe('which copy counts', () => {
   test.each([
     ['the first node, whatever the others hold', [seen('a', 'one'), seen('b', 'two')], 'one of a'],

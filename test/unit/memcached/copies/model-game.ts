@@ -241,6 +241,9 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
 
   // Everything is reachable again, and comes to rest.
   for (const { ways } of processes) for (const { link } of ways) link.up = true;
+  // Nobody is left who holds a lock: the others expire.
+  for (const { items } of servers)
+    for (const name of items.keys()) if (name.startsWith('s.lock.')) items.delete(name);
   for (let round = 0; round < 8; round += 1) {
     const work = Promise.all(processes.map((one) => one.resync()));
     await network.drive(work);
