@@ -123,7 +123,12 @@ describe.each(SERVERS)('$name', ({ flavor, options }) => {
   ])('%s: a switchover is undone, and says which session it is and how to end it', async (_, sql, told) => {
     const { primary } = servers;
     // Without it the server tells nobody who has locked a table.
-    if (flavor === 'mariadb') await primary.query("INSTALL SONAME 'metadata_lock_info'");
+    const plugin = (verb: string) =>
+      primary.query(`${verb} SONAME 'metadata_lock_info'`).then(
+        () => true,
+        () => false,
+      );
+    const tells = flavor === 'mysql' || (await plugin('INSTALL'));
     const holder = await session();
     const running = holder.query(sql).catch(() => undefined);
     await eventually('it has begun', async () => {
@@ -136,13 +141,17 @@ describe.each(SERVERS)('$name', ({ flavor, options }) => {
     expect(result).toMatchObject({ ok: false, at: `refuse-writes@${primary.id}`, clusterState: 'undone' });
     expect(errorOf(result)).toBe('ERR_CHANGE_REFUSED because of 1205');
     const words = result.ok ? '' : result.error.message;
-    expect(words).toMatch(new RegExp(`session ${holder.threadId} \\(admin@[\\d.:]+\\) ${told}`));
-    expect(words).toContain(`\`KILL ${holder.threadId}\` on ${primary.id}`);
+    // Not every package of MariaDB has the plugin.
+    if (!tells) expect(words).toContain("`INSTALL SONAME 'metadata_lock_info'` lets it");
+    if (tells || told.startsWith('may')) {
+      expect(words).toMatch(new RegExp(`session ${holder.threadId} \\(admin@[\\d.:]+\\) ${told}`));
+      expect(words).toContain(`\`KILL ${holder.threadId}\` on ${primary.id}`);
+    }
     expect(await primary.query('SELECT @@GLOBAL.read_only AS shut')).toEqual([{ shut: 0 }]);
     // The remedy that it names.
     await primary.query(`KILL ${holder.threadId}`);
     await running;
-    if (flavor === 'mariadb') await primary.query("UNINSTALL SONAME 'metadata_lock_info'");
+    if (flavor === 'mariadb') await plugin('UNINSTALL');
     const before = await rows();
     await write();
     expect(await rows()).toBe(before + 1);

@@ -68,6 +68,7 @@ export class PlanExecutor {
   readonly #values: PlanValues;
   readonly #done: PlanStep[] = [];
   readonly #left = new Set<NodeId>();
+  readonly #voted = new Set<NodeId>();
   readonly #changed = new Set<NodeId>();
   #lock: MajorityLock | undefined;
   #touched = false;
@@ -122,6 +123,7 @@ export class PlanExecutor {
     if (node !== null && this.#left.has(node)) return;
     for (const step of steps) {
       on(step);
+      if (node !== null && step.id === `start-replication@${node}`) await this.#voteGiven(node);
       this.#options.onStep(step, 'started', '');
       try {
         await this.#attempts(step);
@@ -133,7 +135,7 @@ export class PlanExecutor {
         return;
       }
     }
-    if (node !== null && steps[0]?.phase === 'repoint') await this.#voteChanged(node);
+    if (node !== null && steps[0]?.phase === 'repoint') await this.#partDone(node);
   }
 
   async #attempts(step: PlanStep): Promise<void> {
@@ -354,10 +356,17 @@ export class PlanExecutor {
     });
   }
 
-  /** As soon as a majority votes for the new primary, writers need not wait for the rest. */
-  async #voteChanged(node: NodeId): Promise<void> {
-    this.#changed.add(node);
-    this.#changed.add(this.#plan.to);
+  /** As soon as a majority votes for the new primary, writers wait for nothing else. */
+  async #voteGiven(node: NodeId): Promise<void> {
+    const { cluster, to } = this.#plan;
+    this.#voted.add(node).add(to);
+    if (this.#voted.size < majorityOf(this.#options.rules.voters)) return;
+    await this.#lock?.free(lockName(cluster, 'promote'), this.#voted);
+  }
+
+  /** Leases are long again as soon as a majority has done its part. */
+  async #partDone(node: NodeId): Promise<void> {
+    this.#changed.add(node).add(this.#plan.to);
     if (this.#changed.size < majorityOf(this.#options.rules.voters)) return;
     await this.#lock?.releaseVoters([...this.#changed]);
   }

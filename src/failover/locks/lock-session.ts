@@ -89,6 +89,13 @@ export class LockSession {
     return true;
   }
 
+  /** Frees one lock and keeps the others. Never rejects. */
+  async free(lock: string): Promise<void> {
+    // First: who renews meanwhile must not miss it.
+    if (!this.#since.delete(lock) || this.#lost !== undefined) return;
+    await this.ask(`SELECT RELEASE_LOCK('${lock}')`, 1_000).catch(() => undefined);
+  }
+
   /** Makes sure that the session still holds its locks; it is given up when not. Who asks meanwhile gets the same answer. */
   renew(): Promise<boolean> {
     this.#renewing ??= this.#renew().finally(() => {

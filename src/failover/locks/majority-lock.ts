@@ -183,6 +183,11 @@ export class MajorityLock {
     return this.held;
   }
 
+  /** Frees one lock of single voters; the others, and the sessions, stay. */
+  async free(lock: string, voters: Iterable<NodeId>): Promise<void> {
+    await Promise.all([...voters].map((voter) => this.#sessions.get(voter)?.free(lock)));
+  }
+
   /** Frees single voters, whose part is done. */
   async releaseVoters(voters: readonly NodeId[]): Promise<void> {
     // From now on fewer than a majority is no loss.
