@@ -142,7 +142,7 @@ export class VirtualConnection {
   async ping(limits?: CallOptions): Promise<void> {
     const context = this.#host.contextOf(limits);
     await this.#inTurn(context.deadline, () =>
-      this.#session.borrow('read', context, (connection) => connection.ping(context.deadline)),
+      this.#session.borrow('any', context, (connection) => connection.ping(context.deadline)),
     );
   }
 

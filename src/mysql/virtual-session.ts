@@ -178,7 +178,7 @@ export class VirtualSession {
 
   /** Runs `work`, which leaves no trace on a connection that is lost: once more on another one then, but no refused login. */
   async borrow<T>(
-    place: 'read' | 'primary',
+    place: 'any' | 'primary',
     context: CallContext,
     work: (connection: PhysicalConnection) => Promise<T>,
   ): Promise<T> {
@@ -187,7 +187,9 @@ export class VirtualSession {
       this.#checkPrimary();
       const isHeld = this.held !== undefined && isTied(this.state);
       if (isHeld) await this.#memory.tie.unread.beginAnew(this, this.#ports, context.deadline);
-      const need: Need = { place: isHeld ? 'held' : place, because: '' };
+      // A lost connection of a session that wrote is replaced where the next statement goes.
+      const isReplaced = this.held === undefined && this.state.wrote;
+      const need: Need = { place: isHeld ? 'held' : isReplaced ? 'primary' : place, because: '' };
       const { connection } = await this.#bind(need, context, { nodes: undefined });
       try {
         return await workOn(this.#ports, connection, work);

@@ -85,6 +85,24 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
     await poolIsIdle();
   });
 
+  test('a ping stays on the connection that the last statement was on', async () => {
+    const connection = await cluster.getConnection();
+    await rowsOf(connection, 'SELECT 1');
+    const reading = connection.threadId;
+    await connection.ping();
+    expect(connection.threadId).toBe(reading);
+    const [header] = await connection.query('INSERT INTO t (v) VALUES ("third")');
+    const { insertId } = header as unknown as { insertId: number };
+    const writing = connection.threadId;
+    await connection.ping();
+    await cluster.query('INSERT INTO t (v) VALUES ("of another one")');
+    expect(await serverOf(connection)).toBe(primary);
+    expect(await rowsOf(connection, 'SELECT LAST_INSERT_ID() AS id')).toEqual([{ id: insertId }]);
+    expect(connection.threadId).toBe(writing);
+    connection.release();
+    await poolIsIdle();
+  });
+
   test('one read may ask for more than the scope around it', async () => {
     const sql = 'SELECT @@server_id AS id';
     const idOf = async (options: object): Promise<number> => {
