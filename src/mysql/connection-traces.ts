@@ -4,6 +4,7 @@ import type { Classification } from './classifier/classification.js';
 import { asksAboutConnection, readsVariables } from './failure-policy.js';
 import { askedElsewhere, connectionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
+import { isHeader } from './result-header.js';
 import type { SessionState } from './session-state.js';
 import { askedBehindSavepoint } from './transaction-end.js';
 
@@ -24,12 +25,18 @@ export interface Ran {
   readonly isOwn: boolean | undefined;
   /** Whether the server did not refuse it. */
   readonly succeeded: boolean;
+  /** What the driver gave for it; undefined when it failed. */
+  readonly answer: unknown;
 }
 
 /** The traces of one session. */
 export class ConnectionTraces {
-  #wroteOn: PhysicalConnection | undefined;
-  #calledOn: PhysicalConnection | undefined;
+  /** Where the last write ran. */
+  #wrote: Stay | undefined;
+  /** Where `LAST_INSERT_ID()` is that of the last write which got one. */
+  #numbered: Stay | undefined;
+  /** Where the last procedure ran since which no variable was set. */
+  #called: Stay | undefined;
   /** Where the last statement ran. */
   #last: Stay | undefined;
   /** Where the last one ran whose rows were counted. */
@@ -39,11 +46,11 @@ export class ConnectionTraces {
 
   /** Where the last write ran. */
   get wroteOn(): PhysicalConnection | undefined {
-    return this.#wroteOn;
+    return this.#wrote?.on;
   }
 
   /** Notes that a statement ran on `connection`. */
-  note(connection: PhysicalConnection, { classification, state, isOwn, succeeded }: Ran): void {
+  note(connection: PhysicalConnection, { classification, state, isOwn, succeeded, answer }: Ran): void {
     const { kind, pins, transaction, setsFound } = classification;
     if (this.#last?.on !== connection || this.#last.isOver) {
       this.leave();
@@ -53,10 +60,18 @@ export class ConnectionTraces {
     if (setsFound === true && succeeded) this.#counted = this.#last;
     this.#wasOwnSavepoint = isOwn === true && transaction === 'savepoint';
     // A write inside a read-only transaction was refused and left nothing.
-    if (mayWrite(classification) && state.transaction !== 'read-only') this.#wroteOn = connection;
-    if (kind === 'unknown') this.#calledOn = connection;
+    if (mayWrite(classification) && state.transaction !== 'read-only') {
+      this.#wrote = this.#last;
+      // Any other write leaves the number as it was, and only where it was is it the right one.
+      const isHere = this.#numbered === undefined || this.#numbered === this.#last;
+      if (isHere || gotNumber(answer)) this.#numbered = this.#last;
+    }
+    if (kind === 'unknown') {
+      // What an earlier one set is not here; the variables that its own text names are.
+      if (this.#called === undefined || pins.includes('user-variable')) this.#called = this.#last;
+    }
     // Who sets variables himself knows where.
-    else if (kind === 'session' && pins.includes('user-variable')) this.#calledOn = undefined;
+    else if (kind === 'session' && pins.includes('user-variable')) this.#called = undefined;
   }
 
   /** The session gives its connection back. */
@@ -74,13 +89,14 @@ export class ConnectionTraces {
    */
   check(classification: Classification, held: PhysicalConnection | undefined): void {
     if (asksAboutConnection(classification) || classification.asksWrite === true)
-      checkHere(this.#wroteOn, held, 'what its last write left');
+      checkHere(this.#wrote, held, 'what its last write left');
+    if (classification.asksWrite === true) checkHere(this.#numbered, held, 'the id of its last insert');
     const { asksFound, asksBefore, asksOutcome } = classification;
     if (asksOutcome === true && this.#wasOwnSavepoint) throw askedBehindSavepoint(classification);
     if (asksFound === true) checkStayed(this.#counted, held, 'how many rows its last read found');
     if (asksBefore === true) checkStayed(this.#last, held, 'what the statement before left');
     if (readsVariables(classification))
-      checkHere(this.#calledOn, held, 'variables that a procedure may have set');
+      checkHere(this.#called, held, 'variables that a procedure may have set');
   }
 
   /**
@@ -95,12 +111,19 @@ export class ConnectionTraces {
 
   /** The session begins anew. */
   clear(): void {
-    this.#wroteOn = undefined;
-    this.#calledOn = undefined;
+    this.#wrote = undefined;
+    this.#numbered = undefined;
+    this.#called = undefined;
     this.#last = undefined;
     this.#counted = undefined;
     this.#wasOwnSavepoint = false;
   }
+}
+
+/** Whether a write got an `AUTO_INCREMENT` value, or set one by `LAST_INSERT_ID(…)`; of several statements, whether one did. */
+function gotNumber(answer: unknown): boolean {
+  if (Array.isArray(answer)) return answer.some((part) => isHeader(part) && part.insertId !== 0);
+  return isHeader(answer) && answer.insertId !== 0;
 }
 
 /** {@link checkHere}, where the session may have gone on to another server by itself. */
@@ -109,14 +132,13 @@ function checkStayed(stay: Stay | undefined, held: PhysicalConnection | undefine
   const { on, isOver } = stay;
   if ((on !== held || isOver) && on.lost === undefined)
     throw askedElsewhere(on.node, 'the connection has gone on to another server since');
-  checkHere(on, held, what);
+  checkHere(stay, held, what);
 }
 
-function checkHere(
-  ranOn: PhysicalConnection | undefined,
-  held: PhysicalConnection | undefined,
-  what: string,
-): void {
-  if (ranOn === undefined || (ranOn === held && ranOn.lost === undefined)) return;
-  throw connectionGone(ranOn.node, what, ranOn.lost ?? 'it was given back');
+/** Another connection does not know it, nor does the same one where others may have used it meanwhile. */
+function checkHere(stay: Stay | undefined, held: PhysicalConnection | undefined, what: string): void {
+  if (stay === undefined) return;
+  const { on, isOver } = stay;
+  if (on === held && !isOver && on.lost === undefined) return;
+  throw connectionGone(on.node, what, on.lost ?? 'it was given back');
 }

@@ -107,6 +107,6 @@ export class SessionMemory {
     const state = this.#state;
     leaveTrace(connection, classification, state, answer);
     this.mode.note(connection, classification, answer);
-    this.traces.note(connection, { classification, state, isOwn, succeeded });
+    this.traces.note(connection, { classification, state, isOwn, succeeded, answer });
   }
 }

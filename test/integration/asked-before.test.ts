@@ -28,6 +28,8 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
       'CREATE PROCEDURE shop.bump() UPDATE t SET v = v + 1 WHERE id <= 3',
       'CREATE PROCEDURE shop.keep(n INT) INSERT INTO notes (n) VALUES (n)',
       'CREATE FUNCTION shop.twice(n INT) RETURNS INT DETERMINISTIC NO SQL RETURN 2 * n',
+      'CREATE PROCEDURE shop.marks() SET @marked = 7',
+      'CREATE PROCEDURE shop.gives(OUT n INT) SET n = 8',
       "CREATE PROCEDURE shop.refuse() SIGNAL SQLSTATE '45000'",
       'CREATE PROCEDURE shop.other() BEGIN COMMIT; START TRANSACTION; UPDATE t SET v = v + 1 WHERE id <= 2; END',
       "CREATE PROCEDURE shop.half() BEGIN COMMIT; SIGNAL SQLSTATE '45000'; END",
@@ -332,6 +334,39 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
         return left.length === 0;
       });
     }
+
+    test.each([
+      'UPDATE t SET v = v + 1 WHERE id = 1',
+      'DELETE FROM t WHERE id = 0',
+      'CALL bump()',
+      '!INSERT INTO t (id) VALUES (1)',
+    ])('the id of the last insert is not that of somebody else after %s', async (between) => {
+      await using connection = await cluster.getConnection();
+      await connection.query(note('1'));
+      await lose(connection);
+      await cluster.query(note('2'));
+      // A write that is the first to find out may have happened.
+      await connection.ping();
+      await lastOf(connection, [between]);
+      const gone = { code: 'ERR_CONNECTION_LOST' };
+      await expect(connection.query(note('LAST_INSERT_ID()'))).rejects.toMatchObject(gone);
+      await expect(connection.query('SELECT LAST_INSERT_ID()')).rejects.toMatchObject(gone);
+      // The next one that it gets itself is known.
+      const [{ insertId }] = await connection.query<mysql.ResultSetHeader>(note('3'));
+      expect(await lastOf(connection, ['SELECT LAST_INSERT_ID()'])).toEqual([insertId]);
+    });
+
+    test('variables that a procedure set are not those of another connection after one more call', async () => {
+      await using connection = await cluster.getConnection();
+      await connection.query('CALL marks()');
+      await lose(connection);
+      await connection.ping();
+      await connection.query('CALL bump()');
+      await expect(connection.query(note('@marked'))).rejects.toMatchObject({ code: 'ERR_CONNECTION_LOST' });
+      // What a call names itself is where that was.
+      await connection.query('CALL gives(@marked)');
+      expect(await lastOf(connection, ['SELECT @marked'])).toEqual([8]);
+    });
 
     test.each([
       'SHOW WARNINGS',
