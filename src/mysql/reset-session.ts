@@ -42,6 +42,16 @@ export async function resetSession(
 ): Promise<void> {
   const { held, loss, state, isSpoilt } = session;
   if (hasOtherUser && loss !== undefined) throw loss;
+  if (held !== undefined && !isSpoilt) {
+    // Another connection would tell what its last borrower left (`LAST_INSERT_ID()`).
+    try {
+      await held.reset(deadline);
+      session.begin(FRESH_SESSION);
+      return;
+    } catch {
+      session.spoil();
+    }
+  }
   // A distributed transaction outlives the server's own reset: its connection is left instead.
   const isLeft = state.pins.length === 0 || state.pins.some(({ pin }) => pin === 'xa');
   if (held === undefined || !isSpoilt || (isLeft && !hasOtherUser)) {

@@ -588,6 +588,33 @@ test('reset forgets what the session had, and keeps the checkout', async () => {
   connection.release();
 });
 
+test('reset forgets the last id, and is not told that of another borrower', async () => {
+  const [connection, other] = [await cluster.getConnection(), await cluster.getConnection()];
+  await connection.query("INSERT INTO t (v) VALUES ('mine')");
+  await other.query("INSERT INTO t (v) VALUES ('of another one')");
+  other.release();
+  await connection.reset();
+  const [header] = await connection.query('INSERT INTO t (v) VALUES (LAST_INSERT_ID())');
+  const { insertId } = header as unknown as { insertId: number };
+  expect((await connection.query('SELECT v FROM t WHERE id = ?', [insertId]))[0]).toEqual([{ v: '0' }]);
+  await connection.reset();
+  // What is read next is read from a replica again.
+  const [[free]] = await connection.query<RowDataPacket[]>('SELECT @@server_id AS id');
+  expect(free?.['id']).not.toBe(servers.primary.serverId);
+  connection.release();
+  await poolIsIdle();
+});
+
+test('a reset of a connection that is gone goes on with another one', async () => {
+  const connection = await cluster.getConnection();
+  await connection.query('SET @a = 1');
+  await servers.primary.query(`KILL ${connection.threadId}`);
+  await connection.reset();
+  expect((await connection.query('SELECT @a AS a'))[0]).toEqual([{ a: null }]);
+  connection.release();
+  await poolIsIdle();
+});
+
 describe('a listener of `connection`', () => connectionListenerStory(() => servers));
 
 describe('a server without room for another prepared statement', () => {
