@@ -207,11 +207,12 @@ export class ReplicatedItems implements GatewayItems {
   ): Promise<ItemAnswer> {
     const value = markLock(given.value);
     try {
-      const { answer, versions } = await this.#change(key, { ...given, value }, client, deadline);
-      if (answer.status === 'stored') {
-        const lock = { value, exptime: given.exptime };
+      const { answer, versions, tried } = await this.#change(key, { ...given, value }, client, deadline);
+      const lock = { value, exptime: given.exptime };
+      if (answer.status === 'stored')
         this.#locks.took(client, key.key, versions === undefined ? lock : { ...lock, versions });
-      }
+      // Somebody was faster on one node, and waits for this one.
+      else if (tried) void this.#giveBack(key, lock).catch(() => undefined);
       return answer;
     } catch (error) {
       if (given.how !== 'add') throw error;
@@ -254,6 +255,7 @@ export class ReplicatedItems implements GatewayItems {
     const counted = this.#options.isCountedLock(key.key);
     const unique = counted || this.#options.isLock(key.key);
     let seen = this.#locks.takeLook(client, key.key);
+    let tried = false;
     for (;;) {
       const kept = keepsExpiry(command) ? await this.#expiryOf(key, deadline) : undefined;
       let answer: ItemAnswer | undefined;
@@ -272,6 +274,7 @@ export class ReplicatedItems implements GatewayItems {
           if (change.kind === 'refuse') return undefined;
           const exptime = change.exptime ?? (isSame(kept, current) ? kept?.exptime : undefined);
           const flags = counted ? markFlags(change.flags) : change.flags;
+          tried ||= exptime !== undefined;
           if (exptime !== undefined) content = { value: change.value, flags, exptime };
           // It changed since its expiry was asked for: both are to be looked at again.
           else answer = undefined;
@@ -287,9 +290,9 @@ export class ReplicatedItems implements GatewayItems {
         const { version, versions } = report;
         const cas = version === undefined ? 0n : this.#named(version.node, version);
         if (answer?.status === 'stored' || answer?.status === 'counted')
-          return { answer: { ...answer, cas }, versions };
+          return { answer: { ...answer, cas }, versions, tried };
       }
-      if (answer !== undefined) return { answer, versions: undefined };
+      if (answer !== undefined) return { answer, versions: undefined, tried };
       deadline.check('Changing the item');
     }
   }
@@ -337,6 +340,8 @@ export class ReplicatedItems implements GatewayItems {
 interface Changed {
   readonly answer: ItemAnswer;
   readonly versions: ReadonlyMap<NodeId, bigint> | undefined;
+  /** Whether it was begun to be stored: a node may hold it, whatever the answer is. */
+  readonly tried: boolean;
 }
 
 function answerOf({ answer }: Changed): ItemAnswer {

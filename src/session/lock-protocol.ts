@@ -25,6 +25,11 @@ export interface LockProtocol {
   readonly wait: BackoffOptions;
   /** How often a lock that is held for long has to be renewed, in milliseconds. */
   readonly renewEveryMs: number;
+  /**
+   * Whether it can be held on several nodes at once. A count cannot: who waits for it through the gateway counts it on one node, and the
+   * gateway carries that to the others, over what their holder knows it by.
+   */
+  readonly every: boolean;
   /** Tries once on one node; undefined when somebody else holds the lock. */
   tryLock(node: MemcachedNode, key: string): Promise<TakenLock | undefined>;
   /** The version (CAS id) of the lock that somebody else holds, where that tells one lock from the next; undefined when it is gone. */
@@ -45,6 +50,7 @@ export function memcachedLock(lifeMs: number): LockProtocol {
   return {
     wait: { firstMs: 4, maxMs: 150 },
     renewEveryMs: lifeMs / 3,
+    every: true,
     async tryLock(node, key) {
       locks += 1;
       const owner = Buffer.from(`${owners}-${locks}`);
@@ -130,6 +136,7 @@ export function memcacheLock(lifeMs: number, clock: Clock = systemClock): LockPr
   return {
     wait: { firstMs: 5, maxMs: 1_000 },
     renewEveryMs: lifeMs / 3,
+    every: false,
     async tryLock(node, key) {
       const asked = clock.now();
       const count = await node.increment(key, 1n, { initial: 1n, exptime });

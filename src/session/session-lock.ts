@@ -73,7 +73,7 @@ export class SessionLocks {
       const look = this.#clock.now() >= lookAt;
       if (look) lookAt += Math.min(LOOK_EVERY_MS, breakMs / 2);
       const take = (node: MemcachedNode) => this.#tryOn(node, key.key, look);
-      if (await this.#copies.takeOnNodes(key, deadline, held, take)) return;
+      if (await this.#copies.takeOnNodes(key, deadline, held, take, protocol.every)) return;
       deadline.check('Waiting for the session lock');
       if (patience.remainingMs() === 0) {
         throw new StormlampError(

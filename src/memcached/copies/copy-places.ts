@@ -114,17 +114,22 @@ export class CopyPlaces {
     return [...new Set([...rest, ...this.#nodes])].filter((node) => !taken.includes(node));
   }
 
-  /** Whether every holder decides for everybody as it does for this process, so that a lock on the first one keeps all others out. */
+  /** Whether every holder is there, complete, and missed nothing, as far as this process knows. */
   isSettled(key: CopyKey): boolean {
     if (this.#other !== undefined) return false;
     return this.holders(key).every((node) => node.available && this.#standings.of(node.id) === 'filled');
   }
 
-  /**
-   * The nodes on which a lock is taken, in the same order for everybody, so that two who take several never wait for each other: the
-   * first holder alone where that is settled and it can be reached, else all that can.
-   */
-  lockedOn(key: CopyKey): readonly MemcachedNode[] {
+  /** The holders in the order in which one of them is asked: one that others cannot reach comes last, because they ask somebody else. */
+  arbiters(key: CopyKey): readonly MemcachedNode[] {
+    const rank = (node: MemcachedNode): number =>
+      (node.available ? 0 : 2) + (this.#standings.of(node.id) === 'suspect' ? 1 : 0);
+    const holders = this.holders(key);
+    return this.isSettled(key) ? holders : [...holders].sort((one, other) => rank(one) - rank(other));
+  }
+
+  /** All holders, in the same order for everybody, so that two who take a lock on several of them never wait for each other. */
+  inOneOrder(key: CopyKey): readonly MemcachedNode[] {
     const holders = this.holders(key);
     if (this.#other === undefined) return holders;
     return [...holders, ...this.joint(key)].sort((one, other) => (one.id < other.id ? -1 : 1));

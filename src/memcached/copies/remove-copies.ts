@@ -187,7 +187,20 @@ export class CopyRemoval {
       (item) => ((item === null ? complete : ours(item)) ? left : undefined),
       deadline,
     );
+    // What counts is somebody else's: ours would stay where it does not count, and he may ask for it there, too.
+    if (report === undefined) await this.#leave(key, own, left, deadline);
     return { reached: [], missed: [], ...report, found: true };
+  }
+
+  async #leave(
+    key: CopyKey,
+    own: ReadonlyMap<MemcachedNode, bigint>,
+    { value, flags = 0, exptime }: NewContent,
+    deadline: Deadline,
+  ): Promise<void> {
+    await onAllCopies([...own.keys()], [], deadline, async (node) => {
+      await node.set(key.key, value, { ...this.#call(deadline), flags, exptime, cas: own.get(node) ?? 0n });
+    });
   }
 
   async #suspectAll(

@@ -300,11 +300,12 @@ export class ReplicatedCopies {
 
   /**
    * Takes what only one may have, like a lock, where everybody else who may ask for it asks: on the first node in placement order that
-   * can be reached; on all that can while a holder is away, missed writes or is warming, or the nodes change, since others may not know
-   * that yet, or know it alone.
+   * can be reached; on `every` node that can while a holder is away, missed writes or is warming, or the nodes change, since others may
+   * not know that yet, or know it alone.
    *
    * @param held what was taken before, by node; what is taken is added
    * @param take takes it on one node; undefined where somebody else has it
+   * @param every whether it can be had on several nodes; if not, it is taken on one, and best on none that others cannot reach
    * @returns whether it is taken everywhere; where not, the caller asks again later, and keeps what it has
    * @throws StormlampError `ERR_STORE_DOWN` when no node can be reached and nothing is held; what `take` throws.
    */
@@ -313,15 +314,16 @@ export class ReplicatedCopies {
     deadline: Deadline,
     held: Map<NodeId, T>,
     take: (node: MemcachedNode) => Promise<T | undefined>,
+    every = true,
   ): Promise<boolean> {
     const failures: MissedCopy[] = [];
-    for (const node of this.places.lockedOn(key)) {
+    for (const node of every ? this.places.inOneOrder(key) : this.places.arbiters(key)) {
       deadline.check(`The session store`);
       try {
         const taken = held.get(node.id) ?? (await take(node));
         if (taken === undefined) return false;
         held.set(node.id, taken);
-        if (failures.length === 0 && this.places.isSettled(key)) return true;
+        if (!every || (failures.length === 0 && this.places.isSettled(key))) return true;
       } catch (error) {
         if (!meansUnreachable(error)) throw error;
         failures.push({ node: node.id, error });

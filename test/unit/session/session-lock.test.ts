@@ -1,13 +1,12 @@
 /** Where a session lock is taken while processes do not know the same of the nodes. */
 import { beforeEach, expect, test } from 'vitest';
 import { Deadline } from '../../../src/common/deadline.js';
-import { fillMarkerKey } from '../../../src/memcached/copies/fill-marker.js';
-import { NodeStandings } from '../../../src/memcached/copies/node-standings.js';
-import { ReplicatedCopies } from '../../../src/memcached/copies/replicated-copies.js';
+import type { NodeStandings } from '../../../src/memcached/copies/node-standings.js';
 import type { MemcachedNode } from '../../../src/memcached/memcached-node.js';
 import { memcachedLock } from '../../../src/session/lock-protocol.js';
 import { SessionLocks } from '../../../src/session/session-lock.js';
-import { Chance, ModelNode, ModelServer, Network } from '../memcached/copies/model-world.js';
+import { copiesOn, filledPair } from '../memcached/copies/filled-pair.js';
+import { Chance, ModelNode, type ModelServer, Network } from '../memcached/copies/model-world.js';
 
 const LOCK = { key: 'lock.s', place: '0' };
 const deadline = (): Deadline => Deadline.of(undefined);
@@ -16,26 +15,13 @@ let network: Network;
 let servers: readonly [ModelServer, ModelServer];
 beforeEach(() => {
   network = new Network(new Chance(5));
-  servers = [new ModelServer('a'), new ModelServer('b')];
-  for (const server of servers) server.put(fillMarkerKey('ring'), Buffer.from('filled'), 0);
+  servers = filledPair();
 });
 
 /** A process, with what it knows of the nodes. */
 function process(learn: (standings: NodeStandings) => void = () => undefined) {
   const nodes = servers.map((server) => new ModelNode(server, network));
-  const standings = new NodeStandings();
-  for (const { id } of nodes) standings.learnMarker(id, 'filled');
-  learn(standings);
-  const copies = new ReplicatedCopies({
-    nodes,
-    place: () => [0, 1],
-    copies: 2,
-    ring: 'ring',
-    standings,
-    operationTimeoutMs: 1_000,
-    noteLifetimeMs: 1_000_000,
-    giveUpMs: Number.POSITIVE_INFINITY,
-  });
+  const copies = copiesOn(nodes, undefined, learn);
   const locks = new SessionLocks(copies, {
     protocol: memcachedLock(30_000),
     waitMs: 20,
@@ -104,6 +90,31 @@ test('what was taken on one node is not taken again while the other one is waite
     ['a', 'b', 'b'],
     ['a', 'b'],
   ]);
+});
+
+test('what can be had on one node only is taken on none that others cannot reach, and on another one when that is down', async () => {
+  const taken = async ({ copies, nodes }: ReturnType<typeof process>, down?: number): Promise<string> => {
+    const place = down === undefined ? undefined : nodes[down];
+    if (place !== undefined) place.link.up = false;
+    const held = new Map<string, string>();
+    const work = copies.takeOnNodes(
+      LOCK,
+      deadline(),
+      held,
+      (node) => node.version().then(() => node.id),
+      false,
+    );
+    await network.drive(work);
+    return [...held.keys()].join('');
+  };
+  expect(await taken(process())).toBe('a');
+  expect(await taken(process((known) => known.suspect('a', 'b')))).toBe('b');
+  expect(
+    await taken(
+      process((known) => known.suspect('a', 'b')),
+      1,
+    ),
+  ).toBe('a');
 });
 
 test('nothing can be locked where no node can be reached', async () => {

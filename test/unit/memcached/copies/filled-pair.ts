@@ -14,13 +14,15 @@ export function filledPair(): readonly [ModelServer, ModelServer] {
   return servers;
 }
 
-/** What a process keeps on `nodes`, which are its ways to the servers of a pair. */
+/** What a process keeps on `nodes`, which are its ways to the servers of a pair; `learn` is what else it knows of them. */
 export function copiesOn(
   nodes: readonly ModelNode[],
   place: (place: string) => readonly number[] = () => [0, 1],
+  learn: (standings: NodeStandings) => void = () => undefined,
 ): ReplicatedCopies {
   const standings = new NodeStandings();
   for (const { id } of nodes) standings.learnMarker(id, MARKER);
+  learn(standings);
   return new ReplicatedCopies({
     nodes,
     place,
