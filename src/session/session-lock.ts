@@ -10,6 +10,7 @@ import type { MemcachedNode } from '../memcached/memcached-node.js';
 import { HeldLock, HeldLocks } from './held-lock.js';
 import type { LockProtocol, TakenLock } from './lock-protocol.js';
 import { LockSightings } from './lock-sightings.js';
+import { releasedLockOf } from './released-lock.js';
 
 /** How locks are waited for. */
 export interface SessionLockOptions {
@@ -72,7 +73,7 @@ export class SessionLocks {
     for (let attempt = 0; ; attempt += 1) {
       const look = this.#clock.now() >= lookAt;
       if (look) lookAt += Math.min(LOOK_EVERY_MS, breakMs / 2);
-      const take = (node: MemcachedNode) => this.#tryOn(node, key.key, look);
+      const take = (node: MemcachedNode) => this.#tryOn(node, key, look, deadline);
       if (await this.#copies.takeOnNodes(key, deadline, held, take, protocol.every)) return;
       deadline.check('Waiting for the session lock');
       if (patience.remainingMs() === 0) {
@@ -92,13 +93,20 @@ export class SessionLocks {
     await Promise.all([...this.#held].map((lock) => lock.release()));
   }
 
-  async #tryOn(node: MemcachedNode, key: string, look: boolean): Promise<HeldLock | undefined> {
+  async #tryOn(
+    node: MemcachedNode,
+    key: CopyKey,
+    look: boolean,
+    deadline: Deadline,
+  ): Promise<HeldLock | undefined> {
     const { protocol } = this.#options;
     try {
-      const taken = await protocol.tryLock(node, key);
+      const taken = await protocol.tryLock(node, key.key);
       if (taken !== undefined) return this.#hold(node, taken);
-      if (!look || !(await this.#breakStale(node, key))) return undefined;
-      const freed = await protocol.tryLock(node, key);
+      if (!look) return undefined;
+      if (!(await this.#breakStale(node, key.key)) && !(await this.#removeGivenBack(node, key, deadline)))
+        return undefined;
+      const freed = await protocol.tryLock(node, key.key);
       return freed === undefined ? undefined : this.#hold(node, freed);
     } catch (error) {
       // The node may have started anew, and count its versions from the beginning.
@@ -116,6 +124,17 @@ export class SessionLocks {
     if ((await node.delete(key, { cas: version })) !== 'deleted') return false;
     onBroken({ node: node.id, heldMs });
     return true;
+  }
+
+  // A node that could not be reached when a gateway gave its lock back still has it. The others say that it counts no more.
+  async #removeGivenBack(node: MemcachedNode, key: CopyKey, deadline: Deadline): Promise<boolean> {
+    if (this.#copies.places.isSettled(key)) return false;
+    const { seen, decision } = await this.#copies.look(key, deadline);
+    if (decision.kind !== 'found' || decision.node === node.id) return false;
+    const here = seen.find((copy) => copy.node === node.id);
+    if (here?.reached !== true || here.item === null) return false;
+    if (releasedLockOf(decision.item.value) === undefined) return false;
+    return (await node.delete(key.key, { cas: here.item.cas })) === 'deleted';
   }
 
   #hold(node: MemcachedNode, taken: TakenLock): HeldLock {

@@ -128,11 +128,12 @@ export class CopyPlaces {
     return this.isSettled(key) ? holders : [...holders].sort((one, other) => rank(one) - rank(other));
   }
 
-  /** All holders, in the same order for everybody, so that two who take a lock on several of them never wait for each other. */
+  /**
+   * All holders by either list, in the same order for everybody, whichever list he goes by: so two who take a lock on several of them
+   * never wait for each other.
+   */
   inOneOrder(key: CopyKey): readonly MemcachedNode[] {
-    const holders = this.holders(key);
-    if (this.#other === undefined) return holders;
-    return [...holders, ...this.joint(key)].sort((one, other) => (one.id < other.id ? -1 : 1));
+    return [...this.holders(key), ...this.joint(key)].sort((one, other) => (one.id < other.id ? -1 : 1));
   }
 
   /** A name for the order of nodes of a place: items of the same name are on the same nodes. */

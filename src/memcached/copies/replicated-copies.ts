@@ -317,13 +317,14 @@ export class ReplicatedCopies {
     every = true,
   ): Promise<boolean> {
     const failures: MissedCopy[] = [];
-    for (const node of every ? this.places.inOneOrder(key) : this.places.arbiters(key)) {
+    const first = !every || this.places.isSettled(key);
+    for (const node of first ? this.places.arbiters(key) : this.places.inOneOrder(key)) {
       deadline.check(`The session store`);
       try {
         const taken = held.get(node.id) ?? (await take(node));
         if (taken === undefined) return false;
         held.set(node.id, taken);
-        if (!every || (failures.length === 0 && this.places.isSettled(key))) return true;
+        if (first) return true;
       } catch (error) {
         if (!meansUnreachable(error)) throw error;
         failures.push({ node: node.id, error });

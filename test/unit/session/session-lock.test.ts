@@ -1,12 +1,14 @@
 /** Where a session lock is taken while processes do not know the same of the nodes. */
 import { beforeEach, expect, test } from 'vitest';
 import { Deadline } from '../../../src/common/deadline.js';
-import type { NodeStandings } from '../../../src/memcached/copies/node-standings.js';
-import type { MemcachedNode } from '../../../src/memcached/memcached-node.js';
+import { CopyPlaces, type NodeList } from '../../../src/memcached/copies/copy-places.js';
+import { NodeStandings } from '../../../src/memcached/copies/node-standings.js';
+import type { MemcachedItem, MemcachedNode } from '../../../src/memcached/memcached-node.js';
 import { memcachedLock } from '../../../src/session/lock-protocol.js';
+import { releasedLock } from '../../../src/session/released-lock.js';
 import { SessionLocks } from '../../../src/session/session-lock.js';
 import { copiesOn, filledPair } from '../memcached/copies/filled-pair.js';
-import { Chance, ModelNode, type ModelServer, Network } from '../memcached/copies/model-world.js';
+import { Chance, ModelNode, ModelServer, Network } from '../memcached/copies/model-world.js';
 
 const LOCK = { key: 'lock.s', place: '0' };
 const deadline = (): Deadline => Deadline.of(undefined);
@@ -115,6 +117,46 @@ test('what can be had on one node only is taken on none that others cannot reach
       1,
     ),
   ).toBe('a');
+});
+
+test('a lock that was given back while its first node could not be reached keeps nobody out there', async () => {
+  const gateway = process();
+  const lock = Buffer.from('1 of a gateway');
+  const took = gateway.copies.store(LOCK, { value: lock, exptime: 30 }, deadline());
+  await network.drive(took);
+  if (gateway.nodes[0] !== undefined) gateway.nodes[0].link.up = false;
+  const ours = ({ value }: MemcachedItem): boolean => value.equals(lock);
+  await network.drive(gateway.copies.release(LOCK, ours, releasedLock(30), deadline()));
+  expect(servers[0].items.get(LOCK.key)?.value).toEqual(lock);
+  const held = await process((known) => known.suspect('a', 'b')).acquire();
+  await network.drive(held.release());
+  expect(servers[0].items.has(LOCK.key)).toBe(false);
+});
+
+test('a lock of somebody who knows of no note is kept, whatever the other node says', async () => {
+  servers[0].put(LOCK.key, Buffer.from('1'), 0);
+  servers[1].put(LOCK.key, releasedLock(30).value, 0);
+  await expect(process((known) => known.suspect('a', 'b')).acquire()).rejects.toThrow(
+    'kept the session locked',
+  );
+});
+
+test('who goes by another list of nodes takes the locks in the same order', () => {
+  const all = ['a', 'b', 'c'].map((id) => new ModelNode(new ModelServer(id), network));
+  const list = (...places: readonly number[]) => {
+    const nodes = places.flatMap((place) => all[place] ?? []);
+    return { nodes, place: () => nodes.map((_node, index) => index), ring: places.join() };
+  };
+  const order = (deciding: NodeList, other?: NodeList): string => {
+    const copyPlaces = new CopyPlaces(deciding, 2, new NodeStandings());
+    copyPlaces.relist(deciding, other, true);
+    return copyPlaces
+      .inOneOrder(LOCK)
+      .map(({ id }) => id)
+      .join('');
+  };
+  const [old, next] = [list(2, 1), list(0, 1)];
+  expect([order(old), order(old, next), order(next, old), order(next)]).toEqual(['bc', 'abc', 'abc', 'ab']);
 });
 
 test('nothing can be locked where no node can be reached', async () => {
