@@ -4,13 +4,13 @@ import { type Clock, systemClock } from '../common/clock.js';
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { copyHash } from '../memcached/copies/copy-hash.js';
 import type { CopyKey } from '../memcached/copies/copy-key.js';
 import type { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import { HeldLock, HeldLocks } from './held-lock.js';
 import type { LockProtocol, TakenLock } from './lock-protocol.js';
 import { LockSightings } from './lock-sightings.js';
-import { releasedLockOf } from './released-lock.js';
 
 /** How locks are waited for. */
 export interface SessionLockOptions {
@@ -126,15 +126,20 @@ export class SessionLocks {
     return true;
   }
 
-  // A node that could not be reached when a gateway gave its lock back still has it. The others say that it counts no more.
+  // A node that could not be reached when a gateway gave its lock back still has it. A note on another one calls it old.
   async #removeGivenBack(node: MemcachedNode, key: CopyKey, deadline: Deadline): Promise<boolean> {
     if (this.#copies.places.isSettled(key)) return false;
-    const { seen, decision } = await this.#copies.look(key, deadline);
-    if (decision.kind !== 'found' || decision.node === node.id) return false;
+    const { seen } = await this.#copies.look(key, deadline);
     const here = seen.find((copy) => copy.node === node.id);
     if (here?.reached !== true || here.item === null) return false;
-    if (releasedLockOf(decision.item.value) === undefined) return false;
-    return (await node.delete(key.key, { cas: here.item.cas })) === 'deleted';
+    const hash = copyHash(here.item);
+    const isOld = seen.some(
+      (copy) =>
+        copy.reached &&
+        copy.item !== null &&
+        copy.hint?.note.missed.get(node.id)?.superseded.includes(hash) === true,
+    );
+    return isOld && (await node.delete(key.key, { cas: here.item.cas })) === 'deleted';
   }
 
   #hold(node: MemcachedNode, taken: TakenLock): HeldLock {
