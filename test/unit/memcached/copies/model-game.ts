@@ -218,7 +218,11 @@ export async function playGame(size: GameSize, rounds: readonly Round[], seed: n
   const lonely = chance.below(processes.length);
   const happen = (step: Step): void => {
     if (!kinds.includes(step.do)) return;
-    if (step.do === 'wipe') truth.wiped(servers[anything ? step.server % 2 : fragile] as ModelServer);
+    if (step.do === 'wipe') {
+      const server = servers[anything ? step.server % 2 : fragile] as ModelServer;
+      truth.wiped(server);
+      wiped.add(server);
+    }
     if (step.do === 'cut' || step.do === 'join') {
       const who = anything ? step.process % processes.length : lonely;
       const server = size.variables === true ? fragile : step.server % servers.length;
