@@ -7,6 +7,7 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { copyHash } from '../memcached/copies/copy-hash.js';
 import type { CopyKey } from '../memcached/copies/copy-key.js';
 import type { ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
+import { takeOnNodes } from '../memcached/copies/take-on-nodes.js';
 import type { MemcachedNode } from '../memcached/memcached-node.js';
 import { HeldLock, HeldLocks } from './held-lock.js';
 import type { LockProtocol, TakenLock } from './lock-protocol.js';
@@ -48,7 +49,7 @@ export class SessionLocks {
 
   /**
    * Waits for the lock at `key`, on the first node in PHP's order that can be reached; also on the other ones while not every node is
-   * known to be complete, see {@link ReplicatedCopies.takeOnNodes}.
+   * known to be complete, see {@link takeOnNodes}.
    *
    * A lock without expiry, which a killed PHP process leaves behind, is broken once it has been the very same item for
    * `breakMs`: by deleting that version of it, so that a lock that was taken since is never hit.
@@ -74,7 +75,8 @@ export class SessionLocks {
       const look = this.#clock.now() >= lookAt;
       if (look) lookAt += Math.min(LOOK_EVERY_MS, breakMs / 2);
       const take = (node: MemcachedNode) => this.#tryOn(node, key, look, deadline);
-      if (await this.#copies.takeOnNodes(key, deadline, held, take, protocol.every)) return;
+      if (await takeOnNodes(this.#copies.places, { key, held, take, every: protocol.every }, deadline))
+        return;
       deadline.check('Waiting for the session lock');
       if (patience.remainingMs() === 0) {
         throw new StormlampError(

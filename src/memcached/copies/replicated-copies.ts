@@ -10,14 +10,7 @@ import { Commit, type CopiesSeen } from './commit-copies.js';
 import type { ChangeReport, CopiesRead, CopyRead, CurrentContent } from './copy-answers.js';
 import type { CopyKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
-import {
-  type CopyReport,
-  changeUnsure,
-  type MissedCopy,
-  meansUnreachable,
-  storeDown,
-  storeUnsure,
-} from './copy-report.js';
+import { type CopyReport, changeUnsure, type MissedCopy, storeDown, storeUnsure } from './copy-report.js';
 import { decideCopies, isNewerThanTomb, type ReachedCopy } from './decide-copies.js';
 import { FirstAnswers } from './first-answers.js';
 import { CopyLook, failuresOf } from './look-at-copies.js';
@@ -296,42 +289,6 @@ export class ReplicatedCopies {
     versions?: ReadonlyMap<NodeId, bigint>,
   ): Promise<RemovalReport> {
     return this.#removal.release(key, ours, left, deadline, versions);
-  }
-
-  /**
-   * Takes what only one may have, like a lock, where everybody else who may ask for it asks: on the first node in placement order that
-   * can be reached; on `every` node that can while a holder is away, missed writes or is warming, or the nodes change, since others may
-   * not know that yet, or know it alone.
-   *
-   * @param held what was taken before, by node; what is taken is added
-   * @param take takes it on one node; undefined where somebody else has it
-   * @param every whether it can be had on several nodes; if not, it is taken on one, and best on none that others cannot reach
-   * @returns whether it is taken everywhere; where not, the caller asks again later, and keeps what it has
-   * @throws StormlampError `ERR_STORE_DOWN` when no node can be reached and nothing is held; what `take` throws.
-   */
-  async takeOnNodes<T>(
-    key: CopyKey,
-    deadline: Deadline,
-    held: Map<NodeId, T>,
-    take: (node: MemcachedNode) => Promise<T | undefined>,
-    every = true,
-  ): Promise<boolean> {
-    const failures: MissedCopy[] = [];
-    const first = !every || this.places.isSettled(key);
-    for (const node of first ? this.places.arbiters(key) : this.places.inOneOrder(key)) {
-      deadline.check(`The session store`);
-      try {
-        const taken = held.get(node.id) ?? (await take(node));
-        if (taken === undefined) return false;
-        held.set(node.id, taken);
-        if (first) return true;
-      } catch (error) {
-        if (!meansUnreachable(error)) throw error;
-        failures.push({ node: node.id, error });
-      }
-    }
-    if (held.size === 0) throw storeDown(failures);
-    return true;
   }
 
   #isUsable(key: CopyKey, { seen, decision }: CopiesSeen): boolean {

@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { Deadline } from '../../../src/common/deadline.js';
 import { CopyPlaces, type NodeList } from '../../../src/memcached/copies/copy-places.js';
 import { NodeStandings } from '../../../src/memcached/copies/node-standings.js';
+import { takeOnNodes } from '../../../src/memcached/copies/take-on-nodes.js';
 import type { MemcachedItem, MemcachedNode } from '../../../src/memcached/memcached-node.js';
 import { memcachedLock } from '../../../src/session/lock-protocol.js';
 import { releasedLock } from '../../../src/session/released-lock.js';
@@ -86,8 +87,9 @@ test('what was taken on one node is not taken again while the other one is waite
     asked.push(node.id);
     return node.id === 'a' || asked.length > 2 ? node.id : undefined;
   };
-  expect(await copies.takeOnNodes(LOCK, deadline(), held, take)).toBe(false);
-  expect(await copies.takeOnNodes(LOCK, deadline(), held, take)).toBe(true);
+  const taking = { key: LOCK, held, take, every: true };
+  expect(await takeOnNodes(copies.places, taking, deadline())).toBe(false);
+  expect(await takeOnNodes(copies.places, taking, deadline())).toBe(true);
   expect([asked, [...held.keys()]]).toEqual([
     ['a', 'b', 'b'],
     ['a', 'b'],
@@ -99,13 +101,8 @@ test('what can be had on one node only is taken on none that others cannot reach
     const place = down === undefined ? undefined : nodes[down];
     if (place !== undefined) place.link.up = false;
     const held = new Map<string, string>();
-    const work = copies.takeOnNodes(
-      LOCK,
-      deadline(),
-      held,
-      (node) => node.version().then(() => node.id),
-      false,
-    );
+    const take = (node: MemcachedNode) => node.version().then(() => node.id);
+    const work = takeOnNodes(copies.places, { key: LOCK, held, take, every: false }, deadline());
     await network.drive(work);
     return [...held.keys()].join('');
   };

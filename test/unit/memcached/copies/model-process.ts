@@ -4,6 +4,7 @@ import { SafeEmitter } from '../../../../src/common/safe-emitter.js';
 import { ErrorCode, StormlampError } from '../../../../src/common/stormlamp-error.js';
 import { NodeStandings } from '../../../../src/memcached/copies/node-standings.js';
 import { ReplicatedCopies } from '../../../../src/memcached/copies/replicated-copies.js';
+import { takeOnNodes } from '../../../../src/memcached/copies/take-on-nodes.js';
 import type { MemcachedMonitor } from '../../../../src/memcached/memcached-monitor.js';
 import type { MemcachedItem, MemcachedNode } from '../../../../src/memcached/memcached-node.js';
 import { askNode, type NodeAnswer, nodeMarks } from '../../../../src/memcached/node-observation.js';
@@ -218,7 +219,8 @@ export class ModelProcess {
         : undefined;
     try {
       for (let attempt = 0; attempt < 200; attempt += 1)
-        if (await this.copies.takeOnNodes(lock, deadline, held, take)) return await work();
+        if (await takeOnNodes(this.copies.places, { key: lock, held, take, every: true }, deadline))
+          return await work();
     } finally {
       await Promise.all(Array.from(held.values(), (node) => node.delete(lock.key).catch(() => undefined)));
     }
