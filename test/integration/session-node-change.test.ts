@@ -1,6 +1,7 @@
 /** Nodes are added and removed while two processes save, destroy and load, and PHP reads with its own handler. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSessionStore, type SessionStore } from '../../src/index.js';
+import { FaultProxy } from '../../src/testing/faults/fault-proxy.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from './eventually.js';
 import { exchange } from './gateway/same-bytes.js';
@@ -340,6 +341,59 @@ test(
     for (const name of ['prepare', 'switch', 'switch', 'finish', 'finish'] as const) await step(next, name);
     expect(store.options.nodes.map(({ id }) => id)).toEqual(next);
     await expect(step(next, 'prepare')).rejects.toMatchObject(refused);
+  },
+  SLOW_MS,
+);
+
+test(
+  'a node that missed a save is not moved from while the one that has it cannot be reached',
+  async () => {
+    const proxies = await Promise.all(
+      [0, 1].map((at) => FaultProxy.open(() => servers.memcached[at]?.port ?? 0)),
+    );
+    const [first, second] = proxies as [FaultProxy, FaultProxy];
+    const [old, next] = [names(0, 1), names(2, 1)];
+    const addressMap = Object.fromEntries(old.map((id, at) => [id, `127.0.0.1:${proxies[at]?.port}`]));
+    await using store = await createSessionStore({ nodes: old, addressMap, monitorIntervalMs: 100 });
+    const standing = (id: string | undefined): string | undefined =>
+      store.status().find(({ node }) => node === id)?.standing;
+    try {
+      const session = store.create();
+      await store.save(session);
+      const missed = second.partition();
+      await eventually('the second node is cut off', () =>
+        store.status().some(({ node, writes }) => node === old[1] && writes === 'open'),
+      );
+      session.data['saved'] = true;
+      await store.save(session);
+      // Nobody mends what was missed before the first one, which has it, is away.
+      const away = first.partition();
+      missed.heal();
+      await eventually('the second node is back', () =>
+        store.status().some(({ node, writes }) => node === old[1] && writes === 'closed'),
+      );
+      expect(standing(old[1])).toBe('suspect');
+      await store.setNodes(next, { step: 'prepare', timeoutMs: 60_000 });
+      const step = store.setNodes(next, { step: 'switch', timeoutMs: 60_000 });
+      await expect(step).rejects.toMatchObject({
+        code: 'ERR_STORE_DOWN',
+        message: expect.stringContaining(`${old[1]} missed writes`),
+      });
+      away.heal();
+      for (const name of ['switch', 'finish'] as const)
+        await eventually(`it takes ${name}`, () =>
+          store.setNodes(next, { step: name, timeoutMs: 60_000 }).then(
+            () => true,
+            () => false,
+          ),
+        );
+      expect((await store.load(session.id)).data).toEqual({ saved: true });
+    } finally {
+      for (const proxy of proxies) {
+        proxy.heal();
+        proxy.destroy();
+      }
+    }
   },
   SLOW_MS,
 );

@@ -150,7 +150,9 @@ export class Commit {
       reached: [],
       missedWrites: lazily(() => this.#missedWrites(write)),
       known: lazily(() => new Set(decidedAbout(seen, decision).map(copyHash))),
-      settled: targets.every(({ node, copy }) => this.#isThere(node, copy.item, content)),
+      settled:
+        !(this.#once && absent.length + refusing.length > 0) &&
+        targets.every(({ node, copy }) => this.#isThere(node, copy.item, content)),
     };
     if (arbiter === undefined) return write;
     let won = await this.#attempt(arbiter, write, true);
@@ -177,11 +179,12 @@ export class Commit {
       if (this.#once && !isStormlampError(error, ErrorCode.MEMCACHED)) this.#doubt(target.node.id, first);
       this.#deadline.check('Writing the copies');
       if (first && isStormlampError(error, ErrorCode.MEMCACHED)) await this.#keepOthers(target, write, error);
-      // A node that just went away: look again, so that another one arbitrates and a spare one takes the copy.
+      // A node that just went away: look again, so that another one arbitrates and a spare one takes the copy; and so that what must be
+      // made once is there in a version that is newer than the note about who missed it, which nobody has seen yet.
       const known = this.#refusing.has(target.node.id);
       this.#refusing.add(target.node.id);
       write.missed.push({ node: target.node.id, error });
-      return known || (!first && this.#places.spares(this.#key).length === 0);
+      return known || (!first && !this.#once && this.#places.spares(this.#key).length === 0);
     }
   }
 

@@ -168,10 +168,19 @@ function deciderOf(judged: readonly Judged[]): ReachedCopy | undefined {
 
 function bestHit(judged: readonly Judged[]): Winner | undefined {
   const hits = judged.flatMap(({ copy, claim }) => (withItem(copy) ? [{ copy, claim }] : []));
-  const best = (claim: Claim) =>
-    hits.find((one) => one.claim === claim && one.copy.standing !== 'warming') ??
-    hits.find((one) => one.claim === claim);
-  return (best('none') ?? best('unexplained') ?? best('superseded'))?.copy;
+  const best = (claim: Claim, among = hits) =>
+    among.find((one) => one.claim === claim && one.copy.standing !== 'warming') ??
+    among.find((one) => one.claim === claim);
+  // Each called old by the other's note: one that its own note calls old as well was to be written, and was not.
+  const written = hits.filter(({ copy }) => !isCalledOldBesideIt(copy));
+  const superseded = written.length === 0 ? best('superseded') : best('superseded', written);
+  return (best('none') ?? best('unexplained') ?? superseded)?.copy;
+}
+
+function isCalledOldBesideIt({ item, hint }: Winner): boolean {
+  if (hint === undefined) return false;
+  const hash = copyHash(item);
+  return [...hint.note.missed.values()].some(({ superseded }) => superseded.includes(hash));
 }
 
 // What the hints on the other nodes say against a copy. A hint without an item beside it has nothing to put in its place.

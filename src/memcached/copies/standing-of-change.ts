@@ -58,10 +58,10 @@ export function standingOfChange(tried: TriedChange, { seen, decision }: CopiesS
     return doubted === undefined && reached.some(speaksAgainst) ? 'theirs' : 'unknown';
   }
   const before = tried.before.seen.filter((copy) => copy.reached);
-  // Everybody compares with what he changes, unless he has a note that says that it does not count.
-  return decision.node === version.node && ![...before, ...reached].some(speaksAgainst)
-    ? 'passed'
-    : 'unknown';
+  // Everybody goes by the first node, and so has built on what he changes there, unless he has a note that says that it does not count.
+  // Any other node he may have brought to what the first one holds.
+  const isFirst = seen[0]?.node === version.node && decision.node === version.node;
+  return isFirst && ![...before, ...reached].some(speaksAgainst) ? 'passed' : 'unknown';
 }
 
 function isForeign({ node, item }: ReachedCopy, { content, written, unanswered }: TriedChange): boolean {

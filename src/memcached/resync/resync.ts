@@ -207,6 +207,14 @@ export class Resync extends SafeEmitter<ResyncEvents> {
         present,
         `${present.length} nodes of the present list cannot be reached, and sessions have ${places.copies} copies`,
       );
+    // What a node missed, one that cannot be reached just now may hold alone; after a while it is taken as gone.
+    const behind = places.list.nodes.filter(({ id }) => this.#options.standings.of(id) === 'suspect');
+    const silent = present.filter(({ node }) => !this.#isAway(node));
+    if (silent.length > 0 && behind.some(({ id }) => present.every(({ node }) => node !== id)))
+      throw storeDown(
+        silent,
+        `${behind.map(({ id }) => id).join(' and ')} missed writes, which a node that cannot be reached may have alone`,
+      );
   }
 
   /** Stops to work; what is under way is given up, and taken up again by another process. */

@@ -198,3 +198,48 @@ test.each([
   },
   ASKED === undefined ? 120_000 : 2 * 3_600_000,
 );
+
+const once = (kind: Step['do'], process: number): Step => ({ do: kind, process });
+
+/** Games that were lost by some orders of the requests. */
+test.each<{ because: string; servers: number; processes: number; rounds: Round[]; orders: number[] }>([
+  {
+    because:
+      'who took another node than the first for what all go by believed that whoever changed it since had built on it',
+    servers: 3,
+    processes: 2,
+    rounds: [
+      { cut: false, together: [once('count', 0), once('append', 0)], amid: [true, false] },
+      {
+        cut: false,
+        together: [once('add', 1), once('count', 1), once('count', 0), once('append', 1)],
+        amid: [false],
+      },
+      { cut: false, together: [once('append', 1), once('append', 0)], amid: [] },
+    ],
+    orders: [816_293_740, 163, 169, 257, 301],
+  },
+  {
+    because:
+      'a node was missed after another one had taken it, so that somebody had seen it there without a note',
+    servers: 2,
+    processes: 3,
+    rounds: [
+      { cut: true, together: [once('count', 0), once('append', 2), once('count', 2)], amid: [] },
+      {
+        cut: false,
+        together: [once('count', 0), once('resync', 0), once('add', 1), once('count', 0)],
+        amid: [],
+      },
+      { cut: false, together: [once('cas', 0), once('cas', 1), once('count', 2)], amid: [] },
+      {
+        cut: false,
+        together: [once('count', 2), once('look', 2), once('add', 1), once('count', 0), once('add', 2)],
+        amid: [true, false],
+      },
+    ],
+    orders: [-1_660_746_006, 201, 1_279],
+  },
+])('not lost again: $because', async ({ servers, processes, rounds: all, orders }) => {
+  for (const seed of orders) await play(processes, servers, all, seed);
+});

@@ -129,6 +129,13 @@ test('while nodes change, a content that a note calls old is old on every node o
   );
 });
 
+test("of two copies that each other's note calls old, one that its own note calls old was never replaced", () => {
+  const late = seen('a', 'old', { missed: ['b', ['old', 'new']] });
+  const newer = seen('b', 'new', { missed: ['a', ['old']] });
+  expect(decided(late, newer)).toBe('new of b');
+  expect(decided(seen('a', 'old', { missed: ['b', ['new']] }), newer)).toBe('old of a');
+});
+
 describe('which copy counts', () => {
   test.each([
     ['the first node, whatever the others hold', [seen('a', 'one'), seen('b', 'two')], 'one of a'],

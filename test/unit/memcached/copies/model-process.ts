@@ -197,6 +197,12 @@ export class ModelProcess {
       const isDown = ({ id }: { readonly id: string }): boolean => !this.#answers.has(id);
       if (other.nodes.some(isDown) || places.list.nodes.filter(isDown).length >= places.copies)
         throw new StormlampError(ErrorCode.STORE_DOWN, 'nodes are away');
+      const isBehind = ({ id }: { readonly id: string }): boolean => this.standings.of(id) === 'suspect';
+      if (places.list.nodes.some(isDown) && places.list.nodes.some((node) => !isDown(node) && isBehind(node)))
+        throw new StormlampError(
+          ErrorCode.STORE_DOWN,
+          'a node missed writes that one which is away may hold',
+        );
       const views = this.#views();
       const fills = planResync(views, places.copies).flatMap((job) => (job.kind === 'fill' ? [job] : []));
       await Promise.all(fills.map((job) => this.#worker.run(job, views)));
