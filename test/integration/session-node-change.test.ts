@@ -358,6 +358,8 @@ test(
     const standing = (id: string | undefined): string | undefined =>
       store.status().find(({ node }) => node === id)?.standing;
     try {
+      // Other lists were used before.
+      await eventually('every node is filled', () => old.every((id) => standing(id) === 'filled'));
       const session = store.create();
       await store.save(session);
       const missed = second.partition();
