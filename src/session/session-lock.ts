@@ -73,7 +73,7 @@ export class SessionLocks {
     let lookAt = this.#clock.now();
     for (let attempt = 0; ; attempt += 1) {
       const look = this.#clock.now() >= lookAt;
-      if (look) lookAt += Math.min(LOOK_EVERY_MS, breakMs / 2);
+      if (look) lookAt += breakMs === 0 ? LOOK_EVERY_MS : Math.min(LOOK_EVERY_MS, breakMs / 2);
       const take = (node: MemcachedNode) => this.#tryOn(node, key, look, deadline);
       if (await takeOnNodes(this.#copies.places, { key, held, take, every: protocol.every }, deadline))
         return;

@@ -244,7 +244,8 @@ class BatchCopier {
     );
   }
 
-  // What was removed from the source meanwhile must not be back: items that were destroyed, tombstones that were lifted.
+  // What was removed from the source meanwhile must not be back: items that were destroyed, tombstones that were lifted. What was
+  // changed there is old here.
   async #compared(
     from: TextConnection,
     fresh: readonly Fresh[],
