@@ -155,9 +155,9 @@ test('YAML is YAML, and the commands in it are there', async () => {
 /** Every kind of block on every page: the test that executes it, or why none does. */
 const EXECUTED: Readonly<Record<string, string>> = {
   'README.md sh':
-    'test/docs/readme.test.ts; the demo is run by test/integration/cli.test.ts, installing needs a registry',
-  'README.md js': 'test/docs/readme.test.ts',
-  'README.md sql': 'test/docs/readme.test.ts',
+    'test/docs/new-user.test.ts; what is for a clone: test/integration/cli.test.ts and set-up.test.ts there',
+  'README.md js': 'test/docs/new-user.test.ts',
+  'README.md sql': 'test/docs/new-user.test.ts',
   'examples/README.md sh': 'test/docs/examples.test.ts, which sets the same variables',
   'examples/README.md sql': 'test/docs/examples.test.ts',
   'docs/breakers.md js': 'test/docs/failover-pages.test.ts',
