@@ -10,6 +10,7 @@ import type { HeldConnection } from './held-connection.js';
 import { lossError } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { makeRoom, wasNotPrepared } from './prepared-room.js';
+import { asPrimaryRefuses } from './read-only-refusal.js';
 import { NotSent } from './send-statement.js';
 import { afterUnknownOutcome } from './session-loss.js';
 import type { SentStatement, SessionMemory } from './session-memory.js';
@@ -93,8 +94,9 @@ export class SessionSender {
     if (!isStormlampError(error, ErrorCode.ABORTED)) void this.#ports.refresh(connection.node);
   }
 
-  #afterFailure(sent: SentStatement, error: unknown, command: DeferredCommand | undefined): FailedStatement {
+  #afterFailure(sent: SentStatement, thrown: unknown, command: DeferredCommand | undefined): FailedStatement {
     const { connection, statement, classification, before } = sent;
+    const error = asPrimaryRefuses(thrown, before, classification, connection.flavor);
     const memory = this.#memory;
     const spreads = spreadsByItself(classification) && this.#ports.router.isGalera(connection.node);
     const failure = failureOf(error, connection, command?.delivered === true, spreads);

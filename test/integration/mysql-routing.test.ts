@@ -191,7 +191,7 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ options }) => {
     await connection.query('BEGIN');
     expect(await serverOf(connection)).not.toBe(primary);
     await expect(connection.query('INSERT INTO t (v) VALUES ("never")')).rejects.toMatchObject({
-      errno: 1290,
+      errno: 1792,
     });
     await connection.query('COMMIT');
     expect(await serverOf(connection)).not.toBe(primary);
