@@ -101,7 +101,7 @@ export const WordFlag = {
   LOCAL_TABLE: 0x200000,
 } as const;
 
-const LAST_STATEMENT = 'warning_count error_count in_transaction';
+const LAST_STATEMENT = 'warning_count error_count';
 const LAST_WRITE = 'last_insert_id identity insert_id last_gtid';
 const OBJECTS =
   'table database schema index unique fulltext spatial user role server sequence tablespace logfile undo resource instance temporary';

@@ -69,6 +69,8 @@ export const PLAIN_READS: readonly Row[] = rows('read replica', {}, [
   'SELECT a FROM `weird ``name` WHERE `x"y` = 1',
   'SELECT é FROM täble WHERE ñ = 1',
   'SELECT 1x, 1 x, 1.x FROM t',
+  // Where a transaction is open, its connection is asked, and it is 0 everywhere else.
+  'SELECT @@in_transaction',
   'SELECT @@version, @@server_id, @@global.read_only, @@session.sql_mode, @@autocommit',
   'SELECT @@`session`.`time_zone`',
   'SELECT identity, warning_count, last_insert_id FROM t',
@@ -215,7 +217,6 @@ export const SPECIAL_FUNCTIONS: readonly Row[] = [
     'SELECT sql % rowcount',
     'SELECT @@warning_count',
     'SELECT @@session.error_count',
-    'SELECT @@in_transaction',
     'SELECT CONNECTION_ID()',
   ]),
   ['SELECT v, FOUND_ROWS() FROM t', 'read same', { unpins: ['found-rows'] }],
