@@ -8,8 +8,15 @@ import { isHeader } from './result-header.js';
 import type { SessionState } from './session-state.js';
 import { askedBehindSavepoint } from './transaction-end.js';
 
+/** An id that `LAST_INSERT_ID()` may be where it was told: the statement that told it got it, or named it itself. */
+export interface ClaimedId {
+  readonly stay: Stay;
+  /** The id, in digits. */
+  readonly id: string;
+}
+
 /** The time that the session spends on one connection. */
-interface Stay {
+export interface Stay {
   readonly on: PhysicalConnection;
   /** Whether it was given back since, so that others may have used it. */
   isOver: boolean;
@@ -31,10 +38,14 @@ export interface Ran {
 
 /** The traces of one session. */
 export class ConnectionTraces {
+  /** Where the first write ran: any may advance a sequence, and which one no text tells. */
+  #began: Stay | undefined;
   /** Where the last write ran. */
   #wrote: Stay | undefined;
   /** Where `LAST_INSERT_ID()` is that of the last write which got one. */
   #numbered: Stay | undefined;
+  /** What the last write told as an id elsewhere. */
+  #claimed: ClaimedId | undefined;
   /** Where the last procedure ran since which no variable was set. */
   #called: Stay | undefined;
   /** Where the last statement ran. */
@@ -61,10 +72,12 @@ export class ConnectionTraces {
     this.#wasOwnSavepoint = isOwn === true && transaction === 'savepoint';
     // A write inside a read-only transaction was refused and left nothing.
     if (mayWrite(classification) && state.transaction !== 'read-only') {
+      this.#began ??= this.#last;
       this.#wrote = this.#last;
-      // Any other write leaves the number as it was, and only where it was is it the right one.
-      const isHere = this.#numbered === undefined || this.#numbered === this.#last;
-      if (isHere || gotNumber(answer)) this.#numbered = this.#last;
+      // Only where the number was is it the right one, whatever a write does to it.
+      this.#numbered ??= this.#last;
+      const id = this.#numbered === this.#last ? undefined : idIn(answer);
+      if (id !== undefined) this.#claimed = { stay: this.#last, id };
     }
     if (kind === 'unknown') {
       // What an earlier one set is not here; the variables that its own text names are.
@@ -74,20 +87,40 @@ export class ConnectionTraces {
     else if (kind === 'session' && pins.includes('user-variable')) this.#called = undefined;
   }
 
+  /** The id to look for with {@link settle} before a statement that asks for it: nobody but the server knows whether it is the right one. */
+  claimed(
+    { asksWrite, asksBefore }: Classification,
+    held: PhysicalConnection | undefined,
+  ): ClaimedId | undefined {
+    const claimed = this.#claimed;
+    // Nothing may come between what asks about the statement before and that.
+    if (claimed === undefined || asksWrite !== true || asksBefore === true) return undefined;
+    const { on, isOver } = claimed.stay;
+    return on === held && !isOver && on.lost === undefined ? claimed : undefined;
+  }
+
+  /** Notes whether the id that was `claimed` is the one that the server tells: it was asked by a read, which found rows itself. */
+  settle({ stay }: ClaimedId, isRight: boolean): void {
+    if (isRight) this.#numbered = stay;
+    this.#claimed = undefined;
+    if (this.#counted !== undefined) this.#counted = { ...this.#counted, isOver: true };
+  }
+
   /** The session gives its connection back. */
   leave(): void {
     if (this.#last !== undefined) this.#last.isOver = true;
   }
 
   /**
-   * What the statement before left (`ROW_COUNT()`), what the last write left (`LAST_INSERT_ID()`), and variables that a procedure
-   * set, are known to their own connection only: another one would answer 0, or NULL.
+   * What the statement before left (`ROW_COUNT()`), what the last write left (`LAST_INSERT_ID()`), what a sequence gave
+   * (`LASTVAL()`), and variables that a procedure set, are known to their own connection only: another one would answer 0, or NULL.
    *
    * @throws StormlampError `ERR_CONNECTION_LOST` when the statement asks for them, and that connection is not the one that is
    * `held`, or is lost; `ERR_UNSUPPORTED` when it asks about a statement before and the session has gone on to another server since,
    * or a savepoint of ours came between.
    */
   check(classification: Classification, held: PhysicalConnection | undefined): void {
+    if (classification.asksSequence === true) checkHere(this.#began, held, 'what its sequences gave last');
     if (asksAboutConnection(classification) || classification.asksWrite === true)
       checkHere(this.#wrote, held, 'what its last write left');
     if (classification.asksWrite === true) checkHere(this.#numbered, held, 'the id of its last insert');
@@ -111,8 +144,10 @@ export class ConnectionTraces {
 
   /** The session begins anew. */
   clear(): void {
+    this.#began = undefined;
     this.#wrote = undefined;
     this.#numbered = undefined;
+    this.#claimed = undefined;
     this.#called = undefined;
     this.#last = undefined;
     this.#counted = undefined;
@@ -120,10 +155,12 @@ export class ConnectionTraces {
   }
 }
 
-/** Whether a write got an `AUTO_INCREMENT` value, or set one by `LAST_INSERT_ID(…)`; of several statements, whether one did. */
-function gotNumber(answer: unknown): boolean {
-  if (Array.isArray(answer)) return answer.some((part) => isHeader(part) && part.insertId !== 0);
-  return isHeader(answer) && answer.insertId !== 0;
+/** The id that the answer to a write tells, which may be one that it named itself; of several statements, the last one. */
+function idIn(answer: unknown): string | undefined {
+  const parts: readonly unknown[] = Array.isArray(answer) ? answer : [answer];
+  const part = parts.findLast((each) => isHeader(each) && each.insertId !== 0);
+  const id = isHeader(part) ? String(part.insertId) : '';
+  return /^[0-9]+$/.test(id) ? id : undefined;
 }
 
 /** {@link checkHere}, where the session may have gone on to another server by itself. */

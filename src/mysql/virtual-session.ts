@@ -5,11 +5,13 @@
 import type { Deadline } from '../common/deadline.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { workOn } from './answer-of.js';
+import { isLastId } from './ask-last-id.js';
 import { catchUpOrMove } from './catch-up-or-move.js';
 import { mustCatchUp } from './causal-reads.js';
 import { inChosenSchema } from './chosen-schema.js';
 import type { Classification } from './classifier/classification.js';
 import { BORROW_LIMIT, type Bound, type Tried } from './connection-binder.js';
+import type { ClaimedId } from './connection-traces.js';
 import type { DeferredCommand } from './deferred-command.js';
 import { failureOf } from './failure-policy.js';
 import { HeldConnection } from './held-connection.js';
@@ -106,6 +108,8 @@ export class VirtualSession {
         deadline.check('The statement');
         if (attempts.count > 0) ports.checkOpen();
         this.#checkPrimary();
+        const claimed = memory.traces.claimed(classification, this.held);
+        if (claimed !== undefined) await this.#settleId(claimed, deadline);
         memory.traces.check(classification, this.held);
         if (isTied(memory.state)) this.#leaveReplica(classification);
         const gated = ports.writeGate !== undefined && isGated(classification, memory.state);
@@ -253,6 +257,18 @@ export class VirtualSession {
       this.adopt(state, loss);
     } catch (error) {
       this.#sender.lose(connection, error);
+      throw this.loss ?? error;
+    }
+  }
+
+  /** Asks the server for the id of the last insert, where a statement asks for it and the answer to that did not tell. */
+  async #settleId(claimed: ClaimedId, deadline: Deadline): Promise<void> {
+    const { on } = claimed.stay;
+    try {
+      const isRight = await isLastId(this.#ports, on, claimed.id, deadline);
+      this.#memory.traces.settle(claimed, isRight);
+    } catch (error) {
+      this.#sender.lose(on, error);
       throw this.loss ?? error;
     }
   }

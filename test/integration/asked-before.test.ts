@@ -33,6 +33,12 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
       "CREATE PROCEDURE shop.refuse() SIGNAL SQLSTATE '45000'",
       'CREATE PROCEDURE shop.other() BEGIN COMMIT; START TRANSACTION; UPDATE t SET v = v + 1 WHERE id <= 2; END',
       "CREATE PROCEDURE shop.half() BEGIN COMMIT; SIGNAL SQLSTATE '45000'; END",
+      ...(flavor === 'mysql'
+        ? []
+        : [
+            'CREATE SEQUENCE shop.numbers',
+            'CREATE TABLE shop.numbered (id INT DEFAULT NEXTVAL(shop.numbers), n INT)',
+          ]),
     ])
       await servers.primary.query(sql);
     await servers.waitForReplication();
@@ -184,6 +190,21 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
         await tx.query('SELECT @@error_count');
       });
     });
+
+    if (flavor === 'mariadb')
+      test('whether a transaction is open is told there, and after a read on a replica, as whatever was before does not matter', async () => {
+        const asking = 'SELECT @@in_transaction';
+        await cluster.transaction(async (tx) => {
+          await tx.query('UPDATE t SET v = v + 1 WHERE id <= 3');
+          expect(await cluster.transaction((inner) => lastOf(inner, [asking]))).toEqual([1]);
+          expect(await lastOf(tx, ['!CALL refuse()', note('@@in_transaction'), NOTED])).toEqual([1]);
+        });
+        await using connection = await cluster.getConnection();
+        const told = await lastOf(connection, ['SELECT 1', 'SET @n = @@in_transaction', 'SELECT @n']);
+        expect(told).toEqual([0]);
+        expect(await lastOf(connection, ['BEGIN', asking])).toEqual([1]);
+        await connection.query('ROLLBACK');
+      });
 
     test('how many rows were found, and the number of the last row, are what they were: our savepoints leave them alone', async () => {
       const read = 'SELECT id FROM t WHERE id <= 4';
@@ -355,6 +376,69 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
       const [{ insertId }] = await connection.query<mysql.ResultSetHeader>(note('3'));
       expect(await lastOf(connection, ['SELECT LAST_INSERT_ID()'])).toEqual([insertId]);
     });
+
+    test.each([
+      'INSERT INTO notes (id, n) VALUES (?, 1)',
+      'INSERT INTO notes (id, n) VALUES (1, 1) ON DUPLICATE KEY UPDATE n = n + 1',
+      'REPLACE INTO notes (id, n) VALUES (?, 1)',
+      'INSERT INTO notes (id, n) SELECT ?, 1',
+    ])('an id that %s names itself is none that it got', async (named) => {
+      await using connection = await cluster.getConnection();
+      await connection.query(note('1'));
+      await lose(connection);
+      await cluster.query(note('2'));
+      await connection.ping();
+      const [{ insertId }] = await connection.query<mysql.ResultSetHeader>(named, [900_000]);
+      expect(insertId).not.toBe(0);
+      const gone = { code: 'ERR_CONNECTION_LOST' };
+      await expect(connection.query(note('LAST_INSERT_ID()'))).rejects.toMatchObject(gone);
+      await expect(connection.query('SELECT LAST_INSERT_ID()')).rejects.toMatchObject(gone);
+      const both = `UPDATE t SET v = v; ${note('LAST_INSERT_ID()')}`;
+      await expect(connection.query(both)).rejects.toMatchObject(gone);
+      const [got] = await connection.query<mysql.ResultSetHeader>(note('3'));
+      // Nothing comes between an insert and what asks about its outcome.
+      await expect(connection.query('SELECT LAST_INSERT_ID(), ROW_COUNT()')).rejects.toMatchObject(gone);
+      await connection.query(note('LAST_INSERT_ID()'));
+      expect(await lastOf(connection, [NOTED])).toEqual([got.insertId]);
+      await plain.query('DELETE FROM notes WHERE id >= 900000');
+      expect(await lastOf(connection, ['SELECT LAST_INSERT_ID()'])).not.toEqual([got.insertId]);
+    });
+
+    test('to look whether an insert got its id leaves no rows counted that nobody asked for', async () => {
+      await using connection = await cluster.getConnection();
+      await connection.query(note('1'));
+      await lose(connection);
+      await connection.ping();
+      await connection.query(note('2'));
+      await connection.query('SELECT id FROM t WHERE id <= 4');
+      await connection.query('SET @id = LAST_INSERT_ID()');
+      await expect(connection.query('SELECT FOUND_ROWS()')).rejects.toMatchObject({
+        code: 'ERR_UNSUPPORTED',
+      });
+    });
+
+    if (flavor === 'mariadb')
+      test.each([
+        ['SELECT NEXTVAL(numbers)', 'LASTVAL(numbers)'],
+        ['INSERT INTO numbered (n) VALUES (1)', 'PREVIOUS VALUE FOR numbers'],
+      ])('what a sequence gave to %s is not what it gave somebody else', async (advances, asked) => {
+        await using connection = await cluster.getConnection();
+        await connection.query(advances);
+        const [own] = (await lastOf(connection, [`SELECT ${asked}`])) as number[];
+        await connection.query(note(asked));
+        expect(await lastOf(connection, [NOTED])).toEqual([own]);
+        await lose(connection);
+        await cluster.query('SELECT NEXTVAL(numbers)');
+        const gone = { code: 'ERR_CONNECTION_LOST', message: expect.stringContaining('sequence') };
+        await connection.ping();
+        await expect(connection.query(note(asked))).rejects.toMatchObject(gone);
+        await connection.query('UPDATE t SET v = v + 1 WHERE id = 1');
+        for (const asking of [note(asked), `SELECT ${asked}`, `SET @last = ${asked}`])
+          await expect(connection.query(asking), asking).rejects.toMatchObject(gone);
+        // Which sequences an insert advances no text shows.
+        await connection.query('INSERT INTO numbered (n) VALUES (2)');
+        await expect(connection.query(note(asked))).rejects.toMatchObject(gone);
+      });
 
     test('variables that a procedure set are not those of another connection after one more call', async () => {
       await using connection = await cluster.getConnection();

@@ -52,6 +52,8 @@ export interface AnswerDetails {
   readonly setsFound?: boolean;
   /** Whether it asks for what the last write left. */
   readonly asksWrite?: boolean;
+  /** Whether it asks for what a sequence gave last. */
+  readonly asksSequence?: boolean;
   /** Whether it names what may be a table of the server's own. */
   readonly namesLocal?: boolean;
   /** The database that it chooses. */
@@ -94,6 +96,7 @@ export function answer(
     ...(details.asksFound === true ? { asksFound: true as const } : {}),
     ...(details.setsFound === true ? { setsFound: true as const } : {}),
     ...(details.asksWrite === true ? { asksWrite: true as const } : {}),
+    ...(details.asksSequence === true ? { asksSequence: true as const } : {}),
     ...(details.namesLocal === true ? { namesLocal: true as const } : {}),
     ...(details.database === undefined ? {} : { database: details.database }),
     ...(details.locksRows === true ? { locksRows: true as const } : {}),

@@ -124,6 +124,8 @@ export interface Classification {
   readonly setsFound?: true;
   /** Present where it asks for what the last write of its connection left (`LAST_INSERT_ID()`), whatever else it does. */
   readonly asksWrite?: true;
+  /** Present where it asks for the number that a sequence gave its connection last (`LASTVAL()`), whatever else it does. */
+  readonly asksSequence?: true;
   /** Present where it names a table without a schema that is one of the server's own where the database is one of the system. */
   readonly namesLocal?: true;
   /** The database that it chooses (`USE`). */

@@ -56,7 +56,9 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       asksOutcome: asksFirst(parts, 'asksOutcome', ['session', 'transaction']),
       asksFound,
       setsFound: parts.some(({ setsFound }) => setsFound === true),
-      asksWrite: asksFirst(parts, 'asksWrite', ['session', 'transaction', 'read']),
+      // A write of them before may have got no id.
+      asksWrite: parts.some(({ asksWrite }) => asksWrite === true),
+      asksSequence: parts.some(({ asksSequence }) => asksSequence === true),
       showsRows: (route === 'same' || unpins.includes('found-rows')) && parts.some(showsRows),
       locksRows: parts.some(({ locksRows }) => locksRows === true),
       reserved: parts.some(({ reserved }) => reserved === true),
@@ -103,6 +105,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       asksFound: readings.some(({ asksFound }) => asksFound === true),
       setsFound: readings.every(({ setsFound }) => setsFound === true),
       asksWrite: readings.some(({ asksWrite }) => asksWrite === true),
+      asksSequence: readings.some(({ asksSequence }) => asksSequence === true),
       showsRows: readings.some((reading) => reading.showsRows === true),
       locksRows: readings.some(({ locksRows }) => locksRows === true),
       reserved: readings.some(({ reserved }) => reserved === true),
@@ -113,7 +116,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
 /** Whether one of them asks about what was done before all of them: only statements of `kinds` leave that as it is. */
 function asksFirst(
   parts: readonly Classification[],
-  key: 'asksBefore' | 'asksOutcome' | 'asksWrite',
+  key: 'asksBefore' | 'asksOutcome',
   kinds: readonly StatementKind[],
 ): boolean {
   const asking = parts.findIndex((part) => part[key] === true);

@@ -166,13 +166,15 @@ function withAsides(
   if (isStored || isCompound) return given;
   const asksBefore = (features & (Feature.LAST_STATEMENT | Feature.FOUND_ROWS)) !== 0;
   const asksWrite = (features & Feature.LAST_WRITE) !== 0;
-  if (!asksBefore && !asksWrite && !namesLocal) return given;
+  const asksSequence = (features & Feature.SEQUENCE_READ) !== 0;
+  if (!asksBefore && !asksWrite && !asksSequence && !namesLocal) return given;
   return Object.freeze({
     ...given,
     ...(asksBefore ? { asksBefore: true as const } : {}),
     ...((features & Feature.LAST_STATEMENT) === 0 ? {} : { asksOutcome: true as const }),
     ...((features & Feature.FOUND_ROWS) === 0 ? {} : { asksFound: true as const }),
     ...(asksWrite ? { asksWrite: true as const } : {}),
+    ...(asksSequence ? { asksSequence: true as const } : {}),
     ...(namesLocal ? { namesLocal: true as const } : {}),
   });
 }

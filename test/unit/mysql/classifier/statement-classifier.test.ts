@@ -390,6 +390,8 @@ describe('what a text asks about its connection, whatever else it does', () => {
     'INSERT INTO t VALUES (LAST_INSERT_ID()) ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id)',
     'SET @id = @@last_insert_id',
     'SELECT 1; UPDATE t SET v = LAST_INSERT_ID()',
+    // The insert may name its id itself.
+    'INSERT INTO t VALUES (1); INSERT INTO u VALUES (LAST_INSERT_ID())',
   ])('%s asks for the last write', (sql) => {
     expect(classify(sql)).toMatchObject({ asksWrite: true });
   });
@@ -411,7 +413,6 @@ describe('what a text asks about its connection, whatever else it does', () => {
     'ALTER VIEW v AS SELECT LAST_INSERT_ID()',
     'ALTER ALGORITHM = UNDEFINED VIEW v AS SELECT FOUND_ROWS()',
     'UPDATE t SET v = 1; INSERT INTO u VALUES (ROW_COUNT())',
-    'INSERT INTO t VALUES (1); INSERT INTO u VALUES (LAST_INSERT_ID())',
     "SELECT 'FOUND_ROWS()'",
   ])('%s asks nothing about what was before it', (sql) => {
     const { asksBefore, asksWrite } = classify(sql);
