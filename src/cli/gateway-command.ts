@@ -1,6 +1,8 @@
 /** `stormlamp gateway`: serves PHP's memcached clients from replicated memcached nodes, until it is told to stop. */
 import { invalidOption } from '../common/option-reader.js';
 import { describeError } from '../common/stormlamp-error.js';
+import { resolveGatewayOptions } from '../gateway/gateway-options.js';
+import { tryToListen } from '../gateway/listen-on.js';
 import { startSessionGateway } from '../gateway/start-session-gateway.js';
 import { createSessionStore } from '../session/create-session-store.js';
 import type { SessionStoreEvents } from '../session/session-events.js';
@@ -69,6 +71,8 @@ export const gatewayCommand: Command = {
 
 async function serve(context: CommandContext, read: () => Promise<GatewayConfig>): Promise<number> {
   const { sessions, gateway: options, nodeChange, file } = await read();
+  // Before any node is asked: whether it can listen is known at once.
+  await tryToListen(resolveGatewayOptions(options).listen);
   const store = await createSessionStore(sessionsBefore(sessions, nodeChange));
   tellTrouble(store);
   // Without a file the signal ends the process, as it does everywhere.

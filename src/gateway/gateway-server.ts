@@ -1,18 +1,17 @@
 /** Listens, lets clients in, and closes in good order. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { SafeEmitter } from '../common/safe-emitter.js';
-import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { describeError } from '../common/stormlamp-error.js';
 import { GatewayConnection } from './gateway-connection.js';
 import { newCounters } from './gateway-counters.js';
 import type { ResolvedSessionGatewayOptions } from './gateway-options.js';
 import { type GatewayNodes, gatewayStats } from './gateway-stats.js';
 import { GATEWAY_VERSION } from './gateway-version.js';
 import type { GatewayItems } from './item-command.js';
-import { removeStaleSocket } from './stale-socket.js';
+import { listenOn } from './listen-on.js';
 
 /** Events of a gateway. */
 export interface SessionGatewayEvents {
@@ -95,18 +94,7 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
    */
   async listen(): Promise<void> {
     const { listen } = this.#options;
-    try {
-      if ('path' in listen) await removeStaleSocket(listen.path);
-      await new Promise<void>((resolve, reject) => {
-        this.#server.once('error', reject);
-        this.#server.listen(listen, () => {
-          this.#server.off('error', reject);
-          resolve();
-        });
-      });
-    } catch (error) {
-      throw listenError(listen, error);
-    }
+    await listenOn(this.#server, listen);
     this.#server.on('error', () => undefined);
     if ('path' in listen) chmodSync(listen.path, listen.mode);
   }
@@ -197,37 +185,3 @@ function sameText(given: string, wanted: string): boolean {
 function peerOf(socket: Socket): string {
   return socket.remoteAddress === undefined ? 'unix' : `${socket.remoteAddress}:${socket.remotePort}`;
 }
-
-function listenError(listen: ResolvedSessionGatewayOptions['listen'], error: unknown): StormlampError {
-  const isPath = 'path' in listen;
-  const where = isPath ? listen.path : `${listen.host}:${listen.port}`;
-  const given = (error as NodeJS.ErrnoException).code;
-  // Node says EACCES of a folder that is not there, too.
-  const code = given === 'EACCES' && isPath && !existsSync(dirname(listen.path)) ? 'ENOENT' : given;
-  const [why, remedy] = REASONS[code ?? '']?.(isPath) ?? [describeError(error), 'choose another address'];
-  return new StormlampError(
-    code === 'EADDRINUSE' ? ErrorCode.PORT_IN_USE : ErrorCode.INVALID_OPTION,
-    `The gateway cannot listen on ${where}: ${why}; ${remedy}`,
-    { cause: error },
-  );
-}
-
-/** What the system's codes mean for who listens, and what to do. */
-const REASONS: Readonly<Record<string, (isPath: boolean) => readonly [string, string]>> = {
-  EADDRINUSE: (isPath) =>
-    isPath
-      ? [
-          'another process listens there, or a file of that name is no socket',
-          'stop it, remove the file, or choose another path',
-        ]
-      : ['another process does', 'stop it, or choose another port'],
-  EACCES: (isPath) =>
-    isPath
-      ? ['its folder may not be written by this user', 'give the folder to the user of the gateway']
-      : ['ports below 1024 are not for every user', 'choose a higher one'],
-  ENOENT: () => ['its folder does not exist', 'make the folder (systemd: `RuntimeDirectory=`)'],
-  ENOTDIR: () => ['a part of its path is no folder', 'correct the path'],
-  EADDRNOTAVAIL: () => ['this machine has no such address', 'name one of its own, like 127.0.0.1'],
-  ENOTFOUND: () => ['the name is not known', 'correct it, or give an address, like 127.0.0.1'],
-  EAI_AGAIN: () => ['the name cannot be looked up now', 'give an address, like 127.0.0.1'],
-};
