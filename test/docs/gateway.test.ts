@@ -1,11 +1,12 @@
 /** What docs/gateway.md shows works when it is pasted. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { gatewayConfig } from '../../src/cli/gateway-config.js';
 import { resolveGatewayOptions } from '../../src/gateway/gateway-options.js';
 import { resolveSessionOptions } from '../../src/session/session-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { runProgram } from '../../src/testing/servers/run-program.js';
 import { docBlocks } from '../support/doc-blocks.js';
 import { ROOT, startNode } from '../support/run-node.js';
 
@@ -13,7 +14,7 @@ let servers: LocalCluster;
 let folder: string;
 
 beforeAll(async () => {
-  servers = await startLocalCluster({ databases: false });
+  servers = await startLocalCluster({ databases: false, memcached: 3 });
   folder = mkdtempSync(join(ROOT, '.stormlamp-docs-'));
 });
 afterAll(async () => {
@@ -49,6 +50,64 @@ test('its configuration file is taken', async () => {
   expect(later.nodeChange).toMatchObject({ step: 'prepare' });
   expect(later.nodeChange?.nodes).toHaveLength(3);
 });
+
+test('its commands: the gateway serves PHP over the socket, and a node is added while it does', async () => {
+  const ids = servers.memcached.map(({ id }) => id);
+  const socket = join(folder, 'gateway.sock');
+  /** A block of the page with the nodes of this test and a socket that its user may make. */
+  const here = (text: string): string =>
+    ids
+      .reduce((all, id, index) => all.replaceAll(`cache${index + 1}:11211`, id), text)
+      .replaceAll('/run/stormlamp/gateway.sock', socket);
+  const [start = '', addNode = '', ...others] = docBlocks('gateway.md', 'sh').map(here);
+  const [, change = ''] = docBlocks('gateway.md', 'json').map(here);
+  expect(others).toEqual([]);
+  const config = join(folder, 'stormlamp.config.json');
+  writeFileSync(config, here(docBlocks('gateway.md', 'json')[0] ?? ''));
+  const words = start.trim().split(' ').slice(2);
+  expect(start).toMatch(/^npx stormlamp gateway /);
+  const gateway = startNode([join(ROOT, 'dist', 'cli', 'main.js'), ...words], { cwd: folder });
+  try {
+    await expect.poll(() => gateway.output()).toContain(`Listening on ${socket}`);
+    expect(statSync(socket).mode & 0o777).toBe(0o660);
+    const ini = Object.fromEntries(
+      (docBlocks('gateway.md', 'ini')[0] ?? '')
+        .trim()
+        .split('\n')
+        .map((line) =>
+          here(line)
+            .split(' = ')
+            .map((word) => word.replaceAll('"', '')),
+        ),
+    ) as Record<string, string>;
+    const login = "<?php session_start(); $_SESSION['user'] = 'ada'; echo session_id();";
+    const { stdout: id, stderr } = await servers.php(login, { ini });
+    expect(stderr).toBe('');
+    writeFileSync(config, change);
+    // What the block calls on a server: the service is this process, and `nc -U` a connection to a unix socket.
+    const bin = join(folder, 'bin');
+    mkdirSync(bin);
+    program(
+      join(bin, 'systemctl'),
+      `test "$*" = 'reload stormlamp-gateway' && kill -HUP ${gateway.child.pid}`,
+    );
+    const dial =
+      "const s = require('net').connect(process.argv[1]); process.stdin.pipe(s).pipe(process.stdout)";
+    program(join(bin, 'nc'), `test "$1" = -U && exec '${process.execPath}' -e "${dial}" "$2"`);
+    const env = { PATH: `${bin}:${process.env['PATH']}` };
+    const { code } = await runProgram('bash', ['-c', addNode], { env, timeoutMs: 60_000 });
+    expect([code, gateway.output()]).toEqual([0, expect.stringContaining('prepare')]);
+    const look = `<?php session_id('${id}'); session_start(); echo $_SESSION['user'];`;
+    expect((await servers.php(look, { ini })).stdout).toBe('ada');
+  } finally {
+    gateway.child.kill();
+    await gateway.finished;
+  }
+});
+
+function program(path: string, line: string): void {
+  writeFileSync(path, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+}
 
 test('its PHP settings, and the flags of its command and of the unit, exist', async () => {
   const [ini = ''] = docBlocks('gateway.md', 'ini');

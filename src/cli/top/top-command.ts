@@ -12,7 +12,8 @@ const HELP = `Usage: stormlamp top [options]
 
 Shows, live, what every server does for all its clients: statements per second, reads and writes, connections, the
 round trip of the looks (p50 and p95), lag with its last course, and the traffic of the session nodes, with those that
-are filled again (warming) or get what they missed (suspect). Ctrl-C ends it.
+are filled again (warming) or get what they missed (suspect), how far that is, and the items that repairs brought back
+since the node started. Ctrl-C ends it.
 Without a terminal, and with --once or --json, it looks twice, one interval apart, and prints one picture.
 
   --interval <ms>     between two looks (default: 1000)

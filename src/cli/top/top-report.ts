@@ -28,6 +28,35 @@ export interface TopDatabase {
   readonly error: string | null;
 }
 
+/** A repair under way. */
+export interface TopRepair {
+  /** `fill`, `mend`, `recopy`, `move` or `sweep`. */
+  readonly kind: string;
+  /** Items that were copied. */
+  readonly copied: number;
+  /** Items that were there already, or are gone from where they were. */
+  readonly skipped: number;
+  /** Items that there are to copy at most; null when unknown, as of a mend. */
+  readonly total: number | null;
+  /** Since it began. */
+  readonly elapsedMs: number;
+}
+
+/** Repairs that were done. */
+export interface TopRepaired {
+  /** How many. */
+  readonly repairs: number;
+  /** Items that were copied, mended or removed. */
+  readonly items: number;
+  /** The last one: what it was, its items, how long it took, and when it ended, as ISO 8601. */
+  readonly last: {
+    readonly kind: string;
+    readonly items: number;
+    readonly elapsedMs: number;
+    readonly at: string;
+  };
+}
+
 /** A memcached node of the session store. */
 export interface TopCache {
   /** The node. */
@@ -44,6 +73,10 @@ export interface TopCache {
   readonly evictionsPerSecond: number | null;
   /** Items that it holds. */
   readonly items: number | null;
+  /** The repair of it that some process is at, as it was told last, which is up to a second ago; null for none. */
+  readonly repair: TopRepair | null;
+  /** The repairs that were done since it started; null when it tells of none. */
+  readonly repaired: TopRepaired | null;
   /** Why the last look failed; null when it did not. */
   readonly error: string | null;
 }

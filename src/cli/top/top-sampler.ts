@@ -16,6 +16,7 @@ import { effectiveLagMs, roleOf } from '../../topology/node-description.js';
 import { nodeIn } from '../../topology/topology-description.js';
 import type { ClusterConfig } from '../cluster-config.js';
 import { describePlace } from '../status/look-at-cluster.js';
+import { NO_REPAIRS, type NodeRepairs, repairsOf } from './node-repairs.js';
 import { type Counters, percentile, ratesOf } from './rates.js';
 import type { TopCache, TopDatabase, TopReport } from './top-report.js';
 
@@ -67,6 +68,7 @@ export class TopSampler {
   readonly #connections = new Map<string, PhysicalConnection>();
   readonly #sessions: SessionNodes | undefined;
   readonly #watched = new Map<string, Watched>();
+  readonly #repairs = new Map<string, NodeRepairs>();
   #standing: readonly MemcachedObservation[] = [];
 
   /** Connects to what is configured, as far as it answers. Errors: as `observeMysqlCluster`. */
@@ -142,12 +144,15 @@ export class TopSampler {
   async #cache(node: MemcachedNode): Promise<void> {
     const watched = this.#of(node.id);
     try {
-      const stats = await node.stats({ timeoutMs: LOOK_LIMIT_MS });
+      const call = { timeoutMs: LOOK_LIMIT_MS };
+      const [stats, repairs] = await Promise.all([node.stats(call), repairsOf(node, call)]);
+      this.#repairs.set(node.id, repairs);
       const counters = Object.fromEntries(
         ['cmd_get', 'cmd_set', 'evictions', 'curr_items'].map((name) => [name, Number(stats.get(name) ?? 0)]),
       );
       watched.seen({ at: systemClock.now(), counters });
     } catch (error) {
+      this.#repairs.delete(node.id);
       watched.failed(error);
     }
   }
@@ -198,6 +203,7 @@ export class TopSampler {
       setsPerSecond: rates['cmd_set'] ?? null,
       evictionsPerSecond: rates['evictions'] ?? null,
       items: watched.last?.counters['curr_items'] ?? null,
+      ...(this.#repairs.get(node) ?? NO_REPAIRS),
       error: watched.error,
     };
   }

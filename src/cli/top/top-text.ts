@@ -3,7 +3,7 @@ import type { Paint } from '../paint.js';
 import { cut, setRows, type TextColumn } from '../text-table.js';
 import { wrapLine } from '../wrap-line.js';
 import { sparkline } from './rates.js';
-import type { TopReport } from './top-report.js';
+import type { TopCache, TopReport } from './top-report.js';
 
 /** Where there is no room for all of it, the newest looks of the lag tell more than how reads and writes share the statements. */
 const barsIn = (width: number): number => (width >= 100 ? 20 : 8);
@@ -26,6 +26,7 @@ const CACHES: readonly TextColumn[] = [
   { title: '  sets/s', align: 'right' },
   { title: '   items', align: 'right', dropAt: 1 },
   { title: 'evicted/s', align: 'right', dropAt: 2 },
+  { title: 'repairs' },
 ];
 
 /** The picture in lines of at most `width` characters. */
@@ -60,6 +61,7 @@ export function topText(report: TopReport, width: number, paint: Paint): readonl
       number(each.setsPerSecond),
       number(each.items),
       number(each.evictionsPerSecond),
+      repairs(each),
     ]);
     const table = setRows(CACHES, rows, width);
     lines.push('', paint('dim', table.heading));
@@ -71,6 +73,15 @@ export function topText(report: TopReport, width: number, paint: Paint): readonl
   for (const { node, error } of failed)
     for (const line of wrapLine(`${node}: ${error}`, width)) lines.push(paint('red', line));
   return lines;
+}
+
+/** How far the repair is that is under way, or how many items those got back that were done. */
+function repairs({ repair, repaired }: TopCache): string {
+  if (repair === null) return repaired === null ? '-' : `${repaired.items} done`;
+  const { kind, copied, skipped, total } = repair;
+  if (total === null) return kind;
+  const share = total === 0 ? 1 : Math.min(1, (copied + skipped) / total);
+  return `${kind} ${Math.floor(share * 100)} %`;
 }
 
 function number(value: number | null, digits = 0): string {

@@ -20,6 +20,7 @@ export const TOMB_PREFIX = 'stormlamp:tomb:';
 const RETIRED_PREFIX = 'stormlamp:retired:';
 const SUSPECT_PREFIX = 'stormlamp:suspect:';
 const LEASE_PREFIX = 'stormlamp:lease:';
+const REPAIRS_PREFIX = 'stormlamp:repairs:';
 const SPARE_PREFIX = 'stormlamp:spare:';
 
 /** Where the hint about the item `key` is. By its key: several items, as pecl-memcache's session and its lock, may have one place. */
@@ -45,6 +46,11 @@ export function suspectKey(node: NodeId): string {
 /** Where the lease of the one process is that works on `node`. */
 export function leaseKey(node: NodeId): string {
   return named(LEASE_PREFIX, node);
+}
+
+/** Where it is told which repairs of `node` were done, on the node itself. */
+export function repairsKey(node: NodeId): string {
+  return named(REPAIRS_PREFIX, node);
 }
 
 /** Where a node says that it keeps copies for nodes that are away. */

@@ -3,46 +3,83 @@ import { randomUUID } from 'node:crypto';
 import type { CallOptions } from '../../common/deadline.js';
 import { leaseKey } from '../copies/copy-key.js';
 import type { MemcachedNode } from '../memcached-node.js';
+import { encodeUnderWay, type RepairUnderWay } from './repair-notes.js';
 
 /** How long a lease lives when its holder dies, in seconds. */
 const LEASE_SECONDS = 10;
+/** How often it is renewed, which also is how often others see how far the work is. */
+const RENEW_EVERY_MS = 1_000;
 
 /** A lease that was taken. */
 export class ResyncLease {
   readonly #node: MemcachedNode;
-  readonly #owner: Buffer;
+  readonly #owner: string;
   #cas: bigint;
+  #note: RepairUnderWay | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** One after the other: each has the version that the one before it left. */
+  #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(node: MemcachedNode, owner: Buffer, cas: bigint) {
+  private constructor(node: MemcachedNode, owner: string, cas: bigint, note: RepairUnderWay | undefined) {
     this.#node = node;
     this.#owner = owner;
     this.#cas = cas;
+    this.#note = note;
   }
 
-  /** How often it has to be renewed, in milliseconds. */
-  static readonly renewEveryMs: number = (LEASE_SECONDS * 1000) / 4;
+  /** Takes the lease, for a repair of which it tells; undefined when another process has it. */
+  static async take(
+    node: MemcachedNode,
+    call?: CallOptions,
+    note?: RepairUnderWay,
+  ): Promise<ResyncLease | undefined> {
+    const owner = `${process.pid} ${randomUUID()}`;
+    const added = await node.add(leaseKey(node.id), textOf(owner, note), { ...call, exptime: LEASE_SECONDS });
+    return added.status === 'stored' ? new ResyncLease(node, owner, added.cas, note) : undefined;
+  }
 
-  /** Takes the lease; undefined when another process has it. */
-  static async take(node: MemcachedNode, call?: CallOptions): Promise<ResyncLease | undefined> {
-    const owner = Buffer.from(`${process.pid} ${randomUUID()}`);
-    const added = await node.add(leaseKey(node.id), owner, { ...call, exptime: LEASE_SECONDS });
-    return added.status === 'stored' ? new ResyncLease(node, owner, added.cas) : undefined;
+  /** What it says from its next renewal on. */
+  tell(note: RepairUnderWay): void {
+    this.#note = note;
+  }
+
+  /** Renews it until it is released; `onLost` is called when it is no longer ours, or that cannot be known. */
+  keep(onLost: () => void, call?: CallOptions): void {
+    this.#timer = setInterval(() => {
+      this.renew(call).then((ours) => {
+        if (!ours) onLost();
+      }, onLost);
+    }, RENEW_EVERY_MS);
   }
 
   /** Gives it more time; false when it is no longer ours: the node was restarted or flushed, or we were too slow. */
-  async renew(call?: CallOptions): Promise<boolean> {
-    const renewed = await this.#node.set(leaseKey(this.#node.id), this.#owner, {
-      ...call,
-      exptime: LEASE_SECONDS,
-      cas: this.#cas,
+  renew(call?: CallOptions): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const renewed = await this.#node.set(leaseKey(this.#node.id), textOf(this.#owner, this.#note), {
+        ...call,
+        exptime: LEASE_SECONDS,
+        cas: this.#cas,
+      });
+      if (renewed.status !== 'stored') return false;
+      this.#cas = renewed.cas;
+      return true;
     });
-    if (renewed.status !== 'stored') return false;
-    this.#cas = renewed.cas;
-    return true;
   }
 
   /** Gives it back. Never rejects. */
   async release(): Promise<void> {
-    await this.#node.delete(leaseKey(this.#node.id), { cas: this.#cas }).catch(() => undefined);
+    clearInterval(this.#timer);
+    const gone = this.#inTurn(() => this.#node.delete(leaseKey(this.#node.id), { cas: this.#cas }));
+    await gone.catch(() => undefined);
   }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function textOf(owner: string, note: RepairUnderWay | undefined): Buffer {
+  return Buffer.from(note === undefined ? owner : `${owner} ${encodeUnderWay(note)}`);
 }

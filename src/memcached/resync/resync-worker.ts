@@ -17,6 +17,7 @@ import { fillNode } from './fill-node.js';
 import { ItemRate } from './item-rate.js';
 import { markFilled, markNewNodes, nodeWasLost } from './mark-filled.js';
 import { mendNode } from './mend-node.js';
+import { noteRepair } from './repair-notes.js';
 import type { ResyncEvents } from './resync-events.js';
 import { ResyncLease } from './resync-lease.js';
 import {
@@ -77,6 +78,7 @@ export class ResyncWorker {
   readonly #options: ResyncOptions;
   readonly #events: SafeEmitter<ResyncEvents>;
   readonly #stop: AbortSignal;
+  readonly #leases = new Map<NodeId, ResyncLease>();
 
   /** @param stop ends all work */
   constructor(options: ResyncOptions, events: SafeEmitter<ResyncEvents>, stop: AbortSignal) {
@@ -88,7 +90,8 @@ export class ResyncWorker {
   /** Does a job; `'elsewhere'` when another process is at it, or the node went away since it was looked at. */
   async run(job: NodeJob, views: readonly NodeView[]): Promise<JobDone | 'elsewhere'> {
     const node = this.#node(job.node);
-    const lease = await ResyncLease.take(node, this.#call()).catch((error: unknown) => {
+    const begun = { kind: job.kind, copied: 0, skipped: 0, total: null, elapsedMs: 0 };
+    const lease = await ResyncLease.take(node, this.#call(), begun).catch((error: unknown) => {
       if (meansUnreachable(error)) return undefined;
       throw error;
     });
@@ -116,14 +119,8 @@ export class ResyncWorker {
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#stop, stop.signal]);
     allowManyListeners(signal);
-    const renewal = setInterval(() => {
-      lease.renew(this.#call()).then(
-        (ours) => {
-          if (!ours) stop.abort(nodeWasLost(job.node));
-        },
-        () => stop.abort(nodeWasLost(job.node)),
-      );
-    }, ResyncLease.renewEveryMs);
+    lease.keep(() => stop.abort(nodeWasLost(job.node)), this.#call());
+    this.#leases.set(job.node, lease);
     const started = performance.now();
     this.#events.publish('resync-started', { node: job.node, kind: job.kind });
     try {
@@ -136,12 +133,15 @@ export class ResyncWorker {
         if (ring === this.#options.places.ring) this.#options.standings.learnMarker(node.id, marker);
       }
       const elapsedMs = performance.now() - started;
-      if (complete) this.#events.publish('resynced', { node: job.node, kind: job.kind, copied, elapsedMs });
+      if (complete) {
+        this.#events.publish('resynced', { node: job.node, kind: job.kind, copied, elapsedMs });
+        await noteRepair(node, { kind: job.kind, items: copied, elapsedMs }, this.#call());
+      }
       return { copied, elapsedMs, complete };
     } catch (error) {
       throw stop.signal.aborted ? stop.signal.reason : error;
     } finally {
-      clearInterval(renewal);
+      this.#leases.delete(job.node);
       await lease.release();
       if (!this.#stop.aborted) await this.#options.monitor.check(node);
     }
@@ -309,6 +309,7 @@ export class ResyncWorker {
     const tell = (): void => {
       const elapsedMs = performance.now() - started;
       this.#events.publish('resync-progress', { node: job.node, ...progress, total, elapsedMs });
+      this.#leases.get(job.node)?.tell({ kind: job.kind, ...progress, total, elapsedMs });
     };
     const timer = setInterval(tell, PROGRESS_EVERY_MS);
     try {

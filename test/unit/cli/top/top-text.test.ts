@@ -42,6 +42,12 @@ const REPORT: TopReport = {
       setsPerSecond: 5,
       evictionsPerSecond: 0,
       items: 7,
+      repair: null,
+      repaired: {
+        repairs: 2,
+        items: 1620,
+        last: { kind: 'mend', items: 20, elapsedMs: 12, at: '2026-01-01T00:00:00.000Z' },
+      },
       error: null,
     },
     {
@@ -52,6 +58,8 @@ const REPORT: TopReport = {
       setsPerSecond: null,
       evictionsPerSecond: null,
       items: null,
+      repair: null,
+      repaired: null,
       error: 'connect ECONNREFUSED',
     },
   ],
@@ -67,9 +75,9 @@ test('a picture in 120 columns', () => {
       "db2:3306  replica       1234     1000        20       3/41      0.4/1.3      120  ▁▅█",
       "db3:3306  down             -     1000        20        -/-      0.4/1.3        -",
       "",
-      "sessions      state      gets/s    sets/s     items  evicted/s",
-      "cache1:11211  filled         50         5         7          0",
-      "cache2:11211  down            -         -         -          -",
+      "sessions      state      gets/s    sets/s     items  evicted/s  repairs",
+      "cache1:11211  filled         50         5         7          0  1620 done",
+      "cache2:11211  down            -         -         -          -  -",
       "",
       "db3:3306: it is no MySQL server",
       "cache2:11211: connect ECONNREFUSED",
@@ -107,4 +115,22 @@ test.each(['db2:3306', 'db2.shop.internal:3306'])('in 80 columns the lag of %s i
   const [database] = REPORT.databases.slice(1, 2).map((each) => ({ ...each, node }));
   const lines = topText({ ...REPORT, databases: database === undefined ? [] : [database] }, 80, plainPaint);
   expect(lines.find((line) => line.startsWith(node))).toMatch(/ 0\.4\/1\.3 +120 {2}▁▅█$/);
+});
+
+test.each([
+  [{ kind: 'fill', copied: 600, skipped: 72, total: 1600 }, 'fill 42 %'],
+  [{ kind: 'move', copied: 1700, skipped: 0, total: 1600 }, 'move 100 %'],
+  [{ kind: 'recopy', copied: 0, skipped: 0, total: 0 }, 'recopy 100 %'],
+  [{ kind: 'mend', copied: 0, skipped: 0, total: null }, 'mend'],
+])('in 80 columns it is told how far a repair is: %o is %s', (repair, told) => {
+  const caches = REPORT.caches.map((each) => ({
+    ...each,
+    node: 'cache1.shop.internal:11211',
+    standing: 'warming',
+    repair: { ...repair, elapsedMs: 900 },
+  }));
+  const lines = topText({ ...REPORT, databases: [], caches }, 80, plainPaint);
+  const line = lines.find((each) => each.startsWith('cache1')) ?? '';
+  expect(line.endsWith(`  ${told}`)).toBe(true);
+  expect(line.length).toBeLessThanOrEqual(80);
 });
