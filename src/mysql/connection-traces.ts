@@ -120,14 +120,21 @@ export class ConnectionTraces {
    * or a savepoint of ours came between.
    */
   check(classification: Classification, held: PhysicalConnection | undefined): void {
-    if (classification.asksSequence === true) checkHere(this.#began, held, 'what its sequences gave last');
-    if (asksAboutConnection(classification) || classification.asksWrite === true)
-      checkHere(this.#wrote, held, 'what its last write left');
-    if (classification.asksWrite === true) checkHere(this.#numbered, held, 'the id of its last insert');
+    this.#checkLeft(classification, held);
+    if (asksAboutConnection(classification)) checkHere(this.#wrote, held, 'what its last write left');
     const { asksFound, asksBefore, asksOutcome } = classification;
     if (asksOutcome === true && this.#wasOwnSavepoint) throw askedBehindSavepoint(classification);
     if (asksFound === true) checkStayed(this.#counted, held, 'how many rows its last read found');
     if (asksBefore === true) checkStayed(this.#last, held, 'what the statement before left');
+  }
+
+  /** Whatever was left by a write or a procedure, and is asked for, must be on the connection that is `held`. */
+  #checkLeft(classification: Classification, held: PhysicalConnection | undefined): void {
+    if (classification.asksSequence === true) checkHere(this.#began, held, 'what its sequences gave last');
+    if (classification.asksWrite === true) {
+      checkHere(this.#wrote, held, 'what its last write left');
+      checkHere(this.#numbered, held, 'the id of its last insert');
+    }
     if (readsVariables(classification))
       checkHere(this.#called, held, 'variables that a procedure may have set');
   }
@@ -135,11 +142,13 @@ export class ConnectionTraces {
   /**
    * What the statement before left is not where a statement has to go that asks about it.
    *
-   * @throws StormlampError `ERR_UNSUPPORTED` when the statement asks about it, and that connection is left for another one.
+   * @throws StormlampError `ERR_UNSUPPORTED` when the statement asks about it, and that connection is left for another one;
+   * `ERR_CONNECTION_LOST` when it asks for what a write or a procedure left.
    */
   checkMove(classification: Classification, leaves: PhysicalConnection): void {
     if (classification.asksBefore === true && leaves === this.#last?.on)
       throw askedElsewhere(leaves.node, `goes to another server, because ${classification.because}`);
+    this.#checkLeft(classification, undefined);
   }
 
   /** The session begins anew. */

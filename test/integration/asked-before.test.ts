@@ -621,4 +621,39 @@ describe.each(CLIENT_DATABASES)('on $name', ({ flavor, options }) => {
       await other.close();
     }
   });
+
+  // The last one: the servers are not what they were.
+  test('what was left on the primary before is not asked of the next one, also where nothing comes between', async () => {
+    const { mysql: given } = servers.options();
+    await using narrow = await createMysqlCluster({ ...given, pool: { max: 4 } });
+    const asked: [string, string][] = [
+      [note('1'), note('LAST_INSERT_ID()')],
+      [note('1'), 'SELECT LAST_INSERT_ID()'],
+      ['CALL marks()', note('@marked')],
+    ];
+    if (flavor === 'mariadb') asked.push(['SELECT NEXTVAL(numbers)', note('LASTVAL(numbers)')]);
+    const left = await Promise.all(
+      asked.map(async ([leaves]) => {
+        const connection = await narrow.getConnection();
+        await connection.query(leaves);
+        return connection;
+      }),
+    );
+    const next = replica();
+    await servers.promote(next);
+    await eventually('the client knows', () => {
+      const { writer } = narrow.topology();
+      return writer.kind === 'primary' && writer.node === next.id;
+    });
+    for (const [index, connection] of left.entries()) {
+      const asking = asked[index]?.[1] ?? '';
+      for (let time = 0; time < 2; time += 1)
+        await expect(connection.query(asking), asking).rejects.toMatchObject({ code: 'ERR_CONNECTION_LOST' });
+      // Whoever goes on without it can.
+      await connection.query('UPDATE t SET v = v + 1 WHERE id = 1');
+      expect(connection.node).toBe(next.id);
+      await expect(connection.query(asking), asking).rejects.toMatchObject({ code: 'ERR_CONNECTION_LOST' });
+      connection.release();
+    }
+  });
 });
