@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parse } from 'yaml';
 import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
 import { ROOT, stormlamp } from '../support/run-node.js';
 
@@ -136,20 +135,34 @@ test('JSON is JSON, and shell is shell', () => {
   }
 });
 
-test('YAML is YAML, and the commands in it are there', async () => {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
-  const { stdout: servers } = await stormlamp(['servers', '--help']);
-  for (const { code, page } of of('yaml')) {
-    const { jobs } = parse(code) as { jobs: { test: { steps: readonly { readonly run?: string }[] } } };
-    const runs = jobs.test.steps.flatMap(({ run }) => run?.split(' && ') ?? []);
-    expect(runs.length, page).toBeGreaterThan(1);
-    for (const run of runs) {
-      const [program, ...words] = run.split(' ');
-      if (program === 'npx') for (const word of words.slice(1)) expect(servers, run).toContain(word);
-      else if (program === 'npm') expect(['ci', ...Object.keys(scripts)], run).toContain(words[0]);
-      else expect(program, run).toBe('docker');
-    }
-  }
+test('docs/php-sessions.md: its declaration gives the session to every handler of Express, and nothing else does', () => {
+  const [block = '', ...others] = of('ts').flatMap(({ page, code }) =>
+    page === 'docs/php-sessions.md' ? [code] : [],
+  );
+  expect(others).toEqual([]);
+  const project = join(folder, 'declaration');
+  mkdirSync(project);
+  const app = `import express from 'express';
+    express().get('/me', (req, res) => {
+      req.session.user = 'ada';
+      res.json(req.session.user);
+    });`;
+  writeFileSync(join(project, 'with.mts'), `${block}\n${app}`);
+  writeFileSync(join(project, 'without.mts'), app);
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const options =
+    '--ignoreConfig --strict --noEmit --skipLibCheck --module nodenext --target es2022 --types node'.split(
+      ' ',
+    );
+  const errors = (file: string): string[] => {
+    const { stdout } = spawnSync(process.execPath, [tsc, ...options, join(project, file)], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    return stdout.split('\n').flatMap((line) => /error (TS\d+)/.exec(line)?.[1] ?? []);
+  };
+  expect(errors('with.mts')).toEqual([]);
+  expect(errors('without.mts')).toEqual(['TS2339', 'TS2339']);
 });
 
 /** Every kind of block on every page: the test that executes it, or why none does. */
@@ -158,7 +171,7 @@ const EXECUTED: Readonly<Record<string, string>> = {
     'test/docs/new-user.test.ts; what is for a clone: test/integration/cli.test.ts and set-up.test.ts there',
   'README.md js': 'test/docs/new-user.test.ts',
   'README.md sql': 'test/docs/new-user.test.ts',
-  'examples/README.md sh': 'test/docs/examples.test.ts, which sets the same variables',
+  'examples/README.md sh': 'test/docs/commands.test.ts',
   'examples/README.md sql': 'test/docs/examples.test.ts',
   'docs/breakers.md js': 'test/docs/failover-pages.test.ts',
   'docs/cache.md js': 'test/docs/cache.test.ts',
@@ -170,7 +183,7 @@ const EXECUTED: Readonly<Record<string, string>> = {
   'docs/freshness.md js': 'test/docs/freshness.test.ts',
   'docs/freshness.md php': 'test/integration/request-scope.test.ts',
   'docs/gateway.md ini': 'test/docs/gateway.test.ts',
-  'docs/gateway.md sh': 'test/docs/gateway.test.ts has its flags; it serves until it is ended',
+  'docs/gateway.md sh': 'test/docs/gateway.test.ts',
   'docs/gateway.md json': 'test/docs/gateway.test.ts',
   'docs/gateway.md js': 'test/docs/gateway.test.ts',
   'docs/haproxy.md js': 'test/docs/failover-pages.test.ts',
@@ -180,22 +193,26 @@ const EXECUTED: Readonly<Record<string, string>> = {
   'docs/mysql2.md js': 'test/docs/operate.test.ts',
   'docs/operate.md sh': 'test/docs/readme.test.ts',
   'docs/operate.md js': 'test/docs/operate.test.ts',
-  'docs/performance.md sh': 'none: they take from minutes to an hour',
+  'docs/performance.md sh':
+    'test/docs/commands.test.ts has its words; they take from minutes to an hour, so none is run there',
   'docs/php-sessions.md js': 'test/docs/sessions.test.ts',
   'docs/php-sessions.md ini': 'test/docs/sessions.test.ts',
-  'docs/php-sessions.md ts': 'none: it is types only, which are checked here',
+  'docs/php-sessions.md ts':
+    'test/docs/code-blocks.test.ts; it is types only, and with them a handler compiles',
   'docs/php-topology-file.md js': 'test/docs/failover-pages.test.ts',
   'docs/php-topology-file.md php': 'test/docs/failover-pages.test.ts',
   'docs/replication.md js': 'test/docs/replication.test.ts',
-  'docs/replication.md sh': 'none: it restarts services on two machines',
+  'docs/replication.md sh': 'test/docs/commands.test.ts',
   'docs/resources.md js': 'test/docs/failover-pages.test.ts',
-  'docs/resources.md ts': 'none: they change addresses and mounts of a machine; types are checked',
+  'docs/resources.md ts':
+    'test/docs/failover-pages.test.ts, in namespaces of its own; another file system in the place of ext4',
   'docs/shared-mounts.md js': 'test/docs/sessions.test.ts',
   'docs/symfony.md js': 'test/docs/sessions.test.ts',
   'docs/telemetry.md js': 'test/docs/telemetry.test.ts',
   'docs/testing.md js': 'test/docs/operate.test.ts and, with Jest, test/docs/jest.test.ts',
   'docs/testing.md json': 'test/docs/jest.test.ts',
-  'docs/testing.md yaml': 'none: they are for a CI of others; their commands are checked here',
+  'docs/testing.md yaml':
+    "test/docs/commands.test.ts, but for the steps that are GitHub's and those that need a Docker engine",
   'docs/topology.md js': 'test/docs/topology.test.ts',
   'docs/wordpress.md php': 'test/docs/sessions.test.ts',
 };

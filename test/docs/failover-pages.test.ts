@@ -1,5 +1,7 @@
 /** What docs/breakers.md, docs/dashboard.md, docs/php-topology-file.md, docs/haproxy.md and docs/resources.md show works when it is pasted. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -70,25 +72,88 @@ test('docs/resources.md: what can run here runs', async () => {
   expect(await outputOf(upstreams)).toBe('no upstream answers\n');
 });
 
-test('docs/resources.md: what takes a machine of its own is at least of the right types', async () => {
+/** Runs a block in namespaces of its own, as root of them; the voters are reached over unix sockets, which lead into any. */
+async function inNamespaces(flags: string, code: string, before = ''): Promise<string> {
+  const { user, password } = servers.accounts.monitor;
+  const program = servers.databases
+    .reduce((text, { name, socketPath }) => {
+      const voter = JSON.stringify({ socketPath, user, password });
+      return text.replace(`'mysql://app:secret@${name}/shop'`, voter);
+    }, code)
+    .replaceAll('10.0.0.100/24', '10.77.0.100/24');
+  expect(program).not.toContain('app:secret');
   const inside = mkdtempSync(join(ROOT, '.stormlamp-docs-'));
   try {
-    const blocks = blocksOf('docs/resources.md', 'ts');
-    expect(blocks.length).toBe(2);
-    for (const [index, code] of blocks.entries()) writeFileSync(join(inside, `block-${index}.mts`), code);
-    const compilerOptions = {
-      strict: true,
-      noEmit: true,
-      module: 'nodenext',
-      target: 'es2023',
-      types: ['node'],
-    };
-    writeFileSync(join(inside, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.mts'] }));
-    const args = [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', inside];
-    const { code, stdout } = await runProgram(process.execPath, args, { timeoutMs: 60_000 });
-    expect(code, stdout).toBe(0);
+    const file = join(inside, 'block.mjs');
+    writeFileSync(file, program);
+    const script = `${before}\nexec '${process.execPath}' '${file}'`;
+    const args = [`-r${flags}`, 'sh', '-ec', script];
+    const env = { PATH: `${folder}:${process.env['PATH']}:/usr/sbin:/sbin` };
+    const { code: status, stdout, stderr } = await runProgram('unshare', args, { env, timeoutMs: 90_000 });
+    expect([status, stderr], stdout).toEqual([0, '']);
+    return stdout;
   } finally {
     rmSync(inside, { recursive: true, force: true });
+  }
+}
+
+test('docs/resources.md: the address is on the machine while it is in charge, and off it afterwards', async () => {
+  const [code = ''] = blocksOf('docs/resources.md', 'ts');
+  const { arping } = await resolveServers(['arping']);
+  if (arping === undefined) throw new Error('arping is missing in the answer');
+  const command = [arping.command, ...arping.prefixArgs].map((word) => `'${word}'`).join(' ');
+  writeFileSync(join(folder, 'arping'), `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+  const append = `
+    import { execFileSync } from 'node:child_process';
+    const has = () => execFileSync('ip', ['addr', 'show', 'eth0'], { encoding: 'utf8' }).includes('10.77.0.100/24');
+    const limit = performance.now() + 60_000;
+    while (!has() && performance.now() < limit) await new Promise((done) => setTimeout(done, 50));
+    const before = has();
+    await lease.close();
+    console.log('address', before, has());`;
+  // A pair of devices, so that there is a link for what is asked and told.
+  const links =
+    'ip link add eth0 type veth peer name far; ip addr add 10.77.0.1/24 dev eth0; ip link set eth0 up; ip link set far up';
+  const output = await inNamespaces('n', code + append, links);
+  expect(output).toMatch(/^leading /m);
+  expect(output).toMatch(/^address true false$/m);
+});
+
+test('docs/resources.md: the mount is there while it is in charge, and only after the other machine was fenced', async () => {
+  const [, code = '', ...others] = blocksOf('docs/resources.md', 'ts');
+  expect(others).toEqual([]);
+  const asked: string[] = [];
+  const outlet = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    response.end('off');
+  });
+  await new Promise<void>((done) => outlet.listen(0, '127.0.0.1', done));
+  const { port } = outlet.address() as AddressInfo;
+  const path = join(folder, 'data');
+  mkdirSync(path);
+  // The kernel gives a user's own namespace no ext4; what is mounted is another file system.
+  const program = code
+    .replace("'/dev/disk/by-uuid/5e2b…'", "'none'")
+    .replace("'ext4'", "'tmpfs'")
+    .replace('/srv/data', path)
+    .replace('http://power-switch', `http://127.0.0.1:${port}`);
+  const prepend = `
+    const [said, log] = [[], console.log];
+    console.log = (text) => said.push(text) && log(text);`;
+  const append = `
+    import { readFileSync } from 'node:fs';
+    const isMounted = () => readFileSync('/proc/self/mountinfo', 'utf8').includes(' ${path} ');
+    const limit = performance.now() + 60_000;
+    while (said.length === 0 && performance.now() < limit) await new Promise((done) => setTimeout(done, 50));
+    const before = isMounted();
+    await lease.close();
+    log('mount', before, isMounted());`;
+  try {
+    const output = await inNamespaces('m', prepend + program + append);
+    expect(output).toBe('the disk is there\nclose every file on it\nmount true false\n');
+    expect(asked).toEqual(['POST /outlet/2/off']);
+  } finally {
+    await new Promise((done) => outlet.close(done));
   }
 });
 

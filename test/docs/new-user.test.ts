@@ -2,23 +2,15 @@
  * The way of a new user, with nothing but the README.md: an empty folder outside of the project, the package as it
  * would be published, and every command and program as it stands there. How long each step took is printed.
  */
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
-import { runProgram } from '../../src/testing/servers/run-program.js';
 import { ROOT, startNode } from '../support/run-node.js';
 import { phpProgram } from './php-program.js';
 import { blocksOf, letAppMonitor } from './run-block.js';
+import { packStormlamp, type UserShell, userShell } from './user-shell.js';
 
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const SHELL = blocksOf('README.md', 'sh');
@@ -28,61 +20,19 @@ const took: string[] = [];
 let folder: string;
 let shop: string;
 let tarball: string;
+let run: UserShell;
 
 beforeAll(async () => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'stormlamp-new-user-')));
   shop = join(folder, 'shop');
   mkdirSync(shop);
-  await run(`npm pack --ignore-scripts --pack-destination '${folder}'`, { cwd: ROOT });
-  const [name = 'none'] = readdirSync(folder).filter((file) => file.endsWith('.tgz'));
-  tarball = join(folder, name);
+  tarball = await packStormlamp(folder);
+  run = userShell(shop, note);
 });
 afterAll(() => {
   console.log(['The way of a new user took:', ...took].join('\n  '));
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
-
-/** What a shell that nobody started from this project does not have in its environment. */
-function foreign(): string[] {
-  const own =
-    /^(npm_(package|lifecycle|config_(local|call|yes)|command|execpath)|NODE_(ENV|OPTIONS|PATH)$|VITEST|TEST$|INIT_CWD$)/;
-  return Object.keys(process.env).filter((name) => own.test(name));
-}
-
-const USER_ENV = {
-  PATH: (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .filter((part) => !part.startsWith(ROOT))
-    .join(delimiter),
-  NO_COLOR: '1',
-  // What npm has in its cache will do: then this works without a registry.
-  npm_config_prefer_offline: 'true',
-  npm_config_audit: 'false',
-  npm_config_update_notifier: 'false',
-};
-
-/** What `command` wrote in the user's folder. Throws, with all of that, where its exit code is not 0. */
-async function run(
-  command: string,
-  { cwd = shop, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
-): Promise<string> {
-  const started = performance.now();
-  // Not synchronously: the way to the servers leads through this process.
-  const words = [...foreign().flatMap((name) => ['-u', name]), 'bash', '-c', `cd '${cwd}' && ${command}`];
-  const { code, stdout, stderr } = await runProgram('env', words, {
-    env: { ...USER_ENV, ...env },
-    timeoutMs: 200_000,
-  });
-  note(command, performance.now() - started);
-  const hint = /^npm install/m.test(command)
-    ? '\nIt needs the npm registry once; later what is in the cache of npm will do.'
-    : '';
-  if (code !== 0)
-    throw new Error(
-      `A new user is stuck at "${command.trim()}", exit code ${code}.${hint}\n${stdout}\n${stderr}`,
-    );
-  return stdout;
-}
 
 function note(what: string, ms: number): void {
   took.push(`${(ms / 1_000).toFixed(1).padStart(5)} s  ${what.trim().split('#')[0]?.trim()}`);
@@ -179,5 +129,5 @@ async function look(servers: LocalCluster): Promise<void> {
   const { stdout: id } = await servers.php("<?php session_start(); $_SESSION['n'] = 1; echo session_id();");
   const lines = commands(/^npx stormlamp status/m);
   expect(lines.length).toBeGreaterThan(4);
-  for (const line of lines) expect(await run(line.replace('<id>', id), { env })).not.toBe('');
+  for (const line of lines) expect(await run(line.replace('<id>', id), env)).not.toBe('');
 }

@@ -47,3 +47,18 @@ test.each(
   const { code, stdout } = await startNode(['--test', file]).finished;
   expect([code, /^# fail 0$/m.test(stdout)], stdout).toEqual([0, true]);
 });
+
+test('a cluster without servers keeps its process running until it is closed, as docs/testing.md says', async () => {
+  const file = join(folder, 'fake.mjs');
+  const code = `import { fakeCluster } from 'stormlamp/testing';
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const fake = await fakeCluster();
+    fake.answer('SELECT 1 AS one', [{ one: 1 }]);
+    await fake.cluster.mysql.query('SELECT 1 AS one');
+    const open = timers();
+    await fake.close();
+    console.log(before, open, timers());`;
+  writeFileSync(file, code);
+  expect(await startNode([file]).finished).toMatchObject({ code: 0, stderr: '', stdout: '0 1 0\n' });
+});

@@ -166,7 +166,7 @@ export class FakeCluster implements AsyncDisposable {
 }
 
 /**
- * Makes a cluster without servers, in a few milliseconds.
+ * Makes a cluster without servers, in a few milliseconds. As one on real servers, it keeps the process running until it is closed.
  *
  * @throws StormlampError `ERR_INVALID_OPTION`.
  */
