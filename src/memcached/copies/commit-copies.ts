@@ -12,7 +12,13 @@ import { type CopyKey, tombKey } from './copy-key.js';
 import { ANY_CONTENT, type MissedWrites } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
 import { type CopyReport, meansMissed, storeDown } from './copy-report.js';
-import type { CopyDecision, CopySeen, ReachedCopy, UnreachedCopy } from './decide-copies.js';
+import {
+  type CopyDecision,
+  type CopySeen,
+  decideCopies,
+  type ReachedCopy,
+  type UnreachedCopy,
+} from './decide-copies.js';
 import { lazily } from './lazily.js';
 import type { NoteWriter } from './note-writer.js';
 import { type ChangeStanding, standingOfChange } from './standing-of-change.js';
@@ -94,6 +100,18 @@ export class Commit {
   /** Whether a change that must be made once may have been, so that it cannot be called off. */
   get isDoubtful(): boolean {
     return this.#doubted !== undefined;
+  }
+
+  /** What was looked at, and what is decided where nobody takes for an item begun anew what this write left beside a tombstone. */
+  judged(looked: CopiesSeen): CopiesSeen {
+    const { seen, decision } = looked;
+    if (decision.kind !== 'found' || decision.outlived.length === 0) return looked;
+    return { seen, decision: decideCopies(seen, this.#written) };
+  }
+
+  /** Whether a copy is what this write left there. */
+  isOwn(copy: CopySeen): boolean {
+    return copy.reached && copy.item !== null && copy.item.cas === this.#written.get(copy.node);
   }
 
   /** Where the change stands by what is seen `now`: before it was tried nothing is `ours`. Of one that may be made twice that is all. */
@@ -275,6 +293,7 @@ export class Commit {
         ? await Promise.all([node.add(this.#key.key, value, options), node.get(tombKey(this.#key.key), call)])
         : [await node.set(this.#key.key, value, { ...options, cas: item.cas }), null];
     if (result.status !== 'stored') return false;
+    this.#written.set(node.id, result.cas);
     // Somebody else created it and destroyed it again since it was looked at: what was added now would count as destroyed.
     if (tomb !== null && tomb.cas !== copy.tomb?.cas) return false;
     this.#took(node, result.cas, first);

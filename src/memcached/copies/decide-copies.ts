@@ -81,6 +81,8 @@ export type CopyDecision =
 type Claim = 'none' | 'missing' | 'superseded' | 'unexplained';
 type Winner = ReachedCopy & { readonly item: MemcachedItem };
 
+const NONE: ReadonlyMap<NodeId, bigint> = new Map();
+
 interface Judged {
   readonly copy: ReachedCopy;
   /** What the notes on the other nodes say against it. */
@@ -91,12 +93,16 @@ interface Judged {
  * Decides.
  *
  * @param seen what the nodes said, in placement order
+ * @param own the numbers of copies that the caller wrote while he knew of no tombstone: nobody began the item anew by those
  */
-export function decideCopies(seen: readonly CopySeen[]): CopyDecision {
+export function decideCopies(
+  seen: readonly CopySeen[],
+  own: ReadonlyMap<NodeId, bigint> = NONE,
+): CopyDecision {
   const reached = seen.filter((copy) => copy.reached);
   if (reached.length === 0) return { kind: 'down' };
   const tombs = tombsNotLifted(reached);
-  const anew = isBegunAnew(seen, tombs);
+  const anew = isBegunAnew(seen, tombs, own);
   if (tombs.length > 0 && !anew) return { kind: 'destroyed', tombs, left: holders(reached) };
   const judged = reached.map((copy) => ({ copy, claim: claimOn(copy, reached) }));
   const decider = deciderOf(judged);
@@ -119,7 +125,11 @@ export function decideCopies(seen: readonly CopySeen[]): CopyDecision {
 
 // Who leaves no notes, as PHP, lifts no tombstone. One destruction that reached every holder removed every copy there. What all of
 // them hold alike since was begun anew: an old copy that was on its way, from a filler or to a replica, arrives on one of them.
-function isBegunAnew(seen: readonly CopySeen[], tombs: readonly string[]): boolean {
+function isBegunAnew(
+  seen: readonly CopySeen[],
+  tombs: readonly string[],
+  own: ReadonlyMap<NodeId, bigint>,
+): boolean {
   const holders = seen.filter((copy) => copy.role !== 'spare');
   const [first] = holders;
   if (tombs.length !== 1 || first?.reached !== true) return false;
@@ -129,6 +139,7 @@ function isBegunAnew(seen: readonly CopySeen[], tombs: readonly string[]): boole
       copy.role === 'holder' &&
       copy.tomb?.note.id === tombs[0] &&
       isNewerThanTomb(copy) &&
+      copy.item?.cas !== own.get(copy.node) &&
       isAlike(copy, first),
   );
 }
@@ -189,7 +200,7 @@ function claimOn(copy: ReachedCopy, reached: readonly ReachedCopy[]): Claim {
     const missed = other.hint?.note.missed.get(copy.node);
     return other.node === copy.node || other.item === null || missed === undefined
       ? []
-      : [{ item: other.item, missed }];
+      : [{ item: other.item, role: other.role, missed }];
   });
   const { item } = copy;
   if (claims.length === 0) return item !== null && isOldContent(copy, item, reached) ? 'superseded' : 'none';
@@ -201,7 +212,8 @@ function claimOn(copy: ReachedCopy, reached: readonly ReachedCopy[]): Claim {
   const loses = ({ missed }: (typeof claims)[number]): boolean =>
     missed.superseded.includes(hash) || missed.superseded.includes(ANY_CONTENT);
   if (others.some(loses)) return 'superseded';
-  return others.length < claims.length ? 'none' : 'unexplained';
+  const vouched = claims.some(({ item: same, role }) => role === 'holder' && sameContent(same, item));
+  return vouched ? 'none' : 'unexplained';
 }
 
 // What a warming node holds was copied from another, and what a node of the other list holds may have been: what speaks against that

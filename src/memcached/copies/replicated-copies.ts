@@ -11,7 +11,7 @@ import type { ChangeReport, CopiesRead, CopyRead, CurrentContent } from './copy-
 import type { CopyKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
 import { type CopyReport, changeUnsure, type MissedCopy, storeDown, storeUnsure } from './copy-report.js';
-import { decideCopies, isNewerThanTomb, type ReachedCopy } from './decide-copies.js';
+import { type CopySeen, decideCopies, isNewerThanTomb, type ReachedCopy } from './decide-copies.js';
 import { FirstAnswers } from './first-answers.js';
 import { CopyLook, failuresOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
@@ -204,7 +204,7 @@ export class ReplicatedCopies {
     const commit = new Commit(parts, key, deadline, once);
     for (let passed = 0; ; ) {
       deadline.check('Changing the copies');
-      const { seen, decision } = known ?? (await this.look(key, deadline));
+      const { seen, decision } = commit.judged(known ?? (await this.look(key, deadline)));
       known = undefined;
       if (decision.kind === 'down') throw storeDown(failuresOf(seen));
       const standing = commit.standing({ seen, decision });
@@ -226,7 +226,8 @@ export class ReplicatedCopies {
       if (content === undefined) {
         if (commit.isDoubtful) throw changeUnsure();
         if (decision.kind === 'unknown') throw unsure(seen);
-        if (decision.kind === 'destroyed') await this.#removeDestroyed(key, seen, deadline);
+        if (decision.kind === 'destroyed')
+          await this.#removeDestroyed(key, seen, deadline, (copy) => commit.isOwn(copy));
         // By the list that decides it is not there: what the other list's nodes hold would be found when that one decides.
         if (decision.kind === 'absent') await this.#removeLeft(key, seen.filter(isJoint), deadline);
         return undefined;
@@ -265,14 +266,16 @@ export class ReplicatedCopies {
       else absent.push(node.id);
     });
     const missers = missed.map(({ node }) => node);
-    if (missers.length > 0) {
+    const reached = this.places.listed(key, [...touched.map(({ id }) => id), ...absent]);
+    // What a node of the other list says alone would bring back what somebody destroys who does not know that list.
+    if (missers.length > 0 && touched.some(({ id }) => reached.includes(id))) {
       await onAllCopies(touched, [], deadline, async (node) => {
         await this.#notes.hint(node, key, missers, { superseded: [], lifted: [] }, undefined, deadline);
         await this.#notes.suspect(node, missers, deadline);
       });
     }
     if (touched.length > 0 && absent.length > 0) this.#options.onDiffering?.(key);
-    return { reached: [...touched.map(({ id }) => id), ...absent], missed, found: touched.length > 0 };
+    return { reached, missed, found: touched.length > 0 };
   }
 
   /** Removes every copy; see {@link CopyRemoval.delete}. */
@@ -308,8 +311,14 @@ export class ReplicatedCopies {
   }
 
   // What came after the tombstone may be the first copy of what PHP begins anew at this moment: who mends looks again.
-  async #removeDestroyed(key: CopyKey, seen: CopiesSeen['seen'], deadline: Deadline): Promise<void> {
-    const late = seen.filter((copy) => copy.reached && isNewerThanTomb(copy));
+  // What this very change put there is neither.
+  async #removeDestroyed(
+    key: CopyKey,
+    seen: CopiesSeen['seen'],
+    deadline: Deadline,
+    isOwn: (copy: CopySeen) => boolean,
+  ): Promise<void> {
+    const late = seen.filter((copy) => copy.reached && isNewerThanTomb(copy) && !isOwn(copy));
     await this.#removeLeft(
       key,
       seen.filter((copy) => !late.includes(copy)),

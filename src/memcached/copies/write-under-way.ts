@@ -56,13 +56,13 @@ export function hashOf({ value, flags = 0 }: NewContent): CopyHash {
 }
 
 /**
- * The contents that were decided about. What a spare node holds was not unless it won or is merged: it may be newer than what the
- * holders said before it was asked.
+ * The contents that were decided about. What a spare node or a node of the other list holds was not unless it won or is merged: it may
+ * be newer than what the holders said that answered.
  */
 export function decidedAbout(seen: readonly CopySeen[], decision: CopyDecision): readonly MemcachedItem[] {
   const merged =
     decision.kind === 'found' ? [decision.item, ...decision.rivals.flatMap(({ item }) => item ?? [])] : [];
-  const held = seen.flatMap((copy) => (copy.reached && copy.role !== 'spare' ? (copy.item ?? []) : []));
+  const held = seen.flatMap((copy) => (copy.reached && copy.role === 'holder' ? (copy.item ?? []) : []));
   return [...held, ...merged];
 }
 

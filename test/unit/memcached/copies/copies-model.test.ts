@@ -68,6 +68,7 @@ test.each([
   { servers: 2, processes: 2, sessions: 2 },
   { servers: 3, processes: 2, sessions: 2 },
   { servers: 3, processes: 3, sessions: 1 },
+  { servers: 3, processes: 2, sessions: 2, copies: 3 },
 ])(
   '$servers servers, $processes processes: no acknowledged write is lost',
   async (size) => {
@@ -83,6 +84,7 @@ test.each([
   { servers: 2, processes: 2, sessions: 1, variables: true },
   { servers: 2, processes: 3, sessions: 2, variables: true },
   { servers: 3, processes: 3, sessions: 1, variables: true },
+  { servers: 3, processes: 3, sessions: 1, copies: 3, variables: true },
 ])(
   '$servers servers, $processes processes that change what is there: no acknowledged change is lost',
   async (size) => {
@@ -97,6 +99,7 @@ test.each([
 test.each([
   { servers: 2, processes: 2, sessions: 2 },
   { servers: 3, processes: 3, sessions: 2 },
+  { servers: 3, processes: 3, sessions: 1, copies: 3 },
 ])(
   '$servers servers, $processes processes: what was destroyed cannot be read again',
   async (size) => {
@@ -285,6 +288,73 @@ const LOST_BY_CHANCE: readonly {
       round([step(1)]),
       round([{ do: 'read', process: 0, session: 0 }], [{ do: 'join', process: 0, server: 1 }]),
       round([step(1), { do: 'read', process: 0, session: 0 }], [cut(0, 0)]),
+    ],
+    orders: [0, 60],
+  },
+  {
+    because: 'what a node of the next list held was called old, though nobody had decided about it',
+    size: { servers: 3, processes: 2, sessions: 2, change: { before: [0, 1], after: [0, 1, 2] } },
+    rounds: [
+      round([step(0), look(0)]),
+      round([step(1), look(0)], [], [cut(0, 0)]),
+      round([step(1), save(0)], [cut(0, 2)]),
+      round([step(0)], [cut(0, 1)]),
+      round(
+        [save(0), step(0)],
+        [],
+        [
+          { do: 'join', process: 0, server: 2 },
+          { do: 'join', process: 0, server: 0 },
+        ],
+      ),
+    ],
+    orders: [0, 60],
+  },
+  {
+    because: 'a note beside a content that it did not belong to spoke for a copy that missed a write',
+    size: { servers: 3, processes: 2, sessions: 2, change: { before: [2, 0, 1], after: [0, 1] } },
+    rounds: [
+      round([save(0)]),
+      round([step(0), { do: 'write', process: 0, session: 0 }, save(1)], [], [cut(0, 1)]),
+      round([step(0)]),
+    ],
+    orders: [1_350, 1_360],
+  },
+  {
+    because: 'who had lost his lock took his own copies beside a tombstone for a session that was begun anew',
+    size: { servers: 2, processes: 2, sessions: 2 },
+    rounds: [
+      round([save(0), save(1)], [], [{ do: 'wipe', server: 1 }, cut(1, 0)]),
+      round([destroy(1), rush(0), destroy(0), look(0)]),
+      round([save(0)]),
+    ],
+    orders: [0, 150],
+  },
+  {
+    because: 'what somebody wrote who had lost his lock stayed beside the tombstones',
+    size: { servers: 3, processes: 2, sessions: 2, change: { before: [2, 0, 1], after: [0, 1] } },
+    rounds: [
+      round([save(0, 1), step(0)], [], [{ do: 'wipe', server: 0 }]),
+      round([rush(0), destroy(0), save(0)]),
+      round([step(1)]),
+      round([step(1)]),
+      round([step(0), { do: 'read', process: 0, session: 0 }]),
+      round([step(0)]),
+      round([save(0)]),
+    ],
+    orders: [0, 40],
+  },
+  {
+    because:
+      'a touch that reached a node of the next list only left a note there, which made that copy count',
+    size: { servers: 3, processes: 2, sessions: 2, change: { before: [0, 1], after: [0, 1, 2] } },
+    rounds: [
+      round([destroy(0, 1)]),
+      round([step(0), save(0), { do: 'read', process: 0, session: 0 }]),
+      round([{ do: 'read', process: 0, session: 0 }], [cut(0, 1)]),
+      round([destroy(1), step(0)]),
+      round([{ do: 'touch', process: 0, session: 0 }, look(0)], [cut(0, 0)]),
+      round([step(0)]),
     ],
     orders: [0, 60],
   },

@@ -84,17 +84,18 @@ export class ModelProcess {
     network: Network,
     lists: NodeLists,
     place: (place: string) => readonly number[],
+    copies = 2,
   ) {
     this.ways = servers.map((server) => new ModelNode(server, network));
     const named = (indexes: readonly number[]): string[] =>
       indexes.flatMap((index) => servers[index]?.id ?? []);
-    const store = resolveSessionOptions({ nodes: named(lists.before), operationTimeoutMs: 1_000 });
+    const store = resolveSessionOptions({ nodes: named(lists.before), operationTimeoutMs: 1_000, copies });
     this.nodes = this.#named(store.nodes);
     this.#after = lists.after === undefined ? undefined : named(lists.after);
     this.copies = new ReplicatedCopies({
       nodes: this.nodes,
       place: lists.after === undefined ? place : sessionPlacement(store),
-      copies: 2,
+      copies,
       ring: sessionRing(store),
       standings: this.standings,
       operationTimeoutMs: 1_000,

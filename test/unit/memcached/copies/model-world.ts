@@ -53,7 +53,7 @@ export interface Link {
 export class Network {
   readonly #chance: Chance;
   readonly links: Link[] = [];
-  /** Told of every request that arrives, to see how a counterexample comes about. */
+  /** Told of every request that arrives. */
   trace: ((line: string) => void) | undefined;
 
   constructor(chance: Chance) {
