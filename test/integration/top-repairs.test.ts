@@ -35,7 +35,7 @@ test('a node that is filled, and what a node missed', async () => {
     nodes,
     monitorIntervalMs: 100,
     operationTimeoutMs: 1_000,
-    resyncItemsPerSecond: 100,
+    resyncItemsPerSecond: 60,
   });
   const save = async (): Promise<void> => {
     const session = store.create();
