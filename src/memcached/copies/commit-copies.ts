@@ -320,7 +320,7 @@ export class Commit {
       this.#notes.retract(node, this.#key, caughtUp, hints.get(node.id) ?? copy.hint, this.#deadline),
     );
     await Promise.allSettled(retract);
-    if (missed.length === 0) return;
+    if (missed.length === 0 || this.#places.listed(this.#key, reached).length === 0) return;
     const late = missed.map(({ node }) => node).filter((node) => !absent.includes(node));
     const noted = await Promise.allSettled(
       takers.map(async ({ node }) => {

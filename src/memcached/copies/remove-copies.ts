@@ -94,8 +94,10 @@ export class CopyRemoval {
       });
       if (noted || missed.length > 0) await bury([...found, ...gone]);
     }
-    await this.#suspectAll(new Set([...found, ...gone]), missed, deadline);
     const reached = places.listed(key, [...new Set([...found, ...gone].map(({ id }) => id))]);
+    // Nobody is made to doubt the nodes of the list that decides where none of them was told: what others destroyed there, who do not
+    // know the other list yet, would be found on its nodes.
+    if (reached.length > 0) await this.#suspectAll(new Set([...found, ...gone]), missed, deadline);
     return {
       reached: reached.filter((id) => missed.every(({ node }) => node !== id)),
       missed,
