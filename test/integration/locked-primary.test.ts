@@ -157,6 +157,27 @@ describe.each(SERVERS)('$name', ({ flavor, options }) => {
     expect(await rows()).toBe(before + 1);
   });
 
+  test("a transaction has locked a row of the manager's own table: a switchover ends with that, and says which session it is", async () => {
+    const { primary } = servers;
+    // A switchover that is undone leaves its note there.
+    const table = await session('LOCK TABLES shop.t WRITE');
+    await cluster.failover.switchover();
+    await table.end();
+    const holder = await session('START TRANSACTION', 'SELECT * FROM ha_meta.operation FOR UPDATE');
+    const result = await cluster.failover.switchover();
+    expect(result).toMatchObject({ ok: false, at: `begin@${primary.id}`, clusterState: 'unchanged' });
+    expect(errorOf(result)).toBe('ERR_CHANGE_REFUSED because of 1205');
+    const words = result.ok ? '' : result.error.message;
+    expect(words).toMatch(
+      new RegExp(
+        `session ${holder.threadId} \\(admin@[\\d.:]+\\) may have it: its transaction has locked rows`,
+      ),
+    );
+    expect(words).toContain(`\`KILL ${holder.threadId}\` on ${primary.id}`);
+    await primary.query(`KILL ${holder.threadId}`);
+    await write();
+  });
+
   test('an account of the monitor that would not see it: preflight and the doctor say which GRANT it lacks', async () => {
     const privilege = flavor === 'mysql' ? 'SELECT ON performance_schema.threads' : 'PROCESS ON *.*';
     const grant = `GRANT ${privilege} TO 'monitor'@'%'`;

@@ -9,8 +9,11 @@ export interface LockParty {
   readonly account: string;
   /** How long it has been in its state, seconds. */
   readonly seconds: number;
-  /** `holds`: it has the lock. `runs`: a statement of it takes long, and may have it. `waits`: it waits for a lock itself. */
-  readonly role: 'holds' | 'runs' | 'waits';
+  /**
+   * `holds`: it has the lock. `runs`: a statement of it takes long, and may have it. `open`: its transaction has locked rows, and may
+   * have it. `waits`: it waits for a lock itself.
+   */
+  readonly role: 'holds' | 'runs' | 'open' | 'waits';
   /** The table that it has locked, with its database; '' for the whole server, and for those that hold nothing. */
   readonly locked: string;
 }
@@ -32,14 +35,18 @@ export function lockWords(what: string, { node, parties, unseen }: LockSighting)
   const by = (role: LockParty['role']): readonly LockParty[] => parties.filter((each) => each.role === role);
   const holders = by('holds');
   const running = holders.length > 0 ? [] : by('runs');
+  const open = holders.length > 0 ? [] : by('open');
   const waiting = by('waits');
-  const [suspect] = [...holders, ...running];
+  const [suspect] = [...holders, ...running, ...open];
   const causes = [
     ...holders.slice(0, SHOWN).map(holderWords),
     ...(holders.length > 0 ? [] : [unseen]),
     ...running
       .slice(0, SHOWN)
       .map((each) => `${nameOf(each)} may have it: its statement has run for ${each.seconds} s`),
+    ...open
+      .slice(0, SHOWN)
+      .map((each) => `${nameOf(each)} may have it: its transaction has locked rows for ${each.seconds} s`),
     ...(waiting.length === 0 ? [] : [waiterWords(waiting)]),
   ];
   const end = suspect === undefined ? 'end its session' : `end it (\`KILL ${suspect.id}\` on ${node})`;

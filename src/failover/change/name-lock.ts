@@ -33,6 +33,11 @@ const HOLDERS: Readonly<Record<Flavor, string>> = {
 const SESSIONS =
   'SELECT ID AS id, USER AS user, HOST AS host, TIME AS seconds, STATE AS state FROM information_schema.PROCESSLIST ' +
   "WHERE ID<>CONNECTION_ID() AND COMMAND IN ('Query', 'Execute') AND USER<>'system user' ORDER BY TIME DESC LIMIT 50";
+/** Transactions that have locked rows and are at nothing; one that is told as a session above is none of these. */
+const TRANSACTIONS =
+  'SELECT p.ID AS id, p.USER AS user, p.HOST AS host, TIMESTAMPDIFF(SECOND, x.trx_started, NOW()) AS seconds ' +
+  'FROM information_schema.INNODB_TRX x JOIN information_schema.PROCESSLIST p ON p.ID=x.trx_mysql_thread_id ' +
+  "WHERE x.trx_rows_locked>0 AND p.COMMAND='Sleep' ORDER BY x.trx_started LIMIT 20";
 
 /** An outcome whose error names the lock, its holder and the remedy, when it ended because a lock was not to be had. */
 export async function withLockNamed(
@@ -60,6 +65,8 @@ async function lookForLock(node: string, factory: ConnectionFactory): Promise<Lo
   try {
     const holders = await holdersOn(connection, deadline);
     const sessions = await connection.ask(SESSIONS, deadline);
+    // An account without PROCESS is not told.
+    const open = await connection.ask(TRANSACTIONS, deadline).catch(() => []);
     const parties = [
       ...(holders ?? []).map((row) => partyOf(row, 'holds')),
       ...sessions.flatMap((row) => {
@@ -67,6 +74,7 @@ async function lookForLock(node: string, factory: ConnectionFactory): Promise<Lo
         if (!waits && Number(row['seconds']) < LONG_S) return [];
         return [partyOf(row, waits ? 'waits' : 'runs')];
       }),
+      ...open.map((row) => partyOf(row, 'open')),
     ];
     return { node, parties, unseen: await whyUnseen(connection, holders !== undefined, deadline) };
   } finally {

@@ -37,6 +37,13 @@ test('a statement that runs for long is a suspect while no holder is seen', () =
   expect(told).toContain('`KILL 9` on db1');
 });
 
+test('a transaction that has locked rows is a suspect while no holder is seen', () => {
+  const told = words(party('9', 'open'));
+  expect(told).toContain('session 9 (u9@h) may have it: its transaction has locked rows for 7 s');
+  expect(told).toContain('`KILL 9` on db1');
+  expect(words(party('7', 'holds'), party('9', 'open'))).not.toContain('u9@h');
+});
+
 test('of many that wait some are named and the rest counted', () => {
   const told = words(...['1', '2', '3', '4', '5'].map((id) => party(id, 'waits')));
   expect(told).toContain(
