@@ -120,15 +120,20 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     const generations = plan.tags.length === 0 ? {} : await this.#tags.generations(plan.tags, options);
     const stored = this.#encode(value, plan);
     const version = this.#log.version;
-    this.#forget({ keys: [key], tags: [] });
-    // Whoever makes the value at the moment must not put an older one over this.
-    await this.#fleet.revoke(key);
-    const done =
-      generations === undefined
-        ? await this.#values.remove(key, options).then(() => false)
-        : await this.#store(key, stored, plan, generations, options);
+    const change: CacheChange = { keys: [key], tags: [] };
+    this.#forget(change);
+    let done = false;
+    try {
+      // Whoever makes the value at the moment must not put an older one over this.
+      await this.#fleet.revoke(key);
+      if (generations === undefined) await this.#values.remove(key, options);
+      else done = await this.#store(key, stored, plan, generations, options);
+    } finally {
+      // Who read the old value while this was under way may have kept it.
+      this.#forget(change);
+    }
     if (done && version === this.#log.version) this.#keep(key, stored, plan);
-    await this.#log.tell({ keys: [key], tags: [] });
+    await this.#log.tell(change);
     return done;
   }
 

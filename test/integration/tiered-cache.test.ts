@@ -1,4 +1,5 @@
 /** The tiered cache on real memcached, with PHP's `Memcached` class at the same keys. */
+import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { CacheOptions } from '../../src/cache/cache-options.js';
 import { createTieredCache } from '../../src/cache/create-tiered-cache.js';
@@ -260,6 +261,22 @@ describe('changes', () => {
     await eventually('the other one sees it', async () => (await other.get(key)) === 'new');
     await other.delete(key);
     await eventually('it is gone here too', async () => (await one.get(key)) === undefined);
+  });
+
+  test('after a set no read of the same process gives what another one was reading meanwhile', async () => {
+    const cache = open({ ...LONG, pollMs: 600_000 });
+    const writer = open();
+    for (let round = 0; round < 10; round += 1) {
+      const [key, large] = [newKey(), newKey()];
+      await writer.set(key, 'old');
+      await writer.set(large, 'old');
+      // What is told of something else in between keeps the new value out of the process, too.
+      await Promise.all([cache.get(key), cache.set(key, 'new'), cache.invalidateTags(['other'])]);
+      expect(await cache.get(key)).toBe('new');
+      const [, stored] = await Promise.all([cache.get(large), cache.set(large, randomBytes(2_000_000))]);
+      expect(stored).toBe(false);
+      expect(await cache.get(large)).toBeUndefined();
+    }
   });
 
   test('a process that missed too much forgets everything', async () => {
