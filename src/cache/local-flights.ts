@@ -8,41 +8,52 @@ interface LocalFlight<T> {
 
 /** See the head of this file. */
 export class LocalFlights<T> {
-  readonly #flights = new Map<string, LocalFlight<T>>();
+  // A key has several when they are for different tags.
+  readonly #flights = new Map<string, readonly LocalFlight<T>[]>();
 
   /**
-   * The value that is being got, or begins to get it. What was begun before the value was removed or changed is not joined, nor what
-   * takes longer than `patienceMs`.
+   * The value that is being got with all of `tags`, or begins to get it. What was begun before the value was removed or changed is not
+   * joined, nor what takes longer than `patienceMs`.
    */
   join(key: string, tags: readonly string[], patienceMs: number, begin: () => Promise<T>): Promise<T> {
-    const known = this.#flights.get(key);
-    if (known !== undefined && performance.now() - known.begunAt < patienceMs) return known.value;
-    const value = begin().finally(() => {
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
-    });
-    const flight: LocalFlight<T> = { value, tags, begunAt: performance.now() };
-    this.#flights.set(key, flight);
+    const now = performance.now();
+    const fresh = this.#of(key).filter(({ begunAt }) => now - begunAt < patienceMs);
+    const known = fresh.find((flight) => tags.every((tag) => flight.tags.includes(tag)));
+    if (known !== undefined) return known.value;
+    const value = begin().finally(() => this.#keep(key, (other) => other !== flight));
+    const flight: LocalFlight<T> = { value, tags, begunAt: now };
+    this.#flights.set(key, [...fresh, flight]);
     return value;
   }
 
   /** All that are under way. */
   all(): readonly Promise<T>[] {
-    return [...this.#flights.values()].map(({ value }) => value);
+    return [...this.#flights.values()].flat().map(({ value }) => value);
   }
 
-  /** Nobody joins the flight of this key any more. */
+  /** Nobody joins the flights of this key any more. */
   delete(key: string): void {
     this.#flights.delete(key);
   }
 
   /** Nobody joins flights of values with this tag any more. */
   deleteTag(tag: string): void {
-    for (const [key, { tags }] of this.#flights) if (tags.includes(tag)) this.#flights.delete(key);
+    for (const key of this.#flights.keys()) this.#keep(key, ({ tags }) => !tags.includes(tag));
   }
 
   /** Nobody joins any flight any more. */
   clear(): void {
     this.#flights.clear();
+  }
+
+  #of(key: string): readonly LocalFlight<T>[] {
+    return this.#flights.get(key) ?? [];
+  }
+
+  #keep(key: string, which: (flight: LocalFlight<T>) => boolean): void {
+    const kept = this.#of(key).filter(which);
+    if (kept.length > 0) this.#flights.set(key, kept);
+    else this.#flights.delete(key);
   }
 }
 

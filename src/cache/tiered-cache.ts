@@ -109,7 +109,8 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   }
 
   /**
-   * Stores a value for PHP and for all processes.
+   * Stores a value for PHP and for all processes. undefined stores the answer "there is none", for the cache's `negativeTtlMs`;
+   * where that is 0 it is {@link TieredCache.delete}.
    *
    * @returns whether it is stored: not when its node is down, or when it is larger than the node takes
    * @throws StormlampError as {@link TieredCache.wrap}.
@@ -117,6 +118,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   async set(key: string, value: unknown, options: CacheWriteOptions = {}): Promise<boolean> {
     this.#check(key, options);
     const plan = this.#plan(options);
+    if (value === undefined && plan.negativeTtlMs === 0) return await this.delete(key, options);
     const generations = plan.tags.length === 0 ? {} : await this.#tags.generations(plan.tags, options);
     const stored = this.#encode(value, plan);
     const version = this.#log.version;
@@ -236,11 +238,15 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
       const version = this.#log.version;
       const value = await make();
       const stored = this.#encode(value, plan);
-      const keep = value !== undefined || plan.negativeTtlMs > 0;
-      if (keep && generations !== undefined && (await flight.stillOurs())) {
-        await this.#store(key, stored, plan, generations);
-        if (version === this.#log.version) this.#keep(key, stored, plan);
+      if (generations === undefined || !(await flight.stillOurs())) return stored;
+      if (value === undefined && plan.negativeTtlMs === 0) {
+        // There may be one that was to be made anew.
+        await this.#values.remove(key);
+        this.#local.delete(key);
+        return stored;
       }
+      await this.#store(key, stored, plan, generations);
+      if (version === this.#log.version) this.#keep(key, stored, plan);
       return stored;
     } finally {
       await flight.end();

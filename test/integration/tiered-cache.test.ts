@@ -201,6 +201,27 @@ describe('wrap', () => {
     expect(await other.wrap(empty, () => 'other')).toBeNull();
   });
 
+  test('"there is none" that is not to be kept is stored nowhere, and replaces what is', async () => {
+    const cache = open({ negativeTtlMs: 0 });
+    const [missing, replaced, renewed] = [newKey(), newKey(), newKey()];
+    await cache.set(missing, undefined);
+    await cache.set(replaced, 'old');
+    expect(await cache.set(replaced, undefined)).toBe(true);
+    expect(
+      await php(
+        `foreach (['${missing}', '${replaced}'] as $k) { $m->get($k); echo $m->getResultCode(), ' '; }`,
+      ),
+    ).toBe('16 16 ');
+    expect(await cache.wrap(replaced, () => 'made')).toBe('made');
+    // A value that is made anew and is no more is not served on.
+    const reader = open({ local: { maxEntries: 0 } });
+    await open({ refreshAt: 0 }).set(renewed, 'old', { ttlMs: 600_000 });
+    await eventually('it is gone', async () => {
+      await cache.wrap(renewed, () => undefined);
+      return (await reader.get(renewed)) === undefined;
+    });
+  });
+
   test('every caller has a copy of their own', async () => {
     const key = newKey();
     const cache = open();
@@ -404,6 +425,18 @@ describe('changes', () => {
     // PHP voids a tag by deleting its generation.
     expect(await php(`var_dump($m->delete('~tag.users'));`)).toBe('bool(true)\n');
     expect(await open().get(tagged, { tags: ['users'] })).toBeUndefined();
+  });
+
+  test('who asks with a tag that was voided does not get what another one reads without it', async () => {
+    const key = newKey();
+    const cache = open();
+    await cache.wrap(key, () => 'old', { tags: ['mixed'] });
+    await cache.invalidateTags(['mixed']);
+    const [plain, tagged] = await Promise.all([
+      cache.wrap(key, () => 'new'),
+      cache.wrap(key, () => 'new', { tags: ['mixed'] }),
+    ]);
+    expect([plain, tagged]).toEqual(['old', 'new']);
   });
 
   test('a tag that is voided while the value is made voids it', async () => {

@@ -25,6 +25,25 @@ test('who asks meanwhile gets the same, and who asks afterwards begins anew', as
   expect(await flights.join('k', [], MINUTE, begin)).toBe(2);
 });
 
+test('who asks with tags does not join what is got without them', async () => {
+  const flights = new LocalFlights<number>();
+  const plain = pending();
+  const tagged = pending();
+  const first = flights.join('k', [], MINUTE, () => plain.promise);
+  const second = flights.join('k', ['t'], MINUTE, () => tagged.promise);
+  const joined = [flights.join('k', [], MINUTE, never), flights.join('k', ['t'], MINUTE, never)];
+  plain.resolve(1);
+  tagged.resolve(2);
+  expect(await Promise.all([first, second, ...joined])).toEqual([1, 2, 1, 2]);
+  expect(flights.all()).toEqual([]);
+  // Who asks with fewer tags gets what is got with more, until one of those is voided.
+  void flights.join('k', ['t', 'u'], MINUTE, async () => 3);
+  expect(await flights.join('k', ['t'], MINUTE, never)).toBe(3);
+  void flights.join('k', ['t'], MINUTE, never);
+  flights.deleteTag('t');
+  expect(await flights.join('k', [], MINUTE, async () => 4)).toBe(4);
+});
+
 test('a flight that was begun before a change is not joined, and does not end the one after it', async () => {
   for (const change of ['delete', 'tag', 'clear'] as const) {
     const flights = new LocalFlights<number>();
