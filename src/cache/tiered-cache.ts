@@ -198,7 +198,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     const stored = await this.#values.read(key, tags, options);
     if (stored === undefined) return undefined;
     this.#counts.sharedHits += 1;
-    if (version === this.#log.version) this.#keepFor(key, stored, tags, this.#options.local.ttlMs);
+    if (version === this.#log.version) this.#keepFor(key, stored, tags, this.#keepMs(stored));
     return stored;
   }
 
@@ -292,6 +292,13 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     this.#keepFor(key, stored, plan.tags, ttlMs === 0 ? local.ttlMs : Math.min(ttlMs, local.ttlMs));
   }
 
+  /** How long what another process may have stored is kept here: its end is not known, but not before it is due. */
+  #keepMs({ flags }: StoredCacheValue): number {
+    const { local, pollMs } = this.#options;
+    const { dueIn } = readRefreshFlags(flags, Date.now() / 1000);
+    return Math.min(local.ttlMs, dueIn > 0 ? dueIn * 1000 : pollMs);
+  }
+
   #keepFor(key: string, { value, flags }: StoredCacheValue, tags: readonly string[], ttlMs: number): void {
     this.#local.set(key, { value, flags, tags, expiresAt: performance.now() + ttlMs });
   }
@@ -300,15 +307,16 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     return isAbsent(stored) ? negativeTtlMs : ttlMs;
   }
 
-  #encode(value: unknown, { ttlMs }: Plan): StoredCacheValue {
+  #encode(value: unknown, plan: Plan): StoredCacheValue {
     const absent = value === undefined;
     const stored = encodeCacheValue(absent ? null : value, this.#options.format);
     const { refreshAt } = this.#options;
-    // Not all processes at once: the share is spread by a tenth.
-    const share = refreshAt * (0.95 + 0.1 * Math.random());
+    const seconds = (absent ? plan.negativeTtlMs : plan.ttlMs) / 1000;
+    // Not all processes at once: the share is spread by a tenth. What is not made anew is due at its end.
+    const share = absent || refreshAt === 1 ? 1 : refreshAt * (0.95 + 0.1 * Math.random());
     const now = Date.now() / 1000;
-    const dueAt =
-      absent || refreshAt === 1 || ttlMs === 0 ? undefined : Math.ceil(now + (ttlMs / 1000) * share);
+    const end = Math.floor(now + Math.ceil(seconds));
+    const dueAt = seconds === 0 ? undefined : Math.min(end, Math.ceil(now + seconds * share));
     const mark = refreshFlags({ absent, dueAt }, Math.floor(now));
     return { value: stored.value, flags: stored.flags + mark };
   }
@@ -325,7 +333,8 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   }
 
   #isDue({ flags }: StoredCacheValue): boolean {
-    return readRefreshFlags(flags, Math.floor(Date.now() / 1000)).due;
+    const { absent, dueIn } = readRefreshFlags(flags, Date.now() / 1000);
+    return dueIn === 0 && !absent && this.#options.refreshAt < 1;
   }
 
   #forget(change: CacheChange | undefined): void {

@@ -222,6 +222,21 @@ describe('wrap', () => {
     });
   });
 
+  test.each([0, 0.8, 1])(
+    'refreshed at %d of its life: no process has a value after its end',
+    async (refreshAt) => {
+      const [value, none] = [newKey(), newKey()];
+      const writer = open({ refreshAt, negativeTtlMs: 1_000 });
+      const reader = open({ local: { ttlMs: 600_000 } });
+      await writer.set(value, 'short', { ttlMs: 1_000 });
+      await writer.set(none, undefined);
+      await eventually('the reader has neither', async () => {
+        const [found, made] = [await reader.get(value), await reader.wrap(none, () => 'made')];
+        return found === undefined && made === 'made';
+      });
+    },
+  );
+
   test('every caller has a copy of their own', async () => {
     const key = newKey();
     const cache = open();
