@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AnyCluster } from '../cluster-readiness.js';
 import type { NodeId } from '../common/node-address.js';
+import { refused } from '../failover/plan/plan-switchover.js';
 import { type PageChange, planSteps, SwitchoverAction } from './switchover-action.js';
 
 /** A plan as it is shown. */
@@ -23,7 +24,7 @@ const MAX_PLANS = 20;
 export class ActionPlans {
   readonly #cluster: AnyCluster;
   readonly #plans = new Map<string, { readonly until: number; readonly run: () => void }>();
-  readonly #out = new Map<NodeId, Disposable>();
+  readonly #out = new Map<NodeId, { readonly until: number; readonly end: Disposable }>();
   readonly #switchover: SwitchoverAction;
 
   /** Makes an empty set. */
@@ -46,21 +47,21 @@ export class ActionPlans {
     if (known === undefined) return undefined;
     const { id } = known;
     if (action === 'isolate') {
-      const { writer } = this.#cluster.topology();
-      const isWriter = writer.kind === 'primary' && writer.node === id;
+      const steps = this.#isolationSteps(id);
+      return this.#keep(steps, () => {
+        this.#assertSame(id, steps, this.#isolationSteps(id));
+        this.#isolate(id);
+      });
+    }
+    if (action === 'release' && this.isOutHere(id)) {
       return this.#keep(
-        [
-          `Send no calls of this process to ${id}`,
-          ...(isWriter ? ['It is the primary: until it is let in, every write of this process fails'] : []),
-          'Let it in again after ten minutes, or when you say so',
-        ],
-        () => this.#isolate(id),
+        [`Let calls of this process go to ${id} again, a tenth of its share at first`],
+        () => {
+          if (!this.isOutHere(id)) throw refused(`${id} is not out any more. Nothing was done.`);
+          this.#release(id);
+        },
       );
     }
-    if (action === 'release' && this.#out.has(id))
-      return this.#keep([`Let calls of this process go to ${id} again, a tenth of its share at first`], () =>
-        this.#release(id),
-      );
     if (action === 'switchover' && this.#cluster.failover.state.mode !== 'follow') {
       const plan = await this.#switchover.plan(id);
       return this.#keep(planSteps(plan), () => this.#switchover.start(plan));
@@ -68,13 +69,22 @@ export class ActionPlans {
     return undefined;
   }
 
-  /** Carries out a plan; false when it is not known, or too old. */
+  /**
+   * Carries out a plan; false when it is not known, or too old.
+   *
+   * @throws StormlampError `ERR_CHANGE_REFUSED` when the node is another one by now than the plan says: nothing was done.
+   */
   confirm(id: unknown): boolean {
     const plan = typeof id === 'string' ? this.#plans.get(id) : undefined;
     if (plan === undefined || performance.now() > plan.until) return false;
     this.#plans.delete(id as string);
     plan.run();
     return true;
+  }
+
+  /** Whether `node` is out because this page took it out; somebody else's decision is not the page's to end. */
+  isOutHere(node: NodeId): boolean {
+    return (this.#out.get(node)?.until ?? 0) > performance.now();
   }
 
   /** Lets all nodes in again that were taken out here. */
@@ -90,16 +100,36 @@ export class ActionPlans {
     return { id, steps };
   }
 
+  #isolationSteps(node: NodeId): readonly string[] {
+    return [
+      `Send no calls of this process to ${node}`,
+      this.#isWriter(node)
+        ? 'It is the primary: until it is let in, every write of this process fails'
+        : 'It is not the primary: should it become that while it is out, every write of this process fails',
+      'Let it in again after ten minutes, or when you say so',
+    ];
+  }
+
+  #isWriter(node: NodeId): boolean {
+    const { writer } = this.#cluster.topology();
+    return writer.kind === 'primary' && writer.node === node;
+  }
+
+  /** Between a plan and its confirmation is a minute, and often the one in which the primary changes. */
+  #assertSame(node: NodeId, planned: readonly string[], present: readonly string[]): void {
+    if (planned.join('\n') === present.join('\n')) return;
+    const role = this.#isWriter(node) ? 'is the primary by now' : 'is not the primary any more';
+    throw refused(`${node} ${role}: the plan is another one. Nothing was done; look again.`);
+  }
+
   #isolate(node: NodeId): void {
     this.#release(node);
-    this.#out.set(
-      node,
-      this.#cluster.failover.isolate(node, { reason: 'taken out on the live page', ttlMs: OUT_MS }),
-    );
+    const end = this.#cluster.failover.isolate(node, { reason: 'taken out on the live page', ttlMs: OUT_MS });
+    this.#out.set(node, { until: performance.now() + OUT_MS, end });
   }
 
   #release(node: NodeId): void {
-    this.#out.get(node)?.[Symbol.dispose]();
+    this.#out.get(node)?.end[Symbol.dispose]();
     this.#out.delete(node);
   }
 }

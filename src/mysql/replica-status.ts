@@ -60,6 +60,7 @@ function channelOf(row: StatusRow, flavor: Flavor): ReplicationChannel {
     lagMs: io === 'yes' && sql ? lagOf(seconds) : null,
     delayMs: countOf(row['SQL_Delay']) * 1_000,
     error: textOf(row['Last_SQL_Error']) || textOf(row['Last_IO_Error']),
+    ...(textOf(row['Last_SQL_Error']) === '' ? {} : { applyErrno: countOf(row['Last_SQL_Errno']) }),
     ...(asksForAll(row) ? { autoPosition: true } : {}),
     ...(filters.length === 0 ? {} : { filters }),
     reception: receptionOf(row),

@@ -43,8 +43,10 @@ export interface ReplicationChannel {
   readonly lagMs: number | null;
   /** Configured delay in milliseconds (`MASTER_DELAY`, `SOURCE_DELAY`). */
   readonly delayMs: number;
-  /** Last error of either thread, '' when there is none. */
+  /** Last error of either thread as the server tells it, '' when there is none. That of the applying one quotes statements and rows. */
   readonly error: string;
+  /** Number of the applying thread's last error, which `error` then is; left out when there is none. */
+  readonly applyErrno?: number | undefined;
   /** Whether it asks its source for everything that it lacks (`SOURCE_AUTO_POSITION` of MySQL), so that nothing stays missing. */
   readonly autoPosition?: boolean | undefined;
   /** The replication filters of the channel, each as `name=value`; left out when there are none. */

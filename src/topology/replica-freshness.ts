@@ -1,5 +1,6 @@
 /** Whether a replica may serve a read now, and if not, why. */
 
+import { channelError } from './apply-error.js';
 import { isSoundMember } from './group-roles.js';
 import { gtidsContained } from './gtid-position.js';
 import {
@@ -9,7 +10,7 @@ import {
   stalenessWithout,
   whyNotBestLeft,
 } from './lost-primary.js';
-import { effectiveLagMs, type NodeDescription } from './node-description.js';
+import { effectiveLagMs, type NodeDescription, type ReplicationChannel } from './node-description.js';
 import type { TopologyDescription } from './topology-description.js';
 
 /** A node that answers. */
@@ -78,7 +79,7 @@ export function unfitness(
   if (cutOff !== undefined) return `it replicates from ${cutOff}, which is out of its group`;
   for (const channel of facts.channels) {
     const name = channel.name === '' ? '' : ` of channel '${channel.name}'`;
-    if (!channel.sql) return `the applying thread${name} is stopped${because(channel.error)}`;
+    if (!channel.sql) return `the applying thread${name} is stopped${because(channel)}`;
     if (channel.delayMs > maxLagMs)
       return `it is delayed on purpose by ${channel.delayMs} ms, more than ${maxLagMs} ms`;
   }
@@ -118,7 +119,7 @@ function behindOthers(
 function whyUnknown({ facts, upstream = [] }: UpNode, { nodes, lagRule }: TopologyDescription): string {
   const own = facts.channels.find(({ io }) => io !== 'yes');
   if (own !== undefined)
-    return `: the receiving thread is ${own.io === 'no' ? 'stopped' : 'not connected'}${because(own.error)}`;
+    return `: the receiving thread is ${own.io === 'no' ? 'stopped' : 'not connected'}${because(own)}`;
   for (const id of upstream) {
     const above = nodes.find((node) => node.id === id);
     if (above?.state !== 'up') continue;
@@ -138,6 +139,8 @@ function cutOffSource({ upstream }: UpNode, { nodes }: TopologyDescription): str
   return members.some(isSoundMember) ? undefined : members[0]?.id;
 }
 
-function because(error: string): string {
+/** Reasons for routing are logged, and stand on the live page. */
+function because(channel: ReplicationChannel): string {
+  const error = channelError(channel);
   return error === '' ? '' : ` (${error.length > 160 ? `${error.slice(0, 157)}...` : error})`;
 }

@@ -215,11 +215,12 @@ export const REPLICA_STATUS_CASES: readonly ReplicaStatusCase[] = [
         ...sourceRow,
         Replica_SQL_Running: 'No',
         Seconds_Behind_Source: null,
+        Last_SQL_Errno: 1062,
         Last_SQL_Error: 'Duplicate entry',
         Last_IO_Error: 'something older',
       },
     ],
-    channels: [{ ...healthy, sql: false, lagMs: null, error: 'Duplicate entry' }],
+    channels: [{ ...healthy, sql: false, lagMs: null, error: 'Duplicate entry', applyErrno: 1062 }],
   },
   {
     name: 'a delayed replica',

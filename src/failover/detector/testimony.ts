@@ -1,5 +1,6 @@
 /** What the replicas of a node say about it: they look at it over connections of their own. */
 import type { NodeId } from '../../common/node-address.js';
+import { channelError } from '../../topology/apply-error.js';
 import type { ReplicationGraph } from '../../topology/replication-graph.js';
 import type { DetectorPolicy } from './detector-policy.js';
 import { type NodeRecord, silentAfterMs } from './node-record.js';
@@ -80,7 +81,7 @@ function testimonyOf(
   policy: DetectorPolicy,
 ): Testimony {
   const { channel } = reception;
-  const base = { replica: replica.node, source: source.node, detail: channel.error };
+  const base = { replica: replica.node, source: source.node, detail: channelError(channel) };
   const at = replica.said?.at ?? Number.NEGATIVE_INFINITY;
   const isHeard =
     replica.failing === null &&

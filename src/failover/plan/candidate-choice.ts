@@ -1,5 +1,6 @@
 /** Which node becomes the primary: only one that has everything the others have, then the operator's wishes; pure. */
 import type { NodeId } from '../../common/node-address.js';
+import { describeApplyError } from '../../topology/apply-error.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { isWithin, missingOf } from '../survey/transaction-set.js';
 import type { ExcludedNode } from './failover-plan.js';
@@ -97,7 +98,8 @@ function unfitness(
     return `its replication is delayed by ${channel.delayMs} ms`;
   const sqlErrno = Number(status?.['Last_SQL_Errno'] ?? 0);
   if (sqlErrno !== 0) {
-    return `its SQL thread stopped with error ${sqlErrno} (${String(status?.['Last_SQL_Error'] ?? '')}); what it received is left alone`;
+    const error = describeApplyError(sqlErrno, String(status?.['Last_SQL_Error'] ?? ''));
+    return `its SQL thread stopped with ${error} (its status, and \`stormlamp doctor\`, tell more); what it received is left alone`;
   }
   const newest = all.find((other) => isNewerMajor(version.numbers, other.version.numbers));
   if (newest !== undefined)

@@ -1,5 +1,6 @@
 /** The plan of an unplanned change: the primary is dead or out of reach, and what it will cost is said before. */
 import type { NodeId } from '../../common/node-address.js';
+import { describeApplyError } from '../../topology/apply-error.js';
 import type { FailureKind } from '../failure-kind.js';
 import { majorityOf } from '../protocol/majority.js';
 import { fencedAfterMs } from '../self-fence/fence-event.js';
@@ -141,7 +142,8 @@ function assertVotes({ witnesses, rules }: PlanContext, to: NodeId, group: reado
   const votes = group.length - stuck.length + witnesses.length;
   if (stuck.length === 0 || votes >= majorityOf(rules.voters)) return;
   const why = stuck.map(
-    ({ node, status }) => `${node} (its SQL thread stopped: ${status?.['Last_SQL_Error']})`,
+    ({ node, status }) =>
+      `${node} (its SQL thread stopped with ${describeApplyError(Number(status?.['Last_SQL_Errno']), String(status?.['Last_SQL_Error'] ?? ''))})`,
   );
   throw refused(
     `Only ${votes} of ${rules.voters} voters could vote for ${to}, so that nobody could write there. What cannot follow is ${why.join(', ')}; ` +

@@ -2,6 +2,7 @@
  * changes that nobody finished. One thing at a time, so that writes go on meanwhile. */
 import type { NodeId } from '../../common/node-address.js';
 import type { StormlampError } from '../../common/stormlamp-error.js';
+import { channelError } from '../../topology/apply-error.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { isWithin, missingOf, readTransactions } from '../survey/transaction-set.js';
 import { chooseCandidate } from './candidate-choice.js';
@@ -73,7 +74,7 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
   if (channel !== undefined && context.sources.get(node) === primary) {
     const trouble = receiverTrouble(channel.reception?.errno ?? 0);
     if (channel.io === 'no' && trouble === 'logs-gone' && survey.numbering !== 'file-position') {
-      return obstacleOf(survey, source) ?? { kind: 'purged', says: channel.error };
+      return obstacleOf(survey, source) ?? { kind: 'purged', says: channelError(channel) };
     }
     // A receiver that was stopped keeps the error of its last attempt: that of a source that is dead since is no reason.
     const failed = trouble !== 'none' || String(survey.status?.['Last_SQL_Error'] ?? '') !== '';

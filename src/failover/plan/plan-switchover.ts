@@ -213,7 +213,8 @@ function noCandidate(
       if (!context.surveys.has(node)) return `${node}: it cannot be reached`;
       return `${node}: ${said.get(node) ?? `it does not replicate from ${from}`}`;
     });
-  return `${wanted === undefined ? 'No node' : wanted} can become the primary. ${reasons.join('; ')}`;
+  const subject = wanted === undefined ? 'No node can' : `${wanted} cannot`;
+  return `${subject} become the primary. ${reasons.join('; ')}`;
 }
 
 function warningsOf(context: PlanContext): readonly string[] {

@@ -8,6 +8,7 @@ import {
   planThaw,
   planVote,
 } from '../../../../src/failover/plan/plan-repair.js';
+import { planSwitchover } from '../../../../src/failover/plan/plan-switchover.js';
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
 import { madeUpContext } from '../made-up-context.js';
 import { madeUp } from '../made-up-survey.js';
@@ -186,9 +187,12 @@ describe('a failover', () => {
       status: { Slave_SQL_Running: 'No', Last_SQL_Errno: 1062, Last_SQL_Error: 'Duplicate entry' },
     });
     expect(() => planFailover(madeUpContext([replica, stuck]), cause)).toThrow(
-      /Only 1 of 3 voters.*db3.*Duplicate entry/,
+      /Only 1 of 3 voters.*db3.*stopped with error 1062/,
     );
     expect(planFailover(madeUpContext([replica, stuck]), { ...cause, wanted: 'db2' }).to).toBe('db2');
+    expect(() => planSwitchover(madeUpContext([madeUp('db1'), replica, stuck]), 'db1', 'db3')).toThrow(
+      /^db3 cannot become the primary\. .*db3: its SQL thread stopped with error 1062/,
+    );
     const witnessed = {
       ...madeUpContext([replica, stuck]),
       witnesses: ['w1'],
