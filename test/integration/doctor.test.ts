@@ -386,6 +386,21 @@ describe('PHP', () => {
     expect(checks.at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
   });
 
+  test('whose extension for the sessions is not there, or cannot be loaded', async () => {
+    const { php } = await resolveServers(['php']);
+    const ini = { ...sessionIni(sessions.nodes, folder), ...CAREFUL, extension: '/nowhere/memcached.so' };
+    const args = [...(php?.cli.prefixArgs ?? []), ...iniArgs(ini)];
+    const checks = await checkPhp(sessions, { program: php?.cli.command ?? 'php', args }, signal);
+    const { state, found, fix } = trouble(checks, 'session.save_handler');
+    expect([state, found]).toEqual([
+      'failed',
+      expect.stringMatching(/^memcached, which no extension .*files.*Unable to load .*nowhere/),
+    ]);
+    expect(fix).toContain('extension=memcached.so');
+    // Nothing else is said of what it would be if it were there.
+    expect(troubles(checks)).toHaveLength(1);
+  });
+
   test('that prints something at its start reads all the same, and that is told', async () => {
     const checks = await check({
       extension: 'no_such_extension',

@@ -54,6 +54,8 @@ export async function checkPhp(
   }
   const ours = resolveStoreOptions(given);
   const settings = parsePhpInfo(info.stdout);
+  // The settings of an extension that is not there are its defaults, whatever the php.ini says.
+  if (!hasHandler(checks, php.program, info, settings)) return checks.list;
   const theirs = theirOptions(checks, php.program, settings);
   const isSame =
     theirs !== undefined &&
@@ -66,6 +68,25 @@ export async function checkPhp(
   if (reason === undefined) await roundTrip(checks, php, untouched, signal);
   else checks.skip(php.program, 'round trip of a session', reason);
   return checks.list;
+}
+
+function hasHandler(
+  checks: Checks,
+  program: string,
+  { stdout, stderr }: { readonly stdout: string; readonly stderr: string },
+  settings: PhpSettings,
+): boolean {
+  const handler = settings.get('session.save_handler') ?? 'files';
+  const registered = /^Registered save handlers => (.*)$/m.exec(stdout)?.[1]?.trim().split(/\s+/);
+  if (registered === undefined || registered.includes(handler)) return true;
+  const why = /Unable to load dynamic library [^(\n]*/.exec(`${stderr}\n${stdout}`)?.[0].trim();
+  checks.bad('failed', program, 'session.save_handler', {
+    found: `${handler}, which no extension of this PHP brings: it has ${registered.join(', ')}${why === undefined ? '' : ` (${why})`}`,
+    expected: 'an extension that brings it',
+    fix: `install PHP's extension \`${handler}\` and load it (\`extension=${handler}.so\`); if this is not the PHP of the web server, name that with --php and --php-ini`,
+  });
+  checks.skip(program, 'round trip of a session', 'PHP cannot start a session');
+  return false;
 }
 
 /** A store that is opened for the first time marks its mounts, which is not for somebody to do who only looks. */
