@@ -1,7 +1,7 @@
-/** Which connections have what no other one has: what the last write left, and what a procedure may have set. */
+/** Which connections have what no other one has: what the last write left, and the statement before. */
 import { mayWrite } from './causal-reads.js';
 import type { Classification } from './classifier/classification.js';
-import { asksAboutConnection, readsVariables } from './failure-policy.js';
+import { asksAboutConnection } from './failure-policy.js';
 import { askedElsewhere, connectionGone } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { isHeader } from './result-header.js';
@@ -46,8 +46,6 @@ export class ConnectionTraces {
   #numbered: Stay | undefined;
   /** What the last write told as an id elsewhere. */
   #claimed: ClaimedId | undefined;
-  /** Where the last procedure ran since which no variable was set. */
-  #called: Stay | undefined;
   /** Where the last statement ran. */
   #last: Stay | undefined;
   /** Where the last one ran whose rows were counted. */
@@ -62,7 +60,7 @@ export class ConnectionTraces {
 
   /** Notes that a statement ran on `connection`. */
   note(connection: PhysicalConnection, { classification, state, isOwn, succeeded, answer }: Ran): void {
-    const { kind, pins, transaction, setsFound } = classification;
+    const { transaction, setsFound } = classification;
     if (this.#last?.on !== connection || this.#last.isOver) {
       this.leave();
       this.#last = { on: connection, isOver: false };
@@ -79,12 +77,6 @@ export class ConnectionTraces {
       const id = this.#numbered === this.#last ? undefined : idIn(answer);
       if (id !== undefined) this.#claimed = { stay: this.#last, id };
     }
-    if (kind === 'unknown') {
-      // What an earlier one set is not here; the variables that its own text names are.
-      if (this.#called === undefined || pins.includes('user-variable')) this.#called = this.#last;
-    }
-    // Who sets variables himself knows where.
-    else if (kind === 'session' && pins.includes('user-variable')) this.#called = undefined;
   }
 
   /** The id to look for with {@link settle} before a statement that asks for it: nobody but the server knows whether it is the right one. */
@@ -112,8 +104,8 @@ export class ConnectionTraces {
   }
 
   /**
-   * What the statement before left (`ROW_COUNT()`), what the last write left (`LAST_INSERT_ID()`), what a sequence gave
-   * (`LASTVAL()`), and variables that a procedure set, are known to their own connection only: another one would answer 0, or NULL.
+   * What the statement before left (`ROW_COUNT()`), what the last write left (`LAST_INSERT_ID()`), and what a sequence gave
+   * (`LASTVAL()`), are known to their own connection only: another one would answer 0, or NULL.
    *
    * @throws StormlampError `ERR_CONNECTION_LOST` when the statement asks for them, and that connection is not the one that is
    * `held`, or is lost; `ERR_UNSUPPORTED` when it asks about a statement before and the session has gone on to another server since,
@@ -128,22 +120,20 @@ export class ConnectionTraces {
     if (asksBefore === true) checkStayed(this.#last, held, 'what the statement before left');
   }
 
-  /** Whatever was left by a write or a procedure, and is asked for, must be on the connection that is `held`. */
+  /** Whatever was left by a write, and is asked for, must be on the connection that is `held`. */
   #checkLeft(classification: Classification, held: PhysicalConnection | undefined): void {
     if (classification.asksSequence === true) checkHere(this.#began, held, 'what its sequences gave last');
     if (classification.asksWrite === true) {
       checkHere(this.#wrote, held, 'what its last write left');
       checkHere(this.#numbered, held, 'the id of its last insert');
     }
-    if (readsVariables(classification))
-      checkHere(this.#called, held, 'variables that a procedure may have set');
   }
 
   /**
    * What the statement before left is not where a statement has to go that asks about it.
    *
    * @throws StormlampError `ERR_UNSUPPORTED` when the statement asks about it, and that connection is left for another one;
-   * `ERR_CONNECTION_LOST` when it asks for what a write or a procedure left.
+   * `ERR_CONNECTION_LOST` when it asks for what a write left.
    */
   checkMove(classification: Classification, leaves: PhysicalConnection): void {
     if (classification.asksBefore === true && leaves === this.#last?.on)
@@ -157,7 +147,6 @@ export class ConnectionTraces {
     this.#wrote = undefined;
     this.#numbered = undefined;
     this.#claimed = undefined;
-    this.#called = undefined;
     this.#last = undefined;
     this.#counted = undefined;
     this.#wasOwnSavepoint = false;

@@ -140,11 +140,6 @@ export function asksAboutConnection({ kind, route, unpins }: Classification): bo
   return kind === 'session' && route === 'same' && unpins.length === 0;
 }
 
-/** Whether a statement reads user variables, which only the connection has on which they were set. */
-export function readsVariables({ kind, pins }: Classification): boolean {
-  return kind !== 'session' && kind !== 'unknown' && pins.includes('user-variable');
-}
-
 /** Whether a statement outside a transaction leaves nothing behind on a connection that is gone. */
 export function isHarmless(classification: Classification): boolean {
   switch (classification.kind) {
@@ -203,9 +198,10 @@ export function hasCommitted(
 
 function readOnlyRemedy(classification: Classification, state: SessionState, delivered: boolean): Remedy {
   if (state.transaction === 'read-only') return 'pass';
-  if (isTied(state)) return 'write-refused';
   // What came before the refused write may have been executed and committed: again it would be done twice.
-  if (classification.several === true || delivered) return 'partly-done';
+  const commits = state.transaction === 'none' && state.autocommit;
+  if (commits && (classification.several === true || delivered)) return 'partly-done';
+  if (isTied(state)) return 'write-refused';
   // A prepared transaction is on the server where it was prepared.
   const isOnlyHere = classification.transaction === 'commit' || isXaOutcome(classification);
   return isOnlyHere ? 'write-refused' : 'retry-on-primary';

@@ -11,11 +11,15 @@ export function mayLeaveTrace(classification: Classification, answer: unknown): 
   if (leavesTrace(classification)) return true;
   if (classification.kind !== 'write') return false;
   // An answer with rows tells nothing.
-  if (Array.isArray(answer)) return answer.every((part) => !isHeader(part)) || answer.some(tellsChange);
-  return !isHeader(answer) || tellsChange(answer);
+  const isSilent = Array.isArray(answer) ? answer.every((part) => !isHeader(part)) : !isHeader(answer);
+  return isSilent || tellsOfChange(answer);
 }
 
 /** Whether the server says that the statement changed the session: it does so for all but named locks. */
+export function tellsOfChange(answer: unknown): boolean {
+  return Array.isArray(answer) ? answer.some(tellsChange) : tellsChange(answer);
+}
+
 function tellsChange(answer: unknown): boolean {
   if (!isHeader(answer)) return false;
   const { stateChanges } = answer as { readonly stateChanges?: { readonly trackStateChange?: unknown } };

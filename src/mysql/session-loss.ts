@@ -11,7 +11,13 @@ export interface SessionLoss {
   readonly what: 'transaction' | 'connection';
   /** The error. */
   readonly error: Error;
+  /** What is lost with it, and is told once the transaction is acknowledged. */
+  readonly besides?: SessionLoss | undefined;
 }
+
+/** What no text shows, in the words of an error. */
+const UNSEEN =
+  'what a procedure, function or trigger may have left: a named lock, a setting, a variable, a temporary table';
 
 /** What is not certain about a transaction that is lost. */
 export interface LossDoubts {
@@ -29,11 +35,15 @@ export function lossOf(
   { mayHaveCommitted, mayHaveBegun }: LossDoubts = { mayHaveCommitted: false, mayHaveBegun: false },
 ): SessionLoss | undefined {
   if (state.pins.length > 0 || !state.autocommit) {
-    const what = state.autocommit ? pinNames(state.pins).join(', ') : 'autocommit = 0';
+    const pins = state.unseen ? [...pinNames(state.pins), UNSEEN] : pinNames(state.pins);
+    const what = state.autocommit ? pins.join(', ') : 'autocommit = 0';
     return { what: 'connection', error: connectionGone(node, what, cause) };
   }
-  if (state.transaction === 'none' && !mayHaveBegun) return undefined;
-  return transactionLoss(node, cause, mayHaveCommitted);
+  const unseen: SessionLoss | undefined = state.unseen
+    ? { what: 'connection', error: connectionGone(node, UNSEEN, cause) }
+    : undefined;
+  if (state.transaction === 'none' && !mayHaveBegun) return unseen;
+  return { ...transactionLoss(node, cause, mayHaveCommitted), besides: unseen };
 }
 
 /** The loss of a transaction that has ended on `node` without being told to. */
@@ -63,5 +73,5 @@ export function afterUnknownOutcome(
 ): SessionLoss | undefined {
   if (loss?.what !== 'transaction') return loss;
   const ended = transaction === 'commit' || transaction === 'autocommit-on' || implicitCommit;
-  return ended ? undefined : { what: 'transaction', error };
+  return ended ? loss.besides : { what: 'transaction', error, besides: loss.besides };
 }

@@ -7,6 +7,7 @@ import type { PhysicalConnection } from './physical-connection.js';
 import { ReplicaTie } from './replica-tie.js';
 import type { ActiveScope } from './scope.js';
 import { statusOf } from './send-statement.js';
+import { tellsOfChange } from './session-changes.js';
 import { lossOf, type SessionLoss } from './session-loss.js';
 import { SessionMode } from './session-mode.js';
 import { afterStatement, FRESH_SESSION, type SessionState } from './session-state.js';
@@ -71,7 +72,8 @@ export class SessionMemory {
   answered(sent: SentStatement, answer: StatementAnswer, scope: ActiveScope | undefined): void {
     const { connection, statement, classification, before, isMarked, isOwn } = sent;
     const status = statusOf(answer);
-    const state = afterStatement(before, classification, statement, { ok: true, status });
+    const tellsChange = classification.kind === 'write' && tellsOfChange(answer[0]);
+    const state = afterStatement(before, classification, statement, { ok: true, status, tellsChange });
     this.#state = state;
     noteAnswer(scope, connection, classification, [before, state], answer);
     this.#leaveTrace(sent, true, answer[0]);
@@ -94,7 +96,7 @@ export class SessionMemory {
   /** Notes that its connection is gone with `error`, and with it what the session had there. */
   lost({ node }: PhysicalConnection, error: unknown): void {
     const { wrote, settings, announced } = this.#state;
-    this.#loss = lossOf(this.#state, node, error, this.doubt) ?? this.#loss;
+    this.#loss ??= lossOf(this.#state, node, error, this.doubt);
     this.doubt.forget();
     this.#state = { ...FRESH_SESSION, wrote, settings, announced };
   }

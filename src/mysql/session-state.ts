@@ -18,6 +18,8 @@ export interface SessionState {
   readonly autocommit: boolean;
   /** What ties the session to its physical connection. */
   readonly pins: readonly PinTarget[];
+  /** Whether something may tie it that no text shows: what a procedure did, or a function or trigger in a statement. */
+  readonly unseen: boolean;
   /** Whether the session wrote: from then on it stays with the primary until it is released. */
   readonly wrote: boolean;
   /** Settings (`SET NAMES`, `SET time_zone`, `USE`, …) that another connection must be given first, in order. */
@@ -39,6 +41,7 @@ export const FRESH_SESSION: SessionState = Object.freeze({
   transaction: 'none',
   autocommit: true,
   pins: Object.freeze([]),
+  unseen: false,
   wrote: false,
   settings: Object.freeze([]),
   announced: Object.freeze([]),
@@ -91,7 +94,7 @@ export function usesAnnouncement(classification: Classification): boolean {
 
 /** Whether the session cannot leave its physical connection. */
 export function isTied(state: SessionState): boolean {
-  return state.transaction !== 'none' || !state.autocommit || state.pins.length > 0;
+  return state.transaction !== 'none' || !state.autocommit || state.pins.length > 0 || state.unseen;
 }
 
 /**
@@ -100,7 +103,8 @@ export function isTied(state: SessionState): boolean {
  * to it is read-only, too.
  */
 export function leavesReadOnlyTransaction(state: SessionState, classification: Classification): boolean {
-  if (state.transaction !== 'read-only' || !state.autocommit || state.pins.length > 0) return false;
+  if (state.transaction !== 'read-only' || !state.autocommit) return false;
+  if (state.pins.length > 0 || state.unseen) return false;
   if (classification.chained === true) return false;
   return classification.implicitCommit || classification.transaction?.startsWith('begin') === true;
 }
@@ -194,8 +198,11 @@ export function changesDatabase(classification: Classification): boolean {
 
 /** How a statement ended, as far as the session is concerned. */
 export type Ending =
-  /** The server accepted it; `status` are the status bits of its OK packet, when it had one. */
-  | { readonly ok: true; readonly status: number | undefined }
+  /**
+   * The server accepted it; `status` are the status bits of its OK packet, when it had one, and `tellsChange` is whether it told of
+   * a change to the session.
+   */
+  | { readonly ok: true; readonly status: number | undefined; readonly tellsChange?: boolean }
   /** The server refused it. */
   | { readonly ok: false; readonly errno: number | undefined };
 
@@ -250,17 +257,26 @@ export function afterStatement(
     settings = state.settings;
     pins = withPin(pins, { pin: 'session-variable', name: undefined });
   }
-  // Inside a read-only transaction nothing is written, whatever is tried.
-  const wrote = state.wrote || ((isFull || bindsToPrimary(classification)) && transaction !== 'read-only');
+  const unseen = state.unseen || leavesUnseen(classification, ending);
+  // Inside a read-only transaction nothing is written, whatever is tried; what no text shows is on the primary all the same.
+  const wrote =
+    state.wrote || unseen || ((isFull || bindsToPrimary(classification)) && transaction !== 'read-only');
   const announced = ending.ok && usesAnnouncement(classification) ? FRESH_SESSION.announced : state.announced;
   const changed =
     announced.length !== state.announced.length ||
     transaction !== state.transaction ||
     autocommit !== state.autocommit ||
     pins !== state.pins ||
+    unseen !== state.unseen ||
     settings !== state.settings ||
     wrote !== state.wrote;
-  return changed ? { transaction, autocommit, pins, wrote, settings, announced } : state;
+  return changed ? { transaction, autocommit, pins, unseen, wrote, settings, announced } : state;
+}
+
+/** Whether a statement may have left on its connection what its text does not show; a named lock the server does not tell either. */
+function leavesUnseen({ kind, calls, pins }: Classification, ending: Ending): boolean {
+  if (kind === 'unknown' || calls === true) return true;
+  return kind === 'write' && ending.ok && ending.tellsChange === true && !pins.includes('temp-table');
 }
 
 /**
@@ -365,5 +381,6 @@ function tieOf(state: SessionState): string {
   if (state.transaction === 'read-write') return 'inside a read-write transaction';
   if (state.transaction === 'read-only') return 'inside a read-only transaction';
   if (!state.autocommit) return 'autocommit is off';
-  return `this connection is tied by ${pinNames(state.pins).join(', ')}`;
+  if (state.pins.length > 0) return `this connection is tied by ${pinNames(state.pins).join(', ')}`;
+  return 'a procedure, function or trigger may have left something on this connection';
 }

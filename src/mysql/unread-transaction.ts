@@ -113,9 +113,10 @@ export class UnreadTransaction {
     this.#begun = undefined;
   }
 
-  #mayMove({ before }: Beginning, { autocommit, pins }: SessionState): boolean {
+  #mayMove({ before }: Beginning, { autocommit, pins, unseen }: SessionState): boolean {
     // What is chained to another one begins with that one's end.
-    return this.#isBare && before.transaction === 'none' && autocommit && pins.length === 0;
+    const isTied = !autocommit || pins.length > 0 || unseen;
+    return this.#isBare && before.transaction === 'none' && !isTied;
   }
 }
 

@@ -93,7 +93,7 @@ export class VirtualSession {
     if (memory.doubt.mustAsk(memory.state, classification)) await this.#inquire(deadline);
     if (context.isOwn !== true) memory.doubt.checkCaller(memory.state, classification, memory.loss);
     if (memory.loss !== undefined && isAcknowledgement(memory.loss, classification)) {
-      memory.adopt(memory.state, undefined);
+      memory.adopt(memory.state, memory.loss.besides);
       return nothingDone;
     }
     if (isAnnouncement(memory.state, classification)) {

@@ -162,7 +162,9 @@ describe('a server that is read-only', () => {
     ['whatever this is', free, 'partly-done'],
     ["INSERT INTO t VALUES ('without an end", free, 'partly-done'],
     ['INSERT INTO t VALUES (1)\u00a0', free, 'partly-done'],
-    ['CALL p()', pinned, 'write-refused'],
+    // Outside of a transaction a part of it may be committed, whatever ties the session.
+    ['CALL p()', pinned, 'partly-done'],
+    ['CALL p()', readWrite, 'write-refused'],
     ['START TRANSACTION READ WRITE', free, 'retry-on-primary'],
     ['INSERT INTO t VALUES (1)', readWrite, 'write-refused'],
     ['COMMIT', readWrite, 'write-refused'],

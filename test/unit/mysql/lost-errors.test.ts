@@ -71,6 +71,24 @@ test('a session loses what it had on its connection, and nothing when it had not
   expect(lossOf({ ...FRESH_SESSION, autocommit: false }, node, cause)?.error.message).toContain('autocommit');
 });
 
+test('what no text shows is lost with the connection, and told behind a transaction', () => {
+  const unseen = { ...FRESH_SESSION, wrote: true, unseen: true };
+  const words = expect.stringMatching(/what a procedure, function or trigger may have left/);
+  const alone = { what: 'connection', error: { code: 'ERR_CONNECTION_LOST', message: words } };
+  expect(lossOf(unseen, node, cause)).toMatchObject(alone);
+  const open = lossOf({ ...unseen, transaction: 'read-write' }, node, cause);
+  expect(open).toMatchObject({ what: 'transaction', besides: alone });
+  const pins = [{ pin: 'temp-table', name: 'a' }] as const;
+  const both = lossOf({ ...unseen, pins, transaction: 'read-write' }, node, cause);
+  expect(both?.error.message).toMatch(/\(temp-table, what a procedure/);
+  const unknown = outcomeUnknown(node, commit, cause);
+  expect(afterUnknownOutcome(open, commit, unknown)).toMatchObject(alone);
+  expect(afterUnknownOutcome(open, classify('CALL p()'), unknown)).toMatchObject({
+    error: unknown,
+    besides: alone,
+  });
+});
+
 test('only a rollback acknowledges a lost transaction, and nothing a lost connection', () => {
   const lost = { what: 'transaction', error: transactionGone(node, cause) } as const;
   expect(isAcknowledgement(lost, classify('ROLLBACK'))).toBe(true);

@@ -279,6 +279,36 @@ describe('settings', () => {
   });
 });
 
+test.each<[string, Ending, boolean]>([
+  ['CALL p()', OK, true],
+  ['CALL p()', refused(1644), true],
+  ['EXECUTE s', OK, true],
+  ['SELECT odd()', OK, true],
+  ['INSERT INTO t VALUES (odd())', OK, true],
+  ['INSERT INTO t VALUES (odd())', refused(1062), true],
+  ['INSERT INTO t VALUES (1)', { ok: true, status: AUTOCOMMIT, tellsChange: true }, true],
+  ['CREATE TEMPORARY TABLE x (i INT)', { ok: true, status: AUTOCOMMIT, tellsChange: true }, false],
+  ['INSERT INTO t VALUES (1)', OK, false],
+  ['INSERT INTO t VALUES (1)', refused(1062), false],
+  ['SET NAMES latin1', OK, false],
+])('%s (%j) may have left what no text shows: %s', (sql, ending, unseen) => {
+  const state = next(FRESH_SESSION, sql, ending);
+  expect(state.unseen).toBe(unseen);
+  if (!unseen) return;
+  expect(needOf(state, classify('SELECT 1'), true)).toEqual({
+    place: 'held',
+    because: 'a procedure, function or trigger may have left something on this connection',
+  });
+  const free = following('START TRANSACTION READ ONLY');
+  expect(leavesReadOnlyTransaction(free, classify('BEGIN'))).toBe(true);
+  expect(leavesReadOnlyTransaction({ ...free, unseen }, classify('BEGIN'))).toBe(false);
+});
+
+test('what no text shows keeps the session on the primary, also when it came inside a read-only transaction there', () => {
+  const state = following('START TRANSACTION READ ONLY', 'CALL p()', 'COMMIT');
+  expect(state).toMatchObject({ transaction: 'none', unseen: true, wrote: true });
+});
+
 test('a read leaves the state as it is, the very same object', () => {
   expect(next(FRESH_SESSION, 'SELECT 1')).toBe(FRESH_SESSION);
 });
