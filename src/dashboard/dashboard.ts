@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AnyCluster, partOf, readinessOf } from '../cluster-readiness.js';
 import { pause } from '../common/backoff.js';
+import type { NodeId } from '../common/node-address.js';
 import { describeError } from '../common/stormlamp-error.js';
 import type { JournalRecord } from '../failover/failover-journal.js';
 import type { RouteEvent } from '../mysql/session-ports.js';
@@ -50,6 +51,11 @@ const HAPPENED = [
 ] as const;
 /** Records of the journal that are shown. */
 const TIMELINE = 40;
+/** Why there is no plan. */
+const NO_PLAN = 'That cannot be done, or not any more. Look again.';
+/** Why a plan is not carried out. */
+const NOT_KNOWN =
+  'This process knows no such plan: it is too old, was confirmed already, or was made by another process or before a restart. Nothing was done; look again.';
 /** A longer body is not read, bytes. */
 const MAX_BODY = 1_000;
 
@@ -195,8 +201,16 @@ class DashboardSite {
   }
 
   async #act(request: IncomingMessage, response: ServerResponse, pathname: string): Promise<void> {
-    if (!this.#options.allowActions || !isOwnAction(request, this.#token)) {
-      text(response, 403, 'Actions need `allowActions`, and must come from the page itself.');
+    if (!this.#options.allowActions) {
+      text(response, 403, 'Actions need `allowActions`.');
+      return;
+    }
+    if (!isOwnAction(request, this.#token)) {
+      text(
+        response,
+        403,
+        'Actions must come from the page of this process as it is now: load the page again. Where several processes answer at one address, open the page of one of them.',
+      );
       return;
     }
     const body = await bodyOf(request);
@@ -214,14 +228,15 @@ class DashboardSite {
       text(response, 409, describeError(error));
       return;
     }
-    if (answer === undefined) text(response, 409, 'That cannot be done, or not any more. Look again.');
+    if (answer === undefined) text(response, 409, pathname === '/plan' ? NO_PLAN : NOT_KNOWN);
     else json(response, 200, answer);
     if (pathname === '/confirm') this.#sample();
   }
 
-  #state(): DashboardState & { readonly change: PageChange | null } {
+  #state(): DashboardState & { readonly change: PageChange | null; readonly outHere: readonly NodeId[] } {
     const state = dashboardState(this.#cluster, this.#decisions.newest, this.#timeline, Date.now());
-    return { ...state, change: this.#plans.change };
+    const outHere = state.nodes.map(({ id }) => id).filter((id) => this.#plans.isOutHere(id));
+    return { ...state, change: this.#plans.change, outHere };
   }
 
   #sample(): void {

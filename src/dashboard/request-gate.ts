@@ -16,7 +16,7 @@ export async function mayEnter(
   }
 }
 
-/** Whether a request that changes something comes from the page itself, and not from another site in the same browser. */
+/** The token that the page of this process carries is the proof; one of before a restart, or of another process, is no longer one. */
 export function isOwnAction(request: IncomingMessage, token: string): boolean {
   const { origin, host } = request.headers;
   const site = request.headers['sec-fetch-site'];

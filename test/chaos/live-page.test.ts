@@ -239,3 +239,38 @@ test('it comes back by itself when its process was away behind a proxy, and says
   await standing('not let in any more: load the page again');
   instead = undefined;
 });
+
+test('a page that was open while its process was begun anew acts again; what was taken out elsewhere has no button', async () => {
+  let page = dashboard(cluster, { allowActions: true });
+  const front = createServer((request, response) => page(request, response));
+  const [replica] = servers.replicas;
+  const node = replica?.id ?? '';
+  const within = (script: string): Promise<unknown> => browser.evaluate(script);
+  const button = `document.querySelector('[aria-label="Take out ${node}"]')`;
+  try {
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+    await browser.open(`http://127.0.0.1:${(front.address() as { port: number }).port}/`);
+    await eventually('there is a button', async () => (await within(`${button} !== null`)) === true);
+    page.close();
+    page = dashboard(cluster, { allowActions: true });
+    await within(`${button}.click(); void 0`);
+    await eventually(
+      'the plan is shown',
+      async () => (await within('document.getElementById("plan").open')) === true,
+    );
+    expect(await within('document.getElementById("said").textContent')).toBe('');
+    // A plan of the process before is not known to the next one, and that is said.
+    page.close();
+    page = dashboard(cluster, { allowActions: true });
+    await within('document.getElementById("plan-confirm").click(); void 0');
+    await shows('This process knows no such plan');
+    using _ = cluster.failover.isolate(node, { reason: 'by code' });
+    await shows('taken out elsewhere');
+    expect(await within(`document.querySelector('[aria-label="Let in ${node}"]')`)).toBeNull();
+    expect(await within(button)).toBeNull();
+  } finally {
+    page.close();
+    front.closeAllConnections();
+    front.close();
+  }
+});

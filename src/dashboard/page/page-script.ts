@@ -4,7 +4,7 @@
 export const PAGE_SCRIPT: string = String.raw`
 'use strict';
 const $ = (id) => document.getElementById(id);
-const token = document.documentElement.dataset.token;
+let token = document.documentElement.dataset.token;
 const SVG = 'http://www.w3.org/2000/svg';
 // More than this many problems, or boxes in the drawing, nobody reads.
 const MOST = 30;
@@ -122,18 +122,30 @@ function topology() {
 }
 const words = { isolate: 'Take out', release: 'Let in', switchover: 'Make primary' };
 function actionButtons(node) {
-  const actions = [node.suspicion === 'isolated' ? 'release' : 'isolate'];
+  // Who took it out elsewhere lets it in there.
+  const actions = state.outHere.includes(node.id) ? ['release'] : node.suspicion === 'isolated' ? [] : ['isolate'];
   if (state.mode !== null && state.mode !== 'follow' && node.role === 'replica') actions.push('switchover');
-  return actions.map((action) => el('button', { type: 'button', 'data-action': action + ' ' + node.id, 'aria-label': words[action] + ' ' + node.id }, words[action]));
+  const buttons = actions.map((action) => el('button', { type: 'button', 'data-action': action + ' ' + node.id, 'aria-label': words[action] + ' ' + node.id }, words[action]));
+  return actions.includes('release') || actions.includes('isolate') ? buttons : ['taken out elsewhere, not on this page ', ...buttons];
 }
 document.addEventListener('click', ({ target }) => {
   const asked = target.closest('[data-action]')?.dataset.action;
   if (asked) plan(...asked.split(' '));
 });
+const send = (path, body) => fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', 'x-stormlamp-token': token }, body: JSON.stringify(body) });
 async function post(path, body) {
-  const response = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', 'x-stormlamp-token': token }, body: JSON.stringify(body) });
+  let response = await send(path, body);
+  // The process was begun anew since this page was loaded, and with it the token.
+  if (response.status === 403 && (await freshToken())) response = await send(path, body);
   if (!response.ok) throw new Error(await response.text());
   return response.json();
+}
+async function freshToken() {
+  const page = await fetch('./', { cache: 'no-store' });
+  const now = page.ok ? new DOMParser().parseFromString(await page.text(), 'text/html').documentElement.dataset.token : undefined;
+  if (now === undefined || now === token) return false;
+  token = now;
+  return token !== '';
 }
 async function plan(action, node) {
   try {
