@@ -63,7 +63,7 @@ function accessMessage({ node, user, accountOption, error }: ConnectFailure): st
 
 function remedy(accountOption: string | undefined): string {
   return accountOption === undefined
-    ? 'check user and password of the node'
+    ? 'check user and password of the node, whether the account is for this machine (its host part), and whether it asks for TLS (REQUIRE SSL: give `ssl`)'
     : `correct user and password in \`${accountOption}\`, or leave it out to use the node's own account`;
 }
 

@@ -14,6 +14,7 @@ import {
 import { createReplicationProbe } from '../../mysql/replication-probe.js';
 import { type Check, Checks } from './check.js';
 import { type DatabaseFacts, judgeDatabases } from './judge-databases.js';
+import { SESSION_SETTINGS } from './judge-settings.js';
 
 const LIMIT_MS = 5_000;
 const VARIABLES = [
@@ -55,6 +56,7 @@ async function readOne(
   const node = config.seed.id;
   const rights: PreflightCheck[] = [];
   let accountLimit = 0;
+  let settings: ReadonlyMap<string, string> = new Map();
   // At the same time: a server that says nothing is waited for once.
   const login = attempt(node, 'login of the application', async () => {
     const deadline = Deadline.of({ timeoutMs: LIMIT_MS, signal });
@@ -63,6 +65,10 @@ async function readOne(
       // Of a session it is what holds for its account, whichever of account and server sets it.
       const [row] = await connection.ask('SELECT @@SESSION.max_user_connections AS most', deadline);
       accountLimit = Number(row?.['most']);
+      const names = SESSION_SETTINGS.map((name) => `'${name}'`).join(', ');
+      settings = byName(
+        await connection.ask(`SHOW SESSION VARIABLES WHERE Variable_name IN (${names})`, deadline),
+      );
       if (nodes.length > 1) rights.push(...(await accountChecks(node, connection, deadline)));
     } finally {
       connection.destroy();
@@ -70,7 +76,7 @@ async function readOne(
     return `as ${config.connection.user ?? 'the account of `credentials`'}`;
   });
   const probe = createReplicationProbe({ config, credentials });
-  let read: Omit<DatabaseFacts, 'accountLimit'> | undefined;
+  let read: Omit<DatabaseFacts, 'accountLimit' | 'settings'> | undefined;
   const look = attempt(node, 'what the monitor may see', async () => {
     const facts = await probe.probe({ timeoutMs: LIMIT_MS, signal });
     const rest = await readVariables(forAdministration(config, credentials), signal);
@@ -79,7 +85,7 @@ async function readOne(
   });
   try {
     const checks = (await Promise.all([login, look])).flat();
-    const facts = read === undefined ? undefined : { ...(read as DatabaseFacts), accountLimit };
+    const facts = read === undefined ? undefined : { ...(read as DatabaseFacts), accountLimit, settings };
     return { checks: [...checks, ...judgeRights(rights)], facts };
   } finally {
     probe.close();
@@ -100,15 +106,17 @@ async function readVariables(
     const here = (before + Date.now()) / 2;
     const { grant } = await lockSight(connection, deadline);
     return {
-      variables: new Map(
-        rows.map((row) => [String(row['Variable_name']).toLowerCase(), String(row['Value'])]),
-      ),
+      variables: byName(rows),
       clockAheadMs: Number(clock?.['at']) * 1_000 - here,
       lockSightGrant: grant,
     };
   } finally {
     connection.destroy();
   }
+}
+
+function byName(rows: readonly Readonly<Record<string, unknown>>[]): ReadonlyMap<string, string> {
+  return new Map(rows.map((row) => [String(row['Variable_name']).toLowerCase(), String(row['Value'])]));
 }
 
 /** Whether the application's account can make a replica differ from its primary by a mistake. */

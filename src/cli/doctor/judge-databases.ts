@@ -4,6 +4,7 @@ import type { ServerFacts } from '../../topology/node-description.js';
 import { type FilteringServer, filtersOnWay } from '../../topology/replication-filters.js';
 import { mayBeSameServer } from '../../topology/replication-graph.js';
 import { type Check, Checks } from './check.js';
+import { judgeSettings } from './judge-settings.js';
 
 /** What was read from one server. */
 export interface DatabaseFacts {
@@ -13,6 +14,8 @@ export interface DatabaseFacts {
   readonly facts: ServerFacts;
   /** Server variables by name, in lower case. */
   readonly variables: ReadonlyMap<string, string>;
+  /** Settings of the application's session by name, in lower case; empty where it could not log in. */
+  readonly settings: ReadonlyMap<string, string>;
   /** How many connections the application's account may have here (`MAX_USER_CONNECTIONS`, `max_user_connections`); 0 is no limit. */
   readonly accountLimit: number;
   /** How far the server's clock is ahead of this machine's, in milliseconds. */
@@ -295,6 +298,7 @@ function judgeTogether(checks: Checks, servers: readonly DatabaseFacts[], needs:
   judgeSources(checks, servers, needs);
   judgeFilters(checks, servers, needs);
   judgeErrant(checks, servers);
+  judgeSettings(checks, servers);
   if (servers.length === 0) return;
   const flavors = new Set(servers.map(({ facts }) => facts.flavor));
   checks.expect(flavors.size <= 1, 'warning', null, 'family of the servers', {

@@ -38,6 +38,7 @@ function server(
     variables: new Map(
       Object.entries({ log_bin: 'ON', log_slave_updates: 'ON', max_connections: '150', ...variables }),
     ),
+    settings: new Map(),
     accountLimit: 0,
     clockAheadMs,
     lockSightGrant: '',
