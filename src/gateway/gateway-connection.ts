@@ -3,11 +3,15 @@
  * change waits for everything before it and holds back everything after it, so that what a client sent first happens first.
  */
 import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { AttentiveClock } from './attentive-clock.js';
 import { BinaryReader } from './binary-reader.js';
+import { type ItemsRequest, readsOnly, type Step, stepsOf } from './command-steps.js';
+import type { FairTurns } from './fair-turns.js';
 import type { GatewayCounters } from './gateway-counters.js';
 import type { GatewayRequest, ReaderLimits, RequestReader } from './gateway-request.js';
 import { InputBuffer } from './input-buffer.js';
-import { type GatewayItems, type ItemAnswer, type ItemCommand, isRead } from './item-command.js';
+import type { GatewayItems, ItemAnswer, ItemCommand } from './item-command.js';
 import { failureAnswer } from './request-failure.js';
 import { TextReader } from './text-reader.js';
 
@@ -21,6 +25,10 @@ export interface ConnectionContext {
   readonly stallTimeoutMs: number;
   /** How long a client may say nothing between requests; 0 is no limit. */
   readonly idleTimeoutMs: number;
+  /** What those timeouts are measured by. */
+  readonly clock: AttentiveClock;
+  /** Who asks for more than a window of reads at once waits for a turn for every further one. */
+  readonly turns: FairTurns;
   /** Figures of the gateway. */
   readonly counters: GatewayCounters;
   /** The gateway's figures of a group; undefined when there is no such group. */
@@ -31,16 +39,13 @@ export interface ConnectionContext {
   onFault(connection: GatewayConnection, reason: string): void;
 }
 
-type ItemsRequest = GatewayRequest & { readonly kind: 'items' };
-interface Step {
-  readonly request: ItemsRequest;
-  readonly command: ItemCommand;
-  readonly last: boolean;
-}
-
 const BINARY_MAGIC = 0x80;
 /** Reads that run side by side for one client. */
 const WINDOW = 32;
+/** Items that are still looked up for a client that has closed its side: it may wait for answers, or be gone without a trace. */
+const READS_AFTER_END = 4_096;
+/** Requests that are answered before others have their turn. */
+const REQUESTS_AT_ONCE = 32;
 /** Input beyond this is not taken from the socket while requests wait. */
 const INPUT_HIGH_WATER = 256 * 1024;
 /** How long a connection that is over still takes input. */
@@ -62,17 +67,26 @@ export class GatewayConnection {
   #output: Buffer[] = [];
   /** When the request that is not whole yet was begun; 0 when there is none. */
   #begunAt = 0;
+  /** When bytes were received last, or the client began to read too slowly. */
+  #movedAt: number;
   #armedMs = -1;
+  #readsLeft = Number.POSITIVE_INFINITY;
+  /** Whether there was a window of reads since the connection had nothing to do. */
+  #greedy = false;
   readonly #broken = new WeakSet<ItemsRequest>();
 
   /** Takes over the socket. */
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket;
     this.#context = context;
+    this.#movedAt = context.clock.now();
     this.peer = socket.remoteAddress === undefined ? 'unix' : `${socket.remoteAddress}:${socket.remotePort}`;
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     // The client sends no more; what it sent is answered.
-    socket.on('end', () => this.drain());
+    socket.on('end', () => {
+      this.#readsLeft = READS_AFTER_END;
+      this.drain();
+    });
     socket.on('drain', () => this.#onDrain?.());
     socket.on('error', () => undefined);
     socket.on('close', () => {
@@ -80,7 +94,7 @@ export class GatewayConnection {
       this.#onDrain?.();
       this.#context.items.gone(this);
     });
-    socket.on('timeout', () => this.#stalled());
+    socket.on('timeout', () => this.#silent());
     this.#arm();
   }
 
@@ -101,6 +115,7 @@ export class GatewayConnection {
     // Whoever sends byte by byte is never silent, and never done.
     if (this.#begunAt > 0 && this.#late()) this.#stalled();
     if (this.#ended) return;
+    this.#movedAt = this.#context.clock.now();
     this.#context.counters.bytesRead += chunk.length;
     this.#input.push(chunk);
     if (this.#input.size > INPUT_HIGH_WATER && this.#busy) this.#socket.pause();
@@ -109,13 +124,16 @@ export class GatewayConnection {
 
   async #pump(): Promise<void> {
     this.#busy = true;
+    this.#greedy = false;
     try {
-      while (!this.#ended) {
+      for (let count = 1; !this.#ended; count += 1) {
         const request = this.#next();
         if (request === undefined) break;
         if (request.kind === 'items') await this.#run(request);
         else this.#reply(request);
         if (!this.#flush()) await this.#drained();
+        if (count % REQUESTS_AT_ONCE === 0) await nextTurn();
+        this.#refill();
       }
     } catch (error) {
       // Nothing above rejects; if it does it is our defect, and this client must not take others with it.
@@ -152,38 +170,71 @@ export class GatewayConnection {
   }
 
   async #run(request: ItemsRequest): Promise<void> {
-    const first = request.commands[0];
-    if (request.commands.length === 1 && first !== undefined && !isRead(first)) {
-      this.#answer({ request, command: first, last: true }, await this.#execute(first));
-      return;
-    }
-    const reads = request.commands.every(isRead);
+    const reads = readsOnly(request);
     const steps = reads ? this.#readsFrom(request) : stepsOf(request);
-    const width = reads ? WINDOW : 1;
-    for (let at = 0; at < steps.length && !this.#ended; at += width) {
-      const window = steps.slice(at, at + width);
-      const answers = reads ? await this.#executeReads(window) : await this.#executeEach(window);
+    for (;;) {
+      const window = this.#windowOf(steps, reads ? WINDOW : 1);
+      if (window.length === 0 || this.#ended) return;
+      const answers = await this.#answersOf(window, reads);
       for (const [index, step] of window.entries()) {
         const answer = answers[index];
         if (answer !== undefined && !this.#broken.has(step.request)) this.#answer(step, answer);
       }
       if (!this.#flush()) await this.#drained();
+      this.#refill();
     }
   }
 
-  /** The request's commands, and those of the reads right behind it. */
-  #readsFrom(request: ItemsRequest): Step[] {
-    const steps = stepsOf(request);
-    while (steps.length < WINDOW) {
-      const next = this.#next();
-      if (next === undefined) break;
-      if (next.kind !== 'items' || !next.commands.every(isRead)) {
-        this.#held = next;
-        break;
+  // What is at the end of the input is seen only while it is read: also that the client is gone.
+  #refill(): void {
+    if (!this.#ended && this.#input.size <= INPUT_HIGH_WATER) this.#socket.resume();
+  }
+
+  /** The commands of a request of reads, and those of the reads right behind it. */
+  *#readsFrom(request: ItemsRequest): Generator<Step> {
+    let current: GatewayRequest | undefined = request;
+    while (current !== undefined) {
+      if (current.kind !== 'items' || !readsOnly(current)) {
+        this.#held = current;
+        return;
       }
-      steps.push(...stepsOf(next));
+      yield* stepsOf(current);
+      current = this.#next();
     }
-    return steps;
+  }
+
+  #windowOf(steps: Generator<Step>, width: number): Step[] {
+    const window: Step[] = [];
+    while (window.length < width) {
+      const { value, done } = steps.next();
+      if (done === true) break;
+      if (!this.#broken.has(value.request)) window.push(value);
+    }
+    return window;
+  }
+
+  /** Does a window of commands; nothing when the client is gone before its turn comes. */
+  async #answersOf(window: readonly Step[], reads: boolean): Promise<readonly ItemAnswer[]> {
+    if (!reads && window.every(({ last }) => last)) return this.#executeEach(window);
+    if (this.#readsLeft <= 0) {
+      this.#end();
+      return [];
+    }
+    this.#readsLeft -= window.length;
+    // The first window is everybody's; who goes on waits behind the others, and for the network once more.
+    if (!this.#greedy) {
+      this.#greedy = true;
+      return reads ? this.#executeReads(window) : this.#executeEach(window);
+    }
+    await nextTurn();
+    const { turns } = this.#context;
+    await turns.take();
+    try {
+      if (this.#ended) return [];
+      return await (reads ? this.#executeReads(window) : this.#executeEach(window));
+    } finally {
+      turns.give();
+    }
   }
 
   #executeEach(window: readonly Step[]): Promise<readonly ItemAnswer[]> {
@@ -263,6 +314,7 @@ export class GatewayConnection {
   async #drained(): Promise<void> {
     if (this.#ended || this.#socket.destroyed || !this.#socket.writableNeedDrain) return;
     this.#socket.pause();
+    this.#movedAt = this.#context.clock.now();
     this.#setTimeout(this.#context.stallTimeoutMs);
     await new Promise<void>((resolve) => {
       this.#onDrain = resolve;
@@ -273,9 +325,10 @@ export class GatewayConnection {
   // One timer, for whatever the client owes: the rest of a request, the next request, or the reading of an answer.
   #arm(): void {
     const { stallTimeoutMs, idleTimeoutMs } = this.#context;
+    this.#movedAt = this.#context.clock.now();
     const midway = this.#reader?.midway ?? this.#input.size > 0;
     if (!midway) this.#begunAt = 0;
-    else if (this.#begunAt === 0) this.#begunAt = performance.now();
+    else if (this.#begunAt === 0) this.#begunAt = this.#movedAt;
     this.#setTimeout(midway ? stallTimeoutMs : idleTimeoutMs);
   }
 
@@ -288,7 +341,14 @@ export class GatewayConnection {
 
   #late(): boolean {
     const { stallTimeoutMs } = this.#context;
-    return stallTimeoutMs > 0 && !this.#busy && performance.now() - this.#begunAt > stallTimeoutMs;
+    return stallTimeoutMs > 0 && !this.#busy && this.#context.clock.now() - this.#begunAt > stallTimeoutMs;
+  }
+
+  #silent(): void {
+    const left = this.#armedMs - (this.#context.clock.now() - this.#movedAt);
+    // The rest of it nobody listened: what the client sent, or read, is yet to be seen.
+    if (left >= 1) this.#socket.setTimeout(left);
+    else this.#stalled();
   }
 
   #stalled(): void {
@@ -315,9 +375,4 @@ export class GatewayConnection {
     const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
     this.#socket.once('close', () => clearTimeout(timer));
   }
-}
-
-function stepsOf(request: ItemsRequest): Step[] {
-  const { commands } = request;
-  return commands.map((command, index) => ({ request, command, last: index === commands.length - 1 }));
 }

@@ -4,12 +4,13 @@ import type { ItemAnswer, ItemCommand } from './item-command.js';
 /** A request of one client. The bytes of answers are in its protocol; undefined is a quiet request without an answer. */
 export type GatewayRequest =
   /**
-   * Commands on items, several for a request of several keys; each answer is written when it is there, then `end`.
+   * Commands on items, all of a kind, several for a request of several keys: at least one, made when it is asked for, since a
+   * request may name very many. Each answer is written when it is there, then `end`.
    * An answer `'failed'` ends the request: nothing of it is written after that.
    */
   | {
       readonly kind: 'items';
-      readonly commands: readonly ItemCommand[];
+      readonly commands: Iterable<ItemCommand>;
       readonly encode: (answer: ItemAnswer, command: ItemCommand) => Buffer | undefined;
       readonly end: Buffer | undefined;
     }

@@ -5,6 +5,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { describeError } from '../common/stormlamp-error.js';
+import { AttentiveClock } from './attentive-clock.js';
+import { FairTurns } from './fair-turns.js';
 import { GatewayConnection } from './gateway-connection.js';
 import { newCounters } from './gateway-counters.js';
 import type { ResolvedSessionGatewayOptions } from './gateway-options.js';
@@ -23,6 +25,8 @@ export interface SessionGatewayEvents {
 
 /** Clients too many that are told so at a time. */
 const REFUSALS_AT_ONCE = 64;
+/** Windows of reads, of those who ask for many at once, that are under way at a time. */
+const TURNS = 8;
 const FULL = 'ERROR Too many open connections\r\n';
 
 /** A listening gateway. */
@@ -34,6 +38,8 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
   readonly #connections = new Set<GatewayConnection>();
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
+  readonly #clock = new AttentiveClock();
+  readonly #turns = new FairTurns(TURNS);
   readonly #startedAt = Date.now();
   #closing: Promise<void> | undefined;
 
@@ -95,6 +101,8 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
   async listen(): Promise<void> {
     const { listen } = this.#options;
     await listenOn(this.#server, listen);
+    this.#clock.start();
+    this.#server.once('close', () => this.#clock.stop());
     this.#server.on('error', () => undefined);
     if ('path' in listen) chmodSync(listen.path, listen.mode);
   }
@@ -141,6 +149,8 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
       limits: { maxValueBytes, version: GATEWAY_VERSION, login: credentials !== undefined },
       stallTimeoutMs,
       idleTimeoutMs,
+      clock: this.#clock,
+      turns: this.#turns,
       counters: this.#counters,
       stats: (group) => this.#stats(group),
       login: (username, password) => this.#mayEnter(username, password),

@@ -13,6 +13,8 @@ const NOT_A_NUMBER: Buffer = Buffer.from('CLIENT_ERROR cannot increment or decre
 export const ERROR: Buffer = Buffer.from('ERROR\r\n');
 /** A word of the command is impossible. */
 export const BAD_FORMAT: Buffer = Buffer.from('CLIENT_ERROR bad command line format\r\n');
+/** No request is so long; the connection is closed. */
+export const TOO_LONG: Buffer = Buffer.from('CLIENT_ERROR line too long\r\n');
 /** After the last item. */
 export const END: Buffer = Buffer.from('END\r\n');
 

@@ -2,6 +2,7 @@
 import { RELATIVE_EXPTIME_LIMIT } from '../memcached/exptime.js';
 import type { GatewayRequest, ReaderLimits } from './gateway-request.js';
 import type { ItemAnswer, ItemCommand, StoreHow } from './item-command.js';
+import { MAX_KEYS_OF_LINE, NamedKeys, wordAt } from './named-keys.js';
 import { NO_VERSION } from './named-version.js';
 import {
   BAD_FORMAT,
@@ -10,6 +11,7 @@ import {
   otherAnswer,
   statsAnswer,
   storeAnswer,
+  TOO_LONG,
   valueAnswer,
 } from './text-answers.js';
 import { readKey } from './wire-key.js';
@@ -43,16 +45,21 @@ const BAD_DELETE = Buffer.from('CLIENT_ERROR bad command line format.  Usage: de
 const OK = Buffer.from('OK\r\n');
 const RESET = Buffer.from('RESET\r\n');
 
-/** Reads a line without its end; latin1, so that every byte is one character. */
-export function readTextLine(line: string, limits: ReaderLimits): GatewayRequest | StoreLine {
-  const words = line.split(' ').filter((word) => word !== '');
-  const name = words[0] ?? '';
-  if (name === 'get' || name === 'gets') return getRequest(words.slice(1), name === 'gets', undefined);
+/** Reads a line without its end. */
+export function readTextLine(line: Buffer, limits: ReaderLimits): GatewayRequest | StoreLine {
+  const first = wordAt(line, 0);
+  const name = first === undefined ? '' : line.toString('latin1', first.start, first.end);
+  const behind = first?.end ?? 0;
+  // These may be long, and are not cut into words before their turn comes.
+  if (name === 'get' || name === 'gets') return getRequest(line, behind, name === 'gets', undefined);
+  if (name === 'gat' || name === 'gats') return gatRequest(line, behind, name === 'gats');
+  // latin1, so that every byte is one character.
+  const words = line
+    .toString('latin1')
+    .split(' ')
+    .filter((word) => word !== '');
   if (STORES.has(name)) return storeLine(name as StoreLine['how'], words);
   switch (name) {
-    case 'gat':
-    case 'gats':
-      return gatRequest(words, name === 'gats');
     case 'delete':
       return deleteRequest(words);
     case 'incr':
@@ -93,23 +100,44 @@ export function storeRequest(line: StoreLine, value: Buffer): GatewayRequest {
   return one(command, quiet, (answer) => storeAnswer(answer, how));
 }
 
-function getRequest(words: readonly string[], withCas: boolean, exptime: number | undefined): GatewayRequest {
-  if (words.length === 0) return plain(exptime === undefined ? ERROR : END);
-  const commands: ItemCommand[] = [];
-  for (const word of words) {
-    const key = keyOf(word);
-    if (key === undefined) return plain(BAD_FORMAT);
-    commands.push(exptime === undefined ? { op: 'get', key } : { op: 'get-and-touch', key, exptime });
-  }
+function getRequest(
+  line: Buffer,
+  from: number,
+  withCas: boolean,
+  exptime: number | undefined,
+): GatewayRequest {
+  const keys = NamedKeys.read(line, from);
+  if (keys === 'none') return plain(exptime === undefined ? ERROR : END);
+  if (keys === 'malformed') return plain(BAD_FORMAT);
+  if (keys === 'too many')
+    return { kind: 'end', answer: TOO_LONG, fault: `a line of more than ${MAX_KEYS_OF_LINE} keys` };
   const encode = (answer: ItemAnswer, { key }: ItemCommand): Buffer | undefined =>
     valueAnswer(key, answer, withCas);
-  return { kind: 'items', commands, encode, end: END };
+  return { kind: 'items', commands: new Commands(keys, exptime), encode, end: END };
 }
 
-function gatRequest(words: readonly string[], withCas: boolean): GatewayRequest {
-  if (words.length < 2) return plain(ERROR);
-  const exptime = exptimeOf(words[1]);
-  return exptime === undefined ? plain(BAD_EXPTIME) : getRequest(words.slice(2), withCas, exptime);
+/** Commands that are made when they are asked for. */
+class Commands implements Iterable<ItemCommand> {
+  readonly #keys: NamedKeys;
+  readonly #exptime: number | undefined;
+
+  constructor(keys: NamedKeys, exptime: number | undefined) {
+    this.#keys = keys;
+    this.#exptime = exptime;
+  }
+
+  *[Symbol.iterator](): Generator<ItemCommand> {
+    const exptime = this.#exptime;
+    for (const key of this.#keys)
+      yield exptime === undefined ? { op: 'get', key } : { op: 'get-and-touch', key, exptime };
+  }
+}
+
+function gatRequest(line: Buffer, from: number, withCas: boolean): GatewayRequest {
+  const word = wordAt(line, from);
+  if (word === undefined) return plain(ERROR);
+  const exptime = exptimeOf(line.toString('latin1', word.start, word.end));
+  return exptime === undefined ? plain(BAD_EXPTIME) : getRequest(line, word.end, withCas, exptime);
 }
 
 function storeLine(how: StoreLine['how'], words: readonly string[]): StoreLine | GatewayRequest {

@@ -1,14 +1,16 @@
 /** Cuts what a client of the text protocol sends into requests. */
 import type { GatewayRequest, ReaderLimits, RequestReader } from './gateway-request.js';
 import type { InputBuffer } from './input-buffer.js';
+import { TOO_LONG } from './text-answers.js';
 import { readTextLine, type StoreLine, storeRequest } from './text-command.js';
 
-/** No line is nearly as long but those that name many keys, which may be as long as a value. */
-const LINE_LIMIT = 65_536;
+/** No line is nearly as long but those that name many keys. memcached closes a line whose first kilobytes have no end. */
+const LINE_LIMIT = 8_192;
+/** memcached lets a `get` be as long as it likes; PHP's `getMulti` sends all keys of a server in one. */
+const KEYS_LINE_LIMIT = 1_048_576;
 const MANY_KEYS = ['get ', 'gets ', 'gat ', 'gats '].map((word) => Buffer.from(word));
 const BAD_CHUNK = Buffer.from('CLIENT_ERROR bad data chunk\r\n');
 const TOO_LARGE = Buffer.from('SERVER_ERROR object too large for cache\r\n');
-const TOO_LONG = Buffer.from('CLIENT_ERROR line too long\r\n');
 
 /** Reads lines, and the values that follow some of them. */
 export class TextReader implements RequestReader {
@@ -35,7 +37,7 @@ export class TextReader implements RequestReader {
     if (end === -1) return undefined;
     const bytes = this.#input.take(end + 1);
     const text = end > 0 && bytes[end - 1] === 0x0d ? end - 1 : end;
-    const read = readTextLine(bytes.toString('latin1', 0, text), this.#limits);
+    const read = readTextLine(bytes.subarray(0, text), this.#limits);
     if ('kind' in read) return read;
     if (read.length > this.#limits.maxValueBytes) {
       this.#input.drop(read.length + 2);
@@ -47,7 +49,7 @@ export class TextReader implements RequestReader {
 
   #lineLimit(): number {
     const names = MANY_KEYS.some((word) => this.#input.peek(0, word.length).equals(word));
-    return names ? Math.max(LINE_LIMIT, this.#limits.maxValueBytes) : LINE_LIMIT;
+    return names ? KEYS_LINE_LIMIT : LINE_LIMIT;
   }
 
   #value(line: StoreLine): GatewayRequest | undefined {

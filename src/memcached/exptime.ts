@@ -50,8 +50,10 @@ export function exptimeByClock(exptime: number, aheadMs: number): number {
 /** The expiry of an item that lives `remainingSeconds` on another node, for a copy of it; undefined is for ever. */
 export function exptimeOfRemaining(remainingSeconds: number | undefined, nowMs: number = Date.now()): number {
   if (remainingSeconds === undefined) return 0;
+  // Told in whole seconds by another clock, the last date there is may seem to be one beyond it.
+  const longest = MAX_EXPTIME - Math.floor(nowMs / 1000);
   // An item in its last second is told as having none left; 0 would make the copy live for ever.
-  return exptimeOf(Math.max(1, remainingSeconds) * 1000, 'memcached', nowMs);
+  return exptimeOf(Math.max(1, Math.min(remainingSeconds, longest)) * 1000, 'memcached', nowMs);
 }
 
 /**

@@ -77,7 +77,43 @@ test('a line without end is refused', async () => {
   await using gateway = await start();
   const answer = await exchange(gateway.port, [Buffer.alloc(300_000, 'a')]);
   expect(answer.toString()).toBe('CLIENT_ERROR line too long\r\n');
-  expect(gateway.faults).toEqual(['a line of more than 65536 bytes']);
+  expect(gateway.faults).toEqual(['a line of more than 8192 bytes']);
+});
+
+test('a get with more keys than a line may have is refused, and who asks for many and goes is not worked for', async () => {
+  await using gateway = await start();
+  const answer = await exchange(gateway.port, [Buffer.from(`get ${'a '.repeat(500_000)}\r\n`)]);
+  expect(answer.toString()).toBe('CLIENT_ERROR line too long\r\n');
+  expect(gateway.faults).toEqual(['a line of more than 32768 keys']);
+
+  const looked = (): number => Number(gateway.gateway.stats().get('cmd_items'));
+  const before = looked();
+  const wires = await Promise.all(Array.from({ length: 10 }, () => Wire.open(gateway.port)));
+  for (const wire of wires) wire.send(`get ${'a '.repeat(32_000)}\r\n`);
+  await eventually('they are worked for', () => looked() > before);
+  const asked = looked();
+  for (const wire of wires) wire.close();
+  await serves(gateway.port);
+  await eventually('they are gone', () => gateway.gateway.connections === 0);
+  expect(looked() - asked).toBeLessThan(10 * 20_000);
+});
+
+test('ten thousand keys in one line are answered as by memcached', async () => {
+  await using gateway = await start();
+  const names = Array.from({ length: 10_000 }, (_, n) => `many.of.them.${String(n).padStart(40, '0')}`);
+  const sets = names.filter((_, n) => n % 100 === 7).map((name) => `set ${name} 3 0 2\r\nhi\r\n`);
+  await exchange(gateway.port, [Buffer.from(sets.join(''))]);
+  const said = await Promise.all(
+    [gateway.port, memcached.port].map(async (port) => {
+      const wire = await Wire.open(port);
+      wire.send(`get ${names.join(' ')}\r\n`);
+      const text = await wire.gets('END\r\n');
+      wire.close();
+      return text;
+    }),
+  );
+  expect(said[0]?.match(/^VALUE/gm)).toHaveLength(100);
+  expect(said[0]).toBe(said[1]);
 });
 
 test('a body that its command cannot have is refused before it is sent', async () => {

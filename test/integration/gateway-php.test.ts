@@ -203,6 +203,21 @@ describe('the class Memcached', () => {
     },
   );
 
+  test.each([
+    ['memcached, text', 'Memcached', '$m->setOption(Memcached::OPT_BINARY_PROTOCOL, false);'],
+    ['memcached, binary', 'Memcached', '$m->setOption(Memcached::OPT_BINARY_PROTOCOL, true);'],
+    ['memcache', 'Memcache', ''],
+  ])('%s: ten thousand keys at once', async (_name, name, option) => {
+    const { gateway } = await startGateway({}, { keys: 'all' });
+    const { stdout } =
+      await servers.php(`<?php $m = new ${name}(); $m->addServer('127.0.0.1', ${gateway.port}); ${option}
+      $keys = []; for ($i = 0; $i < 10000; $i++) $keys[] = 'many.keys.of.an.ordinary.length.' . str_pad($i, 12, '0', STR_PAD_LEFT);
+      foreach ([0, 5000, 9999] as $i) $m->set($keys[$i], "v$i");
+      $got = ${name === 'Memcache' ? '$m->get($keys)' : '$m->getMulti($keys)'};
+      echo count($got), ' ', $got[$keys[0]], $got[$keys[5000]], $got[$keys[9999]];`);
+    expect(stdout).toBe('3 v0v5000v9999');
+  });
+
   test('an item that is changed in place keeps its expiry', async () => {
     const { gateway } = await startGateway({}, { keys: 'all' });
     const { stdout } =

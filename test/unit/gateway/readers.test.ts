@@ -84,7 +84,7 @@ describe.each<[string, (input: InputBuffer) => RequestReader]>([
 });
 
 function shown(request: GatewayRequest): unknown {
-  if (request.kind === 'items') return [request.commands, request.end?.toString()];
+  if (request.kind === 'items') return [[...request.commands], request.end?.toString()];
   return JSON.parse(JSON.stringify(request)) as unknown;
 }
 
@@ -99,19 +99,44 @@ test('what comes before the login is a login, or the end', () => {
   expect(readAll(reader, [Buffer.from('get a\r\n')])).toMatchObject([{ kind: 'end' }]);
 });
 
-test('a get may name as many keys as a value has bytes; no other line is so long', () => {
-  const limits = { ...LIMITS, maxValueBytes: 1_048_576 };
-  const read = (line: string): GatewayRequest | undefined => {
+describe('long lines', () => {
+  const read = (line: string | Buffer): GatewayRequest | undefined => {
     const input = new InputBuffer();
     input.push(Buffer.from(line));
-    return new TextReader(input, limits).next();
+    return new TextReader(input, LIMITS).next();
   };
   const keys = Array.from({ length: 20_000 }, (_, index) => `key-number-${index}`);
-  for (const word of ['get', 'gets']) {
-    const request = read(`${word} ${keys.join(' ')}\r\n`);
-    expect(request?.kind === 'items' && request.commands.map(({ key }) => key)).toEqual(keys);
-  }
-  expect(read(`get ${keys.join(' ')}`)).toBeUndefined();
-  expect(read(`get ${'k'.repeat(1_100_000)}`)).toMatchObject({ kind: 'end' });
-  expect(read(`delete ${keys.join(' ')}\r\n`)).toMatchObject({ kind: 'end' });
+
+  test.each(['get', 'gets', 'gat 100', 'gats 100'])('%s may name 32 768 keys', (words) => {
+    const request = read(`${words}  ${keys.join(' ')} \r\n`);
+    if (request?.kind !== 'items') throw new Error('it is a request of items');
+    // They are made when they are asked for, and each time anew.
+    expect(request.commands).not.toBeInstanceOf(Array);
+    expect(Array.from(request.commands, ({ key }) => key)).toEqual(keys);
+    expect(Array.from(request.commands, ({ key }) => key)).toEqual(keys);
+    expect(read(`${words} ${'a '.repeat(32_768)}\r\n`)).toMatchObject({ kind: 'items' });
+    expect(read(`${words} ${'a '.repeat(32_769)}\r\n`)).toMatchObject({
+      kind: 'end',
+      fault: 'a line of more than 32768 keys',
+    });
+    expect(read(`${words} ${'a '.repeat(10_000)}${'k'.repeat(251)}\r\n`)).toMatchObject({ kind: 'plain' });
+  });
+
+  test('it may be a mebibyte long; no other line is nearly so long', () => {
+    expect(read(`get ${keys.join(' ')}`)).toBeUndefined();
+    expect(read(`get ${'k'.repeat(1_100_000)}`)).toMatchObject({ kind: 'end' });
+    expect(read(`get ${' '.repeat(1_000_000)}a\r\n`)).toMatchObject({ kind: 'items' });
+    expect(read(`delete ${'k'.repeat(9_000)}\r\n`)).toMatchObject({ kind: 'end' });
+    expect(read(' '.repeat(9_000))).toMatchObject({ kind: 'end' });
+  });
+
+  test('keys of other alphabets are UTF-8', () => {
+    const request = read(Buffer.from('get \u00e9 \u6f22\u5b57 a\r\n'));
+    expect(request?.kind === 'items' && Array.from(request.commands, ({ key }) => key)).toEqual([
+      '\u00e9',
+      '\u6f22\u5b57',
+      'a',
+    ]);
+    expect(read(Buffer.from('get a \u00ff\r\n', 'latin1'))).toMatchObject({ kind: 'plain' });
+  });
 });

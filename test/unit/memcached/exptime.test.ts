@@ -68,6 +68,9 @@ test('a copy lives as long as the item it was made of', () => {
   expect(exptimeOfRemaining(2_592_001, NOW)).toBe(NOW_S + 2_592_001);
   // Its last second is told as none; for ever it must not become.
   expect(exptimeOfRemaining(0, NOW)).toBe(1);
+  // What ends with the last second that there is seems to end one later, by a clock that is one behind.
+  expect(exptimeOfRemaining(MAX_EXPTIME - NOW_S, NOW)).toBe(MAX_EXPTIME);
+  expect(exptimeOfRemaining(MAX_EXPTIME - NOW_S + 1, NOW)).toBe(MAX_EXPTIME);
 });
 
 test('the clock of the server comes from its statistics', () => {
