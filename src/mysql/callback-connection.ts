@@ -8,6 +8,7 @@ import type { SqlText } from './sql-text.js';
 import {
   readStatement,
   readStatementCall,
+  refuseCommand,
   type Statement,
   type StatementAnswer,
   type StatementCallback,
@@ -29,7 +30,11 @@ export function runCallback(
   text: SqlText,
 ): Query {
   const call = readStatementCall(mode, sql, values, callback, text);
-  const command = new DeferredCommand(call.statement);
+  const given = typeof values === 'function' || values === undefined ? undefined : values;
+  const command = new DeferredCommand(
+    call.statement,
+    given ?? (typeof sql === 'object' ? sql.values : undefined),
+  );
   const done = call.callback;
   run(call.statement, done === undefined ? command : undefined).then(
     ([rows, fields]) => settle(command, undefined, done, rows, fields),
@@ -124,6 +129,7 @@ export class CallbackConnection extends ConnectionFace {
     values?: StatementValues | StatementCallback,
     callback?: StatementCallback,
   ): Query {
+    refuseCommand(sql);
     return this.#run('query', sql, values, callback);
   }
 

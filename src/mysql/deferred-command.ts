@@ -18,9 +18,9 @@ export const UNREAD_MS = 30_000;
  * and {@link DeferredCommand.stream}.
  */
 export class DeferredCommand extends EventEmitter {
-  /** The text of the statement. */
+  /** The text of the statement, with its values put in unless it is prepared. */
   readonly sql: string;
-  /** The values of the statement. */
+  /** The values that the statement was given. */
   readonly values: unknown;
   /** What is told, is told in the context of the call: the connection was opened in that of somebody else. */
   readonly #caller = new AsyncResource('STORMLAMP_COMMAND');
@@ -32,11 +32,11 @@ export class DeferredCommand extends EventEmitter {
   #source: Readable | undefined;
   #ended = false;
 
-  /** Makes the stand-in for `statement`. */
-  constructor(statement: Statement) {
+  /** Makes the stand-in for `statement`, which was given `values`. */
+  constructor({ form }: Statement, values?: unknown) {
     super();
-    this.sql = statement.sql;
-    this.values = statement.values;
+    this.sql = typeof form === 'string' ? form : form.sql;
+    this.values = values;
   }
 
   override emit(event: string, ...args: unknown[]): boolean {

@@ -1,11 +1,13 @@
 /** When a session leaves the replica that a read-only transaction took it to, and when it cannot. */
 import type { NodeId } from '../common/node-address.js';
+import { isStormlampError } from '../common/stormlamp-error.js';
 import type { Classification, Pin } from './classifier/classification.js';
 import { notOnReplica, stuckOnReplica } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { showsData } from './replica-tie.js';
 import { pinNames } from './session-pins.js';
 import { leavesReadOnlyTransaction, mayDoAnything, type SessionState } from './session-state.js';
+import type { StatementMode } from './statement.js';
 
 /**
  * The state with which a session leaves the connection that it holds before this statement; undefined when it stays. Inside
@@ -39,6 +41,21 @@ export function stateToLeaveWith(
   if (!needsPrimary(classification)) return undefined;
   if (free === undefined) throw stuckOnReplica(held.node, pinNames(state.pins).join(', '), classification);
   return free;
+}
+
+/** What a server answers to a text that it can read, which then has committed what was open before it. */
+const AFTER_COMMIT: ReadonlySet<unknown> = new Set([
+  ...[1007, 1008, 1050, 1051, 1060, 1061, 1091, 1146, 1304, 1305, 1359, 1360, 1142, 1370],
+]);
+
+/**
+ * Whether the read-only transaction that was left for a statement may not have ended: what failed with `error` committed nothing
+ * unless the server says what it says only afterwards. What is prepared first may fail there, and of several texts an earlier one.
+ */
+export function isLeftInVain(mode: StatementMode, classification: Classification, error: unknown): boolean {
+  const { implicitCommit, several } = classification;
+  if (mode === 'execute' || several === true || !implicitCommit || isStormlampError(error)) return true;
+  return !AFTER_COMMIT.has((error as { errno?: unknown } | undefined)?.errno);
 }
 
 /** What a replica can hold for a session as well as the primary. */

@@ -29,6 +29,16 @@ export function transactionUnclear(node: NodeId, cause: unknown): StormlampError
   );
 }
 
+/** A read-only transaction was left for a statement that begins something else, and that failed. */
+export function leftInVain(node: NodeId, cause: unknown): StormlampError {
+  return new StormlampError(
+    ErrorCode.TRANSACTION_LOST,
+    `The read-only transaction on ${node} is gone: it was left for a statement that belongs to the primary and failed there, or on ` +
+      `its way: ${describeError(cause)}. Roll back, then run the transaction again from the beginning`,
+    { cause, node },
+  );
+}
+
 /** The session had something on its connection that no other connection has. */
 export function connectionGone(node: NodeId, what: string, cause: unknown): StormlampError {
   return new StormlampError(

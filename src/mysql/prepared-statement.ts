@@ -43,7 +43,9 @@ export function readPrepare(
   }
   if (typeof options.sql !== 'string') throw invalidOption('options.sql', 'a string', options.sql);
   refuseMisspelt(options);
-  const { timeoutMs, signal, ...form } = options;
+  const { timeoutMs, signal, ...own } = options;
+  // Objects of template libraries have it as a getter of their class.
+  const form: QueryOptions = { ...own, sql: options.sql };
   if (limits !== undefined || (timeoutMs === undefined && signal === undefined)) return { form, limits };
   return { form, limits: { timeoutMs, signal } };
 }

@@ -13,7 +13,7 @@ import type { CallOptions } from '../common/deadline.js';
 import { withCaller } from './call-site.js';
 import { ConnectionFace } from './connection-face.js';
 import { type PreparedStatement, type PrepareOptions, readPrepare } from './prepared-statement.js';
-import { readStatement, type Statement, type StatementOptions } from './statement.js';
+import { readStatement, refuseCommand, type Statement, type StatementOptions } from './statement.js';
 
 /**
  * A connection that one caller has to itself, assignable to `PoolConnection` of `mysql2/promise`.
@@ -36,6 +36,7 @@ export class MysqlConnection extends ConnectionFace {
     sql: string | StatementOptions,
     values?: QueryValues,
   ): Promise<[T, FieldPacket[]]> {
+    refuseCommand(sql);
     return this.#run<T>(readStatement('query', sql, values, this.faces.text));
   }
 

@@ -1,4 +1,5 @@
 /** The argument forms in which mysql2's `query` and `execute` take a statement, read once into one shape. */
+import { EventEmitter } from 'node:events';
 import type {
   Connection,
   ExecuteValues,
@@ -97,7 +98,9 @@ export function readStatement(
     throw invalidOption('sql', 'a string or an options object', sql);
   if (typeof sql.sql !== 'string') throw invalidOption('sql.sql', 'a string', sql.sql);
   refuseMisspelt(sql);
-  const { timeoutMs, signal, after, maxLagMs, maxLagWithoutPrimaryMs, preference, ...form } = sql;
+  const { timeoutMs, signal, after, maxLagMs, maxLagWithoutPrimaryMs, preference, ...own } = sql;
+  // As the driver does: objects of template libraries have these two as getters of their class.
+  const form: QueryOptions = { ...own, sql: sql.sql, values: sql.values };
   if (form.infileStreamFactory !== undefined) {
     form.infileStreamFactory = guardLocalFile(form.infileStreamFactory);
   }
@@ -120,6 +123,20 @@ export function readStatement(
   }
   const { judged, sent } = filled;
   return { mode, sql: judged, form: { ...form, sql: sent, values: [] }, values: NO_VALUES, limits };
+}
+
+/**
+ * Refuses a command of the driver's own `createQuery()`, which only its own connections can run; as an options object its callback and
+ * its listeners would never hear of the statement.
+ *
+ * @throws StormlampError `ERR_UNSUPPORTED`.
+ */
+export function refuseCommand(sql: unknown): void {
+  if (!(sql instanceof EventEmitter)) return;
+  throw new StormlampError(
+    ErrorCode.UNSUPPORTED,
+    '`query` takes no command of createQuery(); give it the text, the values and the callback, and listen to the command that it returns',
+  );
 }
 
 /** The longest time that a timer can wait, about 24 days. */

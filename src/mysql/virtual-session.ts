@@ -16,7 +16,8 @@ import type { DeferredCommand } from './deferred-command.js';
 import { failureOf } from './failure-policy.js';
 import { HeldConnection } from './held-connection.js';
 import { killElsewhere } from './kill-elsewhere.js';
-import { stateToLeaveWith } from './leave-replica.js';
+import { isLeftInVain, stateToLeaveWith } from './leave-replica.js';
+import { leftInVain } from './lost-errors.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { castAnswer } from './send-statement.js';
 import { isAcknowledgement, type SessionLoss } from './session-loss.js';
@@ -103,6 +104,7 @@ export class VirtualSession {
     const killed = killElsewhere(ports, statement, classification, context, command);
     if (killed !== undefined) return await killed;
     const attempts = new StatementAttempts();
+    let left: PhysicalConnection | undefined;
     try {
       for (;;) {
         deadline.check('The statement');
@@ -111,7 +113,7 @@ export class VirtualSession {
         const claimed = memory.traces.claimed(classification, this.held);
         if (claimed !== undefined) await this.#settleId(claimed, deadline);
         memory.traces.check(classification, this.held);
-        if (isTied(memory.state)) this.#leaveReplica(classification);
+        if (isTied(memory.state)) left ??= this.#leaveReplica(classification);
         const gated = ports.writeGate !== undefined && isGated(classification, memory.state);
         if (gated && !passesGate(ports.writeGate, this.held?.node, isTied(memory.state))) {
           if (!isTied(memory.state)) this.giveBack();
@@ -160,6 +162,7 @@ export class VirtualSession {
           command,
         );
         if ('answer' in outcome) {
+          left = undefined;
           if (classification.tellsNumber === true && this.held === connection)
             ports.numbers.tell(this, connection);
           if (promises) await settleAnswer(ports, connection.node, deadline);
@@ -176,7 +179,10 @@ export class VirtualSession {
         await attempts.next(ports, connection, need, context, outcome);
       }
     } catch (error) {
-      throw attempts.told(error);
+      const told = attempts.told(error);
+      if (left !== undefined && isLeftInVain(statement.mode, classification, told))
+        this.#leftInVain(left, told);
+      throw told;
     }
   }
 
@@ -301,14 +307,30 @@ export class VirtualSession {
     if (this.loss !== undefined) throw this.loss;
   }
 
-  /** Leaves the replica of a read-only transaction, as nothing else ties what did not write, or throws where it cannot. */
-  #leaveReplica(classification: Classification): void {
+  /**
+   * Leaves the replica of a read-only transaction, as nothing else ties what did not write, or throws where it cannot. The connection
+   * of such a transaction that is left before the statement has ended it.
+   */
+  #leaveReplica(classification: Classification): PhysicalConnection | undefined {
     const { writer } = this.#ports.router;
     const wasLeft = this.#memory.tie.isOn(this.held, this.state, writer);
     const state = stateToLeaveWith(this.state, classification, this.held, wasLeft, writer);
-    if (state === undefined) return;
-    if (this.held !== undefined) this.#memory.traces.checkMove(classification, this.held);
+    const { held } = this;
+    if (state === undefined) return undefined;
+    if (held !== undefined) this.#memory.traces.checkMove(classification, held);
+    const isInside = this.state.transaction !== 'none';
     this.giveBack();
     this.adopt(state);
+    return isInside ? held : undefined;
+  }
+
+  /** What a transaction was left for did not end it: what follows must not silently be outside of it. */
+  #leftInVain(left: PhysicalConnection, error: unknown): void {
+    const { held } = this;
+    // What a failed text may have begun there is of no use any more.
+    if (held !== undefined) held.touched = true;
+    this.giveBack();
+    this.#memory.lost(left, error);
+    this.adopt(this.state, { what: 'transaction', error: leftInVain(left.node, error) });
   }
 }

@@ -1,0 +1,136 @@
+/** A statement that fails where it should have ended a read-only transaction: nothing after it is silently outside of that. */
+import { createPool, type Pool, type PoolConnection, type RowDataPacket } from 'mysql2/promise';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import type { MysqlConnection } from '../../src/mysql/promise-connection.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { EVERY_CLIENT_DATABASE } from './client-databases.js';
+import { eventually } from './eventually.js';
+
+type Side = Pick<PoolConnection | MysqlConnection, 'query' | 'execute'>;
+
+describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
+  let servers: LocalCluster;
+  let cluster: MysqlCluster;
+  let plain: Pool;
+
+  beforeAll(async () => {
+    servers = await startLocalCluster({ ...options, replicas: 1, memcached: 0, php: false });
+    await servers.primary.query('CREATE TABLE shop.account (id INT PRIMARY KEY, n INT NOT NULL)');
+    await servers.primary.query('INSERT INTO shop.account VALUES (1, 50), (2, 50)');
+    await servers.waitForReplication();
+    const nodes = servers.options().mysql;
+    cluster = await createMysqlCluster({ ...nodes, pool: { max: 2 } });
+    plain = createPool({ uri: String(nodes.primary) });
+  });
+
+  afterAll(async () => {
+    await plain?.end();
+    await cluster?.close();
+    await servers?.close();
+  });
+
+  beforeEach(async () => {
+    await servers.primary.query('UPDATE shop.account SET n = 50');
+    await servers.waitForReplication();
+  });
+
+  /** What a session sees, and can do, after `text` failed in its read-only transaction. */
+  async function storyOf(db: Side, mode: 'query' | 'execute', text: string): Promise<unknown[]> {
+    const codeOf = (error: { code?: unknown; errno?: unknown }) => error.errno ?? error.code;
+    await db.query('START TRANSACTION READ ONLY');
+    await db.query('SELECT n FROM account WHERE id = 1');
+    const failed = await (mode === 'query' ? db.query(text) : db.execute(text)).then(() => 'done', codeOf);
+    await servers.primary.query('UPDATE shop.account SET n = IF(id = 1, 0, 100)');
+    await servers.waitForReplication();
+    const seen = await db
+      .query<RowDataPacket[]>('SELECT n FROM account WHERE id = 2')
+      .then(([rows]) => rows[0]?.['n'], codeOf);
+    const written = await db.query('UPDATE account SET n = n - 10 WHERE id = 2').then(() => 'done', codeOf);
+    await db.query('ROLLBACK');
+    const [row] = await servers.primary.query('SELECT n FROM shop.account WHERE id = 2');
+    return [failed, seen, written, row?.['n']];
+  }
+
+  const prepared = [
+    'BEGIN',
+    'START TRANSACTION READ WRITE',
+    'LOCK TABLES account WRITE',
+    'CHECK TABLE account',
+  ];
+  const failing: ['query' | 'execute', string][] = [
+    ['query', 'CREATE VIEW big AS SELEC * FROM account'],
+    ['query', 'ALTER TABLE account ADD'],
+    ['query', 'CREATE TABLE account (i INT)'],
+    ['query', 'DROP TABLE missing'],
+    ['query', 'CREATE VIEW big AS SELECT * FROM missing'],
+    ['query', 'ALTER TABLE missing ADD i INT'],
+    ['query', 'DROP PROCEDURE missing'],
+    ['query', 'CREATE DATABASE shop'],
+    ['query', 'ALTER TABLE account ADD n INT'],
+    ['query', 'ALTER TABLE account DROP COLUMN missing'],
+    ['execute', 'CREATE VIEW big AS SELEC * FROM account'],
+    ['execute', 'CREATE VIEW big AS SELECT * FROM missing'],
+    ...(flavor === 'mysql' ? prepared : []).map((text): ['execute', string] => ['execute', text]),
+  ];
+  test.each(failing)('%s of %s', async (mode, text) => {
+    const other = await plain.getConnection();
+    const [failed, seen, written, left] = await storyOf(other, mode, text);
+    other.release();
+    await servers.primary.query('UPDATE shop.account SET n = 50');
+    await servers.waitForReplication();
+    await using db = await cluster.getConnection();
+    const isOver = seen === 100;
+    // Where mysql2 is still inside, nothing is seen of another time, and nothing is written.
+    expect(await storyOf(db, mode, text)).toEqual(
+      isOver ? [failed, seen, written, left] : [failed, 'ERR_TRANSACTION_LOST', 'ERR_TRANSACTION_LOST', 100],
+    );
+    expect(isOver).toBe(mode === 'query' && failed !== 1064);
+    // After the rollback the connection is as good as any.
+    await db.query('UPDATE account SET n = 7 WHERE id = 2');
+    const [rows] = await db.query<RowDataPacket[]>('SELECT n FROM account WHERE id = 2');
+    expect(rows).toEqual([{ n: 7 }]);
+  });
+
+  test('a statement that was given up before it could be sent', async () => {
+    await using db = await cluster.getConnection();
+    await db.query('START TRANSACTION READ ONLY');
+    await db.query('SELECT n FROM account WHERE id = 1');
+    const holders = await Promise.all([1, 2].map(() => cluster.getConnection()));
+    await Promise.all(holders.map((holder) => holder.beginTransaction()));
+    const signal = AbortSignal.timeout(300);
+    await expect(db.query({ sql: 'BEGIN', signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await expect(db.query({ sql: 'BEGIN', timeoutMs: 300 })).rejects.toMatchObject({
+      code: 'ERR_TRANSACTION_LOST',
+    });
+    await db.query('ROLLBACK');
+    await Promise.all(holders.map((holder) => holder.rollback()));
+    for (const holder of holders) holder.release();
+    await db.query('BEGIN');
+    await db.query('UPDATE account SET n = 8 WHERE id = 2');
+    await db.query('COMMIT');
+  });
+
+  test('several statements of which one began something: that is gone as well', async () => {
+    const nodes = servers.options().mysql;
+    const several = (url: unknown): string => `${url}?multipleStatements=true`;
+    await using other = await createMysqlCluster({
+      ...nodes,
+      primary: several(nodes.primary),
+      replicas: nodes.replicas.map(several),
+    });
+    await using db = await other.getConnection();
+    await db.query('START TRANSACTION READ ONLY');
+    await db.query('SELECT n FROM account WHERE id = 1');
+    await expect(db.query('BEGIN; UPDATE account SET n = 9; SELECT missing')).rejects.toMatchObject({
+      errno: 1054,
+    });
+    await expect(db.query('SELECT 1')).rejects.toMatchObject({ code: 'ERR_TRANSACTION_LOST' });
+    await db.query('ROLLBACK');
+    await db.query('UPDATE account SET n = 3 WHERE id = 1');
+    await eventually('only the last one is written', async () => {
+      const rows = await servers.primary.query('SELECT n FROM shop.account ORDER BY id');
+      return JSON.stringify(rows) === '[{"n":3},{"n":50}]';
+    });
+  });
+});
