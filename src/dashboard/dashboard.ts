@@ -185,7 +185,7 @@ class DashboardSite {
   }
 
   #open(request: IncomingMessage, response: ServerResponse): void {
-    if (!this.#streams.hasRoom) {
+    if (!this.#streams.makeRoom()) {
       text(response, 503, 'Too many pages are open.');
       return;
     }

@@ -10,11 +10,20 @@ const MAX_STREAMS = 20;
 const ASK_AGAIN_MS = 5_000;
 /** A page that took nothing for so many events is given up; until then it only misses them. */
 const MAX_MISSED = 30;
+/** A page that was served for so long makes room for another one where there is none, milliseconds: one that is looked at comes back. */
+const TURN_MS = 60_000;
+
+interface OpenPage {
+  /** Events that it missed in a row. */
+  missed: number;
+  /** Since when it is served, monotonic milliseconds. */
+  readonly since: number;
+}
 
 /** The open pages. */
 export class EventStreams {
-  /** With the number of events that each page missed in a row. */
-  readonly #streams = new Map<ServerResponse, number>();
+  /** The one that is served for longest first. */
+  readonly #streams = new Map<ServerResponse, OpenPage>();
   readonly #onCount: (count: number) => void;
   #isClosed = false;
 
@@ -28,9 +37,17 @@ export class EventStreams {
     return this.#streams.size;
   }
 
-  /** Whether one more page can be served. */
-  get hasRoom(): boolean {
-    return !this.#isClosed && this.#streams.size < MAX_STREAMS;
+  /**
+   * Whether one more page can be served. Where all places are taken, the page that was served for longest makes room, when that is a
+   * minute or more: what a browser takes in the background, or of a computer that sleeps, lies in the buffers of the network for hours.
+   */
+  makeRoom(): boolean {
+    if (this.#isClosed) return false;
+    if (this.#streams.size < MAX_STREAMS) return true;
+    const [longest] = this.#streams;
+    if (longest === undefined || performance.now() - longest[1].since < TURN_MS) return false;
+    this.#leave(longest[0]);
+    return true;
   }
 
   /**
@@ -48,15 +65,20 @@ export class EventStreams {
       'x-accel-buffering': 'no',
     });
     response.write('retry: 2000\n\n');
-    this.#streams.set(response, 0);
+    this.#streams.set(response, { missed: 0, since: performance.now() });
     this.#onCount(this.#streams.size);
     const stopAsking = askAgain(mayStay, () => response.destroy());
     response.on('error', () => response.destroy());
     response.on('close', () => {
       stopAsking();
-      if (this.#streams.delete(response)) this.#onCount(this.#streams.size);
+      this.#leave(response);
     });
     return true;
+  }
+
+  #leave(response: ServerResponse): void {
+    if (this.#streams.delete(response)) this.#onCount(this.#streams.size);
+    response.destroy();
   }
 
   /** Sends an event to one page. */
@@ -68,11 +90,11 @@ export class EventStreams {
   /** Sends an event to all pages that took the one before: what is kept for a slow one stays bounded. */
   broadcast(event: string, data: unknown): void {
     const text = `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
-    for (const [stream, missed] of this.#streams) {
+    for (const [stream, page] of this.#streams) {
       if (!stream.writableNeedDrain) {
-        this.#streams.set(stream, 0);
+        page.missed = 0;
         stream.write(text);
-      } else if (missed < MAX_MISSED) this.#streams.set(stream, missed + 1);
+      } else if (page.missed < MAX_MISSED) page.missed += 1;
       else stream.destroy();
     }
   }

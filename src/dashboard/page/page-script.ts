@@ -236,7 +236,7 @@ function live(text, look) { $('live').textContent = text; $('live').className = 
 async function again() {
   const status = await fetch('state.json', { cache: 'no-store' }).then((answer) => answer.status, () => 0);
   if (status === 401 || status === 403) return live('not let in any more: load the page again', 'bad');
-  live('connection lost, trying again', 'bad');
+  live(status === 200 ? 'not served now: begun anew, or too many pages are open; trying again' : 'connection lost, trying again', 'bad');
   setTimeout(follow, 2000);
 }
 function follow() {

@@ -95,11 +95,39 @@ test('a page is asked about again, and ends when it may not stay', async () => {
   expect([streams.count, vi.getTimerCount()]).toEqual([0, 0]);
 });
 
+test('where all places are taken, the page that was served for longest makes room, not before a minute', async () => {
+  vi.useFakeTimers();
+  const counts: number[] = [];
+  const streams = new EventStreams((count) => counts.push(count));
+  const enter = (): Page | undefined => {
+    if (!streams.makeRoom()) return undefined;
+    const page = new Page();
+    streams.add(page as unknown as ServerResponse, stays);
+    return page;
+  };
+  const pages: (Page | undefined)[] = [];
+  for (let n = 0; n < 20; n += 1) {
+    pages.push(enter());
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
+  expect([pages.every((page) => page !== undefined), enter()]).toEqual([true, undefined]);
+  await vi.advanceTimersByTimeAsync(40_000);
+  expect(enter()).toBeDefined();
+  expect(pages.map((page) => page?.destroyed)).toEqual([true, ...Array.from({ length: 19 }, () => false)]);
+  expect([streams.count, counts.at(-1)]).toEqual([20, 20]);
+  // The next one has had its place for 59 s.
+  expect(enter()).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(enter()).toBeDefined();
+  expect(pages[1]?.destroyed).toBe(true);
+  streams.close();
+});
+
 test('after the end no page is taken', () => {
   const counts: number[] = [];
   const streams = new EventStreams((count) => counts.push(count));
   streams.close();
-  expect(streams.hasRoom).toBe(false);
+  expect(streams.makeRoom()).toBe(false);
   expect(streams.add(new Page() as unknown as ServerResponse, stays)).toBe(false);
   expect(counts).toEqual([]);
 });
