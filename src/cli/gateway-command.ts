@@ -18,7 +18,7 @@ die, restart empty, hang or be cut off. Runs until SIGTERM or Ctrl-C; requests u
 
   --nodes LIST         memcached nodes as host:port, separated by commas, in the order that all gateways use
   --php-ini PATH       take the nodes from a php.ini instead
-  --listen ADDRESS     host:port, or the path of a unix socket (default 127.0.0.1:11311)
+  --listen ADDRESS     host:port, or the absolute path of a unix socket (default 127.0.0.1:11311)
   --socket-mode MODE   permissions of the unix socket, octal (default 600)
   --handler NAME       memcached (default) or memcache: PHP's session.save_handler
   --prefix TEXT        prefix of session keys, as PHP has it (default memc.sess.key. for memcached)

@@ -107,7 +107,7 @@ function listenFlags(flags: Flags): SessionGatewayOptions {
   if (host === undefined)
     throw invalidOption(
       '--listen',
-      "an address like '127.0.0.1:11311', or the path of a unix socket",
+      "an address like '127.0.0.1:11311', or the absolute path of a unix socket",
       listen,
     );
   const port = Number(match?.[3]);

@@ -60,7 +60,8 @@ export interface LocalCluster extends AsyncDisposable {
    */
   isolate(node: LocalNode): Fault;
   /**
-   * What to pass to `createCluster`, with the roles of this moment.
+   * What to pass to `createCluster`, with the roles of this moment; of a cluster with `memcached: 0`, its `mysql` alone: a session
+   * store needs a node.
    *
    * @throws StormlampError `ERR_INVALID_OPTION` for a cluster that was started with `databases: false`.
    */
