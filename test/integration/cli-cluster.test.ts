@@ -252,6 +252,22 @@ test('session get of an id that nobody has ends with 1; of one that cannot be, w
   expect(wrong.stderr).toMatch(/^ERR_SESSION_ID: /);
 });
 
+test('session get counts the variables that it cannot name, and calls no copies alike that differ in one', async () => {
+  const other = 'b'.repeat(32);
+  for (const [at, { realPort }] of servers.memcached.entries()) {
+    const wire = await Wire.open(realPort);
+    wire.send(`set memc.sess.key.${other} 0 0 6\r\n\xff|i:${at};\r\n`);
+    await wire.gets('STORED\r\n');
+    wire.close();
+  }
+  const { code, text, json } = await run(['session', 'get', other]);
+  expect(code).toBe(1);
+  expect(json).toMatchObject({ same: false, data: {}, unnamed: 1, differences: [] });
+  expect(text).toContain('Not shown: variables whose names are not UTF-8 (1).');
+  expect(text).toContain('The copies differ, and all variables are alike that can be shown.');
+  expect(text).not.toContain('No variables');
+});
+
 test('session decode reads a file as PHP stored it', async () => {
   const file = join(folder, 'sess_x');
   writeFileSync(file, 'n|d:1;b|s:2:"\xff\xfe";'.replace('\xff\xfe', 'hi'));

@@ -75,9 +75,16 @@ async function get(context: CommandContext, id: string | undefined): Promise<num
   }
   const isAbsent = report.copies.every(({ state }) => state === 'missing');
   if (report.data === null) say(isAbsent ? 'There is no such session.' : 'No copy can be read.');
-  else showVariables(context, report.data as Record<string, unknown>);
+  else showVariables(context, report.data as Record<string, unknown>, report.unnamed);
   if (!report.same && report.differences.length === 0 && report.copies.every(({ state }) => state === 'held'))
-    say(paint('yellow', 'The copies have the same variables in different bytes.'));
+    say(
+      paint(
+        'yellow',
+        report.unnamed === 0
+          ? 'The copies have the same variables in different bytes.'
+          : 'The copies differ, and all variables are alike that can be shown.',
+      ),
+    );
   context.result(report);
   return report.ok ? 0 : 1;
 }
@@ -85,9 +92,11 @@ async function get(context: CommandContext, id: string | undefined): Promise<num
 async function decode(context: CommandContext, file: string | undefined): Promise<number> {
   const handler = readChoice('--handler', context.values['handler'], SESSION_HANDLERS, 'php');
   const bytes = await readInput(file);
-  const data = variablesOf(documentOf(bytes, handler));
-  showVariables(context, data);
-  context.result({ ok: true, handler, bytes: bytes.length, data });
+  const document = documentOf(bytes, handler);
+  const data = variablesOf(document);
+  const unnamed = document.byteKeys.length;
+  showVariables(context, data, unnamed);
+  context.result({ ok: true, handler, bytes: bytes.length, data, unnamed });
   return 0;
 }
 
@@ -102,12 +111,17 @@ async function readInput(file: string | undefined): Promise<Buffer> {
   }
 }
 
-function showVariables({ say, width, paint }: CommandContext, data: Readonly<Record<string, unknown>>): void {
+function showVariables(
+  { say, width, paint }: CommandContext,
+  data: Readonly<Record<string, unknown>>,
+  unnamed: number,
+): void {
   const entries = Object.entries(data);
-  if (entries.length === 0) say('No variables.');
+  if (entries.length === 0 && unnamed === 0) say('No variables.');
   for (const [name, value] of entries) {
     const lines = hangLine(`${name} = ${JSON.stringify(value)}`, width, '', '    ');
     for (const [at, line] of lines.entries())
       say(at === 0 ? line.replace(name, () => paint('bold', name)) : line);
   }
+  if (unnamed > 0) say(paint('yellow', `Not shown: variables whose names are not UTF-8 (${unnamed}).`));
 }

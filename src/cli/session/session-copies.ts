@@ -35,6 +35,8 @@ export interface SessionReport {
   readonly same: boolean;
   /** The variables of the first copy that can be read; null when none can. */
   readonly data: unknown;
+  /** How many variables a copy has at most whose names are not UTF-8: they are kept, and neither shown nor compared. */
+  readonly unnamed: number;
   /** What copies do not hold alike. */
   readonly differences: readonly VariableDifference[];
 }
@@ -85,6 +87,7 @@ export async function readSessionCopies(given: AnySessionOptions, id: string): P
     copies,
     same,
     data: shown === undefined ? null : variablesOf(shown),
+    unnamed: Math.max(0, ...Object.values(documents).map(({ byteKeys }) => byteKeys.length)),
     differences: differencesOf(documents),
   };
 }
