@@ -78,6 +78,25 @@ describe('databases', () => {
     expect(checks.length).toBeGreaterThan(10);
   });
 
+  test('one of which reads a time and a quotation mark in another way', async () => {
+    const [replica] = servers.replicas;
+    await replica?.query("SET GLOBAL time_zone='+05:00', sql_mode='NO_BACKSLASH_ESCAPES'");
+    try {
+      const checks = await check();
+      const other = trouble(checks, 'settings of a session');
+      expect([other.subject, other.found]).toEqual([
+        replica?.id,
+        expect.stringMatching(/time_zone=\+05:00; sql_mode=.*NO_BACKSLASH_ESCAPES/),
+      ]);
+      expect(trouble(checks, 'values in statements')).toMatchObject({
+        state: 'failed',
+        subject: replica?.id,
+      });
+    } finally {
+      await replica?.query('SET GLOBAL time_zone=DEFAULT, sql_mode=DEFAULT');
+    }
+  });
+
   test('that cannot be read are told in the order of the options, and are no family', async () => {
     const primary = 'mysql://a:b@127.0.0.1:1';
     const checks = await check({ primary, replicas: ['mysql://a:b@127.0.0.1:2'] });
