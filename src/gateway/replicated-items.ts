@@ -4,6 +4,7 @@
  */
 import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
+import type { Repeat } from '../memcached/copies/commit-copies.js';
 import { sameContent } from '../memcached/copies/copy-hash.js';
 import { type CopyKey, OWN_PREFIX } from '../memcached/copies/copy-key.js';
 import { type Acks, type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
@@ -282,7 +283,7 @@ export class ReplicatedItems implements GatewayItems {
         },
         deadline,
         seen,
-        !unique && mustBeOnce(command),
+        repeatOf(command, unique, counted),
       );
       seen = undefined;
       if (report !== undefined) {
@@ -360,6 +361,12 @@ function isContent(item: MemcachedItem | null, { value, flags = 0 }: NewContent)
 
 function keepsExpiry(command: ChangeCommand): boolean {
   return command.op === 'count' || command.how === 'append' || command.how === 'prepend';
+}
+
+// A lock is told from another one by its content. What somebody has counted over, or changed, must not be undone.
+function repeatOf(command: ChangeCommand, unique: boolean, counted: boolean): Repeat {
+  if (unique && !counted) return 'freely';
+  return !unique && mustBeOnce(command) ? 'once' : 'unless-built-on';
 }
 
 // Two who count from the same number, or add the same value, store the same bytes.

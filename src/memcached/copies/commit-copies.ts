@@ -21,7 +21,7 @@ import {
 } from './decide-copies.js';
 import { lazily } from './lazily.js';
 import type { NoteWriter } from './note-writer.js';
-import { type ChangeStanding, standingOfChange } from './standing-of-change.js';
+import { type ChangeStanding, isBuiltOn, standingOfChange } from './standing-of-change.js';
 import {
   decidedAbout,
   hashOf,
@@ -47,6 +47,13 @@ export interface ContentVersion {
   readonly cas: bigint;
 }
 
+/**
+ * What becomes of a change when somebody was faster on some node. `freely`: it is made again of what counts now, as a merge is.
+ * `unless-built-on`: but not where somebody is known to have changed what it made: that would be undone. `once`: only where it is
+ * known not to have been made, and what somebody else made alike is his.
+ */
+export type Repeat = 'freely' | 'unless-built-on' | 'once';
+
 /** One write of one content. */
 export class Commit {
   readonly #places: CopyPlaces;
@@ -62,7 +69,7 @@ export class Commit {
   readonly #versions = new Map<NodeId, bigint>();
   #version: ContentVersion | undefined;
 
-  readonly #once: boolean;
+  readonly #repeat: Repeat;
   #tried: { readonly content: NewContent; readonly before: CopiesSeen } | undefined;
   #written = new Map<NodeId, bigint>();
   readonly #unanswered = new Set<NodeId>();
@@ -71,20 +78,24 @@ export class Commit {
   /**
    * Writes nothing yet.
    *
-   * @param once whether the change must be made once, so that what somebody else made alike is his
+   * @param repeat whether the change may be made again
    */
   constructor(
     parts: { readonly places: CopyPlaces; readonly notes: NoteWriter; readonly operationTimeoutMs: number },
     key: CopyKey,
     deadline: Deadline,
-    once: boolean,
+    repeat: Repeat,
   ) {
-    this.#once = once;
+    this.#repeat = repeat;
     this.#places = parts.places;
     this.#notes = parts.notes;
     this.#timeoutMs = parts.operationTimeoutMs;
     this.#key = key;
     this.#deadline = deadline;
+  }
+
+  get #once(): boolean {
+    return this.#repeat === 'once';
   }
 
   /** What the arbiter numbered the content that was written last. */
@@ -114,13 +125,20 @@ export class Commit {
     return copy.reached && copy.item !== null && copy.item.cas === this.#written.get(copy.node);
   }
 
-  /** Where the change stands by what is seen `now`: before it was tried nothing is `ours`. Of one that may be made twice that is all. */
+  /** Where the change stands by what is seen `now`: before it was tried nothing is `ours`. Of one that may be made freely that is all. */
   standing(now: CopiesSeen): ChangeStanding {
     const { decision } = now;
     const version = this.#version;
     const counts =
       decision.kind === 'found' && version?.node === decision.node && version.cas === decision.item.cas;
-    if (!this.#once || this.#tried === undefined) return counts ? 'ours' : 'theirs';
+    if (this.#tried === undefined || this.#repeat === 'freely') return counts ? 'ours' : 'theirs';
+    if (!this.#once) {
+      if (counts) return 'ours';
+      if (isBuiltOn({ version, before: this.#tried.before }, now)) return 'passed';
+      // Said of that attempt, and not of the next one.
+      this.#version = undefined;
+      return 'theirs';
+    }
     const standing = standingOfChange(
       {
         ...this.#tried,

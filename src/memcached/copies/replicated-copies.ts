@@ -6,7 +6,7 @@ import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, isStormlampError, type StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
-import { Commit, type CopiesSeen } from './commit-copies.js';
+import { Commit, type CopiesSeen, type Repeat } from './commit-copies.js';
 import type { ChangeReport, CopiesRead, CopyRead, CurrentContent } from './copy-answers.js';
 import type { CopyKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
@@ -187,7 +187,7 @@ export class ReplicatedCopies {
    *
    * @param before what was seen of the copies a while ago: as good as a look now, since whoever changed one since is noticed when it
    * is compared and set. It is only used where all copies were there, alike and without notes, and may be trusted still.
-   * @param once whether the change must not be made twice, nor be taken for made when somebody else made the same
+   * @param repeat what becomes of it when somebody was faster on some node
    * @returns what was reached, for the caller to judge whether that is enough; undefined when the change was called off
    * @throws StormlampError `ERR_STORE_DOWN` when no node answers, or when `make` calls it off for want of an item of which nobody knows
    * whether there is one; `ERR_OUTCOME_UNKNOWN` when nobody knows whether it was made `once`; `ERR_SESSION_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`.
@@ -197,11 +197,11 @@ export class ReplicatedCopies {
     make: (current: CurrentContent) => NewContent | undefined,
     deadline: Deadline,
     before?: CopiesSeen,
-    once = false,
+    repeat: Repeat = 'freely',
   ): Promise<ChangeReport | undefined> {
     let known = before !== undefined && this.#isUsable(key, before) ? before : undefined;
     const parts = { places: this.places, notes: this.#notes, ...this.#options };
-    const commit = new Commit(parts, key, deadline, once);
+    const commit = new Commit(parts, key, deadline, repeat);
     for (let passed = 0; ; ) {
       deadline.check('Changing the copies');
       const { seen, decision } = commit.judged(known ?? (await this.look(key, deadline)));

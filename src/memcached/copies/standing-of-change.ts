@@ -57,11 +57,23 @@ export function standingOfChange(tried: TriedChange, { seen, decision }: CopiesS
     // Whoever sees the note knows that it does not count, and who left it could not build on it.
     return doubted === undefined && reached.some(speaksAgainst) ? 'theirs' : 'unknown';
   }
-  const before = tried.before.seen.filter((copy) => copy.reached);
-  // Everybody goes by the first node, and so has built on what he changes there, unless he has a note that says that it does not count.
-  // Any other node he may have brought to what the first one holds.
+  return isBuiltOn(tried, { seen, decision }) ? 'passed' : 'unknown';
+}
+
+/**
+ * Whether somebody is known to have changed what was made since. Everybody goes by the first node, and so has built on what he changes
+ * there, unless he has a note that says that it does not count. Any other node he may have brought to what the first one holds.
+ */
+export function isBuiltOn(
+  { version, before }: Pick<TriedChange, 'version' | 'before'>,
+  { seen, decision }: CopiesSeen,
+): boolean {
+  if (version === undefined || decision.kind !== 'found') return false;
   const isFirst = seen[0]?.node === version.node && decision.node === version.node;
-  return isFirst && ![...before, ...reached].some(speaksAgainst) ? 'passed' : 'unknown';
+  if (!isFirst || decision.item.cas === version.cas) return false;
+  return ![...before.seen, ...seen].some(
+    (copy) => copy.reached && copy.hint?.note.missed.has(version.node) === true,
+  );
 }
 
 function isForeign({ node, item }: ReachedCopy, { content, written, unanswered }: TriedChange): boolean {

@@ -2,44 +2,11 @@
 import { expect, test } from 'vitest';
 import { Deadline } from '../../../../src/common/deadline.js';
 import type { CurrentContent, ReplicatedCopies } from '../../../../src/memcached/copies/replicated-copies.js';
-import type { StoreResult } from '../../../../src/memcached/memcached-node.js';
 import { copiesOn, filledPair } from './filled-pair.js';
 import { Chance, ModelNode, Network } from './model-world.js';
+import { KEY, SlowNode } from './slow-node.js';
 
-const KEY = { key: 's.1', place: '1' };
 const deadline = Deadline.of(undefined);
-
-/** What is stored on it waits until it is let go. */
-class SlowNode extends ModelNode {
-  #release: (() => void)[] | undefined;
-  waiting = 0;
-
-  hold(): void {
-    this.#release = [];
-  }
-
-  letGo(): void {
-    for (const release of this.#release ?? []) release();
-    this.#release = undefined;
-  }
-
-  async #turn(): Promise<void> {
-    const held = this.#release;
-    if (held === undefined) return;
-    this.waiting += 1;
-    await new Promise<void>((resolve) => held.push(resolve));
-  }
-
-  override async set(...call: Parameters<ModelNode['set']>): Promise<StoreResult> {
-    if (call[0] === KEY.key) await this.#turn();
-    return await super.set(...call);
-  }
-
-  override async add(...call: Parameters<ModelNode['add']>): Promise<StoreResult> {
-    if (call[0] === KEY.key) await this.#turn();
-    return await super.add(...call);
-  }
-}
 
 function world() {
   const network = new Network(new Chance(7));
@@ -74,7 +41,7 @@ async function bothChange(
       },
       deadline,
       undefined,
-      true,
+      'once',
     );
     return done;
   };
