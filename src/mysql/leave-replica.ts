@@ -45,7 +45,7 @@ export function stateToLeaveWith(
 
 /** What a server answers to a text that it can read, which then has committed what was open before it. */
 const AFTER_COMMIT: ReadonlySet<unknown> = new Set([
-  ...[1007, 1008, 1050, 1051, 1060, 1061, 1091, 1146, 1304, 1305, 1359, 1360, 1142, 1370],
+  1007, 1008, 1044, 1050, 1051, 1060, 1061, 1091, 1142, 1146, 1304, 1305, 1359, 1360, 1370, 1419,
 ]);
 
 /**

@@ -9,6 +9,8 @@ import { eventually } from './eventually.js';
 
 type Side = Pick<PoolConnection | MysqlConnection, 'query' | 'execute'>;
 
+const TRIGGER = 'CREATE TRIGGER fires BEFORE INSERT ON account FOR EACH ROW SET NEW.n = 1';
+
 describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
   let servers: LocalCluster;
   let cluster: MysqlCluster;
@@ -18,6 +20,14 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     servers = await startLocalCluster({ ...options, replicas: 1, memcached: 0, php: false });
     await servers.primary.query('CREATE TABLE shop.account (id INT PRIMARY KEY, n INT NOT NULL)');
     await servers.primary.query('INSERT INTO shop.account VALUES (1, 50), (2, 50)');
+    await servers.primary.query('CREATE PROCEDURE shop.kept() SELECT 1');
+    await servers.primary.query(
+      'CREATE TRIGGER shop.fires BEFORE INSERT ON shop.account FOR EACH ROW SET NEW.n = NEW.n',
+    );
+    // So that it is refused for what is there, and not for want of a right.
+    await servers.primary.query(
+      `GRANT CREATE ROUTINE, ALTER ROUTINE, TRIGGER ON shop.* TO '${servers.accounts.app.user}'@'%'`,
+    );
     await servers.waitForReplication();
     const nodes = servers.options().mysql;
     cluster = await createMysqlCluster({ ...nodes, pool: { max: 2 } });
@@ -66,6 +76,12 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     ['query', 'CREATE VIEW big AS SELECT * FROM missing'],
     ['query', 'ALTER TABLE missing ADD i INT'],
     ['query', 'DROP PROCEDURE missing'],
+    ['query', 'CREATE PROCEDURE kept() SELECT 2'],
+    ['query', TRIGGER],
+    ['query', 'DROP TRIGGER missing'],
+    ['query', 'DROP DATABASE missing'],
+    ['query', 'ALTER TABLE account ADD INDEX twice (n), ADD INDEX twice (id)'],
+    ['query', 'ALTER TABLE account DROP INDEX missing'],
     ['query', 'CREATE DATABASE shop'],
     ['query', 'ALTER TABLE account ADD n INT'],
     ['query', 'ALTER TABLE account DROP COLUMN missing'],
@@ -73,7 +89,7 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     ['execute', 'CREATE VIEW big AS SELECT * FROM missing'],
     ...(flavor === 'mysql' ? prepared : []).map((text): ['execute', string] => ['execute', text]),
   ];
-  test.each(failing)('%s of %s', async (mode, text) => {
+  const sameAsDriver = async (mode: 'query' | 'execute', text: string): Promise<unknown> => {
     const other = await plain.getConnection();
     const [failed, seen, written, left] = await storyOf(other, mode, text);
     other.release();
@@ -90,6 +106,22 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     await db.query('UPDATE account SET n = 7 WHERE id = 2');
     const [rows] = await db.query<RowDataPacket[]>('SELECT n FROM account WHERE id = 2');
     expect(rows).toEqual([{ n: 7 }]);
+    return failed;
+  };
+  test.each(failing)('%s of %s', async (mode, text) => {
+    await sameAsDriver(mode, text);
+  });
+
+  test.each([
+    [TRIGGER, 1359],
+    ['DROP TRIGGER missing', 1360],
+  ])('query of %s, with the right to it', async (text, errno) => {
+    await servers.primary.query('SET GLOBAL log_bin_trust_function_creators = 1');
+    try {
+      expect(await sameAsDriver('query', text)).toBe(errno);
+    } finally {
+      await servers.primary.query('SET GLOBAL log_bin_trust_function_creators = 0');
+    }
   });
 
   test('a statement that was given up before it could be sent', async () => {
