@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AnyCluster } from '../cluster-readiness.js';
 import type { NodeId } from '../common/node-address.js';
-import { refused } from '../failover/plan/plan-switchover.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type PageChange, planSteps, SwitchoverAction } from './switchover-action.js';
 
 /** A plan as it is shown. */
@@ -57,7 +57,7 @@ export class ActionPlans {
       return this.#keep(
         [`Let calls of this process go to ${id} again, a tenth of its share at first`],
         () => {
-          if (!this.isOutHere(id)) throw refused(`${id} is not out any more. Nothing was done.`);
+          if (!this.isOutHere(id)) throw changed(`${id} is not out any more. Nothing was done.`);
           this.#release(id);
         },
       );
@@ -119,7 +119,7 @@ export class ActionPlans {
   #assertSame(node: NodeId, planned: readonly string[], present: readonly string[]): void {
     if (planned.join('\n') === present.join('\n')) return;
     const role = this.#isWriter(node) ? 'is the primary by now' : 'is not the primary any more';
-    throw refused(`${node} ${role}: the plan is another one. Nothing was done; look again.`);
+    throw changed(`${node} ${role}: the plan is another one. Nothing was done; look again.`);
   }
 
   #isolate(node: NodeId): void {
@@ -132,4 +132,9 @@ export class ActionPlans {
     this.#out.get(node)?.end[Symbol.dispose]();
     this.#out.delete(node);
   }
+}
+
+/** The error of a plan that is another one by the time it is confirmed. */
+function changed(message: string): StormlampError {
+  return new StormlampError(ErrorCode.CHANGE_REFUSED, message);
 }
