@@ -19,6 +19,22 @@ export interface RemovalReport extends CopyReport {
   readonly found: boolean;
 }
 
+/** What a node had before anything was removed, and what marked it as filled. */
+interface Looked {
+  readonly item: MemcachedItem | null;
+  readonly hint: MemcachedItem | null;
+  readonly marker: string | undefined;
+}
+
+/** What became of one node's copy. */
+interface Removed {
+  readonly node: MemcachedNode;
+  /** Whether there was one. */
+  readonly found: boolean;
+  /** Whether somebody may write there, or have written, who did not see that it was removed. */
+  readonly contested: boolean;
+}
+
 /** What removing needs. */
 export interface CopyRemovalOptions {
   /** Which nodes hold what. */
@@ -72,27 +88,9 @@ export class CopyRemoval {
       nodes.every((node) => node.available && standings.of(node.id) === 'filled');
     if (!trusted) await bury(nodes);
     else {
-      const holders = places.holders(key);
-      let noted = false;
-      await onAllCopies(nodes, missed, deadline, async (node) => {
-        const call = this.#call(deadline);
-        const others = holders.flatMap(({ id: other }) => (other === node.id ? [] : [suspectKey(other)]));
-        const before = standings.markerOf(node.id);
-        // These very items: what is held up on its way, and arrives when the item was created anew, must not remove that.
-        const [item = null, hint = null] = await node.getMany([key.key, hintKey(key.key)], call);
-        // The marker last: a node that started anew meanwhile had lost its locks, and whoever writes there saw no destruction.
-        const [, answer, [marker = null, ...marks]] = await Promise.all([
-          hint === null ? 'not-found' : node.delete(hintKey(key.key), { ...call, cas: hint.cas }),
-          item === null ? 'not-found' : node.delete(key.key, { ...call, cas: item.cas }),
-          node.getMany([fillMarkerKey(places.ring), ...others], call),
-        ]);
-        // Who knows of missed writes already locks elsewhere and does not believe a copy that is missing: he must see a tombstone.
-        // So must who has just written here.
-        if (hint !== null || answer === 'exists' || marks.some((mark) => mark !== null)) noted = true;
-        if (holders.includes(node) && !this.#options.look.isStillFilled(node, marker, before)) noted = true;
-        (answer === 'not-found' ? gone : found).push(node);
-      });
-      if (noted || missed.length > 0) await bury([...found, ...gone]);
+      const removed = await this.#removeSeen(key, nodes, missed, deadline);
+      for (const { node, found: was } of removed) (was ? found : gone).push(node);
+      if (missed.length > 0 || removed.some(({ contested }) => contested)) await bury([...found, ...gone]);
     }
     const reached = places.listed(key, [...new Set([...found, ...gone].map(({ id }) => id))]);
     // Nobody is made to doubt the nodes of the list that decides where none of them was told: what others destroyed there, who do not
@@ -103,6 +101,48 @@ export class CopyRemoval {
       missed,
       found: found.length > 0,
     };
+  }
+
+  // No copy is removed before all are looked at: who lost his lock, and writes where one is gone already, is noticed by the others. And
+  // these very items: what is held up on its way, and arrives when the item was created anew, must not remove that.
+  async #removeSeen(
+    key: CopyKey,
+    nodes: readonly MemcachedNode[],
+    missed: MissedCopy[],
+    deadline: Deadline,
+  ): Promise<readonly Removed[]> {
+    const { places, standings } = this.#options;
+    const holders = places.holders(key);
+    const looked = new Map<MemcachedNode, Looked>();
+    await onAllCopies(nodes, missed, deadline, async (node) => {
+      const marker = standings.markerOf(node.id);
+      const [item = null, hint = null] = await node.getMany(
+        [key.key, hintKey(key.key)],
+        this.#call(deadline),
+      );
+      looked.set(node, { item, hint, marker });
+    });
+    const removed: Removed[] = [];
+    await onAllCopies([...looked.keys()], missed, deadline, async (node) => {
+      const { item = null, hint = null, marker: before } = looked.get(node) ?? {};
+      const call = this.#call(deadline);
+      const others = holders.flatMap(({ id: other }) => (other === node.id ? [] : [suspectKey(other)]));
+      // The marker last: a node that started anew meanwhile had lost its locks, and whoever writes there saw no destruction.
+      const [, answer, [marker = null, ...marks]] = await Promise.all([
+        hint === null ? 'not-found' : node.delete(hintKey(key.key), { ...call, cas: hint.cas }),
+        item === null ? 'not-found' : node.delete(key.key, { ...call, cas: item.cas }),
+        node.getMany([fillMarkerKey(places.ring), ...others], call),
+      ]);
+      // Who knows of missed writes already locks elsewhere and does not believe a copy that is missing: he must see a tombstone.
+      // So must who has just written here.
+      const contested =
+        hint !== null ||
+        answer === 'exists' ||
+        marks.some((mark) => mark !== null) ||
+        (holders.includes(node) && !this.#options.look.isStillFilled(node, marker, before));
+      removed.push({ node, found: answer !== 'not-found', contested });
+    });
+    return removed;
   }
 
   /**

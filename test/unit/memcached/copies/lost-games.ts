@@ -98,6 +98,15 @@ export const LOST: readonly {
     ],
     seed: -1,
   },
+  {
+    because: 'who had lost his lock wrote on a node that was removed from, before the first one was',
+    size: { servers: 3, processes: 3, sessions: 2 },
+    rounds: [
+      round([rush(1), { do: 'touch', process: 1, session: 1 }, destroy(2), rush(1)]),
+      round([save(0)], [], [{ do: 'wipe', server: 0 }]),
+    ],
+    seed: 912_539_832,
+  },
 ];
 
 /** Games that were lost by one order of the requests in a hundred or more, so they are played in many. */
