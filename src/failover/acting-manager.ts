@@ -10,13 +10,13 @@ import type { MysqlNodeConfig } from '../mysql/connection-options.js';
 import type { CredentialsSource, MysqlCredentials } from '../mysql/connection-settings.js';
 import { type ResolvedActingOptions, resolveActingOptions } from './acting-options.js';
 import { ChangeControl, type ChangeResult } from './change/change-control.js';
-import { checkAutomaticRight } from './change/change-rights.js';
+import { FailoverControl } from './change/failover-control.js';
 import { namedNode } from './change/named-node.js';
 import { PrimaryMemory } from './change/primary-memory.js';
 import type { VoterCount } from './detector/detector-input.js';
 import { isSighting, type JournalKind, type JournalRecord } from './failover-journal.js';
 import type { FailoverManager, ForceOptions, PauseOptions, SwitchoverOptions } from './failover-manager.js';
-import type { FailoverOptions } from './failover-options.js';
+import { type FailoverOptions, failoverDefaults } from './failover-options.js';
 import type { FailoverTargets } from './failover-targets.js';
 import { FollowingManager } from './following-manager.js';
 import { HistoryGuard } from './lease/history-guard.js';
@@ -28,9 +28,7 @@ import { sharedHistory } from './meta/shared-history.js';
 import { Election } from './overseer/election.js';
 import { Overseer } from './overseer/overseer.js';
 import { RepairShop } from './overseer/repair-shop.js';
-import { lossRefusal } from './plan/expected-loss.js';
 import type { FailoverPlan } from './plan/failover-plan.js';
-import { planFailover } from './plan/plan-failover.js';
 import { planSwitchover, refused } from './plan/plan-switchover.js';
 import { type PreflightReport, preflight, refusalOf } from './preflight/preflight.js';
 import type { LeaseRules } from './protocol/client-lease.js';
@@ -60,6 +58,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   readonly #meta: MetaStore;
   readonly #journal: JournalWriter;
   readonly #memory: PrimaryMemory;
+  readonly #failovers: FailoverControl;
   readonly #election: Election;
   readonly #shop: RepairShop;
   readonly #actor: string;
@@ -96,6 +95,17 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     });
     count.now = () => this.#keeper.count;
     this.#control = this.#openControl();
+    this.#failovers = new FailoverControl({
+      mode: parts.options.mode ?? failoverDefaults.mode,
+      options,
+      voters: this.#voters,
+      control: this.#control,
+      meta: this.#meta,
+      memory: this.#memory,
+      primary: () => this.#keeper.node ?? this.lastPrimary,
+      verdict: () => this.verdict,
+      down: () => this.down,
+    });
     this.#election = new Election({
       cluster,
       host,
@@ -142,14 +152,14 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       tilted: () => this.verdict.tilted,
       busy: () => this.#control.busy,
       warranted: () => this.verdict.failover.warranted,
-      failOver: () => this.#failOverByItself(),
+      failOver: () => this.#failovers.makeByItself(),
       repair: () => this.#shop.repair(),
       onRefusal: (what, why) => this.#refused(what, why),
     });
   }
 
   override async plan(kind: 'failover' | 'switchover', to?: NodeId): Promise<FailoverPlan> {
-    if (kind === 'failover') return await this.#planFailover(to);
+    if (kind === 'failover') return await this.#failovers.plan(to);
     // The locks of the change before this one may have been given back a moment ago.
     const patience = Deadline.of({ timeoutMs: this.#rules.leaseMs });
     if (this.#writer() === undefined) await this.#keeper.wait(patience).catch(() => undefined);
@@ -169,13 +179,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
 
   override async failover(options: ForceOptions = {}): Promise<ChangeResult> {
     rejectUnknownOptions('failover', options, ['to', 'force', 'acceptLoss', 'signal']);
-    const { to, force = false, acceptLoss = false, signal } = options;
-    const doubt = this.#doubt();
-    if (!force && doubt !== undefined)
-      throw refused(`${doubt}. Call failover({ force: true }) if you know better`);
-    const plan = await this.plan('failover', to);
-    this.#checkLoss(plan, acceptLoss);
-    return await this.#control.make(plan, { again: () => this.#planAgain(plan, acceptLoss), signal, force });
+    return await this.#failovers.make(options);
   }
 
   override async rejoin(node: NodeId): Promise<ChangeResult> {
@@ -266,62 +270,10 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     return record;
   }
 
-  async #planFailover(to?: NodeId): Promise<FailoverPlan> {
-    const from = this.#keeper.node ?? this.lastPrimary;
-    if (from === null)
-      throw refused('No primary was ever seen by this process, so that there is nothing to fail over from');
-    const survey = await this.#control.survey(undefined, this.down);
-    const { failure } = this.verdict;
-    const lastSeen = this.#memory.of(from);
-    return planFailover(await this.#control.context(survey), {
-      from,
-      reason: failure,
-      lastSeen,
-      wanted: namedNode(to, this.#voters, survey.nodes),
-      silent: survey.silent,
-    });
-  }
-
-  async #failOverByItself(): Promise<void> {
-    const from = this.#keeper.node ?? this.lastPrimary;
-    const others = this.#voters.filter(({ id, kind }) => kind === 'data' && id !== from);
-    const [plan] = await Promise.all([
-      this.#planFailover(),
-      checkAutomaticRight(this.#meta, others, this.#options.blockMs),
-    ]);
-    this.#checkLoss(plan, false);
-    if (this.#parts.options.mode === 'approve') {
-      const verdict = await this.#control.ask('approve', plan);
-      if (verdict !== 'allow') throw refused(`Not approved: ${verdict.veto}`);
-      const doubt = this.#doubt();
-      if (doubt !== undefined) throw refused(doubt);
-    }
-    const result = await this.#control.make(plan, { again: () => this.#planAgain(plan, false) });
-    if (!result.ok) throw result.error;
-  }
-
-  async #planAgain({ to }: FailoverPlan, acceptLoss: boolean): Promise<FailoverPlan> {
-    const plan = await this.#planFailover(to);
-    this.#checkLoss(plan, acceptLoss);
-    return plan;
-  }
-
-  #checkLoss({ loss, from }: FailoverPlan, accepted: boolean): void {
-    const rate = from === null ? undefined : this.#memory.of(from)?.rate;
-    const why = accepted ? undefined : lossRefusal(loss, this.#options.maxLoss, rate);
-    if (why !== undefined) throw refused(why);
-  }
-
   #refused(what: 'failover' | 'repair', why: string): void {
     const { failure } = this.verdict;
     this.record('failover-blocked', what, [], why);
     if (what === 'failover') this.publish('failover-blocked', { why, reason: failure ?? 'no-primary' });
-  }
-
-  #doubt(): string | undefined {
-    const { tilted, failover } = this.verdict;
-    if (tilted) return 'This process stalled lately and does not trust what it sees';
-    return failover.warranted ? undefined : failover.because;
   }
 
   #openKeeper(): LeaseKeeper {
@@ -363,7 +315,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       clock,
       evidence: () => this.verdict.evidence,
       isolated: () => this.isolated,
-      doubt: () => this.#doubt(),
+      doubt: () => this.#failovers.doubt(),
       primary: () => this.#keeper.lease?.primary,
       tilted: () => this.verdict.tilted,
       ...this.#tellers(),
