@@ -13,7 +13,8 @@ import { ModelProcess } from './model-process.js';
 import { Chance, ModelServer, Network } from './model-world.js';
 
 interface Step {
-  readonly do: 'count' | 'cas' | 'append' | 'add' | 'look' | 'resync';
+  /** `page`: reads a session and stores it changed, under a lock as pecl-memcache counts it. */
+  readonly do: 'count' | 'cas' | 'append' | 'add' | 'page' | 'look' | 'resync';
   readonly process: number;
 }
 
@@ -27,6 +28,10 @@ interface Round {
 const COUNTER = 's.100';
 const VERSIONED = 's.102';
 const LOG = 's.104';
+const SESSION = 's.106';
+const PAGE_LOCK = 's.108';
+/** So often a page asks for its lock. */
+const PATIENCE = 100;
 const MUTEX = 200;
 
 function itemsOf(copies: ReplicatedCopies): ReplicatedItems {
@@ -34,7 +39,7 @@ function itemsOf(copies: ReplicatedCopies): ReplicatedItems {
     copies,
     itemOf: (key) => ({ key, place: key.slice(2) }),
     isLock: () => false,
-    isCountedLock: () => false,
+    isCountedLock: (key) => key === PAGE_LOCK,
     isSession: () => false,
     acks: 'one',
     times: { exptimeOf: () => Promise.resolve(0) } as unknown as RemainingTimes,
@@ -76,6 +81,7 @@ async function play(count: number, servers: number, rounds: readonly Round[], se
     return await work;
   };
   const tallies = { count: { acknowledged: 0, unknown: 0 }, cas: { acknowledged: 0, unknown: 0 } };
+  const pages = { inside: 0, acknowledged: 0, unknown: 0 };
   const tokens = { acknowledged: new Set<string>(), given: 0 };
   const added = new Map<string, number>();
 
@@ -93,7 +99,29 @@ async function play(count: number, servers: number, rounds: readonly Round[], se
       });
     if (step.do === 'look') await who.lookAtAll();
     else if (step.do === 'resync') await who.resync();
-    else if (step.do === 'count') {
+    else if (step.do === 'page') {
+      const count: ItemCommand = {
+        op: 'count',
+        key: PAGE_LOCK,
+        down: false,
+        delta: 1n,
+        create: { initial: 1n, exptime: 0 },
+        cas: 0n,
+      };
+      let got: ItemAnswer | undefined;
+      for (let turn = 0; turn < PATIENCE && !(got?.status === 'counted' && got.value === 1n); turn += 1)
+        got = await ask(count);
+      if (!(got?.status === 'counted' && got.value === 1n)) return;
+      pages.inside += 1;
+      expect(pages.inside, 'two have the lock').toBe(1);
+      const read = await ask({ op: 'get', key: SESSION });
+      if (read?.status === 'hit') {
+        const stored = await ask(store(SESSION, String(Number(read.item.value.toString()) + 1), 'set'));
+        tell(pages, stored);
+      }
+      pages.inside -= 1;
+      await ask(store(PAGE_LOCK, '0', 'set'));
+    } else if (step.do === 'count') {
       tell(
         tallies.count,
         await ask({ op: 'count', key: COUNTER, down: false, delta: 1n, create: undefined, cas: 0n }),
@@ -122,6 +150,7 @@ async function play(count: number, servers: number, rounds: readonly Round[], se
     [COUNTER, '0'],
     [VERSIONED, '0'],
     [LOG, ''],
+    [SESSION, '0'],
   ] as const)
     await run((items[0] as ReplicatedItems).execute(store(key, text, 'set'), client));
 
@@ -148,6 +177,7 @@ async function play(count: number, servers: number, rounds: readonly Round[], se
     for (const [key, { acknowledged, unknown }] of [
       [COUNTER, tallies.count],
       [VERSIONED, tallies.cas],
+      [SESSION, pages],
     ] as const) {
       const value = Number(await text(key));
       expect(value, `${key}: an acknowledged change is missing`).toBeGreaterThanOrEqual(acknowledged);
@@ -166,7 +196,13 @@ const step: fc.Arbitrary<Step> = fc.record({
   do: fc.oneof(
     {
       weight: 8,
-      arbitrary: fc.constantFrom('count' as const, 'cas' as const, 'append' as const, 'add' as const),
+      arbitrary: fc.constantFrom(
+        'count' as const,
+        'cas' as const,
+        'append' as const,
+        'add' as const,
+        'page' as const,
+      ),
     },
     { weight: 1, arbitrary: fc.constantFrom('look' as const, 'resync' as const) },
   ),
