@@ -10,11 +10,13 @@ const credentials = { user: 'acting', password: 'acting secret' };
 /** All that acts on servers without an event; each row is named with the privileges that it lacks for one. */
 const NEEDED = {
   mariadb:
-    'READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICA MONITOR, BINLOG MONITOR, CREATE, INSERT, SELECT, UPDATE',
+    'READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, REPLICA MONITOR, BINLOG MONITOR, RELOAD, ' +
+    'CREATE, INSERT, SELECT, UPDATE, DELETE',
   mysql:
-    'SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN, CONNECTION_ADMIN, REPLICATION CLIENT, CREATE, INSERT, SELECT, UPDATE',
+    'SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN, CONNECTION_ADMIN, REPLICATION CLIENT, RELOAD, CREATE, INSERT, SELECT, UPDATE, DELETE',
 } as const;
-const LACKING = { mariadb: ['EVENT', 'BINLOG ADMIN'], mysql: ['EVENT'] } as const;
+const LACKING = { mariadb: ['BINLOG ADMIN', 'EVENT'], mysql: ['EVENT'] } as const;
+const SCOPES: Readonly<Record<string, string>> = { 'BINLOG ADMIN': '*.*', EVENT: 'ha_meta.*' };
 
 describe.each(DATABASES)('$name', ({ flavor, options }) => {
   let servers: LocalCluster;
@@ -47,9 +49,11 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
       },
     });
   const grant = async (privilege: string): Promise<void> => {
-    await servers.primary.query(`GRANT ${privilege} ON *.* TO '${credentials.user}'@'%'`);
+    await servers.primary.query(grantOf(privilege));
     await servers.waitForReplication();
   };
+  const grantOf = (privilege: string): string =>
+    `GRANT ${privilege} ON ${SCOPES[privilege]} TO '${credentials.user}'@'%'`;
 
   test('without an event nothing is missing', async () => {
     await using cluster = await start('approve', 0);
@@ -65,7 +69,7 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
     const missing: string[] = [...LACKING[flavor]];
     while (missing.length > 0) {
       const words = `lacks ${missing.join(', ')} on `;
-      const asked = `GRANT ${missing.join(', ')} ON *.* TO it`;
+      const asked = missing.map(grantOf).join('; ');
       await using cluster = await start('approve', 4_000);
       const { ok, checks } = await cluster.failover.preflight();
       expect(ok).toBe(false);

@@ -80,10 +80,11 @@ function unfitness(
   { never }: CandidateWishes,
   isolated: ReadonlySet<NodeId>,
 ): string | undefined {
-  const { node, channels, status, version } = survey;
+  const { node, channels, status, version, lacking } = survey;
   if (never.includes(node)) return 'the configuration says never';
   if (isolated.has(node)) return 'an operator has isolated it';
   if (channels.length > 1) return 'it replicates from several sources';
+  if (lacking.length > 0) return lackingWords(lacking);
   if (!isOn(variableOf(survey, 'log_bin'))) return 'it writes no binary log (log_bin)';
   if (!isOn(variableOf(survey, 'log_replica_updates', 'log_slave_updates'))) {
     return 'it does not log what it replicates (log_slave_updates)';
@@ -108,6 +109,11 @@ function unfitness(
   const twin = all.find((other) => other !== survey && variableOf(other, 'server_id') === id);
   if (twin !== undefined) return `it has the same server_id as ${twin.node}`;
   return undefined;
+}
+
+/** What keeps a change from being finished, whoever is to become the primary. */
+export function lackingWords(lacking: readonly string[]): string {
+  return `the account of \`failover.credentials\` lacks ${lacking.join(', ')} there, so that a change would stop in the middle; \`preflight()\` has the GRANT`;
 }
 
 function filtersOf(status: NodeSurvey['status']): string | undefined {

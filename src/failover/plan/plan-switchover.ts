@@ -2,7 +2,7 @@
 import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
-import { chooseCandidate } from './candidate-choice.js';
+import { chooseCandidate, lackingWords } from './candidate-choice.js';
 import { dialectOf } from './dialect.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
 import {
@@ -31,6 +31,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
   if (old === undefined)
     throw refused(`The primary ${from} cannot be reached; a planned switchover needs it. Use failover()`);
   if (wanted === from) throw refused(`${from} is the primary already`);
+  if (old.lacking.length > 0) throw refused(`${from}: ${lackingWords(old.lacking)}`);
   if (old.logFilters !== undefined && wanted === undefined)
     throw refused(`${unloggedWords(old)}. ${ALL_THE_SAME}`);
   const others = [...surveys.values()].filter(({ node }) => node !== from);

@@ -58,10 +58,12 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
       try {
         const connection = await voter.act.connect(deadline);
         try {
-          if (voter.kind === 'witness') return [];
+          const toAct = parts.selfFenceMs > 0 ? 'act-and-fence' : 'act';
+          const use = voter.kind === 'witness' ? 'vote' : toAct;
           // First: an account that lacks them cannot look at the rest.
-          const privileges = await actingChecks(voter.id, connection, deadline, parts.selfFenceMs > 0);
-          if (privileges.some(({ result }) => result === 'fail')) return privileges;
+          const privileges = await actingChecks(voter.id, connection, deadline, use);
+          if (voter.kind === 'witness' || privileges.some(({ result }) => result === 'fail'))
+            return privileges;
           const survey = await surveyNode(voter.id, connection.version, (sql) =>
             connection.ask(sql, deadline),
           );

@@ -2,32 +2,43 @@
 import type { Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { lockSight } from '../../mysql/lock-sight.js';
+import { quotedAccount } from '../../mysql/missing-privilege.js';
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
-import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
+import type { StatusRow } from '../../mysql/replica-status.js';
+import { isAtLeast } from '../../mysql/server-version.js';
+import {
+  type AccountUse,
+  GRANTS_SQL,
+  grantStatements,
+  grantsOf,
+  lackingPrivileges,
+  namesOf,
+} from '../survey/account-privileges.js';
 import type { PreflightCheck } from './preflight.js';
 
-const SQL = 'SHOW GRANTS FOR CURRENT_USER()';
-
-/** The privileges that the manager's account lacks; with `selfFence` those for the event, too. */
+/** The privileges that the account which acts on `node` lacks for its `use`. */
 export async function actingChecks(
   node: NodeId,
   connection: PhysicalConnection,
   deadline: Deadline,
-  selfFence: boolean = false,
+  use: AccountUse,
 ): Promise<readonly PreflightCheck[]> {
-  const granted = await globalPrivileges(connection, deadline);
-  const needed = [...neededFor(connection.version), ...(selfFence ? forEvent(connection.version) : [])];
-  const lacking = needed.filter((privilege) => !holds(granted, privilege, connection.version));
+  const grants = grantsOf(await connection.ask(GRANTS_SQL, deadline));
+  const lacking = lackingPrivileges(connection.version, grants, use);
+  const names = namesOf(lacking);
+  const owner = `the account of \`failover.${use === 'vote' ? 'witness' : 'credentials'}\``;
+  const rows: readonly StatusRow[] = await connection.ask('SELECT CURRENT_USER() AS account', deadline);
+  const statements = grantStatements(lacking, quotedAccount(String(rows[0]?.['account'] ?? '')));
   return [
     {
       name: 'manager-privileges',
       node,
-      result: lacking.length === 0 ? 'pass' : 'fail',
+      result: names.length === 0 ? 'pass' : 'fail',
       detail:
-        lacking.length === 0
-          ? 'the account of `failover.credentials` may do what is needed'
-          : `the account of \`failover.credentials\` lacks ${lacking.join(', ')} on ${node}; GRANT ${lacking.join(', ')} ON *.* TO it`,
-      sql: SQL,
+        names.length === 0
+          ? `${owner} may do what is needed`
+          : `${owner} lacks ${names.join(', ')} on ${node}; ${statements.join('; ')}`,
+      sql: GRANTS_SQL,
     },
   ];
 }
@@ -38,7 +49,7 @@ export async function accountChecks(
   connection: PhysicalConnection,
   deadline: Deadline,
 ): Promise<readonly PreflightCheck[]> {
-  const granted = await globalPrivileges(connection, deadline);
+  const granted = grantsOf(await connection.ask(GRANTS_SQL, deadline)).everywhere;
   const { flavor } = connection.version;
   const evil =
     flavor === 'mysql'
@@ -54,7 +65,7 @@ export async function accountChecks(
         has.length === 0
           ? 'the application cannot write on a read-only server'
           : `the application's account has ${has.join(', ')} on ${node}, so that it writes on read-only servers, too; revoke it`,
-      sql: SQL,
+      sql: GRANTS_SQL,
     },
   ];
 }
@@ -81,58 +92,4 @@ export async function sightChecks(
       sql,
     },
   ];
-}
-
-function neededFor(version: ServerVersion): readonly string[] {
-  if (version.flavor === 'mysql') {
-    return isAtLeast(version, 8, 0, 0)
-      ? [
-          'SYSTEM_VARIABLES_ADMIN',
-          'REPLICATION_SLAVE_ADMIN',
-          'CONNECTION_ADMIN',
-          'REPLICATION CLIENT',
-          'CREATE',
-          'INSERT',
-        ]
-      : ['SUPER', 'REPLICATION CLIENT', 'CREATE', 'INSERT'];
-  }
-  return isAtLeast(version, 10, 5, 2)
-    ? ['READ_ONLY ADMIN', 'REPLICATION SLAVE ADMIN', 'REPLICA MONITOR', 'BINLOG MONITOR', 'CREATE', 'INSERT']
-    : ['SUPER', 'REPLICATION CLIENT', 'CREATE', 'INSERT'];
-}
-
-/** What the self-fence event needs besides: to be made, and not to be logged. */
-function forEvent(version: ServerVersion): readonly string[] {
-  return version.flavor === 'mariadb' && isAtLeast(version, 10, 5, 2) ? ['EVENT', 'BINLOG ADMIN'] : ['EVENT'];
-}
-
-/** Names that servers have given one privilege over time. */
-const ALIASES: Readonly<Record<string, readonly string[]>> = {
-  'READ_ONLY ADMIN': ['READ ONLY ADMIN'],
-  'REPLICA MONITOR': ['SLAVE MONITOR'],
-  'BINLOG MONITOR': ['REPLICATION CLIENT'],
-  'REPLICATION SLAVE ADMIN': ['REPLICATION REPLICA ADMIN'],
-};
-
-function holds(granted: ReadonlySet<string>, privilege: string, version: ServerVersion): boolean {
-  if (granted.has('ALL PRIVILEGES') || granted.has(privilege)) return true;
-  // ALL on MySQL 8 is shown as a list; SUPER stands for the newer ones.
-  if (version.flavor === 'mysql' && granted.has('SUPER') && /_ADMIN$/.test(privilege)) return true;
-  return ALIASES[privilege]?.some((name) => granted.has(name)) === true;
-}
-
-async function globalPrivileges(
-  connection: PhysicalConnection,
-  deadline: Deadline,
-): Promise<ReadonlySet<string>> {
-  const rows = await connection.ask(SQL, deadline);
-  const names = new Set<string>();
-  for (const row of rows) {
-    const text = String(Object.values(row)[0] ?? '');
-    const match = /^GRANT (.*?) ON \*\.\* TO /i.exec(text);
-    for (const name of (match?.[1] ?? '').split(',')) {
-      if (name.trim() !== '') names.add(name.trim().toUpperCase());
-    }
-  }
-  return names;
 }

@@ -3,6 +3,7 @@ import type { NodeId } from '../../common/node-address.js';
 import { readReplicaStatus, replicaStatusStatements, type StatusRow } from '../../mysql/replica-status.js';
 import type { ServerVersion } from '../../mysql/server-version.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
+import { GRANTS_SQL, grantsOf, lackingPrivileges, namesOf } from './account-privileges.js';
 import { NO_TRANSACTIONS, readTransactions, type TransactionSet, unionOf } from './transaction-set.js';
 
 /** How the server numbers its transactions. */
@@ -38,6 +39,8 @@ export interface NodeSurvey {
   readonly logFilters: string | undefined;
   /** Seconds since it was started. */
   readonly uptimeS: number;
+  /** Privileges for a change that the account which looked lacks: the change would stop where they are needed. */
+  readonly lacking: readonly string[];
 }
 
 /** Sends a statement to the server and gives its rows. */
@@ -89,10 +92,11 @@ const LOG_SIZE_LIMIT = 1n << 48n;
 
 /** Looks at a server. Rejects with the server's error. */
 export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask): Promise<NodeSurvey> {
-  const [rows, statusRows, uptime] = await Promise.all([
+  const [rows, statusRows, uptime, grants] = await Promise.all([
     ask(VARIABLES_SQL),
     ask(replicaStatusStatements(version)[0]),
     ask("SHOW GLOBAL STATUS LIKE 'Uptime'"),
+    ask(GRANTS_SQL),
   ]);
   const variables = new Map(
     rows.map((row) => [
@@ -109,6 +113,7 @@ export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask)
     binlog: log === undefined ? undefined : { file: String(log['File']), position: Number(log['Position']) },
     logFilters: logFiltersOf(log),
     uptimeS: Number(uptime[0]?.['Value'] ?? 0),
+    lacking: namesOf(lackingPrivileges(version, grantsOf(grants), 'act')),
   });
 }
 
@@ -121,8 +126,9 @@ export function describeNode(read: {
   readonly binlog: NodeSurvey['binlog'];
   readonly logFilters?: string | undefined;
   readonly uptimeS: number;
+  readonly lacking?: readonly string[] | undefined;
 }): NodeSurvey {
-  const { node, version, variables, statusRows, binlog, logFilters, uptimeS } = read;
+  const { node, version, variables, statusRows, binlog, logFilters, uptimeS, lacking = [] } = read;
   const { flavor } = version;
   const channels = readReplicaStatus(statusRows, flavor);
   const status = channels.length === 1 ? statusRows[0] : undefined;
@@ -155,6 +161,7 @@ export function describeNode(read: {
     binlog,
     logFilters,
     uptimeS,
+    lacking,
   };
 }
 

@@ -15,6 +15,7 @@ export function madeUp(
     readonly readOnly?: boolean;
     readonly uptimeS?: number;
     readonly logFilters?: string;
+    readonly lacking?: readonly string[];
   } = {},
 ): NodeSurvey {
   const { executed = '0-1-100', received = executed, source, readOnly = source !== undefined } = given;
@@ -45,5 +46,6 @@ export function madeUp(
     binlog: { file: 'binlog.000001', position: 4 },
     logFilters: given.logFilters,
     uptimeS: given.uptimeS ?? 1_000,
+    lacking: given.lacking,
   });
 }

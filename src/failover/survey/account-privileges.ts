@@ -1,0 +1,111 @@
+/** The privileges without which a change would stop in the middle, and those that the answer to `SHOW GRANTS` tells; pure. */
+import type { StatusRow } from '../../mysql/replica-status.js';
+import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
+
+/** Lists what the account may do, by the roles that are active, too. */
+export const GRANTS_SQL = 'SHOW GRANTS';
+
+/** What was granted. */
+export interface Grants {
+  /** `ON *.*`. */
+  readonly everywhere: ReadonlySet<string>;
+  /** `ON ha_meta.*`. */
+  readonly meta: ReadonlySet<string>;
+}
+
+/** What an account may be used for: to change a data node, to make the self-fence event there besides, or to vote on a witness. */
+export type AccountUse = 'act' | 'act-and-fence' | 'vote';
+
+/** Names that servers have given one privilege over time. */
+const ALIASES: Readonly<Record<string, readonly string[]>> = {
+  'READ_ONLY ADMIN': ['READ ONLY ADMIN'],
+  'REPLICA MONITOR': ['SLAVE MONITOR'],
+  'BINLOG MONITOR': ['REPLICATION CLIENT'],
+  'REPLICATION SLAVE ADMIN': ['REPLICATION REPLICA ADMIN'],
+};
+
+/** The answer to {@link GRANTS_SQL}. */
+export function grantsOf(rows: readonly StatusRow[]): Grants {
+  const everywhere = new Set<string>();
+  const meta = new Set<string>();
+  for (const row of rows) {
+    const text = String(Object.values(row)[0] ?? '');
+    const match = /^GRANT (.*?) ON (\*|`ha\\?_meta`)\.\* TO /i.exec(text);
+    for (const name of (match?.[1] ?? '').split(',')) {
+      if (name.trim() !== '') (match?.[2] === '*' ? everywhere : meta).add(name.trim().toUpperCase());
+    }
+  }
+  return { everywhere, meta };
+}
+
+/** What an account with `grants` lacks on a server of this version: where it must be granted, and what. */
+export function lackingPrivileges(version: ServerVersion, grants: Grants, use: AccountUse): Grants {
+  const { everywhere, meta } = neededFor(version, use);
+  return {
+    everywhere: new Set(everywhere.filter((name) => !holds(grants.everywhere, name, version))),
+    meta: new Set(
+      meta.filter((name) => !holds(grants.everywhere, name, version) && !holds(grants.meta, name, version)),
+    ),
+  };
+}
+
+/** All that is named, in the order in which it is needed. */
+export function namesOf({ everywhere, meta }: Grants): readonly string[] {
+  return [...everywhere, ...meta];
+}
+
+/** The statements that grant it to `account`, which is quoted. */
+export function grantStatements({ everywhere, meta }: Grants, account: string): readonly string[] {
+  const scopes = [
+    ['*.*', everywhere],
+    ['ha_meta.*', meta],
+  ] as const;
+  return scopes.flatMap(([scope, names]) =>
+    names.size === 0 ? [] : [`GRANT ${[...names].join(', ')} ON ${scope} TO ${account}`],
+  );
+}
+
+function neededFor(
+  version: ServerVersion,
+  use: AccountUse,
+): { readonly everywhere: readonly string[]; readonly meta: readonly string[] } {
+  // REPLACE takes INSERT and DELETE.
+  if (use === 'vote') return { everywhere: [], meta: ['CREATE', 'SELECT', 'INSERT', 'DELETE'] };
+  const fences = use === 'act-and-fence';
+  const isSplit = version.flavor === 'mariadb' && isAtLeast(version, 10, 5, 2);
+  return {
+    everywhere: [...toAct(version), ...(fences && isSplit ? ['BINLOG ADMIN'] : [])],
+    meta: ['CREATE', 'SELECT', 'INSERT', 'UPDATE', 'DELETE', ...(fences ? ['EVENT'] : [])],
+  };
+}
+
+function toAct(version: ServerVersion): readonly string[] {
+  const old = ['SUPER', 'REPLICATION CLIENT', 'RELOAD'];
+  if (version.flavor === 'mysql') {
+    const split = ['SYSTEM_VARIABLES_ADMIN', 'REPLICATION_SLAVE_ADMIN', 'CONNECTION_ADMIN'];
+    return isAtLeast(version, 8, 0, 0) ? [...split, 'REPLICATION CLIENT', 'RELOAD'] : old;
+  }
+  if (!isAtLeast(version, 10, 5, 2)) return old;
+  return [
+    'READ_ONLY ADMIN',
+    'REPLICATION SLAVE ADMIN',
+    // Semi-synchronous replication moves with the primary, and may be switched on at any time.
+    'REPLICATION MASTER ADMIN',
+    'REPLICA MONITOR',
+    'BINLOG MONITOR',
+    'RELOAD',
+  ];
+}
+
+function holds(granted: ReadonlySet<string>, privilege: string, version: ServerVersion): boolean {
+  if (['ALL PRIVILEGES', privilege, ...(ALIASES[privilege] ?? [])].some((name) => granted.has(name)))
+    return true;
+  return granted.has('SUPER') && isPartOfSuper(privilege, version);
+}
+
+/** SUPER stands for what was taken out of it: on MySQL always, on MariaDB until 11.0.1, and for writing past `read_only` until 10.11.0. */
+function isPartOfSuper(privilege: string, version: ServerVersion): boolean {
+  if (version.flavor === 'mysql') return /_ADMIN$/.test(privilege);
+  if (privilege === 'READ_ONLY ADMIN') return !isAtLeast(version, 10, 11, 0);
+  return !isAtLeast(version, 11, 0, 1) && / (ADMIN|MONITOR)$/.test(privilege);
+}

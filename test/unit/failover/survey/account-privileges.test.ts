@@ -1,0 +1,125 @@
+/** What an account lacks for a change, from the lines of `SHOW GRANTS` as servers write them. */
+import { describe, expect, test } from 'vitest';
+import { chooseCandidate } from '../../../../src/failover/plan/candidate-choice.js';
+import {
+  type AccountUse,
+  grantStatements,
+  grantsOf,
+  lackingPrivileges,
+  namesOf,
+} from '../../../../src/failover/survey/account-privileges.js';
+import { parseServerVersion } from '../../../../src/mysql/server-version.js';
+import { madeUp } from '../made-up-survey.js';
+
+const META = 'SELECT, INSERT, UPDATE, DELETE, CREATE';
+
+function lacking(version: string, lines: readonly string[], use: AccountUse = 'act'): readonly string[] {
+  const grants = grantsOf(lines.map((line) => ({ 'Grants for m@%': line })));
+  return namesOf(lackingPrivileges(parseServerVersion(version), grants, use));
+}
+
+describe.each<[string, string, readonly string[], readonly string[]]>([
+  [
+    'nothing was granted',
+    '10.11.6-MariaDB',
+    ['GRANT USAGE ON *.* TO `m`@`%`'],
+    [
+      'READ_ONLY ADMIN',
+      'REPLICATION SLAVE ADMIN',
+      'REPLICATION MASTER ADMIN',
+      'REPLICA MONITOR',
+      'BINLOG MONITOR',
+      'RELOAD',
+      'CREATE',
+      'SELECT',
+      'INSERT',
+      'UPDATE',
+      'DELETE',
+    ],
+  ],
+  ['all', '11.8.2-MariaDB', ["GRANT ALL PRIVILEGES ON *.* TO `m`@`%` IDENTIFIED BY PASSWORD '*00'"], []],
+  [
+    'a list, the tables of the manager only',
+    '10.11.6-MariaDB',
+    [
+      'GRANT RELOAD, BINLOG MONITOR, READ_ONLY ADMIN, REPLICATION MASTER ADMIN, REPLICATION SLAVE ADMIN, SLAVE MONITOR ON *.* TO `m`@`%`',
+      `GRANT ${META} ON \`ha_meta\`.* TO \`m\`@\`%\``,
+    ],
+    [],
+  ],
+  [
+    'the other database of that name',
+    '10.11.6-MariaDB',
+    [
+      'GRANT RELOAD, BINLOG MONITOR, READ_ONLY ADMIN, REPLICATION MASTER ADMIN, REPLICATION SLAVE ADMIN, SLAVE MONITOR ON *.* TO `m`@`%`',
+      `GRANT ${META} ON \`ha_meta2\`.* TO \`m\`@\`%\``,
+    ],
+    ['CREATE', 'SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  ],
+  [
+    'a role that is active',
+    '10.11.6-MariaDB',
+    [
+      'GRANT `r` TO `m`@`%`',
+      'GRANT USAGE ON *.* TO `m`@`%`',
+      'GRANT SUPER, READ_ONLY ADMIN ON *.* TO `r`',
+      `GRANT ${META} ON \`ha\\_meta\`.* TO \`r\``,
+    ],
+    ['RELOAD'],
+  ],
+  [
+    'SUPER, which is no more what it was',
+    '10.11.6-MariaDB',
+    [`GRANT SUPER, RELOAD, ${META} ON *.* TO \`m\`@\`%\``],
+    ['READ_ONLY ADMIN'],
+  ],
+  [
+    'SUPER, which is nothing by itself',
+    '11.4.2-MariaDB',
+    [`GRANT SUPER, RELOAD, ${META} ON *.* TO \`m\`@\`%\``],
+    [
+      'READ_ONLY ADMIN',
+      'REPLICATION SLAVE ADMIN',
+      'REPLICATION MASTER ADMIN',
+      'REPLICA MONITOR',
+      'BINLOG MONITOR',
+    ],
+  ],
+  [
+    'two kinds of lines',
+    '9.7.0',
+    [
+      `GRANT ${META}, REPLICATION CLIENT ON *.* TO \`m\`@\`%\``,
+      'GRANT CONNECTION_ADMIN,REPLICATION_SLAVE_ADMIN,SYSTEM_VARIABLES_ADMIN ON *.* TO `m`@`%`',
+    ],
+    ['RELOAD'],
+  ],
+])('%s', (_, version, lines, wanted) => {
+  test(version, () => {
+    expect(lacking(version, lines)).toEqual(wanted);
+  });
+});
+
+test('a witness takes a vote', () => {
+  const lines = ['GRANT SELECT, INSERT ON `ha_meta`.* TO `w`@`%`'];
+  expect(lacking('9.7.0', lines, 'vote')).toEqual(['CREATE', 'DELETE']);
+});
+
+test('the statements grant each where it belongs', () => {
+  const nothing = grantsOf([{ grants: 'GRANT RELOAD ON *.* TO `m`@`%`' }]);
+  const lacks = lackingPrivileges(parseServerVersion('9.7.0'), nothing, 'act-and-fence');
+  expect(grantStatements(lacks, "'m'@'%'")).toEqual([
+    "GRANT SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN, CONNECTION_ADMIN, REPLICATION CLIENT ON *.* TO 'm'@'%'",
+    "GRANT CREATE, SELECT, INSERT, UPDATE, DELETE, EVENT ON ha_meta.* TO 'm'@'%'",
+  ]);
+});
+
+test('a node on which a change would stop in the middle is not chosen, in whatever mode', () => {
+  const source = { host: 'p', port: 1 };
+  const surveys = [madeUp('a 2', { source, lacking: ['RELOAD'] }), madeUp('b 3', { source })];
+  const wishes = { prefer: ['a 2'], avoid: [], never: [] };
+  expect(chooseCandidate({ surveys, wishes, isolated: new Set() })).toMatchObject({
+    to: 'b 3',
+    excluded: [{ node: 'a 2', why: expect.stringContaining('lacks RELOAD there') }],
+  });
+});
