@@ -202,6 +202,8 @@ test('a mount: fenced first, verified, started; stopped and unmounted; nothing w
     unverified: 'not the right disk',
     atEnd: false,
     steps: ['start mounted', 'stop mounted', 'stop unmounted', 'stop mounted'],
+    // The lease was lost while `mount` was at work.
+    late: { isMounted: false, steps: ['stop unmounted'] },
   });
 });
 

@@ -79,6 +79,8 @@ export function mountResource(options: MountResourceOptions): LeasedResource {
   const run = options.run ?? runCommand;
   const now = async (): Promise<Mounted | undefined> =>
     mountedOn(readMounts(await readFile('/proc/self/mountinfo', 'utf8')), path);
+  /** A `mount` that is under way: who lets go before its end finds nothing mounted yet. */
+  let mounting: Promise<unknown> = Promise.resolve();
 
   return {
     check: async () => {
@@ -99,8 +101,11 @@ export function mountResource(options: MountResourceOptions): LeasedResource {
       if (context.signal.aborted) return;
       if ((await now()) === undefined) {
         const more = flags.length === 0 ? [] : ['-o', flags.join(',')];
-        await mustRun(run, 'mount', ['-t', options.type, ...more, options.source, path], COMMAND_MS);
+        const mount = mustRun(run, 'mount', ['-t', options.type, ...more, options.source, path], COMMAND_MS);
+        mounting = mount.catch(() => undefined);
+        await mount;
       }
+      if (context.signal.aborted) return;
       const mounted = await now();
       if (mounted?.type !== options.type) {
         throw new StormlampError(
@@ -109,10 +114,12 @@ export function mountResource(options: MountResourceOptions): LeasedResource {
         );
       }
       await options.verify?.(path);
+      if (context.signal.aborted) return;
       await options.start?.(context);
     },
     lost: async (context) => {
       await options.stop?.(context);
+      await mounting;
       if ((await now()) === undefined) return;
       // Never lazily: files that are still open would be written to after the next holder has mounted.
       await mustRun(run, 'umount', [path], COMMAND_MS);

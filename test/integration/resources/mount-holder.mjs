@@ -1,4 +1,5 @@
 // Runs in a mount namespace of its own: mounts under a made-up lease, and tells what the kernel's table says.
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mountResource } from '../../../dist/index.js';
 
@@ -46,6 +47,43 @@ const afterUnfenced = isMounted();
 const bad = make(fenced, { verify: () => Promise.reject(new Error('not the right disk')) });
 const unverified = await messageOf(bad.acquired(context));
 await bad.lost(loss);
+// The lease is lost while `mount` is still at work.
+const lease = new AbortController();
+let began = () => {};
+let goOn = () => {};
+const mountBegan = new Promise((resolve) => {
+  began = resolve;
+});
+const mayMount = new Promise((resolve) => {
+  goOn = resolve;
+});
+const before = steps.length;
+const slow = make(fenced, {
+  run: async (command, args) => {
+    if (command === 'mount') {
+      began();
+      await mayMount;
+    }
+    const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+    return { code: status, stdout, stderr };
+  },
+});
+const acquiring = slow.acquired({ ...context, signal: lease.signal });
+await mountBegan;
+lease.abort();
+const letGo = slow.lost(loss);
+goOn();
+await Promise.all([acquiring, letGo]);
+const late = { isMounted: isMounted(), steps: steps.slice(before) };
 console.log(
-  JSON.stringify({ whileHeld, second, unfenced, afterUnfenced, unverified, atEnd: isMounted(), steps }),
+  JSON.stringify({
+    whileHeld,
+    second,
+    unfenced,
+    afterUnfenced,
+    unverified,
+    atEnd: isMounted(),
+    steps: steps.slice(0, before),
+    late,
+  }),
 );
