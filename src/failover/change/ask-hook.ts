@@ -32,6 +32,7 @@ export async function askHook(
 ): Promise<Verdict> {
   const abort = new AbortController();
   const { timeoutMs, onTimeout, signal } = limits;
+  let settle = (): void => {};
   const given = new Promise<Verdict>((resolve) => {
     const end = (verdict: Verdict): void => {
       abort.abort();
@@ -39,10 +40,15 @@ export async function askHook(
     };
     const late: Verdict =
       onTimeout === 'veto' ? { veto: `hook '${name}' did not answer within ${timeoutMs} ms` } : 'allow';
-    setTimeout(() => end(late), timeoutMs).unref();
+    const timer = setTimeout(() => end(late), timeoutMs);
+    timer.unref();
     const onClose = (): void => end({ veto: `hook '${name}' was given up because the manager closes` });
     if (signal.aborted) onClose();
     else signal.addEventListener('abort', onClose, { once: true });
+    settle = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onClose);
+    };
   });
   const asked = (async (): Promise<Verdict> => {
     try {
@@ -51,7 +57,8 @@ export async function askHook(
       return { veto: `hook '${name}' failed: ${describeError(error)}` };
     }
   })();
-  return await Promise.race([asked, given]);
+  // The time of a hook that has answered is not over later.
+  return await Promise.race([asked, given]).finally(settle);
 }
 
 function verdictOf(name: string, answer: unknown): Verdict {

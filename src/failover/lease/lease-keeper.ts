@@ -89,6 +89,7 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
   /** The epoch in which the right to each node was had last, where it is known. */
   readonly #epochs = new Map<NodeId, number>();
   #epochOf: NodeId | undefined;
+  #epochTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** Begins to look at the voters. */
@@ -247,6 +248,7 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#epochTimer);
     for (const timer of this.#timers.values()) clearTimeout(timer);
     clearTimeout(this.#end);
     for (const poll of this.#polls) poll.close();
@@ -357,7 +359,9 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
         const reading = this.#readings.get(node);
         if (reading !== undefined) this.#readings.set(node, { ...reading, epoch });
         this.#decide();
-        setTimeout(() => void this.#learnEpoch(node), EPOCH_MS).unref();
+        clearTimeout(this.#epochTimer);
+        this.#epochTimer = setTimeout(() => void this.#learnEpoch(node), EPOCH_MS);
+        this.#epochTimer.unref();
         return;
       }
       this.#replaced.delete(node);

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { getEventListeners } from 'node:events';
+import { expect, test, vi } from 'vitest';
 import { systemClock } from '../../../../src/common/clock.js';
 import { askHook, type HookLimits } from '../../../../src/failover/change/ask-hook.js';
 
@@ -53,4 +54,22 @@ test('a manager that closes waits for no hook', async () => {
   const asked = ask(() => new Promise(() => {}), { signal: closing.signal });
   closing.abort();
   expect(await asked).toMatchObject({ veto: expect.stringContaining('closes') });
+});
+
+test('one that has answered is told nothing later, and nothing is left of it', async () => {
+  vi.useFakeTimers();
+  try {
+    const closing = new AbortController();
+    let given: AbortSignal | undefined;
+    const hook: Parameters<typeof askHook>[1] = ({ signal }) => {
+      given = signal;
+    };
+    await ask(hook, { timeoutMs: 50, signal: closing.signal });
+    expect([vi.getTimerCount(), getEventListeners(closing.signal, 'abort').length]).toEqual([0, 0]);
+    await vi.advanceTimersByTimeAsync(100);
+    closing.abort();
+    expect(given?.aborted).toBe(false);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -154,3 +154,14 @@ test.each([
   expect(keeper.lease?.primary).toBe(primary);
   expect(servers.a.connects).toBe(1);
 });
+
+test('when it is closed, the account that acts asks no more', async () => {
+  for (const server of Object.values(servers)) server.error = 1142;
+  servers.a.up = false;
+  await pass(14_000);
+  [servers.a.up, acting] = [true, 2];
+  await pass(7_000);
+  expect(keeper.lease).toBeUndefined();
+  keeper.close();
+  expect(vi.getTimerCount()).toBe(0);
+});
