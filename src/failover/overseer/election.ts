@@ -22,7 +22,8 @@ export interface ElectionOptions {
 /** This process's part in the election. */
 export class Election {
   readonly #options: ElectionOptions;
-  #machine: Server | undefined;
+  /** What keeps the other processes of this machine out; `'everybody'` where nothing can. */
+  #machine: Server | 'everybody' | undefined;
   #lock: MajorityLock | undefined;
   #closed = false;
 
@@ -86,26 +87,29 @@ export class Election {
   async close(): Promise<void> {
     this.#closed = true;
     await this.resign();
-    this.#machine?.close();
+    if (this.#machine !== 'everybody') this.#machine?.close();
     this.#machine = undefined;
   }
 
-  /** A socket with a name, which the system gives to one process and takes back when that ends. */
+  /**
+   * A socket with a name, which the system gives to one process and takes back when that ends. Only Linux has such names; elsewhere
+   * every process takes part: that costs sessions, and the voters still elect one.
+   */
   async #holdMachine(): Promise<boolean> {
     if (this.#machine !== undefined) return true;
     const { cluster, host, targets } = this.#options;
-    // Two clusters that were left at the same name have nothing to do with each other.
-    const voters = targets.map(({ voter }) => voter).sort();
-    const which = createHash('sha256').update(voters.join(' ')).digest('hex').slice(0, 16);
+    // Two clusters that were left at the same name have nothing to do with each other. The system takes short names only.
+    const which = [cluster, host, ...targets.map(({ voter }) => voter).sort()].join(' ');
+    const name = createHash('sha256').update(which).digest('hex').slice(0, 32);
     const server = createServer((socket) => socket.destroy());
-    const held = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen({ path: `\0stormlamp/${cluster}/${which}/${host}` }, () => resolve(true));
+    const refused = await new Promise<string | undefined>((resolve) => {
+      server.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code ?? ''));
+      server.listen({ path: `\0stormlamp/${name}` }, () => resolve(undefined));
     });
-    if (!held) return false;
+    if (refused === 'EADDRINUSE') return false;
     server.unref();
     if (this.#closed) server.close();
-    else this.#machine = server;
+    else this.#machine = refused === undefined ? server : 'everybody';
     return true;
   }
 }
