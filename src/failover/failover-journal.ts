@@ -28,7 +28,8 @@ export type JournalKind =
   | 'node-diverged'
   | 'errant-transactions'
   | 'node-rejoined'
-  | 'node-rebuilt';
+  | 'node-rebuilt'
+  | 'record-dropped';
 
 /** What a process sees, as opposed to what it does. */
 const SIGHTINGS: ReadonlySet<JournalKind> = new Set<JournalKind>([

@@ -15,7 +15,7 @@ export interface Voter {
   readonly kind: 'data' | 'witness';
   /** Connections that only look. */
   readonly watch: ConnectionFactory;
-  /** Connections that may change the server. */
+  /** Connections that may change the server. What they write of times is UTC: servers may be in several time zones. */
   readonly act: ConnectionFactory;
   /** Where the other servers reach it. */
   readonly address: { readonly host: string; readonly port: number };
@@ -45,7 +45,7 @@ export function votersOf(parts: VoterParts): readonly Voter[] {
       id,
       kind,
       watch: createConnectionFactory(watch),
-      act: createConnectionFactory(act),
+      act: createConnectionFactory({ ...act, session: { time_zone: '+00:00' } }),
       address: addresses[id] ?? { host, port },
     });
   };

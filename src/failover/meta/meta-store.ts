@@ -9,6 +9,7 @@ import type { EpochStart } from '../lease/epoch-start.js';
 import { type FenceState, fenceStateSql, readFenceState } from '../self-fence/fence-state.js';
 import type { Voter } from '../voters.js';
 import { META_TABLES } from './meta-tables.js';
+import { isAboutValues, type Literal, NAME_LIMIT, plainText, text } from './meta-text.js';
 
 /** A change that was begun; without `outcome` nobody has ended it yet. */
 export interface OpenOperation {
@@ -43,6 +44,9 @@ const AWAY: ReadonlySet<ProbeFailure> = new Set([
   'timeout-connect',
   'timeout-query',
 ]);
+/** So many records of the journal are kept, and so many are deleted at once. */
+const JOURNAL_ROWS = 10_000;
+const DELETED_ROWS = 1_000;
 const NO_TABLE: ReadonlySet<number> = new Set([1146, 1049]);
 
 /** The memory of one cluster. */
@@ -145,28 +149,33 @@ export class MetaStore {
   /** Writes that a change began, for what has no primary to write to before; nothing when it is there. */
   async begin(voter: Voter, operation: Omit<OpenOperation, 'ageS'>): Promise<void> {
     const { opId, kind, from, to, actor } = operation;
-    await onConnection(voter, (ask) =>
-      ask(
+    const values = [opId, this.#cluster, kind, from, to, actor];
+    await write(
+      voter,
+      (literal) =>
         'INSERT IGNORE INTO ha_meta.operation (op_id, cluster, kind, from_node, to_node, actor, began_at) VALUES ' +
-          `(${[opId, this.#cluster, kind, from, to, actor].map(text).join(', ')}, SYSDATE(6))`,
-      ),
+        `(${values.map((value) => literal(value, NAME_LIMIT)).join(', ')}, SYSDATE(6))`,
     );
   }
 
   /** Writes how a change ended. */
   async end(voter: Voter, opId: string, outcome: string, details: string): Promise<void> {
-    await onConnection(voter, (ask) =>
-      ask(
-        `UPDATE ha_meta.operation SET ended_at=SYSDATE(6), outcome=${text(outcome)}, details=${text(details)} ` +
-          `WHERE op_id=${text(opId)} AND ended_at IS NULL`,
-      ),
+    await write(
+      voter,
+      (literal) =>
+        `UPDATE ha_meta.operation SET ended_at=SYSDATE(6), outcome=${text(outcome)}, details=${literal(details)} ` +
+        `WHERE op_id=${text(opId)} AND ended_at IS NULL`,
     );
   }
 
   /** Notes that somebody has looked at a change; whether there is one of that name. */
   async acknowledge(voter: Voter, opId: string, who: string): Promise<boolean> {
+    await write(
+      voter,
+      (literal) =>
+        `UPDATE ha_meta.operation SET acknowledged_by=${literal(who, NAME_LIMIT)} WHERE op_id=${text(opId)}`,
+    );
     return await onConnection(voter, async (ask) => {
-      await ask(`UPDATE ha_meta.operation SET acknowledged_by=${text(who)} WHERE op_id=${text(opId)}`);
       const [row] = await ask(`SELECT COUNT(*) AS found FROM ha_meta.operation WHERE op_id=${text(opId)}`);
       return Number(row?.['found']) > 0;
     });
@@ -174,11 +183,11 @@ export class MetaStore {
 
   /** Forbids automatic changes for a while. */
   async pause(voter: Voter, seconds: number, reason: string, actor: string): Promise<void> {
-    await onConnection(voter, (ask) =>
-      ask(
+    await write(
+      voter,
+      (literal) =>
         `REPLACE INTO ha_meta.pause (cluster, until, reason, actor) VALUES (${text(this.#cluster)}, ` +
-          `SYSDATE(6)+INTERVAL ${seconds} SECOND, ${text(reason)}, ${text(actor)})`,
-      ),
+        `SYSDATE(6)+INTERVAL ${seconds} SECOND, ${literal(reason)}, ${literal(actor, NAME_LIMIT)})`,
     );
   }
 
@@ -196,19 +205,30 @@ export class MetaStore {
     return row === undefined ? undefined : `${String(row['reason'])} (${String(row['actor'])})`;
   }
 
-  /** Adds records to the journal. */
+  /** Adds records to the journal. Rejects with an {@link isAboutValues} error when one of them cannot be written at all. */
   async append(voter: Voter, records: readonly JournalRecord[], actor: string): Promise<void> {
     if (records.length === 0) return;
-    const rows = records.map(({ opId, at, kind, epoch, nodes, message }) => {
+    const row = ({ opId, at, kind, epoch, nodes, message }: JournalRecord, literal: Literal): string => {
       const when = `FROM_UNIXTIME(${(at / 1_000).toFixed(6)})`;
-      const values = [this.#cluster, opId].map(text).join(', ');
-      return `(${values}, ${when}, ${text(kind)}, ${epoch}, ${text(actor)}, ${text(nodes.join(' '))}, ${text(message)})`;
-    });
-    await onConnection(voter, (ask) =>
-      ask(
-        `INSERT INTO ha_meta.journal (cluster, op_id, at, kind, epoch, actor, nodes, message) VALUES ${rows.join(', ')}`,
-      ),
+      const who = literal(actor, NAME_LIMIT);
+      return `(${text(this.#cluster)}, ${text(opId)}, ${when}, ${text(kind)}, ${epoch}, ${who}, ${literal(nodes.join(' '))}, ${literal(message)})`;
+    };
+    await write(
+      voter,
+      (literal) =>
+        'INSERT INTO ha_meta.journal (cluster, op_id, at, kind, epoch, actor, nodes, message) VALUES ' +
+        records.map((record) => row(record, literal)).join(', '),
     );
+  }
+
+  /** Deletes the oldest records of the journal where there are too many; some at a time, so that nobody waits for it. */
+  async trim(voter: Voter): Promise<void> {
+    const own = `ha_meta.journal WHERE cluster=${text(this.#cluster)}`;
+    await onConnection(voter, async (ask) => {
+      const [row] = await ask(`SELECT id FROM ${own} ORDER BY id DESC LIMIT 1 OFFSET ${JOURNAL_ROWS}`);
+      if (row === undefined) return;
+      await ask(`DELETE FROM ${own} AND id<=${Number(row['id'])} ORDER BY id LIMIT ${DELETED_ROWS}`);
+    });
   }
 
   /** The newest records of the journal, newest first. */
@@ -260,9 +280,16 @@ function operationOf(row: StatusRow): OpenOperation {
   };
 }
 
-/** A text as a literal that every SQL mode reads alike. */
-function text(value: string): string {
-  return `'${value.replace(/\\/g, '/').replaceAll("'", "''").replaceAll('\0', '').slice(0, 60_000)}'`;
+/** Writes; a table of an older version that has no room for the letters gets them as far as it has. */
+async function write(voter: Voter, statement: (literal: Literal) => string): Promise<void> {
+  await onConnection(voter, async (ask) => {
+    try {
+      await ask(statement(text));
+    } catch (error) {
+      if (!isAboutValues(error)) throw error;
+      await ask(statement(plainText));
+    }
+  });
 }
 
 /** Connects, works, and closes, whatever happens. */

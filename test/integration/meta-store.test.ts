@@ -1,0 +1,128 @@
+/** What the cluster remembers of its changes, on real servers: in any letters, in tables of an older version, and in any time zone. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { JournalRecord } from '../../src/failover/failover-journal.js';
+import { JournalWriter } from '../../src/failover/meta/journal-writer.js';
+import { MetaStore } from '../../src/failover/meta/meta-store.js';
+import { META_TABLES } from '../../src/failover/meta/meta-tables.js';
+import { type Voter, votersOf } from '../../src/failover/voters.js';
+import { resolveMysqlOptions } from '../../src/mysql/mysql-options.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { DATABASES } from './database-matrix.js';
+import { eventually } from './eventually.js';
+
+describe.each(DATABASES)('$name', ({ options }) => {
+  let servers: LocalCluster;
+  let primary: Voter;
+  let replica: Voter;
+
+  beforeAll(async () => {
+    // The default of MariaDB before 11.6.
+    const serverArgs = { mysql: ['--character-set-server=latin1'] };
+    servers = await startLocalCluster({ php: false, memcached: 0, replicas: 1, ...options, serverArgs });
+    const { nodes } = resolveMysqlOptions(servers.options().mysql ?? {});
+    const { admin: actAs } = servers.accounts;
+    const [first, second] = votersOf({ nodes, witnesses: [], watchAs: undefined, actAs, addresses: {} });
+    if (first === undefined || second === undefined) throw new Error('not two nodes');
+    [primary, replica] = [first, second];
+  });
+  afterAll(async () => {
+    await servers?.close();
+  });
+  beforeEach(async () => {
+    await servers.primary.query('DROP DATABASE IF EXISTS ha_meta');
+  });
+
+  const meta = new MetaStore('shop');
+  const record = (message: string, more: Partial<JournalRecord> = {}): JournalRecord => ({
+    opId: 'one',
+    at: Date.parse('2026-03-29T01:30:00.250Z'),
+    kind: 'hook-logged',
+    nodes: ['db1:3306'],
+    epoch: 3,
+    message,
+    ...more,
+  });
+  const messages = async (voter = primary): Promise<readonly string[]> =>
+    (await meta.newest(voter, 100)).map(({ message }) => message);
+  const madeByAnOlderVersion = async (): Promise<void> => {
+    for (const sql of META_TABLES)
+      await servers.primary.query(sql.replace('utf8mb4 COLLATE utf8mb4_bin', 'latin1'));
+  };
+
+  test('any letters are kept, and a text that is too long is cut', async () => {
+    await meta.prepare(primary);
+    const long = '😀'.repeat(50_000);
+    await meta.append(primary, [record('закрыто 閉 😀'), record(long)], 'x'.repeat(300));
+    const [cut = '', kept] = await messages();
+    expect(kept).toBe('закрыто 閉 😀');
+    expect(long.startsWith(cut)).toBe(true);
+    expect(cut.length).toBeGreaterThan(10_000);
+    const begun = { opId: 'op', kind: 'failover', from: 'a', to: 'b', actor: 'ж'.repeat(300) };
+    await meta.begin(primary, begun);
+    expect(await meta.open(primary)).toMatchObject([{ opId: 'op', actor: 'ж'.repeat(128) }]);
+  });
+
+  test('tables of an older version take what they have no letters for with question marks, and hold nothing up', async () => {
+    await madeByAnOlderVersion();
+    const writer = new JournalWriter(meta, 'me', () => primary);
+    for (const message of ['before', 'закрыто: x', 'after']) writer.add(record(message));
+    await writer.close();
+    expect(await messages()).toEqual(['after', '???????: x', 'before']);
+    await meta.begin(primary, { opId: 'op', kind: 'switchover', from: 'a', to: 'b', actor: 'me' });
+    await meta.end(primary, 'op', 'undone', 'закрыто');
+    expect(await meta.open(primary)).toEqual([]);
+    await meta.pause(primary, 60, 'работы', 'me');
+    expect(await meta.pausedBecause(primary)).toBe('?????? (me)');
+    expect(await meta.acknowledge(primary, 'op', 'я')).toBe(true);
+  });
+
+  test('one that no table takes is told in its place, and the others are written', async () => {
+    await meta.prepare(primary);
+    const writer = new JournalWriter(meta, 'me', () => primary);
+    for (const each of [record('before'), record('bad', { opId: 'x'.repeat(100) }), record('after')])
+      writer.add(each);
+    await writer.close();
+    expect(await messages()).toEqual([
+      'after',
+      'A record of the kind hook-logged could not be written (error 1406)',
+      'before',
+    ]);
+  });
+
+  test('a pause, ages and times are the same where servers are in other time zones', async () => {
+    const zones = [
+      [servers.primary, '-10:00'],
+      [servers.replicas[0], '+09:00'],
+    ] as const;
+    for (const [server, zone] of zones) await server?.query(`SET GLOBAL time_zone='${zone}'`);
+    await meta.prepare(primary);
+    await meta.pause(primary, 600, 'a test', 'me');
+    await meta.append(primary, [record('here')], 'me');
+    await meta.begin(primary, { opId: 'op', kind: 'switchover', from: 'a', to: 'b', actor: 'me' });
+    await servers.waitForReplication();
+    expect(await meta.pausedBecause(replica)).toBe('a test (me)');
+    expect((await meta.newest(replica, 1))[0]?.at).toBe(Date.parse('2026-03-29T01:30:00.250Z'));
+    const [{ ageS } = { ageS: Number.NaN }] = await meta.open(replica);
+    expect(Math.abs(ageS)).toBeLessThan(60);
+    // The other way round it would be over before it has begun.
+    for (const [server] of zones) await server?.query(`SET GLOBAL time_zone='SYSTEM'`);
+  });
+
+  test('of the journal the newest ten thousand records are kept', async () => {
+    await meta.prepare(primary);
+    const writer = new JournalWriter(meta, 'me', () => primary);
+    await servers.primary.query('CREATE TABLE ha_meta.d (n INT PRIMARY KEY)');
+    await servers.primary.query('INSERT INTO ha_meta.d VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)');
+    await servers.primary.query(
+      'INSERT INTO ha_meta.journal (cluster, op_id, at, kind, epoch, actor, nodes, message) ' +
+        "SELECT 'shop', 'old', '2026-01-01', 'paused', 1, 'me', '', 'old' FROM ha_meta.d a, ha_meta.d b, ha_meta.d c, ha_meta.d d",
+    );
+    for (let index = 0; index < 500; index += 1) writer.add(record(`new ${index}`));
+    await writer.close();
+    await eventually('the oldest are gone', async () => {
+      const [row] = await servers.primary.query('SELECT COUNT(*) AS n FROM ha_meta.journal');
+      return Number(row?.['n']) === 10_000;
+    });
+    expect((await messages())[0]).toBe('new 499');
+  });
+});
