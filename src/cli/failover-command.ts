@@ -127,7 +127,6 @@ const CHANGES: Readonly<Record<Exclude<FailoverAction, Look>, Run>> = {
     const { signal, values } = context;
     const force = values['force'] === true;
     const acceptLoss = values['accept-loss'] === true;
-    // A process that has only just begun to look has not seen the primary die.
     return ended(await manager.failover({ to: textOf(context, 'to'), force, acceptLoss, signal }), context);
   },
   async rejoin(manager, context, word) {

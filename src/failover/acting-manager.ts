@@ -102,7 +102,8 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       control: this.#control,
       meta: this.#meta,
       memory: this.#memory,
-      primary: () => this.#keeper.node ?? this.lastPrimary,
+      seen: () => this.#keeper.node ?? this.lastPrimary,
+      count: () => this.#keeper.count,
       verdict: () => this.verdict,
       down: () => this.down,
     });

@@ -12,11 +12,11 @@ import type { JournalKind } from '../failover-journal.js';
 import { failoverDefaults, type HookPolicy } from '../failover-options.js';
 import type { SentStatement } from '../locks/statement-log.js';
 import type { MetaStore } from '../meta/meta-store.js';
+import { standingsOf } from '../meta/node-standings.js';
 import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { waitTimeoutOf } from '../protocol/wait-timeout.js';
-import type { FenceState } from '../self-fence/fence-state.js';
 import { type ClusterSurvey, lookAt, surveyCluster } from '../survey/survey-cluster.js';
 import { lockTargetOf, sourceFinder, type Voter } from '../voters.js';
 import { askHook, type Verdict } from './ask-hook.js';
@@ -141,23 +141,15 @@ export class ChangeControl {
   async context(survey: ClusterSurvey): Promise<PlanContext> {
     const { options, voters, rules, actor, meta, hooks, evidence, isolated } = this.#parts;
     const data = voters.filter(({ kind }) => kind === 'data');
-    const epochs = new Map<NodeId, number>();
-    const fences = new Map<NodeId, FenceState>();
-    await Promise.all(
-      data
-        .filter(({ id }) => survey.nodes.has(id))
-        .map(async (voter) => {
-          const { epoch, fence } = await meta.standing(voter).catch(() => ({ epoch: 0, fence: undefined }));
-          epochs.set(voter.id, epoch);
-          if (fence !== undefined) fences.set(voter.id, fence);
-        }),
-    );
+    const answering = data.filter(({ id }) => survey.nodes.has(id));
+    const { epochs, fences, epoch, named } = await standingsOf(meta, answering);
     const { user, tls } = options.replication;
     return {
       opId: randomUUID(),
       cluster: options.cluster,
       actor,
-      epoch: Math.max(0, ...epochs.values()),
+      epoch,
+      named,
       epochs,
       fences,
       selfFenceMs: options.selfFenceMs,

@@ -1,6 +1,8 @@
 /** Plans and makes failovers: those that are called for, and those that the elected process makes by itself. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeId } from '../../common/node-address.js';
 import type { ResolvedActingOptions } from '../acting-options.js';
+import type { VoterCount } from '../detector/detector-input.js';
 import type { DetectorVerdict } from '../detector/detector-verdict.js';
 import type { ForceOptions } from '../failover-manager.js';
 import type { FailoverMode } from '../failover-options.js';
@@ -23,12 +25,28 @@ export interface FailoverControlParts {
   readonly control: ChangeControl;
   readonly meta: MetaStore;
   readonly memory: PrimaryMemory;
-  /** The primary that is there, or was last. */
-  readonly primary: () => NodeId | null;
+  /** The primary that is there, or that this process has seen last. */
+  readonly seen: () => NodeId | null;
+  /** The voters now, and whom a majority of them votes for. */
+  readonly count: () => VoterCount;
   /** What the detector says now. */
   readonly verdict: () => DetectorVerdict;
   /** Nodes that have not answered for seconds. */
   readonly down: () => ReadonlySet<NodeId>;
+}
+
+/** How long a process that has just begun waits until all voters were asked, milliseconds. */
+const ASKED_MS = 3_000;
+/** How long, besides a lease, a process that has just begun may take to find the primary dead, or alive, milliseconds. */
+const JUDGED_MS = 10_000;
+const POLL_MS = 50;
+
+/** How a failover is planned. */
+export interface PlanWish {
+  /** Whether somebody answers for it that the right primary is taken for lost. Default false. */
+  readonly force?: boolean;
+  /** Whether the node that is named is insisted on; default: when one is named. */
+  readonly insists?: boolean;
 }
 
 /** Makes failovers. */
@@ -41,11 +59,18 @@ export class FailoverControl {
   }
 
   /** What a failover would do now. Rejects with `ERR_CHANGE_REFUSED`. */
-  async plan(to?: NodeId): Promise<FailoverPlan> {
-    const { control, memory, verdict, voters, down } = this.#parts;
-    const from = this.#parts.primary();
-    if (from === null)
-      throw refused('No primary was ever seen by this process, so that there is nothing to fail over from');
+  async plan(to?: NodeId, how: PlanWish = {}): Promise<FailoverPlan> {
+    const { force = false, insists = to !== undefined } = how;
+    const { control, memory, verdict, voters, seen, count, down } = this.#parts;
+    await this.#until(() => this.#from() !== null || count().unasked === 0, ASKED_MS);
+    const from = this.#from();
+    if (from === null) {
+      const { total, reachable } = count();
+      throw refused(
+        'This process has seen no primary, and no majority of the voters votes for one ' +
+          `(${reachable} of ${total} answer), so that there is nothing to fail over from`,
+      );
+    }
     const survey = await control.survey(undefined, down());
     const { failure } = verdict();
     const lastSeen = memory.of(from);
@@ -54,19 +79,26 @@ export class FailoverControl {
       reason: failure,
       lastSeen,
       wanted: namedNode(to, voters, survey.nodes),
+      insists,
+      concluded: seen() === null && !force,
       silent: survey.silent,
     });
   }
 
   /** Fails over because somebody calls for it. */
   async make({ to, force = false, acceptLoss = false, signal }: ForceOptions): Promise<ChangeResult> {
+    // A process that has only just begun to look cannot know yet.
+    const { seen, options } = this.#parts;
+    if (!force)
+      await this.#until(() => seen() !== null || this.doubt() === undefined, options.leaseMs + JUDGED_MS);
     const doubt = this.doubt();
     if (!force && doubt !== undefined)
       throw refused(`${doubt}. Call failover({ force: true }) if you know better`);
-    const plan = await this.plan(to);
+    const insists = to !== undefined;
+    const plan = await this.plan(to, { force, insists });
     this.#checkLoss(plan, acceptLoss);
     return await this.#parts.control.make(plan, {
-      again: () => this.#planAgain(plan, acceptLoss),
+      again: () => this.#planAgain(plan, { acceptLoss, force, insists }),
       signal,
       force,
     });
@@ -74,8 +106,8 @@ export class FailoverControl {
 
   /** Fails over because this process finds it right. Rejects with why it is not done. */
   async makeByItself(): Promise<void> {
-    const { control, meta, mode, options, primary, voters } = this.#parts;
-    const from = primary();
+    const { control, meta, mode, options, voters } = this.#parts;
+    const from = this.#from();
     const others = voters.filter(({ id, kind }) => kind === 'data' && id !== from);
     const [plan] = await Promise.all([this.plan(), checkAutomaticRight(meta, others, options.blockMs)]);
     this.#checkLoss(plan, false);
@@ -85,7 +117,7 @@ export class FailoverControl {
       const doubt = this.doubt();
       if (doubt !== undefined) throw refused(doubt);
     }
-    const result = await control.make(plan, { again: () => this.#planAgain(plan, false) });
+    const result = await control.make(plan, { again: () => this.#planAgain(plan) });
     if (!result.ok) throw result.error;
   }
 
@@ -96,10 +128,24 @@ export class FailoverControl {
     return failover.warranted ? undefined : failover.because;
   }
 
-  async #planAgain({ to }: FailoverPlan, acceptLoss: boolean): Promise<FailoverPlan> {
-    const plan = await this.plan(to);
+  /** The same node again, unless nothing but the first plan speaks for it. */
+  async #planAgain(
+    { to }: FailoverPlan,
+    { acceptLoss = false, force = false, insists = false }: PlanWish & { readonly acceptLoss?: boolean } = {},
+  ): Promise<FailoverPlan> {
+    const plan = await this.plan(to, { force, insists });
     this.#checkLoss(plan, acceptLoss);
     return plan;
+  }
+
+  /** The primary to fail over from: the one that was seen, else the one that a majority still votes for. */
+  #from(): NodeId | null {
+    return this.#parts.seen() ?? this.#parts.count().votedFor ?? null;
+  }
+
+  async #until(isKnown: () => boolean, limitMs: number): Promise<void> {
+    const end = performance.now() + limitMs;
+    while (!isKnown() && performance.now() < end) await sleep(POLL_MS);
   }
 
   #checkLoss({ loss, from }: FailoverPlan, accepted: boolean): void {

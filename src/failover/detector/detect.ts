@@ -18,7 +18,9 @@ export function detect(input: DetectorInput): DetectorVerdict {
   const graph = replicationGraph(topology.nodes);
   const nodes = records.map((record) => judge(record, records, graph, input, policy));
   const { writer } = topology;
-  const primary = writer.kind === 'primary' ? writer.node : (topology.lastPrimary ?? null);
+  // Whoever began to look when the primary was dead already knows it by the votes that it still has.
+  const known = topology.lastPrimary ?? input.voters?.votedFor ?? null;
+  const primary = writer.kind === 'primary' ? writer.node : known;
   const about = nodes.find(({ node }) => node === primary);
   const trouble = troubleOf(input, records, about, policy);
   const failure = trouble?.kind ?? null;
@@ -44,7 +46,7 @@ function judge(
   policy: DetectorPolicy,
 ): NodeVerdict {
   const { now, intervalMs = 1_000 } = input;
-  const testimonies = testimoniesAbout(record, records, graph, now, policy);
+  const testimonies = testimoniesAbout(record, records, graph, now, policy, input.voters?.votes);
   const weight = record.failing === null ? null : weightOf(record.failing.failure);
   return {
     node: record.node,

@@ -12,6 +12,10 @@ export interface VoterCount {
   readonly reachable: number;
   /** Those that were never looked at; default 0. */
   readonly unasked?: number | undefined;
+  /** The node that a majority of all voters votes for now, whether it answers or not. */
+  readonly votedFor?: NodeId | undefined;
+  /** The node that each voter which answers votes for, null for none: the source of a replica. */
+  readonly votes?: ReadonlyMap<NodeId, NodeId | null> | undefined;
 }
 
 /** Whether too few voters answer for a majority of all. */

@@ -54,19 +54,24 @@ export function stanceOf(says: TestimonySays): 'confirms' | 'vetoes' | 'abstains
 /** Nodes are not all looked at in the same moment: what was said so shortly before the first failure belongs to the same poll. */
 const SAME_POLL_MS = 500;
 
-/** The testimonies of all replicas of `source`, in the order of `records`. */
+/**
+ * The testimonies of all replicas of `source`, in the order of `records`. A source that never answered is known by the `votes` of its
+ * replicas where they have an address for it that no client sees.
+ */
 export function testimoniesAbout(
   source: NodeRecord,
   records: readonly NodeRecord[],
   graph: ReplicationGraph,
   now: number,
   policy: DetectorPolicy,
+  votes?: ReadonlyMap<NodeId, NodeId | null>,
 ): readonly Testimony[] {
   const found: Testimony[] = [];
   for (const replica of records) {
     if (replica.node === source.node) continue;
     for (const reception of replica.receptions.values()) {
-      if (graph.sourceOf(reception.channel) !== source.node) continue;
+      const vote = replica.receptions.size === 1 ? votes?.get(replica.node) : undefined;
+      if ((graph.sourceOf(reception.channel) ?? vote) !== source.node) continue;
       found.push(testimonyOf(replica, reception, source, now, policy));
     }
   }

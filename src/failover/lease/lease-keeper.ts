@@ -8,6 +8,7 @@ import type { WriteGate } from '../../mysql/write-gate.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
 import type { VoterCount } from '../detector/detector-input.js';
 import { type Lease, type LeaseRules, leaseOf, type VoterReading } from '../protocol/client-lease.js';
+import { votedNode } from '../protocol/voted-node.js';
 import type { Voter } from '../voters.js';
 import { type EpochStart, tookEverything } from './epoch-start.js';
 import { leaseMissing } from './lease-missing.js';
@@ -149,16 +150,23 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
 
   /** The node that `voter` votes for, null when for none; undefined when it has not answered within a lease. */
   voteOf(voter: NodeId): NodeId | null | undefined {
-    const reading = this.#readings.get(voter);
-    const since = this.#clock.now() - this.#options.rules.leaseMs;
-    return reading === undefined || reading.sentAt < since ? undefined : reading.vote;
+    return this.votes.get(voter);
   }
 
-  /** How many voters there are, answer, and were never looked at. */
+  /** How many voters there are, answer, and were never looked at, and whom most of them vote for. */
   get count(): VoterCount {
     const { voters } = this.#options;
     const unasked = voters.filter(({ id }) => !this.#readings.has(id) && !this.#failures.has(id)).length;
-    return { total: voters.length, reachable: this.reachable, unasked };
+    const { votes } = this;
+    const votedFor = votedNode(votes, voters.length);
+    return { total: voters.length, reachable: this.reachable, unasked, votedFor, votes };
+  }
+
+  /** The votes of all voters that have answered within a lease; null for none. */
+  get votes(): ReadonlyMap<NodeId, NodeId | null> {
+    const since = this.#clock.now() - this.#options.rules.leaseMs;
+    const recent = [...this.#readings].filter(([, { sentAt }]) => sentAt >= since);
+    return new Map(recent.map(([voter, { vote }]) => [voter, vote]));
   }
 
   admits(node: NodeId): boolean {

@@ -35,6 +35,16 @@ export interface EndedOperation extends OpenOperation {
   readonly acknowledgedBy: string | null;
 }
 
+/** What one node knows. */
+export interface NodeStanding {
+  /** The largest epoch; 0 when none. */
+  readonly epoch: number;
+  /** The primary of that epoch; undefined when none. */
+  readonly primary: string | undefined;
+  /** How the self-fence event stands there; undefined when that cannot be read. */
+  readonly fence: FenceState | undefined;
+}
+
 const TIMEOUT_MS = 3_000;
 /** What a server that cannot be reached now fails with. */
 const AWAY: ReadonlySet<ProbeFailure> = new Set([
@@ -100,14 +110,15 @@ export class MetaStore {
     return Number(rows[0]?.['epoch'] ?? 0);
   }
 
-  /** {@link MetaStore.epoch}, and how the self-fence event stands there. */
-  async standing(voter: Voter): Promise<{ readonly epoch: number; readonly fence: FenceState | undefined }> {
+  /** {@link MetaStore.epoch}, the primary that it began with, and how the self-fence event stands there. */
+  async standing(voter: Voter): Promise<NodeStanding> {
     return await onConnection(voter, async (ask) => {
-      const sql = `SELECT epoch FROM ha_meta.topology WHERE cluster='${this.#cluster}'`;
+      const sql = `SELECT epoch, primary_node FROM ha_meta.topology WHERE cluster='${this.#cluster}'`;
       const [known] = await ask(sql).catch(noTable);
       const [row] = await ask(fenceStateSql(this.#cluster));
       return {
         epoch: Number(known?.['epoch'] ?? 0),
+        primary: known === undefined ? undefined : String(known['primary_node']),
         fence: row === undefined ? undefined : readFenceState(row),
       };
     });

@@ -19,6 +19,8 @@ export interface PlanContext {
   readonly actor: string;
   /** The largest epoch that was seen. */
   readonly epoch: number;
+  /** The primary of that epoch, as its row says; undefined or absent before the first change. */
+  readonly named?: NodeId | undefined;
   /** The epoch that each node knows. */
   readonly epochs: ReadonlyMap<NodeId, number>;
   /** How the self-fence event stands on each node, where that could be read. */

@@ -38,8 +38,12 @@ export interface FailoverCause {
   readonly reason: FailureKind | null;
   /** What it was last seen to have. */
   readonly lastSeen: LastSeen | undefined;
-  /** The node that the caller insists on. */
+  /** The node that is taken, if it can be. */
   readonly wanted?: NodeId | undefined;
+  /** Whether the caller insists on it. */
+  readonly insists?: boolean | undefined;
+  /** Whether nobody here has seen `from` as the primary: that is only concluded from the votes. */
+  readonly concluded?: boolean | undefined;
   /** Nodes that did not answer, and why. */
   readonly silent: ReadonlyMap<NodeId, string>;
 }
@@ -63,6 +67,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     if (survey.node === from) return false;
     return replicas.includes(survey) || isHalfPromoted(context, survey, known);
   });
+  if (cause.concluded === true) assertNamed(context, from, group);
   const choice = chooseCandidate({ surveys: group, wishes, isolated, wanted });
   const { to, excluded } = choice;
   const candidate = to === undefined ? undefined : surveys.get(to);
@@ -74,7 +79,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       .map((node) => `${node}: ${said.get(node) ?? `it does not replicate from ${from}`}`);
     throw refused(`No node can become the primary in place of ${from}. ${reasons.join('; ')}`);
   }
-  if (wanted === undefined) assertVotes(context, to, group);
+  if (cause.insists !== true) assertVotes(context, to, group);
   const receiving = group.filter(({ channels }) => channels.length > 0).map(({ node }) => node);
   const others = group.filter(({ node }) => node !== to).map(({ node }) => node);
   const old = surveys.get(from);
@@ -148,6 +153,19 @@ function assertVotes({ witnesses, rules }: PlanContext, to: NodeId, group: reado
   throw refused(
     `Only ${votes} of ${rules.voters} voters could vote for ${to}, so that nobody could write there. What cannot follow is ${why.join(', ')}; ` +
       `mend that, or call failover({ to: '${to}' }) if it shall be the primary all the same`,
+  );
+}
+
+/**
+ * That the cluster's own memory does not name another primary than the votes do, unless that is what an unfinished change has left:
+ * somebody has made a change by hand, and who has not seen the primary cannot know what was meant.
+ */
+function assertNamed({ named }: PlanContext, from: NodeId, group: readonly NodeSurvey[]): void {
+  if (named === undefined || named === from) return;
+  if (group.some(({ node, channels }) => node === named && channels.length === 0)) return;
+  throw refused(
+    `This process has not seen the primary. A majority votes for ${from}, and ha_meta.topology names ${named}: somebody has changed ` +
+      `the primary by hand. Call failover({ force: true }) if ${from} was the primary`,
   );
 }
 

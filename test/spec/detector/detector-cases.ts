@@ -822,7 +822,43 @@ const nonFailures: readonly DetectorCase[] = [
   },
 ];
 
+const forA = new Map([
+  ['b', 'a'],
+  ['c', 'a'],
+]);
 const majority: readonly DetectorCase[] = [
+  {
+    name: 'who begins to look when the primary is dead knows it by the votes',
+    nodes: three,
+    steps: [[8, { a: 'refused', ...bothCut }]],
+    voters: { total: 3, reachable: 2, votedFor: 'a', votes: forA },
+    failure: 'dead-primary',
+    warranted: true,
+    levels: { a: 'objectively-down' },
+  },
+  {
+    name: 'who begins to look when the primary is dead, and no majority votes for it, judges nobody',
+    nodes: three,
+    steps: [[8, { a: 'refused', ...bothCut }]],
+    voters: { total: 3, reachable: 2 },
+    failure: 'no-primary',
+  },
+  {
+    name: 'the votes are for a node that is only not heard by this process',
+    nodes: three,
+    steps: [[8, { a: 'timeout-connect', b: hears('b'), c: hears('c') }]],
+    voters: { total: 3, reachable: 2, votedFor: 'a', votes: forA },
+    failure: 'unreachable-primary',
+    levels: { a: 'down' },
+    says: { b: 'receiving', c: 'receiving' },
+  },
+  {
+    name: 'the votes are for a node that answers and takes no writes',
+    nodes: three,
+    steps: [[8, { a: master('a', { readOnly: true }), b: hears('b'), c: hears('c') }]],
+    voters: { total: 3, reachable: 3, votedFor: 'a', votes: forA },
+    failure: 'read-only-primary',
+  },
   {
     name: 'a majority of the voters is needed for a verdict',
     nodes: three,

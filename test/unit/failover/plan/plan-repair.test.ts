@@ -181,6 +181,23 @@ describe('a failover', () => {
     };
     expect(planFailover(surveys, cause).to).toBe('db4');
   });
+  test('from a primary that nobody here has seen is refused where the memory of the cluster names another replica', () => {
+    const third = madeUp('db3', { source: at('db1') });
+    const concluded = { ...cause, concluded: true };
+    const plan = (named: string | undefined, more = cause): string =>
+      planFailover(madeUpContext([replica, third], { named }), more).to;
+    expect(plan(undefined, concluded)).toBe('db2');
+    expect(plan('db1', concluded)).toBe('db2');
+    expect(() => plan('db3', concluded)).toThrow(/votes for db1, and ha_meta\.topology names db3/);
+    // Who has seen it, or answers for it, knows better.
+    expect(plan('db3')).toBe('db2');
+    const half = madeUp('db4', { executed: '0-1-100,0-4-101', readOnly: true });
+    const epochs = new Map([
+      ['db2', 4],
+      ['db4', 5],
+    ]);
+    expect(planFailover(madeUpContext([replica, half], { named: 'db4', epochs }), concluded).to).toBe('db4');
+  });
   test('is refused when a replica that stopped with an error would keep its vote, and with it the majority', () => {
     const stuck = madeUp('db3', {
       source: at('db1'),
@@ -189,7 +206,9 @@ describe('a failover', () => {
     expect(() => planFailover(madeUpContext([replica, stuck]), cause)).toThrow(
       /Only 1 of 3 voters.*db3.*stopped with error 1062/,
     );
-    expect(planFailover(madeUpContext([replica, stuck]), { ...cause, wanted: 'db2' }).to).toBe('db2');
+    const named = { ...cause, wanted: 'db2' };
+    expect(() => planFailover(madeUpContext([replica, stuck]), named)).toThrow(/Only 1 of 3 voters/);
+    expect(planFailover(madeUpContext([replica, stuck]), { ...named, insists: true }).to).toBe('db2');
     expect(() => planSwitchover(madeUpContext([madeUp('db1'), replica, stuck]), 'db1', 'db3')).toThrow(
       /^db3 cannot become the primary\. .*db3: its SQL thread stopped with error 1062/,
     );

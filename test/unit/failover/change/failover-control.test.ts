@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import type { ChangeControl, MakeOptions } from '../../../../src/failover/change/change-control.js';
+import { FailoverControl } from '../../../../src/failover/change/failover-control.js';
+import type { FailoverPlan } from '../../../../src/failover/plan/failover-plan.js';
+import { madeUpContext } from '../made-up-context.js';
+import { madeUp } from '../made-up-survey.js';
+
+const source = { host: 'db1', port: 3306 };
+const status = { Slave_SQL_Running: 'No', Last_SQL_Errno: 1062, Last_SQL_Error: 'Duplicate entry' };
+const well = [madeUp('db2', { source }), madeUp('db3', { source })];
+const stuck = [madeUp('db2', { source }), madeUp('db3', { source, status })];
+
+/** A control over servers that are `before` when a failover is planned, and `after` under its locks. */
+function controlOver(before = well, after = well): FailoverControl {
+  let surveys = before;
+  const control = {
+    survey: async () => ({ nodes: new Map(surveys.map((each) => [each.node, each])), silent: new Map() }),
+    context: async () => madeUpContext(surveys),
+    make: async (_: FailoverPlan, { again }: MakeOptions) => {
+      surveys = after;
+      return { ok: true, plan: await again() };
+    },
+  };
+  const parts = {
+    mode: 'auto',
+    options: { leaseMs: 100, maxLoss: 'any' },
+    voters: ['db1', 'db2', 'db3'].map((id) => ({ id, kind: 'data', address: { host: id, port: 3306 } })),
+    control: control as unknown as ChangeControl,
+    memory: { of: () => undefined },
+    seen: () => 'db1',
+    count: () => ({ total: 3, reachable: 2, unasked: 0 }),
+    verdict: () => ({ tilted: false, failover: { warranted: true, because: '' }, failure: 'dead-primary' }),
+    down: () => new Set<string>(),
+  };
+  return new FailoverControl(parts as unknown as ConstructorParameters<typeof FailoverControl>[0]);
+}
+
+test('a replica that stops with an error between the plan and the locks is counted: no majority could vote', async () => {
+  expect(await controlOver().make({})).toMatchObject({ plan: { to: 'db2' } });
+  await expect(controlOver(well, stuck).make({})).rejects.toThrow(/Only 1 of 3 voters/);
+});
+test('who names the new primary insists on it, under the locks, too', async () => {
+  expect(await controlOver(stuck, stuck).make({ to: 'db2' })).toMatchObject({ plan: { to: 'db2' } });
+});
