@@ -11,9 +11,13 @@ export function filePositionDialect(version: ServerVersion): Dialect {
   const mysql = version.flavor === 'mysql';
   const wait = mysql && isAtLeast(version, 8, 0, 26) ? 'SOURCE_POS_WAIT' : 'MASTER_POS_WAIT';
   const status = mysql && isAtLeast(version, 8, 2, 0) ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
+  // MySQL 8.4 and later would try ten times only.
+  const untiring = mysql ? `, ${word}_RETRY_COUNT=86400` : ', MASTER_USE_GTID=no';
+  // A replica that changes its source by itself changes its vote by itself.
+  const fixed = word === 'SOURCE' ? ', SOURCE_CONNECTION_AUTO_FAILOVER=0' : '';
   const where = ({ host, port }: ReplicationSource): string =>
     `${word}_HOST=${quoted(host)}, ${word}_PORT=${port}, ${word}_LOG_FILE='{newFile}', ${word}_LOG_POS={newOffset}, ` +
-    `${word}_CONNECT_RETRY=1, ${word}_HEARTBEAT_PERIOD=1${mysql ? '' : ', MASTER_USE_GTID=no'}`;
+    `${word}_CONNECT_RETRY=1, ${word}_HEARTBEAT_PERIOD=1${untiring}${fixed}`;
   return {
     ...threadStatements(version),
     position: { sql: status, keep: 'file offset' },

@@ -7,9 +7,11 @@ export function mysqlGtidDialect(version: ServerVersion): Dialect {
   const { source: word, change } = wordsOf(version);
   // From 8.0 on accounts use caching_sha2_password, which wants TLS or the server's key.
   const key = isAtLeast(version, 8, 0, 0) ? `, GET_${word}_PUBLIC_KEY=1` : '';
+  // A replica that changes its source by itself changes its vote by itself.
+  const fixed = word === 'SOURCE' ? ', SOURCE_CONNECTION_AUTO_FAILOVER=0' : '';
   const where = ({ host, port }: ReplicationSource): string =>
     `${word}_HOST=${quoted(host)}, ${word}_PORT=${port}, ${word}_AUTO_POSITION=1, ${word}_CONNECT_RETRY=1, ` +
-    `${word}_RETRY_COUNT=86400, ${word}_HEARTBEAT_PERIOD=1`;
+    `${word}_RETRY_COUNT=86400, ${word}_HEARTBEAT_PERIOD=1${fixed}`;
   return {
     ...threadStatements(version),
     position: { sql: "SELECT REPLACE(@@GLOBAL.gtid_executed, CHAR(10), '') AS position", keep: 'position' },

@@ -13,6 +13,7 @@ import { fenceChecks } from './fence-checks.js';
 import { lockChecks } from './lock-checks.js';
 import { accountChecks, actingChecks, sightChecks } from './privilege-checks.js';
 import { clusterChecks, nodeChecks } from './server-checks.js';
+import { sourceChecks } from './source-checks.js';
 
 /** One check. */
 export interface PreflightCheck {
@@ -70,7 +71,8 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
           surveys.push(survey);
           const fence =
             parts.selfFenceMs > 0 ? await fenceChecks(survey, parts.cluster, connection, deadline) : [];
-          return [...privileges, ...nodeChecks(survey, parts.sourceOf), ...fence];
+          const source = await sourceChecks(survey, connection, deadline);
+          return [...privileges, ...nodeChecks(survey, parts.sourceOf), ...source, ...fence];
         } finally {
           connection.destroy();
         }

@@ -5,6 +5,11 @@ import type { MaxLoss } from '../acting-options.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import type { PreflightCheck } from './preflight.js';
 
+/** A replica that tries to connect less often is behind for a while after every outage, seconds. */
+const LONGEST_RETRY_S = 10;
+/** So long a replica must go on trying, seconds: a primary may be away for a night. */
+const SHORTEST_PATIENCE_S = 43_200;
+
 /** Checks of one server. */
 export function nodeChecks(
   survey: NodeSurvey,
@@ -33,6 +38,10 @@ export function nodeChecks(
   const group = value('group_replication_group_name');
   const [channel] = channels;
   const heartbeat = Number(survey.status?.['Slave_heartbeat_period'] ?? 1);
+  const retryS = Number(survey.status?.['Connect_Retry'] ?? 1);
+  // MariaDB does not tell how often, and never tires by default.
+  const retries = Number(survey.status?.['Source_Retry_Count'] ?? survey.status?.['Master_Retry_Count'] ?? 0);
+  const workers = Number(value('replica_parallel_workers', 'slave_parallel_workers') || 0);
   return [
     check(
       'no-galera',
@@ -122,6 +131,36 @@ export function nodeChecks(
       channel === undefined || heartbeat <= 2,
       'warn',
       'MASTER_HEARTBEAT_PERIOD is longer than 2 s: a frozen primary is noticed late',
+    ),
+    check(
+      'connects-again',
+      'read_only',
+      channel === undefined || retryS <= LONGEST_RETRY_S,
+      'warn',
+      `it tries to connect to its source every ${retryS} s (MASTER_CONNECT_RETRY): after an outage it is behind for so long; set it to 1`,
+    ),
+    check(
+      'never-tires',
+      'read_only',
+      channel === undefined || retries === 0 || retries * retryS >= SHORTEST_PATIENCE_S,
+      'warn',
+      `it gives up after ${retries} attempts to connect (SOURCE_RETRY_COUNT), that is ${retries * retryS} s, and follows nobody then; set it to 86400`,
+    ),
+    check(
+      'purges-relay-log',
+      'relay_log_purge',
+      isOn(value('relay_log_purge') || 'ON'),
+      'warn',
+      'relay_log_purge is off: what was executed stays on its disk until that is full',
+    ),
+    check(
+      'commits-in-order',
+      '%_preserve_commit_order',
+      !isMysql ||
+        workers < 2 ||
+        isOn(value('replica_preserve_commit_order', 'slave_preserve_commit_order') || 'ON'),
+      'warn',
+      'replica_preserve_commit_order is off with several workers: when it becomes the primary in the midst of that, it has had states that the old one never had',
     ),
     check(
       'replica-refuses-writes',

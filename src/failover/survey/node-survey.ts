@@ -72,6 +72,8 @@ const VARIABLES = [
   'relay_log_purge',
   'replica_preserve_commit_order',
   'slave_preserve_commit_order',
+  'replica_parallel_workers',
+  'slave_parallel_workers',
   'event_scheduler',
   'wsrep_on',
   'group_replication_group_name',

@@ -71,3 +71,19 @@ test.each([
 ])('%s: %s', (version, sql) => {
   expect(replicaStatusStatements(parseServerVersion(version))[0]).toBe(sql);
 });
+
+test.each(['mysql-gtid', 'file-position'] as const)(
+  'a replica of MySQL (%s) tries for ever, and keeps the source that it is given',
+  (numbering) => {
+    for (const version of ['8.0.23', '9.7.0']) {
+      const d = dialect(version, numbering);
+      for (const sql of [...d.repoint(SOURCE), ...d.demote(SOURCE)]) {
+        expect(sql).toContain('SOURCE_RETRY_COUNT=86400');
+        expect(sql).toContain('SOURCE_CONNECTION_AUTO_FAILOVER=0');
+      }
+    }
+    const old = statements(dialect('8.0.21', numbering));
+    expect(old).toContain('MASTER_RETRY_COUNT=86400');
+    expect(old).not.toContain('AUTO_FAILOVER');
+  },
+);
