@@ -6,6 +6,7 @@ import { isLocalFileError } from './local-file.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { classifyServerError, type ServerErrorMeaning } from './server-error.js';
 import { changesDatabase, isSetting, isTied, type SessionState } from './session-state.js';
+import { goesOnOutside } from './several-statements.js';
 import { isUnexecuted } from './unexecuted.js';
 
 /** What to do about a failed statement. */
@@ -97,9 +98,7 @@ export function remedyFor(classification: Classification, state: SessionState, f
   if (meaning.answered && meaning.kind !== 'connection-lost' && meaning.kind !== 'shutdown') return 'pass';
   const isXa = state.pins.some(({ pin }) => pin === 'xa');
   if (state.transaction !== 'none' || !state.autocommit || isXa) {
-    return written && state.transaction !== 'read-only' && mayCommitIn(state, classification)
-      ? 'outcome-unknown'
-      : 'transaction-lost';
+    return written && mayBeKept(state, classification) ? 'outcome-unknown' : 'transaction-lost';
   }
   const harmless = isHarmless(classification);
   if (written && !harmless) return 'outcome-unknown';
@@ -159,6 +158,13 @@ function isXaOutcome({ transaction }: Classification): boolean {
   return transaction === 'xa-prepare' || transaction === 'xa-commit' || transaction === 'xa-rollback';
 }
 
+/** Whether a statement that was sent inside a transaction may have done what stays, or have committed it. */
+function mayBeKept(state: SessionState, classification: Classification): boolean {
+  if (state.transaction !== 'read-only') return mayCommitIn(state, classification);
+  const { kind, implicitCommit } = classification;
+  return kind === 'unknown' || (kind === 'write' && (implicitCommit || goesOnOutside(classification)));
+}
+
 /** {@link mayCommit} for a session in `state`: to unlock tables commits what was written under the lock. */
 export function mayCommitIn({ pins }: SessionState, classification: Classification): boolean {
   if (mayCommit(classification)) return true;
@@ -178,6 +184,9 @@ export function mayCommit(classification: Classification): boolean {
     case 'xa-commit':
     case 'xa-rollback':
       return true;
+    // What follows the rollback is committed by itself.
+    case 'rollback':
+      return goesOnOutside(classification);
     // Of several texts, one may have switched autocommit on before.
     case 'autocommit-off':
       return classification.several === true;

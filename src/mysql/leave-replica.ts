@@ -7,6 +7,7 @@ import type { PhysicalConnection } from './physical-connection.js';
 import { showsData } from './replica-tie.js';
 import { pinNames } from './session-pins.js';
 import { leavesReadOnlyTransaction, mayDoAnything, type SessionState } from './session-state.js';
+import { goesOnOutside } from './several-statements.js';
 import type { StatementMode } from './statement.js';
 
 /**
@@ -29,8 +30,10 @@ export function stateToLeaveWith(
       if (state.wrote && held?.node === writer) return undefined;
       return { ...state, transaction: 'none' };
     }
-    if (mayDoAnything(classification) && held?.node !== writer)
-      throw notOnReplica(held?.node, classification);
+    if (held === undefined || held.node === writer) return undefined;
+    if (mayDoAnything(classification) || goesOnOutside(classification))
+      throw notOnReplica(held.node, classification);
+    if (beginsElse(classification)) throw stuckOnReplica(held.node, tiesOf(state), classification);
     return undefined;
   }
   if (!wasLeft || held === undefined) return undefined;
@@ -39,7 +42,7 @@ export function stateToLeaveWith(
   if (free !== undefined && classification.showsRows !== true && showsData(state, classification))
     return free;
   if (!needsPrimary(classification)) return undefined;
-  if (free === undefined) throw stuckOnReplica(held.node, pinNames(state.pins).join(', '), classification);
+  if (free === undefined) throw stuckOnReplica(held.node, tiesOf(state), classification);
   return free;
 }
 
@@ -48,14 +51,21 @@ const AFTER_COMMIT: ReadonlySet<unknown> = new Set([
   1007, 1008, 1044, 1050, 1051, 1060, 1061, 1091, 1142, 1146, 1304, 1305, 1359, 1360, 1370, 1419,
 ]);
 
+/** A text that the server cannot read (`ER_PARSE_ERROR`). */
+const NOT_READ = 1064;
+
 /**
  * Whether the read-only transaction that was left for a statement may not have ended: what failed with `error` committed nothing
  * unless the server says what it says only afterwards. What is prepared first may fail there, and of several texts an earlier one.
  */
 export function isLeftInVain(mode: StatementMode, classification: Classification, error: unknown): boolean {
-  const { implicitCommit, several } = classification;
-  if (mode === 'execute' || several === true || !implicitCommit || isStormlampError(error)) return true;
-  return !AFTER_COMMIT.has((error as { errno?: unknown } | undefined)?.errno);
+  const { implicitCommit, several, endsFirst } = classification;
+  if (mode === 'execute' || isStormlampError(error)) return true;
+  const errno = (error as { errno?: unknown } | undefined)?.errno;
+  // Where the server takes one statement only, it reads none of them.
+  if (endsFirst === true) return errno === NOT_READ;
+  if (several === true || !implicitCommit) return true;
+  return !AFTER_COMMIT.has(errno);
 }
 
 /** What a replica can hold for a session as well as the primary. */
@@ -70,6 +80,16 @@ function needsPrimary(classification: Classification): boolean {
   // What locks rows, or asks for the last write.
   if (kind === 'read' && pins.length === 0) return route === 'primary';
   return pins.some((pin) => !ANYWHERE.includes(pin));
+}
+
+/** Whether a statement commits, or begins a transaction that may write. */
+function beginsElse({ implicitCommit, chained, transaction }: Classification): boolean {
+  if (chained === true) return false;
+  return implicitCommit || transaction === 'begin' || transaction === 'begin-read-write';
+}
+
+function tiesOf({ pins }: SessionState): string {
+  return pins.length > 0 ? pinNames(pins).join(', ') : 'what a procedure, function or trigger may have left';
 }
 
 /** The state without what tells of the statement before, when that is all that ties the session. */

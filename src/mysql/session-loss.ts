@@ -58,7 +58,9 @@ export function transactionLoss(node: NodeId, cause: unknown, mayHaveCommitted: 
  * @throws the error of the loss for every other statement.
  */
 export function isAcknowledgement(loss: SessionLoss, classification: Classification): boolean {
-  if (loss.what === 'connection' || classification.transaction !== 'rollback') throw loss.error;
+  const { transaction, several } = classification;
+  // What else such a text asks for would be answered as done.
+  if (loss.what === 'connection' || transaction !== 'rollback' || several === true) throw loss.error;
   return true;
 }
 

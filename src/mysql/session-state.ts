@@ -5,6 +5,7 @@
 import type { AccessMode, Classification, PinTarget } from './classifier/classification.js';
 import { pinNames, pinsAfter, withPin } from './session-pins.js';
 import { withSetting } from './setting-list.js';
+import { doesMore, goesOnOutside } from './several-statements.js';
 import type { Statement } from './statement.js';
 
 /** The transaction that is open, as far as the client knows. */
@@ -69,7 +70,8 @@ export type Need =
  * that begins. Inside a transaction the server has to refuse it.
  */
 export function isAnnouncement(state: SessionState, classification: Classification): boolean {
-  if (classification.transaction !== 'next-transaction' || isTied(state)) return false;
+  if (classification.transaction !== 'next-transaction' || classification.several === true) return false;
+  if (isTied(state)) return false;
   return classification.kind === 'transaction' && classification.pins.length === 0;
 }
 
@@ -106,6 +108,7 @@ export function leavesReadOnlyTransaction(state: SessionState, classification: C
   if (state.transaction !== 'read-only' || !state.autocommit) return false;
   if (state.pins.length > 0 || state.unseen) return false;
   if (classification.chained === true) return false;
+  if (classification.endsFirst === true && goesOnOutside(classification)) return true;
   return classification.implicitCommit || classification.transaction?.startsWith('begin') === true;
 }
 
@@ -117,9 +120,9 @@ export function needOf(state: SessionState, classification: Classification, hold
   if (classification.pins.length > 0) return { place: 'primary', because };
   switch (classification.transaction) {
     case 'begin-read-only':
-      return { place: 'read', because };
+      return { place: doesMore(classification) ? 'primary' : 'read', because };
     case 'begin':
-      return announcedAccess(state) === 'read-only'
+      return announcedAccess(state) === 'read-only' && !doesMore(classification)
         ? { place: 'read', because: 'it begins a transaction that was announced as read-only' }
         : { place: 'primary', because };
     case 'begin-read-write':

@@ -30,6 +30,8 @@ export interface AnswerDetails {
   readonly access?: AccessMode | undefined;
   /** Whether it may stop half way with a part of it done. */
   readonly several?: boolean;
+  /** Whether the first of several ends the open transaction. */
+  readonly endsFirst?: boolean;
   /** Whether it is a write that calls a function which may do anything. */
   readonly calls?: boolean;
   /** Whether it uses user variables without setting any. */
@@ -85,6 +87,7 @@ export function answer(
     ...(settings.length === 0 ? {} : { settings }),
     ...(access === undefined ? {} : { access }),
     ...(details.several === true ? { several: true as const } : {}),
+    ...(details.endsFirst === true ? { endsFirst: true as const } : {}),
     ...(details.calls === true ? { calls: true as const } : {}),
     ...(details.keepsVariables === true ? { keepsVariables: true as const } : {}),
     ...(details.chained === true ? { chained: true as const } : {}),

@@ -96,6 +96,8 @@ export interface Classification {
   readonly unpins: readonly Pin[];
   /** Present where it may stop half way with a part of it done: several statements, procedures, what is not understood. */
   readonly several?: true;
+  /** Present on several statements of which the first ends the transaction that is open, whatever becomes of the others. */
+  readonly endsFirst?: true;
   /** Present on a write that calls a function which is not known to only read: it may leave something in the session. */
   readonly calls?: true;
   /**

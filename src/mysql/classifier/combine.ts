@@ -45,6 +45,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       settings: allSettings(parts),
       access: parts.findLast((part) => part.access !== undefined)?.access,
       several: true,
+      endsFirst: endsAlways(first),
       calls: parts.some(({ calls }) => calls === true),
       keepsVariables: keepVariables(parts),
       chained: about.length > 0 && about.every(({ chained }) => chained === true),
@@ -93,6 +94,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       settings: allSettings(readings),
       access: strictestAccess(readings),
       several: readings.some(({ several }) => several === true),
+      endsFirst: readings.every(({ endsFirst }) => endsFirst === true),
       calls: readings.some(({ calls }) => calls === true),
       keepsVariables: keepVariables(readings),
       chained: readings.every(({ chained }) => chained === true),
@@ -111,6 +113,12 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       reserved: readings.some(({ reserved }) => reserved === true),
     },
   );
+}
+
+/** Whether a statement ends an open transaction, and cannot fail before it did. */
+function endsAlways({ transaction, chained }: Classification): boolean {
+  if (chained === true) return false;
+  return transaction === 'commit' || transaction === 'rollback' || transaction?.startsWith('begin') === true;
 }
 
 /** Whether one of them asks about what was done before all of them: only statements of `kinds` leave that as it is. */
