@@ -220,7 +220,8 @@ export class Commit {
       const known = this.#refusing.has(target.node.id);
       this.#refusing.add(target.node.id);
       write.missed.push({ node: target.node.id, error });
-      return known || (!first && !this.#once && this.#places.spares(this.#key).length === 0);
+      const free = this.#repeat === 'freely';
+      return known || (!first && free && this.#places.spares(this.#key).length === 0);
     }
   }
 

@@ -198,7 +198,10 @@ function isCalledOldBesideIt({ item, hint }: Winner): boolean {
 function claimOn(copy: ReachedCopy, reached: readonly ReachedCopy[]): Claim {
   const claims = reached.flatMap((other) => {
     const missed = other.hint?.note.missed.get(copy.node);
-    return other.node === copy.node || other.item === null || missed === undefined
+    return other.node === copy.node ||
+      other.item === null ||
+      missed === undefined ||
+      isOutdatedNote(other, copy, reached)
       ? []
       : [{ item: other.item, role: other.role, missed }];
   });
@@ -214,6 +217,25 @@ function claimOn(copy: ReachedCopy, reached: readonly ReachedCopy[]): Claim {
   if (others.some(loses)) return 'superseded';
   const vouched = claims.some(({ item: same, role }) => role === 'holder' && sameContent(same, item));
   return vouched ? 'none' : 'unexplained';
+}
+
+// Who misses a holder leaves a note on the other one before a spare node has it. Where that one, which missed nothing itself, has none,
+// the holder caught up, and the spare node was left alone by somebody who had no reason to ask it.
+function isOutdatedNote(
+  { role, hint }: ReachedCopy,
+  { node }: ReachedCopy,
+  reached: readonly ReachedCopy[],
+): boolean {
+  if (role !== 'spare') return false;
+  return reached.some(
+    (other) =>
+      other.role === 'holder' &&
+      other.node !== node &&
+      other.item !== null &&
+      other.standing === 'filled' &&
+      other.hint?.note.missed.has(node) !== true &&
+      hint?.note.missed.has(other.node) !== true,
+  );
 }
 
 // What a warming node holds was copied from another, and what a node of the other list holds may have been: what speaks against that
