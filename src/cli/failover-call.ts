@@ -11,7 +11,15 @@ interface Takes {
 }
 
 /** The name of an action. */
-export type FailoverAction = 'preflight' | 'plan' | 'switchover' | 'failover' | 'rejoin' | 'history';
+export type FailoverAction =
+  | 'preflight'
+  | 'plan'
+  | 'switchover'
+  | 'failover'
+  | 'rejoin'
+  | 'pause'
+  | 'resume'
+  | 'history';
 
 const ACTIONS: Readonly<Record<FailoverAction, Takes>> = {
   preflight: { options: [] },
@@ -22,6 +30,8 @@ const ACTIONS: Readonly<Record<FailoverAction, Takes>> = {
   switchover: { options: ['to'] },
   failover: { options: ['to', 'force', 'accept-loss'] },
   rejoin: { word: { usage: '<node>', required: true }, options: [] },
+  pause: { options: ['seconds', 'reason'] },
+  resume: { options: [] },
   history: { options: ['count'] },
 };
 

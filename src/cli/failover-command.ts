@@ -20,11 +20,15 @@ const HELP = `Usage: stormlamp failover <action> [options]
   switchover            make another node the primary; nothing acknowledged is lost
   failover              make another node the primary because the primary is dead
   rejoin <node>         make a node that came back a replica of the primary
+  pause                 nothing is changed automatically for a while, by no process: failovers and repairs
+  resume                end a pause, whoever made it
   history               what was done, newest first
 
   --to <node>           the node that becomes the primary: its id, host:port or server_uuid
   --force               fail over although the primary is not down in the eyes of its replicas
   --accept-loss         fail over whatever is lost
+  --seconds <n>         how long a pause lasts at most; default 3600
+  --reason <text>       why; shown to others
   --count <n>           records of the history; default 20
   --json                one JSON document on standard output
   --help                this text
@@ -47,12 +51,16 @@ export const failoverCommand: Command = {
     to: { type: 'string' },
     force: { type: 'boolean' },
     'accept-loss': { type: 'boolean' },
+    seconds: { type: 'string' },
+    reason: { type: 'string' },
     count: { type: 'string' },
     ...CONFIG_OPTION,
   },
   async run(context) {
     const { action, word } = readFailoverCall(context.words, Object.keys(context.values));
-    if (action === 'history') countOf(context);
+    // Before anything is connected to.
+    if (action === 'history') numberOf(context, 'count', 20);
+    if (action === 'pause') numberOf(context, 'seconds', PAUSE_S);
     const { options, source } = await findClusterConfig(textOf(context, 'config'));
     const { mysql, failover } = options;
     if (mysql === undefined) {
@@ -85,6 +93,9 @@ export const failoverCommand: Command = {
   },
 };
 
+/** How long a pause lasts at most, seconds, when it is not said. */
+const PAUSE_S = 3_600;
+
 type Run = (manager: FailoverManager, context: CommandContext, word: string) => Promise<number>;
 type Look = 'preflight' | 'plan' | 'history';
 
@@ -107,7 +118,7 @@ const LOOKS: Readonly<Record<Look, Run>> = {
     return 0;
   },
   async history(manager, context) {
-    const records = await manager.history(countOf(context));
+    const records = await manager.history(numberOf(context, 'count', 20));
     for (const { at, kind, message } of records) {
       tell(context, `${new Date(at).toISOString()}  ${kind.padEnd(18)} ${message}`);
     }
@@ -133,17 +144,32 @@ const CHANGES: Readonly<Record<Exclude<FailoverAction, Look>, Run>> = {
     followSteps(manager, context);
     return ended(await manager.rejoin(word), context);
   },
+  async pause(manager, context) {
+    const seconds = numberOf(context, 'seconds', PAUSE_S);
+    const reason = textOf(context, 'reason') ?? 'maintenance';
+    // It outlives this process on purpose.
+    await manager.pause({ ttlMs: seconds * 1_000, reason });
+    tell(context, `Nothing is changed automatically for ${seconds} s; \`stormlamp failover resume\` ends it`);
+    context.result({ ok: true, seconds, reason });
+    return 0;
+  },
+  async resume(manager, context) {
+    const ended = await manager.resume();
+    tell(context, ended ? 'Automatic changes are allowed again' : 'There was no pause');
+    context.result({ ok: true, ended });
+    return 0;
+  },
 };
 
 function isLook(action: FailoverAction): action is Look {
   return Object.hasOwn(LOOKS, action);
 }
 
-function countOf(context: CommandContext): number {
-  const text = textOf(context, 'count') ?? '20';
-  const count = /^\d+$/.test(text) ? Number(text) : 0;
-  if (count >= 1) return count;
-  throw invalidOption('--count', 'a whole number of at least 1', text);
+function numberOf(context: CommandContext, name: string, fallback: number): number {
+  const text = textOf(context, name) ?? String(fallback);
+  const number = /^\d+$/.test(text) ? Number(text) : 0;
+  if (number >= 1) return number;
+  throw invalidOption(`--${name}`, 'a whole number of at least 1', text);
 }
 
 function showPlan(plan: FailoverPlan, context: CommandContext): void {

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Clock } from '../common/clock.js';
 import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
-import { readNumber, readString, rejectUnknownOptions } from '../common/option-reader.js';
+import { rejectUnknownOptions } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { TopologyWatcher } from '../health/topology-watcher.js';
 import type { MysqlNodeConfig } from '../mysql/connection-options.js';
@@ -14,6 +14,7 @@ import { FailoverControl } from './change/failover-control.js';
 import { namedNode } from './change/named-node.js';
 import { PrimaryMemory } from './change/primary-memory.js';
 import type { VoterCount } from './detector/detector-input.js';
+import type { FailoverHooks } from './failover-hooks.js';
 import { isSighting, type JournalKind, type JournalRecord } from './failover-journal.js';
 import type { FailoverManager, ForceOptions, PauseOptions, SwitchoverOptions } from './failover-manager.js';
 import { type FailoverOptions, failoverDefaults } from './failover-options.js';
@@ -21,9 +22,11 @@ import type { FailoverTargets } from './failover-targets.js';
 import { FollowingManager } from './following-manager.js';
 import { HistoryGuard } from './lease/history-guard.js';
 import { LastLease } from './lease/last-lease.js';
-import { LeaseKeeper } from './lease/lease-keeper.js';
+import type { LeaseKeeper } from './lease/lease-keeper.js';
+import { openKeeper } from './lease/open-keeper.js';
 import { JournalWriter } from './meta/journal-writer.js';
 import { MetaStore } from './meta/meta-store.js';
+import { OperatorOrders } from './meta/operator-orders.js';
 import { sharedHistory } from './meta/shared-history.js';
 import { Election } from './overseer/election.js';
 import { Overseer } from './overseer/overseer.js';
@@ -61,6 +64,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   readonly #failovers: FailoverControl;
   readonly #election: Election;
   readonly #shop: RepairShop;
+  readonly #orders: OperatorOrders;
   readonly #actor: string;
   #overseer: Overseer | undefined;
   #fenceGuard: FenceGuard | undefined;
@@ -88,7 +92,17 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     this.#journal = new JournalWriter(this.#meta, this.#actor, () => this.#writer());
     this.#memory = new PrimaryMemory(parts.watcher, leaseMs, parts.clock);
     this.#lastLease = new LastLease(parts.clock);
-    this.#keeper = this.#openKeeper();
+    this.#keeper = openKeeper({
+      cluster,
+      voters: this.#voters,
+      rules: this.#rules,
+      clock: parts.clock,
+      meta: this.#meta,
+      watcher: parts.watcher,
+      targets: parts.targets,
+      last: this.#lastLease,
+      publish: this.#tellers().publish,
+    });
     this.#guard = new HistoryGuard(parts.watcher, (node, why) => {
       this.#keeper.refuse(node, why);
       if (why !== undefined) this.record('node-diverged', 'history', [node], `${why}. Fail over from it`);
@@ -107,12 +121,21 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       verdict: () => this.verdict,
       down: () => this.down,
     });
+    this.#orders = new OperatorOrders({
+      meta: this.#meta,
+      actor: this.#actor,
+      primary: () => this.#control.voter(this.#primary()),
+      record: this.#tellers().record,
+    });
     this.#election = new Election({
       cluster,
       host,
       targets: this.#voters.map(lockTargetOf),
       waitTimeoutS: waitTimeoutOf(this.#rules),
-      onChange: (leads) => this.publish('leadership-changed', { leads }),
+      onChange: (leads) => {
+        this.publish('leadership-changed', { leads });
+        if (leads) this.tellTrouble();
+      },
     });
     this.#shop = new RepairShop({
       options,
@@ -125,7 +148,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       voteOf: (voter) => this.#keeper.voteOf(voter),
       last: () => this.#lastLease.get(),
       ...this.#tellers(),
-      rebuild: (node, from, why, gtids) => this.#control.rebuild(node, from, why, gtids),
+      rebuild: (node, from, why, gtids) => this.#control.hooks.rebuild(node, from, why, gtids),
     });
   }
 
@@ -196,33 +219,25 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     const obstacle = await this.#shop.obstacle(node, primary);
     const gtids = obstacle?.kind === 'diverged' ? obstacle.gtids : '';
     const why = obstacle?.kind === 'purged' ? 'purged' : 'errant';
-    const result = await this.#control.rebuild(node, primary, why, gtids);
+    const result = await this.#control.hooks.rebuild(node, primary, why, gtids);
     if (typeof result === 'object') throw refused(`${node} is not rebuilt: ${result.veto}`);
     if (result === 'rebuilt') this.#overseer?.hurry();
     return result;
   }
 
   override async acknowledge(opId: string, who: string): Promise<void> {
-    readString('who', who, '');
-    if (!(await this.#meta.acknowledge(this.#control.voter(this.#primary()), opId, who))) {
-      throw new StormlampError(ErrorCode.INVALID_OPTION, `No change is called ${opId}; history() names them`);
-    }
-    this.record('change-acknowledged', opId, [], `${who} has looked at ${opId}`);
+    await this.#orders.acknowledge(opId, who);
     this.#overseer?.hurry();
   }
 
-  override async pause({ ttlMs, reason }: PauseOptions): Promise<AsyncDisposable> {
-    const seconds = Math.ceil(readNumber('pause.ttlMs', ttlMs, 0, { min: 1, max: 86_400_000 }) / 1_000);
-    const writer = this.#control.voter(this.#primary());
-    await this.#meta.prepare(writer);
-    await this.#meta.pause(writer, seconds, readString('pause.reason', reason, 'maintenance'), this.#actor);
-    this.record('paused', 'pause', [], `Nothing is changed automatically for ${seconds} s: ${reason}`);
-    return {
-      [Symbol.asyncDispose]: async () => {
-        await this.#meta.resume(this.#control.voter(this.#primary()));
-        this.record('resumed', 'pause', [], 'Automatic changes are allowed again');
-      },
-    };
+  override async pause(options: PauseOptions): Promise<AsyncDisposable> {
+    return await this.#orders.pause(options);
+  }
+
+  override async resume(): Promise<boolean> {
+    const ended = await this.#orders.resume();
+    this.#overseer?.hurry();
+    return ended;
   }
 
   override async history(count = 1_000): Promise<readonly JournalRecord[]> {
@@ -255,8 +270,9 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     this.#keeper.close();
   }
 
-  protected override get callsHooks(): boolean {
-    return false;
+  /** Of those that act, the elected one tells what is wrong; of a change tells who made it. */
+  protected override callsHook(name: keyof FailoverHooks): boolean {
+    return name === 'onDetected' && this.#election.leads;
   }
 
   protected override record(
@@ -275,32 +291,6 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     const { failure } = this.verdict;
     this.record('failover-blocked', what, [], why);
     if (what === 'failover') this.publish('failover-blocked', { why, reason: failure ?? 'no-primary' });
-  }
-
-  #openKeeper(): LeaseKeeper {
-    const keeper = new LeaseKeeper({
-      cluster: this.#options.cluster,
-      voters: this.#voters,
-      rules: this.#rules,
-      sourceOf: sourceFinder(this.#voters),
-      clock: this.#parts.clock,
-      epochAt: async (node) => {
-        const voter = this.#voters.find(({ id }) => id === node);
-        return voter === undefined ? undefined : await this.#meta.epochStart(voter);
-      },
-    });
-    keeper.on('readings', () => {
-      const lease = keeper.lease;
-      if (lease !== undefined) this.#lastLease.note(lease.primary);
-    });
-    keeper.on('lease-gained', (event) => {
-      // Who is the primary is known from the voters before the monitors see it.
-      void this.#parts.watcher.refresh();
-      this.publish('lease-gained', event);
-    });
-    keeper.on('lease-lost', (event) => this.publish('lease-lost', event));
-    this.#parts.targets.guardWrites(keeper);
-    return keeper;
   }
 
   #openControl(): ChangeControl {

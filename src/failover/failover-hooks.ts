@@ -77,7 +77,10 @@ export interface RebuildRequest extends HookContext {
  * change: its `opId` tells.
  */
 export interface FailoverHooks {
-  /** Something is wrong with the primary: called for every new kind of trouble, and again when a failover becomes warranted. */
+  /**
+   * Something is wrong with the primary: called for every new kind of trouble, and again when a failover becomes warranted. In the
+   * modes `approve` and `auto` in the elected process, and again in one that is elected while it lasts.
+   */
   readonly onDetected?: ((event: DetectedFailure & HookContext) => void | Promise<void>) | undefined;
   /** Mode `approve`: whether a failover may be made. Needed there; silence is a veto. */
   readonly approve?:

@@ -55,7 +55,7 @@ export interface ForceOptions {
 
 /** How automatic changes are forbidden for a while. */
 export interface PauseOptions {
-  /** For how long, milliseconds. */
+  /** For how long, milliseconds; at most a day. */
   readonly ttlMs: number;
   /** Why; shown to others. */
   readonly reason: string;
@@ -113,8 +113,16 @@ export interface FailoverManager extends SafeEmitter<FailoverEvents> {
   rebuild(node: NodeId): Promise<'rebuilt' | 'skipped'>;
   /** Notes that `who` has looked at a failover, so that the next one may be made automatically. */
   acknowledge(opId: string, who: string): Promise<void>;
-  /** Forbids automatic changes in all processes, for `ttlMs` or until the returned object is disposed of. */
+  /**
+   * Forbids automatic changes in all processes, for `ttlMs` or until the returned object is disposed of: failovers, and all repairs,
+   * new data for a node among them. What is under way is looked at once more before it changes anything; a node whose data is
+   * already being made anew is finished. What is asked for by a call of this interface is done all the same.
+   *
+   * Rejects with `ERR_NO_PRIMARY` when no majority agrees on a primary: that is where it is written.
+   */
   pause(options: PauseOptions): Promise<AsyncDisposable>;
+  /** Ends a pause, whichever process made it; whether there was one. Rejects with `ERR_NO_PRIMARY`. */
+  resume(): Promise<boolean>;
   /** Looks whether the servers allow what may have to be done. */
   preflight(): Promise<PreflightReport>;
   /** Lets all isolated nodes in, gives up the running hook, and stops. Does not close the watcher. */

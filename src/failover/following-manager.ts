@@ -15,7 +15,7 @@ import { readDetectorPolicy } from './detector/detector-policy.js';
 import type { DetectorVerdict } from './detector/detector-verdict.js';
 import { FailureDetector } from './detector/failure-detector.js';
 import type { FailoverEvents } from './failover-events.js';
-import type { FailoverHooks, FollowedChange, HookContext } from './failover-hooks.js';
+import type { DetectedFailure, FailoverHooks, FollowedChange, HookContext } from './failover-hooks.js';
 import { FailoverJournal, type JournalKind, type JournalRecord } from './failover-journal.js';
 import { type FailoverOptions, failoverDefaults } from './failover-options.js';
 import type { FailoverTargets, IsolateOptions } from './failover-targets.js';
@@ -36,7 +36,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   readonly #detector: FailureDetector;
   readonly #isolated = new Map<symbol, { readonly node: NodeId; readonly end: () => void }>();
   #outage: { readonly opId: string; readonly kind: FailureKind; readonly since: number } | undefined;
-  #trouble: { readonly opId: string; readonly kind: FailureKind; readonly warranted: boolean } | undefined;
+  #trouble: DetectedFailure | undefined;
   #lastPrimary: NodeId | null;
   #errant: ReadonlySet<NodeId> = new Set();
   #closed = false;
@@ -167,6 +167,11 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     return Promise.reject(onlyFollows());
   }
 
+  /** Rejects: nothing is automatic here. */
+  resume(): Promise<boolean> {
+    return Promise.reject(onlyFollows());
+  }
+
   /** Rejects: nothing has to be allowed here. */
   preflight(): Promise<PreflightReport> {
     return Promise.reject(onlyFollows());
@@ -202,11 +207,16 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     // Before a primary was known nothing is lost.
     if (this.#lastPrimary === null && kind === 'no-primary') return;
     const opId = known?.opId ?? this.#outage?.opId ?? randomUUID();
-    this.#trouble = { opId, kind, warranted };
+    this.#trouble = { opId, kind, node: primary, because, warranted, evidence };
     if (known?.kind === kind && (known.warranted || !warranted)) return;
     this.record('failure-detected', opId, nodesOf(primary), `${kind}: ${because}`);
-    this.publish('failure-detected', { opId, kind, node: primary, because, warranted, evidence });
-    this.#call('onDetected', { opId, kind, node: primary, because, warranted, evidence });
+    this.publish('failure-detected', this.#trouble);
+    this.#call('onDetected', this.#trouble);
+  }
+
+  /** Tells the hook of what is wrong now: to whoever tells it from now on, it may be known for long. */
+  protected tellTrouble(): void {
+    if (this.#trouble !== undefined) this.#call('onDetected', this.#trouble);
   }
 
   readonly #onChanged = ({
@@ -295,7 +305,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     name: K,
     event: Omit<Parameters<NonNullable<FailoverHooks[K]>>[0], keyof HookContext>,
   ): void {
-    if (!this.callsHooks) return;
+    if (!this.callsHook(name)) return;
     const hook = this.#options.hooks?.[name] as ((event: object) => unknown) | undefined;
     const limit = this.#options.hookPolicy?.timeoutMs?.[name] ?? failoverDefaults.hookTimeoutMs;
     void this.#runner.run(name, hook, event, limit);
@@ -314,8 +324,8 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     return record;
   }
 
-  /** Whether this process tells the hooks of what it saw: of those that act, only the elected one does. */
-  protected get callsHooks(): boolean {
+  /** Whether this process calls the hook `name` for what it saw. */
+  protected callsHook(_name: keyof FailoverHooks): boolean {
     return true;
   }
 

@@ -53,6 +53,18 @@ test('preflight, plan, switchover, history: one document each', { timeout: 180_0
   expect(JSON.stringify(history.answer)).toContain(`${to} is the primary, epoch 1`);
 });
 
+test('pause, and resume by another process', { timeout: 180_000 }, async () => {
+  expect(await run('pause', '--seconds', '0')).toMatchObject({ code: 2 });
+  expect(await run('resume')).toMatchObject({ code: 0, answer: { ok: true, ended: false } });
+  expect(await run('pause', '--seconds', '600', '--reason', 'new disks')).toMatchObject({
+    code: 0,
+    answer: { ok: true, seconds: 600, reason: 'new disks' },
+  });
+  expect(await run('resume')).toMatchObject({ code: 0, answer: { ok: true, ended: true } });
+  const history = await run('history', '--count', '5');
+  expect(JSON.stringify(history.answer)).toContain('Automatic changes are allowed again, after: new disks');
+});
+
 test('who only looks is told of the last change, and leaves nothing behind', {
   timeout: 240_000,
 }, async () => {

@@ -7,9 +7,9 @@ import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp
 import type { ResolvedActingOptions } from '../acting-options.js';
 import type { Evidence } from '../detector/evidence.js';
 import type { FailoverEvents } from '../failover-events.js';
-import type { FailoverHooks, FollowedChange, HookContext } from '../failover-hooks.js';
+import type { FailoverHooks } from '../failover-hooks.js';
 import type { JournalKind } from '../failover-journal.js';
-import { failoverDefaults, type HookPolicy } from '../failover-options.js';
+import type { HookPolicy } from '../failover-options.js';
 import type { SentStatement } from '../locks/statement-log.js';
 import type { MetaStore } from '../meta/meta-store.js';
 import { standingsOf } from '../meta/node-standings.js';
@@ -19,12 +19,12 @@ import type { LeaseRules } from '../protocol/client-lease.js';
 import { waitTimeoutOf } from '../protocol/wait-timeout.js';
 import { type ClusterSurvey, lookAt, surveyCluster } from '../survey/survey-cluster.js';
 import { lockTargetOf, sourceFinder, type Voter } from '../voters.js';
-import { askHook, type Verdict } from './ask-hook.js';
 import { assertUnchanged } from './assert-unchanged.js';
+import { ChangeHooks } from './change-hooks.js';
+import { whyPaused } from './change-rights.js';
 import { rejoinWords } from './done-words.js';
 import { withLockNamed } from './name-lock.js';
 import { type ExecutionOutcome, PlanExecutor } from './plan-executor.js';
-import { whilePrimary } from './while-primary.js';
 
 /** How a change ended. */
 export type ChangeResult =
@@ -105,11 +105,14 @@ const CONFIRM_POLL_MS = 50;
 export class ChangeControl {
   readonly #parts: ChangeControlParts;
   readonly #closed = new AbortController();
+  /** The user's hooks. */
+  readonly hooks: ChangeHooks;
   #running: Promise<ChangeResult> | undefined;
 
   /** Makes a control that has nothing to do. */
   constructor(parts: ChangeControlParts) {
     this.#parts = parts;
+    this.hooks = new ChangeHooks(parts, this.#closed.signal);
   }
 
   /** Whether a change is under way in this process. */
@@ -142,7 +145,8 @@ export class ChangeControl {
     const { options, voters, rules, actor, meta, hooks, evidence, isolated } = this.#parts;
     const data = voters.filter(({ kind }) => kind === 'data');
     const answering = data.filter(({ id }) => survey.nodes.has(id));
-    const { epochs, fences, epoch, named } = await standingsOf(meta, answering);
+    const { epochs, fences, epoch, named, told } = await standingsOf(meta, answering);
+    const word = told.get(this.#parts.primary() ?? '');
     const { user, tls } = options.replication;
     return {
       opId: randomUUID(),
@@ -152,6 +156,8 @@ export class ChangeControl {
       named,
       epochs,
       fences,
+      // It is written on the primary; a replica that receives nothing knows of no end.
+      paused: whyPaused(word === undefined ? [...told.values()] : [word]),
       selfFenceMs: options.selfFenceMs,
       surveys: survey.nodes,
       nodes: data.map(({ id }) => id),
@@ -189,44 +195,6 @@ export class ChangeControl {
     }
   }
 
-  /** Calls a hook that may veto. A hook that wants a delay is asked again after it. */
-  async ask(
-    name: 'approve' | 'beforeFailover' | 'beforeSwitchover',
-    plan: FailoverPlan,
-  ): Promise<Exclude<Verdict, { delayMs: number }>> {
-    const hook = this.#parts.hooks[name];
-    if (hook === undefined) return 'allow';
-    for (let attempt = 1; ; attempt += 1) {
-      const verdict = await this.#call(name, (context) => hook({ ...context, plan, attempt }));
-      if (verdict === 'allow' || 'veto' in verdict) return verdict;
-      await pause(verdict.delayMs, this.#closed.signal);
-      if (this.#closed.signal.aborted) return { veto: 'the manager closes' };
-    }
-  }
-
-  /** Has a node's data made anew by the user's hook; `{ veto }` tells why it is not done. */
-  async rebuild(
-    node: NodeId,
-    from: NodeId,
-    why: 'errant' | 'purged',
-    gtids: string,
-  ): Promise<'rebuilt' | 'skipped' | { readonly veto: string }> {
-    const { hooks, record, primary } = this.#parts;
-    const { rebuild } = hooks;
-    if (rebuild === undefined) return { veto: 'there is no hook `rebuild`' };
-    let result: unknown;
-    const verdict = await this.#call('rebuild', async (context) => {
-      result = await whilePrimary(from, primary, (moved) => {
-        const signal = AbortSignal.any([context.signal, moved]);
-        return rebuild({ ...context, signal, node, from, why, gtids });
-      });
-    });
-    if (verdict !== 'allow' && 'veto' in verdict) return verdict;
-    if (result !== 'rebuilt') return 'skipped';
-    record('node-rebuilt', 'rebuild', [node, from], `${node} has the data of ${from} now`);
-    return 'rebuilt';
-  }
-
   /** Gives up what is under way, as far as it can be, and waits for its end. */
   async close(): Promise<void> {
     this.#closed.abort(new StormlampError(ErrorCode.CLOSED, 'The failover manager was closed'));
@@ -253,7 +221,7 @@ export class ChangeControl {
       rules,
       waitTimeoutS: waitTimeoutOf(rules),
       values: { replicationPassword: options.replication.password },
-      runHook: (name) => this.#runHook(name, plan),
+      runHook: (name) => this.hooks.runStep(name, plan, signal),
       lookAgain: async () => assertUnchanged(plan, await again()),
       confirm: () => (force ? Promise.resolve() : this.#confirm()),
       onStep,
@@ -291,7 +259,7 @@ export class ChangeControl {
         record('change-step', opId, [to], `The end could not be written on ${to}: ${describeError(error)}`),
       );
       publish('change-done', { plan, writeGapMs });
-      await this.#tellFollowed(plan, writeGapMs);
+      await this.hooks.tellFollowed(plan, writeGapMs);
       return { ok: true, plan, writeGapMs, left: outcome.left };
     }
     const { step, error, clusterState } = outcome;
@@ -305,13 +273,7 @@ export class ChangeControl {
       await meta.end(this.voter(from), opId, clusterState, error.message).catch(() => undefined);
     }
     publish('change-aborted', { plan, at: step, error, clusterState });
-    const hook = this.#parts.hooks.onAborted;
-    if (hook !== undefined) {
-      const undone = clusterState !== 'unfinished';
-      await this.#call('onAborted', (context) =>
-        hook({ ...context, plan, attempt: 1, at: step, undone, error }),
-      );
-    }
+    await this.hooks.tellAborted(plan, step, clusterState !== 'unfinished', error);
     return { ok: false, plan, at: step, error, clusterState };
   }
 
@@ -323,64 +285,6 @@ export class ChangeControl {
     }
     const doubt = this.#parts.doubt();
     if (doubt !== undefined) throw new StormlampError(ErrorCode.CHANGE_REFUSED, doubt);
-  }
-
-  async #runHook(name: string, plan: FailoverPlan): Promise<void> {
-    // Told when the locks are free: nobody shall wait for service discovery.
-    if (name === 'afterPromote') return;
-    if (name === 'fence') {
-      await this.#fence(plan);
-      return;
-    }
-    if (name !== 'approve' && name !== 'beforeFailover' && name !== 'beforeSwitchover') return;
-    const verdict = await this.ask(name, plan);
-    if (verdict === 'allow') return;
-    throw new StormlampError(ErrorCode.CHANGE_REFUSED, `The hook '${name}' said no: ${verdict.veto}`);
-  }
-
-  async #fence(plan: FailoverPlan): Promise<void> {
-    const { hooks, record } = this.#parts;
-    const { fence } = hooks;
-    const node = plan.from;
-    if (fence === undefined || node === null) return;
-    let said = 'it did not answer';
-    let fenced = false;
-    const verdict = await this.#call('fence', async (context) => {
-      const result = await fence({ ...context, plan, attempt: 1, node });
-      fenced = result.state === 'fenced';
-      said = result.state === 'fenced' ? result.proof : result.detail;
-    });
-    if (!fenced && verdict !== 'allow' && 'veto' in verdict) said = verdict.veto;
-    record('change-step', plan.opId, [node], `${node} ${fenced ? 'is fenced' : 'is not fenced'}: ${said}`);
-    if (fenced) return;
-    throw new StormlampError(ErrorCode.CHANGE_REFUSED, `${node} could not be fenced: ${said}`, { node });
-  }
-
-  async #tellFollowed(plan: FailoverPlan, outageMs: number): Promise<void> {
-    const { opId, cluster, from, to, epoch, reason } = plan;
-    const change: FollowedChange = { opId, cluster, from, to, epoch, reason, outageMs };
-    for (const name of ['afterPromote', 'afterFailover'] as const) {
-      const hook = this.#parts.hooks[name];
-      if (hook !== undefined) await this.#call(name, (context) => hook({ ...change, ...context }));
-    }
-  }
-
-  /** Calls a hook; one that is only told something is reported when it fails, and stops nothing. */
-  async #call(name: keyof FailoverHooks, hook: (context: HookContext) => unknown): Promise<Verdict> {
-    const { policy, clock, record, publish } = this.#parts;
-    const { hookTimeoutMs, rebuildTimeoutMs } = failoverDefaults;
-    const log = (message: string): void => record('hook-logged', 'hooks', [], `${name}: ${message}`);
-    const limits = {
-      timeoutMs: policy.timeoutMs?.[name] ?? (name === 'rebuild' ? rebuildTimeoutMs : hookTimeoutMs),
-      onTimeout: policy.onTimeout?.[name] ?? 'veto',
-      signal: this.#closed.signal,
-    };
-    const verdict = await askHook(name, (frame) => hook({ ...frame, log }), limits, clock);
-    if (verdict !== 'allow' && 'veto' in verdict && /^hook /.test(verdict.veto)) {
-      record('hook-failed', 'hooks', [], verdict.veto);
-      publish('hook-failed', { hook: name, error: new Error(verdict.veto) });
-    }
-    return verdict;
   }
 }
 

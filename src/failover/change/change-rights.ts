@@ -1,6 +1,6 @@
-/** Whether an automatic failover may be made now: not while it is paused, and not soon after another one. */
+/** Whether anything may be changed automatically now: nothing while that is paused, and no failover soon after another one. */
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
-import type { MetaStore } from '../meta/meta-store.js';
+import type { MetaStore, NodeStanding } from '../meta/meta-store.js';
 import type { Voter } from '../voters.js';
 
 /**
@@ -13,26 +13,38 @@ export async function checkAutomaticRight(
   voters: readonly Voter[],
   blockMs: number,
 ): Promise<void> {
-  await Promise.all(
+  const answers = await Promise.all(
     voters.map(async (voter) => {
-      const [paused, last] = await Promise.all([
-        meta.pausedBecause(voter).catch(() => undefined),
-        meta.lastFailovers(voter).catch(() => []),
-      ]);
-      if (paused !== undefined) {
-        throw new StormlampError(ErrorCode.CHANGE_REFUSED, `Automatic changes are paused: ${paused}`);
+      try {
+        const [paused, last] = await Promise.all([meta.pausedBecause(voter), meta.lastFailovers(voter)]);
+        return { paused, last };
+      } catch {
+        return undefined;
       }
-      const recent = last.find(
-        ({ ageS, outcome, acknowledgedBy }) =>
-          outcome === 'done' && acknowledgedBy === null && ageS * 1_000 < blockMs,
-      );
-      if (recent === undefined) return;
-      throw new StormlampError(
-        ErrorCode.CHANGE_REFUSED,
-        `The failover ${recent.opId} from ${recent.from} to ${recent.to} was ${recent.ageS} s ago, and nobody has looked at it: ` +
-          `a second one within ${Math.round(blockMs / 1_000)} s may make things worse. ` +
-          `Call acknowledge('${recent.opId}', name), or failover({ force: true })`,
-      );
     }),
   );
+  const told = answers.filter((answer) => answer !== undefined);
+  const paused = whyPaused(told);
+  if (paused !== undefined)
+    throw new StormlampError(ErrorCode.CHANGE_REFUSED, `Automatic changes are paused: ${paused}`);
+  for (const { last } of told) {
+    const recent = last.find(
+      ({ ageS, outcome, acknowledgedBy }) =>
+        outcome === 'done' && acknowledgedBy === null && ageS * 1_000 < blockMs,
+    );
+    if (recent === undefined) continue;
+    throw new StormlampError(
+      ErrorCode.CHANGE_REFUSED,
+      `The failover ${recent.opId} from ${recent.from} to ${recent.to} was ${recent.ageS} s ago, and nobody has looked at it: ` +
+        `a second one within ${Math.round(blockMs / 1_000)} s may make things worse. ` +
+        `Call acknowledge('${recent.opId}', name), or failover({ force: true })`,
+    );
+  }
+}
+
+/** Why automatic changes are forbidden, by what the nodes that answered say; undefined when they are not. One is enough. */
+export function whyPaused(told: readonly Pick<NodeStanding, 'paused'>[]): string | undefined {
+  // Nobody does behind an operator's back what he may have forbidden.
+  if (told.length === 0) return 'no node could be asked whether they are';
+  return told.find(({ paused }) => paused !== undefined)?.paused;
 }

@@ -106,18 +106,19 @@ export class FailoverControl {
 
   /** Fails over because this process finds it right. Rejects with why it is not done. */
   async makeByItself(): Promise<void> {
-    const { control, meta, mode, options, voters } = this.#parts;
-    const from = this.#from();
-    const others = voters.filter(({ id, kind }) => kind === 'data' && id !== from);
-    const [plan] = await Promise.all([this.plan(), checkAutomaticRight(meta, others, options.blockMs)]);
+    const { control, mode } = this.#parts;
+    // What may forbid it is asked again when the hooks have had their say, and the locks are held.
+    const allowed = async (plan: Promise<FailoverPlan>): Promise<FailoverPlan> =>
+      (await Promise.all([plan, this.#checkRight()]))[0];
+    const plan = await allowed(this.plan());
     this.#checkLoss(plan, false);
     if (mode === 'approve') {
-      const verdict = await control.ask('approve', plan);
+      const verdict = await control.hooks.ask('approve', plan);
       if (verdict !== 'allow') throw refused(`Not approved: ${verdict.veto}`);
       const doubt = this.doubt();
       if (doubt !== undefined) throw refused(doubt);
     }
-    const result = await control.make(plan, { again: () => this.#planAgain(plan) });
+    const result = await control.make(plan, { again: () => allowed(this.#planAgain(plan)) });
     if (!result.ok) throw result.error;
   }
 
@@ -126,6 +127,14 @@ export class FailoverControl {
     const { tilted, failover } = this.#parts.verdict();
     if (tilted) return 'This process stalled lately and does not trust what it sees';
     return failover.warranted ? undefined : failover.because;
+  }
+
+  /** Whether this may be done by itself now; asked of the nodes that answer, the lost primary not among them. */
+  async #checkRight(): Promise<void> {
+    const { meta, options, voters, down } = this.#parts;
+    const [from, silent] = [this.#from(), down()];
+    const others = voters.filter(({ id, kind }) => kind === 'data' && id !== from && !silent.has(id));
+    await checkAutomaticRight(meta, others, options.blockMs);
   }
 
   /** The same node again, unless nothing but the first plan speaks for it. */

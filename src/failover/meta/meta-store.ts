@@ -43,6 +43,8 @@ export interface NodeStanding {
   readonly primary: string | undefined;
   /** How the self-fence event stands there; undefined when that cannot be read. */
   readonly fence: FenceState | undefined;
+  /** Why automatic changes are forbidden now; undefined when they are not. */
+  readonly paused: string | undefined;
 }
 
 const TIMEOUT_MS = 3_000;
@@ -110,16 +112,18 @@ export class MetaStore {
     return Number(rows[0]?.['epoch'] ?? 0);
   }
 
-  /** {@link MetaStore.epoch}, the primary that it began with, and how the self-fence event stands there. */
+  /** {@link MetaStore.epoch}, the primary that it began with, how the self-fence event stands there, and {@link MetaStore.pausedBecause}. */
   async standing(voter: Voter): Promise<NodeStanding> {
     return await onConnection(voter, async (ask) => {
       const sql = `SELECT epoch, primary_node FROM ha_meta.topology WHERE cluster='${this.#cluster}'`;
       const [known] = await ask(sql).catch(noTable);
       const [row] = await ask(fenceStateSql(this.#cluster));
+      const [pause] = await ask(this.#pauseSql()).catch(noTable);
       return {
         epoch: Number(known?.['epoch'] ?? 0),
         primary: known === undefined ? undefined : String(known['primary_node']),
         fence: row === undefined ? undefined : readFenceState(row),
+        paused: pausedBy(pause),
       };
     });
   }
@@ -202,18 +206,22 @@ export class MetaStore {
     );
   }
 
-  /** Ends a pause. */
-  async resume(voter: Voter): Promise<void> {
+  /** Ends a pause, whoever made it, or only the one that is `own`; why there was one, undefined when there was none to end. */
+  async resume(voter: Voter, own?: string): Promise<string | undefined> {
+    const was = await this.pausedBecause(voter);
+    if (was === undefined || (own ?? was) !== was) return undefined;
     await onConnection(voter, (ask) => ask(`DELETE FROM ha_meta.pause WHERE cluster=${text(this.#cluster)}`));
+    return was;
   }
 
   /** Why automatic changes are forbidden now; undefined when they are not. */
   async pausedBecause(voter: Voter): Promise<string | undefined> {
-    const [row] = await this.#read(
-      voter,
-      `SELECT reason, actor FROM ha_meta.pause WHERE cluster='${this.#cluster}' AND until>SYSDATE(6)`,
-    );
-    return row === undefined ? undefined : `${String(row['reason'])} (${String(row['actor'])})`;
+    const [row] = await this.#read(voter, this.#pauseSql());
+    return pausedBy(row);
+  }
+
+  #pauseSql(): string {
+    return `SELECT reason, actor FROM ha_meta.pause WHERE cluster='${this.#cluster}' AND until>SYSDATE(6)`;
   }
 
   /** Adds records to the journal. Rejects with an {@link isAboutValues} error when one of them cannot be written at all. */
@@ -301,6 +309,10 @@ async function write(voter: Voter, statement: (literal: Literal) => string): Pro
       await ask(statement(plainText));
     }
   });
+}
+
+function pausedBy(row: StatusRow | undefined): string | undefined {
+  return row === undefined ? undefined : `${String(row['reason'])} (${String(row['actor'])})`;
 }
 
 /** Connects, works, and closes, whatever happens. */

@@ -6,6 +6,8 @@ import type { MetaStore, NodeStanding } from './meta-store.js';
 
 /** What they know. */
 export interface NodeStandings {
+  /** What each says that could be asked. */
+  readonly told: ReadonlyMap<NodeId, NodeStanding>;
   /** The epoch that each node knows. */
   readonly epochs: ReadonlyMap<NodeId, number>;
   /** The largest of them; 0 when none. */
@@ -16,19 +18,20 @@ export interface NodeStandings {
   readonly fences: ReadonlyMap<NodeId, FenceState>;
 }
 
-const NOTHING: NodeStanding = { epoch: 0, primary: undefined, fence: undefined };
-
 /** Asks `voters`; one that cannot be asked knows nothing. Never rejects. */
 export async function standingsOf(meta: MetaStore, voters: readonly Voter[]): Promise<NodeStandings> {
-  const all = await Promise.all(
-    voters.map(async (voter) => ({
-      node: voter.id,
-      ...(await meta.standing(voter).catch(() => NOTHING)),
-    })),
+  const told = new Map<NodeId, NodeStanding>();
+  await Promise.all(
+    voters.map(async (voter) => {
+      const standing = await meta.standing(voter).catch(() => undefined);
+      if (standing !== undefined) told.set(voter.id, standing);
+    }),
   );
+  const all = [...told].map(([node, standing]) => ({ node, ...standing }));
   const epoch = Math.max(0, ...all.map((each) => each.epoch));
   return {
-    epochs: new Map(all.map((each) => [each.node, each.epoch])),
+    told,
+    epochs: new Map(voters.map(({ id }) => [id, told.get(id)?.epoch ?? 0])),
     epoch,
     named: all.find((each) => each.epoch === epoch && each.primary !== undefined)?.primary,
     fences: new Map(all.flatMap(({ node, fence }) => (fence === undefined ? [] : [[node, fence] as const]))),

@@ -16,7 +16,10 @@ export interface OverseerActions {
   readonly failOver: () => Promise<void>;
   /** Repairs one thing, if there is one; whether something was done. */
   readonly repair: () => Promise<boolean>;
-  /** Told why something is not done; the same reason is told once. */
+  /**
+   * Told why something is not done: a reason once for as long as there is something to be done, whatever numbers stand in it, and no
+   * more than twenty of them.
+   */
   readonly onRefusal: (what: 'failover' | 'repair', why: string) => void;
 }
 
@@ -24,6 +27,7 @@ const TICK_MS = 250;
 const CAMPAIGN = { firstMs: 500, maxMs: 4_000 };
 const RETRY = { firstMs: 1_000, maxMs: 15_000 };
 const REPAIR_MS = 1_000;
+const MOST_REASONS = 20;
 /** So long a process that does not trust itself stays elected, milliseconds: it does nothing, and an election takes as long. */
 const RESIGN_MS = 3_000;
 
@@ -38,7 +42,7 @@ export class Overseer {
   #tries = 0;
   #nextRepair = 0;
   #tiltedSince: number | undefined;
-  #refused = '';
+  readonly #told = { failover: new Set<string>(), repair: new Set<string>() };
 
   /** Begins. */
   constructor(election: Election, actions: OverseerActions) {
@@ -75,6 +79,7 @@ export class Overseer {
       return;
     }
     this.#tries = 0;
+    this.#told.failover.clear();
     if (now < this.#nextRepair) return;
     this.#nextRepair = now + REPAIR_MS;
     await this.#repair();
@@ -93,7 +98,6 @@ export class Overseer {
   async #failOver(): Promise<void> {
     try {
       await this.#actions.failOver();
-      this.#refused = '';
     } catch (error) {
       this.#refuse('failover', error);
     }
@@ -104,6 +108,7 @@ export class Overseer {
   async #repair(): Promise<void> {
     try {
       if (await this.#actions.repair()) this.#nextRepair = 0;
+      this.#told.repair.clear();
     } catch (error) {
       // Somebody else is at work; that is no news.
       if (!isStormlampError(error, ErrorCode.NO_MAJORITY)) this.#refuse('repair', error);
@@ -112,8 +117,10 @@ export class Overseer {
 
   #refuse(what: 'failover' | 'repair', error: unknown): void {
     const why = describeError(error);
-    if (why === this.#refused) return;
-    this.#refused = why;
+    const told = this.#told[what];
+    const reason = why.replace(/\d+/g, '#');
+    if (told.has(reason) || told.size >= MOST_REASONS) return;
+    told.add(reason);
     this.#actions.onRefusal(what, why);
   }
 }

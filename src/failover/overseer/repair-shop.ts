@@ -16,13 +16,13 @@ import {
   planResume,
   planThaw,
   planVote,
-  type Repair,
   refusalOfRejoin,
   type Unfinished,
 } from '../plan/plan-repair.js';
 import { refused } from '../plan/plan-switchover.js';
 import type { ClusterSurvey } from '../survey/survey-cluster.js';
 import type { Voter } from '../voters.js';
+import { type Obstacle, RebuildDesk } from './rebuild-desk.js';
 
 /** What a repair shop works with. */
 export interface RepairParts {
@@ -66,36 +66,46 @@ interface Look {
   readonly context: PlanContext;
 }
 
-type Obstacle = Extract<Repair, { kind: 'diverged' | 'purged' }>;
-
-function keyOf(repair: Obstacle): string {
-  return `${repair.kind} ${repair.kind === 'diverged' ? repair.gtids : ''}`;
+function rejoinIn(context: PlanContext, node: NodeId, primary: NodeId): FailoverPlan {
+  const repair = planRejoin(context, node, primary);
+  if (repair.kind === 'plan') return repair.plan;
+  throw refusalOfRejoin(node, repair);
 }
 
 /** Puts things right. */
 export class RepairShop {
   readonly #parts: RepairParts;
-  /** What was told about nodes that cannot be put right, so that it is told once. */
-  readonly #told = new Map<NodeId, string>();
-  readonly #rebuilding = new Set<NodeId>();
-  readonly #givenUp = new Set<NodeId>();
+  readonly #desk: RebuildDesk;
   #wrongVote = '';
   readonly #askedWitness = new Map<NodeId, number>();
   #withoutPrimary = 0;
+  #isPaused = false;
   readonly #fenceFailed = new Map<NodeId, number>();
 
   /** Makes a shop. */
   constructor(parts: RepairParts) {
     this.#parts = parts;
+    this.#desk = new RebuildDesk(parts);
   }
 
   /** Nodes that serve nothing because their data is not that of the primary. */
   get diverged(): readonly NodeId[] {
-    return [...this.#told.keys()];
+    return this.#desk.diverged;
   }
 
-  /** Puts one thing right, if there is one; whether something was done. */
+  /** Puts one thing right, if there is one, and unless it is paused; whether something was done. */
   async repair(): Promise<boolean> {
+    this.#isPaused = false;
+    try {
+      return await this.#repair();
+    } catch (error) {
+      // The journal tells of the pause.
+      if (this.#isPaused) return false;
+      throw error;
+    }
+  }
+
+  async #repair(): Promise<boolean> {
     const primary = this.#parts.primary();
     if (primary === undefined) {
       this.#withoutPrimary += 1;
@@ -110,7 +120,7 @@ export class RepairShop {
     if (await this.#putFence(look.context, primary)) return true;
     if (!this.#parts.options.autoRejoin) return false;
     for (const node of look.survey.nodes.keys()) {
-      if (node === primary || this.#rebuilding.has(node)) continue;
+      if (node === primary || this.#desk.isAtWork(node)) continue;
       if (await this.#putRight(look, node, primary)) return true;
     }
     return false;
@@ -121,19 +131,27 @@ export class RepairShop {
    * a new primary has, and the old one not yet, is no divergence.
    */
   async #look(primary: NodeId): Promise<Look | undefined> {
-    const survey = await this.#parts.control.survey(primary, this.#parts.down());
+    const survey = await this.#survey(primary);
     if (!survey.nodes.has(primary)) return undefined;
-    const context = await this.#parts.control.context(survey);
+    const context = await this.#context(survey);
     return this.#parts.primary() === primary ? { survey, context } : undefined;
   }
 
   /** Plans to make `node` a replica of `primary`. Rejects with `ERR_CHANGE_REFUSED` telling what speaks against it. */
   async planRejoin(node: NodeId, primary: NodeId): Promise<FailoverPlan> {
-    const { control } = this.#parts;
-    const survey = await control.survey(primary, this.#parts.down());
-    const repair = planRejoin(await control.context(survey), node, primary);
-    if (repair.kind === 'plan') return repair.plan;
-    throw refusalOfRejoin(node, repair);
+    return rejoinIn(await this.#parts.control.context(await this.#survey(primary)), node, primary);
+  }
+
+  async #survey(primary?: NodeId): Promise<ClusterSurvey> {
+    return await this.#parts.control.survey(primary, this.#parts.down());
+  }
+
+  /** What is planned from by itself. Rejects while that is paused: also when it has been since the plan was made. */
+  async #context(survey: ClusterSurvey): Promise<PlanContext> {
+    const context = await this.#parts.control.context(survey);
+    this.#isPaused = context.paused !== undefined;
+    if (this.#isPaused) throw refused(`Automatic changes are paused: ${context.paused}`);
+    return context;
   }
 
   /**
@@ -141,7 +159,7 @@ export class RepairShop {
    * the primary itself and for a node that does not answer.
    */
   async obstacle(node: NodeId, primary: NodeId): Promise<ReturnType<typeof obstacleOf>> {
-    const { nodes, silent } = await this.#parts.control.survey(primary, this.#parts.down());
+    const { nodes, silent } = await this.#survey(primary);
     const [survey, source] = [nodes.get(node), nodes.get(primary)];
     if (node === primary) throw refused(`${node} is the primary; its data is what the others are made from`);
     if (survey === undefined || source === undefined) {
@@ -165,7 +183,11 @@ export class RepairShop {
         this.#wrongVote = seenBefore ? '' : wrong;
         if (!seenBefore) continue;
         const plan = planVote(context, witness.id, primary);
-        return (await control.make(plan, { again: () => planVote(context, witness.id, this.#primary()) })).ok;
+        const again = async (): Promise<FailoverPlan> => {
+          const now = this.#primary();
+          return planVote(await this.#context(await this.#survey(now)), witness.id, now);
+        };
+        return (await control.make(plan, { again })).ok;
       }
       const now = performance.now();
       if (now - (this.#askedWitness.get(witness.id) ?? Number.NEGATIVE_INFINITY) < WITNESS_MS) continue;
@@ -179,12 +201,14 @@ export class RepairShop {
     const repair = planRejoin(look.context, node, primary);
     switch (repair.kind) {
       case 'none':
-        this.#told.delete(node);
-        this.#givenUp.delete(node);
+        this.#desk.isWell(node);
         return false;
       case 'plan': {
-        this.#told.delete(node);
-        const again = (): Promise<FailoverPlan> => this.planRejoin(node, this.#primary());
+        this.#desk.canGoOn(node);
+        const again = async (): Promise<FailoverPlan> => {
+          const now = this.#primary();
+          return rejoinIn(await this.#context(await this.#survey(now)), node, now);
+        };
         const result = await this.#parts.control.make(repair.plan, { again });
         if (result.ok) {
           this.#parts.record('node-rejoined', repair.plan.opId, [node], `${node} follows ${primary}`);
@@ -194,12 +218,12 @@ export class RepairShop {
       default: {
         if (look.survey.nodes.get(node)?.readOnly === false) return await this.#close(look, node, primary);
         const { kind } = repair;
-        if (this.#told.get(node) === keyOf(repair)) return false;
+        if (this.#desk.isTold(node, repair)) return false;
         // What is told now may end in new data for the node: nobody does that on one look.
         const again = await this.#look(primary);
         if (again === undefined || again.context.epoch !== look.context.epoch) return false;
         const same = planRejoin(again.context, node, primary);
-        if (same.kind === kind) this.#cannotGoOn(node, primary, same as Obstacle);
+        if (same.kind === kind) this.#desk.cannotGoOn(node, primary, same as Obstacle);
         return false;
       }
     }
@@ -217,43 +241,6 @@ export class RepairShop {
     return (await this.#parts.control.make(planClose(context, node, primary), { again })).ok;
   }
 
-  #cannotGoOn(node: NodeId, primary: NodeId, repair: Obstacle): void {
-    const { record, publish, rebuild } = this.#parts;
-    const gtids = repair.kind === 'diverged' ? repair.gtids : '';
-    this.#told.set(node, keyOf(repair));
-    if (repair.kind === 'diverged') {
-      const message =
-        `${node} has ${repair.transactions} transactions that ${primary} lacks (${gtids}); it serves nothing and is left as it is. ` +
-        'Look at them, then rebuild the node';
-      record('node-diverged', 'diverged', [node], message);
-      publish('node-diverged', { node, gtids, transactions: repair.transactions });
-    } else {
-      record(
-        'node-diverged',
-        'purged',
-        [node],
-        `${node} needs logs that ${primary} does not have any more; rebuild it${repair.says === '' ? '' : ` (it says: ${repair.says})`}`,
-      );
-    }
-    const why = repair.kind === 'diverged' ? 'errant' : 'purged';
-    publish('rebuild-needed', {
-      node,
-      from: primary,
-      why,
-      gtids,
-      detail: repair.kind === 'purged' ? repair.says : '',
-    });
-    // What failed once is for an operator: every attempt begins with an empty node.
-    if (this.#givenUp.has(node)) return;
-    // It may take hours, in which other things have to be put right, and the primary may die.
-    this.#rebuilding.add(node);
-    void rebuild(node, primary, why, gtids).then((result) => {
-      this.#rebuilding.delete(node);
-      if (result === 'rebuilt') this.#told.delete(node);
-      else this.#givenUp.add(node);
-    });
-  }
-
   /** The primary by the lease of now. */
   #primary(): NodeId {
     const primary = this.#parts.primary();
@@ -262,9 +249,8 @@ export class RepairShop {
   }
 
   async #planResume(): Promise<{ readonly plan: FailoverPlan; readonly unfinished: Unfinished } | undefined> {
-    const { control } = this.#parts;
-    const survey = await control.survey(undefined, this.#parts.down());
-    const context = await control.context(survey);
+    const survey = await this.#survey();
+    const context = await this.#context(survey);
     const unfinished = (await this.#unfinished(survey)) ?? this.#fenced(context);
     if (unfinished === undefined) return undefined;
     const plan = planResume(context, unfinished);
@@ -332,9 +318,9 @@ export class RepairShop {
 
   /** Undoes what a change that nobody goes on with has stopped. */
   async #thaw(): Promise<boolean> {
-    const { control, calm, down } = this.#parts;
+    const { control, calm } = this.#parts;
     const plan = async (): Promise<FailoverPlan | undefined> =>
-      planThaw(await control.context(await control.survey(undefined, down())));
+      planThaw(await this.#context(await this.#survey()));
     const found = calm() ? await plan() : undefined;
     if (found === undefined) return false;
     const again = async (): Promise<FailoverPlan> => {

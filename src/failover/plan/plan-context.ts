@@ -25,6 +25,8 @@ export interface PlanContext {
   readonly epochs: ReadonlyMap<NodeId, number>;
   /** How the self-fence event stands on each node, where that could be read. */
   readonly fences?: ReadonlyMap<NodeId, FenceState> | undefined;
+  /** Why automatic changes are forbidden now; absent when they are not. */
+  readonly paused?: string | undefined;
   /** So long after the last sign of a manager a primary stops taking writes by itself, milliseconds; 0 or absent: never. */
   readonly selfFenceMs?: number | undefined;
   /** The data nodes that could be reached, as they were found. */

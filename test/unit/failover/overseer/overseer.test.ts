@@ -6,12 +6,14 @@ let told: string[];
 let tilted: boolean;
 let busy: boolean;
 let certain: boolean;
+let warranted: boolean;
+let refusal: string;
 let overseer: Overseer;
 
 beforeEach(() => {
   vi.useFakeTimers();
   told = [];
-  [tilted, busy, certain] = [false, false, true];
+  [tilted, busy, certain, warranted, refusal] = [false, false, true, true, ''];
   let leads = false;
   const election = {
     get leads(): boolean {
@@ -36,12 +38,13 @@ beforeEach(() => {
   overseer = new Overseer(election as unknown as Election, {
     tilted: () => tilted,
     busy: () => busy,
-    warranted: () => true,
+    warranted: () => warranted,
     failOver: async () => {
       told.push('fails over');
+      if (refusal !== '') throw new Error(refusal);
     },
     repair: async () => false,
-    onRefusal: () => undefined,
+    onRefusal: (what, why) => void told.push(`${what}: ${why}`),
   });
 });
 afterEach(async () => {
@@ -78,4 +81,23 @@ test('whose election is not certain any more asks the voters before it is electe
   await pass(600);
   expect(told[0]).toBe('asks');
   expect(told).not.toContain('is elected');
+});
+
+test('why nobody fails over is told once in one outage, whatever numbers stand in it, and again in the next one', async () => {
+  const refusals = (): readonly string[] => told.filter((each) => each.startsWith('failover: '));
+  for (const ageS of [1, 8, 20, 60]) {
+    refusal = `the last one was ${ageS} s ago`;
+    await pass(20_000);
+  }
+  expect(refusals()).toEqual(['failover: the last one was 1 s ago']);
+  refusal = 'a person decides';
+  await pass(20_000);
+  refusal = 'the last one was 100 s ago';
+  await pass(20_000);
+  expect(refusals()).toEqual(['failover: the last one was 1 s ago', 'failover: a person decides']);
+  warranted = false;
+  await pass(1_000);
+  [warranted, refusal] = [true, 'a person decides'];
+  await pass(20_000);
+  expect(refusals()).toHaveLength(3);
 });
