@@ -128,7 +128,15 @@ function isReception(value: unknown): boolean {
 function isSemiSync(value: unknown): boolean {
   if (!isRecord(value)) return false;
   const { active, acknowledgers, waiting } = value;
-  return typeof active === 'boolean' && isCount(acknowledgers) && isCount(waiting);
+  return (
+    typeof active === 'boolean' &&
+    isCount(acknowledgers) &&
+    isCount(waiting) &&
+    ['acknowledged', 'timeoutMs', 'waitFor'].every(
+      (name) => value[name] === undefined || isCount(value[name]),
+    ) &&
+    (value['afterSync'] === undefined || typeof value['afterSync'] === 'boolean')
+  );
 }
 
 function isGroup(value: unknown): boolean {

@@ -25,7 +25,14 @@ import { classifyServerError } from './server-error.js';
 import { readReplicas, replicasStatement } from './server-peers.js';
 import { serverVariablesSql } from './server-variables.js';
 import type { ServerVersion } from './server-version.js';
-import { blockedWritesSql, HEARTBEATS_SQL, readBlockedWrites, SEMI_SYNC_SQL } from './signs-of-life.js';
+import {
+  blockedWritesSql,
+  HEARTBEATS_SQL,
+  readBlockedWrites,
+  readSemiSync,
+  SEMI_SYNC_SETTINGS_SQL,
+  SEMI_SYNC_SQL,
+} from './signs-of-life.js';
 
 /** What is learnt once per connection. */
 export interface ProbeSession {
@@ -106,7 +113,11 @@ async function askStatus(session: ProbeSession, deadline: Deadline): Promise<rea
 
 /** What the server was at the last look decides what else is asked; a change is caught up with by the next look. */
 export async function askSigns(session: ProbeSession, deadline: Deadline): Promise<readonly StatusRow[]> {
-  if (session.isReplica === false) return await session.connection.ask(SEMI_SYNC_SQL, deadline);
+  if (session.isReplica === false) {
+    const rows = await session.connection.ask(SEMI_SYNC_SQL, deadline);
+    if (readSemiSync(rows)?.active !== true) return rows;
+    return [...rows, ...(await session.connection.ask(SEMI_SYNC_SETTINGS_SQL, deadline))];
+  }
   if (session.isReplica === undefined || !session.heartbeats) return [];
   try {
     return await session.connection.ask(HEARTBEATS_SQL, deadline);

@@ -12,6 +12,10 @@ export const HEARTBEATS_SQL: string =
 /** How semi-synchronous replication does; no rows where the server has none. Needs no privilege. */
 export const SEMI_SYNC_SQL: string = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'";
 
+/** How it is set up. Needs no privilege. */
+export const SEMI_SYNC_SETTINGS_SQL: string =
+  "SHOW GLOBAL VARIABLES WHERE Variable_name REGEXP '^rpl_semi_sync_(master|source)_(timeout|wait_point|wait_for_(slave|replica)_count)$'";
+
 /**
  * Counts the sessions that wait for the lock of the whole server. What it needs is in lock-sight.ts; on MariaDB an account that
  * lacks it sees its own sessions only. MySQL's `backup lock` is left out: it stops no writes.
@@ -49,7 +53,7 @@ export function withHeartbeats(
   });
 }
 
-/** The state in the rows of {@link SEMI_SYNC_SQL}; undefined where the server is no source of it. */
+/** The state in the rows of {@link SEMI_SYNC_SQL} and {@link SEMI_SYNC_SETTINGS_SQL}; undefined where the server is no source of it. */
 export function readSemiSync(rows: readonly StatusRow[]): SemiSync | undefined {
   const values = new Map<string, unknown>();
   for (const row of rows) {
@@ -62,6 +66,18 @@ export function readSemiSync(rows: readonly StatusRow[]): SemiSync | undefined {
     active: String(values.get('status')).toLowerCase() === 'on',
     acknowledgers: numberOf(values.get('clients')) ?? 0,
     waiting: numberOf(values.get('wait_sessions')) ?? 0,
+    acknowledged: numberOf(values.get('yes_tx')) ?? undefined,
+    ...(values.has('timeout') ? settingsIn(values) : {}),
+  };
+}
+
+function settingsIn(values: ReadonlyMap<string, unknown>): Partial<SemiSync> {
+  // A MariaDB waits for one, always.
+  const count = values.get('wait_for_replica_count') ?? values.get('wait_for_slave_count') ?? 1;
+  return {
+    timeoutMs: numberOf(values.get('timeout')) ?? undefined,
+    waitFor: numberOf(count) ?? undefined,
+    afterSync: String(values.get('wait_point')).toUpperCase() === 'AFTER_SYNC',
   };
 }
 

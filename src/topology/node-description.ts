@@ -75,6 +75,14 @@ export interface SemiSync {
   readonly acknowledgers: number;
   /** Sessions whose commit waits for an acknowledgement. */
   readonly waiting: number;
+  /** Commits that were acknowledged since the server counts. */
+  readonly acknowledged?: number | undefined;
+  /** After so long without an acknowledgement commits do not wait any more, milliseconds. Told while `active` only. */
+  readonly timeoutMs?: number | undefined;
+  /** How many replicas must acknowledge. Told while `active` only. */
+  readonly waitFor?: number | undefined;
+  /** Whether nobody sees a commit before it is acknowledged (`AFTER_SYNC`). Told while `active` only. */
+  readonly afterSync?: boolean | undefined;
 }
 
 /** A place in the order of all that a group writes. */

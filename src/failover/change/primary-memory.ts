@@ -2,7 +2,7 @@
 import type { Clock } from '../../common/clock.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { TopologyWatcher } from '../../health/topology-watcher.js';
-import type { Observation } from '../../topology/node-description.js';
+import type { Observation, SemiSync } from '../../topology/node-description.js';
 import type { LastSeen } from '../plan/expected-loss.js';
 import { missingOf, NO_TRANSACTIONS, readTransactions } from '../survey/transaction-set.js';
 
@@ -10,7 +10,9 @@ interface Look {
   readonly at: number;
   readonly gtids: string;
   readonly flavor: LastSeen['flavor'];
-  readonly semiSync: boolean;
+  readonly semiSync: SemiSync | undefined;
+  /** Since when a commit that waits now may have waited; none longer. */
+  readonly waitsSince: number;
 }
 
 /** Watches the nodes; the last two good looks at each are kept, and since when its port is closed. */
@@ -35,13 +37,13 @@ export class PrimaryMemory {
     const last = looks?.at(-1);
     if (last === undefined) return undefined;
     const before = looks?.at(-2);
-    const { flavor, gtids, semiSync } = last;
+    const { flavor, gtids } = last;
     const now = this.#clock.now();
     const deadSince = this.#deadSince.get(node);
     return {
       flavor,
       gtids,
-      semiSync,
+      ...acknowledgementOf(last),
       seenAt: this.#clock.wall() - (now - last.at),
       unseenMs: (deadSince ?? now + this.#leaseMs) - last.at,
       isDead: deadSince !== undefined,
@@ -61,14 +63,31 @@ export class PrimaryMemory {
     else if (!this.#deadSince.has(node)) this.#deadSince.set(node, at);
     if (!observation.ok) return;
     const { flavor, gtid, gtidState, semiSync } = observation.facts;
+    const before = this.#looks.get(node) ?? [];
     const look: Look = {
       at,
       flavor,
       gtids: gtidState ?? gtid,
-      semiSync: semiSync?.active === true && semiSync.acknowledgers > 0,
+      semiSync,
+      waitsSince: waitsSince(at, semiSync, before.at(-1)),
     };
-    this.#looks.set(node, [...(this.#looks.get(node) ?? []).slice(-1), look]);
+    this.#looks.set(node, [...before.slice(-1), look]);
   };
+}
+
+/** Commits are acknowledged in their order: when more were than waited a look ago, none of these waits any more. */
+function waitsSince(at: number, now: SemiSync | undefined, before: Look | undefined): number {
+  if (now === undefined || now.waiting === 0) return at;
+  if (before === undefined) return Number.NEGATIVE_INFINITY;
+  const { acknowledged = 0, waiting = 0 } = before.semiSync ?? {};
+  return (now.acknowledged ?? 0) - acknowledged > waiting ? before.at : before.waitsSince;
+}
+
+function acknowledgementOf({ at, semiSync, waitsSince: since }: Look): Pick<LastSeen, 'semiSync' | 'waits'> {
+  if (semiSync?.active !== true || semiSync.acknowledgers === 0) return { semiSync: false };
+  const { acknowledgers, timeoutMs, waitFor, afterSync } = semiSync;
+  if (timeoutMs === undefined || waitFor === undefined || afterSync === undefined) return { semiSync: true };
+  return { semiSync: true, waits: { acknowledgers, timeoutMs, waitFor, afterSync, waitedMs: at - since } };
 }
 
 function rateOf(before: Look, last: Look): number {

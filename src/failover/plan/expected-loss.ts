@@ -1,5 +1,6 @@
 /** What a failover would lose, as far as that can be known before it is made; pure. */
 
+import type { NodeId } from '../../common/node-address.js';
 import type { Flavor } from '../../topology/node-description.js';
 import type { MaxLoss } from '../acting-options.js';
 import {
@@ -26,10 +27,38 @@ export interface LastSeen {
   readonly rate: number | null;
   /** Whether every commit waited, before it was acknowledged, until a replica had it. */
   readonly semiSync: boolean;
+  /** How that was set up; absent when it was not in force, or nobody was told. */
+  readonly waits?: CommitWaits | undefined;
+}
+
+/** How commits waited for replicas when the primary was last seen. */
+export interface CommitWaits {
+  /** Replicas that acknowledged. */
+  readonly acknowledgers: number;
+  /** How many had to. */
+  readonly waitFor: number;
+  /** After so long without an acknowledgement commits waited no more, milliseconds. */
+  readonly timeoutMs: number;
+  /** For how long a commit may have waited already, milliseconds. */
+  readonly waitedMs: number;
+  /** Whether nobody saw a commit before it was acknowledged. */
+  readonly afterSync: boolean;
+}
+
+/** The replicas of the dead primary. */
+export interface ReplicasLeft {
+  /** How many were looked at: the new primary has all that they have. */
+  readonly compared: number;
+  /** Data nodes that do not answer: what they have is not known. */
+  readonly silent: readonly NodeId[];
 }
 
 /** The loss if `reached` is everything that the new primary will have. */
-export function expectedLoss(seen: LastSeen | undefined, reached: TransactionSet): ExpectedLoss {
+export function expectedLoss(
+  seen: LastSeen | undefined,
+  reached: TransactionSet,
+  left: ReplicasLeft,
+): ExpectedLoss {
   if (seen === undefined) {
     return {
       known: false,
@@ -47,15 +76,32 @@ export function expectedLoss(seen: LastSeen | undefined, reached: TransactionSet
     return { known: false, transactions: null, gtids: null, seenAt, unseenMs, why };
   }
   const { count, text } = missingOf(flavor, had, reached);
-  if (semiSync && count === 0) {
+  const doubt = semiSync && count === 0 ? doubtOf(seen, left) : '';
+  if (semiSync && count === 0 && doubt === undefined) {
     const why = 'every commit was acknowledged only after a replica had it (semi-synchronous replication)';
     return { known: true, transactions: 0, gtids: '', seenAt, unseenMs, why };
   }
   const forMs = Math.round(unseenMs);
-  const why = isDead
+  const unseen = isDead
     ? `the old primary was last seen ${forMs} ms before its end; what it committed after that is not known`
     : `the old primary is silent, and may be cut off and alive: it may have acknowledged writes for ${forMs} ms after it was last seen, until every lease on it is over, which nobody can count`;
+  // What speaks against the proof is what an operator can do something about.
+  const why = doubt === '' || doubt === undefined ? unseen : `${doubt}; ${unseen}`;
   return { known: false, transactions: count, gtids: text, seenAt, unseenMs, why };
+}
+
+/** Why semi-synchronous replication does not prove that nothing is lost; undefined when it does. */
+function doubtOf({ waits, unseenMs }: LastSeen, { compared, silent }: ReplicasLeft): string | undefined {
+  if (waits === undefined) return 'how commits waited for replicas is not known';
+  const { acknowledgers, waitFor, timeoutMs, waitedMs, afterSync } = waits;
+  if (!afterSync) return 'its semi-synchronous replication does not wait AFTER_SYNC';
+  if (timeoutMs <= waitedMs + unseenMs)
+    return `its semi-synchronous replication waits ${timeoutMs} ms, and may have given up unseen`;
+  // Who is no voter may have acknowledged, too.
+  const strangers = Math.max(0, acknowledgers - compared - silent.length);
+  if (silent.length + strangers < waitFor) return undefined;
+  const who = [...silent, ...(strangers === 0 ? [] : [`${strangers} replicas that are no voters`])];
+  return `${who.join(' and ')} may have acknowledged what no node that answers has`;
 }
 
 /** Why `loss` is more than `maxLoss` allows, and what to do; undefined when it is not. */

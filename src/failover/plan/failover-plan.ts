@@ -81,7 +81,7 @@ export interface PlanStep {
 
 /** What a failover is expected to lose. */
 export interface ExpectedLoss {
-  /** Whether the number is certain. False: the primary may have committed more after it was last seen. */
+  /** Whether the number is certain. False: the primary may have acknowledged more after it was last seen; `why` says what is not proven. */
   readonly known: boolean;
   /** Transactions that the primary was seen to have and no reachable replica has; null when even that cannot be told. */
   readonly transactions: number | null;

@@ -124,7 +124,10 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     reason,
     evidence: context.evidence,
     steps,
-    loss: expectedLoss(lastSeen, candidate.reached),
+    loss: expectedLoss(lastSeen, candidate.reached, {
+      compared: group.length,
+      silent: [...silent.keys()].filter((node) => node !== from),
+    }),
     excluded,
     warnings: [
       ...[...silent]

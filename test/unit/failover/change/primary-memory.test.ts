@@ -63,3 +63,27 @@ test('of one that was never seen nothing is known', () => {
   see(2_000, 'refused');
   expect(memory.of('a')).toBeUndefined();
 });
+
+test('a commit has waited at most since the last look at which none of those that wait now did', () => {
+  const look = (at: number, waiting: number, acknowledged: number): number | undefined => {
+    now = at;
+    const semiSync = {
+      active: true,
+      acknowledgers: 1,
+      waiting,
+      acknowledged,
+      timeoutMs: 10_000,
+      waitFor: 1,
+      afterSync: true,
+    };
+    const facts = { ...master('a', { gtid: gtids({ a: 1 }) }), semiSync };
+    watcher.publish('node-observed', { node: 'a', at, ok: true, latencyMs: 1, facts });
+    return memory.of('a')?.waits?.waitedMs;
+  };
+  expect(look(1_000, 3, 10)).toBe(Number.POSITIVE_INFINITY);
+  // Three waited; the fourth that was acknowledged came later, and so did all that wait now.
+  expect(look(2_000, 3, 14)).toBe(1_000);
+  expect(look(3_000, 3, 17)).toBe(2_000);
+  expect(look(4_000, 0, 20)).toBe(0);
+  expect(look(5_000, 1, 20)).toBe(1_000);
+});
