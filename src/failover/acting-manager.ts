@@ -308,6 +308,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       isolated: () => this.isolated,
       doubt: () => this.#failovers.doubt(),
       primary: () => this.#keeper.lease?.primary,
+      writerlessSince: () => this.writerlessSince,
       tilted: () => this.verdict.tilted,
       ...this.#tellers(),
       onStatement: (statement) => void this.publish('statement', statement),

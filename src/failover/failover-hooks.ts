@@ -36,7 +36,10 @@ export interface FollowedChange {
   readonly epoch: number;
   /** Why there was no writer before, when there was none. */
   readonly reason: FailureKind | null;
-  /** For how long no writer was known, milliseconds; 0 when one followed the other at once. */
+  /**
+   * For how long no writer was known, milliseconds; 0 when one followed the other at once, and where the process that made the change
+   * died before it called the hooks.
+   */
   readonly outageMs: number;
 }
 
@@ -74,7 +77,8 @@ export interface RebuildRequest extends HookContext {
  * The hooks. In mode `follow` only `onDetected`, `afterPromote` and `afterFailover` are called, and what one throws is reported
  * as `hook-failed` and stops nothing. In the other modes hooks run in the process that makes the change; a hook that answers
  * `{ veto }`, throws, or is late stops a change that has not passed its point of no return. All may be called again for the same
- * change: its `opId` tells.
+ * change: its `opId` tells. `afterPromote` and `afterFailover` are called at least once for every change that has made a primary:
+ * when its process dies before, the elected one calls its own, a minute later or when it has finished what was left.
  */
 export interface FailoverHooks {
   /**

@@ -345,6 +345,11 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     return new Set([...this.#isolated.values()].map(({ node }) => node));
   }
 
+  /** Since when no writer is known, monotonic milliseconds; undefined while one is. */
+  protected get writerlessSince(): number | undefined {
+    return this.#outage?.since;
+  }
+
   /** The last primary that was seen. */
   protected get lastPrimary(): NodeId | null {
     return this.#lastPrimary;

@@ -40,6 +40,8 @@ export interface AppOptions {
     readonly approve?: unknown;
     readonly fence?: unknown;
     readonly beforeFailover?: unknown;
+    readonly afterPromote?: unknown;
+    readonly afterFailover?: unknown;
   };
   /** The process kills itself when a step of this name begins or has ended. */
   readonly killAt?: { readonly step: string; readonly phase: 'started' | 'finished' };

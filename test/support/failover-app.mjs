@@ -53,8 +53,15 @@ async function start() {
 
 const readyHooks = {};
 for (const [hook, answer] of Object.entries(hooks)) {
-  // A hook that hangs never answers.
-  readyHooks[hook] = () => (answer === 'hang' ? new Promise(() => undefined) : answer);
+  readyHooks[hook] = ({ opId, plan, from, to, epoch, outageMs }) => {
+    send({
+      event: 'hook',
+      at: clock(),
+      detail: { hook, opId: opId ?? plan?.opId, from, to, epoch, outageMs },
+    });
+    // A hook that hangs never answers.
+    return answer === 'hang' ? new Promise(() => undefined) : answer;
+  };
 }
 
 const cluster = await start();

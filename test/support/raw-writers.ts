@@ -75,6 +75,7 @@ export async function switchUnderRawWriters(servers: LocalCluster, refuses: bool
       lookAgain: async () => {},
       confirm: async () => {},
       onStep: () => {},
+      onMajority: () => {},
       onStatement: () => {},
     },
   ).run();

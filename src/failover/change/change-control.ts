@@ -11,7 +11,7 @@ import type { FailoverHooks } from '../failover-hooks.js';
 import type { JournalKind } from '../failover-journal.js';
 import type { HookPolicy } from '../failover-options.js';
 import type { SentStatement } from '../locks/statement-log.js';
-import type { MetaStore } from '../meta/meta-store.js';
+import { type MetaStore, PROMOTED } from '../meta/meta-store.js';
 import { standingsOf } from '../meta/node-standings.js';
 import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
@@ -75,6 +75,8 @@ export interface ChangeControlParts {
   readonly doubt: () => string | undefined;
   /** The primary by the lease; undefined while there is none. */
   readonly primary: () => NodeId | undefined;
+  /** Since when no writer is known, monotonic milliseconds; undefined while one is. */
+  readonly writerlessSince: () => number | undefined;
   /** Whether this process does not trust its own eyes now. */
   readonly tilted: () => boolean;
   /** Writes into the journal. */
@@ -206,13 +208,14 @@ export class ChangeControl {
     const nodes = plan.from === null ? [plan.to] : [plan.from, plan.to];
     record('change-planned', plan.opId, nodes, `${plan.kind} from ${plan.from ?? 'nobody'} to ${plan.to}`);
     publish('change-started', { plan });
-    let stoppedAt = 0;
-    let flowsAt = 0;
+    const writerlessSince = this.#parts.writerlessSince();
+    const now = (): number => this.#parts.clock.now();
+    let stoppedAt: number | undefined;
+    let flowsAt: number | undefined;
     const onStep = (step: PlanStep, phase: 'started' | 'finished' | 'failed', detail: string): void => {
       const stops =
         step.action === 'lock-promote' || (plan.kind !== 'switchover' && step.action === 'lock-change');
-      if (stops && phase === 'started') stoppedAt = performance.now();
-      if (step.phase === 'repoint' && phase === 'finished' && flowsAt === 0) flowsAt = performance.now();
+      if (stops && phase === 'started') stoppedAt = now();
       if (phase === 'failed') record('change-step', plan.opId, nodes, `${step.id} failed: ${detail}`);
       publish('change-step', { opId: plan.opId, step, phase, detail });
     };
@@ -225,17 +228,26 @@ export class ChangeControl {
       lookAgain: async () => assertUnchanged(plan, await again()),
       confirm: () => (force ? Promise.resolve() : this.#confirm()),
       onStep,
+      onMajority: () => {
+        flowsAt ??= now();
+      },
       onStatement,
       signal: signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]),
     });
     const ended = await executor.run();
     this.#parts.hurry();
-    const writeGapMs = stoppedAt === 0 ? 0 : (flowsAt === 0 ? performance.now() : flowsAt) - stoppedAt;
+    const writeGapMs = stoppedAt === undefined ? 0 : (flowsAt ?? now()) - stoppedAt;
+    const beforeMs = Math.max(0, (stoppedAt ?? now()) - (writerlessSince ?? Number.POSITIVE_INFINITY));
     const outcome = await withLockNamed(ended, plan, (node) => this.voter(node).act);
-    return await this.#ended(plan, outcome, writeGapMs);
+    return await this.#ended(plan, outcome, writeGapMs, beforeMs);
   }
 
-  async #ended(plan: FailoverPlan, outcome: ExecutionOutcome, writeGapMs: number): Promise<ChangeResult> {
+  async #ended(
+    plan: FailoverPlan,
+    outcome: ExecutionOutcome,
+    writeGapMs: number,
+    beforeMs: number,
+  ): Promise<ChangeResult> {
     const { record, publish, meta } = this.#parts;
     const { opId, from, to } = plan;
     const nodes = from === null ? [to] : [from, to];
@@ -251,15 +263,17 @@ export class ChangeControl {
         nodes,
         `${to} is the primary, epoch ${plan.epoch}; writes waited ${Math.round(writeGapMs)} ms`,
       );
+      const owes = this.hooks.tellsFollowed;
       const begun = { opId, kind: plan.kind, from: from ?? '', to, actor: this.#parts.actor };
       const written = meta
         .begin(this.voter(to), begun)
-        .then(() => meta.end(this.voter(to), opId, 'done', summaryOf(plan)));
+        // Whoever finds it so calls the hooks: this process may die before it has.
+        .then(() => meta.end(this.voter(to), opId, owes ? PROMOTED : 'done', summaryOf(plan)));
       await written.catch((error: unknown) =>
         record('change-step', opId, [to], `The end could not be written on ${to}: ${describeError(error)}`),
       );
       publish('change-done', { plan, writeGapMs });
-      await this.hooks.tellFollowed(plan, writeGapMs);
+      await this.#tellFollowed(plan, writeGapMs + beforeMs);
       return { ok: true, plan, writeGapMs, left: outcome.left };
     }
     const { step, error, clusterState } = outcome;
@@ -275,6 +289,21 @@ export class ChangeControl {
     publish('change-aborted', { plan, at: step, error, clusterState });
     await this.hooks.tellAborted(plan, step, clusterState !== 'unfinished', error);
     return { ok: false, plan, at: step, error, clusterState };
+  }
+
+  /** Calls the hooks, and notes that it was done: before that another process may call them, too. */
+  async #tellFollowed(plan: FailoverPlan, outageMs: number): Promise<void> {
+    const { opId, continues, cluster, from, to, epoch, reason } = plan;
+    const { meta } = this.#parts;
+    await this.hooks.tellFollowed({ opId: continues ?? opId, cluster, from, to, epoch, reason, outageMs });
+    const voter = this.voter(to);
+    const noted = async (): Promise<void> => {
+      if (this.hooks.tellsFollowed) await meta.told(voter, opId);
+      if (continues !== undefined)
+        await meta.end(voter, continues, to === from ? 'undone' : 'done', 'ended by another process');
+    };
+    // Else it is found by whoever is elected, who tells it once more.
+    await noted().catch(() => undefined);
   }
 
   /** A stall of this process is waited out while its locks are renewed: what it sees after that is as good as ever. */

@@ -117,10 +117,14 @@ export class ChangeHooks {
     await this.#call('onAborted', (context) => hook({ ...context, plan, attempt: 1, at, undone, error }));
   }
 
+  /** Whether somebody wants to be told that another node is the primary. */
+  get tellsFollowed(): boolean {
+    const { afterPromote, afterFailover } = this.#parts.hooks;
+    return afterPromote !== undefined || afterFailover !== undefined;
+  }
+
   /** Tells that another node is the primary. */
-  async tellFollowed(plan: FailoverPlan, outageMs: number): Promise<void> {
-    const { opId, cluster, from, to, epoch, reason } = plan;
-    const change: FollowedChange = { opId, cluster, from, to, epoch, reason, outageMs };
+  async tellFollowed(change: FollowedChange): Promise<void> {
     for (const name of ['afterPromote', 'afterFailover'] as const) {
       const hook = this.#parts.hooks[name];
       if (hook !== undefined) await this.#call(name, (context) => hook({ ...change, ...context }));

@@ -1,10 +1,11 @@
 /** Whether anything may be changed automatically now: nothing while that is paused, and no failover soon after another one. */
+import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { MetaStore, NodeStanding } from '../meta/meta-store.js';
 import type { Voter } from '../voters.js';
 
 /**
- * Asks the nodes that answer what is remembered of earlier failovers.
+ * Asks the nodes that answer what is remembered of earlier failovers than this one from `from`.
  *
  * Rejects with `ERR_CHANGE_REFUSED` saying why none may be made now, and what to do.
  */
@@ -12,6 +13,7 @@ export async function checkAutomaticRight(
   meta: MetaStore,
   voters: readonly Voter[],
   blockMs: number,
+  from: NodeId | null,
 ): Promise<void> {
   const answers = await Promise.all(
     voters.map(async (voter) => {
@@ -29,8 +31,9 @@ export async function checkAutomaticRight(
     throw new StormlampError(ErrorCode.CHANGE_REFUSED, `Automatic changes are paused: ${paused}`);
   for (const { last } of told) {
     const recent = last.find(
-      ({ ageS, outcome, acknowledgedBy }) =>
-        outcome === 'done' && acknowledgedBy === null && ageS * 1_000 < blockMs,
+      (each) =>
+        // What another process has left half done is gone on with.
+        !(each.isOpen && each.from === from) && each.acknowledgedBy === null && each.ageS * 1_000 < blockMs,
     );
     if (recent === undefined) continue;
     throw new StormlampError(

@@ -134,7 +134,7 @@ export class FailoverControl {
     const { meta, options, voters, down } = this.#parts;
     const [from, silent] = [this.#from(), down()];
     const others = voters.filter(({ id, kind }) => kind === 'data' && id !== from && !silent.has(id));
-    await checkAutomaticRight(meta, others, options.blockMs);
+    await checkAutomaticRight(meta, others, options.blockMs, from);
   }
 
   /** The same node again, unless nothing but the first plan speaks for it. */

@@ -14,6 +14,7 @@ import type { LeaseRules } from '../protocol/client-lease.js';
 import { lockName } from '../protocol/lock-name.js';
 import { majorityOf } from '../protocol/majority.js';
 import { assertClosed, assertComplete, assertSame, lookThrough } from './compare-nodes.js';
+import { phasesOf } from './phases-of.js';
 import { PlanValues } from './plan-values.js';
 
 /** What an executor works with. */
@@ -34,6 +35,8 @@ export interface ExecutorOptions {
   readonly confirm: () => Promise<void>;
   /** Told before and after every step. */
   readonly onStep: (step: PlanStep, phase: 'started' | 'finished' | 'failed', detail: string) => void;
+  /** Told, once or more, when a majority votes for the new primary. */
+  readonly onMajority: () => void;
   /** Told about every statement. */
   readonly onStatement: StatementListener;
   /** Stops the plan before its point of no return. */
@@ -361,6 +364,7 @@ export class PlanExecutor {
     const { cluster, to } = this.#plan;
     this.#voted.add(node).add(to);
     if (this.#voted.size < majorityOf(this.#options.rules.voters)) return;
+    this.#options.onMajority();
     await this.#lock?.free(lockName(cluster, 'promote'), this.#voted);
   }
 
@@ -368,6 +372,7 @@ export class PlanExecutor {
   async #partDone(node: NodeId): Promise<void> {
     this.#changed.add(node).add(this.#plan.to);
     if (this.#changed.size < majorityOf(this.#options.rules.voters)) return;
+    this.#options.onMajority();
     await this.#lock?.releaseVoters([...this.#changed]);
   }
 
@@ -386,15 +391,4 @@ export class PlanExecutor {
     }
     return complete;
   }
-}
-
-/** The steps in runs of one phase. */
-export function phasesOf(steps: readonly PlanStep[]): readonly (readonly PlanStep[])[] {
-  const phases: PlanStep[][] = [];
-  for (const step of steps) {
-    const last = phases.at(-1);
-    if (last?.[0]?.phase === step.phase) last.push(step);
-    else phases.push([step]);
-  }
-  return phases;
 }

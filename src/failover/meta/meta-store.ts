@@ -27,10 +27,10 @@ export interface OpenOperation {
   readonly ageS: number;
 }
 
-/** A change that was ended. */
-export interface EndedOperation extends OpenOperation {
-  /** How it ended. */
-  readonly outcome: string;
+/** A failover whose new primary was made. */
+export interface MadeFailover extends OpenOperation {
+  /** Whether its process has not said how it ended. */
+  readonly isOpen: boolean;
   /** Who took note of it, so that automatic changes are allowed again. */
   readonly acknowledgedBy: string | null;
 }
@@ -46,6 +46,24 @@ export interface NodeStanding {
   /** Why automatic changes are forbidden now; undefined when they are not. */
   readonly paused: string | undefined;
 }
+
+/** A change that may be over, and of which nobody is known to have told the hooks. */
+export interface LooseEnd extends OpenOperation {
+  /** Whether its end was not written. */
+  readonly isOpen: boolean;
+}
+
+/** {@link LooseEnd}s, and what made the primary. */
+export interface LooseEndsFound {
+  /** The epoch. */
+  readonly epoch: number;
+  /** The change that began it; '' before the first one. */
+  readonly opId: string;
+  readonly ends: readonly LooseEnd[];
+}
+
+/** How a change has ended whose hooks were not told yet. */
+export const PROMOTED = 'promoted';
 
 const TIMEOUT_MS = 3_000;
 /** What a server that cannot be reached now fails with. */
@@ -148,15 +166,16 @@ export class MetaStore {
     return rows.map(operationOf);
   }
 
-  /** The last changes that were made by themselves, newest first. */
-  async lastFailovers(voter: Voter): Promise<readonly EndedOperation[]> {
+  /** The last failovers whose new primary was made, newest first; also those whose process died before it said so. */
+  async lastFailovers(voter: Voter): Promise<readonly MadeFailover[]> {
     const rows = await this.#read(
       voter,
-      `${OPERATION} WHERE cluster='${this.#cluster}' AND kind='failover' AND ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT 5`,
+      `${OPERATION} WHERE cluster='${this.#cluster}' AND kind='failover' AND (ended_at IS NULL OR outcome IN ('done', '${PROMOTED}')) ` +
+        'ORDER BY began_at DESC LIMIT 5',
     );
     return rows.map((row) => ({
       ...operationOf(row),
-      outcome: String(row['outcome']),
+      isOpen: row['outcome'] === null,
       acknowledgedBy: typeof row['acknowledged_by'] === 'string' ? row['acknowledged_by'] : null,
     }));
   }
@@ -180,6 +199,26 @@ export class MetaStore {
       (literal) =>
         `UPDATE ha_meta.operation SET ended_at=SYSDATE(6), outcome=${text(outcome)}, details=${literal(details)} ` +
         `WHERE op_id=${text(opId)} AND ended_at IS NULL`,
+    );
+  }
+
+  /** What nobody has ended, or told the hooks of. `voter` must take writes. */
+  async looseEnds(voter: Voter): Promise<LooseEndsFound> {
+    const cluster = text(this.#cluster);
+    const [known, rows] = await onConnection(voter, async (ask) => [
+      (await ask(`SELECT epoch, op_id FROM ha_meta.topology WHERE cluster=${cluster}`).catch(noTable))[0],
+      await ask(
+        `${OPERATION} WHERE cluster=${cluster} AND (ended_at IS NULL OR outcome='${PROMOTED}') ORDER BY began_at`,
+      ).catch(noTable),
+    ]);
+    const ends = rows.map((row) => ({ ...operationOf(row), isOpen: row['outcome'] === null }));
+    return { epoch: Number(known?.['epoch'] ?? 0), opId: String(known?.['op_id'] ?? ''), ends };
+  }
+
+  /** Writes that the hooks of a change were told, where that was owed. */
+  async told(voter: Voter, opId: string): Promise<void> {
+    await onConnection(voter, (ask) =>
+      ask(`UPDATE ha_meta.operation SET outcome='done' WHERE op_id=${text(opId)} AND outcome='${PROMOTED}'`),
     );
   }
 

@@ -22,6 +22,7 @@ import {
 import { refused } from '../plan/plan-switchover.js';
 import type { ClusterSurvey } from '../survey/survey-cluster.js';
 import type { Voter } from '../voters.js';
+import { LooseEnds } from './loose-ends.js';
 import { type Obstacle, RebuildDesk } from './rebuild-desk.js';
 
 /** What a repair shop works with. */
@@ -76,6 +77,7 @@ function rejoinIn(context: PlanContext, node: NodeId, primary: NodeId): Failover
 export class RepairShop {
   readonly #parts: RepairParts;
   readonly #desk: RebuildDesk;
+  readonly #ends: LooseEnds;
   #wrongVote = '';
   readonly #askedWitness = new Map<NodeId, number>();
   #withoutPrimary = 0;
@@ -86,6 +88,8 @@ export class RepairShop {
   constructor(parts: RepairParts) {
     this.#parts = parts;
     this.#desk = new RebuildDesk(parts);
+    const { options, control, meta } = parts;
+    this.#ends = new LooseEnds({ cluster: options.cluster, control, meta });
   }
 
   /** Nodes that serve nothing because their data is not that of the primary. */
@@ -115,7 +119,7 @@ export class RepairShop {
     this.#withoutPrimary = 0;
     const look = await this.#look(primary);
     if (look === undefined) return false;
-    if (this.#parts.calm()) await this.#closeOperations(primary);
+    if (this.#parts.calm()) await this.#ends.tieUp(primary);
     if (await this.#mendVotes(look.context, primary)) return true;
     if (await this.#putFence(look.context, primary)) return true;
     if (!this.#parts.options.autoRejoin) return false;
@@ -311,7 +315,7 @@ export class RepairShop {
           ? `${plan.to} had fenced itself, and takes writes again`
           : `What was left unfinished is ${what}: ${plan.to} is the primary`,
       );
-      await this.#closeOperations(plan.to);
+      await this.#ends.tieUp(plan.to);
     }
     return result.ok;
   }
@@ -364,15 +368,5 @@ export class RepairShop {
     );
     if (mine === undefined || mine <= Math.max(0, ...others)) return undefined;
     return { opId: 'promotion', from: voter.id, to: voter.id };
-  }
-
-  /** Changes that are over in fact get their end in writing. */
-  async #closeOperations(primary: NodeId): Promise<void> {
-    const { meta, control } = this.#parts;
-    const voter = control.voter(primary);
-    for (const open of await meta.open(voter)) {
-      if (open.ageS < 60) continue;
-      await meta.end(voter, open.opId, open.to === primary ? 'done' : 'undone', 'ended by another process');
-    }
   }
 }

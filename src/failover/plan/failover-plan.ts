@@ -112,6 +112,8 @@ export interface FailoverPlan {
   readonly opId: string;
   /** What kind of change it is. */
   readonly kind: PlanKind;
+  /** The change of another process that it finishes or undoes: what is told when it is done is told by that name. */
+  readonly continues?: string | undefined;
   /** The cluster. */
   readonly cluster: string;
   /** The epoch that the new primary will have. */

@@ -4,9 +4,10 @@ import type { Evidence } from '../detector/evidence.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { type FenceState, whyNoFence } from '../self-fence/fence-state.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
+import { beginSql } from './begin-sql.js';
 import type { CandidateWishes } from './candidate-choice.js';
 import { type Dialect, dialectOf, type ReplicationSource } from './dialect.js';
-import type { PlanStep } from './failover-plan.js';
+import type { PlanKind, PlanStep } from './failover-plan.js';
 import { STOP_MS } from './freeze-steps.js';
 
 /** What a plan is made from. */
@@ -110,9 +111,11 @@ export function promoteSteps(
     readonly semiSync: boolean;
     /** Whether earlier steps have stopped its replication; see {@link stopSteps}. */
     readonly isStopped?: boolean;
+    /** What the change is, when nobody could write before that it began. */
+    readonly begins?: { readonly kind: PlanKind; readonly from: NodeId };
   },
 ): readonly PlanStep[] {
-  const { hasSource, semiSync, isStopped = false } = options;
+  const { hasSource, semiSync, isStopped = false, begins } = options;
   const step = (id: string, sql: string, why: string, more: Partial<PlanStep> = {}): PlanStep => ({
     id: `${id}@${node}`,
     phase: 'promote',
@@ -138,6 +141,16 @@ export function promoteSteps(
   });
   steps.push(
     step('epoch', epochSql(context, node), 'says who is the primary since when', { pointOfNoReturn: true }),
+    // After the epoch, by which others know what the node is.
+    ...(begins === undefined
+      ? []
+      : [
+          step(
+            'begin',
+            beginSql(context, begins.kind, begins.from, node),
+            'others know what to end, and of the block',
+          ),
+        ]),
     ...semiSyncSteps(context, node, 'promote', semiSync),
     step('take-writes', dialect.takeWritesInTime, 'it takes writes, unless the locks may be gone meanwhile'),
     step('verify-writes', 'SELECT @@GLOBAL.read_only AS read_only', 'it was done in time', { expect: '0' }),

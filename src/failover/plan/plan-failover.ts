@@ -108,6 +108,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     ...promoteSteps(context, to, dialectOf(candidate), {
       hasSource: candidate.channels.length > 0,
       semiSync: lastSeen?.semiSync === true,
+      begins: { kind: 'failover', from },
     }),
     ...others.flatMap((node) => repointSteps(context, node, to)),
     ...witnessSteps(context, to),

@@ -173,6 +173,8 @@ export function planVote(context: PlanContext, witness: NodeId, primary: NodeId)
 export interface Unfinished {
   /** Names it. */
   readonly opId: string;
+  /** What it was; absent where nobody has begun anything. */
+  readonly kind?: string | undefined;
   /** The primary before. */
   readonly from: NodeId;
   /** The primary after. */
@@ -185,7 +187,8 @@ export interface Unfinished {
  *
  * @throws StormlampError `ERR_CHANGE_REFUSED` when no node has everything.
  */
-export function planResume(context: PlanContext, { from, to: meant }: Unfinished): FailoverPlan {
+export function planResume(context: PlanContext, unfinished: Unfinished): FailoverPlan {
+  const { from, to: meant } = unfinished;
   // A former primary that an earlier change has left behind may have transactions that nobody shall have.
   const surveys = [...context.surveys.values()].filter(
     ({ node, channels }) => channels.length > 0 || node === from || node === meant,
@@ -231,6 +234,7 @@ export function planResume(context: PlanContext, { from, to: meant }: Unfinished
     ...promoteSteps(context, to, dialectOf(candidate), {
       hasSource: candidate.channels.length > 0,
       semiSync: surveys.some(isSemiSync),
+      begins: { kind: 'resume', from },
     }),
     ...others.flatMap(({ node }) =>
       context.sources.get(node) === to
@@ -243,6 +247,7 @@ export function planResume(context: PlanContext, { from, to: meant }: Unfinished
   return {
     opId: context.opId,
     kind: 'resume',
+    ...(unfinished.kind === undefined ? {} : { continues: unfinished.opId }),
     cluster: context.cluster,
     epoch: context.epoch + 1,
     from,

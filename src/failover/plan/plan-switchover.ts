@@ -2,6 +2,7 @@
 import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
+import { beginSql } from './begin-sql.js';
 import { chooseCandidate, lackingWords } from './candidate-choice.js';
 import { dialectOf } from './dialect.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
@@ -164,20 +165,6 @@ function unloggedWords({ node, logFilters }: NodeSurvey): string {
 
 const ALL_THE_SAME =
   'Take the filter out of its configuration, or name the new primary (`to`) if that shall be lost';
-
-/** The open record by which another process knows what was meant. */
-export function beginSql(
-  { cluster, opId, actor }: PlanContext,
-  kind: string,
-  from: NodeId,
-  to: NodeId,
-): string {
-  const clean = (text: string): string => text.replace(/[^\w.:[\]@/-]/g, '_').slice(0, 128);
-  return (
-    'INSERT INTO ha_meta.operation (op_id, cluster, kind, from_node, to_node, actor, began_at) VALUES ' +
-    `('${opId}', '${cluster}', '${kind}', '${clean(from)}', '${clean(to)}', '${clean(actor)}', SYSDATE(6))`
-  );
-}
 
 /** Where others begin to read, when that is a place in the new primary's own log. */
 export function newPositionSteps(context: PlanContext, to: NodeId): readonly PlanStep[] {
