@@ -55,6 +55,7 @@ const PLANS = [
       'drain',
       'confirm-again',
       ...PROMOTE,
+      'begin',
     ],
   },
   {

@@ -38,6 +38,42 @@ async function receives(node: LocalDatabaseNode): Promise<boolean> {
   return status?.['Slave_IO_Running'] === 'Yes';
 }
 
+test(
+  'who makes a node anew may stop its replication, and nobody else does the same meanwhile',
+  TIMEOUT,
+  async () => {
+    const [node] = servers.replicas;
+    if (node === undefined) throw new Error('a replica is needed');
+    let finish = (): void => {};
+    const finished = new Promise<void>((done) => {
+      finish = done;
+    });
+    const calls: string[] = [];
+    const rebuild = async (): Promise<'rebuilt'> => {
+      calls.push(node.id);
+      await node.query('STOP SLAVE IO_THREAD');
+      await finished;
+      return 'rebuilt';
+    };
+    await begin({ host: 'a' });
+    const operator = await begin({ host: 'b', automatic: false, hooks: { rebuild } });
+    const other = await begin({ host: 'c', automatic: false, hooks: { rebuild } });
+    await node.query('STOP SLAVE IO_THREAD');
+    await eventually('without a rebuild it is started again', () => receives(node));
+    const rebuilt = operator.failover.rebuild(node.id);
+    await eventually('it is stopped', async () => !(await receives(node)));
+    // The only way to see that something does not happen: it took a second before.
+    await sleep(6_000);
+    expect(await receives(node)).toBe(false);
+    await expect(other.failover.rebuild(node.id)).rejects.toThrow(/another process makes its data anew/);
+    await expect(other.failover.rejoin(node.id)).rejects.toThrow(/is being made anew/);
+    expect(calls).toHaveLength(1);
+    finish();
+    expect(await rebuilt).toBe('rebuilt');
+    await eventually('it is started again', () => receives(node));
+  },
+);
+
 test('a replica that was stopped stays stopped until another process ends the pause', TIMEOUT, async () => {
   const elected = await begin({ host: 'a' });
   const operator = await begin({ host: 'b', automatic: false });

@@ -1,10 +1,11 @@
 /** Calls the user's hooks for the changes of this process. */
 import { pause } from '../../common/backoff.js';
 import type { NodeId } from '../../common/node-address.js';
-import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { FailoverHooks, FollowedChange, HookContext } from '../failover-hooks.js';
 import { failoverDefaults } from '../failover-options.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
+import { holdRebuild } from '../rebuild/rebuild-lock.js';
 import { askHook, type Verdict } from './ask-hook.js';
 import type { ChangeControlParts } from './change-control.js';
 import { whilePrimary } from './while-primary.js';
@@ -13,7 +14,10 @@ import { whilePrimary } from './while-primary.js';
 const DELAY_LIMIT_MS = 300_000;
 
 /** What hooks are called with. */
-type HookParts = Pick<ChangeControlParts, 'hooks' | 'policy' | 'clock' | 'record' | 'publish' | 'primary'>;
+type HookParts = Pick<
+  ChangeControlParts,
+  'hooks' | 'policy' | 'clock' | 'record' | 'publish' | 'primary' | 'voters' | 'options'
+>;
 
 /** Calls them. */
 export class ChangeHooks {
@@ -62,16 +66,25 @@ export class ChangeHooks {
     why: 'errant' | 'purged',
     gtids: string,
   ): Promise<'rebuilt' | 'skipped' | { readonly veto: string }> {
-    const { hooks, record, primary } = this.#parts;
+    const { hooks, record, primary, voters, options } = this.#parts;
     const { rebuild } = hooks;
     if (rebuild === undefined) return { veto: 'there is no hook `rebuild`' };
+    const source = voters.find(({ id }) => id === from);
+    if (source === undefined) return { veto: `${from} is no voter` };
     let result: unknown;
-    const verdict = await this.#call('rebuild', async (context) => {
+    const call = async (context: HookContext): Promise<void> => {
       result = await whilePrimary(from, primary, (moved) => {
         const signal = AbortSignal.any([context.signal, moved]);
         return rebuild({ ...context, signal, node, from, why, gtids });
       });
-    });
+    };
+    // The lock of a server that is made anew may die with it.
+    const verdict = await holdRebuild(source, options.cluster, node, () => this.#call('rebuild', call)).catch(
+      (error: unknown): Verdict => ({
+        veto: `${from} cannot be asked who else does it: ${describeError(error)}`,
+      }),
+    );
+    if (verdict === undefined) return { veto: 'another process makes its data anew' };
     if (verdict !== 'allow' && 'veto' in verdict) return verdict;
     if (result !== 'rebuilt') return 'skipped';
     record('node-rebuilt', 'rebuild', [node, from], `${node} has the data of ${from} now`);

@@ -20,6 +20,7 @@ import {
   type Unfinished,
 } from '../plan/plan-repair.js';
 import { refused } from '../plan/plan-switchover.js';
+import { isBeingRebuilt } from '../rebuild/rebuild-lock.js';
 import type { ClusterSurvey } from '../survey/survey-cluster.js';
 import type { Voter } from '../voters.js';
 import { LooseEnds } from './loose-ends.js';
@@ -143,6 +144,7 @@ export class RepairShop {
 
   /** Plans to make `node` a replica of `primary`. Rejects with `ERR_CHANGE_REFUSED` telling what speaks against it. */
   async planRejoin(node: NodeId, primary: NodeId): Promise<FailoverPlan> {
+    await this.#refuseRebuilt(node, primary);
     return rejoinIn(await this.#parts.control.context(await this.#survey(primary)), node, primary);
   }
 
@@ -201,8 +203,20 @@ export class RepairShop {
     return false;
   }
 
+  async #refuseRebuilt(node: NodeId, primary: NodeId): Promise<void> {
+    if (await this.#isRebuilt(node, primary))
+      throw refused(`The data of ${node} is being made anew; wait for the end of that`);
+  }
+
+  async #isRebuilt(node: NodeId, primary: NodeId): Promise<boolean> {
+    const { control, options } = this.#parts;
+    return await isBeingRebuilt(control.voter(primary), options.cluster, node);
+  }
+
   async #putRight(look: Look, node: NodeId, primary: NodeId): Promise<boolean> {
     const repair = planRejoin(look.context, node, primary);
+    // Another process may do it, and has stopped its replication for that.
+    if (repair.kind !== 'none' && (await this.#isRebuilt(node, primary))) return false;
     switch (repair.kind) {
       case 'none':
         this.#desk.isWell(node);
@@ -211,6 +225,7 @@ export class RepairShop {
         this.#desk.canGoOn(node);
         const again = async (): Promise<FailoverPlan> => {
           const now = this.#primary();
+          await this.#refuseRebuilt(node, now);
           return rejoinIn(await this.#context(await this.#survey(now)), node, now);
         };
         const result = await this.#parts.control.make(repair.plan, { again });

@@ -19,6 +19,9 @@ export type LockPurpose =
 const PROTOCOL = 1;
 
 /** The name of a lock on every voter. */
-export function lockName(cluster: string, purpose: LockPurpose | `lease:${string}`): string {
+export function lockName(
+  cluster: string,
+  purpose: LockPurpose | `lease:${string}` | `rebuild:${string}`,
+): string {
   return `ha${PROTOCOL}:${cluster}:${purpose}`;
 }
