@@ -3,6 +3,7 @@
 import type { NodeId } from '../../common/node-address.js';
 import type { StormlampError } from '../../common/stormlamp-error.js';
 import { channelError } from '../../topology/apply-error.js';
+import { DROP_FENCE } from '../self-fence/fence-event.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { isWithin, missingOf, readTransactions } from '../survey/transaction-set.js';
 import { chooseCandidate } from './candidate-choice.js';
@@ -236,6 +237,7 @@ export function planResume(context: PlanContext, unfinished: Unfinished): Failov
       semiSync: surveys.some(isSemiSync),
       begins: { kind: 'resume', from },
     }),
+    ...unwantedFenceSteps(context, to),
     ...others.flatMap(({ node }) =>
       context.sources.get(node) === to
         ? [startReceiving(node, dialectOf(candidate).startReceiving)]
@@ -259,6 +261,24 @@ export function planResume(context: PlanContext, unfinished: Unfinished): Failov
     excluded,
     warnings: [],
   };
+}
+
+/** Takes the self-fence event away where nobody wishes it any more: nobody guards the primary, and it would close it again. */
+function unwantedFenceSteps({ selfFenceMs = 0, fences }: PlanContext, node: NodeId): readonly PlanStep[] {
+  if (selfFenceMs !== 0 || fences?.get(node)?.exists !== true) return [];
+  const step = (id: string, sql: string, why: string): PlanStep => ({
+    id: `${id}@${node}`,
+    phase: 'promote',
+    action: 'statement',
+    node,
+    sql,
+    why,
+    spares: true,
+  });
+  return [
+    step('unlogged', 'SET SESSION sql_log_bin=0', 'every node has an event of its own'),
+    step('drop-self-fence', DROP_FENCE, 'nobody guards the primary any more'),
+  ];
 }
 
 /** Whether `survey` is a primary that was restarted read-only, as its configuration should have it. */

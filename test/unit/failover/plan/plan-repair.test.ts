@@ -154,6 +154,27 @@ describe('a change that nobody finished', () => {
     ];
     expect(planResume(madeUpContext(surveys), unfinished).to).toBe('db2');
   });
+  test('loses its self-fence event in the same change when nobody wishes it any more', () => {
+    const surveys = [madeUp('db1', { readOnly: true }), madeUp('db2', { source: at('db1') })];
+    const fence = {
+      hasHome: true,
+      exists: true,
+      comment: 'stormlamp',
+      runs: true,
+      fenced: true,
+      scheduler: 'ON',
+    };
+    const dropped = (selfFenceMs: number, exists: boolean): readonly string[] => {
+      const fences = new Map([['db1', { ...fence, exists }]]);
+      const { steps } = planResume({ ...madeUpContext(surveys), fences, selfFenceMs }, unfinished);
+      return steps
+        .map(({ id }) => id)
+        .filter((id) => /^(take-writes|unlogged|drop-self-fence|release)/.test(id));
+    };
+    expect(dropped(0, true)).toEqual(['take-writes@db1', 'unlogged@db1', 'drop-self-fence@db1', 'release']);
+    expect(dropped(4_000, true)).toEqual(['take-writes@db1', 'release']);
+    expect(dropped(0, false)).toEqual(['take-writes@db1', 'release']);
+  });
   test('is refused when no node has everything', () => {
     const surveys = [
       madeUp('db1', { executed: '0-1-105', readOnly: true }),
