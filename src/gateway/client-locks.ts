@@ -27,8 +27,6 @@ const MAX_LEFT = 10_000;
 /** See the head of this file. */
 export class ClientLocks {
   readonly #clients = new WeakMap<object, Client>();
-  /** Clients that count locks, as pecl-memcache does. Which of them has one, the number that it was told does not say for long. */
-  readonly #counting = new WeakSet<object>();
   /** Locks of clients that went away without giving them back. */
   readonly #left = new Map<string, TakenLock>();
 
@@ -72,14 +70,8 @@ export class ClientLocks {
     this.#clients.delete(client);
   }
 
-  /** `client` counted a lock. */
-  counted(client: object): void {
-    this.#counting.add(client);
-  }
-
-  /** Whether `client` has any lock, or may have one that it counts: what it reads now it is likely to write soon. */
-  mayHoldAny(client: object): boolean {
-    if (this.#counting.has(client)) return true;
+  /** Whether `client` has any lock: what it reads now it is likely to write soon. */
+  holdsAny(client: object): boolean {
     const known = this.#clients.get(client);
     return known !== undefined && known.locks.size > 0;
   }

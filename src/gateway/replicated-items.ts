@@ -124,7 +124,7 @@ export class ReplicatedItems implements GatewayItems {
   // PHP reads a session under its lock to write it a moment later: what is seen of every copy now saves the look before that write.
   async #read(key: CopyKey, client: object, deadline: Deadline): Promise<CopyRead> {
     const { copies, isSession } = this.#options;
-    if (!this.#locks.mayHoldAny(client) || !isSession(key.key)) return await copies.read(key, deadline);
+    if (!this.#locks.holdsAny(client) || !isSession(key.key)) return await copies.read(key, deadline);
     const { read, seen } = await copies.readToChange(key, deadline);
     this.#locks.looked(client, key.key, seen);
     return read;
@@ -254,7 +254,6 @@ export class ReplicatedItems implements GatewayItems {
     if (command.op === 'store' && (command.how === 'set' || command.how === 'replace'))
       this.#unread.assertKnown(key.key);
     const counted = this.#options.isCountedLock(key.key);
-    if (counted && command.op === 'count') this.#locks.counted(client);
     const unique = counted || this.#options.isLock(key.key);
     let seen = this.#locks.takeLook(client, key.key);
     let tried = false;

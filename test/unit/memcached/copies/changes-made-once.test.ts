@@ -40,7 +40,7 @@ function itemsOf(copies: ReplicatedCopies): ReplicatedItems {
     itemOf: (key) => ({ key, place: key.slice(2) }),
     isLock: () => false,
     isCountedLock: (key) => key === PAGE_LOCK,
-    isSession: (key) => key === SESSION,
+    isSession: () => false,
     acks: 'one',
     times: { exptimeOf: () => Promise.resolve(0) } as unknown as RemainingTimes,
     commandTimeoutMs: 600_000,
