@@ -94,6 +94,11 @@ export class Commit {
     this.#deadline = deadline;
   }
 
+  /** Whether it must be noticed when somebody else makes the same. */
+  get #careful(): boolean {
+    return this.#repeat !== 'freely';
+  }
+
   get #once(): boolean {
     return this.#repeat === 'once';
   }
@@ -174,7 +179,7 @@ export class Commit {
     const buried = seen.flatMap((copy) =>
       lifts && copy.reached && copy.tomb !== undefined ? [copy.node] : [],
     );
-    const refusing = this.#once ? [...this.#refusing].filter((node) => !absent.includes(node)) : [];
+    const refusing = this.#careful ? [...this.#refusing].filter((node) => !absent.includes(node)) : [];
     const write: Write = {
       content,
       decision,
@@ -187,7 +192,7 @@ export class Commit {
       missedWrites: lazily(() => this.#missedWrites(write)),
       known: lazily(() => new Set(decidedAbout(seen, decision).map(copyHash))),
       settled:
-        !(this.#once && absent.length + refusing.length > 0) &&
+        !(this.#careful && absent.length + refusing.length > 0) &&
         targets.every(({ node, copy }) => this.#isThere(node, copy.item, content)),
     };
     if (arbiter === undefined) return write;
@@ -220,8 +225,7 @@ export class Commit {
       const known = this.#refusing.has(target.node.id);
       this.#refusing.add(target.node.id);
       write.missed.push({ node: target.node.id, error });
-      const free = this.#repeat === 'freely';
-      return known || (!first && free && this.#places.spares(this.#key).length === 0);
+      return known || (!first && !this.#careful && this.#places.spares(this.#key).length === 0);
     }
   }
 
