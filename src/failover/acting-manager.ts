@@ -37,6 +37,7 @@ import { type PreflightReport, preflight, refusalOf } from './preflight/prefligh
 import type { LeaseRules } from './protocol/client-lease.js';
 import { waitTimeoutOf } from './protocol/wait-timeout.js';
 import { FenceGuard } from './self-fence/fence-guard.js';
+import { type Stranger, strangersOf } from './strangers.js';
 import { lockTargetOf, sourceFinder, tooFewVoters, type Voter, votersOf } from './voters.js';
 
 /** What an acting manager needs besides what a following one does. */
@@ -118,6 +119,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       memory: this.#memory,
       seen: () => this.#keeper.node ?? this.lastPrimary,
       count: () => this.#keeper.count,
+      strangers: () => this.#strangers(),
       verdict: () => this.verdict,
       down: () => this.down,
     });
@@ -253,6 +255,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       maxLoss: this.#options.maxLoss,
       selfFenceMs: this.#options.selfFenceMs,
       sourceOf: sourceFinder(this.#voters),
+      strangers: this.#strangers(),
     });
   }
 
@@ -324,6 +327,10 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       record: (kind, opId, nodes, message) => void this.record(kind, opId, nodes, message),
       publish: (event, payload) => void this.publish(event, payload),
     };
+  }
+
+  #strangers(): readonly Stranger[] {
+    return strangersOf(this.#parts.watcher.topology, new Set(this.#voters.map(({ id }) => id)));
   }
 
   /** The node that is the primary by the word of a majority. */

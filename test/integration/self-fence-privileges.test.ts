@@ -10,13 +10,13 @@ const credentials = { user: 'acting', password: 'acting secret' };
 /** All that acts on servers without an event; each row is named with the privileges that it lacks for one. */
 const NEEDED = {
   mariadb:
-    'READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, REPLICA MONITOR, BINLOG MONITOR, RELOAD, ' +
+    'READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, REPLICA MONITOR, BINLOG MONITOR, BINLOG ADMIN, RELOAD, ' +
     'CREATE, INSERT, SELECT, UPDATE, DELETE',
   mysql:
     'SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN, CONNECTION_ADMIN, REPLICATION CLIENT, RELOAD, CREATE, INSERT, SELECT, UPDATE, DELETE',
 } as const;
-const LACKING = { mariadb: ['BINLOG ADMIN', 'EVENT'], mysql: ['EVENT'] } as const;
-const SCOPES: Readonly<Record<string, string>> = { 'BINLOG ADMIN': '*.*', EVENT: 'ha_meta.*' };
+const LACKING = { mariadb: ['EVENT'], mysql: ['EVENT'] } as const;
+const SCOPES: Readonly<Record<string, string>> = { EVENT: 'ha_meta.*' };
 
 describe.each(DATABASES)('$name', ({ flavor, options }) => {
   let servers: LocalCluster;

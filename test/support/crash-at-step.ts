@@ -71,6 +71,37 @@ export async function crashInFailover(
   return result;
 }
 
+/**
+ * Kills the process that fails over from a primary that lives. The writers pause until all replicas have everything and the process is
+ * dead, so that nothing of theirs is lost for any other reason. What the managers wrote meanwhile may be on the old primary only: once
+ * another one has taken over, it may be left as it is.
+ */
+export async function crashInForcedFailover(
+  servers: LocalCluster,
+  fleet: AppFleet,
+  point: CrashPoint,
+): Promise<CrashResult> {
+  const apps = [...fleet.apps];
+  return await crash(
+    servers,
+    fleet,
+    point,
+    async (victim) => {
+      const held = apps.filter(({ alive }) => alive);
+      await Promise.all(held.map((app) => app.ask('hold')));
+      const [old] = await writableNodes(servers);
+      try {
+        if (old === undefined) return;
+        await everywhere(servers, old);
+        await victim.ask('failover', { force: true, acceptLoss: true });
+      } finally {
+        await Promise.all(held.map((app) => app.ask('go')));
+      }
+    },
+    true,
+  );
+}
+
 /** Takes a replica's source away, and kills the process that gives it back at `point`. */
 export async function crashInRejoin(
   servers: LocalCluster,
@@ -97,6 +128,7 @@ async function crash(
   fleet: AppFleet,
   point: CrashPoint,
   work: (victim: App) => Promise<unknown>,
+  mayDiverge = false,
 ): Promise<CrashResult> {
   // On a busy machine a process may be too late to see any node at its start, and ends.
   const victim = await eventually(
@@ -128,7 +160,11 @@ async function crash(
     async () => {
       if (fleet.acknowledgedAfter(died) === 0) return undefined;
       const writable = await writableNodes(servers);
-      return writable.length === 1 && (await followed(servers, writable[0])) ? writable : undefined;
+      const left = fleet.events.filter(
+        ({ event, at }) => mayDiverge && event === 'node-diverged' && at >= since,
+      );
+      const alone = new Set(left.map(({ detail }) => String(detail['node'])));
+      return writable.length === 1 && (await followed(servers, writable[0], alone)) ? writable : undefined;
     },
     180_000,
   ).catch(tell);
@@ -166,10 +202,14 @@ export async function writableNodes(servers: LocalCluster): Promise<LocalDatabas
   return found;
 }
 
-async function followed(servers: LocalCluster, primary: LocalDatabaseNode | undefined): Promise<boolean> {
+async function followed(
+  servers: LocalCluster,
+  primary: LocalDatabaseNode | undefined,
+  alone: ReadonlySet<string> = new Set(),
+): Promise<boolean> {
   const sql = servers.flavor === 'mysql' ? 'SHOW REPLICA STATUS' : 'SHOW SLAVE STATUS';
   for (const node of servers.databases) {
-    if (node === primary || !node.running) continue;
+    if (node === primary || !node.running || alone.has(node.id)) continue;
     const [status] = await node.query(sql);
     const port = Number(status?.['Source_Port'] ?? status?.['Master_Port'] ?? 0);
     const io = status?.['Replica_IO_Running'] ?? status?.['Slave_IO_Running'];

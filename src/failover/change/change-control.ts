@@ -147,17 +147,14 @@ export class ChangeControl {
     const { options, voters, rules, actor, meta, hooks, evidence, isolated } = this.#parts;
     const data = voters.filter(({ kind }) => kind === 'data');
     const answering = data.filter(({ id }) => survey.nodes.has(id));
-    const { epochs, fences, epoch, named, told } = await standingsOf(meta, answering);
+    const { told, ...standings } = await standingsOf(meta, answering);
     const word = told.get(this.#parts.primary() ?? '');
     const { user, tls } = options.replication;
     return {
       opId: randomUUID(),
       cluster: options.cluster,
       actor,
-      epoch,
-      named,
-      epochs,
-      fences,
+      ...standings,
       // It is written on the primary; a replica that receives nothing knows of no end.
       paused: whyPaused(word === undefined ? [...told.values()] : [word]),
       selfFenceMs: options.selfFenceMs,

@@ -11,6 +11,7 @@ import { lossRefusal } from '../plan/expected-loss.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
 import { planFailover } from '../plan/plan-failover.js';
 import { refused } from '../plan/plan-switchover.js';
+import type { Stranger } from '../strangers.js';
 import type { Voter } from '../voters.js';
 import type { ChangeControl, ChangeResult } from './change-control.js';
 import { checkAutomaticRight } from './change-rights.js';
@@ -29,6 +30,8 @@ export interface FailoverControlParts {
   readonly seen: () => NodeId | null;
   /** The voters now, and whom a majority of them votes for. */
   readonly count: () => VoterCount;
+  /** The replicas that were only found, and the nodes that they replicate from. */
+  readonly strangers: () => readonly Stranger[];
   /** What the detector says now. */
   readonly verdict: () => DetectorVerdict;
   /** Nodes that have not answered for seconds. */
@@ -61,7 +64,7 @@ export class FailoverControl {
   /** What a failover would do now. Rejects with `ERR_CHANGE_REFUSED`. */
   async plan(to?: NodeId, how: PlanWish = {}): Promise<FailoverPlan> {
     const { force = false, insists = to !== undefined } = how;
-    const { control, memory, verdict, voters, seen, count, down } = this.#parts;
+    const { control, memory, verdict, voters, seen, count, strangers, down } = this.#parts;
     await this.#until(() => this.#from() !== null || count().unasked === 0, ASKED_MS);
     const from = this.#from();
     if (from === null) {
@@ -82,6 +85,7 @@ export class FailoverControl {
       insists,
       concluded: seen() === null && !force,
       silent: survey.silent,
+      strangers: strangers().flatMap(({ node, source }) => (source === from ? [node] : [])),
     });
   }
 

@@ -8,6 +8,7 @@ import type { JournalKind, JournalRecord } from '../failover-journal.js';
 import type { EpochStart } from '../lease/epoch-start.js';
 import { type FenceState, fenceStateSql, readFenceState } from '../self-fence/fence-state.js';
 import type { Voter } from '../voters.js';
+import { type ClosedNote, closedNoteOf, closedNoteSql } from './closed-note.js';
 import { META_TABLES } from './meta-tables.js';
 import { isAboutValues, type Literal, NAME_LIMIT, plainText, text } from './meta-text.js';
 
@@ -45,6 +46,8 @@ export interface NodeStanding {
   readonly fence: FenceState | undefined;
   /** Why automatic changes are forbidden now; undefined when they are not. */
   readonly paused: string | undefined;
+  /** The failover that has closed it as the old primary; undefined when none has. */
+  readonly closed: ClosedNote | undefined;
 }
 
 /** A change that may be over, and of which nobody is known to have told the hooks. */
@@ -135,6 +138,7 @@ export class MetaStore {
     return await onConnection(voter, async (ask) => {
       const sql = `SELECT epoch, primary_node FROM ha_meta.topology WHERE cluster='${this.#cluster}'`;
       const [known] = await ask(sql).catch(noTable);
+      const [note] = await ask(closedNoteSql(this.#cluster)).catch(noTable);
       const [row] = await ask(fenceStateSql(this.#cluster));
       const [pause] = await ask(this.#pauseSql()).catch(noTable);
       return {
@@ -142,7 +146,16 @@ export class MetaStore {
         primary: known === undefined ? undefined : String(known['primary_node']),
         fence: row === undefined ? undefined : readFenceState(row),
         paused: pausedBy(pause),
+        closed: note === undefined ? undefined : closedNoteOf(note),
       };
+    });
+  }
+
+  /** Takes the note away that a failover has left on `voter`, which was given up and undone; see {@link NodeStanding.closed}. */
+  async forgetClosed(voter: Voter): Promise<void> {
+    await onConnection(voter, async (ask) => {
+      await ask('SET SESSION sql_log_bin=0');
+      await ask(`DELETE FROM ha_meta.closed WHERE cluster='${this.#cluster}'`);
     });
   }
 

@@ -2,6 +2,7 @@
 import type { NodeId } from '../../common/node-address.js';
 import type { FenceState } from '../self-fence/fence-state.js';
 import type { Voter } from '../voters.js';
+import type { ClosedNote } from './closed-note.js';
 import type { MetaStore, NodeStanding } from './meta-store.js';
 
 /** What they know. */
@@ -16,6 +17,8 @@ export interface NodeStandings {
   readonly named: NodeId | undefined;
   /** How the self-fence event stands on each node, where that could be read. */
   readonly fences: ReadonlyMap<NodeId, FenceState>;
+  /** What a failover has noted on the old primaries that it has closed. */
+  readonly closed: ReadonlyMap<NodeId, ClosedNote>;
 }
 
 /** Asks `voters`; one that cannot be asked knows nothing. Never rejects. */
@@ -35,5 +38,8 @@ export async function standingsOf(meta: MetaStore, voters: readonly Voter[]): Pr
     epoch,
     named: all.find((each) => each.epoch === epoch && each.primary !== undefined)?.primary,
     fences: new Map(all.flatMap(({ node, fence }) => (fence === undefined ? [] : [[node, fence] as const]))),
+    closed: new Map(
+      all.flatMap(({ node, closed }) => (closed === undefined ? [] : [[node, closed] as const])),
+    ),
   };
 }

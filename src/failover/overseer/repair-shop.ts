@@ -4,12 +4,11 @@ import type { ResolvedActingOptions } from '../acting-options.js';
 import type { ChangeControl } from '../change/change-control.js';
 import type { FailoverEvents } from '../failover-events.js';
 import type { JournalKind } from '../failover-journal.js';
-import type { MetaStore, OpenOperation } from '../meta/meta-store.js';
+import type { MetaStore } from '../meta/meta-store.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
-import { fencedPrimary, planFence } from '../plan/plan-fence.js';
+import { planFence } from '../plan/plan-fence.js';
 import {
-  isRestartedPrimary,
   obstacleOf,
   planClose,
   planRejoin,
@@ -25,6 +24,7 @@ import type { ClusterSurvey } from '../survey/survey-cluster.js';
 import type { Voter } from '../voters.js';
 import { LooseEnds } from './loose-ends.js';
 import { type Obstacle, RebuildDesk } from './rebuild-desk.js';
+import { SELF_FENCE, unfinishedChange } from './unfinished-change.js';
 
 /** What a repair shop works with. */
 export interface RepairParts {
@@ -53,14 +53,12 @@ export interface RepairParts {
   ) => Promise<'rebuilt' | 'skipped' | { readonly veto: string }>;
 }
 
-/** Another process may still be at work on a change that is younger than this. */
-const GRACE_S = 2;
+/** A change that is so old, and of which nothing is left to do, is over, seconds. */
+const OVER_S = 60;
 /** A witness that may lack its tables is asked again after so long, milliseconds. */
 const WITNESS_MS = 30_000;
 /** A node on which the self-fence event could not be made is tried again after so long, milliseconds. */
 const FENCE_RETRY_MS = 30_000;
-/** Stands for a change that nobody made: the primary has fenced itself. */
-const SELF_FENCE = 'self-fence';
 
 /** What was found, and what plans are made from. */
 interface Look {
@@ -120,7 +118,10 @@ export class RepairShop {
     this.#withoutPrimary = 0;
     const look = await this.#look(primary);
     if (look === undefined) return false;
-    if (this.#parts.calm()) await this.#ends.tieUp(primary);
+    if (this.#parts.calm()) {
+      await this.#forgetClosed(look.context, primary);
+      await this.#ends.tieUp(primary);
+    }
     if (await this.#mendVotes(look.context, primary)) return true;
     if (await this.#putFence(look.context, primary)) return true;
     if (!this.#parts.options.autoRejoin) return false;
@@ -268,26 +269,13 @@ export class RepairShop {
   }
 
   async #planResume(): Promise<{ readonly plan: FailoverPlan; readonly unfinished: Unfinished } | undefined> {
-    const survey = await this.#survey();
-    const context = await this.#context(survey);
-    const unfinished = (await this.#unfinished(survey)) ?? this.#fenced(context);
+    const context = await this.#context(await this.#survey());
+    const unfinished = await unfinishedChange(this.#parts, context);
     if (unfinished === undefined) return undefined;
     const plan = planResume(context, unfinished);
-    if (unfinished.opId === SELF_FENCE && plan.to !== unfinished.from)
-      throw refused(`${unfinished.from} has fenced itself, and ${plan.to} has more than it`);
+    if (unfinished.onlyBack !== undefined && plan.to !== unfinished.from)
+      throw refused(`${unfinished.onlyBack}, and ${plan.to} has more than it`);
     return { plan, unfinished };
-  }
-
-  /** A primary that refuses writes only because nobody saw a majority for it; now somebody does. */
-  #fenced(context: PlanContext): Unfinished | undefined {
-    const { voters, voteOf } = this.#parts;
-    const votes = new Map<NodeId, NodeId | null>();
-    for (const { id } of voters) {
-      const vote = voteOf(id);
-      if (vote !== undefined) votes.set(id, vote);
-    }
-    const node = fencedPrimary(context, votes);
-    return node === undefined ? undefined : { opId: SELF_FENCE, from: node, to: node };
   }
 
   /** The self-fence event, where it is not as it should be; what cannot be done is tried again later. */
@@ -350,38 +338,11 @@ export class RepairShop {
     return (await control.make(found, { again })).ok;
   }
 
-  /** A change that nobody ended, or a primary that was restarted read-only; never one that an operator made read-only. */
-  async #unfinished(survey: ClusterSurvey): Promise<Unfinished | undefined> {
-    const { meta, voters, last } = this.#parts;
-    const answering = voters.filter(({ id }) => survey.nodes.has(id));
-    const all = await Promise.all(
-      answering.map((voter) => meta.open(voter).catch((): readonly OpenOperation[] => [])),
-    );
-    const writable = [...survey.nodes.values()].filter(
-      ({ readOnly, channels }) => !readOnly && channels.length === 0,
-    );
-    const [open] = all.flat().filter(({ ageS }) => ageS >= GRACE_S);
-    const known = last();
-    if (open !== undefined && (writable.length === 0 || writable.every(({ node }) => node === open.to)))
-      return open;
-    if (writable.length === 1) return await this.#promotedOnly(answering, writable[0]?.node);
-    if (writable.length > 0 || known === undefined) return undefined;
-    const restarted = isRestartedPrimary(survey.nodes.get(known.node), known.seenAgoS);
-    return restarted ? { opId: 'restart', from: known.node, to: known.node } : undefined;
-  }
-
-  /** A node that was made the primary, as its epoch row says, and that nobody follows yet. */
-  async #promotedOnly(
-    answering: readonly Voter[],
-    node: NodeId | undefined,
-  ): Promise<Unfinished | undefined> {
-    const { meta } = this.#parts;
-    const voter = answering.find(({ id }) => id === node);
-    if (voter === undefined) return undefined;
-    const [mine, ...others] = await Promise.all(
-      [voter, ...answering.filter((each) => each !== voter)].map((each) => meta.epoch(each).catch(() => 0)),
-    );
-    if (mine === undefined || mine <= Math.max(0, ...others)) return undefined;
-    return { opId: 'promotion', from: voter.id, to: voter.id };
+  /** The note that a failover has left on a primary which it was undone on. What is noted just before it is closed says nothing yet. */
+  async #forgetClosed({ closed, surveys }: PlanContext, primary: NodeId): Promise<void> {
+    const { meta, control } = this.#parts;
+    const note = closed?.get(primary);
+    if (note !== undefined && note.ageS >= OVER_S && surveys.get(primary)?.readOnly === false)
+      await meta.forgetClosed(control.voter(primary)).catch(() => undefined);
   }
 }

@@ -1,6 +1,7 @@
 /** What every plan is made from, and the steps that several kinds of plans have in common. */
 import type { NodeId } from '../../common/node-address.js';
 import type { Evidence } from '../detector/evidence.js';
+import type { ClosedNote } from '../meta/closed-note.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { type FenceState, whyNoFence } from '../self-fence/fence-state.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
@@ -28,6 +29,8 @@ export interface PlanContext {
   readonly fences?: ReadonlyMap<NodeId, FenceState> | undefined;
   /** Why automatic changes are forbidden now; absent when they are not. */
   readonly paused?: string | undefined;
+  /** What a failover has noted on each old primary that it has closed. */
+  readonly closed?: ReadonlyMap<NodeId, ClosedNote> | undefined;
   /** So long after the last sign of a manager a primary stops taking writes by itself, milliseconds; 0 or absent: never. */
   readonly selfFenceMs?: number | undefined;
   /** The data nodes that could be reached, as they were found. */
@@ -61,6 +64,11 @@ export const DRAIN_MS = 10_000;
 /** Whether commits on this server wait until a replica has them. */
 export function isSemiSync(survey: NodeSurvey): boolean {
   return isOn(variableOf(survey, 'rpl_semi_sync_source_enabled', 'rpl_semi_sync_master_enabled'));
+}
+
+/** Whether this replica is set to acknowledge what it receives: commits on its primary are to wait for that. */
+export function acknowledges(survey: NodeSurvey): boolean {
+  return isOn(variableOf(survey, 'rpl_semi_sync_replica_enabled', 'rpl_semi_sync_slave_enabled'));
 }
 
 /** Those of `nodes` that would not fence themselves as the primary, and why; nobody where that is not wished. */
@@ -225,7 +233,8 @@ function epochSql({ cluster, epoch, opId, actor }: PlanContext, node: NodeId): s
   return `REPLACE INTO ha_meta.topology (cluster, epoch, primary_node, op_id, actor, at) VALUES (${values}, SYSDATE(6))`;
 }
 
-function escaped(text: string): string {
+/** A name as a text between quotes. */
+export function escaped(text: string): string {
   return text.replace(/[^\w.:[\]@/-]/g, '_').slice(0, 128);
 }
 

@@ -13,11 +13,13 @@ import {
   unionOf,
 } from '../survey/transaction-set.js';
 import { chooseCandidate } from './candidate-choice.js';
+import { closeSteps } from './close-steps.js';
 import { dialectOf } from './dialect.js';
 import { expectedLoss, type LastSeen } from './expected-loss.js';
 import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import { freezeSteps } from './freeze-steps.js';
 import {
+  acknowledges,
   DRAIN_MS,
   hookSteps,
   lockStep,
@@ -44,6 +46,8 @@ export interface FailoverCause {
   readonly insists?: boolean | undefined;
   /** Whether nobody here has seen `from` as the primary: that is only concluded from the votes. */
   readonly concluded?: boolean | undefined;
+  /** Replicas of it that were only found, and are no voters. */
+  readonly strangers?: readonly NodeId[] | undefined;
   /** Nodes that did not answer, and why. */
   readonly silent: ReadonlyMap<NodeId, string>;
 }
@@ -86,7 +90,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
   const steps: readonly PlanStep[] = [
     ...hookSteps(context, 'beforeFailover', 'the application may refuse'),
     ...lockSteps('nobody else changes anything; no lease is granted'),
-    ...(old === undefined ? [] : fenceSteps(context, from)),
+    ...closeSteps(context, from, to),
     ...hookSteps(context, 'fence', 'the old primary certainly cannot write'),
     ...receiving.flatMap((node) => freezeSteps(dialectOf(surveys.get(node) ?? candidate), node, node !== to)),
     lockStep('confirm', 'confirm', 'confirm', 'the primary is still down, in the eyes of its replicas, too'),
@@ -107,7 +111,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     lockStep('confirm-again', 'confirm', 'confirm-again', 'the primary did not come back meanwhile'),
     ...promoteSteps(context, to, dialectOf(candidate), {
       hasSource: candidate.channels.length > 0,
-      semiSync: lastSeen?.semiSync === true,
+      semiSync: lastSeen?.semiSync === true || group.some((each) => each.node !== to && acknowledges(each)),
       begins: { kind: 'failover', from },
     }),
     ...others.flatMap((node) => repointSteps(context, node, to)),
@@ -134,6 +138,10 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       ...[...silent]
         .filter(([node]) => node !== from)
         .map(([node, why]) => `${node} cannot be reached (${why}); what it has is not known`),
+      ...(cause.strangers ?? []).map(
+        (node) =>
+          `${node} replicates from ${from} and is none of the configured nodes: what it has is not looked at, and it is left on ${from}`,
+      ),
       // Dead is worse than unguarded: this is no reason to leave the cluster without a primary.
       ...[...unguarded(context, [to])].map(([node, why]) => `${node}: ${why}`),
     ],
@@ -215,23 +223,4 @@ function selfFenceSteps({ selfFenceMs = 0, rules, hooks }: PlanContext): readonl
   const why = 'the old primary, which is out of reach, has stopped taking writes by itself';
   const timeoutMs = fencedAfterMs(rules.leaseMs, selfFenceMs);
   return [{ ...lockStep('wait-fence', 'wait-fence', 'wait-fence', why), timeoutMs }];
-}
-
-/** A primary that answers the manager all the same is made to refuse writes first. */
-function fenceSteps(context: PlanContext, from: NodeId): readonly PlanStep[] {
-  const survey = context.surveys.get(from);
-  if (survey === undefined || survey.readOnly) return [];
-  const dialect = dialectOf(survey);
-  return [
-    {
-      id: `refuse-writes@${from}`,
-      phase: 'fence-reachable',
-      action: 'statement',
-      node: from,
-      sql: dialect.refuseWrites,
-      why: 'it answers here, and takes no more writes',
-      undo: dialect.takeWrites.join('; '),
-      spares: true,
-    },
-  ];
 }

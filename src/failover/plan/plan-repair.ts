@@ -180,6 +180,10 @@ export interface Unfinished {
   readonly from: NodeId;
   /** The primary after. */
   readonly to: NodeId;
+  /** Whether the point of no return was passed: the primary before may have what nobody shall have. */
+  readonly isPassed?: boolean | undefined;
+  /** Why no other node than the primary before may be taken, where that is so. */
+  readonly onlyBack?: string | undefined;
 }
 
 /**
@@ -189,10 +193,10 @@ export interface Unfinished {
  * @throws StormlampError `ERR_CHANGE_REFUSED` when no node has everything.
  */
 export function planResume(context: PlanContext, unfinished: Unfinished): FailoverPlan {
-  const { from, to: meant } = unfinished;
+  const { from, to: meant, isPassed = false } = unfinished;
   // A former primary that an earlier change has left behind may have transactions that nobody shall have.
   const surveys = [...context.surveys.values()].filter(
-    ({ node, channels }) => channels.length > 0 || node === from || node === meant,
+    ({ node, channels }) => channels.length > 0 || node === meant || (node === from && !isPassed),
   );
   const wishes = { prefer: [from, meant], avoid: [], never: context.wishes.never };
   const { to, excluded } = chooseCandidate({ surveys, wishes, isolated: context.isolated });

@@ -7,6 +7,7 @@ import { forAdministration, type MysqlNodeConfig } from '../../mysql/connection-
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
 import type { MaxLoss } from '../acting-options.js';
+import type { Stranger } from '../strangers.js';
 import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
 import type { Voter } from '../voters.js';
 import { fenceChecks } from './fence-checks.js';
@@ -46,6 +47,8 @@ export interface PreflightParts {
   /** 0: no event. */
   readonly selfFenceMs: number;
   readonly sourceOf: (channel: ReplicationChannel) => NodeId | undefined;
+  /** Replicas that were only found. */
+  readonly strangers?: readonly Stranger[] | undefined;
 }
 
 const TIMEOUT_MS = 3_000;
@@ -93,6 +96,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
     ...accounts.flat(),
     ...sights.flat(),
     ...clusterChecks(surveys, parts.maxLoss),
+    ...strangerChecks(parts.strangers ?? []),
   ];
   return { ok: checks.every(({ result }) => result !== 'fail'), checks };
 }
@@ -105,6 +109,19 @@ export function refusalOf({ checks }: PreflightReport): StormlampError | undefin
     ErrorCode.CHANGE_REFUSED,
     `Mode 'auto' does not start: ${failed.map(({ detail }) => detail).join('; ')}`,
   );
+}
+
+/** What was only found is not looked at by any plan. */
+function strangerChecks(strangers: readonly Stranger[]): readonly PreflightCheck[] {
+  return strangers.map(({ node, source }) => ({
+    name: 'every-replica-votes',
+    node,
+    result: 'warn',
+    detail:
+      `${node} replicates from ${source} and is none of the configured nodes: no failover makes it the primary, looks at what it has, or has ` +
+      'it follow a new one. Name it in `mysql.replicas`, in all processes',
+    sql: '',
+  }));
 }
 
 /** Whoever may write on a read-only server cannot be kept from it by a change of the primary. */

@@ -72,9 +72,8 @@ function neededFor(
   // REPLACE takes INSERT and DELETE.
   if (use === 'vote') return { everywhere: [], meta: ['CREATE', 'SELECT', 'INSERT', 'DELETE'] };
   const fences = use === 'act-and-fence';
-  const isSplit = version.flavor === 'mariadb' && isAtLeast(version, 10, 5, 2);
   return {
-    everywhere: [...toAct(version), ...(fences && isSplit ? ['BINLOG ADMIN'] : [])],
+    everywhere: toAct(version),
     meta: ['CREATE', 'SELECT', 'INSERT', 'UPDATE', 'DELETE', ...(fences ? ['EVENT'] : [])],
   };
 }
@@ -93,6 +92,8 @@ function toAct(version: ServerVersion): readonly string[] {
     'REPLICATION MASTER ADMIN',
     'REPLICA MONITOR',
     'BINLOG MONITOR',
+    // What is noted on an old primary, and the self-fence event, are not logged.
+    'BINLOG ADMIN',
     'RELOAD',
   ];
 }

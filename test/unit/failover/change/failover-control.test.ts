@@ -30,6 +30,7 @@ function controlOver(before = well, after = well): FailoverControl {
     seen: () => 'db1',
     count: () => ({ total: 3, reachable: 2, unasked: 0 }),
     verdict: () => ({ tilted: false, failover: { warranted: true, because: '' }, failure: 'dead-primary' }),
+    strangers: () => [],
     down: () => new Set<string>(),
   };
   return new FailoverControl(parts as unknown as ConstructorParameters<typeof FailoverControl>[0]);

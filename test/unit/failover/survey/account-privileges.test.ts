@@ -29,6 +29,7 @@ describe.each<[string, string, readonly string[], readonly string[]]>([
       'REPLICATION MASTER ADMIN',
       'REPLICA MONITOR',
       'BINLOG MONITOR',
+      'BINLOG ADMIN',
       'RELOAD',
       'CREATE',
       'SELECT',
@@ -42,7 +43,7 @@ describe.each<[string, string, readonly string[], readonly string[]]>([
     'a list, the tables of the manager only',
     '10.11.6-MariaDB',
     [
-      'GRANT RELOAD, BINLOG MONITOR, READ_ONLY ADMIN, REPLICATION MASTER ADMIN, REPLICATION SLAVE ADMIN, SLAVE MONITOR ON *.* TO `m`@`%`',
+      'GRANT RELOAD, BINLOG MONITOR, BINLOG ADMIN, READ_ONLY ADMIN, REPLICATION MASTER ADMIN, REPLICATION SLAVE ADMIN, SLAVE MONITOR ON *.* TO `m`@`%`',
       `GRANT ${META} ON \`ha_meta\`.* TO \`m\`@\`%\``,
     ],
     [],
@@ -51,7 +52,7 @@ describe.each<[string, string, readonly string[], readonly string[]]>([
     'the other database of that name',
     '10.11.6-MariaDB',
     [
-      'GRANT RELOAD, BINLOG MONITOR, READ_ONLY ADMIN, REPLICATION MASTER ADMIN, REPLICATION SLAVE ADMIN, SLAVE MONITOR ON *.* TO `m`@`%`',
+      'GRANT RELOAD, BINLOG MONITOR, BINLOG ADMIN, READ_ONLY ADMIN, REPLICATION MASTER ADMIN, REPLICATION SLAVE ADMIN, SLAVE MONITOR ON *.* TO `m`@`%`',
       `GRANT ${META} ON \`ha_meta2\`.* TO \`m\`@\`%\``,
     ],
     ['CREATE', 'SELECT', 'INSERT', 'UPDATE', 'DELETE'],
@@ -83,6 +84,7 @@ describe.each<[string, string, readonly string[], readonly string[]]>([
       'REPLICATION MASTER ADMIN',
       'REPLICA MONITOR',
       'BINLOG MONITOR',
+      'BINLOG ADMIN',
     ],
   ],
   [

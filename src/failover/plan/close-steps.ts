@@ -1,0 +1,62 @@
+/** Closes an old primary that still answers before another node takes its place, so that whoever comes after knows what was meant. */
+import type { NodeId } from '../../common/node-address.js';
+import type { NodeSurvey } from '../survey/node-survey.js';
+import { dialectOf } from './dialect.js';
+import type { PlanStep } from './failover-plan.js';
+import { escaped, type PlanContext } from './plan-context.js';
+
+/**
+ * Makes `from`, which answers, refuse writes. Only the user's `fence` hook can prove as much where that fails: without one the
+ * change is given up. What is written before is not logged: nothing waits for a replica's acknowledgement, and a primary that was
+ * restored from an older copy gives no transaction a number that another one has.
+ */
+export function closeSteps(context: PlanContext, from: NodeId, to: NodeId): readonly PlanStep[] {
+  const survey = context.surveys.get(from);
+  if (survey === undefined) return [];
+  if (survey.readOnly) return [stillClosed(survey)];
+  const dialect = dialectOf(survey);
+  const step = (id: string, sql: string, why: string, undo?: string): PlanStep => ({
+    id: `${id}@${from}`,
+    phase: 'close-old',
+    action: 'statement',
+    node: from,
+    sql,
+    why,
+    spares: context.hooks.has('fence'),
+    ...(undo === undefined ? {} : { undo }),
+  });
+  const { cluster, opId, epochs } = context;
+  const mark = [`'${cluster}'`, String(epochs.get(from) ?? 0), `'${opId}'`, `'${escaped(to)}'`].join(', ');
+  return [
+    step('unlogged', 'SET SESSION sql_log_bin=0', 'what is noted there is about this server only'),
+    step('home', 'CREATE DATABASE IF NOT EXISTS ha_meta', 'a place for the note'),
+    step(
+      'table',
+      'CREATE TABLE IF NOT EXISTS ha_meta.closed (cluster VARCHAR(32) NOT NULL PRIMARY KEY, epoch BIGINT UNSIGNED NOT NULL, ' +
+        'op_id CHAR(36) NOT NULL, to_node VARCHAR(128) NOT NULL, at DATETIME(6) NOT NULL)',
+      'a place for the note',
+    ),
+    step(
+      'note',
+      `REPLACE INTO ha_meta.closed (cluster, epoch, op_id, to_node, at) VALUES (${mark}, UTC_TIMESTAMP(6))`,
+      'another process can finish or undo it',
+      `DELETE FROM ha_meta.closed WHERE cluster='${cluster}'`,
+    ),
+    step(
+      'refuse-writes',
+      dialect.refuseWrites,
+      'it answers here, and takes no more writes',
+      dialect.takeWrites.join('; '),
+    ),
+  ];
+}
+
+function stillClosed({ node }: NodeSurvey): PlanStep {
+  return {
+    id: `assert-closed@${node}`,
+    phase: 'close-old',
+    action: 'assert-closed',
+    node,
+    why: 'it answers here, and nobody has made it take writes since the plan was made',
+  };
+}

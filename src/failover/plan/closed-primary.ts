@@ -1,0 +1,51 @@
+/** Primaries that stand closed although a majority still votes for them: who closed them, and whether they may be opened; pure. */
+import type { NodeId } from '../../common/node-address.js';
+import { majorityOf } from '../protocol/majority.js';
+import { isOn, variableOf } from '../survey/node-survey.js';
+import type { PlanContext } from './plan-context.js';
+import type { Unfinished } from './plan-repair.js';
+
+/** The node that each voter which answers votes for, null for none. */
+export type Votes = ReadonlyMap<NodeId, NodeId | null>;
+
+/** The process that has closed it may still be at work for so long, seconds. */
+const GRACE_S = 2;
+
+/**
+ * An old primary that a failover has closed and that nobody has gone on with; undefined when there is none. The note that it left
+ * counts in the epoch in which it was made only, and while a majority still votes for that primary: then nobody else can be one.
+ */
+export function closedPrimary(context: PlanContext, votes: Votes): Unfinished | undefined {
+  for (const { node, readOnly, channels } of context.surveys.values()) {
+    const note = context.closed?.get(node);
+    if (note === undefined || !readOnly || channels.length > 0 || note.ageS < GRACE_S) continue;
+    if (note.epoch !== (context.epochs.get(node) ?? 0) || !hasMajority(context, votes, node)) continue;
+    const isPassed = Math.max(0, ...context.epochs.values()) > note.epoch;
+    return { opId: note.opId, kind: 'failover', from: node, to: note.to, isPassed };
+  }
+  return undefined;
+}
+
+/**
+ * A primary that may have been closed by its configuration only, when it was started, and that nobody has taken over from: everybody
+ * who answers votes for it, and the newest epoch is its own. undefined when there is none. Whether somebody has closed it since is to
+ * be asked of the server.
+ */
+export function restingPrimary(context: PlanContext, votes: Votes): NodeId | undefined {
+  const { surveys, epochs, named } = context;
+  for (const survey of surveys.values()) {
+    const { node, readOnly, channels } = survey;
+    if (!readOnly || channels.length > 0 || !isOn(variableOf(survey, 'log_bin'))) continue;
+    const others = [...votes].filter(([voter, vote]) => voter !== node && vote !== null);
+    if (others.some(([, vote]) => vote !== node) || !hasMajority(context, votes, node)) continue;
+    if (named !== undefined && named !== node) continue;
+    if ((epochs.get(node) ?? 0) >= Math.max(0, ...epochs.values())) return node;
+  }
+  return undefined;
+}
+
+/** Whether a majority would vote for `node` if it took writes: then no other node can have one. */
+function hasMajority({ rules }: PlanContext, votes: Votes, node: NodeId): boolean {
+  const given = [...votes].filter(([voter, vote]) => voter !== node && vote === node).length;
+  return given + 1 >= majorityOf(rules.voters);
+}
