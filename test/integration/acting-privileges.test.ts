@@ -4,13 +4,13 @@ import { type Cluster, createCluster } from '../../src/index.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { writableNodes } from '../support/crash-at-step.js';
 import { askInOldWords } from '../support/replication-words.js';
-import { DATABASES } from './database-matrix.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 const acting = { user: 'acting', password: 'acting secret' };
 const voting = { user: 'voting', password: 'voting' };
 
-describe.each(DATABASES)('$name', ({ flavor, options }) => {
+describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
   const [source, replica] = flavor === 'mysql' ? ['source', 'replica'] : ['master', 'slave'];
   let servers: LocalCluster;
   let witness: LocalCluster;

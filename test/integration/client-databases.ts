@@ -1,6 +1,6 @@
 /**
  * The servers on which the tests of the MySQL client run: those of the system and MySQL. Long runs name others in the
- * environment: `npm run chaos -- mysql-newest` the newest MariaDB, `npm run chaos -- topology` all of them.
+ * environment: `npm run chaos -- mysql-newest` or `failover-newest` the newest MariaDB, `npm run chaos -- topology` all of them.
  */
 import { test } from 'vitest';
 import { DATABASES, type DatabaseCase } from './database-matrix.js';

@@ -5,12 +5,12 @@ import type { ExpectedLoss } from '../../src/failover/plan/failover-plan.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import type { Observation } from '../../src/topology/node-description.js';
-import { DATABASES } from './database-matrix.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 const TIMEOUT = { timeout: 120_000 };
 
-describe.each(DATABASES)('$name', ({ flavor, options }) => {
+describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
   const [source, replica] = flavor === 'mysql' ? ['source', 'replica'] : ['master', 'slave'];
   let servers: LocalCluster;
   let client: MysqlCluster;

@@ -10,7 +10,7 @@ import {
   guardSql,
 } from '../../src/failover/self-fence/fence-event.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
-import { DATABASES } from './database-matrix.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 const FENCE_MS = 3_000;
@@ -18,7 +18,7 @@ const FENCE_MS = 3_000;
 const LONG_FENCE_MS = 8_000;
 const GUARD = lockName('c', 'guard');
 
-describe.each(DATABASES)('$name', ({ flavor, options }) => {
+describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
   let servers: LocalCluster;
   let admin: Connection;
   const open: Connection[] = [];

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fenceStateSql, readFenceState } from '../../src/failover/self-fence/fence-state.js';
 import { type Cluster, createCluster } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
-import { DATABASES } from './database-matrix.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 const credentials = { user: 'acting', password: 'acting secret' };
@@ -18,7 +18,7 @@ const NEEDED = {
 const LACKING = { mariadb: ['EVENT'], mysql: ['EVENT'] } as const;
 const SCOPES: Readonly<Record<string, string>> = { EVENT: 'ha_meta.*' };
 
-describe.each(DATABASES)('$name', ({ flavor, options }) => {
+describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
   let servers: LocalCluster;
 
   beforeAll(async () => {

@@ -5,12 +5,12 @@ import { type Cluster, createCluster, type FailoverOptions } from '../../src/ind
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { writableNodes } from '../support/crash-at-step.js';
 import { lawlessWriter } from '../support/handover.js';
-import { DATABASES } from './database-matrix.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 const SELF_FENCE_MS = 4_000;
 
-describe.each(DATABASES)('$name', ({ options }) => {
+describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
   let servers: LocalCluster;
   const open: Cluster[] = [];
 
