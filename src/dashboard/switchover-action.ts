@@ -1,7 +1,7 @@
 /** A switchover on the page: its plan in words, made as it was confirmed, and what became of it. */
 import type { AnyCluster } from '../cluster-readiness.js';
 import type { NodeId } from '../common/node-address.js';
-import { describeError } from '../common/stormlamp-error.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { FailoverPlan } from '../failover/plan/failover-plan.js';
 
 /** What the last change that was asked for on the page has come to. */
@@ -32,10 +32,18 @@ export class SwitchoverAction {
     return this.#cluster.failover.plan('switchover', node);
   }
 
-  /** Makes what was confirmed, in the background; a cluster that would need other steps by now is left alone. */
+  /**
+   * Makes what was confirmed, in the background; a cluster that would need other steps by now is left alone.
+   *
+   * @throws StormlampError `ERR_CHANGE_REFUSED` while another one is under way: nothing was done.
+   */
   start(confirmed: FailoverPlan): void {
     const { from, to } = confirmed;
-    if (this.#last?.state === 'running') return;
+    if (this.#last?.state === 'running')
+      throw new StormlampError(
+        ErrorCode.CHANGE_REFUSED,
+        'Another switchover of this page is under way. Nothing was done; look again when it is over.',
+      );
     this.#last = { state: 'running', text: `Switching over from ${from} to ${to} …` };
     this.#make(confirmed).then(
       (change) => {

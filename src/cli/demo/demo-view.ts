@@ -137,11 +137,11 @@ export class DemoScreen {
     this.#out = out;
   }
 
-  /** Replaces the last picture. */
-  draw(lines: readonly string[]): void {
+  /** Replaces the last picture; where the terminal is too low for all of it, the `kept` end of it is shown. */
+  draw(lines: readonly string[], kept: 'head' | 'tail' = 'tail'): void {
     // A picture higher than the terminal cannot be drawn over: its head has scrolled away.
     const room = Math.max(5, (this.#out.rows ?? 24) - 1);
-    const shown = lines.length > room ? lines.slice(lines.length - room) : lines;
+    const shown = lines.length > room ? shorten(lines, room, kept) : lines;
     const up = this.#height > 0 ? `\u001b[${this.#height}A\r\u001b[J` : '';
     this.#out.write(`${up}${printable(shown.join('\n'), true)}\n`);
     this.#height = shown.length;
@@ -151,4 +151,9 @@ export class DemoScreen {
   release(): void {
     this.#height = 0;
   }
+}
+
+function shorten(lines: readonly string[], room: number, kept: 'head' | 'tail'): readonly string[] {
+  if (kept === 'tail') return lines.slice(-room);
+  return [...lines.slice(0, room - 1), `… ${lines.length - room + 1} lines more than this terminal has`];
 }

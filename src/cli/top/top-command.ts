@@ -54,7 +54,7 @@ export const topCommand: Command = {
           result(report);
           return report.ok ? 0 : 1;
         }
-        screen.draw(lines);
+        screen.draw(lines, 'head');
       }
     } finally {
       await sampler.close();

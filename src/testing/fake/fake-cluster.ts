@@ -118,10 +118,13 @@ export class FakeCluster implements AsyncDisposable {
 
   /**
    * A replica falls behind: it stands where it is, and says to be `lagMs` behind, or, with null, not to know; 0 ends it.
-   * Resolves when the cluster has seen it. Errors: as `kill`.
+   * Resolves when the cluster has seen it. Errors: as `kill`, also for the primary, which is never behind.
    */
   async lag(name: string, lagMs: number | null): Promise<void> {
-    this.#databases.setLag(this.#database(name), lagMs);
+    const database = this.#database(name);
+    if (name === this.#databases.primary)
+      throw invalidOption('name', 'a replica: the primary is never behind', name);
+    this.#databases.setLag(database, lagMs);
     await this.#look();
   }
 

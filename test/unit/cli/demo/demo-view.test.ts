@@ -80,3 +80,21 @@ test('a picture is drawn over the last one, and never higher than the terminal',
   expect(written[1]).toMatch(/^\S+\[2A\r\S+\[Jline 43\n/);
   expect(written[2]).toMatch(/^\S+\[7A\r\S+\[Jc\n$/);
 });
+
+test('a picture of which the head matters says how much of it is not there', () => {
+  const written: string[] = [];
+  const screen = new DemoScreen({
+    rows: 6,
+    write: (text: string) => written.push(text) > 0,
+  } as unknown as NodeJS.WriteStream);
+  const lines = Array.from({ length: 9 }, (_, index) => `line ${index}`);
+  screen.draw(lines.slice(0, 5), 'head');
+  screen.draw(lines, 'head');
+  expect(written[0]).toBe('line 0\nline 1\nline 2\nline 3\nline 4\n');
+  expect(written[1]?.split('\n').slice(1, -1)).toEqual([
+    'line 1',
+    'line 2',
+    'line 3',
+    '… 5 lines more than this terminal has',
+  ]);
+});

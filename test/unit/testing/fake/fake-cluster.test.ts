@@ -71,6 +71,14 @@ test('a scope sees its own writes: not on a replica that stands still', async ()
   expect(fake.statements.at(-1)?.node).toBe('db2');
 });
 
+test('the primary is never behind', async () => {
+  const fake = await fakeOf({ replicas: 1 });
+  await expect(fake.lag('db1', 10)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  await fake.promote('db2');
+  await expect(fake.lag('db2', 10)).rejects.toThrow('the primary is never behind');
+  await fake.lag('db1', 10);
+});
+
 test('a transaction stays on the primary and is rolled back', async () => {
   const fake = await fakeOf();
   fake.answer('UPDATE users SET name = 1', {});
