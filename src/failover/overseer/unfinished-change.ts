@@ -2,7 +2,7 @@
 import { Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { MetaStore, OpenOperation } from '../meta/meta-store.js';
-import { closedPrimary, restingPrimary, type Votes } from '../plan/closed-primary.js';
+import { closedPrimary, isFresh, restingPrimary, type Votes } from '../plan/closed-primary.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import { fencedPrimary } from '../plan/plan-fence.js';
 import { isRestartedPrimary, type Unfinished } from '../plan/plan-repair.js';
@@ -18,8 +18,6 @@ export interface UnfinishedParts {
   readonly last: () => { readonly node: NodeId; readonly seenAgoS: number } | undefined;
 }
 
-/** Another process may still be at work on a change that is younger than this. */
-const GRACE_S = 2;
 const TIMEOUT_MS = 2_000;
 /** Stands for a change that nobody made: the primary has fenced itself. */
 export const SELF_FENCE = 'self-fence';
@@ -36,12 +34,21 @@ export async function unfinishedChange(
   const writable = surveys.filter(({ readOnly, channels }) => !readOnly && channels.length === 0);
   const closed = writable.length === 0 ? closedPrimary(context, votes) : undefined;
   if (closed !== undefined) return closed;
+  const epochOf = ({ id }: Voter): number => context.epochs.get(id) ?? 0;
+  // Who missed the last change has rows of before, which nobody will ever end there.
+  const newest = Math.max(0, ...answering.map(epochOf));
   const all = await Promise.all(
-    answering.map((voter) => meta.open(voter).catch((): readonly OpenOperation[] => [])),
+    answering
+      .filter((voter) => epochOf(voter) === newest)
+      .map((voter) => meta.open(voter).catch((): readonly OpenOperation[] => [])),
   );
-  const [open] = all.flat().filter(({ ageS }) => ageS >= GRACE_S);
+  const [open] = all
+    .flat()
+    .filter(({ ageS }) => !isFresh(ageS))
+    .sort((one, other) => one.ageS - other.ageS);
   if (open !== undefined && (writable.length === 0 || writable.every(({ node }) => node === open.to)))
-    return open;
+    // But for a switchover it is written when the new primary has its epoch: what the old one has more is nobody's.
+    return { ...open, isPassed: open.kind !== 'switchover' && open.from !== open.to };
   const [only, second] = writable;
   if (only !== undefined) return second === undefined ? promotedOnly(context, only.node) : undefined;
   const known = last();

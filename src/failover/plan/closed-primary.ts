@@ -8,8 +8,13 @@ import type { Unfinished } from './plan-repair.js';
 /** The node that each voter which answers votes for, null for none. */
 export type Votes = ReadonlyMap<NodeId, NodeId | null>;
 
-/** The process that has closed it may still be at work for so long, seconds. */
+/** The process that has begun a change may still be at work for so long, seconds. */
 const GRACE_S = 2;
+
+/** Whether what was begun `ageS` seconds ago may still be under way. A clock that was set back makes it begin in the future: the locks tell. */
+export function isFresh(ageS: number): boolean {
+  return ageS >= 0 && ageS < GRACE_S;
+}
 
 /**
  * An old primary that a failover has closed and that nobody has gone on with; undefined when there is none. The note that it left
@@ -18,7 +23,7 @@ const GRACE_S = 2;
 export function closedPrimary(context: PlanContext, votes: Votes): Unfinished | undefined {
   for (const { node, readOnly, channels } of context.surveys.values()) {
     const note = context.closed?.get(node);
-    if (note === undefined || !readOnly || channels.length > 0 || note.ageS < GRACE_S) continue;
+    if (note === undefined || !readOnly || channels.length > 0 || isFresh(note.ageS)) continue;
     if (note.epoch !== (context.epochs.get(node) ?? 0) || !hasMajority(context, votes, node)) continue;
     const isPassed = Math.max(0, ...context.epochs.values()) > note.epoch;
     return { opId: note.opId, kind: 'failover', from: node, to: note.to, isPassed };

@@ -47,7 +47,7 @@ export interface CommitWaits {
 
 /** The replicas of the dead primary. */
 export interface ReplicasLeft {
-  /** How many were looked at: the new primary has all that they have. */
+  /** How many that acknowledge were looked at: the new primary has all that they have ever acknowledged. */
   readonly compared: number;
   /** Data nodes that do not answer: what they have is not known. */
   readonly silent: readonly NodeId[];
@@ -97,10 +97,13 @@ function doubtOf({ waits, unseenMs }: LastSeen, { compared, silent }: ReplicasLe
   if (!afterSync) return 'its semi-synchronous replication does not wait AFTER_SYNC';
   if (timeoutMs <= waitedMs + unseenMs)
     return `its semi-synchronous replication waits ${timeoutMs} ms, and may have given up unseen`;
-  // Who is no voter may have acknowledged, too.
+  // Who is no voter, or was started again since and may have dropped it, may have acknowledged, too.
   const strangers = Math.max(0, acknowledgers - compared - silent.length);
   if (silent.length + strangers < waitFor) return undefined;
-  const who = [...silent, ...(strangers === 0 ? [] : [`${strangers} replicas that are no voters`])];
+  const who = [
+    ...silent,
+    ...(strangers === 0 ? [] : [`${strangers} replicas that are no voters, or were started again`]),
+  ];
   return `${who.join(' and ')} may have acknowledged what no node that answers has`;
 }
 

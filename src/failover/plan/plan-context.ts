@@ -2,6 +2,7 @@
 import type { NodeId } from '../../common/node-address.js';
 import type { Evidence } from '../detector/evidence.js';
 import type { ClosedNote } from '../meta/closed-note.js';
+import { META_TABLES } from '../meta/meta-tables.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { type FenceState, whyNoFence } from '../self-fence/fence-state.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
@@ -146,6 +147,11 @@ export function promoteSteps(
   }
   dialect.takeOwnWrites.forEach((sql, index) => {
     steps.push(step(`take-own-writes-${index}`, sql, 'the epoch is written before anybody else can write'));
+  });
+  // Nobody made them where no process ever changed anything, as in the mode `follow`.
+  const tables = (context.epochs.get(node) ?? 0) === 0 ? META_TABLES : [];
+  tables.forEach((sql, index) => {
+    steps.push(step(`make-tables-${index}`, sql, 'what is written next needs a place'));
   });
   steps.push(
     step('epoch', epochSql(context, node), 'says who is the primary since when', { pointOfNoReturn: true }),

@@ -130,7 +130,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     evidence: context.evidence,
     steps,
     loss: expectedLoss(lastSeen, candidate.reached, {
-      compared: group.length,
+      compared: group.filter((survey) => isWitness(survey, lastSeen)).length,
       silent: [...silent.keys()].filter((node) => node !== from),
     }),
     excluded,
@@ -192,6 +192,11 @@ function isHalfPromoted(context: PlanContext, survey: NodeSurvey, known: Transac
   if ((context.epochs.get(node) ?? 0) > Math.max(0, ...others)) return true;
   // Whoever made it take writes wrote its epoch before. Without one, a node that takes writes is what an operator made of it.
   return readOnly && isWithin(executed, known);
+}
+
+/** Whether a replica still has what it acknowledged while nobody saw the primary: one that was started again may have dropped it. */
+function isWitness(survey: NodeSurvey, seen: LastSeen | undefined): boolean {
+  return acknowledges(survey) && survey.uptimeS * 1_000 >= (seen?.unseenMs ?? 0);
 }
 
 function lastSeenOf(seen: LastSeen | undefined): TransactionSet {

@@ -195,11 +195,20 @@ export interface Unfinished {
 export function planResume(context: PlanContext, unfinished: Unfinished): FailoverPlan {
   const { from, to: meant, isPassed = false } = unfinished;
   // A former primary that an earlier change has left behind may have transactions that nobody shall have.
-  const surveys = [...context.surveys.values()].filter(
+  const known = [...context.surveys.values()].filter(
     ({ node, channels }) => channels.length > 0 || node === meant || (node === from && !isPassed),
   );
+  const byPlace = known.some(({ numbering }) => numbering === 'file-position');
+  const surveys = byPlace ? wayBack(context, known, unfinished) : known;
   const wishes = { prefer: [from, meant], avoid: [], never: context.wishes.never };
-  const { to, excluded } = chooseCandidate({ surveys, wishes, isolated: context.isolated });
+  const { to, excluded } = chooseCandidate({
+    // To open a primary takes less than to make one.
+    surveys: (byPlace ? surveys.filter(({ node }) => node === from) : surveys).map((survey) =>
+      survey.node === from && survey.channels.length === 0 ? { ...survey, lacking: [] } : survey,
+    ),
+    wishes,
+    isolated: context.isolated,
+  });
   const candidate = to === undefined ? undefined : context.surveys.get(to);
   if (to === undefined || candidate === undefined) {
     const reasons = excluded.map(({ node, why }) => `${node}: ${why}`).join('; ');
@@ -225,10 +234,14 @@ export function planResume(context: PlanContext, unfinished: Unfinished): Failov
     ...others
       .filter(({ channels }) => channels.length > 0)
       .flatMap(({ node }) => freezeSteps(dialectOf(candidate), node, true)),
-    {
-      ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
-      node: to,
-    },
+    ...(byPlace
+      ? []
+      : [
+          {
+            ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
+            node: to,
+          },
+        ]),
     lockStep('wait-handover', 'wait-handover', 'wait-handover', 'every lease is over'),
     {
       ...lockStep('drain', 'assert-applied', 'drain', 'everything it received is executed'),
@@ -265,6 +278,30 @@ export function planResume(context: PlanContext, unfinished: Unfinished): Failov
     excluded,
     warnings: [],
   };
+}
+
+/**
+ * Without GTIDs nobody can compare what a primary has with what its replicas have read, nor tell where in another log a replica
+ * would go on: there is only the way back to the primary before, which everybody still follows. That one, and those.
+ *
+ * @throws StormlampError `ERR_CHANGE_REFUSED` where that way is closed.
+ */
+function wayBack(
+  { sources }: PlanContext,
+  surveys: readonly NodeSurvey[],
+  { from, to, isPassed = false }: Unfinished,
+): readonly NodeSurvey[] {
+  const back = surveys.find(
+    ({ node, channels, readOnly }) => node === from && channels.length === 0 && readOnly,
+  );
+  if (isPassed || back === undefined)
+    throw refused(
+      `A change from ${from} to ${to} was left unfinished. Without GTIDs it can only be undone, and ` +
+        (isPassed || from === to
+          ? `${to} was made the primary already: make the others anew from it (rebuild), then they vote for it`
+          : `${from} does not answer, or is no closed primary; start it, or call failover({ force: true })`),
+    );
+  return surveys.filter(({ node }) => node === from || sources.get(node) === from);
 }
 
 /** Takes the self-fence event away where nobody wishes it any more: nobody guards the primary, and it would close it again. */

@@ -13,8 +13,14 @@ export interface Grants {
   readonly meta: ReadonlySet<string>;
 }
 
-/** What an account may be used for: to change a data node, to make the self-fence event there besides, or to vote on a witness. */
-export type AccountUse = 'act' | 'act-and-fence' | 'vote';
+/**
+ * What an account may be used for: to change which data node is the primary; for that and what is not logged there, which a forced
+ * failover leaves on an old primary (`act`); to make the self-fence event besides; or to vote on a witness.
+ */
+export type AccountUse = 'change' | 'act' | 'act-and-fence' | 'vote';
+
+/** What is noted on an old primary, and the self-fence event, are not logged. MySQL has no privilege of its own for that. */
+const UNLOGGED = 'BINLOG ADMIN';
 
 /** Names that servers have given one privilege over time. */
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
@@ -73,7 +79,7 @@ function neededFor(
   if (use === 'vote') return { everywhere: [], meta: ['CREATE', 'SELECT', 'INSERT', 'DELETE'] };
   const fences = use === 'act-and-fence';
   return {
-    everywhere: toAct(version),
+    everywhere: toAct(version).filter((name) => use !== 'change' || name !== UNLOGGED),
     meta: ['CREATE', 'SELECT', 'INSERT', 'UPDATE', 'DELETE', ...(fences ? ['EVENT'] : [])],
   };
 }
@@ -92,8 +98,7 @@ function toAct(version: ServerVersion): readonly string[] {
     'REPLICATION MASTER ADMIN',
     'REPLICA MONITOR',
     'BINLOG MONITOR',
-    // What is noted on an old primary, and the self-fence event, are not logged.
-    'BINLOG ADMIN',
+    UNLOGGED,
     'RELOAD',
   ];
 }

@@ -115,7 +115,7 @@ export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask)
     binlog: log === undefined ? undefined : { file: String(log['File']), position: Number(log['Position']) },
     logFilters: logFiltersOf(log),
     uptimeS: Number(uptime[0]?.['Value'] ?? 0),
-    lacking: namesOf(lackingPrivileges(version, grantsOf(grants), 'act')),
+    lacking: namesOf(lackingPrivileges(version, grantsOf(grants), 'change')),
   });
 }
 

@@ -5,7 +5,11 @@ import {
   lossRefusal,
   type ReplicasLeft,
 } from '../../../../src/failover/plan/expected-loss.js';
+import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
+import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
 import { readTransactions } from '../../../../src/failover/survey/transaction-set.js';
+import { madeUpContext } from '../made-up-context.js';
+import { madeUp } from '../made-up-survey.js';
 
 const seen: LastSeen = {
   flavor: 'mariadb',
@@ -132,5 +136,40 @@ describe('whether that may be lost', () => {
   });
   test('an unknown rate is no rate of zero', () => {
     expect(lossRefusal(loss('0-1-100'), { transactions: 1_000 }, null)).toMatch(/how fast/);
+  });
+});
+
+describe('who acknowledged while nobody saw the primary', () => {
+  const source = { host: 'db1', port: 3306 };
+  const replica = (node: string, on: boolean, uptimeS = 1_000) =>
+    madeUp(node, { source, uptimeS, variables: { rpl_semi_sync_slave_enabled: on ? 'ON' : 'OFF' } });
+  const waits = { acknowledgers: 2, waitFor: 1, timeoutMs: 60_000, waitedMs: 0, afterSync: true };
+  const lastSeen: LastSeen = {
+    flavor: 'mariadb',
+    gtids: '0-1-100',
+    seenAt: 0,
+    unseenMs: 5_000,
+    isDead: true,
+    rate: 10,
+    semiSync: true,
+    waits,
+  };
+  const lossWith = (db3: NodeSurvey, acknowledgers = 2) => {
+    const seen = { ...lastSeen, waits: { ...waits, acknowledgers } };
+    const cause = { from: 'db1', reason: 'dead-primary', lastSeen: seen, silent: new Map() } as const;
+    return planFailover(madeUpContext([replica('db2', true), db3]), cause).loss;
+  };
+  test('both answer, and have been up: nothing is lost', () => {
+    expect(lossWith(replica('db3', true))).toMatchObject({ known: true, transactions: 0 });
+  });
+  test('a replica that does not acknowledge stands for nobody who does', () => {
+    expect(lossWith(replica('db3', false))).toMatchObject({ known: false });
+    expect(lossWith(replica('db3', false), 1)).toMatchObject({ known: true });
+  });
+  test('one that was started again since may have dropped what it acknowledged', () => {
+    expect(lossWith(replica('db3', true, 2))).toMatchObject({
+      known: false,
+      why: expect.stringContaining('were started again'),
+    });
   });
 });

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { chooseCandidate } from '../../../../src/failover/plan/candidate-choice.js';
 import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
-import { planRejoin } from '../../../../src/failover/plan/plan-repair.js';
+import { planRejoin, planResume } from '../../../../src/failover/plan/plan-repair.js';
 import { planSwitchover } from '../../../../src/failover/plan/plan-switchover.js';
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
 import { madeUpContext } from '../made-up-context.js';
@@ -58,4 +58,31 @@ test('in a switchover the place is told in the words that the candidate counts b
 test('one that was left behind is told to be made anew, and not pointed anywhere', () => {
   const surveys = [madeUp('db2', { executed: '' }), replica('db3', at('binlog.000010', 500))];
   expect(planRejoin(madeUpContext(surveys), 'db3', 'db2')).toMatchObject({ kind: 'purged' });
+});
+
+test('a change that was left is undone only: whoever follows the primary before stays with it, however far it has read', () => {
+  const back = madeUp('db1', { executed: '', readOnly: true });
+  const surveys = [back, replica('db2', at('binlog.000010', 700)), replica('db3', at('binlog.000010', 500))];
+  const context = madeUpContext(surveys);
+  const { to, steps } = planResume(context, { opId: 'x', kind: 'switchover', from: 'db1', to: 'db2' });
+  expect(to).toBe('db1');
+  const ids = steps.map(({ id }) => id);
+  expect(ids).toEqual(
+    expect.arrayContaining(['start-receiving@db2', 'start-receiving@db3', 'take-writes@db1']),
+  );
+  expect(ids.some((id) => /^(follow|assert-complete|forget-source)/.test(id))).toBe(false);
+});
+
+test('a change that has gone too far to be undone is left to a person', () => {
+  const surveys = [
+    madeUp('db2', { executed: '', readOnly: false }),
+    replica('db3', at('binlog.000010', 500)),
+    madeUp('db1', { executed: '', readOnly: true }),
+  ];
+  const unfinished = { opId: 'f', kind: 'failover', from: 'db1', to: 'db2', isPassed: true };
+  expect(() => planResume(madeUpContext(surveys), unfinished)).toThrow(
+    /Without GTIDs it can only be undone.*rebuild/,
+  );
+  const promoted = { opId: 'promotion', from: 'db2', to: 'db2' };
+  expect(() => planResume(madeUpContext(surveys), promoted)).toThrow(/db2 was made the primary already/);
 });

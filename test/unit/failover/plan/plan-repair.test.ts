@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { PlanContext } from '../../../../src/failover/plan/plan-context.js';
 import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
 import {
   isRestartedPrimary,
@@ -328,4 +329,25 @@ describe('without a primary, a replica', () => {
   ])('%s is left as it is', (_, status) => {
     expect(planThaw(madeUpContext([stopped(status)]))).toBeUndefined();
   });
+});
+
+test('a primary that was merely started again is opened with an account that could not make another one', () => {
+  const lacking = ['RELOAD'];
+  const surveys = [
+    madeUp('db1', { readOnly: true, uptimeS: 2, lacking }),
+    madeUp('db2', { source: at('db1') }),
+    madeUp('db3', { source: at('db1') }),
+  ];
+  expect(planResume(madeUpContext(surveys), { opId: 'restart', from: 'db1', to: 'db1' }).to).toBe('db1');
+});
+
+test('where nobody ever made the tables they are made before the epoch is written', () => {
+  const surveys = [madeUp('db2', { source: at('db1') }), madeUp('db3', { source: at('db1') })];
+  const cause = { from: 'db1', reason: 'dead-primary', lastSeen: undefined, silent: new Map() } as const;
+  const idsOf = (epochs: PlanContext['epochs']): string[] =>
+    planFailover(madeUpContext(surveys, { epochs }), cause).steps.map(({ id }) => id);
+  const ids = idsOf(new Map());
+  expect(ids.indexOf('make-tables-0@db2')).toBeGreaterThan(ids.indexOf('forget-source@db2'));
+  expect(ids.indexOf('make-tables-5@db2')).toBe(ids.indexOf('epoch@db2') - 1);
+  expect(idsOf(new Map([['db2', 3]]))).not.toContain('make-tables-0@db2');
 });

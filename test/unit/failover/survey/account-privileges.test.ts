@@ -102,6 +102,12 @@ describe.each<[string, string, readonly string[], readonly string[]]>([
   });
 });
 
+test('what is not logged on an old primary is asked for by preflight, and keeps no node from becoming the primary', () => {
+  const grant = `GRANT RELOAD, BINLOG MONITOR, READ_ONLY ADMIN, REPLICATION MASTER ADMIN, REPLICATION SLAVE ADMIN, SLAVE MONITOR, ${META} ON *.* TO \`m\`@\`%\``;
+  expect(lacking('10.11.6-MariaDB', [grant])).toEqual(['BINLOG ADMIN']);
+  expect(lacking('10.11.6-MariaDB', [grant], 'change')).toEqual([]);
+});
+
 test('a witness takes a vote', () => {
   const lines = ['GRANT SELECT, INSERT ON `ha_meta`.* TO `w`@`%`'];
   expect(lacking('9.7.0', lines, 'vote')).toEqual(['CREATE', 'DELETE']);
