@@ -2,6 +2,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { NodeAddress } from '../common/node-address.js';
+import { noteCarrier } from '../common/reset-socket.js';
 
 /** Where to, and how. */
 export interface DialOptions {
@@ -36,5 +37,10 @@ function open(
   if (tls === undefined) return connectTcp(target, onReady);
   // A name is sent to the server only when it is one: an address is no valid server name in TLS.
   const named = 'host' in target && isIP(target.host) === 0 ? { servername: target.host } : {};
-  return connectTls({ ...named, ...tls, ...target }, onReady);
+  if ('path' in target) return connectTls({ ...named, ...tls, ...target }, onReady);
+  const carrier = connectTcp(target);
+  // The host is still what the certificate has to name.
+  const socket = connectTls({ ...named, ...tls, ...target, socket: carrier }, onReady);
+  noteCarrier(socket, carrier);
+  return socket;
 }
