@@ -44,6 +44,8 @@ export interface FillOptions {
   readonly resumed: boolean;
   /** How long after it was added an item is compared with its source once more, in milliseconds. Default 1 100. */
   readonly lookAgainMs?: number;
+  /** Whether nobody else can be at work on the node, nor be done with it. */
+  readonly isHeld: () => boolean;
   /** Ends the fill. */
   readonly signal: AbortSignal;
   /** Told of every batch. */
@@ -222,6 +224,8 @@ class BatchCopier {
       const exptime = exptimeOfRemaining(item.remainingSeconds, Date.now() + this.#clockAheadMs);
       return [{ key, value: item.value, flags: item.flags, exptime, copied: item.cas }];
     });
+    // Who stood still has values of before: others may have filled the node since, believe it, and have destroyed what these bring back.
+    if (!this.#options.isHeld()) throw new Error(`The lease of the work on ${to.id} may be over`);
     const answers = await addItems(to, items, call);
     const fresh = freshOf(items, answers);
     if (fresh.length > 0) {

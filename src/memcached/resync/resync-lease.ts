@@ -7,6 +7,8 @@ import { encodeUnderWay, type RepairUnderWay } from './repair-notes.js';
 
 /** How long a lease lives when its holder dies, in seconds. */
 const LEASE_SECONDS = 10;
+/** A holder that stood still relies on it for no longer: the server counts in whole seconds, and what is sent takes its time. */
+const RELY_MS = (LEASE_SECONDS - 3) * 1_000;
 /** How often it is renewed, which also is how often others see how far the work is. */
 const RENEW_EVERY_MS = 1_000;
 
@@ -17,10 +19,19 @@ export class ResyncLease {
   #cas: bigint;
   #note: RepairUnderWay | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** When the last renewal that succeeded was sent, by `performance.now()`. */
+  #renewedAt: number;
   /** One after the other: each has the version that the one before it left. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(node: MemcachedNode, owner: string, cas: bigint, note: RepairUnderWay | undefined) {
+  private constructor(
+    node: MemcachedNode,
+    owner: string,
+    cas: bigint,
+    note: RepairUnderWay | undefined,
+    takenAt: number,
+  ) {
+    this.#renewedAt = takenAt;
     this.#node = node;
     this.#owner = owner;
     this.#cas = cas;
@@ -34,8 +45,14 @@ export class ResyncLease {
     note?: RepairUnderWay,
   ): Promise<ResyncLease | undefined> {
     const owner = `${process.pid} ${randomUUID()}`;
+    const takenAt = performance.now();
     const added = await node.add(leaseKey(node.id), textOf(owner, note), { ...call, exptime: LEASE_SECONDS });
-    return added.status === 'stored' ? new ResyncLease(node, owner, added.cas, note) : undefined;
+    return added.status === 'stored' ? new ResyncLease(node, owner, added.cas, note, takenAt) : undefined;
+  }
+
+  /** Whether it certainly is still ours: a process that stood still may have lost it, and not know yet. */
+  get isHeld(): boolean {
+    return performance.now() - this.#renewedAt < RELY_MS;
   }
 
   /** What it says from its next renewal on. */
@@ -55,6 +72,7 @@ export class ResyncLease {
   /** Gives it more time; false when it is no longer ours: the node was restarted or flushed, or we were too slow. */
   renew(call?: CallOptions): Promise<boolean> {
     return this.#inTurn(async () => {
+      const sentAt = performance.now();
       const renewed = await this.#node.set(leaseKey(this.#node.id), textOf(this.#owner, this.#note), {
         ...call,
         exptime: LEASE_SECONDS,
@@ -62,6 +80,7 @@ export class ResyncLease {
       });
       if (renewed.status !== 'stored') return false;
       this.#cas = renewed.cas;
+      this.#renewedAt = sentAt;
       return true;
     });
   }

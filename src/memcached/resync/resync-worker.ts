@@ -323,6 +323,7 @@ export class ResyncWorker {
         rate: new ItemRate(itemsPerSecond),
         resumed: what.resumable && (views.get(job.node)?.items ?? 0) * 20 > total,
         ...(lookAgainMs === undefined ? {} : { lookAgainMs }),
+        isHeld: () => this.#leases.get(job.node)?.isHeld === true,
         signal,
         onBatch: (copied, skipped) => {
           progress.copied += copied;

@@ -9,6 +9,7 @@ function world() {
   const [source, filled] = [new ModelServer('a:1'), new ModelServer('b:1')];
   const ways = new Map([source, filled].map((server) => [server.id, new ModelNode(server, network)]));
   let onBatch: () => void = () => undefined;
+  let isHeld = true;
   const fill = () =>
     network.drive(
       fillNode({
@@ -21,13 +22,17 @@ function world() {
         rate: new ItemRate(0),
         resumed: false,
         lookAgainMs: 1,
+        isHeld: () => isHeld,
         signal: new AbortController().signal,
         onBatch: () => onBatch(),
       }),
     );
   const put = (server: ModelServer, value: string): void => void server.put('k', Buffer.from(value), 0);
   const value = (server: ModelServer): string | undefined => server.items.get('k')?.value.toString();
-  return { source, filled, fill, put, value, between: (then: () => void) => (onBatch = then) };
+  const lose = (): void => {
+    isHeld = false;
+  };
+  return { source, filled, fill, put, value, lose, between: (then: () => void) => (onBatch = then) };
 }
 
 test('a change by somebody who wrote to the node before it was emptied arrives there', async () => {
@@ -70,4 +75,12 @@ test('who goes on writing to the source alone does not keep it from coming to an
   });
   await fill();
   expect([changes, value(filled)]).toEqual([2, 'change 1']);
+});
+
+test('who may have lost the lease meanwhile adds nothing more of what was read', async () => {
+  const { source, filled, fill, put, value, lose } = world();
+  put(source, 'before');
+  lose();
+  await expect(fill()).rejects.toThrow('The lease of the work on b:1 may be over');
+  expect(value(filled)).toBeUndefined();
 });
