@@ -285,10 +285,11 @@ export class TextConnection implements AsyncDisposable {
     for (;;) {
       this.#write(`lru_crawler metadump ${mode}\r\n`);
       line = await this.#dumpLine(options);
-      if (!line.startsWith('BUSY') || patience.remainingMs() === 0) break;
+      if (line === 'OK') line = await this.#dumpLine(options);
+      // While another one dumps, or its table of items grows.
+      if (!/^(BUSY|ERROR locked)/.test(line) || patience.remainingMs() === 0) break;
       await pause(DUMP_AGAIN_MS, options.signal);
     }
-    if (line === 'OK') return await this.#dumpLine(options);
     if (line === 'ERROR' || line.startsWith('BADCLASS')) return undefined;
     return line;
   }

@@ -101,7 +101,7 @@ export function judgePlace(
     checks.bad('warning', node, 'is filled', {
       found: 'nobody filled it since it started',
       expected: 'to hold what the others hold',
-      fix: 'let one service with stormlamp run: it fills the node from the others',
+      fix: 'let one service with stormlamp run: it fills the node from the others (not a node with SASL, which gets a session back when that is changed)',
     });
   } else if (standing !== 'filled' && standing !== 'healthy') {
     checks.bad('warning', node, 'holds every write', {
