@@ -31,7 +31,8 @@ export function stateToLeaveWith(
       return { ...state, transaction: 'none' };
     }
     if (held === undefined || held.node === writer) return undefined;
-    if (mayDoAnything(classification) || goesOnOutside(classification))
+    const { administers } = classification;
+    if (administers === true || mayDoAnything(classification) || goesOnOutside(classification))
       throw notOnReplica(held.node, classification);
     if (beginsElse(classification)) throw stuckOnReplica(held.node, tiesOf(state), classification);
     return undefined;

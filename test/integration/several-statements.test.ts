@@ -92,6 +92,16 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
     },
   );
 
+  test.each([
+    'SET GLOBAL max_join_size = 12345678',
+    'SET @x = 1; SET GLOBAL max_join_size = 12345678',
+    'KILL 4000000000',
+  ])('inside a read-only transaction on a replica, %j is refused: it would be done there', async (text) => {
+    await using db = await cluster.getConnection();
+    await reading(db);
+    expect(await db.query(text).catch(codeOf)).toBe('ERR_UNSUPPORTED');
+  });
+
   test('what is tied to a replica does not go on there when its transaction is over', async () => {
     await using db = await cluster.getConnection();
     await reading(db);

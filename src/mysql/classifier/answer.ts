@@ -32,6 +32,8 @@ export interface AnswerDetails {
   readonly several?: boolean;
   /** Whether the first of several ends the open transaction. */
   readonly endsFirst?: boolean;
+  /** Whether it changes the server itself. */
+  readonly administers?: boolean;
   /** Whether it is a write that calls a function which may do anything. */
   readonly calls?: boolean;
   /** Whether it uses user variables without setting any. */
@@ -88,6 +90,7 @@ export function answer(
     ...(access === undefined ? {} : { access }),
     ...(details.several === true ? { several: true as const } : {}),
     ...(details.endsFirst === true ? { endsFirst: true as const } : {}),
+    ...(details.administers === true ? { administers: true as const } : {}),
     ...(details.calls === true ? { calls: true as const } : {}),
     ...(details.keepsVariables === true ? { keepsVariables: true as const } : {}),
     ...(details.chained === true ? { chained: true as const } : {}),

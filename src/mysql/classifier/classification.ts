@@ -98,6 +98,8 @@ export interface Classification {
   readonly several?: true;
   /** Present on several statements of which the first ends the transaction that is open, whatever becomes of the others. */
   readonly endsFirst?: true;
+  /** Present where it changes the server itself, and no data: a read-only transaction does not keep it from that. */
+  readonly administers?: true;
   /** Present on a write that calls a function which is not known to only read: it may leave something in the session. */
   readonly calls?: true;
   /**

@@ -51,7 +51,7 @@ export class SetEffects {
     const transaction = this.#transaction;
     const pinned = [...this.#pins.values()];
     const settings = [...this.#settings];
-    const details = { transaction, pinned, settings, access: this.#access };
+    const details = { transaction, pinned, settings, access: this.#access, administers: this.#writes };
     if (this.#writes) return answer('write', 'primary', 'it changes a setting of the server', details);
     if (this.#pins.has('session-variable'))
       return answer(

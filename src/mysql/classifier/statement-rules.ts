@@ -75,7 +75,7 @@ const administration = fixed('it administers the server', false);
 const committingAdministration = fixed('it administers the server, and commits first', true);
 
 function fixed(because: string, implicitCommit: boolean): StatementRule {
-  const given = answer('write', 'primary', because, { implicitCommit });
+  const given = answer('write', 'primary', because, { implicitCommit, administers: true });
   return () => given;
 }
 
