@@ -9,6 +9,10 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   'who may make the event': () => import('../integration/self-fence-privileges.test.js'),
   'who may make every change': () => import('../integration/acting-privileges.test.js'),
   'the loss that is told beforehand': () => import('../integration/failover-loss.test.js'),
+  'a site that was begun anew': () => import('../integration/site-restart.test.js'),
+  'a process that was begun when the primary was dead': () =>
+    import('../integration/failover-begun-late.test.js'),
+  'an old primary that answers': () => import('../integration/failover-forced.test.js'),
 };
 
 for (const [name, load] of Object.entries(SUITES)) {

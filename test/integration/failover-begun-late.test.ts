@@ -7,12 +7,12 @@ import { type Cluster, createCluster, type FailoverOptions } from '../../src/ind
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { writableNodes } from '../support/crash-at-step.js';
 import { stormlamp } from '../support/run-node.js';
-import { DATABASES } from './database-matrix.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 const TIMEOUT = { timeout: 300_000 };
 
-describe.each(DATABASES)('$name', ({ options, flavor }) => {
+describe.each(CLIENT_DATABASES)('$name', ({ options, flavor }) => {
   let servers: LocalCluster;
   let folder: string;
   let failover: FailoverOptions;

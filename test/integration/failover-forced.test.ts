@@ -4,7 +4,7 @@ import { type Cluster, createCluster, type FailoverHooks } from '../../src/index
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { AppFleet } from '../support/app-fleet.js';
 import { type CrashPoint, crashInForcedFailover, writableNodes } from '../support/crash-at-step.js';
-import { DATABASES } from './database-matrix.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
 /** Undone, undone with a replica that has forgotten its source, and finished. All steps: test/chaos. */
@@ -14,7 +14,7 @@ const POINTS: readonly CrashPoint[] = [
   { step: 'epoch', phase: 'finished' },
 ];
 
-describe.each(DATABASES)('$name', ({ options }) => {
+describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
   let servers: LocalCluster;
   let fleet: AppFleet | undefined;
   let open: Cluster | undefined;

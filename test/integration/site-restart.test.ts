@@ -4,10 +4,10 @@ import { RepairShop } from '../../src/failover/overseer/repair-shop.js';
 import { type Cluster, createCluster } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { writableNodes } from '../support/crash-at-step.js';
-import { DATABASES } from './database-matrix.js';
+import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
-describe.each(DATABASES)('$name', ({ options, flavor }) => {
+describe.each(CLIENT_DATABASES)('$name', ({ options, flavor }) => {
   let servers: LocalCluster;
   let open: Cluster | undefined;
   const close = flavor === 'mysql' ? 'SET GLOBAL super_read_only=1' : 'SET GLOBAL read_only=1';
