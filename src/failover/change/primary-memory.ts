@@ -45,6 +45,7 @@ export class PrimaryMemory {
       gtids,
       ...acknowledgementOf(last),
       seenAt: this.#clock.wall() - (now - last.at),
+      agoMs: now - last.at,
       unseenMs: (deadSince ?? now + this.#leaseMs) - last.at,
       isDead: deadSince !== undefined,
       rate: before === undefined ? null : rateOf(before, last),

@@ -19,6 +19,8 @@ export interface LastSeen {
   readonly gtids: string;
   /** When that was, milliseconds since 1970. */
   readonly seenAt: number;
+  /** How long ago that is, milliseconds. */
+  readonly agoMs: number;
   /** For how long after that it may have gone on, milliseconds. */
   readonly unseenMs: number;
   /** Whether its port was found closed: then it certainly does not go on. A silent one may merely be cut off from this process. */

@@ -196,7 +196,7 @@ function isHalfPromoted(context: PlanContext, survey: NodeSurvey, known: Transac
 
 /** Whether a replica still has what it acknowledged while nobody saw the primary: one that was started again may have dropped it. */
 function isWitness(survey: NodeSurvey, seen: LastSeen | undefined): boolean {
-  return acknowledges(survey) && survey.uptimeS * 1_000 >= (seen?.unseenMs ?? 0);
+  return acknowledges(survey) && survey.uptimeS * 1_000 >= (seen?.agoMs ?? 0);
 }
 
 function lastSeenOf(seen: LastSeen | undefined): TransactionSet {
