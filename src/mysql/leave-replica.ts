@@ -34,7 +34,10 @@ export function stateToLeaveWith(
     const { administers } = classification;
     if (administers === true || mayDoAnything(classification) || goesOnOutside(classification))
       throw notOnReplica(held.node, classification);
-    if (beginsElse(classification)) throw stuckOnReplica(held.node, tiesOf(state), classification);
+    if (beginsElse(classification))
+      throw state.pins.length > 0 || state.unseen
+        ? stuckOnReplica(held.node, tiesOf(state), classification)
+        : notOnReplica(held.node, classification);
     return undefined;
   }
   if (!wasLeft || held === undefined) return undefined;
@@ -64,7 +67,7 @@ export function isLeftInVain(mode: StatementMode, classification: Classification
   if (mode === 'execute' || isStormlampError(error)) return true;
   const errno = (error as { errno?: unknown } | undefined)?.errno;
   // Where the server takes one statement only, it reads none of them.
-  if (endsFirst === true) return errno === NOT_READ;
+  if (endsFirst === 'always') return errno === NOT_READ;
   if (several === true || !implicitCommit) return true;
   return !AFTER_COMMIT.has(errno);
 }

@@ -108,7 +108,9 @@ export function leavesReadOnlyTransaction(state: SessionState, classification: C
   if (state.transaction !== 'read-only' || !state.autocommit) return false;
   if (state.pins.length > 0 || state.unseen) return false;
   if (classification.chained === true) return false;
-  if (classification.endsFirst === true && goesOnOutside(classification)) return true;
+  // What stands before the end belongs into the transaction, and what is behind it does not.
+  if (classification.several === true && classification.endsFirst === undefined) return false;
+  if (goesOnOutside(classification)) return true;
   return classification.implicitCommit || classification.transaction?.startsWith('begin') === true;
 }
 

@@ -66,6 +66,7 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
     'COMMIT; SELECT v FROM w FOR UPDATE; INSERT INTO w VALUES (1); COMMIT',
     'BEGIN; INSERT INTO w VALUES (1); COMMIT',
     'START TRANSACTION READ ONLY; COMMIT; INSERT INTO w VALUES (1)',
+    'DROP TABLE IF EXISTS missing; INSERT INTO w VALUES (1)',
   ])('inside a read-only transaction on a replica, %j writes on the primary', async (text) => {
     await using db = await cluster.getConnection();
     await reading(db);
@@ -78,6 +79,10 @@ describe.each(CLIENT_DATABASES)('on $name', ({ options }) => {
   test.each([
     'SELECT v FROM w; COMMIT; INSERT INTO w VALUES (1)',
     'SELECT v FROM w; ROLLBACK; INSERT INTO w VALUES (1)',
+    'SELECT v FROM w; BEGIN; INSERT INTO w VALUES (1)',
+    'SELECT v FROM w; BEGIN',
+    'SELECT v FROM w; CREATE TABLE never (i INT)',
+    'SELECT v FROM w; COMMIT; INSERT INTO w VALUES (1); ROLLBACK',
   ])(
     'inside a read-only transaction on a replica, %j is refused: it reads before it leaves',
     async (text) => {

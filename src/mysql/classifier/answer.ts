@@ -31,7 +31,7 @@ export interface AnswerDetails {
   /** Whether it may stop half way with a part of it done. */
   readonly several?: boolean;
   /** Whether the first of several ends the open transaction. */
-  readonly endsFirst?: boolean;
+  readonly endsFirst?: Classification['endsFirst'] | undefined;
   /** Whether it changes the server itself. */
   readonly administers?: boolean;
   /** Whether it is a write that calls a function which may do anything. */
@@ -89,7 +89,7 @@ export function answer(
     ...(settings.length === 0 ? {} : { settings }),
     ...(access === undefined ? {} : { access }),
     ...(details.several === true ? { several: true as const } : {}),
-    ...(details.endsFirst === true ? { endsFirst: true as const } : {}),
+    ...(details.endsFirst === undefined ? {} : { endsFirst: details.endsFirst }),
     ...(details.administers === true ? { administers: true as const } : {}),
     ...(details.calls === true ? { calls: true as const } : {}),
     ...(details.keepsVariables === true ? { keepsVariables: true as const } : {}),

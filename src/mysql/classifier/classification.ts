@@ -96,8 +96,11 @@ export interface Classification {
   readonly unpins: readonly Pin[];
   /** Present where it may stop half way with a part of it done: several statements, procedures, what is not understood. */
   readonly several?: true;
-  /** Present on several statements of which the first ends the transaction that is open, whatever becomes of the others. */
-  readonly endsFirst?: true;
+  /**
+   * Present on several statements of which the first ends the transaction that is open, so that nothing is done in that: `always`,
+   * whatever becomes of the others, or `once-done`, which it may fail before (a definition).
+   */
+  readonly endsFirst?: 'always' | 'once-done';
   /** Present where it changes the server itself, and no data: a read-only transaction does not keep it from that. */
   readonly administers?: true;
   /** Present on a write that calls a function which is not known to only read: it may leave something in the session. */

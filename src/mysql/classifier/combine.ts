@@ -45,7 +45,7 @@ export function inSequence(parts: readonly Classification[]): Classification | u
       settings: allSettings(parts),
       access: parts.findLast((part) => part.access !== undefined)?.access,
       several: true,
-      endsFirst: endsAlways(first),
+      endsFirst: endOf(first),
       administers: parts.some(({ administers }) => administers === true),
       calls: parts.some(({ calls }) => calls === true),
       keepsVariables: keepVariables(parts),
@@ -95,7 +95,7 @@ export function eitherWay(readings: readonly Classification[]): Classification |
       settings: allSettings(readings),
       access: strictestAccess(readings),
       several: readings.some(({ several }) => several === true),
-      endsFirst: readings.every(({ endsFirst }) => endsFirst === true),
+      endsFirst: rest.every(({ endsFirst }) => endsFirst === first.endsFirst) ? first.endsFirst : undefined,
       administers: readings.some(({ administers }) => administers === true),
       calls: readings.some(({ calls }) => calls === true),
       keepsVariables: keepVariables(readings),
@@ -117,10 +117,12 @@ export function eitherWay(readings: readonly Classification[]): Classification |
   );
 }
 
-/** Whether a statement ends an open transaction, and cannot fail before it did. */
-function endsAlways({ transaction, chained }: Classification): boolean {
-  if (chained === true) return false;
-  return transaction === 'commit' || transaction === 'rollback' || transaction?.startsWith('begin') === true;
+/** How a statement ends an open transaction: what names the end cannot fail before it. */
+function endOf({ transaction, chained, implicitCommit }: Classification): Classification['endsFirst'] {
+  if (chained === true) return undefined;
+  if (transaction === 'commit' || transaction === 'rollback' || transaction?.startsWith('begin') === true)
+    return 'always';
+  return implicitCommit ? 'once-done' : undefined;
 }
 
 /** Whether one of them asks about what was done before all of them: only statements of `kinds` leave that as it is. */
