@@ -27,7 +27,7 @@ const HELP = `Usage: stormlamp failover <action> [options]
   --to <node>           the node that becomes the primary: its id, host:port or server_uuid
   --force               fail over although the primary is not down in the eyes of its replicas
   --accept-loss         fail over whatever is lost
-  --seconds <n>         how long a pause lasts at most; default 3600
+  --seconds <n>         how long a pause lasts at most, up to 86400; default 3600
   --reason <text>       why; shown to others
   --count <n>           records of the history; default 20
   --json                one JSON document on standard output
@@ -60,7 +60,7 @@ export const failoverCommand: Command = {
     const { action, word } = readFailoverCall(context.words, Object.keys(context.values));
     // Before anything is connected to.
     if (action === 'history') numberOf(context, 'count', 20);
-    if (action === 'pause') numberOf(context, 'seconds', PAUSE_S);
+    if (action === 'pause') secondsOf(context);
     const { options, source } = await findClusterConfig(textOf(context, 'config'));
     const { mysql, failover } = options;
     if (mysql === undefined) {
@@ -93,8 +93,9 @@ export const failoverCommand: Command = {
   },
 };
 
-/** How long a pause lasts at most, seconds, when it is not said. */
+/** How long a pause lasts at most, seconds, when it is not said, and how long it may. */
 const PAUSE_S = 3_600;
+const LONGEST_PAUSE_S = 86_400;
 
 type Run = (manager: FailoverManager, context: CommandContext, word: string) => Promise<number>;
 type Look = 'preflight' | 'plan' | 'history';
@@ -145,7 +146,7 @@ const CHANGES: Readonly<Record<Exclude<FailoverAction, Look>, Run>> = {
     return ended(await manager.rejoin(word), context);
   },
   async pause(manager, context) {
-    const seconds = numberOf(context, 'seconds', PAUSE_S);
+    const seconds = secondsOf(context);
     const reason = textOf(context, 'reason') ?? 'maintenance';
     // It outlives this process on purpose.
     await manager.pause({ ttlMs: seconds * 1_000, reason });
@@ -165,11 +166,16 @@ function isLook(action: FailoverAction): action is Look {
   return Object.hasOwn(LOOKS, action);
 }
 
-function numberOf(context: CommandContext, name: string, fallback: number): number {
+function secondsOf(context: CommandContext): number {
+  return numberOf(context, 'seconds', PAUSE_S, LONGEST_PAUSE_S);
+}
+
+function numberOf(context: CommandContext, name: string, fallback: number, max = Infinity): number {
   const text = textOf(context, name) ?? String(fallback);
   const number = /^\d+$/.test(text) ? Number(text) : 0;
-  if (number >= 1) return number;
-  throw invalidOption(`--${name}`, 'a whole number of at least 1', text);
+  if (number >= 1 && number <= max) return number;
+  const limit = max === Infinity ? 'of at least 1' : `from 1 to ${max}`;
+  throw invalidOption(`--${name}`, `a whole number ${limit}`, text);
 }
 
 function showPlan(plan: FailoverPlan, context: CommandContext): void {

@@ -98,6 +98,14 @@ test.each([
     'one of mariadb, mysql, memcached, php, pt-heartbeat, haproxy, arping, mariadb@newest, memcached@newest',
   ],
   [['servers', 'install', 'php@newest'], 'got `php@newest`'],
+  [
+    ['failover', 'pause', '--seconds', '86401'],
+    'Expected `--seconds` to be a whole number from 1 to 86400, got `86401` (string)',
+  ],
+  [
+    ['failover', 'history', '--count', '0'],
+    'Expected `--count` to be a whole number of at least 1, got `0` (string)',
+  ],
 ])('%j is wrong usage: exit code 2, one message, no stack', async (args, message) => {
   const { code, stdout, stderr } = await stormlamp(args);
   expect(code).toBe(2);
