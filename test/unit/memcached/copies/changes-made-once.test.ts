@@ -276,6 +276,53 @@ test.each<{ because: string; servers: number; processes: number; rounds: Round[]
     ],
     orders: [-1_660_746_006, 201, 1_279],
   },
+  {
+    because: 'a counted lock was not looked at again when a node was missed after another one had taken it',
+    servers: 2,
+    processes: 2,
+    rounds: [
+      { cut: false, together: [once('count', 0), once('count', 0), once('look', 0)], amid: [] },
+      { cut: false, together: [once('add', 0), once('count', 0), once('count', 1)], amid: [false] },
+      {
+        cut: false,
+        together: [once('page', 1), once('page', 0), once('count', 0), once('count', 0)],
+        amid: [true, false],
+      },
+      { cut: false, together: [once('count', 0), once('count', 0)], amid: [] },
+    ],
+    orders: [818201630],
+  },
+  {
+    because:
+      'a counted lock that a node missed had the same number as before, and was taken once more where nobody saw the note',
+    servers: 2,
+    processes: 3,
+    rounds: [
+      { cut: true, together: [once('count', 1), once('count', 1), once('add', 0)], amid: [] },
+      { cut: true, together: [once('page', 2), once('page', 0)], amid: [true, false] },
+      { cut: false, together: [once('count', 0), once('count', 0)], amid: [] },
+    ],
+    orders: [-2143289330],
+  },
+  {
+    because: 'a spare node that was left alone still said that a holder missed what it had caught up with',
+    servers: 3,
+    processes: 2,
+    rounds: [
+      {
+        cut: false,
+        together: [once('cas', 1), once('count', 0), once('append', 1), once('page', 0), once('count', 0)],
+        amid: [false],
+      },
+      { cut: true, together: [once('page', 0), once('count', 1)], amid: [true] },
+      {
+        cut: false,
+        together: [once('count', 0), once('count', 1), once('cas', 0), once('append', 1), once('page', 1)],
+        amid: [],
+      },
+    ],
+    orders: [-2147483644],
+  },
 ])('not lost again: $because', async ({ servers, processes, rounds: all, orders }) => {
   for (const seed of orders) await play(processes, servers, all, seed);
 });
