@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest';
 import type { ChangeResult } from '../../src/failover/change/change-control.js';
 import type { LocalCluster, LocalDatabaseNode } from '../../src/testing/index.js';
 import { now } from '../support/app-fleet.js';
+import { byFileAndPosition } from '../support/by-file-and-position.js';
 import type { WorldOptions } from '../support/failover-world.js';
 import { scenario } from '../support/scenarios.js';
 
@@ -44,24 +45,6 @@ describe('replicas that follow by file and position', () => {
     });
   }
 });
-
-/** Makes all replicas follow by the place in their source's log. */
-async function byFileAndPosition(servers: LocalCluster): Promise<void> {
-  const { primary, replicas, flavor } = servers;
-  await servers.waitForReplication();
-  const mysql = flavor === 'mysql';
-  const [status] = await primary.query(mysql ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS');
-  const place = `'${status?.['File']}'`;
-  for (const replica of replicas) {
-    await replica.query(mysql ? 'STOP REPLICA' : 'STOP SLAVE');
-    await replica.query(
-      mysql
-        ? `CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION=0, SOURCE_LOG_FILE=${place}, SOURCE_LOG_POS=${status?.['Position']}`
-        : `CHANGE MASTER TO MASTER_USE_GTID=no, MASTER_LOG_FILE=${place}, MASTER_LOG_POS=${status?.['Position']}`,
-    );
-    await replica.query(mysql ? 'START REPLICA' : 'START SLAVE');
-  }
-}
 
 async function sourcePortOf(node: LocalDatabaseNode, flavor: LocalCluster['flavor']): Promise<number> {
   const [status] = await node.query(flavor === 'mysql' ? 'SHOW REPLICA STATUS' : 'SHOW SLAVE STATUS');

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, createCluster, type FailoverOptions } from '../../src/index.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
+import { byFileAndPosition } from '../support/by-file-and-position.js';
 import { writableNodes } from '../support/crash-at-step.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
@@ -105,4 +106,29 @@ describe.each(CLIENT_DATABASES)('$name', ({ options, flavor }) => {
       });
     },
   );
+
+  test('without GTIDs a primary that was merely started again stays the primary', TIMEOUT, async () => {
+    await open?.close();
+    await servers.close();
+    servers = await startLocalCluster({ ...options, php: false, memcached: 0 });
+    await servers.primary.query('CREATE TABLE shop.kept (id INT PRIMARY KEY)');
+    await byFileAndPosition(servers);
+    (servers.primary as { startsReadOnly?: boolean }).startsReadOnly = true;
+    const cluster = await start({ maxLoss: 'any' });
+    await cluster.mysql.query({ sql: 'INSERT INTO kept VALUES (1)', timeoutMs: 30_000 });
+    // A restart that takes long would be a death to whoever sees it.
+    await cluster.close();
+    await servers.primary.restart();
+    const again = await start({ maxLoss: 'any' });
+    await eventually('it takes writes again', async () => (await writableNodes(servers)).length > 0);
+    await again.mysql.query('INSERT INTO kept VALUES (2)', { blockMs: 30_000 });
+    expect(await writableNodes(servers)).toEqual([servers.primary]);
+    for (const replica of servers.replicas) {
+      expect(await sourceOf(replica)).toBe(servers.primary.port);
+      await eventually(
+        'it has every row',
+        async () => (await replica.query('SELECT * FROM shop.kept')).length === 2,
+      );
+    }
+  });
 });
