@@ -2,8 +2,9 @@
 import type { NodeId } from '../../common/node-address.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import { dialectOf } from './dialect.js';
+import { escaped } from './escaped.js';
 import type { PlanStep } from './failover-plan.js';
-import { escaped, type PlanContext } from './plan-context.js';
+import type { PlanContext } from './plan-context.js';
 
 /**
  * Makes `from`, which answers, refuse writes. Only the user's `fence` hook can prove as much where that fails: without one the

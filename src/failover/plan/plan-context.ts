@@ -9,6 +9,7 @@ import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { beginSql } from './begin-sql.js';
 import type { CandidateWishes } from './candidate-choice.js';
 import { type Dialect, dialectOf, type ReplicationSource } from './dialect.js';
+import { escaped } from './escaped.js';
 import type { PlanKind, PlanStep } from './failover-plan.js';
 import { STOP_MS } from './freeze-steps.js';
 
@@ -237,11 +238,6 @@ function epochSql({ cluster, epoch, opId, actor }: PlanContext, node: NodeId): s
     `'${escaped(actor)}'`,
   ].join(', ');
   return `REPLACE INTO ha_meta.topology (cluster, epoch, primary_node, op_id, actor, at) VALUES (${values}, SYSDATE(6))`;
-}
-
-/** A name as a text between quotes. */
-export function escaped(text: string): string {
-  return text.replace(/[^\w.:[\]@/-]/g, '_').slice(0, 128);
 }
 
 /** Makes a replica of the old primary follow the new one, once everything that it received is executed. */

@@ -201,11 +201,9 @@ export function planResume(context: PlanContext, unfinished: Unfinished): Failov
   const byPlace = known.some(({ numbering }) => numbering === 'file-position');
   const surveys = byPlace ? wayBack(context, known, unfinished) : known;
   const wishes = { prefer: [from, meant], avoid: [], never: context.wishes.never };
+  const fit = byPlace ? surveys.filter(({ node }) => node === from) : surveys;
   const { to, excluded } = chooseCandidate({
-    // To open a primary takes less than to make one.
-    surveys: (byPlace ? surveys.filter(({ node }) => node === from) : surveys).map((survey) =>
-      survey.node === from && survey.channels.length === 0 ? { ...survey, lacking: [] } : survey,
-    ),
+    surveys: fit.map((survey) => (survey.node === from ? openedOnly(survey) : survey)),
     wishes,
     isolated: context.isolated,
   });
@@ -302,6 +300,11 @@ function wayBack(
           : `${from} does not answer, or is no closed primary; start it, or call failover({ force: true })`),
     );
   return surveys.filter(({ node }) => node === from || sources.get(node) === from);
+}
+
+/** To open a primary that has no source takes less than to make one. */
+function openedOnly(survey: NodeSurvey): NodeSurvey {
+  return survey.channels.length === 0 ? { ...survey, lacking: [] } : survey;
 }
 
 /** Takes the self-fence event away where nobody wishes it any more: nobody guards the primary, and it would close it again. */
