@@ -3,8 +3,9 @@ import type { BreakerTicket } from '../breaker/node-breaker.js';
 import { aborted, type CallOptions, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { invalidOption } from '../common/option-reader.js';
-import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { CallDeadlines } from './call-deadlines.js';
+import { connectError } from './connect-error.js';
 import { exptimeByClock, serverClockOffsetMs } from './exptime.js';
 import { DEFAULT_ITEM_BYTES, maxValueBytes } from './item-size.js';
 import type { MemcachedItem, MemcachedNode, StoreOptions, StoreResult } from './memcached-node.js';
@@ -288,11 +289,7 @@ export class BinaryNode implements MemcachedNode {
     } catch (error) {
       // Node refuses some TLS options only when they are used.
       ticket?.failure(error);
-      throw new StormlampError(
-        ErrorCode.NODE_UNREACHABLE,
-        `No connection to memcached ${this.id}: ${describeError(error)}`,
-        { cause: error, node: this.id },
-      );
+      throw connectError(this.id, error);
     }
   }
 

@@ -8,6 +8,7 @@ import { type ResponseCallback, Server } from 'memjs';
 import { resetSocket } from '../common/reset-socket.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { BinaryNode } from './binary-node.js';
+import { connectError } from './connect-error.js';
 import { dialNode } from './dial-node.js';
 import { foreignPeer } from './foreign-peer.js';
 import type { MemcachedNode } from './memcached-node.js';
@@ -292,13 +293,16 @@ class MemjsConnection extends Server implements NodeConnection, CallCarrier {
   }
 
   #lost(cause: Error): void {
+    this.fault(this.#ready ? this.#lostError(cause) : connectError(this.#options.id, cause));
+  }
+
+  #lostError(cause: Error): StormlampError {
     const { id } = this.#options;
-    const what = this.#ready
-      ? `The connection to memcached ${id} was lost: ${describeError(cause)}`
-      : `No connection to memcached ${id}: ${describeError(cause)}; check that memcached runs there`;
-    const hint =
-      this.#ready && !this.heard ? ' (it never answered: is it memcached, with its binary protocol on?)' : '';
-    this.fault(new StormlampError(ErrorCode.NODE_UNREACHABLE, what + hint, { cause, node: id }));
+    const hint = this.heard
+      ? ''
+      : ' (it never answered: is it memcached, with its binary protocol on, and TLS on both sides or on neither?)';
+    const what = `The connection to memcached ${id} was lost: ${describeError(cause)}${hint}`;
+    return new StormlampError(ErrorCode.NODE_UNREACHABLE, what, { cause, node: id });
   }
 
   #protocolError({ kind, bytes }: FrameFault): StormlampError {

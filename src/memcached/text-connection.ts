@@ -8,6 +8,7 @@ import { type CallOptions, Deadline } from '../common/deadline.js';
 import { type NodeId, nodeIdOf } from '../common/node-address.js';
 import { resetSocket } from '../common/reset-socket.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
+import { connectError } from './connect-error.js';
 import { dialNode } from './dial-node.js';
 import { foreignPeer } from './foreign-peer.js';
 import { DEFAULT_ITEM_BYTES } from './item-size.js';
@@ -388,11 +389,6 @@ function connected(id: NodeId, deadline: Deadline, dial: (ready: () => void) => 
   });
   return deadline.race(`Connecting to memcached ${id}`, attempt).catch((error: unknown) => {
     socket?.destroy();
-    if (isStormlampError(error)) throw error;
-    throw new StormlampError(
-      ErrorCode.NODE_UNREACHABLE,
-      `No connection to memcached ${id}: ${describeError(error)}; check that memcached runs there`,
-      { cause: error, node: id },
-    );
+    throw connectError(id, error);
   });
 }

@@ -60,8 +60,24 @@ test('sessions, refills and the gateway over TLS, with certificates that are che
     code: ErrorCode.STORE_DOWN,
     message: expect.stringContaining('certificate'),
   });
-  const plain = createSessionStore({ nodes: nodes.map(nameOf), monitorIntervalMs: 100 });
-  await expect(plain).rejects.toMatchObject({ code: expect.stringMatching(/STORE_DOWN|PROTOCOL/) });
+});
+
+test('TLS that only one side speaks, and a certificate that does not fit, are named with what to do', async () => {
+  const [encrypted] = (await overTls()) as [TestMemcached, TestMemcached];
+  const open = await servers.start();
+  const said = (node: TestMemcached, tls?: object | true): Promise<string> =>
+    createSessionStore({ nodes: [nameOf(node)], ...(tls === undefined ? {} : { tls }), ...patient }).then(
+      () => 'it was opened',
+      ({ message }: Error) => message,
+    );
+  expect(await said(open, true)).toMatch(
+    /No TLS is spoken by .*start memcached with TLS.*or leave `tls` out/s,
+  );
+  expect(await said(encrypted)).toMatch(/never answered.*TLS on both sides or on neither/);
+  expect(await said(encrypted, true)).toMatch(/certificate is not trusted of .*`tls\.ca`/);
+  expect(await said(encrypted, { ca: TEST_CERTIFICATE, servername: 'other.example' })).toMatch(
+    /certificate is for another name .*`tls\.servername`/,
+  );
 });
 
 test.each([-7_200_000, 7_200_000])(
