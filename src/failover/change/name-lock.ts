@@ -8,8 +8,8 @@ import type { StatusRow } from '../../mysql/replica-status.js';
 import { classifyServerError } from '../../mysql/server-error.js';
 import type { Flavor } from '../../topology/node-description.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
+import type { ExecutionOutcome } from './executor-options.js';
 import { type LockParty, type LockSighting, lockWords } from './lock-words.js';
-import type { ExecutionOutcome } from './plan-executor.js';
 
 const LOOK_MS = 2_000;
 /** A statement that ends sooner than the change gave up was not what it waited for. */

@@ -5,55 +5,17 @@
 import { pause } from '../../common/backoff.js';
 import type { NodeId } from '../../common/node-address.js';
 import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
-import type { LockSession, LockTarget } from '../locks/lock-session.js';
+import type { StatusRow } from '../../mysql/replica-status.js';
+import type { LockSession } from '../locks/lock-session.js';
 import { MajorityLock } from '../locks/majority-lock.js';
-import type { StatementListener } from '../locks/statement-log.js';
 import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
 import { type HeldVoter, mayPromote, votesMayChangeFrom } from '../protocol/change-permit.js';
-import type { LeaseRules } from '../protocol/client-lease.js';
 import { lockName } from '../protocol/lock-name.js';
 import { majorityOf } from '../protocol/majority.js';
 import { assertClosed, assertComplete, assertSame, lookThrough } from './compare-nodes.js';
+import type { ExecutionOutcome, ExecutorOptions } from './executor-options.js';
 import { phasesOf } from './phases-of.js';
 import { PlanValues } from './plan-values.js';
-
-/** What an executor works with. */
-export interface ExecutorOptions {
-  /** All voters. */
-  readonly targets: readonly LockTarget[];
-  /** The protocol's numbers. */
-  readonly rules: LeaseRules;
-  /** Seconds after which a server frees the locks of a silent process. */
-  readonly waitTimeoutS: number;
-  /** Values that steps may use from the beginning, such as passwords. */
-  readonly values: Readonly<Record<string, string>>;
-  /** Runs a hook; rejects when it vetoes. */
-  readonly runHook: (name: string) => Promise<void>;
-  /** Whether the plan would still be made, from a look at the servers of now; rejects when it would not. */
-  readonly lookAgain: () => Promise<void>;
-  /** Whether the reason of the change still holds; rejects when it does not. */
-  readonly confirm: () => Promise<void>;
-  /** Told before and after every step. */
-  readonly onStep: (step: PlanStep, phase: 'started' | 'finished' | 'failed', detail: string) => void;
-  /** Told, once or more, when a majority votes for the new primary. */
-  readonly onMajority: () => void;
-  /** Told about every statement. */
-  readonly onStatement: StatementListener;
-  /** Stops the plan before its point of no return. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** How a plan ended. */
-export type ExecutionOutcome =
-  | { readonly ok: true; readonly left: readonly NodeId[]; readonly values: PlanValues }
-  | {
-      readonly ok: false;
-      /** The step that failed. */
-      readonly step: string;
-      readonly error: Error;
-      /** `unchanged`: nothing was done yet. `undone`: all of it was taken back. `unfinished`: neither; repair is needed. */
-      readonly clusterState: 'unchanged' | 'undone' | 'unfinished';
-    };
 
 /** After the point of no return a step is tried so often. */
 const ATTEMPTS = 5;
@@ -124,7 +86,9 @@ export class PlanExecutor {
   ): Promise<void> {
     // What could not be done before must not be built upon.
     if (node !== null && this.#left.has(node)) return;
+    let leavesOut = false;
     for (const step of steps) {
+      if (leavesOut && step.optional === true) continue;
       on(step);
       if (node !== null && step.id === `start-replication@${node}`) await this.#voteGiven(node);
       this.#options.onStep(step, 'started', '');
@@ -133,6 +97,10 @@ export class PlanExecutor {
         this.#options.onStep(step, 'finished', '');
       } catch (error) {
         this.#options.onStep(step, 'failed', describeError(error));
+        if (step.optional === true) {
+          leavesOut = true;
+          continue;
+        }
         if (step.spares !== true || node === null) throw error;
         this.#left.add(node);
         return;
@@ -147,7 +115,8 @@ export class PlanExecutor {
         await this.#step(step);
         return;
       } catch (error) {
-        if (!this.#passed || step.spares === true || attempt === ATTEMPTS) throw error;
+        const isFinal = this.#passed || step.pointOfNoReturn === true;
+        if (!isFinal || step.spares === true || attempt === ATTEMPTS) throw error;
         const session = this.#lock?.sessions.get(this.#plan.to);
         if (session === undefined) throw error;
         await pause(RETRY_MS);
@@ -319,14 +288,13 @@ export class PlanExecutor {
     if (step.undo !== undefined || step.pointOfNoReturn === true || step.phase === 'repoint')
       this.#touched = true;
     if (step.undo !== undefined) this.#done.push(step);
-    if (step.pointOfNoReturn === true) this.#passed = true;
     const limitMs = step.timeoutMs ?? 0;
     const until = performance.now() + limitMs;
     const wanted = step.until ?? step.expect;
     // A statement that is asked again has its limit for all of it, another one for itself.
     const answerMs = step.until === undefined ? Math.max(STATEMENT_MS, limitMs) : STATEMENT_MS;
     for (;;) {
-      const rows = await session.ask(this.#values.fill(step.sql ?? ''), answerMs);
+      const rows = await this.#ask(session, step, answerMs);
       const first = Object.values(rows[0] ?? {});
       if (step.keep !== undefined) this.#values.keep(step.keep, first);
       const got = first
@@ -342,6 +310,22 @@ export class PlanExecutor {
         );
       }
       if (!this.#passed) this.#options.signal?.throwIfAborted();
+    }
+  }
+
+  /** There is a way back from a statement that the server has refused; from one without an answer there is none. */
+  async #ask(session: LockSession, step: PlanStep, timeoutMs: number): Promise<readonly StatusRow[]> {
+    const sql = this.#values.fill(step.sql ?? '');
+    const wasPassed = this.#passed;
+    if (step.pointOfNoReturn === true) this.#passed = true;
+    try {
+      return await session.ask(sql, timeoutMs);
+    } catch (error) {
+      if (session.lost === undefined) {
+        this.#passed = wasPassed;
+        if (step.optional === true && this.#done.at(-1) === step) this.#done.pop();
+      }
+      throw error;
     }
   }
 

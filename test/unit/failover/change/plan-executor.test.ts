@@ -1,0 +1,174 @@
+/** What the executor takes back, and what it does not, when a statement fails; on servers that are made up. */
+import { describe, expect, test } from 'vitest';
+import type { ExecutionOutcome } from '../../../../src/failover/change/executor-options.js';
+import { PlanExecutor } from '../../../../src/failover/change/plan-executor.js';
+import type { LockTarget } from '../../../../src/failover/locks/lock-session.js';
+import { type FailoverPlan, NO_LOSS, type PlanStep } from '../../../../src/failover/plan/failover-plan.js';
+import type { PhysicalConnection } from '../../../../src/mysql/physical-connection.js';
+
+/** What a server does with a statement: answer, refuse it, or lose the session over it. */
+type Behaviour = (sql: string) => 'ok' | 'refuse' | 'lose';
+
+/** A server that takes every lock, and keeps what was sent to it besides. */
+class Server implements LockTarget {
+  readonly sent: string[] = [];
+  readonly voter: string;
+  readonly #behaviour: Behaviour;
+
+  constructor(voter: string, behaviour: Behaviour = () => 'ok') {
+    this.voter = voter;
+    this.#behaviour = behaviour;
+  }
+
+  async connect(): Promise<PhysicalConnection> {
+    const listeners: ((error: Error) => void)[] = [];
+    const lose = (error: Error): void => {
+      for (const listener of listeners) listener(error);
+    };
+    const connection = {
+      threadId: 1,
+      onLost: (listener: (error: Error) => void) => listeners.push(listener),
+      destroy: () => lose(new Error('destroyed')),
+      ask: async (sql: string) => {
+        if (!/LOCK|wait_timeout|@ha_until/.test(sql)) this.sent.push(sql);
+        const what = this.#behaviour(sql);
+        if (what === 'ok') return [{ got: 1, held: 1 }];
+        if (what === 'lose') lose(new Error('gone'));
+        throw Object.assign(new Error(what), { errno: what === 'lose' ? undefined : 1205 });
+      },
+    };
+    return connection as unknown as PhysicalConnection;
+  }
+}
+
+const statement = (node: string, phase: string, sql: string, more: Partial<PlanStep> = {}): PlanStep => ({
+  id: `${sql.toLowerCase()}@${node}`,
+  phase,
+  action: 'statement',
+  node,
+  sql,
+  why: 'a test',
+  ...more,
+});
+
+async function run(
+  servers: readonly Server[],
+  steps: readonly PlanStep[],
+): Promise<{ readonly outcome: ExecutionOutcome; readonly told: readonly string[] }> {
+  const plan: FailoverPlan = {
+    opId: 'op',
+    kind: 'failover',
+    cluster: 'c',
+    epoch: 2,
+    from: 'old',
+    to: 'new',
+    reason: null,
+    evidence: [],
+    steps: [
+      { id: 'lock-change', phase: 'lock-change', action: 'lock-change', node: null, why: 'a test' },
+      ...steps,
+    ],
+    loss: NO_LOSS,
+    excluded: [],
+    warnings: [],
+  };
+  const told: string[] = [];
+  const outcome = await new PlanExecutor(plan, {
+    targets: servers,
+    rules: { voters: 3, leaseMs: 1, handoverMs: 1 },
+    waitTimeoutS: 4,
+    values: {},
+    runHook: async () => {},
+    lookAgain: async () => {},
+    confirm: async () => {},
+    onStep: ({ id }, phase) => told.push(`${id} ${phase}`),
+    onMajority: () => {},
+    onStatement: () => {},
+  }).run();
+  return { outcome, told };
+}
+
+describe('a statement from which there is no way back', () => {
+  const steps = [
+    statement('old', 'close-old', 'CLOSE', { undo: 'OPEN' }),
+    statement('new', 'promote', 'FORGET', { pointOfNoReturn: true }),
+    statement('new', 'promote', 'EPOCH', { pointOfNoReturn: true }),
+  ];
+  const three = (behaviour: Behaviour): readonly Server[] => [
+    new Server('old'),
+    new Server('new', behaviour),
+    new Server('third'),
+  ];
+
+  test('is tried again, and all is taken back when the server goes on refusing it', async () => {
+    const servers = three((sql) => (sql === 'FORGET' ? 'refuse' : 'ok'));
+    const { outcome } = await run(servers, steps);
+    expect(outcome).toMatchObject({ ok: false, step: 'forget@new', clusterState: 'undone' });
+    expect(servers[0]?.sent).toEqual(['CLOSE', 'OPEN']);
+    expect(servers[1]?.sent).toEqual(['FORGET', 'FORGET', 'FORGET', 'FORGET', 'FORGET']);
+  });
+
+  test('all is taken back when it was never sent', async () => {
+    const servers = three((sql) => (sql === 'FIRST' ? 'lose' : 'ok'));
+    const [close, ...rest] = steps;
+    const first = statement('new', 'prepare', 'FIRST', { optional: true });
+    const { outcome } = await run(servers, close === undefined ? [] : [close, first, ...rest]);
+    expect(outcome).toMatchObject({ ok: false, clusterState: 'undone' });
+    expect(servers[0]?.sent).toEqual(['CLOSE', 'OPEN']);
+    expect(servers[1]?.sent).toEqual(['FIRST']);
+  });
+
+  test('without an answer it may have been done: nothing is taken back', async () => {
+    const servers = three((sql) => (sql === 'FORGET' ? 'lose' : 'ok'));
+    const { outcome } = await run(servers, steps);
+    expect(outcome).toMatchObject({ ok: false, step: 'forget@new', clusterState: 'unfinished' });
+    expect(servers[0]?.sent).toEqual(['CLOSE']);
+  });
+
+  test('once one was done, a later one that is refused takes nothing back', async () => {
+    const servers = three((sql) => (sql === 'EPOCH' ? 'refuse' : 'ok'));
+    const { outcome } = await run(servers, steps);
+    expect(outcome).toMatchObject({ ok: false, step: 'epoch@new', clusterState: 'unfinished' });
+    expect(servers[0]?.sent).toEqual(['CLOSE']);
+  });
+});
+
+describe('a step that may be left out', () => {
+  const steps = [
+    statement('old', 'close-old', 'UNLOGGED', { optional: true }),
+    statement('old', 'close-old', 'NOTE', { optional: true, undo: 'NO NOTE' }),
+    statement('old', 'close-old', 'CLOSE', { undo: 'OPEN' }),
+    statement('new', 'then', 'THEN'),
+  ];
+  const old = (...refused: string[]): Server =>
+    new Server('old', (sql) => (refused.includes(sql) ? 'refuse' : 'ok'));
+  const rest = (): readonly Server[] => [new Server('new'), new Server('third')];
+
+  test('is told as failed, and what comes after it is done', async () => {
+    const server = old('NOTE');
+    const { outcome, told } = await run([server, ...rest()], steps);
+    expect(outcome).toMatchObject({ ok: true, left: [] });
+    expect(server.sent).toEqual(['UNLOGGED', 'NOTE', 'CLOSE']);
+    expect(told).toContain('note@old failed');
+  });
+
+  test('another one that comes after it, and may build on it, is left out, too', async () => {
+    const server = old('UNLOGGED');
+    expect((await run([server, ...rest()], steps)).outcome.ok).toBe(true);
+    expect(server.sent).toEqual(['UNLOGGED', 'CLOSE']);
+  });
+
+  test('what was refused is not taken back when a later step fails', async () => {
+    const server = old('NOTE', 'CLOSE');
+    const { outcome } = await run([server, ...rest()], steps);
+    expect(outcome).toMatchObject({ ok: false, step: 'close@old', clusterState: 'undone' });
+    expect(server.sent).toEqual(['UNLOGGED', 'NOTE', 'CLOSE', 'OPEN']);
+  });
+
+  test('what was done is', async () => {
+    const server = old('CLOSE');
+    const { outcome } = await run([server, ...rest()], steps);
+    expect(outcome).toMatchObject({ ok: false, clusterState: 'undone' });
+    expect(server.sent).toEqual(['UNLOGGED', 'NOTE', 'CLOSE', 'OPEN', 'NO NOTE']);
+  });
+});
