@@ -90,7 +90,9 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     this.#rules = { voters: this.#voters.length, leaseMs, handoverMs };
     this.#actor = `${host}:${process.pid}`;
     this.#meta = new MetaStore(cluster);
-    this.#journal = new JournalWriter(this.#meta, this.#actor, () => this.#writer());
+    this.#journal = new JournalWriter(this.#meta, this.#actor, () =>
+      this.#control.failsOver ? undefined : this.#writer(),
+    );
     this.#memory = new PrimaryMemory(parts.watcher, leaseMs, parts.clock);
     this.#lastLease = new LastLease(parts.clock);
     this.#keeper = openKeeper({

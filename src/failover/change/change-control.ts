@@ -23,8 +23,9 @@ import { assertUnchanged } from './assert-unchanged.js';
 import { ChangeHooks } from './change-hooks.js';
 import { whyPaused } from './change-rights.js';
 import { rejoinWords } from './done-words.js';
+import type { ExecutionOutcome } from './executor-options.js';
 import { withLockNamed } from './name-lock.js';
-import { type ExecutionOutcome, PlanExecutor } from './plan-executor.js';
+import { PlanExecutor } from './plan-executor.js';
 
 /** How a change ended. */
 export type ChangeResult =
@@ -107,6 +108,7 @@ const CONFIRM_POLL_MS = 50;
 export class ChangeControl {
   readonly #parts: ChangeControlParts;
   readonly #closed = new AbortController();
+  #failsOver = false;
   /** The user's hooks. */
   readonly hooks: ChangeHooks;
   #running: Promise<ChangeResult> | undefined;
@@ -120,6 +122,11 @@ export class ChangeControl {
   /** Whether a change is under way in this process. */
   get busy(): boolean {
     return this.#running !== undefined;
+  }
+
+  /** Whether a failover is under way in this process: what is written on the old primary now is on no other node in the end. */
+  get failsOver(): boolean {
+    return this.#failsOver;
   }
 
   /** The data node called `id`. */
@@ -186,11 +193,13 @@ export class ChangeControl {
         'Another change is under way in this process; wait for its end',
       );
     }
+    this.#failsOver = plan.kind === 'failover';
     this.#running = this.#make(plan, options);
     try {
       return await this.#running;
     } finally {
       this.#running = undefined;
+      this.#failsOver = false;
     }
   }
 
