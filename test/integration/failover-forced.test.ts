@@ -1,9 +1,15 @@
 /** A failover that somebody insists on while the old primary lives: it is closed before, or nothing is done, and no crash leaves it closed. */
+import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, createCluster, type FailoverHooks } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { AppFleet } from '../support/app-fleet.js';
-import { type CrashPoint, crashInForcedFailover, writableNodes } from '../support/crash-at-step.js';
+import {
+  type CrashPoint,
+  crashInForcedFailover,
+  everywhere,
+  writableNodes,
+} from '../support/crash-at-step.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
@@ -27,9 +33,9 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
     await servers?.close();
   });
 
-  async function failOver(hooks: FailoverHooks = {}): Promise<unknown> {
+  async function manager(hooks: FailoverHooks, leaseMs = 2_000): Promise<Cluster> {
     const { admin, repl } = servers.accounts;
-    open = await createCluster({
+    return await createCluster({
       mysql: servers.options().mysql,
       failover: {
         mode: 'auto',
@@ -37,10 +43,14 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
         credentials: admin,
         replication: repl,
         maxLoss: 'any',
-        leaseMs: 2_000,
+        leaseMs,
         hooks,
       },
     });
+  }
+
+  async function failOver(hooks: FailoverHooks = {}): Promise<unknown> {
+    open = await manager(hooks);
     try {
       return await open.failover.failover({ force: true, acceptLoss: true });
     } finally {
@@ -77,6 +87,42 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
       clusterState: 'undone',
     });
     expect(await writableNodes(servers)).toEqual([old]);
+  });
+
+  const isMysql = options.flavor === 'mysql';
+  const isLong = process.env['STORMLAMP_CLIENT_DATABASES'] !== undefined;
+  const backup = isMysql ? ['LOCK INSTANCE FOR BACKUP'] : ['BACKUP STAGE START', 'BACKUP STAGE BLOCK_DDL'];
+  const locks: readonly (readonly [string, readonly string[], boolean])[] = [
+    ['makes no tables, as during a backup, is closed with the note', backup, true],
+    ['takes no writes of anybody is closed without one', ['FLUSH TABLES WITH READ LOCK'], false],
+  ];
+  // One of the two each, unless all is asked for.
+  const asked = isLong ? locks : locks.slice(isMysql ? 0 : 1, isMysql ? 1 : 2);
+  test.each(asked)('an old primary that %s', { timeout: 180_000 }, async (_, statements, isNoted) => {
+    const [old] = await writableNodes(servers);
+    if (old === undefined) throw new Error('no node takes writes');
+    const { user, password } = servers.accounts.admin;
+    const holder = await createConnection({ host: '127.0.0.1', port: old.port, user, password });
+    open = await manager({}, 1_200);
+    const notes: string[] = [];
+    try {
+      await everywhere(servers, old);
+      for (const sql of statements) await holder.query(sql);
+      const result = await open.failover.failover({ force: true, acceptLoss: true });
+      expect(result).toMatchObject({ ok: true });
+      const rows = await old.query<{ to_node: string }>('SELECT to_node FROM ha_meta.closed');
+      notes.push(...rows.map(({ to_node }) => to_node));
+      const [next] = await writableNodes(servers);
+      expect(notes).toEqual(isNoted ? [next?.id] : []);
+      expect(await writableNodes(servers)).toHaveLength(1);
+      expect(next).not.toBe(old);
+      // What the manager itself writes is no reason that the old primary cannot follow.
+      holder.destroy();
+      expect(await open.failover.rejoin(old.id)).toMatchObject({ ok: true });
+    } finally {
+      holder.destroy();
+      await open.close();
+    }
   });
 
   test.each(POINTS)('the process is killed when $step has $phase', { timeout: 600_000 }, async (point) => {

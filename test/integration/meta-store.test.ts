@@ -1,4 +1,5 @@
 /** What the cluster remembers of its changes, on real servers: in any letters, in tables of an older version, and in any time zone. */
+import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { JournalRecord } from '../../src/failover/failover-journal.js';
 import { JournalWriter } from '../../src/failover/meta/journal-writer.js';
@@ -74,6 +75,29 @@ describe.each(DATABASES)('$name', ({ options }) => {
     await meta.pause(primary, 60, 'работы', 'me');
     expect(await meta.pausedBecause(primary)).toBe('?????? (me)');
     expect(await meta.acknowledge(primary, 'op', 'я')).toBe(true);
+  });
+
+  test('tables of an older version get the place for the note on a closed primary, and are used without where none can be made', async () => {
+    await meta.prepare(primary);
+    expect(await meta.standing(primary)).toMatchObject({ takesNote: true, closed: undefined });
+    await servers.primary.query('DROP TABLE ha_meta.closed');
+    expect(await meta.standing(primary)).toMatchObject({ takesNote: false, closed: undefined });
+    if (servers.flavor === 'mysql') {
+      const { user, password } = servers.accounts.admin;
+      const holder = await createConnection({
+        host: '127.0.0.1',
+        port: servers.primary.port,
+        user,
+        password,
+      });
+      await holder.query('LOCK INSTANCE FOR BACKUP');
+      await meta.prepare(primary).finally(() => holder.destroy());
+      expect(await meta.standing(primary)).toMatchObject({ takesNote: false });
+    }
+    await eventually('it is made', async () => {
+      await meta.prepare(primary);
+      return (await meta.standing(primary)).takesNote;
+    });
   });
 
   test('one that no table takes is told in its place, and the others are written', async () => {

@@ -179,7 +179,7 @@ async function crash(
 }
 
 /** Waits until every replica has executed everything that `primary` has. */
-async function everywhere(servers: LocalCluster, primary: LocalDatabaseNode): Promise<void> {
+export async function everywhere(servers: LocalCluster, primary: LocalDatabaseNode): Promise<void> {
   const [variable, wait] =
     servers.flavor === 'mysql'
       ? ['@@global.gtid_executed', 'WAIT_FOR_EXECUTED_GTID_SET']

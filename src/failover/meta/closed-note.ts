@@ -13,7 +13,7 @@ export interface ClosedNote {
   readonly ageS: number;
 }
 
-/** Asks a server for the note; `ha_meta.closed` is there only where one was ever made. */
+/** Asks a server for the note; where a version before this one made the tables, `ha_meta.closed` may be missing. */
 export function closedNoteSql(cluster: string): string {
   return (
     'SELECT op_id, epoch, to_node, TIMESTAMPDIFF(SECOND, at, UTC_TIMESTAMP(6)) AS age FROM ha_meta.closed ' +

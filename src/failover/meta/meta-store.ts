@@ -9,7 +9,7 @@ import type { EpochStart } from '../lease/epoch-start.js';
 import { type FenceState, fenceStateSql, readFenceState } from '../self-fence/fence-state.js';
 import type { Voter } from '../voters.js';
 import { type ClosedNote, closedNoteOf, closedNoteSql } from './closed-note.js';
-import { META_TABLES } from './meta-tables.js';
+import { CLOSED_TABLE, META_TABLES } from './meta-tables.js';
 import { isAboutValues, type Literal, NAME_LIMIT, plainText, text } from './meta-text.js';
 
 /** A change that was begun; without `outcome` nobody has ended it yet. */
@@ -48,6 +48,8 @@ export interface NodeStanding {
   readonly paused: string | undefined;
   /** The failover that has closed it as the old primary; undefined when none has. */
   readonly closed: ClosedNote | undefined;
+  /** Whether it has a place for that. */
+  readonly takesNote: boolean;
 }
 
 /** A change that may be over, and of which nobody is known to have told the hooks. */
@@ -95,10 +97,17 @@ export class MetaStore {
   async prepare(voter: Voter): Promise<void> {
     await onConnection(voter, async (ask) => {
       const [row] = await ask(
-        "SELECT COUNT(*) AS tables FROM information_schema.TABLES WHERE TABLE_SCHEMA='ha_meta' AND TABLE_NAME IN " +
-          "('topology', 'operation', 'journal', 'pause', 'vote')",
+        "SELECT COUNT(*) AS tables, SUM(TABLE_NAME='closed') AS notes FROM information_schema.TABLES " +
+          "WHERE TABLE_SCHEMA='ha_meta' AND TABLE_NAME IN ('topology', 'operation', 'journal', 'pause', 'vote', 'closed')",
       );
-      if (Number(row?.['tables']) === 5) return;
+      const tables = Number(row?.['tables']);
+      if (tables === 6) return;
+      if (tables === 5 && Number(row?.['notes']) === 0) {
+        // As a version before this one has left it. A server that makes no table now, as during a backup, works without this one.
+        await ask('SET SESSION lock_wait_timeout=1');
+        await ask(CLOSED_TABLE).catch(() => undefined);
+        return;
+      }
       for (const sql of META_TABLES) await ask(sql);
     });
   }
@@ -138,7 +147,11 @@ export class MetaStore {
     return await onConnection(voter, async (ask) => {
       const sql = `SELECT epoch, primary_node FROM ha_meta.topology WHERE cluster='${this.#cluster}'`;
       const [known] = await ask(sql).catch(noTable);
-      const [note] = await ask(closedNoteSql(this.#cluster)).catch(noTable);
+      let takesNote = true;
+      const [note] = await ask(closedNoteSql(this.#cluster)).catch((error: unknown) => {
+        takesNote = false;
+        return noTable(error);
+      });
       const [row] = await ask(fenceStateSql(this.#cluster));
       const [pause] = await ask(this.#pauseSql()).catch(noTable);
       return {
@@ -147,6 +160,7 @@ export class MetaStore {
         fence: row === undefined ? undefined : readFenceState(row),
         paused: pausedBy(pause),
         closed: note === undefined ? undefined : closedNoteOf(note),
+        takesNote,
       };
     });
   }

@@ -3,6 +3,15 @@
 /** A server's default may have no room for the letters of a message. Every version knows this collation. */
 const CHARSET = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
+/**
+ * The place of a note about one server only: the table replicates, so that it is there when no table can be made any more, and what
+ * is in it does not.
+ */
+export const CLOSED_TABLE: string =
+  'CREATE TABLE IF NOT EXISTS ha_meta.closed (cluster VARCHAR(32) NOT NULL PRIMARY KEY, epoch BIGINT UNSIGNED NOT NULL, ' +
+  'op_id CHAR(36) NOT NULL, to_node VARCHAR(128) NOT NULL, at DATETIME(6) NOT NULL) ' +
+  CHARSET;
+
 /** Makes the tables on the primary, or on a witness; nothing when they are there. */
 export const META_TABLES: readonly string[] = Object.freeze([
   `CREATE DATABASE IF NOT EXISTS ha_meta ${CHARSET}`,
@@ -25,4 +34,5 @@ export const META_TABLES: readonly string[] = Object.freeze([
   'CREATE TABLE IF NOT EXISTS ha_meta.vote (cluster VARCHAR(32) NOT NULL PRIMARY KEY, vote VARCHAR(128) NOT NULL, ' +
     'op_id CHAR(36) NOT NULL, at DATETIME(6) NOT NULL) ' +
     CHARSET,
+  CLOSED_TABLE,
 ]);

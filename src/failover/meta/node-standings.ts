@@ -19,6 +19,8 @@ export interface NodeStandings {
   readonly fences: ReadonlyMap<NodeId, FenceState>;
   /** What a failover has noted on the old primaries that it has closed. */
   readonly closed: ReadonlyMap<NodeId, ClosedNote>;
+  /** Those that have no place for such a note. */
+  readonly noteless: ReadonlySet<NodeId>;
 }
 
 /** Asks `voters`; one that cannot be asked knows nothing. Never rejects. */
@@ -41,5 +43,6 @@ export async function standingsOf(meta: MetaStore, voters: readonly Voter[]): Pr
     closed: new Map(
       all.flatMap(({ node, closed }) => (closed === undefined ? [] : [[node, closed] as const])),
     ),
+    noteless: new Set(all.filter(({ takesNote }) => !takesNote).map(({ node }) => node)),
   };
 }

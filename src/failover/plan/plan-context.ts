@@ -33,6 +33,8 @@ export interface PlanContext {
   readonly paused?: string | undefined;
   /** What a failover has noted on each old primary that it has closed. */
   readonly closed?: ReadonlyMap<NodeId, ClosedNote> | undefined;
+  /** The nodes that are known to have no place for such a note. */
+  readonly noteless?: ReadonlySet<NodeId> | undefined;
   /** So long after the last sign of a manager a primary stops taking writes by itself, milliseconds; 0 or absent: never. */
   readonly selfFenceMs?: number | undefined;
   /** The data nodes that could be reached, as they were found. */
