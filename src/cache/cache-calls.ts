@@ -4,13 +4,13 @@ import type { NodeId } from '../common/node-address.js';
 
 /** How a value is read. */
 export interface CacheReadOptions extends CallOptions {
-  /** Only believe a value that was stored with these tags, none of which was voided since. */
+  /** Only believe a value that was stored with these tags, none of which was voided since. Who gives none does not look at tags at all. */
   readonly tags?: readonly string[];
 }
 
 /** How a value is stored. */
 export interface CacheWriteOptions extends CacheReadOptions {
-  /** How long it lives, in milliseconds; 0 is for ever. Default: the cache's `ttlMs`. */
+  /** How long it lives, in milliseconds, at most a year; 0 is for ever. Default: the cache's `ttlMs`. */
   readonly ttlMs?: number;
 }
 

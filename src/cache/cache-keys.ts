@@ -10,6 +10,9 @@ export interface CacheKey {
   readonly place: string;
 }
 
+const TAGS = '~tags';
+const MAKE = '~make';
+
 /** Names of a cache with one prefix. */
 export class CacheKeys {
   readonly #prefix: string;
@@ -25,25 +28,25 @@ export class CacheKeys {
    * @throws StormlampError `ERR_INVALID_KEY`.
    */
   value(name: string): CacheKey {
-    if (typeof name !== 'string' || name.startsWith('~')) {
+    if (typeof name !== 'string' || name.startsWith('~') || name.endsWith(TAGS) || name.endsWith(MAKE)) {
       throw new StormlampError(
         ErrorCode.INVALID_KEY,
-        "A cache key must be a string that does not begin with '~', which is kept for the cache itself",
+        `A cache key must be a string that neither begins with '~' nor ends with '${TAGS}' or '${MAKE}', which are kept for the cache itself`,
       );
     }
     // The longest of the names that are made of it.
-    assertKey(`${this.#prefix}${name}~tags`);
+    assertKey(`${this.#prefix}${name}${TAGS}`);
     return { key: this.#prefix + name, place: name };
   }
 
   /** The tags of the value under `name`. */
   tagsOf(name: string): CacheKey {
-    return { key: `${this.#prefix}${name}~tags`, place: name };
+    return { key: `${this.#prefix}${name}${TAGS}`, place: name };
   }
 
   /** The mark of the process that makes the value under `name`. */
   flightOf(name: string): CacheKey {
-    return { key: `${this.#prefix}${name}~make`, place: name };
+    return { key: `${this.#prefix}${name}${MAKE}`, place: name };
   }
 
   /** The generation of a tag. Errors: as `value`. */

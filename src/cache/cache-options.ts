@@ -126,6 +126,9 @@ export const DEFAULT_CACHE_OPTIONS: Readonly<
 
 const NAMES = ['nodes', 'username', 'password', ...Object.keys(DEFAULT_CACHE_OPTIONS)];
 const MAX_MS = 2_147_483_647;
+
+/** How long a value may live at most, in milliseconds: a year. */
+export const LONGEST_LIFE_MS = 31_536_000_000;
 const DEFAULT_PORT = 11_211;
 
 /**
@@ -139,7 +142,7 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
   const ms = (name: 'ttlMs' | 'negativeTtlMs' | 'waitMs', min: number): number =>
     readNumber(`cache.${name}`, options[name], defaults[name], {
       min,
-      max: name === 'waitMs' ? MAX_MS : 31_536_000_000,
+      max: name === 'waitMs' ? MAX_MS : LONGEST_LIFE_MS,
     });
   const timer = (name: 'flightMs' | 'pollMs' | 'operationTimeoutMs'): number =>
     readNumber(`cache.${name}`, options[name], defaults[name], { min: 1, max: MAX_MS });

@@ -1,5 +1,6 @@
 /** Two levels of cache: one in the process, one on memcached that PHP's `Memcached` class shares. Made by `createTieredCache`. */
 import { aborted, type CallOptions, Deadline } from '../common/deadline.js';
+import { readNumber } from '../common/option-reader.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type {
@@ -11,9 +12,10 @@ import type {
   MakeCacheValue,
 } from './cache-calls.js';
 import { CacheKeys } from './cache-keys.js';
-import type { ResolvedCacheOptions } from './cache-options.js';
+import { LONGEST_LIFE_MS, type ResolvedCacheOptions } from './cache-options.js';
 import { CacheTags } from './cache-tags.js';
 import { type CacheChange, ChangeLog } from './change-log.js';
+import { checkCacheCall, checkTags } from './check-cache-call.js';
 import { FleetFlights, type Flight } from './fleet-flights.js';
 import { LocalFlights, settledWithin } from './local-flights.js';
 import { LocalLevel } from './local-level.js';
@@ -29,6 +31,8 @@ interface Plan {
   readonly negativeTtlMs: number;
   readonly tags: readonly string[];
 }
+
+const LIFE_MS = { min: 0, max: LONGEST_LIFE_MS };
 
 /** See the head of this file. Values are copies: what a caller does with one changes no other. */
 export class TieredCache extends SafeEmitter<CacheEvents> {
@@ -154,6 +158,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   /** Voids every value that was stored with one of these tags, everywhere. False when the node of a tag is down. Errors: as `get`. */
   async invalidateTags(tags: readonly string[], options: CallOptions = {}): Promise<boolean> {
     this.#assertOpen();
+    checkTags(tags);
     for (const tag of tags) this.#keys.tag(tag);
     const done = await Promise.all(tags.map((tag) => this.#tags.renew(tag, options)));
     this.#forget({ keys: [], tags });
@@ -353,19 +358,18 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   }
 
   #plan(options: CacheWrapOptions): Plan {
-    const { ttlMs = this.#options.ttlMs, negativeTtlMs = this.#options.negativeTtlMs, tags = [] } = options;
-    if (!(ttlMs >= 0) || !(negativeTtlMs >= 0)) {
-      throw new StormlampError(
-        ErrorCode.INVALID_OPTION,
-        `Expected \`ttlMs\` and \`negativeTtlMs\` to be numbers >= 0, got \`${ttlMs}\` and \`${negativeTtlMs}\``,
-      );
-    }
+    const { tags = [] } = options;
+    const ttlMs = readNumber('options.ttlMs', options.ttlMs, this.#options.ttlMs, LIFE_MS);
+    const { negativeTtlMs: kept } = this.#options;
+    const negativeTtlMs = readNumber('options.negativeTtlMs', options.negativeTtlMs, kept, LIFE_MS);
     return { ttlMs, negativeTtlMs, tags };
   }
 
-  #check(key: string, { tags = [], signal }: CacheReadOptions): void {
+  #check(key: string, options: CacheReadOptions): void {
     this.#assertOpen();
     this.#keys.value(key);
+    checkCacheCall(options);
+    const { tags = [], signal } = options;
     for (const tag of tags) this.#keys.tag(tag);
     if (signal?.aborted === true) throw aborted('The cache', signal.reason);
   }

@@ -504,12 +504,39 @@ describe('a node that is down', () => {
 test('keys that are the cache\u2019s own, options that do not exist and a closed cache are refused', async () => {
   const cache = open();
   await expect(cache.get('~log')).rejects.toMatchObject({ code: ErrorCode.INVALID_KEY });
+  for (const own of ['user~tags', 'user~make']) {
+    await expect(cache.set(own, 1)).rejects.toMatchObject({ code: ErrorCode.INVALID_KEY });
+  }
   await expect(cache.get('a b')).rejects.toMatchObject({ code: ErrorCode.INVALID_KEY });
   await expect(cache.set('k', () => 1)).rejects.toMatchObject({ code: ErrorCode.PHP_VALUE });
   expect(() => open({ ttlms: 1 } as never)).toThrow(/did you mean `ttlMs`/);
   expect(() => createTieredCache({ nodes: [] })).toThrow(/nodes/);
   await cache.close();
   await expect(cache.get('k')).rejects.toMatchObject({ code: ErrorCode.CLOSED });
+});
+
+test('what a call does not take is refused before anything is stored', async () => {
+  await using cache = open();
+  const key = newKey();
+  const refused = [
+    [{ ttl: 5 }, /did you mean `ttlMs`/],
+    [{ tags: 'posts' }, /`tags` to be a list of strings/],
+    [{ tags: [7] }, /`tags` to be a list of strings/],
+    [{ ttlMs: '60000' }, /`options\.ttlMs` to be a finite number/],
+    [{ ttlMs: Number.POSITIVE_INFINITY }, /`options\.ttlMs`/],
+    [{ negativeTtlMs: -1 }, /`options\.negativeTtlMs`/],
+  ] as const;
+  for (const [options, message] of refused) {
+    const set = cache.set(key, 1, options as never);
+    await expect(set, JSON.stringify(options)).rejects.toMatchObject({
+      code: ErrorCode.INVALID_OPTION,
+      message: expect.stringMatching(message),
+    });
+  }
+  await expect(cache.invalidateTags('posts' as never)).rejects.toMatchObject({
+    code: ErrorCode.INVALID_OPTION,
+  });
+  expect(await cache.get(key)).toBe(undefined);
 });
 
 /** Gives the stored item other flags, as an extension with another serializer would. */
