@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'vitest';
 import { DATABASES } from '../integration/database-matrix.js';
 import { table } from '../support/chaos-report.js';
 import { rebuildStory } from '../support/rebuild-story.js';
+import { saveStory } from '../support/save-story.js';
 
 const rows: (string | number)[][] = [];
 afterAll(() => console.log(table(['server', 'why', 'until it follows again'], rows)));
@@ -19,3 +20,9 @@ test.each(STORIES)('$name, $why', { timeout: 300_000 }, async ({ why, ...server 
   rows.push([server.name, why, `${Math.round(took)} ms`]);
   expect(took).toBeGreaterThan(0);
 });
+
+test.each(DATABASES.filter(({ name }) => name !== 'MariaDB 11.8'))(
+  '$name: what is not in the logs any more is not called saved',
+  { timeout: 120_000 },
+  saveStory,
+);
