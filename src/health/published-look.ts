@@ -135,7 +135,7 @@ function isSemiSync(value: unknown): boolean {
     ['acknowledged', 'timeoutMs', 'waitFor'].every(
       (name) => value[name] === undefined || isCount(value[name]),
     ) &&
-    (value['afterSync'] === undefined || typeof value['afterSync'] === 'boolean')
+    ['afterSync', 'waitsAlone'].every((name) => value[name] === undefined || typeof value[name] === 'boolean')
   );
 }
 

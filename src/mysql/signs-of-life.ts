@@ -14,7 +14,7 @@ export const SEMI_SYNC_SQL: string = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync
 
 /** How it is set up. Needs no privilege. */
 export const SEMI_SYNC_SETTINGS_SQL: string =
-  "SHOW GLOBAL VARIABLES WHERE Variable_name REGEXP '^rpl_semi_sync_(master|source)_(timeout|wait_point|wait_for_(slave|replica)_count)$'";
+  "SHOW GLOBAL VARIABLES WHERE Variable_name REGEXP '^rpl_semi_sync_(master|source)_(timeout|wait_point|wait_for_(slave|replica)_count|wait_no_(slave|replica))$'";
 
 /**
  * Counts the sessions that wait for the lock of the whole server. What it needs is in lock-sight.ts; on MariaDB an account that
@@ -77,8 +77,14 @@ function settingsIn(values: ReadonlyMap<string, unknown>): Partial<SemiSync> {
   return {
     timeoutMs: numberOf(values.get('timeout')) ?? undefined,
     waitFor: numberOf(count) ?? undefined,
+    waitsAlone: isOn(values.get('wait_no_replica') ?? values.get('wait_no_slave')),
     afterSync: String(values.get('wait_point')).toUpperCase() === 'AFTER_SYNC',
   };
+}
+
+/** undefined where the server does not say. */
+function isOn(value: unknown): boolean | undefined {
+  return value === undefined ? undefined : ['ON', '1'].includes(String(value).toUpperCase());
 }
 
 function numberOf(value: unknown): number | null {

@@ -83,6 +83,11 @@ export interface SemiSync {
   readonly waitFor?: number | undefined;
   /** Whether nobody sees a commit before it is acknowledged (`AFTER_SYNC`). Told while `active` only. */
   readonly afterSync?: boolean | undefined;
+  /**
+   * Whether commits go on waiting when fewer replicas are connected than must acknowledge (`…_wait_no_slave`, `…_wait_no_replica`).
+   * Told while `active` only.
+   */
+  readonly waitsAlone?: boolean | undefined;
 }
 
 /** A place in the order of all that a group writes. */

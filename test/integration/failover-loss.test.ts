@@ -8,6 +8,7 @@ import type { Observation } from '../../src/topology/node-description.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
+const isLong = process.env['STORMLAMP_CLIENT_DATABASES'] !== undefined;
 const TIMEOUT = { timeout: 120_000 };
 
 describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
@@ -89,6 +90,34 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
       transactions: 0,
       why: expect.stringContaining('waits 3000 ms, and may have given up unseen'),
     });
+  });
+
+  test('it waits for connected replicas only: then it acknowledged what no replica has', async () => {
+    const { primary, replicas } = servers;
+    const word = flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
+    const setting = `rpl_semi_sync_${source}_wait_no_${replica}`;
+    await primary.query(`SET GLOBAL ${setting}=0`);
+    try {
+      const semiSync = await eventually('it was seen like that', () => {
+        const facts = seen?.ok === true ? seen.facts.semiSync : undefined;
+        return facts?.waitsAlone === false && facts.acknowledgers === 2 && facts;
+      });
+      expect(semiSync).toMatchObject({ active: true, afterSync: true });
+      const { loss } = await manager.plan('failover');
+      expect(loss).toMatchObject({ known: false, why: expect.stringContaining('wait_no_slave=OFF') });
+      const { checks } = await manager.preflight();
+      const named = checks.filter(({ name, result }) => name === 'waits-alone' && result !== 'pass');
+      expect(named).toMatchObject([
+        { node: primary.id, detail: expect.stringContaining(`SET GLOBAL ${setting}=1`) },
+      ]);
+      if (!isLong) return;
+      // Its timeout is ten minutes.
+      for (const each of replicas) await each.query(`STOP ${word} IO_THREAD`);
+      await primary.query('CREATE TABLE shop.alone (id INT)');
+    } finally {
+      await primary.query(`SET GLOBAL ${setting}=1`);
+      for (const each of isLong ? replicas : []) await each.query(`START ${word} IO_THREAD`);
+    }
   });
 
   test('a replica that may have acknowledged is silent, too', TIMEOUT, async () => {

@@ -86,9 +86,11 @@ function waitsSince(at: number, now: SemiSync | undefined, before: Look | undefi
 
 function acknowledgementOf({ at, semiSync, waitsSince: since }: Look): Pick<LastSeen, 'semiSync' | 'waits'> {
   if (semiSync?.active !== true || semiSync.acknowledgers === 0) return { semiSync: false };
-  const { acknowledgers, timeoutMs, waitFor, afterSync } = semiSync;
-  if (timeoutMs === undefined || waitFor === undefined || afterSync === undefined) return { semiSync: true };
-  return { semiSync: true, waits: { acknowledgers, timeoutMs, waitFor, afterSync, waitedMs: at - since } };
+  const { acknowledgers, timeoutMs, waitFor, afterSync, waitsAlone } = semiSync;
+  if (timeoutMs === undefined || waitFor === undefined || afterSync === undefined || waitsAlone === undefined)
+    return { semiSync: true };
+  const waits = { acknowledgers, timeoutMs, waitFor, afterSync, waitsAlone, waitedMs: at - since };
+  return { semiSync: true, waits };
 }
 
 function rateOf(before: Look, last: Look): number {

@@ -45,6 +45,8 @@ export interface CommitWaits {
   readonly waitedMs: number;
   /** Whether nobody saw a commit before it was acknowledged. */
   readonly afterSync: boolean;
+  /** Whether they went on waiting when fewer replicas were connected than had to acknowledge. */
+  readonly waitsAlone: boolean;
 }
 
 /** The replicas of the dead primary. */
@@ -95,8 +97,14 @@ export function expectedLoss(
 /** Why semi-synchronous replication does not prove that nothing is lost; undefined when it does. */
 function doubtOf({ waits, unseenMs }: LastSeen, { compared, silent }: ReplicasLeft): string | undefined {
   if (waits === undefined) return 'how commits waited for replicas is not known';
-  const { acknowledgers, waitFor, timeoutMs, waitedMs, afterSync } = waits;
+  const { acknowledgers, waitFor, timeoutMs, waitedMs, afterSync, waitsAlone } = waits;
   if (!afterSync) return 'its semi-synchronous replication does not wait AFTER_SYNC';
+  // A replica that is lost and connects again shows nothing of it in the end.
+  if (!waitsAlone)
+    return (
+      'its semi-synchronous replication does not wait when too few replicas are connected (rpl_semi_sync_master_wait_no_slave=OFF, or ' +
+      '…_source_wait_no_replica), and may have given up unseen'
+    );
   if (timeoutMs <= waitedMs + unseenMs)
     return `its semi-synchronous replication waits ${timeoutMs} ms, and may have given up unseen`;
   // Who is no voter, or was started again since and may have dropped it, may have acknowledged, too.

@@ -42,6 +42,9 @@ export function nodeChecks(
   // MariaDB does not tell how often, and never tires by default.
   const retries = Number(survey.status?.['Source_Retry_Count'] ?? survey.status?.['Master_Retry_Count'] ?? 0);
   const workers = Number(value('replica_parallel_workers', 'slave_parallel_workers') || 0);
+  const isSemiSync = ['source', 'replica', 'master', 'slave'].some((role) =>
+    isOn(value(`rpl_semi_sync_${role}_enabled`)),
+  );
   return [
     check(
       'no-galera',
@@ -163,6 +166,14 @@ export function nodeChecks(
       'replica_preserve_commit_order is off with several workers: when it becomes the primary in the midst of that, it has had states that the old one never had',
     ),
     check(
+      'waits-alone',
+      'rpl_semi_sync_%_wait_no_%',
+      !isSemiSync || waitsAlone(survey),
+      'warn',
+      `its semi-synchronous replication acknowledges commits that no replica has as soon as too few replicas are connected, so that no failover ` +
+        `from it is proven to lose nothing; run \`SET GLOBAL ${waitsAloneName(survey)}=1\`, and set it in its configuration file, too`,
+    ),
+    check(
       'replica-refuses-writes',
       'read_only',
       channel === undefined || readOnly,
@@ -186,7 +197,7 @@ export function clusterChecks(surveys: readonly NodeSurvey[], maxLoss: MaxLoss):
     sql,
   });
   const primary = surveys.find(({ channels, readOnly }) => channels.length === 0 && !readOnly);
-  const semiSync =
+  const isInForce =
     primary !== undefined &&
     isOn(variableOf(primary, 'rpl_semi_sync_source_enabled', 'rpl_semi_sync_master_enabled')) &&
     /AFTER_SYNC/i.test(
@@ -214,9 +225,23 @@ export function clusterChecks(surveys: readonly NodeSurvey[], maxLoss: MaxLoss):
     check(
       'loss-provable',
       "SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync%'",
-      maxLoss !== 'none' || primary === undefined || semiSync,
-      "maxLoss is 'none', and replication is asynchronous, so that no failover could ever be proven to lose nothing: enable semi-synchronous " +
-        'replication with AFTER_SYNC on all nodes, or set `failover.maxLoss` to what may be lost',
+      maxLoss !== 'none' || primary === undefined || (isInForce && waitsAlone(primary)),
+      isInForce
+        ? `maxLoss is 'none', and ${primary.node} acknowledges commits that no replica has as soon as too few replicas are connected, so that no ` +
+            `failover could ever be proven to lose nothing: run \`SET GLOBAL ${waitsAloneName(primary)}=1\` on all nodes, or set ` +
+            '`failover.maxLoss` to what may be lost'
+        : "maxLoss is 'none', and replication is asynchronous, so that no failover could ever be proven to lose nothing: enable semi-synchronous " +
+            'replication with AFTER_SYNC on all nodes, or set `failover.maxLoss` to what may be lost',
     ),
   ];
+}
+
+/** Whether commits go on waiting for an acknowledgement when too few replicas are connected; a server without the plugin has none that wait. */
+function waitsAlone(survey: NodeSurvey): boolean {
+  return isOn(variableOf(survey, waitsAloneName(survey)) ?? 'ON');
+}
+
+function waitsAloneName({ variables }: NodeSurvey): string {
+  const [newer, older] = ['rpl_semi_sync_source_wait_no_replica', 'rpl_semi_sync_master_wait_no_slave'];
+  return variables.has(newer) ? newer : older;
 }

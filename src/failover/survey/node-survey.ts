@@ -85,6 +85,8 @@ const VARIABLES = [
   'rpl_semi_sync_source_wait_point',
   'rpl_semi_sync_master_timeout',
   'rpl_semi_sync_source_timeout',
+  'rpl_semi_sync_master_wait_no_slave',
+  'rpl_semi_sync_source_wait_no_replica',
 ];
 
 const VARIABLES_SQL = `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${VARIABLES.map((name) => `'${name}'`).join(', ')})`;

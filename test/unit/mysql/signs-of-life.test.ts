@@ -41,6 +41,22 @@ test.each(['master', 'source'])('semi-synchronous replication under the word %s'
   });
 });
 
+test.each([
+  ['master', 'wait_no_slave', 'ON', true],
+  ['master', 'wait_no_slave', 'OFF', false],
+  ['source', 'wait_no_replica', 'ON', true],
+  ['source', 'wait_no_replica', 'OFF', false],
+])('under the word %s, %s=%s', (word, name, value, waitsAlone) => {
+  const rows = [
+    { Variable_name: `Rpl_semi_sync_${word}_status`, Value: 'ON' },
+    { Variable_name: `rpl_semi_sync_${word}_timeout`, Value: '1000' },
+    { Variable_name: `rpl_semi_sync_${word}_wait_point`, Value: 'AFTER_SYNC' },
+  ];
+  const own = { Variable_name: `rpl_semi_sync_${word}_${name}`, Value: value };
+  expect(readSemiSync([...rows, own])).toMatchObject({ timeoutMs: 1_000, afterSync: true, waitsAlone });
+  expect(readSemiSync(rows)?.waitsAlone).toBeUndefined();
+});
+
 test('a server that only acknowledges, or knows nothing of it, is no source of it', () => {
   expect(readSemiSync([])).toBeUndefined();
   expect(readSemiSync([{ Variable_name: 'Rpl_semi_sync_slave_status', Value: 'ON' }])).toBeUndefined();

@@ -75,6 +75,7 @@ test('a commit has waited at most since the last look at which none of those tha
       timeoutMs: 10_000,
       waitFor: 1,
       afterSync: true,
+      waitsAlone: true,
     };
     const facts = { ...master('a', { gtid: gtids({ a: 1 }) }), semiSync };
     watcher.publish('node-observed', { node: 'a', at, ok: true, latencyMs: 1, facts });
@@ -86,4 +87,18 @@ test('a commit has waited at most since the last look at which none of those tha
   expect(look(3_000, 3, 17)).toBe(2_000);
   expect(look(4_000, 0, 20)).toBe(0);
   expect(look(5_000, 1, 20)).toBe(1_000);
+});
+
+test('how commits waited is known only where the server has told all of it', () => {
+  const told = { active: true, acknowledgers: 1, waiting: 0, timeoutMs: 10_000, waitFor: 1, afterSync: true };
+  const waitsOf = (semiSync: typeof told & { readonly waitsAlone?: boolean }): unknown => {
+    const facts = { ...master('a', { gtid: gtids({ a: 1 }) }), semiSync };
+    watcher.publish('node-observed', { node: 'a', at: now, ok: true, latencyMs: 1, facts });
+    return memory.of('a');
+  };
+  expect(waitsOf(told)).not.toHaveProperty('waits');
+  expect(waitsOf({ ...told, waitsAlone: false })).toMatchObject({
+    semiSync: true,
+    waits: { waitsAlone: false },
+  });
 });

@@ -20,7 +20,7 @@ const seen: LastSeen = {
   isDead: true,
   rate: 200,
   semiSync: false,
-  waits: { acknowledgers: 1, waitFor: 1, timeoutMs: 60_000, waitedMs: 0, afterSync: true },
+  waits: { acknowledgers: 1, waitFor: 1, timeoutMs: 60_000, waitedMs: 0, afterSync: true, waitsAlone: true },
 };
 const left: ReplicasLeft = { compared: 2, silent: [] };
 const reached = (text: string): NonNullable<ReturnType<typeof readTransactions>> =>
@@ -88,6 +88,12 @@ describe('what is expected to be lost', () => {
     ['a commit had waited before', { timeoutMs: 1_000, waitedMs: 500 }, {}, /may have given up/],
     ['nobody knows how long one had', { waitedMs: Number.POSITIVE_INFINITY }, {}, /may have given up/],
     ['AFTER_COMMIT', { afterSync: false }, {}, /AFTER_SYNC/],
+    [
+      'it waits for connected replicas only',
+      { waitsAlone: false },
+      {},
+      /wait_no_slave=OFF.* may have given up/,
+    ],
     ['a look that does not tell', undefined, {}, /not known/],
   ])('semi-synchronous replication as a proof: %s', (_, waits, replicas, doubt) => {
     const told = waits === undefined || seen.waits === undefined ? undefined : { ...seen.waits, ...waits };
@@ -144,7 +150,14 @@ describe('who acknowledged while nobody saw the primary', () => {
   const source = { host: 'db1', port: 3306 };
   const replica = (node: string, on: boolean, uptimeS = 1_000) =>
     madeUp(node, { source, uptimeS, variables: { rpl_semi_sync_slave_enabled: on ? 'ON' : 'OFF' } });
-  const waits = { acknowledgers: 2, waitFor: 1, timeoutMs: 60_000, waitedMs: 0, afterSync: true };
+  const waits = {
+    acknowledgers: 2,
+    waitFor: 1,
+    timeoutMs: 60_000,
+    waitedMs: 0,
+    afterSync: true,
+    waitsAlone: true,
+  };
   const lastSeen: LastSeen = {
     flavor: 'mariadb',
     gtids: '0-1-100',

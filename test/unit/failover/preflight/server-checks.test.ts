@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { nodeChecks } from '../../../../src/failover/preflight/server-checks.js';
+import { describe, expect, test } from 'vitest';
+import { clusterChecks, nodeChecks } from '../../../../src/failover/preflight/server-checks.js';
 import { madeUp } from '../made-up-survey.js';
 
 test.each([
@@ -62,4 +62,43 @@ test.each<[string, string, string, Readonly<Record<string, unknown>>, Readonly<R
   const source = { host: 'db1', port: 3306 };
   const checks = nodeChecks(madeUp('db2', { version, source, status, variables }), () => 'db1');
   expect(checks.find((each) => each.name === name)).toMatchObject({ result, node: 'db2' });
+});
+
+describe('a primary that stops waiting when too few replicas are connected', () => {
+  const of = (variables: Readonly<Record<string, string>>, version = '10.11.14-MariaDB') => {
+    const survey = madeUp('db1', { version, variables });
+    const found = [...nodeChecks(survey, () => undefined), ...clusterChecks([survey], 'none')];
+    return found.filter(({ name }) => name === 'waits-alone' || name === 'loss-provable');
+  };
+  const mariadb = {
+    rpl_semi_sync_master_enabled: 'ON',
+    rpl_semi_sync_master_wait_point: 'AFTER_SYNC',
+    rpl_semi_sync_master_wait_no_slave: 'OFF',
+  };
+  const mysql = {
+    rpl_semi_sync_source_enabled: 'ON',
+    rpl_semi_sync_source_wait_point: 'AFTER_SYNC',
+    rpl_semi_sync_source_wait_no_replica: 'OFF',
+  };
+  test.each([
+    ['10.11.14-MariaDB', mariadb, 'SET GLOBAL rpl_semi_sync_master_wait_no_slave=1'],
+    ['9.7.0', mysql, 'SET GLOBAL rpl_semi_sync_source_wait_no_replica=1'],
+  ])('%s: is named with what mends it, and proves nothing', (version, variables, remedy) => {
+    expect(of(variables, version)).toMatchObject([
+      { name: 'waits-alone', node: 'db1', result: 'warn', detail: expect.stringContaining(remedy) },
+      { name: 'loss-provable', node: null, result: 'fail', detail: expect.stringContaining(remedy) },
+    ]);
+  });
+  test.each([
+    ['it waits', { ...mariadb, rpl_semi_sync_master_wait_no_slave: 'ON' }, ['pass', 'pass']],
+    ['replication is asynchronous', { ...mariadb, rpl_semi_sync_master_enabled: 'OFF' }, ['pass', 'fail']],
+    [
+      'it may be the primary later',
+      { ...mariadb, rpl_semi_sync_master_enabled: 'OFF', rpl_semi_sync_slave_enabled: 'ON' },
+      ['warn', 'fail'],
+    ],
+    ['there is no semi-synchronous replication', {}, ['pass', 'fail']],
+  ])('and when %s', (_, variables, results) => {
+    expect(of(variables).map(({ result }) => result)).toEqual(results);
+  });
 });
