@@ -86,10 +86,8 @@ export interface FailoverHooks {
    * modes `approve` and `auto` in the elected process, and again in one that is elected while it lasts.
    */
   readonly onDetected?: ((event: DetectedFailure & HookContext) => void | Promise<void>) | undefined;
-  /** Mode `approve`: whether a failover may be made. Needed there; silence is a veto. */
-  readonly approve?:
-    | ((change: ChangeInHand) => Verdict | undefined | Promise<Verdict | undefined>)
-    | undefined;
+  /** Mode `approve`: whether a failover may be made. Needed there; only `'allow'` means yes, and silence is a veto. */
+  readonly approve?: ((change: ChangeInHand) => Verdict | Promise<Verdict>) | undefined;
   /** Before a failover locks anything. */
   readonly beforeFailover?:
     | ((change: ChangeInHand) => Verdict | undefined | Promise<Verdict | undefined>)

@@ -134,7 +134,7 @@ describe.each(DATABASES)('%s, %s', (flavor, release) => {
           leaseMs: 2_000,
           credentials: { user: admin.user, password: admin.password },
           replication: { user: repl.user, password: repl.password },
-          hooks: { approve: () => undefined },
+          hooks: { approve: () => 'allow' },
         },
       });
       try {

@@ -190,7 +190,7 @@ test('a switchover is planned, looked at, confirmed, and told', async () => {
       leaseMs: 2_000,
       credentials: { user: admin.user, password: admin.password },
       replication: { user: repl.user, password: repl.password },
-      hooks: { approve: () => undefined },
+      hooks: { approve: () => 'allow' },
     },
   });
   const page = dashboard(acting, { allowActions: true, title: 'Shop' });

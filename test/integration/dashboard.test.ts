@@ -375,7 +375,7 @@ test('a switchover: only where the mode allows it, by a plan that was confirmed,
       leaseMs: 2_000,
       credentials: { user: admin.user, password: admin.password },
       replication: { user: repl.user, password: repl.password },
-      hooks: { approve: () => undefined },
+      hooks: { approve: () => 'allow' },
     },
   });
   const page = dashboard(acting, { allowActions: true });

@@ -2,7 +2,7 @@
 import type { Clock } from '../../common/clock.js';
 import { describeError } from '../../common/stormlamp-error.js';
 
-/** What a hook decides. Nothing at all means `'allow'`. */
+/** What a hook decides. Nothing at all means `'allow'`, except from `approve`: there only `'allow'` itself does. */
 export type Verdict = 'allow' | { readonly veto: string } | { readonly delayMs: number };
 
 /** How long a hook may take, and what its silence means. */
@@ -62,7 +62,12 @@ export async function askHook(
 }
 
 function verdictOf(name: string, answer: unknown): Verdict {
-  if (answer === undefined || answer === 'allow') return 'allow';
+  if (answer === 'allow') return 'allow';
+  if (answer === undefined) {
+    // Who forgets to answer whether something may be done has not said yes.
+    if (name === 'approve') return { veto: `hook '${name}' answered nothing, and only 'allow' means yes` };
+    return 'allow';
+  }
   const { veto, delayMs } = (answer ?? {}) as { veto?: unknown; delayMs?: unknown };
   if (typeof veto === 'string') return { veto };
   if (typeof delayMs === 'number' && delayMs >= 0) return { delayMs };

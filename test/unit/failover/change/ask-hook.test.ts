@@ -9,8 +9,8 @@ const limits = (more: Partial<HookLimits> = {}): HookLimits => ({
   signal: new AbortController().signal,
   ...more,
 });
-const ask = (hook: Parameters<typeof askHook>[1], more: Partial<HookLimits> = {}) =>
-  askHook('approve', hook, limits(more), systemClock);
+const ask = (hook: Parameters<typeof askHook>[1], more: Partial<HookLimits> = {}, name = 'beforeFailover') =>
+  askHook(name, hook, limits(more), systemClock);
 
 test.each([
   ['nothing', undefined, 'allow'],
@@ -19,6 +19,16 @@ test.each([
   ['a delay', { delayMs: 5 }, { delayMs: 5 }],
 ])('%s is what it says', async (_, answer, verdict) => {
   expect(await ask(() => answer)).toEqual(verdict);
+});
+
+test.each([
+  ['nothing', undefined, { veto: "hook 'approve' answered nothing, and only 'allow' means yes" }],
+  ['null', null, { veto: expect.stringContaining('neither') }],
+  ['true', true, { veto: expect.stringContaining('neither') }],
+  ['allow', 'allow', 'allow'],
+  ['a veto', { veto: 'no' }, { veto: 'no' }],
+])('whoever shall approve says yes in so many words: %s', async (_, answer, verdict) => {
+  expect(await ask(() => answer, {}, 'approve')).toEqual(verdict);
 });
 
 test('what is no answer is a veto', async () => {
