@@ -8,13 +8,18 @@ import { type LivingItem, TextConnection, type TextConnectionOptions } from '../
 interface Line {
   readonly connection: Promise<TextConnection>;
   last: Promise<unknown>;
+  /** Whether a question was answered on it. */
+  used: boolean;
   broken: boolean;
 }
 
 /** A node that does not answer for so long does not answer. */
 const ANSWER_MS = 2_000;
 
-/** One text connection per node, opened when it is needed first, and thrown away with its first fault. */
+/**
+ * One text connection per node, opened when it is needed first, and thrown away with its first fault. One that was used before may have
+ * been closed since, by a restart of the node or because nobody asked for long: what is asked on it then is asked once more on a new one.
+ */
 export class RemainingTimes {
   readonly #reach: (node: NodeId) => TextConnectionOptions | undefined;
   readonly #lines = new Map<NodeId, Line>();
@@ -47,7 +52,7 @@ export class RemainingTimes {
   }
 
   // One command at a time on a connection. Who waits for his turn while it breaks takes the next connection, and whose time is over
-  // before his turn comes harms nobody.
+  // before his turn comes harms nobody. A question changes nothing, so that it may be asked twice.
   #ask(node: NodeId, key: string, deadline: Deadline): Promise<readonly (LivingItem | null)[]> {
     const line = this.#line(node);
     const asked = line.last.then(async () => {
@@ -55,10 +60,13 @@ export class RemainingTimes {
       if (line.broken) return await this.#ask(node, key, deadline);
       try {
         const connection = await line.connection;
-        return await connection.items([key], deadline.callWithin(ANSWER_MS));
+        const items = await connection.items([key], deadline.callWithin(ANSWER_MS));
+        line.used = true;
+        return items;
       } catch (error) {
         this.#drop(node, line);
-        throw error;
+        if (!line.used) throw error;
+        return await this.#ask(node, key, deadline);
       }
     });
     line.last = asked.catch(() => undefined);
@@ -79,7 +87,7 @@ export class RemainingTimes {
         ? Promise.reject(new StormlampError(ErrorCode.NODE_UNREACHABLE, `There is no node ${node}`))
         : TextConnection.open(options);
     connection.catch(() => undefined);
-    const line: Line = { connection, last: Promise.resolve(), broken: false };
+    const line: Line = { connection, last: Promise.resolve(), used: false, broken: false };
     this.#lines.set(node, line);
     return line;
   }

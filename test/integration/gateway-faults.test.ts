@@ -156,6 +156,21 @@ test('a session that could not be read is not written until it was: PHP would wr
   other.end();
 });
 
+test('a number is counted on after each node was restarted: the connection that was left over is replaced', async () => {
+  await room.settled();
+  const key = 'memc.sess.key.counted';
+  const client = await lineClient(room.gateways[0]?.gateway.port ?? 0);
+  expect(await client.ask(`set ${key} 0 60 1\r\n1\r\n`)).toBe('STORED');
+  expect(await client.ask(`incr ${key} 1\r\n`)).toBe('2');
+  for (const [index, node] of room.servers.memcached.entries()) {
+    await node.kill();
+    await node.start();
+    await room.settled();
+    expect(await client.ask(`incr ${key} 1\r\n`)).toBe(String(3 + index));
+  }
+  client.end();
+});
+
 test("PHP's own handler loses sessions by the same: this test can fail", async () => {
   const report = await writeThrough(
     room.servers,

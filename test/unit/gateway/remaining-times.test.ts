@@ -1,0 +1,61 @@
+import type { Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import { Deadline } from '../../../src/common/deadline.js';
+import { RemainingTimes } from '../../../src/gateway/remaining-times.js';
+import { openForeignPeer } from '../memcached/scripted-peer.js';
+
+/** A node with the text protocol; `onQuestion` may do something in place of an answer. */
+async function openNode(onQuestion: (connection: number, question: number, socket: Socket) => boolean) {
+  let connections = 0;
+  return await openForeignPeer((socket) => {
+    const connection = connections;
+    connections += 1;
+    let questions = 0;
+    socket.on('data', (chunk) => {
+      if (chunk.toString().startsWith('version')) return void socket.write('VERSION 1.6.18\r\n'.repeat(3));
+      const question = questions;
+      questions += 1;
+      if (onQuestion(connection, question, socket)) socket.write('VA 1 t30 f0 c7\r\nx\r\n');
+    });
+  });
+}
+
+function timesOn(port: number): RemainingTimes {
+  return new RemainingTimes(() => ({ address: { host: '127.0.0.1', port } }));
+}
+
+const within = (): Deadline => Deadline.of({ timeoutMs: 10_000 });
+
+test('a connection that the node has closed since the last question is replaced', async () => {
+  await using node = await openNode((connection, question, socket) => {
+    if (question === 0 || connection === 2) return true;
+    socket.destroy();
+    return false;
+  });
+  const times = timesOn(node.port);
+  for (let round = 0; round < 3; round += 1) expect(await times.exptimeOf('node', 'key', within())).toBe(30);
+  times.close();
+});
+
+test('so is one whose other end is gone without a word', async () => {
+  await using node = await openNode((connection, question) => connection > 0 || question === 0);
+  const times = timesOn(node.port);
+  expect(await times.exptimeOf('node', 'key', within())).toBe(30);
+  expect(await times.exptimeOf('node', 'key', within())).toBe(30);
+  times.close();
+});
+
+test('a node that closes every connection is not asked again and again', async () => {
+  let questions = 0;
+  await using node = await openNode((_connection, _question, socket) => {
+    questions += 1;
+    socket.destroy();
+    return false;
+  });
+  const times = timesOn(node.port);
+  await expect(times.exptimeOf('node', 'key', within())).rejects.toMatchObject({
+    code: 'ERR_NODE_UNREACHABLE',
+  });
+  expect(questions).toBe(1);
+  times.close();
+});
