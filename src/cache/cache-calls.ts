@@ -4,7 +4,7 @@ import type { NodeId } from '../common/node-address.js';
 
 /** How a value is read. */
 export interface CacheReadOptions extends CallOptions {
-  /** Only believe a value that was stored with these tags, none of which was voided since. Who gives none does not look at tags at all. */
+  /** Only believe a value that was stored with these tags. Whatever tags it has, it counts as missing once one of them was voided. */
   readonly tags?: readonly string[];
 }
 

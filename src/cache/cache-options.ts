@@ -1,4 +1,5 @@
 /** Options of a tiered cache, their defaults and their checks. */
+import type { ConnectionOptions } from 'node:tls';
 import { type NodeAddress, nodeIdOf, parseNodeAddress } from '../common/node-address.js';
 import {
   invalidOption,
@@ -7,6 +8,7 @@ import {
   readStrings,
   rejectUnknownOptions,
 } from '../common/option-reader.js';
+import { readNodeTls } from '../memcached/memcached-node-options.js';
 import type { CacheCompression, CacheSerializer, CacheValueFormat } from './php-cache-value.js';
 
 /** The level in the process. */
@@ -63,6 +65,8 @@ export interface CacheOptions {
   readonly username?: string;
   /** SASL password. */
   readonly password?: string;
+  /** Speak TLS to the nodes: true, or options of `tls.connect`. Default false. */
+  readonly tls?: boolean | ConnectionOptions;
 }
 
 /** {@link CacheOptions} with every default filled in. */
@@ -99,6 +103,8 @@ export interface ResolvedCacheOptions {
   readonly operationTimeoutMs: number;
   /** SASL credentials. */
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** Whether, and how, TLS is spoken. */
+  readonly tls: boolean | ConnectionOptions;
 }
 
 /** The defaults of {@link CacheOptions}. */
@@ -122,6 +128,7 @@ export const DEFAULT_CACHE_OPTIONS: Readonly<
   maxValueBytes: 16_777_216,
   onNodeDown: 'miss',
   operationTimeoutMs: 250,
+  tls: false,
 });
 
 const NAMES = ['nodes', 'username', 'password', ...Object.keys(DEFAULT_CACHE_OPTIONS)];
@@ -183,6 +190,7 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
     onNodeDown: readChoice('cache.onNodeDown', options.onNodeDown, ['miss', 'throw'], defaults.onNodeDown),
     operationTimeoutMs: timer('operationTimeoutMs'),
     credentials: readCredentials(options),
+    tls: readNodeTls('cache.tls', options.tls),
   });
 }
 

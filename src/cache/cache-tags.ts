@@ -10,6 +10,8 @@ import { NODE_DOWN, type SharedLevel } from './shared-level.js';
 /** The generations of some tags; undefined when one of them cannot be had, so that nothing with these tags can be believed. */
 export type TagGenerations = Readonly<Record<string, string>> | undefined;
 
+/** Some hundred tags with long names. Whoever reads a value asks for all of them. */
+const LONGEST_NOTE_BYTES = 65_536;
 const GENERATION = /^[\w-]{1,32}$/;
 
 /** The tags of one cache. */
@@ -59,21 +61,20 @@ export function tagNote(cas: bigint, generations: Readonly<Record<string, string
   return Buffer.from(JSON.stringify({ of: String(cas), tags: Object.entries(generations) }));
 }
 
-/** Whether a note says that the value of version `cas` was stored with these generations. */
-export function noteAgrees(
-  note: Buffer | undefined,
-  cas: bigint,
-  generations: Readonly<Record<string, string>>,
-): boolean {
-  if (note === undefined) return false;
+/** The tags and their generations that a note tells of version `cas`; undefined when it tells of another one, or nothing that can be read. */
+export function notedTags(note: Buffer | undefined, cas: bigint): ReadonlyMap<string, string> | undefined {
+  if (note === undefined || note.length > LONGEST_NOTE_BYTES) return undefined;
   try {
     const { of, tags } = JSON.parse(note.toString('utf8')) as { of?: unknown; tags?: unknown };
-    if (of !== String(cas) || !Array.isArray(tags)) return false;
-    const noted = new Map(tags as [string, string][]);
-    return Object.entries(generations).every(([tag, generation]) => noted.get(tag) === generation);
+    if (of !== String(cas) || !Array.isArray(tags) || !tags.every(isPair)) return undefined;
+    return new Map(tags);
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+function isPair(value: unknown): value is [string, string] {
+  return Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'string';
 }
 
 function newGeneration(): Buffer {

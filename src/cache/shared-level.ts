@@ -29,7 +29,7 @@ export class SharedLevel {
   constructor(options: ResolvedCacheOptions, onFailure: NodeFailure) {
     this.#options = options;
     this.#onFailure = onFailure;
-    const { nodes, distribution, operationTimeoutMs, credentials } = options;
+    const { nodes, distribution, operationTimeoutMs, credentials, tls } = options;
     this.#placement = createPlacement({
       extension: 'memcached',
       nodes: nodes.map(({ place }) => place),
@@ -44,6 +44,7 @@ export class SharedLevel {
         address,
         timeoutMs: operationTimeoutMs,
         breakers,
+        tls,
         ...credentials,
       });
       return { node, breakers };

@@ -3,9 +3,15 @@ import type { CallOptions } from '../common/deadline.js';
 import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import { exptimeOf } from '../memcached/exptime.js';
 import type { CacheKeys } from './cache-keys.js';
-import { type CacheTags, noteAgrees, tagNote } from './cache-tags.js';
+import { type CacheTags, notedTags, type TagGenerations, tagNote } from './cache-tags.js';
 import type { StoredCacheValue } from './php-cache-value.js';
 import { NODE_DOWN, type SharedLevel } from './shared-level.js';
+
+/** A value, and the tags that it was stored with. */
+export interface TaggedCacheValue extends StoredCacheValue {
+  /** All of them, whichever the reader asked for. */
+  readonly tags: readonly string[];
+}
 
 /** The values of one cache. */
 export class SharedValues {
@@ -20,27 +26,43 @@ export class SharedValues {
     this.#tags = tags;
   }
 
-  /** A value whose tags, if any, were not voided since it was stored. */
+  /**
+   * A value of which no tag was voided since it was stored.
+   *
+   * @param tags what it must have been stored with
+   */
   async read(
     name: string,
     tags: readonly string[],
     call?: CallOptions,
-  ): Promise<StoredCacheValue | undefined> {
+  ): Promise<TaggedCacheValue | undefined> {
     const { key, place } = this.#keys.value(name);
-    if (tags.length === 0) {
-      const item = await this.#shared.on(place, call, (node, options) => node.get(key, options));
-      return item === NODE_DOWN || item === null ? undefined : item;
-    }
-    const [found, generations] = await Promise.all([
-      this.#shared.on(place, call, (node, options) =>
-        Promise.all([node.get(key, options), node.get(this.#keys.tagsOf(name).key, options)]),
-      ),
-      this.#tags.generations(tags, call),
+    const keys = [key, this.#keys.tagsOf(name).key];
+    const [found, asked] = await Promise.all([
+      this.#shared.on(place, call, (node, options) => node.getMany(keys, options)),
+      tags.length === 0 ? {} : this.#tags.generations(tags, call),
     ]);
-    if (found === NODE_DOWN || generations === undefined) return undefined;
-    const [item, note] = found;
-    if (item === null || !noteAgrees(note?.value, item.cas, generations)) return undefined;
-    return item;
+    if (found === NODE_DOWN || asked === undefined) return undefined;
+    const [item = null, note] = found;
+    if (item === null) return undefined;
+    const noted = notedTags(note?.value, item.cas) ?? new Map<string, string>();
+    // Nearly all readers give the tags that the value has; the others are worth a second question.
+    const others = [...noted.keys()].filter((tag) => !tags.includes(tag));
+    const rest = others.length === 0 ? {} : await this.#generationsOfNoted(others, call);
+    if (rest === undefined) return undefined;
+    const present = Object.entries({ ...asked, ...rest });
+    if (!present.every(([tag, generation]) => noted.get(tag) === generation)) return undefined;
+    return { value: item.value, flags: item.flags, tags: [...noted.keys()] };
+  }
+
+  // A note is what a node says: its tags need not be names that anybody could have given.
+  async #generationsOfNoted(tags: readonly string[], call: CallOptions | undefined): Promise<TagGenerations> {
+    try {
+      return await this.#tags.generations(tags, call);
+    } catch (error) {
+      if (isStormlampError(error, ErrorCode.INVALID_KEY)) return undefined;
+      throw error;
+    }
   }
 
   /** Stores a value, and the generations of its tags beside it. */

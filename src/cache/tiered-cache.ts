@@ -203,7 +203,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     const stored = await this.#values.read(key, tags, options);
     if (stored === undefined) return undefined;
     this.#counts.sharedHits += 1;
-    if (version === this.#log.version) this.#keepFor(key, stored, tags, this.#keepMs(stored));
+    if (version === this.#log.version) this.#keepFor(key, stored, stored.tags, this.#keepMs(stored));
     return stored;
   }
 

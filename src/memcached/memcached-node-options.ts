@@ -116,6 +116,17 @@ export function resolveMemcachedNodeOptions(options: MemcachedNodeOptions): Reso
   });
 }
 
+/**
+ * The option that makes nodes be spoken to with TLS, at `path`; false when it is left out.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION`.
+ */
+export function readNodeTls(path: string, value: unknown): boolean | ConnectionOptions {
+  if (value === undefined) return false;
+  if (typeof value === 'boolean' || (typeof value === 'object' && value !== null)) return value;
+  throw invalidOption(path, 'a boolean or options of tls.connect', value);
+}
+
 function checkAddress(address: NodeAddress): void {
   if (typeof address !== 'object' || address === null) throw invalidOption('address', 'an object', address);
   if (address.socketPath !== undefined) readString('address.socketPath', address.socketPath, '');

@@ -10,6 +10,7 @@ import {
 } from '../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { MAX_KEY_BYTES } from '../memcached/memcached-key.js';
+import { readNodeTls } from '../memcached/memcached-node-options.js';
 import {
   COMMON_SESSION_OPTION_NAMES,
   type CommonSessionOptions,
@@ -225,7 +226,7 @@ export function resolveSessionOptions(options: SessionOptions, path = 'sessions'
       d.resyncItemsPerSecond,
       { min: 0 },
     ),
-    tls: readTls(`${path}.tls`, options.tls),
+    tls: readNodeTls(`${path}.tls`, options.tls),
     seal: readSeal(`${path}.seal`, options.seal, handler),
   };
 }
@@ -243,12 +244,6 @@ function resolveCredentials(
     );
   }
   return { username: name, password };
-}
-
-function readTls(path: string, value: unknown): boolean | ConnectionOptions {
-  if (value === undefined) return false;
-  if (typeof value === 'boolean' || (typeof value === 'object' && value !== null)) return value;
-  throw invalidOption(path, 'a boolean or options of tls.connect', value);
 }
 
 function readSeal(

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { createTieredCache } from '../../src/cache/create-tiered-cache.js';
 import { ErrorCode } from '../../src/common/stormlamp-error.js';
 import { startSessionGateway } from '../../src/gateway/start-session-gateway.js';
 import { TextConnection } from '../../src/memcached/text-connection.js';
@@ -60,6 +61,15 @@ test('sessions, refills and the gateway over TLS, with certificates that are che
     code: ErrorCode.STORE_DOWN,
     message: expect.stringContaining('certificate'),
   });
+});
+
+test('a cache over TLS', async () => {
+  const nodes = (await overTls()).map(nameOf);
+  const tls = { ca: TEST_CERTIFICATE, servername: 'localhost' };
+  await using cache = createTieredCache({ nodes, tls, local: { maxEntries: 0 }, onNodeDown: 'throw' });
+  expect(await cache.set('user', { name: 'ada' })).toBe(true);
+  expect(await cache.get('user')).toEqual({ name: 'ada' });
+  expect(() => createTieredCache({ nodes, tls: 'yes' as never })).toThrow(/`cache\.tls`/);
 });
 
 test('TLS that only one side speaks, and a certificate that does not fit, are named with what to do', async () => {

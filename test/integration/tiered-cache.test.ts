@@ -442,16 +442,28 @@ describe('changes', () => {
     expect(await open().get(tagged, { tags: ['users'] })).toBeUndefined();
   });
 
-  test('who asks with a tag that was voided does not get what another one reads without it', async () => {
+  test('a voided tag voids a value for who asks without tags as well, with or without a level in the process', async () => {
     const key = newKey();
-    const cache = open();
-    await cache.wrap(key, () => 'old', { tags: ['mixed'] });
-    await cache.invalidateTags(['mixed']);
+    const [maker, near, far] = [open(), open(), open({ local: { maxEntries: 0 } })];
+    await maker.wrap(key, () => 'old', { tags: ['mixed', 'more'] });
+    expect([await near.get(key), await far.get(key)]).toEqual(['old', 'old']);
+    await maker.invalidateTags(['more']);
+    expect([await maker.get(key), await far.get(key)]).toEqual([undefined, undefined]);
+    await eventually('the other one is told', async () => (await near.get(key)) === undefined);
     const [plain, tagged] = await Promise.all([
-      cache.wrap(key, () => 'new'),
-      cache.wrap(key, () => 'new', { tags: ['mixed'] }),
+      maker.wrap(key, () => 'new'),
+      maker.wrap(key, () => 'new', { tags: ['mixed'] }),
     ]);
-    expect([plain, tagged]).toEqual(['old', 'new']);
+    expect([plain, tagged]).toEqual(['new', 'new']);
+  });
+
+  test('what replaces a value with tags without any is not voided with them', async () => {
+    const key = newKey();
+    const [one, other] = [open(), open({ local: { maxEntries: 0 } })];
+    await one.set(key, 'tagged', { tags: ['gone'] });
+    await one.set(key, 'plain');
+    await one.invalidateTags(['gone']);
+    expect([await one.get(key), await other.get(key)]).toEqual(['plain', 'plain']);
   });
 
   test('a tag that is voided while the value is made voids it', async () => {
