@@ -12,6 +12,7 @@ const chaos = {
     environment: 'node' as const,
     include: ['test/chaos/**/*.test.ts'],
     fileParallelism: false,
+    sequence: { groupOrder: 2 },
     expect: patient,
     testTimeout: 2 * 3_600_000,
     hookTimeout: 300_000,
@@ -28,8 +29,9 @@ export default defineConfig({
           name: 'integration',
           environment: 'node',
           include: ['test/integration/**/*.test.ts', 'test/peers/**/*.test.ts', 'test/docs/**/*.test.ts'],
-          // Real servers: one cluster at a time.
-          fileParallelism: false,
+          // Real servers are waited for much longer than they compute.
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
           expect: patient,
           testTimeout: 240_000,
           hookTimeout: 300_000,
