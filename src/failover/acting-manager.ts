@@ -28,6 +28,7 @@ import { JournalWriter } from './meta/journal-writer.js';
 import { MetaStore } from './meta/meta-store.js';
 import { OperatorOrders } from './meta/operator-orders.js';
 import { sharedHistory } from './meta/shared-history.js';
+import { withNodeIds } from './named-options.js';
 import { Election } from './overseer/election.js';
 import { Overseer } from './overseer/overseer.js';
 import { RepairShop } from './overseer/repair-shop.js';
@@ -73,7 +74,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
 
   /** Begins to look at the voters; writes wait from now on until a majority agrees. */
   constructor(parts: ActingParts) {
-    const options = resolveActingOptions('failover', parts.options);
+    const options = withNodeIds('failover', resolveActingOptions('failover', parts.options), parts.nodes);
     // The base judges before this object is complete.
     const count: { now: () => VoterCount | undefined } = { now: () => undefined };
     super(parts.watcher, parts.targets, options.cluster, parts.clock, parts.options, () => count.now());

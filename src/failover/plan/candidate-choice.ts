@@ -5,13 +5,13 @@ import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { isWithin, missingOf } from '../survey/transaction-set.js';
 import type { ExcludedNode } from './failover-plan.js';
 
-/** What an operator wishes. */
+/** What an operator wishes, of nodes by their id (`host:port`) or the `host:port` at which the other servers reach them. */
 export interface CandidateWishes {
-  /** Nodes that are taken first, the first one first. */
+  /** Nodes (`host:port`) that are taken first, the first one first. */
   readonly prefer: readonly NodeId[];
-  /** Nodes that are taken when nothing else is left. */
+  /** Nodes (`host:port`) that are taken when nothing else is left. */
   readonly avoid: readonly NodeId[];
-  /** Nodes that are never taken. */
+  /** Nodes (`host:port`) that are never taken. */
   readonly never: readonly NodeId[];
 }
 

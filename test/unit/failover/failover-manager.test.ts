@@ -8,6 +8,7 @@ import {
 } from '../../../src/failover/failover-manager.js';
 import type { FailoverOptions } from '../../../src/failover/failover-options.js';
 import { TopologyWatcher } from '../../../src/health/topology-watcher.js';
+import { parseMysqlNode } from '../../../src/mysql/connection-options.js';
 import type { ConfiguredRole } from '../../../src/topology/node-description.js';
 import { master, orphan, seeds, slave } from '../../spec/topology/made-up-servers.js';
 import { type Answer, ScriptedProbe } from '../health/scripted-probe.js';
@@ -433,6 +434,20 @@ describe('options', () => {
     await manage();
     expect(() => make(options)).toThrow(
       expect.objectContaining({ code: ErrorCode.INVALID_OPTION, message: expect.stringContaining(missing) }),
+    );
+  });
+
+  test('a node that shall never be the primary has a name that a node has', async () => {
+    await manage();
+    const nodes = [parseMysqlNode('node', 'mysql://app:s@db2/shop', 'replica')];
+    const options = {
+      mode: 'auto',
+      credentials: { user: 'u', password: 'p' },
+      replication: { user: 'r', password: 'p' },
+      candidates: { never: ['db2'] },
+    };
+    expect(() => make({ ...options, nodes })).toThrow(
+      "Expected `failover.candidates.never[0]` to be one of the nodes ('db2:3306'), got 'db2'",
     );
   });
 
