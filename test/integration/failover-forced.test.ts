@@ -89,42 +89,6 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
     expect(await writableNodes(servers)).toEqual([old]);
   });
 
-  const isMysql = options.flavor === 'mysql';
-  const isLong = process.env['STORMLAMP_CLIENT_DATABASES'] !== undefined;
-  const backup = isMysql ? ['LOCK INSTANCE FOR BACKUP'] : ['BACKUP STAGE START', 'BACKUP STAGE BLOCK_DDL'];
-  const locks: readonly (readonly [string, readonly string[], boolean])[] = [
-    ['makes no tables, as during a backup, is closed with the note', backup, true],
-    ['takes no writes of anybody is closed without one', ['FLUSH TABLES WITH READ LOCK'], false],
-  ];
-  // One of the two each, unless all is asked for.
-  const asked = isLong ? locks : locks.slice(isMysql ? 0 : 1, isMysql ? 1 : 2);
-  test.each(asked)('an old primary that %s', { timeout: 180_000 }, async (_, statements, isNoted) => {
-    const [old] = await writableNodes(servers);
-    if (old === undefined) throw new Error('no node takes writes');
-    const { user, password } = servers.accounts.admin;
-    const holder = await createConnection({ host: '127.0.0.1', port: old.port, user, password });
-    open = await manager({}, 1_200);
-    const notes: string[] = [];
-    try {
-      await everywhere(servers, old);
-      for (const sql of statements) await holder.query(sql);
-      const result = await open.failover.failover({ force: true, acceptLoss: true });
-      expect(result).toMatchObject({ ok: true });
-      const rows = await old.query<{ to_node: string }>('SELECT to_node FROM ha_meta.closed');
-      notes.push(...rows.map(({ to_node }) => to_node));
-      const [next] = await writableNodes(servers);
-      expect(notes).toEqual(isNoted ? [next?.id] : []);
-      expect(await writableNodes(servers)).toHaveLength(1);
-      expect(next).not.toBe(old);
-      // What the manager itself writes is no reason that the old primary cannot follow.
-      holder.destroy();
-      expect(await open.failover.rejoin(old.id)).toMatchObject({ ok: true });
-    } finally {
-      holder.destroy();
-      await open.close();
-    }
-  });
-
   test.each(POINTS)('the process is killed when $step has $phase', { timeout: 600_000 }, async (point) => {
     if (fleet === undefined) {
       fleet = await AppFleet.open(servers);
@@ -142,5 +106,41 @@ describe.each(CLIENT_DATABASES)('$name', ({ options }) => {
     console.log(JSON.stringify({ ...result, verdict: { ...result.verdict } }));
     expect(result).toMatchObject({ died: true });
     expect(result.verdict).toMatchObject({ lost: [], doubled: [], resurrected: [], torn: [] });
+  });
+
+  const isMysql = options.flavor === 'mysql';
+  const isLong = process.env['STORMLAMP_CLIENT_DATABASES'] !== undefined;
+  const backup = isMysql ? ['LOCK INSTANCE FOR BACKUP'] : ['BACKUP STAGE START', 'BACKUP STAGE BLOCK_DDL'];
+  const locks: readonly (readonly [string, readonly string[], boolean])[] = [
+    ['makes no tables, as during a backup, is closed with the note', backup, true],
+    ['takes no writes of anybody is closed without one', ['FLUSH TABLES WITH READ LOCK'], false],
+  ];
+  // One of the two each, unless all is asked for.
+  const asked = isLong ? locks : locks.slice(isMysql ? 0 : 1, isMysql ? 1 : 2);
+  test.each(asked)('an old primary that %s', { timeout: 180_000 }, async (_, statements, isNoted) => {
+    await fleet?.close();
+    fleet = undefined;
+    const [old] = await writableNodes(servers);
+    if (old === undefined) throw new Error('no node takes writes');
+    const { user, password } = servers.accounts.admin;
+    const holder = await createConnection({ host: '127.0.0.1', port: old.port, user, password });
+    open = await manager({}, 1_200);
+    try {
+      await everywhere(servers, old);
+      for (const sql of statements) await holder.query(sql);
+      const result = await open.failover.failover({ force: true, acceptLoss: true });
+      expect(result).toMatchObject({ ok: true });
+      const notes = await old.query<{ op_id: string }>('SELECT op_id FROM ha_meta.closed');
+      expect(notes.some(({ op_id }) => op_id === result.plan.opId)).toBe(isNoted);
+      const [next] = await writableNodes(servers);
+      expect(await writableNodes(servers)).toHaveLength(1);
+      expect(next).not.toBe(old);
+      // What the manager itself writes is no reason that the old primary cannot follow.
+      holder.destroy();
+      expect(await open.failover.rejoin(old.id)).toMatchObject({ ok: true });
+    } finally {
+      holder.destroy();
+      await open.close();
+    }
   });
 });
