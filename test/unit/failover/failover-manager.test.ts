@@ -447,7 +447,7 @@ describe('options', () => {
       candidates: { never: ['db2'] },
     };
     expect(() => make({ ...options, nodes })).toThrow(
-      "Expected `failover.candidates.never[0]` to be one of the nodes ('db2:3306'), got 'db2'",
+      "Expected `failover.candidates.never[0]` to be one of the nodes ('db2:3306'), got `db2`",
     );
   });
 
