@@ -25,7 +25,8 @@ What the file leaves out is read from ${Object.values(CLUSTER_VARIABLES).join(',
  * names, else of the first `stormlamp.config.*` from `folder` upwards; parts that it does not have come from the
  * environment.
  *
- * @throws StormlampError `ERR_INVALID_OPTION` when there is nothing, or the file cannot be used, naming it.
+ * @throws StormlampError `ERR_INVALID_OPTION` when there is nothing, or the file cannot be used, and `ERR_TIMEOUT` when
+ *   it gives none within a minute, naming it.
  */
 export async function findClusterConfig(
   given: string | undefined,

@@ -23,17 +23,20 @@ export interface FoundConfig {
 /** In the order in which they are looked for. */
 const NAMES = ['mjs', 'js', 'cjs', 'json', 'ts'].map((ending) => `stormlamp.config.${ending}`);
 const VARIABLE = 'STORMLAMP_CONFIG';
+/** How long a script may take until its options are there, milliseconds. */
+const LIMIT_MS = 60_000;
 
 /**
  * Finds the file that `given` (the option `--config`) or the variable `STORMLAMP_CONFIG` names, else the first
  * `stormlamp.config.*` from `folder` upwards, and reads it, anew when it has changed.
  *
- * @throws StormlampError `ERR_INVALID_OPTION` when it cannot be read, naming it.
+ * @throws StormlampError `ERR_INVALID_OPTION` when it cannot be read, `ERR_TIMEOUT` after `limitMs`, naming it.
  */
 export async function findConfig(
   given: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
   folder: string,
+  limitMs: number = LIMIT_MS,
 ): Promise<FoundConfig> {
   if (given === '') throw invalidOption('--config', 'the name of a file', given);
   const named = given ?? (env[VARIABLE] === '' ? undefined : env[VARIABLE]);
@@ -45,8 +48,24 @@ export async function findConfig(
     return { options: fromEnvironment, gateway: undefined, file, source };
   }
   const by = given === undefined ? VARIABLE : '--config';
-  const { gateway, ...inFile } = await readConfigFile(file, by);
+  const { gateway, ...inFile } = await inTime(file, readConfigFile(file, by), limitMs);
   return { options: { ...fromEnvironment, ...inFile }, gateway, file, source: file };
+}
+
+/** Without a timer that keeps the process: one in which nothing is left to wait for has ended already. */
+async function inTime<T>(file: string, reading: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `The configuration ${file} gave no options within ${limitMs / 1_000} s: what it waits for (a secret store?) does not answer; give it a time limit of its own`;
+      reject(new StormlampError(ErrorCode.TIMEOUT, message));
+    }, limitMs).unref();
+  });
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function isSet(env: Readonly<Record<string, string | undefined>>): (name: string) => boolean {

@@ -1,8 +1,10 @@
 /** `stormlamp explain`: where a statement would go now, and why, without sending it. */
 import { invalidOption } from '../common/option-reader.js';
 import { createMysqlCluster } from '../mysql/mysql-cluster.js';
-import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from './cluster-config.js';
+import { CONFIG_HELP, CONFIG_OPTION } from './cluster-config.js';
 import type { Command } from './command.js';
+import { leaveOn } from './interruption.js';
+import { configOf } from './read-config.js';
 import { setRows } from './text-table.js';
 import { wrapLine } from './wrap-line.js';
 
@@ -26,15 +28,16 @@ const COLUMNS = [{ title: 'node' }, { title: 'role' }, { title: '' }, { title: '
 export const explainCommand: Command = {
   help: HELP,
   options: CONFIG_OPTION,
-  async run({ values, words, width, paint, say, result }) {
+  async run(context) {
+    const { words, width, paint, signal, say, result } = context;
     const [sql, ...rest] = words;
     if (sql === undefined || sql.trim() === '') throw invalidOption('explain <sql>', 'a statement', sql);
     if (rest.length > 0)
       throw invalidOption('explain <sql>', 'one argument; put the statement in quotes', rest[0]);
-    const { options, source } = await findClusterConfig(values['config'] as string | undefined);
+    const { options, source } = await configOf(context);
     if (options.mysql === undefined)
       throw invalidOption('mysql', `configured for this command (looked at ${source})`, undefined);
-    const mysql = await createMysqlCluster(options.mysql);
+    const mysql = await leaveOn(signal, createMysqlCluster(options.mysql));
     try {
       const { node, role, kind, because, classification, considered } = mysql.explain(sql);
       const pins =

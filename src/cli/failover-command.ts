@@ -6,10 +6,12 @@ import type { ChangeResult } from '../failover/change/change-control.js';
 import { createFailoverManager, type FailoverManager } from '../failover/failover-manager.js';
 import type { FailoverPlan } from '../failover/plan/failover-plan.js';
 import { createMysqlCluster } from '../mysql/mysql-cluster.js';
-import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from './cluster-config.js';
+import { CONFIG_HELP, CONFIG_OPTION } from './cluster-config.js';
 import type { Command, CommandContext } from './command.js';
 import { type FailoverAction, readFailoverCall } from './failover-call.js';
+import { leaveOn } from './interruption.js';
 import { operatorFailover } from './operator-failover.js';
+import { configOf } from './read-config.js';
 import { hangLine } from './wrap-line.js';
 
 const HELP = `Usage: stormlamp failover <action> [options]
@@ -61,7 +63,7 @@ export const failoverCommand: Command = {
     // Before anything is connected to.
     if (action === 'history') numberOf(context, 'count', 20);
     if (action === 'pause') secondsOf(context);
-    const { options, source } = await findClusterConfig(textOf(context, 'config'));
+    const { options, source } = await configOf(context);
     const { mysql, failover } = options;
     if (mysql === undefined) {
       throw invalidOption('mysql', `configured for this command (looked at ${source})`, mysql);
@@ -74,17 +76,20 @@ export const failoverCommand: Command = {
     }
     const acting = operatorFailover(failover);
     if (isLook(action)) {
-      // Not a whole cluster: one that acts makes ready for it on the servers.
-      const client = await createMysqlCluster(mysql);
-      const manager = createFailoverManager({ ...client.failoverPorts(), ...acting });
-      try {
-        return await LOOKS[action](manager, context, word);
-      } finally {
-        await manager.close();
-        await client.close();
-      }
+      const look = async (): Promise<number> => {
+        // Not a whole cluster: one that acts makes ready for it on the servers.
+        const client = await createMysqlCluster(mysql);
+        const manager = createFailoverManager({ ...client.failoverPorts(), ...acting });
+        try {
+          return await LOOKS[action](manager, context, word);
+        } finally {
+          await manager.close();
+          await client.close();
+        }
+      };
+      return await leaveOn(context.signal, look());
     }
-    const cluster = await createCluster({ mysql, failover: acting });
+    const cluster = await leaveOn(context.signal, createCluster({ mysql, failover: acting }));
     try {
       return await CHANGES[action](cluster.failover, context, word);
     } finally {

@@ -10,6 +10,8 @@ import type { SessionStore } from '../session/session-store.js';
 import type { Command, CommandContext } from './command.js';
 import { type GatewayConfig, gatewayConfig } from './gateway-config.js';
 import { catchUp, sessionsBefore, takeStep } from './gateway-nodes.js';
+import { leaveOn } from './interruption.js';
+import { whileReading } from './read-config.js';
 
 const HELP = `Usage: stormlamp gateway [options]
 
@@ -64,7 +66,8 @@ export const gatewayCommand: Command = {
   async run(context) {
     if (context.words.length > 0)
       throw invalidOption('gateway', 'given without further words', context.words[0]);
-    const read = (): Promise<GatewayConfig> => gatewayConfig(context.values, process.env, process.cwd());
+    const read = (): Promise<GatewayConfig> =>
+      whileReading(context, gatewayConfig(context.values, process.env, process.cwd()));
     return await serve(context, read);
   },
 };
@@ -73,7 +76,7 @@ async function serve(context: CommandContext, read: () => Promise<GatewayConfig>
   const { sessions, gateway: options, nodeChange, file } = await read();
   // Before any node is asked: whether it can listen is known at once.
   await tryToListen(resolveGatewayOptions(options).listen);
-  const store = await createSessionStore(sessionsBefore(sessions, nodeChange));
+  const store = await leaveOn(context.signal, createSessionStore(sessionsBefore(sessions, nodeChange)));
   tellTrouble(store);
   // Without a file the signal ends the process, as it does everywhere.
   const reread = file === undefined ? undefined : readAgain(store, read, file, context.signal);

@@ -6,11 +6,12 @@ import { type Call, type CommandCall, readCall, WrongUsage } from './call.js';
 import type { CommandContext } from './command.js';
 import { COMMANDS } from './commands.js';
 import { fitHelp } from './help-text.js';
+import { SignalWatch } from './interruption.js';
 import { keepRunning } from './output-streams.js';
 import { ansiPaint, paintFor } from './paint.js';
 import { printable } from './printable.js';
 
-/** Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
+/** Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated. */
 async function main(argv: readonly string[]): Promise<number> {
   let call: Call;
   try {
@@ -41,11 +42,13 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function runCommand(call: CommandCall): Promise<number> {
   const { command, json } = call;
-  const abort = new AbortController();
-  const interrupt = (): void => abort.abort(new Error('interrupted'));
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  const watch = new SignalWatch(({ exitCode }) => {
+    process.stderr.write('Interrupted again; ended in the middle.\n');
+    context.result(refusal(ErrorCode.ABORTED, 'interrupted'));
+    process.exit(exitCode);
+  });
   let answered = false;
+  let isLeft = false;
   // What a configuration prints is no part of the document.
   if (json) process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
   const people = json ? process.stderr : process.stdout;
@@ -57,8 +60,10 @@ async function runCommand(call: CommandCall): Promise<number> {
     interactive: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
     width: people.isTTY === true ? Math.max(20, people.columns ?? 80) : Number.POSITIVE_INFINITY,
     paint,
-    signal: abort.signal,
-    say: (line) => void people.write(`${printable(line, paint === ansiPaint)}\n`),
+    signal: watch.signal,
+    say(line) {
+      if (!isLeft) people.write(`${printable(line, paint === ansiPaint)}\n`);
+    },
     result(document) {
       if (!json || answered) return;
       answered = true;
@@ -80,10 +85,11 @@ async function runCommand(call: CommandCall): Promise<number> {
   try {
     return await command.run(context);
   } catch (error) {
-    if (abort.signal.aborted) {
+    if (watch.interruption !== undefined) {
+      isLeft = true;
       process.stderr.write('Interrupted; everything that was started is stopped.\n');
       context.result(refusal(ErrorCode.ABORTED, 'interrupted'));
-      return 130;
+      return watch.interruption.exitCode;
     }
     const code = isStormlampError(error) ? error.code : undefined;
     const message = error instanceof Error ? error.message : String(error);
@@ -93,8 +99,7 @@ async function runCommand(call: CommandCall): Promise<number> {
     return code === 'ERR_INVALID_OPTION' ? 2 : 1;
   } finally {
     process.off('beforeExit', starve);
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    watch.stop();
   }
 }
 

@@ -4,9 +4,11 @@ import type { ResyncProgress } from '../memcached/resync/resync-events.js';
 import type { SessionOptions } from '../session/session-options.js';
 import { SessionStore } from '../session/session-store.js';
 import { resolveStoreOptions } from '../session/store-options.js';
-import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from './cluster-config.js';
+import { CONFIG_HELP, CONFIG_OPTION } from './cluster-config.js';
 import type { Command, CommandContext } from './command.js';
+import { leaveOn } from './interruption.js';
 import { ProgressPrinter } from './progress-printer.js';
+import { configOf } from './read-config.js';
 import { hangLine } from './wrap-line.js';
 
 const HELP = `Usage: stormlamp resync [options]
@@ -59,9 +61,13 @@ export const resyncCommand: Command = {
         'sessions on memcached nodes; sessions in files mend by themselves',
         'files',
       );
-    await using store = new SessionStore(resolved.options);
-    await store.start();
-    return check ? status(context, store) : await resync(context, store);
+    const store = new SessionStore(resolved.options);
+    await leaveOn(context.signal, store.start());
+    try {
+      return check ? status(context, store) : await resync(context, store);
+    } finally {
+      await store.close();
+    }
   },
 };
 
@@ -114,13 +120,13 @@ function progressLine({ node, copied, skipped, total, elapsedMs }: ResyncProgres
   return `${node} [${bar}] ${Math.round(share * 100)} %  ${copied} copied, ${skipped} there already, of ${total} at most, ${perSecond}/s`;
 }
 
-async function optionsOf({ values }: CommandContext): Promise<SessionOptions> {
-  const text = (name: string): string | undefined => values[name] as string | undefined;
+async function optionsOf(context: CommandContext): Promise<SessionOptions> {
+  const text = (name: string): string | undefined => context.values[name] as string | undefined;
   const [nodes, phpIni, copies, rate] = [text('nodes'), text('php-ini'), text('copies'), text('rate')];
   const [prefix, handler] = [text('prefix'), text('handler')];
   return {
     operationTimeoutMs: 2_000,
-    ...(nodes === undefined && phpIni === undefined ? await configured(text('config')) : {}),
+    ...(nodes === undefined && phpIni === undefined ? await configured(context) : {}),
     ...(nodes === undefined ? {} : { nodes: nodes.split(/[\s,]+/).filter((word) => word !== '') }),
     ...(phpIni === undefined ? {} : { phpIni }),
     ...(handler === undefined ? {} : { handler: handler as 'memcached' }),
@@ -130,8 +136,8 @@ async function optionsOf({ values }: CommandContext): Promise<SessionOptions> {
   };
 }
 
-async function configured(config: string | undefined): Promise<SessionOptions> {
-  const { options, source } = await findClusterConfig(config);
+async function configured(context: CommandContext): Promise<SessionOptions> {
+  const { options, source } = await configOf(context);
   if (options.sessions === undefined)
     throw invalidOption(
       'sessions',

@@ -11,6 +11,7 @@ import {
   type StoreOptions,
 } from '../../session/store-options.js';
 import { runProgram } from '../../testing/servers/run-program.js';
+import { leaveOn } from '../interruption.js';
 import { type Check, Checks } from './check.js';
 import { compareSettings } from './compare-php-settings.js';
 import { judgePhpSettings } from './judge-php-settings.js';
@@ -59,10 +60,14 @@ export async function checkPhp(
   const theirs = theirOptions(checks, php.program, settings);
   const isSame =
     theirs !== undefined &&
-    compareSettings(checks, php.program, { theirs, ours, servers: await lookAtServers(theirs) });
+    compareSettings(checks, php.program, {
+      theirs,
+      ours,
+      servers: await leaveOn(signal, lookAtServers(theirs)),
+    });
   judgePhpSettings(checks, php.program, settings);
   const reason = isSame
-    ? await reasonToStoreNothing(ours)
+    ? await leaveOn(signal, reasonToStoreNothing(ours))
     : 'PHP keeps its sessions elsewhere or in another form';
   const untouched = ours.kind === 'memcached' ? { ...given, resync: false } : given;
   if (reason === undefined) await roundTrip(checks, php, untouched, signal);
@@ -130,7 +135,7 @@ async function roundTrip(
       fix: 'compare the settings above; look at `stormlamp session get`',
     });
   const [fromNode, fromPhp, mark] = [randomWord(), randomWord(), randomWord()];
-  const store = await createSessionStore(given);
+  const store = await leaveOn(signal, createSessionStore(given));
   const session = store.create();
   try {
     session.data['stormlamp_doctor'] = fromNode;

@@ -1,9 +1,11 @@
 /** `stormlamp doctor`: checks every precondition, and says what to do about what is missing. */
 import { existsSync } from 'node:fs';
 import { invalidOption } from '../../common/option-reader.js';
-import { type ClusterConfig, CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
+import { type ClusterConfig, CONFIG_HELP, CONFIG_OPTION } from '../cluster-config.js';
 import type { Command, CommandContext } from '../command.js';
+import { leaveOn } from '../interruption.js';
 import { ProgressPrinter } from '../progress-printer.js';
+import { configOf } from '../read-config.js';
 import { wrapLine } from '../wrap-line.js';
 import type { Check } from './check.js';
 import { checkCache } from './check-cache.js';
@@ -46,7 +48,7 @@ export const doctorCommand: Command = {
   },
   async run(context) {
     if (context.words.length > 0) throw invalidOption('doctor <argument>', 'left out', context.words[0]);
-    const config = await findClusterConfig(context.values['config'] as string | undefined);
+    const config = await configOf(context);
     const checks = await examine(config, context);
     // What was given up is no trouble of what was looked at.
     context.signal.throwIfAborted();
@@ -86,21 +88,27 @@ async function examine(
     tell();
     return found;
   };
+  const look = (what: string, checks: Promise<readonly Check[]>): Promise<readonly Check[]> =>
+    watch(what, leaveOn(signal, checks));
+  const ofPhp =
+    sessions === undefined || values['no-php'] === true
+      ? Promise.resolve([])
+      : watch('PHP', checkPhp(sessions, php, signal));
   try {
     const parts = await Promise.all([
       checkNode(process.versions.node),
-      mysql === undefined ? [] : watch('the databases', checkDatabases(mysql, signal)),
+      mysql === undefined ? [] : look('the databases', checkDatabases(mysql, signal)),
       mysql === undefined || failover === undefined
         ? []
-        : watch('the accounts of failover', checkFailover(mysql, failover, signal)),
-      sessions === undefined ? [] : watch('the session nodes', checkSessions(sessions)),
-      cache === undefined ? [] : watch('the cache', checkCache(cache)),
-      sessions === undefined || values['no-php'] === true
-        ? []
-        : watch('PHP', checkPhp(sessions, php, signal)),
+        : look('the accounts of failover', checkFailover(mysql, failover, signal)),
+      sessions === undefined ? [] : look('the session nodes', checkSessions(sessions)),
+      cache === undefined ? [] : look('the cache', checkCache(cache)),
+      ofPhp,
     ]);
     return parts.flat();
   } finally {
+    // It has a session to remove.
+    await ofPhp.catch(() => undefined);
     printer?.end();
   }
 }

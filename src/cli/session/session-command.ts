@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { invalidOption, readChoice } from '../../common/option-reader.js';
 import { describeError } from '../../common/stormlamp-error.js';
 import { SESSION_HANDLERS } from '../../php/index.js';
-import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
+import { CONFIG_HELP, CONFIG_OPTION } from '../cluster-config.js';
 import type { Command, CommandContext } from '../command.js';
+import { leaveOn } from '../interruption.js';
+import { configOf } from '../read-config.js';
 import { setRows } from '../text-table.js';
 import { hangLine } from '../wrap-line.js';
 import { readSessionCopies } from './session-copies.js';
@@ -49,10 +51,10 @@ async function get(context: CommandContext, id: string | undefined): Promise<num
   if (id === undefined) throw invalidOption('session get <id>', 'the id of a session', id);
   if (values['handler'] !== undefined)
     throw invalidOption('--handler', "left out for 'get': the configuration tells it", values['handler']);
-  const { options, source } = await findClusterConfig(values['config'] as string | undefined);
+  const { options, source } = await configOf(context);
   if (options.sessions === undefined)
     throw invalidOption('sessions', `configured for this command (looked at ${source})`, undefined);
-  const report = await readSessionCopies(options.sessions, id);
+  const report = await leaveOn(context.signal, readSessionCopies(options.sessions, id));
   const rows = report.copies.map(({ node, state, bytes, error }, index) => [
     node,
     index === 0 ? 'decides' : '',
@@ -91,7 +93,7 @@ async function get(context: CommandContext, id: string | undefined): Promise<num
 
 async function decode(context: CommandContext, file: string | undefined): Promise<number> {
   const handler = readChoice('--handler', context.values['handler'], SESSION_HANDLERS, 'php');
-  const bytes = await readInput(file);
+  const bytes = await leaveOn(context.signal, readInput(file));
   const document = documentOf(bytes, handler);
   const data = variablesOf(document);
   const unnamed = document.byteKeys.length;

@@ -1,7 +1,9 @@
 /** `stormlamp status`: looks at every node once, and tells what is wrong before everything else. */
 import { invalidOption } from '../../common/option-reader.js';
-import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
+import { CONFIG_HELP, CONFIG_OPTION } from '../cluster-config.js';
 import type { Command } from '../command.js';
+import { leaveOn } from '../interruption.js';
+import { configOf } from '../read-config.js';
 import { lookAtCluster } from './look-at-cluster.js';
 import { statusText } from './status-text.js';
 
@@ -29,8 +31,8 @@ export const statusCommand: Command = {
   options: CONFIG_OPTION,
   async run(context) {
     if (context.words.length > 0) throw invalidOption('status <argument>', 'left out', context.words[0]);
-    const config = await findClusterConfig(context.values['config'] as string | undefined);
-    const report = await lookAtCluster(config);
+    const config = await configOf(context);
+    const report = await leaveOn(context.signal, lookAtCluster(config));
     for (const line of statusText(report, context.width, context.paint)) context.say(line);
     context.result(report);
     return report.ok ? 0 : 1;

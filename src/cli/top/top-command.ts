@@ -1,9 +1,11 @@
 /** `stormlamp top`: what the servers are doing, live. */
 
 import { invalidOption } from '../../common/option-reader.js';
-import { CONFIG_HELP, CONFIG_OPTION, findClusterConfig } from '../cluster-config.js';
-import type { Command } from '../command.js';
+import { CONFIG_HELP, CONFIG_OPTION } from '../cluster-config.js';
+import type { Command, CommandContext } from '../command.js';
 import { DemoScreen } from '../demo/demo-view.js';
+import { leaveOn } from '../interruption.js';
+import { configOf } from '../read-config.js';
 import { wait } from '../wait.js';
 import { TopSampler } from './top-sampler.js';
 import { topText } from './top-text.js';
@@ -33,34 +35,52 @@ Examples:
 export const topCommand: Command = {
   help: HELP,
   options: { ...CONFIG_OPTION, interval: { type: 'string' }, once: { type: 'boolean' } },
-  async run({ values, words, json, width, paint, signal, say, result }) {
+  async run(context) {
+    const { values, words, json, signal } = context;
     if (words.length > 0) throw invalidOption('top <argument>', 'left out', words[0]);
     const intervalMs = readInterval(values['interval']);
     const isOnce = values['once'] === true || json || process.stdout.isTTY !== true;
-    const sampler = await TopSampler.open(await findClusterConfig(values['config'] as string | undefined));
+    const config = await configOf(context);
     try {
-      const screen = new DemoScreen(process.stdout);
-      await sampler.sample();
-      for (;;) {
-        await wait(intervalMs, signal);
-        // The picture is all that there is to lose.
-        if (signal.aborted && !isOnce) return 0;
-        signal.throwIfAborted();
-        await sampler.sample();
-        const report = sampler.report();
-        const lines = topText(report, process.stdout.columns ?? width, paint);
-        if (isOnce) {
-          for (const line of lines) say(line);
-          result(report);
-          return report.ok ? 0 : 1;
-        }
-        screen.draw(lines, 'head');
-      }
-    } finally {
-      await sampler.close();
+      return await leaveOn(
+        signal,
+        watch(await leaveOn(signal, TopSampler.open(config)), context, isOnce, intervalMs),
+      );
+    } catch (error) {
+      // The picture is all that there is to lose.
+      if (signal.aborted && !isOnce) return 0;
+      throw error;
     }
   },
 };
+
+async function watch(
+  sampler: TopSampler,
+  { width, paint, signal, say, result }: CommandContext,
+  isOnce: boolean,
+  intervalMs: number,
+): Promise<number> {
+  try {
+    const screen = new DemoScreen(process.stdout);
+    await sampler.sample();
+    for (;;) {
+      await wait(intervalMs, signal);
+      signal.throwIfAborted();
+      await sampler.sample();
+      signal.throwIfAborted();
+      const report = sampler.report();
+      const lines = topText(report, process.stdout.columns ?? width, paint);
+      if (isOnce) {
+        for (const line of lines) say(line);
+        result(report);
+        return report.ok ? 0 : 1;
+      }
+      screen.draw(lines, 'head');
+    }
+  } finally {
+    await sampler.close();
+  }
+}
 
 function readInterval(text: unknown): number {
   if (text === undefined) return 1_000;

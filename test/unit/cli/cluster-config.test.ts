@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { findClusterConfig } from '../../../src/cli/cluster-config.js';
+import { findConfig } from '../../../src/cli/config-file.js';
 
 const NODES = { sessions: { nodes: ['cache1'] } };
 
@@ -78,6 +79,14 @@ describe('a configuration file', () => {
     await expect(findClusterConfig(path, {}, folder)).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
       message: expect.stringMatching(new RegExp(`${path}.*${reason.replace(/[?`]/g, '.')}`)),
+    });
+  });
+
+  test('that gives nothing in time is an error with its path', async () => {
+    const path = put('waits.mjs', 'export default () => new Promise(() => undefined);');
+    await expect(findConfig(path, {}, folder, 50)).rejects.toMatchObject({
+      code: 'ERR_TIMEOUT',
+      message: expect.stringContaining(`${path} gave no options within 0.05 s`),
     });
   });
 
