@@ -27,6 +27,7 @@ const MAX_LEFT = 10_000;
 /** See the head of this file. */
 export class ClientLocks {
   readonly #clients = new WeakMap<object, Client>();
+  readonly #hungUp = new WeakSet<object>();
   /** Locks of clients that went away without giving them back. */
   readonly #left = new Map<string, TakenLock>();
 
@@ -58,6 +59,16 @@ export class ClientLocks {
     known.locks.delete(key);
     this.#left.delete(key);
     return lock ?? 'not held';
+  }
+
+  /** `client` sends no more: it could not give back what it takes now. */
+  hungUp(client: object): void {
+    this.#hungUp.add(client);
+  }
+
+  /** Whether `client` can still give a lock back. */
+  isThere(client: object): boolean {
+    return !this.#hungUp.has(client);
   }
 
   /** `client` went away. */

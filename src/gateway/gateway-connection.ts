@@ -85,6 +85,7 @@ export class GatewayConnection {
     // The client sends no more; what it sent is answered.
     socket.on('end', () => {
       this.#readsLeft = READS_AFTER_END;
+      this.#context.items.hungUp(this);
       this.drain();
     });
     socket.on('drain', () => this.#onDrain?.());
@@ -246,7 +247,10 @@ export class GatewayConnection {
     if (window.length === 1 && only !== undefined) return [await this.#execute(only.command)];
     const { counters, items } = this.#context;
     counters.commands += window.length;
-    const results = await items.executeReads(window.map(({ command }) => command));
+    const results = await items.executeReads(
+      window.map(({ command }) => command),
+      this,
+    );
     return results.map((result) =>
       result.status === 'fulfilled' ? result.value : this.#failed(result.reason),
     );

@@ -48,10 +48,15 @@ export interface GatewayItems {
    * @param client whose command it is; the same object for every command of a connection
    */
   execute(command: ItemCommand, client: object): Promise<ItemAnswer>;
+  /** A client sends no more: it has closed its side, and may be gone. */
+  hungUp(client: object): void;
   /** A client's connection is closed. */
   gone(client: object): void;
-  /** Does several commands that change nothing, together; each comes out by itself. Never rejects. */
-  executeReads(commands: readonly ItemCommand[]): Promise<readonly PromiseSettledResult<ItemAnswer>[]>;
+  /** Does several commands of a client that change nothing, together; each comes out by itself. Never rejects. */
+  executeReads(
+    commands: readonly ItemCommand[],
+    client: object,
+  ): Promise<readonly PromiseSettledResult<ItemAnswer>[]>;
 }
 
 /** Whether a command changes nothing, so that it may run beside others that change nothing. */

@@ -38,6 +38,8 @@ export interface ReplicatedItemsOptions {
   readonly isCountedLock: (key: string) => boolean;
   /** Whether this is the key of a session's data. */
   readonly isSession: (key: string) => boolean;
+  /** Whether an item is not written by a client that could not read it. */
+  readonly isGuarded: (key: string) => boolean;
   /** How many copies must have taken a change. */
   readonly acks: Acks;
   /** How long items still live. */
@@ -56,11 +58,12 @@ export class ReplicatedItems implements GatewayItems {
   /** Numbers of nodes, which stay as long as the gateway lives, also when nodes are added or removed. */
   readonly #numbers = new Map<NodeId, number>();
   readonly #locks = new ClientLocks();
-  readonly #unread = new UnreadSessions();
+  readonly #unread: UnreadSessions;
 
   /** @param options the copies and how clients' keys map to them */
   constructor(options: ReplicatedItemsOptions) {
     this.#options = options;
+    this.#unread = new UnreadSessions(options);
     for (const { id } of options.copies.places.nodes) this.#numberOf(id);
   }
 
@@ -79,7 +82,7 @@ export class ReplicatedItems implements GatewayItems {
       case 'delete':
         return this.#options.isLock(key.key)
           ? this.#unlock(key, command.cas, client, deadline)
-          : this.#delete(key, command.cas, deadline);
+          : this.#delete(key, command.cas, client, deadline);
       case 'store':
         if (!keepsExpiry(command) && isOver(command.exptime))
           return this.#storeOver(key, command, client, deadline);
@@ -91,13 +94,23 @@ export class ReplicatedItems implements GatewayItems {
     }
   }
 
+  hungUp(client: object): void {
+    this.#unread.gone(client);
+    this.#locks.hungUp(client);
+  }
+
   gone(client: object): void {
+    this.hungUp(client);
     this.#locks.gone(client);
   }
 
-  async executeReads(commands: readonly ItemCommand[]): Promise<readonly PromiseSettledResult<ItemAnswer>[]> {
+  async executeReads(
+    commands: readonly ItemCommand[],
+    client: object,
+  ): Promise<readonly PromiseSettledResult<ItemAnswer>[]> {
     const { copies, itemOf, commandTimeoutMs } = this.#options;
     const keys = commands.flatMap(({ key }) => (key.startsWith(OWN_PREFIX) ? [] : [itemOf(key)]));
+    for (const { key } of keys) this.#unread.asked(client, key);
     const found = await copies.readMany(keys, Deadline.of({ timeoutMs: commandTimeoutMs }));
     let place = -1;
     return commands.map((command) => {
@@ -106,17 +119,19 @@ export class ReplicatedItems implements GatewayItems {
       const key = keys[place] as CopyKey;
       const result = found[place] as PromiseSettledResult<CopyRead>;
       if (result.status === 'fulfilled')
-        return { status: 'fulfilled', value: this.#shown(key, result.value) };
-      this.#notRead(key);
+        return { status: 'fulfilled', value: this.#shown(key, client, result.value) };
+      this.#unread.asked(client, key.key);
       return result;
     });
   }
 
   async #get(key: CopyKey, client: object, deadline: Deadline): Promise<ItemAnswer> {
+    this.#unread.asked(client, key.key);
     try {
-      return this.#shown(key, await this.#read(key, client, deadline));
+      return this.#shown(key, client, await this.#read(key, client, deadline));
     } catch (error) {
-      this.#notRead(key);
+      // Another read of it may have been answered meanwhile.
+      this.#unread.asked(client, key.key);
       throw error;
     }
   }
@@ -130,12 +145,8 @@ export class ReplicatedItems implements GatewayItems {
     return read;
   }
 
-  #notRead({ key }: CopyKey): void {
-    if (this.#options.isSession(key)) this.#unread.failed(key);
-  }
-
-  #shown(key: CopyKey, { item, node }: CopyRead): ItemAnswer {
-    this.#unread.known(key.key);
+  #shown(key: CopyKey, client: object, { item, node }: CopyRead): ItemAnswer {
+    this.#unread.known(client, key.key);
     if (item === null || this.#isReleased(key, item)) return NOT_FOUND;
     const value = this.#options.isLock(key.key) ? unmarkLock(item.value) : item.value;
     const flags = this.#options.isCountedLock(key.key) ? unmarkFlags(item.flags) : item.flags;
@@ -178,7 +189,7 @@ export class ReplicatedItems implements GatewayItems {
     return removed.status === 'deleted' || removed.status === 'not-found' ? answer : removed;
   }
 
-  async #delete(key: CopyKey, cas: bigint, deadline: Deadline): Promise<ItemAnswer> {
+  async #delete(key: CopyKey, cas: bigint, client: object, deadline: Deadline): Promise<ItemAnswer> {
     const { copies } = this.#options;
     if (cas !== 0n) {
       const { item, node } = await copies.read(key, deadline);
@@ -192,7 +203,7 @@ export class ReplicatedItems implements GatewayItems {
     }
     const report = await copies.delete(key, deadline);
     this.#assertTaken('destroy', report);
-    this.#unread.known(key.key);
+    this.#unread.known(client, key.key);
     return { status: report.found ? 'deleted' : 'not-found' };
   }
 
@@ -210,10 +221,14 @@ export class ReplicatedItems implements GatewayItems {
     try {
       const { answer, versions, tried } = await this.#change(key, { ...given, value }, client, deadline);
       const lock = { value, exptime: given.exptime };
-      if (answer.status === 'stored')
+      const stored = answer.status === 'stored';
+      // A client that hung up cannot give it back: PHP asks again over another connection, and would wait for itself.
+      const inVain = stored && !this.#locks.isThere(client);
+      if (stored && !inVain)
         this.#locks.took(client, key.key, versions === undefined ? lock : { ...lock, versions });
-      // Somebody was faster on one node, and waits for this one.
+      // Or somebody was faster on one node, and waits for this one.
       else if (tried) void this.#giveBack(key, lock).catch(() => undefined);
+      if (inVain) return { status: 'exists' };
       return answer;
     } catch (error) {
       if (given.how !== 'add') throw error;
@@ -241,7 +256,7 @@ export class ReplicatedItems implements GatewayItems {
   async #unlock(key: CopyKey, cas: bigint, client: object, deadline: Deadline): Promise<ItemAnswer> {
     const lock = this.#locks.gaveBack(client, key.key);
     if (lock === 'not held') return NOT_FOUND;
-    if (lock === undefined || cas !== 0n) return await this.#delete(key, cas, deadline);
+    if (lock === undefined || cas !== 0n) return await this.#delete(key, cas, client, deadline);
     const report = await this.#giveBack(key, lock, deadline).catch((error: unknown) => {
       this.#locks.took(client, key.key, lock);
       throw error;
@@ -252,7 +267,7 @@ export class ReplicatedItems implements GatewayItems {
 
   async #change(key: CopyKey, command: ChangeCommand, client: object, deadline: Deadline): Promise<Changed> {
     if (command.op === 'store' && (command.how === 'set' || command.how === 'replace'))
-      this.#unread.assertKnown(key.key);
+      this.#unread.assertKnown(client, key.key);
     const counted = this.#options.isCountedLock(key.key);
     const unique = counted || this.#options.isLock(key.key);
     let seen = this.#locks.takeLook(client, key.key);

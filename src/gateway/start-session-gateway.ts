@@ -1,6 +1,6 @@
 /** Starts a gateway: PHP's memcached clients on one side, a session store's replicated copies on the other. */
 import { invalidOption } from '../common/option-reader.js';
-import { isLockKey, itemKey, sessionPlaceOf } from '../session/session-keys.js';
+import { isLockKey, itemKey, keptPlaceOf, sessionPlaceOf } from '../session/session-keys.js';
 import { SessionStore } from '../session/session-store.js';
 import { resolveGatewayOptions, type SessionGatewayOptions } from './gateway-options.js';
 import { GatewayServer } from './gateway-server.js';
@@ -42,6 +42,7 @@ export async function startSessionGateway(
     isLock: (key) => handler === 'memcached' && isLockKey(store.options, key),
     isCountedLock: (key) => handler === 'memcache' && isLockKey(store.options, key),
     isSession: (key) => sessionPlaceOf(store.options, key) !== undefined,
+    isGuarded: (key) => keptPlaceOf(store.options, key) !== undefined,
     acks,
     times,
     commandTimeoutMs: resolved.commandTimeoutMs,

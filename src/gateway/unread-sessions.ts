@@ -1,34 +1,118 @@
 /**
- * Sessions that a client could not read. PHP goes on with an empty session when its handler fails to read (measured: 8.2, both
- * extensions), and would write that over the stored one a moment later, when the nodes answer again.
+ * Items that a client could not read. PHP goes on with an empty session when its handler fails to read (measured: 8.2, both
+ * extensions), and would write that over the stored one a moment later, when the nodes answer again. What counts is what this very
+ * client was shown: that somebody else has read the session meanwhile does not fill this client's empty one.
  */
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 
-/** Sessions that are remembered; of more the oldest are forgotten. */
-const MAX_SESSIONS = 10_000;
+/** What each client is remembered to have asked for in vain; of more it is taken that it read none. */
+const MAX_UNREAD = 1_000;
+/** What each client is remembered to have been shown last. */
+const MAX_SHOWN = 64;
+/** Sessions that clients which are gone had not read; of more it is taken that they had read none at all. */
+const MAX_LEFT = 10_000;
+/** So long PHP may still write over another connection what it did not read. No page lives longer. */
+const LEFT_MS = 3_600_000;
+
+/** Which items are watched. */
+export interface UnreadOptions {
+  /** Whether an item is not to be written by a client that could not read it. */
+  readonly isGuarded: (key: string) => boolean;
+  /**
+   * Whether PHP's session handler stores under this key. It reads before it writes, also over a new connection. Who writes other items
+   * may never read them: what a client that is gone has not read of those is nobody else's business.
+   */
+  readonly isSession: (key: string) => boolean;
+}
+
+interface Client {
+  readonly unread: Set<string>;
+  readonly shown: Set<string>;
+  /** Whether more was asked for in vain than is remembered. */
+  tooMany: boolean;
+}
 
 /** See the head of this file. */
 export class UnreadSessions {
-  readonly #keys = new Set<string>();
+  readonly #options: UnreadOptions;
+  readonly #now: () => number;
+  readonly #clients = new WeakMap<object, Client>();
+  readonly #away = new WeakSet<object>();
+  /** By key until when, of clients that are gone. */
+  readonly #left = new Map<string, number>();
+  #allUntil = Number.NEGATIVE_INFINITY;
 
-  /** A read failed. */
-  failed(key: string): void {
-    const [oldest] = this.#keys;
-    if (this.#keys.size >= MAX_SESSIONS && oldest !== undefined) this.#keys.delete(oldest);
-    this.#keys.add(key);
+  /** @param now a clock, in milliseconds */
+  constructor(options: UnreadOptions, now: () => number = () => performance.now()) {
+    this.#options = options;
+    this.#now = now;
   }
 
-  /** It was read, or removed: whatever is written from now on is made from what there is. */
-  known(key: string): void {
-    this.#keys.delete(key);
+  /** `client` asks for it, or did so in vain: it has not read it before it is shown. */
+  asked(client: object, key: string): void {
+    if (!this.#options.isGuarded(key)) return;
+    const known = this.#of(client);
+    known.shown.delete(key);
+    if (known.unread.size >= MAX_UNREAD && !known.unread.has(key)) known.tooMany = true;
+    else known.unread.add(key);
+    if (this.#away.has(client)) this.#leave(key);
   }
 
-  /** @throws StormlampError `ERR_STORE_DOWN` when it was asked for last in vain. */
-  assertKnown(key: string): void {
-    if (!this.#keys.has(key)) return;
+  /** `client` was shown it, or removed it: whatever it writes from now on is made from what there is. */
+  known(client: object, key: string): void {
+    if (!this.#options.isGuarded(key)) return;
+    const { unread, shown } = this.#of(client);
+    unread.delete(key);
+    shown.delete(key);
+    shown.add(key);
+    const [oldest] = shown;
+    if (shown.size > MAX_SHOWN && oldest !== undefined) shown.delete(oldest);
+  }
+
+  /** `client` is gone, or sends no more: answers that are under way may never be seen, and PHP may come back over another connection. */
+  gone(client: object): void {
+    if (this.#away.has(client)) return;
+    this.#away.add(client);
+    const known = this.#clients.get(client);
+    for (const key of known?.unread ?? []) this.#leave(key);
+    if (known?.tooMany === true) this.#allUntil = this.#now() + LEFT_MS;
+  }
+
+  /** @throws StormlampError `ERR_STORE_DOWN` when `client` asked for it last in vain, or may be one that did. */
+  assertKnown(client: object, key: string): void {
+    const known = this.#clients.get(client);
+    const refused =
+      known?.unread.has(key) === true ||
+      (known?.shown.has(key) !== true && (known?.tooMany === true || this.#isLeft(key)));
+    if (!refused) return;
     throw new StormlampError(
       ErrorCode.STORE_DOWN,
-      'This session could not be read before, and PHP took it for an empty one: it is not written until it was read',
+      'This session could not be read before, and PHP took it for an empty one: it is not written until it was read over this connection',
     );
+  }
+
+  #of(client: object): Client {
+    const known = this.#clients.get(client) ?? { unread: new Set(), shown: new Set(), tooMany: false };
+    this.#clients.set(client, known);
+    return known;
+  }
+
+  #leave(key: string): void {
+    if (!this.#options.isSession(key)) return;
+    const now = this.#now();
+    // In the order of their ends.
+    this.#left.delete(key);
+    this.#left.set(key, now + LEFT_MS);
+    for (const [oldest, until] of this.#left) {
+      if (until > now && this.#left.size <= MAX_LEFT) break;
+      if (until > now) this.#allUntil = Math.max(this.#allUntil, until);
+      this.#left.delete(oldest);
+    }
+  }
+
+  #isLeft(key: string): boolean {
+    if (!this.#options.isSession(key)) return false;
+    const now = this.#now();
+    return this.#allUntil > now || (this.#left.get(key) ?? now) > now;
   }
 }

@@ -137,23 +137,52 @@ test('a question whether a destroyed session exists, as PHP asks it in strict mo
   client.end();
 });
 
-test('a session that could not be read is not written until it was: PHP would write an empty one over it', async () => {
+test('a lock that was asked for by a client which is gone by then is free again', async () => {
+  await room.settled();
+  const [gateway] = room.gateways;
+  const take = 'add memc.sess.key.lock.asked-for-and-gone 0 600 1\r\n1\r\n';
+  const [gone, other] = await Promise.all([
+    lineClient(gateway?.gateway.port ?? 0),
+    lineClient(gateway?.gateway.port ?? 0),
+  ]);
+  for (const one of [gone, other]) expect(await one.ask('version\r\n')).toMatch(/^VERSION/);
+  const delays = gateway?.lines.map((line) => line.latency({ ms: 200 })) ?? [];
+  void gone.ask(take).catch(() => undefined);
+  const clients = gateway?.gateway.connections ?? 0;
+  gone.end();
+  await eventually('the client is gone', () => (gateway?.gateway.connections ?? clients) < clients);
+  for (const delay of delays) delay.heal();
+  await eventually('the lock is free', async () => (await other.ask(take)) === 'STORED', 10_000);
+  other.end();
+});
+
+test('a session that could not be read is not written by that client until it was: PHP would write an empty one over it', async () => {
   await room.settled();
   const [gateway] = room.gateways;
   const key = 'memc.sess.key.not-read-at-first';
-  const client = await lineClient(gateway?.gateway.port ?? 0);
+  const get = `get ${key}\r\n`;
+  const open = (): ReturnType<typeof lineClient> => lineClient(gateway?.gateway.port ?? 0);
+  const [client, left, other, back] = await Promise.all([open(), open(), open(), open()]);
   const set = (value: string): string => `set ${key} 0 60 ${value.length}\r\n${value}\r\n`;
+  const refused = /^SERVER_ERROR .*could not be read/;
   expect(await client.ask(set('user|i:1;'))).toBe('STORED');
   const cuts = gateway?.lines.map((line) => line.partition()) ?? [];
-  expect(await client.ask(`get ${key}\r\n`)).toMatch(/^SERVER_ERROR/);
+  const answers = await Promise.all([client.ask(get), left.ask(get)]);
+  for (const answer of answers) expect(answer).toMatch(/^SERVER_ERROR/);
   for (const cut of cuts) cut.heal();
   await room.settled();
-  expect(await client.ask(set(''))).toMatch(/^SERVER_ERROR .*could not be read/);
-  const other = await lineClient(gateway?.gateway.port ?? 0);
-  expect(await other.ask(`get ${key}\r\n`)).toMatch(/^VALUE/);
-  expect(await client.ask(set('user|i:2;'))).toBe('STORED');
-  client.end();
-  other.end();
+  left.end();
+  // That somebody else was shown the session says nothing about what they go on with.
+  expect(await other.ask(get)).toMatch(/^VALUE/);
+  expect(await client.ask(set(''))).toMatch(refused);
+  await eventually('the client that left is one that may come back', async () =>
+    refused.test(await back.ask(set(''))),
+  );
+  expect(await other.ask(set('user|i:2;'))).toBe('STORED');
+  expect(await client.ask(get)).toMatch(/^VALUE/);
+  expect(await client.ask(set('user|i:3;'))).toBe('STORED');
+  expect(await other.ask(get)).toContain('user|i:3;');
+  for (const one of [client, other, back]) one.end();
 });
 
 test('a number is counted on after each node was restarted: the connection that was left over is replaced', async () => {

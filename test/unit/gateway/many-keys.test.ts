@@ -23,6 +23,7 @@ class CountingItems implements GatewayItems {
   execute(): Promise<ItemAnswer> {
     return new Promise((resolve) => setImmediate(resolve, { status: 'not-found' }));
   }
+  hungUp(): void {}
   gone(): void {
     this.clientsGone += 1;
   }

@@ -27,6 +27,7 @@ test('is given back there, so that who has the other one can have both', async (
     isLock: (key) => key === LOCK,
     isCountedLock: () => false,
     isSession: () => false,
+    isGuarded: () => false,
     acks: 'one',
     times: { exptimeOf: () => Promise.resolve(undefined) } as never,
     commandTimeoutMs: 1_000,

@@ -41,6 +41,7 @@ function itemsOf(copies: ReplicatedCopies): ReplicatedItems {
     isLock: () => false,
     isCountedLock: (key) => key === PAGE_LOCK,
     isSession: () => false,
+    isGuarded: () => false,
     acks: 'one',
     times: { exptimeOf: () => Promise.resolve(0) } as unknown as RemainingTimes,
     commandTimeoutMs: 600_000,
