@@ -1,6 +1,6 @@
 /** Things that only one process may hold, on real servers, in real network namespaces, with real mounts. */
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -190,22 +190,29 @@ test('hot spare: the kernel takes the address from a stopped machine, the spare 
   expect((report['order'] as string[]).slice(0, 5)).toEqual(['', 'a', '', 'b', '']);
 }, 180_000);
 
-test('a mount: fenced first, verified, started; stopped and unmounted; nothing without a proof', async () => {
-  const path = join(folder, 'data');
-  await mkdir(path);
-  const report = await inNamespaces('m', 'mount-holder.mjs', path);
-  expect(report).toEqual({
-    whileHeld: true,
-    second: expect.stringContaining('mounted on'),
-    unfenced: expect.stringContaining("fencing ended as 'unknown' (the power switch does not answer)"),
-    afterUnfenced: false,
-    unverified: 'not the right disk',
-    atEnd: false,
-    steps: ['start mounted', 'stop mounted', 'stop unmounted', 'stop mounted'],
-    // The lease was lost while `mount` was at work.
-    late: { isMounted: false, steps: ['stop unmounted'] },
-  });
-});
+test.each([
+  ['data', 'data'],
+  ['disk', 'link/disk'],
+])(
+  'a mount: fenced first, verified, started; stopped and unmounted; nothing without a proof: %s as %s',
+  async (name, named) => {
+    await mkdir(join(folder, name));
+    await symlink('.', join(folder, 'link')).catch(() => undefined);
+    const path = join(folder, named);
+    const report = await inNamespaces('m', 'mount-holder.mjs', path);
+    expect(report).toEqual({
+      whileHeld: true,
+      second: expect.stringContaining('mounted on'),
+      unfenced: expect.stringContaining("fencing ended as 'unknown' (the power switch does not answer)"),
+      afterUnfenced: false,
+      unverified: 'not the right disk',
+      atEnd: false,
+      steps: ['start mounted', 'stop mounted', 'stop unmounted', 'stop mounted'],
+      // The lease was lost while `mount` was at work.
+      late: { isMounted: false, steps: ['stop unmounted'] },
+    });
+  },
+);
 
 test('a memcached pair: a restart and an absence are seen, and only a fill makes it trusted again', async () => {
   const filled: string[] = [];

@@ -1,8 +1,8 @@
 /** A file system that only one machine may mount: the other one is fenced first, or nothing is mounted. */
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { invalidOption, readString, readStrings, rejectUnknownOptions } from '../../common/option-reader.js';
-import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { LeaseContext, LeasedResource, LossContext } from './leased-resource.js';
 import { type Mounted, mountedOn, readMounts } from './mount-table.js';
 import { mustRun, type RunCommand, runCommand } from './run-command.js';
@@ -26,7 +26,7 @@ export type FenceResult =
 export interface MountResourceOptions {
   /** What is mounted, like `/dev/disk/by-uuid/…`. */
   readonly source: string;
-  /** Where; the folder must be there. */
+  /** Where; the folder must be there. Symbolic links are followed. */
   readonly path: string;
   /** The file system's type, like `ext4`. */
   readonly type: string;
@@ -77,14 +77,25 @@ export function mountResource(options: MountResourceOptions): LeasedResource {
   const flags = readStrings('mount.options', options.options, []);
   const path = resolve(options.path);
   const run = options.run ?? runCommand;
-  const now = async (): Promise<Mounted | undefined> =>
-    mountedOn(readMounts(await readFile('/proc/self/mountinfo', 'utf8')), path);
+  // The kernel lists no path with a symbolic link in it.
+  const real = (): Promise<string> =>
+    realpath(path).catch((cause: unknown) => {
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `${path}, on which ${options.source} is to be mounted, cannot be found: ${describeError(cause)}; make the folder`,
+        { cause },
+      );
+    });
+  const now = async (at: string): Promise<Mounted | undefined> =>
+    mountedOn(readMounts(await readFile('/proc/self/mountinfo', 'utf8')), at);
+  /** Where it was mounted last: a path is not followed again through a file system that may be gone. */
+  let place: string | undefined;
   /** A `mount` that is under way: who lets go before its end finds nothing mounted yet. */
   let mounting: Promise<unknown> = Promise.resolve();
 
   return {
     check: async () => {
-      if ((await now()) === undefined) return;
+      if ((await now(await real())) === undefined) return;
       throw new StormlampError(
         ErrorCode.UNSUPPORTED,
         `Something is mounted on ${path} already; unmount it and take it out of /etc/fstab: only the holder of the lease mounts it`,
@@ -99,14 +110,17 @@ export function mountResource(options: MountResourceOptions): LeasedResource {
         );
       }
       if (context.signal.aborted) return;
-      if ((await now()) === undefined) {
+      const at = await real();
+      place = at;
+      if ((await now(at)) === undefined) {
+        if (context.signal.aborted) return;
         const more = flags.length === 0 ? [] : ['-o', flags.join(',')];
-        const mount = mustRun(run, 'mount', ['-t', options.type, ...more, options.source, path], COMMAND_MS);
+        const mount = mustRun(run, 'mount', ['-t', options.type, ...more, options.source, at], COMMAND_MS);
         mounting = mount.catch(() => undefined);
         await mount;
       }
       if (context.signal.aborted) return;
-      const mounted = await now();
+      const mounted = await now(at);
       if (mounted?.type !== options.type) {
         throw new StormlampError(
           ErrorCode.UNSUPPORTED,
@@ -120,10 +134,11 @@ export function mountResource(options: MountResourceOptions): LeasedResource {
     lost: async (context) => {
       await options.stop?.(context);
       await mounting;
-      if ((await now()) === undefined) return;
+      const at = place ?? (await real());
+      if ((await now(at)) === undefined) return;
       // Never lazily: files that are still open would be written to after the next holder has mounted.
-      await mustRun(run, 'umount', [path], COMMAND_MS);
-      if ((await now()) !== undefined)
+      await mustRun(run, 'umount', [at], COMMAND_MS);
+      if ((await now(at)) !== undefined)
         throw new StormlampError(ErrorCode.UNSUPPORTED, `${path} is still mounted after \`umount\``);
     },
   };

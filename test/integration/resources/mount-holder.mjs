@@ -1,10 +1,12 @@
 // Runs in a mount namespace of its own: mounts under a made-up lease, and tells what the kernel's table says.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { mountResource } from '../../../dist/index.js';
 
 const path = process.argv[2] ?? '';
-const isMounted = () => readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${path} `);
+// The kernel's table has no symbolic links.
+const real = realpathSync(path);
+const isMounted = () => readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${real} `);
 const context = {
   name: 'data',
   until: () => performance.now() + 5_000,
