@@ -106,6 +106,8 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
       const { loss } = await manager.plan('failover');
       expect(loss).toMatchObject({ known: false, why: expect.stringContaining('wait_no_slave=OFF') });
       const { checks } = await manager.preflight();
+      const names = new Set(checks.map(({ name }) => name));
+      expect(['clocks-agree', 'own-clock', 'restarts-closed'].filter((name) => !names.has(name))).toEqual([]);
       const named = checks.filter(({ name, result }) => name === 'waits-alone' && result !== 'pass');
       expect(named).toMatchObject([
         { node: primary.id, detail: expect.stringContaining(`SET GLOBAL ${setting}=1`) },

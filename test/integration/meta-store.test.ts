@@ -1,10 +1,14 @@
 /** What the cluster remembers of its changes, on real servers: in any letters, in tables of an older version, and in any time zone. */
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Deadline } from '../../src/common/deadline.js';
 import type { JournalRecord } from '../../src/failover/failover-journal.js';
 import { JournalWriter } from '../../src/failover/meta/journal-writer.js';
 import { MetaStore } from '../../src/failover/meta/meta-store.js';
 import { META_TABLES } from '../../src/failover/meta/meta-tables.js';
+import { clockChecks, lookAtClock } from '../../src/failover/preflight/clock-checks.js';
+import { restartChecks } from '../../src/failover/preflight/restart-checks.js';
+import { surveyNode } from '../../src/failover/survey/node-survey.js';
 import { type Voter, votersOf } from '../../src/failover/voters.js';
 import { resolveMysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
@@ -148,5 +152,40 @@ describe.each(DATABASES)('$name', ({ options }) => {
       return Number(row?.['n']) === 10_000;
     });
     expect((await messages())[0]).toBe('new 499');
+  });
+
+  test('how far the clock of a server, by which it tells ages, is ahead of that of this process', async () => {
+    const deadline = Deadline.of({ timeoutMs: 3_000 });
+    const connection = await primary.act.connect(deadline);
+    try {
+      const now = await lookAtClock(primary.id, connection, deadline);
+      expect(clockChecks([now]).map(({ result }) => result)).toEqual(['pass', 'pass']);
+      await connection.ask('SET timestamp=UNIX_TIMESTAMP(SYSDATE(6))-100', deadline);
+      const behind = await lookAtClock(primary.id, connection, deadline);
+      expect(behind.aheadMs).toBeLessThan(-90_000);
+      expect(clockChecks([behind]).map(({ result }) => result)).toEqual(['pass', 'warn']);
+    } finally {
+      connection.destroy();
+    }
+  });
+
+  test('whether a server refuses writes once it is started again', async () => {
+    const checkOf = async ({ id, act }: Voter): Promise<string | undefined> => {
+      const deadline = Deadline.of({ timeoutMs: 3_000 });
+      const connection = await act.connect(deadline);
+      try {
+        const survey = await surveyNode(id, connection.version, (sql) => connection.ask(sql, deadline));
+        return (await restartChecks(survey, connection, deadline))[0]?.detail;
+      } finally {
+        connection.destroy();
+      }
+    };
+    expect(await checkOf(primary)).toMatch(/takes writes when it is started again/);
+    expect(await checkOf(replica)).toMatch(/refuses writes because a statement has said so/);
+    if (servers.flavor !== 'mysql') return;
+    const [node] = servers.replicas;
+    await node?.query('SET PERSIST_ONLY read_only=1');
+    expect(await checkOf(replica)).toMatch(/as it should be/);
+    await node?.query('RESET PERSIST read_only');
   });
 });

@@ -1,11 +1,13 @@
 /** Finds out why no node takes writes: what another process has left, or a primary that was merely started again. */
 import { Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
+import type { StatusRow } from '../../mysql/replica-status.js';
 import type { MetaStore, OpenOperation } from '../meta/meta-store.js';
 import { closedPrimary, isFresh, restingPrimary, type Votes } from '../plan/closed-primary.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import { fencedPrimary } from '../plan/plan-fence.js';
 import { isRestartedPrimary, type Unfinished } from '../plan/plan-repair.js';
+import { afterRestartSql, isSetByStatement } from '../survey/after-restart.js';
 import type { Voter } from '../voters.js';
 
 /** What is needed for that. */
@@ -90,12 +92,10 @@ async function isClosedByConfiguration({ act }: Voter): Promise<boolean> {
   const deadline = Deadline.of({ timeoutMs: TIMEOUT_MS });
   const connection = await act.connect(deadline);
   try {
-    const sql =
-      connection.flavor === 'mysql'
-        ? "SELECT VARIABLE_SOURCE AS origin FROM performance_schema.variables_info WHERE VARIABLE_NAME IN ('read_only', 'super_read_only')"
-        : "SELECT GLOBAL_VALUE_ORIGIN AS origin FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME='READ_ONLY'";
-    const rows = await connection.ask(sql, deadline);
-    return rows.length > 0 && rows.every(({ origin }) => !['SQL', 'DYNAMIC'].includes(String(origin)));
+    const [sql] = afterRestartSql(connection.version);
+    if (sql === undefined) return false;
+    const rows: readonly StatusRow[] = await connection.ask(sql, deadline);
+    return rows.length > 0 && !isSetByStatement(rows);
   } finally {
     connection.destroy();
   }

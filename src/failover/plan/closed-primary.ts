@@ -9,7 +9,7 @@ import type { Unfinished } from './plan-repair.js';
 export type Votes = ReadonlyMap<NodeId, NodeId | null>;
 
 /** The process that has begun a change may still be at work for so long, seconds. */
-const GRACE_S = 2;
+export const GRACE_S = 2;
 
 /** Whether what was begun `ageS` seconds ago may still be under way. A clock that was set back makes it begin in the future: the locks tell. */
 export function isFresh(ageS: number): boolean {

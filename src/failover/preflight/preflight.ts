@@ -10,9 +10,11 @@ import type { MaxLoss } from '../acting-options.js';
 import type { Stranger } from '../strangers.js';
 import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
 import type { Voter } from '../voters.js';
+import { type ClockLook, clockChecks, lookAtClock } from './clock-checks.js';
 import { fenceChecks } from './fence-checks.js';
 import { lockChecks } from './lock-checks.js';
 import { accountChecks, actingChecks, sightChecks } from './privilege-checks.js';
+import { restartChecks } from './restart-checks.js';
 import { clusterChecks, nodeChecks } from './server-checks.js';
 import { sourceChecks } from './source-checks.js';
 
@@ -56,6 +58,7 @@ const TIMEOUT_MS = 3_000;
 /** Runs all checks. Never rejects. */
 export async function preflight(parts: PreflightParts): Promise<PreflightReport> {
   const surveys: NodeSurvey[] = [];
+  const clocks: ClockLook[] = [];
   const perVoter = await Promise.all(
     parts.voters.map(async (voter): Promise<readonly PreflightCheck[]> => {
       const deadline = Deadline.of({ timeoutMs: TIMEOUT_MS });
@@ -75,7 +78,9 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
           const fence =
             parts.selfFenceMs > 0 ? await fenceChecks(survey, parts.cluster, connection, deadline) : [];
           const source = await sourceChecks(survey, connection, deadline);
-          return [...privileges, ...nodeChecks(survey, parts.sourceOf), ...source, ...fence];
+          const restart = await restartChecks(survey, connection, deadline);
+          clocks.push(await lookAtClock(voter.id, connection, deadline));
+          return [...privileges, ...nodeChecks(survey, parts.sourceOf), ...source, ...restart, ...fence];
         } finally {
           connection.destroy();
         }
@@ -96,6 +101,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
     ...accounts.flat(),
     ...sights.flat(),
     ...clusterChecks(surveys, parts.maxLoss),
+    ...clockChecks(clocks),
     ...strangerChecks(parts.strangers ?? []),
   ];
   return { ok: checks.every(({ result }) => result !== 'fail'), checks };
