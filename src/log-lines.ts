@@ -3,6 +3,7 @@
  * contents, a key of the cache, or a value of a statement.
  */
 import type { CacheEvents } from './cache/cache-calls.js';
+import { describeWithoutValues } from './common/error-without-values.js';
 import { describeError, isStormlampError } from './common/stormlamp-error.js';
 import type { LogFields, LogLevel } from './diagnostics/logger.js';
 import { sqlDigest } from './diagnostics/sql-digest.js';
@@ -199,7 +200,12 @@ export const failoverLines: LogRules<FailoverEvents> = {
     `${node} is ${after}`,
     { node, before, after, because },
   ],
-  'hook-failed': ({ hook, error }) => ['error', `the hook ${hook} failed`, { hook, ...causeOf(error) }],
+  // A hook may have asked a database.
+  'hook-failed': ({ hook, error }) => [
+    'error',
+    `the hook ${hook} failed`,
+    { hook, ...codeOf(error), error: describeWithoutValues(error) },
+  ],
   'lease-gained': ({ node }) => ['info', `this process may write to ${node}`, { node }],
   'lease-lost': ({ node, why }) => ['warn', `this process may not write to ${node}`, { node, why }],
   'change-started': ({ plan: { opId, kind, from, to } }) => [
@@ -249,7 +255,7 @@ export const cacheLines: LogRules<CacheEvents> = {
   'value-too-large': ({ bytes }) => ['warn', 'a value is too large for memcached', { bytes }],
 };
 
-/** What happened to a server or in a hook: its text holds no data of users. */
+/** What happened to a server: its text holds no data of users. */
 function causeOf(error: unknown): LogFields {
   return { ...codeOf(error), error: describeError(error) };
 }

@@ -1,6 +1,7 @@
 /** The failover manager that only follows: it turns changes of the topology into events, hooks and a journal. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../common/clock.js';
+import { describeWithoutValues } from '../common/error-without-values.js';
 import type { NodeId } from '../common/node-address.js';
 import { readNumber, readString, rejectUnknownOptions } from '../common/option-reader.js';
 import { SafeEmitter } from '../common/safe-emitter.js';
@@ -60,7 +61,12 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     this.#runner = new HookRunner(
       {
         failed: (hook, error) => {
-          this.record('hook-failed', this.#outage?.opId ?? 'hooks', [], `Hook '${hook}': ${error.message}`);
+          this.record(
+            'hook-failed',
+            this.#outage?.opId ?? 'hooks',
+            [],
+            `Hook '${hook}': ${describeWithoutValues(error)}`,
+          );
           this.publish('hook-failed', { hook, error });
         },
         logged: (hook, message) =>

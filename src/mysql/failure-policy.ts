@@ -8,6 +8,7 @@ import { classifyServerError, type ServerErrorMeaning } from './server-error.js'
 import { changesDatabase, isSetting, isTied, type SessionState } from './session-state.js';
 import { goesOnOutside } from './several-statements.js';
 import { isUnexecuted } from './unexecuted.js';
+import { mayLackIt } from './unknown-there.js';
 
 /** What to do about a failed statement. */
 export type Remedy =
@@ -108,20 +109,6 @@ export function remedyFor(classification: Classification, state: SessionState, f
   if (isAboutLast && asksAboutConnection(classification)) return 'pass';
   if (!written) return meaning.unexecuted === true ? 'retry-in-service' : 'resend';
   return delivered ? 'pass' : 'retry-read';
-}
-
-/**
- * What a server answers that does not know a database, table, column, index, routine or partition that a statement names, or does
- * not know of the right to it: one that is behind a migration, if it is a replica.
- */
-const UNKNOWN_THERE: ReadonlySet<number | undefined> = new Set([
-  ...[1049, 1054, 1146, 1176, 1191, 1305, 1735, 1747],
-  ...[1044, 1142, 1143, 1370],
-]);
-
-/** Whether the error with this number is what a replica may answer because it is behind a migration. */
-export function mayLackIt(errno: number | undefined): boolean {
-  return UNKNOWN_THERE.has(errno);
 }
 
 /** Whether a read, or `USE`, was answered by a server that may only be behind; nothing ties it to that server. */

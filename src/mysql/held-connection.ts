@@ -1,5 +1,4 @@
 /** The one physical connection that a session may hold at a time: taken for a need, given back or closed. */
-import { describeError } from '../common/stormlamp-error.js';
 import {
   type Bound,
   bindReader,
@@ -14,6 +13,7 @@ import type { CallContext, SessionPorts } from './session-ports.js';
 import { changesDatabase, type Need } from './session-state.js';
 import type { Statement } from './statement.js';
 import { mayAskPrimary } from './statement-attempts.js';
+import { mayBeBehindBecause } from './unknown-there.js';
 
 /** What a session holds, at most one connection. */
 export class HeldConnection {
@@ -130,7 +130,7 @@ export class HeldConnection {
         const { node } = bound.connection;
         if (!failure.mayBeBehind) bound = await bind();
         else if (mayAskPrimary(ports, node, context)) {
-          const because = `${node} may be behind, which answered: ${describeError(failure.error)}`;
+          const because = mayBeBehindBecause(node, failure.error);
           bound = { ...(await bindWriter(ports, context)), because };
         } else throw failure.error;
         await repeatSettings(ports, bound.connection, settings, context, false);

@@ -1,6 +1,6 @@
 /** Brings another connection into the state that a session has set up before. */
 import { isStormlampError } from '../common/stormlamp-error.js';
-import { failureOf, mayLackIt } from './failure-policy.js';
+import { failureOf } from './failure-policy.js';
 import { forgetOutdated } from './leave-trace.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { NotSent, sendStatement } from './send-statement.js';
@@ -8,6 +8,7 @@ import type { CallContext, SessionPorts } from './session-ports.js';
 import { FRESH_SESSION, mayChangeMode } from './session-state.js';
 import { sqlModeTold } from './sql-mode.js';
 import type { Statement } from './statement.js';
+import { mayLackIt } from './unknown-there.js';
 
 /** How long it may take when the call has no limit of its own, in milliseconds. */
 const LIMIT_MS = 10_000;

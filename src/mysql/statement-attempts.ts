@@ -1,12 +1,13 @@
 /** The attempts at one statement: where it was tried, and whether and where it is tried again. */
 import type { NodeId } from '../common/node-address.js';
-import { describeError, ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
 import { addTried, awaitRoleChange, awaitService, type Tried } from './connection-binder.js';
 import type { Remedy } from './failure-policy.js';
 import type { PhysicalConnection } from './physical-connection.js';
 import { classifyServerError } from './server-error.js';
 import type { CallContext, SessionPorts } from './session-ports.js';
 import type { Need } from './session-state.js';
+import { mayBeBehindBecause } from './unknown-there.js';
 
 /** How often a read is sent again, a statement that met a closed connection, and one without room to be prepared. */
 const [READ_RETRY_LIMIT, RESEND_LIMIT, PREPARE_LIMIT] = [1, 3, 1];
@@ -81,7 +82,7 @@ export class StatementAttempts {
         if (this.#doubted !== undefined || need.place !== 'read') break;
         if (!mayAskPrimary(ports, node, context)) break;
         this.#doubted = error;
-        this.#movedBecause = `${node} may be behind, which answered: ${describeError(error)}`;
+        this.#movedBecause = mayBeBehindBecause(node, error);
         return;
     }
     throw error;

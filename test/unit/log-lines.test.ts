@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mysqlLines } from '../../src/log-lines.js';
+import { failoverLines, mysqlLines } from '../../src/log-lines.js';
 
 const UP = { id: 'db1:3306', state: 'up', role: 'primary' };
 const DOWN = { id: 'db1:3306', state: 'down', failure: 'refused', error: new Error('connect ECONNREFUSED') };
@@ -24,6 +24,18 @@ test('a node that is back is told with its role', () => {
     { node: 'db1:3306', role: 'primary' },
   ]);
   expect(nodeChanged(UP, UP)).toBeUndefined();
+});
+
+test('a hook that failed is told without what a database answered it', () => {
+  const error = Object.assign(new Error("Unknown column 'ada@example.com'"), {
+    errno: 1054,
+    code: 'ER_BAD_FIELD_ERROR',
+  });
+  expect(failoverLines['hook-failed']?.({ hook: 'onDetected', error })).toEqual([
+    'error',
+    'the hook onDetected failed',
+    { hook: 'onDetected', code: 'ER_BAD_FIELD_ERROR', error: 'error 1054 of the server' },
+  ]);
 });
 
 test('a trouble of the topology is told when it begins and when it is over, and one of them by the failover manager', () => {

@@ -1,6 +1,6 @@
 /** Asks one of the user's hooks and waits for its verdict, for as long as it may take. */
 import type { Clock } from '../../common/clock.js';
-import { describeError } from '../../common/stormlamp-error.js';
+import { describeWithoutValues } from '../../common/error-without-values.js';
 
 /** What a hook decides. Nothing at all means `'allow'`, except from `approve`: there only `'allow'` itself does. */
 export type Verdict = 'allow' | { readonly veto: string } | { readonly delayMs: number };
@@ -54,7 +54,7 @@ export async function askHook(
     try {
       return verdictOf(name, await hook({ signal: abort.signal, deadline: clock.now() + timeoutMs }));
     } catch (error) {
-      return { veto: `hook '${name}' failed: ${describeError(error)}` };
+      return { veto: `hook '${name}' failed: ${describeWithoutValues(error)}` };
     }
   })();
   // The time of a hook that has answered is not over later.

@@ -42,6 +42,19 @@ test('an exception is a veto that says why', async () => {
   expect(thrown).toMatchObject({ veto: expect.stringContaining('no electricity') });
 });
 
+test('what a database answered the hook is told by its number: its text quotes values', async () => {
+  const answer = Object.assign(new Error("Duplicate entry 'ada@example.com' for key 'email'"), {
+    errno: 1062,
+    sqlState: '23000',
+  });
+  const failing = (error: Error) => ask(() => Promise.reject(error));
+  const told = { veto: "hook 'beforeFailover' failed: error 1062 of the server (23000)" };
+  expect(await failing(answer)).toEqual(told);
+  expect(await failing(new Error(`Not written: ${answer.message}`, { cause: answer }))).toEqual({
+    veto: "hook 'beforeFailover' failed: Not written: error 1062 of the server (23000)",
+  });
+});
+
 test('silence is a veto, and the hook is told that its time is over', async () => {
   let signal: AbortSignal | undefined;
   const verdict = await ask(
