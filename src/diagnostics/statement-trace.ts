@@ -30,8 +30,20 @@ export function isStatementTraced(): boolean {
   return statements.hasSubscribers;
 }
 
-/** Runs `work`, which notes where the statement goes in the trace that it gets. */
-export function traceStatement<T>(sql: string, work: (trace: StatementTrace) => Promise<T>): Promise<T> {
+/** Of which client a statement is: nothing of the payload, which everybody may print. */
+const clients = new WeakMap<StatementTrace, object>();
+
+/** Whether the statement is one of the client whose configuration is this very object. */
+export function isOfClient(trace: StatementTrace, config: object): boolean {
+  return clients.get(trace) === config;
+}
+
+/** Runs `work`, which notes where the statement goes in the trace that it gets; `config` is that of the client. */
+export function traceStatement<T>(
+  config: object,
+  sql: string,
+  work: (trace: StatementTrace) => Promise<T>,
+): Promise<T> {
   const trace: StatementTrace = {
     sql,
     startedAt: performance.now(),
@@ -42,6 +54,7 @@ export function traceStatement<T>(sql: string, work: (trace: StatementTrace) => 
     attempts: 0,
     routedAt: undefined,
   };
+  clients.set(trace, config);
   return statements.tracePromise(() => work(trace), trace);
 }
 

@@ -31,7 +31,7 @@ export class CheckedOut implements ConnectionFaces {
   ) {
     this.text = text;
     this.config = config;
-    this.virtual = new VirtualConnection(host, () => onDone(this.face), borrower);
+    this.virtual = new VirtualConnection(host, config, () => onDone(this.face), borrower);
     this.face = new MysqlConnection(this);
   }
 

@@ -369,7 +369,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     if (command !== undefined) await undefined;
     try {
       if (!isStatementTraced()) return await session.run(statement, context, command);
-      return await traceStatement(statement.sql, (trace) =>
+      return await traceStatement(this.#config, statement.sql, (trace) =>
         session.run(statement, { ...context, trace }, command),
       );
     } catch (error) {

@@ -24,6 +24,7 @@ const ROLLBACK = readStatement('query', 'ROLLBACK', undefined);
 /** One checkout. It is never used again after it was released. */
 export class VirtualConnection {
   readonly #host: ConnectionHost;
+  readonly #config: ConnectionOptions;
   readonly #session: VirtualSession;
   readonly #turns = new TurnQueue();
   readonly #onDone: () => void;
@@ -38,8 +39,9 @@ export class VirtualConnection {
   #phase: 'open' | 'released' | 'destroyed' = 'open';
 
   /** Makes a connection that is bound to nothing yet; `onDone` is called once, when it was released or destroyed. */
-  constructor(host: ConnectionHost, onDone: () => void, borrower?: string) {
+  constructor(host: ConnectionHost, config: ConnectionOptions, onDone: () => void, borrower?: string) {
     this.#host = host;
+    this.#config = config;
     this.#session = new VirtualSession(host, borrower);
     this.#onDone = onDone;
   }
@@ -88,7 +90,7 @@ export class VirtualConnection {
     command: DeferredCommand | undefined,
   ): Promise<StatementAnswer> {
     if (!isStatementTraced()) return this.#runInTurn(statement, context, command);
-    return traceStatement(statement.sql, (trace) =>
+    return traceStatement(this.#config, statement.sql, (trace) =>
       this.#runInTurn(statement, { ...context, trace }, command),
     );
   }

@@ -1,8 +1,7 @@
-/** Subscribes to the tracing channel of statements, for the nodes of one cluster. */
+/** Subscribes to the tracing channel of statements, and tells those of one cluster. */
 import { type TracingChannelSubscribers, tracingChannel } from 'node:diagnostics_channel';
 import { type AnyCluster, partOf } from '../cluster-readiness.js';
-import type { StatementTrace } from '../diagnostics/statement-trace.js';
-import { nodeIn } from '../topology/topology-description.js';
+import { isOfClient, type StatementTrace } from '../diagnostics/statement-trace.js';
 
 /** Who is told about statements. */
 export interface StatementListener {
@@ -26,11 +25,10 @@ export function observeStatements(listener: StatementListener): () => void {
   return () => void channel.unsubscribe(subscribers);
 }
 
-/** Whether a statement may be one of `cluster`'s: another cluster of the process has other nodes. */
-export function isOwnStatement(cluster: AnyCluster, { node }: StatementTrace): boolean {
-  if (node === undefined) return partOf(() => cluster.mysql) !== undefined;
-  const topology = partOf(() => cluster.topology());
-  return topology !== undefined && nodeIn(topology, node) !== undefined;
+/** Whether a statement is one of `cluster`'s: another cluster of the process may have the same nodes. */
+export function isOwnStatement(cluster: AnyCluster, trace: StatementTrace): boolean {
+  const config = partOf(() => cluster.mysql.config);
+  return config !== undefined && isOfClient(trace, config);
 }
 
 /** The code of what a statement failed with: ours, the driver's, or the name of the error; undefined when it did not. */

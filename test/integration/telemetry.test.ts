@@ -212,6 +212,33 @@ test('OpenTelemetry: spans under the span of the caller, metrics by the conventi
   await meterProvider.shutdown();
 });
 
+test('of two clusters on the same servers each counts its own statements, those that got no node, too', async () => {
+  const { mysql } = servers.options();
+  const elsewhere = (url: string) => url.replace(/shop$/, 'information_schema');
+  const one = await connect();
+  const other = await createCluster({
+    mysql: { ...mysql, primary: elsewhere(mysql.primary), replicas: mysql.replicas.map(elsewhere) },
+  });
+  clusters.push(other);
+  const exporter = new InMemorySpanExporter();
+  const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  const telemetry = [one, other].map((cluster) => openTelemetry(cluster, { tracerProvider }));
+  const [ofOne, ofOther] = [prometheusMetrics(one), prometheusMetrics(other)];
+  await one.mysql.query('SELECT 1');
+  await one.mysql.transaction((connection) => connection.query('SELECT 2'));
+  const aborted = one.mysql.query({ sql: 'SELECT 3', signal: AbortSignal.abort() });
+  await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  const counted = ({ text }: { text(): string }) =>
+    [...text().matchAll(/^stormlamp_statement_duration_seconds_count\{.*\} (\d+)$/gm)].reduce(
+      (sum, [, n]) => sum + Number(n),
+      0,
+    );
+  expect([counted(ofOne), counted(ofOther)]).toEqual([5, 0]);
+  const databases = exporter.getFinishedSpans().map(({ attributes }) => attributes['db.namespace']);
+  expect(databases).toEqual(['shop', 'shop', 'shop', 'shop', 'shop']);
+  for (const each of [...telemetry, ofOne, ofOther]) each.close();
+});
+
 test('pino, winston and console get the death and the return of nodes, and no secrets', async () => {
   const lines: Record<string, string[]> = { pino: [], winston: [], console: [] };
   const into = (name: string) =>

@@ -67,7 +67,7 @@ test('a trace grows with every node that is tried, and is told at the start and 
   const steps: string[] = [];
   subscribed(steps);
   expect(isStatementTraced()).toBe(true);
-  const answer = await traceStatement('SELECT 1', async (trace) => {
+  const answer = await traceStatement({}, 'SELECT 1', async (trace) => {
     noteRoute(trace, { kind: 'read', node: 'db2', role: 'replica', because: 'fresh' });
     await undefined;
     noteRoute(trace, { kind: 'read', node: 'db3', role: 'replica', because: 'db2 is gone' });
@@ -81,7 +81,7 @@ test('a trace grows with every node that is tried, and is told at the start and 
 test('a failed statement passes its error on, to the caller, too', async () => {
   const steps: string[] = [];
   subscribed(steps);
-  const failing = traceStatement('SELECT 1', () => Promise.reject(new Error('gone')));
+  const failing = traceStatement({}, 'SELECT 1', () => Promise.reject(new Error('gone')));
   await expect(failing).rejects.toThrow('gone');
   expect(steps).toEqual(['start - 0', 'error - 0 Error: gone', 'asyncEnd - 0 Error: gone']);
 });
