@@ -95,7 +95,7 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ name, flavor, options }) => 
       expect((rows as unknown as Row[]).map((row) => Number(row['x']))).toEqual([x]);
       expect(roles()).toEqual(['replica', 'primary']);
       expect(routes[1]?.because).toMatch(
-        /^127\.0\.0\.1:\d+ may be behind, which answered: error \d{4}, an? [\w-]+ that it lacks$/,
+        /^127\.0\.0\.1:\d+ may be behind, which answered: error \d{4}, an? [\w -]+ that it lacks$/,
       );
     }
   });
