@@ -12,6 +12,7 @@ import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
 import { type HeldVoter, mayPromote, votesMayChangeFrom } from '../protocol/change-permit.js';
 import { lockName } from '../protocol/lock-name.js';
 import { majorityOf } from '../protocol/majority.js';
+import { assertMajority, votersAmong } from './assert-majority.js';
 import { assertClosed, assertComplete, assertSame, lookThrough } from './compare-nodes.js';
 import type { ExecutionOutcome, ExecutorOptions } from './executor-options.js';
 import { phasesOf } from './phases-of.js';
@@ -116,7 +117,8 @@ export class PlanExecutor {
         return;
       } catch (error) {
         const isFinal = this.#passed || step.pointOfNoReturn === true;
-        if (!isFinal || step.spares === true || attempt === ATTEMPTS) throw error;
+        if (!isFinal || step.spares === true || step.action === 'release' || attempt === ATTEMPTS)
+          throw error;
         const session = this.#lock?.sessions.get(this.#plan.to);
         if (session === undefined) throw error;
         await pause(RETRY_MS);
@@ -166,6 +168,12 @@ export class PlanExecutor {
         await this.#assertApplied(step);
         await assertSame(this.#session(this.#plan.to), this.#session(step.node), STATEMENT_MS);
         return;
+      case 'assert-votes':
+        this.#assertMajority('could vote');
+        return;
+      case 'assert-held':
+        this.#session(step.node);
+        return;
       case 'look-again':
       case 'confirm':
         await this.#options[step.action === 'confirm' ? 'confirm' : 'lookAgain']();
@@ -173,6 +181,7 @@ export class PlanExecutor {
         return;
       case 'release':
         await this.#lock?.release();
+        if (this.#passed) this.#assertMajority('votes');
         return;
       case 'statement':
         await this.#statement(step);
@@ -281,6 +290,14 @@ export class PlanExecutor {
     const frozen = steps.filter(({ phase, node }) => phase === 'freeze' && node !== to && node !== null);
     const others = frozen.flatMap(({ node }) => this.#lock?.sessions.get(node ?? '') ?? []);
     await assertComplete(this.#session(to), others, STATEMENT_MS);
+  }
+
+  /** Before the promotion those that could vote: who was left out, or is not held, is not made to. After it those that do. */
+  #assertMajority(when: 'could vote' | 'votes'): void {
+    const { to, steps } = this.#plan;
+    const held = [...(this.#lock?.sessions.keys() ?? [])].filter((node) => !this.#left.has(node));
+    const given = when === 'votes' ? [...this.#voted, ...this.#changed] : votersAmong(steps, held);
+    assertMajority(to, new Set([to, ...given]).size, this.#options.rules, when);
   }
 
   async #statement(step: PlanStep): Promise<void> {

@@ -12,12 +12,11 @@ import {
   obstacleOf,
   planClose,
   planRejoin,
-  planResume,
   planThaw,
   planVote,
   refusalOfRejoin,
-  type Unfinished,
 } from '../plan/plan-repair.js';
+import { planResume, type Unfinished } from '../plan/plan-resume.js';
 import { refused } from '../plan/plan-switchover.js';
 import { isBeingRebuilt } from '../rebuild/rebuild-lock.js';
 import type { ClusterSurvey } from '../survey/survey-cluster.js';

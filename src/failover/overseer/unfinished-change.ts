@@ -3,10 +3,17 @@ import { Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { StatusRow } from '../../mysql/replica-status.js';
 import type { MetaStore, OpenOperation } from '../meta/meta-store.js';
-import { closedPrimary, isFresh, restingPrimary, type Votes } from '../plan/closed-primary.js';
+import {
+  closedPrimary,
+  isFresh,
+  isReplaced,
+  isRestartedPrimary,
+  restingPrimary,
+  type Votes,
+} from '../plan/closed-primary.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import { fencedPrimary } from '../plan/plan-fence.js';
-import { isRestartedPrimary, type Unfinished } from '../plan/plan-repair.js';
+import type { Unfinished } from '../plan/plan-resume.js';
 import { afterRestartSql, isSetByStatement } from '../survey/after-restart.js';
 import type { Voter } from '../voters.js';
 
@@ -33,7 +40,9 @@ export async function unfinishedChange(
   const surveys = [...context.surveys.values()];
   const answering = voters.filter(({ id }) => context.surveys.has(id));
   const votes = votesOf(parts);
-  const writable = surveys.filter(({ readOnly, channels }) => !readOnly && channels.length === 0);
+  const writable = surveys.filter(
+    (survey) => !survey.readOnly && survey.channels.length === 0 && !isReplaced(context, survey),
+  );
   const closed = writable.length === 0 ? closedPrimary(context, votes) : undefined;
   if (closed !== undefined) return closed;
   const epochOf = ({ id }: Voter): number => context.epochs.get(id) ?? 0;

@@ -1,9 +1,9 @@
 /** Primaries that stand closed although a majority still votes for them: who closed them, and whether they may be opened; pure. */
 import type { NodeId } from '../../common/node-address.js';
 import { majorityOf } from '../protocol/majority.js';
-import { isOn, variableOf } from '../survey/node-survey.js';
+import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import type { PlanContext } from './plan-context.js';
-import type { Unfinished } from './plan-repair.js';
+import type { Unfinished } from './plan-resume.js';
 
 /** The node that each voter which answers votes for, null for none. */
 export type Votes = ReadonlyMap<NodeId, NodeId | null>;
@@ -49,8 +49,26 @@ export function restingPrimary(context: PlanContext, votes: Votes): NodeId | und
   return undefined;
 }
 
+/**
+ * Whether `survey` is a former primary that takes writes though the newest epoch has made another one, which answers and takes them,
+ * too: nobody follows it, so that nobody has brought it back by hand.
+ */
+export function isReplaced(context: PlanContext, { node, channels }: NodeSurvey): boolean {
+  const { surveys, epochs, named = '', sources } = context;
+  const newest = surveys.get(named);
+  if (newest === undefined || newest.readOnly || newest.channels.length > 0) return false;
+  if (node === named || channels.length > 0 || [...sources.values()].includes(node)) return false;
+  return (epochs.get(node) ?? 0) < (epochs.get(named) ?? 0);
+}
+
 /** Whether a majority would vote for `node` if it took writes: then no other node can have one. */
 function hasMajority({ rules }: PlanContext, votes: Votes, node: NodeId): boolean {
   const given = [...votes].filter(([voter, vote]) => voter !== node && vote === node).length;
   return given + 1 >= majorityOf(rules.voters);
+}
+
+/** Whether `survey` is a primary that was restarted read-only, as its configuration should have it. */
+export function isRestartedPrimary(survey: NodeSurvey | undefined, secondsSinceSeen: number): boolean {
+  if (survey === undefined || survey.channels.length > 0 || !survey.readOnly) return false;
+  return survey.uptimeS < secondsSinceSeen && isOn(variableOf(survey, 'log_bin'));
 }

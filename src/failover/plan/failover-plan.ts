@@ -42,6 +42,10 @@ export type StepAction =
   | 'assert-closed'
   /** Makes sure that the node has executed exactly what the candidate has: without GTIDs only then it can follow. */
   | 'assert-same'
+  /** Makes sure that a majority of all voters is held and, as far as was seen until then, can be made to vote for the new primary. */
+  | 'assert-votes'
+  /** Makes sure that the node is held: it votes for the new primary already, and nothing is done there. */
+  | 'assert-held'
   /** Makes sure that the reason of the change still holds. */
   | 'confirm'
   /** The user's hook with the name of the step. */

@@ -107,6 +107,12 @@ export function lockSteps(why: string): readonly PlanStep[] {
   ];
 }
 
+/** What comes before a node is made the primary: of nodes that are only left behind a majority may be needed. */
+export function assertVotesStep(): PlanStep {
+  const why = 'of the nodes that are held, a majority can vote for the new primary';
+  return lockStep('assert-votes', 'assert-votes', 'assert-votes', why);
+}
+
 /** The user's hook, where there is one. */
 export function hookSteps(context: PlanContext, name: string, why: string): readonly PlanStep[] {
   if (!context.hooks.has(name)) return [];

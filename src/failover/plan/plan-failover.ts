@@ -1,6 +1,5 @@
 /** The plan of an unplanned change: the primary is dead or out of reach, and what it will cost is said before. */
 import type { NodeId } from '../../common/node-address.js';
-import { describeApplyError } from '../../topology/apply-error.js';
 import type { FailureKind } from '../failure-kind.js';
 import { majorityOf } from '../protocol/majority.js';
 import { fencedAfterMs } from '../self-fence/fence-event.js';
@@ -20,6 +19,7 @@ import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import { freezeSteps } from './freeze-steps.js';
 import {
   acknowledges,
+  assertVotesStep,
   DRAIN_MS,
   hookSteps,
   lockStep,
@@ -31,6 +31,7 @@ import {
   witnessSteps,
 } from './plan-context.js';
 import { newPositionSteps, refused } from './plan-switchover.js';
+import { followersBelow, follows, keptVote, votesAfter, withoutWords } from './votes-after.js';
 
 /** What a failover is planned from besides the nodes. */
 export interface FailoverCause {
@@ -83,7 +84,8 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       .map((node) => `${node}: ${said.get(node) ?? `it does not replicate from ${from}`}`);
     throw refused(`No node can become the primary in place of ${from}. ${reasons.join('; ')}`);
   }
-  if (cause.insists !== true) assertVotes(context, to, group);
+  const below = followersBelow(context, group, candidate);
+  if (cause.insists !== true) assertVotes(context, candidate, [...group, ...below], from);
   const receiving = group.filter(({ channels }) => channels.length > 0).map(({ node }) => node);
   const others = group.filter(({ node }) => node !== to).map(({ node }) => node);
   const old = surveys.get(from);
@@ -107,6 +109,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       timeoutMs: DRAIN_LIMIT_MS,
     },
     ...others.flatMap((node) => samePlaceSteps(surveys.get(node))),
+    ...(cause.insists === true ? [] : [assertVotesStep()]),
     ...newPositionSteps(context, to),
     lockStep('confirm-again', 'confirm', 'confirm-again', 'the primary did not come back meanwhile'),
     ...promoteSteps(context, to, dialectOf(candidate), {
@@ -115,6 +118,9 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       begins: { kind: 'failover', from },
     }),
     ...others.flatMap((node) => repointSteps(context, node, to)),
+    ...below.flatMap((survey) =>
+      follows(context, survey, to) ? [keptVote(survey.node, to)] : repointSteps(context, survey.node, to),
+    ),
     ...witnessSteps(context, to),
     lockStep('release', 'release', 'release', 'a majority votes for the new primary; writes flow again'),
     ...hookSteps(context, 'afterPromote', 'service discovery learns of it'),
@@ -149,22 +155,21 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
 }
 
 /**
- * That a majority can vote for `to` afterwards: a replica whose SQL thread stopped with an error keeps its vote with what it has
- * received, which is left alone. Without a majority nobody could write, and a primary that is merely started again could.
+ * That a majority can vote for `to` afterwards. Without one nobody could write there, and a primary that is merely started again
+ * could. Nodes that do not answer are no matter of the plan: without the locks of a majority nothing is done at all.
  */
-function assertVotes({ witnesses, rules }: PlanContext, to: NodeId, group: readonly NodeSurvey[]): void {
-  const stuck = group.filter(
-    ({ node, status }) => node !== to && Number(status?.['Last_SQL_Errno'] ?? 0) !== 0,
-  );
-  const votes = group.length - stuck.length + witnesses.length;
-  if (stuck.length === 0 || votes >= majorityOf(rules.voters)) return;
-  const why = stuck.map(
-    ({ node, status }) =>
-      `${node} (its SQL thread stopped with ${describeApplyError(Number(status?.['Last_SQL_Errno']), String(status?.['Last_SQL_Error'] ?? ''))})`,
-  );
+function assertVotes(
+  context: PlanContext,
+  to: NodeSurvey,
+  pointed: readonly NodeSurvey[],
+  from: NodeId,
+): void {
+  const after = votesAfter(context, to, new Set(pointed.map(({ node }) => node)), from);
+  const { voters } = context.rules;
+  if (after.without.size === 0 || after.votes >= majorityOf(voters)) return;
   throw refused(
-    `Only ${votes} of ${rules.voters} voters could vote for ${to}, so that nobody could write there. What cannot follow is ${why.join(', ')}; ` +
-      `mend that, or call failover({ to: '${to}' }) if it shall be the primary all the same`,
+    `Only ${after.votes} of ${voters} voters could vote for ${to.node}, so that nobody could write there. What cannot follow is ${withoutWords(after)}; ` +
+      `mend that, or call failover({ to: '${to.node}' }) if it shall be the primary all the same`,
   );
 }
 
@@ -186,12 +191,13 @@ function assertNamed({ named }: PlanContext, from: NodeId, group: readonly NodeS
  * others and the dead primary do not have. A former primary with transactions of its own is neither, and is never taken.
  */
 function isHalfPromoted(context: PlanContext, survey: NodeSurvey, known: TransactionSet): boolean {
-  const { node, readOnly, channels, executed } = survey;
+  const { node, readOnly, channels, executed, numbering } = survey;
   if (channels.length > 0) return false;
   const others = [...context.epochs].filter(([other]) => other !== node).map(([, epoch]) => epoch);
   if ((context.epochs.get(node) ?? 0) > Math.max(0, ...others)) return true;
-  // Whoever made it take writes wrote its epoch before. Without one, a node that takes writes is what an operator made of it.
-  return readOnly && isWithin(executed, known);
+  // Whoever made it take writes wrote its epoch before. Without one, a node that takes writes is what an operator made of it. What
+  // counts no transactions cannot be compared.
+  return readOnly && numbering !== 'file-position' && isWithin(executed, known);
 }
 
 /** Whether a replica still has what it acknowledged while nobody saw the primary: one that was started again may have dropped it. */

@@ -1,24 +1,13 @@
-/** What has to be put right when no change is under way: former primaries that came back, replicas that were left behind, and
- * changes that nobody finished. One thing at a time, so that writes go on meanwhile. */
+/** What has to be put right when no change is under way: former primaries that came back, and replicas that were left behind. One
+ * thing at a time, so that writes go on meanwhile. */
 import type { NodeId } from '../../common/node-address.js';
 import type { StormlampError } from '../../common/stormlamp-error.js';
 import { channelError } from '../../topology/apply-error.js';
-import { DROP_FENCE } from '../self-fence/fence-event.js';
-import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
+import { type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { isWithin, missingOf, readTransactions } from '../survey/transaction-set.js';
-import { chooseCandidate } from './candidate-choice.js';
 import { dialectOf } from './dialect.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
-import { freezeSteps } from './freeze-steps.js';
-import {
-  isSemiSync,
-  lockStep,
-  lockSteps,
-  type PlanContext,
-  promoteSteps,
-  repointSteps,
-  witnessSteps,
-} from './plan-context.js';
+import { lockStep, lockSteps, type PlanContext, repointSteps, witnessSteps } from './plan-context.js';
 import { refused } from './plan-switchover.js';
 import { receiverTrouble } from './receiver-trouble.js';
 
@@ -170,182 +159,10 @@ export function planVote(context: PlanContext, witness: NodeId, primary: NodeId)
   return rejoinOf(context, witness, primary, steps);
 }
 
-/** A change that was begun and not ended. */
-export interface Unfinished {
-  /** Names it. */
-  readonly opId: string;
-  /** What it was; absent where nobody has begun anything. */
-  readonly kind?: string | undefined;
-  /** The primary before. */
-  readonly from: NodeId;
-  /** The primary after. */
-  readonly to: NodeId;
-  /** Whether the point of no return was passed: the primary before may have what nobody shall have. */
-  readonly isPassed?: boolean | undefined;
-  /** Why no other node than the primary before may be taken, where that is so. */
-  readonly onlyBack?: string | undefined;
-}
-
-/**
- * Finishes or undoes what another process has left, when no node takes writes: the node that has everything becomes the
- * primary, rather the old one than the new one.
- *
- * @throws StormlampError `ERR_CHANGE_REFUSED` when no node has everything.
- */
-export function planResume(context: PlanContext, unfinished: Unfinished): FailoverPlan {
-  const { from, to: meant, isPassed = false } = unfinished;
-  // A former primary that an earlier change has left behind may have transactions that nobody shall have.
-  const known = [...context.surveys.values()].filter(
-    ({ node, channels }) => channels.length > 0 || node === meant || (node === from && !isPassed),
-  );
-  const byPlace = known.some(({ numbering }) => numbering === 'file-position');
-  const surveys = byPlace ? wayBack(context, known, unfinished) : known;
-  const wishes = { prefer: [from, meant], avoid: [], never: context.wishes.never };
-  const fit = byPlace ? surveys.filter(({ node }) => node === from) : surveys;
-  const { to, excluded } = chooseCandidate({
-    surveys: fit.map((survey) => (survey.node === from ? openedOnly(survey) : survey)),
-    wishes,
-    isolated: context.isolated,
-  });
-  const candidate = to === undefined ? undefined : context.surveys.get(to);
-  if (to === undefined || candidate === undefined) {
-    const reasons = excluded.map(({ node, why }) => `${node}: ${why}`).join('; ');
-    throw refused(
-      `A change from ${from} to ${meant} was left unfinished, and no node has everything. ${reasons}`,
-    );
-  }
-  const others = surveys.filter(({ node }) => node !== to);
-  const steps: readonly PlanStep[] = [
-    ...lockSteps('nobody else changes anything; no lease is granted'),
-    // Who was taken for dead may have ended his change meanwhile, and its primary may have acknowledged writes.
-    ...surveys
-      .filter(({ readOnly }) => readOnly)
-      .map(
-        ({ node }): PlanStep => ({
-          id: `assert-closed@${node}`,
-          phase: 'still-closed',
-          action: 'assert-closed',
-          node,
-          why: 'nobody has made it take writes since the plan was made',
-        }),
-      ),
-    ...others
-      .filter(({ channels }) => channels.length > 0)
-      .flatMap(({ node }) => freezeSteps(dialectOf(candidate), node, true)),
-    ...(byPlace
-      ? []
-      : [
-          {
-            ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
-            node: to,
-          },
-        ]),
-    lockStep('wait-handover', 'wait-handover', 'wait-handover', 'every lease is over'),
-    {
-      ...lockStep('drain', 'assert-applied', 'drain', 'everything it received is executed'),
-      id: `drain@${to}`,
-      node: to,
-      timeoutMs: 60_000,
-    },
-    ...promoteSteps(context, to, dialectOf(candidate), {
-      hasSource: candidate.channels.length > 0,
-      semiSync: surveys.some(isSemiSync),
-      begins: { kind: 'resume', from },
-    }),
-    ...unwantedFenceSteps(context, to),
-    ...others.flatMap(({ node }) =>
-      context.sources.get(node) === to
-        ? [startReceiving(node, dialectOf(candidate).startReceiving)]
-        : repointSteps(context, node, to),
-    ),
-    ...witnessSteps(context, to),
-    lockStep('release', 'release', 'release', 'a majority votes for the primary; writes flow again'),
-  ];
-  return {
-    opId: context.opId,
-    kind: 'resume',
-    ...(unfinished.kind === undefined ? {} : { continues: unfinished.opId }),
-    cluster: context.cluster,
-    epoch: context.epoch + 1,
-    from,
-    to,
-    reason: null,
-    evidence: context.evidence,
-    steps,
-    loss: NO_LOSS,
-    excluded,
-    warnings: [],
-  };
-}
-
-/**
- * Without GTIDs nobody can compare what a primary has with what its replicas have read, nor tell where in another log a replica
- * would go on: there is only the way back to the primary before, which everybody still follows. That one, and those.
- *
- * @throws StormlampError `ERR_CHANGE_REFUSED` where that way is closed.
- */
-function wayBack(
-  { sources }: PlanContext,
-  surveys: readonly NodeSurvey[],
-  { from, to, isPassed = false }: Unfinished,
-): readonly NodeSurvey[] {
-  const back = surveys.find(
-    ({ node, channels, readOnly }) => node === from && channels.length === 0 && readOnly,
-  );
-  if (isPassed || back === undefined)
-    throw refused(
-      `A change from ${from} to ${to} was left unfinished. Without GTIDs it can only be undone, and ` +
-        (isPassed || from === to
-          ? `${to} was made the primary already: make the others anew from it (rebuild), then they vote for it`
-          : `${from} does not answer, or is no closed primary; start it, or call failover({ force: true })`),
-    );
-  return surveys.filter(({ node }) => node === from || sources.get(node) === from);
-}
-
-/** To open a primary that has no source takes less than to make one. */
-function openedOnly(survey: NodeSurvey): NodeSurvey {
-  return survey.channels.length === 0 ? { ...survey, lacking: [] } : survey;
-}
-
-/** Takes the self-fence event away where nobody wishes it any more: nobody guards the primary, and it would close it again. */
-function unwantedFenceSteps({ selfFenceMs = 0, fences }: PlanContext, node: NodeId): readonly PlanStep[] {
-  if (selfFenceMs !== 0 || fences?.get(node)?.exists !== true) return [];
-  const step = (id: string, sql: string, why: string): PlanStep => ({
-    id: `${id}@${node}`,
-    phase: 'promote',
-    action: 'statement',
-    node,
-    sql,
-    why,
-    spares: true,
-  });
-  return [
-    step('unlogged', 'SET SESSION sql_log_bin=0', 'every node has an event of its own'),
-    step('drop-self-fence', DROP_FENCE, 'nobody guards the primary any more'),
-  ];
-}
-
-/** Whether `survey` is a primary that was restarted read-only, as its configuration should have it. */
-export function isRestartedPrimary(survey: NodeSurvey | undefined, secondsSinceSeen: number): boolean {
-  if (survey === undefined || survey.channels.length > 0 || !survey.readOnly) return false;
-  return survey.uptimeS < secondsSinceSeen && isOn(variableOf(survey, 'log_bin'));
-}
-
-function refuseStep(node: NodeId, sql: string): PlanStep {
+/** Makes `node` refuse writes. */
+export function refuseStep(node: NodeId, sql: string): PlanStep {
   const id = `refuse-writes@${node}`;
   return { id, phase: 'rejoin', action: 'statement', node, sql, why: 'it is not the primary' };
-}
-
-function startReceiving(node: NodeId, sql: string): PlanStep {
-  return {
-    id: `start-receiving@${node}`,
-    phase: 'repoint',
-    action: 'statement',
-    node,
-    sql,
-    why: 'it follows the primary already',
-    spares: true,
-  };
 }
 
 function planned(context: PlanContext, node: NodeId, primary: NodeId, steps: readonly PlanStep[]): Repair {

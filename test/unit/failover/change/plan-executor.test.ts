@@ -172,3 +172,51 @@ describe('a step that may be left out', () => {
     expect(server.sent).toEqual(['UNLOGGED', 'NOTE', 'CLOSE', 'OPEN', 'NO NOTE']);
   });
 });
+
+describe('a new primary', () => {
+  const lock = (action: 'assert-votes' | 'release'): PlanStep => ({
+    id: action,
+    phase: action,
+    action,
+    node: null,
+    why: 'a test',
+  });
+  const follow = statement('third', 'repoint', 'FOLLOW', { spares: true });
+  const held: PlanStep = { ...follow, id: 'keeps-vote@third', action: 'assert-held', sql: undefined };
+  const steps = (freeze: readonly PlanStep[], repoint: PlanStep): readonly PlanStep[] => [
+    ...freeze,
+    lock('assert-votes'),
+    statement('new', 'promote', 'FORGET', { pointOfNoReturn: true }),
+    repoint,
+    lock('release'),
+  ];
+  const freeze = statement('third', 'freeze', 'FREEZE', { spares: true });
+  const two = (refuses: string): readonly Server[] => [
+    new Server('new'),
+    new Server('third', (sql) => (sql === refuses ? 'refuse' : 'ok')),
+  ];
+
+  test('is not made where those that could vote are left out before', async () => {
+    const servers = two('FREEZE');
+    const { outcome } = await run(servers, steps([freeze], follow));
+    expect(outcome).toMatchObject({ ok: false, step: 'assert-votes', clusterState: 'unchanged' });
+    expect(String((outcome as { error: Error }).error.message)).toMatch(/only 1 of 3/);
+    expect(servers[0]?.sent).toEqual([]);
+  });
+  test('that no majority votes for is told as what it is: nobody can write', async () => {
+    const { outcome, told } = await run(two('FOLLOW'), steps([freeze], follow));
+    expect(outcome).toMatchObject({
+      ok: false,
+      step: 'release',
+      clusterState: 'unfinished',
+      error: { code: 'ERR_NO_MAJORITY' },
+    });
+    expect(told.filter((each) => each.startsWith('release'))).toEqual(['release started', 'release failed']);
+  });
+  test.each([
+    ['is made to', follow],
+    ['does already', held],
+  ])('is one when a majority %s', async (_, repoint) => {
+    expect((await run(two(''), steps([freeze], repoint))).outcome).toMatchObject({ ok: true, left: [] });
+  });
+});

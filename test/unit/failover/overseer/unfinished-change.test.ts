@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { OpenOperation } from '../../../../src/failover/meta/meta-store.js';
 import { unfinishedChange } from '../../../../src/failover/overseer/unfinished-change.js';
 import type { PlanContext } from '../../../../src/failover/plan/plan-context.js';
-import { planResume } from '../../../../src/failover/plan/plan-repair.js';
+import { planResume } from '../../../../src/failover/plan/plan-resume.js';
 import { madeUpContext } from '../made-up-context.js';
 import { madeUp } from '../made-up-survey.js';
 

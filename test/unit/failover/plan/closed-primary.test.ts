@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { closeSteps } from '../../../../src/failover/plan/close-steps.js';
 import { closedPrimary, restingPrimary } from '../../../../src/failover/plan/closed-primary.js';
 import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
-import { planResume } from '../../../../src/failover/plan/plan-repair.js';
+import { planResume } from '../../../../src/failover/plan/plan-resume.js';
 import { madeUpContext } from '../made-up-context.js';
 import { madeUp } from '../made-up-survey.js';
 

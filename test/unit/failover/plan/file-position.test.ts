@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { chooseCandidate } from '../../../../src/failover/plan/candidate-choice.js';
 import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
-import { planRejoin, planResume } from '../../../../src/failover/plan/plan-repair.js';
+import { planRejoin } from '../../../../src/failover/plan/plan-repair.js';
+import { planResume } from '../../../../src/failover/plan/plan-resume.js';
 import { planSwitchover } from '../../../../src/failover/plan/plan-switchover.js';
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
 import { madeUpContext } from '../made-up-context.js';
@@ -28,7 +29,8 @@ test('the one that has read the most of the log is taken, a later file before an
 });
 
 test('in a failover a replica follows only when it stands where the new primary stands', () => {
-  const surveys = [replica('db2', at('binlog.000010', 700)), replica('db3', at('binlog.000010', 500))];
+  const [there, elsewhere] = [at('binlog.000010', 700), at('binlog.000010', 500)];
+  const surveys = [replica('db2', there), replica('db3', elsewhere), replica('db4', there)];
   const { to, steps } = planFailover(madeUpContext(surveys), cause);
   expect(to).toBe('db2');
   const ids = steps.map(({ id }) => id);

@@ -1,15 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { META_TABLES } from '../../../../src/failover/meta/meta-tables.js';
+import { isRestartedPrimary } from '../../../../src/failover/plan/closed-primary.js';
 import type { PlanContext } from '../../../../src/failover/plan/plan-context.js';
 import { planFailover } from '../../../../src/failover/plan/plan-failover.js';
-import {
-  isRestartedPrimary,
-  planClose,
-  planRejoin,
-  planResume,
-  planThaw,
-  planVote,
-} from '../../../../src/failover/plan/plan-repair.js';
+import { planClose, planRejoin, planThaw, planVote } from '../../../../src/failover/plan/plan-repair.js';
+import { planResume } from '../../../../src/failover/plan/plan-resume.js';
 import { planSwitchover } from '../../../../src/failover/plan/plan-switchover.js';
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
 import { madeUpContext } from '../made-up-context.js';
@@ -191,7 +186,8 @@ describe('a failover', () => {
   const replica = madeUp('db2', { source: at('db1') });
   test('never takes a former primary that has transactions of its own, however many it has', () => {
     const diverged = madeUp('db4', { executed: '0-1-100,0-4-900', readOnly: true });
-    expect(planFailover(madeUpContext([replica, diverged]), cause).to).toBe('db2');
+    const third = madeUp('db3', { source: at('db1') });
+    expect(planFailover(madeUpContext([replica, third, diverged]), cause).to).toBe('db2');
   });
   test('takes the node that an unfinished change has made the newest', () => {
     const half = madeUp('db4', { executed: '0-1-100,0-4-101', readOnly: true });
@@ -266,6 +262,7 @@ describe('a failover', () => {
       'assert-complete',
       'wait-handover',
       'drain',
+      'assert-votes',
       'confirm-again',
       'renew',
       'promote',

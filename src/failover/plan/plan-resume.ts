@@ -1,0 +1,241 @@
+/** Finishes or undoes a change that nobody goes on with, while nobody can write. */
+import type { NodeId } from '../../common/node-address.js';
+import { majorityOf } from '../protocol/majority.js';
+import { DROP_FENCE } from '../self-fence/fence-event.js';
+import type { NodeSurvey } from '../survey/node-survey.js';
+import { chooseCandidate } from './candidate-choice.js';
+import { isReplaced } from './closed-primary.js';
+import { dialectOf } from './dialect.js';
+import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
+import { freezeSteps } from './freeze-steps.js';
+import {
+  assertVotesStep,
+  DRAIN_MS,
+  isSemiSync,
+  lockStep,
+  lockSteps,
+  type PlanContext,
+  promoteSteps,
+  repointSteps,
+  witnessSteps,
+} from './plan-context.js';
+import { obstacleOf, refuseStep } from './plan-repair.js';
+import { refused } from './plan-switchover.js';
+import { votesAfter, withoutWords } from './votes-after.js';
+
+/** A change that was begun and not ended. */
+export interface Unfinished {
+  /** Names it. */
+  readonly opId: string;
+  /** What it was; absent where nobody has begun anything. */
+  readonly kind?: string | undefined;
+  /** The primary before. */
+  readonly from: NodeId;
+  /** The primary after. */
+  readonly to: NodeId;
+  /** Whether the point of no return was passed: the primary before may have what nobody shall have. */
+  readonly isPassed?: boolean | undefined;
+  /** Why no other node than the primary before may be taken, where that is so. */
+  readonly onlyBack?: string | undefined;
+}
+
+/**
+ * Finishes or undoes what another process has left, when no node takes writes: the node that has everything becomes the
+ * primary, rather the old one than the new one.
+ *
+ * @throws StormlampError `ERR_CHANGE_REFUSED` when no node has everything, or when no majority could vote for the one that has.
+ */
+export function planResume(context: PlanContext, unfinished: Unfinished): FailoverPlan {
+  const { from, to: meant, isPassed = false } = unfinished;
+  // A former primary that an earlier change has left behind may have transactions that nobody shall have.
+  const known = [...context.surveys.values()].filter(
+    ({ node, channels }) => channels.length > 0 || node === meant || (node === from && !isPassed),
+  );
+  const byPlace = known.some(({ numbering }) => numbering === 'file-position');
+  const surveys = byPlace ? wayBack(context, known, unfinished) : known;
+  const wishes = { prefer: [from, meant], avoid: [], never: context.wishes.never };
+  const fit = byPlace ? surveys.filter(({ node }) => node === from) : surveys;
+  const { to, excluded } = chooseCandidate({
+    surveys: fit.map((survey) => (survey.node === from ? openedOnly(survey) : survey)),
+    wishes,
+    isolated: context.isolated,
+  });
+  const candidate = to === undefined ? undefined : context.surveys.get(to);
+  if (to === undefined || candidate === undefined) {
+    const reasons = excluded.map(({ node, why }) => `${node}: ${why}`).join('; ');
+    throw refused(
+      `A change from ${from} to ${meant} was left unfinished, and no node has everything. ${reasons}`,
+    );
+  }
+  // Who has no source votes for nobody, and may follow when it has nothing of its own.
+  const joining = [...context.surveys.values()].filter(
+    (survey) => !byPlace && !surveys.includes(survey) && canJoin(context, survey, candidate),
+  );
+  const others = [...surveys.filter(({ node }) => node !== to), ...joining];
+  assertVotes(context, unfinished, candidate, others);
+  const steps: readonly PlanStep[] = [
+    ...lockSteps('nobody else changes anything; no lease is granted'),
+    // Who was taken for dead may have ended his change meanwhile, and its primary may have acknowledged writes.
+    ...[...surveys, ...joining]
+      .filter(({ readOnly }) => readOnly)
+      .map(
+        ({ node }): PlanStep => ({
+          id: `assert-closed@${node}`,
+          phase: 'still-closed',
+          action: 'assert-closed',
+          node,
+          why: 'nobody has made it take writes since the plan was made',
+        }),
+      ),
+    ...others
+      .filter(({ channels }) => channels.length > 0)
+      .flatMap(({ node }) => freezeSteps(dialectOf(candidate), node, true)),
+    ...joining
+      .filter(({ readOnly }) => !readOnly)
+      .map((survey) => ({ ...refuseStep(survey.node, dialectOf(survey).refuseWrites), phase: 'freeze' })),
+    ...(byPlace
+      ? []
+      : [
+          {
+            ...lockStep('assert-complete', 'assert-complete', 'assert-complete', 'no other node has more'),
+            node: to,
+          },
+        ]),
+    lockStep('wait-handover', 'wait-handover', 'wait-handover', 'every lease is over'),
+    {
+      ...lockStep('drain', 'assert-applied', 'drain', 'everything it received is executed'),
+      id: `drain@${to}`,
+      node: to,
+      timeoutMs: 60_000,
+    },
+    ...others
+      .filter(({ node, channels }) => channels.length > 0 && context.sources.get(node) !== to)
+      .map(
+        ({ node }): PlanStep => ({
+          id: `drain@${node}`,
+          phase: 'drain',
+          action: 'assert-applied',
+          node,
+          why: 'it can be made to follow, and vote, then',
+          timeoutMs: DRAIN_MS,
+          spares: true,
+        }),
+      ),
+    assertVotesStep(),
+    ...promoteSteps(context, to, dialectOf(candidate), {
+      hasSource: candidate.channels.length > 0,
+      semiSync: surveys.some(isSemiSync),
+      begins: { kind: 'resume', from },
+    }),
+    ...unwantedFenceSteps(context, to),
+    ...others.flatMap(({ node }) =>
+      context.sources.get(node) === to
+        ? [startReceiving(node, dialectOf(candidate).startReceiving)]
+        : repointSteps(context, node, to),
+    ),
+    ...witnessSteps(context, to),
+    lockStep('release', 'release', 'release', 'a majority votes for the primary; writes flow again'),
+  ];
+  return {
+    opId: context.opId,
+    kind: 'resume',
+    ...(unfinished.kind === undefined ? {} : { continues: unfinished.opId }),
+    cluster: context.cluster,
+    epoch: context.epoch + 1,
+    from,
+    to,
+    reason: null,
+    evidence: context.evidence,
+    steps,
+    loss: NO_LOSS,
+    excluded,
+    warnings: [],
+  };
+}
+
+/**
+ * That a majority votes for `to` then: else nobody could write there, and the same would be done again and again.
+ */
+function assertVotes(
+  context: PlanContext,
+  { from, to: meant }: Unfinished,
+  to: NodeSurvey,
+  pointed: readonly NodeSurvey[],
+): void {
+  const after = votesAfter(context, to, new Set(pointed.map(({ node }) => node)));
+  const { voters } = context.rules;
+  if (after.without.size === 0 || after.votes >= majorityOf(voters)) return;
+  const what =
+    from === meant ? `${to.node} is the primary` : `A change from ${from} to ${meant} was left unfinished`;
+  throw refused(
+    `${what}, and only ${after.votes} of ${voters} voters could vote for ${to.node}, so that nobody can write there. ` +
+      `What cannot follow is ${withoutWords(after)}; mend that, or start a voter that does not answer`,
+  );
+}
+
+/** Whether a node without a source can be made to follow `to`: it takes no writes, or none that counts, and has nothing of its own. */
+function canJoin(context: PlanContext, survey: NodeSurvey, to: NodeSurvey): boolean {
+  const { channels, readOnly } = survey;
+  if (channels.length > 0 || survey.node === to.node || !(readOnly || isReplaced(context, survey)))
+    return false;
+  return obstacleOf(survey, to) === undefined;
+}
+
+/**
+ * Without GTIDs nobody can compare what a primary has with what its replicas have read, nor tell where in another log a replica
+ * would go on: there is only the way back to the primary before, which everybody still follows. That one, and those.
+ *
+ * @throws StormlampError `ERR_CHANGE_REFUSED` where that way is closed.
+ */
+function wayBack(
+  { sources }: PlanContext,
+  surveys: readonly NodeSurvey[],
+  { from, to, isPassed = false }: Unfinished,
+): readonly NodeSurvey[] {
+  const back = surveys.find(
+    ({ node, channels, readOnly }) => node === from && channels.length === 0 && readOnly,
+  );
+  if (isPassed || back === undefined)
+    throw refused(
+      `A change from ${from} to ${to} was left unfinished. Without GTIDs it can only be undone, and ` +
+        (isPassed || from === to
+          ? `${to} was made the primary already: make the others anew from it (rebuild), then they vote for it`
+          : `${from} does not answer, or is no closed primary; start it, or call failover({ force: true })`),
+    );
+  return surveys.filter(({ node }) => node === from || sources.get(node) === from);
+}
+
+/** To open a primary that has no source takes less than to make one. */
+function openedOnly(survey: NodeSurvey): NodeSurvey {
+  return survey.channels.length === 0 ? { ...survey, lacking: [] } : survey;
+}
+
+/** Takes the self-fence event away where nobody wishes it any more: nobody guards the primary, and it would close it again. */
+function unwantedFenceSteps({ selfFenceMs = 0, fences }: PlanContext, node: NodeId): readonly PlanStep[] {
+  if (selfFenceMs !== 0 || fences?.get(node)?.exists !== true) return [];
+  const step = (id: string, sql: string, why: string): PlanStep => ({
+    id: `${id}@${node}`,
+    phase: 'promote',
+    action: 'statement',
+    node,
+    sql,
+    why,
+    spares: true,
+  });
+  return [
+    step('unlogged', 'SET SESSION sql_log_bin=0', 'every node has an event of its own'),
+    step('drop-self-fence', DROP_FENCE, 'nobody guards the primary any more'),
+  ];
+}
+
+function startReceiving(node: NodeId, sql: string): PlanStep {
+  return {
+    id: `start-receiving@${node}`,
+    phase: 'repoint',
+    action: 'statement',
+    node,
+    sql,
+    why: 'it follows the primary already',
+    spares: true,
+  };
+}
