@@ -4,6 +4,7 @@ import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type CopyKey, retiredKey } from '../memcached/copies/copy-key.js';
 import { type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
+import { noteLifetimeMs } from '../memcached/copies/note-lifetime.js';
 import { type CopyRead, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import { exptimeOf } from '../memcached/exptime.js';
 import { memcachedLock, memcacheLock } from './lock-protocol.js';
@@ -21,7 +22,7 @@ import {
 } from './session-keys.js';
 import { SessionLocks } from './session-lock.js';
 import { SessionNodes } from './session-nodes.js';
-import { noteLifetimeMs, type ResolvedSessionOptions } from './session-options.js';
+import type { ResolvedSessionOptions } from './session-options.js';
 import { SessionResync } from './session-resync.js';
 import { sessionBytes } from './session-values.js';
 import { type SaveResult, type SessionChanges, SessionWriter } from './session-writer.js';

@@ -284,8 +284,3 @@ function fitIds(
   }
   return { accept: accept === DEFAULT_SESSION_IDS.accept && room < 231 ? acceptUpTo(room) : accept };
 }
-
-/** How long notes about copies live, in milliseconds: longer than every copy that they are about, also one that PHP wrote with a life of its own. */
-export function noteLifetimeMs(lifetimeMs: number): number {
-  return 2 * lifetimeMs + 86_400_000;
-}

@@ -137,6 +137,27 @@ test('a question whether a destroyed session exists, as PHP asks it in strict mo
   client.end();
 });
 
+test('the note of a logout outlives the session, however long PHP made that live', async () => {
+  await room.settled();
+  const [{ gateway, lines, store } = {}] = room.gateways;
+  const client = await lineClient(gateway?.port ?? 0);
+  const id = 'long-lived';
+  const key = `memc.sess.key.${id}`;
+  const lifeSeconds = 2_500_000;
+  expect(await client.ask(`set ${key} 0 ${lifeSeconds} 9\r\nuser|i:1;\r\n`)).toBe('STORED');
+  const first = room.servers.memcached.findIndex((node) => node.id === store?.holders(id)[0]);
+  const cut = lines?.[first]?.partition();
+  expect(await client.ask(`delete ${key}\r\n`)).toBe('DELETED');
+  const reached = await lineClient(room.servers.memcached[1 - first]?.realPort ?? 0);
+  const [, noteSeconds] = /^HD t(\d+)/.exec(await reached.ask(`mg stormlamp:tomb:${key} t\r\n`)) ?? [];
+  expect(Number(noteSeconds)).toBeGreaterThan(lifeSeconds);
+  cut?.heal();
+  await room.settled();
+  for (const one of room.gateways) expect((await one.store.load(id)).exists).toBe(false);
+  client.end();
+  reached.end();
+});
+
 test('a lock that was asked for by a client which is gone by then is free again', async () => {
   await room.settled();
   const [gateway] = room.gateways;

@@ -169,6 +169,7 @@ export class Commit {
    */
   async write({ seen, decision }: CopiesSeen, content: NewContent): Promise<CopyReport | 'raced'> {
     this.#versions.clear();
+    this.#notes.outlive(content.exptime);
     this.#tried = { content, before: { seen, decision } };
     const targets = this.#targets(seen, decision);
     const [arbiter, ...others] = targets;

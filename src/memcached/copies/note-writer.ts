@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
-import { exptimeOf } from '../exptime.js';
 import type { MemcachedNode } from '../memcached-node.js';
 import { type CopyKey, hintKey, suspectKey, tombKey } from './copy-key.js';
 import {
@@ -16,12 +15,13 @@ import {
 } from './copy-notes.js';
 import type { ReachedCopy } from './decide-copies.js';
 import type { NodeStandings } from './node-standings.js';
+import { NoteLifetime } from './note-lifetime.js';
 
 /** What notes need. */
 export interface NoteOptions {
   /** Where suspicion is remembered. */
   readonly standings: NodeStandings;
-  /** How long a note lives: at least as long as any copy that it is about, in milliseconds. */
+  /** How long a note lives at least, in milliseconds; longer when items are seen to live longer. */
   readonly noteLifetimeMs: number;
   /** How long one node may take. */
   readonly operationTimeoutMs: number;
@@ -42,15 +42,22 @@ const MAX_RACES = 20;
 /** See the head of this file. */
 export class NoteWriter {
   readonly #options: NoteOptions;
+  readonly #lifetime: NoteLifetime;
 
   /** @param options lifetimes and what is known of nodes */
   constructor(options: NoteOptions) {
     this.#options = options;
+    this.#lifetime = new NoteLifetime(options.noteLifetimeMs);
   }
 
   /** When notes written now expire. */
   get exptime(): number {
-    return exptimeOf(this.#options.noteLifetimeMs);
+    return this.#lifetime.exptime();
+  }
+
+  /** An item is stored, or touched, with this `exptime`: notes live longer than that. */
+  outlive(exptime: number): void {
+    this.#lifetime.outlive(exptime);
   }
 
   /**

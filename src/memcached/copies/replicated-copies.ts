@@ -38,7 +38,7 @@ export interface ReplicatedCopiesOptions {
   readonly standings: NodeStandings;
   /** How long one node may take, so that a silent one leaves time to ask the next, in milliseconds. */
   readonly operationTimeoutMs: number;
-  /** How long hints and tombstones live: longer than any item, in milliseconds. */
+  /** How long hints and tombstones live at least, in milliseconds: longer than any item, also one of somebody else who stores it here. */
   readonly noteLifetimeMs: number;
   /**
    * How long a node must have been silent before the misses of nodes that are warming or missed writes are believed without it, in
@@ -257,6 +257,7 @@ export class ReplicatedCopies {
     exptime: number,
     deadline: Deadline,
   ): Promise<CopyReport & { readonly found: boolean }> {
+    this.#notes.outlive(exptime);
     const touched: MemcachedNode[] = [];
     const absent: NodeId[] = [];
     const missed: MissedCopy[] = [];
