@@ -4,8 +4,10 @@
  */
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { AnswerRoom } from './answer-room.js';
 import type { AttentiveClock } from './attentive-clock.js';
 import { BinaryReader } from './binary-reader.js';
+import { ClientOutput } from './client-output.js';
 import { type ItemsRequest, readsOnly, type Step, stepsOf } from './command-steps.js';
 import type { FairTurns } from './fair-turns.js';
 import type { GatewayCounters } from './gateway-counters.js';
@@ -29,6 +31,8 @@ export interface ConnectionContext {
   readonly clock: AttentiveClock;
   /** Who asks for more than a window of reads at once waits for a turn for every further one. */
   readonly turns: FairTurns;
+  /** The memory for answers of all clients. */
+  readonly room: AnswerRoom;
   /** Figures of the gateway. */
   readonly counters: GatewayCounters;
   /** The gateway's figures of a group; undefined when there is no such group. */
@@ -40,8 +44,9 @@ export interface ConnectionContext {
 }
 
 const BINARY_MAGIC = 0x80;
-/** Reads that run side by side for one client. */
+/** Reads that run side by side for one client, unless their answers could be larger than this together. */
 const WINDOW = 32;
+const WINDOW_BYTES = 32 * 1_048_576;
 /** Items that are still looked up for a client that has closed its side: it may wait for answers, or be gone without a trace. */
 const READS_AFTER_END = 4_096;
 /** Requests that are answered before others have their turn. */
@@ -62,14 +67,14 @@ export class GatewayConnection {
   #busy = false;
   #draining = false;
   #ended = false;
-  #onDrain: (() => void) | undefined;
   #held: GatewayRequest | undefined;
-  #output: Buffer[] = [];
+  readonly #output: ClientOutput;
   /** When the request that is not whole yet was begun; 0 when there is none. */
   #begunAt = 0;
   /** When bytes were received last, or the client began to read too slowly. */
   #movedAt: number;
   #armedMs = -1;
+  #loginTimer: NodeJS.Timeout | undefined;
   #readsLeft = Number.POSITIVE_INFINITY;
   /** Whether there was a window of reads since the connection had nothing to do. */
   #greedy = false;
@@ -81,6 +86,19 @@ export class GatewayConnection {
     this.#context = context;
     this.#movedAt = context.clock.now();
     this.peer = socket.remoteAddress === undefined ? 'unix' : `${socket.remoteAddress}:${socket.remotePort}`;
+    this.#output = new ClientOutput(socket, {
+      room: context.room,
+      onWritten: (bytes) => {
+        context.counters.bytesWritten += bytes;
+      },
+      onSlow: () => {
+        this.#movedAt = context.clock.now();
+        this.#setTimeout(context.stallTimeoutMs);
+        return this.#movedAt;
+      },
+      giveUp: () =>
+        this.#fault('it did not read its answers, and there was no room for those of others', true),
+    });
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     // The client sends no more; what it sent is answered.
     socket.on('end', () => {
@@ -88,14 +106,17 @@ export class GatewayConnection {
       this.#context.items.hungUp(this);
       this.drain();
     });
-    socket.on('drain', () => this.#onDrain?.());
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#ended = true;
-      this.#onDrain?.();
+      clearTimeout(this.#loginTimer);
       this.#context.items.gone(this);
     });
     socket.on('timeout', () => this.#silent());
+    const { limits, stallTimeoutMs } = context;
+    // Whatever it says meanwhile: who does not log in holds a place that somebody else may need.
+    if (limits.login && stallTimeoutMs > 0)
+      this.#loginTimer = setTimeout(() => this.#fault('it did not log in in time', true), stallTimeoutMs);
     this.#arm();
   }
 
@@ -109,7 +130,7 @@ export class GatewayConnection {
   destroy(): void {
     this.#ended = true;
     this.#socket.destroy();
-    this.#onDrain?.();
+    this.#output.stop();
   }
 
   #received(chunk: Buffer): void {
@@ -132,7 +153,7 @@ export class GatewayConnection {
         if (request === undefined) break;
         if (request.kind === 'items') await this.#run(request);
         else this.#reply(request);
-        if (!this.#flush()) await this.#drained();
+        await this.#output.deliver();
         if (count % REQUESTS_AT_ONCE === 0) await nextTurn();
         this.#refill();
       }
@@ -174,16 +195,32 @@ export class GatewayConnection {
     const reads = readsOnly(request);
     const steps = reads ? this.#readsFrom(request) : stepsOf(request);
     for (;;) {
-      const window = this.#windowOf(steps, reads ? WINDOW : 1);
+      const window = this.#windowOf(steps, reads ? this.#width : 1);
       if (window.length === 0 || this.#ended) return;
-      const answers = await this.#answersOf(window, reads);
-      for (const [index, step] of window.entries()) {
-        const answer = answers[index];
-        if (answer !== undefined && !this.#broken.has(step.request)) this.#answer(step, answer);
+      const { room, limits } = this.#context;
+      // One session is for everybody at once, whatever others have asked for.
+      const most = window.length > 1 ? window.length * limits.maxValueBytes : 0;
+      if (most > 0) await room.enter(most);
+      let delivered: Promise<void>;
+      try {
+        if (this.#ended) return;
+        const answers = await this.#answersOf(window, reads);
+        for (const [index, step] of window.entries()) {
+          const answer = answers[index];
+          if (answer !== undefined && !this.#broken.has(step.request)) this.#answer(step, answer);
+        }
+        // What is not read at once is counted from here on.
+        delivered = this.#output.deliver();
+      } finally {
+        room.leave(most);
       }
-      if (!this.#flush()) await this.#drained();
+      await delivered;
       this.#refill();
     }
+  }
+
+  get #width(): number {
+    return Math.max(1, Math.min(WINDOW, Math.floor(WINDOW_BYTES / this.#context.limits.maxValueBytes)));
   }
 
   // What is at the end of the input is seen only while it is read: also that the client is gone.
@@ -291,6 +328,7 @@ export class GatewayConnection {
       case 'login': {
         const accepted = context.login(request.username, request.password);
         this.#output.push(request.encode(accepted));
+        clearTimeout(this.#loginTimer);
         if (accepted && this.#reader instanceof BinaryReader) this.#reader.admit();
         else this.#fault('wrong credentials');
         return;
@@ -303,27 +341,6 @@ export class GatewayConnection {
       default:
         request satisfies never;
     }
-  }
-
-  /** Writes what is to be answered; false when the client reads too slowly. */
-  #flush(): boolean {
-    const output = this.#output;
-    if (output.length === 0 || this.#socket.destroyed) return true;
-    this.#output = [];
-    const bytes = output.length === 1 && output[0] !== undefined ? output[0] : Buffer.concat(output);
-    this.#context.counters.bytesWritten += bytes.length;
-    return this.#socket.write(bytes);
-  }
-
-  async #drained(): Promise<void> {
-    if (this.#ended || this.#socket.destroyed || !this.#socket.writableNeedDrain) return;
-    this.#socket.pause();
-    this.#movedAt = this.#context.clock.now();
-    this.#setTimeout(this.#context.stallTimeoutMs);
-    await new Promise<void>((resolve) => {
-      this.#onDrain = resolve;
-    });
-    this.#onDrain = undefined;
   }
 
   // One timer, for whatever the client owes: the rest of a request, the next request, or the reading of an answer.
@@ -356,7 +373,7 @@ export class GatewayConnection {
   }
 
   #stalled(): void {
-    if (this.#onDrain !== undefined) this.#fault('its answers were not read in time', true);
+    if (this.#output.waits) this.#fault('its answers were not read in time', true);
     else if (this.#busy) return;
     else if (this.#begunAt > 0) this.#fault('a request did not arrive in time', true);
     else this.#end();
@@ -372,7 +389,7 @@ export class GatewayConnection {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#flush();
+    this.#output.finish();
     this.#socket.end();
     // Input is still read and thrown away, or the last answer would be lost in a reset; but not for long.
     this.#socket.resume();

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls';
 import { SafeEmitter } from '../common/safe-emitter.js';
 import { describeError } from '../common/stormlamp-error.js';
+import { AnswerRoom } from './answer-room.js';
 import { AttentiveClock } from './attentive-clock.js';
 import { FairTurns } from './fair-turns.js';
 import { GatewayConnection } from './gateway-connection.js';
@@ -27,6 +28,8 @@ export interface SessionGatewayEvents {
 const REFUSALS_AT_ONCE = 64;
 /** Windows of reads, of those who ask for many at once, that are under way at a time. */
 const TURNS = 8;
+/** Answers that clients have asked for and not read, all of them together. */
+const ANSWER_BYTES = 256 * 1_048_576;
 const FULL = 'ERROR Too many open connections\r\n';
 
 /** A listening gateway. */
@@ -40,6 +43,7 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
   readonly #server: Server;
   readonly #clock = new AttentiveClock();
   readonly #turns = new FairTurns(TURNS);
+  readonly #room = new AnswerRoom(ANSWER_BYTES, this.#clock);
   readonly #startedAt = Date.now();
   #closing: Promise<void> | undefined;
 
@@ -151,6 +155,7 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
       idleTimeoutMs,
       clock: this.#clock,
       turns: this.#turns,
+      room: this.#room,
       counters: this.#counters,
       stats: (group) => this.#stats(group),
       login: (username, password) => this.#mayEnter(username, password),

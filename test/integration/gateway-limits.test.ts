@@ -150,6 +150,36 @@ test('who does not read answers stops being served, and is closed; memory does n
   await serves(gateway.port);
 });
 
+test('who does not log in is closed in time, whatever it says meanwhile, and leaves its place to who does', async () => {
+  await using gateway = await start({
+    username: 'php',
+    password: 'secret',
+    maxConnections: 2,
+    stallTimeoutMs: 500,
+  });
+  const [silent, talking, login] = [
+    await Wire.open(gateway.port),
+    await Wire.open(gateway.port),
+    Buffer.from('\0php\0secret'),
+  ];
+  const version = binaryRequest({ opcode: 0x0b });
+  await eventually('both are closed', () => {
+    if (!talking.ended) talking.socket.write(version);
+    return silent.ended && talking.ended;
+  });
+  expect(gateway.faults).toEqual(['it did not log in in time', 'it did not log in in time']);
+  await eventually('there is room', () => gateway.gateway.connections === 0);
+  const known = await Wire.open(gateway.port);
+  known.socket.write(binaryRequest({ opcode: 0x21, key: 'PLAIN', value: login }));
+  await eventually('it is let in', () => known.received.includes('Authenticated'));
+  const later = await Wire.open(gateway.port);
+  await eventually('one that came later is closed', () => later.ended);
+  known.socket.write(version);
+  await eventually('it is answered', () => known.received.includes('stormlamp'));
+  expect(gateway.faults).toHaveLength(3);
+  known.close();
+});
+
 test('one client more than allowed is told so; when one goes there is room again', async () => {
   await using gateway = await start({ maxConnections: 2 });
   const first = await Wire.open(gateway.port);

@@ -1,6 +1,7 @@
 /** A client that asks for very many items at once: what is done for it, when it is gone, and what others wait for. */
 import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { AnswerRoom } from '../../../src/gateway/answer-room.js';
 import { AttentiveClock } from '../../../src/gateway/attentive-clock.js';
 import { FairTurns } from '../../../src/gateway/fair-turns.js';
 import { GatewayConnection } from '../../../src/gateway/gateway-connection.js';
@@ -74,6 +75,7 @@ beforeEach(async () => {
       idleTimeoutMs: 0,
       clock,
       turns,
+      room: new AnswerRoom(Number.MAX_SAFE_INTEGER, clock),
       counters: newCounters(),
       stats: () => undefined,
       login: () => false,

@@ -1,0 +1,106 @@
+/**
+ * The memory that answers take which clients have asked for and not read yet, all clients together. Who asks for many items waits until
+ * there is room for the largest answers there may be; where it is short, clients that read nothing are closed before their time is over.
+ */
+import type { AttentiveClock } from './attentive-clock.js';
+
+/** A client whose answers wait for it. */
+export interface UnreadClient {
+  /** Since when nothing was read, by the room's clock. */
+  readonly since: number;
+  /** Closes it. */
+  readonly giveUp: () => void;
+}
+
+/** So long a client may read nothing while there is no room. */
+const PATIENCE_MS = 1_000;
+const LOOK_MS = 100;
+
+/** See the head of this file. */
+export class AnswerRoom {
+  readonly #bytes: number;
+  readonly #clock: Pick<AttentiveClock, 'now'>;
+  readonly #waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
+  readonly #unread = new Map<UnreadClient, number>();
+  #used = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param bytes how much there is */
+  constructor(bytes: number, clock: Pick<AttentiveClock, 'now'>) {
+    this.#bytes = bytes;
+    this.#clock = clock;
+  }
+
+  /** What is taken now, in bytes. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Resolves when there is room for `bytes`, in the order of asking; to be given back by `leave`. */
+  async enter(bytes: number): Promise<void> {
+    if (this.#waiting.length > 0 || !this.#fits(bytes)) {
+      await new Promise<void>((enter) => {
+        this.#waiting.push({ bytes, enter });
+        this.#watch();
+      });
+      return;
+    }
+    this.#used += bytes;
+  }
+
+  /** Gives back what was entered with. */
+  leave(bytes: number): void {
+    this.#used -= bytes;
+    this.#admit();
+  }
+
+  /** `bytes` of answers wait for `client` from now on; to be taken back by `read`. */
+  wait(client: UnreadClient, bytes: number): void {
+    this.#unread.set(client, bytes);
+    this.#used += bytes;
+    if (this.#isShort) this.#watch();
+  }
+
+  /** `client` has read some, or is gone. */
+  read(client: UnreadClient): void {
+    this.#used -= this.#unread.get(client) ?? 0;
+    this.#unread.delete(client);
+    this.#admit();
+  }
+
+  get #isShort(): boolean {
+    return this.#waiting.length > 0 || this.#used > this.#bytes;
+  }
+
+  // One that wants more than there is has it all.
+  #fits(bytes: number): boolean {
+    return this.#used === 0 || this.#used + bytes <= this.#bytes;
+  }
+
+  #admit(): void {
+    for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#used += next.bytes;
+      next.enter();
+    }
+  }
+
+  #watch(): void {
+    this.#timer ??= setInterval(() => this.#makeRoom(), LOOK_MS).unref();
+  }
+
+  #makeRoom(): void {
+    const late = this.#clock.now() - PATIENCE_MS;
+    const largest = [...this.#unread]
+      .filter(([{ since }]) => since <= late)
+      .sort(([, one], [, other]) => other - one);
+    for (const [client] of largest) {
+      if (!this.#isShort) break;
+      client.giveUp();
+      this.read(client);
+    }
+    if (this.#isShort) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
