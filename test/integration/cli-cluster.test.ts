@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TopSampler } from '../../src/cli/top/top-sampler.js';
 import { createCluster } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { startNode, stormlamp } from '../support/run-node.js';
@@ -293,6 +294,47 @@ test('top tells what every server does, from two looks', async () => {
       items: expect.any(Number),
     })),
   });
+});
+
+test('top counts every kind of write for the primary, and what a replica applies as such; and how long statements took', async () => {
+  const { primary } = servers;
+  for (const sql of [
+    'CREATE TABLE shop.top_a (id INT PRIMARY KEY AUTO_INCREMENT, v INT)',
+    'CREATE TABLE shop.top_b LIKE shop.top_a',
+    'INSERT INTO shop.top_a (v) VALUES (1), (2)',
+    "INSTALL SONAME 'query_response_time'",
+    'SET GLOBAL query_response_time_stats = ON',
+  ])
+    await primary.query(sql);
+  const config = { options: servers.options(), source: 'the test' };
+  const sampler = await TopSampler.open(config);
+  try {
+    await sampler.sample();
+    for (const sql of [
+      'INSERT INTO shop.top_b (v) SELECT v FROM shop.top_a',
+      'REPLACE INTO shop.top_b (v) SELECT v FROM shop.top_a',
+      'UPDATE shop.top_a JOIN shop.top_b USING (id) SET shop.top_a.v = 9',
+      'DELETE shop.top_b FROM shop.top_b',
+    ])
+      await primary.query(sql);
+    await servers.waitForReplication();
+    await sampler.sample();
+    const [first, ...replicas] = sampler.report().databases;
+    expect(first).toMatchObject({
+      role: 'primary',
+      writesPerSecond: expect.any(Number),
+      appliedPerSecond: null,
+      queryP50Ms: expect.any(Number),
+    });
+    expect(first?.writesPerSecond).toBeGreaterThan(0);
+    for (const each of replicas) {
+      expect(each).toMatchObject({ role: 'replica', writesPerSecond: null, queryP50Ms: null });
+      expect(each.appliedPerSecond).toBeGreaterThan(0);
+    }
+  } finally {
+    await sampler.close();
+    await primary.query("UNINSTALL SONAME 'query_response_time'");
+  }
 });
 
 describe('in a terminal', () => {

@@ -1,6 +1,7 @@
 /** The same cluster with MySQL. */
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TopSampler } from '../../src/cli/top/top-sampler.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 
 let cluster: LocalCluster;
@@ -106,4 +107,25 @@ test('somebody promotes a replica; the old primary follows, and after a death it
   await cluster.rejoin(next);
   await cluster.waitForReplication();
   expect(await texts(next)).toEqual(await texts(old));
+});
+
+test('top tells how long the statements of everybody took, to an account that may see it', async () => {
+  const config = { options: cluster.options(), source: 'the test' };
+  const look = async () => {
+    const sampler = await TopSampler.open(config);
+    try {
+      await sampler.sample();
+      await cluster.primary.query('SELECT SLEEP(0.3)');
+      await sampler.sample();
+      return sampler.report().databases[0];
+    } finally {
+      await sampler.close();
+    }
+  };
+  expect(await look()).toMatchObject({ queryP50Ms: null, queryP95Ms: null, probeP50Ms: expect.any(Number) });
+  const { monitor } = cluster.accounts;
+  await cluster.primary.query(`GRANT SELECT ON performance_schema.* TO ${monitor.user}@'%'`);
+  const seen = await look();
+  expect(seen?.queryP50Ms).toBeLessThan(seen?.queryP95Ms ?? 0);
+  expect(seen?.queryP95Ms).toBeGreaterThanOrEqual(300);
 });

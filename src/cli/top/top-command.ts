@@ -12,10 +12,12 @@ import { topText } from './top-text.js';
 
 const HELP = `Usage: stormlamp top [options]
 
-Shows, live, what every server does for all its clients: statements per second, reads and writes, connections, the
-round trip of the looks (p50 and p95), lag with its last course, and the traffic of the session nodes, with those that
-are filled again (warming) or get what they missed (suspect), how far that is, and the items that repairs brought back
-since the node started. Ctrl-C ends it.
+Shows, live, what every server does for all its clients: statements per second, reads and writes (of a replica the
+changes that it applied), connections, how long half and 19 of 20 of its statements took at most (query p50/p95), lag
+with its last course, and the traffic of the session nodes, with those that are filled again (warming) or get what they
+missed (suspect), how far that is, and the items that repairs brought back since the node started. Ctrl-C ends it.
+MySQL tells the times of statements to an account with SELECT on performance_schema.*, MariaDB with the plugin
+query_response_time. Where no server does, those of the looks themselves are shown (probe p50/p95).
 Without a terminal, and with --once or --json, it looks twice, one interval apart, and prints one picture.
 
   --interval <ms>     between two looks (default: 1000)

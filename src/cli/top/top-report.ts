@@ -10,16 +10,22 @@ export interface TopDatabase {
   readonly queriesPerSecond: number | null;
   /** Of these, reads. */
   readonly readsPerSecond: number | null;
-  /** Of these, inserts, updates, deletes and replaces. */
+  /** Of these, what changes rows: `INSERT`, `UPDATE`, `DELETE`, `REPLACE`, `LOAD DATA`. Null of a replica, too, which counts what it applies with them. */
   readonly writesPerSecond: number | null;
+  /** Of a replica, changes of rows that it applied per second, and, if it takes any, those of clients; null of other nodes. */
+  readonly appliedPerSecond: number | null;
   /** Connections that run a statement now; null when unknown. */
   readonly running: number | null;
   /** Connections that are open now. */
   readonly connected: number | null;
-  /** Median round trip of a look, in milliseconds; null without one. */
-  readonly p50Ms: number | null;
+  /** Time that half of the statements of everybody took at most since the last look, in milliseconds; null where the server does not count it. */
+  readonly queryP50Ms: number | null;
+  /** Time that 19 of 20 of them took at most. */
+  readonly queryP95Ms: number | null;
+  /** Median round trip of a look itself, of the last 60, in milliseconds; null without one. It says nothing about statements. */
+  readonly probeP50Ms: number | null;
   /** Round trip that 19 of 20 looks stay within. */
-  readonly p95Ms: number | null;
+  readonly probeP95Ms: number | null;
   /** Lag with its age, now, in milliseconds; null when unknown or without a source. */
   readonly lagMs: number | null;
   /** The same of the last looks, oldest first. */

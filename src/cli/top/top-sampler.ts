@@ -10,6 +10,7 @@ import type { MysqlCluster } from '../../mysql/mysql-cluster.js';
 import { resolveMysqlOptions } from '../../mysql/mysql-options.js';
 import { observeMysqlCluster } from '../../mysql/observe-mysql-cluster.js';
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
+import { classifyServerError } from '../../mysql/server-error.js';
 import { SessionNodes } from '../../session/session-nodes.js';
 import { resolveStoreOptions } from '../../session/store-options.js';
 import { effectiveLagMs, roleOf } from '../../topology/node-description.js';
@@ -18,16 +19,22 @@ import type { ClusterConfig } from '../cluster-config.js';
 import { describePlace } from '../status/look-at-cluster.js';
 import { NO_REPAIRS, type NodeRepairs, repairsOf } from './node-repairs.js';
 import { type Counters, percentile, ratesOf } from './rates.js';
+import { type StatementTimes, statementTimes, timeWithin } from './statement-times.js';
 import type { TopCache, TopDatabase, TopReport } from './top-report.js';
 
 const LOOK_LIMIT_MS = 2_000;
 const HISTORY = 60;
-const WRITES = ['com_insert', 'com_update', 'com_delete', 'com_replace'] as const;
-const COUNTERS = ['questions', 'com_select', 'threads_running', 'threads_connected', ...WRITES] as const;
+const WRITES = [
+  ...['com_insert', 'com_update', 'com_delete', 'com_replace', 'com_load'],
+  ...['com_insert_select', 'com_replace_select', 'com_update_multi', 'com_delete_multi'],
+];
+const COUNTERS = ['questions', 'com_select', 'threads_running', 'threads_connected', ...WRITES];
 
 interface Look {
   readonly at: number;
   readonly counters: Counters;
+  /** Undefined where the server does not tell it. */
+  readonly times?: StatementTimes | undefined;
 }
 
 /** One server, looked at again and again. */
@@ -35,6 +42,8 @@ class Watched {
   before: Look | undefined;
   last: Look | undefined;
   error: string | null = null;
+  /** Whether the server tells how long statements take, and the account may ask. */
+  tellsTimes = true;
   readonly roundTrips: number[] = [];
   readonly lags: (number | null)[] = [];
 
@@ -50,6 +59,12 @@ class Watched {
     this.before = this.last;
     this.last = undefined;
     this.error = describeError(error);
+  }
+
+  /** What `share` of the statements between the last two looks took at most. */
+  timeWithin(share: number): number | null {
+    const [before, after] = [this.before?.times, this.last?.times];
+    return before === undefined || after === undefined ? null : timeWithin(before, after, share);
   }
 
   /** How the counters grew between the last two looks. */
@@ -131,7 +146,7 @@ export class TopSampler {
       const counters = Object.fromEntries(
         rows.map((row) => [String(row['Variable_name']).toLowerCase(), Number(row['Value'])]),
       );
-      watched.seen({ at, counters });
+      watched.seen({ at, counters, times: await timesOf(watched, connection, deadline) });
     } catch (error) {
       this.#connections.get(factory.node)?.destroy();
       this.#connections.delete(factory.node);
@@ -167,23 +182,27 @@ export class TopSampler {
     const rates = watched.rates();
     const description = this.#mysql === undefined ? undefined : nodeIn(this.#mysql.topology(), node);
     const writes = WRITES.map((name) => rates[name] ?? null);
+    const changes = writes.includes(null) ? null : writes.reduce((sum: number, rate) => sum + (rate ?? 0), 0);
+    const role =
+      watched.last === undefined || description?.state === 'down'
+        ? 'down'
+        : description === undefined
+          ? 'unknown'
+          : roleOf(description);
     return {
       node,
-      role:
-        watched.last === undefined || description?.state === 'down'
-          ? 'down'
-          : description === undefined
-            ? 'unknown'
-            : roleOf(description),
+      role,
       queriesPerSecond: rates['questions'] ?? null,
       readsPerSecond: rates['com_select'] ?? null,
-      writesPerSecond: writes.includes(null)
-        ? null
-        : writes.reduce((sum: number, rate) => sum + (rate ?? 0), 0),
+      // Row events that a replica applies are counted as statements of clients are.
+      writesPerSecond: role === 'replica' ? null : changes,
+      appliedPerSecond: role === 'replica' ? changes : null,
       running: watched.last?.counters['threads_running'] ?? null,
       connected: watched.last?.counters['threads_connected'] ?? null,
-      p50Ms: percentile(watched.roundTrips, 0.5),
-      p95Ms: percentile(watched.roundTrips, 0.95),
+      queryP50Ms: watched.timeWithin(0.5),
+      queryP95Ms: watched.timeWithin(0.95),
+      probeP50Ms: percentile(watched.roundTrips, 0.5),
+      probeP95Ms: percentile(watched.roundTrips, 0.95),
       lagMs: watched.lags.at(-1) ?? null,
       lags: [...watched.lags],
       error: watched.error,
@@ -215,6 +234,22 @@ export class TopSampler {
       this.#watched.set(node, watched);
     }
     return watched;
+  }
+}
+
+/** A server that does not tell is not asked again: its account, or its plugins, are what they are. */
+async function timesOf(
+  watched: Watched,
+  connection: PhysicalConnection,
+  deadline: Deadline,
+): Promise<StatementTimes | undefined> {
+  if (!watched.tellsTimes) return undefined;
+  try {
+    return await statementTimes(connection, deadline);
+  } catch (error) {
+    if (connection.lost !== undefined || !classifyServerError(error).answered) throw error;
+    watched.tellsTimes = false;
+    return undefined;
   }
 }
 

@@ -5,17 +5,20 @@ import { wrapLine } from '../wrap-line.js';
 import { sparkline } from './rates.js';
 import type { TopCache, TopReport } from './top-report.js';
 
+/** What the times in a picture are those of. */
+type Times = 'query' | 'probe';
+
 /** Where there is no room for all of it, the newest looks of the lag tell more than how reads and writes share the statements. */
 const barsIn = (width: number): number => (width >= 100 ? 20 : 8);
 // The titles hold the usual width of what is below them, so that the columns stand still.
-const databaseColumns = (bars: number): readonly TextColumn[] => [
+const databaseColumns = (bars: number, times: Times): readonly TextColumn[] => [
   { title: 'MySQL' },
   { title: 'role   ' },
   { title: 'queries/s', align: 'right' },
   { title: 'reads/s', align: 'right', dropAt: 5 },
   { title: 'writes/s', align: 'right', dropAt: 6 },
   { title: 'busy/open', align: 'right', dropAt: 4 },
-  { title: ' p50/p95 ms', align: 'right', dropAt: 2 },
+  { title: `${times} p50/p95 ms`, align: 'right', dropAt: 2 },
   { title: ' lag ms', align: 'right' },
   { title: 'lag'.padEnd(bars), dropAt: 3 },
 ];
@@ -34,18 +37,24 @@ export function topText(report: TopReport, width: number, paint: Paint): readonl
   const lines = [cut(`stormlamp top  ${report.at}`, width)];
   if (report.databases.length > 0) {
     const bars = barsIn(width);
+    // Of statements where a server counts them; those of the looks, which say how far it is, elsewhere.
+    const times = report.databases.some(({ queryP50Ms }) => queryP50Ms !== null) ? 'query' : 'probe';
     const rows = report.databases.map((each) => [
       each.node,
       each.role,
       number(each.queriesPerSecond),
       number(each.readsPerSecond),
-      number(each.writesPerSecond),
+      each.appliedPerSecond === null
+        ? number(each.writesPerSecond)
+        : `${number(each.appliedPerSecond)} applied`,
       `${number(each.running)}/${number(each.connected)}`,
-      `${number(each.p50Ms, 1)}/${number(each.p95Ms, 1)}`,
+      times === 'query'
+        ? `${number(each.queryP50Ms, 1)}/${number(each.queryP95Ms, 1)}`
+        : `${number(each.probeP50Ms, 1)}/${number(each.probeP95Ms, 1)}`,
       number(each.lagMs),
       sparkline(each.lags, bars),
     ]);
-    const table = setRows(databaseColumns(bars), rows, width);
+    const table = setRows(databaseColumns(bars, times), rows, width);
     lines.push('', paint('dim', table.heading));
     for (const [index, row] of table.rows.entries()) {
       const role = report.databases[index]?.role;

@@ -9,10 +9,13 @@ const DATABASE: TopDatabase = {
   queriesPerSecond: 1234.4,
   readsPerSecond: 1000,
   writesPerSecond: 20.2,
+  appliedPerSecond: null,
   running: 3,
   connected: 41,
-  p50Ms: 0.42,
-  p95Ms: 1.26,
+  queryP50Ms: null,
+  queryP95Ms: null,
+  probeP50Ms: 0.42,
+  probeP95Ms: 1.26,
   lagMs: null,
   lags: [null, null],
   error: null,
@@ -22,7 +25,15 @@ const REPORT: TopReport = {
   at: '2026-01-01T00:00:00.000Z',
   databases: [
     DATABASE,
-    { ...DATABASE, node: 'db2:3306', role: 'replica', lagMs: 120, lags: [0, 60, 120] },
+    {
+      ...DATABASE,
+      node: 'db2:3306',
+      role: 'replica',
+      writesPerSecond: null,
+      appliedPerSecond: 20.2,
+      lagMs: 120,
+      lags: [0, 60, 120],
+    },
     {
       ...DATABASE,
       node: 'db3:3306',
@@ -65,15 +76,24 @@ const REPORT: TopReport = {
   ],
 };
 
+test('times of statements where a server tells them', () => {
+  const [primary, ...others] = REPORT.databases;
+  const told = { ...(primary ?? DATABASE), queryP50Ms: 0.1, queryP95Ms: 100 };
+  const [, , heading, first, second] = topText({ ...REPORT, databases: [told, ...others] }, 120, plainPaint);
+  expect(heading).toContain('query p50/p95 ms');
+  expect(first).toContain('0.1/100.0');
+  expect(second).toContain('-/-');
+});
+
 test('a picture in 120 columns', () => {
   expect(topText(REPORT, 120, plainPaint)).toMatchInlineSnapshot(`
     [
       "stormlamp top  2026-01-01T00:00:00.000Z",
       "",
-      "MySQL     role     queries/s  reads/s  writes/s  busy/open   p50/p95 ms   lag ms  lag",
-      "db1:3306  primary       1234     1000        20       3/41      0.4/1.3        -",
-      "db2:3306  replica       1234     1000        20       3/41      0.4/1.3      120  ▁▅█",
-      "db3:3306  down             -     1000        20        -/-      0.4/1.3        -",
+      "MySQL     role     queries/s  reads/s    writes/s  busy/open  probe p50/p95 ms   lag ms  lag",
+      "db1:3306  primary       1234     1000          20       3/41           0.4/1.3        -",
+      "db2:3306  replica       1234     1000  20 applied       3/41           0.4/1.3      120  ▁▅█",
+      "db3:3306  down             -     1000          20        -/-           0.4/1.3        -",
       "",
       "sessions      state      gets/s    sets/s     items  evicted/s  repairs",
       "cache1:11211  filled         50         5         7          0  1620 done",
