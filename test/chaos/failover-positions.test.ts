@@ -61,6 +61,28 @@ describe('replicas that follow by file and position', () => {
       }
       return { lost: lost.length, told: plan.loss };
     });
+
+    scenario(
+      `FP the primary has no such logs any more, by file and position, ${flavor}`,
+      world,
+      async (world) => {
+        const [away] = world.servers.replicas;
+        if (away === undefined) throw new Error('a replica is needed');
+        await away.kill();
+        const since = now();
+        await world.until('writes go on', () => world.acknowledgedAfter(since) > 20);
+        await world.first.query('FLUSH BINARY LOGS');
+        const logs = await world.first.query<{ Log_name: string }>('SHOW BINARY LOGS');
+        await world.until('the logs are gone', async () => {
+          await world.first.query('PURGE BINARY LOGS TO ?', [logs.at(-1)?.Log_name]);
+          return (await world.first.query('SHOW BINARY LOGS')).length < logs.length;
+        });
+        await away.start();
+        await world.until('it is told', () => world.event('rebuild-needed', since) !== undefined);
+        expect(world.event('rebuild-needed', since)?.detail).toMatchObject({ node: away.id, why: 'purged' });
+        await world.finish();
+      },
+    );
   }
 });
 

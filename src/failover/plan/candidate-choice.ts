@@ -1,6 +1,7 @@
 /** Which node becomes the primary: only one that has everything the others have, then the operator's wishes; pure. */
 import type { NodeId } from '../../common/node-address.js';
 import { describeApplyError } from '../../topology/apply-error.js';
+import { aheadWords } from '../survey/log-place.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { isWithin, missingOf } from '../survey/transaction-set.js';
 import type { ExcludedNode } from './failover-plan.js';
@@ -59,11 +60,7 @@ export function chooseCandidate(question: CandidateQuestion): CandidateChoice {
     // What an excluded node has, too, must not be lost: its relay log may be the only copy.
     const more = surveys.find((other) => other !== survey && !isWithin(other.reached, survey.reached));
     if (more === undefined) return true;
-    const { count, text } = missingOf(survey.version.flavor, more.reached, survey.reached);
-    excluded.push({
-      node: survey.node,
-      why: `${more.node} has ${count} transactions that it lacks (${text})`,
-    });
+    excluded.push({ node: survey.node, why: aheadWords(more, survey) });
     return false;
   });
   const ranked = [...complete].sort((a, b) => rankOf(a, wishes) - rankOf(b, wishes) || byId(a.node, b.node));

@@ -27,15 +27,14 @@ export function obstacleOf(
   node: NodeSurvey,
   primary: NodeSurvey,
 ): Exclude<Repair, { kind: 'none' | 'plan' }> | undefined {
-  if (node.numbering === 'file-position') {
-    // Without GTIDs nobody can tell where in another server's log it would go on: its data has to be made anew.
-    return { kind: 'purged', says: '' };
-  }
   const { flavor } = node.version;
+  // As far as transactions are numbered all the same: those that only this node has are saved before its data is made anew.
   if (!isWithin(node.executed, primary.executed)) {
     const { count, text } = missingOf(flavor, node.executed, primary.executed);
     return { kind: 'diverged', gtids: text, transactions: count };
   }
+  // Without GTIDs nobody can tell where in another server's log it would go on: its data has to be made anew.
+  if (node.numbering === 'file-position') return { kind: 'purged', says: '' };
   if (flavor !== 'mysql') return undefined;
   const purged = readTransactions(flavor, (variableOf(primary, 'gtid_purged') ?? '').replace(/\s/g, ''));
   return purged !== undefined && !isWithin(purged, node.executed) ? { kind: 'purged', says: '' } : undefined;
@@ -63,8 +62,9 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
   const refuse = survey.readOnly ? [] : [refuseStep(node, dialect.refuseWrites)];
   if (channel !== undefined && context.sources.get(node) === primary) {
     const trouble = receiverTrouble(channel.reception?.errno ?? 0);
-    if (channel.io === 'no' && trouble === 'logs-gone' && survey.numbering !== 'file-position') {
-      return obstacleOf(survey, source) ?? { kind: 'purged', says: channelError(channel) };
+    if (channel.io === 'no' && trouble === 'logs-gone') {
+      const obstacle = obstacleOf(survey, source);
+      return obstacle?.kind === 'diverged' ? obstacle : { kind: 'purged', says: channelError(channel) };
     }
     // A receiver that was stopped keeps the error of its last attempt: that of a source that is dead since is no reason.
     const failed = trouble !== 'none' || String(survey.status?.['Last_SQL_Error'] ?? '') !== '';

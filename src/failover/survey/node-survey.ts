@@ -4,6 +4,7 @@ import { readReplicaStatus, replicaStatusStatements, type StatusRow } from '../.
 import type { ServerVersion } from '../../mysql/server-version.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
 import { GRANTS_SQL, grantsOf, lackingPrivileges, namesOf } from './account-privileges.js';
+import { logPlaceOf } from './log-place.js';
 import { NO_TRANSACTIONS, readTransactions, type TransactionSet, unionOf } from './transaction-set.js';
 
 /** How the server numbers its transactions. */
@@ -90,9 +91,6 @@ const VARIABLES = [
 ];
 
 const VARIABLES_SQL = `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${VARIABLES.map((name) => `'${name}'`).join(', ')})`;
-
-/** No binary log is as large, in bytes. */
-const LOG_SIZE_LIMIT = 1n << 48n;
 
 /** Looks at a server. Rejects with the server's error. */
 export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask): Promise<NodeSurvey> {
@@ -186,15 +184,6 @@ export function isOn(value: string | undefined): boolean {
 /** What a replica has received by GTID, as its status tells; '' without. */
 export function receivedOf(status: StatusRow | undefined): string {
   return String(status?.['Retrieved_Gtid_Set'] ?? status?.['Gtid_IO_Pos'] ?? '').replace(/\s/g, '');
-}
-
-/** How far a replica without GTIDs has read its source's log, in a notation in which places can be compared. */
-function logPlaceOf(channel: ReplicationChannel | undefined, status: StatusRow | undefined): TransactionSet {
-  const file = /(\d+)$/.exec(String(status?.['Source_Log_File'] ?? status?.['Master_Log_File'] ?? ''))?.[1];
-  const position = status?.['Read_Source_Log_Pos'] ?? status?.['Read_Master_Log_Pos'];
-  if (channel === undefined || file === undefined || position === undefined) return NO_TRANSACTIONS;
-  const place = BigInt(file) * LOG_SIZE_LIMIT + BigInt(String(position));
-  return new Map([[`log-${channel.sourceHost}:${channel.sourcePort}`, [[1n, place]]]]);
 }
 
 function hasUnapplied(

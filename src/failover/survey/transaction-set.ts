@@ -12,6 +12,9 @@ type Interval = readonly [bigint, bigint];
  */
 export type TransactionSet = ReadonlyMap<string, readonly Interval[]>;
 
+/** Begins the names of members that are no transactions but how far a log was read. */
+export const PLACE = 'log-';
+
 /** Nothing. */
 export const NO_TRANSACTIONS: TransactionSet = new Map();
 
@@ -63,10 +66,10 @@ export function isWithin(part: TransactionSet, whole: TransactionSet): boolean {
 
 /**
  * What `wanted` has and `have` lacks, counted. On MariaDB all servers of a domain number their transactions in one row, so that
- * the numbers of the domain are counted, not those of each server.
+ * the numbers of the domain are counted, not those of each server. Places in logs are no transactions.
  */
 export function missingOf(flavor: Flavor, wanted: TransactionSet, have: TransactionSet): MissingTransactions {
-  const missing = differenceOf(wanted, have);
+  const missing = new Map([...differenceOf(wanted, have)].filter(([origin]) => !origin.startsWith(PLACE)));
   const text = textOf(flavor, missing);
   if (flavor === 'mysql') return { count: sizeOf(missing), text };
   let count = 0;

@@ -62,6 +62,69 @@ test('one that was left behind is told to be made anew, and not pointed anywhere
   expect(planRejoin(madeUpContext(surveys), 'db3', 'db2')).toMatchObject({ kind: 'purged' });
 });
 
+test('one whose source does not have the logs that it needs any more is told to be made anew, in its own words', () => {
+  const says = 'Could not find first log file name in binary log index file';
+  const gone = replica('db2', {
+    ...at('binlog.000003', 500),
+    Slave_IO_Running: 'No',
+    Last_IO_Errno: 1236,
+    Last_IO_Error: says,
+  });
+  const context = madeUpContext([madeUp('db1'), gone]);
+  expect(planRejoin(context, 'db2', 'db1')).toEqual({ kind: 'purged', says });
+});
+
+test.each(['that follows it', 'that was left behind'])(
+  'what only a replica has %s is named, to be saved',
+  (which) => {
+    const status = { ...at('binlog.000003', 500), Slave_IO_Running: 'No', Last_IO_Errno: 1236 };
+    const own = madeUp('db3', { source, status, executed: '0-1-90,0-3-91', received: '' });
+    const primary = which === 'that follows it' ? 'db1' : 'db2';
+    expect(planRejoin(madeUpContext([madeUp(primary), own]), 'db3', primary)).toMatchObject({
+      kind: 'diverged',
+      gtids: '0-3-1..91',
+    });
+  },
+);
+
+test('one source has one log, however its name is written', () => {
+  const one = replica('db2', at('binlog.000010', 700));
+  const two = madeUp('db3', {
+    source: { host: 'DB1', port: 3306 },
+    status: at('binlog.000010', 700),
+    executed: '',
+    received: '',
+  });
+  const wishes = { prefer: [], avoid: [], never: [] };
+  expect(chooseCandidate({ surveys: [one, two], wishes, isolated: new Set() }).to).toBe('db2');
+});
+
+test('who has read more is told by the places in the log', () => {
+  const behind = replica('db2', at('binlog.000003', 500));
+  const other = {
+    source: { host: 'db9', port: 3306 },
+    status: at('binlog.000001', 4),
+    executed: '',
+    received: '',
+  };
+  const wishes = { prefer: [], avoid: [], never: ['db3', 'db4'] };
+  const why = (...others: readonly NodeSurvey[]): string | undefined =>
+    chooseCandidate({ surveys: [behind, ...others], wishes, isolated: new Set() }).excluded.find(
+      ({ node }) => node === 'db2',
+    )?.why;
+  expect(why(replica('db3', at('binlog.000004', 120)))).toBe(
+    'db3 has read the log of db1:3306 up to position 120 of file 4, and it up to position 500 of file 3',
+  );
+  expect(why(madeUp('db4', other))).toBe(
+    'db4 has read the log of db9:3306 up to position 4 of file 1, and it nothing of that log',
+  );
+  expect(
+    why(madeUp('db3', { source, status: at('binlog.000003', 501), executed: '0-1-7', received: '' })),
+  ).toBe(
+    'db3 has 7 transactions that it lacks (0-1-1..7), and has read the log of db1:3306 up to position 501 of file 3, and it up to position 500 of file 3',
+  );
+});
+
 test('a change that was left is undone only: whoever follows the primary before stays with it, however far it has read', () => {
   const back = madeUp('db1', { executed: '', readOnly: true });
   const surveys = [back, replica('db2', at('binlog.000010', 700)), replica('db3', at('binlog.000010', 500))];
