@@ -33,15 +33,43 @@ const ALIASES: Readonly<Record<string, readonly string[]>> = {
 /** The answer to {@link GRANTS_SQL}. */
 export function grantsOf(rows: readonly StatusRow[]): Grants {
   const everywhere = new Set<string>();
-  const meta = new Set<string>();
+  const granted: { readonly to: string; readonly database: string; readonly names: readonly string[] }[] = [];
   for (const row of rows) {
     const text = String(Object.values(row)[0] ?? '');
-    const match = /^GRANT (.*?) ON (\*|`ha\\?_meta`)\.\* TO /i.exec(text);
-    for (const name of (match?.[1] ?? '').split(',')) {
-      if (name.trim() !== '') (match?.[2] === '*' ? everywhere : meta).add(name.trim().toUpperCase());
-    }
+    const match = /^GRANT (.*?) ON (?:\*|`([^`]+)`)\.\* TO (\S+)/i.exec(text);
+    const [, list = '', database, to = ''] = match ?? [];
+    const names = list.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim().toUpperCase()]));
+    if (database !== undefined) granted.push({ to, database, names });
+    else for (const name of names) everywhere.add(name);
   }
-  return { everywhere, meta };
+  return { everywhere, meta: new Set(nearest(granted).flatMap(({ names }) => names)) };
+}
+
+/** Of the grants for databases whose pattern fits `ha_meta`, those that the server goes by: of each account, or role, the most exact. */
+function nearest<T extends { readonly to: string; readonly database: string }>(
+  granted: readonly T[],
+): readonly T[] {
+  const fitting = granted.filter(({ database }) => patternOf(database).test('ha_meta'));
+  return fitting.filter(({ to, database }) =>
+    fitting.every((other) => other.to !== to || exactness(other.database) <= exactness(database)),
+  );
+}
+
+/** How many characters stand before the first wildcard. */
+function exactness(database: string): number {
+  const plain = database.replaceAll(/\\./g, '.');
+  const wildcard = plain.search(/[%_]/);
+  return wildcard < 0 ? Number.POSITIVE_INFINITY : wildcard;
+}
+
+/** A database as `GRANT` names it: `%` stands for any text, `_` for any character, `\_` for itself. */
+function patternOf(database: string): RegExp {
+  const source = database.replaceAll(/\\?[\s\S]/g, (part) => {
+    if (part === '%') return '.*';
+    if (part === '_') return '.';
+    return part.replace(/^\\(?=.)/, '').replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  });
+  return new RegExp(`^${source}$`, 'i');
 }
 
 /** What an account with `grants` lacks on a server of this version: where it must be granted, and what. */

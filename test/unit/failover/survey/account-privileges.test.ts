@@ -113,6 +113,35 @@ test('a witness takes a vote', () => {
   expect(lacking('9.7.0', lines, 'vote')).toEqual(['CREATE', 'DELETE']);
 });
 
+test.each([
+  ['`ha\\_%`', true],
+  ['`ha%`', true],
+  ['`%`', true],
+  ['`ha_meta`', true],
+  ['`HA\\_META`', true],
+  ['`ha\\_m_t_`', true],
+  ['`ha\\_`', false],
+  ['`ha.meta`', false],
+  ['`ham%`', false],
+  ['`xha%`', false],
+  ['`ha\\%`', false],
+])('a grant on %s.* holds for the tables of the manager: %s', (database, holds) => {
+  const lines = [`GRANT ALL PRIVILEGES ON ${database}.* TO \`w\`@\`%\``];
+  expect(lacking('10.11.6-MariaDB', lines, 'vote')).toEqual(
+    holds ? [] : ['CREATE', 'SELECT', 'INSERT', 'DELETE'],
+  );
+});
+
+test('of several patterns the server goes by the most exact one, of an account and of each of its roles', () => {
+  const lines = [
+    'GRANT ALL PRIVILEGES ON `ha%`.* TO `w`@`%`',
+    'GRANT SELECT ON `ha\\_meta`.* TO `w`@`%`',
+    'GRANT ALL PRIVILEGES ON `%`.* TO `r`',
+    'GRANT INSERT ON `ha\\_%`.* TO `r`',
+  ];
+  expect(lacking('10.11.6-MariaDB', lines, 'vote')).toEqual(['CREATE', 'DELETE']);
+});
+
 test('the statements grant each where it belongs', () => {
   const nothing = grantsOf([{ grants: 'GRANT RELOAD ON *.* TO `m`@`%`' }]);
   const lacks = lackingPrivileges(parseServerVersion('9.7.0'), nothing, 'act-and-fence');
