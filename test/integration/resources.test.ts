@@ -1,6 +1,7 @@
 /** Things that only one process may hold, on real servers, in real network namespaces, with real mounts. */
 import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -165,6 +166,36 @@ test.each([
 ])('%j is refused by name', async (options, message) => {
   const resource = { acquired: () => undefined, lost: () => undefined };
   await expect(startLeaderLease({ ...options, resource })).rejects.toThrow(message);
+});
+
+test('a voter that is several servers, or the same as another one, is no voter', async () => {
+  const [one, two, three] = servers.databases.map(({ realPort }) => realPort);
+  const { user, password } = servers.accounts.monitor;
+  let dealt = 0;
+  const balancer = createServer((near) => {
+    const far = connect([one, two][dealt++ % 2] ?? 0, '127.0.0.1');
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => [near, far].map((each) => each.destroy()));
+    }
+  });
+  await new Promise<void>((done) => balancer.listen(0, '127.0.0.1', done));
+  const { port } = balancer.address() as AddressInfo;
+  const start = (...ports: readonly (number | undefined)[]): Promise<LeaderLease> =>
+    startLeaderLease({
+      name: 'job',
+      voters: ports.map((at) => ({ host: '127.0.0.1', port: at, user, password })) as never,
+      resource: { acquired: () => undefined, lost: () => undefined },
+    });
+  try {
+    await expect(start(one, three, port)).rejects.toThrow(`127.0.0.1:${port} is not one server`);
+    await expect(start(one, two, servers.primary.port)).rejects.toThrow(
+      /`lease.voters`: 127.0.0.1:\d+ is the same server as/,
+    );
+  } finally {
+    balancer.close();
+  }
 });
 
 test('hot spare: the kernel takes the address from a stopped machine, the spare has it, the neighbours know, never two', async () => {

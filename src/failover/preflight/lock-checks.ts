@@ -2,12 +2,19 @@
 import { randomUUID } from 'node:crypto';
 import { Deadline } from '../../common/deadline.js';
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
-import type { Voter } from '../voters.js';
 import type { PreflightCheck } from './preflight.js';
+
+/** What is checked: a name and sessions. */
+export interface LockPlace {
+  /** The voter's name. */
+  readonly id: string;
+  /** Sessions that may take locks. */
+  readonly act: { connect(deadline: Deadline): Promise<PhysicalConnection> };
+}
 
 /** A voter on which a lock is held by the first of its sessions. */
 interface Held {
-  readonly voter: Voter;
+  readonly voter: LockPlace;
   readonly lock: string;
   readonly sessions: readonly PhysicalConnection[];
 }
@@ -17,7 +24,7 @@ const LOOKING = 4;
 
 /** Checks all voters that answer within `timeoutMs`; the others are left out. Never rejects. */
 export async function lockChecks(
-  voters: readonly Voter[],
+  voters: readonly LockPlace[],
   cluster: string,
   timeoutMs: number,
 ): Promise<readonly PreflightCheck[]> {
@@ -32,7 +39,7 @@ export async function lockChecks(
   }
 }
 
-async function hold(voter: Voter, cluster: string, deadline: Deadline): Promise<Held> {
+async function hold(voter: LockPlace, cluster: string, deadline: Deadline): Promise<Held> {
   const lock = `ha:${cluster}:preflight:${randomUUID().slice(0, 8)}`;
   const sessions: PhysicalConnection[] = [];
   try {

@@ -10,6 +10,7 @@ import { forAdministration, parseMysqlNode } from '../../mysql/connection-option
 import type { MysqlNodeInput } from '../../mysql/mysql-options.js';
 import type { LockTarget } from '../locks/lock-session.js';
 import { MajorityLock } from '../locks/majority-lock.js';
+import { lockChecks } from '../preflight/lock-checks.js';
 import { lockName } from '../protocol/lock-name.js';
 import { leaseDecision, lockSeconds } from './lease-decision.js';
 import type { LeaseContext, LeasedResource } from './leased-resource.js';
@@ -66,12 +67,15 @@ export const leaderLeaseDefaults: Readonly<{ cluster: string; leaseMs: number }>
   leaseMs: 5_000,
 });
 
+/** Longest time for a look at the voters at the start, milliseconds. */
+const CHECK_MS = 2_000;
 /** How many times per lease it is looked at. */
 const LOOKS = 20;
 
 /**
  * Takes part in the race for a lease until it is closed. Resolves when the resource's check has passed; being in charge is told
- * by events and to the resource.
+ * by events and to the resource. Voters that answer within two seconds are looked at: each has to be one server, and another one
+ * than the others.
  *
  * @throws StormlampError `ERR_INVALID_OPTION`, or what the resource's check throws.
  */
@@ -103,6 +107,7 @@ export async function startLeaderLease(options: LeaderLeaseOptions): Promise<Lea
   );
   if (twice !== undefined) throw invalidOption('lease.voters', 'servers that differ', twice.voter);
   await resource.check?.(leaseMs);
+  await checkVoters(targets, cluster);
   const lease = new LeaderLease({ name, cluster, targets, resource, leaseMs });
   lease.start();
   return lease;
@@ -306,6 +311,15 @@ export class LeaderLease extends SafeEmitter<LeaderLeaseEvents> implements Async
     this.#phase = after;
     this.publish('phase-changed', { name: this.name, before, after, because });
   }
+}
+
+/** Behind an address that leads to several servers two processes would hold one lock. Rejects with `ERR_INVALID_OPTION`. */
+async function checkVoters(targets: readonly LockTarget[], cluster: string): Promise<void> {
+  const voters = targets.map((target) => ({ id: target.voter, act: target }));
+  const checks = await lockChecks(voters, cluster, CHECK_MS);
+  const failed = checks.filter(({ result }) => result === 'fail').map(({ detail }) => detail);
+  if (failed.length > 0)
+    throw new StormlampError(ErrorCode.INVALID_OPTION, `\`lease.voters\`: ${failed.join('; ')}`);
 }
 
 function targetOf(path: string, input: MysqlNodeInput): LockTarget {
