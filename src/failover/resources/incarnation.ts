@@ -17,7 +17,12 @@ export type PairNodeState =
   /** It answers and was restarted: its misses are not to be believed until it is filled. */
   | { readonly state: 'warming'; readonly incarnation: Incarnation }
   /** It does not answer. */
-  | { readonly state: 'down'; readonly last?: Incarnation | undefined };
+  | {
+      readonly state: 'down';
+      readonly last?: Incarnation | undefined;
+      /** It was up, and has never been missed while another node answered: as far as is known, nobody wrote to one without it. */
+      readonly missedNothing?: boolean | undefined;
+    };
 
 /** The life that a server's `stats` tell of; undefined when they lack what that takes. */
 export function incarnationOf(stats: ReadonlyMap<string, string>): Incarnation | undefined {
@@ -32,19 +37,31 @@ export function isSameLife(a: Incarnation, b: Incarnation): boolean {
   return a.pid === b.pid && Math.abs(a.startedAt - b.startedAt) <= 2;
 }
 
-/** The state after one more look; `seen` is undefined when the node did not answer. */
-export function afterLook(before: PairNodeState, seen: Incarnation | undefined): PairNodeState {
+/**
+ * The state after one more look; `seen` is undefined when the node did not answer, and `alone` tells whether another one did. A look
+ * that misses all nodes at once says more of the one who looks than of them.
+ */
+export function afterLook(
+  before: PairNodeState,
+  seen: Incarnation | undefined,
+  alone: boolean,
+): PairNodeState {
   const last =
     before.state === 'unknown' ? undefined : before.state === 'down' ? before.last : before.incarnation;
-  if (seen === undefined) return before.state === 'down' ? before : { state: 'down', last };
+  if (seen === undefined) {
+    const missedNothing =
+      !alone && (before.state === 'down' ? before.missedNothing === true : before.state === 'up');
+    if (before.state === 'down' && (before.missedNothing === true) === missedNothing) return before;
+    return missedNothing ? { state: 'down', last, missedNothing } : { state: 'down', last };
+  }
   if (last === undefined) {
     // Found alive at the first look it has what it has; one that was away then may have been restarted.
     return { state: before.state === 'unknown' ? 'up' : 'warming', incarnation: seen };
   }
   if (!isSameLife(last, seen)) return { state: 'warming', incarnation: seen };
-  // Without a restart nothing was lost, but what was written meanwhile was missed.
-  if (before.state === 'down') return { state: 'warming', incarnation: seen };
-  return before;
+  if (before.state !== 'down') return before;
+  // Without a restart nothing was lost, but what was written meanwhile to another node was missed.
+  return { state: before.missedNothing === true ? 'up' : 'warming', incarnation: seen };
 }
 
 /** The state after the node was filled from its peer; a node that was restarted meanwhile stays as it is. */

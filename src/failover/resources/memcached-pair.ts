@@ -103,7 +103,19 @@ export class MemcachedPair extends SafeEmitter<MemcachedPairEvents> implements A
 
   /** @internal */
   async look(): Promise<void> {
-    await Promise.all(this.#nodes.map((node) => this.#lookAt(node)));
+    const { signal } = this.#stop;
+    const seen = await Promise.all(
+      this.#nodes.map((node) =>
+        node.stats({ timeoutMs: this.#timeoutMs, signal }).then(incarnationOf, () => undefined),
+      ),
+    );
+    if (signal.aborted) return;
+    const answers = seen.some((incarnation) => incarnation !== undefined);
+    for (const [index, { id }] of this.#nodes.entries()) {
+      const after = afterLook(this.#states.get(id) ?? { state: 'unknown' }, seen[index], answers);
+      this.#become(id, after);
+      if (after.state === 'warming') void this.#fillNow(id, after.incarnation);
+    }
   }
 
   /** Stops. */
@@ -125,18 +137,6 @@ export class MemcachedPair extends SafeEmitter<MemcachedPairEvents> implements A
       if (signal.aborted) return;
       await this.look();
     }
-  }
-
-  async #lookAt(node: MemcachedNode): Promise<void> {
-    const { signal } = this.#stop;
-    const seen = await node
-      .stats({ timeoutMs: this.#timeoutMs, signal })
-      .then(incarnationOf, () => undefined);
-    if (signal.aborted) return;
-    const before = this.#states.get(node.id) ?? { state: 'unknown' };
-    const after = afterLook(before, seen);
-    this.#become(node.id, after);
-    if (after.state === 'warming') void this.#fillNow(node.id, after.incarnation);
   }
 
   async #fillNow(node: NodeId, incarnation: Incarnation): Promise<void> {

@@ -13,7 +13,7 @@ const second: Incarnation = { pid: 11, startedAt: 2_000 };
 const story = (...looks: readonly (Incarnation | undefined)[]): string[] => {
   let state: PairNodeState = { state: 'unknown' };
   return looks.map((seen) => {
-    state = afterLook(state, seen);
+    state = afterLook(state, seen, true);
     return state.state;
   });
 };
@@ -31,6 +31,88 @@ test.each([
   ['restarted while it was warming', [first, second, { ...second, pid: 12 }], ['up', 'warming', 'warming']],
 ])('%s', (_, looks, states) => {
   expect(story(...looks)).toEqual(states);
+});
+
+/** What two nodes are after each look at both. */
+const pairStory = (...looks: readonly (readonly (Incarnation | undefined)[])[]): string[] => {
+  let states: readonly PairNodeState[] = [{ state: 'unknown' }, { state: 'unknown' }];
+  return looks.map((seen) => {
+    const answers = seen.some((each) => each !== undefined);
+    states = states.map((state, index) => afterLook(state, seen[index], answers));
+    return states.map(({ state }) => state).join(' ');
+  });
+};
+const other: Incarnation = { pid: 20, startedAt: 5_000 };
+
+test.each([
+  [
+    'both are missed once, as by a watcher that stood still',
+    [
+      [first, other],
+      [undefined, undefined],
+      [first, other],
+    ],
+    ['up up', 'down down', 'up up'],
+  ],
+  [
+    'both are missed for long',
+    [
+      [first, other],
+      [undefined, undefined],
+      [undefined, undefined],
+      [first, other],
+    ],
+    ['up up', 'down down', 'down down', 'up up'],
+  ],
+  [
+    'one comes back first: the other one may have missed writes',
+    [
+      [first, other],
+      [undefined, undefined],
+      [first, undefined],
+      [first, other],
+    ],
+    ['up up', 'down down', 'up down', 'up warming'],
+  ],
+  [
+    'one was away before',
+    [
+      [first, other],
+      [first, undefined],
+      [undefined, undefined],
+      [first, other],
+    ],
+    ['up up', 'up down', 'down down', 'up warming'],
+  ],
+  [
+    'one was restarted meanwhile',
+    [
+      [first, other],
+      [undefined, undefined],
+      [second, other],
+    ],
+    ['up up', 'down down', 'warming up'],
+  ],
+  [
+    'one was not filled yet',
+    [
+      [first, other],
+      [second, other],
+      [undefined, undefined],
+      [second, other],
+    ],
+    ['up up', 'warming up', 'down down', 'warming up'],
+  ],
+  [
+    'nobody was there at the first look',
+    [
+      [undefined, undefined],
+      [first, other],
+    ],
+    ['down down', 'warming warming'],
+  ],
+])('two nodes: %s', (_, looks, states) => {
+  expect(pairStory(...looks)).toEqual(states);
 });
 
 test('a fill counts only for the life that was filled', () => {
