@@ -1,6 +1,7 @@
 /** Values as PHP's `Memcached` class stores them: what kind they are is in the item's flags (measured, php-memcached 3.2.0). */
 import { deflateSync } from 'node:zlib';
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { isWellFormed } from '../common/well-formed.js';
 import {
   COMPRESSED_LENGTH_BYTES,
   COMPRESSION_FLAGS,
@@ -50,6 +51,12 @@ const COMPRESSION_FACTOR = 1.3;
 export function encodeCacheValue(value: unknown, format: CacheValueFormat): StoredCacheValue {
   switch (typeof value) {
     case 'string':
+      if (!isWellFormed(value)) {
+        throw new StormlampError(
+          ErrorCode.PHP_VALUE,
+          'A value is text with half of a surrogate pair, which PHP does not have (an emoji that was cut in two, say); `text.toWellFormed()` replaces it',
+        );
+      }
       return compressed(Buffer.from(value), Kind.STRING, format);
     case 'boolean':
       return { value: Buffer.from(value ? '1' : ''), flags: Kind.BOOL };
@@ -105,14 +112,8 @@ export function decodeCacheValue({ value, flags }: StoredCacheValue, maxBytes: n
 // JSON leaves out or changes what it does not have; what would be stored as something else is refused.
 function jsonText(value: unknown): string {
   const check = function (this: unknown, name: string, replaced: unknown): unknown {
-    const given = (this as Record<string, unknown>)[name];
-    const plain =
-      typeof given !== 'object' ||
-      given === null ||
-      Array.isArray(given) ||
-      [null, Object.prototype].includes(Object.getPrototypeOf(given) as object | null);
-    if (!plain || ['bigint', 'symbol', 'function'].includes(typeof given))
-      throw noJson(name, plain ? `a ${typeof given}` : 'an object of a class');
+    const what = strangeToJson(this as object, name);
+    if (what !== undefined) throw noJson(name, what);
     return replaced;
   };
   try {
@@ -121,6 +122,30 @@ function jsonText(value: unknown): string {
     if (error instanceof StormlampError) throw error;
     throw noJson('', 'a value that contains itself', error);
   }
+}
+
+// PHP takes no text with half of a surrogate pair from JSON, which escapes it.
+function strangeToJson(holder: object, name: string): string | undefined {
+  const given = (holder as Record<string, unknown>)[name];
+  switch (typeof given) {
+    case 'bigint':
+    case 'symbol':
+    case 'function':
+      return `a ${typeof given}`;
+    case 'number':
+      return Number.isFinite(given) ? undefined : String(given);
+    case 'string':
+      return isWellFormed(given) ? undefined : 'text with half of a surrogate pair';
+    case 'undefined':
+      return Array.isArray(holder) ? 'an empty place of an array' : undefined;
+    default:
+  }
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return undefined;
+  if (![null, Object.prototype].includes(Object.getPrototypeOf(given) as object | null))
+    return 'an object of a class';
+  return Object.keys(given).every(isWellFormed)
+    ? undefined
+    : 'an object with half of a surrogate pair in a name';
 }
 
 function noJson(name: string, what: string, cause?: unknown): StormlampError {

@@ -68,3 +68,38 @@ test('what JSON does not have is refused with its name, wherever it is', () => {
   const plain = { a: [1, 'two', null, { b: true }], c: Object.assign(Object.create(null), { d: 1.5 }) };
   expect(decodeCacheValue(encodeCacheValue(plain, json), LIMIT)).toEqual(plain);
 });
+
+const HALF = '\ud83d';
+const plainFormat = { compression: 'none', compressAboveBytes: 0, maxBytes: LIMIT } as const;
+
+test.each(['php', 'igbinary', 'json'] as const)(
+  'half of a surrogate pair is refused by %s, wherever it is',
+  (serializer) => {
+    for (const value of [HALF, [HALF], { a: `x${HALF}` }, { [HALF]: 1 }]) {
+      expect(() => encodeCacheValue(value, { ...plainFormat, serializer })).toThrow(
+        expect.objectContaining({ code: 'ERR_PHP_VALUE' }),
+      );
+    }
+    expect(encodeCacheValue('\u{1f600}', { ...plainFormat, serializer }).value.toString()).toBe('\u{1f600}');
+  },
+);
+
+test('JSON is given nothing that it would store as null', () => {
+  const sparse: number[] = [1];
+  sparse[2] = 3;
+  for (const value of [sparse, { a: [undefined] }, [Number.NaN], { a: Number.POSITIVE_INFINITY }]) {
+    expect(() => encodeCacheValue(value, { ...plainFormat, serializer: 'json' })).toThrow(
+      expect.objectContaining({ code: 'ERR_PHP_VALUE' }),
+    );
+  }
+  const given = { a: null, b: undefined };
+  expect(encodeCacheValue(given, { ...plainFormat, serializer: 'json' }).value.toString()).toBe('{"a":null}');
+});
+
+test('an array with a gap is what PHP makes of it', () => {
+  const sparse: number[] = [1];
+  sparse[2] = 3;
+  const stored = encodeCacheValue(sparse, { ...plainFormat, serializer: 'php' });
+  expect(stored.value.toString()).toBe('a:2:{i:0;i:1;i:2;i:3;}');
+  expect(decodeCacheValue(stored, LIMIT)).toEqual({ 0: 1, 2: 3 });
+});
