@@ -29,6 +29,11 @@ export interface DashboardHandler {
   close(): void;
 }
 
+/** What the page answers. */
+const ROUTES: ReadonlySet<string> = new Set([
+  ...['GET /', 'GET /state.json', 'GET /events', 'GET /livez', 'GET /readyz'],
+  ...['POST /plan', 'POST /confirm'],
+]);
 /** Time between two samples, milliseconds. */
 const SAMPLE_MS = 1_000;
 /** The journal is read again after this time, milliseconds, and whenever something happened. */
@@ -111,6 +116,12 @@ class DashboardSite {
     next?: (error?: unknown) => void,
   ): Promise<void> {
     const pathname = pathOf(request.url ?? '/');
+    const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`;
+    // What is not the page's is not the page's to refuse, or to mark.
+    if (next !== undefined && !ROUTES.has(route)) {
+      next();
+      return;
+    }
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     if (!(await mayEnter(request, this.#options))) {
       text(
@@ -124,7 +135,6 @@ class DashboardSite {
       text(response, 503, 'The page was closed.');
       return;
     }
-    const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`;
     switch (route) {
       case 'GET /':
         this.#page(request, response);
@@ -150,8 +160,7 @@ class DashboardSite {
         await this.#act(request, response, pathname);
         return;
       default:
-        if (next === undefined) text(response, 404, 'There is nothing here.');
-        else next();
+        text(response, 404, 'There is nothing here.');
     }
   }
 
