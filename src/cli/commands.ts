@@ -5,7 +5,7 @@ import type { CommandEntry } from './command.js';
 export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'status',
-    summary: 'look at every node once: roles, lag, breakers, session nodes; problems first',
+    summary: 'look at every node once: roles, lag, session nodes; problems first',
     load: async () => (await import('./status/status-command.js')).statusCommand,
   },
   {

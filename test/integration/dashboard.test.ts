@@ -3,6 +3,8 @@ import { createServer, request, type Server } from 'node:http';
 import { connect } from 'node:net';
 import express from 'express';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { lookAtCluster } from '../../src/cli/status/look-at-cluster.js';
+import { pageAddress } from '../../src/cli/status/service-breakers.js';
 import { type DashboardHandler, type DashboardOptions, dashboard } from '../../src/dashboard/index.js';
 import { health } from '../../src/express/index.js';
 import { type Cluster, createCluster } from '../../src/index.js';
@@ -232,6 +234,59 @@ test('mounted in Express below a path, with a slash or without, and beside other
   expect(await response.text()).toContain('<!doctype html>');
   expect((await fetch(`${url}/ops/stormlamp/state.json`)).status).toBe(200);
   expect(await (await fetch(`${url}/ops/stormlamp/nothing`)).text()).toBe('elsewhere');
+});
+
+test('mounted at the root of a site it refuses and marks its own paths only', async () => {
+  const app = express();
+  const page = dashboard(cluster, { authorize: () => false });
+  open.push(() => page.close());
+  app.use(page);
+  app.get('/shop', (_, response) => void response.send('the shop'));
+  app.post('/', (_, response) => void response.send('the shop'));
+  const url = await listen(createServer(app));
+  const shop = await fetch(`${url}/shop`);
+  expect([shop.status, await shop.text()]).toEqual([200, 'the shop']);
+  for (const name of ['cache-control', 'x-frame-options', 'content-security-policy', 'referrer-policy'])
+    expect([name, shop.headers.get(name)]).toEqual([name, null]);
+  expect((await fetch(`${url}/`, { method: 'POST' })).status).toBe(200);
+  expect((await fetch(`${url}/state.json`)).status).toBe(403);
+});
+
+test('stormlamp status shows the breakers of the service whose page it is told', async () => {
+  const id = servers.replicas[0]?.id ?? '';
+  const config = { options: servers.options(), source: 'the test' };
+  const breakers = async (from?: URL) => {
+    const { ok, service, mysql } = await lookAtCluster(
+      { ...config, options: { mysql: config.options.mysql } },
+      from,
+    );
+    const nodes = mysql !== undefined && 'nodes' in mysql ? mysql.nodes : [];
+    return { ok, service, breakers: nodes.map((each) => [each.node, each.breaker]) };
+  };
+  const { url } = await mount({
+    authorize: ({ headers }) => headers.authorization === `Basic ${btoa('ops:s@cret')}`,
+  });
+  using _ = cluster.failover.isolate(id, { reason: 'a test' });
+  const page = `${url}/`;
+  const unknown = [
+    [servers.primary.id, null],
+    [id, null],
+  ];
+  expect(await breakers()).toEqual({ ok: true, service: undefined, breakers: unknown });
+  expect(await breakers(pageAddress(url.replace('//', '//ops:s%40cret@')))).toEqual({
+    ok: true,
+    service: { page, error: null },
+    breakers: [
+      [servers.primary.id, 'closed'],
+      [id, 'isolated'],
+    ],
+  });
+  expect(await breakers(pageAddress(url))).toEqual({
+    ok: false,
+    service: { page, error: 'it answered 403: may this request see it (`authorize`)?' },
+    breakers: unknown,
+  });
+  expect(() => pageAddress('localhost:3000')).toThrow(/Expected `--from` to be the address of a live page/);
 });
 
 test('pages that leave before they are let in take nobody the room', async () => {

@@ -492,7 +492,7 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, flavor, options }) => {
       // `stormlamp status` shows both sources.
       const shown = client
         .topology()
-        .nodes.flatMap((node) => (node.id === two.id ? describeDatabase(node, 'closed', 0).channels : []));
+        .nodes.flatMap((node) => (node.id === two.id ? describeDatabase(node, 0).channels : []));
       expect(shown.map(({ name, source }) => [name, source]).sort()).toEqual([
         ['', `127.0.0.1:${servers.primary.port}`],
         ['second', `127.0.0.1:${one.port}`],

@@ -17,11 +17,13 @@ import type { ClusterConfig } from '../cluster-config.js';
 import { operatorFailover } from '../operator-failover.js';
 import { lastChangeIn } from './last-change.js';
 import { lookAtCache } from './look-at-cache.js';
+import { breakersFrom } from './service-breakers.js';
 import { sameDevices, sameServers } from './shared-fate.js';
 import {
   type ChannelReport,
   type DatabaseReport,
   type FailedPart,
+  isFailed,
   isHealthy,
   type MysqlReport,
   type SessionPlaceReport,
@@ -33,20 +35,34 @@ import {
 type MysqlOptions = NonNullable<ClusterConfig['options']['mysql']>;
 type SessionOptions = NonNullable<ClusterConfig['options']['sessions']>;
 
-/** Looks at the databases and at the session store at the same time. A part that fails is told as such. */
-export async function lookAtCluster({ options, source }: ClusterConfig): Promise<StatusReport> {
+/**
+ * Looks at the databases and at the session store at the same time, and asks the service whose live page `from` is. A part that
+ * fails is told as such.
+ */
+export async function lookAtCluster({ options, source }: ClusterConfig, from?: URL): Promise<StatusReport> {
   const { mysql, sessions, failover, cache } = options;
-  const [databases, places, caches] = await Promise.all([
+  const [told, databases, places, caches] = await Promise.all([
+    from === undefined ? undefined : breakersFrom(from),
     mysql === undefined ? undefined : orFailed(lookAtMysql(mysql, failover)),
     sessions === undefined ? undefined : orFailed(lookAtSessions(sessions)),
     cache === undefined ? undefined : lookAtCache(cache),
   ]);
   const parts = {
-    ...(databases === undefined ? {} : { mysql: databases }),
+    ...(told === undefined ? {} : { service: told.service }),
+    ...(databases === undefined ? {} : { mysql: withBreakers(databases, told?.phases) }),
     ...(places === undefined ? {} : { sessions: places }),
     ...(caches === undefined ? {} : { cache: caches }),
   };
   return { ok: isHealthy(parts), config: source, ...parts };
+}
+
+function withBreakers(
+  databases: MysqlReport | FailedPart,
+  phases: ReadonlyMap<string, string> = new Map(),
+): MysqlReport | FailedPart {
+  if (isFailed(databases)) return databases;
+  const nodes = databases.nodes.map((node) => ({ ...node, breaker: phases.get(node.node) ?? null }));
+  return { ...databases, nodes };
 }
 
 async function orFailed<T>(work: Promise<T>): Promise<T | FailedPart> {
@@ -107,7 +123,7 @@ export async function describeMysql(
     writer,
     epoch,
     nodes: nodes.map((node) => ({
-      ...describeDatabase(node, mysql.breakerOf(node.id), systemClock.now()),
+      ...describeDatabase(node, systemClock.now()),
       refusal: failedPart(refusals.get(node.id)),
     })),
     warnings,
@@ -117,11 +133,7 @@ export async function describeMysql(
 }
 
 /** One database node. */
-export function describeDatabase(
-  node: NodeDescription,
-  breaker: string,
-  now: number,
-): Omit<DatabaseReport, 'refusal'> {
+export function describeDatabase(node: NodeDescription, now: number): Omit<DatabaseReport, 'refusal'> {
   const facts = node.state === 'up' ? node.facts : node.state === 'down' ? node.lastFacts : undefined;
   const lag = node.state === 'up' ? node.lag : null;
   return {
@@ -136,7 +148,7 @@ export function describeDatabase(
     lagMs: lag?.ms ?? null,
     lagAgeMs: lag === null ? null : Math.max(0, Math.round(now - lag.at)),
     latencyMs: node.state === 'up' ? Math.round(node.latencyMs * 10) / 10 : null,
-    breaker,
+    breaker: null,
     failure: node.state === 'down' ? { kind: node.failure, message: describeError(node.error) } : null,
   };
 }

@@ -37,8 +37,8 @@ export interface DatabaseReport {
   readonly lagAgeMs: number | null;
   /** The round trip of a look, in milliseconds; null when it is down. */
   readonly latencyMs: number | null;
-  /** The phase of this process's breaker for reads. */
-  readonly breaker: string;
+  /** The phase of its breakers in the service that was asked (`--from`); null when none was, or it does not know the node. */
+  readonly breaker: string | null;
   /** Why it is down; null when it is not. */
   readonly failure: { readonly kind: ProbeFailure; readonly message: string } | null;
   /** Why it lets the account of the statements not in although it answers the monitor; null when it does, or is down. */
@@ -125,12 +125,22 @@ export interface CacheNodeReport {
   readonly error: string | null;
 }
 
+/** A running service that was asked for its breakers. */
+export interface ServiceReport {
+  /** Its live page. */
+  readonly page: string;
+  /** Why it did not tell; null when it did. */
+  readonly error: string | null;
+}
+
 /** Everything. */
 export interface StatusReport {
   /** Whether nothing is wrong: writes and reads have a node, all nodes answer, nothing warns. */
   readonly ok: boolean;
   /** Where the configuration is from. */
   readonly config: string;
+  /** The service whose breakers are told; left out when none was asked. */
+  readonly service?: ServiceReport;
   /** The databases; left out when none are configured. */
   readonly mysql?: MysqlReport | FailedPart;
   /** The session store; left out when none is configured. */
@@ -149,7 +159,8 @@ export function isHealthy({
   mysql,
   sessions,
   cache = [],
-}: Pick<StatusReport, 'mysql' | 'sessions' | 'cache'>): boolean {
+  service,
+}: Omit<StatusReport, 'ok' | 'config'>): boolean {
   const isMysqlWell =
     mysql === undefined ||
     (!isFailed(mysql) &&
@@ -162,7 +173,8 @@ export function isHealthy({
     (!isFailed(sessions) &&
       !isOneServer(sessions) &&
       sessions.places.every(({ up, standing }) => up && (standing === 'filled' || standing === 'healthy')));
-  return isMysqlWell && areSessionsWell && cache.every(({ up }) => up);
+  const isToldOf = service === undefined || service.error === null;
+  return isMysqlWell && areSessionsWell && isToldOf && cache.every(({ up }) => up);
 }
 
 /** Whether nodes for several copies are one server; folders of one file system are for trying things out. */

@@ -18,10 +18,12 @@ const DATABASE_COLUMNS: readonly TextColumn[] = [
   { title: 'MySQL' },
   { title: 'role' },
   { title: 'lag (age)', align: 'right' },
+  // Only where a service was asked for its own.
   { title: 'breaker', dropAt: 1 },
   { title: 'server', dropAt: 3 },
   { title: 'look', align: 'right', dropAt: 2 },
 ];
+const BREAKER = DATABASE_COLUMNS.findIndex(({ title }) => title === 'breaker');
 const SESSION_COLUMNS: readonly TextColumn[] = [
   { title: 'sessions' },
   { title: 'state' },
@@ -45,7 +47,8 @@ export function statusText(report: StatusReport, width: number, paint: Paint): r
       hangLine(problem.replaceAll(/\s+/g, ' '), width, '  - ').map((line) => paint('red', line)),
     ),
   ];
-  if (mysql !== undefined && !isFailed(mysql)) lines.push('', ...databaseLines(mysql, width, paint));
+  if (mysql !== undefined && !isFailed(mysql))
+    lines.push('', ...databaseLines(mysql, report.service, width, paint));
   if (sessions !== undefined && !isFailed(sessions)) lines.push('', ...sessionLines(sessions, width, paint));
   if (cache.length > 0) lines.push('', ...cacheLines(cache, width, paint));
   return [
@@ -56,8 +59,10 @@ export function statusText(report: StatusReport, width: number, paint: Paint): r
 }
 
 /** What is wrong, one sentence each. */
-export function problemsOf({ mysql, sessions, cache = [] }: StatusReport): readonly string[] {
+export function problemsOf({ mysql, sessions, service, cache = [] }: StatusReport): readonly string[] {
   const problems: string[] = [];
+  if (service?.error != null)
+    problems.push(`The live page ${service.page} does not tell its breakers: ${service.error}`);
   if (mysql !== undefined && isFailed(mysql)) problems.push(`MySQL: ${mysql.message} (${mysql.code})`);
   else if (mysql !== undefined) {
     if (mysql.writer.kind === 'no-primary') problems.push('No primary: writes have nowhere to go');
@@ -93,17 +98,25 @@ export function problemsOf({ mysql, sessions, cache = [] }: StatusReport): reado
   return problems;
 }
 
-function databaseLines(mysql: MysqlReport, width: number, paint: Paint): readonly string[] {
+function databaseLines(
+  mysql: MysqlReport,
+  service: StatusReport['service'],
+  width: number,
+  paint: Paint,
+): readonly string[] {
   const tree = treeOf(mysql.nodes);
   const rows = tree.map(({ node, branch }) => [
     `${branch}${node.node}`,
     node.up ? node.role : `down, was ${node.role}`,
     lagText(node),
-    node.breaker,
+    node.breaker ?? '-',
     node.version ?? '-',
     node.latencyMs === null ? '-' : `${node.latencyMs} ms`,
   ]);
-  const table = setRows(DATABASE_COLUMNS, rows, width, '  ');
+  const hasBreakers = service?.error === null;
+  const shown = <T>(texts: readonly T[]): readonly T[] =>
+    texts.filter((_, at) => hasBreakers || at !== BREAKER);
+  const table = setRows(shown(DATABASE_COLUMNS), rows.map(shown), width, '  ');
   const { failover, lastChange, epoch } = mysql;
   // The tree has room for one source of each node, and its lag is that of the slowest.
   const sources = tree.flatMap(({ node: { node, channels } }) =>
@@ -119,6 +132,9 @@ function databaseLines(mysql: MysqlReport, width: number, paint: Paint): readonl
       return node?.role === 'primary' ? lines.map((line) => paint('green', line)) : lines;
     }),
     ...sources,
+    ...(hasBreakers
+      ? hangLine(`breakers: those of the service at ${service.page}`, width, '  ', '    ')
+      : []),
     ...hangLine(
       `failover: mode ${failover.mode}, epoch ${epoch}${failover.failure === null ? '' : `, ${failover.failure}: ${failover.because}`}`,
       width,

@@ -19,7 +19,7 @@ function database(node: string, changes: Partial<DatabaseReport> = {}): Database
     lagMs: 12,
     lagAgeMs: 300,
     latencyMs: 0.8,
-    breaker: 'closed',
+    breaker: null,
     failure: null,
     refusal: null,
     ...changes,
@@ -66,10 +66,10 @@ test('a healthy cluster in 80 columns', () => {
     [
       "Everything is well.",
       "",
-      "  MySQL         role          lag (age)  breaker  server              look",
-      "  db1:3306      primary               -  closed   mariadb 10.11.14  0.8 ms",
-      "  └ db2:3306    replica  12 ms (300 ms)  closed   mariadb 10.11.14  0.8 ms",
-      "    └ db3:3306  replica  12 ms (300 ms)  closed   mariadb 10.11.14  0.8 ms",
+      "  MySQL         role          lag (age)  server              look",
+      "  db1:3306      primary               -  mariadb 10.11.14  0.8 ms",
+      "  └ db2:3306    replica  12 ms (300 ms)  mariadb 10.11.14  0.8 ms",
+      "    └ db3:3306  replica  12 ms (300 ms)  mariadb 10.11.14  0.8 ms",
       "  failover: mode follow, epoch 1",
       "  last change of the primary: none known",
       "",
@@ -80,6 +80,28 @@ test('a healthy cluster in 80 columns', () => {
       "Configured by x.json",
     ]
   `);
+});
+
+test('breakers are those of a service that was asked', () => {
+  const service = { page: 'http://app1:3000/ops/', error: null };
+  const nodes = [
+    database('db1:3306', { ...PRIMARY, breaker: 'closed' }),
+    database('db2:3306', { breaker: 'open' }),
+    database('db4:3306'),
+  ];
+  const lines = statusText({ ...REPORT, service, mysql: { ...MYSQL, nodes } }, 80, plainPaint);
+  expect(lines.slice(2, 7)).toEqual([
+    '  MySQL       role          lag (age)  breaker  server              look',
+    '  db1:3306    primary               -  closed   mariadb 10.11.14  0.8 ms',
+    '  ├ db2:3306  replica  12 ms (300 ms)  open     mariadb 10.11.14  0.8 ms',
+    '  └ db4:3306  replica  12 ms (300 ms)  -        mariadb 10.11.14  0.8 ms',
+    '  breakers: those of the service at http://app1:3000/ops/',
+  ]);
+  const silent = { ...REPORT, service: { ...service, error: 'it answered 403' } };
+  expect(isHealthy(silent)).toBe(false);
+  expect(statusText(silent, 200, plainPaint)[1]).toBe(
+    '  - The live page http://app1:3000/ops/ does not tell its breakers: it answered 403',
+  );
 });
 
 test('no line is wider than the terminal, and in a narrow one roles and lag stay', () => {
