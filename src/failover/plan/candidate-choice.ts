@@ -63,7 +63,11 @@ export function chooseCandidate(question: CandidateQuestion): CandidateChoice {
     excluded.push({ node: survey.node, why: aheadWords(more, survey) });
     return false;
   });
-  const ranked = [...complete].sort((a, b) => rankOf(a, wishes) - rankOf(b, wishes) || byId(a.node, b.node));
+  // Without a primary writes wait until the new one has executed what it has received.
+  const owes = ({ hasUnapplied }: NodeSurvey): number => Number(primary === undefined && hasUnapplied);
+  const ranked = [...complete].sort(
+    (a, b) => rankOf(a, wishes) - rankOf(b, wishes) || owes(a) - owes(b) || byId(a.node, b.node),
+  );
   const chosen = wanted === undefined ? ranked[0] : ranked.find(({ node }) => node === wanted);
   for (const { node } of ranked) {
     if (node !== chosen?.node) excluded.push({ node, why: 'fit, but another one was chosen' });
@@ -99,6 +103,8 @@ function unfitness(
     const error = describeApplyError(sqlErrno, String(status?.['Last_SQL_Error'] ?? ''));
     return `its SQL thread stopped with ${error} (its status, and \`stormlamp doctor\`, tell more); what it received is left alone`;
   }
+  if (channel?.sql === false && survey.hasUnapplied)
+    return 'its SQL thread is stopped, and it has received what it has not executed; start it';
   const newest = all.find((other) => isNewerMajor(version.numbers, other.version.numbers));
   if (newest !== undefined)
     return `it is newer (${version.text}) than ${newest.node} (${newest.version.text})`;

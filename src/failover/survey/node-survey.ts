@@ -5,7 +5,13 @@ import type { ServerVersion } from '../../mysql/server-version.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
 import { GRANTS_SQL, grantsOf, lackingPrivileges, namesOf } from './account-privileges.js';
 import { logPlaceOf } from './log-place.js';
-import { NO_TRANSACTIONS, readTransactions, type TransactionSet, unionOf } from './transaction-set.js';
+import {
+  isWithin,
+  NO_TRANSACTIONS,
+  readTransactions,
+  type TransactionSet,
+  unionOf,
+} from './transaction-set.js';
 
 /** How the server numbers its transactions. */
 export type Numbering = 'mysql-gtid' | 'mariadb-gtid' | 'file-position';
@@ -192,14 +198,8 @@ function hasUnapplied(
   executed: TransactionSet,
   received: TransactionSet,
 ): boolean {
-  if (numbering !== 'file-position') {
-    for (const [origin, intervals] of received) {
-      const last = intervals.at(-1)?.[1] ?? 0n;
-      const have = executed.get(origin)?.at(-1)?.[1] ?? 0n;
-      if (last > have) return true;
-    }
-    return false;
-  }
+  // A worker may have executed what came later than something that another one has not.
+  if (numbering !== 'file-position') return !isWithin(received, executed);
   const readFile = status['Source_Log_File'] ?? status['Master_Log_File'];
   const readPosition = status['Read_Source_Log_Pos'] ?? status['Read_Master_Log_Pos'];
   const doneFile = status['Relay_Source_Log_File'] ?? status['Relay_Master_Log_File'];

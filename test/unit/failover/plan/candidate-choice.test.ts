@@ -24,6 +24,14 @@ describe('when what the replicas have is all there is', () => {
     expect(chooseCandidate({ surveys, wishes: { ...wishes, prefer: ['db3'] }, isolated }).to).toBe('db3');
     expect(chooseCandidate({ surveys, wishes: { ...wishes, avoid: ['db2'] }, isolated }).to).toBe('db3');
   });
+  test('of equals rather one that has executed it all, unless another one is preferred', () => {
+    const surveys = [replica('db2', { executed: '0-1-90', received: '0-1-100' }), replica('db3')];
+    expect(chooseCandidate({ surveys, wishes, isolated }).to).toBe('db3');
+    expect(chooseCandidate({ surveys, wishes: { ...wishes, prefer: ['db2'] }, isolated }).to).toBe('db2');
+    // A living primary gives everybody time to catch up.
+    const primary = madeUp('db1');
+    expect(chooseCandidate({ surveys, wishes, isolated, primary }).to).toBe('db2');
+  });
   test('two histories that differ: nobody is taken', () => {
     const surveys = [
       replica('db2', { executed: '0-1-100,0-2-105' }),
@@ -51,6 +59,11 @@ describe('a node is not taken when', () => {
     ['it replicates a part', { status: { Replicate_Ignore_DB: 'tmp' } }, /only a part/],
     ['it passes over errors', { variables: { slave_skip_errors: '1062' } }, /may lack rows.*1062/],
     ['it is delayed', { status: { SQL_Delay: 60 } }, /delayed/],
+    [
+      'its SQL thread stands before what it has received',
+      { executed: '0-1-90', received: '0-1-100', status: { Slave_SQL_Running: 'No' } },
+      /SQL thread is stopped.*start it/,
+    ],
     ['it is newer than the others', { version: '11.8.2-MariaDB' }, /newer/],
     ['it has the server_id of another one', { variables: { server_id: '2' } }, /same server_id/],
   ] as const)('%s', (_, more, why) => {

@@ -94,6 +94,15 @@ describe('a failover is refused when a voter that answers could not vote, and no
   });
 });
 
+test('a replica whose SQL thread somebody stopped is not taken by its name, and named where its vote is needed', () => {
+  const stopped = madeUp('db2', { ...behind, status: { ...lost, Slave_SQL_Running: 'No' } });
+  const rest = ['db3', 'db4'].map((node) => madeUp(node, { source, status: lost }));
+  expect(planFailover(contextOf([stopped, ...rest]), cause).to).toBe('db3');
+  expect(() => planFailover(contextOf([stopped, ...rest.slice(0, 1)]), cause)).toThrow(
+    /Only 1 of 3 voters could vote for db3.*db2 \(its SQL thread is stopped/,
+  );
+});
+
 describe('a chain of replicas', () => {
   const stuck = madeUp('db5', {
     source,
