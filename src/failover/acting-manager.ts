@@ -152,6 +152,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       calm: () => this.#keeper.calm,
       voteOf: (voter) => this.#keeper.voteOf(voter),
       last: () => this.#lastLease.get(),
+      seen: (node) => this.#memory.of(node),
       ...this.#tellers(),
       rebuild: (node, from, why, gtids) => this.#control.hooks.rebuild(node, from, why, gtids),
     });

@@ -55,7 +55,12 @@ describe.each(CLIENT_DATABASES)('$name', ({ options, flavor }) => {
     await former.query('SET GLOBAL read_only=0');
     await former.query('CREATE DATABASE elsewhere');
     await former.query('SET GLOBAL read_only=1');
-    const asking = await start(servers, { automatic: false, maxLoss: 'any' });
+    const asked: unknown[] = [];
+    const rebuild = ({ node, from, why }: { node: string; from: string; why: string }): 'skipped' => {
+      asked.push({ node, from, why });
+      return 'skipped';
+    };
+    const asking = await start(servers, { automatic: false, maxLoss: 'any', hooks: { rebuild } });
     await asking.mysql.query('CREATE TABLE shop.before_that (id INT PRIMARY KEY)');
     await hasAll(next, old);
     await old.kill();
@@ -72,6 +77,9 @@ describe.each(CLIENT_DATABASES)('$name', ({ options, flavor }) => {
       error: { code: 'ERR_NO_MAJORITY' },
     });
     expect(await writableNodes(servers)).toEqual([next]);
+    // The way out that needs no majority.
+    expect(await asking.failover.rebuild(former.id)).toBe('skipped');
+    expect(asked).toEqual([{ node: former.id, from: next.id, why: 'errant' }]);
     await asking.close();
 
     const epoch = async (): Promise<unknown> => (await next.query('SELECT epoch FROM ha_meta.topology'))[0];
@@ -95,5 +103,40 @@ describe.each(CLIENT_DATABASES)('$name', ({ options, flavor }) => {
     });
     expect(await writableNodes(servers)).toEqual([next]);
     expect(await sourceOf(former)).toBe(0);
+  });
+
+  test('the new primary dies before its switchover is ended: what only it had is told', TIMEOUT, async () => {
+    servers = await startLocalCluster({ ...options, php: false, memcached: 0 });
+    const { primary: old, replicas } = servers;
+    const [next, other] = replicas;
+    if (next === undefined || other === undefined) throw new Error('three nodes are needed');
+    const asking = await start(servers, { automatic: false, maxLoss: 'any' });
+    await asking.mysql.query('CREATE TABLE shop.before_that (id INT PRIMARY KEY)');
+    expect(await asking.failover.switchover({ to: next.id })).toMatchObject({ ok: true });
+    await asking.close();
+    // As if the process that made it had died before it could write that.
+    await next.query(
+      'UPDATE ha_meta.operation SET ended_at=NULL, outcome=NULL, began_at=began_at - INTERVAL 10 SECOND',
+    );
+    for (const node of [old, other]) {
+      await hasAll(node, next);
+      await node.query(`STOP ${word}`);
+    }
+    await next.query('CREATE TABLE shop.only_there (id INT PRIMARY KEY)');
+    await next.kill();
+    for (const node of [old, other]) await node.query(`START ${word}`);
+    const acting = await start(servers, { maxLoss: 'none' });
+    const refusals = async (): Promise<readonly string[]> =>
+      (await acting.failover.history())
+        .filter(({ kind }) => kind === 'failover-blocked')
+        .map(({ message }) => message);
+    await eventually('it is told that a loss is not to be ruled out', async () =>
+      (await refusals()).some((each) => /maxLoss is 'none'/.test(each)),
+    );
+    expect(await writableNodes(servers)).toEqual([]);
+    const made = await acting.failover.failover({ acceptLoss: true });
+    expect(made).toMatchObject({ ok: true, plan: { from: next.id, loss: { known: false } } });
+    await acting.mysql.query('CREATE TABLE shop.on_again (id INT PRIMARY KEY)', { blockMs: 30_000 });
+    expect(await writableNodes(servers)).toHaveLength(1);
   });
 });

@@ -83,7 +83,7 @@ export class FailoverControl {
       lastSeen,
       wanted: namedNode(to, voters, survey.nodes),
       insists,
-      concluded: seen() === null && !force,
+      concluded: seen() !== from && !force,
       silent: survey.silent,
       strangers: strangers().flatMap(({ node, source }) => (source === from ? [node] : [])),
     });
@@ -151,9 +151,9 @@ export class FailoverControl {
     return plan;
   }
 
-  /** The primary to fail over from: the one that was seen, else the one that a majority still votes for. */
+  /** The primary to fail over from: the one that a majority still votes for, else the one that was seen. */
   #from(): NodeId | null {
-    return this.#parts.seen() ?? this.#parts.count().votedFor ?? null;
+    return this.#parts.count().votedFor ?? this.#parts.seen();
   }
 
   async #until(isKnown: () => boolean, limitMs: number): Promise<void> {

@@ -18,8 +18,8 @@ export function detect(input: DetectorInput): DetectorVerdict {
   const graph = replicationGraph(topology.nodes);
   const nodes = records.map((record) => judge(record, records, graph, input, policy));
   const { writer } = topology;
-  // Whoever began to look when the primary was dead already knows it by the votes that it still has.
-  const known = topology.lastPrimary ?? input.voters?.votedFor ?? null;
+  // Whoever began to look when the primary was dead already, or when it was another one, knows it by the votes that it still has.
+  const known = input.voters?.votedFor ?? topology.lastPrimary ?? null;
   const primary = writer.kind === 'primary' ? writer.node : known;
   const about = nodes.find(({ node }) => node === primary);
   const trouble = troubleOf(input, records, about, policy);

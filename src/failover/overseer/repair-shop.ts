@@ -5,6 +5,7 @@ import type { ChangeControl } from '../change/change-control.js';
 import type { FailoverEvents } from '../failover-events.js';
 import type { JournalKind } from '../failover-journal.js';
 import type { MetaStore } from '../meta/meta-store.js';
+import { type LastSeen, lossRefusal } from '../plan/expected-loss.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import { planFence } from '../plan/plan-fence.js';
@@ -41,6 +42,8 @@ export interface RepairParts {
   readonly voteOf: (voter: NodeId) => NodeId | null | undefined;
   /** The last primary that was seen, and how many seconds ago it was last seen to take writes. */
   readonly last: () => { readonly node: NodeId; readonly seenAgoS: number } | undefined;
+  /** What a node was last seen to have. */
+  readonly seen: (node: NodeId) => LastSeen | undefined;
   readonly record: (kind: JournalKind, opId: string, nodes: readonly NodeId[], message: string) => void;
   readonly publish: <K extends keyof FailoverEvents>(event: K, payload: FailoverEvents[K]) => void;
   /** Makes a node's data anew; whether it was done. */
@@ -268,10 +271,15 @@ export class RepairShop {
   }
 
   async #planResume(): Promise<{ readonly plan: FailoverPlan; readonly unfinished: Unfinished } | undefined> {
+    const { options, voters, seen } = this.#parts;
+    // Before the look: what comes later is no loss.
+    const had = new Map(voters.map(({ id }) => [id, seen(id)]));
     const context = await this.#context(await this.#survey());
     const unfinished = await unfinishedChange(this.#parts, context);
     if (unfinished === undefined) return undefined;
-    const plan = planResume(context, unfinished);
+    const plan = planResume(context, unfinished, had.get(context.named ?? unfinished.from));
+    const loses = lossRefusal(plan.loss, options.maxLoss, null);
+    if (loses !== undefined) throw refused(loses);
     if (unfinished.onlyBack !== undefined && plan.to !== unfinished.from)
       throw refused(`${unfinished.onlyBack}, and ${plan.to} has more than it`);
     return { plan, unfinished };

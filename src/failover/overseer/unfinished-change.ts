@@ -5,7 +5,9 @@ import type { StatusRow } from '../../mysql/replica-status.js';
 import type { MetaStore, OpenOperation } from '../meta/meta-store.js';
 import {
   closedPrimary,
+  isFedUnseen,
   isFresh,
+  isOutOfSight,
   isReplaced,
   isRestartedPrimary,
   restingPrimary,
@@ -31,11 +33,18 @@ const TIMEOUT_MS = 2_000;
 /** Stands for a change that nobody made: the primary has fenced itself. */
 export const SELF_FENCE = 'self-fence';
 
-/** What is to be finished or undone; undefined when nothing is. Never a primary that an operator made read-only. */
+/**
+ * What is to be finished or undone; undefined when nothing is. Never a primary that an operator made read-only, and nothing while the
+ * present primary is merely not seen from here.
+ */
 export async function unfinishedChange(
   parts: UnfinishedParts,
   context: PlanContext,
 ): Promise<Unfinished | undefined> {
+  return isFedUnseen(context) ? undefined : await leftUnfinished(parts, context);
+}
+
+async function leftUnfinished(parts: UnfinishedParts, context: PlanContext): Promise<Unfinished | undefined> {
   const { meta, voters, last } = parts;
   const surveys = [...context.surveys.values()];
   const answering = voters.filter(({ id }) => context.surveys.has(id));
@@ -57,13 +66,14 @@ export async function unfinishedChange(
     .flat()
     .filter(({ ageS }) => !isFresh(ageS))
     .sort((one, other) => one.ageS - other.ageS);
+  if (open !== undefined && isOutOfSight(context, open.from)) return undefined;
   if (open !== undefined && (writable.length === 0 || writable.every(({ node }) => node === open.to)))
     // But for a switchover it is written when the new primary has its epoch: what the old one has more is nobody's.
     return { ...open, isPassed: open.kind !== 'switchover' && open.from !== open.to };
   const [only, second] = writable;
   if (only !== undefined) return second === undefined ? promotedOnly(context, only.node) : undefined;
   const known = last();
-  if (known !== undefined && isRestartedPrimary(context.surveys.get(known.node), known.seenAgoS))
+  if (known !== undefined && isRestartedPrimary(context, context.surveys.get(known.node), known.seenAgoS))
     return { opId: 'restart', from: known.node, to: known.node };
   return fenced(context, votes) ?? (await begunAnew(parts, context, votes));
 }

@@ -67,8 +67,40 @@ function hasMajority({ rules }: PlanContext, votes: Votes, node: NodeId): boolea
   return given + 1 >= majorityOf(rules.voters);
 }
 
-/** Whether `survey` is a primary that was restarted read-only, as its configuration should have it. */
-export function isRestartedPrimary(survey: NodeSurvey | undefined, secondsSinceSeen: number): boolean {
+/**
+ * Whether `survey` is a primary that was restarted read-only, as its configuration should have it, and that nobody has replaced since
+ * this process has seen it: no later epoch, and no replica of a node that does not answer.
+ */
+export function isRestartedPrimary(
+  { named, surveys, sources }: PlanContext,
+  survey: NodeSurvey | undefined,
+  secondsSinceSeen: number,
+): boolean {
   if (survey === undefined || survey.channels.length > 0 || !survey.readOnly) return false;
-  return survey.uptimeS < secondsSinceSeen && isOn(variableOf(survey, 'log_bin'));
+  if (survey.uptimeS >= secondsSinceSeen || !isOn(variableOf(survey, 'log_bin'))) return false;
+  if (named !== undefined && named !== survey.node) return false;
+  return [...surveys.keys()].every((node) => !followsUnseen({ surveys, sources }, node));
+}
+
+/**
+ * Whether nobody who looks can tell what the present primary has, or that it is none any more: the primary of the newest epoch, or
+ * `from` before the first one, does not answer. What it acknowledged is a matter of a failover, which says what is lost.
+ */
+export function isOutOfSight({ named, surveys }: PlanContext, from: NodeId): boolean {
+  return !surveys.has(named ?? from);
+}
+
+/** Whether a replica receives from a node which does not answer here: that one lives, and may be the primary. */
+export function isFedUnseen(context: PlanContext): boolean {
+  return [...context.surveys.values()].some(
+    ({ node, channels }) => channels.some(({ io }) => io === 'yes') && followsUnseen(context, node),
+  );
+}
+
+function followsUnseen(
+  { surveys, sources }: Pick<PlanContext, 'surveys' | 'sources'>,
+  node: NodeId,
+): boolean {
+  const source = sources.get(node);
+  return source !== undefined && !surveys.has(source);
 }

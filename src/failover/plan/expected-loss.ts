@@ -9,7 +9,7 @@ import {
   readTransactions,
   type TransactionSet,
 } from '../survey/transaction-set.js';
-import type { ExpectedLoss } from './failover-plan.js';
+import { type ExpectedLoss, NO_LOSS } from './failover-plan.js';
 
 /** What the dead primary was last seen to have. */
 export interface LastSeen {
@@ -92,6 +92,20 @@ export function expectedLoss(
   // What speaks against the proof is what an operator can do something about.
   const why = doubt === '' || doubt === undefined ? unseen : `${doubt}; ${unseen}`;
   return { known: false, transactions: count, gtids: text, seenAt, unseenMs, why };
+}
+
+/**
+ * The loss of what is finished or undone while the primary answers: what it was seen to have, and has lost itself since, as by a crash
+ * of a server that does not write through. `reached` has all that it has now.
+ */
+export function resumeLoss(seen: LastSeen | undefined, reached: TransactionSet): ExpectedLoss {
+  if (seen === undefined) return NO_LOSS;
+  const { flavor, gtids, seenAt } = seen;
+  const had = readTransactions(flavor, gtids) ?? NO_TRANSACTIONS;
+  const { count, text } = missingOf(flavor, had, reached);
+  if (count === 0) return NO_LOSS;
+  const why = 'the primary was seen to have it, and has not any more; nor has any node that answers';
+  return { known: true, transactions: count, gtids: text, seenAt, unseenMs: 0, why };
 }
 
 /** Why semi-synchronous replication does not prove that nothing is lost; undefined when it does. */

@@ -6,7 +6,8 @@ import type { NodeSurvey } from '../survey/node-survey.js';
 import { chooseCandidate } from './candidate-choice.js';
 import { isReplaced } from './closed-primary.js';
 import { dialectOf } from './dialect.js';
-import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
+import { type LastSeen, resumeLoss } from './expected-loss.js';
+import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import { freezeSteps } from './freeze-steps.js';
 import {
   assertVotesStep,
@@ -41,11 +42,15 @@ export interface Unfinished {
 
 /**
  * Finishes or undoes what another process has left, when no node takes writes: the node that has everything becomes the
- * primary, rather the old one than the new one.
+ * primary, rather the old one than the new one. `seen`: what the present primary was last seen to have.
  *
  * @throws StormlampError `ERR_CHANGE_REFUSED` when no node has everything, or when no majority could vote for the one that has.
  */
-export function planResume(context: PlanContext, unfinished: Unfinished): FailoverPlan {
+export function planResume(
+  context: PlanContext,
+  unfinished: Unfinished,
+  seen?: LastSeen | undefined,
+): FailoverPlan {
   const { from, to: meant, isPassed = false } = unfinished;
   // A former primary that an earlier change has left behind may have transactions that nobody shall have.
   const known = [...context.surveys.values()].filter(
@@ -147,7 +152,7 @@ export function planResume(context: PlanContext, unfinished: Unfinished): Failov
     reason: null,
     evidence: context.evidence,
     steps,
-    loss: NO_LOSS,
+    loss: resumeLoss(seen, candidate.reached),
     excluded,
     warnings: [],
   };

@@ -5,7 +5,7 @@ import type { TestimonySays } from '../../../src/failover/detector/testimony.js'
 import type { FailureKind } from '../../../src/failover/failure-kind.js';
 import type { Suspicion } from '../../../src/failover/suspicion.js';
 import type { ConfiguredRole, ProbeFailure } from '../../../src/topology/node-description.js';
-import { gtids, master, slave } from '../topology/made-up-servers.js';
+import { gtids, master, orphan, slave } from '../topology/made-up-servers.js';
 import {
   connected,
   cut,
@@ -851,6 +851,23 @@ const majority: readonly DetectorCase[] = [
     failure: 'unreachable-primary',
     levels: { a: 'down' },
     says: { b: 'receiving', c: 'receiving' },
+  },
+  {
+    name: 'the votes are for a node that took over unseen, and died: whoever was seen before is a replica of it',
+    nodes: three,
+    steps: [well, [8, { a: orphan('a', 'b'), b: 'refused', c: orphan('c', 'b') }]],
+    voters: {
+      total: 3,
+      reachable: 2,
+      votedFor: 'b',
+      votes: new Map([
+        ['a', 'b'],
+        ['c', 'b'],
+      ]),
+    },
+    failure: 'dead-primary',
+    warranted: true,
+    levels: { b: 'objectively-down' },
   },
   {
     name: 'the votes are for a node that answers and takes no writes',

@@ -11,11 +11,11 @@ const well = [madeUp('db2', { source }), madeUp('db3', { source })];
 const stuck = [madeUp('db2', { source }), madeUp('db3', { source, status })];
 
 /** A control over servers that are `before` when a failover is planned, and `after` under its locks. */
-function controlOver(before = well, after = well): FailoverControl {
+function controlOver(before = well, after = well, votedFor?: string, named?: string): FailoverControl {
   let surveys = before;
   const control = {
     survey: async () => ({ nodes: new Map(surveys.map((each) => [each.node, each])), silent: new Map() }),
-    context: async () => madeUpContext(surveys),
+    context: async () => madeUpContext(surveys, { named }),
     make: async (_: FailoverPlan, { again }: MakeOptions) => {
       surveys = after;
       return { ok: true, plan: await again() };
@@ -28,7 +28,7 @@ function controlOver(before = well, after = well): FailoverControl {
     control: control as unknown as ChangeControl,
     memory: { of: () => undefined },
     seen: () => 'db1',
-    count: () => ({ total: 3, reachable: 2, unasked: 0 }),
+    count: () => ({ total: 3, reachable: 2, unasked: 0, votedFor }),
     verdict: () => ({ tilted: false, failover: { warranted: true, because: '' }, failure: 'dead-primary' }),
     strangers: () => [],
     down: () => new Set<string>(),
@@ -42,4 +42,14 @@ test('a replica that stops with an error between the plan and the locks is count
 });
 test('who names the new primary insists on it, under the locks, too', async () => {
   expect(await controlOver(stuck, stuck).make({ to: 'db2' })).toMatchObject({ plan: { to: 'db2' } });
+});
+test('a primary that a majority votes for, and that this process has not seen take over, is what is failed over from', async () => {
+  const after = ['db1', 'db3'].map((node) => madeUp(node, { source: { host: 'db2', port: 3306 } }));
+  expect(await controlOver(after, after, 'db2', 'db2').plan()).toMatchObject({ from: 'db2', to: 'db1' });
+  // Unless the memory of the cluster says otherwise.
+  await expect(controlOver(after, after, 'db2', 'db1').plan()).rejects.toThrow(/by hand/);
+  expect(await controlOver(after, after, 'db2', 'db1').plan('db3', { force: true })).toMatchObject({
+    from: 'db2',
+    to: 'db3',
+  });
 });

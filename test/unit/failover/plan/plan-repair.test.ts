@@ -276,9 +276,17 @@ describe('a failover', () => {
   });
 });
 
-test('a primary that was restarted read-only is told from one that an operator made so', () => {
-  expect(isRestartedPrimary(madeUp('db1', { readOnly: true, uptimeS: 3 }), 10)).toBe(true);
-  expect(isRestartedPrimary(madeUp('db1', { readOnly: true, uptimeS: 9_000 }), 10)).toBe(false);
+test('a primary that was restarted read-only is told from one that an operator made so, and from one that was replaced', () => {
+  const is = (uptimeS: number, more: Partial<PlanContext> = {}, source?: string): boolean => {
+    const db1 = madeUp('db1', { readOnly: true, uptimeS });
+    const rest = source === undefined ? [] : [madeUp('db3', { source: at(source) })];
+    return isRestartedPrimary(madeUpContext([db1, ...rest], more), db1, 10);
+  };
+  expect(is(3)).toBe(true);
+  expect(is(3, { named: 'db1' }, 'db1')).toBe(true);
+  expect(is(9_000)).toBe(false);
+  expect(is(3, { named: 'db2' })).toBe(false);
+  expect(is(3, {}, 'db2')).toBe(false);
 });
 
 test('what a dead process left is not finished by a plan that its end has overtaken', () => {
