@@ -13,7 +13,7 @@ import { ChangeControl, type ChangeResult } from './change/change-control.js';
 import { FailoverControl } from './change/failover-control.js';
 import { namedNode } from './change/named-node.js';
 import { PrimaryMemory } from './change/primary-memory.js';
-import type { VoterCount } from './detector/detector-input.js';
+import { lacksMajority, type VoterCount } from './detector/detector-input.js';
 import type { FailoverHooks } from './failover-hooks.js';
 import { isSighting, type JournalKind, type JournalRecord } from './failover-journal.js';
 import type { FailoverManager, ForceOptions, PauseOptions, SwitchoverOptions } from './failover-manager.js';
@@ -221,7 +221,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
 
   override async rebuild(node: NodeId): Promise<'rebuilt' | 'skipped'> {
     this.#control.voter(node);
-    const primary = this.#primary();
+    const primary = this.#writer()?.id ?? (await this.#promoted()) ?? this.#primary();
     const obstacle = await this.#shop.obstacle(node, primary);
     const gtids = obstacle?.kind === 'diverged' ? obstacle.gtids : '';
     const why = obstacle?.kind === 'purged' ? 'purged' : 'errant';
@@ -345,6 +345,14 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       ErrorCode.NO_PRIMARY,
       `No majority agrees on a primary now, and this needs one. Use failover() when it is dead. ${this.#keeper.missing().message}`,
     );
+  }
+
+  /** The node that was made the primary, and that a majority votes for only when others were made anew from it. */
+  async #promoted(): Promise<NodeId | undefined> {
+    const { count } = this.#keeper;
+    if (lacksMajority(count)) return undefined;
+    const made = await this.#shop.promoted();
+    return (count.votedFor ?? made) === made ? made : undefined;
   }
 
   /** The node that takes writes by the word of a majority; nothing is written anywhere else. */

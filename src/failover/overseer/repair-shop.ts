@@ -5,6 +5,7 @@ import type { ChangeControl } from '../change/change-control.js';
 import type { FailoverEvents } from '../failover-events.js';
 import type { JournalKind } from '../failover-journal.js';
 import type { MetaStore } from '../meta/meta-store.js';
+import { promotedPrimary } from '../plan/closed-primary.js';
 import { type LastSeen, lossRefusal } from '../plan/expected-loss.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
@@ -163,6 +164,11 @@ export class RepairShop {
     return context;
   }
 
+  /** The node that the newest epoch has made the primary and that takes writes, though no majority votes for it yet. */
+  async promoted(): Promise<NodeId | undefined> {
+    return promotedPrimary(await this.#parts.control.context(await this.#survey()));
+  }
+
   /**
    * Why `node` is to be made anew; transactions of its own are found while it follows, too. Rejects with `ERR_CHANGE_REFUSED` for
    * the primary itself and for a node that does not answer.
@@ -175,7 +181,8 @@ export class RepairShop {
       const unseen = survey === undefined ? node : primary;
       throw refused(`${unseen} cannot be reached (${silent.get(unseen) ?? 'it does not answer'})`);
     }
-    if (this.#primary() !== primary) throw refused(`${primary} is not the primary any more; ask again`);
+    if ((this.#parts.primary() ?? primary) !== primary)
+      throw refused(`${primary} is not the primary any more; ask again`);
     return obstacleOf(survey, source);
   }
 

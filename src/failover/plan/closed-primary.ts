@@ -49,16 +49,22 @@ export function restingPrimary(context: PlanContext, votes: Votes): NodeId | und
   return undefined;
 }
 
+/** The node that the newest epoch has made the primary, and that takes writes, whoever votes for it; undefined when there is none. */
+export function promotedPrimary({ surveys, epochs, epoch, named = '' }: PlanContext): NodeId | undefined {
+  const survey = surveys.get(named);
+  if (survey === undefined || survey.readOnly || survey.channels.length > 0) return undefined;
+  return epochs.get(named) === epoch ? named : undefined;
+}
+
 /**
  * Whether `survey` is a former primary that takes writes though the newest epoch has made another one, which answers and takes them,
  * too: nobody follows it, so that nobody has brought it back by hand.
  */
 export function isReplaced(context: PlanContext, { node, channels }: NodeSurvey): boolean {
-  const { surveys, epochs, named = '', sources } = context;
-  const newest = surveys.get(named);
-  if (newest === undefined || newest.readOnly || newest.channels.length > 0) return false;
-  if (node === named || channels.length > 0 || [...sources.values()].includes(node)) return false;
-  return (epochs.get(node) ?? 0) < (epochs.get(named) ?? 0);
+  const { epochs, epoch, sources } = context;
+  const newest = promotedPrimary(context);
+  if (newest === undefined || node === newest || channels.length > 0) return false;
+  return (epochs.get(node) ?? 0) < epoch && ![...sources.values()].includes(node);
 }
 
 /** Whether a majority would vote for `node` if it took writes: then no other node can have one. */
