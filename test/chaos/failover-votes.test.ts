@@ -125,7 +125,8 @@ describe.each(CLIENT_DATABASES)('$name', ({ options, flavor }) => {
     await next.query('CREATE TABLE shop.only_there (id INT PRIMARY KEY)');
     await next.kill();
     for (const node of [old, other]) await node.query(`START ${word}`);
-    const acting = await start(servers, { maxLoss: 'none' });
+    // It looks for what was left long before it finds that one dead.
+    const acting = await start(servers, { maxLoss: 'none', detector: { downAfterMs: 12_000 } });
     const refusals = async (): Promise<readonly string[]> =>
       (await acting.failover.history())
         .filter(({ kind }) => kind === 'failover-blocked')
