@@ -27,6 +27,7 @@ import { openKeeper } from './lease/open-keeper.js';
 import { JournalWriter } from './meta/journal-writer.js';
 import { MetaStore } from './meta/meta-store.js';
 import { OperatorOrders } from './meta/operator-orders.js';
+import { agreeOnConfig } from './meta/shared-config.js';
 import { sharedHistory } from './meta/shared-history.js';
 import { withNodeIds } from './named-options.js';
 import { Election } from './overseer/election.js';
@@ -167,10 +168,9 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     // What the monitors take for the primary may be one that was replaced: only where the voters agree is anything written.
     await this.#keeper.wait(Deadline.of({ timeoutMs: this.#rules.leaseMs })).catch(() => undefined);
     const writer = this.#writer();
-    if (writer !== undefined) {
-      await this.#meta.prepare(writer);
-      await this.#meta.prepareWitnesses(this.#voters, writer.id);
-    }
+    if (writer !== undefined) await this.#meta.prepare(writer);
+    await this.#agree(writer);
+    if (writer !== undefined) await this.#meta.prepareWitnesses(this.#voters, writer.id);
     if (!this.#options.automatic) return;
     this.#fenceGuard = FenceGuard.open(this.#options, {
       voters: this.#voters,
@@ -186,6 +186,17 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       repair: () => this.#shop.repair(),
       onRefusal: (what, why) => this.#refused(what, why),
     });
+  }
+
+  /** Rejects in mode `auto` when other processes run with other voters or other times; tells it in the journal else. */
+  async #agree(writer: Voter | undefined): Promise<void> {
+    const { automatic, cluster } = this.#options;
+    const { leaseMs, handoverMs } = this.#rules;
+    const mine = { voters: this.#voters.map(({ id }) => id).sort(), leaseMs, handoverMs };
+    const why = await agreeOnConfig(cluster, mine, this.#voters, writer, automatic);
+    if (why === undefined) return;
+    if (this.#parts.options.mode === 'auto') throw refused(`Mode 'auto' does not start: ${why}`);
+    this.#refused('repair', why);
   }
 
   override async plan(kind: 'failover' | 'switchover', to?: NodeId): Promise<FailoverPlan> {

@@ -1,6 +1,7 @@
 /** What mode `auto` refuses to start with, on real servers, what it says to do, and that it starts when that is done. */
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { lockName } from '../../src/failover/protocol/lock-name.js';
 import { createCluster, ErrorCode, type FailoverOptions, isStormlampError } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from './eventually.js';
@@ -118,11 +119,50 @@ test('a replica that takes writes', async () => {
   await replica?.query('SET GLOBAL read_only=1');
 });
 
+/** While one runs, another one with other words is none of its kind; when all have ended, it is. */
+async function besideAnother(right: FailoverOptions): Promise<void> {
+  const { admin, repl } = servers.accounts;
+  const running = await createCluster({
+    mysql: servers.options().mysql,
+    failover: { mode: 'auto', credentials: admin, replication: repl, maxLoss: 'any', ...right },
+  });
+  try {
+    const manager = `SELECT IS_USED_LOCK('${lockName('stormlamp', 'manager')}') AS holder`;
+    await eventually('it is elected', async () => {
+      const [row] = await servers.primary.query<{ holder: number | null }>(manager);
+      return (row?.holder ?? null) !== null;
+    });
+    expect(await start(right)).toBe('it started');
+    expect(await start({ ...right, leaseMs: 60_000 })).toMatchObject({
+      code: 'ERR_CHANGE_REFUSED',
+      message: expect.stringMatching(
+        /does not start: Other processes of this cluster run with the voters .*leaseMs 5000 .*this one was told .*leaseMs 60000 /,
+      ),
+    });
+    // The terminal, and mode `approve`, are told.
+    const approving: FailoverOptions = { mode: 'approve', hooks: { approve: () => 'allow' }, leaseMs: 4_000 };
+    const asking = await createCluster({
+      mysql: servers.options().mysql,
+      failover: { credentials: admin, replication: repl, ...right, ...approving },
+    });
+    const told = await asking.failover.history();
+    await asking.close();
+    expect(told.map(({ message }) => message)).toContainEqual(expect.stringContaining('this one was told'));
+  } finally {
+    await running.close();
+  }
+  await eventually(
+    'it starts when all have ended',
+    async () => (await start({ ...right, leaseMs: 4_000 })) === 'it started',
+  );
+}
+
 test('a witness with an account of its own makes three voters of two databases', async () => {
   const other = await startLocalCluster({ php: false, memcached: 0, replicas: 0 });
   try {
     const { user, password } = other.accounts.admin;
     expect(await start({ witness: `mysql://${user}:${password}@${other.primary.id}` })).toBe('it started');
+    await besideAnother({ witness: `mysql://${user}:${password}@${other.primary.id}` });
     expect(await start({ witness: `mysql://${other.primary.id}` })).toMatchObject({
       message: expect.stringContaining(other.primary.id),
     });
