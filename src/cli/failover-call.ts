@@ -5,7 +5,12 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 /** What an action takes besides `--config` and `--json`. */
 interface Takes {
   /** Its one word, as the usage shows it; none when it is left out. */
-  readonly word?: { readonly usage: string; readonly required: boolean; readonly oneOf?: readonly string[] };
+  readonly word?: {
+    readonly usage: string;
+    readonly required: boolean;
+    readonly oneOf?: readonly string[];
+    readonly is?: string;
+  };
   /** Names of options. */
   readonly options: readonly string[];
 }
@@ -19,6 +24,7 @@ export type FailoverAction =
   | 'rejoin'
   | 'pause'
   | 'resume'
+  | 'acknowledge'
   | 'history';
 
 const ACTIONS: Readonly<Record<FailoverAction, Takes>> = {
@@ -32,6 +38,10 @@ const ACTIONS: Readonly<Record<FailoverAction, Takes>> = {
   rejoin: { word: { usage: '<node>', required: true }, options: [] },
   pause: { options: ['seconds', 'reason'] },
   resume: { options: [] },
+  acknowledge: {
+    word: { usage: '<op>', required: true, is: 'the name of a change, as history shows it' },
+    options: ['by'],
+  },
   history: { options: ['count'] },
 };
 
@@ -39,7 +49,7 @@ const ACTIONS: Readonly<Record<FailoverAction, Takes>> = {
 export interface FailoverCall {
   /** What is to be done. */
   readonly action: FailoverAction;
-  /** The node of `rejoin`, or what `plan` plans; '' when the action has none. */
+  /** The node of `rejoin`, what `plan` plans, or the change of `acknowledge`; '' when the action has none. */
   readonly word: string;
 }
 
@@ -65,9 +75,9 @@ export function readFailoverCall(words: readonly string[], given: readonly strin
   const [unwanted] = takes.word === undefined ? [word, ...rest] : rest;
   if (unwanted !== undefined) throw notTaken(`\`${unwanted}\``, action);
   if (takes.word === undefined) return { action, word: '' };
-  const { usage, required, oneOf } = takes.word;
+  const { usage, required, oneOf, is = 'the name of a node, as host:port' } = takes.word;
   if (word === undefined ? required : oneOf?.includes(word) === false) {
-    const expected = oneOf === undefined ? 'the name of a node, as host:port' : `one of ${oneOf.join(', ')}`;
+    const expected = oneOf === undefined ? is : `one of ${oneOf.join(', ')}`;
     throw invalidOption(`failover ${action} ${usage}`, expected, word);
   }
   return { action, word: word ?? '' };

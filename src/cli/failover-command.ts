@@ -1,6 +1,7 @@
 /** `stormlamp failover`: plans and makes changes of the primary from a terminal, with the application's own options. */
+import { userInfo } from 'node:os';
 import { invalidOption } from '../common/option-reader.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { createCluster } from '../create-cluster.js';
 import type { ChangeResult } from '../failover/change/change-control.js';
 import { createFailoverManager, type FailoverManager } from '../failover/failover-manager.js';
@@ -9,6 +10,7 @@ import { createMysqlCluster } from '../mysql/mysql-cluster.js';
 import { CONFIG_HELP, CONFIG_OPTION } from './cluster-config.js';
 import type { Command, CommandContext } from './command.js';
 import { type FailoverAction, readFailoverCall } from './failover-call.js';
+import { inCommands } from './failover-words.js';
 import { leaveOn } from './interruption.js';
 import { operatorFailover } from './operator-failover.js';
 import { configOf } from './read-config.js';
@@ -24,6 +26,7 @@ const HELP = `Usage: stormlamp failover <action> [options]
   rejoin <node>         make a node that came back a replica of the primary
   pause                 nothing is changed automatically for a while, by no process: failovers and repairs
   resume                end a pause, whoever made it
+  acknowledge <op>      note that you have looked at a failover, so that the next one may be made automatically
   history               what was done, newest first
 
   --to <node>           the node that becomes the primary: its id, host:port or server_uuid
@@ -31,6 +34,7 @@ const HELP = `Usage: stormlamp failover <action> [options]
   --accept-loss         fail over whatever is lost
   --seconds <n>         how long a pause lasts at most, up to 86400; default 3600
   --reason <text>       why; shown to others
+  --by <name>           who has looked; default the user of this process
   --count <n>           records of the history; default 20
   --json                one JSON document on standard output
   --help                this text
@@ -55,48 +59,59 @@ export const failoverCommand: Command = {
     'accept-loss': { type: 'boolean' },
     seconds: { type: 'string' },
     reason: { type: 'string' },
+    by: { type: 'string' },
     count: { type: 'string' },
     ...CONFIG_OPTION,
   },
   async run(context) {
-    const { action, word } = readFailoverCall(context.words, Object.keys(context.values));
-    // Before anything is connected to.
-    if (action === 'history') numberOf(context, 'count', 20);
-    if (action === 'pause') secondsOf(context);
-    const { options, source } = await configOf(context);
-    const { mysql, failover } = options;
-    if (mysql === undefined) {
-      throw invalidOption('mysql', `configured for this command (looked at ${source})`, mysql);
-    }
-    if (failover?.credentials === undefined) {
-      throw new StormlampError(
-        ErrorCode.INVALID_OPTION,
-        `\`stormlamp failover\` needs the account that may change servers, and ${source} does not name it: give \`failover: { credentials: { user, password }, replication: { user, password } }\`, in any mode; \`stormlamp failover --help\``,
-      );
-    }
-    const acting = operatorFailover(failover);
-    if (isLook(action)) {
-      const look = async (): Promise<number> => {
-        // Not a whole cluster: one that acts makes ready for it on the servers.
-        const client = await createMysqlCluster(mysql);
-        const manager = createFailoverManager({ ...client.failoverPorts(), ...acting });
-        try {
-          return await LOOKS[action](manager, context, word);
-        } finally {
-          await manager.close();
-          await client.close();
-        }
-      };
-      return await leaveOn(context.signal, look());
-    }
-    const cluster = await leaveOn(context.signal, createCluster({ mysql, failover: acting }));
     try {
-      return await CHANGES[action](cluster.failover, context, word);
-    } finally {
-      await cluster.close();
+      return await act(context);
+    } catch (error) {
+      if (!isStormlampError(error)) throw error;
+      const { code, message, node } = error;
+      throw new StormlampError(code, inCommands(message), { cause: error, node });
     }
   },
 };
+
+async function act(context: CommandContext): Promise<number> {
+  const { action, word } = readFailoverCall(context.words, Object.keys(context.values));
+  // Before anything is connected to.
+  if (action === 'history') numberOf(context, 'count', 20);
+  if (action === 'pause') secondsOf(context);
+  const { options, source } = await configOf(context);
+  const { mysql, failover } = options;
+  if (mysql === undefined) {
+    throw invalidOption('mysql', `configured for this command (looked at ${source})`, mysql);
+  }
+  if (failover?.credentials === undefined) {
+    throw new StormlampError(
+      ErrorCode.INVALID_OPTION,
+      `\`stormlamp failover\` needs the account that may change servers, and ${source} does not name it: give \`failover: { credentials: { user, password }, replication: { user, password } }\`, in any mode; \`stormlamp failover --help\``,
+    );
+  }
+  const acting = operatorFailover(failover);
+  if (isLook(action)) {
+    const look = async (): Promise<number> => {
+      // Not a whole cluster: one that acts makes ready for it on the servers.
+      const client = await createMysqlCluster(mysql);
+      const manager = createFailoverManager({ ...client.failoverPorts(), ...acting });
+      try {
+        return await LOOKS[action](manager, context, word);
+      } finally {
+        await manager.close();
+        await client.close();
+      }
+    };
+    return await leaveOn(context.signal, look());
+  }
+  const cluster = await leaveOn(context.signal, createCluster({ mysql, failover: acting }));
+  try {
+    return await CHANGES[action](cluster.failover, context, word);
+  } finally {
+    await cluster.close();
+  }
+}
 
 /** How long a pause lasts at most, seconds, when it is not said, and how long it may. */
 const PAUSE_S = 3_600;
@@ -125,6 +140,7 @@ const LOOKS: Readonly<Record<Look, Run>> = {
   },
   async history(manager, context) {
     const records = await manager.history(numberOf(context, 'count', 20));
+    if (records.length === 0) tell(context, 'No change was made yet, and nothing else was noted.');
     for (const { at, kind, message } of records) {
       tell(context, `${new Date(at).toISOString()}  ${kind.padEnd(18)} ${message}`);
     }
@@ -157,6 +173,13 @@ const CHANGES: Readonly<Record<Exclude<FailoverAction, Look>, Run>> = {
     await manager.pause({ ttlMs: seconds * 1_000, reason });
     tell(context, `Nothing is changed automatically for ${seconds} s; \`stormlamp failover resume\` ends it`);
     context.result({ ok: true, seconds, reason });
+    return 0;
+  },
+  async acknowledge(manager, context, word) {
+    const by = textOf(context, 'by') ?? userInfo().username;
+    await manager.acknowledge(word, by);
+    tell(context, `${by} has looked at ${word}: the next failover may be made automatically`);
+    context.result({ ok: true, opId: word, by });
     return 0;
   },
   async resume(manager, context) {
@@ -199,7 +222,7 @@ function showPlan(plan: FailoverPlan, context: CommandContext): void {
 
 /** A line for people, over as many lines of the terminal as it needs. */
 function tell({ say, width }: CommandContext, text: string, indent = ''): void {
-  for (const line of hangLine(text, width, indent, `${indent}    `)) say(line);
+  for (const line of hangLine(inCommands(text), width, indent, `${indent}    `)) say(line);
 }
 
 function followSteps(manager: FailoverManager, context: CommandContext): void {
@@ -219,7 +242,10 @@ function ended(result: ChangeResult, context: CommandContext): number {
   }
   const { at, error, clusterState } = result;
   tell(context, `${result.plan.kind} ended at ${at}: ${error.message}. The cluster is ${clusterState}.`);
-  context.result({ ...result, error: { code: (error as { code?: unknown }).code, message: error.message } });
+  context.result({
+    ...result,
+    error: { code: (error as { code?: unknown }).code, message: inCommands(error.message) },
+  });
   return 1;
 }
 

@@ -36,6 +36,12 @@ async function run(
 
 test('preflight, plan, switchover, history: one document each', { timeout: 180_000 }, async () => {
   expect(await run('preflight')).toMatchObject({ code: 0, answer: { ok: true } });
+  // Nothing is an answer, too.
+  expect(await run('history')).toMatchObject({
+    code: 0,
+    answer: { ok: true, records: [] },
+    stderr: 'No change was made yet, and nothing else was noted.\n',
+  });
   const planned = await run('plan');
   expect(planned).toMatchObject({
     code: 0,
@@ -45,11 +51,25 @@ test('preflight, plan, switchover, history: one document each', { timeout: 180_0
   const { to } = planned.answer['plan'] as { to: string };
   const refused = await run('failover');
   expect(refused).toMatchObject({ code: 1, answer: { ok: false, error: { code: 'ERR_CHANGE_REFUSED' } } });
+  // What can be typed here, and first what loses nothing.
+  expect(refused.stderr).toMatch(
+    /run `stormlamp failover switchover`, .* run `stormlamp failover failover --force` only if you know better\n$/,
+  );
   const made = await run('switchover', '--to', to);
   expect(made).toMatchObject({ code: 0, answer: { ok: true, plan: { to } } });
   expect(made.stderr).toContain('forget-source');
+  const { opId } = made.answer['plan'] as { opId: string };
+  expect(await run('acknowledge', opId, '--by', 'ada')).toMatchObject({
+    code: 0,
+    answer: { ok: true, opId, by: 'ada' },
+  });
+  expect(await run('acknowledge', 'none')).toMatchObject({
+    code: 2,
+    stderr: 'ERR_INVALID_OPTION: No change is called none; `stormlamp failover history` names them\n',
+  });
   const history = await run('history', '--count', '5');
   expect(history.code).toBe(0);
+  expect(JSON.stringify(history.answer)).toContain(`ada has looked at ${opId}`);
   expect(JSON.stringify(history.answer)).toContain(`${to} is the primary, epoch 1`);
 });
 

@@ -97,7 +97,9 @@ export class FailoverControl {
       await this.#until(() => seen() !== null || this.doubt() === undefined, options.leaseMs + JUDGED_MS);
     const doubt = this.doubt();
     if (!force && doubt !== undefined)
-      throw refused(`${doubt}. Call failover({ force: true }) if you know better`);
+      throw refused(
+        `${doubt}. For a planned change call switchover(), which loses nothing; call failover({ force: true }) only if you know better`,
+      );
     const insists = to !== undefined;
     const plan = await this.plan(to, { force, insists });
     this.#checkLoss(plan, acceptLoss);

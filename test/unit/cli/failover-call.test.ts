@@ -9,6 +9,7 @@ test('an action with what it takes', () => {
   expect(read('plan')).toEqual({ action: 'plan', word: '' });
   expect(read('plan failover', 'to')).toEqual({ action: 'plan', word: 'failover' });
   expect(read('rejoin db2:3306')).toEqual({ action: 'rejoin', word: 'db2:3306' });
+  expect(read('acknowledge op-7', 'by')).toEqual({ action: 'acknowledge', word: 'op-7' });
   expect(read('history', 'count')).toEqual({ action: 'history', word: '' });
 });
 
@@ -20,6 +21,7 @@ test.each([
   ['preflight db2:3306', [], /does not take `db2:3306`, it takes nothing but --config and --json/],
   ['history 3', [], /does not take `3`, it takes --count/],
   ['rejoin', [], /failover rejoin <node>/],
+  ['acknowledge', [], /failover acknowledge <op>` to be the name of a change, as history shows it/],
   ['rejoin db2:3306 db3:3306', [], /does not take `db3:3306`/],
   ['switchover', ['force'], /does not take --force/],
   ['switchover', ['accept-loss'], /does not take --accept-loss/],
