@@ -8,6 +8,7 @@ import { ErrorCode, isStormlampError, type StormlampError } from '../../common/s
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { Commit, type CopiesSeen, type Repeat } from './commit-copies.js';
 import type { ChangeReport, CopiesRead, CopyRead, CurrentContent } from './copy-answers.js';
+import { sameContent } from './copy-hash.js';
 import type { CopyKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
 import { type CopyReport, changeUnsure, type MissedCopy, storeDown, storeUnsure } from './copy-report.js';
@@ -166,14 +167,16 @@ export class ReplicatedCopies {
   }
 
   /**
-   * Asks every copy, with its notes, and decides; once more where only one could know that did not answer in time: there is nobody else
-   * to ask, as while the other node is filled from it. Rejects only by the deadline.
+   * Asks every copy, with its notes, and decides. Once more where only one could know that did not answer in time: there is nobody else
+   * to ask, as while the other node is filled from it. And where copies differ and no note says why: one may have been seen before
+   * somebody mended it, and the other one, whose note said so, only after that. Rejects only by the deadline.
    */
   async look(key: CopyKey, deadline: Deadline): Promise<CopiesSeen> {
     const looked = await this.#lookOnce(key, deadline);
-    const { kind } = looked.decision;
-    const nobodyKnows = kind === 'unknown' || kind === 'down';
-    return nobodyKnows && looked.seen.some(isLate) ? await this.#lookOnce(key, deadline) : looked;
+    const { decision, seen } = looked;
+    const nobodyKnows = decision.kind === 'unknown' || decision.kind === 'down';
+    const again = nobodyKnows ? seen.some(isLate) : differWithoutNotes(seen);
+    return again ? await this.#lookOnce(key, deadline) : looked;
   }
 
   async #lookOnce(key: CopyKey, deadline: Deadline): Promise<CopiesSeen> {
@@ -357,6 +360,16 @@ const MAX_LOOKS = 8;
 
 function isLate(copy: CopiesSeen['seen'][number]): boolean {
   return !copy.reached && isStormlampError(copy.error, ErrorCode.TIMEOUT);
+}
+
+// What a warming node does not have says nothing.
+function differWithoutNotes(seen: CopiesSeen['seen']): boolean {
+  const copies = seen.flatMap((copy) => (copy.reached && copy.role !== 'spare' ? [copy] : []));
+  if (copies.some(({ hint, tomb }) => hint !== undefined || tomb !== undefined)) return false;
+  const [first, ...others] = copies.filter(({ item, standing }) => item !== null || standing !== 'warming');
+  return others.some(({ item }) =>
+    item === null || first?.item == null ? item !== first?.item : !sameContent(item, first.item),
+  );
 }
 
 function isJoint({ role }: CopiesSeen['seen'][number]): boolean {

@@ -324,6 +324,39 @@ test.each<{ because: string; servers: number; processes: number; rounds: Round[]
     ],
     orders: [-2147483644],
   },
+  {
+    because:
+      'one copy was seen before it was mended, and the other one when the note about it had been taken back',
+    servers: 2,
+    processes: 3,
+    rounds: [
+      {
+        cut: false,
+        together: [
+          once('count', 1),
+          once('add', 2),
+          once('page', 2),
+          once('count', 0),
+          once('cas', 2),
+          once('count', 2),
+        ],
+        amid: [false],
+      },
+      {
+        cut: false,
+        together: [
+          once('add', 0),
+          once('count', 0),
+          once('resync', 2),
+          once('add', 1),
+          once('page', 1),
+          once('count', 1),
+        ],
+        amid: [],
+      },
+    ],
+    orders: [1_805_424_013],
+  },
 ])('not lost again: $because', async ({ servers, processes, rounds: all, orders }) => {
   for (const seed of orders) await play(processes, servers, all, seed);
 });
