@@ -510,7 +510,7 @@ describe('PHP', () => {
   test('that is not there is said, and fails nothing', async () => {
     const checks = await checkPhp(sessions, { program: '/nowhere/php', args: [] }, signal);
     expect(checks).toMatchObject([
-      { state: 'skipped', found: expect.stringContaining('name it with --php') },
+      { state: 'skipped', found: expect.stringContaining('name that of the web server with --php') },
     ]);
     const named = { program: '/nowhere/php', args: [], isNamed: true };
     trouble(await checkPhp(sessions, named, signal), 'settings and round trip');

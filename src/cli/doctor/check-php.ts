@@ -50,7 +50,12 @@ export async function checkPhp(
         expected: 'the PHP that was named',
         fix: 'correct --php (or STORMLAMP_PHP), or leave PHP out with --no-php',
       });
-    else checks.skip(php.program, what, `PHP cannot be run here (${why}); name it with --php`);
+    else
+      checks.skip(
+        php.program,
+        what,
+        `PHP cannot be run here (${why}); name that of the web server with --php. The one that \`stormlamp servers install\` brings is for local clusters, whose \`phpIni()\`, in a file, it needs as --php-ini`,
+      );
     return checks.list;
   }
   const ours = resolveStoreOptions(given);

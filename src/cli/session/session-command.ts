@@ -10,7 +10,7 @@ import { configOf } from '../read-config.js';
 import { setRows } from '../text-table.js';
 import { hangLine } from '../wrap-line.js';
 import { readSessionCopies } from './session-copies.js';
-import { documentOf, variablesOf } from './session-text.js';
+import { pastedDocument, variablesOf } from './session-text.js';
 
 const HELP = `Usage: stormlamp session get <id> [options]
        stormlamp session decode [file] [options]
@@ -94,7 +94,7 @@ async function get(context: CommandContext, id: string | undefined): Promise<num
 async function decode(context: CommandContext, file: string | undefined): Promise<number> {
   const handler = readChoice('--handler', context.values['handler'], SESSION_HANDLERS, 'php');
   const bytes = await leaveOn(context.signal, readInput(file));
-  const document = documentOf(bytes, handler);
+  const document = pastedDocument(bytes, handler);
   const data = variablesOf(document);
   const unnamed = document.byteKeys.length;
   showVariables(context, data, unnamed);

@@ -19,6 +19,22 @@ export function documentOf(bytes: Buffer, handler: SessionHandler): SessionDocum
   return SessionDocument.decode(bytes, handler);
 }
 
+/**
+ * A decoded session that somebody pasted, or piped from a program that ends what it prints with a line: that end is left out where
+ * the bytes are a session without it only.
+ *
+ * @throws StormlampError `ERR_PHP_SYNTAX` when they are no session of that handler.
+ */
+export function pastedDocument(bytes: Buffer, handler: SessionHandler): SessionDocument {
+  try {
+    return documentOf(bytes, handler);
+  } catch (error) {
+    const end = bytes.at(-1) === 0x0a ? (bytes.at(-2) === 0x0d ? 2 : 1) : 0;
+    if (end === 0) throw error;
+    return documentOf(bytes.subarray(0, -end), handler);
+  }
+}
+
 /** The variables of `document` as JSON, by {@link jsonWriter}. */
 export function variablesOf(document: SessionDocument): Readonly<Record<string, unknown>> {
   const write = jsonWriter();

@@ -3,6 +3,7 @@ import {
   differencesOf,
   documentOf,
   jsonWriter,
+  pastedDocument,
   variablesOf,
 } from '../../../../src/cli/session/session-text.js';
 import { unserialize } from '../../../../src/php/index.js';
@@ -32,6 +33,23 @@ test('stored bytes are the variables of $_SESSION', () => {
     n: 1,
   });
   expect(() => decode('n|d:')).toThrow(expect.objectContaining({ code: 'ERR_PHP_SYNTAX' }));
+});
+
+test.each([
+  ['a|i:1;', 1],
+  ['a|i:1;\n', 1],
+  ['a|i:1;\r\n', 1],
+  ['a|s:1:"\n";', '\n'],
+  ['a|s:1:"\n";\n', '\n'],
+])('what was pasted may end with the end of a line: %j', (text, a) => {
+  expect(variablesOf(pastedDocument(Buffer.from(text), 'php'))).toEqual({ a });
+});
+
+test('more than one end of a line is no session', () => {
+  for (const text of ['a|i:1;\n\n', 'a|i:\n', '\n\n'])
+    expect(() => pastedDocument(Buffer.from(text), 'php'), text).toThrow(
+      expect.objectContaining({ code: 'ERR_PHP_SYNTAX' }),
+    );
 });
 
 test('objects show their properties, also those that are not public', () => {
