@@ -10,8 +10,8 @@ import { NODE_DOWN, type SharedLevel } from './shared-level.js';
 /** The generations of some tags; undefined when one of them cannot be had, so that nothing with these tags can be believed. */
 export type TagGenerations = Readonly<Record<string, string>> | undefined;
 
-/** Some hundred tags with long names. Whoever reads a value asks for all of them. */
-const LONGEST_NOTE_BYTES = 65_536;
+/** What memcached itself takes for an item, unless it was told otherwise. */
+const LONGEST_NOTE_BYTES = 1_048_576;
 const GENERATION = /^[\w-]{1,32}$/;
 
 /** The tags of one cache. */

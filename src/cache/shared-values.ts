@@ -7,6 +7,9 @@ import { type CacheTags, notedTags, type TagGenerations, tagNote } from './cache
 import type { StoredCacheValue } from './php-cache-value.js';
 import { NODE_DOWN, type SharedLevel } from './shared-level.js';
 
+/** A reader does not ask for more tags that it did not name: what a node says must not cost it any number of questions. */
+const MAX_OTHERS = 10_000;
+
 /** A value, and the tags that it was stored with. */
 export interface TaggedCacheValue extends StoredCacheValue {
   /** All of them, whichever the reader asked for. */
@@ -48,6 +51,7 @@ export class SharedValues {
     const noted = notedTags(note?.value, item.cas) ?? new Map<string, string>();
     // Nearly all readers give the tags that the value has; the others are worth a second question.
     const others = [...noted.keys()].filter((tag) => !tags.includes(tag));
+    if (others.length > MAX_OTHERS) return undefined;
     const rest = others.length === 0 ? {} : await this.#generationsOfNoted(others, call);
     if (rest === undefined) return undefined;
     const present = Object.entries({ ...asked, ...rest });
@@ -80,7 +84,13 @@ export class SharedValues {
         const result = await node.set(key, value, { ...options, flags, exptime });
         if (result.status !== 'stored' || Object.keys(generations).length === 0) return;
         const note = tagNote(result.cas, generations);
-        await node.set(this.#keys.tagsOf(name).key, note, { ...options, exptime });
+        try {
+          await node.set(this.#keys.tagsOf(name).key, note, { ...options, exptime });
+        } catch (error) {
+          // Without its note it would be believed whatever becomes of its tags.
+          await node.delete(key, { ...options, cas: result.cas }).catch(() => undefined);
+          throw error;
+        }
       });
       return done === NODE_DOWN ? 'node-down' : 'stored';
     } catch (error) {

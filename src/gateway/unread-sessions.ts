@@ -5,12 +5,14 @@
  */
 import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 
-/** What each client is remembered to have asked for in vain; of more it is taken that it read none. */
-const MAX_UNREAD = 1_000;
-/** What each client is remembered to have been shown last. */
-const MAX_SHOWN = 64;
-/** Sessions that clients which are gone had not read; of more it is taken that they had read none at all. */
-const MAX_LEFT = 10_000;
+/**
+ * What each client is remembered to have asked for in vain, and to have been shown, last. Of more the oldest is forgotten: a connection is
+ * one PHP process, which has long done with the page that asked for it. To refuse what it never asked for instead would refuse new ids,
+ * which nobody reads before they are written, and with them all logins, for as long as a persistent connection lives.
+ */
+const MAX_PER_CLIENT = 1_000;
+/** Sessions that clients which are gone had not read; of more the oldest is forgotten, for the same reason. */
+const MAX_LEFT = 100_000;
 /** So long PHP may still write over another connection what it did not read. No page lives longer. */
 const LEFT_MS = 3_600_000;
 
@@ -28,8 +30,6 @@ export interface UnreadOptions {
 interface Client {
   readonly unread: Set<string>;
   readonly shown: Set<string>;
-  /** Whether more was asked for in vain than is remembered. */
-  tooMany: boolean;
 }
 
 /** See the head of this file. */
@@ -40,7 +40,6 @@ export class UnreadSessions {
   readonly #away = new WeakSet<object>();
   /** By key until when, of clients that are gone. */
   readonly #left = new Map<string, number>();
-  #allUntil = Number.NEGATIVE_INFINITY;
 
   /** @param now a clock, in milliseconds */
   constructor(options: UnreadOptions, now: () => number = () => performance.now()) {
@@ -53,8 +52,7 @@ export class UnreadSessions {
     if (!this.#options.isGuarded(key)) return;
     const known = this.#of(client);
     known.shown.delete(key);
-    if (known.unread.size >= MAX_UNREAD && !known.unread.has(key)) known.tooMany = true;
-    else known.unread.add(key);
+    addNewest(known.unread, key);
     if (this.#away.has(client)) this.#leave(key);
   }
 
@@ -63,27 +61,20 @@ export class UnreadSessions {
     if (!this.#options.isGuarded(key)) return;
     const { unread, shown } = this.#of(client);
     unread.delete(key);
-    shown.delete(key);
-    shown.add(key);
-    const [oldest] = shown;
-    if (shown.size > MAX_SHOWN && oldest !== undefined) shown.delete(oldest);
+    addNewest(shown, key);
   }
 
   /** `client` is gone, or sends no more: answers that are under way may never be seen, and PHP may come back over another connection. */
   gone(client: object): void {
     if (this.#away.has(client)) return;
     this.#away.add(client);
-    const known = this.#clients.get(client);
-    for (const key of known?.unread ?? []) this.#leave(key);
-    if (known?.tooMany === true) this.#allUntil = this.#now() + LEFT_MS;
+    for (const key of this.#clients.get(client)?.unread ?? []) this.#leave(key);
   }
 
   /** @throws StormlampError `ERR_STORE_DOWN` when `client` asked for it last in vain, or may be one that did. */
   assertKnown(client: object, key: string): void {
     const known = this.#clients.get(client);
-    const refused =
-      known?.unread.has(key) === true ||
-      (known?.shown.has(key) !== true && (known?.tooMany === true || this.#isLeft(key)));
+    const refused = known?.unread.has(key) === true || (known?.shown.has(key) !== true && this.#isLeft(key));
     if (!refused) return;
     throw new StormlampError(
       ErrorCode.STORE_DOWN,
@@ -92,7 +83,7 @@ export class UnreadSessions {
   }
 
   #of(client: object): Client {
-    const known = this.#clients.get(client) ?? { unread: new Set(), shown: new Set(), tooMany: false };
+    const known = this.#clients.get(client) ?? { unread: new Set(), shown: new Set() };
     this.#clients.set(client, known);
     return known;
   }
@@ -105,14 +96,18 @@ export class UnreadSessions {
     this.#left.set(key, now + LEFT_MS);
     for (const [oldest, until] of this.#left) {
       if (until > now && this.#left.size <= MAX_LEFT) break;
-      if (until > now) this.#allUntil = Math.max(this.#allUntil, until);
       this.#left.delete(oldest);
     }
   }
 
   #isLeft(key: string): boolean {
-    if (!this.#options.isSession(key)) return false;
-    const now = this.#now();
-    return this.#allUntil > now || (this.#left.get(key) ?? now) > now;
+    return this.#options.isSession(key) && (this.#left.get(key) ?? Number.NEGATIVE_INFINITY) > this.#now();
   }
+}
+
+function addNewest(keys: Set<string>, key: string): void {
+  keys.delete(key);
+  keys.add(key);
+  const [oldest] = keys;
+  if (keys.size > MAX_PER_CLIENT && oldest !== undefined) keys.delete(oldest);
 }

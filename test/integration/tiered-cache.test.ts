@@ -457,6 +457,19 @@ describe('changes', () => {
     expect([plain, tagged]).toEqual(['new', 'new']);
   });
 
+  test('a value may have very many tags', async () => {
+    const key = newKey();
+    const tags = Array.from({ length: 2_500 }, (_, number) => `${key}-with-a-longer-name-${number}`);
+    const [one, other] = [
+      open({ operationTimeoutMs: 5_000 }),
+      open({ local: { maxEntries: 0 }, operationTimeoutMs: 5_000 }),
+    ];
+    expect(await one.set(key, 'tagged', { tags })).toBe(true);
+    expect([await other.get(key, { tags }), await other.get(key)]).toEqual(['tagged', 'tagged']);
+    await one.invalidateTags(tags.slice(-1));
+    expect([await other.get(key, { tags }), await other.get(key)]).toEqual([undefined, undefined]);
+  });
+
   test('what replaces a value with tags without any is not voided with them', async () => {
     const key = newKey();
     const [one, other] = [open(), open({ local: { maxEntries: 0 } })];

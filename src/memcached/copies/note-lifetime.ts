@@ -2,8 +2,8 @@
 import { exptimeOf, MAX_EXPTIME, RELATIVE_EXPTIME_LIMIT } from '../exptime.js';
 
 const DAY_MS = 86_400_000;
-/** What is taken for the life of an item that has no end: notes without one would stay for ever. */
-const ENDLESS_MS = 365 * DAY_MS;
+/** What is taken for the life of an item that has no end, as one lock may be: notes are many, and would fill the nodes for years. */
+const ENDLESS_MS = 30 * DAY_MS;
 
 /** How long notes about copies live, of items that live for `lifetimeMs`, in milliseconds. */
 export function noteLifetimeMs(lifetimeMs: number): number {

@@ -22,10 +22,10 @@ test('an item that was seen to live longer makes all notes live longer, given as
   }
 });
 
-test('of an item without an end notes live for two years, and no note beyond the last date that there is', () => {
+test('of an item without an end notes live for two months, and no note beyond the last date that there is', () => {
   const lifetime = new NoteLifetime(1);
   lifetime.outlive(0, NOW);
-  expect(lifetime.exptime(NOW)).toBe(NOW_S + 731 * DAY_S);
+  expect(lifetime.exptime(NOW)).toBe(NOW_S + 61 * DAY_S);
   lifetime.outlive(MAX_EXPTIME, NOW);
   expect(lifetime.exptime(NOW)).toBe(MAX_EXPTIME);
 });
