@@ -305,6 +305,9 @@ export class ReplicatedItems implements GatewayItems {
         this.#assertTaken('save', report);
         const { version, versions } = report;
         const cas = version === undefined ? 0n : this.#named(version.node, version);
+        // What it replaced as a whole, or found to be missing, it need not read any more.
+        if (command.op === 'store' && (command.how === 'add' || command.cas !== 0n))
+          this.#unread.known(client, key.key);
         if (answer?.status === 'stored' || answer?.status === 'counted')
           return { answer: { ...answer, cas }, versions, tried };
       }

@@ -1,5 +1,7 @@
-/** A lock that was taken on one node, and refused for the other one, where somebody else has it. */
+/** Locks that are taken on one node only, and what a client may write that could not read. */
 import { expect, test } from 'vitest';
+import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
+import type { ItemCommand } from '../../../src/gateway/item-command.js';
 import { ReplicatedItems } from '../../../src/gateway/replicated-items.js';
 import type { StoreResult } from '../../../src/memcached/memcached-node.js';
 import { releasedLockOf } from '../../../src/session/released-lock.js';
@@ -16,7 +18,51 @@ class TakenNode extends ModelNode {
   }
 }
 
-test('is given back there, so that who has the other one can have both', async () => {
+/** Leaves reads unanswered while it is `silent`. */
+class MuteNode extends ModelNode {
+  silent = false;
+
+  override getMany(...call: Parameters<ModelNode['getMany']>): ReturnType<ModelNode['getMany']> {
+    const error = new StormlampError(ErrorCode.NODE_UNREACHABLE, 'silent', { node: this.id });
+    return this.silent ? Promise.reject(error) : super.getMany(...call);
+  }
+}
+
+test('who could not read an item writes it again once it has added it, for then there was none', async () => {
+  const network = new Network(new Chance(5));
+  const nodes = filledPair().map((server) => new MuteNode(server, network));
+  const items = new ReplicatedItems({
+    copies: copiesOn(nodes),
+    itemOf: (key) => ({ key, place: '1' }),
+    isLock: () => false,
+    isCountedLock: () => false,
+    isSession: () => false,
+    isGuarded: () => true,
+    acks: 'one',
+    times: { exptimeOf: () => Promise.resolve(undefined) } as never,
+    commandTimeoutMs: 1_000,
+    onMissed: () => undefined,
+  });
+  const client = {};
+  const run = async (command: ItemCommand): Promise<string> => {
+    const answer = items.execute(command, client).then(
+      ({ status }) => status,
+      ({ code }: StormlampError) => code,
+    );
+    await network.drive(answer);
+    return await answer;
+  };
+  const store = (how: 'set' | 'add'): Promise<string> =>
+    run({ op: 'store', how, key: 'beat', value: Buffer.from('1'), flags: 0, exptime: 30, cas: 0n });
+  for (const node of nodes) node.silent = true;
+  expect(await run({ op: 'get', key: 'beat' })).toBe(ErrorCode.STORE_DOWN);
+  for (const node of nodes) node.silent = false;
+  expect(await store('set')).toBe(ErrorCode.STORE_DOWN);
+  expect(await store('add')).toBe('stored');
+  expect(await store('set')).toBe('stored');
+});
+
+test('a lock that one node refuses is given back on the other, so that who has the other one can have both', async () => {
   const network = new Network(new Chance(3));
   const servers = filledPair();
   // The first one missed writes, so the other one is begun with.
