@@ -8,6 +8,7 @@ import type { Flavor } from '../topology/node-description.js';
 import type { MysqlCredentials } from './connection-settings.js';
 import { isAtLeast, type ServerVersion } from './server-version.js';
 import { sqlModeTold } from './sql-mode.js';
+import { hidePasswords } from './without-passwords.js';
 
 /** What a {@link PhysicalConnection} is made of. */
 export interface PhysicalConnectionParts {
@@ -160,12 +161,14 @@ export class PhysicalConnection {
     await this.#command(deadline, 'The ping', (done) => this.raw.ping(done));
   }
 
-  /** The rows of one statement as the driver gives them. After `ERR_TIMEOUT` or `ERR_ABORTED` it may still be running. */
+  /** The rows of one statement as the driver gives them; errors tell no password that is in it. After `ERR_TIMEOUT` or `ERR_ABORTED` it may still be running. */
   ask(sql: string, deadline: Deadline): Promise<readonly RowDataPacket[]> {
     const work = new Promise<readonly RowDataPacket[]>((resolve, reject) => {
       // The caller's own conversions must not change what we read.
       const options = { sql, rowsAsArray: false, nestTables: false, typeCast: true, dateStrings: false };
-      this.raw.query<RowDataPacket[]>(options, (error, rows) => (error ? reject(error) : resolve(rows)));
+      this.raw.query<RowDataPacket[]>(options, (error, rows) =>
+        error ? reject(hidePasswords(error)) : resolve(rows),
+      );
     });
     return deadline.race('The statement', work);
   }

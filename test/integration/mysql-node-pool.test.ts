@@ -1,5 +1,7 @@
 /** A node's pool against real servers of both families: what it survives, and what its callers are told. */
+
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { inspect } from 'node:util';
 import { Charsets } from 'mysql2';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Deadline } from '../../src/common/deadline.js';
@@ -68,6 +70,16 @@ describe.each(CLIENT_DATABASES)('$name', ({ flavor, options }) => {
     expect(connection.threadId).toBe(await read(connection, 'CONNECTION_ID()'));
     pool.release(connection);
     expect(pool.stats).toEqual({ total: 1, idle: 1, borrowed: 0, waiting: 0, max: expect.any(Number) });
+  });
+
+  test('what the server says of a statement that it refused tells no password of it', async () => {
+    const pool = open();
+    const connection = await pool.acquire(soon());
+    const asked = connection.ask("CHANGE MASTER TO MASTER_PASSWORD='not-for-logs', WRONG=1", soon());
+    const error = await asked.catch((thrown: unknown) => thrown as Error);
+    pool.release(connection);
+    expect(error).toMatchObject({ sql: expect.stringContaining('CHANGE MASTER TO') });
+    expect(inspect(error, { showHidden: true, depth: 9 })).not.toContain('not-for-logs');
   });
 
   test('a touched connection comes back clean, with the session that a new one has', async () => {

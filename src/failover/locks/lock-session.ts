@@ -7,7 +7,8 @@ import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../../common/stormlamp-error.js';
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import type { StatusRow } from '../../mysql/replica-status.js';
-import { type StatementListener, withoutPasswords } from './statement-log.js';
+import { withoutPasswords } from '../../mysql/without-passwords.js';
+import type { StatementListener } from './statement-log.js';
 
 /** A server that can be locked. */
 export interface LockTarget {

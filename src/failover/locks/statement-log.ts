@@ -15,8 +15,3 @@ export interface SentStatement {
 
 /** Told about every statement before it is sent and when it has ended. */
 export type StatementListener = (statement: SentStatement) => void;
-
-/** The text as it may be shown: what stands after a `PASSWORD` is left out. */
-export function withoutPasswords(sql: string): string {
-  return sql.replace(/(PASSWORD\s*=\s*)'(?:[^'\\]|\\.|'')*'/gi, "$1'***'");
-}

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { PlanValues } from '../../../../src/failover/change/plan-values.js';
-import { withoutPasswords } from '../../../../src/failover/locks/statement-log.js';
+import { withoutPasswords } from '../../../../src/mysql/without-passwords.js';
 
 test('what was kept is put in where its name stands', () => {
   const values = new PlanValues({});
