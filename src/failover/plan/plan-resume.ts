@@ -4,7 +4,7 @@ import { majorityOf } from '../protocol/majority.js';
 import { DROP_FENCE } from '../self-fence/fence-event.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import { chooseCandidate } from './candidate-choice.js';
-import { isReplaced } from './closed-primary.js';
+import { isReplaced, promotedPrimary } from './closed-primary.js';
 import { dialectOf } from './dialect.js';
 import { type LastSeen, resumeLoss } from './expected-loss.js';
 import type { FailoverPlan, PlanStep } from './failover-plan.js';
@@ -41,8 +41,9 @@ export interface Unfinished {
 }
 
 /**
- * Finishes or undoes what another process has left, when no node takes writes: the node that has everything becomes the
- * primary, rather the old one than the new one. `seen`: what the present primary was last seen to have.
+ * Finishes or undoes what another process has left, when no majority has a primary: the node that has everything becomes it,
+ * rather the old one than the new one. But the one that the newest epoch names and that takes writes stays it, where a majority can
+ * vote for it. Any other node that takes writes is closed before, and compared. `seen`: what the present primary was last seen to have.
  *
  * @throws StormlampError `ERR_CHANGE_REFUSED` when no node has everything, or when no majority could vote for the one that has.
  */
@@ -51,17 +52,42 @@ export function planResume(
   unfinished: Unfinished,
   seen?: LastSeen | undefined,
 ): FailoverPlan {
+  const { from, to: meant } = unfinished;
+  const made = promotedPrimary(context);
+  if (made === undefined || made === from) return planWay(context, unfinished, seen, [from, meant]);
+  try {
+    return planWay(context, unfinished, seen, [made, from, meant]);
+  } catch (error) {
+    // Voters that cannot follow it may follow the old one still.
+    try {
+      return planWay(context, unfinished, seen, [from, meant]);
+    } catch {
+      throw error;
+    }
+  }
+}
+
+/** The plan that takes the first one of `prefer` that has everything. */
+function planWay(
+  context: PlanContext,
+  unfinished: Unfinished,
+  seen: LastSeen | undefined,
+  prefer: readonly NodeId[],
+): FailoverPlan {
   const { from, to: meant, isPassed = false } = unfinished;
+  const made = promotedPrimary(context);
   // A former primary that an earlier change has left behind may have transactions that nobody shall have.
   const known = [...context.surveys.values()].filter(
     ({ node, channels }) => channels.length > 0 || node === meant || (node === from && !isPassed),
   );
   const byPlace = known.some(({ numbering }) => numbering === 'file-position');
   const surveys = byPlace ? wayBack(context, known, unfinished) : known;
-  const wishes = { prefer: [from, meant], avoid: [], never: context.wishes.never };
+  const wishes = { prefer, avoid: [], never: context.wishes.never };
   const fit = byPlace ? surveys.filter(({ node }) => node === from) : surveys;
   const { to, excluded } = chooseCandidate({
-    surveys: fit.map((survey) => (survey.node === from ? openedOnly(survey) : survey)),
+    surveys: fit.map((survey) =>
+      survey.node === from || survey.node === made ? openedOnly(survey) : survey,
+    ),
     wishes,
     isolated: context.isolated,
   });
@@ -78,6 +104,7 @@ export function planResume(
   );
   const others = [...surveys.filter(({ node }) => node !== to), ...joining];
   assertVotes(context, unfinished, candidate, others);
+  assertNoSecond(context, candidate, others);
   const steps: readonly PlanStep[] = [
     ...lockSteps('nobody else changes anything; no lease is granted'),
     // Who was taken for dead may have ended his change meanwhile, and its primary may have acknowledged writes.
@@ -92,6 +119,7 @@ export function planResume(
           why: 'nobody has made it take writes since the plan was made',
         }),
       ),
+    ...others.filter((survey) => !survey.readOnly && !joining.includes(survey)).map(closeStep),
     ...others
       .filter(({ channels }) => channels.length > 0)
       .flatMap(({ node }) => freezeSteps(dialectOf(candidate), node, true)),
@@ -178,6 +206,33 @@ function assertVotes(
   );
 }
 
+/** That no node which is not closed before takes writes when `to`, which takes none yet, does. */
+function assertNoSecond(
+  { surveys }: PlanContext,
+  { node: to, readOnly }: NodeSurvey,
+  others: readonly NodeSurvey[],
+): void {
+  const second = [...surveys.values()].find(
+    (survey) =>
+      survey.node !== to && !survey.readOnly && survey.channels.length === 0 && !others.includes(survey),
+  );
+  if (!readOnly || second === undefined) return;
+  throw refused(
+    `${second.node} takes writes, and ${to} would take them beside it; close ${second.node} first`,
+  );
+}
+
+/** Makes a node that takes writes and shall not be the primary refuse them; of one that follows another one nothing depends on it. */
+function closeStep(survey: NodeSurvey): PlanStep {
+  const { refuseWrites, takeWrites } = dialectOf(survey);
+  return {
+    ...refuseStep(survey.node, refuseWrites),
+    phase: 'freeze',
+    undo: takeWrites.join('; '),
+    ...(survey.channels.length > 0 ? { optional: true } : {}),
+  };
+}
+
 /** Whether a node without a source can be made to follow `to`: it takes no writes, or none that counts, and has nothing of its own. */
 function canJoin(context: PlanContext, survey: NodeSurvey, to: NodeSurvey): boolean {
   const { channels, readOnly } = survey;
@@ -193,10 +248,12 @@ function canJoin(context: PlanContext, survey: NodeSurvey, to: NodeSurvey): bool
  * @throws StormlampError `ERR_CHANGE_REFUSED` where that way is closed.
  */
 function wayBack(
-  { sources }: PlanContext,
+  context: PlanContext,
   surveys: readonly NodeSurvey[],
-  { from, to, isPassed = false }: Unfinished,
+  { from, to, isPassed: wasPassed = false }: Unfinished,
 ): readonly NodeSurvey[] {
+  const { sources } = context;
+  const isPassed = wasPassed || (promotedPrimary(context) ?? from) !== from;
   const back = surveys.find(
     ({ node, channels, readOnly }) => node === from && channels.length === 0 && readOnly,
   );
