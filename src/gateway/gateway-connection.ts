@@ -4,44 +4,15 @@
  */
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { AnswerRoom } from './answer-room.js';
-import type { AttentiveClock } from './attentive-clock.js';
 import { BinaryReader } from './binary-reader.js';
 import { ClientOutput } from './client-output.js';
 import { type ItemsRequest, readsOnly, type Step, stepsOf } from './command-steps.js';
-import type { FairTurns } from './fair-turns.js';
-import type { GatewayCounters } from './gateway-counters.js';
-import type { GatewayRequest, ReaderLimits, RequestReader } from './gateway-request.js';
+import type { ConnectionContext } from './connection-context.js';
+import type { GatewayRequest, RequestReader } from './gateway-request.js';
 import { InputBuffer } from './input-buffer.js';
-import type { GatewayItems, ItemAnswer, ItemCommand } from './item-command.js';
+import type { ItemAnswer, ItemCommand } from './item-command.js';
 import { failureAnswer } from './request-failure.js';
 import { TextReader } from './text-reader.js';
-
-/** What a connection gets from its gateway. */
-export interface ConnectionContext {
-  /** The store. */
-  readonly items: GatewayItems;
-  /** Limits of requests. */
-  readonly limits: ReaderLimits;
-  /** How long a request may take to arrive, and answers to be read, in milliseconds; 0 is no limit. */
-  readonly stallTimeoutMs: number;
-  /** How long a client may say nothing between requests; 0 is no limit. */
-  readonly idleTimeoutMs: number;
-  /** What those timeouts are measured by. */
-  readonly clock: AttentiveClock;
-  /** Who asks for more than a window of reads at once waits for a turn for every further one. */
-  readonly turns: FairTurns;
-  /** The memory for answers of all clients. */
-  readonly room: AnswerRoom;
-  /** Figures of the gateway. */
-  readonly counters: GatewayCounters;
-  /** The gateway's figures of a group; undefined when there is no such group. */
-  stats(group: string): ReadonlyMap<string, string> | undefined;
-  /** Whether these are the right credentials. */
-  login(username: string, password: string): boolean;
-  /** The client was at fault, and its connection is closed. */
-  onFault(connection: GatewayConnection, reason: string): void;
-}
 
 const BINARY_MAGIC = 0x80;
 /** Reads that run side by side for one client, unless their answers could be larger than this together. */
@@ -197,7 +168,7 @@ export class GatewayConnection {
     for (;;) {
       const window = this.#windowOf(steps, reads ? this.#width : 1);
       if (window.length === 0 || this.#ended) return;
-      const { room, limits } = this.#context;
+      const { items, room, limits } = this.#context;
       // One session is for everybody at once, whatever others have asked for.
       const most = window.length > 1 ? window.length * limits.maxValueBytes : 0;
       if (most > 0) await room.enter(most);
@@ -207,7 +178,8 @@ export class GatewayConnection {
         const answers = await this.#answersOf(window, reads);
         for (const [index, step] of window.entries()) {
           const answer = answers[index];
-          if (answer !== undefined && !this.#broken.has(step.request)) this.#answer(step, answer);
+          if (this.#broken.has(step.request)) items.unseen(step.command, this);
+          else if (answer !== undefined) this.#answer(step, answer);
         }
         // What is not read at once is counted from here on.
         delivered = this.#output.deliver();
@@ -246,7 +218,8 @@ export class GatewayConnection {
     while (window.length < width) {
       const { value, done } = steps.next();
       if (done === true) break;
-      if (!this.#broken.has(value.request)) window.push(value);
+      if (this.#broken.has(value.request)) this.#context.items.unseen(value.command, this);
+      else window.push(value);
     }
     return window;
   }

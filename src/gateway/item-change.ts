@@ -38,6 +38,16 @@ export function changeItem(
   return command.op === 'count' ? count(command, item) : store(command, item);
 }
 
+/** Whether an item keeps the expiry that it has. */
+export function keepsExpiry(command: ChangeCommand): boolean {
+  return command.op === 'count' || command.how === 'append' || command.how === 'prepend';
+}
+
+/** Whether it may be done once only: two who count from the same number, or add the same value, store the same bytes. */
+export function mustBeOnce(command: ChangeCommand): boolean {
+  return keepsExpiry(command) || command.cas !== 0n || (command.op === 'store' && command.how === 'add');
+}
+
 function store(
   { how, value, flags, exptime }: ChangeCommand & { readonly op: 'store' },
   item: MemcachedItem | null,

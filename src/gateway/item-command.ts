@@ -52,6 +52,11 @@ export interface GatewayItems {
   hungUp(client: object): void;
   /** A client's connection is closed. */
   gone(client: object): void;
+  /**
+   * A client was not told what became of a read of its own, whether it was done or not: what was before it in the same request has
+   * failed.
+   */
+  unseen(command: ItemCommand, client: object): void;
   /** Does several commands of a client that change nothing, together; each comes out by itself. Never rejects. */
   executeReads(
     commands: readonly ItemCommand[],

@@ -18,7 +18,7 @@ import type { NewContent } from '../memcached/copies/write-under-way.js';
 import type { MemcachedItem } from '../memcached/memcached-node.js';
 import { releasedLock, releasedLockOf } from '../session/released-lock.js';
 import { ClientLocks, type TakenLock } from './client-locks.js';
-import { type ChangeCommand, changeItem } from './item-change.js';
+import { type ChangeCommand, changeItem, keepsExpiry, mustBeOnce } from './item-change.js';
 import type { GatewayItems, ItemAnswer, ItemCommand } from './item-command.js';
 import { markFlags, markLock, unmarkFlags, unmarkLock } from './lock-mark.js';
 import { isVersion, NO_VERSION, nameVersion } from './named-version.js';
@@ -102,6 +102,10 @@ export class ReplicatedItems implements GatewayItems {
   gone(client: object): void {
     this.hungUp(client);
     this.#locks.gone(client);
+  }
+
+  unseen({ key }: ItemCommand, client: object): void {
+    if (!key.startsWith(OWN_PREFIX)) this.#unread.asked(client, this.#options.itemOf(key).key);
   }
 
   async executeReads(
@@ -377,19 +381,10 @@ function isContent(item: MemcachedItem | null, { value, flags = 0 }: NewContent)
   return item !== null && sameContent(item, { value, flags });
 }
 
-function keepsExpiry(command: ChangeCommand): boolean {
-  return command.op === 'count' || command.how === 'append' || command.how === 'prepend';
-}
-
 // A lock is told from another one by its content. What somebody has counted over, or changed, must not be undone.
 function repeatOf(command: ChangeCommand, unique: boolean, counted: boolean): Repeat {
   if (unique && !counted) return 'freely';
   return !unique && mustBeOnce(command) ? 'once' : 'unless-built-on';
-}
-
-// Two who count from the same number, or add the same value, store the same bytes.
-function mustBeOnce(command: ChangeCommand): boolean {
-  return keepsExpiry(command) || command.cas !== 0n || (command.op === 'store' && command.how === 'add');
 }
 
 function isSame(kept: KeptExpiry | undefined, { item, node }: CurrentContent): boolean {

@@ -20,6 +20,7 @@ class CountingItems implements GatewayItems {
   most = 0;
   held: (() => void)[] | undefined;
   clientsGone = 0;
+  readonly notSeen: string[] = [];
 
   execute(): Promise<ItemAnswer> {
     return new Promise((resolve) => setImmediate(resolve, { status: 'not-found' }));
@@ -27,6 +28,9 @@ class CountingItems implements GatewayItems {
   hungUp(): void {}
   gone(): void {
     this.clientsGone += 1;
+  }
+  unseen({ key }: ItemCommand): void {
+    this.notSeen.push(key);
   }
   async executeReads(commands: readonly ItemCommand[]): Promise<Results> {
     this.looked += commands.length;
@@ -136,6 +140,14 @@ test('after an error in a request nothing more is done for it, but for the next 
   wire.send(`get bad ${keys(20_000)}\r\nget next\r\n`);
   await wire.gets('SERVER_ERROR no\r\nEND\r\n');
   expect(items.looked).toBeLessThan(100);
+  wire.close();
+});
+
+test('what is behind an error in a request was not seen by the client, whether it was looked up or not', async () => {
+  const wire = await Wire.open(port);
+  wire.send(`get shown bad ${keys(40)}\r\nget next\r\n`);
+  await wire.gets('SERVER_ERROR no\r\nEND\r\n');
+  expect(items.notSeen).toEqual(keys(40).split(' '));
   wire.close();
 });
 

@@ -1,4 +1,4 @@
-/** Locks that are taken on one node only, and what a client may write that could not read. */
+/** What a client of the gateway may do to an item, by what it took and what it was shown. */
 import { expect, test } from 'vitest';
 import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
 import type { ItemCommand } from '../../../src/gateway/item-command.js';
@@ -96,4 +96,44 @@ test('a lock that one node refuses is given back on the other, so that who has t
   expect((await answer).status).not.toBe('stored');
   expect(servers[0].items.get(LOCK)?.value.toString()).toBe('theirs');
   expect(isFree()).toBe(true);
+});
+
+test('what a client was found, but not told, it does not write over', async () => {
+  const network = new Network(new Chance(3));
+  const servers = filledPair();
+  for (const server of servers) server.put('page', Buffer.from('old'), 0);
+  const items = new ReplicatedItems({
+    copies: copiesOn(servers.map((server) => new ModelNode(server, network))),
+    itemOf: (key) => ({ key, place: '1' }),
+    isLock: () => false,
+    isCountedLock: () => false,
+    isSession: () => true,
+    isGuarded: () => true,
+    acks: 'one',
+    times: { exptimeOf: () => Promise.resolve(undefined) } as never,
+    commandTimeoutMs: 1_000,
+    onMissed: () => undefined,
+  });
+  const client = {};
+  const get = { op: 'get', key: 'page' } as const;
+  const read = async (): Promise<void> => {
+    const found = items.executeReads([get, { op: 'get', key: 'other' }], client);
+    await network.drive(found);
+    expect(await found).toMatchObject([{ value: { status: 'hit' } }, { value: { status: 'not-found' } }]);
+  };
+  const write = async (): Promise<string> => {
+    const value = Buffer.from('new');
+    const command = { op: 'store', how: 'set', key: 'page', value, flags: 0, exptime: 30, cas: 0n } as const;
+    const done = items.execute(command, client).then(
+      ({ status }) => status,
+      (error: Error) => error.message,
+    );
+    await network.drive(done);
+    return await done;
+  };
+  await read();
+  items.unseen(get, client);
+  expect(await write()).toContain('could not be read before');
+  await read();
+  expect(await write()).toBe('stored');
 });

@@ -22,6 +22,7 @@ class LargeItems implements GatewayItems {
   execute = async (): Promise<ItemAnswer> => hit;
   hungUp(): void {}
   gone(): void {}
+  unseen(): void {}
   async executeReads(commands: readonly ItemCommand[]): Promise<PromiseSettledResult<ItemAnswer>[]> {
     this.running += 1;
     this.most = Math.max(this.most, this.running);
