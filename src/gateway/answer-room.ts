@@ -1,6 +1,7 @@
 /**
  * The memory that answers take which clients have asked for and not read yet, all clients together. Who asks for many items waits until
- * there is room for the largest answers there may be; where it is short, clients that read nothing are closed before their time is over.
+ * there is room for the largest answers there may be; where what is not read makes it short, clients that read nothing are closed before
+ * their time is over. Room that is kept for answers which are yet to come closes nobody: it is given back when they are there.
  */
 import type { AttentiveClock } from './attentive-clock.js';
 
@@ -22,6 +23,7 @@ export class AnswerRoom {
   readonly #clock: Pick<AttentiveClock, 'now'>;
   readonly #waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
   readonly #unread = new Map<UnreadClient, number>();
+  #unreadBytes = 0;
   #used = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -38,14 +40,18 @@ export class AnswerRoom {
 
   /** Resolves when there is room for `bytes`, in the order of asking; to be given back by `leave`. */
   async enter(bytes: number): Promise<void> {
-    if (this.#waiting.length > 0 || !this.#fits(bytes)) {
-      await new Promise<void>((enter) => {
-        this.#waiting.push({ bytes, enter });
-        this.#watch();
-      });
-      return;
-    }
-    this.#used += bytes;
+    if (this.tryEnter(bytes)) return;
+    await new Promise<void>((enter) => {
+      this.#waiting.push({ bytes, enter });
+      this.#watch();
+    });
+  }
+
+  /** The same at once; false when it would have to wait, and has not entered. */
+  tryEnter(bytes: number): boolean {
+    const enters = this.#waiting.length === 0 && this.#fits(bytes);
+    if (enters) this.#used += bytes;
+    return enters;
   }
 
   /** Gives back what was entered with. */
@@ -57,19 +63,29 @@ export class AnswerRoom {
   /** `bytes` of answers wait for `client` from now on; to be taken back by `read`. */
   wait(client: UnreadClient, bytes: number): void {
     this.#unread.set(client, bytes);
+    this.#unreadBytes += bytes;
     this.#used += bytes;
-    if (this.#isShort) this.#watch();
+    if (this.#isCrowded) this.#watch();
   }
 
   /** `client` has read some, or is gone. */
   read(client: UnreadClient): void {
-    this.#used -= this.#unread.get(client) ?? 0;
+    const bytes = this.#unread.get(client) ?? 0;
     this.#unread.delete(client);
+    this.#unreadBytes -= bytes;
+    this.#used -= bytes;
     this.#admit();
   }
 
-  get #isShort(): boolean {
+  get #isCrowded(): boolean {
     return this.#waiting.length > 0 || this.#used > this.#bytes;
+  }
+
+  /** Whether it is what clients do not read that makes it crowded. */
+  get #isBlocked(): boolean {
+    const next = this.#waiting[0]?.bytes ?? 0;
+    const most = Math.min(this.#bytes / 2, Math.max(0, this.#bytes - next));
+    return this.#isCrowded && this.#unreadBytes > most;
   }
 
   // One that wants more than there is has it all.
@@ -95,11 +111,11 @@ export class AnswerRoom {
       .filter(([{ since }]) => since <= late)
       .sort(([, one], [, other]) => other - one);
     for (const [client] of largest) {
-      if (!this.#isShort) break;
+      if (!this.#isBlocked) break;
       client.giveUp();
       this.read(client);
     }
-    if (this.#isShort) return;
+    if (this.#isCrowded) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

@@ -14,8 +14,8 @@ export interface ClientOutputOptions {
   readonly giveUp: () => void;
 }
 
-/** Written in one go. */
-const PIECE_BYTES = 256 * 1024;
+/** Written in one go: of a larger answer, too, so that who reads it slowly is seen to read. */
+const PIECE_BYTES = 64 * 1024;
 
 /** See the head of this file. */
 export class ClientOutput {
@@ -69,6 +69,12 @@ export class ClientOutput {
 
   #piece(): Buffer {
     const answers = this.#answers;
+    const [first] = answers;
+    if (first !== undefined && first.length > PIECE_BYTES) {
+      this.#answers = [first.subarray(PIECE_BYTES), ...answers.slice(1)];
+      this.#options.onWritten(PIECE_BYTES);
+      return first.subarray(0, PIECE_BYTES);
+    }
     let [bytes, count] = [0, 0];
     for (let next = answers[0]; next !== undefined && (count === 0 || bytes + next.length <= PIECE_BYTES); ) {
       bytes += next.length;
@@ -78,7 +84,6 @@ export class ClientOutput {
     this.#options.onWritten(bytes);
     if (count === answers.length) this.#answers = [];
     else this.#answers = answers.slice(count);
-    const [first] = answers;
     return count === 1 && first !== undefined ? first : Buffer.concat(answers.slice(0, count), bytes);
   }
 

@@ -71,3 +71,26 @@ test('answers to single questions count, too', async () => {
   expect(givenUp).toEqual(['two']);
   expect(room.used).toBe(60);
 });
+
+test('room that is kept for answers which are yet to come closes nobody who has little to read', async () => {
+  room.wait(unread('slow'), 40);
+  room.tryEnter(50);
+  const entered = await enters(30);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect([givenUp, await entered()]).toEqual([[], false]);
+  room.leave(50);
+  expect(await entered()).toBe(true);
+  // What cannot have room beside it while it waits is no such case.
+  await enters(70);
+  room.leave(30);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(givenUp).toEqual(['slow']);
+});
+
+test('nobody passes those who wait by not waiting', async () => {
+  expect(room.tryEnter(60)).toBe(true);
+  const entered = await enters(60);
+  expect(room.tryEnter(10)).toBe(false);
+  room.leave(60);
+  expect([await entered(), room.used, room.tryEnter(10)]).toEqual([true, 60, true]);
+});

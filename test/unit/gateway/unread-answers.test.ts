@@ -14,12 +14,13 @@ const VALUE_BYTES = 64 * 1024;
 const ROOM_BYTES = 4 * 32 * VALUE_BYTES;
 const value = Buffer.alloc(VALUE_BYTES, 'x');
 const hit: ItemAnswer = { status: 'hit', item: { value, flags: 0, cas: 1n } };
+const huge: ItemAnswer = { status: 'hit', item: { value: Buffer.alloc(6_000_000, 'x'), flags: 0, cas: 1n } };
 
 /** Everything is there, and large. */
 class LargeItems implements GatewayItems {
   running = 0;
   most = 0;
-  execute = async (): Promise<ItemAnswer> => hit;
+  execute = async ({ key }: ItemCommand): Promise<ItemAnswer> => (key === 'huge' ? huge : hit);
   hungUp(): void {}
   gone(): void {}
   unseen(): void {}
@@ -119,4 +120,28 @@ test('who asks for one item waits for none of that', async () => {
   expect(faults).toEqual([]);
   wire.close();
   for (const socket of idle) socket.destroy();
+});
+
+test('nor do single answers take more room than there is when they are very large', async () => {
+  const idle = Array.from({ length: 4 }, () => connect({ host: '127.0.0.1', port }));
+  for (const socket of idle) {
+    socket.on('error', () => undefined);
+    socket.pause();
+    socket.write('get huge\r\n');
+  }
+  await eventually('all are there', () => sockets.size === idle.length);
+  await eventually('some wait', () => room.used > 1_000_000);
+  let used = 0;
+  const look = setInterval(() => {
+    used = Math.max(used, room.used);
+  }, 2);
+  const reader = await Wire.open(port);
+  reader.send('get huge\r\n');
+  await eventually('everything is read', () => reader.received.endsWith('END\r\n'));
+  clearInterval(look);
+  expect(reader.received.length).toBeGreaterThan(6_000_000);
+  expect(used).toBeLessThanOrEqual(ROOM_BYTES);
+  for (const socket of idle) socket.destroy();
+  reader.close();
+  await eventually('nothing is kept for who is gone', () => room.used === 0);
 });
