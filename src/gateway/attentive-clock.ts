@@ -33,6 +33,18 @@ export class AttentiveClock {
     this.#tickedAt = this.#now();
   }
 
+  /** Calls `then` when `ms` of this clock are over; returns what calls it off. */
+  after(ms: number, then: () => void): () => void {
+    const end = this.now() + ms;
+    const look = (): void => {
+      const left = end - this.now();
+      if (left < 1) then();
+      else timer = setTimeout(look, left);
+    };
+    let timer = setTimeout(look, ms);
+    return () => clearTimeout(timer);
+  }
+
   /** Milliseconds since some moment, without those in which the event loop was blocked. */
   now(): number {
     return this.#counted + Math.min(this.#now() - this.#tickedAt, LONGEST_TICK_MS);

@@ -47,7 +47,7 @@ export class GatewayConnection {
   /** When bytes were received last, or the client began to read too slowly. */
   #movedAt: number;
   #armedMs = -1;
-  #loginTimer: NodeJS.Timeout | undefined;
+  #cancelLoginTimer: (() => void) | undefined;
   #readsLeft = Number.POSITIVE_INFINITY;
   /** Whether there was a window of reads since the connection had nothing to do. */
   #greedy = false;
@@ -82,14 +82,16 @@ export class GatewayConnection {
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#ended = true;
-      clearTimeout(this.#loginTimer);
+      this.#cancelLoginTimer?.();
       this.#context.items.gone(this);
     });
     socket.on('timeout', () => this.#silent());
-    const { limits, stallTimeoutMs } = context;
+    const { clock, limits, stallTimeoutMs } = context;
     // Whatever it says meanwhile: who does not log in holds a place that somebody else may need.
     if (limits.login && stallTimeoutMs > 0)
-      this.#loginTimer = setTimeout(() => this.#fault('it did not log in in time', true), stallTimeoutMs);
+      this.#cancelLoginTimer = clock.after(stallTimeoutMs, () =>
+        this.#fault('it did not log in in time', true),
+      );
     this.#arm();
   }
 
@@ -313,7 +315,7 @@ export class GatewayConnection {
       case 'login': {
         const accepted = context.login(request.username, request.password);
         this.#output.push(request.encode(accepted));
-        clearTimeout(this.#loginTimer);
+        this.#cancelLoginTimer?.();
         if (accepted && this.#reader instanceof BinaryReader) this.#reader.admit();
         else this.#fault('wrong credentials');
         return;

@@ -1,6 +1,6 @@
 /** A client that asks for very many items at once: what is done for it, when it is gone, and what others wait for. */
 import { createServer, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AnswerRoom } from '../../../src/gateway/answer-room.js';
 import { AttentiveClock } from '../../../src/gateway/attentive-clock.js';
 import { FairTurns } from '../../../src/gateway/fair-turns.js';
@@ -195,6 +195,34 @@ test('the clock counts what the event loop ran, and at most two ticks of what it
   clock.tick();
   now += 10;
   expect(clock.now()).toBe(810);
+});
+
+test('what it is asked to call it calls when that much has run, unless it is called off', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    let now = 0;
+    let calls = 0;
+    const clock = new AttentiveClock(() => now);
+    clock.after(1_000, () => {
+      calls += 1;
+    });
+    clock.after(1_000, () => {
+      calls += 100;
+    })();
+    // The process stood still for most of that time.
+    now = 60_000;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(calls).toBe(0);
+    clock.tick();
+    now += 499;
+    await vi.advanceTimersByTimeAsync(499);
+    expect(calls).toBe(0);
+    now += 1;
+    await vi.advanceTimersByTimeAsync(1);
+    expect(calls).toBe(1);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('turns come in the order in which they were asked for', async () => {
