@@ -31,6 +31,16 @@ function explain(error: unknown): { readonly problem: string; readonly remedy: s
         problem: 'The certificate is for another name than',
         remedy: 'call the node by a name that is in its certificate, or give that name as `tls.servername`',
       };
+    case 'CERT_HAS_EXPIRED':
+      return {
+        problem: 'The certificate has expired of',
+        remedy: "renew it, or its authority's, and restart memcached; or set this machine's clock",
+      };
+    case 'CERT_NOT_YET_VALID':
+      return {
+        problem: 'The certificate is not valid yet of',
+        remedy: "set this machine's clock, or that of the one that made the certificate",
+      };
     // What OpenSSL says when the answer to its greeting is no TLS.
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
@@ -39,20 +49,29 @@ function explain(error: unknown): { readonly problem: string; readonly remedy: s
         remedy: 'start memcached with TLS (`-Z`), or leave `tls` out',
       };
     default:
-      return isDistrust(code)
-        ? {
-            problem: 'The certificate is not trusted of',
-            remedy: 'give the authority that signed it as `tls.ca`',
-          }
-        : { problem: 'No connection to', remedy: 'check that memcached runs there' };
   }
+  if (isDistrust(code))
+    return {
+      problem: 'The certificate is not trusted of',
+      remedy: 'give the authority that signed it as `tls.ca`',
+    };
+  // The node's own word: it broke the handshake off.
+  if (typeof code === 'string' && /^ERR_SSL_\w*ALERT_/.test(code))
+    return {
+      problem: 'TLS was refused by',
+      remedy:
+        'give as `tls.cert` and `tls.key` a certificate that it trusts, where it asks for one (`-o ssl_verify_mode`), and allow a TLS version that it speaks',
+    };
+  if (typeof code === 'string' && /^ERR_SSL_|CERT/.test(code))
+    return { problem: 'TLS failed with', remedy: "check the node's certificate, and `tls`" };
+  return { problem: 'No connection to', remedy: 'check that memcached runs there' };
 }
 
 /** OpenSSL's names for a chain that ends nowhere, as Node has them for its error codes. */
 function isDistrust(code: unknown): boolean {
   return (
     typeof code === 'string' &&
-    /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)/.test(code)
+    /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)|CERT_UNTRUSTED|INVALID_CA/.test(code)
   );
 }
 

@@ -13,6 +13,15 @@ test.each([
   ['DEPTH_ZERO_SELF_SIGNED_CERT', '`tls.ca`'],
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', '`tls.ca`'],
   ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', '`tls.ca`'],
+  ['CERT_UNTRUSTED', '`tls.ca`'],
+  ['CERT_HAS_EXPIRED', 'renew it'],
+  ['CERT_NOT_YET_VALID', "this machine's clock"],
+  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', '`tls.cert` and `tls.key`'],
+  ['ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', '`tls.cert` and `tls.key`'],
+  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'that it trusts'],
+  ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'a TLS version that it speaks'],
+  ['CERT_REVOKED', "the node's certificate"],
+  ['ERR_SSL_UNSUPPORTED_PROTOCOL', '`tls`'],
 ])('%s comes with what to do', (code, remedy) => {
   const cause = Object.assign(new Error('said by the system'), { code });
   const error = connectError('sessions-1', cause);
