@@ -78,7 +78,11 @@ export class UnreadSessions {
     if (!refused) return;
     throw new StormlampError(
       ErrorCode.STORE_DOWN,
-      'This session could not be read before, and PHP took it for an empty one: it is not written until it was read over this connection',
+      `${
+        this.#options.isSession(key)
+          ? 'This session could not be read before, and PHP took it for an empty one'
+          : 'This item could not be read before, and may have been taken for an absent one'
+      }: it is not written until it was read over this connection`,
     );
   }
 

@@ -33,6 +33,12 @@ test('what a client could not read it does not write until it has read it, whoev
   unread.assertKnown(page, 'a');
 });
 
+test('the refusal calls a session one, and nothing else', () => {
+  for (const key of ['a', 'plain.a']) unread.asked(page, key);
+  expect(() => unread.assertKnown(page, 'a')).toThrow('This session could not be read before, and PHP');
+  expect(() => unread.assertKnown(page, 'plain.a')).toThrow('This item could not be read before, and may');
+});
+
 test('what others could not read pushes nothing out', () => {
   unread.asked(page, 'a');
   for (let key = 0; key < 20_000; key += 1) unread.asked({}, `other${key}`);
