@@ -59,6 +59,7 @@ const keys = (count: number): string => Array.from({ length: count }, (_, n) => 
 const STALL_MS = 1_500;
 let items: CountingItems;
 let faults: string[];
+let login = false;
 let port: number;
 let sockets: Socket[];
 let close: () => Promise<void>;
@@ -74,7 +75,7 @@ beforeEach(async () => {
     sockets.push(socket);
     new GatewayConnection(socket, {
       items,
-      limits: { maxValueBytes: 1_048_576, version: '1', login: false },
+      limits: { maxValueBytes: 1_048_576, version: '1', login },
       stallTimeoutMs: STALL_MS,
       idleTimeoutMs: 0,
       clock,
@@ -182,6 +183,21 @@ test('a client is not late because nobody listened', async () => {
   wire.send('set a 0 0 6\r\nabc');
   await eventually('it is closed when it is late', () => wire.ended || wire.failure !== undefined);
   expect(faults).toEqual(['a request did not arrive in time']);
+});
+
+test('nor is its login', async () => {
+  login = true;
+  const wire = await Wire.open(port);
+  await eventually('it is here', () => sockets.length === 1);
+  login = false;
+  const head = Buffer.alloc(24);
+  head.set([0x80, 0x21, 0, 5]);
+  head.writeUInt32BE(9, 8);
+  wire.socket.write(Buffer.concat([head, Buffer.from('PLAIN\0u\0p')]));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STALL_MS + 500);
+  await eventually('it is answered', () => faults.length > 0);
+  expect(faults).toEqual(['wrong credentials']);
+  wire.close();
 });
 
 test('the clock counts what the event loop ran, and at most two ticks of what it did not', () => {
