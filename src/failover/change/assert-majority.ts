@@ -25,7 +25,7 @@ export function assertMajority(
   if (when === 'could vote')
     throw new StormlampError(
       ErrorCode.CHANGE_REFUSED,
-      `Of the voters that are held only ${votes} of ${voters} could vote for ${to}, so that nobody could write there`,
+      `Of the voters that are held only ${votes} of ${voters} could vote for ${to}, so that nobody could write there; start or mend one of the others`,
     );
   throw new StormlampError(
     ErrorCode.NO_MAJORITY,

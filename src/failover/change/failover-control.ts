@@ -10,7 +10,7 @@ import type { MetaStore } from '../meta/meta-store.js';
 import { lossRefusal } from '../plan/expected-loss.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
 import { planFailover } from '../plan/plan-failover.js';
-import { refused } from '../plan/plan-switchover.js';
+import { refused } from '../plan/refused.js';
 import type { Stranger } from '../strangers.js';
 import type { Voter } from '../voters.js';
 import type { ChangeControl, ChangeResult } from './change-control.js';

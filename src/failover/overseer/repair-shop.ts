@@ -19,7 +19,7 @@ import {
   refusalOfRejoin,
 } from '../plan/plan-repair.js';
 import { planResume, type Unfinished } from '../plan/plan-resume.js';
-import { refused } from '../plan/plan-switchover.js';
+import { refused } from '../plan/refused.js';
 import { isBeingRebuilt } from '../rebuild/rebuild-lock.js';
 import type { ClusterSurvey } from '../survey/survey-cluster.js';
 import type { Voter } from '../voters.js';

@@ -108,9 +108,9 @@ export function lockSteps(why: string): readonly PlanStep[] {
 }
 
 /** What comes before a node is made the primary: of nodes that are only left behind a majority may be needed. */
-export function assertVotesStep(): PlanStep {
+export function assertVotesStep(id = 'assert-votes'): PlanStep {
   const why = 'of the nodes that are held, a majority can vote for the new primary';
-  return lockStep('assert-votes', 'assert-votes', 'assert-votes', why);
+  return lockStep(id, 'assert-votes', id, why);
 }
 
 /** The user's hook, where there is one. */

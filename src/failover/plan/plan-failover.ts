@@ -30,7 +30,8 @@ import {
   unguarded,
   witnessSteps,
 } from './plan-context.js';
-import { newPositionSteps, refused } from './plan-switchover.js';
+import { newPositionSteps } from './plan-switchover.js';
+import { refused } from './refused.js';
 import { followersBelow, follows, keptVote, votesAfter, withoutWords } from './votes-after.js';
 
 /** What a failover is planned from besides the nodes. */
@@ -92,6 +93,8 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
   const steps: readonly PlanStep[] = [
     ...hookSteps(context, 'beforeFailover', 'the application may refuse'),
     ...lockSteps('nobody else changes anything; no lease is granted'),
+    // Before a primary that answers is closed for it.
+    ...(cause.insists === true || old === undefined ? [] : [assertVotesStep('assert-votes-first')]),
     ...closeSteps(context, from, to),
     ...hookSteps(context, 'fence', 'the old primary certainly cannot write'),
     ...receiving.flatMap((node) => freezeSteps(dialectOf(surveys.get(node) ?? candidate), node, node !== to)),
@@ -156,7 +159,8 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
 
 /**
  * That a majority can vote for `to` afterwards. Without one nobody could write there, and a primary that is merely started again
- * could. Nodes that do not answer are no matter of the plan: without the locks of a majority nothing is done at all.
+ * could. Where the old primary does not answer, others that do not are no matter of the plan: without the locks of a majority nothing
+ * is done at all. One that answers is locked, and votes for nobody.
  */
 function assertVotes(
   context: PlanContext,
@@ -166,10 +170,15 @@ function assertVotes(
 ): void {
   const after = votesAfter(context, to, new Set(pointed.map(({ node }) => node)), from);
   const { voters } = context.rules;
-  if (after.without.size === 0 || after.votes >= majorityOf(voters)) return;
+  if (after.votes >= majorityOf(voters)) return;
+  if (after.without.size === 0 && !context.surveys.has(from)) return;
+  const what =
+    after.without.size === 0
+      ? `${from} answers and is not counted, and the others do not answer; start one of them`
+      : `What cannot follow is ${withoutWords(after)}; mend that`;
   throw refused(
-    `Only ${after.votes} of ${voters} voters could vote for ${to.node}, so that nobody could write there. What cannot follow is ${withoutWords(after)}; ` +
-      `mend that, or call failover({ to: '${to.node}' }) if it shall be the primary all the same`,
+    `Only ${after.votes} of ${voters} voters could vote for ${to.node}, so that nobody could write there. ${what}, ` +
+      `or call failover({ to: '${to.node}' }) if it shall be the primary all the same: nobody can write before a majority votes for it`,
   );
 }
 

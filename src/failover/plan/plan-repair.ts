@@ -8,8 +8,8 @@ import { isWithin, missingOf, readTransactions } from '../survey/transaction-set
 import { dialectOf } from './dialect.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
 import { lockStep, lockSteps, type PlanContext, repointSteps, witnessSteps } from './plan-context.js';
-import { refused } from './plan-switchover.js';
 import { receiverTrouble } from './receiver-trouble.js';
+import { refused } from './refused.js';
 
 /** What is to be done about one node. */
 export type Repair =

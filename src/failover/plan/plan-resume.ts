@@ -21,7 +21,7 @@ import {
   witnessSteps,
 } from './plan-context.js';
 import { obstacleOf, refuseStep } from './plan-repair.js';
-import { refused } from './plan-switchover.js';
+import { refused } from './refused.js';
 import { votesAfter, withoutWords } from './votes-after.js';
 
 /** A change that was begun and not ended. */

@@ -1,12 +1,13 @@
 /** The plan of a planned change of the primary: nothing that was acknowledged is lost, or nothing is changed. */
 import type { NodeId } from '../../common/node-address.js';
-import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { majorityOf } from '../protocol/majority.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import { beginSql } from './begin-sql.js';
 import { chooseCandidate, lackingWords } from './candidate-choice.js';
 import { dialectOf } from './dialect.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
 import {
+  assertVotesStep,
   DRAIN_MS,
   drainSteps,
   hookSteps,
@@ -20,6 +21,9 @@ import {
   unguarded,
   witnessSteps,
 } from './plan-context.js';
+import { obstacleOf } from './plan-repair.js';
+import { refused } from './refused.js';
+import { votesAfter, withoutWords } from './votes-after.js';
 
 /**
  * Plans to make another node, or `wanted`, the primary in place of `from`, which is alive.
@@ -53,6 +57,9 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
   // The words of the old primary, in the numbers that the candidate counts by.
   const dialect = dialectOf({ version: old.version, numbering: candidate.numbering });
   const rest = others.filter(({ node }) => node !== to).map(({ node }) => node);
+  assertVotes(context, old, candidate);
+  // Else the votes of the two suffice, whenever the rest has caught up.
+  const needed = 2 + context.witnesses.length < majorityOf(context.rules.voters) ? rest : [];
   const at = (
     id: string,
     phase: string,
@@ -82,6 +89,10 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
       keep: dialect.position.keep,
     }),
     ...drainSteps(context, to, { phase: 'catch-up-candidate', spares: false, timeoutMs: DRAIN_MS }),
+    ...needed.flatMap((node) =>
+      drainSteps(context, node, { phase: 'catch-up-candidate', spares: true, timeoutMs: DRAIN_MS }),
+    ),
+    assertVotesStep(),
     lockStep(
       'wait-leases',
       'wait-leases',
@@ -128,6 +139,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
       'wait-handover',
       'no lease lives any more: votes may be changed',
     ),
+    assertVotesStep('assert-votes-again'),
     ...promoteSteps(context, to, dialectOf(candidate), {
       hasSource: true,
       semiSync: isSemiSync(old),
@@ -158,6 +170,20 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
   };
 }
 
+/** That a majority can vote for `to` afterwards, the old primary with it: without one nobody could write there. */
+function assertVotes(context: PlanContext, old: NodeSurvey, to: NodeSurvey): void {
+  const pointed = [...context.surveys.values()].filter(
+    (survey) => survey === old || survey.channels.length > 0 || obstacleOf(survey, old) === undefined,
+  );
+  const after = votesAfter(context, to, new Set(pointed.map(({ node }) => node)), undefined, true);
+  const { voters } = context.rules;
+  if (after.without.size === 0 || after.votes >= majorityOf(voters)) return;
+  throw refused(
+    `Only ${after.votes} of ${voters} voters could vote for ${to.node}, so that nobody could write there. ` +
+      `What cannot follow is ${withoutWords(after)}; mend that, or start a voter that does not answer`,
+  );
+}
+
 /** What a primary does not log is on no other node. */
 function unloggedWords({ node, logFilters }: NodeSurvey): string {
   return `${node} does not log all writes (${logFilters}): what it did not log is on no other node, and is lost with the change`;
@@ -181,11 +207,6 @@ export function newPositionSteps(context: PlanContext, to: NodeId): readonly Pla
       keep: 'newFile newOffset',
     },
   ];
-}
-
-/** The error of a change that is refused. */
-export function refused(message: string): StormlampError {
-  return new StormlampError(ErrorCode.CHANGE_REFUSED, message);
 }
 
 function noCandidate(

@@ -1,6 +1,7 @@
 /** Who votes for a new primary when a change is over, and why others do not: without a majority nobody could write there; pure. */
 import type { NodeId } from '../../common/node-address.js';
 import { describeApplyError } from '../../topology/apply-error.js';
+import { logPlaceOf } from '../survey/log-place.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import { isWithin } from '../survey/transaction-set.js';
 import { lackingWords } from './candidate-choice.js';
@@ -19,12 +20,16 @@ export interface VotesAfter {
 /** What keeps a node, of what was made to follow. */
 const TO_FOLLOW = /^(SUPER|REPLICATION[ _](SLAVE|REPLICA)[ _]ADMIN)$/;
 
-/** The votes for `to` once the nodes of `pointed` were made to follow it; that of the old primary `from` is not counted on. */
+/**
+ * The votes for `to` once the nodes of `pointed` were made to follow it; that of the old primary `from` is not counted on.
+ * `catchUp`: those read on until all stand at one place.
+ */
 export function votesAfter(
   context: PlanContext,
   to: NodeSurvey,
   pointed: ReadonlySet<NodeId>,
   from?: NodeId,
+  catchUp = false,
 ): VotesAfter {
   const without = new Map<NodeId, string>();
   let votes = 1 + context.witnesses.length;
@@ -34,7 +39,7 @@ export function votesAfter(
     const why = follows(context, survey, to.node)
       ? undefined
       : pointed.has(node)
-        ? hindranceOf(survey, to)
+        ? hindranceOf(survey, catchUp ? undefined : to)
         : strayWords(context, survey, to);
     if (why === undefined) votes += 1;
     else if (node !== from) without.set(node, why);
@@ -52,8 +57,8 @@ export function follows({ sources }: PlanContext, survey: NodeSurvey, node: Node
   return survey.channels.length === 1 && sources.get(survey.node) === node;
 }
 
-/** Why `survey` cannot be made to follow `to` now; undefined when it can. */
-export function hindranceOf(survey: NodeSurvey, to: NodeSurvey): string | undefined {
+/** Why `survey` cannot be made to follow `to`, or whoever waits until it has caught up, now; undefined when it can. */
+export function hindranceOf(survey: NodeSurvey, to: NodeSurvey | undefined): string | undefined {
   const { status, channels, hasUnapplied, lacking, numbering } = survey;
   const [channel, second] = channels;
   if (second !== undefined) return 'it replicates from several sources';
@@ -67,7 +72,7 @@ export function hindranceOf(survey: NodeSurvey, to: NodeSurvey): string | undefi
   if (hasUnapplied && channel.delayMs > 0)
     return `its replication is delayed by ${channel.delayMs} ms, and ${unapplied}`;
   if (hasUnapplied && !channel.sql) return `its SQL thread is stopped, and ${unapplied}; start it`;
-  if (numbering === 'file-position' && !isAtSamePlace(survey, to))
+  if (to !== undefined && numbering === 'file-position' && !isAtSamePlace(survey, to))
     return `it stands at another place than ${to.node}, and without GTIDs it cannot follow; its data has to be made anew`;
   return undefined;
 }
@@ -112,8 +117,13 @@ export function keptVote(node: NodeId, to: NodeId): PlanStep {
   };
 }
 
-function isAtSamePlace({ reached }: NodeSurvey, to: NodeSurvey): boolean {
-  return isWithin(reached, to.reached) && isWithin(to.reached, reached);
+/** Whether two have read the same log to the same place; how much of it each has executed is asked when the one that owes is done. */
+function isAtSamePlace(survey: NodeSurvey, to: NodeSurvey): boolean {
+  const owes = survey.hasUnapplied || to.hasUnapplied;
+  const [mine, other] = [survey, to].map((each) =>
+    owes ? logPlaceOf(each.channels[0], each.status) : each.reached,
+  );
+  return mine !== undefined && other !== undefined && isWithin(mine, other) && isWithin(other, mine);
 }
 
 /** Why a node that the change does not touch does not vote for its primary. */

@@ -129,6 +129,37 @@ describe('a chain of replicas', () => {
   });
 });
 
+describe('a failover from a primary that answers', () => {
+  const lives = madeUp('db1');
+  test('is refused before that one is closed, where another voter is needed that does not answer', () => {
+    const context = contextOf([lives, madeUp('db2', { source })]);
+    expect(() => planFailover(context, cause)).toThrow(
+      /Only 1 of 3 voters.*db1 answers and is not counted, and the others do not answer; start one/,
+    );
+    expect(planFailover(context, { ...cause, wanted: 'db2', insists: true }).to).toBe('db2');
+  });
+  test('makes sure that the others are held before it closes that one', () => {
+    const context = contextOf([lives, madeUp('db2', { source })], { witnesses: ['w'] });
+    const ids = planFailover(context, cause).steps.map(({ id }) => id);
+    expect(ids.indexOf('assert-votes-first')).toBeGreaterThan(ids.indexOf('look-again'));
+    expect(ids.indexOf('assert-votes-first')).toBeLessThan(ids.indexOf('refuse-writes@db1'));
+  });
+});
+
+test('without GTIDs a replica that has read as much, and has not executed it all yet, can follow', () => {
+  const late = { ...place(1_000), Exec_Master_Log_Pos: 500 };
+  const replica = (node: string, executed: string, status: Readonly<Record<string, unknown>>) =>
+    madeUp(node, { source, executed, received: '', status });
+  const planned = (status: Readonly<Record<string, unknown>>) =>
+    planFailover(
+      contextOf([replica('db2', '0-1-100', place(1_000)), replica('db3', '0-1-90', status)]),
+      cause,
+    );
+  expect(planned(late)).toMatchObject({ to: 'db2' });
+  expect(planned(late).steps.map(({ id }) => id)).toContain('assert-same@db3');
+  expect(() => planned({ ...late, Read_Master_Log_Pos: 700 })).toThrow(/db3 \(it stands at another place/);
+});
+
 describe('a majority is made sure of once more before the promotion', () => {
   test('unless somebody insists', () => {
     const context = contextOf([madeUp('db2', { source }), madeUp('db3', { source })]);

@@ -1,0 +1,59 @@
+/** A switchover is made only to a node for which a majority can vote afterwards, and that is known before anything is stopped. */
+import { describe, expect, test } from 'vitest';
+import { votersAmong } from '../../../../src/failover/change/assert-majority.js';
+import { planSwitchover } from '../../../../src/failover/plan/plan-switchover.js';
+import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
+import { madeUpContext } from '../made-up-context.js';
+import { madeUp } from '../made-up-survey.js';
+
+const source = { host: 'db1', port: 3306 };
+const behind = { source, executed: '0-1-50', received: '0-1-100' };
+const well = [madeUp('db1'), madeUp('db2', { source })];
+const contextOf = (surveys: readonly NodeSurvey[], voters: number) =>
+  madeUpContext(surveys, { rules: { voters, leaseMs: 5_000, handoverMs: 200 } });
+const rest = (given: Parameters<typeof madeUp>[1]): readonly NodeSurvey[] =>
+  ['db3', 'db4', 'db5'].map((node) => madeUp(node, given));
+
+describe('of five voters, of which three are', () => {
+  test.each([
+    [
+      'delayed, and owe something',
+      { ...behind, status: { SQL_Delay: 3_600 } },
+      /Only 2 of 5.*db3 \(its replication is delayed/,
+    ],
+    [
+      'stopped',
+      { ...behind, status: { Slave_SQL_Running: 'No' } },
+      /Only 2 of 5.*db4 \(its SQL thread is stopped/,
+    ],
+    ['diverged', { readOnly: true, executed: '0-3-60' }, /Only 2 of 5.*db5 \(it follows nobody, and has/],
+  ])('%s, nothing is begun', (_, given, why) => {
+    expect(() => planSwitchover(contextOf([...well, ...rest(given)], 5), 'db1')).toThrow(why);
+    // One of three is not needed.
+    const context = contextOf([...well, ...rest(given).slice(0, 1)], 3);
+    expect(planSwitchover(context, 'db1').to).toBe('db2');
+  });
+  test.each([
+    ['behind', behind],
+    ['at other places, without GTIDs', { ...behind, status: { Using_Gtid: 'No', Read_Master_Log_Pos: 5 } }],
+  ])('%s, they catch up before anybody waits, or nothing is done', (_, given) => {
+    const { steps } = planSwitchover(contextOf([...well, ...rest(given)], 5), 'db1');
+    const ids = steps.map(({ id }) => id);
+    for (const node of ['db3', 'db4', 'db5']) {
+      expect(steps.find(({ id }) => id === `drain@${node}`)).toMatchObject({
+        phase: 'catch-up-candidate',
+        spares: true,
+      });
+      expect(ids.indexOf('assert-votes')).toBeGreaterThan(ids.indexOf(`drain@${node}`));
+    }
+    expect(ids.indexOf('assert-votes')).toBeLessThan(ids.indexOf('lock-promote'));
+    expect(ids.indexOf('assert-votes-again')).toBeGreaterThan(ids.indexOf('wait-handover'));
+    expect(ids.indexOf('assert-votes-again')).toBeLessThan(ids.indexOf('forget-source@db2'));
+  });
+});
+
+test('of three voters nobody waits for the third one, and the old primary is counted on', () => {
+  const { steps } = planSwitchover(contextOf([...well, madeUp('db3', behind)], 3), 'db1');
+  expect(steps.filter(({ id }) => id === 'drain@db3').map(({ phase }) => phase)).toEqual(['repoint']);
+  expect(votersAmong(steps, ['db1'])).toEqual(['db1']);
+});
