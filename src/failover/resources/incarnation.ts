@@ -22,7 +22,12 @@ export type PairNodeState =
       readonly last?: Incarnation | undefined;
       /** It was up, and has never been missed while another node answered: as far as is known, nobody wrote to one without it. */
       readonly missedNothing?: boolean | undefined;
+      /** How many looks in a row have missed all nodes, while that is so. */
+      readonly blindLooks?: number | undefined;
     };
+
+/** After more looks that miss all nodes others may have written to one of them alone for long. */
+const BLIND_LOOKS = 3;
 
 /** The life that a server's `stats` tell of; undefined when they lack what that takes. */
 export function incarnationOf(stats: ReadonlyMap<string, string>): Incarnation | undefined {
@@ -39,7 +44,7 @@ export function isSameLife(a: Incarnation, b: Incarnation): boolean {
 
 /**
  * The state after one more look; `seen` is undefined when the node did not answer, and `alone` tells whether another one did. A look
- * that misses all nodes at once says more of the one who looks than of them.
+ * that misses all nodes at once says more of the one who looks than of them, and so do three in a row.
  */
 export function afterLook(
   before: PairNodeState,
@@ -49,10 +54,14 @@ export function afterLook(
   const last =
     before.state === 'unknown' ? undefined : before.state === 'down' ? before.last : before.incarnation;
   if (seen === undefined) {
+    const wasDown = before.state === 'down';
+    const blindLooks = 1 + (wasDown ? (before.blindLooks ?? 0) : 0);
     const missedNothing =
-      !alone && (before.state === 'down' ? before.missedNothing === true : before.state === 'up');
-    if (before.state === 'down' && (before.missedNothing === true) === missedNothing) return before;
-    return missedNothing ? { state: 'down', last, missedNothing } : { state: 'down', last };
+      !alone &&
+      blindLooks <= BLIND_LOOKS &&
+      (wasDown ? before.missedNothing === true : before.state === 'up');
+    if (missedNothing) return { state: 'down', last, missedNothing, blindLooks };
+    return wasDown && before.missedNothing !== true ? before : { state: 'down', last };
   }
   if (last === undefined) {
     // Found alive at the first look it has what it has; one that was away then may have been restarted.

@@ -43,6 +43,7 @@ const pairStory = (...looks: readonly (readonly (Incarnation | undefined)[])[]):
   });
 };
 const other: Incarnation = { pid: 20, startedAt: 5_000 };
+const blind = (looks: number): readonly (readonly undefined[])[] => Array(looks).fill([undefined, undefined]);
 
 test.each([
   [
@@ -55,14 +56,19 @@ test.each([
     ['up up', 'down down', 'up up'],
   ],
   [
-    'both are missed for long',
-    [
-      [first, other],
-      [undefined, undefined],
-      [undefined, undefined],
-      [first, other],
-    ],
-    ['up up', 'down down', 'down down', 'up up'],
+    'both are missed three times',
+    [[first, other], ...blind(3), [first, other]],
+    ['up up', 'down down', 'down down', 'down down', 'up up'],
+  ],
+  [
+    'both are missed for longer: others may have written to one of them alone',
+    [[first, other], ...blind(4), [first, other]],
+    ['up up', 'down down', 'down down', 'down down', 'down down', 'warming warming'],
+  ],
+  [
+    'both are missed again and again, and seen meanwhile',
+    [[first, other], ...blind(3), [first, other], ...blind(3), [first, other]],
+    ['up up', ...Array(3).fill('down down'), 'up up', ...Array(3).fill('down down'), 'up up'],
   ],
   [
     'one comes back first: the other one may have missed writes',
