@@ -15,6 +15,8 @@ interface Line {
 
 /** A node that does not answer for so long does not answer. */
 const ANSWER_MS = 2_000;
+/** On a connection that was used before: there is to be time left to ask once more, and for the change itself. */
+const ANSWER_AGAIN_MS = 1_000;
 
 /**
  * One text connection per node, opened when it is needed first, and thrown away with its first fault. One that was used before may have
@@ -60,7 +62,10 @@ export class RemainingTimes {
       if (line.broken) return await this.#ask(node, key, deadline);
       try {
         const connection = await line.connection;
-        const items = await connection.items([key], deadline.callWithin(ANSWER_MS));
+        const items = await connection.items(
+          [key],
+          deadline.callWithin(line.used ? ANSWER_AGAIN_MS : ANSWER_MS),
+        );
         line.used = true;
         return items;
       } catch (error) {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { Deadline } from '../../../src/common/deadline.js';
+import { type CallOptions, Deadline } from '../../../src/common/deadline.js';
 import { RemainingTimes } from '../../../src/gateway/remaining-times.js';
 import { openForeignPeer } from '../memcached/scripted-peer.js';
 
@@ -42,6 +42,26 @@ test('so is one whose other end is gone without a word', async () => {
   const times = timesOn(node.port);
   expect(await times.exptimeOf('node', 'key', within())).toBe(30);
   expect(await times.exptimeOf('node', 'key', within())).toBe(30);
+  times.close();
+});
+
+test('on a connection that was used before a silent node leaves time to be asked once more', async () => {
+  await using node = await openNode((connection, question) => connection === 0 && question === 0);
+  const times = timesOn(node.port);
+  const limits: number[] = [];
+  const deadline = within();
+  const callWithin = (limitMs: number): CallOptions => {
+    limits.push(limitMs);
+    return { timeoutMs: 50 };
+  };
+  const watched = Object.assign(Object.create(deadline) as Deadline, {
+    callWithin,
+    check: () => undefined,
+    race: (_what: string, asked: Promise<unknown>) => asked,
+  });
+  expect(await times.exptimeOf('node', 'key', within())).toBe(30);
+  await expect(times.exptimeOf('node', 'key', watched)).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+  expect(limits).toEqual([1_000, 2_000]);
   times.close();
 });
 
