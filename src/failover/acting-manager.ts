@@ -226,14 +226,13 @@ export class ActingManager extends FollowingManager implements FailoverManager {
 
   override async rejoin(node: NodeId): Promise<ChangeResult> {
     this.#control.voter(node);
-    return await this.#control.make(await this.#shop.planRejoin(node, this.#primary()), {
-      again: () => this.#shop.planRejoin(node, this.#primary()),
-    });
+    const again = async (): Promise<FailoverPlan> => this.#shop.planRejoin(node, await this.#source());
+    return await this.#control.make(await again(), { again });
   }
 
   override async rebuild(node: NodeId): Promise<'rebuilt' | 'skipped'> {
     this.#control.voter(node);
-    const primary = this.#writer()?.id ?? (await this.#promoted()) ?? this.#primary();
+    const primary = await this.#source();
     const obstacle = await this.#shop.obstacle(node, primary);
     const gtids = obstacle?.kind === 'diverged' ? obstacle.gtids : '';
     const why = obstacle?.kind === 'purged' ? 'purged' : 'errant';
@@ -365,6 +364,11 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     if (lacksMajority(count)) return undefined;
     const made = await this.#shop.promoted();
     return (count.votedFor ?? made) === made ? made : undefined;
+  }
+
+  /** The primary, or the node that was made it: what others follow, and are made anew from. */
+  async #source(): Promise<NodeId> {
+    return this.#writer()?.id ?? (await this.#promoted()) ?? this.#primary();
   }
 
   /** The node that takes writes by the word of a majority; nothing is written anywhere else. */

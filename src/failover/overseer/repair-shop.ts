@@ -223,6 +223,17 @@ export class RepairShop {
     return await isBeingRebuilt(control.voter(primary), options.cluster, node);
   }
 
+  /** The nodes without a source whose data is made anew, from whichever node that is, or of which nobody can tell. */
+  async #rebuilt({ surveys }: PlanContext): Promise<ReadonlySet<NodeId>> {
+    const idle = [...surveys.values()].filter(({ channels }) => channels.length === 0);
+    const held = idle.flatMap(({ node }) =>
+      [...surveys.keys()].map(async (from) =>
+        from !== node && (await this.#isRebuilt(node, from).catch(() => true)) ? [node] : [],
+      ),
+    );
+    return new Set((await Promise.all(held)).flat());
+  }
+
   async #putRight(look: Look, node: NodeId, primary: NodeId): Promise<boolean> {
     const repair = planRejoin(look.context, node, primary);
     // Another process may do it, and has stopped its replication for that.
@@ -284,7 +295,9 @@ export class RepairShop {
     const context = await this.#context(await this.#survey());
     const unfinished = await unfinishedChange(this.#parts, context);
     if (unfinished === undefined) return undefined;
-    const plan = planResume(context, unfinished, had.get(context.named ?? unfinished.from));
+    const rebuilt = options.autoRejoin ? await this.#rebuilt(context) : new Set<NodeId>();
+    const mayJoin = (node: NodeId): boolean => options.autoRejoin && !rebuilt.has(node);
+    const plan = planResume(context, unfinished, had.get(context.named ?? unfinished.from), mayJoin);
     const loses = lossRefusal(plan.loss, options.maxLoss, null);
     if (loses !== undefined) throw refused(loses);
     if (unfinished.onlyBack !== undefined && plan.to !== unfinished.from)

@@ -22,7 +22,7 @@ import {
 } from './plan-context.js';
 import { obstacleOf, refuseStep } from './plan-repair.js';
 import { refused } from './refused.js';
-import { votesAfter, withoutWords } from './votes-after.js';
+import { type VotesAfter, votesAfter, withoutWords } from './votes-after.js';
 
 /** A change that was begun and not ended. */
 export interface Unfinished {
@@ -44,6 +44,7 @@ export interface Unfinished {
  * Finishes or undoes what another process has left, when no majority has a primary: the node that has everything becomes it,
  * rather the old one than the new one. But the one that the newest epoch names and that takes writes stays it, where a majority can
  * vote for it. Any other node that takes writes is closed before, and compared. `seen`: what the present primary was last seen to have.
+ * `mayJoin`: whether a node that follows nobody may be made to; it is where it takes writes, or where its vote is needed.
  *
  * @throws StormlampError `ERR_CHANGE_REFUSED` when no node has everything, or when no majority could vote for the one that has.
  */
@@ -51,28 +52,31 @@ export function planResume(
   context: PlanContext,
   unfinished: Unfinished,
   seen?: LastSeen | undefined,
+  mayJoin: (node: NodeId) => boolean = () => true,
 ): FailoverPlan {
   const { from, to: meant } = unfinished;
+  const plan = (prefer: readonly NodeId[]): FailoverPlan =>
+    planWay(context, unfinished, seen, { prefer, mayJoin });
   const made = promotedPrimary(context);
-  if (made === undefined || made === from) return planWay(context, unfinished, seen, [from, meant]);
+  if (made === undefined || made === from) return plan([from, meant]);
   try {
-    return planWay(context, unfinished, seen, [made, from, meant]);
+    return plan([made, from, meant]);
   } catch (error) {
     // Voters that cannot follow it may follow the old one still.
     try {
-      return planWay(context, unfinished, seen, [from, meant]);
+      return plan([from, meant]);
     } catch {
       throw error;
     }
   }
 }
 
-/** The plan that takes the first one of `prefer` that has everything. */
+/** The plan that takes the first one of `prefer` that has everything, and makes those follow that `mayJoin` tells of. */
 function planWay(
   context: PlanContext,
   unfinished: Unfinished,
   seen: LastSeen | undefined,
-  prefer: readonly NodeId[],
+  { prefer, mayJoin }: { readonly prefer: readonly NodeId[]; readonly mayJoin: (node: NodeId) => boolean },
 ): FailoverPlan {
   const { from, to: meant, isPassed = false } = unfinished;
   const made = promotedPrimary(context);
@@ -99,10 +103,17 @@ function planWay(
     );
   }
   // Who has no source votes for nobody, and may follow when it has nothing of its own.
+  const following = surveys.filter(({ node }) => node !== to);
+  const lacksVotes = votesOf(context, candidate, following).votes < majorityOf(context.rules.voters);
   const joining = [...context.surveys.values()].filter(
-    (survey) => !byPlace && !surveys.includes(survey) && canJoin(context, survey, candidate),
+    (survey) =>
+      !byPlace &&
+      !surveys.includes(survey) &&
+      (lacksVotes || !survey.readOnly) &&
+      mayJoin(survey.node) &&
+      canJoin(context, survey, candidate),
   );
-  const others = [...surveys.filter(({ node }) => node !== to), ...joining];
+  const others = [...following, ...joining];
   assertVotes(context, unfinished, candidate, others);
   assertNoSecond(context, candidate, others);
   const steps: readonly PlanStep[] = [
@@ -195,7 +206,7 @@ function assertVotes(
   to: NodeSurvey,
   pointed: readonly NodeSurvey[],
 ): void {
-  const after = votesAfter(context, to, new Set(pointed.map(({ node }) => node)));
+  const after = votesOf(context, to, pointed);
   const { voters } = context.rules;
   if (after.without.size === 0 || after.votes >= majorityOf(voters)) return;
   const what =
@@ -204,6 +215,10 @@ function assertVotes(
     `${what}, and only ${after.votes} of ${voters} voters could vote for ${to.node}, so that nobody can write there. ` +
       `What cannot follow is ${withoutWords(after)}; mend that, or start a voter that does not answer`,
   );
+}
+
+function votesOf(context: PlanContext, to: NodeSurvey, pointed: readonly NodeSurvey[]): VotesAfter {
+  return votesAfter(context, to, new Set(pointed.map(({ node }) => node)));
 }
 
 /** That no node which is not closed before takes writes when `to`, which takes none yet, does. */

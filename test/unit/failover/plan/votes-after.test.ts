@@ -193,7 +193,11 @@ describe('a primary that was made, and that no majority votes for', () => {
     ['db2', 5],
     ['db3', 3],
   ]);
-  async function resumed(surveys: readonly NodeSurvey[], more: Partial<PlanContext> = {}) {
+  async function resumed(
+    surveys: readonly NodeSurvey[],
+    more: Partial<PlanContext> = {},
+    mayJoin?: (node: string) => boolean,
+  ) {
     const context = contextOf(surveys, { epoch: 5, named: 'db2', epochs, ...more });
     const parts = {
       meta: { open: async () => [] },
@@ -203,7 +207,7 @@ describe('a primary that was made, and that no majority votes for', () => {
     };
     const unfinished = await unfinishedChange(parts as never, context);
     if (unfinished === undefined) throw new Error('nothing is unfinished');
-    return planResume(context, unfinished as Unfinished);
+    return planResume(context, unfinished as Unfinished, undefined, mayJoin);
   }
   test('is not made so again and again while nobody else can vote', async () => {
     await expect(resumed([made, diverged])).rejects.toThrow(
@@ -230,6 +234,15 @@ describe('a primary that was made, and that no majority votes for', () => {
     await expect(resumed([made, diverged, back(true, '0-1-120')])).rejects.toThrow(
       /db1 \(it follows nobody, and has 19 transactions/,
     );
+  });
+  test('is not followed by one that is left alone, or that is being made anew', async () => {
+    const left = resumed([made, diverged, back(true)], {}, (node) => node !== 'db1');
+    await expect(left).rejects.toThrow(/only 1 of 3 voters could vote.*db1 \(it follows nobody/);
+  });
+  test('has nobody follow whose vote is not needed', async () => {
+    const follower = madeUp('db3', { source: at('db2'), executed: '0-1-100,0-2-101' });
+    const { steps } = await resumed([made, follower, back(true)]);
+    expect(steps.filter(({ node }) => node === 'db1').map(({ id }) => id)).toEqual([]);
   });
   test('takes nothing from one that somebody has brought back by hand: others follow it, or it knows of the change', async () => {
     const follower = madeUp('db3', { source });
