@@ -40,18 +40,14 @@ export class AnswerRoom {
 
   /** Resolves when there is room for `bytes`, in the order of asking; to be given back by `leave`. */
   async enter(bytes: number): Promise<void> {
-    if (this.tryEnter(bytes)) return;
-    await new Promise<void>((enter) => {
-      this.#waiting.push({ bytes, enter });
-      this.#watch();
-    });
-  }
-
-  /** The same at once; false when it would have to wait, and has not entered. */
-  tryEnter(bytes: number): boolean {
-    const enters = this.#waiting.length === 0 && this.#fits(bytes);
-    if (enters) this.#used += bytes;
-    return enters;
+    if (this.#waiting.length > 0 || !this.#fits(bytes)) {
+      await new Promise<void>((enter) => {
+        this.#waiting.push({ bytes, enter });
+        this.#watch();
+      });
+      return;
+    }
+    this.#used += bytes;
   }
 
   /** Gives back what was entered with. */

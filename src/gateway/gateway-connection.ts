@@ -18,8 +18,6 @@ const BINARY_MAGIC = 0x80;
 /** Reads that run side by side for one client, unless their answers could be larger than this together. */
 const WINDOW = 32;
 const WINDOW_BYTES = 32 * 1_048_576;
-/** An answer to a single question that is larger than this stays only where there is room for it. */
-const LARGE_BYTES = 1_048_576;
 /** Items that are still looked up for a client that has closed its side: it may wait for answers, or be gone without a trace. */
 const READS_AFTER_END = 4_096;
 /** Requests that are answered before others have their turn. */
@@ -173,23 +171,14 @@ export class GatewayConnection {
       const window = this.#windowOf(steps, reads ? this.#width : 1);
       if (window.length === 0 || this.#ended) return;
       const { items, room, limits } = this.#context;
-      // One session is for everybody at once, whatever others have asked for.
-      let kept = window.length > 1 ? window.length * limits.maxValueBytes : 0;
-      if (kept > 0) await room.enter(kept);
+      // One session is for everybody at once, whatever others have asked for, unless a single one may be as large as many.
+      const many = window.length > 1 || (reads && this.#width === 1);
+      const most = many ? window.length * limits.maxValueBytes : 0;
+      if (most > 0) await room.enter(most);
       let delivered: Promise<void>;
       try {
         if (this.#ended) return;
-        let answers = await this.#answersOf(window, reads);
-        const large = kept > 0 ? 0 : bytesOf(answers);
-        if (large > LARGE_BYTES) {
-          const enters = room.tryEnter(large);
-          // It is thrown away meanwhile, and read once more: only reads have such answers.
-          if (!enters) answers = [];
-          if (!enters) await room.enter(large);
-          kept = large;
-          if (this.#ended) return;
-          if (!enters) answers = await this.#answersOf(window, reads);
-        }
+        const answers = await this.#answersOf(window, reads);
         for (const [index, step] of window.entries()) {
           const answer = answers[index];
           if (this.#broken.has(step.request)) items.unseen(step.command, this);
@@ -198,7 +187,7 @@ export class GatewayConnection {
         // What is not read at once is counted from here on.
         delivered = this.#output.deliver();
       } finally {
-        room.leave(kept);
+        room.leave(most);
       }
       await delivered;
       this.#refill();
@@ -383,10 +372,4 @@ export class GatewayConnection {
     const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
     this.#socket.once('close', () => clearTimeout(timer));
   }
-}
-
-function bytesOf(answers: readonly ItemAnswer[]): number {
-  let bytes = 0;
-  for (const answer of answers) if (answer.status === 'hit') bytes += answer.item.value.length;
-  return bytes;
 }
