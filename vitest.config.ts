@@ -30,7 +30,7 @@ export default defineConfig({
           environment: 'node',
           include: ['test/integration/**/*.test.ts', 'test/peers/**/*.test.ts', 'test/docs/**/*.test.ts'],
           // Real servers are waited for much longer than they compute.
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           expect: patient,
           testTimeout: 240_000,

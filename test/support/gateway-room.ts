@@ -74,7 +74,7 @@ export class GatewayRoom implements AsyncDisposable {
     };
   }
 
-  /** Resolves when every gateway has looked at both nodes anew, and takes them for complete. */
+  /** Resolves when every gateway has looked at both nodes anew, takes them for complete, and holds nothing back from them. */
   async settled(): Promise<void> {
     const failures: string[] = [];
     const told = ({ node, error }: { readonly node: string; readonly error: Error }): void =>
@@ -84,7 +84,12 @@ export class GatewayRoom implements AsyncDisposable {
       await Promise.all(this.gateways.map(({ store }) => store.resync({ timeoutMs: 60_000 })));
       await eventually('all nodes are filled for all gateways', () =>
         this.gateways.every(({ store }) =>
-          store.status().every(({ standing, reads }) => standing === 'filled' && reads === 'closed'),
+          store
+            .status()
+            .every(
+              ({ standing, reads, writes }) =>
+                standing === 'filled' && reads === 'closed' && writes === 'closed',
+            ),
         ),
       );
     } catch (error) {
