@@ -5,6 +5,7 @@ import type { Cluster } from '../../src/index.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { writableNodes } from '../support/crash-at-step.js';
 import { openManager, switchTo } from '../support/rival-managers.js';
+import { eventually } from './eventually.js';
 
 let servers: LocalCluster;
 let one: LocalDatabaseNode;
@@ -32,6 +33,10 @@ test('a switchover whose hook took so long that another one was made meanwhile',
     beforeSwitchover: async (): Promise<'allow'> => {
       await switchTo(servers, other, two);
       await other.history();
+      await eventually('the replicas have all of it', async () => {
+        const last = servers.databases.map((node) => node.query('SELECT @@gtid_binlog_pos AS position'));
+        return new Set((await Promise.all(last)).map((rows) => JSON.stringify(rows))).size === 1;
+      });
       before = await positions();
       return 'allow';
     },
