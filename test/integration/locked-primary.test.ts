@@ -154,6 +154,13 @@ describe.each(SERVERS)('$name', ({ flavor, options }) => {
     // The remedy that it names.
     await primary.query(`KILL ${holder.threadId}`);
     await running;
+    // Its client is told before the server is done with it, and MySQL may still store the row.
+    await eventually('the session is gone', async () => {
+      const [row] = await primary.query(
+        `SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE ID=${holder.threadId}`,
+      );
+      return Number(row?.['n']) === 0;
+    });
     if (flavor === 'mariadb') await plugin('UNINSTALL');
     const before = await rows();
     await write();
