@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
 import type { ItemCommand } from '../../../src/gateway/item-command.js';
-import { ReplicatedItems } from '../../../src/gateway/replicated-items.js';
+import { ReplicatedItems, type ReplicatedItemsOptions } from '../../../src/gateway/replicated-items.js';
+import type { ReplicatedCopies } from '../../../src/memcached/copies/replicated-copies.js';
 import type { StoreResult } from '../../../src/memcached/memcached-node.js';
 import { releasedLockOf } from '../../../src/session/released-lock.js';
 import { copiesOn, filledPair } from '../memcached/copies/filled-pair.js';
@@ -18,6 +19,25 @@ class TakenNode extends ModelNode {
   }
 }
 
+type Kinds = Pick<ReplicatedItemsOptions, 'isLock' | 'isSession' | 'isGuarded'>;
+
+/** Items of which none is a lock or a session, and anybody may write each, but for `kinds`. */
+function itemsOn(copies: ReplicatedCopies, kinds: Partial<Kinds>): ReplicatedItems {
+  return new ReplicatedItems({
+    copies,
+    itemOf: (key) => ({ key, place: '1' }),
+    isLock: () => false,
+    isCountedLock: () => false,
+    isSession: () => false,
+    isGuarded: () => false,
+    acks: 'one',
+    times: { exptimeOf: () => Promise.resolve(undefined) } as never,
+    commandTimeoutMs: 1_000,
+    onMissed: () => undefined,
+    ...kinds,
+  });
+}
+
 /** Leaves reads unanswered while it is `silent`. */
 class MuteNode extends ModelNode {
   silent = false;
@@ -31,18 +51,7 @@ class MuteNode extends ModelNode {
 test('who could not read an item writes it again once it has added it, for then there was none', async () => {
   const network = new Network(new Chance(5));
   const nodes = filledPair().map((server) => new MuteNode(server, network));
-  const items = new ReplicatedItems({
-    copies: copiesOn(nodes),
-    itemOf: (key) => ({ key, place: '1' }),
-    isLock: () => false,
-    isCountedLock: () => false,
-    isSession: () => false,
-    isGuarded: () => true,
-    acks: 'one',
-    times: { exptimeOf: () => Promise.resolve(undefined) } as never,
-    commandTimeoutMs: 1_000,
-    onMissed: () => undefined,
-  });
+  const items = itemsOn(copiesOn(nodes), { isGuarded: () => true });
   const client = {};
   const run = async (command: ItemCommand): Promise<string> => {
     const answer = items.execute(command, client).then(
@@ -67,18 +76,10 @@ test('a lock that one node refuses is given back on the other, so that who has t
   const servers = filledPair();
   // The first one missed writes, so the other one is begun with.
   const nodes = [new TakenNode(servers[0], network), new ModelNode(servers[1], network)];
-  const items = new ReplicatedItems({
-    copies: copiesOn(nodes, undefined, (standings) => standings.suspect('a', 'b')),
-    itemOf: (key) => ({ key, place: '1' }),
-    isLock: (key) => key === LOCK,
-    isCountedLock: () => false,
-    isSession: () => false,
-    isGuarded: () => false,
-    acks: 'one',
-    times: { exptimeOf: () => Promise.resolve(undefined) } as never,
-    commandTimeoutMs: 1_000,
-    onMissed: () => undefined,
-  });
+  const items = itemsOn(
+    copiesOn(nodes, undefined, (standings) => standings.suspect('a', 'b')),
+    { isLock: (key) => key === LOCK },
+  );
   const isFree = (): boolean => {
     const left = servers[1].items.get(LOCK);
     return left === undefined || releasedLockOf(left.value) !== undefined;
@@ -102,17 +103,9 @@ test('what a client was found, but not told, it does not write over', async () =
   const network = new Network(new Chance(3));
   const servers = filledPair();
   for (const server of servers) server.put('page', Buffer.from('old'), 0);
-  const items = new ReplicatedItems({
-    copies: copiesOn(servers.map((server) => new ModelNode(server, network))),
-    itemOf: (key) => ({ key, place: '1' }),
-    isLock: () => false,
-    isCountedLock: () => false,
+  const items = itemsOn(copiesOn(servers.map((server) => new ModelNode(server, network))), {
     isSession: () => true,
     isGuarded: () => true,
-    acks: 'one',
-    times: { exptimeOf: () => Promise.resolve(undefined) } as never,
-    commandTimeoutMs: 1_000,
-    onMissed: () => undefined,
   });
   const client = {};
   const get = { op: 'get', key: 'page' } as const;
