@@ -12,6 +12,7 @@ import { type Dialect, dialectOf, type ReplicationSource } from './dialect.js';
 import { escaped } from './escaped.js';
 import type { PlanKind, PlanStep } from './failover-plan.js';
 import { STOP_MS } from './freeze-steps.js';
+import { statementsOf } from './statement-steps.js';
 
 /** What a plan is made from. */
 export interface PlanContext {
@@ -134,15 +135,7 @@ export function promoteSteps(
   },
 ): readonly PlanStep[] {
   const { hasSource, semiSync, isStopped = false, begins } = options;
-  const step = (id: string, sql: string, why: string, more: Partial<PlanStep> = {}): PlanStep => ({
-    id: `${id}@${node}`,
-    phase: 'promote',
-    action: 'statement',
-    node,
-    sql,
-    why,
-    ...more,
-  });
+  const step = statementsOf('promote', node);
   const steps: PlanStep[] = [
     { ...lockStep('renew', 'renew', 'renew', 'the majority is still held, the candidate first'), node },
   ];
@@ -255,15 +248,7 @@ export function repointSteps(context: PlanContext, node: NodeId, to: NodeId): re
   const dialect = dialectOf(survey);
   const statements =
     survey.channels.length > 0 ? dialect.repoint(context.sourceAt(to)) : dialect.demote(context.sourceAt(to));
-  const step = (id: string, sql: string, why: string): PlanStep => ({
-    id: `${id}@${node}`,
-    phase: 'repoint',
-    action: 'statement',
-    node,
-    sql,
-    why,
-    spares: true,
-  });
+  const step = statementsOf('repoint', node, { spares: true });
   return [
     ...(survey.channels.length > 0 ? stopSteps(dialect, node, 'repoint', true) : []),
     ...semiSyncSteps(context, node, 'repoint', false).map((each) => ({ ...each, spares: true })),

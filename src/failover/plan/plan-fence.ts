@@ -4,9 +4,10 @@ import { lockName } from '../protocol/lock-name.js';
 import { majorityOf } from '../protocol/majority.js';
 import { createFence, DROP_FENCE, fenceComment, TICK_S } from '../self-fence/fence-event.js';
 import { isOn } from '../survey/node-survey.js';
-import type { FailoverPlan, PlanStep } from './failover-plan.js';
+import type { FailoverPlan } from './failover-plan.js';
 import { lockStep, lockSteps, type PlanContext } from './plan-context.js';
 import { rejoinOf } from './plan-repair.js';
+import { statementsOf } from './statement-steps.js';
 
 /**
  * Makes the event on the first node that `mayBe` and lacks it or has another one, or takes it away where it is not wanted any more; undefined
@@ -26,15 +27,7 @@ export function planFence(
     const state = context.fences?.get(node);
     if (state === undefined || !state.hasHome || !mayBe(node)) continue;
     if (wanted === undefined ? !state.exists : state.comment === wanted) continue;
-    const step = (id: string, sql: string, why: string, more: Partial<PlanStep> = {}): PlanStep => ({
-      id: `${id}@${node}`,
-      phase: 'self-fence',
-      action: 'statement',
-      node,
-      sql,
-      why,
-      ...more,
-    });
+    const step = statementsOf('self-fence', node);
     const isShut = version.flavor === 'mysql' && isOn(variables.get('super_read_only'));
     const [open, shut] = ['SET GLOBAL super_read_only=0', 'SET GLOBAL super_read_only=1'];
     return rejoinOf(context, node, primary, [

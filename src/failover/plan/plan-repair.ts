@@ -10,6 +10,7 @@ import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
 import { lockStep, lockSteps, type PlanContext, repointSteps, witnessSteps } from './plan-context.js';
 import { receiverTrouble } from './receiver-trouble.js';
 import { refused } from './refused.js';
+import { statementsOf } from './statement-steps.js';
 
 /** What is to be done about one node. */
 export type Repair =
@@ -49,14 +50,7 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
   }
   const [channel] = survey.channels;
   const dialect = dialectOf(survey);
-  const step = (id: string, sql: string, why: string): PlanStep => ({
-    id: `${id}@${node}`,
-    phase: 'rejoin',
-    action: 'statement',
-    node,
-    sql,
-    why,
-  });
+  const step = statementsOf('rejoin', node);
   const lock = lockSteps('nobody else changes this node');
   const release = lockStep('release', 'release', 'release', 'it votes again');
   const refuse = survey.readOnly ? [] : [refuseStep(node, dialect.refuseWrites)];

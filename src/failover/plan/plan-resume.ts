@@ -22,6 +22,7 @@ import {
 } from './plan-context.js';
 import { obstacleOf, refuseStep } from './plan-repair.js';
 import { refused } from './refused.js';
+import { statementsOf } from './statement-steps.js';
 import { type VotesAfter, votesAfter, withoutWords } from './votes-after.js';
 
 /** A change that was begun and not ended. */
@@ -174,7 +175,13 @@ function planWay(
     ...unwantedFenceSteps(context, to),
     ...others.flatMap(({ node }) =>
       context.sources.get(node) === to
-        ? [startReceiving(node, dialectOf(candidate).startReceiving)]
+        ? [
+            statementsOf('repoint', node, { spares: true })(
+              'start-receiving',
+              dialectOf(candidate).startReceiving,
+              'it follows the primary already',
+            ),
+          ]
         : repointSteps(context, node, to),
     ),
     ...witnessSteps(context, to),
@@ -290,29 +297,9 @@ function openedOnly(survey: NodeSurvey): NodeSurvey {
 /** Takes the self-fence event away where nobody wishes it any more: nobody guards the primary, and it would close it again. */
 function unwantedFenceSteps({ selfFenceMs = 0, fences }: PlanContext, node: NodeId): readonly PlanStep[] {
   if (selfFenceMs !== 0 || fences?.get(node)?.exists !== true) return [];
-  const step = (id: string, sql: string, why: string): PlanStep => ({
-    id: `${id}@${node}`,
-    phase: 'promote',
-    action: 'statement',
-    node,
-    sql,
-    why,
-    spares: true,
-  });
+  const step = statementsOf('promote', node, { spares: true });
   return [
     step('unlogged', 'SET SESSION sql_log_bin=0', 'every node has an event of its own'),
     step('drop-self-fence', DROP_FENCE, 'nobody guards the primary any more'),
   ];
-}
-
-function startReceiving(node: NodeId, sql: string): PlanStep {
-  return {
-    id: `start-receiving@${node}`,
-    phase: 'repoint',
-    action: 'statement',
-    node,
-    sql,
-    why: 'it follows the primary already',
-    spares: true,
-  };
 }
