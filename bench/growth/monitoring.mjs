@@ -5,7 +5,8 @@ import { outcome, round } from '../figures.mjs';
 
 const NODES = { a: 'primary', b: 'replica', c: 'replica' };
 const SETTLE_MS = 6_000;
-const COUNT_MS = 5_000;
+/** Long enough that one look more or less is no tenth of the rate. */
+const COUNT_MS = 20_000;
 
 /** All fleets watch at the same time. */
 export async function growthOfMonitoring({ quick, found, signal }) {
