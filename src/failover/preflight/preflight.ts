@@ -11,6 +11,7 @@ import type { Stranger } from '../strangers.js';
 import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
 import type { Voter } from '../voters.js';
 import { type ClockLook, clockChecks, lookAtClock } from './clock-checks.js';
+import { eventChecks } from './event-checks.js';
 import { fenceChecks } from './fence-checks.js';
 import { lockChecks } from './lock-checks.js';
 import { accountChecks, actingChecks, sightChecks } from './privilege-checks.js';
@@ -79,8 +80,18 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
             parts.selfFenceMs > 0 ? await fenceChecks(survey, parts.cluster, connection, deadline) : [];
           const source = await sourceChecks(survey, connection, deadline);
           const restart = await restartChecks(survey, connection, deadline);
+          const events = await withApplication(parts.nodes, voter.id, (own) =>
+            eventChecks(survey, [connection, ...own], deadline),
+          );
           clocks.push(await lookAtClock(voter.id, connection, deadline));
-          return [...privileges, ...nodeChecks(survey, parts.sourceOf), ...source, ...restart, ...fence];
+          return [
+            ...privileges,
+            ...nodeChecks(survey, parts.sourceOf),
+            ...source,
+            ...restart,
+            ...events,
+            ...fence,
+          ];
         } finally {
           connection.destroy();
         }
@@ -135,6 +146,26 @@ async function applicationCheck(config: MysqlNodeConfig): Promise<readonly Prefl
   return await checkAs(createConnectionFactory(forAdministration(config)), (connection, deadline) =>
     accountChecks(config.seed.id, connection, deadline),
   );
+}
+
+/** Lends a connection with the application's account, which may see what the account that acts may not; none where it cannot log in. */
+async function withApplication<T>(
+  nodes: readonly MysqlNodeConfig[],
+  node: NodeId,
+  use: (connections: readonly PhysicalConnection[]) => Promise<T>,
+): Promise<T> {
+  const config = nodes.find(({ seed }) => seed.id === node);
+  const opened =
+    config === undefined
+      ? undefined
+      : await createConnectionFactory(forAdministration(config))
+          .connect(Deadline.of({ timeoutMs: TIMEOUT_MS }))
+          .catch(() => undefined);
+  try {
+    return await use(opened === undefined ? [] : [opened]);
+  } finally {
+    opened?.destroy();
+  }
 }
 
 /** A witness takes no writes that could wait. */
