@@ -11,7 +11,7 @@ const OPEN_TIMEOUT_MS = 60_000;
 const ROUND_GRACE_MS = 20_000;
 
 /**
- * @typedef {{ name: string, ms: number, atOnce: readonly number[], warmMs?: number }} Work What is done in one round, and for how long; `warmMs` before the first.
+ * @typedef {{ name: string, ms: number, atOnce: readonly number[], warmMs?: number }} Work What is done in one round, and for how long; `warmMs`, with as many at once as there will be, before the first.
  * @typedef {{ cpuUs: number, perSecond: number, p50Us: number, p99Us: number }} Measured One round of one peer.
  * @typedef {{ peer: string, work: string, atOnce: number, rounds: Measured[] }} Row Everything measured of one kind.
  */
@@ -45,13 +45,15 @@ export async function contest(options) {
     for (let number = 1 - warmUps; number <= rounds && !signal.aborted; number += 1) {
       onProgress(number <= 0 ? 'warming up' : `round ${number} of ${rounds}`);
       for (const { name, ms, warmMs = ms, atOnce } of works) {
+        const most = Math.max(...atOnce);
         for (const workers of atOnce) {
           // Whoever went first last time goes last now.
           for (const contestant of rotate(contestants, number)) {
             if (signal.aborted) break;
             if (contestant.ended || !contestant.works.has(name)) continue;
             const warm = number <= 0;
-            const message = { type: 'round', work: name, ms: warm ? warmMs : ms, workers, warm };
+            const length = warm && workers === most ? warmMs : ms;
+            const message = { type: 'round', work: name, ms: length, workers, warm };
             try {
               const measured = await contestant.ask(message, 5 * message.ms + ROUND_GRACE_MS);
               if (warm) continue;

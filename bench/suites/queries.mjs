@@ -18,7 +18,7 @@ export const suite = {
       { name: '100 rows, query', atOnce: quick ? [50] : [1, 10, 50, 200] },
       { name: 'INSERT, query', atOnce: quick ? [50] : [1, 10, 50, 200] },
       { name: 'transaction of two writes', atOnce: quick ? [50] : [1, 10, 50, 200] },
-    ].map((work) => ({ ...work, ms: 200 })),
+    ].map((work) => ({ ...work, ms: 200, warmMs: 1000 })),
   goals: [
     [
       'CPU per point SELECT, 50 at once, over mysql2/promise pool',
