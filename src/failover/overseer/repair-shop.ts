@@ -72,7 +72,7 @@ interface Look {
 function rejoinIn(context: PlanContext, node: NodeId, primary: NodeId): FailoverPlan {
   const repair = planRejoin(context, node, primary);
   if (repair.kind === 'plan') return repair.plan;
-  throw refusalOfRejoin(node, repair);
+  throw refusalOfRejoin(node, repair, context.surveys.get(node));
 }
 
 /** Puts things right. */

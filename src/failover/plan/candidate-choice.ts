@@ -4,6 +4,7 @@ import { describeApplyError } from '../../topology/apply-error.js';
 import { aheadWords } from '../survey/log-place.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { isWithin, missingOf } from '../survey/transaction-set.js';
+import { channelTrouble } from './channel-trouble.js';
 import type { ExcludedNode } from './failover-plan.js';
 
 /** What an operator wishes, of nodes by their id (`host:port`) or the `host:port` at which the other servers reach them. */
@@ -84,7 +85,8 @@ function unfitness(
   const { node, channels, status, version, lacking } = survey;
   if (never.includes(node)) return 'the configuration says never';
   if (isolated.has(node)) return 'an operator has isolated it';
-  if (channels.length > 1) return 'it replicates from several sources';
+  const trouble = channelTrouble(survey);
+  if (trouble !== undefined) return trouble;
   if (lacking.length > 0) return lackingWords(lacking);
   if (!isOn(variableOf(survey, 'log_bin'))) return 'it writes no binary log (log_bin)';
   if (!isOn(variableOf(survey, 'log_replica_updates', 'log_slave_updates'))) {

@@ -53,16 +53,33 @@ export interface Dialect {
 }
 
 /** The dialect of a surveyed server. */
-export function dialectOf(survey: Pick<NodeSurvey, 'version' | 'numbering'>): Dialect {
-  switch (survey.numbering) {
+export function dialectOf(
+  survey: Pick<NodeSurvey, 'version' | 'numbering'> & Partial<Pick<NodeSurvey, 'channels'>>,
+): Dialect {
+  const dialect = plainDialectOf(survey);
+  const [channel, second] = survey.channels ?? [];
+  const isNamed = channel !== undefined && channel.name !== '' && second === undefined;
+  // MySQL's statements are about all channels, MariaDB's about the one without a name.
+  return isNamed && survey.version.flavor === 'mariadb' ? { ...dialect, ...NAMED_THREADS } : dialect;
+}
+
+function plainDialectOf({ version, numbering }: Pick<NodeSurvey, 'version' | 'numbering'>): Dialect {
+  switch (numbering) {
     case 'mysql-gtid':
-      return mysqlGtidDialect(survey.version);
+      return mysqlGtidDialect(version);
     case 'mariadb-gtid':
-      return mariadbGtidDialect(survey.version);
+      return mariadbGtidDialect(version);
     case 'file-position':
-      return filePositionDialect(survey.version);
+      return filePositionDialect(version);
   }
 }
+
+const NAMED_THREADS = {
+  stopReceiving: 'STOP ALL SLAVES IO_THREAD',
+  startReceiving: 'START ALL SLAVES IO_THREAD',
+  stopReplication: 'STOP ALL SLAVES',
+  startReplication: 'START ALL SLAVES',
+};
 
 /** The words that MySQL changed over time and MariaDB kept. */
 export interface Words {

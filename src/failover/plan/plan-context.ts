@@ -8,6 +8,7 @@ import { type FenceState, whyNoFence } from '../self-fence/fence-state.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { beginSql } from './begin-sql.js';
 import type { CandidateWishes } from './candidate-choice.js';
+import { channelTrouble } from './channel-trouble.js';
 import { type Dialect, dialectOf, type ReplicationSource } from './dialect.js';
 import { escaped } from './escaped.js';
 import type { PlanKind, PlanStep } from './failover-plan.js';
@@ -241,10 +242,10 @@ function epochSql({ cluster, epoch, opId, actor }: PlanContext, node: NodeId): s
   return `REPLACE INTO ha_meta.topology (cluster, epoch, primary_node, op_id, actor, at) VALUES (${values}, SYSDATE(6))`;
 }
 
-/** Makes a replica of the old primary follow the new one, once everything that it received is executed. */
+/** Makes a replica of the old primary follow the new one, once everything that it received is executed; nothing for one that cannot. */
 export function repointSteps(context: PlanContext, node: NodeId, to: NodeId): readonly PlanStep[] {
   const survey = context.surveys.get(node);
-  if (survey === undefined) return [];
+  if (survey === undefined || channelTrouble(survey) !== undefined) return [];
   const dialect = dialectOf(survey);
   const statements =
     survey.channels.length > 0 ? dialect.repoint(context.sourceAt(to)) : dialect.demote(context.sourceAt(to));

@@ -12,6 +12,7 @@ import {
   unionOf,
 } from '../survey/transaction-set.js';
 import { chooseCandidate } from './candidate-choice.js';
+import { channelTrouble, leftWords } from './channel-trouble.js';
 import { closeSteps } from './close-steps.js';
 import { dialectOf } from './dialect.js';
 import { expectedLoss, type LastSeen } from './expected-loss.js';
@@ -88,7 +89,8 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
   const below = followersBelow(context, group, candidate);
   if (cause.insists !== true) assertVotes(context, candidate, [...group, ...below], from);
   const receiving = group.filter(({ channels }) => channels.length > 0).map(({ node }) => node);
-  const others = group.filter(({ node }) => node !== to).map(({ node }) => node);
+  const rest = group.filter(({ node }) => node !== to);
+  const others = rest.filter((survey) => channelTrouble(survey) === undefined).map(({ node }) => node);
   const old = surveys.get(from);
   const steps: readonly PlanStep[] = [
     ...hookSteps(context, 'beforeFailover', 'the application may refuse'),
@@ -147,6 +149,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       ...[...silent]
         .filter(([node]) => node !== from)
         .map(([node, why]) => `${node} cannot be reached (${why}); what it has is not known`),
+      ...rest.flatMap((survey) => leftWords(survey, from)),
       ...(cause.strangers ?? []).map(
         (node) =>
           `${node} replicates from ${from} and is none of the configured nodes: what it has is not looked at, and it is left on ${from}`,

@@ -5,6 +5,7 @@ import type { StormlampError } from '../../common/stormlamp-error.js';
 import { channelError } from '../../topology/apply-error.js';
 import { type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { isWithin, missingOf, readTransactions } from '../survey/transaction-set.js';
+import { channelTrouble } from './channel-trouble.js';
 import { dialectOf } from './dialect.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
 import { lockStep, lockSteps, type PlanContext, repointSteps, witnessSteps } from './plan-context.js';
@@ -73,6 +74,7 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
       : [];
     return planned(context, node, primary, [...lock, ...refuse, ...restart, release]);
   }
+  if (channelTrouble(survey) !== undefined) return { kind: 'none' };
   const obstacle = obstacleOf(survey, source);
   if (obstacle !== undefined) return obstacle;
   return planned(context, node, primary, [
@@ -128,8 +130,15 @@ export function planClose(context: PlanContext, node: NodeId, primary: NodeId): 
   ]);
 }
 
-/** Why `node` is not made a replica, for whoever asked for it. */
-export function refusalOfRejoin(node: NodeId, repair: Exclude<Repair, { kind: 'plan' }>): StormlampError {
+/** Why `node`, as it was found, is not made a replica, for whoever asked for it. */
+export function refusalOfRejoin(
+  node: NodeId,
+  repair: Exclude<Repair, { kind: 'plan' }>,
+  survey: NodeSurvey | undefined,
+): StormlampError {
+  const trouble = survey === undefined ? undefined : channelTrouble(survey);
+  if (repair.kind === 'none' && trouble !== undefined)
+    return refused(`${node} cannot be made a replica as it is: ${trouble}`);
   if (repair.kind === 'none')
     return refused(`${node} needs nothing: it is the primary, follows it, or cannot be reached`);
   const why =

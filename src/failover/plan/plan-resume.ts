@@ -4,6 +4,7 @@ import { majorityOf } from '../protocol/majority.js';
 import { DROP_FENCE } from '../self-fence/fence-event.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import { chooseCandidate } from './candidate-choice.js';
+import { channelTrouble } from './channel-trouble.js';
 import { isReplaced, promotedPrimary } from './closed-primary.js';
 import { dialectOf } from './dialect.js';
 import { type LastSeen, resumeLoss } from './expected-loss.js';
@@ -134,7 +135,7 @@ function planWay(
     ...others.filter((survey) => !survey.readOnly && !joining.includes(survey)).map(closeStep),
     ...others
       .filter(({ channels }) => channels.length > 0)
-      .flatMap(({ node }) => freezeSteps(dialectOf(candidate), node, true)),
+      .flatMap((survey) => freezeSteps(dialectOf(survey), survey.node, true)),
     ...joining
       .filter(({ readOnly }) => !readOnly)
       .map((survey) => ({ ...refuseStep(survey.node, dialectOf(survey).refuseWrites), phase: 'freeze' })),
@@ -154,7 +155,12 @@ function planWay(
       timeoutMs: 60_000,
     },
     ...others
-      .filter(({ node, channels }) => channels.length > 0 && context.sources.get(node) !== to)
+      .filter(
+        (survey) =>
+          survey.channels.length > 0 &&
+          context.sources.get(survey.node) !== to &&
+          channelTrouble(survey) === undefined,
+      )
       .map(
         ({ node }): PlanStep => ({
           id: `drain@${node}`,
@@ -173,16 +179,16 @@ function planWay(
       begins: { kind: 'resume', from },
     }),
     ...unwantedFenceSteps(context, to),
-    ...others.flatMap(({ node }) =>
-      context.sources.get(node) === to
+    ...others.flatMap((survey) =>
+      context.sources.get(survey.node) === to
         ? [
-            statementsOf('repoint', node, { spares: true })(
+            statementsOf('repoint', survey.node, { spares: true })(
               'start-receiving',
-              dialectOf(candidate).startReceiving,
+              dialectOf(survey).startReceiving,
               'it follows the primary already',
             ),
           ]
-        : repointSteps(context, node, to),
+        : repointSteps(context, survey.node, to),
     ),
     ...witnessSteps(context, to),
     lockStep('release', 'release', 'release', 'a majority votes for the primary; writes flow again'),

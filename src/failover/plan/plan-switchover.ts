@@ -4,6 +4,7 @@ import { majorityOf } from '../protocol/majority.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import { beginSql } from './begin-sql.js';
 import { chooseCandidate, lackingWords } from './candidate-choice.js';
+import { channelTrouble, leftWords } from './channel-trouble.js';
 import { dialectOf } from './dialect.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
 import {
@@ -56,7 +57,9 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
   if (candidate === undefined) throw refused(`${to} was not looked at`);
   // The words of the old primary, in the numbers that the candidate counts by.
   const dialect = dialectOf({ version: old.version, numbering: candidate.numbering });
-  const rest = others.filter(({ node }) => node !== to).map(({ node }) => node);
+  const rest = others
+    .filter((survey) => survey.node !== to && channelTrouble(survey) === undefined)
+    .map(({ node }) => node);
   assertVotes(context, old, candidate);
   // Else the votes of the two suffice, whenever the rest has caught up.
   const needed = 2 + context.witnesses.length < majorityOf(context.rules.voters) ? rest : [];
@@ -166,7 +169,11 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
     steps,
     loss: NO_LOSS,
     excluded,
-    warnings: [...warningsOf(context), ...(old.logFilters === undefined ? [] : [unloggedWords(old)])],
+    warnings: [
+      ...warningsOf(context),
+      ...replicas.flatMap((survey) => leftWords(survey, from)),
+      ...(old.logFilters === undefined ? [] : [unloggedWords(old)]),
+    ],
   };
 }
 

@@ -5,6 +5,7 @@ import { logPlaceOf } from '../survey/log-place.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import { isWithin } from '../survey/transaction-set.js';
 import { lackingWords } from './candidate-choice.js';
+import { channelTrouble } from './channel-trouble.js';
 import type { PlanStep } from './failover-plan.js';
 import type { PlanContext } from './plan-context.js';
 import { obstacleOf } from './plan-repair.js';
@@ -60,8 +61,9 @@ export function follows({ sources }: PlanContext, survey: NodeSurvey, node: Node
 /** Why `survey` cannot be made to follow `to`, or whoever waits until it has caught up, now; undefined when it can. */
 export function hindranceOf(survey: NodeSurvey, to: NodeSurvey | undefined): string | undefined {
   const { status, channels, hasUnapplied, lacking, numbering } = survey;
-  const [channel, second] = channels;
-  if (second !== undefined) return 'it replicates from several sources';
+  const [channel] = channels;
+  const trouble = channelTrouble(survey);
+  if (trouble !== undefined) return trouble;
   const errno = Number(status?.['Last_SQL_Errno'] ?? 0);
   if (errno !== 0)
     return `its SQL thread stopped with ${describeApplyError(errno, String(status?.['Last_SQL_Error'] ?? ''))}`;
@@ -101,7 +103,9 @@ export function followersBelow(
   return found.filter(
     (survey) =>
       follows(context, survey, to.node) ||
-      (survey.numbering !== 'file-position' && isWithin(survey.reached, to.reached)),
+      (survey.numbering !== 'file-position' &&
+        channelTrouble(survey) === undefined &&
+        isWithin(survey.reached, to.reached)),
   );
 }
 

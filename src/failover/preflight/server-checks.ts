@@ -68,6 +68,14 @@ export function nodeChecks(
       'it replicates from several sources; only follow is possible',
     ),
     check(
+      'unnamed-channel',
+      'read_only',
+      channel === undefined || channels.length > 1 || channel.name === '',
+      'fail',
+      `it replicates over the channel '${channel?.name}', and a change of the primary reaches only the channel without a name; when it has executed ` +
+        `all that it has received, run ${forgetWords(isMysql, channel?.name ?? '')} there, and CHANGE ${isMysql ? 'REPLICATION SOURCE TO … without FOR CHANNEL' : 'MASTER TO … without a name'}`,
+    ),
+    check(
       'known-source',
       'read_only',
       channel === undefined || channels.length > 1 || sourceOf(channel) !== undefined,
@@ -234,6 +242,13 @@ export function clusterChecks(surveys: readonly NodeSurvey[], maxLoss: MaxLoss):
             'replication with AFTER_SYNC on all nodes, or set `failover.maxLoss` to what may be lost',
     ),
   ];
+}
+
+/** Takes a channel with a name away. */
+function forgetWords(isMysql: boolean, name: string): string {
+  return isMysql
+    ? `\`STOP REPLICA FOR CHANNEL '${name}'\`, \`RESET REPLICA ALL FOR CHANNEL '${name}'\``
+    : `\`STOP SLAVE '${name}'\`, \`RESET SLAVE '${name}' ALL\``;
 }
 
 /** Whether commits go on waiting for an acknowledgement when too few replicas are connected; a server without the plugin has none that wait. */
