@@ -6,7 +6,7 @@ import type { LocalCluster, LocalDatabaseNode } from '../../src/testing/index.js
 import { type AppEvent, now } from '../support/app-fleet.js';
 import { byFileAndPosition } from '../support/by-file-and-position.js';
 import { writableNodes } from '../support/crash-at-step.js';
-import type { WorldOptions } from '../support/failover-world.js';
+import type { World, WorldOptions } from '../support/failover-world.js';
 import { scenario } from '../support/scenarios.js';
 
 describe('replicas that follow by file and position', () => {
@@ -85,6 +85,43 @@ describe('replicas that follow by file and position', () => {
     );
   }
 });
+
+describe('two nodes of MySQL without GTIDs, and a witness', () => {
+  const options: WorldOptions = { flavor: 'mysql', replicas: 1, witnesses: 1, prepare: byFileAndPosition };
+  scenario('FK the old primary logs in where nobody has before it', options, async (world) => {
+    await withoutGtids(world);
+    for (const round of [1, 2]) {
+      const since = now();
+      expect(await world.leader().ask<ChangeResult>('switchover')).toMatchObject({ ok: true, left: [] });
+      await world.until('writes go on', () => world.acknowledgedAfter(since) > 20);
+      const [primary] = await writableNodes(world.servers);
+      const old = world.servers.databases.find((node) => node !== primary);
+      if (old === undefined) throw new Error('two nodes take writes');
+      await world.until(`switchover ${round}: the old primary receives`, async () => {
+        const [status] = await old.query('SHOW REPLICA STATUS');
+        if (Number(status?.['Last_IO_Errno']) === 2061) throw new Error(String(status?.['Last_IO_Error']));
+        return status?.['Replica_IO_Running'] === 'Yes';
+      });
+    }
+    return await world.finish();
+  });
+});
+
+/** Takes their GTIDs from the servers, one step after another, as the server wants it. */
+async function withoutGtids(world: World): Promise<void> {
+  const { servers } = world;
+  const [replica] = servers.replicas;
+  for (const mode of ['ON_PERMISSIVE', 'OFF_PERMISSIVE'])
+    for (const node of servers.databases) await node.query(`SET GLOBAL gtid_mode=${mode}`);
+  const [last] = await servers.primary.query('SELECT @@GLOBAL.gtid_executed AS had');
+  await world.until('no transaction with a GTID is left', async () => {
+    const [row] = (await replica?.query('SELECT GTID_SUBSET(?, @@GLOBAL.gtid_executed) AS done', [
+      last?.['had'],
+    ])) ?? [undefined];
+    return Number(row?.['done']) === 1;
+  });
+  for (const node of servers.databases) await node.query('SET GLOBAL gtid_mode=OFF');
+}
 
 async function sourcePortOf(node: LocalDatabaseNode, flavor: LocalCluster['flavor']): Promise<number> {
   const [status] = await node.query(flavor === 'mysql' ? 'SHOW REPLICA STATUS' : 'SHOW SLAVE STATUS');

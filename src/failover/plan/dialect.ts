@@ -106,6 +106,15 @@ export function quoted(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
+/** How a server that had no source logs in at one. */
+export function accountOf(version: ServerVersion, { user, tls }: ReplicationSource): string {
+  const { source: word } = wordsOf(version);
+  const account = `${word}_USER=${quoted(user)}, ${word}_PASSWORD='{replicationPassword}', ${word}_SSL=${tls ? 1 : 0}`;
+  // From 8.0 on accounts use caching_sha2_password, which wants TLS or the server's key.
+  const wantsKey = version.flavor === 'mysql' && isAtLeast(version, 8, 0, 0);
+  return wantsKey ? `${account}, GET_${word}_PUBLIC_KEY=1` : account;
+}
+
 /**
  * MariaDB interrupts the attempt of a receiver that is killed, and not of one that is stopped. An account that may not kill it, or
  * a receiver that has ended meanwhile, is no error: stopping then takes longer, or nothing.

@@ -3,7 +3,14 @@
  * where its own log was before it took its first write (kept as `{newFile}` and `{newOffset}`).
  */
 import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
-import { type Dialect, quoted, type ReplicationSource, threadStatements, wordsOf } from './dialect.js';
+import {
+  accountOf,
+  type Dialect,
+  quoted,
+  type ReplicationSource,
+  threadStatements,
+  wordsOf,
+} from './dialect.js';
 
 /** The dialect for a version. */
 export function filePositionDialect(version: ServerVersion): Dialect {
@@ -24,9 +31,6 @@ export function filePositionDialect(version: ServerVersion): Dialect {
     waitFor: (seconds) =>
       `SELECT IF(${wait}('{file}', {offset}, ${Math.max(1, Math.ceil(seconds))})>=0, 0, 1) AS behind`,
     repoint: (source) => [`${change} TO ${where(source)}`],
-    demote: (source) => [
-      `${change} TO ${where(source)}, ${word}_USER=${quoted(source.user)}, ` +
-        `${word}_PASSWORD='{replicationPassword}', ${word}_SSL=${source.tls ? 1 : 0}`,
-    ],
+    demote: (source) => [`${change} TO ${where(source)}, ${accountOf(version, source)}`],
   };
 }

@@ -1,13 +1,11 @@
 /** MariaDB with GTIDs: one number per domain, and a position that a former primary must first make its replica position. */
 import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
-import { type Dialect, quoted, type ReplicationSource, threadStatements } from './dialect.js';
+import { accountOf, type Dialect, quoted, type ReplicationSource, threadStatements } from './dialect.js';
 
 /** The dialect for a version. */
 export function mariadbGtidDialect(version: ServerVersion): Dialect {
   const where = ({ host, port }: ReplicationSource): string =>
     `MASTER_HOST=${quoted(host)}, MASTER_PORT=${port}, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1`;
-  const account = ({ user, tls }: ReplicationSource): string =>
-    `MASTER_USER=${quoted(user)}, MASTER_PASSWORD='{replicationPassword}', MASTER_SSL=${tls ? 1 : 0}`;
   const demotes = isAtLeast(version, 10, 10, 1);
   return {
     ...threadStatements(version),
@@ -17,11 +15,11 @@ export function mariadbGtidDialect(version: ServerVersion): Dialect {
     demote: (source) =>
       demotes
         ? [
-            `CHANGE MASTER TO ${where(source)}, ${account(source)}, MASTER_USE_GTID=slave_pos, MASTER_DEMOTE_TO_SLAVE=1`,
+            `CHANGE MASTER TO ${where(source)}, ${accountOf(version, source)}, MASTER_USE_GTID=slave_pos, MASTER_DEMOTE_TO_SLAVE=1`,
           ]
         : [
             'SET GLOBAL gtid_slave_pos=@@GLOBAL.gtid_binlog_pos',
-            `CHANGE MASTER TO ${where(source)}, ${account(source)}, MASTER_USE_GTID=slave_pos`,
+            `CHANGE MASTER TO ${where(source)}, ${accountOf(version, source)}, MASTER_USE_GTID=slave_pos`,
           ],
   };
 }

@@ -1,12 +1,17 @@
 /** MySQL with GTIDs (5.7 and newer): sets of transactions, automatic positions. */
-import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
-import { type Dialect, quoted, type ReplicationSource, threadStatements, wordsOf } from './dialect.js';
+import type { ServerVersion } from '../../mysql/server-version.js';
+import {
+  accountOf,
+  type Dialect,
+  quoted,
+  type ReplicationSource,
+  threadStatements,
+  wordsOf,
+} from './dialect.js';
 
 /** The dialect for a version. */
 export function mysqlGtidDialect(version: ServerVersion): Dialect {
   const { source: word, change } = wordsOf(version);
-  // From 8.0 on accounts use caching_sha2_password, which wants TLS or the server's key.
-  const key = isAtLeast(version, 8, 0, 0) ? `, GET_${word}_PUBLIC_KEY=1` : '';
   // A replica that changes its source by itself changes its vote by itself.
   const fixed = word === 'SOURCE' ? ', SOURCE_CONNECTION_AUTO_FAILOVER=0' : '';
   const where = ({ host, port }: ReplicationSource): string =>
@@ -17,9 +22,6 @@ export function mysqlGtidDialect(version: ServerVersion): Dialect {
     position: { sql: "SELECT REPLACE(@@GLOBAL.gtid_executed, CHAR(10), '') AS position", keep: 'position' },
     waitFor: (seconds) => `SELECT WAIT_FOR_EXECUTED_GTID_SET('{position}', ${seconds}) AS behind`,
     repoint: (source) => [`${change} TO ${where(source)}`],
-    demote: (source) => [
-      `${change} TO ${where(source)}, ${word}_USER=${quoted(source.user)}, ` +
-        `${word}_PASSWORD='{replicationPassword}', ${word}_SSL=${source.tls ? 1 : 0}${key}`,
-    ],
+    demote: (source) => [`${change} TO ${where(source)}, ${accountOf(version, source)}`],
   };
 }

@@ -87,3 +87,20 @@ test.each(['mysql-gtid', 'file-position'] as const)(
     expect(old).not.toContain('AUTO_FAILOVER');
   },
 );
+
+test.each(['mysql-gtid', 'file-position'] as const)(
+  'a former primary of MySQL 8 (%s) asks for the key without which an account of today cannot log in in clear text',
+  (numbering) => {
+    const key = (version: string) =>
+      dialect(version, numbering)
+        .demote(SOURCE)
+        .join()
+        .match(/GET_\w+=1/)?.[0];
+    expect(['5.7.44-log', '8.0.22', '8.4.3', '9.7.0'].map(key)).toEqual([
+      undefined,
+      'GET_MASTER_PUBLIC_KEY=1',
+      'GET_SOURCE_PUBLIC_KEY=1',
+      'GET_SOURCE_PUBLIC_KEY=1',
+    ]);
+  },
+);
