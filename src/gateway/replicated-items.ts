@@ -131,10 +131,15 @@ export class ReplicatedItems implements GatewayItems {
 
   async #get(key: CopyKey, client: object, deadline: Deadline): Promise<ItemAnswer> {
     this.#unread.asked(client, key.key);
+    const read = this.#read(key, client, deadline);
+    return this.#shown(key, client, await this.#orUnread(key, client, read));
+  }
+
+  // What ends with an error shows nothing; another read of it may have been answered meanwhile.
+  async #orUnread<T>(key: CopyKey, client: object, work: Promise<T>): Promise<T> {
     try {
-      return this.#shown(key, client, await this.#read(key, client, deadline));
+      return await work;
     } catch (error) {
-      // Another read of it may have been answered meanwhile.
       this.#unread.asked(client, key.key);
       throw error;
     }
@@ -159,7 +164,8 @@ export class ReplicatedItems implements GatewayItems {
 
   async #getAndTouch(key: CopyKey, exptime: number, client: object, deadline: Deadline): Promise<ItemAnswer> {
     const answer = await this.#get(key, client, deadline);
-    if (answer.status === 'hit') await this.#touch(key, exptime, client, deadline);
+    if (answer.status === 'hit')
+      await this.#orUnread(key, client, this.#touch(key, exptime, client, deadline));
     return answer;
   }
 
@@ -168,8 +174,9 @@ export class ReplicatedItems implements GatewayItems {
       const answer = await this.execute({ op: 'delete', key: key.key, cas: 0n }, client);
       return answer.status === 'deleted' ? { status: 'touched' } : answer;
     }
-    const report = await this.#options.copies.touch(key, exptime, deadline);
-    this.#assertTaken('touch', report);
+    const report = await this.#options.copies.touch(key, exptime, deadline, this.#options.acks);
+    // Of what is not there nothing is missed.
+    if (report.found || report.reached.length === 0) this.#assertTaken('touch', report);
     return { status: report.found ? 'touched' : 'not-found' };
   }
 

@@ -1,7 +1,7 @@
 /** Keeps sessions on replicated memcached nodes: under PHP's keys and locks, the first node deciding. */
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { type CopyKey, retiredKey } from '../memcached/copies/copy-key.js';
 import { type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
 import { noteLifetimeMs } from '../memcached/copies/note-lifetime.js';
@@ -151,12 +151,17 @@ export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> 
 
   /** {@inheritDoc SessionKeeper.touch} */
   async touch(id: string, endsAt: number | undefined, deadline: Deadline): Promise<void> {
-    const { lifetimeMs, handler } = this.options;
+    const { lifetimeMs, handler, acks } = this.options;
     const exptime =
       endsAt === undefined ? exptimeOf(lifetimeMs) : exptimeOf(Math.max(1, endsAt - Date.now()), handler);
-    const report = await this.copies.touch(this.key(id), exptime, deadline);
-    this.#tellMissed('touch', report);
-    if (report.reached.length === 0 && endsAt === undefined) throw storeDown(report.missed);
+    try {
+      const report = await this.copies.touch(this.key(id), exptime, deadline, acks);
+      this.#tellMissed('touch', report);
+      if (report.reached.length === 0) throw storeDown(report.missed);
+    } catch (error) {
+      // What is only to end earlier ends by itself.
+      if (endsAt === undefined || !isStormlampError(error, ErrorCode.STORE_DOWN)) throw error;
+    }
   }
 
   /** {@inheritDoc SessionKeeper.remove} */

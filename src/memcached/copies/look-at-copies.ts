@@ -1,10 +1,11 @@
 /** Asks nodes for their copy of an item and for the notes about it. */
 import type { Deadline } from '../../common/deadline.js';
+import type { StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { type CopyKey, hintKey, tombKey } from './copy-key.js';
 import { decodeHint, decodeTomb } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
-import { type MissedCopy, meansUnreachable } from './copy-report.js';
+import { type MissedCopy, meansUnreachable, storeUnsure } from './copy-report.js';
 import type { CopySeen, ReachedCopy } from './decide-copies.js';
 import { fillMarkerKey } from './fill-marker.js';
 import type { NodeStanding, NodeStandings } from './node-standings.js';
@@ -137,4 +138,10 @@ export function failuresOf(seen: readonly CopySeen[]): MissedCopy[] {
   return seen.flatMap((copy) =>
     copy.reached || copy.role === 'spare' ? [] : [{ node: copy.node, error: copy.error }],
   );
+}
+
+/** The error where nobody knows whether there is the item. */
+export function unsureOf(seen: readonly CopySeen[]): StormlampError {
+  const answered = seen.flatMap(({ node, reached, role }) => (reached && role === 'holder' ? [node] : []));
+  return storeUnsure(failuresOf(seen), answered);
 }

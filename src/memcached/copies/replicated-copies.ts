@@ -4,26 +4,27 @@
  */
 import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
-import { ErrorCode, isStormlampError, type StormlampError } from '../../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { Commit, type CopiesSeen, type Repeat } from './commit-copies.js';
 import type { ChangeReport, CopiesRead, CopyRead, CurrentContent } from './copy-answers.js';
 import { sameContent } from './copy-hash.js';
 import type { CopyKey } from './copy-key.js';
 import { CopyPlaces } from './copy-places.js';
-import { type CopyReport, changeUnsure, type MissedCopy, storeDown, storeUnsure } from './copy-report.js';
+import { type Acks, type CopyReport, changeUnsure, storeDown } from './copy-report.js';
 import { type CopySeen, decideCopies, isNewerThanTomb, type ReachedCopy } from './decide-copies.js';
 import { FirstAnswers } from './first-answers.js';
-import { CopyLook, failuresOf } from './look-at-copies.js';
+import { CopyLook, failuresOf, unsureOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 import { NoteWriter } from './note-writer.js';
-import { onAllCopies } from './on-all-copies.js';
 import { CopyRemoval, type RemovalReport } from './remove-copies.js';
 import { reportOfPassed } from './standing-of-change.js';
+import { CopyTouch, type TouchReport } from './touch-copies.js';
 import type { NewContent } from './write-under-way.js';
 
 export type { ChangeReport, CopiesRead, CopyRead, CurrentContent } from './copy-answers.js';
 export type { RemovalReport } from './remove-copies.js';
+export type { TouchReport } from './touch-copies.js';
 
 /** What replicated copies are made of. */
 export interface ReplicatedCopiesOptions {
@@ -59,6 +60,7 @@ export class ReplicatedCopies {
   readonly #first: FirstAnswers;
   readonly #notes: NoteWriter;
   readonly #removal: CopyRemoval;
+  readonly #touching: CopyTouch;
 
   /** @param options the nodes and how keys are spread over them */
   constructor(options: ReplicatedCopiesOptions) {
@@ -81,6 +83,14 @@ export class ReplicatedCopies {
       standings,
       operationTimeoutMs,
       change: (key, make, deadline) => this.change(key, ({ item }) => make(item), deadline),
+    });
+    this.#touching = new CopyTouch({
+      places: this.places,
+      notes: this.#notes,
+      operationTimeoutMs,
+      look: (key, deadline) => this.look(key, deadline),
+      change: (key, make, deadline) => this.change(key, make, deadline),
+      onDiffering: (key) => this.#options.onDiffering?.(key),
     });
   }
 
@@ -151,7 +161,7 @@ export class ReplicatedCopies {
     beside?: CopyKey,
   ): Promise<CopyRead> {
     if (decision.kind === 'down') throw storeDown(failuresOf(seen));
-    if (decision.kind === 'unknown') throw unsure(seen);
+    if (decision.kind === 'unknown') throw unsureOf(seen);
     if (decision.kind === 'found') {
       if (decision.behind.length > 0 || decision.outlived.length > 0) this.#options.onDiffering?.(key);
       const other = beside === undefined ? null : await this.readRemark(beside, deadline);
@@ -228,7 +238,7 @@ export class ReplicatedCopies {
       });
       if (content === undefined) {
         if (commit.isDoubtful) throw changeUnsure();
-        if (decision.kind === 'unknown') throw unsure(seen);
+        if (decision.kind === 'unknown') throw unsureOf(seen);
         if (decision.kind === 'destroyed')
           await this.#removeDestroyed(key, seen, deadline, (copy) => commit.isOwn(copy));
         // By the list that decides it is not there: what the other list's nodes hold would be found when that one decides.
@@ -254,32 +264,16 @@ export class ReplicatedCopies {
     return (await this.change(key, () => content, deadline)) ?? { reached: [], missed: [] };
   }
 
-  /** Renews the expiry of every copy; a copy that was missed is noted. Never rejects but by the deadline. */
-  async touch(
-    key: CopyKey,
-    exptime: number,
-    deadline: Deadline,
-  ): Promise<CopyReport & { readonly found: boolean }> {
-    this.#notes.outlive(exptime);
-    const touched: MemcachedNode[] = [];
-    const absent: NodeId[] = [];
-    const missed: MissedCopy[] = [];
-    await onAllCopies([...this.holders(key), ...this.places.joint(key)], missed, deadline, async (node) => {
-      const answer = await node.touch(key.key, exptime, this.#call(deadline));
-      if (answer === 'touched') touched.push(node);
-      else absent.push(node.id);
-    });
-    const missers = missed.map(({ node }) => node);
-    const reached = this.places.listed(key, [...touched.map(({ id }) => id), ...absent]);
-    // What a node of the other list says alone would bring back what somebody destroys who does not know that list.
-    if (missers.length > 0 && touched.some(({ id }) => reached.includes(id))) {
-      await onAllCopies(touched, [], deadline, async (node) => {
-        await this.#notes.hint(node, key, missers, { superseded: [], lifted: [] }, undefined, deadline);
-        await this.#notes.suspect(node, missers, deadline);
-      });
-    }
-    if (touched.length > 0 && absent.length > 0) this.#options.onDiffering?.(key);
-    return { reached, missed, found: touched.length > 0 };
+  /**
+   * Renews the expiry of every copy, those on spare nodes as well where a holder is away; a copy that was missed is noted. What other
+   * copies hold is not touched: they are mended.
+   *
+   * @param acks how many copies are to be renewed: where fewer were, because a holder is away, a spare node gets one
+   * @returns `found` is false where there is no item; a holder that answered counts as reached, since it gets what it lacks
+   * @throws StormlampError `ERR_STORE_DOWN` where only nodes answered whose misses say nothing; `ERR_TIMEOUT`, `ERR_ABORTED`.
+   */
+  touch(key: CopyKey, exptime: number, deadline: Deadline, acks: Acks = 'one'): Promise<TouchReport> {
+    return this.#touching.touch(key, exptime, deadline, acks);
   }
 
   /** Removes every copy; see {@link CopyRemoval.delete}. */
@@ -347,11 +341,6 @@ export class ReplicatedCopies {
   #call(deadline: Deadline): CallOptions {
     return deadline.callWithin(this.#options.operationTimeoutMs);
   }
-}
-
-function unsure(seen: CopiesSeen['seen']): StormlampError {
-  const answered = seen.flatMap(({ node, reached, role }) => (reached && role === 'holder' ? [node] : []));
-  return storeUnsure(failuresOf(seen), answered);
 }
 
 const NO_RIVALS: readonly MemcachedItem[] = [];

@@ -19,7 +19,7 @@ class TakenNode extends ModelNode {
   }
 }
 
-type Kinds = Pick<ReplicatedItemsOptions, 'isLock' | 'isSession' | 'isGuarded'>;
+type Kinds = Pick<ReplicatedItemsOptions, 'isLock' | 'isSession' | 'isGuarded' | 'acks'>;
 
 /** Items of which none is a lock or a session, and anybody may write each, but for `kinds`. */
 function itemsOn(copies: ReplicatedCopies, kinds: Partial<Kinds>): ReplicatedItems {
@@ -129,4 +129,27 @@ test('what a client was found, but not told, it does not write over', async () =
   expect(await write()).toContain('could not be read before');
   await read();
   expect(await write()).toBe('stored');
+});
+
+test('who read and touched in one command, and was told of a failure, has read nothing', async () => {
+  const network = new Network(new Chance(3));
+  const servers = filledPair();
+  for (const server of servers) server.put('page', Buffer.from('old'), 0);
+  const nodes = servers.map((server) => new ModelNode(server, network));
+  const items = itemsOn(copiesOn(nodes), { isSession: () => true, isGuarded: () => true, acks: 'all' });
+  const client = {};
+  const run = async (command: ItemCommand): Promise<string> => {
+    const answer = items.execute(command, client).then(
+      ({ status }) => status,
+      ({ code }: StormlampError) => code,
+    );
+    await network.drive(answer);
+    return await answer;
+  };
+  for (const node of nodes.slice(1)) node.link.up = false;
+  expect(await run({ op: 'get-and-touch', key: 'page', exptime: 30 })).toBe(ErrorCode.STORE_DOWN);
+  for (const node of nodes) node.link.up = true;
+  const set = { op: 'store', how: 'set', key: 'page', flags: 0, exptime: 30, cas: 0n } as const;
+  expect(await run({ ...set, value: Buffer.from('') })).toBe(ErrorCode.STORE_DOWN);
+  expect(servers[0].items.get('page')?.value.toString()).toBe('old');
 });

@@ -1,4 +1,5 @@
-/** Two servers that are filled from the beginning, and processes that keep copies on both. */
+/** Servers that are filled from the beginning, two or more, and processes that keep copies on two of them. */
+import type { CopyKey } from '../../../../src/memcached/copies/copy-key.js';
 import { fillMarkerKey } from '../../../../src/memcached/copies/fill-marker.js';
 import { NodeStandings } from '../../../../src/memcached/copies/node-standings.js';
 import { ReplicatedCopies } from '../../../../src/memcached/copies/replicated-copies.js';
@@ -9,9 +10,14 @@ const MARKER = 'filled';
 
 /** The servers `a` and `b`. */
 export function filledPair(): readonly [ModelServer, ModelServer] {
-  const servers = [new ModelServer('a'), new ModelServer('b')] as const;
-  for (const server of servers) server.put(fillMarkerKey(RING), Buffer.from(MARKER), 0);
-  return servers;
+  return [filled('a'), filled('b')];
+}
+
+/** A server. */
+export function filled(id: string): ModelServer {
+  const server = new ModelServer(id);
+  server.put(fillMarkerKey(RING), Buffer.from(MARKER), 0);
+  return server;
 }
 
 /** What a process keeps on `nodes`, which are its ways to the servers of a pair; `learn` is what else it knows of them. */
@@ -19,6 +25,7 @@ export function copiesOn(
   nodes: readonly ModelNode[],
   place: (place: string) => readonly number[] = () => [0, 1],
   learn: (standings: NodeStandings) => void = () => undefined,
+  onDiffering: (key: CopyKey) => void = () => undefined,
 ): ReplicatedCopies {
   const standings = new NodeStandings();
   for (const { id } of nodes) standings.learnMarker(id, MARKER);
@@ -32,5 +39,6 @@ export function copiesOn(
     operationTimeoutMs: 1_000,
     noteLifetimeMs: 1_000_000,
     giveUpMs: Number.POSITIVE_INFINITY,
+    onDiffering,
   });
 }

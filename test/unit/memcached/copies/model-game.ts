@@ -207,7 +207,8 @@ export async function playGame(
       const itemOf = async (one: number) => (await who.copies.read(key(one), deadline())).item;
       if (step.do === 'save' || step.do === 'write' || step.do === 'rush')
         await save(who, session, step.do, turn);
-      else if (step.do === 'touch') await who.copies.touch(key(session), 0, deadline());
+      else if (step.do === 'touch')
+        await who.copies.touch(key(session), 0, deadline(), turn % 2 === 0 ? 'one' : 'all');
       else if (step.do === 'read') await read(who, session, itemOf);
       else if (step.do === 'read-all') await readAll(who);
       else if (step.do === 'look') await who.lookAtAll();
