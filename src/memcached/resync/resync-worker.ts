@@ -158,15 +158,17 @@ export class ResyncWorker {
     const { places, placeOf, connect } = this.#options;
     const { ring } = places;
     const node = this.#node(job.node);
+    const marked = { ...this.#call(), exptime: 0 };
     if (job.kind === 'sweep') {
       // Whoever has to stand in for others again needs what he keeps.
       const isWhole = (): boolean =>
         places.nodes.every(({ id, available }) => available && this.#options.standings.of(id) === 'filled');
+      // A sweep that is given up, or whose process dies, leaves a part of them: who is away again then is not stood in for.
+      await node.set(spareKey(ring), Buffer.from('begun'), marked);
       const swept = await sweepNode({ node: job.node, places, placeOf, connect, isWhole, signal });
       if (swept.complete) await node.delete(spareKey(ring), this.#call());
       return { copied: swept.removed, complete: swept.complete };
     }
-    const marked = { ...this.#call(), exptime: 0 };
     // It is said before it is so: what is left behind by a process that dies must be found.
     await node.set(spareKey(ring), Buffer.from('begun'), marked);
     const copied = await this.#recopy(job, views, signal);
