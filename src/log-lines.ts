@@ -122,12 +122,14 @@ export const sessionLines: LogRules<FileSessionStoreEvents> = {
     `session node ${node} could not be brought up to date`,
     { node, ...codeOf(error) },
   ],
-  'sessions-lost': ({ node, cause, held, left }) => [
+  'sessions-lost': ({ node, cause, held, left, missedBy = [] }) => [
     'error',
-    cause === 'emptied'
-      ? `session node ${node} began anew: no node holds the sessions from before`
-      : `session node ${node} has been silent for too long: what only it holds is taken as gone`,
-    { node, cause, held, left },
+    {
+      emptied: `session node ${node} began anew: no node holds the sessions from before`,
+      silent: `session node ${node} has been silent for too long: what only it holds is taken as gone`,
+      unmended: `session node ${node} lost its memory, and with it changes and logouts that ${missedBy.join(', ')} missed`,
+    }[cause],
+    { node, cause, held, left, ...(missedBy.length === 0 ? {} : { missedBy }) },
   ],
   'recopy-skipped': ({ node, away, ...memory }) => [
     'error',

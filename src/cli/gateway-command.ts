@@ -145,11 +145,13 @@ function tellTrouble(store: SessionStore): void {
   store.on('resync-failed', ({ node, error }) =>
     tell(`node ${node}: could not be brought up to date, will be tried again: ${describeError(error)}`),
   );
-  store.on('sessions-lost', ({ node, cause, held, left }) =>
+  store.on('sessions-lost', ({ node, cause, held, left, missedBy = [] }) =>
     tell(
-      cause === 'emptied'
-        ? `node ${node}: began anew, no node holds what it had: it had ${held} items, and has ${left} now`
-        : `node ${node}: silent for too long, and no other node has all that it held: of its ${held} items up to ${left} are left`,
+      {
+        emptied: `node ${node}: began anew, no node holds what it had: it had ${held} items, and has ${left} now`,
+        silent: `node ${node}: silent for too long, and no other node has all that it held: of its ${held} items up to ${left} are left`,
+        unmended: `node ${node}: lost its memory, and alone had changes and logouts that ${missedBy.join(', ')} missed: what is there is older`,
+      }[cause],
     ),
   );
   store.on('memory-short', ({ node, evictions, refusals, bytes, limitBytes }) =>

@@ -73,7 +73,11 @@ const SESSION_CALLS = all<SessionStoreEvents['copy-missed']['operation']>({
   destroy: true,
 });
 const RESYNCS = all<ResyncKind>({ fill: true, mend: true, recopy: true, move: true, sweep: true });
-const LOSSES = all<SessionStoreEvents['sessions-lost']['cause']>({ emptied: true, silent: true });
+const LOSSES = all<SessionStoreEvents['sessions-lost']['cause']>({
+  emptied: true,
+  silent: true,
+  unmended: true,
+});
 const DECISIONS = all<ConflictDecision>({ ours: true, theirs: true });
 const REBUILDS = all<FailoverEvents['rebuild-needed']['why']>({ errant: true, purged: true });
 

@@ -67,6 +67,11 @@ export class NodeStandings {
     }
   }
 
+  /** The nodes that missed writes which `reporter` took. */
+  suspectsOf(reporter: NodeId): readonly NodeId[] {
+    return [...this.#known].flatMap(([node, { suspectedBy }]) => (suspectedBy.has(reporter) ? [node] : []));
+  }
+
   /** `reporter` holds a write now that `node` missed. */
   suspect(node: NodeId, reporter: NodeId): void {
     this.#change(node, ({ suspectedBy }) => suspectedBy.add(reporter));

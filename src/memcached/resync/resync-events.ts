@@ -43,8 +43,11 @@ export interface SessionsLost {
    * `emptied`: it lost its memory while so many of the others had lost theirs or were not filled that what it got back is not all.
    * `silent`: it has not answered for `recopyAfterMs`, and the others lost their memory or missed writes: what only it held is taken as
    * gone from now on. When it answers again it is there again, but for what was written since.
+   * `unmended`: it lost its memory, and alone had writes that others missed: what these hold is older.
    */
-  readonly cause: 'emptied' | 'silent';
+  readonly cause: 'emptied' | 'silent' | 'unmended';
+  /** Of `unmended`: the nodes that missed those writes. How many there were is not known. */
+  readonly missedBy?: readonly NodeId[];
   /** Items that it held when it was seen complete for the last time. Locks, notes and what others keep on it are counted as well. */
   readonly held: number;
   /** Items that it holds now; of one that is silent, the most that any other one holds. */
@@ -63,7 +66,7 @@ export interface ResyncEvents {
   resynced: NodeResynced;
   /** A node could not be brought up to date; it is tried again. */
   'resync-failed': { readonly node: NodeId; readonly error: Error };
-  /** Sessions are gone for good: every node that held them lost its memory. Told once for each node. */
+  /** Sessions, or changes of them, are gone for good: every node that had them lost its memory. Told once for each node. */
   'sessions-lost': SessionsLost;
   /** A node has too little room for the copies of the nodes that are `away`: what these held has one copy less until they are back. */
   'recopy-skipped': {

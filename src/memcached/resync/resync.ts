@@ -94,6 +94,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     if (!seen.ok) this.#notBefore.delete(seen.node);
     else {
       const { marker, suspects } = seen.answer;
+      this.#losses.noted(seen.node, standings.suspectsOf(seen.node));
       standings.learnMarker(seen.node, marker);
       standings.learnSuspects(
         seen.node,

@@ -58,3 +58,39 @@ test('of three copies of everything one is left when two are gone', () => {
   watch.look([view('a', refilled()), view('b', refilled()), c], 3);
   expect(watch.look([away('a'), away('b'), c], 3)).toEqual([]);
 });
+
+const UNMENDED = { node: 'b', cause: 'unmended', held: 10, left: 0, missedBy: ['a'] };
+const empty = (more: Partial<WatchedView> = {}): WatchedView => view('b', undefined, { items: 0, ...more });
+
+test.each([
+  ['is there again', view('a', 'a')],
+  ['is away still', away('a')],
+])('a node that alone had writes that another one missed, which %s, loses its memory', (_, a) => {
+  const watch = new LossWatch();
+  const before = [view('a', 'a'), view('b', 'b', { suspects: ['a'] })];
+  expect(watch.look(before, 2)).toEqual([]);
+  expect(watch.look([a, view('b', undefined, { reached: false })], 2)).toEqual([]);
+  expect(watch.look([a, empty()], 2)).toContainEqual(UNMENDED);
+  // What is missed from now on is there again.
+  watch.noted('b', ['a']);
+  expect(watch.look([a, empty({ suspects: ['a'] })], 2)).toEqual([]);
+  expect(watch.look([a, view('b', refilled())], 2)).toEqual([]);
+});
+
+test('a write that was missed since the last look is lost as well, and one that was mended is not', () => {
+  const watch = new LossWatch();
+  const a = view('a', 'a');
+  watch.look([a, view('b', 'b')], 2);
+  watch.noted('b', ['a']);
+  expect(watch.look([a, view('b', refilled(), { items: 0 })], 2)).toEqual([UNMENDED]);
+  watch.look([a, view('b', 'b2', { suspects: ['a'] })], 2);
+  watch.look([a, view('b', 'b2')], 2);
+  expect(watch.look([a, empty()], 2)).toEqual([]);
+});
+
+test('what a spare node took as well is not lost', () => {
+  const watch = new LossWatch();
+  const c = view('c', 'c', { suspects: ['a'] });
+  watch.look([away('a'), view('b', 'b', { suspects: ['a'] }), c], 2);
+  expect(watch.look([away('a'), empty(), c], 2)).toEqual([]);
+});
