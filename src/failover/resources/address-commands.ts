@@ -71,7 +71,7 @@ export function announceCommand({ ip, device }: DeviceAddress, count: number): C
   return ['arping', '-U', '-c', String(count), '-w', String(count + 1), '-I', device, ip];
 }
 
-/** Asks the neighbours whether somebody has the address; exit code 0 means that nobody answered. */
+/** Asks the neighbours whether somebody has the address; exit code 0: nobody answered, 1: somebody did, any other: they could not be asked. */
 export function probeCommand({ ip, device }: DeviceAddress): Command {
   return ['arping', '-D', '-c', '2', '-w', '2', '-I', device, ip];
 }

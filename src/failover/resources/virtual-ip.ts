@@ -82,25 +82,22 @@ class VirtualIp implements LeasedResource {
       stdout: '',
       stderr: '',
     }));
-    if (/iputils/.test(stdout + stderr)) return;
-    throw new StormlampError(
-      ErrorCode.UNSUPPORTED,
-      'Telling the neighbours of a virtual address takes `arping` of iputils (on Debian: apt-get install iputils-arping); or set `announce: false` where something else tells them',
-    );
+    if (!/iputils/.test(stdout + stderr))
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        'Telling the neighbours of a virtual address takes `arping` of iputils (on Debian: apt-get install iputils-arping); or set `announce: false` where something else tells them',
+      );
+    // Else the takeover finds out that it may not, or cannot. Somebody may have the address now.
+    await this.#isTaken();
   };
 
   readonly acquired = async (context: LeaseContext): Promise<void> => {
     const { ip } = this.#address;
-    if (this.#announce && (await this.#held()) === 'absent') {
-      const [program, ...args] = probeCommand(this.#address);
-      const { code } = await this.#run(program, args, COMMAND_MS);
-      if (code !== 0) {
-        throw new StormlampError(
-          ErrorCode.UNSUPPORTED,
-          `Another machine answers for ${ip}, although nobody else holds the lease; find out which (\`arping ${ip}\`) and take the address off there`,
-        );
-      }
-    }
+    if (this.#announce && (await this.#held()) === 'absent' && (await this.#isTaken()))
+      throw new StormlampError(
+        ErrorCode.UNSUPPORTED,
+        `Another machine answers for ${ip}, although nobody else holds the lease; find out which (\`arping ${ip}\`) and take the address off there`,
+      );
     await this.#extend(context);
     // Not waited for: the address needs its first renewal sooner than the neighbours were told three times.
     if (this.#announce) void this.#tell(context);
@@ -138,6 +135,19 @@ class VirtualIp implements LeasedResource {
       // A neighbour that is not told will learn it from the next one, or by asking.
       await this.#command(announceCommand(this.#address, 1)).catch(report);
     }
+  }
+
+  /** Whether a neighbour has the address. Rejects where nobody could be asked. */
+  async #isTaken(): Promise<boolean> {
+    const [program, ...args] = probeCommand(this.#address);
+    const { code, stdout, stderr } = await this.#run(program, args, COMMAND_MS);
+    if (code === 0 || code === 1) return code === 1;
+    const said = (stderr || stdout).trim();
+    throw new StormlampError(
+      ErrorCode.UNSUPPORTED,
+      `\`arping\` cannot ask the neighbours for ${this.#address.ip} (it ended with ${code}${said === '' ? '' : `: ${said}`}); ` +
+        `it needs CAP_NET_RAW, and ${this.#address.device} has to be up`,
+    );
   }
 
   async #held(): Promise<ReturnType<typeof heldAs>> {

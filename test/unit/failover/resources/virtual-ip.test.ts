@@ -55,6 +55,23 @@ test('it does not take an address that another machine answers for', async () =>
   expect(ran.join()).not.toContain('replace');
 });
 
+test.each(['check', 'acquired'] as const)(
+  'neighbours that cannot be asked are another matter than one that answers: told by %s',
+  async (when) => {
+    answers['arping -D'] = { code: 2, stderr: 'arping: socket: Operation not permitted\n' };
+    const told = when === 'check' ? vip().check?.(5_000) : vip().acquired(held(4_000));
+    await expect(told).rejects.toThrow(
+      /cannot ask the neighbours for 10.0.0.100 \(it ended with 2: arping: socket: Operation not permitted\).*CAP_NET_RAW/,
+    );
+    expect(ran.join()).not.toContain('replace');
+  },
+);
+
+test('at the start another machine may have the address', async () => {
+  answers['arping -D'] = { code: 1 };
+  await vip().check?.(5_000);
+});
+
 test('it takes nothing when too little time is left', async () => {
   await vip().renewed?.(held(1_400));
   expect(ran).toEqual([]);
