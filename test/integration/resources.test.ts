@@ -241,6 +241,16 @@ test.each([
       steps: ['start mounted', 'stop mounted', 'stop unmounted', 'stop mounted'],
       // The lease was lost while `mount` was at work.
       late: { isMounted: false, steps: ['stop unmounted'] },
+      // What was mounted before is never used again.
+      stale: {
+        busy: expect.stringMatching(/^the job hangs; `umount .*busy/),
+        refused: expect.stringMatching(
+          /before is still there, and may be older than the device \(`umount .*busy/,
+        ),
+        files: [],
+        hung: 'the job hangs',
+        isMounted: false,
+      },
     });
   },
 );

@@ -92,6 +92,13 @@ export function mountResource(options: MountResourceOptions): LeasedResource {
   let place: string | undefined;
   /** A `mount` that is under way: who lets go before its end finds nothing mounted yet. */
   let mounting: Promise<unknown> = Promise.resolve();
+  /** Never lazily: files that are still open would be written to after the next holder has mounted. */
+  const unmount = async (at: string): Promise<void> => {
+    if ((await now(at)) === undefined) return;
+    await mustRun(run, 'umount', [at], COMMAND_MS);
+    if ((await now(at)) !== undefined)
+      throw new StormlampError(ErrorCode.UNSUPPORTED, `${path} is still mounted after \`umount\``);
+  };
 
   return {
     check: async () => {
@@ -112,13 +119,20 @@ export function mountResource(options: MountResourceOptions): LeasedResource {
       if (context.signal.aborted) return;
       const at = await real();
       place = at;
-      if ((await now(at)) === undefined) {
-        if (context.signal.aborted) return;
-        const more = flags.length === 0 ? [] : ['-o', flags.join(',')];
-        const mount = mustRun(run, 'mount', ['-t', options.type, ...more, options.source, at], COMMAND_MS);
-        mounting = mount.catch(() => undefined);
-        await mount;
-      }
+      // Another machine may have written since that was mounted, and what is kept of it in memory here is old.
+      await unmount(at).catch((cause: unknown) => {
+        throw new StormlampError(
+          ErrorCode.UNSUPPORTED,
+          `${options.source} is not mounted: what was mounted on ${path} before is still there, and may be older than the device ` +
+            `(${describeError(cause)}); end what uses it, and unmount it`,
+          { cause },
+        );
+      });
+      if (context.signal.aborted) return;
+      const more = flags.length === 0 ? [] : ['-o', flags.join(',')];
+      const mount = mustRun(run, 'mount', ['-t', options.type, ...more, options.source, at], COMMAND_MS);
+      mounting = mount.catch(() => undefined);
+      await mount;
       if (context.signal.aborted) return;
       const mounted = await now(at);
       if (mounted?.type !== options.type) {
@@ -132,14 +146,22 @@ export function mountResource(options: MountResourceOptions): LeasedResource {
       await options.start?.(context);
     },
     lost: async (context) => {
-      await options.stop?.(context);
+      let failed: { readonly error: unknown } | undefined;
+      try {
+        await options.stop?.(context);
+      } catch (error) {
+        // What did not stop may be gone all the same, or use nothing of it.
+        failed = { error };
+      }
       await mounting;
-      const at = place ?? (await real());
-      if ((await now(at)) === undefined) return;
-      // Never lazily: files that are still open would be written to after the next holder has mounted.
-      await mustRun(run, 'umount', [at], COMMAND_MS);
-      if ((await now(at)) !== undefined)
-        throw new StormlampError(ErrorCode.UNSUPPORTED, `${path} is still mounted after \`umount\``);
+      try {
+        await unmount(place ?? (await real()));
+      } catch (error) {
+        if (failed === undefined) throw error;
+        const message = `${describeError(failed.error)}; ${describeError(error)}`;
+        throw new StormlampError(ErrorCode.UNSUPPORTED, message, { cause: error });
+      }
+      if (failed !== undefined) throw failed.error;
     },
   };
 }

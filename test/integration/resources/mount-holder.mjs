@@ -1,6 +1,6 @@
 // Runs in a mount namespace of its own: mounts under a made-up lease, and tells what the kernel's table says.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, realpathSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { mountResource } from '../../../dist/index.js';
 
 const path = process.argv[2] ?? '';
@@ -77,6 +77,18 @@ const letGo = slow.lost(loss);
 goOn();
 await Promise.all([acquiring, letGo]);
 const late = { isMounted: isMounted(), steps: steps.slice(before) };
+// A file was open when the lease was lost, so that it could not be unmounted.
+const hangs = make(fenced, { stop: () => Promise.reject(new Error('the job hangs')) });
+await hangs.acquired(context);
+writeFileSync(`${path}/old`, 'old');
+const open = openSync(`${path}/old`);
+const busy = await messageOf(hangs.lost(loss));
+const refused = await messageOf(hangs.acquired(context));
+closeSync(open);
+await hangs.acquired(context);
+const files = readdirSync(path);
+const hung = await messageOf(hangs.lost(loss));
+const stale = { busy, refused, files, hung, isMounted: isMounted() };
 console.log(
   JSON.stringify({
     whileHeld,
@@ -87,5 +99,6 @@ console.log(
     atEnd: isMounted(),
     steps: steps.slice(0, before),
     late,
+    stale,
   }),
 );

@@ -11,13 +11,17 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const made = (path: string): { readonly ran: string[]; readonly mount: ReturnType<typeof mountResource> } => {
+const made = (
+  path: string,
+  stop: () => Promise<void> = async () => {},
+): { readonly ran: string[]; readonly mount: ReturnType<typeof mountResource> } => {
   const ran: string[] = [];
   const mount = mountResource({
     source: '/dev/x',
     path,
     type: 'proc',
     fence: async () => ({ state: 'fenced', proof: 'a test' }),
+    stop,
     run: async (program, args) => {
       ran.push([program, ...args].join(' '));
       return { code: 0, stdout: '', stderr: '' };
@@ -36,12 +40,33 @@ test.runIf(process.platform === 'linux')('what is mounted behind a symbolic link
   symlinkSync('/proc', join(folder, 'link'));
   const { mount, ran } = made(join(folder, 'link'));
   await expect(mount.check?.(5_000)).rejects.toThrow('Something is mounted on');
-  await mount.acquired(held);
-  expect(ran).toEqual([]);
   // The program of this test unmounts nothing.
   await expect(mount.lost({ name: 'data', because: '', deadline: 0 })).rejects.toThrow('still mounted');
   expect(ran).toEqual(['umount /proc']);
 });
+
+test.runIf(process.platform === 'linux')(
+  'what was mounted before is never used again: it is unmounted first, or nothing is mounted',
+  async () => {
+    const { mount, ran } = made('/proc');
+    await expect(mount.acquired(held)).rejects.toThrow(
+      /what was mounted on \/proc before is still there, and may be older than the device/,
+    );
+    expect(ran).toEqual(['umount /proc']);
+  },
+);
+
+test.runIf(process.platform === 'linux')(
+  'what does not stop is unmounted all the same, and told',
+  async () => {
+    const { mount, ran } = made('/proc', async () => {
+      throw new Error('the job hangs');
+    });
+    const loss = { name: 'data', because: '', deadline: 0 };
+    await expect(mount.lost(loss)).rejects.toThrow(/the job hangs; \/proc is still mounted/);
+    expect(ran).toEqual(['umount /proc']);
+  },
+);
 
 test('a folder that is not there is told at the start', async () => {
   const { mount } = made(join(folder, 'none'));
