@@ -6,6 +6,8 @@ export interface Incarnation {
   readonly pid: number;
   /** When it was started, seconds since 1970 by its own clock. */
   readonly startedAt: number;
+  /** How many times it came back in this life from where others may have written without it; absent when never. */
+  readonly outages?: number | undefined;
 }
 
 /** What is known of a node of a pair. */
@@ -69,13 +71,22 @@ export function afterLook(
   }
   if (!isSameLife(last, seen)) return { state: 'warming', incarnation: seen };
   if (before.state !== 'down') return before;
+  const { outages } = last;
+  if (before.missedNothing === true) return { state: 'up', incarnation: withOutages(seen, outages) };
   // Without a restart nothing was lost, but what was written meanwhile to another node was missed.
-  return { state: before.missedNothing === true ? 'up' : 'warming', incarnation: seen };
+  return { state: 'warming', incarnation: withOutages(seen, (outages ?? 0) + 1) };
 }
 
-/** The state after the node was filled from its peer; a node that was restarted meanwhile stays as it is. */
+/**
+ * The state after the node was filled from its peer; a node that was restarted, or away once more, since that began stays as it is: what
+ * was written meanwhile may be behind what was copied already.
+ */
 export function afterFill(before: PairNodeState, filled: Incarnation): PairNodeState {
-  return before.state === 'warming' && isSameLife(before.incarnation, filled)
-    ? { state: 'up', incarnation: before.incarnation }
-    : before;
+  if (before.state !== 'warming' || !isSameLife(before.incarnation, filled)) return before;
+  if ((filled.outages ?? 0) !== (before.incarnation.outages ?? 0)) return before;
+  return { state: 'up', incarnation: before.incarnation };
+}
+
+function withOutages(incarnation: Incarnation, outages: number | undefined): Incarnation {
+  return outages === undefined ? incarnation : { ...incarnation, outages };
 }

@@ -90,7 +90,7 @@ export class MemcachedPair extends SafeEmitter<MemcachedPairEvents> implements A
     return [...this.#states].filter(([, { state }]) => state === 'up').map(([node]) => node);
   }
 
-  /** Says that a node was filled while it was in this life; ignored when it was restarted since. */
+  /** Says that a node was filled, with the incarnation that it had when that began; ignored when it was restarted, or away, since. */
   filled(node: NodeId, incarnation: Incarnation): void {
     const before = this.#states.get(node);
     if (before !== undefined) this.#become(node, afterFill(before, incarnation));

@@ -128,6 +128,22 @@ test('a fill counts only for the life that was filled', () => {
   expect(afterFill({ state: 'down' }, second)).toEqual({ state: 'down' });
 });
 
+test('a fill that began before a node was away once more does not count: what was written meanwhile may be behind it', () => {
+  const after = (before: PairNodeState, ...looks: readonly (Incarnation | undefined)[]): PairNodeState =>
+    looks.reduce<PairNodeState>((state, seen) => afterLook(state, seen, true), before);
+  for (const begun of [
+    after({ state: 'unknown' }, first, undefined, first),
+    after({ state: 'unknown' }, undefined, first),
+  ]) {
+    if (begun.state !== 'warming') throw new Error(begun.state);
+    expect(afterFill(begun, begun.incarnation).state).toBe('up');
+    const again = after(begun, undefined, first, first);
+    expect(afterFill(again, begun.incarnation)).toBe(again);
+    if (again.state !== 'warming') throw new Error(again.state);
+    expect(afterFill(again, again.incarnation).state).toBe('up');
+  }
+});
+
 test('the start is told to the second, give or take', () => {
   const stats = new Map([
     ['pid', '10'],
