@@ -13,6 +13,7 @@ import { ChangeControl, type ChangeResult } from './change/change-control.js';
 import { FailoverControl } from './change/failover-control.js';
 import { namedNode } from './change/named-node.js';
 import { PrimaryMemory } from './change/primary-memory.js';
+import type { ClusterSnapshot } from './cluster-snapshot.js';
 import { lacksMajority, type VoterCount } from './detector/detector-input.js';
 import type { FailoverHooks } from './failover-hooks.js';
 import { isSighting, type JournalKind, type JournalRecord } from './failover-journal.js';
@@ -158,6 +159,11 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       ...this.#tellers(),
       rebuild: (node, from, why, gtids) => this.#control.hooks.rebuild(node, from, why, gtids),
     });
+  }
+
+  /** The cluster as it is now. */
+  override get state(): ClusterSnapshot {
+    return { ...super.state, voted: this.#keeper.voted ?? null };
   }
 
   /** Checks the servers, makes the tables in which changes are remembered, and begins to act. */

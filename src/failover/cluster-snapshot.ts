@@ -24,8 +24,13 @@ export interface NodeSnapshot {
 export interface ClusterSnapshot {
   /** What the manager may do. */
   readonly mode: FailoverMode;
-  /** Who takes writes. */
+  /** Who takes writes, as far as this process sees the nodes. */
   readonly writer: WriterState;
+  /**
+   * The node that a majority of all voters votes for, itself among them, and that may be written to; null while there is none. Absent in
+   * mode `follow`, where nobody votes.
+   */
+  readonly voted?: NodeId | null | undefined;
   /** Grows with every new primary that this process sees. */
   readonly epoch: number;
   /** What is wrong with the primary; null when nothing is. Only two of the kinds can warrant a failover. */

@@ -5,40 +5,13 @@ import type { NodeId } from '../../common/node-address.js';
 import { SafeEmitter } from '../../common/safe-emitter.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../../common/stormlamp-error.js';
 import type { WriteGate } from '../../mysql/write-gate.js';
-import type { ReplicationChannel } from '../../topology/node-description.js';
 import type { VoterCount } from '../detector/detector-input.js';
-import { type Lease, type LeaseRules, leaseOf, type VoterReading } from '../protocol/client-lease.js';
+import { type Lease, leaseOf, type VoterReading } from '../protocol/client-lease.js';
 import { votedNode } from '../protocol/voted-node.js';
-import type { Voter } from '../voters.js';
-import { type EpochStart, tookEverything } from './epoch-start.js';
+import { tookEverything } from './epoch-start.js';
+import type { LeaseEvents, LeaseKeeperOptions } from './lease-keeper-options.js';
 import { leaseMissing } from './lease-missing.js';
 import { VoterPoll } from './voter-poll.js';
-
-/** The events of a {@link LeaseKeeper}. */
-export interface LeaseEvents {
-  /** Writes may be sent to `node`; told when they could not before, or went elsewhere. */
-  'lease-gained': { readonly node: NodeId };
-  /** No writes may be sent to `node` any more. */
-  'lease-lost': { readonly node: NodeId; readonly why: string };
-  /** The newest readings, whenever one was added. */
-  readings: ReadonlyMap<NodeId, VoterReading>;
-}
-
-/** What a keeper needs. */
-export interface LeaseKeeperOptions {
-  /** The name of the cluster. */
-  readonly cluster: string;
-  /** All voters. */
-  readonly voters: readonly Voter[];
-  /** The numbers that all processes agree on. */
-  readonly rules: LeaseRules;
-  /** Knows a replica's source. */
-  readonly sourceOf: (channel: ReplicationChannel) => NodeId | undefined;
-  /** Source of time. */
-  readonly clock: Clock;
-  /** The epoch of `node`, which takes writes now, and the change that began it. */
-  readonly epochAt: (node: NodeId) => Promise<EpochStart | undefined>;
-}
 
 /** Writes that wait for the right to write, at most. */
 const WAITING_LIMIT = 10_000;
@@ -126,6 +99,19 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
     const seen = leaseOf(this.#readings.values(), { voters, leaseMs: ms, handoverMs: ms }, this.#epoch);
     if (seen === undefined || seen.until <= this.#clock.now()) return undefined;
     return seen.primary === this.lease?.primary ? seen.primary : undefined;
+  }
+
+  /**
+   * The node that a majority votes for, itself among them, also while somebody changes the primary: what writers may be told that know
+   * no lease. undefined when there is none.
+   */
+  get voted(): NodeId | undefined {
+    const now = this.#clock.now();
+    // What was read before a jump of the clock is older than it looks.
+    if (this.#closed || this.#clock.wall() - now - this.#wallAhead > CLOCK_SLACK_MS) return undefined;
+    const open = this.#counting().map((reading) => ({ ...reading, lock: 'free' as const }));
+    const seen = leaseOf(open, this.#options.rules, this.#epoch);
+    return seen !== undefined && seen.until > now ? seen.primary : undefined;
   }
 
   /** The newest reading of each voter. */
@@ -304,8 +290,7 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
   #decide(): void {
     const now = this.#clock.now();
     this.#noteClocks(now);
-    const votes = [...this.#readings.values()].filter(({ vote }) => !this.#refused.has(vote ?? ''));
-    const present = leaseOf(votes, this.#options.rules, this.#epoch);
+    const present = leaseOf(this.#counting(), this.#options.rules, this.#epoch);
     if (present === undefined || present.until <= now) this.#admittedUntil = Number.NEGATIVE_INFINITY;
     else {
       const same = this.#granted?.primary === present.primary;
@@ -323,6 +308,10 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
     if (!this.#open) return;
     this.#end = setTimeout(() => this.#tell(), Math.max(0, this.#admittedUntil - now));
     this.#end.unref();
+  }
+
+  #counting(): readonly VoterReading[] {
+    return [...this.#readings.values()].filter(({ vote }) => !this.#refused.has(vote ?? ''));
   }
 
   /** Monotonic time stands still while a machine is suspended: what was read before a jump is older than it looks. */

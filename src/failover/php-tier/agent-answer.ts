@@ -5,6 +5,7 @@ import { selectNodes } from '../../topology/node-selection.js';
 import type { LagLimits } from '../../topology/replica-freshness.js';
 import { nodeIn, type TopologyDescription } from '../../topology/topology-description.js';
 import type { ClusterSnapshot } from '../cluster-snapshot.js';
+import { noWriterWords, tierWriter } from './tier-writer.js';
 import { isFresh } from './topology-source.js';
 
 /** What a server line of HAProxy asks for with `agent-send "<node> <role>\n"`. */
@@ -48,12 +49,10 @@ export function agentAnswer(
     state.nodes.find((each) => each.node === id)?.suspicion === 'isolated';
   // No new connections, and those that are there may end in peace.
   if (isOut(node)) return 'up drain\n';
-  const { writer } = topology;
   if (role === 'write') {
-    if (writer.kind === 'primary' && writer.node === node) return 'up ready 100%\n';
-    return down(
-      writer.kind === 'primary' ? `the primary is ${writer.node}` : (state.failure ?? 'no primary'),
-    );
+    const writer = tierWriter(topology, state);
+    if (writer === node) return 'up ready 100%\n';
+    return down(writer === undefined ? noWriterWords(topology, state) : `the primary is ${writer}`);
   }
   const criteria = {
     preference: 'replica-preferred' as const,

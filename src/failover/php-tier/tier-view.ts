@@ -7,6 +7,7 @@ import type { TopologyDescription } from '../../topology/topology-description.js
 import { nodeIn } from '../../topology/topology-description.js';
 import type { ClusterSnapshot } from '../cluster-snapshot.js';
 import type { FailureKind } from '../failure-kind.js';
+import { tierWriter } from './tier-writer.js';
 
 /** A node that other programs may use. */
 export interface TierNode {
@@ -22,7 +23,7 @@ export interface TierNode {
 
 /** What other programs are told, without times. */
 export interface TierView {
-  /** The node that takes writes; null while there is none, or more than one. */
+  /** The node that takes writes, where voters vote by their word; null while there is none, or more than one. */
   readonly primary: TierNode | null;
   /** The replicas that are fresh enough, in the order of the configuration. */
   readonly replicas: readonly TierNode[];
@@ -52,16 +53,16 @@ export function tierView(
     weight: node.weight,
     lagMs: rounded(stalenessMs(node, topology, now)),
   });
-  const { writer } = topology;
-  const primary =
-    writer.kind === 'primary' && !isOut(writer.node) ? nodeIn(topology, writer.node) : undefined;
+  const writer = tierWriter(topology, state);
+  const primary = writer === undefined || isOut(writer) ? undefined : nodeIn(topology, writer);
   const allows = (id: NodeId): boolean => !isOut(id);
   const criteria = { preference: 'replica', maxLagMs, maxLagWithoutPrimaryMs, now, allows } as const;
   const fit = selectNodes(topology, criteria);
   return {
     primary: primary === undefined ? null : described(primary),
     replicas: topology.nodes.filter((node) => fit.candidates.includes(node)).map(described),
-    failure: state.failure,
+    // Without the votes it may look well from here.
+    failure: state.failure ?? (state.voted === null ? 'no-primary' : null),
   };
 }
 

@@ -38,6 +38,8 @@ const CHANGES: readonly (keyof FailoverEvents)[] = [
   'primary-followed',
   'primary-lost',
   'primary-returned',
+  'lease-gained',
+  'lease-lost',
   'split-brain',
   'failure-detected',
   'failure-cleared',

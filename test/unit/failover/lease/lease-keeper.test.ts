@@ -12,6 +12,7 @@ interface Server {
   /** The epoch that it knows; the number of an error when it cannot be read. */
   epoch: number;
   error: number | undefined;
+  promoting?: number;
 }
 
 let servers: Record<'a' | 'b' | 'c', Server>;
@@ -39,7 +40,7 @@ function voter(id: 'a' | 'b' | 'c'): Voter {
           const epoch = sql.includes('epoch') ? { epoch: server.epoch } : {};
           if (sql.includes('epoch') && server.error !== undefined)
             throw Object.assign(new Error('no'), { errno: server.error });
-          return [{ promoting: 0, changing: 0, read_only: id === 'a' ? 0 : 1, ...epoch }];
+          return [{ promoting: server.promoting ?? 0, changing: 0, read_only: id === 'a' ? 0 : 1, ...epoch }];
         }
         return id === 'a' ? [] : [{ Master_Host: 'a', Master_Port: 3306, Slave_IO_Running: 'Yes' }];
       },
@@ -164,4 +165,18 @@ test('when it is closed, the account that acts asks no more', async () => {
   expect(keeper.lease).toBeUndefined();
   keeper.close();
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test('who has the votes is known while the primary is being changed, and to nobody without a majority', async () => {
+  expect(keeper.voted).toBe('a');
+  for (const server of Object.values(servers)) server.promoting = 1;
+  await pass(2_000);
+  expect([keeper.admits('a'), keeper.voted]).toEqual([false, 'a']);
+  keeper.refuse('a', 'it lacks what it wrote itself');
+  expect(keeper.voted).toBeUndefined();
+  keeper.refuse('a', undefined);
+  expect(keeper.voted).toBe('a');
+  for (const server of [servers.b, servers.c]) server.up = false;
+  await pass(6_000);
+  expect(keeper.voted).toBeUndefined();
 });

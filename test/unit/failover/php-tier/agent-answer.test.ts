@@ -54,6 +54,32 @@ test.each<[string, string | undefined, string]>([
   else expect(answer).toBe(expected);
 });
 
+test.each<[string, Partial<ClusterSnapshot>, Readonly<Record<string, Finding>>, string]>([
+  ['that a majority votes for', { voted: 'a' }, healthy, 'up ready 100%\n'],
+  [
+    'that no majority votes for',
+    { voted: null, failure: 'majority-lost' },
+    healthy,
+    'ready down #majority-lost\n',
+  ],
+  ['that only looks well from here', { voted: null }, healthy, 'ready down #no majority votes for a\n'],
+  [
+    'that is one of two, and has the votes',
+    { voted: 'a' },
+    { ...healthy, b: master('b') },
+    'up ready 100%\n',
+  ],
+  [
+    'that is one of two, and has none',
+    { voted: 'b' },
+    { ...healthy, b: master('b') },
+    'ready down #the primary is b\n',
+  ],
+  ['that does not answer any more', { voted: 'a' }, { ...healthy, a: 'refused' }, 'ready down #no primary\n'],
+])('where voters vote, a primary %s', (_, state, findings, expected) => {
+  expect(ask('a', 'write', findings, state)).toBe(expected);
+});
+
 test('a node that an operator took out is drained, and its share goes to the others', () => {
   const nodes = [{ node: 'b', suspicion: 'isolated' }] as unknown as ClusterSnapshot['nodes'];
   expect(ask('b', 'read', healthy, { nodes })).toBe('up drain\n');

@@ -1,0 +1,113 @@
+/** What PHP and HAProxy are told in mode `auto`: a primary only where a majority votes for it, however well it looks from here. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  type Cluster,
+  createCluster,
+  type HaproxyAgent,
+  startHaproxyAgent,
+  startTopologyFile,
+  type TopologyDocument,
+  type TopologyFile,
+} from '../../src/index.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { eventually } from '../integration/eventually.js';
+
+const TIMEOUT = { timeout: 240_000 };
+
+let servers: LocalCluster;
+let cluster: Cluster;
+let folder: string;
+let file: string;
+let keeper: TopologyFile;
+let agent: HaproxyAgent;
+const written: TopologyDocument[] = [];
+
+beforeAll(async () => {
+  servers = await startLocalCluster({ php: false, memcached: 0 });
+  await servers.waitForReplication();
+  cluster = await createCluster({
+    mysql: servers.options().mysql,
+    failover: {
+      mode: 'auto',
+      credentials: servers.accounts.admin,
+      replication: servers.accounts.repl,
+      leaseMs: 2_000,
+      maxLoss: 'any',
+    },
+  });
+  folder = await mkdtemp(join(tmpdir(), 'stormlamp-php-tier-'));
+  file = join(folder, 'topology.json');
+  keeper = await startTopologyFile(cluster, { file });
+  keeper.on('file-written', (document) => written.push(document));
+  agent = await startHaproxyAgent(cluster, { port: 0 });
+}, 120_000);
+afterAll(async () => {
+  await agent?.close();
+  await keeper?.close();
+  await cluster?.close();
+  await servers?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function inFile(): Promise<TopologyDocument> {
+  return JSON.parse(await readFile(file, 'utf8')) as TopologyDocument;
+}
+
+function ask(line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const socket = connect(agent.port, '127.0.0.1', () => socket.write(`${line}\n`));
+    socket.on('data', (piece) => {
+      text += piece;
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(text));
+  });
+}
+
+test('a primary without a majority is none, and is one again when the voters are back', TIMEOUT, async () => {
+  const { primary, replicas } = servers;
+  const is = async (id: string | null): Promise<boolean> => ((await inFile()).primary?.id ?? null) === id;
+  await eventually('it is the primary', () => is(primary.id));
+  expect(await ask(`${primary.id} write`)).toBe('up ready 100%\n');
+  for (const replica of replicas) await replica.pause();
+  try {
+    await eventually('it is none for PHP', () => is(null));
+    // It takes writes, and everybody who looks only at it finds it well.
+    const [row] = await primary.query('SELECT @@global.read_only AS closed');
+    expect(Number(row?.['closed'])).toBe(0);
+    expect(cluster.topology().writer).toEqual({ kind: 'primary', node: primary.id });
+    expect(cluster.failover.state.voted).toBeNull();
+    expect((await inFile()).failure).not.toBeNull();
+    await eventually('nor for HAProxy', async () => /^ready down #/.test(await ask(`${primary.id} write`)));
+  } finally {
+    for (const replica of replicas) await replica.resume();
+  }
+  await eventually('it is the primary again', () => is(primary.id));
+  expect(await ask(`${primary.id} write`)).toBe('up ready 100%\n');
+});
+
+test(
+  'in a switchover PHP is told of the old primary, then of the new one, and of no third thing',
+  TIMEOUT,
+  async () => {
+    const before = servers.primary.id;
+    await eventually('the replicas are fit', async () => (await inFile()).replicas.length === 2);
+    written.length = 0;
+    const result = await cluster.failover.switchover();
+    if (!result.ok) throw result.error;
+    const { to } = result.plan;
+    await eventually('it is in the file', async () => (await inFile()).primary?.id === to);
+    await eventually(
+      'it is the one for HAProxy',
+      async () => (await ask(`${to} write`)) === 'up ready 100%\n',
+    );
+    const told = written.flatMap(({ primary }) => (primary === null ? [] : [primary.id]));
+    expect(told.filter((id, index) => id !== told[index - 1]).filter((id) => id !== before)).toEqual([to]);
+    console.log('without a primary in the file', written.filter(({ primary }) => primary === null).length);
+  },
+);
