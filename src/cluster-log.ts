@@ -3,8 +3,9 @@ import { systemClock } from './common/clock.js';
 import { LogThrottle } from './diagnostics/log-throttle.js';
 import { type Logger, logWriter, type WriteLog, writesDebug } from './diagnostics/logger.js';
 import { cacheLines, failoverLines, type LogLine, mysqlLines, routeLine, sessionLines } from './log-lines.js';
+import { failoverSubjects, mysqlSubjects, sessionSubjects } from './log-subjects.js';
 
-/** A line that repeats is written once in this time, with the number of its repetitions. */
+/** A line that repeats is written once in this time, with the number of its repetitions; one that contradicts the last, at once. */
 const REPEAT_MS = 10_000;
 
 interface Emitter {
@@ -26,11 +27,10 @@ export interface LoggedParts {
 /** Begins to log; ends with the parts themselves. Statements are logged only when the logger says that it writes `debug`. */
 export function logCluster(logger: Logger, parts: LoggedParts): void {
   const write = logWriter('logger', logger);
-  const throttle = new LogThrottle(REPEAT_MS);
-  follow(parts.mysql, mysqlLines, write, throttle);
-  follow(parts.sessions, sessionLines, write, throttle);
-  follow(parts.failover, failoverLines, write, throttle);
-  follow(parts.cache, cacheLines, write, throttle);
+  follow(parts.mysql, mysqlLines, mysqlSubjects, write);
+  follow(parts.sessions, sessionLines, sessionSubjects, write);
+  follow(parts.failover, failoverLines, failoverSubjects, write);
+  follow(parts.cache, cacheLines, {}, write);
   if (writesDebug(logger))
     parts.mysql?.on('route', (route) => {
       const [level, message, fields] = routeLine(route);
@@ -38,14 +38,18 @@ export function logCluster(logger: Logger, parts: LoggedParts): void {
     });
 }
 
-function follow(emitter: Emitter | undefined, rules: object, write: WriteLog, throttle: LogThrottle): void {
+function follow(emitter: Emitter | undefined, rules: object, subjects: object, write: WriteLog): void {
   if (emitter === undefined) return;
+  const throttle = new LogThrottle(REPEAT_MS);
+  const subjectOf = subjects as Readonly<Record<string, (payload: never) => string>>;
   for (const [event, lineOf] of Object.entries(rules) as [string, (payload: never) => LogLine][]) {
     emitter.on(event, (payload) => {
       const line = lineOf(payload);
       if (line === undefined) return;
       const [level, message, fields] = line;
-      const repeated = throttle.admit(`${event} ${message}`, systemClock.now());
+      // What is tried in between (a half-open breaker) is no news for who does not read `debug`.
+      const subject = level === 'debug' ? undefined : subjectOf[event]?.(payload);
+      const repeated = throttle.admit(`${event} ${message}`, systemClock.now(), subject);
       if (repeated === undefined) return;
       write(level, `stormlamp: ${message}`, { event, ...fields, ...(repeated === 0 ? {} : { repeated }) });
     });
