@@ -8,7 +8,7 @@ import { findConfig } from './config-file.js';
 export interface ClusterConfig {
   /** The options for `createCluster`. */
   readonly options: ClusterOptions<AnySessionOptions>;
-  /** Where they are from, for people: a path, or the names of variables. */
+  /** Where they are from, for people: a path and the names of variables. */
   readonly source: string;
 }
 
@@ -41,7 +41,7 @@ export async function findClusterConfig(
     checkClusterOptions(options);
   } catch (error) {
     if (!isStormlampError(error)) throw error;
-    throw new StormlampError(error.code, `${file}: ${error.message}`, { cause: error });
+    throw new StormlampError(error.code, `${source}: ${error.message}`, { cause: error });
   }
   return { options, source };
 }

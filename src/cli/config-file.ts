@@ -1,5 +1,5 @@
 /** Finds and reads the file that configures commands, the gateway's too, and the environment for what the file leaves out. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -7,6 +7,7 @@ import { CLUSTER_VARIABLES, type ClusterOptions, clusterOptionsFromEnvironment }
 import { invalidOption } from '../common/option-reader.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { AnySessionOptions } from '../session/store-options.js';
+import { forgetRequired } from './forget-required.js';
 
 /** What was found; the options are not checked yet. */
 export interface FoundConfig {
@@ -16,7 +17,7 @@ export interface FoundConfig {
   readonly gateway: unknown;
   /** The file; undefined for none. */
   readonly file: string | undefined;
-  /** Where the options are from, for people: a path, or the names of variables; undefined when there is nothing. */
+  /** Where the options are from, for people: a path and the names of variables; undefined when there is nothing. */
   readonly source: string | undefined;
 }
 
@@ -41,15 +42,23 @@ export async function findConfig(
   if (given === '') throw invalidOption('--config', 'the name of a file', given);
   const named = given ?? (env[VARIABLE] === '' ? undefined : env[VARIABLE]);
   const file = named === undefined ? searchUpwards(folder) : resolve(folder, named);
-  const variables = Object.values(CLUSTER_VARIABLES).filter(isSet(env));
-  const fromEnvironment = variables.length === 0 ? {} : clusterOptionsFromEnvironment(env);
-  if (file === undefined) {
-    const source = variables.length === 0 ? undefined : variables.join(', ');
-    return { options: fromEnvironment, gateway: undefined, file, source };
-  }
   const by = given === undefined ? VARIABLE : '--config';
-  const { gateway, ...inFile } = await inTime(file, readConfigFile(file, by), limitMs);
-  return { options: { ...fromEnvironment, ...inFile }, gateway, file, source: file };
+  const { gateway, ...inFile } =
+    file === undefined ? {} : await inTime(file, readConfigFile(file, by), limitMs);
+  const variables = [
+    ...(inFile.mysql === undefined ? [CLUSTER_VARIABLES.primary, CLUSTER_VARIABLES.replicas] : []),
+    ...(inFile.sessions === undefined ? [CLUSTER_VARIABLES.memcached] : []),
+  ].filter((name) => (env[name] ?? '') !== '');
+  // Only these: a variable for a part that the file has may be half of what is needed.
+  const wanted = Object.fromEntries(variables.map((name) => [name, env[name]]));
+  const fromEnvironment = variables.length === 0 ? {} : clusterOptionsFromEnvironment(wanted);
+  const sources = [...(file === undefined ? [] : [file]), ...variables];
+  return {
+    options: { ...fromEnvironment, ...inFile },
+    gateway,
+    file,
+    source: sources.length === 0 ? undefined : sources.join(', '),
+  };
 }
 
 /** Without a timer that keeps the process: one in which nothing is left to wait for has ended already. */
@@ -66,10 +75,6 @@ async function inTime<T>(file: string, reading: Promise<T>, limitMs: number): Pr
   } finally {
     clearTimeout(timer);
   }
-}
-
-function isSet(env: Readonly<Record<string, string | undefined>>): (name: string) => boolean {
-  return (name) => (env[name] ?? '') !== '';
 }
 
 function searchUpwards(from: string): string | undefined {
@@ -115,8 +120,9 @@ function parseJson(text: string): unknown {
 }
 
 async function exported(file: string): Promise<unknown> {
-  // By its date another module after each change: one of the same name is never read twice.
+  // By its date another module after each change: one of the same name is never read twice. CommonJS is kept by path alone.
   const { href } = pathToFileURL(file);
+  forgetRequired(realpathSync(file));
   const module = (await import(`${href}?${statSync(file).mtimeMs}`)) as { readonly default?: unknown };
   return module.default;
 }

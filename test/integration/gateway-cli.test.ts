@@ -156,10 +156,12 @@ const statsOf = async (address: string): Promise<string> =>
 const all = (value: number): readonly number[] => Array.from({ length: SESSIONS }, () => value);
 
 test('a node is added while two gateways run, by steps in their file and SIGHUP; one that starts in between catches up', async () => {
-  const file = join(folder, 'nodes.json');
+  // The kind of file that Node itself reads once only.
+  const file = join(folder, 'nodes.cjs');
   const write = (nodeChange?: object): void => {
     const gateway = { host: '127.0.0.1', port: 0, ...(nodeChange && { nodeChange }) };
-    writeFileSync(file, JSON.stringify({ sessions: { nodes: names(2), monitorIntervalMs: 200 }, gateway }));
+    const sessions = { nodes: names(2), monitorIntervalMs: 200 };
+    writeFileSync(file, `module.exports = ${JSON.stringify({ sessions, gateway })};`);
   };
   const start = (): RunningNode => run(['--config', file, '--json']);
   write();

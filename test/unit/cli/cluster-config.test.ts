@@ -57,10 +57,17 @@ describe('a configuration file', () => {
   test('leaves to the environment what it does not have', async () => {
     put('stormlamp.config.json', JSON.stringify(NODES));
     const env = { STORMLAMP_MYSQL_PRIMARY: 'mysql://db1', STORMLAMP_MEMCACHED: 'cache9' };
-    expect((await findClusterConfig(undefined, env, folder)).options).toEqual({
-      ...NODES,
-      mysql: { primary: 'mysql://db1', replicas: [] },
+    expect(await findClusterConfig(undefined, env, folder)).toEqual({
+      options: { ...NODES, mysql: { primary: 'mysql://db1', replicas: [] } },
+      source: `${join(folder, 'stormlamp.config.json')}, STORMLAMP_MYSQL_PRIMARY`,
     });
+  });
+
+  test('is not refused because of half of what the environment says about a part that it has', async () => {
+    const mysql = { primary: 'mysql://db1' };
+    const source = put('stormlamp.config.json', JSON.stringify({ ...NODES, mysql }));
+    const env = { STORMLAMP_MYSQL_REPLICAS: 'mysql://db9', STORMLAMP_MEMCACHED: 'cache9' };
+    expect(await findClusterConfig(undefined, env, folder)).toEqual({ options: { ...NODES, mysql }, source });
   });
 
   test.each([
