@@ -10,7 +10,7 @@ import { checkFailover } from '../../src/cli/doctor/check-failover.js';
 import { checkPhp } from '../../src/cli/doctor/check-php.js';
 import { checkSessions } from '../../src/cli/doctor/check-sessions.js';
 import { lookAtCluster } from '../../src/cli/status/look-at-cluster.js';
-import { problemsOf } from '../../src/cli/status/status-text.js';
+import { problemsOf } from '../../src/cli/status/status-problems.js';
 import { startSessionGateway } from '../../src/gateway/start-session-gateway.js';
 import {
   createCluster,

@@ -19,12 +19,12 @@ import { lastChangeIn } from './last-change.js';
 import { lookAtCache } from './look-at-cache.js';
 import { breakersFrom } from './service-breakers.js';
 import { sameDevices, sameServers } from './shared-fate.js';
+import { problemsOf } from './status-problems.js';
 import {
   type ChannelReport,
   type DatabaseReport,
   type FailedPart,
   isFailed,
-  isHealthy,
   type MysqlReport,
   type SessionPlaceReport,
   type SessionsReport,
@@ -53,7 +53,7 @@ export async function lookAtCluster({ options, source }: ClusterConfig, from?: U
     ...(places === undefined ? {} : { sessions: places }),
     ...(caches === undefined ? {} : { cache: caches }),
   };
-  return { ok: isHealthy(parts), config: source, ...parts };
+  return { ok: problemsOf(parts).length === 0, config: source, ...parts };
 }
 
 function withBreakers(

@@ -25,18 +25,26 @@ export function pageAddress(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
     throw invalidOption('--from', 'the address of a live page, http://host:port/path', text);
+  // The password is in none of our messages.
+  if (loginOf(url) === undefined)
+    throw invalidOption(
+      '--from',
+      "an address whose user and password have every '%' written as %25",
+      url.host,
+    );
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url;
 }
 
 /** Asks the page at `url`; a user and password in it are sent as a browser does. Never rejects. */
 export async function breakersFrom(url: URL): Promise<ServiceBreakers> {
-  const { username, password } = url;
+  const isOpen = url.username === '';
   const address = new URL('state.json', url);
   address.username = address.password = '';
   const page = new URL('.', address).href;
-  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
-  const headers = username === '' ? {} : { authorization: `Basic ${login.toString('base64')}` };
+  const headers = isOpen
+    ? {}
+    : { authorization: `Basic ${Buffer.from(loginOf(url) ?? '').toString('base64')}` };
   try {
     const answer = await fetch(address, { headers, signal: AbortSignal.timeout(LIMIT_MS) });
     if (!answer.ok)
@@ -45,6 +53,15 @@ export async function breakersFrom(url: URL): Promise<ServiceBreakers> {
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return silent(page, describeError(cause));
+  }
+}
+
+/** The user and the password of an address; undefined when they are not written as addresses are. */
+function loginOf({ username, password }: URL): string | undefined {
+  try {
+    return `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  } catch {
+    return undefined;
   }
 }
 

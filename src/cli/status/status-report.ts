@@ -135,7 +135,7 @@ export interface ServiceReport {
 
 /** Everything. */
 export interface StatusReport {
-  /** Whether nothing is wrong: writes and reads have a node, all nodes answer, nothing warns. */
+  /** Whether nothing is wrong: writes and reads have a node, all nodes answer, nothing warns. The exit code is 1 when it is false. */
   readonly ok: boolean;
   /** Where the configuration is from. */
   readonly config: string;
@@ -152,32 +152,4 @@ export interface StatusReport {
 /** Whether a part could not be looked at. */
 export function isFailed(part: object): part is FailedPart {
   return 'code' in part;
-}
-
-/** Whether nothing is wrong with the parts. */
-export function isHealthy({
-  mysql,
-  sessions,
-  cache = [],
-  service,
-}: Omit<StatusReport, 'ok' | 'config'>): boolean {
-  const isMysqlWell =
-    mysql === undefined ||
-    (!isFailed(mysql) &&
-      mysql.writer.kind === 'primary' &&
-      mysql.warnings.length === 0 &&
-      mysql.troubles.length === 0 &&
-      mysql.nodes.every(({ up, refusal }) => up && refusal === null));
-  const areSessionsWell =
-    sessions === undefined ||
-    (!isFailed(sessions) &&
-      !isOneServer(sessions) &&
-      sessions.places.every(({ up, standing }) => up && (standing === 'filled' || standing === 'healthy')));
-  const isToldOf = service === undefined || service.error === null;
-  return isMysqlWell && areSessionsWell && isToldOf && cache.every(({ up }) => up);
-}
-
-/** Whether nodes for several copies are one server; folders of one file system are for trying things out. */
-export function isOneServer({ kind, same }: Pick<SessionsReport, 'kind' | 'same'>): boolean {
-  return kind === 'memcached' && same.length > 0;
 }

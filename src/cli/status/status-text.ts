@@ -2,12 +2,12 @@
 import type { Paint } from '../paint.js';
 import { setRows, type TextColumn } from '../text-table.js';
 import { hangLine, wrapLine } from '../wrap-line.js';
+import { problemsOf } from './status-problems.js';
 import {
   type CacheNodeReport,
   type ChannelReport,
   type DatabaseReport,
   isFailed,
-  isOneServer,
   type MysqlReport,
   type SessionPlaceReport,
   type SessionsReport,
@@ -56,46 +56,6 @@ export function statusText(report: StatusReport, width: number, paint: Paint): r
     '',
     ...wrapLine(`Configured by ${report.config}`, width).map((line) => paint('dim', line)),
   ];
-}
-
-/** What is wrong, one sentence each. */
-export function problemsOf({ mysql, sessions, service, cache = [] }: StatusReport): readonly string[] {
-  const problems: string[] = [];
-  if (service?.error != null)
-    problems.push(`The live page ${service.page} does not tell its breakers: ${service.error}`);
-  if (mysql !== undefined && isFailed(mysql)) problems.push(`MySQL: ${mysql.message} (${mysql.code})`);
-  else if (mysql !== undefined) {
-    if (mysql.writer.kind === 'no-primary') problems.push('No primary: writes have nowhere to go');
-    if (mysql.writer.kind === 'split-brain')
-      problems.push(`Split brain: ${mysql.writer.nodes.join(' and ')} both take writes; writes are refused`);
-    for (const { node, failure, refusal } of mysql.nodes) {
-      if (failure !== null) problems.push(`${node} is down (${failure.kind}): ${failure.message}`);
-      if (refusal !== null) problems.push(`${refusal.message} (${refusal.code})`);
-    }
-    for (const { code, message } of mysql.warnings) problems.push(`${message} (${code})`);
-    for (const { event, node, message } of mysql.troubles)
-      problems.push(`${message.includes(node) ? '' : `${node}: `}${message} (${event})`);
-  }
-  if (sessions !== undefined && isFailed(sessions))
-    problems.push(`Sessions: ${sessions.message} (${sessions.code})`);
-  else if (sessions !== undefined) {
-    for (const { node, up, standing, error } of sessions.places) {
-      if (!up) problems.push(`${node} holds no sessions (${standing}): ${error}`);
-      else if (standing === 'warming')
-        problems.push(
-          `${node} is warming: nobody filled it since it started; a service with stormlamp that runs does`,
-        );
-      else if (standing === 'suspect') problems.push(`${node} is suspect: writes missed it`);
-    }
-    if (isOneServer(sessions))
-      for (const names of sessions.same)
-        problems.push(
-          `${names.join(' and ')} are one server: it holds one copy of a session, not ${names.length}`,
-        );
-  }
-  for (const { node, error } of cache.filter(({ up }) => !up))
-    problems.push(`${node} holds no cached values: ${error}`);
-  return problems;
 }
 
 function databaseLines(

@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest';
 import { plainPaint } from '../../../../src/cli/paint.js';
-import {
-  type DatabaseReport,
-  isHealthy,
-  type StatusReport,
-} from '../../../../src/cli/status/status-report.js';
-import { problemsOf, statusText, treeOf } from '../../../../src/cli/status/status-text.js';
+import { problemsOf } from '../../../../src/cli/status/status-problems.js';
+import type { DatabaseReport, StatusReport } from '../../../../src/cli/status/status-report.js';
+import { statusText, treeOf } from '../../../../src/cli/status/status-text.js';
 
 function database(node: string, changes: Partial<DatabaseReport> = {}): DatabaseReport {
   return {
@@ -90,7 +87,9 @@ test('breakers are those of a service that was asked', () => {
     database('db4:3306'),
   ];
   const lines = statusText({ ...REPORT, service, mysql: { ...MYSQL, nodes } }, 80, plainPaint);
-  expect(lines.slice(2, 7)).toEqual([
+  const at = lines.findIndex((line) => line.includes('MySQL'));
+  expect(lines[1]).toContain('db2:3306: its breaker is open in the service at http://app1:3000/ops/');
+  expect(lines.slice(at, at + 5)).toEqual([
     '  MySQL       role          lag (age)  breaker  server              look',
     '  db1:3306    primary               -  closed   mariadb 10.11.14  0.8 ms',
     '  ├ db2:3306  replica  12 ms (300 ms)  open     mariadb 10.11.14  0.8 ms',
@@ -98,7 +97,6 @@ test('breakers are those of a service that was asked', () => {
     '  breakers: those of the service at http://app1:3000/ops/',
   ]);
   const silent = { ...REPORT, service: { ...service, error: 'it answered 403' } };
-  expect(isHealthy(silent)).toBe(false);
   expect(statusText(silent, 200, plainPaint)[1]).toBe(
     '  - The live page http://app1:3000/ops/ does not tell its breakers: it answered 403',
   );
@@ -140,19 +138,58 @@ test('what is wrong comes first, wrapped and in full', () => {
   ]);
 });
 
-test.each<[string, boolean, Pick<StatusReport, 'mysql' | 'sessions'>]>([
-  ['all up', true, REPORT],
-  ['nothing configured', true, {}],
-  ['no primary', false, { mysql: { ...MYSQL, writer: { kind: 'no-primary' } } }],
-  ['a node down', false, { mysql: { ...MYSQL, nodes: [PRIMARY, database('db2', { up: false })] } }],
+const [PLACE] = SESSIONS.places;
+const mounts = (standing: string): Pick<StatusReport, 'sessions'> => ({
+  sessions: { ...SESSIONS, kind: 'files', places: [{ ...PLACE, node: '/srv/a', standing, error: 'EROFS' }] },
+});
+test.each<[string, string | undefined, Omit<StatusReport, 'ok' | 'config'>]>([
+  ['all up', undefined, REPORT],
+  ['nothing configured', undefined, {}],
+  ['a mount that is well', undefined, mounts('healthy')],
+  ['no primary', 'No primary', { mysql: { ...MYSQL, writer: { kind: 'no-primary' } } }],
+  [
+    'a node that is not known yet',
+    'db2 has not answered',
+    { mysql: { ...MYSQL, nodes: [PRIMARY, database('db2', { up: false })] } },
+  ],
+  [
+    'a mount that takes no writes',
+    '/srv/a takes no sessions (impaired: read-only): EROFS',
+    mounts('impaired: read-only'),
+  ],
+  ['a mount that is being filled', '/srv/a is filling', mounts('filling')],
+  [
+    'a breaker of a service that is isolated',
+    'db1:3306: its breaker is isolated in the service at http://app1/',
+    {
+      service: { page: 'http://app1/', error: null },
+      mysql: {
+        ...MYSQL,
+        nodes: [{ ...PRIMARY, breaker: 'isolated' }, database('db2:3306', { breaker: 'closed' })],
+      },
+    },
+  ],
+  [
+    'a primary that is locked',
+    'locked: writes wait for a backup',
+    {
+      mysql: {
+        ...MYSQL,
+        failover: { mode: 'follow', failure: 'locked', because: 'writes wait for a backup' },
+      },
+    },
+  ],
   [
     'a warming node',
-    false,
-    { sessions: { ...SESSIONS, places: [{ ...SESSIONS.places[0], standing: 'warming' }] } },
+    'is warming',
+    { sessions: { ...SESSIONS, places: [{ ...PLACE, standing: 'warming' }] } },
   ],
-  ['a part that failed', false, { sessions: { code: 'ERR_STORE_DOWN', message: '' } }],
-])('%s is healthy: %s', (_, healthy, parts) => {
-  expect(isHealthy(parts)).toBe(healthy);
+  ['a part that failed', 'ERR_STORE_DOWN', { sessions: { code: 'ERR_STORE_DOWN', message: '' } }],
+])('%s: the problem is %s, and the headline says the same', (_, problem, parts) => {
+  const problems = problemsOf(parts);
+  const [headline] = statusText({ ok: problems.length === 0, config: 'x', ...parts }, 80, plainPaint);
+  if (problem === undefined) expect([problems, headline]).toEqual([[], 'Everything is well.']);
+  else expect([problems, headline]).toEqual([[expect.stringContaining(problem)], 'Problems:']);
 });
 
 test('a node that began anew says since when', () => {
