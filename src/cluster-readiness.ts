@@ -1,7 +1,7 @@
 /** Whether a cluster can do its work now, for load balancers and orchestrators that ask. */
 import type { Cluster } from './create-cluster.js';
 import type { MysqlCluster } from './mysql/mysql-cluster.js';
-import { sessionPlaces } from './session-places.js';
+import { type SessionPlace, sessionPlaces } from './session-places.js';
 
 /** What a service may need of a cluster. */
 export type ClusterNeed = 'reads' | 'writes' | 'sessions';
@@ -18,25 +18,43 @@ export interface Readiness {
   readonly reads: boolean | null;
   /** Whether a node takes writes, and this process lets them go there. */
   readonly writes: boolean | null;
-  /** Whether a session node answers. */
+  /** Whether a session node, or mount, is read from, and one takes writes. */
   readonly sessions: boolean | null;
   /** What is missing, in words; empty when it is ready. */
   readonly because: readonly string[];
 }
 
+/**
+ * What a service needs that does not say: reads, since one that is taken out whenever there is no primary makes an outage of reads
+ * out of one of writes; without databases its sessions.
+ */
+export function needsOf(cluster: AnyCluster): readonly ClusterNeed[] {
+  return lacks(cluster, 'reads') ? ['sessions'] : ['reads'];
+}
+
+/** Whether the cluster was made without what the need is about. */
+export function lacks(cluster: AnyCluster, need: ClusterNeed): boolean {
+  return partOf(() => (need === 'sessions' ? cluster.sessions : cluster.mysql)) === undefined;
+}
+
 /** Looks at what is known; asks no server. */
 export function readinessOf(cluster: AnyCluster, needs: readonly ClusterNeed[]): Readiness {
   const mysql = partOf(() => cluster.mysql);
+  const places = sessionPlaces(partOf(() => cluster.sessions));
+  const isOpen = !cluster.closed;
   const noWrites = mysql === undefined ? undefined : whyNoWrites(mysql);
+  const noSessions = places === null ? undefined : whyNoSessions(places);
   const state = {
-    reads: mysql === undefined ? null : servesReads(mysql),
-    writes: mysql === undefined ? null : noWrites === undefined,
-    sessions: sessionsAnswer(cluster),
+    reads: mysql === undefined ? null : isOpen && servesReads(mysql),
+    writes: mysql === undefined ? null : isOpen && noWrites === undefined,
+    sessions: places === null ? null : isOpen && noSessions === undefined,
   };
+  // Its nodes may be well: this process does not ask them any more.
+  if (!isOpen) return { ready: false, ...state, because: ['the cluster is closed'] };
   const words = {
     reads: 'no node serves reads',
     writes: noWrites ?? '',
-    sessions: 'no session node answers',
+    sessions: noSessions ?? '',
   };
   const because = needs.filter((need) => state[need] === false).map((need) => words[need]);
   return { ready: because.length === 0, ...state, because };
@@ -64,7 +82,7 @@ function whyNoWrites(mysql: MysqlCluster): string | undefined {
     : undefined;
 }
 
-function sessionsAnswer(cluster: AnyCluster): boolean | null {
-  const places = sessionPlaces(partOf(() => cluster.sessions));
-  return places?.some(({ reads }) => reads === 'closed') ?? null;
+function whyNoSessions(places: readonly SessionPlace[]): string | undefined {
+  if (!places.some(({ reads }) => reads === 'closed')) return 'no session node answers';
+  return places.some(({ writes }) => writes === 'closed') ? undefined : 'no session node takes writes';
 }

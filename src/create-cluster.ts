@@ -28,6 +28,7 @@ export class Cluster<Sessions extends SessionStore | FileSessionStore = SessionS
   readonly #sessions: Sessions | undefined;
   readonly #failover: FailoverManager | undefined;
   readonly #cache: TieredCache | undefined;
+  #closed = false;
 
   /** @internal */
   constructor(parts: {
@@ -67,8 +68,14 @@ export class Cluster<Sessions extends SessionStore | FileSessionStore = SessionS
     return this.mysql.topology();
   }
 
+  /** Whether {@link Cluster.close} was called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Waits for what is under way, then closes every connection. Safe to call twice. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#failover?.close();
     await Promise.all([this.#mysql?.close(), this.#sessions?.close(), this.#cache?.close()]);
   }

@@ -76,6 +76,12 @@ export function dashboardState(
   const sessions = sessionNodesOf(cluster);
   const topology = mysql?.topology();
   const problems: Problem[] = [];
+  if (cluster.closed)
+    problems.push({
+      severity: 'critical',
+      node: null,
+      text: 'The cluster is closed: this process asks no server any more, and what is shown is what it saw last',
+    });
   if (failover?.failure != null)
     problems.push({
       severity: topology?.writer.kind === 'primary' ? 'warning' : 'critical',
@@ -95,12 +101,21 @@ export function dashboardState(
   }
   for (const { node, message } of topology?.warnings ?? [])
     problems.push({ severity: 'warning', node, text: message });
-  for (const { node, reads, standing } of sessions ?? []) {
+  const isSavedNowhere = sessions?.every(({ writes }) => writes !== 'closed') === true;
+  for (const { node, reads, writes, standing } of sessions ?? []) {
     if (reads !== 'closed')
       problems.push({
         severity: 'critical',
         node,
         text: `Session node ${node} does not answer (breaker ${reads})`,
+      });
+    else if (writes !== 'closed')
+      problems.push({
+        severity: isSavedNowhere ? 'critical' : 'warning',
+        node,
+        text: isSavedNowhere
+          ? `Session node ${node} takes no writes (breaker ${writes}), nor does another one: no session can be saved`
+          : `Session node ${node} takes no writes (breaker ${writes}): sessions have a copy less`,
       });
     else if (standing !== 'filled')
       problems.push({

@@ -1,7 +1,7 @@
 /** The live page: what the cluster is doing, and why; as a page, as a stream, and as JSON. */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AnyCluster, partOf, readinessOf } from '../cluster-readiness.js';
+import { type AnyCluster, needsOf, partOf, readinessOf } from '../cluster-readiness.js';
 import { pause } from '../common/backoff.js';
 import type { NodeId } from '../common/node-address.js';
 import { describeError } from '../common/stormlamp-error.js';
@@ -151,7 +151,7 @@ class DashboardSite {
         json(response, 200, { alive: true });
         return;
       case 'GET /readyz': {
-        const readiness = readinessOf(this.#cluster, ['reads']);
+        const readiness = readinessOf(this.#cluster, needsOf(this.#cluster));
         json(response, readiness.ready ? 200 : 503, readiness);
         return;
       }

@@ -1,13 +1,13 @@
 /** Two endpoints for orchestrators: is the process alive, and can it do its work? */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AnyCluster, type ClusterNeed, readinessOf } from '../cluster-readiness.js';
+import { type AnyCluster, type ClusterNeed, lacks, needsOf, readinessOf } from '../cluster-readiness.js';
 import { invalidOption, rejectUnknownOptions } from '../common/option-reader.js';
 
 /** Options of {@link health}. */
 export interface HealthOptions {
   /**
-   * What the service cannot work without. Default `['reads']`: a service that is taken out whenever there is no primary makes an
-   * outage of reads out of one of writes.
+   * What the service cannot work without. Default `['reads']`, of a cluster without `mysql` `['sessions']`: a service that is taken
+   * out whenever there is no primary makes an outage of reads out of one of writes.
    */
   readonly needs?: readonly ClusterNeed[] | undefined;
 }
@@ -25,9 +25,18 @@ export function health(
   options: HealthOptions = {},
 ): (request: IncomingMessage, response: ServerResponse, next?: () => void) => void {
   rejectUnknownOptions('health', options, ['needs']);
-  const needs = options.needs ?? ['reads'];
+  const needs = options.needs ?? needsOf(cluster);
   if (!Array.isArray(needs) || !needs.every((need) => NEEDS.includes(need)))
     throw invalidOption('health.needs', `a list of ${NEEDS.join(', ')}`, needs);
+  const lacking = options.needs?.find((need) => lacks(cluster, need));
+  if (lacking !== undefined) {
+    const part = lacking === 'sessions' ? 'sessions' : 'mysql';
+    throw invalidOption(
+      'health.needs',
+      `what the cluster has, which was created without \`${part}\``,
+      lacking,
+    );
+  }
   return (request, response, next) => {
     const path = (request.url ?? '').split('?')[0];
     const isRead = request.method === 'GET' || request.method === 'HEAD';

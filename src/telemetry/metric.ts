@@ -9,6 +9,11 @@ export interface Sample {
   readonly value: number;
 }
 
+/** The numbers of `metric` now; of a cluster that was closed only what was counted is left. */
+export function samplesOf(metric: Metric, cluster: AnyCluster): readonly Sample[] {
+  return cluster.closed && metric.type === 'gauge' ? [] : metric.read(cluster);
+}
+
 /** One metric of a cluster. */
 export interface Metric {
   /** The name in Prometheus; a counter's ends in `_total`. */

@@ -15,6 +15,14 @@ export const storeMetrics: readonly Metric[] = [
     read: ofPlaces(({ reads }) => (reads === 'closed' ? 1 : 0)),
   },
   {
+    name: 'stormlamp_session_node_writable',
+    instrument: 'stormlamp.session.node.writable',
+    help: 'Whether a session node, or mount, takes writes; all 0: no session can be saved.',
+    type: 'gauge',
+    unit: '1',
+    read: ofPlaces(({ writes }) => (writes === 'closed' ? 1 : 0)),
+  },
+  {
     name: 'stormlamp_session_node_filled',
     instrument: 'stormlamp.session.node.filled',
     help: 'Whether a session node holds what it shall hold, so that its misses are believed.',

@@ -16,7 +16,7 @@ import type { StatementTrace } from '../../diagnostics/statement-trace.js';
 import { databaseMetrics } from '../database-metrics.js';
 import { EventCounts } from '../event-counts.js';
 import { DURATION_BUCKETS } from '../histogram.js';
-import type { Metric } from '../metric.js';
+import { type Metric, samplesOf } from '../metric.js';
 import { SessionCounts } from '../session-counts.js';
 import { isOwnStatement, observeStatements } from '../statement-observer.js';
 import { storeMetrics } from '../store-metrics.js';
@@ -151,7 +151,7 @@ function startMetrics(
     const { instrument, help, unit } = metric;
     const observable = meter[creatorOf(metric)](instrument, { description: help, unit });
     const observe: Parameters<typeof observable.addCallback>[0] = (result) => {
-      for (const { labels, value } of metric.read(cluster))
+      for (const { labels, value } of samplesOf(metric, cluster))
         result.observe(value, attributesOf(metric, labels));
     };
     observable.addCallback(observe);

@@ -5,7 +5,7 @@ import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp
 import { databaseMetrics } from '../database-metrics.js';
 import { EventCounts } from '../event-counts.js';
 import { Histogram } from '../histogram.js';
-import type { Metric } from '../metric.js';
+import { type Metric, samplesOf } from '../metric.js';
 import { SessionCounts } from '../session-counts.js';
 import { failureCode, isOwnStatement, observeStatements } from '../statement-observer.js';
 import { storeMetrics } from '../store-metrics.js';
@@ -64,7 +64,7 @@ export function prometheusMetrics(cluster: AnyCluster, options: PrometheusOption
   const sessions = new SessionCounts();
   const metrics: readonly Metric[] = [...databaseMetrics, ...storeMetrics, events.metric, sessions.metric];
   const exposed = (): readonly ExposedMetric[] => [
-    ...metrics.map((metric) => ({ ...metric, samples: metric.read(cluster) })),
+    ...metrics.map((metric) => ({ ...metric, samples: samplesOf(metric, cluster) })),
     { ...DURATION, samples: durationLines(cluster, durations) },
   ];
   const added: string[] = [];
@@ -79,7 +79,7 @@ export function prometheusMetrics(cluster: AnyCluster, options: PrometheusOption
     added.push(metric.name);
   };
   try {
-    for (const metric of metrics) add(metric, () => metric.read(cluster));
+    for (const metric of metrics) add(metric, () => samplesOf(metric, cluster));
     add(DURATION, () => durationLines(cluster, durations));
   } catch (cause) {
     close();
