@@ -143,7 +143,8 @@ test('help and version', async () => {
 test('servers list tells where every server comes from', async () => {
   const { code, stdout } = await stormlamp(['servers', 'list', '--json']);
   expect(code).toBe(0);
-  const { servers } = JSON.parse(stdout) as {
+  const { ok, servers } = JSON.parse(stdout) as {
+    ok: boolean;
     servers: { name: string; release: string; found: boolean; version: string }[];
   };
   expect(servers.map(({ name, release }) => `${name} ${release}`)).toEqual([
@@ -158,6 +159,15 @@ test('servers list tells where every server comes from', async () => {
     'memcached newest',
   ]);
   for (const server of servers) expect(server.version).toMatch(/^\d+/);
+  expect(ok).toBe(true);
+});
+
+test('servers list where nothing is there is a list, in its exit code and in its document', async () => {
+  const { code, stdout } = await stormlamp(['servers', 'list', '--json'], {
+    env: { STORMLAMP_CACHE: temporary, PATH: temporary },
+  });
+  const { ok, servers } = JSON.parse(stdout) as { ok: boolean; servers: { found: boolean }[] };
+  expect([code, ok, servers.some(({ found }) => found)]).toEqual([0, true, false]);
 });
 
 test('a server program that is not there is one error that names the variable', async () => {
