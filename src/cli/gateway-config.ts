@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { CLUSTER_VARIABLES } from '../cluster-options.js';
 import { invalidOption, rejectUnknownOptions } from '../common/option-reader.js';
-import { describeError } from '../common/stormlamp-error.js';
+import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { SessionGatewayOptions } from '../gateway/gateway-options.js';
 import type { SessionOptions } from '../session/session-options.js';
 import { findConfig } from './config-file.js';
@@ -62,33 +62,63 @@ export async function gatewayConfig(
   const { nodeChange, ...gateway } = (given ?? {}) as FileOptions;
   return {
     sessions,
-    gateway: { ...gateway, ...gatewayFlags(flags, env) },
+    gateway: withFlags(gateway, flags, env),
     nodeChange: readNodeChange(nodeChange),
     file,
   };
 }
 
-function gatewayFlags(
+function withFlags(
+  file: SessionGatewayOptions,
   flags: Flags,
   env: Readonly<Record<string, string | undefined>>,
 ): SessionGatewayOptions {
-  const username = text(flags, 'username');
-  const password = env[PASSWORD_VARIABLE];
-  if (username !== undefined && (password === undefined || password === '')) {
-    throw invalidOption('--username', `given together with the variable ${PASSWORD_VARIABLE}`, username);
-  }
   const [cert, key] = [text(flags, 'tls-cert'), text(flags, 'tls-key')];
   if ((cert === undefined) !== (key === undefined)) {
     throw invalidOption('--tls-key', 'given together with --tls-cert', key);
   }
+  const place = listenFlags(flags);
   return {
-    ...listenFlags(flags),
+    ...withoutPlace(file, place),
+    ...place,
     ...flag('maxConnections', count(flags, 'max-connections')),
-    ...(username === undefined || password === undefined ? {} : { username, password }),
+    ...login(file, flags, env),
     ...(cert === undefined || key === undefined
       ? {}
       : { tls: { cert: optionFile('--tls-cert', cert), key: optionFile('--tls-key', key) } }),
   };
+}
+
+/** What the file says but for where to listen, when `place` says that. */
+function withoutPlace(file: SessionGatewayOptions, place: SessionGatewayOptions): SessionGatewayOptions {
+  if (place.path === undefined && place.port === undefined) return file;
+  const { host: _host, port: _port, path: _path, socketMode, ...others } = file;
+  return place.path === undefined ? others : { ...others, ...flag('socketMode', socketMode) };
+}
+
+/** The user name is a flag or in the file; its password is in the environment or in the file. */
+function login(
+  file: SessionGatewayOptions,
+  flags: Flags,
+  env: Readonly<Record<string, string | undefined>>,
+): SessionGatewayOptions {
+  const named = text(flags, 'username');
+  const username = named ?? file.username;
+  const variable = env[PASSWORD_VARIABLE] === '' ? undefined : env[PASSWORD_VARIABLE];
+  // Somebody who sets it wants a login: without one every client would be let in.
+  if (username === undefined && variable !== undefined) {
+    throw new StormlampError(
+      ErrorCode.INVALID_OPTION,
+      `The variable \`${PASSWORD_VARIABLE}\` is set, but no user name that clients log in with: give \`--username\`, or \`username\` under \`gateway\` in the file, or unset the variable`,
+    );
+  }
+  // What stands in the file beside another user name is not the password of the one on the command line.
+  const password = named === undefined ? (file.password ?? variable) : (variable ?? file.password);
+  if (username !== undefined && password === undefined) {
+    const where = named === undefined ? 'gateway.username' : '--username';
+    throw invalidOption(where, `given together with the variable ${PASSWORD_VARIABLE}`, username);
+  }
+  return { ...flag('username', username), ...flag('password', password) };
 }
 
 function listenFlags(flags: Flags): SessionGatewayOptions {

@@ -3,6 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { gatewayConfig } from '../../../src/cli/gateway-config.js';
+import {
+  type ResolvedSessionGatewayOptions,
+  resolveGatewayOptions,
+} from '../../../src/gateway/gateway-options.js';
 
 const NODES = ['cache1:11211', 'cache2:11211'];
 let folder = '';
@@ -87,3 +91,66 @@ test.each(['/run/a.sock', 'unix:/run/a.sock', 'unix:///run/a.sock'])(
     expect(gateway).toEqual({ path: '/run/a.sock' });
   },
 );
+
+const PASSWORD = { STORMLAMP_GATEWAY_PASSWORD: 'secret' };
+const withFile = (
+  gateway: object,
+  flags: Record<string, string>,
+  env: Record<string, string>,
+): Promise<ResolvedSessionGatewayOptions> => {
+  put('stormlamp.config.json', JSON.stringify({ sessions: { nodes: NODES }, gateway }));
+  return gatewayConfig(flags, env, folder).then((found) => resolveGatewayOptions(found.gateway));
+};
+
+test('a password without a user name is refused: it must not mean that there is no login', async () => {
+  const refused = { code: 'ERR_INVALID_OPTION', message: expect.stringMatching(/username/) };
+  const message = /STORMLAMP_GATEWAY_PASSWORD.*--username/;
+  const byFlags = gatewayConfig({ nodes: NODES.join(), listen: '0.0.0.0:11311' }, PASSWORD, '/');
+  await expect(byFlags).rejects.toMatchObject({ ...refused, message: expect.stringMatching(message) });
+  await expect(byFlags).rejects.not.toMatchObject({ message: expect.stringMatching('secret') });
+  await expect(withFile({ port: 1 }, {}, PASSWORD)).rejects.toMatchObject(refused);
+  await expect(withFile({ password: 'x' }, {}, {})).rejects.toMatchObject(refused);
+  // An empty variable, as a line that was not filled in leaves it, is none.
+  const empty = { STORMLAMP_GATEWAY_PASSWORD: '' };
+  expect((await withFile({}, {}, empty)).credentials).toBeUndefined();
+  await expect(withFile({ username: 'php' }, {}, empty)).rejects.toMatchObject({
+    message: expect.stringMatching('STORMLAMP_GATEWAY_PASSWORD'),
+  });
+});
+
+test.each<[string, object, Record<string, string>, Record<string, string>, string]>([
+  ['the variable goes with a user name in the file', { username: 'php' }, {}, PASSWORD, 'php:secret'],
+  ['and with one on the command line', {}, { username: 'php' }, PASSWORD, 'php:secret'],
+  ['the file may have both', { username: 'php', password: 'x' }, {}, {}, 'php:x'],
+  ['and goes before the variable', { username: 'php', password: 'x' }, {}, PASSWORD, 'php:x'],
+  ['but not for another user', { username: 'a', password: 'x' }, { username: 'b' }, PASSWORD, 'b:secret'],
+  ['the flag alone takes the password of the file', { password: 'x' }, { username: 'b' }, {}, 'b:x'],
+])('login: %s', async (_name, gateway, flags, env, expected) => {
+  const { credentials } = await withFile(gateway, flags, env);
+  expect(`${credentials?.username}:${credentials?.password}`).toBe(expected);
+});
+
+test.each<[string, object, Record<string, string>, object]>([
+  [
+    'an address takes the place of a socket',
+    { path: '/a', socketMode: 0o660 },
+    { listen: 'x:1' },
+    { host: 'x', port: 1 },
+  ],
+  ['a socket that of an address', { host: 'x', port: 1 }, { listen: '/b' }, { path: '/b', mode: 0o600 }],
+  [
+    'a socket keeps the permissions',
+    { path: '/a', socketMode: 0o660 },
+    { listen: '/b' },
+    { path: '/b', mode: 0o660 },
+  ],
+  [
+    'permissions alone leave the socket',
+    { path: '/a' },
+    { 'socket-mode': '666' },
+    { path: '/a', mode: 0o666 },
+  ],
+])('--listen before the file: %s', async (_name, gateway, flags, expected) => {
+  const { listen, maxConnections } = await withFile({ ...gateway, maxConnections: 7 }, flags, {});
+  expect([listen, maxConnections]).toEqual([expected, 7]);
+});
