@@ -55,7 +55,7 @@ export interface CacheOptions {
   readonly compression?: CacheCompression;
   /** Shorter values are not compressed, in bytes. Default 2000. */
   readonly compressAboveBytes?: number;
-  /** Longer values are not read, in bytes after decompression. Default 16 MiB. */
+  /** Longer values are not stored, and compressed ones not read, in bytes before compression. Default 16 MiB. */
   readonly maxValueBytes?: number;
   /** What a node that cannot be reached means: a miss, or an error of the call. Default `'miss'`. */
   readonly onNodeDown?: 'miss' | 'throw';

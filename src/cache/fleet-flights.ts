@@ -42,15 +42,23 @@ export class FleetFlights {
     this.#waitMs = limits.waitMs;
   }
 
-  /** Takes the right to make a value, or waits for whoever has it until `look` finds what they made. */
-  async take<T>(name: string, look: () => Promise<T | undefined>): Promise<FlightTurn<T>> {
+  /**
+   * Takes the right to make a value, or waits for whoever has it until `look` finds what they made. Where that cannot be found, as
+   * what was `seen` or a later look says, nobody is waited for.
+   */
+  async take<T>(
+    name: string,
+    look: () => Promise<T | typeof NODE_DOWN | undefined>,
+    seen?: typeof NODE_DOWN,
+  ): Promise<FlightTurn<T>> {
+    if (seen === NODE_DOWN) return { kind: 'ours', flight: ALONE };
     const until = performance.now() + this.#waitMs;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5)) {
       const flight = await this.#add(name);
       if (flight !== undefined) {
         // It may have been made, and the mark removed, since it was found to be missing.
         const value = flight === ALONE ? undefined : await look();
-        if (value === undefined) return { kind: 'ours', flight };
+        if (value === undefined || value === NODE_DOWN) return { kind: 'ours', flight };
         await flight.end();
         return { kind: 'made-elsewhere', value };
       }
@@ -61,6 +69,7 @@ export class FleetFlights {
       }
       await pause(pauseMs);
       const value = await look();
+      if (value === NODE_DOWN) return { kind: 'ours', flight: ALONE };
       if (value !== undefined) return { kind: 'made-elsewhere', value };
     }
   }

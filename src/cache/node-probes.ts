@@ -9,6 +9,8 @@ export type OnProbe = (
 ) => void;
 
 const INTERVAL_MS = 1_000;
+/** Every so many looks, and with the first one, the node's clock is looked at, by which it reads dates of expiry. */
+const CLOCK_EVERY = 60;
 
 /** One loop per node. */
 export class NodeProbes {
@@ -28,12 +30,13 @@ export class NodeProbes {
 
   async #watch(node: MemcachedNode, timeoutMs: number, onProbe: OnProbe): Promise<void> {
     const { signal } = this.#stop;
-    for (;;) {
+    for (let round = 0; ; round += 1) {
       // Not all processes of a fleet at once.
       await pause(INTERVAL_MS * (0.9 + 0.2 * Math.random()), signal);
       if (signal.aborted) return;
       try {
-        await node.version({ timeoutMs, signal });
+        if (round % CLOCK_EVERY === 0) await node.stats({ timeoutMs, signal });
+        else await node.version({ timeoutMs, signal });
         onProbe(node, { ok: true });
       } catch (error) {
         if (!signal.aborted) onProbe(node, { ok: false, error });

@@ -26,7 +26,7 @@ export interface CacheValueFormat {
   readonly compression: CacheCompression;
   /** Shorter ones are not compressed, in bytes: `memcached.compression_threshold`. */
   readonly compressAboveBytes: number;
-  /** Longer ones are refused before they are made, in bytes. */
+  /** Longer ones are not stored, and not decompressed, in bytes. */
   readonly maxBytes: number;
 }
 
@@ -157,8 +157,10 @@ function noJson(name: string, what: string, cause?: unknown): StormlampError {
 }
 
 function compressed(bytes: Buffer, kind: number, format: CacheValueFormat): StoredCacheValue {
-  const { compression, compressAboveBytes } = format;
-  if (compression === 'none' || bytes.length <= compressAboveBytes) return { value: bytes, flags: kind };
+  const { compression, compressAboveBytes, maxBytes } = format;
+  // Who made one that is too long gets it from these bytes, which nobody decompresses.
+  if (compression === 'none' || bytes.length <= compressAboveBytes || bytes.length > maxBytes)
+    return { value: bytes, flags: kind };
   const packed = compression === 'zlib' ? deflateSync(bytes) : compressFastlz(bytes);
   if (bytes.length < packed.length * COMPRESSION_FACTOR) return { value: bytes, flags: kind };
   const value = Buffer.allocUnsafe(COMPRESSED_LENGTH_BYTES + packed.length);

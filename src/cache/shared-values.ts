@@ -21,31 +21,34 @@ export class SharedValues {
   readonly #shared: SharedLevel;
   readonly #keys: CacheKeys;
   readonly #tags: CacheTags;
+  readonly #maxBytes: number;
 
-  /** Values in `shared`, named by `keys`. */
-  constructor(shared: SharedLevel, keys: CacheKeys, tags: CacheTags) {
+  /** Values in `shared`, named by `keys`, of at most `maxBytes`. */
+  constructor(shared: SharedLevel, keys: CacheKeys, tags: CacheTags, maxBytes: number) {
     this.#shared = shared;
     this.#keys = keys;
     this.#tags = tags;
+    this.#maxBytes = maxBytes;
   }
 
   /**
    * A value of which no tag was voided since it was stored.
    *
    * @param tags what it must have been stored with
+   * @returns NODE_DOWN when its node, or that of one of these tags, cannot be reached: then nothing can be stored, either
    */
   async read(
     name: string,
     tags: readonly string[],
     call?: CallOptions,
-  ): Promise<TaggedCacheValue | undefined> {
+  ): Promise<TaggedCacheValue | typeof NODE_DOWN | undefined> {
     const { key, place } = this.#keys.value(name);
     const keys = [key, this.#keys.tagsOf(name).key];
     const [found, asked] = await Promise.all([
       this.#shared.on(place, call, (node, options) => node.getMany(keys, options)),
       tags.length === 0 ? {} : this.#tags.generations(tags, call),
     ]);
-    if (found === NODE_DOWN || asked === undefined) return undefined;
+    if (found === NODE_DOWN || asked === undefined) return NODE_DOWN;
     const [item = null, note] = found;
     if (item === null) return undefined;
     const noted = notedTags(note?.value, item.cas) ?? new Map<string, string>();
@@ -79,6 +82,7 @@ export class SharedValues {
   ): Promise<'stored' | 'too-large' | 'node-down'> {
     const { key, place } = this.#keys.value(name);
     const exptime = exptimeOf(ttlMs);
+    if (value.length > this.#maxBytes) return await this.#tooLarge(name, call);
     try {
       const done = await this.#shared.on(place, call, async (node, options) => {
         const result = await node.set(key, value, { ...options, flags, exptime });
@@ -95,10 +99,14 @@ export class SharedValues {
       return done === NODE_DOWN ? 'node-down' : 'stored';
     } catch (error) {
       if (!isStormlampError(error, ErrorCode.SESSION_TOO_LARGE)) throw error;
-      // What is stored there was to be replaced.
-      await this.remove(name, call);
-      return 'too-large';
+      return await this.#tooLarge(name, call);
     }
+  }
+
+  async #tooLarge(name: string, call: CallOptions | undefined): Promise<'too-large'> {
+    // What is stored there was to be replaced.
+    await this.remove(name, call);
+    return 'too-large';
   }
 
   /** Removes a value; false when its node is down. */

@@ -22,7 +22,7 @@ import { LocalLevel } from './local-level.js';
 import { decodeCacheValue, encodeCacheValue, type StoredCacheValue } from './php-cache-value.js';
 import { RecentFailures } from './recent-failures.js';
 import { readRefreshFlags, refreshFlags } from './refresh-mark.js';
-import { SharedLevel } from './shared-level.js';
+import { NODE_DOWN, SharedLevel } from './shared-level.js';
 import { SharedValues } from './shared-values.js';
 
 type Making = () => Promise<unknown> | unknown;
@@ -69,7 +69,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
       this.publish('node-failed', { node, error });
     });
     this.#tags = new CacheTags(this.#shared, this.#keys);
-    this.#values = new SharedValues(this.#shared, this.#keys, this.#tags);
+    this.#values = new SharedValues(this.#shared, this.#keys, this.#tags, options.format.maxBytes);
     this.#log = new ChangeLog(this.#shared, this.#keys, options.pollMs, (change) => this.#forget(change));
     this.#fleet = new FleetFlights(this.#shared, this.#keys, options);
     if (options.local.maxEntries > 0) this.#log.start();
@@ -82,7 +82,8 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
    */
   async get<T = unknown>(key: string, options: CacheReadOptions = {}): Promise<T | undefined> {
     this.#check(key, options);
-    const stored = this.#fromProcess(key, options.tags ?? []) ?? (await this.#fromShared(key, options));
+    const found = this.#fromProcess(key, options.tags ?? []) ?? (await this.#fromShared(key, options));
+    const stored = found === NODE_DOWN ? undefined : found;
     if (stored === undefined) this.#counts.misses += 1;
     return this.#decode(key, stored) as T | undefined;
   }
@@ -116,7 +117,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
    * Stores a value for PHP and for all processes. undefined stores the answer "there is none", for the cache's `negativeTtlMs`;
    * where that is 0 it is {@link TieredCache.delete}.
    *
-   * @returns whether it is stored: not when its node is down, or when it is larger than the node takes
+   * @returns whether it is stored: not when its node is down, or when it is larger than the node or `maxValueBytes` takes
    * @throws StormlampError as {@link TieredCache.wrap}.
    */
   async set(key: string, value: unknown, options: CacheWriteOptions = {}): Promise<boolean> {
@@ -197,11 +198,14 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     return entry;
   }
 
-  async #fromShared(key: string, options: CacheReadOptions): Promise<StoredCacheValue | undefined> {
+  async #fromShared(
+    key: string,
+    options: CacheReadOptions,
+  ): Promise<StoredCacheValue | typeof NODE_DOWN | undefined> {
     const tags = options.tags ?? [];
     const version = this.#log.version;
     const stored = await this.#values.read(key, tags, options);
-    if (stored === undefined) return undefined;
+    if (stored === undefined || stored === NODE_DOWN) return stored;
     this.#counts.sharedHits += 1;
     if (version === this.#log.version) this.#keepFor(key, stored, stored.tags, this.#keepMs(stored));
     return stored;
@@ -219,13 +223,13 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
   }
 
   async #load(key: string, make: Making, plan: Plan): Promise<StoredCacheValue> {
-    const look = (): Promise<StoredCacheValue | undefined> => this.#fromShared(key, { tags: plan.tags });
+    const look = () => this.#fromShared(key, { tags: plan.tags });
     const found = await look();
-    if (found !== undefined) {
+    if (found !== undefined && found !== NODE_DOWN) {
       if (this.#isDue(found)) this.#refreshLater(key, make, plan);
       return found;
     }
-    const turn = await this.#fleet.take(key, look);
+    const turn = await this.#fleet.take(key, look, found);
     if (turn.kind === 'made-elsewhere') {
       this.#counts.waited += 1;
       return turn.value;
@@ -274,7 +278,7 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
     if (flight === undefined) return;
     // Somebody else may have made it anew already.
     const present = await this.#fromShared(key, { tags: plan.tags });
-    if (present !== undefined && !this.#isDue(present)) return await flight.end();
+    if (present === NODE_DOWN || (present !== undefined && !this.#isDue(present))) return await flight.end();
     this.#counts.refreshed += 1;
     await this.#make(key, make, plan, flight);
   }

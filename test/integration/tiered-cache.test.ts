@@ -125,6 +125,30 @@ describe('values that PHP and Node share', () => {
 });
 
 describe('wrap', () => {
+  test('gives what is longer than the limit to who made it, stores nothing, and tells so', async () => {
+    const key = newKey();
+    const cache = open({ maxValueBytes: 100_000, local: { maxEntries: 0 } });
+    const told: string[] = [];
+    cache.on('value-too-large', ({ bytes }) => told.push(`too large: ${bytes}`));
+    cache.on('value-unreadable', () => told.push('unreadable'));
+    await cache.set(key, 'old');
+    // PHP's keys and lengths make some more of it.
+    const list = Array.from({ length: 40_000 }, (_, id) => ({ id, name: 'product' }));
+    expect(await cache.set(key, list)).toBe(false);
+    expect(await cache.get(key)).toBeUndefined();
+    let made = 0;
+    const make = (): unknown => {
+      made += 1;
+      return list;
+    };
+    expect(await cache.wrap(key, make)).toEqual(list);
+    expect(made).toBe(1);
+    expect(await open().get(key)).toBeUndefined();
+    expect(told).toEqual([expect.stringMatching(/^too large: \d{7}$/), expect.stringMatching(/^too large/)]);
+    expect(await cache.wrap(key, () => 'short')).toBe('short');
+    expect(await open().get(key)).toBe('short');
+  });
+
   test('a missing value is made once, however many ask in however many processes', async () => {
     const key = newKey();
     const fleet = [open(), open(), open()];
@@ -516,6 +540,33 @@ describe('a node that is down', () => {
       const stored = await Promise.all(keys.map((key) => cache.set(key, 'again')));
       return stored.every((done) => done);
     });
+  });
+
+  test('holds nobody up whose value has a tag there: it cannot be stored, and is waited for in vain', async () => {
+    const caches = [
+      open({ flightMs: 600_000, waitMs: 600_000 }),
+      open({ flightMs: 600_000, waitMs: 600_000 }),
+    ];
+    // Of so many keys and tags each node has some.
+    const keys = Array.from({ length: 12 }, newKey);
+    const [probe] = caches;
+    await servers.memcached[0]?.kill();
+    let begun = 0;
+    let release = (): void => undefined;
+    const all = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const make = async (): Promise<string> => {
+      begun += 1;
+      await all;
+      return 'made';
+    };
+    const tags = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'];
+    await eventually('one of the tags is there', async () => (await probe?.invalidateTags(tags)) === false);
+    const asked = caches.flatMap((cache) => keys.map((key) => cache.wrap(key, make, { tags })));
+    await eventually('every process makes every value', () => begun === asked.length);
+    release();
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['made']));
   });
 
   test('is an error for those who asked for it', async () => {

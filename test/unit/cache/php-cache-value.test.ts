@@ -52,6 +52,19 @@ test('a small item that would become a large one is refused before it does', () 
   expect(() => decodeCacheValue({ value: bomb, flags: 0x30 }, LIMIT)).toThrow(/decompressed/);
 });
 
+test.each(['fastlz', 'zlib', 'none'] as const)(
+  'what is longer than the limit stays readable for who made it (%s)',
+  (compression) => {
+    const format = { serializer: 'php', compression, compressAboveBytes: 10, maxBytes: 10_000 } as const;
+    for (const length of [9_999, 10_000, 10_001, 50_000]) {
+      const stored = encodeCacheValue('x'.repeat(length), format);
+      expect(decodeCacheValue(stored, format.maxBytes)).toBe('x'.repeat(length));
+      // By its bytes it is told from one that may be stored.
+      expect(stored.value.length > format.maxBytes).toBe(length > format.maxBytes);
+    }
+  },
+);
+
 test('what JSON does not have is refused with its name, wherever it is', () => {
   const json: CacheValueFormat = {
     serializer: 'json',
