@@ -1,6 +1,7 @@
 /** Options of a gateway, their defaults and their checks. */
 import type { TlsOptions } from 'node:tls';
 import { invalidOption, readNumber, readString, rejectUnknownOptions } from '../common/option-reader.js';
+import { readServerTls } from './check-tls.js';
 
 /** Where a gateway listens, and what it allows. */
 export interface SessionGatewayOptions {
@@ -104,14 +105,11 @@ const DURATION_MAX = 2_147_483_647;
 export function resolveGatewayOptions(options: SessionGatewayOptions = {}): ResolvedSessionGatewayOptions {
   rejectUnknownOptions('options', options, NAMES);
   const defaults = DEFAULT_GATEWAY_OPTIONS;
-  const { tls } = options;
-  if (tls !== undefined && (typeof tls !== 'object' || tls === null))
-    throw invalidOption('tls', 'an object', tls);
   const duration = (name: 'stallTimeoutMs' | 'idleTimeoutMs' | 'drainMs'): number =>
     readNumber(name, options[name], defaults[name], { min: 0, max: DURATION_MAX });
   return Object.freeze({
     listen: listenOptions(options),
-    tls,
+    tls: readServerTls(options.tls),
     credentials: credentialsOf(options),
     maxConnections: readNumber('maxConnections', options.maxConnections, defaults.maxConnections, {
       min: 1,
@@ -165,8 +163,7 @@ function credentialsOf({
   password,
 }: SessionGatewayOptions): ResolvedSessionGatewayOptions['credentials'] {
   if (username === undefined && password === undefined) return undefined;
-  if (username === undefined || password === undefined) {
-    throw invalidOption('password', 'given together with `username`', undefined);
-  }
+  if (username === undefined) throw invalidOption('username', 'given together with `password`', username);
+  if (password === undefined) throw invalidOption('password', 'given together with `username`', password);
   return { username: readString('username', username, ''), password: readString('password', password, '') };
 }

@@ -24,6 +24,11 @@ export interface SessionGatewayEvents {
   'client-refused': { readonly peer: string; readonly connections: number };
 }
 
+interface Peer {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
 /** Clients too many that are told so at a time. */
 const REFUSALS_AT_ONCE = 64;
 /** Windows of reads, of those who ask for many at once, that are under way at a time. */
@@ -64,10 +69,18 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
       tls === undefined
         ? createServer(plain, (socket) => this.#take(socket))
         : createTlsServer({ handshakeTimeout: 10_000, ...tls, ...plain }, (socket) => this.#take(socket));
-    // Beyond that nobody is told: connections whose TLS handshake does not end count too.
+    // With TLS these are what is below it, from before the handshake.
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    // Beyond that no client is told: connections whose TLS handshake does not end count too.
     this.#server.maxConnections = options.maxConnections + REFUSALS_AT_ONCE;
+    this.#server.on('drop', (dropped) => this.#refused(peerOf(dropped)));
     this.#server.on('tlsClientError', (error: Error, socket: Socket) => {
-      this.publish('client-fault', { peer: peerOf(socket), reason: `TLS: ${describeError(error)}` });
+      // Those that closing cuts off have done nothing wrong.
+      if (this.#server.listening)
+        this.publish('client-fault', { peer: peerOf(socket), reason: `TLS: ${describeError(error)}` });
       socket.destroy();
     });
   }
@@ -129,9 +142,21 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
       this.#server.close(() => resolve());
     });
     for (const connection of this.#connections) connection.drain();
+    this.#endHandshakes();
     const timer = setTimeout(() => this.destroy(), this.#options.drainMs);
     await closed;
     clearTimeout(timer);
+  }
+
+  /** Who is still in its handshake when the last client is gone has asked for nothing. */
+  #endHandshakes(): void {
+    if (!this.#server.listening && this.#connections.size === 0)
+      for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #refused(peer: string): void {
+    this.#counters.refused += 1;
+    this.publish('client-refused', { peer, connections: this.#connections.size });
   }
 
   #take(socket: Socket): void {
@@ -141,8 +166,7 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
       return;
     }
     if (this.#connections.size >= maxConnections) {
-      this.#counters.refused += 1;
-      this.publish('client-refused', { peer: peerOf(socket), connections: this.#connections.size });
+      this.#refused(peerOf(socket));
       socket.on('error', () => undefined);
       socket.end(FULL, () => socket.destroy());
       return;
@@ -165,10 +189,9 @@ export class GatewayServer extends SafeEmitter<SessionGatewayEvents> {
       },
     });
     this.#connections.add(connection);
-    this.#sockets.add(socket);
     socket.once('close', () => {
       this.#connections.delete(connection);
-      this.#sockets.delete(socket);
+      this.#endHandshakes();
     });
   }
 
@@ -197,6 +220,6 @@ function sameText(given: string, wanted: string): boolean {
   return timingSafeEqual(digest(given), digest(wanted));
 }
 
-function peerOf(socket: Socket): string {
-  return socket.remoteAddress === undefined ? 'unix' : `${socket.remoteAddress}:${socket.remotePort}`;
+function peerOf(socket: Peer | undefined): string {
+  return socket?.remoteAddress === undefined ? 'unix' : `${socket.remoteAddress}:${socket.remotePort}`;
 }
