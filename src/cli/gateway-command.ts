@@ -1,6 +1,8 @@
 /** `stormlamp gateway`: serves PHP's memcached clients from replicated memcached nodes, until it is told to stop. */
+import { systemClock } from '../common/clock.js';
 import { invalidOption } from '../common/option-reader.js';
-import { describeError } from '../common/stormlamp-error.js';
+import { describeError, isStormlampError } from '../common/stormlamp-error.js';
+import { LogThrottle } from '../diagnostics/log-throttle.js';
 import { resolveGatewayOptions } from '../gateway/gateway-options.js';
 import { tryToListen } from '../gateway/listen-on.js';
 import { startSessionGateway } from '../gateway/start-session-gateway.js';
@@ -78,6 +80,7 @@ async function serve(context: CommandContext, read: () => Promise<GatewayConfig>
   await tryToListen(resolveGatewayOptions(options).listen);
   const store = await leaveOn(context.signal, createSessionStore(sessionsBefore(sessions, nodeChange)));
   tellTrouble(store);
+  tellOfCopies(store);
   // Without a file the signal ends the process, as it does everywhere.
   const reread = file === undefined ? undefined : readAgain(store, read, file, context.signal);
   if (reread !== undefined) process.on('SIGHUP', reread);
@@ -159,6 +162,33 @@ function tellTrouble(store: SessionStore): void {
       `node ${node}: out of memory, ${evictions} items thrown out and ${refusals} writes refused (${bytes} of ${limitBytes} bytes in use): give it more (-m), or sessions are lost`,
     ),
   );
+}
+
+/** What may be told of one node many times a second is told once in this time, milliseconds. */
+const REPEAT_MS = 10_000;
+
+/** What became of single copies and locks; no key is told. */
+function tellOfCopies(store: SessionStore): void {
+  const throttle = new LogThrottle(REPEAT_MS);
+  store.on('copy-missed', ({ operation, node, error }) => {
+    const held = throttle.admit(`${node} ${operation}`, systemClock.now());
+    if (held === undefined) return;
+    const why = isStormlampError(error) ? error.code : error.name;
+    const more = held === 0 ? '' : `, and ${held} more since that was told`;
+    tell(`node ${node}: a copy was missed by a ${operation} (${why})${more}`);
+  });
+  store.on('lock-broken', ({ node, heldMs }) =>
+    tell(`node ${node}: removed a session lock that a killed process had left ${seconds(heldMs)} ago`),
+  );
+  store.on('recopy-skipped', ({ node, away, bytes, limitBytes }) =>
+    tell(
+      `node ${node}: too full to take the copies of ${away.join(', ')} (${bytes} of ${limitBytes} bytes in use): their sessions have one copy less; give it more memory (-m)`,
+    ),
+  );
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1_000)} s`;
 }
 
 function tell(line: string): void {

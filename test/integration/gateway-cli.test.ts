@@ -76,17 +76,18 @@ test('with the environment, and with a file that flags overrule', async () => {
   rmSync(file);
 });
 
-test.each<[string, readonly string[], RegExp]>([
+test.each<[string, readonly string[], RegExp, Record<string, string>?]>([
   ['no nodes', [], /--nodes/],
   ['a wrong acks', ['--nodes', 'a:1', '--acks', 'some'], /one of 'one', 'majority', 'all'/],
   ['a wrong address', ['--nodes', 'a:1', '--listen', 'nowhere'], /--listen/],
   ['a port that there is not', ['--nodes', 'a:1', '--listen', '127.0.0.1:70000'], /--listen.*at most 65535/],
   ['a login without its password', ['--nodes', 'a:1', '--username', 'x'], /STORMLAMP_GATEWAY_PASSWORD/],
+  ['a password for nobody', ['--nodes', 'a:1'], /--username/, { STORMLAMP_GATEWAY_PASSWORD: 'x' }],
   ['a file that is not there', ['--config', 'none.json'], /--config/],
   ['an unknown flag', ['--port', '1'], /--port/],
   ['a further word', ['start', '--nodes', 'a:1'], /further words/],
-])('%s is refused with the name of what is wrong', async (_name, args, message) => {
-  const { code, stderr } = await run(args).finished;
+])('%s is refused with the name of what is wrong', async (_name, args, message, env) => {
+  const { code, stderr } = await run(args, env).finished;
   expect(code).toBe(2);
   expect(stderr).toMatch(message);
 });
@@ -154,6 +155,29 @@ const addressOf = (running: RunningNode): Promise<string> =>
 const statsOf = async (address: string): Promise<string> =>
   (await exchange(Number(address.split(':')[1]), [Buffer.from('stats\r\n')])).toString();
 const all = (value: number): readonly number[] => Array.from({ length: SESSIONS }, () => value);
+
+test('copies that a change missed are told, once for each node in a while', async () => {
+  const gateway = run(['--nodes', nodes(), '--listen', '127.0.0.1:0', '--json']);
+  const [, second] = servers.memcached;
+  try {
+    const port = Number((await addressOf(gateway)).split(':')[1]);
+    await second?.kill();
+    for (let count = 0; count < 5; count += 1) {
+      const stored = await exchange(port, [Buffer.from(`set memc.sess.key.missed${count} 0 60 1\r\nx\r\n`)]);
+      expect(stored.toString()).toBe('STORED\r\n');
+    }
+    const told = await eventually(
+      'it is told',
+      () => /node (\S+): a copy was missed by a save \(ERR_/.exec(gateway.output())?.[1],
+    );
+    expect(told).toBe(second?.id);
+    expect(gateway.output().split('was missed by a save')).toHaveLength(2);
+  } finally {
+    gateway.child.kill('SIGTERM');
+    await gateway.finished;
+    await second?.start();
+  }
+});
 
 test('a node is added while two gateways run, by steps in their file and SIGHUP; one that starts in between catches up', async () => {
   // The kind of file that Node itself reads once only.
