@@ -41,7 +41,8 @@ function ofMysql(
     problems.push(`Split brain: ${writer.nodes.join(' and ')} both take writes; writes are refused`);
   // Without a writer it is that one, said by another.
   else if (failover.failure !== null) problems.push(`${failover.failure}: ${failover.because}`);
-  problems.push(...nodes.flatMap((node) => ofDatabase(node, page)));
+  for (const node of nodes)
+    problems.push(...ofDatabase(node, writer.kind === 'primary' && writer.node === node.node, page));
   for (const { code, message } of warnings) problems.push(`${message} (${code})`);
   for (const { event, node, message } of troubles)
     problems.push(`${message.includes(node) ? '' : `${node}: `}${message} (${event})`);
@@ -50,14 +51,19 @@ function ofMysql(
 
 function ofDatabase(
   { node, up, failure, refusal, breaker }: DatabaseReport,
+  isPrimary: boolean,
   page: string | undefined,
 ): readonly string[] {
   const problems: string[] = [];
   if (failure !== null) problems.push(`${node} is down (${failure.kind}): ${failure.message}`);
   else if (!up) problems.push(`${node} has not answered yet`);
   if (refusal !== null) problems.push(`${refusal.message} (${refusal.code})`);
-  if (breaker !== null && breaker !== 'closed')
-    problems.push(`${node}: its breaker is ${breaker} in the service at ${page ?? 'the live page'}`);
+  const where = `in the service at ${page ?? 'the live page'}`;
+  // Others are isolated on purpose. The breaker of a node that is down says nothing more.
+  if (breaker === 'isolated' && isPrimary)
+    problems.push(`${node} is the primary and isolated ${where}: every write of that process fails`);
+  else if (up && breaker !== null && breaker !== 'closed' && breaker !== 'isolated')
+    problems.push(`${node}: its breaker is ${breaker} ${where}`);
   return problems;
 }
 

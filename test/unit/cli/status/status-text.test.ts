@@ -142,6 +142,10 @@ const [PLACE] = SESSIONS.places;
 const mounts = (standing: string): Pick<StatusReport, 'sessions'> => ({
   sessions: { ...SESSIONS, kind: 'files', places: [{ ...PLACE, node: '/srv/a', standing, error: 'EROFS' }] },
 });
+const seen = (node: DatabaseReport): Omit<StatusReport, 'ok' | 'config'> => ({
+  service: { page: 'http://app1/', error: null },
+  mysql: { ...MYSQL, nodes: [node] },
+});
 test.each<[string, string | undefined, Omit<StatusReport, 'ok' | 'config'>]>([
   ['all up', undefined, REPORT],
   ['nothing configured', undefined, {}],
@@ -159,15 +163,26 @@ test.each<[string, string | undefined, Omit<StatusReport, 'ok' | 'config'>]>([
   ],
   ['a mount that is being filled', '/srv/a is filling', mounts('filling')],
   [
-    'a breaker of a service that is isolated',
-    'db1:3306: its breaker is isolated in the service at http://app1/',
-    {
-      service: { page: 'http://app1/', error: null },
-      mysql: {
-        ...MYSQL,
-        nodes: [{ ...PRIMARY, breaker: 'isolated' }, database('db2:3306', { breaker: 'closed' })],
-      },
-    },
+    'the primary, isolated in a service',
+    'db1:3306 is the primary and isolated in the service at http://app1/: every write of that process fails',
+    seen({ ...PRIMARY, breaker: 'isolated' }),
+  ],
+  ['a replica that somebody isolated', undefined, seen(database('db2:3306', { breaker: 'isolated' }))],
+  [
+    'an open breaker',
+    'db2:3306: its breaker is open in the service at http://app1/',
+    seen(database('db2:3306', { breaker: 'open' })),
+  ],
+  [
+    'the open breaker of a node that is down',
+    'db2:3306 is down (refused)',
+    seen(
+      database('db2:3306', {
+        breaker: 'open',
+        up: false,
+        failure: { kind: 'refused', message: 'nobody listens' },
+      }),
+    ),
   ],
   [
     'a primary that is locked',
