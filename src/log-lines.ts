@@ -148,8 +148,8 @@ export const sessionLines: LogRules<FileSessionStoreEvents> = {
   ],
   'mount-changed': ({ mount, before, after }) => [
     after.phase === 'healthy' ? 'info' : 'warn',
-    `mount ${mount} is ${after.phase}`,
-    { mount, before: before.phase, after: after.phase },
+    `mount ${mount} is ${after.phase}${'why' in after ? ` (${after.why})` : ''}`,
+    { mount, before: before.phase, after: after.phase, ...('why' in after ? { why: after.why } : {}) },
   ],
   'mount-repaired': ({ mount, repaired, postponed }) => [
     'info',

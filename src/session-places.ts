@@ -4,7 +4,10 @@ import type { MountHealth } from './files/mount-health.js';
 import type { SessionNodeStatus } from './session/session-nodes.js';
 
 /** One memcached node or one mount; a mount has the phases that a breaker would have. */
-export type SessionPlace = SessionNodeStatus;
+export interface SessionPlace extends SessionNodeStatus {
+  /** Why a mount takes no writes, or nothing, in a word: `full`, `read-only`, `hung`, …; left out where nothing is wrong, and of nodes. */
+  readonly why?: string;
+}
 
 /** The places of a session store; null for a store that does not tell, or none. Asks no server. */
 export function sessionPlaces(store: unknown): readonly SessionPlace[] | null {
@@ -23,6 +26,7 @@ function placeOf({ mount, health }: MountStatus): SessionPlace {
     standing: health.phase === 'filling' ? 'warming' : 'filled',
     begunAnewAt: undefined,
     memory: undefined,
+    ...('why' in health ? { why: health.why } : {}),
   };
 }
 

@@ -2,7 +2,7 @@
 import { type AnyCluster, partOf } from '../cluster-readiness.js';
 import type { NodeId } from '../common/node-address.js';
 import type { JournalRecord } from '../failover/failover-journal.js';
-import { sessionPlaces } from '../session-places.js';
+import { type SessionPlace, sessionPlaces } from '../session-places.js';
 import { effectiveLagMs } from '../topology/node-description.js';
 import type { WriterState } from '../topology/topology-description.js';
 import type { Decision } from './decision-log.js';
@@ -101,29 +101,7 @@ export function dashboardState(
   }
   for (const { node, message } of topology?.warnings ?? [])
     problems.push({ severity: 'warning', node, text: message });
-  const isSavedNowhere = sessions?.every(({ writes }) => writes !== 'closed') === true;
-  for (const { node, reads, writes, standing } of sessions ?? []) {
-    if (reads !== 'closed')
-      problems.push({
-        severity: 'critical',
-        node,
-        text: `Session node ${node} does not answer (breaker ${reads})`,
-      });
-    else if (writes !== 'closed')
-      problems.push({
-        severity: isSavedNowhere ? 'critical' : 'warning',
-        node,
-        text: isSavedNowhere
-          ? `Session node ${node} takes no writes (breaker ${writes}), nor does another one: no session can be saved`
-          : `Session node ${node} takes no writes (breaker ${writes}): sessions have a copy less`,
-      });
-    else if (standing !== 'filled')
-      problems.push({
-        severity: 'warning',
-        node,
-        text: `Session node ${node} is ${standing}: its misses are not believed`,
-      });
-  }
+  problems.push(...problemsOfSessions(sessionPlaces(partOf(() => cluster.sessions)) ?? []));
   return {
     at,
     mode: failover?.mode ?? null,
@@ -203,6 +181,37 @@ function problemsOfNode(
       text: `${id}: the breaker for ${open.map(([name]) => name).join(', ')} is ${open[0]?.[1]}`,
     });
   return found;
+}
+
+function problemsOfSessions(places: readonly SessionPlace[]): readonly Problem[] {
+  const isSavedNowhere = places.every(({ writes }) => writes !== 'closed');
+  return places.flatMap(({ node, reads, writes, standing, why }): readonly Problem[] => {
+    const phaseOr = (phase: string): string => why ?? `breaker ${phase}`;
+    if (reads !== 'closed')
+      return [
+        {
+          severity: 'critical',
+          node,
+          text: `Session node ${node} does not answer (${phaseOr(reads)})`,
+        },
+      ];
+    const found: Problem[] = [];
+    if (writes !== 'closed')
+      found.push({
+        severity: isSavedNowhere ? 'critical' : 'warning',
+        node,
+        text: isSavedNowhere
+          ? `Session node ${node} takes no writes (${phaseOr(writes)}), nor does another one: no session can be saved`
+          : `Session node ${node} takes no writes (${phaseOr(writes)}): sessions have a copy less`,
+      });
+    if (standing !== 'filled')
+      found.push({
+        severity: 'warning',
+        node,
+        text: `Session node ${node} is ${standing}: its misses are not believed`,
+      });
+    return found;
+  });
 }
 
 function sessionNodesOf(cluster: AnyCluster): readonly DashboardSessionNode[] | null {

@@ -200,7 +200,7 @@ export class Mount {
     }
     try {
       if (how === 'writing') await this.#gate.run('A probing write', () => this.#probe());
-      else await this.#gate.run('Looking at the right to write', () => access(this.path, constants.W_OK));
+      else await this.#gate.run('Looking at the right to write', () => this.#lookForRoom());
     } catch (error) {
       const after = mountHealthAfter(error) ?? this.#denied(error) ?? this.#downAfter(error);
       return after.phase === 'impaired' && !mark.filled ? { phase: 'filling' } : after;
@@ -214,6 +214,15 @@ export class Mount {
     const path = unfinishedPath(this.at(OWN_FOLDER, 'probe'));
     await writeFile(path, 'probe', { mode: 0o600 });
     await unlessMissing(unlink(path));
+  }
+
+  /** What a probing write would meet: no right to write, or no room. */
+  async #lookForRoom(): Promise<void> {
+    await access(this.path, constants.W_OK);
+    const { blocks, bavail, files, ffree } = await statfs(this.path);
+    // Some file systems count neither.
+    if ((blocks > 0 && bavail === 0) || (files > 0 && ffree === 0))
+      throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
   }
 
   async #unmarked(): Promise<MountHealth> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { failoverLines, mysqlLines } from '../../src/log-lines.js';
+import { failoverLines, mysqlLines, sessionLines } from '../../src/log-lines.js';
 
 const UP = { id: 'db1:3306', state: 'up', role: 'primary' };
 const DOWN = { id: 'db1:3306', state: 'down', failure: 'refused', error: new Error('connect ECONNREFUSED') };
@@ -70,5 +70,21 @@ test('a replica that is unfit is a warning without the words of the server, whic
     'info',
     'replica db2:3306 is fit for reads again',
     { node: 'db2:3306', lagMs: null },
+  ]);
+});
+
+test('of a mount that takes nothing it is told why, without the path of a session', () => {
+  const line = (after: object): unknown =>
+    sessionLines['mount-changed']?.({ mount: '/srv/a', before: { phase: 'healthy' }, after } as never);
+  const error = new Error("ENOSPC: no space left on device, write '/srv/a/sess_secret'");
+  expect(line({ phase: 'impaired', why: 'full', error })).toEqual([
+    'warn',
+    'mount /srv/a is impaired (full)',
+    { mount: '/srv/a', before: 'healthy', after: 'impaired', why: 'full' },
+  ]);
+  expect(line({ phase: 'healthy' })).toEqual([
+    'info',
+    'mount /srv/a is healthy',
+    { mount: '/srv/a', before: 'healthy', after: 'healthy' },
   ]);
 });

@@ -19,6 +19,14 @@ test('mounts have the phases that breakers would have', () => {
   ]);
 });
 
+test('of a mount it is told why it takes nothing', () => {
+  const status = () => [
+    { mount: '/srv/a', health: { phase: 'impaired', why: 'full', error: new Error('no room') } },
+    { mount: '/srv/b', health: { phase: 'healthy' } },
+  ];
+  expect(sessionPlaces({ status })?.map(({ why }) => why)).toEqual(['full', undefined]);
+});
+
 test('nodes are told as they are, and a store that does not tell is null', () => {
   const node = {
     node: 'cache1:11211',

@@ -86,6 +86,13 @@ function judgeGateway(checks: Checks, node: string): void {
   });
 }
 
+/** What makes a mount take writes again. */
+const WRITABLE_AGAIN: Readonly<Record<string, string>> = {
+  full: 'make room on it, or give its user a higher quota',
+  'read-only': 'mount it for writing; look in the log of the kernel for why it is read-only',
+  denied: 'let the user of the service write there',
+};
+
 /** Judges one node or mount. */
 export function judgePlace(
   checks: Checks,
@@ -102,6 +109,19 @@ export function judgePlace(
       found: 'nobody filled it since it started',
       expected: 'to hold what the others hold',
       fix: 'let one service with stormlamp run: it fills the node from the others (not a node with SASL, which gets a session back when that is changed)',
+    });
+  } else if (standing === 'filling') {
+    checks.bad('warning', node, 'is filled', {
+      found: 'its filling is not done',
+      expected: 'to hold what the others hold',
+      fix: 'call `fill` of the store with it: it goes on where it was broken off',
+    });
+  } else if (standing.startsWith('impaired')) {
+    const [, why = ''] = standing.split(': ');
+    checks.bad('failed', node, 'takes writes', {
+      found: `${why}${error === null ? '' : `: ${error}`}`,
+      expected: 'to take a copy of every session',
+      fix: WRITABLE_AGAIN[why] ?? 'mend what it says',
     });
   } else if (standing !== 'filled' && standing !== 'healthy') {
     checks.bad('warning', node, 'holds every write', {

@@ -17,3 +17,19 @@ test('a node that is full, or throws sessions out although it is not, is told', 
     'evictions: 12 items thrown out before their time since it was started',
   ]);
 });
+
+test.each([
+  ['impaired: full', 'ENOSPC', 'failed takes writes: full: ENOSPC', /make room/],
+  ['impaired: read-only', 'EROFS', 'failed takes writes: read-only: EROFS', /mount it for writing/],
+  ['impaired: denied', 'EACCES', 'failed takes writes: denied: EACCES', /user of the service/],
+  ['filling', null, 'warning is filled: its filling is not done', /`fill`/],
+])('a mount that is %s is told with what to do', (standing, error, told, fix) => {
+  const checks = new Checks('sessions');
+  judgePlace(checks, {
+    ...{ node: '/srv/a', up: true, standing, version: null, items: null, memory: null, begunAnewAt: null },
+    error,
+  });
+  const [trouble] = checks.list.filter(({ state }) => state !== 'ok');
+  expect(`${trouble?.state} ${trouble?.what}: ${trouble?.found}`).toBe(told);
+  expect(trouble?.fix).toMatch(fix);
+});
