@@ -173,6 +173,13 @@ export class ClusterCore implements ConnectionHost {
     throw new StormlampError(ErrorCode.INVALID_OPTION, message);
   }
 
+  /** How the node called `id` is reached, whether it was listed or found; throws as {@link ClusterCore.node}. */
+  configOf(id: NodeId): MysqlNodeConfig {
+    const config = this.#configs.get(id);
+    if (config !== undefined) return config;
+    throw new StormlampError(ErrorCode.INVALID_OPTION, `There is no node ${id}`);
+  }
+
   /** Grows with every change of a breaker. */
   get breakerVersion(): number {
     return this.#breakerVersion;
@@ -275,7 +282,7 @@ export class ClusterCore implements ConnectionHost {
       lagRule: lagRuleOf(monitor.lagSource),
       board: share && createMemcachedBoard(share, ids, nameOfLagSource(monitor.lagSource)),
       isSuspect: (id) => this.#nodes.get(id)?.isStill() === true,
-      createProbe: ({ id }) => this.#createProbe(this.#configOf(id)),
+      createProbe: ({ id }) => this.#createProbe(this.configOf(id)),
     });
   }
 
@@ -292,7 +299,7 @@ export class ClusterCore implements ConnectionHost {
     if (discovery === undefined) return undefined;
     return new NodeDiscovery(discovery, origins ?? nodes, {
       topology: () => this.topology,
-      configOf: (id) => this.#configOf(id),
+      configOf: (id) => this.configOf(id),
       probe: (config) => this.#createProbe(config),
       add: (config, deadline) => this.#add(config, deadline),
       remove: (id) => this.#remove(id),
@@ -333,15 +340,9 @@ export class ClusterCore implements ConnectionHost {
     if (typeof lagSource !== 'object' || !lagSource.write) return undefined;
     return new HeartbeatWriter(lagSource, {
       primary: () => admittedWriter(this.writeGate, this.router.writer),
-      factory: (id) => this.#servers.connectionsTo(this.#configOf(id)),
+      factory: (id) => this.#servers.connectionsTo(this.configOf(id)),
       onFailure: (node, error) => this.#listeners.onHeartbeatFailure(node, error),
     });
-  }
-
-  #configOf(id: NodeId): MysqlNodeConfig {
-    const config = this.#configs.get(id);
-    if (config !== undefined) return config;
-    throw new StormlampError(ErrorCode.INVALID_OPTION, `There is no node ${id}`);
   }
 
   #createNode(config: MysqlNodeConfig): ClusterNode {

@@ -1,5 +1,6 @@
 /** A client for who wants to see how a cluster is, whatever is wrong with it. */
 import type { NodeId } from '../common/node-address.js';
+import type { MysqlNodeConfig } from './connection-options.js';
 import { withAllNames } from './expand-nodes.js';
 import { MysqlCluster } from './mysql-cluster.js';
 import { type MysqlOptions, resolveMysqlOptions } from './mysql-options.js';
@@ -11,6 +12,16 @@ export interface ObservedCluster {
   readonly mysql: MysqlCluster;
   /** Why nodes that answer the monitor did not let the account of the statements in. */
   readonly refusals: ReadonlyMap<NodeId, Error>;
+  /** How each node of its present topology is reached: those that are listed, or that a listed name stands for, and those that were found. */
+  nodes(): readonly ObservedNode[];
+}
+
+/** A node, and whether only discovery knows it. */
+export interface ObservedNode {
+  /** How it is reached. */
+  readonly config: MysqlNodeConfig;
+  /** Whether another server has named it, or a name has come to stand for it. */
+  readonly found: boolean;
 }
 
 /**
@@ -19,10 +30,16 @@ export interface ObservedCluster {
  * @throws StormlampError `ERR_INVALID_OPTION` or `ERR_UNSUPPORTED` naming the option; `ERR_TIMEOUT`.
  */
 export async function observeMysqlCluster(options: MysqlOptions): Promise<ObservedCluster> {
-  const mysql = new MysqlCluster(await withAllNames(resolveMysqlOptions(options)));
+  const resolved = await withAllNames(resolveMysqlOptions(options));
+  const mysql = new MysqlCluster(resolved);
+  const listed = new Set(resolved.nodes.map(({ seed }) => seed.id));
   let refusals: ReadonlyMap<NodeId, Error> = new Map();
+  let configOf: (node: NodeId) => MysqlNodeConfig;
   await mysql.start(async (core, deadline) => {
+    configOf = (node) => core.configOf(node);
     refusals = await lookAround(core, deadline);
   });
-  return { mysql, refusals };
+  const nodes = (): readonly ObservedNode[] =>
+    mysql.topology().nodes.map(({ id }) => ({ config: configOf(id), found: !listed.has(id) }));
+  return { mysql, refusals, nodes };
 }

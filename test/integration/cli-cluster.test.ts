@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TopReport } from '../../src/cli/top/top-report.js';
 import { TopSampler } from '../../src/cli/top/top-sampler.js';
 import { createCluster } from '../../src/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
@@ -294,6 +295,21 @@ test('top tells what every server does, from two looks', async () => {
       items: expect.any(Number),
     })),
   });
+});
+
+test('top shows a node that is not listed', async () => {
+  const { mysql } = servers.options();
+  const [one] = servers.replicas;
+  const file = join(folder, 'one.json');
+  const { primary: _, replicas, ...rest } = { ...mysql };
+  writeFileSync(file, JSON.stringify({ mysql: { ...rest, nodes: [replicas?.[0]] } }));
+  const { code, stdout } = await stormlamp(['top', '--interval', '200', '--config', file, '--json']);
+  expect(code).toBe(0);
+  const { databases } = JSON.parse(stdout) as TopReport;
+  expect(databases.map(({ node, role, queriesPerSecond }) => [node, role, queriesPerSecond])).toEqual([
+    [one?.id, 'replica', expect.any(Number)],
+    [servers.primary.id, 'primary', expect.any(Number)],
+  ]);
 });
 
 test('top counts every kind of write for the primary, and what a replica applies as such; and how long statements took', async () => {

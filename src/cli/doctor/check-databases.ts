@@ -1,4 +1,4 @@
-/** Asks every configured database server, each by itself, so that one that is down hides nothing about the others. */
+/** Asks every database server that a client would use, each by itself, so that one that is down hides nothing about the others. */
 import { Deadline } from '../../common/deadline.js';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
 import type { PreflightCheck } from '../../failover/preflight/preflight.js';
@@ -13,6 +13,7 @@ import {
 } from '../../mysql/mysql-options.js';
 import { createReplicationProbe } from '../../mysql/replication-probe.js';
 import { type Check, Checks } from './check.js';
+import { type FoundDatabases, findDatabases } from './find-databases.js';
 import { type DatabaseFacts, judgeDatabases } from './judge-databases.js';
 import { SESSION_SETTINGS } from './judge-settings.js';
 
@@ -29,14 +30,18 @@ const VARIABLES = [
   'replica_preserve_commit_order',
 ] as const;
 
-/** Checks the databases. */
-export async function checkDatabases(given: MysqlOptions, signal: AbortSignal): Promise<readonly Check[]> {
-  const options = resolveMysqlOptions(given);
-  const read = await Promise.all(options.nodes.map((config) => readOne(config, options, signal)));
+/** Checks the databases that `finding` leads to. */
+export async function checkDatabases(
+  given: MysqlOptions,
+  signal: AbortSignal,
+  finding: Promise<FoundDatabases> = findDatabases(given),
+): Promise<readonly Check[]> {
+  const { listed, found, checks } = await finding;
+  const nodes = [...listed, ...found];
+  const options = { ...resolveMysqlOptions(given), nodes };
+  const read = await Promise.all(nodes.map((config) => readOne(config, options, signal)));
   const servers = read.flatMap(({ facts }) => facts ?? []);
-  const primaries = options.nodes
-    .filter(({ seed }) => seed.configuredRole === 'primary')
-    .map(({ seed }) => seed.id);
+  const primaries = nodes.filter(({ seed }) => seed.configuredRole === 'primary').map(({ seed }) => seed.id);
   const { pool, reads } = options;
   const needs = {
     poolMax: pool.max,
@@ -44,8 +49,8 @@ export async function checkDatabases(given: MysqlOptions, signal: AbortSignal): 
     primaries,
     partialReplicas: reads.partialReplicas,
   };
-  const answers = read.flatMap(({ checks }) => checks);
-  return [...answers, ...judgeDatabases(servers, needs)];
+  const answers = read.flatMap((one) => one.checks);
+  return [...checks, ...answers, ...judgeDatabases(servers, needs)];
 }
 
 async function readOne(

@@ -10,6 +10,7 @@ import { createConnectionFactory } from '../../mysql/connection-factory.js';
 import { forAdministration, type MysqlNodeConfig } from '../../mysql/connection-options.js';
 import { type MysqlOptions, resolveMysqlOptions } from '../../mysql/mysql-options.js';
 import { type Check, Checks } from './check.js';
+import { type FoundDatabases, findDatabases } from './find-databases.js';
 
 const LIMIT_MS = 5_000;
 const STATES = { pass: 'ok', warn: 'warning', fail: 'failed' } as const;
@@ -19,10 +20,14 @@ export async function checkFailover(
   mysql: MysqlOptions,
   failover: FailoverOptions,
   signal: AbortSignal,
+  finding: Promise<FoundDatabases> = findDatabases(mysql),
 ): Promise<readonly Check[]> {
   if (failover.credentials === undefined || failover.replication === undefined) return [];
   const checks = new Checks('failover');
-  const { nodes, monitor } = resolveMysqlOptions(mysql);
+  const { monitor } = resolveMysqlOptions(mysql);
+  const { listed: nodes, strangers } = await finding;
+  // What is wrong with their names is told with the databases.
+  if (nodes.length === 0) return [];
   const options = resolveActingOptions('failover', failover);
   const voters = votersOf({
     nodes,
@@ -32,7 +37,7 @@ export async function checkFailover(
     addresses: options.addresses,
   });
   const { cluster, maxLoss, selfFenceMs } = options;
-  const parts = { voters, nodes, cluster, maxLoss, selfFenceMs, sourceOf: sourceFinder(voters) };
+  const parts = { voters, nodes, cluster, maxLoss, selfFenceMs, sourceOf: sourceFinder(voters), strangers };
   const [report] = await Promise.all([
     preflight(parts),
     ...nodes.map((config) => checkReplication(checks, config, options, signal)),

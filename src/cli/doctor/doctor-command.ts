@@ -14,13 +14,14 @@ import { checkFailover } from './check-failover.js';
 import { checkNode } from './check-node.js';
 import { checkPhp } from './check-php.js';
 import { checkSessions } from './check-sessions.js';
+import { findDatabases } from './find-databases.js';
 
 const HELP = `Usage: stormlamp doctor [options]
 
 Checks every precondition: what was looked at, what was found, what was expected, and how to fix it. Node, every
-database server (logins, privileges, replication, binary logs, clocks), the accounts of failover, every session and
-cache node, and PHP: its settings beside those of Node, and one session that both write and read. The session is
-removed again; nothing else is changed.
+database server that a client would use, found ones too (logins, privileges, replication, binary logs, clocks), the
+accounts of failover, every session and cache node, and PHP: its settings beside those of Node, and one session that
+both write and read. The session is removed again; nothing else is changed.
 The exit code is 1 when something failed, 0 otherwise (warnings included).
 
   --php <program>     PHP to look at (default: STORMLAMP_PHP, else php on the PATH)
@@ -90,6 +91,7 @@ async function examine(
   };
   const look = (what: string, checks: Promise<readonly Check[]>): Promise<readonly Check[]> =>
     watch(what, leaveOn(signal, checks));
+  const finding = mysql === undefined ? undefined : findDatabases(mysql);
   const ofPhp =
     sessions === undefined || values['no-php'] === true
       ? Promise.resolve([])
@@ -97,10 +99,10 @@ async function examine(
   try {
     const parts = await Promise.all([
       checkNode(process.versions.node),
-      mysql === undefined ? [] : look('the databases', checkDatabases(mysql, signal)),
+      mysql === undefined ? [] : look('the databases', checkDatabases(mysql, signal, finding)),
       mysql === undefined || failover === undefined
         ? []
-        : look('the accounts of failover', checkFailover(mysql, failover, signal)),
+        : look('the accounts of failover', checkFailover(mysql, failover, signal, finding)),
       sessions === undefined ? [] : look('the session nodes', checkSessions(sessions)),
       cache === undefined ? [] : look('the cache', checkCache(cache)),
       ofPhp,

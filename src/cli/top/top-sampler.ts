@@ -5,10 +5,10 @@ import { describeError } from '../../common/stormlamp-error.js';
 import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../../memcached/memcached-node.js';
 import { type ConnectionFactory, createConnectionFactory } from '../../mysql/connection-factory.js';
-import { forAdministration } from '../../mysql/connection-options.js';
+import { forAdministration, type MysqlNodeConfig } from '../../mysql/connection-options.js';
 import type { MysqlCluster } from '../../mysql/mysql-cluster.js';
 import { resolveMysqlOptions } from '../../mysql/mysql-options.js';
-import { observeMysqlCluster } from '../../mysql/observe-mysql-cluster.js';
+import { type ObservedCluster, observeMysqlCluster } from '../../mysql/observe-mysql-cluster.js';
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import { classifyServerError } from '../../mysql/server-error.js';
 import { SessionNodes } from '../../session/session-nodes.js';
@@ -79,7 +79,9 @@ class Watched {
 /** Samples one configured cluster. */
 export class TopSampler {
   readonly #mysql: MysqlCluster | undefined;
-  readonly #factories: readonly ConnectionFactory[];
+  readonly #factories: () => readonly ConnectionFactory[];
+  /** The servers that were looked at last. */
+  #looked: readonly ConnectionFactory[] = [];
   readonly #connections = new Map<string, PhysicalConnection>();
   readonly #sessions: SessionNodes | undefined;
   readonly #watched = new Map<string, Watched>();
@@ -89,15 +91,22 @@ export class TopSampler {
   /** Connects to what is configured, as far as it answers. Errors: as `observeMysqlCluster`. */
   static async open({ options }: ClusterConfig): Promise<TopSampler> {
     const observed = options.mysql === undefined ? undefined : await observeMysqlCluster(options.mysql);
-    return new TopSampler(options, observed?.mysql);
+    return new TopSampler(options, observed);
   }
 
-  private constructor(options: ClusterConfig['options'], mysql: MysqlCluster | undefined) {
-    this.#mysql = mysql;
+  private constructor(options: ClusterConfig['options'], observed: ObservedCluster | undefined) {
+    this.#mysql = observed?.mysql;
     const resolved = options.mysql === undefined ? undefined : resolveMysqlOptions(options.mysql);
-    this.#factories = (resolved?.nodes ?? []).map((config) =>
-      createConnectionFactory(forAdministration(config, resolved?.monitor.credentials)),
-    );
+    const made = new Map<MysqlNodeConfig, ConnectionFactory>();
+    // Nodes are found, and forgotten, while it runs.
+    this.#factories = () =>
+      (observed?.nodes() ?? []).map(({ config }) => {
+        const factory =
+          made.get(config) ??
+          createConnectionFactory(forAdministration(config, resolved?.monitor.credentials));
+        made.set(config, factory);
+        return factory;
+      });
     const store = options.sessions === undefined ? undefined : resolveStoreOptions(options.sessions);
     const ignore = (): void => undefined;
     this.#sessions =
@@ -106,8 +115,11 @@ export class TopSampler {
 
   /** Looks at every server once. Never rejects because of one. */
   async sample(): Promise<void> {
+    this.#looked = this.#factories();
+    const present = new Set(this.#looked.map(({ node }) => node));
+    for (const node of this.#connections.keys()) if (!present.has(node)) this.#leave(node);
     await Promise.all([
-      ...this.#factories.map((factory) => this.#database(factory)),
+      ...this.#looked.map((factory) => this.#database(factory)),
       ...(this.#sessions?.nodes ?? []).map((node) => this.#cache(node)),
       this.#judge(),
     ]);
@@ -115,7 +127,7 @@ export class TopSampler {
 
   /** The picture of the last two looks. */
   report(): TopReport {
-    const databases = this.#factories.map(({ node }) => this.#describeDatabase(node));
+    const databases = this.#looked.map(({ node }) => this.#describeDatabase(node));
     const caches = (this.#sessions?.nodes ?? []).map(({ id }) => this.#describeCache(id));
     const hasWriter = this.#mysql === undefined || this.#mysql.topology().writer.kind === 'primary';
     const ok = hasWriter && databases.every(({ role }) => role !== 'down') && caches.every(({ up }) => up);
@@ -148,12 +160,16 @@ export class TopSampler {
       );
       watched.seen({ at, counters, times: await timesOf(watched, connection, deadline) });
     } catch (error) {
-      this.#connections.get(factory.node)?.destroy();
-      this.#connections.delete(factory.node);
+      this.#leave(factory.node);
       watched.failed(error);
     }
     const description = this.#mysql === undefined ? undefined : nodeIn(this.#mysql.topology(), factory.node);
     keep(watched.lags, description === undefined ? null : effectiveLagMs(description, systemClock.now()));
+  }
+
+  #leave(node: string): void {
+    this.#connections.get(node)?.destroy();
+    this.#connections.delete(node);
   }
 
   async #cache(node: MemcachedNode): Promise<void> {
