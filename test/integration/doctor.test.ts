@@ -21,7 +21,7 @@ import {
 } from '../../src/index.js';
 import { parsePhpIni } from '../../src/session/php-settings.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
-import { iniArgs, sessionIni } from '../../src/testing/php/php-ini.js';
+import { iniArgs, iniText, type PhpIni, sessionIni } from '../../src/testing/php/php-ini.js';
 import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
 import { docBlocks } from '../support/doc-blocks.js';
 import { stormlamp } from '../support/run-node.js';
@@ -94,6 +94,26 @@ describe('databases', () => {
       });
     } finally {
       await replica?.query('SET GLOBAL time_zone=DEFAULT, sql_mode=DEFAULT');
+    }
+  });
+
+  test('one of which is not listed', async () => {
+    const [replica] = servers.replicas;
+    if (replica === undefined) throw new Error('There is no replica');
+    await servers.primary.query(
+      `GRANT REPLICATION MASTER ADMIN ON *.* TO '${servers.accounts.monitor.user}'@'%'`,
+    );
+    await servers.waitForReplication();
+    await replica.query('SET GLOBAL read_only=0');
+    try {
+      const checks = await checkDatabases({ ...mysql, replicas: [] }, signal);
+      expect(checks.find(({ what }) => what === 'how it is known')).toMatchObject({
+        state: 'ok',
+        subject: replica.id,
+      });
+      expect(trouble(checks, 'read_only of a replica').subject).toBe(replica.id);
+    } finally {
+      await replica.query('SET GLOBAL read_only=1');
     }
   });
 
@@ -397,12 +417,50 @@ describe('PHP', () => {
 
   test.each([
     ['session.use_strict_mode', { 'session.use_strict_mode': '0' }],
-    ['memcached.sess_lock_expire', { 'memcached.sess_lock_expire': '0', max_execution_time: '0' }],
     ['wait for the lock of a session', { 'memcached.sess_lock_retries': '5' }],
   ])('that is careless about %s', async (what, ini) => {
     const checks = await check(ini);
     expect(trouble(checks, what).state).toBe('warning');
     expect(checks.at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
+  });
+
+  test.each<[string, PhpIni, RegExp]>([
+    ['never ends', { 'memcached.sess_lock_expire': 0, max_execution_time: 0 }, /never ends/],
+    [
+      'ends before its page',
+      { 'memcached.sess_lock_expire': 5, max_execution_time: 30 },
+      /page may run 30 s \(max_e/,
+    ],
+    [
+      'ends before a page of which nothing is said',
+      { 'memcached.sess_lock_expire': 5 },
+      /30 s \(PHP's default/,
+    ],
+  ])('whose lock %s, by the php.ini of the web server', async (_name, ini, found) => {
+    const { php } = await resolveServers(['php']);
+    if (php === undefined) throw new Error('PHP is missing in the answer');
+    const { max_execution_time: _, ...own } = sessionIni(sessions.nodes, folder);
+    const file = join(folder, 'php-fpm.ini');
+    writeFileSync(file, iniText({ ...own, ...CAREFUL, ...ini }));
+    const args = [...php.cli.prefixArgs, '-c', file, ...php.extensionArgs];
+    const checks = await checkPhp(sessions, { program: php.cli.command, args }, signal);
+    expect(trouble(checks, 'memcached.sess_lock_expire')).toMatchObject({
+      state: 'warning',
+      found: expect.stringMatching(found),
+    });
+    expect(checks.at(-1)).toMatchObject({ what: 'round trip of a session', state: 'ok' });
+  });
+
+  test('whose lock lives as long as a page may run is well', async () => {
+    const { php } = await resolveServers(['php']);
+    if (php === undefined) throw new Error('PHP is missing in the answer');
+    const file = join(folder, 'php-fpm.ini');
+    writeFileSync(
+      file,
+      iniText({ ...sessionIni(sessions.nodes, folder), ...CAREFUL, 'memcached.sess_lock_expire': 0 }),
+    );
+    const args = [...php.cli.prefixArgs, '-c', file, ...php.extensionArgs];
+    expect(troubles(await checkPhp(sessions, { program: php.cli.command, args }, signal))).toEqual([]);
   });
 
   test('whose extension for the sessions is not there, or cannot be loaded', async () => {

@@ -16,6 +16,7 @@ import { type Check, Checks } from './check.js';
 import { compareSettings } from './compare-php-settings.js';
 import { judgePhpSettings } from './judge-php-settings.js';
 import { lookAtServers } from './look-at-gateways.js';
+import { webServerSettings } from './web-server-settings.js';
 
 /** How PHP is run. */
 export interface PhpCall {
@@ -59,7 +60,7 @@ export async function checkPhp(
     return checks.list;
   }
   const ours = resolveStoreOptions(given);
-  const settings = parsePhpInfo(info.stdout);
+  const settings = webServerSettings(parsePhpInfo(info.stdout), info.stdout);
   // The settings of an extension that is not there are its defaults, whatever the php.ini says.
   if (!hasHandler(checks, php.program, info, settings)) return checks.list;
   const theirs = theirOptions(checks, php.program, settings);

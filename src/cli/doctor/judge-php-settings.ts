@@ -12,7 +12,7 @@ const LOCK_TIMEOUT_S = 60;
 /** A gateway answers within 4 seconds (`commandTimeoutMs`), seconds. */
 const SERVER_TIMEOUT_S = 5;
 
-/** Judges the settings of PHP itself. */
+/** Judges the settings of PHP itself; `max_execution_time` is that of pages, left out where nobody set it. */
 export function judgePhpSettings(checks: Checks, program: string, settings: PhpSettings): void {
   const reader = new PhpSettingsReader(settings);
   const isStrict = reader.flag('session.use_strict_mode', false);
@@ -30,16 +30,19 @@ export function judgePhpSettings(checks: Checks, program: string, settings: PhpS
 
 function judgeLockLife(checks: Checks, program: string, reader: PhpSettingsReader): void {
   const name = 'memcached.sess_lock_expire';
+  const limit = reader.text('max_execution_time', '');
   const [expire, longest] = [reader.integer(name, 0), reader.integer('max_execution_time', 30)];
+  const by =
+    limit === '' ? "PHP's default for max_execution_time, which is set nowhere here" : 'max_execution_time';
   const isEndless = expire === 0 && longest === 0;
   const isShort = expire !== 0 && (longest === 0 ? false : expire < longest);
   checks.expect(!isEndless && !isShort, 'warning', program, name, {
     found: isEndless
-      ? '0, and max_execution_time is 0, as it always is on the command line: the lock of a page that is killed never ends'
+      ? '0, and max_execution_time is 0: the lock of a page that is killed never ends'
       : isShort
-        ? `${expire} s, while a page may run ${longest} s (max_execution_time): its lock ends before it, and what it saves overwrites what others saved`
+        ? `${expire} s, while a page may run ${longest} s (${by}): its lock ends before it, and what it saves overwrites what others saved`
         : expire === 0
-          ? `0: a lock lives as long as a page may run, ${longest} s`
+          ? `0: a lock lives as long as a page may run, ${longest} s (${by})`
           : `${expire} s`,
     expected: 'longer than any page runs, and not for ever',
     fix: `set \`${name} = ${Math.max(60, 2 * longest)}\``,
