@@ -1,7 +1,6 @@
 /** `stormlamp resync`: brings memcached nodes that came back up to date, or only tells whether they are. */
 import { invalidOption } from '../common/option-reader.js';
-import type { ResyncProgress } from '../memcached/resync/resync-events.js';
-import type { SessionOptions } from '../session/session-options.js';
+import type { ResolvedSessionOptions, SessionOptions } from '../session/session-options.js';
 import { SessionStore } from '../session/session-store.js';
 import { resolveStoreOptions } from '../session/store-options.js';
 import { CONFIG_HELP, CONFIG_OPTION } from './cluster-config.js';
@@ -9,6 +8,7 @@ import type { Command, CommandContext } from './command.js';
 import { leaveOn } from './interruption.js';
 import { ProgressPrinter } from './progress-printer.js';
 import { configOf } from './read-config.js';
+import { isKept, ResyncProgressLines } from './resync-progress.js';
 import { hangLine } from './wrap-line.js';
 
 const HELP = `Usage: stormlamp resync [options]
@@ -25,6 +25,7 @@ Where the sessions are, as PHP has it, when that is not configured otherwise:
   --handler <name>    memcached (default) or memcache
   --copies <n>        copies of each session (default 2)
   --prefix <text>     prefix of the keys (default: that of the handler)
+  --keys <which>      sessions or all (as gateways with --keys all), besides what others keep complete there
 ${CONFIG_HELP}
 
   --json              one JSON document on standard output
@@ -49,31 +50,77 @@ export const resyncCommand: Command = {
     handler: { type: 'string' },
     copies: { type: 'string' },
     prefix: { type: 'string' },
+    keys: { type: 'string' },
   },
   async run(context) {
     const [word] = context.words;
     if (word !== undefined) throw invalidOption('resync <argument>', 'left out', word);
     const check = context.values['check'] === true;
-    const resolved = resolveStoreOptions({ ...(await optionsOf(context)), resync: !check });
+    const given = await optionsOf(context);
+    const resolved = resolveStoreOptions({ ...given, resync: !check });
     if (resolved.kind !== 'memcached')
       throw invalidOption(
         'sessions',
         'sessions on memcached nodes; sessions in files mend by themselves',
         'files',
       );
-    const store = new SessionStore(resolved.options);
-    await leaveOn(context.signal, store.start());
-    try {
-      return check ? status(context, store) : await resync(context, store);
-    } finally {
-      await store.close();
+    const { handler, prefix, copies } = resolved.options;
+    const nodes: object[] = [];
+    let ok = true;
+    for (const keys of await keptKeys(context, given.keys, resolved.options)) {
+      const done = await seeTo(context, { ...resolved.options, keys }, check);
+      ok &&= done.every(({ complete }) => complete);
+      nodes.push(...done.map(({ report }) => ({ ...report, keys })));
     }
+    context.result({ ok, lookedAt: { handler, prefix, copies }, nodes });
+    return ok ? 0 : 1;
   },
 };
 
-function status(context: CommandContext, store: SessionStore): number {
-  const nodes = store.status();
-  for (const { node, standing, memory } of nodes) {
+type Keys = ResolvedSessionOptions['keys'];
+
+/** What is kept complete on the nodes: what was asked for, and what some process keeps so. */
+async function keptKeys(
+  context: CommandContext,
+  asked: Keys | undefined,
+  options: ResolvedSessionOptions,
+): Promise<readonly Keys[]> {
+  const kept: Keys[] = [];
+  for (const keys of ['sessions', 'all'] as const) {
+    const store = new SessionStore({ ...options, keys });
+    if (keys === asked || (await leaveOn(context.signal, isKept(store)))) kept.push(keys);
+    await store.close();
+  }
+  return kept.length > 0 ? kept : [options.keys];
+}
+
+/** What became of a node. */
+interface NodeDone {
+  readonly complete: boolean;
+  readonly report: object;
+}
+
+/** Sees to what the nodes shall hold by `options`. */
+async function seeTo(
+  context: CommandContext,
+  options: ResolvedSessionOptions,
+  check: boolean,
+): Promise<readonly NodeDone[]> {
+  const store = new SessionStore(options);
+  await leaveOn(context.signal, store.start());
+  try {
+    const { handler, prefix, copies, keys } = options;
+    const what = keys === 'all' ? 'All keys' : `Sessions (prefix ${JSON.stringify(prefix)})`;
+    context.say(`${what}, as ${handler} places them, ${copies} of each:`);
+    return check ? status(context, store) : await resync(context, store);
+  } finally {
+    await store.close();
+  }
+}
+
+function status(context: CommandContext, store: SessionStore): readonly NodeDone[] {
+  return store.status().map((report) => {
+    const { node, standing, memory } = report;
     const room =
       memory === undefined
         ? 'not reachable'
@@ -81,49 +128,32 @@ function status(context: CommandContext, store: SessionStore): number {
     const state = memory === undefined ? 'down' : standing;
     for (const line of hangLine(`${node.padEnd(24)} ${state.padEnd(10)} ${room}`, context.width, '', '    '))
       context.say(line);
-  }
-  const ok = nodes.every(({ standing, memory }) => memory !== undefined && standing === 'filled');
-  context.result({ ok, nodes });
-  return ok ? 0 : 1;
+    return { complete: state === 'filled', report };
+  });
 }
 
-async function resync(context: CommandContext, store: SessionStore): Promise<number> {
-  const printer = new ProgressPrinter(context.interactive);
-  store.on('resync-progress', (progress) => {
-    printer.show({ phase: progress.node, message: progressLine(progress) });
-  });
+async function resync(context: CommandContext, store: SessionStore): Promise<readonly NodeDone[]> {
+  const progress = new ResyncProgressLines(store, new ProgressPrinter(context.interactive));
   let nodes: Awaited<ReturnType<SessionStore['resync']>>;
   try {
     nodes = await store.resync({ signal: context.signal });
   } finally {
-    printer.end();
+    progress.end();
   }
-  for (const { node, outcome, copied, elapsedMs, error } of nodes) {
+  return nodes.map(({ error, ...report }) => {
+    const { node, outcome, copied, elapsedMs } = report;
     const work = outcome === 'resynced' ? `${copied} items in ${(elapsedMs / 1000).toFixed(1)} s` : '';
     const text = `${node.padEnd(24)} ${outcome.padEnd(12)} ${error?.message ?? work}`;
     for (const line of hangLine(text, context.width, '', '    ')) context.say(line);
-  }
-  const ok = nodes.every(({ outcome }) => outcome === 'resynced' || outcome === 'complete');
-  context.result({ ok, nodes: nodes.map(({ error, ...node }) => ({ ...node, error: error?.message })) });
-  return ok ? 0 : 1;
-}
-
-const BAR = 24;
-
-/** A bar, what is done of what there is at most, and how fast. */
-function progressLine({ node, copied, skipped, total, elapsedMs }: ResyncProgress): string {
-  const done = copied + skipped;
-  const share = total === 0 ? 1 : Math.min(1, done / total);
-  const filled = Math.round(share * BAR);
-  const perSecond = elapsedMs === 0 ? 0 : Math.round((done * 1000) / elapsedMs);
-  const bar = '#'.repeat(filled) + '.'.repeat(BAR - filled);
-  return `${node} [${bar}] ${Math.round(share * 100)} %  ${copied} copied, ${skipped} there already, of ${total} at most, ${perSecond}/s`;
+    const complete = outcome === 'resynced' || outcome === 'complete';
+    return { complete, report: { ...report, error: error?.message } };
+  });
 }
 
 async function optionsOf(context: CommandContext): Promise<SessionOptions> {
   const text = (name: string): string | undefined => context.values[name] as string | undefined;
   const [nodes, phpIni, copies, rate] = [text('nodes'), text('php-ini'), text('copies'), text('rate')];
-  const [prefix, handler] = [text('prefix'), text('handler')];
+  const [prefix, handler, keys] = [text('prefix'), text('handler'), text('keys')];
   return {
     operationTimeoutMs: 2_000,
     ...(nodes === undefined && phpIni === undefined ? await configured(context) : {}),
@@ -132,6 +162,7 @@ async function optionsOf(context: CommandContext): Promise<SessionOptions> {
     ...(handler === undefined ? {} : { handler: handler as 'memcached' }),
     ...(copies === undefined ? {} : { copies: wholeNumber('--copies', copies) }),
     ...(prefix === undefined ? {} : { prefix }),
+    ...(keys === undefined ? {} : { keys: keys as 'sessions' }),
     ...(rate === undefined ? {} : { resyncItemsPerSecond: wholeNumber('--rate', rate) }),
   };
 }

@@ -15,6 +15,8 @@ export interface GatewayNodes {
   readonly prefix: string;
   /** How many nodes hold each item. */
   readonly copies: number;
+  /** What nodes that came back are filled with. */
+  readonly keys: string;
 }
 
 /** Where the figures come from. */
@@ -60,6 +62,7 @@ export function gatewayStats(
     ['handler', store.handler],
     ['prefix', store.prefix],
     ['copies', String(store.copies)],
+    ['keys', store.keys],
     ['curr_connections', String(connections)],
     ['total_connections', String(counters.connections)],
     ['rejected_connections', String(counters.refused)],

@@ -32,8 +32,7 @@ export async function startSessionGateway(
   const { handler, prefix, acks, tls, operationTimeoutMs } = store.options;
   const times = new RemainingTimes((id) => {
     const address = store.nodes.addressOf(id);
-    const timeoutMs = Math.max(1_000, operationTimeoutMs);
-    return address && { id, address, tls, timeoutMs, maxItemBytes: resolved.maxValueBytes };
+    return address && { id, address, tls, timeoutMs: Math.max(1_000, operationTimeoutMs) };
   });
   const items = new ReplicatedItems({
     copies: store.copies,
@@ -56,6 +55,7 @@ export async function startSessionGateway(
     handler,
     prefix,
     copies: store.options.copies,
+    keys: store.options.keys,
   }));
   await server.listen();
   return new SessionGateway(server, () => times.close());

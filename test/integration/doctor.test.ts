@@ -535,6 +535,7 @@ describe('PHP', () => {
       ['prefix', () => ({ prefix: 'other.' }), 'failed'],
       ['handler', () => ({ handler: 'memcache' }), 'failed'],
       ['copies', () => ({ copies: 1 }), 'warning'],
+      ['keys', () => ({ keys: 'all' }), 'warning'],
     ])('with other %s than Node', async (what, options, state) => {
       await behind(async (ini) => {
         const found = trouble(await check(ini), `${what} of the gateway ${ini['session.save_path']}`);

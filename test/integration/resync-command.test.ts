@@ -1,7 +1,9 @@
 /** `stormlamp resync` on real nodes: what it tells of them, and how it fills one that restarted empty. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startSessionGateway } from '../../src/gateway/start-session-gateway.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import { stormlamp } from '../support/run-node.js';
+import { exchange } from './gateway/same-bytes.js';
 import { MemcachedServers, type TestMemcached } from './memcached-servers.js';
 
 let servers: MemcachedServers;
@@ -54,6 +56,56 @@ test('resync fills it, and says what it did; the second time there is nothing to
   const second = await stormlamp(['resync', '--nodes', names.join(',')]);
   expect(second.code).toBe(0);
   expect(second.stdout).toMatch(/complete[\s\S]*complete/);
+});
+
+test('all keys are seen to where a gateway keeps them, though it was not said, and what was looked at is told', async () => {
+  const list = names.join(',');
+  const key = 'laravel_cache:of_a_session';
+  {
+    await using store = await createSessionStore({ nodes: names, keys: 'all' });
+    await using gateway = await startSessionGateway(store, { port: 0 });
+    const stored = await exchange(gateway.port, [Buffer.from(`set ${key} 0 0 4\r\nkept\r\n`)]);
+    expect(stored.toString()).toBe('STORED\r\n');
+    // They were complete with sessions only.
+    for (const { outcome } of await store.resync()) expect(outcome).toMatch(/complete|resynced/);
+  }
+  await nodes[0]?.restart();
+  const check = await stormlamp(['resync', '--check', '--nodes', list]);
+  expect(check.code).toBe(1);
+  expect(check.stdout).toMatch(
+    /^Sessions \(prefix "memc\.sess\.key\."\).*memcached.*2 of each[\s\S]*\nAll keys/,
+  );
+  const filled = await stormlamp(['resync', '--nodes', list, '--json']);
+  expect(filled.code).toBe(0);
+  expect(JSON.parse(filled.stdout)).toMatchObject({
+    ok: true,
+    lookedAt: { handler: 'memcached', prefix: 'memc.sess.key.', copies: 2 },
+    nodes: [
+      { node: names[0], keys: 'sessions', outcome: 'resynced' },
+      { node: names[1], keys: 'sessions', outcome: 'complete' },
+      { node: names[0], keys: 'all', outcome: 'resynced' },
+      { node: names[1], keys: 'all', outcome: 'complete' },
+    ],
+  });
+  const there = await exchange(nodes[0]?.port ?? 0, [Buffer.from(`get ${key}\r\n`)]);
+  expect(there.toString()).toContain('kept');
+});
+
+test('--keys is the kind that is looked at, where nobody keeps any yet', async () => {
+  const [other] = [await servers.start()];
+  const told = await stormlamp([
+    'resync',
+    '--nodes',
+    `${other.host}:${other.port}`,
+    '--copies',
+    '1',
+    '--keys',
+    'all',
+    '--json',
+  ]);
+  expect(JSON.parse(told.stdout)).toMatchObject({ ok: true, nodes: [{ keys: 'all' }] });
+  const wrong = await stormlamp(['resync', '--nodes', names.join(','), '--keys', 'some']);
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/keys.*'sessions', 'all'/)]);
 });
 
 test('wrong words and numbers are told', async () => {

@@ -106,13 +106,14 @@ function gatewaySettings(server: AskedServer, ours: StoreOptions): readonly Comp
       ? []
       : [{ setting: `${setting} of the gateway ${server.id}`, php, node: own, matters, fix }];
   if (ours.kind === 'files') return told('nodes', server.nodes, node, true);
-  const { handler, prefix, copies } = ours.options;
+  const { handler, prefix, copies, keys } = ours.options;
   return [
     // While nodes are changed, some have taken a step that others have not.
     ...told('nodes', server.nodes, node, server.change === 'none'),
     ...told('handler', server.handler, handler, true),
     ...told('prefix', server.prefix, prefix, true),
     ...told('copies', server.copies, String(copies), false),
+    ...told('keys', server.keys, keys, false),
   ];
 }
 

@@ -14,10 +14,11 @@ export type AskedServer =
       readonly nodes: string;
       /** `none` unless its nodes are being changed. */
       readonly change: string;
-      /** Its `handler`, `prefix` and `copies`; undefined where an older one does not tell. */
+      /** Its `handler`, `prefix`, `copies` and `keys`; undefined where an older one does not tell. */
       readonly handler: string | undefined;
       readonly prefix: string | undefined;
       readonly copies: string | undefined;
+      readonly keys: string | undefined;
     }
   | { readonly kind: 'memcached'; readonly id: string }
   | { readonly kind: 'silent'; readonly id: string; readonly why: string };
@@ -34,9 +35,20 @@ export async function lookAtServers(store: StoreOptions): Promise<readonly Asked
       try {
         if (!isGatewayVersion(await node.version())) return { kind: 'memcached', id };
         const stats = await node.stats();
-        const [handler, prefix, copies] = ['handler', 'prefix', 'copies'].map((name) => stats.get(name));
+        const [handler, prefix, copies, keys] = ['handler', 'prefix', 'copies', 'keys'].map((name) =>
+          stats.get(name),
+        );
         const [served = '', change = 'none'] = ['nodes', 'node_change'].map((name) => stats.get(name));
-        return { kind: 'gateway', id, nodes: served.replaceAll(',', ', '), change, handler, prefix, copies };
+        return {
+          kind: 'gateway',
+          id,
+          nodes: served.replaceAll(',', ', '),
+          change,
+          handler,
+          prefix,
+          copies,
+          keys,
+        };
       } catch (error) {
         return { kind: 'silent', id, why: describeError(error) };
       } finally {
