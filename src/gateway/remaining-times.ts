@@ -1,9 +1,13 @@
-/** How long items still live, for commands that change an item and keep its expiry: only memcached's text protocol tells it. */
+/**
+ * When items end, for commands that change an item and keep its expiry: only memcached's text protocol tells it. By the date, since
+ * who asks for the rest, and stores it a second later, makes the item live a second longer each time.
+ */
 import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
-import { exptimeOfRemaining } from '../memcached/exptime.js';
-import { type LivingItem, TextConnection, type TextConnectionOptions } from '../memcached/text-connection.js';
+import { exptimeOfEnd } from '../memcached/exptime.js';
+import { endOfItem } from '../memcached/item-end.js';
+import { TextConnection, type TextConnectionOptions } from '../memcached/text-connection.js';
 
 interface Line {
   readonly connection: Promise<TextConnection>;
@@ -24,25 +28,28 @@ const ANSWER_AGAIN_MS = 1_000;
  */
 export class RemainingTimes {
   readonly #reach: (node: NodeId) => TextConnectionOptions | undefined;
+  readonly #aheadMs: (node: NodeId) => number;
   readonly #lines = new Map<NodeId, Line>();
 
-  /** @param reach how a node is reached; undefined for one that is none of ours any more */
-  constructor(reach: (node: NodeId) => TextConnectionOptions | undefined) {
+  /**
+   * @param reach how a node is reached; undefined for one that is none of ours any more
+   * @param aheadMs how far its clock is ahead of this machine's, as dates of expiry are moved by it
+   */
+  constructor(reach: (node: NodeId) => TextConnectionOptions | undefined, aheadMs: (node: NodeId) => number) {
     this.#reach = reach;
+    this.#aheadMs = aheadMs;
   }
 
   /**
-   * The expiry that makes a new item live as long as the one under `key` on `node` still does; undefined when that is gone.
+   * The expiry with which a new item ends when the one under `key` on `node` does, however much later it is stored; undefined when
+   * that is gone.
    *
    * @throws StormlampError `ERR_UNSUPPORTED` when the node has no text protocol; as connections and calls do.
    */
   async exptimeOf(node: NodeId, key: string, deadline: Deadline): Promise<number | undefined> {
     try {
-      const [item] = await deadline.race(
-        'Asking how long an item still lives',
-        this.#ask(node, key, deadline),
-      );
-      return item === null || item === undefined ? undefined : exptimeOfRemaining(item.remainingSeconds);
+      const end = await deadline.race('Asking how long an item still lives', this.#ask(node, key, deadline));
+      return end === undefined ? undefined : exptimeOfEnd(end, this.#aheadMs(node));
     } catch (error) {
       if (!isStormlampError(error, ErrorCode.UNSUPPORTED)) throw error;
       throw new StormlampError(
@@ -55,19 +62,17 @@ export class RemainingTimes {
 
   // One command at a time on a connection. Who waits for his turn while it breaks takes the next connection, and whose time is over
   // before his turn comes harms nobody. A question changes nothing, so that it may be asked twice.
-  #ask(node: NodeId, key: string, deadline: Deadline): Promise<readonly (LivingItem | null)[]> {
+  #ask(node: NodeId, key: string, deadline: Deadline): Promise<number | undefined> {
     const line = this.#line(node);
     const asked = line.last.then(async () => {
       deadline.check('Asking how long an item still lives');
       if (line.broken) return await this.#ask(node, key, deadline);
       try {
         const connection = await line.connection;
-        const items = await connection.items(
-          [key],
-          deadline.callWithin(line.used ? ANSWER_AGAIN_MS : ANSWER_MS),
-        );
+        const within = deadline.callWithin(line.used ? ANSWER_AGAIN_MS : ANSWER_MS);
+        const end = await endOfItem(connection, key, within);
         line.used = true;
-        return items;
+        return end;
       } catch (error) {
         this.#drop(node, line);
         if (!line.used) throw error;

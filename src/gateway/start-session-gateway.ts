@@ -30,10 +30,13 @@ export async function startSessionGateway(
   }
   const resolved = resolveGatewayOptions(options);
   const { handler, prefix, acks, tls, operationTimeoutMs } = store.options;
-  const times = new RemainingTimes((id) => {
-    const address = store.nodes.addressOf(id);
-    return address && { id, address, tls, timeoutMs: Math.max(1_000, operationTimeoutMs) };
-  });
+  const times = new RemainingTimes(
+    (id) => {
+      const address = store.nodes.addressOf(id);
+      return address && { id, address, tls, timeoutMs: Math.max(1_000, operationTimeoutMs) };
+    },
+    (id) => store.copies.places.node(id)?.clockAheadMs ?? 0,
+  );
   const items = new ReplicatedItems({
     copies: store.copies,
     itemOf: (key) => itemKey(store.options, key),

@@ -66,6 +66,10 @@ export class BinaryNode implements MemcachedNode {
     return breakers === undefined || (breakers.get.allows && breakers.set.allows);
   }
 
+  get clockAheadMs(): number {
+    return this.#clockAheadMs;
+  }
+
   get(key: string, options?: CallOptions): Promise<MemcachedItem | null> {
     return this.#call('get', 'get', () => keyed(Opcode.GET, key), options, this.#readItem);
   }

@@ -47,6 +47,15 @@ export function exptimeByClock(exptime: number, aheadMs: number): number {
   return Math.min(MAX_EXPTIME, Math.max(RELATIVE_EXPTIME_LIMIT + 1, exptime + Math.round(aheadMs / 1000)));
 }
 
+/**
+ * The expiry of which {@link exptimeByClock} makes `end`, a date by the clock of a server that is `aheadMs` ahead of this machine's;
+ * 0 is for ever.
+ */
+export function exptimeOfEnd(end: number, aheadMs: number): number {
+  if (end === 0 || Math.abs(aheadMs) <= CLOCK_TOLERANCE_MS) return Math.min(MAX_EXPTIME, end);
+  return Math.min(MAX_EXPTIME, Math.max(RELATIVE_EXPTIME_LIMIT + 1, end - Math.round(aheadMs / 1000)));
+}
+
 /** The expiry of an item that lives `remainingSeconds` on another node, for a copy of it; undefined is for ever. */
 export function exptimeOfRemaining(remainingSeconds: number | undefined, nowMs: number = Date.now()): number {
   if (remainingSeconds === undefined) return 0;

@@ -45,6 +45,8 @@ export interface MemcachedNode {
   readonly id: NodeId;
   /** Whether a call may be tried now: the breaker allows it. Free to ask. */
   readonly available: boolean;
+  /** How far the server's clock is ahead of this machine's, in milliseconds, as it was last seen: dates of expiry are moved by it. */
+  readonly clockAheadMs: number;
   /** Reads an item; null is a miss. */
   get(key: string, options?: CallOptions): Promise<MemcachedItem | null>;
   /** Reads several items in one packet, in the order of `keys`; null is a miss. Misses cost no answer. */

@@ -12,8 +12,8 @@ import { connectError } from './connect-error.js';
 import { dialNode } from './dial-node.js';
 import { foreignPeer } from './foreign-peer.js';
 import { DEFAULT_ITEM_BYTES } from './item-size.js';
+import { type ItemHead, itemHead, type LivingItem, livingItem } from './living-item.js';
 import { assertKey } from './memcached-key.js';
-import type { MemcachedItem } from './memcached-node.js';
 import { type MemcachedNodeOptions, resolveMemcachedNodeOptions } from './memcached-node-options.js';
 import { type MetadumpEntry, parseMetadumpKey, parseMetadumpLine } from './metadump-entry.js';
 import { TextInput, TextInputEnd } from './text-input.js';
@@ -24,19 +24,15 @@ export type TextConnectionOptions = Pick<
   'address' | 'id' | 'timeoutMs' | 'connectTimeoutMs' | 'tls' | 'maxItemBytes'
 >;
 
-/** An item with the time that it still lives. */
-export interface LivingItem extends MemcachedItem {
-  /** The seconds it still lives by the server's own clock; undefined for ever. */
-  readonly remainingSeconds: number | undefined;
-}
-
 /** Which items a dump names. */
 export interface MetadumpOptions extends CallOptions {
   /** Only keys that begin with one of these. Default: all. */
   readonly prefixes?: readonly string[];
 }
 
-const ITEM_LINE = /^VA (\d{1,10}) t(-?\d{1,10}) f(\d{1,10}) c(\d{1,20})$/;
+/** What a reader of lines gives when there are more to come. */
+export const MORE: unique symbol = Symbol('more lines');
+
 const STATS_LIMIT = 10_000;
 /** How long somebody else's dump is waited for, and how often is asked whether it is over. */
 const DUMP_PATIENCE_MS = 10_000;
@@ -85,17 +81,15 @@ export class TextConnection implements AsyncDisposable {
   async stats(options: CallOptions & { readonly group?: string } = {}): Promise<ReadonlyMap<string, string>> {
     const { group } = options;
     if (group !== undefined) assertKey(group);
-    return await this.#exclusive('stats', options, async (deadline) => {
-      this.#write(group === undefined ? 'stats\r\n' : `stats ${group}\r\n`);
-      const found = new Map<string, string>();
-      for (;;) {
-        const line = (await this.#line('stats', deadline)).toString('latin1');
-        if (line === 'END' || line === 'RESET') return found;
-        const match = /^STAT ([^ ]+) ?(.*)$/.exec(line);
-        if (match === null || found.size >= STATS_LIMIT) throw this.#refusal('stats', line);
-        found.set(match[1] ?? '', match[2] ?? '');
-      }
-    });
+    const found = new Map<string, string>();
+    const read = (line: string): ReadonlyMap<string, string> | typeof MORE | undefined => {
+      if (line === 'END' || line === 'RESET') return found;
+      const match = /^STAT ([^ ]+) ?(.*)$/.exec(line);
+      if (match === null || found.size >= STATS_LIMIT) return undefined;
+      found.set(match[1] ?? '', match[2] ?? '');
+      return MORE;
+    };
+    return await this.lines('stats', group === undefined ? 'stats\r\n' : `stats ${group}\r\n`, read, options);
   }
 
   /**
@@ -140,6 +134,28 @@ export class TextConnection implements AsyncDisposable {
         found.push(answer);
       }
       return found;
+    });
+  }
+
+  /**
+   * Sends commands as one pipeline, and gives every line of their answers to `read` until it has what they say together.
+   *
+   * @param read undefined is a line that memcached does not send
+   */
+  async lines<T>(
+    what: string,
+    commands: string,
+    read: (line: string) => T | typeof MORE | undefined,
+    options: CallOptions = {},
+  ): Promise<T> {
+    return await this.#exclusive(what, options, async (deadline) => {
+      this.#write(commands);
+      for (;;) {
+        const line = (this.#input.lineAtHand() ?? (await this.#line(what, deadline))).toString('latin1');
+        const said = read(line);
+        if (said === undefined) throw this.#refusal(what, line);
+        if (said !== MORE) return said;
+      }
     });
   }
 
@@ -273,10 +289,9 @@ export class TextConnection implements AsyncDisposable {
 
   #itemHead(line: Buffer): ItemHead {
     const text = line.toString('latin1');
-    const match = ITEM_LINE.exec(text);
-    const [, length, ttl, flags, cas = '0'] = match ?? [];
-    if (match === null || Number(length) > this.#maxItemBytes) throw this.#refusal('reading items', text);
-    return { length: Number(length), seconds: Number(ttl), flags: Number(flags), cas: BigInt(cas) };
+    const head = itemHead(text);
+    if (head === undefined || head.length > this.#maxItemBytes) throw this.#refusal('reading items', text);
+    return head;
   }
 
   // Another process may be listing the keys of the same server, to bring another node up to date.
@@ -367,17 +382,6 @@ export class TextConnection implements AsyncDisposable {
       node: this.id,
     });
   }
-}
-
-interface ItemHead {
-  readonly length: number;
-  readonly seconds: number;
-  readonly flags: number;
-  readonly cas: bigint;
-}
-
-function livingItem({ seconds, flags, cas }: ItemHead, bytes: Buffer): LivingItem {
-  return { value: bytes.subarray(0, -2), flags, cas, remainingSeconds: seconds < 0 ? undefined : seconds };
 }
 
 function connected(id: NodeId, deadline: Deadline, dial: (ready: () => void) => Socket): Promise<Socket> {

@@ -44,6 +44,9 @@ export function withSessionValues(
     get available() {
       return node.available;
     },
+    get clockAheadMs() {
+      return node.clockAheadMs;
+    },
     get: async (key, options) => opened(key, await node.get(key, options)),
     getMany: async (keys, options) =>
       (await node.getMany(keys, options)).map((item, place) => opened(keys[place] ?? '', item)),

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { endOfItem } from '../../src/memcached/item-end.js';
+import { TextConnection } from '../../src/memcached/text-connection.js';
 import { FAULT_STORIES } from '../support/gateway-faults.js';
 import { GatewayRoom } from '../support/gateway-room.js';
 import { logOutWhileRead } from '../support/logout-story.js';
@@ -225,6 +227,43 @@ test('a number is counted on after each node was restarted: the connection that 
     expect(await client.ask(`incr ${key} 1\r\n`)).toBe(String(3 + index));
   }
   client.end();
+});
+
+test('what two gateways count up and append to without a pause ends with the second with which it was to end', async () => {
+  await room.settled();
+  const keys = ['memc.sess.key.window', 'memc.sess.key.log'] as const;
+  const clients = await Promise.all(room.gateways.map(({ gateway }) => lineClient(gateway.port)));
+  const nodes = await Promise.all(
+    room.servers.memcached.map(({ realPort }) =>
+      TextConnection.open({ address: { host: '127.0.0.1', port: realPort } }),
+    ),
+  );
+  const ends = async (): Promise<unknown> => {
+    const found: unknown[] = [];
+    for (const node of nodes) for (const key of keys) found.push(await endOfItem(node, key));
+    return found;
+  };
+  const time = async (): Promise<number> => Number((await nodes[0]?.stats())?.get('time'));
+  for (const key of keys) expect(await clients[0]?.ask(`set ${key} 0 60 1\r\n1\r\n`)).toBe('STORED');
+  // As the first of these leaves them: the nodes' clocks do not tick together.
+  await clients[0]?.ask(`incr ${keys[0]} 1\r\n`);
+  await clients[0]?.ask(`append ${keys[1]} 0 0 1\r\nx\r\n`);
+  const [before, until] = [await ends(), (await time()) + 4];
+  while ((await time()) < until) {
+    const answers = await Promise.all(
+      clients.map(async (client) => [
+        await client.ask(`incr ${keys[0]} 1\r\n`),
+        await client.ask(`append ${keys[1]} 0 0 1\r\nx\r\n`),
+      ]),
+    );
+    for (const [counted, appended] of answers) {
+      expect(counted).toMatch(/^\d+$/);
+      expect(appended).toBe('STORED');
+    }
+  }
+  expect(await ends()).toEqual(before);
+  for (const one of clients) one.end();
+  for (const node of nodes) node.destroy();
 });
 
 test("PHP's own handler loses sessions by the same: this test can fail", async () => {

@@ -51,6 +51,14 @@ test('bytes without sense, in whatever amount, harm nobody else', async () => {
   await serves(gateway.port);
 });
 
+test('an item that was appended to beyond the longest value is appended to, and counted as any other', async () => {
+  await using gateway = await start({ maxValueBytes: 1_024 });
+  const half = 'x'.repeat(600);
+  const append = `append grown 0 0 600\r\n${half}\r\n`;
+  const text = `set grown 0 60 600\r\n${half}\r\n${append}${append}`;
+  expect((await exchange(gateway.port, [Buffer.from(text)])).toString()).toBe('STORED\r\n'.repeat(3));
+});
+
 test('a value that is announced and never sent takes no memory, and its client is closed in time', async () => {
   await using gateway = await start({ stallTimeoutMs: 300 });
   const before = process.memoryUsage().arrayBuffers;

@@ -7,8 +7,9 @@ import type { NodeId } from '../../common/node-address.js';
 import { sameContent } from '../copies/copy-hash.js';
 import { type CopyKey, OWN_PREFIX } from '../copies/copy-key.js';
 import { exptimeOfRemaining } from '../exptime.js';
+import type { LivingItem } from '../living-item.js';
 import type { MemcachedNode } from '../memcached-node.js';
-import type { LivingItem, TextConnection } from '../text-connection.js';
+import type { TextConnection } from '../text-connection.js';
 import type { ItemRate } from './item-rate.js';
 
 /** What comparing a node needs. */

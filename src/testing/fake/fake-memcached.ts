@@ -91,6 +91,11 @@ export class FakeMemcachedNode implements MemcachedNode {
     return this.#breakers === undefined || (this.#breakers.get.allows && this.#breakers.set.allows);
   }
 
+  /** See {@link MemcachedNode.clockAheadMs}: it has the clock of this machine. */
+  get clockAheadMs(): number {
+    return 0;
+  }
+
   /** See {@link MemcachedNode.get}. */
   get(key: string): Promise<MemcachedItem | null> {
     return this.#call('get', () => this.#server.read(key) ?? null);

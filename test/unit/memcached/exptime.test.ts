@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import {
   exptimeByClock,
   exptimeOf,
+  exptimeOfEnd,
   exptimeOfRemaining,
   MAX_EXPTIME,
   RELATIVE_EXPTIME_LIMIT,
@@ -89,4 +90,12 @@ test('a date is told by the clock of the server, a duration is not', () => {
   expect(exptimeByClock(0, -3_600_000)).toBe(0);
   expect(exptimeByClock(2_592_001, -3_600_000)).toBe(2_592_001);
   expect(exptimeByClock(0xffff_ffff, 3_600_000)).toBe(0xffff_ffff);
+});
+
+test('the date of an end by the clock of a server comes to that date again', () => {
+  const end = 2_000_000_000;
+  for (const aheadMs of [0, 1_900, -1_900, 2_000, 2_001, 3_600_000, -3_600_000, 5_499, -5_500])
+    expect(exptimeByClock(exptimeOfEnd(end, aheadMs), aheadMs)).toBe(end);
+  expect(exptimeOfEnd(0, 3_600_000)).toBe(0);
+  expect(exptimeByClock(exptimeOfEnd(0, -3_600_000), -3_600_000)).toBe(0);
 });

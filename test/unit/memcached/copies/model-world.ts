@@ -1,8 +1,14 @@
 /** Memcached servers that live in memory, and processes whose requests reach them in any order, late, twice cut off, or not at all. */
 import { ErrorCode, StormlampError } from '../../../../src/common/stormlamp-error.js';
-import type { MemcachedItem, MemcachedNode, StoreResult } from '../../../../src/memcached/memcached-node.js';
+import type { LivingItem } from '../../../../src/memcached/living-item.js';
+import type {
+  MemcachedItem,
+  MemcachedNode,
+  StoreOptions,
+  StoreResult,
+} from '../../../../src/memcached/memcached-node.js';
 import type { MetadumpEntry } from '../../../../src/memcached/metadump-entry.js';
-import type { LivingItem, TextConnection } from '../../../../src/memcached/text-connection.js';
+import type { TextConnection } from '../../../../src/memcached/text-connection.js';
 
 /** Numbers that look random and come again with the same seed. */
 export class Chance {
@@ -111,6 +117,7 @@ export class Network {
 export class ModelNode implements MemcachedNode {
   readonly id: string;
   readonly available = true;
+  readonly clockAheadMs: number = 0;
   readonly server: ModelServer;
   readonly link: Link;
   readonly #network: Network;
@@ -138,11 +145,7 @@ export class ModelNode implements MemcachedNode {
     return this.get(key);
   }
 
-  set(
-    key: string,
-    value: Buffer,
-    { cas, flags = 0 }: { cas?: bigint; flags?: number },
-  ): Promise<StoreResult> {
+  set(key: string, value: Buffer, { cas, flags = 0 }: Partial<StoreOptions>): Promise<StoreResult> {
     return this.#send(`set ${key} ${value} at ${cas}`, () => {
       const item = this.server.items.get(key);
       if (cas !== undefined && item === undefined) return { status: 'not-found' };
