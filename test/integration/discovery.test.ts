@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { checkDatabases } from '../../src/cli/doctor/check-databases.js';
 import { describeDatabase, lookAtCluster } from '../../src/cli/status/look-at-cluster.js';
+import { TopSampler } from '../../src/cli/top/top-sampler.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
 import type { MysqlOptions } from '../../src/mysql/mysql-options.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
@@ -250,6 +251,63 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, flavor, options }) => {
     });
     await expect(missing).rejects.toThrow(/no servers for the service _mysql._tcp.nothing.test/);
     await dns.close();
+  });
+
+  whole('the doctor and top look at the servers that a service record names', async () => {
+    const srv = {
+      '_mysql._tcp.shop.test': servers.databases.map(({ port }) => ({ name: 'localhost', port })),
+    };
+    const dns = await startDnsServer({ a: {}, srv });
+    const mysql: MysqlOptions = {
+      nodes: [`mysql+srv://${account()}@shop.test/${servers.database}`],
+      discover: { nameServers: [dns.address] },
+      monitor: { credentials: servers.accounts.monitor },
+    };
+    const ids = servers.databases.map(({ port }) => `localhost:${port}`).sort();
+    const [one] = servers.replicas;
+    const word = flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
+    await one?.query(`STOP ${word} SQL_THREAD`);
+    const sampler = await TopSampler.open({ options: { mysql }, source: 'a test' });
+    try {
+      const checks = await checkDatabases(mysql, new AbortController().signal);
+      const seen = (what: string, state: string): (string | null)[] =>
+        checks.flatMap((check) => (check.what === what && check.state === state ? [check.subject] : []));
+      expect(seen('login of the application', 'ok').sort()).toEqual(ids);
+      expect(seen('replication', 'failed')).toEqual([`localhost:${one?.port}`]);
+      expect(checks.filter(({ what }) => what === 'who takes writes')).toMatchObject([
+        { state: 'ok', found: `localhost:${servers.primary.port}` },
+      ]);
+      await sampler.sample();
+      const { databases } = sampler.report();
+      expect(databases.map(({ node, role }) => [node, role]).sort()).toEqual(
+        servers.databases.map(({ port, role }) => [`localhost:${port}`, role]).sort(),
+      );
+    } finally {
+      await sampler.close();
+      await one?.query(`START ${word} SQL_THREAD`);
+      await dns.close();
+    }
+  });
+
+  whole('top tells that a node is down which it has found itself', async () => {
+    const [one] = servers.replicas;
+    if (one === undefined) throw new Error('There is no replica');
+    const monitor = { credentials: servers.accounts.monitor, intervalMs: 200 };
+    const mysql = { primary: urlOf(servers.primary), monitor };
+    const sampler = await TopSampler.open({ options: { mysql }, source: 'a test' });
+    const rolesNow = async (): Promise<readonly unknown[]> => {
+      await sampler.sample();
+      const { ok, databases } = sampler.report();
+      return [ok, Object.fromEntries(databases.map(({ node, role }) => [node, role]))];
+    };
+    try {
+      expect(await rolesNow()).toEqual([true, all()]);
+      await one.stop();
+      expect(await rolesNow()).toEqual([false, { ...all(), [one.id]: 'down' }]);
+    } finally {
+      await sampler.close();
+      await one.start();
+    }
   });
 
   whole(

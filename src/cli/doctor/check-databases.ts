@@ -36,7 +36,7 @@ export async function checkDatabases(
   signal: AbortSignal,
   finding: Promise<FoundDatabases> = findDatabases(given),
 ): Promise<readonly Check[]> {
-  const { listed, found, checks } = await finding;
+  const { listed, found, writer, checks } = await finding;
   const nodes = [...listed, ...found];
   const options = { ...resolveMysqlOptions(given), nodes };
   const read = await Promise.all(nodes.map((config) => readOne(config, options, signal)));
@@ -47,6 +47,7 @@ export async function checkDatabases(
     poolMax: pool.max,
     monitorsToo: options.monitor.credentials === undefined,
     primaries,
+    writer,
     partialReplicas: reads.partialReplicas,
   };
   const answers = read.flatMap((one) => one.checks);

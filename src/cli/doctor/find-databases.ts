@@ -6,6 +6,7 @@ import type { MysqlNodeConfig } from '../../mysql/connection-options.js';
 import { withAllNames } from '../../mysql/expand-nodes.js';
 import { type MysqlOptions, resolveMysqlOptions } from '../../mysql/mysql-options.js';
 import { observeMysqlCluster } from '../../mysql/observe-mysql-cluster.js';
+import type { WriterState } from '../../topology/topology-description.js';
 import { type Check, Checks } from './check.js';
 
 /** The servers, and what is wrong with how they are known. */
@@ -16,6 +17,8 @@ export interface FoundDatabases {
   readonly found: readonly MysqlNodeConfig[];
   /** Those among `found` that replicate from a listed one, and have no vote. */
   readonly strangers: readonly Stranger[];
+  /** Who takes writes; undefined where nobody could be looked at. */
+  readonly writer: WriterState | undefined;
   /** What was found, and what could not be asked for. */
   readonly checks: readonly Check[];
 }
@@ -37,29 +40,35 @@ export async function findDatabases(options: MysqlOptions): Promise<FoundDatabas
     listed = (await withAllNames(resolved)).nodes;
   } catch (error) {
     for (const { seed } of resolved.nodes) bad('failed', seed.id, 'servers of the service', error);
-    return { listed: [], found: [], strangers: [], checks: checks.list };
+    return { listed: [], found: [], strangers: [], writer: undefined, checks: checks.list };
   }
   try {
-    const { nodes, strangers, failures } = await lookOnce(options);
+    const { nodes, strangers, writer, failures } = await lookOnce(options);
     for (const [node, error] of failures) {
-      const stands = (among: readonly MysqlNodeConfig[]): boolean =>
-        among.some(({ seed }) => seed.id === node);
-      if (stands(resolved.nodes) && !stands(nodes.listed))
+      if (stands(resolved.nodes, node) && !stands(nodes.listed, node))
         bad('failed', node, 'servers of the service', error);
       else bad('warning', node, 'servers that are not listed', error);
     }
+    for (const { seed } of nodes.listed)
+      if (!stands(resolved.nodes, seed.id))
+        checks.ok(seed.id, 'how it is known', 'a name in the configuration stands for it');
     for (const { seed } of nodes.found)
       checks.ok(seed.id, 'how it is known', 'found: another server names it, the configuration does not');
-    return { ...nodes, strangers, checks: checks.list };
+    return { ...nodes, strangers, writer, checks: checks.list };
   } catch (error) {
     bad('warning', null, 'servers that are not listed', error);
-    return { listed, found: [], strangers: [], checks: checks.list };
+    return { listed, found: [], strangers: [], writer: undefined, checks: checks.list };
   }
+}
+
+function stands(among: readonly MysqlNodeConfig[], node: string): boolean {
+  return among.some(({ seed }) => seed.id === node);
 }
 
 interface Look {
   readonly nodes: Pick<FoundDatabases, 'listed' | 'found'>;
   readonly strangers: readonly Stranger[];
+  readonly writer: WriterState;
   readonly failures: ReadonlyMap<string, Error>;
 }
 
@@ -77,7 +86,8 @@ async function lookOnce(options: MysqlOptions): Promise<Look> {
       all.filter((node) => node.found === found).map(({ config }) => config);
     const parts = { listed: of(false), found: of(true) };
     const voters = new Set(parts.listed.map(({ seed }) => seed.id));
-    return { nodes: parts, strangers: strangersOf(mysql.topology(), voters), failures };
+    const topology = mysql.topology();
+    return { nodes: parts, strangers: strangersOf(topology, voters), writer: topology.writer, failures };
   } finally {
     await mysql.close();
   }

@@ -3,6 +3,7 @@ import { errantTransactions } from '../../topology/errant-transactions.js';
 import type { ServerFacts } from '../../topology/node-description.js';
 import { type FilteringServer, filtersOnWay } from '../../topology/replication-filters.js';
 import { mayBeSameServer } from '../../topology/replication-graph.js';
+import type { WriterState } from '../../topology/topology-description.js';
 import { type Check, Checks } from './check.js';
 import { judgeSettings } from './judge-settings.js';
 
@@ -32,6 +33,8 @@ export interface DatabaseNeeds {
   readonly monitorsToo: boolean;
   /** Nodes that the configuration calls primary. */
   readonly primaries: readonly string[];
+  /** Who takes writes; undefined where nobody could be looked at. */
+  readonly writer: WriterState | undefined;
   /** Replicas that may have a part of the data: `mysql.reads.partialReplicas`. */
   readonly partialReplicas: readonly string[] | 'all';
 }
@@ -277,6 +280,20 @@ function judgeTwins(checks: Checks, servers: readonly DatabaseFacts[]): void {
   }
 }
 
+/** Where the configuration calls nobody the primary, one of the servers has to be it. */
+function judgeWriter(checks: Checks, writer: WriterState | undefined): void {
+  if (writer === undefined) return;
+  const isSplit = writer.kind === 'split-brain';
+  checks.expect(writer.kind === 'primary', 'failed', null, 'who takes writes', {
+    found:
+      writer.kind === 'primary' ? writer.node : isSplit ? `${writer.nodes.join(' and ')} do` : 'nobody does',
+    expected: 'one server, which the others follow',
+    fix: isSplit
+      ? 'make all but the primary read-only, and let them follow it'
+      : 'start the primary, or run `SET GLOBAL read_only=0` on the server that has everything',
+  });
+}
+
 function judgeTogether(checks: Checks, servers: readonly DatabaseFacts[], needs: DatabaseNeeds): void {
   const { primaries } = needs;
   judgeTwins(checks, servers);
@@ -295,6 +312,7 @@ function judgeTogether(checks: Checks, servers: readonly DatabaseFacts[], needs:
       fix: `run \`SET GLOBAL read_only=0\` on ${node} if it really is the primary`,
     });
   }
+  if (primaries.length === 0 && servers.length > 0) judgeWriter(checks, needs.writer);
   judgeSources(checks, servers, needs);
   judgeFilters(checks, servers, needs);
   judgeErrant(checks, servers);

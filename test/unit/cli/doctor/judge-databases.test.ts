@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
 import { checkNode } from '../../../../src/cli/doctor/check-node.js';
-import { type DatabaseFacts, judgeDatabases } from '../../../../src/cli/doctor/judge-databases.js';
+import {
+  type DatabaseFacts,
+  type DatabaseNeeds,
+  judgeDatabases,
+} from '../../../../src/cli/doctor/judge-databases.js';
 import type { ReplicationChannel, ServerFacts } from '../../../../src/topology/node-description.js';
 
 const CHANNEL: ReplicationChannel = {
@@ -45,7 +49,13 @@ function server(
   };
 }
 
-const NEEDS = { poolMax: 10, monitorsToo: false, primaries: ['db1'], partialReplicas: [] };
+const NEEDS = {
+  poolMax: 10,
+  monitorsToo: false,
+  primaries: ['db1'],
+  writer: { kind: 'primary', node: 'db1' },
+  partialReplicas: [],
+} as const;
 const troubles = (...servers: DatabaseFacts[]): readonly string[] =>
   judgeDatabases(servers, NEEDS)
     .filter(({ state }) => state !== 'ok')
@@ -216,4 +226,19 @@ test('members of a Galera cluster may share a server_id', () => {
   } as const;
   const member = (node: string) => server(node, { serverId: 1, group, channels: [], readOnly: false });
   expect(troubles(member('db1'), member('db2'))).toEqual([]);
+});
+
+test('where nobody is called the primary, somebody has to take writes', () => {
+  const judged = (writer: DatabaseNeeds['writer'], primaries: readonly string[] = []) =>
+    judgeDatabases([server('db1'), server('db2')], { ...NEEDS, primaries, writer })
+      .filter(({ what }) => what === 'who takes writes')
+      .map(({ state, found, fix }) => [state, found, fix !== '']);
+  expect(judged({ kind: 'primary', node: 'db1' })).toEqual([['ok', 'db1', false]]);
+  expect(judged({ kind: 'no-primary' })).toEqual([['failed', 'nobody does', true]]);
+  expect(judged({ kind: 'split-brain', nodes: ['db1', 'db2'] })).toEqual([
+    ['failed', 'db1 and db2 do', true],
+  ]);
+  // Of a primary that is called so it is told by its own checks; and nothing is said of who was not looked at.
+  expect(judged({ kind: 'no-primary' }, ['db1'])).toEqual([]);
+  expect(judged(undefined)).toEqual([]);
 });
