@@ -1,7 +1,8 @@
 /** Whether anything may be changed automatically now: nothing while that is paused, and no failover soon after another one. */
 import type { NodeId } from '../../common/node-address.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
-import type { MetaStore, NodeStanding } from '../meta/meta-store.js';
+import type { MetaStore } from '../meta/meta-store.js';
+import type { NodeStanding } from '../meta/node-standing.js';
 import type { Voter } from '../voters.js';
 
 /**

@@ -6,11 +6,13 @@ import type { StatusRow } from '../../mysql/replica-status.js';
 import type { ProbeFailure } from '../../topology/node-description.js';
 import type { JournalKind, JournalRecord } from '../failover-journal.js';
 import type { EpochStart } from '../lease/epoch-start.js';
-import { type FenceState, fenceStateSql, readFenceState } from '../self-fence/fence-state.js';
+import { fenceStateSql, readFenceState } from '../self-fence/fence-state.js';
 import type { Voter } from '../voters.js';
-import { type ClosedNote, closedNoteOf, closedNoteSql } from './closed-note.js';
+import { closedNoteOf, closedNoteSql } from './closed-note.js';
 import { CLOSED_TABLE, META_TABLES } from './meta-tables.js';
 import { isAboutValues, type Literal, NAME_LIMIT, plainText, text } from './meta-text.js';
+import type { NodeStanding } from './node-standing.js';
+import { owesSemiSyncSql, paidSemiSyncSql } from './owed-semi-sync.js';
 
 /** A change that was begun; without `outcome` nobody has ended it yet. */
 export interface OpenOperation {
@@ -34,22 +36,6 @@ export interface MadeFailover extends OpenOperation {
   readonly isOpen: boolean;
   /** Who took note of it, so that automatic changes are allowed again. */
   readonly acknowledgedBy: string | null;
-}
-
-/** What one node knows. */
-export interface NodeStanding {
-  /** The largest epoch; 0 when none. */
-  readonly epoch: number;
-  /** The primary of that epoch; undefined when none. */
-  readonly primary: string | undefined;
-  /** How the self-fence event stands there; undefined when that cannot be read. */
-  readonly fence: FenceState | undefined;
-  /** Why automatic changes are forbidden now; undefined when they are not. */
-  readonly paused: string | undefined;
-  /** The failover that has closed it as the old primary; undefined when none has. */
-  readonly closed: ClosedNote | undefined;
-  /** Whether it has a place for that. */
-  readonly takesNote: boolean;
 }
 
 /** A change that may be over, and of which nobody is known to have told the hooks. */
@@ -154,6 +140,7 @@ export class MetaStore {
       });
       const [row] = await ask(fenceStateSql(this.#cluster));
       const [pause] = await ask(this.#pauseSql()).catch(noTable);
+      const [owed] = await ask(owesSemiSyncSql(this.#cluster)).catch(noTable);
       return {
         epoch: Number(known?.['epoch'] ?? 0),
         primary: known === undefined ? undefined : String(known['primary_node']),
@@ -161,6 +148,7 @@ export class MetaStore {
         paused: pausedBy(pause),
         closed: note === undefined ? undefined : closedNoteOf(note),
         takesNote,
+        owesSemiSync: owed !== undefined,
       };
     });
   }
@@ -171,6 +159,11 @@ export class MetaStore {
       await ask('SET SESSION sql_log_bin=0');
       await ask(`DELETE FROM ha_meta.closed WHERE cluster='${this.#cluster}'`);
     });
+  }
+
+  /** Notes that semi-synchronous replication is on again; see {@link NodeStanding.owesSemiSync}. */
+  async paySemiSync(voter: Voter): Promise<void> {
+    await onConnection(voter, (ask) => ask(paidSemiSyncSql(this.#cluster)));
   }
 
   /** The epoch that `voter` knows and the change that began it; undefined before the first change. */

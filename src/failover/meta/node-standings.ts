@@ -3,7 +3,8 @@ import type { NodeId } from '../../common/node-address.js';
 import type { FenceState } from '../self-fence/fence-state.js';
 import type { Voter } from '../voters.js';
 import type { ClosedNote } from './closed-note.js';
-import type { MetaStore, NodeStanding } from './meta-store.js';
+import type { MetaStore } from './meta-store.js';
+import type { NodeStanding } from './node-standing.js';
 
 /** What they know. */
 export interface NodeStandings {
@@ -21,6 +22,8 @@ export interface NodeStandings {
   readonly closed: ReadonlyMap<NodeId, ClosedNote>;
   /** Those that have no place for such a note. */
   readonly noteless: ReadonlySet<NodeId>;
+  /** Those that know that a change has left semi-synchronous replication off. */
+  readonly owesSemiSync: ReadonlySet<NodeId>;
 }
 
 /** Asks `voters`; one that cannot be asked knows nothing. Never rejects. */
@@ -44,5 +47,6 @@ export async function standingsOf(meta: MetaStore, voters: readonly Voter[]): Pr
       all.flatMap(({ node, closed }) => (closed === undefined ? [] : [[node, closed] as const])),
     ),
     noteless: new Set(all.filter(({ takesNote }) => !takesNote).map(({ node }) => node)),
+    owesSemiSync: new Set(all.filter(({ owesSemiSync }) => owesSemiSync).map(({ node }) => node)),
   };
 }

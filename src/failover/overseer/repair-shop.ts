@@ -25,6 +25,7 @@ import type { ClusterSurvey } from '../survey/survey-cluster.js';
 import type { Voter } from '../voters.js';
 import { LooseEnds } from './loose-ends.js';
 import { type Obstacle, RebuildDesk } from './rebuild-desk.js';
+import { SemiSyncDesk } from './semi-sync-desk.js';
 import { SELF_FENCE, unfinishedChange } from './unfinished-change.js';
 
 /** What a repair shop works with. */
@@ -80,6 +81,7 @@ export class RepairShop {
   readonly #parts: RepairParts;
   readonly #desk: RebuildDesk;
   readonly #ends: LooseEnds;
+  readonly #semiSync: SemiSyncDesk;
   #wrongVote = '';
   readonly #askedWitness = new Map<NodeId, number>();
   #withoutPrimary = 0;
@@ -92,6 +94,7 @@ export class RepairShop {
     this.#desk = new RebuildDesk(parts);
     const { options, control, meta } = parts;
     this.#ends = new LooseEnds({ cluster: options.cluster, control, meta });
+    this.#semiSync = new SemiSyncDesk({ control, meta });
   }
 
   /** Nodes that serve nothing because their data is not that of the primary. */
@@ -127,6 +130,8 @@ export class RepairShop {
     }
     if (await this.#mendVotes(look.context, primary)) return true;
     if (await this.#putFence(look.context, primary)) return true;
+    const lookAgain = async (): Promise<PlanContext | undefined> => (await this.#look(primary))?.context;
+    if (await this.#semiSync.switchOn(look.context, primary, lookAgain)) return true;
     if (!this.#parts.options.autoRejoin) return false;
     for (const node of look.survey.nodes.keys()) {
       if (node === primary || this.#desk.isAtWork(node)) continue;

@@ -5,7 +5,7 @@ import type { ClosedNote } from '../meta/closed-note.js';
 import { META_TABLES } from '../meta/meta-tables.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { type FenceState, whyNoFence } from '../self-fence/fence-state.js';
-import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
+import { isOn, type NodeSurvey } from '../survey/node-survey.js';
 import { beginSql } from './begin-sql.js';
 import type { CandidateWishes } from './candidate-choice.js';
 import { channelTrouble } from './channel-trouble.js';
@@ -13,6 +13,8 @@ import { type Dialect, dialectOf, type ReplicationSource } from './dialect.js';
 import { escaped } from './escaped.js';
 import type { PlanKind, PlanStep } from './failover-plan.js';
 import { STOP_MS } from './freeze-steps.js';
+import type { SemiSyncChoice } from './semi-sync-choice.js';
+import { oweSteps, semiSyncSteps } from './semi-sync-steps.js';
 import { statementsOf } from './statement-steps.js';
 
 /** What a plan is made from. */
@@ -37,6 +39,8 @@ export interface PlanContext {
   readonly closed?: ReadonlyMap<NodeId, ClosedNote> | undefined;
   /** The nodes that are known to have no place for such a note. */
   readonly noteless?: ReadonlySet<NodeId> | undefined;
+  /** The nodes that know that a change has left semi-synchronous replication off, to be switched on again. */
+  readonly owesSemiSync?: ReadonlySet<NodeId> | undefined;
   /** So long after the last sign of a manager a primary stops taking writes by itself, milliseconds; 0 or absent: never. */
   readonly selfFenceMs?: number | undefined;
   /** The data nodes that could be reached, as they were found. */
@@ -66,16 +70,6 @@ export const WAIT_SLICE_S = 0.5;
 
 /** How long a node may take to execute what it has received, milliseconds. */
 export const DRAIN_MS = 10_000;
-
-/** Whether commits on this server wait until a replica has them. */
-export function isSemiSync(survey: NodeSurvey): boolean {
-  return isOn(variableOf(survey, 'rpl_semi_sync_source_enabled', 'rpl_semi_sync_master_enabled'));
-}
-
-/** Whether this replica is set to acknowledge what it receives: commits on its primary are to wait for that. */
-export function acknowledges(survey: NodeSurvey): boolean {
-  return isOn(variableOf(survey, 'rpl_semi_sync_replica_enabled', 'rpl_semi_sync_slave_enabled'));
-}
 
 /** Those of `nodes` that would not fence themselves as the primary, and why; nobody where that is not wished. */
 export function unguarded(
@@ -128,7 +122,7 @@ export function promoteSteps(
   dialect: Dialect,
   options: {
     readonly hasSource: boolean;
-    readonly semiSync: boolean;
+    readonly semiSync: SemiSyncChoice;
     /** Whether earlier steps have stopped its replication; see {@link stopSteps}. */
     readonly isStopped?: boolean;
     /** What the change is, when nobody could write before that it began. */
@@ -157,6 +151,8 @@ export function promoteSteps(
     steps.push(step(`make-tables-${index}`, sql, 'what is written next needs a place'));
   });
   steps.push(
+    // Before the first write, which would wait.
+    ...(semiSync.on ? [] : semiSyncSteps(context, node, 'promote', false)),
     step('epoch', epochSql(context, node), 'says who is the primary since when', { pointOfNoReturn: true }),
     // After the epoch, by which others know what the node is.
     ...(begins === undefined
@@ -168,7 +164,8 @@ export function promoteSteps(
             'others know what to end, and of the block',
           ),
         ]),
-    ...semiSyncSteps(context, node, 'promote', semiSync),
+    ...(semiSync.owed ? oweSteps(context, node) : []),
+    ...(semiSync.on ? semiSyncSteps(context, node, 'promote', true) : []),
     step('take-writes', dialect.takeWritesInTime, 'it takes writes, unless the locks may be gone meanwhile'),
     step('verify-writes', 'SELECT @@GLOBAL.read_only AS read_only', 'it was done in time', { expect: '0' }),
   );
@@ -207,25 +204,6 @@ export function stopSteps(
       sql: dialect.stopReplication,
       why: 'everything it received is executed',
       undo: dialect.startReplication,
-    },
-  ];
-}
-
-/** Semi-synchronous replication is the primary's: a replica with it would wait for replicas that it does not have. */
-function semiSyncSteps(context: PlanContext, node: NodeId, phase: string, on: boolean): readonly PlanStep[] {
-  const survey = context.surveys.get(node);
-  const name = ['rpl_semi_sync_source_enabled', 'rpl_semi_sync_master_enabled'].find((each) =>
-    survey?.variables.has(each),
-  );
-  if (survey === undefined || name === undefined || isOn(variableOf(survey, name)) === on) return [];
-  return [
-    {
-      id: `semi-sync@${node}`,
-      phase,
-      action: 'statement',
-      node,
-      sql: `SET GLOBAL ${name}=${on ? 1 : 0}`,
-      why: on ? 'commits wait for a replica, as they did on the old primary' : 'a replica waits for nobody',
     },
   ];
 }

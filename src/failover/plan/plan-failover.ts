@@ -4,6 +4,7 @@ import type { FailureKind } from '../failure-kind.js';
 import { majorityOf } from '../protocol/majority.js';
 import { fencedAfterMs } from '../self-fence/fence-event.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
+import { acknowledges } from '../survey/semi-sync.js';
 import {
   isWithin,
   NO_TRANSACTIONS,
@@ -19,7 +20,6 @@ import { expectedLoss, type LastSeen } from './expected-loss.js';
 import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import { freezeSteps } from './freeze-steps.js';
 import {
-  acknowledges,
   assertVotesStep,
   DRAIN_MS,
   hookSteps,
@@ -33,6 +33,7 @@ import {
 } from './plan-context.js';
 import { newPositionSteps } from './plan-switchover.js';
 import { refused } from './refused.js';
+import { chooseSemiSync, isOwed } from './semi-sync-choice.js';
 import { followersBelow, follows, keptVote, votesAfter, withoutWords } from './votes-after.js';
 
 /** What a failover is planned from besides the nodes. */
@@ -92,6 +93,13 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
   const rest = group.filter(({ node }) => node !== to);
   const others = rest.filter((survey) => channelTrouble(survey) === undefined).map(({ node }) => node);
   const old = surveys.get(from);
+  const isWanted = lastSeen?.semiSync === true || group.some(acknowledges) || isOwed(context, surveys.keys());
+  const semiSync = chooseSemiSync(
+    context,
+    candidate,
+    isWanted,
+    [...group, ...below].filter((each) => each.node !== to),
+  );
   const steps: readonly PlanStep[] = [
     ...hookSteps(context, 'beforeFailover', 'the application may refuse'),
     ...lockSteps('nobody else changes anything; no lease is granted'),
@@ -119,7 +127,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     lockStep('confirm-again', 'confirm', 'confirm-again', 'the primary did not come back meanwhile'),
     ...promoteSteps(context, to, dialectOf(candidate), {
       hasSource: candidate.channels.length > 0,
-      semiSync: lastSeen?.semiSync === true || group.some((each) => each.node !== to && acknowledges(each)),
+      semiSync,
       begins: { kind: 'failover', from },
     }),
     ...others.flatMap((node) => repointSteps(context, node, to)),
@@ -156,6 +164,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       ),
       // Dead is worse than unguarded: this is no reason to leave the cluster without a primary.
       ...[...unguarded(context, [to])].map(([node, why]) => `${node}: ${why}`),
+      ...semiSync.warnings,
     ],
   };
 }

@@ -3,6 +3,7 @@ import type { NodeId } from '../../common/node-address.js';
 import { majorityOf } from '../protocol/majority.js';
 import { DROP_FENCE } from '../self-fence/fence-event.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
+import { acknowledges, isSemiSync } from '../survey/semi-sync.js';
 import { chooseCandidate } from './candidate-choice.js';
 import { channelTrouble } from './channel-trouble.js';
 import { isReplaced, promotedPrimary } from './closed-primary.js';
@@ -13,7 +14,6 @@ import { freezeSteps } from './freeze-steps.js';
 import {
   assertVotesStep,
   DRAIN_MS,
-  isSemiSync,
   lockStep,
   lockSteps,
   type PlanContext,
@@ -23,6 +23,7 @@ import {
 } from './plan-context.js';
 import { obstacleOf, refuseStep } from './plan-repair.js';
 import { refused } from './refused.js';
+import { chooseSemiSync, isOwed } from './semi-sync-choice.js';
 import { statementsOf } from './statement-steps.js';
 import { type VotesAfter, votesAfter, withoutWords } from './votes-after.js';
 
@@ -118,6 +119,17 @@ function planWay(
   const others = [...following, ...joining];
   assertVotes(context, unfinished, candidate, others);
   assertNoSecond(context, candidate, others);
+  // The dead primary of a failover cannot be asked.
+  const isFailover = unfinished.kind !== undefined && unfinished.kind !== 'switchover';
+  const isWanted =
+    surveys.some(isSemiSync) ||
+    (isFailover && acknowledges(candidate)) ||
+    isOwed(context, context.surveys.keys());
+  const semiSync =
+    to === from
+      ? // As it was there.
+        { on: surveys.some(isSemiSync), owed: false, warnings: [] }
+      : chooseSemiSync(context, candidate, isWanted, others);
   const steps: readonly PlanStep[] = [
     ...lockSteps('nobody else changes anything; no lease is granted'),
     // Who was taken for dead may have ended his change meanwhile, and its primary may have acknowledged writes.
@@ -175,7 +187,7 @@ function planWay(
     assertVotesStep(),
     ...promoteSteps(context, to, dialectOf(candidate), {
       hasSource: candidate.channels.length > 0,
-      semiSync: surveys.some(isSemiSync),
+      semiSync,
       begins: { kind: 'resume', from },
     }),
     ...unwantedFenceSteps(context, to),
@@ -206,7 +218,7 @@ function planWay(
     steps,
     loss: resumeLoss(seen, candidate.reached),
     excluded,
-    warnings: [],
+    warnings: semiSync.warnings,
   };
 }
 

@@ -2,6 +2,7 @@
 import type { NodeId } from '../../common/node-address.js';
 import { majorityOf } from '../protocol/majority.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
+import { isSemiSync } from '../survey/semi-sync.js';
 import { beginSql } from './begin-sql.js';
 import { chooseCandidate, lackingWords } from './candidate-choice.js';
 import { channelTrouble, leftWords } from './channel-trouble.js';
@@ -12,7 +13,6 @@ import {
   DRAIN_MS,
   drainSteps,
   hookSteps,
-  isSemiSync,
   lockStep,
   lockSteps,
   type PlanContext,
@@ -24,6 +24,7 @@ import {
 } from './plan-context.js';
 import { obstacleOf } from './plan-repair.js';
 import { refused } from './refused.js';
+import { chooseSemiSync, isOwed } from './semi-sync-choice.js';
 import { votesAfter, withoutWords } from './votes-after.js';
 
 /**
@@ -78,6 +79,13 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
     why,
     ...more,
   });
+  const semiSync = chooseSemiSync(
+    context,
+    candidate,
+    isSemiSync(old) || isOwed(context, [from]),
+    [...surveys.values()].filter(({ node }) => node !== to),
+    true,
+  );
   const begin = at(
     'begin',
     'begin',
@@ -145,7 +153,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
     assertVotesStep('assert-votes-again'),
     ...promoteSteps(context, to, dialectOf(candidate), {
       hasSource: true,
-      semiSync: isSemiSync(old),
+      semiSync,
       isStopped: true,
     }),
     ...repointSteps(context, from, to),
@@ -173,6 +181,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
       ...warningsOf(context),
       ...replicas.flatMap((survey) => leftWords(survey, from)),
       ...(old.logFilters === undefined ? [] : [unloggedWords(old)]),
+      ...semiSync.warnings,
     ],
   };
 }

@@ -7,6 +7,7 @@ import { forAdministration, type MysqlNodeConfig } from '../../mysql/connection-
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
 import type { MaxLoss } from '../acting-options.js';
+import { owesSemiSyncSql } from '../meta/owed-semi-sync.js';
 import type { Stranger } from '../strangers.js';
 import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
 import type { Voter } from '../voters.js';
@@ -60,6 +61,7 @@ const TIMEOUT_MS = 3_000;
 export async function preflight(parts: PreflightParts): Promise<PreflightReport> {
   const surveys: NodeSurvey[] = [];
   const clocks: ClockLook[] = [];
+  const owing = new Set<NodeId>();
   const perVoter = await Promise.all(
     parts.voters.map(async (voter): Promise<readonly PreflightCheck[]> => {
       const deadline = Deadline.of({ timeoutMs: TIMEOUT_MS });
@@ -76,6 +78,8 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
             connection.ask(sql, deadline),
           );
           surveys.push(survey);
+          const owed = await connection.ask(owesSemiSyncSql(parts.cluster), deadline).catch(() => []);
+          if (owed.length > 0) owing.add(voter.id);
           const fence =
             parts.selfFenceMs > 0 ? await fenceChecks(survey, parts.cluster, connection, deadline) : [];
           const source = await sourceChecks(survey, connection, deadline);
@@ -111,7 +115,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
     ...perVoter.flat(),
     ...accounts.flat(),
     ...sights.flat(),
-    ...clusterChecks(surveys, parts.maxLoss),
+    ...clusterChecks(surveys, parts.maxLoss, owing),
     ...clockChecks(clocks),
     ...strangerChecks(parts.strangers ?? []),
   ];

@@ -3,6 +3,7 @@ import type { NodeId } from '../../common/node-address.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
 import type { MaxLoss } from '../acting-options.js';
 import { isOn, type NodeSurvey, variableOf } from '../survey/node-survey.js';
+import { waitsAlone, waitsAloneName, isSemiSync as waitsForReplicas } from '../survey/semi-sync.js';
 import type { PreflightCheck } from './preflight.js';
 
 /** A replica that tries to connect less often is behind for a while after every outage, seconds. */
@@ -191,26 +192,38 @@ export function nodeChecks(
   ];
 }
 
-/** Checks of all servers together. */
-export function clusterChecks(surveys: readonly NodeSurvey[], maxLoss: MaxLoss): readonly PreflightCheck[] {
+/** Checks of all servers together. `owing`: those that know that a change has left semi-synchronous replication off. */
+export function clusterChecks(
+  surveys: readonly NodeSurvey[],
+  maxLoss: MaxLoss,
+  owing: ReadonlySet<NodeId> = new Set(),
+): readonly PreflightCheck[] {
   const twins = (name: string): readonly string[] => {
     const values = surveys.map((survey) => variableOf(survey, name)).filter((value) => value !== undefined);
     return values.filter((value, index) => values.indexOf(value) !== index);
   };
-  const check = (name: string, sql: string, good: boolean, detail: string): PreflightCheck => ({
+  const check = (
+    name: string,
+    sql: string,
+    good: boolean,
+    detail: string,
+    otherwise: PreflightCheck['result'] = 'fail',
+  ): PreflightCheck => ({
     name,
     node: null,
-    result: good ? 'pass' : 'fail',
+    result: good ? 'pass' : otherwise,
     detail: good ? `${name}: as it should be` : detail,
     sql,
   });
   const primary = surveys.find(({ channels, readOnly }) => channels.length === 0 && !readOnly);
   const isInForce =
     primary !== undefined &&
-    isOn(variableOf(primary, 'rpl_semi_sync_source_enabled', 'rpl_semi_sync_master_enabled')) &&
+    waitsForReplicas(primary) &&
     /AFTER_SYNC/i.test(
       variableOf(primary, 'rpl_semi_sync_source_wait_point', 'rpl_semi_sync_master_wait_point') ?? '',
     );
+  // It comes back by itself, as soon as a replica does: no reason for a process not to start meanwhile.
+  const isLeftOff = primary !== undefined && !waitsForReplicas(primary) && owing.has(primary.node);
   return [
     check(
       'different-server-ids',
@@ -238,8 +251,12 @@ export function clusterChecks(surveys: readonly NodeSurvey[], maxLoss: MaxLoss):
         ? `maxLoss is 'none', and ${primary.node} acknowledges commits that no replica has as soon as too few replicas are connected, so that no ` +
             `failover could ever be proven to lose nothing: run \`SET GLOBAL ${waitsAloneName(primary)}=1\` on all nodes, or set ` +
             '`failover.maxLoss` to what may be lost'
-        : "maxLoss is 'none', and replication is asynchronous, so that no failover could ever be proven to lose nothing: enable semi-synchronous " +
+        : isLeftOff
+          ? `maxLoss is 'none', and a change has left semi-synchronous replication off on ${primary.node}, where too few replicas acknowledge: no ` +
+            'failover is proven to lose nothing until enough of them follow, and it is switched on again'
+          : "maxLoss is 'none', and replication is asynchronous, so that no failover could ever be proven to lose nothing: enable semi-synchronous " +
             'replication with AFTER_SYNC on all nodes, or set `failover.maxLoss` to what may be lost',
+      isLeftOff ? 'warn' : 'fail',
     ),
   ];
 }
@@ -249,14 +266,4 @@ function forgetWords(isMysql: boolean, name: string): string {
   return isMysql
     ? `\`STOP REPLICA FOR CHANNEL '${name}'\`, \`RESET REPLICA ALL FOR CHANNEL '${name}'\``
     : `\`STOP SLAVE '${name}'\`, \`RESET SLAVE '${name}' ALL\``;
-}
-
-/** Whether commits go on waiting for an acknowledgement when too few replicas are connected; a server without the plugin has none that wait. */
-function waitsAlone(survey: NodeSurvey): boolean {
-  return isOn(variableOf(survey, waitsAloneName(survey)) ?? 'ON');
-}
-
-function waitsAloneName({ variables }: NodeSurvey): string {
-  const [newer, older] = ['rpl_semi_sync_source_wait_no_replica', 'rpl_semi_sync_master_wait_no_slave'];
-  return variables.has(newer) ? newer : older;
 }

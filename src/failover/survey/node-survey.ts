@@ -46,6 +46,8 @@ export interface NodeSurvey {
   readonly logFilters: string | undefined;
   /** Seconds since it was started. */
   readonly uptimeS: number;
+  /** Replicas that are connected to it and told it that they acknowledge, whether commits wait for that or not. */
+  readonly acknowledgers: number;
   /** Privileges for a change that the account which looked lacks: the change would stop where they are needed. */
   readonly lacking: readonly string[];
 }
@@ -94,16 +96,20 @@ const VARIABLES = [
   'rpl_semi_sync_source_timeout',
   'rpl_semi_sync_master_wait_no_slave',
   'rpl_semi_sync_source_wait_no_replica',
+  'rpl_semi_sync_master_wait_for_slave_count',
+  'rpl_semi_sync_source_wait_for_replica_count',
 ];
 
+const STATUS_SQL =
+  "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'Rpl_semi_sync_master_clients', 'Rpl_semi_sync_source_clients')";
 const VARIABLES_SQL = `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${VARIABLES.map((name) => `'${name}'`).join(', ')})`;
 
 /** Looks at a server. Rejects with the server's error. */
 export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask): Promise<NodeSurvey> {
-  const [rows, statusRows, uptime, grants] = await Promise.all([
+  const [rows, statusRows, counts, grants] = await Promise.all([
     ask(VARIABLES_SQL),
     ask(replicaStatusStatements(version)[0]),
-    ask("SHOW GLOBAL STATUS LIKE 'Uptime'"),
+    ask(STATUS_SQL),
     ask(GRANTS_SQL),
   ]);
   const variables = new Map(
@@ -120,7 +126,8 @@ export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask)
     statusRows,
     binlog: log === undefined ? undefined : { file: String(log['File']), position: Number(log['Position']) },
     logFilters: logFiltersOf(log),
-    uptimeS: Number(uptime[0]?.['Value'] ?? 0),
+    uptimeS: countIn(counts, /^uptime$/i),
+    acknowledgers: countIn(counts, /_clients$/i),
     lacking: namesOf(lackingPrivileges(version, grantsOf(grants), 'change')),
   });
 }
@@ -134,9 +141,11 @@ export function describeNode(read: {
   readonly binlog: NodeSurvey['binlog'];
   readonly logFilters?: string | undefined;
   readonly uptimeS: number;
+  readonly acknowledgers?: number | undefined;
   readonly lacking?: readonly string[] | undefined;
 }): NodeSurvey {
-  const { node, version, variables, statusRows, binlog, logFilters, uptimeS, lacking = [] } = read;
+  const { node, version, variables, statusRows, binlog, logFilters, uptimeS } = read;
+  const { acknowledgers = 0, lacking = [] } = read;
   const { flavor } = version;
   const channels = readReplicaStatus(statusRows, flavor);
   const status = channels.length === 1 ? statusRows[0] : undefined;
@@ -169,6 +178,7 @@ export function describeNode(read: {
     binlog,
     logFilters,
     uptimeS,
+    acknowledgers,
     lacking,
   };
 }
@@ -190,6 +200,10 @@ export function isOn(value: string | undefined): boolean {
 /** What a replica has received by GTID, as its status tells; '' without. */
 export function receivedOf(status: StatusRow | undefined): string {
   return String(status?.['Retrieved_Gtid_Set'] ?? status?.['Gtid_IO_Pos'] ?? '').replace(/\s/g, '');
+}
+
+function countIn(rows: readonly StatusRow[], name: RegExp): number {
+  return Number(rows.find((row) => name.test(String(row['Variable_name'])))?.['Value'] ?? 0);
 }
 
 function hasUnapplied(

@@ -14,6 +14,7 @@ export function madeUp(
     readonly status?: Readonly<Record<string, unknown>>;
     readonly readOnly?: boolean;
     readonly uptimeS?: number;
+    readonly acknowledgers?: number;
     readonly logFilters?: string;
     readonly lacking?: readonly string[];
   } = {},
@@ -46,6 +47,7 @@ export function madeUp(
     binlog: { file: 'binlog.000001', position: 4 },
     logFilters: given.logFilters,
     uptimeS: given.uptimeS ?? 1_000,
+    acknowledgers: given.acknowledgers,
     lacking: given.lacking,
   });
 }

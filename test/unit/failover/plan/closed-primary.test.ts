@@ -147,10 +147,11 @@ describe('the new primary waits for acknowledgements', () => {
   test('when a replica is set to give them, although the dead one was last seen without any, or never', () => {
     expect(turnsOn(variables, variables)).toBe(true);
     expect(turnsOn(variables, variables, { lastSeen })).toBe(true);
-    expect(turnsOn(silent, silent, { lastSeen: { ...lastSeen, semiSync: true } })).toBe(true);
+    expect(turnsOn(silent, variables, { lastSeen: { ...lastSeen, semiSync: true } })).toBe(true);
   });
   test('and not when nobody would give one', () => {
     expect(turnsOn(silent, silent)).toBe(false);
     expect(turnsOn(variables, silent)).toBe(false);
+    expect(turnsOn(silent, silent, { lastSeen: { ...lastSeen, semiSync: true } })).toBe(false);
   });
 });

@@ -102,3 +102,18 @@ describe('a primary that stops waiting when too few replicas are connected', () 
     expect(of(variables).map(({ result }) => result)).toEqual(results);
   });
 });
+
+test('semi-synchronous replication that a change has left off is no reason not to start', () => {
+  const variables = { rpl_semi_sync_master_enabled: 'OFF', rpl_semi_sync_slave_enabled: 'ON' };
+  const of = (owing: readonly string[]) =>
+    clusterChecks([madeUp('db2', { variables })], 'none', new Set(owing)).filter(
+      ({ name }) => name === 'loss-provable',
+    );
+  expect(of([])).toMatchObject([{ result: 'fail' }]);
+  expect(of(['db2'])).toMatchObject([
+    {
+      result: 'warn',
+      detail: expect.stringContaining('a change has left semi-synchronous replication off on db2'),
+    },
+  ]);
+});
