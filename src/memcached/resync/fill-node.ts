@@ -111,6 +111,7 @@ async function copyFrom(
     stop.abort();
     lines.end();
     await Promise.allSettled([dump, ...workers]);
+    await uproot(options, source, witness);
   }
 }
 
@@ -154,6 +155,22 @@ async function plant(
     await addItems(connection, [item], { signal });
   } finally {
     connection.destroy();
+  }
+}
+
+// Or a copy that is begun again and again leaves a great many. Where it cannot be removed it expires.
+async function uproot({ connect, signal }: FillOptions, source: NodeId, witness: string): Promise<void> {
+  try {
+    const connection = await connect(source, signal);
+    try {
+      const [cas] = await itemVersions(connection, [witness], { signal });
+      if (cas !== null && cas !== undefined)
+        await removeVersions(connection, [{ key: witness, cas }], { signal });
+    } finally {
+      connection.destroy();
+    }
+  } catch {
+    return;
   }
 }
 

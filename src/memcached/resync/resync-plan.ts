@@ -25,12 +25,16 @@ export interface NodeView {
 export type ResyncJob =
   /** All nodes are there and empty, as when they are started for the first time: nothing can be missing. */
   | { readonly kind: 'mark'; readonly nodes: readonly NodeId[] }
-  /** Copy to `node` what it shall hold, from `sources`; `complete` when these are all that there are. */
+  /**
+   * Copy to `node` what it shall hold, from `sources`; `complete` when these are all that there are. When they are not, what it keeps for the
+   * nodes that are `away` is copied as well: it is not believed before these are back, and what the others hold has one copy meanwhile.
+   */
   | {
       readonly kind: 'fill';
       readonly node: NodeId;
       readonly sources: readonly NodeId[];
       readonly complete: boolean;
+      readonly away: readonly NodeId[];
     }
   /** Bring to `node` the writes that it missed, as noted on `reporters`. */
   | { readonly kind: 'mend'; readonly node: NodeId; readonly reporters: readonly NodeId[] }
@@ -41,8 +45,11 @@ export type ResyncJob =
       readonly sources: readonly NodeId[];
       readonly away: readonly NodeId[];
     }
-  /** Bring to `node` what it shall hold by the list of nodes that is to decide next. */
-  | { readonly kind: 'move'; readonly node: NodeId }
+  /**
+   * Bring to `node` what it shall hold by the list of nodes that is to decide next. Of the present list `unfilled` lost what only nodes had
+   * that are given up.
+   */
+  | { readonly kind: 'move'; readonly node: NodeId; readonly unfilled: readonly NodeId[] }
   /** Remove from `node` what it kept for nodes that have it themselves again. */
   | { readonly kind: 'sweep'; readonly node: NodeId };
 
@@ -69,7 +76,8 @@ export function planResync(views: readonly NodeView[], copies: number): readonly
     if (!view.filled) {
       if (others.length === 0) return [];
       const complete = others.length === views.length - 1;
-      return [{ kind: 'fill', node: view.node, sources: others.map(({ node }) => node), complete }];
+      const away = view.roomy && views.length > copies ? standInFor(views) : [];
+      return [{ kind: 'fill', node: view.node, sources: others.map(({ node }) => node), complete, away }];
     }
     const reporters = others.filter(({ suspects }) => suspects.includes(view.node)).map(({ node }) => node);
     return reporters.length === 0 ? [] : [{ kind: 'mend', node: view.node, reporters }];
@@ -95,21 +103,26 @@ export function planSkipped(
 // A node that is away long enough is stood in for; once everybody is whole again, what was kept for it goes.
 function planSpares(views: readonly NodeView[]): readonly NodeJob[] {
   const whole = views.filter((view) => view.reached && view.filled);
-  const away = views.flatMap((view) => (view.away ? [view.node] : []));
-  if (away.length === 0) {
+  if (views.every((view) => !view.away)) {
     const settled = whole.length === views.length && views.every(({ suspects }) => suspects.length === 0);
     return whole.flatMap(({ node, spareMark }) =>
       settled && spareMark !== undefined ? [{ kind: 'sweep', node }] : [],
     );
   }
-  // Who is away for a moment may be back before his items are copied, and then others would have to be.
-  if (views.some((view) => !view.reached && !view.away)) return [];
+  const away = standInFor(views);
+  if (away.length === 0) return [];
   return whole.flatMap(({ node, spareMark, roomy }): NodeJob[] => {
     const sources = whole.flatMap((other) => (other.node === node ? [] : [other.node]));
     return sources.length === 0 || !roomy || spareMark === spareMarkFor(away)
       ? []
       : [{ kind: 'recopy', node, sources, away }];
   });
+}
+
+// Who is away for a moment may be back before his items are copied, and then others would have to be.
+function standInFor(views: readonly NodeView[]): readonly NodeId[] {
+  const silent = views.filter(({ reached }) => !reached);
+  return silent.every(({ away }) => away) ? silent.map(({ node }) => node) : [];
 }
 
 /** What a node says that holds the copies of the nodes that are `away`. */

@@ -11,7 +11,7 @@ import type { NodeStandings } from '../copies/node-standings.js';
 import type { MemcachedMonitor } from '../memcached-monitor.js';
 import type { MemcachedNode } from '../memcached-node.js';
 import type { TextConnection } from '../text-connection.js';
-import { areFilled, isFilled } from './asked-marks.js';
+import { areFilled, isAnew, isFilled } from './asked-marks.js';
 import { compareNode } from './compare-node.js';
 import { fillNode } from './fill-node.js';
 import { ItemRate } from './item-rate.js';
@@ -24,7 +24,6 @@ import {
   keepsForOthers,
   type NodeJob,
   type NodeView,
-  nobodyKeptAll,
   sourcesAreWhole,
   sourcesFor,
   spareMarkFor,
@@ -105,7 +104,7 @@ export class ResyncWorker {
       return { copied: 0, elapsedMs: 0, complete: true };
     }
     // What a node of the present list lost is not what it shall hold by the next one either: first it gets that back.
-    if (job.kind === 'move' && !(await areFilled(this.#options.places.list, this.#call()))) {
+    if (job.kind === 'move' && !(await areFilled(this.#options.places.list, this.#call(), job.unfilled))) {
       await lease.release();
       return 'elsewhere';
     }
@@ -127,8 +126,13 @@ export class ResyncWorker {
       const { copied, complete } = await this.#do(job, views, signal);
       // One that was restarted in the midst had nothing to give, and nobody would hear of what was lost.
       if (ring !== undefined && complete && !(await this.#sourcesKept(job, views))) return 'elsewhere';
+      // Nobody writes there any more by a list that was given up meanwhile.
+      if (ring !== this.#ringOf(job)) return 'elsewhere';
       if (ring !== undefined && complete) {
-        const anew = job.kind === 'fill' && (await this.#isAnew(job, views));
+        const anew =
+          job.kind === 'move'
+            ? job.unfilled.includes(job.node)
+            : await isAnew(job.node, views, this.#options.places, this.#call());
         const marker = await markFilled({ node, lease }, ring, anew, this.#call());
         if (ring === this.#options.places.ring) this.#options.standings.learnMarker(node.id, marker);
       }
@@ -158,22 +162,26 @@ export class ResyncWorker {
     const { places, placeOf, connect } = this.#options;
     const { ring } = places;
     const node = this.#node(job.node);
-    const marked = { ...this.#call(), exptime: 0 };
     if (job.kind === 'sweep') {
       // Whoever has to stand in for others again needs what he keeps.
       const isWhole = (): boolean =>
         places.nodes.every(({ id, available }) => available && this.#options.standings.of(id) === 'filled');
       // A sweep that is given up, or whose process dies, leaves a part of them: who is away again then is not stood in for.
-      await node.set(spareKey(ring), Buffer.from('begun'), marked);
+      await this.#markSpare(job.node, 'begun');
       const swept = await sweepNode({ node: job.node, places, placeOf, connect, isWhole, signal });
       if (swept.complete) await node.delete(spareKey(ring), this.#call());
       return { copied: swept.removed, complete: swept.complete };
     }
     // It is said before it is so: what is left behind by a process that dies must be found.
-    await node.set(spareKey(ring), Buffer.from('begun'), marked);
+    await this.#markSpare(job.node, 'begun');
     const copied = await this.#recopy(job, views, signal);
-    await node.set(spareKey(ring), Buffer.from(spareMarkFor(job.away)), marked);
+    await this.#markSpare(job.node, spareMarkFor(job.away));
     return { copied, complete: true };
+  }
+
+  async #markSpare(node: NodeId, mark: string): Promise<void> {
+    const key = spareKey(this.#options.places.ring);
+    await this.#node(node).set(key, Buffer.from(mark), { ...this.#call(), exptime: 0 });
   }
 
   // Of nodes that are filled from each other one comes after the other, and new ones are marked together.
@@ -194,18 +202,6 @@ export class ResyncWorker {
     const kept = await areFilled({ nodes, ring: places.ring }, this.#call());
     if (!kept) await Promise.all(nodes.map((node) => monitor.check(node)));
     return kept;
-  }
-
-  // A node that was not filled when the work was planned may have been since, and have kept everything when this one was emptied.
-  async #isAnew({ node: filling }: NodeJob, views: readonly NodeView[]): Promise<boolean> {
-    const { places } = this.#options;
-    if (!nobodyKeptAll(views, places.copies)) return false;
-    const now = views.map(async (view) => {
-      if (view.node === filling || !view.reached || view.filled) return view;
-      const filled = await isFilled(this.#node(view.node), places.ring, this.#call()).catch(() => false);
-      return { ...view, filled };
-    });
-    return nobodyKeptAll(await Promise.all(now), places.copies);
   }
 
   /** Marks nodes that are all new, when they still are. */
@@ -232,8 +228,16 @@ export class ResyncWorker {
 
   async #fill(job: FillJob, all: readonly NodeView[], signal: AbortSignal): Promise<number> {
     const views = new Map(all.map((view) => [view.node, view]));
+    const { away, node } = job;
+    // What is kept for others is found when those are back.
+    if (away.length > 0) await this.#markSpare(node, 'begun');
     const copied = await this.#copy(job, views, signal, {
-      sourcesOf: this.#sourcesFor(job.node, views, (holders) => holders.includes(job.node)),
+      sourcesOf: this.#sourcesFor(
+        node,
+        views,
+        (holders, spares) =>
+          holders.includes(node) || (away.length > 0 && keepsForOthers(node, holders, spares, away)),
+      ),
       passes: sourcesAreWhole(views, job.node) ? 1 : job.sources.length,
       resumable: true,
     });

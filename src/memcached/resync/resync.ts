@@ -8,9 +8,9 @@ import { type CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { SafeEmitter } from '../../common/safe-emitter.js';
 import { ErrorCode, isStormlampError, StormlampError } from '../../common/stormlamp-error.js';
-import { storeDown } from '../copies/copy-report.js';
 import type { MemcachedObservation } from '../memcached-monitor.js';
 import type { NodeAnswer } from '../node-observation.js';
+import { assertMovable } from './assert-movable.js';
 import { LossWatch } from './loss-watch.js';
 import type { ResyncEvents } from './resync-events.js';
 import {
@@ -41,8 +41,10 @@ const LOOK_AGAIN_MS = 300;
 /** While another process marks new nodes. */
 const MARK_AGAIN_MS = 50;
 const MARK_ROUNDS = 20;
-/** After a failure, and while a source is missing. */
+/** After a failure. */
 const AGAIN_MS = 5_000;
+/** While what a node lacks can be had from nobody, and it gets all that is written: at least this, and many times what the work took. */
+const INCOMPLETE_AGAIN_MS = 60_000;
 /** While others still miss writes: at least this, and several times what the work took. */
 const MEND_AGAIN_MS = 1_000;
 /** How often a resync that was asked for mends a node that goes on to miss writes. */
@@ -59,6 +61,15 @@ const UNREACHED = {
   roomy: false,
 } as const;
 
+/** Until when work on a node waits. */
+interface Wait {
+  readonly at: number;
+  /** The nodes that could be reached then. */
+  readonly reached: string;
+  /** What it was to bring. */
+  readonly extent: string;
+}
+
 /** See the head of this file. */
 export class Resync extends SafeEmitter<ResyncEvents> {
   readonly #options: ResyncOptions;
@@ -66,7 +77,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   readonly #stop = new AbortController();
   readonly #seen = new Map<NodeId, MemcachedObservation>();
   readonly #working = new Map<NodeId, Promise<JobDone | 'elsewhere'>>();
-  readonly #notBefore = new Map<NodeId, { readonly at: number; readonly reached: string }>();
+  readonly #notBefore = new Map<NodeId, Wait>();
   /** For whose copies a node had no room, as it was told last. */
   readonly #skipped = new Map<NodeId, string>();
   readonly #losses = new LossWatch();
@@ -168,54 +179,43 @@ export class Resync extends SafeEmitter<ResyncEvents> {
    * sessions may be missing; what the work on a node came to; `ERR_TIMEOUT`, `ERR_ABORTED`.
    */
   async move(take: boolean, deadline: Deadline): Promise<void> {
+    const unfilled = new Set<NodeId>();
     for (;;) {
       this.#checkOpen();
       await deadline.race('Moving sessions', this.#lookAtAll());
       const { places } = this.#options;
       const { other } = places;
       if (other === undefined) return;
-      this.#assertMovable(other.nodes.map(({ id }) => id));
-      const fills = this.#plan(this.#views()).filter((job) => job.kind === 'fill');
-      if (take && fills.length > 0) {
-        const filled = Promise.all(fills.map((job) => this.#startJob(job)));
-        const done = await deadline.race('Moving sessions', filled);
-        if (done.some((one) => one === 'elsewhere' || !one.complete))
-          await pause(LOOK_AGAIN_MS, this.#stop.signal);
+      assertMovable(
+        places,
+        this.#seen,
+        (node) => this.#options.standings.of(node),
+        (node) => this.#isAway(node),
+      );
+      const fills = this.#plan(this.#views()).flatMap((job) => (job.kind === 'fill' ? [job] : []));
+      const due = fills.filter(({ node, complete }) => complete || !unfilled.has(node));
+      if (take && due.length > 0) {
+        const done = await deadline.race(
+          'Moving sessions',
+          Promise.all(due.map((job) => this.#startJob(job))),
+        );
+        // What it still lacks, only nodes have that are given up, and that are to be taken out.
+        for (const [index, { node, complete }] of due.entries())
+          if (!complete && done[index] !== 'elsewhere') unfilled.add(node);
+        if (done.includes('elsewhere')) await pause(LOOK_AGAIN_MS, this.#stop.signal);
         continue;
       }
       const marked = await Promise.all(other.nodes.map((node) => this.#worker.isMarked(node, other.ring)));
       const open = other.nodes.filter((_node, index) => marked[index] === false);
       if (open.length === 0) return;
-      const work = take ? open.map(({ id }) => this.#startJob({ kind: 'move', node: id })) : [];
-      const done = await deadline.race('Moving sessions', Promise.all(work));
+      const lacking = fills.map(({ node }) => node);
+      const move = (node: NodeId) => this.#startJob({ kind: 'move', node, unfilled: lacking });
+      const done = await deadline.race(
+        'Moving sessions',
+        Promise.all(take ? open.map(({ id }) => move(id)) : []),
+      );
       if (!take || done.includes('elsewhere')) await pause(LOOK_AGAIN_MS, this.#stop.signal);
     }
-  }
-
-  #assertMovable(next: readonly NodeId[]): void {
-    const { places } = this.#options;
-    const down = (ids: readonly NodeId[]): { readonly node: NodeId; readonly error: unknown }[] =>
-      ids.flatMap((id) => {
-        const seen = this.#seen.get(id);
-        if (seen?.ok === true) return [];
-        return [{ node: id, error: seen?.error ?? new Error('it was not looked at yet') }];
-      });
-    const missing = down(next);
-    if (missing.length > 0) throw storeDown(missing, 'A node of the new list cannot be reached');
-    const present = down(places.list.nodes.map(({ id }) => id));
-    if (present.length >= places.copies)
-      throw storeDown(
-        present,
-        `${present.length} nodes of the present list cannot be reached, and sessions have ${places.copies} copies`,
-      );
-    // What a node missed, one that cannot be reached just now may hold alone; after a while it is taken as gone.
-    const behind = places.list.nodes.filter(({ id }) => this.#options.standings.of(id) === 'suspect');
-    const silent = present.filter(({ node }) => !this.#isAway(node));
-    if (silent.length > 0 && behind.some(({ id }) => present.every(({ node }) => node !== id)))
-      throw storeDown(
-        silent,
-        `${behind.map(({ id }) => id).join(' and ')} missed writes, which a node that cannot be reached may have alone`,
-      );
   }
 
   /** Stops to work; what is under way is given up, and taken up again by another process. */
@@ -265,11 +265,12 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     }
   }
 
-  // What failed is not tried again at once, but as soon as another node can be reached.
-  #due({ node }: NodeJob): boolean {
-    if (this.#options.places.node(node)?.available !== true) return false;
-    const wait = this.#notBefore.get(node);
-    return wait === undefined || performance.now() >= wait.at || wait.reached !== this.#reached();
+  // What failed is not tried again at once, but as soon as another node can be reached, or is stood in for.
+  #due(job: NodeJob): boolean {
+    if (this.#options.places.node(job.node)?.available !== true) return false;
+    const wait = this.#notBefore.get(job.node);
+    if (wait === undefined || performance.now() >= wait.at || wait.reached !== this.#reached()) return true;
+    return job.kind === 'fill' && extentOf(job) !== wait.extent;
   }
 
   #startJob(job: NodeJob): Promise<JobDone | 'elsewhere'> {
@@ -278,18 +279,12 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     const work = this.#worker
       .run(job, this.#views())
       .then((done) => {
-        if (done !== 'elsewhere' && !done.complete) {
-          const mendMs = Math.max(MEND_AGAIN_MS, 4 * done.elapsedMs);
-          this.#later(job.node, job.kind === 'mend' ? mendMs : AGAIN_MS);
-        }
+        if (done !== 'elsewhere' && !done.complete) this.#later(job, againMs(job.kind, done.elapsedMs));
         return done;
       })
       .catch((error: unknown) => {
         // A server that only speaks the binary protocol will not learn the other one.
-        this.#later(
-          job.node,
-          isStormlampError(error, ErrorCode.UNSUPPORTED) ? UNSUPPORTED_AGAIN_MS : AGAIN_MS,
-        );
+        this.#later(job, isStormlampError(error, ErrorCode.UNSUPPORTED) ? UNSUPPORTED_AGAIN_MS : AGAIN_MS);
         if (!this.#stop.signal.aborted)
           this.publish('resync-failed', { node: job.node, error: asError(error) });
         throw error;
@@ -368,8 +363,9 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     });
   }
 
-  #later(node: NodeId, ms: number): void {
-    this.#notBefore.set(node, { at: performance.now() + ms, reached: this.#reached() });
+  #later(job: NodeJob, ms: number): void {
+    const [at, reached] = [performance.now() + ms, this.#reached()];
+    this.#notBefore.set(job.node, { at, reached, extent: extentOf(job) });
   }
 
   #reached(): string {
@@ -392,4 +388,13 @@ export class Resync extends SafeEmitter<ResyncEvents> {
 function isOver(report: NodeResyncReport | undefined, rounds: number): boolean {
   if (report?.outcome === 'incomplete') return rounds === 0 || rounds >= MEND_ROUNDS;
   return report?.outcome === 'failed';
+}
+
+function againMs(kind: NodeJob['kind'], elapsedMs: number): number {
+  if (kind === 'mend') return Math.max(MEND_AGAIN_MS, 4 * elapsedMs);
+  return kind === 'fill' ? Math.max(INCOMPLETE_AGAIN_MS, 20 * elapsedMs) : AGAIN_MS;
+}
+
+function extentOf(job: NodeJob): string {
+  return job.kind === 'fill' ? `${job.complete} ${job.away.join(' ')}` : '';
 }

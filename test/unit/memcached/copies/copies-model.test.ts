@@ -112,6 +112,36 @@ test.each([
   LIMIT_MS,
 );
 
+/** One server is away from everybody while another one starts anew. */
+const DEATHS: readonly GameSize[] = [
+  { servers: 3, processes: 2, sessions: 3, dies: true },
+  { servers: 3, processes: 3, sessions: 2, dies: true },
+  { servers: 4, processes: 2, sessions: 2, dies: true },
+  { servers: 3, processes: 2, sessions: 2, copies: 3, dies: true },
+];
+
+test.each(DEATHS)(
+  '$servers servers, one dies and another one starts anew, $processes processes: no acknowledged write is lost',
+  async (size) => {
+    await fc.assert(
+      fc.asyncProperty(rounds({ destroy: 0 }), fc.integer(), (all, seed) => playGame(size, all, seed)),
+      GAMES,
+    );
+  },
+  LIMIT_MS,
+);
+
+test.each(DEATHS)(
+  '$servers servers, one dies and another one starts anew, $processes processes: what was destroyed cannot be read again',
+  async (size) => {
+    await fc.assert(
+      fc.asyncProperty(rounds({ destroy: 3 }), fc.integer(), (all, seed) => playGame(size, all, seed)),
+      GAMES,
+    );
+  },
+  LIMIT_MS,
+);
+
 /** A node more, another one in its place, one fewer. */
 const CHANGES: readonly GameSize[] = [
   { servers: 3, processes: 2, sessions: 2, change: { before: [0, 1], after: [0, 1, 2] } },

@@ -88,6 +88,11 @@ export interface GameSize {
    * others do not see it while they do the same: one server starts anew, or one process cannot reach it.
    */
   readonly variables?: boolean;
+  /**
+   * Whether one server is away from everybody, and back, while another one starts anew; no other faults then, and none in the middle of
+   * a round: a write that was under way when both happen can be on a spare server alone.
+   */
+  readonly dies?: boolean;
   /** The servers that are nodes before and after a change of nodes; all of them always when left out. */
   readonly change?: { readonly before: readonly number[]; readonly after: readonly number[] };
 }
@@ -232,9 +237,9 @@ export async function playGame(
 
   // With three servers one kind of fault at a time: one server that starts anew, or one process that is cut off. With both the only
   // copy can be on a spare server that nobody has a reason to ask. Two servers go through anything.
-  const one = chance.below(2) === 0 ? ['wipe'] : ['cut', 'join'];
+  const one = chance.below(2) === 0 && size.dies !== true ? ['wipe'] : ['cut', 'join'];
   const anything = servers.length === 2 && size.variables !== true;
-  const kinds = anything ? ['wipe', 'cut', 'join'] : one;
+  const kinds = anything || size.dies === true ? ['wipe', 'cut', 'join'] : one;
   const fragile = chance.below(servers.length);
   const lonely = chance.below(processes.length);
   const happen = (step: Step): void => {
@@ -248,8 +253,11 @@ export async function playGame(
     if (step.do === 'cut' || step.do === 'join') {
       const who = anything ? step.process % processes.length : lonely;
       const server = size.variables === true ? fragile : step.server % servers.length;
-      const node = processes[who]?.ways[server];
-      if (node !== undefined) node.link.up = step.do === 'join';
+      const ways =
+        size.dies === true
+          ? processes.map(({ ways: all }) => all[(fragile + 1) % servers.length])
+          : [processes[who]?.ways[server]];
+      for (const way of ways) if (way !== undefined) way.link.up = step.do === 'join';
       cuts += 1;
     }
   };
@@ -266,7 +274,7 @@ export async function playGame(
     const left = [...amid];
     await network.drive(Promise.all(together.map(act)), () => {
       const next = chance.below(6) === 0 ? left.shift() : undefined;
-      if (next !== undefined) happen(next);
+      if (next !== undefined && size.dies !== true) happen(next);
     });
   }
 

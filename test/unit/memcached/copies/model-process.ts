@@ -198,11 +198,11 @@ export class ModelProcess {
       const isDown = ({ id }: { readonly id: string }): boolean => !this.#answers.has(id);
       if (other.nodes.some(isDown) || places.list.nodes.filter(isDown).length >= places.copies)
         throw new StormlampError(ErrorCode.STORE_DOWN, 'nodes are away');
-      const isBehind = ({ id }: { readonly id: string }): boolean => this.standings.of(id) === 'suspect';
+      const isBehind = ({ id }: { readonly id: string }): boolean => this.standings.of(id) !== 'filled';
       if (places.list.nodes.some(isDown) && places.list.nodes.some((node) => !isDown(node) && isBehind(node)))
         throw new StormlampError(
           ErrorCode.STORE_DOWN,
-          'a node missed writes that one which is away may hold',
+          'a node missed or lost writes that one which is away may hold',
         );
       const views = this.#views();
       const fills = planResync(views, places.copies).flatMap((job) => (job.kind === 'fill' ? [job] : []));
@@ -210,7 +210,9 @@ export class ModelProcess {
       const marked = await Promise.all(other.nodes.map((node) => this.#worker.isMarked(node, other.ring)));
       const open = other.nodes.filter((_node, index) => marked[index] === false);
       if (open.length === 0) return;
-      await Promise.all(open.map(({ id }) => this.#worker.run({ kind: 'move', node: id }, this.#views())));
+      await Promise.all(
+        open.map(({ id }) => this.#worker.run({ kind: 'move', node: id, unfilled: [] }, this.#views())),
+      );
     }
     throw new StormlampError(ErrorCode.TIMEOUT, 'somebody else is at it all the time');
   }

@@ -24,10 +24,10 @@ test('new nodes are marked at once; a single one always', () => {
 
 test('a node that lost its marker is filled from the others, completely only when all of them can be read', () => {
   expect(planResync([view('a', { filled: false, items: 0 }), view('b')])).toEqual([
-    { kind: 'fill', node: 'a', sources: ['b'], complete: true },
+    { kind: 'fill', node: 'a', sources: ['b'], complete: true, away: [] },
   ]);
   expect(planResync([view('a', { filled: false }), view('b'), view('c', { reached: false })])).toEqual([
-    { kind: 'fill', node: 'a', sources: ['b'], complete: false },
+    { kind: 'fill', node: 'a', sources: ['b'], complete: false, away: [] },
   ]);
   expect(planResync([view('a', { filled: false }), view('b', { reached: false })])).toEqual([]);
 });
@@ -75,8 +75,20 @@ test('a node that is away long enough is stood in for by the others, once, where
   expect(planResync([view('a'), view('b'), { ...gone, away: false }])).toEqual([]);
   expect(planResync([view('a'), view('b'), gone], 3)).toEqual([]);
   expect(planResync([view('a', { roomy: false }), view('b', { filled: false }), gone])).toEqual([
-    { kind: 'fill', node: 'b', sources: ['a'], complete: false },
+    { kind: 'fill', node: 'b', sources: ['a'], complete: false, away: ['c'] },
   ]);
+});
+
+test('a node that starts empty while another one is away gets second copies of what is left, and is not believed', () => {
+  const [a, b] = [view('a', { filled: false, items: 0 }), view('b')];
+  const c = view('c', { reached: false, filled: false, away: true });
+  const fill = { kind: 'fill', node: 'a', sources: ['b'], complete: false };
+  expect(planResync([a, b, c])).toEqual([{ ...fill, away: ['c'] }]);
+  expect(planResync([a, b, { ...c, away: false }])).toEqual([{ ...fill, away: [] }]);
+  expect(planResync([a, b, c], 3)).toEqual([{ ...fill, away: [] }]);
+  expect(planResync([{ ...a, roomy: false }, b, c])).toEqual([{ ...fill, away: [] }]);
+  // With two nodes there is nobody whose copies it could take.
+  expect(planResync([a, view('b', { reached: false, away: true })])).toEqual([]);
 });
 
 test('what was kept for others is swept away when everybody is whole again, and not before', () => {
