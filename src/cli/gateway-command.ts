@@ -11,8 +11,9 @@ import type { SessionStoreEvents } from '../session/session-events.js';
 import type { SessionStore } from '../session/session-store.js';
 import type { Command, CommandContext } from './command.js';
 import { type GatewayConfig, gatewayConfig } from './gateway-config.js';
-import { catchUp, sessionsBefore, takeStep } from './gateway-nodes.js';
+import { sessionsBefore } from './gateway-nodes.js';
 import { leaveOn } from './interruption.js';
+import { NodeSteps } from './node-steps.js';
 import { whileReading } from './read-config.js';
 
 const HELP = `Usage: stormlamp gateway [options]
@@ -82,10 +83,11 @@ async function serve(context: CommandContext, read: () => Promise<GatewayConfig>
   tellTrouble(store);
   tellOfCopies(store);
   // Without a file the signal ends the process, as it does everywhere.
-  const reread = file === undefined ? undefined : readAgain(store, read, file, context.signal);
+  const steps = new NodeSteps(store, tell, context.signal);
+  const reread = file === undefined ? undefined : readAgain(steps, read, file);
   if (reread !== undefined) process.on('SIGHUP', reread);
   try {
-    await catchUp(store, nodeChange, context.signal);
+    await steps.catchUp(nodeChange);
     const gateway = await startSessionGateway(store, options);
     gateway.on('client-fault', ({ peer, reason }) => tell(`client ${peer} was closed: ${reason}`));
     gateway.on('client-refused', ({ peer, connections }) =>
@@ -104,13 +106,8 @@ async function serve(context: CommandContext, read: () => Promise<GatewayConfig>
   }
 }
 
-/** What SIGHUP does: one after the other. */
-function readAgain(
-  store: SessionStore,
-  read: () => Promise<GatewayConfig>,
-  file: string,
-  signal: AbortSignal,
-): () => void {
+/** What SIGHUP does. The file is read at once, also while a step is under way that another one is to take the place of. */
+function readAgain(steps: NodeSteps, read: () => Promise<GatewayConfig>, file: string): () => void {
   let turn = Promise.resolve();
   return () => {
     turn = turn.then(async () => {
@@ -118,7 +115,7 @@ function readAgain(
         tell(`${file} is not taken: ${describeError(error)}`),
       );
       if (config === undefined) return;
-      if (config.nodeChange !== undefined) await takeStep(store, config.nodeChange, signal, tell);
+      if (config.nodeChange !== undefined) void steps.take(config.nodeChange);
       else
         tell(
           `${file} was read: it names no "nodeChange" under "gateway"; anything else is taken at a restart`,

@@ -1,13 +1,8 @@
-/**
- * The nodes of a gateway that runs: its configuration file says which step of which change there is to take, at the start and
- * whenever the file is read again.
- */
+/** What the configuration file of a gateway says about a change of its nodes: which step of which change there is to take. */
 import { nodeIdOf, parseNodeAddress } from '../common/node-address.js';
 import { invalidOption, readChoice, readStrings, rejectUnknownOptions } from '../common/option-reader.js';
-import { describeError } from '../common/stormlamp-error.js';
 import type { NodeChangeStep, SetNodesOptions } from '../session/node-change.js';
 import type { SessionOptions } from '../session/session-options.js';
-import type { SessionStore } from '../session/session-store.js';
 
 /** `gateway.nodeChange` of a configuration file. */
 export interface GatewayNodeChange extends Pick<SetNodesOptions, 'step' | 'weights' | 'addressMap'> {
@@ -49,32 +44,4 @@ export function sessionsBefore(
     placement: weights === undefined ? placement : { ...placement, weights },
     addressMap: { ...Object.fromEntries(kept), ...addressMap },
   };
-}
-
-/** Takes the steps that the other processes have taken already: before the gateway serves. Errors: as `setNodes`. */
-export async function catchUp(
-  store: SessionStore,
-  change: GatewayNodeChange | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  if (change?.step !== 'prepare' && change?.step !== 'switch') return;
-  const { nodes, ...options } = change;
-  await store.setNodes(nodes, { ...options, step: 'prepare', signal });
-  if (change.step === 'switch') await store.setNodes(nodes, { ...options, signal });
-}
-
-/** Takes the step that the file names by now. A step that was taken is not taken again. Never rejects: what failed is told. */
-export async function takeStep(
-  store: SessionStore,
-  { nodes, ...options }: GatewayNodeChange,
-  signal: AbortSignal,
-  tell: (line: string) => void,
-): Promise<void> {
-  const list = nodes.join(', ');
-  try {
-    await store.setNodes(nodes, { ...options, signal });
-    tell(`nodes: step '${options.step}' is taken for ${list}`);
-  } catch (error) {
-    tell(`nodes: step '${options.step}' is not taken, all goes on as it was: ${describeError(error)}`);
-  }
 }

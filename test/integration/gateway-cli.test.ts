@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { leaseKey } from '../../src/memcached/copies/copy-key.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { ROOT, type RunningNode, startNode } from '../support/run-node.js';
 import { eventually } from './eventually.js';
@@ -233,6 +234,36 @@ test('a node is added while two gateways run, by steps in their file and SIGHUP;
   } finally {
     for (const { child } of running) child.kill('SIGTERM');
     await Promise.all(running.map(({ finished }) => finished));
+    rmSync(file);
+  }
+});
+
+test('a step that waits for somebody else ends when the file names another one', async () => {
+  const file = join(folder, 'waiting.json');
+  const write = (step: string): void => {
+    const gateway = { host: '127.0.0.1', port: 0, nodeChange: { nodes: names(3), step } };
+    writeFileSync(file, JSON.stringify({ sessions: { nodes: names(2), monitorIntervalMs: 200 }, gateway }));
+  };
+  const [, , third] = servers.memcached;
+  if (third === undefined) throw new Error('there is a third node');
+  write('prepare');
+  const one = run(['--config', file, '--json']);
+  try {
+    await addressOf(one);
+    // Another process has it, and is not done.
+    const lease = `set ${leaseKey(third.id)} 0 600 1\r\n1\r\n`;
+    expect((await exchange(third.port, [Buffer.from(lease)])).toString()).toContain('STORED');
+    write('switch');
+    one.child.kill('SIGHUP');
+    await eventually('it has begun', () => one.output().includes("step 'switch' begins"));
+    write('cancel');
+    one.child.kill('SIGHUP');
+    await eventually('that one is taken', () => one.output().includes("step 'cancel' is taken"));
+    expect(one.output()).toContain('the file names another one now');
+  } finally {
+    await exchange(third.port, [Buffer.from(`delete ${leaseKey(third.id)}\r\n`)]);
+    one.child.kill('SIGTERM');
+    await one.finished;
     rmSync(file);
   }
 });

@@ -1,0 +1,127 @@
+/** The steps of a change of nodes that a running gateway takes, one after the other: at the start, and whenever its file is read again. */
+import { pause } from '../common/backoff.js';
+import { describeError, ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import type { SetNodesOptions } from '../session/node-change.js';
+import type { SessionStore } from '../session/session-store.js';
+import type { GatewayNodeChange } from './gateway-nodes.js';
+
+const AGAIN_MS = 1_000;
+/** What a gateway that was just started adds to `recopyAfterMs`: it counts the silence of a node from its own first look. */
+const SLACK_MS = 10_000;
+
+interface Taking {
+  readonly change: GatewayNodeChange;
+  readonly stop: AbortController;
+}
+
+/** See the head of this file. */
+export class NodeSteps {
+  readonly #store: SessionStore;
+  readonly #tell: (line: string) => void;
+  readonly #signal: AbortSignal;
+  readonly #againMs: number;
+  #taking: Taking | undefined;
+  #turn: Promise<void> = Promise.resolve();
+
+  /**
+   * Takes no step yet.
+   *
+   * @param tell told of every step that is taken, or why it was not
+   * @param signal ends the step that is under way
+   */
+  constructor(
+    store: SessionStore,
+    tell: (line: string) => void,
+    signal: AbortSignal,
+    againMs: number = AGAIN_MS,
+  ) {
+    this.#store = store;
+    this.#tell = tell;
+    this.#signal = signal;
+    this.#againMs = againMs;
+  }
+
+  /**
+   * Takes the steps that the other processes have taken already: before the gateway serves. While sessions may be on a node that does not
+   * answer it waits until that one is given up. When the file names something else meanwhile, that is taken instead. Errors: as `setNodes`.
+   */
+  async catchUp(change: GatewayNodeChange | undefined): Promise<void> {
+    if (change?.step !== 'prepare' && change?.step !== 'switch') return;
+    const taking = this.#begin(change);
+    const { nodes, ...options } = change;
+    try {
+      await this.#run(taking, async (signal) => {
+        await this.#store.setNodes(nodes, { ...options, step: 'prepare', signal });
+        if (change.step === 'switch') await this.#switch(nodes, options, signal);
+      });
+    } catch (error) {
+      if (!taking.stop.signal.aborted || this.#signal.aborted) throw error;
+      await this.#turn;
+    }
+  }
+
+  /**
+   * Takes the step that the file names by now, after the one that is under way; that one is given up when it is another one. A step that
+   * was taken is not taken again. Never rejects: what failed is told.
+   */
+  take(change: GatewayNodeChange): Promise<void> {
+    if (this.#taking !== undefined && isSame(this.#taking.change, change)) return this.#turn;
+    this.#taking?.stop.abort();
+    const taking = this.#begin(change);
+    const { nodes, ...options } = change;
+    const list = nodes.join(', ');
+    const work = this.#run(taking, (signal) => {
+      // It lasts until the nodes have what they shall hold.
+      if (options.step === 'switch') this.#tell(`nodes: step 'switch' begins for ${list}`);
+      return this.#store.setNodes(nodes, { ...options, signal });
+    }).then(
+      () => this.#tell(`nodes: step '${options.step}' is taken for ${list}`),
+      (error: unknown) =>
+        this.#tell(
+          `nodes: step '${options.step}' is not taken, all goes on as it was: ${
+            taking.stop.signal.aborted ? 'the file names another one now' : describeError(error)
+          }`,
+        ),
+    );
+    this.#turn = work;
+    return work;
+  }
+
+  #begin(change: GatewayNodeChange): Taking {
+    const taking = { change, stop: new AbortController() };
+    this.#taking = taking;
+    return taking;
+  }
+
+  async #run(taking: Taking, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const before = this.#turn;
+    const mine = before.then(() => {
+      const signal = AbortSignal.any([this.#signal, taking.stop.signal]);
+      signal.throwIfAborted();
+      return work(signal);
+    });
+    this.#turn = mine.catch(() => undefined);
+    try {
+      await mine;
+    } finally {
+      if (this.#taking === taking) this.#taking = undefined;
+    }
+  }
+
+  async #switch(nodes: readonly string[], options: SetNodesOptions, signal: AbortSignal): Promise<void> {
+    const until = performance.now() + this.#store.options.recopyAfterMs + SLACK_MS;
+    for (let told = false; ; told = true) {
+      try {
+        return await this.#store.setNodes(nodes, { ...options, signal });
+      } catch (error) {
+        if (!isStormlampError(error, ErrorCode.STORE_DOWN) || performance.now() >= until) throw error;
+        if (!told) this.#tell(`nodes: step 'switch' has to wait before this serves: ${describeError(error)}`);
+        await pause(this.#againMs, signal);
+      }
+    }
+  }
+}
+
+function isSame(one: GatewayNodeChange, other: GatewayNodeChange): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
