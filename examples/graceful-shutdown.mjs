@@ -10,9 +10,14 @@ let stopping = false;
 const server = createServer((req, res) => {
   if (stopping && req.url === '/readyz') return res.writeHead(503).end('stopping');
   probes(req, res, async () => {
-    const [rows] = await cluster.mysql.query('SELECT SLEEP(?) AS slept, COUNT(*) AS n FROM cart', [0.5]);
-    if (stopping) res.setHeader('connection', 'close'); // or the server waits for it to become idle
-    res.end(`counted ${rows[0].n}`);
+    try {
+      const [rows] = await cluster.mysql.query('SELECT SLEEP(?) AS slept, COUNT(*) AS n FROM cart', [0.5]);
+      if (stopping) res.setHeader('connection', 'close'); // or the server waits for it to become idle
+      res.end(`counted ${rows[0].n}`);
+    } catch (error) {
+      res.writeHead(500).end(); // this request fails, not the process
+      console.error(error);
+    }
   });
 });
 server.listen(process.env.PORT ?? 3000, '127.0.0.1', () =>

@@ -9,12 +9,17 @@ collectDefaultMetrics();
 const metrics = prometheusMetrics(cluster, { register });
 
 const server = createServer(async (req, res) => {
-  if (req.url === '/metrics') {
-    res.setHeader('content-type', register.contentType);
-    return res.end(await register.metrics());
+  try {
+    if (req.url === '/metrics') {
+      res.setHeader('content-type', register.contentType);
+      return res.end(await register.metrics());
+    }
+    const [rows] = await cluster.mysql.query('SELECT COUNT(*) AS n FROM cart');
+    res.end(`${rows[0].n} items\n`);
+  } catch (error) {
+    res.writeHead(500).end(); // this request fails, not the process
+    console.error(error);
   }
-  const [rows] = await cluster.mysql.query('SELECT COUNT(*) AS n FROM cart');
-  res.end(`${rows[0].n} items\n`);
 });
 server.listen(process.env.PORT ?? 3000, '127.0.0.1', () =>
   console.log(`listening on http://127.0.0.1:${server.address().port}`),

@@ -46,7 +46,8 @@ function stormlamp_has(mysqli $replica, string $token): bool
 function open(string $name): mysqli
 {
     $url = parse_url(getenv($name));
-    return new mysqli($url['host'], $url['user'], urldecode($url['pass']), ltrim($url['path'], '/'), $url['port']);
+    $database = ltrim($url['path'], '/');
+    return new mysqli($url['host'], rawurldecode($url['user']), rawurldecode($url['pass']), $database, $url['port'] ?? 3306);
 }
 
 $replica = open('REPLICA_URL');

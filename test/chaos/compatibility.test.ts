@@ -319,6 +319,6 @@ Written by \`npm run chaos -- compatibility\` from what it saw: each cell is som
 ${sections.join('\n')}
 ## Said, and not tried here
 
-Node 20.19 and newer. MariaDB 10.5 and newer, MySQL 8.0 and newer: older ones miss the privileges and the session tracking that freshness stands on; \`stormlamp doctor\` says so. memcached 1.5.19 and newer: older ones have no metadump, without which a node that came back empty cannot be filled. PHP 7.4 and newer with either extension.
+Node 20.19 and newer. MariaDB 10.5 and newer, MySQL 8.0 and newer: older ones miss the privileges and the session tracking that freshness stands on; \`stormlamp doctor\` says so. memcached 1.5.19 and newer: older ones have no metadump, without which a node that came back empty cannot be filled. PHP 7.4 and newer with either extension. Ubuntu's packages (\`stormlamp servers install\`), and \`driver: 'docker'\` with a real engine.
 `;
 }

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+import { resolveServers } from '../../src/testing/servers/resolve-servers.js';
+import { runProgram } from '../../src/testing/servers/run-program.js';
 import { eventually } from '../integration/eventually.js';
 import { ROOT, type RunningNode, startNode } from '../support/run-node.js';
 import { blocksOf, letAppMonitor } from './run-block.js';
@@ -136,6 +138,22 @@ describe('programs that serve', () => {
     await end(node);
   });
 
+  test('read-your-writes.php takes an address as it is in README.md, without a port, as Node reads it', async () => {
+    const source = readFileSync(join(ROOT, 'examples/read-your-writes.php'), 'utf8');
+    const open = /^function open\(.*?^}/ms.exec(source)?.[0] ?? '';
+    const code = `namespace Made; class mysqli { function __construct(...$given) { echo json_encode($given); } } ${open} open('URL');`;
+    const { php } = await resolveServers(['php']);
+    const run = await runProgram(
+      php?.cli.command ?? 'php',
+      [...(php?.cli.prefixArgs ?? []), '-n', '-r', code],
+      {
+        timeoutMs: 20_000,
+        env: { URL: 'mysql://app:a+b%20c@db1/shop' },
+      },
+    );
+    expect([run.stderr, run.stdout]).toEqual(['', '["db1","app","a+b c","shop",3306]']);
+  });
+
   test('graceful-shutdown: the request under way is answered, the next one is not taken', async () => {
     const node = await serve('graceful-shutdown.mjs');
     expect((await fetch(`${node.url}/readyz`)).status).toBe(200);
@@ -181,6 +199,25 @@ describe('programs that serve', () => {
     expect(text).toContain(`stormlamp_node_primary{node="${servers.primary.id}"} 1`);
     await end(node);
   });
+
+  test.each(['graceful-shutdown.mjs', 'prometheus.mjs'])(
+    '%s: a statement that fails ends its request, not the process',
+    async (file) => {
+      const node = await serve(file);
+      await servers.primary.query('RENAME TABLE shop.cart TO shop.cart_away');
+      try {
+        await servers.waitForReplication();
+        expect((await fetch(`${node.url}/count`)).status).toBe(500);
+        expect((await fetch(`${node.url}/count`)).status).toBe(500);
+      } finally {
+        await servers.primary.query('RENAME TABLE shop.cart_away TO shop.cart');
+        await servers.waitForReplication();
+      }
+      expect((await fetch(`${node.url}/count`)).status).toBe(200);
+      expect(node.app.child.exitCode).toBeNull();
+      await end(node);
+    },
+  );
 
   test('plain-http: visits are counted', async () => {
     const node = await serve('plain-http.mjs');

@@ -159,11 +159,17 @@ test('docs/resources.md: the mount is there while it is in charge, and only afte
 
 test('docs/dashboard.md: the page is made, and its pictures are there', async () => {
   const [code] = blocksOf('docs/dashboard.md', 'js');
-  const append = 'process.exitCode = page.name === undefined ? 1 : 0;';
-  expect(await runBlock(code ?? '', servers, { env: { OPS_PASSWORD: 'x' }, append })).toMatchObject({
-    code: 0,
-    stderr: '',
-  });
+  const append = `
+    import { once } from 'node:events';
+    if (!server.listening) await once(server, 'listening');
+    const url = 'http://127.0.0.1:' + server.address().port + '/state.json';
+    const authorization = 'Basic ' + btoa('ops:x');
+    const [without, as] = [await fetch(url), await fetch(url, { headers: { authorization } })];
+    console.log(without.status, as.status, (await as.json()).nodes.length);
+    process.kill(process.pid, 'SIGTERM');`;
+  const ran = await runBlock(code ?? '', servers, { env: { OPS_PASSWORD: 'x', OPS_PORT: '0' }, append });
+  expect(ran).toMatchObject({ code: 0, stderr: '' });
+  expect(ran.stdout).toMatch(/^the page: http:\/\/127\.0\.0\.1:\d+, for the user ops\n401 200 3\n$/);
   const pictures = [
     ...readFileSync(join(ROOT, 'docs/dashboard.md'), 'utf8').matchAll(/\]\((pictures\/[^)]+)\)/g),
   ];

@@ -29,7 +29,23 @@ test('the service of the page starts and stops', async () => {
     REPLICA_URLS: servers.replicas.map(urlOf).join(','),
     SCOPE_SECRET: 'a secret that is long enough',
   };
-  expect(await runBlock(block, servers, { env })).toMatchObject({ code: 0, stderr: '' });
+  const append = `
+    import { once } from 'node:events';
+    if (!server.listening) await once(server, 'listening');
+    const ask = async (path) => {
+      const answer = await fetch('http://127.0.0.1:' + server.address().port + path);
+      return answer.status + ' ' + (await answer.text());
+    };
+    console.log(await ask('/'));
+    console.log((await ask('/readyz')).slice(0, 17));
+    process.kill(process.pid, 'SIGTERM');
+    while (!(await ask('/readyz')).startsWith('503'));
+    console.log(await ask('/readyz'), await ask('/'));`;
+  const ran = await runBlock(block, servers, { env: { ...env, PORT: '0', DRAIN_MS: '1500' }, append });
+  expect(ran).toMatchObject({ code: 0, stderr: '' });
+  // Its logger is `console`.
+  const said = ran.stdout.split('\n').filter((line) => !line.startsWith('stormlamp:') && line !== '');
+  expect(said).toEqual(['200 {"n":0}', '200 {"ready":true', '503 stopping 200 {"n":0}']);
 });
 
 test('the first step away from mysql2', async () => {

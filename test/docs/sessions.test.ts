@@ -104,6 +104,24 @@ describe('php-sessions.md', () => {
     );
   });
 
+  test('plain http fails a request whose session cannot be had, and goes on', async () => {
+    const { code, stdout, stderr } = await runBlock(
+      located(docBlocks('php-sessions.md', 'js')[1] ?? ''),
+      servers,
+      {
+        append: `
+        import { once } from 'node:events';
+        if (!server.listening) await once(server, 'listening');
+        await store.close();
+        for (let n = 0; n < 2; n += 1)
+          console.log((await fetch('http://127.0.0.1:' + server.address().port)).status);
+        server.close();`,
+      },
+    );
+    expect([code, stdout]).toEqual([0, '500\n500\n']);
+    expect(stderr).toMatch(/ERR_\w+/);
+  });
+
   test('a WebSocket is for users who are logged in', async () => {
     const { code, stdout, stderr } = await runBlock(
       located(docBlocks('php-sessions.md', 'js')[2] ?? ''),
