@@ -26,7 +26,7 @@ export { Cluster, createCluster } from './create-cluster.js';
 export type { DiagnosticsName, DiagnosticsPayloads } from './diagnostics/channels.js';
 export type { Logger, LogLevel } from './diagnostics/logger.js';
 export type { StatementTrace } from './diagnostics/statement-trace.js';
-export type { ActingOptions, MaxLoss, ReplicationOptions } from './failover/acting-options.js';
+export type { ActingOptions, MaxLoss } from './failover/acting-options.js';
 export type { HookFrame, Verdict } from './failover/change/ask-hook.js';
 export type { ChangeResult } from './failover/change/change-control.js';
 export type { ClusterSnapshot, NodeSnapshot } from './failover/cluster-snapshot.js';
@@ -82,6 +82,7 @@ export type { PreflightCheck, PreflightReport } from './failover/preflight/prefl
 export { type CloneRebuildOptions, cloneRebuild } from './failover/rebuild/clone-rebuild.js';
 export { dumpRebuild } from './failover/rebuild/dump-rebuild.js';
 export type { RebuildOptions, RebuildPrograms } from './failover/rebuild/rebuild-options.js';
+export type { ReplicationOptions, ReplicationTlsOptions } from './failover/replication-options.js';
 export {
   createHttpUpstreams,
   type HttpUpstreams,

@@ -274,6 +274,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       nodes: this.#parts.nodes,
       cluster: this.#options.cluster,
       maxLoss: this.#options.maxLoss,
+      replicationTls: this.#options.replication.tls,
       selfFenceMs: this.#options.selfFenceMs,
       sourceOf: sourceFinder(this.#voters),
       strangers: this.#strangers(),

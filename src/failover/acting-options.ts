@@ -1,6 +1,4 @@
 /** Options of the modes that change servers: accounts, voters, and the limits of what may be done. */
-import type { NodeId } from '../common/node-address.js';
-import { parseNodeAddress } from '../common/node-address.js';
 import {
   invalidOption,
   readBoolean,
@@ -13,18 +11,11 @@ import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import { type MysqlNodeConfig, type MysqlNodeOptions, parseMysqlNode } from '../mysql/connection-options.js';
 import type { CredentialsSource, MysqlCredentials } from '../mysql/connection-settings.js';
 import type { CandidateWishes } from './plan/candidate-choice.js';
-
-/** The account that replicas log in with, and where they find each other. */
-export interface ReplicationOptions {
-  /** Its user. */
-  readonly user: string;
-  /** Its password. */
-  readonly password: string;
-  /** Whether replicas connect with TLS. Default false. */
-  readonly tls?: boolean | undefined;
-  /** Where replicas find a node, as `host:port` by node id, when that is not where this process does. */
-  readonly addresses?: Readonly<Record<NodeId, string>> | undefined;
-}
+import {
+  type ReplicationOptions,
+  type ResolvedReplicationOptions,
+  readReplication,
+} from './replication-options.js';
 
 /**
  * How much a failover may lose. `'none'`: only what is proven to lose nothing, by semi-synchronous replication.
@@ -94,11 +85,9 @@ export interface ActingOptions {
 }
 
 /** {@link ActingOptions} with everything filled in. */
-export interface ResolvedActingOptions {
+export interface ResolvedActingOptions extends ResolvedReplicationOptions {
   readonly cluster: string;
   readonly credentials: MysqlCredentials | CredentialsSource;
-  readonly replication: { readonly user: string; readonly password: string; readonly tls: boolean };
-  readonly addresses: Readonly<Record<NodeId, { readonly host: string; readonly port: number }>>;
   readonly witnesses: readonly MysqlNodeConfig[];
   readonly leaseMs: number;
   readonly handoverMs: number;
@@ -185,33 +174,6 @@ export function resolveActingOptions(path: string, options: ActingOptions): Reso
     automatic: readBoolean(`${path}.automatic`, options.automatic, true),
     host: options.host === undefined ? undefined : readString(`${path}.host`, options.host, ''),
   });
-}
-
-function readReplication(
-  path: string,
-  replication: ReplicationOptions,
-): Pick<ResolvedActingOptions, 'replication' | 'addresses'> {
-  rejectUnknownOptions(path, replication, ['user', 'password', 'tls', 'addresses']);
-  const user = readString(`${path}.user`, replication.user, '');
-  const { password } = replication;
-  for (const [name, value] of Object.entries({ user, password })) {
-    if (typeof value === 'string' && value !== '' && !/[\\\n\r\0]/.test(value)) continue;
-    // Without the value: it may be a secret.
-    throw new StormlampError(
-      ErrorCode.INVALID_OPTION,
-      `Expected \`${path}.${name}\` to be a non-empty string without backslashes and line ends`,
-    );
-  }
-  const addresses = Object.entries(replication.addresses ?? {}).map(([node, address]) => {
-    const { host, port } = parseNodeAddress(`${path}.addresses.${node}`, address, 3306);
-    if (host === undefined)
-      throw invalidOption(`${path}.addresses.${node}`, "an address like 'host:port'", address);
-    return [node, { host, port }] as const;
-  });
-  return {
-    replication: { user, password, tls: readBoolean(`${path}.tls`, replication.tls, false) },
-    addresses: Object.fromEntries(addresses),
-  };
 }
 
 function readWitnesses(path: string, { witness, credentials }: ActingOptions): readonly MysqlNodeConfig[] {

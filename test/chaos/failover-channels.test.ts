@@ -97,7 +97,7 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
     await cluster.mysql.query('INSERT INTO kept VALUES (1)', { blockMs: 30_000 });
 
     await old.kill();
-    const result = await cluster.failover.failover({ acceptLoss: true });
+    const result = await cluster.failover.failover({ force: true, acceptLoss: true });
     expect(result).toMatchObject({ ok: true, left: [] });
     // What it has is not to grow any more, should the old primary go on without anybody's seeing it.
     expect(await statusOf(named)).toEqual(follows(old.port, 'No'));

@@ -36,8 +36,9 @@ export async function checkFailover(
     actAs: options.credentials,
     addresses: options.addresses,
   });
-  const { cluster, maxLoss, selfFenceMs } = options;
-  const parts = { voters, nodes, cluster, maxLoss, selfFenceMs, sourceOf: sourceFinder(voters), strangers };
+  const { cluster, maxLoss, selfFenceMs, replication } = options;
+  const [replicationTls, sourceOf] = [replication.tls, sourceFinder(voters)];
+  const parts = { voters, nodes, cluster, maxLoss, replicationTls, selfFenceMs, sourceOf, strangers };
   const [report] = await Promise.all([
     preflight(parts),
     ...nodes.map((config) => checkReplication(checks, config, options, signal)),

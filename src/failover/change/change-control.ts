@@ -13,8 +13,10 @@ import type { HookPolicy } from '../failover-options.js';
 import type { SentStatement } from '../locks/statement-log.js';
 import { type MetaStore, PROMOTED } from '../meta/meta-store.js';
 import { standingsOf } from '../meta/node-standings.js';
+import { notedTls } from '../meta/noted-tls.js';
 import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
+import { type ReplicationTls, tlsAmong, tlsOffered } from '../plan/replication-tls.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { waitTimeoutOf } from '../protocol/wait-timeout.js';
 import { type ClusterSurvey, lookAt, surveyCluster } from '../survey/survey-cluster.js';
@@ -109,6 +111,8 @@ export class ChangeControl {
   readonly #parts: ChangeControlParts;
   readonly #closed = new AbortController();
   #failsOver = false;
+  /** How replicas were last seen to encrypt what they receive: the last one of them may have become the primary. */
+  #seenTls: ReplicationTls | undefined;
   /** The user's hooks. */
   readonly hooks: ChangeHooks;
   #running: Promise<ChangeResult> | undefined;
@@ -156,7 +160,14 @@ export class ChangeControl {
     const answering = data.filter(({ id }) => survey.nodes.has(id));
     const { told, ...standings } = await standingsOf(meta, answering);
     const word = told.get(this.#parts.primary() ?? '');
-    const { user, tls } = options.replication;
+    const { user } = options.replication;
+    const primary = answering.find(({ id }) => id === standings.named);
+    const tls =
+      options.replication.tls ??
+      tlsAmong(survey.nodes.values()) ??
+      this.#seenTls ??
+      (primary === undefined ? undefined : await notedTls(options.cluster, primary));
+    this.#seenTls = tls;
     return {
       opId: randomUUID(),
       cluster: options.cluster,
@@ -169,7 +180,10 @@ export class ChangeControl {
       nodes: data.map(({ id }) => id),
       witnesses: voters.filter(({ kind }) => kind === 'witness').map(({ id }) => id),
       sources: survey.sources,
-      sourceAt: (node) => ({ ...this.voter(node).address, user, tls }),
+      sourceAt: (node) => {
+        const { address } = this.voter(node);
+        return { ...address, user, tls: tls ?? tlsOffered(survey.nodes.get(node)) };
+      },
       wishes: options.wishes,
       isolated: isolated(),
       rules,
@@ -274,7 +288,7 @@ export class ChangeControl {
       const written = meta
         .begin(this.voter(to), begun)
         // Whoever finds it so calls the hooks: this process may die before it has.
-        .then(() => meta.end(this.voter(to), opId, owes ? PROMOTED : 'done', summaryOf(plan)));
+        .then(() => meta.end(this.voter(to), opId, owes ? PROMOTED : 'done', summaryOf(plan, this.#seenTls)));
       await written.catch((error: unknown) =>
         record('change-step', opId, [to], `The end could not be written on ${to}: ${describeError(error)}`),
       );
@@ -323,6 +337,9 @@ export class ChangeControl {
   }
 }
 
-function summaryOf({ kind, from, to, epoch, loss, excluded }: FailoverPlan): string {
-  return JSON.stringify({ kind, from, to, epoch, loss, excluded });
+function summaryOf(
+  { kind, from, to, epoch, loss, excluded }: FailoverPlan,
+  tls: ReplicationTls | undefined,
+): string {
+  return JSON.stringify({ kind, from, to, epoch, tls, loss, excluded });
 }

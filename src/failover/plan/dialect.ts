@@ -4,6 +4,7 @@ import type { NodeSurvey } from '../survey/node-survey.js';
 import { filePositionDialect } from './file-position-dialect.js';
 import { mariadbGtidDialect } from './mariadb-gtid-dialect.js';
 import { mysqlGtidDialect } from './mysql-gtid-dialect.js';
+import { type ReplicationTls, tlsSql } from './replication-tls.js';
 
 /** Where replicas find a server, and the account that they log in with. */
 export interface ReplicationSource {
@@ -13,8 +14,8 @@ export interface ReplicationSource {
   readonly port: number;
   /** The user of replication; its password is `{replicationPassword}`. */
   readonly user: string;
-  /** Whether replicas connect with TLS. */
-  readonly tls: boolean;
+  /** How a server that had no source encrypts what it receives. */
+  readonly tls: ReplicationTls;
 }
 
 /** One kind of server. `{…}` in a statement stands for what was kept under that name. */
@@ -109,7 +110,7 @@ export function quoted(text: string): string {
 /** How a server that had no source logs in at one. */
 export function accountOf(version: ServerVersion, { user, tls }: ReplicationSource): string {
   const { source: word } = wordsOf(version);
-  const account = `${word}_USER=${quoted(user)}, ${word}_PASSWORD='{replicationPassword}', ${word}_SSL=${tls ? 1 : 0}`;
+  const account = `${word}_USER=${quoted(user)}, ${word}_PASSWORD='{replicationPassword}', ${tlsSql(word, tls)}`;
   // From 8.0 on accounts use caching_sha2_password, which wants TLS or the server's key.
   const wantsKey = version.flavor === 'mysql' && isAtLeast(version, 8, 0, 0);
   return wantsKey ? `${account}, GET_${word}_PUBLIC_KEY=1` : account;

@@ -8,6 +8,7 @@ import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
 import type { MaxLoss } from '../acting-options.js';
 import { owesSemiSyncSql } from '../meta/owed-semi-sync.js';
+import type { ReplicationTls } from '../plan/replication-tls.js';
 import type { Stranger } from '../strangers.js';
 import { type NodeSurvey, surveyNode } from '../survey/node-survey.js';
 import type { Voter } from '../voters.js';
@@ -16,6 +17,7 @@ import { eventChecks } from './event-checks.js';
 import { fenceChecks } from './fence-checks.js';
 import { lockChecks } from './lock-checks.js';
 import { accountChecks, actingChecks, sightChecks } from './privilege-checks.js';
+import { settingsChecks, tlsChecks } from './replication-checks.js';
 import { restartChecks } from './restart-checks.js';
 import { clusterChecks, nodeChecks } from './server-checks.js';
 import { sourceChecks } from './source-checks.js';
@@ -48,6 +50,8 @@ export interface PreflightParts {
   readonly nodes: readonly MysqlNodeConfig[];
   readonly cluster: string;
   readonly maxLoss: MaxLoss;
+  /** How a former primary shall receive; undefined: as the replicas do. */
+  readonly replicationTls: ReplicationTls | undefined;
   /** 0: no event. */
   readonly selfFenceMs: number;
   readonly sourceOf: (channel: ReplicationChannel) => NodeId | undefined;
@@ -83,6 +87,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
           const fence =
             parts.selfFenceMs > 0 ? await fenceChecks(survey, parts.cluster, connection, deadline) : [];
           const source = await sourceChecks(survey, connection, deadline);
+          const settings = await settingsChecks(survey, connection, deadline);
           const restart = await restartChecks(survey, connection, deadline);
           const events = await withApplication(parts.nodes, voter.id, (own) =>
             eventChecks(survey, [connection, ...own], deadline),
@@ -92,6 +97,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
             ...privileges,
             ...nodeChecks(survey, parts.sourceOf),
             ...source,
+            ...settings,
             ...restart,
             ...events,
             ...fence,
@@ -116,6 +122,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
     ...accounts.flat(),
     ...sights.flat(),
     ...clusterChecks(surveys, parts.maxLoss, owing),
+    ...tlsChecks(surveys, parts.replicationTls),
     ...clockChecks(clocks),
     ...strangerChecks(parts.strangers ?? []),
   ];

@@ -50,6 +50,8 @@ export interface NodeSurvey {
   readonly acknowledgers: number;
   /** Privileges for a change that the account which looked lacks: the change would stop where they are needed. */
   readonly lacking: readonly string[];
+  /** Whether it has a certificate, so that replicas can receive encrypted. */
+  readonly offersTls: boolean;
 }
 
 /** Sends a statement to the server and gives its rows. */
@@ -84,6 +86,7 @@ const VARIABLES = [
   'replica_parallel_workers',
   'slave_parallel_workers',
   'event_scheduler',
+  'have_ssl',
   'wsrep_on',
   'group_replication_group_name',
   'rpl_semi_sync_master_enabled',
@@ -101,12 +104,12 @@ const VARIABLES = [
 ];
 
 const STATUS_SQL =
-  "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'Rpl_semi_sync_master_clients', 'Rpl_semi_sync_source_clients')";
+  "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'Rpl_semi_sync_master_clients', 'Rpl_semi_sync_source_clients', 'Ssl_server_not_after')";
 const VARIABLES_SQL = `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${VARIABLES.map((name) => `'${name}'`).join(', ')})`;
 
 /** Looks at a server. Rejects with the server's error. */
 export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask): Promise<NodeSurvey> {
-  const [rows, statusRows, counts, grants] = await Promise.all([
+  const [rows, statusRows, statuses, grants] = await Promise.all([
     ask(VARIABLES_SQL),
     ask(replicaStatusStatements(version)[0]),
     ask(STATUS_SQL),
@@ -126,9 +129,12 @@ export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask)
     statusRows,
     binlog: log === undefined ? undefined : { file: String(log['File']), position: Number(log['Position']) },
     logFilters: logFiltersOf(log),
-    uptimeS: countIn(counts, /^uptime$/i),
-    acknowledgers: countIn(counts, /_clients$/i),
+    uptimeS: countIn(statuses, /^uptime$/i),
+    acknowledgers: countIn(statuses, /_clients$/i),
     lacking: namesOf(lackingPrivileges(version, grantsOf(grants), 'change')),
+    // MySQL 8.4 and later have no such variable, and tell the end of their certificate to everybody.
+    offersTls:
+      (variables.get('have_ssl') ?? (valueIn(statuses, 'Ssl_server_not_after') ? 'YES' : 'NO')) === 'YES',
   });
 }
 
@@ -143,9 +149,10 @@ export function describeNode(read: {
   readonly uptimeS: number;
   readonly acknowledgers?: number | undefined;
   readonly lacking?: readonly string[] | undefined;
+  readonly offersTls?: boolean | undefined;
 }): NodeSurvey {
   const { node, version, variables, statusRows, binlog, logFilters, uptimeS } = read;
-  const { acknowledgers = 0, lacking = [] } = read;
+  const { acknowledgers = 0, lacking = [], offersTls = false } = read;
   const { flavor } = version;
   const channels = readReplicaStatus(statusRows, flavor);
   const status = channels.length === 1 ? statusRows[0] : undefined;
@@ -180,7 +187,13 @@ export function describeNode(read: {
     uptimeS,
     acknowledgers,
     lacking,
+    offersTls,
   };
+}
+
+function valueIn(rows: readonly StatusRow[], name: string): string | undefined {
+  const row = rows.find((each) => each['Variable_name'] === name);
+  return row === undefined ? undefined : String(row['Value'] ?? '');
 }
 
 /** The value of the first of `names` that the server has. */

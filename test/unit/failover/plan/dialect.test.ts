@@ -5,7 +5,7 @@ import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js'
 import { replicaStatusStatements } from '../../../../src/mysql/replica-status.js';
 import { parseServerVersion } from '../../../../src/mysql/server-version.js';
 
-const SOURCE = { host: 'db1', port: 3306, user: 'repl', tls: false };
+const SOURCE = { host: 'db1', port: 3306, user: 'repl', tls: false } as const;
 
 function dialect(version: string, numbering: NodeSurvey['numbering']): Dialect {
   return dialectOf({ version: parseServerVersion(version), numbering });
