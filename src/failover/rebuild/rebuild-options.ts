@@ -8,7 +8,11 @@ import type { CredentialsSource, MysqlCredentials } from '../../mysql/connection
 import type { StatusRow } from '../../mysql/replica-status.js';
 import type { ServerVersion } from '../../mysql/server-version.js';
 
-/** The client programs that a rebuild runs; each a program and its first arguments, such as `['mariadb-dump', '--ssl']`. */
+/**
+ * The client programs that a rebuild runs; each a program and arguments of yours, such as `['mariadb-dump', '--ssl']`, also behind a
+ * program that starts it, as `['nice', '-n', '5', 'mariadb-dump']`. The file with the login comes right behind the last word that is
+ * the name of a client program of MariaDB or MySQL, or behind the first word when none is.
+ */
 export interface RebuildPrograms {
   /** Dumps databases. Default `['mariadb-dump']`. */
   readonly dump?: readonly string[] | undefined;
@@ -20,7 +24,7 @@ export interface RebuildPrograms {
 
 /** Options of the ready rebuild hooks. */
 export interface RebuildOptions {
-  /** The account that changes servers; the same as `failover.credentials`. */
+  /** The account that changes servers, as `failover.credentials`; it needs more privileges, which are in docs/failover.md. */
   readonly credentials: MysqlCredentials | CredentialsSource;
   /**
    * A folder in which the transactions that only the node has are saved as SQL before anything is thrown away; made when it is not

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { type NodeId, parseNodeAddress } from '../../common/node-address.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
@@ -20,6 +20,8 @@ export interface RunningTool {
   kill(): void;
 }
 
+/** The argument that names a login file. */
+const LOGIN = '--defaults-extra-file=';
 /** What it says is kept up to this length. */
 const SAID_LIMIT = 4_000;
 
@@ -46,17 +48,36 @@ export function placeOf(login: string, node: NodeId): readonly string[] {
     socketPath === undefined
       ? ['--protocol=tcp', `--host=${host}`, `--port=${port}`]
       : [`--socket=${socketPath}`];
-  return [`--defaults-extra-file=${login}`, ...place];
+  return [`${LOGIN}${login}`, ...place];
 }
 
-/** Starts `command`, a program and its first arguments. Whoever aborts `signal` ends it. */
+/** How the programs are called that read a login file. */
+const CLIENT = /^(mariadb|mysql)(-?dump|-?binlog)?(\.exe)?$/;
+
+/**
+ * `command`, a program and its first arguments, with `args` behind it. A login file goes right behind the program, as its first
+ * argument, or the program takes it for an unknown one: behind the last word that is the name of a client program, as
+ * `nice -n 5 mariadb-dump` has one, else behind the first word.
+ */
+export function commandLine(command: readonly string[], args: readonly string[]): readonly string[] {
+  const login = args.filter((each) => each.startsWith(LOGIN));
+  const others = args.filter((each) => !each.startsWith(LOGIN));
+  // What stands behind an option may be its value: `--user mysql`.
+  const program = command.findLastIndex(
+    (word, index) => CLIENT.test(basename(word)) && !command[index - 1]?.startsWith('-'),
+  );
+  const end = Math.max(program, 0) + 1;
+  return [...command.slice(0, end), ...login, ...command.slice(end), ...others];
+}
+
+/** Starts {@link commandLine}. Whoever aborts `signal` ends it. */
 export function startTool(
   command: readonly string[],
   args: readonly string[],
   signal: AbortSignal,
 ): RunningTool {
-  const [program = '', ...first] = command;
-  const child = spawn(program, [...first, ...args], {
+  const [program = '', ...rest] = commandLine(command, args);
+  const child = spawn(program, rest, {
     // Messages stand in journals, and are not to be translated.
     env: { ...process.env, LC_ALL: 'C' },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -69,6 +90,19 @@ export function startTool(
   const ended = endOf(child, program);
   ended.catch(() => undefined);
   return { stdin, stdout, ended, kill: () => void child.kill('SIGKILL') };
+}
+
+/** That every one of `commands` is there and understands its arguments. Rejects with what the first of them said that does not. */
+export async function assertPrograms(
+  commands: readonly (readonly string[])[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const command of commands) {
+    const tool = startTool(command, ['--version'], signal);
+    tool.stdin.end();
+    tool.stdout.resume();
+    await tool.ended;
+  }
 }
 
 function endOf(child: ChildProcess, program: string): Promise<void> {

@@ -1,5 +1,5 @@
 /** Whether all is saved before it is called saved: the server and its program are made up. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -11,10 +11,23 @@ const UUID = '33333333-3333-3333-3333-333333333333';
 const OTHER = '44444444-4444-4444-4444-444444444444';
 
 let saveTo = '';
+let programs = '';
 beforeEach(() => {
   saveTo = mkdtempSync(join(tmpdir(), 'stormlamp-save-'));
+  programs = mkdtempSync(join(tmpdir(), 'stormlamp-programs-'));
 });
-afterEach(() => rmSync(saveTo, { recursive: true, force: true }));
+afterEach(() => {
+  for (const folder of [saveTo, programs]) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A program that puts out `output`, whatever it is asked for. */
+function saying(output: string): string {
+  const file = join(programs, 'binlog');
+  writeFileSync(file, `#!${process.execPath}\nprocess.stdout.write(${JSON.stringify(output)})`, {
+    mode: 0o755,
+  });
+  return file;
+}
 
 const session = (version: string, answers: Readonly<Record<string, readonly object[]>>): RebuildSession => ({
   version: parseServerVersion(version),
@@ -63,8 +76,7 @@ async function save(from: RebuildSession, gtids: string, output: string): Promis
   } as const;
   const means = {
     saveTo,
-    // What follows the script are its arguments.
-    programs: { binlog: [process.execPath, '-e', `process.stdout.write(${JSON.stringify(output)})`, '--'] },
+    programs: { binlog: [saying(output)] },
     login: async () => ({ user: 'u', password: 'p' }),
     addressOf: () => ({ host: 'db1', port: 3306 }),
     open: () => Promise.reject(new Error('not needed')),

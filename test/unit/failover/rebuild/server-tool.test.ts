@@ -1,6 +1,11 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { placeOf, startTool, withLoginFile } from '../../../../src/failover/rebuild/server-tool.js';
+import {
+  commandLine,
+  placeOf,
+  startTool,
+  withLoginFile,
+} from '../../../../src/failover/rebuild/server-tool.js';
 
 const forever = new AbortController().signal;
 
@@ -42,4 +47,24 @@ test('whoever aborts ends it', async () => {
   const { ended } = startTool(['sleep'], ['600'], abort.signal);
   abort.abort();
   await expect(ended).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+});
+
+test.each([
+  ['the program alone', ['mariadb-dump'], ['mariadb-dump', 'LOGIN', '--quick']],
+  [
+    'arguments of its own',
+    ['/usr/bin/mariadb-dump', '--ssl', '--user', 'mysql'],
+    ['/usr/bin/mariadb-dump', 'LOGIN', '--ssl', '--user', 'mysql', '--quick'],
+  ],
+  [
+    'a program that starts it',
+    ['nice', '-n', '5', 'mysqlbinlog', '--ssl-mode=REQUIRED'],
+    ['nice', '-n', '5', 'mysqlbinlog', 'LOGIN', '--ssl-mode=REQUIRED', '--quick'],
+  ],
+  ['a script', ['/opt/dump.sh', '--fast'], ['/opt/dump.sh', 'LOGIN', '--fast', '--quick']],
+])('the login file is the first argument of the program: %s', (_, command, line) => {
+  const login = '--defaults-extra-file=/l';
+  expect(commandLine(command, [login, '--quick'])).toEqual(
+    line.map((word) => (word === 'LOGIN' ? login : word)),
+  );
 });
