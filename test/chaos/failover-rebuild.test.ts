@@ -1,6 +1,7 @@
 /** A replica that cannot follow any more is made anew, on every kind of server, for both reasons. */
 import { afterAll, expect, test } from 'vitest';
 import { DATABASES } from '../integration/database-matrix.js';
+import { carefulRebuild } from '../support/careful-rebuild.js';
 import { table } from '../support/chaos-report.js';
 import { rebuildStory } from '../support/rebuild-story.js';
 import { saveStory } from '../support/save-story.js';
@@ -20,6 +21,12 @@ test.each(STORIES)('$name, $why', { timeout: 300_000 }, async ({ why, ...server 
   rows.push([server.name, why, `${Math.round(took)} ms`]);
   expect(took).toBeGreaterThan(0);
 });
+
+test.each(DATABASES)(
+  '$name: nothing is thrown away before a copy can be made',
+  { timeout: 180_000 },
+  (server) => carefulRebuild(server, server.name !== 'MariaDB 11.8'),
+);
 
 test.each(DATABASES.filter(({ name }) => name !== 'MariaDB 11.8'))(
   '$name: what is not in the logs any more is not called saved',

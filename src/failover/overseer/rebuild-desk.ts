@@ -71,7 +71,7 @@ export class RebuildDesk {
     const why = obstacle.kind === 'diverged' ? 'errant' : 'purged';
     const detail = obstacle.kind === 'purged' ? obstacle.says : '';
     publish('rebuild-needed', { node, from: primary, why, gtids, detail });
-    // What failed once is for an operator: every attempt begins with an empty node.
+    // What failed once is for an operator: an attempt may begin with an empty node.
     if (this.#givenUp.has(node)) return;
     // It may take hours, in which other things have to be put right, and the primary may die.
     this.#rebuilding.add(node);

@@ -2,8 +2,14 @@
 import { pause } from '../../common/backoff.js';
 import { invalidOption } from '../../common/option-reader.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { isAtLeast } from '../../mysql/server-version.js';
 import type { RebuildRequest } from '../failover-hooks.js';
+import { threadStatements } from '../plan/dialect.js';
+import { refused } from '../plan/refused.js';
+import { awaitClone, lastClone } from './clone-status.js';
+import { someOf, tablesBeside } from './copied-tables.js';
 import { holdNode } from './hold-node.js';
+import { readyHook } from './ready-hook.js';
 import {
   literal,
   type RebuildMeans,
@@ -11,7 +17,7 @@ import {
   type RebuildSession,
   readRebuildOptions,
 } from './rebuild-options.js';
-import { saveTransactions } from './save-transactions.js';
+import { isCloneLoaded } from './rebuild-rights.js';
 
 /** Options of {@link cloneRebuild}. */
 export interface CloneRebuildOptions extends RebuildOptions {
@@ -25,11 +31,11 @@ export interface CloneRebuildOptions extends RebuildOptions {
 /** The server was cloned and shut itself down, because nobody starts it again. */
 const NOT_SUPERVISED = 3707;
 const PROGRESS_MS = 5_000;
-const RETRY_MS = 500;
 
 /**
- * A `rebuild` hook for MySQL 8.0.17 and later by its clone plugin, which is loaded on both servers where it is missing. The account
- * needs `BACKUP_ADMIN`, `CLONE_ADMIN`, `SYSTEM_VARIABLES_ADMIN` and INSERT on `mysql.plugin`, on both.
+ * A `rebuild` hook for MySQL 8.0.17 and later by its clone plugin, which is loaded on both servers where it is missing. What the
+ * account needs, on both, is in docs/failover.md. A primary that has tables of other engines than InnoDB is not cloned: they would
+ * be empty.
  *
  * @throws StormlampError `ERR_INVALID_OPTION`.
  */
@@ -40,18 +46,45 @@ export function cloneRebuild(
   const { restart } = options;
   if (restart !== undefined && typeof restart !== 'function')
     throw invalidOption('cloneRebuild.restart', 'a function that starts the server', restart);
-  return (request) =>
-    holdNode(request, means, 'mysql', async (session) => {
-      await saveTransactions(request, means, session);
-      await loadPlugin(session, request, means);
-      const ended = await clone(session, request, means);
-      if (ended === 'shut-down') {
-        if (restart === undefined) throw notRestarted(request.node);
-        await restart(request.node, request.signal);
-      }
-      await back(request, means);
-      request.log(`${request.node} has the files of ${request.from}`);
+  const hook = (request: RebuildRequest): Promise<'rebuilt' | 'skipped'> =>
+    holdNode(request, means, {
+      flavor: 'mysql',
+      check: (session, source) => assertCloneable(request, session, source),
+      copy: async (session) => {
+        await loadPlugin(session, request, means);
+        const former = await lastClone(session);
+        const ended = await clone(session, request, means);
+        if (ended === 'shut-down') {
+          if (restart === undefined) throw notRestarted(request.node);
+          await restart(request.node, request.signal);
+        }
+        await awaitClone(request, means, former);
+        request.log(`${request.node} has the files of ${request.from}`);
+      },
     });
+  return readyHook(hook, 'mysql', means);
+}
+
+/** What the server itself does not look at before it throws its data away. */
+async function assertCloneable(
+  { node, from }: RebuildRequest,
+  session: RebuildSession,
+  source: RebuildSession,
+): Promise<void> {
+  for (const [name, { version }] of [
+    [node, session],
+    [from, source],
+  ] as const) {
+    if (!isAtLeast(version, 8, 0, 17))
+      throw refused(`${name} is MySQL ${version.text}; the clone plugin came with 8.0.17`);
+  }
+  const beside = await tablesBeside(source);
+  if (beside.length > 0) {
+    throw refused(
+      `The clone plugin copies InnoDB only, and tables of ${from} would be empty on ${node}: ${someOf(beside)}; ` +
+        'run `ALTER TABLE … ENGINE=InnoDB` on them, or rebuild the node by hand',
+    );
+  }
 }
 
 /** Loads the plugin on both servers; the one that is rebuilt takes no statement of that kind while it is read-only for all. */
@@ -61,10 +94,7 @@ async function loadPlugin(
   means: RebuildMeans,
 ): Promise<void> {
   const load = async (on: RebuildSession): Promise<void> => {
-    const [row] = await on.ask(
-      "SELECT COUNT(*) AS active FROM information_schema.PLUGINS WHERE PLUGIN_NAME='clone' AND PLUGIN_STATUS='ACTIVE'",
-    );
-    if (Number(row?.['active']) === 0) await on.ask("INSTALL PLUGIN clone SONAME 'mysql_clone.so'");
+    if (!(await isCloneLoaded(on))) await on.ask("INSTALL PLUGIN clone SONAME 'mysql_clone.so'");
   };
   const donor = await means.open(request.from, request.signal);
   try {
@@ -72,7 +102,7 @@ async function loadPlugin(
   } finally {
     donor.close();
   }
-  await session.ask('STOP REPLICA');
+  await session.ask(threadStatements(session.version).stopReplication);
   await session.ask('SET GLOBAL super_read_only=0');
   await session.ask('SET GLOBAL read_only=1');
   await load(session);
@@ -127,40 +157,10 @@ async function watch(request: RebuildRequest, means: RebuildMeans, done: AbortSi
   }
 }
 
-/** Waits until the server is there again, and asks it whether the copy is complete. */
-async function back(request: RebuildRequest, means: RebuildMeans): Promise<void> {
-  const { node, signal } = request;
-  for (;;) {
-    const session = await means.open(node, signal).catch(() => undefined);
-    if (session !== undefined) {
-      try {
-        const [row] = await session.ask(
-          'SELECT STATE AS state, ERROR_MESSAGE AS message FROM performance_schema.clone_status',
-        );
-        if (row?.['state'] === 'Completed') {
-          await session.ask('SET GLOBAL read_only=1');
-          return;
-        }
-        if (row?.['state'] === 'Failed') throw notCloned(node, String(row['message']));
-      } catch (error) {
-        if (error instanceof StormlampError && error.code === ErrorCode.CHANGE_REFUSED) throw error;
-      } finally {
-        session.close();
-      }
-    }
-    signal.throwIfAborted();
-    await pause(RETRY_MS, signal);
-  }
-}
-
 function notRestarted(node: string): StormlampError {
   return new StormlampError(
     ErrorCode.CHANGE_REFUSED,
     `${node} was cloned and has shut down, because nothing starts it again by itself; start it, or give \`restart\``,
     { node },
   );
-}
-
-function notCloned(node: string, why: string): StormlampError {
-  return new StormlampError(ErrorCode.CHANGE_REFUSED, `${node} could not be cloned: ${why}`, { node });
 }

@@ -1,28 +1,42 @@
 /** Keeps others from rebuilding the same node at the same time, and closes it for writers while it is rebuilt. */
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { RebuildRequest } from '../failover-hooks.js';
+import { threadStatements } from '../plan/dialect.js';
+import { assertCanSave, saveOwn } from './own-transactions.js';
 import type { RebuildMeans, RebuildSession } from './rebuild-options.js';
+import { assertRights } from './rebuild-rights.js';
 
 const LOCK = 'stormlamp:rebuild';
 
+/** What is particular to one way of copying. */
+export interface RebuildWork {
+  /** The servers that it is for. */
+  readonly flavor: 'mysql' | 'mariadb';
+  /** Looks whether the copy can be made, and changes nothing; `source` is a session on the one that is copied. */
+  check(session: RebuildSession, source: RebuildSession): Promise<void>;
+  /** Throws away what the node has, and copies. */
+  copy(session: RebuildSession): Promise<void>;
+}
+
 /**
- * Opens a session on the node, makes it refuse writes, and calls `work`; `'skipped'` when somebody rebuilds it already.
+ * Opens a session on the node, looks whether all that is needed is there, makes the node refuse writes, saves what only it has, and
+ * copies; `'skipped'` when somebody rebuilds it already.
  *
- * Rejects with `ERR_CHANGE_REFUSED` when the server is not of `flavor`, and as `work` does.
+ * Rejects with `ERR_CHANGE_REFUSED` when the server is of another flavor or privileges are missing, and as `work` does. Until all
+ * checks have passed nothing is changed, and until all is saved nothing is thrown away.
  */
 export async function holdNode(
   request: RebuildRequest,
   means: RebuildMeans,
-  flavor: 'mysql' | 'mariadb',
-  work: (session: RebuildSession) => Promise<void>,
+  work: RebuildWork,
 ): Promise<'rebuilt' | 'skipped'> {
   const { node, signal, log } = request;
   const session = await means.open(node, signal);
   try {
-    if (session.version.flavor !== flavor) {
+    if (session.version.flavor !== work.flavor) {
       throw new StormlampError(
         ErrorCode.CHANGE_REFUSED,
-        `${node} is ${session.version.text}, and this rebuilds ${flavor === 'mysql' ? 'MySQL' : 'MariaDB'} only`,
+        `${node} is ${session.version.text}, and this rebuilds ${work.flavor === 'mysql' ? 'MySQL' : 'MariaDB'} only`,
         { node },
       );
     }
@@ -31,12 +45,33 @@ export async function holdNode(
       log(`${node} is being rebuilt by another process`);
       return 'skipped';
     }
+    await check(request, means, work, session);
     // It may be the primary by now: then nobody wants it closed.
     signal.throwIfAborted();
-    await session.ask('SET GLOBAL read_only=1');
-    await work(session);
+    await session.ask(threadStatements(session.version).refuseWrites);
+    await saveOwn(request, means, session);
+    log(`${node}: all that can be looked at before is as it should be; its data is thrown away now`);
+    await work.copy(session);
     return 'rebuilt';
   } finally {
     session.close();
+  }
+}
+
+async function check(
+  request: RebuildRequest,
+  means: RebuildMeans,
+  work: RebuildWork,
+  session: RebuildSession,
+): Promise<void> {
+  const { node, from, signal } = request;
+  const source = await means.open(from, signal);
+  try {
+    await assertRights(node, session);
+    await assertRights(from, source);
+    await assertCanSave(request, means, session, source);
+    await work.check(session, source);
+  } finally {
+    source.close();
   }
 }

@@ -26,15 +26,8 @@ export async function saveTransactions(
   session: RebuildSession,
 ): Promise<string | undefined> {
   const { node, gtids, signal } = request;
-  if (gtids === '') return undefined;
-  const { saveTo } = means;
-  if (saveTo === undefined) {
-    throw new StormlampError(
-      ErrorCode.CHANGE_REFUSED,
-      `${node} has transactions that nobody else has (${gtids}); set \`saveTo\` to a folder in which they are saved first`,
-      { node },
-    );
-  }
+  const saveTo = assertFolder(request, means);
+  if (saveTo === undefined) return undefined;
   const read = session.version.flavor === 'mysql' ? mysqlReading : mariadbReading;
   const { command, args, missing } = await read(session, node, gtids, means);
   const tally = newTally();
@@ -70,6 +63,23 @@ export async function saveTransactions(
   await rename(`${file}.part`, file);
   request.log(`${gtids} of ${node} are saved in ${file} (${(await stat(file)).size} bytes)`);
   return file;
+}
+
+/**
+ * The folder in which what `gtids` names is to be saved; undefined when there is nothing to save. Throws `ERR_CHANGE_REFUSED`
+ * when there is, and no folder is given.
+ */
+export function assertFolder(
+  { node, gtids }: Pick<RebuildRequest, 'node' | 'gtids'>,
+  { saveTo }: RebuildMeans,
+): string | undefined {
+  if (gtids === '') return undefined;
+  if (saveTo !== undefined) return saveTo;
+  throw new StormlampError(
+    ErrorCode.CHANGE_REFUSED,
+    `${node} has transactions that nobody else has (${gtids}); set \`saveTo\` to a folder in which they are saved first`,
+    { node },
+  );
 }
 
 /** How the program is called, and what is missing in what it put out; '' when nothing is. */

@@ -83,6 +83,15 @@ export function lackingPrivileges(version: ServerVersion, grants: Grants, use: A
   };
 }
 
+/** Which of `names` an account that has `grants` lacks `ON *.*` on a server of this version. */
+export function lackingEverywhere(
+  version: ServerVersion,
+  { everywhere }: Grants,
+  names: readonly string[],
+): readonly string[] {
+  return names.filter((name) => !holds(everywhere, name, version));
+}
+
 /** All that is named, in the order in which it is needed. */
 export function namesOf({ everywhere, meta }: Grants): readonly string[] {
   return [...everywhere, ...meta];
@@ -141,5 +150,5 @@ function holds(granted: ReadonlySet<string>, privilege: string, version: ServerV
 function isPartOfSuper(privilege: string, version: ServerVersion): boolean {
   if (version.flavor === 'mysql') return /_ADMIN$/.test(privilege);
   if (privilege === 'READ_ONLY ADMIN') return !isAtLeast(version, 10, 11, 0);
-  return !isAtLeast(version, 11, 0, 1) && / (ADMIN|MONITOR)$/.test(privilege);
+  return !isAtLeast(version, 11, 0, 1) && / (ADMIN|MONITOR)$|^SET USER$/.test(privilege);
 }
