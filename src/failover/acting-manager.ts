@@ -277,6 +277,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       replicationTls: this.#options.replication.tls,
       selfFenceMs: this.#options.selfFenceMs,
       sourceOf: sourceFinder(this.#voters),
+      rebuild: this.#parts.options.hooks?.rebuild,
       strangers: this.#strangers(),
     });
   }

@@ -62,6 +62,9 @@ async function play(
   const since = performance.now();
   const careful = await open(servers, flavor, folder, true);
   try {
+    const { checks } = await careful.failover.preflight();
+    expect(checks.filter(({ name, result }) => name.startsWith('rebuild-') && result !== 'pass')).toEqual([]);
+    expect(checks.filter(({ name }) => name === 'rebuild-privileges').length).toBe(servers.databases.length);
     const told: { readonly node: string }[] = [];
     careful.failover.on('rebuild-needed', (event) => told.push(event));
     // One whose logs are missing follows for a moment, until the primary tells it so.

@@ -38,7 +38,18 @@ export async function checkFailover(
   });
   const { cluster, maxLoss, selfFenceMs, replication } = options;
   const [replicationTls, sourceOf] = [replication.tls, sourceFinder(voters)];
-  const parts = { voters, nodes, cluster, maxLoss, replicationTls, selfFenceMs, sourceOf, strangers };
+  const rebuild = failover.hooks?.rebuild;
+  const parts = {
+    voters,
+    nodes,
+    cluster,
+    maxLoss,
+    replicationTls,
+    selfFenceMs,
+    sourceOf,
+    rebuild,
+    strangers,
+  };
   const [report] = await Promise.all([
     preflight(parts),
     ...nodes.map((config) => checkReplication(checks, config, options, signal)),

@@ -7,6 +7,7 @@ import { forAdministration, type MysqlNodeConfig } from '../../mysql/connection-
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
 import type { MaxLoss } from '../acting-options.js';
+import type { FailoverHooks } from '../failover-hooks.js';
 import { owesSemiSyncSql } from '../meta/owed-semi-sync.js';
 import type { ReplicationTls } from '../plan/replication-tls.js';
 import type { Stranger } from '../strangers.js';
@@ -17,6 +18,7 @@ import { eventChecks } from './event-checks.js';
 import { fenceChecks } from './fence-checks.js';
 import { lockChecks } from './lock-checks.js';
 import { accountChecks, actingChecks, sightChecks } from './privilege-checks.js';
+import { rebuildChecks } from './rebuild-checks.js';
 import { settingsChecks, tlsChecks } from './replication-checks.js';
 import { restartChecks } from './restart-checks.js';
 import { clusterChecks, nodeChecks } from './server-checks.js';
@@ -55,6 +57,8 @@ export interface PreflightParts {
   /** 0: no event. */
   readonly selfFenceMs: number;
   readonly sourceOf: (channel: ReplicationChannel) => NodeId | undefined;
+  /** The hook that makes a node's data anew. */
+  readonly rebuild?: FailoverHooks['rebuild'];
   /** Replicas that were only found. */
   readonly strangers?: readonly Stranger[] | undefined;
 }
@@ -112,15 +116,17 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
     }),
   );
   const locks = await lockChecks(parts.voters, parts.cluster, TIMEOUT_MS);
-  const [accounts, sights] = await Promise.all([
+  const [accounts, sights, rebuilds] = await Promise.all([
     Promise.all(parts.nodes.map((config) => applicationCheck(config))),
     Promise.all(parts.voters.map((voter) => monitorCheck(voter))),
+    rebuildChecks(parts.rebuild, parts.voters, TIMEOUT_MS),
   ]);
   const checks = [
     ...locks,
     ...perVoter.flat(),
     ...accounts.flat(),
     ...sights.flat(),
+    ...rebuilds,
     ...clusterChecks(surveys, parts.maxLoss, owing),
     ...tlsChecks(surveys, parts.replicationTls),
     ...clockChecks(clocks),
