@@ -1,6 +1,5 @@
 /** A replica with transactions of its own is made anew by a dump. MySQL, and logs that are gone: test/chaos. */
 import { test } from 'vitest';
-import { carefulRebuild } from '../support/careful-rebuild.js';
 import { rebuildStory } from '../support/rebuild-story.js';
 import { saveStory } from '../support/save-story.js';
 
@@ -16,8 +15,4 @@ test('what only it has is saved and can be brought back, and it follows again', 
 
 test('what is not in the logs any more is not called saved', { timeout: 60_000 }, async () => {
   await saveStory({ name: 'MariaDB', flavor: 'mariadb', options: { flavor: 'mariadb' } });
-});
-
-test('nothing is thrown away before a copy can be made', { timeout: 120_000 }, async () => {
-  await carefulRebuild({ name: 'MariaDB', flavor: 'mariadb', options: { flavor: 'mariadb' } });
 });

@@ -150,6 +150,7 @@ async function refuseDump(scene: Scene): Promise<void> {
   await primary.query('CREATE TABLE shop.gone (id INT)');
   await primary.query('CREATE VIEW shop.broken AS SELECT * FROM shop.gone');
   await primary.query('DROP TABLE shop.gone');
+  await servers.waitForReplication();
   await refuses(/broken/);
   await primary.query('DROP VIEW shop.broken');
 
@@ -204,7 +205,7 @@ async function makeAnew(scene: Scene, flavor: DatabaseCase['flavor'], saves: boo
     'SELECT id, text FROM shop.kept ORDER BY id',
     'SELECT * FROM shop.seen',
     'SHOW CREATE PROCEDURE shop.all_of_it',
-    'SHOW CREATE TRIGGER shop.before_it',
+    "SELECT DEFINER, TRIGGER_NAME, ACTION_STATEMENT FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA='shop'",
     'SHOW CREATE DATABASE shop',
     "SELECT DEFINER, EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA='shop'",
     ...(flavor === 'mysql'

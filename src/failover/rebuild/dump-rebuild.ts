@@ -42,8 +42,10 @@ export function dumpRebuild(
       },
       copy: async (session) => {
         const history = await historyOf(request, means);
-        await empty(request, session);
-        const position = await copy(request, means);
+        const position = await trusting(session, async () => {
+          await empty(request, session);
+          return await copy(request, means);
+        });
         await session.ask('RESET MASTER');
         await remember(request, session, historyAt(history, position));
         await session.ask(`SET GLOBAL gtid_slave_pos=${literal(position)}`);
@@ -51,6 +53,19 @@ export function dumpRebuild(
       },
     });
   return readyHook(hook, 'mariadb', means);
+}
+
+/** Without this only an account with SUPER may load triggers and functions on a server that has a binary log, logged or not. */
+async function trusting<T>(session: RebuildSession, work: () => Promise<T>): Promise<T> {
+  const [row] = await session.ask('SELECT @@GLOBAL.log_bin_trust_function_creators AS trusted');
+  await session.ask('SET GLOBAL log_bin_trust_function_creators=1');
+  try {
+    return await work();
+  } finally {
+    await session
+      .ask(`SET GLOBAL log_bin_trust_function_creators=${Number(row?.['trusted'])}`)
+      .catch(() => undefined);
+  }
 }
 
 /** What each server has written so far, as the primary knows it. */

@@ -9,6 +9,8 @@ import type { RebuildSession } from './rebuild-options.js';
 const DUMP_AND_LOAD = [
   'SELECT',
   'SHOW VIEW',
+  // A view is looked at by whoever dumps it, and may call a function.
+  'EXECUTE',
   'TRIGGER',
   'EVENT',
   'INSERT',
