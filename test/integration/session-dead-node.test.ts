@@ -5,7 +5,6 @@ import type { SessionsLost } from '../../src/memcached/resync/resync-events.js';
 import { TextConnection } from '../../src/memcached/text-connection.js';
 import { missingOf, nameOf, openOn, saveSome, standingOf, startNodes } from '../support/session-nodes.js';
 import { eventually } from './eventually.js';
-import { exchange } from './gateway/same-bytes.js';
 import { MemcachedServers, type TestMemcached } from './memcached-servers.js';
 
 let servers: MemcachedServers;
@@ -102,15 +101,4 @@ test('the copy that a spare node took lives as long as the session is touched', 
   const living = nodes.filter((node) => node !== first);
   for (const node of living) expect(await lives(node, id)).toBeGreaterThan(80_000);
   for (const node of living) expect(await lives(node, unsaved)).toBeGreaterThan(80_000);
-});
-
-test('nothing is left of what is planted on a node to see whether it lost its memory', async () => {
-  const { a, b } = await startNodes(servers, ['a', 'b']);
-  await using store = await openOn([a, b]);
-  await saveSome(store, 10);
-  await a.restart();
-  await eventually('it is filled', () => standingOf(store, a) === 'filled');
-  const dump = async (): Promise<string> =>
-    (await exchange(b.port, [Buffer.from('lru_crawler metadump all\r\n')])).toString();
-  await eventually('it is gone', async () => !(await dump()).includes('witness'));
 });

@@ -84,3 +84,11 @@ test('who may have lost the lease meanwhile adds nothing more of what was read',
   await expect(fill()).rejects.toThrow('The lease of the work on b:1 may be over');
   expect(value(filled)).toBeUndefined();
 });
+
+test('nothing is left on the source of what is planted there to see whether it loses its memory', async () => {
+  const { source, filled, fill, put, value } = world();
+  put(source, 'before');
+  await fill();
+  expect(value(filled)).toBe('before');
+  expect([...source.items.keys()]).toEqual(['k']);
+});
