@@ -19,6 +19,7 @@ import type { PlanContext } from '../plan/plan-context.js';
 import { type ReplicationTls, tlsAmong, tlsOffered } from '../plan/replication-tls.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { waitTimeoutOf } from '../protocol/wait-timeout.js';
+import type { ScheduledEvent } from '../survey/scheduled-events.js';
 import { type ClusterSurvey, lookAt, surveyCluster } from '../survey/survey-cluster.js';
 import { lockTargetOf, sourceFinder, type Voter } from '../voters.js';
 import { assertUnchanged } from './assert-unchanged.js';
@@ -113,6 +114,7 @@ export class ChangeControl {
   #failsOver = false;
   /** How replicas were last seen to encrypt what they receive: the last one of them may have become the primary. */
   #seenTls: ReplicationTls | undefined;
+  readonly #ran = new Map<NodeId, readonly ScheduledEvent[]>();
   /** The user's hooks. */
   readonly hooks: ChangeHooks;
   #running: Promise<ChangeResult> | undefined;
@@ -159,7 +161,10 @@ export class ChangeControl {
     const data = voters.filter(({ kind }) => kind === 'data');
     const answering = data.filter(({ id }) => survey.nodes.has(id));
     const { told, ...standings } = await standingsOf(meta, answering);
-    const word = told.get(this.#parts.primary() ?? '');
+    const present = this.#parts.primary() ?? '';
+    const word = told.get(present);
+    const seen = survey.nodes.get(present);
+    if (seen?.readOnly === false) this.#ran.set(present, seen.events);
     const { user } = options.replication;
     const primary = answering.find(({ id }) => id === standings.named);
     const tls =
@@ -176,6 +181,7 @@ export class ChangeControl {
       // It is written on the primary; a replica that receives nothing knows of no end.
       paused: whyPaused(word === undefined ? [...told.values()] : [word]),
       selfFenceMs: options.selfFenceMs,
+      ran: this.#ran,
       surveys: survey.nodes,
       nodes: data.map(({ id }) => id),
       witnesses: voters.filter(({ kind }) => kind === 'witness').map(({ id }) => id),

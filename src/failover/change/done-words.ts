@@ -1,5 +1,6 @@
 /** What the journal says of a change that is done. */
 import type { FailoverPlan } from '../plan/failover-plan.js';
+import { isEventPlan } from '../plan/plan-events.js';
 import { isFencePlan } from '../plan/plan-fence.js';
 import { isSemiSyncPlan } from '../plan/plan-semi-sync.js';
 
@@ -12,6 +13,7 @@ export function rejoinWords(plan: FailoverPlan, isWitness: boolean): string {
     const isMade = steps.some(({ id }) => id.startsWith('make-self-fence'));
     return `${to} has ${isMade ? 'its' : 'no'} self-fence event`;
   }
+  if (isEventPlan(plan)) return `${to}: its scheduled events are as they should be beside ${from}`;
   const isClosed = steps.every(({ id, sql }) => sql === undefined || id.startsWith('refuse-writes'));
   return isClosed ? `${to} refuses writes` : `${to} was put right as a replica of ${from}`;
 }

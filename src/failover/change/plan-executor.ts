@@ -26,6 +26,8 @@ const POLL_MS = 20;
 const CANDIDATE_WAIT_TIMEOUT_S = 2;
 /** A statement may take as long as its waits on the server, and some more. */
 const STATEMENT_MS = 3_000;
+/** Where one that may fail has waited for so long, milliseconds, the others of its kind would, too. */
+const LONG_MS = 1_000;
 
 /** Carries out one plan, once. */
 export class PlanExecutor {
@@ -36,6 +38,7 @@ export class PlanExecutor {
   readonly #left = new Set<NodeId>();
   readonly #voted = new Set<NodeId>();
   readonly #changed = new Set<NodeId>();
+  #busy = new Set<NodeId | null>();
   #lock: MajorityLock | undefined;
   #touched = false;
   #passed = false;
@@ -70,11 +73,8 @@ export class PlanExecutor {
   async #phase(steps: readonly PlanStep[], on: (step: PlanStep) => void): Promise<void> {
     if (!this.#passed) this.#options.signal?.throwIfAborted();
     const byNode = new Map<NodeId | null, PlanStep[]>();
-    for (const step of steps) {
-      const known = byNode.get(step.node);
-      if (known === undefined) byNode.set(step.node, [step]);
-      else known.push(step);
-    }
+    for (const step of steps) byNode.set(step.node, [...(byNode.get(step.node) ?? []), step]);
+    this.#busy = new Set(byNode.keys());
     const results = await Promise.allSettled([...byNode].map(([node, own]) => this.#sequence(node, own, on)));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
@@ -89,8 +89,9 @@ export class PlanExecutor {
     if (node !== null && this.#left.has(node)) return;
     let leavesOut = false;
     for (const step of steps) {
-      if (leavesOut && step.optional === true) continue;
+      if (leavesOut && step.optional !== undefined) continue;
       on(step);
+      const begunAt = performance.now();
       if (node !== null && step.id === `start-replication@${node}`) await this.#voteGiven(node);
       this.#options.onStep(step, 'started', '');
       try {
@@ -98,8 +99,8 @@ export class PlanExecutor {
         this.#options.onStep(step, 'finished', '');
       } catch (error) {
         this.#options.onStep(step, 'failed', describeError(error));
-        if (step.optional === true) {
-          leavesOut = true;
+        if (step.optional !== undefined) {
+          leavesOut ||= step.optional === true || performance.now() - begunAt > LONG_MS;
           continue;
         }
         if (step.spares !== true || node === null) throw error;
@@ -107,6 +108,7 @@ export class PlanExecutor {
         return;
       }
     }
+    this.#busy.delete(node);
     if (node !== null && steps[0]?.phase === 'repoint') await this.#partDone(node);
   }
 
@@ -117,8 +119,8 @@ export class PlanExecutor {
         return;
       } catch (error) {
         const isFinal = this.#passed || step.pointOfNoReturn === true;
-        if (!isFinal || step.spares === true || step.action === 'release' || attempt === ATTEMPTS)
-          throw error;
+        const isLast = step.spares === true || step.optional === 'alone' || step.action === 'release';
+        if (!isFinal || isLast || attempt === ATTEMPTS) throw error;
         const session = this.#lock?.sessions.get(this.#plan.to);
         if (session === undefined) throw error;
         await pause(RETRY_MS);
@@ -340,7 +342,7 @@ export class PlanExecutor {
     } catch (error) {
       if (session.lost === undefined) {
         this.#passed = wasPassed;
-        if (step.optional === true && this.#done.at(-1) === step) this.#done.pop();
+        if (step.optional !== undefined && this.#done.at(-1) === step) this.#done.pop();
       }
       throw error;
     }
@@ -374,7 +376,7 @@ export class PlanExecutor {
     this.#changed.add(node).add(this.#plan.to);
     if (this.#changed.size < majorityOf(this.#options.rules.voters)) return;
     this.#options.onMajority();
-    await this.#lock?.releaseVoters([...this.#changed]);
+    await this.#lock?.releaseVoters([...this.#changed].filter((each) => !this.#busy.has(each)));
   }
 
   async #undo(): Promise<boolean> {

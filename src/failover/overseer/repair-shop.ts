@@ -9,7 +9,6 @@ import { promotedPrimary } from '../plan/closed-primary.js';
 import { type LastSeen, lossRefusal } from '../plan/expected-loss.js';
 import type { FailoverPlan } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
-import { planFence } from '../plan/plan-fence.js';
 import {
   obstacleOf,
   planClose,
@@ -24,6 +23,7 @@ import { isBeingRebuilt } from '../rebuild/rebuild-lock.js';
 import type { ClusterSurvey } from '../survey/survey-cluster.js';
 import type { Voter } from '../voters.js';
 import { LooseEnds } from './loose-ends.js';
+import { OwnThings } from './own-things.js';
 import { type Obstacle, RebuildDesk } from './rebuild-desk.js';
 import { SemiSyncDesk } from './semi-sync-desk.js';
 import { SELF_FENCE, unfinishedChange } from './unfinished-change.js';
@@ -61,8 +61,6 @@ export interface RepairParts {
 const OVER_S = 60;
 /** A witness that may lack its tables is asked again after so long, milliseconds. */
 const WITNESS_MS = 30_000;
-/** A node on which the self-fence event could not be made is tried again after so long, milliseconds. */
-const FENCE_RETRY_MS = 30_000;
 
 /** What was found, and what plans are made from. */
 interface Look {
@@ -82,11 +80,11 @@ export class RepairShop {
   readonly #desk: RebuildDesk;
   readonly #ends: LooseEnds;
   readonly #semiSync: SemiSyncDesk;
+  readonly #own: OwnThings;
   #wrongVote = '';
   readonly #askedWitness = new Map<NodeId, number>();
   #withoutPrimary = 0;
   #isPaused = false;
-  readonly #fenceFailed = new Map<NodeId, number>();
 
   /** Makes a shop. */
   constructor(parts: RepairParts) {
@@ -95,6 +93,11 @@ export class RepairShop {
     const { options, control, meta } = parts;
     this.#ends = new LooseEnds({ cluster: options.cluster, control, meta });
     this.#semiSync = new SemiSyncDesk({ control, meta });
+    this.#own = new OwnThings({
+      control,
+      meta,
+      look: async (primary) => (await this.#look(primary))?.context,
+    });
   }
 
   /** Nodes that serve nothing because their data is not that of the primary. */
@@ -124,15 +127,18 @@ export class RepairShop {
     this.#withoutPrimary = 0;
     const look = await this.#look(primary);
     if (look === undefined) return false;
+    const { autoRejoin } = this.#parts.options;
+    // What ties loose ends up forgets what a change has left.
+    if (autoRejoin && this.#parts.calm() && (await this.#own.putEvents(look.context, primary))) return true;
     if (this.#parts.calm()) {
       await this.#forgetClosed(look.context, primary);
       await this.#ends.tieUp(primary);
     }
     if (await this.#mendVotes(look.context, primary)) return true;
-    if (await this.#putFence(look.context, primary)) return true;
+    if (await this.#own.putFence(look.context, primary)) return true;
     const lookAgain = async (): Promise<PlanContext | undefined> => (await this.#look(primary))?.context;
     if (await this.#semiSync.switchOn(look.context, primary, lookAgain)) return true;
-    if (!this.#parts.options.autoRejoin) return false;
+    if (!autoRejoin) return false;
     for (const node of look.survey.nodes.keys()) {
       if (node === primary || this.#desk.isAtWork(node)) continue;
       if (await this.#putRight(look, node, primary)) return true;
@@ -308,24 +314,6 @@ export class RepairShop {
     if (unfinished.onlyBack !== undefined && plan.to !== unfinished.from)
       throw refused(`${unfinished.onlyBack}, and ${plan.to} has more than it`);
     return { plan, unfinished };
-  }
-
-  /** The self-fence event, where it is not as it should be; what cannot be done is tried again later. */
-  async #putFence(context: PlanContext, primary: NodeId): Promise<boolean> {
-    const now = performance.now();
-    for (const [node, at] of this.#fenceFailed) if (now - at > FENCE_RETRY_MS) this.#fenceFailed.delete(node);
-    const plan = planFence(context, primary, (node) => !this.#fenceFailed.has(node));
-    if (plan === undefined) return false;
-    const again = async (): Promise<FailoverPlan> => {
-      const look = await this.#look(primary);
-      const same =
-        look === undefined ? undefined : planFence(look.context, primary, (node) => node === plan.to);
-      if (same !== undefined) return same;
-      throw refused(`${plan.to} is as it should be, or ${primary} is not the primary any more`);
-    };
-    const { ok } = await this.#parts.control.make(plan, { again });
-    if (!ok) this.#fenceFailed.set(plan.to, now);
-    return ok;
   }
 
   async #resume(): Promise<boolean> {

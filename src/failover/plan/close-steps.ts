@@ -37,7 +37,7 @@ export function closeSteps(context: PlanContext, from: NodeId, to: NodeId): read
   });
   const { cluster, opId, epochs } = context;
   const mark = [`'${cluster}'`, String(epochs.get(from) ?? 0), `'${opId}'`, `'${escaped(to)}'`].join(', ');
-  const optional = { optional: true };
+  const optional = { optional: true as const };
   const place = 'a place for the note';
   return [
     step('unlogged', 'SET SESSION sql_log_bin=0', 'what is noted there is about this server only', optional),

@@ -79,8 +79,11 @@ export interface PlanStep {
   readonly timeoutMs?: number | undefined;
   /** When it fails, the node is left to the next round of repair instead of failing the plan. */
   readonly spares?: boolean | undefined;
-  /** When it fails the plan goes on without it, and without what may be left out of the same phase on the same node after it. */
-  readonly optional?: boolean | undefined;
+  /**
+   * When it fails the plan goes on without it, and without what may be left out of the same phase on the same node after it. `alone`:
+   * these are left out only when it has waited for long.
+   */
+  readonly optional?: true | 'alone' | undefined;
   /** From here on the plan is finished, not undone. */
   readonly pointOfNoReturn?: boolean | undefined;
 }

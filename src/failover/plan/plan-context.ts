@@ -6,6 +6,7 @@ import { META_TABLES } from '../meta/meta-tables.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { type FenceState, whyNoFence } from '../self-fence/fence-state.js';
 import { isOn, type NodeSurvey } from '../survey/node-survey.js';
+import type { ScheduledEvent } from '../survey/scheduled-events.js';
 import { beginSql } from './begin-sql.js';
 import type { CandidateWishes } from './candidate-choice.js';
 import { channelTrouble } from './channel-trouble.js';
@@ -41,6 +42,8 @@ export interface PlanContext {
   readonly noteless?: ReadonlySet<NodeId> | undefined;
   /** The nodes that know that a change has left semi-synchronous replication off, to be switched on again. */
   readonly owesSemiSync?: ReadonlySet<NodeId> | undefined;
+  /** The scheduled events that each primary had when this process last looked. */
+  readonly ran?: ReadonlyMap<NodeId, readonly ScheduledEvent[]> | undefined;
   /** So long after the last sign of a manager a primary stops taking writes by itself, milliseconds; 0 or absent: never. */
   readonly selfFenceMs?: number | undefined;
   /** The data nodes that could be reached, as they were found. */

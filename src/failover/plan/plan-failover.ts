@@ -16,6 +16,7 @@ import { chooseCandidate } from './candidate-choice.js';
 import { channelTrouble, leftWords } from './channel-trouble.js';
 import { closeSteps } from './close-steps.js';
 import { dialectOf } from './dialect.js';
+import { eventHandover } from './event-handover.js';
 import { expectedLoss, type LastSeen } from './expected-loss.js';
 import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import { freezeSteps } from './freeze-steps.js';
@@ -100,6 +101,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
     isWanted,
     [...group, ...below].filter((each) => each.node !== to),
   );
+  const events = eventHandover(context, to, { from });
   const steps: readonly PlanStep[] = [
     ...hookSteps(context, 'beforeFailover', 'the application may refuse'),
     ...lockSteps('nobody else changes anything; no lease is granted'),
@@ -130,6 +132,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       semiSync,
       begins: { kind: 'failover', from },
     }),
+    ...events.after,
     ...others.flatMap((node) => repointSteps(context, node, to)),
     ...below.flatMap((survey) =>
       follows(context, survey, to) ? [keptVote(survey.node, to)] : repointSteps(context, survey.node, to),
@@ -162,6 +165,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
         (node) =>
           `${node} replicates from ${from} and is none of the configured nodes: what it has is not looked at, and it is left on ${from}`,
       ),
+      ...events.warnings,
       // Dead is worse than unguarded: this is no reason to leave the cluster without a primary.
       ...[...unguarded(context, [to])].map(([node, why]) => `${node}: ${why}`),
       ...semiSync.warnings,

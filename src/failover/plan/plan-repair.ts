@@ -7,6 +7,7 @@ import { type NodeSurvey, variableOf } from '../survey/node-survey.js';
 import { isWithin, missingOf, readTransactions } from '../survey/transaction-set.js';
 import { channelTrouble } from './channel-trouble.js';
 import { dialectOf } from './dialect.js';
+import { eventLeave } from './event-handover.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
 import { lockStep, lockSteps, type PlanContext, repointSteps, witnessSteps } from './plan-context.js';
 import { receiverTrouble } from './receiver-trouble.js';
@@ -79,6 +80,8 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
   if (obstacle !== undefined) return obstacle;
   return planned(context, node, primary, [
     ...lock,
+    // Before it refuses the writes of everybody, and long before it replicates: what they write now is on no other node.
+    ...eventLeave(context, node, primary),
     ...refuse,
     lockStep('wait-handover', 'wait-handover', 'wait-handover', 'no lease counts on its vote any more'),
     ...repointSteps(context, node, primary).map((each) => ({ ...each, phase: 'rejoin', spares: false })),

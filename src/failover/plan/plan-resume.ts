@@ -8,6 +8,7 @@ import { chooseCandidate } from './candidate-choice.js';
 import { channelTrouble } from './channel-trouble.js';
 import { isReplaced, promotedPrimary } from './closed-primary.js';
 import { dialectOf } from './dialect.js';
+import { eventHandover } from './event-handover.js';
 import { type LastSeen, resumeLoss } from './expected-loss.js';
 import type { FailoverPlan, PlanStep } from './failover-plan.js';
 import { freezeSteps } from './freeze-steps.js';
@@ -130,6 +131,7 @@ function planWay(
       ? // As it was there.
         { on: surveys.some(isSemiSync), owed: false, warnings: [] }
       : chooseSemiSync(context, candidate, isWanted, others);
+  const events = eventHandover(context, to, { from, unfinished: unfinished.kind !== undefined });
   const steps: readonly PlanStep[] = [
     ...lockSteps('nobody else changes anything; no lease is granted'),
     // Who was taken for dead may have ended his change meanwhile, and its primary may have acknowledged writes.
@@ -191,6 +193,7 @@ function planWay(
       begins: { kind: 'resume', from },
     }),
     ...unwantedFenceSteps(context, to),
+    ...events.after,
     ...others.flatMap((survey) =>
       context.sources.get(survey.node) === to
         ? [
@@ -218,7 +221,7 @@ function planWay(
     steps,
     loss: resumeLoss(seen, candidate.reached),
     excluded,
-    warnings: semiSync.warnings,
+    warnings: [...semiSync.warnings, ...events.warnings],
   };
 }
 

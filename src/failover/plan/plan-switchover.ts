@@ -7,6 +7,7 @@ import { beginSql } from './begin-sql.js';
 import { chooseCandidate, lackingWords } from './candidate-choice.js';
 import { channelTrouble, leftWords } from './channel-trouble.js';
 import { dialectOf } from './dialect.js';
+import { eventHandover } from './event-handover.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from './failover-plan.js';
 import {
   assertVotesStep,
@@ -64,6 +65,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
   assertVotes(context, old, candidate);
   // Else the votes of the two suffice, whenever the rest has caught up.
   const needed = 2 + context.witnesses.length < majorityOf(context.rules.voters) ? rest : [];
+  const events = eventHandover(context, to, { from, ceases: true });
   const at = (
     id: string,
     phase: string,
@@ -110,6 +112,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
       'wait-leases',
       'every long lease is over then; writes still go on',
     ),
+    ...events.before,
     lockStep(
       'lock-promote',
       'lock-promote',
@@ -156,6 +159,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
       semiSync,
       isStopped: true,
     }),
+    ...events.after,
     ...repointSteps(context, from, to),
     ...rest.flatMap((node) => [
       ...drainSteps(context, node, { phase: 'repoint', spares: true, timeoutMs: DRAIN_MS }),
@@ -180,6 +184,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
     warnings: [
       ...warningsOf(context),
       ...replicas.flatMap((survey) => leftWords(survey, from)),
+      ...events.warnings,
       ...(old.logFilters === undefined ? [] : [unloggedWords(old)]),
       ...semiSync.warnings,
     ],

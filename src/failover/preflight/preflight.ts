@@ -93,8 +93,8 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
           const source = await sourceChecks(survey, connection, deadline);
           const settings = await settingsChecks(survey, connection, deadline);
           const restart = await restartChecks(survey, connection, deadline);
-          const events = await withApplication(parts.nodes, voter.id, (own) =>
-            eventChecks(survey, [connection, ...own], deadline),
+          const events = await withApplication(parts.nodes, voter.id, (application) =>
+            eventChecks(survey, connection, application, deadline),
           );
           clocks.push(await lookAtClock(voter.id, connection, deadline));
           return [
@@ -169,7 +169,7 @@ async function applicationCheck(config: MysqlNodeConfig): Promise<readonly Prefl
 async function withApplication<T>(
   nodes: readonly MysqlNodeConfig[],
   node: NodeId,
-  use: (connections: readonly PhysicalConnection[]) => Promise<T>,
+  use: (connection: PhysicalConnection | undefined) => Promise<T>,
 ): Promise<T> {
   const config = nodes.find(({ seed }) => seed.id === node);
   const opened =
@@ -179,7 +179,7 @@ async function withApplication<T>(
           .connect(Deadline.of({ timeoutMs: TIMEOUT_MS }))
           .catch(() => undefined);
   try {
-    return await use(opened === undefined ? [] : [opened]);
+    return await use(opened);
   } finally {
     opened?.destroy();
   }

@@ -28,6 +28,7 @@ const ALIASES: Readonly<Record<string, readonly string[]>> = {
   'REPLICA MONITOR': ['SLAVE MONITOR'],
   'BINLOG MONITOR': ['REPLICATION CLIENT'],
   'REPLICATION SLAVE ADMIN': ['REPLICATION REPLICA ADMIN'],
+  SET_ANY_DEFINER: ['SET_USER_ID'],
 };
 
 /** The answer to {@link GRANTS_SQL}. */
@@ -92,6 +93,11 @@ export function lackingEverywhere(
   return names.filter((name) => !holds(everywhere, name, version));
 }
 
+/** What an account with `grants` lacks `ON *.*` to have scheduled events move with the primary. */
+export function lackingForEvents(version: ServerVersion, grants: Grants): readonly string[] {
+  return neededForEvents(version).filter((name) => !holds(grants.everywhere, name, version));
+}
+
 /** All that is named, in the order in which it is needed. */
 export function namesOf({ everywhere, meta }: Grants): readonly string[] {
   return [...everywhere, ...meta];
@@ -121,6 +127,15 @@ function neededFor(
   };
 }
 
+/** An event is altered in the name of its definer. */
+function neededForEvents(version: ServerVersion): readonly string[] {
+  if (version.flavor === 'mysql') {
+    if (!isAtLeast(version, 8, 0, 0)) return ['EVENT', 'SUPER'];
+    return ['EVENT', isAtLeast(version, 8, 2, 0) ? 'SET_ANY_DEFINER' : 'SET_USER_ID'];
+  }
+  return isAtLeast(version, 10, 5, 2) ? ['EVENT', 'SET USER', UNLOGGED] : ['EVENT', 'SUPER'];
+}
+
 function toAct(version: ServerVersion): readonly string[] {
   const old = ['SUPER', 'REPLICATION CLIENT', 'RELOAD'];
   if (version.flavor === 'mysql') {
@@ -148,7 +163,7 @@ function holds(granted: ReadonlySet<string>, privilege: string, version: ServerV
 
 /** SUPER stands for what was taken out of it: on MySQL always, on MariaDB until 11.0.1, and for writing past `read_only` until 10.11.0. */
 function isPartOfSuper(privilege: string, version: ServerVersion): boolean {
-  if (version.flavor === 'mysql') return /_ADMIN$/.test(privilege);
+  if (version.flavor === 'mysql') return /_ADMIN$|^SET_/.test(privilege);
   if (privilege === 'READ_ONLY ADMIN') return !isAtLeast(version, 10, 11, 0);
   return !isAtLeast(version, 11, 0, 1) && / (ADMIN|MONITOR)$|^SET USER$/.test(privilege);
 }

@@ -3,8 +3,9 @@ import type { NodeId } from '../../common/node-address.js';
 import { readReplicaStatus, replicaStatusStatements, type StatusRow } from '../../mysql/replica-status.js';
 import type { ServerVersion } from '../../mysql/server-version.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
-import { GRANTS_SQL, grantsOf, lackingPrivileges, namesOf } from './account-privileges.js';
+import { GRANTS_SQL, grantsOf, lackingForEvents, lackingPrivileges, namesOf } from './account-privileges.js';
 import { logPlaceOf } from './log-place.js';
+import type { ScheduledEvent } from './scheduled-events.js';
 import {
   isWithin,
   NO_TRANSACTIONS,
@@ -52,6 +53,10 @@ export interface NodeSurvey {
   readonly lacking: readonly string[];
   /** Whether it has a certificate, so that replicas can receive encrypted. */
   readonly offersTls: boolean;
+  /** The scheduled events that the account may see, where they were asked for. */
+  readonly events: readonly ScheduledEvent[];
+  /** Privileges that it lacks to alter them. */
+  readonly eventsLacking: readonly string[];
 }
 
 /** Sends a statement to the server and gives its rows. */
@@ -121,6 +126,7 @@ export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask)
       String(row['Value'] ?? '').replaceAll('\n', ''),
     ]),
   );
+  const granted = grantsOf(grants);
   const log = isOn(variables.get('log_bin')) ? await logStatusOf(version, ask) : undefined;
   return describeNode({
     node,
@@ -131,10 +137,11 @@ export async function surveyNode(node: NodeId, version: ServerVersion, ask: Ask)
     logFilters: logFiltersOf(log),
     uptimeS: countIn(statuses, /^uptime$/i),
     acknowledgers: countIn(statuses, /_clients$/i),
-    lacking: namesOf(lackingPrivileges(version, grantsOf(grants), 'change')),
+    lacking: namesOf(lackingPrivileges(version, granted, 'change')),
     // MySQL 8.4 and later have no such variable, and tell the end of their certificate to everybody.
     offersTls:
       (variables.get('have_ssl') ?? (valueIn(statuses, 'Ssl_server_not_after') ? 'YES' : 'NO')) === 'YES',
+    eventsLacking: lackingForEvents(version, granted),
   });
 }
 
@@ -150,9 +157,11 @@ export function describeNode(read: {
   readonly acknowledgers?: number | undefined;
   readonly lacking?: readonly string[] | undefined;
   readonly offersTls?: boolean | undefined;
+  readonly events?: readonly ScheduledEvent[] | undefined;
+  readonly eventsLacking?: readonly string[] | undefined;
 }): NodeSurvey {
   const { node, version, variables, statusRows, binlog, logFilters, uptimeS } = read;
-  const { acknowledgers = 0, lacking = [], offersTls = false } = read;
+  const { acknowledgers = 0, lacking = [], offersTls = false, events = [], eventsLacking = [] } = read;
   const { flavor } = version;
   const channels = readReplicaStatus(statusRows, flavor);
   const status = channels.length === 1 ? statusRows[0] : undefined;
@@ -188,6 +197,8 @@ export function describeNode(read: {
     acknowledgers,
     lacking,
     offersTls,
+    events,
+    eventsLacking,
   };
 }
 

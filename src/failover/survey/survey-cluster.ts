@@ -4,7 +4,8 @@ import type { NodeId } from '../../common/node-address.js';
 import { describeError } from '../../common/stormlamp-error.js';
 import type { ReplicationChannel } from '../../topology/node-description.js';
 import type { Voter } from '../voters.js';
-import { type NodeSurvey, surveyNode } from './node-survey.js';
+import { type Ask, type NodeSurvey, surveyNode } from './node-survey.js';
+import { EVENTS_SQL, readEvents } from './scheduled-events.js';
 
 /** What was found. */
 export interface ClusterSurvey {
@@ -52,7 +53,13 @@ export async function lookAt(voter: Voter, timeoutMs: number): Promise<NodeSurve
   const deadline = Deadline.of({ timeoutMs });
   const connection = await voter.act.connect(deadline);
   try {
-    return await surveyNode(voter.id, connection.version, (sql) => connection.ask(sql, deadline));
+    const ask: Ask = (sql) => connection.ask(sql, deadline);
+    const [survey, events] = await Promise.all([
+      surveyNode(voter.id, connection.version, ask),
+      // Nothing of a change depends on them.
+      ask(EVENTS_SQL).catch(() => []),
+    ]);
+    return { ...survey, events: readEvents(events) };
   } finally {
     connection.destroy();
   }

@@ -1,5 +1,6 @@
 /** Surveys of servers that do not exist. */
 import { describeNode, type NodeSurvey } from '../../../src/failover/survey/node-survey.js';
+import type { ScheduledEvent } from '../../../src/failover/survey/scheduled-events.js';
 import { parseServerVersion } from '../../../src/mysql/server-version.js';
 
 /** A MariaDB server; a replica when it has a `source`. */
@@ -17,6 +18,8 @@ export function madeUp(
     readonly acknowledgers?: number;
     readonly logFilters?: string;
     readonly lacking?: readonly string[];
+    readonly events?: readonly ScheduledEvent[];
+    readonly eventsLacking?: readonly string[];
   } = {},
 ): NodeSurvey {
   const { executed = '0-1-100', received = executed, source, readOnly = source !== undefined } = given;
@@ -49,5 +52,7 @@ export function madeUp(
     uptimeS: given.uptimeS ?? 1_000,
     acknowledgers: given.acknowledgers,
     lacking: given.lacking,
+    events: given.events,
+    eventsLacking: given.eventsLacking,
   });
 }

@@ -67,3 +67,14 @@ test.each<[string, Partial<FailoverPlan>, RegExp]>([
 test('a loss that is smaller is the same', () => {
   expect(() => assertUnchanged(plan({ loss: loss(3, false) }), plan({ loss: loss(2) }))).not.toThrow();
 });
+
+test('a scheduled event that is over by now is no difference, one with another definer is', () => {
+  const event = (definer: string): PlanStep =>
+    step('db2', 'event-0@db2', `ALTER DEFINER=\`${definer}\`@\`%\` EVENT \`shop\`.\`nightly\` ENABLE`);
+  const before = plan({ steps: [...STEPS, event('shop')] });
+  expect(() => assertUnchanged(before, plan())).not.toThrow();
+  expect(() => assertUnchanged(before, plan({ steps: [...STEPS, event('shop')] }))).not.toThrow();
+  expect(() => assertUnchanged(before, plan({ steps: [...STEPS, event('other')] }))).toThrow(
+    /`nightly` ENABLE has another definer now/,
+  );
+});

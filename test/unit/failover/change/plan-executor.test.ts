@@ -7,7 +7,7 @@ import { type FailoverPlan, NO_LOSS, type PlanStep } from '../../../../src/failo
 import type { PhysicalConnection } from '../../../../src/mysql/physical-connection.js';
 
 /** What a server does with a statement: answer, refuse it, or lose the session over it. */
-type Behaviour = (sql: string) => 'ok' | 'refuse' | 'lose';
+type Behaviour = (sql: string) => 'ok' | 'refuse' | 'lose' | Promise<unknown>;
 
 /** A server that takes every lock, and keeps what was sent to it besides. */
 class Server implements LockTarget {
@@ -32,7 +32,8 @@ class Server implements LockTarget {
       ask: async (sql: string) => {
         if (!/LOCK|wait_timeout|@ha_until/.test(sql)) this.sent.push(sql);
         const what = this.#behaviour(sql);
-        if (what === 'ok') return [{ got: 1, held: 1 }];
+        if (typeof what !== 'string') await what;
+        if (what === 'ok' || typeof what !== 'string') return [{ got: 1, held: 1 }];
         if (what === 'lose') lose(new Error('gone'));
         throw Object.assign(new Error(what), { errno: what === 'lose' ? undefined : 1205 });
       },
@@ -54,6 +55,7 @@ const statement = (node: string, phase: string, sql: string, more: Partial<PlanS
 async function run(
   servers: readonly Server[],
   steps: readonly PlanStep[],
+  onMajority: () => void = () => {},
 ): Promise<{ readonly outcome: ExecutionOutcome; readonly told: readonly string[] }> {
   const plan: FailoverPlan = {
     opId: 'op',
@@ -82,7 +84,7 @@ async function run(
     lookAgain: async () => {},
     confirm: async () => {},
     onStep: ({ id }, phase) => told.push(`${id} ${phase}`),
-    onMajority: () => {},
+    onMajority,
     onStatement: () => {},
   }).run();
   return { outcome, told };
@@ -219,4 +221,60 @@ describe('a new primary', () => {
   ])('is one when a majority %s', async (_, repoint) => {
     expect((await run(two(''), steps([freeze], repoint))).outcome).toMatchObject({ ok: true, left: [] });
   });
+});
+
+describe('a step that may be left out alone', () => {
+  const old = (...refused: string[]): Server =>
+    new Server('old', (sql) => (refused.includes(sql) ? 'refuse' : 'ok'));
+  const rest = (): readonly Server[] => [new Server('new'), new Server('third')];
+  const many = [
+    statement('old', 'close-old', 'UNLOGGED', { optional: true }),
+    statement('old', 'close-old', 'ONE', { optional: 'alone', undo: 'NOT ONE' }),
+    statement('old', 'close-old', 'TWO', { optional: 'alone', undo: 'NOT TWO' }),
+    statement('old', 'close-old', 'CLOSE', { undo: 'OPEN' }),
+  ];
+  test('takes no other one with it, and only what was done is taken back', async () => {
+    const server = old('ONE', 'CLOSE');
+    await run([server, ...rest()], many);
+    expect(server.sent).toEqual(['UNLOGGED', 'ONE', 'TWO', 'CLOSE', 'OPEN', 'NOT TWO']);
+  });
+  test('is left out when what it builds on was refused', async () => {
+    const server = old('UNLOGGED');
+    await run([server, ...rest()], many);
+    expect(server.sent).toEqual(['UNLOGGED', 'CLOSE']);
+  });
+  test('is tried once when there is no way back any more, and nothing ends for it', async () => {
+    const server = new Server('new', (sql) => (sql === 'ONE' ? 'refuse' : 'ok'));
+    const { outcome } = await run(
+      [new Server('old'), server, new Server('third')],
+      [
+        statement('new', 'promote', 'FORGET', { pointOfNoReturn: true }),
+        statement('new', 'repoint', 'ONE', { optional: 'alone' }),
+        statement('new', 'repoint', 'TWO', { optional: 'alone' }),
+      ],
+    );
+    expect(outcome.ok).toBe(true);
+    expect(server.sent).toEqual(['FORGET', 'ONE', 'TWO']);
+  });
+});
+
+test('the new primary is held until its own part is done, also when a majority follows it before that', async () => {
+  let go = (): void => {};
+  const followed = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const server = new Server('new', (sql) => (sql === 'SLOW' ? followed : 'ok'));
+  const { outcome } = await run(
+    [new Server('old'), server, new Server('third')],
+    [
+      statement('new', 'promote', 'FORGET', { pointOfNoReturn: true }),
+      statement('new', 'repoint', 'SLOW', { optional: 'alone' }),
+      statement('new', 'repoint', 'LAST', { optional: 'alone' }),
+      statement('old', 'repoint', 'FOLLOW'),
+      statement('third', 'repoint', 'FOLLOW'),
+    ],
+    () => setImmediate(go),
+  );
+  expect(outcome.ok).toBe(true);
+  expect(server.sent).toEqual(['FORGET', 'SLOW', 'LAST']);
 });

@@ -1,37 +1,43 @@
 import { describe, expect, test } from 'vitest';
 import { eventCheck } from '../../../../src/failover/preflight/event-checks.js';
-import { readEvents } from '../../../../src/failover/survey/scheduled-events.js';
+import { madeUpEvent } from '../made-up-event.js';
 import { madeUp } from '../made-up-survey.js';
 
-const row = (name: string, status: string): Record<string, unknown> => ({
-  database: 'shop',
-  name,
-  definer: 'root@localhost',
-  status,
-  originator: 1,
-  charset: 'utf8mb4',
-  collation: 'utf8mb4_general_ci',
-});
-
-test.each([
-  ['ENABLED', 'enabled'],
-  ['DISABLED', 'disabled'],
-  ['SLAVESIDE_DISABLED', 'replica-side-disabled'],
-  ['REPLICA_SIDE_DISABLED', 'replica-side-disabled'],
-])('%s is %s', (status, read) => {
-  expect(readEvents([row('nightly', status)])).toMatchObject([{ name: 'nightly', status: read }]);
-});
+const variables = { event_scheduler: 'ON' };
+const check = (
+  events: Parameters<typeof eventCheck>[1],
+  given: Parameters<typeof madeUp>[1] = {},
+): ReturnType<typeof eventCheck> => eventCheck(madeUp('db1', { variables, ...given }), events, "'ha'@'%'");
 
 describe('scheduled events', () => {
-  const check = (...statuses: readonly string[]) =>
-    eventCheck(madeUp('db1'), readEvents(statuses.map((status, index) => row(`e${index}`, status))));
-  test('that the server executes are a warning with their names, at most three of them', () => {
-    expect(check('ENABLED', 'DISABLED')).toMatchObject({ result: 'warn', name: 'scheduled-events' });
-    expect(check('ENABLED', 'DISABLED').detail).toContain('(shop.e0)');
-    expect(check(...Array.from({ length: 5 }, () => 'ENABLED')).detail).toContain('shop.e2 and 2 more)');
+  test('that the account may alter move with the primary', () => {
+    expect(check([madeUpEvent('nightly')])).toMatchObject({ result: 'pass', name: 'scheduled-events' });
+    expect(check([])).toMatchObject({ result: 'pass', detail: 'db1 has no scheduled events' });
   });
-  test('that it does not execute are none', () => {
-    expect(check('SLAVESIDE_DISABLED', 'DISABLED')).toMatchObject({ result: 'pass' });
-    expect(check()).toMatchObject({ result: 'pass' });
+  test('that it may not alter are a warning with their names, at most three of them, and the GRANT', () => {
+    const events = ['a', 'b', 'c', 'd', 'e'].map((name) => madeUpEvent(name));
+    const { result, detail } = check(events, { eventsLacking: ['EVENT', 'SET USER'] });
+    expect(result).toBe('warn');
+    expect(detail).toContain('(shop.a, shop.b, shop.c and 2 more)');
+    expect(detail).toContain("GRANT EVENT, SET USER ON *.* TO 'ha'@'%'");
+  });
+  test('that somebody has disabled are none', () => {
+    expect(
+      check([madeUpEvent('nightly', { status: 'disabled' })], { eventsLacking: ['EVENT'] }),
+    ).toMatchObject({
+      result: 'pass',
+      detail: expect.stringContaining('lacks EVENT, and would see none'),
+    });
+  });
+  test.each(['OFF', 'DISABLED'])('with event_scheduler=%s are a warning', (event_scheduler) => {
+    const { result, detail } = check([madeUpEvent('nightly')], { variables: { event_scheduler } });
+    expect(result).toBe('warn');
+    expect(detail).toContain(`event_scheduler is ${event_scheduler} on db1`);
+  });
+  test('whose name no plan can write are a warning', () => {
+    expect(check([madeUpEvent('a{b}')])).toMatchObject({
+      result: 'warn',
+      detail: expect.stringContaining('shop.a{b}'),
+    });
   });
 });

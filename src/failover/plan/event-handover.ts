@@ -1,0 +1,196 @@
+/** Which server is to execute which scheduled events: those that ran on the primary run on the next one, and only there; pure. */
+import type { NodeId } from '../../common/node-address.js';
+import { type NodeSurvey, variableOf } from '../survey/node-survey.js';
+import { eventWords, type ScheduledEvent } from '../survey/scheduled-events.js';
+import { type EventChange, eventSteps, isNameable } from './event-steps.js';
+import type { PlanStep } from './failover-plan.js';
+import type { PlanContext } from './plan-context.js';
+
+/** Steps, and what an operator should know of what they leave. */
+export interface EventHandover {
+  /** For the old primary, while it takes writes still. */
+  readonly before: readonly PlanStep[];
+  /** For the new primary, once it takes writes. */
+  readonly after: readonly PlanStep[];
+  readonly warnings: readonly string[];
+}
+
+/** What is known of the primary that events are taken over from. */
+export interface EventSource {
+  readonly from: NodeId;
+  /** Whether it is to cease executing them in this plan. */
+  readonly ceases?: boolean;
+  /** Whether a change that was left unfinished may have made it cease already. */
+  readonly unfinished?: boolean;
+}
+
+/** Hands the events over to `to`. */
+export function eventHandover(context: PlanContext, to: NodeId, source: EventSource): EventHandover {
+  const { surveys } = context;
+  const { from, ceases = false } = source;
+  const [old, next] = [surveys.get(from), surveys.get(to)];
+  const found = next === undefined ? undefined : eventsToRun(context, next, source);
+  if (next === undefined || found === undefined || found.events.length === 0) return NOTHING;
+  const here = new Set(next.events.map(keyOf));
+  const stopping = ceases && old !== undefined ? old.events.filter((event) => isRunBoth(event, here)) : [];
+  const lacking = [next, ...(stopping.length > 0 && old !== undefined ? [old] : [])].flatMap((survey) =>
+    survey.eventsLacking.length === 0 ? [] : [`${survey.eventsLacking.join(', ')} on ${survey.node}`],
+  );
+  if (lacking.length > 0) {
+    const why = `the account of failover.credentials lacks ${lacking.join(' and ')}`;
+    return { ...NOTHING, warnings: [`${told(found.events)} will not run on ${to}: ${why}`] };
+  }
+  const [fit, unfit] = split(found.events);
+  return {
+    before:
+      old === undefined
+        ? []
+        : eventSteps(old, changesTo('replica-side-disabled', split(stopping)[0]), {
+            phase: 'events',
+            why: `${to} executes it from then on`,
+            undo: true,
+          }),
+    after: eventSteps(next, changesTo('enabled', fit), {
+      phase: 'repoint',
+      why: `it ran on ${from}, and no replica executes it`,
+      isPrimary: true,
+    }),
+    warnings: [
+      ...(unfit.length === 0
+        ? []
+        : [`${told(unfit)} will not run on ${to}: no statement of a plan can name what is called so`]),
+      ...(found.isGuess
+        ? [
+            `${told(found.events)} will run on ${to}; whether somebody had disabled one of them on ${from} cannot be known`,
+          ]
+        : []),
+      ...(variableOf(next, 'event_scheduler')?.toUpperCase() === 'ON'
+        ? []
+        : [
+            `event_scheduler is ${variableOf(next, 'event_scheduler') ?? 'OFF'} on ${to}: no event runs there`,
+          ]),
+    ],
+  };
+}
+
+/** What makes `node`, which was a primary, leave the events to `primary`: all that it executes and that are there, too. */
+export function eventLeave(context: PlanContext, node: NodeId, primary: NodeId): readonly PlanStep[] {
+  const [survey, source] = [context.surveys.get(node), context.surveys.get(primary)];
+  if (survey === undefined || source === undefined || survey.eventsLacking.length > 0) return [];
+  // Of a replica of another node it is told apart which of them it shall execute, once it follows.
+  if (survey.channels.length > 0) return [];
+  const there = new Set(source.events.map(keyOf));
+  const events = split(survey.events.filter((event) => isRunBoth(event, there)))[0];
+  return eventSteps(survey, changesTo('replica-side-disabled', events), {
+    phase: 'rejoin',
+    why: `${primary} executes it`,
+  });
+}
+
+/**
+ * What is not as it should be on `node` while `primary` is the primary and `node` is that, or follows it: an event that both execute;
+ * one that a change has left with nobody; one that somebody has disabled on the primary, which a replica cannot tell from one that
+ * runs there, so that it is told.
+ */
+export function eventRepairs(
+  context: PlanContext,
+  node: NodeId,
+  primary: NodeId,
+  isTaken: boolean,
+): readonly EventChange[] {
+  const { surveys, sources } = context;
+  const [survey, source] = [surveys.get(node), surveys.get(primary)];
+  if (survey === undefined || source === undefined || survey.eventsLacking.length > 0) return [];
+  if (node === primary) {
+    const left = survey.events.filter(
+      (event) => isLeft(context, survey, event) || (isTaken && isCeased(survey, event)),
+    );
+    return changesTo('enabled', split(left)[0]);
+  }
+  if (survey.channels.length !== 1 || sources.get(node) !== primary) return [];
+  const there = new Map(source.events.map((event) => [keyOf(event), event]));
+  const id = serverId(survey);
+  const changes = split(survey.events)[0].flatMap((event): readonly EventChange[] => {
+    const counterpart = there.get(keyOf(event));
+    if (counterpart === undefined) return [];
+    const isDouble =
+      counterpart.status === 'enabled' ||
+      (counterpart.status === 'replica-side-disabled' && counterpart.originator === id);
+    if (event.status === 'enabled' && isDouble) return [{ event, to: 'replica-side-disabled' }];
+    return event.status === 'replica-side-disabled' && counterpart.status === 'disabled'
+      ? [{ event, to: 'disabled' }]
+      : [];
+  });
+  return changes;
+}
+
+/** Whether a server has events that it executed once and does not any more, because that was said on itself. */
+export function hasCeased(survey: NodeSurvey | undefined): boolean {
+  return survey?.events.some((event) => isCeased(survey, event)) === true;
+}
+
+const NOTHING: EventHandover = { before: [], after: [], warnings: [] };
+
+/** The events of `next` that are to run there; undefined when `from` is known to run none. */
+function eventsToRun(
+  { surveys, ran }: PlanContext,
+  next: NodeSurvey,
+  { from, unfinished = false }: EventSource,
+): { readonly events: readonly ScheduledEvent[]; readonly isGuess: boolean } {
+  const idle = next.events.filter(({ status }) => status !== 'enabled');
+  const old = surveys.get(from);
+  if (old !== undefined) {
+    const running = new Set(
+      old.events
+        .filter((event) => event.status === 'enabled' || (unfinished && isCeased(old, event)))
+        .map(keyOf),
+    );
+    return { events: idle.filter((event) => running.has(keyOf(event))), isGuess: false };
+  }
+  // What somebody has disabled on the primary replicas have as what runs there, until the elected process has told them.
+  const seen = ran?.get(from);
+  const known = new Map((seen ?? []).map((event) => [keyOf(event), event]));
+  const events = idle.filter((event) => {
+    const status = known.get(keyOf(event))?.status;
+    return status === undefined ? event.status === 'replica-side-disabled' : status === 'enabled';
+  });
+  return { events, isGuess: seen === undefined };
+}
+
+/** Whether the server that executed `event` before has ceased to because of a change, and the primary has not begun. */
+function isLeft({ surveys }: PlanContext, primary: NodeSurvey, event: ScheduledEvent): boolean {
+  if (event.status !== 'replica-side-disabled' || event.originator === serverId(primary)) return false;
+  const before = [...surveys.values()].find((survey) => serverId(survey) === event.originator);
+  const own = before?.events.find((other) => keyOf(other) === keyOf(event));
+  return before !== undefined && own !== undefined && isCeased(before, own);
+}
+
+function isCeased(survey: NodeSurvey, { status, originator }: ScheduledEvent): boolean {
+  return status === 'replica-side-disabled' && originator === serverId(survey);
+}
+
+function isRunBoth(event: ScheduledEvent, there: ReadonlySet<string>): boolean {
+  return event.status === 'enabled' && there.has(keyOf(event));
+}
+
+function changesTo(to: ScheduledEvent['status'], events: readonly ScheduledEvent[]): readonly EventChange[] {
+  return events.map((event) => ({ event, to }));
+}
+
+function split(
+  events: readonly ScheduledEvent[],
+): readonly [readonly ScheduledEvent[], readonly ScheduledEvent[]] {
+  return [events.filter(isNameable), events.filter((event) => !isNameable(event))];
+}
+
+function keyOf({ database, name }: ScheduledEvent): string {
+  return `${database}\n${name}`;
+}
+
+function serverId(survey: NodeSurvey): number {
+  return Number(survey.variables.get('server_id'));
+}
+
+function told(events: readonly ScheduledEvent[]): string {
+  return `Scheduled events (${eventWords(events)})`;
+}
