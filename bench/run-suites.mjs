@@ -121,6 +121,8 @@ async function measureSuite(file, { quick, onProgress, signal }) {
     return {
       title: suite.title,
       rounds,
+      // Without one of its peers it does not replace figures that have all of them.
+      isWhole: result.failures.length === 0,
       notes: [...notes, ...result.failures.map(({ peer, reason }) => `${peer} dropped out: ${reason}`)],
       rows: result.rows.map(summary),
       goals: suite.goals.map((goal) => judge(result.rows, goal)),

@@ -1,4 +1,8 @@
 /** Session contents of several sizes: what a login leaves, and carts that grew. */
+import { encodeSession } from '../dist/php/index.js';
+
+/** A line of text with its place in an array, as PHP writes it. */
+const LINE_BYTES = 101;
 
 /** About 1.5 to 2 kB: a logged-in user of a shop, with a cart and what frameworks put beside it. */
 export function loginSession(seed = 1) {
@@ -26,13 +30,13 @@ export function loginSession(seed = 1) {
   };
 }
 
-/** The login session, with text added until it is about `bytes` long. */
+/** What a session needs for a user at all; the login session with a shorter cart, or with text added: `bytes` long as PHP writes it. */
 export function sessionOf(bytes) {
   const data = loginSession();
-  const spare = bytes - 1900;
-  if (spare <= 0) return { user: data.user, csrf: data.csrf };
-  data.notes = Array.from({ length: Math.max(1, Math.ceil(spare / 100)) }, (_, index) =>
-    `${index} `.padEnd(86, 'x'),
-  );
+  const length = () => encodeSession(data, 'php').length;
+  while (length() > bytes && data.cart.length > 1) data.cart.pop();
+  if (length() > bytes) return { user: data.user, csrf: data.csrf };
+  const lines = Math.floor((bytes - length()) / LINE_BYTES);
+  if (lines > 0) data.notes = Array.from({ length: lines }, (_, index) => `${index} `.padEnd(86, 'x'));
   return data;
 }

@@ -30,7 +30,7 @@ export async function growthOfResync({ quick, onProgress, signal, found }) {
       'p99 ms': round(one.normal.p99, 2),
       'p50 ms while filling': round(one.during.p50, 2),
       'p99 ms while filling': round(one.during.p99, 2),
-      'loads without answer': one.failed,
+      'loads answered by `ERR_STORE_DOWN`': one.failed,
       missing: one.missing,
     });
     if (sessions !== GOAL) continue;
@@ -66,9 +66,12 @@ async function fill(sessions, signal) {
     store = await createSessionStore({ nodes, resync: false });
     const load = async (latencies) => {
       const from = performance.now();
-      const value = await store.readRaw(idOf(Math.floor(Math.random() * sessions))).catch(() => null);
+      const value = await store.readRaw(idOf(Math.floor(Math.random() * sessions))).catch((error) => {
+        if (error.code !== 'ERR_STORE_DOWN') throw error;
+      });
       latencies.push(performance.now() - from);
-      return value !== null;
+      if (value === null) throw new Error('a session that is on the other node was told to be nowhere');
+      return value !== undefined;
     };
     const normal = [];
     await steadily(load, normal, () => normal.length >= (LOADS_PER_SECOND * NORMAL_MS) / 1000, signal);
@@ -106,18 +109,24 @@ async function fill(sessions, signal) {
 /** Loads at a steady pace until it is over; how many had no answer. */
 async function steadily(load, latencies, isOver, signal) {
   let failed = 0;
+  let wrong;
   const started = performance.now();
   const running = new Set();
   for (let number = 0; !isOver() && !signal.aborted; number += 1) {
     const late = started + (number * 1000) / LOADS_PER_SECOND - performance.now();
     if (late > 0) await new Promise((done) => setTimeout(done, late));
-    const one = load(latencies).then((found) => {
-      if (!found) failed += 1;
-      running.delete(one);
-    });
+    const one = load(latencies)
+      .then((answered) => {
+        if (!answered) failed += 1;
+      })
+      .catch((error) => {
+        wrong ??= error;
+      })
+      .finally(() => running.delete(one));
     running.add(one);
   }
   await Promise.all(running);
+  if (wrong !== undefined) throw wrong;
   return failed;
 }
 

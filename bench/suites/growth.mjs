@@ -25,7 +25,9 @@ export const suite = {
       try {
         await part({ ...options, found, signal, onProgress: (text) => onProgress(`${name}: ${text}`) });
       } catch (error) {
-        if (!signal.aborted) found.notes.push(`${name}: ${error.message}.`);
+        if (signal.aborted) return;
+        found.notes.push(`${name}: ${error.message}.`);
+        found.isWhole = false;
       }
     }
   },

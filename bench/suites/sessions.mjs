@@ -138,18 +138,20 @@ async function storeWorks(sizes, store) {
   return works;
 }
 
-async function stormlamp({ ports, sizes }, options) {
+/** Sessions of its own: another store on the same nodes would leave copies that have to be merged. */
+async function stormlamp({ ports, sizes }, peer, options) {
   const { createSessionStore } = await import('../../dist/index.js');
   const { encodeSession } = await import('../../dist/php/index.js');
   const store = await createSessionStore({ nodes: ports.map((port) => `127.0.0.1:${port}`), ...options });
+  const own = (size, number) => `${peer}${idOf(size, number)}`;
   const works = {};
   for (const size of sizes) {
     const bytes = encodeSession(sessionOf(SIZES[size]), 'php');
-    for (let number = 0; number < USERS; number += 1) await store.writeRaw(idOf(size, number), bytes);
+    for (let number = 0; number < USERS; number += 1) await store.writeRaw(own(size, number), bytes);
     const loaded = [];
-    for (let number = 0; number < USERS; number += 1) loaded.push(await store.load(idOf(size, number)));
+    for (let number = 0; number < USERS; number += 1) loaded.push(await store.load(own(size, number)));
     let turn = 0;
-    works[`load ${size}`] = async (number) => (await store.load(idOf(size, number))).data.csrf;
+    works[`load ${size}`] = async (number) => (await store.load(own(size, number))).data.csrf;
     // The request has loaded the session before, which is not part of saving it.
     works[`save ${size}`] = async (number) => {
       const session = loaded[number % USERS];
@@ -157,7 +159,7 @@ async function stormlamp({ ports, sizes }, options) {
       session.data.last_seen = turn;
       await store.save(session);
     };
-    works[`touch ${size}`] = (number) => store.touch(idOf(size, number));
+    works[`touch ${size}`] = (number) => store.touch(own(size, number));
   }
   return { works, close: () => store.close() };
 }
@@ -255,7 +257,8 @@ export const peers = {
     return await peers.memcached({ ports: [nutcracker], sizes });
   },
 
-  'stormlamp, one copy': (context) => stormlamp(context, { copies: 1 }),
-  'stormlamp, two copies': (context) => stormlamp(context, {}),
-  'stormlamp, two copies, last-write-wins': (context) => stormlamp(context, { conflict: 'last-write-wins' }),
+  'stormlamp, one copy': (context) => stormlamp(context, 'one', { copies: 1 }),
+  'stormlamp, two copies': (context) => stormlamp(context, 'two', {}),
+  'stormlamp, two copies, last-write-wins': (context) =>
+    stormlamp(context, 'lww', { conflict: 'last-write-wins' }),
 };

@@ -42,8 +42,10 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A suite of two peers, one of which does not open. */
-function suite(name: string, setup = 'async () => ({ context: {}, close: async () => undefined })'): void {
+const SETUP = 'async () => ({ context: {}, close: async () => undefined })';
+
+/** A suite of two peers, one of which does not open unless it is said. */
+function suite(name: string, setup = SETUP, second = "() => { throw new Error('no such server'); }"): void {
   writeFileSync(
     join(folder, `${name}.mjs`),
     `export const suite = { title: 'The ${name}', setup: ${setup},
@@ -51,7 +53,7 @@ function suite(name: string, setup = 'async () => ({ context: {}, close: async (
       goals: [{ text: 'a goal', work: 'nothing', atOnce: 1, reference: 'stormlamp', field: 'cpuUs', most: 1 }] };
     export const peers = {
       stormlamp: () => ({ works: { nothing: async () => undefined } }),
-      broken: () => { throw new Error('no such server'); } };`,
+      broken: ${second} };`,
   );
 }
 
@@ -65,6 +67,8 @@ test('a peer that does not open is named, and the others are measured', async ()
   expect(first?.rows.map(({ peer }) => peer)).toEqual(['stormlamp', 'stormlamp']);
   expect(first?.notes).toEqual(['broken dropped out: Error: no such server']);
   expect(first?.goals).toMatchObject([{ measured: '1', reached: true }]);
+  // It does not replace figures that have all peers.
+  expect(first?.isWhole).toBe(false);
   const text = tables(result);
   expect(text).toContain('1 of 1 reached.');
   expect(text).toContain('## The first');
@@ -72,7 +76,7 @@ test('a peer that does not open is named, and the others are measured', async ()
 
 test('a suite whose servers do not start costs its own figures only, and each is told when it ends', async () => {
   suite('first', 'async () => { throw new Error("no memcached"); }');
-  suite('second');
+  suite('second', SETUP, '() => ({ works: { nothing: async () => undefined } })');
   const seen: (readonly string[])[] = [];
   const result = await runSuites(['first', 'second'], {
     quick: true,
@@ -82,7 +86,7 @@ test('a suite whose servers do not start costs its own figures only, and each is
   });
   expect(seen).toEqual([['second'], []]);
   expect(result.suites[0]).toMatchObject({ notes: ['Not measured: no memcached.'], isWhole: false });
-  expect(result.suites[1]?.rows).toHaveLength(2);
+  expect(result.suites[1]?.rows).toHaveLength(4);
   expect(result.suites[1]?.isWhole).toBe(true);
 });
 
