@@ -69,6 +69,15 @@ export function eventSteps(
   return steps;
 }
 
+/** The same as statements; the character set of the session is another one after them. */
+export function alterStatements(
+  version: ServerVersion,
+  events: readonly ScheduledEvent[],
+  to: ScheduledEvent['status'],
+): readonly string[] {
+  return events.flatMap((event) => [sessionOf(event), alterEvent(version, event, to)]);
+}
+
 /** Whether a step only changes which server executes an event. */
 export function isEventStep({ id }: PlanStep): boolean {
   return id.startsWith('event-');

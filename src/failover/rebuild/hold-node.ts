@@ -1,10 +1,11 @@
 /** Keeps others from rebuilding the same node at the same time, and closes it for writers while it is rebuilt. */
-import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { RebuildRequest } from '../failover-hooks.js';
 import { threadStatements } from '../plan/dialect.js';
 import { assertCanSave, saveOwn } from './own-transactions.js';
 import type { RebuildMeans, RebuildSession } from './rebuild-options.js';
 import { assertRights } from './rebuild-rights.js';
+import { leaveEvents, type RestingEvents, restEvents } from './resting-events.js';
 
 const LOCK = 'stormlamp:rebuild';
 
@@ -51,10 +52,35 @@ export async function holdNode(
     await session.ask(threadStatements(session.version).refuseWrites);
     await saveOwn(request, means, session);
     log(`${node}: all that can be looked at before is as it should be; its data is thrown away now`);
-    await work.copy(session);
+    const resting = await restEvents(session, log);
+    try {
+      await work.copy(session);
+    } finally {
+      await wake(request, means, resting);
+    }
     return 'rebuilt';
   } finally {
     session.close();
+  }
+}
+
+/** In a session of its own: the server may have been started again. */
+async function wake(
+  { node, signal, log }: RebuildRequest,
+  means: RebuildMeans,
+  resting: RestingEvents,
+): Promise<void> {
+  try {
+    const session = await means.open(node, signal);
+    try {
+      await leaveEvents(session, resting, log);
+    } finally {
+      session.close();
+    }
+  } catch (error) {
+    log(
+      `${node}: its scheduled events were not looked at, and its event scheduler may be off: ${describeError(error)}`,
+    );
   }
 }
 

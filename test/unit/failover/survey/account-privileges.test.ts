@@ -5,6 +5,7 @@ import {
   type AccountUse,
   grantStatements,
   grantsOf,
+  lackingForEvents,
   lackingPrivileges,
   namesOf,
 } from '../../../../src/failover/survey/account-privileges.js';
@@ -159,4 +160,23 @@ test('a node on which a change would stop in the middle is not chosen, in whatev
     to: 'b 3',
     excluded: [{ node: 'a 2', why: expect.stringContaining('lacks RELOAD there') }],
   });
+});
+
+test.each<[string, string, readonly string[]]>([
+  ['5.7.44', 'RELOAD', ['EVENT', 'SUPER']],
+  ['8.0.36', 'EVENT', ['SET_USER_ID']],
+  ['8.0.36', 'EVENT, SET_USER_ID', []],
+  ['8.3.0', 'EVENT, SET_USER_ID', []],
+  ['9.7.0', 'EVENT', ['SET_ANY_DEFINER']],
+  ['9.7.0', 'SET_ANY_DEFINER', ['EVENT']],
+  ['9.7.0', 'EVENT, SUPER', []],
+  ['10.4.8-MariaDB', 'EVENT', ['SUPER']],
+  ['10.11.6-MariaDB', 'EVENT', ['SET USER', 'BINLOG ADMIN']],
+  ['10.11.6-MariaDB', 'EVENT, SUPER', []],
+  ['11.8.2-MariaDB', 'EVENT, SUPER', ['SET USER', 'BINLOG ADMIN']],
+  ['11.8.2-MariaDB', 'EVENT, SET USER, BINLOG ADMIN', []],
+  ['11.8.2-MariaDB', 'ALL PRIVILEGES', []],
+])('on %s %s lacks for scheduled events: %j', (version, names, wanted) => {
+  const grants = grantsOf([{ 'Grants for m@%': `GRANT ${names} ON *.* TO \`m\`@\`%\`` }]);
+  expect(lackingForEvents(parseServerVersion(version), grants)).toEqual(wanted);
 });
