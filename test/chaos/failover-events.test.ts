@@ -221,12 +221,17 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
     expect(old).toMatchObject({ often: 'replica-side-disabled', once: 'replica-side-disabled' });
   });
 
-  test('a failover has the new primary execute what ran on the old one', {
+  test('a failover has the new primary execute what ran, and the old one has ceased when it follows again', {
     timeout: 240_000,
   }, async () => {
     const [primary] = await writableNodes(servers);
     if (primary === undefined) throw new Error('no primary');
     await closeAll();
+    // Before anybody can keep it from that, a server that is started again executes what its definer may write past read_only.
+    await primary.query('DROP EVENT IF EXISTS shop.mighty');
+    await primary.query(
+      "CREATE DEFINER='jobs'@'%' EVENT shop.mighty ON SCHEDULE EVERY 1 SECOND DO INSERT INTO shop.ran (event, server, text) VALUES ('mighty', @@port, 'grün')",
+    );
     await manager();
     await isRight(primary);
     await primary.kill();
@@ -237,5 +242,13 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
     );
     await runsOn(next);
     expect(await statusOf(next)).toMatchObject({ ...running, off: 'disabled' });
+    // As its configuration should have it.
+    Object.assign(primary, { startsReadOnly: true });
+    await primary.start();
+    await eventually('the old one follows', () => follows(primary, next), 90_000);
+    expect(await statusOf(primary)).toMatchObject(resting);
+    await isRight(next);
+    const diverged = (await open[0]?.failover.history(200))?.filter(({ kind }) => kind === 'node-diverged');
+    expect(diverged).toEqual([]);
   });
 });
