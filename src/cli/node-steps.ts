@@ -21,6 +21,8 @@ export class NodeSteps {
   readonly #signal: AbortSignal;
   readonly #againMs: number;
   #taking: Taking | undefined;
+  /** What became of the step that was taken last. */
+  #last: { readonly change: GatewayNodeChange; readonly error: unknown } | undefined;
   #turn: Promise<void> = Promise.resolve();
 
   /**
@@ -43,7 +45,8 @@ export class NodeSteps {
 
   /**
    * Takes the steps that the other processes have taken already: before the gateway serves. While sessions may be on a node that does not
-   * answer it waits until that one is given up. When the file names something else meanwhile, that is taken instead. Errors: as `setNodes`.
+   * answer it waits until that one is given up. When the file calls the change off meanwhile, or names another list, that is taken
+   * instead; the step that comes next is taken afterwards. Errors: as `setNodes`, also of what was taken instead.
    */
   async catchUp(change: GatewayNodeChange | undefined): Promise<void> {
     if (change?.step !== 'prepare' && change?.step !== 'switch') return;
@@ -57,16 +60,18 @@ export class NodeSteps {
     } catch (error) {
       if (!taking.stop.signal.aborted || this.#signal.aborted) throw error;
       await this.#turn;
+      // Called off before anything was prepared, there is nothing to call off.
+      if (this.#last?.error !== undefined && this.#last.change.step !== 'cancel') throw this.#last.error;
     }
   }
 
   /**
-   * Takes the step that the file names by now, after the one that is under way; that one is given up when it is another one. A step that
-   * was taken is not taken again. Never rejects: what failed is told.
+   * Takes the step that the file names by now, after the one that is under way; that one is given up unless it leads to this one. A step
+   * that was taken is not taken again. Never rejects: what failed is told.
    */
   take(change: GatewayNodeChange): Promise<void> {
     if (this.#taking !== undefined && isSame(this.#taking.change, change)) return this.#turn;
-    this.#taking?.stop.abort();
+    if (this.#taking !== undefined && !leadsTo(this.#taking.change, change)) this.#taking.stop.abort();
     const taking = this.#begin(change);
     const { nodes, ...options } = change;
     const list = nodes.join(', ');
@@ -75,13 +80,18 @@ export class NodeSteps {
       if (options.step === 'switch') this.#tell(`nodes: step 'switch' begins for ${list}`);
       return this.#store.setNodes(nodes, { ...options, signal });
     }).then(
-      () => this.#tell(`nodes: step '${options.step}' is taken for ${list}`),
-      (error: unknown) =>
+      () => {
+        this.#last = { change, error: undefined };
+        this.#tell(`nodes: step '${options.step}' is taken for ${list}`);
+      },
+      (error: unknown) => {
+        this.#last = { change, error };
         this.#tell(
           `nodes: step '${options.step}' is not taken, all goes on as it was: ${
             taking.stop.signal.aborted ? 'the file names another one now' : describeError(error)
           }`,
-        ),
+        );
+      },
     );
     this.#turn = work;
     return work;
@@ -120,6 +130,13 @@ export class NodeSteps {
       }
     }
   }
+}
+
+const NEXT: Readonly<Record<string, string>> = { prepare: 'switch', switch: 'finish' };
+
+/** Whether `later` is the next step of the same change: a process that left one out would stay behind the others. */
+function leadsTo(step: GatewayNodeChange, later: GatewayNodeChange): boolean {
+  return NEXT[step.step] === later.step && isSame({ ...step, step: later.step }, later);
 }
 
 function isSame(one: GatewayNodeChange, other: GatewayNodeChange): boolean {

@@ -1,5 +1,5 @@
 /** The steps that a running gateway takes, with a store that answers as it is told. */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { NodeSteps } from '../../../src/cli/node-steps.js';
 import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
 import type { SessionStore } from '../../../src/session/session-store.js';
@@ -91,4 +91,39 @@ test('a gateway that catches up takes what its file names by then, before it ser
     [LIST, 'switch'],
     [LIST, 'cancel'],
   ]);
+});
+
+test('the step that comes next waits for the one before it, which a process that left it out would never take', async () => {
+  const taken: string[] = [];
+  const told: string[] = [];
+  let end: (() => void) | undefined;
+  const setNodes = async (
+    _nodes: readonly string[],
+    { step, signal }: { readonly step: string; readonly signal: AbortSignal },
+  ): Promise<void> => {
+    if (step === 'switch')
+      await new Promise<void>((resolve, reject) => {
+        end = resolve;
+        signal.addEventListener('abort', () => reject(signal.reason));
+      });
+    taken.push(step);
+  };
+  const store = { setNodes, options: { recopyAfterMs: 30_000 } } as unknown as SessionStore;
+  const steps = new NodeSteps(store, (line) => told.push(line), new AbortController().signal, 1);
+  void steps.take({ nodes: AFTER, step: 'prepare' });
+  void steps.take({ nodes: AFTER, step: 'switch' });
+  const finished = steps.take({ nodes: AFTER, step: 'finish' });
+  await vi.waitFor(() => expect(end).toBeDefined());
+  end?.();
+  await finished;
+  expect(taken).toEqual(['prepare', 'switch', 'finish']);
+  expect(told.filter((line) => line.includes('not taken'))).toEqual([]);
+});
+
+test('a gateway whose file names another list while it catches up does not serve by the first one', async () => {
+  const { steps } = stepsWith(undefined, 'for ever', new Error('out of turn'));
+  const caughtUp = steps.catchUp({ nodes: AFTER, step: 'switch' });
+  await new Promise((resolve) => setImmediate(resolve));
+  void steps.take({ nodes: ['cache9'], step: 'prepare' });
+  await expect(caughtUp).rejects.toThrow('out of turn');
 });
