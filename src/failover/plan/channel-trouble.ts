@@ -11,7 +11,10 @@ export function channelTrouble({ channels }: Pick<NodeSurvey, 'channels'>): stri
 }
 
 /** What a plan says of a replica of `from` that it leaves there. */
-export function leftWords(survey: NodeSurvey, from: NodeId): readonly string[] {
+export function leftWords(survey: NodeSurvey, from: NodeId, isFrozen = false): readonly string[] {
   const trouble = channelTrouble(survey);
-  return trouble === undefined ? [] : [`${survey.node} is left on ${from}, for which it votes: ${trouble}`];
+  const how = isFrozen ? ', and receives nothing until it is started again' : '';
+  return trouble === undefined
+    ? []
+    : [`${survey.node} is left on ${from}, for which it votes${how}: ${trouble}`];
 }

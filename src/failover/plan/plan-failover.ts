@@ -94,7 +94,10 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
   const rest = group.filter(({ node }) => node !== to);
   const others = rest.filter((survey) => channelTrouble(survey) === undefined).map(({ node }) => node);
   const old = surveys.get(from);
-  const isWanted = lastSeen?.semiSync === true || group.some(acknowledges) || isOwed(context, surveys.keys());
+  // What the new one is set to as a replica says what the old one was where nobody saw that; else only others make it wait.
+  const givers = lastSeen === undefined ? group : rest;
+  const isWanted =
+    lastSeen?.semiSync === true || givers.some(acknowledges) || isOwed(context, surveys.keys());
   const semiSync = chooseSemiSync(
     context,
     candidate,
@@ -160,7 +163,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       ...[...silent]
         .filter(([node]) => node !== from)
         .map(([node, why]) => `${node} cannot be reached (${why}); what it has is not known`),
-      ...rest.flatMap((survey) => leftWords(survey, from)),
+      ...rest.flatMap((survey) => leftWords(survey, from, true)),
       ...(cause.strangers ?? []).map(
         (node) =>
           `${node} replicates from ${from} and is none of the configured nodes: what it has is not looked at, and it is left on ${from}`,

@@ -24,7 +24,7 @@ export function semiSyncSteps(
 
 /** Remembers that it was left off, also for whoever is the primary next. Writes must not wait for that. */
 export function oweSteps({ cluster, opId }: PlanContext, node: NodeId): readonly PlanStep[] {
-  const step = statementsOf('promote', node, { optional: true });
+  const step = statementsOf('promote', node, { optional: 'alone' });
   return [
     step('owed-table', OWED_TABLE, 'what is noted next needs a place'),
     step(

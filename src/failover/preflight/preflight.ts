@@ -64,6 +64,8 @@ export interface PreflightParts {
 }
 
 const TIMEOUT_MS = 3_000;
+/** For all that is asked of one server, one question after the other: far away each of some thirty takes a while. */
+const ALL_MS = 10_000;
 
 /** Runs all checks. Never rejects. */
 export async function preflight(parts: PreflightParts): Promise<PreflightReport> {
@@ -72,46 +74,41 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
   const owing = new Set<NodeId>();
   const perVoter = await Promise.all(
     parts.voters.map(async (voter): Promise<readonly PreflightCheck[]> => {
-      const deadline = Deadline.of({ timeoutMs: TIMEOUT_MS });
+      // What was found before the server fell silent is told all the same.
+      const found: PreflightCheck[] = [];
       try {
-        const connection = await voter.act.connect(deadline);
+        const connection = await voter.act.connect(Deadline.of({ timeoutMs: TIMEOUT_MS }));
+        const deadline = Deadline.of({ timeoutMs: ALL_MS });
         try {
           const toAct = parts.selfFenceMs > 0 ? 'act-and-fence' : 'act';
           const use = voter.kind === 'witness' ? 'vote' : toAct;
           // First: an account that lacks them cannot look at the rest.
           const privileges = await actingChecks(voter.id, connection, deadline, use);
-          if (voter.kind === 'witness' || privileges.some(({ result }) => result === 'fail'))
-            return privileges;
+          found.push(...privileges);
+          if (voter.kind === 'witness' || privileges.some(({ result }) => result === 'fail')) return found;
           const survey = await surveyNode(voter.id, connection.version, (sql) =>
             connection.ask(sql, deadline),
           );
           surveys.push(survey);
+          found.push(...nodeChecks(survey, parts.sourceOf));
           const owed = await connection.ask(owesSemiSyncSql(parts.cluster), deadline).catch(() => []);
           if (owed.length > 0) owing.add(voter.id);
-          const fence =
-            parts.selfFenceMs > 0 ? await fenceChecks(survey, parts.cluster, connection, deadline) : [];
-          const source = await sourceChecks(survey, connection, deadline);
-          const settings = await settingsChecks(survey, connection, deadline);
-          const restart = await restartChecks(survey, connection, deadline);
+          if (parts.selfFenceMs > 0)
+            found.push(...(await fenceChecks(survey, parts.cluster, connection, deadline)));
+          found.push(...(await sourceChecks(survey, connection, deadline)));
+          found.push(...(await settingsChecks(survey, connection, deadline)));
+          found.push(...(await restartChecks(survey, connection, deadline)));
+          clocks.push(await lookAtClock(voter.id, connection, deadline));
           const events = await withApplication(parts.nodes, voter.id, (application) =>
             eventChecks(survey, connection, application, deadline),
           );
-          clocks.push(await lookAtClock(voter.id, connection, deadline));
-          return [
-            ...privileges,
-            ...nodeChecks(survey, parts.sourceOf),
-            ...source,
-            ...settings,
-            ...restart,
-            ...events,
-            ...fence,
-          ];
+          return [...found, ...events];
         } finally {
           connection.destroy();
         }
       } catch (error) {
         const detail = `${voter.id} cannot be checked: ${describeError(error)}`;
-        return [{ name: 'reachable', node: voter.id, result: 'warn', detail, sql: '' }];
+        return [...found, { name: 'reachable', node: voter.id, result: 'warn', detail, sql: '' }];
       }
     }),
   );

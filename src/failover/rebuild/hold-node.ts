@@ -8,6 +8,8 @@ import { assertRights } from './rebuild-rights.js';
 import { leaveEvents, type RestingEvents, restEvents } from './resting-events.js';
 
 const LOCK = 'stormlamp:rebuild';
+/** How long the node may take to answer once it has been made anew; it may just have been started. */
+const WAKE_MS = 30_000;
 
 /** What is particular to one way of copying. */
 export interface RebuildWork {
@@ -66,12 +68,13 @@ export async function holdNode(
 
 /** In a session of its own: the server may have been started again. */
 async function wake(
-  { node, signal, log }: RebuildRequest,
+  { node, log }: RebuildRequest,
   means: RebuildMeans,
   resting: RestingEvents,
 ): Promise<void> {
   try {
-    const session = await means.open(node, signal);
+    // Also when the rebuild was called off: else the next one takes what is off now for what the node is configured with.
+    const session = await means.open(node, AbortSignal.timeout(WAKE_MS));
     try {
       await leaveEvents(session, resting, log);
     } finally {

@@ -163,6 +163,8 @@ function holds(granted: ReadonlySet<string>, privilege: string, version: ServerV
 
 /** SUPER stands for what was taken out of it: on MySQL always, on MariaDB until 11.0.1, and for writing past `read_only` until 10.11.0. */
 function isPartOfSuper(privilege: string, version: ServerVersion): boolean {
+  // These two never were part of it.
+  if (privilege === 'BACKUP_ADMIN' || privilege === 'CLONE_ADMIN') return false;
   if (version.flavor === 'mysql') return /_ADMIN$|^SET_/.test(privilege);
   if (privilege === 'READ_ONLY ADMIN') return !isAtLeast(version, 10, 11, 0);
   return !isAtLeast(version, 11, 0, 1) && / (ADMIN|MONITOR)$|^SET USER$/.test(privilege);

@@ -26,8 +26,16 @@ interface Known {
 export class LossWatch {
   readonly #known = new Map<NodeId, Known>();
 
-  /** @returns what is lost, as these looks show for the first time */
-  look(views: readonly WatchedView[], copies: number): readonly SessionsLost[] {
+  /**
+   * @param changing whether the list of nodes changes: what a node holds is going to be somewhere else, and by the next list markers and
+   * what others missed are written anew
+   * @returns what is lost, as these looks show for the first time
+   */
+  look(views: readonly WatchedView[], copies: number, changing = false): readonly SessionsLost[] {
+    if (changing) {
+      for (const known of this.#known.values()) known.missers = undefined;
+      return [];
+    }
     return views.flatMap((view) => this.#one(view, views, copies) ?? []);
   }
 

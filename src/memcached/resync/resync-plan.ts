@@ -76,7 +76,9 @@ export function planResync(views: readonly NodeView[], copies: number): readonly
     if (!view.filled) {
       if (others.length === 0) return [];
       const complete = others.length === views.length - 1;
-      const away = view.roomy && views.length > copies ? standInFor(views) : [];
+      // As full as the others are it is going to be.
+      const roomy = reached.every((each) => each.roomy);
+      const away = roomy && views.length > copies ? standInFor(views) : [];
       return [{ kind: 'fill', node: view.node, sources: others.map(({ node }) => node), complete, away }];
     }
     const reporters = others.filter(({ suspects }) => suspects.includes(view.node)).map(({ node }) => node);

@@ -325,15 +325,14 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     return recopyAfterMs > 0 && standings.silentMs(node, performance.now()) >= recopyAfterMs;
   }
 
-  // While nodes change, what a node holds is going to be somewhere else.
   #tellLosses(): void {
     const { places } = this.#options;
-    if (places.other !== undefined) return;
     const views = this.#views().map((view) => {
       const seen = this.#seen.get(view.node);
       return { ...view, marker: seen?.ok === true ? seen.answer.marker : undefined };
     });
-    for (const lost of this.#losses.look(views, places.copies)) this.publish('sessions-lost', lost);
+    const losses = this.#losses.look(views, places.copies, places.other !== undefined);
+    for (const lost of losses) this.publish('sessions-lost', lost);
   }
 
   #tellSkipped(views: readonly NodeView[]): void {

@@ -85,7 +85,9 @@ describe('a failover', () => {
       const plan = planFailover(contextOf([db2, db3], { witnesses: ['w'] }), cause);
       expect(plan.to).toBe('db2');
       expect(plan.steps.filter(({ node }) => node === 'db3').map((step) => step.sql)).toEqual(sql);
-      expect(plan.warnings).toEqual([`db3 is left on db1, for which it votes: ${why}`]);
+      expect(plan.warnings).toEqual([
+        `db3 is left on db1, for which it votes, and receives nothing until it is started again: ${why}`,
+      ]);
     },
   );
   test('compares what it has', () => {

@@ -35,7 +35,7 @@ function nodeWith(...sets: readonly string[]): MadeUpSession {
 
 async function hold(
   node: MadeUpSession,
-  more: { saveTo?: string; grants?: string; check?: () => void } = {},
+  more: { saveTo?: string; grants?: string; check?: () => void; ends?: AbortController } = {},
 ) {
   const source = madeUpSession('8.4.3', {
     'SHOW GRANTS': more.grants === undefined ? ROOT : [{ grants: more.grants }],
@@ -55,7 +55,7 @@ async function hold(
     why: 'errant',
     // A look of a minute ago: nothing.
     gtids: '',
-    signal: new AbortController().signal,
+    signal: (more.ends ?? new AbortController()).signal,
     deadline: 0,
     log: () => {},
   } as const;
@@ -64,12 +64,19 @@ async function hold(
     programs: { binlog: [program] },
     login: async () => ({ user: 'u', password: 'p' }),
     addressOf: () => ({ host: 'db1', port: 3306 }),
-    open: async (id: string) => (id === 'db2:3306' ? node : source),
+    open: async (id: string, signal?: AbortSignal) => {
+      signal?.throwIfAborted();
+      return id === 'db2:3306' ? node : source;
+    },
   };
   return await holdNode(request, means, {
     flavor: 'mysql',
     check: async () => more.check?.(),
-    copy: async (session) => void (await session.ask('THROW AWAY')),
+    copy: async (session) => {
+      await session.ask('THROW AWAY');
+      more.ends?.abort();
+      more.ends?.signal.throwIfAborted();
+    },
   });
 }
 
@@ -120,4 +127,15 @@ test('a node is left as it is when the account may not do what is needed on the 
       "GRANT INSERT ON mysql.plugin TO 'u'@'%'",
   });
   expect(changes(node)).toEqual([]);
+});
+
+test('the event scheduler is as before also when the rebuild is called off: the next one would take off for how it was', async () => {
+  const node = nodeWith('', '');
+  const ask = node.ask.bind(node);
+  node.ask = async (sql) =>
+    sql.startsWith('SELECT @@GLOBAL.event_scheduler') ? [{ scheduler: 'ON' }] : await ask(sql);
+  await expect(hold(node, { ends: new AbortController() })).rejects.toThrow('aborted');
+  const about = node.asked.filter((sql) => /event_scheduler/.test(sql) && /^(SET|RESET)/.test(sql));
+  expect(about[0]).toMatch(/event_scheduler=OFF/);
+  expect(about.length).toBeGreaterThan(1);
 });

@@ -37,6 +37,12 @@ test.each([
   expect(await lacking(version, grants)).toEqual({ names: [], grants: [] });
 });
 
+test('SUPER of MySQL is neither BACKUP_ADMIN nor CLONE_ADMIN', async () => {
+  const grants = ['GRANT SELECT, SUPER, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `u`@`%`'];
+  const { names } = await lacking('8.4.3', grants, 1);
+  expect(names).toEqual(['BACKUP_ADMIN', 'CLONE_ADMIN']);
+});
+
 test('INSERT on mysql.plugin is needed only where the plugin is not there', async () => {
   const grants = [
     `GRANT ${all('8.4.3')} ON *.* TO \`u\`@\`%\``,

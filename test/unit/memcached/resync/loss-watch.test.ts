@@ -94,3 +94,12 @@ test('what a spare node took as well is not lost', () => {
   watch.look([away('a'), view('b', 'b', { suspects: ['a'] }), c], 2);
   expect(watch.look([away('a'), empty(), c], 2)).toEqual([]);
 });
+
+test('what others missed by a list of nodes that is over is no loss by the next one', () => {
+  const watch = new LossWatch();
+  const a = view('a', 'a');
+  watch.look([a, view('b', 'b', { suspects: ['a'] })], 2);
+  expect(watch.look([a, empty()], 2, true)).toEqual([]);
+  watch.noted('b', ['a']);
+  expect(watch.look([view('a', 'a of the next list'), view('b', 'b of the next list')], 2)).toEqual([]);
+});

@@ -75,7 +75,7 @@ test('a node that is away long enough is stood in for by the others, once, where
   expect(planResync([view('a'), view('b'), { ...gone, away: false }])).toEqual([]);
   expect(planResync([view('a'), view('b'), gone], 3)).toEqual([]);
   expect(planResync([view('a', { roomy: false }), view('b', { filled: false }), gone])).toEqual([
-    { kind: 'fill', node: 'b', sources: ['a'], complete: false, away: ['c'] },
+    { kind: 'fill', node: 'b', sources: ['a'], complete: false, away: [] },
   ]);
 });
 
@@ -87,6 +87,8 @@ test('a node that starts empty while another one is away gets second copies of w
   expect(planResync([a, b, { ...c, away: false }])).toEqual([{ ...fill, away: [] }]);
   expect(planResync([a, b, c], 3)).toEqual([{ ...fill, away: [] }]);
   expect(planResync([{ ...a, roomy: false }, b, c])).toEqual([{ ...fill, away: [] }]);
+  // It is going to be as full as the others are, and would throw out sessions of its own for those of c.
+  expect(planResync([a, { ...b, roomy: false }, c])).toEqual([{ ...fill, away: [] }]);
   // With two nodes there is nobody whose copies it could take.
   expect(planResync([a, view('b', { reached: false, away: true })])).toEqual([]);
 });
