@@ -10,7 +10,14 @@ import { askNode, type NodeAnswer, type NodeMarks } from './node-observation.js'
 
 /** What one look at a node found. */
 export type MemcachedObservation =
-  | { readonly node: NodeId; readonly ok: true; readonly latencyMs: number; readonly answer: NodeAnswer }
+  | {
+      readonly node: NodeId;
+      readonly ok: true;
+      /** When the look began, by `performance.now()`. */
+      readonly askedAt?: number;
+      readonly latencyMs: number;
+      readonly answer: NodeAnswer;
+    }
   | { readonly node: NodeId; readonly ok: false; readonly error: unknown };
 
 /** Events of a {@link MemcachedMonitor}. */
@@ -53,13 +60,15 @@ export class MemcachedMonitor extends SafeEmitter<MemcachedMonitorEvents> {
   /** Looks at one node, now. Never rejects. */
   async check(node: MemcachedNode): Promise<MemcachedObservation> {
     const { timeoutMs, marks } = this.#options;
+    const askedAt = performance.now();
     const started = systemClock.now();
     let observation: MemcachedObservation;
     try {
       const others = [...this.#nodes].flatMap(({ id }) => (id === node.id ? [] : [id]));
       const call = { timeoutMs, signal: this.#stop.signal };
       const answer = await askNode(node, marks(), others, call);
-      observation = { node: node.id, ok: true, latencyMs: systemClock.now() - started, answer };
+      const latencyMs = systemClock.now() - started;
+      observation = { node: node.id, ok: true, askedAt, latencyMs, answer };
     } catch (error) {
       observation = { node: node.id, ok: false, error };
     }

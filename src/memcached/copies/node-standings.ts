@@ -11,7 +11,8 @@ interface Knowledge {
   marker: string | undefined;
   /** Since when it has not answered; undefined while it does. */
   silentSince: number | undefined;
-  readonly suspectedBy: Set<NodeId>;
+  /** Who says that the node missed writes, and since when; 0 for what was read from him. */
+  readonly suspectedBy: Map<NodeId, number>;
 }
 
 /** Learns from looks at the nodes; free to ask. */
@@ -56,13 +57,22 @@ export class NodeStandings {
     return since === undefined ? 0 : now - since;
   }
 
-  /** `reporter` says now that exactly `suspects`, of all `nodes`, missed writes. */
-  learnSuspects(reporter: NodeId, suspects: ReadonlySet<NodeId>, nodes: readonly NodeId[]): void {
+  /**
+   * `reporter` says that exactly `suspects`, of all `nodes`, missed writes. What this process has found since he was asked, at `askedAt`,
+   * he could not know.
+   */
+  learnSuspects(
+    reporter: NodeId,
+    suspects: ReadonlySet<NodeId>,
+    nodes: readonly NodeId[],
+    askedAt: number = Number.POSITIVE_INFINITY,
+  ): void {
     for (const node of nodes) {
       if (node === reporter) continue;
       this.#change(node, ({ suspectedBy }) => {
-        if (suspects.has(node)) suspectedBy.add(reporter);
-        else suspectedBy.delete(reporter);
+        const since = suspectedBy.get(reporter) ?? 0;
+        if (suspects.has(node)) suspectedBy.set(reporter, since);
+        else if (since < askedAt) suspectedBy.delete(reporter);
       });
     }
   }
@@ -74,7 +84,7 @@ export class NodeStandings {
 
   /** `reporter` holds a write now that `node` missed. */
   suspect(node: NodeId, reporter: NodeId): void {
-    this.#change(node, ({ suspectedBy }) => suspectedBy.add(reporter));
+    this.#change(node, ({ suspectedBy }) => suspectedBy.set(reporter, performance.now()));
   }
 
   /** A node is no longer one of ours: what it said about others counts no more. */
@@ -87,7 +97,7 @@ export class NodeStandings {
   #change(node: NodeId, change: (known: Knowledge) => void): void {
     let known = this.#known.get(node);
     if (known === undefined) {
-      known = { marker: undefined, silentSince: undefined, suspectedBy: new Set() };
+      known = { marker: undefined, silentSince: undefined, suspectedBy: new Map() };
       this.#known.set(node, known);
     }
     const before = this.of(node);

@@ -111,6 +111,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
         seen.node,
         new Set(suspects.keys()),
         places.nodes.map(({ id }) => id),
+        seen.askedAt,
       );
       this.#watchMemory(seen.node, before?.ok === true ? before.answer : undefined, seen.answer);
     }
