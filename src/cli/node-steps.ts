@@ -20,7 +20,8 @@ export class NodeSteps {
   readonly #tell: (line: string) => void;
   readonly #signal: AbortSignal;
   readonly #againMs: number;
-  #taking: Taking | undefined;
+  /** The step that is under way, and those that wait for it. */
+  readonly #pending: Taking[] = [];
   /** What became of the step that was taken last. */
   #last: { readonly change: GatewayNodeChange; readonly error: unknown } | undefined;
   #turn: Promise<void> = Promise.resolve();
@@ -70,8 +71,10 @@ export class NodeSteps {
    * that was taken is not taken again. Never rejects: what failed is told.
    */
   take(change: GatewayNodeChange): Promise<void> {
-    if (this.#taking !== undefined && isSame(this.#taking.change, change)) return this.#turn;
-    if (this.#taking !== undefined && !leadsTo(this.#taking.change, change)) this.#taking.stop.abort();
+    const last = this.#pending.at(-1);
+    if (last !== undefined && isSame(last.change, change)) return this.#turn;
+    if (last !== undefined && !leadsTo(last.change, change))
+      for (const { stop } of this.#pending) stop.abort();
     const taking = this.#begin(change);
     const { nodes, ...options } = change;
     const list = nodes.join(', ');
@@ -99,7 +102,7 @@ export class NodeSteps {
 
   #begin(change: GatewayNodeChange): Taking {
     const taking = { change, stop: new AbortController() };
-    this.#taking = taking;
+    this.#pending.push(taking);
     return taking;
   }
 
@@ -114,7 +117,7 @@ export class NodeSteps {
     try {
       await mine;
     } finally {
-      if (this.#taking === taking) this.#taking = undefined;
+      this.#pending.splice(this.#pending.indexOf(taking), 1);
     }
   }
 

@@ -127,3 +127,15 @@ test('a gateway whose file names another list while it catches up does not serve
   void steps.take({ nodes: ['cache9'], step: 'prepare' });
   await expect(caughtUp).rejects.toThrow('out of turn');
 });
+
+test('what calls the change off ends the step under way also when the next one waits for it already', async () => {
+  const { steps, taken } = stepsWith('for ever');
+  void steps.take({ nodes: AFTER, step: 'switch' });
+  void steps.take({ nodes: AFTER, step: 'finish' });
+  await new Promise((resolve) => setImmediate(resolve));
+  await steps.take({ nodes: AFTER, step: 'cancel' });
+  expect(taken).toEqual([
+    [LIST, 'switch'],
+    [LIST, 'cancel'],
+  ]);
+});
