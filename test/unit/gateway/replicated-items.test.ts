@@ -48,12 +48,13 @@ class MuteNode extends ModelNode {
   }
 }
 
-test('who could not read an item writes it again once it has added it, for then there was none', async () => {
-  const network = new Network(new Chance(5));
-  const nodes = filledPair().map((server) => new MuteNode(server, network));
-  const items = itemsOn(copiesOn(nodes), { isGuarded: () => true });
+/** Runs the commands of one client: the status of the answer, or the code of the error. */
+function clientOf(
+  items: ReturnType<typeof itemsOn>,
+  network: Network,
+): (command: ItemCommand) => Promise<string> {
   const client = {};
-  const run = async (command: ItemCommand): Promise<string> => {
+  return async (command) => {
     const answer = items.execute(command, client).then(
       ({ status }) => status,
       ({ code }: StormlampError) => code,
@@ -61,6 +62,13 @@ test('who could not read an item writes it again once it has added it, for then 
     await network.drive(answer);
     return await answer;
   };
+}
+
+test('who could not read an item writes it again once it has added it, for then there was none', async () => {
+  const network = new Network(new Chance(5));
+  const nodes = filledPair().map((server) => new MuteNode(server, network));
+  const items = itemsOn(copiesOn(nodes), { isGuarded: () => true });
+  const run = clientOf(items, network);
   const store = (how: 'set' | 'add'): Promise<string> =>
     run({ op: 'store', how, key: 'beat', value: Buffer.from('1'), flags: 0, exptime: 30, cas: 0n });
   for (const node of nodes) node.silent = true;
@@ -137,15 +145,7 @@ test('who read and touched in one command, and was told of a failure, has read n
   for (const server of servers) server.put('page', Buffer.from('old'), 0);
   const nodes = servers.map((server) => new ModelNode(server, network));
   const items = itemsOn(copiesOn(nodes), { isSession: () => true, isGuarded: () => true, acks: 'all' });
-  const client = {};
-  const run = async (command: ItemCommand): Promise<string> => {
-    const answer = items.execute(command, client).then(
-      ({ status }) => status,
-      ({ code }: StormlampError) => code,
-    );
-    await network.drive(answer);
-    return await answer;
-  };
+  const run = clientOf(items, network);
   for (const node of nodes.slice(1)) node.link.up = false;
   expect(await run({ op: 'get-and-touch', key: 'page', exptime: 30 })).toBe(ErrorCode.STORE_DOWN);
   for (const node of nodes) node.link.up = true;
