@@ -7,7 +7,7 @@ import { cpus, loadavg, release, totalmem } from 'node:os';
 export function machine() {
   const { model } = cpus()[0] ?? { model: 'unknown processor' };
   return {
-    machine: `${cpus().length} × ${model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${system()}, Linux ${release()}`,
+    machine: `${cpus().length} × ${model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${system()}, Linux ${kernel()}`,
     node: process.version,
   };
 }
@@ -26,11 +26,16 @@ function commit() {
   try {
     const git = (...args) =>
       execFileSync('git', ['-C', import.meta.dirname, ...args], { encoding: 'utf8', stdio: 'pipe' }).trim();
-    const isChanged = git('status', '--porcelain', '--', ':/src', ':/bench/suites') !== '';
+    const isChanged = git('status', '--porcelain', '--', ':/src', ':(top,glob)bench/**/*.mjs') !== '';
     return `${git('rev-parse', '--short=7', 'HEAD')}${isChanged ? ', changed' : ''}`;
   } catch {
     return null;
   }
+}
+
+/** Without its build, which changes with every update and what is measured does not. */
+function kernel() {
+  return /^\d+\.\d+/.exec(release())?.[0] ?? release();
 }
 
 function system() {

@@ -1,6 +1,6 @@
 /** Queries through stormlamp, through the pools that it replaces, and through the proxies that people use instead. */
 import { startLocalCluster } from '../../dist/testing/index.js';
-import { ACCOUNT, freePort, startProgram } from '../bench-servers.mjs';
+import { startHaproxy, startRouter } from '../sql-proxies.mjs';
 
 const POOL_SIZE = 10;
 const POINT = 'SELECT name FROM item WHERE id = ?';
@@ -113,67 +113,6 @@ async function setup({ onProgress }) {
   }
 }
 
-async function startRouter(primary, replicas, onProgress) {
-  const [write, read] = [await freePort(), await freePort()];
-  const routing = (name, port, role, to) => `[routing:${name}]
-bind_address=127.0.0.1
-bind_port=${port}
-destinations=${to.map((one) => `127.0.0.1:${one}`).join(',')}
-routing_strategy=${role}
-protocol=classic
-client_ssl_mode=PASSTHROUGH
-max_connections=1000
-`;
-  const started = await startProgram(
-    'mysqlrouter',
-    ({ folder, programs }) => ({
-      args: ['-c', `${folder}/router.conf`, ...(ACCOUNT === 'root' ? ['--user=root'] : [])],
-      files: {
-        'router.conf': `[DEFAULT]
-logging_folder=${folder}
-runtime_folder=${folder}
-data_folder=${folder}
-plugin_folder=${programs}/usr/lib/mysqlrouter/plugin
-[logger]
-level=ERROR
-${routing('write', write, 'first-available', [primary])}${routing('read', read, 'round-robin', replicas)}`,
-      },
-      port: read,
-    }),
-    onProgress,
-  );
-  return { close: started.close, ports: { write, read } };
-}
-
-async function startHaproxy(primary, replicas, onProgress) {
-  const [write, read] = [await freePort(), await freePort()];
-  const listen = (name, port, to) => `listen ${name}
-  bind 127.0.0.1:${port}
-  balance leastconn
-${to.map((one, index) => `  server n${index} 127.0.0.1:${one}`).join('\n')}
-`;
-  const started = await startProgram(
-    'haproxy',
-    ({ folder }) => ({
-      args: ['-db', '-f', `${folder}/haproxy.cfg`],
-      files: {
-        'haproxy.cfg': `global
-  nbthread 1
-  maxconn 2000
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 1h
-  timeout server 1h
-${listen('write', write, [primary])}${listen('read', read, replicas)}`,
-      },
-      port: read,
-    }),
-    onProgress,
-  );
-  return { close: started.close, ports: { write, read } };
-}
-
 const itemOf = (number) => 1 + (number % (ITEMS - 100));
 
 /** The works over something with mysql2's promise methods for reads and for writes. */
@@ -226,14 +165,28 @@ async function promisePools(read, write) {
 
 const through = (port, url) => Object.assign(new URL(url), { port: String(port) }).href;
 
-async function stormlamp({ mysql }, around = (call) => call) {
-  const { createMysqlCluster } = await import('../../dist/index.js');
-  const cluster = await createMysqlCluster({ ...mysql, pool: { max: POOL_SIZE } });
-  const works = worksOf(cluster, cluster, onPool(cluster));
+async function stormlamp({ mysql }, { around = (call) => call, observe } = {}) {
+  const { createCluster } = await import('../../dist/index.js');
+  const cluster = await createCluster({ mysql: { ...mysql, pool: { max: POOL_SIZE } } });
+  await observe?.(cluster);
+  const works = worksOf(cluster.mysql, cluster.mysql, onPool(cluster.mysql));
   return {
-    works: Object.fromEntries(Object.entries(works).map(([name, call]) => [name, around(call, cluster)])),
+    works: Object.fromEntries(
+      Object.entries(works).map(([name, call]) => [name, around(call, cluster.mysql)]),
+    ),
     close: () => cluster.close(),
   };
+}
+
+const inScope = (call, mysql) => (number) => mysql.run({}, () => call(number));
+
+/** Every statement a span of OpenTelemetry, which is made, ended and queued as for an exporter, and sent nowhere. */
+async function traced(cluster) {
+  const { openTelemetry } = await import('../../dist/telemetry/otel/index.js');
+  const { BasicTracerProvider, BatchSpanProcessor } = await import('@opentelemetry/sdk-trace-base');
+  const exporter = { export: (_, done) => done({ code: 0 }), shutdown: async () => undefined };
+  const tracerProvider = new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter)] });
+  openTelemetry(cluster, { tracerProvider });
 }
 
 export const peers = {
@@ -400,16 +353,9 @@ export const peers = {
 
   stormlamp: (context) => stormlamp(context),
 
-  'stormlamp in a scope': (context) =>
-    stormlamp(context, (call, cluster) => (number) => cluster.run({}, () => call(number))),
+  'stormlamp in a scope': (context) => stormlamp(context, { around: inScope }),
 
-  async 'stormlamp, traced'(context) {
-    const { subscribe } = await import('node:diagnostics_channel');
-    let seen = 0;
-    subscribe('stormlamp:route', () => {
-      seen += 1;
-    });
-    const peer = await stormlamp(context);
-    return { ...peer, seen: () => seen };
-  },
+  'stormlamp, traced': (context) => stormlamp(context, { observe: traced }),
+
+  'stormlamp in a scope, traced': (context) => stormlamp(context, { around: inScope, observe: traced }),
 };
