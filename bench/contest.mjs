@@ -7,23 +7,26 @@ import { join } from 'node:path';
 
 const PEER_PROCESS = join(import.meta.dirname, 'peer-process.mjs');
 const OPEN_TIMEOUT_MS = 60_000;
+/** With fewer at once than there will be the same code is warmed, and little is left to be learned. */
+const WARM_BESIDE_MS = 100;
 /** How much longer than it should a round may take. */
 const ROUND_GRACE_MS = 20_000;
 
 /**
- * @typedef {{ name: string, ms: number, atOnce: readonly number[], warmMs?: number }} Work What is done in one round, and for how long; `warmMs`, with as many at once as there will be, before the first.
+ * @typedef {{ name: string, ms: number, atOnce: readonly number[], warmMs?: number, settles?: boolean }} Work What is done in one round, and for how long; `warmMs`, with as many at once as there will be, before the first.
  * @typedef {{ cpuUs: number, perSecond: number, p50Us: number, p99Us: number }} Measured One round of one peer.
  * @typedef {{ peer: string, work: string, atOnce: number, rounds: Measured[] }} Row Everything measured of one kind.
  */
 
 /**
- * Runs `works` with all peers of a suite. Stopped by `signal`, it answers with what has been measured until then.
+ * Runs `works` with all peers of a suite. Stopped by `signal`, it answers with what has been measured until then. `settle`
+ * waits, after a round of a work with `settles`, until the servers have done what it left them to do.
  *
- * @param {{ file: string, peers: readonly string[], works: readonly Work[], context: unknown, rounds: number, warmUps?: number, onProgress(text: string): void, signal: AbortSignal }} options
+ * @param {{ file: string, peers: readonly string[], works: readonly Work[], context: unknown, rounds: number, warmUps?: number, settle?: () => Promise<unknown>, onProgress(text: string): void, signal: AbortSignal }} options
  * @returns {Promise<{ rows: Row[], failures: { peer: string, reason: string }[], memory: Record<string, { openMb: number, endMb: number }> }>}
  */
 export async function contest(options) {
-  const { file, works, context, rounds, warmUps = 2, onProgress, signal } = options;
+  const { file, works, context, rounds, warmUps = 2, settle, onProgress, signal } = options;
   const contestants = [];
   const failures = [];
   const rows = new Map();
@@ -44,7 +47,7 @@ export async function contest(options) {
     }
     for (let number = 1 - warmUps; number <= rounds && !signal.aborted; number += 1) {
       onProgress(number <= 0 ? 'warming up' : `round ${number} of ${rounds}`);
-      for (const { name, ms, warmMs = ms, atOnce } of works) {
+      for (const { name, ms, warmMs = ms, atOnce, settles } of works) {
         const most = Math.max(...atOnce);
         for (const workers of atOnce) {
           // Whoever went first last time goes last now.
@@ -52,10 +55,11 @@ export async function contest(options) {
             if (signal.aborted) break;
             if (contestant.ended || !contestant.works.has(name)) continue;
             const warm = number <= 0;
-            const length = warm && workers === most ? warmMs : ms;
+            const length = !warm ? ms : workers === most ? warmMs : Math.min(ms, WARM_BESIDE_MS);
             const message = { type: 'round', work: name, ms: length, workers, warm };
             try {
               const measured = await contestant.ask(message, 5 * message.ms + ROUND_GRACE_MS);
+              if (settles) await settle?.();
               if (warm) continue;
               const key = `${contestant.peer}\0${name}\0${workers}`;
               const row = rows.get(key) ?? { peer: contestant.peer, work: name, atOnce: workers, rounds: [] };
