@@ -3,6 +3,7 @@
  * another, and their rounds take turns, so that a busy moment of the machine hits all of them.
  */
 import { fork } from 'node:child_process';
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 
 const PEER_PROCESS = join(import.meta.dirname, 'peer-process.mjs');
@@ -27,6 +28,8 @@ const ROUND_GRACE_MS = 20_000;
  */
 export async function contest(options) {
   const { file, works, context, rounds, warmUps = 2, settle, onProgress, signal } = options;
+  // Each peer listens.
+  setMaxListeners(0, signal);
   const contestants = [];
   const failures = [];
   const rows = new Map();
