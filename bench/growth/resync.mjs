@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { createSessionStore } from '../../dist/index.js';
 import { startLocalCluster } from '../../dist/testing/index.js';
-import { outcome, quantile, round } from '../figures.mjs';
+import { median, outcome, quantile, round } from '../figures.mjs';
 import { pipelinedMemcached } from '../pipelined-memcached.mjs';
 
 const FILLER = join(import.meta.dirname, 'resync-filler.mjs');
@@ -15,15 +15,36 @@ const LOADS_PER_SECOND = 500;
 const NORMAL_MS = 3_000;
 const FILL_LIMIT_MS = 240_000;
 
+/** How often the number of sessions that the goals are about is filled: one pause of a node decides a single fill. */
+const GOAL_FILLS = 3;
+
 /** Fills for each number of sessions. */
 export async function growthOfResync({ quick, onProgress, signal, found }) {
-  const rows = [];
+  const fills = [];
   for (const sessions of quick ? SESSIONS.slice(0, 3) : SESSIONS) {
-    if (signal.aborted) break;
-    onProgress(`${sessions} sessions`);
-    const one = await fill(sessions, signal);
-    rows.push({
-      sessions,
+    for (let number = 0; number < (sessions === GOAL ? GOAL_FILLS : 1); number += 1) {
+      if (signal.aborted) break;
+      onProgress(`${sessions} sessions`);
+      fills.push({ sessions, ...(await fill(sessions, signal)) });
+    }
+  }
+  const goal = fills.filter(({ sessions }) => sessions === GOAL);
+  if (goal.length > 0) {
+    const of = (figure) => median(goal.map(figure));
+    const text = `sessions of 2 kB copied a second to an empty node, of ${GOAL}`;
+    const perSecond = of((one) => one.perSecond);
+    found.goals.push(outcome({ text, least: 40_000 }, perSecond, 1e6 / of((one) => one.cpuUs)));
+    found.goals.push(
+      outcome(
+        { text: 'p99 of loads while a node is filled, over what it is at other times', most: 2 },
+        of((one) => one.during.p99 / one.normal.p99),
+      ),
+    );
+  }
+  found.tables.push({
+    title: 'Sessions of 2 kB copied to a node that came back empty',
+    rows: fills.map((one) => ({
+      sessions: one.sessions,
       'copied a second': Math.round(one.perSecond),
       'CPU µs per session': round(one.cpuUs),
       'load p50 ms': round(one.normal.p50, 2),
@@ -32,18 +53,8 @@ export async function growthOfResync({ quick, onProgress, signal, found }) {
       'p99 ms while filling': round(one.during.p99, 2),
       'loads answered by `ERR_STORE_DOWN`': one.failed,
       missing: one.missing,
-    });
-    if (sessions !== GOAL) continue;
-    const text = `sessions of 2 kB copied a second to an empty node, of ${GOAL}`;
-    found.goals.push(outcome({ text, least: 40_000 }, one.perSecond, 1e6 / one.cpuUs));
-    found.goals.push(
-      outcome(
-        { text: 'p99 of loads while a node is filled, over what it is at other times', most: 2 },
-        one.during.p99 / one.normal.p99,
-      ),
-    );
-  }
-  found.tables.push({ title: 'Sessions of 2 kB copied to a node that came back empty', rows });
+    })),
+  });
 }
 
 const idOf = (index) => index.toString(32).padStart(26, '0');
