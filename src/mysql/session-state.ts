@@ -167,14 +167,6 @@ export function bindsToPrimary(classification: Classification): boolean {
   }
 }
 
-/** Whether a statement may leave something on its connection that the next borrower must not find. */
-export function leavesTrace(classification: Classification): boolean {
-  if (classification.pins.length > 0 || classification.transaction !== undefined) return true;
-  if (classification.settings !== undefined && classification.settings.length > 0) return true;
-  if (classification.calls === true || classification.implicitCommit) return true;
-  return classification.kind !== 'read' && classification.kind !== 'write';
-}
-
 /** Whether the session may have another `sql_mode` after a statement, so that later texts may be read in another way. */
 export function mayChangeMode({ settings, pins, kind }: Classification): boolean {
   return settings?.includes('sql-mode') === true || pins.includes('session-variable') || kind === 'unknown';

@@ -455,6 +455,30 @@ describe.each(EVERY_CLIENT_DATABASE)('on $name', ({ flavor, options }) => {
     await poolIsIdle();
   });
 
+  test('a transaction that is over leaves nothing to be reset, one that is open does', async () => {
+    // A reset is one of the commands that are no statements.
+    const resets = async (): Promise<number> => {
+      const [row] = await servers.primary.query("SHOW GLOBAL STATUS LIKE 'Com_admin_commands'");
+      return Number(row?.['Value']);
+    };
+    const transfer = async (isCommitted: boolean): Promise<void> => {
+      const connection = await cluster.getConnection();
+      await connection.beginTransaction();
+      await connection.query('UPDATE account SET n = n + 1 WHERE id = 1');
+      await connection.query('SAVEPOINT here');
+      if (isCommitted) await connection.commit();
+      connection.release();
+      await poolIsIdle();
+    };
+    const before = await resets();
+    for (let number = 0; number < 20; number += 1) await transfer(true);
+    const between = await resets();
+    expect(between - before).toBeLessThan(10);
+    for (let number = 0; number < 20; number += 1) await transfer(false);
+    expect((await resets()) - between).toBeGreaterThanOrEqual(20);
+    expect(await balances()).toEqual([120, 100]);
+  });
+
   test('what a procedure did before it failed is known, too', async () => {
     await servers.primary.query('DROP PROCEDURE IF EXISTS shop.half');
     await servers.primary.query(

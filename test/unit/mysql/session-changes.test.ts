@@ -1,7 +1,7 @@
 /** What marks a connection as touched. */
 import { expect, test } from 'vitest';
 import { classify } from '../../../src/index.js';
-import { mayLeaveTrace } from '../../../src/mysql/session-changes.js';
+import { leavesTrace, mayLeaveTrace } from '../../../src/mysql/session-changes.js';
 
 class ResultSetHeader {
   readonly affectedRows = 1;
@@ -33,7 +33,36 @@ test.each([
   ['INSERT INTO t (a) VALUES (mine())', quiet, true],
   ['CREATE TABLE a AS SELECT mine()', quiet, true],
   ['CALL mine()', quiet, true],
+  ['BEGIN', quiet, false],
+  ['COMMIT', quiet, false],
+  ['COMMIT', wrote, false],
+  ['COMMIT', undefined, true],
+  ['ROLLBACK', undefined, true],
   ['SET @a = 1', changed, true],
 ] as const)('%s, answered %j: %s', (sql, answer, leaves) => {
   expect(mayLeaveTrace(classify(sql, { flavor: 'mariadb', sqlMode: [] }), answer)).toBe(leaves);
+});
+
+test.each([
+  ['SELECT 1', false],
+  ['INSERT INTO t VALUES (1)', false],
+  ['CALL p()', true],
+  ['SET @a = 1', true],
+  ['SET NAMES latin1', true],
+  ['BEGIN', false],
+  ['START TRANSACTION READ ONLY', false],
+  ['START TRANSACTION WITH CONSISTENT SNAPSHOT', false],
+  ['SAVEPOINT a', false],
+  ['COMMIT', false],
+  ['COMMIT AND CHAIN', false],
+  ['ROLLBACK', false],
+  ['SET autocommit = 0', true],
+  ['SET autocommit = 1', true],
+  ['SET TRANSACTION READ ONLY', true],
+  ['BEGIN; SET @a = 1; COMMIT', true],
+  ['SET autocommit = 0; COMMIT', true],
+  ["XA START 'a'", true],
+  ["SELECT GET_LOCK('a', 1)", true],
+])('%s leaves a trace on its connection when its transaction is over: %s', (sql, trace) => {
+  expect(leavesTrace(classify(sql))).toBe(trace);
 });

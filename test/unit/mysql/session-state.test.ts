@@ -12,7 +12,6 @@ import {
   isTied,
   leavesDoubt,
   leavesReadOnlyTransaction,
-  leavesTrace,
   needOf,
   type SessionState,
 } from '../../../src/mysql/session-state.js';
@@ -311,18 +310,6 @@ test('what no text shows keeps the session on the primary, also when it came ins
 
 test('a read leaves the state as it is, the very same object', () => {
   expect(next(FRESH_SESSION, 'SELECT 1')).toBe(FRESH_SESSION);
-});
-
-test.each([
-  ['SELECT 1', false],
-  ['INSERT INTO t VALUES (1)', false],
-  ['CALL p()', true],
-  ['SET @a = 1', true],
-  ['SET NAMES latin1', true],
-  ['BEGIN', true],
-  ["SELECT GET_LOCK('a', 1)", true],
-])('%s leaves a trace on its connection: %s', (sql, trace) => {
-  expect(leavesTrace(classify(sql))).toBe(trace);
 });
 
 test('what writes, pins or is not understood keeps the session on the primary', () => {
