@@ -38,7 +38,7 @@ afterAll(async () => {
   await room?.[Symbol.asyncDispose]();
 });
 
-test.each(FAULT_STORIES.filter(({ name }) => /^(kill|one gateway|flush)/.test(name)))(
+test.each(FAULT_STORIES.filter(({ name }) => /^(kill|one host|flush)/.test(name)))(
   '$name: every acknowledged session is there, with its newest content',
   async ({ happen }) => {
     const report = await writeThrough(
@@ -269,7 +269,7 @@ test('what two gateways count up and append to without a pause ends with the sec
 test("PHP's own handler loses sessions by the same: this test can fail", async () => {
   const report = await writeThrough(
     room.servers,
-    () => room.nativeIni(),
+    (index) => room.nativeIni(index),
     SHORT,
     async () => {
       await room.servers.memcached[0]?.kill();

@@ -1,4 +1,4 @@
-/** What can happen to the nodes under PHP, as stories: each ends with everything whole again. */
+/** What can happen to the nodes under PHP, through a gateway or by its own handler, as stories: each ends with everything whole again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exchange } from '../integration/gateway/same-bytes.js';
 import type { GatewayRoom } from './gateway-room.js';
@@ -6,8 +6,6 @@ import type { GatewayRoom } from './gateway-room.js';
 /** A story: what happens, while the load goes on. */
 export interface FaultStory {
   readonly name: string;
-  /** Whether it also happens to PHP's own handler, and not only on a gateway's way to its nodes. */
-  readonly native: boolean;
   /** @param holdMs how long each trouble lasts */
   readonly happen: (room: GatewayRoom, holdMs: number) => Promise<void>;
 }
@@ -22,7 +20,6 @@ const node = (room: GatewayRoom, index: number) => {
 export const FAULT_STORIES: readonly FaultStory[] = [
   {
     name: 'kill -9, and back empty later',
-    native: true,
     async happen(room, holdMs) {
       await node(room, 0).kill();
       await sleep(holdMs);
@@ -31,7 +28,6 @@ export const FAULT_STORIES: readonly FaultStory[] = [
   },
   {
     name: 'restart, empty at once',
-    native: true,
     async happen(room) {
       await node(room, 0).kill();
       await node(room, 0).start();
@@ -39,14 +35,12 @@ export const FAULT_STORIES: readonly FaultStory[] = [
   },
   {
     name: 'flush_all',
-    native: true,
     async happen(room) {
       await exchange(node(room, 0).realPort, [Buffer.from('flush_all\r\n')]);
     },
   },
   {
     name: 'SIGSTOP and SIGCONT',
-    native: true,
     async happen(room, holdMs) {
       await node(room, 0).pause();
       await sleep(holdMs);
@@ -54,35 +48,31 @@ export const FAULT_STORIES: readonly FaultStory[] = [
     },
   },
   {
-    name: 'one gateway is cut off from one node, the other is not',
-    native: false,
+    name: 'one host is cut off from one node, the other is not',
     async happen(room, holdMs) {
-      const cut = room.gateways[0]?.lines[0]?.partition();
+      const cut = [room.gateways[0]?.lines[0], room.hosts[0]?.[0]].map((line) => line?.partition());
       await sleep(holdMs);
-      cut?.heal();
+      for (const one of cut) one?.heal();
     },
   },
   {
     name: 'a slow line to one node',
-    native: false,
     async happen(room, holdMs) {
-      const slow = room.gateways.map(({ lines }) => lines[0]?.latency({ ms: 150, jitterMs: 100 }));
+      const slow = room.linesTo(0).map((line) => line.latency({ ms: 150, jitterMs: 100 }));
       await sleep(holdMs);
       for (const one of slow) one?.heal();
     },
   },
   {
     name: 'half-open connections to one node',
-    native: false,
     async happen(room, holdMs) {
-      const broken = room.gateways.map(({ lines }) => lines[0]?.halfOpen());
+      const broken = room.linesTo(0).map((line) => line.halfOpen());
       await sleep(holdMs);
       for (const one of broken) one?.heal();
     },
   },
   {
     name: 'both nodes restart empty, the second when the first is filled',
-    native: true,
     async happen(room) {
       for (const index of [0, 1]) {
         await node(room, index).kill();
@@ -92,3 +82,20 @@ export const FAULT_STORIES: readonly FaultStory[] = [
     },
   },
 ];
+
+/** Two megabytes hold a few hundred sessions: what one node throws out while `holdMs` pass, the other one has room for. */
+export async function runShortOfMemory(room: GatewayRoom, holdMs: number): Promise<void> {
+  const { realPort } = node(room, 0);
+  await exchange(realPort, [Buffer.from('cache_memlimit 8\r\n')]);
+  const value = 'x'.repeat(500_000);
+  const junk = Array.from({ length: 60 }, (_, n) => `set junk${n} 0 0 ${value.length}\r\n${value}\r\n`);
+  await exchange(realPort, [Buffer.from(junk.join(''))]);
+  await sleep(holdMs);
+  await exchange(realPort, [Buffer.from('cache_memlimit 64\r\n')]);
+}
+
+/** How many items the first node has thrown out. */
+export async function evictedItems(room: GatewayRoom): Promise<number> {
+  const stats = (await exchange(node(room, 0).realPort, [Buffer.from('stats\r\n')])).toString();
+  return Number(/STAT evictions (\d+)/.exec(stats)?.[1] ?? 0);
+}

@@ -21,10 +21,17 @@ export interface RoomGateway {
 export class GatewayRoom implements AsyncDisposable {
   readonly servers: LocalCluster;
   readonly gateways: readonly RoomGateway[];
+  /** The lines of each of two hosts whose PHP goes to the nodes itself, in the order of the nodes. */
+  readonly hosts: readonly (readonly FaultProxy[])[];
 
-  private constructor(servers: LocalCluster, gateways: readonly RoomGateway[]) {
+  private constructor(
+    servers: LocalCluster,
+    gateways: readonly RoomGateway[],
+    hosts: readonly (readonly FaultProxy[])[],
+  ) {
     this.servers = servers;
     this.gateways = gateways;
+    this.hosts = hosts;
   }
 
   /** @param more servers that are no nodes yet */
@@ -44,7 +51,8 @@ export class GatewayRoom implements AsyncDisposable {
     const gateways: RoomGateway[] = [];
     try {
       for (let index = 0; index < count; index += 1) gateways.push(await openGateway(servers, sessions));
-      return new GatewayRoom(servers, gateways);
+      const hosts = await Promise.all([openLines(servers), openLines(servers)]);
+      return new GatewayRoom(servers, gateways, hosts);
     } catch (error) {
       await servers.close();
       throw error;
@@ -61,11 +69,20 @@ export class GatewayRoom implements AsyncDisposable {
     };
   }
 
-  /** PHP's own handler on the nodes, with a replica, as settings. */
-  nativeIni(): PhpIni {
+  /** Everybody's line to one node. */
+  linesTo(node: number): FaultProxy[] {
+    const lines = [...this.gateways.map((gateway) => gateway.lines), ...this.hosts];
+    return lines.flatMap((each) => each[node] ?? []);
+  }
+
+  /** PHP's own handler on the nodes, with a replica, on host `index`, as settings. */
+  nativeIni(index = 0): PhpIni {
+    const lines = this.hosts[index % this.hosts.length] ?? [];
     return {
       'session.save_handler': 'memcached',
-      'session.save_path': this.servers.memcached.map(({ id }) => id).join(','),
+      'session.save_path': lines.map(({ port }) => `127.0.0.1:${port}`).join(','),
+      // The hosts have names of their own for the nodes, by which consistent hashing would place each host's sessions elsewhere.
+      'memcached.sess_consistent_hash': 0,
       'memcached.sess_number_of_replicas': 1,
       'memcached.sess_remove_failed_servers': 1,
       'memcached.sess_server_failure_limit': 1,
@@ -109,6 +126,7 @@ export class GatewayRoom implements AsyncDisposable {
       await store.close();
       for (const line of lines) line.destroy();
     }
+    for (const line of this.hosts.flat()) line.destroy();
     await this.servers.close();
   }
 }
@@ -123,7 +141,7 @@ const WORKER_INI: PhpIni = {
 
 async function openGateway(servers: LocalCluster, sessions: Partial<SessionOptions>): Promise<RoomGateway> {
   const nodes = servers.memcached.slice(0, 2);
-  const lines = await Promise.all(nodes.map((node) => FaultProxy.open(() => node.realPort)));
+  const lines = await openLines(servers);
   // The names of the nodes are the same for everybody; the ways to them are not.
   const addressMap = Object.fromEntries(
     nodes.map(({ id }, index) => [id, `127.0.0.1:${lines[index]?.port}`]),
@@ -136,4 +154,9 @@ async function openGateway(servers: LocalCluster, sessions: Partial<SessionOptio
   });
   const gateway = await startSessionGateway(store, { port: 0 });
   return { gateway, store, lines };
+}
+
+/** A line of one's own to each of the two nodes. */
+function openLines(servers: LocalCluster): Promise<FaultProxy[]> {
+  return Promise.all(servers.memcached.slice(0, 2).map((node) => FaultProxy.open(() => node.realPort)));
 }
