@@ -78,7 +78,8 @@ export type CopyDecision =
       readonly outlived: readonly string[];
     };
 
-type Claim = 'none' | 'missing' | 'superseded' | 'unexplained';
+/** `disputed`: somebody's note speaks against it who holds something else, and another holder has the same. */
+type Claim = 'none' | 'disputed' | 'missing' | 'superseded' | 'unexplained';
 type Winner = ReachedCopy & { readonly item: MemcachedItem };
 
 const NONE: ReadonlyMap<NodeId, bigint> = new Map();
@@ -154,13 +155,17 @@ export function isNewerThanTomb({ item, tomb }: ReachedCopy): boolean {
 }
 
 // Contents that nobody calls old: of copies that missed writes and were written all the same, of those who say so, and of warming
-// nodes, which were empty a moment ago: what they hold may have been written since, by whoever did not know that yet.
+// nodes, which were empty a moment ago: what they hold may have been written since, by whoever did not know that yet. And of holders
+// that speak against a copy which another one has as well: that one's note may be of a write that never got there.
 function rivalsOf(winner: Winner, judged: readonly Judged[]): readonly ReachedCopy[] {
-  const unexplained = judged.flatMap(({ copy, claim }) => (claim === 'unexplained' ? [copy.node] : []));
+  const claimed = (which: Claim) => judged.flatMap(({ copy, claim }) => (claim === which ? [copy.node] : []));
+  const [unexplained, disputed] = [claimed('unexplained'), claimed('disputed')];
   return judged.flatMap(({ copy, claim }) => {
     if (claim === 'superseded' || copy.item === null || sameContent(copy.item, winner.item)) return [];
-    const contradicts = unexplained.some((node) => copy.hint?.note.missed.has(node) === true);
-    const fresh = copy.standing === 'warming' && copy.role === 'holder';
+    const speaksAgainst = (node: NodeId): boolean => copy.hint?.note.missed.has(node) === true;
+    const isHolder = copy.role === 'holder';
+    const contradicts = unexplained.some(speaksAgainst) || (isHolder && disputed.some(speaksAgainst));
+    const fresh = copy.standing === 'warming' && isHolder;
     return claim === 'unexplained' || contradicts || fresh ? [copy] : [];
   });
 }
@@ -173,19 +178,25 @@ function mayHoldIt(copy: CopySeen): boolean {
 function deciderOf(judged: readonly Judged[]): ReachedCopy | undefined {
   return judged.find(
     ({ copy, claim }) =>
-      claim === 'none' && (copy.standing === 'filled' || (copy.standing === 'suspect' && copy.item !== null)),
+      isUncontested(claim) &&
+      (copy.standing === 'filled' || (copy.standing === 'suspect' && copy.item !== null)),
   )?.copy;
 }
 
 function bestHit(judged: readonly Judged[]): Winner | undefined {
   const hits = judged.flatMap(({ copy, claim }) => (withItem(copy) ? [{ copy, claim }] : []));
-  const best = (claim: Claim, among = hits) =>
-    among.find((one) => one.claim === claim && one.copy.standing !== 'warming') ??
-    among.find((one) => one.claim === claim);
+  const best = (of: (claim: Claim) => boolean, among = hits) =>
+    among.find(({ claim, copy }) => of(claim) && copy.standing !== 'warming') ??
+    among.find(({ claim }) => of(claim));
   // Each called old by the other's note: one that its own note calls old as well was to be written, and was not.
   const written = hits.filter(({ copy }) => !isCalledOldBesideIt(copy));
-  const superseded = written.length === 0 ? best('superseded') : best('superseded', written);
-  return (best('none') ?? best('unexplained') ?? superseded)?.copy;
+  const isOld = (claim: Claim): boolean => claim === 'superseded';
+  const superseded = written.length === 0 ? best(isOld) : best(isOld, written);
+  return (best(isUncontested) ?? best((claim) => claim === 'unexplained') ?? superseded)?.copy;
+}
+
+function isUncontested(claim: Claim): boolean {
+  return claim === 'none' || claim === 'disputed';
 }
 
 function isCalledOldBesideIt({ item, hint }: Winner): boolean {
@@ -216,7 +227,7 @@ function claimOn(copy: ReachedCopy, reached: readonly ReachedCopy[]): Claim {
     missed.superseded.includes(hash) || missed.superseded.includes(ANY_CONTENT);
   if (others.some(loses)) return 'superseded';
   const vouched = claims.some(({ item: same, role }) => role === 'holder' && sameContent(same, item));
-  return vouched ? 'none' : 'unexplained';
+  return vouched ? 'disputed' : 'unexplained';
 }
 
 // Who misses a holder leaves a note on the other one before a spare node has it. Where that one, which missed nothing itself, has none,

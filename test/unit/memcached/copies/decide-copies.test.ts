@@ -129,6 +129,15 @@ test('while nodes change, a content that a note calls old is old on every node o
   );
 });
 
+test('a holder that speaks against a copy which another holder has as well is heard: the note of that one may be of a write that never came', () => {
+  const missed: [string, string[]] = ['a', ['zero']];
+  const [first, second] = [seen('a', 'one'), seen('b', 'one', { missed })];
+  const third = seen('c', 'two', { missed });
+  expect(decided(first, second, third)).toBe('one of a rival c');
+  expect(decided(first, second, { ...third, role: 'spare' })).toBe('one of a');
+  expect(decided(first, second, seen('c', 'two'))).toBe('one of a');
+});
+
 test("of two copies that each other's note calls old, one that its own note calls old was never replaced", () => {
   const late = seen('a', 'old', { missed: ['b', ['old', 'new']] });
   const newer = seen('b', 'new', { missed: ['a', ['old']] });
