@@ -29,6 +29,12 @@ export interface Tomb extends CopyKey {
   readonly id: string;
 }
 
+/**
+ * Takes the place of a hint that has nothing more to say, for as long as a read takes: who saw the first node's copy before it was
+ * mended, and comes here after that, is told by it that the copy may be an old one. For anybody else it is no note.
+ */
+export const SETTLED_HINT: Buffer = Buffer.from('{"v":1,"settled":true}');
+
 /** Contents that are remembered per node: the first one, which it most likely holds, and the newest. */
 const MAX_SUPERSEDED = 24;
 const MAX_LIFTED = 8;

@@ -5,6 +5,7 @@
 import type { Deadline } from '../../common/deadline.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
 import { type CopyKey, hintKey, tombKey } from './copy-key.js';
+import { decodeHint } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
 import { meansMissed, meansUnreachable } from './copy-report.js';
 import type { CopyLook } from './look-at-copies.js';
@@ -116,7 +117,7 @@ export class FirstAnswers {
       at += beside === undefined ? 3 : 4;
       if (tomb !== null || spokenAgainst(place)) return undefined;
       // Others missed what this one took: its answer stands, and they are to get it.
-      if (hint !== null && complete) this.#options.onDiffering(key);
+      if (hint !== null && complete && decodeHint(hint.value) !== undefined) this.#options.onDiffering(key);
       if (item === null) missing = true;
       return { item, node: first, beside: other };
     });

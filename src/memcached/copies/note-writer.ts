@@ -8,7 +8,9 @@ import {
   decodeHint,
   encodeHint,
   encodeTomb,
+  type Hint,
   type MissedWrites,
+  SETTLED_HINT,
   type Tomb,
   withMissed,
   withoutNodes,
@@ -38,6 +40,8 @@ export interface HintWritten {
 }
 
 const MAX_RACES = 20;
+/** How long a settled hint stays at least, and at most, in seconds. */
+const SETTLED_SECONDS: readonly [least: number, most: number] = [10, 3_600];
 
 /** See the head of this file. */
 export class NoteWriter {
@@ -77,7 +81,7 @@ export class NoteWriter {
   ): Promise<HintWritten> {
     const at = hintKey(key.key);
     const call = (): CallOptions => deadline.callWithin(this.#options.operationTimeoutMs);
-    let known = seen;
+    let known: { readonly note: Hint | undefined; readonly cas: bigint } | undefined = seen;
     for (let race = 0; race < MAX_RACES; race += 1) {
       let note = known?.note;
       for (const misser of missers) note = withMissed(note, key, misser, missed);
@@ -90,18 +94,16 @@ export class NoteWriter {
           : await node.set(at, bytes, { ...options, cas: known.cas });
       if (stored.status === 'stored') {
         const { cas } = stored;
-        const before = known?.note;
+        const before = known;
         const takeBack = async (): Promise<void> => {
           if (before === undefined) await node.delete(at, { ...call(), cas });
-          else await node.set(at, encodeHint(before), { ...call(), exptime: this.exptime, cas });
+          else await this.#replace(node, at, before.note, cas, deadline);
         };
         return { seen: { note, cas }, takeBack };
       }
       const item = await node.get(at, call());
-      const there = item === null ? undefined : decodeHint(item.value);
-      known = there === undefined || item === null ? undefined : { note: there, cas: item.cas };
-      // Not one of ours, whatever it is: it must not keep the hint away.
-      if (known === undefined && item !== null) await node.delete(at, { ...call(), cas: item.cas });
+      // What is no hint, whatever it is, must not keep one away.
+      known = item === null ? undefined : { note: decodeHint(item.value), cas: item.cas };
     }
     throw new Error(`The hint on ${node.id} was changed by others again and again`);
   }
@@ -115,11 +117,20 @@ export class NoteWriter {
     deadline: Deadline,
   ): Promise<void> {
     if (seen === undefined || !caughtUp.some((id) => seen.note.missed.has(id))) return;
-    const call = deadline.callWithin(this.#options.operationTimeoutMs);
-    const rest = withoutNodes(seen.note, caughtUp);
-    const at = hintKey(key.key);
-    if (rest === undefined) await node.delete(at, { ...call, cas: seen.cas });
-    else await node.set(at, encodeHint(rest), { ...call, exptime: this.exptime, cas: seen.cas });
+    await this.#replace(node, hintKey(key.key), withoutNodes(seen.note, caughtUp), seen.cas, deadline);
+  }
+
+  async #replace(
+    node: MemcachedNode,
+    at: string,
+    note: Hint | undefined,
+    cas: bigint,
+    deadline: Deadline,
+  ): Promise<void> {
+    const { operationTimeoutMs } = this.#options;
+    const call = { ...deadline.callWithin(operationTimeoutMs), cas };
+    if (note !== undefined) await node.set(at, encodeHint(note), { ...call, exptime: this.exptime });
+    else await node.set(at, SETTLED_HINT, { ...call, exptime: settledSeconds(operationTimeoutMs) });
   }
 
   /**
@@ -144,4 +155,10 @@ export class NoteWriter {
     ]);
     return deleted === 'deleted' ? 'deleted' : 'not-found';
   }
+}
+
+// Others may be more patient with a node than this process.
+function settledSeconds(operationTimeoutMs: number): number {
+  const [least, most] = SETTLED_SECONDS;
+  return Math.min(most, Math.max(least, Math.ceil(operationTimeoutMs / 500)));
 }

@@ -157,6 +157,7 @@ async function play(count: number, servers: number, rounds: readonly Round[], se
 
   for (const [round, { cut, together, amid }] of rounds.entries()) {
     if (way !== undefined) way.link.up = !cut;
+    for (const node of nodes) node.settle();
     const left = [...amid];
     await network.drive(Promise.all(together.map((step) => act(step, round))), () => {
       const next = chance.below(6) === 0 ? left.shift() : undefined;
@@ -356,6 +357,26 @@ test.each<{ because: string; servers: number; processes: number; rounds: Round[]
       },
     ],
     orders: [1_805_424_013],
+  },
+  {
+    because:
+      'a read saw the first node before somebody brought it what it missed, and the other one when the note about that had been taken back',
+    servers: 2,
+    processes: 3,
+    rounds: [
+      {
+        cut: true,
+        together: [once('add', 1), once('look', 1), once('look', 0), once('page', 2)],
+        amid: [],
+      },
+      {
+        cut: false,
+        together: [once('append', 1), once('count', 1), once('page', 1), once('resync', 0), once('count', 2)],
+        amid: [false],
+      },
+      { cut: false, together: [once('count', 0), once('look', 0)], amid: [] },
+    ],
+    orders: [11],
   },
 ])('not lost again: $because', async ({ servers, processes, rounds: all, orders }) => {
   for (const seed of orders) await play(processes, servers, all, seed);

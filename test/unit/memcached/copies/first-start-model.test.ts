@@ -111,7 +111,10 @@ async function playGame(
     while (playing && (await who.resync()) > 0) await new Promise((resolve) => setTimeout(resolve, 1));
   });
   const play = async (): Promise<void> => {
-    for (const together of rounds) await Promise.all(together.map(act));
+    for (const together of rounds) {
+      for (const server of servers) server.settle();
+      await Promise.all(together.map(act));
+    }
   };
   const played = play().finally(() => {
     playing = false;

@@ -269,6 +269,7 @@ export async function playGame(
 
   for (const { first, together, amid } of rounds) {
     wiped.clear();
+    for (const server of servers) server.settle();
     trace?.(`- ${JSON.stringify(together)}`);
     for (const step of first) happen(step);
     const left = [...amid];

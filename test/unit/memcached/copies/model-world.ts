@@ -1,5 +1,6 @@
 /** Memcached servers that live in memory, and processes whose requests reach them in any order, late, twice cut off, or not at all. */
 import { ErrorCode, StormlampError } from '../../../../src/common/stormlamp-error.js';
+import { SETTLED_HINT } from '../../../../src/memcached/copies/copy-notes.js';
 import type { LivingItem } from '../../../../src/memcached/living-item.js';
 import type {
   MemcachedItem,
@@ -40,6 +41,11 @@ export class ModelServer {
     this.#cas += 1n;
     this.items.set(key, { value, flags, cas: this.#cas });
     return { status: 'stored', cas: this.#cas };
+  }
+
+  /** Time passes: a settled hint lives for seconds. */
+  settle(): void {
+    for (const [key, { value }] of this.items) if (value.equals(SETTLED_HINT)) this.items.delete(key);
   }
 
   /** What a restart and a flush do. */
