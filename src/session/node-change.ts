@@ -172,6 +172,8 @@ export class NodeChange {
   async #cancel(next: ResolvedSessionOptions): Promise<void> {
     const { places } = this.#options.copies;
     const { list, other } = places;
+    // What goes on copying could say of a node that it is complete after it is written to no more.
+    await this.#options.resync.giveUpMoves();
     places.relist(list);
     this.#phase = { kind: 'steady' };
     // Nodes that were filled for the list that is not to be miss every write from now on.

@@ -4,13 +4,10 @@ import type { NodeId } from '../../common/node-address.js';
 import type { SafeEmitter } from '../../common/safe-emitter.js';
 import { allowManyListeners } from '../../common/shared-signal.js';
 import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
-import { type CopyKey, leaseKey, spareKey, suspectKey } from '../copies/copy-key.js';
-import type { CopyPlaces } from '../copies/copy-places.js';
+import { leaseKey, spareKey, suspectKey } from '../copies/copy-key.js';
+import type { NodeList } from '../copies/copy-places.js';
 import { meansUnreachable } from '../copies/copy-report.js';
-import type { NodeStandings } from '../copies/node-standings.js';
-import type { MemcachedMonitor } from '../memcached-monitor.js';
 import type { MemcachedNode } from '../memcached-node.js';
-import type { TextConnection } from '../text-connection.js';
 import { areFilled, isAnew, isFilled } from './asked-marks.js';
 import { compareNode } from './compare-node.js';
 import { fillNode } from './fill-node.js';
@@ -20,6 +17,7 @@ import { mendNode } from './mend-node.js';
 import { noteRepair } from './repair-notes.js';
 import type { ResyncEvents } from './resync-events.js';
 import { ResyncLease } from './resync-lease.js';
+import type { JobDone, ResyncOptions } from './resync-options.js';
 import {
   keepsForOthers,
   type NodeJob,
@@ -30,40 +28,6 @@ import {
 } from './resync-plan.js';
 import { sourcesByOrder } from './sources-by-order.js';
 import { sweepNode } from './sweep-node.js';
-
-/** What a resync needs. */
-export interface ResyncOptions {
-  /** The nodes, and which of them hold an item. */
-  readonly places: CopyPlaces;
-  /** What is known of them. */
-  readonly standings: NodeStandings;
-  /** Looks at them. */
-  readonly monitor: MemcachedMonitor;
-  /** The place of an item of ours, by its key; undefined for what is not copied: others' items, locks. */
-  readonly placeOf: (key: string) => string | undefined;
-  /** Opens a text connection to a node. */
-  readonly connect: (node: NodeId, signal: AbortSignal) => Promise<TextConnection>;
-  /** Mends one item. */
-  readonly mend: (key: CopyKey, call: CallOptions) => Promise<unknown>;
-  /** How long a node must have been silent before others take its copies, in milliseconds; 0: never. */
-  readonly recopyAfterMs: number;
-  /** Items a second; 0 is no limit. */
-  readonly itemsPerSecond: number;
-  /** How long after it was added an item is compared with its source once more, in milliseconds. Default 1 100. */
-  readonly lookAgainMs?: number;
-  /** Limit of one small step, in milliseconds. */
-  readonly operationTimeoutMs: number;
-}
-
-/** What a piece of work came to. */
-export interface JobDone {
-  /** Items that were copied, mended or removed. */
-  readonly copied: number;
-  /** How long it took. */
-  readonly elapsedMs: number;
-  /** Whether the node is complete now. */
-  readonly complete: boolean;
-}
 
 type FillJob = Extract<NodeJob, { kind: 'fill' }>;
 type MendJob = Extract<NodeJob, { kind: 'mend' }>;
@@ -86,9 +50,15 @@ export class ResyncWorker {
     this.#stop = stop;
   }
 
-  /** Does a job; `'elsewhere'` when another process is at it, or the node went away since it was looked at. */
-  async run(job: NodeJob, views: readonly NodeView[]): Promise<JobDone | 'elsewhere'> {
+  /**
+   * Does a job; `'elsewhere'` when another process is at it, or the node went away since it was looked at.
+   *
+   * @param givenUp ends it before it is done; what was copied by then stays
+   */
+  async run(job: NodeJob, views: readonly NodeView[], givenUp?: AbortSignal): Promise<JobDone | 'elsewhere'> {
     const node = this.#node(job.node);
+    const list = this.#listOf(job);
+    const ring = list?.ring;
     const begun = { kind: job.kind, copied: 0, skipped: 0, total: null, elapsedMs: 0 };
     const lease = await ResyncLease.take(node, this.#call(), begun).catch((error: unknown) => {
       if (meansUnreachable(error)) return undefined;
@@ -97,7 +67,6 @@ export class ResyncWorker {
     if (lease === undefined) return 'elsewhere';
     // What was seen when the job was planned is old: a node that was marked since is believed, and what is added to it
     // now could bring back what others have destroyed on every node that they saw filled.
-    const ring = this.#ringOf(job);
     if (ring !== undefined && (await this.isMarked(node, ring))) {
       await lease.release();
       await this.#options.monitor.check(node);
@@ -116,7 +85,7 @@ export class ResyncWorker {
       return 'elsewhere';
     }
     const stop = new AbortController();
-    const signal = AbortSignal.any([this.#stop, stop.signal]);
+    const signal = AbortSignal.any([this.#stop, stop.signal, ...(givenUp === undefined ? [] : [givenUp])]);
     allowManyListeners(signal);
     lease.keep(() => stop.abort(nodeWasLost(job.node)), this.#call());
     this.#leases.set(job.node, lease);
@@ -126,8 +95,8 @@ export class ResyncWorker {
       const { copied, complete } = await this.#do(job, views, signal);
       // One that was restarted in the midst had nothing to give, and nobody would hear of what was lost.
       if (ring !== undefined && complete && !(await this.#sourcesKept(job, views))) return 'elsewhere';
-      // Nobody writes there any more by a list that was given up meanwhile.
-      if (ring !== this.#ringOf(job)) return 'elsewhere';
+      // By a list that was given up meanwhile nobody wrote there from then on, also where the same nodes are to be a list again.
+      if (givenUp?.aborted === true || list !== this.#listOf(job)) return 'elsewhere';
       if (ring !== undefined && complete) {
         const anew =
           job.kind === 'move'
@@ -143,6 +112,7 @@ export class ResyncWorker {
       }
       return { copied, elapsedMs, complete };
     } catch (error) {
+      if (givenUp?.aborted === true) return 'elsewhere';
       throw stop.signal.aborted ? stop.signal.reason : error;
     } finally {
       this.#leases.delete(job.node);
@@ -221,9 +191,9 @@ export class ResyncWorker {
   }
 
   /** The list for which a job fills its node; undefined for other jobs. */
-  #ringOf({ kind }: NodeJob): string | undefined {
+  #listOf({ kind }: NodeJob): NodeList | undefined {
     const { places } = this.#options;
-    return kind === 'fill' ? places.ring : kind === 'move' ? places.other?.ring : undefined;
+    return kind === 'fill' ? places.list : kind === 'move' ? places.other : undefined;
   }
 
   async #fill(job: FillJob, all: readonly NodeView[], signal: AbortSignal): Promise<number> {

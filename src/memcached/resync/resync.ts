@@ -7,12 +7,14 @@ import { pause } from '../../common/backoff.js';
 import { type CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import { SafeEmitter } from '../../common/safe-emitter.js';
-import { ErrorCode, isStormlampError, StormlampError } from '../../common/stormlamp-error.js';
+import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedObservation } from '../memcached-monitor.js';
 import type { NodeAnswer } from '../node-observation.js';
 import { assertMovable } from './assert-movable.js';
+import { JobWaits } from './job-waits.js';
 import { LossWatch } from './loss-watch.js';
 import type { ResyncEvents } from './resync-events.js';
+import type { JobDone, ResyncOptions } from './resync-options.js';
 import {
   type NodeJob,
   type NodeView,
@@ -21,7 +23,8 @@ import {
   type ResyncJob,
   spareMarkFor,
 } from './resync-plan.js';
-import { type JobDone, type ResyncOptions, ResyncWorker } from './resync-worker.js';
+import { ResyncWorker } from './resync-worker.js';
+import { RunningMoves } from './running-moves.js';
 
 /** What became of one node in a resync that was asked for. */
 export interface NodeResyncReport {
@@ -41,15 +44,8 @@ const LOOK_AGAIN_MS = 300;
 /** While another process marks new nodes. */
 const MARK_AGAIN_MS = 50;
 const MARK_ROUNDS = 20;
-/** After a failure. */
-const AGAIN_MS = 5_000;
-/** While what a node lacks can be had from nobody, and it gets all that is written: at least this, and many times what the work took. */
-const INCOMPLETE_AGAIN_MS = 60_000;
-/** While others still miss writes: at least this, and several times what the work took. */
-const MEND_AGAIN_MS = 1_000;
 /** How often a resync that was asked for mends a node that goes on to miss writes. */
 const MEND_ROUNDS = 5;
-const UNSUPPORTED_AGAIN_MS = 600_000;
 /** What others should hold must not drive out what a node holds itself: above this part of its memory it takes none. */
 const ROOMY = 0.7;
 const UNREACHED = {
@@ -61,15 +57,6 @@ const UNREACHED = {
   roomy: false,
 } as const;
 
-/** Until when work on a node waits. */
-interface Wait {
-  readonly at: number;
-  /** The nodes that could be reached then. */
-  readonly reached: string;
-  /** What it was to bring. */
-  readonly extent: string;
-}
-
 /** See the head of this file. */
 export class Resync extends SafeEmitter<ResyncEvents> {
   readonly #options: ResyncOptions;
@@ -77,7 +64,8 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   readonly #stop = new AbortController();
   readonly #seen = new Map<NodeId, MemcachedObservation>();
   readonly #working = new Map<NodeId, Promise<JobDone | 'elsewhere'>>();
-  readonly #notBefore = new Map<NodeId, Wait>();
+  readonly #waits = new JobWaits();
+  readonly #moves = new RunningMoves();
   /** For whose copies a node had no room, as it was told last. */
   readonly #skipped = new Map<NodeId, string>();
   readonly #losses = new LossWatch();
@@ -102,7 +90,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     this.#seen.set(seen.node, seen);
     standings.learnAnswer(seen.node, seen.ok, performance.now());
     // What failed because the node was away is tried at once when it is back.
-    if (!seen.ok) this.#notBefore.delete(seen.node);
+    if (!seen.ok) this.#waits.forget(seen.node);
     else {
       const { marker, suspects } = seen.answer;
       this.#losses.noted(seen.node, standings.suspectsOf(seen.node));
@@ -166,7 +154,7 @@ export class Resync extends SafeEmitter<ResyncEvents> {
   /** A node is no longer one of ours. */
   forget(node: NodeId): void {
     this.#seen.delete(node);
-    this.#notBefore.delete(node);
+    this.#waits.forget(node);
     this.#losses.forget(node);
     this.#options.standings.forget(node);
   }
@@ -219,6 +207,11 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     }
   }
 
+  /** Gives up what is under way for the other list: it is not to decide. Never rejects. */
+  async giveUpMoves(): Promise<void> {
+    await this.#moves.giveUp();
+  }
+
   /** Stops to work; what is under way is given up, and taken up again by another process. */
   async close(): Promise<void> {
     this.#paused = true;
@@ -266,26 +259,26 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     }
   }
 
-  // What failed is not tried again at once, but as soon as another node can be reached, or is stood in for.
   #due(job: NodeJob): boolean {
     if (this.#options.places.node(job.node)?.available !== true) return false;
-    const wait = this.#notBefore.get(job.node);
-    if (wait === undefined || performance.now() >= wait.at || wait.reached !== this.#reached()) return true;
-    return job.kind === 'fill' && extentOf(job) !== wait.extent;
+    return this.#waits.isDue(job, this.#reached());
   }
 
   #startJob(job: NodeJob): Promise<JobDone | 'elsewhere'> {
     const running = this.#working.get(job.node);
     if (running !== undefined) return running;
-    const work = this.#worker
-      .run(job, this.#views())
+    const views = this.#views();
+    const begun =
+      job.kind === 'move'
+        ? this.#moves.run((givenUp) => this.#worker.run(job, views, givenUp))
+        : this.#worker.run(job, views);
+    const work = begun
       .then((done) => {
-        if (done !== 'elsewhere' && !done.complete) this.#later(job, againMs(job.kind, done.elapsedMs));
+        if (done !== 'elsewhere' && !done.complete) this.#waits.incomplete(job, done, this.#reached());
         return done;
       })
       .catch((error: unknown) => {
-        // A server that only speaks the binary protocol will not learn the other one.
-        this.#later(job, isStormlampError(error, ErrorCode.UNSUPPORTED) ? UNSUPPORTED_AGAIN_MS : AGAIN_MS);
+        this.#waits.failed(job, error, this.#reached());
         if (!this.#stop.signal.aborted)
           this.publish('resync-failed', { node: job.node, error: asError(error) });
         throw error;
@@ -363,11 +356,6 @@ export class Resync extends SafeEmitter<ResyncEvents> {
     });
   }
 
-  #later(job: NodeJob, ms: number): void {
-    const [at, reached] = [performance.now() + ms, this.#reached()];
-    this.#notBefore.set(job.node, { at, reached, extent: extentOf(job) });
-  }
-
   #reached(): string {
     return [...this.#seen.values()].flatMap((seen) => (seen.ok ? [seen.node] : [])).join(' ');
   }
@@ -388,13 +376,4 @@ export class Resync extends SafeEmitter<ResyncEvents> {
 function isOver(report: NodeResyncReport | undefined, rounds: number): boolean {
   if (report?.outcome === 'incomplete') return rounds === 0 || rounds >= MEND_ROUNDS;
   return report?.outcome === 'failed';
-}
-
-function againMs(kind: NodeJob['kind'], elapsedMs: number): number {
-  if (kind === 'mend') return Math.max(MEND_AGAIN_MS, 4 * elapsedMs);
-  return kind === 'fill' ? Math.max(INCOMPLETE_AGAIN_MS, 20 * elapsedMs) : AGAIN_MS;
-}
-
-function extentOf(job: NodeJob): string {
-  return job.kind === 'fill' ? `${job.complete} ${job.away.join(' ')}` : '';
 }

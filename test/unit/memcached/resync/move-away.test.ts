@@ -1,54 +1,14 @@
 /** A dead node is replaced while another one of the old list came back empty: `a` and `b`, one of them dead, become `a` and `d`. */
 import { expect, test } from 'vitest';
-import { asError } from '../../../../src/common/as-error.js';
 import { Deadline } from '../../../../src/common/deadline.js';
 import { ErrorCode } from '../../../../src/common/stormlamp-error.js';
-import { CopyPlaces } from '../../../../src/memcached/copies/copy-places.js';
 import { begunAnewAt, fillMarkerKey, newFillMarker } from '../../../../src/memcached/copies/fill-marker.js';
-import { NodeStandings } from '../../../../src/memcached/copies/node-standings.js';
-import type { MemcachedMonitor, MemcachedObservation } from '../../../../src/memcached/memcached-monitor.js';
-import type { MemcachedNode } from '../../../../src/memcached/memcached-node.js';
-import { askNode, nodeMarks } from '../../../../src/memcached/node-observation.js';
-import { Resync } from '../../../../src/memcached/resync/resync.js';
-import type { ResyncOptions } from '../../../../src/memcached/resync/resync-worker.js';
-import { Chance, ModelNode, ModelServer, Network } from '../copies/model-world.js';
+import type { ModelNode } from '../copies/model-world.js';
+import { twoLists } from './two-lists.js';
 
 function world(recopyAfterMs: number) {
-  const network = new Network(new Chance(11));
-  const [a, b, d] = ['a:1', 'b:1', 'd:1'].map((id) => new ModelNode(new ModelServer(id), network)) as [
-    ModelNode,
-    ModelNode,
-    ModelNode,
-  ];
-  const standings = new NodeStandings();
-  const list = { nodes: [a, b], place: () => [0, 1], ring: 'old' };
-  const places = new CopyPlaces(list, 2, standings);
-  const look = async (node: MemcachedNode): Promise<MemcachedObservation> => {
-    const seen = await askNode(node, nodeMarks('old'), [], {}).then(
-      (answer) => ({ ok: true, node: node.id, answer }),
-      (error: unknown) => ({ ok: false, node: node.id, error: asError(error) }),
-    );
-    resync.observed(seen as MemcachedObservation);
-    return seen as MemcachedObservation;
-  };
-  const options: ResyncOptions = {
-    places,
-    standings,
-    monitor: {
-      check: look,
-      checkAll: () => Promise.all(places.nodes.map(look)),
-    } as unknown as MemcachedMonitor,
-    placeOf: (key) => (key.startsWith('s.') ? key : undefined),
-    connect: async (id) => [a, b, d].find((node) => node.id === id)?.text() as never,
-    mend: async () => undefined,
-    recopyAfterMs,
-    itemsPerSecond: 0,
-    operationTimeoutMs: 1_000,
-    lookAgainMs: 0,
-  };
-  const resync = new Resync(options);
+  const { network, a, b, d, resync } = twoLists(recopyAfterMs);
   a.server.put('s.1', Buffer.from('since it is back'), 0);
-  places.relist(list, { nodes: [a, d], place: () => [0, 1], ring: 'new' }, true);
   const move = async (): Promise<string> => {
     const done = resync.move(true, Deadline.of({ timeoutMs: 60_000 })).then(
       () => 'done',
