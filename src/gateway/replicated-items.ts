@@ -202,17 +202,13 @@ export class ReplicatedItems implements GatewayItems {
 
   async #delete(key: CopyKey, cas: bigint, client: object, deadline: Deadline): Promise<ItemAnswer> {
     const { copies } = this.#options;
-    if (cas !== 0n) {
-      const { item, node } = await copies.read(key, deadline);
-      if (item === null) return NOT_FOUND;
-      if (!this.#isVersion(cas, node, item)) return { status: 'exists' };
-      // The arbiter decides between two who want to remove or change this version.
-      const status = await copies.places.node(node)?.delete(key.key, { cas: item.cas });
-      if (status !== 'deleted') return { status: status ?? 'not-found' };
-      this.#assertTaken('destroy', await copies.delete(key, deadline));
-      return { status: 'deleted' };
-    }
-    const report = await copies.delete(key, deadline);
+    const refuse = (node: NodeId, item: MemcachedItem): 'exists' | 'not-found' | undefined => {
+      if (this.#isReleased(key, item)) return 'not-found';
+      return this.#isVersion(cas, node, item) ? undefined : 'exists';
+    };
+    const report =
+      cas === 0n ? await copies.delete(key, deadline) : await copies.deleteVersion(key, refuse, deadline);
+    if (typeof report === 'string') return { status: report };
     this.#assertTaken('destroy', report);
     this.#unread.known(client, key.key);
     return { status: report.found ? 'deleted' : 'not-found' };

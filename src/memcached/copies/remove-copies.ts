@@ -3,11 +3,13 @@ import { randomUUID } from 'node:crypto';
 import type { CallOptions, Deadline } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { MemcachedItem, MemcachedNode } from '../memcached-node.js';
+import type { CopiesSeen } from './commit-copies.js';
 import { type CopyKey, hintKey, suspectKey } from './copy-key.js';
+import { SETTLED_HINT } from './copy-notes.js';
 import type { CopyPlaces } from './copy-places.js';
-import type { CopyReport, MissedCopy } from './copy-report.js';
+import { type CopyReport, type MissedCopy, storeDown } from './copy-report.js';
 import { fillMarkerKey } from './fill-marker.js';
-import { type CopyLook, failuresOf } from './look-at-copies.js';
+import { type CopyLook, failuresOf, unsureOf } from './look-at-copies.js';
 import type { NodeStandings } from './node-standings.js';
 import type { NoteWriter } from './note-writer.js';
 import { onAllCopies } from './on-all-copies.js';
@@ -67,8 +69,15 @@ export class CopyRemoval {
   /**
    * Removes every copy. When one cannot be reached, or its node is warming, tombstones are left on the others, so that what
    * is left there counts nowhere. Never rejects but by the deadline.
+   *
+   * @param versions the numbers of the copies that are to go, by node; of nodes that it does not name, whatever is there. What somebody has
+   * put in their place since stays, unless tombstones have to be left.
    */
-  async delete(key: CopyKey, deadline: Deadline): Promise<RemovalReport> {
+  async delete(
+    key: CopyKey,
+    deadline: Deadline,
+    versions?: ReadonlyMap<NodeId, bigint | undefined>,
+  ): Promise<RemovalReport> {
     const { standings } = this.#options;
     const { places } = this.#options;
     const nodes = [...places.holders(key), ...places.joint(key), ...places.spares(key)];
@@ -88,7 +97,7 @@ export class CopyRemoval {
       nodes.every((node) => node.available && standings.of(node.id) === 'filled');
     if (!trusted) await bury(nodes);
     else {
-      const removed = await this.#removeSeen(key, nodes, missed, deadline);
+      const removed = await this.#removeSeen(key, nodes, missed, deadline, versions);
       for (const { node, found: was } of removed) (was ? found : gone).push(node);
       if (missed.length > 0 || removed.some(({ contested }) => contested)) await bury([...found, ...gone]);
     }
@@ -103,6 +112,35 @@ export class CopyRemoval {
     };
   }
 
+  /**
+   * Removes every copy of the content that counts, unless `refuse` is given it and has a reason why not. Its node decides between two who
+   * want to remove or change it; what somebody stores anew after that stays, as long as all nodes are there, complete, and alike.
+   *
+   * @returns what was done, the reason, or `'exists'` where somebody was faster and `'not-found'` where there is none
+   * @throws StormlampError `ERR_STORE_DOWN` where nobody knows whether there is one; what the deciding node says.
+   */
+  async deleteVersion<T>(
+    key: CopyKey,
+    { seen, decision }: CopiesSeen,
+    refuse: (node: NodeId, item: MemcachedItem) => T | undefined,
+    deadline: Deadline,
+  ): Promise<RemovalReport | T | 'exists' | 'not-found'> {
+    if (decision.kind === 'down') throw storeDown(failuresOf(seen));
+    if (decision.kind === 'unknown') throw unsureOf(seen);
+    if (decision.kind !== 'found') return 'not-found';
+    const { node: decider, item, behind } = decision;
+    const reason = refuse(decider, item);
+    if (reason !== undefined) return reason;
+    const call = { ...this.#call(deadline), cas: item.cas };
+    const answer = await this.#options.places.node(decider)?.delete(key.key, call);
+    if (answer !== 'deleted') return answer ?? 'not-found';
+    const versions = new Map<NodeId, bigint | undefined>();
+    for (const copy of seen)
+      if (copy.reached && copy.hint === undefined && behind.length === 0)
+        versions.set(copy.node, copy.node === decider ? undefined : copy.item?.cas);
+    return { ...(await this.delete(key, deadline, versions)), found: true };
+  }
+
   // No copy is removed before all are looked at: who lost his lock, and writes where one is gone already, is noticed by the others. And
   // these very items: what is held up on its way, and arrives when the item was created anew, must not remove that.
   async #removeSeen(
@@ -110,6 +148,7 @@ export class CopyRemoval {
     nodes: readonly MemcachedNode[],
     missed: MissedCopy[],
     deadline: Deadline,
+    versions: ReadonlyMap<NodeId, bigint | undefined> | undefined,
   ): Promise<readonly Removed[]> {
     const { places, standings } = this.#options;
     const holders = places.holders(key);
@@ -120,24 +159,27 @@ export class CopyRemoval {
         [key.key, hintKey(key.key)],
         this.#call(deadline),
       );
-      looked.set(node, { item, hint, marker });
+      // One that has nothing more to say ends by itself.
+      looked.set(node, { item, hint: hint?.value.equals(SETTLED_HINT) === true ? null : hint, marker });
     });
     const removed: Removed[] = [];
     await onAllCopies([...looked.keys()], missed, deadline, async (node) => {
       const { item = null, hint = null, marker: before } = looked.get(node) ?? {};
+      const named = versions?.has(node.id) === true;
+      const version = named ? versions?.get(node.id) : item?.cas;
       const call = this.#call(deadline);
       const others = holders.flatMap(({ id: other }) => (other === node.id ? [] : [suspectKey(other)]));
       // The marker last: a node that started anew meanwhile had lost its locks, and whoever writes there saw no destruction.
       const [, answer, [marker = null, ...marks]] = await Promise.all([
         hint === null ? 'not-found' : node.delete(hintKey(key.key), { ...call, cas: hint.cas }),
-        item === null ? 'not-found' : node.delete(key.key, { ...call, cas: item.cas }),
+        version === undefined ? 'not-found' : node.delete(key.key, { ...call, cas: version }),
         node.getMany([fillMarkerKey(places.ring), ...others], call),
       ]);
       // Who knows of missed writes already locks elsewhere and does not believe a copy that is missing: he must see a tombstone.
       // So must who has just written here.
       const contested =
         hint !== null ||
-        answer === 'exists' ||
+        (answer === 'exists' && !named) ||
         marks.some((mark) => mark !== null) ||
         (holders.includes(node) && !this.#options.look.isStillFilled(node, marker, before));
       removed.push({ node, found: answer !== 'not-found', contested });

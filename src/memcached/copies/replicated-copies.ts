@@ -281,6 +281,15 @@ export class ReplicatedCopies {
     return this.#removal.delete(key, deadline);
   }
 
+  /** Removes every copy of a content, unless `refuse` has a reason why not; see {@link CopyRemoval.deleteVersion}. */
+  async deleteVersion<T>(
+    key: CopyKey,
+    refuse: (node: NodeId, item: MemcachedItem) => T | undefined,
+    deadline: Deadline,
+  ): Promise<RemovalReport | T | 'exists' | 'not-found'> {
+    return await this.#removal.deleteVersion(key, await this.look(key, deadline), refuse, deadline);
+  }
+
   /** Removes the copies that are `ours`; see {@link CopyRemoval.release}. */
   release(
     key: CopyKey,

@@ -153,3 +153,37 @@ test('who read and touched in one command, and was told of a failure, has read n
   expect(await run({ ...set, value: Buffer.from('') })).toBe(ErrorCode.STORE_DOWN);
   expect(servers[0].items.get('page')?.value.toString()).toBe('old');
 });
+
+test('a delete with a version removes that one only, and what another client stores behind it stays', async () => {
+  const network = new Network(new Chance(5));
+  const servers = filledPair();
+  const items = itemsOn(copiesOn(servers.map((server) => new ModelNode(server, network))), {});
+  const client = clientOf(items, network);
+  const stored = (): readonly (string | undefined)[] =>
+    servers.map((server) => server.items.get('k')?.value.toString());
+  const version = async (): Promise<bigint> => {
+    const reading = items.execute({ op: 'get', key: 'k' }, {});
+    await network.drive(reading);
+    const answer = await reading;
+    return answer.status === 'hit' ? answer.item.cas : 0n;
+  };
+  const set = { op: 'store', how: 'set', key: 'k', flags: 0, exptime: 0, cas: 0n } as const;
+  expect(await client({ op: 'delete', key: 'k', cas: 7n })).toBe('not-found');
+  await client({ ...set, value: Buffer.from('first') });
+  const first = await version();
+  await client({ ...set, value: Buffer.from('second') });
+  expect(await client({ op: 'delete', key: 'k', cas: first })).toBe('exists');
+  expect(stored()).toEqual(['second', 'second']);
+  expect(await client({ op: 'delete', key: 'k', cas: await version() })).toBe('deleted');
+  expect(stored()).toEqual([undefined, undefined]);
+
+  await client({ ...set, value: Buffer.from('third') });
+  const third = await version();
+  network.trace = (line) => {
+    if (!/ a delete k .*"deleted"/.test(line)) return;
+    network.trace = undefined;
+    for (const server of servers) server.put('k', Buffer.from('anew'), 0);
+  };
+  expect(await client({ op: 'delete', key: 'k', cas: third })).toBe('deleted');
+  expect(stored()).toEqual(['anew', 'anew']);
+});
