@@ -1,5 +1,5 @@
 /** `stormlamp resync`: brings memcached nodes that came back up to date, or only tells whether they are. */
-import { invalidOption } from '../common/option-reader.js';
+import { invalidOption, readChoice } from '../common/option-reader.js';
 import type { ResolvedSessionOptions, SessionOptions } from '../session/session-options.js';
 import { SessionStore } from '../session/session-store.js';
 import { resolveStoreOptions } from '../session/store-options.js';
@@ -25,7 +25,8 @@ Where the sessions are, as PHP has it, when that is not configured otherwise:
   --handler <name>    memcached (default) or memcache
   --copies <n>        copies of each session (default 2)
   --prefix <text>     prefix of the keys (default: that of the handler)
-  --keys <which>      sessions or all (as gateways with --keys all), besides what others keep complete there
+  --keys <which>      sessions: them alone; all: all keys (as gateways with --keys all), besides what others keep complete there
+                      (default: what others keep complete there)
 ${CONFIG_HELP}
 
   --json              one JSON document on standard output
@@ -69,8 +70,11 @@ export const resyncCommand: Command = {
     let ok = true;
     for (const keys of await keptKeys(context, given.keys, resolved.options)) {
       const done = await seeTo(context, { ...resolved.options, keys }, check);
-      ok &&= done.every(({ complete }) => complete);
+      const complete = done.every((one) => one.complete);
+      ok &&= complete;
       nodes.push(...done.map(({ report }) => ({ ...report, keys })));
+      if (!complete && keys === 'all' && given.keys !== 'all')
+        for (const line of KEPT_ONCE) context.say(line);
     }
     context.result({ ok, lookedAt: { handler, prefix, copies }, nodes });
     return ok ? 0 : 1;
@@ -78,15 +82,24 @@ export const resyncCommand: Command = {
 };
 
 type Keys = ResolvedSessionOptions['keys'];
+const KEYS: readonly Keys[] = ['sessions', 'all'];
+const HANDLERS = ['memcached', 'memcache'] as const;
 
-/** What is kept complete on the nodes: what was asked for, and what some process keeps so. */
+/** A node goes on to say that it is complete with all keys when nobody keeps it so any more. */
+const KEPT_ONCE = [
+  'All keys are looked at because a node says that a gateway keeps them, or kept them once (--keys all).',
+  'When no gateway does any more, leave them out: --keys sessions.',
+];
+
+/** What is kept complete on the nodes: sessions alone when that was said, else what was asked for and what some process keeps so. */
 async function keptKeys(
   context: CommandContext,
   asked: Keys | undefined,
   options: ResolvedSessionOptions,
 ): Promise<readonly Keys[]> {
+  if (context.values['keys'] === 'sessions') return ['sessions'];
   const kept: Keys[] = [];
-  for (const keys of ['sessions', 'all'] as const) {
+  for (const keys of KEYS) {
     const store = new SessionStore({ ...options, keys });
     if (keys === asked || (await leaveOn(context.signal, isKept(store)))) kept.push(keys);
     await store.close();
@@ -159,10 +172,10 @@ async function optionsOf(context: CommandContext): Promise<SessionOptions> {
     ...(nodes === undefined && phpIni === undefined ? await configured(context) : {}),
     ...(nodes === undefined ? {} : { nodes: nodes.split(/[\s,]+/).filter((word) => word !== '') }),
     ...(phpIni === undefined ? {} : { phpIni }),
-    ...(handler === undefined ? {} : { handler: handler as 'memcached' }),
+    ...(handler === undefined ? {} : { handler: readChoice('--handler', handler, HANDLERS, 'memcached') }),
     ...(copies === undefined ? {} : { copies: wholeNumber('--copies', copies) }),
     ...(prefix === undefined ? {} : { prefix }),
-    ...(keys === undefined ? {} : { keys: keys as 'sessions' }),
+    ...(keys === undefined ? {} : { keys: readChoice('--keys', keys, KEYS, 'sessions') }),
     ...(rate === undefined ? {} : { resyncItemsPerSecond: wholeNumber('--rate', rate) }),
   };
 }

@@ -75,13 +75,21 @@ test('all keys are seen to where a gateway keeps them, though it was not said, a
   expect(check.stdout).toMatch(
     /^Sessions \(prefix "memc\.sess\.key\."\).*memcached.*2 of each[\s\S]*\nAll keys/,
   );
+  // Whether a gateway still keeps them cannot be seen: who knows that none does says so.
+  expect(check.stdout).toContain('--keys sessions');
+  const sessions = await stormlamp(['resync', '--nodes', list, '--keys', 'sessions']);
+  expect([sessions.code, sessions.stdout]).toEqual([0, expect.not.stringContaining('All keys')]);
+  const alone = await stormlamp(['resync', '--check', '--nodes', list, '--keys', 'sessions', '--json']);
+  expect([alone.code, JSON.parse(alone.stdout).ok]).toEqual([0, true]);
+  const still = await stormlamp(['resync', '--check', '--nodes', list]);
+  expect(still.code).toBe(1);
   const filled = await stormlamp(['resync', '--nodes', list, '--json']);
   expect(filled.code).toBe(0);
   expect(JSON.parse(filled.stdout)).toMatchObject({
     ok: true,
     lookedAt: { handler: 'memcached', prefix: 'memc.sess.key.', copies: 2 },
     nodes: [
-      { node: names[0], keys: 'sessions', outcome: 'resynced' },
+      { node: names[0], keys: 'sessions', outcome: 'complete' },
       { node: names[1], keys: 'sessions', outcome: 'complete' },
       { node: names[0], keys: 'all', outcome: 'resynced' },
       { node: names[1], keys: 'all', outcome: 'complete' },
@@ -105,7 +113,9 @@ test('--keys is the kind that is looked at, where nobody keeps any yet', async (
   ]);
   expect(JSON.parse(told.stdout)).toMatchObject({ ok: true, nodes: [{ keys: 'all' }] });
   const wrong = await stormlamp(['resync', '--nodes', names.join(','), '--keys', 'some']);
-  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/keys.*'sessions', 'all'/)]);
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/`--keys`.*'sessions', 'all'/)]);
+  const handler = await stormlamp(['resync', '--nodes', names.join(','), '--handler', 'redis']);
+  expect([handler.code, handler.stderr]).toEqual([2, expect.stringMatching(/`--handler`/)]);
 });
 
 test('wrong words and numbers are told', async () => {
