@@ -30,9 +30,18 @@ export function readServerTls(tls: TlsOptions | undefined): TlsOptions | undefin
 }
 
 /** Whether there is something to show to clients, or somebody who has it. */
-function namesItself({ cert, key, pfx, SNICallback, pskCallback }: TlsOptions): boolean {
+function namesItself({
+  cert,
+  key,
+  privateKeyIdentifier,
+  pfx,
+  SNICallback,
+  pskCallback,
+}: TlsOptions): boolean {
   const has = (value: unknown): boolean => value !== undefined && value !== null && value !== '';
-  return (has(cert) && has(key)) || has(pfx) || SNICallback !== undefined || pskCallback !== undefined;
+  // A key in hardware is only named.
+  const signs = has(cert) && (has(key) || has(privateKeyIdentifier));
+  return signs || has(pfx) || SNICallback !== undefined || pskCallback !== undefined;
 }
 
 function remedyOf(error: unknown): string {

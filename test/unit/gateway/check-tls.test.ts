@@ -20,6 +20,11 @@ test.each<[string, unknown, RegExp]>([
   ],
   ['a key of another certificate', { cert, key: otherKey }, /key that belongs to the certificate/],
   ['ciphers that there are not', { cert, key, ciphers: 'NOPE' }, /no cipher match; correct it/],
+  [
+    'the name of a key in hardware without the engine that has it',
+    { cert, privateKeyIdentifier: 'slot-1' },
+    /privateKeyEngine.*correct it/,
+  ],
   ['a word', 'yes', /`tls` to be an object/],
   ['null', null, /`tls` to be an object/],
 ])('TLS with %s is refused before anybody listens, with the remedy', (_name, tls, message) => {
