@@ -35,8 +35,10 @@ export class NodeProbes {
       await pause(INTERVAL_MS * (0.9 + 0.2 * Math.random()), signal);
       if (signal.aborted) return;
       try {
-        if (round % CLOCK_EVERY === 0) await node.stats({ timeoutMs, signal });
-        else await node.version({ timeoutMs, signal });
+        const answers = (): Promise<unknown> => node.version({ timeoutMs, signal });
+        // What stands between may refuse statistics, or know no such command: that says nothing of the node.
+        if (round % CLOCK_EVERY === 0) await node.stats({ timeoutMs, signal }).catch(answers);
+        else await answers();
         onProbe(node, { ok: true });
       } catch (error) {
         if (!signal.aborted) onProbe(node, { ok: false, error });

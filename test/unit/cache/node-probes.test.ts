@@ -18,3 +18,16 @@ test("the first look learns the node's clock, by which it reads long lives, and 
   expect(outcomes.every((ok) => ok)).toBe(true);
   await probes.close();
 });
+
+test('a node that gives no statistics and answers all the same is there; one that does neither is not', async () => {
+  for (const there of [true, false]) {
+    const fail = () => Promise.reject(new Error('no'));
+    const version = there ? () => Promise.resolve('1.6') : fail;
+    const node = { id: 'a', stats: fail, version } as unknown as MemcachedNode;
+    const outcomes: boolean[] = [];
+    const probes = new NodeProbes([node], 100, (_node, { ok }) => outcomes.push(ok));
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(outcomes).toEqual([there]);
+    await probes.close();
+  }
+});
