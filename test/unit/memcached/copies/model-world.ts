@@ -1,5 +1,6 @@
 /** Memcached servers that live in memory, and processes whose requests reach them in any order, late, twice cut off, or not at all. */
 import { ErrorCode, StormlampError } from '../../../../src/common/stormlamp-error.js';
+import { TOMB_PREFIX } from '../../../../src/memcached/copies/copy-key.js';
 import { SETTLED_HINT } from '../../../../src/memcached/copies/copy-notes.js';
 import type { LivingItem } from '../../../../src/memcached/living-item.js';
 import type {
@@ -30,6 +31,8 @@ export class Chance {
 export class ModelServer {
   readonly id: string;
   readonly items = new Map<string, MemcachedItem>();
+  /** Tombstones that somebody lifted here. */
+  readonly lifted = new Set<string>();
   startedAt = 1;
   #cas = 0n;
 
@@ -178,6 +181,7 @@ export class ModelNode implements MemcachedNode {
       if (item === undefined) return 'not-found';
       if (options.cas !== undefined && item.cas !== options.cas) return 'exists';
       this.server.items.delete(key);
+      if (key.startsWith(TOMB_PREFIX)) this.server.lifted.add(item.value.toString());
       return 'deleted';
     });
   }
