@@ -1,7 +1,9 @@
 /** Whether a cluster can do its work now, for load balancers and orchestrators that ask. */
 import type { Cluster } from './create-cluster.js';
+import type { ClusterSnapshot } from './failover/cluster-snapshot.js';
 import type { MysqlCluster } from './mysql/mysql-cluster.js';
 import { type SessionPlace, sessionPlaces } from './session-places.js';
+import { lacksVotes, noWriterWords, votedWriter } from './topology/voted-writer.js';
 
 /** What a service may need of a cluster. */
 export type ClusterNeed = 'reads' | 'writes' | 'sessions';
@@ -16,7 +18,10 @@ export interface Readiness {
   readonly ready: boolean;
   /** Whether a node serves reads. */
   readonly reads: boolean | null;
-  /** Whether a node takes writes, and this process lets them go there. */
+  /**
+   * Whether a node takes writes, and this process may send them there; in the modes `approve` and `auto` only where a majority votes
+   * for it.
+   */
   readonly writes: boolean | null;
   /** Whether a session node, or mount, is read from, and one takes writes. */
   readonly sessions: boolean | null;
@@ -42,7 +47,7 @@ export function readinessOf(cluster: AnyCluster, needs: readonly ClusterNeed[]):
   const mysql = partOf(() => cluster.mysql);
   const places = sessionPlaces(partOf(() => cluster.sessions));
   const isOpen = !cluster.closed;
-  const noWrites = mysql === undefined ? undefined : whyNoWrites(mysql);
+  const noWrites = mysql === undefined ? undefined : whyNoWrites(mysql, failoverStateOf(cluster));
   const noSessions = places === null ? undefined : whyNoSessions(places);
   const state = {
     reads: mysql === undefined ? null : isOpen && servesReads(mysql),
@@ -69,16 +74,23 @@ export function partOf<T>(read: () => T): T | undefined {
   }
 }
 
+/** What the failover manager of `cluster` knows; undefined without one. */
+export function failoverStateOf(cluster: AnyCluster): ClusterSnapshot | undefined {
+  return partOf(() => cluster.failover.state);
+}
+
 function servesReads(mysql: MysqlCluster): boolean {
   return mysql.explain('SELECT 1').node !== undefined;
 }
 
-function whyNoWrites(mysql: MysqlCluster): string | undefined {
-  const { writer } = mysql.topology();
-  if (writer.kind !== 'primary') return 'no node takes writes';
+function whyNoWrites(mysql: MysqlCluster, state: ClusterSnapshot | undefined): string | undefined {
+  const topology = mysql.topology();
+  if (lacksVotes(topology, state)) return `this process may not write: ${noWriterWords(topology, state)}`;
+  const writer = votedWriter(topology, state);
+  if (writer === undefined) return 'no node takes writes';
   // A breaker that trips lets calls through again by itself, within moments.
-  return mysql.breakerOf(writer.node) === 'isolated'
-    ? `writes go to ${writer.node}, which is isolated in this process`
+  return mysql.breakerOf(writer) === 'isolated'
+    ? `writes go to ${writer}, which is isolated in this process`
     : undefined;
 }
 

@@ -1,9 +1,11 @@
 /** `stormlamp explain`: where a statement would go now, and why, without sending it. */
 import { invalidOption } from '../common/option-reader.js';
+import { failoverDefaults } from '../failover/failover-options.js';
 import { createMysqlCluster } from '../mysql/mysql-cluster.js';
 import { CONFIG_HELP, CONFIG_OPTION } from './cluster-config.js';
 import type { Command } from './command.js';
 import { leaveOn } from './interruption.js';
+import { lookingManager } from './operator-failover.js';
 import { configOf } from './read-config.js';
 import { setRows } from './text-table.js';
 import { wrapLine } from './wrap-line.js';
@@ -38,7 +40,11 @@ export const explainCommand: Command = {
     if (options.mysql === undefined)
       throw invalidOption('mysql', `configured for this command (looked at ${source})`, undefined);
     const mysql = await leaveOn(signal, createMysqlCluster(options.mysql));
+    const { mode = failoverDefaults.mode } = options.failover ?? {};
+    // Where voters vote, they decide where writes go.
+    const manager = mode === 'follow' ? undefined : lookingManager(mysql, options.failover);
     try {
+      await leaveOn(signal, manager?.asked() ?? Promise.resolve());
       const { node, role, kind, because, classification, considered } = mysql.explain(sql);
       const pins =
         classification.pins.length === 0 ? '' : `, keeps its connection (${classification.pins.join(', ')})`;
@@ -67,6 +73,7 @@ export const explainCommand: Command = {
       });
       return node === undefined ? 1 : 0;
     } finally {
+      await manager?.close();
       await mysql.close();
     }
   },

@@ -1,10 +1,10 @@
 /** What the live page shows, as one value: no SQL values, no session contents, no passwords are in it. */
-import { type AnyCluster, partOf } from '../cluster-readiness.js';
+import { type AnyCluster, failoverStateOf, partOf } from '../cluster-readiness.js';
 import type { NodeId } from '../common/node-address.js';
 import type { JournalRecord } from '../failover/failover-journal.js';
 import { type SessionPlace, sessionPlaces } from '../session-places.js';
 import { effectiveLagMs } from '../topology/node-description.js';
-import type { WriterState } from '../topology/topology-description.js';
+import { lacksVotes, noWriterWords, votedWriter } from '../topology/voted-writer.js';
 import type { Decision } from './decision-log.js';
 
 /** Something that deserves an eye, the worst first. */
@@ -50,6 +50,7 @@ export interface DashboardState {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly mode: string | null;
+  /** The node that this process may write to. */
   readonly writer: NodeId | null;
   readonly epoch: number | null;
   readonly failure: string | null;
@@ -71,10 +72,11 @@ export function dashboardState(
   at: number,
 ): DashboardState {
   const mysql = partOf(() => cluster.mysql);
-  const failover = mysql === undefined ? undefined : partOf(() => cluster.failover.state);
+  const failover = mysql === undefined ? undefined : failoverStateOf(cluster);
   const nodes = nodesOf(cluster);
   const sessions = sessionNodesOf(cluster);
   const topology = mysql?.topology();
+  const writer = topology === undefined ? undefined : votedWriter(topology, failover);
   const problems: Problem[] = [];
   if (cluster.closed)
     problems.push({
@@ -84,9 +86,15 @@ export function dashboardState(
     });
   if (failover?.failure != null)
     problems.push({
-      severity: topology?.writer.kind === 'primary' ? 'warning' : 'critical',
+      severity: writer === undefined ? 'critical' : 'warning',
       node: null,
       text: `${failover.failure}: ${failover.because}`,
+    });
+  if (topology !== undefined && lacksVotes(topology, failover))
+    problems.push({
+      severity: 'critical',
+      node: null,
+      text: `This process may not write (${noWriterWords(topology, failover)}): its writes wait, and fail`,
     });
   if (failover?.tilted === true)
     problems.push({
@@ -97,7 +105,7 @@ export function dashboardState(
   for (const node of nodes) {
     // What the failure says of the primary need not be said twice.
     const isTold = node.because !== '' && failover?.because.includes(node.because) === true;
-    if (!isTold) problems.push(...problemsOfNode(node, topology?.writer));
+    if (!isTold) problems.push(...problemsOfNode(node, writer));
   }
   for (const { node, message } of topology?.warnings ?? [])
     problems.push({ severity: 'warning', node, text: message });
@@ -105,7 +113,7 @@ export function dashboardState(
   return {
     at,
     mode: failover?.mode ?? null,
-    writer: topology?.writer.kind === 'primary' ? topology.writer.node : null,
+    writer: writer ?? null,
     epoch: failover?.epoch ?? null,
     failure: failover?.failure ?? null,
     because: failover?.because ?? '',
@@ -160,10 +168,10 @@ function nodesOf(cluster: AnyCluster): readonly DashboardNode[] {
 
 function problemsOfNode(
   { id, suspicion, because, breakers }: DashboardNode,
-  writer: WriterState | undefined,
+  writer: NodeId | undefined,
 ): readonly Problem[] {
   const found: Problem[] = [];
-  if (breakers.write === 'isolated' && writer?.kind === 'primary' && writer.node === id)
+  if (breakers.write === 'isolated' && writer === id)
     found.push({
       severity: 'critical',
       node: id,

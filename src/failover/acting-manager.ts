@@ -166,6 +166,10 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     return { ...super.state, voted: this.#keeper.voted ?? null };
   }
 
+  override asked(): Promise<void> {
+    return this.#keeper.asked();
+  }
+
   /** Checks the servers, makes the tables in which changes are remembered, and begins to act. */
   override async start(): Promise<void> {
     if (this.#voters.length < 3 && this.#parts.options.mode === 'auto') throw tooFewVoters(this.#voters);

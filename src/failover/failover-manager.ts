@@ -125,6 +125,8 @@ export interface FailoverManager extends SafeEmitter<FailoverEvents> {
   resume(): Promise<boolean>;
   /** Looks whether the servers allow what may have to be done. */
   preflight(): Promise<PreflightReport>;
+  /** @internal Resolves when a majority votes for a node, or every voter was asked once; at once where nobody votes. Never rejects. */
+  asked(): Promise<void>;
   /** Lets all isolated nodes in, gives up the running hook, and stops. Does not close the watcher. */
   close(): Promise<void>;
 }

@@ -183,6 +183,9 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     return Promise.reject(onlyFollows());
   }
 
+  /** @internal Nobody votes here. */
+  async asked(): Promise<void> {}
+
   /** Lets all isolated nodes in, gives up the running hook, and stops. */
   async close(): Promise<void> {
     if (this.#closed) return;

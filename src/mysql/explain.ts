@@ -4,9 +4,11 @@ import { describeError } from '../common/stormlamp-error.js';
 import { type NodeRole, roleOf } from '../topology/node-description.js';
 import type { Selection } from '../topology/node-selection.js';
 import { nodeIn } from '../topology/topology-description.js';
+import { lacksVotes, noWriterWords, votedWriter, type WriterVotes } from '../topology/voted-writer.js';
 import type { Classification } from './classifier/classification.js';
 import type { ClusterCore } from './cluster-core.js';
 import { FRESH_SESSION, needOf } from './session-state.js';
+import { isGated, type WriteGate } from './write-gate.js';
 
 /** A node as it was considered for a statement. */
 export interface ConsideredNode {
@@ -45,6 +47,8 @@ export function explainRoute(core: ClusterCore, sql: string): RouteExplanation {
   const need = needOf(FRESH_SESSION, classification, false);
   const reads = need.place === 'read' || need.place === 'any';
   const preference = core.router.preferenceIn(scope);
+  const gate = !reads && isGated(classification, FRESH_SESSION) ? core.writeGate : undefined;
+  if (gate !== undefined) return throughGate(core, sql, classification, need.because, gate);
   const selection = reads ? core.router.considered(scope) : core.router.consideredForWrite();
   const known = { sql, kind: classification.kind, classification, considered: listed(core, selection) };
   let because = need.because;
@@ -64,6 +68,27 @@ export function explainRoute(core: ClusterCore, sql: string): RouteExplanation {
   } catch (error) {
     return { ...known, node: undefined, role: 'unknown', because: describeError(error) };
   }
+}
+
+/** A write where voters vote: it goes to the node that has the votes, whatever looks like the primary from here. */
+function throughGate(
+  core: ClusterCore,
+  sql: string,
+  classification: Classification,
+  because: string,
+  gate: WriteGate,
+): RouteExplanation {
+  const { topology } = core;
+  const votes: WriterVotes = { voted: gate.voted ?? null };
+  const node = votedWriter(topology, votes);
+  const missing = gate.voted === undefined ? describeError(gate.missing()) : noWriterWords(topology, votes);
+  const considered = listed(core, core.router.consideredForWrite()).map((each) => {
+    const isOther = each.fit && each.node !== node;
+    return isOther ? { ...each, fit: false, reason: missing } : each;
+  });
+  const role = node === undefined ? 'unknown' : roleIn(core, node);
+  const why = node === undefined && lacksVotes(topology, votes) ? missing : because;
+  return { sql, kind: classification.kind, classification, considered, node, role, because: why };
 }
 
 function listed(core: ClusterCore, { candidates, rejected }: Selection): readonly ConsideredNode[] {

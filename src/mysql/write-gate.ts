@@ -10,6 +10,8 @@ import type { SessionState } from './session-state.js';
 export interface WriteGate {
   /** The node to write to, also for as long as nothing may be written; undefined while none is known. */
   readonly node: NodeId | undefined;
+  /** The node that a majority votes for, also while somebody changes the primary; undefined when there is none. */
+  readonly voted: NodeId | undefined;
   /** Whether new work may be sent to `node` now. */
   admits(node: NodeId): boolean;
   /** Whether what is under way on `node` may go on and is acknowledged for certain now. */
@@ -25,6 +27,8 @@ export interface WriteGate {
    * Rejects with `ERR_LEASE_LOST` at the deadline, `ERR_ABORTED`, `ERR_CLOSED`, or `ERR_POOL_QUEUE_FULL` when too many wait.
    */
   wait(deadline: Deadline): Promise<NodeId>;
+  /** The error of a write that may not be sent, and why it may not. */
+  missing(): StormlampError;
 }
 
 /** The node that may be written to now, of what the topology says when there is no gate. */

@@ -1,7 +1,8 @@
 /** The metrics of the database nodes, from what the client knows already. */
-import { type AnyCluster, partOf } from '../cluster-readiness.js';
+import { type AnyCluster, failoverStateOf, partOf } from '../cluster-readiness.js';
 import type { NodeStats } from '../mysql/cluster-node.js';
 import { effectiveLagMs, type NodeDescription } from '../topology/node-description.js';
+import { votedWriter } from '../topology/voted-writer.js';
 import type { Metric, Sample } from './metric.js';
 
 const POOL_ATTRIBUTES = {
@@ -22,14 +23,13 @@ export const databaseMetrics: readonly Metric[] = [
   {
     name: 'stormlamp_node_primary',
     instrument: 'stormlamp.node.primary',
-    help: 'Whether a database node takes the writes.',
+    help: 'Whether a database node takes the writes, and this process may send them there.',
     type: 'gauge',
     unit: '1',
     read: (cluster) => {
       const topology = partOf(() => cluster.topology());
       if (topology === undefined) return [];
-      const { writer } = topology;
-      const primary = writer.kind === 'primary' ? writer.node : undefined;
+      const primary = votedWriter(topology, failoverStateOf(cluster));
       return topology.nodes.map((node) => sample(node, {}, node.id === primary ? 1 : 0));
     },
   },

@@ -1,9 +1,13 @@
-/** What PHP and HAProxy are told in mode `auto`: a primary only where a majority votes for it, however well it looks from here. */
+/** What everybody is told in mode `auto`: a primary only where a majority votes for it, however well it looks from here. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { lookAtCluster } from '../../src/cli/status/look-at-cluster.js';
+import { problemsOf } from '../../src/cli/status/status-problems.js';
+import { readinessOf } from '../../src/cluster-readiness.js';
+import { dashboardState } from '../../src/dashboard/dashboard-state.js';
 import {
   type Cluster,
   createCluster,
@@ -13,6 +17,7 @@ import {
   type TopologyDocument,
   type TopologyFile,
 } from '../../src/index.js';
+import { databaseMetrics } from '../../src/telemetry/database-metrics.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from '../integration/eventually.js';
 
@@ -31,13 +36,7 @@ beforeAll(async () => {
   await servers.waitForReplication();
   cluster = await createCluster({
     mysql: servers.options().mysql,
-    failover: {
-      mode: 'auto',
-      credentials: servers.accounts.admin,
-      replication: servers.accounts.repl,
-      leaseMs: 2_000,
-      maxLoss: 'any',
-    },
+    failover: failover(),
   });
   folder = await mkdtemp(join(tmpdir(), 'stormlamp-php-tier-'));
   file = join(folder, 'topology.json');
@@ -53,8 +52,28 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+function failover() {
+  return {
+    mode: 'auto',
+    credentials: servers.accounts.admin,
+    replication: servers.accounts.repl,
+    leaseMs: 2_000,
+    maxLoss: 'any',
+  } as const;
+}
+
 async function inFile(): Promise<TopologyDocument> {
   return JSON.parse(await readFile(file, 'utf8')) as TopologyDocument;
+}
+
+/** What `stormlamp status` is configured with. */
+function operator(): Parameters<typeof lookAtCluster>[0]['options'] {
+  return { mysql: servers.options().mysql, failover: failover() };
+}
+
+function primaries(): readonly number[] {
+  const metric = databaseMetrics.find(({ name }) => name === 'stormlamp_node_primary');
+  return metric?.read(cluster).map(({ value }) => value) ?? [];
 }
 
 function ask(line: string): Promise<string> {
@@ -84,10 +103,33 @@ test('a primary without a majority is none, and is one again when the voters are
     expect(cluster.failover.state.voted).toBeNull();
     expect((await inFile()).failure).not.toBeNull();
     await eventually('nor for HAProxy', async () => /^ready down #/.test(await ask(`${primary.id} write`)));
+    expect(readinessOf(cluster, ['writes'])).toMatchObject({
+      ready: false,
+      writes: false,
+      because: [expect.stringContaining('this process may not write')],
+    });
+    const page = dashboardState(cluster, [], [], Date.now());
+    expect(page.writer).toBeNull();
+    expect(page.problems[0]).toMatchObject({ severity: 'critical' });
+    expect(primaries()).toEqual([0, 0, 0]);
+    const { node, because } = cluster.mysql.explain('INSERT INTO t VALUES (1)');
+    expect([node, because]).toEqual([undefined, expect.stringContaining('no right to write')]);
+    // The monitor sees the primary well, and so do others who look only at it.
+    const told = await lookAtCluster({ options: operator(), source: 'this test' });
+    expect(told.ok).toBe(false);
+    expect(problemsOf(told)).toContainEqual(
+      expect.stringContaining(`Nothing may be written to ${primary.id}`),
+    );
   } finally {
     for (const replica of replicas) await replica.resume();
   }
   await eventually('it is the primary again', () => is(primary.id));
+  expect([readinessOf(cluster, ['writes']).ready, Math.max(...primaries())]).toEqual([true, 1]);
+  expect(cluster.mysql.explain('INSERT INTO t VALUES (1)').node).toBe(primary.id);
+  await eventually('nothing is wrong for who looks', async () => {
+    const { ok } = await lookAtCluster({ options: operator(), source: 'this test' });
+    return ok;
+  });
   expect(await ask(`${primary.id} write`)).toBe('up ready 100%\n');
 });
 

@@ -3,8 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock } from '../../common/clock.js';
 import { nodeIdOf } from '../../common/node-address.js';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
-import { createFailoverManager } from '../../failover/failover-manager.js';
-import { failoverDefaults } from '../../failover/failover-options.js';
+import type { FailoverManager } from '../../failover/failover-manager.js';
+import { type FailoverMode, failoverDefaults } from '../../failover/failover-options.js';
 import { lookAtMounts } from '../../files/look-at-mounts.js';
 import { begunAnewAt } from '../../memcached/copies/fill-marker.js';
 import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
@@ -13,8 +13,9 @@ import { type ObservedCluster, observeMysqlCluster } from '../../mysql/observe-m
 import { SessionNodes } from '../../session/session-nodes.js';
 import { resolveStoreOptions } from '../../session/store-options.js';
 import { type NodeDescription, type ReplicationChannel, roleOf } from '../../topology/node-description.js';
+import { lacksVotes, noWriterWords } from '../../topology/voted-writer.js';
 import type { ClusterConfig } from '../cluster-config.js';
-import { operatorFailover } from '../operator-failover.js';
+import { lookingManager } from '../operator-failover.js';
 import { lastChangeIn } from './last-change.js';
 import { lookAtCache } from './look-at-cache.js';
 import { breakersFrom } from './service-breakers.js';
@@ -95,32 +96,32 @@ async function lookAtMysql(
   // What went wrong at the start is told to the first listener, in a turn of its own.
   await nextTurn();
   const mode = failoverOptions?.mode ?? failoverDefaults.mode;
-  // Only with these accounts the journal on the servers can be read.
-  const isAble = failoverOptions?.credentials !== undefined && failoverOptions.replication !== undefined;
-  const manager = createFailoverManager({
-    ...mysql.failoverPorts(),
-    ...(isAble ? operatorFailover(failoverOptions) : failoverOptions),
-  });
+  const manager = lookingManager(mysql, failoverOptions);
   try {
-    const report = await describeMysql(mysql, manager, refusals);
-    return { ...report, failover: { ...report.failover, mode }, troubles };
+    return { ...(await describeMysql(mysql, manager, refusals, mode)), troubles };
   } finally {
     await manager.close();
     await mysql.close();
   }
 }
 
-/** The databases as a running client sees them now. */
+/** The databases as a running client sees them now; `mode` is that of the services. */
 export async function describeMysql(
   mysql: MysqlCluster,
-  manager: ReturnType<typeof createFailoverManager>,
+  manager: FailoverManager,
   refusals: ObservedCluster['refusals'],
+  mode: FailoverMode = manager.state.mode,
 ): Promise<Omit<MysqlReport, 'troubles'>> {
+  await manager.asked();
   const lastChange = lastChangeIn(await manager.history());
-  const { writer, epoch, nodes, warnings } = mysql.topology();
-  const { mode, failure, because } = manager.state;
+  const topology = mysql.topology();
+  const { writer, epoch, nodes, warnings } = topology;
+  const { failure, because, voted } = manager.state;
+  // Services that only follow need no votes.
+  const votes = { failure, voted: mode === 'follow' ? undefined : voted };
   return {
     writer,
+    noWrites: lacksVotes(topology, votes) ? noWriterWords(topology, votes) : null,
     epoch,
     nodes: nodes.map((node) => ({
       ...describeDatabase(node, systemClock.now()),

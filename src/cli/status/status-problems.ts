@@ -32,7 +32,7 @@ export function problemsOf({
 }
 
 function ofMysql(
-  { writer, nodes, warnings, troubles, failover }: MysqlReport,
+  { writer, noWrites, nodes, warnings, troubles, failover }: MysqlReport,
   page: string | undefined,
 ): readonly string[] {
   const problems: string[] = [];
@@ -41,6 +41,8 @@ function ofMysql(
     problems.push(`Split brain: ${writer.nodes.join(' and ')} both take writes; writes are refused`);
   // Without a writer it is that one, said by another.
   else if (failover.failure !== null) problems.push(`${failover.failure}: ${failover.because}`);
+  if (noWrites !== null && writer.kind === 'primary')
+    problems.push(`Nothing may be written to ${writer.node}: ${noWrites}`);
   for (const node of nodes)
     problems.push(...ofDatabase(node, writer.kind === 'primary' && writer.node === node.node, page));
   for (const { code, message } of warnings) problems.push(`${message} (${code})`);

@@ -87,6 +87,8 @@ export interface TroubleReport {
 export interface MysqlReport {
   /** Who takes writes. */
   readonly writer: WriterState;
+  /** Why nothing may be written there all the same: it lacks the votes of a majority; null when it may, and where nobody votes. */
+  readonly noWrites: string | null;
   /** Grows with every new primary. */
   readonly epoch: number;
   /** The nodes, in the order of the configuration. */

@@ -225,6 +225,12 @@ export class LeaseKeeper extends SafeEmitter<LeaseEvents> implements WriteGate {
     if (!this.#closed) this.#decide();
   }
 
+  /** Resolves when a majority votes for a node, or every voter was looked at. Never rejects. */
+  async asked(): Promise<void> {
+    while (!this.#closed && this.voted === undefined && this.count.unasked !== 0)
+      await new Promise<void>((resolve) => void this.once('readings', () => resolve()));
+  }
+
   /** Looks at all voters now. */
   hurry(): void {
     this.#searchingSince = this.#clock.now();

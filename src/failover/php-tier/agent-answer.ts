@@ -4,8 +4,8 @@ import { shareOf } from '../../topology/balance.js';
 import { selectNodes } from '../../topology/node-selection.js';
 import type { LagLimits } from '../../topology/replica-freshness.js';
 import { nodeIn, type TopologyDescription } from '../../topology/topology-description.js';
+import { noWriterWords, votedWriter } from '../../topology/voted-writer.js';
 import type { ClusterSnapshot } from '../cluster-snapshot.js';
-import { noWriterWords, tierWriter } from './tier-writer.js';
 import { isFresh } from './topology-source.js';
 
 /** What a server line of HAProxy asks for with `agent-send "<node> <role>\n"`. */
@@ -50,7 +50,7 @@ export function agentAnswer(
   // No new connections, and those that are there may end in peace.
   if (isOut(node)) return 'up drain\n';
   if (role === 'write') {
-    const writer = tierWriter(topology, state);
+    const writer = votedWriter(topology, state);
     if (writer === node) return 'up ready 100%\n';
     return down(writer === undefined ? noWriterWords(topology, state) : `the primary is ${writer}`);
   }

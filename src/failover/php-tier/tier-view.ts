@@ -5,9 +5,9 @@ import { selectNodes } from '../../topology/node-selection.js';
 import { type LagLimits, stalenessMs } from '../../topology/replica-freshness.js';
 import type { TopologyDescription } from '../../topology/topology-description.js';
 import { nodeIn } from '../../topology/topology-description.js';
+import { votedWriter } from '../../topology/voted-writer.js';
 import type { ClusterSnapshot } from '../cluster-snapshot.js';
 import type { FailureKind } from '../failure-kind.js';
-import { tierWriter } from './tier-writer.js';
 
 /** A node that other programs may use. */
 export interface TierNode {
@@ -53,7 +53,7 @@ export function tierView(
     weight: node.weight,
     lagMs: rounded(stalenessMs(node, topology, now)),
   });
-  const writer = tierWriter(topology, state);
+  const writer = votedWriter(topology, state);
   const primary = writer === undefined || isOut(writer) ? undefined : nodeIn(topology, writer);
   const allows = (id: NodeId): boolean => !isOut(id);
   const criteria = { preference: 'replica', maxLagMs, maxLagWithoutPrimaryMs, now, allows } as const;

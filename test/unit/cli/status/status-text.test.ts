@@ -32,6 +32,7 @@ const PRIMARY = database('db1:3306', {
 });
 const MYSQL = {
   writer: { kind: 'primary', node: 'db1:3306' },
+  noWrites: null,
   epoch: 1,
   nodes: [PRIMARY, database('db2:3306'), database('db3:3306', { upstream: ['db2:3306', 'db1:3306'] })],
   warnings: [],
