@@ -50,7 +50,7 @@ export function readinessOf(cluster: AnyCluster, needs: readonly ClusterNeed[]):
   const noWrites = mysql === undefined ? undefined : whyNoWrites(mysql, failoverStateOf(cluster));
   const noSessions = places === null ? undefined : whyNoSessions(places);
   const state = {
-    reads: mysql === undefined ? null : isOpen && servesReads(mysql),
+    reads: mysql === undefined ? null : isOpen && mysql.readFitness().serves,
     writes: mysql === undefined ? null : isOpen && noWrites === undefined,
     sessions: places === null ? null : isOpen && noSessions === undefined,
   };
@@ -77,10 +77,6 @@ export function partOf<T>(read: () => T): T | undefined {
 /** What the failover manager of `cluster` knows; undefined without one. */
 export function failoverStateOf(cluster: AnyCluster): ClusterSnapshot | undefined {
   return partOf(() => cluster.failover.state);
-}
-
-function servesReads(mysql: MysqlCluster): boolean {
-  return mysql.explain('SELECT 1').node !== undefined;
 }
 
 function whyNoWrites(mysql: MysqlCluster, state: ClusterSnapshot | undefined): string | undefined {

@@ -2,6 +2,8 @@
 import { type AnyCluster, failoverStateOf, partOf } from '../cluster-readiness.js';
 import type { NodeId } from '../common/node-address.js';
 import type { JournalRecord } from '../failover/failover-journal.js';
+import type { MysqlCluster } from '../mysql/mysql-cluster.js';
+import { isSaid } from '../mysql/read-fitness.js';
 import { type SessionPlace, sessionPlaces } from '../session-places.js';
 import { effectiveLagMs } from '../topology/node-description.js';
 import { lacksVotes, noWriterWords, votedWriter } from '../topology/voted-writer.js';
@@ -107,6 +109,7 @@ export function dashboardState(
     const isTold = node.because !== '' && failover?.because.includes(node.because) === true;
     if (!isTold) problems.push(...problemsOfNode(node, writer));
   }
+  if (mysql !== undefined && !cluster.closed) problems.push(...problemsOfReads(mysql));
   for (const { node, message } of topology?.warnings ?? [])
     problems.push({ severity: 'warning', node, text: message });
   problems.push(...problemsOfSessions(sessionPlaces(partOf(() => cluster.sessions)) ?? []));
@@ -189,6 +192,22 @@ function problemsOfNode(
       text: `${id}: the breaker for ${open.map(([name]) => name).join(', ')} is ${open[0]?.[1]}`,
     });
   return found;
+}
+
+function problemsOfReads(mysql: MysqlCluster): readonly Problem[] {
+  const { serves, unfit } = mysql.readFitness();
+  const topology = mysql.topology();
+  const found = unfit
+    .filter(({ node }) => !isSaid(topology, node))
+    .map(
+      ({ node, reason }): Problem => ({
+        severity: 'warning',
+        node,
+        text: `${node} serves no reads: ${reason}`,
+      }),
+    );
+  if (serves) return found;
+  return [{ severity: 'critical', node: null, text: 'No node serves reads: every read fails' }, ...found];
 }
 
 function problemsOfSessions(places: readonly SessionPlace[]): readonly Problem[] {

@@ -31,11 +31,12 @@ import { type MysqlOptions, type ResolvedMysqlOptions, resolveMysqlOptions } fro
 import { PoolOnly, strayBegin } from './pool-only.js';
 import { checkPoolSize, type PoolSize } from './pool-options.js';
 import type { MysqlConnection } from './promise-connection.js';
+import { type ReadFitness, readFitness } from './read-fitness.js';
 import { tellFitness } from './replica-fitness.js';
 import type { MysqlScope, ScopeView } from './scope.js';
 import type { ServerPorts } from './server-ports.js';
 import { SqlText } from './sql-text.js';
-import { checkStart } from './start-check.js';
+import { checkStart, downAtStart } from './start-check.js';
 import {
   readStatement,
   type Statement,
@@ -61,6 +62,8 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
   readonly #config: ConnectionOptions;
   readonly #transactions: Transactions;
   readonly #topology = new TopologyView();
+  /** @internal */
+  readonly readFitness: () => ReadFitness;
   #callbackPool: CallbackPool | undefined;
   #closing: Promise<void> | undefined;
 
@@ -104,7 +107,8 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     watcher.on('topology-changed', (change) => this.publish('topology-changed', change));
     watcher.on('primary-changed', (change) => this.publish('primary-changed', change));
     watcher.on('node-changed', (change) => this.publish('node-changed', change));
-    tellFitness(watcher, options, (change) => this.publishOrKeep('replica-fitness-changed', change));
+    const fitness = tellFitness(watcher, options, (it) => this.publishOrKeep('replica-fitness-changed', it));
+    this.readFitness = () => readFitness(this.#core, fitness);
     watcher.on('warning-began', (warning) => this.publishOrKeep('warning-began', warning));
     watcher.on('warning-ended', (warning) => this.publish('warning-ended', warning));
   }
@@ -120,12 +124,7 @@ export class MysqlCluster extends PoolOnly<MysqlClusterEvents> {
     }
     // Listeners are attached when the caller has the cluster.
     setImmediate(() => {
-      for (const after of core.topology.nodes) {
-        if (after.state !== 'down') continue;
-        const { id, address, configuredRole, weight, zone } = after;
-        const before = { id, address, configuredRole, weight, zone, state: 'new' } as const;
-        this.publishOrKeep('node-changed', { before, after });
-      }
+      for (const change of downAtStart(core.topology)) this.publishOrKeep('node-changed', change);
     });
   }
 

@@ -25,24 +25,47 @@ export interface ReplicaFitnessChange {
   readonly after: ReplicaFitness;
 }
 
+/** A replica that answers and serves no reads. */
+export interface UnfitReplica {
+  /** The node. */
+  readonly node: NodeId;
+  /** Why it serves none, in words that follow the node's name. */
+  readonly reason: string;
+}
+
+/** What is known of the replicas now. */
+export interface FitnessView {
+  /** Those that are unfit, as it was told. */
+  unfit(): readonly UnfitReplica[];
+  /** Those that are unfit, and are new, or back, so that nothing was told yet; whether more looks may tell otherwise. */
+  fresh(): readonly (UnfitReplica & { readonly mayChange: boolean })[];
+}
+
 /** So many looks a replica that is new, or back, may need until its lag can be known. */
 const LOOKS_TO_KNOW = 3;
 
 /**
  * Judges a replica with every look of its monitor and tells what changed. Of one that is new, or back, it tells only that it stays
- * unfit.
+ * unfit. The result is what is known at any time.
  */
 export function tellFitness(
   watcher: Pick<TopologyWatcher, 'topology' | 'on'>,
   { reads, monitor }: Pick<ResolvedMysqlOptions, 'reads' | 'monitor'>,
   tell: (change: ReplicaFitnessChange) => void,
-): void {
-  // Nobody asks then how late a replica is.
-  if (monitor.lagSource === 'unchecked') return;
+): FitnessView {
+  const fresh = new Map<NodeId, ReplicaFitness>();
   const known = new Map<NodeId, ReplicaFitness>();
   const looks = new Map<NodeId, number>();
+  const view: FitnessView = {
+    unfit: () => present(watcher.topology, known).filter(({ fit }) => !fit),
+    fresh: () =>
+      present(watcher.topology, fresh).map((each) => ({ ...each, mayChange: each.lagMs === null })),
+  };
+  // Nobody asks then how late a replica is.
+  if (monitor.lagSource === 'unchecked') return view;
   watcher.on('node-observed', ({ node }) => {
     const after = fitnessOf(node, watcher.topology, reads);
+    fresh.delete(node);
     if (after === undefined) {
       known.delete(node);
       looks.delete(node);
@@ -51,9 +74,24 @@ export function tellFitness(
     const before = known.get(node) ?? null;
     const count = (looks.get(node) ?? 0) + 1;
     looks.set(node, count);
-    if (before === null && !after.fit && count < LOOKS_TO_KNOW) return;
+    if (before === null && !after.fit && count < LOOKS_TO_KNOW) {
+      fresh.set(node, after);
+      return;
+    }
     known.set(node, after);
     if ((before?.fit ?? true) !== after.fit) tell({ node, before, after });
+  });
+  return view;
+}
+
+/** What was found of those that are nodes still. */
+function present(
+  { nodes }: TopologyDescription,
+  found: ReadonlyMap<NodeId, ReplicaFitness>,
+): readonly (UnfitReplica & ReplicaFitness)[] {
+  return nodes.flatMap(({ id }) => {
+    const fitness = found.get(id);
+    return fitness === undefined ? [] : [{ node: id, ...fitness }];
   });
 }
 

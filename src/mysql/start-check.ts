@@ -4,7 +4,7 @@ import type { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { describeError, ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import type { NodeDescription } from '../topology/node-description.js';
-import { nodeIn } from '../topology/topology-description.js';
+import { nodeIn, type TopologyDescription } from '../topology/topology-description.js';
 import type { ClusterCore } from './cluster-core.js';
 
 type DownNode = Extract<NodeDescription, { state: 'down' }>;
@@ -53,6 +53,17 @@ export async function lookAround(core: ClusterCore, deadline: Deadline): Promise
     up.map((id) => logIn(core, id, deadline).catch((error: Error) => refusals.set(id, error))),
   );
   return refusals;
+}
+
+/** What nobody heard of while the first look was made: the nodes of `topology` that are down. */
+export function downAtStart({
+  nodes,
+}: TopologyDescription): readonly { readonly before: NodeDescription; readonly after: NodeDescription }[] {
+  return nodes.flatMap((after) => {
+    if (after.state !== 'down') return [];
+    const { id, address, configuredRole, weight, zone } = after;
+    return [{ before: { id, address, configuredRole, weight, zone, state: 'new' }, after }];
+  });
 }
 
 /** Looks at all nodes, until one has answered, or nobody did several times. */

@@ -1,5 +1,7 @@
 /** Every source of lag on real replication: a replica that stands still is seen to be late, and serves again when it is there. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { lookAtCluster } from '../../src/cli/status/look-at-cluster.js';
+import { problemsOf } from '../../src/cli/status/status-problems.js';
 import { heartbeatLock } from '../../src/mysql/heartbeat-table.js';
 import type { LagMeterContext, LagSource } from '../../src/mysql/monitor-options.js';
 import { createMysqlCluster, type MysqlCluster } from '../../src/mysql/mysql-cluster.js';
@@ -74,6 +76,23 @@ describe.each(CLIENT_DATABASES)('$name', ({ name, options, flavor }) => {
     await servers.primary.query(`GRANT SELECT ON ${tables} TO '${monitor.user}'@'%'`);
     await servers.waitForReplication();
   }
+
+  test('the status of a replica whose lag is not known at the first look is not that it is unfit', async () => {
+    const { mysql } = servers.options();
+    const monitor = { ...mysql.monitor, intervalMs: 200, timeoutMs: 3_000, lagSource: 'gtid' } as const;
+    let goesOn = true;
+    const writes = (async () => {
+      while (goesOn) await write();
+    })();
+    try {
+      const report = await lookAtCluster({ options: { mysql: { ...mysql, monitor } }, source: 'this test' });
+      expect(problemsOf(report)).toEqual([]);
+    } finally {
+      goesOn = false;
+      await writes;
+    }
+    await servers.waitForReplication();
+  });
 
   /** The replica serves, is left out while it stands still and the primary goes on, and serves again. */
   async function leavesAndReturns(client: MysqlCluster): Promise<void> {

@@ -1,5 +1,6 @@
 /** Looks once at everything that is configured, without changing anything anywhere. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { pause } from '../../common/backoff.js';
 import { systemClock } from '../../common/clock.js';
 import { nodeIdOf } from '../../common/node-address.js';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
@@ -8,6 +9,7 @@ import { type FailoverMode, failoverDefaults } from '../../failover/failover-opt
 import { lookAtMounts } from '../../files/look-at-mounts.js';
 import { begunAnewAt } from '../../memcached/copies/fill-marker.js';
 import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
+import { MONITOR_DEFAULTS } from '../../mysql/monitor-options.js';
 import type { MysqlCluster } from '../../mysql/mysql-cluster.js';
 import { type ObservedCluster, observeMysqlCluster } from '../../mysql/observe-mysql-cluster.js';
 import { SessionNodes } from '../../session/session-nodes.js';
@@ -32,6 +34,9 @@ import {
   type StatusReport,
   type TroubleReport,
 } from './status-report.js';
+
+/** So many looks a replica may need until its lag is known, and one more while they are under way. */
+const LOOKS = 4;
 
 type MysqlOptions = NonNullable<ClusterConfig['options']['mysql']>;
 type SessionOptions = NonNullable<ClusterConfig['options']['sessions']>;
@@ -98,11 +103,18 @@ async function lookAtMysql(
   const mode = failoverOptions?.mode ?? failoverDefaults.mode;
   const manager = lookingManager(mysql, failoverOptions);
   try {
+    await lagKnown(mysql, options.monitor?.intervalMs ?? MONITOR_DEFAULTS.intervalMs);
     return { ...(await describeMysql(mysql, manager, refusals, mode)), troubles };
   } finally {
     await manager.close();
     await mysql.close();
   }
+}
+
+/** Resolves when more looks tell nothing else about replicas whose lag is unknown: one look may show nothing of it. */
+async function lagKnown(mysql: MysqlCluster, intervalMs: number): Promise<void> {
+  const until = performance.now() + LOOKS * intervalMs;
+  while (mysql.readFitness().mayChange && performance.now() < until) await pause(intervalMs / 10);
 }
 
 /** The databases as a running client sees them now; `mode` is that of the services. */
@@ -113,6 +125,7 @@ export async function describeMysql(
   mode: FailoverMode = manager.state.mode,
 ): Promise<Omit<MysqlReport, 'troubles'>> {
   await manager.asked();
+  const { serves, unfit } = mysql.readFitness();
   const lastChange = lastChangeIn(await manager.history());
   const topology = mysql.topology();
   const { writer, epoch, nodes, warnings } = topology;
@@ -121,11 +134,13 @@ export async function describeMysql(
   const votes = { failure, voted: mode === 'follow' ? undefined : voted };
   return {
     writer,
+    servesReads: serves,
     noWrites: lacksVotes(topology, votes) ? noWriterWords(topology, votes) : null,
     epoch,
     nodes: nodes.map((node) => ({
       ...describeDatabase(node, systemClock.now()),
       refusal: failedPart(refusals.get(node.id)),
+      unfit: unfit.find((each) => each.node === node.id)?.reason ?? null,
     })),
     warnings,
     failover: { mode, failure, because },
@@ -134,7 +149,10 @@ export async function describeMysql(
 }
 
 /** One database node. */
-export function describeDatabase(node: NodeDescription, now: number): Omit<DatabaseReport, 'refusal'> {
+export function describeDatabase(
+  node: NodeDescription,
+  now: number,
+): Omit<DatabaseReport, 'refusal' | 'unfit'> {
   const facts = node.state === 'up' ? node.facts : node.state === 'down' ? node.lastFacts : undefined;
   const lag = node.state === 'up' ? node.lag : null;
   return {

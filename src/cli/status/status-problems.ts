@@ -1,4 +1,5 @@
 /** What is wrong with a cluster, in words. Whatever has none is well: the exit code and the headline go by the same list. */
+import { isSaid } from '../../mysql/read-fitness.js';
 import {
   type DatabaseReport,
   isFailed,
@@ -32,7 +33,7 @@ export function problemsOf({
 }
 
 function ofMysql(
-  { writer, noWrites, nodes, warnings, troubles, failover }: MysqlReport,
+  { writer, noWrites, servesReads, nodes, warnings, troubles, failover }: MysqlReport,
   page: string | undefined,
 ): readonly string[] {
   const problems: string[] = [];
@@ -43,8 +44,12 @@ function ofMysql(
   else if (failover.failure !== null) problems.push(`${failover.failure}: ${failover.because}`);
   if (noWrites !== null && writer.kind === 'primary')
     problems.push(`Nothing may be written to ${writer.node}: ${noWrites}`);
-  for (const node of nodes)
+  if (!servesReads) problems.push('No node serves reads: every read fails');
+  for (const node of nodes) {
     problems.push(...ofDatabase(node, writer.kind === 'primary' && writer.node === node.node, page));
+    if (node.unfit !== null && node.refusal === null && !isSaid({ warnings }, node.node))
+      problems.push(`${node.node} serves no reads: ${node.unfit}`);
+  }
   for (const { code, message } of warnings) problems.push(`${message} (${code})`);
   for (const { event, node, message } of troubles)
     problems.push(`${message.includes(node) ? '' : `${node}: `}${message} (${event})`);

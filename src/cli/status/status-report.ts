@@ -43,6 +43,8 @@ export interface DatabaseReport {
   readonly failure: { readonly kind: ProbeFailure; readonly message: string } | null;
   /** Why it lets the account of the statements not in although it answers the monitor; null when it does, or is down. */
   readonly refusal: FailedPart | null;
+  /** Why it serves no reads, although it is a replica that answers; null when it does, or is none. */
+  readonly unfit: string | null;
 }
 
 /** A place of session copies: a memcached node or a mount. */
@@ -89,6 +91,8 @@ export interface MysqlReport {
   readonly writer: WriterState;
   /** Why nothing may be written there all the same: it lacks the votes of a majority; null when it may, and where nobody votes. */
   readonly noWrites: string | null;
+  /** Whether a node serves reads, with the configured preference. */
+  readonly servesReads: boolean;
   /** Grows with every new primary. */
   readonly epoch: number;
   /** The nodes, in the order of the configuration. */

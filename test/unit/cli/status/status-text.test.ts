@@ -19,6 +19,7 @@ function database(node: string, changes: Partial<DatabaseReport> = {}): Database
     breaker: null,
     failure: null,
     refusal: null,
+    unfit: null,
     ...changes,
   };
 }
@@ -33,6 +34,7 @@ const PRIMARY = database('db1:3306', {
 const MYSQL = {
   writer: { kind: 'primary', node: 'db1:3306' },
   noWrites: null,
+  servesReads: true,
   epoch: 1,
   nodes: [PRIMARY, database('db2:3306'), database('db3:3306', { upstream: ['db2:3306', 'db1:3306'] })],
   warnings: [],
