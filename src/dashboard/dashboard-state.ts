@@ -212,8 +212,19 @@ function problemsOfReads(mysql: MysqlCluster): readonly Problem[] {
 
 function problemsOfSessions(places: readonly SessionPlace[]): readonly Problem[] {
   const isSavedNowhere = places.every(({ writes }) => writes !== 'closed');
+  const isReadNowhere = places.every(({ reads }) => reads !== 'closed');
   return places.flatMap(({ node, reads, writes, standing, why }): readonly Problem[] => {
     const phaseOr = (phase: string): string => why ?? `breaker ${phase}`;
+    if (why === 'filling')
+      return [
+        {
+          severity: isReadNowhere || isSavedNowhere ? 'critical' : 'warning',
+          node,
+          text: isReadNowhere
+            ? `Session node ${node} is being filled and answers no reads until then, nor does another one: no session can be loaded or saved`
+            : `Session node ${node} is being filled: it answers no reads until it has the sessions of the others`,
+        },
+      ];
     if (reads !== 'closed')
       return [
         {

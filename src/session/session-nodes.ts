@@ -32,6 +32,8 @@ export interface SessionNodeStatus {
   readonly begunAnewAt: Date | undefined;
   /** Its memory as it was told last; undefined when it never answered. */
   readonly memory: NodeMemory | undefined;
+  /** Whether it was looked at and has never answered; its breakers may let the first calls through all the same. */
+  readonly silent: boolean;
 }
 
 /** See the head of this file. */
@@ -46,6 +48,8 @@ export class SessionNodes {
   /** What is known of them. */
   readonly standings: NodeStandings;
   readonly #memory = new Map<NodeId, NodeMemory>();
+  /** Nodes that have never answered a look. */
+  readonly #silent = new Set<NodeId>();
   readonly #onStoreDown: ResolvedSessionOptions['onStoreDown'];
 
   /** Connects to nothing before `start`. */
@@ -71,6 +75,8 @@ export class SessionNodes {
     this.monitor.on('node-observed', (seen) => {
       this.#nodes.find(({ node }) => node.id === seen.node)?.observed(seen);
       if (seen.ok) this.#memory.set(seen.node, seen.answer.memory);
+      if (this.#memory.has(seen.node)) this.#silent.delete(seen.node);
+      else this.#silent.add(seen.node);
     });
   }
 
@@ -130,6 +136,7 @@ export class SessionNodes {
       this.monitor.remove(gone.node);
       this.#seeds.delete(id);
       this.#memory.delete(id);
+      this.#silent.delete(id);
       this.#removed.add(pause(REMOVED_CLOSE_MS, this.#closing.signal).finally(() => closeNode(gone)));
     }
   }
@@ -143,6 +150,7 @@ export class SessionNodes {
       standing: this.standings.of(node.id),
       begunAnewAt: begunAnewAt(this.standings.markerOf(node.id) ?? ''),
       memory: this.#memory.get(node.id),
+      silent: this.#silent.has(node.id),
     }));
   }
 

@@ -53,7 +53,10 @@ test('one place that takes no writes is a warning, and ready', () => {
   const cluster = withMounts('healthy', 'impaired');
   expect(readinessOf(cluster, ['sessions']).ready).toBe(true);
   expect(problemsOf(cluster)).toEqual([['warning', expect.stringContaining('/srv/1 takes no writes')]]);
-  expect(readinessOf(withMounts('down', 'filling'), ['sessions']).sessions).toBe(true);
+  expect(readinessOf(withMounts('healthy', 'filling'), ['sessions']).sessions).toBe(true);
+  expect(readinessOf(withMounts('down', 'filling'), ['sessions']).because).toEqual([
+    'no session node answers',
+  ]);
   expect(readinessOf(withMounts('down', 'down'), ['sessions']).because).toEqual(['no session node answers']);
 });
 

@@ -16,6 +16,7 @@ const cache = (name: string, changes: object = {}) => ({
   standing: 'filled',
   begunAnewAt: undefined,
   memory: undefined,
+  silent: false,
   ...changes,
 });
 
@@ -70,9 +71,41 @@ test.each([
   [
     'a mount that is being filled',
     [mount('a', 'filling'), mount('b', 'healthy')],
-    ['warning: Session node /srv/a is warming: its misses are not believed'],
+    [
+      'warning: Session node /srv/a is being filled: it answers no reads until it has the sessions of the others',
+    ],
     [1, 1],
     [true, true],
+  ],
+  [
+    'a mount that is being filled beside one that is gone',
+    [mount('a', 'down', 'missing'), mount('b', 'filling')],
+    [
+      'critical: Session node /srv/a does not answer (missing)',
+      'critical: Session node /srv/b is being filled and answers no reads until then, nor does another one: no session can be loaded or saved',
+    ],
+    [0, 0],
+    [false, false, 'no session node answers'],
+  ],
+  [
+    'a mount that is being filled beside one that is full',
+    [mount('a', 'impaired', 'full'), mount('b', 'filling')],
+    [
+      'critical: Session node /srv/a takes no writes (full), nor does another one: no session can be saved',
+      'critical: Session node /srv/b is being filled: it answers no reads until it has the sessions of the others',
+    ],
+    [0, 0],
+    [false, false, 'no session node takes writes'],
+  ],
+  [
+    'memcached nodes that have never answered, before their breakers open',
+    [cache('cache1', { standing: 'warming', silent: true }), cache('cache2', { silent: true })],
+    [
+      'critical: Session node cache1:11211 does not answer (it never did)',
+      'critical: Session node cache2:11211 does not answer (it never did)',
+    ],
+    [0, 0],
+    [false, false, 'no session node answers'],
   ],
   [
     'a memcached node whose breaker for writes is open',

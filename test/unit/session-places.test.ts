@@ -13,9 +13,32 @@ test('mounts have the phases that breakers would have', () => {
   expect(rows).toEqual([
     ['/srv/healthy', 'closed', 'closed', 'filled'],
     ['/srv/impaired', 'closed', 'open', 'filled'],
-    ['/srv/filling', 'closed', 'closed', 'warming'],
+    ['/srv/filling', 'open', 'closed', 'warming'],
     ['/srv/down', 'open', 'open', 'filled'],
     ['/srv/unknown', 'open', 'open', 'filled'],
+  ]);
+});
+
+test('a mount that is being filled is not read from, and what it alone would take is not kept', () => {
+  const withOther = (phase: string) => ({
+    status: () => [
+      { mount: '/srv/a', health: { phase } },
+      { mount: '/srv/b', health: { phase: 'filling' } },
+    ],
+  });
+  const told = (phase: string) => {
+    const { reads, writes, why } = sessionPlaces(withOther(phase))?.[1] ?? {};
+    return [reads, writes, why];
+  };
+  expect(told('healthy')).toEqual(['open', 'closed', 'filling']);
+  for (const phase of ['down', 'unknown', 'impaired', 'filling'])
+    expect(told(phase)).toEqual(['open', 'open', 'filling']);
+});
+
+test('a node that never answered is not read from, whatever its breakers say', () => {
+  const node = { node: 'cache1:11211', reads: 'closed', writes: 'closed', standing: 'warming', silent: true };
+  expect(sessionPlaces({ status: () => [node] })).toMatchObject([
+    { reads: 'open', writes: 'open', why: 'it never did' },
   ]);
 });
 
@@ -35,6 +58,7 @@ test('nodes are told as they are, and a store that does not tell is null', () =>
     standing: 'filled',
     begunAnewAt: undefined,
     memory: undefined,
+    silent: false,
   };
   expect(sessionPlaces({ status: () => [node] })).toEqual([node]);
   expect([sessionPlaces({}), sessionPlaces(undefined)]).toEqual([null, null]);

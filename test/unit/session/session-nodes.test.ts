@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { readinessOf } from '../../../src/cluster-readiness.js';
 import { ErrorCode, StormlampError } from '../../../src/common/stormlamp-error.js';
+import { Cluster } from '../../../src/create-cluster.js';
 import { SessionNodes } from '../../../src/session/session-nodes.js';
 import { resolveSessionOptions } from '../../../src/session/session-options.js';
 import { FakeMemcached, FakeMemcachedNode } from '../../../src/testing/fake/fake-memcached.js';
@@ -8,9 +10,10 @@ import { FakeMemcached, FakeMemcachedNode } from '../../../src/testing/fake/fake
 function nodesOf(
   late: number,
   error: () => Error,
+  onStoreDown: 'error' | 'anonymous' = 'error',
 ): { readonly nodes: SessionNodes; readonly looks: () => number } {
   let looks = 0;
-  const options = resolveSessionOptions({ nodes: ['cache1:11211'] });
+  const options = resolveSessionOptions({ nodes: ['cache1:11211'], onStoreDown });
   const nodes = new SessionNodes(
     options,
     () => undefined,
@@ -50,4 +53,24 @@ test('nodes that never answer in time, or refuse, are not waited for', async () 
     await nodes.stop();
     await nodes.close();
   }
+});
+
+test('a store that begins while no node answers is not ready until one has, though its breakers are closed', async () => {
+  const { nodes } = nodesOf(2, refused, 'anonymous');
+  const sessions = { status: () => nodes.status() } as never;
+  const cluster = new Cluster({ mysql: undefined, sessions, failover: undefined, cache: undefined });
+  const told = () => {
+    const [status] = nodes.status();
+    return [status?.reads, status?.silent, readinessOf(cluster, ['sessions']).ready];
+  };
+  // Nobody has looked yet.
+  expect(told()).toEqual(['closed', false, true]);
+  await nodes.start();
+  expect(told()).toEqual(['closed', true, false]);
+  await nodes.monitor.checkAll();
+  expect(told()).toEqual(['closed', true, false]);
+  await nodes.monitor.checkAll();
+  expect(told()).toEqual(['closed', false, true]);
+  await nodes.stop();
+  await nodes.close();
 });
