@@ -4,6 +4,8 @@ import { LogThrottle } from './diagnostics/log-throttle.js';
 import { type Logger, logWriter, type WriteLog, writesDebug } from './diagnostics/logger.js';
 import { cacheLines, failoverLines, type LogLine, mysqlLines, routeLine, sessionLines } from './log-lines.js';
 import { failoverSubjects, mysqlSubjects, sessionSubjects } from './log-subjects.js';
+import type { TopologyDescription } from './topology/topology-description.js';
+import { lacksVotes, noWriterWords, votedWriter, type WriterVotes } from './topology/voted-writer.js';
 
 /** A line that repeats is written once in this time, with the number of its repetitions; one that contradicts the last, at once. */
 const REPEAT_MS = 10_000;
@@ -15,11 +17,11 @@ interface Emitter {
 /** The parts of a cluster, as far as it has them. */
 export interface LoggedParts {
   /** The MySQL client. */
-  readonly mysql: Emitter | undefined;
+  readonly mysql: (Emitter & { topology?(): TopologyDescription }) | undefined;
   /** The session store. */
   readonly sessions: Emitter | undefined;
   /** The failover manager. */
-  readonly failover: Emitter | undefined;
+  readonly failover: (Emitter & { readonly state?: WriterVotes }) | undefined;
   /** The cache. */
   readonly cache: Emitter | undefined;
 }
@@ -31,11 +33,23 @@ export function logCluster(logger: Logger, parts: LoggedParts): void {
   follow(parts.sessions, sessionLines, sessionSubjects, write);
   follow(parts.failover, failoverLines, failoverSubjects, write);
   follow(parts.cache, cacheLines, {}, write);
+  logNoWriter(parts, write);
   if (writesDebug(logger))
     parts.mysql?.on('route', (route) => {
       const [level, message, fields] = routeLine(route);
       write(level, `stormlamp: ${message}`, { event: 'route', ...fields });
     });
+}
+
+/** Nobody has lost what was not there: no event tells that a process began without a primary. */
+function logNoWriter({ mysql, failover }: LoggedParts, write: WriteLog): void {
+  const topology = mysql?.topology?.();
+  if (topology === undefined || votedWriter(topology, failover?.state) !== undefined) return;
+  const why = noWriterWords(topology, failover?.state);
+  const what = lacksVotes(topology, failover?.state)
+    ? 'this process begins, and may not write'
+    : 'no node takes writes as this process begins';
+  write('error', `stormlamp: ${what}: ${why}`, { event: 'no-writer', failure: why });
 }
 
 function follow(emitter: Emitter | undefined, rules: object, subjects: object, write: WriteLog): void {

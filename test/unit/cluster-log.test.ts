@@ -1,7 +1,14 @@
 import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import { type LoggedParts, logCluster } from '../../src/cluster-log.js';
+import { createFailoverManager } from '../../src/failover/failover-manager.js';
+import { MysqlCluster } from '../../src/mysql/mysql-cluster.js';
+import { resolveMysqlOptions } from '../../src/mysql/mysql-options.js';
+import { FakeDatabases } from '../../src/testing/fake/fake-databases.js';
 import { fakeCluster } from '../../src/testing/index.js';
+import { initialTopology } from '../../src/topology/describe-topology.js';
+
+const NOTHING = initialTopology([]);
 
 const NO_PARTS: LoggedParts = {
   mysql: undefined,
@@ -43,6 +50,52 @@ test('the last word about a primary that dies, is back and dies again is that it
   } finally {
     await fake.close();
   }
+});
+
+/** Lines of level `error` of a process that begins while `dead` does not answer; then that is there, and it is waited for `until`. */
+async function linesOfStart(dead: string | undefined, until?: RegExp): Promise<readonly string[]> {
+  const databases = new FakeDatabases(['db1', 'db2', 'db3']);
+  const node = dead === undefined ? undefined : databases.all.get(dead);
+  if (node !== undefined) node.isUp = false;
+  const url = (name: string): string => `mysql://fake@${name}/shop`;
+  const nodes = { primary: url('db1'), replicas: [url('db2'), url('db3')], discover: false };
+  const mysql = new MysqlCluster(resolveMysqlOptions({ ...nodes, monitor: { intervalMs: 50 } }), databases);
+  await mysql.start();
+  const failover = createFailoverManager(mysql.failoverPorts());
+  await failover.start();
+  try {
+    const lines = linesOf({ mysql, failover });
+    if (node !== undefined) node.isUp = true;
+    if (until !== undefined)
+      await expect.poll(() => lines.some((line) => until.test(line)), { timeout: 8_000 }).toBe(true);
+    return lines.filter((line) => /^error|writes go/.test(line));
+  } finally {
+    await failover.close();
+    await mysql.close();
+  }
+}
+
+test('a process that begins while the primary is dead says so at once, and when it is there', async () => {
+  expect(await linesOfStart('db1', /writes go/)).toEqual([
+    'error no node takes writes as this process begins: no-primary',
+    'info writes go to db1:3306',
+  ]);
+});
+
+test('a process that begins while all is well, or a replica is dead, has lost nothing', async () => {
+  expect(await linesOfStart(undefined)).toEqual([]);
+  expect(await linesOfStart('db3', /node db3:3306 is up/)).toEqual([]);
+});
+
+test('a process that begins without the votes says that it may not write', () => {
+  const topology = { ...NOTHING, writer: { kind: 'primary', node: 'db1' } } as const;
+  const mysql = Object.assign(new EventEmitter(), { topology: () => topology });
+  const begun = (state: object): readonly string[] =>
+    linesOf({ mysql, failover: Object.assign(new EventEmitter(), { state }) } as never);
+  expect(begun({ failure: null, voted: null })).toEqual([
+    'error this process begins, and may not write: no majority votes for db1',
+  ]);
+  expect(begun({ failure: null })).toEqual([]);
 });
 
 test('a breaker that opens again after each trial is told once in a while', () => {
