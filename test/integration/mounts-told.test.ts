@@ -1,5 +1,7 @@
 /** Mounts that are full or read-only, on real file systems: everybody who is asked says so. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkSessions } from '../../src/cli/doctor/check-sessions.js';
 import { lookAtCluster } from '../../src/cli/status/look-at-cluster.js';
@@ -47,10 +49,15 @@ async function problems(): Promise<readonly string[]> {
   };
   return state.problems.map(({ severity, text }) => `${severity} ${text}`);
 }
-function writable(): readonly number[] {
-  const metric = storeMetrics.find(({ name }) => name === 'stormlamp_session_node_writable');
-  return metric?.read(cluster).map(({ value }) => value) ?? [];
+function gauge(name: string): readonly number[] {
+  return (
+    storeMetrics
+      .find((metric) => metric.name === name)
+      ?.read(cluster)
+      .map(({ value }) => value) ?? []
+  );
 }
+const writable = (): readonly number[] => gauge('stormlamp_session_node_writable');
 async function judged(): Promise<readonly string[]> {
   const checks = await checkSessions(sessions);
   return checks
@@ -97,4 +104,37 @@ test('the live page, the metric, readiness, status and the doctor', async () => 
   await eventually('all is well again', async () => (await problems()).length === 0);
   expect([writable(), (await fetch(`${url}/readyz`)).status]).toEqual([[1, 1], 200]);
   expect((await lookAtCluster({ options: { sessions }, source: 'a test' })).ok).toBe(true);
+});
+
+test('a mount that is being filled is read by nobody, and alone it is of no use', async () => {
+  const mark = join(b.path, '.stormlamp/mount.json');
+  const marked: object = JSON.parse(await readFile(mark, 'utf8'));
+  await writeFile(mark, JSON.stringify({ ...marked, filled: false }));
+  await eventually('it is told', async () => (await problems()).length === 1);
+  expect(await problems()).toEqual([
+    `warning Session node ${b.path} is being filled: it answers no reads until it has the sessions of the others`,
+  ]);
+  expect([gauge('stormlamp_session_node_up'), writable()]).toEqual([
+    [1, 0],
+    [1, 1],
+  ]);
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+
+  await a.unmount();
+  await eventually('the other one is gone', async () => (await problems()).length === 2);
+  const session = cluster.sessions.create();
+  session.data['user'] = 'ada';
+  await expect(cluster.sessions.save(session)).rejects.toMatchObject({ code: 'ERR_STORE_DOWN' });
+  await expect(cluster.sessions.load(session.id)).rejects.toMatchObject({ code: 'ERR_STORE_DOWN' });
+  expect((await problems()).every((problem) => problem.startsWith('critical '))).toBe(true);
+  expect([gauge('stormlamp_session_node_up'), writable()]).toEqual([
+    [0, 0],
+    [0, 0],
+  ]);
+  const answer = await fetch(`${url}/readyz`);
+  expect([answer.status, await answer.json()]).toEqual([
+    503,
+    expect.objectContaining({ because: ['no session node answers'] }),
+  ]);
+  await a.mount();
 });
