@@ -1,12 +1,13 @@
 /** What `createCluster` takes, from code or from the environment. */
 import { type CacheOptions, resolveCacheOptions } from './cache/cache-options.js';
+import { nodeIdOf } from './common/node-address.js';
 import { invalidOption, rejectUnknownOptions } from './common/option-reader.js';
 import { ErrorCode, StormlampError } from './common/stormlamp-error.js';
 import { type Logger, logWriter } from './diagnostics/logger.js';
 import { checkFailoverOptions, type FailoverOptions } from './failover/failover-options.js';
 import { type MysqlOptions, resolveMysqlOptions } from './mysql/mysql-options.js';
 import type { SessionOptions } from './session/session-options.js';
-import { type AnySessionOptions, resolveStoreOptions } from './session/store-options.js';
+import { type AnySessionOptions, resolveStoreOptions, type StoreOptions } from './session/store-options.js';
 
 /** Options of `createCluster`; leave out the parts that are not used. */
 export interface ClusterOptions<Sessions extends AnySessionOptions = SessionOptions> {
@@ -69,32 +70,39 @@ export function clusterOptionsFromEnvironment(
 }
 
 /**
- * The options with `mysql.monitor.share: true` put into words: the processes of a site share what they see on the memcached
- * nodes that they have in common.
+ * Checks all options, and refuses unknown parts and a cluster of nothing. Gives them back with `mysql.monitor.share: true` put into
+ * words: the processes of a site share what they see on the memcached nodes that their sessions are on.
+ *
+ * @throws StormlampError `ERR_INVALID_OPTION` naming the option, `ERR_UNSUPPORTED` listing the settings of PHP.
  */
-export function withSharedMonitor<O extends ClusterOptions<AnySessionOptions>>(options: O): O {
-  const { mysql, sessions } = options;
-  if (mysql?.monitor?.share !== true) return options;
-  const memcached = (sessions as { readonly nodes?: readonly string[] } | undefined)?.nodes;
-  if (memcached === undefined) return options;
-  return { ...options, mysql: { ...mysql, monitor: { ...mysql.monitor, share: { memcached } } } };
-}
-
-/** Checks all options, and refuses unknown parts and a cluster of nothing. Errors: `ERR_INVALID_OPTION`, `ERR_UNSUPPORTED`. */
-export function checkClusterOptions(options: ClusterOptions<AnySessionOptions>): void {
+export function checkClusterOptions<O extends ClusterOptions<AnySessionOptions>>(options: O): O {
   rejectUnknownOptions('options', options, ['mysql', 'sessions', 'failover', 'cache', 'logger']);
-  if (options.mysql === undefined && options.sessions === undefined && options.cache === undefined) {
+  const { mysql, sessions, failover, cache, logger } = options;
+  if (mysql === undefined && sessions === undefined && cache === undefined) {
     throw invalidOption('options', 'an object with at least one of `mysql`, `sessions` and `cache`', options);
   }
-  if (options.failover !== undefined && options.mysql === undefined) {
-    throw invalidOption('options.failover', 'left out when there is no `mysql`', options.failover);
+  if (failover !== undefined && mysql === undefined) {
+    throw invalidOption('options.failover', 'left out when there is no `mysql`', failover);
   }
-  if (options.logger !== undefined) logWriter('logger', options.logger);
+  if (logger !== undefined) logWriter('logger', logger);
   // All of them before anything is connected, so that a mistake in one part is not hidden by an outage in another.
-  if (options.mysql !== undefined) resolveMysqlOptions(options.mysql);
-  if (options.sessions !== undefined) resolveStoreOptions(options.sessions);
-  if (options.cache !== undefined) resolveCacheOptions(options.cache);
-  if (options.failover !== undefined) checkFailoverOptions('failover', options.failover);
+  const store = sessions === undefined ? undefined : resolveStoreOptions(sessions);
+  const checked = withSharedMonitor(options, store);
+  if (checked.mysql !== undefined) resolveMysqlOptions(checked.mysql);
+  if (cache !== undefined) resolveCacheOptions(cache);
+  if (failover !== undefined) checkFailoverOptions('failover', failover);
+  return checked;
+}
+
+/** By the checked options of the store: the nodes may be named by PHP's settings alone, and be reached at other addresses. */
+function withSharedMonitor<O extends ClusterOptions<AnySessionOptions>>(
+  options: O,
+  store: StoreOptions | undefined,
+): O {
+  const { mysql } = options;
+  if (mysql?.monitor?.share !== true || store?.kind !== 'memcached') return options;
+  const memcached = store.options.nodes.map(({ address }) => nodeIdOf(address));
+  return { ...options, mysql: { ...mysql, monitor: { ...mysql.monitor, share: { memcached } } } };
 }
 
 function words(text: string | undefined): readonly string[] {

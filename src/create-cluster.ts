@@ -6,7 +6,6 @@ import {
   type ClusterOptions,
   checkClusterOptions,
   clusterOptionsFromEnvironment,
-  withSharedMonitor,
 } from './cluster-options.js';
 import { ErrorCode, StormlampError } from './common/stormlamp-error.js';
 import { createFailoverManager, type FailoverManager } from './failover/failover-manager.js';
@@ -102,8 +101,7 @@ export async function createCluster<const S extends AnySessionOptions = SessionO
 ): Promise<Cluster<SessionStoreOf<S>>> {
   // The environment names memcached nodes only, whose store is the one that `S` stands for without options.
   const given = options ?? (clusterOptionsFromEnvironment(process.env) as ClusterOptions<S>);
-  const wanted = withSharedMonitor(given);
-  checkClusterOptions(wanted);
+  const wanted = checkClusterOptions(given);
   const [mysql, sessions] = await startTogether(wanted);
   let failover: FailoverManager | undefined;
   try {

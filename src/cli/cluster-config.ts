@@ -6,7 +6,7 @@ import { findConfig } from './config-file.js';
 
 /** What a command found out about its cluster. */
 export interface ClusterConfig {
-  /** The options for `createCluster`. */
+  /** The options for `createCluster`, checked, and in words that each of its parts understands by itself. */
   readonly options: ClusterOptions<AnySessionOptions>;
   /** Where they are from, for people: a path and the names of variables. */
   readonly source: string;
@@ -38,12 +38,11 @@ export async function findClusterConfig(
   // Of the environment alone everything has its form.
   if (file === undefined) return { options, source };
   try {
-    checkClusterOptions(options);
+    return { options: checkClusterOptions(options), source };
   } catch (error) {
     if (!isStormlampError(error)) throw error;
     throw new StormlampError(error.code, `${source}: ${error.message}`, { cause: error });
   }
-  return { options, source };
 }
 
 function nothingConfigured(): StormlampError {

@@ -44,7 +44,7 @@ export async function findConfig(
   const file = named === undefined ? searchUpwards(folder) : resolve(folder, named);
   const by = given === undefined ? VARIABLE : '--config';
   const { gateway, ...inFile } =
-    file === undefined ? {} : await inTime(file, readConfigFile(file, by), limitMs);
+    file === undefined ? {} : said(await inTime(file, readConfigFile(file, by), limitMs));
   const variables = [
     ...(inFile.mysql === undefined ? [CLUSTER_VARIABLES.primary, CLUSTER_VARIABLES.replicas] : []),
     ...(inFile.sessions === undefined ? [CLUSTER_VARIABLES.memcached] : []),
@@ -59,6 +59,11 @@ export async function findConfig(
     file,
     source: sources.length === 0 ? undefined : sources.join(', '),
   };
+}
+
+/** Without the parts that are undefined: they are as good as left out, and the environment has them. */
+function said<O extends object>(options: O): Partial<O> {
+  return Object.fromEntries(Object.entries(options).filter(([, part]) => part !== undefined)) as Partial<O>;
 }
 
 /** Without a timer that keeps the process: one in which nothing is left to wait for has ended already. */

@@ -1,5 +1,12 @@
-import { expect, test } from 'vitest';
-import { checkClusterOptions, clusterOptionsFromEnvironment } from '../../src/cluster-options.js';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  type ClusterOptions,
+  checkClusterOptions,
+  clusterOptionsFromEnvironment,
+} from '../../src/cluster-options.js';
 
 test('the environment stands in for options', () => {
   expect(
@@ -33,6 +40,43 @@ test('unknown parts, no parts, and failover without a database are refused', () 
   );
   expect(() => checkClusterOptions({ sessions: { nodes: ['a'] }, failover: { mode: 'follow' } })).toThrow(
     '`options.failover`',
+  );
+});
+
+/** Where the processes of a site share what they see, as the options of the client are given it. */
+function boardOf(sessions: object, share: unknown = true): unknown {
+  const given = { mysql: { primary: 'mysql://db1', monitor: { intervalMs: 300, share } }, sessions };
+  return checkClusterOptions(given as never as ClusterOptions).mysql?.monitor;
+}
+
+test('processes share what they see on the nodes that the sessions are on, whoever names them', () => {
+  const nodes = ['cache1', 'cache2:11212', '[::1]:11213', '/run/memcached.sock'];
+  const memcached = ['cache1:11211', ...nodes.slice(1)];
+  expect(boardOf({ nodes })).toEqual({ intervalMs: 300, share: { memcached } });
+  const folder = mkdtempSync(join(tmpdir(), 'stormlamp-share-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const phpIni = join(folder, 'php.ini');
+  writeFileSync(
+    phpIni,
+    'session.save_handler = memcached\nsession.save_path = "cache3:11211,cache4:11211"\n',
+  );
+  expect(boardOf({ phpIni })).toMatchObject({ share: { memcached: ['cache3:11211', 'cache4:11211'] } });
+  const addressMap = { 'cache1:11211': '127.0.0.1:21211' };
+  expect(boardOf({ nodes: ['cache1'], addressMap })).toMatchObject({
+    share: { memcached: ['127.0.0.1:21211'] },
+  });
+  expect(boardOf({ nodes }, { memcached: ['cache9'] })).toMatchObject({ share: { memcached: ['cache9'] } });
+  expect(boardOf({ nodes }, false)).toMatchObject({ share: false });
+});
+
+test('processes whose sessions are on no memcached nodes cannot share what they see there', () => {
+  const refused = expect.objectContaining({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringContaining('takes the memcached nodes of `sessions`, and there are none'),
+  });
+  expect(() => boardOf({ mounts: ['/mnt/a'] })).toThrow(refused);
+  expect(() => checkClusterOptions({ mysql: { primary: 'mysql://db1', monitor: { share: true } } })).toThrow(
+    refused,
   );
 });
 

@@ -70,6 +70,25 @@ describe('a configuration file', () => {
     expect(await findClusterConfig(undefined, env, folder)).toEqual({ options: { ...NODES, mysql }, source });
   });
 
+  test('leaves to the environment also what it has as undefined', async () => {
+    const file = put(
+      'stormlamp.config.mjs',
+      `export default { mysql: undefined, ...${JSON.stringify(NODES)} };`,
+    );
+    expect(await findClusterConfig(undefined, { STORMLAMP_MYSQL_PRIMARY: 'mysql://db1' }, folder)).toEqual({
+      options: { ...NODES, mysql: { primary: 'mysql://db1', replicas: [] } },
+      source: `${file}, STORMLAMP_MYSQL_PRIMARY`,
+    });
+  });
+
+  test('may say that processes share what they see on the nodes of the sessions, as in createCluster', async () => {
+    const mysql = { primary: 'mysql://db1', monitor: { share: true } };
+    put('stormlamp.config.json', JSON.stringify({ ...NODES, mysql }));
+    expect((await findClusterConfig(undefined, {}, folder)).options.mysql?.monitor).toEqual({
+      share: { memcached: ['cache1:11211'] },
+    });
+  });
+
   test.each([
     ['not.json', '{', 'cannot be read: '],
     ['list.json', '[]', 'has no options'],
