@@ -92,7 +92,8 @@ export class TieredCache extends SafeEmitter<CacheEvents> {
    * Reads a value, or makes and stores it. However many ask for a missing value, in this process or in any other, it is made
    * once, and they all get it; one that is near the end of its life is served while it is made anew.
    *
-   * @param make makes the value; what it rejects with is what the call rejects with, and is not stored
+   * @param make makes the value; what it rejects with is what the call rejects with, and is not stored. What it reads from a
+   * replica that is behind is what everybody gets: let it read on the primary
    * @throws StormlampError `ERR_INVALID_KEY`, `ERR_PHP_VALUE` (PHP has no such value), `ERR_CLOSED`, `ERR_ABORTED`; with
    * `onNodeDown: 'throw'` the node's error.
    */

@@ -78,7 +78,6 @@ describe('programs that end', () => {
   test.each([
     ['quick-start.mjs', /^primary: INSERT.*\n\w+: SELECT.*\nada's cart: lamp.*\nsession \S+ has 2 copies\n$/],
     ['transactions.mjs', /^without the candle: sold out\nbob's cart: lamp\n$/],
-    ['tiered-cache.mjs', /^50 readers, 1 query\nafter the change: lamp\n$/],
     ['kysely.mjs', /^\[ \{ owner: 'kysely', item: 'lamp' \} \]\n$/],
     ['knex.mjs', /^\[ \{ owner: 'knex', item: 'lamp' \} \]\n$/],
     ['drizzle.mjs', /^\[ \{ owner: 'drizzle', item: 'lamp' \} \]\n$/],
@@ -87,6 +86,21 @@ describe('programs that end', () => {
     ['commonjs.cjs', /^counted the items\n$/],
   ])('%s', async (file, said) => {
     expect(await run(file)).toMatch(said);
+  });
+
+  test('tiered-cache.mjs: the change is seen, though no replica has it yet', async () => {
+    const setDelay = async (seconds: number): Promise<void> => {
+      for (const sql of ['STOP SLAVE', `CHANGE MASTER TO MASTER_DELAY=${seconds}`, 'START SLAVE'])
+        for (const node of servers.replicas) await node.query(sql);
+    };
+    // Within the bound of lag, so that reads go there.
+    await setDelay(4);
+    try {
+      expect(await run('tiered-cache.mjs')).toBe('50 readers, 1 query\nafter the change: lamp\n');
+    } finally {
+      await setDelay(0);
+      await servers.waitForReplication();
+    }
   });
 
   test('faults.test.mjs', async () => {
