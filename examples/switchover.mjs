@@ -9,10 +9,11 @@ const cluster = await createCluster({
   },
   failover: {
     mode: 'approve',
-    leaseMs: 2_000,
+    automatic: false, // a tool: what is done automatically is for the services to do
     credentials: { user: HA_USER, password: HA_PASSWORD },
     replication: { user: REPL_USER, password: REPL_PASSWORD },
     hooks: { approve: () => ({ veto: 'only planned changes here' }) },
+    // `cluster`, `witness`, `leaseMs`, `handoverMs`, `selfFenceMs`: just as the services have them, all left out here
   },
 });
 
