@@ -151,7 +151,7 @@ export function describeError(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) {
     const told = error.errors.slice(0, ADDRESSES_TOLD).map(describeError);
     const more = error.errors.length - told.length;
-    return more > 0 ? `${told.join('; ')}; and ${more} more` : told.join('; ');
+    return more > 0 ? `${told.join(', ')} and ${more} more` : told.join(', ');
   }
   const code = (error as { code?: unknown }).code;
   return typeof code === 'string' ? code : error.name;

@@ -35,7 +35,7 @@ export class CurrentCredentials {
       if (isStormlampError(error, ErrorCode.ABORTED)) throw error;
       throw new StormlampError(
         ErrorCode.ACCESS_DENIED,
-        `The function ${this.#name} gave nothing to log in to node ${seed.id} with: ${describeError(error)}`,
+        `The function ${this.#name} gave nothing to log in to node ${seed.id} with: ${describeError(error)}; mend the function, or what it asks for the account`,
         { cause: error, node: seed.id },
       );
     } finally {

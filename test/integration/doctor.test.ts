@@ -62,6 +62,10 @@ function trouble(checks: readonly Check[], what: string): Check {
   return found[0];
 }
 
+function sealed(): never {
+  throw new Error('the vault is sealed; unseal it');
+}
+
 function withPassword(url: string, password: string): string {
   const changed = new URL(url);
   changed.password = password;
@@ -170,6 +174,12 @@ describe('databases', () => {
       () => ({ primary: 'mysql://a:b@127.0.0.1:1' }),
       'login of the application',
       /ECONNREFUSED/,
+    ],
+    [
+      'the function that gives the account',
+      () => ({ primary: { host: '127.0.0.1', port: 1, credentials: sealed } }),
+      'login of the application',
+      /the vault is sealed; unseal it/,
     ],
     [
       'the primary, which is a replica',
@@ -314,6 +324,21 @@ describe('the accounts of failover', () => {
   };
   const wrong = { user: 'nobody', password: 'wrong' };
 
+  test('tell nothing of servers that they could not look at', async () => {
+    const { admin, repl } = servers.accounts;
+    const [primary, replica] = ['mysql://a:b@127.0.0.1:1', 'mysql://a:b@127.0.0.1:2'];
+    const failover = { mode: 'auto', credentials: admin, replication: repl } as const;
+    const checks = await checkFailover({ primary, replicas: [replica] }, failover, signal);
+    expect(checks.filter(({ state }) => state === 'ok')).toEqual([]);
+    expect(checks.filter(({ state }) => state === 'skipped').map(({ what }) => what)).toEqual([
+      'different-server-ids',
+      'different-uuids',
+      'one-flavor',
+      'loss-provable',
+    ]);
+    for (const what of ['reachable', 'login of replicas']) trouble(checks, what);
+  });
+
   test('that are right fail nothing', async () => {
     const checks = await check();
     expect(checks.filter(({ state }) => state === 'failed')).toEqual([]);
@@ -345,6 +370,13 @@ describe('the accounts of failover', () => {
     // The monitor is somebody else.
     expect(`${found.found} ${found.fix}`).not.toContain('mysql.monitor');
   });
+});
+
+test('mounts that are not there', async () => {
+  const mounts = ['a', 'b'].map((name) => join(folder, 'nowhere', name));
+  const checks = await checkSessions({ mounts });
+  expect(checks.filter(({ what }) => what === 'answers').map(({ subject }) => subject)).toEqual(mounts);
+  expect(trouble(checks, 'answers').found).toContain('ENOENT');
 });
 
 test('a node of the cache that is down', async () => {

@@ -1,6 +1,6 @@
 /** Asks every database server that a client would use, each by itself, so that one that is down hides nothing about the others. */
 import { Deadline } from '../../common/deadline.js';
-import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
+import { isStormlampError } from '../../common/stormlamp-error.js';
 import type { PreflightCheck } from '../../failover/preflight/preflight.js';
 import { accountChecks } from '../../failover/preflight/privilege-checks.js';
 import { createConnectionFactory } from '../../mysql/connection-factory.js';
@@ -16,6 +16,7 @@ import { type Check, Checks } from './check.js';
 import { type FoundDatabases, findDatabases } from './find-databases.js';
 import { type DatabaseFacts, judgeDatabases } from './judge-databases.js';
 import { SESSION_SETTINGS } from './judge-settings.js';
+import { troubleOf } from './trouble-of.js';
 
 const LIMIT_MS = 5_000;
 const VARIABLES = [
@@ -137,17 +138,16 @@ function judgeRights(rights: readonly PreflightCheck[]): readonly Check[] {
   return checks.list;
 }
 
-/** The errors of the package say cause and remedy in one sentence: the last part of it is the fix. */
 async function attempt(node: string, what: string, work: () => Promise<string>): Promise<readonly Check[]> {
   const checks = new Checks('mysql');
   try {
     checks.ok(node, what, await work());
   } catch (error) {
-    const [found = '', ...fix] = describeError(error).split('; ');
+    const { found, fix } = troubleOf(error);
     checks.bad('failed', node, what, {
       found: isStormlampError(error) ? `${error.code}: ${found}` : found,
       expected: 'an answer',
-      fix: fix.join('; '),
+      fix,
     });
   }
   return checks.list;

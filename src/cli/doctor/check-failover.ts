@@ -13,7 +13,7 @@ import { type Check, Checks } from './check.js';
 import { type FoundDatabases, findDatabases } from './find-databases.js';
 
 const LIMIT_MS = 5_000;
-const STATES = { pass: 'ok', warn: 'warning', fail: 'failed' } as const;
+const STATES = { pass: 'ok', warn: 'warning', fail: 'failed', skip: 'skipped' } as const;
 
 /** Checks what `stormlamp failover preflight` does, and whether replicas can log in; nothing without the accounts. */
 export async function checkFailover(
@@ -59,8 +59,10 @@ export async function checkFailover(
     if (name === SIGHT_CHECK) continue;
     // A server that answers and does not let the account in is no server that is down.
     const state = name === 'reachable' ? 'failed' : STATES[result];
-    const [found = '', ...fix] = detail.split('; ');
+    // What is about nothing but the check itself begins with its name.
+    const [found = '', ...fix] = detail.replace(`${name}: `, '').split('; ');
     if (state === 'ok') checks.ok(node, name, found);
+    else if (state === 'skipped') checks.skip(node, name, found);
     else
       checks.bad(state, node, name, {
         found,

@@ -1,11 +1,12 @@
 /** Looks at the nodes or mounts of the session store. */
-import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
+import { isStormlampError } from '../../common/stormlamp-error.js';
 import { preflightSessions, type SessionPreflightCheck } from '../../session/session-preflight.js';
 import { type AnySessionOptions, resolveStoreOptions } from '../../session/store-options.js';
 import { lookAtSessions } from '../status/look-at-cluster.js';
 import type { SessionPlaceReport } from '../status/status-report.js';
 import { type Check, Checks } from './check.js';
 import { lookAtServers } from './look-at-gateways.js';
+import { troubleOf } from './trouble-of.js';
 
 /** Of a node's memory, so much may be taken before it is told. */
 const FULL = 0.9;
@@ -40,11 +41,7 @@ export async function checkSessions(given: AnySessionOptions): Promise<readonly 
     }
   } catch (error) {
     if (!isStormlampError(error)) throw error;
-    checks.bad('failed', null, 'session store', {
-      found: describeError(error),
-      expected: 'an answer',
-      fix: '',
-    });
+    checks.bad('failed', null, 'session store', { expected: 'an answer', ...troubleOf(error) });
   }
   return checks.list;
 }
@@ -93,14 +90,26 @@ const WRITABLE_AGAIN: Readonly<Record<string, string>> = {
   denied: 'let the user of the service write there',
 };
 
+/** What makes a mount serve again. */
+const THERE_AGAIN: Readonly<Record<string, string>> = {
+  missing: 'mount it, or make the folder, or correct `sessions.mounts`',
+  unmarked:
+    'mount the right one there: a folder below a mount has no mark; where it is new in its set, call `fill` of the store with it',
+  hung: 'find out why its server or its disk does not answer; a mount of NFS says it in the log of the kernel',
+  failing: 'look in the log of the kernel for what its storage reports; mend that, or mount it anew',
+};
+
 /** Judges one node or mount. */
 export function judgePlace(
   checks: Checks,
   { node, up, standing, version, memory, error }: SessionPlaceReport,
 ): void {
   if (!up) {
-    const [found = '', ...fix] = (error ?? standing).split('; ');
-    checks.bad('failed', node, 'answers', { found, expected: 'an answer', fix: fix.join('; ') });
+    const [found = '', ...remedy] = (error ?? standing).split('; ');
+    const [, why = ''] = standing.split(': ');
+    const fix =
+      remedy.join('; ') || THERE_AGAIN[why] || `start memcached on ${node}, or correct \`sessions.nodes\``;
+    checks.bad('failed', node, 'answers', { found, expected: 'an answer', fix });
     return;
   }
   checks.ok(node, 'answers', version === null ? standing : `memcached ${version}`);

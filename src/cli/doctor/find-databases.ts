@@ -1,6 +1,5 @@
 /** Which database servers the doctor looks at: those that a client of this configuration would use, whoever names them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { describeError } from '../../common/stormlamp-error.js';
 import { type Stranger, strangersOf } from '../../failover/strangers.js';
 import type { MysqlNodeConfig } from '../../mysql/connection-options.js';
 import { withAllNames } from '../../mysql/expand-nodes.js';
@@ -8,6 +7,7 @@ import { type MysqlOptions, resolveMysqlOptions } from '../../mysql/mysql-option
 import { observeMysqlCluster } from '../../mysql/observe-mysql-cluster.js';
 import type { WriterState } from '../../topology/topology-description.js';
 import { type Check, Checks } from './check.js';
+import { troubleOf } from './trouble-of.js';
 
 /** The servers, and what is wrong with how they are known. */
 export interface FoundDatabases {
@@ -27,11 +27,9 @@ export interface FoundDatabases {
 export async function findDatabases(options: MysqlOptions): Promise<FoundDatabases> {
   const checks = new Checks('mysql');
   const bad = (state: 'failed' | 'warning', subject: string | null, what: string, error: unknown): void => {
-    const [found = '', ...fix] = describeError(error).split('; ');
     checks.bad(state, subject, what, {
-      found,
       expected: 'to find every server that a client would use',
-      fix: fix.join('; ') || 'list every server in `mysql`',
+      ...troubleOf(error, 'list every server in `mysql`'),
     });
   };
   const resolved = resolveMysqlOptions(options);

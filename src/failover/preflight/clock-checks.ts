@@ -6,6 +6,7 @@ import type { StatusRow } from '../../mysql/replica-status.js';
 import { topologyFileDefaults } from '../php-tier/topology-file-options.js';
 import { GRACE_S } from '../plan/closed-primary.js';
 import type { PreflightCheck } from './preflight.js';
+import { unseenWords } from './server-checks.js';
 
 /** What one server's clock showed. */
 export interface ClockLook {
@@ -50,8 +51,11 @@ export async function lookAtClock(
   return best ?? { node, aheadMs: 0, withinMs: Number.POSITIVE_INFINITY };
 }
 
-/** What the looks show: only a difference that is certain is named; pure. */
-export function clockChecks(looks: readonly ClockLook[]): readonly PreflightCheck[] {
+/** What the looks show: only a difference that is certain is named. `unseen`: those whose clocks nobody looked at. Pure. */
+export function clockChecks(
+  looks: readonly ClockLook[],
+  unseen: readonly NodeId[] = [],
+): readonly PreflightCheck[] {
   if (looks.length === 0) return [];
   const early = looks.reduce((one, other) => (certainlyAhead(one, other) > 0 ? other : one));
   const late = looks.reduce((one, other) =>
@@ -59,11 +63,12 @@ export function clockChecks(looks: readonly ClockLook[]): readonly PreflightChec
   );
   const apart = certainlyAhead(late, early);
   const off = looks.filter(({ aheadMs, withinMs }) => Math.abs(aheadMs) - withinMs > PROCESS_MS);
+  const unknown = unseenWords(unseen);
   const check = (name: string, why: string | undefined): PreflightCheck => ({
     name,
     node: null,
-    result: why === undefined ? 'pass' : 'warn',
-    detail: why ?? `${name}: as it should be`,
+    result: why !== undefined ? 'warn' : unknown === undefined ? 'pass' : 'skip',
+    detail: why ?? unknown ?? `${name}: as it should be`,
     sql: SQL,
   });
   return [

@@ -30,8 +30,11 @@ export interface PreflightCheck {
   readonly name: string;
   /** The node; null for what is about all of them. */
   readonly node: NodeId | null;
-  /** `fail`: mode `auto` does not start. `warn`: it is worse than it could be. */
-  readonly result: 'pass' | 'warn' | 'fail';
+  /**
+   * `fail`: mode `auto` does not start. `warn`: it is worse than it could be. `skip`: nobody knows, because servers could not be
+   * looked at; `detail` names them.
+   */
+  readonly result: 'pass' | 'warn' | 'fail' | 'skip';
   /** What was found, and what to do. */
   readonly detail: string;
   /** The statement that was asked. */
@@ -118,15 +121,19 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
     Promise.all(parts.voters.map((voter) => monitorCheck(voter))),
     rebuildChecks(parts.rebuild, parts.voters, TIMEOUT_MS),
   ]);
+  const unseen = (seen: readonly { readonly node: NodeId }[]): readonly NodeId[] =>
+    parts.voters
+      .filter(({ kind, id }) => kind === 'data' && !seen.some(({ node }) => node === id))
+      .map(({ id }) => id);
   const checks = [
     ...locks,
     ...perVoter.flat(),
     ...accounts.flat(),
     ...sights.flat(),
     ...rebuilds,
-    ...clusterChecks(surveys, parts.maxLoss, owing),
+    ...clusterChecks(surveys, parts.maxLoss, owing, unseen(surveys)),
     ...tlsChecks(surveys, parts.replicationTls),
-    ...clockChecks(clocks),
+    ...clockChecks(clocks, unseen(clocks)),
     ...strangerChecks(parts.strangers ?? []),
   ];
   return { ok: checks.every(({ result }) => result !== 'fail'), checks };

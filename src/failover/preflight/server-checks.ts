@@ -192,11 +192,15 @@ export function nodeChecks(
   ];
 }
 
-/** Checks of all servers together. `owing`: those that know that a change has left semi-synchronous replication off. */
+/**
+ * Checks of all servers together. `owing`: those that know that a change has left semi-synchronous replication off. `unseen`: those
+ * that could not be looked at, of which nobody knows whether they are like the others.
+ */
 export function clusterChecks(
   surveys: readonly NodeSurvey[],
   maxLoss: MaxLoss,
   owing: ReadonlySet<NodeId> = new Set(),
+  unseen: readonly NodeId[] = [],
 ): readonly PreflightCheck[] {
   const twins = (name: string): readonly string[] => {
     const values = surveys.map((survey) => variableOf(survey, name)).filter((value) => value !== undefined);
@@ -207,14 +211,18 @@ export function clusterChecks(
     sql: string,
     good: boolean,
     detail: string,
-    otherwise: PreflightCheck['result'] = 'fail',
+    {
+      otherwise = 'fail',
+      unknown,
+    }: { otherwise?: PreflightCheck['result']; unknown?: string | undefined } = {},
   ): PreflightCheck => ({
     name,
     node: null,
-    result: good ? 'pass' : otherwise,
-    detail: good ? `${name}: as it should be` : detail,
+    result: !good ? otherwise : unknown === undefined ? 'pass' : 'skip',
+    detail: good ? (unknown ?? `${name}: as it should be`) : detail,
     sql,
   });
+  const unknown = unseenWords(unseen);
   const primary = surveys.find(({ channels, readOnly }) => channels.length === 0 && !readOnly);
   const isInForce =
     primary !== undefined &&
@@ -229,19 +237,22 @@ export function clusterChecks(
       'different-server-ids',
       'SELECT @@server_id',
       twins('server_id').length === 0,
-      `two servers have the server_id ${twins('server_id')[0]}`,
+      `two servers have the server_id ${twins('server_id')[0]}; give each one of its own, and restart it`,
+      { unknown },
     ),
     check(
       'different-uuids',
       'SELECT @@server_uuid',
       twins('server_uuid').length === 0,
       `two servers have the server_uuid ${twins('server_uuid')[0]}; delete auto.cnf of the copy`,
+      { unknown },
     ),
     check(
       'one-flavor',
       'SELECT VERSION()',
       new Set(surveys.map(({ version }) => version.flavor)).size <= 1,
       'MySQL and MariaDB are mixed; neither can take over from the other',
+      { unknown },
     ),
     check(
       'loss-provable',
@@ -256,9 +267,20 @@ export function clusterChecks(
             'failover is proven to lose nothing until enough of them follow, and it is switched on again'
           : "maxLoss is 'none', and replication is asynchronous, so that no failover could ever be proven to lose nothing: enable semi-synchronous " +
             'replication with AFTER_SYNC on all nodes, or set `failover.maxLoss` to what may be lost',
-      isLeftOff ? 'warn' : 'fail',
+      {
+        otherwise: isLeftOff ? 'warn' : 'fail',
+        unknown:
+          maxLoss === 'none' && primary === undefined
+            ? (unknown ?? 'not known: no server takes writes, so that none shows what a primary waits for')
+            : undefined,
+      },
     ),
   ];
+}
+
+/** Why a check of all servers says nothing when it found nothing; undefined when all were looked at. */
+export function unseenWords(unseen: readonly NodeId[]): string | undefined {
+  return unseen.length === 0 ? undefined : `not known: ${unseen.join(' and ')} could not be looked at`;
 }
 
 /** Takes a channel with a name away. */

@@ -29,7 +29,7 @@ test('anything thrown has a description', () => {
   expect(describeError(new Error('message'))).toBe('message');
   expect(describeError(Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }))).toBe('ECONNREFUSED');
   const each = ['::1', '127.0.0.1', 'c', 'd', 'e', 'f'].map((at) => new Error(`refused at ${at}`));
-  expect(describeError(new AggregateError(each.slice(0, 2)))).toBe('refused at ::1; refused at 127.0.0.1');
-  expect(describeError(new AggregateError(each))).toMatch(/127\.0\.0\.1; refused at c; .*; and 2 more$/);
+  expect(describeError(new AggregateError(each.slice(0, 2)))).toBe('refused at ::1, refused at 127.0.0.1');
+  expect(describeError(new AggregateError(each))).toMatch(/127\.0\.0\.1, refused at c, .* and 2 more$/);
   expect(describeError(new AggregateError(each, 'none of them'))).toBe('none of them');
 });

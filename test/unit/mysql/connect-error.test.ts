@@ -54,7 +54,7 @@ test('several addresses that all refuse are one refusal, with what became of eac
     errorWith({ code: 'ECONNREFUSED' }, 'connect ECONNREFUSED 127.0.0.1:3306'),
   ]);
   expect(from(Object.assign(cause, { code: 'ECONNREFUSED' })).message).toMatch(
-    /refuses connections: connect ECONNREFUSED ::1:3306; connect ECONNREFUSED 127\.0\.0\.1:3306/,
+    /refuses connections: connect ECONNREFUSED ::1:3306, connect ECONNREFUSED 127\.0\.0\.1:3306/,
   );
 });
 
@@ -64,7 +64,7 @@ test('an address that refuses says more than one without a route', () => {
     errorWith({ code: 'ECONNREFUSED' }, 'connect ECONNREFUSED 192.0.2.1:3306'),
   ]);
   expect(from(Object.assign(cause, { code: 'ENETUNREACH' })).message).toMatch(
-    /refuses connections: connect ENETUNREACH 2001:db8::1:3306; connect ECONNREFUSED 192\.0\.2\.1:3306/,
+    /refuses connections: connect ENETUNREACH 2001:db8::1:3306, connect ECONNREFUSED 192\.0\.2\.1:3306/,
   );
 });
 

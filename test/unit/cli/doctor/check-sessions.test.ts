@@ -33,3 +33,27 @@ test.each([
   expect(`${trouble?.state} ${trouble?.what}: ${trouble?.found}`).toBe(told);
   expect(trouble?.fix).toMatch(fix);
 });
+
+test.each([
+  ['/srv/a', 'down: missing', 'ENOENT: no such file or directory, stat', /sessions\.mounts/],
+  ['/srv/a', 'down: unmarked', 'there is no mark in it', /mount the right one.*`fill`/],
+  ['/srv/a', 'down: hung', 'Looking at the mount did not finish within 2000 ms', /does not answer/],
+  ['/srv/a', 'down: failing', 'EIO: i/o error, open', /log of the kernel/],
+  [
+    'cache1:11211',
+    'down',
+    'The answer to version of cache1:11211 is not what memcached sends',
+    /start memcached/,
+  ],
+  [
+    'cache1:11211',
+    'down',
+    'No connection to memcached cache1:11211: refused; check that it runs',
+    /^check that it/,
+  ],
+])('%s that is %s is told with what to do', (node, standing, error, fix) => {
+  const checks = new Checks('sessions');
+  const nothing = { version: null, items: null, memory: null, begunAnewAt: null } as const;
+  judgePlace(checks, { ...nothing, node, up: false, standing, error });
+  expect(checks.list).toMatchObject([{ state: 'failed', what: 'answers', fix: expect.stringMatching(fix) }]);
+});

@@ -28,6 +28,13 @@ test('the two that are furthest apart are named, and what to do', () => {
   expect(own?.detail).toMatch(/clock of b is 30 s behind this process's: .*; have NTP or chrony/);
 });
 
+test('of a clock that nobody looked at it is not said that it agrees', () => {
+  const results = (...looks: ClockLook[]) => clockChecks(looks, ['c']).map(({ result }) => result);
+  expect(results(look('a', 0), look('b', 3))).toEqual(['skip', 'skip']);
+  expect(results(look('a', 0), look('b', 1_200))).toEqual(['warn', 'skip']);
+  expect(clockChecks([look('a', 0)], ['c'])[0]?.detail).toBe('not known: c could not be looked at');
+});
+
 test('where nobody answers nothing is said', () => {
   expect(clockChecks([])).toEqual([]);
 });

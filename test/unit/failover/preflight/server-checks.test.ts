@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { MaxLoss } from '../../../../src/failover/acting-options.js';
 import { clusterChecks, nodeChecks } from '../../../../src/failover/preflight/server-checks.js';
 import { madeUp } from '../made-up-survey.js';
 
@@ -116,4 +117,35 @@ test('semi-synchronous replication that a change has left off is no reason not t
       detail: expect.stringContaining('a change has left semi-synchronous replication off on db2'),
     },
   ]);
+});
+
+describe('of servers that could not be looked at', () => {
+  const resultsOf = (
+    ...[surveys, maxLoss, unseen]: [Parameters<typeof clusterChecks>[0], MaxLoss, string[]]
+  ) =>
+    Object.fromEntries(
+      clusterChecks(surveys, maxLoss, new Set(), unseen).map(({ name, result }) => [name, result]),
+    );
+  const replica = madeUp('db2', { source: { host: 'db1', port: 3306 }, readOnly: true });
+
+  test('nobody says that they are as they should be', () => {
+    const unknown = { 'different-server-ids': 'skip', 'different-uuids': 'skip', 'one-flavor': 'skip' };
+    expect(resultsOf([], 'none', ['db1', 'db2'])).toEqual({ ...unknown, 'loss-provable': 'skip' });
+    expect(resultsOf([replica], 'none', ['db1'])).toEqual({ ...unknown, 'loss-provable': 'skip' });
+    expect(resultsOf([replica], 'any', ['db1'])).toEqual({ ...unknown, 'loss-provable': 'pass' });
+    const [ids] = clusterChecks([], 'none', new Set(), ['db1', 'db2']);
+    expect(ids?.detail).toBe('not known: db1 and db2 could not be looked at');
+  });
+
+  test('what is wrong with the others is told all the same', () => {
+    const twin = (node: string) => madeUp(node, { variables: { server_id: '7' } });
+    expect(resultsOf([twin('db1'), twin('db2')], 'any', ['db3'])).toMatchObject({
+      'different-server-ids': 'fail',
+      'one-flavor': 'skip',
+    });
+  });
+
+  test('where nobody takes writes none shows what a primary waits for', () => {
+    expect(resultsOf([replica], 'none', [])).toMatchObject({ 'one-flavor': 'pass', 'loss-provable': 'skip' });
+  });
 });
