@@ -22,6 +22,13 @@ export function sessionPlaces(store: unknown): readonly SessionPlace[] | null {
   return found.map((one) => ('mount' in one ? placeOf(one, isKept) : answering(one)));
 }
 
+/** Whether a session store keeps files on mounts. */
+export function hasMounts(store: unknown): boolean {
+  const status = (store as { readonly status?: unknown } | undefined)?.status;
+  if (typeof status !== 'function') return false;
+  return (status.call(store) as readonly object[]).some((one) => 'mount' in one);
+}
+
 /** A breaker lets the first calls through, also to a node that was never there. */
 function answering(status: SessionNodeStatus): SessionPlace {
   return status.silent ? { ...status, reads: 'open', writes: 'open', why: 'it never did' } : status;

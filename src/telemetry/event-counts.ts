@@ -1,6 +1,13 @@
 /** Counts what a cluster tells by events; a listener of a rare event costs nothing while it does not happen. */
 import { type AnyCluster, partOf } from '../cluster-readiness.js';
-import { COUNTED_EVENTS, type CountedPart, type EventLabels, labelsOf } from './counted-events.js';
+import {
+  COUNTED_PARTS,
+  type CountedPart,
+  countedEvents,
+  type EventLabels,
+  fieldOf,
+  labelsOf,
+} from './counted-events.js';
 import type { Metric, Sample } from './metric.js';
 
 interface Emitter {
@@ -16,14 +23,13 @@ export class EventCounts {
 
   /** Begins to count. */
   constructor(cluster: AnyCluster) {
-    for (const part of Object.keys(COUNTED_EVENTS) as CountedPart[]) {
+    for (const part of COUNTED_PARTS) {
       const emitter = partOf((): unknown => cluster[part]) as Emitter | undefined;
       if (emitter === undefined) continue;
-      for (const [event, labels] of Object.entries<EventLabels>(COUNTED_EVENTS[part])) {
-        const fields = Object.keys(labels);
+      for (const [event, labels] of countedEvents(cluster, part)) {
         this.#events.push([part, event, labels]);
         const listener = (payload: Readonly<Record<string, unknown>>): void =>
-          this.#count(part, event, fields, payload);
+          this.#count(part, event, labels, payload);
         emitter.on(event, listener as never);
         this.#stops.push(() => emitter.off(event, listener as never));
       }
@@ -60,11 +66,12 @@ export class EventCounts {
   #count(
     part: CountedPart,
     event: string,
-    fields: readonly string[],
+    fields: EventLabels,
     payload: Readonly<Record<string, unknown>>,
   ): void {
     const labels: Record<string, string> = { part, event };
-    for (const field of fields) labels[field] = String(payload[field]);
+    for (const [label, values] of Object.entries(fields))
+      labels[label] = String(payload[fieldOf(label, values)]);
     const key = JSON.stringify(labels);
     this.#counts.set(key, { labels, value: (this.#counts.get(key)?.value ?? 0) + 1 });
   }

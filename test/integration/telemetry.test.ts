@@ -94,7 +94,10 @@ test('Prometheus: as text, and the same in a registry of prom-client', async () 
   const [before, after] = [counts(first), counts(text)];
   const sudden = [...after.keys()].filter((key) => !before.has(key));
   expect(sudden.filter((key) => !/error="[^"]|kind="(?:session|transaction|unknown)"/.test(key))).toEqual([]);
-  const alerted = ['save-failed', 'memory-short', 'sessions-lost', 'change-aborted', 'rebuild-needed'];
+  const alerted = [
+    ...['save-failed', 'memory-short', 'sessions-lost', 'recopy-skipped'],
+    ...['split-brain', 'change-aborted', 'rebuild-needed'],
+  ];
   for (const event of alerted)
     expect([event, [...before].some(([key, n]) => key.includes(`event="${event}"`) && n === 0)]).toEqual([
       event,
