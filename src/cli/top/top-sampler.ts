@@ -1,7 +1,7 @@
 /** Reads the counters of all servers again and again, and makes pictures of how they grew. */
 import { systemClock } from '../../common/clock.js';
 import { Deadline } from '../../common/deadline.js';
-import { describeError } from '../../common/stormlamp-error.js';
+import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
 import type { MemcachedNode } from '../../memcached/memcached-node.js';
 import { type ConnectionFactory, createConnectionFactory } from '../../mysql/connection-factory.js';
@@ -88,8 +88,19 @@ export class TopSampler {
   readonly #repairs = new Map<string, NodeRepairs>();
   #standing: readonly MemcachedObservation[] = [];
 
-  /** Connects to what is configured, as far as it answers. Errors: as `observeMysqlCluster`. */
-  static async open({ options }: ClusterConfig): Promise<TopSampler> {
+  /**
+   * Connects to what is configured, as far as it answers.
+   *
+   * @throws StormlampError as `observeMysqlCluster`, and `ERR_INVALID_OPTION` when nothing is configured that it looks at.
+   */
+  static async open({ options, source }: ClusterConfig): Promise<TopSampler> {
+    const { mysql, sessions } = options;
+    if (mysql === undefined && (sessions === undefined || resolveStoreOptions(sessions).kind === 'files')) {
+      throw new StormlampError(
+        ErrorCode.INVALID_OPTION,
+        `\`stormlamp top\` looks at database servers and at the memcached nodes of sessions, and ${source} has neither; \`stormlamp status\` tells how mounts and the nodes of the cache are`,
+      );
+    }
     const observed = options.mysql === undefined ? undefined : await observeMysqlCluster(options.mysql);
     return new TopSampler(options, observed);
   }
