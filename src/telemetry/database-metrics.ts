@@ -18,6 +18,7 @@ export const databaseMetrics: readonly Metric[] = [
     help: 'Whether a database node answers the monitor.',
     type: 'gauge',
     unit: '1',
+    across: 'min',
     read: ofNodes((node) => [sample(node, {}, node.state === 'up' ? 1 : 0)]),
   },
   {
@@ -26,6 +27,7 @@ export const databaseMetrics: readonly Metric[] = [
     help: 'Whether a database node takes the writes, and this process may send them there.',
     type: 'gauge',
     unit: '1',
+    across: 'max',
     read: (cluster) => {
       const topology = partOf(() => cluster.topology());
       if (topology === undefined) return [];
@@ -59,6 +61,7 @@ export const databaseMetrics: readonly Metric[] = [
     help: 'Grows with every new primary that this process sees.',
     type: 'gauge',
     unit: '1',
+    across: 'max',
     read: (cluster) => {
       const epoch = partOf(() => cluster.topology().epoch);
       return epoch === undefined ? [] : [{ labels: {}, value: epoch }];
@@ -101,6 +104,7 @@ export const databaseMetrics: readonly Metric[] = [
     help: 'Statements that are under way.',
     type: 'gauge',
     unit: '{statement}',
+    additive: true,
     read: ofStats(({ node, inFlight }) => [{ labels: { node }, value: inFlight }]),
   },
   {
@@ -142,6 +146,7 @@ export const databaseMetrics: readonly Metric[] = [
     help: 'Whether the breaker of a node lets calls of a class through freely.',
     type: 'gauge',
     unit: '1',
+    across: 'min',
     read: ofStats(({ node, breakers }) =>
       Object.entries(breakers).map(([operation, { phase }]) => ({
         labels: { node, operation },

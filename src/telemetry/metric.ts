@@ -26,6 +26,8 @@ export interface Metric {
   readonly type: 'gauge' | 'counter';
   /** Whether the values of several processes add up to something. */
   readonly additive?: boolean;
+  /** Which of the values of several processes tells, where they do not add up; left out where their average does. */
+  readonly across?: 'min' | 'max';
   /** The unit in OpenTelemetry's notation (UCUM). */
   readonly unit: string;
   /** OpenTelemetry's names of labels that are not `stormlamp.<label>`. */

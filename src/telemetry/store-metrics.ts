@@ -12,6 +12,7 @@ export const storeMetrics: readonly Metric[] = [
     help: 'Whether a session node, or mount, is read from.',
     type: 'gauge',
     unit: '1',
+    across: 'min',
     read: ofPlaces(({ reads }) => (reads === 'closed' ? 1 : 0)),
   },
   {
@@ -20,6 +21,7 @@ export const storeMetrics: readonly Metric[] = [
     help: 'Whether a session node, or mount, takes writes; all 0: no session can be saved.',
     type: 'gauge',
     unit: '1',
+    across: 'min',
     read: ofPlaces(({ writes }) => (writes === 'closed' ? 1 : 0)),
   },
   {
@@ -28,6 +30,7 @@ export const storeMetrics: readonly Metric[] = [
     help: 'Whether a session node holds what it shall hold, so that its misses are believed.',
     type: 'gauge',
     unit: '1',
+    across: 'min',
     read: ofPlaces(({ standing }) => (standing === 'filled' ? 1 : 0)),
   },
   {
@@ -84,6 +87,7 @@ export const storeMetrics: readonly Metric[] = [
     help: 'What the values in the process take, roughly.',
     type: 'gauge',
     unit: 'By',
+    additive: true,
     read: ofCache(({ localBytes }) => [{ labels: {}, value: localBytes }]),
   },
 ];

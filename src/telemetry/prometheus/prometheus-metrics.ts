@@ -106,10 +106,13 @@ function durationLines(cluster: AnyCluster, durations: Histogram): ExposedMetric
     .map(({ suffix, labels, value }) => ({ name: `${DURATION.name}${suffix}`, labels, value }));
 }
 
-type Described = Pick<ExposedMetric, 'name' | 'help' | 'type'>;
+type Described = Pick<ExposedMetric, 'name' | 'help' | 'type'> & Pick<Metric, 'additive' | 'across'>;
 
 /** A metric in the shape that a registry of prom-client asks. */
-function collectable({ name, help, type }: Described, read: () => ExposedMetric['samples']): object {
+function collectable(
+  { name, help, type, additive, across }: Described,
+  read: () => ExposedMetric['samples'],
+): object {
   return {
     name,
     help,
@@ -118,7 +121,8 @@ function collectable({ name, help, type }: Described, read: () => ExposedMetric[
       name,
       help,
       type,
-      aggregator: type === 'gauge' ? 'average' : 'sum',
+      // What its AggregatorRegistry makes of the workers of a Node cluster.
+      aggregator: type !== 'gauge' || additive === true ? 'sum' : (across ?? 'average'),
       values: read().map(({ name: metricName, labels, value }) => ({
         labels,
         value,
