@@ -44,6 +44,8 @@ export function variablesOf(document: SessionDocument): Readonly<Record<string, 
 
 /** Characters that are written again for what several places share, at most. */
 const REPEATED_LIMIT = 65_536;
+/** What is nested deeper is not written, in levels: neither a person nor `JSON.stringify` gets to the end of the 4096 that PHP allows. */
+const DEPTH_LIMIT = 512;
 /** A text that is longer counts as shared where it is seen again: PHP binds texts, too. */
 const LONG_TEXT = 64;
 
@@ -57,6 +59,7 @@ interface Written {
  * Makes a function that gives a value, found at `path`, as JSON: integers beyond 2^53 are decimal texts, bytes that are no text
  * base64, objects have `className` and `properties`, a value within itself is told. What several places share is written at each
  * of them, over all calls up to 64 kB in sum, and then told as `(same as …)`: a few hundred bytes of PHP can stand for terabytes.
+ * What is nested deeper than 512 levels is told, too.
  */
 export function jsonWriter(): (value: unknown, path: string) => unknown {
   const inside = new Set<object>();
@@ -80,6 +83,10 @@ export function jsonWriter(): (value: unknown, path: string) => unknown {
     if (typeof item === 'object' && inside.has(item as object)) return '(contains itself)';
     const written = known.get(item);
     if (written !== undefined) return again(written);
+    if (typeof item === 'object' && inside.size >= DEPTH_LIMIT) {
+      size += 24;
+      return '(nested too deep)';
+    }
     const before = size;
     let json: unknown = item;
     if (typeof item === 'string') size += item.length + 2;

@@ -83,6 +83,22 @@ test('a value that doubles with every level is not written out', () => {
   expect(JSON.stringify(variablesOf(decode(texts.join('')))).length).toBeLessThan(300_000);
 });
 
+test.each([
+  ['arrays', 'a:1:{i:0;'],
+  ['objects', 'O:1:"A":1:{s:1:"p";'],
+])('what PHP nests as deep as it may, of %s, is shown as far as somebody reads', (_, open) => {
+  const nested = (leaf: string) => decode(`x|${open.repeat(4_000)}${leaf}${'}'.repeat(4_000)}n|i:1;`);
+  const shown = JSON.stringify(variablesOf(nested('i:1;')), null, 2);
+  expect(shown).toContain('"(nested too deep)"');
+  expect(shown).toMatch(/"n": 1\n}$/);
+  // What is told apart is not cut.
+  const [difference] = differencesOf({ a: nested('i:1;'), b: nested('i:2;') });
+  expect(difference).toEqual({
+    variable: 'x',
+    values: { a: { php: expect.stringContaining('i:1;}') }, b: { php: expect.stringContaining('i:2;}') } },
+  });
+});
+
 function longText(): string {
   return `s:100000:"${'x'.repeat(100_000)}";`;
 }
