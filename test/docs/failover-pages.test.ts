@@ -163,11 +163,11 @@ test('docs/dashboard.md: the page is made, and its pictures are there', async ()
     import { once } from 'node:events';
     if (!server.listening) await once(server, 'listening');
     const url = 'http://127.0.0.1:' + server.address().port + '/state.json';
-    const authorization = 'Basic ' + btoa('ops:x');
+    const authorization = 'Basic ' + Buffer.from('ops:für €').toString('base64');
     const [without, as] = [await fetch(url), await fetch(url, { headers: { authorization } })];
     console.log(without.status, as.status, (await as.json()).nodes.length);
     process.kill(process.pid, 'SIGTERM');`;
-  const ran = await runBlock(code ?? '', servers, { env: { OPS_PASSWORD: 'x', OPS_PORT: '0' }, append });
+  const ran = await runBlock(code ?? '', servers, { env: { OPS_PASSWORD: 'für €', OPS_PORT: '0' }, append });
   expect(ran).toMatchObject({ code: 0, stderr: '' });
   expect(ran.stdout).toMatch(/^the page: http:\/\/127\.0\.0\.1:\d+, for the user ops\n401 200 3\n$/);
   const pictures = [
