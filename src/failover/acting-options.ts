@@ -21,7 +21,13 @@ import {
  * How much a failover may lose. `'none'`: only what is proven to lose nothing, by semi-synchronous replication.
  * `{ transactions }`: at most so many that the primary was seen to have, its latest rate counted for the time after. `'any'`.
  */
-export type MaxLoss = 'none' | 'any' | { readonly transactions: number };
+export type MaxLoss =
+  | 'none'
+  | 'any'
+  | {
+      /** At most so many transactions. */
+      readonly transactions: number;
+    };
 
 /** What the modes `approve` and `auto` need to be told. */
 export interface ActingOptions {

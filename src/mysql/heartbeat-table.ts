@@ -17,7 +17,7 @@ export interface HeartbeatOptions {
   readonly table: string;
   /**
    * Whether this package writes the heartbeat, by one of all processes; without, pt-heartbeat does. The account of the nodes
-   * needs CREATE (unless the table is there), INSERT and UPDATE on it.
+   * needs CREATE (unless the table is there), INSERT and DELETE on it.
    *
    * @defaultValue false
    */

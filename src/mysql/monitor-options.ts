@@ -33,7 +33,15 @@ export type LagMeter = (context: LagMeterContext) => Promise<number | null>;
  * - a function: whatever it measures.
  * - `'unchecked'`: nowhere; replicas serve reads however late they are.
  */
-export type LagSource = 'auto' | 'gtid' | 'unchecked' | { readonly heartbeat: HeartbeatOptions } | LagMeter;
+export type LagSource =
+  | 'auto'
+  | 'gtid'
+  | 'unchecked'
+  | {
+      /** A table as pt-heartbeat writes it. */
+      readonly heartbeat: HeartbeatOptions;
+    }
+  | LagMeter;
 
 /** {@link LagSource}, checked. */
 export type ResolvedLagSource = 'auto' | 'gtid' | 'unchecked' | LagMeter | ResolvedHeartbeat;
@@ -62,7 +70,7 @@ export interface MonitorOptions {
   readonly lagSource?: LagSource | undefined;
   /**
    * Whether one of all processes looks at the nodes, and the others read what it saw. `true` takes the memcached nodes of
-   * `sessions` (in `createCluster`); else name them. What others read is up to two intervals older.
+   * `sessions` (in `createCluster`, and in a configuration file); else name them. What others read is up to two intervals older.
    *
    * @defaultValue false
    */
