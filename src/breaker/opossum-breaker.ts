@@ -76,10 +76,8 @@ class Generation implements CallSink {
 
   failed(call: PendingCall, error: unknown): void {
     // A caller who gave up tells nothing about the node, neither good nor bad.
-    if (isStormlampError(error, ErrorCode.ABORTED)) {
-      this.pending.remove(call);
-      this.#untold += 1;
-    } else if (this.#owner.isFault(error)) this.expired(call, error);
+    if (isStormlampError(error, ErrorCode.ABORTED)) this.pending.remove(call);
+    else if (this.#owner.isFault(error)) this.expired(call, error);
     else this.succeeded(call);
   }
 

@@ -119,6 +119,17 @@ describe('opening', () => {
     expect(gate.state).toMatchObject({ phase: 'open', reason: 'too many of the recent calls failed' });
   });
 
+  test('callers who give up do not hold the share of failed calls down', async () => {
+    const gate = breaker();
+    for (let n = 0; n < 4; n += 1) {
+      fail(gate, 2);
+      fail(gate, 2, new StormlampError(ErrorCode.ABORTED, 'aborted'));
+      gate.admit().success();
+      await settle();
+    }
+    expect(gate.state).toMatchObject({ phase: 'open', reason: 'too many of the recent calls failed' });
+  });
+
   test('faults older than the window are forgotten', async () => {
     const gate = breaker();
     for (let n = 0; n < 3; n += 1) {
