@@ -1,5 +1,6 @@
 /** What happened, newest first, kept in memory and bounded. */
 import type { NodeId } from '../common/node-address.js';
+import { asKept } from './meta/meta-text.js';
 
 /** What a record is about. */
 export type JournalKind =
@@ -83,16 +84,25 @@ export class FailoverJournal {
   }
 }
 
-/** The newest `count` records of several journals, newest first; what stands in more than one is told once. */
+/**
+ * The newest `count` records of several journals, newest first; what stands in more than one is told once. Every journal is given
+ * newest first.
+ */
 export function newestOf(
   journals: readonly (readonly JournalRecord[])[],
   count: number,
 ): readonly JournalRecord[] {
   const seen = new Map<string, JournalRecord>();
-  for (const record of journals.flat()) {
-    const { opId, at, kind, nodes } = record;
-    const key = JSON.stringify([opId, at, kind, nodes]);
-    if (!seen.has(key)) seen.set(key, record);
+  for (const journal of journals) {
+    const times = new Map<string, number>();
+    for (const record of journal) {
+      const { opId, at, kind, nodes, message } = record;
+      const key = JSON.stringify([opId, at, kind, nodes, asKept(message)]);
+      const time = (times.get(key) ?? 0) + 1;
+      times.set(key, time);
+      // The same twice in one journal has happened twice.
+      if (!seen.has(`${time} ${key}`)) seen.set(`${time} ${key}`, record);
+    }
   }
   return [...seen.values()].sort((a, b) => b.at - a.at).slice(0, count);
 }

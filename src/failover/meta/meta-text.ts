@@ -13,7 +13,12 @@ export const text: Literal = (value, limit = TEXT_LIMIT) =>
   `'${value.slice(0, limit).replace(/\\/g, '/').replaceAll("'", "''").replaceAll('\0', '')}'`;
 
 /** The same in letters that every character set has, for a table that an older version has made. */
-export const plainText: Literal = (value, limit) => text(value.replace(/[^\t\n\r -~]/gu, '?'), limit);
+export const plainText: Literal = (value, limit) => text(plain(value), limit);
+
+/** Of a text that was written by either, read again or not, what is the same. */
+export function asKept(value: string): string {
+  return plain(value.replaceAll('\\', '/').replaceAll('\0', '')).slice(0, TEXT_LIMIT / 2);
+}
 
 /** What a server says of a value that a column has no room for: too long, or in letters that it has not. */
 const UNFIT: ReadonlySet<number> = new Set([1264, 1265, 1292, 1300, 1366, 1406, 3854, 3988]);
@@ -21,4 +26,8 @@ const UNFIT: ReadonlySet<number> = new Set([1264, 1265, 1292, 1300, 1366, 1406, 
 /** Whether an error is about the values of a statement, so that the same statement fails for ever. */
 export function isAboutValues(error: unknown): boolean {
   return UNFIT.has(Number((error as { errno?: unknown }).errno));
+}
+
+function plain(value: string): string {
+  return value.replace(/[^\t\n\r -~]/gu, '?');
 }

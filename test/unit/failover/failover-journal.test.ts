@@ -34,6 +34,17 @@ test('journals are told as one, the newest first, what stands in several once', 
   expect(newestOf([], 1)).toEqual([]);
 });
 
+test('several things of one millisecond are all told, as the servers keep them and as this process does', () => {
+  const record = (message: string): JournalRecord => {
+    return { opId: 'x', at: 1, kind: 'hook-logged', nodes: [], epoch: 0, message };
+  };
+  const long = '😀'.repeat(15_000);
+  const ours = ['cron stopped', 'queue drained', 'cron stopped', 'закрыто: C:\\x', long].map(record);
+  const kept = ['cron stopped', 'queue drained', 'cron stopped', '???????: C:/x', long.slice(0, 20_000)];
+  const theirs = ['event-1 failed', ...kept].map(record);
+  expect(newestOf([theirs, kept.map(record), ours], 100)).toEqual(theirs);
+});
+
 test('what is seen is told from what is done', () => {
   expect(isSighting('failure-detected')).toBe(true);
   expect(isSighting('change-done')).toBe(false);
