@@ -95,7 +95,10 @@ export function isNameable({ database, name, definer, charset, collation }: Sche
 }
 
 const KEEP = 'SET @ha_charset=@@SESSION.character_set_client, @ha_collation=@@SESSION.collation_connection';
-const RESTORE = 'SET SESSION character_set_client=@ha_charset, collation_connection=@ha_collation';
+/** Where it was not kept it was not changed either; NULL would be an error, and that the end of the plan. */
+const RESTORE =
+  'SET SESSION character_set_client=COALESCE(@ha_charset, @@SESSION.character_set_client), ' +
+  'collation_connection=COALESCE(@ha_collation, @@SESSION.collation_connection)';
 
 function sessionOf({ charset, collation }: ScheduledEvent): string {
   return `SET SESSION character_set_client=${charset}, collation_connection=${collation}`;

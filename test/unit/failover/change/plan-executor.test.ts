@@ -3,8 +3,11 @@ import { describe, expect, test } from 'vitest';
 import type { ExecutionOutcome } from '../../../../src/failover/change/executor-options.js';
 import { PlanExecutor } from '../../../../src/failover/change/plan-executor.js';
 import type { LockTarget } from '../../../../src/failover/locks/lock-session.js';
+import { eventSteps } from '../../../../src/failover/plan/event-steps.js';
 import { type FailoverPlan, NO_LOSS, type PlanStep } from '../../../../src/failover/plan/failover-plan.js';
 import type { PhysicalConnection } from '../../../../src/mysql/physical-connection.js';
+import { madeUpEvent } from '../made-up-event.js';
+import { madeUp } from '../made-up-survey.js';
 
 /** What a server does with a statement: answer, refuse it, or lose the session over it. */
 type Behaviour = (sql: string) => 'ok' | 'refuse' | 'lose' | Promise<unknown>;
@@ -242,6 +245,22 @@ describe('a step that may be left out alone', () => {
     const server = old('UNLOGGED');
     await run([server, ...rest()], many);
     expect(server.sent).toEqual(['UNLOGGED', 'CLOSE']);
+  });
+  test('ends no plan that changes events where the session cannot be kept from logging', async () => {
+    const NULLED = /character_set_client=@ha_charset/;
+    const server = new Server('old', (sql) =>
+      /sql_log_bin/.test(sql) || NULLED.test(sql) ? 'refuse' : 'ok',
+    );
+    const ceases = eventSteps(
+      madeUp('old'),
+      [{ event: madeUpEvent('nightly'), to: 'replica-side-disabled' }],
+      { phase: 'events', why: 'a test', undo: true },
+    );
+    const close = statement('old', 'close-old', 'CLOSE');
+    const { outcome } = await run([server, ...rest()], [...ceases, close]);
+    expect(outcome).toMatchObject({ ok: true });
+    expect(server.sent.filter((sql) => /EVENT/.test(sql))).toEqual([]);
+    expect(server.sent.at(-1)).toBe('CLOSE');
   });
   test('is tried once when there is no way back any more, and nothing ends for it', async () => {
     const server = new Server('new', (sql) => (sql === 'ONE' ? 'refuse' : 'ok'));

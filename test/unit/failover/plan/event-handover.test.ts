@@ -46,7 +46,8 @@ describe('a switchover', () => {
       'SET @ha_charset=@@SESSION.character_set_client, @ha_collation=@@SESSION.collation_connection',
       'SET SESSION character_set_client=utf8mb4, collation_connection=utf8mb4_general_ci',
       DISABLE,
-      'SET SESSION character_set_client=@ha_charset, collation_connection=@ha_collation',
+      'SET SESSION character_set_client=COALESCE(@ha_charset, @@SESSION.character_set_client), ' +
+        'collation_connection=COALESCE(@ha_collation, @@SESSION.collation_connection)',
     ]);
     expect(own[3]).toMatchObject({
       optional: 'alone',
