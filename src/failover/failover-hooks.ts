@@ -8,7 +8,10 @@ import type { FenceResult } from './resources/mount-resource.js';
 
 /** What the detector found wrong with the primary. */
 export interface DetectedFailure {
-  /** Names this trouble; the same in the journal, in events and in all hooks. */
+  /**
+   * Names this trouble, as this process sees it, until it is over: the same in its journal and in its events. A change that is made
+   * because of it has a name of its own.
+   */
   readonly opId: string;
   /** What is wrong. */
   readonly kind: FailureKind;
@@ -24,7 +27,10 @@ export interface DetectedFailure {
 
 /** A change of the primary: in mode `follow` somebody else made it, and the manager saw it. */
 export interface FollowedChange {
-  /** Names this change; the same in the journal, in events and in all hooks: use it to do things once. */
+  /**
+   * Names this change. In hooks of the modes that act it is that of the plan, the same in the journal and whoever calls them: use it to
+   * do things once. In mode `follow`, and in the event `primary-followed`, it is each process's own: go by `to`.
+   */
   readonly opId: string;
   /** The name of the cluster. */
   readonly cluster: string;
@@ -74,8 +80,8 @@ export interface RebuildRequest extends HookContext {
 }
 
 /**
- * The hooks. In mode `follow` only `onDetected`, `afterPromote` and `afterFailover` are called, and what one throws is reported
- * as `hook-failed` and stops nothing. In the other modes hooks run in the process that makes the change; a hook that answers
+ * The hooks. In mode `follow` only `onDetected`, `afterPromote` and `afterFailover` are called, by every process, and what one throws
+ * is reported as `hook-failed` and stops nothing. In the other modes hooks run in the process that makes the change; a hook that answers
  * `{ veto }`, throws, or is late stops a change that has not passed its point of no return. All may be called again for the same
  * change: its `opId` tells. `afterPromote` and `afterFailover` are called at least once for every change that has made a primary:
  * when its process dies before, the elected one calls its own, a minute later or when it has finished what was left.

@@ -117,7 +117,7 @@ export interface ExcludedNode {
 
 /** A change of the primary. */
 export interface FailoverPlan {
-  /** Names this change: the same in the journal, in events and in hooks. */
+  /** Names this change: the same in the journal, in the events of the change and in hooks. */
   readonly opId: string;
   /** What kind of change it is. */
   readonly kind: PlanKind;
