@@ -86,7 +86,10 @@ export interface ActingOptions {
    * @defaultValue true
    */
   readonly automatic?: boolean | undefined;
-  /** The name of this machine: of the processes of one machine only one takes part in changes. Default: its host name. */
+  /**
+   * The name of this machine: of the processes of one machine only one takes part in changes, and another one while that one hangs.
+   * Default: its host name.
+   */
   readonly host?: string | undefined;
 }
 

@@ -108,6 +108,24 @@ describe('process death and freeze', () => {
     return { to: plan.to };
   });
 
+  scenario(
+    '11b the elected process is stopped, and the others are of the same machine',
+    { failover: { host: 'web1' } },
+    async (world) => {
+      const frozen = world.leader();
+      frozen.signal('SIGSTOP');
+      const since = now();
+      await world.first.kill();
+      const plan = await world.failedOver(since);
+      expect(world.leader().name).not.toBe(frozen.name);
+      frozen.signal('SIGCONT');
+      const resumed = now();
+      await world.until('writes go on', () => world.acknowledgedAfter(resumed) > 20);
+      await world.finish({ mayLose: true });
+      return { to: plan.to };
+    },
+  );
+
   scenario('12 the event loop of the elected process stands still', {}, async (world) => {
     const since = now();
     await world.leader().ask('block', 3_000);

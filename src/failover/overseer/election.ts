@@ -1,9 +1,8 @@
 /** Which process acts by itself: one per machine takes part, and one of these holds a majority of the voters. */
-import { createHash } from 'node:crypto';
-import { createServer, type Server } from 'node:net';
 import type { LockTarget } from '../locks/lock-session.js';
 import { MajorityLock } from '../locks/majority-lock.js';
 import { lockName } from '../protocol/lock-name.js';
+import { MachineClaim } from './machine-claim.js';
 
 /** What an election is held with. */
 export interface ElectionOptions {
@@ -22,14 +21,16 @@ export interface ElectionOptions {
 /** This process's part in the election. */
 export class Election {
   readonly #options: ElectionOptions;
-  /** What keeps the other processes of this machine out; `'everybody'` where nothing can. */
-  #machine: Server | 'everybody' | undefined;
+  readonly #machine: MachineClaim;
   #lock: MajorityLock | undefined;
   #closed = false;
 
   /** Takes no part yet. */
   constructor(options: ElectionOptions) {
     this.#options = options;
+    const { cluster, host, targets } = options;
+    // Two clusters that were left at the same name have nothing to do with each other.
+    this.#machine = new MachineClaim([cluster, host, ...targets.map(({ voter }) => voter).sort()]);
   }
 
   /** Whether this process is elected. */
@@ -49,7 +50,7 @@ export class Election {
   async campaign(): Promise<boolean> {
     if (this.leads) return true;
     if (this.#lock !== undefined) await this.resign();
-    if (this.#closed || !(await this.#holdMachine())) return false;
+    if (!(await this.takesPart())) return false;
     const { cluster, targets, waitTimeoutS, onChange } = this.#options;
     try {
       const lock = await MajorityLock.take({ targets, locks: [lockName(cluster, 'manager')], waitTimeoutS });
@@ -65,13 +66,15 @@ export class Election {
       onChange(true);
       return true;
     } catch {
+      // Two of a machine may take part for a while; nobody waits for that to be found out.
+      void this.#machine.standBack();
       return false;
     }
   }
 
   /** Whether this process is, or becomes now, the one of its machine that takes part. */
   async takesPart(): Promise<boolean> {
-    return !this.#closed && (await this.#holdMachine());
+    return !this.#closed && (await this.#machine.take());
   }
 
   /** Gives the election up, if there was one. */
@@ -87,29 +90,6 @@ export class Election {
   async close(): Promise<void> {
     this.#closed = true;
     await this.resign();
-    if (this.#machine !== 'everybody') this.#machine?.close();
-    this.#machine = undefined;
-  }
-
-  /**
-   * A socket with a name, which the system gives to one process and takes back when that ends. Only Linux has such names; elsewhere
-   * every process takes part: that costs sessions, and the voters still elect one.
-   */
-  async #holdMachine(): Promise<boolean> {
-    if (this.#machine !== undefined) return true;
-    const { cluster, host, targets } = this.#options;
-    // Two clusters that were left at the same name have nothing to do with each other. The system takes short names only.
-    const which = [cluster, host, ...targets.map(({ voter }) => voter).sort()].join(' ');
-    const name = createHash('sha256').update(which).digest('hex').slice(0, 32);
-    const server = createServer((socket) => socket.destroy());
-    const refused = await new Promise<string | undefined>((resolve) => {
-      server.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code ?? ''));
-      server.listen({ path: `\0stormlamp/${name}` }, () => resolve(undefined));
-    });
-    if (refused === 'EADDRINUSE') return false;
-    server.unref();
-    if (this.#closed) server.close();
-    else this.#machine = refused === undefined ? server : 'everybody';
-    return true;
+    this.#machine.close();
   }
 }
