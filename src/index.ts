@@ -45,6 +45,7 @@ export type { JournalKind, JournalRecord } from './failover/failover-journal.js'
 export type {
   FailoverManager,
   ForceOptions,
+  PauseHandle,
   PauseOptions,
   SwitchoverOptions,
 } from './failover/failover-manager.js';

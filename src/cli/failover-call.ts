@@ -37,7 +37,7 @@ const ACTIONS: Readonly<Record<FailoverAction, Takes>> = {
   failover: { options: ['to', 'force', 'accept-loss'] },
   rejoin: { word: { usage: '<node>', required: true }, options: [] },
   pause: { options: ['seconds', 'reason'] },
-  resume: { options: [] },
+  resume: { word: { usage: '[pause]', required: false }, options: [] },
   acknowledge: {
     word: { usage: '<op>', required: true, is: 'the name of a change, as history shows it' },
     options: ['by'],
@@ -49,7 +49,7 @@ const ACTIONS: Readonly<Record<FailoverAction, Takes>> = {
 export interface FailoverCall {
   /** What is to be done. */
   readonly action: FailoverAction;
-  /** The node of `rejoin`, what `plan` plans, or the change of `acknowledge`; '' when the action has none. */
+  /** The node of `rejoin`, what `plan` plans, the change of `acknowledge`, or the pause of `resume`; '' when the action has none. */
   readonly word: string;
 }
 

@@ -25,7 +25,7 @@ const HELP = `Usage: stormlamp failover <action> [options]
   failover              make another node the primary because the primary is dead
   rejoin <node>         make a node that came back a replica of the primary
   pause                 nothing is changed automatically for a while, by no process: failovers and repairs
-  resume                end a pause, whoever made it
+  resume [pause]        end a pause by the name that \`pause\` has shown, or all of them, whoever made them
   acknowledge <op>      note that you have looked at a failover, so that the next one may be made automatically
   history               what was done, newest first
 
@@ -170,25 +170,37 @@ const CHANGES: Readonly<Record<Exclude<FailoverAction, Look>, Run>> = {
     const seconds = secondsOf(context);
     const reason = textOf(context, 'reason') ?? 'maintenance';
     // It outlives this process on purpose.
-    await manager.pause({ ttlMs: seconds * 1_000, reason });
-    tell(context, `Nothing is changed automatically for ${seconds} s; \`stormlamp failover resume\` ends it`);
-    context.result({ ok: true, seconds, reason });
+    const { id } = await manager.pause({ ttlMs: seconds * 1_000, reason });
+    tell(
+      context,
+      `Nothing is changed automatically for ${seconds} s; \`stormlamp failover resume ${id}\` ends it`,
+    );
+    context.result({ ok: true, id, seconds, reason });
     return 0;
   },
   async acknowledge(manager, context, word) {
     const by = textOf(context, 'by') ?? userInfo().username;
-    await manager.acknowledge(word, by);
+    tellWait(manager, context);
+    await leaveOn(context.signal, manager.acknowledge(word, by));
     tell(context, `${by} has looked at ${word}: the next failover may be made automatically`);
     context.result({ ok: true, opId: word, by });
     return 0;
   },
-  async resume(manager, context) {
-    const ended = await manager.resume();
-    tell(context, ended ? 'Automatic changes are allowed again' : 'There was no pause');
+  async resume(manager, context, word) {
+    tellWait(manager, context);
+    const ended = await leaveOn(context.signal, manager.resume(word === '' ? undefined : word));
+    const whose = word === '' ? 'All pauses are' : 'That pause is';
+    tell(context, ended ? `${whose} over` : `There was no ${word === '' ? '' : 'such '}pause`);
     context.result({ ok: true, ended });
     return 0;
   },
 };
+
+/** An order cannot be written without a primary, and holds for as long as this process gives it. */
+function tellWait({ state }: FailoverManager, context: CommandContext): void {
+  if (state.voted === null)
+    tell(context, 'There is no primary now: this holds until there is one, two minutes at most');
+}
 
 function isLook(action: FailoverAction): action is Look {
   return Object.hasOwn(LOOKS, action);

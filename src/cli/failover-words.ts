@@ -9,6 +9,7 @@ const COMMANDS: readonly (readonly [call: string, command: string])[] = [
   ['failover\\(\\)', `${RUN} failover`],
   ['switchover\\(\\)', `${RUN} switchover`],
   ["acknowledge\\('([^']+)', name\\)", `${RUN} acknowledge $2`],
+  ['resume\\(\\)', `${RUN} resume`],
   ['preflight\\(\\)', `${RUN} preflight`],
   ['history\\(\\)', `${RUN} history`],
 ];

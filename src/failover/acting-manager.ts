@@ -4,7 +4,6 @@ import type { Clock } from '../common/clock.js';
 import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { rejectUnknownOptions } from '../common/option-reader.js';
-import { ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { TopologyWatcher } from '../health/topology-watcher.js';
 import type { MysqlNodeConfig } from '../mysql/connection-options.js';
 import type { CredentialsSource, MysqlCredentials } from '../mysql/connection-settings.js';
@@ -17,13 +16,20 @@ import type { ClusterSnapshot } from './cluster-snapshot.js';
 import { lacksMajority, type VoterCount } from './detector/detector-input.js';
 import type { FailoverHooks } from './failover-hooks.js';
 import { isSighting, type JournalKind, type JournalRecord } from './failover-journal.js';
-import type { FailoverManager, ForceOptions, PauseOptions, SwitchoverOptions } from './failover-manager.js';
+import type {
+  FailoverManager,
+  ForceOptions,
+  PauseHandle,
+  PauseOptions,
+  SwitchoverOptions,
+} from './failover-manager.js';
 import { type FailoverOptions, failoverDefaults } from './failover-options.js';
 import type { FailoverTargets } from './failover-targets.js';
 import { FollowingManager } from './following-manager.js';
 import { HistoryGuard } from './lease/history-guard.js';
 import { LastLease } from './lease/last-lease.js';
 import type { LeaseKeeper } from './lease/lease-keeper.js';
+import { noPrimary } from './lease/lease-missing.js';
 import { openKeeper } from './lease/open-keeper.js';
 import { JournalWriter } from './meta/journal-writer.js';
 import { MetaStore } from './meta/meta-store.js';
@@ -130,9 +136,13 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       down: () => this.down,
     });
     this.#orders = new OperatorOrders({
+      cluster,
       meta: this.#meta,
       actor: this.#actor,
-      primary: () => this.#control.voter(this.#primary()),
+      voters: this.#voters,
+      writer: () => this.#writer(),
+      noPrimary: () => noPrimary(this.#keeper.missing()),
+      given: () => this.#overseer?.hurry(),
       record: this.#tellers().record,
     });
     this.#election = new Election({
@@ -254,17 +264,14 @@ export class ActingManager extends FollowingManager implements FailoverManager {
 
   override async acknowledge(opId: string, who: string): Promise<void> {
     await this.#orders.acknowledge(opId, who);
-    this.#overseer?.hurry();
   }
 
-  override async pause(options: PauseOptions): Promise<AsyncDisposable> {
+  override async pause(options: PauseOptions): Promise<PauseHandle> {
     return await this.#orders.pause(options);
   }
 
-  override async resume(): Promise<boolean> {
-    const ended = await this.#orders.resume();
-    this.#overseer?.hurry();
-    return ended;
+  override async resume(id?: string): Promise<boolean> {
+    return await this.#orders.resume(id);
   }
 
   override async history(count = 1_000): Promise<readonly JournalRecord[]> {
@@ -287,6 +294,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   }
 
   override async close(): Promise<void> {
+    this.#orders.close();
     await Promise.all([this.#control.close(), this.#overseer?.close(), this.#fenceGuard?.close()]);
     await this.#election.close();
     await super.close();
@@ -364,10 +372,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   #primary(): NodeId {
     const writer = this.#writer();
     if (writer !== undefined) return writer.id;
-    throw new StormlampError(
-      ErrorCode.NO_PRIMARY,
-      `No majority agrees on a primary now, and this needs one. Use failover() when it is dead. ${this.#keeper.missing().message}`,
-    );
+    throw noPrimary(this.#keeper.missing());
   }
 
   /** The node that was made the primary, and that a majority votes for only when others were made anew from it. */

@@ -61,6 +61,12 @@ export interface PauseOptions {
   readonly reason: string;
 }
 
+/** A pause that was begun; disposing of it ends this one and no other. */
+export interface PauseHandle extends AsyncDisposable {
+  /** Names it; any process ends it by that. */
+  readonly id: string;
+}
+
 /** The manager of one cluster. */
 export interface FailoverManager extends SafeEmitter<FailoverEvents> {
   /** The cluster as it is now. */
@@ -111,18 +117,28 @@ export interface FailoverManager extends SafeEmitter<FailoverEvents> {
    * Rejects with `ERR_CHANGE_REFUSED` when there is no hook, or when it failed.
    */
   rebuild(node: NodeId): Promise<'rebuilt' | 'skipped'>;
-  /** Notes that `who` has looked at a failover, so that the next one may be made automatically. */
+  /**
+   * Notes that `who` has looked at a failover, so that the next one may be made automatically. While there is no primary to write it
+   * on, it holds for as long as this waits for one, two minutes at most: that is when the elected process makes the next one.
+   *
+   * Rejects with `ERR_INVALID_OPTION` when no change has that name, with `ERR_NO_PRIMARY` when none came.
+   */
   acknowledge(opId: string, who: string): Promise<void>;
   /**
    * Forbids automatic changes in all processes, for `ttlMs` or until the returned object is disposed of: failovers, and all repairs,
-   * new data for a node among them. What is under way is looked at once more before it changes anything; a node whose data is
+   * new data for a node among them. Of several pauses the one that lasts longest counts. What is under way is looked at once more before it changes anything; a node whose data is
    * already being made anew is finished. What is asked for by a call of this interface is done all the same.
    *
    * Rejects with `ERR_NO_PRIMARY` when no majority agrees on a primary: that is where it is written.
    */
-  pause(options: PauseOptions): Promise<AsyncDisposable>;
-  /** Ends a pause, whichever process made it; whether there was one. Rejects with `ERR_NO_PRIMARY`. */
-  resume(): Promise<boolean>;
+  pause(options: PauseOptions): Promise<PauseHandle>;
+  /**
+   * Ends the pause called `id`, or all of them, whichever processes made them; whether there was one. While there is no primary it
+   * holds as {@link FailoverManager.acknowledge} does.
+   *
+   * Rejects with `ERR_NO_PRIMARY` when none came.
+   */
+  resume(id?: string): Promise<boolean>;
   /** Looks whether the servers allow what may have to be done. */
   preflight(): Promise<PreflightReport>;
   /** @internal Resolves when a majority votes for a node, or every voter was asked once; at once where nobody votes. Never rejects. */

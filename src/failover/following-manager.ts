@@ -18,6 +18,7 @@ import { FailureDetector } from './detector/failure-detector.js';
 import type { FailoverEvents } from './failover-events.js';
 import type { DetectedFailure, FailoverHooks, FollowedChange, HookContext } from './failover-hooks.js';
 import { FailoverJournal, type JournalKind, type JournalRecord } from './failover-journal.js';
+import type { PauseHandle } from './failover-manager.js';
 import { type FailoverOptions, failoverDefaults } from './failover-options.js';
 import type { FailoverTargets, IsolateOptions } from './failover-targets.js';
 import type { FailureKind } from './failure-kind.js';
@@ -169,12 +170,12 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   }
 
   /** Rejects: nothing is automatic here. */
-  pause(_options: object): Promise<AsyncDisposable> {
+  pause(_options: object): Promise<PauseHandle> {
     return Promise.reject(onlyFollows());
   }
 
   /** Rejects: nothing is automatic here. */
-  resume(): Promise<boolean> {
+  resume(_id?: string): Promise<boolean> {
     return Promise.reject(onlyFollows());
   }
 

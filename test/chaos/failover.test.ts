@@ -4,9 +4,11 @@
  */
 import { afterAll, describe, expect, test } from 'vitest';
 import type { ChangeResult } from '../../src/failover/change/change-control.js';
+import type { FailoverPlan } from '../../src/failover/plan/failover-plan.js';
 import { startLocalCluster } from '../../src/testing/index.js';
 import { now } from '../support/app-fleet.js';
 import { writableNodes } from '../support/crash-at-step.js';
+import type { World } from '../support/failover-world.js';
 import { switchUnderRawWriters } from '../support/raw-writers.js';
 import { scenario, told, wanted } from '../support/scenarios.js';
 
@@ -291,32 +293,28 @@ describe('operations', () => {
     return { done: results.filter(({ ok }) => ok).length };
   });
 
-  scenario('50 a second failure within the block period', { replicas: 3 }, async (world) => {
-    const since = now();
-    await world.first.kill();
-    const first = await world.failedOver(since);
-    await world.first.start();
-    await world.until(
-      'the old primary follows',
-      () =>
-        world.event(
-          'change-done',
-          since,
-          ({ detail }) => (detail['plan'] as { kind: string }).kind === 'rejoin',
-        ) !== undefined || world.event('node-diverged', since) !== undefined,
-    );
-    const again = now();
-    await world.node(first.to).kill();
-    await world.until(
-      'it is refused',
-      () =>
-        world.event('failover-blocked', again, ({ detail }) => String(detail['why']).includes(first.opId)) !==
-        undefined,
-    );
-    const forced = await world.leader().ask<ChangeResult>('failover', { force: true, acceptLoss: true });
-    expect(forced).toMatchObject({ ok: true });
+  scenario('50 a second failure within the block period: acknowledge', { replicas: 3 }, async (world) => {
+    const { first, again } = await blockedFailover(world);
+    // Not the elected process: as an operator at a terminal.
+    const operator = await world.app('operator', 0, { automatic: false });
+    const acknowledged = operator.ask('acknowledge', { opId: first.opId, who: 'alice' });
+    const second = await world.failedOver(again);
+    await acknowledged;
+    expect(second.to).not.toBe(first.to);
     await world.finish({ mayLose: true });
   });
+
+  for (const force of [false, true])
+    scenario(
+      `50${force ? 'c' : 'b'} a second failure within the block period: by hand, ${force ? 'forced' : 'not forced'}`,
+      { replicas: 3 },
+      async (world) => {
+        await blockedFailover(world);
+        const made = await world.leader().ask<ChangeResult>('failover', { force, acceptLoss: true });
+        expect(made).toMatchObject({ ok: true });
+        await world.finish({ mayLose: true });
+      },
+    );
 });
 
 describe('writers that know nothing of leases, as PHP is', () => {
@@ -332,6 +330,34 @@ describe('writers that know nothing of leases, as PHP is', () => {
     },
   );
 });
+
+/** The primary dies, and the next one soon after it; `again`: when that was. */
+async function blockedFailover(
+  world: World,
+): Promise<{ readonly first: FailoverPlan; readonly again: number }> {
+  const since = now();
+  await world.first.kill();
+  const first = await world.failedOver(since);
+  await world.first.start();
+  await world.until(
+    'the old primary follows',
+    () =>
+      world.event(
+        'change-done',
+        since,
+        ({ detail }) => (detail['plan'] as { kind: string }).kind === 'rejoin',
+      ) !== undefined || world.event('node-diverged', since) !== undefined,
+  );
+  const again = now();
+  await world.node(first.to).kill();
+  await world.until(
+    'it is refused',
+    () =>
+      world.event('failover-blocked', again, ({ detail }) => String(detail['why']).includes(first.opId)) !==
+      undefined,
+  );
+  return { first, again };
+}
 
 /**
  * Not run in any of the files of this list, and why. Elsewhere: 26 test/integration/failover-refusals; 7, 14, 17, 18, 19 failover-partitions; 10 failover-crash; 47

@@ -76,13 +76,16 @@ test('preflight, plan, switchover, history: one document each', { timeout: 180_0
 test('pause, and resume by another process', { timeout: 180_000 }, async () => {
   expect(await run('pause', '--seconds', '0')).toMatchObject({ code: 2 });
   expect(await run('resume')).toMatchObject({ code: 0, answer: { ok: true, ended: false } });
-  expect(await run('pause', '--seconds', '600', '--reason', 'new disks')).toMatchObject({
-    code: 0,
-    answer: { ok: true, seconds: 600, reason: 'new disks' },
-  });
+  const paused = await run('pause', '--seconds', '600', '--reason', 'new disks');
+  expect(paused).toMatchObject({ code: 0, answer: { ok: true, seconds: 600, reason: 'new disks' } });
+  const id = String(paused.answer['id']);
+  expect(paused.stderr).toContain(`resume ${id}`);
+  expect(await run('resume', 'another')).toMatchObject({ code: 0, answer: { ended: false } });
+  expect(await run('resume', id)).toMatchObject({ code: 0, answer: { ok: true, ended: true } });
+  expect(await run('pause')).toMatchObject({ code: 0 });
   expect(await run('resume')).toMatchObject({ code: 0, answer: { ok: true, ended: true } });
   const history = await run('history', '--count', '5');
-  expect(JSON.stringify(history.answer)).toContain('Automatic changes are allowed again, after: new disks');
+  expect(JSON.stringify(history.answer)).toContain('Automatic changes are allowed again, after: maintenance');
 });
 
 test('who only looks is told of the last change, and leaves nothing behind', {

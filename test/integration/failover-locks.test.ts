@@ -6,7 +6,7 @@ import { MajorityLock, type MajorityLockOptions } from '../../src/failover/locks
 import type { SentStatement } from '../../src/failover/locks/statement-log.js';
 import { MetaStore } from '../../src/failover/meta/meta-store.js';
 import { lockName } from '../../src/failover/protocol/lock-name.js';
-import { votersOf } from '../../src/failover/voters.js';
+import { type Voter, votersOf } from '../../src/failover/voters.js';
 import { type Cluster, createCluster } from '../../src/index.js';
 import { createConnectionFactory } from '../../src/mysql/connection-factory.js';
 import { forAdministration, parseMysqlNode } from '../../src/mysql/connection-options.js';
@@ -125,12 +125,7 @@ test('who asks for a plan while the locks of a change are given back waits for t
   try {
     await eventually('there is a primary', () => cluster.failover.plan('switchover').catch(() => undefined));
     const lock = await eventually('all can be locked', () => takeAll([LOCK, lockName('test', 'promote')]));
-    await eventually('nobody has the right to write', () =>
-      cluster.failover.acknowledge('nothing', 'nobody').then(
-        () => false,
-        (error: { code?: string }) => error.code === 'ERR_NO_PRIMARY',
-      ),
-    );
+    await nobodyMayWrite(cluster);
     const asked = cluster.failover.plan('switchover');
     await lock.release();
     expect(await asked).toMatchObject({ from: servers.primary.id });
@@ -139,28 +134,49 @@ test('who asks for a plan while the locks of a change are given back waits for t
   }
 });
 
+/** Whether a failover would be made by itself, by what the nodes of the cluster `test` remember. */
+function automaticRight(): {
+  readonly meta: MetaStore;
+  readonly primary: Voter;
+  right(blockMs?: number, from?: string): Promise<string>;
+  becomes(what: string): Promise<void>;
+} {
+  const { admin, monitor } = servers.accounts;
+  const voters = votersOf({
+    nodes: servers.databases.map((node) => parseMysqlNode('node', `mysql://${node.id}`, 'any')),
+    witnesses: [],
+    watchAs: monitor,
+    actAs: admin,
+    addresses: {},
+  });
+  const meta = new MetaStore('test');
+  const [primary] = voters.filter(({ id }) => id === servers.primary.id);
+  if (primary === undefined) throw new Error('the primary is a voter');
+  const right = (blockMs = 600_000, from = primary.id): Promise<string> =>
+    checkAutomaticRight(meta, voters, blockMs, from).then(
+      () => 'granted',
+      (error: Error) => error.message,
+    );
+  const becomes = async (what: string): Promise<void> => {
+    await eventually(`the right is ${what}`, async () => new RegExp(what).test(await right()));
+  };
+  return { meta, primary, right, becomes };
+}
+
+/** Resolves when nobody may write, because another change holds the locks. */
+async function nobodyMayWrite({ failover }: Cluster): Promise<void> {
+  await eventually('nobody has the right to write', () =>
+    failover.pause({ ttlMs: 1, reason: 'a question' }).then(
+      () => false,
+      (error: { code?: string }) => error.code === 'ERR_NO_PRIMARY',
+    ),
+  );
+}
+
 test('no second automatic failover before somebody has looked at the first, and none in a pause', async () => {
   const cluster = await openManager(3_000);
   try {
-    const { admin, monitor } = servers.accounts;
-    const voters = votersOf({
-      nodes: servers.databases.map((node) => parseMysqlNode('node', `mysql://${node.id}`, 'any')),
-      witnesses: [],
-      watchAs: monitor,
-      actAs: admin,
-      addresses: {},
-    });
-    const meta = new MetaStore('test');
-    const [primary] = voters.filter(({ id }) => id === servers.primary.id);
-    if (primary === undefined) throw new Error('the primary is a voter');
-    const right = (blockMs = 600_000, from = primary.id): Promise<string> =>
-      checkAutomaticRight(meta, voters, blockMs, from).then(
-        () => 'granted',
-        (error: Error) => error.message,
-      );
-    const becomes = async (what: string): Promise<void> => {
-      await eventually(`the right is ${what}`, async () => new RegExp(what).test(await right()));
-    };
+    const { meta, primary, right, becomes } = automaticRight();
     await eventually('there is a primary', () => cluster.failover.plan('switchover').catch(() => undefined));
     await becomes('granted');
 
@@ -186,11 +202,49 @@ test('no second automatic failover before somebody has looked at the first, and 
 
     const pause = await cluster.failover.pause({ ttlMs: 3_600_000, reason: 'new disks' });
     await becomes('paused: new disks');
+    const shorter = await cluster.failover.pause({ ttlMs: 60_000, reason: 'deploy' });
+    await becomes('paused: new disks .*, and 1 more');
+    await shorter[Symbol.asyncDispose]();
+    await becomes('paused: new disks [^,]*\\. Call failover\\(\\) to make this one, or resume\\(\\)');
     await pause[Symbol.asyncDispose]();
     await becomes('granted');
     // A pause that nobody ends is over by itself.
     await cluster.failover.pause({ ttlMs: 1, reason: 'forgotten' });
     await becomes('granted');
+  } finally {
+    await cluster.close();
+  }
+});
+
+test('what an operator says while there is no primary holds until there is one, and is written on that', async () => {
+  const cluster = await openManager(3_000);
+  try {
+    const { meta, primary, right, becomes } = automaticRight();
+    await eventually('there is a primary', () => cluster.failover.plan('switchover').catch(() => undefined));
+    const opId = 'before';
+    await meta.prepare(primary);
+    await meta.begin(primary, { opId, kind: 'failover', from: 'db9:3306', to: primary.id, actor: 'a test' });
+    await meta.end(primary, opId, 'done', '');
+    const { id } = await cluster.failover.pause({ ttlMs: 3_600_000, reason: 'new disks' });
+    await servers.waitForReplication();
+
+    const lock = await eventually('all can be locked', () => takeAll([LOCK, lockName('test', 'promote')]));
+    await nobodyMayWrite(cluster);
+    await expect(cluster.failover.acknowledge('nothing', 'bob')).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+    });
+    expect(await cluster.failover.resume('nothing')).toBe(false);
+    const resumed = cluster.failover.resume(id);
+    await becomes(`before from db9:3306`);
+    const acknowledged = cluster.failover.acknowledge(opId, 'alice');
+    await becomes('granted');
+    const row = `SELECT acknowledged_by AS who FROM ha_meta.operation WHERE op_id='${opId}'`;
+    expect(await servers.primary.query(row)).toEqual([{ who: null }]);
+    await lock.release();
+    await acknowledged;
+    expect(await resumed).toBe(true);
+    expect(await servers.primary.query(row)).toEqual([{ who: 'alice' }]);
+    expect(await right()).toBe('granted');
   } finally {
     await cluster.close();
   }

@@ -85,7 +85,7 @@ test('a replica that was stopped stays stopped until another process ends the pa
   // It has the pause, and will not have its end.
   await eventually(
     'it is replicated',
-    async () => (await node.query('SELECT 1 FROM ha_meta.pause')).length > 0,
+    async () => (await node.query('SELECT 1 FROM ha_meta.pauses')).length > 0,
   );
   await node.query('STOP SLAVE IO_THREAD');
   // The only way to see that something does not happen: it took a second before.
@@ -94,4 +94,12 @@ test('a replica that was stopped stays stopped until another process ends the pa
   expect(await elected.failover.resume()).toBe(true);
   await eventually('it is started again', () => receives(node));
   expect(await operator.failover.resume()).toBe(false);
+  const long = await operator.failover.pause({ ttlMs: 600_000, reason: 'the disk is exchanged' });
+  const short = await elected.failover.pause({ ttlMs: 60_000, reason: 'a deploy script' });
+  await short[Symbol.asyncDispose]();
+  expect(await elected.failover.resume(short.id)).toBe(false);
+  expect(await elected.failover.resume(long.id)).toBe(true);
+  const [ended, left] = (await elected.failover.history()).filter(({ kind }) => kind === 'resumed');
+  expect(ended?.message).toMatch(/^Automatic changes are allowed again, after: the disk is exchanged/);
+  expect(left?.message).toMatch(/^a deploy script .* is over. They stay forbidden by: the disk is exchanged/);
 });

@@ -76,7 +76,7 @@ describe.each(DATABASES)('$name', ({ options }) => {
     await meta.begin(primary, { opId: 'op', kind: 'switchover', from: 'a', to: 'b', actor: 'me' });
     await meta.end(primary, 'op', 'undone', 'закрыто');
     expect(await meta.open(primary)).toEqual([]);
-    await meta.pause(primary, 60, 'работы', 'me');
+    await meta.pause(primary, { id: 'p', seconds: 60, reason: 'работы', actor: 'me' });
     expect(await meta.pausedBecause(primary)).toBe('?????? (me)');
     expect(await meta.acknowledge(primary, 'op', 'я')).toBe(true);
   });
@@ -104,6 +104,30 @@ describe.each(DATABASES)('$name', ({ options }) => {
     });
   });
 
+  test('of several pauses the longest holds, and each is ended alone', async () => {
+    await meta.prepare(primary);
+    await servers.primary.query('DROP TABLE ha_meta.pauses');
+    expect([await meta.pausedBecause(primary), await meta.resume(primary)]).toEqual([undefined, []]);
+    await meta.prepare(primary);
+    const begin = (id: string, seconds: number): Promise<void> =>
+      meta.pause(primary, { id, seconds, reason: id, actor: 'me' });
+    await begin('deploy', 60);
+    await begin('disks', 7_200);
+    await new MetaStore('other').pause(primary, { id: 'theirs', seconds: 60, reason: 'x', actor: 'me' });
+    expect(await meta.pausedBecause(primary)).toBe('disks (me), and 1 more');
+    expect(await meta.resume(primary, 'deploy')).toMatchObject([{ id: 'deploy', because: 'deploy (me)' }]);
+    expect(await meta.resume(primary, 'deploy')).toEqual([]);
+    expect(await meta.pausedBecause(primary)).toBe('disks (me)');
+    await begin('short', 1);
+    await eventually('it is over', async () => (await meta.pauses(primary)).length === 1);
+    await begin('again', 60);
+    expect(await servers.primary.query('SELECT id FROM ha_meta.pauses ORDER BY id')).toEqual(
+      ['again', 'disks', 'theirs'].map((id) => ({ id })),
+    );
+    expect((await meta.resume(primary)).map(({ id }) => id)).toEqual(['disks', 'again']);
+    expect(await meta.pausedBecause(primary)).toBeUndefined();
+  });
+
   test('one that no table takes is told in its place, and the others are written', async () => {
     await meta.prepare(primary);
     const writer = new JournalWriter(meta, 'me', () => primary);
@@ -124,7 +148,7 @@ describe.each(DATABASES)('$name', ({ options }) => {
     ] as const;
     for (const [server, zone] of zones) await server?.query(`SET GLOBAL time_zone='${zone}'`);
     await meta.prepare(primary);
-    await meta.pause(primary, 600, 'a test', 'me');
+    await meta.pause(primary, { id: 'p', seconds: 600, reason: 'a test', actor: 'me' });
     await meta.append(primary, [record('here')], 'me');
     await meta.begin(primary, { opId: 'op', kind: 'switchover', from: 'a', to: 'b', actor: 'me' });
     await servers.waitForReplication();

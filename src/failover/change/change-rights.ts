@@ -29,7 +29,10 @@ export async function checkAutomaticRight(
   const told = answers.filter((answer) => answer !== undefined);
   const paused = whyPaused(told);
   if (paused !== undefined)
-    throw new StormlampError(ErrorCode.CHANGE_REFUSED, `Automatic changes are paused: ${paused}`);
+    throw new StormlampError(
+      ErrorCode.CHANGE_REFUSED,
+      `Automatic changes are paused: ${paused}. Call failover() to make this one, or resume() to end all pauses`,
+    );
   for (const { last } of told) {
     const recent = last.find(
       (each) =>
@@ -41,7 +44,7 @@ export async function checkAutomaticRight(
       ErrorCode.CHANGE_REFUSED,
       `The failover ${recent.opId} from ${recent.from} to ${recent.to} was ${recent.ageS} s ago, and nobody has looked at it: ` +
         `a second one within ${Math.round(blockMs / 1_000)} s may make things worse. ` +
-        `Call acknowledge('${recent.opId}', name), or failover({ force: true })`,
+        `Call failover() to make it, or acknowledge('${recent.opId}', name) to let it be made`,
     );
   }
 }

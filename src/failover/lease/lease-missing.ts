@@ -25,6 +25,14 @@ export function leaseMissing(
   );
 }
 
+/** The `ERR_NO_PRIMARY` of what needs one, with the reason `missing`. */
+export function noPrimary(missing: StormlampError): StormlampError {
+  return new StormlampError(
+    ErrorCode.NO_PRIMARY,
+    `No majority agrees on a primary now, and this needs one. Use failover() when it is dead. ${missing.message}`,
+  );
+}
+
 function sayingOf(
   reading: VoterReading | undefined,
   failure: string | undefined,

@@ -1,7 +1,5 @@
 /** Reads and writes what the cluster remembers of its changes, on whichever node takes writes. */
-import { Deadline } from '../../common/deadline.js';
 import { probeFailureOf } from '../../health/probe-failure.js';
-import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import type { StatusRow } from '../../mysql/replica-status.js';
 import type { ProbeFailure } from '../../topology/node-description.js';
 import type { JournalKind, JournalRecord } from '../failover-journal.js';
@@ -9,10 +7,21 @@ import type { EpochStart } from '../lease/epoch-start.js';
 import { fenceStateSql, readFenceState } from '../self-fence/fence-state.js';
 import type { Voter } from '../voters.js';
 import { closedNoteOf, closedNoteSql } from './closed-note.js';
-import { CLOSED_TABLE, META_TABLES } from './meta-tables.js';
-import { isAboutValues, type Literal, NAME_LIMIT, plainText, text } from './meta-text.js';
+import { noTable, onConnection, write } from './meta-session.js';
+import { FIRST_TABLES, LATER_TABLES, META_TABLES } from './meta-tables.js';
+import { type Literal, NAME_LIMIT, text } from './meta-text.js';
 import type { NodeStanding } from './node-standing.js';
+import { isOrderedSql } from './order-locks.js';
 import { owesSemiSyncSql, paidSemiSyncSql } from './owed-semi-sync.js';
+import {
+  addPause,
+  endPauses,
+  type Pause,
+  type PauseOrder,
+  pauseOf,
+  pausesSql,
+  whyPausedBy,
+} from './pauses.js';
 
 /** A change that was begun; without `outcome` nobody has ended it yet. */
 export interface OpenOperation {
@@ -56,7 +65,6 @@ export interface LooseEndsFound {
 /** How a change has ended whose hooks were not told yet. */
 export const PROMOTED = 'promoted';
 
-const TIMEOUT_MS = 3_000;
 /** What a server that cannot be reached now fails with. */
 const AWAY: ReadonlySet<ProbeFailure> = new Set([
   'refused',
@@ -68,7 +76,6 @@ const AWAY: ReadonlySet<ProbeFailure> = new Set([
 /** So many records of the journal are kept, and so many are deleted at once. */
 const JOURNAL_ROWS = 10_000;
 const DELETED_ROWS = 1_000;
-const NO_TABLE: ReadonlySet<number> = new Set([1146, 1049]);
 
 /** The memory of one cluster. */
 export class MetaStore {
@@ -82,16 +89,16 @@ export class MetaStore {
   /** Makes the tables where they are missing. `voter` must take writes. */
   async prepare(voter: Voter): Promise<void> {
     await onConnection(voter, async (ask) => {
-      const [row] = await ask(
-        "SELECT COUNT(*) AS tables, SUM(TABLE_NAME='closed') AS notes FROM information_schema.TABLES " +
-          "WHERE TABLE_SCHEMA='ha_meta' AND TABLE_NAME IN ('topology', 'operation', 'journal', 'pause', 'vote', 'closed')",
+      const rows = await ask(
+        "SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA='ha_meta'",
       );
-      const tables = Number(row?.['tables']);
-      if (tables === 6) return;
-      if (tables === 5 && Number(row?.['notes']) === 0) {
-        // As a version before this one has left it. A server that makes no table now, as during a backup, works without this one.
+      const there = new Set(rows.map(({ name }) => String(name)));
+      if (FIRST_TABLES.every((name) => there.has(name))) {
+        const missing = [...LATER_TABLES].filter(([name]) => !there.has(name));
+        if (missing.length === 0) return;
+        // As a version before this one has left it. A server that makes no table now, as during a backup, works without these.
         await ask('SET SESSION lock_wait_timeout=1');
-        await ask(CLOSED_TABLE).catch(() => undefined);
+        for (const [, sql] of missing) await ask(sql).catch(() => undefined);
         return;
       }
       for (const sql of META_TABLES) await ask(sql);
@@ -139,13 +146,13 @@ export class MetaStore {
         return noTable(error);
       });
       const [row] = await ask(fenceStateSql(this.#cluster));
-      const [pause] = await ask(this.#pauseSql()).catch(noTable);
+      const pauses = await ask(pausesSql(this.#cluster)).catch(noTable);
       const [owed] = await ask(owesSemiSyncSql(this.#cluster)).catch(noTable);
       return {
         epoch: Number(known?.['epoch'] ?? 0),
         primary: known === undefined ? undefined : String(known['primary_node']),
         fence: row === undefined ? undefined : readFenceState(row),
-        paused: pausedBy(pause),
+        paused: whyPausedBy(pauses.map(pauseOf)),
         closed: note === undefined ? undefined : closedNoteOf(note),
         takesNote,
         owesSemiSync: owed !== undefined,
@@ -196,7 +203,7 @@ export class MetaStore {
     return rows.map((row) => ({
       ...operationOf(row),
       isOpen: row['outcome'] === null,
-      acknowledgedBy: typeof row['acknowledged_by'] === 'string' ? row['acknowledged_by'] : null,
+      acknowledgedBy: acknowledgedBy(row),
     }));
   }
 
@@ -249,38 +256,32 @@ export class MetaStore {
       (literal) =>
         `UPDATE ha_meta.operation SET acknowledged_by=${literal(who, NAME_LIMIT)} WHERE op_id=${text(opId)}`,
     );
-    return await onConnection(voter, async (ask) => {
-      const [row] = await ask(`SELECT COUNT(*) AS found FROM ha_meta.operation WHERE op_id=${text(opId)}`);
-      return Number(row?.['found']) > 0;
-    });
+    return await this.knows(voter, opId);
   }
 
-  /** Forbids automatic changes for a while. */
-  async pause(voter: Voter, seconds: number, reason: string, actor: string): Promise<void> {
-    await write(
-      voter,
-      (literal) =>
-        `REPLACE INTO ha_meta.pause (cluster, until, reason, actor) VALUES (${text(this.#cluster)}, ` +
-        `SYSDATE(6)+INTERVAL ${seconds} SECOND, ${literal(reason)}, ${literal(actor, NAME_LIMIT)})`,
-    );
+  /** Whether `voter` knows a change of that name. */
+  async knows(voter: Voter, opId: string): Promise<boolean> {
+    return (await this.#read(voter, `SELECT 1 FROM ha_meta.operation WHERE op_id=${text(opId)}`)).length > 0;
   }
 
-  /** Ends a pause, whoever made it, or only the one that is `own`; why there was one, undefined when there was none to end. */
-  async resume(voter: Voter, own?: string): Promise<string | undefined> {
-    const was = await this.pausedBecause(voter);
-    if (was === undefined || (own ?? was) !== was) return undefined;
-    await onConnection(voter, (ask) => ask(`DELETE FROM ha_meta.pause WHERE cluster=${text(this.#cluster)}`));
-    return was;
+  /** Forbids automatic changes for a while; the table is made where it is missing. `voter` must take writes. */
+  async pause(voter: Voter, pause: PauseOrder): Promise<void> {
+    await addPause(voter, this.#cluster, pause);
+  }
+
+  /** Ends all pauses, or the one called `id`; those that were in force. */
+  async resume(voter: Voter, id?: string): Promise<readonly Pause[]> {
+    return await endPauses(voter, this.#cluster, id);
+  }
+
+  /** The pauses that are in force, the one that lasts longest first. */
+  async pauses(voter: Voter): Promise<readonly Pause[]> {
+    return (await this.#read(voter, pausesSql(this.#cluster))).map(pauseOf);
   }
 
   /** Why automatic changes are forbidden now; undefined when they are not. */
   async pausedBecause(voter: Voter): Promise<string | undefined> {
-    const [row] = await this.#read(voter, this.#pauseSql());
-    return pausedBy(row);
-  }
-
-  #pauseSql(): string {
-    return `SELECT reason, actor FROM ha_meta.pause WHERE cluster='${this.#cluster}' AND until>SYSDATE(6)`;
+    return whyPausedBy(await this.pauses(voter));
   }
 
   /** Adds records to the journal. Rejects with an {@link isAboutValues} error when one of them cannot be written at all. */
@@ -337,15 +338,15 @@ export class MetaStore {
   }
 }
 
-/** Before the first change nobody has made the tables. */
-function noTable(error: unknown): readonly StatusRow[] {
-  if (NO_TABLE.has(Number((error as { errno?: unknown }).errno))) return [];
-  throw error;
-}
-
 const OPERATION =
   'SELECT op_id, kind, from_node, to_node, actor, TIMESTAMPDIFF(SECOND, began_at, SYSDATE(6)) AS age, outcome, ' +
-  'acknowledged_by FROM ha_meta.operation';
+  `acknowledged_by, ${isOrderedSql('acknowledge', 'op_id')} AS ordered FROM ha_meta.operation`;
+
+/** Where nothing can be written now, whoever has looked holds a lock in place of it. */
+function acknowledgedBy({ acknowledged_by: by, ordered }: StatusRow): string | null {
+  if (typeof by === 'string') return by;
+  return Number(ordered) === 1 ? 'somebody who waits for a primary to write it on' : null;
+}
 
 function operationOf(row: StatusRow): OpenOperation {
   return {
@@ -356,34 +357,4 @@ function operationOf(row: StatusRow): OpenOperation {
     actor: String(row['actor']),
     ageS: Number(row['age'] ?? 0),
   };
-}
-
-/** Writes; a table of an older version that has no room for the letters gets them as far as it has. */
-async function write(voter: Voter, statement: (literal: Literal) => string): Promise<void> {
-  await onConnection(voter, async (ask) => {
-    try {
-      await ask(statement(text));
-    } catch (error) {
-      if (!isAboutValues(error)) throw error;
-      await ask(statement(plainText));
-    }
-  });
-}
-
-function pausedBy(row: StatusRow | undefined): string | undefined {
-  return row === undefined ? undefined : `${String(row['reason'])} (${String(row['actor'])})`;
-}
-
-/** Connects, works, and closes, whatever happens. */
-async function onConnection<T>(
-  voter: Voter,
-  work: (ask: (sql: string) => Promise<readonly StatusRow[]>) => Promise<T>,
-): Promise<T> {
-  const deadline = Deadline.of({ timeoutMs: TIMEOUT_MS });
-  const connection: PhysicalConnection = await voter.act.connect(deadline);
-  try {
-    return await work((sql) => connection.ask(sql, deadline));
-  } finally {
-    connection.destroy();
-  }
 }

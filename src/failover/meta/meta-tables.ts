@@ -12,6 +12,21 @@ export const CLOSED_TABLE: string =
   'op_id CHAR(36) NOT NULL, to_node VARCHAR(128) NOT NULL, at DATETIME(6) NOT NULL) ' +
   CHARSET;
 
+/** One row for each pause: whoever ends his leaves those of others alone. */
+const PAUSES_TABLE: string =
+  'CREATE TABLE IF NOT EXISTS ha_meta.pauses (id CHAR(36) NOT NULL PRIMARY KEY, cluster VARCHAR(32) NOT NULL, ' +
+  'until DATETIME(6) NOT NULL, reason TEXT NOT NULL, actor VARCHAR(128) NOT NULL, KEY latest (cluster, until)) ' +
+  CHARSET;
+
+/** The tables that were there from the first version on. */
+export const FIRST_TABLES: readonly string[] = Object.freeze(['topology', 'operation', 'journal', 'vote']);
+
+/** Those that came later, by name. */
+export const LATER_TABLES: ReadonlyMap<string, string> = new Map([
+  ['closed', CLOSED_TABLE],
+  ['pauses', PAUSES_TABLE],
+]);
+
 /** Makes the tables on the primary, or on a witness; nothing when they are there. */
 export const META_TABLES: readonly string[] = Object.freeze([
   `CREATE DATABASE IF NOT EXISTS ha_meta ${CHARSET}`,
@@ -28,11 +43,8 @@ export const META_TABLES: readonly string[] = Object.freeze([
     'epoch BIGINT UNSIGNED NOT NULL, actor VARCHAR(128) NOT NULL, nodes TEXT NOT NULL, message TEXT NOT NULL, ' +
     'KEY newest (cluster, id)) ' +
     CHARSET,
-  'CREATE TABLE IF NOT EXISTS ha_meta.pause (cluster VARCHAR(32) NOT NULL PRIMARY KEY, until DATETIME(6) NOT NULL, ' +
-    'reason TEXT NOT NULL, actor VARCHAR(128) NOT NULL) ' +
-    CHARSET,
   'CREATE TABLE IF NOT EXISTS ha_meta.vote (cluster VARCHAR(32) NOT NULL PRIMARY KEY, vote VARCHAR(128) NOT NULL, ' +
     'op_id CHAR(36) NOT NULL, at DATETIME(6) NOT NULL) ' +
     CHARSET,
-  CLOSED_TABLE,
+  ...LATER_TABLES.values(),
 ]);

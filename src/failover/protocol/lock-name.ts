@@ -25,3 +25,11 @@ export function lockName(
 ): string {
   return `ha${PROTOCOL}:${cluster}:${purpose}`;
 }
+
+/** What an operator says of a change, of a pause, or of all pauses of a cluster, while no primary is there to write it on. */
+export type OrderPurpose = 'acknowledge' | 'resume';
+
+/** The beginning of the name of a lock that stands for an order; what it is about comes behind it. */
+export function orderPrefix(purpose: OrderPurpose): string {
+  return `ha${PROTOCOL}:order:${purpose}:`;
+}

@@ -9,6 +9,10 @@ test('an action with what it takes', () => {
   expect(read('plan')).toEqual({ action: 'plan', word: '' });
   expect(read('plan failover', 'to')).toEqual({ action: 'plan', word: 'failover' });
   expect(read('rejoin db2:3306')).toEqual({ action: 'rejoin', word: 'db2:3306' });
+  expect([read('resume'), read('resume p-7')]).toEqual([
+    { action: 'resume', word: '' },
+    { action: 'resume', word: 'p-7' },
+  ]);
   expect(read('acknowledge op-7', 'by')).toEqual({ action: 'acknowledge', word: 'op-7' });
   expect(read('history', 'count')).toEqual({ action: 'history', word: '' });
 });

@@ -11,8 +11,12 @@ test.each([
     'Run `stormlamp failover failover --accept-loss`, or set `failover.maxLoss`',
   ],
   [
-    "Call acknowledge('op-$1-7', name), or failover({ force: true })",
-    'Run `stormlamp failover acknowledge op-$1-7`, or `stormlamp failover failover --force`',
+    "Call failover() to make it, or acknowledge('op-$1-7', name) to let it be made",
+    'Run `stormlamp failover failover` to make it, or `stormlamp failover acknowledge op-$1-7` to let it be made',
+  ],
+  [
+    'Call failover() to make this one, or resume() to end all pauses',
+    'Run `stormlamp failover failover` to make this one, or `stormlamp failover resume` to end all pauses',
   ],
   [
     "or call failover({ to: 'db2:3306' }) if it shall be the primary",
