@@ -24,7 +24,7 @@ function start(program: string, cluster: string): RunningNode {
 /** A process that says again and again whether it takes part. */
 function startWorker(cluster: string): RunningNode {
   return start(
-    'const own = part(process.argv[1]);' +
+    'setInterval(() => undefined, 1_000); const own = part(process.argv[1]);' +
       'for (;;) { console.log(await own.takesPart()); await new Promise((done) => setTimeout(done, 100)); }',
     cluster,
   );
