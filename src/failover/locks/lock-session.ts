@@ -26,6 +26,8 @@ export interface LockSessionOptions {
   readonly timeoutMs: number;
   /** Told about every statement. */
   readonly onStatement?: StatementListener | undefined;
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A session that holds locks, until it is lost or released. */
@@ -56,16 +58,21 @@ export class LockSession {
   /**
    * Connects, and takes no lock yet.
    *
-   * Rejects with the error of the connection, or `ERR_TIMEOUT`.
+   * Rejects with the error of the connection, `ERR_TIMEOUT`, or `ERR_ABORTED`.
    */
   static async open(target: LockTarget, options: LockSessionOptions): Promise<LockSession> {
-    const deadline = Deadline.of({ timeoutMs: options.timeoutMs });
+    const deadline = Deadline.of({ timeoutMs: options.timeoutMs, signal: options.signal });
     const connection = await target.connect(deadline);
     const session = new LockSession(target, connection, options);
     // A statement that waits for a lock gives up before the session's own limit: 1205 says more than that nobody answered.
-    await session.ask(
-      `SET SESSION wait_timeout=${options.waitTimeoutS}, lock_wait_timeout=2, innodb_lock_wait_timeout=2`,
-    );
+    try {
+      await session.ask(
+        `SET SESSION wait_timeout=${options.waitTimeoutS}, lock_wait_timeout=2, innodb_lock_wait_timeout=2`,
+      );
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
     return session;
   }
 

@@ -1,8 +1,10 @@
 /** Named locks on a majority of all voters, kept by renewing them until they are lost or released. */
+import { pause } from '../../common/backoff.js';
 import type { NodeId } from '../../common/node-address.js';
-import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
+import { describeError, type StormlampError } from '../../common/stormlamp-error.js';
 import { majorityOf, rankedFromTop } from '../protocol/majority.js';
 import { LockSession, type LockTarget } from './lock-session.js';
+import { type MissingVoter, NoMajorityError } from './no-majority.js';
 import type { StatementListener } from './statement-log.js';
 
 /** How a majority is locked. */
@@ -17,45 +19,52 @@ export interface MajorityLockOptions {
   readonly waitTimeoutsS?: ReadonlyMap<NodeId, number> | undefined;
   /** Longest time for an answer of a voter, milliseconds. Default 1 000. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Voters that are missing, or are lost, are locked anew while a majority is held, and count when that was so many milliseconds
+   * ago: at least the longest time without a renewal of all that want the locks, because whoever had them before, on a server that
+   * was restarted, may be sure of them for so long. Left out: what is lost stays lost, as it must for a change of servers.
+   */
+  readonly regainMs?: number | undefined;
   /** Told about every statement. */
   readonly onStatement?: StatementListener | undefined;
-}
-
-/** Why a voter is not held. */
-export interface MissingVoter {
-  /** The voter. */
-  readonly voter: NodeId;
-  /** Why, in words. */
-  readonly why: string;
 }
 
 const WAIT_TIMEOUT_S = 4;
 const TIMEOUT_MS = 1_000;
 
+function secondsOf({ waitTimeoutS = WAIT_TIMEOUT_S, waitTimeoutsS }: MajorityLockOptions, voter: NodeId): number {
+  return waitTimeoutsS?.get(voter) ?? waitTimeoutS;
+}
+
 /** Locks on a majority. Made by {@link MajorityLock.take}. */
 export class MajorityLock {
   /** How many voters there are. */
   readonly voters: number;
-  /** The voters that could not be locked, or were lost since, and why. */
-  readonly missing: readonly MissingVoter[];
+  readonly #options: MajorityLockOptions;
   readonly #sessions: Map<NodeId, LockSession>;
-  readonly #missing: MissingVoter[];
+  readonly #missing: Map<NodeId, MissingVoter>;
+  /** When voters that were locked anew begin to count, monotonic milliseconds. */
+  readonly #countsFrom = new Map<NodeId, number>();
+  readonly #regaining = new Map<NodeId, Promise<void>>();
+  readonly #stop = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #listeners = new Set<(reason: StormlampError) => void>();
-  #ended = false;
   #isPartlyDone = false;
 
   private constructor(
-    voters: number,
-    sessions: ReadonlyMap<NodeId, LockSession>,
-    missing: readonly MissingVoter[],
+    options: MajorityLockOptions,
+    sessions: Map<NodeId, LockSession>,
+    missing: Map<NodeId, MissingVoter>,
     renewMs: number,
   ) {
-    this.voters = voters;
-    this.#sessions = new Map(sessions);
-    this.#missing = [...missing];
-    this.missing = this.#missing;
-    this.#timer = setInterval(() => void this.renew(), renewMs);
+    this.voters = options.targets.length;
+    this.#options = options;
+    this.#sessions = sessions;
+    this.#missing = missing;
+    this.#timer = setInterval(() => {
+      void this.renew();
+      this.#regain();
+    }, renewMs);
     this.#timer.unref();
   }
 
@@ -66,54 +75,37 @@ export class MajorityLock {
    * Rejects with `ERR_NO_MAJORITY` naming every voter that is missing and why.
    */
   static async take(options: MajorityLockOptions): Promise<MajorityLock> {
-    const { targets, locks, waitTimeoutS = WAIT_TIMEOUT_S, waitTimeoutsS } = options;
-    const waitOf = (voter: NodeId): number => waitTimeoutsS?.get(voter) ?? waitTimeoutS;
-    const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    const { targets } = options;
     const sessions = new Map<NodeId, LockSession>();
-    const missing: MissingVoter[] = [];
-    const renewMs = (Math.min(...targets.map(({ voter }) => waitOf(voter))) * 1_000) / 4;
+    const missing = new Map<NodeId, MissingVoter>();
+    const renewMs = (Math.min(...targets.map(({ voter }) => secondsOf(options, voter))) * 1_000) / 4;
     // A voter that does not answer must not cost those that are held already their time.
     const timer = setInterval(() => {
       for (const session of sessions.values()) void session.renew();
     }, renewMs);
     await Promise.all(
       targets.map(async (target) => {
-        const { voter } = target;
-        let session: LockSession | undefined;
-        try {
-          session = await LockSession.open(target, {
-            waitTimeoutS: waitOf(voter),
-            timeoutMs,
-            onStatement: options.onStatement,
-          });
-          for (const lock of locks) {
-            if (!(await session.take(lock))) {
-              missing.push({ voter, why: `somebody else holds the lock '${lock}'` });
-              await session.release();
-              return;
-            }
-          }
-          sessions.set(voter, session);
-        } catch (error) {
-          session?.destroy();
-          missing.push({ voter, why: describeError(error) });
-        }
+        const locked = await lockVoter(target, options);
+        if (locked instanceof LockSession) sessions.set(target.voter, locked);
+        else missing.set(target.voter, locked);
       }),
     ).finally(() => clearInterval(timer));
     if (sessions.size < majorityOf(targets.length)) {
       await Promise.all([...sessions.values()].map((session) => session.release()));
-      throw noMajority(sessions.size, targets.length, missing);
+      throw new NoMajorityError(sessions.size, targets.length, [...missing.values()]);
     }
-    return new MajorityLock(targets.length, sessions, missing, renewMs);
+    return new MajorityLock(options, sessions, missing, renewMs);
+  }
+
+  /** The voters that could not be locked, or were lost since, and why. */
+  get missing(): readonly MissingVoter[] {
+    this.#forgetLost();
+    return [...this.#missing.values()];
   }
 
   /** The voters that are held, with their sessions. */
   get sessions(): ReadonlyMap<NodeId, LockSession> {
-    for (const [voter, { lost }] of this.#sessions) {
-      if (lost === undefined) continue;
-      this.#sessions.delete(voter);
-      this.#missing.push({ voter, why: describeError(lost) });
-    }
+    this.#forgetLost();
     return this.#sessions;
   }
 
@@ -122,8 +114,8 @@ export class MajorityLock {
    * moves with every renewal.
    */
   get heldUntil(): number {
-    if (this.#ended) return Number.NEGATIVE_INFINITY;
-    const ends = [...this.sessions.values()].map(({ aliveUntil }) => aliveUntil);
+    if (this.#stop.signal.aborted) return Number.NEGATIVE_INFINITY;
+    const ends = [...this.sessions].flatMap(([voter, { aliveUntil }]) => (this.#counts(voter) ? [aliveUntil] : []));
     return rankedFromTop(ends, majorityOf(this.voters));
   }
 
@@ -138,7 +130,7 @@ export class MajorityLock {
    * @throws StormlampError `ERR_NO_MAJORITY`.
    */
   check(): void {
-    if (!this.held) throw noMajority(this.sessions.size, this.voters, this.missing);
+    if (!this.held) throw this.#noMajority();
   }
 
   /**
@@ -165,8 +157,7 @@ export class MajorityLock {
         const got = await session.take(lock).catch(() => undefined);
         if (got === true) return;
         this.#sessions.delete(voter);
-        const why = got === false ? `somebody else holds the lock '${lock}'` : describeError(session.lost);
-        this.#missing.push({ voter, why });
+        this.#missing.set(voter, got === false ? taken(voter, lock) : unasked(voter, session.lost));
         await session.release();
       }),
     );
@@ -201,11 +192,60 @@ export class MajorityLock {
   async release(): Promise<void> {
     this.#end();
     await Promise.all([...this.#sessions.values()].map((session) => session.release()));
+    await Promise.all(this.#regaining.values());
+  }
+
+  #regain(): void {
+    if (this.#options.regainMs === undefined) return;
+    for (const target of this.#options.targets) {
+      const { voter } = target;
+      if (this.#regaining.has(voter) || this.sessions.has(voter) || !this.held) continue;
+      const done = this.#regainVoter(target, this.#options.regainMs).finally(() =>
+        this.#regaining.delete(voter),
+      );
+      this.#regaining.set(voter, done);
+    }
+  }
+
+  async #regainVoter(target: LockTarget, regainMs: number): Promise<void> {
+    const { voter } = target;
+    const { signal } = this.#stop;
+    const locked = await lockVoter(target, this.#options, signal);
+    if (!(locked instanceof LockSession)) this.#missing.set(voter, locked);
+    else if (this.held) {
+      this.#countsFrom.set(voter, performance.now() + regainMs);
+      this.#sessions.set(voter, locked);
+      this.#missing.delete(voter);
+      return;
+    }
+    // Without a majority now another process may have one, or have had one: what is locked after that continues nothing.
+    else await locked.release();
+    await pause(secondsOf(this.#options, voter) * 1_000, signal);
+  }
+
+  #counts(voter: NodeId): boolean {
+    return (this.#countsFrom.get(voter) ?? 0) <= performance.now();
+  }
+
+  #forgetLost(): void {
+    for (const [voter, { lost }] of this.#sessions) {
+      if (lost === undefined) continue;
+      this.#sessions.delete(voter);
+      this.#missing.set(voter, unasked(voter, lost));
+    }
+  }
+
+  #noMajority(): StormlampError {
+    const young = [...this.sessions.keys()].filter((voter) => !this.#counts(voter));
+    return new NoMajorityError(this.sessions.size - young.length, this.voters, [
+      ...this.#missing.values(),
+      ...young.map((voter) => ({ voter, why: 'it was locked anew a moment ago', isTaken: false })),
+    ]);
   }
 
   #tellLost(): void {
-    if (this.#ended || this.#isPartlyDone) return;
-    const reason = noMajority(this.sessions.size, this.voters, this.missing);
+    if (this.#stop.signal.aborted || this.#isPartlyDone) return;
+    const reason = this.#noMajority();
     this.#end();
     // What is left is of no use, and a silent server must not keep the session (it would execute what waits in the socket).
     for (const session of this.#sessions.values()) session.destroy();
@@ -214,15 +254,41 @@ export class MajorityLock {
   }
 
   #end(): void {
-    this.#ended = true;
+    this.#stop.abort();
     clearInterval(this.#timer);
   }
 }
 
-function noMajority(held: number, voters: number, missing: readonly MissingVoter[]): StormlampError {
-  const who = missing.map(({ voter, why }) => `${voter} (${why})`).join(', ');
-  return new StormlampError(
-    ErrorCode.NO_MAJORITY,
-    `${held} of ${voters} voters are held, ${majorityOf(voters)} are needed; nothing may be changed. Missing: ${who}`,
-  );
+/** A session that holds all locks on one voter, or why there is none. `signal` gives up connecting. Never rejects. */
+async function lockVoter(
+  target: LockTarget,
+  options: MajorityLockOptions,
+  signal?: AbortSignal,
+): Promise<LockSession | MissingVoter> {
+  let session: LockSession | undefined;
+  try {
+    session = await LockSession.open(target, {
+      waitTimeoutS: secondsOf(options, target.voter),
+      timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+      onStatement: options.onStatement,
+      signal,
+    });
+    for (const lock of options.locks) {
+      if (await session.take(lock)) continue;
+      await session.release();
+      return taken(target.voter, lock);
+    }
+    return session;
+  } catch (error) {
+    session?.destroy();
+    return unasked(target.voter, error);
+  }
+}
+
+function taken(voter: NodeId, lock: string): MissingVoter {
+  return { voter, why: `somebody else holds the lock '${lock}'`, isTaken: true };
+}
+
+function unasked(voter: NodeId, error: unknown): MissingVoter {
+  return { voter, why: describeError(error), isTaken: false };
 }

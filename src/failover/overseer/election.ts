@@ -53,7 +53,12 @@ export class Election {
     if (!(await this.takesPart())) return false;
     const { cluster, targets, waitTimeoutS, onChange } = this.#options;
     try {
-      const lock = await MajorityLock.take({ targets, locks: [lockName(cluster, 'manager')], waitTimeoutS });
+      const lock = await MajorityLock.take({
+        targets,
+        locks: [lockName(cluster, 'manager')],
+        waitTimeoutS,
+        regainMs: waitTimeoutS * 1_000,
+      });
       if (this.#closed) {
         await lock.release();
         return false;

@@ -191,6 +191,7 @@ export class LeaderLease extends SafeEmitter<LeaderLeaseEvents> implements Async
         locks: [this.#lock],
         waitTimeoutS: lockSeconds(this.#leaseMs),
         timeoutMs: Math.min(1_000, this.#leaseMs / 4),
+        regainMs: this.#leaseMs,
       });
       return lock;
     } catch {
