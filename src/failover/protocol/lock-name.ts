@@ -18,6 +18,9 @@ export type LockPurpose =
 /** Raised with every change that would make two versions disagree about who may do what. */
 const PROTOCOL = 1;
 
+/** MySQL refuses longer names of locks. */
+export const LOCK_NAME_LIMIT = 64;
+
 /** The name of a lock on every voter. */
 export function lockName(
   cluster: string,

@@ -1,25 +1,28 @@
 /** Being in charge: locks on a majority of the database servers, a wait until nobody else can be, and a resource that lives by it. */
 import { backoffMs, pause } from '../../common/backoff.js';
 import { type Clock, systemClock } from '../../common/clock.js';
+import type { NodeId } from '../../common/node-address.js';
 import { invalidOption, readNumber, readString, rejectUnknownOptions } from '../../common/option-reader.js';
 import { SafeEmitter } from '../../common/safe-emitter.js';
-import { ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import { SelfHealth } from '../../health/self-health.js';
-import { createConnectionFactory } from '../../mysql/connection-factory.js';
-import { forAdministration, parseMysqlNode } from '../../mysql/connection-options.js';
 import type { MysqlNodeInput } from '../../mysql/mysql-options.js';
 import type { LockTarget } from '../locks/lock-session.js';
 import { MajorityLock } from '../locks/majority-lock.js';
-import { lockChecks } from '../preflight/lock-checks.js';
-import { lockName } from '../protocol/lock-name.js';
-import { leaseDecision, lockSeconds } from './lease-decision.js';
+import { type MissingVoter, NoMajorityError } from '../locks/no-majority.js';
+import { LOCK_NAME_LIMIT, lockName } from '../protocol/lock-name.js';
+import { majorityOf } from '../protocol/majority.js';
+import { type LeaseDecision, leaseDecision, lockSeconds } from './lease-decision.js';
+import { checkVoters, targetOf } from './lease-voters.js';
 import type { LeaseContext, LeasedResource } from './leased-resource.js';
 
 /** Options of {@link startLeaderLease}. */
 export interface LeaderLeaseOptions {
-  /** What is leased; processes that use the same name and voters compete. Letters, digits, `.`, `_` and `-`. */
+  /**
+   * What is leased; processes that use the same name and voters compete. Letters, digits, `.`, `_` and `-`; at most 32, and with
+   * the cluster's name 53.
+   */
   readonly name: string;
-  /** Name of the cluster. Default `stormlamp`. */
+  /** Name of the cluster: letters, digits, `.`, `_` and `-`, at most 32. Default `stormlamp`. */
   readonly cluster?: string | undefined;
   /** ALL voters: MariaDB or MySQL servers, three at least. Any account that may log in will do. */
   readonly voters: readonly MysqlNodeInput[];
@@ -57,6 +60,16 @@ export interface LeaderLeaseEvents {
     readonly during: 'acquired' | 'renewed' | 'lost';
     readonly error: Error;
   };
+  /**
+   * Other voters than before cannot be asked for their lock, or for other reasons; none any more when `missing` is empty. One that
+   * somebody else has is not among them. Told while this process waits, too; without `isMajority` nobody can take charge.
+   */
+  'voters-missing': {
+    readonly name: string;
+    readonly missing: readonly { readonly voter: NodeId; readonly why: string }[];
+    /** Whether the others are a majority. */
+    readonly isMajority: boolean;
+  };
   /** The resource let go so late that another process may have been in charge already: look whether it is held twice. */
   'lease-overrun': { readonly name: string; readonly lateMs: number };
 }
@@ -67,28 +80,38 @@ export const leaderLeaseDefaults: Readonly<{ cluster: string; leaseMs: number }>
   leaseMs: 5_000,
 });
 
-/** Longest time for a look at the voters at the start, milliseconds. */
-const CHECK_MS = 2_000;
 /** How many times per lease it is looked at. */
 const LOOKS = 20;
+const NAME = /^[\w.-]{1,32}$/;
 
 /**
  * Takes part in the race for a lease until it is closed. Resolves when the resource's check has passed; being in charge is told
  * by events and to the resource. Voters that answer within two seconds are looked at: each has to be one server, and another one
  * than the others.
  *
- * @throws StormlampError `ERR_INVALID_OPTION`, or what the resource's check throws.
+ * @throws StormlampError `ERR_INVALID_OPTION`, `ERR_ACCESS_DENIED` when so many voters refuse the account that the others are no
+ * majority, or what the resource's check throws.
  */
 export async function startLeaderLease(options: LeaderLeaseOptions): Promise<LeaderLease> {
   rejectUnknownOptions('lease', options, ['name', 'cluster', 'voters', 'resource', 'leaseMs']);
   const name = readString('lease.name', options.name, '');
   const cluster = readString('lease.cluster', options.cluster, leaderLeaseDefaults.cluster);
-  if (!/^[\w.-]{1,32}$/.test(name))
+  for (const [option, value] of Object.entries({ name, cluster })) {
+    if (NAME.test(value)) continue;
+    throw invalidOption(
+      `lease.${option}`,
+      'at most 32 letters, digits, dots, dashes and underscores',
+      value === '' ? undefined : value,
+    );
+  }
+  const tooLong = lockName(cluster, `lease:${name}`).length - LOCK_NAME_LIMIT;
+  if (tooLong > 0) {
     throw invalidOption(
       'lease.name',
-      'at most 32 letters, digits, dots, dashes and underscores',
-      options.name,
+      `at most ${name.length - tooLong} characters with this \`cluster\` (a server's lock has a name of ${LOCK_NAME_LIMIT})`,
+      name,
     );
+  }
   const leaseMs = readNumber('lease.leaseMs', options.leaseMs, leaderLeaseDefaults.leaseMs, {
     min: 2_000,
     max: 600_000,
@@ -125,6 +148,7 @@ export class LeaderLease extends SafeEmitter<LeaderLeaseEvents> implements Async
   readonly #self: SelfHealth;
   readonly #stop = new AbortController();
   #phase: LeasePhase = 'waiting';
+  #toldMissing = '';
   #running: Promise<void> = Promise.resolve();
 
   /** @internal */
@@ -194,10 +218,21 @@ export class LeaderLease extends SafeEmitter<LeaderLeaseEvents> implements Async
         regainMs: this.#leaseMs,
       });
       return lock;
-    } catch {
-      // The usual case: somebody else has them.
+    } catch (error) {
+      // The usual case is that somebody else has them.
+      if (error instanceof NoMajorityError) this.#tellMissing(error.missing);
       return undefined;
     }
+  }
+
+  #tellMissing(voters: readonly MissingVoter[]): void {
+    const missing = voters.flatMap(({ voter, why, isTaken }) => (isTaken ? [] : [{ voter, why }]));
+    const told = JSON.stringify(missing.sort((a, b) => (a.voter < b.voter ? -1 : 1)));
+    if (told === (this.#toldMissing || '[]')) return;
+    this.#toldMissing = told;
+    const all = this.#targets.length;
+    const isMajority = all - missing.length >= majorityOf(all);
+    this.publish('voters-missing', { name: this.name, missing, isMajority });
   }
 
   /** From the locks to their release; whether this process was in charge. */
@@ -286,14 +321,17 @@ export class LeaderLease extends SafeEmitter<LeaderLeaseEvents> implements Async
     overrun();
   }
 
-  #decide(lock: MajorityLock): ReturnType<typeof leaseDecision> {
-    return leaseDecision({
+  #decide(lock: MajorityLock): LeaseDecision {
+    const decision = leaseDecision({
       now: this.#clock.now(),
       heldUntil: lock.heldUntil,
       reserveMs: lockSeconds(this.#leaseMs) * 500,
       tilted: this.#self.tilted,
       closing: this.#stop.signal.aborted,
     });
+    // A majority that is lost gives up the others as well, and those can be asked.
+    if (decision.do === 'keep') this.#tellMissing(lock.missing);
+    return decision;
   }
 
   #tick(ms: number): Promise<void> {
@@ -312,20 +350,4 @@ export class LeaderLease extends SafeEmitter<LeaderLeaseEvents> implements Async
     this.#phase = after;
     this.publish('phase-changed', { name: this.name, before, after, because });
   }
-}
-
-/** Behind an address that leads to several servers two processes would hold one lock. Rejects with `ERR_INVALID_OPTION`. */
-async function checkVoters(targets: readonly LockTarget[], cluster: string): Promise<void> {
-  const voters = targets.map((target) => ({ id: target.voter, act: target }));
-  const checks = await lockChecks(voters, cluster, CHECK_MS);
-  const failed = checks.filter(({ result }) => result === 'fail').map(({ detail }) => detail);
-  if (failed.length > 0)
-    throw new StormlampError(ErrorCode.INVALID_OPTION, `\`lease.voters\`: ${failed.join('; ')}`);
-}
-
-function targetOf(path: string, input: MysqlNodeInput): LockTarget {
-  const config = parseMysqlNode(path, input, 'any');
-  if (config.seed.id === '') throw new StormlampError(ErrorCode.INVALID_OPTION, `\`${path}\` has no address`);
-  const factory = createConnectionFactory(forAdministration(config));
-  return { voter: config.seed.id, connect: (deadline) => factory.connect(deadline) };
 }
