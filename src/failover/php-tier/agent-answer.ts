@@ -48,12 +48,14 @@ export function agentAnswer(
   const isOut = (id: NodeId): boolean =>
     state.nodes.find((each) => each.node === id)?.suspicion === 'isolated';
   // No new connections, and those that are there may end in peace.
-  if (isOut(node)) return 'up drain\n';
+  const drained = isOut(node) ? 'up drain\n' : undefined;
   if (role === 'write') {
     const writer = votedWriter(topology, state);
-    if (writer === node) return 'up ready 100%\n';
+    // Those to a primary of before end at once, as without the isolation: each of their writes is refused.
+    if (writer === node) return drained ?? 'up ready 100%\n';
     return down(writer === undefined ? noWriterWords(topology, state) : `the primary is ${writer}`);
   }
+  if (drained !== undefined) return drained;
   const criteria = {
     preference: 'replica-preferred' as const,
     maxLagMs,

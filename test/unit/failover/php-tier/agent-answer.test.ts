@@ -86,6 +86,14 @@ test('a node that an operator took out is drained, and its share goes to the oth
   expect(ask('c', 'read', healthy, { nodes })).toBe('up ready 100%\n');
 });
 
+test('a primary that an operator took out is drained of writers while it is the primary, and shut when it is not', () => {
+  const nodes = [{ node: 'a', suspicion: 'isolated' }] as unknown as ClusterSnapshot['nodes'];
+  expect(ask('a', 'write', healthy, { nodes })).toBe('up drain\n');
+  const after = { a: slave('a', 'b'), b: master('b'), c: slave('c', 'b') };
+  expect(ask('a', 'write', after, { nodes, voted: 'b' })).toBe('ready down #the primary is b\n');
+  expect(ask('a', 'read', after, { nodes, voted: 'b' })).toBe('up drain\n');
+});
+
 test('a node that came back takes a part first', () => {
   const topology = see({ a: master('a'), c: slave('c', 'a'), b: 'refused' });
   const back = observe(topology, observationOf('b', slave('b', 'a'), 1_000));
