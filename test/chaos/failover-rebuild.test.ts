@@ -3,7 +3,7 @@ import { afterAll, expect, test } from 'vitest';
 import { DATABASES } from '../integration/database-matrix.js';
 import { carefulRebuild } from '../support/careful-rebuild.js';
 import { table } from '../support/chaos-report.js';
-import { rebuildStory } from '../support/rebuild-story.js';
+import { rebuildBothStory, rebuildStory } from '../support/rebuild-story.js';
 import { saveStory } from '../support/save-story.js';
 
 const rows: (string | number)[][] = [];
@@ -20,6 +20,10 @@ test.each(STORIES)('$name, $why', { timeout: 300_000 }, async ({ why, ...server 
   const took = await rebuildStory(server, why);
   rows.push([server.name, why, `${Math.round(took)} ms`]);
   expect(took).toBeGreaterThan(0);
+});
+
+test.each(DATABASES)('$name: two nodes at once', { timeout: 600_000 }, async (server) => {
+  rows.push([server.name, 'two, purged', `${Math.round(await rebuildBothStory(server))} ms`]);
 });
 
 test.each(DATABASES)(

@@ -42,6 +42,34 @@ export async function rebuildStory(
   }
 }
 
+/** Both replicas of a primary need logs that it does not have any more; resolves when both follow again, with how long that took. */
+export async function rebuildBothStory({ flavor, options }: DatabaseCase): Promise<number> {
+  const servers = await startLocalCluster({ ...options, php: false, memcached: 0 });
+  const { primary, replicas } = servers;
+  let cluster: Cluster | undefined;
+  try {
+    await primary.query('CREATE TABLE shop.kept (id INT PRIMARY KEY, text VARCHAR(100), raw VARBINARY(20))');
+    for (const node of replicas) {
+      await eventually('it has the table', () => countOf(node, 'shop.kept').then(() => true, () => false));
+    }
+    // They go on to vote for it: a majority of voters without a source would leave nobody to put them right.
+    const what = flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
+    for (const node of replicas) await node.query(`STOP ${what}`);
+    await throwLogsAway(primary);
+    for (const node of replicas) await node.query(`START ${what}`);
+    const since = performance.now();
+    cluster = await open(servers, flavor, undefined, true);
+    for (const node of replicas) await eventually('it follows', () => follows(node, primary), 200_000);
+    const journal = await cluster.failover.history(100);
+    const rebuilt = journal.filter(({ kind }) => kind === 'node-rebuilt').flatMap(({ nodes }) => nodes[0] ?? []);
+    expect(rebuilt.sort()).toEqual(replicas.map(({ id }) => id).sort());
+    return performance.now() - since;
+  } finally {
+    await cluster?.close();
+    await servers.close();
+  }
+}
+
 async function play(
   servers: LocalCluster,
   flavor: Flavor,
@@ -145,6 +173,10 @@ async function refuseUnsaved(servers: LocalCluster, node: LocalDatabaseNode, fla
 /** The primary goes on without it, and throws away the logs that it would need. */
 async function losePlace(node: LocalDatabaseNode, primary: LocalDatabaseNode, flavor: Flavor): Promise<void> {
   await forget(node, flavor);
+  await throwLogsAway(primary);
+}
+
+async function throwLogsAway(primary: LocalDatabaseNode): Promise<void> {
   for (let index = 10; index < 15; index += 1)
     await primary.query('INSERT INTO shop.kept VALUES (?, NULL, NULL)', [index]);
   await primary.query('DELETE FROM shop.kept WHERE id > 9');

@@ -1,4 +1,4 @@
-/** Nodes whose data cannot go on: tells so once, and has them made anew by the user's hook, once. */
+/** Nodes whose data cannot go on: tells so once, and has them made anew by the user's hook, once, and one at a time from each source. */
 import type { NodeId } from '../../common/node-address.js';
 import type { Repair } from '../plan/plan-repair.js';
 import type { RepairParts } from './repair-shop.js';
@@ -15,7 +15,10 @@ export class RebuildDesk {
   readonly #parts: Pick<RepairParts, 'record' | 'publish' | 'rebuild'>;
   /** What was told about nodes that cannot be put right, so that it is told once. */
   readonly #told = new Map<NodeId, string>();
-  readonly #rebuilding = new Set<NodeId>();
+  /** The nodes that are made anew, and from which. */
+  readonly #rebuilding = new Map<NodeId, NodeId>();
+  /** Nodes whose turn comes when their source has made another one anew. */
+  readonly #waiting = new Map<NodeId, NodeId>();
   readonly #givenUp = new Set<NodeId>();
 
   /** Knows of none yet. */
@@ -33,26 +36,56 @@ export class RebuildDesk {
     return this.#rebuilding.has(node);
   }
 
-  /** Whether this of `node` was told. */
+  /** Whether this of `node` was told, and nothing is to be begun now. */
   isTold(node: NodeId, obstacle: Obstacle): boolean {
-    return this.#told.get(node) === keyOf(obstacle);
+    const source = this.#waiting.get(node);
+    return this.#told.get(node) === keyOf(obstacle) && (source === undefined || this.#isCopied(source));
   }
 
   /** The data of `node` can go on. */
   canGoOn(node: NodeId): void {
     this.#told.delete(node);
+    this.#waiting.delete(node);
   }
 
   /** `node` is as it should be: when it cannot go on again, it is made anew again. */
   isWell(node: NodeId): void {
-    this.#told.delete(node);
+    this.canGoOn(node);
     this.#givenUp.delete(node);
   }
 
-  /** Tells that the data of `node` cannot go on, and begins to have it made anew from `primary`. */
+  /**
+   * Tells that the data of `node` cannot go on, unless it was told, and begins to have it made anew from `primary`: now, or when
+   * that is asked again and no other node is made anew from `primary` any more.
+   */
   cannotGoOn(node: NodeId, primary: NodeId, obstacle: Obstacle): void {
-    const { record, publish, rebuild } = this.#parts;
-    const gtids = obstacle.kind === 'diverged' ? obstacle.gtids : '';
+    if (this.#told.get(node) !== keyOf(obstacle)) this.#tell(node, primary, obstacle);
+    this.#waiting.delete(node);
+    // What failed once is for an operator: an attempt may begin with an empty node.
+    if (this.#givenUp.has(node)) return;
+    // MySQL copies to one at a time, and a second one that is refused would be given up; any other copy takes as long as both.
+    if (this.#isCopied(primary)) this.#waiting.set(node, primary);
+    else this.#begin(node, primary, obstacle);
+  }
+
+  #isCopied(source: NodeId): boolean {
+    return [...this.#rebuilding.values()].includes(source);
+  }
+
+  #begin(node: NodeId, primary: NodeId, obstacle: Obstacle): void {
+    const [why, gtids] = reasonOf(obstacle);
+    // It may take hours, in which other things have to be put right, and the primary may die.
+    this.#rebuilding.set(node, primary);
+    void this.#parts.rebuild(node, primary, why, gtids).then((result) => {
+      this.#rebuilding.delete(node);
+      if (result === 'rebuilt') this.#told.delete(node);
+      else this.#givenUp.add(node);
+    });
+  }
+
+  #tell(node: NodeId, primary: NodeId, obstacle: Obstacle): void {
+    const { record, publish } = this.#parts;
+    const [why, gtids] = reasonOf(obstacle);
     this.#told.set(node, keyOf(obstacle));
     if (obstacle.kind === 'diverged') {
       const message =
@@ -68,17 +101,11 @@ export class RebuildDesk {
         `${node} needs logs that ${primary} does not have any more; rebuild it${obstacle.says === '' ? '' : ` (it says: ${obstacle.says})`}`,
       );
     }
-    const why = obstacle.kind === 'diverged' ? 'errant' : 'purged';
     const detail = obstacle.kind === 'purged' ? obstacle.says : '';
     publish('rebuild-needed', { node, from: primary, why, gtids, detail });
-    // What failed once is for an operator: an attempt may begin with an empty node.
-    if (this.#givenUp.has(node)) return;
-    // It may take hours, in which other things have to be put right, and the primary may die.
-    this.#rebuilding.add(node);
-    void rebuild(node, primary, why, gtids).then((result) => {
-      this.#rebuilding.delete(node);
-      if (result === 'rebuilt') this.#told.delete(node);
-      else this.#givenUp.add(node);
-    });
   }
+}
+
+function reasonOf(obstacle: Obstacle): ['errant' | 'purged', string] {
+  return obstacle.kind === 'diverged' ? ['errant', obstacle.gtids] : ['purged', ''];
 }
