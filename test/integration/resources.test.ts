@@ -158,6 +158,26 @@ test('a resource that does not listen is told to let go all the same, in time', 
   expect(calls).toEqual(['acquired', 'lost in time']);
 });
 
+test('an account that is refused is told: at the start by a majority, of one voter by an event', async () => {
+  const [one, two, three] = voters('proxy');
+  const resource = { acquired: () => undefined, lost: () => undefined };
+  const wrong = (voter: object | undefined): object => ({ ...voter, password: 'wrong' });
+  const start = (...all: readonly (object | undefined)[]): Promise<LeaderLease> =>
+    startLeaderLease({ name: 'login', voters: all as never, leaseMs: 2_000, resource });
+  await expect(start(one, wrong(two), wrong(three))).rejects.toMatchObject({
+    code: 'ERR_ACCESS_DENIED',
+    message: expect.stringContaining('2 of 3 voters refuse the account'),
+  });
+  const lease = await start(one, two, wrong(three));
+  const told: object[] = [];
+  lease.on('voters-missing', (event) => told.push(event));
+  await eventually('it is in charge all the same', () => lease.phase === 'leading');
+  await lease.close();
+  const { id = '' } = servers.databases[2] ?? {};
+  const why = expect.stringContaining('check user and password');
+  expect(told).toEqual([{ name: 'login', isMajority: true, missing: [{ voter: id, why }] }]);
+});
+
 test.each([
   [{ name: 'x', voters: ['mysql://a', 'mysql://b'] }, /at least three servers/],
   [{ name: 'x', voters: ['mysql://a', 'mysql://b', 'mysql://a'] }, /servers that differ/],

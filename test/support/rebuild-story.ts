@@ -50,7 +50,12 @@ export async function rebuildBothStory({ flavor, options }: DatabaseCase): Promi
   try {
     await primary.query('CREATE TABLE shop.kept (id INT PRIMARY KEY, text VARCHAR(100), raw VARBINARY(20))');
     for (const node of replicas) {
-      await eventually('it has the table', () => countOf(node, 'shop.kept').then(() => true, () => false));
+      await eventually('it has the table', () =>
+        countOf(node, 'shop.kept').then(
+          () => true,
+          () => false,
+        ),
+      );
     }
     // They go on to vote for it: a majority of voters without a source would leave nobody to put them right.
     const what = flavor === 'mysql' ? 'REPLICA' : 'SLAVE';
@@ -61,7 +66,9 @@ export async function rebuildBothStory({ flavor, options }: DatabaseCase): Promi
     cluster = await open(servers, flavor, undefined, true);
     for (const node of replicas) await eventually('it follows', () => follows(node, primary), 200_000);
     const journal = await cluster.failover.history(100);
-    const rebuilt = journal.filter(({ kind }) => kind === 'node-rebuilt').flatMap(({ nodes }) => nodes[0] ?? []);
+    const rebuilt = journal
+      .filter(({ kind }) => kind === 'node-rebuilt')
+      .flatMap(({ nodes }) => nodes[0] ?? []);
     expect(rebuilt.sort()).toEqual(replicas.map(({ id }) => id).sort());
     return performance.now() - since;
   } finally {

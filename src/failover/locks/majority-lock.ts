@@ -32,7 +32,10 @@ export interface MajorityLockOptions {
 const WAIT_TIMEOUT_S = 4;
 const TIMEOUT_MS = 1_000;
 
-function secondsOf({ waitTimeoutS = WAIT_TIMEOUT_S, waitTimeoutsS }: MajorityLockOptions, voter: NodeId): number {
+function secondsOf(
+  { waitTimeoutS = WAIT_TIMEOUT_S, waitTimeoutsS }: MajorityLockOptions,
+  voter: NodeId,
+): number {
   return waitTimeoutsS?.get(voter) ?? waitTimeoutS;
 }
 
@@ -115,7 +118,9 @@ export class MajorityLock {
    */
   get heldUntil(): number {
     if (this.#stop.signal.aborted) return Number.NEGATIVE_INFINITY;
-    const ends = [...this.sessions].flatMap(([voter, { aliveUntil }]) => (this.#counts(voter) ? [aliveUntil] : []));
+    const ends = [...this.sessions].flatMap(([voter, { aliveUntil }]) =>
+      this.#counts(voter) ? [aliveUntil] : [],
+    );
     return rankedFromTop(ends, majorityOf(this.voters));
   }
 

@@ -2,7 +2,11 @@
 import { expect, test } from 'vitest';
 import { ErrorCode, StormlampError } from '../../../../src/common/stormlamp-error.js';
 import type { LockTarget } from '../../../../src/failover/locks/lock-session.js';
-import { LeaderLease, type LeaderLeaseEvents, startLeaderLease } from '../../../../src/failover/resources/leader-lease.js';
+import {
+  LeaderLease,
+  type LeaderLeaseEvents,
+  startLeaderLease,
+} from '../../../../src/failover/resources/leader-lease.js';
 import { checkVoters } from '../../../../src/failover/resources/lease-voters.js';
 
 /** A voter that lets nobody in, for a reason. */
