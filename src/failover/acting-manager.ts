@@ -1,7 +1,7 @@
 /** The failover manager of the modes `approve` and `auto`: a lease for writes, changes of the primary, and repair. */
 import { hostname } from 'node:os';
 import type { Clock } from '../common/clock.js';
-import { Deadline } from '../common/deadline.js';
+import { aborted, Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
 import { rejectUnknownOptions } from '../common/option-reader.js';
 import type { TopologyWatcher } from '../health/topology-watcher.js';
@@ -221,10 +221,14 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   }
 
   override async plan(kind: 'failover' | 'switchover', to?: NodeId): Promise<FailoverPlan> {
-    if (kind === 'failover') return await this.#failovers.plan(to);
+    return kind === 'failover' ? await this.#failovers.plan(to) : await this.#planSwitchover(to);
+  }
+
+  async #planSwitchover(to?: NodeId, signal?: AbortSignal): Promise<FailoverPlan> {
     // The locks of the change before this one may have been given back a moment ago.
-    const patience = Deadline.of({ timeoutMs: this.#rules.leaseMs });
+    const patience = Deadline.of({ timeoutMs: this.#rules.leaseMs, signal });
     if (this.#writer() === undefined) await this.#keeper.wait(patience).catch(() => undefined);
+    if (signal?.aborted === true) throw aborted('The switchover', signal.reason);
     const primary = this.#primary();
     const survey = await this.#control.survey(primary);
     const wanted = namedNode(to, this.#voters, survey.nodes);
@@ -233,7 +237,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
 
   override async switchover(options: SwitchoverOptions = {}): Promise<ChangeResult> {
     rejectUnknownOptions('switchover', options, ['to', 'signal']);
-    const plan = await this.plan('switchover', options.to);
+    const plan = await this.#planSwitchover(options.to, options.signal);
     await this.#meta.prepare(this.#control.voter(this.#primary()));
     const again = (): Promise<FailoverPlan> => this.plan('switchover', plan.to);
     return await this.#control.make(plan, { again, signal: options.signal });

@@ -37,7 +37,7 @@ export interface SwitchoverOptions {
    * the best one, by `candidates` and then by name.
    */
   readonly to?: NodeId | undefined;
-  /** Gives the switchover up while it can be undone. */
+  /** Gives the switchover up while it can be undone; before there is a plan it rejects with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -49,7 +49,7 @@ export interface ForceOptions {
   readonly force?: boolean | undefined;
   /** Makes it whatever it loses. Default false. */
   readonly acceptLoss?: boolean | undefined;
-  /** Gives it up while it can be undone. */
+  /** Gives it up while it can be undone; before there is a plan it rejects with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -1,5 +1,6 @@
 /** Plans and makes failovers: those that are called for, and those that the elected process makes by itself. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '../../common/backoff.js';
+import { aborted } from '../../common/deadline.js';
 import type { NodeId } from '../../common/node-address.js';
 import type { ResolvedActingOptions } from '../acting-options.js';
 import type { VoterCount } from '../detector/detector-input.js';
@@ -50,6 +51,8 @@ export interface PlanWish {
   readonly force?: boolean;
   /** Whether the node that is named is insisted on; default: when one is named. */
   readonly insists?: boolean;
+  /** Gives it up. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Makes failovers. */
@@ -61,11 +64,11 @@ export class FailoverControl {
     this.#parts = parts;
   }
 
-  /** What a failover would do now. Rejects with `ERR_CHANGE_REFUSED`. */
+  /** What a failover would do now. Rejects with `ERR_CHANGE_REFUSED`, or `ERR_ABORTED`. */
   async plan(to?: NodeId, how: PlanWish = {}): Promise<FailoverPlan> {
-    const { force = false, insists = to !== undefined } = how;
+    const { force = false, insists = to !== undefined, signal } = how;
     const { control, memory, verdict, voters, seen, count, strangers, down } = this.#parts;
-    await this.#until(() => this.#from() !== null || count().unasked === 0, ASKED_MS);
+    await this.#until(() => this.#from() !== null || count().unasked === 0, ASKED_MS, signal);
     const from = this.#from();
     if (from === null) {
       const { total, reachable } = count();
@@ -93,15 +96,15 @@ export class FailoverControl {
   async make({ to, force = false, acceptLoss = false, signal }: ForceOptions): Promise<ChangeResult> {
     // A process that has only just begun to look cannot know yet.
     const { seen, options } = this.#parts;
-    if (!force)
-      await this.#until(() => seen() !== null || this.doubt() === undefined, options.leaseMs + JUDGED_MS);
+    const judgedMs = force ? 0 : options.leaseMs + JUDGED_MS;
+    await this.#until(() => seen() !== null || this.doubt() === undefined, judgedMs, signal);
     const doubt = this.doubt();
     if (!force && doubt !== undefined)
       throw refused(
         `${doubt}. For a planned change call switchover(), which loses nothing; call failover({ force: true }) only if you know better`,
       );
     const insists = to !== undefined;
-    const plan = await this.plan(to, { force, insists });
+    const plan = await this.plan(to, { force, insists, signal });
     this.#checkLoss(plan, acceptLoss);
     return await this.#parts.control.make(plan, {
       again: () => this.#planAgain(plan, { acceptLoss, force, insists }),
@@ -158,9 +161,10 @@ export class FailoverControl {
     return this.#parts.count().votedFor ?? this.#parts.seen();
   }
 
-  async #until(isKnown: () => boolean, limitMs: number): Promise<void> {
+  async #until(isKnown: () => boolean, limitMs: number, signal: AbortSignal | undefined): Promise<void> {
     const end = performance.now() + limitMs;
-    while (!isKnown() && performance.now() < end) await sleep(POLL_MS);
+    while (signal?.aborted !== true && !isKnown() && performance.now() < end) await pause(POLL_MS, signal);
+    if (signal?.aborted === true) throw aborted('The failover', signal.reason);
   }
 
   #checkLoss({ loss, from }: FailoverPlan, accepted: boolean): void {

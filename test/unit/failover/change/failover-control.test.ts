@@ -11,7 +11,13 @@ const well = [madeUp('db2', { source }), madeUp('db3', { source })];
 const stuck = [madeUp('db2', { source }), madeUp('db3', { source, status })];
 
 /** A control over servers that are `before` when a failover is planned, and `after` under its locks. */
-function controlOver(before = well, after = well, votedFor?: string, named?: string): FailoverControl {
+function controlOver(
+  before = well,
+  after = well,
+  votedFor?: string,
+  named?: string,
+  more: object = {},
+): FailoverControl {
   let surveys = before;
   const control = {
     survey: async () => ({ nodes: new Map(surveys.map((each) => [each.node, each])), silent: new Map() }),
@@ -32,6 +38,7 @@ function controlOver(before = well, after = well, votedFor?: string, named?: str
     verdict: () => ({ tilted: false, failover: { warranted: true, because: '' }, failure: 'dead-primary' }),
     strangers: () => [],
     down: () => new Set<string>(),
+    ...more,
   };
   return new FailoverControl(parts as unknown as ConstructorParameters<typeof FailoverControl>[0]);
 }
@@ -52,4 +59,22 @@ test('a primary that a majority votes for, and that this process has not seen ta
     from: 'db2',
     to: 'db3',
   });
+});
+
+test('who gives up does not wait until this process knows of a primary, or has found it dead', async () => {
+  const unknown = {
+    options: { leaseMs: 600_000, maxLoss: 'any' },
+    seen: () => null,
+    verdict: () => ({ tilted: false, failover: { warranted: false, because: 'nothing is known' } }),
+    count: () => ({ total: 3, reachable: 0, unasked: 3, votedFor: null }),
+  };
+  for (const force of [false, true]) {
+    const giveUp = new AbortController();
+    const made = controlOver(well, well, undefined, undefined, unknown).make({
+      force,
+      signal: giveUp.signal,
+    });
+    giveUp.abort('the operator went home');
+    await expect(made).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: 'the operator went home' });
+  }
 });
