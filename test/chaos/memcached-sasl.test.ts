@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkSessions } from '../../src/cli/doctor/check-sessions.js';
+import { watchMemcachedPair } from '../../src/failover/resources/memcached-pair.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { SessionStore } from '../../src/session/session-store.js';
 import { eventually } from '../integration/eventually.js';
@@ -112,4 +113,14 @@ test('with the right password sessions are kept through a restart, come back whe
   const refill = checks.filter(({ what }) => what === 'can be filled from the others');
   expect(refill.map(({ state }) => state)).toEqual(['warning', 'warning']);
   expect(refill[0]?.found).toContain('with SASL (-S)');
+});
+
+test('a pair is watched with a login, and one that is refused is told at the start', async () => {
+  const nodes = [await startNode(), await startNode()].map(nameOf);
+  for (const wrong of [{}, { ...USER, password: 'wrong' }])
+    await expect(watchMemcachedPair({ nodes, timeoutMs: 5_000, ...wrong })).rejects.toMatchObject({
+      code: 'ERR_ACCESS_DENIED',
+    });
+  await using pair = await watchMemcachedPair({ nodes, timeoutMs: 5_000, ...USER });
+  expect(pair.trusted).toEqual(nodes);
 });

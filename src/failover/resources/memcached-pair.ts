@@ -1,10 +1,12 @@
 /** Watches a pair of memcached nodes (or more): which of them answer, and whose misses can be believed. There is no promotion. */
+import type { ConnectionOptions } from 'node:tls';
 import { pause } from '../../common/backoff.js';
 import { type NodeId, parseNodeAddress } from '../../common/node-address.js';
 import { invalidOption, readNumber, rejectUnknownOptions } from '../../common/option-reader.js';
 import { SafeEmitter } from '../../common/safe-emitter.js';
-import { describeError } from '../../common/stormlamp-error.js';
+import { describeError, ErrorCode, isStormlampError } from '../../common/stormlamp-error.js';
 import type { MemcachedNode } from '../../memcached/memcached-node.js';
+import { readNodeTls } from '../../memcached/memcached-node-options.js';
 import { createMemcachedNode } from '../../memcached/memjs-node.js';
 import { afterFill, afterLook, type Incarnation, incarnationOf, type PairNodeState } from './incarnation.js';
 
@@ -12,6 +14,12 @@ import { afterFill, afterLook, type Incarnation, incarnationOf, type PairNodeSta
 export interface MemcachedPairOptions {
   /** The nodes, like `cache1:11211`. */
   readonly nodes: readonly string[];
+  /** User name of the nodes, for SASL PLAIN. Default: no authentication. */
+  readonly username?: string | undefined;
+  /** Its password. */
+  readonly password?: string | undefined;
+  /** Speak TLS to the nodes: true, or options of `tls.connect`. Default false. */
+  readonly tls?: boolean | ConnectionOptions | undefined;
   /** Time between two looks, milliseconds. Default 1000. */
   readonly intervalMs?: number | undefined;
   /** Longest time for an answer, milliseconds. Default 500. */
@@ -31,13 +39,15 @@ export interface MemcachedPairEvents {
   'fill-failed': { readonly node: NodeId; readonly error: Error };
 }
 
+const NAMES = ['nodes', 'username', 'password', 'tls', 'intervalMs', 'timeoutMs', 'fill'];
+
 /**
  * Watches memcached nodes until it is closed; resolves after the first look at all of them.
  *
- * @throws StormlampError `ERR_INVALID_OPTION`.
+ * @throws StormlampError `ERR_INVALID_OPTION`, or `ERR_ACCESS_DENIED` when a node that answers wants another login.
  */
 export async function watchMemcachedPair(options: MemcachedPairOptions): Promise<MemcachedPair> {
-  rejectUnknownOptions('memcachedPair', options, ['nodes', 'intervalMs', 'timeoutMs', 'fill']);
+  rejectUnknownOptions('memcachedPair', options, NAMES);
   if (!Array.isArray(options.nodes) || options.nodes.length < 2)
     throw invalidOption('memcachedPair.nodes', 'at least two nodes', options.nodes);
   const intervalMs = readNumber('memcachedPair.intervalMs', options.intervalMs, 1_000, {
@@ -45,11 +55,21 @@ export async function watchMemcachedPair(options: MemcachedPairOptions): Promise
     max: 60_000,
   });
   const timeoutMs = readNumber('memcachedPair.timeoutMs', options.timeoutMs, 500, { min: 10, max: 60_000 });
-  const nodes = options.nodes.map((node, index) =>
-    createMemcachedNode({ address: parseNodeAddress(`memcachedPair.nodes[${index}]`, node, 11_211) }),
-  );
+  const { username, password } = options;
+  if ((username === undefined) !== (password === undefined))
+    throw invalidOption('memcachedPair.username', 'given together with `password`', username);
+  const login = username === undefined || password === undefined ? {} : { username, password };
+  const tls = readNodeTls('memcachedPair.tls', options.tls);
+  const nodes = options.nodes.map((node, index) => {
+    const address = parseNodeAddress(`memcachedPair.nodes[${index}]`, node, 11_211);
+    return createMemcachedNode({ address, ...login, tls });
+  });
   const pair = new MemcachedPair(nodes, intervalMs, timeoutMs, options.fill);
-  await pair.look();
+  const refused = (await pair.look()).find((error) => isStormlampError(error, ErrorCode.ACCESS_DENIED));
+  if (refused !== undefined) {
+    await pair.close();
+    throw refused;
+  }
   pair.start();
   return pair;
 }
@@ -101,21 +121,29 @@ export class MemcachedPair extends SafeEmitter<MemcachedPairEvents> implements A
     this.#running = this.#watch();
   }
 
-  /** @internal */
-  async look(): Promise<void> {
+  /**
+   * Looks at all nodes; the errors of those that did not answer.
+   *
+   * @internal
+   */
+  async look(): Promise<readonly unknown[]> {
     const { signal } = this.#stop;
+    const errors: unknown[] = [];
     const seen = await Promise.all(
       this.#nodes.map((node) =>
-        node.stats({ timeoutMs: this.#timeoutMs, signal }).then(incarnationOf, () => undefined),
+        node
+          .stats({ timeoutMs: this.#timeoutMs, signal })
+          .then(incarnationOf, (error: unknown) => void errors.push(error)),
       ),
     );
-    if (signal.aborted) return;
+    if (signal.aborted) return errors;
     const answers = seen.some((incarnation) => incarnation !== undefined);
     for (const [index, { id }] of this.#nodes.entries()) {
       const after = afterLook(this.#states.get(id) ?? { state: 'unknown' }, seen[index], answers);
       this.#become(id, after);
       if (after.state === 'warming') void this.#fillNow(id, after.incarnation);
     }
+    return errors;
   }
 
   /** Stops. */

@@ -1,6 +1,6 @@
 /** When a fill makes a node trusted; nodes that are made up, looked at by hand. */
 import { expect, test } from 'vitest';
-import { MemcachedPair } from '../../../../src/failover/resources/memcached-pair.js';
+import { MemcachedPair, watchMemcachedPair } from '../../../../src/failover/resources/memcached-pair.js';
 import type { MemcachedNode } from '../../../../src/memcached/memcached-node.js';
 
 interface Made {
@@ -52,4 +52,12 @@ test('a fill makes a node trusted only for the outage after which it began', asy
   await ended(1);
   expect(pair.trusted).toEqual(['a:1', 'b:1']);
   await pair.close();
+});
+
+test('a login is given whole, or refused by name', async () => {
+  const nodes = ['a:1', 'b:1'];
+  for (const half of [{ username: 'app' }, { password: 'secret' }])
+    await expect(watchMemcachedPair({ nodes, ...half })).rejects.toThrow(
+      'Expected `memcachedPair.username` to be given together with `password`',
+    );
 });
