@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { invalidOption, readString, readStrings, rejectUnknownOptions } from '../../common/option-reader.js';
 import { describeError, ErrorCode, StormlampError } from '../../common/stormlamp-error.js';
 import type { LeaseContext, LeasedResource, LossContext } from './leased-resource.js';
-import { type Mounted, mountedOn, readMounts } from './mount-table.js';
+import { isOfType, type Mounted, mountedOn, readMounts } from './mount-table.js';
 import { mustRun, type RunCommand, runCommand } from './run-command.js';
 
 /** How fencing ended; only `fenced` counts. */
@@ -28,13 +28,14 @@ export interface MountResourceOptions {
   readonly source: string;
   /** Where; the folder must be there. Symbolic links are followed. */
   readonly path: string;
-  /** The file system's type, like `ext4`. */
+  /** The file system's type, like `ext4`, as `mount -t` takes it. */
   readonly type: string;
   /** Options for `mount -o`. */
   readonly options?: readonly string[] | undefined;
   /**
    * Makes sure that no other machine can write to the device: cuts its power, takes its path to the storage away. Called before
-   * every mount; must be safe to call again. Two machines that mount one ext4 or xfs destroy it.
+   * every mount, at the first start and after a holder that let go in peace, too; must be safe to call again. Two machines that
+   * mount one ext4 or xfs destroy it.
    */
   readonly fence: (context: LeaseContext) => Promise<FenceResult>;
   /** Looks whether what is there is what should be there; what it throws unmounts again. */
@@ -135,7 +136,7 @@ export function mountResource(options: MountResourceOptions): LeasedResource {
       await mount;
       if (context.signal.aborted) return;
       const mounted = await now(at);
-      if (mounted?.type !== options.type) {
+      if (mounted === undefined || !isOfType(options.type, mounted.type)) {
         throw new StormlampError(
           ErrorCode.UNSUPPORTED,
           `After mounting, ${path} holds ${mounted === undefined ? 'nothing' : `a ${mounted.type} of ${mounted.source}`} instead of the ${options.type} of ${options.source}`,

@@ -26,6 +26,16 @@ export function mountedOn(mounts: readonly Mounted[], path: string): Mounted | u
   return mounts.findLast((mount) => mount.path === path);
 }
 
+/**
+ * Whether a mount that `mount -t asked` made shows itself as `seen`: a program or a driver that is named may be called otherwise in
+ * the kernel (`nfs` is `nfs4` there, `ntfs` may be `ntfs3`, and what a program drives is `fuse`, `fuseblk`, or `fuse.` and a name).
+ */
+export function isOfType(asked: string, seen: string): boolean {
+  return (
+    asked === 'auto' || seen.startsWith('fuse') || asked.split(',').some((type) => seen.startsWith(type))
+  );
+}
+
 /** Blanks, tabs, line ends and backslashes are written as octal numbers. */
 function unescaped(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mountedOn, readMounts } from '../../../../src/failover/resources/mount-table.js';
+import { isOfType, mountedOn, readMounts } from '../../../../src/failover/resources/mount-table.js';
 
 const TABLE = `22 26 0:21 / /sys rw,nosuid shared:7 - sysfs sysfs rw
 26 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw,errors=remount-ro
@@ -15,4 +15,18 @@ test('the last mount on a path is the one that is seen', () => {
   });
   expect(mountedOn(readMounts(TABLE), '/')?.type).toBe('ext4');
   expect(mountedOn(readMounts(TABLE), '/srv')).toBeUndefined();
+});
+
+test.each([
+  ['ext4', 'ext4', true],
+  ['ext4', 'xfs', false],
+  ['nfs', 'nfs4', true],
+  ['nfs4', 'nfs', false],
+  ['ntfs-3g', 'fuseblk', true],
+  ['ntfs', 'ntfs3', true],
+  ['glusterfs', 'fuse.glusterfs', true],
+  ['auto', 'xfs', true],
+  ['ext4,xfs', 'xfs', true],
+])('what `mount -t %s` made may be a %s: %s', (asked, seen, isIt) => {
+  expect(isOfType(asked, seen)).toBe(isIt);
 });
