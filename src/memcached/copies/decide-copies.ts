@@ -184,7 +184,15 @@ function deciderOf(judged: readonly Judged[]): ReachedCopy | undefined {
 }
 
 function bestHit(judged: readonly Judged[]): Winner | undefined {
-  const hits = judged.flatMap(({ copy, claim }) => (withItem(copy) ? [{ copy, claim }] : []));
+  // What a node of the other list holds may have been destroyed by somebody who does not know that list yet. He removed it from a holder
+  // that missed writes, too: a miss there that no note explains speaks against it.
+  const isDoubtful = judged.some(
+    ({ copy, claim }) =>
+      copy.role === 'holder' && copy.standing === 'suspect' && copy.item === null && claim === 'none',
+  );
+  const hits = judged.flatMap(({ copy, claim }) =>
+    withItem(copy) && !(isDoubtful && copy.role === 'joint') ? [{ copy, claim }] : [],
+  );
   const best = (of: (claim: Claim) => boolean, among = hits) =>
     among.find(({ claim, copy }) => of(claim) && copy.standing !== 'warming') ??
     among.find(({ claim }) => of(claim));

@@ -119,6 +119,19 @@ test('a node of the other list decides nothing, and is behind when it holds some
   );
 });
 
+test('what only a node of the other list holds does not count where a holder lacks it that missed writes and no note says why', () => {
+  const joint = (more?: Parameters<typeof seen>[2]): ReachedCopy => ({
+    ...seen('c', 'old', { ...more, standing: 'warming' }),
+    role: 'joint',
+  });
+  const suspect = seen('b', null, { standing: 'suspect' });
+  expect(decided(away('a'), suspect, joint())).toBe('unknown');
+  expect(decided(away('a', true), suspect, joint())).toBe('absent');
+  // It missed the item, or came back empty.
+  expect(decided(away('a'), suspect, joint({ missed: ['b', []] }))).toBe('old of c');
+  expect(decided(away('a'), seen('b', null, { standing: 'warming' }), joint())).toBe('old of c');
+});
+
 test('while nodes change, a content that a note calls old is old on every node of either list: one is filled from the other', () => {
   const joint: ReachedCopy = { ...seen('a', 'new', { missed: ['b', ['old']] }), role: 'joint' };
   expect(decided(seen('c', 'old'), seen('b', 'old'), joint)).toBe('new of a');

@@ -242,4 +242,18 @@ export const LOST_BY_CHANCE: readonly {
     ],
     orders: [0, 90],
   },
+  {
+    because:
+      'a node of the next list held what somebody had destroyed who did not know that list yet, and was believed when a holder was away and the other one had missed a write before',
+    size: { servers: 3, processes: 3, sessions: 2, change: { before: [0, 1], after: [2, 1] } },
+    rounds: [
+      round([save(2, 1), step(1)], [cut(0, 1)]),
+      round([{ do: 'resync', process: 1 }]),
+      round([destroy(0, 1), save(0)]),
+      round([step(2), save(0)], [], [{ do: 'join', process: 0, server: 1 }]),
+      round([save(2, 1)], [cut(0, 0)]),
+      round([step(0)]),
+    ],
+    orders: [0, 60],
+  },
 ];
