@@ -1,6 +1,7 @@
 /** What the live page shows, as one value: no SQL values, no session contents, no passwords are in it. */
 import { type AnyCluster, failoverStateOf, partOf } from '../cluster-readiness.js';
 import type { NodeId } from '../common/node-address.js';
+import type { ClusterSnapshot } from '../failover/cluster-snapshot.js';
 import type { JournalRecord } from '../failover/failover-journal.js';
 import type { MysqlCluster } from '../mysql/mysql-cluster.js';
 import { isSaid } from '../mysql/read-fitness.js';
@@ -75,7 +76,7 @@ export function dashboardState(
 ): DashboardState {
   const mysql = partOf(() => cluster.mysql);
   const failover = mysql === undefined ? undefined : failoverStateOf(cluster);
-  const nodes = nodesOf(cluster);
+  const nodes = nodesOf(cluster, failover);
   const sessions = sessionNodesOf(cluster);
   const topology = mysql?.topology();
   const writer = topology === undefined ? undefined : votedWriter(topology, failover);
@@ -130,10 +131,10 @@ export function dashboardState(
   };
 }
 
-function nodesOf(cluster: AnyCluster): readonly DashboardNode[] {
+function nodesOf(cluster: AnyCluster, failover: ClusterSnapshot | undefined): readonly DashboardNode[] {
   const mysql = partOf(() => cluster.mysql);
   if (mysql === undefined) return [];
-  const judged = new Map(cluster.failover.state.nodes.map((node) => [node.node, node]));
+  const judged = new Map(failover?.nodes.map((node) => [node.node, node]));
   const stats = new Map(mysql.stats().map((each) => [each.node, each]));
   return mysql.topology().nodes.map((node) => {
     const up = node.state === 'up' ? node : undefined;

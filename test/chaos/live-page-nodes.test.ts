@@ -66,7 +66,8 @@ function madeUpCluster(): AnyCluster {
     },
     history: () => Promise.resolve([]),
   });
-  const mysql = Object.assign(new EventEmitter(), { topology, stats });
+  const readFitness = () => ({ serves: true, unfit: [], mayChange: false });
+  const mysql = Object.assign(new EventEmitter(), { topology, stats, readFitness });
   return { mysql, failover, topology } as unknown as AnyCluster;
 }
 
