@@ -10,8 +10,8 @@ import type { ServerVersion } from '../../mysql/server-version.js';
 
 /**
  * The client programs that a rebuild runs; each a program and arguments of yours, such as `['mariadb-dump', '--ssl']`, also behind a
- * program that starts it, as `['nice', '-n', '5', 'mariadb-dump']`. The file with the login comes right behind the last word that is
- * the name of a client program of MariaDB or MySQL, or behind the first word when none is.
+ * program that starts it, as `['nice', '-n', '5', 'mariadb-dump']`. The file with the login comes right behind the word that is the
+ * name of a client program of MariaDB or MySQL, or behind the first word when none is.
  */
 export interface RebuildPrograms {
   /** Dumps databases. Default `['mariadb-dump']`. */

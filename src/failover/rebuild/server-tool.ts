@@ -51,23 +51,30 @@ export function placeOf(login: string, node: NodeId): readonly string[] {
   return [`${LOGIN}${login}`, ...place];
 }
 
-/** How the programs are called that read a login file. */
-const CLIENT = /^(mariadb|mysql)(-?dump|-?binlog)?(\.exe)?$/;
+/** How the programs are called that read a login file; the first ones bear names that nothing else does. */
+const COPIER = /^(mariadb|mysql)-?(dump|binlog)(\.exe)?$/;
+const CLIENT = /^(mariadb|mysql)(\.exe)?$/;
 
 /**
  * `command`, a program and its first arguments, with `args` behind it. A login file goes right behind the program, as its first
- * argument, or the program takes it for an unknown one: behind the last word that is the name of a client program, as
- * `nice -n 5 mariadb-dump` has one, else behind the first word.
+ * argument, or the program takes it for an unknown one.
  */
 export function commandLine(command: readonly string[], args: readonly string[]): readonly string[] {
   const login = args.filter((each) => each.startsWith(LOGIN));
   const others = args.filter((each) => !each.startsWith(LOGIN));
-  // What stands behind an option may be its value: `--user mysql`.
-  const program = command.findLastIndex(
-    (word, index) => CLIENT.test(basename(word)) && !command[index - 1]?.startsWith('-'),
-  );
-  const end = Math.max(program, 0) + 1;
+  const end = programIn(command) + 1;
   return [...command.slice(0, end), ...login, ...command.slice(end), ...others];
+}
+
+/** Where in `command` the client program is: another one may start it, as `nice -n 5 mariadb-dump`. The first word when none is. */
+function programIn(command: readonly string[]): number {
+  const [first = ''] = command;
+  if (CLIENT.test(basename(first))) return 0;
+  const copier = command.findIndex((word) => COPIER.test(basename(word)));
+  if (copier >= 0) return copier;
+  // An account, a container and a database may be called so, too. What stands behind an option may be its value: `-u mysql`.
+  const found = command.flatMap((word, index) => (CLIENT.test(basename(word)) ? [index] : []));
+  return found.findLast((index) => !command[index - 1]?.startsWith('-')) ?? found.at(-1) ?? 0;
 }
 
 /** Starts {@link commandLine}. Whoever aborts `signal` ends it. */

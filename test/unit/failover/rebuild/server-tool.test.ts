@@ -62,6 +62,31 @@ test.each([
     ['nice', '-n', '5', 'mysqlbinlog', 'LOGIN', '--ssl-mode=REQUIRED', '--quick'],
   ],
   ['a script', ['/opt/dump.sh', '--fast'], ['/opt/dump.sh', 'LOGIN', '--fast', '--quick']],
+  [
+    'its last argument is the database `mysql`',
+    ['/usr/bin/mariadb', 'mysql'],
+    ['/usr/bin/mariadb', 'LOGIN', 'mysql', '--quick'],
+  ],
+  [
+    'and another program starts it',
+    ['nice', 'mariadb-dump', '--ssl', 'x', 'mysql'],
+    ['nice', 'mariadb-dump', 'LOGIN', '--ssl', 'x', 'mysql', '--quick'],
+  ],
+  [
+    'it stands behind an option without a value',
+    ['sudo', '-n', 'mariadb'],
+    ['sudo', '-n', 'mariadb', 'LOGIN', '--quick'],
+  ],
+  [
+    'the account that runs it is called `mysql`',
+    ['sudo', '-u', 'mysql', 'mariadb'],
+    ['sudo', '-u', 'mysql', 'mariadb', 'LOGIN', '--quick'],
+  ],
+  [
+    'the container in which it runs is called `mysql`',
+    ['docker', 'exec', '-i', 'mysql', 'mysqlbinlog'],
+    ['docker', 'exec', '-i', 'mysql', 'mysqlbinlog', 'LOGIN', '--quick'],
+  ],
 ])('the login file is the first argument of the program: %s', (_, command, line) => {
   const login = '--defaults-extra-file=/l';
   expect(commandLine(command, [login, '--quick'])).toEqual(
