@@ -1,10 +1,11 @@
 /** A rebuild hook for MariaDB: stops the node, loads a dump of the primary into it, and sets where it goes on. */
+import type { NodeId } from '../../common/node-address.js';
 import { describeError } from '../../common/stormlamp-error.js';
 import type { RebuildRequest } from '../failover-hooks.js';
 import { assertRowsFit, someOf, tablesBeside } from './copied-tables.js';
 import { copy, rehearse } from './dump-copy.js';
 import { assertDroppable, empty } from './empty-node.js';
-import { holdNode } from './hold-node.js';
+import { holdNode, WAKE_MS } from './hold-node.js';
 import { readyHook } from './ready-hook.js';
 import {
   literal,
@@ -42,7 +43,7 @@ export function dumpRebuild(
       },
       copy: async (session) => {
         const history = await historyOf(request, means);
-        const position = await trusting(session, async () => {
+        const position = await trusting(request, means, session, async () => {
           await empty(request, session);
           return await copy(request, means);
         });
@@ -55,16 +56,37 @@ export function dumpRebuild(
   return readyHook(hook, 'mariadb', means);
 }
 
-/** Without this only an account with SUPER may load triggers and functions on a server that has a binary log, logged or not. */
-async function trusting<T>(session: RebuildSession, work: () => Promise<T>): Promise<T> {
+/**
+ * Does `work` while the node trusts whoever makes functions: else only an account with SUPER may load triggers and functions on a
+ * server that has a binary log, logged or not.
+ */
+export async function trusting<T>(
+  { node, log }: Pick<RebuildRequest, 'node' | 'log'>,
+  means: Pick<RebuildMeans, 'open'>,
+  session: Pick<RebuildSession, 'ask'>,
+  work: () => Promise<T>,
+): Promise<T> {
   const [row] = await session.ask('SELECT @@GLOBAL.log_bin_trust_function_creators AS trusted');
+  if (Number(row?.['trusted']) === 1) return await work();
   await session.ask('SET GLOBAL log_bin_trust_function_creators=1');
   try {
     return await work();
   } finally {
-    await session
-      .ask(`SET GLOBAL log_bin_trust_function_creators=${Number(row?.['trusted'])}`)
-      .catch(() => undefined);
+    await distrust(node, means).catch((error: unknown) =>
+      log(
+        `${node} has log_bin_trust_function_creators=1, which was 0 before: ${describeError(error)}. Set it to 0 there`,
+      ),
+    );
+  }
+}
+
+/** In a session of its own: that of a rebuild that was called off takes no statement any more. */
+async function distrust(node: NodeId, means: Pick<RebuildMeans, 'open'>): Promise<void> {
+  const session = await means.open(node, AbortSignal.timeout(WAKE_MS));
+  try {
+    await session.ask('SET GLOBAL log_bin_trust_function_creators=0');
+  } finally {
+    session.close();
   }
 }
 

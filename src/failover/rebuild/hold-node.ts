@@ -8,8 +8,8 @@ import { assertRights } from './rebuild-rights.js';
 import { leaveEvents, type RestingEvents, restEvents } from './resting-events.js';
 
 const LOCK = 'stormlamp:rebuild';
-/** How long the node may take to answer once it has been made anew; it may just have been started. */
-const WAKE_MS = 30_000;
+/** How long the node may take to answer once it has been made anew, milliseconds; it may just have been started. */
+export const WAKE_MS = 30_000;
 
 /** What is particular to one way of copying. */
 export interface RebuildWork {
