@@ -14,7 +14,7 @@ import type { SentStatement } from '../locks/statement-log.js';
 import { type MetaStore, PROMOTED } from '../meta/meta-store.js';
 import { standingsOf } from '../meta/node-standings.js';
 import { notedTls } from '../meta/noted-tls.js';
-import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
+import type { FailoverPlan } from '../plan/failover-plan.js';
 import type { PlanContext } from '../plan/plan-context.js';
 import { type ReplicationTls, tlsAmong, tlsOffered } from '../plan/replication-tls.js';
 import type { LeaseRules } from '../protocol/client-lease.js';
@@ -26,7 +26,7 @@ import { assertUnchanged } from './assert-unchanged.js';
 import { ChangeHooks } from './change-hooks.js';
 import { whyPaused } from './change-rights.js';
 import { rejoinWords } from './done-words.js';
-import type { ExecutionOutcome } from './executor-options.js';
+import type { ExecutionOutcome, ExecutorOptions } from './executor-options.js';
 import { withLockNamed } from './name-lock.js';
 import { PlanExecutor } from './plan-executor.js';
 
@@ -101,6 +101,8 @@ export interface MakeOptions {
   readonly signal?: AbortSignal | undefined;
   /** Whether it is carried out although the primary is not objectively down. */
   readonly force?: boolean | undefined;
+  /** Told why a step has failed that the plan goes on without. */
+  readonly onLeftOut?: ((error: Error) => void) | undefined;
 }
 
 /** How long a change waits for this process to trust itself again, milliseconds. */
@@ -229,7 +231,8 @@ export class ChangeControl {
     await this.#running?.catch(() => undefined);
   }
 
-  async #make(plan: FailoverPlan, { again, signal, force = false }: MakeOptions): Promise<ChangeResult> {
+  async #make(plan: FailoverPlan, made: MakeOptions): Promise<ChangeResult> {
+    const { again, signal, force = false, onLeftOut } = made;
     const { voters, rules, options, record, publish, onStatement } = this.#parts;
     const nodes = plan.from === null ? [plan.to] : [plan.from, plan.to];
     record('change-planned', plan.opId, nodes, `${plan.kind} from ${plan.from ?? 'nobody'} to ${plan.to}`);
@@ -238,11 +241,12 @@ export class ChangeControl {
     const now = (): number => this.#parts.clock.now();
     let stoppedAt: number | undefined;
     let flowsAt: number | undefined;
-    const onStep = (step: PlanStep, phase: 'started' | 'finished' | 'failed', detail: string): void => {
+    const onStep: ExecutorOptions['onStep'] = (step, phase, detail, error) => {
       const stops =
         step.action === 'lock-promote' || (plan.kind !== 'switchover' && step.action === 'lock-change');
       if (stops && phase === 'started') stoppedAt = now();
       if (phase === 'failed') record('change-step', plan.opId, nodes, `${step.id} failed: ${detail}`);
+      if (step.optional !== undefined && error instanceof Error) onLeftOut?.(error);
       publish('change-step', { opId: plan.opId, step, phase, detail });
     };
     const executor = new PlanExecutor(plan, {

@@ -22,8 +22,13 @@ export interface ExecutorOptions {
   readonly lookAgain: () => Promise<void>;
   /** Whether the reason of the change still holds; rejects when it does not. */
   readonly confirm: () => Promise<void>;
-  /** Told before and after every step. */
-  readonly onStep: (step: PlanStep, phase: 'started' | 'finished' | 'failed', detail: string) => void;
+  /** Told before and after every step; `error`: why it has failed. */
+  readonly onStep: (
+    step: PlanStep,
+    phase: 'started' | 'finished' | 'failed',
+    detail: string,
+    error?: unknown,
+  ) => void;
   /** Told, once or more, when a majority votes for the new primary. */
   readonly onMajority: () => void;
   /** Told about every statement. */

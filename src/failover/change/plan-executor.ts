@@ -98,7 +98,7 @@ export class PlanExecutor {
         await this.#attempts(step);
         this.#options.onStep(step, 'finished', '');
       } catch (error) {
-        this.#options.onStep(step, 'failed', describeError(error));
+        this.#options.onStep(step, 'failed', describeError(error), error);
         if (step.optional !== undefined) {
           leavesOut ||= step.optional === true || performance.now() - begunAt > LONG_MS;
           continue;

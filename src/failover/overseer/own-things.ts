@@ -9,11 +9,12 @@ import type { PlanContext } from '../plan/plan-context.js';
 import { planEvents } from '../plan/plan-events.js';
 import { planFence } from '../plan/plan-fence.js';
 import { refused } from '../plan/refused.js';
+import { type RetryPolicy, RetryTimes } from './retry-times.js';
 
 /** What it is put right with. */
 export interface OwnThingsParts {
-  readonly control: ChangeControl;
-  readonly meta: MetaStore;
+  readonly control: Pick<ChangeControl, 'make' | 'voter'>;
+  readonly meta: Pick<MetaStore, 'open'>;
   /** Looks at all nodes as those of `primary`; undefined when it may not be the primary any more. */
   readonly look: (primary: NodeId) => Promise<PlanContext | undefined>;
 }
@@ -25,16 +26,18 @@ type PlanOwn = (
   mayBe: (node: NodeId) => boolean,
 ) => FailoverPlan | undefined;
 
-/** A node on which the self-fence event could not be made is tried again after so long, milliseconds. */
-const FENCE_RETRY_MS = 30_000;
-/** Likewise for scheduled events, milliseconds: an account may have to be given privileges first. */
-const EVENTS_RETRY_MS = 600_000;
+/** A lock of a backup may be held for hours, and every attempt is told in the journal. */
+const PASSING = { firstMs: 4_000, maxMs: 120_000 };
+/** Without its event a primary that is cut off goes on. */
+const FENCE_RETRY: RetryPolicy = { passing: { firstMs: 4_000, maxMs: 30_000 }, refusedMs: 30_000 };
+/** An account has to be given privileges first. */
+const EVENTS_RETRY: RetryPolicy = { passing: PASSING, refusedMs: 600_000 };
 
 /** Puts it right, on one node at a time; what cannot be done is tried again later. */
 export class OwnThings {
   readonly #parts: OwnThingsParts;
-  readonly #fenceFailed = new Map<NodeId, number>();
-  readonly #eventsFailed = new Map<NodeId, number>();
+  readonly #fenceTimes = new RetryTimes(FENCE_RETRY);
+  readonly #eventTimes = new RetryTimes(EVENTS_RETRY);
 
   /** Has failed on no node yet. */
   constructor(parts: OwnThingsParts) {
@@ -43,7 +46,7 @@ export class OwnThings {
 
   /** The self-fence event, where it is not as it should be; whether something was done. */
   async putFence(context: PlanContext, primary: NodeId): Promise<boolean> {
-    return await this.#put(planFence, this.#fenceFailed, FENCE_RETRY_MS, context, primary);
+    return await this.#put(planFence, this.#fenceTimes, context, primary);
   }
 
   /** Scheduled events likewise; also what a switchover that nobody has ended has taken from the primary. */
@@ -54,19 +57,11 @@ export class OwnThings {
       ({ kind, from, ageS }) => kind === 'switchover' && from === primary && !isFresh(ageS),
     );
     const plan: PlanOwn = (now, of, mayBe) => planEvents(now, of, mayBe, isTaken);
-    return await this.#put(plan, this.#eventsFailed, EVENTS_RETRY_MS, context, primary);
+    return await this.#put(plan, this.#eventTimes, context, primary);
   }
 
-  async #put(
-    planOf: PlanOwn,
-    failed: Map<NodeId, number>,
-    retryMs: number,
-    context: PlanContext,
-    primary: NodeId,
-  ): Promise<boolean> {
-    const now = performance.now();
-    for (const [node, at] of failed) if (now - at > retryMs) failed.delete(node);
-    const plan = planOf(context, primary, (node) => !failed.has(node));
+  async #put(planOf: PlanOwn, times: RetryTimes, context: PlanContext, primary: NodeId): Promise<boolean> {
+    const plan = planOf(context, primary, (node) => times.mayTry(node));
     if (plan === undefined) return false;
     const again = async (): Promise<FailoverPlan> => {
       const look = await this.#parts.look(primary);
@@ -74,10 +69,15 @@ export class OwnThings {
       if (same !== undefined) return same;
       throw refused(`${plan.to} is as it should be, or ${primary} is not the primary any more`);
     };
-    const { ok } = await this.#parts.control.make(plan, { again });
-    // Of what may be left out some may have been.
-    const isLeft = ok && plan.steps.some(({ optional }) => optional !== undefined);
-    if (!ok || (isLeft && (await again().catch(() => undefined)) !== undefined)) failed.set(plan.to, now);
-    return ok;
+    const errors: Error[] = [];
+    const onLeftOut = (error: Error): void => void errors.push(error);
+    const result = await this.#parts.control.make(plan, { again, onLeftOut });
+    if (!result.ok) errors.push(result.error);
+    const isOptional = plan.steps.some(({ optional }) => optional !== undefined);
+    // A server may do what it was told to, and be as it was.
+    const isVain = errors.length > 0 || (isOptional && (await again().catch(() => undefined)) !== undefined);
+    if (isVain) times.failed(plan.to, errors);
+    else times.done(plan.to);
+    return result.ok;
   }
 }
