@@ -166,7 +166,7 @@ export class ChangeControl {
     const present = this.#parts.primary() ?? '';
     const word = told.get(present);
     const seen = survey.nodes.get(present);
-    if (seen?.readOnly === false) this.#ran.set(present, seen.events);
+    if (seen?.readOnly === false && seen.events !== undefined) this.#ran.set(present, seen.events);
     const { user } = options.replication;
     const primary = answering.find(({ id }) => id === standings.named);
     const tls =

@@ -29,10 +29,18 @@ export function eventHandover(context: PlanContext, to: NodeId, source: EventSou
   const { surveys } = context;
   const { from, ceases = false } = source;
   const [old, next] = [surveys.get(from), surveys.get(to)];
-  const found = next === undefined ? undefined : eventsToRun(context, next, source);
-  if (next === undefined || found === undefined || found.events.length === 0) return NOTHING;
+  if (next === undefined) return NOTHING;
+  if (next.events === undefined) return { ...NOTHING, warnings: unreadHere(context, to, source) };
+  const unread = ceases && old !== undefined && old.events === undefined && next.events.length > 0;
+  const unreadThere = unread
+    ? [
+        `Which scheduled events ${from} executes could not be read: this change has none of them cease there; ${LATER}`,
+      ]
+    : [];
+  const found = eventsToRun(context, next.events, source);
+  if (found.events.length === 0) return { ...NOTHING, warnings: unreadThere };
   const here = new Set(next.events.map(keyOf));
-  const stopping = ceases && old !== undefined ? old.events.filter((event) => isRunBoth(event, here)) : [];
+  const stopping = ceases ? (old?.events ?? []).filter((event) => isRunBoth(event, here)) : [];
   const lacking = [next, ...(stopping.length > 0 && old !== undefined ? [old] : [])].flatMap((survey) =>
     survey.eventsLacking.length === 0 ? [] : [`${survey.eventsLacking.join(', ')} on ${survey.node}`],
   );
@@ -56,6 +64,7 @@ export function eventHandover(context: PlanContext, to: NodeId, source: EventSou
       isPrimary: true,
     }),
     warnings: [
+      ...unreadThere,
       ...(unfit.length === 0
         ? []
         : [`${told(unfit)} will not run on ${to}: no statement of a plan can name what is called so`]),
@@ -74,23 +83,34 @@ export function eventHandover(context: PlanContext, to: NodeId, source: EventSou
 }
 
 /** What makes `node`, which was a primary, leave the events to `primary`: all that it executes and that are there, too. */
-export function eventLeave(context: PlanContext, node: NodeId, primary: NodeId): readonly PlanStep[] {
+export function eventLeave(
+  context: PlanContext,
+  node: NodeId,
+  primary: NodeId,
+): { readonly steps: readonly PlanStep[]; readonly warnings: readonly string[] } {
   const [survey, source] = [context.surveys.get(node), context.surveys.get(primary)];
-  if (survey === undefined || source === undefined || survey.eventsLacking.length > 0) return [];
+  const nothing = { steps: [], warnings: [] };
+  if (survey === undefined || source === undefined || survey.eventsLacking.length > 0) return nothing;
   // Of a replica of another node it is told apart which of them it shall execute, once it follows.
-  if (survey.channels.length > 0) return [];
-  const there = new Set(source.events.map(keyOf));
-  const events = split(survey.events.filter((event) => isRunBoth(event, there)))[0];
-  return eventSteps(survey, changesTo('replica-side-disabled', events), {
-    phase: 'rejoin',
-    why: `${primary} executes it`,
-  });
+  if (survey.channels.length > 0) return nothing;
+  const unread = [survey, source].filter(({ events }) => events === undefined);
+  const isIdle = survey.events?.every(({ status }) => status !== 'enabled') === true;
+  if (isIdle || source.events?.length === 0) return nothing;
+  if (unread.length > 0) {
+    const where = unread.map((each) => each.node).join(' and ');
+    const warning = `Which scheduled events ${where} executes could not be read: ${node} is made to follow as it is; ${LATER}`;
+    return { steps: [], warnings: [warning] };
+  }
+  const there = new Set(source.events?.map(keyOf));
+  const events = split((survey.events ?? []).filter((event) => isRunBoth(event, there)))[0];
+  const options = { phase: 'rejoin', why: `${primary} executes it` };
+  return { steps: eventSteps(survey, changesTo('replica-side-disabled', events), options), warnings: [] };
 }
 
 /**
  * What is not as it should be on `node` while `primary` is the primary and `node` is that, or follows it: an event that both execute;
  * one that a change has left with nobody; one that somebody has disabled on the primary, which a replica cannot tell from one that
- * runs there, so that it is told.
+ * runs there, so that it is told. Nothing while nobody knows what either of the two has.
  */
 export function eventRepairs(
   context: PlanContext,
@@ -100,7 +120,8 @@ export function eventRepairs(
 ): readonly EventChange[] {
   const { surveys, sources } = context;
   const [survey, source] = [surveys.get(node), surveys.get(primary)];
-  if (survey === undefined || source === undefined || survey.eventsLacking.length > 0) return [];
+  if (survey?.events === undefined || source?.events === undefined) return [];
+  if (survey.eventsLacking.length > 0) return [];
   if (node === primary) {
     const left = survey.events.filter(
       (event) => isLeft(context, survey, event) || (isTaken && isCeased(survey, event)),
@@ -126,42 +147,62 @@ export function eventRepairs(
 
 /** Whether a server has events that it executed once and does not any more, because that was said on itself. */
 export function hasCeased(survey: NodeSurvey | undefined): boolean {
-  return survey?.events.some((event) => isCeased(survey, event)) === true;
+  return survey?.events?.some((event) => isCeased(survey, event)) === true;
 }
 
 const NOTHING: EventHandover = { before: [], after: [], warnings: [] };
+/** Who puts right what a plan that knows too little leaves. */
+const LATER = 'the elected process puts that right once it can read them (with `autoRejoin`)';
 
-/** The events of `next` that are to run there; undefined when `from` is known to run none. */
+/** What is to be said where nobody knows which events the new primary has. */
+function unreadHere(context: PlanContext, to: NodeId, source: EventSource): readonly string[] {
+  const { from } = source;
+  const old = context.surveys.get(from);
+  if (old?.events !== undefined && runningOn(old, source).length === 0) return [];
+  const remedy =
+    old === undefined
+      ? 'run `ALTER EVENT … ENABLE` there for those that shall, unless that one is back before'
+      : LATER;
+  return [
+    `Which scheduled events ${to} has could not be read: this change has none of those of ${from} run there; ${remedy}`,
+  ];
+}
+
+/** The events that `old` executes, or did before a change that was left unfinished. */
+function runningOn(old: NodeSurvey, { unfinished = false }: EventSource): readonly ScheduledEvent[] {
+  return (old.events ?? []).filter(
+    (event) => event.status === 'enabled' || (unfinished && isCeased(old, event)),
+  );
+}
+
+/** Those of `events`, which `next` has, that are to run there. */
 function eventsToRun(
   { surveys, ran }: PlanContext,
-  next: NodeSurvey,
-  { from, unfinished = false }: EventSource,
+  events: readonly ScheduledEvent[],
+  source: EventSource,
 ): { readonly events: readonly ScheduledEvent[]; readonly isGuess: boolean } {
-  const idle = next.events.filter(({ status }) => status !== 'enabled');
+  const { from } = source;
+  const idle = events.filter(({ status }) => status !== 'enabled');
   const old = surveys.get(from);
-  if (old !== undefined) {
-    const running = new Set(
-      old.events
-        .filter((event) => event.status === 'enabled' || (unfinished && isCeased(old, event)))
-        .map(keyOf),
-    );
+  if (old?.events !== undefined) {
+    const running = new Set(runningOn(old, source).map(keyOf));
     return { events: idle.filter((event) => running.has(keyOf(event))), isGuess: false };
   }
   // What somebody has disabled on the primary replicas have as what runs there, until the elected process has told them.
   const seen = ran?.get(from);
   const known = new Map((seen ?? []).map((event) => [keyOf(event), event]));
-  const events = idle.filter((event) => {
+  const running = idle.filter((event) => {
     const status = known.get(keyOf(event))?.status;
     return status === undefined ? event.status === 'replica-side-disabled' : status === 'enabled';
   });
-  return { events, isGuess: seen === undefined };
+  return { events: running, isGuess: seen === undefined };
 }
 
 /** Whether the server that executed `event` before has ceased to because of a change, and the primary has not begun. */
 function isLeft({ surveys }: PlanContext, primary: NodeSurvey, event: ScheduledEvent): boolean {
   if (event.status !== 'replica-side-disabled' || event.originator === serverId(primary)) return false;
   const before = [...surveys.values()].find((survey) => serverId(survey) === event.originator);
-  const own = before?.events.find((other) => keyOf(other) === keyOf(event));
+  const own = before?.events?.find((other) => keyOf(other) === keyOf(event));
   return before !== undefined && own !== undefined && isCeased(before, own);
 }
 

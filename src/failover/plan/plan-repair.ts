@@ -78,15 +78,20 @@ export function planRejoin(context: PlanContext, node: NodeId, primary: NodeId):
   if (channelTrouble(survey) !== undefined) return { kind: 'none' };
   const obstacle = obstacleOf(survey, source);
   if (obstacle !== undefined) return obstacle;
-  return planned(context, node, primary, [
+  const events = eventLeave(context, node, primary);
+  const steps = [
     ...lock,
     // Before it refuses the writes of everybody, and long before it replicates: what they write now is on no other node.
-    ...eventLeave(context, node, primary),
+    ...events.steps,
     ...refuse,
     lockStep('wait-handover', 'wait-handover', 'wait-handover', 'no lease counts on its vote any more'),
     ...repointSteps(context, node, primary).map((each) => ({ ...each, phase: 'rejoin', spares: false })),
     release,
-  ]);
+  ];
+  return {
+    kind: 'plan',
+    plan: { ...rejoinOf(context, node, primary, steps), warnings: events.warnings },
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Whether scheduled events can move with the primary, where there are any. */
 import type { Deadline } from '../../common/deadline.js';
+import { describeError } from '../../common/stormlamp-error.js';
 import { quotedAccount } from '../../mysql/missing-privilege.js';
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import type { StatusRow } from '../../mysql/replica-status.js';
@@ -17,12 +18,19 @@ export async function eventChecks(
   deadline: Deadline,
 ): Promise<readonly PreflightCheck[]> {
   const seen = new Map<string, ScheduledEvent>();
+  let unread: unknown;
   for (const connection of application === undefined ? [acting] : [acting, application]) {
-    const rows: readonly StatusRow[] = await connection.ask(EVENTS_SQL, deadline).catch(() => []);
-    for (const event of readEvents(rows)) seen.set(`${event.database} ${event.name}`, event);
+    try {
+      const rows: readonly StatusRow[] = await connection.ask(EVENTS_SQL, deadline);
+      for (const event of readEvents(rows)) seen.set(`${event.database} ${event.name}`, event);
+    } catch (error) {
+      if (connection === acting) unread = error;
+    }
   }
   const [row]: readonly StatusRow[] = await acting.ask('SELECT CURRENT_USER() AS account', deadline);
-  return [eventCheck(survey, [...seen.values()], quotedAccount(String(row?.['account'] ?? '')))];
+  const account = quotedAccount(String(row?.['account'] ?? ''));
+  const check = eventCheck(survey, [...seen.values()], account);
+  return [unread === undefined ? check : unreadCheck(check, describeError(unread))];
 }
 
 /** What the events of a server mean for a change of the primary; `account`, quoted, is the one that acts. Pure. */
@@ -63,6 +71,13 @@ export function eventCheck(
     detail: warnings.length === 0 ? passed(survey, used) : warnings.join('; '),
     sql: EVENTS_SQL,
   };
+}
+
+/** The account that acts could not read them: what it does not see it does not move. */
+function unreadCheck(check: PreflightCheck, why: string): PreflightCheck {
+  const known = check.result === 'warn' ? [check.detail] : [];
+  const detail = `which scheduled events ${check.node} has could not be read (${why}), so that none would move with the primary`;
+  return { ...check, result: 'warn', detail: [detail, ...known].join('; ') };
 }
 
 function passed({ node, eventsLacking }: NodeSurvey, used: readonly ScheduledEvent[]): string {

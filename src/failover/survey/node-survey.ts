@@ -53,8 +53,8 @@ export interface NodeSurvey {
   readonly lacking: readonly string[];
   /** Whether it has a certificate, so that replicas can receive encrypted. */
   readonly offersTls: boolean;
-  /** The scheduled events that the account may see, where they were asked for. */
-  readonly events: readonly ScheduledEvent[];
+  /** The scheduled events that the account may see; undefined where nobody knows: they were not asked for, or could not be read. */
+  readonly events: readonly ScheduledEvent[] | undefined;
   /** Privileges that it lacks to alter them. */
   readonly eventsLacking: readonly string[];
 }
@@ -161,7 +161,7 @@ export function describeNode(read: {
   readonly eventsLacking?: readonly string[] | undefined;
 }): NodeSurvey {
   const { node, version, variables, statusRows, binlog, logFilters, uptimeS } = read;
-  const { acknowledgers = 0, lacking = [], offersTls = false, events = [], eventsLacking = [] } = read;
+  const { acknowledgers = 0, lacking = [], offersTls = false, events, eventsLacking = [] } = read;
   const { flavor } = version;
   const channels = readReplicaStatus(statusRows, flavor);
   const status = channels.length === 1 ? statusRows[0] : undefined;

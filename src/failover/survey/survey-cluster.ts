@@ -56,10 +56,10 @@ export async function lookAt(voter: Voter, timeoutMs: number): Promise<NodeSurve
     const ask: Ask = (sql) => connection.ask(sql, deadline);
     const [survey, events] = await Promise.all([
       surveyNode(voter.id, connection.version, ask),
-      // Nothing of a change depends on them.
-      ask(EVENTS_SQL).catch(() => []),
+      // No change is given up for want of them.
+      ask(EVENTS_SQL).then(readEvents, () => undefined),
     ]);
-    return { ...survey, events: readEvents(events) };
+    return { ...survey, events };
   } finally {
     connection.destroy();
   }

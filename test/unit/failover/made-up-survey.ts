@@ -52,7 +52,7 @@ export function madeUp(
     uptimeS: given.uptimeS ?? 1_000,
     acknowledgers: given.acknowledgers,
     lacking: given.lacking,
-    events: given.events,
+    events: given.events ?? [],
     eventsLacking: given.eventsLacking,
   });
 }

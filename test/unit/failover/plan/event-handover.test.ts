@@ -273,6 +273,62 @@ describe('what an unfinished switchover has taken from the old primary', () => {
   });
 });
 
+describe('events that could not be read', () => {
+  const unread = (name: string, more: Given = {}): NodeSurvey => ({ ...node(name, [], more), events: undefined });
+  const cause = { from: 'db1', reason: 'dead-primary' as const, lastSeen: undefined, wanted: 'db2' };
+  const silent = new Map([['db1', 'no answer']]);
+  const other = node('db3', [asReplica(nightly)], { source });
+  const nodes = ['db1', 'db2', 'db3'];
+
+  test('on the old primary are those that ran there before, and the plan says that they do not cease', () => {
+    const replica = node('db2', [asReplica(nightly), asReplica(madeUpEvent('off'))], { source });
+    const ran = new Map([['db1', [nightly, madeUpEvent('off', { status: 'disabled' })]]]);
+    const made = planSwitchover(madeUpContext([unread('db1'), replica, other], { ran }), 'db1', 'db2');
+    expect([sqlOf(made, 'db1'), sqlOf(made, 'db2')]).toEqual([[], [ENABLE]]);
+    expect(made.warnings).toEqual([
+      expect.stringMatching(/^Which scheduled events db1 executes could not be read: .* elected process/),
+    ]);
+    const guessed = planSwitchover(madeUpContext([unread('db1'), replica, other]), 'db1', 'db2');
+    expect(sqlOf(guessed, 'db2')).toHaveLength(2);
+    expect(guessed.warnings.join()).toContain('cannot be known');
+  });
+  test('on the new primary are told by the plan, with what is left to do', () => {
+    const context = madeUpContext([node('db1', [nightly]), unread('db2', { source }), other]);
+    const made = planSwitchover(context, 'db1', 'db2');
+    expect([eventSteps(made, 'db1'), eventSteps(made, 'db2')]).toEqual([[], []]);
+    expect(made.warnings).toEqual([
+      expect.stringMatching(/^Which scheduled events db2 has could not be read: .* elected process/),
+    ]);
+    const dead = planFailover(madeUpContext([unread('db2', { source }), other], { nodes }), { ...cause, silent });
+    expect(dead.warnings.join()).toMatch(/events db2 has could not be read: .*ALTER EVENT … ENABLE/);
+  });
+  test('on either of them are no matter where the other one is known to have none', () => {
+    const none = [node('db1', []), unread('db2', { source }), other];
+    expect(planSwitchover(madeUpContext(none), 'db1', 'db2').warnings).toEqual([]);
+    const empty = [unread('db1'), node('db2', [], { source }), other];
+    expect(planSwitchover(madeUpContext(empty), 'db1', 'db2').warnings).toEqual([]);
+  });
+  test('on a former primary, or on the one that it is to follow, are told by its plan', () => {
+    const rejoin = (old: NodeSurvey, primary: NodeSurvey): readonly string[] => {
+      const found = planRejoin(madeUpContext([primary, old]), 'db1', 'db2');
+      return found.kind === 'plan' ? found.plan.warnings : ['no plan'];
+    };
+    const said = [expect.stringMatching(/could not be read: db1 is made to follow as it is/)];
+    expect(rejoin(unread('db1'), node('db2', [nightly]))).toEqual(said);
+    expect(rejoin(node('db1', [nightly]), unread('db2', { readOnly: false }))).toEqual(said);
+    expect(rejoin(node('db1', [nightly]), node('db2', [nightly]))).toEqual([]);
+    expect(rejoin(unread('db1'), node('db2', []))).toEqual([]);
+  });
+  test('are no reason to alter any', () => {
+    const [primary, replica] = [node('db1', [nightly]), node('db2', [nightly], { source })];
+    for (const pair of [
+      [unread('db1'), replica],
+      [primary, unread('db2', { source })],
+    ])
+      expect(planEvents(madeUpContext(pair), 'db1', () => true)).toBeUndefined();
+  });
+});
+
 describe('beside the primary db1', () => {
   const plan = (
     primary: readonly ScheduledEvent[],

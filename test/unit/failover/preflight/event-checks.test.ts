@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { eventCheck } from '../../../../src/failover/preflight/event-checks.js';
+import { Deadline } from '../../../../src/common/deadline.js';
+import { eventCheck, eventChecks } from '../../../../src/failover/preflight/event-checks.js';
 import { madeUpEvent } from '../made-up-event.js';
 import { madeUp } from '../made-up-survey.js';
 
@@ -33,6 +34,19 @@ describe('scheduled events', () => {
     const { result, detail } = check([madeUpEvent('nightly')], { variables: { event_scheduler } });
     expect(result).toBe('warn');
     expect(detail).toContain(`event_scheduler is ${event_scheduler} on db1`);
+  });
+  test('that the account could not read are a warning, and not none', async () => {
+    const acting = {
+      ask: async (sql: string) => {
+        if (sql.includes('information_schema.EVENTS')) throw new Error('it takes too long');
+        return [{ account: 'ha@%' }];
+      },
+    };
+    const survey = madeUp('db1', { variables });
+    const checks = await eventChecks(survey, acting as never, undefined, Deadline.of({}));
+    expect(checks).toMatchObject([
+      { result: 'warn', detail: expect.stringMatching(/db1 has could not be read \(it takes too long\)/) },
+    ]);
   });
   test('whose name no plan can write are a warning', () => {
     expect(check([madeUpEvent('a{b}')])).toMatchObject({
