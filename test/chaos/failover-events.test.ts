@@ -221,6 +221,38 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
     expect(old).toMatchObject({ often: 'replica-side-disabled', once: 'replica-side-disabled' });
   });
 
+  test('a backup on the new primary keeps its events waiting, and nobody from writing', {
+    timeout: 180_000,
+  }, async () => {
+    await closeAll();
+    const failover = await manager();
+    const [from] = await writableNodes(servers);
+    const to = servers.databases.find((node) => node !== from);
+    if (from === undefined || to === undefined) throw new Error('no primary, or no replica');
+    await isRight(from);
+    const { user, password } = servers.accounts.admin;
+    const backup = await createConnection({ host: '127.0.0.1', port: to.port, user, password });
+    const hold =
+      flavor === 'mysql' ? ['LOCK INSTANCE FOR BACKUP'] : ['BACKUP STAGE START', 'BACKUP STAGE BLOCK_DDL'];
+    for (const sql of hold) await backup.query(sql);
+    const sent: string[] = [];
+    const failed: string[] = [];
+    failover.on('statement', ({ node, sql, outcome }) => {
+      if (node !== to.id || outcome !== undefined) return;
+      if (/RELEASE_LOCK.*:promote/.test(sql)) sent.push('writes flow');
+      if (sql.startsWith('ALTER')) sent.push('an event waits');
+    });
+    failover.on('change-step', ({ phase, detail }) => void (phase === 'failed' && failed.push(detail)));
+    const result = await failover.switchover({ to: to.id });
+    expect(result).toMatchObject({ ok: true, left: [] });
+    expect(sent.slice(0, 2)).toEqual(['writes flow', 'an event waits']);
+    // What waited in vain has not taken its session with it.
+    expect(failed.length).toBeGreaterThan(0);
+    for (const detail of failed) expect(detail).toMatch(/lock wait timeout/i);
+    backup.destroy();
+    await isRight(to);
+  });
+
   test('a failover has the new primary execute what ran, and the old one has ceased when it follows again', {
     timeout: 240_000,
   }, async () => {

@@ -9,14 +9,16 @@ import type { StatusRow } from '../../mysql/replica-status.js';
 import type { LockSession } from '../locks/lock-session.js';
 import { MajorityLock } from '../locks/majority-lock.js';
 import type { FailoverPlan, PlanStep } from '../plan/failover-plan.js';
+import { isEventPlan } from '../plan/plan-events.js';
 import { type HeldVoter, mayPromote, votesMayChangeFrom } from '../protocol/change-permit.js';
 import { lockName } from '../protocol/lock-name.js';
-import { majorityOf } from '../protocol/majority.js';
 import { assertMajority, votersAmong } from './assert-majority.js';
 import { assertClosed, assertComplete, assertSame, lookThrough } from './compare-nodes.js';
 import type { ExecutionOutcome, ExecutorOptions } from './executor-options.js';
 import { phasesOf } from './phases-of.js';
 import { PlanValues } from './plan-values.js';
+import { undoSteps } from './undo-steps.js';
+import { VotesGiven } from './votes-given.js';
 
 /** After the point of no return a step is tried so often. */
 const ATTEMPTS = 5;
@@ -36,9 +38,7 @@ export class PlanExecutor {
   readonly #values: PlanValues;
   readonly #done: PlanStep[] = [];
   readonly #left = new Set<NodeId>();
-  readonly #voted = new Set<NodeId>();
-  readonly #changed = new Set<NodeId>();
-  #busy = new Set<NodeId | null>();
+  readonly #votes: VotesGiven;
   #lock: MajorityLock | undefined;
   #touched = false;
   #passed = false;
@@ -48,6 +48,7 @@ export class PlanExecutor {
     this.#plan = plan;
     this.#options = options;
     this.#values = new PlanValues(options.values);
+    this.#votes = new VotesGiven(plan.to, options.rules.voters);
   }
 
   /** Carries the plan out. Never rejects; the locks are free when it resolves. */
@@ -74,7 +75,7 @@ export class PlanExecutor {
     if (!this.#passed) this.#options.signal?.throwIfAborted();
     const byNode = new Map<NodeId | null, PlanStep[]>();
     for (const step of steps) byNode.set(step.node, [...(byNode.get(step.node) ?? []), step]);
-    this.#busy = new Set(byNode.keys());
+    this.#votes.busy = new Set(byNode.keys());
     const results = await Promise.allSettled([...byNode].map(([node, own]) => this.#sequence(node, own, on)));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
@@ -108,7 +109,7 @@ export class PlanExecutor {
         return;
       }
     }
-    this.#busy.delete(node);
+    this.#votes.busy.delete(node);
     if (node !== null && steps[0]?.phase === 'repoint') await this.#partDone(node);
   }
 
@@ -176,6 +177,9 @@ export class PlanExecutor {
       case 'assert-held':
         this.#session(step.node);
         return;
+      case 'wait-votes':
+        if (await this.#votes.wait(this.#left)) await this.#freePromote([this.#plan.to]);
+        return;
       case 'look-again':
       case 'confirm':
         await this.#options[step.action === 'confirm' ? 'confirm' : 'lookAgain']();
@@ -193,10 +197,11 @@ export class PlanExecutor {
   async #take(): Promise<void> {
     const { targets, waitTimeoutS, onStatement } = this.#options;
     const { cluster, kind, to } = this.#plan;
-    const planned = kind === 'switchover';
+    // Also what changes no vote, and may wait for a lock, lets writes go on.
+    const writesGoOn = kind === 'switchover' || isEventPlan(this.#plan);
     // A replica that is put right concerns nobody's right to write but by its own vote.
     const concerned = kind === 'rejoin' ? targets.filter(({ voter }) => voter === to) : targets;
-    const locks = [lockName(cluster, 'change'), ...(planned ? [] : [lockName(cluster, 'promote')])];
+    const locks = [lockName(cluster, 'change'), ...(writesGoOn ? [] : [lockName(cluster, 'promote')])];
     this.#lock = await MajorityLock.take({
       targets: concerned,
       locks,
@@ -298,7 +303,7 @@ export class PlanExecutor {
   #assertMajority(when: 'could vote' | 'votes'): void {
     const { to, steps } = this.#plan;
     const held = [...(this.#lock?.sessions.keys() ?? [])].filter((node) => !this.#left.has(node));
-    const given = when === 'votes' ? [...this.#voted, ...this.#changed] : votersAmong(steps, held);
+    const given = when === 'votes' ? this.#votes.all : votersAmong(steps, held);
     assertMajority(to, new Set([to, ...given]).size, this.#options.rules, when);
   }
 
@@ -364,34 +369,30 @@ export class PlanExecutor {
 
   /** As soon as a majority votes for the new primary, writers wait for nothing else. */
   async #voteGiven(node: NodeId): Promise<void> {
-    const { cluster, to } = this.#plan;
-    this.#voted.add(node).add(to);
-    if (this.#voted.size < majorityOf(this.#options.rules.voters)) return;
+    const voted = this.#votes.given(node);
+    if (voted.length === 0) return;
     this.#options.onMajority();
-    await this.#lock?.free(lockName(cluster, 'promote'), this.#voted);
+    await this.#freePromote(voted);
+  }
+
+  async #freePromote(voters: readonly NodeId[]): Promise<void> {
+    await this.#lock?.free(lockName(this.#plan.cluster, 'promote'), voters);
   }
 
   /** Leases are long again as soon as a majority has done its part. */
   async #partDone(node: NodeId): Promise<void> {
-    this.#changed.add(node).add(this.#plan.to);
-    if (this.#changed.size < majorityOf(this.#options.rules.voters)) return;
+    const changed = this.#votes.done(node);
+    if (changed.length === 0) return;
     this.#options.onMajority();
-    await this.#lock?.releaseVoters([...this.#changed].filter((each) => !this.#busy.has(each)));
+    await this.#lock?.releaseVoters(changed.filter((each) => !this.#votes.busy.has(each)));
   }
 
-  async #undo(): Promise<boolean> {
-    let complete = true;
-    for (const step of [...this.#done].reverse()) {
-      for (const sql of (step.undo ?? '').split('; ')) {
-        try {
-          await this.#session(step.node).ask(this.#values.fill(sql), STATEMENT_MS);
-          this.#options.onStep({ ...step, id: `undo-${step.id}`, sql }, 'finished', '');
-        } catch (error) {
-          complete = false;
-          this.#options.onStep({ ...step, id: `undo-${step.id}`, sql }, 'failed', describeError(error));
-        }
-      }
-    }
-    return complete;
+  #undo(): Promise<boolean> {
+    return undoSteps(this.#done, {
+      session: (node) => this.#session(node),
+      fill: (sql) => this.#values.fill(sql),
+      onStep: this.#options.onStep,
+      timeoutMs: STATEMENT_MS,
+    });
   }
 }

@@ -58,11 +58,14 @@ export function eventHandover(context: PlanContext, to: NodeId, source: EventSou
             why: `${to} executes it from then on`,
             undo: true,
           }),
-    after: eventSteps(next, changesTo('enabled', fit), {
-      phase: 'repoint',
-      why: `it ran on ${from}, and no replica executes it`,
-      isPrimary: true,
-    }),
+    after: afterVotes(
+      to,
+      eventSteps(next, changesTo('enabled', fit), {
+        phase: 'repoint',
+        why: `it ran on ${from}, and no replica executes it`,
+        isPrimary: true,
+      }),
+    ),
     warnings: [
       ...unreadThere,
       ...(unfit.length === 0
@@ -165,6 +168,25 @@ function unreadHere(context: PlanContext, to: NodeId, source: EventSource): read
       : LATER;
   return [
     `Which scheduled events ${to} has could not be read: this change has none of those of ${from} run there; ${remedy}`,
+  ];
+}
+
+/**
+ * `steps` on the new primary, but not before writes may flow: a backup keeps events from being altered, and the session that waits
+ * for it is the one that would let them. In the phase in which the others are made to follow: after it nobody is held any more.
+ */
+function afterVotes(to: NodeId, steps: readonly PlanStep[]): readonly PlanStep[] {
+  if (steps.length === 0) return steps;
+  return [
+    {
+      id: `event-wait@${to}`,
+      phase: 'repoint',
+      action: 'wait-votes',
+      node: to,
+      why: 'writes flow while events are altered, which may wait for the lock of a backup',
+      optional: true,
+    },
+    ...steps,
   ];
 }
 

@@ -46,6 +46,8 @@ export type StepAction =
   | 'assert-votes'
   /** Makes sure that the node is held: it votes for the new primary already, and nothing is done there. */
   | 'assert-held'
+  /** Until a majority votes for the new primary, or nobody else is made to any more: whatever comes next on it keeps nobody from writing. */
+  | 'wait-votes'
   /** Makes sure that the reason of the change still holds. */
   | 'confirm'
   /** The user's hook with the name of the step. */

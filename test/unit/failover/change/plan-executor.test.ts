@@ -15,6 +15,8 @@ type Behaviour = (sql: string) => 'ok' | 'refuse' | 'lose' | Promise<unknown>;
 /** A server that takes every lock, and keeps what was sent to it besides. */
 class Server implements LockTarget {
   readonly sent: string[] = [];
+  /** How many statements it had got when nobody was kept from writing there any more. */
+  freed: number | undefined;
   readonly voter: string;
   readonly #behaviour: Behaviour;
 
@@ -34,6 +36,7 @@ class Server implements LockTarget {
       destroy: () => lose(new Error('destroyed')),
       ask: async (sql: string) => {
         if (!/LOCK|wait_timeout|@ha_until/.test(sql)) this.sent.push(sql);
+        if (sql.includes('RELEASE_LOCK') && sql.includes('promote')) this.freed ??= this.sent.length;
         const what = this.#behaviour(sql);
         if (typeof what !== 'string') await what;
         if (what === 'ok' || typeof what !== 'string') return [{ got: 1, held: 1 }];
@@ -59,10 +62,11 @@ async function run(
   servers: readonly Server[],
   steps: readonly PlanStep[],
   onMajority: () => void = () => {},
+  kind: FailoverPlan['kind'] = 'failover',
 ): Promise<{ readonly outcome: ExecutionOutcome; readonly told: readonly string[] }> {
   const plan: FailoverPlan = {
     opId: 'op',
-    kind: 'failover',
+    kind,
     cluster: 'c',
     epoch: 2,
     from: 'old',
@@ -296,4 +300,61 @@ test('the new primary is held until its own part is done, also when a majority f
   );
   expect(outcome.ok).toBe(true);
   expect(server.sent).toEqual(['FORGET', 'SLOW', 'LAST']);
+});
+
+describe('what may wait for long on the new primary', () => {
+  const wait: PlanStep = {
+    ...statement('new', 'repoint', 'x'),
+    id: 'wait',
+    action: 'wait-votes',
+    sql: undefined,
+  };
+  const steps = (...others: readonly PlanStep[]): readonly PlanStep[] => [
+    statement('new', 'promote', 'FORGET', { pointOfNoReturn: true }),
+    { ...wait, optional: true },
+    statement('new', 'repoint', 'SLOW', { optional: 'alone' }),
+    ...others,
+  ];
+  const follow = (node: string): readonly PlanStep[] => [
+    statement(node, 'repoint', 'FOLLOW', { spares: true }),
+    { ...statement(node, 'repoint', 'START', { spares: true }), id: `start-replication@${node}` },
+  ];
+
+  test.each([
+    ['replicas', [...follow('old'), ...follow('third')]],
+    ['a witness', [statement('third', 'repoint', 'VOTE', { spares: true })]],
+  ])('comes when a majority, of %s, votes for it and may write there', async (_, others) => {
+    const server = new Server('new');
+    const { outcome } = await run([new Server('old'), server, new Server('third')], steps(...others));
+    expect(outcome.ok).toBe(true);
+    expect([server.sent, server.freed]).toEqual([['FORGET', 'SLOW'], 1]);
+  });
+  test('comes all the same when nobody is made to vote for it any more', async () => {
+    const server = new Server('new');
+    const refuses = (node: string): Server => new Server(node, (sql) => (sql === 'FOLLOW' ? 'refuse' : 'ok'));
+    const others = [...follow('old'), ...follow('third')];
+    await run([refuses('old'), server, refuses('third')], steps(...others));
+    expect(server.sent).toEqual(['FORGET', 'SLOW']);
+  });
+});
+
+test('events of a node are altered while others write', async () => {
+  const server = new Server('new');
+  const taken: string[] = [];
+  const connect = server.connect.bind(server);
+  server.connect = async () => {
+    const connection = await connect();
+    const ask = connection.ask.bind(connection) as (sql: string) => Promise<never>;
+    return Object.assign(connection, {
+      ask: async (sql: string) => {
+        taken.push(...(/GET_LOCK\('([^']+)/.exec(sql)?.slice(1) ?? []));
+        return await ask(sql);
+      },
+    });
+  };
+  const alter = { ...statement('new', 'events', 'ALTER EVENT'), id: 'event-0@new' };
+  expect((await run([server], [alter], () => {}, 'rejoin')).outcome.ok).toBe(true);
+  expect(taken).toEqual(['ha1:c:change']);
+  await run([server], [statement('new', 'rejoin', 'FOLLOW')], () => {}, 'rejoin');
+  expect(taken).toEqual(['ha1:c:change', 'ha1:c:change', 'ha1:c:promote']);
 });

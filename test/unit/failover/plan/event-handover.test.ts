@@ -61,7 +61,8 @@ describe('a switchover', () => {
   test('has the new primary execute them beside what else is done then, and without the log', () => {
     const { steps } = plan(trio([nightly]));
     const own = eventSteps({ steps }, 'db2');
-    expect(own.map(({ sql }) => sql)).toEqual([
+    expect(own[0]).toMatchObject({ action: 'wait-votes' });
+    expect(own.slice(1).map(({ sql }) => sql)).toEqual([
       'SET SESSION sql_log_bin=0',
       'SET SESSION character_set_client=utf8mb4, collation_connection=utf8mb4_general_ci',
       ENABLE,
@@ -104,7 +105,7 @@ describe('a switchover', () => {
   test('keeps the character set of each, which the server takes from the session', () => {
     const old = madeUpEvent('old', { charset: 'latin1', collation: 'latin1_swedish_ci' });
     const own = eventSteps(plan(trio([nightly, old, madeUpEvent('weekly')])), 'db2');
-    expect(own.map(({ sql = '' }) => sql.replace(/ALTER .* EVENT/, ''))).toEqual([
+    expect(own.slice(1).map(({ sql = '' }) => sql.replace(/ALTER .* EVENT/, ''))).toEqual([
       'SET SESSION sql_log_bin=0',
       'SET SESSION character_set_client=latin1, collation_connection=latin1_swedish_ci',
       ' `shop`.`old` ENABLE',
@@ -274,7 +275,10 @@ describe('what an unfinished switchover has taken from the old primary', () => {
 });
 
 describe('events that could not be read', () => {
-  const unread = (name: string, more: Given = {}): NodeSurvey => ({ ...node(name, [], more), events: undefined });
+  const unread = (name: string, more: Given = {}): NodeSurvey => ({
+    ...node(name, [], more),
+    events: undefined,
+  });
   const cause = { from: 'db1', reason: 'dead-primary' as const, lastSeen: undefined, wanted: 'db2' };
   const silent = new Map([['db1', 'no answer']]);
   const other = node('db3', [asReplica(nightly)], { source });
@@ -299,7 +303,10 @@ describe('events that could not be read', () => {
     expect(made.warnings).toEqual([
       expect.stringMatching(/^Which scheduled events db2 has could not be read: .* elected process/),
     ]);
-    const dead = planFailover(madeUpContext([unread('db2', { source }), other], { nodes }), { ...cause, silent });
+    const dead = planFailover(madeUpContext([unread('db2', { source }), other], { nodes }), {
+      ...cause,
+      silent,
+    });
     expect(dead.warnings.join()).toMatch(/events db2 has could not be read: .*ALTER EVENT … ENABLE/);
   });
   test('on either of them are no matter where the other one is known to have none', () => {
