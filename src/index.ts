@@ -53,6 +53,7 @@ export type { FailoverMode, FailoverOptions, HookPolicy } from './failover/failo
 export type { IsolateOptions } from './failover/failover-targets.js';
 export type { FailureKind } from './failover/failure-kind.js';
 export type { SentStatement } from './failover/locks/statement-log.js';
+export type { NodesManaged } from './failover/managed-nodes.js';
 export {
   type HaproxyAgent,
   type HaproxyAgentOptions,
@@ -115,6 +116,7 @@ export type { EjectionPolicy, UpstreamRecord } from './failover/resources/outlie
 export type { CommandResult, RunCommand } from './failover/resources/run-command.js';
 export { keepalivedTrackFile, type TrackFileOptions } from './failover/resources/track-file.js';
 export { type VirtualIpOptions, virtualIp } from './failover/resources/virtual-ip.js';
+export type { Stranger } from './failover/strangers.js';
 export type { Suspicion } from './failover/suspicion.js';
 export type { FileOwner } from './files/file-owner.js';
 export type { SharedEntry } from './files/list-shared.js';

@@ -242,6 +242,11 @@ export const failoverLines: LogRules<FailoverEvents> = {
     `${node} cannot go on from where it is and serves nothing until it is rebuilt from ${from}`,
     { node, from, why, ...(detail === '' ? {} : { detail }) },
   ],
+  'nodes-managed': ({ nodes, witnesses, strangers, message }) => [
+    strangers.length === 0 ? 'info' : 'warn',
+    message,
+    { nodes, witnesses, strangers: strangers.map(({ node }) => node) },
+  ],
   'leadership-changed': ({ leads }) => [
     'info',
     leads ? 'this process acts by itself now' : 'this process no longer acts by itself',

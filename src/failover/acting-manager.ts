@@ -193,6 +193,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
     await this.#agree(writer);
     if (writer !== undefined) await this.#meta.prepareWitnesses(this.#voters, writer.id);
     if (!this.#options.automatic) return;
+    this.tellManaged(this.#voters);
     this.#fenceGuard = FenceGuard.open(this.#options, {
       voters: this.#voters,
       keeper: this.#keeper,

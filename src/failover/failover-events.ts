@@ -4,6 +4,7 @@ import type { Evidence } from './detector/evidence.js';
 import type { DetectedFailure, FollowedChange } from './failover-hooks.js';
 import type { FailureKind } from './failure-kind.js';
 import type { SentStatement } from './locks/statement-log.js';
+import type { NodesManaged } from './managed-nodes.js';
 import type { FailoverPlan, PlanStep } from './plan/failover-plan.js';
 import type { Suspicion } from './suspicion.js';
 
@@ -85,6 +86,11 @@ export interface FailoverEvents {
     readonly gtids: string;
     readonly detail: string;
   };
+  /**
+   * A manager that acts by itself has begun, or a replica was found that it makes no plans for. Whoever listens first within a
+   * minute is told what came before.
+   */
+  'nodes-managed': NodesManaged;
   /** This process was elected, or is no longer elected, to act by itself. */
   'leadership-changed': { readonly leads: boolean };
 }

@@ -4,6 +4,7 @@ import { asKept } from './meta/meta-text.js';
 
 /** What a record is about. */
 export type JournalKind =
+  | 'nodes-managed'
   | 'primary-found'
   | 'primary-lost'
   | 'primary-returned'
@@ -34,6 +35,7 @@ export type JournalKind =
 
 /** What a process sees, as opposed to what it does. */
 const SIGHTINGS: ReadonlySet<JournalKind> = new Set<JournalKind>([
+  'nodes-managed',
   'primary-found',
   'primary-lost',
   'primary-returned',

@@ -23,8 +23,10 @@ import { type FailoverOptions, failoverDefaults } from './failover-options.js';
 import type { FailoverTargets, IsolateOptions } from './failover-targets.js';
 import type { FailureKind } from './failure-kind.js';
 import { HookRunner } from './hook-runner.js';
+import { ManagedNodes, type NodesManaged } from './managed-nodes.js';
 import type { FailoverPlan } from './plan/failover-plan.js';
 import type { PreflightReport } from './preflight/preflight.js';
+import type { Voter } from './voters.js';
 
 /** The manager in mode `follow`; see `FailoverManager`. */
 export class FollowingManager extends SafeEmitter<FailoverEvents> {
@@ -41,6 +43,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
   #trouble: DetectedFailure | undefined;
   #lastPrimary: NodeId | null;
   #errant: ReadonlySet<NodeId> = new Set();
+  #managed: ManagedNodes | undefined;
   #closed = false;
 
   /** Begins to listen to the watcher. */
@@ -192,6 +195,7 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     if (this.#closed) return;
     this.#closed = true;
     this.#detector.close();
+    this.#managed?.close();
     this.#watcher.off('topology-changed', this.#onChanged);
     for (const { end } of [...this.#isolated.values()]) end();
     await this.#runner.close();
@@ -319,6 +323,15 @@ export class FollowingManager extends SafeEmitter<FailoverEvents> {
     const hook = this.#options.hooks?.[name] as ((event: object) => unknown) | undefined;
     const limit = this.#options.hookPolicy?.timeoutMs?.[name] ?? failoverDefaults.hookTimeoutMs;
     void this.#runner.run(name, hook, event, limit);
+  }
+
+  /** Tells, from now on, which nodes plans are made for: `voters`. */
+  protected tellManaged(voters: readonly Voter[]): void {
+    const tell = (managed: NodesManaged): void => {
+      this.record('nodes-managed', 'start', managed.nodes, managed.message);
+      this.publishOrKeep('nodes-managed', managed);
+    };
+    this.#managed = new ManagedNodes({ watcher: this.#watcher, voters, tell });
   }
 
   /** Writes into the journal; a manager that acts keeps it on the servers, too. */

@@ -169,6 +169,7 @@ const OF_FAILOVER: Rules<FailoverEvents> = {
   'node-diverged': NODE,
   'errant-transactions': NODE,
   'rebuild-needed': { ...NODE, why: REBUILDS },
+  'nodes-managed': {},
   'leadership-changed': {},
   'suspicion-changed': NOT_COUNTED,
   'change-step': NOT_COUNTED,

@@ -44,6 +44,13 @@ test('a replica that no configuration names', async () => {
   expect(checks.filter(({ name }) => name === 'every-replica-votes')).toMatchObject([
     { node: id, result: 'warn', detail: expect.stringContaining('mysql.replicas') },
   ]);
+  const told: string[] = [];
+  cluster.failover.on('nodes-managed', ({ message }) => told.push(message));
+  const words = await eventually('it is told', () => told.find((message) => message.includes(`${id} (a replica of`)));
+  expect(words).toContain(`makes plans for ${[servers.primary, ...named].map((node) => node.id).join(', ')}`);
+  expect(await cluster.failover.history()).toContainEqual(
+    expect.objectContaining({ kind: 'nodes-managed', message: words }),
+  );
   const plan = await cluster.failover.plan('failover');
   expect(plan.warnings).toEqual([expect.stringContaining(`it is left on ${servers.primary.id}`)]);
   expect(plan.steps.some(({ node }) => node === id)).toBe(false);
