@@ -183,8 +183,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
   /** Checks the servers, makes the tables in which changes are remembered, and begins to act. */
   override async start(): Promise<void> {
     if (this.#voters.length < 3 && this.#parts.options.mode === 'auto') throw tooFewVoters(this.#voters);
-    const report = await this.preflight();
-    const refusal = refusalOf(report);
+    const refusal = refusalOf(await this.preflight());
     if (refusal !== undefined && this.#parts.options.mode === 'auto') throw refusal;
     // What the monitors take for the primary may be one that was replaced: only where the voters agree is anything written.
     await this.#keeper.wait(Deadline.of({ timeoutMs: this.#rules.leaseMs })).catch(() => undefined);
@@ -351,6 +350,7 @@ export class ActingManager extends FollowingManager implements FailoverManager {
       isolated: () => this.isolated,
       doubt: () => this.#failovers.doubt(),
       primary: () => this.#keeper.lease?.primary,
+      hasAnswered: (voter) => this.#keeper.voteOf(voter) !== undefined,
       writerlessSince: () => this.writerlessSince,
       tilted: () => this.verdict.tilted,
       ...this.#tellers(),
@@ -395,7 +395,6 @@ export class ActingManager extends FollowingManager implements FailoverManager {
 
   /** The node that takes writes by the word of a majority; nothing is written anywhere else. */
   #writer(): Voter | undefined {
-    const node = this.#keeper.lease?.primary;
-    return this.#voters.find(({ id }) => id === node);
+    return this.#voters.find(({ id }) => id === this.#keeper.lease?.primary);
   }
 }

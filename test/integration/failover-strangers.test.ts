@@ -25,7 +25,6 @@ test('a replica that no configuration names', async () => {
     mysql: { ...mysql, replicas, discover: true, monitor: { credentials: admin } },
     failover: {
       mode: 'auto',
-      automatic: false,
       credentials: admin,
       replication: repl,
       maxLoss: 'any',
@@ -46,7 +45,9 @@ test('a replica that no configuration names', async () => {
   ]);
   const told: string[] = [];
   cluster.failover.on('nodes-managed', ({ message }) => told.push(message));
-  const words = await eventually('it is told', () => told.find((message) => message.includes(`${id} (a replica of`)));
+  const words = await eventually('it is told', () =>
+    told.find((message) => message.includes(`${id} (a replica of`)),
+  );
   expect(words).toContain(`makes plans for ${[servers.primary, ...named].map((node) => node.id).join(', ')}`);
   expect(await cluster.failover.history()).toContainEqual(
     expect.objectContaining({ kind: 'nodes-managed', message: words }),

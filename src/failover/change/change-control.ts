@@ -20,6 +20,7 @@ import { type ReplicationTls, tlsAmong, tlsOffered } from '../plan/replication-t
 import type { LeaseRules } from '../protocol/client-lease.js';
 import { waitTimeoutOf } from '../protocol/wait-timeout.js';
 import type { ScheduledEvent } from '../survey/scheduled-events.js';
+import { silentWitnesses } from '../survey/silent-witnesses.js';
 import { type ClusterSurvey, lookAt, surveyCluster } from '../survey/survey-cluster.js';
 import { lockTargetOf, sourceFinder, type Voter } from '../voters.js';
 import { assertUnchanged } from './assert-unchanged.js';
@@ -79,6 +80,8 @@ export interface ChangeControlParts {
   readonly doubt: () => string | undefined;
   /** The primary by the lease; undefined while there is none. */
   readonly primary: () => NodeId | undefined;
+  /** Whether a voter has answered within a lease. */
+  readonly hasAnswered: (voter: NodeId) => boolean;
   /** Since when no writer is known, monotonic milliseconds; undefined while one is. */
   readonly writerlessSince: () => number | undefined;
   /** Whether this process does not trust its own eyes now. */
@@ -160,6 +163,7 @@ export class ChangeControl {
   /** What plans are made from. */
   async context(survey: ClusterSurvey): Promise<PlanContext> {
     const { options, voters, rules, actor, meta, hooks, evidence, isolated } = this.#parts;
+    const silence = silentWitnesses(voters, this.#parts.hasAnswered);
     const data = voters.filter(({ kind }) => kind === 'data');
     const answering = data.filter(({ id }) => survey.nodes.has(id));
     const { told, ...standings } = await standingsOf(meta, answering);
@@ -187,6 +191,7 @@ export class ChangeControl {
       surveys: survey.nodes,
       nodes: data.map(({ id }) => id),
       witnesses: voters.filter(({ kind }) => kind === 'witness').map(({ id }) => id),
+      silentWitnesses: await silence,
       sources: survey.sources,
       sourceAt: (node) => {
         const { address } = this.voter(node);

@@ -52,6 +52,8 @@ export interface PlanContext {
   readonly nodes: readonly NodeId[];
   /** The witnesses. */
   readonly witnesses: readonly NodeId[];
+  /** Those of them that do not answer, and why. */
+  readonly silentWitnesses?: ReadonlyMap<NodeId, string> | undefined;
   /** The node that each replica's channel points at. */
   readonly sources: ReadonlyMap<NodeId, NodeId>;
   /** Where replicas find each node. */

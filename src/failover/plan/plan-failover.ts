@@ -35,7 +35,7 @@ import {
 import { newPositionSteps } from './plan-switchover.js';
 import { refused } from './refused.js';
 import { chooseSemiSync, isOwed } from './semi-sync-choice.js';
-import { followersBelow, follows, keptVote, votesAfter, withoutWords } from './votes-after.js';
+import { followersBelow, follows, keptVote, silentWords, votesAfter, withoutWords } from './votes-after.js';
 
 /** What a failover is planned from besides the nodes. */
 export interface FailoverCause {
@@ -163,6 +163,7 @@ export function planFailover(context: PlanContext, cause: FailoverCause): Failov
       ...[...silent]
         .filter(([node]) => node !== from)
         .map(([node, why]) => `${node} cannot be reached (${why}); what it has is not known`),
+      ...silentWords(context),
       ...rest.flatMap((survey) => leftWords(survey, from, true)),
       ...(cause.strangers ?? []).map(
         (node) =>

@@ -26,7 +26,7 @@ import { obstacleOf, refuseStep } from './plan-repair.js';
 import { refused } from './refused.js';
 import { chooseSemiSync, isOwed } from './semi-sync-choice.js';
 import { statementsOf } from './statement-steps.js';
-import { type VotesAfter, votesAfter, withoutWords } from './votes-after.js';
+import { silentWords, type VotesAfter, votesAfter, withoutWords } from './votes-after.js';
 
 /** A change that was begun and not ended. */
 export interface Unfinished {
@@ -221,7 +221,7 @@ function planWay(
     steps,
     loss: resumeLoss(seen, candidate.reached),
     excluded,
-    warnings: [...semiSync.warnings, ...events.warnings],
+    warnings: [...silentWords(context), ...semiSync.warnings, ...events.warnings],
   };
 }
 

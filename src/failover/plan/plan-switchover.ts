@@ -26,7 +26,7 @@ import {
 import { obstacleOf } from './plan-repair.js';
 import { refused } from './refused.js';
 import { chooseSemiSync, isOwed } from './semi-sync-choice.js';
-import { votesAfter, withoutWords } from './votes-after.js';
+import { answeringWitnesses, silentWords, votesAfter, withoutWords } from './votes-after.js';
 
 /**
  * Plans to make another node, or `wanted`, the primary in place of `from`, which is alive.
@@ -64,7 +64,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
     .map(({ node }) => node);
   assertVotes(context, old, candidate);
   // Else the votes of the two suffice, whenever the rest has caught up.
-  const needed = 2 + context.witnesses.length < majorityOf(context.rules.voters) ? rest : [];
+  const needed = 2 + answeringWitnesses(context) < majorityOf(context.rules.voters) ? rest : [];
   const events = eventHandover(context, to, { from, ceases: true });
   const at = (
     id: string,
@@ -183,6 +183,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
     excluded,
     warnings: [
       ...warningsOf(context),
+      ...silentWords(context),
       ...replicas.flatMap((survey) => leftWords(survey, from)),
       ...events.warnings,
       ...(old.logFilters === undefined ? [] : [unloggedWords(old)]),

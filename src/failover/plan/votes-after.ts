@@ -1,6 +1,7 @@
 /** Who votes for a new primary when a change is over, and why others do not: without a majority nobody could write there; pure. */
 import type { NodeId } from '../../common/node-address.js';
 import { describeApplyError } from '../../topology/apply-error.js';
+import { majorityOf } from '../protocol/majority.js';
 import { logPlaceOf } from '../survey/log-place.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import { isWithin } from '../survey/transaction-set.js';
@@ -33,7 +34,7 @@ export function votesAfter(
   catchUp = false,
 ): VotesAfter {
   const without = new Map<NodeId, string>();
-  let votes = 1 + context.witnesses.length;
+  let votes = 1 + answeringWitnesses(context);
   for (const survey of context.surveys.values()) {
     const { node } = survey;
     if (node === to.node) continue;
@@ -46,6 +47,25 @@ export function votesAfter(
     else if (node !== from) without.set(node, why);
   }
   return { votes, without };
+}
+
+/** How many witnesses answer: nobody counts on the others. */
+export function answeringWitnesses({ witnesses, silentWitnesses }: PlanContext): number {
+  return witnesses.filter((witness) => silentWitnesses?.has(witness) !== true).length;
+}
+
+/** What is to be said of witnesses that do not answer. */
+export function silentWords(context: PlanContext): readonly string[] {
+  const { surveys, silentWitnesses = new Map(), rules } = context;
+  const answering = surveys.size + answeringWitnesses(context);
+  const needed = majorityOf(rules.voters);
+  const price =
+    answering > needed
+      ? ''
+      : `; ${answering} of ${rules.voters} voters answer, and ${needed} are needed to write, and for a change: start it`;
+  return [...silentWitnesses].map(
+    ([node, why]) => `${node}, which only votes, does not answer (${why}); nobody counts on its vote${price}`,
+  );
 }
 
 /** What cannot follow, for an error. */

@@ -23,6 +23,7 @@ import { settingsChecks, tlsChecks } from './replication-checks.js';
 import { restartChecks } from './restart-checks.js';
 import { clusterChecks, nodeChecks } from './server-checks.js';
 import { sourceChecks } from './source-checks.js';
+import { spareCheck } from './voter-checks.js';
 
 /** One check. */
 export interface PreflightCheck {
@@ -75,6 +76,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
   const surveys: NodeSurvey[] = [];
   const clocks: ClockLook[] = [];
   const owing = new Set<NodeId>();
+  const answered = new Set<NodeId>();
   const perVoter = await Promise.all(
     parts.voters.map(async (voter): Promise<readonly PreflightCheck[]> => {
       // What was found before the server fell silent is told all the same.
@@ -82,6 +84,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
       try {
         const connection = await voter.act.connect(Deadline.of({ timeoutMs: TIMEOUT_MS }));
         const deadline = Deadline.of({ timeoutMs: ALL_MS });
+        answered.add(voter.id);
         try {
           const toAct = parts.selfFenceMs > 0 ? 'act-and-fence' : 'act';
           const use = voter.kind === 'witness' ? 'vote' : toAct;
@@ -110,7 +113,9 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
           connection.destroy();
         }
       } catch (error) {
-        const detail = `${voter.id} cannot be checked: ${describeError(error)}`;
+        const isSilent = voter.kind === 'witness' && !answered.has(voter.id);
+        const what = isSilent ? 'only votes, and did not answer' : 'cannot be checked';
+        const detail = `${voter.id} ${what}: ${describeError(error)}`;
         return [...found, { name: 'reachable', node: voter.id, result: 'warn', detail, sql: '' }];
       }
     }),
@@ -127,6 +132,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
       .map(({ id }) => id);
   const checks = [
     ...locks,
+    spareCheck(parts.voters, answered),
     ...perVoter.flat(),
     ...accounts.flat(),
     ...sights.flat(),
