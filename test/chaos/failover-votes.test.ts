@@ -45,6 +45,51 @@ describe.each(CLIENT_DATABASES)('$name', ({ options, flavor }) => {
     await replica.query(`SELECT ${wait}(?, 10)`, [row?.position ?? '']);
   }
 
+  test(
+    'two data nodes and a witness that does not answer: that is told before its vote is needed',
+    TIMEOUT,
+    async () => {
+      servers = await startLocalCluster({ ...options, php: false, memcached: 0, replicas: 1 });
+      await using voting = await startLocalCluster({ ...options, php: false, memcached: 0, replicas: 0 });
+      const [{ admin }, witness] = [voting.accounts, voting.primary];
+      const cluster = await start(servers, {
+        maxLoss: 'any',
+        witness: [`mysql://${admin.user}:${admin.password}@${witness.id}`],
+      });
+      const next = servers.replicas[0]?.id ?? '';
+      const spare = async (): Promise<string> => {
+        const { ok, checks } = await cluster.failover.preflight();
+        expect(ok).toBe(true);
+        return checks.find(({ name }) => name === 'voter-to-spare')?.detail ?? '';
+      };
+      expect(await spare()).toBe('voter-to-spare: as it should be');
+      expect((await cluster.failover.plan('switchover')).warnings).toEqual([]);
+      await witness.kill();
+      expect(await spare()).toMatch(
+        new RegExp(`^2 of 3 voters answer, and 2 are needed: .*start ${witness.id}`),
+      );
+      const { checks } = await cluster.failover.preflight();
+      expect(checks).toContainEqual(
+        expect.objectContaining({
+          node: witness.id,
+          result: 'warn',
+          detail: expect.stringContaining('did not answer'),
+        }),
+      );
+      const plan = await eventually('no plan counts on it', async () => {
+        const made = await cluster.failover.plan('switchover');
+        return made.warnings.length > 0 ? made : undefined;
+      });
+      expect(plan.warnings).toEqual([
+        expect.stringContaining(`${witness.id}, which only votes, does not answer`),
+      ]);
+      expect(await cluster.failover.switchover({ to: next })).toMatchObject({ ok: true });
+      await witness.start();
+      expect(await spare()).toBe('voter-to-spare: as it should be');
+      await cluster.close();
+    },
+  );
+
   test('the third voter is a former primary with other data', TIMEOUT, async () => {
     servers = await startLocalCluster({ ...options, php: false, memcached: 0 });
     const { primary: old, replicas } = servers;
