@@ -102,7 +102,18 @@ describe.each(DATABASES)('$name', ({ flavor, options }) => {
       expect(found[0]?.detail).toContain(`{ ca: '${cert}', cert: '${cert}', key: '${key}', verify: true }`);
     }
     {
+      await using cluster = await start(servers, { ...files, ca: '/nowhere/ca.pem' });
+      const found = (await cluster.failover.preflight()).checks.filter(
+        ({ name }) => name === 'replication-tls-files',
+      );
+      expect(found.map(({ result }) => result)).toEqual(['warn', 'warn', 'warn']);
+      const said = `${old.id} would receive with /nowhere/ca.pem as a replica`;
+      expect(found.find(({ node }) => node === old.id)?.detail).toContain(said);
+      expect((await cluster.failover.plan('switchover')).warnings.join()).toContain(said);
+    }
+    {
       await using cluster = await start(servers);
+      expect((await cluster.failover.plan('switchover')).warnings).toEqual([]);
       const { checks } = await cluster.failover.preflight();
       const own = checks.filter(({ name }) => name === 'replication-tls' || name === 'carried-settings');
       expect(own.map(({ result, detail }) => [result, detail])).toEqual(

@@ -25,6 +25,7 @@ import {
 } from './plan-context.js';
 import { obstacleOf } from './plan-repair.js';
 import { refused } from './refused.js';
+import { unseenFiles, unseenWords } from './replication-tls.js';
 import { chooseSemiSync, isOwed } from './semi-sync-choice.js';
 import { answeringWitnesses, silentWords, votesAfter, withoutWords } from './votes-after.js';
 
@@ -66,6 +67,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
   // Else the votes of the two suffice, whenever the rest has caught up.
   const needed = 2 + answeringWitnesses(context) < majorityOf(context.rules.voters) ? rest : [];
   const events = eventHandover(context, to, { from, ceases: true });
+  const unseen = unseenFiles(old, context.sourceAt(to).tls);
   const at = (
     id: string,
     phase: string,
@@ -185,6 +187,7 @@ export function planSwitchover(context: PlanContext, from: NodeId, wanted?: Node
       ...warningsOf(context),
       ...silentWords(context),
       ...replicas.flatMap((survey) => leftWords(survey, from)),
+      ...(unseen.length === 0 ? [] : [unseenWords(from, unseen)]),
       ...events.warnings,
       ...(old.logFilters === undefined ? [] : [unloggedWords(old)]),
       ...semiSync.warnings,

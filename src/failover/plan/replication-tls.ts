@@ -1,4 +1,5 @@
 /** How a replica encrypts what it receives: as others do it, or as the options say; pure. */
+import type { NodeId } from '../../common/node-address.js';
 import type { StatusRow } from '../../mysql/replica-status.js';
 import { isAtLeast, type ServerVersion } from '../../mysql/server-version.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
@@ -25,6 +26,10 @@ const COLUMNS: readonly (readonly [string, string])[] = [
   ['SSL_CRLPATH', 'SSL_Crlpath'],
   ['TLS_VERSION', 'TLS_Version'],
 ];
+
+/** The options that name files or folders, and the variables by which a server uses such for its own clients. */
+const FILES = ['SSL_CA', 'SSL_CAPATH', 'SSL_CERT', 'SSL_KEY', 'SSL_CRL', 'SSL_CRLPATH'];
+const OWN_FILES = FILES.map((name) => name.toLowerCase());
 
 /** How the replica of this status does it; undefined where the status does not tell. */
 export function tlsIn(status: StatusRow): ReplicationTls | undefined {
@@ -80,6 +85,29 @@ export function weaknessesOf(
     ...(lacks('SSL_CA', 'SSL_CAPATH') ? ['without its certificate authority'] : []),
     ...(lacks('SSL_CERT') ? ['without a certificate of its own'] : []),
   ];
+}
+
+/**
+ * The files that a server would read as a replica that receives by `tls`, and that nobody can tell whether it has: it neither uses
+ * them for its own clients nor receives with them now.
+ */
+export function unseenFiles(survey: NodeSurvey, tls: ReplicationTls | undefined): readonly string[] {
+  if (tls === undefined || tls === false) return [];
+  const { variables, status } = survey;
+  const home = variables.get('datadir') ?? '';
+  const own = OWN_FILES.flatMap((name) => {
+    const file = variables.get(name) ?? '';
+    return file === '' ? [] : [file, home + file];
+  });
+  const used = status === undefined ? undefined : tlsIn(status);
+  const seen = new Set([...own, ...(used === undefined || used === false ? [] : Object.values(used.texts))]);
+  const files = FILES.flatMap((name) => tls.texts[name] ?? []);
+  return [...new Set(files)].filter((file) => !seen.has(file));
+}
+
+/** The same in words. */
+export function unseenWords(node: NodeId, files: readonly string[]): string {
+  return `${node} would receive with ${files.join(', ')} as a replica, and uses none of that now, so that nobody can tell whether it is there`;
 }
 
 function strengthOf(tls: ReplicationTls): number {

@@ -19,7 +19,7 @@ import { fenceChecks } from './fence-checks.js';
 import { lockChecks } from './lock-checks.js';
 import { accountChecks, actingChecks, sightChecks } from './privilege-checks.js';
 import { rebuildChecks } from './rebuild-checks.js';
-import { settingsChecks, tlsChecks } from './replication-checks.js';
+import { settingsChecks, tlsChecks, tlsFileChecks } from './replication-checks.js';
 import { restartChecks } from './restart-checks.js';
 import { clusterChecks, nodeChecks } from './server-checks.js';
 import { sourceChecks } from './source-checks.js';
@@ -139,6 +139,7 @@ export async function preflight(parts: PreflightParts): Promise<PreflightReport>
     ...rebuilds,
     ...clusterChecks(surveys, parts.maxLoss, owing, unseen(surveys)),
     ...tlsChecks(surveys, parts.replicationTls),
+    ...tlsFileChecks(surveys, parts.replicationTls),
     ...clockChecks(clocks, unseen(clocks)),
     ...strangerChecks(parts.strangers ?? []),
   ];

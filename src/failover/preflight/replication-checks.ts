@@ -3,7 +3,15 @@ import type { Deadline } from '../../common/deadline.js';
 import type { PhysicalConnection } from '../../mysql/physical-connection.js';
 import { replicaStatusStatements, type StatusRow } from '../../mysql/replica-status.js';
 import { isAtLeast } from '../../mysql/server-version.js';
-import { type ReplicationTls, type TlsSettings, tlsIn, weaknessesOf } from '../plan/replication-tls.js';
+import {
+  type ReplicationTls,
+  type TlsSettings,
+  tlsAmong,
+  tlsIn,
+  unseenFiles,
+  unseenWords,
+  weaknessesOf,
+} from '../plan/replication-tls.js';
 import type { NodeSurvey } from '../survey/node-survey.js';
 import type { PreflightCheck } from './preflight.js';
 
@@ -81,6 +89,24 @@ export function tlsChecks(
         );
     }
     return check('pass', 'replication-tls: as it should be');
+  });
+}
+
+/** That every node has the files that it reads as a replica: of one that uses them already that is known. Pure. */
+export function tlsFileChecks(
+  surveys: readonly NodeSurvey[],
+  option: ReplicationTls | undefined,
+): readonly PreflightCheck[] {
+  const tls = option ?? tlsAmong(surveys);
+  if (tls === undefined || tls === false || Object.keys(tls.texts).length === 0) return [];
+  const name = 'replication-tls-files';
+  const sql = "SHOW GLOBAL VARIABLES LIKE 'ssl\\_%'";
+  return surveys.map((survey): PreflightCheck => {
+    const { node } = survey;
+    const unseen = unseenFiles(survey, tls);
+    if (unseen.length === 0) return { name, node, result: 'pass', detail: `${name}: as it should be`, sql };
+    const detail = `${unseenWords(node, unseen)}; without them it receives nothing. Put them there, readable by its server`;
+    return { name, node, result: 'warn', detail, sql };
   });
 }
 

@@ -6,6 +6,7 @@ import { ChangeControl } from '../../../../src/failover/change/change-control.js
 import { MetaStore } from '../../../../src/failover/meta/meta-store.js';
 import { tlsNotedIn } from '../../../../src/failover/meta/noted-tls.js';
 import { dialectOf } from '../../../../src/failover/plan/dialect.js';
+import { planSwitchover } from '../../../../src/failover/plan/plan-switchover.js';
 import {
   type ReplicationTls,
   tlsAmong,
@@ -13,10 +14,15 @@ import {
   tlsSql,
   weaknessesOf,
 } from '../../../../src/failover/plan/replication-tls.js';
-import { settingsChecks, tlsChecks } from '../../../../src/failover/preflight/replication-checks.js';
+import {
+  settingsChecks,
+  tlsChecks,
+  tlsFileChecks,
+} from '../../../../src/failover/preflight/replication-checks.js';
 import type { ReplicationOptions } from '../../../../src/failover/replication-options.js';
 import type { NodeSurvey } from '../../../../src/failover/survey/node-survey.js';
 import { parseServerVersion } from '../../../../src/mysql/server-version.js';
+import { madeUpContext } from '../made-up-context.js';
 import { madeUp } from '../made-up-survey.js';
 
 const source = { host: 'db1', port: 3306 };
@@ -136,6 +142,45 @@ describe('what plans are made with', () => {
   test('is what the option says, whatever the replicas do', async () => {
     expect(await controlOf(false)(replica('db3', verified))).toBe(false);
     expect(await controlOf(true)(replica('db3', plain))).toEqual({ verify: undefined, texts: {} });
+  });
+});
+
+describe('the files that a former primary would read', () => {
+  const options = { ca: '/etc/ca.pem', cert: '/etc/c.pem', key: '/etc/k.pem' };
+  const checksOf = (tls: ReplicationOptions['tls'], ...surveys: NodeSurvey[]) =>
+    tlsFileChecks(surveys, told(tls)).map(({ node, result, detail }) => [node, result, detail]);
+  const primary = (variables: Readonly<Record<string, string>> = {}): NodeSurvey =>
+    madeUp('db1', { variables: { datadir: '/data/', ...variables } });
+  const receiving = {
+    ...encrypted,
+    Master_SSL_CA_File: '/etc/ca.pem',
+    Master_SSL_Cert: '/etc/c.pem',
+    Master_SSL_Key: '/etc/k.pem',
+  };
+  const passed = (node: string) => [node, 'pass', 'replication-tls-files: as it should be'];
+
+  test('are there where it uses them for its own clients, or receives with them', () => {
+    const own = primary({ ssl_ca: '/etc/ca.pem', ssl_cert: '/etc/c.pem', ssl_key: '/etc/k.pem' });
+    expect(checksOf(options, own, replica('db2', receiving))).toEqual([passed('db1'), passed('db2')]);
+    expect(checksOf(undefined, own, replica('db2', receiving))).toEqual([passed('db1'), passed('db2')]);
+    expect(checksOf({ ca: '/data/ca.pem' }, primary({ ssl_ca: 'ca.pem' }))).toEqual([passed('db1')]);
+  });
+  test('are told where nobody can tell, by preflight and by the plan', () => {
+    const words =
+      'db1 would receive with /etc/ca.pem, /etc/k.pem as a replica, and uses none of that now, so that nobody can tell whether it is there';
+    const own = primary({ ssl_ca: 'ca.pem', ssl_cert: '/etc/c.pem', ssl_key: 'key.pem' });
+    expect(checksOf(options, own)).toEqual([['db1', 'warn', expect.stringContaining(words)]]);
+    const plan = planSwitchover(
+      madeUpContext([own, replica('db2', receiving), replica('db3', receiving)], {
+        sourceAt: (node) => ({ host: node, port: 3306, user: 'r', tls: told(options) ?? false }),
+      }),
+      'db1',
+    );
+    expect(plan.warnings).toEqual([words]);
+  });
+  test('are none where it would receive without', () => {
+    for (const tls of [undefined, false, true])
+      expect(checksOf(tls, primary(), replica('db2', plain))).toEqual([]);
   });
 });
 
