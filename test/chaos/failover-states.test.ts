@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { cpSync, renameSync } from 'node:fs';
 import { type Connection, createConnection } from 'mysql2/promise';
-import { describe, expect } from 'vitest';
+import { afterAll, describe, expect } from 'vitest';
 import type { ChangeResult } from '../../src/failover/change/change-control.js';
 import type { LocalDatabaseNode } from '../../src/testing/index.js';
 import { now } from '../support/app-fleet.js';
@@ -11,6 +11,7 @@ import type { World } from '../support/failover-world.js';
 import { lawlessWriter } from '../support/handover.js';
 import { inWordsOf } from '../support/replication-words.js';
 import { scenario } from '../support/scenarios.js';
+import { SmallDisk } from '../support/small-disk.js';
 
 /** So that a restart is no reason for a failover. */
 const PATIENT = { detector: { downAfterMs: 120_000 } };
@@ -54,6 +55,19 @@ async function writesGoOn(world: World): Promise<void> {
 async function failureOf(world: World): Promise<string | null> {
   return (await world.leader().ask<{ failure: string | null }>('state')).failure;
 }
+
+/** When a write was last acknowledged. */
+function lastWrite(world: World): number {
+  return Math.max(
+    ...world.fleet
+      .operations()
+      .filter(({ outcome }) => outcome === 'acknowledged')
+      .map(({ ended = 0 }) => ended),
+  );
+}
+
+let disk: SmallDisk | undefined;
+afterAll(() => disk?.unmount());
 
 describe('a primary that lives', () => {
   scenario('27 no connection is left on the primary', {}, async (world) => {
@@ -114,6 +128,38 @@ describe('a primary that lives', () => {
     await writesGoOn(world);
     await world.finish();
   });
+
+  scenario(
+    '41b the disk of the primary is full',
+    {
+      prepare: async ({ primary }) => {
+        disk = await SmallDisk.under(primary);
+      },
+    },
+    async (world) => {
+      try {
+        const since = now();
+        disk?.fill();
+        await world.until('nothing is written any more', () => now() - lastWrite(world) > 3_000);
+        const failure = await failureOf(world);
+        await world.noFailover(since, 15_000);
+        const asked = await world
+          .leader()
+          .ask<ChangeResult>('switchover')
+          .catch((error: unknown) => ({ ok: false, error: String(error) }));
+        expect(asked).toMatchObject({ ok: false });
+        const freedAt = now();
+        disk?.free();
+        await writesGoOn(world);
+        expect(await writableNodes(world.servers)).toEqual([world.first]);
+        const writesAfterMs = Math.round(lastWrite(world) - freedAt);
+        await world.finish();
+        return { failure, switchover: asked, writesAfterMs };
+      } finally {
+        disk?.unmount();
+      }
+    },
+  );
 
   scenario('44 the password of the monitor is changed on the primary only', {}, async (world) => {
     const since = now();
