@@ -220,12 +220,28 @@ function eventsToRun(
   return { events: running, isGuess: seen === undefined };
 }
 
-/** Whether the server that executed `event` before has ceased to because of a change, and the primary has not begun. */
-function isLeft({ surveys }: PlanContext, primary: NodeSurvey, event: ScheduledEvent): boolean {
-  if (event.status !== 'replica-side-disabled' || event.originator === serverId(primary)) return false;
-  const before = [...surveys.values()].find((survey) => serverId(survey) === event.originator);
-  const own = before?.events?.find((other) => keyOf(other) === keyOf(event));
-  return before !== undefined && own !== undefined && isCeased(before, own);
+/**
+ * Whether nobody executes `event` because a change has taken it from a server and not given it to the primary: one that answers has
+ * ceased to, or one that does not was last seen to execute it as the primary.
+ */
+function isLeft({ surveys, ran }: PlanContext, primary: NodeSurvey, event: ScheduledEvent): boolean {
+  if (event.status !== 'replica-side-disabled') return false;
+  const key = keyOf(event);
+  const others = [...surveys.values()].filter(({ node }) => node !== primary.node);
+  const found = others.flatMap((survey) => {
+    const own = survey.events?.find((other) => keyOf(other) === key);
+    return own === undefined ? [] : [{ survey, own }];
+  });
+  // Who executes it, or may, ceases first.
+  if (others.some(({ events }) => events === undefined)) return false;
+  if (found.some(({ own }) => own.status === 'enabled')) return false;
+  if (found.some(({ survey, own }) => isCeased(survey, own))) return true;
+  return [...(ran ?? [])].some(
+    ([node, events]) =>
+      node !== primary.node &&
+      !surveys.has(node) &&
+      events.some((other) => keyOf(other) === key && other.status === 'enabled'),
+  );
 }
 
 function isCeased(survey: NodeSurvey, { status, originator }: ScheduledEvent): boolean {

@@ -363,8 +363,25 @@ describe('beside the primary db1', () => {
     const handed = { ...asReplica(nightly), originator: 2 };
     expect(plan([handed], [{ ...nightly, originator: 2 }])).toEqual(['db2', DISABLE]);
     expect(plan([handed], [handed])).toEqual(['db1', ENABLE]);
+    // It had it itself before, and the change back could not give it.
+    const before = { ...handed, originator: 1 };
+    expect(plan([before], [handed])).toEqual(['db1', ENABLE]);
+    expect(plan([before], [{ ...nightly, originator: 2 }])).toEqual([]);
     // What came by replication from elsewhere, and nobody who answers has ceased to execute.
     expect(plan([{ ...handed, originator: 3 }], [{ ...handed, originator: 3 }])).toEqual([]);
+  });
+  test('what a failover could not give it, it gets while the old one is away, as far as that was seen', () => {
+    const context = (ran: readonly ScheduledEvent[], third: readonly ScheduledEvent[]): PlanContext =>
+      madeUpContext([node('db1', [asReplica(nightly)]), node('db2', third, { source })], {
+        nodes: ['db1', 'db2', 'db3'],
+        ran: new Map([['db3', ran]]),
+      });
+    const given = (...of: Parameters<typeof context>): readonly string[] =>
+      sqlOf(planEvents(context(...of), 'db1', () => true) ?? { steps: [] }, 'db1');
+    expect(given([nightly], [asReplica(nightly)])).toEqual([ENABLE]);
+    expect(given([{ ...nightly, status: 'disabled' }], [asReplica(nightly)])).toEqual([]);
+    expect(given([], [asReplica(nightly)])).toEqual([]);
+    expect(given([nightly], [{ ...nightly, originator: 2 }])).toEqual([]);
   });
   test('nothing is done where all is well, the account may not, or the replica follows another node', () => {
     expect(plan([nightly], [asReplica(nightly)])).toEqual([]);
