@@ -1,5 +1,5 @@
 /** What everybody is told in mode `auto`: a primary only where a majority votes for it, however well it looks from here. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,7 @@ import {
 import { databaseMetrics } from '../../src/telemetry/database-metrics.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from '../integration/eventually.js';
+import { stormlamp } from '../support/run-node.js';
 
 const TIMEOUT = { timeout: 240_000 };
 
@@ -71,6 +72,15 @@ function operator(): Parameters<typeof lookAtCluster>[0]['options'] {
   return { mysql: servers.options().mysql, failover: failover() };
 }
 
+/** What `stormlamp explain` says of a write, and its exit code. */
+async function explained(): Promise<readonly [number | null, unknown]> {
+  const config = join(folder, 'options.json');
+  await writeFile(config, JSON.stringify(operator()));
+  const words = ['explain', 'INSERT INTO t VALUES (1)', '--config', config, '--json'];
+  const { code, stdout } = await stormlamp(words);
+  return [code, JSON.parse(stdout)];
+}
+
 function primaries(): readonly number[] {
   const metric = databaseMetrics.find(({ name }) => name === 'stormlamp_node_primary');
   return metric?.read(cluster).map(({ value }) => value) ?? [];
@@ -120,12 +130,14 @@ test('a primary without a majority is none, and is one again when the voters are
     expect(problemsOf(told)).toContainEqual(
       expect.stringContaining(`Nothing may be written to ${primary.id}`),
     );
+    expect(await explained()).toMatchObject([1, { ok: false, node: null }]);
   } finally {
     for (const replica of replicas) await replica.resume();
   }
   await eventually('it is the primary again', () => is(primary.id));
   expect([readinessOf(cluster, ['writes']).ready, Math.max(...primaries())]).toEqual([true, 1]);
   expect(cluster.mysql.explain('INSERT INTO t VALUES (1)').node).toBe(primary.id);
+  expect(await explained()).toMatchObject([0, { ok: true, node: primary.id, because: 'it writes' }]);
   await eventually('nothing is wrong for who looks', async () => {
     const { ok } = await lookAtCluster({ options: operator(), source: 'this test' });
     return ok;
