@@ -44,6 +44,8 @@ const BAD_DELTA = Buffer.from('CLIENT_ERROR invalid numeric delta argument\r\n')
 const BAD_DELETE = Buffer.from('CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n');
 const OK = Buffer.from('OK\r\n');
 const RESET = Buffer.from('RESET\r\n');
+/** As memcached does: without an answer. */
+const HTTP: GatewayRequest = { kind: 'end', answer: undefined, fault: 'a request of HTTP' };
 
 /** Reads a line without its end. */
 export function readTextLine(line: Buffer, limits: ReaderLimits): GatewayRequest | StoreLine {
@@ -80,8 +82,17 @@ export function readTextLine(line: Buffer, limits: ReaderLimits): GatewayRequest
     case 'quit':
       return { kind: 'end', answer: undefined, fault: undefined };
     default:
-      return plain(ERROR);
+      return isHttp(name, words) ? HTTP : plain(ERROR);
   }
+}
+
+/**
+ * Whether a line that is no command belongs to a request of HTTP, whose body would be read as commands: somebody has a browser, or a
+ * server that fetches what it is told to, send it here.
+ */
+function isHttp(name: string, words: readonly string[]): boolean {
+  // Methods that are not in capitals, as `delete`, are commands: what follows is not.
+  return words.at(-1)?.startsWith('HTTP/') === true || /^host:/i.test(name);
 }
 
 /** The request of a store whose value is here. */

@@ -88,6 +88,26 @@ test('a line without end is refused', async () => {
   expect(gateway.faults).toEqual(['a line of more than 8192 bytes']);
 });
 
+test('a request of HTTP is hung up on, and its body changes nothing', async () => {
+  await using gateway = await start();
+  await exchange(gateway.port, [Buffer.from('set memc.sess.key.victim 0 0 1\r\nx\r\n')]);
+  const body = 'set memc.sess.key.mine 0 0 14\r\nadmin|s:1:"1";\r\ndelete memc.sess.key.victim\r\n';
+  const head = `Host: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n`;
+  for (const line of ['POST / HTTP/1.1', 'get /a']) {
+    const chunks = `${line}\r\n${head}${body}`.match(/[\s\S]{1,9}/g) ?? [];
+    const answer = await exchange(
+      gateway.port,
+      chunks.map((chunk) => Buffer.from(chunk)),
+    );
+    expect(answer.toString()).toBe(line === 'get /a' ? 'END\r\n' : '');
+  }
+  expect(gateway.faults).toEqual(['a request of HTTP', 'a request of HTTP']);
+  const after = await exchange(gateway.port, [
+    Buffer.from('get memc.sess.key.mine memc.sess.key.victim\r\n'),
+  ]);
+  expect(after.toString()).toBe('VALUE memc.sess.key.victim 0 1\r\nx\r\nEND\r\n');
+});
+
 test('a get with more keys than a line may have is refused, and who asks for many and goes is not worked for', async () => {
   await using gateway = await start();
   const answer = await exchange(gateway.port, [Buffer.from(`get ${'a '.repeat(500_000)}\r\n`)]);

@@ -36,6 +36,7 @@ const words = fc.constantFrom(
   '99999999999999999999',
   'noreply',
   '',
+  'HTTP/1.1',
   '\t',
   '\0',
   '\u00ff',
@@ -97,6 +98,31 @@ test('what comes before the login is a login, or the end', () => {
   get[24] = 0x61;
   expect(readAll(reader, [get])).toMatchObject([{ kind: 'end', fault: 'a command before the login' }]);
   expect(readAll(reader, [Buffer.from('get a\r\n')])).toMatchObject([{ kind: 'end' }]);
+});
+
+test.each([
+  'POST / HTTP/1.1\r\nContent-Type: text/plain\r\n',
+  'GET /a/b%20c?d HTTP/1.0\n',
+  'PRI * HTTP/2.0\r\n',
+  '\r\nOPTIONS  *  HTTP/1.1  \r\n',
+  'get a\r\nfoo HTTP/\r\n',
+  'delete /a HTTP/1.1\r\nHost: 127.0.0.1:11311\r\n',
+  'get /a HTTP/1.1\r\nHOST:a\r\n',
+])('nothing behind the request line of HTTP is read, also when it comes in pieces: %j', (head) => {
+  const whole = Buffer.from(`${head}\r\nset memc.sess.key.a 0 0 1\r\nx\r\ndelete memc.sess.key.b\r\n`);
+  const bytes = Array.from(whole, (byte) => Buffer.from([byte]));
+  for (const chunks of [[whole], bytes]) {
+    const requests = readAll((input) => new TextReader(input, LIMITS), chunks);
+    expect(requests.at(-1)).toEqual({ kind: 'end', answer: undefined, fault: 'a request of HTTP' });
+    const commands = requests.flatMap((request) => (request.kind === 'items' ? [...request.commands] : []));
+    expect(commands.filter(({ op }) => op !== 'get')).toEqual([]);
+  }
+});
+
+test('a key may begin as the version of HTTP does, and other words that nobody knows end nothing', () => {
+  const text = 'get HTTP/1.1\r\nset HTTP/x 0 0 1\r\nx\r\nfoo HTTP\r\nGET a\r\nfoo http/1.1\r\n';
+  const requests = readAll((input) => new TextReader(input, LIMITS), [Buffer.from(text)]);
+  expect(requests.map(({ kind }) => kind)).toEqual(['items', 'items', 'plain', 'plain', 'plain']);
 });
 
 describe('long lines', () => {
