@@ -7,7 +7,8 @@ const EXISTS: Buffer = Buffer.from('EXISTS\r\n');
 const NOT_FOUND: Buffer = Buffer.from('NOT_FOUND\r\n');
 const DELETED: Buffer = Buffer.from('DELETED\r\n');
 const TOUCHED: Buffer = Buffer.from('TOUCHED\r\n');
-const TOO_LARGE: Buffer = Buffer.from('SERVER_ERROR object too large for cache\r\n');
+/** The value has more bytes than an item may have. */
+export const TOO_LARGE: Buffer = Buffer.from('SERVER_ERROR object too large for cache\r\n');
 const NOT_A_NUMBER: Buffer = Buffer.from('CLIENT_ERROR cannot increment or decrement non-numeric value\r\n');
 /** Nobody knows such a command, or not with so many words. */
 export const ERROR: Buffer = Buffer.from('ERROR\r\n');

@@ -11,6 +11,7 @@ import {
   otherAnswer,
   statsAnswer,
   storeAnswer,
+  TOO_LARGE,
   TOO_LONG,
   valueAnswer,
 } from './text-answers.js';
@@ -25,6 +26,14 @@ export interface StoreLine {
   readonly length: number;
   readonly cas: bigint;
   readonly quiet: boolean;
+}
+
+/** A line that announces a value which is not taken. */
+export interface RefusedValue {
+  /** What is answered; undefined for nothing. */
+  readonly refusal: Buffer | undefined;
+  /** The length of the value, which is thrown away unread: it would be taken for commands. */
+  readonly length: number;
 }
 
 const UINT32_MAX = 0xffff_ffff;
@@ -48,7 +57,7 @@ const RESET = Buffer.from('RESET\r\n');
 const HTTP: GatewayRequest = { kind: 'end', answer: undefined, fault: 'a request of HTTP' };
 
 /** Reads a line without its end. */
-export function readTextLine(line: Buffer, limits: ReaderLimits): GatewayRequest | StoreLine {
+export function readTextLine(line: Buffer, limits: ReaderLimits): GatewayRequest | StoreLine | RefusedValue {
   const first = wordAt(line, 0);
   const name = first === undefined ? '' : line.toString('latin1', first.start, first.end);
   const behind = first?.end ?? 0;
@@ -60,7 +69,7 @@ export function readTextLine(line: Buffer, limits: ReaderLimits): GatewayRequest
     .toString('latin1')
     .split(' ')
     .filter((word) => word !== '');
-  if (STORES.has(name)) return storeLine(name as StoreLine['how'], words);
+  if (STORES.has(name)) return storeLine(name as StoreLine['how'], words, limits);
   switch (name) {
     case 'delete':
       return deleteRequest(words);
@@ -79,6 +88,9 @@ export function readTextLine(line: Buffer, limits: ReaderLimits): GatewayRequest
       // There is nothing to reset, but tools ask for it.
       if (words[1] === 'reset') return plain(RESET);
       return { kind: 'stats', group: words[1] ?? '', encode: statsAnswer };
+    // The meta commands are not known here, and this one has a value behind it.
+    case 'ms':
+      return lostValue(ERROR);
     case 'quit':
       return { kind: 'end', answer: undefined, fault: undefined };
     default:
@@ -151,19 +163,34 @@ function gatRequest(line: Buffer, from: number, withCas: boolean): GatewayReques
   return exptime === undefined ? plain(BAD_EXPTIME) : getRequest(line, word.end, withCas, exptime);
 }
 
-function storeLine(how: StoreLine['how'], words: readonly string[]): StoreLine | GatewayRequest {
+function storeLine(
+  how: StoreLine['how'],
+  words: readonly string[],
+  { maxValueBytes }: ReaderLimits,
+): StoreLine | RefusedValue | GatewayRequest {
   const numbers = how === 'cas' ? 6 : 5;
-  if (words.length < numbers || words.length > numbers + 1) return plain(ERROR);
+  if (words.length < numbers || words.length > numbers + 1) return lostValue(ERROR);
   const quiet = words.at(-1) === QUIET;
-  const bad = plain(quiet ? undefined : BAD_FORMAT);
-  const key = keyOf(words[1] ?? '');
+  const bad = quiet ? undefined : BAD_FORMAT;
   const flags = unsigned(words[2]);
   const exptime = exptimeOf(words[3]);
   const length = unsigned(words[4]);
   const cas = how === 'cas' ? casOf(words[5]) : 0n;
-  if (key === undefined || flags === undefined || flags > UINT32_MAX || exptime === undefined) return bad;
-  if (length === undefined || length > LENGTH_MAX || cas === undefined) return bad;
+  if (flags === undefined || flags > UINT32_MAX || exptime === undefined || cas === undefined)
+    return lostValue(bad);
+  if (length === undefined || length > LENGTH_MAX) return lostValue(bad);
+  const key = keyOf(words[1] ?? '');
+  if (key === undefined) return { refusal: bad, length };
+  if (length > maxValueBytes) return { refusal: quiet ? undefined : TOO_LARGE, length };
   return { how, key, flags, exptime, length, cas, quiet };
+}
+
+/**
+ * Hangs up: where the value ends cannot be told from such a line, as of a key with a space or of an empty one, and memcached takes the
+ * value for commands.
+ */
+function lostValue(answer: Buffer | undefined): GatewayRequest {
+  return { kind: 'end', answer, fault: 'a value without a valid line before it' };
 }
 
 function deleteRequest(words: readonly string[]): GatewayRequest {

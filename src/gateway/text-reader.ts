@@ -10,7 +10,6 @@ const LINE_LIMIT = 8_192;
 const KEYS_LINE_LIMIT = 1_048_576;
 const MANY_KEYS = ['get ', 'gets ', 'gat ', 'gats '].map((word) => Buffer.from(word));
 const BAD_CHUNK = Buffer.from('CLIENT_ERROR bad data chunk\r\n');
-const TOO_LARGE = Buffer.from('SERVER_ERROR object too large for cache\r\n');
 
 /** Reads lines, and the values that follow some of them. */
 export class TextReader implements RequestReader {
@@ -39,9 +38,9 @@ export class TextReader implements RequestReader {
     const text = end > 0 && bytes[end - 1] === 0x0d ? end - 1 : end;
     const read = readTextLine(bytes.subarray(0, text), this.#limits);
     if ('kind' in read) return read;
-    if (read.length > this.#limits.maxValueBytes) {
+    if ('refusal' in read) {
       this.#input.drop(read.length + 2);
-      return { kind: 'plain', answer: read.quiet ? undefined : TOO_LARGE };
+      return { kind: 'plain', answer: read.refusal };
     }
     this.#awaited = read;
     return this.#value(read);

@@ -125,6 +125,51 @@ test('a key may begin as the version of HTTP does, and other words that nobody k
   expect(requests.map(({ kind }) => kind)).toEqual(['items', 'items', 'plain', 'plain', 'plain']);
 });
 
+describe('the value behind a line that is refused is never read as commands', () => {
+  const evil = 'x\r\nset memc.sess.key.a 0 0 1\r\ny\r\ndelete memc.sess.key.b\r\n';
+  const bytesOf = (text: string): Buffer[] => Array.from(Buffer.from(text, 'latin1'), (at) => Buffer.from([at]));
+  const read = (line: string, length: number): readonly GatewayRequest[] => {
+    const text = `${line.replace('LENGTH', String(length))}\r\n${evil.padEnd(length, '\n')}\r\nversion\r\n`;
+    const make = (input: InputBuffer): RequestReader => new TextReader(input, LIMITS);
+    const whole = readAll(make, [Buffer.from(text, 'latin1')]);
+    expect(readAll(make, bytesOf(text)).map(shown)).toEqual(whole.map(shown));
+    return whole;
+  };
+  const said = (requests: readonly GatewayRequest[]): string =>
+    requests.map((request) => `${request.kind} ${'answer' in request ? (request.answer ?? '') : ''}`).join('');
+  const version = 'plain VERSION 1.6.0-test\r\n';
+  const bad = 'plain CLIENT_ERROR bad command line format\r\n';
+
+  test.each([
+    'set caf\u00e9 0 0 LENGTH',
+    'add k\u0001 0 0 LENGTH',
+    'replace k\u007f 0 0 LENGTH',
+    'append \0 0 0 LENGTH',
+    'cas \t 0 0 LENGTH 5',
+    `set ${'k'.repeat(251)} 1 100 LENGTH`,
+  ])('the key is: %j', (line) => {
+    expect(said(read(line, evil.length))).toBe(bad + version);
+    expect(said(read(`${line} noreply`, evil.length))).toBe(`plain ${version}`);
+    // More than an item may have: nothing of that is kept.
+    expect(said(read(line, 20_000))).toBe(bad + version);
+  });
+
+  test.each([
+    ['set  0 0 LENGTH', 'end ERROR\r\n'],
+    ['set a b c 0 0 LENGTH', 'end ERROR\r\n'],
+    ['set a b 0 0 LENGTH', 'end CLIENT_ERROR bad command line format\r\n'],
+    ['set a 0 x LENGTH', 'end CLIENT_ERROR bad command line format\r\n'],
+    ['set a -1 0 LENGTH noreply', 'end '],
+    ['set a 0 0 LENGTHx', 'end CLIENT_ERROR bad command line format\r\n'],
+    ['set a 0 0 99999999999999999', 'end CLIENT_ERROR bad command line format\r\n'],
+    ['cas a 0 0 LENGTH x', 'end CLIENT_ERROR bad command line format\r\n'],
+    ['cas a 0 0 LENGTH', 'end ERROR\r\n'],
+    ['ms a LENGTH', 'end ERROR\r\n'],
+  ])('more than the key is, and where the value ends is not known: %j', (line, answer) => {
+    expect(said(read(line, evil.length))).toBe(answer);
+  });
+});
+
 describe('long lines', () => {
   const read = (line: string | Buffer): GatewayRequest | undefined => {
     const input = new InputBuffer();
