@@ -1,5 +1,6 @@
 /** What `stormlamp gateway` is told: by flags, then as every command, by the configuration file and the environment. */
 import { readFileSync } from 'node:fs';
+import type { TlsOptions } from 'node:tls';
 import { CLUSTER_VARIABLES } from '../cluster-options.js';
 import { invalidOption, rejectUnknownOptions } from '../common/option-reader.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
@@ -83,10 +84,16 @@ function withFlags(
     ...place,
     ...flag('maxConnections', count(flags, 'max-connections')),
     ...login(file, flags, env),
-    ...(cert === undefined || key === undefined
-      ? {}
-      : { tls: { cert: optionFile('--tls-cert', cert), key: optionFile('--tls-key', key) } }),
+    ...(cert === undefined || key === undefined ? {} : { tls: tlsWith(file.tls, cert, key) }),
   };
+}
+
+/** What the file says of TLS, as which clients are let in, with another certificate and its key. */
+function tlsWith(file: TlsOptions | undefined, cert: string, key: string): TlsOptions {
+  // What is wrong with it is told by whoever takes the options.
+  if (file !== undefined && (typeof file !== 'object' || file === null)) return file;
+  const { pfx: _pfx, privateKeyIdentifier: _identifier, privateKeyEngine: _engine, ...others } = file ?? {};
+  return { ...others, cert: optionFile('--tls-cert', cert), key: optionFile('--tls-key', key) };
 }
 
 /** What the file says but for where to listen, when `place` says that. */

@@ -7,6 +7,7 @@ import {
   type ResolvedSessionGatewayOptions,
   resolveGatewayOptions,
 } from '../../../src/gateway/gateway-options.js';
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from '../../integration/tls-certificate.js';
 
 const NODES = ['cache1:11211', 'cache2:11211'];
 let folder = '';
@@ -153,4 +154,24 @@ test.each<[string, object, Record<string, string>, object]>([
 ])('--listen before the file: %s', async (_name, gateway, flags, expected) => {
   const { listen, maxConnections } = await withFile({ ...gateway, maxConnections: 7 }, flags, {});
   expect([listen, maxConnections]).toEqual([expected, 7]);
+});
+
+test('--tls-cert and --tls-key take the place of the certificate in the file, and leave whom it lets in', async () => {
+  const flags = {
+    'tls-cert': put('cert.pem', TEST_CERTIFICATE),
+    'tls-key': put('key.pem', TEST_CERTIFICATE_KEY),
+  };
+  const clients = { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' };
+  const own = { pfx: 'x', cert: 'x', key: 'x', privateKeyIdentifier: 'x', privateKeyEngine: 'x' };
+  const pair = { cert: Buffer.from(TEST_CERTIFICATE), key: Buffer.from(TEST_CERTIFICATE_KEY) };
+  for (const tls of [
+    clients,
+    { ...clients, ...own },
+    { ...clients, ca: TEST_CERTIFICATE, passphrase: 'y' },
+  ]) {
+    const { pfx: _pfx, privateKeyIdentifier: _id, privateKeyEngine: _engine, ...kept } = { ...own, ...tls };
+    expect((await withFile({ tls }, flags, {})).tls).toEqual({ ...kept, ...pair });
+  }
+  expect((await withFile({}, flags, {})).tls).toEqual(pair);
+  await expect(withFile({ tls: 'mutual' }, flags, {})).rejects.toThrow(/`tls` to be an object/);
 });
