@@ -115,14 +115,15 @@ export class SessionResync {
     }
   }
 
-  async #exptimeOn(node: string, key: CopyKey, call: CallOptions): Promise<number> {
+  async #exptimeOn(node: string, key: CopyKey, call: CallOptions): Promise<number | undefined> {
     const { store } = this.#options;
     try {
       await using connection = await this.#connect(node, call);
       const [item] = await connection.items([key.key], call);
-      return exptimeOfRemaining(item?.remainingSeconds);
-    } catch {
-      // Without the text protocol nobody can tell: as if it was used now.
+      return item == null ? undefined : exptimeOfRemaining(item.remainingSeconds);
+    } catch (error) {
+      // Without the text protocol nobody can tell. A session is as if it was used now; any other item may be meant to last.
+      if (sessionPlaceOf(store, key.key) === undefined) throw error;
       return exptimeOf(store.lifetimeMs);
     }
   }

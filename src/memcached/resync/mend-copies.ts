@@ -19,8 +19,11 @@ export interface MendOptions {
     item: MemcachedItem,
     rivals: readonly MemcachedItem[],
   ) => Pick<MemcachedItem, 'value' | 'flags'>;
-  /** The expiry that `node` still gives the item, as memcached takes it. */
-  readonly exptimeOn: (node: NodeId, key: CopyKey, call: CallOptions) => Promise<number>;
+  /**
+   * The expiry that `node` still gives the item, as memcached takes it; undefined when it is no longer there. Rejects when nobody can
+   * tell: then the item is not mended now.
+   */
+  readonly exptimeOn: (node: NodeId, key: CopyKey, call: CallOptions) => Promise<number | undefined>;
   /** How long after its first node got an item back the others are looked at again, in milliseconds. Default 1 000. */
   readonly lookAgainMs?: number;
   /** Limit of mending one item, in milliseconds. */
@@ -32,6 +35,8 @@ export type Mended = 'mended' | 'alike' | 'absent';
 
 /** PHP removes a replica's copy after it let go of the lock. */
 const LOOK_AGAIN_MS = 1_000;
+/** How often an item is looked at that ends, or begins, while it is mended. */
+const LOOKS = 3;
 
 /** See the head of this file. */
 export class MendCopies {
@@ -64,6 +69,7 @@ export class MendCopies {
   async #bring(
     key: CopyKey,
     deadline: Deadline,
+    looks = LOOKS,
   ): Promise<{ readonly changed: boolean; readonly source: NodeId | undefined } | 'late' | undefined> {
     const { copies, merge } = this.#options;
     const { decision, seen } = await copies.look(key, deadline);
@@ -74,15 +80,22 @@ export class MendCopies {
     const isSettled =
       decision.kind === 'found' && decision.behind.length === 0 && decision.outlived.length === 0;
     if (isSettled && noted === away) return { changed: false, source: undefined };
-    const exptime = decision.kind === 'found' ? await this.#longestLife(key, decision, seen, deadline) : 0;
-    await copies.change(
-      key,
-      ({ item, rivals }) =>
-        item === null
-          ? undefined
-          : { ...contentOf(rivals.length === 0 ? item : merge(item, rivals)), exptime },
-      deadline,
-    );
+    const exptime =
+      decision.kind === 'found' ? await this.#longestLife(key, decision, seen, deadline) : undefined;
+    let passed = decision.kind === 'found' && exptime === undefined;
+    if (!passed)
+      await copies.change(
+        key,
+        ({ item, rivals }) => {
+          // Nobody has asked when it ends.
+          passed = item !== null && exptime === undefined;
+          if (item === null || exptime === undefined) return undefined;
+          return { ...contentOf(rivals.length === 0 ? item : merge(item, rivals)), exptime };
+        },
+        deadline,
+      );
+    // What ended since it was looked at, or has begun since, is decided about anew.
+    if (passed) return looks > 1 ? await this.#bring(key, deadline, looks - 1) : undefined;
     if (decision.kind === 'destroyed' && hasLate(seen)) return 'late';
     if (decision.kind !== 'found') return undefined;
     const [first] = copies.holders(key);
@@ -96,13 +109,15 @@ export class MendCopies {
     { node, item }: Extract<CopyDecision, { kind: 'found' }>,
     seen: readonly CopySeen[],
     deadline: Deadline,
-  ): Promise<number> {
+  ): Promise<number | undefined> {
     const noted = seen.filter(
       (copy) => copy.reached && copy.hint !== undefined && copy.item !== null && sameContent(copy.item, item),
     );
     const call = deadline.callWithin(timeoutOf(deadline));
     const asked = new Set([node, ...noted.map((copy) => copy.node)]);
-    const ends = await Promise.all([...asked].map((id) => this.#options.exptimeOn(id, key, call)));
+    const told = await Promise.all([...asked].map((id) => this.#options.exptimeOn(id, key, call)));
+    const ends = told.filter((end) => end !== undefined);
+    if (ends.length === 0) return undefined;
     return ends.includes(0) ? 0 : Math.max(...ends);
   }
 
