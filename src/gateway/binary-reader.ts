@@ -9,8 +9,6 @@ const HEADER_BYTES = 24;
 const REQUEST_MAGIC = 0x80;
 /** Bodies of commands that carry no item: extras, key, and for a login the credentials. */
 const SMALL_BODY_LIMIT = 4_096;
-/** Room for key and extras beside a value. */
-const BODY_MARGIN = 512;
 
 /** Reads headers, and the bodies that they announce. */
 export class BinaryReader implements RequestReader {
@@ -52,7 +50,7 @@ export class BinaryReader implements RequestReader {
       return ended(origin, BinaryStatus.AUTH_ERROR, 'a command before the login');
     }
     if (keyBytes > KEY_LIMIT) return ended(origin, BinaryStatus.INVALID, 'a key of more than 250 bytes');
-    const tooLarge = this.#tooLarge(origin, bodyBytes);
+    const tooLarge = this.#tooLarge(origin, bodyBytes, bodyBytes - keyBytes - extraBytes);
     if (tooLarge !== undefined) return tooLarge;
     const whole = HEADER_BYTES + bodyBytes;
     if (this.#input.size < whole) return undefined;
@@ -69,10 +67,9 @@ export class BinaryReader implements RequestReader {
     return readBinaryRequest(request, this.#limits);
   }
 
-  #tooLarge(origin: BinaryOrigin, bodyBytes: number): GatewayRequest | undefined {
+  #tooLarge(origin: BinaryOrigin, bodyBytes: number, valueBytes: number): GatewayRequest | undefined {
     const item = carriesValue(origin.opcode);
-    const limit = item ? this.#limits.maxValueBytes + BODY_MARGIN : SMALL_BODY_LIMIT;
-    if (bodyBytes <= limit) return undefined;
+    if (item ? valueBytes <= this.#limits.maxValueBytes : bodyBytes <= SMALL_BODY_LIMIT) return undefined;
     this.#input.drop(HEADER_BYTES + bodyBytes);
     const status = item ? BinaryStatus.TOO_LARGE : BinaryStatus.INVALID;
     return item

@@ -1,5 +1,8 @@
 /** What docs/gateway.md shows works when it is pasted. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { gatewayConfig } from '../../src/cli/gateway-config.js';
@@ -131,5 +134,25 @@ test('its PHP settings, and the flags of its command and of the unit, exist', as
   const command = docBlocks('gateway.md', 'sh').join('\n');
   for (const [flag] of `${command} ${unit}`.matchAll(/--[a-z][a-z-]+/g)) {
     if (flag !== '--now') expect(help).toContain(flag);
+  }
+});
+
+test('the unit waits until the gateway listens, however long, but not for one that has ended', async () => {
+  const unit = readFileSync(join(ROOT, 'examples', 'stormlamp-gateway.service'), 'utf8');
+  expect(unit).toMatch(/^TimeoutStartSec=infinity$/m);
+  const wait = /^ExecStartPost=\/bin\/sh -c '(.*)'$/m.exec(unit)?.[1] ?? '';
+  const socket = join(folder, 'listens.sock');
+  const run = (pid: number | undefined): ChildProcess =>
+    spawn('/bin/sh', ['-c', wait.replaceAll('/run/stormlamp/gateway.sock', socket)], {
+      env: { ...process.env, MAINPID: String(pid) },
+      stdio: 'ignore',
+    });
+  expect((await once(run(spawnSync('true').pid), 'exit'))[0]).toBe(1);
+  const waiting = once(run(process.pid), 'exit');
+  const server = createServer().listen(socket);
+  try {
+    expect((await waiting)[0]).toBe(0);
+  } finally {
+    server.close();
   }
 });

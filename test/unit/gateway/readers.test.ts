@@ -89,6 +89,24 @@ function shown(request: GatewayRequest): unknown {
   return JSON.parse(JSON.stringify(request)) as unknown;
 }
 
+test.each([2_000, 2_001, 2_400])(
+  '2 000 bytes are the most that a value may have, by both protocols: %i',
+  (length) => {
+    const key = 'k'.repeat(200);
+    const head = Buffer.alloc(32);
+    head.set([0x80, 0x01, 0, key.length, 8]);
+    head.writeUInt32BE(8 + key.length + length, 8);
+    const binary = Buffer.concat([head, Buffer.from(key), Buffer.alloc(length, 'x')]);
+    const text = Buffer.from(`set ${key} 0 0 ${length}\r\n${'x'.repeat(length)}\r\n`);
+    const kinds = [
+      readAll((input) => new BinaryReader(input, LIMITS), [binary]),
+      readAll((input) => new TextReader(input, LIMITS), [text]),
+    ].map((requests) => requests.map(({ kind }) => kind));
+    const kind = length > LIMITS.maxValueBytes ? 'plain' : 'items';
+    expect(kinds).toEqual([[kind], [kind]]);
+  },
+);
+
 test('what comes before the login is a login, or the end', () => {
   const reader = (input: InputBuffer): RequestReader => new BinaryReader(input, { ...LIMITS, login: true });
   const get = Buffer.alloc(25);
@@ -127,7 +145,8 @@ test('a key may begin as the version of HTTP does, and other words that nobody k
 
 describe('the value behind a line that is refused is never read as commands', () => {
   const evil = 'x\r\nset memc.sess.key.a 0 0 1\r\ny\r\ndelete memc.sess.key.b\r\n';
-  const bytesOf = (text: string): Buffer[] => Array.from(Buffer.from(text, 'latin1'), (at) => Buffer.from([at]));
+  const bytesOf = (text: string): Buffer[] =>
+    Array.from(Buffer.from(text, 'latin1'), (at) => Buffer.from([at]));
   const read = (line: string, length: number): readonly GatewayRequest[] => {
     const text = `${line.replace('LENGTH', String(length))}\r\n${evil.padEnd(length, '\n')}\r\nversion\r\n`;
     const make = (input: InputBuffer): RequestReader => new TextReader(input, LIMITS);
@@ -136,7 +155,9 @@ describe('the value behind a line that is refused is never read as commands', ()
     return whole;
   };
   const said = (requests: readonly GatewayRequest[]): string =>
-    requests.map((request) => `${request.kind} ${'answer' in request ? (request.answer ?? '') : ''}`).join('');
+    requests
+      .map((request) => `${request.kind} ${'answer' in request ? (request.answer ?? '') : ''}`)
+      .join('');
   const version = 'plain VERSION 1.6.0-test\r\n';
   const bad = 'plain CLIENT_ERROR bad command line format\r\n';
 
