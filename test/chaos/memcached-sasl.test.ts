@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkSessions } from '../../src/cli/doctor/check-sessions.js';
+import { Deadline } from '../../src/common/deadline.js';
 import { watchMemcachedPair } from '../../src/failover/resources/memcached-pair.js';
 import { createSessionStore } from '../../src/session/create-session-store.js';
 import type { SessionStore } from '../../src/session/session-store.js';
@@ -123,4 +124,34 @@ test('a pair is watched with a login, and one that is refused is told at the sta
     });
   await using pair = await watchMemcachedPair({ nodes, timeoutMs: 5_000, ...USER });
   expect(pair.trusted).toEqual(nodes);
+});
+
+test('what is no session keeps its end, of which the nodes cannot be asked: it stays where it is', async () => {
+  const [a, b] = [await startNode(), await startNode()];
+  const nodes = [a, b].map(nameOf);
+  await using store = await createSessionStore({
+    nodes,
+    monitorIntervalMs: 100,
+    operationTimeoutMs: 5_000,
+    lifetimeMs: 2_000,
+    ...USER,
+  });
+  const [, second] = store.copies.places.nodes;
+  const call = { timeoutMs: 5_000 };
+  const keys = Array.from({ length: 40 }, (_, n) => ({ key: `counter:${n}`, place: `counter:${n}` })).filter(
+    (key) => store.copies.holders(key)[0]?.id === nodes[0],
+  );
+  const content = { value: Buffer.from('100'), flags: 0, exptime: 0 };
+  for (const key of keys) await store.copies.store(key, content, Deadline.of(call));
+  await a.restart();
+  await eventually('the first node is known to be empty', () => store.status()[0]?.standing === 'warming');
+  for (let round = 0; round < 5; round += 1)
+    for (const key of keys)
+      expect((await store.copies.read(key, Deadline.of(call))).item?.value.toString()).toBe('100');
+  // Longer than a session lives.
+  await second?.set('canary', Buffer.from('x'), { exptime: 4, ...call });
+  await eventually('that has ended', async () => (await second?.get('canary', call)) === null);
+  const left = await Promise.all(keys.map((key) => second?.get(key.key, call)));
+  expect(keys.length).toBeGreaterThan(5);
+  expect(left.map((item) => item?.value.toString())).toEqual(keys.map(() => '100'));
 });
