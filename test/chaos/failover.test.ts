@@ -293,7 +293,7 @@ describe('operations', () => {
     return { done: results.filter(({ ok }) => ok).length };
   });
 
-  scenario('50 a second failure within the block period: acknowledge', { replicas: 3 }, async (world) => {
+  scenario('50 a second failure within the block period: acknowledge', { replicas: 4 }, async (world) => {
     const { first, again } = await blockedFailover(world);
     // Not the elected process: as an operator at a terminal.
     const operator = await world.app('operator', 0, { automatic: false });
@@ -307,7 +307,7 @@ describe('operations', () => {
   for (const force of [false, true])
     scenario(
       `50${force ? 'c' : 'b'} a second failure within the block period: by hand, ${force ? 'forced' : 'not forced'}`,
-      { replicas: 3 },
+      { replicas: 4 },
       async (world) => {
         await blockedFailover(world);
         const made = await world.leader().ask<ChangeResult>('failover', { force, acceptLoss: true });
@@ -331,7 +331,10 @@ describe('writers that know nothing of leases, as PHP is', () => {
   );
 });
 
-/** The primary dies, and the next one soon after it; `again`: when that was. */
+/**
+ * The primary dies, and the next one soon after it; `again`: when that was. Of five nodes three are left that can vote where the first
+ * one comes back with transactions that nobody else has.
+ */
 async function blockedFailover(
   world: World,
 ): Promise<{ readonly first: FailoverPlan; readonly again: number }> {
