@@ -151,7 +151,7 @@ test('docs/resources.md: the mount is there while it is in charge, and only afte
   try {
     const output = await inNamespaces('m', prepend + program + append);
     expect(output).toBe('the disk is there\nclose every file on it\nmount true false\n');
-    expect(asked).toEqual(['POST /outlet/2/off']);
+    expect(asked).toEqual(['POST /outlet/2/cycle']);
   } finally {
     await new Promise((done) => outlet.close(done));
   }
