@@ -1,7 +1,7 @@
 /** `stormlamp explain`: where a statement would go now, and why, without sending it. */
 import { invalidOption } from '../common/option-reader.js';
 import { failoverDefaults } from '../failover/failover-options.js';
-import { createMysqlCluster } from '../mysql/mysql-cluster.js';
+import { createLookingCluster } from '../mysql/observe-mysql-cluster.js';
 import { CONFIG_HELP, CONFIG_OPTION } from './cluster-config.js';
 import type { Command } from './command.js';
 import { leaveOn } from './interruption.js';
@@ -39,7 +39,7 @@ export const explainCommand: Command = {
     const { options, source } = await configOf(context);
     if (options.mysql === undefined)
       throw invalidOption('mysql', `configured for this command (looked at ${source})`, undefined);
-    const mysql = await leaveOn(signal, createMysqlCluster(options.mysql));
+    const mysql = await leaveOn(signal, createLookingCluster(options.mysql));
     const { mode = failoverDefaults.mode } = options.failover ?? {};
     // Where voters vote, they decide where writes go.
     const manager = mode === 'follow' ? undefined : lookingManager(mysql, options.failover);

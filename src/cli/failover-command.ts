@@ -6,7 +6,7 @@ import { createCluster } from '../create-cluster.js';
 import type { ChangeResult } from '../failover/change/change-control.js';
 import { createFailoverManager, type FailoverManager } from '../failover/failover-manager.js';
 import type { FailoverPlan } from '../failover/plan/failover-plan.js';
-import { createMysqlCluster } from '../mysql/mysql-cluster.js';
+import { createLookingCluster } from '../mysql/observe-mysql-cluster.js';
 import { CONFIG_HELP, CONFIG_OPTION } from './cluster-config.js';
 import type { Command, CommandContext } from './command.js';
 import { type FailoverAction, readFailoverCall } from './failover-call.js';
@@ -93,8 +93,8 @@ async function act(context: CommandContext): Promise<number> {
   const acting = operatorFailover(failover);
   if (isLook(action)) {
     const look = async (): Promise<number> => {
-      // Not a whole cluster: one that acts makes ready for it on the servers.
-      const client = await createMysqlCluster(mysql);
+      // Not a whole cluster: one that acts makes ready for it on the servers, and a service may write a heartbeat.
+      const client = await createLookingCluster(mysql);
       const manager = createFailoverManager({ ...client.failoverPorts(), ...acting });
       try {
         return await LOOKS[action](manager, context, word);

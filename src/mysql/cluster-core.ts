@@ -270,8 +270,8 @@ export class ClusterCore implements ConnectionHost {
   }
 
   #createWatcher(): TopologyWatcher {
-    const { nodes, monitor } = this.options;
-    const { share } = monitor;
+    const { nodes, monitor, looksOnly } = this.options;
+    const share = looksOnly === true ? undefined : monitor.share;
     const ids = nodes.map(({ seed }) => seed.id);
     return new TopologyWatcher({
       seeds: nodes.map(({ seed }) => seed),
@@ -336,8 +336,9 @@ export class ClusterCore implements ConnectionHost {
   }
 
   #startHeartbeat(): HeartbeatWriter | undefined {
-    const { lagSource } = this.options.monitor;
-    if (typeof lagSource !== 'object' || !lagSource.write) return undefined;
+    const { looksOnly, monitor } = this.options;
+    const { lagSource } = monitor;
+    if (looksOnly === true || typeof lagSource !== 'object' || !lagSource.write) return undefined;
     return new HeartbeatWriter(lagSource, {
       primary: () => admittedWriter(this.writeGate, this.router.writer),
       factory: (id) => this.#servers.connectionsTo(this.configOf(id)),

@@ -99,6 +99,8 @@ export interface ResolvedMysqlOptions {
   readonly nodes: readonly MysqlNodeConfig[];
   /** The nodes as they were configured, when names among them stand for several; otherwise left out. */
   readonly origins?: readonly MysqlNodeConfig[] | undefined;
+  /** Whether the client leaves nothing on any server: it writes no heartbeat, and tells nobody what it sees. Default: it does. */
+  readonly looksOnly?: boolean | undefined;
   /** See {@link MysqlOptions.discover}; undefined when nothing is discovered. */
   readonly discovery: ResolvedDiscovery | undefined;
   /** See {@link MysqlOptions.pool}. */

@@ -1,9 +1,9 @@
-/** A client for who wants to see how a cluster is, whatever is wrong with it. */
+/** Clients for who wants to see how a cluster is, and changes nothing on its servers: no heartbeat, no share in what others see. */
 import type { NodeId } from '../common/node-address.js';
 import type { MysqlNodeConfig } from './connection-options.js';
 import { withAllNames } from './expand-nodes.js';
 import { MysqlCluster } from './mysql-cluster.js';
-import { type MysqlOptions, resolveMysqlOptions } from './mysql-options.js';
+import { type MysqlOptions, type ResolvedMysqlOptions, resolveMysqlOptions } from './mysql-options.js';
 import { lookAround } from './start-check.js';
 
 /** What {@link observeMysqlCluster} resolves with. */
@@ -30,7 +30,7 @@ export interface ObservedNode {
  * @throws StormlampError `ERR_INVALID_OPTION` or `ERR_UNSUPPORTED` naming the option; `ERR_TIMEOUT`.
  */
 export async function observeMysqlCluster(options: MysqlOptions): Promise<ObservedCluster> {
-  const resolved = await withAllNames(resolveMysqlOptions(options));
+  const resolved = await resolveForLooks(options);
   const mysql = new MysqlCluster(resolved);
   const listed = new Set(resolved.nodes.map(({ seed }) => seed.id));
   let refusals: ReadonlyMap<NodeId, Error> = new Map();
@@ -42,4 +42,15 @@ export async function observeMysqlCluster(options: MysqlOptions): Promise<Observ
   const nodes = (): readonly ObservedNode[] =>
     mysql.topology().nodes.map(({ id }) => ({ config: configOf(id), found: !listed.has(id) }));
   return { mysql, refusals, nodes };
+}
+
+/** Does what `createMysqlCluster` does, mistakes and all, without a trace on the servers. Errors: as that. */
+export async function createLookingCluster(options: MysqlOptions): Promise<MysqlCluster> {
+  const mysql = new MysqlCluster(await resolveForLooks(options));
+  await mysql.start();
+  return mysql;
+}
+
+async function resolveForLooks(options: MysqlOptions): Promise<ResolvedMysqlOptions> {
+  return await withAllNames({ ...resolveMysqlOptions(options), looksOnly: true });
 }

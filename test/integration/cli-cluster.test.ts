@@ -215,6 +215,45 @@ test('explain tells where a statement goes and why the others are not taken', as
   expect(write.json).toMatchObject({ ok: true, kind: 'write', node: servers.primary.id });
 });
 
+test('commands that only look write no heartbeat, take no part in a shared monitor, and leave nothing on any server', async () => {
+  const { mysql, sessions } = servers.options();
+  const { app, admin, repl, monitor: watcher } = servers.accounts;
+  await servers.primary.query(`GRANT CREATE, INSERT, UPDATE, DELETE ON shop.* TO '${app.user}'@'%'`);
+  await servers.primary.query(`GRANT SELECT ON shop.* TO '${watcher.user}'@'%'`);
+  await servers.waitForReplication();
+  const lagSource = { heartbeat: { table: 'shop.beat', write: true, intervalMs: 50 } };
+  const looking = { ...mysql, monitor: { ...mysql?.monitor, lagSource, share: true } };
+  const file = join(folder, 'looking.json');
+  const failover = { credentials: admin, replication: repl };
+  writeFileSync(file, JSON.stringify({ mysql: looking, sessions, failover }));
+  const standing = async () => [
+    await servers.primary.query('SELECT @@gtid_binlog_pos AS at'),
+    await servers.primary.query("SHOW TABLES FROM shop LIKE 'beat'"),
+    await Promise.all(servers.memcached.map(({ realPort }) => countSets(realPort))),
+  ];
+  const before = await standing();
+  const looks = [
+    ['status'],
+    ['top', '--once', '--interval', '300'],
+    ['doctor', '--no-php'],
+    ['explain', 'SELECT 1'],
+    ['failover', 'preflight'],
+  ];
+  const done = await Promise.all(looks.map((words) => stormlamp([...words, '--json', '--config', file])));
+  for (const [at, { stdout, stderr }] of done.entries())
+    expect(stdout + stderr, looks[at]?.join(' ')).not.toMatch(/ERR_INVALID_OPTION|ERR_INTERNAL/);
+  expect(await standing()).toEqual(before);
+});
+
+/** How often something was stored in a memcached. */
+async function countSets(port: number): Promise<string | undefined> {
+  const wire = await Wire.open(port);
+  wire.send('stats\r\n');
+  const text = await wire.gets('END\r\n');
+  wire.close();
+  return /STAT cmd_set (\d+)/.exec(text)?.[1];
+}
+
 test('session get shows both copies, and what differs between them', async () => {
   const store = await createCluster(servers.options());
   await store.sessions.resync();
