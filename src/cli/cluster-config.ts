@@ -26,14 +26,15 @@ What the file leaves out is read from ${Object.values(CLUSTER_VARIABLES).join(',
  * environment.
  *
  * @throws StormlampError `ERR_INVALID_OPTION` when there is nothing, or the file cannot be used, and `ERR_TIMEOUT` when
- *   it gives none within a minute, naming it.
+ *   it gives none within `limitMs`, naming it.
  */
 export async function findClusterConfig(
   given: string | undefined,
   env: Readonly<Record<string, string | undefined>> = process.env,
   folder: string = process.cwd(),
+  limitMs?: number,
 ): Promise<ClusterConfig> {
-  const { options, file, source } = await findConfig(given, env, folder);
+  const { options, file, source } = await findConfig(given, env, folder, limitMs);
   if (source === undefined) throw nothingConfigured();
   // Of the environment alone everything has its form.
   if (file === undefined) return { options, source };

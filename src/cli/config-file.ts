@@ -8,6 +8,7 @@ import { invalidOption } from '../common/option-reader.js';
 import { describeError, ErrorCode, StormlampError } from '../common/stormlamp-error.js';
 import type { AnySessionOptions } from '../session/store-options.js';
 import { forgetRequired } from './forget-required.js';
+import { unlessInVain } from './vain-wait.js';
 
 /** What was found; the options are not checked yet. */
 export interface FoundConfig {
@@ -24,20 +25,27 @@ export interface FoundConfig {
 /** In the order in which they are looked for. */
 const NAMES = ['mjs', 'js', 'cjs', 'json', 'ts'].map((ending) => `stormlamp.config.${ending}`);
 const VARIABLE = 'STORMLAMP_CONFIG';
-/** How long a script may take until its options are there, milliseconds. */
-const LIMIT_MS = 60_000;
+/** How long a script may take until its options are there, milliseconds: on a terminal somebody may have to answer it. */
+const LIMIT_MS = 15_000;
+const TERMINAL_LIMIT_MS = 60_000;
+
+/** How long a configuration may take, milliseconds. */
+export function readingLimit(interactive: boolean): number {
+  return interactive ? TERMINAL_LIMIT_MS : LIMIT_MS;
+}
 
 /**
  * Finds the file that `given` (the option `--config`) or the variable `STORMLAMP_CONFIG` names, else the first
  * `stormlamp.config.*` from `folder` upwards, and reads it, anew when it has changed.
  *
- * @throws StormlampError `ERR_INVALID_OPTION` when it cannot be read, `ERR_TIMEOUT` after `limitMs`, naming it.
+ * @throws StormlampError `ERR_INVALID_OPTION` when it cannot be read or can never give options, `ERR_TIMEOUT` after `limitMs`,
+ * naming it.
  */
 export async function findConfig(
   given: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
   folder: string,
-  limitMs: number = LIMIT_MS,
+  limitMs: number = readingLimit(false),
 ): Promise<FoundConfig> {
   if (given === '') throw invalidOption('--config', 'the name of a file', given);
   const named = given ?? (env[VARIABLE] === '' ? undefined : env[VARIABLE]);
@@ -66,7 +74,7 @@ function said<O extends object>(options: O): Partial<O> {
   return Object.fromEntries(Object.entries(options).filter(([, part]) => part !== undefined)) as Partial<O>;
 }
 
-/** Without a timer that keeps the process: one in which nothing is left to wait for has ended already. */
+/** Without a timer that keeps the process: where nothing else is left, nothing comes any more, and that is told at once. */
 async function inTime<T>(file: string, reading: Promise<T>, limitMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -76,10 +84,25 @@ async function inTime<T>(file: string, reading: Promise<T>, limitMs: number): Pr
     }, limitMs).unref();
   });
   try {
-    return await Promise.race([reading, late]);
+    return await unlessInVain(() => Promise.race([reading, late]), {
+      starved: () =>
+        noOptions(
+          file,
+          'it awaits what nothing in the process can bring any more (a promise that nobody resolves, or modules that import each other with `await`); export the options, or a function that returns them',
+        ),
+      ended: () =>
+        noOptions(
+          file,
+          'it ended the process (`process.exit`); export the options, and throw an error where there are none',
+        ),
+    });
   } finally {
     clearTimeout(timer);
   }
+}
+
+function noOptions(file: string, why: string): StormlampError {
+  return new StormlampError(ErrorCode.INVALID_OPTION, `The configuration ${file} gave no options: ${why}`);
 }
 
 function searchUpwards(from: string): string | undefined {
@@ -104,7 +127,10 @@ async function readConfigFile(
     if (extname(file) === '.ts' && !stripsTypes()) {
       throw bad(`cannot be read: Node ${process.versions.node} runs no TypeScript; write it as .mjs`, cause);
     }
-    throw bad(`cannot be read: ${describeError(cause)}`, cause);
+    const circle = /before initialization$/.test(describeError(cause))
+      ? '; if it imports itself, or what imports it, move what both need into a file of its own'
+      : '';
+    throw bad(`cannot be read: ${describeError(cause)}${circle}`, cause);
   }
   if (typeof value === 'function') {
     try {

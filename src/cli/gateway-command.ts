@@ -10,6 +10,7 @@ import { createSessionStore } from '../session/create-session-store.js';
 import type { SessionStoreEvents } from '../session/session-events.js';
 import type { SessionStore } from '../session/session-store.js';
 import type { Command, CommandContext } from './command.js';
+import { readingLimit } from './config-file.js';
 import { type GatewayConfig, gatewayConfig } from './gateway-config.js';
 import { sessionsBefore } from './gateway-nodes.js';
 import { leaveOn } from './interruption.js';
@@ -70,7 +71,10 @@ export const gatewayCommand: Command = {
     if (context.words.length > 0)
       throw invalidOption('gateway', 'given without further words', context.words[0]);
     const read = (): Promise<GatewayConfig> =>
-      whileReading(context, gatewayConfig(context.values, process.env, process.cwd()));
+      whileReading(
+        context,
+        gatewayConfig(context.values, process.env, process.cwd(), readingLimit(context.interactive)),
+      );
     return await serve(context, read);
   },
 };

@@ -37,8 +37,9 @@ export async function gatewayConfig(
   flags: Flags,
   env: Readonly<Record<string, string | undefined>>,
   folder: string,
+  limitMs?: number,
 ): Promise<GatewayConfig> {
-  const { options, gateway: given, file } = await findConfig(text(flags, 'config'), env, folder);
+  const { options, gateway: given, file } = await findConfig(text(flags, 'config'), env, folder, limitMs);
   if (file !== undefined)
     rejectUnknownOptions(file, options, ['mysql', 'sessions', 'failover', 'cache', 'logger']);
   const nodes = words(text(flags, 'nodes'));

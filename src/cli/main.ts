@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `stormlamp` program: finds the command, reads its options, and turns every failure into one clear message. */
 import { readFileSync } from 'node:fs';
-import { ErrorCode, isStormlampError } from '../common/stormlamp-error.js';
+import { ErrorCode, isStormlampError, StormlampError } from '../common/stormlamp-error.js';
 import { type Call, type CommandCall, readCall, WrongUsage } from './call.js';
 import type { CommandContext } from './command.js';
 import { COMMANDS } from './commands.js';
@@ -10,6 +10,7 @@ import { SignalWatch } from './interruption.js';
 import { keepRunning } from './output-streams.js';
 import { ansiPaint, paintFor } from './paint.js';
 import { printable } from './printable.js';
+import { endedInVain, unlessInVain } from './vain-wait.js';
 
 /** Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -70,20 +71,22 @@ async function runCommand(call: CommandCall): Promise<number> {
       writeDocument(document);
     },
   };
-  const starve = (): void => {
-    const message =
-      'Nothing is left to wait for, and the command is not done: does the configuration wait for something that never comes?';
-    complain(`${ErrorCode.INTERNAL}: ${message}`);
-    context.result(refusal(ErrorCode.INTERNAL, message));
-    process.exitCode = 1;
-  };
-  process.once('beforeExit', starve);
+  let isTold = false;
   // The process ends with it as any other would: only the document is owed.
-  process.once('uncaughtExceptionMonitor', ({ message }) =>
-    context.result(refusal(ErrorCode.INTERNAL, message)),
-  );
+  process.once('uncaughtExceptionMonitor', ({ message }) => {
+    isTold = true;
+    context.result(refusal(ErrorCode.INTERNAL, message));
+  });
+  const leave = (): void => {
+    const error = isTold || watch.interruption !== undefined ? undefined : endedInVain();
+    if (error !== undefined) process.exitCode = tellFailure(error, context);
+  };
+  process.once('exit', leave);
   try {
-    return await command.run(context);
+    return await unlessInVain(() => command.run(context), {
+      starved: () => defect('Nothing is left to wait for, and the command is not done'),
+      ended: () => defect('The process was ended before the command was done'),
+    });
   } catch (error) {
     if (watch.interruption !== undefined) {
       isLeft = true;
@@ -91,16 +94,25 @@ async function runCommand(call: CommandCall): Promise<number> {
       context.result(refusal(ErrorCode.ABORTED, 'interrupted'));
       return watch.interruption.exitCode;
     }
-    const code = isStormlampError(error) ? error.code : undefined;
-    const message = error instanceof Error ? error.message : String(error);
-    // A stack helps nobody when the error is ours and says what to do; it does when it is a defect.
-    complain(code === undefined ? ((error as Error).stack ?? message) : `${code}: ${message}`);
-    context.result(refusal(code ?? ErrorCode.INTERNAL, message));
-    return code === 'ERR_INVALID_OPTION' ? 2 : 1;
+    return tellFailure(error, context);
   } finally {
-    process.off('beforeExit', starve);
+    process.off('exit', leave);
     watch.stop();
   }
+}
+
+/** Tells people and programs why a command failed; the exit code. */
+function tellFailure(error: unknown, context: CommandContext): number {
+  const code = isStormlampError(error) ? error.code : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  // A stack helps nobody when the error is ours and says what to do; it does when it is a defect.
+  complain(code === undefined ? ((error as Error).stack ?? message) : `${code}: ${message}`);
+  context.result(refusal(code ?? ErrorCode.INTERNAL, message));
+  return code === 'ERR_INVALID_OPTION' ? 2 : 1;
+}
+
+function defect(message: string): StormlampError {
+  return new StormlampError(ErrorCode.INTERNAL, message);
 }
 
 function overview(): string {

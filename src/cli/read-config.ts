@@ -1,6 +1,7 @@
 /** Reads the configuration for a command: a script may ask a secret store, so that it can be left and shows that it waits. */
 import { type ClusterConfig, findClusterConfig } from './cluster-config.js';
 import type { CommandContext } from './command.js';
+import { readingLimit } from './config-file.js';
 import { leaveOn } from './interruption.js';
 import { ProgressPrinter } from './progress-printer.js';
 
@@ -9,7 +10,10 @@ const PATIENCE_MS = 300;
 
 /** The cluster's options, from the file that `--config` names or that is found. Errors: as {@link findClusterConfig}, and `ERR_ABORTED`. */
 export function configOf(context: CommandContext): Promise<ClusterConfig> {
-  return whileReading(context, findClusterConfig(context.values['config'] as string | undefined));
+  const { values, interactive } = context;
+  const named = values['config'] as string | undefined;
+  const reading = findClusterConfig(named, process.env, process.cwd(), readingLimit(interactive));
+  return whileReading(context, reading);
 }
 
 /** Waits for `reading` until the command is interrupted, and tells a terminal of it. */

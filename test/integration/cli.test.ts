@@ -200,13 +200,54 @@ describe('output that is not taken', () => {
   });
 });
 
-test('a configuration that waits for ever is one error, not silence and exit code 0', async () => {
+const NEVER = 'new Promise(() => undefined)';
+const GIVES_NONE: Readonly<Record<string, readonly [code: string, message: RegExp]>> = {
+  awaits: [`await ${NEVER};\nexport default {};`, / gave no options: it awaits what nothing .* export /],
+  answers: [`export default () => ${NEVER};`, / gave no options: it awaits what nothing /],
+  round: ["await import('./more.mjs');\nexport default {};", / gave no options: .* import each other /],
+  circle: [
+    "import options from './stormlamp.config.mjs';\nexport default options;",
+    / cannot be read: Cannot access 'options' before initialization; if it imports itself, /,
+  ],
+  exits: ['process.exit(0);', / gave no options: it ended the process .* export /],
+};
+
+test('a configuration that can never give options is one error with its name, not silence', async () => {
+  const look = async (name: string, code: string, message: RegExp, command: string): Promise<void> => {
+    const folder = mkdtempSync(join(temporary, `${name}-`));
+    const config = join(folder, 'stormlamp.config.mjs');
+    writeFileSync(config, `${code}\n`);
+    writeFileSync(join(folder, 'more.mjs'), "await import('./stormlamp.config.mjs');\n");
+    const run = await stormlamp([command, '--json', '--config', config], { timeoutMs: 30_000 });
+    expect([name, run.code]).toEqual([name, 2]);
+    expect(run.stderr).toMatch(/^ERR_INVALID_OPTION: The configuration .*\n$/);
+    expect(run.stderr).toContain(config);
+    expect(run.stderr).toMatch(message);
+    expect(JSON.parse(run.stdout)).toMatchObject({ ok: false, error: { code: 'ERR_INVALID_OPTION' } });
+  };
+  const cases = Object.entries(GIVES_NONE);
+  await Promise.all(
+    cases.map(([name, [code, message]]) =>
+      look(name, code, message, name === 'answers' ? 'gateway' : 'status'),
+    ),
+  );
+});
+
+test('a command that is ended from within says so', async () => {
   const config = join(temporary, 'stormlamp.config.mjs');
-  writeFileSync(config, 'await new Promise(() => undefined);\nexport default {};\n');
-  const { code, stdout, stderr } = await stormlamp(['status', '--json', '--config', config]);
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/^ERR_INTERNAL: Nothing is left to wait for/);
-  expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: 'ERR_INTERNAL' } });
+  const options = { mysql: { primary: 'mysql://a:b@127.0.0.1:1/shop' } };
+  writeFileSync(config, `setTimeout(() => process.exit(0));\nexport default ${JSON.stringify(options)};\n`);
+  const { code, stdout, stderr } = await stormlamp([
+    'top',
+    '--json',
+    '--interval',
+    '60000',
+    '--config',
+    config,
+  ]);
+  const message = 'The process was ended before the command was done';
+  expect([code, stderr]).toEqual([1, `ERR_INTERNAL: ${message}\n`]);
+  expect(JSON.parse(stdout)).toEqual({ ok: false, error: { code: 'ERR_INTERNAL', message } });
 });
 
 describe('a configuration', () => {
