@@ -74,7 +74,8 @@ export function scanPhpIniValue(
 
 /** What in bare text PHP takes for more than text; one word that is a boolean is fine. */
 function doubtAbout(bare: string): string | undefined {
-  const plain = bare.replace(VARIABLE, ' ');
+  const end = endOfVariables(bare);
+  const plain = bare.slice(0, end).replace(VARIABLE, ' ') + bare.slice(end);
   if (/[|&^~!()=]/.test(plain)) return 'an operator outside of quotes';
   if (plain.includes('$')) return 'a dollar sign outside of quotes';
   const words = plain.split(/[ \t]+/);
@@ -93,13 +94,26 @@ const VARIABLE = /\$\{([A-Za-z0-9_.]+)(?::-([^}]*))?\}/g;
 type VariableValue = (name: string, other: string | undefined) => string;
 
 function substitute(text: string, variable: VariableValue): string {
-  return text.replace(VARIABLE, (_all, name: string, other?: string) => variable(name, other));
+  const end = endOfVariables(text);
+  const begin = text.slice(0, end);
+  return (
+    begin.replace(VARIABLE, (_all, name: string, other?: string) => variable(name, other)) + text.slice(end)
+  );
 }
 
 function inQuotes(text: string, variable: VariableValue): string {
-  return text.replace(/\\(["\\$])|\$\{([A-Za-z0-9_.]+)(?::-([^}]*))?\}/g, (_all, char, name, other) =>
-    char === undefined ? variable(name, other) : char,
-  );
+  const end = endOfVariables(text);
+  const begin = text
+    .slice(0, end)
+    .replace(/\\(["\\$])|\$\{([A-Za-z0-9_.]+)(?::-([^}]*))?\}/g, (_all, char, name, other) =>
+      char === undefined ? variable(name, other) : char,
+    );
+  return begin + text.slice(end).replace(/\\(["\\$])/g, '$1');
+}
+
+/** Behind it no variable ends: to look for ends from each beginning would take the square of the time. */
+function endOfVariables(text: string): number {
+  return text.lastIndexOf('}') + 1;
 }
 
 function match(pattern: RegExp, text: string, at: number): RegExpExecArray | undefined {

@@ -9,8 +9,9 @@ export type PhpSettings = ReadonlyMap<string, string>;
  * The settings in the text of a php.ini, later lines before earlier ones (Zend/zend_ini_scanner.l).
  *
  * The settings of a pool of PHP-FPM (`php_admin_value[session.save_path] = …`) are read, too, since they come before those of
- * the php.ini. `[PATH=…]` and `[HOST=…]` sections, which hold only for some requests, are left out, with everything after
- * them: no other section ends one.
+ * the php.ini: of two for the same the first one holds, `php_admin_…` before the others, with the pool's name for `$pool`
+ * (PHP 8.2, measured). `[PATH=…]` and `[HOST=…]` sections, which hold only for some requests, are left out, with everything
+ * after them: no other section ends one.
  *
  * @param env values for `${NAME}`
  * @param where what is read, for errors
@@ -27,7 +28,10 @@ export function parsePhpIni(
   const lookUp = (name: string): string | undefined => settings.get(name) ?? env[name];
   let conditional = false;
   let pool = '';
-  const pooled = new Map<string, { readonly pool: string; readonly value: string }>();
+  const pooled = new Map<
+    string,
+    { readonly pool: string; readonly value: string; readonly admin: boolean }
+  >();
   let at = text.startsWith('\uFEFF') ? 1 : 0;
   while (at < text.length) {
     ENTRY.lastIndex = at;
@@ -44,21 +48,24 @@ export function parsePhpIni(
       pool = section.trim();
       continue;
     }
-    const ofPool = /^php_(?:admin_)?(?:value|flag)\[([^\]]+)\]$/.exec(raw.trim())?.[1];
+    const [, admin, ofPool] = /^php_(admin_)?(?:value|flag)\[([^\]]+)\]$/.exec(raw.trim()) ?? [];
     const name = ofPool ?? raw.trim();
     if (equals === undefined) {
       if (!conditional && name !== '') settings.set(name, '');
       continue;
     }
-    const { value, end, doubt } = scanPhpIniValue(text, at, lookUp);
+    const { value: scanned, end, doubt } = scanPhpIniValue(text, at, lookUp);
+    const value = ofPool === undefined ? scanned : scanned.replaceAll('$pool', pool);
     at = end;
     if (doubt === UNCLOSED || (doubt !== undefined && !conditional && SESSION_SETTING.test(name)))
       refuse(where, text.slice(0, begin).split(/\r\n|\r|\n/).length, name, doubt);
-    if (ofPool !== undefined && SESSION_SETTING.test(name)) {
+    if (ofPool !== undefined) {
       const other = pooled.get(name);
-      if (other !== undefined && other.pool !== pool && other.value !== value)
+      const differs = other !== undefined && other.pool !== pool && other.value !== value;
+      if (other !== undefined && differs && SESSION_SETTING.test(name))
         refusePools(where, name, other.pool, pool);
-      pooled.set(name, { pool, value });
+      if (other?.pool === pool && (other.admin || admin === undefined)) continue;
+      pooled.set(name, { pool, value, admin: admin !== undefined });
     }
     if (!conditional && name !== '') settings.set(name, value);
   }

@@ -55,13 +55,40 @@ test('a variable that is not known here is refused in a setting of sessions, sin
 const pools = (one: string, other: string): string =>
   `[www]\nphp_value[session.save_path] = ${one}\n[admin]\nphp_admin_value[session.save_path] = ${other}\n`;
 
+test.each(['"', ''])(
+  'beginnings of variables without an end take no longer for their number',
+  (quote) => {
+    const value = '${a:-'.repeat(100_000);
+    expect(parsePhpIni(`error_log = ${quote}${value}${quote}\n`).get('error_log')).toBe(value);
+  },
+  5_000,
+);
+
+test('of the settings of a pool the first one holds, and before it what scripts cannot change', () => {
+  const text = `[www]
+php_value[session.name] = VALUE
+php_admin_value[session.name] = ADMIN
+php_admin_value[session.name] = LATER
+php_value[session.name] = LAST
+php_value[session.save_path] = "/srv/$pool"
+php_value[session.save_path] = "/elsewhere"
+php_admin_value[max_execution_time] = 60
+php_value[max_execution_time] = 5
+`;
+  expect([...parsePhpIni(text)].sort()).toEqual([
+    ['max_execution_time', '60'],
+    ['session.name', 'ADMIN'],
+    ['session.save_path', '/srv/www'],
+  ]);
+});
+
 test('two pools of one file that have different settings of sessions are refused', () => {
   expect(() => parsePhpIni(pools('a:11211', 'b:11211'), {}, 'www.conf')).toThrow(
     'session.save_path in www.conf differs between the pools [www] and [admin]',
   );
   expect(parsePhpIni(pools('a:11211', 'a:11211')).get('session.save_path')).toBe('a:11211');
   const again = '[www]\nphp_value[session.name] = A\nphp_value[session.name] = B\n';
-  expect(parsePhpIni(again).get('session.name')).toBe('B');
+  expect(parsePhpIni(again).get('session.name')).toBe('A');
 });
 
 test('the output of php -i is read by its local values', () => {
