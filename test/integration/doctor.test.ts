@@ -407,12 +407,16 @@ const CAREFUL = {
 };
 
 describe('PHP', () => {
-  const check = async (ini: Record<string, string> = {}, ours: Partial<SessionOptions> = {}) => {
+  const check = async (
+    ini: Record<string, string> = {},
+    ours: Partial<SessionOptions> = {},
+    fpm?: string,
+  ) => {
     const { php } = await resolveServers(['php']);
     if (php === undefined) throw new Error('PHP is missing in the answer');
     const settings = { ...sessionIni(sessions.nodes, folder), ...CAREFUL, ...ini };
     const args = [...php.cli.prefixArgs, ...php.extensionArgs, ...iniArgs(settings)];
-    return checkPhp({ ...sessions, ...ours }, { program: php.cli.command, args }, signal);
+    return checkPhp({ ...sessions, ...ours }, { program: php.cli.command, args, fpm }, signal);
   };
 
   test('that is configured alike reads what Node wrote, and Node what PHP wrote', async () => {
@@ -435,6 +439,86 @@ describe('PHP', () => {
     ['session.cookie_samesite', { 'session.cookie_samesite': 'Strict' }],
   ])('with another %s', async (what, ini) => {
     trouble(await check(ini), what);
+  });
+
+  describe('whose PHP-FPM', () => {
+    const pool = (...lines: readonly string[]): string => {
+      const file = join(folder, 'www.conf');
+      writeFileSync(file, ['[www]', 'listen = /run/www.sock', ...lines, ''].join('\n'));
+      return file;
+    };
+
+    test('sets what Node expects, or nothing, is well', async () => {
+      for (const lines of [[], [`php_value[session.save_path] = "${sessions.nodes.join(',')}"`]]) {
+        const checks = await check({}, {}, pool(...lines));
+        expect(troubles(checks)).toEqual([]);
+        expect(checks[0]).toMatchObject({ what: 'session settings of the pool', state: 'ok' });
+      }
+    });
+
+    test.each([
+      ['files', ['php_value[session.save_handler] = files', 'php_value[session.save_path] = /tmp'], 'failed'],
+      ['another node', ['php_admin_value[session.save_path] = "127.0.0.1:1"'], 'failed'],
+      ['another name', ['php_value[session.name] = SID'], 'failed'],
+      ['what Node cannot follow', ['php_flag[memcached.sess_locking] = off'], 'failed'],
+      ['careless', ['php_flag[session.use_strict_mode] = off'], 'warning'],
+      ['what cannot be told', ['php_value[session.name] = A & B'], 'failed'],
+    ])('has for itself: %s', async (_what, lines, state) => {
+      const file = pool(...lines);
+      const { found, fix, ...rest } = trouble(await check({}, {}, file), 'session settings of the pool');
+      expect(rest).toMatchObject({ state, subject: `[www] (${file})` });
+      expect([found, fix]).toEqual([
+        expect.stringMatching(/^(session|memcached|settings)/),
+        expect.stringContaining(`(${file}:3)`),
+      ]);
+    });
+
+    test('cannot be read, or has no pool', async () => {
+      const what = 'session settings of the pool';
+      expect(trouble(await check({}, {}, mkdtempSync(join(folder, 'none-'))), what).found).toBe(
+        'no pool is in it',
+      );
+      expect(trouble(await check({}, {}, join(folder, 'nowhere.conf')), what).found).toContain('ENOENT');
+    });
+
+    test('is found beside the php.ini, and one of its pools has to do what Node does', async () => {
+      const { php } = await resolveServers(['php']);
+      if (php === undefined) throw new Error('PHP is missing in the answer');
+      const home = mkdtempSync(join(folder, 'fpm-'));
+      const ini = join(home, 'php.ini');
+      writeFileSync(ini, iniText({ ...sessionIni(sessions.nodes, folder), ...CAREFUL }));
+      writeFileSync(join(home, 'php-fpm.conf'), `include=${home}/pool.d/*.conf\n`);
+      mkdirSync(join(home, 'pool.d'));
+      const args = [...php.cli.prefixArgs, '-c', ini, ...php.extensionArgs];
+      const look = async () => troubles(await checkPhp(sessions, { program: php.cli.command, args }, signal));
+      writeFileSync(join(home, 'pool.d/a.conf'), '[a]\nphp_value[session.save_handler] = files\n');
+      expect(await look()).toMatchObject([
+        {
+          state: 'failed',
+          subject: `[a] (${home}/pool.d/a.conf)`,
+          fix: expect.stringContaining('--php-fpm'),
+        },
+      ]);
+      writeFileSync(join(home, 'pool.d/b.conf'), '[b]\n');
+      expect(await look()).toMatchObject([{ state: 'warning', subject: `[a] (${home}/pool.d/a.conf)` }]);
+    });
+
+    test('has a php.ini of its own, is judged by that', async () => {
+      const { php } = await resolveServers(['php']);
+      if (php === undefined) throw new Error('PHP is missing in the answer');
+      const home = mkdtempSync(join(folder, 'fpm-'));
+      writeFileSync(join(home, 'php.ini'), 'session.name = SID\n');
+      writeFileSync(join(home, 'php-fpm.conf'), '[www]\n');
+      // What the command line is told by `-d` holds there as well: of the settings only the name is another one.
+      const settings = { ...sessionIni(sessions.nodes, folder), ...CAREFUL };
+      const args = [...php.cli.prefixArgs, ...php.extensionArgs, ...iniArgs(settings)];
+      const fpm = join(home, 'php-fpm.conf');
+      const checks = await checkPhp(sessions, { program: php.cli.command, args, fpm }, signal);
+      expect(trouble(checks, 'session settings of the pool')).toMatchObject({
+        found: 'session.name: PHP: SID; Node: PHPSESSID',
+        fix: expect.stringContaining('php.ini of PHP-FPM'),
+      });
+    });
   });
 
   test('with a cookie that is sent without TLS, where ours is not', async () => {

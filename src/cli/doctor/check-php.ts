@@ -16,19 +16,10 @@ import { type Check, Checks } from './check.js';
 import { compareSettings } from './compare-php-settings.js';
 import { judgePhpSettings } from './judge-php-settings.js';
 import { lookAtServers } from './look-at-gateways.js';
+import { PHP_LIMIT_MS, type PhpCall } from './php-call.js';
+import { checkPools } from './pools/check-pools.js';
 import { webServerSettings } from './web-server-settings.js';
 
-/** How PHP is run. */
-export interface PhpCall {
-  /** The program. */
-  readonly program: string;
-  /** Arguments that come first, like `-c /etc/php/8.2/fpm/php.ini`. */
-  readonly args: readonly string[];
-  /** Whether it was asked for by name, so that it has to be there. */
-  readonly isNamed?: boolean;
-}
-
-const LIMIT_MS = 20_000;
 const SCRIPT = `session_id($argv[1]); if (!@session_start()) { fwrite(STDERR, error_get_last()['message'] ?? 'session_start() failed'); exit(3); }
 echo $argv[3], $_SESSION['stormlamp_doctor'] ?? 'nothing', $argv[3]; $_SESSION['stormlamp_doctor'] = $argv[2]; session_write_close();`;
 
@@ -39,7 +30,7 @@ export async function checkPhp(
   signal: AbortSignal,
 ): Promise<readonly Check[]> {
   const checks = new Checks('php');
-  const info = await runProgram(php.program, [...php.args, '-i'], { signal, timeoutMs: LIMIT_MS }).catch(
+  const info = await runProgram(php.program, [...php.args, '-i'], { signal, timeoutMs: PHP_LIMIT_MS }).catch(
     (error: unknown) => describeError(error),
   );
   if (typeof info === 'string' || info.code !== 0) {
@@ -72,13 +63,14 @@ export async function checkPhp(
       servers: await leaveOn(signal, lookAtServers(theirs)),
     });
   judgePhpSettings(checks, php.program, settings);
+  const pools = await checkPools({ php, info: info.stdout, settings, known: checks.list, ours, signal });
   const reason = isSame
     ? await leaveOn(signal, reasonToStoreNothing(ours))
     : 'PHP keeps its sessions elsewhere or in another form';
   const untouched = ours.kind === 'memcached' ? { ...given, resync: false } : given;
   if (reason === undefined) await roundTrip(checks, php, untouched, signal);
   else checks.skip(php.program, 'round trip of a session', reason);
-  return checks.list;
+  return [...pools, ...checks.list];
 }
 
 function hasHandler(
@@ -150,7 +142,7 @@ async function roundTrip(
       program,
       // The script names the session before it starts it.
       [...args, '-d', 'session.auto_start=0', '-r', SCRIPT, '--', session.id, fromPhp, mark],
-      { signal, timeoutMs: LIMIT_MS },
+      { signal, timeoutMs: PHP_LIMIT_MS },
     );
     if (code !== 0) return fail(`PHP said: ${stderr.trim().slice(0, 200) || `exit code ${code}`}`);
     // What PHP itself prints, as about an extension that is loaded twice, stands before that.

@@ -1,5 +1,6 @@
 /** `stormlamp doctor`: checks every precondition, and says what to do about what is missing. */
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { invalidOption } from '../../common/option-reader.js';
 import { type ClusterConfig, CONFIG_HELP, CONFIG_OPTION } from '../cluster-config.js';
 import type { Command, CommandContext } from '../command.js';
@@ -20,12 +21,14 @@ const HELP = `Usage: stormlamp doctor [options]
 
 Checks every precondition: what was looked at, what was found, what was expected, and how to fix it. Node, every
 database server that a client would use, found ones too (logins, privileges, replication, binary logs, clocks), the
-accounts of failover, every session and cache node, and PHP: its settings beside those of Node, and one session that
-both write and read. The session is removed again; nothing else is changed.
+accounts of failover, every session and cache node, and PHP: its settings beside those of Node, those that pools of
+PHP-FPM set for themselves, and one session that both write and read. The session is removed again; nothing else is changed.
 The exit code is 1 when something failed, 0 otherwise (warnings included).
 
   --php <program>     PHP to look at (default: STORMLAMP_PHP, else php on the PATH)
   --php-ini <file>    its php.ini, when it is another one than that of the command line
+  --php-fpm <path>    the pool of PHP-FPM that serves the site: its file, a folder of such files, or the php-fpm.conf
+                      (default: all pools of the PHP-FPM on this machine)
   --no-php            leave PHP alone
 ${CONFIG_HELP}
 
@@ -45,6 +48,7 @@ export const doctorCommand: Command = {
     ...CONFIG_OPTION,
     php: { type: 'string' },
     'php-ini': { type: 'string' },
+    'php-fpm': { type: 'string' },
     'no-php': { type: 'boolean' },
   },
   async run(context) {
@@ -71,10 +75,14 @@ async function examine(
   const ini = values['php-ini'] as string | undefined;
   // PHP itself takes its defaults, without a word.
   if (ini !== undefined && !existsSync(ini)) throw invalidOption('--php-ini', 'a file that is there', ini);
+  const fpm = values['php-fpm'] as string | undefined;
+  if (fpm !== undefined && !existsSync(fpm))
+    throw invalidOption('--php-fpm', 'a file or folder that is there', fpm);
   const php = {
     program: named ?? 'php',
     args: ini === undefined ? [] : ['-c', ini],
     isNamed: named !== undefined,
+    fpm: fpm === undefined ? undefined : resolve(fpm),
   };
   const printer = interactive ? new ProgressPrinter(true) : undefined;
   const waitedFor = new Set<string>();
