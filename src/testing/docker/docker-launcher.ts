@@ -57,9 +57,13 @@ export class DockerLauncher implements ServerLauncher {
       try {
         versions[server] = await getImage(engine, server, image, options);
       } catch (error) {
+        const remedy =
+          options.images[server] === undefined
+            ? 'run it with the variable `DEBUG=testcontainers:build` to see why, or name an image whose PHP has the extension memcached in `images.php`'
+            : `name another one in \`images.${server}\`, or pull it by hand`;
         throw new StormlampError(
           ErrorCode.SERVER_MISSING,
-          `The image ${image} cannot be had (${describeError(error)}); name another one in \`images.${server}\`, or pull it by hand`,
+          `The image ${image} cannot be had (${describeError(error)}); ${remedy}`,
           { cause: error },
         );
       }

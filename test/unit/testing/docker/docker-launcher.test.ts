@@ -13,6 +13,7 @@ const engine = vi.hoisted(() => ({
   env: ['MARIADB_VERSION=1:11.8.2+maria'] as string[],
   exists: false,
   pull: async (_name: unknown): Promise<void> => undefined,
+  build: async (): Promise<void> => undefined,
   start: async (): Promise<void> => undefined,
   wait: async (): Promise<{ StatusCode: number }> => ({ StatusCode: 0 }),
 }));
@@ -45,6 +46,7 @@ vi.mock('testcontainers', () => {
     return {
       build: async (...args: unknown[]) => {
         engine.calls.push(['build', text, ...args]);
+        await engine.build();
       },
     };
   };
@@ -83,6 +85,7 @@ beforeEach(() => {
   engine.calls.length = 0;
   progress.length = 0;
   engine.pull = async () => undefined;
+  engine.build = async () => undefined;
   engine.start = async () => undefined;
   engine.wait = async () => ({ StatusCode: 0 });
 });
@@ -114,6 +117,14 @@ test('an image that cannot be had is named with the option that replaces it', as
   await expect(open(['mariadb'], { mariadb: 'mariadb:0' })).rejects.toMatchObject({
     code: 'ERR_SERVER_MISSING',
     message: expect.stringMatching(/mariadb:0.*manifest unknown.*images\.mariadb/),
+  });
+});
+
+test('an image that cannot be built is told with how to see why', async () => {
+  engine.build = () => Promise.reject(new Error('Failed to build image'));
+  await expect(open(['php'], {})).rejects.toMatchObject({
+    code: 'ERR_SERVER_MISSING',
+    message: expect.stringMatching(/stormlamp-php.*Failed to build.*DEBUG=testcontainers:build.*images\.php/),
   });
 });
 
