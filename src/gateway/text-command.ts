@@ -186,8 +186,8 @@ function storeLine(
 }
 
 /**
- * Hangs up: where the value ends cannot be told from such a line, as of a key with a space or of an empty one, and memcached takes the
- * value for commands.
+ * Hangs up: where the value ends cannot be told from such a line, as of a key with a space or of an empty one. memcached reads the
+ * value as commands (1.6.18), or what is left of it behind the number that stands in the place of its length (1.6.45).
  */
 function lostValue(answer: Buffer | undefined): GatewayRequest {
   return { kind: 'end', answer, fault: 'a value without a valid line before it' };
