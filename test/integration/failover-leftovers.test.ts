@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, createCluster, type FailoverOptions } from '../../src/index.js';
 import { type LocalCluster, type LocalDatabaseNode, startLocalCluster } from '../../src/testing/index.js';
 import { byFileAndPosition } from '../support/by-file-and-position.js';
-import { writableNodes } from '../support/crash-at-step.js';
+import { everywhere, writableNodes } from '../support/crash-at-step.js';
 import { CLIENT_DATABASES } from './client-databases.js';
 import { eventually } from './eventually.js';
 
@@ -69,6 +69,8 @@ describe.each(CLIENT_DATABASES)('$name', ({ options, flavor }) => {
       const [next, other] = servers.databases.filter((node) => node !== old);
       if (old === undefined || next === undefined || other === undefined)
         throw new Error('three nodes are needed');
+      // Else the one that is stopped later may have more than the new primary, and could not follow it.
+      await everywhere(servers, old);
       for (const node of [next, other]) await node.query(`STOP ${word}`);
       await old.query('CREATE TABLE shop.tail (id INT PRIMARY KEY)');
       await old.kill();
