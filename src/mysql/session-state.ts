@@ -182,9 +182,11 @@ export function mayDoAnything({ kind, transaction, pins }: Classification): bool
 
 /**
  * Whether a statement leaves what a reset does not take away, so that its connection cannot be lent to others: another
- * database, or a distributed transaction, which both families mix up with that of the next borrower once it was prepared.
+ * database, a distributed transaction, which both families mix up with that of the next borrower once it was prepared, or an
+ * end of the connection that has not come yet.
  */
 export function outlivesReset(classification: Classification): boolean {
+  if (classification.closes === true) return true;
   return changesDatabase(classification) || classification.pins.includes('xa');
 }
 

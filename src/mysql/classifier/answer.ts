@@ -40,6 +40,8 @@ export interface AnswerDetails {
   readonly keepsVariables?: boolean;
   /** Whether the transaction that it begins is like the one that it ends. */
   readonly chained?: boolean;
+  /** Whether the server closes the connection after it. */
+  readonly closes?: boolean;
   /** Whether the transaction that it begins shows what is there now. */
   readonly snapshots?: boolean;
   /** Whether it tells the number of its server session. */
@@ -94,6 +96,7 @@ export function answer(
     ...(details.calls === true ? { calls: true as const } : {}),
     ...(details.keepsVariables === true ? { keepsVariables: true as const } : {}),
     ...(details.chained === true ? { chained: true as const } : {}),
+    ...(details.closes === true ? { closes: true as const } : {}),
     ...(details.snapshots === true ? { snapshots: true as const } : {}),
     ...(details.tellsNumber === true ? { tellsNumber: true as const } : {}),
     ...(details.showsRows === true ? { showsRows: true as const } : {}),

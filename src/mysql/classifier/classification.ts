@@ -112,6 +112,8 @@ export interface Classification {
   readonly keepsVariables?: true;
   /** Present where the transaction that it begins has the access mode and the isolation of the one that it ends (`AND CHAIN`). */
   readonly chained?: true;
+  /** Present where the server closes the connection once it has answered (`RELEASE`). */
+  readonly closes?: true;
   /** Present where the transaction that it begins shows what is there now, not at its first read (`WITH CONSISTENT SNAPSHOT`). */
   readonly snapshots?: true;
   /** Present where it tells the number of its server session (`CONNECTION_ID()`): a replica may tell its own. */

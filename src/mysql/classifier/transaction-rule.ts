@@ -137,6 +137,7 @@ function savepoint(at: StatementCursor): Classification | undefined {
 function ending(at: StatementCursor, end: 'commit' | 'rollback'): Classification | undefined {
   let transaction: TransactionEffect = end;
   let chained = false;
+  let closes = false;
   let because = `it ends the transaction with a ${end}`;
   if (at.take('and')) {
     const isNegated = at.take('no');
@@ -149,6 +150,9 @@ function ending(at: StatementCursor, end: 'commit' | 'rollback'): Classification
   }
   if (at.take('no')) {
     if (!at.take('release')) return undefined;
-  } else if (at.take('release')) because = `${because}, and the server closes the connection`;
-  return at.isAtEnd ? answer('transaction', 'same', because, { transaction, chained }) : undefined;
+  } else if (at.take('release')) {
+    closes = true;
+    because = `${because}, and the server closes the connection`;
+  }
+  return at.isAtEnd ? answer('transaction', 'same', because, { transaction, chained, closes }) : undefined;
 }

@@ -13,6 +13,7 @@ import {
   leavesDoubt,
   leavesReadOnlyTransaction,
   needOf,
+  outlivesReset,
   type SessionState,
 } from '../../../src/mysql/session-state.js';
 import { readStatement } from '../../../src/mysql/statement.js';
@@ -415,4 +416,16 @@ describe('settings that another connection is given', () => {
     for (let turn = 0; turn < 100; turn += 1) state = next(state, `USE tenant_${turn}`);
     expect(textsOf(state)).toEqual(['USE tenant_99']);
   });
+});
+
+test.each([
+  ['COMMIT', false],
+  ['COMMIT NO RELEASE', false],
+  ['COMMIT RELEASE', true],
+  ['ROLLBACK AND NO CHAIN RELEASE', true],
+  ['COMMIT; COMMIT RELEASE', true],
+  ['USE other', true],
+  ["XA START 'a'", true],
+])('%s leaves what no reset takes away: %s', (sql, outlives) => {
+  expect(outlivesReset(classify(sql))).toBe(outlives);
 });
