@@ -94,7 +94,8 @@ export async function contest(options) {
   }
 }
 
-class Contestant {
+/** One peer in a process of its own. */
+export class Contestant {
   ended = false;
   works = new Set();
   #child;

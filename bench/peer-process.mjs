@@ -1,5 +1,7 @@
 /** One peer of a contest: opens it when told, runs the rounds that it is told to run, and says what they cost. */
+import { Session } from 'node:inspector/promises';
 import { pathToFileURL } from 'node:url';
+import { sharesOf } from './cpu-profile.mjs';
 
 const [file, name] = process.argv.slice(2);
 /** How long the calls of a round took, one after the other: made once, so that rounds do not pay for it. */
@@ -20,6 +22,11 @@ async function handle(message) {
       const { peers } = await import(pathToFileURL(file).href);
       peer = await peers[name](message.context);
       return { type: 'opened', works: Object.keys(peer.works), heapMb: heapMb() };
+    }
+    case 'profile': {
+      const profiler = await startProfiler();
+      const measured = await round(peer.works[message.work], message);
+      return { type: 'profiled', ...measured, ...sharesOf(await profiler.stop()) };
     }
     case 'round':
       return { type: 'measured', ...(await round(peer.works[message.work], message)) };
@@ -73,6 +80,21 @@ async function repeat(call, { ms, workers, warm }) {
   const sorted = latencies.slice(0, calls).sort();
   const at = (share) => sorted[Math.min(calls - 1, Math.floor(calls * share))] * 1000;
   return { calls, p50Us: at(0.5), p99Us: at(0.99) };
+}
+
+async function startProfiler() {
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.setSamplingInterval', { interval: 200 });
+  await session.post('Profiler.start');
+  return {
+    stop: async () => {
+      const { profile } = await session.post('Profiler.stop');
+      session.disconnect();
+      return profile;
+    },
+  };
 }
 
 function heapMb() {

@@ -9,6 +9,7 @@ import { ensureBenchPeers, ensureBuild, ensureDependencies, ROOT } from './works
 
 const SUITES = [
   'queries',
+  'selects',
   'routing',
   'classifier',
   'codec',
@@ -17,13 +18,15 @@ const SUITES = [
   'gateway',
   'growth',
   'telemetry',
+  'profiles',
 ];
 const USAGE = `Usage: npm run bench -- [${SUITES.join('] [')}] [quick] [--json] [--save]
-  quick   fewer rounds and sizes: minutes instead of half an hour
+  quick   fewer rounds and sizes: minutes instead of three quarters of an hour
   --json  one JSON document on standard output instead of tables
   --save  keeps the figures in docs/performance.md and bench/results.json, after each suite (not quick); those of
           suites that do not run stay, and each says at which commit it was measured
-Ctrl-C stops, and what has been measured until then is printed (it replaces no whole figures).
+Ctrl-C stops, and what has been measured until then is printed (it replaces no whole figures). Exit code 1 when a suite
+did not come to its end, or lost one of its peers.
 `;
 
 function refuse(message) {
@@ -66,6 +69,8 @@ if (saves && saved === undefined && found !== undefined && wanted.length < SUITE
   );
 }
 
+const isComplete = ({ suites, missing }) => missing.length === 0 && suites.every(({ isWhole }) => isWhole);
+
 const abort = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
@@ -76,6 +81,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 const save = (result) => {
   if (!saves) return;
+  // Figures of another machine give way to whole ones only.
+  if (saved === undefined && found !== undefined && !isComplete(result)) return;
   const kept = merged(saved, result, SUITES);
   page(kept, join(ROOT, 'docs', 'performance.md'));
   writeFileSync(RESULTS, `${JSON.stringify(kept, null, 2)}\n`);
@@ -86,6 +93,7 @@ try {
   const text = words.includes('--json') ? `${JSON.stringify(result, null, 2)}\n` : tables(result);
   await new Promise((done) => process.stdout.write(text, done));
   if (abort.signal.aborted) code = 130;
+  else if (!isComplete(result)) code = 1;
 } catch (error) {
   process.stderr.write(`${error.stack ?? error}\n`);
   code = 1;

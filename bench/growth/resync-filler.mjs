@@ -1,7 +1,7 @@
 /** A process with a session store that fills nodes, and tells its parent when it has filled one. */
 import { createSessionStore } from '../../dist/index.js';
 
-const store = await createSessionStore({ nodes: JSON.parse(process.argv[2]), resyncItemsPerSecond: 0 });
+const store = await createSessionStore(JSON.parse(process.argv[2]));
 process.on('message', ({ node }) => {
   let cpu = process.cpuUsage();
   store.on('resync-started', () => {

@@ -45,6 +45,7 @@ async function setup({ onProgress }) {
       { name: 'memcached, text', address: direct[0], binary: false },
       { name: 'gateway, two copies, text', address: gateway.address, binary: false, pid: gateway.pid },
     ];
+    let isWhole = true;
     const notes = [
       'php-memcached in PHP processes of its own, values of 2 kB; a session is locked, read, changed, written and unlocked. CPU is that of what stands between PHP and memcached. PHP, what stands between and memcached share the cores of this machine.',
       'nutcracker keeps one copy and speaks the text protocol only.',
@@ -60,18 +61,21 @@ async function setup({ onProgress }) {
       });
     } catch (error) {
       notes.push(`nutcracker could not be started: ${error.message}`);
+      isWhole = false;
     }
-    return { context: { servers, ways }, notes, close };
+    return { context: { servers, ways, isWhole }, notes, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-/** Starts the gateway as a user would, in a process of its own. */
-async function startGateway(nodes) {
+/** Starts the gateway as a user would, in a process of its own, with more arguments for Node. */
+export async function startGateway(nodes, nodeArgs = []) {
   const args = ['gateway', '--nodes', nodes, '--listen', '127.0.0.1:0', '--keys', 'all', '--json'];
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...nodeArgs, MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let text = '';
   for await (const chunk of child.stdout) {
     text += chunk;
@@ -86,11 +90,12 @@ async function startGateway(nodes) {
   return { address, pid: child.pid, stop };
 }
 
-async function measure({ context: { servers, ways }, rounds, quick, onProgress, signal, found }) {
+async function measure({ context: { servers, ways, isWhole }, rounds, quick, onProgress, signal, found }) {
   const results = new Map();
   const seconds = quick ? 0.5 : 1;
   const turns = Math.ceil(rounds / 3);
   found.rounds = turns;
+  found.isWhole = isWhole;
   onProgress('warming up');
   for (const work of Object.keys(WORKS)) {
     for (const way of ways) {
@@ -142,7 +147,7 @@ function report(results, ways, found) {
 }
 
 /** Work per second of PHP processes on an address, and what each cost whoever stands between. */
-async function roundOf(servers, { work, address, binary, pid, clients, seconds }) {
+export async function roundOf(servers, { work, address, binary, pid, clients, seconds }) {
   const [host, port] = address.split(':');
   const script = `<?php $data = str_repeat('0123456789abcdef', 128); $until = (float) $argv[1];
     $m = new Memcached(); $m->setOption(Memcached::OPT_BINARY_PROTOCOL, ${binary}); $m->setOption(Memcached::OPT_COMPRESSION, false);

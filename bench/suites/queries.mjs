@@ -18,8 +18,11 @@ export const suite = {
       { name: 'point SELECT, query', atOnce: quick ? [1, 50] : [1, 10, 50, 200] },
       { name: 'point SELECT, execute', atOnce: quick ? [50] : [1, 10, 50, 200] },
       { name: '100 rows, query', atOnce: quick ? [50] : [1, 10, 50, 200] },
+      { name: '100 rows, execute', atOnce: quick ? [] : [50] },
       { name: 'INSERT, query', atOnce: quick ? [50] : [1, 10, 50, 200], ms: 300, settles: true },
+      { name: 'INSERT, execute', atOnce: quick ? [] : [50], ms: 300, settles: true },
       { name: 'transaction of two writes', atOnce: quick ? [50] : [1, 10, 50, 200], ms: 300, settles: true },
+      { name: 'transaction of two writes, execute', atOnce: quick ? [] : [50], ms: 300, settles: true },
     ].map((work) => ({ ms: 600, warmMs: 1000, ...work })),
   goals: [
     [
@@ -124,22 +127,33 @@ function worksOf(reader, writer, transact) {
     'point SELECT, query': (number) => reader.query(POINT, [itemOf(number)]),
     'point SELECT, execute': (number) => reader.execute(POINT, [itemOf(number)]),
     '100 rows, query': (number) => reader.query(HUNDRED, [itemOf(number), itemOf(number)]),
+    '100 rows, execute': (number) => reader.execute(HUNDRED, [itemOf(number), itemOf(number)]),
     'INSERT, query': (number) => writer.query(INSERT, [itemOf(number), 'a note']),
-    'transaction of two writes': transact,
+    'INSERT, execute': (number) => writer.execute(INSERT, [itemOf(number), 'a note']),
+    'transaction of two writes': (number) => transact(number, 'query'),
+    'transaction of two writes, execute': (number) => transact(number, 'execute'),
   };
 }
 
-async function twoWrites(connection, number) {
+async function twoWrites(connection, number, method) {
   await connection.beginTransaction();
-  await connection.query(INSERT, [itemOf(number), 'first']);
-  await connection.query(INSERT, [itemOf(number), 'second']);
+  await connection[method](INSERT, [itemOf(number), 'first']);
+  await connection[method](INSERT, [itemOf(number), 'second']);
   await connection.commit();
 }
 
-const onPool = (pool) => async (number) => {
+/** The same, by statements. */
+async function twoWritesBetween(connection, number, method) {
+  await connection.query('START TRANSACTION', []);
+  await connection[method](INSERT, [itemOf(number), 'first']);
+  await connection[method](INSERT, [itemOf(number), 'second']);
+  await connection.query('COMMIT', []);
+}
+
+const onPool = (pool) => async (number, method) => {
   const connection = await pool.getConnection();
   try {
-    await twoWrites(connection, number);
+    await twoWrites(connection, number, method);
   } finally {
     connection.release();
   }
@@ -208,13 +222,10 @@ export const peers = {
     };
     const free = [...all];
     const waiting = [];
-    const transact = async (number) => {
+    const transact = async (number, method) => {
       const connection = free.pop() ?? (await new Promise((done) => waiting.push(done)));
       try {
-        await connection.query('START TRANSACTION', []);
-        await connection.query(INSERT, [itemOf(number), 'first']);
-        await connection.query(INSERT, [itemOf(number), 'second']);
-        await connection.query('COMMIT', []);
+        await twoWritesBetween(connection, number, method);
       } finally {
         const waiter = waiting.shift();
         if (waiter === undefined) free.push(connection);
@@ -235,17 +246,11 @@ export const peers = {
     const { createPool } = await import('mysql2');
     const pool = createPool({ uri: mysql.primary, connectionLimit: POOL_SIZE });
     const target = promised(pool);
-    const transact = (number) =>
+    const transact = (number, method) =>
       new Promise((done, fail) =>
         pool.getConnection((error, connection) => {
           if (error) return fail(error);
-          const one = promised(connection);
-          (async () => {
-            await one.query('START TRANSACTION', []);
-            await one.query(INSERT, [itemOf(number), 'first']);
-            await one.query(INSERT, [itemOf(number), 'second']);
-            await one.query('COMMIT', []);
-          })()
+          twoWritesBetween(promised(connection), number, method)
             .finally(() => connection.release())
             .then(done, fail);
         }),
@@ -265,17 +270,11 @@ export const peers = {
       works: worksOf(
         reader,
         writer,
-        (number) =>
+        (number, method) =>
           new Promise((done, fail) =>
             cluster.getConnection('primary', (error, connection) => {
               if (error) return fail(error);
-              const one = promised(connection);
-              (async () => {
-                await one.query('START TRANSACTION', []);
-                await one.query(INSERT, [itemOf(number), 'first']);
-                await one.query(INSERT, [itemOf(number), 'second']);
-                await one.query('COMMIT', []);
-              })()
+              twoWritesBetween(promised(connection), number, method)
                 .finally(() => connection.release())
                 .then(done, fail);
             }),
@@ -333,10 +332,10 @@ export const peers = {
         }
       },
     };
-    const transact = async (number) => {
+    const transact = async (number, method) => {
       const connection = await pool.getConnection();
       try {
-        await twoWrites(connection, number);
+        await twoWrites(connection, number, method);
       } finally {
         await pool.releaseConnection(connection);
       }

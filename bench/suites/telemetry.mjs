@@ -21,8 +21,9 @@ export const suite = {
     const rows = Array.from({ length: ITEMS }, (_, id) => `(${id}, 'item ${id}')`);
     await servers.primary.query(`INSERT INTO shop.item VALUES ${rows.join(', ')}`);
     const { mysql } = servers.options();
+    const [{ port, realPort }] = servers.databases;
     return {
-      context: { mysql },
+      context: { mysql: { ...mysql, primary: mysql.primary.replace(`:${port}/`, `:${realPort}/`) } },
       notes: [
         `A statement asks twice whether anybody listens; ${QUESTIONS} such pairs are one call of the second work.`,
       ],
