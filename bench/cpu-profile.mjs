@@ -1,15 +1,15 @@
 /** What a V8 profile of the processor says about where the time went. */
 
 /** What V8 tells of itself and of native code, by the words of this project. */
-const NATIVE = {
-  '(garbage collector)': 'garbage collector',
-  '(program)': 'engine',
-  runMicrotasks: 'queue of promises',
-  writeBuffer: 'write to sockets',
-  writev: 'write to sockets',
-  writeUtf8String: 'write to sockets',
-  writeLatin1String: 'write to sockets',
-};
+const NATIVE = new Map([
+  ['(garbage collector)', 'garbage collector'],
+  ['(program)', 'engine'],
+  ['runMicrotasks', 'queue of promises'],
+  ['writeBuffer', 'write to sockets'],
+  ['writev', 'write to sockets'],
+  ['writeUtf8String', 'write to sockets'],
+  ['writeLatin1String', 'write to sockets'],
+]);
 
 /**
  * Shares of the time in which the process was not idle, by what the code belongs to, and the function of stormlamp that took
@@ -47,5 +47,5 @@ function partOf(functionName, url) {
   if (dependency !== null) return dependency[1];
   if (own !== null) return ['stormlamp', ...own.slice(1).filter((folder) => folder !== undefined)].join('/');
   if (url.includes('/bench/')) return 'the benchmark';
-  return NATIVE[functionName] ?? 'Node itself';
+  return NATIVE.get(functionName) ?? 'Node itself';
 }

@@ -20,7 +20,7 @@ test('time is told by what its code belongs to, and idle time by nobody', () => 
     ['write', 'file:///app/dist/memcached/copies/commit-copies.js'],
     ['execute', 'file:///app/node_modules/mysql2/lib/command.js'],
     ['parse', 'file:///app/node_modules/@scope/name/dist/parse.js'],
-    ['emit', 'node:events'],
+    ['toString', 'node:buffer'],
     ['worker', 'file:///app/bench/peer-process.mjs'],
     ['', 'file:///app/dist/mysql/slot.js'],
   ].map(([functionName, url], id) => ({ id, callFrame: { functionName, url } }));
