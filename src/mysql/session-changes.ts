@@ -23,8 +23,8 @@ export function leavesTrace(classification: Classification): boolean {
 
 /** Whether a statement begins, ends or parts a transaction, and does nothing else. */
 function isTransactionAlone({ transaction, pins, settings, calls, several }: Classification): boolean {
-  const isOther = pins.length > 0 || (settings?.length ?? 0) > 0 || calls === true || several === true;
-  return !isOther && ENDS_WITH_TRANSACTION.has(transaction);
+  if (transaction === undefined || !ENDS_WITH_TRANSACTION.has(transaction)) return false;
+  return pins.length === 0 && (settings?.length ?? 0) === 0 && calls !== true && several !== true;
 }
 
 /**
@@ -32,9 +32,9 @@ function isTransactionAlone({ transaction, pins, settings, calls, several }: Cla
  * gave for it; undefined when it failed: then its triggers may have run all the same.
  */
 export function mayLeaveTrace(classification: Classification, answer: unknown): boolean {
-  // One that failed may have left its transaction open, or ended it.
-  if (isTransactionAlone(classification)) return answer === undefined;
   if (leavesTrace(classification)) return true;
+  // The end of a transaction that failed may have left it open.
+  if (classification.transaction !== undefined) return answer === undefined;
   if (classification.kind !== 'write') return false;
   // An answer with rows tells nothing.
   const isSilent = Array.isArray(answer) ? answer.every((part) => !isHeader(part)) : !isHeader(answer);

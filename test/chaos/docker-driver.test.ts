@@ -1,27 +1,10 @@
 /** Databases in containers, which are processes of this machine: see test/integration/docker-driver.test.ts. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { createCluster } from '../../src/index.js';
 import { startLocalCluster } from '../../src/testing/index.js';
-import { startProcessEngine } from '../support/image-programs.js';
-import type { ProcessEngine } from '../support/process-engine.js';
+import { useProcessEngine } from '../support/use-process-engine.js';
 
-let folder: string;
-let engine: ProcessEngine;
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'docker-'));
-  const started = await startProcessEngine(folder);
-  engine = started.engine;
-  for (const [name, value] of Object.entries(started.env)) vi.stubEnv(name, value);
-});
-afterAll(() => {
-  engine?.close();
-  vi.unstubAllEnvs();
-  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-});
+const engine = useProcessEngine();
 
 test('an empty database is made, a replica follows, and both come back', { timeout: 120_000 }, async () => {
   const servers = await startLocalCluster({ driver: 'docker', replicas: 1 });
@@ -52,5 +35,5 @@ test('an empty database is made, a replica follows, and both come back', { timeo
   } finally {
     await servers.close();
   }
-  expect([engine.unknown, engine.left]).toEqual([[], []]);
+  expect([engine().unknown, engine().left]).toEqual([[], []]);
 });

@@ -2,29 +2,13 @@
  * `driver: 'docker'` through testcontainers itself, with an engine whose containers are processes of this machine. What the
  * images hold is not seen here, nor what a real engine does beside that. With databases: test/chaos.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { existsSync } from 'node:fs';
+import { expect, test } from 'vitest';
 import { createSessionStore } from '../../src/index.js';
 import { startLocalCluster } from '../../src/testing/index.js';
-import { startProcessEngine } from '../support/image-programs.js';
-import type { ProcessEngine } from '../support/process-engine.js';
+import { useProcessEngine } from '../support/use-process-engine.js';
 
-let folder: string;
-let engine: ProcessEngine;
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'docker-'));
-  const started = await startProcessEngine(folder);
-  engine = started.engine;
-  for (const [name, value] of Object.entries(started.env)) vi.stubEnv(name, value);
-});
-afterAll(() => {
-  engine?.close();
-  vi.unstubAllEnvs();
-  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-});
+const engine = useProcessEngine();
 
 test('containers do what processes do', async () => {
   const servers = await startLocalCluster({ driver: 'docker', databases: false });
@@ -55,9 +39,9 @@ test('containers do what processes do', async () => {
   } finally {
     await servers.close();
   }
-  expect([engine.unknown, engine.left, existsSync(servers.folder)]).toEqual([[], [], false]);
+  expect([engine().unknown, engine().left, existsSync(servers.folder)]).toEqual([[], [], false]);
   const user = `${process.getuid?.()}:${process.getgid?.()}`;
-  for (const { User, HostConfig, WorkingDir } of engine.asked) {
+  for (const { User, HostConfig, WorkingDir } of engine().asked) {
     expect([User, HostConfig.NetworkMode]).toEqual([user, 'host']);
     expect(HostConfig.Binds?.[0]).toBe(`${servers.folder}:${servers.folder}:rw`);
     expect(WorkingDir.startsWith(servers.folder)).toBe(true);

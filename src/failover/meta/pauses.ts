@@ -44,17 +44,17 @@ export function whyPausedBy([longest, ...others]: readonly Pause[]): string | un
   return `${longest.because}, and ${others.length} more`;
 }
 
-/** Writes one; those that are over are deleted. */
+/** Deletes those that are over, and writes one: what fails after that must not look as if it had not been written. */
 export async function addPause(voter: Voter, cluster: string, pause: PauseOrder): Promise<void> {
   const { id, seconds, reason, actor } = pause;
+  const over = `DELETE FROM ha_meta.pauses WHERE cluster=${text(cluster)} AND until<=SYSDATE(6)`;
+  await onConnection(voter, (ask) => ask(over).catch(noTable));
   await write(
     voter,
     (literal) =>
       `INSERT INTO ha_meta.pauses (id, cluster, until, reason, actor) VALUES (${text(id)}, ${text(cluster)}, ` +
       `SYSDATE(6)+INTERVAL ${seconds} SECOND, ${literal(reason)}, ${literal(actor, NAME_LIMIT)})`,
   );
-  const over = `DELETE FROM ha_meta.pauses WHERE cluster=${text(cluster)} AND until<=SYSDATE(6)`;
-  await onConnection(voter, (ask) => ask(over));
 }
 
 /** Ends the one called `id`, or all; those that were in force, the one that would have lasted longest first. */
