@@ -1,5 +1,5 @@
 /** The doctor against set-ups that are broken in one way each: it names what is wrong, and says how to fix it. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -722,4 +722,30 @@ test('on the command line: everything in one document, and the exit code tells o
   expect(JSON.parse(ill.stdout)).toMatchObject({ ok: false, checks: expect.any(Array) });
   const lost = await stormlamp(['doctor', '--php-ini', join(folder, 'lost.ini'), '--config', config]);
   expect([lost.code, lost.stderr]).toEqual([2, expect.stringContaining('lost.ini')]);
+});
+
+test('on the command line: where no session node answers, what else was looked at is told all the same', async () => {
+  const { php } = await resolveServers(['php']);
+  if (php === undefined) throw new Error('PHP is missing in the answer');
+  const nodes = ['127.0.0.1:1', '127.0.0.1:2'];
+  const ini = join(folder, 'alike.ini');
+  writeFileSync(ini, iniText({ ...sessionIni(nodes, folder), ...CAREFUL }));
+  const program = join(folder, 'php');
+  const words = [php.cli.command, ...php.cli.prefixArgs, ...php.extensionArgs].map((word) => `'${word}'`);
+  writeFileSync(program, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`);
+  chmodSync(program, 0o755);
+  const config = join(folder, 'down.json');
+  writeFileSync(config, JSON.stringify({ mysql, sessions: { phpIni: ini } }));
+  const told = await stormlamp([
+    ...['doctor', '--php', program, '--php-ini', ini, '--config', config, '--json'],
+  ]);
+  expect([told.code, told.stderr]).toEqual([1, '']);
+  const { ok, checks } = JSON.parse(told.stdout) as { ok: boolean; checks: readonly Check[] };
+  expect(ok).toBe(false);
+  const failed = checks.filter(({ state }) => state === 'failed');
+  expect(failed.map(({ subject, what }) => `${subject} ${what}`)).toEqual(nodes.map((node) => `${node} answers`));
+  expect(checks).toContainEqual(
+    expect.objectContaining({ what: 'round trip of a session', state: 'skipped' }),
+  );
+  expect(checks.filter(({ area, state }) => area === 'mysql' && state === 'ok').length).toBeGreaterThan(5);
 });

@@ -1,10 +1,12 @@
 /** Compares what PHP is configured with to what Node is, and lets both read what the other wrote. */
 import { randomBytes } from 'node:crypto';
-import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
+import { describeError, ErrorCode, isStormlampError } from '../../common/stormlamp-error.js';
 import { lookAtMounts } from '../../files/look-at-mounts.js';
 import { createSessionStore } from '../../session/create-session-store.js';
+import type { FileSessionStore } from '../../session/file-session-store.js';
 import { sessionOptionsFromPhp } from '../../session/php-session-options.js';
 import { type PhpSettings, parsePhpInfo } from '../../session/php-settings.js';
+import type { SessionStore } from '../../session/session-store.js';
 import {
   type AnySessionOptions,
   resolveStoreOptions,
@@ -18,6 +20,7 @@ import { judgePhpSettings } from './judge-php-settings.js';
 import { lookAtServers } from './look-at-gateways.js';
 import { PHP_LIMIT_MS, type PhpCall } from './php-call.js';
 import { checkPools } from './pools/check-pools.js';
+import { troubleOf } from './trouble-of.js';
 import { webServerSettings } from './web-server-settings.js';
 
 const SCRIPT = `session_id($argv[1]); if (!@session_start()) { fwrite(STDERR, error_get_last()['message'] ?? 'session_start() failed'); exit(3); }
@@ -133,7 +136,16 @@ async function roundTrip(
       fix: 'compare the settings above; look at `stormlamp session get`',
     });
   const [fromNode, fromPhp, mark] = [randomWord(), randomWord(), randomWord()];
-  const store = await leaveOn(signal, createSessionStore(given));
+  let store: SessionStore | FileSessionStore;
+  try {
+    store = await leaveOn(signal, createSessionStore(given));
+  } catch (error) {
+    if (isStormlampError(error, ErrorCode.STORE_DOWN))
+      // Each of them is told by itself.
+      return checks.skip(program, what, 'no session node or mount answers');
+    if (!isStormlampError(error) || signal.aborted) throw error;
+    return checks.bad('failed', program, what, { expected: 'a store to try it with', ...troubleOf(error) });
+  }
   const session = store.create();
   try {
     session.data['stormlamp_doctor'] = fromNode;

@@ -16,6 +16,7 @@ import { checkNode } from './check-node.js';
 import { checkPhp } from './check-php.js';
 import { checkSessions } from './check-sessions.js';
 import { findDatabases } from './find-databases.js';
+import { toldPart } from './told-part.js';
 
 const HELP = `Usage: stormlamp doctor [options]
 
@@ -97,22 +98,25 @@ async function examine(
     tell();
     return found;
   };
-  const look = (what: string, checks: Promise<readonly Check[]>): Promise<readonly Check[]> =>
-    watch(what, leaveOn(signal, checks));
+  const look = (
+    area: Check['area'],
+    what: string,
+    checks: Promise<readonly Check[]>,
+  ): Promise<readonly Check[]> => watch(what, toldPart(area, leaveOn(signal, checks)));
   const finding = mysql === undefined ? undefined : findDatabases(mysql);
   const ofPhp =
     sessions === undefined || values['no-php'] === true
       ? Promise.resolve([])
-      : watch('PHP', checkPhp(sessions, php, signal));
+      : watch('PHP', toldPart('php', checkPhp(sessions, php, signal)));
   try {
     const parts = await Promise.all([
       checkNode(process.versions.node),
-      mysql === undefined ? [] : look('the databases', checkDatabases(mysql, signal, finding)),
+      mysql === undefined ? [] : look('mysql', 'the databases', checkDatabases(mysql, signal, finding)),
       mysql === undefined || failover === undefined
         ? []
-        : look('the accounts of failover', checkFailover(mysql, failover, signal, finding)),
-      sessions === undefined ? [] : look('the session nodes', checkSessions(sessions)),
-      cache === undefined ? [] : look('the cache', checkCache(cache)),
+        : look('failover', 'the accounts of failover', checkFailover(mysql, failover, signal, finding)),
+      sessions === undefined ? [] : look('sessions', 'the session nodes', checkSessions(sessions)),
+      cache === undefined ? [] : look('cache', 'the cache', checkCache(cache)),
       ofPhp,
     ]);
     return parts.flat();
