@@ -1,6 +1,6 @@
 /** Compares where and how PHP and Node keep sessions, with a gateway between PHP and the nodes or without. */
 import type { ResolvedSessionCookie } from '../../session/session-cookie-options.js';
-import type { StoreOptions } from '../../session/store-options.js';
+import type { AnySessionOptions, StoreOptions } from '../../session/store-options.js';
 import type { Checks } from './check.js';
 import type { AskedServer } from './look-at-gateways.js';
 
@@ -8,8 +8,10 @@ import type { AskedServer } from './look-at-gateways.js';
 export interface BothSides {
   /** What PHP's settings come to. */
   readonly theirs: StoreOptions;
-  /** What Node was told. */
+  /** What Node's options come to. */
   readonly ours: StoreOptions;
+  /** Node's options, as they were given. */
+  readonly given: AnySessionOptions;
   /** What the servers of PHP's `session.save_path` are. */
   readonly servers: readonly AskedServer[];
 }
@@ -17,40 +19,75 @@ export interface BothSides {
 /** Judges every setting; whether a session of one can be found and read by the other. */
 export function compareSettings(checks: Checks, program: string, sides: BothSides): boolean {
   let isSame = true;
-  for (const { setting, php, node, matters, fix } of settingsOf(sides)) {
+  for (const compared of settingsOf(sides)) {
+    const { setting, php, node, option } = compared;
+    const isMeant = isOfApplication(option) && isBesidePhpIni(sides.given, option);
+    const matters = compared.matters && !isMeant;
     if (php !== node && matters) isSame = false;
     checks.expect(php === node, matters ? 'failed' : 'warning', program, setting, {
       found: php === node ? php : `PHP: ${php}; Node: ${node}`,
-      expected: 'the same on both sides',
-      fix: fix ?? `set it alike in php.ini and in \`sessions\`, or give \`sessions.phpIni\` instead`,
+      expected: isMeant ? 'the same on both sides, by whoever sets it' : 'the same on both sides',
+      fix: compared.fix ?? fixOf(sides.given, option),
     });
   }
   return isSame;
+}
+
+/** What applications set for themselves, above php.ini, without moving a session: Symfony's `framework.session` does. */
+function isOfApplication(option: string): boolean {
+  return option === 'lifetimeMs' || option.startsWith('cookie.');
+}
+
+/** Whether an option was given although there is a php.ini that has it: it goes before that. */
+function isBesidePhpIni(given: AnySessionOptions, option: string): boolean {
+  if (!('phpIni' in given) || given.phpIni === undefined) return false;
+  const [name = '', part] = option.split('.');
+  const own = (given as Readonly<Record<string, unknown>>)[name];
+  return part === undefined
+    ? own !== undefined
+    : (own as Readonly<Record<string, unknown>> | undefined)?.[part] !== undefined;
+}
+
+function fixOf(given: AnySessionOptions, option: string): string {
+  if (!('phpIni' in given) || given.phpIni === undefined)
+    return 'set it alike in php.ini and in `sessions`, or give `sessions.phpIni` instead';
+  if (!isBesidePhpIni(given, option))
+    return "name the php.ini of the web server with --php-ini, or correct `sessions.phpIni`: they are not the same one's";
+  const out = `leave \`${option}\` out of \`sessions\`, where it goes before \`phpIni\``;
+  return isOfApplication(option)
+    ? `nothing if the application sets it to that itself (as \`framework.session\` of Symfony does); else ${out}`
+    : `${out}, or set it alike in php.ini`;
 }
 
 interface ComparedSetting {
   readonly setting: string;
   readonly php: string;
   readonly node: string;
+  /** The option of `sessions` that has it. */
+  readonly option: string;
   /** Whether sessions cannot be shared when it differs. */
   readonly matters: boolean;
   /** What to do, where that is something else than setting it alike. */
   readonly fix?: string;
 }
 
+/** Its name, the option that has it, what it is, and whether sessions cannot be shared when it differs. */
+type Compared = readonly [string, string, (store: StoreOptions) => string, boolean];
+
 function settingsOf({ theirs, ours, servers }: BothSides): readonly ComparedSetting[] {
-  const common: readonly (readonly [string, (store: StoreOptions) => string, boolean])[] = [
-    ['session.serialize_handler', ({ options }) => options.serialize, true],
-    ['session.name', ({ options }) => options.cookie.name, true],
-    ['session.gc_maxlifetime', ({ options }) => `${options.lifetimeMs / 1_000} s`, false],
-    ['session.save_handler', placeKind, true],
-    ['prefix of keys', (store) => (store.kind === 'memcached' ? store.options.prefix : ''), true],
-    ['memcache.lock_timeout', lockTimeout, false],
+  const common: readonly Compared[] = [
+    ['session.serialize_handler', 'serialize', ({ options }) => options.serialize, true],
+    ['session.name', 'cookie.name', ({ options }) => options.cookie.name, true],
+    ['session.gc_maxlifetime', 'lifetimeMs', ({ options }) => `${options.lifetimeMs / 1_000} s`, false],
+    ['session.save_handler', 'handler', placeKind, true],
+    ['prefix of keys', 'prefix', (store) => (store.kind === 'memcached' ? store.options.prefix : ''), true],
+    ['memcache.lock_timeout', 'lockExpireMs', lockTimeout, false],
     ...(isBehindGateways(servers) ? [] : PLACES),
   ];
   const compared = common
-    .map(([setting, read, matters]) => ({
+    .map(([setting, option, read, matters]) => ({
       setting,
+      option: option === 'nodes' && ours.kind === 'files' ? 'mounts' : option,
       php: read(theirs),
       node: read(ours),
       matters,
@@ -65,10 +102,10 @@ function settingsOf({ theirs, ours, servers }: BothSides): readonly ComparedSett
 }
 
 /** Where sessions are when PHP asks the nodes itself; gateways place and copy what they are given by their own options. */
-const PLACES: readonly (readonly [string, (store: StoreOptions) => string, boolean])[] = [
-  ['session.save_path', places, true],
-  ['placement', (store) => (store.kind === 'memcached' ? placementOf(store) : ''), true],
-  ['copies', (store) => (store.kind === 'memcached' ? String(store.options.copies) : ''), false],
+const PLACES: readonly Compared[] = [
+  ['session.save_path', 'nodes', places, true],
+  ['placement', 'placement', (store) => (store.kind === 'memcached' ? placementOf(store) : ''), true],
+  ['copies', 'copies', (store) => (store.kind === 'memcached' ? String(store.options.copies) : ''), false],
 ];
 
 /** A gateway that is not there, or that this user may not reach, cannot say that it is one. */
@@ -91,6 +128,7 @@ function gatewaySettings(server: AskedServer, ours: StoreOptions): readonly Comp
     return [
       {
         setting: 'session.save_path',
+        option: 'nodes',
         php:
           server.kind === 'silent'
             ? `${server.id}, which does not answer: ${server.why}`
@@ -104,7 +142,7 @@ function gatewaySettings(server: AskedServer, ours: StoreOptions): readonly Comp
   const told = (setting: string, php: string | undefined, own: string, matters: boolean) =>
     php === undefined
       ? []
-      : [{ setting: `${setting} of the gateway ${server.id}`, php, node: own, matters, fix }];
+      : [{ setting: `${setting} of the gateway ${server.id}`, option: setting, php, node: own, matters, fix }];
   if (ours.kind === 'files') return told('nodes', server.nodes, node, true);
   const { handler, prefix, copies, keys } = ours.options;
   return [
@@ -123,6 +161,9 @@ function lockTimeout(store: StoreOptions): string {
   return `${store.options.lockExpireMs / 1_000} s`;
 }
 
+/** The cookie's options that PHP calls otherwise. */
+const OPTIONS: Readonly<Record<string, string>> = { lifetime: 'lifetimeMs', samesite: 'sameSite' };
+
 /** Who sets the cookie last decides what it is like, and a cookie of another path or domain is a second one. */
 function cookieSettings(
   theirs: ResolvedSessionCookie,
@@ -130,6 +171,7 @@ function cookieSettings(
 ): readonly ComparedSetting[] {
   const each = (name: string, php: string, node: string): ComparedSetting => ({
     setting: `session.cookie_${name}`,
+    option: `cookie.${OPTIONS[name] ?? name}`,
     php: php === '' ? '(none)' : php,
     node: node === '' ? '(none)' : node,
     matters: false,

@@ -4,7 +4,11 @@ import { dirname, join } from 'node:path';
 import { isStormlampError } from '../../../common/stormlamp-error.js';
 import { sessionOptionsFromPhp } from '../../../session/php-session-options.js';
 import { type PhpSettings, parsePhpInfo } from '../../../session/php-settings.js';
-import { resolveStoreOptions, type StoreOptions } from '../../../session/store-options.js';
+import {
+  type AnySessionOptions,
+  resolveStoreOptions,
+  type StoreOptions,
+} from '../../../session/store-options.js';
 import { runProgram } from '../../../testing/servers/run-program.js';
 import { leaveOn } from '../../interruption.js';
 import { type Check, Checks } from '../check.js';
@@ -26,7 +30,9 @@ export interface PoolsLook {
   readonly settings: PhpSettings;
   /** What is told of these already. */
   readonly known: readonly Check[];
-  /** Node's options. */
+  /** Node's options, as they were given. */
+  readonly given: AnySessionOptions;
+  /** What they come to. */
   readonly ours: StoreOptions;
   /** Fires when the doctor is left. */
   readonly signal: AbortSignal;
@@ -121,7 +127,8 @@ async function judge(pool: Pool, base: PhpSettings, look: PoolsLook, ask: Ask): 
   let isSame = false;
   try {
     const theirs = resolveStoreOptions(sessionOptionsFromPhp(settings));
-    isSame = compareSettings(checks, pool.name, { theirs, ours: look.ours, servers: await ask(theirs) });
+    const { given, ours } = look;
+    isSame = compareSettings(checks, pool.name, { theirs, ours, given, servers: await ask(theirs) });
   } catch (error) {
     if (!isStormlampError(error, 'ERR_UNSUPPORTED') && !isStormlampError(error, 'ERR_INVALID_OPTION'))
       throw error;
