@@ -3,7 +3,7 @@
  * that is stopped.
  */
 import { lookup } from 'node:dns/promises';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +15,7 @@ import type { FileSessionStore } from '../../src/session/file-session-store.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { eventually } from '../integration/eventually.js';
 import { MountRoom, type RemoteMount } from '../integration/mount-room.js';
+import { stormlamp } from '../support/run-node.js';
 
 /** Requests of the protocol, and when they come. */
 const MOMENTS = {
@@ -332,3 +333,32 @@ test('a mount whose server died comes back when it is mounted again', async () =
   await expectMended(a);
   expect(await php(a, 'user', "echo $_SESSION['n'];")).toBe('3');
 });
+
+test.each(['first', 'second'])(
+  'while the %s of two mounts hangs, commands tell it and end with their exit code',
+  async (which) => {
+    await php(a, 'user', "$_SESSION['n'] = 1;");
+    await store.resync();
+    const config = join(servers.folder, 'stormlamp.config.json');
+    writeFileSync(
+      config,
+      JSON.stringify({ sessions: { mounts: [a.path, b.path], operationTimeoutMs: 1_000 } }),
+    );
+    const [victim, other] = which === 'first' ? [a, b] : [b, a];
+    victim.hang();
+    for (const command of ['status', 'doctor --no-php', 'session get user']) {
+      const args = [...command.split(' '), '--config', config, '--json'];
+      const { code, signal, stdout } = await stormlamp(args, { timeoutMs: 40_000 });
+      expect([command, code, signal]).toEqual([command, 1, null]);
+      expect(JSON.parse(stdout)).toMatchObject({ ok: false });
+      expect([command, stdout]).toEqual([command, expect.stringContaining(victim.path)]);
+      if (command.startsWith('session'))
+        expect(JSON.parse(stdout)).toMatchObject({
+          copies: expect.arrayContaining([expect.objectContaining({ node: other.path, state: 'held' })]),
+          data: { n: 1 },
+        });
+    }
+    victim.goOn();
+    await expectMended(victim);
+  },
+);

@@ -1,6 +1,5 @@
 /** Compares what PHP is configured with to what Node is, and lets both read what the other wrote. */
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
-import { lookAtMounts } from '../../files/look-at-mounts.js';
 import { sessionOptionsFromPhp } from '../../session/php-session-options.js';
 import { type PhpSettings, parsePhpInfo } from '../../session/php-settings.js';
 import {
@@ -10,6 +9,7 @@ import {
 } from '../../session/store-options.js';
 import { runProgram } from '../../testing/servers/run-program.js';
 import { leaveOn } from '../interruption.js';
+import { type MountReader, mountsHere } from '../mounts/mount-reader.js';
 import { type Check, Checks } from './check.js';
 import { compareSettings } from './compare-php-settings.js';
 import { judgePhpSettings } from './judge-php-settings.js';
@@ -23,11 +23,12 @@ import { webServerSettings } from './web-server-settings.js';
 const BY_FRAMEWORK =
   "a framework keeps these sessions by its own configuration, with PHP's class `Memcached`: php.ini has no say in them";
 
-/** Checks PHP, when there is one. */
+/** Checks PHP, when there is one; `reader` looks at mounts. */
 export async function checkPhp(
   given: AnySessionOptions,
   php: PhpCall,
   signal: AbortSignal,
+  reader: MountReader = mountsHere,
 ): Promise<readonly Check[]> {
   const checks = new Checks('php');
   const info = await runProgram(php.program, [...php.args, '-i'], { signal, timeoutMs: PHP_LIMIT_MS }).catch(
@@ -71,9 +72,17 @@ export async function checkPhp(
       servers: await leaveOn(signal, lookAtServers(theirs)),
     });
   judgePhpSettings(checks, php.program, settings);
-  const pools = await checkPools({ php, info: info.stdout, settings, known: checks.list, given, ours, signal });
+  const pools = await checkPools({
+    php,
+    info: info.stdout,
+    settings,
+    known: checks.list,
+    given,
+    ours,
+    signal,
+  });
   const reason = isSame
-    ? await leaveOn(signal, reasonToStoreNothing(ours))
+    ? await leaveOn(signal, reasonToStoreNothing(ours, reader))
     : 'PHP keeps its sessions elsewhere or in another form';
   const untouched = ours.kind === 'memcached' ? { ...given, resync: false } : given;
   if (reason === undefined) await roundTrip(checks, php, untouched, signal);
@@ -99,13 +108,19 @@ function hasHandler(
   return false;
 }
 
-/** A store that is opened for the first time marks its mounts, which is not for somebody to do who only looks. */
-async function reasonToStoreNothing(store: StoreOptions): Promise<string | undefined> {
+/**
+ * A store that is opened for the first time marks its mounts, which is not for somebody to do who only looks, and a call on one that
+ * hangs would keep the process.
+ */
+async function reasonToStoreNothing(store: StoreOptions, reader: MountReader): Promise<string | undefined> {
   if (store.kind !== 'files') return undefined;
   const { mounts, operationTimeoutMs } = store.options;
   try {
-    const { marked } = await lookAtMounts(mounts, 'sessions.mounts', operationTimeoutMs);
-    return marked ? undefined : 'no service has opened the mounts yet, which marks them; start it first';
+    const seen = await reader.look(mounts, operationTimeoutMs);
+    const isInTheWay = (standing: string): boolean => standing === 'down: hung' || !seen.marked;
+    const down = seen.mounts.find(({ up, standing }) => !up && isInTheWay(standing));
+    if (down !== undefined) return `${down.mount} is ${down.standing}`;
+    return seen.marked ? undefined : 'no service has opened the mounts yet, which marks them; start it first';
   } catch (error) {
     if (isStormlampError(error)) return error.message;
     throw error;

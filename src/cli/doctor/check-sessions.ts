@@ -2,6 +2,7 @@
 import { isStormlampError } from '../../common/stormlamp-error.js';
 import { preflightSessions, type SessionPreflightCheck } from '../../session/session-preflight.js';
 import { type AnySessionOptions, resolveStoreOptions } from '../../session/store-options.js';
+import { type MountReader, mountsHere } from '../mounts/mount-reader.js';
 import { lookAtSessions } from '../status/look-at-cluster.js';
 import type { SessionPlaceReport } from '../status/status-report.js';
 import { type Check, Checks } from './check.js';
@@ -11,8 +12,11 @@ import { troubleOf } from './trouble-of.js';
 /** Of a node's memory, so much may be taken before it is told. */
 const FULL = 0.9;
 
-/** Checks where sessions are kept. */
-export async function checkSessions(given: AnySessionOptions): Promise<readonly Check[]> {
+/** Checks where sessions are kept; `reader` looks at mounts. */
+export async function checkSessions(
+  given: AnySessionOptions,
+  reader: MountReader = mountsHere,
+): Promise<readonly Check[]> {
   const checks = new Checks('sessions');
   const resolved = resolveStoreOptions(given);
   const configured =
@@ -27,7 +31,7 @@ export async function checkSessions(given: AnySessionOptions): Promise<readonly 
         : 'add a node to `sessions.nodes`, and to PHP',
   });
   try {
-    const { places, same } = await lookAtSessions(given);
+    const { places, same } = await lookAtSessions(given, reader);
     for (const names of same) judgeTwins(checks, resolved.kind, names);
     const isDown = places.some(({ up }) => !up);
     const gateways = (isDown ? await lookAtServers(resolved) : []).filter(({ kind }) => kind === 'gateway');

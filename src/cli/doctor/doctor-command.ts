@@ -5,6 +5,7 @@ import { invalidOption } from '../../common/option-reader.js';
 import { type ClusterConfig, CONFIG_HELP, CONFIG_OPTION } from '../cluster-config.js';
 import type { Command, CommandContext } from '../command.js';
 import { leaveOn } from '../interruption.js';
+import { mountsApart } from '../mounts/mounts-apart.js';
 import { ProgressPrinter } from '../progress-printer.js';
 import { configOf } from '../read-config.js';
 import { wrapLine } from '../wrap-line.js';
@@ -107,7 +108,7 @@ async function examine(
   const ofPhp =
     sessions === undefined || values['no-php'] === true
       ? Promise.resolve([])
-      : watch('PHP', toldPart('php', checkPhp(sessions, php, signal)));
+      : watch('PHP', toldPart('php', checkPhp(sessions, php, signal, mountsApart)));
   try {
     const parts = await Promise.all([
       checkNode(process.versions.node),
@@ -115,7 +116,9 @@ async function examine(
       mysql === undefined || failover === undefined
         ? []
         : look('failover', 'the accounts of failover', checkFailover(mysql, failover, signal, finding)),
-      sessions === undefined ? [] : look('sessions', 'the session nodes', checkSessions(sessions)),
+      sessions === undefined
+        ? []
+        : look('sessions', 'the session nodes', checkSessions(sessions, mountsApart)),
       cache === undefined ? [] : look('cache', 'the cache', checkCache(cache)),
       ofPhp,
     ]);

@@ -6,6 +6,7 @@ import { SESSION_HANDLERS } from '../../php/index.js';
 import { CONFIG_HELP, CONFIG_OPTION } from '../cluster-config.js';
 import type { Command, CommandContext } from '../command.js';
 import { leaveOn } from '../interruption.js';
+import { mountsApart } from '../mounts/mounts-apart.js';
 import { configOf } from '../read-config.js';
 import { setRows } from '../text-table.js';
 import { hangLine } from '../wrap-line.js';
@@ -54,7 +55,7 @@ async function get(context: CommandContext, id: string | undefined): Promise<num
   const { options, source } = await configOf(context);
   if (options.sessions === undefined)
     throw invalidOption('sessions', `configured for this command (looked at ${source})`, undefined);
-  const report = await leaveOn(context.signal, readSessionCopies(options.sessions, id));
+  const report = await leaveOn(context.signal, readSessionCopies(options.sessions, id, mountsApart));
   const rows = report.copies.map(({ node, state, bytes, error }, index) => [
     node,
     index === 0 ? 'decides' : '',

@@ -1,14 +1,14 @@
 /** Reads the copies of a session, each from its own place, without mending or locking anything. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
 import type { SessionDocument } from '../../php/index.js';
 import { sessionFileName } from '../../session/file-save-path.js';
+import type { ResolvedFileSessionOptions } from '../../session/file-session-options.js';
 import { assertSessionId } from '../../session/session-id.js';
 import { sessionDataKey, sessionPlacement } from '../../session/session-keys.js';
 import { SessionNodes } from '../../session/session-nodes.js';
 import { sessionBytes } from '../../session/session-values.js';
 import { type AnySessionOptions, resolveStoreOptions } from '../../session/store-options.js';
+import { type MountReader, mountsHere } from '../mounts/mount-reader.js';
 import { differencesOf, documentOf, type VariableDifference, variablesOf } from './session-text.js';
 
 /** One copy. */
@@ -48,21 +48,21 @@ interface RawCopy {
 }
 
 /**
- * The copies of the session `id`.
+ * The copies of the session `id`; `reader` reads those on mounts.
  *
  * @throws StormlampError `ERR_SESSION_ID`, `ERR_INVALID_OPTION`.
  */
-export async function readSessionCopies(given: AnySessionOptions, id: string): Promise<SessionReport> {
+export async function readSessionCopies(
+  given: AnySessionOptions,
+  id: string,
+  reader: MountReader = mountsHere,
+): Promise<SessionReport> {
   const resolved = resolveStoreOptions(given);
   const { options } = resolved;
   assertSessionId(id, options.accept);
   const raw =
     resolved.kind === 'files'
-      ? await Promise.all(
-          resolved.options.mounts.map((mount) =>
-            readOne(mount, () => readFile(join(mount, sessionFileName(id, resolved.options.depth)))),
-          ),
-        )
+      ? await fromMounts(resolved.options, id, reader)
       : await fromMemcached(resolved.options, id);
   const documents: Record<string, SessionDocument> = {};
   const copies = raw.map(({ node, bytes, error }): SessionCopyReport => {
@@ -90,6 +90,15 @@ export async function readSessionCopies(given: AnySessionOptions, id: string): P
     unnamed: Math.max(0, ...Object.values(documents).map(({ byteKeys }) => byteKeys.length)),
     differences: differencesOf(documents),
   };
+}
+
+async function fromMounts(
+  { mounts, depth, operationTimeoutMs }: ResolvedFileSessionOptions,
+  id: string,
+  reader: MountReader,
+): Promise<readonly RawCopy[]> {
+  const files = await reader.read(mounts, sessionFileName(id, depth), operationTimeoutMs);
+  return files.map(({ mount, bytes, error }) => ({ node: mount, bytes, error: error ?? undefined }));
 }
 
 async function fromMemcached(
@@ -120,7 +129,6 @@ async function readOne(node: string, read: () => Promise<Buffer | null>): Promis
   try {
     return { node, bytes: await read(), error: undefined };
   } catch (error) {
-    const isMissing = (error as { code?: unknown }).code === 'ENOENT';
-    return { node, bytes: null, error: isMissing ? undefined : error };
+    return { node, bytes: null, error };
   }
 }

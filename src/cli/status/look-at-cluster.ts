@@ -6,7 +6,6 @@ import { nodeIdOf } from '../../common/node-address.js';
 import { describeError, isStormlampError } from '../../common/stormlamp-error.js';
 import type { FailoverManager } from '../../failover/failover-manager.js';
 import { type FailoverMode, failoverDefaults } from '../../failover/failover-options.js';
-import { lookAtMounts } from '../../files/look-at-mounts.js';
 import { begunAnewAt } from '../../memcached/copies/fill-marker.js';
 import type { MemcachedObservation } from '../../memcached/memcached-monitor.js';
 import { MONITOR_DEFAULTS } from '../../mysql/monitor-options.js';
@@ -17,6 +16,7 @@ import { resolveStoreOptions } from '../../session/store-options.js';
 import { type NodeDescription, type ReplicationChannel, roleOf } from '../../topology/node-description.js';
 import { lacksVotes, noWriterWords } from '../../topology/voted-writer.js';
 import type { ClusterConfig } from '../cluster-config.js';
+import { type MountReader, mountsHere } from '../mounts/mount-reader.js';
 import { lookingManager } from '../operator-failover.js';
 import { lastChangeIn } from './last-change.js';
 import { lookAtCache } from './look-at-cache.js';
@@ -43,14 +43,18 @@ type SessionOptions = NonNullable<ClusterConfig['options']['sessions']>;
 
 /**
  * Looks at the databases and at the session store at the same time, and asks the service whose live page `from` is. A part that
- * fails is told as such.
+ * fails is told as such. `reader` looks at mounts.
  */
-export async function lookAtCluster({ options, source }: ClusterConfig, from?: URL): Promise<StatusReport> {
+export async function lookAtCluster(
+  { options, source }: ClusterConfig,
+  from?: URL,
+  reader: MountReader = mountsHere,
+): Promise<StatusReport> {
   const { mysql, sessions, failover, cache } = options;
   const [told, databases, places, caches] = await Promise.all([
     from === undefined ? undefined : breakersFrom(from),
     mysql === undefined ? undefined : orFailed(lookAtMysql(mysql, failover)),
-    sessions === undefined ? undefined : orFailed(lookAtSessions(sessions)),
+    sessions === undefined ? undefined : orFailed(lookAtSessions(sessions, reader)),
     cache === undefined ? undefined : lookAtCache(cache),
   ]);
   const parts = {
@@ -179,19 +183,19 @@ function describeChannel(channel: ReplicationChannel): ChannelReport {
   return { name, source, receiving: io, applying: sql, lagMs };
 }
 
-/** The nodes or mounts of a session store. */
-export async function lookAtSessions(given: SessionOptions): Promise<SessionsReport> {
+/** The nodes or mounts of a session store; `reader` looks at mounts. */
+export async function lookAtSessions(
+  given: SessionOptions,
+  reader: MountReader = mountsHere,
+): Promise<SessionsReport> {
   const resolved = resolveStoreOptions(given);
   if (resolved.kind === 'files') {
     // Nor is this one: it would mark mounts that nobody has opened yet, whatever is mounted there.
     const { mounts, operationTimeoutMs } = resolved.options;
-    const seen = await lookAtMounts(mounts, 'sessions.mounts', operationTimeoutMs);
-    const places = seen.mounts.map(({ mount, health }) => ({
+    const seen = await reader.look(mounts, operationTimeoutMs);
+    const places = seen.mounts.map(({ mount, up, standing, error }) => ({
       ...NO_NUMBERS,
-      node: mount,
-      up: health.phase !== 'down',
-      standing: 'why' in health ? `${health.phase}: ${health.why}` : health.phase,
-      error: 'error' in health ? describeError(health.error) : null,
+      ...{ node: mount, up, standing, error },
     }));
     return { kind: 'files', copies: places.length, places, same: sameDevices(seen.mounts) };
   }

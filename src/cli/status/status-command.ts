@@ -3,6 +3,7 @@ import { invalidOption } from '../../common/option-reader.js';
 import { CONFIG_HELP, CONFIG_OPTION } from '../cluster-config.js';
 import type { Command } from '../command.js';
 import { leaveOn } from '../interruption.js';
+import { mountsApart } from '../mounts/mounts-apart.js';
 import { configOf } from '../read-config.js';
 import { lookAtCluster } from './look-at-cluster.js';
 import { pageAddress } from './service-breakers.js';
@@ -38,7 +39,7 @@ export const statusCommand: Command = {
     const { from } = context.values;
     const page = typeof from === 'string' ? pageAddress(from) : undefined;
     const config = await configOf(context);
-    const report = await leaveOn(context.signal, lookAtCluster(config, page));
+    const report = await leaveOn(context.signal, lookAtCluster(config, page, mountsApart));
     for (const line of statusText(report, context.width, context.paint)) context.say(line);
     context.result(report);
     return report.ok ? 0 : 1;
