@@ -7,6 +7,7 @@ import { type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/
 import { noteLifetimeMs } from '../memcached/copies/note-lifetime.js';
 import { type CopyRead, ReplicatedCopies } from '../memcached/copies/replicated-copies.js';
 import { exptimeOf } from '../memcached/exptime.js';
+import { endsByItself as lockEnds } from './lock-end.js';
 import { memcachedLock, memcacheLock } from './lock-protocol.js';
 import { mergeRivals } from './merge-rivals.js';
 import { NodeChange } from './node-change.js';
@@ -20,7 +21,7 @@ import {
   sessionPlacement,
   sessionRing,
 } from './session-keys.js';
-import { SessionLocks } from './session-lock.js';
+import { type SessionLockOptions, SessionLocks } from './session-lock.js';
 import { SessionNodes } from './session-nodes.js';
 import type { ResolvedSessionOptions } from './session-options.js';
 import { SessionResync } from './session-resync.js';
@@ -42,8 +43,13 @@ export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> 
   readonly #writer: SessionWriter;
   #host: KeeperHost = { tell: () => undefined, endOf: () => undefined };
 
-  /** Connects to nothing yet. */
-  constructor(options: ResolvedSessionOptions, createNode?: ConstructorParameters<typeof SessionNodes>[3]) {
+  /** Connects to nothing yet; `endsByItself` is asked about locks on nodes that `createNode` makes. */
+  constructor(
+    options: ResolvedSessionOptions,
+    createNode?: ConstructorParameters<typeof SessionNodes>[3],
+    endsByItself: SessionLockOptions['endsByItself'] = (node, key, deadline) =>
+      this.#endsByItself(node, key, deadline),
+  ) {
     this.nodes = new SessionNodes(
       options,
       (change) => this.#host.tell('breaker-changed', change),
@@ -73,6 +79,7 @@ export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> 
       protocol: (options.handler === 'memcache' ? memcacheLock : memcachedLock)(options.lockExpireMs),
       waitMs: options.lockWaitMs,
       breakMs: options.lockBreakMs,
+      endsByItself,
       onBroken: (broken) => this.#host.tell('lock-broken', broken),
       onLost: (lost) => this.#host.tell('lock-lost', lost),
     });
@@ -227,6 +234,13 @@ export class MemcachedSessions implements SessionKeeper<ResolvedSessionOptions> 
     const why = standing === 'filled' ? 'did not answer' : `is ${standing}`;
     const error = new StormlampError(ErrorCode.NODE_UNREACHABLE, `${first} ${why}; ${node} decided`);
     this.#host.tell('copy-missed', { operation: 'load', node: first as NodeId, error });
+  }
+
+  async #endsByItself(node: NodeId, key: string, deadline: Deadline): Promise<boolean | undefined> {
+    const address = this.nodes.addressOf(node);
+    if (address === undefined) return undefined;
+    const { tls, operationTimeoutMs } = this.options;
+    return await lockEnds({ address, id: node, tls, timeoutMs: operationTimeoutMs }, key, deadline);
   }
 
   async #lock(target: string | Session, deadline: Deadline): Promise<HeldSessionLock> {

@@ -21,6 +21,11 @@ export interface SessionLockOptions {
   readonly waitMs: number;
   /** How long one and the same lock must have been there before it counts as left behind, in milliseconds; 0 breaks none. */
   readonly breakMs: number;
+  /**
+   * Whether a lock on a node ends by itself, and so is left alone however old it is; false also where the node cannot tell, undefined
+   * where it does not answer now.
+   */
+  readonly endsByItself: (node: NodeId, key: string, deadline: Deadline) => Promise<boolean | undefined>;
   /** Told of a lock that was broken. */
   readonly onBroken: (broken: { readonly node: NodeId; readonly heldMs: number }) => void;
   /** Told of a lock that was no longer ours. */
@@ -52,7 +57,8 @@ export class SessionLocks {
    * known to be complete, see {@link takeOnNodes}.
    *
    * A lock without expiry, which a killed PHP process leaves behind, is broken once it has been the very same item for
-   * `breakMs`: by deleting that version of it, so that a lock that was taken since is never hit.
+   * `breakMs`: by deleting that version of it, so that a lock that was taken since is never hit. One with an expiry may be that of a
+   * page at work, and is not.
    *
    * @throws StormlampError `ERR_SESSION_LOCKED` when somebody else keeps it, `ERR_STORE_DOWN`, `ERR_TIMEOUT`, `ERR_ABORTED`.
    */
@@ -106,7 +112,10 @@ export class SessionLocks {
       const taken = await protocol.tryLock(node, key.key);
       if (taken !== undefined) return this.#hold(node, taken);
       if (!look) return undefined;
-      if (!(await this.#breakStale(node, key.key)) && !(await this.#removeGivenBack(node, key, deadline)))
+      if (
+        !(await this.#breakStale(node, key.key, deadline)) &&
+        !(await this.#removeGivenBack(node, key, deadline))
+      )
         return undefined;
       const freed = await protocol.tryLock(node, key.key);
       return freed === undefined ? undefined : this.#hold(node, freed);
@@ -117,12 +126,17 @@ export class SessionLocks {
     }
   }
 
-  async #breakStale(node: MemcachedNode, key: string): Promise<boolean> {
-    const { protocol, breakMs, onBroken } = this.#options;
+  async #breakStale(node: MemcachedNode, key: string, deadline: Deadline): Promise<boolean> {
+    const { protocol, breakMs, endsByItself, onBroken } = this.#options;
     if (breakMs === 0) return false;
     const version = await protocol.versionOf(node, key);
-    const heldMs = this.#sightings.heldMs(`${node.id} ${key}`, version, this.#clock.now());
+    const place = `${node.id} ${key}`;
+    const heldMs = this.#sightings.heldMs(place, version, this.#clock.now());
     if (version === undefined || heldMs < breakMs) return false;
+    const ends = await endsByItself(node.id, key, deadline);
+    // It is asked about again when it has been there for as long once more.
+    if (ends === true) this.#sightings.forget(place);
+    if (ends !== false) return false;
     if ((await node.delete(key, { cas: version })) !== 'deleted') return false;
     onBroken({ node: node.id, heldMs });
     return true;

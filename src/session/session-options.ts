@@ -69,10 +69,12 @@ export interface SessionOptions extends CommonSessionOptions {
    */
   readonly lockExpireMs?: number;
   /**
-   * How long one and the same lock must have been seen before it counts as left behind by a killed PHP process and is
-   * removed, in milliseconds; 0 removes none. PHP's own locks expire after `memcached.sess_lock_expire`, else after
-   * `max_execution_time`; only where both are 0, as on the command line by default, do they last for ever. It must be
-   * longer than any script may keep a session open. The default is twice PHP's default `max_execution_time`.
+   * How long one and the same lock that never ends by itself must have been seen before it counts as left behind by a killed PHP
+   * process and is removed, in milliseconds; 0 removes none. PHP's own locks expire after `memcached.sess_lock_expire`, else after
+   * `max_execution_time`, and are left alone as long as they live; only where both are 0, as on the command line by default and after
+   * `set_time_limit(0)`, do they last for ever. It must be longer than any such script may keep a session open, and, on nodes that do
+   * not tell how long a lock lives (SASL, memcached before 1.6), than any page. With `phpIni` twice the life of PHP's locks, and at
+   * least the default: twice PHP's default `max_execution_time`. Default 60 000.
    */
   readonly lockBreakMs?: number;
   /**

@@ -20,8 +20,12 @@ export class SessionStore extends CommonSessionStore<ResolvedSessionOptions, Ses
   readonly #sessions: MemcachedSessions;
 
   /** @internal */
-  constructor(options: ResolvedSessionOptions, createNode?: ConstructorParameters<typeof SessionNodes>[3]) {
-    const sessions = new MemcachedSessions(options, createNode);
+  constructor(
+    options: ResolvedSessionOptions,
+    createNode?: ConstructorParameters<typeof SessionNodes>[3],
+    endsByItself?: ConstructorParameters<typeof MemcachedSessions>[2],
+  ) {
+    const sessions = new MemcachedSessions(options, createNode, endsByItself);
     super(sessions);
     this.#sessions = sessions;
     forwardResyncEvents(sessions.resync.resync, this);

@@ -2,9 +2,11 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { createSessionStore } from '../../src/session/create-session-store.js';
 import { memcachedLock, memcacheLock } from '../../src/session/lock-protocol.js';
 import { releasedLock } from '../../src/session/released-lock.js';
 import { sessionLockKey } from '../../src/session/session-keys.js';
+import { MemcachedServers } from './memcached-servers.js';
 import { sessionSuite } from './session-suite.js';
 
 const suite = sessionSuite('sessionlock');
@@ -59,6 +61,51 @@ describe('a lock without expiry that a killed PHP left behind', () => {
     session.data['a'] = 2;
     await expect(store.save(session)).rejects.toMatchObject({ code: 'ERR_SESSION_LOCKED' });
   });
+});
+
+test('the lock of a page at work, which ends by itself, is never broken, however long it is held', async () => {
+  const id = newId();
+  await php(id, "$_SESSION['a'] = 1;");
+  const [opened, done] = [
+    join(suite.servers.folder, `${id}.opened`),
+    join(suite.servers.folder, `${id}.done`),
+  ];
+  const page = php(
+    id,
+    `touch('${opened}'); while (!file_exists('${done}')) { usleep(5000); clearstatcache(); } $_SESSION['a'] = 2;`,
+    { 'memcached.sess_lock_expire': 600, max_execution_time: 300 },
+  );
+  await expect.poll(() => existsSync(opened)).toBe(true);
+  const store = await openStore({ lockBreakMs: 300, lockWaitMs: 1_200 });
+  const broken: unknown[] = [];
+  store.on('lock-broken', (event) => void broken.push(event));
+  const session = await store.load(id);
+  session.data['b'] = 3;
+  await expect(store.save(session)).rejects.toMatchObject({ code: 'ERR_SESSION_LOCKED' });
+  writeFileSync(done, '');
+  await page;
+  expect((await store.save(session)).outcome).toBe('saved');
+  expect(broken).toEqual([]);
+  expect((await store.load(id)).data).toEqual({ a: 2, b: 3 });
+});
+
+test('of a node that does not tell how long a lock lives, the age of the lock alone counts', async () => {
+  await using more = await MemcachedServers.open();
+  const { host, port } = await more.start(['-B', 'binary']);
+  const store = await createSessionStore({
+    ...{ nodes: [`${host}:${port}`], lockBreakMs: 300, lockWaitMs: 10_000 },
+  });
+  try {
+    const session = store.create();
+    session.data['a'] = 1;
+    await store.save(session);
+    const lock = sessionLockKey(store.options, session.id);
+    await store.copies.holders(lock)[0]?.set(lock.key, Buffer.from('1'), { exptime: 600 });
+    session.data['a'] = 2;
+    expect((await store.save(session)).outcome).toBe('saved');
+  } finally {
+    await store.close();
+  }
 });
 
 test('what a gateway left in the place of a lock is no lock, and is put back when the lock is', async () => {

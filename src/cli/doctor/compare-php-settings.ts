@@ -98,6 +98,24 @@ function settingsOf({ theirs, ours, servers }: BothSides): readonly ComparedSett
     ...compared,
     ...(isBehindGateways(servers) ? servers.flatMap((one) => gatewaySettings(one, ours)) : []),
     ...cookieSettings(theirs.options.cookie, ours.options.cookie),
+    ...lockLife(theirs, ours),
+  ];
+}
+
+/** Nodes with SASL do not tell how long a lock still lives: there only its age tells a dead page from one at work. */
+function lockLife(theirs: StoreOptions, ours: StoreOptions): readonly ComparedSetting[] {
+  if (theirs.kind === 'files' || ours.kind === 'files' || ours.options.credentials === undefined) return [];
+  const [needed, own] = [theirs.options.lockBreakMs, ours.options.lockBreakMs];
+  if (ours.options.handler !== 'memcached' || own === 0 || own >= needed) return [];
+  return [
+    {
+      setting: 'memcached.sess_lock_expire',
+      option: 'lockBreakMs',
+      php: `a page may hold its lock for ${needed / 2_000} s`,
+      node: `takes one of ${own / 1_000} s for left behind`,
+      matters: false,
+      fix: `set \`lockBreakMs: ${needed}\` in \`sessions\`: nodes with SASL do not tell how long a lock still lives`,
+    },
   ];
 }
 
@@ -142,7 +160,16 @@ function gatewaySettings(server: AskedServer, ours: StoreOptions): readonly Comp
   const told = (setting: string, php: string | undefined, own: string, matters: boolean) =>
     php === undefined
       ? []
-      : [{ setting: `${setting} of the gateway ${server.id}`, option: setting, php, node: own, matters, fix }];
+      : [
+          {
+            setting: `${setting} of the gateway ${server.id}`,
+            option: setting,
+            php,
+            node: own,
+            matters,
+            fix,
+          },
+        ];
   if (ours.kind === 'files') return told('nodes', server.nodes, node, true);
   const { handler, prefix, copies, keys } = ours.options;
   return [

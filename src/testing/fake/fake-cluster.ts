@@ -218,9 +218,14 @@ function openStore(
   // Nothing that they should hold is missing: they are filled from the beginning.
   const marker = fillMarkerKey(sessionRing(resolved));
   for (const server of servers) server.write(marker, newFillMarker({ pid: 1, startedAt: 1 }), 0, 0);
-  return new SessionStore(resolved, ({ id, breakers }) => {
+  const serverOf = (id: string | undefined): FakeMemcached => {
     const server = servers.find((one) => one.id === id);
     if (server === undefined) throw new Error(`There is no node ${id}`);
-    return new FakeMemcachedNode(server, breakers);
-  });
+    return server;
+  };
+  return new SessionStore(
+    resolved,
+    ({ id, breakers }) => new FakeMemcachedNode(serverOf(id), breakers),
+    async (node, key) => serverOf(node).endsByItself(key),
+  );
 }

@@ -45,6 +45,11 @@ export class FakeMemcached {
     return undefined;
   }
 
+  /** Whether an item ends by itself, or is gone. */
+  endsByItself(key: string): boolean {
+    return this.read(key)?.expiresAt !== Number.POSITIVE_INFINITY;
+  }
+
   /** Stores an item. */
   write(key: string, value: Buffer, flags: number, exptime: number): StoreResult {
     this.#versions += 1n;

@@ -1,5 +1,6 @@
 /** Where a session lock is taken while processes do not know the same of the nodes. */
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/common/clock.js';
 import { Deadline } from '../../../src/common/deadline.js';
 import { CopyPlaces, type NodeList } from '../../../src/memcached/copies/copy-places.js';
 import { NodeStandings } from '../../../src/memcached/copies/node-standings.js';
@@ -7,7 +8,7 @@ import { takeOnNodes } from '../../../src/memcached/copies/take-on-nodes.js';
 import type { MemcachedItem, MemcachedNode } from '../../../src/memcached/memcached-node.js';
 import { memcachedLock } from '../../../src/session/lock-protocol.js';
 import { releasedLock } from '../../../src/session/released-lock.js';
-import { SessionLocks } from '../../../src/session/session-lock.js';
+import { type SessionLockOptions, SessionLocks } from '../../../src/session/session-lock.js';
 import { copiesOn, filledPair } from '../memcached/copies/filled-pair.js';
 import { Chance, ModelNode, ModelServer, Network } from '../memcached/copies/model-world.js';
 
@@ -22,15 +23,20 @@ beforeEach(() => {
 });
 
 /** A process, with what it knows of the nodes. */
-function process(learn: (standings: NodeStandings) => void = () => undefined) {
+function process(
+  learn: (standings: NodeStandings) => void = () => undefined,
+  more: Partial<SessionLockOptions> = {},
+) {
   const nodes = servers.map((server) => new ModelNode(server, network));
   const copies = copiesOn(nodes, undefined, learn);
   const locks = new SessionLocks(copies, {
     protocol: memcachedLock(30_000),
     waitMs: 20,
     breakMs: 0,
+    endsByItself: async () => undefined,
     onBroken: () => undefined,
     onLost: () => undefined,
+    ...more,
   });
   const acquire = async () => {
     const held = locks.acquire(LOCK, deadline());
@@ -160,6 +166,63 @@ test('who goes by another list of nodes takes the locks in the same order', () =
   };
   const [old, next] = [list(2, 1), list(0, 1)];
   expect([order(old), order(old, next), order(next, old), order(next)]).toEqual(['bc', 'abc', 'abc', 'ab']);
+});
+
+describe('a lock of somebody else that has been there for the whole bound', () => {
+  const BOUND_MS = 60_000;
+
+  async function waitFor(ends: boolean | undefined) {
+    let now = 0;
+    const [asked, broken]: [string[], unknown[]] = [[], []];
+    const { acquire } = process(undefined, {
+      breakMs: BOUND_MS,
+      clock: { ...systemClock, now: () => now },
+      endsByItself: async (node, key) => {
+        asked.push(`${key} on ${node}`);
+        return ends;
+      },
+      onBroken: (event) => void broken.push(event),
+    });
+    servers[0].put(LOCK.key, Buffer.from('1'), 0);
+    const outcomes: string[] = [];
+    // Twice within the bound, and after it; the clock does not go on while one waits.
+    for (const at of [0, BOUND_MS - 1, BOUND_MS, BOUND_MS + 1_000]) {
+      now = at;
+      outcomes.push(
+        await acquire().then(
+          () => 'taken',
+          (error: { code: string }) => error.code,
+        ),
+      );
+      if (outcomes.at(-1) === 'taken') break;
+    }
+    return { outcomes, asked, broken };
+  }
+  const [LOCKED, ASKED] = ['ERR_SESSION_LOCKED', 'lock.s on a'];
+
+  test('is that of a page at work where it ends by itself: it stays, and is not asked about for as long again', async () => {
+    expect(await waitFor(true)).toEqual({
+      outcomes: [LOCKED, LOCKED, LOCKED, LOCKED],
+      asked: [ASKED],
+      broken: [],
+    });
+  });
+
+  test('is left behind where it never ends, or nobody can tell', async () => {
+    expect(await waitFor(false)).toEqual({
+      outcomes: [LOCKED, LOCKED, 'taken'],
+      asked: [ASKED],
+      broken: [{ node: 'a', heldMs: BOUND_MS }],
+    });
+  });
+
+  test('stays while the node does not say, which is asked again', async () => {
+    expect(await waitFor(undefined)).toEqual({
+      outcomes: [LOCKED, LOCKED, LOCKED, LOCKED],
+      asked: [ASKED, ASKED],
+      broken: [],
+    });
+  });
 });
 
 test('nothing can be locked where no node can be reached', async () => {

@@ -13,9 +13,13 @@ session.cookie_httponly = On
 `;
 
 /** The troubles, and whether sessions are shared. `more` are options beside a php.ini that says `told`, or beside none. */
-function compared(told: string | undefined, more: object): { same: boolean; troubles: readonly string[] } {
+function compared(
+  told: string | undefined,
+  more: object,
+  theirOwn = '',
+): { same: boolean; troubles: readonly string[] } {
   const checks = new Checks('php');
-  const theirs = resolveStoreOptions(sessionOptionsFromPhp(parsePhpIni(INI)));
+  const theirs = resolveStoreOptions(sessionOptionsFromPhp(parsePhpIni(INI + theirOwn)));
   const fromIni = told === undefined ? {} : sessionOptionsFromPhp(parsePhpIni(INI + told));
   const own = told === undefined ? { nodes: ['cache1:11211', 'cache2:11211'], ...more } : more;
   const cookie = { ...fromIni.cookie, ...(own as { cookie?: object }).cookie };
@@ -40,7 +44,10 @@ test.each([
   ['lifetimeMs', { lifetimeMs: 60_000 }, 'session.gc_maxlifetime'],
 ])('%s beside a php.ini may be what the application sets: a warning', (option, more, what) => {
   const { same, troubles } = compared('', more);
-  expect([same, troubles]).toEqual([true, [expect.stringContaining(`warning ${what} -> nothing if the app`)]]);
+  expect([same, troubles]).toEqual([
+    true,
+    [expect.stringContaining(`warning ${what} -> nothing if the app`)],
+  ]);
   expect(troubles[0]).toContain(`\`${option}\``);
 });
 
@@ -54,8 +61,26 @@ test('where sessions are and in which form is no matter of the application', () 
 
 test('nobody is told to give the php.ini that is given', () => {
   const { troubles } = compared('session.name = OTHER', {});
-  expect(troubles).toEqual([expect.stringMatching(/^failed session\.name -> name the php\.ini .* --php-ini/)]);
+  expect(troubles).toEqual([
+    expect.stringMatching(/^failed session\.name -> name the php\.ini .* --php-ini/),
+  ]);
   expect(compared(undefined, { cookie: { name: 'SHOP' } }).troubles).toEqual([
     'failed session.name -> set it alike in php.ini and in `sessions`, or give `sessions.phpIni` instead',
   ]);
+});
+
+test('on nodes that do not tell the life of a lock, one that may be older than Node lets it be is told', () => {
+  const long =
+    'memcached.sess_lock_expire = 600\nmemcached.sess_sasl_username = a\nmemcached.sess_sasl_password = b\n';
+  const login = { username: 'a', password: 'b' };
+  expect(compared(undefined, login, long)).toEqual({
+    same: true,
+    troubles: [
+      expect.stringMatching(
+        /^warning memcached\.sess_lock_expire -> set `lockBreakMs: 1200000` in `sessions`/,
+      ),
+    ],
+  });
+  for (const more of [{ ...login, lockBreakMs: 1_200_000 }, { ...login, lockBreakMs: 0 }, {}])
+    expect(compared(undefined, more, long).troubles).toEqual([]);
 });
