@@ -1,7 +1,11 @@
 /** Looks at the nodes or mounts of the session store. */
 import { isStormlampError } from '../../common/stormlamp-error.js';
 import { preflightSessions, type SessionPreflightCheck } from '../../session/session-preflight.js';
-import { type AnySessionOptions, resolveStoreOptions } from '../../session/store-options.js';
+import {
+  type AnySessionOptions,
+  resolveStoreOptions,
+  type StoreOptions,
+} from '../../session/store-options.js';
 import { type MountReader, mountsHere } from '../mounts/mount-reader.js';
 import { lookAtSessions } from '../status/look-at-cluster.js';
 import type { SessionPlaceReport } from '../status/status-report.js';
@@ -25,10 +29,7 @@ export async function checkSessions(
   checks.expect(copies > 1, 'warning', null, 'copies of each session', {
     found: `${copies} on ${configured} ${resolved.kind === 'files' ? 'mounts' : 'nodes'}`,
     expected: 'at least 2, or the death of one machine logs people out',
-    fix:
-      resolved.kind === 'files'
-        ? 'add a mount to `sessions.mounts`'
-        : 'add a node to `sessions.nodes`, and to PHP',
+    fix: oneMoreCopy(resolved, 'phpIni' in given && given.phpIni !== undefined),
   });
   try {
     const { places, same } = await lookAtSessions(given, reader);
@@ -48,6 +49,20 @@ export async function checkSessions(
     checks.bad('failed', null, 'session store', { expected: 'an answer', ...troubleOf(error) });
   }
   return checks.list;
+}
+
+/** What makes a second copy, without moving a session where there are nodes enough. */
+function oneMoreCopy(resolved: StoreOptions, isByPhpIni: boolean): string {
+  if (resolved.kind === 'files') return 'add a mount to `sessions.mounts`';
+  const { handler, nodes } = resolved.options;
+  if (handler === 'memcached-class')
+    return "nothing with this framework's own handler, which knows one copy only: where logins have to outlive a node, let it keep them by PHP's own sessions (Symfony: `handler_id: null`)";
+  const setting =
+    handler === 'memcache' ? 'memcache.session_redundancy = 2' : 'memcached.sess_number_of_replicas = 1';
+  const copies = `set \`${setting}\` in PHP${isByPhpIni ? ', which Node follows unless `sessions.copies` is given' : ', and `copies: 2` in `sessions`'}`;
+  return nodes.length > 1
+    ? copies
+    : `add a node to \`session.save_path\` of PHP${isByPhpIni ? '' : ' and to `sessions.nodes`'} as docs/replication.md says, and ${copies}`;
 }
 
 function judgeRefill(checks: Checks, { node, result, detail }: SessionPreflightCheck): void {

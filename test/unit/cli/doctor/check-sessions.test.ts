@@ -1,6 +1,10 @@
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { Checks } from '../../../../src/cli/doctor/check.js';
-import { judgePlace } from '../../../../src/cli/doctor/check-sessions.js';
+import { checkSessions, judgePlace } from '../../../../src/cli/doctor/check-sessions.js';
+import { type AnySessionOptions, laravelSessions, symfonySessions } from '../../../../src/index.js';
 
 function troubles(bytes: number, evictions: number): readonly string[] {
   const checks = new Checks('sessions');
@@ -56,4 +60,51 @@ test.each([
   const nothing = { version: null, items: null, memory: null, begunAnewAt: null } as const;
   judgePlace(checks, { ...nothing, node, up: false, standing, error });
   expect(checks.list).toMatchObject([{ state: 'failed', what: 'answers', fix: expect.stringMatching(fix) }]);
+});
+
+describe('one copy of each session', () => {
+  // Nobody listens there.
+  const nodes = ['127.0.0.1:1', '127.0.0.1:2'];
+  const folder = mkdtempSync(join(tmpdir(), 'one-copy-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const ini = (...lines: readonly string[]): string => {
+    const file = join(folder, 'php.ini');
+    writeFileSync(
+      file,
+      [`session.save_handler = memcached`, `session.save_path = "${nodes}"`, ...lines].join('\n'),
+    );
+    return file;
+  };
+  const appKey = `base64:${Buffer.alloc(32, 1).toString('base64')}`;
+
+  test.each<[string, () => AnySessionOptions, RegExp]>([
+    [
+      'by a php.ini with its default',
+      () => ({ phpIni: ini() }),
+      /^set `memcached\.sess_number_of_replicas = 1` in PHP, which Node follows/,
+    ],
+    [
+      'by nodes',
+      () => ({ nodes, copies: 1 }),
+      /^set `memcached\.sess_number_of_replicas = 1` in PHP, and `copies: 2` in `sessions`$/,
+    ],
+    [
+      'of pecl-memcache',
+      () => ({ nodes, handler: 'memcache', copies: 1 }),
+      /^set `memcache\.session_redundancy = 2`/,
+    ],
+    [
+      'on one node',
+      () => ({ nodes: nodes.slice(0, 1) }),
+      /^add a node .* and to `sessions\.nodes` .*replicas = 1/,
+    ],
+    ['of Laravel', () => ({ nodes, ...laravelSessions({ appKey }) }), /^nothing /],
+    ['of Symfony', () => ({ nodes, ...symfonySessions() }), /^nothing .*`handler_id: null`/],
+  ])('%s is told with what makes a second one, without moving any', async (_name, given, fix) => {
+    const checks = await checkSessions(given());
+    expect(checks.find(({ what }) => what === 'copies of each session')).toMatchObject({
+      state: 'warning',
+      fix: expect.stringMatching(fix),
+    });
+  });
 });
