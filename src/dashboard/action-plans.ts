@@ -24,6 +24,7 @@ const MAX_PLANS = 20;
 export class ActionPlans {
   readonly #cluster: AnyCluster;
   readonly #plans = new Map<string, { readonly until: number; readonly run: () => void }>();
+  readonly #carriedOut = new Set<string>();
   readonly #out = new Map<NodeId, { readonly until: number; readonly end: Disposable }>();
   readonly #switchover: SwitchoverAction;
 
@@ -79,7 +80,15 @@ export class ActionPlans {
     if (plan === undefined || performance.now() > plan.until) return false;
     this.#plans.delete(id as string);
     plan.run();
+    const [oldest] = this.#carriedOut;
+    if (this.#carriedOut.size >= MAX_PLANS && oldest !== undefined) this.#carriedOut.delete(oldest);
+    this.#carriedOut.add(id as string);
     return true;
+  }
+
+  /** Whether a plan was carried out here, one of the last: a second click confirms it once more. */
+  wasCarriedOut(id: unknown): boolean {
+    return typeof id === 'string' && this.#carriedOut.has(id);
   }
 
   /** Whether `node` is out because this page took it out; somebody else's decision is not the page's to end. */

@@ -52,6 +52,8 @@ export interface DashboardSessionNode {
 export interface DashboardState {
   /** Milliseconds since 1970. */
   readonly at: number;
+  /** Whether the cluster has databases; without them it has no primary, mode or nodes either. */
+  readonly hasDatabases: boolean;
   readonly mode: string | null;
   /** The node that this process may write to. */
   readonly writer: NodeId | null;
@@ -116,6 +118,7 @@ export function dashboardState(
   problems.push(...problemsOfSessions(sessionPlaces(partOf(() => cluster.sessions)) ?? []));
   return {
     at,
+    hasDatabases: mysql !== undefined,
     mode: failover?.mode ?? null,
     writer: writer ?? null,
     epoch: failover?.epoch ?? null,

@@ -60,7 +60,10 @@ const TIMELINE = 40;
 const NO_PLAN = 'That cannot be done, or not any more. Look again.';
 /** Why a plan is not carried out. */
 const NOT_KNOWN =
-  'This process knows no such plan: it is too old, was confirmed already, or was made by another process or before a restart. Nothing was done; look again.';
+  'This process knows no such plan: it is too old, was refused before, or was made by another process or before a restart. Nothing was done; look again.';
+/** Why a plan is not carried out twice. */
+const CARRIED_OUT =
+  'This plan was confirmed before, and carried out or begun: the page shows what it has come to.';
 /** A longer body is not read, bytes. */
 const MAX_BODY = 1_000;
 
@@ -237,7 +240,9 @@ class DashboardSite {
       text(response, 409, describeError(error));
       return;
     }
-    if (answer === undefined) text(response, 409, pathname === '/plan' ? NO_PLAN : NOT_KNOWN);
+    const isTwice = pathname === '/confirm' && this.#plans.wasCarriedOut(body['plan']);
+    if (answer === undefined)
+      text(response, 409, pathname === '/plan' ? NO_PLAN : isTwice ? CARRIED_OUT : NOT_KNOWN);
     else json(response, 200, answer);
     if (pathname === '/confirm') this.#sample();
   }

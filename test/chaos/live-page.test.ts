@@ -181,6 +181,62 @@ test('a node is taken out and let in by keyboard, after a look at the plan', asy
   await eventually('the node is in', () => suspicion() === 'up');
 });
 
+test('a second click on the button that confirms is none: what was done is not said to have been refused', async () => {
+  const [node] = servers.replicas;
+  const label = (action: string): string => `document.querySelector('[aria-label="${action} ${node?.id}"]')`;
+  const isThere = (action: string): Promise<unknown> =>
+    eventually(action, async () => (await browser.evaluate(`${label(action)} !== null`)) === true);
+  const isOpen = async (): Promise<boolean> =>
+    (await browser.evaluate('document.getElementById("plan").open')) as boolean;
+  const said = (): Promise<unknown> => browser.evaluate('document.getElementById("said").textContent');
+  // As where somebody was told something of an earlier plan.
+  await browser.evaluate("say('An old refusal'); void 0");
+  await isThere('Take out');
+  await browser.evaluate(
+    `${label('Take out')}.focus(); ${label('Take out')}.click(); ${label('Take out')}.click(); void 0`,
+  );
+  await eventually('the plan is shown', isOpen);
+  expect(await said()).toBe('');
+  await browser.evaluate(
+    'const twice = document.getElementById("plan-confirm"); twice.click(); twice.click(); void 0',
+  );
+  await eventually('the plan is closed', async () => !(await isOpen()));
+  await isThere('Let in');
+  expect(await said()).toBe('');
+  // Who uses the keyboard goes on where he was.
+  await eventually(
+    'the focus is there',
+    async () => (await browser.evaluate(`document.activeElement === ${label('Let in')}`)) === true,
+  );
+  await browser.evaluate(`${label('Let in')}.click(); void 0`);
+  await eventually('the plan is shown', isOpen);
+  await browser.evaluate('document.getElementById("plan-confirm").click(); void 0');
+  await isThere('Take out');
+  expect(await said()).toBe('');
+});
+
+test('with sessions only there is nothing of databases on it', async () => {
+  const { sessions } = servers.options();
+  const alone = await createCluster({ sessions });
+  const page = dashboard(alone);
+  const other = createServer(page);
+  try {
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    await browser.open(`http://127.0.0.1:${(other.address() as { port: number }).port}/`);
+    await shows('Nothing is wrong');
+    await shows(servers.memcached[0]?.id ?? '');
+    const text = await shown();
+    for (const word of ['primary', 'Databases', 'Reads per second', 'Routing decisions', 'What happened'])
+      expect(text).not.toContain(word);
+    expect(await violations()).toEqual([]);
+  } finally {
+    page.close();
+    other.closeAllConnections();
+    other.close();
+    await alone.close();
+  }
+});
+
 test('a switchover is planned, looked at, confirmed, and told', async () => {
   const { admin, repl } = servers.accounts;
   const acting = await createCluster({

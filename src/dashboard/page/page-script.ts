@@ -118,7 +118,7 @@ function topology() {
     node.id, node.role, el('span', { class: moodOf(node) }, node.suspicion), node.sources.length === 0 ? '–' : ms(node.lagMs), breakersOf(node),
     node.inFlight, node.connections + (node.waiting > 0 ? ' (' + node.waiting + ' wait)' : ''), node.server, ...(token ? [el('span', { class: 'actions' }, ...actionButtons(node))] : []),
   ]), [5]));
-  if (focused) document.querySelector('[data-action="' + CSS.escape(focused) + '"]')?.focus();
+  if (focused) focusAction(focused);
 }
 const words = { isolate: 'Take out', release: 'Let in', switchover: 'Make primary' };
 function actionButtons(node) {
@@ -147,17 +147,35 @@ async function freshToken() {
   token = now;
   return token !== '';
 }
+let isAsking = false;
 async function plan(action, node) {
+  // A key that is held down, or a second click, asks for one plan.
+  if (isAsking || $('plan').open) return;
+  isAsking = true;
+  // What was said of another plan is not about this one.
+  say('');
   try {
     const { id, steps } = await post('plan', { action, node });
     $('plan-title').textContent = words[action] + ' ' + node;
     fill('plan-steps', ...steps.map((step) => el('li', {}, step)));
-    $('plan-confirm').onclick = async () => {
-      try { await post('confirm', { plan: id }); } catch (error) { say(error.message); }
-      $('plan').close();
-    };
+    $('plan-confirm').onclick = () => confirmPlan(id, action + ' ' + node);
     $('plan').showModal();
   } catch (error) { say(error.message); }
+  isAsking = false;
+}
+async function confirmPlan(id, asked) {
+  const buttons = [$('plan-confirm'), $('plan-cancel')];
+  for (const button of buttons) button.disabled = true;
+  try { await post('confirm', { plan: id }); } catch (error) { say(error.message); }
+  for (const button of buttons) button.disabled = false;
+  $('plan').close();
+  focusAction(asked);
+}
+// What was done takes its button away: the node's other one is nearest.
+function focusAction(asked) {
+  const end = asked.slice(asked.indexOf(' '));
+  const buttons = [...document.querySelectorAll('[data-action]')];
+  (buttons.find(({ dataset }) => dataset.action === asked) ?? buttons.find(({ dataset }) => dataset.action.endsWith(end)))?.focus();
 }
 let told = '';
 function say(text, className = 'bad') { $('said').textContent = text; $('said').className = className; }
@@ -224,13 +242,18 @@ function charts() {
   chart('chart-lag', 'Lag', 'ms', (s) => s?.lagMs ?? null);
 }
 function draw() {
+  for (const part of document.querySelectorAll('[data-of="databases"]')) part.hidden = !state.hasDatabases;
+  problems(); sessions();
+  if (state.hasDatabases) drawDatabases();
+  document.title = (state.problems.length > 0 ? '(' + state.problems.length + ') ' : '') + $('title').textContent;
+  document.body.dataset.drawn = String(Number(document.body.dataset.drawn ?? 0) + 1);
+}
+function drawDatabases() {
   $('writer').textContent = state.writer === null ? 'no primary' : 'primary ' + state.writer;
   $('writer').className = 'pill ' + (state.writer === null ? 'bad' : 'ok');
   $('epoch').textContent = state.epoch === null ? '' : 'epoch ' + state.epoch + ', mode ' + state.mode;
   if (state.change && state.change.text !== told) { told = state.change.text; say(told, { running: 'warn', done: 'ok', failed: 'bad' }[state.change.state]); }
-  problems(); topology(); decisions(); sessions(); timeline(); charts();
-  document.title = (state.problems.length > 0 ? '(' + state.problems.length + ') ' : '') + $('title').textContent;
-  document.body.dataset.drawn = String(Number(document.body.dataset.drawn ?? 0) + 1);
+  topology(); decisions(); timeline(); charts();
 }
 function live(text, look) { $('live').textContent = text; $('live').className = 'pill ' + look; }
 async function again() {

@@ -6,7 +6,7 @@ export const PAGE_STYLE: string = `
 @media (prefers-color-scheme:dark){:root{--bg:#11161c;--card:#1a212a;--ink:#e8edf2;--soft:#a6b3c0;--line:#323d49;--ok:#5fd394;--warn:#f2b84b;--bad:#ff8a80;--accent:#8ab4f8;--c0:#8ab4f8;--c1:#ffab70;--c2:#5fd394;--c3:#d0a8ff;--c4:#ff9ec7;--c5:#d3df6b}}
 :root[data-theme=light]{color-scheme:light;--bg:#f6f7f9;--card:#fff;--ink:#16202c;--soft:#51606f;--line:#d5dbe2;--ok:#1a7f4b;--warn:#8a5a00;--bad:#b3261e;--accent:#0b57d0;--c0:#0b57d0;--c1:#b3480f;--c2:#1a7f4b;--c3:#7b3fb5;--c4:#9a1f60;--c5:#59690a}
 :root[data-theme=dark]{color-scheme:dark;--bg:#11161c;--card:#1a212a;--ink:#e8edf2;--soft:#a6b3c0;--line:#323d49;--ok:#5fd394;--warn:#f2b84b;--bad:#ff8a80;--accent:#8ab4f8;--c0:#8ab4f8;--c1:#ffab70;--c2:#5fd394;--c3:#d0a8ff;--c4:#ff9ec7;--c5:#d3df6b}
-*{box-sizing:border-box}
+*{box-sizing:border-box}[hidden]{display:none!important}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 .skip{position:absolute;left:-999px}.skip:focus{left:8px;top:8px;background:var(--card);padding:8px;z-index:1}
 header{display:flex;flex-wrap:wrap;gap:12px;align-items:center;padding:14px 20px;border-bottom:1px solid var(--line);background:var(--card)}

@@ -17,6 +17,21 @@ test.each([
   expect(cluster.failover.state.nodes.map(({ suspicion }) => suspicion)).not.toContain('isolated');
 });
 
+test('a plan that was carried out is known to have been: one that was refused, or never was, is not', async () => {
+  await using fake = await fakeCluster({ replicas: 1 });
+  const plans = new ActionPlans(fake.cluster);
+  const [first, second] = [await plans.make('isolate', 'db2:3306'), await plans.make('isolate', 'db1:3306')];
+  expect([plans.confirm(first?.id), plans.confirm(first?.id)]).toEqual([true, false]);
+  await fake.promote('db2');
+  expect(() => plans.confirm(second?.id)).toThrow('Nothing was done');
+  expect([first?.id, second?.id, 'another', undefined].map((id) => plans.wasCarriedOut(id))).toEqual([
+    true,
+    false,
+    false,
+    false,
+  ]);
+});
+
 test('a node is let in again only here where it was taken out here, and not twice', async () => {
   await using fake = await fakeCluster({ replicas: 1 });
   const { cluster } = fake;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { Cluster } from '../../../src/create-cluster.js';
 import { dashboardState } from '../../../src/dashboard/dashboard-state.js';
 import { fakeCluster } from '../../../src/testing/index.js';
 
@@ -23,4 +24,15 @@ test('what the failure says of the primary is not said twice, though it is count
   });
   const { problems } = dashboardState(cluster, [], [], 0);
   expect(problems.map(({ text }) => text)).toEqual(['dead-primary: db1:3306: 1 probes in a row failed']);
+});
+
+test('a cluster without databases has no primary to miss', async () => {
+  await using fake = await fakeCluster();
+  const { sessions } = fake.cluster;
+  const alone = new Cluster({ mysql: undefined, sessions, failover: undefined, cache: undefined });
+  expect(dashboardState(alone, [], [], 0)).toMatchObject({
+    ...{ hasDatabases: false, writer: null, mode: null, nodes: [], problems: [] },
+    sessions: [{ standing: 'filled' }, { standing: 'filled' }],
+  });
+  expect(dashboardState(fake.cluster, [], [], 0).hasDatabases).toBe(true);
 });
