@@ -97,6 +97,8 @@ const checker = program.getTypeChecker();
 const inCluster = new Map();
 /** The names of all types that were opened, and of what they extend. */
 const reached = new Set();
+/** Options of a cluster of which nobody is told what they are when they are left out. */
+const silent = [];
 /** Types of which every member may be left out where they are an option. */
 const partial = new Set();
 
@@ -277,8 +279,14 @@ function section([taker, file, name]) {
     ({ where, type: kind, standard, text }) =>
       `| \`${where}\` | ${code(kind)} | ${standardCell(standard)} | ${cell(text)} |`,
   );
+  if (inCluster.size === 0) silent.push(...rows.filter(isSilent).map(({ where }) => where));
   if (inCluster.size === 0) for (const [one, where] of opened) inCluster.set(one, where);
   return `## ${taker}\n\n| option | type | default | |\n|---|---|---|---|\n${lines.join('\n')}\n`;
+}
+
+/** Whether a choice, a number or a switch may be left out, and nothing says what it is then. */
+function isSilent({ type, standard }) {
+  return standard === '' && /^(?:number|boolean)(?: \||$)|^'|^\d/.test(type);
 }
 
 /** Exported types of options that no section has. */
@@ -306,6 +314,10 @@ const page = head + TAKERS.map(section).join('\n');
 const left = missing();
 if (left.length > 0)
   throw new Error(`No section of docs/options.md has ${left.join(', ')}: add what takes them to TAKERS`);
+if (silent.length > 0)
+  throw new Error(
+    `The comments of these options do not say their default ("Default 5."): ${silent.join(', ')}`,
+  );
 if (process.argv.includes('--check')) {
   const isSame = readFileSync(PAGE, 'utf8') === page;
   process.stderr.write(

@@ -60,7 +60,7 @@ export interface MysqlConnectionSettings {
   readonly timezone?: string;
   /** Limit of making one connection, in milliseconds. Default 10000. */
   readonly connectTimeout?: number;
-  /** TLS settings, the name of a profile of mysql2, or `true` for TLS with default settings. */
+  /** TLS settings, the name of a profile of mysql2, or `true` for TLS with default settings. Default false. */
   readonly ssl?: TlsSettings | string | boolean;
   /** Whether several statements may be sent in one text. Default false. */
   readonly multipleStatements?: boolean;
@@ -68,7 +68,7 @@ export interface MysqlConnectionSettings {
   readonly namedPlaceholders?: boolean;
   /** Whether rows are arrays. Default false. */
   readonly rowsAsArray?: boolean;
-  /** Whether columns are grouped by table, or the separator to put between table and column. */
+  /** Whether columns are grouped by table, or the separator to put between table and column. Default false. */
   readonly nestTables?: boolean | string;
   /** Whether values are converted, or the function that converts them. Default true. */
   readonly typeCast?: boolean | ((field: unknown, next: () => unknown) => unknown);
@@ -90,7 +90,7 @@ export interface MysqlConnectionSettings {
   readonly infileStreamFactory?: LocalFileSource;
   /** Whether TCP keep-alive is on. Default true. */
   readonly enableKeepAlive?: boolean;
-  /** Milliseconds of silence before the first keep-alive probe. */
+  /** Milliseconds of silence before the first keep-alive probe; 0 is what the system has. Default 0. */
   readonly keepAliveInitialDelay?: number;
   /** Whether the protocol is compressed. Default false. */
   readonly compress?: boolean;
@@ -98,7 +98,7 @@ export interface MysqlConnectionSettings {
   readonly flags?: readonly string[];
   /** Attributes that the server shows for this connection. */
   readonly connectAttributes?: Readonly<Record<string, string>>;
-  /** Prepared statements kept per connection. */
+  /** Prepared statements kept per connection. Default 16 000. */
   readonly maxPreparedStatements?: number;
   /** Whether the password may be sent as it is; only sensible with TLS. Default false. */
   readonly enableCleartextPlugin?: boolean;

@@ -10,21 +10,21 @@ import {
 
 /** Attributes of the session cookie. */
 export interface SessionCookieOptions {
-  /** Name of the cookie, PHP's `session.name`. ASCII, as `path` and `domain`. */
+  /** Name of the cookie, PHP's `session.name`. ASCII, as `path` and `domain`. Default `'PHPSESSID'`. */
   readonly name?: string;
-  /** `path` attribute; left out when empty. */
+  /** `path` attribute; left out when empty. Default `'/'`. */
   readonly path?: string;
-  /** `domain` attribute; left out when empty. */
+  /** `domain` attribute; left out when empty. Default `''`. */
   readonly domain?: string;
-  /** `secure` attribute; `'auto'` sets it on requests that came over TLS. */
+  /** `secure` attribute; `'auto'` sets it on requests that came over TLS. PHP's default is off. Default `'auto'`. */
   readonly secure?: boolean | 'auto';
-  /** `HttpOnly` attribute. */
+  /** `HttpOnly` attribute: scripts of the page do not see the cookie. PHP's default is off. Default true. */
   readonly httpOnly?: boolean;
-  /** `SameSite` attribute; left out when `''`. */
+  /** `SameSite` attribute; left out when `''`, which is PHP's default. Default `'Lax'`. */
   readonly sameSite?: 'Lax' | 'Strict' | 'None' | '';
-  /** `partitioned` attribute (PHP 8.5); browsers demand `secure` with it. */
+  /** `partitioned` attribute (PHP 8.5); browsers demand `secure` with it. Default false. */
   readonly partitioned?: boolean;
-  /** Life of the cookie in milliseconds; 0 lets it end with the browser session. */
+  /** Life of the cookie in milliseconds; 0 lets it end with the browser session. Default 0. */
   readonly lifetimeMs?: number;
   /**
    * Whether the cookie is sent with every response, so that its life begins anew. PHP sends it only once, frameworks every

@@ -12,9 +12,9 @@ export interface SessionIdOptions {
    * Default true.
    */
   readonly strict?: boolean;
-  /** Characters of a new id, PHP's `session.sid_length`. */
+  /** Characters of a new id, PHP's `session.sid_length`. Default 32. */
   readonly length?: number;
-  /** Bits per character of a new id, PHP's `session.sid_bits_per_character`. */
+  /** Bits per character of a new id, PHP's `session.sid_bits_per_character`. Default 5. */
   readonly bitsPerCharacter?: 4 | 5 | 6;
 }
 

@@ -41,12 +41,15 @@ export interface SessionOptions extends CommonSessionOptions {
    * output of `php -i`, or a list of files and folders. Options that are given beside it win.
    */
   readonly phpIni?: string | readonly string[];
-  /** How many nodes hold each session: PHP's `memcached.sess_number_of_replicas` + 1, or `memcache.session_redundancy`. */
+  /**
+   * How many nodes hold each session: PHP's `memcached.sess_number_of_replicas` + 1, or `memcache.session_redundancy`; never more
+   * than there are nodes. Default 2.
+   */
   readonly copies?: number;
   /**
    * PHP's `session.save_handler`; or `'memcached-class'` for a framework that keeps sessions by itself with PHP's class
    * `Memcached`: no lock of PHP then, the whole key is hashed, and values may be compressed. `symfonySessions` and
-   * `laravelSessions` give its options.
+   * `laravelSessions` give its options. Default `'memcached'`.
    */
   readonly handler?: SessionHandlerName;
   /** How keys are spread over the nodes. */
@@ -55,7 +58,10 @@ export interface SessionOptions extends CommonSessionOptions {
   readonly username?: string;
   /** SASL password, `memcached.sess_sasl_password`. */
   readonly password?: string;
-  /** Key prefix: `memcached.sess_prefix`, or `memcache.session_prefix_static_key`. */
+  /**
+   * Key prefix: `memcached.sess_prefix`, or `memcache.session_prefix_static_key`. Default `'memc.sess.key.'` with the handler
+   * `'memcached'`, else none.
+   */
   readonly prefix?: string;
   /**
    * What the nodes are kept complete with: `'sessions'`, or `'all'` keys, for a gateway whose clients keep more than sessions there.

@@ -4,13 +4,16 @@ import { invalidOption, readChoice, readStrings, rejectUnknownOptions } from '..
 
 /** How keys are spread over nodes; PHP's settings of the same meaning must be followed exactly. */
 export interface SessionPlacementOptions {
-  /** php-memcached: `memcached.sess_consistent_hash_type`, or `'modula'` when `memcached.sess_consistent_hash` is off. */
+  /**
+   * php-memcached: `memcached.sess_consistent_hash_type`, or `'modula'` when `memcached.sess_consistent_hash` is off. Default
+   * `'ketama'`.
+   */
   readonly distribution?: 'ketama' | 'ketama_weighted' | 'modula';
-  /** pecl-memcache: `memcache.hash_strategy`. */
+  /** pecl-memcache: `memcache.hash_strategy`. Default `'consistent'`. */
   readonly strategy?: 'consistent' | 'standard';
-  /** pecl-memcache: `memcache.hash_function`. */
+  /** pecl-memcache: `memcache.hash_function`. Default `'crc32'`. */
   readonly hash?: 'crc32' | 'fnv';
-  /** Weights of the nodes, in their order; 1 each when left out. */
+  /** Weights of the nodes, in their order. Default 1 each. */
   readonly weights?: readonly number[];
 }
 
