@@ -8,11 +8,12 @@ const probes = health(cluster);
 let stopping = false;
 
 const server = createServer((req, res) => {
+  if (stopping) res.setHeader('connection', 'close'); // or the server waits for a prober that keeps its connection
   if (stopping && req.url === '/readyz') return res.writeHead(503).end('stopping');
   probes(req, res, async () => {
     try {
       const [rows] = await cluster.mysql.query('SELECT SLEEP(?) AS slept, COUNT(*) AS n FROM cart', [0.5]);
-      if (stopping) res.setHeader('connection', 'close'); // or the server waits for it to become idle
+      if (stopping) res.setHeader('connection', 'close'); // of what was under way before, too
       res.end(`counted ${rows[0].n}`);
     } catch (error) {
       res.writeHead(500).end(); // this request fails, not the process

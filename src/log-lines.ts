@@ -41,8 +41,11 @@ export const mysqlLines: LogRules<MysqlClusterEvents> = {
   'replica-fitness-changed': ({ node, after }) =>
     after.fit
       ? ['info', `replica ${node} is fit for reads again`, { node, lagMs: rounded(after.lagMs) }]
-      : // The reason may quote the error of a statement, with its values.
-        ['warn', `replica ${node} is unfit for reads`, { node, lagMs: rounded(after.lagMs) }],
+      : [
+          'warn',
+          `replica ${node} is unfit for reads: ${after.reason}`,
+          { node, lagMs: rounded(after.lagMs) },
+        ],
   'warning-began': ({ code, node, message }) =>
     code === TOLD_BY_FAILOVER ? undefined : ['warn', message, { code, node }],
   'warning-ended': ({ code, node }) => ['info', `no longer ${code}: ${node}`, { code, node }],

@@ -39,16 +39,32 @@ export async function findClusterConfig(
   // Of the environment alone everything has its form.
   if (file === undefined) return { options, source };
   try {
-    return { options: checkClusterOptions(options), source };
+    return { options: checkClusterOptions(withApproval(options, file)), source };
   } catch (error) {
     if (!isStormlampError(error)) throw error;
     throw new StormlampError(error.code, `${source}: ${error.message}`, { cause: error });
   }
 }
 
+/**
+ * The mode `approve` needs a hook, which JSON cannot hold: services that read such a file add it. A command decides nothing by itself,
+ * whatever a hook says.
+ */
+function withApproval(
+  options: ClusterOptions<AnySessionOptions>,
+  file: string,
+): ClusterOptions<AnySessionOptions> {
+  const { failover } = options;
+  if (!file.endsWith('.json') || failover?.mode !== 'approve' || failover.hooks !== undefined) return options;
+  return {
+    ...options,
+    failover: { ...failover, hooks: { approve: () => ({ veto: 'a command decides nothing by itself' }) } },
+  };
+}
+
 function nothingConfigured(): StormlampError {
   return new StormlampError(
     ErrorCode.INVALID_OPTION,
-    `No cluster is configured: there is no stormlamp.config.{mjs,js,cjs,json} here or in a folder above, and none of ${Object.values(CLUSTER_VARIABLES).join(', ')} is set; write the file, or name it with --config`,
+    `No cluster is configured: there is no stormlamp.config.{mjs,js,cjs,json,ts} here or in a folder above, and none of ${Object.values(CLUSTER_VARIABLES).join(', ')} is set; write the file, or name it with --config`,
   );
 }

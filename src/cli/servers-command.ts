@@ -51,6 +51,8 @@ export const serversCommand: Command = {
     if (action === 'install') return install(context, wanted(context, names));
     if (action === 'list') {
       if (names.length > 0) throw invalidOption('servers list <argument>', 'left out', names[0]);
+      if (context.values['all'] === true)
+        throw invalidOption('--all', "left out for 'list', which shows all of them", true);
       return list(context);
     }
     throw invalidOption('servers <action>', "'install' or 'list'", action);

