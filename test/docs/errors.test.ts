@@ -27,6 +27,11 @@ test('every code has an entry, and nothing else has', () => {
   expect([...errorPage().keys()].sort()).toEqual([...CODES].sort());
 });
 
+test('the page begins with all of them from A to Z, each of which leads to its entry', () => {
+  const [, list = ''] = /^A to Z: (.*)\.$/m.exec(readFileSync(join(ROOT, 'docs/errors.md'), 'utf8')) ?? [];
+  expect(list.split(', ')).toEqual([...CODES].sort().map((code) => `[${code}](#${code.toLowerCase()})`));
+});
+
 test.each([...errorPage()])('%s says what happened, why, and what to do', (_code, { text }) => {
   expect(text).toMatch(/^\n[A-Z].{15,}\.\n/);
   expect(text).toMatch(/\n- \*\*Cause:\*\* .{20,}/);
