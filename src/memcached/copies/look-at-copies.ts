@@ -88,7 +88,7 @@ export class CopyLook {
         call,
       );
       // What a node does not hold that does not decide says nothing.
-      const standing = role !== 'holder' ? 'warming' : this.#standing(node, item, marker, before);
+      const standing = role !== 'holder' ? 'warming' : this.#standing(node, marker, before);
       const notes = { hint: seenHint(hint), tomb: seenTomb(tomb) };
       const seen = { node: node.id, role, reached: true, standing, item, ...notes } as const;
       const isSuspect = standings.of(node.id) === 'suspect';
@@ -105,15 +105,11 @@ export class CopyLook {
     }
   }
 
-  #standing(
-    node: MemcachedNode,
-    item: MemcachedItem | null,
-    marker: MemcachedItem | null,
-    before: string | undefined,
-  ): NodeStanding {
+  #standing(node: MemcachedNode, marker: MemcachedItem | null, before: string | undefined): NodeStanding {
     const { standings } = this.#options;
     const standing = standings.of(node.id);
-    if (item !== null || standing === 'warming') return standing;
+    // What a node holds that started anew since may have been copied from one that missed writes.
+    if (standing === 'warming') return standing;
     return this.isStillFilled(node, marker, before) ? standings.of(node.id) : 'warming';
   }
 }

@@ -256,4 +256,22 @@ export const LOST_BY_CHANCE: readonly {
     ],
     orders: [0, 60],
   },
+  {
+    because:
+      'a node that started anew was taken for filled by who had not looked since, with what had been copied to it from one that missed writes',
+    size: { servers: 3, processes: 2, sessions: 3, dies: true },
+    rounds: [
+      round([save(1), look(0)], [cut(0, 0)]),
+      round([look(0), save(1)]),
+      round(
+        [{ do: 'resync', process: 0 }, save(0)],
+        [
+          { do: 'wipe', server: 0 },
+          { do: 'join', process: 0, server: 0 },
+        ],
+      ),
+      round([rush(1)]),
+    ],
+    orders: [0, 40],
+  },
 ];
