@@ -4,7 +4,6 @@
  */
 import { Deadline } from '../common/deadline.js';
 import type { NodeId } from '../common/node-address.js';
-import type { Repeat } from '../memcached/copies/commit-copies.js';
 import { sameContent } from '../memcached/copies/copy-hash.js';
 import { type CopyKey, OWN_PREFIX } from '../memcached/copies/copy-key.js';
 import { type Acks, type CopyReport, isAcknowledged, storeDown } from '../memcached/copies/copy-report.js';
@@ -17,8 +16,9 @@ import type {
 import type { NewContent } from '../memcached/copies/write-under-way.js';
 import type { MemcachedItem } from '../memcached/memcached-node.js';
 import { releasedLock, releasedLockOf } from '../session/released-lock.js';
+import { acksOf, type ItemKinds, repeatOf } from './change-terms.js';
 import { ClientLocks, type TakenLock } from './client-locks.js';
-import { type ChangeCommand, changeItem, keepsExpiry, mustBeOnce } from './item-change.js';
+import { type ChangeCommand, changeItem, keepsExpiry } from './item-change.js';
 import type { GatewayItems, ItemAnswer, ItemCommand } from './item-command.js';
 import { markFlags, markLock, unmarkFlags, unmarkLock } from './lock-mark.js';
 import { isVersion, NO_VERSION, nameVersion } from './named-version.js';
@@ -27,20 +27,12 @@ import type { RemainingTimes } from './remaining-times.js';
 import { UnreadSessions } from './unread-sessions.js';
 
 /** What replicated items are made of. */
-export interface ReplicatedItemsOptions {
+export interface ReplicatedItemsOptions extends ItemKinds {
   /** The copies. */
   readonly copies: ReplicatedCopies;
   /** The item of a client's key. */
   readonly itemOf: (key: string) => CopyKey;
-  /** Whether this is the key of a session's lock as php-memcached takes it. */
-  readonly isLock: (key: string) => boolean;
-  /** Whether this is the key of a session's lock as pecl-memcache counts it. */
-  readonly isCountedLock: (key: string) => boolean;
-  /** Whether this is the key of a session's data. */
-  readonly isSession: (key: string) => boolean;
-  /** Whether an item is not written by a client that could not read it. */
-  readonly isGuarded: (key: string) => boolean;
-  /** How many copies must have taken a change. */
+  /** How many copies must have taken a change of what is no lock. */
   readonly acks: Acks;
   /** How long items still live. */
   readonly times: RemainingTimes;
@@ -174,9 +166,10 @@ export class ReplicatedItems implements GatewayItems {
       const answer = await this.execute({ op: 'delete', key: key.key, cas: 0n }, client);
       return answer.status === 'deleted' ? { status: 'touched' } : answer;
     }
-    const report = await this.#options.copies.touch(key, exptime, deadline, this.#options.acks);
+    const acks = acksOf(key.key, this.#options.acks, this.#options);
+    const report = await this.#options.copies.touch(key, exptime, deadline, acks);
     // Of what is not there nothing is missed.
-    if (report.found || report.reached.length === 0) this.#assertTaken('touch', report);
+    if (report.found || report.reached.length === 0) this.#assertTaken('touch', report, acks);
     return { status: report.found ? 'touched' : 'not-found' };
   }
 
@@ -209,7 +202,7 @@ export class ReplicatedItems implements GatewayItems {
     const report =
       cas === 0n ? await copies.delete(key, deadline) : await copies.deleteVersion(key, refuse, deadline);
     if (typeof report === 'string') return { status: report };
-    this.#assertTaken('destroy', report);
+    this.#assertTaken('destroy', report, acksOf(key.key, this.#options.acks, this.#options));
     this.#unread.known(client, key.key);
     return { status: report.found ? 'deleted' : 'not-found' };
   }
@@ -268,7 +261,7 @@ export class ReplicatedItems implements GatewayItems {
       this.#locks.took(client, key.key, lock);
       throw error;
     });
-    this.#assertTaken('destroy', report);
+    this.#assertTaken('destroy', report, 'one');
     return { status: report.found ? 'deleted' : 'not-found' };
   }
 
@@ -277,6 +270,7 @@ export class ReplicatedItems implements GatewayItems {
       this.#unread.assertKnown(client, key.key);
     const counted = this.#options.isCountedLock(key.key);
     const unique = counted || this.#options.isLock(key.key);
+    const acks = acksOf(key.key, this.#options.acks, this.#options, command);
     let seen = this.#locks.takeLook(client, key.key);
     let tried = false;
     for (;;) {
@@ -305,11 +299,11 @@ export class ReplicatedItems implements GatewayItems {
         },
         deadline,
         seen,
-        repeatOf(command, unique, counted),
+        repeatOf(command, this.#options),
       );
       seen = undefined;
       if (report !== undefined) {
-        this.#assertTaken('save', report);
+        this.#assertTaken('save', report, acks);
         const { version, versions } = report;
         const cas = version === undefined ? 0n : this.#named(version.node, version);
         // What it replaced as a whole, or found to be missing, it need not read any more.
@@ -354,8 +348,8 @@ export class ReplicatedItems implements GatewayItems {
     return number;
   }
 
-  #assertTaken(operation: 'save' | 'touch' | 'destroy', report: CopyReport): void {
-    const { acks, copies, onMissed } = this.#options;
+  #assertTaken(operation: 'save' | 'touch' | 'destroy', report: CopyReport, acks: Acks): void {
+    const { copies, onMissed } = this.#options;
     if (report.missed.length > 0) onMissed(operation, report);
     if (!isAcknowledged(acks, report.reached.length, copies.places.copies))
       throw storeDown(report.missed, 'Too few copies took the change');
@@ -382,12 +376,6 @@ interface KeptExpiry {
 
 function isContent(item: MemcachedItem | null, { value, flags = 0 }: NewContent): boolean {
   return item !== null && sameContent(item, { value, flags });
-}
-
-// A lock is told from another one by its content. What somebody has counted over, or changed, must not be undone.
-function repeatOf(command: ChangeCommand, unique: boolean, counted: boolean): Repeat {
-  if (unique && !counted) return 'freely';
-  return !unique && mustBeOnce(command) ? 'once' : 'unless-built-on';
 }
 
 function isSame(kept: KeptExpiry | undefined, { item, node }: CurrentContent): boolean {

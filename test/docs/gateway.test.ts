@@ -45,7 +45,7 @@ test('its configuration file is taken', async () => {
   const file = join(folder, 'stormlamp.config.json');
   writeFileSync(file, json);
   const { sessions, gateway } = await gatewayConfig({}, {}, folder);
-  expect(resolveSessionOptions(sessions)).toMatchObject({ acks: 'all', copies: 2 });
+  expect(resolveSessionOptions(sessions)).toMatchObject({ lifetimeMs: 1_440_000, copies: 2 });
   expect(resolveGatewayOptions(gateway)).toMatchObject({ maxConnections: 500 });
   writeFileSync(file, change);
   const later = await gatewayConfig({}, {}, folder);

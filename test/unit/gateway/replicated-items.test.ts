@@ -187,3 +187,31 @@ test('a delete with a version removes that one only, and what another client sto
   expect(await client({ op: 'delete', key: 'k', cas: third })).toBe('deleted');
   expect(stored()).toEqual(['anew', 'anew']);
 });
+
+test('a session is locked, and a new id is made, on the nodes that are left, whatever the saves have to reach', async () => {
+  for (const acks of ['majority', 'all'] as const) {
+    const network = new Network(new Chance(7));
+    const nodes = filledPair().map((server) => new ModelNode(server, network));
+    const items = itemsOn(copiesOn(nodes), {
+      acks,
+      isLock: (key) => key === LOCK,
+      isCountedLock: (key) => key === 'counted.lock',
+      isSession: (key) => key.startsWith('page'),
+    });
+    const run = clientOf(items, network);
+    const add = (key: string, text: string): Promise<string> =>
+      run({ op: 'store', how: 'add', key, value: Buffer.from(text), flags: 0, exptime: 30, cas: 0n });
+    const count = (): Promise<string> =>
+      run({ op: 'count', key: 'counted.lock', down: false, delta: 1n, create: undefined, cas: 0n });
+    for (const node of nodes.slice(1)) node.link.up = false;
+    expect(await add(LOCK, '1')).toBe('stored');
+    expect(await run({ op: 'delete', key: LOCK, cas: 0n })).toBe('deleted');
+    expect(await count()).toBe('not-found');
+    expect(await add('counted.lock', '1')).toBe('stored');
+    expect(await run({ op: 'touch', key: 'counted.lock', exptime: 30 })).toBe('touched');
+    expect(await run({ op: 'delete', key: 'counted.lock', cas: 0n })).toBe('deleted');
+    expect(await add('page1', '')).toBe('stored');
+    expect(await add('page2', 'user')).not.toBe('stored');
+    expect(await add('other', '')).not.toBe('stored');
+  }
+});
